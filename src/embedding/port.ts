@@ -1,0 +1,40 @@
+/** Text to vectors: what the rest of Freshet sees of any embedder (in process, remote, or in memory). */
+
+/** One text with its token ids. An adapter uses whichever of the two its model takes. */
+export interface EmbedInput {
+  readonly text: string;
+  /** Ids including [CLS] and [SEP]; at least one, at most `model.maxTokens`. */
+  readonly tokens: Int32Array;
+}
+
+/** A query never waits behind an ingest batch, so each lane has its own worker and its own queue. */
+export type Lane = "query" | "ingest";
+
+export interface EmbeddingModel {
+  readonly name: string;
+  readonly dimensions: number;
+  readonly maxTokens: number;
+  /** Changes whenever the vectors may change; vectors of different fingerprints are never compared. */
+  readonly fingerprint: string;
+}
+
+export interface EmbedOptions {
+  readonly lane: Lane;
+  /** An aborted call rejects with `cancelled` and its work is dropped where it has not begun. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Embedder {
+  readonly model: EmbeddingModel;
+
+  /**
+   * Finite vectors of unit length, one per input and in the order of the inputs. A batch succeeds or
+   * fails as a whole. Errors (FreshetError): `embedding_failed` when the model refuses the batch,
+   * `embedding_unavailable` while it restarts or after `close`, `overloaded` when the lane's queue is
+   * full, `cancelled` on abort.
+   */
+  embed(batch: readonly EmbedInput[], options: EmbedOptions): Promise<Float32Array[]>;
+
+  /** Rejects what waits, lets what runs finish, and resolves once nothing is left running. */
+  close(): Promise<void>;
+}
