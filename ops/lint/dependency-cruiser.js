@@ -1,0 +1,328 @@
+/**
+ * The layer rules of the design, one rule each, every comment saying what to do instead.
+ * `test/architecture/layers.test.ts` plants a violation of every rule here and fails when a rule
+ * has none, or when the checker sees no modules (it does so silently under a TypeScript it does
+ * not know).
+ */
+import {
+  adapterFile,
+  computingPackages,
+  hashFile,
+  notPure,
+  portFile,
+  productTree,
+  pureRoom,
+  rimRoom,
+  testTree,
+  vendors,
+  workerFile,
+} from "./rooms.js";
+
+const npm = ["npm", "npm-dev", "npm-optional", "npm-peer", "npm-no-pkg", "npm-unknown"];
+const anyPackage = { dependencyTypes: npm };
+const anyBuiltIn = { dependencyTypes: ["core"] };
+const valuesOnly = { dependencyTypesNot: ["type-only"] };
+const packages = (names) => `(^|/)node_modules/${names}/`;
+
+const leaves = [
+  {
+    name: "contract-is-a-leaf",
+    comment:
+      "src/contract is what everybody shares, so it may lean on nobody: move the shared type or constant into src/contract, or keep it in the room that owns it",
+    from: { path: "^src/contract/" },
+    to: { pathNot: ["^src/contract/", packages("zod"), "^(node:)?crypto$"] },
+  },
+  {
+    name: "kernel-knows-no-domain",
+    comment:
+      "the actor runtime must stay readable without knowing Freshet: pass the domain value in as a type parameter, a message or an option (only limits and errors of the contract are known to it)",
+    from: { path: "^src/kernel/" },
+    to: {
+      path: "^(src|actors|workflows|activities)/",
+      pathNot: ["^src/kernel/", "^src/contract/(errors|limits)"],
+    },
+  },
+  {
+    name: "kernel-has-no-vendor",
+    comment:
+      "the actor runtime is plain TypeScript: write it with node built-ins, or put the vendor behind a port",
+    from: { path: "^src/kernel/" },
+    to: anyPackage,
+  },
+  {
+    name: "port-imports-contract-only",
+    comment:
+      "a port is an interface in contract words: move the type that it needs into src/contract, or state it in the port itself",
+    from: { path: portFile },
+    to: { pathNot: ["^src/contract/"] },
+  },
+];
+
+const pure = [
+  {
+    name: "pure-has-no-vendor",
+    comment:
+      "a decision takes values and returns values: let the adapter call the package and hand the result in (packages that only compute are listed in ops/lint/rooms.js)",
+    from: { path: pureRoom, pathNot: notPure },
+    to: { ...anyPackage, pathNot: packages(computingPackages) },
+  },
+  {
+    name: "pure-has-no-built-in",
+    comment:
+      "a decision reads no file, socket or clock: take the value as a parameter and let the adapter or actor fetch it (hashing lives in a file named hash, id, fingerprint, digest, heads or manifest)",
+    from: { path: pureRoom, pathNot: [...notPure, hashFile] },
+    to: anyBuiltIn,
+  },
+  {
+    name: "hash-uses-crypto-only",
+    comment: "a hashing file is pure but for node:crypto: take everything else as a parameter",
+    from: { path: hashFile, pathNot: [...notPure, "^(ops|test)/", "^src/contract/"] },
+    to: { ...anyBuiltIn, pathNot: "^(node:)?crypto$" },
+  },
+  {
+    name: "pure-knows-no-mechanism",
+    comment:
+      "a decision may use the contract, ports and other decisions: return a value that tells the actor what to do, instead of doing it (the clock's type is allowed, its value is injected)",
+    from: { path: pureRoom, pathNot: notPure },
+    to: {
+      path: [
+        adapterFile,
+        rimRoom,
+        "^src/(kernel/(?!clock)|config|compose|index)",
+        "^(actors|workflows|activities)/",
+      ],
+    },
+  },
+];
+
+const actors = [
+  {
+    name: "actors-never-import-each-other",
+    comment:
+      "actors know messages, not each other: type the mailbox by its message union from src/contract and let actors/topology.ts hand it over (parts of one actor share its first word: tenant.ts, tenant-plan.ts)",
+    from: { path: "^actors/([a-z]+)[-./]", pathNot: "^actors/topology" },
+    to: { path: "^actors/", pathNot: "^actors/$1[-./]" },
+  },
+  {
+    name: "actors-import-inner-rooms-only",
+    comment:
+      "an actor is mechanism over ports: take what it needs from src/contract, src/kernel, a port or a pure file, and let src/compose.ts pass the rest in",
+    from: { path: "^actors/" },
+    to: {
+      path: [
+        adapterFile,
+        workerFile,
+        rimRoom,
+        "^src/(config|compose|index)",
+        "^(workflows|activities)/",
+      ],
+      pathNot: "^src/observe/port\\.ts$",
+    },
+  },
+  {
+    name: "actors-have-no-vendor",
+    comment: "an actor speaks to a port: put the package behind an adapter of that port",
+    from: { path: "^actors/" },
+    to: anyPackage,
+  },
+  {
+    name: "actors-have-no-built-in",
+    comment: "an actor gets clock, ids and randomness injected: take them as constructor options",
+    from: { path: "^actors/" },
+    to: anyBuiltIn,
+  },
+];
+
+const temporal = [
+  {
+    name: "workflow-values-are-deterministic",
+    comment:
+      "a workflow is replayed, so its values come from @temporalio/workflow, src/contract and pure files only: use `import type` for activities and ports, and do the effect in an activity",
+    from: { path: "^workflows/" },
+    to: {
+      ...valuesOnly,
+      path: [
+        "^(actors|activities)/",
+        portFile,
+        adapterFile,
+        workerFile,
+        rimRoom,
+        "^src/(kernel|config|compose|index)",
+      ],
+    },
+  },
+  {
+    name: "workflow-has-no-vendor",
+    comment:
+      "a workflow may use @temporalio/workflow and nothing else installed: do the work in an activity",
+    from: { path: "^workflows/" },
+    to: {
+      ...anyPackage,
+      ...valuesOnly,
+      pathNot: [packages("@temporalio/workflow"), packages(computingPackages)],
+    },
+  },
+  {
+    name: "workflow-has-no-built-in",
+    comment: "workflow code runs in a sandbox without node built-ins: do the work in an activity",
+    from: { path: "^workflows/" },
+    to: anyBuiltIn,
+  },
+  {
+    name: "activities-import-ports",
+    comment:
+      "activities are createXActivities(ports): take the port as a parameter and let src/compose.ts hand over the adapter",
+    from: { path: "^activities/" },
+    to: {
+      path: [
+        adapterFile,
+        workerFile,
+        rimRoom,
+        "^src/(config|compose|index)",
+        "^(actors|workflows)/",
+      ],
+      pathNot: "^src/observe/port\\.ts$",
+    },
+  },
+  {
+    name: "activities-have-no-vendor",
+    comment:
+      "an activity speaks to ports: only @temporalio/activity and @temporalio/common are its own",
+    from: { path: "^activities/" },
+    to: {
+      ...anyPackage,
+      pathNot: [packages("@temporalio/(activity|common)"), packages(computingPackages)],
+    },
+  },
+];
+
+const assembly = [
+  {
+    name: "only-compose-imports-adapters",
+    comment:
+      "nothing but src/compose.ts picks an adapter: import the room's port.ts and take the instance as a parameter (an adapter's own parts share its first name)",
+    from: {
+      path: "^(src|actors|workflows|activities)/",
+      pathNot: ["^src/compose[-./]", adapterFile, workerFile],
+    },
+    to: { path: adapterFile },
+  },
+  {
+    name: "adapters-import-no-other-adapter",
+    comment:
+      "an adapter knows its own vendor and its port: move what two adapters share into a pure file of the room, or wrap one by the other in src/compose.ts",
+    from: { path: adapterFile },
+    to: { path: adapterFile, pathNot: "^src/$1/$2[-./]" },
+  },
+  {
+    name: "adapters-import-no-mechanism",
+    comment:
+      "an adapter serves its port and is called: it knows no actor, no surface and no configuration; take a value or a callback as a parameter",
+    from: { path: [adapterFile, workerFile] },
+    to: {
+      path: [rimRoom, "^src/(config|compose|index)", "^(actors|workflows|activities)/"],
+      pathNot: "^src/observe/port\\.ts$",
+    },
+  },
+  {
+    name: "only-mains-import-compose",
+    comment:
+      "src/compose.ts is the top: take the one part that is needed as a parameter instead of reaching up for the whole",
+    from: { pathNot: ["^src/(compose|index|main)", "^src/cli/", "^(ops|test)/"] },
+    to: { path: "^src/compose" },
+  },
+  {
+    name: "index-is-for-others",
+    comment:
+      "src/index.ts is the public door for other programs: inside, import the file that owns the name",
+    from: { path: productTree },
+    to: { path: "^src/index\\.ts$" },
+  },
+  {
+    name: "surfaces-do-not-import-each-other",
+    comment:
+      "gateway, cli, temporal and observe meet in src/compose.ts only: share through src/contract, or pass a function in",
+    from: { path: "^src/(gateway|cli|temporal|observe)/" },
+    to: {
+      path: rimRoom,
+      pathNot: ["^src/$1/", "^src/observe/port\\.ts$"],
+    },
+  },
+  {
+    name: "surfaces-do-not-import-actors",
+    comment:
+      "a surface sends messages and calls handlers that src/compose.ts hands to it: import the message type from src/contract",
+    from: { path: "^src/(gateway|cli|observe)/" },
+    to: { path: "^(actors|workflows|activities)/", ...valuesOnly },
+  },
+];
+
+const trees = [
+  {
+    name: "nobody-imports-test",
+    comment:
+      "test/ is a leaf that looks at everything: move the shared helper into the room that owns it",
+    from: { pathNot: testTree },
+    to: { path: testTree },
+  },
+  {
+    name: "product-does-not-import-ops",
+    comment:
+      "what ships does not need the set-up: move the shared part into src/ and let ops/ import it",
+    from: { path: productTree },
+    to: { path: "^ops/" },
+  },
+  {
+    name: "no-cycles",
+    comment:
+      "two files that need each other are one file or hide a third: move what they share into that third file",
+    from: {},
+    to: { circular: true },
+  },
+  {
+    name: "nothing-unresolved",
+    comment:
+      "the imported file or package does not exist: correct the path (it ends in .ts) or have the package added",
+    from: {},
+    to: { couldNotResolve: true },
+  },
+  {
+    name: "packages-are-declared",
+    comment: "the package is only here because another one brought it: declare it in package.json",
+    from: {},
+    to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] },
+  },
+  {
+    name: "product-needs-no-dev-package",
+    comment:
+      "what ships may not need a development package: move it to dependencies, or the import to test/ or ops/",
+    from: { path: productTree },
+    to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"] },
+  },
+];
+
+const ownVendor = vendors.map(({ name, packages: names, from }) => ({
+  name: `vendor-${name}`,
+  comment: `${names} belongs to ${from}: use the port of that room, or extend the list in ops/lint/rooms.js with the adapter that needs it`,
+  from: { pathNot: [from, "^(ops|test)/"] },
+  to: { path: packages(names) },
+}));
+
+/** @type {import("dependency-cruiser").IConfiguration} */
+export default {
+  forbidden: [...leaves, ...pure, ...actors, ...temporal, ...assembly, ...trees, ...ownVendor].map(
+    (rule) => ({ severity: "error", ...rule }),
+  ),
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^(node_modules/\\.|\\.freshet/)" },
+    // Types count too: a layer that needs another layer's types knows it.
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "require", "node", "default", "types"],
+      extensions: [".ts", ".js", ".mjs", ".cjs", ".json", ".d.ts", ".node"],
+    },
+  },
+};

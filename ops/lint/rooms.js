@@ -1,0 +1,78 @@
+/**
+ * What kind of file a path is. One place, so that the layer rules (dependency-cruiser), the lint
+ * (eslint) and the house rules (test/architecture) can never disagree about what "an adapter" is.
+ *
+ * An adapter is a file, a folder or a companion (`nats.ts`, `nats/streams.ts`, `nats-append.ts`)
+ * named after what it talks to. A new vendor gets its name added here and in `vendors` below.
+ */
+
+/** Rooms that offer a port and hide adapters behind it. */
+export const portRooms = "log|text|embedding|hot|cold|answer";
+
+/** First words of the file names that are adapters. */
+export const adapterNames =
+  "nats|memory|weaviate|onnx|remote|openai|local|extractive|hnsw|tokenizer|html";
+
+/** The last group captures room and vendor, so that a rule can let an adapter use its own parts. */
+export const adapterFile = `^src/(${portRooms})/(${adapterNames})([-./])`;
+
+/** A thread of its own: its entry and the client beside it may use node built-ins. */
+export const workerFile = "-(worker|thread)\\.ts$";
+
+export const portFile = "^src/[^/]+/port\\.ts$";
+
+/** Rooms at the rim: they speak to the outside (people, scrapers, servers), not to each other. */
+export const rimRoom = "^src/(gateway|cli|temporal|observe)/";
+
+/** Decisions: everything in a port room that is neither port, adapter nor thread. */
+export const pureRoom = `^src/(${portRooms})/`;
+export const notPure = [portFile, adapterFile, workerFile];
+
+export const testTree = "^test/";
+export const productTree = "^(src|actors|workflows|activities)/";
+
+/**
+ * Who may import a package. `from` is a pattern of allowed importers; test/ and ops/ are always
+ * allowed, because set-up scripts and tests drive the real servers.
+ */
+export const vendors = [
+  { name: "nats", packages: "nats", from: "^src/(log|gateway|cli)/nats" },
+  { name: "weaviate", packages: "weaviate-client", from: "^src/cold/weaviate" },
+  { name: "hnswlib", packages: "hnswlib-node", from: "^src/hot/hnsw" },
+  { name: "onnx", packages: "onnxruntime-node", from: "^src/embedding/onnx" },
+  {
+    name: "tokenizers",
+    packages: "@huggingface/tokenizers",
+    from: "^src/(text/tokenizer|embedding/onnx)",
+  },
+  {
+    name: "undici",
+    packages: "undici",
+    from: "^src/(answer/(openai|local)|embedding/remote|cold/weaviate|cli/)",
+  },
+  { name: "fastify", packages: "(fastify|@fastify/[^/]+)", from: "^src/gateway/" },
+  { name: "prom-client", packages: "prom-client", from: "^src/observe/" },
+  { name: "pino", packages: "pino", from: "^src/observe/" },
+  { name: "commander", packages: "(commander|cli-progress)", from: "^src/cli/" },
+  { name: "html-to-text", packages: "html-to-text", from: "^src/(text/html|cli/)" },
+  { name: "libphonenumber", packages: "libphonenumber-js", from: "^src/text/" },
+  { name: "stemmer", packages: "stemmer", from: "^src/text/" },
+  { name: "protobufjs", packages: "protobufjs", from: "^ops/model/" },
+  {
+    name: "temporal-server-side",
+    packages: "@temporalio/(worker|client|nexus|core-bridge)",
+    from: "^src/temporal/",
+  },
+  { name: "temporal-workflow", packages: "@temporalio/workflow", from: "^workflows/" },
+  {
+    name: "temporal-activity",
+    packages: "@temporalio/activity",
+    from: "^(activities|src/temporal)/",
+  },
+];
+
+/** Small packages that only compute: values in, values out. Pure files may use them. */
+export const computingPackages = "(zod|stemmer|libphonenumber-js)";
+
+/** Where hashing is part of the design (ids, fingerprints, digests): the only built-in let in. */
+export const hashFile = "/(hash|id|ids|fingerprint|digest|head|heads|manifest)(-[^/]*[.]ts|[.]ts)$";
