@@ -1,0 +1,61 @@
+/** From a sentence encoder's published weights to our own fused ONNX graph. No Python, no export tool. */
+
+import { createHash } from "node:crypto";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { bertGraph, operatorSets } from "./bert-graph.ts";
+import { type Pooling, readEncoderConfig } from "./encoder-config.ts";
+import { readEncoderWeights } from "./encoder-weights.ts";
+import { kernelsOf, type Variant } from "./kernels.ts";
+import { encodeModel, type Graph } from "./onnx-proto.ts";
+import { readSafetensors } from "./safetensors.ts";
+
+export interface CompileRequest {
+  /** Holds `model.safetensors` and `config.json`. */
+  readonly modelDir: string;
+  readonly outFile: string;
+  readonly variant: Variant;
+  /** Default: what the model declares, else the mean. */
+  readonly pooling?: Pooling | undefined;
+}
+
+export interface CompiledModel {
+  /** Nodes per operator, by operator name in alphabetical order. */
+  readonly opCounts: Record<string, number>;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * Writes the graph. The same input gives the same bytes. The file appears whole or not at all: it is
+ * written beside its place and renamed, so a killed run leaves nothing that looks finished.
+ */
+export async function compileModel(request: CompileRequest): Promise<CompiledModel> {
+  const config = await readEncoderConfig(request.modelDir, request.pooling);
+  const file = await readSafetensors(join(request.modelDir, "model.safetensors"));
+  const graph = bertGraph(config, readEncoderWeights(file, config), kernelsOf[request.variant]);
+  const bytes = encodeModel(graph, operatorSets);
+  await writeWhole(request.outFile, bytes);
+  return {
+    opCounts: countOperators(graph),
+    bytes: bytes.byteLength,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+  };
+}
+
+function countOperators(graph: Graph): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const { op } of graph.nodes) counts.set(op, (counts.get(op) ?? 0) + 1);
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+async function writeWhole(outFile: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(dirname(outFile), { recursive: true });
+  const partial = `${outFile}.partial-${process.pid}`;
+  try {
+    await writeFile(partial, bytes, { flush: true });
+    await rename(partial, outFile);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}

@@ -1,0 +1,127 @@
+/** A BERT encoder's weights in the layout that the fused operators take. Pure apart from the reader. */
+
+import type { EncoderConfig } from "./encoder-config.ts";
+import type { Safetensors } from "./safetensors.ts";
+
+/** y = x * weight + bias, with `weight` of `inputs` rows and `outputs` columns. */
+export interface Linear {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly weight: Float32Array;
+  readonly bias: Float32Array;
+}
+
+export interface LayerNorm {
+  readonly gamma: Float32Array;
+  readonly beta: Float32Array;
+}
+
+export interface EncoderLayer {
+  /** Query, key and value side by side: hidden rows, 3 x hidden columns. */
+  readonly queryKeyValue: Linear;
+  readonly attentionOutput: Linear;
+  readonly attentionNorm: LayerNorm;
+  readonly intermediate: Linear;
+  readonly output: Linear;
+  readonly outputNorm: LayerNorm;
+}
+
+export interface EncoderWeights {
+  readonly words: Float32Array;
+  /** Position embeddings with the embedding of token type 0 added: a sentence has only that type. */
+  readonly positions: Float32Array;
+  readonly embeddingNorm: LayerNorm;
+  readonly layers: readonly EncoderLayer[];
+}
+
+export function readEncoderWeights(file: Safetensors, config: EncoderConfig): EncoderWeights {
+  // A checkpoint saved from a model with a head keeps the encoder under "bert.".
+  const prefix = file.has("bert.embeddings.word_embeddings.weight") ? "bert." : "";
+  const source: Source = { file, prefix };
+  const { hidden, positions, tokenTypes, vocabulary } = config;
+  return {
+    words: read(source, "embeddings.word_embeddings.weight", [vocabulary, hidden]),
+    positions: addRow(
+      read(source, "embeddings.position_embeddings.weight", [positions, hidden]),
+      read(source, "embeddings.token_type_embeddings.weight", [tokenTypes, hidden]),
+      hidden,
+    ),
+    embeddingNorm: readNorm(source, "embeddings.LayerNorm", hidden),
+    layers: Array.from({ length: config.layers }, (_, index) => readLayer(source, index, config)),
+  };
+}
+
+interface Source {
+  readonly file: Safetensors;
+  readonly prefix: string;
+}
+
+function read(source: Source, name: string, shape: readonly number[]): Float32Array {
+  return source.file.read(`${source.prefix}${name}`, shape).values;
+}
+
+function readLayer(source: Source, index: number, config: EncoderConfig): EncoderLayer {
+  const { hidden, intermediate } = config;
+  const at = `encoder.layer.${index}`;
+  const square = { inputs: hidden, outputs: hidden };
+  return {
+    queryKeyValue: joinColumns(
+      ["query", "key", "value"].map((part) =>
+        readLinear(source, `${at}.attention.self.${part}`, square),
+      ),
+    ),
+    attentionOutput: readLinear(source, `${at}.attention.output.dense`, square),
+    attentionNorm: readNorm(source, `${at}.attention.output.LayerNorm`, hidden),
+    intermediate: readLinear(source, `${at}.intermediate.dense`, {
+      inputs: hidden,
+      outputs: intermediate,
+    }),
+    output: readLinear(source, `${at}.output.dense`, { inputs: intermediate, outputs: hidden }),
+    outputNorm: readNorm(source, `${at}.output.LayerNorm`, hidden),
+  };
+}
+
+function readNorm(source: Source, name: string, size: number): LayerNorm {
+  return {
+    gamma: read(source, `${name}.weight`, [size]),
+    beta: read(source, `${name}.bias`, [size]),
+  };
+}
+
+/** PyTorch stores a linear layer's weight with one row per output; the operators want one column. */
+function readLinear(
+  source: Source,
+  name: string,
+  { inputs, outputs }: { inputs: number; outputs: number },
+): Linear {
+  const stored = read(source, `${name}.weight`, [outputs, inputs]);
+  const weight = new Float32Array(stored.length);
+  for (let row = 0; row < outputs; row++) {
+    for (let column = 0; column < inputs; column++) {
+      weight[column * outputs + row] = stored[row * inputs + column] as number;
+    }
+  }
+  return { inputs, outputs, weight, bias: read(source, `${name}.bias`, [outputs]) };
+}
+
+function joinColumns(parts: readonly Linear[]): Linear {
+  const inputs = parts[0]?.inputs ?? 0;
+  const outputs = parts.reduce((sum, part) => sum + part.outputs, 0);
+  const weight = new Float32Array(inputs * outputs);
+  const bias = new Float32Array(outputs);
+  let offset = 0;
+  for (const part of parts) {
+    bias.set(part.bias, offset);
+    for (let row = 0; row < inputs; row++) {
+      const from = row * part.outputs;
+      weight.set(part.weight.subarray(from, from + part.outputs), row * outputs + offset);
+    }
+    offset += part.outputs;
+  }
+  return { inputs, outputs, weight, bias };
+}
+
+/** Adds the first row of `rows` to every row of `matrix`. */
+function addRow(matrix: Float32Array, rows: Float32Array, width: number): Float32Array {
+  return matrix.map((value, index) => value + (rows[index % width] as number));
+}
