@@ -1,0 +1,65 @@
+/**
+ * The cold shard: merged chunks in Weaviate, one Weaviate tenant per tenant. It may hold more than is
+ * live (late writers, failed clean-ups, resurrected objects): the heads decide what of it counts (design.md, Heads).
+ *
+ *   C1  object ids are immutable: a function of tenant, document, version and chunk; writing twice is writing once;
+ *   C2  an upsert that returned is complete: partial errors of the vendor are thrown;
+ *   C3  a tenant never sees another tenant's objects (I9).
+ */
+
+import type { Candidate } from "../contract/candidate.ts";
+import type { Filter } from "../contract/filter.ts";
+import type { DocumentId, Position, TenantId, Version } from "../contract/ids.ts";
+import type { DocumentInfo } from "../contract/record.ts";
+
+export interface ColdObject {
+  /** UUIDv5, see `object-id.ts`. */
+  readonly id: string;
+  readonly documentId: DocumentId;
+  readonly version: Version;
+  readonly chunk: number;
+  readonly text: string;
+  readonly heading?: string | undefined;
+  readonly info: DocumentInfo;
+  readonly vector: Float32Array;
+}
+
+export interface ColdQuery {
+  readonly tenant: TenantId;
+  /** Unit norm. */
+  readonly vector: Float32Array;
+  /** The (redacted) question, for the keyword half of the hybrid search. */
+  readonly text: string;
+  readonly limit: number;
+  readonly filter?: Filter | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Written by each merge for its `to`; compared with the manifest, it tells a cold shard that was restored older. */
+export interface ColdMarker {
+  readonly to: Position;
+  readonly version: Version;
+}
+
+/** Every method rejects with FreshetError cold_unavailable when Weaviate does not do its part. */
+export interface ColdShard {
+  /** Creates the collection and the tenant, explicitly; idempotent. */
+  ensureTenant(tenant: TenantId): Promise<void>;
+  /** Writes all objects or throws; at most `limits.mergePageObjects` a call. */
+  upsert(tenant: TenantId, objects: readonly ColdObject[]): Promise<void>;
+  /** Read-back: id to version for those that exist. Any number of ids; pages itself. */
+  versions(tenant: TenantId, ids: readonly string[]): Promise<ReadonlyMap<string, Version>>;
+  /** Ids of the document's objects whose version is not `keep` (null: all of them). */
+  staleIds(
+    tenant: TenantId,
+    document: { readonly documentId: DocumentId; readonly keep: Version | null },
+  ): Promise<readonly string[]>;
+  deleteIds(tenant: TenantId, ids: readonly string[]): Promise<void>;
+  /** Best `limit` chunks of a hybrid search, each with its cosine. An unknown tenant has none. */
+  search(query: ColdQuery): Promise<readonly Candidate[]>;
+  writeMarker(tenant: TenantId, marker: ColdMarker): Promise<void>;
+  readMarker(tenant: TenantId): Promise<ColdMarker | null>;
+  /** Resolves when Weaviate answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

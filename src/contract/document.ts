@@ -1,0 +1,107 @@
+/** What a publisher sends: one operation on one document. Wire format of DOCS and of POST /v1/documents. */
+
+import { z } from "zod";
+import { type ErrorCode, FreshetError } from "./errors.ts";
+import { type DocumentId, isDocumentId } from "./ids.ts";
+import { limits } from "./limits.ts";
+
+const scalar = z.union([z.string().max(limits.metadataValueCharsMax), z.number(), z.boolean()]);
+
+/** A metadata value: a scalar or a short list of scalars; nesting is refused, because no filter could reach it. */
+const metadataValue = z.union([scalar, z.array(scalar).max(limits.metadataListMax)]);
+
+const metadataSchema = z
+  .record(z.string().min(1).max(limits.metadataKeyCharsMax), metadataValue)
+  .refine((value) => Object.keys(value).length <= limits.metadataKeysMax, {
+    error: `at most ${limits.metadataKeysMax} metadata keys`,
+  });
+
+/** RFC 3339 text or unix seconds; kept as unix milliseconds. */
+const timestampSchema = z
+  .union([z.iso.datetime({ offset: true }), z.number().min(-62_135_596_800).max(253_402_300_799)])
+  .transform((value) => (typeof value === "number" ? Math.round(value * 1000) : Date.parse(value)));
+
+const idSchema = z.custom<DocumentId>(
+  (value) => typeof value === "string" && isDocumentId(value),
+  { error: "id is 1-512 bytes of UTF-8 without control characters" },
+);
+
+const upsertSchema = z.strictObject({
+  op: z.literal("upsert").default("upsert"),
+  id: idSchema,
+  text: z.string(),
+  title: z.string().max(limits.titleCharsMax).optional(),
+  source: z.string().max(limits.sourceCharsMax).optional(),
+  timestamp: timestampSchema.optional(),
+  metadata: metadataSchema.optional(),
+});
+
+const deleteSchema = z.strictObject({ op: z.literal("delete"), id: idSchema });
+
+export type MetadataValue = z.infer<typeof metadataValue>;
+export type Metadata = Readonly<Record<string, MetadataValue>>;
+export type UpsertOperation = z.infer<typeof upsertSchema>;
+export type DeleteOperation = z.infer<typeof deleteSchema>;
+export type Operation = UpsertOperation | DeleteOperation;
+
+/** For the OpenAPI document. */
+export const operationSchema = z.union([upsertSchema, deleteSchema]);
+
+export type ParsedOperation =
+  | { readonly ok: true; readonly operation: Operation }
+  | { readonly ok: false; readonly error: FreshetError; readonly id: string | undefined };
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
+/**
+ * Bytes from a publisher to an operation. Never throws: a bad document is data (a `reject` record),
+ * not a failure of the reader. `id` is what could be salvaged for the publisher's event.
+ */
+export function parseOperation(payload: Uint8Array, textBytesMax: number): ParsedOperation {
+  let json: unknown;
+  try {
+    json = JSON.parse(utf8.decode(payload));
+  } catch (cause) {
+    return refused("invalid_json", "the body is not valid JSON in UTF-8", { cause });
+  }
+  return checkOperation(json, textBytesMax);
+}
+
+/** The same for a value that is parsed already (HTTP bodies). */
+export function checkOperation(json: unknown, textBytesMax: number): ParsedOperation {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    return refused("invalid_document", "a document is a JSON object");
+  }
+  const raw = json as Record<string, unknown>;
+  const id = typeof raw["id"] === "string" && isDocumentId(raw["id"]) ? raw["id"] : undefined;
+  const op = raw["op"] ?? "upsert";
+  if (op !== "upsert" && op !== "delete") return refused("unknown_operation", undefined, { id });
+  const result = op === "delete" ? deleteSchema.safeParse(raw) : upsertSchema.safeParse(raw);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    const path = issue?.path.join(".") ?? "";
+    const message = `${path === "" ? "document" : path}: ${issue?.message ?? "invalid"}`;
+    return refused("invalid_document", message.toLowerCase(), { id });
+  }
+  const operation = result.data;
+  if (operation.op === "upsert") {
+    const bytes = Buffer.byteLength(operation.text, "utf8");
+    if (bytes > textBytesMax) {
+      const message = `text has ${bytes} bytes, the limit is ${textBytesMax}`;
+      return refused("document_too_large", message, { id });
+    }
+    if (operation.text.trim() === "") {
+      return refused("invalid_document", "text: is empty", { id });
+    }
+  }
+  return { ok: true, operation };
+}
+
+function refused(
+  code: ErrorCode,
+  message?: string,
+  options: { id?: string | undefined; cause?: unknown } = {},
+): ParsedOperation {
+  const error = new FreshetError(code, message, { cause: options.cause });
+  return { ok: false, error, id: options.id };
+}

@@ -1,0 +1,107 @@
+/**
+ * Filters of a question: every clause must hold (a logical AND). One evaluator serves both shards, so
+ * a document matches the same way before and after it moves from hot to cold.
+ */
+
+import { z } from "zod";
+import { limits } from "./limits.ts";
+
+const scalar = z.union([z.string().max(limits.metadataValueCharsMax), z.number(), z.boolean()]);
+const bound = z.union([z.number(), z.iso.datetime({ offset: true })]);
+
+const range = z
+  .strictObject({
+    gt: bound.optional(),
+    gte: bound.optional(),
+    lt: bound.optional(),
+    lte: bound.optional(),
+  })
+  .refine((value) => Object.keys(value).length > 0, { error: "an empty range matches nothing" });
+
+const condition = z.union([
+  scalar,
+  z.array(scalar).min(1).max(limits.filterValuesMax),
+  range,
+]);
+
+/** Field names: `id`, `title`, `source`, `timestamp`, or `metadata.<key>`. */
+const field = z.string().regex(/^(id|title|source|timestamp|metadata\..{1,64})$/s, {
+  error: "a filter field is id, title, source, timestamp or metadata.<key>",
+});
+
+export const filterSchema = z.record(field, condition).refine(
+  (value) => Object.keys(value).length <= limits.filterClausesMax,
+  { error: `at most ${limits.filterClausesMax} clauses` },
+);
+
+export type Scalar = z.infer<typeof scalar>;
+export type Condition = z.infer<typeof condition>;
+export type Filter = Readonly<Record<string, Condition>>;
+
+/** What a filter can see of a document. `timestamp` is unix milliseconds. */
+export interface Filterable {
+  readonly id: string;
+  readonly title?: string | undefined;
+  readonly source?: string | undefined;
+  readonly timestamp?: number | undefined;
+  readonly metadata?: Readonly<Record<string, Scalar | readonly Scalar[]>> | undefined;
+}
+
+/**
+ * A scalar is equality, a list is membership, an object is a range over numbers. A range bound given
+ * as RFC 3339 text is compared as unix milliseconds for `timestamp`; a number is unix seconds there,
+ * as in a document. A metadata list matches when any of its values does. A missing field never matches.
+ */
+export function matchesFilter(document: Filterable, filter: Filter | undefined): boolean {
+  if (filter === undefined) return true;
+  return Object.entries(filter).every(([name, wanted]) =>
+    matchesCondition(fieldValues(document, name), wanted, name === "timestamp"),
+  );
+}
+
+function fieldValues(document: Filterable, name: string): readonly Scalar[] {
+  if (name.startsWith("metadata.")) {
+    const key = name.slice("metadata.".length);
+    const metadata = document.metadata;
+    if (metadata === undefined || !Object.hasOwn(metadata, key)) return [];
+    const value = metadata[key];
+    if (value === undefined) return [];
+    return typeof value === "object" ? value : [value];
+  }
+  const value = document[name as "id" | "title" | "source" | "timestamp"];
+  return value === undefined ? [] : [value];
+}
+
+function matchesCondition(
+  values: readonly Scalar[],
+  wanted: Condition,
+  isTimestamp: boolean,
+): boolean {
+  if (Array.isArray(wanted)) {
+    const accepted = wanted.map((value) => comparable(value, isTimestamp));
+    return values.some((value) => accepted.includes(value));
+  }
+  if (typeof wanted === "object") {
+    return values.some((value) => typeof value === "number" && inRange(value, wanted, isTimestamp));
+  }
+  return values.includes(comparable(wanted, isTimestamp));
+}
+
+function inRange(value: number, range: Exclude<Condition, Scalar | Scalar[]>, isTimestamp: boolean) {
+  const number = (raw: number | string): number => {
+    const compared = comparable(raw, isTimestamp || typeof raw === "string");
+    return typeof compared === "number" ? compared : Number.NaN;
+  };
+  if (range.gt !== undefined && !(value > number(range.gt))) return false;
+  if (range.gte !== undefined && !(value >= number(range.gte))) return false;
+  if (range.lt !== undefined && !(value < number(range.lt))) return false;
+  if (range.lte !== undefined && !(value <= number(range.lte))) return false;
+  return true;
+}
+
+/** A timestamp as a publisher writes it (unix seconds or RFC 3339) in the unit it is stored in. */
+export function comparable(value: Scalar, isTimestamp: boolean): Scalar {
+  if (!isTimestamp) return value;
+  if (typeof value === "number") return Math.round(value * 1000);
+  return typeof value === "string" ? Date.parse(value) : value;
+}

@@ -1,0 +1,85 @@
+/** Branded ids: a tenant can not be passed where a document id is meant. */
+
+import { FreshetError } from "./errors.ts";
+
+declare const brand: unique symbol;
+type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
+
+/** `[A-Za-z0-9_-]{1,64}`: safe as a NATS subject token and as a Weaviate tenant name. */
+export type TenantId = Branded<string, "TenantId">;
+
+/** 1-512 bytes of UTF-8 without control characters; chosen by the publisher. */
+export type DocumentId = Branded<string, "DocumentId">;
+
+/**
+ * A document's version: the DOCS stream sequence of the operation, so later in the log is newer.
+ * The stream's first sequence is `incarnation x 2^40`: a version of a recreated stream is above
+ * every one of its predecessor. It is also the freshness token that a publisher gets back (`seq`).
+ */
+export type Version = Branded<number, "Version">;
+
+/** A sequence of the CHUNKS stream. Zero is "before the first record". */
+export type Position = Branded<number, "Position">;
+
+/** A writer's epoch: the revision of its partition lease. Higher is newer. */
+export type Epoch = Branded<number, "Epoch">;
+
+/** A partition of the DOCS stream, `0 … partitions-1`, fixed when the stream is created. */
+export type Partition = Branded<number, "Partition">;
+
+/** 128-bit fingerprint of a document id inside its tenant: 32 hexadecimal digits. */
+export type Fingerprint = Branded<string, "Fingerprint">;
+
+const tenantPattern = /^[A-Za-z0-9_-]{1,64}$/;
+
+export function isTenantId(value: string): value is TenantId {
+  return tenantPattern.test(value);
+}
+
+/** @throws FreshetError invalid_tenant */
+export function tenantId(value: string): TenantId {
+  if (!isTenantId(value)) throw new FreshetError("invalid_tenant");
+  return value;
+}
+
+export const documentIdBytesMax = 512;
+
+const utf8 = new TextEncoder();
+
+export function isDocumentId(value: string): value is DocumentId {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  if (value.length === 0 || /[\u0000-\u001f\u007f-\u009f]/.test(value)) return false;
+  if (!value.isWellFormed()) return false;
+  return value.length <= documentIdBytesMax && utf8.encode(value).length <= documentIdBytesMax;
+}
+
+/** A stream sequence from the outside world. @throws FreshetError invalid_request */
+function sequence<T extends number>(value: number): T {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new FreshetError("invalid_request", "a sequence is a whole number that is not negative");
+  }
+  return value as T;
+}
+
+export const version = (value: number): Version => sequence<Version>(value);
+export const position = (value: number): Position => sequence<Position>(value);
+export const epoch = (value: number): Epoch => sequence<Epoch>(value);
+export const partition = (value: number): Partition => sequence<Partition>(value);
+
+/** Sequences of one incarnation of a stream; 2^53 / 2^40 leaves 8,192 incarnations. */
+export const incarnationSpan = 2 ** 40;
+
+/** Which incarnation of its stream a sequence belongs to. */
+export function incarnationOf(seq: number): number {
+  return Math.floor(seq / incarnationSpan);
+}
+
+/** FNV-1a 32 of the tenant, modulo N: what the server's `{{partition(N,1)}}` computes. */
+export function partitionOf(tenant: TenantId, partitions: number): Partition {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < tenant.length; index += 1) {
+    hash ^= tenant.charCodeAt(index);
+    hash = Math.imul(hash, 0x01000193);
+  }
+  return partition((hash >>> 0) % partitions);
+}

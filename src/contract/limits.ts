@@ -1,0 +1,153 @@
+/**
+ * Every bound of the system, with its unit and its reason. Nothing else in the code base may hold a
+ * number that limits a queue, a retry, a cache, a time-out or a payload.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const secondMs = 1000;
+const minuteMs = 60 * secondMs;
+const hourMs = 60 * minuteMs;
+
+export const limits = {
+  // --- documents -----------------------------------------------------------------------------
+  /** Text of one document. The record that it makes (text, overlap, vectors) stays below `recordBytesMax`. */
+  documentTextBytesMax: 256 * KiB,
+  /** A record is at worst this many times its text: one vector of 1,536 bytes for every ~220 one-byte tokens. */
+  recordBytesPerTextByteMax: 10,
+  /** NATS `max_payload` of the server that we ship; above 8 MiB the vendor advises against. */
+  recordBytesMax: 4 * MiB,
+  /** Room for headers, title and metadata in a payload. */
+  recordOverheadBytesMax: 128 * KiB,
+  titleCharsMax: 1_000,
+  sourceCharsMax: 2_000,
+  metadataKeysMax: 64,
+  metadataKeyCharsMax: 64,
+  metadataValueCharsMax: 1_000,
+  metadataListMax: 32,
+  /** An HTTP body of one document: its text with every character escaped as \uXXXX at worst, and its metadata. */
+  httpDocumentBytesMax: 2 * MiB,
+  /** An NDJSON body: bounded by what one request may hold in memory; longer imports send several. */
+  httpNdjsonBytesMax: 32 * MiB,
+
+  // --- chunks --------------------------------------------------------------------------------
+  /** all-MiniLM-L6-v2 was trained on 256 tokens; a chunk with its heading and [CLS], [SEP] fits. */
+  chunkTokensMax: 256,
+  /** About one sentence: an answer that straddles a cut is whole on one side. */
+  chunkOverlapTokens: 32,
+  /** A heading path longer than this says little and eats the chunk. */
+  headingTokensMax: 32,
+
+  // --- questions -----------------------------------------------------------------------------
+  questionCharsMax: 4_000,
+  topKMax: 50,
+  maxTokensMax: 2_048,
+  filterClausesMax: 16,
+  filterValuesMax: 64,
+  /** The longest a question may wait for `min_seq`. */
+  waitMsMax: 30 * secondMs,
+  deadlineMsDefault: 30 * secondMs,
+  deadlineMsMax: 120 * secondMs,
+  /** Questions that one node works on; the next is refused with 429 instead of queued unseen. */
+  questionsInFlightMax: 64,
+  /** The cold shard's share of a question: past it the answer is hot only and `coverage.cold` says so. */
+  coldSearchMs: 2 * secondMs,
+  /** Candidates per shard before fusion: enough for relative-score fusion to see a spread of scores. */
+  candidatesPerShard: 64,
+  /** Cold is asked for more when heads hide stale hits; each round doubles, then the reply is what there is. */
+  coldRefillRoundsMax: 3,
+  /** If hot drops past the watermark that a question began with, cold is searched again, at most so often. */
+  coldRestartsMax: 3,
+  /** Context for the model: the local one has 2,048 tokens for prompt and answer together. */
+  promptCharsMax: 5_000,
+  /** Answer text kept of a model that does not stop. */
+  answerCharsMax: 16_000,
+  /** One request to the language model. */
+  modelRequestMs: 60 * secondMs,
+  /** An OpenAI-compatible endpoint's error body that is read for the message. */
+  modelErrorBytesMax: 4 * KiB,
+
+  // --- actors --------------------------------------------------------------------------------
+  /** Operations of one tenant between the reader and its record; above it the tenant leaves the shared reader. */
+  tenantQueueMax: 256,
+  /** Documents of one tenant that are prepared and embedded at once; order is restored before the append. */
+  tenantInFlightMax: 64,
+  /** Records that a merge-watcher or shard may have waiting; senders wait above it. */
+  shardMailboxMax: 1_024,
+  partitionMailboxMax: 1_024,
+  embedderMailboxMax: 4_096,
+  queryMailboxMax: 64,
+  mergeTriggerMailboxMax: 1_024,
+  /** Attempts to process a document before it is rejected with `document_failed`. */
+  documentAttemptsMax: 3,
+  /** First and longest pause before an actor is started again, and how many within the window escalate. */
+  restartBackoffMinMs: 100,
+  restartBackoffMaxMs: 10 * secondMs,
+  restartsMax: 8,
+  restartWindowMs: minuteMs,
+  /** A clean stop waits so long for actors to drain before it gives up on them. */
+  stopMs: 10 * secondMs,
+
+  // --- embedding -----------------------------------------------------------------------------
+  /** On a CPU bigger batches are slower (they leave the cache): 16 texts of 128 tokens. */
+  embedBatchPaddedTokensMax: 2_048,
+  embedBatchItemsMax: 32,
+  /** How far the batcher looks for texts of like length; beyond it the scan costs more than padding. */
+  embedLookAheadMax: 256,
+  /** A text older than this leads the next batch whatever its length, so that nobody starves. */
+  embedQueueAgeMaxMs: 250,
+  embedRequestMs: 60 * secondMs,
+
+  // --- hot shard -----------------------------------------------------------------------------
+  /** Below this many chunks an exact scan beats building a graph. */
+  hotFlatMax: 2_048,
+  /** Memory of all hot shards of a node; at the bound publishers are refused until merges make room. */
+  hotBytesPerNodeMax: 2_048 * MiB,
+  hotBytesPerTenantMax: 512 * MiB,
+
+  // --- log -----------------------------------------------------------------------------------
+  /** A publish that gets no PubAck in this time is of unknown outcome. */
+  publishAckMs: 5 * secondMs,
+  /** How often an unknown append is resolved by reading back before the writer gives up its tenancy. */
+  appendAttemptsMax: 5,
+  docsBytesMax: 16 * 1024 * MiB,
+  chunksBytesMax: 32 * 1024 * MiB,
+  deadLetterBytesMax: 1024 * MiB,
+  /** nats-server forgets message ids after this; a publisher's retries must end before. */
+  duplicateWindowMs: 2 * minuteMs,
+  replayWindowMs: 72 * hourMs,
+  /** A partition lease lives so long without renewal; renewals come at a third of it. */
+  leaseMs: 10 * secondMs,
+  /** Operations pulled at once: one pull holds at most this many documents in memory. */
+  pullMax: 128,
+  /** Pages of a tenant's CHUNKS range: records of up to 2 MB each are held at once. */
+  rangePageMax: 64,
+  /** One heads piece: 24 bytes an entry, below `max_payload` of a stock server (1 MiB). */
+  headsPieceEntriesMax: 32_768,
+
+  // --- merges --------------------------------------------------------------------------------
+  /** Unmerged chunks of a tenant that start a merge by size. */
+  mergeSizeChunks: 2_048,
+  /** Age of a tenant's oldest unmerged record that starts a merge. */
+  mergeAgeMs: 15 * minuteMs,
+  /** How often the sweep looks for tenants that are due by age. */
+  mergeSweepEveryMs: minuteMs,
+  /** Records of one merge: bounds the workflow's activities and what a retry repeats. */
+  mergeRecordsMax: 4_096,
+  /** Objects of one merge page: four in flight hide the client's 500 ms sleep. */
+  mergePageObjects: 250,
+  mergePagesInFlight: 4,
+  /** Between commit and drop: questions that began with the old watermark finish on hot. */
+  mergeGraceMs: 5 * secondMs,
+  /** Ids of one delete or read-back request: below Weaviate's QUERY_MAXIMUM_RESULTS of 10,000. */
+  coldIdsPerRequestMax: 1_000,
+  coldRequestMs: 30 * secondMs,
+  /** Merges of one entity workflow run before it continues as new: history stays below 10,000 events. */
+  mergesPerRunMax: 50,
+  /** Tenants signalled by one sweep activity call. */
+  sweepTenantsMax: 10_000,
+
+  // --- observability -------------------------------------------------------------------------
+  /** Tenants with a label of their own; all others are counted as `other`. */
+  tenantLabelsMax: 100,
+} as const;

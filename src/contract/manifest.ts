@@ -1,0 +1,38 @@
+/**
+ * The watermark manifest of a tenant: one small value that says how far the cold shard equals the log,
+ * and names the heads that go with it. Watermark and heads can never disagree, because the pieces are
+ * immutable, written and read back before the manifest is committed by compare-and-set.
+ */
+
+import { z } from "zod";
+import type { Position, Version } from "./ids.ts";
+
+export const manifestSchema = z.strictObject({
+  format: z.literal(1),
+  /** The watermark: every CHUNKS record of the tenant up to here is in cold. */
+  to: z.int().min(0).transform((value) => value as Position),
+  /** DOCS version of the record at `to`: the cursor, should CHUNKS hold nothing newer. */
+  version: z.int().min(0).transform((value) => value as Version),
+  /** Incarnation of CHUNKS that `to` belongs to. */
+  incarnation: z.int().min(0),
+  /** Immutable heads pieces in fingerprint order; empty when no document is live. */
+  pieces: z.array(z.strictObject({ digest: z.string(), entries: z.int().min(1) })),
+  /** Live documents and chunks in cold, for operators; never used for correctness. */
+  documents: z.int().min(0),
+  /** The workflow that committed it. */
+  workflowId: z.string(),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+export type HeadsPiece = Manifest["pieces"][number];
+
+/** What a tenant has before its first merge. */
+export const emptyManifest: Manifest = {
+  format: 1,
+  to: 0 as Position,
+  version: 0 as Version,
+  incarnation: 0,
+  pieces: [],
+  documents: 0,
+  workflowId: "",
+};

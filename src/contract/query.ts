@@ -1,0 +1,88 @@
+/** Questions in, answers out: the wire format of `query.<tenant>` and `POST /answer`. */
+
+import { z } from "zod";
+import { filterSchema } from "./filter.ts";
+import { FreshetError } from "./errors.ts";
+import { limits } from "./limits.ts";
+
+export const questionSchema = z.strictObject({
+  query: z
+    .string()
+    .max(limits.questionCharsMax)
+    .refine((value) => value.trim() !== "" && value.isWellFormed(), { error: "query is empty" }),
+  top_k: z.int().min(1).max(limits.topKMax).default(5),
+  max_tokens: z.int().min(1).max(limits.maxTokensMax).default(200),
+  filter: filterSchema.optional(),
+  mode: z.enum(["answer", "search"]).default("answer"),
+  /** Read-your-writes: the `seq` of a publish that this question must see (I8). */
+  min_seq: z.int().min(0).optional(),
+  wait_ms: z.int().min(0).max(limits.waitMsMax).default(5_000),
+  deadline_ms: z.int().min(1).max(limits.deadlineMsMax).default(limits.deadlineMsDefault),
+  stream: z.boolean().default(false),
+});
+
+export type Question = z.infer<typeof questionSchema>;
+
+export const sourceSchema = z.object({
+  id: z.string(),
+  version: z.int(),
+  chunk: z.int(),
+  score: z.number(),
+  text: z.string(),
+  title: z.string().optional(),
+  source: z.string().optional(),
+  shard: z.enum(["hot", "cold"]),
+});
+
+/** One numbered source: `[1]` in the answer is `sources[0]`. `score` is in 0…1 within one reply only. */
+export type Source = z.infer<typeof sourceSchema>;
+
+export const coverageSchema = z.object({
+  /** `complete`: everything visible was searched. */
+  hot: z.enum(["complete"]),
+  /** `complete`; `empty`: nothing was merged yet; `timeout`, `unavailable`, `stale`: not covered, and why. */
+  cold: z.enum(["complete", "empty", "timeout", "unavailable", "stale"]),
+  /** Who wrote the answer: the model's name, `extractive` when none answered, `none` for a search. */
+  llm: z.string(),
+});
+
+export type Coverage = z.infer<typeof coverageSchema>;
+
+export const timingsSchema = z.object({
+  embed: z.number(),
+  hot: z.number(),
+  cold: z.number(),
+  fuse: z.number(),
+  llm: z.number(),
+  total: z.number(),
+});
+
+/** Milliseconds per stage. */
+export type Timings = z.infer<typeof timingsSchema>;
+
+export const answerSchema = z.object({
+  answer: z.string(),
+  sources: z.array(sourceSchema),
+  coverage: coverageSchema,
+  /** Every operation of the tenant up to this DOCS sequence was covered. */
+  visible_seq: z.int(),
+  timings: timingsSchema,
+});
+
+export type Answer = z.infer<typeof answerSchema>;
+
+/** What a streamed answer sends, in order: one `retrieval`, any number of `delta`, one `done` or `error`. */
+export type AnswerEvent =
+  | { readonly type: "retrieval"; readonly sources: readonly Source[]; readonly coverage: Coverage }
+  | { readonly type: "delta"; readonly text: string }
+  | { readonly type: "done"; readonly answer: Answer };
+
+/** @throws FreshetError invalid_request, naming the first field that is wrong */
+export function parseQuestion(value: unknown): Question {
+  const result = questionSchema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const path = issue?.path.join(".") ?? "";
+  const message = `${path === "" ? "request" : path}: ${issue?.message ?? "invalid"}`;
+  throw new FreshetError("invalid_request", message.toLowerCase());
+}

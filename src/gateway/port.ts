@@ -1,0 +1,54 @@
+/** What every surface (NATS, HTTP, later MCP and the console) may ask of the engine. */
+
+import type { Operation } from "../contract/document.ts";
+import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
+import type { Answer, AnswerEvent, Question } from "../contract/query.ts";
+import type { PublishResult } from "../log/port.ts";
+
+export interface AskOptions {
+  /** Aborts when the caller has gone: no work is left behind. */
+  readonly signal: AbortSignal;
+  /** For streamed answers. */
+  readonly onEvent?: ((event: AnswerEvent) => void) | undefined;
+}
+
+export type DocumentState =
+  | { readonly id: string; readonly status: "visible"; readonly seq: number; readonly shard: "hot" | "cold" }
+  | { readonly id: string; readonly status: "absent"; readonly visible_seq: number };
+
+export interface TenantStatus {
+  readonly tenant: string;
+  readonly state: "recovering" | "ready";
+  /** DOCS sequence up to which everything is applied, and the newest one stored. */
+  readonly visible_seq: number;
+  readonly last_seq: number;
+  readonly documents: number;
+  readonly hot: { readonly documents: number; readonly chunks: number; readonly bytes: number };
+  readonly watermark: number;
+  readonly unmerged_chunks: number;
+}
+
+export interface EngineStatus {
+  readonly node: string;
+  readonly ready: boolean;
+  readonly partitions: { readonly total: number; readonly owned: number };
+  readonly tenants: readonly TenantStatus[];
+  readonly services: Readonly<Record<"log" | "cold" | "temporal" | "model", "up" | "down" | "none">>;
+}
+
+export interface Service {
+  /** @throws FreshetError; codes in contract/errors.ts */
+  ask(tenant: TenantId, question: Question, options: AskOptions): Promise<Answer>;
+  /** Publishes one checked operation; bytes are what DOCS will hold. */
+  publish(
+    tenant: TenantId,
+    operation: Operation,
+    options: { readonly payload: Uint8Array; readonly messageId?: string | undefined },
+  ): Promise<PublishResult>;
+  document(tenant: TenantId, id: DocumentId): Promise<DocumentState>;
+  /** The limit that the log's `max_payload` leaves for a document's text, bytes. */
+  readonly documentTextBytesMax: number;
+  status(): EngineStatus;
+  /** Newest version a publisher could wait for; 0 when the tenant has none. */
+  lastVersion(tenant: TenantId): Promise<Version>;
+}

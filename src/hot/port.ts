@@ -1,0 +1,57 @@
+/**
+ * The hot shard of one tenant: the documents whose CHUNKS records are not merged yet, searchable in
+ * memory. A function of the log (I7): dropping it loses nothing. Every method is synchronous, because the
+ * owner masks cold hits and searches hot in one step (design.md, Query).
+ */
+
+import type { Candidate } from "../contract/candidate.ts";
+import type { Filter } from "../contract/filter.ts";
+import type { DocumentId, Position, Version } from "../contract/ids.ts";
+import type { DocumentInfo, RecordChunk } from "../contract/record.ts";
+
+export interface HotDocument {
+  readonly documentId: DocumentId;
+  readonly version: Version;
+  /** Position of its record in CHUNKS: `dropThrough` compares it with the watermark. */
+  readonly position: Position;
+  readonly info: DocumentInfo;
+  readonly chunks: readonly RecordChunk[];
+}
+
+export interface HotQuery {
+  /** Unit norm. */
+  readonly vector: Float32Array;
+  /** The (redacted) question: lexical candidates are found by its terms. */
+  readonly text: string;
+  /** Candidates wanted from each of the two lists, dense and lexical. */
+  readonly limit: number;
+  readonly filter?: Filter | undefined;
+}
+
+export interface HotStats {
+  readonly documents: number;
+  readonly chunks: number;
+  /** Vectors, texts and index structures, estimated. */
+  readonly bytes: number;
+}
+
+/**
+ *   H1  a search right after `upsert` finds the document, and only its newest version;
+ *   H2  a search right after `delete` does not find the document;
+ *   H3  filters and deletes apply inside the search: a filtered search is as complete as an unfiltered one;
+ *   H4  a malformed vector is refused before native code sees it.
+ */
+export interface HotShard {
+  /** Replaces any older version. @throws FreshetError internal on a vector that is not finite or of wrong length */
+  upsert(document: HotDocument): void;
+  delete(documentId: DocumentId): void;
+  /** Forgets documents whose position is at or below the watermark: cold has them. */
+  dropThrough(watermark: Position): void;
+  /** Union of the best dense and the best lexical chunks, each with its cosine; unordered. */
+  search(query: HotQuery): readonly Candidate[];
+  stats(): HotStats;
+  /** Frees native memory and ends background builds. */
+  close(): void;
+}
+
+export type HotShardFactory = (options: { readonly dimensions: number }) => HotShard;

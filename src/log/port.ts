@@ -1,0 +1,183 @@
+/**
+ * What the rest of Freshet sees of its log (design.md, sections 1 and 2). The log is the truth: DOCS holds what
+ * publishers sent, CHUNKS what became of it, manifests how far cold equals CHUNKS.
+ *
+ * Invariants that every adapter keeps and the conformance suite checks:
+ *   L1  a publish that returned is stored and survives kill -9 (I1);
+ *   L2  an append lands only directly behind the record it expects, whoever else writes (I6);
+ *   L3  a range read is an unbroken chain or fails with broken_chain; it never silently starts later;
+ *   L4  a manifest changes only by compare-and-set against the revision that was read;
+ *   L5  streams of another incarnation, or with another partition count, are refused with log_identity.
+ */
+
+import type { DocumentEvent } from "../contract/events.ts";
+import type { DocumentId, Epoch, Partition, Position, TenantId, Version } from "../contract/ids.ts";
+import type { ErrorCode } from "../contract/errors.ts";
+import type { HeadsPiece, Manifest } from "../contract/manifest.ts";
+import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record.ts";
+
+/** One message of DOCS, as a publisher sent it. */
+export interface StoredOperation {
+  /** The subject's token, unchecked: publishers choose it. */
+  readonly tenant: string;
+  readonly version: Version;
+  /** Server time of the publish, unix milliseconds. */
+  readonly atMs: number;
+  readonly payload: Uint8Array;
+}
+
+export interface PublishResult {
+  readonly seq: Version;
+  /** The idempotency key was seen before; `seq` is that of the first publish. */
+  readonly duplicate: boolean;
+}
+
+export interface DocsLog {
+  /**
+   * Resolves when the log has fsynced the operation.
+   * @throws FreshetError overloaded (stream full), document_too_large, log_unavailable (outcome unknown)
+   */
+  publish(message: {
+    readonly tenant: TenantId;
+    readonly payload: Uint8Array;
+    readonly messageId?: string | undefined;
+  }): Promise<PublishResult>;
+  /**
+   * Operations of a partition from `from` on, in order and without end until the signal aborts.
+   * Reconnects by itself. @throws FreshetError log_identity
+   */
+  read(options: {
+    readonly partition: Partition;
+    readonly from: Version;
+    readonly signal: AbortSignal;
+  }): AsyncIterable<StoredOperation>;
+  /** At most `max` operations of one tenant with a version above `after`, in order; empty when there are none. */
+  readTenant(options: {
+    readonly tenant: TenantId;
+    readonly after: Version;
+    readonly max: number;
+  }): Promise<readonly StoredOperation[]>;
+  /** Version of the tenant's newest operation; 0 when it has none. */
+  lastVersion(tenant: TenantId): Promise<Version>;
+  /** Sequence of the stream's newest message, of whatever tenant: reading goes on behind it. */
+  lastSequence(): Promise<Version>;
+  /** Tenants (unchecked tokens) that have operations in the partition. */
+  tenants(partition: Partition): Promise<readonly string[]>;
+}
+
+export type AppendOutcome =
+  | { readonly kind: "appended"; readonly position: Position }
+  /** A higher epoch has written: this writer must stand down (I6). */
+  | { readonly kind: "fenced"; readonly by: RecordHeader }
+  /** Not what was expected, and no newer owner: reload the tail, then go on. */
+  | { readonly kind: "behind"; readonly last: RecordHeader | null };
+
+export interface ChunksLog {
+  /**
+   * The fenced append: lands only if `expectedLast` is the tenant's newest position. A lost ack is
+   * resolved by reading back, so the outcome is never unknown.
+   * @throws FreshetError log_unavailable when the log stays silent: then nothing may be assumed
+   */
+  append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome>;
+  /** The tenant's newest record, without its body. */
+  last(tenant: TenantId): Promise<RecordHeader | null>;
+  /**
+   * The records in (`after`, `to`], in order, an unbroken chain that begins right behind `after`.
+   * `to` must be a position of the tenant. @throws FreshetError broken_chain
+   */
+  read(range: ChunksRange): AsyncIterable<PlacedRecord>;
+  /** The same without bodies: heads and plans need no vectors. */
+  headers(range: ChunksRange): AsyncIterable<RecordHeader>;
+  tenants(partition: Partition): Promise<readonly TenantId[]>;
+}
+
+export interface ChunksRange {
+  readonly tenant: TenantId;
+  readonly after: Position;
+  readonly to: Position;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface StoredManifest {
+  readonly manifest: Manifest;
+  /** For compare-and-set; 0 stands for "none yet". */
+  readonly revision: number;
+}
+
+export interface ManifestStore {
+  get(tenant: TenantId): Promise<StoredManifest | null>;
+  /**
+   * Compare-and-set. A manifest equal to mine found after a lost answer is success.
+   * @throws FreshetError log_unavailable
+   */
+  commit(
+    tenant: TenantId,
+    manifest: Manifest,
+    expectedRevision: number,
+  ): Promise<"committed" | "conflict">;
+  /** Immutable piece of heads; written and read back before it is named by a manifest. */
+  putPiece(tenant: TenantId, bytes: Uint8Array): Promise<HeadsPiece["digest"]>;
+  /** @throws FreshetError log_identity when the piece is missing or its digest differs */
+  getPiece(tenant: TenantId, digest: HeadsPiece["digest"]): Promise<Uint8Array>;
+  /** Removes pieces of the tenant that are not in `keep`. Called after a commit; failing is harmless. */
+  sweepPieces(tenant: TenantId, keep: readonly HeadsPiece["digest"][]): Promise<void>;
+  /** Every tenant that has a manifest. */
+  tenants(): Promise<readonly TenantId[]>;
+  /** Current manifests and every later commit, until the signal aborts. */
+  watch(signal: AbortSignal): AsyncIterable<StoredManifest & { readonly tenant: TenantId }>;
+}
+
+/** A partition lease: liveness only. Safety is the fenced append. */
+export interface Lease {
+  readonly partition: Partition;
+  /** Higher than that of every earlier holder. */
+  readonly epoch: Epoch;
+  /** Monotonic milliseconds until which this node may serve; counted from before the renewal was sent. */
+  readonly validUntilMs: number;
+}
+
+export interface LeaseStore {
+  /** The lease, or null when another node holds it. */
+  acquire(partition: Partition, node: string): Promise<Lease | null>;
+  /** A new validity, or null when the lease was lost. */
+  renew(lease: Lease, node: string): Promise<Lease | null>;
+  release(lease: Lease, node: string): Promise<void>;
+  /** Who holds it now, for status and routing. */
+  holder(partition: Partition): Promise<string | null>;
+}
+
+/** Pointer, error class and counts; never document text (I10). */
+export interface DeadLetter {
+  readonly tenant: string;
+  readonly version: Version;
+  readonly documentId: DocumentId | null;
+  readonly reason: ErrorCode;
+  readonly message: string;
+  readonly atMs: number;
+}
+
+export interface DeadLetterLog {
+  /** Idempotent by tenant and version, for ever: a second publish of the same is success. */
+  publish(letter: DeadLetter): Promise<void>;
+  list(tenant: TenantId, max: number): Promise<readonly DeadLetter[]>;
+}
+
+/** Best-effort notices to whoever listens (core NATS). */
+export interface EventSink {
+  publish(tenant: TenantId, event: DocumentEvent): void;
+}
+
+export interface Log {
+  readonly partitions: number;
+  /** Largest document text that fits this server's payload limit, bytes. */
+  readonly documentTextBytesMax: number;
+  readonly docs: DocsLog;
+  readonly chunks: ChunksLog;
+  readonly manifests: ManifestStore;
+  readonly leases: LeaseStore;
+  readonly deadLetters: DeadLetterLog;
+  readonly events: EventSink;
+  /** Refuses with log_identity when the streams are not the ones this deployment wrote (L5). */
+  checkIdentity(): Promise<void>;
+  close(): Promise<void>;
+}
