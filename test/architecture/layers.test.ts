@@ -2,7 +2,14 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { emptyPackage, importing, lawfulTree, plants, type Tree, writeTree } from "./planted-tree.ts";
+import {
+  emptyPackage,
+  importing,
+  lawfulTree,
+  plants,
+  type Tree,
+  writeTree,
+} from "./planted-tree.ts";
 import { codeFile, repositoryPaths, repositoryRoot } from "./repository.ts";
 
 interface Rule {
@@ -30,21 +37,14 @@ interface Manifest {
 
 const configPath = join(repositoryRoot, "ops/lint/dependency-cruiser.js");
 const trees = ["src", "actors", "workflows", "activities", "ops", "test"];
-const manifest = JSON.parse(
-  readFileSync(join(repositoryRoot, "package.json"), "utf8"),
-) as Manifest;
+const manifest = JSON.parse(readFileSync(join(repositoryRoot, "package.json"), "utf8")) as Manifest;
 const dependencies = Object.keys(manifest.dependencies);
 const made: string[] = [];
 
 function checkLayers(root: string): Verdict {
   const result = spawnSync(
     process.execPath,
-    [
-      join(repositoryRoot, "node_modules/.bin/depcruise"),
-      "--config",
-      configPath,
-      ...trees,
-    ],
+    [join(repositoryRoot, "node_modules/.bin/depcruise"), "--config", configPath, ...trees],
     { cwd: root, encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } },
   );
   const output = result.stdout + result.stderr;

@@ -1,0 +1,235 @@
+/**
+ * The house rules that no tool knows. Each takes files and returns complaints; a complaint names
+ * the place and what to do instead. Pure, so that tidy.test.ts can plant a violation of each.
+ */
+import type { RepositoryFile } from "./repository.ts";
+
+type Rule = (files: readonly RepositoryFile[]) => string[];
+
+const linesMax = 400;
+const script = /^#!.*\b(bash|sh|node)\b/;
+const isCode = (file: RepositoryFile): boolean =>
+  /\.(ts|js|mjs|cjs|sh)$/.test(file.path) || script.test(file.text);
+const isTypeScript = (file: RepositoryFile): boolean => file.path.endsWith(".ts");
+const isTest = (file: RepositoryFile): boolean => file.path.endsWith(".test.ts");
+
+/** One complaint for every match of the pattern, with its line. */
+function complain(file: RepositoryFile, pattern: RegExp, advice: string): string[] {
+  return [...file.text.matchAll(pattern)].map((match) => {
+    const line = file.text.slice(0, match.index).split("\n").length;
+    return `${file.path}:${line}: ${match[0].trim()}: ${advice}`;
+  });
+}
+
+export const filesStayShort: Rule = (files) =>
+  files.filter(isCode).flatMap((file) => {
+    const lines = file.text.split("\n").length - (file.text.endsWith("\n") ? 1 : 0);
+    if (lines <= linesMax) return [];
+    return [
+      `${file.path}: ${lines} lines: split it at the second concept into a file named after that concept (at most ${linesMax}, aim at 200)`,
+    ];
+  });
+
+/** An actor is a file in actors/ that uses the runtime; its plans are pure and say so by not doing it. */
+const usesRuntime = /from "\.\.\/(?:\.\.\/)?src\/kernel\/(?!clock\.ts)/;
+const headWords = ["owns", "never", "receives", "sends"];
+
+export const isActor = (file: RepositoryFile): boolean =>
+  /^actors\/.*\.ts$/.test(file.path) &&
+  !/^actors\/topology/.test(file.path) &&
+  usesRuntime.test(file.text);
+
+export const actorsOpenWithTheirContract: Rule = (files) =>
+  files.filter(isActor).flatMap((file) => {
+    const head = /^\/\*\*[\s\S]*?\*\//.exec(file.text)?.[0].toLowerCase() ?? "";
+    const missing = headWords.filter((word) => !new RegExp(`\\b${word}\\b`).test(head));
+    if (!/^\s*\*\s+[a-z]+\d+[.:]?\s/m.test(head)) missing.push("numbered invariants (T1 …)");
+    if (missing.length === 0) return [];
+    return [
+      `${file.path}: its head does not say: ${missing.join(", ")}: open the file with a /** */ block that is its contract (owns, never does, receives, sends, invariants)`,
+    ];
+  });
+
+const laterWords = ["TO", "FIX", "X"].map((start, index) => start + ["DO", "ME", "XX"][index]);
+const unnumbered = new RegExp(`\\b(?:${laterWords.join("|")})\\b(?!\\(#\\d+\\)).*`, "g");
+
+export const laterWorkHasANumber: Rule = (files) =>
+  files
+    .filter(isCode)
+    .flatMap((file) =>
+      complain(
+        file,
+        unnumbered,
+        `write ${laterWords[0]}(#12) with the number of its issue, or do it`,
+      ),
+    );
+
+const doors = new Set(["src/index.ts", "workflows/index.ts"]);
+
+export const namesHaveOneHome: Rule = (files) =>
+  files
+    .filter((file) => isTypeScript(file) && !doors.has(file.path))
+    .flatMap((file) =>
+      complain(
+        file,
+        /^export (?:type )?(?:\*|\{[^}]*\}) (?:as \w+ )?from .*$/gm,
+        "no barrel files: import the name from the file that owns it (only src/index.ts and workflows/index.ts pass names on)",
+      ),
+    );
+
+const topLevel = new Set([
+  "package.json",
+  "package-lock.json",
+  "tsconfig.json",
+  "src",
+  "workflows",
+  "activities",
+  "actors",
+  "ops",
+  "test",
+  "README.md",
+  "CHANGELOG.md",
+  "SECURITY.md",
+  "LICENSE",
+]);
+
+export const theTopStaysSmall: Rule = (files) => {
+  const entries = new Set(files.map((file) => file.path.split("/")[0] ?? ""));
+  return [...entries]
+    .filter((entry) => !entry.startsWith(".") && !topLevel.has(entry))
+    .map(
+      (entry) =>
+        `${entry}: move it into ops/ (tools, set-up), test/ or src/: the top level is fixed`,
+    );
+};
+
+/** Spelled in parts, so that this file does not break its own rule. */
+const registryHosts = [
+  ["npmjs", "org"],
+  ["npmjs", "com"],
+  ["pypi", "org"],
+  ["pythonhosted", "org"],
+  ["proxy", "golang", "org"],
+  ["sum", "golang", "org"],
+  ["crates", "io"],
+  ["deb", "debian", "org"],
+].map((parts) => parts.join("."));
+const registryHost = new RegExp(
+  `(?:${registryHosts.map((host) => host.replaceAll(".", "\\.")).join("|")})`,
+  "g",
+);
+
+export const registriesAreNotNamed: Rule = (files) =>
+  files.flatMap((file) =>
+    complain(
+      file,
+      registryHost,
+      "name the package and let its ordinary client find the registry, so that a mirror works too",
+    ),
+  );
+
+const services: Readonly<Record<string, RegExp>> = {
+  nats: /^import (?!type)[^;]*\bconnect\b[^;]* from "nats";/m,
+  weaviate: /^import (?!type)[^;]* from "weaviate-client";/m,
+  temporal:
+    /^import (?!type)[^;]*\b(?:Connection|NativeConnection|TestWorkflowEnvironment)\b[^;]* from "@temporalio\/(?:client|worker|testing)";/m,
+};
+
+/** Suffix `servers` is for a test that needs all three. */
+export const testsNameTheirServices: Rule = (files) =>
+  files.filter(isTest).flatMap((file) => {
+    const suffixes = file.path.replace(/^.*\//, "").split(".").slice(1, -2);
+    const unknown = suffixes
+      .filter((suffix) => suffix !== "servers" && !(suffix in services))
+      .map(
+        (suffix) =>
+          `${file.path}: .${suffix}: a suffix names a service: nats, weaviate, temporal or servers (all three)`,
+      );
+    const unnamed = Object.entries(services)
+      .filter(
+        ([name, use]) =>
+          use.test(file.text) && !suffixes.includes(name) && !suffixes.includes("servers"),
+      )
+      .map(
+        ([name]) =>
+          `${file.path}: it connects to ${name}: rename it to *.${name}.test.ts, so that it runs where that server does`,
+      );
+    return [...unknown, ...unnamed];
+  });
+
+export const everyTestRuns: Rule = (files) =>
+  files
+    .filter((file) => file.path.startsWith("test/") && isTypeScript(file))
+    .flatMap((file) =>
+      complain(
+        file,
+        /^\s*(?:it|test|describe|suite|bench)(?:\.\w+)*\.(?:only|skip|todo|fails)\b.*$/gm,
+        "make the test pass, or delete it and open an issue: a test that does not run promises what nobody checks",
+      ),
+    );
+
+export const silencedRulesHaveAReason: Rule = (files) =>
+  files
+    .filter(isTypeScript)
+    .flatMap((file) =>
+      complain(
+        file,
+        /(?:\/\/|\/\*) (?:eslint-disable|biome-ignore)(?![^\n]*(?: -- |: )\S)[^\n]*/g,
+        "say why: `eslint-disable-next-line rule -- reason`",
+      ),
+    );
+
+export const fileNamesAreKebabCase: Rule = (files) =>
+  files
+    .filter((file) => isTypeScript(file))
+    .filter((file) => !/^(?:[a-z0-9]+(?:-[a-z0-9]+)*[/.])+ts$/.test(file.path))
+    .map(
+      (file) => `${file.path}: write folder and file names in kebab-case, after the main export`,
+    );
+
+/** Names declared in the object literal `limits`. */
+export function limitsNobodyUses(
+  names: readonly string[],
+  files: readonly RepositoryFile[],
+): string[] {
+  const users = files.filter(
+    (file) => isTypeScript(file) && file.path !== "src/contract/limits.ts",
+  );
+  const words = new Set(users.flatMap((file) => file.text.match(/\b[a-z][A-Za-z0-9]*\b/g) ?? []));
+  return names
+    .filter((name) => !words.has(name))
+    .map(
+      (name) =>
+        `limits.${name}: use it where the bound holds, or delete it: a bound that nothing reads bounds nothing`,
+    );
+}
+
+interface ErrorRow {
+  readonly status: number;
+  readonly summary: string;
+}
+
+/** README lists every code once, in a table row that starts with the code and holds its status. */
+export function errorsNotDocumented(
+  table: Readonly<Record<string, ErrorRow>>,
+  readme: string,
+): string[] {
+  return Object.entries(table).flatMap(([code, { status }]) => {
+    const row = readme.split("\n").filter((line) => line.startsWith(`| \`${code}\` |`));
+    if (row.length === 1 && row[0]?.includes(String(status))) return [];
+    return [
+      `${code}: give it one row in the error table of README.md: | \`${code}\` | ${status} | … |`,
+    ];
+  });
+}
+
+export function errorsBadlyNamed(table: Readonly<Record<string, ErrorRow>>): string[] {
+  const summaries = Object.values(table).map((row) => row.summary);
+  return Object.entries(table).flatMap(([code, { summary }]) => [
+    ...(/^[a-z]+(_[a-z]+)*$/.test(code) ? [] : [`${code}: write a code in snake_case`]),
+    ...(/\.$/.test(summary) ? [`${code}: end its summary without a full stop`] : []),
+    ...(summaries.filter((other) => other === summary).length > 1
+      ? [`${code}: say what tells it from the other code with the same summary, or merge the two`]
+      : []),
+  ]);
+}
