@@ -1,0 +1,135 @@
+/**
+ * Lexical matching: text to terms, and BM25 over them. Both shards' hits and the question go through
+ * the same `terms`, so that a word matches whatever its case, accents or ending.
+ */
+
+import { stemmer } from "stemmer";
+import { stopWords } from "./stop-words.ts";
+
+/** Longer words are data (hashes, base64), not language: their start is enough to match them. */
+const termCharsMax = 64;
+
+/** Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009); values measured in performance.md M. */
+const k1 = 1.5;
+const b = 0.75;
+
+/** A word, or words joined as in `snake_case`, `kebab-case`, `a.b.c`, `user's`, `c++`. */
+const compoundPattern =
+  /[\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*(?:['’.\-/:][\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*)*(?:\+\+|#)?/gu;
+const apostrophePattern = /['’]/g;
+const joinerPattern = /[._\-/:]+/;
+/** Scripts written without spaces (and Hangul, whose endings stick to the word): matched by bigrams. */
+const unspacedPattern =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u30fc]+/gu;
+const asciiOnlyPattern = /^[\0-\x7f]*$/;
+const latinWordPattern = /^[a-z]{3,}$/;
+
+export interface CorpusStats {
+  /** Chunks in the corpus. */
+  readonly documents: number;
+  /** Mean number of terms of a chunk. */
+  readonly averageLength: number;
+  /** Chunks that hold the term. */
+  documentFrequency(term: string): number;
+}
+
+/**
+ * The terms of a text, in order and with repetitions: case-folded, without accents, English words
+ * stemmed (Porter), unspaced scripts as bigrams. An identifier gives its parts and itself, so that
+ * `maxAckPending` is found by "ack" and by its whole name. Stop words go, unless nothing else is left.
+ * Linear in the text.
+ */
+export function terms(text: string): string[] {
+  const kept: string[] = [];
+  const stopped: string[] = [];
+  for (const match of foldAccents(text).matchAll(compoundPattern)) {
+    for (const word of wordsOf(match[0])) {
+      if (stopWords.has(word)) stopped.push(word);
+      else kept.push(latinWordPattern.test(word) ? stemmer(word) : word);
+    }
+  }
+  return kept.length > 0 ? kept : stopped;
+}
+
+/** How often each term occurs. */
+export function termCounts(list: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const term of list) counts.set(term, (counts.get(term) ?? 0) + 1);
+  return counts;
+}
+
+/**
+ * BM25 of one chunk for a question; 0 when no term matches, never negative. A term that the question
+ * repeats counts once: questions are short, and repetition in them is not emphasis.
+ */
+export function bm25(options: {
+  readonly queryTerms: Iterable<string>;
+  readonly counts: ReadonlyMap<string, number>;
+  /** Number of terms of the chunk. */
+  readonly length: number;
+  readonly stats: CorpusStats;
+}): number {
+  const { counts, length, stats } = options;
+  const relativeLength = stats.averageLength > 0 ? length / stats.averageLength : 1;
+  let score = 0;
+  for (const term of new Set(options.queryTerms)) {
+    const count = counts.get(term);
+    if (count === undefined) continue;
+    const saturation = (count * (k1 + 1)) / (count + k1 * (1 - b + b * relativeLength));
+    score += inverseFrequency(stats, term) * saturation;
+  }
+  return score;
+}
+
+/** The form of Lucene, positive also for terms that most chunks hold. */
+function inverseFrequency(stats: CorpusStats, term: string): number {
+  const frequency = Math.min(stats.documentFrequency(term), stats.documents);
+  return Math.log(1 + (stats.documents - frequency + 0.5) / (frequency + 0.5));
+}
+
+/** Only combining marks of European scripts go: in Indic scripts and kana marks are part of the letter. */
+function foldAccents(text: string): string {
+  if (asciiOnlyPattern.test(text)) return text;
+  return text
+    .normalize("NFKD")
+    .replace(/[\u0300-\u036f]/g, "")
+    .normalize("NFC");
+}
+
+function wordsOf(compound: string): string[] {
+  const plain = compound.replace(apostrophePattern, "");
+  const pieces = plain
+    .split(joinerPattern)
+    .flatMap(splitCamelCase)
+    .filter((piece) => piece !== "");
+  const words = pieces.flatMap(splitUnspaced);
+  // The whole joins its parts only where they fit: a 200-letter path is found by its parts.
+  if (pieces.length > 1 && plain.length <= termCharsMax) words.push(plain);
+  return words.map((word) => word.toLowerCase().slice(0, termCharsMax));
+}
+
+function splitCamelCase(word: string): string[] {
+  return word
+    .replace(/(\p{Ll})(\p{Lu})/gu, "$1 $2")
+    .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, "$1 $2")
+    .split(" ");
+}
+
+function splitUnspaced(piece: string): string[] {
+  if (asciiOnlyPattern.test(piece)) return [piece];
+  const words: string[] = [];
+  let end = 0;
+  for (const run of piece.matchAll(unspacedPattern)) {
+    if (run.index > end) words.push(piece.slice(end, run.index));
+    for (const bigram of bigrams(run[0])) words.push(bigram);
+    end = run.index + run[0].length;
+  }
+  if (end < piece.length) words.push(piece.slice(end));
+  return words;
+}
+
+function bigrams(run: string): string[] {
+  const letters = [...run];
+  if (letters.length === 1) return letters;
+  return letters.slice(1).map((letter, index) => `${letters[index]}${letter}`);
+}

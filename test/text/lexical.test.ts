@@ -1,0 +1,105 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { bm25, type CorpusStats, termCounts, terms } from "../../src/text/lexical.ts";
+
+describe("terms", () => {
+  test("a word matches whatever its case, accents or ending", () => {
+    expect(terms("Connections")).toEqual(terms("connected"));
+    expect(terms("CAFÉ")).toEqual(terms("cafe"));
+    expect(terms("ﬁnal")).toEqual(terms("final"));
+  });
+
+  test("an identifier is found by its parts and by its whole name", () => {
+    expect(terms("maxAckPending")).toEqual(["max", "ack", "pend", "maxackpend"]);
+    expect(terms("max_ack_pending")).toEqual(["max", "ack", "pend", "max_ack_pending"]);
+    expect(terms("fs.readFile")).toContain("fs.readfile");
+    expect(terms("HTTPServer")).toEqual(["http", "server", "httpserver"]);
+    expect(terms("nats-server 2.15.1")).toContain("2.15.1");
+  });
+
+  test("stop words go only when something remains", () => {
+    expect(terms("what is the watermark")).toEqual(["watermark"]);
+    expect(terms("To be or not to be")).toEqual(["to", "be", "or", "not", "to", "be"]);
+  });
+
+  test("possessives and contractions are one word", () => {
+    expect(terms("the user's file")).toEqual(["user", "file"]);
+    expect(terms("C++ and C#")).toEqual(["c++", "c#"]);
+  });
+
+  test("scripts without spaces are cut into bigrams, also inside a Latin word", () => {
+    expect(terms("東京都")).toEqual(["東京", "京都"]);
+    expect(terms("猫")).toEqual(["猫"]);
+    expect(terms("Node入門")).toEqual(["node", "入門"]);
+    expect(terms("한국어")).toEqual(["한국", "국어"]);
+  });
+
+  test("nothing comes of nothing, and no term is empty or unbounded", () => {
+    expect(terms(" \n—…!")).toEqual([]);
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        expect(terms(text).every((term) => term.length > 0)).toBe(true);
+      }),
+    );
+    expect(terms("x".repeat(100_000))[0]?.length).toBe(64);
+  });
+
+  test.each([
+    ["one word", "a".repeat(262_144)],
+    ["joined letters", "a.".repeat(131_072)],
+    ["camel case", "aB".repeat(131_072)],
+    ["joiners", "-_".repeat(131_072)],
+    ["ideographs", "漢".repeat(87_381)],
+    ["signs that stand for four ideographs", "㍿".repeat(87_381)],
+  ])("256 KiB of %s end", (_name, text) => {
+    expect(terms(text).length).toBeLessThanOrEqual(4 * text.length + 1);
+  });
+});
+
+describe("bm25", () => {
+  const corpus = [
+    "the cat sat on the mat",
+    "a dog and a cat are friends and they play",
+    "fish swim",
+  ].map(terms);
+  const stats: CorpusStats = {
+    documents: corpus.length,
+    averageLength: corpus.reduce((sum, list) => sum + list.length, 0) / corpus.length,
+    documentFrequency: (term) => corpus.filter((list) => list.includes(term)).length,
+  };
+  const score = (query: string, list: string[]) =>
+    bm25({ queryTerms: terms(query), counts: termCounts(list), length: list.length, stats });
+
+  test("is zero without a match and positive with one", () => {
+    expect(score("fish", corpus[0] ?? [])).toBe(0);
+    expect(score("fish", corpus[2] ?? [])).toBeGreaterThan(0);
+  });
+
+  test("a rare term weighs more than a common one", () => {
+    expect(score("mat", corpus[0] ?? [])).toBeGreaterThan(score("cat", corpus[0] ?? []));
+  });
+
+  test("a shorter chunk with the same match scores higher", () => {
+    expect(score("cat", corpus[0] ?? [])).toBeGreaterThan(score("cat", corpus[1] ?? []));
+  });
+
+  test("agrees with the formula worked by hand", () => {
+    // N = 1, df = 1: idf = ln(1 + 0.5 / 1.5); count 2, length = average: tf = 2 * 2.5 / (2 + 1.5).
+    const one: CorpusStats = { documents: 1, averageLength: 4, documentFrequency: () => 1 };
+    const counts = new Map([["cat", 2]]);
+    const got = bm25({ queryTerms: ["cat", "cat"], counts, length: 4, stats: one });
+    expect(got).toBeCloseTo(Math.log(4 / 3) * (5 / 3.5), 12);
+  });
+
+  test("never goes negative or infinite, whatever the statistics", () => {
+    fc.assert(
+      fc.property(fc.nat(9), fc.nat(9), fc.nat(9), fc.nat(9), (documents, df, average, count) => {
+        const wild = { documents, averageLength: average, documentFrequency: () => df };
+        const counts = new Map([["x", count + 1]]);
+        const got = bm25({ queryTerms: ["x"], counts, length: count, stats: wild });
+        expect(got).toBeGreaterThanOrEqual(0);
+        expect(Number.isFinite(got)).toBe(true);
+      }),
+    );
+  });
+});
