@@ -99,9 +99,9 @@ const actors = [
   {
     name: "actors-never-import-each-other",
     comment:
-      "actors know messages, not each other: type the mailbox by its message union from src/contract and let actors/topology.ts hand it over (parts of one actor share its first word: tenant.ts, tenant-plan.ts)",
+      "actors know messages, not each other: type the mailbox by its message union from actors/messages.ts and let actors/topology.ts hand it over (parts of one actor share its first word: tenant.ts, tenant-plan.ts)",
     from: { path: "^actors/([a-z]+)[-./]", pathNot: "^actors/topology" },
-    to: { path: "^actors/", pathNot: "^actors/$1[-./]" },
+    to: { path: "^actors/", pathNot: ["^actors/$1[-./]", "^actors/messages[-./]"] },
   },
   {
     name: "actors-import-inner-rooms-only",

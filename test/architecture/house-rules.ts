@@ -31,12 +31,12 @@ export const filesStayShort: Rule = (files) =>
   });
 
 /** An actor is a file in actors/ that uses the runtime; its plans are pure and say so by not doing it. */
-const usesRuntime = /from "\.\.\/(?:\.\.\/)?src\/kernel\/(?!clock\.ts)/;
+const usesRuntime = /^import (?!type)[^;]*from "\.\.\/(?:\.\.\/)?src\/kernel\/(?!clock\.ts)/m;
 const headWords = ["owns", "never", "receives", "sends"];
 
 export const isActor = (file: RepositoryFile): boolean =>
   /^actors\/.*\.ts$/.test(file.path) &&
-  !/^actors\/topology/.test(file.path) &&
+  !/^actors\/(?:topology|messages)/.test(file.path) &&
   usesRuntime.test(file.text);
 
 export const actorsOpenWithTheirContract: Rule = (files) =>
