@@ -27,11 +27,7 @@ interface Context {
   readonly kernels: Kernels;
 }
 
-export function bertGraph(
-  config: EncoderConfig,
-  weights: EncoderWeights,
-  kernels: Kernels,
-): Graph {
+export function bertGraph(config: EncoderConfig, weights: EncoderWeights, kernels: Kernels): Graph {
   const context: Context = { graph: new GraphBuilder(), config, kernels };
   const { graph } = context;
   let hidden = embedTokens(context, weights);
@@ -110,7 +106,10 @@ interface Residual {
   readonly norm: LayerNorm;
 }
 
-function addAndNormalise({ graph, config }: Context, { input, bias, skip, norm }: Residual): string {
+function addAndNormalise(
+  { graph, config }: Context,
+  { input, bias, skip, norm }: Residual,
+): string {
   return graph.node({
     op: "SkipLayerNormalization",
     domain: contrib,

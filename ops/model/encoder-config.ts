@@ -72,7 +72,9 @@ function requireValue(
   allowed: readonly (string | undefined)[],
 ): void {
   if (allowed.includes(config[key] as string | undefined)) return;
-  throw new Error(`config.json: ${key} is ${String(config[key])}; compiled are ${allowed.join(", ")}`);
+  throw new Error(
+    `config.json: ${key} is ${String(config[key])}; compiled are ${allowed.join(", ")}`,
+  );
 }
 
 async function readJson(path: string): Promise<Readonly<Record<string, unknown>>> {

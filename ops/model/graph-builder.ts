@@ -29,7 +29,8 @@ export class GraphBuilder {
   /** Adds a constant and returns its name. */
   constant(label: string, dims: readonly number[], values: TensorValues): string {
     const size = dims.reduce((product, dim) => product * dim, 1);
-    if (size !== values.length) throw new Error(`${label} has ${values.length} values, not ${size}`);
+    if (size !== values.length)
+      throw new Error(`${label} has ${values.length} values, not ${size}`);
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     const name = this.#name(label);
     this.#tensors.push({ name, dims, type: typeOf(values), bytes });
@@ -42,7 +43,13 @@ export class GraphBuilder {
   }
 
   /** Adds a node and returns the names of its outputs. */
-  nodeWithOutputs({ op, domain = "", inputs, outputs = 1, attributes = {} }: NodeRequest): string[] {
+  nodeWithOutputs({
+    op,
+    domain = "",
+    inputs,
+    outputs = 1,
+    attributes = {},
+  }: NodeRequest): string[] {
     const names = Array.from({ length: outputs }, () => this.#name(op));
     this.#nodes.push({ op, domain, inputs, outputs: names, attributes });
     return names;

@@ -152,7 +152,9 @@ function nodeMessage(node: GraphNode, index: number): object {
     domain: node.domain,
     input: node.inputs,
     output: node.outputs,
-    attribute: Object.entries(node.attributes).map(([name, value]) => attributeMessage(name, value)),
+    attribute: Object.entries(node.attributes).map(([name, value]) =>
+      attributeMessage(name, value),
+    ),
   };
 }
 

@@ -29,7 +29,8 @@ const headerBytesMax = 64 * 1024 * 1024;
 
 export async function readSafetensors(path: string): Promise<Safetensors> {
   const file = await readFile(path);
-  if (file.byteLength < lengthBytes) throw new Error(`${path} is not a safetensors file: too short`);
+  if (file.byteLength < lengthBytes)
+    throw new Error(`${path} is not a safetensors file: too short`);
   const headerBytes = Number(file.readBigUInt64LE(0));
   if (headerBytes > headerBytesMax || lengthBytes + headerBytes > file.byteLength) {
     throw new Error(`${path} is not a safetensors file, or it was cut off: bad header length`);

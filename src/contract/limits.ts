@@ -97,6 +97,8 @@ export const limits = {
   /** A text older than this leads the next batch whatever its length, so that nobody starves. */
   embedQueueAgeMaxMs: 250,
   embedRequestMs: 60 * secondMs,
+  /** Batches that wait for one embedding worker; callers batch before, so a longer queue hides overload. */
+  embedPendingBatchesMax: 256,
 
   // --- hot shard -----------------------------------------------------------------------------
   /** Below this many chunks an exact scan beats building a graph. */

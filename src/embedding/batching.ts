@@ -44,10 +44,12 @@ export function paddedTokens(count: number, longestTokens: number): number {
 /**
  * Takes the next batch from `queue` (oldest first).
  *
- * The oldest text names the length bucket when it has waited longer than `ageMaxMs`; otherwise the bucket
- * is the one that holds most of the tokens in the look-ahead window, the older bucket on a tie. The batch
- * is filled from that bucket, then from the nearest shorter ones (they fit without more padding), tenants
- * taking turns within each. One text always goes, even if it alone is over the budget.
+ * The look-ahead window is filled by tenants in turns, so a tenant with a long queue cannot fill it alone.
+ * The bucket that holds most of the window's tokens leads. Once the oldest text has waited longer than
+ * `ageMaxMs`, fairness goes before padding: every tenant's overdue oldest text is offered first, and the
+ * longest of them sets the bucket. The batch is then filled from the leading bucket and from the nearest
+ * shorter ones (they fit without more padding), tenants taking turns within each. One text always goes,
+ * even if it alone is over the budget.
  */
 export function selectBatch<T extends QueuedText>(
   queue: readonly T[],
@@ -55,14 +57,12 @@ export function selectBatch<T extends QueuedText>(
   nowMs: number,
 ): BatchChoice<T> {
   const dropped = queue.filter((entry) => entry.cancelled);
-  const live = dropped.length === 0 ? queue : queue.filter((entry) => !entry.cancelled);
-  const oldest = live[0];
-  if (oldest === undefined) return { batch: [], rest: [], dropped };
-  const window = live.slice(0, limits.lookAheadMax);
+  const live = queue.filter((entry) => !entry.cancelled);
+  const window = takeFirst(inTurns(live), limits.lookAheadMax);
+  const overdue = overdueHeads(live, nowMs - limits.ageMaxMs);
   const buckets = groupBy(window, bucketOf);
-  const overdue = nowMs - oldest.enqueuedAtMs > limits.ageMaxMs;
-  const leading = overdue ? bucketOf(oldest) : fullestBucket(buckets);
-  const batch = fillBatch(candidates(buckets, leading, overdue ? oldest : undefined), limits);
+  const leading = overdue.length > 0 ? longestBucket(overdue) : fullestBucket(buckets);
+  const batch = fillBatch(offer(overdue, buckets, leading), limits);
   const chosen = new Set<T>(batch);
   return { batch, rest: live.filter((entry) => !chosen.has(entry)), dropped };
 }
@@ -95,10 +95,24 @@ function bucketOf(entry: QueuedText): number {
   return Math.ceil(entry.tokens / bucketTokens);
 }
 
+/** The oldest text of each tenant, where it was queued before `beforeMs`; oldest first. */
+function overdueHeads<T extends QueuedText>(live: readonly T[], beforeMs: number): T[] {
+  const oldest = live[0];
+  if (oldest === undefined || oldest.enqueuedAtMs >= beforeMs) return [];
+  const heads = [...groupBy(live, (entry) => entry.tenant).values()].flatMap((own) =>
+    own.slice(0, 1),
+  );
+  return heads.filter((head) => head.enqueuedAtMs < beforeMs);
+}
+
+function longestBucket(entries: readonly QueuedText[]): number {
+  return entries.reduce((longest, entry) => Math.max(longest, bucketOf(entry)), 0);
+}
+
 function fullestBucket(buckets: ReadonlyMap<number, readonly QueuedText[]>): number {
   let fullest = 0;
   let most = -1;
-  // Insertion order is age order, so a strict comparison prefers the bucket that has waited longer.
+  // Insertion order follows the window, so a strict comparison prefers the bucket that is met first.
   for (const [bucket, entries] of buckets) {
     const tokens = entries.reduce((sum, entry) => sum + entry.tokens, 0);
     if (tokens <= most) continue;
@@ -108,17 +122,27 @@ function fullestBucket(buckets: ReadonlyMap<number, readonly QueuedText[]>): num
   return fullest;
 }
 
-/** The order in which texts are offered to the batch: an overdue one, its bucket, then shorter buckets. */
-function* candidates<T extends QueuedText>(
+/** The order in which texts are offered to the batch; each text at most once. */
+function* offer<T extends QueuedText>(
+  overdue: readonly T[],
   buckets: ReadonlyMap<number, T[]>,
   leading: number,
-  first: T | undefined,
 ): Generator<T> {
-  if (first !== undefined) yield first;
+  yield* overdue;
+  const offered = new Set<T>(overdue);
   const shorter = [...buckets.keys()].filter((bucket) => bucket <= leading);
   for (const bucket of shorter.sort((a, b) => b - a)) {
-    for (const entry of inTurns(buckets.get(bucket) ?? [])) if (entry !== first) yield entry;
+    for (const entry of inTurns(buckets.get(bucket) ?? [])) if (!offered.has(entry)) yield entry;
   }
+}
+
+function takeFirst<T>(entries: Iterable<T>, count: number): T[] {
+  const taken: T[] = [];
+  for (const entry of entries) {
+    if (taken.length >= count) break;
+    taken.push(entry);
+  }
+  return taken;
 }
 
 /** One text of each tenant, then the second of each, and so on; tenants in the order of their oldest. */

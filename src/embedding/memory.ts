@@ -12,7 +12,9 @@ import type { Embedder, EmbeddingModel, EmbedInput, EmbedOptions } from "./port.
 const coordinatesPerWord = 8;
 /** Function words are everywhere; at full weight they would make every two texts look alike. */
 const functionWords = new Set(
-  "a an and are as at be by for from in is it of on or that the this to was what where with".split(" "),
+  "a an and are as at be by for from in is it of on or that the this to was what where with".split(
+    " ",
+  ),
 );
 const functionWordWeight = 0.1;
 

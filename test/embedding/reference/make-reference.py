@@ -1,4 +1,4 @@
-"""Makes vectors.json: an independent fp32 forward pass of all-MiniLM-L6-v2 in plain numpy.
+"""Makes vectors.ndjson: an independent fp32 forward pass of all-MiniLM-L6-v2 in plain numpy.
 
 It shares no code with Freshet's graph, its compiler or onnxruntime: weights come straight from
 model.safetensors, token ids from the Python tokenizer, and every step is written out below as the BERT
@@ -93,8 +93,8 @@ def main():
         ids = tokenizer.encode(text).ids
         vector = embed(np.array(ids), weights)
         rows.append({"text": text, "ids": ids, "vector": [round(float(v), 5) for v in vector]})
-    body = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-    (Path(__file__).parent / "vectors.json").write_text(f"[\n{body}\n]\n")
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (Path(__file__).parent / "vectors.ndjson").write_text(lines)
 
 
 main()

@@ -1,0 +1,223 @@
+/**
+ * One lane: a worker thread with its queue, kept alive.
+ *
+ * Owns: the thread, the batches that wait for it and those that it works on, its restarts.
+ * Never does: batching, validation of vectors.
+ * Receives: `run` and `close`. Sends: `WorkerRequest` to the thread.
+ *
+ * 1. Every `run` settles: with vectors, or with one of the port's errors.
+ * 2. When the thread ends unasked, everything pending rejects with `embedding_unavailable` at once and the
+ *    thread is started again after a pause that doubles up to a bound and falls back when a start works.
+ * 3. A caller that aborts is answered at once; a batch that the thread has not got yet is never sent.
+ * 4. The thread is asked to end, never terminated: that can crash native code that is running.
+ */
+
+import { Worker } from "node:worker_threads";
+import { FreshetError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { checkNotAborted } from "./checks.ts";
+import type { PackedBatch, WorkerReply, WorkerRequest, WorkerSettings } from "./onnx-protocol.ts";
+import type { Lane } from "./port.ts";
+
+export interface LaneLogger {
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+export interface LaneOptions {
+  readonly lane: Lane;
+  readonly settings: WorkerSettings;
+  readonly workerUrl: URL;
+  readonly clock: Clock;
+  readonly logger?: LaneLogger | undefined;
+}
+
+interface Job {
+  readonly id: number;
+  readonly batch: PackedBatch;
+  settle(result: Float32Array | FreshetError): void;
+}
+
+type State =
+  | { readonly kind: "starting"; readonly worker: Worker }
+  | { readonly kind: "ready"; readonly worker: Worker }
+  | { readonly kind: "down" }
+  | { readonly kind: "closing" };
+
+/** One batch runs while the next waits in the thread's own queue, so the thread never idles between two. */
+const sentMax = 2;
+
+export class OnnxLane {
+  readonly #options: LaneOptions;
+  readonly #waiting: Job[] = [];
+  readonly #sent = new Map<number, Job>();
+  readonly #closed = new AbortController();
+  #state: State = { kind: "down" };
+  #ended: Promise<void> = Promise.resolve();
+  #nextId = 1;
+  #failures = 0;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the first thread; throws `embedding_unavailable` with the cause when it cannot start. */
+  async start(): Promise<void> {
+    const failure = await this.#startWorker();
+    if (failure === undefined) return;
+    this.#state = { kind: "closing" };
+    throw new FreshetError("embedding_unavailable", "the embedding worker does not start", {
+      details: { lane: this.#options.lane },
+      cause: failure,
+    });
+  }
+
+  /** Vectors of the batch's rows, one after the other. */
+  run(batch: PackedBatch, signal: AbortSignal | undefined): Promise<Float32Array> {
+    checkNotAborted(signal);
+    if (this.#state.kind !== "ready") throw this.#unavailable();
+    if (this.#waiting.length >= limits.embedPendingBatchesMax) {
+      throw new FreshetError("overloaded", "the embedding queue is full");
+    }
+    return new Promise((resolve, reject) => {
+      const job: Job = {
+        id: this.#nextId++,
+        batch,
+        settle: (result) => {
+          signal?.removeEventListener("abort", abort);
+          if (result instanceof FreshetError) reject(result);
+          else resolve(result);
+        },
+      };
+      const abort = (): void => this.#abandon(job);
+      signal?.addEventListener("abort", abort, { once: true });
+      this.#waiting.push(job);
+      this.#sendNext();
+    });
+  }
+
+  async close(): Promise<void> {
+    const { kind } = this.#state;
+    if (kind !== "closing") {
+      const worker = this.#worker();
+      this.#state = { kind: "closing" };
+      this.#closed.abort();
+      for (const job of this.#waiting.splice(0)) job.settle(this.#unavailable());
+      worker?.postMessage({ kind: "close" } satisfies WorkerRequest);
+    }
+    // A thread that hangs in native code must not hang the shutdown; the process's end takes it along.
+    const over = new AbortController();
+    await Promise.race([this.#ended, this.#options.clock.sleep(limits.stopMs, over.signal)]);
+    over.abort();
+  }
+
+  #worker(): Worker | undefined {
+    return this.#state.kind === "starting" || this.#state.kind === "ready"
+      ? this.#state.worker
+      : undefined;
+  }
+
+  /** Resolves with undefined once the thread is ready, or with the reason why it ended before. */
+  #startWorker(): Promise<unknown> {
+    const { settings, workerUrl } = this.#options;
+    const worker = new Worker(workerUrl, { workerData: settings });
+    this.#state = { kind: "starting", worker };
+    let cause: unknown;
+    let endedResolve: () => void = () => undefined;
+    this.#ended = new Promise((resolve) => {
+      endedResolve = resolve;
+    });
+    return new Promise((resolve) => {
+      worker.on("message", (reply: WorkerReply) => {
+        if (reply.kind === "ready") {
+          this.#onReady(worker);
+          resolve(undefined);
+        } else this.#onResult(reply);
+      });
+      worker.on("error", (error) => {
+        cause = error;
+      });
+      worker.on("exit", (code) => {
+        const reason = cause ?? new Error(`the embedding worker ended with code ${code}`);
+        const started = this.#state.kind === "ready";
+        this.#onExit(reason);
+        endedResolve();
+        resolve(reason);
+        if (started) void this.#restart();
+      });
+    });
+  }
+
+  #onReady(worker: Worker): void {
+    if (this.#state.kind !== "starting") return;
+    this.#state = { kind: "ready", worker };
+    this.#sendNext();
+  }
+
+  #onResult(reply: Exclude<WorkerReply, { kind: "ready" }>): void {
+    const job = this.#sent.get(reply.id);
+    this.#sent.delete(reply.id);
+    if (reply.kind === "embedded") {
+      // The pause falls back only after real work: a graph that dies on its first batch keeps backing off.
+      this.#failures = 0;
+      job?.settle(reply.vectors);
+    } else {
+      const message = "the model refused a batch";
+      job?.settle(
+        new FreshetError("embedding_failed", message, { cause: new Error(reply.message) }),
+      );
+    }
+    this.#sendNext();
+  }
+
+  #onExit(reason: unknown): void {
+    const jobs = [...this.#sent.values(), ...this.#waiting.splice(0)];
+    this.#sent.clear();
+    if (this.#state.kind !== "closing") {
+      this.#state = { kind: "down" };
+      this.#options.logger?.warn(
+        { lane: this.#options.lane, error: String(reason), pending: jobs.length },
+        "embedding worker ended",
+      );
+    }
+    for (const job of jobs) job.settle(this.#unavailable(reason));
+  }
+
+  async #restart(): Promise<void> {
+    while (this.#state.kind === "down") {
+      const pauseMs = Math.min(
+        limits.restartBackoffMinMs * 2 ** Math.min(this.#failures, 16),
+        limits.restartBackoffMaxMs,
+      );
+      this.#failures += 1;
+      await this.#options.clock.sleep(pauseMs, this.#closed.signal);
+      if (this.#closed.signal.aborted) return;
+      if ((await this.#startWorker()) === undefined) return;
+    }
+  }
+
+  #sendNext(): void {
+    while (this.#state.kind === "ready" && this.#sent.size < sentMax) {
+      const job = this.#waiting.shift();
+      if (job === undefined) return;
+      this.#sent.set(job.id, job);
+      const request: WorkerRequest = { kind: "embed", id: job.id, ...job.batch };
+      this.#state.worker.postMessage(request, [job.batch.buffer]);
+    }
+  }
+
+  #abandon(job: Job): void {
+    const index = this.#waiting.indexOf(job);
+    if (index >= 0) this.#waiting.splice(index, 1);
+    job.settle(new FreshetError("cancelled"));
+  }
+
+  #unavailable(cause?: unknown): FreshetError {
+    const closing = this.#state.kind === "closing";
+    return new FreshetError(
+      "embedding_unavailable",
+      closing ? "the embedder is closed" : "the embedder is restarting",
+      { details: { lane: this.#options.lane }, cause },
+    );
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * What crosses between the main thread and an embedding worker: one message per batch each way, its
+ * numbers in one transferred buffer. Pure; both sides import it.
+ */
+
+import { padTokensTo } from "./batching.ts";
+
+/** Given as `workerData`; the session's settings cannot change while it lives. */
+export interface WorkerSettings {
+  readonly graphFile: string;
+  readonly dimensions: number;
+  readonly threads: number;
+}
+
+export type WorkerRequest =
+  | {
+      readonly kind: "embed";
+      readonly id: number;
+      readonly rows: number;
+      readonly columns: number;
+      /** int32 ids, rows x columns, then the mask in the same shape. */
+      readonly buffer: ArrayBuffer;
+    }
+  | { readonly kind: "close" };
+
+export type WorkerReply =
+  | { readonly kind: "ready" }
+  | { readonly kind: "embedded"; readonly id: number; readonly vectors: Float32Array<ArrayBuffer> }
+  | { readonly kind: "failed"; readonly id: number; readonly message: string };
+
+export interface PackedBatch {
+  readonly rows: number;
+  readonly columns: number;
+  readonly buffer: ArrayBuffer;
+}
+
+/** Pads to the batch's longest text, rounded up, so that the shapes an arena has to hold stay few. */
+export function packBatch(texts: readonly Int32Array[]): PackedBatch {
+  const longest = texts.reduce((max, tokens) => Math.max(max, tokens.length), 1);
+  const columns = Math.ceil(longest / padTokensTo) * padTokensTo;
+  const rows = texts.length;
+  const cells = rows * columns;
+  const values = new Int32Array(2 * cells);
+  for (const [row, tokens] of texts.entries()) {
+    const start = row * columns;
+    values.set(tokens, start);
+    values.fill(1, cells + start, cells + start + tokens.length);
+  }
+  return { rows, columns, buffer: values.buffer };
+}
+
+/** Views on the two halves of a packed batch; nothing is copied. */
+export function unpackBatch(batch: PackedBatch): { ids: Int32Array; mask: Int32Array } {
+  const cells = batch.rows * batch.columns;
+  return {
+    ids: new Int32Array(batch.buffer, 0, cells),
+    mask: new Int32Array(batch.buffer, cells * Int32Array.BYTES_PER_ELEMENT, cells),
+  };
+}
