@@ -1,12 +1,14 @@
 /**
- * Two projects, told apart by file suffix: `unit` needs nothing but Node; `integration` needs the
- * real servers that its suffix names, which test/support/servers.ts starts once for the whole run.
+ * Three projects, told apart by file suffix: `unit` needs nothing but Node; `model` needs the real
+ * weights that ops/setup fetched; `integration` needs the real servers that its suffix names, which
+ * test/support/servers.ts starts once for the whole run.
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const integrationFiles = ["test/**/*.{nats,weaviate,temporal,servers}.test.ts"];
+const modelFiles = ["test/**/*.model.test.ts"];
 
 export default defineConfig({
   root: repository,
@@ -22,12 +24,25 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: [...integrationFiles, "test/bench/**"],
+          exclude: [...integrationFiles, ...modelFiles],
           pool: "forks",
           maxWorkers: 2,
           testTimeout: 30_000,
           hookTimeout: 30_000,
           sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        root: repository,
+        test: {
+          name: "model",
+          include: modelFiles,
+          exclude: integrationFiles,
+          pool: "forks",
+          maxWorkers: 1,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -42,7 +57,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 180_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

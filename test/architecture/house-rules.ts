@@ -31,7 +31,7 @@ export const filesStayShort: Rule = (files) =>
   });
 
 /** An actor is a file in actors/ that uses the runtime; its plans are pure and say so by not doing it. */
-const usesRuntime = /^import (?!type)[^;]*from "\.\.\/(?:\.\.\/)?src\/kernel\/(?!clock\.ts)/m;
+const usesRuntime = /from "\.\.\/(?:\.\.\/)?src\/kernel\/(?!clock\.ts)/;
 const headWords = ["owns", "never", "receives", "sends"];
 
 export const isActor = (file: RepositoryFile): boolean =>
@@ -135,15 +135,17 @@ const services: Readonly<Record<string, RegExp>> = {
     /^import (?!type)[^;]*\b(?:Connection|NativeConnection|TestWorkflowEnvironment)\b[^;]* from "@temporalio\/(?:client|worker|testing)";/m,
 };
 
-/** Suffix `servers` is for a test that needs all three. */
+/** `servers` is for a test that needs all three; `model` for one that needs real weights. */
+const otherSuffixes = ["servers", "model"];
+
 export const testsNameTheirServices: Rule = (files) =>
   files.filter(isTest).flatMap((file) => {
     const suffixes = file.path.replace(/^.*\//, "").split(".").slice(1, -2);
     const unknown = suffixes
-      .filter((suffix) => suffix !== "servers" && !(suffix in services))
+      .filter((suffix) => !otherSuffixes.includes(suffix) && !(suffix in services))
       .map(
         (suffix) =>
-          `${file.path}: .${suffix}: a suffix names a service: nats, weaviate, temporal or servers (all three)`,
+          `${file.path}: .${suffix}: a suffix names what the test needs: nats, weaviate, temporal, servers (all three) or model`,
       );
     const unnamed = Object.entries(services)
       .filter(
