@@ -132,11 +132,11 @@ function normConstants(graph: GraphBuilder, norm: LayerNorm): [string, string] {
 
 /** [batch, sequence, hidden] to [batch, hidden]. */
 function pool(graph: GraphBuilder, hidden: string, pooling: Pooling): string {
-  const axis = graph.constant("axis", [1], BigInt64Array.of(1n));
   if (pooling === "cls") {
     const first = graph.constant("first", [], BigInt64Array.of(0n));
     return graph.node({ op: "Gather", inputs: [hidden, first], attributes: { axis: { int: 1 } } });
   }
+  const axis = graph.constant("axis", [1], BigInt64Array.of(1n));
   // A matrix product with the mask sums the real tokens in one pass over the hidden states.
   const mask = graph.node({
     op: "Cast",

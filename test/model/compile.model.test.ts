@@ -1,0 +1,28 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { compileModel } from "../../ops/model/compile.ts";
+import { modelDirectory } from "../embedding/model-files.ts";
+
+let scratch: string;
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), "freshet-model-"));
+});
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+it("compiles all-MiniLM-L6-v2 to 50 fused nodes, with the same bytes twice", async () => {
+  const request = { modelDir: modelDirectory(), variant: "fp32" } as const;
+  const first = await compileModel({ ...request, outFile: join(scratch, "first.onnx") });
+  const second = await compileModel({ ...request, outFile: join(scratch, "second.onnx") });
+  expect(second).toEqual(first);
+  expect(first.opCounts).toMatchObject({
+    EmbedLayerNormalization: 1,
+    Attention: 6,
+    SkipLayerNormalization: 12,
+    BiasGelu: 6,
+    MatMul: 19,
+    LpNormalization: 1,
+  });
+  expect(Object.values(first.opCounts).reduce((sum, count) => sum + count, 0)).toBe(50);
+});
