@@ -1,0 +1,311 @@
+/**
+ * Everything that can be configured, from the environment only. The README's configuration table is
+ * checked against `settings`, so a setting that is not documented, or documented wrongly, fails a test.
+ */
+
+import { hostname } from "node:os";
+import { z } from "zod";
+import { isTenantId, type TenantId } from "./contract/ids.ts";
+import { limits } from "./contract/limits.ts";
+
+export interface Config {
+  readonly nats: { readonly url: string };
+  readonly temporal: {
+    readonly address: string;
+    readonly namespace: string;
+    readonly uiUrl: string | undefined;
+  };
+  readonly weaviate: { readonly url: string; readonly grpc: string };
+  readonly http: {
+    readonly host: string;
+    /** 0 lets the system choose. */
+    readonly port: number;
+    /** Key → its tenant. Empty means that nobody is asked for a key: loopback only. */
+    readonly apiKeys: ReadonlyMap<string, TenantId>;
+  };
+  /** An OpenAI-compatible endpoint; undefined means the local model, or extractive answers. */
+  readonly languageModel:
+    | { readonly url: string; readonly model: string; readonly apiKey: string | undefined }
+    | undefined;
+  /** The embedding model's folder and graph; undefined means what `ops/start` put into the cache. */
+  readonly model: { readonly dir: string | undefined; readonly graph: string | undefined };
+  readonly partitions: number;
+  readonly node: string;
+  readonly cacheDir: string | undefined;
+  readonly dataDir: string;
+  /** Threads of the embedding worker; undefined lets it choose from the cores. */
+  readonly embedThreads: number | undefined;
+  readonly merge: { readonly sizeChunks: number; readonly ageMs: number; readonly graceMs: number };
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+}
+
+export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
+export type LogFormat = "auto" | "json" | "line";
+
+export interface Setting {
+  /** What holds when the variable is unset or empty; undefined when nothing does. */
+  readonly fallback: string | undefined;
+  readonly what: string;
+  readonly schema: z.ZodType<unknown, string>;
+}
+
+const whole = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,12}$/)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max)
+    .meta({ expected: `a whole number from ${min} to ${max}` });
+
+const url = (...schemes: readonly string[]) =>
+  z
+    .string()
+    .refine((value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)))
+    .refine((value) => value.split(",").every((part) => URL.canParse(part)))
+    .meta({ expected: `a URL that starts with ${schemes.map((s) => `${s}://`).join(" or ")}` });
+
+const hostPort = z
+  .string()
+  .regex(/^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/)
+  .meta({ expected: "host:port" });
+
+const text = z.string().min(1).max(1_000).meta({ expected: "text of at most 1000 characters" });
+
+const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+  z.enum(values).meta({ expected: `one of ${values.join(", ")}` });
+
+/** `key=tenant,key=tenant`; a key is at least 16 characters, because a short one can be guessed. */
+const apiKeys = z
+  .string()
+  .transform((value) => value.split(",").map((pair) => pair.trim().split("=")))
+  .refine((pairs) =>
+    pairs.every(
+      ([key = "", tenant = "", ...rest]) =>
+        rest.length === 0 && /^[\x21-\x7e]{16,}$/.test(key) && isTenantId(tenant),
+    ),
+  )
+  .transform((pairs) => new Map(pairs.map(([key = "", tenant = ""]) => [key, tenant as TenantId])))
+  .meta({
+    expected: "key=tenant pairs with commas between, keys of at least 16 printable characters",
+  });
+
+const dayMs = 86_400_000;
+
+function setting<Schema extends z.ZodType<unknown, string>>(
+  fallback: string | undefined,
+  schema: Schema,
+  what: string,
+) {
+  return { fallback, schema, what };
+}
+
+/** One row of the README's table each: name, default, what it does. */
+export const settings = {
+  FRESHET_NATS_URL: setting(
+    "nats://127.0.0.1:4222",
+    url("nats", "tls", "ws", "wss"),
+    "NATS server with JetStream; several with commas between",
+  ),
+  FRESHET_TEMPORAL_ADDRESS: setting("127.0.0.1:7233", hostPort, "Temporal frontend"),
+  FRESHET_TEMPORAL_NAMESPACE: setting("default", text, "Temporal namespace of the merge workflows"),
+  FRESHET_TEMPORAL_UI_URL: setting(
+    undefined,
+    url("http", "https"),
+    "Temporal UI, for links to workflows",
+  ),
+  FRESHET_WEAVIATE_URL: setting(
+    "http://127.0.0.1:8080",
+    url("http", "https"),
+    "Weaviate, the cold shard",
+  ),
+  FRESHET_WEAVIATE_GRPC: setting("127.0.0.1:50051", hostPort, "Weaviate's gRPC endpoint"),
+  FRESHET_HTTP_HOST: setting("127.0.0.1", text, "address that the HTTP API listens on"),
+  FRESHET_HTTP_PORT: setting(
+    "8787",
+    whole(0, 65_535),
+    "port of the HTTP API; 0 lets the system choose",
+  ),
+  FRESHET_API_KEYS: setting(
+    undefined,
+    apiKeys,
+    "`key=tenant` pairs with commas between; without any, HTTP listens on loopback only and trusts `x-tenant`",
+  ),
+  FRESHET_LLM_URL: setting(
+    undefined,
+    url("http", "https"),
+    "OpenAI-compatible endpoint, such as `http://127.0.0.1:11434/v1`; unset means the local model",
+  ),
+  FRESHET_LLM_MODEL: setting(undefined, text, "model name sent to `FRESHET_LLM_URL`"),
+  FRESHET_LLM_API_KEY: setting(undefined, text, "bearer token for `FRESHET_LLM_URL`"),
+  FRESHET_MODEL_DIR: setting(
+    undefined,
+    text,
+    "folder of the embedding model (tokenizer and weights); unset means the cache",
+  ),
+  FRESHET_MODEL_GRAPH: setting(
+    undefined,
+    text,
+    "embedding graph (.onnx) to run; unset means the compiled one in the cache",
+  ),
+  FRESHET_PARTITIONS: setting(
+    "8",
+    whole(1, 1_024),
+    "partitions of DOCS; fixed once the stream exists",
+  ),
+  FRESHET_NODE: setting(
+    undefined,
+    text
+      .regex(/^[A-Za-z0-9_.-]+$/)
+      .max(128)
+      .meta({ expected: "letters, digits, _ . or -" }),
+    "name of this node, unique in the deployment; unset means host name and process id",
+  ),
+  FRESHET_CACHE_DIR: setting(
+    undefined,
+    text,
+    "where servers and models are kept; unset means `~/.cache/freshet`",
+  ),
+  FRESHET_DATA_DIR: setting(
+    ".freshet",
+    text,
+    "data of the servers started here, `run.json`, ingest manifests",
+  ),
+  FRESHET_EMBED_THREADS: setting(
+    undefined,
+    whole(1, 256),
+    "threads of the embedding worker; unset means from the cores",
+  ),
+  FRESHET_MERGE_SIZE_CHUNKS: setting(
+    String(limits.mergeSizeChunks),
+    whole(1, 10_000_000),
+    "unmerged chunks of a tenant that start a merge",
+  ),
+  FRESHET_MERGE_AGE_MS: setting(
+    String(limits.mergeAgeMs),
+    whole(1_000, 7 * dayMs),
+    "age of a tenant's oldest unmerged operation that starts a merge",
+  ),
+  FRESHET_MERGE_GRACE_MS: setting(
+    String(limits.mergeGraceMs),
+    whole(0, 10 * 60_000),
+    "how long merged chunks stay hot, so that running questions finish",
+  ),
+  FRESHET_LOG_LEVEL: setting(
+    "info",
+    oneOf(["debug", "info", "warn", "error", "silent"]),
+    "least severe log line that is written: debug, info, warn, error or silent",
+  ),
+  FRESHET_LOG_FORMAT: setting(
+    "auto",
+    oneOf(["auto", "json", "line"]),
+    "`json`, `line` (one readable line), or `auto`: lines on a terminal",
+  ),
+} as const satisfies Readonly<Record<string, Setting>>;
+
+export type SettingName = keyof typeof settings;
+type Values = {
+  readonly [Name in SettingName]: z.output<(typeof settings)[Name]["schema"]> | undefined;
+};
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The configuration is unusable; every line names one variable, and what it should be. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly lines: readonly string[];
+
+  constructor(lines: readonly string[]) {
+    super(lines.join("\n"));
+    this.lines = lines;
+  }
+}
+
+/**
+ * Reads and checks the environment; an empty variable counts as unset.
+ * @throws ConfigError with one line for each bad value; a line never repeats the value of a secret
+ */
+export function readConfig(env: Environment): Config {
+  const { values, lines } = readValues(env);
+  const host = values.FRESHET_HTTP_HOST ?? "";
+  const keys = values.FRESHET_API_KEYS ?? new Map<string, TenantId>();
+  if (keys.size === 0 && !isLoopback(host)) {
+    lines.push(
+      "FRESHET_API_KEYS: set key=tenant pairs, or listen on loopback: FRESHET_HTTP_HOST is reachable from outside",
+    );
+  }
+  if (values.FRESHET_LLM_URL !== undefined && values.FRESHET_LLM_MODEL === undefined) {
+    lines.push("FRESHET_LLM_MODEL: name the model that FRESHET_LLM_URL should run");
+  }
+  if (lines.length > 0) throw new ConfigError(lines);
+  return assemble(values);
+}
+
+function readValues(env: Environment): { values: Values; lines: string[] } {
+  const lines: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, { fallback, schema }] of Object.entries<Setting>(settings)) {
+    const given = env[name]?.trim();
+    const raw = given === undefined || given === "" ? fallback : given;
+    if (raw === undefined) continue;
+    const parsed = schema.safeParse(raw);
+    if (parsed.success) values[name] = parsed.data;
+    else lines.push(complaint(name, raw, schema));
+  }
+  return { values: values as Values, lines };
+}
+
+function complaint(name: string, raw: string, schema: Setting["schema"]): string {
+  const expected = String(schema.meta()?.["expected"] ?? "another value");
+  const secret = name.includes("KEY");
+  return `${name}: expected ${expected}${secret ? "" : `, got ${JSON.stringify(raw.slice(0, 80))}`}`;
+}
+
+/** Every value with a fallback is there: `readValues` filled it or complained. */
+function assemble(values: Values): Config {
+  const present = <Name extends SettingName>(name: Name) =>
+    values[name] as Exclude<Values[Name], undefined>;
+  const languageUrl = values.FRESHET_LLM_URL;
+  const languageName = values.FRESHET_LLM_MODEL;
+  return {
+    nats: { url: present("FRESHET_NATS_URL") },
+    temporal: {
+      address: present("FRESHET_TEMPORAL_ADDRESS"),
+      namespace: present("FRESHET_TEMPORAL_NAMESPACE"),
+      uiUrl: values.FRESHET_TEMPORAL_UI_URL,
+    },
+    weaviate: { url: present("FRESHET_WEAVIATE_URL"), grpc: present("FRESHET_WEAVIATE_GRPC") },
+    http: {
+      host: present("FRESHET_HTTP_HOST"),
+      port: present("FRESHET_HTTP_PORT"),
+      apiKeys: values.FRESHET_API_KEYS ?? new Map(),
+    },
+    languageModel:
+      languageUrl === undefined || languageName === undefined
+        ? undefined
+        : { url: languageUrl, model: languageName, apiKey: values.FRESHET_LLM_API_KEY },
+    model: { dir: values.FRESHET_MODEL_DIR, graph: values.FRESHET_MODEL_GRAPH },
+    partitions: present("FRESHET_PARTITIONS"),
+    node: values.FRESHET_NODE ?? `${hostname()}-${process.pid}`,
+    cacheDir: values.FRESHET_CACHE_DIR,
+    dataDir: present("FRESHET_DATA_DIR"),
+    embedThreads: values.FRESHET_EMBED_THREADS,
+    merge: {
+      sizeChunks: present("FRESHET_MERGE_SIZE_CHUNKS"),
+      ageMs: present("FRESHET_MERGE_AGE_MS"),
+      graceMs: present("FRESHET_MERGE_GRACE_MS"),
+    },
+    log: { level: present("FRESHET_LOG_LEVEL"), format: present("FRESHET_LOG_FORMAT") },
+  };
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** The README's table, in the order of `settings`. */
+export function settingsTable(): string {
+  const rows = Object.entries<Setting>(settings).map(
+    ([name, { fallback, what }]) =>
+      `| \`${name}\` | ${fallback === undefined ? "" : `\`${fallback}\``} | ${what} |`,
+  );
+  return ["| Variable | Default | What it does |", "| --- | --- | --- |", ...rows].join("\n");
+}

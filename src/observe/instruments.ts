@@ -1,0 +1,81 @@
+/** What each metric is called, labelled and bucketed; typed so that a name of the port can not be missing. */
+
+import type { CounterName, GaugeName, HistogramName } from "./port.ts";
+
+export interface Instrument {
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Histograms only: upper bounds. */
+  readonly buckets?: readonly number[] | undefined;
+}
+
+/** Work inside the process: from a tenth of a millisecond. */
+const fastSeconds = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1];
+/** A hop to a server or a worker, and whole stories: 60 ms to visible is the promise, so it is a bound. */
+const hopSeconds = [
+  0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60,
+];
+/** A language model: from a cached prompt to one that is cut off. */
+const slowSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60];
+const powersOfTwo = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, index) => 2 ** (from + index));
+
+export const counters: Readonly<Record<CounterName, Instrument>> = {
+  operations_total: { help: "operations by what became of them", labels: ["tenant", "outcome"] },
+  questions_total: { help: "questions by outcome", labels: ["tenant", "outcome"] },
+  embed_failures_total: { help: "embed batches that failed", labels: ["lane"] },
+  language_model_errors_total: { help: "failed language model requests", labels: ["model"] },
+  actor_restarts_total: { help: "actors started again after a crash", labels: ["actor"] },
+  appends_refused_total: { help: "appends to CHUNKS that the fence refused", labels: ["reason"] },
+  cold_errors_total: { help: "failed requests to the cold shard", labels: ["operation"] },
+};
+
+export const histograms: Readonly<Record<HistogramName, Instrument>> = {
+  visible_seconds: {
+    help: "from the DOCS timestamp to visible",
+    labels: ["tenant"],
+    buckets: hopSeconds,
+  },
+  ingest_prepare_seconds: {
+    help: "validating, redacting and chunking one document",
+    labels: [],
+    buckets: fastSeconds,
+  },
+  embed_batch_texts: { help: "texts in an embed batch", labels: [], buckets: powersOfTwo(0, 6) },
+  embed_batch_padded_tokens: {
+    help: "tokens of an embed batch with its padding",
+    labels: [],
+    buckets: powersOfTwo(3, 13),
+  },
+  embed_seconds: { help: "running an embed batch", labels: ["lane"], buckets: hopSeconds },
+  append_seconds: { help: "appending a record to CHUNKS", labels: [], buckets: hopSeconds },
+  hot_insert_seconds: {
+    help: "inserting a document into the hot shard",
+    labels: [],
+    buckets: fastSeconds,
+  },
+  hot_search_seconds: { help: "searching the hot shard", labels: [], buckets: fastSeconds },
+  cold_search_seconds: { help: "searching the cold shard", labels: [], buckets: hopSeconds },
+  fusion_seconds: { help: "fusing the candidates", labels: [], buckets: fastSeconds },
+  language_model_seconds: {
+    help: "one answer of the language model",
+    labels: ["model"],
+    buckets: slowSeconds,
+  },
+  question_seconds: { help: "one question, whole", labels: ["tenant"], buckets: hopSeconds },
+};
+
+export const gauges: Readonly<Record<GaugeName, Instrument>> = {
+  ingest_lag_operations: { help: "operations known but not applied", labels: ["tenant"] },
+  queue_depth: { help: "messages that wait in a queue", labels: ["queue"] },
+  hot_documents: { help: "documents in the hot shard", labels: ["tenant"] },
+  hot_chunks: { help: "chunks in the hot shard", labels: ["tenant"] },
+  hot_bytes: { help: "memory of the hot shard", labels: ["tenant"] },
+  unmerged_chunks: { help: "chunks that are not in cold yet", labels: ["tenant"] },
+  oldest_unmerged_seconds: { help: "age of the oldest unmerged record", labels: ["tenant"] },
+  watermark_position: { help: "position in CHUNKS up to which cold is true", labels: ["tenant"] },
+  partitions_owned: { help: "partitions whose lease this node holds", labels: [] },
+  tenants_ready: { help: "tenants that this node answers for", labels: [] },
+  merge_written_objects: { help: "objects written by the running merge", labels: ["tenant"] },
+  merge_phase: { help: "1 for the phase that a merge is in", labels: ["tenant", "phase"] },
+};

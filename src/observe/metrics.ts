@@ -1,0 +1,94 @@
+/**
+ * Metrics of a node for Prometheus. Owns one registry; never takes a label it does not know, and never
+ * lets tenants grow the number of series: the first `limits.tenantLabelsMax` get their own label,
+ * all later ones count together as `other`.
+ */
+
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { limits } from "../contract/limits.ts";
+import { counters, gauges, histograms, type Instrument } from "./instruments.ts";
+import type { CounterName, GaugeName, HistogramName, Labels, Metrics } from "./port.ts";
+
+const prefix = "freshet_";
+
+export interface PromMetrics extends Metrics {
+  /** Prometheus text format. */
+  metricsText(): Promise<string>;
+  readonly contentType: string;
+  /** Stops the event-loop monitor. */
+  close(): void;
+}
+
+export function createMetrics(options: { tenantLabelsMax?: number | undefined } = {}): PromMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix });
+  const eventLoop = watchEventLoop(registry);
+  const bound = boundTenants(options.tenantLabelsMax ?? limits.tenantLabelsMax);
+  const common = ([name, { help, labels }]: readonly [string, Instrument]) => ({
+    name: prefix + name,
+    help,
+    labelNames: [...labels],
+    registers: [registry],
+  });
+  const counter = build(counters, (entry) => new Counter(common(entry)));
+  const gauge = build(gauges, (entry) => new Gauge(common(entry)));
+  const histogram = build(
+    histograms,
+    (entry) => new Histogram({ ...common(entry), buckets: [...(entry[1].buckets ?? [])] }),
+  );
+  return {
+    count(name: CounterName, labels: Labels = {}, by = 1) {
+      counter[name].inc(bound(labels), by);
+    },
+    observe(name: HistogramName, value: number, labels: Labels = {}) {
+      histogram[name].observe(bound(labels), value);
+    },
+    set(name: GaugeName, value: number, labels: Labels = {}) {
+      gauge[name].set(bound(labels), value);
+    },
+    metricsText: () => registry.metrics(),
+    contentType: registry.contentType,
+    close: () => eventLoop.disable(),
+  };
+}
+
+function build<Name extends string, Made>(
+  instruments: Readonly<Record<Name, Instrument>>,
+  make: (entry: readonly [string, Instrument]) => Made,
+): Readonly<Record<Name, Made>> {
+  const made = Object.entries<Instrument>(instruments).map((entry) => [entry[0], make(entry)]);
+  return Object.fromEntries(made) as Record<Name, Made>;
+}
+
+/** A tenant keeps the label it got first, so a series never changes its meaning. */
+function boundTenants(max: number): (labels: Labels) => Labels {
+  const known = new Set<string>();
+  return (labels) => {
+    const tenant = labels["tenant"];
+    if (tenant === undefined || known.has(tenant)) return labels;
+    if (known.size >= max) return { ...labels, tenant: "other" };
+    known.add(tenant);
+    return labels;
+  };
+}
+
+/** A gauge for each quantile, over the time since the last scrape: a spike is seen once, not for ever. */
+function watchEventLoop(registry: Registry): ReturnType<typeof monitorEventLoopDelay> {
+  const monitor = monitorEventLoopDelay({ resolution: 1 });
+  monitor.enable();
+  new Gauge({
+    name: `${prefix}event_loop_delay_seconds`,
+    help: "delay of the event loop since the last scrape",
+    labelNames: ["quantile"],
+    registers: [registry],
+    collect() {
+      const seconds = (nanoseconds: number) => (monitor.count === 0 ? 0 : nanoseconds / 1e9);
+      this.set({ quantile: "0.5" }, seconds(monitor.percentile(50)));
+      this.set({ quantile: "0.99" }, seconds(monitor.percentile(99)));
+      this.set({ quantile: "1" }, seconds(monitor.max));
+      monitor.reset();
+    },
+  });
+  return monitor;
+}

@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { ConfigError, readConfig, settings, settingsTable } from "../src/config.ts";
+
+function complaints(env: Readonly<Record<string, string>>): readonly string[] {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.lines;
+    throw error;
+  }
+  return [];
+}
+
+const key = "0123456789abcdef";
+
+describe("configuration", () => {
+  it("is complete without any variable", () => {
+    const config = readConfig({});
+    expect(config.nats.url).toBe("nats://127.0.0.1:4222");
+    expect(config.http).toEqual({ host: "127.0.0.1", port: 8787, apiKeys: new Map() });
+    expect(config.partitions).toBe(8);
+    expect(config.languageModel).toBeUndefined();
+    expect(config.node).toMatch(/-\d+$/);
+  });
+
+  it("takes an empty variable for an unset one", () => {
+    expect(readConfig({ FRESHET_HTTP_PORT: "  " }).http.port).toBe(8787);
+  });
+
+  it("says in one line for each bad value which variable, what is expected and what it got", () => {
+    const lines = complaints({
+      FRESHET_NATS_URL: "127.0.0.1:4222",
+      FRESHET_HTTP_PORT: "99999",
+      FRESHET_PARTITIONS: "1.5",
+      FRESHET_LOG_LEVEL: "loud",
+    });
+    expect(lines).toHaveLength(4);
+    expect(lines[0]).toMatch(/^FRESHET_NATS_URL: expected a URL .*got "127\.0\.0\.1:4222"$/);
+    expect(lines[1]).toMatch(/^FRESHET_HTTP_PORT: expected a whole number from 0 to 65535, got/);
+    for (const line of lines) expect(line).not.toContain("\n");
+  });
+
+  it.each(["0", "-1", "1e3", " ", "2147483648000"])(
+    "refuses %j partitions or takes the default",
+    (value) => {
+      if (value.trim() === "") expect(readConfig({ FRESHET_PARTITIONS: value }).partitions).toBe(8);
+      else expect(complaints({ FRESHET_PARTITIONS: value })).toHaveLength(1);
+    },
+  );
+
+  it("refuses to listen beyond loopback without keys, and does with them", () => {
+    for (const host of ["0.0.0.0", "::", "10.0.0.1", "127.evil.example", "1270.0.0.1"]) {
+      expect(complaints({ FRESHET_HTTP_HOST: host })).toEqual([
+        expect.stringMatching(/^FRESHET_API_KEYS: set key=tenant pairs/),
+      ]);
+      expect(complaints({ FRESHET_HTTP_HOST: host, FRESHET_API_KEYS: `${key}=acme` })).toEqual([]);
+    }
+    for (const host of ["127.0.0.1", "127.1.2.3", "::1", "localhost"]) {
+      expect(complaints({ FRESHET_HTTP_HOST: host })).toEqual([]);
+    }
+  });
+
+  it("reads keys with their tenants", () => {
+    const { apiKeys } = readConfig({ FRESHET_API_KEYS: `${key}=acme, ${key}2=globex` }).http;
+    expect([...apiKeys]).toEqual([
+      [key, "acme"],
+      [`${key}2`, "globex"],
+    ]);
+  });
+
+  it.each([key, `${key}=`, `${key}=a.b`, "short=acme", `${key}=acme,`, `${key}=a=b`])(
+    "never repeats a key that it refuses: %s",
+    (value) => {
+      const lines = complaints({ FRESHET_API_KEYS: value });
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).not.toContain("short");
+      expect(lines[0]).not.toContain(key);
+    },
+  );
+
+  it("wants the name of the model that an endpoint should run", () => {
+    expect(complaints({ FRESHET_LLM_URL: "http://127.0.0.1:1/v1" })[0]).toMatch(
+      /^FRESHET_LLM_MODEL:/,
+    );
+    expect(
+      readConfig({ FRESHET_LLM_URL: "http://127.0.0.1:1/v1", FRESHET_LLM_MODEL: "m" })
+        .languageModel,
+    ).toEqual({ url: "http://127.0.0.1:1/v1", model: "m", apiKey: undefined });
+  });
+
+  it("describes every setting in one table row", () => {
+    const rows = settingsTable().split("\n").slice(2);
+    expect(rows).toHaveLength(Object.keys(settings).length);
+    for (const row of rows) expect(row).toMatch(/^\| `FRESHET_[A-Z_]+` \| (`.+`)? \| .+ \|$/);
+  });
+
+  it("has defaults that its own schemas accept", () => {
+    for (const { fallback, schema } of Object.values(settings)) {
+      if (fallback !== undefined) expect(schema.safeParse(fallback).success).toBe(true);
+    }
+  });
+});
