@@ -13,6 +13,7 @@ import {
   productTree,
   pureRoom,
   rimRoom,
+  sharedByActors,
   testTree,
   vendors,
   workerFile,
@@ -101,7 +102,7 @@ const actors = [
     comment:
       "actors know messages, not each other: type the mailbox by its message union from actors/messages.ts and let actors/topology.ts hand it over (parts of one actor share its first word: tenant.ts, tenant-plan.ts)",
     from: { path: "^actors/([a-z]+)[-./]", pathNot: "^actors/topology" },
-    to: { path: "^actors/", pathNot: ["^actors/$1[-./]", "^actors/messages[-./]"] },
+    to: { path: "^actors/", pathNot: ["^actors/$1[-./]", sharedByActors] },
   },
   {
     name: "actors-import-inner-rooms-only",

@@ -28,6 +28,9 @@ export const rimRoom = "^src/(gateway|cli|temporal|observe)/";
 export const pureRoom = `^src/(${portRooms})/`;
 export const notPure = [portFile, adapterFile, workerFile];
 
+/** What actors share instead of each other: their message unions and the plain data of topology. */
+export const sharedByActors = "^actors/(messages|directory)[-./]";
+
 export const testTree = "^test/";
 export const productTree = "^(src|actors|workflows|activities)/";
 

@@ -30,14 +30,14 @@ export const filesStayShort: Rule = (files) =>
     ];
   });
 
-/** An actor is a file in actors/ that uses the runtime; its plans are pure and say so by not doing it. */
-const usesRuntime = /from "\.\.\/(?:\.\.\/)?src\/kernel\/(?!clock\.ts)/;
+/** An actor is a file in actors/ that is run by the runtime; plans, messages and data are not. */
+const runByRuntime = /from "\.\.\/(?:\.\.\/)?src\/kernel\/actor\.ts"/;
 const headWords = ["owns", "never", "receives", "sends"];
 
 export const isActor = (file: RepositoryFile): boolean =>
   /^actors\/.*\.ts$/.test(file.path) &&
-  !/^actors\/(?:topology|messages)/.test(file.path) &&
-  usesRuntime.test(file.text);
+  !/^actors\/topology/.test(file.path) &&
+  runByRuntime.test(file.text);
 
 export const actorsOpenWithTheirContract: Rule = (files) =>
   files.filter(isActor).flatMap((file) => {
@@ -189,15 +189,19 @@ export const fileNamesAreKebabCase: Rule = (files) =>
       (file) => `${file.path}: write folder and file names in kebab-case, after the main export`,
     );
 
-/** Names declared in the object literal `limits`. */
+const limitsFile = "src/contract/limits.ts";
+
+/** A limit counts as used where any other file names it, or where limits.ts derives from it. */
 export function limitsNobodyUses(
   names: readonly string[],
   files: readonly RepositoryFile[],
 ): string[] {
-  const users = files.filter(
-    (file) => isTypeScript(file) && file.path !== "src/contract/limits.ts",
+  const words = new Set(
+    files.filter(isTypeScript).flatMap((file) => {
+      const name = file.path === limitsFile ? /\blimits\.([a-z]\w*)/g : /\b([a-z]\w*)\b/g;
+      return [...file.text.matchAll(name)].map((match) => match[1]);
+    }),
   );
-  const words = new Set(users.flatMap((file) => file.text.match(/\b[a-z][A-Za-z0-9]*\b/g) ?? []));
   return names
     .filter((name) => !words.has(name))
     .map(
