@@ -37,8 +37,8 @@ export const limits = {
   chunkOverlapTokens: 32,
   /** A heading path longer than this says little and eats the chunk. */
   headingTokensMax: 32,
-  /** A longer run without spaces is data, not language: it is cut, where BERT would make one [UNK] of 100 letters. */
-  wordCharsMax: 64,
+  /** The model's own limit: it makes one [UNK] of a longer run of letters, so such a run is cut instead. */
+  wordCharsMax: 100,
   /** Words whose token ids are remembered, about 10 MB: a corpus repeats its words. */
   tokenizerCacheWordsMax: 50_000,
 
