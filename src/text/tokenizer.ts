@@ -1,0 +1,74 @@
+/**
+ * The model's own tokenizer (WordPiece of a BERT encoder), from the model's `tokenizer.json`.
+ *
+ * Traps that this file answers: the published file pads every text to 128 tokens and cuts it there
+ * (both switched off here), and it reads `[CLS]` in a document as the special token (its added
+ * tokens are withheld from the library, so that such text is text: T3).
+ */
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Tokenizer as WordPiece } from "@huggingface/tokenizers";
+import { FreshetError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
+import type { Tokenizer, Word } from "./port.ts";
+import { frameTokens, pieceOffsets } from "./word-pieces.ts";
+
+/** @throws FreshetError internal when the folder holds no usable tokenizer */
+export async function loadTokenizer(modelDir: string): Promise<Tokenizer> {
+  try {
+    const file: unknown = JSON.parse(await readFile(join(modelDir, "tokenizer.json"), "utf8"));
+    if (typeof file !== "object" || file === null) throw new TypeError("not an object");
+    const vendor = new WordPiece(
+      { ...file, added_tokens: [], padding: null, truncation: null, post_processor: null },
+      {},
+    );
+    return new CachingTokenizer(vendor);
+  } catch (cause) {
+    throw new FreshetError("internal", "the model's tokenizer.json can not be used", { cause });
+  }
+}
+
+class CachingTokenizer implements Tokenizer {
+  readonly startId: number;
+  readonly endId: number;
+  readonly #vendor: WordPiece;
+  readonly #idsByPiece = new Map<string, readonly number[]>();
+
+  constructor(vendor: WordPiece) {
+    this.#vendor = vendor;
+    this.startId = specialId(vendor, "[CLS]");
+    this.endId = specialId(vendor, "[SEP]");
+  }
+
+  words(text: string): Word[] {
+    return [...this.#eachWord(text)];
+  }
+
+  encode(text: string, maxTokens: number): Int32Array {
+    const { startId, endId } = this;
+    return frameTokens({ startId, endId, words: this.#eachWord(text), maxTokens });
+  }
+
+  *#eachWord(text: string): Generator<Word> {
+    for (const [start, end] of pieceOffsets(text)) {
+      yield { start, end, ids: this.#ids(text.slice(start, end)) };
+    }
+  }
+
+  #ids(piece: string): readonly number[] {
+    const known = this.#idsByPiece.get(piece);
+    if (known !== undefined) return known;
+    const ids = this.#vendor.encode(piece, { add_special_tokens: false }).ids;
+    // Starting over is simpler than tracking ages, and the frequent words are back within a page.
+    if (this.#idsByPiece.size >= limits.tokenizerCacheWordsMax) this.#idsByPiece.clear();
+    this.#idsByPiece.set(piece, ids);
+    return ids;
+  }
+}
+
+function specialId(vendor: WordPiece, token: string): number {
+  const id = vendor.token_to_id(token);
+  if (id === undefined) throw new TypeError(`no ${token} in the vocabulary`);
+  return id;
+}
