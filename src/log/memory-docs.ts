@@ -1,0 +1,118 @@
+/** DOCS in memory. */
+
+import type { Clock } from "../kernel/clock.ts";
+import { FreshetError } from "../contract/errors.ts";
+import { type Partition, type TenantId, type Version, partitionOf } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { checkReadStart } from "./log-identity.ts";
+import type { MemorySwitch } from "./memory-switch.ts";
+import type { DocsLog, PublishResult, StoredOperation } from "./port.ts";
+
+interface Options {
+  readonly clock: Clock;
+  readonly partitions: number;
+  /** The sequence before the first. */
+  readonly base: number;
+  readonly power: MemorySwitch;
+}
+
+export class MemoryDocs implements DocsLog {
+  readonly #options: Options;
+  #operations: StoredOperation[] = [];
+  readonly #seen = new Map<string, { readonly seq: Version; readonly atMs: number }>();
+  lastSeq: Version;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.lastSeq = options.base as Version;
+  }
+
+  async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
+    await this.#options.power.pass();
+    if (message.payload.byteLength > limits.recordBytesMax) {
+      throw new FreshetError("document_too_large");
+    }
+    const { messageId } = message;
+    const nowMs = this.#options.clock.nowMs();
+    if (messageId !== undefined) {
+      const first = this.#seen.get(messageId);
+      if (first !== undefined && nowMs - first.atMs < limits.duplicateWindowMs) {
+        return { seq: first.seq, duplicate: true };
+      }
+    }
+    const { version: seq } = this.store(message.tenant, message.payload);
+    if (messageId !== undefined) this.#seen.set(messageId, { seq, atMs: nowMs });
+    return { seq, duplicate: false };
+  }
+
+  store(tenant: string, payload: Uint8Array): StoredOperation {
+    this.lastSeq = (this.lastSeq + 1) as Version;
+    const operation: StoredOperation = {
+      tenant,
+      version: this.lastSeq,
+      atMs: this.#options.clock.nowMs(),
+      payload: payload.slice(),
+    };
+    this.#operations.push(operation);
+    this.#options.power.wake();
+    return operation;
+  }
+
+  async *read(options: Parameters<DocsLog["read"]>[0]): AsyncGenerator<StoredOperation> {
+    const { power, base } = this.#options;
+    let next = options.from;
+    while (!options.signal.aborted && power.open) {
+      power.checkIdentity();
+      checkReadStart({ from: next, base, lastSeq: this.lastSeq });
+      const operation = power.available ? this.#firstOf(options.partition, next) : undefined;
+      if (operation === undefined) {
+        await power.changed(options.signal);
+        continue;
+      }
+      next = (operation.version + 1) as Version;
+      yield operation;
+      await Promise.resolve();
+    }
+  }
+
+  async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
+    await this.#options.power.pass();
+    return this.#operations
+      .filter(({ tenant, version }) => tenant === options.tenant && version > options.after)
+      .slice(0, options.max);
+  }
+
+  async lastVersion(tenant: TenantId): Promise<Version> {
+    await this.#options.power.pass();
+    const last = this.#operations.findLast((operation) => operation.tenant === tenant);
+    return last?.version ?? (0 as Version);
+  }
+
+  async lastSequence(): Promise<Version> {
+    await this.#options.power.pass();
+    return this.lastSeq;
+  }
+
+  async tenants(partition: Partition): Promise<string[]> {
+    await this.#options.power.pass();
+    const tenants = new Set(this.#operations.map(({ tenant }) => tenant));
+    return [...tenants].filter((tenant) => this.#partitionOf(tenant) === partition);
+  }
+
+  purge(tenant: string, to: Version): void {
+    this.#operations = this.#operations.filter(
+      (operation) => operation.tenant !== tenant || operation.version > to,
+    );
+  }
+
+  #firstOf(partition: Partition, from: Version): StoredOperation | undefined {
+    return this.#operations.find(
+      ({ tenant, version }) => version >= from && this.#partitionOf(tenant) === partition,
+    );
+  }
+
+  /** The server's transform hashes any token; only checked tenants ever ask for a partition by name. */
+  #partitionOf(tenant: string): Partition {
+    return partitionOf(tenant as TenantId, this.#options.partitions);
+  }
+}

@@ -1,0 +1,101 @@
+/** Manifests and pieces of heads in memory. */
+
+import { FreshetError } from "../contract/errors.ts";
+import type { TenantId } from "../contract/ids.ts";
+import type { HeadsPiece, Manifest } from "../contract/manifest.ts";
+import { digestOf } from "./digest.ts";
+import type { MemorySwitch } from "./memory-switch.ts";
+import type { ManifestStore, StoredManifest } from "./port.ts";
+
+type Digest = HeadsPiece["digest"];
+
+export class MemoryManifests implements ManifestStore {
+  readonly #power: MemorySwitch;
+  readonly #manifests = new Map<TenantId, StoredManifest>();
+  readonly #pieces = new Map<TenantId, Map<Digest, Uint8Array>>();
+  #revision = 0;
+
+  constructor(power: MemorySwitch) {
+    this.#power = power;
+  }
+
+  async get(tenant: TenantId): Promise<StoredManifest | null> {
+    await this.#power.pass();
+    return this.#manifests.get(tenant) ?? null;
+  }
+
+  async commit(
+    tenant: TenantId,
+    manifest: Manifest,
+    expectedRevision: number,
+  ): Promise<"committed" | "conflict"> {
+    await this.#power.pass();
+    const current = this.#manifests.get(tenant);
+    if ((current?.revision ?? 0) !== expectedRevision) {
+      const same = JSON.stringify(current?.manifest) === JSON.stringify(manifest);
+      return same ? "committed" : "conflict";
+    }
+    this.#revision += 1;
+    this.#manifests.set(tenant, { manifest: structuredClone(manifest), revision: this.#revision });
+    this.#power.wake();
+    return "committed";
+  }
+
+  async putPiece(tenant: TenantId, bytes: Uint8Array): Promise<Digest> {
+    await this.#power.pass();
+    const digest = digestOf(bytes);
+    const pieces = this.#pieces.get(tenant) ?? new Map<Digest, Uint8Array>();
+    pieces.set(digest, bytes.slice());
+    this.#pieces.set(tenant, pieces);
+    return digest;
+  }
+
+  async getPiece(tenant: TenantId, digest: Digest): Promise<Uint8Array> {
+    await this.#power.pass();
+    const bytes = this.#pieces.get(tenant)?.get(digest);
+    if (bytes === undefined) throw new FreshetError("log_identity", "a piece of heads is missing");
+    return bytes.slice();
+  }
+
+  async sweepPieces(tenant: TenantId, keep: readonly Digest[]): Promise<void> {
+    await this.#power.pass();
+    const pieces = this.#pieces.get(tenant);
+    for (const digest of pieces?.keys() ?? []) {
+      if (!keep.includes(digest)) pieces?.delete(digest);
+    }
+  }
+
+  async tenants(): Promise<TenantId[]> {
+    await this.#power.pass();
+    return [...this.#manifests.keys()];
+  }
+
+  async *watch(
+    signal: AbortSignal,
+  ): AsyncGenerator<StoredManifest & { readonly tenant: TenantId }> {
+    let seen = 0;
+    while (!signal.aborted && this.#power.open) {
+      const next = this.#power.available ? this.#firstAbove(seen) : undefined;
+      if (next === undefined) {
+        await this.#power.changed(signal);
+        continue;
+      }
+      seen = next.revision;
+      yield next;
+      await Promise.resolve();
+    }
+  }
+
+  reachBeyond(lastSeq: { readonly docs: number; readonly chunks: number }): boolean {
+    return [...this.#manifests.values()].some(
+      ({ manifest }) => manifest.to > lastSeq.chunks || manifest.version > lastSeq.docs,
+    );
+  }
+
+  #firstAbove(revision: number): (StoredManifest & { readonly tenant: TenantId }) | undefined {
+    return [...this.#manifests]
+      .map(([tenant, stored]) => ({ tenant, ...stored }))
+      .filter((stored) => stored.revision > revision)
+      .sort((a, b) => a.revision - b.revision)[0];
+  }
+}

@@ -1,0 +1,65 @@
+/** What all parts of the memory log share: whether it answers at all, and the wake-up of its readers. */
+
+import { FreshetError } from "../contract/errors.ts";
+
+export class MemorySwitch {
+  #available = true;
+  #identity = true;
+  #closed = false;
+  readonly #waiting = new Set<() => void>();
+
+  /** Every call comes through here first (ML2, ML3). */
+  async pass(): Promise<void> {
+    await Promise.resolve();
+    if (this.#closed) throw new FreshetError("log_unavailable", "the log is closed");
+    if (!this.#available) throw new FreshetError("log_unavailable");
+  }
+
+  checkIdentity(): void {
+    if (!this.#identity) throw new FreshetError("log_identity");
+  }
+
+  get open(): boolean {
+    return !this.#closed;
+  }
+
+  get available(): boolean {
+    return this.#available;
+  }
+
+  setAvailable(available: boolean): void {
+    this.#available = available;
+    this.wake();
+  }
+
+  breakIdentity(): void {
+    this.#identity = false;
+    this.wake();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.wake();
+  }
+
+  /** Readers look again. */
+  wake(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const resume of waiting) resume();
+  }
+
+  /** Resolves at the next wake-up, or when the signal aborts. */
+  changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const resume = (): void => {
+        this.#waiting.delete(resume);
+        signal.removeEventListener("abort", resume);
+        resolve();
+      };
+      if (signal.aborted) return resolve();
+      this.#waiting.add(resume);
+      signal.addEventListener("abort", resume, { once: true });
+    });
+  }
+}

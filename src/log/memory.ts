@@ -1,0 +1,112 @@
+/**
+ * The log in memory: the whole port with the semantics of the NATS adapter, for tests and for following a
+ * document step by step. Every method answers as the server would, including its refusals.
+ *
+ * Owns: all data of one log. Several nodes may share one instance, as they share one server.
+ * Never: survives its process, or waits for anything but its clock and its own writers.
+ *
+ *   ML1  sequences of a stream start at incarnation x 2^40 + 1 and rise by one a message, whatever is purged;
+ *   ML2  no method answers before a microtask has passed: callers can not rely on being synchronous;
+ *   ML3  while `setAvailable(false)` holds, every method fails with log_unavailable, as a server that is away.
+ */
+
+import { type Clock, systemClock } from "../kernel/clock.ts";
+import type { DocumentEvent } from "../contract/events.ts";
+import { FreshetError } from "../contract/errors.ts";
+import { type TenantId, type Version, incarnationSpan } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import type { StoredOperation } from "./port.ts";
+import type { EventSink, Log } from "./port.ts";
+import { MemoryChunks } from "./memory-chunks.ts";
+import { MemoryDeadLetters } from "./memory-dead-letters.ts";
+import { MemoryDocs } from "./memory-docs.ts";
+import { MemoryLeases } from "./memory-leases.ts";
+import { MemoryManifests } from "./memory-manifests.ts";
+import { MemorySwitch } from "./memory-switch.ts";
+
+export interface PublishedEvent {
+  readonly tenant: TenantId;
+  readonly event: DocumentEvent;
+}
+
+/** What only a test may do. */
+export interface MemoryLogHooks {
+  /** Every event that was published, oldest first. */
+  readonly published: readonly PublishedEvent[];
+  /** Returns the function that ends the subscription. */
+  onEvent(listener: (published: PublishedEvent) => void): () => void;
+  /** Stores an operation under a tenant token that nobody checked, as a plain NATS client can. */
+  publishRaw(tenant: string, payload: Uint8Array): StoredOperation;
+  /** Removes a tenant's operations up to and including `to`. */
+  purgeDocs(tenant: string, to: number): void;
+  /** Removes a tenant's records below `seq`; the newest one stays whatever `seq` says. */
+  purgeChunks(tenant: TenantId, seq: number): void;
+  /** The next append is stored, but its acknowledgement is lost: the adapter reads back. */
+  loseNextAppendAck(): void;
+  setAvailable(available: boolean): void;
+  /** Makes `checkIdentity` and new DOCS readers fail, as after a stream was recreated. */
+  breakIdentity(): void;
+}
+
+export interface MemoryLogOptions {
+  readonly partitions?: number | undefined;
+  readonly clock?: Clock | undefined;
+  /** Incarnation of both streams, from 1. */
+  readonly incarnation?: number | undefined;
+  readonly leaseMs?: number | undefined;
+}
+
+export type MemoryLog = Log & { readonly hooks: MemoryLogHooks };
+
+export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
+  const clock = options.clock ?? systemClock;
+  const partitions = options.partitions ?? 8;
+  const base = (options.incarnation ?? 1) * incarnationSpan;
+  const power = new MemorySwitch();
+  const docs = new MemoryDocs({ clock, partitions, base, power });
+  const chunks = new MemoryChunks({ clock, partitions, base, power });
+  const manifests = new MemoryManifests(power);
+  const published: PublishedEvent[] = [];
+  const listeners = new Set<(published: PublishedEvent) => void>();
+  const events: EventSink = {
+    publish(tenant, event) {
+      published.push({ tenant, event });
+      for (const listener of listeners) listener({ tenant, event });
+    },
+  };
+  return {
+    partitions,
+    documentTextBytesMax: limits.documentTextBytesMax,
+    docs,
+    chunks,
+    manifests,
+    leases: new MemoryLeases({ clock, base, power, leaseMs: options.leaseMs ?? limits.leaseMs }),
+    deadLetters: new MemoryDeadLetters(power),
+    events,
+    async checkIdentity() {
+      await power.pass();
+      power.checkIdentity();
+      const heads = { docs: docs.lastSeq, chunks: chunks.lastSeq };
+      if (manifests.reachBeyond(heads)) {
+        throw new FreshetError("log_identity", "a manifest lies beyond the end of the log");
+      }
+    },
+    close() {
+      power.close();
+      return Promise.resolve();
+    },
+    hooks: {
+      published,
+      onEvent(listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+      publishRaw: (tenant, payload) => docs.store(tenant, payload),
+      purgeDocs: (tenant, to) => docs.purge(tenant, to as Version),
+      purgeChunks: (tenant, seq) => chunks.purge(tenant, seq),
+      loseNextAppendAck: () => chunks.loseNextAck(),
+      setAvailable: (available) => power.setAvailable(available),
+      breakIdentity: () => power.breakIdentity(),
+    },
+  };
+}

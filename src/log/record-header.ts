@@ -1,0 +1,134 @@
+/** A record to its header, its place and its headers on the wire, and back. */
+
+import { type ErrorCode, FreshetError, errorTable } from "../contract/errors.ts";
+import type { DocumentId, Epoch, TenantId, Version } from "../contract/ids.ts";
+import {
+  type ChunkRecord,
+  type Placed,
+  type PlacedRecord,
+  type RecordHeader,
+  decodeBody,
+} from "../contract/record.ts";
+
+/** Where and when a record was stored. */
+export interface Place extends Placed {
+  readonly tenant: TenantId;
+  readonly atMs: number;
+}
+
+export type WireHeaders = Readonly<Record<string, string>>;
+
+const names = {
+  kind: "Freshet-Kind",
+  version: "Freshet-Version",
+  epoch: "Freshet-Epoch",
+  document: "Freshet-Document",
+  chunks: "Freshet-Chunks",
+  bytes: "Freshet-Bytes",
+  reason: "Freshet-Reason",
+  message: "Freshet-Message",
+} as const;
+
+export function headerOf(record: ChunkRecord, place: Place, bytes: number): RecordHeader {
+  return {
+    ...place,
+    kind: record.kind,
+    version: record.version,
+    epoch: record.epoch,
+    documentId: "documentId" in record ? record.documentId : null,
+    chunkCount: record.kind === "upsert" ? record.chunkCount : 0,
+    bytes,
+  };
+}
+
+/** Ids and messages are percent-encoded: header values lose outer spaces and may hold no line break. */
+export function wireHeaders(record: ChunkRecord, bytes: number): WireHeaders {
+  const headers: Record<string, string> = {
+    [names.kind]: record.kind,
+    [names.version]: String(record.version),
+    [names.epoch]: String(record.epoch),
+    [names.bytes]: String(bytes),
+  };
+  if ("documentId" in record && record.documentId !== null) {
+    headers[names.document] = encodeURIComponent(record.documentId);
+  }
+  if (record.kind === "upsert") headers[names.chunks] = String(record.chunkCount);
+  if (record.kind === "reject") {
+    headers[names.reason] = record.reason;
+    headers[names.message] = encodeURIComponent(record.message.toWellFormed());
+  }
+  return headers;
+}
+
+type ReadHeader = (name: string) => string | undefined;
+
+/** @throws FreshetError internal when the headers are not what `wireHeaders` writes */
+export function headerFromWire(read: ReadHeader, place: Place): RecordHeader {
+  const document = read(names.document);
+  return {
+    ...place,
+    kind: kindOf(read(names.kind)),
+    version: integerOf(read(names.version)) as Version,
+    epoch: integerOf(read(names.epoch)) as Epoch,
+    documentId: document === undefined ? null : (decodeURIComponent(document) as DocumentId),
+    chunkCount: integerOf(read(names.chunks) ?? "0"),
+    bytes: integerOf(read(names.bytes)),
+  };
+}
+
+/** @throws FreshetError internal when headers or body are malformed */
+export function recordFromWire(read: ReadHeader, place: Place, body: Uint8Array): PlacedRecord {
+  const { kind, tenant, version, epoch, documentId, chunkCount, position, previous } =
+    headerFromWire(read, place);
+  const common = { tenant, version, epoch, position, previous };
+  switch (kind) {
+    case "upsert":
+      return {
+        ...common,
+        kind,
+        documentId: present(documentId),
+        chunkCount,
+        body: decodeBody(body),
+      };
+    case "delete":
+      return { ...common, kind, documentId: present(documentId) };
+    case "reject": {
+      const message = decodeURIComponent(read(names.message) ?? "");
+      return { ...common, kind, documentId, reason: reasonOf(read(names.reason)), message };
+    }
+    case "fence":
+      return { ...common, kind };
+  }
+}
+
+function kindOf(value: string | undefined): ChunkRecord["kind"] {
+  switch (value) {
+    case "upsert":
+    case "delete":
+    case "reject":
+    case "fence":
+      return value;
+    default:
+      throw malformed("kind");
+  }
+}
+
+function reasonOf(value: string | undefined): ErrorCode {
+  if (value === undefined || !Object.hasOwn(errorTable, value)) throw malformed("reason");
+  return value as ErrorCode;
+}
+
+function integerOf(value: string | undefined): number {
+  const number = Number(value ?? Number.NaN);
+  if (!Number.isSafeInteger(number) || number < 0) throw malformed("number");
+  return number;
+}
+
+function present(documentId: DocumentId | null): DocumentId {
+  if (documentId === null) throw malformed("document");
+  return documentId;
+}
+
+function malformed(what: string): FreshetError {
+  return new FreshetError("internal", `a record's headers are malformed: ${what}`);
+}
