@@ -1,0 +1,323 @@
+/** What every cold shard promises (C1-C3 of src/cold/port.ts), run against memory and Weaviate alike. */
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ColdObject, ColdQuery, ColdShard } from "../../src/cold/port.ts";
+import type { Filter } from "../../src/contract/filter.ts";
+import { type Position, position, type TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import {
+  coldObject,
+  direction,
+  documentId,
+  freshTenant,
+  type ObjectOptions,
+  version,
+} from "./objects.ts";
+
+const incarnation = 2 ** 40;
+
+export function describeColdShard(name: string, open: () => Promise<ColdShard>): void {
+  describe(`the cold shard over ${name}`, () => {
+    let cold: ColdShard;
+    beforeAll(async () => {
+      cold = await open();
+    });
+    afterAll(() => cold.close());
+
+    async function filled(label: string, objects: readonly ObjectOptions[]) {
+      const tenant = freshTenant(label);
+      await cold.ensureTenant(tenant);
+      const made = objects.map((options) => coldObject(tenant, options));
+      await cold.upsert(tenant, made);
+      return { tenant, objects: made };
+    }
+
+    const search = (tenant: TenantId, query: Partial<ColdQuery> = {}) =>
+      cold.search({ tenant, vector: direction(0), text: "text", limit: 10, ...query });
+
+    const found = async (tenant: TenantId, query: Partial<ColdQuery> = {}) =>
+      (await search(tenant, query)).map((hit) => hit.documentId).toSorted();
+
+    test("answers a ping", async () => {
+      await expect(cold.ping()).resolves.toBeUndefined();
+    });
+
+    test("creates a tenant as often as it is asked to", async () => {
+      const tenant = freshTenant("again");
+      await cold.ensureTenant(tenant);
+      await cold.ensureTenant(tenant);
+      expect(await search(tenant)).toEqual([]);
+    });
+
+    test("a tenant that nobody created has nothing, and asking does not create it", async () => {
+      const tenant = freshTenant("nobody");
+      expect(await search(tenant)).toEqual([]);
+      expect(await cold.readMarker(tenant)).toBeNull();
+      expect(await cold.versions(tenant, [coldObject(tenant, { id: "a" }).id])).toEqual(new Map());
+      expect(await cold.staleIds(tenant, { documentId: documentId("a"), keep: null })).toEqual([]);
+      await expect(cold.deleteIds(tenant, [coldObject(tenant, { id: "a" }).id])).resolves.toBe(
+        undefined,
+      );
+    });
+
+    test("a hit carries everything that was written, and its exact cosine", async () => {
+      const info = {
+        title: "Ships",
+        source: "docs/ships.md",
+        timestamp: 1_700_000_000_123,
+        metadata: { lang: "en", tags: ["a", "b"], pages: 12, draft: false },
+      };
+      const { tenant } = await filled("whole", [
+        {
+          id: "a/b c.md",
+          version: incarnation + 5,
+          chunk: 7,
+          heading: "One > Two",
+          info,
+          angle: 0.5,
+        },
+      ]);
+      const [hit] = await search(tenant);
+      expect(hit).toMatchObject({
+        shard: "cold",
+        documentId: "a/b c.md",
+        version: incarnation + 5,
+        chunk: 7,
+        text: "text of a/b c.md",
+        heading: "One > Two",
+        info,
+      });
+      expect(hit?.cosine).toBeCloseTo(Math.cos(0.5), 5);
+    });
+
+    test("C1: writing twice is writing once", async () => {
+      const { tenant, objects } = await filled("twice", [{ id: "a" }, { id: "b", chunk: 1 }]);
+      await cold.upsert(tenant, objects);
+      expect(await search(tenant)).toHaveLength(2);
+    });
+
+    test("C2: a page of the largest size is complete when upsert returns", async () => {
+      const tenant = freshTenant("page");
+      await cold.ensureTenant(tenant);
+      const all = Array.from({ length: 2 * limits.mergePageObjects }, (_, index) =>
+        coldObject(tenant, { id: `d${index}`, version: incarnation + index, angle: index / 500 }),
+      );
+      await Promise.all([
+        cold.upsert(tenant, all.slice(0, limits.mergePageObjects)),
+        cold.upsert(tenant, all.slice(limits.mergePageObjects)),
+      ]);
+      const versions = await cold.versions(
+        tenant,
+        all.map((object) => object.id),
+      );
+      expect(versions).toEqual(new Map(all.map((object) => [object.id, object.version])));
+    });
+
+    test("refuses a page above the bound and a vector that is not of unit length", async () => {
+      const tenant = freshTenant("refused");
+      const good = coldObject(tenant, { id: "a" });
+      const many = Array.from({ length: limits.mergePageObjects + 1 }, () => good);
+      await expect(cold.upsert(tenant, many)).rejects.toMatchObject({ code: "internal" });
+      for (const value of [2, Number.NaN, Number.POSITIVE_INFINITY]) {
+        const bad: ColdObject = { ...good, vector: direction(0).fill(value, 5, 6) };
+        await expect(cold.upsert(tenant, [bad])).rejects.toMatchObject({ code: "internal" });
+      }
+    });
+
+    test("versions tells what is there and leaves out what is not", async () => {
+      const { tenant, objects } = await filled("versions", [
+        { id: "a", version: Number.MAX_SAFE_INTEGER },
+        { id: "b", version: incarnation * 8_000 + 1 },
+      ]);
+      const absent = coldObject(tenant, { id: "c" }).id;
+      const versions = await cold.versions(tenant, [...objects.map(({ id }) => id), absent]);
+      expect([...versions.values()].toSorted()).toEqual(
+        [Number.MAX_SAFE_INTEGER, incarnation * 8_000 + 1].toSorted(),
+      );
+      expect(versions.has(absent)).toBe(false);
+      expect(await cold.versions(tenant, [])).toEqual(new Map());
+    });
+
+    test("staleIds names every other version of exactly this document", async () => {
+      const { tenant, objects } = await filled("stale", [
+        { id: "a", version: 1 },
+        { id: "a", version: 1, chunk: 1 },
+        { id: "a", version: 2 },
+        { id: " a", version: 1 },
+        { id: "A", version: 1 },
+        { id: "a b", version: 1 },
+      ]);
+      const ids = (indexes: readonly number[]) =>
+        indexes.map((index) => objects[index]?.id).toSorted();
+      const stale = async (keep: number | null) =>
+        (
+          await cold.staleIds(tenant, {
+            documentId: documentId("a"),
+            keep: keep === null ? null : version(keep),
+          })
+        ).toSorted();
+      expect(await stale(2)).toEqual(ids([0, 1]));
+      expect(await stale(null)).toEqual(ids([0, 1, 2]));
+      expect(await stale(3)).toEqual(ids([0, 1, 2]));
+    });
+
+    test("staleIds is complete for a document of many chunks", async () => {
+      const chunks = Array.from({ length: 230 }, (_, chunk) => ({ id: "long", chunk }));
+      const { tenant } = await filled("long", chunks);
+      const stale = await cold.staleIds(tenant, { documentId: documentId("long"), keep: null });
+      expect(new Set(stale).size).toBe(230);
+    });
+
+    test("deleteIds deletes those ids, all of them, and no others; absent ids do not disturb", async () => {
+      const { tenant, objects } = await filled(
+        "delete",
+        Array.from({ length: 240 }, (_, index) => ({ id: `d${index}` })),
+      );
+      const ids = objects.map(({ id }) => id);
+      const absent = coldObject(tenant, { id: "never" }).id;
+      await cold.deleteIds(tenant, [...ids.slice(0, 200), absent]);
+      await cold.deleteIds(tenant, []);
+      const left = await cold.versions(tenant, ids);
+      expect([...left.keys()].toSorted()).toEqual(ids.slice(200).toSorted());
+    });
+
+    test("C3: a tenant sees, counts and deletes only its own objects", async () => {
+      const mine = await filled("mine", [{ id: "same" }]);
+      const theirs = await filled("theirs", [{ id: "same", text: "secret" }, { id: "other" }]);
+      expect(await found(mine.tenant)).toEqual(["same"]);
+      expect((await search(mine.tenant))[0]?.text).toBe("text of same");
+      const foreign = theirs.objects.map(({ id }) => id);
+      expect(await cold.versions(mine.tenant, foreign)).toEqual(new Map());
+      await cold.deleteIds(mine.tenant, foreign);
+      expect(await found(theirs.tenant)).toEqual(["other", "same"]);
+    });
+
+    test("search honours its limit and prefers what is near", async () => {
+      const { tenant } = await filled(
+        "near",
+        Array.from({ length: 20 }, (_, index) => ({
+          id: `d${index}`,
+          angle: index * 0.1,
+          text: "x",
+        })),
+      );
+      const hits = await search(tenant, { limit: 3, text: "nothing alike" });
+      expect(hits.map((hit) => hit.documentId).toSorted()).toEqual(["d0", "d1", "d2"]);
+    });
+
+    test("search finds a chunk by a word of its text, title or heading that its vector hides", async () => {
+      const far = { angle: Math.PI };
+      const { tenant } = await filled("word", [
+        ...Array.from({ length: 8 }, (_, index) => ({ id: `near${index}`, text: "plain prose" })),
+        { id: "in-text", text: "the zyzzyva is a weevil", ...far },
+        { id: "in-title", text: "none", info: { title: "Quokka facts" }, ...far },
+        { id: "in-heading", text: "none", heading: "Animals > Axolotl", ...far },
+      ]);
+      for (const [word, id] of [
+        ["zyzzyva", "in-text"],
+        ["quokka", "in-title"],
+        ["axolotl", "in-heading"],
+      ] as const) {
+        expect(await found(tenant, { text: word })).toContain(id);
+      }
+    });
+
+    test("a question without words is searched by its vector", async () => {
+      const { tenant } = await filled("wordless", [{ id: "a" }]);
+      for (const text of ["", "  ", "?!", "the"])
+        expect(await found(tenant, { text })).toEqual(["a"]);
+    });
+
+    test("filters select by id, title, source, metadata, lists and ranges", async () => {
+      const day = 86_400_000;
+      const from = Date.parse("2026-01-01T00:00:00Z");
+      const { tenant } = await filled("filters", [
+        {
+          id: "one",
+          info: {
+            title: "T",
+            source: "s/1",
+            timestamp: from,
+            metadata: { n: 1, tags: ["x", "y"] },
+          },
+        },
+        {
+          id: "two",
+          info: { timestamp: from + day, metadata: { n: 2, tags: ["y"], ok: true, s: "1" } },
+        },
+        {
+          id: "three",
+          info: { timestamp: from + 2 * day, metadata: { n: 3.5, ok: false, s: " pad " } },
+        },
+        { id: "bare" },
+      ]);
+      const cases: readonly (readonly [Filter, readonly string[]])[] = [
+        [{ id: "one" }, ["one"]],
+        [{ id: ["one", "bare", "none"] }, ["bare", "one"]],
+        [{ title: "T" }, ["one"]],
+        [{ title: "t" }, []],
+        [{ source: "s/1" }, ["one"]],
+        [{ "metadata.n": 1 }, ["one"]],
+        [{ "metadata.n": "1" }, []],
+        [{ "metadata.s": "1" }, ["two"]],
+        [{ "metadata.s": " pad " }, ["three"]],
+        [{ "metadata.s": "pad" }, []],
+        [{ "metadata.ok": true }, ["two"]],
+        [{ "metadata.ok": [true, false] }, ["three", "two"]],
+        [{ "metadata.tags": "y" }, ["one", "two"]],
+        [{ "metadata.tags": ["x", "z"] }, ["one"]],
+        [{ "metadata.n": { gte: 2 } }, ["three", "two"]],
+        [{ "metadata.n": { gt: 1, lt: 3.5 } }, ["two"]],
+        [{ timestamp: { gte: "2026-01-02T00:00:00Z" } }, ["three", "two"]],
+        [{ timestamp: { gt: from / 1000, lte: (from + day) / 1000 } }, ["two"]],
+        [{ timestamp: from / 1000 }, ["one"]],
+        [{ timestamp: [from / 1000, "2026-01-03T00:00:00Z"] }, ["one", "three"]],
+        [{ "metadata.tags": "y", timestamp: { lt: "2026-01-02T00:00:00Z" } }, ["one"]],
+        [{ "metadata.none": "x" }, []],
+      ];
+      for (const [filter, ids] of cases) {
+        expect(await found(tenant, { filter }), JSON.stringify(filter)).toEqual(ids);
+      }
+    });
+
+    test("a filter that few match finds them among many that are nearer", async () => {
+      const { tenant } = await filled("rare", [
+        ...Array.from({ length: 200 }, (_, index) => ({ id: `d${index}`, text: "text" })),
+        { id: "rare", angle: 3, info: { metadata: { kind: "rare", n: 9 } } },
+      ]);
+      expect(await found(tenant, { limit: 1, filter: { "metadata.kind": "rare" } })).toEqual([
+        "rare",
+      ]);
+      expect(await found(tenant, { limit: 1, filter: { "metadata.n": { gt: 8 } } })).toEqual([
+        "rare",
+      ]);
+    });
+
+    test("a deleted object is not searched any more", async () => {
+      const { tenant, objects } = await filled("gone", [{ id: "a" }, { id: "b" }]);
+      await cold.deleteIds(tenant, [objects[0]?.id ?? ""]);
+      expect(await found(tenant)).toEqual(["b"]);
+    });
+
+    test("an aborted search rejects as cancelled", async () => {
+      const { tenant } = await filled("abort", [{ id: "a" }]);
+      await expect(search(tenant, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+        code: "cancelled",
+      });
+    });
+
+    test("the marker is what was written last, per tenant", async () => {
+      const tenant = freshTenant("marker");
+      await cold.ensureTenant(tenant);
+      expect(await cold.readMarker(tenant)).toBeNull();
+      const first = { to: position(incarnation + 3), version: version(incarnation + 9) };
+      await cold.writeMarker(tenant, first);
+      expect(await cold.readMarker(tenant)).toEqual(first);
+      const second = { to: (first.to + 1) as Position, version: version(incarnation + 12) };
+      await cold.writeMarker(tenant, second);
+      expect(await cold.readMarker(tenant)).toEqual(second);
+      expect(await search(tenant)).toEqual([]);
+      expect(await cold.readMarker(freshTenant("marker"))).toBeNull();
+    });
+  });
+}
