@@ -5,10 +5,11 @@
 
 import type { Linear } from "./encoder-weights.ts";
 import type { GraphBuilder } from "./graph-builder.ts";
+import { quantizeColumns } from "./quantize.ts";
 
 export const contrib = "com.microsoft";
 
-export type Variant = "fp32";
+export type Variant = "fp32" | "int8";
 
 export interface AttentionRequest {
   readonly input: string;
@@ -42,4 +43,47 @@ const fp32: Kernels = {
   },
 };
 
-export const kernelsOf: Readonly<Record<Variant, Kernels>> = { fp32 };
+/**
+ * Arithmetic in int8, not only storage: activations are quantized as they come (uint8, per tensor), weights
+ * are stored as int8 per column, and the products run on the CPU's int8 units (VNNI). Softmax, GELU and
+ * norms stay in fp32 inside the fused operators.
+ */
+const int8: Kernels = {
+  multiply(graph, input, weights) {
+    const { values, scales } = quantizeColumns(weights);
+    return graph.node({
+      op: "DynamicQuantizeMatMul",
+      domain: contrib,
+      inputs: [
+        input,
+        graph.constant("weight", [weights.inputs, weights.outputs], values),
+        graph.constant("scale", [weights.outputs], scales),
+      ],
+    });
+  },
+  attention(graph, { input, mask, weights, heads }) {
+    const { values, scales } = quantizeColumns(weights);
+    const quantized = graph.nodeWithOutputs({
+      op: "DynamicQuantizeLinear",
+      inputs: [input],
+      outputs: 3,
+    });
+    const [value, scale, zeroPoint] = quantized as [string, string, string];
+    return graph.node({
+      op: "QAttention",
+      domain: contrib,
+      inputs: [
+        value,
+        graph.constant("weight", [weights.inputs, weights.outputs], values),
+        graph.constant("bias", [weights.outputs], weights.bias),
+        scale,
+        graph.constant("scale", [weights.outputs], scales),
+        mask,
+        zeroPoint,
+      ],
+      attributes: { num_heads: { int: heads } },
+    });
+  },
+};
+
+export const kernelsOf: Readonly<Record<Variant, Kernels>> = { fp32, int8 };

@@ -38,6 +38,21 @@ describe("a compiled graph", () => {
     });
   });
 
+  it("in int8 multiplies in int8: no weight is widened to fp32 first", async () => {
+    const { opCounts } = await compileModel({ modelDir, outFile, variant: "int8" });
+    const { layers } = tinySizes;
+    expect(opCounts).toMatchObject({
+      QAttention: layers,
+      DynamicQuantizeLinear: layers,
+      DynamicQuantizeMatMul: 3 * layers,
+      // The one of pooling; the one Cast is the mask's.
+      MatMul: 1,
+      Cast: 1,
+    });
+    expect(opCounts).not.toHaveProperty("DequantizeLinear");
+    expect(opCounts).not.toHaveProperty("Attention");
+  });
+
   it("has the same bytes each time, and says which", async () => {
     const first = await compile();
     const bytes = await readFile(outFile);
