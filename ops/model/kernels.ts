@@ -46,7 +46,8 @@ const fp32: Kernels = {
 /**
  * Arithmetic in int8, not only storage: activations are quantized as they come (uint8, per tensor), weights
  * are stored as int8 per column, and the products run on the CPU's int8 units (VNNI). Softmax, GELU and
- * norms stay in fp32 inside the fused operators.
+ * norms stay in fp32 inside the fused operators. As the activations' scale is one per tensor, a text's
+ * vector depends a little on what else is in its batch.
  */
 const int8: Kernels = {
   multiply(graph, input, weights) {

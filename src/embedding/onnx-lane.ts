@@ -9,7 +9,9 @@
  * 2. When the thread ends unasked, everything pending rejects with `embedding_unavailable` at once and the
  *    thread is started again after a pause that doubles up to a bound and falls back when a start works.
  * 3. A caller that aborts is answered at once; a batch that the thread has not got yet is never sent.
- * 4. The thread is asked to end, never terminated: that can crash native code that is running.
+ * 4. The thread is asked to end, never terminated: that can crash native code that is running. For the same
+ *    reason a process must await `close` before `process.exit`: seen with onnxruntime-node 1.30, an exit
+ *    while a batch runs aborts the process (SIGABRT, code 134); while idle it does no harm.
  */
 
 import { Worker } from "node:worker_threads";
