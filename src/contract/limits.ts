@@ -152,6 +152,65 @@ export const limits = {
   mergesPerRunMax: 50,
   /** Tenants signalled by one sweep activity call. */
   sweepTenantsMax: 10_000,
+  /** Objects of one merge: bounds its time together with `mergeRecordsMax`. */
+  mergeChunksMax: 65_536,
+  /** Objects that one write activity writes before it reports: progress is seen and a retry repeats no more. */
+  mergeWindowObjects: 2_048,
+  /** A merge is verified and rewritten at most so often before it is planned again. */
+  mergePassesMax: 3,
+  /** A worker that is silent for so long is dead: its activity starts elsewhere. Beats come at a third. */
+  mergeHeartbeatMs: 15 * secondMs,
+  /** One attempt of a merge activity: far above a window's writes at the slowest cold that was measured. */
+  mergeActivityMs: 10 * minuteMs,
+  /** Attempts inside Temporal before the workflow itself says what is wrong and waits longer. */
+  mergeActivityAttemptsMax: 4,
+  mergeRetryMinMs: secondMs,
+  mergeRetryMaxMs: 5 * minuteMs,
+  /** A merge workflow without work completes after this; the next signal starts it again. */
+  mergeIdleMs: 30 * secondMs,
+  /** The longest an operator's `force` waits for its outcome. */
+  mergeForceMs: 10 * minuteMs,
+  /** One request to Temporal's frontend. */
+  temporalRequestMs: 5 * secondMs,
+
+  // --- surfaces ------------------------------------------------------------------------------
+  /** Sockets of one node; beyond it the system refuses new ones. */
+  httpConnectionsMax: 1_024,
+  /** After so many requests a keep-alive socket is closed, so that load spreads again. */
+  httpRequestsPerSocketMax: 10_000,
+  httpHeaderBytesMax: 16 * KiB,
+  httpHeadersMs: 10 * secondMs,
+  /** A JSON body arrives in this time; slow bodies are an attack or a dead link. */
+  httpBodyMs: 30 * secondMs,
+  /** A whole request, for long NDJSON imports; single documents and questions have `httpBodyMs`. */
+  httpRequestMs: 5 * minuteMs,
+  httpKeepAliveMs: 5 * secondMs,
+  /** A socket without a byte for so long is cut; above the longest deadline of a question. */
+  httpIdleSocketMs: 150 * secondMs,
+  /** Publish requests worked on at once: each may hold a body of `httpDocumentBytesMax`. */
+  httpPublishesInFlightMax: 128,
+  /** Lines of one NDJSON request: the reply names each. */
+  ndjsonLinesMax: 50_000,
+  /** Publishes of one NDJSON request that wait for their PubAck. */
+  ndjsonInFlightMax: 64,
+  /** A reader of a streamed answer that leaves so much unread is cut. */
+  sseBufferBytesMax: 1 * MiB,
+  sseHeartbeatMs: 10 * secondMs,
+  /** Questions and documents nest five deep at most; deeper input is an attack on recursion. */
+  jsonDepthMax: 32,
+  idempotencyKeyCharsMax: 256,
+  /** Idempotency keys whose content is remembered, to tell a retry from a mistake. */
+  idempotencyKeysMax: 10_000,
+  /** What `Retry-After` says when nothing better is known. */
+  retryAfterMs: secondMs,
+
+  // --- command line --------------------------------------------------------------------------
+  /** Publishes of an import that wait for their PubAck. */
+  ingestInFlightMax: 64,
+  /** An import stops waiting when no document became visible for so long. */
+  ingestStallMs: 60 * secondMs,
+  /** A server that does not answer the command line in this time is down. */
+  cliConnectMs: 5 * secondMs,
 
   // --- observability -------------------------------------------------------------------------
   /** Tenants with a label of their own; all others are counted as `other`. */

@@ -1,0 +1,158 @@
+/**
+ * What the parts of a merge say to each other: activities, the workflow, its clients. All of it is
+ * descriptors and counts. It lies in Temporal's history, where no document text may be (I10).
+ */
+
+import type { ErrorCode } from "./errors.ts";
+import type { Position, TenantId, Version } from "./ids.ts";
+import type { HeadsPiece } from "./manifest.ts";
+
+/** Names that the worker, the client and an operator's command line share. */
+export const mergeNames = {
+  taskQueue: "freshet-merge",
+  workflow: "mergeTenant",
+  sweepWorkflow: "mergeSweep",
+  sweepSchedule: "merge-sweep",
+} as const;
+
+export function mergeWorkflowId(tenant: TenantId): string {
+  return `merge/${tenant}`;
+}
+
+/** Search attributes and their Temporal types. Ids and numbers only: they are not encrypted by any codec. */
+export const mergeSearchAttributes = {
+  FreshetTenant: "KEYWORD",
+  FreshetPhase: "KEYWORD",
+  FreshetFrom: "INT",
+  FreshetTo: "INT",
+  FreshetChunks: "INT",
+} as const;
+
+/** Why a merge was asked for. */
+export type MergeReason = "size" | "age" | "memory" | "operator";
+
+/** The records of CHUNKS in (`from`, `to`]. */
+export interface MergeRange {
+  readonly tenant: TenantId;
+  readonly from: Position;
+  readonly to: Position;
+}
+
+export interface MergeCounts {
+  /** Records in the range, fences included. */
+  readonly records: number;
+  /** Documents that are written: upserts that are the newest operation of their document in the range. */
+  readonly upserts: number;
+  /** Operations that a newer one in the same range made void: never written. */
+  readonly superseded: number;
+  /** Documents whose newest operation in the range is a delete. */
+  readonly deletes: number;
+  readonly rejects: number;
+  /** Objects that the upserts make in cold. */
+  readonly chunks: number;
+  /** Size of the written upserts in CHUNKS. */
+  readonly bytes: number;
+}
+
+/**
+ * What a merge is about to do; `preview` shows the same. `repair` writes again what cold has lost below
+ * the watermark and moves only the marker; `advance` moves the watermark.
+ */
+export interface PlannedMerge extends MergeRange, MergeCounts {
+  readonly kind: "merge";
+  readonly purpose: "advance" | "repair";
+  /** DOCS version of the record at `to`. */
+  readonly version: Version;
+  /** Of the manifest that the plan was made from. */
+  readonly expectedRevision: number;
+  /** Heads pieces of that manifest: what may have older objects in cold. */
+  readonly piecesBefore: readonly HeadsPiece["digest"][];
+  /**
+   * False when cold lost data that the log no longer holds: then the marker stays behind, so that readers
+   * keep declaring cold incomplete (I12) instead of a merge hiding the loss.
+   */
+  readonly marks: boolean;
+  /** The plan stopped at a bound: records behind `to` wait for the next merge. */
+  readonly more: boolean;
+}
+
+export type MergePlan = { readonly kind: "nothing" } | PlannedMerge;
+
+export type CommitResult =
+  /** `documents` live after it. */
+  | { readonly kind: "committed"; readonly documents: number }
+  /** Somebody (an earlier attempt) committed up to here or further. */
+  | { readonly kind: "already" }
+  /** The manifest or cold is not what the plan was made from. */
+  | { readonly kind: "replan" };
+
+/** What became of a request to merge. */
+export type MergeOutcome =
+  | (MergeCounts & {
+      readonly kind: "merged";
+      readonly from: Position;
+      readonly to: Position;
+      /** Ranges that it took. */
+      readonly merges: number;
+      readonly written: number;
+    })
+  | { readonly kind: "nothing" }
+  | { readonly kind: "paused" }
+  | { readonly kind: "cancelled" }
+  | { readonly kind: "failed"; readonly error: MergeError };
+
+export interface MergeError {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export type MergePhase =
+  | "idle"
+  | "planning"
+  | "writing"
+  | "verifying"
+  | "committing"
+  | "grace"
+  | "cleaning"
+  | "paused"
+  | "retrying";
+
+export interface MergeProgress {
+  readonly tenant: TenantId;
+  readonly phase: MergePhase;
+  readonly paused: boolean;
+  /** The range in work; null when there is none. */
+  readonly from: Position | null;
+  readonly to: Position | null;
+  /** Objects written so far, of the `total` that the range makes. */
+  readonly written: number;
+  readonly total: number;
+  /** Unix milliseconds; null when no merge is in work. */
+  readonly startedAtMs: number | null;
+  readonly lastMerge: LastMerge | null;
+  /** Why the merge does not go on now, and when it tries again. */
+  readonly error: (MergeError & { readonly attempt: number; readonly retryAtMs: number }) | null;
+}
+
+export interface LastMerge {
+  readonly from: Position;
+  readonly to: Position;
+  readonly chunks: number;
+  /** Live documents of the tenant afterwards; null when an earlier attempt had committed it. */
+  readonly documents: number | null;
+  readonly atMs: number;
+}
+
+/** Input of the entity workflow: a descriptor, never documents. */
+export interface MergeInput {
+  readonly tenant: TenantId;
+  readonly graceMs?: number | undefined;
+  /** Handed from one run to the next by continue-as-new. */
+  readonly carried?: MergeCarried | undefined;
+}
+
+export interface MergeCarried {
+  readonly paused: boolean;
+  readonly due: boolean;
+  readonly lastMerge: LastMerge | null;
+}
