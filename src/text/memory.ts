@@ -14,8 +14,7 @@ export function createMemoryTokenizer(): Tokenizer {
     startId,
     endId,
     words,
-    encode: (text, maxTokens) =>
-      frameTokens({ startId, endId, words: words(text), maxTokens }),
+    encode: (text, maxTokens) => frameTokens({ startId, endId, words: words(text), maxTokens }),
   };
 }
 

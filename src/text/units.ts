@@ -1,0 +1,119 @@
+/** A document as units: the smallest pieces that chunking keeps whole when they fit. */
+
+import { type Block, parseBlocks } from "./markdown.ts";
+import type { Word } from "./port.ts";
+import { sentenceStarts } from "./sentences.ts";
+
+export interface Unit {
+  readonly kind: "heading" | "code" | "prose";
+  /** Indexes of words, end exclusive; never empty. */
+  readonly from: number;
+  readonly to: number;
+  readonly tokens: number;
+  /** Headings above; of a heading, those above itself. Shared by identity between units of a section. */
+  readonly path: readonly string[];
+}
+
+interface Boundary {
+  readonly offset: number;
+  readonly kind: Unit["kind"];
+  readonly path: readonly string[];
+}
+
+/** A word that the model does not see still takes a place, so that no chunk grows without bound. */
+export function wordCost(word: Word): number {
+  return Math.max(1, word.ids.length);
+}
+
+/**
+ * Units in order, together holding every word. Code that fits into `codeTokensMax` is one unit, else
+ * one unit a line; prose is one unit a sentence.
+ */
+export function splitUnits(options: {
+  readonly text: string;
+  readonly words: readonly Word[];
+  readonly title: string | undefined;
+  readonly codeTokensMax: number;
+}): Unit[] {
+  const { text, words, title, codeTokensMax } = options;
+  const units: Unit[] = [];
+  for (const run of runsOf(boundariesOf(text, title), words)) {
+    const unit = { ...run, tokens: costOf(words, run.from, run.to) };
+    if (unit.kind === "code" && unit.tokens > codeTokensMax) {
+      for (const line of splitAtLines(text, words, unit)) units.push(line);
+    } else {
+      units.push(unit);
+    }
+  }
+  return units;
+}
+
+function boundariesOf(text: string, title: string | undefined): Boundary[] {
+  const outermost = title === undefined || title === "" ? [] : [title];
+  const boundaries: Boundary[] = [];
+  let open: { readonly level: number; readonly title: string }[] = [];
+  let path: readonly string[] = outermost;
+  for (const block of parseBlocks(text)) {
+    if (block.kind === "heading") {
+      open = open.filter((above) => above.level < block.level);
+      boundaries.push({
+        offset: block.start,
+        kind: "heading",
+        path: pathOf(outermost, open).filter((above) => above !== block.title),
+      });
+      open = [...open, block];
+      path = pathOf(outermost, open);
+    } else {
+      for (const offset of startsWithin(text, block)) {
+        boundaries.push({ offset, kind: block.kind, path });
+      }
+    }
+  }
+  return boundaries;
+}
+
+/** A document's first heading often repeats its title: once is enough. */
+function pathOf(
+  outermost: readonly string[],
+  open: readonly { readonly title: string }[],
+): readonly string[] {
+  const titles = open.map((heading) => heading.title).filter((heading) => heading !== "");
+  return [...outermost, ...titles.filter((heading) => heading !== outermost[0])];
+}
+
+function startsWithin(text: string, block: Block): number[] {
+  if (block.kind === "code") return [block.start];
+  return sentenceStarts(text.slice(block.start, block.end)).map((start) => block.start + start);
+}
+
+/** A word belongs to the boundary at or before its start: words are never torn, none is left out. */
+function runsOf(boundaries: readonly Boundary[], words: readonly Word[]): Omit<Unit, "tokens">[] {
+  const runs: Omit<Unit, "tokens">[] = [];
+  let from = 0;
+  for (const [index, { kind, path }] of boundaries.entries()) {
+    const next = boundaries[index + 1]?.offset ?? Number.POSITIVE_INFINITY;
+    let to = from;
+    while (to < words.length && (words[to] as Word).start < next) to += 1;
+    if (to > from) runs.push({ kind, path, from, to });
+    from = to;
+  }
+  return runs;
+}
+
+function splitAtLines(text: string, words: readonly Word[], unit: Unit): Unit[] {
+  const lines: Unit[] = [];
+  let from = unit.from;
+  for (let at = unit.from + 1; at <= unit.to; at += 1) {
+    const between = text.slice((words[at - 1] as Word).end, words[at]?.start);
+    if (at < unit.to && !between.includes("\n")) continue;
+    lines.push({ ...unit, from, to: at, tokens: costOf(words, from, at) });
+    from = at;
+  }
+  return lines;
+}
+
+function costOf(words: readonly Word[], from: number, to: number): number {
+  let cost = 0;
+  for (let at = from; at < to; at += 1) cost += wordCost(words[at] as Word);
+  return cost;
+}
