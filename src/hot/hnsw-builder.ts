@@ -1,0 +1,136 @@
+/**
+ * Builds graphs off the main thread, one after the other for all shards of the process: two at once
+ * would take both cores from questions.
+ *
+ * Owns the builder threads and the files between them and the loader; both are gone when a job ends,
+ * however it ends.
+ */
+
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Graph, GraphBuilder, GraphInput, GraphJob } from "./graph.ts";
+import { loadGraph } from "./hnsw-graph.ts";
+import type { BuildReply, BuildRequest } from "./hnsw-protocol.ts";
+
+interface Pending {
+  readonly job: GraphJob;
+  readonly abort: AbortController;
+}
+
+const filePattern = /^graph-(\d+)-\d+\.hnsw$/;
+const workerUrl = new URL("./hnsw-builder-worker.ts", import.meta.url);
+let filesNamed = 0;
+
+/** `directory` is created at the first build. */
+export function createHnswBuilder(directory: string): GraphBuilder {
+  const queue: Pending[] = [];
+  let running = false;
+  const prepared = lazily(() => prepare(directory));
+
+  async function run(): Promise<void> {
+    if (running) return;
+    running = true;
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await work(next);
+    running = false;
+  }
+
+  async function work({ job, abort }: Pending): Promise<void> {
+    if (abort.signal.aborted) return;
+    try {
+      await prepared();
+      if (abort.signal.aborted) return;
+      const input = job.input();
+      if (input === null) return;
+      const graph = await build(input, { directory, signal: abort.signal });
+      if (!abort.signal.aborted) job.done(graph);
+    } catch (error) {
+      if (!abort.signal.aborted) job.failed(error);
+    }
+  }
+
+  return {
+    submit(job) {
+      const abort = new AbortController();
+      const pending = { job, abort };
+      queue.push(pending);
+      void run();
+      return () => {
+        abort.abort();
+        const waiting = queue.indexOf(pending);
+        if (waiting >= 0) queue.splice(waiting, 1);
+      };
+    },
+  };
+}
+
+async function build(
+  input: GraphInput,
+  options: { readonly directory: string; readonly signal: AbortSignal },
+): Promise<Graph> {
+  filesNamed += 1;
+  const file = join(options.directory, `graph-${process.pid}-${filesNamed}.hnsw`);
+  try {
+    const reply = await runWorker({ ...input, file }, options.signal);
+    if (!reply.ok) throw new Error(reply.message);
+    const { dimensions, places } = input;
+    return await loadGraph({ file, fileBytes: reply.fileBytes, size: places.length, dimensions });
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+/** Resolves when the thread has ended, so that nobody removes a file that it still writes. */
+function runWorker(request: BuildRequest, signal: AbortSignal): Promise<BuildReply> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const worker = new Worker(workerUrl, { workerData: request });
+    let outcome: BuildReply = { ok: false, message: "the builder thread ended without a reply" };
+    const end = (): void => void worker.terminate();
+    signal.addEventListener("abort", end, { once: true });
+    worker.once("message", (reply: BuildReply) => {
+      outcome = reply;
+    });
+    worker.once("error", (error) => {
+      outcome = { ok: false, message: error instanceof Error ? error.message : String(error) };
+    });
+    worker.once("exit", () => {
+      signal.removeEventListener("abort", end);
+      resolve(outcome);
+    });
+    worker.once("messageerror", reject);
+    // A build must not keep a process alive that has nothing else to do.
+    worker.unref();
+  });
+}
+
+/** The folder, without what a killed process left in it. */
+async function prepare(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(directory)) {
+    const owner = filePattern.exec(name)?.[1];
+    if (owner === undefined || isRunning(Number(owner))) continue;
+    await rm(join(directory, name), { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** One attempt at a time; a failed one is tried again by the next caller. */
+function lazily(task: () => Promise<void>): () => Promise<void> {
+  let promise: Promise<void> | null = null;
+  return () => {
+    promise ??= task().catch((error: unknown) => {
+      promise = null;
+      throw error;
+    });
+    return promise;
+  };
+}

@@ -1,0 +1,31 @@
+/** Hot shards with HNSW graphs for big tenants; the graphs are built in threads of this process. */
+
+import { limits } from "../contract/limits.ts";
+import type { Logger } from "../observe/port.ts";
+import { createHnswBuilder } from "./hnsw-builder.ts";
+import { createHotShard } from "./hot-shard.ts";
+import type { HotShardFactory } from "./port.ts";
+
+export interface HotShardFactoryOptions {
+  /** For index files between builder and loader; used by this process alone, emptied as it goes. */
+  readonly directory: string;
+  readonly logger: Logger;
+  /** Chunks outside of graphs above which one is built; `limits.hotFlatMax` unless a test needs less. */
+  readonly flatMax?: number | undefined;
+}
+
+/** All shards that the factory makes share one builder thread at a time. */
+export function createHotShardFactory(options: HotShardFactoryOptions): HotShardFactory {
+  const builder = createHnswBuilder(options.directory);
+  const flatMax = options.flatMax ?? limits.hotFlatMax;
+  return ({ dimensions }) =>
+    createHotShard({
+      dimensions,
+      flatMax,
+      builder,
+      onBuildFailed(error) {
+        // Slower, never wrong: the shard scans exactly what no graph holds.
+        options.logger.warn({ error }, "a graph could not be built");
+      },
+    });
+}

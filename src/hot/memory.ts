@@ -1,0 +1,8 @@
+/** Hot shards without graphs: always exact, no threads and no files. For tests and small installations. */
+
+import { createHotShard } from "./hot-shard.ts";
+import type { HotShardFactory } from "./port.ts";
+
+export function createExactHotShardFactory(): HotShardFactory {
+  return ({ dimensions }) => createHotShard({ dimensions, flatMax: Number.POSITIVE_INFINITY });
+}
