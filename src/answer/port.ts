@@ -1,5 +1,7 @@
 /** The language model behind an answer: any OpenAI-compatible endpoint, or cited sentences when there is none. */
 
+import type { Source } from "../contract/query.ts";
+
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
   readonly content: string;
@@ -20,4 +22,26 @@ export interface LanguageModel {
   /** The whole text. @throws FreshetError model_unavailable */
   complete(completion: Completion): Promise<string>;
   close(): Promise<void>;
+}
+
+export interface WriteRequest {
+  /** Redacted. */
+  readonly question: string;
+  /** In the order of their numbers: `[1]` is the first. At least one. */
+  readonly sources: readonly Source[];
+  readonly maxTokens: number;
+  readonly signal: AbortSignal;
+  /** Checked text as it is ready; together the pieces are the answer. */
+  readonly onText?: ((text: string) => void) | undefined;
+}
+
+export interface Written {
+  readonly answer: string;
+  /** Who wrote it: the model's name, or `extractive`. */
+  readonly llm: string;
+}
+
+/** Question and sources to a cited answer. Every marker in it names a source that exists. */
+export interface AnswerWriter {
+  write(request: WriteRequest): Promise<Written>;
 }

@@ -24,6 +24,7 @@ export const errorTable = {
   not_found: { status: 404, retryable: false, summary: "there is no such route or document" },
   no_results: { status: 404, retryable: false, summary: "nothing matches; the model was not asked" },
   method_not_allowed: { status: 405, retryable: false, summary: "the route does not take this method" },
+  request_timeout: { status: 408, retryable: true, summary: "the request did not arrive in time" },
   wrong_incarnation: {
     status: 409,
     retryable: false,
@@ -41,6 +42,7 @@ export const errorTable = {
     retryable: false,
     summary: "the document could not be processed after bounded attempts",
   },
+  headers_too_large: { status: 431, retryable: false, summary: "the request headers are too large" },
   overloaded: { status: 429, retryable: true, summary: "a queue is full; retry after the given time" },
   internal: { status: 500, retryable: false, summary: "an invariant was broken; this is a bug" },
   not_ready: { status: 503, retryable: true, summary: "the tenant has no ready owner yet" },

@@ -1,6 +1,14 @@
-/** What happened to a published operation; core NATS, `events.<tenant>`, at most once. */
+/** What happens to a publish: the receipt, and the event (core NATS, `events.<tenant>`, at most once). */
 
 import type { ErrorCode } from "./errors.ts";
+import type { Version } from "./ids.ts";
+
+/** What a publisher gets back at once; the event follows when the operation is applied. */
+export interface PublishResult {
+  readonly seq: Version;
+  /** The idempotency key was seen before; `seq` is that of the first publish. */
+  readonly duplicate: boolean;
+}
 
 export type DocumentStatus = "visible" | "deleted" | "superseded" | "rejected";
 

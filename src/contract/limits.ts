@@ -13,8 +13,13 @@ export const limits = {
   // --- documents -----------------------------------------------------------------------------
   /** Text of one document. The record that it makes (text, overlap, vectors) stays below `recordBytesMax`. */
   documentTextBytesMax: 256 * KiB,
-  /** A record is at worst this many times its text: one vector of 1,536 bytes for every ~220 one-byte tokens. */
-  recordBytesPerTextByteMax: 10,
+  /**
+   * A record is at worst this many times its text. A chunk of 256 tokens brings at least 190 new ones (the rest is
+   * overlap, heading and two marks), of one byte each at worst, and makes 1,536 bytes of vector, 444 of text (every
+   * byte escaped), 27 of JSON: 10.6 times; the remainder is 843 bytes of heading, repeated with every chunk. With
+   * 4 MiB a record, 256 KiB of text still fit: (4 MiB - 128 KiB) / 15 = 264 KiB.
+   */
+  recordBytesPerTextByteMax: 15,
   /** NATS `max_payload` of the server that we ship; above 8 MiB the vendor advises against. */
   recordBytesMax: 4 * MiB,
   /** Room for headers, title and metadata in a payload. */
@@ -62,6 +67,8 @@ export const limits = {
   coldRefillRoundsMax: 3,
   /** If hot drops past the watermark that a question began with, cold is searched again, at most so often. */
   coldRestartsMax: 3,
+  /** How often a question with `min_seq` looks for a tenant whose first document is on its way. */
+  tenantPollMs: 20,
   /** Context for the model: the local one has 2,048 tokens for prompt and answer together. */
   promptCharsMax: 5_000,
   /** Answer text kept of a model that does not stop. */
@@ -101,6 +108,10 @@ export const limits = {
   /** A text older than this leads the next batch whatever its length, so that nobody starves. */
   embedQueueAgeMaxMs: 250,
   embedRequestMs: 60 * secondMs,
+  /** Two batches keep the worker busy: one computes while the next is prepared. */
+  embedBatchesInFlightMax: 2,
+  /** Texts queued in an embedder before senders wait: a few seconds of work on two cores. */
+  embedQueueTextsMax: 1_024,
   /** Batches that wait for one embedding worker; callers batch before, so a longer queue hides overload. */
   embedPendingBatchesMax: 256,
 
@@ -119,6 +130,12 @@ export const limits = {
   docsBytesMax: 16 * 1024 * MiB,
   chunksBytesMax: 32 * 1024 * MiB,
   deadLetterBytesMax: 1024 * MiB,
+  /** Pieces of heads: 24 bytes a live document, twice while a merge swaps them; room for 100 million. */
+  headsBytesMax: 8 * 1024 * MiB,
+  /** Manifests: some hundred bytes a tenant and 80 for every 32,768 documents. */
+  manifestsBytesMax: 256 * MiB,
+  /** A server that has less disk gets streams of half the size, and half again, but not below this. */
+  streamBytesMin: 64 * MiB,
   /** nats-server forgets message ids after this; a publisher's retries must end before. */
   duplicateWindowMs: 2 * minuteMs,
   replayWindowMs: 72 * hourMs,
@@ -126,8 +143,23 @@ export const limits = {
   leaseMs: 10 * secondMs,
   /** Operations pulled at once: one pull holds at most this many documents in memory. */
   pullMax: 128,
+  /** One pull waits so long for messages; the server says that it is alive every `pullHeartbeatMs` meanwhile. */
+  pullExpiresMs: 10 * secondMs,
+  /** Three missed in a row mean trouble. At most half of `pullExpiresMs`, as the server demands. */
+  pullHeartbeatMs: 2 * secondMs,
+  /** The server forgets a consumer that nobody pulls from; a reader that is busy with a page makes it wait. */
+  consumerIdleMs: 2 * minuteMs,
+  /** Pause of a reader between two attempts to continue, first and longest. */
+  readRetryMinMs: 50,
+  readRetryMaxMs: 2 * secondMs,
+  /** The first connection to NATS: JetStream may still recover its streams. */
+  natsConnectMs: 30 * secondMs,
+  /** A link that is half open is noticed after two of these; the client's default is two minutes. */
+  natsPingMs: 10 * secondMs,
   /** Pages of a tenant's CHUNKS range: records of up to 2 MB each are held at once. */
   rangePageMax: 64,
+  /** The same in bytes: at least one record of `recordBytesMax`. */
+  rangePageBytesMax: 16 * MiB,
   /** One heads piece: 24 bytes an entry, below `max_payload` of a stock server (1 MiB). */
   headsPieceEntriesMax: 32_768,
 
@@ -138,6 +170,8 @@ export const limits = {
   mergeAgeMs: 15 * minuteMs,
   /** How often the sweep looks for tenants that are due by age. */
   mergeSweepEveryMs: minuteMs,
+  /** A node asks Temporal for a tenant's merge at most so often; signals in between say nothing new. */
+  mergeRequestEveryMs: 10 * secondMs,
   /** Records of one merge: bounds the workflow's activities and what a retry repeats. */
   mergeRecordsMax: 4_096,
   /** Objects of one merge page: four in flight hide the client's 500 ms sleep. */

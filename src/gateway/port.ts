@@ -1,9 +1,9 @@
 /** What every surface (NATS, HTTP, later MCP and the console) may ask of the engine. */
 
 import type { Operation } from "../contract/document.ts";
+import type { PublishResult } from "../contract/events.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import type { Answer, AnswerEvent, Question } from "../contract/query.ts";
-import type { PublishResult } from "../log/port.ts";
 
 export interface AskOptions {
   /** Aborts when the caller has gone: no work is left behind. */
@@ -13,15 +13,19 @@ export interface AskOptions {
 }
 
 export type DocumentState =
-  | { readonly id: string; readonly status: "visible"; readonly seq: number; readonly shard: "hot" | "cold" }
+  | {
+      readonly id: string;
+      readonly status: "visible";
+      readonly seq: number;
+      readonly shard: "hot" | "cold";
+    }
   | { readonly id: string; readonly status: "absent"; readonly visible_seq: number };
 
 export interface TenantStatus {
   readonly tenant: string;
   readonly state: "recovering" | "ready";
-  /** DOCS sequence up to which everything is applied, and the newest one stored. */
+  /** DOCS sequence up to which every operation of the tenant is applied. */
   readonly visible_seq: number;
-  readonly last_seq: number;
   readonly documents: number;
   readonly hot: { readonly documents: number; readonly chunks: number; readonly bytes: number };
   readonly watermark: number;
@@ -33,7 +37,9 @@ export interface EngineStatus {
   readonly ready: boolean;
   readonly partitions: { readonly total: number; readonly owned: number };
   readonly tenants: readonly TenantStatus[];
-  readonly services: Readonly<Record<"log" | "cold" | "temporal" | "model", "up" | "down" | "none">>;
+  readonly services: Readonly<
+    Record<"log" | "cold" | "temporal" | "model", "up" | "down" | "none">
+  >;
 }
 
 export interface Service {

@@ -10,7 +10,7 @@
  *   L5  streams of another incarnation, or with another partition count, are refused with log_identity.
  */
 
-import type { DocumentEvent } from "../contract/events.ts";
+import type { DocumentEvent, PublishResult } from "../contract/events.ts";
 import type { DocumentId, Epoch, Partition, Position, TenantId, Version } from "../contract/ids.ts";
 import type { ErrorCode } from "../contract/errors.ts";
 import type { HeadsPiece, Manifest } from "../contract/manifest.ts";
@@ -24,12 +24,6 @@ export interface StoredOperation {
   /** Server time of the publish, unix milliseconds. */
   readonly atMs: number;
   readonly payload: Uint8Array;
-}
-
-export interface PublishResult {
-  readonly seq: Version;
-  /** The idempotency key was seen before; `seq` is that of the first publish. */
-  readonly duplicate: boolean;
 }
 
 export interface DocsLog {

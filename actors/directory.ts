@@ -1,0 +1,101 @@
+/**
+ * Who serves what on this node. Written by partition actors, read by everybody else; plain data, so
+ * that a lookup costs nothing and waits for nobody.
+ */
+
+import { type Partition, partitionOf, type TenantId, type Version } from "../src/contract/ids.ts";
+import type { HotStats } from "../src/hot/port.ts";
+import type { Mailbox } from "../src/kernel/mailbox.ts";
+import type { ShardMessage, TenantMessage } from "./messages.ts";
+
+/** The way from the shared DOCS reader to a tenant. */
+export interface TenantRoute {
+  readonly mailbox: Mailbox<TenantMessage>;
+  /** The tenant is off the shared reader: it reads DOCS by itself until it has passed `skippedTo`. */
+  behind: boolean;
+  skippedTo: Version;
+}
+
+/** What a shard lets others see without asking; replaced as a whole after each message. */
+export interface ShardStatus {
+  readonly state: "recovering" | "ready";
+  readonly visible: Version;
+  readonly documents: number;
+  readonly hot: HotStats;
+  readonly watermark: number;
+  readonly unmergedChunks: number;
+  readonly oldestUnmergedAtMs: number | undefined;
+}
+
+export interface TenantEntry {
+  readonly tenant: TenantId;
+  readonly shard: Mailbox<ShardMessage>;
+  readonly route: TenantRoute;
+  status: ShardStatus;
+}
+
+export type PartitionState = "waiting" | "recovering" | "serving";
+
+export interface PartitionEntry {
+  readonly partition: Partition;
+  state: PartitionState;
+  /** Monotonic milliseconds until which the lease surely holds. */
+  validUntilMs: number;
+  readonly tenants: Map<TenantId, TenantEntry>;
+}
+
+export const recoveringStatus: ShardStatus = {
+  state: "recovering",
+  visible: 0 as Version,
+  documents: 0,
+  hot: { documents: 0, chunks: 0, bytes: 0 },
+  watermark: 0,
+  unmergedChunks: 0,
+  oldestUnmergedAtMs: undefined,
+};
+
+export class Directory {
+  readonly partitions: ReadonlyMap<Partition, PartitionEntry>;
+  readonly #count: number;
+
+  constructor(count: number) {
+    this.#count = count;
+    this.partitions = new Map(
+      Array.from({ length: count }, (_, index) => {
+        const partition = index as Partition;
+        const entry: PartitionEntry = {
+          partition,
+          state: "waiting",
+          validUntilMs: 0,
+          tenants: new Map(),
+        };
+        return [partition, entry];
+      }),
+    );
+  }
+
+  partitionOf(tenant: TenantId): PartitionEntry {
+    return this.partition(partitionOf(tenant, this.#count));
+  }
+
+  partition(partition: Partition): PartitionEntry {
+    const entry = this.partitions.get(partition);
+    if (entry === undefined) throw new RangeError("a partition outside the log's count");
+    return entry;
+  }
+
+  tenant(tenant: TenantId): TenantEntry | undefined {
+    return this.partitionOf(tenant).tenants.get(tenant);
+  }
+
+  *tenants(): Iterable<TenantEntry> {
+    for (const { tenants } of this.partitions.values()) yield* tenants.values();
+  }
+
+  /** Memory of all hot shards of this node, bytes. */
+  hotBytes(): number {
+    let bytes = 0;
+    for (const { status } of this.tenants()) bytes += status.hot.bytes;
+    return bytes;
+  }
+}

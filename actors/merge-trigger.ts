@@ -1,0 +1,61 @@
+/**
+ * Merge trigger: asks Temporal to merge a tenant, by size or under memory pressure.
+ *
+ * Owns: which tenants were asked for, and when. Never: merges, or blocks ingest when Temporal is down.
+ * Receives: unmerged (size), pressure (from tenants). Sends: `due` signals through the merge port.
+ *
+ *   MT1  one request per tenant is under way at a time, and repeats are spaced by `everyMs`;
+ *   MT2  a request that fails is tried again when the tenant asks again: nothing queues up while Temporal is down.
+ */
+
+import { toFreshetError } from "../src/contract/errors.ts";
+import type { TenantId } from "../src/contract/ids.ts";
+import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
+import type { Logger } from "../src/observe/port.ts";
+import type { MergeClient } from "../src/temporal/port.ts";
+import type { MergeTriggerMessage } from "./messages.ts";
+
+export interface MergeTriggerOptions {
+  readonly merges: Pick<MergeClient, "due">;
+  readonly everyMs: number;
+  readonly logger: Logger;
+}
+
+export function mergeTriggerActor(
+  options: MergeTriggerOptions,
+): (context: ActorContext<MergeTriggerMessage>) => Behaviour<MergeTriggerMessage> {
+  return (context) => new MergeTriggerBehaviour(options, context);
+}
+
+class MergeTriggerBehaviour implements Behaviour<MergeTriggerMessage> {
+  readonly #options: MergeTriggerOptions;
+  readonly #context: ActorContext<MergeTriggerMessage>;
+  /** Monotonic milliseconds before which a tenant is not asked for again. */
+  readonly #quietUntilMs = new Map<TenantId, number>();
+
+  constructor(options: MergeTriggerOptions, context: ActorContext<MergeTriggerMessage>) {
+    this.#options = options;
+    this.#context = context;
+  }
+
+  async receive(message: MergeTriggerMessage): Promise<void> {
+    const { merges, everyMs, logger } = this.#options;
+    const now = this.#context.clock.monotonicMs();
+    if ((this.#quietUntilMs.get(message.tenant) ?? 0) > now) return;
+    this.#forgetThePast(now);
+    this.#quietUntilMs.set(message.tenant, now + everyMs);
+    try {
+      await merges.due(message.tenant, message.type === "pressure" ? "memory" : "size");
+    } catch (thrown) {
+      const { code } = toFreshetError(thrown);
+      logger.warn({ tenant: message.tenant, code }, "a merge could not be asked for");
+    }
+  }
+
+  /** Keeps the map as small as what is quiet now. */
+  #forgetThePast(now: number): void {
+    for (const [tenant, until] of this.#quietUntilMs) {
+      if (until <= now) this.#quietUntilMs.delete(tenant);
+    }
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * Partition: serves the tenants of one partition for as long as this node holds its lease.
+ *
+ * Owns: the lease, the shared DOCS reader, and the tenant and shard actors it spawns.
+ * Never: reads a document, or waits for a tenant while reading (T4).
+ * Receives: fenced, tenant-failed (from its tenants). Sends: operation, catch-up to tenants.
+ *
+ *   P1  nothing is served without a lease that is valid by this node's monotonic clock;
+ *   P2  reading starts at the log's end as it was before any tenant recovered, and every tenant catches up to
+ *       there by itself: no operation falls between the two;
+ *   P3  when the tenure ends (lease lost, fenced, stopped) its tenants end before another tenure begins.
+ */
+
+import { toFreshetError } from "../src/contract/errors.ts";
+import { type Epoch, isTenantId, type Partition, type TenantId, type Version } from "../src/contract/ids.ts";
+import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
+import type { Lease, Log, StoredOperation } from "../src/log/port.ts";
+import type { Logger, Metrics } from "../src/observe/port.ts";
+import type { PartitionEntry, TenantEntry } from "./directory.ts";
+import type { PartitionMessage } from "./messages.ts";
+
+/** What a partition needs to start and end a tenant; topology knows how. */
+export interface TenantHandle {
+  readonly entry: TenantEntry;
+  /** Ends its actors; when it resolves the tenant does nothing any more. */
+  stop(): Promise<void>;
+}
+
+export interface PartitionOptions {
+  readonly partition: Partition;
+  readonly node: string;
+  readonly log: Log;
+  readonly entry: PartitionEntry;
+  readonly spawnTenant: (tenant: TenantId, epoch: Epoch) => TenantHandle;
+  readonly renewEveryMs: number;
+  readonly respawnMs: number;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** One stretch of holding the lease. */
+interface Tenure {
+  lease: Lease;
+  readonly ended: AbortController;
+  readonly handles: Map<TenantId, TenantHandle>;
+}
+
+export function partitionActor(
+  options: PartitionOptions,
+): (context: ActorContext<PartitionMessage>) => Behaviour<PartitionMessage> {
+  return (context) => new PartitionBehaviour(options, context);
+}
+
+class PartitionBehaviour implements Behaviour<PartitionMessage> {
+  readonly #options: PartitionOptions;
+  readonly #context: ActorContext<PartitionMessage>;
+  #tenure: Tenure | undefined;
+
+  constructor(options: PartitionOptions, context: ActorContext<PartitionMessage>) {
+    this.#options = options;
+    this.#context = context;
+  }
+
+  start(): void {
+    this.#context.task(() => this.#holdLease());
+  }
+
+  receive(message: PartitionMessage): void {
+    const tenure = this.#tenure;
+    if (tenure === undefined) return;
+    switch (message.type) {
+      case "fenced":
+        if (message.epoch > tenure.lease.epoch) this.#endTenure(tenure, "fenced by a newer owner");
+        return;
+      case "tenant-failed":
+        this.#context.task(() => this.#respawn(tenure, message.tenant));
+        return;
+    }
+  }
+
+  async #holdLease(): Promise<void> {
+    const { log, partition, node, renewEveryMs, logger } = this.#options;
+    const { clock, signal } = this.#context;
+    while (!signal.aborted) {
+      const lease = await log.leases.acquire(partition, node).catch((thrown: unknown) => {
+        logger.warn({ partition, code: toFreshetError(thrown).code }, "the lease can not be asked for");
+        return null;
+      });
+      if (lease === null) await clock.sleep(renewEveryMs, signal);
+      else await this.#serve(lease);
+    }
+  }
+
+  async #serve(lease: Lease): Promise<void> {
+    const { log, partition, node, logger, entry, metrics } = this.#options;
+    const { signal, clock } = this.#context;
+    const tenure: Tenure = { lease, ended: new AbortController(), handles: new Map() };
+    this.#tenure = tenure;
+    const ended = AbortSignal.any([tenure.ended.signal, signal]);
+    entry.validUntilMs = lease.validUntilMs;
+    entry.state = "recovering";
+    logger.info({ partition, epoch: lease.epoch }, "lease acquired");
+    const renewing = this.#renew(tenure, ended);
+    try {
+      const from = ((await log.docs.lastSequence()) + 1) as Version; // P2: before any tenant is asked
+      const names = new Set<string>([
+        ...(await log.docs.tenants(partition)),
+        ...(await log.chunks.tenants(partition)),
+      ]);
+      for (const name of names) if (isTenantId(name)) this.#ensureTenant(tenure, name);
+      entry.state = "serving";
+      metrics.set("partitions_owned", 1, { partition: String(partition) });
+      for await (const operation of log.docs.read({ partition, from, signal: ended })) {
+        await this.#route(tenure, operation);
+      }
+    } catch (thrown) {
+      const error = toFreshetError(thrown);
+      logger.error({ partition, code: error.code, cause: error.message }, "the partition stopped serving");
+      // A wrong log does not get right by trying fast; the pause keeps the reason readable.
+      if (!ended.aborted) await clock.sleep(this.#options.respawnMs, ended);
+    } finally {
+      this.#endTenure(tenure, "the reader ended");
+      entry.state = "waiting";
+      metrics.set("partitions_owned", 0, { partition: String(partition) });
+      await renewing;
+      await Promise.all([...tenure.handles.values()].map((handle) => handle.stop())); // P3
+      entry.tenants.clear();
+      await log.leases.release(tenure.lease, node).catch(() => {});
+      this.#tenure = undefined;
+    }
+  }
+
+  /** P1: renews at a third of the lease; what is not renewed in time ends the tenure. */
+  async #renew(tenure: Tenure, ended: AbortSignal): Promise<void> {
+    const { log, node, renewEveryMs, entry } = this.#options;
+    const { clock } = this.#context;
+    for (;;) {
+      await clock.sleep(renewEveryMs, ended);
+      if (ended.aborted) return;
+      const renewed = await log.leases.renew(tenure.lease, node).catch(() => undefined);
+      if (renewed === null) return this.#endTenure(tenure, "the lease was lost");
+      if (renewed !== undefined) {
+        tenure.lease = renewed;
+        entry.validUntilMs = renewed.validUntilMs;
+      } else if (clock.monotonicMs() >= tenure.lease.validUntilMs) {
+        return this.#endTenure(tenure, "the lease could not be renewed in time");
+      }
+    }
+  }
+
+  #endTenure(tenure: Tenure, reason: string): void {
+    if (tenure.ended.signal.aborted) return;
+    tenure.ended.abort();
+    this.#options.entry.validUntilMs = 0;
+    const { partition } = this.#options;
+    this.#options.logger.info({ partition, reason }, "tenure ended");
+  }
+
+  async #route(tenure: Tenure, operation: StoredOperation): Promise<void> {
+    if (!isTenantId(operation.tenant)) return this.#refuse(operation);
+    const { route } = this.#ensureTenant(tenure, operation.tenant).entry;
+    if (!route.behind && route.mailbox.tryPut({ type: "operation", operation })) return;
+    route.behind = true;
+    route.skippedTo = operation.version;
+  }
+
+  /** A subject token that is no tenant has no place in CHUNKS; its dead letter is where it ends (I2). */
+  async #refuse({ tenant, version, atMs }: StoredOperation): Promise<void> {
+    const { logger, log } = this.#options;
+    logger.warn({ version }, "an operation was published for an invalid tenant");
+    const message = "the subject's tenant is 1-64 letters, digits, _ or -";
+    await log.deadLetters.publish({
+      tenant,
+      version,
+      documentId: null,
+      reason: "invalid_tenant",
+      message,
+      atMs,
+    });
+  }
+
+  #ensureTenant(tenure: Tenure, tenant: TenantId): TenantHandle {
+    const known = tenure.handles.get(tenant);
+    if (known !== undefined) return known;
+    const handle = this.#options.spawnTenant(tenant, tenure.lease.epoch);
+    tenure.handles.set(tenant, handle);
+    this.#options.entry.tenants.set(tenant, handle.entry);
+    return handle;
+  }
+
+  async #respawn(tenure: Tenure, tenant: TenantId): Promise<void> {
+    await this.#context.clock.sleep(this.#options.respawnMs, tenure.ended.signal);
+    if (tenure.ended.signal.aborted || this.#context.signal.aborted) return;
+    await tenure.handles.get(tenant)?.stop();
+    tenure.handles.delete(tenant);
+    this.#options.entry.tenants.delete(tenant);
+    this.#ensureTenant(tenure, tenant);
+  }
+}

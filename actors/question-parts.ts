@@ -1,0 +1,60 @@
+/** Pure helpers of a question: its stopwatch, its waiting, and the shapes of its reply. */
+
+import type { Candidate } from "../src/contract/candidate.ts";
+import { FreshetError } from "../src/contract/errors.ts";
+import type { Answer, Source } from "../src/contract/query.ts";
+
+/** Stopwatch of a question: milliseconds by stage, each stage may run more than once. */
+export class Stages {
+  readonly #now: () => number;
+  readonly #begun: number;
+  readonly ms = { embed: 0, hot: 0, cold: 0, fuse: 0, llm: 0 };
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#begun = now();
+  }
+
+  async time<Value>(stage: keyof Stages["ms"], work: () => Promise<Value> | Value): Promise<Value> {
+    const begun = this.#now();
+    try {
+      return await work();
+    } finally {
+      this.ms[stage] += this.#now() - begun;
+    }
+  }
+
+  timings(): Answer["timings"] {
+    return { ...this.ms, total: this.#now() - this.#begun };
+  }
+}
+
+/** The work's result, unless the signal aborts first: then the caller has gone and nobody waits for it. */
+export function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => reject(new FreshetError("cancelled"));
+    if (signal.aborted) aborted();
+    signal.addEventListener("abort", aborted, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", aborted));
+  });
+}
+
+export function sourceOf(candidate: Candidate, score: number): Source {
+  const { documentId: id, version, chunk, text, info, shard } = candidate;
+  const { title, source } = info;
+  return {
+    id,
+    version,
+    chunk,
+    score,
+    text,
+    ...(title === undefined ? {} : { title }),
+    ...(source === undefined ? {} : { source }),
+    shard,
+  };
+}
+
+export function notVisible(minSeq: number, visible: number): FreshetError {
+  const details = { min_seq: minSeq, visible_seq: visible };
+  return new FreshetError("not_visible_yet", undefined, { details });
+}

@@ -1,0 +1,355 @@
+/**
+ * Question: the query actor. Takes one question at a time from the pool's mailbox and follows it from words to a cited answer.
+ *
+ * Owns: one question while it lasts. Never: keeps anything between questions, or answers without a valid lease.
+ * Receives: question. Sends: a text to the embedder (query lane); view, search, marker to the tenant's shard.
+ *
+ *   Q1  cold is searched first; then, in one step at the shard, cold hits are masked by the heads and hot is searched:
+ *       a document that moves or changes in between is seen once, in its newest version (I5);
+ *   Q2  if hot has dropped past the watermark that the question began with, cold is searched again;
+ *   Q3  cold is asked for more while the heads hide part of what it found;
+ *   Q4  the lease is checked again right before the reply: a paused owner answers nothing (I6);
+ *   Q5  the reply says what was covered; cold being away costs its share, never the answer (I12).
+ */
+
+import { fuse } from "../src/answer/fusion.ts";
+import type { AnswerWriter } from "../src/answer/port.ts";
+import type { Candidate } from "../src/contract/candidate.ts";
+import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
+import { incarnationOf, type Version } from "../src/contract/ids.ts";
+import type { Answer, Coverage, Source } from "../src/contract/query.ts";
+import type { ColdShard } from "../src/cold/port.ts";
+import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
+import { ask, type Reply } from "../src/kernel/reply.ts";
+import type { Mailbox } from "../src/kernel/mailbox.ts";
+import type { Log } from "../src/log/port.ts";
+import type { Metrics } from "../src/observe/port.ts";
+import type { Tokenizer } from "../src/text/port.ts";
+import type { Directory, TenantEntry } from "./directory.ts";
+import type {
+  EmbedderMessage,
+  QuestionMessage,
+  SearchOutcome,
+  ShardMessage,
+  View,
+} from "./messages.ts";
+import { notVisible, sourceOf, Stages, untilAborted } from "./question-parts.ts";
+
+export interface QuestionOptions {
+  readonly directory: Directory;
+  readonly log: Pick<Log, "docs">;
+  readonly cold: ColdShard;
+  readonly embedder: Mailbox<EmbedderMessage>;
+  readonly tokenizer: Tokenizer;
+  readonly modelTokensMax: number;
+  readonly redact: (text: string) => string;
+  readonly writer: AnswerWriter;
+  readonly limits: QuestionLimits;
+  readonly metrics: Metrics;
+}
+
+export interface QuestionLimits {
+  readonly candidatesPerShard: number;
+  readonly coldSearchMs: number;
+  readonly coldRefillRoundsMax: number;
+  readonly coldRestartsMax: number;
+  /** How often a tenant that does not exist yet is looked for while `min_seq` waits. */
+  readonly pollMs: number;
+}
+
+type Found = Extract<SearchOutcome, { kind: "found" }>;
+
+/** What cold contributed to a question, and why not more. */
+interface ColdResult {
+  readonly hits: readonly Candidate[];
+  readonly coverage: Coverage["cold"];
+}
+
+export function questionActor(
+  options: QuestionOptions,
+): (context: ActorContext<QuestionMessage>) => Behaviour<QuestionMessage> {
+  return (context) => ({
+    receive: async (message) => {
+      const { tenant, reply } = message;
+      const begun = context.clock.monotonicMs();
+      let outcome = "answered";
+      try {
+        reply.resolve(await answer(options, context, message));
+      } catch (thrown) {
+        const error = toFreshetError(thrown);
+        outcome = error.code;
+        reply.reject(error);
+      }
+      const seconds = (context.clock.monotonicMs() - begun) / 1000;
+      options.metrics.count("questions_total", { tenant, outcome });
+      options.metrics.observe("question_seconds", seconds, { tenant });
+    },
+  });
+}
+
+async function answer(
+  options: QuestionOptions,
+  context: ActorContext<QuestionMessage>,
+  message: QuestionMessage,
+): Promise<Answer> {
+  const { question, tenant } = message;
+  const { clock } = context;
+  const deadline = new AbortController();
+  const signal = AbortSignal.any([message.signal, deadline.signal, context.signal]);
+  const timer = clock.sleep(question.deadline_ms, signal).then(() => deadline.abort());
+  try {
+    const asked = { ...message, signal };
+    return await new QuestionRun(options, context, asked).run();
+  } catch (thrown) {
+    if (message.signal.aborted) throw new FreshetError("cancelled");
+    if (deadline.signal.aborted) {
+      throw new FreshetError("deadline_exceeded", undefined, { details: { tenant } });
+    }
+    throw thrown;
+  } finally {
+    deadline.abort();
+    await timer;
+  }
+}
+
+/** One question from beginning to end, read top to bottom. */
+class QuestionRun {
+  readonly #options: QuestionOptions;
+  readonly #context: ActorContext<QuestionMessage>;
+  readonly #message: QuestionMessage;
+  readonly #stages: Stages;
+  readonly #text: string;
+
+  constructor(
+    options: QuestionOptions,
+    context: ActorContext<QuestionMessage>,
+    message: QuestionMessage,
+  ) {
+    this.#options = options;
+    this.#context = context;
+    this.#message = message;
+    this.#stages = new Stages(() => context.clock.monotonicMs());
+    this.#text = options.redact(message.question.query); // I10: before anything else sees it
+  }
+
+  async run(): Promise<Answer> {
+    const { question, tenant, onEvent, signal } = this.#message;
+    const { writer, metrics } = this.#options;
+    this.#checkLease();
+    const vector = await this.#stages.time("embed", () => this.#embed());
+    const entry = await this.#tenant();
+    const view = await this.#view(entry);
+    const { found, coverage } = await this.#search(entry, view, vector);
+
+    const fused = await this.#stages.time("fuse", () =>
+      fuse({ question: this.#text, hot: found.hot, cold: found.cold, limit: question.top_k }),
+    );
+    metrics.observe("fusion_seconds", this.#stages.ms.fuse / 1000);
+    metrics.observe("hot_search_seconds", found.hotMs / 1000);
+    this.#checkLease();
+    if (fused.length === 0) throw new FreshetError("no_results", undefined, { details: { coverage } });
+    const sources = fused.map(({ candidate, score }) => sourceOf(candidate, score));
+    const searched: Coverage = { hot: "complete", cold: coverage, llm: "none" };
+    onEvent?.({ type: "retrieval", sources, coverage: searched });
+    if (question.mode === "search") return this.#reply("", sources, searched, found.visible);
+
+    const written = await this.#stages.time("llm", () =>
+      writer.write({
+        question: this.#text,
+        sources,
+        maxTokens: question.max_tokens,
+        signal,
+        onText: (text) => onEvent?.({ type: "delta", text }),
+      }),
+    );
+    if (signal.aborted) throw new FreshetError("deadline_exceeded", undefined, { details: { tenant } });
+    this.#checkLease();
+    return this.#reply(written.answer, sources, { ...searched, llm: written.llm }, found.visible);
+  }
+
+  #reply(
+    answer: string,
+    sources: readonly Source[],
+    coverage: Coverage,
+    visible: Version,
+  ): Answer {
+    return {
+      answer,
+      sources: [...sources],
+      coverage,
+      visible_seq: visible,
+      timings: this.#stages.timings(),
+    };
+  }
+
+  /** Q4. */
+  #checkLease(): void {
+    const { validUntilMs, state } = this.#options.directory.partitionOf(this.#message.tenant);
+    if (state === "serving" && this.#context.clock.monotonicMs() < validUntilMs) return;
+    throw new FreshetError("not_ready");
+  }
+
+  async #embed(): Promise<Float32Array> {
+    const { tokenizer, modelTokensMax, embedder } = this.#options;
+    const { tenant, signal } = this.#message;
+    const tokens = tokenizer.encode(this.#text, modelTokensMax);
+    const inputs = [{ text: this.#text, tokens }];
+    const [vector] = await this.#orAborted(
+      ask<readonly Float32Array[], EmbedderMessage>({
+        message: (reply) => ({ type: "embed", tenant, inputs, signal, reply }),
+        send: (message) => embedder.tryPut(message),
+        refused: () => new FreshetError("overloaded"),
+      }),
+    );
+    if (vector === undefined) throw new FreshetError("internal", "a question has no vector");
+    return vector;
+  }
+
+  /** The tenant's entry. One that is on its way is waited for, if the question names a `min_seq`. */
+  async #tenant(): Promise<TenantEntry> {
+    const { directory, limits, log } = this.#options;
+    const { tenant, question, signal } = this.#message;
+    const { clock } = this.#context;
+    const until = clock.monotonicMs() + question.wait_ms;
+    const minSeq = question.min_seq ?? 0;
+    await this.#checkIncarnation(minSeq);
+    for (;;) {
+      const entry = directory.tenant(tenant);
+      if (entry !== undefined) return entry;
+      if (minSeq === 0) throw new FreshetError("no_results");
+      if ((await log.docs.lastVersion(tenant)) === 0) throw new FreshetError("no_results");
+      if (clock.monotonicMs() >= until) throw notVisible(minSeq, 0);
+      await clock.sleep(limits.pollMs, signal);
+      if (signal.aborted) throw new FreshetError("cancelled");
+    }
+  }
+
+  async #checkIncarnation(minSeq: number): Promise<void> {
+    if (minSeq === 0) return;
+    const last = await this.#options.log.docs.lastSequence();
+    if (incarnationOf(minSeq) === incarnationOf(last)) return;
+    const details = { min_seq: minSeq, log_incarnation: incarnationOf(last) };
+    throw new FreshetError("wrong_incarnation", undefined, { details });
+  }
+
+  /**
+   * I8. A `min_seq` that belongs to somebody else's operation is satisfied once every operation of this tenant up to it
+   * is visible: sequences are shared by all tenants, so the tenant itself may never reach that number.
+   */
+  async #view(entry: TenantEntry): Promise<View> {
+    const { question, tenant } = this.#message;
+    const { log } = this.#options;
+    let minVersion = (question.min_seq ?? 0) as Version;
+    if (minVersion > entry.status.visible) {
+      const [lastOfTenant, lastOfAll] = await Promise.all([
+        log.docs.lastVersion(tenant),
+        log.docs.lastSequence(),
+      ]);
+      if (minVersion <= lastOfAll) minVersion = Math.min(minVersion, lastOfTenant) as Version;
+    }
+    return this.#askShard<View>(entry, (reply) => ({
+      type: "view",
+      minVersion,
+      waitMs: question.wait_ms,
+      signal: this.#message.signal,
+      reply,
+    }));
+  }
+
+  async #search(
+    entry: TenantEntry,
+    begun: View,
+    vector: Float32Array,
+  ): Promise<{ readonly found: Found; readonly coverage: Coverage["cold"] }> {
+    const { limits } = this.#options;
+    const { question } = this.#message;
+    let view = begun;
+    let limit = limits.candidatesPerShard;
+    let restarts = 0;
+    let refills = 0;
+    for (;;) {
+      const cold = await this.#stages.time("cold", () => this.#searchCold(entry, view, vector, limit));
+      const outcome = await this.#askShard<SearchOutcome>(entry, (reply) => ({
+        type: "search",
+        watermark: view.watermark,
+        coldHits: cold.hits,
+        vector,
+        text: this.#text,
+        limit: limits.candidatesPerShard,
+        filter: question.filter,
+        reply,
+      }));
+      if (outcome.kind === "dropped") {
+        restarts += 1;
+        if (restarts > limits.coldRestartsMax) throw new FreshetError("overloaded");
+        view = outcome.view; // Q2
+        continue;
+      }
+      this.#stages.ms.hot += outcome.hotMs;
+      const hidden = cold.hits.length - outcome.cold.length;
+      const isShort = hidden > 0 && cold.hits.length >= limit && outcome.cold.length < question.top_k;
+      if (!isShort || refills >= limits.coldRefillRoundsMax) {
+        return { found: outcome, coverage: cold.coverage };
+      }
+      refills += 1; // Q3
+      limit *= 2;
+    }
+  }
+
+  /** Never throws: what cold can not do is said in `coverage` (Q5). */
+  async #searchCold(
+    entry: TenantEntry,
+    view: View,
+    vector: Float32Array,
+    limit: number,
+  ): Promise<ColdResult> {
+    if (!view.coldExists) return { hits: [], coverage: "empty" };
+    const { cold, limits, metrics } = this.#options;
+    const { tenant, question, signal } = this.#message;
+    const { clock } = this.#context;
+    const budget = new AbortController();
+    const searchSignal = AbortSignal.any([signal, budget.signal]);
+    const timer = clock.sleep(limits.coldSearchMs, searchSignal).then(() => budget.abort());
+    const begun = clock.monotonicMs();
+    try {
+      const query = { tenant, vector, text: this.#text, limit, filter: question.filter };
+      const [hits, isCurrent] = await untilAborted(
+        Promise.all([
+          cold.search({ ...query, signal: searchSignal }),
+          this.#markerIsCurrent(entry, view),
+        ]),
+        searchSignal,
+      );
+      metrics.observe("cold_search_seconds", (clock.monotonicMs() - begun) / 1000);
+      return { hits, coverage: isCurrent ? "complete" : "stale" };
+    } catch {
+      metrics.count("cold_errors_total", { operation: "search" });
+      return { hits: [], coverage: budget.signal.aborted ? "timeout" : "unavailable" };
+    } finally {
+      budget.abort();
+      await timer;
+    }
+  }
+
+  /** Whether cold holds the marker of this watermark: looked up once per watermark, then remembered by the shard. */
+  async #markerIsCurrent(entry: TenantEntry, view: View): Promise<boolean> {
+    if (view.markerSeen !== undefined) return view.markerSeen;
+    const marker = await this.#options.cold.readMarker(this.#message.tenant);
+    const seen = marker !== null && marker.to >= view.watermark;
+    entry.shard.tryPut({ type: "marker", watermark: view.watermark, seen });
+    return seen;
+  }
+
+  #askShard<Value>(
+    { shard }: TenantEntry,
+    message: (reply: Reply<Value>) => ShardMessage,
+  ): Promise<Value> {
+    const refused = () => new FreshetError("overloaded");
+    const send = (built: ShardMessage) => shard.tryPut(built);
+    return this.#orAborted(ask<Value, ShardMessage>({ message, send, refused }));
+  }
+
+  #orAborted<Value>(work: Promise<Value>): Promise<Value> {
+    return untilAborted(work, this.#message.signal);
+  }
+}

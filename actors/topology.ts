@@ -1,0 +1,288 @@
+/**
+ * The wiring: every actor of a node, downstream first, each receiving only the mailboxes it sends to.
+ * README.md draws it. Nothing else spawns an actor.
+ */
+
+import type { AnswerWriter } from "../src/answer/port.ts";
+import type { ColdShard } from "../src/cold/port.ts";
+import { FreshetError } from "../src/contract/errors.ts";
+import type { Epoch, Partition, TenantId } from "../src/contract/ids.ts";
+import { limits } from "../src/contract/limits.ts";
+import type { Embedder, Lane } from "../src/embedding/port.ts";
+import type { HotShardFactory } from "../src/hot/port.ts";
+import type { Clock } from "../src/kernel/clock.ts";
+import type { Mailbox } from "../src/kernel/mailbox.ts";
+import { type ActorRef, ActorSystem } from "../src/kernel/system.ts";
+import type { Log } from "../src/log/port.ts";
+import type { Logger, Metrics } from "../src/observe/port.ts";
+import type { MergeClient } from "../src/temporal/port.ts";
+import type { Tokenizer } from "../src/text/port.ts";
+import type { Preparer } from "../src/text/prepare.ts";
+import { Directory, recoveringStatus, type TenantEntry } from "./directory.ts";
+import { embedderActor } from "./embedder.ts";
+import { manifestWatcherActor } from "./manifest-watcher.ts";
+import { mergeTriggerActor } from "./merge-trigger.ts";
+import type {
+  EmbedderMessage,
+  MergeTriggerMessage,
+  PartitionMessage,
+  QuestionMessage,
+  ShardMessage,
+  TenantMessage,
+} from "./messages.ts";
+import { partitionActor, type TenantHandle } from "./partition.ts";
+import { questionActor } from "./question.ts";
+import { shardActor } from "./shard.ts";
+import { tenantActor } from "./tenant.ts";
+
+export interface TopologyOptions {
+  readonly node: string;
+  readonly log: Log;
+  readonly cold: ColdShard;
+  readonly embedder: Embedder;
+  readonly createHot: HotShardFactory;
+  readonly tokenizer: Tokenizer;
+  readonly prepare: Preparer;
+  readonly redact: (text: string) => string;
+  readonly writer: AnswerWriter;
+  readonly merges: Pick<MergeClient, "due">;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly settings: {
+    readonly mergeSizeChunks: number;
+    readonly graceMs: number;
+  };
+}
+
+export interface Topology {
+  readonly directory: Directory;
+  readonly questions: Mailbox<QuestionMessage>;
+  readonly system: ActorSystem;
+  /** True while hot memory has no room: publishers are refused (I11). */
+  isHotFull(tenant: TenantId): boolean;
+  /** Questions in hand end first, then ingest, then leases are given back. */
+  stop(): Promise<void>;
+}
+
+const backoff = {
+  backoffMinMs: limits.restartBackoffMinMs,
+  backoffMaxMs: limits.restartBackoffMaxMs,
+};
+
+export function startTopology(options: TopologyOptions): Topology {
+  const { log, clock, metrics, logger } = options;
+  const system = new ActorSystem({
+    clock,
+    restart: { ...backoff, restartsMax: limits.restartsMax, windowMs: limits.restartWindowMs },
+    stopMs: limits.stopMs,
+    unanswered: () => new FreshetError("not_ready"),
+    onRestart: (actor, failure) => {
+      metrics.count("actor_restarts_total", { actor: kindOf(actor) });
+      logger.error({ actor, err: failure }, "an actor failed and starts again");
+    },
+    onEscalate: (actor, failure) => logger.error({ actor, err: failure }, "an actor failed for good"),
+  });
+  const directory = new Directory(log.partitions);
+  const ingestEmbedder = spawnEmbedder(system, options, "ingest");
+  const queryEmbedder = spawnEmbedder(system, options, "query");
+  const mergeTrigger = system.spawn<MergeTriggerMessage>({
+    name: "merge-trigger",
+    capacity: limits.mergeTriggerMailboxMax,
+    behaviour: mergeTriggerActor({
+      merges: options.merges,
+      everyMs: limits.mergeRequestEveryMs,
+      logger,
+    }),
+  });
+  const isHotFull = (tenant: TenantId): boolean =>
+    (directory.tenant(tenant)?.status.hot.bytes ?? 0) >= limits.hotBytesPerTenantMax ||
+    directory.hotBytes() >= limits.hotBytesPerNodeMax;
+  for (const partition of directory.partitions.keys()) {
+    spawnPartition(partition, { system, options, directory, ingestEmbedder, mergeTrigger, isHotFull });
+  }
+  system.spawn<never>({
+    name: "manifest-watcher",
+    capacity: 1,
+    behaviour: manifestWatcherActor({
+      manifests: log.manifests,
+      directory,
+      retryMs: limits.restartBackoffMinMs,
+      logger,
+    }),
+  });
+  const questions = spawnQuestions(system, options, { directory, queryEmbedder });
+  const [anyQuestion] = questions;
+  if (anyQuestion === undefined) throw new RangeError("a node answers at least one question at a time");
+  return {
+    directory,
+    questions: anyQuestion.mailbox,
+    system,
+    isHotFull,
+    stop: async () => {
+      await Promise.all(questions.map((question) => question.stop()));
+      await system.stop();
+    },
+  };
+}
+
+interface PartitionWiring {
+  readonly system: ActorSystem;
+  readonly options: TopologyOptions;
+  readonly directory: Directory;
+  readonly ingestEmbedder: ActorRef<EmbedderMessage>;
+  readonly mergeTrigger: ActorRef<MergeTriggerMessage>;
+  readonly isHotFull: (tenant: TenantId) => boolean;
+}
+
+function spawnPartition(partition: Partition, wiring: PartitionWiring): void {
+  const { system, options, directory } = wiring;
+  const { log, metrics, logger, node } = options;
+  const actor: ActorRef<PartitionMessage> = system.spawn<PartitionMessage>({
+    name: `partition/${partition}`,
+    capacity: limits.partitionMailboxMax,
+    behaviour: partitionActor({
+      partition,
+      node,
+      log,
+      entry: directory.partition(partition),
+      spawnTenant: (tenant, epoch) =>
+        spawnTenant({ tenant, epoch, wiring, partition: () => actor.mailbox }),
+      renewEveryMs: limits.leaseMs / 3,
+      respawnMs: limits.restartBackoffMaxMs,
+      metrics,
+      logger,
+    }),
+  });
+}
+
+interface TenantWiring {
+  readonly tenant: TenantId;
+  readonly epoch: Epoch;
+  readonly wiring: PartitionWiring;
+  readonly partition: () => Mailbox<PartitionMessage>;
+}
+
+/** A tenant is two actors: the shard that answers, and the tenant that writes the log and feeds it. */
+function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): TenantHandle {
+  const { system, options, ingestEmbedder, mergeTrigger, isHotFull } = wiring;
+  const { log, metrics, logger, embedder, settings } = options;
+  const failed = (): void => void partition().tryPut({ type: "tenant-failed", tenant });
+  const shard = system.spawn<ShardMessage>({
+    name: `shard/${tenant}`,
+    capacity: limits.shardMailboxMax,
+    onEscalate: failed,
+    behaviour: shardActor({
+      tenant,
+      createHot: () => options.createHot({ dimensions: embedder.model.dimensions }),
+      graceMs: settings.graceMs,
+      mergeSizeChunks: settings.mergeSizeChunks,
+      events: log.events,
+      mergeTrigger: mergeTrigger.mailbox,
+      metrics,
+      requestLoad: () => void entry.route.mailbox.tryPut({ type: "reload" }),
+      publishStatus: (status) => {
+        entry.status = status;
+      },
+    }),
+  });
+  const writer: ActorRef<TenantMessage> = system.spawn<TenantMessage>({
+    name: `tenant/${tenant}`,
+    capacity: limits.tenantQueueMax,
+    onEscalate: failed,
+    behaviour: tenantActor({
+      tenant,
+      epoch,
+      log,
+      prepare: options.prepare,
+      model: embedder.model.fingerprint,
+      embedder: ingestEmbedder.mailbox,
+      shard: shard.mailbox,
+      mergeTrigger: mergeTrigger.mailbox,
+      route: () => entry.route,
+      isHotFull: () => isHotFull(tenant),
+      onFenced: (by) => void partition().tryPut({ type: "fenced", epoch: by }),
+      limits: {
+        inFlightMax: limits.tenantInFlightMax,
+        attemptsMax: limits.documentAttemptsMax,
+        pullMax: limits.pullMax,
+        backoff,
+      },
+      metrics,
+      logger,
+    }),
+  });
+  const entry: TenantEntry = {
+    tenant,
+    shard: shard.mailbox,
+    route: { mailbox: writer.mailbox, behind: true, skippedTo: 0 as TenantEntry["route"]["skippedTo"] },
+    status: recoveringStatus,
+  };
+  return {
+    entry,
+    stop: async () => {
+      await writer.stop();
+      await shard.stop();
+    },
+  };
+}
+
+function spawnEmbedder(
+  system: ActorSystem,
+  { embedder, metrics }: TopologyOptions,
+  lane: Lane,
+): ActorRef<EmbedderMessage> {
+  return system.spawn<EmbedderMessage>({
+    name: `embedder/${lane}`,
+    capacity: limits.embedderMailboxMax,
+    behaviour: embedderActor({
+      embedder,
+      lane,
+      batch: {
+        paddedTokensMax: limits.embedBatchPaddedTokensMax,
+        itemsMax: limits.embedBatchItemsMax,
+        lookAheadMax: limits.embedLookAheadMax,
+        ageMaxMs: limits.embedQueueAgeMaxMs,
+      },
+      batchesInFlightMax: limits.embedBatchesInFlightMax,
+      textsMax: limits.embedQueueTextsMax,
+      requestMs: limits.embedRequestMs,
+      backoff,
+      metrics,
+    }),
+  });
+}
+
+function spawnQuestions(
+  system: ActorSystem,
+  options: TopologyOptions,
+  parts: { readonly directory: Directory; readonly queryEmbedder: ActorRef<EmbedderMessage> },
+): ActorRef<QuestionMessage>[] {
+  return system.spawnPool<QuestionMessage>(limits.questionsInFlightMax, {
+    name: "question",
+    capacity: limits.queryMailboxMax,
+    behaviour: questionActor({
+      directory: parts.directory,
+      log: options.log,
+      cold: options.cold,
+      embedder: parts.queryEmbedder.mailbox,
+      tokenizer: options.tokenizer,
+      modelTokensMax: options.embedder.model.maxTokens,
+      redact: options.redact,
+      writer: options.writer,
+      limits: {
+        candidatesPerShard: limits.candidatesPerShard,
+        coldSearchMs: limits.coldSearchMs,
+        coldRefillRoundsMax: limits.coldRefillRoundsMax,
+        coldRestartsMax: limits.coldRestartsMax,
+        pollMs: limits.tenantPollMs,
+      },
+      metrics: options.metrics,
+    }),
+  });
+}
+
+/** `tenant/acme` counts as `tenant`: a metric label must not grow with the tenants. */
+function kindOf(actor: string): string {
+  return actor.split("/", 1)[0] ?? actor;
+}

@@ -1,0 +1,126 @@
+/**
+ * A bounded queue between actors.
+ *
+ * Owns: the messages that were put and not yet taken, in order.
+ * Never: drops a message silently, grows above its capacity, or delivers after `close`.
+ *
+ *   M1  messages are taken in the order in which they were put, each exactly once;
+ *   M2  `tryPut` refuses at capacity; `put` waits for room: the sender chooses between refusing and waiting;
+ *   M3  after `close` nothing can be put, and what was left comes back to the closer.
+ */
+
+export interface Mailbox<Message> {
+  /** False when the mailbox is full or closed. */
+  tryPut(message: Message): boolean;
+  /** Waits for room. False when the mailbox is closed, or the signal aborts first. */
+  put(message: Message, signal?: AbortSignal): Promise<boolean>;
+  readonly depth: number;
+  readonly capacity: number;
+}
+
+type Waiter<Value> = (value: Value) => void;
+
+export class BoundedMailbox<Message> implements Mailbox<Message> {
+  readonly capacity: number;
+  #messages: Message[] = [];
+  #head = 0;
+  #takers: Waiter<Message | undefined>[] = [];
+  #putters: Waiter<void>[] = [];
+  #closed = false;
+
+  constructor(capacity: number) {
+    if (!Number.isInteger(capacity) || capacity < 1) {
+      throw new RangeError("a mailbox holds at least one message");
+    }
+    this.capacity = capacity;
+  }
+
+  get depth(): number {
+    return this.#messages.length - this.#head;
+  }
+
+  tryPut(message: Message): boolean {
+    if (this.#closed) return false;
+    const taker = this.#takers.shift();
+    if (taker !== undefined) {
+      taker(message);
+      return true;
+    }
+    if (this.depth >= this.capacity) return false;
+    this.#messages.push(message);
+    return true;
+  }
+
+  async put(message: Message, signal?: AbortSignal): Promise<boolean> {
+    while (!this.tryPut(message)) {
+      if (this.#closed || signal?.aborted === true) return false;
+      await this.#room(signal);
+    }
+    return true;
+  }
+
+  /**
+   * The next message; undefined once the mailbox is closed or the signal aborts. Several takers share
+   * the work. An aborted take leaves every message where it is (M1).
+   */
+  take(signal?: AbortSignal): Promise<Message | undefined> {
+    if (signal?.aborted === true) return Promise.resolve(undefined);
+    if (this.depth > 0) {
+      const message = this.#shift();
+      this.#putters.shift()?.();
+      return Promise.resolve(message);
+    }
+    if (this.#closed) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      const taker = (message: Message | undefined): void => {
+        signal?.removeEventListener("abort", aborted);
+        resolve(message);
+      };
+      const aborted = (): void => {
+        this.#takers = this.#takers.filter((other) => other !== taker);
+        resolve(undefined);
+      };
+      signal?.addEventListener("abort", aborted, { once: true });
+      this.#takers.push(taker);
+    });
+  }
+
+  /** Ends delivery and hands back what nobody took. */
+  close(): readonly Message[] {
+    if (this.#closed) return [];
+    this.#closed = true;
+    const rest = this.#messages.slice(this.#head);
+    this.#messages = [];
+    this.#head = 0;
+    for (const taker of this.#takers.splice(0)) taker(undefined);
+    for (const putter of this.#putters.splice(0)) putter();
+    return rest;
+  }
+
+  #shift(): Message | undefined {
+    const message = this.#messages[this.#head];
+    this.#head += 1;
+    // `Array.shift` moves the whole queue; a moving head pays for that once in a while instead.
+    if (this.#head * 2 >= this.#messages.length) {
+      this.#messages = this.#messages.slice(this.#head);
+      this.#head = 0;
+    }
+    return message;
+  }
+
+  #room(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        signal?.removeEventListener("abort", aborted);
+        resolve();
+      };
+      const aborted = (): void => {
+        // A waiter that leaves must not swallow the wake-up meant for the next one.
+        this.#putters = this.#putters.filter((putter) => putter !== done);
+        done();
+      };
+      signal?.addEventListener("abort", aborted, { once: true });
+      this.#putters.push(done);
+    });
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The actor system: spawns, supervises, and stops in order.
+ *
+ * Owns: every actor spawned through it. Never: knows what a message means.
+ *
+ *   S1  a failed actor is started again after a back-off, with a fresh behaviour and its old mailbox;
+ *   S2  an actor that fails too often within the window stays failed, and `onEscalate` is told;
+ *   S3  `stop` ends actors in the reverse order of their spawning: what is upstream was spawned last;
+ *   S4  an asker is never left waiting: what is still in a mailbox when its actor ends is rejected;
+ *   S5  after `stop` no actor is alive, or `stop` says which ones would not end.
+ */
+
+import { type ActorState, type BehaviourFactory, live } from "./actor.ts";
+import { judgeFailure, type RestartPolicy } from "./backoff.ts";
+import type { Clock } from "./clock.ts";
+import { BoundedMailbox, type Mailbox } from "./mailbox.ts";
+import { replyOf } from "./reply.ts";
+
+export interface SystemOptions {
+  readonly clock: Clock;
+  readonly restart: RestartPolicy;
+  /** How long `stop` waits for one actor. */
+  readonly stopMs: number;
+  /** What an asker gets whose message nobody will take. */
+  readonly unanswered: () => Error;
+  readonly onRestart?: ((actor: string, failure: unknown) => void) | undefined;
+  readonly onEscalate?: ((actor: string, failure: unknown) => void) | undefined;
+}
+
+export interface SpawnOptions<Message> {
+  readonly name: string;
+  readonly capacity: number;
+  readonly behaviour: BehaviourFactory<Message>;
+  /** Told instead of the system's `onEscalate` when this actor fails for good. */
+  readonly onEscalate?: ((failure: unknown) => void) | undefined;
+}
+
+export interface ActorRef<Message> {
+  readonly name: string;
+  readonly mailbox: Mailbox<Message>;
+  readonly state: ActorState;
+  stop(): Promise<void>;
+}
+
+interface Member {
+  readonly name: string;
+  state(): ActorState;
+  stop(): Promise<void>;
+}
+
+export class ActorSystem {
+  readonly #options: SystemOptions;
+  readonly #members = new Map<string, Member>();
+  #stopping = false;
+
+  constructor(options: SystemOptions) {
+    this.#options = options;
+  }
+
+  /** Names and states of the living, for status pages and leak tests. */
+  actors(): readonly { readonly name: string; readonly state: ActorState }[] {
+    return [...this.#members.values()].map(({ name, state }) => ({ name, state: state() }));
+  }
+
+  spawn<Message>(options: SpawnOptions<Message>): ActorRef<Message> {
+    const mailbox = new BoundedMailbox<Message>(options.capacity);
+    return this.#supervise(options, { mailbox, takers: 1 });
+  }
+
+  /** Several equal actors on one mailbox: each message goes to one that is free. */
+  spawnPool<Message>(size: number, options: SpawnOptions<Message>): ActorRef<Message>[] {
+    const shared = { mailbox: new BoundedMailbox<Message>(options.capacity), takers: size };
+    return Array.from({ length: size }, (_, index) =>
+      this.#supervise({ ...options, name: `${options.name}/${index}` }, shared),
+    );
+  }
+
+  /** S3. @throws Error that names the actors which did not end within `stopMs` */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const stuck: string[] = [];
+    for (const member of [...this.#members.values()].reverse()) {
+      const timeout = new AbortController();
+      const ended = await Promise.race([
+        member.stop().then(() => true),
+        this.#options.clock.sleep(this.#options.stopMs, timeout.signal).then(() => false),
+      ]);
+      timeout.abort();
+      if (!ended) stuck.push(member.name);
+    }
+    if (stuck.length > 0) throw new Error(`actors that would not stop: ${stuck.join(", ")}`);
+  }
+
+  #supervise<Message>(
+    options: SpawnOptions<Message>,
+    shared: { readonly mailbox: BoundedMailbox<Message>; takers: number },
+  ): ActorRef<Message> {
+    const { mailbox } = shared;
+    if (this.#stopping) throw new Error("the actor system is stopping");
+    if (this.#members.has(options.name)) throw new Error(`actor ${options.name} lives already`);
+    const stop = new AbortController();
+    let state: ActorState = { kind: "starting" };
+    const done = this.#lives(options, mailbox, {
+      signal: stop.signal,
+      onState: (next) => {
+        state = next;
+      },
+    }).finally(() => {
+      this.#members.delete(options.name);
+      shared.takers -= 1;
+      if (shared.takers > 0) return;
+      for (const left of mailbox.close()) replyOf(left)?.reject(this.#options.unanswered());
+    });
+    const member: Member = {
+      name: options.name,
+      state: () => state,
+      stop: async () => {
+        stop.abort();
+        await done;
+      },
+    };
+    this.#members.set(options.name, member);
+    return {
+      name: options.name,
+      mailbox,
+      get state() {
+        return state;
+      },
+      stop: member.stop,
+    };
+  }
+
+  async #lives<Message>(
+    options: SpawnOptions<Message>,
+    mailbox: BoundedMailbox<Message>,
+    control: { readonly signal: AbortSignal; readonly onState: (state: ActorState) => void },
+  ): Promise<void> {
+    const { clock, restart, onRestart } = this.#options;
+    let failuresMs: readonly number[] = [];
+    // The first life begins in a later turn: whoever spawns finishes its wiring before anything runs.
+    await Promise.resolve();
+    for (;;) {
+      const ending = await live({
+        name: options.name,
+        mailbox,
+        clock,
+        factory: options.behaviour,
+        stop: control.signal,
+        onState: control.onState,
+      });
+      if (ending.kind === "stopped") return control.onState({ kind: "stopped" });
+      const verdict = judgeFailure(restart, failuresMs, clock.monotonicMs());
+      if (verdict.kind === "escalate") {
+        control.onState({ kind: "failed", failure: ending.failure });
+        const tell = options.onEscalate ?? ((f) => this.#options.onEscalate?.(options.name, f));
+        return tell(ending.failure);
+      }
+      failuresMs = verdict.failuresMs;
+      onRestart?.(options.name, ending.failure);
+      control.onState({
+        kind: "backing-off",
+        failure: ending.failure,
+        restarts: failuresMs.length,
+      });
+      await clock.sleep(verdict.afterMs, control.signal);
+      if (control.signal.aborted) return control.onState({ kind: "stopped" });
+    }
+  }
+}
