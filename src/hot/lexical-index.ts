@@ -64,7 +64,8 @@ export function createLexicalIndex(): LexicalIndex {
     const rows: Row[] = [];
     const counts: number[] = [];
     for (const [index, row] of list.rows.entries()) {
-      if (!row.alive) continue;
+      // Not `alive`: a row that is dead but not removed yet will still be counted as dead once.
+      if (!indexed.has(row)) continue;
       rows.push(row);
       counts.push(list.counts[index] ?? 0);
     }

@@ -196,7 +196,7 @@ describe("any sequence of operations", () => {
     ["with graphs of a few rows, built late, folded and dissolved", 4],
   ])("%s answers as a scan of everything would (H1, H2, H3)", (_, flatMax) => {
     fc.assert(
-      fc.property(fc.array(stepArbitrary, { maxLength: 120 }), (steps) => {
+      fc.property(fc.array(stepArbitrary, { maxLength: 120, size: "max" }), (steps) => {
         const manual = manualBuilder();
         const shard = createHotShard({ dimensions, flatMax, builder: manual.builder });
         const oracle = createOracle();
