@@ -30,6 +30,8 @@ export const limits = {
   metadataKeyCharsMax: 64,
   metadataValueCharsMax: 1_000,
   metadataListMax: 32,
+  /** Metadata as JSON: with title and source it must fit into `recordOverheadBytesMax`. */
+  metadataBytesMax: 64 * KiB,
   /** An HTTP body of one document: its text with every character escaped as \uXXXX at worst, and its metadata. */
   httpDocumentBytesMax: 2 * MiB,
   /** An NDJSON body: bounded by what one request may hold in memory; longer imports send several. */
@@ -108,6 +110,8 @@ export const limits = {
   /** A text older than this leads the next batch whatever its length, so that nobody starves. */
   embedQueueAgeMaxMs: 250,
   embedRequestMs: 60 * secondMs,
+  /** Threads of one ingest run: above four the small batches of a CPU gain nothing. */
+  embedThreadsMax: 4,
   /** Two batches keep the worker busy: one computes while the next is prepared. */
   embedBatchesInFlightMax: 2,
   /** Texts queued in an embedder before senders wait: a few seconds of work on two cores. */
@@ -182,6 +186,17 @@ export const limits = {
   /** Ids of one delete or read-back request: below Weaviate's QUERY_MAXIMUM_RESULTS of 10,000. */
   coldIdsPerRequestMax: 1_000,
   coldRequestMs: 30 * secondMs,
+  /** Weaviate answers a readiness probe at once or is not there. */
+  coldConnectMs: 3 * secondMs,
+  /** While Weaviate is down it is asked again after these pauses; in between callers are refused at once. */
+  coldReconnectMinMs: 100,
+  coldReconnectMaxMs: 2 * secondMs,
+  /** Hits fetched at most when a filter can not be told to Weaviate whole and is checked here. */
+  coldOverFetchMax: 4_096,
+  /** Objects of one document that are looked at for stale versions; Weaviate's QUERY_MAXIMUM_RESULTS. */
+  coldDocumentObjectsMax: 10_000,
+  /** Tenants that are remembered as existing in Weaviate; above it the memory starts anew. */
+  coldTenantsCachedMax: 10_000,
   /** Merges of one entity workflow run before it continues as new: history stays below 10,000 events. */
   mergesPerRunMax: 50,
   /** Tenants signalled by one sweep activity call. */
@@ -245,6 +260,9 @@ export const limits = {
   ingestStallMs: 60 * secondMs,
   /** A server that does not answer the command line in this time is down. */
   cliConnectMs: 5 * secondMs,
+
+  /** Background health checks of the services beside the engine: their spacing and their time-out. */
+  healthEveryMs: 3 * secondMs,
 
   // --- observability -------------------------------------------------------------------------
   /** Tenants with a label of their own; all others are counted as `other`. */
