@@ -219,6 +219,8 @@ export const limits = {
   mergeIdleMs: 30 * secondMs,
   /** The longest an operator's `force` waits for its outcome. */
   mergeForceMs: 10 * minuteMs,
+  /** The longest that any other update of a merge workflow waits: a preview reads log and cold. */
+  mergeUpdateMs: minuteMs,
   /** One request to Temporal's frontend. */
   temporalRequestMs: 5 * secondMs,
 
