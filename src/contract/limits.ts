@@ -221,6 +221,12 @@ export const limits = {
   mergeForceMs: 10 * minuteMs,
   /** The longest that any other update of a merge workflow waits: a preview reads log and cold. */
   mergeUpdateMs: minuteMs,
+  /** Activities that one merge worker runs at once, of different tenants. */
+  mergesInFlightMax: 4,
+  /** Running activities may end by themselves so long when the worker stops; then they are cancelled. */
+  mergeShutdownMs: secondMs,
+  /** The longest pause before a worker without Temporal tries again. */
+  temporalReconnectMaxMs: 15 * secondMs,
   /** One request to Temporal's frontend. */
   temporalRequestMs: 5 * secondMs,
 
