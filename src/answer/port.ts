@@ -2,8 +2,6 @@
 
 import type { Source } from "../contract/query.ts";
 
-import type { Source } from "../contract/query.ts";
-
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
   readonly content: string;
@@ -45,30 +43,9 @@ export interface Written {
 
 /** Question and sources to a cited answer. Every marker in it names a source that exists. */
 export interface AnswerWriter {
-  write(request: WriteRequest): Promise<Written>;
-}
-
-/** Writes the answer to a question from its numbered sources: `[1]` is `sources[0]`. */
-export interface AnswerWriter {
   /**
-   * Never fails because a model does: `llm` says who wrote (a model's name, or `extractive`).
-   * What `onText` got, joined, is a prefix of `answer`, or all of it.
+   * A model that fails costs its words, never the answer: sentences of the sources stand in for it.
    * @throws FreshetError cancelled when the signal aborts
    */
   write(request: WriteRequest): Promise<Written>;
-}
-
-export interface WriteRequest {
-  /** Redacted. */
-  readonly question: string;
-  readonly sources: readonly Source[];
-  readonly maxTokens: number;
-  readonly signal: AbortSignal;
-  /** Called with each piece of checked text as it arrives. */
-  readonly onText?: ((text: string) => void) | undefined;
-}
-
-export interface Written {
-  readonly answer: string;
-  readonly llm: string;
 }
