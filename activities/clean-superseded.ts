@@ -1,0 +1,84 @@
+/**
+ * Deletes what a merge made obsolete in cold. Correctness never waits for it: the heads mask all of it.
+ *
+ *   CS1  only objects older than their document's newest operation in the merged range are deleted. They can
+ *        never count again, so a clean-up that wakes up late can not take away what a later merge wrote.
+ */
+
+import type { DocumentId, Version } from "../src/contract/ids.ts";
+import { limits } from "../src/contract/limits.ts";
+import type { HeadsPiece } from "../src/contract/manifest.ts";
+import type { MergeRange } from "../src/contract/merge.ts";
+import { FreshetError } from "../src/contract/errors.ts";
+import { fingerprintOf } from "../src/log/fingerprint.ts";
+import { decodePieces, type Heads } from "../src/log/heads.ts";
+import type { MergePorts } from "./context.ts";
+import { readHeaders } from "./merge-headers.ts";
+import { type NewestOperation, newestByDocument } from "./merge-plan.ts";
+
+export interface CleanRequest extends MergeRange {
+  /** Pieces of the heads before the merge: only their documents can have older objects. */
+  readonly piecesBefore: readonly HeadsPiece["digest"][];
+}
+
+export interface CleanResult {
+  readonly documents: number;
+  readonly deleted: number;
+}
+
+/** @throws FreshetError broken_chain, cold_unavailable, log_unavailable */
+export async function cleanSuperseded(
+  ports: MergePorts,
+  request: CleanRequest,
+): Promise<CleanResult> {
+  const { tenant } = request;
+  const before = await headsBefore(ports, request);
+  const touched = [...newestByDocument(await readHeaders(ports, request))].filter(
+    ([documentId]) =>
+      before?.get(fingerprintOf(tenant, documentId)) !== undefined || before === null,
+  );
+  let done = 0;
+  let deleted = 0;
+  for (let at = 0; at < touched.length; at += limits.mergePagesInFlight) {
+    const page = touched.slice(at, at + limits.mergePagesInFlight);
+    const counts = await Promise.all(page.map((entry) => cleanDocument(ports, request, entry)));
+    deleted += counts.reduce((sum, count) => sum + count, 0);
+    done += page.length;
+    ports.heartbeat({ done, total: touched.length });
+    ports.signal()?.throwIfAborted();
+  }
+  return { documents: touched.length, deleted };
+}
+
+/** Null when the old pieces were swept already: then every document of the range is looked at. */
+async function headsBefore(
+  { log }: MergePorts,
+  { tenant, piecesBefore }: CleanRequest,
+): Promise<Heads | null> {
+  try {
+    const pieces: Uint8Array[] = [];
+    for (const digest of piecesBefore) pieces.push(await log.manifests.getPiece(tenant, digest));
+    return decodePieces(pieces);
+  } catch (error) {
+    if (error instanceof FreshetError && error.code === "log_identity") return null;
+    throw error;
+  }
+}
+
+async function cleanDocument(
+  { cold }: MergePorts,
+  { tenant }: CleanRequest,
+  [documentId, newest]: readonly [DocumentId, NewestOperation],
+): Promise<number> {
+  const keep = newest.kind === "upsert" ? newest.version : null;
+  const stale = await cold.staleIds(tenant, { documentId, keep });
+  if (stale.length === 0) return 0;
+  const versions = await cold.versions(tenant, stale);
+  const older = stale.filter((id) => isOlder(versions.get(id), newest.version));
+  if (older.length > 0) await cold.deleteIds(tenant, older);
+  return older.length;
+}
+
+function isOlder(found: Version | undefined, newest: Version): boolean {
+  return found !== undefined && found < newest;
+}

@@ -1,0 +1,157 @@
+/**
+ * The commit of a merge. The order of its effects is what makes every crash point harmless:
+ *
+ *   1. dead letters of the range's rejects   no merge commits past a reject without one (I2);
+ *   2. heads pieces, read back               a manifest never names what is not there;
+ *   3. the marker in cold                    before the manifest: readers take a marker behind the manifest
+ *                                            for lost data, and one ahead of it for nothing at all;
+ *   4. the manifest, by compare-and-set      the only step that anybody sees.
+ *
+ * Steps 1 to 3 are idempotent and invisible; a lost answer of step 4 is found out by reading.
+ */
+
+import { FreshetError } from "../src/contract/errors.ts";
+import { incarnationOf, type TenantId, type Version } from "../src/contract/ids.ts";
+import { limits } from "../src/contract/limits.ts";
+import { type HeadsPiece, type Manifest, emptyManifest } from "../src/contract/manifest.ts";
+import type { CommitResult, MergeRange } from "../src/contract/merge.ts";
+import type { RecordHeader } from "../src/contract/record.ts";
+import { decodePieces, encodePieces, Heads, headsEntryBytes } from "../src/log/heads.ts";
+import type { MergePorts } from "./context.ts";
+import { foldHeads, readHeaders } from "./merge-headers.ts";
+
+export interface CommitRequest extends MergeRange {
+  readonly purpose: "advance" | "repair";
+  readonly version: Version;
+  readonly marks: boolean;
+  readonly expectedRevision: number;
+  readonly workflowId: string;
+}
+
+/** @throws FreshetError broken_chain, log_identity, log_unavailable, cold_unavailable */
+export async function commitMerge(
+  ports: MergePorts,
+  request: CommitRequest,
+): Promise<CommitResult> {
+  const { tenant, from, to } = request;
+  const stored = await ports.log.manifests.get(tenant);
+  const manifest = stored?.manifest ?? emptyManifest;
+  if (request.purpose === "repair") return commitRepair(ports, request, manifest);
+  if (manifest.to >= to) return { kind: "already" };
+  const asPlanned = (stored?.revision ?? 0) === request.expectedRevision && manifest.to === from;
+  if (!asPlanned) return { kind: "replan" };
+  const headers = await readHeaders(ports, request);
+  await publishDeadLetters(ports, headers);
+  const heads = await readHeads(ports, tenant, manifest.pieces);
+  foldHeads(heads, headers);
+  const pieces = await storePieces(ports, tenant, heads);
+  if (request.marks && !(await mark(ports, request, manifest))) return { kind: "replan" };
+  const next: Manifest = {
+    format: 1,
+    to,
+    version: request.version,
+    incarnation: incarnationOf(to),
+    pieces,
+    documents: heads.size,
+    workflowId: request.workflowId,
+  };
+  return compareAndSet(ports, request, next);
+}
+
+async function compareAndSet(
+  ports: MergePorts,
+  { tenant, to, expectedRevision }: CommitRequest,
+  next: Manifest,
+): Promise<CommitResult> {
+  const outcome = await ports.log.manifests.commit(tenant, next, expectedRevision);
+  if (outcome === "committed") return { kind: "committed", documents: next.documents };
+  const current = await ports.log.manifests.get(tenant);
+  return { kind: (current?.manifest.to ?? 0) >= to ? "already" : "replan" };
+}
+
+/** A repair lies at or below the watermark: the manifest is right already, only the marker follows. */
+async function commitRepair(
+  ports: MergePorts,
+  { tenant, to, version }: CommitRequest,
+  manifest: Manifest,
+): Promise<CommitResult> {
+  if (to > manifest.to) return { kind: "replan" };
+  const marker = await ports.cold.readMarker(tenant);
+  if ((marker?.to ?? 0) >= to) return { kind: "already" };
+  await ports.cold.writeMarker(tenant, { to, version });
+  return { kind: "committed", documents: manifest.documents };
+}
+
+/** False when cold lost data since the plan: then the marker may not move before a repair. */
+async function mark(
+  ports: MergePorts,
+  { tenant, to, version }: CommitRequest,
+  manifest: Manifest,
+): Promise<boolean> {
+  const marker = await ports.cold.readMarker(tenant);
+  const markedTo = marker?.to ?? 0;
+  if (markedTo < manifest.to) return false;
+  // Never backwards: an attempt that stopped before its compare-and-set may have marked further ahead.
+  if (markedTo < to) await ports.cold.writeMarker(tenant, { to, version });
+  return true;
+}
+
+/** The headers have no reason, so each reject is read by itself; there are few, and they have no vectors. */
+async function publishDeadLetters(
+  ports: MergePorts,
+  headers: readonly RecordHeader[],
+): Promise<void> {
+  for (const header of headers.filter(({ kind }) => kind === "reject")) {
+    const { tenant, previous: after, position: to, atMs } = header;
+    for await (const record of ports.log.chunks.read({ tenant, after, to })) {
+      if (record.kind !== "reject") continue;
+      const { version, documentId, reason, message } = record;
+      await ports.log.deadLetters.publish({ tenant, version, documentId, reason, message, atMs });
+    }
+    ports.signal()?.throwIfAborted();
+  }
+}
+
+/** @throws FreshetError log_identity when a piece is missing, damaged or of another size */
+export async function readHeads(
+  { log }: MergePorts,
+  tenant: TenantId,
+  pieces: readonly HeadsPiece[],
+): Promise<Heads> {
+  const bytes: Uint8Array[] = [];
+  for (const { digest, entries } of pieces) {
+    const piece = await log.manifests.getPiece(tenant, digest);
+    if (piece.byteLength !== entries * headsEntryBytes) {
+      throw new FreshetError(
+        "log_identity",
+        "a heads piece has not the size that its manifest says",
+      );
+    }
+    bytes.push(piece);
+  }
+  return decodePieces(bytes);
+}
+
+async function storePieces(
+  { log }: MergePorts,
+  tenant: TenantId,
+  heads: Heads,
+): Promise<HeadsPiece[]> {
+  const pieces: HeadsPiece[] = [];
+  for (const bytes of encodePieces(heads, limits.headsPieceEntriesMax)) {
+    const digest = await log.manifests.putPiece(tenant, bytes);
+    const stored = await log.manifests.getPiece(tenant, digest);
+    if (!equalBytes(stored, bytes)) {
+      throw new FreshetError(
+        "log_unavailable",
+        "a heads piece did not read back as it was written",
+      );
+    }
+    pieces.push({ digest, entries: bytes.byteLength / headsEntryBytes });
+  }
+  return pieces;
+}
+
+function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return left.byteLength === right.byteLength && left.every((byte, at) => byte === right[at]);
+}

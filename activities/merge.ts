@@ -1,0 +1,77 @@
+/**
+ * The activities of a merge. Each is idempotent: run twice, or run again after a crash anywhere inside, it
+ * leaves the same cold shard, manifest and dead letters. They speak to ports and throw FreshetError;
+ * src/temporal translates for Temporal.
+ */
+
+import type { TenantId } from "../src/contract/ids.ts";
+import type { CommitResult, MergePhase, MergePlan, MergeRange } from "../src/contract/merge.ts";
+import { type CleanRequest, type CleanResult, cleanSuperseded } from "./clean-superseded.ts";
+import { type CommitRequest, commitMerge } from "./commit-merge.ts";
+import type { MergePorts } from "./context.ts";
+import { type PlanRequest, planMerge } from "./plan-merge.ts";
+import {
+  type VerifyResult,
+  type WriteRequest,
+  type WriteResult,
+  verifyRange,
+  writeRange,
+} from "./write-range.ts";
+
+export interface MergeActivities {
+  planMerge(request: PlanRequest): Promise<MergePlan>;
+  writeRange(request: WriteRequest): Promise<WriteResult>;
+  verifyRange(range: MergeRange): Promise<VerifyResult>;
+  commitMerge(request: CommitRequest): Promise<CommitResult>;
+  cleanSuperseded(request: CleanRequest): Promise<CleanResult>;
+  sweepHeads(request: { readonly tenant: TenantId }): Promise<void>;
+}
+
+export function createMergeActivities(ports: MergePorts): MergeActivities {
+  const enter = phaseGauge(ports);
+  return {
+    planMerge(request) {
+      enter(request.tenant, "planning");
+      return planMerge(ports, request);
+    },
+    async writeRange(request) {
+      enter(request.tenant, "writing");
+      const result = await writeRange(ports, request);
+      const { tenant } = request;
+      ports.metrics.set("merge_written_objects", result.written, { tenant });
+      return result;
+    },
+    verifyRange(range) {
+      enter(range.tenant, "verifying");
+      return verifyRange(ports, range);
+    },
+    async commitMerge(request) {
+      enter(request.tenant, "committing");
+      const { tenant, from, to, purpose } = request;
+      const result = await commitMerge(ports, request);
+      ports.logger.info({ tenant, from, to, purpose, result: result.kind }, "merge commit");
+      return result;
+    },
+    cleanSuperseded(request) {
+      enter(request.tenant, "cleaning");
+      return cleanSuperseded(ports, request);
+    },
+    async sweepHeads({ tenant }) {
+      enter(tenant, "idle");
+      const stored = await ports.log.manifests.get(tenant);
+      if (stored === null) return;
+      const keep = stored.manifest.pieces.map(({ digest }) => digest);
+      await ports.log.manifests.sweepPieces(tenant, keep);
+    },
+  };
+}
+
+/** One gauge a tenant and phase, 1 for the current phase. */
+function phaseGauge({ metrics }: MergePorts): (tenant: TenantId, phase: MergePhase) => void {
+  const phases = ["planning", "writing", "verifying", "committing", "cleaning"] as const;
+  return (tenant, phase) => {
+    for (const one of phases) {
+      metrics.set("merge_phase", one === phase ? 1 : 0, { tenant, phase: one });
+    }
+  };
+}

@@ -1,0 +1,109 @@
+/**
+ * What the next merge of a tenant will do. Reads only, so `preview` is the plan itself.
+ *
+ * A marker behind the manifest means that cold was restored from an older state or emptied. Merging on top
+ * and writing a newer marker would hide that, so the lost range is merged again first, from the log, marker
+ * by marker. Where the log no longer holds it, merges go on (hot memory must drain) but no longer mark:
+ * readers then keep declaring cold incomplete.
+ */
+
+import { FreshetError } from "../src/contract/errors.ts";
+import { incarnationOf, type Position, type TenantId } from "../src/contract/ids.ts";
+import { type Manifest, emptyManifest } from "../src/contract/manifest.ts";
+import type { MergePlan, PlannedMerge } from "../src/contract/merge.ts";
+import type { RecordHeader } from "../src/contract/record.ts";
+import type { MergePorts } from "./context.ts";
+import { type BoundedHeaders, readBoundedHeaders } from "./merge-headers.ts";
+import { countRange } from "./merge-plan.ts";
+
+export interface PlanRequest {
+  readonly tenant: TenantId;
+  /** Merge no further than this position; all that there is when absent. */
+  readonly upTo?: Position | undefined;
+}
+
+interface Standing {
+  readonly manifest: Manifest;
+  readonly expectedRevision: number;
+  readonly last: RecordHeader | null;
+  /** Up to where cold says that it equals the log. */
+  readonly markedTo: Position;
+}
+
+/** @throws FreshetError log_identity, log_unavailable, cold_unavailable, broken_chain */
+export async function planMerge(ports: MergePorts, request: PlanRequest): Promise<MergePlan> {
+  const { tenant } = request;
+  const standing = await readStanding(ports, tenant);
+  const { manifest, last } = standing;
+  if (standing.markedTo < manifest.to) {
+    const lost = { tenant, from: standing.markedTo, to: manifest.to };
+    const repair = await readUnlessBroken(ports, lost);
+    if (repair !== null) return planned("repair", standing, repair);
+    ports.logger.error({ tenant }, "cold lost merged documents that the log no longer holds");
+  }
+  if (last === null) return { kind: "nothing" };
+  const { upTo } = request;
+  const unmerged = { tenant, from: manifest.to, to: last.position, upTo };
+  return planned("advance", standing, await readBoundedHeaders(ports, unmerged));
+}
+
+async function readStanding(ports: MergePorts, tenant: TenantId): Promise<Standing> {
+  const stored = await ports.log.manifests.get(tenant);
+  const manifest = stored?.manifest ?? emptyManifest;
+  const last = await ports.log.chunks.last(tenant);
+  checkIdentity(manifest, last);
+  const marker = await ports.cold.readMarker(tenant);
+  return {
+    manifest,
+    last,
+    expectedRevision: stored?.revision ?? 0,
+    markedTo: marker?.to ?? (0 as Position),
+  };
+}
+
+/** The newest record of a tenant is never purged, so a log that ends before the watermark is another log. */
+function checkIdentity(manifest: Manifest, last: RecordHeader | null): void {
+  if (manifest.to === 0) return;
+  const same =
+    last !== null &&
+    last.position >= manifest.to &&
+    incarnationOf(last.position) === manifest.incarnation;
+  if (!same) throw new FreshetError("log_identity", "the log ends before the tenant's watermark");
+}
+
+/** Null when the log no longer holds the range. */
+async function readUnlessBroken(
+  ports: MergePorts,
+  range: { readonly tenant: TenantId; readonly from: Position; readonly to: Position },
+): Promise<BoundedHeaders | null> {
+  try {
+    return await readBoundedHeaders(ports, range);
+  } catch (error) {
+    if (error instanceof FreshetError && error.code === "broken_chain") return null;
+    throw error;
+  }
+}
+
+function planned(
+  purpose: PlannedMerge["purpose"],
+  { manifest, expectedRevision, last, markedTo }: Standing,
+  { headers, more }: BoundedHeaders,
+): MergePlan {
+  const end = headers.at(-1);
+  if (end === undefined) return { kind: "nothing" };
+  const repairs = purpose === "repair";
+  return {
+    kind: "merge",
+    purpose,
+    tenant: end.tenant,
+    from: repairs ? markedTo : manifest.to,
+    to: end.position,
+    ...countRange(headers),
+    version: end.version,
+    expectedRevision,
+    piecesBefore: manifest.pieces.map(({ digest }) => digest),
+    marks: repairs || markedTo >= manifest.to,
+    // Behind a repair there may be unmerged records: the next plan tells.
+    more: more || (repairs && last !== null && last.position > end.position),
+  };
+}

@@ -1,0 +1,75 @@
+/** The age trigger: which tenants have records that wait too long for their merge. */
+
+import { FreshetError } from "../src/contract/errors.ts";
+import type { Partition, TenantId } from "../src/contract/ids.ts";
+import { limits } from "../src/contract/limits.ts";
+import { emptyManifest } from "../src/contract/manifest.ts";
+import type { MergeReason } from "../src/contract/merge.ts";
+import type { MergePorts } from "./context.ts";
+
+export interface SweepResult {
+  /** Tenants that were looked at, and those of them that were asked to merge. */
+  readonly tenants: number;
+  readonly due: number;
+}
+
+export interface SweepActivities {
+  signalDueTenants(): Promise<SweepResult>;
+}
+
+export interface SweepOptions {
+  readonly ports: MergePorts;
+  /** Age of the oldest unmerged record that makes a tenant due, milliseconds. */
+  readonly ageMs: number;
+  readonly requestMerge: (tenant: TenantId, reason: MergeReason) => Promise<void>;
+}
+
+export function createSweepActivities({
+  ports,
+  ageMs,
+  requestMerge,
+}: SweepOptions): SweepActivities {
+  return {
+    /** Bounded by `sweepTenantsMax` requests; those that were left out are still due at the next sweep. */
+    async signalDueTenants() {
+      let tenants = 0;
+      let due = 0;
+      for await (const tenant of allTenants(ports)) {
+        tenants += 1;
+        ports.signal()?.throwIfAborted();
+        ports.heartbeat({ done: due, total: tenants });
+        if (!(await isDue(ports, tenant, ageMs))) continue;
+        await requestMerge(tenant, "age");
+        due += 1;
+        if (due >= limits.sweepTenantsMax) break;
+      }
+      return { tenants, due };
+    },
+  };
+}
+
+async function* allTenants({ log }: MergePorts): AsyncGenerator<TenantId> {
+  for (let partition = 0; partition < log.partitions; partition += 1) {
+    yield* await log.chunks.tenants(partition as Partition);
+  }
+}
+
+/** Whether the tenant's oldest unmerged record is at least `ageMs` old. */
+export async function isDue(ports: MergePorts, tenant: TenantId, ageMs: number): Promise<boolean> {
+  const { log, clock } = ports;
+  const last = await log.chunks.last(tenant);
+  const stored = await log.manifests.get(tenant);
+  const after = stored?.manifest.to ?? emptyManifest.to;
+  if (last === null || last.position <= after) return false;
+  const range = { tenant, after, to: last.position, signal: ports.signal() };
+  try {
+    for await (const oldest of log.chunks.headers(range)) {
+      return clock.nowMs() - oldest.atMs >= ageMs;
+    }
+    return false;
+  } catch (error) {
+    // A tenant with a broken chain must not end the sweep of all others; its own merge says what is wrong.
+    if (error instanceof FreshetError && error.code === "broken_chain") return true;
+    throw error;
+  }
+}

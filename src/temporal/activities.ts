@@ -1,0 +1,80 @@
+/**
+ * Thin adapter between the activities and Temporal: heartbeats, cancellation, failures. All that the
+ * activities do is in activities/, in terms of ports.
+ */
+
+import { Context } from "@temporalio/activity";
+import { type MergeActivities, createMergeActivities } from "../../activities/merge.ts";
+import type { ActivityProgress, MergePorts } from "../../activities/context.ts";
+import { type SweepActivities, createSweepActivities } from "../../activities/sweep.ts";
+import { limits } from "../contract/limits.ts";
+import type { MergeClient } from "./port.ts";
+import { toApplicationFailure } from "./failures.ts";
+
+export interface TemporalActivitiesOptions {
+  readonly ports: Omit<MergePorts, "heartbeat" | "signal">;
+  readonly client: Pick<MergeClient, "due">;
+  readonly ageMs: number;
+}
+
+export function createTemporalActivities({
+  ports: outer,
+  client,
+  ageMs,
+}: TemporalActivitiesOptions): MergeActivities & SweepActivities {
+  const lastProgress = new WeakMap<Context, ActivityProgress>();
+  const ports: MergePorts = {
+    ...outer,
+    heartbeat(progress) {
+      const context = Context.current();
+      lastProgress.set(context, progress);
+      context.heartbeat(progress);
+    },
+    signal: () => Context.current().cancellationSignal,
+  };
+  const requestMerge = client.due.bind(client);
+  const activities = {
+    ...createMergeActivities(ports),
+    ...createSweepActivities({ ports, ageMs, requestMerge }),
+  };
+
+  function wrap<Request, Result>(name: string, run: (request: Request) => Promise<Result>) {
+    return async (request: Request): Promise<Result> => {
+      const context = Context.current();
+      const ended = new AbortController();
+      // A step without progress (a slow request) is alive too; its own time limits end it, not this.
+      const beating = beat(context, ended.signal);
+      try {
+        return await run(request);
+      } catch (thrown) {
+        if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
+        const failure = toApplicationFailure(thrown);
+        const { attempt } = context.info;
+        outer.logger.warn({ activity: name, code: failure.type, attempt }, "a merge step failed");
+        throw failure;
+      } finally {
+        ended.abort();
+        await beating;
+      }
+    };
+  }
+
+  async function beat(context: Context, ended: AbortSignal): Promise<void> {
+    while (!ended.aborted) {
+      await outer.clock.sleep(limits.mergeHeartbeatMs / 3, ended);
+      if (!ended.aborted) context.heartbeat(lastProgress.get(context));
+    }
+  }
+
+  return {
+    planMerge: wrap("planMerge", activities.planMerge),
+    writeRange: wrap("writeRange", activities.writeRange),
+    verifyRange: wrap("verifyRange", activities.verifyRange),
+    commitMerge: wrap("commitMerge", activities.commitMerge),
+    cleanSuperseded: wrap("cleanSuperseded", activities.cleanSuperseded),
+    sweepHeads: wrap("sweepHeads", activities.sweepHeads),
+    signalDueTenants: wrap("signalDueTenants", () =>
+      activities.signalDueTenants(),
+    ) as () => ReturnType<SweepActivities["signalDueTenants"]>,
+  };
+}

@@ -1,0 +1,37 @@
+/** What the engine, the command line and the surfaces may ask of merges, whoever runs them. */
+
+import type { Position, TenantId } from "../contract/ids.ts";
+import type { MergeOutcome, MergePlan, MergeProgress, MergeReason } from "../contract/merge.ts";
+
+/**
+ * Every method fails with temporal_unavailable while Temporal does not answer, and works again by itself
+ * when it does. Losing a request is harmless: what is unmerged stays due, and the sweep asks again.
+ */
+export interface MergeClient {
+  /** The tenant has something to merge. Returns when the request is durable, not when it is merged. */
+  due(tenant: TenantId, reason: MergeReason): Promise<void>;
+  /**
+   * Merges everything up to `upTo` (default: all that is in the log now); resolves when it is committed.
+   * @throws FreshetError deadline_exceeded when that takes longer than `limits.mergeForceMs`
+   */
+  force(
+    tenant: TenantId,
+    options?: { readonly upTo?: Position | undefined },
+  ): Promise<MergeOutcome>;
+  /** What `force` would do now. @throws FreshetError as planning does: cold_unavailable, log_identity, … */
+  preview(tenant: TenantId): Promise<MergePlan>;
+  /** Ends a running merge before its next step and starts no other until `resume`. */
+  pause(tenant: TenantId): Promise<MergeProgress>;
+  resume(tenant: TenantId): Promise<MergeProgress>;
+  /** Ends what is in work; false when nothing was. Later requests merge again. */
+  cancel(tenant: TenantId): Promise<boolean>;
+  /** Null when the tenant was never merged. */
+  progress(tenant: TenantId): Promise<MergeProgress | null>;
+  /** Creates or updates the Schedule of the sweep. */
+  ensureSchedule(): Promise<void>;
+  /** Link to the tenant's workflow in Temporal UI. */
+  workflowUrl(tenant: TenantId, uiUrl: string): string;
+  /** Resolves when Temporal answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

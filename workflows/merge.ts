@@ -1,0 +1,196 @@
+/**
+ * The workflow `merge/<tenant>`: an entity, started by the first signal or update that concerns the tenant.
+ * The story is in tenant-merges.ts; this file gives it Temporal's time, activities, handlers and display.
+ *
+ * It completes when nothing is to do for a while, instead of staying open: Temporal UI then lists as running
+ * what really runs, new code needs no versioning of year-old runs, and signal-with-start makes starting it
+ * again free. History is bounded by continue-as-new; inputs and results are descriptors, never documents.
+ */
+
+import {
+  ActivityCancellationType,
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  TimeoutFailure,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from "@temporalio/workflow";
+import type { ActivityOptions } from "@temporalio/workflow";
+import type { MergeActivities } from "../activities/merge.ts";
+import { type ErrorCode, errorTable } from "../src/contract/errors.ts";
+import type { Position } from "../src/contract/ids.ts";
+import { limits } from "../src/contract/limits.ts";
+import {
+  type MergeError,
+  type MergeInput,
+  type MergeOutcome,
+  type MergePlan,
+  type MergeProgress,
+  type MergeReason,
+  mergeSearchAttributes,
+} from "../src/contract/merge.ts";
+import { type MergeState, describeState, planOf } from "./merge-state.ts";
+import { type MergeRuntime, TenantMerges } from "./tenant-merges.ts";
+
+export const dueSignal = defineSignal<[{ readonly reason: MergeReason }]>("due");
+export const progressQuery = defineQuery<MergeProgress>("progress");
+export const forceUpdate = defineUpdate<MergeOutcome, [{ readonly upTo?: Position | undefined }]>(
+  "force",
+);
+export const previewUpdate = defineUpdate<MergePlan>("preview");
+export const pauseUpdate = defineUpdate<MergeProgress>("pause");
+export const resumeUpdate = defineUpdate<MergeProgress>("resume");
+export const cancelUpdate = defineUpdate<{ readonly cancelled: boolean }>("cancel");
+
+export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
+  const merges = new TenantMerges(mergeSteps(), temporalRuntime(input), input);
+  setHandler(dueSignal, () => merges.due());
+  setHandler(progressQuery, () => merges.progress());
+  setHandler(forceUpdate, ({ upTo }) => merges.force(upTo));
+  setHandler(previewUpdate, () => merges.preview());
+  setHandler(pauseUpdate, () => {
+    merges.pause();
+    return merges.progress();
+  });
+  setHandler(resumeUpdate, () => {
+    merges.resume();
+    return merges.progress();
+  });
+  setHandler(cancelUpdate, () => ({ cancelled: merges.cancel() }));
+  for (;;) {
+    const end = await merges.run();
+    await condition(allHandlersFinished);
+    // What came in while the last handlers finished is not lost: the loop looks again, the next run carries it.
+    if (end === "complete" && !merges.isAwaited()) return merges.progress();
+    if (end === "complete") continue;
+    const { tenant, graceMs } = input;
+    await continueAsNew<typeof mergeTenant>({ tenant, graceMs, carried: merges.carried() });
+  }
+}
+
+// --- activities --------------------------------------------------------------------------------
+
+/**
+ * Few attempts inside Temporal, so that a short hiccup costs nothing; then the workflow itself says what is
+ * wrong and waits longer (TM3), which a policy of endless retries would hide. Heartbeats find a dead worker
+ * within seconds; the attempt's own limit only ends one that hangs while it beats.
+ */
+const options: ActivityOptions = {
+  startToCloseTimeout: limits.mergeActivityMs,
+  heartbeatTimeout: limits.mergeHeartbeatMs,
+  retry: {
+    initialInterval: limits.mergeRetryMinMs,
+    backoffCoefficient: 2,
+    maximumAttempts: limits.mergeActivityAttemptsMax,
+  },
+  // An abandoned attempt is harmless (immutable ids, compare-and-set), so a cancel need not wait for it.
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+};
+
+function mergeSteps(): MergeActivities {
+  const activities = proxyActivities<MergeActivities>(options);
+  const range = ({ from, to }: { from: number; to: number }): string => `(${from}, ${to}]`;
+  const summed = (summary: string): ActivityOptions => ({ ...options, summary });
+  return {
+    planMerge: (request) => activities.planMerge.executeWithOptions(summed("plan"), [request]),
+    writeRange: (request) =>
+      activities.writeRange.executeWithOptions(
+        summed(`write ${range(request)} behind ${request.after}`),
+        [request],
+      ),
+    verifyRange: (request) =>
+      activities.verifyRange.executeWithOptions(summed(`read back ${range(request)}`), [request]),
+    commitMerge: (request) =>
+      activities.commitMerge.executeWithOptions(
+        summed(`commit ${request.purpose} ${range(request)}`),
+        [request],
+      ),
+    cleanSuperseded: (request) =>
+      activities.cleanSuperseded.executeWithOptions(summed(`clean ${range(request)}`), [request]),
+    sweepHeads: (request) =>
+      activities.sweepHeads.executeWithOptions(summed("sweep old heads pieces"), [request]),
+  };
+}
+
+// --- runtime -----------------------------------------------------------------------------------
+
+/** Half of the server's warning: a run that only collects signals ends before it. */
+const historyEventsMax = 5_000;
+
+function temporalRuntime(input: MergeInput): MergeRuntime {
+  return {
+    // Deterministic in a workflow: the SDK replaces Date by the time of the current task.
+    nowMs: () => Date.now(),
+    until: async (holds, timeoutMs) => {
+      if (timeoutMs !== undefined) return timeoutMs > 0 ? condition(holds, timeoutMs) : holds();
+      await condition(holds);
+      return true;
+    },
+    cancellable(work) {
+      const scope = new CancellationScope();
+      return { done: scope.run(work), cancel: () => scope.cancel() };
+    },
+    shielded: (work) => CancellationScope.nonCancellable(work),
+    failureOf,
+    isFull: () =>
+      workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > historyEventsMax,
+    entered: display(input),
+  };
+}
+
+/** Codes travel as the failure's type. A worker that vanished is a time-out: Temporal's own to explain. */
+function failureOf(thrown: unknown): MergeError | undefined {
+  if (!(thrown instanceof ActivityFailure) || isCancellation(thrown)) return undefined;
+  const { cause } = thrown;
+  if (cause instanceof TimeoutFailure) {
+    return { code: "temporal_unavailable", message: "an activity ran out of time or of workers" };
+  }
+  if (!(cause instanceof ApplicationFailure))
+    return { code: "internal", message: "no cause given" };
+  const code = cause.type ?? "";
+  return {
+    code: Object.hasOwn(errorTable, code) ? (code as ErrorCode) : "internal",
+    message: cause.message,
+  };
+}
+
+// --- display -----------------------------------------------------------------------------------
+
+/** A key is its name and type; the function that makes one lives in a package that is not the workflow's. */
+function keyOf<Name extends keyof typeof mergeSearchAttributes>(name: Name) {
+  return { name, type: mergeSearchAttributes[name] };
+}
+
+/** Search attributes change with the phase only: each change is an event of the history. */
+function display({ tenant }: MergeInput): (state: MergeState) => void {
+  let shown: string | undefined;
+  return (state) => {
+    setCurrentDetails(describeState(state));
+    const plan = planOf(state);
+    const key = `${state.phase} ${plan?.to ?? ""}`;
+    if (key === shown) return;
+    shown = key;
+    upsertSearchAttributes([
+      { key: keyOf("FreshetTenant"), value: tenant },
+      { key: keyOf("FreshetPhase"), value: state.phase },
+      ...(plan === null
+        ? []
+        : [
+            { key: keyOf("FreshetFrom"), value: plan.from },
+            { key: keyOf("FreshetTo"), value: plan.to },
+            { key: keyOf("FreshetChunks"), value: plan.chunks },
+          ]),
+    ]);
+  };
+}

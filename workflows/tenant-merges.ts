@@ -1,0 +1,364 @@
+/**
+ * All merges of one tenant, one after the other: the entity that the workflow `merge/<tenant>` is, and that
+ * src/temporal/memory.ts runs in process. Deterministic; time and waiting come from its runtime.
+ *
+ * Owns: what is due, who waits for an outcome, pause, back-off, which ranges still need cleaning.
+ * Receives: due, force, pause, resume, cancel. Never does: effects (its steps do), two merges at once.
+ *
+ *   TM1  one round at a time, so nothing but a zombie of an earlier attempt ever writes beside it;
+ *   TM2  every force gets exactly one outcome; it covers at least what was in the log when it was asked;
+ *   TM3  a failure is never final: the merge is planned again after a growing, bounded pause;
+ *   TM4  a paused tenant starts nothing and does not complete, so a pause is not forgotten.
+ */
+
+import type { MergeActivities } from "../activities/merge.ts";
+import type { Position } from "../src/contract/ids.ts";
+import { limits } from "../src/contract/limits.ts";
+import type {
+  LastMerge,
+  MergeCarried,
+  MergeError,
+  MergeInput,
+  MergeOutcome,
+  MergePlan,
+  MergeProgress,
+  PlannedMerge,
+} from "../src/contract/merge.ts";
+import { mergeWorkflowId } from "../src/contract/merge.ts";
+import { type RoundResult, mergeRound } from "./merge-round.ts";
+import { type MergeState, isMerging, planOf, retryDelayMs } from "./merge-state.ts";
+
+export interface MergeRuntime {
+  nowMs(): number;
+  /** Resolves true as soon as the condition holds, or false when the time is over. */
+  until(condition: () => boolean, timeoutMs?: number): Promise<boolean>;
+  /** Runs work that `cancel` of the result makes fail. */
+  cancellable<T>(work: () => Promise<T>): {
+    readonly done: Promise<T>;
+    readonly cancel: () => void;
+  };
+  shielded<T>(work: () => Promise<T>): Promise<T>;
+  /** What a step threw, as an error to show; undefined when it is not a step's failure: thrown on. */
+  failureOf(thrown: unknown): MergeError | undefined;
+  /** The run should end soon and continue as new. */
+  isFull(): boolean;
+  entered(state: MergeState): void;
+}
+
+interface Series {
+  readonly upTo: Position | undefined;
+  readonly waiting: readonly ((outcome: MergeOutcome) => void)[];
+  total: Extract<MergeOutcome, { kind: "merged" }> | null;
+}
+
+type Step = RoundResult | { readonly kind: "cancelled" };
+
+export class TenantMerges {
+  readonly #steps: MergeActivities;
+  readonly #runtime: MergeRuntime;
+  readonly #input: MergeInput;
+  #state: MergeState = { phase: "idle" };
+  #startedAtMs: number | null = null;
+  #lastMerge: LastMerge | null;
+  #due: boolean;
+  #paused: boolean;
+  #waiting: { readonly upTo: Position | undefined; settle(outcome: MergeOutcome): void }[] = [];
+  #series: Series | null = null;
+  #toClean: PlannedMerge[] = [];
+  #cancelWork: (() => void) | null = null;
+  #cancelAsked = false;
+  #rounds = 0;
+  #attempt = 0;
+
+  constructor(steps: MergeActivities, runtime: MergeRuntime, input: MergeInput) {
+    this.#steps = steps;
+    this.#runtime = runtime;
+    this.#input = input;
+    this.#due = input.carried?.due ?? false;
+    this.#paused = input.carried?.paused ?? false;
+    this.#lastMerge = input.carried?.lastMerge ?? null;
+  }
+
+  // --- requests ------------------------------------------------------------------------------
+
+  due(): void {
+    this.#due = true;
+  }
+
+  /** Resolves when everything up to `upTo` (default: all there is) is committed, or says why not. */
+  force(upTo?: Position): Promise<MergeOutcome> {
+    if (this.#paused) return Promise.resolve({ kind: "paused" });
+    return new Promise((settle) => this.#waiting.push({ upTo, settle }));
+  }
+
+  preview(): Promise<MergePlan> {
+    return this.#steps.planMerge({ tenant: this.#input.tenant });
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+  }
+
+  /** Ends what is in work; true when there was something. Later requests start anew. */
+  cancel(): boolean {
+    if (this.#cancelWork !== null || this.#state.phase === "retrying") {
+      this.#cancelAsked = true;
+      this.#cancelWork?.();
+      return true;
+    }
+    const asked = this.#hasWork();
+    if (asked) this.#cancelled();
+    return asked;
+  }
+
+  progress(): MergeProgress {
+    const plan = planOf(this.#state);
+    const { phase } = this.#state;
+    return {
+      tenant: this.#input.tenant,
+      phase,
+      paused: this.#paused,
+      from: plan?.from ?? null,
+      to: plan?.to ?? null,
+      written: "written" in this.#state ? this.#state.written : 0,
+      total: plan?.chunks ?? 0,
+      startedAtMs: this.#startedAtMs,
+      lastMerge: this.#lastMerge,
+      error:
+        this.#state.phase === "retrying"
+          ? {
+              ...this.#state.error,
+              attempt: this.#state.attempt,
+              retryAtMs: this.#state.retryAtMs,
+            }
+          : null,
+    };
+  }
+
+  /** Something is to do, or would be forgotten by completing (TM4). */
+  isAwaited(): boolean {
+    return this.#hasWork() || this.#paused;
+  }
+
+  carried(): MergeCarried {
+    return { paused: this.#paused, due: this.#due, lastMerge: this.#lastMerge };
+  }
+
+  // --- the story -----------------------------------------------------------------------------
+
+  /** Runs until nothing is to do for a while (`complete`) or the run is long enough (`continue`). */
+  async run(): Promise<"complete" | "continue"> {
+    for (;;) {
+      // Whoever waits for an outcome gets it first: a new run would not know of them.
+      if (this.#isFull() && this.#waiting.length === 0) {
+        await this.#wrapUp();
+        return "continue";
+      }
+      if (this.#paused) await this.#whilePaused();
+      else if (this.#hasWork()) await this.#merge();
+      else if (this.#toClean.length > 0) await this.#clean();
+      else if (!(await this.#linger())) return "complete";
+    }
+  }
+
+  async #wrapUp(): Promise<void> {
+    // A series that is cut off here goes on in the next run.
+    if (this.#series !== null) this.#due = true;
+    this.#endSeries({ kind: "nothing" });
+    if (!this.#paused && this.#toClean.length > 0) await this.#cleanAll();
+  }
+
+  #isFull(): boolean {
+    return this.#rounds >= limits.mergesPerRunMax || this.#runtime.isFull();
+  }
+
+  #hasWork(): boolean {
+    return this.#due || this.#waiting.length > 0 || this.#series !== null;
+  }
+
+  async #whilePaused(): Promise<void> {
+    this.#settleAll({ kind: "paused" });
+    this.#enter({ phase: "paused" });
+    await this.#runtime.until(() => !this.#paused || this.#runtime.isFull());
+  }
+
+  /** False when nothing came. A workflow that stayed open for ever would show idle tenants as running. */
+  async #linger(): Promise<boolean> {
+    this.#enter({ phase: "idle" });
+    return this.#runtime.until(() => this.isAwaited(), limits.mergeIdleMs);
+  }
+
+  async #merge(): Promise<void> {
+    const series = this.#beginSeries();
+    this.#rounds += 1;
+    this.#startedAtMs = this.#runtime.nowMs();
+    const result = await this.#attemptStep(() => this.#round(series));
+    this.#startedAtMs = null;
+    switch (result.kind) {
+      case "merged":
+        return this.#merged(series, result);
+      case "nothing":
+        this.#attempt = 0;
+        return this.#endSeries({ kind: "nothing" });
+      case "paused":
+        this.#due = true;
+        return this.#endSeries({ kind: "paused" });
+      case "cancelled":
+        return this.#cancelled();
+      case "replan":
+        return this.#failed({ code: "not_ready", message: "the plan was overtaken" });
+      case "failed":
+        return this.#failed(result.error);
+    }
+  }
+
+  #round({ upTo }: Series): Promise<RoundResult> {
+    const { tenant } = this.#input;
+    const hooks = {
+      enter: (state: MergeState) => this.#enter(state),
+      goesOn: () => !this.#paused,
+      shielded: <T>(work: () => Promise<T>) => this.#runtime.shielded(work),
+    };
+    const workflowId = mergeWorkflowId(tenant);
+    return mergeRound(this.#steps, hooks, { tenant, upTo, workflowId });
+  }
+
+  #merged(series: Series, result: Extract<RoundResult, { kind: "merged" }>): void {
+    const { plan, written, documents } = result;
+    const { from, to, chunks } = plan;
+    this.#attempt = 0;
+    this.#lastMerge = { from, to, chunks, documents, atMs: this.#runtime.nowMs() };
+    if (plan.purpose === "advance") this.#toClean.push(plan);
+    series.total = addMerge(series.total, plan, written);
+    if (!plan.more) this.#endSeries({ kind: "nothing" });
+    // Asked for too late to stop the commit; what was to follow it stays undone.
+    if (this.#cancelAsked) this.#cancelled();
+  }
+
+  async #failed(error: MergeError): Promise<void> {
+    this.#endSeries({ kind: "failed", error });
+    this.#due = true;
+    await this.#backOff(error);
+  }
+
+  async #backOff(error: MergeError): Promise<void> {
+    this.#attempt += 1;
+    const bounds = { minMs: limits.mergeRetryMinMs, maxMs: limits.mergeRetryMaxMs };
+    const delayMs = retryDelayMs(this.#attempt, bounds);
+    const retryAtMs = this.#runtime.nowMs() + delayMs;
+    this.#enter({ phase: "retrying", error, attempt: this.#attempt, retryAtMs });
+    // Not woken by `due`: the sweep repeats it every minute, which would undo the growing pause.
+    const woken = (): boolean => this.#waiting.length > 0 || this.#paused || this.#cancelAsked;
+    await this.#runtime.until(woken, delayMs);
+    if (this.#cancelAsked) this.#cancelled();
+  }
+
+  #cancelled(): void {
+    this.#cancelAsked = false;
+    this.#due = false;
+    this.#attempt = 0;
+    this.#settleAll({ kind: "cancelled" });
+  }
+
+  // --- cleaning ------------------------------------------------------------------------------
+
+  async #clean(): Promise<void> {
+    this.#enter({ phase: "grace" });
+    const graceMs = this.#input.graceMs ?? limits.mergeGraceMs;
+    const interrupted = (): boolean => this.#hasWork() || this.#paused;
+    if (await this.#runtime.until(interrupted, graceMs)) return;
+    await this.#cleanAll();
+  }
+
+  /** Given up when it fails: what stays is masked by the heads, and the next change of a document cleans it. */
+  async #cleanAll(): Promise<void> {
+    this.#enter({ phase: "cleaning" });
+    const merged = this.#toClean;
+    this.#toClean = [];
+    await this.#attemptStep(async () => {
+      for (const { tenant, from, to, piecesBefore } of merged) {
+        await this.#steps.cleanSuperseded({ tenant, from, to, piecesBefore });
+      }
+      await this.#steps.sweepHeads({ tenant: this.#input.tenant });
+      return { kind: "nothing" };
+    });
+    this.#cancelAsked = false;
+  }
+
+  // --- parts ---------------------------------------------------------------------------------
+
+  async #attemptStep(work: () => Promise<RoundResult>): Promise<Step> {
+    const { done, cancel } = this.#runtime.cancellable(work);
+    this.#cancelWork = cancel;
+    try {
+      if (this.#cancelAsked) cancel();
+      return await done;
+    } catch (thrown) {
+      if (this.#cancelAsked) return { kind: "cancelled" };
+      const error = this.#runtime.failureOf(thrown);
+      if (error === undefined) throw thrown;
+      return { kind: "failed", error };
+    } finally {
+      this.#cancelWork = null;
+    }
+  }
+
+  #beginSeries(): Series {
+    if (this.#series !== null) return this.#series;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    const bounded = !this.#due && waiting.every(({ upTo }) => upTo !== undefined);
+    const upTo = bounded
+      ? (Math.max(...waiting.map((request) => request.upTo ?? 0)) as Position)
+      : undefined;
+    this.#due = false;
+    this.#series = { upTo, waiting: waiting.map(({ settle }) => settle), total: null };
+    return this.#series;
+  }
+
+  /** With `nothing` left to do the outcome is what the series merged; anything else says why it ended early. */
+  #endSeries(outcome: MergeOutcome): void {
+    const series = this.#series;
+    this.#series = null;
+    if (series === null) return;
+    const final = outcome.kind === "nothing" ? (series.total ?? outcome) : outcome;
+    for (const settle of series.waiting) settle(final);
+  }
+
+  #settleAll(outcome: MergeOutcome): void {
+    this.#endSeries(outcome);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { settle } of waiting) settle(outcome);
+  }
+
+  #enter(state: MergeState): void {
+    this.#state = state;
+    if (!isMerging(state.phase)) this.#startedAtMs = null;
+    this.#runtime.entered(state);
+  }
+}
+
+type Merged = Extract<MergeOutcome, { kind: "merged" }>;
+
+function addMerge(total: Merged | null, plan: PlannedMerge, written: number): Merged {
+  const { from, to, records, upserts, superseded, deletes, rejects, chunks, bytes } = plan;
+  return {
+    kind: "merged",
+    from: total?.from ?? from,
+    to,
+    merges: (total?.merges ?? 0) + 1,
+    written: (total?.written ?? 0) + written,
+    records: (total?.records ?? 0) + records,
+    upserts: (total?.upserts ?? 0) + upserts,
+    superseded: (total?.superseded ?? 0) + superseded,
+    deletes: (total?.deletes ?? 0) + deletes,
+    rejects: (total?.rejects ?? 0) + rejects,
+    chunks: (total?.chunks ?? 0) + chunks,
+    bytes: (total?.bytes ?? 0) + bytes,
+  };
+}
