@@ -1,0 +1,55 @@
+/**
+ * An operation as it is embedded and indexed: cleaned, redacted, cut into chunks with their tokens.
+ * Everything of a document that reaches an index, a prompt or a log line goes through here (I10).
+ */
+
+import type { Metadata, MetadataValue, UpsertOperation } from "../contract/document.ts";
+import type { DocumentInfo } from "../contract/record.ts";
+import { type Chunk, chunkText } from "./chunking.ts";
+import { cleanLine, cleanText } from "./clean.ts";
+import type { Tokenizer } from "./port.ts";
+import type { Redactor } from "./redaction.ts";
+
+export interface PreparedDocument {
+  readonly info: DocumentInfo;
+  /** Empty when nothing visible is left of the text. */
+  readonly chunks: readonly Chunk[];
+  /** Version of the redaction rules. */
+  readonly redactor: string;
+}
+
+export type Preparer = (operation: UpsertOperation) => PreparedDocument;
+
+/** A preparer is deterministic: the same operation gives the same chunks on any node. */
+export function createPreparer(options: {
+  readonly tokenizer: Tokenizer;
+  readonly redactor: Redactor;
+}): Preparer {
+  const { tokenizer, redactor } = options;
+  const redactLine = (text: string): string => redactor.redact(cleanLine(text)).text;
+
+  return (operation) => {
+    const title = operation.title === undefined ? undefined : redactLine(operation.title);
+    const { text } = redactor.redact(cleanText(operation.text));
+    const { source, timestamp, metadata } = operation;
+    const info: DocumentInfo = {
+      ...(title === undefined || title === "" ? {} : { title }),
+      ...(source === undefined ? {} : { source: redactLine(source) }),
+      ...(timestamp === undefined ? {} : { timestamp }),
+      ...(metadata === undefined ? {} : { metadata: redactMetadata(metadata, redactLine) }),
+    };
+    return { info, chunks: chunkText({ text, title, tokenizer }), redactor: redactor.version };
+  };
+}
+
+/** Keys are chosen by programs and are what filters name; values come from people. */
+function redactMetadata(metadata: Metadata, redactLine: (text: string) => string): Metadata {
+  const redactScalar = <Value>(value: Value): Value | string =>
+    typeof value === "string" ? redactLine(value) : value;
+  return Object.fromEntries(
+    Object.entries(metadata).map(([key, value]): [string, MetadataValue] => [
+      key,
+      Array.isArray(value) ? value.map(redactScalar) : redactScalar(value),
+    ]),
+  );
+}

@@ -1,0 +1,53 @@
+import { isWordCharacter, type Recogniser } from "./recogniser.ts";
+
+/** Length by country (SWIFT IBAN registry): tells where an IBAN ends when words follow it. */
+const lengths: ReadonlyMap<string, number> = new Map(
+  (
+    "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 " +
+    "DO28 EE20 EG29 ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 " +
+    "IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 " +
+    "MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 " +
+    "SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30"
+  )
+    .split(" ")
+    .map((entry) => [entry.slice(0, 2), Number(entry.slice(2))]),
+);
+
+const startPattern = /(?<![\p{L}\p{N}_])[A-Z]{2}[ -]?\d{2}/giu;
+
+/** IBANs with a right check number (ISO 13616, mod 97), in groups or not. */
+export const iban: Recogniser = {
+  kind: "IBAN",
+  *find(text) {
+    for (const match of text.matchAll(startPattern)) {
+      const end = ibanEnd(text, match.index);
+      if (end !== undefined) yield { start: match.index, end };
+    }
+  },
+};
+
+function ibanEnd(text: string, start: number): number | undefined {
+  const length = lengths.get(text.slice(start, start + 2).toUpperCase());
+  if (length === undefined) return undefined;
+  let value = "";
+  let at = start;
+  while (value.length < length && at < text.length) {
+    const character = text[at] ?? "";
+    if (/[A-Z0-9]/i.test(character)) value += character.toUpperCase();
+    else if (!/[ -]/.test(character) || !/[A-Z0-9]/i.test(text[at + 1] ?? "")) return undefined;
+    at += 1;
+  }
+  if (value.length < length || isWordCharacter(text[at])) return undefined;
+  return checkNumber(value) === 1 ? at : undefined;
+}
+
+function checkNumber(iban: string): number {
+  const moved = iban.slice(4) + iban.slice(0, 4);
+  let rest = 0;
+  for (const character of moved) {
+    for (const digit of String(Number.parseInt(character, 36))) {
+      rest = (rest * 10 + Number(digit)) % 97;
+    }
+  }
+  return rest;
+}
