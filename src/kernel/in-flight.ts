@@ -8,14 +8,31 @@ export class InFlight {
   readonly #max: number;
   readonly #running = new Set<Promise<void>>();
   readonly #keys = new Map<string, Promise<void>>();
+  #admitted: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | undefined;
 
   constructor(max: number) {
     this.#max = max;
   }
 
-  /** Resolves once the task runs, so that a caller who awaits it is held back by the bound. */
-  async start(key: string, task: () => Promise<void>): Promise<void> {
+  /**
+   * Resolves once the task runs, so that a caller who awaits it is held back by the bound. Tasks are
+   * let in strictly in the order of the calls, also of callers who do not await.
+   */
+  start(key: string, task: () => Promise<void>): Promise<void> {
+    const admitted = this.#admitted.then(() => this.#admit(key, task));
+    this.#admitted = admitted.catch(() => undefined);
+    return admitted;
+  }
+
+  /** Resolves when nothing runs any more. */
+  async idle(): Promise<void> {
+    await this.#admitted;
+    await Promise.all(this.#running);
+    this.#throwIfFailed();
+  }
+
+  async #admit(key: string, task: () => Promise<void>): Promise<void> {
     await this.#keys.get(key);
     while (this.#running.size >= this.#max) await Promise.race(this.#running);
     this.#throwIfFailed();
@@ -29,12 +46,6 @@ export class InFlight {
       });
     this.#running.add(run);
     this.#keys.set(key, run);
-  }
-
-  /** Resolves when nothing runs any more. */
-  async idle(): Promise<void> {
-    await Promise.all(this.#running);
-    this.#throwIfFailed();
   }
 
   #throwIfFailed(): void {

@@ -1,0 +1,47 @@
+/** POST /answer: one JSON reply, or a stream of events when the caller asks for it. */
+
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { TenantId } from "../contract/ids.ts";
+import { abortWhenCallerLeaves } from "./caller.ts";
+import type { Handler } from "./handler.ts";
+import { EventStream } from "./sse.ts";
+
+interface AskRoute {
+  readonly handler: Handler;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly tenant: TenantId;
+  readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
+}
+
+export async function askRoute(route: AskRoute): Promise<unknown> {
+  const { handler, request, reply, tenant } = route;
+  const caller = abortWhenCallerLeaves(reply.raw);
+  const { signal } = caller;
+  const { body } = request;
+  if (!wantsStream(request)) return handler.answer({ tenant, body, signal });
+
+  const stream = new EventStream({
+    ...route.sse,
+    response: reply.raw,
+    headers: { "x-request-id": request.id },
+    onCut: () => caller.abort(),
+  });
+  try {
+    const onEvent = stream.send.bind(stream);
+    stream.finish(await handler.answer({ tenant, body, signal, onEvent }));
+  } catch (thrown) {
+    if (!stream.begun) {
+      stream.abandon();
+      throw thrown;
+    }
+    stream.fail(handler.explain(thrown));
+  }
+  return reply.hijack();
+}
+
+/** The body is not checked yet; a question that is refused is refused as JSON either way. */
+function wantsStream({ body, headers }: FastifyRequest): boolean {
+  if (headers.accept?.includes("text/event-stream") === true) return true;
+  return typeof body === "object" && body !== null && "stream" in body && body.stream === true;
+}

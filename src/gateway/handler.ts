@@ -1,0 +1,110 @@
+/**
+ * What every surface does with a request, whatever it came by: parse, check, bound, ask the service.
+ *
+ * Owns the bound on questions in flight. Never knows a transport: it takes values and bytes, gives
+ * values, and throws FreshetError only.
+ */
+
+import { checkOperation } from "../contract/document.ts";
+import { type ErrorBody, errorBody, FreshetError, toFreshetError } from "../contract/errors.ts";
+import type { PublishResult } from "../contract/events.ts";
+import { type DocumentId, isDocumentId, type TenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { type Answer, type AnswerEvent, parseQuestion, type Question } from "../contract/query.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Logger } from "../observe/port.ts";
+import { IdempotencyKeys, messageIdOf } from "./idempotency.ts";
+import type { DocumentState, EngineStatus, Service } from "./port.ts";
+
+export interface AskRequest {
+  readonly tenant: TenantId;
+  /** Parsed JSON, unchecked. */
+  readonly body: unknown;
+  readonly signal: AbortSignal;
+  readonly onEvent?: ((event: AnswerEvent) => void) | undefined;
+}
+
+export interface PublishRequest {
+  readonly tenant: TenantId;
+  /** Parsed JSON, unchecked. */
+  readonly body: unknown;
+  readonly idempotencyKey?: string | undefined;
+}
+
+export interface Handler {
+  /** @throws FreshetError */
+  answer(request: AskRequest): Promise<Answer>;
+  /** @throws FreshetError */
+  publish(request: PublishRequest): Promise<PublishResult & { readonly id: DocumentId }>;
+  document(tenant: TenantId, id: string): Promise<DocumentState>;
+  status(): EngineStatus;
+  /** What may be told to a caller; an unexpected error is logged and told without its message. */
+  explain(thrown: unknown): FreshetError;
+}
+
+export interface HandlerOptions {
+  readonly service: Service;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly questionsInFlightMax?: number | undefined;
+}
+
+const encoder = new TextEncoder();
+
+export function createHandler(options: HandlerOptions): Handler {
+  const { service, log } = options;
+  const keys = new IdempotencyKeys(options.clock);
+  const questionsMax = options.questionsInFlightMax ?? limits.questionsInFlightMax;
+  let questions = 0;
+
+  async function ask(question: Question, request: AskRequest): Promise<Answer> {
+    if (questions >= questionsMax) {
+      throw new FreshetError("overloaded", "too many questions at once");
+    }
+    questions += 1;
+    try {
+      return await service.ask(request.tenant, question, request);
+    } finally {
+      questions -= 1;
+    }
+  }
+
+  async function publish({ tenant, body, idempotencyKey }: PublishRequest) {
+    const messageId =
+      idempotencyKey === undefined ? undefined : messageIdOf(tenant, idempotencyKey);
+    const parsed = checkOperation(body, service.documentTextBytesMax);
+    if (!parsed.ok) throw parsed.error;
+    // DOCS holds what the publisher said, not what the schema made of it (a timestamp keeps its form).
+    const payload = encoder.encode(JSON.stringify(body));
+    const result = await service.publish(tenant, parsed.operation, { payload, messageId });
+    if (messageId !== undefined) keys.check(messageId, payload, result.duplicate);
+    return { ...result, id: parsed.operation.id };
+  }
+
+  return {
+    answer: async (request) => ask(parseQuestion(request.body), request),
+    publish,
+    document: async (tenant, id) => service.document(tenant, documentIdOf(id)),
+    status: () => service.status(),
+    explain(thrown) {
+      const error = toFreshetError(thrown);
+      if (error.code !== "internal") return error;
+      log.error({ error: thrown }, "a request failed unexpectedly");
+      return new FreshetError("internal");
+    },
+  };
+}
+
+/** @throws FreshetError invalid_request */
+function documentIdOf(id: string): DocumentId {
+  if (isDocumentId(id)) return id;
+  throw new FreshetError(
+    "invalid_request",
+    "a document id is 1-512 bytes without control characters",
+  );
+}
+
+/** The error body as every surface but HTTP sends it. */
+export function explainAsBody(handler: Handler, thrown: unknown): ErrorBody {
+  return errorBody(handler.explain(thrown));
+}

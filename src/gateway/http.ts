@@ -1,0 +1,212 @@
+/**
+ * The HTTP API: a bounded server around the handler.
+ *
+ * Owns the listening socket and every limit of a connection. Never reads a body before the caller is
+ * known and its size is allowed; never tells an outsider what an unexpected error said.
+ *
+ * H1  a reply carries `X-Request-Id`; an error reply is problem+json with a code of the error table.
+ * H2  a caller that leaves aborts the work done for it.
+ * H3  sockets, header bytes, body bytes and the time for each are bounded.
+ */
+
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { FreshetError } from "../contract/errors.ts";
+import type { TenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import type { Logger } from "../observe/port.ts";
+import { authentication } from "./auth.ts";
+import type { Handler } from "./handler.ts";
+import { parseJson } from "./json.ts";
+import { explainListenError } from "./listen-error.ts";
+import { fromFramework, problemOf, problemType, retryAfterSeconds } from "./problem.ts";
+import { addRoutes } from "./routes.ts";
+
+/** The bounds of a connection; tests shorten them. */
+const defaultBounds = {
+  headersMs: limits.httpHeadersMs,
+  bodyMs: limits.httpBodyMs,
+  connectionsMax: limits.httpConnectionsMax,
+  sseBufferBytesMax: limits.sseBufferBytesMax,
+  sseHeartbeatMs: limits.sseHeartbeatMs,
+};
+export type HttpBounds = Readonly<Record<keyof typeof defaultBounds, number>>;
+
+export interface HttpOptions {
+  readonly handler: Handler;
+  readonly apiKeys: ReadonlyMap<string, TenantId>;
+  readonly log: Logger;
+  readonly metrics: { metricsText(): Promise<string>; readonly contentType: string };
+  readonly version: string;
+  readonly bounds?: Partial<HttpBounds> | undefined;
+}
+
+export interface HttpServer {
+  /** `http://127.0.0.1:8787`, with the port that was really taken. */
+  readonly url: string;
+  /** Stops accepting, lets running requests finish, cuts what is left after `limits.stopMs`. */
+  close(): Promise<void>;
+}
+
+/** @throws Error with one line that says what to do when the address can not be listened on */
+export async function startHttp(
+  options: HttpOptions & { readonly host: string; readonly port: number },
+): Promise<HttpServer> {
+  const { host, port } = options;
+  const app = createHttpApp(options);
+  try {
+    const url = await app.listen({ host, port });
+    return { url, close: () => closeWithin(app, limits.stopMs) };
+  } catch (error) {
+    await app.close();
+    throw explainListenError(error, host, port);
+  }
+}
+
+async function closeWithin(app: FastifyInstance, ms: number): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), ms);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cut);
+  }
+}
+
+/** The app without a socket: tests inject requests into it. */
+export function createHttpApp(options: HttpOptions): FastifyInstance {
+  const bounds: HttpBounds = { ...defaultBounds, ...options.bounds };
+  const app = newServer(bounds);
+  const refuse = refusal(options.handler);
+  readBodies(app);
+  limitBodyTime(app, bounds.bodyMs);
+  app.setErrorHandler((thrown, _request, reply) => refuse(thrown, reply));
+  app.setNotFoundHandler((_request, reply) => refuse(new FreshetError("not_found"), reply));
+  app.addHook("onSend", async (request, reply) => {
+    reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const { id, method, routeOptions } = request;
+    const ms = Math.round(reply.elapsedTime);
+    // The route's pattern, not the path: a path holds document ids (I10).
+    options.log.debug(
+      { id, method, route: routeOptions.url, status: reply.statusCode, ms },
+      "http",
+    );
+  });
+  addRoutes(app, {
+    ...options,
+    authenticate: authentication(options.apiKeys),
+    keys: options.apiKeys.size > 0,
+    sse: { bufferBytesMax: bounds.sseBufferBytesMax, heartbeatMs: bounds.sseHeartbeatMs },
+  });
+  return app;
+}
+
+function newServer(bounds: HttpBounds): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    genReqId: requestIdOf,
+    requestIdHeader: false,
+    bodyLimit: limits.httpDocumentBytesMax,
+    requestTimeout: limits.httpRequestMs,
+    keepAliveTimeout: limits.httpKeepAliveMs,
+    connectionTimeout: limits.httpIdleSocketMs,
+    maxRequestsPerSocket: limits.httpRequestsPerSocketMax,
+    forceCloseConnections: "idle",
+    return503OnClosing: true,
+    routerOptions: { maxParamLength: 3 * 512, ignoreTrailingSlash: false },
+    http: {
+      headersTimeout: bounds.headersMs,
+      maxHeaderSize: limits.httpHeaderBytesMax,
+      connectionsCheckingInterval: Math.min(1_000, bounds.headersMs),
+    },
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: (thrown, request, reply) => {
+      reply.header("x-request-id", request.id);
+      const error = fromFramework(thrown);
+      return sendProblem(
+        error instanceof FreshetError ? error : new FreshetError("internal"),
+        reply,
+      );
+    },
+  });
+  app.server.maxConnections = bounds.connectionsMax;
+  return app;
+}
+
+const requestIdPattern = /^[A-Za-z0-9._-]{1,128}$/;
+
+/** A caller's own id is echoed when it can stand in a header and a log line. */
+function requestIdOf(request: IncomingMessage): string {
+  const given = request.headers["x-request-id"];
+  return typeof given === "string" && requestIdPattern.test(given) ? given : randomUUID();
+}
+
+function readBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    "application/json",
+    { parseAs: "buffer" },
+    async (_request: FastifyRequest, body: Buffer) => parseJson(body),
+  );
+  // Read by the route itself, line by line; a declared length is checked before.
+  app.addContentTypeParser("application/x-ndjson", async (request: FastifyRequest) => {
+    if (Number(request.headers["content-length"]) > limits.httpNdjsonBytesMax) {
+      throw new FreshetError("document_too_large", "the body is above the size limit");
+    }
+  });
+}
+
+/** A body that trickles in holds memory and an admission: after the bound it is refused. */
+function limitBodyTime(app: FastifyInstance, bodyMs: number): void {
+  const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>();
+  const stop = async (request: FastifyRequest) => clearTimeout(timers.get(request));
+  app.addHook("preParsing", async (request, reply) => {
+    const timer = setTimeout(() => {
+      if (reply.sent) return;
+      reply.header("connection", "close");
+      void reply.send(new FreshetError("request_timeout"));
+    }, bodyMs);
+    timers.set(request, timer);
+  });
+  app.addHook("preValidation", stop);
+  app.addHook("onError", stop);
+  app.addHook("onResponse", stop);
+}
+
+function refusal(handler: Handler) {
+  return (thrown: unknown, reply: FastifyReply) =>
+    sendProblem(handler.explain(fromFramework(thrown)), reply);
+}
+
+function sendProblem(error: FreshetError, reply: FastifyReply): FastifyReply {
+  const seconds = retryAfterSeconds(error);
+  if (seconds !== undefined) reply.header("retry-after", String(seconds));
+  if (error.code === "unauthorized") reply.header("www-authenticate", "Bearer");
+  return reply
+    .code(error.status)
+    .type(problemType)
+    .send(JSON.stringify(problemOf(error)));
+}
+
+/** A request that Node's parser refused: there is no reply object, only the socket. */
+function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const told = brokenRequest(error.code);
+  const body = JSON.stringify(problemOf(told));
+  socket.end(
+    `HTTP/1.1 ${told.status} ${told.code}\r\ncontent-type: ${problemType}\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+function brokenRequest(code: string | undefined): FreshetError {
+  if (code === "HPE_HEADER_OVERFLOW") return new FreshetError("headers_too_large");
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return new FreshetError("request_timeout");
+  return new FreshetError("invalid_request", "the request is malformed");
+}

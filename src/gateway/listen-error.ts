@@ -1,0 +1,25 @@
+/** Why an address can not be listened on, in one line that says what to do. */
+
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+export function explainListenError(error: unknown, host: string, port: number): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const advice = adviceFor(code, host, port);
+  return advice === undefined ? error : new ListenError(advice, { cause: error });
+}
+
+function adviceFor(code: unknown, host: string, port: number): string | undefined {
+  switch (code) {
+    case "EADDRINUSE":
+      return `port ${port} on ${host} is in use: stop the program that has it, or set FRESHET_HTTP_PORT to another port (0 lets the system choose)`;
+    case "EACCES":
+      return `port ${port} needs more rights than this user has: set FRESHET_HTTP_PORT to a port above 1023`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return `${host} is no address of this machine: set FRESHET_HTTP_HOST to one that is (127.0.0.1 for local use)`;
+    default:
+      return undefined;
+  }
+}

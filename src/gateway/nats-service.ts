@@ -1,0 +1,115 @@
+/**
+ * The NATS micro service `freshet`: `nats req query.<tenant> '{"query": "…"}'`.
+ *
+ * Owns its subscription, not the connection. Receives requests on `query.*` in a queue group, so that any
+ * node answers and each question is answered once. Sends one reply; with `stream: true` it sends messages
+ * with the header `Freshet-Event` (`retrieval`, `delta`…) before, and the whole answer as `done`.
+ * Never trusts a tenant in a body: the subject says it, and the server's permissions guard the subject.
+ *
+ * N1  an error reply carries `Nats-Service-Error(-Code)` and the same JSON body as everywhere.
+ * N2  a stop takes no new question and waits for those it has.
+ */
+
+import { headers, type NatsConnection, type ServiceMsg } from "nats";
+import { errorBody, FreshetError } from "../contract/errors.ts";
+import { tenantId } from "../contract/ids.ts";
+import { answerSchema, questionSchema } from "../contract/query.ts";
+import type { Handler } from "./handler.ts";
+import { parseJson } from "./json.ts";
+import { jsonSchema } from "./openapi.ts";
+
+export interface NatsServiceOptions {
+  readonly connection: NatsConnection;
+  readonly handler: Handler;
+  readonly version: string;
+  readonly stopMs: number;
+}
+
+export interface NatsService {
+  close(): Promise<void>;
+}
+
+const queueGroup = "freshet";
+const eventHeader = "Freshet-Event";
+
+export async function startNatsService(options: NatsServiceOptions): Promise<NatsService> {
+  const { connection, handler, version, stopMs } = options;
+  const stopping = new AbortController();
+  const running = new Set<Promise<void>>();
+  const outcomes = { answered: 0, refused: 0 };
+  const service = await connection.services.add({
+    name: "freshet",
+    version,
+    description: "answers with sources over documents that arrived a moment ago",
+    queue: queueGroup,
+    // The library counts a handler as done when it returns; these counts are those of the answers.
+    statsHandler: async () => ({ ...outcomes, in_flight: running.size }),
+  });
+  service.addEndpoint("query", {
+    subject: "query.*",
+    metadata: {
+      request_schema: JSON.stringify(jsonSchema(questionSchema, "input")),
+      response_schema: JSON.stringify(jsonSchema(answerSchema, "output")),
+    },
+    handler: (error, message) => {
+      if (error !== null) return;
+      const run = reply(handler, message, stopping.signal)
+        .then((outcome) => {
+          outcomes[outcome] += 1;
+        })
+        .finally(() => running.delete(run));
+      running.add(run);
+    },
+  });
+  // Once this returns, a request from anywhere finds the service.
+  await connection.flush();
+  return {
+    async close() {
+      await service.stop();
+      const cut = setTimeout(() => stopping.abort(new FreshetError("not_ready")), stopMs);
+      await Promise.allSettled(running);
+      clearTimeout(cut);
+    },
+  };
+}
+
+/** Never rejects: whatever goes wrong is told to the caller. */
+async function reply(
+  handler: Handler,
+  message: ServiceMsg,
+  signal: AbortSignal,
+): Promise<"answered" | "refused"> {
+  try {
+    const tenant = tenantId(message.subject.slice("query.".length));
+    const body = parseJson(message.data);
+    const onEvent = wantsStream(body)
+      ? (event: { readonly type: string }) => {
+          if (event.type !== "done") respond(message, event.type, event);
+        }
+      : undefined;
+    respond(message, "done", await handler.answer({ tenant, body, signal, onEvent }));
+    return "answered";
+  } catch (thrown) {
+    const error = handler.explain(thrown);
+    message.respondError(error.status, headerText(error.message), encode(errorBody(error)));
+    return "refused";
+  }
+}
+
+function respond(message: ServiceMsg, event: string, value: unknown): void {
+  const named = headers();
+  named.set(eventHeader, event);
+  message.respond(encode(value), { headers: named });
+}
+
+function wantsStream(body: unknown): boolean {
+  return typeof body === "object" && body !== null && "stream" in body && body.stream === true;
+}
+
+const encoder = new TextEncoder();
+const encode = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value));
+
+/** A header value is one line of plain text. */
+function headerText(message: string): string {
+  return message.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 200);
+}

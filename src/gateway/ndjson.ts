@@ -1,0 +1,113 @@
+/**
+ * Many documents in one request: one line each, every line with its own result. A bad line stops
+ * nobody; lines of one document are published in their order, others in parallel.
+ */
+
+import { type ErrorBody, FreshetError } from "../contract/errors.ts";
+import type { TenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { InFlight } from "../kernel/in-flight.ts";
+import { explainAsBody, type Handler } from "./handler.ts";
+import { parseJson } from "./json.ts";
+import { type Line, splitLines } from "./lines.ts";
+
+export type LineResult =
+  | { readonly line: number; readonly id: string; readonly seq: number }
+  | { readonly line: number; readonly error: ErrorBody["error"] };
+
+export interface LinesRequest {
+  readonly tenant: TenantId;
+  readonly source: AsyncIterable<Uint8Array>;
+  /** Line n is published with this key and n, so a repeated request repeats nothing. */
+  readonly idempotencyKey?: string | undefined;
+  /** Aborts when the caller has gone: what was not started is not started any more. */
+  readonly signal: AbortSignal;
+  readonly linesMax?: number | undefined;
+}
+
+/**
+ * Results in line order. When a bound of the whole request is hit (lines, bytes), the last result says so
+ * and names the first line that was not read: the lines before it are published.
+ */
+export async function publishLines(
+  handler: Handler,
+  request: LinesRequest,
+): Promise<readonly LineResult[]> {
+  const results: LineResult[] = [];
+  const inFlight = new InFlight(limits.ndjsonInFlightMax);
+  const linesMax = request.linesMax ?? limits.ndjsonLinesMax;
+  let reached = 0;
+  let stopped: unknown;
+  let refused = false;
+  const add = (result: LineResult) => {
+    results.push(result);
+    refused ||= stopsTheRest(result);
+  };
+  try {
+    for await (const line of splitLines(request.source, limits.httpDocumentBytesMax)) {
+      if (request.signal.aborted) break;
+      if (line.line > linesMax) throw tooMany(linesMax);
+      await publishLine({ handler, request, line, inFlight, add });
+      reached = line.line;
+      if (refused) break;
+    }
+  } catch (thrown) {
+    stopped = thrown;
+  }
+  await inFlight.idle();
+  if (stopped !== undefined) {
+    results.push({ line: reached + 1, error: explainAsBody(handler, stopped).error });
+  }
+  return results.sort((a, b) => a.line - b.line);
+}
+
+interface LineJob {
+  readonly handler: Handler;
+  readonly request: LinesRequest;
+  readonly line: Line;
+  readonly inFlight: InFlight;
+  readonly add: (result: LineResult) => void;
+}
+
+async function publishLine({ handler, request, line, inFlight, add }: LineJob): Promise<void> {
+  const { tenant, idempotencyKey } = request;
+  const failed = (thrown: unknown) =>
+    add({ line: line.line, error: explainAsBody(handler, thrown).error });
+  let body: unknown;
+  try {
+    body = parseLine(line);
+  } catch (error) {
+    failed(error);
+    return;
+  }
+  await inFlight.start(keyOf(body), async () => {
+    try {
+      const key = idempotencyKey === undefined ? undefined : `${idempotencyKey}/${line.line}`;
+      const { id, seq } = await handler.publish({ tenant, body, idempotencyKey: key });
+      add({ line: line.line, id, seq });
+    } catch (error) {
+      failed(error);
+    }
+  });
+}
+
+function parseLine({ bytes }: Line): unknown {
+  if (bytes !== undefined) return parseJson(bytes);
+  const max = limits.httpDocumentBytesMax;
+  throw new FreshetError("document_too_large", `a line has at most ${max} bytes`);
+}
+
+/** Bad documents share a key: they are refused at once, so it costs nothing. */
+function keyOf(body: unknown): string {
+  if (typeof body !== "object" || body === null || !("id" in body)) return "";
+  return typeof body.id === "string" ? body.id : "";
+}
+
+/** The log refuses everything just now: the caller goes on later with the lines that are left. */
+function stopsTheRest(result: LineResult): boolean {
+  return "error" in result && ["log_unavailable", "overloaded"].includes(result.error.code);
+}
+
+function tooMany(max: number): FreshetError {
+  return new FreshetError("document_too_large", `at most ${max} lines in a request`);
+}

@@ -1,0 +1,222 @@
+/**
+ * The OpenAPI document, generated from the schemas that requests are checked with. There is no second,
+ * hand-written description that could disagree.
+ */
+
+import { z } from "zod";
+import { operationSchema } from "../contract/document.ts";
+import { type ErrorCode, errorTable } from "../contract/errors.ts";
+import { documentIdBytesMax } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { answerSchema, questionSchema } from "../contract/query.ts";
+import { problemType } from "./problem.ts";
+import {
+  documentStateSchema,
+  engineStatusSchema,
+  lineResultsSchema,
+  problemSchema,
+  publishedSchema,
+  readinessSchema,
+} from "./schemas.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A schema as callers may send it (`input`) or as they receive it (`output`). */
+export function jsonSchema(schema: z.ZodType, io: "input" | "output"): Json {
+  return z.toJSONSchema(schema, {
+    io,
+    unrepresentable: "any",
+    override({ zodSchema, jsonSchema: made }) {
+      // The contract's only custom schema is the document id; what it checks is more than JSON Schema can say.
+      if (zodSchema._zod.def.type !== "custom") return;
+      Object.assign(made, { type: "string", minLength: 1, maxLength: documentIdBytesMax });
+    },
+  }) as Json;
+}
+
+const components = {
+  Question: jsonSchema(questionSchema, "input"),
+  Answer: jsonSchema(answerSchema, "output"),
+  Operation: jsonSchema(operationSchema, "input"),
+  Published: jsonSchema(publishedSchema, "output"),
+  LineResults: jsonSchema(lineResultsSchema, "output"),
+  DocumentState: jsonSchema(documentStateSchema, "output"),
+  EngineStatus: jsonSchema(engineStatusSchema, "output"),
+  Readiness: jsonSchema(readinessSchema, "output"),
+  Problem: jsonSchema(problemSchema, "output"),
+};
+
+const ref = (name: keyof typeof components) => ({ $ref: `#/components/schemas/${name}` });
+const json = (name: keyof typeof components, description: string) => ({
+  description,
+  content: { "application/json": { schema: ref(name) } },
+});
+const text = (description: string) => ({
+  description,
+  content: { "text/plain": { schema: { type: "string" } } },
+});
+
+/** One response for each status, naming the codes that come with it. */
+function problems(...codes: readonly ErrorCode[]): Json {
+  const byStatus = Map.groupBy(codes, (code) => String(errorTable[code].status));
+  return Object.fromEntries(
+    [...byStatus].map(([status, sharing]) => [
+      status,
+      {
+        description: sharing.map((code) => `${code}: ${errorTable[code].summary}`).join("; "),
+        content: { [problemType]: { schema: ref("Problem") } },
+      },
+    ]),
+  );
+}
+
+const anywhere: readonly ErrorCode[] = [
+  "invalid_request",
+  "invalid_tenant",
+  "unauthorized",
+  "wrong_tenant",
+  "request_timeout",
+  "unsupported_media_type",
+  "overloaded",
+  "internal",
+  "not_ready",
+];
+
+const tenantHeader = {
+  name: "x-tenant",
+  in: "header",
+  description: "tenant while no keys are configured; otherwise it must be the key's tenant",
+  schema: { type: "string", pattern: "^[A-Za-z0-9_-]{1,64}$", default: "demo" },
+};
+
+const idempotencyHeader = {
+  name: "idempotency-key",
+  in: "header",
+  description: "a repeated publish with the same key is done once",
+  schema: { type: "string", maxLength: limits.idempotencyKeyCharsMax },
+};
+
+const idParameter = { name: "id", in: "path", required: true, schema: { type: "string" } };
+
+const answerPath = {
+  post: {
+    operationId: "answer",
+    summary: "Answers a question from the tenant's documents, with sources",
+    description:
+      "With `stream: true` or `Accept: text/event-stream` the reply is a stream of the events retrieval, delta, done and error.",
+    parameters: [tenantHeader],
+    requestBody: { required: true, content: { "application/json": { schema: ref("Question") } } },
+    responses: {
+      200: {
+        description: "the answer",
+        content: {
+          "application/json": { schema: ref("Answer") },
+          "text/event-stream": { schema: { type: "string" } },
+        },
+      },
+      ...problems(
+        ...anywhere,
+        "invalid_json",
+        "no_results",
+        "wrong_incarnation",
+        "not_visible_yet",
+        "deadline_exceeded",
+      ),
+    },
+  },
+};
+
+const documentsPath = {
+  post: {
+    operationId: "publish",
+    summary: "Publishes one document, or one a line",
+    parameters: [tenantHeader, idempotencyHeader],
+    requestBody: {
+      required: true,
+      content: {
+        "application/json": { schema: ref("Operation") },
+        "application/x-ndjson": { schema: { type: "string" } },
+      },
+    },
+    responses: {
+      202: {
+        description: "stored; it becomes visible in a moment",
+        content: {
+          "application/json": { schema: { anyOf: [ref("Published"), ref("LineResults")] } },
+        },
+      },
+      ...problems(
+        ...anywhere,
+        "invalid_json",
+        "invalid_document",
+        "unknown_operation",
+        "duplicate_id",
+        "document_too_large",
+        "log_unavailable",
+      ),
+    },
+  },
+};
+
+const documentPath = {
+  get: {
+    operationId: "documentState",
+    summary: "Whether a document is visible, and in which shard",
+    parameters: [idParameter, tenantHeader],
+    responses: { 200: json("DocumentState", "its state"), ...problems(...anywhere) },
+  },
+  delete: {
+    operationId: "deleteDocument",
+    summary: "Deletes a document",
+    parameters: [idParameter, tenantHeader, idempotencyHeader],
+    responses: {
+      202: json("Published", "stored; the document disappears in a moment"),
+      ...problems(...anywhere, "duplicate_id", "log_unavailable"),
+    },
+  },
+};
+
+const operatorPaths = {
+  "/v1/status": {
+    get: {
+      operationId: "status",
+      summary: "State of this node",
+      responses: { 200: json("EngineStatus", "the state"), ...problems(...anywhere) },
+    },
+  },
+  "/healthz": {
+    get: { operationId: "healthz", responses: { 200: text("the process lives") }, security: [] },
+  },
+  "/readyz": {
+    get: {
+      operationId: "readyz",
+      responses: { 200: json("Readiness", "ready"), 503: json("Readiness", "not ready") },
+      security: [],
+    },
+  },
+  "/metrics": {
+    get: { operationId: "metrics", responses: { 200: text("Prometheus text") }, security: [] },
+  },
+};
+
+export function openApiDocument(options: { version: string; keys: boolean }): Json {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Freshet",
+      version: options.version,
+      description: "Answers with sources over documents that arrived a moment ago",
+    },
+    paths: {
+      "/answer": answerPath,
+      "/v1/documents": documentsPath,
+      "/v1/documents/{id}": documentPath,
+      ...operatorPaths,
+    },
+    components: {
+      schemas: components,
+      ...(options.keys ? { securitySchemes: { key: { type: "http", scheme: "bearer" } } } : {}),
+    },
+    ...(options.keys ? { security: [{ key: [] }] } : {}),
+  };
+}

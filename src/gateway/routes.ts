@@ -1,0 +1,176 @@
+/** The routes of the HTTP API: each turns a request into a call of the handler, and its value into a reply. */
+
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
+import { FreshetError } from "../contract/errors.ts";
+import type { TenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { askRoute } from "./ask-route.ts";
+import { type Authenticate, isLoopbackPeer } from "./auth.ts";
+import { abortWhenCallerLeaves } from "./caller.ts";
+import type { Handler } from "./handler.ts";
+import { publishLines } from "./ndjson.ts";
+import { openApiDocument } from "./openapi.ts";
+import { readinessOf } from "./readiness.ts";
+
+export interface RouteOptions {
+  readonly handler: Handler;
+  readonly authenticate: Authenticate;
+  /** Whether API keys are configured: then nobody sees another tenant. */
+  readonly keys: boolean;
+  readonly version: string;
+  readonly metrics: { metricsText(): Promise<string>; readonly contentType: string };
+  readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
+}
+
+interface DocumentRoute {
+  Params: { id: string };
+}
+
+const ndjson = /^application\/x-ndjson\b/i;
+const jsonType = /^application\/json\b/i;
+
+export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
+  addTenantRoutes(app, options);
+  addOperatorRoutes(app, options);
+  refuseOtherMethods(app);
+}
+
+function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
+  const { handler, authenticate } = options;
+  const tenantOf = (request: FastifyRequest): TenantId => authenticate(request.headers);
+  // Before the body is read: a stranger's two megabytes are not worth parsing.
+  const onRequest = async (request: FastifyRequest) => {
+    tenantOf(request);
+    refuseEncodedBody(request);
+  };
+  const admit = admission(limits.httpPublishesInFlightMax);
+
+  app.post(
+    "/answer",
+    { onRequest: [onRequest, wantsJson], bodyLimit: limits.httpDocumentBytesMax },
+    (request, reply) => askRoute({ ...options, request, reply, tenant: tenantOf(request) }),
+  );
+  app.post(
+    "/v1/documents",
+    { onRequest: [onRequest, wantsDocuments, admit], bodyLimit: limits.httpDocumentBytesMax },
+    async (request, reply) => {
+      const tenant = tenantOf(request);
+      const idempotencyKey = idempotencyKeyOf(request);
+      reply.code(202);
+      if (ndjson.test(request.headers["content-type"] ?? "")) {
+        const source = boundedBody(request);
+        const { signal } = abortWhenCallerLeaves(reply.raw);
+        return { results: await publishLines(handler, { tenant, source, idempotencyKey, signal }) };
+      }
+      const { seq } = await handler.publish({ tenant, body: request.body, idempotencyKey });
+      return { seq };
+    },
+  );
+  app.delete<DocumentRoute>("/v1/documents/:id", { onRequest }, async (request, reply) => {
+    const body = { op: "delete", id: request.params.id };
+    const idempotencyKey = idempotencyKeyOf(request);
+    const { seq } = await handler.publish({ tenant: tenantOf(request), body, idempotencyKey });
+    reply.code(202);
+    return { seq };
+  });
+  app.get<DocumentRoute>("/v1/documents/:id", { onRequest }, async (request) =>
+    handler.document(tenantOf(request), request.params.id),
+  );
+  app.get("/v1/status", { onRequest }, async (request) => {
+    const status = handler.status();
+    if (!options.keys) return status;
+    const own = tenantOf(request);
+    return { ...status, tenants: status.tenants.filter(({ tenant }) => tenant === own) };
+  });
+}
+
+function addOperatorRoutes(app: FastifyInstance, options: RouteOptions): void {
+  const { handler, keys, version, metrics } = options;
+  app.get("/healthz", async (_request, reply) => reply.type("text/plain").send("ok\n"));
+  app.get("/readyz", async (_request, reply) => {
+    const readiness = readinessOf(handler.status());
+    return reply.code(readiness.ready ? 200 : 503).send(readiness);
+  });
+  app.get("/metrics", async (request, reply) => {
+    // Labels name tenants (I9): with keys configured only this machine may scrape.
+    if (keys && !isLoopbackPeer(request.socket.remoteAddress))
+      throw new FreshetError("unauthorized");
+    return reply.type(metrics.contentType).send(await metrics.metricsText());
+  });
+  const description = openApiDocument({ version, keys });
+  app.get("/openapi.json", async () => description);
+}
+
+const ownMethods: Readonly<Record<string, readonly string[]>> = {
+  "/answer": ["POST"],
+  "/v1/documents": ["POST"],
+  "/v1/documents/:id": ["GET", "HEAD", "DELETE"],
+  "/v1/status": ["GET", "HEAD"],
+  "/healthz": ["GET", "HEAD"],
+  "/readyz": ["GET", "HEAD"],
+  "/metrics": ["GET", "HEAD"],
+  "/openapi.json": ["GET", "HEAD"],
+};
+
+/** A known path with another method is 405 with `Allow`, not 404. */
+function refuseOtherMethods(app: FastifyInstance): void {
+  for (const [url, own] of Object.entries(ownMethods)) {
+    const method = app.supportedMethods.filter((name) => !own.includes(name)) as HTTPMethods[];
+    const refuse = async (_request: FastifyRequest, reply: FastifyReply) => {
+      reply.header("allow", own.join(", "));
+      throw new FreshetError("method_not_allowed");
+    };
+    app.route({ method, url, onRequest: refuse, handler: refuse });
+  }
+}
+
+async function wantsJson(request: FastifyRequest): Promise<void> {
+  if (!jsonType.test(request.headers["content-type"] ?? "")) {
+    throw new FreshetError("unsupported_media_type", "send application/json");
+  }
+}
+
+async function wantsDocuments(request: FastifyRequest): Promise<void> {
+  const type = request.headers["content-type"] ?? "";
+  if (!jsonType.test(type) && !ndjson.test(type)) throw new FreshetError("unsupported_media_type");
+}
+
+/** A compressed body may be a bomb, and nobody has asked for one yet. */
+function refuseEncodedBody(request: FastifyRequest): void {
+  const encoding = request.headers["content-encoding"];
+  if (encoding !== undefined && encoding !== "identity") {
+    throw new FreshetError("unsupported_media_type", "send the body without content-encoding");
+  }
+}
+
+/** Counts requests from before their body is read until their reply is out. */
+function admission(max: number) {
+  let inFlight = 0;
+  return async (_request: FastifyRequest, reply: FastifyReply) => {
+    if (inFlight >= max) throw new FreshetError("overloaded", "too many publishes at once");
+    inFlight += 1;
+    reply.raw.once("close", () => {
+      inFlight -= 1;
+    });
+  };
+}
+
+function idempotencyKeyOf(request: FastifyRequest): string | undefined {
+  const key = request.headers["idempotency-key"];
+  return Array.isArray(key) ? key.join() : key;
+}
+
+/** The raw body, up to the bound of an NDJSON request. */
+async function* boundedBody(request: FastifyRequest): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of request.raw as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > limits.httpNdjsonBytesMax) {
+      throw new FreshetError(
+        "document_too_large",
+        `at most ${limits.httpNdjsonBytesMax} bytes in a request`,
+      );
+    }
+    yield chunk;
+  }
+}

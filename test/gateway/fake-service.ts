@@ -1,0 +1,126 @@
+/** A small in-memory engine behind the surfaces: it stores, finds by substring, and can be told to fail or wait. */
+
+import type { Operation } from "../../src/contract/document.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
+import type { Version } from "../../src/contract/ids.ts";
+import type { Answer, AnswerEvent, Question, Source } from "../../src/contract/query.ts";
+import type { AskOptions, EngineStatus, Service } from "../../src/gateway/port.ts";
+
+const decoder = new TextDecoder();
+
+interface Stored {
+  readonly operation: Operation;
+  readonly seq: number;
+}
+
+export class FakeService implements Service {
+  readonly documentTextBytesMax = 1_000;
+  readonly payloads: string[] = [];
+  readonly messageIds: (string | undefined)[] = [];
+  readonly asked: { readonly tenant: string; readonly question: Question }[] = [];
+  /** Signals of questions, in the order they came. */
+  readonly signals: AbortSignal[] = [];
+  ready = true;
+  failure: Error | undefined;
+  publishFailure: FreshetError | undefined;
+  /** When set, a question waits for it after its retrieval event. */
+  hold: Promise<void> | undefined;
+  /** Deltas that a streamed answer sends. */
+  deltas: readonly string[] = ["It ", "was."];
+  publishing = 0;
+  publishingMost = 0;
+  #seq = 0;
+  readonly #tenants = new Map<string, Map<string, Stored>>();
+  readonly #keys = new Map<string, number>();
+
+  async ask(tenant: string, question: Question, options: AskOptions): Promise<Answer> {
+    this.asked.push({ tenant, question });
+    this.signals.push(options.signal);
+    if (this.failure !== undefined) throw this.failure;
+    const sources = this.#find(tenant, question);
+    if (sources.length === 0) throw new FreshetError("no_results");
+    const coverage = { hot: "complete", cold: "empty", llm: "extractive" } as const;
+    const emit = (event: AnswerEvent) => options.onEvent?.(event);
+    emit({ type: "retrieval", sources, coverage });
+    await Promise.race([this.hold, aborted(options.signal, this.hold !== undefined)]);
+    for (const text of this.deltas) {
+      options.signal.throwIfAborted();
+      emit({ type: "delta", text });
+      await new Promise(setImmediate);
+    }
+    return {
+      answer: this.deltas.join(""),
+      sources,
+      coverage,
+      visible_seq: this.#seq,
+      timings: { embed: 0, hot: 0, cold: 0, fuse: 0, llm: 0, total: 0 },
+    };
+  }
+
+  async publish(tenant: string, operation: Operation, options: Parameters<Service["publish"]>[2]) {
+    this.publishing += 1;
+    this.publishingMost = Math.max(this.publishingMost, this.publishing);
+    await new Promise(setImmediate);
+    this.publishing -= 1;
+    if (this.publishFailure !== undefined) throw this.publishFailure;
+    const { messageId, payload } = options;
+    const before = messageId === undefined ? undefined : this.#keys.get(messageId);
+    if (before !== undefined) return { seq: before as Version, duplicate: true };
+    this.#seq += 1;
+    if (messageId !== undefined) this.#keys.set(messageId, this.#seq);
+    this.payloads.push(decoder.decode(payload));
+    this.messageIds.push(messageId);
+    const documents = this.#tenants.get(tenant) ?? new Map<string, Stored>();
+    this.#tenants.set(tenant, documents);
+    if (operation.op === "delete") documents.delete(operation.id);
+    else documents.set(operation.id, { operation, seq: this.#seq });
+    return { seq: this.#seq as Version, duplicate: false };
+  }
+
+  async document(tenant: string, id: string) {
+    const stored = this.#tenants.get(tenant)?.get(id);
+    if (stored === undefined) return { id, status: "absent", visible_seq: this.#seq } as const;
+    return { id, status: "visible", seq: stored.seq, shard: "hot" } as const;
+  }
+
+  async lastVersion(): Promise<Version> {
+    return this.#seq as Version;
+  }
+
+  status(): EngineStatus {
+    return {
+      node: "n1",
+      ready: this.ready,
+      partitions: { total: 8, owned: 8 },
+      tenants: [...this.#tenants].map(([tenant, documents]) => ({
+        tenant,
+        state: this.ready ? "ready" : "recovering",
+        visible_seq: this.#seq,
+        last_seq: this.#seq,
+        documents: documents.size,
+        hot: { documents: documents.size, chunks: documents.size, bytes: 0 },
+        watermark: 0,
+        unmerged_chunks: documents.size,
+      })),
+      services: { log: "up", cold: this.ready ? "up" : "down", temporal: "up", model: "none" },
+    };
+  }
+
+  #find(tenant: string, question: Question): Source[] {
+    return [...(this.#tenants.get(tenant)?.values() ?? [])]
+      .flatMap(({ operation, seq }) =>
+        operation.op === "upsert" && operation.text.includes(question.query)
+          ? [{ id: operation.id, version: seq, text: operation.text }]
+          : [],
+      )
+      .slice(0, question.top_k)
+      .map((found) => ({ ...found, chunk: 0, score: 1, shard: "hot" as const }));
+  }
+}
+
+function aborted(signal: AbortSignal, waits: boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (!waits) resolve();
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+}

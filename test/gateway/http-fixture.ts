@@ -1,0 +1,90 @@
+/** An app over the in-memory engine, injected or on a real socket. */
+
+import { connect, type Socket } from "node:net";
+import type { FastifyInstance } from "fastify";
+import type { TenantId } from "../../src/contract/ids.ts";
+import { createHandler } from "../../src/gateway/handler.ts";
+import {
+  createHttpApp,
+  type HttpBounds,
+  type HttpServer,
+  startHttp,
+} from "../../src/gateway/http.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { createMetrics } from "../../src/observe/metrics.ts";
+import type { Logger } from "../../src/observe/port.ts";
+import { FakeService } from "./fake-service.ts";
+
+export const keyOfAcme = "key-of-acme-0123456789";
+export const keyOfGlobex = "key-of-globex-0123456789";
+
+interface FixtureOptions {
+  readonly keys?: boolean | undefined;
+  readonly questionsInFlightMax?: number | undefined;
+  readonly bounds?: Partial<HttpBounds> | undefined;
+}
+
+export interface Fixture {
+  readonly service: FakeService;
+  readonly lines: string[];
+  readonly app: FastifyInstance;
+  listen(): Promise<HttpServer>;
+  close(): Promise<void>;
+}
+
+export function fixture(options: FixtureOptions = {}): Fixture {
+  const service = new FakeService();
+  const lines: string[] = [];
+  const write = (fields: object, message: string) =>
+    void lines.push(`${message} ${JSON.stringify(fields)}`);
+  const log: Logger = { debug: write, info: write, warn: write, error: write };
+  const metrics = createMetrics();
+  const { questionsInFlightMax } = options;
+  const http = {
+    handler: createHandler({ service, log, clock: systemClock, questionsInFlightMax }),
+    apiKeys: new Map<string, TenantId>(
+      options.keys === true
+        ? [
+            [keyOfAcme, "acme" as TenantId],
+            [keyOfGlobex, "globex" as TenantId],
+          ]
+        : [],
+    ),
+    log,
+    metrics,
+    version: "0.0.1",
+    bounds: options.bounds,
+  };
+  const app = createHttpApp(http);
+  const servers: HttpServer[] = [];
+  return {
+    service,
+    lines,
+    app,
+    async listen() {
+      const server = await startHttp({ ...http, host: "127.0.0.1", port: 0 });
+      servers.push(server);
+      return server;
+    },
+    async close() {
+      await Promise.all([app.close(), ...servers.map((server) => server.close())]);
+      metrics.close();
+    },
+  };
+}
+
+/** A bare socket to the server, for what no HTTP client would send. */
+export function rawSocket(url: string): { socket: Socket; received: Promise<string> } {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const received = new Promise<string>((resolve) => {
+    let text = "";
+    socket.setEncoding("latin1");
+    socket.on("data", (data: string) => {
+      text += data;
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(text));
+  });
+  return { socket, received };
+}

@@ -1,0 +1,138 @@
+import { connect, createInbox, headers, type Msg, type NatsConnection } from "nats";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createHandler } from "../../src/gateway/handler.ts";
+import { type NatsService, startNatsService } from "../../src/gateway/nats-service.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { silentLogger } from "../../src/observe/port.ts";
+import { FakeService } from "./fake-service.ts";
+
+const servers = process.env["FRESHET_NATS_URL"] ?? "nats://127.0.0.1:4222";
+
+let client: NatsConnection;
+let engine: NatsConnection;
+let service: FakeService;
+let micro: NatsService;
+
+async function start(connection: NatsConnection, questionsInFlightMax?: number) {
+  const handler = createHandler({
+    service,
+    log: silentLogger,
+    clock: systemClock,
+    questionsInFlightMax,
+  });
+  return startNatsService({ connection, handler, version: "1.2.3", stopMs: 100 });
+}
+
+beforeEach(async () => {
+  [client, engine] = await Promise.all([connect({ servers }), connect({ servers })]);
+  service = new FakeService();
+  const operation = { op: "upsert", id: "a", text: "rivers rise" } as never;
+  await service.publish("demo", operation, { payload: new Uint8Array() });
+  micro = await start(engine, 1);
+});
+afterEach(async () => {
+  await micro.close();
+  await Promise.all([client.close(), engine.close()]);
+});
+
+const ask = (tenant: string, body: unknown) =>
+  client.request(`query.${tenant}`, typeof body === "string" ? body : JSON.stringify(body), {
+    timeout: 5_000,
+  });
+const codeOf = (reply: Msg) => reply.headers?.get("Nats-Service-Error-Code");
+
+describe("the micro service", () => {
+  it("answers a question on the tenant's subject", async () => {
+    const reply = await ask("demo", { query: "rivers" });
+    expect(codeOf(reply)).toBe("");
+    expect(reply.json()).toMatchObject({ answer: "It was.", sources: [{ id: "a" }] });
+    expect(service.asked).toMatchObject([{ tenant: "demo" }]);
+  });
+
+  it("takes the tenant from the subject, not from the body", async () => {
+    expect((await ask("acme", { query: "rivers" })).json()).toMatchObject({
+      error: { code: "no_results", retryable: false },
+    });
+    expect(codeOf(await ask("demo", { query: "rivers", tenant: "acme" }))).toBe("400");
+  });
+
+  it.each([
+    ["", "invalid_json"],
+    ["{", "invalid_json"],
+    ['{"query":"q","__proto__":{}}', "invalid_json"],
+    ["7", "invalid_request"],
+    ['{"query":""}', "invalid_request"],
+    ['{"query":"q","top_k":0}', "invalid_request"],
+  ])("refuses %j with a typed error in header and body", async (body, code) => {
+    const reply = await ask("demo", body);
+    expect(codeOf(reply)).toBe("400");
+    expect(reply.headers?.get("Nats-Service-Error")).not.toBe("");
+    expect(reply.json()).toMatchObject({ error: { code } });
+  });
+
+  it("refuses a tenant that is no tenant", async () => {
+    expect((await ask("ä", { query: "q" })).json()).toMatchObject({
+      error: { code: "invalid_tenant" },
+    });
+  });
+
+  it("refuses what is above its bound of questions", async () => {
+    let release = () => {};
+    service.hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    const first = ask("demo", { query: "rivers" });
+    await expect.poll(() => service.asked.length).toBe(1);
+    expect(codeOf(await ask("demo", { query: "rivers" }))).toBe("429");
+    release();
+    expect((await first).json()).toMatchObject({ answer: "It was." });
+  });
+
+  it("streams events under a header when asked to", async () => {
+    const inbox = createInbox();
+    const replies = client.subscribe(inbox, { max: 4 });
+    const body = JSON.stringify({ query: "rivers", stream: true });
+    client.publish("query.demo", body, { reply: inbox, headers: headers() });
+    const events: string[] = [];
+    for await (const reply of replies) {
+      const value = reply.json<{ text?: string; answer?: string }>();
+      events.push(`${reply.headers?.get("Freshet-Event")} ${value.text ?? value.answer ?? ""}`);
+    }
+    expect(events).toEqual(["retrieval ", "delta It ", "delta was.", "done It was."]);
+  });
+
+  it("shares the questions among nodes: each is answered once", async () => {
+    const second = await connect({ servers });
+    const other = await start(second);
+    for (let n = 0; n < 20; n += 1) await ask("demo", { query: "rivers" });
+    expect(service.asked).toHaveLength(20);
+    await other.close();
+    await second.close();
+  });
+
+  it("is found by name, with version and schemas", async () => {
+    const found = [];
+    for await (const info of await client.services.client().info("freshet")) found.push(info);
+    expect(found).toMatchObject([
+      { name: "freshet", version: "1.2.3", endpoints: [{ subject: "query.*" }] },
+    ]);
+    const { request_schema } = found[0]?.endpoints[0]?.metadata ?? {};
+    expect(JSON.parse(request_schema ?? "")).toMatchObject({ required: ["query"] });
+  });
+
+  it("counts answers and refusals", async () => {
+    await ask("demo", { query: "rivers" });
+    await ask("demo", "{");
+    const stats = [];
+    for await (const one of await client.services.client().stats("freshet")) stats.push(one);
+    expect(stats[0]?.endpoints?.[0]?.data).toMatchObject({ answered: 1, refused: 1 });
+  });
+
+  it("tells those it can not finish when it stops", async () => {
+    service.hold = new Promise(() => {});
+    const waiting = ask("demo", { query: "rivers" });
+    await expect.poll(() => service.asked.length).toBe(1);
+    await micro.close();
+    expect((await waiting).json()).toMatchObject({ error: { code: "not_ready", retryable: true } });
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { errorTable } from "../../src/contract/errors.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { questionSchema } from "../../src/contract/query.ts";
+import { openApiDocument } from "../../src/gateway/openapi.ts";
+import { problemSchema } from "../../src/gateway/schemas.ts";
+import { fixture } from "./http-fixture.ts";
+
+const schemas = z.looseObject({
+  openapi: z.literal("3.1.0"),
+  paths: z.record(
+    z.string(),
+    z.record(z.string(), z.looseObject({ responses: z.record(z.string(), z.unknown()) })),
+  ),
+  components: z.looseObject({ schemas: z.record(z.string(), z.looseObject({})) }),
+});
+const document = schemas.parse(openApiDocument({ version: "1.2.3", keys: true }));
+
+describe("the OpenAPI document", () => {
+  it("describes a question by the schema that checks it", () => {
+    const question = document.components.schemas["Question"] as {
+      properties: Record<string, Record<string, unknown>>;
+      required: string[];
+    };
+    expect(Object.keys(question.properties).sort()).toEqual(
+      Object.keys(questionSchema.shape).sort(),
+    );
+    expect(question.required).toEqual(["query"]);
+    expect(question.properties["top_k"]).toMatchObject({
+      minimum: 1,
+      maximum: limits.topKMax,
+      default: 5,
+    });
+  });
+
+  it("resolves every reference", () => {
+    const names = [...JSON.stringify(document).matchAll(/#\/components\/schemas\/(\w+)/g)];
+    expect(names.length).toBeGreaterThan(10);
+    for (const [, name] of names) expect(document.components.schemas).toHaveProperty(name ?? "");
+  });
+
+  it("says what a document id is", () => {
+    expect(JSON.stringify(document.components.schemas["Operation"])).toContain('"maxLength":512');
+  });
+
+  it("names every route that exists, and no other", async () => {
+    const { app, close } = fixture();
+    for (const [path, methods] of Object.entries(document.paths)) {
+      const url = path.replace("{id}", ":id");
+      for (const method of Object.keys(methods)) {
+        expect(app.hasRoute({ url, method: method.toUpperCase() as "GET" })).toBe(true);
+      }
+    }
+    expect(Object.keys(document.paths)).toHaveLength(7);
+    await close();
+  });
+
+  it("knows every error code", () => {
+    expect(problemSchema.shape.code.options.sort()).toEqual(Object.keys(errorTable).sort());
+  });
+
+  it("is served at a fixed address", async () => {
+    const { app, close } = fixture();
+    const reply = await app.inject("/openapi.json");
+    expect(reply.json()).toMatchObject({ openapi: "3.1.0", info: { version: "0.0.1" } });
+    await close();
+  });
+});
