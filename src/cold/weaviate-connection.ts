@@ -1,0 +1,209 @@
+/**
+ * A connection to Weaviate that may be down. Nothing here throws before it is used.
+ *
+ * Owns the vendor's client. Never retries an operation: it says `cold_unavailable`, and who asked knows
+ * whether asking again makes sense.
+ *   W1  while Weaviate is down a caller is refused at once, except the one that probes it after a pause;
+ *   W2  a client whose connection broke is replaced: the channel's own reconnect would wait for minutes;
+ *   W3  no operation outlives its deadline or its caller.
+ */
+
+import type { WeaviateClient } from "weaviate-client";
+import weaviate from "weaviate-client";
+import { FreshetError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Logger } from "../observe/port.ts";
+
+export interface WeaviateAddress {
+  /** Base URL of the REST interface. */
+  readonly url: string;
+  /** `host:port` of the gRPC interface; `https:` in `url` means TLS here too. */
+  readonly grpc: string;
+  readonly apiKey?: string | undefined;
+}
+
+export interface ConnectionOptions extends WeaviateAddress {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The server answered, and the answer is that it has no such tenant (or no collection at all). */
+export class UnknownTenantError extends Error {
+  override readonly name = "UnknownTenantError";
+}
+
+/** The tenant is there but asleep. */
+export class InactiveTenantError extends Error {
+  override readonly name = "InactiveTenantError";
+}
+
+type State =
+  | { readonly is: "closed" }
+  | { readonly is: "connected"; readonly client: WeaviateClient }
+  | { readonly is: "down"; readonly retryAtMs: number; readonly pauseMs: number };
+
+type Work<T> = (client: WeaviateClient, signal: AbortSignal) => Promise<T>;
+
+export interface Connection {
+  /** Runs one operation. @throws FreshetError cold_unavailable | cancelled, UnknownTenantError, InactiveTenantError */
+  run<T>(work: Work<T>, signal?: AbortSignal): Promise<T>;
+  close(): void;
+}
+
+export function createConnection(options: ConnectionOptions): Connection {
+  const { clock, logger } = options;
+  let state: State = { is: "down", retryAtMs: Number.NEGATIVE_INFINITY, pauseMs: 0 };
+  let connecting: Promise<WeaviateClient> | null = null;
+
+  async function connected(): Promise<WeaviateClient> {
+    switch (state.is) {
+      case "closed":
+        throw new FreshetError("cold_unavailable", "the cold shard is closed");
+      case "connected":
+        return state.client;
+      case "down":
+        if (connecting === null && clock.monotonicMs() < state.retryAtMs) {
+          throw new FreshetError("cold_unavailable");
+        }
+        connecting ??= connect(state.pauseMs).finally(() => {
+          connecting = null;
+        });
+        return await connecting;
+    }
+  }
+
+  async function connect(lastPauseMs: number): Promise<WeaviateClient> {
+    let client: WeaviateClient | null = null;
+    try {
+      client = await openClient(options);
+      await bounded(clock, limits.coldConnectMs, undefined, ready(client));
+    } catch (cause) {
+      client?.close().catch(() => {});
+      isDown(lastPauseMs, cause);
+      throw new FreshetError("cold_unavailable", undefined, { cause });
+    }
+    if (state.is === "closed") {
+      client.close().catch(() => {});
+      throw new FreshetError("cold_unavailable", "the cold shard is closed");
+    }
+    state = { is: "connected", client };
+    logger.info({ url: options.url }, "weaviate is connected");
+    return client;
+  }
+
+  function isDown(lastPauseMs: number, error: unknown): void {
+    if (state.is === "closed") return;
+    const doubled = Math.min(2 * lastPauseMs, limits.coldReconnectMaxMs);
+    const pauseMs = Math.max(doubled, limits.coldReconnectMinMs);
+    if (lastPauseMs === 0) logger.warn({ error, url: options.url }, "weaviate does not answer");
+    state = { is: "down", retryAtMs: clock.monotonicMs() + pauseMs, pauseMs };
+  }
+
+  /** Only the client that failed is given up: a slow failure must not close its successor. */
+  function giveUp(client: WeaviateClient, error: unknown): void {
+    if (state.is !== "connected" || state.client !== client) return;
+    logger.warn({ error, url: options.url }, "the connection to weaviate broke");
+    state = { is: "down", retryAtMs: Number.NEGATIVE_INFINITY, pauseMs: 0 };
+    client.close().catch(() => {});
+  }
+
+  return {
+    async run(work, signal) {
+      if (hasGone(signal)) throw new FreshetError("cancelled");
+      const client = await bounded(clock, limits.coldRequestMs, signal, () => connected());
+      try {
+        return await bounded(clock, limits.coldRequestMs, signal, (ended) => work(client, ended));
+      } catch (error) {
+        if (hasGone(signal)) throw new FreshetError("cancelled");
+        if (isConnectionError(error)) giveUp(client, error);
+        throw translate(error);
+      }
+    },
+    close() {
+      if (state.is === "connected") state.client.close().catch(() => {});
+      state = { is: "closed" };
+    },
+  };
+}
+
+function openClient({ url, grpc, apiKey }: WeaviateAddress): Promise<WeaviateClient> {
+  const rest = new URL(url);
+  const secure = rest.protocol === "https:";
+  const channel = new URL(`${rest.protocol}//${grpc}`);
+  const port = (from: URL): number => Number(from.port) || (secure ? 443 : 80);
+  return weaviate.connectToCustom({
+    httpHost: rest.hostname,
+    httpPort: port(rest),
+    httpSecure: secure,
+    ...(rest.pathname === "/" ? {} : { httpPath: rest.pathname.replace(/\/$/, "") }),
+    grpcHost: channel.hostname,
+    grpcPort: port(channel),
+    grpcSecure: secure,
+    ...(apiKey === undefined ? {} : { authCredentials: new weaviate.ApiKey(apiKey) }),
+    // The vendor's checks print to the console when they fail; `ready` asks the same without.
+    skipInitChecks: true,
+  });
+}
+
+function ready(client: WeaviateClient): () => Promise<void> {
+  return async () => {
+    if (!(await client.isReady())) throw new Error("weaviate is not ready");
+  };
+}
+
+/** The first of: the work, its deadline, its caller's end. The work is told through its signal. */
+async function bounded<T>(
+  clock: Clock,
+  ms: number,
+  caller: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const over = new AbortController();
+  const signal = caller === undefined ? over.signal : AbortSignal.any([over.signal, caller]);
+  const deadline = clock.sleep(ms, signal).then(() => {
+    if (hasGone(caller)) throw new FreshetError("cancelled");
+    throw new DeadlineError(`no answer within ${ms} ms`);
+  });
+  try {
+    return await Promise.race([work(signal), deadline]);
+  } finally {
+    // The loser of the race has nobody left to tell.
+    deadline.catch(() => {});
+    over.abort();
+  }
+}
+
+function hasGone(caller: AbortSignal | undefined): boolean {
+  return caller?.aborted === true;
+}
+
+class DeadlineError extends Error {
+  override readonly name = "DeadlineError";
+}
+
+function translate(error: unknown): Error {
+  if (error instanceof FreshetError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  if (isUnknownTenant(message)) return new UnknownTenantError(message, { cause: error });
+  if (isInactiveTenant(message)) return new InactiveTenantError(message, { cause: error });
+  return new FreshetError("cold_unavailable", undefined, { cause: error });
+}
+
+/** Weaviate 1.35 has no codes for these; the conformance suite notices when its wording changes. */
+export function isUnknownTenant(message: string): boolean {
+  return /tenant not found|could not find class|class .* not found/i.test(message);
+}
+
+export function isInactiveTenant(message: string): boolean {
+  return /tenant not active/i.test(message);
+}
+
+function isConnectionError(error: unknown): boolean {
+  if (error instanceof FreshetError) return false;
+  if (error instanceof DeadlineError) return true;
+  const text = error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
+  return /UNAVAILABLE|ECONNREFUSED|ECONNRESET|fetch failed|socket hang up|timed out|aborted|CANCELLED/i.test(
+    text,
+  );
+}

@@ -1,0 +1,95 @@
+/** Cold objects to Weaviate properties and back. */
+
+import type { Candidate } from "../contract/candidate.ts";
+import { FreshetError } from "../contract/errors.ts";
+import type { DocumentId, Version } from "../contract/ids.ts";
+import type { DocumentInfo } from "../contract/record.ts";
+import { cosine } from "./checks.ts";
+import type { ColdObject } from "./port.ts";
+import { facetsOf } from "./weaviate-filter.ts";
+
+/** As stored; optional ones are left out, never null. A type alias, because the client wants an index signature. */
+// biome-ignore lint/style/useConsistentTypeDefinitions: an interface has no implicit index signature
+export type ChunkProperties = {
+  documentId: string;
+  version: number;
+  chunk: number;
+  text: string;
+  heading?: string;
+  title?: string;
+  facets: string[];
+  timestamp?: number;
+  info: string;
+};
+
+/** What a search has to bring back; title, timestamp and facets are all in `info`. */
+export const candidateProperties = [
+  "documentId",
+  "version",
+  "chunk",
+  "text",
+  "heading",
+  "info",
+] as const;
+
+/** The name that Weaviate gives to the only vector of an object. */
+export const vectorName = "default";
+
+interface StoredObject {
+  readonly id: string;
+  readonly properties: ChunkProperties;
+  readonly vectors: number[];
+}
+
+export function storedObject(object: ColdObject): StoredObject {
+  const { documentId, version, chunk, text, heading, info } = object;
+  const { title, timestamp } = info;
+  return {
+    id: object.id,
+    properties: {
+      documentId,
+      version,
+      chunk,
+      text,
+      ...(heading === undefined ? {} : { heading }),
+      ...(title === undefined ? {} : { title }),
+      ...(timestamp === undefined ? {} : { timestamp }),
+      facets: [...facetsOf(info)],
+      info: JSON.stringify(info),
+    },
+    vectors: Array.from(object.vector),
+  };
+}
+
+export interface FoundObject {
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly vectors: Readonly<Record<string, unknown>>;
+}
+
+/** @throws FreshetError cold_unavailable when the object is not one that `storedObject` made */
+export function candidateOf(found: FoundObject, vector: Float32Array): Candidate {
+  const { documentId, version, chunk, text, heading, info } = found.properties;
+  const own = found.vectors[vectorName];
+  if (
+    typeof documentId !== "string" ||
+    typeof version !== "number" ||
+    typeof chunk !== "number" ||
+    typeof text !== "string" ||
+    typeof info !== "string" ||
+    !Array.isArray(own)
+  ) {
+    throw new FreshetError("cold_unavailable", "weaviate returned an object that is incomplete");
+  }
+  return {
+    shard: "cold",
+    documentId: documentId as DocumentId,
+    version: version as Version,
+    chunk,
+    text,
+    // Weaviate gives absent text as null or as an empty string, and an empty heading says nothing.
+    heading: typeof heading === "string" && heading !== "" ? heading : undefined,
+    info: JSON.parse(info) as DocumentInfo,
+    // Computed here, from the stored vector: exact, and the same measure as in the hot shard.
+    cosine: cosine(own as number[], vector),
+  };
+}

@@ -1,0 +1,83 @@
+/**
+ * Tenants are created explicitly, once per process. Owns the memory of which exist and are awake; the
+ * server's word that one does not is what empties it again.
+ */
+
+import type { WeaviateClient } from "weaviate-client";
+import type { TenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { type Connection, InactiveTenantError, UnknownTenantError } from "./weaviate-connection.ts";
+import { chunkCollection, ensureCollections, markerCollection } from "./weaviate-schema.ts";
+
+export interface Tenants {
+  ensure(tenant: TenantId): Promise<void>;
+  /** Runs a write; a tenant that has gone, or fell asleep, meanwhile is made once more. */
+  writing<T>(tenant: TenantId, work: () => Promise<T>): Promise<T>;
+  /** Runs a read; a tenant that does not exist is not made for it. */
+  reading<T>(
+    tenant: TenantId,
+    read: { readonly work: () => Promise<T>; readonly whenUnknown: T },
+  ): Promise<T>;
+}
+
+export function createTenants(connection: Connection): Tenants {
+  const known = new Set<TenantId>();
+  const pending = new Map<TenantId, Promise<void>>();
+
+  async function create(tenant: TenantId): Promise<void> {
+    await connection.run(async (client) => {
+      await ensureCollections(client);
+      for (const name of [chunkCollection, markerCollection]) await awake(client, name, tenant);
+    });
+    if (known.size >= limits.coldTenantsCachedMax) known.clear();
+    known.add(tenant);
+  }
+
+  async function ensure(tenant: TenantId): Promise<void> {
+    if (known.has(tenant)) return;
+    const running = pending.get(tenant);
+    if (running !== undefined) return await running;
+    const created = create(tenant).finally(() => pending.delete(tenant));
+    pending.set(tenant, created);
+    await created;
+  }
+
+  async function again<T>(tenant: TenantId, work: () => Promise<T>): Promise<T> {
+    known.delete(tenant);
+    await ensure(tenant);
+    return await work();
+  }
+
+  return {
+    ensure,
+    async writing(tenant, work) {
+      await ensure(tenant);
+      try {
+        return await work();
+      } catch (error) {
+        if (error instanceof UnknownTenantError || error instanceof InactiveTenantError) {
+          return await again(tenant, work);
+        }
+        throw error;
+      }
+    },
+    async reading(tenant, { work, whenUnknown }) {
+      try {
+        return await work();
+      } catch (error) {
+        if (error instanceof InactiveTenantError) return await again(tenant, work);
+        if (!(error instanceof UnknownTenantError)) throw error;
+        known.delete(tenant);
+        return whenUnknown;
+      }
+    },
+  };
+}
+
+/** Creating an existing tenant does nothing, also when it is asleep: so look, and wake it. */
+async function awake(client: WeaviateClient, collection: string, tenant: TenantId): Promise<void> {
+  const { tenants } = client.collections.use(collection);
+  await tenants.create({ name: tenant });
+  const found = await tenants.getByName(tenant);
+  if (found?.activityStatus !== "ACTIVE") await tenants.activate(tenant);
+}

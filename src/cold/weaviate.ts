@@ -1,0 +1,268 @@
+/**
+ * The cold shard in Weaviate (port.ts, C1-C3), through one multi-tenant collection for chunks and one
+ * for markers. Weaviate may be down at any time, also at the start: see weaviate-connection.ts.
+ *
+ * Facts that shape this file, tried on 1.35.2 with weaviate-client 3.14: `insertMany` reports partial
+ * failures in its reply and takes 500 ms for any page, so that callers run several at once; a `field`
+ * tokenised text is trimmed in the index, so that what a filter finds is compared again; creating a
+ * tenant that sleeps does not wake it.
+ */
+
+import { FreshetError } from "../contract/errors.ts";
+import { position, type TenantId, type Version, version } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { checkObjects, checkQuery } from "./checks.ts";
+import { markerId } from "./object-id.ts";
+import type { ColdMarker, ColdObject, ColdShard } from "./port.ts";
+import {
+  type Connection,
+  type ConnectionOptions,
+  createConnection,
+  InactiveTenantError,
+  isInactiveTenant,
+  isUnknownTenant,
+  UnknownTenantError,
+} from "./weaviate-connection.ts";
+import { storedObject } from "./weaviate-object.ts";
+import { markerCollection } from "./weaviate-schema.ts";
+import { chunksOf, hybridSearch } from "./weaviate-search.ts";
+import { createTenants, type Tenants } from "./weaviate-tenants.ts";
+
+export interface WeaviateOptions extends ConnectionOptions {
+  /** Of the embedding model; other vectors are refused before they are sent. */
+  readonly dimensions: number;
+}
+
+interface Parts {
+  readonly connection: Connection;
+  readonly tenants: Tenants;
+  readonly dimensions: number;
+}
+
+/** Never throws; connects when first used, and again whenever Weaviate comes back. */
+export function connectWeaviate(options: WeaviateOptions): ColdShard {
+  const connection = createConnection(options);
+  const tenants = createTenants(connection);
+  const parts: Parts = { connection, tenants, dimensions: options.dimensions };
+  const shard: ColdShard = {
+    ensureTenant: (tenant) => tenants.ensure(tenant),
+    ...objectMethods(parts),
+    ...markerMethods(parts),
+    async search(query) {
+      checkQuery(query, options.dimensions);
+      return await tenants.reading(query.tenant, {
+        whenUnknown: [],
+        work: () =>
+          connection.run(
+            (client, signal) => hybridSearch(chunksOf(client, query.tenant), query, signal),
+            query.signal,
+          ),
+      });
+    },
+    ping: () =>
+      connection.run(async (client) => {
+        if (!(await client.isReady())) throw new Error("fetch failed: weaviate is not ready");
+      }),
+    async close() {
+      connection.close();
+    },
+  };
+  return mapErrors(shard);
+}
+
+type ObjectMethods = Pick<ColdShard, "upsert" | "versions" | "staleIds" | "deleteIds">;
+
+function objectMethods({ connection, tenants, dimensions }: Parts): ObjectMethods {
+  return {
+    async upsert(tenant, objects) {
+      checkObjects(objects, dimensions);
+      if (objects.length === 0) return;
+      await tenants.writing(tenant, () => insert(connection, tenant, objects));
+    },
+    versions: async (tenant, ids) => {
+      const pages = pagesOf(ids, limits.coldIdsPerRequestMax);
+      const found = new Map<string, Version>();
+      for (const page of pages) {
+        const entries = await tenants.reading<readonly (readonly [string, Version])[]>(tenant, {
+          whenUnknown: [],
+          work: () => versionsOf(connection, tenant, page),
+        });
+        for (const [id, each] of entries) found.set(id, each);
+      }
+      return found;
+    },
+    staleIds: (tenant, document) =>
+      tenants.reading<readonly string[]>(tenant, {
+        whenUnknown: [],
+        work: () => staleIdsOf(connection, tenant, document),
+      }),
+    async deleteIds(tenant, ids) {
+      for (const page of pagesOf(ids, limits.coldIdsPerRequestMax)) {
+        await tenants.reading(tenant, {
+          whenUnknown: undefined,
+          work: () => deletePage(connection, tenant, page),
+        });
+      }
+    },
+  };
+}
+
+function insert(
+  connection: Connection,
+  tenant: TenantId,
+  objects: readonly ColdObject[],
+): Promise<void> {
+  return connection.run(async (client) => {
+    const reply = await chunksOf(client, tenant).data.insertMany(objects.map(storedObject));
+    if (!reply.hasErrors) return;
+    // A partial failure comes as a success of the request (C2).
+    const messages = Object.values(reply.errors).map((error) => error.message);
+    const first = messages[0] ?? "";
+    if (isUnknownTenant(first)) throw new UnknownTenantError(first);
+    if (isInactiveTenant(first)) throw new InactiveTenantError(first);
+    throw new FreshetError("cold_unavailable", "weaviate refused some objects", {
+      details: { refused: messages.length, objects: objects.length },
+      cause: new Error(first),
+    });
+  });
+}
+
+function versionsOf(
+  connection: Connection,
+  tenant: TenantId,
+  ids: readonly string[],
+): Promise<readonly (readonly [string, Version])[]> {
+  return connection.run(async (client, signal) => {
+    const chunks = chunksOf(client, tenant);
+    const reply = await chunks.query.fetchObjects(
+      {
+        filters: chunks.filter.byId().containsAny([...ids]),
+        limit: ids.length,
+        returnProperties: ["version"],
+      },
+      { abortSignal: signal },
+    );
+    return reply.objects.map(
+      (object) => [object.uuid, version(object.properties.version)] as const,
+    );
+  });
+}
+
+/** Every object whose id was asked for by `document.documentId`, except those of version `keep`. */
+async function staleIdsOf(
+  connection: Connection,
+  tenant: TenantId,
+  document: { readonly documentId: string; readonly keep: Version | null },
+): Promise<readonly string[]> {
+  const stale: string[] = [];
+  const pageSize = limits.coldIdsPerRequestMax;
+  for (let offset = 0; offset < limits.coldDocumentObjectsMax; offset += pageSize) {
+    const page = await connection.run(async (client, signal) => {
+      const chunks = chunksOf(client, tenant);
+      const reply = await chunks.query.fetchObjects(
+        {
+          filters: chunks.filter.byProperty("documentId").equal(document.documentId),
+          limit: pageSize,
+          offset,
+          returnProperties: ["documentId", "version"],
+        },
+        { abortSignal: signal },
+      );
+      return reply.objects;
+    });
+    for (const { uuid, properties } of page) {
+      // The index trims blanks: " a" is found as "a", and is another document.
+      if (properties.documentId !== document.documentId) continue;
+      if (properties.version !== document.keep) stale.push(uuid);
+    }
+    if (page.length < pageSize) break;
+  }
+  return stale;
+}
+
+function deletePage(
+  connection: Connection,
+  tenant: TenantId,
+  ids: readonly string[],
+): Promise<void> {
+  return connection.run(async (client) => {
+    const chunks = chunksOf(client, tenant);
+    const reply = await chunks.data.deleteMany(chunks.filter.byId().containsAny([...ids]));
+    if (reply.failed === 0 && reply.successful === reply.matches) return;
+    throw new FreshetError("cold_unavailable", "weaviate did not delete all objects", {
+      details: { failed: reply.failed, matches: reply.matches },
+    });
+  });
+}
+
+type MarkerMethods = Pick<ColdShard, "writeMarker" | "readMarker">;
+
+function markerMethods({ connection, tenants }: Parts): MarkerMethods {
+  return {
+    writeMarker: (tenant, marker) =>
+      tenants.writing(tenant, () =>
+        connection.run(async (client) => {
+          const markers = client.collections.use(markerCollection).withTenant(tenant);
+          const properties = { to: marker.to, version: marker.version };
+          // `insertMany` overwrites where `insert` would refuse; for a single object it does not wait.
+          const reply = await markers.data.insertMany([{ id: markerId(tenant), properties }]);
+          const message = reply.errors[0]?.message;
+          if (message === undefined) return;
+          if (isUnknownTenant(message)) throw new UnknownTenantError(message);
+          if (isInactiveTenant(message)) throw new InactiveTenantError(message);
+          throw new Error(message);
+        }),
+      ),
+    readMarker: (tenant) =>
+      tenants.reading<ColdMarker | null>(tenant, {
+        whenUnknown: null,
+        work: () =>
+          connection.run(async (client, signal) => {
+            const markers = client.collections.use(markerCollection).withTenant(tenant);
+            const found = await markers.query.fetchObjectById(
+              markerId(tenant),
+              {},
+              { abortSignal: signal },
+            );
+            return found === null ? null : markerOf(found.properties);
+          }),
+      }),
+  };
+}
+
+function markerOf(properties: Readonly<Record<string, unknown>>): ColdMarker {
+  const { to, version: merged } = properties;
+  return { to: position(Number(to)), version: version(Number(merged)) };
+}
+
+function pagesOf<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
+  const pages: T[][] = [];
+  for (let at = 0; at < items.length; at += size) pages.push(items.slice(at, at + size));
+  return pages;
+}
+
+/** What is left of the tenant errors here is an outage to the caller: a tenant that can not be made. */
+function mapErrors(shard: ColdShard): ColdShard {
+  const guard =
+    <Args extends readonly unknown[], Result>(method: (...args: Args) => Promise<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      try {
+        return await method(...args);
+      } catch (error) {
+        if (error instanceof FreshetError) throw error;
+        throw new FreshetError("cold_unavailable", undefined, { cause: error });
+      }
+    };
+  return {
+    ensureTenant: guard(shard.ensureTenant),
+    upsert: guard(shard.upsert),
+    versions: guard(shard.versions),
+    staleIds: guard(shard.staleIds),
+    deleteIds: guard(shard.deleteIds),
+    search: guard(shard.search),
+    writeMarker: guard(shard.writeMarker),
+    readMarker: guard(shard.readMarker),
+    ping: guard(shard.ping),
+    close: guard(shard.close),
+  };
+}
