@@ -1,0 +1,313 @@
+/**
+ * The composition root: the only place that knows which vendor stands behind which port. Two
+ * processes are made here, the engine (ingest, questions, surfaces) and the merge worker; they share
+ * nothing but the log.
+ */
+
+import { randomUUID } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { availableParallelism, homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { startTopology, type Topology } from "../actors/topology.ts";
+import { createOpenAiModel } from "./answer/openai.ts";
+import type { LanguageModel } from "./answer/port.ts";
+import { createAnswerWriter } from "./answer/writer.ts";
+import type { ColdShard } from "./cold/port.ts";
+import { connectWeaviate } from "./cold/weaviate.ts";
+import type { Config } from "./config.ts";
+import { FreshetError } from "./contract/errors.ts";
+import { limits } from "./contract/limits.ts";
+import { createOnnxEmbedder, type OnnxEmbedder } from "./embedding/onnx.ts";
+import { createHandler } from "./gateway/handler.ts";
+import { type HttpServer, startHttp } from "./gateway/http.ts";
+import { type NatsService, startNatsService } from "./gateway/nats-service.ts";
+import type { EngineStatus } from "./gateway/port.ts";
+import { createHotShardFactory } from "./hot/hnsw.ts";
+import { type Clock, systemClock } from "./kernel/clock.ts";
+import { connectNatsLog } from "./log/nats.ts";
+import { createLogger } from "./observe/logs.ts";
+import { createMetrics, type PromMetrics } from "./observe/metrics.ts";
+import type { Logger } from "./observe/port.ts";
+import { createService } from "./service.ts";
+import { connectTemporal } from "./temporal/client.ts";
+import type { MergeClient } from "./temporal/port.ts";
+import { startMergeWorker } from "./temporal/worker.ts";
+import { createPreparer } from "./text/prepare.ts";
+import { createRedactor } from "./text/redaction.ts";
+import { loadTokenizer } from "./text/tokenizer.ts";
+import { startHealthChecks } from "./health.ts";
+
+export const modelName = "all-MiniLM-L6-v2";
+const modelShape = { name: modelName, dimensions: 384, maxTokens: limits.chunkTokensMax };
+
+/** A running process part that can be stopped cleanly, once. */
+export interface Running {
+  /** Resolves when it has ended by itself or by `stop`; rejects when it could not go on. */
+  readonly ended: Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface Engine extends Running {
+  readonly httpUrl: string;
+}
+
+interface Foundation {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: PromMetrics;
+  readonly version: string;
+}
+
+type NatsLog = Awaited<ReturnType<typeof connectNatsLog>>;
+
+function foundation(config: Config, version: string): Foundation {
+  const { level, format } = config.log;
+  return {
+    config,
+    clock: systemClock,
+    logger: createLogger({ level, format, node: config.node }),
+    metrics: createMetrics(),
+    version,
+  };
+}
+
+/** What was started, to be stopped in the reverse order, also when a later start fails. */
+class Stack {
+  readonly #stops: { readonly name: string; readonly stop: () => Promise<unknown> | unknown }[] = [];
+
+  push<Value>(name: string, value: Value, stop: (value: Value) => Promise<unknown> | unknown): Value {
+    this.#stops.push({ name, stop: () => stop(value) });
+    return value;
+  }
+
+  /** Every part gets its chance; the first failure is thrown when all have had it. */
+  async unwind(logger: Logger): Promise<void> {
+    const failures: unknown[] = [];
+    for (const { name, stop } of this.#stops.splice(0).reverse()) {
+      try {
+        await stop();
+      } catch (thrown) {
+        logger.error({ part: name, err: thrown }, "a part would not stop");
+        failures.push(thrown);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+}
+
+/**
+ * The engine of one node: joins the log, serves the partitions it gets, and listens.
+ * @throws FreshetError or Error with one line that says what to do; nothing is left running then
+ */
+export async function startEngine(config: Config, version: string): Promise<Engine> {
+  const base = foundation(config, version);
+  const stack = new Stack();
+  try {
+    const log = await connectLog(base, stack, "engine");
+    const cold = stack.push("cold", connectCold(base), (part) => part.close());
+    const merges = stack.push("temporal", connectMerges(base), (part) => part.close());
+    const embedder = stack.push("embedder", await createEmbedder(base), (part) => part.close());
+    const model = createLanguageModel(base);
+    if (model !== undefined) stack.push("language model", model, (part) => part.close());
+    const topology = stack.push(
+      "actors",
+      await startActors(base, { log, cold, merges, embedder, model }),
+      (part) => part.stop(),
+    );
+    const health = stack.push(
+      "health checks",
+      startHealthChecks({
+        clock: base.clock,
+        everyMs: limits.healthEveryMs,
+        checks: {
+          log: () => log.connection.flush(),
+          cold: () => cold.ping(),
+          temporal: () => merges.ping(),
+          model: model === undefined ? undefined : () => Promise.resolve(),
+        },
+      }),
+      (part) => part.stop(),
+    );
+    const surfaces = await startSurfaces(base, { topology, log, services: health.states, stack });
+    const stopped = Promise.withResolvers<void>();
+    log.connection.closed().then((failure) => {
+      if (failure instanceof Error) stopped.reject(failure);
+    }, stopped.reject);
+    return {
+      httpUrl: surfaces.http.url,
+      ended: stopped.promise,
+      stop: async () => {
+        await stack.unwind(base.logger);
+        stopped.resolve();
+      },
+    };
+  } catch (thrown) {
+    await stack.unwind(base.logger).catch(() => {});
+    throw thrown;
+  }
+}
+
+/** The merge worker: runs the activities and workflows of all tenants. Any number of them may run. */
+export async function startMerges(config: Config, version: string): Promise<Running> {
+  const base = foundation(config, version);
+  const stack = new Stack();
+  try {
+    const log = await connectLog(base, stack, "merge-worker");
+    const cold = stack.push("cold", connectCold(base), (part) => part.close());
+    const merges = stack.push("temporal", connectMerges(base), (part) => part.close());
+    const { temporal, merge } = config;
+    const worker = await startMergeWorker({
+      address: temporal.address,
+      namespace: temporal.namespace,
+      log,
+      cold,
+      client: merges,
+      settings: merge,
+      clock: base.clock,
+      logger: base.logger,
+      metrics: base.metrics,
+    });
+    const ended = worker.run();
+    return {
+      ended,
+      stop: async () => {
+        worker.shutdown();
+        await ended;
+        await stack.unwind(base.logger);
+      },
+    };
+  } catch (thrown) {
+    await stack.unwind(base.logger).catch(() => {});
+    throw thrown;
+  }
+}
+
+async function connectLog(base: Foundation, stack: Stack, role: string): Promise<NatsLog> {
+  const { config, clock, logger } = base;
+  const log = await connectNatsLog({
+    servers: config.nats.url,
+    partitions: config.partitions,
+    name: `freshet-${role}-${config.node}`,
+    clock,
+    logger,
+  });
+  return stack.push("log", log, (part) => part.close());
+}
+
+function connectCold({ config, clock, logger }: Foundation): ColdShard {
+  const { url, grpc } = config.weaviate;
+  return connectWeaviate({ url, grpc, dimensions: modelShape.dimensions, clock, logger });
+}
+
+function connectMerges({ config, clock, logger }: Foundation): MergeClient {
+  const { address, namespace } = config.temporal;
+  return connectTemporal({ address, namespace, clock, logger, settings: config.merge });
+}
+
+async function createEmbedder({ config, clock, logger }: Foundation): Promise<OnnxEmbedder> {
+  const threads = config.embedThreads ?? Math.min(limits.embedThreadsMax, availableParallelism());
+  return createOnnxEmbedder({
+    graphFile: graphFile(config),
+    model: modelShape,
+    clock,
+    logger,
+    ingestThreads: threads,
+    queryThreads: 1,
+  });
+}
+
+function createLanguageModel({ config, clock }: Foundation): LanguageModel | undefined {
+  if (config.languageModel === undefined) return undefined;
+  const { url, model, apiKey } = config.languageModel;
+  return createOpenAiModel({ baseUrl: url, model, apiKey, clock });
+}
+
+interface Parts {
+  readonly log: NatsLog;
+  readonly cold: ColdShard;
+  readonly merges: MergeClient;
+  readonly embedder: OnnxEmbedder;
+  readonly model: LanguageModel | undefined;
+}
+
+async function startActors(base: Foundation, parts: Parts): Promise<Topology> {
+  const { config, clock, logger, metrics } = base;
+  const { log, cold, merges, embedder, model } = parts;
+  const tokenizer = await loadTokenizer(modelDir(config));
+  const redactor = createRedactor();
+  const createHot = createHotShardFactory({
+    directory: join(tmpdir(), `freshet-${config.node}`),
+    logger,
+  });
+  const fence = (): string => randomUUID();
+  return startTopology({
+    node: config.node,
+    log,
+    cold,
+    embedder,
+    createHot,
+    tokenizer,
+    prepare: createPreparer({ tokenizer, redactor }),
+    redact: (text) => redactor.redact(text).text,
+    writer: createAnswerWriter({ model, clock, logger, metrics, fence }),
+    merges,
+    clock,
+    metrics,
+    logger,
+    settings: { mergeSizeChunks: config.merge.sizeChunks, graceMs: config.merge.graceMs },
+  });
+}
+
+async function startSurfaces(
+  base: Foundation,
+  parts: {
+    readonly topology: Topology;
+    readonly log: NatsLog;
+    readonly services: () => EngineStatus["services"];
+    readonly stack: Stack;
+  },
+): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
+  const { config, logger, metrics, version, clock } = base;
+  const { topology, log, services, stack } = parts;
+  const service = createService({ node: config.node, topology, log, services });
+  const handler = createHandler({ service, log: logger, clock });
+  const nats = stack.push(
+    "NATS service",
+    await startNatsService({ connection: log.connection, handler, version, stopMs: limits.stopMs }),
+    (part) => part.close(),
+  );
+  const { host, port, apiKeys } = config.http;
+  const http = stack.push(
+    "HTTP",
+    await startHttp({ handler, apiKeys, log: logger, metrics, version, host, port }),
+    (part) => part.close(),
+  );
+  return { http, nats };
+}
+
+function cacheDir(config: Config): string {
+  return config.cacheDir ?? join(homedir(), ".cache", "freshet");
+}
+
+function modelDir(config: Config): string {
+  return config.model.dir ?? join(cacheDir(config), "models", modelName);
+}
+
+/** @throws FreshetError embedding_unavailable when nothing compiled is in the cache */
+function graphFile(config: Config): string {
+  if (config.model.graph !== undefined) return config.model.graph;
+  const dir = modelDir(config);
+  const [graph] = filesOf(dir).filter((name) => /^graph-fp32-.*\.onnx$/.test(name));
+  if (graph !== undefined) return join(dir, graph);
+  const message = `no embedding graph in ${dir}: run ops/start once, or set FRESHET_MODEL_GRAPH`;
+  throw new FreshetError("embedding_unavailable", message);
+}
+
+function filesOf(dir: string): string[] {
+  try {
+    return readdirSync(dir).sort();
+  } catch {
+    return [];
+  }
+}
