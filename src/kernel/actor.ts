@@ -26,7 +26,7 @@ export interface ActorContext<Message> {
 export interface Behaviour<Message> {
   start?(): Promise<void> | void;
   receive(message: Message): Promise<void> | void;
-  /** Also called after a failure. Must not throw. */
+  /** Also called after a failure. What it throws is a failure of this life. */
   stop?(): Promise<void> | void;
 }
 
@@ -40,7 +40,9 @@ export type ActorState =
   | { readonly kind: "failed"; readonly failure: unknown };
 
 /** How a life ended: by request, or with the failure that the supervisor has to judge. */
-export type Ending = { readonly kind: "stopped" } | { readonly kind: "failed"; readonly failure: unknown };
+export type Ending =
+  | { readonly kind: "stopped" }
+  | { readonly kind: "failed"; readonly failure: unknown };
 
 export interface LifeOptions<Message> {
   readonly name: string;
@@ -85,9 +87,19 @@ export async function live<Message>(options: LifeOptions<Message>): Promise<Endi
   options.stop.removeEventListener("abort", stopped);
   // The message in hand ends first: a behaviour is never stopped under its own feet (A1).
   await loop;
-  await behaviour?.stop?.();
-  await Promise.all(tasks);
-  return ending;
+  const stopFailure = await failureOf(() => behaviour?.stop?.());
+  // A task may have begun another one on its way out.
+  while (tasks.size > 0) await Promise.all(tasks);
+  return ending.kind === "stopped" && stopFailure !== undefined ? stopFailure : ending;
+}
+
+async function failureOf(work: () => Promise<void> | void): Promise<Ending | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (failure) {
+    return { kind: "failed", failure };
+  }
 }
 
 async function receiveLoop<Message>(

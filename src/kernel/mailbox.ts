@@ -4,7 +4,7 @@
  * Owns: the messages that were put and not yet taken, in order.
  * Never: drops a message silently, grows above its capacity, or delivers after `close`.
  *
- *   M1  messages are taken in the order in which they were put, each exactly once;
+ *   M1  messages are taken in the order in which they were put, each exactly once; who waits for room is not overtaken;
  *   M2  `tryPut` refuses at capacity; `put` waits for room: the sender chooses between refusing and waiting;
  *   M3  after `close` nothing can be put, and what was left comes back to the closer.
  */
@@ -20,12 +20,18 @@ export interface Mailbox<Message> {
 
 type Waiter<Value> = (value: Value) => void;
 
+/** A message that waits for room. It is moved in by whoever makes room, so nobody can slip in before it (M1). */
+interface Putter<Message> {
+  readonly message: Message;
+  readonly admitted: Waiter<boolean>;
+}
+
 export class BoundedMailbox<Message> implements Mailbox<Message> {
   readonly capacity: number;
   #messages: Message[] = [];
   #head = 0;
   #takers: Waiter<Message | undefined>[] = [];
-  #putters: Waiter<void>[] = [];
+  #putters: Putter<Message>[] = [];
   #closed = false;
 
   constructor(capacity: number) {
@@ -51,12 +57,22 @@ export class BoundedMailbox<Message> implements Mailbox<Message> {
     return true;
   }
 
-  async put(message: Message, signal?: AbortSignal): Promise<boolean> {
-    while (!this.tryPut(message)) {
-      if (this.#closed || signal?.aborted === true) return false;
-      await this.#room(signal);
-    }
-    return true;
+  put(message: Message, signal?: AbortSignal): Promise<boolean> {
+    if (this.tryPut(message)) return Promise.resolve(true);
+    if (this.#closed || signal?.aborted === true) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const admitted = (isIn: boolean): void => {
+        signal?.removeEventListener("abort", aborted);
+        resolve(isIn);
+      };
+      const putter: Putter<Message> = { message, admitted };
+      const aborted = (): void => {
+        this.#putters = this.#putters.filter((other) => other !== putter);
+        resolve(false);
+      };
+      signal?.addEventListener("abort", aborted, { once: true });
+      this.#putters.push(putter);
+    });
   }
 
   /**
@@ -67,7 +83,11 @@ export class BoundedMailbox<Message> implements Mailbox<Message> {
     if (signal?.aborted === true) return Promise.resolve(undefined);
     if (this.depth > 0) {
       const message = this.#shift();
-      this.#putters.shift()?.();
+      const putter = this.#putters.shift();
+      if (putter !== undefined) {
+        this.#messages.push(putter.message);
+        putter.admitted(true);
+      }
       return Promise.resolve(message);
     }
     if (this.#closed) return Promise.resolve(undefined);
@@ -93,7 +113,7 @@ export class BoundedMailbox<Message> implements Mailbox<Message> {
     this.#messages = [];
     this.#head = 0;
     for (const taker of this.#takers.splice(0)) taker(undefined);
-    for (const putter of this.#putters.splice(0)) putter();
+    for (const putter of this.#putters.splice(0)) putter.admitted(false);
     return rest;
   }
 
@@ -106,21 +126,5 @@ export class BoundedMailbox<Message> implements Mailbox<Message> {
       this.#head = 0;
     }
     return message;
-  }
-
-  #room(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        signal?.removeEventListener("abort", aborted);
-        resolve();
-      };
-      const aborted = (): void => {
-        // A waiter that leaves must not swallow the wake-up meant for the next one.
-        this.#putters = this.#putters.filter((putter) => putter !== done);
-        done();
-      };
-      signal?.addEventListener("abort", aborted, { once: true });
-      this.#putters.push(done);
-    });
   }
 }

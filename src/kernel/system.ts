@@ -64,12 +64,12 @@ export class ActorSystem {
 
   spawn<Message>(options: SpawnOptions<Message>): ActorRef<Message> {
     const mailbox = new BoundedMailbox<Message>(options.capacity);
-    return this.#supervise(options, { mailbox, takers: 1 });
+    return this.#supervise(options, { mailbox, takers: 0 });
   }
 
   /** Several equal actors on one mailbox: each message goes to one that is free. */
   spawnPool<Message>(size: number, options: SpawnOptions<Message>): ActorRef<Message>[] {
-    const shared = { mailbox: new BoundedMailbox<Message>(options.capacity), takers: size };
+    const shared = { mailbox: new BoundedMailbox<Message>(options.capacity), takers: 0 };
     return Array.from({ length: size }, (_, index) =>
       this.#supervise({ ...options, name: `${options.name}/${index}` }, shared),
     );
@@ -98,6 +98,7 @@ export class ActorSystem {
     const { mailbox } = shared;
     if (this.#stopping) throw new Error("the actor system is stopping");
     if (this.#members.has(options.name)) throw new Error(`actor ${options.name} lives already`);
+    shared.takers += 1;
     const stop = new AbortController();
     let state: ActorState = { kind: "starting" };
     const done = this.#lives(options, mailbox, {
