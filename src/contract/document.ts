@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { type ErrorCode, FreshetError } from "./errors.ts";
 import { type DocumentId, isDocumentId } from "./ids.ts";
+import { describeIssue, hasProtoKey } from "./issue.ts";
 import { limits } from "./limits.ts";
 
 const scalar = z.union([z.string().max(limits.metadataValueCharsMax), z.number(), z.boolean()]);
@@ -21,10 +22,9 @@ const timestampSchema = z
   .union([z.iso.datetime({ offset: true }), z.number().min(-62_135_596_800).max(253_402_300_799)])
   .transform((value) => (typeof value === "number" ? Math.round(value * 1000) : Date.parse(value)));
 
-const idSchema = z.custom<DocumentId>(
-  (value) => typeof value === "string" && isDocumentId(value),
-  { error: "id is 1-512 bytes of UTF-8 without control characters" },
-);
+const idSchema = z.custom<DocumentId>((value) => typeof value === "string" && isDocumentId(value), {
+  error: "id is 1-512 bytes of UTF-8 without control characters",
+});
 
 const upsertSchema = z.strictObject({
   op: z.literal("upsert").default("upsert"),
@@ -78,23 +78,35 @@ export function checkOperation(json: unknown, textBytesMax: number): ParsedOpera
   if (op !== "upsert" && op !== "delete") return refused("unknown_operation", undefined, { id });
   const result = op === "delete" ? deleteSchema.safeParse(raw) : upsertSchema.safeParse(raw);
   if (!result.success) {
-    const issue = result.error.issues[0];
-    const path = issue?.path.join(".") ?? "";
-    const message = `${path === "" ? "document" : path}: ${issue?.message ?? "invalid"}`;
-    return refused("invalid_document", message.toLowerCase(), { id });
+    const schema = { root: "document", names: Object.keys(upsertSchema.shape) };
+    return refused("invalid_document", describeIssue(result.error, schema), { id });
+  }
+  if (hasProtoKey(raw["metadata"])) {
+    return refused("invalid_document", "metadata: invalid key in record", { id });
   }
   const operation = result.data;
-  if (operation.op === "upsert") {
-    const bytes = Buffer.byteLength(operation.text, "utf8");
-    if (bytes > textBytesMax) {
-      const message = `text has ${bytes} bytes, the limit is ${textBytesMax}`;
-      return refused("document_too_large", message, { id });
-    }
-    if (operation.text.trim() === "") {
-      return refused("invalid_document", "text: is empty", { id });
-    }
-  }
+  const problem = operation.op === "upsert" ? contentProblem(operation, textBytesMax) : undefined;
+  if (problem !== undefined) return refused(problem.code, problem.message, { id });
   return { ok: true, operation };
+}
+
+/** What the schema can not say: bounds in bytes, and a text without a word. */
+function contentProblem(
+  { text, metadata }: UpsertOperation,
+  textBytesMax: number,
+): { readonly code: ErrorCode; readonly message: string } | undefined {
+  const bytes = Buffer.byteLength(text, "utf8");
+  if (bytes > textBytesMax) {
+    const message = `text has ${bytes} bytes, the limit is ${textBytesMax}`;
+    return { code: "document_too_large", message };
+  }
+  if (text.trim() === "") return { code: "invalid_document", message: "text: is empty" };
+  const metadataBytes = metadata === undefined ? 0 : Buffer.byteLength(JSON.stringify(metadata));
+  if (metadataBytes > limits.metadataBytesMax) {
+    const message = `metadata has ${metadataBytes} bytes, the limit is ${limits.metadataBytesMax}`;
+    return { code: "document_too_large", message };
+  }
+  return undefined;
 }
 
 function refused(

@@ -1,8 +1,9 @@
 /** Questions in, answers out: the wire format of `query.<tenant>` and `POST /answer`. */
 
 import { z } from "zod";
-import { filterSchema } from "./filter.ts";
 import { FreshetError } from "./errors.ts";
+import { filterSchema } from "./filter.ts";
+import { describeIssue, hasProtoKey } from "./issue.ts";
 import { limits } from "./limits.ts";
 
 export const questionSchema = z.strictObject({
@@ -77,12 +78,15 @@ export type AnswerEvent =
   | { readonly type: "delta"; readonly text: string }
   | { readonly type: "done"; readonly answer: Answer };
 
-/** @throws FreshetError invalid_request, naming the first field that is wrong */
+/** @throws FreshetError invalid_request, naming the first field of ours that is wrong */
 export function parseQuestion(value: unknown): Question {
   const result = questionSchema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const path = issue?.path.join(".") ?? "";
-  const message = `${path === "" ? "request" : path}: ${issue?.message ?? "invalid"}`;
-  throw new FreshetError("invalid_request", message.toLowerCase());
+  if (!result.success) {
+    const schema = { root: "request", names: Object.keys(questionSchema.shape) };
+    throw new FreshetError("invalid_request", describeIssue(result.error, schema));
+  }
+  if (hasProtoKey((value as { filter?: unknown }).filter)) {
+    throw new FreshetError("invalid_request", "filter: invalid key in record");
+  }
+  return result.data;
 }

@@ -137,15 +137,18 @@ export function decodeBody(bytes: Uint8Array): RecordBody {
   try {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const jsonLength = view.getUint32(0, true);
-    const json = JSON.parse(decoder.decode(bytes.subarray(4, 4 + jsonLength))) as BodyJson;
-    if (json.format !== bodyFormat) throw new RangeError(`body format ${json.format}`);
+    const json = JSON.parse(decoder.decode(bytes.subarray(4, 4 + jsonLength))) as unknown;
+    if (!isBodyJson(json)) throw new RangeError("body shape or format");
     const { dimensions } = json;
     const vectorsAt = align4(4 + jsonLength);
     if (bytes.byteLength !== vectorsAt + json.chunks.length * dimensions * 4) {
       throw new RangeError("body length");
     }
     // A copy: a message's bytes are rarely aligned to 4, and a subarray would keep the whole message alive.
-    const vectors = new Float32Array(bytes.slice(vectorsAt).buffer);
+    // Not by `slice`: that of a Buffer, which a socket hands out, copies nothing.
+    const copy = new Uint8Array(bytes.byteLength - vectorsAt);
+    copy.set(bytes.subarray(vectorsAt));
+    const vectors = new Float32Array(copy.buffer);
     return {
       info: json.info,
       chunks: json.chunks.map(({ text, heading }, index) => ({
@@ -159,6 +162,23 @@ export function decodeBody(bytes: Uint8Array): RecordBody {
   } catch (cause) {
     throw new FreshetError("internal", "a record body is malformed", { cause });
   }
+}
+
+/** Cheap enough for every record of a replay: a body that is not ours must not become an index. */
+function isBodyJson(json: unknown): json is BodyJson {
+  if (typeof json !== "object" || json === null) return false;
+  const { format, info, chunks, dimensions, model, redactor } = json as Record<string, unknown>;
+  return (
+    format === bodyFormat &&
+    typeof info === "object" &&
+    info !== null &&
+    Array.isArray(chunks) &&
+    chunks.every((chunk) => typeof (chunk as { text?: unknown } | null)?.text === "string") &&
+    Number.isSafeInteger(dimensions) &&
+    (dimensions as number) >= 0 &&
+    typeof model === "string" &&
+    typeof redactor === "string"
+  );
 }
 
 function align4(bytes: number): number {

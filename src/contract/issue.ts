@@ -1,0 +1,35 @@
+/** What is wrong with a value from outside, said without repeating anything of it. */
+
+import type { z } from "zod";
+
+/**
+ * The first issue as one line. A key that the sender chose is never repeated: it may hold personal
+ * data (I10), line ends, or a hundred kilobytes. `names` are the names of the schema, which are ours.
+ */
+export function describeIssue(
+  error: z.ZodError,
+  schema: { readonly root: string; readonly names: readonly string[] },
+): string {
+  const issue = error.issues[0];
+  if (issue === undefined) return `${schema.root}: invalid`;
+  const known: string[] = [];
+  for (const part of issue.path) {
+    if (typeof part === "string" && !schema.names.includes(part)) break;
+    known.push(String(part));
+  }
+  const place = known.length === 0 ? schema.root : known.join(".");
+  return `${place}: ${problemOf(issue, schema.names)}`;
+}
+
+function problemOf(issue: z.core.$ZodIssue, names: readonly string[]): string {
+  if (issue.code !== "unrecognized_keys") return issue.message.toLowerCase();
+  const misplaced = issue.keys.find((key) => names.includes(key));
+  return misplaced === undefined
+    ? "has a field that is not known"
+    : `${misplaced} has no place here`;
+}
+
+/** JSON can say `__proto__`; the schema library drops that key without a word, so it is refused before. */
+export function hasProtoKey(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, "__proto__");
+}
