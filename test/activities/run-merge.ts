@@ -1,0 +1,29 @@
+/** Runs merges to their end without Temporal, as the story of workflows/merge-round.ts tells it. */
+
+import { createMergeActivities } from "../../activities/merge.ts";
+import type { MergePorts } from "../../activities/context.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
+import { type RoundResult, mergeRound } from "../../workflows/merge-round.ts";
+import { acme } from "./world.ts";
+
+export const workflowId = "merge/acme";
+
+export async function runRound(ports: MergePorts, tenant: TenantId = acme): Promise<RoundResult> {
+  const hooks = {
+    enter: () => {},
+    goesOn: () => true,
+    shielded: <T>(work: () => Promise<T>) => work(),
+  };
+  return mergeRound(createMergeActivities(ports), hooks, { tenant, workflowId });
+}
+
+/** One round and its cleaning. */
+export async function runMerge(ports: MergePorts, tenant: TenantId = acme): Promise<RoundResult> {
+  const result = await runRound(ports, tenant);
+  if (result.kind !== "merged" || result.plan.purpose === "repair") return result;
+  const activities = createMergeActivities(ports);
+  const { from, to, piecesBefore } = result.plan;
+  await activities.cleanSuperseded({ tenant, from, to, piecesBefore });
+  await activities.sweepHeads({ tenant });
+  return result;
+}

@@ -1,0 +1,144 @@
+/** A tenant's log and cold shard in memory, filled by hand, for tests of merges. */
+
+import type { MergePorts } from "../../activities/context.ts";
+import { type MemoryCold, createMemoryCold } from "../../src/cold/memory.ts";
+import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
+import type { ChunkRecord, RecordBody } from "../../src/contract/record.ts";
+import { type Clock, systemClock } from "../../src/kernel/clock.ts";
+import { type MemoryLog, createMemoryLog } from "../../src/log/memory.ts";
+import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+
+export const acme = "acme" as TenantId;
+
+export interface World {
+  readonly log: MemoryLog;
+  readonly cold: MemoryCold;
+  readonly ports: MergePorts;
+  readonly writer: RecordWriter;
+}
+
+export function createWorld(options: { readonly clock?: Clock } = {}): World {
+  const clock = options.clock ?? systemClock;
+  const log = createMemoryLog({ clock, partitions: 2 });
+  const cold = createMemoryCold();
+  const ports: MergePorts = {
+    log,
+    cold,
+    clock,
+    logger: silentLogger,
+    metrics: silentMetrics,
+    heartbeat: () => {},
+    signal: () => undefined,
+  };
+  return { log, cold, ports, writer: new RecordWriter(log) };
+}
+
+/** Appends one tenant's records as its owner would: in order, fenced, versions rising. */
+export class RecordWriter {
+  readonly #log: MemoryLog;
+  readonly #tenant: TenantId;
+  #last = 0 as Position;
+  #version = 0;
+
+  constructor(log: MemoryLog, tenant: TenantId = acme) {
+    this.#log = log;
+    this.#tenant = tenant;
+  }
+
+  upsert(id: string, chunkCount = 1): Promise<Version> {
+    const documentId = id as DocumentId;
+    return this.#append((base) => ({
+      ...base,
+      kind: "upsert",
+      documentId,
+      chunkCount,
+      body: bodyOf(id, base.version, chunkCount),
+    }));
+  }
+
+  delete(id: string): Promise<Version> {
+    return this.#append((base) => ({ ...base, kind: "delete", documentId: id as DocumentId }));
+  }
+
+  reject(id: string | null): Promise<Version> {
+    const documentId = id as DocumentId | null;
+    const reason = "invalid_document" as const;
+    return this.#append((base) => ({
+      ...base,
+      kind: "reject",
+      documentId,
+      reason,
+      message: "text is required",
+    }));
+  }
+
+  fence(): Promise<Version> {
+    this.#version -= 1;
+    return this.#append((base) => ({ ...base, kind: "fence" }));
+  }
+
+  /** Position of the newest record. */
+  get last(): Position {
+    return this.#last;
+  }
+
+  async #append(
+    make: (base: { tenant: TenantId; version: Version; epoch: Epoch }) => ChunkRecord,
+  ): Promise<Version> {
+    this.#version += 1;
+    const version = this.#version as Version;
+    const record = make({ tenant: this.#tenant, version, epoch: 1 as Epoch });
+    const outcome = await this.#log.chunks.append(record, this.#last);
+    if (outcome.kind !== "appended") throw new Error(`append was ${outcome.kind}`);
+    this.#last = outcome.position;
+    return version;
+  }
+}
+
+function bodyOf(id: string, version: number, chunkCount: number): RecordBody {
+  return {
+    info: { title: id, metadata: { version } },
+    chunks: Array.from({ length: chunkCount }, (_, chunk) => ({
+      text: `secret text ${chunk} of ${id} in version ${version}`,
+      vector: unitVector(version * 31 + chunk),
+    })),
+    model: "test",
+    redactor: "test",
+  };
+}
+
+function unitVector(angle: number): Float32Array {
+  const vector = new Float32Array(8);
+  vector[0] = Math.cos(angle);
+  vector[1] = Math.sin(angle);
+  return vector;
+}
+
+/** Upserts, a replaced and shrunk document, one superseded within the range, deletes, rejects, a fence. */
+export async function writeStory(writer: RecordWriter): Promise<void> {
+  await writer.fence();
+  await writer.upsert("alpha", 3);
+  await writer.upsert("beta", 2);
+  await writer.upsert("gamma", 2);
+  await writer.reject("delta");
+  await writer.upsert("beta", 1);
+  await writer.delete("gamma");
+  await writer.reject(null);
+  await writer.upsert("epsilon", 1);
+}
+
+/** What comes after the story was merged: a shrunk document, a delete, a document that comes back. */
+export async function writeSequel(writer: RecordWriter): Promise<void> {
+  await writer.upsert("alpha", 1);
+  await writer.delete("epsilon");
+  await writer.upsert("gamma", 2);
+  await writer.reject("zeta");
+}
+
+/** Everything of cold that a question could see, and everything else that is there. */
+export function coldState(cold: MemoryCold, tenant: TenantId = acme): readonly string[] {
+  return cold
+    .objects(tenant)
+    .map(({ documentId, version, chunk, text }) => `${documentId}@${version}#${chunk} ${text}`)
+    .sort();
+}
