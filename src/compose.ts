@@ -51,6 +51,11 @@ export interface Engine extends Running {
   readonly httpUrl: string;
 }
 
+export interface MergeWorkerProcess extends Running {
+  /** Resolves when it polls for the first time; Temporal may come up long after the worker. */
+  readonly ready: Promise<void>;
+}
+
 interface Foundation {
   readonly config: Config;
   readonly clock: Clock;
@@ -149,21 +154,20 @@ export async function startEngine(config: Config, version: string): Promise<Engi
 }
 
 /** The merge worker: runs the activities and workflows of all tenants. Any number of them may run. */
-export async function startMerges(config: Config, version: string): Promise<Running> {
+export async function startMerges(config: Config, version: string): Promise<MergeWorkerProcess> {
   const base = foundation(config, version);
   const stack = new Stack();
   try {
     const log = await connectLog(base, stack, "merge-worker");
     const cold = stack.push("cold", connectCold(base), (part) => part.close());
-    const merges = stack.push("temporal", connectMerges(base), (part) => part.close());
     const { temporal, merge } = config;
     const worker = await startMergeWorker({
       address: temporal.address,
       namespace: temporal.namespace,
+      graceMs: merge.graceMs,
+      ageMs: merge.ageMs,
       log,
       cold,
-      client: merges,
-      settings: merge,
       clock: base.clock,
       logger: base.logger,
       metrics: base.metrics,
@@ -171,8 +175,9 @@ export async function startMerges(config: Config, version: string): Promise<Runn
     const ended = worker.run();
     return {
       ended,
+      ready: worker.ready,
       stop: async () => {
-        worker.shutdown();
+        await worker.shutdown();
         await ended;
         await stack.unwind(base.logger);
       },
@@ -202,7 +207,8 @@ function connectCold({ config, clock, logger }: Foundation): ColdShard {
 
 function connectMerges({ config, clock, logger }: Foundation): MergeClient {
   const { address, namespace } = config.temporal;
-  return connectTemporal({ address, namespace, clock, logger, settings: config.merge });
+  const { graceMs } = config.merge;
+  return connectTemporal({ address, namespace, graceMs, clock, logger });
 }
 
 async function createEmbedder({ config, clock, logger }: Foundation): Promise<OnnxEmbedder> {

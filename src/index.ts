@@ -21,7 +21,11 @@ function packageVersion(): string {
 
 async function start(role: string): Promise<Running> {
   const config = readConfig(process.env);
-  if (role === "merge-worker") return startMerges(config, packageVersion());
+  if (role === "merge-worker") {
+    const worker = await startMerges(config, packageVersion());
+    void worker.ready.then(() => process.stdout.write("freshet merge worker polls\n"));
+    return worker;
+  }
   const engine = await startEngine(config, packageVersion());
   process.stdout.write(`freshet engine listens on ${engine.httpUrl}\n`);
   return engine;

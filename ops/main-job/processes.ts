@@ -1,0 +1,157 @@
+/** The engine and the merge worker as child processes, wired to the servers of this run. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { request } from "undici";
+import { choosePorts, portInUse } from "../servers/ports.ts";
+import type { Servers } from "../servers/start-servers.ts";
+import { logPath, type RunningServer, type ServerEnd, startServer } from "../servers/supervise.ts";
+import type { Environment } from "../setup/cache.ts";
+import type { EmbeddingModelFiles } from "../setup/ensure-tools.ts";
+
+const entry = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const readyTimeoutMs = 120_000;
+/** Above the longest clean stop of the parts inside: questions, actors, leases, connections. */
+const graceS = 30;
+const httpPortDefault = 8787;
+
+export interface FreshetProcesses {
+  readonly httpUrl: string;
+  /** Environment of the engine, for whoever starts a client beside it. */
+  readonly env: Environment;
+  readonly logs: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+export interface ProcessesOptions {
+  readonly servers: Servers;
+  readonly model: EmbeddingModelFiles;
+  readonly dataDir: string;
+  readonly env: Environment;
+  readonly onDeath: (end: ServerEnd) => void;
+}
+
+export async function startFreshet(options: ProcessesOptions): Promise<FreshetProcesses> {
+  const port = await httpPort(options.env);
+  const env = engineEnvironment(options, port);
+  const httpUrl = `http://127.0.0.1:${port}`;
+  const running: RunningServer[] = [];
+  const stop = async (): Promise<void> => {
+    // The worker first: it is the one that writes to the servers which stop next.
+    for (const child of running.splice(0).reverse()) await child.stop();
+  };
+  try {
+    running.push(await startEngineProcess(options, env, httpUrl));
+    running.push(await startWorkerProcess(options, env));
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
+  for (const child of running) {
+    void child.ended.then((end) => {
+      if (!end.expected) options.onDeath(end);
+    });
+  }
+  const logs = Object.fromEntries(running.map(({ name, logFile }) => [name, logFile]));
+  return { httpUrl, env, logs, stop };
+}
+
+/** 8787, or any other free port when that is taken and nobody asked for it. */
+async function httpPort(env: Environment): Promise<number> {
+  const variable = "FRESHET_HTTP_PORT";
+  const requests = [{ name: "http", variable }];
+  const { http } = await choosePorts(requests, env, { http: httpPortDefault });
+  if (http === undefined) throw portInUse(httpPortDefault, variable);
+  return http.port;
+}
+
+function engineEnvironment(options: ProcessesOptions, port: number): Record<string, string> {
+  const { servers, model, dataDir, env } = options;
+  const { nats, temporal, weaviate, llm } = servers;
+  const kept = Object.entries(env).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+  return {
+    ...Object.fromEntries(kept),
+    FRESHET_DATA_DIR: dataDir,
+    FRESHET_NATS_URL: nats.url,
+    FRESHET_TEMPORAL_ADDRESS: temporal.address,
+    FRESHET_TEMPORAL_NAMESPACE: temporal.namespace,
+    FRESHET_TEMPORAL_UI_URL: temporal.uiUrl,
+    FRESHET_WEAVIATE_URL: weaviate.url,
+    FRESHET_WEAVIATE_GRPC: weaviate.grpc,
+    FRESHET_MODEL_DIR: model.modelDir,
+    FRESHET_MODEL_GRAPH: model.graph,
+    FRESHET_HTTP_PORT: String(port),
+    FRESHET_LOG_FORMAT: "json",
+    ...(llm === undefined ? {} : { FRESHET_LLM_URL: llm.url, FRESHET_LLM_MODEL: llm.model }),
+  };
+}
+
+function startEngineProcess(
+  options: ProcessesOptions,
+  env: Environment,
+  httpUrl: string,
+): Promise<RunningServer> {
+  return startRole(options, {
+    name: "engine",
+    env,
+    isReady: async () => {
+      const { statusCode, body } = await request(`${httpUrl}/readyz`);
+      await body.dump();
+      return statusCode === 200;
+    },
+  });
+}
+
+/** Ready when it says that it polls: nothing else in the process knows. */
+async function startWorkerProcess(
+  options: ProcessesOptions,
+  env: Environment,
+): Promise<RunningServer> {
+  const logFile = logPath(options.dataDir, "merge-worker");
+  const before = sizeOf(logFile);
+  return startRole(options, {
+    name: "merge-worker",
+    env,
+    isReady: () => Promise.resolve(tail(logFile, before).includes("merge worker polls")),
+  });
+}
+
+function startRole(
+  { dataDir }: ProcessesOptions,
+  role: Pick<Parameters<typeof startServer>[0], "name" | "env" | "isReady">,
+): Promise<RunningServer> {
+  return startServer({
+    ...role,
+    program: process.execPath,
+    parameters: [entry, role.name],
+    logFile: logPath(dataDir, role.name),
+    cwd: root,
+    readyTimeoutMs,
+    graceS,
+  });
+}
+
+function tail(file: string, from: number): string {
+  const bytes = read(file);
+  // A log that was moved aside in between starts anew.
+  return bytes.subarray(bytes.length < from ? 0 : from).toString("utf8");
+}
+
+function sizeOf(file: string): number {
+  return read(file).length;
+}
+
+function read(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
+export function runFilePath(dataDir: string): string {
+  return join(dataDir, "run.json");
+}
