@@ -188,6 +188,8 @@ export const limits = {
   coldRequestMs: 30 * secondMs,
   /** Weaviate answers a readiness probe at once or is not there. */
   coldConnectMs: 3 * secondMs,
+  /** A slower operation is accompanied by readiness probes: the client's own retries take half a minute to give up. */
+  coldProbeEveryMs: secondMs,
   /** While Weaviate is down it is asked again after these pauses; in between callers are refused at once. */
   coldReconnectMinMs: 100,
   coldReconnectMaxMs: 2 * secondMs,
@@ -216,7 +218,7 @@ export const limits = {
   mergeRetryMinMs: secondMs,
   mergeRetryMaxMs: 5 * minuteMs,
   /** A merge workflow without work completes after this; the next signal starts it again. */
-  mergeIdleMs: 30 * secondMs,
+  mergeIdleMs: 10 * secondMs,
   /** The longest an operator's `force` waits for its outcome. */
   mergeForceMs: 10 * minuteMs,
   /** The longest that any other update of a merge workflow waits: a preview reads log and cold. */
