@@ -77,6 +77,10 @@ export const limits = {
   answerCharsMax: 16_000,
   /** One request to the language model. */
   modelRequestMs: 60 * secondMs,
+  /** A host that does not even accept a connection will not answer in time. */
+  modelConnectMs: 5 * secondMs,
+  /** One event of a model's stream; usual are a few hundred characters. */
+  modelEventCharsMax: 256 * KiB,
   /** An OpenAI-compatible endpoint's error body that is read for the message. */
   modelErrorBytesMax: 4 * KiB,
 
