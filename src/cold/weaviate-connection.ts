@@ -5,7 +5,7 @@
  * whether asking again makes sense.
  *   W1  while Weaviate is down a caller is refused at once, except the one that probes it after a pause;
  *   W2  a client whose connection broke is replaced: the channel's own reconnect would wait for minutes;
- *   W3  no operation outlives its deadline or its caller.
+ *   W3  no operation outlives its deadline, its caller, or the server by much.
  */
 
 import type { WeaviateClient } from "weaviate-client";
@@ -46,6 +46,8 @@ type State =
 type Work<T> = (client: WeaviateClient, signal: AbortSignal) => Promise<T>;
 
 export interface Connection {
+  /** Resolves when Weaviate says that it is ready. */
+  probe(): Promise<void>;
   /** Runs one operation. @throws FreshetError cold_unavailable | cancelled, UnknownTenantError, InactiveTenantError */
   run<T>(work: Work<T>, signal?: AbortSignal): Promise<T>;
   close(): void;
@@ -77,7 +79,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     let client: WeaviateClient | null = null;
     try {
       client = await openClient(options);
-      await bounded(clock, limits.coldConnectMs, undefined, ready(client));
+      await probe();
     } catch (cause) {
       client?.close().catch(() => {});
       isDown(lastPauseMs, cause);
@@ -108,12 +110,27 @@ export function createConnection(options: ConnectionOptions): Connection {
     client.close().catch(() => {});
   }
 
+  const probe = (): Promise<void> =>
+    bounded(clock, limits.coldConnectMs, undefined, (signal) => checkReady(options.url, signal));
+
+  /** Rejects when Weaviate stops answering while an operation runs; the vendor would go on retrying. */
+  async function outage(ended: AbortSignal): Promise<never> {
+    for (;;) {
+      await clock.sleep(limits.coldProbeEveryMs, ended);
+      if (ended.aborted) throw new NoAnswerError("the operation has ended");
+      await probe();
+    }
+  }
+
   return {
+    probe,
     async run(work, signal) {
       if (hasGone(signal)) throw new FreshetError("cancelled");
       const client = await bounded(clock, limits.coldRequestMs, signal, () => connected());
       try {
-        return await bounded(clock, limits.coldRequestMs, signal, (ended) => work(client, ended));
+        return await bounded(clock, limits.coldRequestMs, signal, (ended) =>
+          Promise.race([work(client, ended), outage(ended)]),
+        );
       } catch (error) {
         if (hasGone(signal)) throw new FreshetError("cancelled");
         if (isConnectionError(error)) giveUp(client, error);
@@ -146,10 +163,14 @@ function openClient({ url, grpc, apiKey }: WeaviateAddress): Promise<WeaviateCli
   });
 }
 
-function ready(client: WeaviateClient): () => Promise<void> {
-  return async () => {
-    if (!(await client.isReady())) throw new Error("weaviate is not ready");
-  };
+/**
+ * Asked directly: the vendor's `isReady` starts a second request that nobody waits for, and whose failure
+ * ends the process as an unhandled rejection.
+ */
+async function checkReady(url: string, signal: AbortSignal): Promise<void> {
+  const reply = await fetch(`${url.replace(/\/$/, "")}/v1/.well-known/ready`, { signal });
+  await reply.body?.cancel();
+  if (!reply.ok) throw new NoAnswerError("weaviate is not ready");
 }
 
 /** The first of: the work, its deadline, its caller's end. The work is told through its signal. */
@@ -163,13 +184,11 @@ async function bounded<T>(
   const signal = caller === undefined ? over.signal : AbortSignal.any([over.signal, caller]);
   const deadline = clock.sleep(ms, signal).then(() => {
     if (hasGone(caller)) throw new FreshetError("cancelled");
-    throw new DeadlineError(`no answer within ${ms} ms`);
+    throw new NoAnswerError(`no answer within ${ms} ms`);
   });
   try {
     return await Promise.race([work(signal), deadline]);
   } finally {
-    // The loser of the race has nobody left to tell.
-    deadline.catch(() => {});
     over.abort();
   }
 }
@@ -178,8 +197,9 @@ function hasGone(caller: AbortSignal | undefined): boolean {
   return caller?.aborted === true;
 }
 
-class DeadlineError extends Error {
-  override readonly name = "DeadlineError";
+/** Weaviate did not answer, or not in time. */
+export class NoAnswerError extends Error {
+  override readonly name = "NoAnswerError";
 }
 
 function translate(error: unknown): Error {
@@ -201,7 +221,7 @@ export function isInactiveTenant(message: string): boolean {
 
 function isConnectionError(error: unknown): boolean {
   if (error instanceof FreshetError) return false;
-  if (error instanceof DeadlineError) return true;
+  if (error instanceof NoAnswerError) return true;
   const text = error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
   return /UNAVAILABLE|ECONNREFUSED|ECONNRESET|fetch failed|socket hang up|timed out|aborted|CANCELLED/i.test(
     text,

@@ -59,10 +59,7 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
           ),
       });
     },
-    ping: () =>
-      connection.run(async (client) => {
-        if (!(await client.isReady())) throw new Error("fetch failed: weaviate is not ready");
-      }),
+    ping: () => connection.run(() => connection.probe()),
     async close() {
       connection.close();
     },

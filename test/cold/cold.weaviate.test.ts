@@ -1,0 +1,155 @@
+import { afterEach, expect, test } from "vitest";
+import type { ColdShard } from "../../src/cold/port.ts";
+import { connectWeaviate } from "../../src/cold/weaviate.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { silentLogger } from "../../src/observe/port.ts";
+import { describeColdShard } from "./conformance.ts";
+import { createGate, type Gate } from "./gate.ts";
+import { coldObject, dimensions, direction, freshTenant } from "./objects.ts";
+import { weaviateAddress } from "./weaviate-address.ts";
+
+const open = (address: { url: string; grpc: string }): ColdShard =>
+  connectWeaviate({ ...address, dimensions, clock: systemClock, logger: silentLogger });
+
+describeColdShard("Weaviate", async () => open(weaviateAddress()));
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+/** A cold shard whose server is there when the gates are open. */
+async function gated() {
+  const { url, grpc } = weaviateAddress();
+  const target = (from: string) => {
+    const { hostname, port } = new URL(from);
+    return { host: hostname, port: Number(port) };
+  };
+  const gates = [
+    await createGate(target(url)),
+    await createGate(target(`http://${grpc}`)),
+  ] as const;
+  const [rest, channel] = gates;
+  const cold = open({ url: `http://127.0.0.1:${rest.port}`, grpc: `127.0.0.1:${channel.port}` });
+  const each = async (act: (gate: Gate) => Promise<void>) => {
+    await Promise.all(gates.map(act));
+  };
+  closing.push(
+    () => cold.close(),
+    () => each((gate) => gate.close()),
+  );
+  return { cold, up: () => each((gate) => gate.open()), down: () => each((gate) => gate.close()) };
+}
+
+const unavailable = expect.objectContaining({ code: "cold_unavailable" });
+
+/** Asks until it works; the test's own time limit is the bound. */
+async function eventually<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      expect(error).toEqual(unavailable);
+      await systemClock.sleep(50);
+    }
+  }
+}
+
+test("without a server every method rejects as unavailable, and works once it is there", async () => {
+  const { cold, up } = await gated();
+  const tenant = freshTenant("late");
+  const object = coldObject(tenant, { id: "a" });
+  const query = { tenant, vector: direction(0), text: "text", limit: 3 };
+  for (const call of [
+    () => cold.ping(),
+    () => cold.ensureTenant(tenant),
+    () => cold.upsert(tenant, [object]),
+    () => cold.versions(tenant, [object.id]),
+    () => cold.staleIds(tenant, { documentId: object.documentId, keep: null }),
+    () => cold.deleteIds(tenant, [object.id]),
+    () => cold.search(query),
+    () => cold.writeMarker(tenant, { to: 1 as never, version: 1 as never }),
+    () => cold.readMarker(tenant),
+  ]) {
+    await expect(call()).rejects.toEqual(unavailable);
+  }
+  await up();
+  await eventually(() => cold.upsert(tenant, [object]));
+  expect(await cold.search(query)).toHaveLength(1);
+});
+
+test("a connection that breaks is replaced when the server is back", async () => {
+  const { cold, up, down } = await gated();
+  await up();
+  const tenant = freshTenant("broken");
+  const query = { tenant, vector: direction(0), text: "text", limit: 3 };
+  await cold.upsert(tenant, [coldObject(tenant, { id: "a" })]);
+  await down();
+  await expect(cold.search(query)).rejects.toEqual(unavailable);
+  await expect(cold.search(query)).rejects.toEqual(unavailable);
+  await up();
+  expect(await eventually(() => cold.search(query))).toHaveLength(1);
+});
+
+test("after close every method rejects", async () => {
+  const { cold, up } = await gated();
+  await up();
+  await cold.ping();
+  await cold.close();
+  await expect(cold.ping()).rejects.toEqual(unavailable);
+});
+
+test("vectors of another model are refused before they are sent", async () => {
+  const cold = open(weaviateAddress());
+  closing.push(() => cold.close());
+  const tenant = freshTenant("model");
+  const short = { ...coldObject(tenant, { id: "a" }), vector: Float32Array.of(1, 0, 0) };
+  await expect(cold.upsert(tenant, [short])).rejects.toMatchObject({ code: "internal" });
+});
+
+test("a tenant that was removed or put to sleep behind our back is made again by a write", async () => {
+  const cold = open(weaviateAddress());
+  closing.push(() => cold.close());
+  const tenant = freshTenant("removed");
+  const query = { tenant, vector: direction(0), text: "text", limit: 3 };
+  await cold.upsert(tenant, [coldObject(tenant, { id: "a" })]);
+  await changeTenants("DELETE", [tenant]);
+  expect(await cold.search(query)).toEqual([]);
+  await cold.upsert(tenant, [coldObject(tenant, { id: "b" })]);
+  expect(await cold.search(query)).toMatchObject([{ documentId: "b" }]);
+  await changeTenants("PUT", [{ name: tenant, activityStatus: "INACTIVE" }]);
+  expect(await cold.search(query)).toMatchObject([{ documentId: "b" }]);
+  await changeTenants("PUT", [{ name: tenant, activityStatus: "INACTIVE" }]);
+  const id = coldObject(tenant, { id: "b" }).id;
+  await cold.deleteIds(tenant, [id]);
+  expect(await cold.versions(tenant, [id])).toEqual(new Map());
+});
+
+test("a metadata range finds its few matches among more objects than one request brings", async () => {
+  const cold = open(weaviateAddress());
+  closing.push(() => cold.close());
+  const tenant = freshTenant("many");
+  await cold.ensureTenant(tenant);
+  const pages = Array.from({ length: 6 }, (_, page) =>
+    Array.from({ length: limits.mergePageObjects }, (_, index) =>
+      coldObject(tenant, { id: `d${page}-${index}`, info: { metadata: { n: 1 } }, text: "text" }),
+    ),
+  );
+  await Promise.all(pages.map((page) => cold.upsert(tenant, page)));
+  await cold.upsert(tenant, [
+    coldObject(tenant, { id: "rare", angle: 3, info: { metadata: { n: 9 } }, text: "none" }),
+  ]);
+  const filter = { "metadata.n": { gt: 8 } };
+  const hits = await cold.search({ tenant, vector: direction(0), text: "text", limit: 2, filter });
+  expect(hits.map((hit) => hit.documentId)).toEqual(["rare"]);
+});
+
+async function changeTenants(method: string, body: unknown): Promise<void> {
+  const reply = await fetch(`${weaviateAddress().url}/v1/schema/FreshetChunk/tenants`, {
+    method,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  expect(reply.ok).toBe(true);
+}
