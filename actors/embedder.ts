@@ -124,8 +124,10 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
   }
 
   #pump(): void {
+    const { clock, signal } = this.#context;
     while (this.#inFlight < this.#options.batchesInFlightMax && this.#queue.length > 0) {
-      const now = this.#context.clock.monotonicMs();
+      if (signal.aborted) return; // `stop` fails what is left
+      const now = clock.monotonicMs();
       const { batch, rest, dropped } = selectBatch(this.#queue, this.#options.batch, now);
       this.#queue = rest;
       for (const { request } of dropped) this.#fail(request, new FreshetError("cancelled"));
@@ -146,7 +148,11 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
     const begun = clock.monotonicMs();
     try {
       const inputs = batch.map(({ input }) => input);
-      const vectors = await this.#options.embedder.embed(inputs, { lane: this.#options.lane });
+      const { lane, embedder } = this.#options;
+      const vectors = await embedder.embed(inputs, { lane, signal });
+      if (vectors.length !== batch.length) {
+        throw new FreshetError("internal", "a batch came back with another number of vectors");
+      }
       this.#measure(batch, clock.monotonicMs() - begun);
       batch.forEach((text, at) => this.#deliver(text, vectors[at]));
     } catch (thrown) {

@@ -34,6 +34,7 @@ export interface PartitionOptions {
   readonly spawnTenant: (tenant: TenantId, epoch: Epoch) => TenantHandle;
   readonly renewEveryMs: number;
   readonly respawnMs: number;
+  readonly pullMax: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -43,6 +44,11 @@ interface Tenure {
   lease: Lease;
   readonly ended: AbortController;
   readonly handles: Map<TenantId, TenantHandle>;
+  /** Operations under a token that is no tenant wait in DOCS for their dead letters. */
+  refusing: boolean;
+  refusedAnew: boolean;
+  /** Per token, the newest operation that has its dead letter. */
+  readonly refusedTo: Map<string, Version>;
 }
 
 export function partitionActor(
@@ -94,7 +100,14 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
   async #serve(lease: Lease): Promise<void> {
     const { log, partition, node, logger, entry, metrics } = this.#options;
     const { signal, clock } = this.#context;
-    const tenure: Tenure = { lease, ended: new AbortController(), handles: new Map() };
+    const tenure: Tenure = {
+      lease,
+      ended: new AbortController(),
+      handles: new Map(),
+      refusing: false,
+      refusedAnew: false,
+      refusedTo: new Map(),
+    };
     this.#tenure = tenure;
     const ended = AbortSignal.any([tenure.ended.signal, signal]);
     entry.validUntilMs = lease.validUntilMs;
@@ -108,10 +121,11 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
         ...(await log.chunks.tenants(partition)),
       ]);
       for (const name of names) if (isTenantId(name)) this.#ensureTenant(tenure, name);
+      if ([...names].some((name) => !isTenantId(name))) this.#refuse(tenure);
       entry.state = "serving";
       metrics.set("partitions_owned", 1, { partition: String(partition) });
       for await (const operation of log.docs.read({ partition, from, signal: ended })) {
-        await this.#route(tenure, operation);
+        this.#route(tenure, operation);
       }
     } catch (thrown) {
       const error = toFreshetError(thrown);
@@ -156,27 +170,61 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
     this.#options.logger.info({ partition, reason }, "tenure ended");
   }
 
-  async #route(tenure: Tenure, operation: StoredOperation): Promise<void> {
-    if (!isTenantId(operation.tenant)) return this.#refuse(operation);
+  #route(tenure: Tenure, operation: StoredOperation): void {
+    if (!isTenantId(operation.tenant)) return this.#refuse(tenure);
     const { route } = this.#ensureTenant(tenure, operation.tenant).entry;
     if (!route.behind && route.mailbox.tryPut({ type: "operation", operation })) return;
     route.behind = true;
     route.skippedTo = operation.version;
   }
 
-  /** A subject token that is no tenant has no place in CHUNKS; its dead letter is where it ends (I2). */
-  async #refuse({ tenant, version, atMs }: StoredOperation): Promise<void> {
-    const { logger, log } = this.#options;
-    logger.warn({ version }, "an operation was published for an invalid tenant");
-    const message = "the subject's tenant is 1-64 letters, digits, _ or -";
-    await log.deadLetters.publish({
-      tenant,
-      version,
-      documentId: null,
-      reason: "invalid_tenant",
-      message,
-      atMs,
+  /**
+   * A subject token that is no tenant has no place in CHUNKS; its dead letters are where its operations end (I2).
+   * Beside the reader, and from DOCS: dead letters that can not be written must not keep tenants waiting (I9).
+   */
+  #refuse(tenure: Tenure): void {
+    tenure.refusedAnew = true;
+    if (tenure.refusing) return;
+    tenure.refusing = true;
+    const { clock, signal } = this.#context;
+    const ended = AbortSignal.any([tenure.ended.signal, signal]);
+    this.#context.task(async () => {
+      while (tenure.refusedAnew && !ended.aborted) {
+        tenure.refusedAnew = false;
+        const done = await this.#refuseAll(tenure, ended).catch(toFreshetError);
+        if (done === undefined) continue;
+        this.#options.logger.warn({ code: done.code }, "dead letters of invalid tenants wait");
+        tenure.refusedAnew = true;
+        await clock.sleep(this.#options.respawnMs, ended);
+      }
+      tenure.refusing = false;
     });
+  }
+
+  async #refuseAll({ refusedTo }: Tenure, ended: AbortSignal): Promise<undefined> {
+    const { log, partition, pullMax } = this.#options;
+    const names = await log.docs.tenants(partition);
+    for (const name of names.filter((token) => !isTenantId(token))) {
+      let after = refusedTo.get(name) ?? (0 as Version);
+      for (let more = true; more && !ended.aborted; ) {
+        // The token stands for itself here: the log does not ask who it is.
+        const tenant = name as TenantId;
+        const operations = await log.docs.readTenant({ tenant, after, max: pullMax });
+        for (const operation of operations) await this.#refuseOne(operation);
+        after = operations.at(-1)?.version ?? after;
+        refusedTo.set(name, after);
+        more = operations.length > 0;
+      }
+    }
+  }
+
+  /** Idempotent: a later tenure says the same again. */
+  async #refuseOne({ tenant, version, atMs }: StoredOperation): Promise<void> {
+    if (isTenantId(tenant)) return;
+    const message = "the subject's tenant is 1-64 letters, digits, _ or -";
+    const reason = "invalid_tenant";
+    const letter = { tenant, version, documentId: null, reason, message, atMs } as const;
+    await this.#options.log.deadLetters.publish(letter);
   }
 
   #ensureTenant(tenure: Tenure, tenant: TenantId): TenantHandle {
@@ -189,9 +237,13 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
   }
 
   async #respawn(tenure: Tenure, tenant: TenantId): Promise<void> {
+    const failed = tenure.handles.get(tenant);
     await this.#context.clock.sleep(this.#options.respawnMs, tenure.ended.signal);
     if (tenure.ended.signal.aborted || this.#context.signal.aborted) return;
-    await tenure.handles.get(tenant)?.stop();
+    await failed?.stop();
+    // Meanwhile the tenure may have ended (P3), or the tenant's other actor has failed and was faster.
+    if (tenure.ended.signal.aborted || this.#context.signal.aborted) return;
+    if (tenure.handles.get(tenant) !== failed) return;
     tenure.handles.delete(tenant);
     this.#options.entry.tenants.delete(tenant);
     this.#ensureTenant(tenure, tenant);

@@ -102,6 +102,7 @@ async function answer(
     return await new QuestionRun(options, context, asked).run();
   } catch (thrown) {
     if (message.signal.aborted) throw new FreshetError("cancelled");
+    if (context.signal.aborted) throw new FreshetError("not_ready");
     if (deadline.signal.aborted) {
       throw new FreshetError("deadline_exceeded", undefined, { details: { tenant } });
     }
@@ -336,7 +337,8 @@ class QuestionRun {
     if (view.markerSeen !== undefined) return view.markerSeen;
     const marker = await this.#options.cold.readMarker(this.#message.tenant);
     const seen = marker !== null && marker.to >= view.watermark;
-    entry.shard.tryPut({ type: "marker", watermark: view.watermark, seen });
+    // A marker that is missing is looked for again: a repair writes it without a new manifest.
+    if (seen) entry.shard.tryPut({ type: "marker", watermark: view.watermark, seen });
     return seen;
   }
 

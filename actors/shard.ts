@@ -36,7 +36,7 @@ import type {
   View,
   ViewRequest,
 } from "./messages.ts";
-import { Unmerged } from "./unmerged.ts";
+import { Unmerged } from "./shard-unmerged.ts";
 
 export interface ShardOptions {
   readonly tenant: TenantId;
@@ -46,8 +46,8 @@ export interface ShardOptions {
   readonly events: EventSink;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
   readonly metrics: Metrics;
-  /** Called when a later life of this actor begins with nothing (SH5). */
-  readonly requestLoad: () => void;
+  /** Called when a later life of this actor begins with nothing (SH5); waits for room, so it is never lost. */
+  readonly requestLoad: (signal: AbortSignal) => Promise<void>;
   readonly publishStatus: (status: ShardStatus) => void;
 }
 
@@ -84,6 +84,8 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
   /** Position that `heads` and hot have folded up to; a replayed record at or below it is skipped. */
   #folded = 0 as Position;
   #dropped = 0 as Position;
+  /** What hot is to drop; above `dropped` while the fold has not come so far. */
+  #dropWanted = 0 as Position;
   #unmerged = new Unmerged();
   #waiters: Waiter[] = [];
 
@@ -96,7 +98,8 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
 
   start(): void {
     this.#options.publishStatus(recoveringStatus);
-    if (this.#life > 1) this.#options.requestLoad();
+    const { signal, task } = this.#context;
+    if (this.#life > 1) task(() => this.#options.requestLoad(signal));
   }
 
   stop(): void {
@@ -142,6 +145,7 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
     this.#markerSeen = undefined;
     this.#folded = this.#manifest.to;
     this.#dropped = this.#manifest.to;
+    this.#dropWanted = this.#manifest.to;
     this.#visible = this.#manifest.version;
     this.#unmerged = new Unmerged();
     this.#phase = "loading";
@@ -192,7 +196,10 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
         break;
     }
     const chunks = kind === "upsert" ? record.chunkCount : 0;
-    if (kind !== "fence") this.#unmerged.add({ position: record.position, chunks, atMs });
+    if (kind !== "fence" && record.position > this.#manifest.to) {
+      this.#unmerged.add({ position: record.position, chunks, atMs });
+    }
+    if (this.#dropWanted > this.#dropped) this.#drop(this.#dropWanted);
   }
 
   #adopt(stored: StoredManifest): void {
@@ -219,6 +226,9 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
       throw new FreshetError("internal", "hot was told to drop above the watermark");
     }
     if (watermark <= this.#dropped) return;
+    this.#dropWanted = watermark;
+    // A merge can be ahead of what is applied here: until then the heads still name what hot holds (I5).
+    if (watermark > this.#folded) return;
     this.#dropped = watermark;
     this.#hot.dropThrough(watermark);
     this.#publishStatus();

@@ -238,7 +238,7 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
       } catch (thrown) {
         const error = toFreshetError(thrown);
         if (signal.aborted) throw error;
-        if (error.code !== "embedding_unavailable") refusals += 1;
+        if (error.code === "embedding_failed" || !error.retryable) refusals += 1;
         if (refusals >= limits.attemptsMax) throw error;
         await clock.sleep(backoffMs(limits.backoff, repetition), signal);
       }
@@ -250,9 +250,16 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     const { signal } = this.#context;
     const { promise, resolve, reject } = Promise.withResolvers<readonly Float32Array[]>();
     const reply = { resolve, reject };
-    const sent = await embedder.put({ type: "embed", tenant, inputs, signal, reply }, signal);
-    if (!sent) throw new FreshetError("embedding_unavailable");
-    return promise;
+    // An embedder that is down answers late: a tenant that ends does not wait for it.
+    const gone = (): void => reject(new FreshetError("cancelled"));
+    signal.addEventListener("abort", gone, { once: true });
+    try {
+      const sent = await embedder.put({ type: "embed", tenant, inputs, signal, reply }, signal);
+      if (!sent) throw new FreshetError("embedding_unavailable");
+      return await promise;
+    } finally {
+      signal.removeEventListener("abort", gone);
+    }
   }
 
   // --- commit --------------------------------------------------------------------------------

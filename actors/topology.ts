@@ -61,6 +61,8 @@ export interface Topology {
   readonly system: ActorSystem;
   /** True while hot memory has no room: publishers are refused (I11). */
   isHotFull(tenant: TenantId): boolean;
+  /** True while this node serves the tenant's partition under a lease that surely holds (I6). */
+  isOwner(tenant: TenantId): boolean;
   /** Questions in hand end first, then ingest, then leases are given back. */
   stop(): Promise<void>;
 }
@@ -119,6 +121,10 @@ export function startTopology(options: TopologyOptions): Topology {
     questions: anyQuestion.mailbox,
     system,
     isHotFull,
+    isOwner: (tenant) => {
+      const { state, validUntilMs } = directory.partitionOf(tenant);
+      return state === "serving" && clock.monotonicMs() < validUntilMs;
+    },
     stop: async () => {
       await Promise.all(questions.map((question) => question.stop()));
       await system.stop();
@@ -150,6 +156,7 @@ function spawnPartition(partition: Partition, wiring: PartitionWiring): void {
         spawnTenant({ tenant, epoch, wiring, partition: () => actor.mailbox }),
       renewEveryMs: limits.leaseMs / 3,
       respawnMs: limits.restartBackoffMaxMs,
+      pullMax: limits.pullMax,
       metrics,
       logger,
     }),
@@ -180,7 +187,9 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
       events: log.events,
       mergeTrigger: mergeTrigger.mailbox,
       metrics,
-      requestLoad: () => void entry.route.mailbox.tryPut({ type: "reload" }),
+      requestLoad: async (signal) => {
+        await entry.route.mailbox.put({ type: "reload" }, signal);
+      },
       publishStatus: (status) => {
         entry.status = status;
       },

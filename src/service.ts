@@ -1,6 +1,5 @@
 /** The engine behind its surfaces: what a gateway may ask, answered by the actors and the log. */
 
-import type { Directory } from "../actors/directory.ts";
 import type { DocumentView, QuestionMessage, ShardMessage } from "../actors/messages.ts";
 import type { Topology } from "../actors/topology.ts";
 import { FreshetError } from "./contract/errors.ts";
@@ -20,7 +19,6 @@ export interface ServiceOptions {
 
 export function createService(options: ServiceOptions): Service {
   const { log, topology } = options;
-  const { directory } = topology;
   return {
     documentTextBytesMax: log.documentTextBytesMax,
     ask: (tenant, question, asking) => askQuestion(topology, { tenant, question, ...asking }),
@@ -30,7 +28,8 @@ export function createService(options: ServiceOptions): Service {
       return log.docs.publish({ tenant, payload, messageId });
     },
     document: async (tenant, id) => {
-      const view = await askDocument(directory, tenant, id);
+      const view = await askDocument(topology, tenant, id);
+      if (!topology.isOwner(tenant)) throw new FreshetError("not_ready");
       return view.version === undefined
         ? { id, status: "absent", visible_seq: view.visible }
         : { id, status: "visible", seq: view.version, shard: view.shard };
@@ -51,14 +50,13 @@ function askQuestion({ questions }: Topology, asking: Asking): Promise<Answer> {
 }
 
 function askDocument(
-  directory: Directory,
+  { directory, isOwner }: Pick<Topology, "directory" | "isOwner">,
   tenant: TenantId,
   documentId: DocumentId,
 ): Promise<DocumentView> {
-  const partition = directory.partitionOf(tenant);
-  if (partition.state !== "serving") throw new FreshetError("not_ready");
-  const entry = partition.tenants.get(tenant);
-  if (entry === undefined) throw new FreshetError("not_found");
+  if (!isOwner(tenant)) return Promise.reject(new FreshetError("not_ready"));
+  const entry = directory.tenant(tenant);
+  if (entry === undefined) return Promise.reject(new FreshetError("not_found"));
   return ask<DocumentView, ShardMessage>({
     message: (reply) => ({ type: "document", documentId, reply }),
     send: (message) => entry.shard.tryPut(message),

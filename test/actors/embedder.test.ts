@@ -1,0 +1,218 @@
+import { expect, it } from "vitest";
+import { type EmbedderOptions, embedderActor } from "../../actors/embedder.ts";
+import type { EmbedderMessage } from "../../actors/messages.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
+import type { Embedder, EmbedInput } from "../../src/embedding/port.ts";
+import { silentMetrics } from "../../src/observe/port.ts";
+import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
+import { answered, axis, codeOf, quiet, startActor, until } from "./kit.ts";
+
+interface Call {
+  readonly texts: readonly string[];
+  answer(): void;
+  fail(error: Error): void;
+}
+
+/** A backend that answers when the test says so. A text's vector tells which text it was. */
+function scriptedEmbedder(): Embedder & { readonly calls: Call[] } {
+  const calls: Call[] = [];
+  return {
+    calls,
+    model: { name: "scripted", dimensions: 8, maxTokens: 64, fingerprint: "scripted" },
+    embed(batch, { signal }) {
+      const { promise, resolve, reject } = Promise.withResolvers<Float32Array[]>();
+      signal?.addEventListener("abort", () => reject(new FreshetError("cancelled")));
+      calls.push({
+        texts: batch.map(({ text }) => text),
+        answer: () => resolve(batch.map(vectorOf)),
+        fail: reject,
+      });
+      return promise;
+    },
+    close: async () => {},
+  };
+}
+
+function vectorOf({ text }: EmbedInput): Float32Array {
+  const vector = axis(0);
+  vector[1] = text.codePointAt(0) ?? 0;
+  return vector;
+}
+
+function input(text: string, tokens = 8): EmbedInput {
+  return { text, tokens: new Int32Array(tokens) };
+}
+
+function setUp(options: Partial<EmbedderOptions> = {}) {
+  const clock: ManualClock = createManualClock();
+  const backend = scriptedEmbedder();
+  const started = startActor<EmbedderMessage>(
+    embedderActor({
+      embedder: backend,
+      lane: "ingest",
+      batch: { paddedTokensMax: 64, itemsMax: 8, lookAheadMax: 64, ageMaxMs: 250 },
+      batchesInFlightMax: 1,
+      textsMax: 16,
+      requestMs: 1_000,
+      backoff: { backoffMinMs: 10, backoffMaxMs: 100 },
+      metrics: silentMetrics,
+      ...options,
+    }),
+    { clock },
+  );
+  const { mailbox } = started.actor;
+  const ask = (tenant: string, texts: readonly EmbedInput[], signal?: AbortSignal) => {
+    const { reply, promise, answers } = answered<readonly Float32Array[]>();
+    const message = { type: "embed", tenant, inputs: texts, reply } as const;
+    mailbox.tryPut({ ...message, signal: signal ?? new AbortController().signal });
+    return { promise, answers };
+  };
+  return { clock, backend, mailbox, ask, ...started };
+}
+
+const refusal = () => new FreshetError("embedding_failed");
+const outage = () => new FreshetError("embedding_unavailable");
+
+/** Answers every call until the backend is idle. */
+async function serveAll(backend: { readonly calls: Call[] }): Promise<void> {
+  for (let at = 0; ; at += 1) {
+    await quiet();
+    const call = backend.calls[at];
+    if (call === undefined) return;
+    call.answer();
+  }
+}
+
+it("E1: answers with one vector per text in the order of the request, though batches mix it", async () => {
+  const { ask, backend } = setUp();
+  // Lengths differ, so the batcher takes the texts apart and puts like to like.
+  const request = ask("acme", [input("a", 40), input("b", 8), input("c", 40), input("d", 8)]);
+  await serveAll(backend);
+  const vectors = await request.promise;
+  expect(vectors.map((vector) => String.fromCodePoint(vector[1] ?? 0)).join("")).toBe("abcd");
+  expect(backend.calls.length).toBeGreaterThan(1);
+  expect(request.answers()).toBe(1);
+});
+
+it("E1: a request without texts is answered at once, without the backend", async () => {
+  const { ask, backend } = setUp();
+  expect(await ask("acme", []).promise).toEqual([]);
+  expect(backend.calls).toHaveLength(0);
+});
+
+it("E1: a backend that returns too few vectors fails the request instead of shifting its vectors", async () => {
+  const { ask, system } = setUp({
+    embedder: {
+      ...scriptedEmbedder(),
+      embed: async (batch) => batch.slice(1).map(vectorOf),
+    },
+  });
+  const request = ask("acme", [input("a"), input("b")]);
+  expect(await codeOf(request.promise)).toBe("internal");
+  expect(request.answers()).toBe(1);
+  expect(system.actors().map(({ state }) => state.kind)).toEqual(["running"]);
+});
+
+it("E2: an idle text goes alone and at once; what comes meanwhile shares the next batch across tenants", async () => {
+  const { ask, backend } = setUp();
+  void ask("acme", [input("a")]);
+  await until(() => backend.calls.length === 1);
+  void ask("acme", [input("b"), input("c")]);
+  void ask("globex", [input("d")]);
+  await quiet();
+  expect(backend.calls.map(({ texts }) => texts)).toEqual([["a"]]);
+  backend.calls[0]?.answer();
+  await until(() => backend.calls.length === 2);
+  expect([...(backend.calls[1]?.texts ?? [])].sort()).toEqual(["b", "c", "d"]);
+});
+
+it("E2: never has more batches at the backend than it may", async () => {
+  const { ask, backend } = setUp({ batchesInFlightMax: 2 });
+  for (const text of "abcdef") {
+    void ask("acme", [input(text)]);
+    await quiet(3);
+  }
+  expect(backend.calls).toHaveLength(2);
+});
+
+it("E3: a refused text fails alone; the others of its batch get their vectors", async () => {
+  const { ask, backend } = setUp();
+  const first = ask("acme", [input("x")]);
+  await until(() => backend.calls.length === 1);
+  const good = ask("acme", [input("a"), input("b")]);
+  const bad = ask("globex", [input("!")]);
+  await quiet();
+  backend.calls[0]?.answer();
+  for (let at = 1; at < 5; at += 1) {
+    await until(() => backend.calls.length > at);
+    const call = backend.calls[at];
+    if (call?.texts.includes("!") === true) call.fail(refusal());
+    else call?.answer();
+  }
+  expect(await good.promise).toHaveLength(2);
+  expect(await codeOf(bad.promise)).toBe("embedding_failed");
+  expect(await first.promise).toHaveLength(1);
+  expect(backend.calls.slice(2).every(({ texts }) => texts.length === 1)).toBe(true);
+});
+
+it("E4: while the backend restarts texts wait, and are answered when it is back", async () => {
+  const { ask, backend, clock } = setUp();
+  const request = ask("acme", [input("a")]);
+  for (let at = 0; at < 3; at += 1) {
+    await until(() => backend.calls.length > at);
+    backend.calls[at]?.fail(outage());
+    await clock.advance(100);
+  }
+  await until(() => backend.calls.length === 4);
+  backend.calls[3]?.answer();
+  expect(await request.promise).toHaveLength(1);
+});
+
+it("E4: an outage that outlasts the request's time fails it as unavailable", async () => {
+  const { ask, backend, clock } = setUp();
+  const request = ask("acme", [input("a")]);
+  for (let at = 0; request.answers() === 0; at += 1) {
+    await until(() => backend.calls.length > at || request.answers() > 0);
+    backend.calls[at]?.fail(outage());
+    await clock.advance(100);
+  }
+  expect(await codeOf(request.promise)).toBe("embedding_unavailable");
+  expect(clock.monotonicMs()).toBeGreaterThanOrEqual(1_000);
+});
+
+it("drops a text whose caller has gone, unembedded", async () => {
+  const { ask, backend } = setUp();
+  const caller = new AbortController();
+  void ask("acme", [input("a")]);
+  await until(() => backend.calls.length === 1);
+  const gone = ask("acme", [input("b")], caller.signal);
+  const stays = ask("globex", [input("c")]);
+  await quiet();
+  caller.abort();
+  await serveAll(backend);
+  expect(await codeOf(gone.promise)).toBe("cancelled");
+  expect(await stays.promise).toHaveLength(1);
+  expect(backend.calls.flatMap(({ texts }) => texts)).toEqual(["a", "c"]);
+});
+
+it("keeps its queue bounded: above it messages stay in the mailbox, and senders wait", async () => {
+  const { ask, backend, mailbox } = setUp({ textsMax: 4 });
+  const requests = [..."abcdefghij"].map((text) => ask("acme", [input(text), input(text)]));
+  await quiet();
+  // One text goes alone at first; the queue then stops taking requests once it is over its bound.
+  expect(mailbox.depth).toBeGreaterThanOrEqual(6);
+  await serveAll(backend);
+  for (const { promise } of requests) expect(await promise).toHaveLength(2);
+});
+
+it("ends at once when it is stopped, even over its bound with a backend that is silent", async () => {
+  const { ask, actor, system } = setUp({ textsMax: 1 });
+  const requests = [..."abcd"].map((text) => ask("acme", [input(text), input(text)]));
+  await quiet();
+  await actor.stop();
+  expect(system.actors()).toEqual([]);
+  for (const { promise, answers } of requests) {
+    expect(["embedding_unavailable", "not_ready"]).toContain(await codeOf(promise));
+    expect(answers()).toBe(1);
+  }
+});
