@@ -1,0 +1,230 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Worker } from "node:worker_threads";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { DocumentId, Position } from "../../src/contract/ids.ts";
+import { createHotShardFactory } from "../../src/hot/hnsw.ts";
+import { createHnswBuilder } from "../../src/hot/hnsw-builder.ts";
+import { loadGraph } from "../../src/hot/hnsw-graph.ts";
+import type { HotShard } from "../../src/hot/port.ts";
+import { silentLogger } from "../../src/observe/port.ts";
+import { clustered, cosine, hotDocument, random } from "./documents.ts";
+
+const dimensions = 32;
+const flatMax = 200;
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "freshet-hot-"));
+});
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const warnings: unknown[] = [];
+const logger = { ...silentLogger, warn: (fields: unknown) => void warnings.push(fields) };
+
+function openShard(folder = directory): HotShard {
+  warnings.length = 0;
+  return createHotShardFactory({ directory: folder, logger, flatMax })({ dimensions });
+}
+
+function add(shard: HotShard, vectors: readonly Float32Array[], from = 0): void {
+  vectors.forEach((vector, index) => {
+    const version = from + index + 1;
+    const info = { metadata: { tenth: version % 10, hundredth: version % 100 } };
+    shard.upsert(hotDocument({ id: `d${from + index}`, version, info, vectors: [vector] }));
+  });
+}
+
+/** Ends when the shard's estimate shows that a graph holds its rows; the test's time limit is the bound. */
+async function graphIsIn(shard: HotShard, before: number): Promise<void> {
+  while (shard.stats().bytes <= before) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+const numberOf = (hit: { documentId: string }): number => Number(hit.documentId.slice(1));
+
+function exactNearest(
+  vectors: readonly Float32Array[],
+  query: { vector: Float32Array; k: number; accepts?: (index: number) => boolean },
+): readonly number[] {
+  return vectors
+    .map((vector, index) => ({ index, score: cosine(vector, query.vector) }))
+    .filter(({ index }) => query.accepts?.(index) ?? true)
+    .toSorted((left, right) => right.score - left.score)
+    .slice(0, query.k)
+    .map(({ index }) => index);
+}
+
+function recall(found: readonly number[], wanted: readonly number[]): number {
+  return wanted.filter((index) => found.includes(index)).length / wanted.length;
+}
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+describe("a tenant with more chunks than are scanned flat", () => {
+  const vectors = clustered(3_000, { dimensions, clusters: 60, seed: 7 });
+  const questions = clustered(40, { dimensions, clusters: 60, seed: 7 });
+
+  async function filled(): Promise<HotShard> {
+    const shard = openShard();
+    add(shard, vectors);
+    await graphIsIn(shard, shard.stats().bytes);
+    return shard;
+  }
+
+  test("is searched through a graph that finds what an exact scan finds", async () => {
+    const shard = await filled();
+    const recalls = questions.map((vector) =>
+      recall(
+        shard.search({ vector, text: "", limit: 10 }).map(numberOf),
+        exactNearest(vectors, { vector, k: 10 }),
+      ),
+    );
+    expect(mean(recalls)).toBeGreaterThan(0.95);
+    expect(warnings).toEqual([]);
+    shard.close();
+  });
+
+  test("H3: a filtered search is as complete, for one in ten and for one in a hundred", async () => {
+    const shard = await filled();
+    for (const [key, of] of [
+      ["tenth", 10],
+      ["hundredth", 100],
+    ] as const) {
+      const recalls = questions.map((vector) => {
+        const filter = { [`metadata.${key}`]: 3 };
+        const found = shard.search({ vector, text: "", limit: 10, filter }).map(numberOf);
+        const accepts = (index: number): boolean => (index + 1) % of === 3;
+        return recall(found, exactNearest(vectors, { vector, k: 10, accepts }));
+      });
+      expect(mean(recalls)).toBeGreaterThan(0.95);
+    }
+    shard.close();
+  });
+
+  test("under churn deleted documents stay away and the others are still found", async () => {
+    const shard = await filled();
+    const next = random(11);
+    const gone = new Set<number>();
+    for (let step = 0; step < 1_200; step += 1) {
+      const index = Math.floor(next() * vectors.length);
+      gone.add(index);
+      shard.delete(`d${index}` as DocumentId);
+    }
+    const late = clustered(600, { dimensions, clusters: 60, seed: 8 });
+    add(shard, late, vectors.length);
+    const all = [...vectors, ...late];
+    const accepts = (index: number): boolean => !gone.has(index);
+    for (let round = 0; round < 3; round += 1) {
+      const recalls = questions.map((vector) => {
+        const found = shard.search({ vector, text: "", limit: 10 }).map(numberOf);
+        expect(found.filter((index) => gone.has(index))).toEqual([]);
+        return recall(found, exactNearest(all, { vector, k: 10, accepts }));
+      });
+      expect(mean(recalls)).toBeGreaterThan(0.95);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    shard.dropThrough((vectors.length + 600) as Position);
+    expect(shard.stats()).toEqual({ documents: 0, chunks: 0, bytes: 0 });
+    shard.close();
+  });
+
+  test("leaves no file behind once the graph is in", async () => {
+    const shard = await filled();
+    while (readdirSync(directory).length > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    shard.close();
+  });
+});
+
+describe("builds", () => {
+  const vectors = clustered(4_000, { dimensions, clusters: 40, seed: 3 });
+
+  test("closing a shard ends its build: no thread, no file, no result", async () => {
+    const workers: Worker[] = [];
+    const watch = (worker: Worker): void => void workers.push(worker);
+    process.on("worker", watch);
+    const shard = openShard();
+    add(shard, vectors);
+    while (workers.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    shard.close();
+    process.off("worker", watch);
+    // A thread that has ended has no number any more.
+    while (workers[0]?.threadId !== -1) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (readdirSync(directory).length > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(workers).toHaveLength(1);
+    expect(shard.stats()).toEqual({ documents: 0, chunks: 0, bytes: 0 });
+    expect(warnings).toEqual([]);
+  });
+
+  test("a folder that can not be used costs speed only", async () => {
+    const file = join(directory, "not-a-folder");
+    writeFileSync(file, "");
+    const shard = openShard(join(file, "sub"));
+    add(shard, vectors.slice(0, 300));
+    while (warnings.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    const [question] = clustered(1, { dimensions, clusters: 40, seed: 9 });
+    const vector = question ?? new Float32Array();
+    const found = shard.search({ vector, text: "", limit: 10 }).map(numberOf).toSorted();
+    expect(found).toEqual(exactNearest(vectors.slice(0, 300), { vector, k: 10 }).toSorted());
+    shard.close();
+  });
+
+  test("what a killed process left in the folder is removed, what a running one has is not", async () => {
+    mkdirSync(directory, { recursive: true });
+    const dead = "graph-999999999-1.hnsw";
+    const own = `graph-${process.pid}-0.hnsw`;
+    for (const name of [dead, own, "other"]) writeFileSync(join(directory, name), "x");
+    const shard = openShard();
+    add(shard, vectors.slice(0, 300));
+    await graphIsIn(shard, shard.stats().bytes);
+    while (readdirSync(directory).length > 2) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(readdirSync(directory).toSorted()).toEqual([own, "other"].toSorted());
+    shard.close();
+  });
+
+  test("builds run one after the other, and a cancelled one that waits never takes its vectors", async () => {
+    const builder = createHnswBuilder(directory);
+    const block = new Float32Array(new SharedArrayBuffer(20 * dimensions * 4));
+    for (let row = 0; row < 20; row += 1) block[row * dimensions + row] = 1;
+    const labels = Uint32Array.from({ length: 20 }, (_, index) => index);
+    const input = { dimensions, blocks: [block], blockOf: new Uint32Array(20), places: labels };
+    const order: string[] = [];
+    const job = (name: string, ended: () => void) => ({
+      input: () => {
+        order.push(`${name} starts`);
+        return input;
+      },
+      done: () => {
+        order.push(`${name} done`);
+        ended();
+      },
+      failed: (error: unknown) => {
+        order.push(`${name} failed: ${String(error)}`);
+        ended();
+      },
+    });
+    await new Promise<void>((resolve) => {
+      builder.submit(job("first", () => {}));
+      const cancel = builder.submit(job("cancelled", () => {}));
+      builder.submit(job("second", resolve));
+      cancel();
+    });
+    expect(order).toEqual(["first starts", "first done", "second starts", "second done"]);
+  });
+
+  test("a file that is not the one that was written is refused before native code reads it", async () => {
+    const file = join(directory, "graph.hnsw");
+    writeFileSync(file, "short");
+    const source = { file, fileBytes: 1_000, size: 3, dimensions };
+    await expect(loadGraph(source)).rejects.toThrow("another size");
+  });
+});
