@@ -23,6 +23,8 @@ export interface Config {
     /** Key → its tenant. Empty means that nobody is asked for a key: loopback only. */
     readonly apiKeys: ReadonlyMap<string, TenantId>;
   };
+  /** What the command line sends. */
+  readonly apiKey: string | undefined;
   /** An OpenAI-compatible endpoint; undefined means the local model, or extractive answers. */
   readonly languageModel:
     | { readonly url: string; readonly model: string; readonly apiKey: string | undefined }
@@ -130,6 +132,7 @@ export const settings = {
     apiKeys,
     "`key=tenant` pairs with commas between; without any, HTTP listens on loopback only and trusts `x-tenant`",
   ),
+  FRESHET_API_KEY: setting(undefined, text, "key that the command line sends to the HTTP API"),
   FRESHET_LLM_URL: setting(
     undefined,
     url("http", "https"),
@@ -278,6 +281,7 @@ function assemble(values: Values): Config {
       port: present("FRESHET_HTTP_PORT"),
       apiKeys: values.FRESHET_API_KEYS ?? new Map(),
     },
+    apiKey: values.FRESHET_API_KEY,
     languageModel:
       languageUrl === undefined || languageName === undefined
         ? undefined

@@ -50,7 +50,6 @@ const tenantStatusSchema = z.object({
   tenant: z.string(),
   state: z.enum(["recovering", "ready"]),
   visible_seq: z.int(),
-  last_seq: z.int(),
   documents: z.int(),
   hot: z.object({ documents: z.int(), chunks: z.int(), bytes: z.int() }),
   watermark: z.int(),

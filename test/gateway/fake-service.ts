@@ -96,7 +96,6 @@ export class FakeService implements Service {
         tenant,
         state: this.ready ? "ready" : "recovering",
         visible_seq: this.#seq,
-        last_seq: this.#seq,
         documents: documents.size,
         hot: { documents: documents.size, chunks: documents.size, bytes: 0 },
         watermark: 0,

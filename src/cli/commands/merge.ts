@@ -1,0 +1,132 @@
+/** `freshet merge`: makes the cold shard equal to the log now, or steers the tenant's merge workflow. */
+
+import { type Command, Option } from "commander";
+import type { TenantId } from "../../contract/ids.ts";
+import type { MergeOutcome, MergePlan, MergeProgress } from "../../contract/merge.ts";
+import type { MergeClient } from "../../temporal/port.ts";
+import { resolveAddresses } from "../addresses.ts";
+import { connectMerges } from "../connect.ts";
+import { CliError, usageError } from "../exit.ts";
+import { type CommonOptions, tenantValue, withCommon } from "../options.ts";
+import type { Terminal } from "../terminal.ts";
+
+const actions = ["preview", "pause", "resume", "cancel", "progress"] as const;
+type Action = (typeof actions)[number];
+
+type MergeOptions = CommonOptions &
+  Readonly<Partial<Record<Action, true>>> & { readonly temporal?: string | undefined };
+
+const explanations: Readonly<Record<Action, string>> = {
+  preview: "show what a merge would do now",
+  pause: "stop before the next step, and start no other merge",
+  resume: "go on after a pause",
+  cancel: "end the merge that is in work",
+  progress: "show how far the merge is",
+};
+
+export function addMerge(program: Command, terminal: Terminal): void {
+  const command = program
+    .command("merge")
+    .description("merge a tenant's hot documents into the cold shard")
+    .argument("[tenant]", "the tenant; the same as --tenant", tenantValue);
+  for (const action of actions) {
+    const others = actions.filter((name) => name !== action);
+    command.addOption(new Option(`--${action}`, explanations[action]).conflicts([...others]));
+  }
+  command.option("--temporal <host:port>", "address of Temporal");
+  withCommon(command, [
+    "freshet merge demo",
+    "freshet merge --preview demo",
+    "freshet merge --progress --tenant acme --json",
+  ]).action(async (tenant: TenantId | undefined, options: MergeOptions) =>
+    merge(tenant ?? options.tenant, options, terminal),
+  );
+}
+
+async function merge(tenant: TenantId, options: MergeOptions, terminal: Terminal): Promise<void> {
+  const addresses = resolveAddresses(options, terminal.env);
+  const client = await connectMerges(addresses);
+  const action = actions.find((name) => options[name] === true);
+  try {
+    const work = action === undefined ? force(client, tenant) : steer(client, tenant, action);
+    const { value, text } = await Promise.race([work, interrupted(terminal.signal)]);
+    const url = addresses.temporalUi && client.workflowUrl(tenant, addresses.temporalUi);
+    if (options.json === true) terminal.out(`${JSON.stringify(value)}\n`);
+    else terminal.out(`${text}\n${url === undefined ? "" : `${url}\n`}`);
+  } finally {
+    await client.close();
+  }
+}
+
+interface Told {
+  readonly value: unknown;
+  readonly text: string;
+}
+
+async function force(client: MergeClient, tenant: TenantId): Promise<Told> {
+  const outcome = await client.force(tenant);
+  return { value: outcome, text: outcomeText(outcome) };
+}
+
+async function steer(client: MergeClient, tenant: TenantId, action: Action): Promise<Told> {
+  switch (action) {
+    case "preview": {
+      const plan = await client.preview(tenant);
+      return { value: plan, text: planText(plan) };
+    }
+    case "cancel": {
+      const cancelled = await client.cancel(tenant);
+      return {
+        value: { cancelled },
+        text: cancelled ? "the merge is cancelled" : "no merge was in work",
+      };
+    }
+    case "progress": {
+      const progress = await client.progress(tenant);
+      if (progress === null) return { value: null, text: "never merged" };
+      return { value: progress, text: progressText(progress) };
+    }
+    case "pause":
+    case "resume": {
+      const progress = await client[action](tenant);
+      return { value: progress, text: progressText(progress) };
+    }
+  }
+}
+
+function outcomeText(outcome: MergeOutcome): string {
+  switch (outcome.kind) {
+    case "merged":
+      return `merged ${outcome.upserts} documents (${outcome.chunks} chunks), ${outcome.deletes} deletes, ${outcome.superseded} superseded`;
+    case "nothing":
+      return "nothing to merge: the cold shard is up to date";
+    case "paused":
+      throw new CliError("merges of this tenant are paused: freshet merge --resume");
+    case "cancelled":
+      throw new CliError("the merge was cancelled");
+    case "failed":
+      throw new CliError(`the merge failed: ${outcome.error.message} (${outcome.error.code})`);
+  }
+}
+
+function planText(plan: MergePlan): string {
+  if (plan.kind === "nothing") return "nothing to merge";
+  const more = plan.more ? "; more would follow" : "";
+  return `would merge ${plan.upserts} documents (${plan.chunks} chunks), ${plan.deletes} deletes${more}`;
+}
+
+function progressText(progress: MergeProgress): string {
+  const { phase, written, total, lastMerge, error } = progress;
+  return [
+    total > 0 ? `${phase}: ${written} of ${total} chunks written` : phase,
+    ...(lastMerge === null ? [] : [`last merge: ${lastMerge.chunks} chunks`]),
+    ...(error === null ? [] : [`waiting after attempt ${error.attempt}: ${error.message}`]),
+  ].join("\n");
+}
+
+/** Ctrl-C leaves the merge running: it is the workflow's, not the terminal's. */
+function interrupted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(usageError("interrupted")), { once: true });
+  });
+}

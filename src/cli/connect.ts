@@ -1,0 +1,61 @@
+/**
+ * The command line's own composition root: the only file of it that picks adapters. They are loaded when
+ * they are needed, because `freshet ask` should not wait for Temporal's client.
+ */
+
+import { limits } from "../contract/limits.ts";
+import { systemClock } from "../kernel/clock.ts";
+import { silentLogger } from "../observe/port.ts";
+import type { MergeClient } from "../temporal/port.ts";
+import type { Addresses } from "./addresses.ts";
+import { CliError } from "./exit.ts";
+import { eventFeed, type IngestLog } from "./ingest/feed.ts";
+
+export interface PublisherConnection {
+  readonly log: IngestLog;
+  close(): Promise<void>;
+}
+
+/** @throws CliError when NATS does not answer */
+export async function connectLog(addresses: Addresses): Promise<PublisherConnection> {
+  const { connectNatsLog } = await import("../log/nats.ts");
+  try {
+    const log = await connectNatsLog({
+      servers: addresses.nats,
+      name: "freshet-cli",
+      connectMs: limits.cliConnectMs,
+      partitions: addresses.partitions,
+      clock: systemClock,
+      logger: silentLogger,
+    });
+    const events = eventFeed(log.connection);
+    return {
+      log: { docs: log.docs, documentTextBytesMax: log.documentTextBytesMax, events },
+      close: () => log.close(),
+    };
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "log_unavailable") {
+      throw new CliError(`no NATS answers at ${addresses.nats}: start it with ./ops/start`, {
+        cause,
+      });
+    }
+    throw cause;
+  }
+}
+
+export async function connectMerges(addresses: Addresses): Promise<MergeClient> {
+  const { connectTemporal } = await import("../temporal/client.ts");
+  const client = connectTemporal({
+    ...addresses.temporal,
+    clock: systemClock,
+    logger: silentLogger,
+  });
+  try {
+    await client.ping();
+    return client;
+  } catch (cause) {
+    await client.close();
+    const { address } = addresses.temporal;
+    throw new CliError(`no Temporal answers at ${address}: start it with ./ops/start`, { cause });
+  }
+}

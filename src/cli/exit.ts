@@ -1,0 +1,35 @@
+/** How a command ends: exit codes, and errors that are one line for a person. */
+
+import { errorBody, FreshetError } from "../contract/errors.ts";
+
+export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** A failure whose message already says what to do. */
+export class CliError extends Error {
+  override readonly name = "CliError";
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, options: { exitCode?: ExitCode; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.exitCode = options.exitCode ?? exitCodes.failed;
+  }
+}
+
+export function usageError(message: string): CliError {
+  return new CliError(message, { exitCode: exitCodes.usage });
+}
+
+/** One line for people, or one JSON line for programs. */
+export function describeFailure(thrown: unknown, asJson: boolean): string {
+  if (thrown instanceof FreshetError) {
+    if (asJson) return JSON.stringify(errorBody(thrown));
+    return `freshet: ${oneLine(thrown.message)} (${thrown.code})`;
+  }
+  const message = oneLine(thrown instanceof Error ? thrown.message : String(thrown));
+  return asJson ? JSON.stringify({ error: { message } }) : `freshet: ${message}`;
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, "; ");
+}

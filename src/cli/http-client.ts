@@ -1,0 +1,93 @@
+/** The engine's HTTP API as the command line uses it. Every failure is one line that says what to do. */
+
+import { z } from "zod";
+import { errorFromBody, FreshetError } from "../contract/errors.ts";
+import {
+  type Answer,
+  type AnswerEvent,
+  answerSchema,
+  coverageSchema,
+  sourceSchema,
+} from "../contract/query.ts";
+import type { EngineStatus } from "../gateway/port.ts";
+import type { Addresses } from "./addresses.ts";
+import { readEvents } from "./event-reader.ts";
+import { CliError } from "./exit.ts";
+
+export interface Engine {
+  ask(question: object, signal: AbortSignal): Promise<Answer>;
+  /** The same, with each event as it comes. */
+  askStreamed(
+    question: object,
+    options: { readonly signal: AbortSignal; readonly onEvent: (event: AnswerEvent) => void },
+  ): Promise<Answer>;
+  status(signal: AbortSignal): Promise<EngineStatus>;
+}
+
+export function connectEngine(addresses: Addresses, tenant: string): Engine {
+  const headers: Record<string, string> = { "x-tenant": tenant };
+  if (addresses.apiKey !== undefined) headers["authorization"] = `Bearer ${addresses.apiKey}`;
+  const send = async (path: string, init: RequestInit): Promise<Response> => {
+    const response = await reach(addresses.http, () =>
+      fetch(addresses.http + path, { ...init, headers: { ...headers, ...init.headers } }),
+    );
+    if (!response.ok) throw await problemOf(response);
+    return response;
+  };
+  const post = (question: object, signal: AbortSignal) =>
+    send("/answer", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(question),
+      signal,
+    });
+  return {
+    ask: async (question, signal) =>
+      answerSchema.parse(await (await post(question, signal)).json()) as Answer,
+    async askStreamed(question, { signal, onEvent }) {
+      const { body } = await post({ ...question, stream: true }, signal);
+      return reach(addresses.http, () => readAnswer(body ?? new ReadableStream(), onEvent));
+    },
+    status: async (signal) =>
+      (await send("/v1/status", { signal })).json() as Promise<EngineStatus>,
+  };
+}
+
+const retrievalSchema = z.object({ sources: z.array(sourceSchema), coverage: coverageSchema });
+const deltaSchema = z.object({ text: z.string() });
+
+async function readAnswer(
+  body: ReadableStream<Uint8Array>,
+  onEvent: (event: AnswerEvent) => void,
+): Promise<Answer> {
+  for await (const { event, data } of readEvents(body)) {
+    if (event === "retrieval") onEvent({ type: "retrieval", ...retrievalSchema.parse(data) });
+    if (event === "delta") onEvent({ type: "delta", ...deltaSchema.parse(data) });
+    if (event === "error") throw errorFromBody(data) ?? new FreshetError("internal");
+    if (event === "done") return answerSchema.parse(data);
+  }
+  throw new CliError("the engine ended the answer early: look at its log");
+}
+
+async function problemOf(response: Response): Promise<Error> {
+  const problem: unknown = await response.json().catch(() => undefined);
+  if (typeof problem === "object" && problem !== null && "code" in problem && "detail" in problem) {
+    const { code, detail: message } = problem;
+    const details = "details" in problem ? problem.details : undefined;
+    const error = errorFromBody({ error: { code, message, details } });
+    if (error !== undefined) return error;
+  }
+  return new CliError(
+    `what answers at ${response.url} is no Freshet engine (status ${response.status})`,
+  );
+}
+
+async function reach<T>(url: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    // fetch says only that it failed; a refused connection means that nothing runs there.
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new CliError(`no engine answers at ${url}: start it with ./ops/start`, { cause });
+  }
+}

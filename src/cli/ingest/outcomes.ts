@@ -1,0 +1,55 @@
+/**
+ * Matches publishes with the events that tell what became of them. An event may come before the
+ * publish returns, and events of other publishers come too, so neither side is taken alone.
+ */
+
+import type { DocumentStatus } from "../../contract/events.ts";
+
+export type Outcomes = Readonly<Record<DocumentStatus, number>>;
+
+/** Events kept for publishes that have not returned yet: far more than can be in flight. */
+const earlyMax = 4_096;
+
+export class OutcomeCounter {
+  readonly #counts = { visible: 0, deleted: 0, superseded: 0, rejected: 0 };
+  readonly #waiting = new Set<number>();
+  readonly #early = new Map<number, DocumentStatus>();
+  readonly #rejected: number[] = [];
+
+  published(seq: number): void {
+    const status = this.#early.get(seq);
+    if (status === undefined) {
+      this.#waiting.add(seq);
+      return;
+    }
+    this.#early.delete(seq);
+    this.#settle(seq, status);
+  }
+
+  heard(seq: number, status: DocumentStatus): void {
+    if (this.#waiting.delete(seq)) {
+      this.#settle(seq, status);
+      return;
+    }
+    this.#early.set(seq, status);
+    const oldest = this.#early.size > earlyMax ? this.#early.keys().next().value : undefined;
+    if (oldest !== undefined) this.#early.delete(oldest);
+  }
+
+  get counts(): Outcomes {
+    return { ...this.#counts };
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  get rejectedVersions(): readonly number[] {
+    return this.#rejected;
+  }
+
+  #settle(seq: number, status: DocumentStatus): void {
+    this.#counts[status] += 1;
+    if (status === "rejected") this.#rejected.push(seq);
+  }
+}

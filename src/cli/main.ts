@@ -1,0 +1,36 @@
+/** The `freshet` command: the process around `runCli`. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { runCli } from "./program.ts";
+
+const manifest = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8")));
+
+const interrupt = new AbortController();
+process.on("SIGINT", () => {
+  // A second Ctrl-C means now.
+  if (interrupt.signal.aborted) process.exit(130);
+  interrupt.abort(new Error("interrupted"));
+});
+process.on("SIGTERM", () => interrupt.abort(new Error("terminated")));
+// `freshet search … | head` closes the pipe early; that is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+process.exitCode = await runCli(
+  process.argv.slice(2),
+  {
+    out: (text) => void process.stdout.write(text),
+    note: (text) => void process.stderr.write(text),
+    env: process.env,
+    stdin: process.stdin,
+    terminal: process.stderr.isTTY,
+    signal: interrupt.signal,
+  },
+  manifest.version,
+);

@@ -1,0 +1,70 @@
+/** Answers and tables for people. Pure: values to lines. */
+
+import type { Source, Timings } from "../contract/query.ts";
+import type { EngineStatus } from "../gateway/port.ts";
+
+/** Text from documents could steer a terminal: control characters other than line feed and tab go. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
+  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "");
+}
+
+/** `[1] Title — docs/file.md (hot, 0.82)`, in the order that the answer cites. */
+export function sourceLines(sources: readonly Source[], withText: boolean): readonly string[] {
+  return sources.flatMap((source, index) => {
+    const name = source.source ?? source.id;
+    const title = source.title === undefined || source.title === name ? "" : `${source.title} — `;
+    const head = `[${index + 1}] ${title}${name} (${source.shard}, ${source.score.toFixed(2)})`;
+    const text = withText ? [`    ${snippet(source.text)}`] : [];
+    return [head, ...text].map(printable);
+  });
+}
+
+const snippetChars = 240;
+
+function snippet(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ").trim();
+  return line.length > snippetChars ? `${line.slice(0, snippetChars - 1)}…` : line;
+}
+
+export function timingLine(timings: Timings): string {
+  const parts = Object.entries(timings).map(([stage, ms]) => `${stage} ${ms.toFixed(1)}`);
+  return `${parts.join(" · ")} ms`;
+}
+
+export function statusLines(status: EngineStatus): readonly string[] {
+  const { node, ready, partitions, services, tenants } = status;
+  const states = Object.entries(services).map(([name, state]) => `${name} ${state}`);
+  return [
+    `node ${node}: ${ready ? "ready" : "not ready"}, ${partitions.owned} of ${partitions.total} partitions`,
+    `services: ${states.join(", ")}`,
+    ...(tenants.length === 0 ? ["no tenants yet"] : table(tenants.map(tenantRow))),
+  ];
+}
+
+function tenantRow(tenant: EngineStatus["tenants"][number]): Readonly<Record<string, string>> {
+  return {
+    tenant: tenant.tenant,
+    state: tenant.state,
+    documents: String(tenant.documents),
+    "hot documents": String(tenant.hot.documents),
+    "hot chunks": String(tenant.hot.chunks),
+    "hot MiB": (tenant.hot.bytes / 1024 / 1024).toFixed(1),
+    "unmerged chunks": String(tenant.unmerged_chunks),
+  };
+}
+
+/** Columns as wide as their widest cell; numbers to the right. */
+export function table(rows: readonly Readonly<Record<string, string>>[]): readonly string[] {
+  const names = Object.keys(rows[0] ?? {});
+  const lines = [names, ...rows.map((row) => names.map((name) => row[name] ?? ""))];
+  const widths = names.map((_, at) => Math.max(...lines.map((cells) => cells[at]?.length ?? 0)));
+  return lines.map((cells) =>
+    cells
+      .map((cell, at) =>
+        /^[\d.]+$/.test(cell) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0),
+      )
+      .join("  ")
+      .trimEnd(),
+  );
+}

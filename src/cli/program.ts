@@ -1,0 +1,46 @@
+/** The commands, put together. */
+
+import { Command, CommanderError } from "commander";
+import { addAsk, addSearch } from "./commands/ask.ts";
+import { addIngest } from "./commands/ingest.ts";
+import { addMerge } from "./commands/merge.ts";
+import { addStatus } from "./commands/status.ts";
+import { CliError, describeFailure, type ExitCode, exitCodes } from "./exit.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Runs one command line (without node and script). Never throws: every end has an exit code. */
+export async function runCli(
+  args: readonly string[],
+  terminal: Terminal,
+  version: string,
+): Promise<ExitCode> {
+  try {
+    await createProgram(terminal, version).parseAsync([...args], { from: "user" });
+    return terminal.signal.aborted ? exitCodes.interrupted : exitCodes.done;
+  } catch (thrown) {
+    if (terminal.signal.aborted) return exitCodes.interrupted;
+    // Commander has already said what was wrong with the usage, or shown the help.
+    if (thrown instanceof CommanderError)
+      return thrown.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    terminal.note(`${describeFailure(thrown, args.includes("--json"))}\n`);
+    return thrown instanceof CliError ? thrown.exitCode : exitCodes.failed;
+  }
+}
+
+function createProgram(terminal: Terminal, version: string): Command {
+  const program = new Command("freshet")
+    .description("answers with sources over documents that arrived a moment ago")
+    .version(version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.note(text),
+    })
+    .showHelpAfterError("(--help shows how)")
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 done, 1 failed, 2 usage, 130 interrupted.\nAddresses: options, then FRESHET_* variables, then .freshet/run.json, then the defaults.",
+    );
+  for (const add of [addIngest, addAsk, addSearch, addStatus, addMerge]) add(program, terminal);
+  return program;
+}

@@ -1,0 +1,13 @@
+/** What a command may use of the process around it, so that tests can stand in for it. */
+
+export interface Terminal {
+  out(text: string): void;
+  /** For people: progress, notes. Never results. */
+  note(text: string): void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: AsyncIterable<Uint8Array | string>;
+  /** Whether progress may be drawn. */
+  readonly terminal: boolean;
+  /** Aborts on Ctrl-C. */
+  readonly signal: AbortSignal;
+}
