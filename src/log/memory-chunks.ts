@@ -1,19 +1,19 @@
 /** CHUNKS in memory. Records are kept as they would be on the wire, so that nothing is shared by reference. */
 
-import type { Clock } from "../kernel/clock.ts";
 import { FreshetError } from "../contract/errors.ts";
-import { type Partition, type Position, type TenantId, partitionOf } from "../contract/ids.ts";
+import { type Partition, type Position, partitionOf, type TenantId } from "../contract/ids.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record.ts";
 import { encodeBody } from "../contract/record.ts";
+import type { Clock } from "../kernel/clock.ts";
 import { judgeAppend } from "./append-outcome.ts";
 import { ChainCheck } from "./chain.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "./port.ts";
 import {
-  type Place,
-  type WireHeaders,
   headerFromWire,
+  type Place,
   recordFromWire,
+  type WireHeaders,
   wireHeaders,
 } from "./record-header.ts";
 

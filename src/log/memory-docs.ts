@@ -1,12 +1,13 @@
 /** DOCS in memory. */
 
-import type { Clock } from "../kernel/clock.ts";
 import { FreshetError } from "../contract/errors.ts";
-import { type Partition, type TenantId, type Version, partitionOf } from "../contract/ids.ts";
+import type { PublishResult } from "../contract/events.ts";
+import { type Partition, partitionOf, type TenantId, type Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import type { Clock } from "../kernel/clock.ts";
 import { checkReadStart } from "./log-identity.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
-import type { DocsLog, PublishResult, StoredOperation } from "./port.ts";
+import type { DocsLog, StoredOperation } from "./port.ts";
 
 interface Options {
   readonly clock: Clock;

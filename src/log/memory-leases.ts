@@ -1,7 +1,7 @@
 /** Partition leases in memory; they expire by the injected clock. */
 
-import type { Clock } from "../kernel/clock.ts";
 import type { Epoch, Partition } from "../contract/ids.ts";
+import type { Clock } from "../kernel/clock.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
 import type { Lease, LeaseStore } from "./port.ts";
 

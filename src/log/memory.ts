@@ -10,19 +10,18 @@
  *   ML3  while `setAvailable(false)` holds, every method fails with log_unavailable, as a server that is away.
  */
 
-import { type Clock, systemClock } from "../kernel/clock.ts";
-import type { DocumentEvent } from "../contract/events.ts";
 import { FreshetError } from "../contract/errors.ts";
-import { type TenantId, type Version, incarnationSpan } from "../contract/ids.ts";
+import type { DocumentEvent } from "../contract/events.ts";
+import { incarnationSpan, type TenantId, type Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import type { StoredOperation } from "./port.ts";
-import type { EventSink, Log } from "./port.ts";
+import { type Clock, systemClock } from "../kernel/clock.ts";
 import { MemoryChunks } from "./memory-chunks.ts";
 import { MemoryDeadLetters } from "./memory-dead-letters.ts";
 import { MemoryDocs } from "./memory-docs.ts";
 import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryManifests } from "./memory-manifests.ts";
 import { MemorySwitch } from "./memory-switch.ts";
+import type { EventSink, Log, StoredOperation } from "./port.ts";
 
 export interface PublishedEvent {
   readonly tenant: TenantId;

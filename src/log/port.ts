@@ -10,9 +10,9 @@
  *   L5  streams of another incarnation, or with another partition count, are refused with log_identity.
  */
 
+import type { ErrorCode } from "../contract/errors.ts";
 import type { DocumentEvent, PublishResult } from "../contract/events.ts";
 import type { DocumentId, Epoch, Partition, Position, TenantId, Version } from "../contract/ids.ts";
-import type { ErrorCode } from "../contract/errors.ts";
 import type { HeadsPiece, Manifest } from "../contract/manifest.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record.ts";
 

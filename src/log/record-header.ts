@@ -1,13 +1,13 @@
 /** A record to its header, its place and its headers on the wire, and back. */
 
-import { type ErrorCode, FreshetError, errorTable } from "../contract/errors.ts";
+import { type ErrorCode, errorTable, FreshetError } from "../contract/errors.ts";
 import type { DocumentId, Epoch, TenantId, Version } from "../contract/ids.ts";
 import {
   type ChunkRecord,
+  decodeBody,
   type Placed,
   type PlacedRecord,
   type RecordHeader,
-  decodeBody,
 } from "../contract/record.ts";
 
 /** Where and when a record was stored. */
@@ -73,6 +73,14 @@ export function headerFromWire(read: ReadHeader, place: Place): RecordHeader {
     documentId: document === undefined ? null : (decodeURIComponent(document) as DocumentId),
     chunkCount: integerOf(read(names.chunks) ?? "0"),
     bytes: integerOf(read(names.bytes)),
+  };
+}
+
+/** Whose record it is and what it answers; for a look at a record of an unknown tenant. */
+export function writerOf(read: ReadHeader): { readonly version: Version; readonly epoch: Epoch } {
+  return {
+    version: integerOf(read(names.version)) as Version,
+    epoch: integerOf(read(names.epoch)) as Epoch,
   };
 }
 

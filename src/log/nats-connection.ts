@@ -1,0 +1,194 @@
+/**
+ * One connection to NATS and the calls that every part of the adapter makes through it.
+ *
+ * Owns: the connection. Never: gives up on a server that was reached once, or waits without a bound.
+ *
+ *   NC1  the first connection is made within `natsConnectMs` or fails with a message that names the server;
+ *   NC2  afterwards it reconnects for ever; calls meanwhile fail with log_unavailable within their time-out.
+ */
+
+import { readFileSync } from "node:fs";
+import {
+  type ConnectionOptions,
+  connect,
+  headers as createHeaders,
+  credsAuthenticator,
+  type JetStreamClient,
+  type JetStreamManager,
+  type MsgHdrs,
+  type NatsConnection,
+  NatsError,
+  type PubAck,
+  type StoredMsg,
+} from "nats";
+import { FreshetError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Logger } from "../observe/port.ts";
+import { apiCode, jetStream, logError } from "./nats-errors.ts";
+import type { WireHeaders } from "./record-header.ts";
+
+export interface NatsAccess {
+  /** One URL or several, separated by commas. */
+  readonly servers: string;
+  readonly name?: string | undefined;
+  readonly user?: string | undefined;
+  readonly pass?: string | undefined;
+  readonly token?: string | undefined;
+  /** Path of a credentials file (JWT and seed). */
+  readonly creds?: string | undefined;
+  readonly connectMs?: number | undefined;
+}
+
+/** What the parts of the adapter share. */
+export interface NatsContext {
+  readonly connection: NatsConnection;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called after every reconnect; returns the function that ends the subscription. */
+  readonly onReconnect: (listener: () => void) => () => void;
+}
+
+/** @throws FreshetError log_unavailable */
+export async function openConnection(
+  access: NatsAccess,
+  clock: Clock,
+  logger: Logger,
+): Promise<NatsContext> {
+  const connection = await firstConnection(access, clock);
+  const listeners = new Set<() => void>();
+  void followStatus(connection, logger, listeners);
+  const timeout = limits.publishAckMs;
+  const js = connection.jetstream({ timeout });
+  const jsm = await connection.jetstreamManager({ timeout, checkAPI: false });
+  const onReconnect = (listener: () => void): (() => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  return { connection, js, jsm, clock, logger, onReconnect };
+}
+
+async function firstConnection(access: NatsAccess, clock: Clock): Promise<NatsConnection> {
+  const options = connectionOptions(access);
+  const deadlineMs = clock.monotonicMs() + (access.connectMs ?? limits.natsConnectMs);
+  for (;;) {
+    try {
+      return await connect(options);
+    } catch (cause) {
+      const refused =
+        cause instanceof NatsError && (cause.isAuthError() || cause.isPermissionError());
+      if (!refused && clock.monotonicMs() < deadlineMs) {
+        await clock.sleep(limits.readRetryMinMs * 4);
+        continue;
+      }
+      const why = refused ? "refuses the credentials" : "does not answer";
+      throw new FreshetError("log_unavailable", `nats at ${shown(access.servers)} ${why}`, {
+        cause,
+      });
+    }
+  }
+}
+
+function connectionOptions(access: NatsAccess): ConnectionOptions {
+  const { user, pass, token, creds } = access;
+  return {
+    servers: access.servers.split(",").map((server) => server.trim()),
+    name: access.name ?? "freshet",
+    timeout: limits.publishAckMs,
+    // The first connection is bounded by our own loop; after it the client never gives up.
+    waitOnFirstConnect: false,
+    reconnect: true,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    pingInterval: limits.natsPingMs,
+    maxPingOut: 2,
+    ...(user === undefined ? {} : { user }),
+    ...(pass === undefined ? {} : { pass }),
+    ...(token === undefined ? {} : { token }),
+    ...(creds === undefined ? {} : { authenticator: credsAuthenticator(readFileSync(creds)) }),
+  };
+}
+
+/** Passwords in a URL do not belong into a message. */
+function shown(servers: string): string {
+  return servers.replaceAll(/\/\/[^@/,]*@/g, "//");
+}
+
+async function followStatus(
+  connection: NatsConnection,
+  logger: Logger,
+  listeners: ReadonlySet<() => void>,
+): Promise<void> {
+  for await (const status of connection.status()) {
+    if (status.type === "disconnect") logger.warn({}, "nats connection lost, reconnecting");
+    if (status.type !== "reconnect") continue;
+    logger.info({}, "nats connection restored");
+    for (const listener of [...listeners]) listener();
+  }
+}
+
+export type PublishOutcome =
+  | { readonly kind: "stored"; readonly ack: PubAck }
+  /** The compare-and-set failed, or this is a repetition whose first attempt had landed. */
+  | { readonly kind: "refused" }
+  /** No answer: it may be stored now, later or never. */
+  | { readonly kind: "unknown"; readonly error: FreshetError };
+
+export interface GuardedMessage {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly headers?: WireHeaders | undefined;
+  /** The message lands only behind this one on its subject; 0: only as the first. */
+  readonly expectedLast: number;
+}
+
+/**
+ * A publish with compare-and-set. @throws FreshetError on answers that are neither success nor a lost race
+ * (stream full, payload too large)
+ */
+export async function publishGuarded(
+  context: NatsContext,
+  message: GuardedMessage,
+): Promise<PublishOutcome> {
+  try {
+    const ack = await context.js.publish(message.subject, message.payload, {
+      headers: messageHeaders(message.headers ?? {}),
+      expect: { lastSubjectSequence: message.expectedLast },
+    });
+    return { kind: "stored", ack };
+  } catch (thrown) {
+    if (apiCode(thrown) === jetStream.wrongLastSequence) return { kind: "refused" };
+    const error = logError(thrown);
+    if (error.code === "log_unavailable") return { kind: "unknown", error };
+    throw error;
+  }
+}
+
+function messageHeaders(values: WireHeaders): MsgHdrs {
+  const headers = createHeaders();
+  for (const [name, value] of Object.entries(values)) headers.set(name, value);
+  return headers;
+}
+
+/** Newest message of a subject from the stream's leader; null when there is none. */
+export async function newestMessage(
+  context: NatsContext,
+  stream: string,
+  subject: string,
+): Promise<StoredMsg | null> {
+  try {
+    return await context.jsm.streams.getMessage(stream, { last_by_subj: subject });
+  } catch (thrown) {
+    if (apiCode(thrown) === jetStream.messageNotFound) return null;
+    throw logError(thrown);
+  }
+}
+
+export function headerReader(headers: MsgHdrs | undefined): (name: string) => string | undefined {
+  return (name) => {
+    const value = headers?.get(name);
+    return value === undefined || value === "" ? undefined : value;
+  };
+}

@@ -1,0 +1,63 @@
+/** The dead-letter stream: one message for each operation that was refused, as long as the stream has it. */
+
+import { z } from "zod";
+import { type ErrorCode, errorTable, FreshetError } from "../contract/errors.ts";
+import { type DocumentId, isDocumentId, type TenantId, type Version } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import type { NatsContext } from "./nats-connection.ts";
+import { isSubjectTaken, logError } from "./nats-errors.ts";
+import { pullMessages } from "./nats-pull.ts";
+import { streamNames } from "./nats-streams.ts";
+import type { DeadLetter, DeadLetterLog } from "./port.ts";
+import { deadLetterOf, deadLettersOf } from "./subjects.ts";
+
+const letterSchema = z.object({
+  tenant: z.string(),
+  version: z.int().transform((value) => value as Version),
+  documentId: z.custom<DocumentId>((id) => typeof id === "string" && isDocumentId(id)).nullable(),
+  reason: z.custom<ErrorCode>(
+    (code) => typeof code === "string" && Object.hasOwn(errorTable, code),
+  ),
+  message: z.string(),
+  atMs: z.number(),
+});
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export class NatsDeadLetters implements DeadLetterLog {
+  readonly #context: NatsContext;
+
+  constructor(context: NatsContext) {
+    this.#context = context;
+  }
+
+  async publish(letter: DeadLetter): Promise<void> {
+    const { tenant, version, documentId, reason, message, atMs } = letter;
+    const body = JSON.stringify({ tenant, version, documentId, reason, message, atMs });
+    try {
+      await this.#context.js.publish(deadLetterOf(tenant, version), encoder.encode(body));
+    } catch (thrown) {
+      if (!isSubjectTaken(thrown)) throw logError(thrown);
+    }
+  }
+
+  async list(tenant: TenantId, max: number): Promise<DeadLetter[]> {
+    const letters: DeadLetter[] = [];
+    if (max < 1) return letters;
+    const messages = pullMessages(this.#context, {
+      stream: streamNames.deadLetters,
+      filter: deadLettersOf(tenant),
+      start: 1,
+      endless: false,
+      page: Math.min(max, limits.pullMax),
+    });
+    for await (const { data } of messages) {
+      const parsed = letterSchema.safeParse(JSON.parse(decoder.decode(data)));
+      if (!parsed.success) throw new FreshetError("internal", "a dead letter is malformed");
+      letters.push(parsed.data);
+      if (letters.length >= max) break;
+    }
+    return letters;
+  }
+}

@@ -1,0 +1,121 @@
+/** DOCS on JetStream. */
+
+import { FreshetError } from "../contract/errors.ts";
+import type { PublishResult } from "../contract/events.ts";
+import {
+  incarnationOf,
+  type Partition,
+  partitionOf,
+  type TenantId,
+  type Version,
+} from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { checkReadStart } from "./log-identity.ts";
+import { type NatsContext, newestMessage } from "./nats-connection.ts";
+import { logError } from "./nats-errors.ts";
+import { type Delivered, pullMessages } from "./nats-pull.ts";
+import { retryReads } from "./nats-retry.ts";
+import { type GuardedStream, otherIncarnation } from "./nats-streams.ts";
+import { subjectsOf } from "./nats-subjects.ts";
+import type { DocsLog, StoredOperation } from "./port.ts";
+import { docsIn, docsOf, docsOfPartition, tenantIn } from "./subjects.ts";
+
+export class NatsDocs implements DocsLog {
+  readonly #context: NatsContext;
+  readonly #stream: GuardedStream;
+  readonly #partitions: number;
+
+  constructor(context: NatsContext, stream: GuardedStream, partitions: number) {
+    this.#context = context;
+    this.#stream = stream;
+    this.#partitions = partitions;
+  }
+
+  async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
+    const { tenant, payload, messageId } = message;
+    try {
+      const ack = await this.#context.js.publish(docsIn(tenant), payload, {
+        ...(messageId === undefined ? {} : { msgID: messageId }),
+      });
+      if (incarnationOf(ack.seq) !== incarnationOf(this.#stream.base)) {
+        throw otherIncarnation(this.#stream.name);
+      }
+      return { seq: ack.seq as Version, duplicate: ack.duplicate };
+    } catch (thrown) {
+      throw logError(thrown);
+    }
+  }
+
+  /**
+   * A first message later than `from` is legal here: DOCS is purged per tenant, below the cursors. What may
+   * not be skipped is guarded by the cursor itself, the version of the tenant's newest record in CHUNKS.
+   */
+  async *read(options: Parameters<DocsLog["read"]>[0]): AsyncGenerator<StoredOperation> {
+    let next: number = options.from;
+    const once = async function* (this: NatsDocs): AsyncGenerator<StoredOperation> {
+      checkReadStart({ from: next, ...(await this.#stream.state()) });
+      const messages = pullMessages(this.#context, {
+        stream: this.#stream.name,
+        filter: docsOfPartition(options.partition),
+        start: next,
+        endless: true,
+        page: limits.pullMax,
+        signal: options.signal,
+      });
+      for await (const message of messages) {
+        next = message.seq + 1;
+        yield operationOf(message);
+      }
+    }.bind(this);
+    yield* retryReads(this.#context, options.signal, once);
+  }
+
+  async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
+    const { tenant, after, max } = options;
+    const start = after + 1;
+    const state = await this.#stream.state();
+    checkReadStart({ from: start, ...state });
+    const operations: StoredOperation[] = [];
+    if (max < 1 || start > state.lastSeq) return operations;
+    const messages = pullMessages(this.#context, {
+      stream: this.#stream.name,
+      filter: docsOf(partitionOf(tenant, this.#partitions), tenant),
+      start,
+      endless: false,
+      page: Math.min(max, limits.pullMax),
+    });
+    for await (const message of messages) {
+      operations.push(operationOf(message));
+      if (operations.length >= max) break;
+    }
+    return operations;
+  }
+
+  async lastVersion(tenant: TenantId): Promise<Version> {
+    const subject = docsOf(partitionOf(tenant, this.#partitions), tenant);
+    const message = await newestMessage(this.#context, this.#stream.name, subject);
+    return (message?.seq ?? 0) as Version;
+  }
+
+  async lastSequence(): Promise<Version> {
+    const { lastSeq } = await this.#stream.state();
+    return lastSeq as Version;
+  }
+
+  async tenants(partition: Partition): Promise<string[]> {
+    const filter = docsOfPartition(partition);
+    const subjects = await subjectsOf(this.#context, this.#stream.name, filter);
+    return subjects.map(tenantIn);
+  }
+}
+
+function operationOf(message: Delivered): StoredOperation {
+  const tenant = tenantIn(message.subject);
+  if (tenant === "") throw new FreshetError("internal", "an operation has no tenant");
+  return {
+    tenant,
+    version: message.seq as Version,
+    atMs: message.atMs,
+    payload: message.data,
+  };
+}

@@ -1,0 +1,91 @@
+/** What nats-server and its client say, as Freshet's errors, classed by what the caller should do next. */
+
+import { ErrorCode, NatsError } from "nats";
+import { FreshetError } from "../contract/errors.ts";
+
+/** Error codes of the JetStream API that Freshet acts upon. */
+export const jetStream = {
+  wrongLastSequence: 10071,
+  storeFailed: 10077,
+  streamNotFound: 10059,
+  messageNotFound: 10037,
+  sequenceNotFound: 10043,
+  consumerNotFound: 10014,
+  streamNameInUse: 10058,
+  messageTooLarge: 10054,
+  insufficientStorage: 10047,
+  insufficientResources: 10023,
+  memoryExceeded: 10028,
+  storageExceeded: 10002,
+} as const;
+
+export function apiCode(thrown: unknown): number | undefined {
+  return thrown instanceof NatsError ? thrown.api_error?.err_code : undefined;
+}
+
+/**
+ * The server stores one message per subject and refuses the next: the same code stands for a full stream,
+ * so only the words tell the two apart.
+ */
+export function isSubjectTaken(thrown: unknown): boolean {
+  const error = thrown instanceof NatsError ? thrown.api_error : undefined;
+  if (error?.err_code !== jetStream.storeFailed) return false;
+  return /messages per subject/i.test(error.description);
+}
+
+const clientIsCutOff = new Set<string>([
+  ErrorCode.Timeout,
+  ErrorCode.NoResponders,
+  ErrorCode.ConnectionClosed,
+  ErrorCode.ConnectionDraining,
+  ErrorCode.ConnectionRefused,
+  ErrorCode.ConnectionTimeout,
+  ErrorCode.Disconnect,
+  ErrorCode.RequestError,
+  ErrorCode.JetStreamIdleHeartBeat,
+]);
+
+const tooLarge = "the message is above the server's payload limit";
+
+/** Any failure of a call to the log as a FreshetError. */
+export function logError(thrown: unknown): FreshetError {
+  if (thrown instanceof FreshetError) return thrown;
+  if (!(thrown instanceof NatsError)) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    return new FreshetError("internal", message, { cause: thrown });
+  }
+  const code = apiCode(thrown);
+  if (code !== undefined) return apiError(code, thrown);
+  if (thrown.code === ErrorCode.MaxPayloadExceeded) {
+    return new FreshetError("document_too_large", tooLarge, { cause: thrown });
+  }
+  if (clientIsCutOff.has(thrown.code)) {
+    return new FreshetError("log_unavailable", undefined, { cause: thrown });
+  }
+  if (thrown.isPermissionError() || thrown.isAuthError()) {
+    const message = "nats refuses Freshet's credentials or a subject that it needs";
+    return new FreshetError("log_unavailable", message, { cause: thrown });
+  }
+  return new FreshetError("internal", thrown.message.toLowerCase(), { cause: thrown });
+}
+
+function apiError(code: number, thrown: NatsError): FreshetError {
+  const cause = thrown;
+  switch (code) {
+    case jetStream.storeFailed:
+    case jetStream.insufficientStorage:
+    case jetStream.insufficientResources:
+    case jetStream.memoryExceeded:
+    case jetStream.storageExceeded:
+      return new FreshetError("overloaded", "the log is full", { cause });
+    case jetStream.messageTooLarge:
+      return new FreshetError("document_too_large", tooLarge, { cause });
+    case jetStream.streamNotFound:
+      return new FreshetError("log_identity", "a stream of the log is missing", { cause });
+    default:
+      if ((thrown.api_error?.code ?? 0) >= 500) {
+        return new FreshetError("log_unavailable", undefined, { cause });
+      }
+      return new FreshetError("internal", thrown.message.toLowerCase(), { cause });
+  }
+}

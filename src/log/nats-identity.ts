@@ -1,0 +1,183 @@
+/**
+ * Which log this is (design.md, "Log identity").
+ *
+ * Owns: the identity record in the manifests store. It is written before the first stream and says which
+ * incarnation of each stream belongs to this log, so that a stream which was deleted, recreated, restored
+ * from an older backup, or cut at its end is refused instead of read.
+ * Never: repairs a log. What it can not prove to be whole it refuses, with the way out.
+ *
+ *   NI1  streams are created while the record says `creating`; once `ready`, a missing one is a loss;
+ *   NI2  leases and dead letters may be recreated: losing them costs no document, and epochs go on rising,
+ *        because a recreated lease stream starts at the next incarnation.
+ */
+
+import { z } from "zod";
+import { FreshetError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
+import { type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
+import {
+  createStream,
+  incarnationIn,
+  manifestSubjects,
+  missingStream,
+  otherIncarnation,
+  refusedLog,
+  type StreamRole,
+  type StreamShape,
+  streamInfo,
+  streamNames,
+} from "./nats-streams.ts";
+
+const identitySchema = z.object({
+  format: z.literal(1),
+  state: z.enum(["creating", "ready"]),
+  createdAtMs: z.number(),
+  partitions: z.int().min(1),
+  /** Of DOCS, CHUNKS and HEADS. */
+  incarnation: z.int().min(1),
+  /** Of the lease stream. */
+  leases: z.int().min(1),
+});
+
+export type LogIdentity = z.infer<typeof identitySchema>;
+
+export interface Deployment {
+  readonly partitions: number;
+  readonly replicas: number;
+  readonly leaseMs: number;
+}
+
+interface StoredIdentity {
+  readonly identity: LogIdentity;
+  readonly revision: number;
+}
+
+const subject = `${manifestSubjects}.identity`;
+const encoder = new TextEncoder();
+const dayMs = 24 * 60 * 60 * 1000;
+const firstDayMs = Date.UTC(2026, 0, 1);
+
+/**
+ * Incarnation of a new log: days since 2026. So the versions of a log that was begun anew lie above those
+ * of the one that was deleted, whose tokens and cold objects may still be around.
+ */
+export function newIncarnation(nowMs: number): number {
+  return 1 + Math.min(Math.max(Math.floor((nowMs - firstDayMs) / dayMs), 0), 8_000);
+}
+
+/**
+ * Creates what is missing in a new log, and refuses an old one that is not whole.
+ * @throws FreshetError log_identity, log_unavailable, overloaded (no room for a stream)
+ */
+export async function ensureLog(
+  context: NatsContext,
+  deployment: Deployment,
+): Promise<LogIdentity> {
+  const stored = (await readIdentity(context)) ?? (await beginLog(context, deployment));
+  const { partitions } = stored.identity;
+  if (partitions !== deployment.partitions) {
+    throw new FreshetError(
+      "log_identity",
+      `the log was created with ${partitions} partitions, ${deployment.partitions} are configured: ` +
+        `configure ${partitions}; another number would split tenants`,
+    );
+  }
+  const ready =
+    stored.identity.state === "ready" ? stored : await complete(context, stored, deployment);
+  return recreateHarmless(context, ready, deployment);
+}
+
+async function beginLog(context: NatsContext, deployment: Deployment): Promise<StoredIdentity> {
+  for (const role of ["docs", "chunks", "heads"] as const) {
+    if ((await streamInfo(context, role)) === null) continue;
+    throw refusedLog(`stream ${streamNames[role]} exists, but no record of whose it is`);
+  }
+  const nowMs = context.clock.nowMs();
+  const incarnation = newIncarnation(nowMs);
+  const identity: LogIdentity = {
+    format: 1,
+    state: "creating",
+    createdAtMs: nowMs,
+    partitions: deployment.partitions,
+    incarnation,
+    leases: incarnation,
+  };
+  await createStream(context, "manifests", { ...deployment, incarnation });
+  return writeIdentity(context, identity, 0);
+}
+
+async function complete(
+  context: NatsContext,
+  { identity, revision }: StoredIdentity,
+  deployment: Deployment,
+): Promise<StoredIdentity> {
+  const shape = { ...deployment, incarnation: identity.incarnation };
+  await createStream(context, "leases", { ...shape, incarnation: identity.leases });
+  // From small to large: on a small disk the largest makes do with what is left.
+  for (const role of ["deadLetters", "heads", "docs", "chunks"] as const) {
+    await createStream(context, role, shape);
+  }
+  await checkStreams(context, identity);
+  return writeIdentity(context, { ...identity, state: "ready" }, revision);
+}
+
+async function recreateHarmless(
+  context: NatsContext,
+  stored: StoredIdentity,
+  deployment: Deployment,
+): Promise<LogIdentity> {
+  let { identity } = stored;
+  if ((await streamInfo(context, "leases")) === null) {
+    const next = { ...identity, leases: identity.leases + 1 };
+    ({ identity } = await writeIdentity(context, next, stored.revision));
+    await recreate(context, "leases", { ...deployment, incarnation: identity.leases });
+  }
+  if ((await streamInfo(context, "deadLetters")) === null) {
+    await recreate(context, "deadLetters", { ...deployment, incarnation: identity.incarnation });
+  }
+  return identity;
+}
+
+async function recreate(context: NatsContext, role: StreamRole, shape: StreamShape): Promise<void> {
+  context.logger.error({ stream: streamNames[role] }, "a stream was missing and is created again");
+  await createStream(context, role, shape);
+}
+
+/** DOCS, CHUNKS and HEADS are those of the identity. @throws FreshetError log_identity */
+export async function checkStreams(context: NatsContext, identity: LogIdentity): Promise<void> {
+  for (const role of ["docs", "chunks", "heads"] as const) {
+    const info = await streamInfo(context, role);
+    if (info === null) throw missingStream(streamNames[role]);
+    if (incarnationIn(info) !== identity.incarnation) throw otherIncarnation(streamNames[role]);
+  }
+}
+
+/** The record that the store holds now; null in a new log. */
+export async function readIdentity(context: NatsContext): Promise<StoredIdentity | null> {
+  if ((await streamInfo(context, "manifests")) === null) return null;
+  const message = await newestMessage(context, streamNames.manifests, subject);
+  if (message === null) return null;
+  const parsed = identitySchema.safeParse(JSON.parse(message.string()));
+  if (!parsed.success) throw refusedLog("the record of the log's identity is not readable");
+  return { identity: parsed.data, revision: message.seq };
+}
+
+/** Another node may write the same step; whoever is second goes on with what is there. */
+async function writeIdentity(
+  context: NatsContext,
+  identity: LogIdentity,
+  expectedRevision: number,
+): Promise<StoredIdentity> {
+  const payload = encoder.encode(JSON.stringify(identity));
+  for (let attempt = 0; attempt < limits.appendAttemptsMax; attempt += 1) {
+    const outcome = await publishGuarded(context, {
+      subject,
+      payload,
+      expectedLast: expectedRevision,
+    });
+    if (outcome.kind === "stored") return { identity, revision: outcome.ack.seq };
+    const stored = await readIdentity(context);
+    if (stored !== null && stored.revision !== expectedRevision) return stored;
+  }
+  throw new FreshetError("log_unavailable");
+}

@@ -1,0 +1,136 @@
+/** Manifests and pieces of heads on JetStream. */
+
+import { isDeepStrictEqual } from "node:util";
+import { FreshetError } from "../contract/errors.ts";
+import { isTenantId, type TenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { type HeadsPiece, type Manifest, manifestSchema } from "../contract/manifest.ts";
+import { digestOf } from "./digest.ts";
+import { type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
+import { logError } from "./nats-errors.ts";
+import { type PullRequest, pullMessages } from "./nats-pull.ts";
+import { retryReads } from "./nats-retry.ts";
+import { manifestSubjects, streamNames } from "./nats-streams.ts";
+import { subjectsOf } from "./nats-subjects.ts";
+import type { ManifestStore, StoredManifest } from "./port.ts";
+import { pieceOf, piecesOf } from "./subjects.ts";
+
+type Digest = HeadsPiece["digest"];
+type WatchedManifest = StoredManifest & { readonly tenant: TenantId };
+
+const prefix = `${manifestSubjects}.tenant.`;
+const subjectOf = (tenant: TenantId): string => `${prefix}${tenant}`;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+export class NatsManifests implements ManifestStore {
+  readonly #context: NatsContext;
+
+  constructor(context: NatsContext) {
+    this.#context = context;
+  }
+
+  async get(tenant: TenantId): Promise<StoredManifest | null> {
+    const message = await newestMessage(this.#context, streamNames.manifests, subjectOf(tenant));
+    return message === null ? null : stored(message.data, message.seq);
+  }
+
+  async commit(
+    tenant: TenantId,
+    manifest: Manifest,
+    expectedRevision: number,
+  ): Promise<"committed" | "conflict"> {
+    const payload = encoder.encode(JSON.stringify(manifest));
+    for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt += 1) {
+      const outcome = await publishGuarded(this.#context, {
+        subject: subjectOf(tenant),
+        payload,
+        expectedLast: expectedRevision,
+      });
+      if (outcome.kind === "stored") return "committed";
+      const current = await this.get(tenant);
+      if (isDeepStrictEqual(current?.manifest, manifest)) return "committed";
+      if ((current?.revision ?? 0) !== expectedRevision) return "conflict";
+      await this.#context.clock.sleep(limits.readRetryMinMs * attempt);
+    }
+    throw new FreshetError("log_unavailable", "a commit got no answer");
+  }
+
+  async putPiece(tenant: TenantId, bytes: Uint8Array): Promise<Digest> {
+    const digest = digestOf(bytes);
+    const subject = pieceOf(tenant, digest);
+    const outcome = await publishGuarded(this.#context, {
+      subject,
+      payload: bytes,
+      expectedLast: 0,
+    });
+    if (outcome.kind === "unknown") throw outcome.error;
+    // A refusal means that the piece is there already; reading back proves either.
+    await this.getPiece(tenant, digest);
+    return digest;
+  }
+
+  async getPiece(tenant: TenantId, digest: Digest): Promise<Uint8Array> {
+    const message = await newestMessage(this.#context, streamNames.heads, pieceOf(tenant, digest));
+    if (message === null) throw new FreshetError("log_identity", "a piece of heads is missing");
+    if (digestOf(message.data) !== digest) {
+      throw new FreshetError("log_identity", "a piece of heads is damaged");
+    }
+    return message.data;
+  }
+
+  async sweepPieces(tenant: TenantId, keep: readonly Digest[]): Promise<void> {
+    const kept = new Set(keep.map((digest) => pieceOf(tenant, digest)));
+    const subjects = await subjectsOf(this.#context, streamNames.heads, piecesOf(tenant));
+    try {
+      for (const subject of subjects) {
+        if (kept.has(subject)) continue;
+        await this.#context.jsm.streams.purge(streamNames.heads, { filter: subject });
+      }
+    } catch (thrown) {
+      throw logError(thrown);
+    }
+  }
+
+  async tenants(): Promise<TenantId[]> {
+    const subjects = await subjectsOf(this.#context, streamNames.manifests, `${prefix}*`);
+    return subjects.map((subject) => subject.slice(prefix.length)).filter(isTenantId);
+  }
+
+  async *watch(signal: AbortSignal): AsyncGenerator<WatchedManifest> {
+    let start: PullRequest["start"] = "newest-of-each";
+    const once = async function* (this: NatsManifests): AsyncGenerator<WatchedManifest> {
+      for await (const found of this.#from(start, signal)) {
+        start = found.revision + 1;
+        yield found;
+      }
+    }.bind(this);
+    yield* retryReads(this.#context, signal, once);
+  }
+
+  /** Every current manifest, once. */
+  all(): AsyncGenerator<WatchedManifest> {
+    return this.#from("newest-of-each");
+  }
+
+  async *#from(start: PullRequest["start"], signal?: AbortSignal): AsyncGenerator<WatchedManifest> {
+    const messages = pullMessages(this.#context, {
+      stream: streamNames.manifests,
+      filter: `${prefix}*`,
+      start,
+      endless: signal !== undefined,
+      page: limits.pullMax,
+      signal,
+    });
+    for await (const { subject, data, seq } of messages) {
+      const tenant = subject.slice(prefix.length);
+      if (isTenantId(tenant)) yield { tenant, ...stored(data, seq) };
+    }
+  }
+}
+
+function stored(data: Uint8Array, revision: number): StoredManifest {
+  const parsed = manifestSchema.safeParse(JSON.parse(decoder.decode(data)));
+  if (parsed.success) return { manifest: parsed.data, revision };
+  throw new FreshetError("internal", "a manifest is malformed", { cause: parsed.error });
+}

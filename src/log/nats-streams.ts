@@ -1,0 +1,210 @@
+/**
+ * The streams of the log: their definitions, their creation, and the look at one that every reader takes
+ * before it trusts a sequence.
+ */
+
+import {
+  DiscardPolicy,
+  nanos,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+  type StreamInfo,
+} from "nats";
+import { FreshetError } from "../contract/errors.ts";
+import { incarnationSpan } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import type { NatsContext } from "./nats-connection.ts";
+import { apiCode, jetStream, logError } from "./nats-errors.ts";
+
+export type StreamRole = "manifests" | "docs" | "chunks" | "heads" | "leases" | "deadLetters";
+
+/** `KV_` streams can be looked at with `nats kv`. */
+export const streamNames = {
+  manifests: "KV_freshet_manifests",
+  docs: "DOCS",
+  chunks: "CHUNKS",
+  heads: "HEADS",
+  leases: "KV_freshet_leases",
+  deadLetters: "DLQ",
+} as const satisfies Record<StreamRole, string>;
+
+export const manifestSubjects = "$KV.freshet_manifests";
+export const leaseSubjects = "$KV.freshet_leases";
+
+const metadataKeys = {
+  format: "freshet_format",
+  incarnation: "freshet_incarnation",
+  partitions: "freshet_partitions",
+} as const;
+
+const format = "1";
+
+export interface StreamShape {
+  readonly partitions: number;
+  readonly replicas: number;
+  readonly leaseMs: number;
+  readonly incarnation: number;
+}
+
+type Config = Partial<StreamConfig> & { readonly name: string };
+
+/** What every stream has in common: nothing is dropped by age or to make room, reads come from the leader. */
+function common(role: StreamRole, shape: StreamShape): Config {
+  return {
+    name: streamNames[role],
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    num_replicas: shape.replicas,
+    max_age: 0,
+    // A follower may answer with old state; everything here decides something.
+    allow_direct: false,
+    allow_rollup_hdrs: false,
+    first_seq: shape.incarnation * incarnationSpan + 1,
+    metadata: {
+      [metadataKeys.format]: format,
+      [metadataKeys.incarnation]: String(shape.incarnation),
+      [metadataKeys.partitions]: String(shape.partitions),
+    },
+  };
+}
+
+export function streamConfig(role: StreamRole, shape: StreamShape): Config {
+  const base = common(role, shape);
+  switch (role) {
+    case "docs":
+      return {
+        ...base,
+        subjects: ["docs.*"],
+        subject_transform: {
+          src: "docs.*",
+          dest: `docs.{{partition(${shape.partitions},1)}}.{{wildcard(1)}}`,
+        },
+        max_bytes: limits.docsBytesMax,
+        duplicate_window: nanos(limits.duplicateWindowMs),
+      };
+    case "chunks":
+      return { ...base, subjects: ["chunks.*.*"], max_bytes: limits.chunksBytesMax };
+    case "heads":
+      return { ...base, subjects: ["heads.*.*"], max_bytes: limits.headsBytesMax };
+    case "manifests":
+      return {
+        ...base,
+        subjects: [`${manifestSubjects}.>`],
+        max_msgs_per_subject: 1,
+        max_bytes: limits.manifestsBytesMax,
+      };
+    case "leases":
+      return {
+        ...base,
+        subjects: [`${leaseSubjects}.>`],
+        max_msgs_per_subject: 1,
+        max_bytes: limits.streamBytesMin,
+        max_age: nanos(shape.leaseMs),
+        duplicate_window: nanos(shape.leaseMs),
+      };
+    case "deadLetters":
+      return {
+        ...base,
+        subjects: ["dlq.*.*"],
+        // The second letter of an operation is refused, whenever it comes: idempotent for ever.
+        max_msgs_per_subject: 1,
+        discard_new_per_subject: true,
+        max_bytes: limits.deadLetterBytesMax,
+      };
+  }
+}
+
+/** @throws FreshetError log_unavailable */
+export async function streamInfo(
+  context: NatsContext,
+  role: StreamRole,
+): Promise<StreamInfo | null> {
+  try {
+    return await context.jsm.streams.info(streamNames[role]);
+  } catch (thrown) {
+    if (apiCode(thrown) === jetStream.streamNotFound) return null;
+    throw logError(thrown);
+  }
+}
+
+/**
+ * Creates a stream; another node that did the same a moment ago is no error. The server reserves
+ * `max_bytes` at once, so on a small disk the size is halved until it fits.
+ * @throws FreshetError log_unavailable, overloaded (no room even for the smallest)
+ */
+export async function createStream(
+  context: NatsContext,
+  role: StreamRole,
+  shape: StreamShape,
+): Promise<void> {
+  const config = streamConfig(role, shape);
+  for (let bytes = config.max_bytes ?? limits.streamBytesMin; ; bytes = Math.floor(bytes / 2)) {
+    try {
+      await context.jsm.streams.add({ ...config, max_bytes: bytes });
+      if (bytes !== config.max_bytes) {
+        const fields = { stream: config.name, bytes, wanted: config.max_bytes };
+        context.logger.warn(fields, "the server has less room for a stream than wanted");
+      }
+      return;
+    } catch (thrown) {
+      if (apiCode(thrown) === jetStream.streamNameInUse) return;
+      const error = logError(thrown);
+      if (error.code !== "overloaded" || bytes / 2 < limits.streamBytesMin) throw error;
+    }
+  }
+}
+
+/** What a stream says about itself. */
+export function incarnationIn(info: StreamInfo): number {
+  return Number(info.config.metadata?.[metadataKeys.incarnation] ?? Number.NaN);
+}
+
+export interface StreamState {
+  /** The sequence before the first of this incarnation. */
+  readonly base: number;
+  /** That of the newest message ever stored; `base` when there was none. */
+  readonly lastSeq: number;
+}
+
+/** A stream of known incarnation: nobody reads from it without having looked whether it is still that one. */
+export interface GuardedStream {
+  readonly name: string;
+  readonly base: number;
+  /** @throws FreshetError log_identity, log_unavailable */
+  state(): Promise<StreamState>;
+}
+
+export function guardStream(
+  context: NatsContext,
+  role: "docs" | "chunks",
+  incarnation: number,
+): GuardedStream {
+  const base = incarnation * incarnationSpan;
+  const name = streamNames[role];
+  return {
+    name,
+    base,
+    async state() {
+      const info = await streamInfo(context, role);
+      if (info === null) throw missingStream(name);
+      if (incarnationIn(info) !== incarnation) throw otherIncarnation(name);
+      return { base, lastSeq: Math.max(info.state.last_seq, base) };
+    },
+  };
+}
+
+const wayOut =
+  "restore the JetStream data, or give up the old log: stop every node, delete the streams " +
+  `${Object.values(streamNames).join(", ")} and the Weaviate collection, and publish again`;
+
+export function refusedLog(what: string): FreshetError {
+  return new FreshetError("log_identity", `${what}; ${wayOut}`);
+}
+
+export const missingStream = (name: string): FreshetError =>
+  refusedLog(`stream ${name} is missing`);
+
+export const otherIncarnation = (name: string): FreshetError =>
+  refusedLog(`stream ${name} is not the one that this log was written to`);

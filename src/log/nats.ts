@@ -1,0 +1,96 @@
+/**
+ * The log on NATS JetStream.
+ *
+ * Owns: one connection and the streams of one log. Never: consumes with broker acks, deletes what it did
+ * not write, or answers from a log that it can not prove to be its own.
+ * The server must run with `sync_interval: always`: by default it acks up to two minutes before it fsyncs.
+ */
+
+import type { NatsConnection } from "nats";
+import { limits } from "../contract/limits.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Logger } from "../observe/port.ts";
+import { NatsChunks } from "./nats-chunks.ts";
+import { type NatsAccess, type NatsContext, openConnection } from "./nats-connection.ts";
+import { NatsDeadLetters } from "./nats-dead-letters.ts";
+import { NatsDocs } from "./nats-docs.ts";
+import { ensureLog, type LogIdentity } from "./nats-identity.ts";
+import { NatsLeases } from "./nats-leases.ts";
+import { NatsManifests } from "./nats-manifests.ts";
+import { guardStream } from "./nats-streams.ts";
+import { checkWhole } from "./nats-whole.ts";
+import type { EventSink, Log } from "./port.ts";
+import { eventsOf } from "./subjects.ts";
+
+export interface NatsLogOptions extends NatsAccess {
+  /** Of DOCS; fixed when the log is created. */
+  readonly partitions: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Copies of each stream on a cluster: 1, 3 or 5. */
+  readonly replicas?: number | undefined;
+  readonly leaseMs?: number | undefined;
+}
+
+export type NatsLog = Log & { readonly connection: NatsConnection };
+
+/**
+ * Connects, creates what a new log needs, and checks an old one.
+ * @throws FreshetError log_unavailable, log_identity, overloaded (no room for the streams)
+ */
+export async function connectNatsLog(options: NatsLogOptions): Promise<NatsLog> {
+  const context = await openConnection(options, options.clock, options.logger);
+  try {
+    const { partitions, replicas = 1, leaseMs = limits.leaseMs } = options;
+    const identity = await ensureLog(context, { partitions, replicas, leaseMs });
+    const log = assemble(context, identity, leaseMs);
+    await log.checkIdentity();
+    return log;
+  } catch (thrown) {
+    await context.connection.close();
+    throw thrown;
+  }
+}
+
+function assemble(context: NatsContext, identity: LogIdentity, leaseMs: number): NatsLog {
+  const { partitions, incarnation } = identity;
+  const docs = guardStream(context, "docs", incarnation);
+  const chunks = guardStream(context, "chunks", incarnation);
+  const manifests = new NatsManifests(context);
+  return {
+    connection: context.connection,
+    partitions,
+    documentTextBytesMax: textBytesMax(context.connection.info?.max_payload ?? 0),
+    docs: new NatsDocs(context, docs, partitions),
+    chunks: new NatsChunks(context, chunks, partitions),
+    manifests,
+    leases: new NatsLeases(context, leaseMs),
+    deadLetters: new NatsDeadLetters(context),
+    events: eventSink(context),
+    checkIdentity: () => checkWhole(context, { identity, docs, chunks, manifests }),
+    async close() {
+      if (!context.connection.isClosed()) await context.connection.drain();
+    },
+  };
+}
+
+/** The record of a document of this size fits the server's `max_payload`, whatever its text is. */
+function textBytesMax(payloadBytesMax: number): number {
+  const room = Math.min(payloadBytesMax, limits.recordBytesMax) - limits.recordOverheadBytesMax;
+  const bytes = Math.floor(Math.max(room, 0) / limits.recordBytesPerTextByteMax);
+  return Math.min(limits.documentTextBytesMax, bytes);
+}
+
+function eventSink(context: NatsContext): EventSink {
+  return {
+    publish(tenant, event) {
+      try {
+        context.connection.publish(eventsOf(tenant), JSON.stringify(event));
+      } catch (thrown) {
+        // Events are best effort; whoever needs to know asks for the document.
+        const reason = thrown instanceof Error ? thrown.message : "unknown";
+        context.logger.debug({ reason }, "an event was not sent");
+      }
+    },
+  };
+}
