@@ -138,17 +138,20 @@ export const limits = {
   docsBytesMax: 16 * 1024 * MiB,
   chunksBytesMax: 32 * 1024 * MiB,
   deadLetterBytesMax: 1024 * MiB,
-  /** Pieces of heads: 24 bytes a live document, twice while a merge swaps them; room for 100 million. */
-  headsBytesMax: 8 * 1024 * MiB,
+  /** Pieces of heads: 24 bytes a live document, twice while a merge swaps them; room for 40 million. */
+  headsBytesMax: 2 * 1024 * MiB,
   /** Manifests: some hundred bytes a tenant and 80 for every 32,768 documents. */
   manifestsBytesMax: 256 * MiB,
   /** A server that has less disk gets streams of half the size, and half again, but not below this. */
-  streamBytesMin: 64 * MiB,
+  streamBytesMin: 16 * MiB,
   /** nats-server forgets message ids after this; a publisher's retries must end before. */
   duplicateWindowMs: 2 * minuteMs,
   replayWindowMs: 72 * hourMs,
-  /** A partition lease lives so long without renewal; renewals come at a third of it. */
-  leaseMs: 10 * secondMs,
+  /**
+   * A partition lease lives so long without renewal; renewals come at a third of it. One whose answer is lost
+   * (`publishAckMs`) must leave time for the next: with 10 s a single lost answer ended the tenure.
+   */
+  leaseMs: 16 * secondMs,
   /** Operations pulled at once: one pull holds at most this many documents in memory. */
   pullMax: 128,
   /** One pull waits so long for messages; the server says that it is alive every `pullHeartbeatMs` meanwhile. */
