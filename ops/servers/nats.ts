@@ -1,0 +1,122 @@
+/** nats-server with JetStream: Freshet's log. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { connect } from "nats";
+import { plainEnvironment, type ServerContext, startOnPorts } from "./context.ts";
+import { logPath, type RunningServer, startServer } from "./supervise.ts";
+
+export interface NatsAddress {
+  readonly url: string;
+  readonly monitorUrl: string;
+}
+
+const readyTimeoutMs = 60_000;
+const checkTimeoutMs = 2_000;
+/** Streams are closed and indexed on the way out; a large store needs some seconds. */
+const graceS = 15;
+
+export interface NatsConfiguration {
+  readonly port: number;
+  readonly monitorPort: number;
+  readonly storeDir: string;
+}
+
+/** The configuration file, each setting with its reason. Pure. */
+export function natsConfiguration({ port, monitorPort, storeDir }: NatsConfiguration): string {
+  return `# Written by ops/servers/nats.ts at every start: edit that file, not this one.
+server_name: freshet
+# Loopback only: there are no users or passwords in this configuration.
+listen: "127.0.0.1:${port}"
+# /healthz, /varz and /jsz for people and scrapers.
+http: "127.0.0.1:${monitorPort}"
+
+# The largest record Freshet makes (256 KiB of text, its chunks, their vectors) is about 2 MB;
+# twice that leaves room for metadata and headers. The default of 1 MiB would refuse it.
+max_payload: 4194304
+# What may wait for a slow reader before it is disconnected: 64 of the largest messages, so that
+# one fetch of a rebuild never cuts its own connection. The default holds only 16.
+max_pending: 268435456
+# A client that reads nothing for this long is gone, not slow.
+write_deadline: "10s"
+
+jetstream {
+  store_dir: ${JSON.stringify(storeDir)}
+  # An ack means the message is on disk (invariant 1). The default acks up to two minutes earlier.
+  sync_interval: always
+  # Freshet keeps no stream in memory; a small budget makes one made by mistake fail early.
+  max_memory_store: 67108864
+}
+`;
+}
+
+export async function startNats(
+  context: ServerContext,
+  program: string,
+): Promise<{ server: RunningServer; address: NatsAddress }> {
+  const requests = [
+    { name: "nats", variable: "FRESHET_NATS_PORT" },
+    { name: "natsMonitor", variable: "FRESHET_NATS_MONITOR_PORT" },
+  ];
+  return startOnPorts(context, requests, async (ports) => {
+    const directory = join(context.dataDir, "nats");
+    const address = {
+      url: `nats://127.0.0.1:${ports("nats")}`,
+      monitorUrl: `http://127.0.0.1:${ports("natsMonitor")}`,
+    };
+    const server = await startNatsAt({
+      program,
+      directory,
+      logFile: logPath(context.dataDir, "nats"),
+      env: plainEnvironment(context.env),
+      port: ports("nats"),
+      monitorPort: ports("natsMonitor"),
+    });
+    return { server, address };
+  });
+}
+
+export interface NatsProcess {
+  readonly program: string;
+  readonly directory: string;
+  readonly logFile: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly port: number;
+  readonly monitorPort: number;
+}
+
+/** Starts one nats-server on given ports and data; tests restart theirs with it. */
+export function startNatsAt(options: NatsProcess): Promise<RunningServer> {
+  const { directory, port, monitorPort } = options;
+  const configFile = join(directory, "nats.conf");
+  mkdirSync(directory, { recursive: true });
+  const storeDir = join(directory, "jetstream");
+  writeFileSync(configFile, natsConfiguration({ port, monitorPort, storeDir }));
+  return startServer({
+    name: "nats-server",
+    program: options.program,
+    parameters: ["--config", configFile],
+    env: options.env,
+    logFile: options.logFile,
+    cwd: directory,
+    readyTimeoutMs,
+    graceS,
+    isReady: () => isJetStreamReady(`nats://127.0.0.1:${port}`),
+  });
+}
+
+/** True when JetStream answers: a server that still recovers its streams accepts connections. */
+export async function isJetStreamReady(url: string): Promise<boolean> {
+  const connection = await connect({
+    servers: url,
+    reconnect: false,
+    timeout: checkTimeoutMs,
+    name: "freshet-readiness",
+  });
+  try {
+    const manager = await connection.jetstreamManager({ timeout: checkTimeoutMs });
+    await manager.getAccountInfo();
+    return true;
+  } finally {
+    await connection.close();
+  }
+}

@@ -1,0 +1,111 @@
+/** Loopback ports: those configured, else those of the last run, else free ones. */
+import { createServer, type Server } from "node:net";
+import { SetupError } from "../setup/setup-error.ts";
+
+export interface PortRequest {
+  /** Key under which the port is remembered between runs. */
+  readonly name: string;
+  /** Environment variable that fixes the port. */
+  readonly variable: string;
+}
+
+/** A port and whether a person chose it: only ports that nobody chose may be replaced. */
+export interface ChosenPort {
+  readonly port: number;
+  readonly configured: boolean;
+}
+
+/** What to try for one server, in order; a configured port has no alternative. Pure. */
+export function portCandidates(
+  configured: string | undefined,
+  lastUsed: number | undefined,
+  variable: string,
+): { readonly fixed: number } | { readonly preferred: number | undefined } {
+  if (configured === undefined || configured === "") return { preferred: lastUsed };
+  const port = Number(configured);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new SetupError(`${variable}=${configured} is no port: use a number from 1 to 65535`);
+  }
+  return { fixed: port };
+}
+
+/**
+ * Chooses all ports of a run together and holds each until all are chosen, so that no two are the
+ * same. Between the release and the server's own bind another process may still take one; the
+ * caller then asks again (see `isPortTaken`).
+ */
+export async function choosePorts(
+  requests: readonly PortRequest[],
+  configured: Readonly<Record<string, string | undefined>>,
+  lastUsed: Readonly<Record<string, number>>,
+): Promise<Record<string, ChosenPort>> {
+  const held: Server[] = [];
+  const chosen: Record<string, ChosenPort> = {};
+  try {
+    for (const { name, variable } of requests) {
+      const wanted = portCandidates(configured[variable], lastUsed[name], variable);
+      const fixed = "fixed" in wanted;
+      const server = fixed
+        ? await hold(wanted.fixed)
+        : ((await hold(wanted.preferred)) ?? (await hold(0)));
+      if (server === undefined) throw portInUse(fixed ? wanted.fixed : 0, variable);
+      held.push(server);
+      chosen[name] = { port: portOf(server), configured: fixed };
+    }
+    return chosen;
+  } finally {
+    await Promise.all(held.map((server) => release(server)));
+  }
+}
+
+/** One free loopback port, for a test that starts a single server. */
+export async function freePort(): Promise<number> {
+  const server = await hold(0);
+  if (server === undefined) throw new SetupError("no free loopback port on this machine");
+  const port = portOf(server);
+  await release(server);
+  return port;
+}
+
+export function portInUse(port: number, variable: string): SetupError {
+  return new SetupError(
+    `port ${port} (${variable}) is in use: stop what listens there, ` +
+      `or set ${variable} to a free port`,
+  );
+}
+
+/** Whether a server's log says that its port was taken between choosing and binding. Pure. */
+export function isPortTaken(log: string): boolean {
+  return /address already in use|EADDRINUSE|port .* (?:is )?already in use/i.test(log);
+}
+
+/**
+ * Holds a port on all addresses, because Weaviate binds all of them for some: a port that is free
+ * on loopback only would fail there.
+ */
+function hold(port: number | undefined): Promise<Server | undefined> {
+  if (port === undefined) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once("error", () => {
+      resolve(undefined);
+    });
+    server.listen({ port, host: "0.0.0.0", exclusive: true }, () => {
+      resolve(server);
+    });
+  });
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("not a TCP server");
+  return address.port;
+}
+
+function release(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,216 @@
+/**
+ * All servers of one run: those configured by URL are only checked, the others are started here.
+ *
+ * Owns: the children and the data folder's lock. Tells: `onDeath` when a server ends unasked.
+ *
+ * Invariants
+ *  SS1 Either every server runs and is ready, or none is left and the first error is thrown.
+ *  SS2 Stopping goes against the order of starting, and only what was started here is stopped.
+ *  SS3 A missing language model is no failure: answers become extractive.
+ */
+import { join } from "node:path";
+import { type Environment, requireFreeSpace } from "../setup/cache.ts";
+import { ensureTools, type Tools } from "../setup/ensure-tools.ts";
+import type { Progress } from "../setup/progress.ts";
+import { SetupError } from "../setup/setup-error.ts";
+import type { ServerContext } from "./context.ts";
+import { firstModel, type LlmAddress, startLlm } from "./llm.ts";
+import { isJetStreamReady, type NatsAddress, startNats } from "./nats.ts";
+import { acquireRunLock, type RunLock } from "./run-lock.ts";
+import type { RunningServer, ServerEnd } from "./supervise.ts";
+import { isTemporalReady, namespaceFrom, startTemporal, type TemporalAddress } from "./temporal.ts";
+import { isWeaviateReady, startWeaviate, type WeaviateAddress } from "./weaviate.ts";
+
+export interface StartServersOptions {
+  /** Absolute folder for the servers' data, logs and ports. */
+  readonly dataDir: string;
+  readonly env: Environment;
+  readonly progress: Progress;
+  readonly want: { readonly llm: boolean };
+  /** What ensureTools returned; without it the missing ones are installed first. */
+  readonly tools?: Tools | undefined;
+  /** A server ended that nobody stopped; `message` has the last lines of its log. */
+  readonly onDeath?: ((end: ServerEnd) => void) | undefined;
+}
+
+export interface Servers {
+  readonly nats: NatsAddress;
+  readonly temporal: TemporalAddress;
+  readonly weaviate: WeaviateAddress;
+  readonly llm?: LlmAddress | undefined;
+  /** Log files of the servers started here, by name. */
+  readonly logs: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+/** Streams, the merge history and the cold shard of a small corpus, with room to spare. */
+const dataSpaceBytes = 1_000_000_000;
+const externalPatienceMs = 5_000;
+
+interface Run {
+  readonly options: StartServersOptions;
+  readonly context: ServerContext;
+  readonly tools: Tools;
+  readonly lock: RunLock;
+  readonly running: RunningServer[];
+}
+
+export async function startServers(options: StartServersOptions): Promise<Servers> {
+  const { dataDir, env } = options;
+  requireFreeSpace(dataDir, dataSpaceBytes, "FRESHET_DATA_DIR");
+  const tools = options.tools ?? (await installMissing(options));
+  const lock = await acquireRunLock(dataDir);
+  const context = { dataDir, env, ports: lock.ports };
+  const run: Run = { options, context, tools, lock, running: [] };
+  try {
+    // Side by side: most of each start is waiting.
+    const [nats, temporal, weaviate, llm] = await allSettledOrThrow([
+      ensureNats(run),
+      ensureTemporal(run),
+      ensureWeaviateServer(run),
+      ensureLlmServer(run),
+    ]);
+    lock.save();
+    const logs = Object.fromEntries(run.running.map(({ name, logFile }) => [name, logFile]));
+    return { nats, temporal, weaviate, llm, logs, stop: () => stopAll(run) };
+  } catch (error) {
+    await stopAll(run);
+    throw error;
+  }
+}
+
+/** Which servers are to be started here: those without an address in the environment. */
+export function missingServers(env: Environment, want: { readonly llm: boolean }) {
+  return {
+    nats: given(env, "FRESHET_NATS_URL") === undefined,
+    temporal: given(env, "FRESHET_TEMPORAL_ADDRESS") === undefined,
+    weaviate: given(env, "FRESHET_WEAVIATE_URL") === undefined,
+    llm: want.llm && given(env, "FRESHET_LLM_URL") === undefined,
+  };
+}
+
+function installMissing({ env, progress, want }: StartServersOptions): Promise<Tools> {
+  const missing = missingServers(env, want);
+  return ensureTools({ env, progress, want: { ...missing, embedding: false } });
+}
+
+async function ensureNats(run: Run): Promise<NatsAddress> {
+  const { env } = run.context;
+  const url = given(env, "FRESHET_NATS_URL");
+  if (url === undefined) return launch(run, "nats-server", run.tools.natsServer, startNats);
+  await requireAnswer("FRESHET_NATS_URL", url, () => isJetStreamReady(url));
+  return { url, monitorUrl: given(env, "FRESHET_NATS_MONITOR_URL") ?? "" };
+}
+
+async function ensureTemporal(run: Run): Promise<TemporalAddress> {
+  const { env } = run.context;
+  const address = given(env, "FRESHET_TEMPORAL_ADDRESS");
+  if (address === undefined) return launch(run, "temporal", run.tools.temporal, startTemporal);
+  const namespace = namespaceFrom(env);
+  await requireAnswer("FRESHET_TEMPORAL_ADDRESS", `${address} (namespace ${namespace})`, () =>
+    isTemporalReady(address, namespace),
+  );
+  return { address, namespace, uiUrl: given(env, "FRESHET_TEMPORAL_UI_URL") ?? "" };
+}
+
+async function ensureWeaviateServer(run: Run): Promise<WeaviateAddress> {
+  const { env } = run.context;
+  const url = given(env, "FRESHET_WEAVIATE_URL")?.replace(/\/$/, "");
+  if (url === undefined) return launch(run, "weaviate", run.tools.weaviate, startWeaviate);
+  const grpc = given(env, "FRESHET_WEAVIATE_GRPC") ?? `${new URL(url).hostname}:50051`;
+  await requireAnswer("FRESHET_WEAVIATE_URL", `${url} (gRPC ${grpc})`, () =>
+    isWeaviateReady({ url, grpc }),
+  );
+  return { url, grpc };
+}
+
+async function ensureLlmServer(run: Run): Promise<LlmAddress | undefined> {
+  const { env } = run.context;
+  const url = given(env, "FRESHET_LLM_URL");
+  if (url !== undefined) {
+    const model = given(env, "FRESHET_LLM_MODEL") ?? (await firstModel(url).catch(() => undefined));
+    if (model === undefined) warnExtractive(run, `${url} (FRESHET_LLM_URL) does not answer`);
+    return model === undefined ? undefined : { url, model };
+  }
+  if (!run.options.want.llm || run.tools.llm === undefined) return undefined;
+  try {
+    return await launch(run, "llm", run.tools.llm, startLlm);
+  } catch (error) {
+    warnExtractive(run, error instanceof Error ? error.message : String(error));
+    return undefined;
+  }
+}
+
+function warnExtractive(run: Run, reason: string): void {
+  run.options.progress.warn("llm", `answers are extractive: ${reason}`);
+}
+
+async function launch<Program, Address>(
+  run: Run,
+  name: string,
+  program: Program | undefined,
+  start: (
+    context: ServerContext,
+    program: Program,
+  ) => Promise<{ server: RunningServer; address: Address }>,
+): Promise<Address> {
+  if (program === undefined) throw new Error(`no program for ${name}; this is a bug`);
+  run.options.progress.start(name, "starting");
+  const { server, address } = await start(run.context, program);
+  run.running.push(server);
+  run.lock.addGroup(server.groupId);
+  void server.ended.then((end) => {
+    if (!end.expected) run.options.onDeath?.(end);
+  });
+  run.options.progress.done(name, "ready");
+  return address;
+}
+
+async function requireAnswer(
+  variable: string,
+  where: string,
+  check: () => Promise<boolean>,
+): Promise<void> {
+  const deadlineMs = performance.now() + externalPatienceMs;
+  let reason = "not ready";
+  do {
+    try {
+      if (await check()) return;
+    } catch (error) {
+      reason = error instanceof Error ? error.message : String(error);
+    }
+  } while (performance.now() < deadlineMs);
+  throw new SetupError(
+    `${variable} points to ${where}, which does not answer as it should (${reason}): ` +
+      `start that server, or unset ${variable} to have one started here`,
+  );
+}
+
+/** Stops in the order language model, Weaviate, Temporal, NATS: readers before the log. */
+async function stopAll(run: Run): Promise<void> {
+  const order = ["llm", "weaviate", "temporal", "nats-server"];
+  const servers = [...run.running].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+  for (const server of servers) await server.stop();
+  run.running.length = 0;
+  run.lock.release();
+}
+
+/** Waits for all of them also after a failure, so that none starts behind the clean-up (SS1). */
+async function allSettledOrThrow<T extends readonly Promise<unknown>[]>(
+  starts: readonly [...T],
+): Promise<{ -readonly [I in keyof T]: Awaited<T[I]> }> {
+  const results = await Promise.allSettled(starts);
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  return Promise.all(starts) as Promise<{ -readonly [I in keyof T]: Awaited<T[I]> }>;
+}
+
+function given(env: Environment, name: string): string | undefined {
+  const value = env[name];
+  return value === undefined || value === "" ? undefined : value;
+}
+
+/** Where a run keeps its data unless told otherwise. */
+export function defaultDataDir(env: Environment, repository: string): string {
+  return given(env, "FRESHET_DATA_DIR") ?? join(repository, ".freshet");
+}

@@ -1,0 +1,119 @@
+/** Temporal's development server (SQLite, with the Web UI): runs the merges. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { plainEnvironment, type ServerContext, startOnPorts } from "./context.ts";
+import { logPath, type RunningServer, startServer } from "./supervise.ts";
+
+export interface TemporalAddress {
+  /** host:port of the gRPC front end. */
+  readonly address: string;
+  readonly namespace: string;
+  readonly uiUrl: string;
+}
+
+export const defaultNamespace = "freshet";
+
+/** What people filter merges by in the UI (design, section 4). */
+const searchAttributes = [
+  "FreshetTenant=Keyword",
+  "FreshetPhase=Keyword",
+  "FreshetFrom=Int",
+  "FreshetTo=Int",
+  "FreshetChunks=Int",
+];
+
+/** The first start creates the database schema; on two busy cores that takes a while. */
+const readyTimeoutMs = 120_000;
+const checkTimeoutMs = 3_000;
+const graceS = 15;
+
+export interface TemporalPorts {
+  readonly port: number;
+  readonly uiPort: number;
+  readonly httpPort: number;
+  readonly metricsPort: number;
+}
+
+/** The command line, each option with its reason. Pure. */
+export function temporalParameters(
+  ports: TemporalPorts,
+  files: { readonly database: string; readonly namespace: string },
+): string[] {
+  return [
+    ...["server", "start-dev"],
+    // Neither a file nor variables of the user's own Temporal set-up may change this server.
+    ...["--disable-config-file", "--disable-config-env"],
+    // Merges go on after a restart: without a file the server forgets them.
+    ...["--db-filename", files.database],
+    // Loopback only: the development server has no authentication.
+    ...["--ip", "127.0.0.1", "--ui-ip", "127.0.0.1"],
+    ...["--port", String(ports.port), "--ui-port", String(ports.uiPort)],
+    // Both would be random otherwise; chosen here, they cannot collide with the other servers.
+    ...["--http-port", String(ports.httpPort), "--metrics-port", String(ports.metricsPort)],
+    ...["--namespace", files.namespace],
+    ...searchAttributes.flatMap((attribute) => ["--search-attribute", attribute]),
+    // The UI must work without the internet, and asks nobody for news.
+    "--ui-disable-news-fetch",
+    ...["--log-level", "warn"],
+  ];
+}
+
+export async function startTemporal(
+  context: ServerContext,
+  program: string,
+): Promise<{ server: RunningServer; address: TemporalAddress }> {
+  const requests = [
+    { name: "temporal", variable: "FRESHET_TEMPORAL_PORT" },
+    { name: "temporalUi", variable: "FRESHET_TEMPORAL_UI_PORT" },
+    { name: "temporalHttp", variable: "FRESHET_TEMPORAL_HTTP_PORT" },
+    { name: "temporalMetrics", variable: "FRESHET_TEMPORAL_METRICS_PORT" },
+  ];
+  const directory = join(context.dataDir, "temporal");
+  mkdirSync(directory, { recursive: true });
+  const namespace = namespaceFrom(context.env);
+  return startOnPorts(context, requests, async (ports) => {
+    const address = `127.0.0.1:${ports("temporal")}`;
+    const uiUrl = `http://127.0.0.1:${ports("temporalUi")}`;
+    const server = await startServer({
+      name: "temporal",
+      program,
+      parameters: temporalParameters(
+        {
+          port: ports("temporal"),
+          uiPort: ports("temporalUi"),
+          httpPort: ports("temporalHttp"),
+          metricsPort: ports("temporalMetrics"),
+        },
+        { database: join(directory, "temporal.db"), namespace },
+      ),
+      env: plainEnvironment(context.env),
+      logFile: logPath(context.dataDir, "temporal"),
+      cwd: directory,
+      readyTimeoutMs,
+      graceS,
+      isReady: () => isTemporalReady(address, namespace),
+    });
+    return { server, address: { address, namespace, uiUrl } };
+  });
+}
+
+export function namespaceFrom(env: Readonly<Record<string, string | undefined>>): string {
+  const configured = env["FRESHET_TEMPORAL_NAMESPACE"];
+  return configured === undefined || configured === "" ? defaultNamespace : configured;
+}
+
+/** True when the namespace exists and both its history and its visibility store answer. */
+export async function isTemporalReady(address: string, namespace: string): Promise<boolean> {
+  // Loaded on first use: the client is large, and a run with external servers may not need it.
+  const { Connection } = await import("@temporalio/client");
+  const connection = await Connection.connect({ address, connectTimeout: checkTimeoutMs });
+  try {
+    await connection.withDeadline(Date.now() + checkTimeoutMs, async () => {
+      await connection.workflowService.describeNamespace({ namespace });
+      await connection.workflowService.countWorkflowExecutions({ namespace });
+    });
+    return true;
+  } finally {
+    await connection.close();
+  }
+}

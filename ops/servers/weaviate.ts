@@ -1,0 +1,183 @@
+/** Weaviate, one node: the cold shard. */
+import { randomBytes } from "node:crypto";
+import { mkdirSync, statfsSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { plainEnvironment, type ServerContext, startOnPorts } from "./context.ts";
+import { logPath, type RunningServer, startServer } from "./supervise.ts";
+
+export interface WeaviateAddress {
+  readonly url: string;
+  /** host:port of the gRPC listener. */
+  readonly grpc: string;
+}
+
+const readyTimeoutMs = 120_000;
+const checkTimeoutMs = 3_000;
+/** Memtables are flushed to disk on the way out. */
+const graceS = 30;
+/** Below this much free space Weaviate stops writing, while the other servers still can. */
+const keepFreeBytes = 1_000_000_000;
+
+export interface WeaviatePorts {
+  readonly port: number;
+  readonly grpcPort: number;
+  readonly gossipPort: number;
+  readonly dataPort: number;
+  readonly raftPort: number;
+  readonly raftRpcPort: number;
+}
+
+export interface WeaviateSettings {
+  readonly ports: WeaviatePorts;
+  readonly dataPath: string;
+  readonly diskReadOnlyPercent: number;
+  readonly clusterPassword: string;
+}
+
+/** The environment, each variable with its reason. Pure. */
+export function weaviateEnvironment(settings: WeaviateSettings): Record<string, string> {
+  const { ports } = settings;
+  return {
+    PERSISTENCE_DATA_PATH: settings.dataPath,
+    // A name of its own: the default is the host name, and data written under one host name is
+    // not found again under another (containers, laptops).
+    CLUSTER_HOSTNAME: "freshet",
+    // Without an address the cluster layer looks for a private one and fails on machines that
+    // have none; loopback is right for a single node and keeps gossip and Raft off the network.
+    CLUSTER_ADVERTISE_ADDR: "127.0.0.1",
+    CLUSTER_BIND_ADDR: "127.0.0.1",
+    CLUSTER_GOSSIP_BIND_PORT: String(ports.gossipPort),
+    CLUSTER_DATA_BIND_PORT: String(ports.dataPort),
+    RAFT_PORT: String(ports.raftPort),
+    RAFT_INTERNAL_RPC_PORT: String(ports.raftRpcPort),
+    RAFT_BOOTSTRAP_EXPECT: "1",
+    // Raft's own time-outs; the default is five times as patient, for networks. A lone node only
+    // waits for itself, and so starts seconds earlier.
+    RAFT_TIMEOUTS_MULTIPLIER: "1",
+    // The Raft log names this node's ports, which may be others in the next run: a lone node may
+    // then take its own log over instead of waiting for a peer that no longer exists.
+    RAFT_ENABLE_ONE_NODE_RECOVERY: "true",
+    // The node-to-node API binds every interface and cannot be told otherwise (1.35.2): a random
+    // password for each run closes it.
+    CLUSTER_BASIC_AUTH_USERNAME: "freshet",
+    CLUSTER_BASIC_AUTH_PASSWORD: settings.clusterPassword,
+    GRPC_PORT: String(ports.grpcPort),
+    // Its profiler would listen on port 6060 of every interface.
+    GO_PROFILING_DISABLE: "true",
+
+    // Freshet's schema is explicit: a misspelt property must fail, not create a column.
+    AUTOSCHEMA_ENABLED: "false",
+    // Vectors come from Freshet; no module may call out.
+    DEFAULT_VECTORIZER_MODULE: "none",
+    ENABLE_MODULES: "",
+    ENABLE_API_BASED_MODULES: "false",
+    DISABLE_TELEMETRY: "true",
+    // No accounts on a loopback development server.
+    AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED: "true",
+
+    // What a kill -9 must replay stays small; the default lets a minute of writes pile up. Only
+    // start-up time depends on it: a merge is verified by reading back, and the log can redo it.
+    PERSISTENCE_MEMTABLES_FLUSH_DIRTY_AFTER_SECONDS: "3",
+    // The default makes every shard read-only at 90 % disk use, which a large developer disk
+    // passes with 100 GB free. It takes whole percent only: see readOnlyPercent.
+    DISK_USE_READONLY_PERCENTAGE: String(settings.diskReadOnlyPercent),
+    DISK_USE_WARNING_PERCENTAGE: String(settings.diskReadOnlyPercent - 1),
+    // Freshet over-fetches to refill what its heads mask; a bound all the same.
+    QUERY_MAXIMUM_RESULTS: "10000",
+    QUERY_DEFAULTS_LIMIT: "25",
+    // The keyword half of a hybrid search; the default of 100 would cut an over-fetch short.
+    QUERY_HYBRID_MAXIMUM_RESULTS: "1000",
+    // Queries beyond this are refused at once rather than queued without bound.
+    MAXIMUM_CONCURRENT_GET_REQUESTS: "64",
+    LOG_LEVEL: "warning",
+  };
+}
+
+/** The disk use in percent at which `keepFreeBytes` are left, between 90 and 99. Pure. */
+export function readOnlyPercent(totalBytes: number): number {
+  if (totalBytes <= 0) return 90;
+  const percent = Math.floor(100 - (keepFreeBytes / totalBytes) * 100);
+  return Math.min(99, Math.max(90, percent));
+}
+
+export async function startWeaviate(
+  context: ServerContext,
+  program: string,
+): Promise<{ server: RunningServer; address: WeaviateAddress }> {
+  const requests = [
+    { name: "weaviate", variable: "FRESHET_WEAVIATE_PORT" },
+    { name: "weaviateGrpc", variable: "FRESHET_WEAVIATE_GRPC_PORT" },
+    { name: "weaviateGossip", variable: "FRESHET_WEAVIATE_GOSSIP_PORT" },
+    { name: "weaviateData", variable: "FRESHET_WEAVIATE_DATA_PORT" },
+    { name: "weaviateRaft", variable: "FRESHET_WEAVIATE_RAFT_PORT" },
+    { name: "weaviateRaftRpc", variable: "FRESHET_WEAVIATE_RAFT_RPC_PORT" },
+  ];
+  const dataPath = join(context.dataDir, "weaviate");
+  mkdirSync(dataPath, { recursive: true });
+  const disk = statfsSync(dataPath);
+  return startOnPorts(context, requests, async (named) => {
+    const ports = {
+      port: named("weaviate"),
+      grpcPort: named("weaviateGrpc"),
+      gossipPort: named("weaviateGossip"),
+      dataPort: named("weaviateData"),
+      raftPort: named("weaviateRaft"),
+      raftRpcPort: named("weaviateRaftRpc"),
+    };
+    const settings = {
+      ports,
+      dataPath,
+      diskReadOnlyPercent: readOnlyPercent(disk.blocks * disk.bsize),
+      clusterPassword: randomBytes(24).toString("hex"),
+    };
+    const address = {
+      url: `http://127.0.0.1:${ports.port}`,
+      grpc: `127.0.0.1:${ports.grpcPort}`,
+    };
+    const server = await startServer({
+      name: "weaviate",
+      program,
+      parameters: ["--scheme", "http", "--host", "127.0.0.1", "--port", String(ports.port)],
+      env: { ...plainEnvironment(context.env), ...weaviateEnvironment(settings) },
+      logFile: logPath(context.dataDir, "weaviate"),
+      cwd: dataPath,
+      readyTimeoutMs,
+      graceS,
+      isReady: () => isWeaviateReady(address),
+    });
+    return { server, address };
+  });
+}
+
+/** True when the node says it is ready, its schema answers, and gRPC accepts connections. */
+export async function isWeaviateReady({ url, grpc }: WeaviateAddress): Promise<boolean> {
+  for (const path of ["/v1/.well-known/ready", "/v1/schema"]) {
+    const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(checkTimeoutMs) });
+    await response.arrayBuffer();
+    if (!response.ok) return false;
+  }
+  return acceptsConnections(grpc);
+}
+
+function acceptsConnections(address: string): Promise<boolean> {
+  const separator = address.lastIndexOf(":");
+  const host = address.slice(0, separator);
+  const port = Number(address.slice(separator + 1));
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: checkTimeoutMs });
+    const finish = (accepted: boolean) => {
+      socket.destroy();
+      resolve(accepted);
+    };
+    socket.once("connect", () => {
+      finish(true);
+    });
+    socket.once("error", () => {
+      finish(false);
+    });
+    socket.once("timeout", () => {
+      finish(false);
+    });
+  });
+}

@@ -1,0 +1,98 @@
+/**
+ * Everything that Freshet runs beside itself, present and verified on this machine: servers,
+ * embedding model, local language model. Each step is skipped when its result is there.
+ */
+import { basename, join } from "node:path";
+import { ensureBinary } from "./binaries.ts";
+import { cacheFolder, type Environment, requireFreeSpace } from "./cache.ts";
+import type { SetupContext } from "./context.ts";
+import { ensureLlama } from "./llama.ts";
+import { ensureModelGraph } from "./model-graph.ts";
+import { ensureModel } from "./models.ts";
+import type { Progress } from "./progress.ts";
+import { currentPlatform, pinsForPlatform, readPins } from "./versions.ts";
+import { ensureWeaviate } from "./weaviate-build.ts";
+
+/** Only what is wanted is installed: a server that already runs elsewhere needs no binary here. */
+export interface WantedTools {
+  readonly nats: boolean;
+  readonly temporal: boolean;
+  readonly weaviate: boolean;
+  readonly embedding: boolean;
+  readonly llm: boolean;
+}
+
+/** Absolute paths; undefined = not wanted (or, for the language model, not to be had). */
+export interface Tools {
+  readonly natsServer?: string | undefined;
+  readonly temporal?: string | undefined;
+  readonly weaviate?: string | undefined;
+  readonly embedding?: EmbeddingModelFiles | undefined;
+  readonly llm?: LlmFiles | undefined;
+}
+
+export interface EmbeddingModelFiles {
+  /** Holds model.safetensors, tokenizer.json and config.json. */
+  readonly modelDir: string;
+  readonly tokenizer: string;
+  readonly graph: string;
+}
+
+export interface LlmFiles {
+  readonly model: string;
+  /** File to import node-llama-cpp from. */
+  readonly module: string;
+  readonly gguf: string;
+}
+
+export interface EnsureToolsOptions {
+  readonly env: Environment;
+  readonly progress: Progress;
+  readonly want: WantedTools;
+}
+
+/** Room for the downloads and what is unpacked from them; the Weaviate build asks for more. */
+const downloadSpaceBytes = 1_000_000_000;
+
+/** @throws SetupError with one line that says what to do. A missing language model only warns. */
+export async function ensureTools({ env, progress, want }: EnsureToolsOptions): Promise<Tools> {
+  const pins = readPins();
+  const platform = pinsForPlatform(pins, currentPlatform());
+  const cache = cacheFolder(env);
+  requireFreeSpace(cache, downloadSpaceBytes, "FRESHET_CACHE_DIR");
+  const context: SetupContext = { env, cache, progress, pins, platform };
+  // One after the other: each is bound by the same line or the same cores, and the progress lines
+  // stay readable.
+  return {
+    natsServer: want.nats ? await ensureBinary(context, "nats-server", platform.nats) : undefined,
+    temporal: want.temporal
+      ? await ensureBinary(context, "temporal", platform.temporal)
+      : undefined,
+    weaviate: want.weaviate ? await ensureWeaviate(context) : undefined,
+    embedding: want.embedding ? await ensureEmbedding(context) : undefined,
+    llm: want.llm ? await ensureLlm(context) : undefined,
+  };
+}
+
+async function ensureEmbedding(context: SetupContext): Promise<EmbeddingModelFiles> {
+  const pin = context.pins.models.embedding;
+  const folder = join(context.cache, "models", pin.name);
+  const request = { step: "embedding-model", pin, folder, size: "84 MB" };
+  const modelDir = await ensureModel(context, request);
+  const graph = await ensureModelGraph(context, modelDir);
+  return { modelDir, tokenizer: join(modelDir, "tokenizer.json"), graph };
+}
+
+async function ensureLlm(context: SetupContext): Promise<LlmFiles | undefined> {
+  const pin = context.pins.models.llm;
+  const folder = join(context.cache, "models");
+  try {
+    await ensureModel(context, { step: "llm-model", pin, folder, size: "93 MB" });
+    const module = await ensureLlama(context);
+    return { model: pin.name, module, gguf: join(folder, basename(pin.files[0].path)) };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    context.progress.warn("llm", `no local language model, answers are extractive: ${reason}`);
+    return undefined;
+  }
+}

