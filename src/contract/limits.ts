@@ -79,6 +79,8 @@ export const limits = {
   modelRequestMs: 60 * secondMs,
   /** A host that does not even accept a connection will not answer in time. */
   modelConnectMs: 5 * secondMs,
+  /** After a model's last word the connection is waited for so long, to be used again. */
+  modelDrainMs: 100,
   /** One event of a model's stream; usual are a few hundred characters. */
   modelEventCharsMax: 256 * KiB,
   /** An OpenAI-compatible endpoint's error body that is read for the message. */
