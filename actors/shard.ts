@@ -244,7 +244,7 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
     this.#waiters.push(waiter);
     this.#context.task(async () => {
       await clock.sleep(request.waitMs, AbortSignal.any([signal, request.signal]));
-      this.#expire(waiter);
+      if (!signal.aborted) this.#expire(waiter); // else `stop` answers
     });
   }
 

@@ -1,0 +1,85 @@
+import { expect, it } from "vitest";
+import { Directory, recoveringStatus } from "../../actors/directory.ts";
+import { manifestWatcherActor } from "../../actors/manifest-watcher.ts";
+import type { ShardMessage, TenantMessage } from "../../actors/messages.ts";
+import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
+import { emptyManifest } from "../../src/contract/manifest.ts";
+import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
+import { createMemoryLog } from "../../src/log/memory.ts";
+import type { ManifestStore } from "../../src/log/port.ts";
+import { silentLogger } from "../../src/observe/port.ts";
+import { createManualClock } from "../support/manual-clock.ts";
+import { acme, drain, globex, quiet, startActor } from "./kit.ts";
+
+function setUp(wrap: (manifests: ManifestStore) => Pick<ManifestStore, "watch"> = (all) => all) {
+  const clock = createManualClock();
+  const log = createMemoryLog({ clock, partitions: 2 });
+  const directory = new Directory(2);
+  const serve = (tenant: TenantId): BoundedMailbox<ShardMessage> => {
+    const shard = new BoundedMailbox<ShardMessage>(10);
+    const mailbox = new BoundedMailbox<TenantMessage>(1);
+    const route = { mailbox, behind: false, skippedTo: 0 as Version };
+    const entry = { tenant, shard, route, status: recoveringStatus };
+    directory.partitionOf(tenant).tenants.set(tenant, entry);
+    return shard;
+  };
+  const commit = (tenant: TenantId, to: number, revision: number) =>
+    log.manifests.commit(tenant, { ...emptyManifest, to: to as Position }, revision);
+  const start = () =>
+    startActor<never>(
+      manifestWatcherActor({
+        manifests: wrap(log.manifests),
+        directory,
+        retryMs: 100,
+        logger: silentLogger,
+      }),
+      { clock },
+    );
+  return { clock, log, serve, commit, start };
+}
+
+async function watermarks(shard: BoundedMailbox<ShardMessage>): Promise<number[]> {
+  const messages = await drain(shard);
+  return messages.map((message) =>
+    message.type === "manifest" ? message.stored.manifest.to : Number.NaN,
+  );
+}
+
+it("W1: a commit reaches the shard of its tenant, and nobody else's", async () => {
+  const { serve, commit, start } = setUp();
+  const shard = serve(acme);
+  start();
+  await commit(acme, 7, 0);
+  await commit(globex, 8, 0);
+  await quiet();
+  expect(await watermarks(shard)).toEqual([7]);
+});
+
+it("W1: a commit from before the start is told too", async () => {
+  const { serve, commit, start } = setUp();
+  const shard = serve(acme);
+  await commit(acme, 7, 0);
+  start();
+  await quiet();
+  expect(await watermarks(shard)).toEqual([7]);
+});
+
+it("W2: a watch that breaks is opened again, and what was committed meanwhile comes first", async () => {
+  let broken = true;
+  const { serve, commit, start, clock } = setUp((manifests) => ({
+    async *watch(signal) {
+      if (broken) throw new Error("the watch broke");
+      yield* manifests.watch(signal);
+    },
+  }));
+  const shard = serve(acme);
+  const { restarts } = start();
+  await quiet();
+  await commit(acme, 7, 0);
+  broken = false;
+  expect(shard.depth).toBe(0);
+  await clock.advance(100);
+  await quiet();
+  expect(await watermarks(shard)).toEqual([7]);
+  expect(restarts).toEqual([]);
+});

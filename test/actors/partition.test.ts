@@ -1,0 +1,302 @@
+import { expect, it } from "vitest";
+import { type PartitionEntry, recoveringStatus, type TenantEntry } from "../../actors/directory.ts";
+import type { PartitionMessage, ShardMessage, TenantMessage } from "../../actors/messages.ts";
+import { type PartitionOptions, partitionActor, type TenantHandle } from "../../actors/partition.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
+import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
+import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
+import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
+import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { createManualClock } from "../support/manual-clock.ts";
+import { acme, globex, quiet, startActor, until } from "./kit.ts";
+
+const leaseMs = 9_000;
+const renewEveryMs = 3_000;
+const respawnMs = 1_000;
+const partition = 0 as Partition;
+
+/** Stands for the two actors of a tenant: what came to it, and whether it still lives. */
+interface FakeTenant {
+  readonly tenant: TenantId;
+  readonly epoch: Epoch;
+  readonly entry: TenantEntry;
+  readonly mailbox: BoundedMailbox<TenantMessage>;
+  stopped: boolean;
+}
+
+interface SetUp {
+  readonly log?: MemoryLog;
+  readonly wrap?: (log: MemoryLog) => PartitionOptions["log"];
+  readonly queueMax?: number;
+  /** Resolves before a tenant has ended. */
+  readonly stopping?: () => Promise<void>;
+}
+
+function setUp(options: SetUp = {}) {
+  const time = createManualClock();
+  const log = options.log ?? createMemoryLog({ clock: time, partitions: 1, leaseMs });
+  const entry: PartitionEntry = {
+    ...{ partition, state: "waiting", validUntilMs: 0, tenants: new Map() },
+  };
+  const spawned: FakeTenant[] = [];
+  const spawnTenant = (tenant: TenantId, epoch: Epoch): TenantHandle => {
+    if (spawned.some((other) => other.tenant === tenant && !other.stopped)) {
+      throw new Error(`${tenant} lives already`);
+    }
+    const mailbox = new BoundedMailbox<TenantMessage>(options.queueMax ?? 100);
+    const route = { mailbox, behind: false, skippedTo: 0 as Version };
+    const shard = new BoundedMailbox<ShardMessage>(1);
+    const tenantEntry: TenantEntry = { tenant, shard, route, status: recoveringStatus };
+    const fake = { tenant, epoch, entry: tenantEntry, mailbox, stopped: false };
+    spawned.push(fake);
+    const stop = async (): Promise<void> => {
+      await options.stopping?.();
+      fake.stopped = true;
+    };
+    return { entry: tenantEntry, stop };
+  };
+  const start = () =>
+    startActor<PartitionMessage>(
+      partitionActor({
+        ...{ partition, node: "me", entry, spawnTenant, renewEveryMs, respawnMs, pullMax: 10 },
+        log: options.wrap?.(log) ?? log,
+        metrics: silentMetrics,
+        logger: silentLogger,
+      }),
+      { clock: time },
+    );
+  const publish = (tenant: TenantId, text = "x") =>
+    log.docs.publish({ tenant, payload: new TextEncoder().encode(text) });
+  const living = () => spawned.filter(({ stopped }) => !stopped);
+  return { clock: time, log, entry, spawned, living, start, publish };
+}
+
+function versions({ mailbox }: FakeTenant): Promise<number[]> {
+  const read = async (): Promise<number[]> => {
+    const all: number[] = [];
+    while (mailbox.depth > 0) {
+      const message = await mailbox.take();
+      if (message?.type === "operation") all.push(message.operation.version);
+    }
+    return all;
+  };
+  return read();
+}
+
+it("P1: serves under its lease, counted from this node's clock, and renews it in time", async () => {
+  const { entry, start, clock: time, publish, living } = setUp();
+  await publish(acme);
+  start();
+  await until(() => entry.state === "serving");
+  expect(entry.validUntilMs).toBe(leaseMs);
+  expect(living().map(({ tenant }) => tenant)).toEqual([acme]);
+  await time.advance(5 * leaseMs);
+  expect(entry.state).toBe("serving");
+  expect(entry.validUntilMs).toBeGreaterThan(time.monotonicMs());
+  expect(living()).toHaveLength(1);
+});
+
+it("P1: waits while another node holds the lease, and takes over with a higher epoch", async () => {
+  const { entry, start, clock: time, log, publish, spawned } = setUp();
+  await publish(acme);
+  const other = await log.leases.acquire(partition, "other");
+  start();
+  await quiet();
+  await time.advance(leaseMs - 1);
+  expect(entry.state).toBe("waiting");
+  expect(spawned).toEqual([]);
+  await time.advance(renewEveryMs);
+  await until(() => entry.state === "serving");
+  expect(spawned[0]?.epoch).toBeGreaterThan(other?.epoch ?? 0);
+});
+
+it("P1, P3: a log that is away ends the tenure with its lease; a new epoch serves when it is back", async () => {
+  const { entry, start, clock: time, log, publish, spawned, living } = setUp();
+  await publish(acme);
+  start();
+  await until(() => entry.state === "serving");
+  log.hooks.setAvailable(false);
+  await time.advance(leaseMs + renewEveryMs);
+  await until(() => entry.state === "waiting");
+  expect(entry.validUntilMs).toBe(0);
+  expect(living()).toEqual([]);
+  expect(entry.tenants.size).toBe(0);
+  log.hooks.setAvailable(true);
+  await time.advance(leaseMs);
+  await until(() => entry.state === "serving");
+  const [first, second] = spawned.map(({ epoch }) => epoch);
+  expect(second).toBeGreaterThan(first ?? 0);
+});
+
+it("P3: a lost lease ends every tenant before the next tenure begins", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { entry, start, clock: time, log, publish, spawned } = setUp({
+    stopping: () => gate.promise,
+  });
+  await publish(acme);
+  start();
+  await until(() => entry.state === "serving");
+  const epoch = spawned[0]?.epoch as Epoch;
+  await log.leases.release({ partition, epoch, validUntilMs: 0 }, "me");
+  await time.advance(renewEveryMs);
+  await time.advance(leaseMs);
+  expect(entry.state).toBe("waiting");
+  expect(spawned).toHaveLength(1);
+  gate.resolve();
+  await time.advance(renewEveryMs);
+  await until(() => entry.state === "serving");
+  expect(spawned.map(({ stopped }) => stopped)).toEqual([true, false]);
+});
+
+it("I6: stands down when a tenant was fenced by a newer epoch, not when by an older one", async () => {
+  const { entry, start, publish, spawned } = setUp();
+  await publish(acme);
+  const { actor } = start();
+  await until(() => entry.state === "serving");
+  const epoch = spawned[0]?.epoch ?? 0;
+  actor.mailbox.tryPut({ type: "fenced", epoch: epoch as Epoch });
+  await quiet();
+  expect(spawned[0]?.stopped).toBe(false);
+  actor.mailbox.tryPut({ type: "fenced", epoch: (epoch + 1) as Epoch });
+  await until(() => spawned[0]?.stopped === true);
+});
+
+it("P2: an operation that comes between the log's end and the tenants' recovery is read", async () => {
+  const late: number[] = [];
+  const { entry, start, living } = setUp({
+    wrap: (log) => ({
+      ...log,
+      docs: {
+        publish: (message) => log.docs.publish(message),
+        read: (options) => log.docs.read(options),
+        readTenant: (options) => log.docs.readTenant(options),
+        lastVersion: (tenant) => log.docs.lastVersion(tenant),
+        tenants: (of) => log.docs.tenants(of),
+        async lastSequence() {
+          const last = await log.docs.lastSequence();
+          const payload = new Uint8Array();
+          for (const tenant of [acme, globex]) {
+            late.push((await log.docs.publish({ tenant, payload })).seq);
+          }
+          return last;
+        },
+      },
+    }),
+  });
+  start();
+  await until(() => entry.state === "serving");
+  await until(() => living().every(({ mailbox }) => mailbox.depth === 1));
+  const read = await Promise.all(living().map(versions));
+  expect(read.flat().sort()).toEqual(late);
+});
+
+it("routes by tenant in log order, and spawns a tenant with its first operation", async () => {
+  const { entry, start, publish, living } = setUp();
+  start();
+  await until(() => entry.state === "serving");
+  const sent: Record<string, number[]> = { [acme]: [], [globex]: [] };
+  for (const tenant of [acme, globex, acme, acme, globex]) {
+    sent[tenant]?.push((await publish(tenant)).seq);
+  }
+  await until(() => living().reduce((sum, { mailbox }) => sum + mailbox.depth, 0) === 5);
+  for (const fake of living()) expect(await versions(fake)).toEqual(sent[fake.tenant]);
+});
+
+it("T4: a full queue takes its tenant off the reader; others are served on (I9)", async () => {
+  const { entry, start, publish, living } = setUp({ queueMax: 2 });
+  start();
+  await until(() => entry.state === "serving");
+  let last = 0;
+  for (let count = 0; count < 5; count += 1) last = (await publish(acme)).seq;
+  await publish(globex);
+  await until(() => living().some(({ tenant, mailbox }) => tenant === globex && mailbox.depth > 0));
+  const behind = living().find(({ tenant }) => tenant === acme)?.entry.route;
+  expect(behind).toMatchObject({ behind: true, skippedTo: last });
+});
+
+it("a tenant that failed for good is spawned again after a pause, once, whoever of its actors failed", async () => {
+  const { entry, start, publish, spawned, living, clock: time } = setUp();
+  await publish(acme);
+  const { actor, restarts } = start();
+  await until(() => entry.state === "serving");
+  actor.mailbox.tryPut({ type: "tenant-failed", tenant: acme });
+  actor.mailbox.tryPut({ type: "tenant-failed", tenant: acme });
+  await quiet();
+  expect(spawned).toHaveLength(1);
+  await time.advance(respawnMs);
+  expect(spawned.map(({ stopped }) => stopped)).toEqual([true, false]);
+  expect(entry.tenants.get(acme)).toBe(living()[0]?.entry);
+  expect(restarts).toEqual([]);
+});
+
+it("P3: a tenant that is being replaced while the tenure ends is not spawned again", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { entry, start, publish, spawned, clock: time } = setUp({ stopping: () => gate.promise });
+  await publish(acme);
+  const { actor } = start();
+  await until(() => entry.state === "serving");
+  actor.mailbox.tryPut({ type: "tenant-failed", tenant: acme });
+  await time.advance(respawnMs);
+  const stopped = actor.stop();
+  await quiet();
+  gate.resolve();
+  await stopped;
+  expect(spawned).toHaveLength(1);
+  expect(spawned[0]?.stopped).toBe(true);
+  expect(entry.tenants.size).toBe(0);
+});
+
+const invalid = "no tenant!" as TenantId;
+const letters = async (log: MemoryLog) =>
+  (await log.deadLetters.list(invalid, 100)).map(({ version, reason }) => [version, reason]);
+
+it("I2: an operation under an invalid token ends as a dead letter, also when it came before the reader", async () => {
+  const { entry, start, log, publish, living } = setUp();
+  const before = log.hooks.publishRaw(invalid, new Uint8Array());
+  start();
+  await until(() => entry.state === "serving");
+  const after = log.hooks.publishRaw(invalid, new Uint8Array());
+  await publish(acme);
+  await until(() => living().some(({ mailbox }) => mailbox.depth > 0));
+  await quiet();
+  expect(await letters(log)).toEqual([
+    [before.version, "invalid_tenant"],
+    [after.version, "invalid_tenant"],
+  ]);
+});
+
+it("I9: dead letters that can not be written keep nobody waiting, and are written later", async () => {
+  let full = true;
+  const { entry, start, log, publish, living, spawned, clock: time } = setUp({
+    wrap: (real) => ({
+      ...real,
+      deadLetters: {
+        list: (tenant, max) => real.deadLetters.list(tenant, max),
+        publish: async (letter) => {
+          if (full) throw new FreshetError("log_unavailable");
+          await real.deadLetters.publish(letter);
+        },
+      },
+    }),
+  });
+  start();
+  await until(() => entry.state === "serving");
+  const refused = log.hooks.publishRaw(invalid, new Uint8Array());
+  await publish(acme);
+  await until(() => living().some(({ mailbox }) => mailbox.depth > 0));
+  expect(entry.state).toBe("serving");
+  full = false;
+  await time.advance(respawnMs);
+  await until(() => spawned.length === 1);
+  expect(await letters(log)).toEqual([[refused.version, "invalid_tenant"]]);
+});
+
+it("gives the lease back when it is stopped, so that another node takes over at once", async () => {
+  const { entry, start, log, clock: time } = setUp();
+  const { actor } = start();
+  await until(() => entry.state === "serving");
+  expect(await log.leases.holder(partition)).toBe("me");
+  await actor.stop();
+  expect(await log.leases.holder(partition)).toBeNull();
+  expect(time.sleeping).toBe(0);
+});
