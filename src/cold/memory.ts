@@ -7,7 +7,7 @@
 import type { Candidate } from "../contract/candidate.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { matchesFilter } from "../contract/filter.ts";
-import type { TenantId } from "../contract/ids.ts";
+import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { checkObjects, checkQuery, cosine } from "./checks.ts";
 import type { ColdMarker, ColdObject, ColdQuery, ColdShard } from "./port.ts";
 
@@ -34,95 +34,119 @@ export interface MemoryCold extends ColdShard {
 }
 
 export function createMemoryCold(): MemoryCold {
-  const tenants = new Map<TenantId, TenantState>();
-  const calls = new Map<string, number>();
-  let down = false;
-  let upsertsToBreak = 0;
+  return new ColdInMemory();
+}
+
+class ColdInMemory implements MemoryCold {
+  readonly calls = new Map<string, number>();
+  readonly #tenants = new Map<TenantId, TenantState>();
+  #down = false;
+  #upsertsToBreak = 0;
+
+  async ensureTenant(tenant: TenantId): Promise<void> {
+    await this.#enter("ensureTenant");
+    this.#stateOf(tenant);
+  }
+
+  async upsert(tenant: TenantId, objects: readonly ColdObject[]): Promise<void> {
+    checkObjects(objects);
+    await this.#enter("upsert");
+    const broken = this.#upsertsToBreak > 0;
+    const written = broken ? objects.slice(0, Math.floor(objects.length / 2)) : objects;
+    const state = this.#stateOf(tenant);
+    for (const object of written) state.objects.set(object.id, structuredClone(object));
+    if (!broken) return;
+    this.#upsertsToBreak -= 1;
+    throw new FreshetError("cold_unavailable", "some objects were refused");
+  }
+
+  async versions(tenant: TenantId, ids: readonly string[]): Promise<ReadonlyMap<string, Version>> {
+    await this.#enter("versions");
+    const found = new Map<string, Version>();
+    for (const id of ids) {
+      const object = this.#tenants.get(tenant)?.objects.get(id);
+      if (object !== undefined) found.set(id, object.version);
+    }
+    return found;
+  }
+
+  async staleIds(
+    tenant: TenantId,
+    document: { readonly documentId: DocumentId; readonly keep: Version | null },
+  ): Promise<readonly string[]> {
+    await this.#enter("staleIds");
+    const { documentId, keep } = document;
+    return this.objects(tenant)
+      .filter((object) => object.documentId === documentId && object.version !== keep)
+      .map((object) => object.id);
+  }
+
+  async deleteIds(tenant: TenantId, ids: readonly string[]): Promise<void> {
+    await this.#enter("deleteIds");
+    this.drop(tenant, ids);
+  }
+
+  async search(query: ColdQuery): Promise<readonly Candidate[]> {
+    checkQuery(query);
+    await this.#enter("search", query.signal);
+    return hybrid(this.objects(query.tenant), query);
+  }
+
+  async writeMarker(tenant: TenantId, marker: ColdMarker): Promise<void> {
+    await this.#enter("writeMarker");
+    this.#stateOf(tenant).marker = { ...marker };
+  }
+
+  async readMarker(tenant: TenantId): Promise<ColdMarker | null> {
+    await this.#enter("readMarker");
+    return this.#tenants.get(tenant)?.marker ?? null;
+  }
+
+  async ping(): Promise<void> {
+    await this.#enter("ping");
+  }
+
+  async close(): Promise<void> {}
+
+  setDown(down: boolean): void {
+    this.#down = down;
+  }
+
+  breakUpserts(count: number): void {
+    this.#upsertsToBreak = count;
+  }
+
+  resurrect(tenant: TenantId, objects: readonly ColdObject[]): void {
+    for (const object of objects) this.#stateOf(tenant).objects.set(object.id, object);
+  }
+
+  drop(tenant: TenantId, ids: readonly string[]): void {
+    for (const id of ids) this.#tenants.get(tenant)?.objects.delete(id);
+  }
+
+  dropTenant(tenant: TenantId): void {
+    this.#tenants.delete(tenant);
+  }
+
+  objects(tenant: TenantId): readonly ColdObject[] {
+    return [...(this.#tenants.get(tenant)?.objects.values() ?? [])];
+  }
 
   /** A turn of the event loop and the outage check, as with a real server. */
-  async function enter(method: string, signal?: AbortSignal): Promise<void> {
-    calls.set(method, (calls.get(method) ?? 0) + 1);
+  async #enter(method: string, signal?: AbortSignal): Promise<void> {
+    this.calls.set(method, (this.calls.get(method) ?? 0) + 1);
     await new Promise((resolve) => setImmediate(resolve));
     if (signal?.aborted === true) throw new FreshetError("cancelled");
-    if (down) throw new FreshetError("cold_unavailable");
+    if (this.#down) throw new FreshetError("cold_unavailable");
   }
 
-  function stateOf(tenant: TenantId): TenantState {
-    const known = tenants.get(tenant);
+  #stateOf(tenant: TenantId): TenantState {
+    const known = this.#tenants.get(tenant);
     if (known !== undefined) return known;
     const created: TenantState = { objects: new Map(), marker: null };
-    tenants.set(tenant, created);
+    this.#tenants.set(tenant, created);
     return created;
   }
-
-  return {
-    calls,
-    async ensureTenant(tenant) {
-      await enter("ensureTenant");
-      stateOf(tenant);
-    },
-    async upsert(tenant, objects) {
-      checkObjects(objects);
-      await enter("upsert");
-      const broken = upsertsToBreak > 0;
-      const written = broken ? objects.slice(0, Math.floor(objects.length / 2)) : objects;
-      for (const object of written) stateOf(tenant).objects.set(object.id, structuredClone(object));
-      if (!broken) return;
-      upsertsToBreak -= 1;
-      throw new FreshetError("cold_unavailable", "some objects were refused");
-    },
-    async versions(tenant, ids) {
-      await enter("versions");
-      const objects = tenants.get(tenant)?.objects;
-      return new Map(
-        ids.flatMap((id) => {
-          const object = objects?.get(id);
-          return object === undefined ? [] : [[id, object.version] as const];
-        }),
-      );
-    },
-    async staleIds(tenant, { documentId, keep }) {
-      await enter("staleIds");
-      return [...(tenants.get(tenant)?.objects.values() ?? [])]
-        .filter((object) => object.documentId === documentId && object.version !== keep)
-        .map((object) => object.id);
-    },
-    async deleteIds(tenant, ids) {
-      await enter("deleteIds");
-      for (const id of ids) tenants.get(tenant)?.objects.delete(id);
-    },
-    async search(query) {
-      checkQuery(query);
-      await enter("search", query.signal);
-      return hybrid([...(tenants.get(query.tenant)?.objects.values() ?? [])], query);
-    },
-    async writeMarker(tenant, marker) {
-      await enter("writeMarker");
-      stateOf(tenant).marker = { ...marker };
-    },
-    async readMarker(tenant) {
-      await enter("readMarker");
-      return tenants.get(tenant)?.marker ?? null;
-    },
-    ping: () => enter("ping"),
-    close: async () => {},
-    setDown(value) {
-      down = value;
-    },
-    breakUpserts(count) {
-      upsertsToBreak = count;
-    },
-    resurrect(tenant, objects) {
-      for (const object of objects) stateOf(tenant).objects.set(object.id, object);
-    },
-    drop(tenant, ids) {
-      for (const id of ids) tenants.get(tenant)?.objects.delete(id);
-    },
-    dropTenant(tenant) {
-      tenants.delete(tenant);
-    },
-    objects: (tenant) => [...(tenants.get(tenant)?.objects.values() ?? [])],
-  };
 }
 
 interface Scored {

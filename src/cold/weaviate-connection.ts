@@ -45,103 +45,128 @@ type State =
 
 type Work<T> = (client: WeaviateClient, signal: AbortSignal) => Promise<T>;
 
-export interface Connection {
-  /** Resolves when Weaviate says that it is ready. */
-  probe(): Promise<void>;
+export class Connection {
+  readonly #options: ConnectionOptions;
+  #state: State = { is: "down", retryAtMs: Number.NEGATIVE_INFINITY, pauseMs: 0 };
+  #connecting: Promise<WeaviateClient> | null = null;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
   /** Runs one operation. @throws FreshetError cold_unavailable | cancelled, UnknownTenantError, InactiveTenantError */
-  run<T>(work: Work<T>, signal?: AbortSignal): Promise<T>;
-  close(): void;
-}
+  async run<T>(work: Work<T>, signal?: AbortSignal): Promise<T> {
+    if (hasGone(signal)) throw new FreshetError("cancelled");
+    const ms = limits.coldRequestMs;
+    const client = await this.#bounded({ ms, caller: signal }, () => this.#connected());
+    try {
+      return await this.#bounded({ ms, caller: signal }, (ended) =>
+        Promise.race([work(client, ended), this.#outage(ended)]),
+      );
+    } catch (error) {
+      if (hasGone(signal)) throw new FreshetError("cancelled");
+      if (isConnectionError(error)) this.#giveUp(client, error);
+      throw translate(error);
+    }
+  }
 
-export function createConnection(options: ConnectionOptions): Connection {
-  const { clock, logger } = options;
-  let state: State = { is: "down", retryAtMs: Number.NEGATIVE_INFINITY, pauseMs: 0 };
-  let connecting: Promise<WeaviateClient> | null = null;
+  /** Resolves when Weaviate says that it is ready. */
+  probe(): Promise<void> {
+    const { url } = this.#options;
+    return this.#bounded({ ms: limits.coldConnectMs }, (signal) => checkReady(url, signal));
+  }
 
-  async function connected(): Promise<WeaviateClient> {
-    switch (state.is) {
+  close(): void {
+    if (this.#state.is === "connected") this.#state.client.close().catch(() => {});
+    this.#state = { is: "closed" };
+  }
+
+  async #connected(): Promise<WeaviateClient> {
+    switch (this.#state.is) {
       case "closed":
         throw new FreshetError("cold_unavailable", "the cold shard is closed");
       case "connected":
-        return state.client;
+        return this.#state.client;
       case "down":
-        if (connecting === null && clock.monotonicMs() < state.retryAtMs) {
+        if (
+          this.#connecting === null &&
+          this.#options.clock.monotonicMs() < this.#state.retryAtMs
+        ) {
           throw new FreshetError("cold_unavailable");
         }
-        connecting ??= connect(state.pauseMs).finally(() => {
-          connecting = null;
+        this.#connecting ??= this.#connect(this.#state.pauseMs).finally(() => {
+          this.#connecting = null;
         });
-        return await connecting;
+        return await this.#connecting;
     }
   }
 
-  async function connect(lastPauseMs: number): Promise<WeaviateClient> {
+  async #connect(lastPauseMs: number): Promise<WeaviateClient> {
+    const { url, logger } = this.#options;
     let client: WeaviateClient | null = null;
     try {
-      client = await openClient(options);
-      await probe();
+      client = await openClient(this.#options);
+      await this.probe();
     } catch (cause) {
       client?.close().catch(() => {});
-      isDown(lastPauseMs, cause);
+      this.#isDown(lastPauseMs, cause);
       throw new FreshetError("cold_unavailable", undefined, { cause });
     }
-    if (state.is === "closed") {
+    if (this.#state.is === "closed") {
       client.close().catch(() => {});
       throw new FreshetError("cold_unavailable", "the cold shard is closed");
     }
-    state = { is: "connected", client };
-    logger.info({ url: options.url }, "weaviate is connected");
+    this.#state = { is: "connected", client };
+    logger.info({ url }, "weaviate is connected");
     return client;
   }
 
-  function isDown(lastPauseMs: number, error: unknown): void {
-    if (state.is === "closed") return;
+  #isDown(lastPauseMs: number, error: unknown): void {
+    if (this.#state.is === "closed") return;
+    const { url, clock, logger } = this.#options;
     const doubled = Math.min(2 * lastPauseMs, limits.coldReconnectMaxMs);
     const pauseMs = Math.max(doubled, limits.coldReconnectMinMs);
-    if (lastPauseMs === 0) logger.warn({ error, url: options.url }, "weaviate does not answer");
-    state = { is: "down", retryAtMs: clock.monotonicMs() + pauseMs, pauseMs };
+    // Once per outage, not once per attempt.
+    if (lastPauseMs === 0) logger.warn({ error, url }, "weaviate does not answer");
+    this.#state = { is: "down", retryAtMs: clock.monotonicMs() + pauseMs, pauseMs };
   }
 
   /** Only the client that failed is given up: a slow failure must not close its successor. */
-  function giveUp(client: WeaviateClient, error: unknown): void {
-    if (state.is !== "connected" || state.client !== client) return;
-    logger.warn({ error, url: options.url }, "the connection to weaviate broke");
-    state = { is: "down", retryAtMs: Number.NEGATIVE_INFINITY, pauseMs: 0 };
+  #giveUp(client: WeaviateClient, error: unknown): void {
+    if (this.#state.is !== "connected" || this.#state.client !== client) return;
+    const { url, logger } = this.#options;
+    logger.warn({ error, url }, "the connection to weaviate broke");
+    this.#state = { is: "down", retryAtMs: Number.NEGATIVE_INFINITY, pauseMs: 0 };
     client.close().catch(() => {});
   }
 
-  const probe = (): Promise<void> =>
-    bounded(clock, limits.coldConnectMs, undefined, (signal) => checkReady(options.url, signal));
-
   /** Rejects when Weaviate stops answering while an operation runs; the vendor would go on retrying. */
-  async function outage(ended: AbortSignal): Promise<never> {
+  async #outage(ended: AbortSignal): Promise<never> {
     for (;;) {
-      await clock.sleep(limits.coldProbeEveryMs, ended);
+      await this.#options.clock.sleep(limits.coldProbeEveryMs, ended);
       if (ended.aborted) throw new NoAnswerError("the operation has ended");
-      await probe();
+      await this.probe();
     }
   }
 
-  return {
-    probe,
-    async run(work, signal) {
-      if (hasGone(signal)) throw new FreshetError("cancelled");
-      const client = await bounded(clock, limits.coldRequestMs, signal, () => connected());
-      try {
-        return await bounded(clock, limits.coldRequestMs, signal, (ended) =>
-          Promise.race([work(client, ended), outage(ended)]),
-        );
-      } catch (error) {
-        if (hasGone(signal)) throw new FreshetError("cancelled");
-        if (isConnectionError(error)) giveUp(client, error);
-        throw translate(error);
-      }
-    },
-    close() {
-      if (state.is === "connected") state.client.close().catch(() => {});
-      state = { is: "closed" };
-    },
-  };
+  /** The first of: the work, its deadline, its caller's end. The work is told through its signal. */
+  async #bounded<T>(
+    until: { readonly ms: number; readonly caller?: AbortSignal | undefined },
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { ms, caller } = until;
+    const over = new AbortController();
+    const signal = caller === undefined ? over.signal : AbortSignal.any([over.signal, caller]);
+    const deadline = this.#options.clock.sleep(ms, signal).then(() => {
+      if (hasGone(caller)) throw new FreshetError("cancelled");
+      throw new NoAnswerError(`no answer within ${ms} ms`);
+    });
+    try {
+      return await Promise.race([work(signal), deadline]);
+    } finally {
+      over.abort();
+    }
+  }
 }
 
 function openClient({ url, grpc, apiKey }: WeaviateAddress): Promise<WeaviateClient> {
@@ -171,26 +196,6 @@ async function checkReady(url: string, signal: AbortSignal): Promise<void> {
   const reply = await fetch(`${url.replace(/\/$/, "")}/v1/.well-known/ready`, { signal });
   await reply.body?.cancel();
   if (!reply.ok) throw new NoAnswerError("weaviate is not ready");
-}
-
-/** The first of: the work, its deadline, its caller's end. The work is told through its signal. */
-async function bounded<T>(
-  clock: Clock,
-  ms: number,
-  caller: AbortSignal | undefined,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const over = new AbortController();
-  const signal = caller === undefined ? over.signal : AbortSignal.any([over.signal, caller]);
-  const deadline = clock.sleep(ms, signal).then(() => {
-    if (hasGone(caller)) throw new FreshetError("cancelled");
-    throw new NoAnswerError(`no answer within ${ms} ms`);
-  });
-  try {
-    return await Promise.race([work(signal), deadline]);
-  } finally {
-    over.abort();
-  }
 }
 
 function hasGone(caller: AbortSignal | undefined): boolean {

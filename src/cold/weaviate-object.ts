@@ -8,8 +8,7 @@ import { cosine } from "./checks.ts";
 import type { ColdObject } from "./port.ts";
 import { facetsOf } from "./weaviate-filter.ts";
 
-/** As stored; optional ones are left out, never null. A type alias, because the client wants an index signature. */
-// biome-ignore lint/style/useConsistentTypeDefinitions: an interface has no implicit index signature
+/** As stored; optional ones are left out, never null. An alias: an interface would lack the index signature. */
 export type ChunkProperties = {
   documentId: string;
   version: number;

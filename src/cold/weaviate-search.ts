@@ -29,9 +29,7 @@ export type ChunkCollection = Collection<ChunkProperties>;
 
 export function chunksOf(client: WeaviateClient, tenant: string): ChunkCollection {
   // `use` is typed for collections with generated types; the cast names ours once.
-  return client.collections
-    .use<string, ChunkProperties>(chunkCollection)
-    .withTenant(tenant) as unknown as ChunkCollection;
+  return client.collections.use<string, ChunkProperties>(chunkCollection).withTenant(tenant);
 }
 
 /** Best `query.limit` chunks, best first. One request, unless a metadata range has to be checked here. */

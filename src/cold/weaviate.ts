@@ -15,9 +15,8 @@ import { checkObjects, checkQuery } from "./checks.ts";
 import { markerId } from "./object-id.ts";
 import type { ColdMarker, ColdObject, ColdShard } from "./port.ts";
 import {
-  type Connection,
+  Connection,
   type ConnectionOptions,
-  createConnection,
   InactiveTenantError,
   isInactiveTenant,
   isUnknownTenant,
@@ -41,7 +40,7 @@ interface Parts {
 
 /** Never throws; connects when first used, and again whenever Weaviate comes back. */
 export function connectWeaviate(options: WeaviateOptions): ColdShard {
-  const connection = createConnection(options);
+  const connection = new Connection(options);
   const tenants = createTenants(connection);
   const parts: Parts = { connection, tenants, dimensions: options.dimensions };
   const shard: ColdShard = {

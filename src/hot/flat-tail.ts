@@ -14,103 +14,110 @@ import type { TopK } from "./top-k.ts";
 const firstSlabRows = 16;
 const slabRowsMax = 1_024;
 
-export interface FlatTail {
-  /** The row's vector, checked; sets where the row lies. */
-  append(row: Row, vector: Float32Array): void;
+export class FlatTail {
+  readonly #dimensions: number;
+  #slabs: Slab[] = [];
+  #live = 0;
+  #capacity = 0;
+
+  constructor(dimensions: number) {
+    this.#dimensions = dimensions;
+  }
+
+  /** Takes a copy of the row's vector, which was checked; sets where the row lies. */
+  append(row: Row, vector: Float32Array): void {
+    this.#place(row, vector);
+    this.#live += 1;
+  }
+
   /** Forgets the vector of a dead row. */
-  free(row: Row): void;
+  free(row: Row): void {
+    const { slab } = row;
+    slab.rows[row.index] = undefined;
+    slab.live -= 1;
+    if (row.segment === null) slab.tail -= 1;
+    this.#live -= 1;
+    if (slab.live === 0) {
+      this.#slabs = this.#slabs.filter((other) => other !== slab);
+      this.#capacity -= slab.rows.length;
+    } else if (this.#capacity > 2 * slabRowsMax && this.#live * 4 < this.#capacity) {
+      this.#compact();
+    }
+  }
+
   /** Cosine of unit vectors. */
-  cosine(row: Row, vector: Float32Array): number;
+  cosine(row: Row, vector: Float32Array): number {
+    return dot(row.slab.vectors, row.index * this.#dimensions, vector);
+  }
+
   /** Offers every live row outside of graphs that `accepts`. */
-  scan(vector: Float32Array, accepts: (row: Row) => boolean, best: TopK<Row>): void;
+  scan(vector: Float32Array, accepts: (row: Row) => boolean, best: TopK<Row>): void {
+    for (const slab of this.#slabs) {
+      if (slab.tail === 0) continue;
+      for (let index = 0; index < slab.used; index += 1) {
+        const row = slab.rows[index];
+        if (row === undefined || row.segment !== null || !accepts(row)) continue;
+        best.offer(dot(slab.vectors, index * this.#dimensions, vector), row);
+      }
+    }
+  }
+
   /** Live rows outside of graphs. */
-  tailRows(): Row[];
+  tailRows(): Row[] {
+    return this.#slabs.flatMap((slab) =>
+      slab.rows.filter((row): row is Row => row !== undefined && row.segment === null),
+    );
+  }
+
   /** Number of `tailRows`. */
-  tailCount(): number;
-  bytes(): number;
-  clear(): void;
-}
+  tailCount(): number {
+    return this.#slabs.reduce((sum, slab) => sum + slab.tail, 0);
+  }
 
-export function createFlatTail(dimensions: number): FlatTail {
-  let slabs: Slab[] = [];
-  let live = 0;
-  let capacity = 0;
+  bytes(): number {
+    return this.#capacity * (this.#dimensions * 4 + 8);
+  }
 
-  function openSlab(): Slab {
-    const last = slabs.at(-1);
+  clear(): void {
+    this.#slabs = [];
+    this.#live = 0;
+    this.#capacity = 0;
+  }
+
+  #openSlab(): Slab {
+    const last = this.#slabs.at(-1);
     if (last !== undefined && last.used < last.rows.length) return last;
     const rows = last === undefined ? firstSlabRows : Math.min(2 * last.rows.length, slabRowsMax);
-    const slab = createSlab(rows, dimensions);
-    slabs.push(slab);
-    capacity += rows;
+    const slab = createSlab(rows, this.#dimensions);
+    this.#slabs.push(slab);
+    this.#capacity += rows;
     return slab;
   }
 
-  function place(row: Row, vector: Float32Array): void {
-    const slab = openSlab();
+  #place(row: Row, vector: Float32Array): void {
+    const slab = this.#openSlab();
     row.slab = slab;
     row.index = slab.used;
-    slab.vectors.set(vector, slab.used * dimensions);
+    slab.vectors.set(vector, slab.used * this.#dimensions);
     slab.rows[slab.used] = row;
     slab.used += 1;
     slab.live += 1;
     if (row.segment === null) slab.tail += 1;
   }
 
-  function compact(): void {
-    const old = slabs;
-    slabs = [];
-    capacity = 0;
+  #compact(): void {
+    const old = this.#slabs;
+    this.#slabs = [];
+    this.#capacity = 0;
     for (const slab of old) {
       for (let index = 0; index < slab.used; index += 1) {
         const row = slab.rows[index];
         if (row === undefined) continue;
-        place(row, slab.vectors.subarray(index * dimensions, (index + 1) * dimensions));
+        const at = index * this.#dimensions;
+        this.#place(row, slab.vectors.subarray(at, at + this.#dimensions));
       }
     }
   }
-
-  return {
-    append(row, vector) {
-      place(row, vector);
-      live += 1;
-    },
-    free(row) {
-      const { slab } = row;
-      slab.rows[row.index] = undefined;
-      slab.live -= 1;
-      if (row.segment === null) slab.tail -= 1;
-      live -= 1;
-      if (slab.live === 0) {
-        slabs = slabs.filter((other) => other !== slab);
-        capacity -= slab.rows.length;
-      } else if (capacity > 2 * slabRowsMax && live * 4 < capacity) {
-        compact();
-      }
-    },
-    cosine: (row, vector) => dot(row.slab.vectors, row.index * dimensions, vector),
-    scan(vector, accepts, best) {
-      for (const slab of slabs) {
-        if (slab.tail === 0) continue;
-        for (let index = 0; index < slab.used; index += 1) {
-          const row = slab.rows[index];
-          if (row === undefined || row.segment !== null || !accepts(row)) continue;
-          best.offer(dot(slab.vectors, index * dimensions, vector), row);
-        }
-      }
-    },
-    tailRows: () =>
-      slabs.flatMap((slab) =>
-        slab.rows.filter((row): row is Row => row !== undefined && row.segment === null),
-      ),
-    tailCount: () => slabs.reduce((sum, slab) => sum + slab.tail, 0),
-    bytes: () => capacity * (dimensions * 4 + 8),
-    clear() {
-      slabs = [];
-      live = 0;
-      capacity = 0;
-    },
-  };
 }
 
 function createSlab(rows: number, dimensions: number): Slab {

@@ -34,112 +34,109 @@ interface Indexed {
   score: number;
 }
 
-export interface LexicalIndex {
+export class LexicalIndex {
+  readonly #lists = new Map<string, Posting>();
+  readonly #indexed = new Map<Row, Indexed>();
+  #totalLength = 0;
+  #postings = 0;
+  #searches = 0;
+
   /** `text` is all that the row shall be found by. */
-  add(row: Row, text: string): void;
+  add(row: Row, text: string): void {
+    const list = terms(text);
+    const own: Posting[] = [];
+    for (const [term, count] of termCounts(list)) {
+      const posting = this.#listOf(term);
+      posting.rows.push(row);
+      posting.counts.push(count);
+      own.push(posting);
+    }
+    this.#indexed.set(row, { postings: own, length: list.length, search: 0, score: 0 });
+    this.#totalLength += list.length;
+    this.#postings += own.length;
+  }
+
   /** The row must be marked dead before. */
-  remove(row: Row): void;
+  remove(row: Row): void {
+    const entry = this.#indexed.get(row);
+    if (entry === undefined) return;
+    this.#indexed.delete(row);
+    this.#totalLength -= entry.length;
+    for (const list of entry.postings) {
+      list.dead += 1;
+      if (list.dead * 2 >= list.rows.length) this.#rewrite(list);
+    }
+  }
+
   /** Offers every live row that holds a term of the question and that `accepts`, with its BM25. */
-  search(question: string, accepts: (row: Row) => boolean, best: TopK<Row>): void;
-  bytes(): number;
-  clear(): void;
-}
+  search(question: string, accepts: (row: Row) => boolean, best: TopK<Row>): void {
+    this.#searches += 1;
+    const found: Row[] = [];
+    for (const term of new Set(terms(question))) {
+      const list = this.#lists.get(term);
+      if (list !== undefined) this.#accumulate(list, found);
+    }
+    for (const row of found) {
+      if (accepts(row)) best.offer(this.#indexed.get(row)?.score ?? 0, row);
+    }
+  }
 
-export function createLexicalIndex(): LexicalIndex {
-  const lists = new Map<string, Posting>();
-  const indexed = new Map<Row, Indexed>();
-  let totalLength = 0;
-  let postings = 0;
-  let searches = 0;
+  bytes(): number {
+    const lists = this.#lists.size * listBytes;
+    return this.#postings * postingBytes + lists + this.#indexed.size * rowBytes;
+  }
 
-  function listOf(term: string): Posting {
-    const known = lists.get(term);
+  clear(): void {
+    this.#lists.clear();
+    this.#indexed.clear();
+    this.#totalLength = 0;
+    this.#postings = 0;
+  }
+
+  #listOf(term: string): Posting {
+    const known = this.#lists.get(term);
     if (known !== undefined) return known;
     const created: Posting = { term, rows: [], counts: [], dead: 0 };
-    lists.set(term, created);
+    this.#lists.set(term, created);
     return created;
   }
 
-  function rewrite(list: Posting): void {
+  #rewrite(list: Posting): void {
     const rows: Row[] = [];
     const counts: number[] = [];
     for (const [index, row] of list.rows.entries()) {
       // Not `alive`: a row that is dead but not removed yet will still be counted as dead once.
-      if (!indexed.has(row)) continue;
+      if (!this.#indexed.has(row)) continue;
       rows.push(row);
       counts.push(list.counts[index] ?? 0);
     }
-    postings -= list.rows.length - rows.length;
+    this.#postings -= list.rows.length - rows.length;
     list.rows = rows;
     list.counts = counts;
     list.dead = 0;
-    if (rows.length === 0) lists.delete(list.term);
+    if (rows.length === 0) this.#lists.delete(list.term);
   }
 
-  /** Adds the term's share to the score of each row that holds it; returns rows met for the first time. */
-  function accumulate(list: Posting, found: Row[]): void {
+  /** Adds the term's share to the score of each row that holds it; collects rows met for the first time. */
+  #accumulate(list: Posting, found: Row[]): void {
     const live = list.rows.length - list.dead;
-    const rarity = Math.log(1 + (indexed.size - live + 0.5) / (live + 0.5));
-    const averageLength = totalLength / indexed.size;
+    const rarity = Math.log(1 + (this.#indexed.size - live + 0.5) / (live + 0.5));
+    const averageLength = this.#totalLength / this.#indexed.size;
     for (let index = 0; index < list.rows.length; index += 1) {
       const row = list.rows[index] as Row;
       if (!row.alive) continue;
-      const entry = indexed.get(row);
+      const entry = this.#indexed.get(row);
       if (entry === undefined) continue;
       const count = list.counts[index] as number;
       const share = count + k1 * (1 - b + (b * entry.length) / averageLength);
       const score = (rarity * (count * (k1 + 1))) / share;
-      if (entry.search === searches) {
+      if (entry.search === this.#searches) {
         entry.score += score;
       } else {
-        entry.search = searches;
+        entry.search = this.#searches;
         entry.score = score;
         found.push(row);
       }
     }
   }
-
-  return {
-    add(row, text) {
-      const list = terms(text);
-      const own: Posting[] = [];
-      for (const [term, count] of termCounts(list)) {
-        const posting = listOf(term);
-        posting.rows.push(row);
-        posting.counts.push(count);
-        own.push(posting);
-      }
-      indexed.set(row, { postings: own, length: list.length, search: 0, score: 0 });
-      totalLength += list.length;
-      postings += own.length;
-    },
-    remove(row) {
-      const entry = indexed.get(row);
-      if (entry === undefined) return;
-      indexed.delete(row);
-      totalLength -= entry.length;
-      for (const list of entry.postings) {
-        list.dead += 1;
-        if (list.dead * 2 >= list.rows.length) rewrite(list);
-      }
-    },
-    search(question, accepts, best) {
-      searches += 1;
-      const found: Row[] = [];
-      for (const term of new Set(terms(question))) {
-        const list = lists.get(term);
-        if (list !== undefined) accumulate(list, found);
-      }
-      for (const row of found) {
-        if (accepts(row)) best.offer(indexed.get(row)?.score ?? 0, row);
-      }
-    },
-    bytes: () => postings * postingBytes + lists.size * listBytes + indexed.size * rowBytes,
-    clear() {
-      lists.clear();
-      indexed.clear();
-      totalLength = 0;
-      postings = 0;
-    },
-  };
 }
