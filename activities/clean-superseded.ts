@@ -5,11 +5,11 @@
  *        never count again, so a clean-up that wakes up late can not take away what a later merge wrote.
  */
 
+import { FreshetError } from "../src/contract/errors.ts";
 import type { DocumentId, Version } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import type { HeadsPiece } from "../src/contract/manifest.ts";
 import type { MergeRange } from "../src/contract/merge.ts";
-import { FreshetError } from "../src/contract/errors.ts";
 import { fingerprintOf } from "../src/log/fingerprint.ts";
 import { decodePieces, type Heads } from "../src/log/heads.ts";
 import type { MergePorts } from "./context.ts";

@@ -5,9 +5,9 @@ import { limits } from "../src/contract/limits.ts";
 import type { MergeRange } from "../src/contract/merge.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
 import { fingerprintOf } from "../src/log/fingerprint.ts";
-import { Heads } from "../src/log/heads.ts";
-import { RangeBound } from "./merge-plan.ts";
+import type { Heads } from "../src/log/heads.ts";
 import type { MergePorts } from "./context.ts";
+import { RangeBound } from "./merge-plan.ts";
 
 /** All headers of a planned range. @throws FreshetError broken_chain */
 export async function readHeaders(

@@ -12,9 +12,9 @@ import type { MergePorts } from "./context.ts";
 import { type PlanRequest, planMerge } from "./plan-merge.ts";
 import {
   type VerifyResult,
+  verifyRange,
   type WriteRequest,
   type WriteResult,
-  verifyRange,
   writeRange,
 } from "./write-range.ts";
 

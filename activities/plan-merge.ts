@@ -9,7 +9,7 @@
 
 import { FreshetError } from "../src/contract/errors.ts";
 import { incarnationOf, type Position, type TenantId } from "../src/contract/ids.ts";
-import { type Manifest, emptyManifest } from "../src/contract/manifest.ts";
+import { emptyManifest, type Manifest } from "../src/contract/manifest.ts";
 import type { MergePlan, PlannedMerge } from "../src/contract/merge.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
 import type { MergePorts } from "./context.ts";

@@ -1,7 +1,7 @@
 /** Making cold hold what a range of CHUNKS says, and reading it back. */
 
-import type { ColdObject } from "../src/cold/port.ts";
 import { objectId } from "../src/cold/object-id.ts";
+import type { ColdObject } from "../src/cold/port.ts";
 import type { Position, Version } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import type { MergeRange } from "../src/contract/merge.ts";

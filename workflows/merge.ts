@@ -7,13 +7,13 @@
  * again free. History is bounded by continue-as-new; inputs and results are descriptors, never documents.
  */
 
+import type { ActivityOptions } from "@temporalio/workflow";
 import {
   ActivityCancellationType,
   ActivityFailure,
   ApplicationFailure,
-  CancellationScope,
-  TimeoutFailure,
   allHandlersFinished,
+  CancellationScope,
   condition,
   continueAsNew,
   defineQuery,
@@ -23,10 +23,10 @@ import {
   proxyActivities,
   setCurrentDetails,
   setHandler,
+  TimeoutFailure,
   upsertSearchAttributes,
   workflowInfo,
 } from "@temporalio/workflow";
-import type { ActivityOptions } from "@temporalio/workflow";
 import type { MergeActivities } from "../activities/merge.ts";
 import { type ErrorCode, errorTable } from "../src/contract/errors.ts";
 import type { Position } from "../src/contract/ids.ts";
@@ -40,7 +40,7 @@ import {
   type MergeReason,
   mergeSearchAttributes,
 } from "../src/contract/merge.ts";
-import { type MergeState, describeState, planOf } from "./merge-state.ts";
+import { describeState, type MergeState, planOf } from "./merge-state.ts";
 import { type MergeRuntime, TenantMerges } from "./tenant-merges.ts";
 
 export const dueSignal = defineSignal<[{ readonly reason: MergeReason }]>("due");

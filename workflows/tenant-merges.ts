@@ -25,8 +25,8 @@ import type {
   PlannedMerge,
 } from "../src/contract/merge.ts";
 import { mergeWorkflowId } from "../src/contract/merge.ts";
-import { type RoundResult, mergeRound } from "./merge-round.ts";
-import { type MergeState, isMerging, planOf, retryDelayMs } from "./merge-state.ts";
+import { mergeRound, type RoundResult } from "./merge-round.ts";
+import { isMerging, type MergeState, planOf, retryDelayMs } from "./merge-state.ts";
 
 export interface MergeRuntime {
   nowMs(): number;

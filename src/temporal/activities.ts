@@ -4,12 +4,12 @@
  */
 
 import { Context } from "@temporalio/activity";
-import { type MergeActivities, createMergeActivities } from "../../activities/merge.ts";
 import type { ActivityProgress, MergePorts } from "../../activities/context.ts";
-import { type SweepActivities, createSweepActivities } from "../../activities/sweep.ts";
+import { createMergeActivities, type MergeActivities } from "../../activities/merge.ts";
+import { createSweepActivities, type SweepActivities } from "../../activities/sweep.ts";
 import { limits } from "../contract/limits.ts";
-import type { MergeClient } from "./port.ts";
 import { toApplicationFailure } from "./failures.ts";
+import type { MergeClient } from "./port.ts";
 
 export interface TemporalActivitiesOptions {
   readonly ports: Omit<MergePorts, "heartbeat" | "signal">;

@@ -6,13 +6,13 @@
 import {
   Client,
   Connection,
+  isGrpcDeadlineError,
+  isGrpcServiceError,
   ScheduleAlreadyRunning,
   ScheduleOverlapPolicy,
   WithStartWorkflowOperation,
   WorkflowNotFoundError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
-  isGrpcDeadlineError,
-  isGrpcServiceError,
 } from "@temporalio/client";
 import type { mergeTenant } from "../../workflows/merge.ts";
 import { FreshetError } from "../contract/errors.ts";

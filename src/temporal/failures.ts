@@ -1,7 +1,7 @@
 /** FreshetError to Temporal's failures and back. Nothing but codes, fixed messages and counts crosses (I10). */
 
 import { ApplicationFailure } from "@temporalio/common";
-import { type ErrorCode, FreshetError, errorTable } from "../contract/errors.ts";
+import { type ErrorCode, errorTable, FreshetError } from "../contract/errors.ts";
 
 /**
  * What an activity throws, as Temporal sees it: the type is the code. Not retryable inside Temporal are

@@ -3,9 +3,9 @@
  * servers. Nothing is durable but the log: after a restart, what is unmerged is asked for again.
  */
 
+import type { MergePorts } from "../../activities/context.ts";
 import type { MergeActivities } from "../../activities/merge.ts";
 import { createMergeActivities } from "../../activities/merge.ts";
-import type { MergePorts } from "../../activities/context.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
 import { type MergeRuntime, TenantMerges } from "../../workflows/tenant-merges.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";

@@ -9,21 +9,21 @@
 
 import { fileURLToPath } from "node:url";
 import {
+  bundleWorkflowCode,
   DefaultLogger,
   NativeConnection,
   Runtime,
   Worker,
   type WorkflowBundle,
-  bundleWorkflowCode,
 } from "@temporalio/worker";
+import type { ColdShard } from "../cold/port.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { mergeNames, mergeSearchAttributes } from "../contract/merge.ts";
-import type { ColdShard } from "../cold/port.ts";
 import type { Log } from "../log/port.ts";
 import type { Logger, Metrics } from "../observe/port.ts";
 import { createTemporalActivities } from "./activities.ts";
-import { type TemporalOptions, connectTemporal } from "./client.ts";
+import { connectTemporal, type TemporalOptions } from "./client.ts";
 import type { MergeClient } from "./port.ts";
 
 export const workflowsPath = fileURLToPath(new URL("../../workflows/register.ts", import.meta.url));

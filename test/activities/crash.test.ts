@@ -4,10 +4,10 @@
  * nobody disturbed.
  */
 import { describe, expect, it } from "vitest";
-import { createMergeActivities } from "../../activities/merge.ts";
 import type { MergePorts } from "../../activities/context.ts";
+import { createMergeActivities } from "../../activities/merge.ts";
 import { runMerge } from "./run-merge.ts";
-import { type World, acme, coldState, createWorld, writeSequel, writeStory } from "./world.ts";
+import { acme, coldState, createWorld, type World, writeSequel, writeStory } from "./world.ts";
 
 class Killed extends Error {}
 

@@ -9,8 +9,15 @@ import type { PlannedMerge } from "../../src/contract/merge.ts";
 import { fingerprintOf } from "../../src/log/fingerprint.ts";
 import { decodePieces } from "../../src/log/heads.ts";
 import { runMerge, runRound, workflowId } from "./run-merge.ts";
-import { RecordWriter, type World, acme, coldState, createWorld, writeSequel } from "./world.ts";
-import { writeStory } from "./world.ts";
+import {
+  acme,
+  coldState,
+  createWorld,
+  RecordWriter,
+  type World,
+  writeSequel,
+  writeStory,
+} from "./world.ts";
 
 const story = [
   "alpha@1#0 secret text 0 of alpha in version 1",

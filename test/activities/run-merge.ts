@@ -1,9 +1,9 @@
 /** Runs merges to their end without Temporal, as the story of workflows/merge-round.ts tells it. */
 
-import { createMergeActivities } from "../../activities/merge.ts";
 import type { MergePorts } from "../../activities/context.ts";
+import { createMergeActivities } from "../../activities/merge.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { type RoundResult, mergeRound } from "../../workflows/merge-round.ts";
+import { mergeRound, type RoundResult } from "../../workflows/merge-round.ts";
 import { acme } from "./world.ts";
 
 export const workflowId = "merge/acme";

@@ -1,11 +1,11 @@
 /** A tenant's log and cold shard in memory, filled by hand, for tests of merges. */
 
 import type { MergePorts } from "../../activities/context.ts";
-import { type MemoryCold, createMemoryCold } from "../../src/cold/memory.ts";
+import { createMemoryCold, type MemoryCold } from "../../src/cold/memory.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import type { ChunkRecord, RecordBody } from "../../src/contract/record.ts";
 import { type Clock, systemClock } from "../../src/kernel/clock.ts";
-import { type MemoryLog, createMemoryLog } from "../../src/log/memory.ts";
+import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 
 export const acme = "acme" as TenantId;

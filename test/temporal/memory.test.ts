@@ -3,9 +3,15 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { createMemoryMerges } from "../../src/temporal/memory.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
-import { RecordWriter, acme, coldState, createWorld, writeSequel } from "../activities/world.ts";
-import { writeStory } from "../activities/world.ts";
 import { runMerge } from "../activities/run-merge.ts";
+import {
+  acme,
+  coldState,
+  createWorld,
+  RecordWriter,
+  writeSequel,
+  writeStory,
+} from "../activities/world.ts";
 
 const open: MergeClient[] = [];
 

@@ -1,15 +1,28 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
 import { Client } from "@temporalio/client";
+import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
 import { afterEach, describe, expect, it } from "vitest";
 import type { ColdShard } from "../../src/cold/port.ts";
-import type { Position, TenantId } from "../../src/contract/ids.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
 import { mergeSearchAttributes, mergeWorkflowId } from "../../src/contract/merge.ts";
 import { runMerge } from "../activities/run-merge.ts";
-import { RecordWriter, type World, coldState, createWorld } from "../activities/world.ts";
-import { writeSequel, writeStory } from "../activities/world.ts";
-import { type Deployment, deploy, eventually, freshName, historyOf } from "./cluster.ts";
-import { server, withConnection } from "./cluster.ts";
+import {
+  coldState,
+  createWorld,
+  RecordWriter,
+  type World,
+  writeSequel,
+  writeStory,
+} from "../activities/world.ts";
+import {
+  type Deployment,
+  deploy,
+  eventually,
+  freshName,
+  historyOf,
+  server,
+  withConnection,
+} from "./cluster.ts";
 
 const open: Deployment[] = [];
 
@@ -111,7 +124,7 @@ describe("the merge workflow", () => {
     const { world, tenant, writer, deployment } = bench("up-to");
     await deployment.startWorker();
     await writer.upsert("alpha");
-    const upTo = writer.last as Position;
+    const upTo = writer.last;
     await writer.upsert("beta");
     const outcome = await deployment.client.force(tenant, { upTo });
     expect(outcome).toMatchObject({ kind: "merged", to: upTo, upserts: 1 });

@@ -3,14 +3,14 @@
  * that are under way fails here. Saved by merge.temporal.test.ts with FRESHET_SAVE_HISTORIES=1; after an
  * intended break (no run of the old code is alive anywhere) save them anew.
  */
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { historyFromJSON } from "@temporalio/common/lib/proto-utils.js";
 import {
+  bundleWorkflowCode,
   DefaultLogger,
   Runtime,
-  type WorkflowBundle,
   Worker,
-  bundleWorkflowCode,
+  type WorkflowBundle,
 } from "@temporalio/worker";
 import { beforeAll, describe, expect, it } from "vitest";
 import { workflowsPath } from "../../src/temporal/worker.ts";
