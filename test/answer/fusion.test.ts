@@ -37,7 +37,9 @@ describe("fusion", () => {
     const old = candidate({ id: "a", version: 1, chunk: 0, shard: "cold", cosine: 0.9 });
     const first = candidate({ id: "a", version: 2, chunk: 0, cosine: 0.2 });
     const second = candidate({ id: "a", version: 2, chunk: 1, cosine: 0.1 });
-    expect(all([first, second], [old]).map(({ candidate: found }) => found.version)).toEqual([2, 2]);
+    expect(all([first, second], [old]).map(({ candidate: found }) => found.version)).toEqual([
+      2, 2,
+    ]);
   });
 
   test("F1: a chunk that both shards have appears once, as hot", () => {
@@ -49,7 +51,12 @@ describe("fusion", () => {
   test("F1, F3: no chunk twice, scores in 0…1 and falling, the limit kept", () => {
     fc.assert(
       fc.property(pool, fc.nat(10), (candidates, limit) => {
-        const fused = fuse({ question: "watermark merge", hot: candidates, cold: candidates, limit });
+        const fused = fuse({
+          question: "watermark merge",
+          hot: candidates,
+          cold: candidates,
+          limit,
+        });
         const keys = fused.map(({ candidate: { documentId, chunk } }) => `${documentId}/${chunk}`);
         expect(new Set(keys).size).toBe(keys.length);
         expect(fused.length).toBeLessThanOrEqual(limit);
@@ -98,7 +105,11 @@ describe("fusion", () => {
 
   test("one candidate, or several alike, are all best; ties go by id and chunk", () => {
     expect(all([candidate({})]).map(({ score }) => score)).toEqual([1]);
-    const alike = [candidate({ id: "b" }), candidate({ id: "a", chunk: 1 }), candidate({ id: "a" })];
+    const alike = [
+      candidate({ id: "b" }),
+      candidate({ id: "a", chunk: 1 }),
+      candidate({ id: "a" }),
+    ];
     expect(ranking(all(alike))).toEqual([
       ["a", 1, 0, 1],
       ["a", 1, 1, 1],

@@ -32,7 +32,8 @@ function* cardsIn(groups: readonly Group[]): Generator<Span> {
   while (first < groups.length) {
     const count = longestCard(groups, first);
     const last = groups[first + count - 1];
-    if (last !== undefined) yield { start: (groups[first] as Group).start, end: last.end };
+    if (count > 0 && last !== undefined)
+      yield { start: (groups[first] as Group).start, end: last.end };
     first += Math.max(1, count);
   }
 }

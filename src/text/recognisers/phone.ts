@@ -7,7 +7,7 @@ const candidatePattern =
 /** North America's own form: with its separators it is unlike any other number. */
 const nanpPattern = /^(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-. ])[2-9]\d\d[-. ]\d{4}$/;
 const phoneWord =
-  /(?<!\p{L})(?:phone|tel|mobile|cell|fax|call|sms|whatsapp|dial|telefon|handy|tél|ring)[\p{L}]{0,6}[.:]?[\s:(#=]{0,3}(?:(?:us|me|him|her|them|at|on|number|no|is|under)[.:]?\s{0,2}){0,3}\(?$/iu;
+  /(?<!\p{L})(?:phone|tel|mobile|cell|fax|call|sms|whatsapp|dial|telefon|handy|tél|ring)[\p{L}]{0,6}[.:]?[\s:(#=]{0,3}(?:(?:us|me|him|her|them|at|on|number|no|is|under)[.:]?\s{0,2}){0,3}\(?$/u;
 const phoneWordLookBack = 40;
 const digitsMin = 7;
 const digitsMax = 15;
@@ -28,10 +28,11 @@ export const phone: Recogniser = {
 
 /** Other numbers may stand before a phone number: each group after a space is a possible beginning. */
 function* phonesIn(text: string, candidate: string, index: number): Generator<Span> {
-  const before = text.slice(Math.max(0, index - phoneWordLookBack), index);
+  if (candidate.length < digitsMin) return;
+  const before = text.slice(Math.max(0, index - phoneWordLookBack), index).toLowerCase();
   let start = 0;
   while (start < candidate.length) {
-    const announced = start === 0 && phoneWord.test(before);
+    const announced = start === 0 && /\p{L}/u.test(before) && phoneWord.test(before);
     const length = phoneLength(text, {
       candidate: candidate.slice(start),
       index: index + start,

@@ -1,0 +1,210 @@
+/**
+ * What of a model's words may leave. The same for a streamed answer and a whole one, however it is
+ * split: every decision waits until its text is complete or its bound is reached.
+ *
+ *   C1  a marker `[n]` leaves only if source n was shown to the model;
+ *   C2  no Markdown image, link or reference, and no loading HTML tag leaves: a document could have made
+ *       the model write one, and a reader's browser would then send the address to a stranger;
+ *   C3  everything else leaves as it was written.
+ */
+
+export interface CitationFilter {
+  /** The text that may leave now. */
+  push(text: string): string;
+  /** What was held back, once nothing more comes. */
+  end(): string;
+}
+
+/** Longer text in brackets is no marker and no link's text; its opening bracket is dropped. */
+const bracketCharsMax = 200;
+const targetCharsMax = 2_000;
+const tagCharsMax = 2_000;
+
+/** `1`, `1, 2`, `1-3` is read as 1 and 3; also `Source 1`, which small models write. */
+const markerPattern = /^\s*(?:sources?\s*:?\s*#?\s*)?(\d{1,6}(?:[\s,;&–-]+\d{1,6})*)\s*$/iu;
+const loadingTag =
+  /^<\/?(?:img|a|iframe|script|style|object|embed|link|svg|video|audio|source|form|input|button|meta|base)(?![a-z0-9-])/i;
+const loadingTagNameCharsMax = 9;
+const autolink = /^<(?:https?|ftp|mailto|data|javascript):/i;
+
+/** One construct at the start of a text: how much it takes, and what leaves for it. */
+interface Token {
+  readonly length: number;
+  readonly text: string;
+  /** Nothing of it leaves, so the space before it goes too. */
+  readonly removed?: boolean | undefined;
+}
+
+/** `undefined`: it takes more text to tell. */
+type Reader = (text: string, isLast: boolean) => Token | undefined;
+
+export function createCitationFilter(options: { readonly shown: number }): CitationFilter {
+  const read = createReader(options.shown);
+  const joiner = new Joiner();
+  let held = "";
+
+  function drain(isLast: boolean): string {
+    let at = 0;
+    while (at < held.length) {
+      const rest = held.slice(at);
+      const token = read(rest, isLast);
+      if (token === undefined) break;
+      joiner.add(token, rest.slice(0, token.length) === token.text);
+      at += token.length;
+    }
+    held = held.slice(at);
+    return joiner.take(isLast);
+  }
+
+  return {
+    push(text) {
+      held += text;
+      return drain(false);
+    },
+    end: () => drain(true),
+  };
+}
+
+/**
+ * Joins what leaves. Where something was taken out, what stood apart must not grow together into a
+ * new tag, link or marker, so a space goes between; and the space before what went goes with it.
+ */
+class Joiner {
+  #out: string[] = [];
+  #spaces = "";
+  #last = "";
+  #seam = false;
+
+  add(token: Token, isVerbatim: boolean): void {
+    if (token.removed === true) this.#spaces = "";
+    if (!isVerbatim) this.#seam = true;
+    if (/^[ \t]+$/.test(token.text)) this.#spaces += token.text;
+    else if (token.text !== "") this.#emit(token.text);
+    if (!isVerbatim) this.#seam = true;
+  }
+
+  take(isLast: boolean): string {
+    if (isLast) this.#out.push(this.#spaces);
+    const text = this.#out.join("");
+    this.#out = [];
+    return text;
+  }
+
+  #emit(text: string): void {
+    // A marker followed by other text in brackets would be a reference link.
+    const isReference = this.#last === "]" && /^\[(?!\d)/.test(text);
+    const growsTogether =
+      (this.#seam || isReference) &&
+      this.#spaces === "" &&
+      /\S/.test(this.#last) &&
+      /^[^\s.,;?!)]/.test(text);
+    this.#out.push(growsTogether ? " " : this.#spaces, text);
+    this.#last = text.at(-1) ?? "";
+    this.#spaces = "";
+    this.#seam = false;
+  }
+}
+
+/** The filter for a text that is whole. */
+export function filterCitations(text: string, shown: number): string {
+  const filter = createCitationFilter({ shown });
+  return filter.push(text) + filter.end();
+}
+
+/** Numbers of the markers in a filtered text, each once. */
+export function citedNumbers(text: string): number[] {
+  return [...new Set([...text.matchAll(/\[(\d+)\]/g)].map((match) => Number(match[1])))];
+}
+
+function createReader(shown: number): Reader {
+  return (text, isLast) => {
+    switch (text[0]) {
+      case "[":
+        return readBracket(text, isLast, shown);
+      case "!":
+        return readExclamation(text, isLast);
+      case "]":
+        return readClosing(text, isLast);
+      case "<":
+        return readTag(text, isLast);
+      default: {
+        const plain = /^(?:[ \t]+|[^[\]!< \t]+)/.exec(text)?.[0] ?? text.slice(0, 1);
+        return { length: plain.length, text: plain };
+      }
+    }
+  };
+}
+
+function readBracket(text: string, isLast: boolean, shown: number): Token | undefined {
+  const rest = text.slice(1, bracketCharsMax);
+  const stop = rest.search(/[[\]<]/);
+  const dropped: Token = { length: 1, text: "" };
+  if (stop === -1) return isLast || rest.length === bracketCharsMax - 1 ? dropped : undefined;
+  // Brackets in brackets: what is inside is read for itself, and can not be joined to a new marker.
+  if (rest[stop] !== "]") return dropped;
+  const inner = rest.slice(0, stop);
+  const length = stop + 2;
+  const next = text[length];
+  if (next === undefined && !isLast) return undefined;
+  const target = next === "(" ? readTarget(text.slice(length), isLast) : 0;
+  if (target === undefined) return undefined;
+  const marker = markerPattern.exec(inner)?.[1];
+  if (marker !== undefined) return markerToken(marker, { length: length + target, shown, next });
+  const isLink = next === "(" || next === "[" || next === ":";
+  return { length: length + target, text: isLink ? inner : `[${inner}]` };
+}
+
+function markerToken(
+  marker: string,
+  options: { readonly length: number; readonly shown: number; readonly next: string | undefined },
+): Token {
+  const { length, shown, next } = options;
+  const numbers = marker.split(/\D+/).map(Number);
+  const valid = [...new Set(numbers)].filter((number) => number >= 1 && number <= shown);
+  if (valid.length === 0) return { length, text: "", removed: true };
+  const text = valid.map((number) => `[${number}]`).join("");
+  // `[1]: address` would define where every `[1]` leads.
+  return { length, text: next === ":" ? `${text} ` : text };
+}
+
+/** Length of `(…)` with balanced parentheses, or up to its bound. */
+function readTarget(text: string, isLast: boolean): number | undefined {
+  let depth = 0;
+  const end = Math.min(text.length, targetCharsMax);
+  for (let at = 0; at < end; at += 1) {
+    if (text[at] === "(") depth += 1;
+    if (text[at] === ")") depth -= 1;
+    if (depth === 0) return at + 1;
+  }
+  return isLast || end === targetCharsMax ? end : undefined;
+}
+
+function readExclamation(text: string, isLast: boolean): Token | undefined {
+  if (text.length === 1 && !isLast) return undefined;
+  if (text[1] !== "[") return { length: 1, text: "!" };
+  const close = text.slice(1, bracketCharsMax + 1).indexOf("]") + 1;
+  const next = text[close + 1];
+  if (close === 0 && !isLast && text.length <= bracketCharsMax) return undefined;
+  if (close > 0 && next === undefined && !isLast) return undefined;
+  // "It works![1]" is no image, nor can a space between make it one.
+  if (close === 0 || next !== "(") return { length: 1, text: "! " };
+  const target = readTarget(text.slice(close + 1), isLast);
+  if (target === undefined) return undefined;
+  return { length: close + 1 + target, text: "", removed: true };
+}
+
+/** A bracket that closes nothing must not open a target either. */
+function readClosing(text: string, isLast: boolean): Token | undefined {
+  if (text.length === 1 && !isLast) return undefined;
+  const opens = text[1] === "(" || text[1] === "[" || text[1] === ":";
+  return { length: 1, text: opens ? "] " : "]" };
+}
+
+function readTag(text: string, isLast: boolean): Token | undefined {
+  if (text.length < loadingTagNameCharsMax + 3 && !isLast && !text.includes(">")) return undefined;
+  if (!loadingTag.test(text) && !autolink.test(text)) return { length: 1, text: "<" };
+  const close = text.slice(0, tagCharsMax).indexOf(">");
+  if (close === -1 && !isLast && text.length < tagCharsMax) return undefined;
+  const length = close === -1 ? Math.min(text.length, tagCharsMax) : close + 1;
+  return { length, text: "", removed: true };
+}

@@ -1,0 +1,221 @@
+/**
+ * Any OpenAI-compatible `/v1/chat/completions`.
+ *
+ * Owns: a keep-alive pool of connections to one endpoint. Never: retries (the writer has a fallback that
+ * costs nothing), follows redirects, or lets a prompt into an error.
+ *
+ *   M1  every failure is `model_unavailable`; its details hold the HTTP status or a reason, no text;
+ *   M2  an abort of the caller ends the upstream request, and is `cancelled`;
+ *   M3  time, answer and error bodies are bounded; a stream that ends too early is a failure.
+ */
+
+import { Agent, type Dispatcher } from "undici";
+import { type ErrorDetails, FreshetError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Completion, LanguageModel } from "./port.ts";
+import { createEventParser } from "./sse.ts";
+
+export interface OpenAiOptions {
+  /** With or without `/v1` at its end. */
+  readonly baseUrl: string;
+  readonly model: string;
+  readonly apiKey?: string | undefined;
+  readonly clock: Clock;
+  /** What `coverage.llm` says; the model's name by default. */
+  readonly name?: string | undefined;
+}
+
+export function createOpenAiModel(options: OpenAiOptions): LanguageModel {
+  const agent = new Agent({
+    connections: limits.questionsInFlightMax,
+    connectTimeout: limits.modelConnectMs,
+    headersTimeout: limits.modelRequestMs,
+    bodyTimeout: limits.modelRequestMs,
+  });
+  return {
+    name: options.name ?? options.model,
+    complete: (completion) => new Call(options, agent, completion).run(),
+    close: () => agent.destroy(),
+  };
+}
+
+/** One request, from first byte to answer. */
+class Call {
+  readonly #options: OpenAiOptions;
+  readonly #agent: Agent;
+  readonly #completion: Completion;
+  readonly #over = new AbortController();
+  #isTimedOut = false;
+  #answer = "";
+  #isFinished = false;
+
+  constructor(options: OpenAiOptions, agent: Agent, completion: Completion) {
+    this.#options = options;
+    this.#agent = agent;
+    this.#completion = completion;
+  }
+
+  async run(): Promise<string> {
+    const caller = this.#completion.signal;
+    if (caller.aborted) throw new FreshetError("cancelled");
+    const signal = AbortSignal.any([caller, this.#over.signal]);
+    const timer = this.#timeOut();
+    try {
+      const response = await this.#request(signal);
+      await this.#read(response);
+      if (!this.#isFinished) throw unavailable({ reason: "broke off" });
+      return this.#answer;
+    } catch (thrown) {
+      if (caller.aborted) throw new FreshetError("cancelled");
+      if (this.#isTimedOut) throw unavailable({ reason: "timeout" });
+      throw thrown instanceof FreshetError ? thrown : unavailable({ reason: reasonOf(thrown) });
+    } finally {
+      this.#over.abort();
+      await timer;
+    }
+  }
+
+  async #timeOut(): Promise<void> {
+    await this.#options.clock.sleep(limits.modelRequestMs, this.#over.signal);
+    if (this.#over.signal.aborted) return;
+    this.#isTimedOut = true;
+    this.#over.abort();
+  }
+
+  #request(signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const { baseUrl, model, apiKey } = this.#options;
+    const { messages, maxTokens } = this.#completion;
+    const url = new URL(`${baseUrl.replace(/\/+$/, "").replace(/\/v1$/, "")}/v1/chat/completions`);
+    return this.#agent.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: "POST",
+      signal,
+      headers: {
+        "content-type": "application/json",
+        accept: "text/event-stream, application/json",
+        ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+      },
+      body: JSON.stringify({
+        model,
+        messages,
+        max_tokens: maxTokens,
+        temperature: 0,
+        stream: true,
+      }),
+    });
+  }
+
+  async #read({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<void> {
+    if (statusCode !== 200) {
+      throw unavailable({
+        status: statusCode,
+        ...errorNames(await readAtMost(body, limits.modelErrorBytesMax)),
+      });
+    }
+    if (!String(headers["content-type"] ?? "").startsWith("text/event-stream")) {
+      // A server that can not stream answers with the whole; its JSON is a few times its text.
+      this.#take(await readAtMost(body, limits.answerCharsMax * 8));
+      this.#isFinished = true;
+      return;
+    }
+    const parser = createEventParser();
+    const reader = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+    while (!this.#isFinished) {
+      const { done, value } = await reader.next();
+      const payloads = done === true ? parser.end() : parser.push(value);
+      for (const payload of payloads) this.#takeEvent(payload);
+      if (done === true) return;
+    }
+    if (this.#answer.length < limits.answerCharsMax) await this.#drain(reader);
+  }
+
+  /** A body read to its end leaves the connection to the next question; one that goes on costs it. */
+  async #drain(reader: AsyncIterator<Uint8Array>): Promise<void> {
+    const toEnd = async (): Promise<void> => {
+      while ((await reader.next()).done !== true);
+    };
+    const patience = this.#options.clock.sleep(limits.modelDrainMs, this.#over.signal);
+    await Promise.race([toEnd().catch(() => undefined), patience]);
+  }
+
+  #takeEvent(payload: string): void {
+    if (this.#isFinished) return;
+    if (payload.trim() === "[DONE]") this.#isFinished = true;
+    else this.#take(payload);
+  }
+
+  #take(payload: string): void {
+    const chunk = parseChunk(payload);
+    if (chunk.isError) throw unavailable({ reason: "error in the stream", ...errorNames(payload) });
+    const text = chunk.text.slice(0, limits.answerCharsMax - this.#answer.length);
+    this.#answer += text;
+    if (text !== "") this.#completion.onText?.(text);
+    if (chunk.isLast || this.#answer.length >= limits.answerCharsMax) this.#isFinished = true;
+  }
+}
+
+interface Chunk {
+  readonly text: string;
+  readonly isLast: boolean;
+  readonly isError: boolean;
+}
+
+/** A chunk of a stream, or a whole completion. @throws FreshetError model_unavailable when it is not JSON */
+function parseChunk(payload: string): Chunk {
+  let json: unknown;
+  try {
+    json = JSON.parse(payload);
+  } catch {
+    throw unavailable({ reason: "not JSON" });
+  }
+  const choice = field(field(json, "choices"), "0");
+  const content = field(field(choice, "delta") ?? field(choice, "message"), "content");
+  return {
+    text: typeof content === "string" ? content : "",
+    isLast: typeof field(choice, "finish_reason") === "string",
+    isError: (field(json, "error") ?? null) !== null,
+  };
+}
+
+function field(value: unknown, name: string): unknown {
+  if (typeof value !== "object" || value === null) return undefined;
+  return Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+/** Names only: an error's message may repeat the prompt (M1). */
+function errorNames(body: string): ErrorDetails {
+  try {
+    const error = field(JSON.parse(body), "error");
+    const names = ["code", "type"].flatMap((name) => {
+      const value = field(error, name);
+      return typeof value === "string" && /^[\w.-]{1,64}$/.test(value) ? [[name, value]] : [];
+    });
+    return Object.fromEntries(names);
+  } catch {
+    return {};
+  }
+}
+
+async function readAtMost(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<string> {
+  const decoder = new TextDecoder("utf-8");
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of body) {
+    text += decoder.decode(chunk.subarray(0, bytesMax - bytes), { stream: true });
+    bytes += chunk.length;
+    if (bytes >= bytesMax) break;
+  }
+  return text + decoder.decode();
+}
+
+/** The name of a failed connection (`ECONNREFUSED`), never a message. */
+function reasonOf(thrown: unknown): string {
+  const code = field(thrown, "code");
+  return typeof code === "string" && /^[A-Z0-9_]{1,64}$/.test(code) ? code : "connection";
+}
+
+function unavailable(details: ErrorDetails): FreshetError {
+  return new FreshetError("model_unavailable", undefined, { details });
+}

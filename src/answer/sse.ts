@@ -1,0 +1,50 @@
+/** Server-sent events: bytes to `data` payloads (HTML standard, 9.2.6), as far as chat completions use them. */
+
+import { FreshetError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
+
+export interface EventParser {
+  /** Payloads that are complete now. @throws FreshetError model_unavailable on an endless line */
+  push(bytes: Uint8Array): string[];
+  /** The payload that the end of the stream completes, if any. */
+  end(): string[];
+}
+
+/** Events, lines and UTF-8 characters may be split anywhere between pushes. */
+export function createEventParser(): EventParser {
+  const decoder = new TextDecoder("utf-8");
+  let rest = "";
+  let data: string[] = [];
+
+  function readLines(isLast: boolean): string[] {
+    const payloads: string[] = [];
+    // A carriage return at the end may be half of a line end.
+    const usable = !isLast && rest.endsWith("\r") ? rest.length - 1 : rest.length;
+    const lines = rest.slice(0, usable).split(/\r\n|\n|\r/);
+    rest = (isLast ? "" : (lines.pop() ?? "")) + rest.slice(usable);
+    if (isLast) lines.push("");
+    for (const line of lines) {
+      if (line === "") {
+        if (data.length > 0) payloads.push(data.join("\n"));
+        data = [];
+      } else if (line.startsWith("data:")) {
+        data.push(line.slice(line.startsWith("data: ") ? 6 : 5));
+      }
+    }
+    const waiting = data.reduce((sum, line) => sum + line.length, rest.length);
+    if (waiting > limits.modelEventCharsMax)
+      throw new FreshetError("model_unavailable", "the model's event is endless");
+    return payloads;
+  }
+
+  return {
+    push(bytes) {
+      rest += decoder.decode(bytes, { stream: true });
+      return readLines(false);
+    },
+    end() {
+      rest += decoder.decode();
+      return readLines(true);
+    },
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * Writer: the model's words, checked, or cited sentences when there is no model.
+ *
+ *   W1  every marker in an answer names a source that the model was shown;
+ *   W2  what `onText` got, joined, is the answer: streamed and whole are the same;
+ *   W3  a model that fails costs its words, never the answer. Before its first word the sentences
+ *       simply take its place. After it, they follow what the reader has seen already, behind a line
+ *       that says so, and `llm` is `extractive`: no reply claims a model that did not finish.
+ */
+
+import { FreshetError, toFreshetError } from "../contract/errors.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { extractiveAnswer, missingCitations } from "./cited-sentences.ts";
+import { createCitationFilter } from "./citations.ts";
+import type { AnswerWriter, LanguageModel, WriteRequest, Written } from "./port.ts";
+import { buildPrompt, declined } from "./prompt.ts";
+
+export const brokenOff =
+  "(The language model stopped here; what follows are sentences of the sources.)";
+
+/** What the writer reports with; the application's own logger and metrics fit. */
+interface WriterReports {
+  readonly logger: { warn(fields: Readonly<Record<string, unknown>>, message: string): void };
+  readonly metrics: {
+    count(name: "language_model_errors_total", labels: Readonly<Record<string, string>>): void;
+    observe(
+      name: "language_model_seconds",
+      value: number,
+      labels: Readonly<Record<string, string>>,
+    ): void;
+  };
+}
+
+export interface WriterOptions extends WriterReports {
+  /** Undefined: every answer is extractive. */
+  readonly model?: LanguageModel | undefined;
+  readonly clock: Clock;
+  /** A new unguessable word for each call. */
+  readonly fence: () => string;
+}
+
+export function createAnswerWriter(options: WriterOptions): AnswerWriter {
+  return {
+    async write(request) {
+      if (request.signal.aborted) throw new FreshetError("cancelled");
+      const answer = new GrowingAnswer(request.onText);
+      const { model } = options;
+      const llm =
+        model !== undefined && (await writeWithModel({ ...options, model, request, answer }))
+          ? model.name
+          : "extractive";
+      if (llm === "extractive") writeExtractively(request, answer);
+      return { answer: answer.text, llm } satisfies Written;
+    },
+  };
+}
+
+/** W2: the one place through which text leaves. */
+class GrowingAnswer {
+  readonly #onText: ((text: string) => void) | undefined;
+  text = "";
+
+  constructor(onText: ((text: string) => void) | undefined) {
+    this.#onText = onText;
+  }
+
+  /** White space before the first word is a model's habit, not part of the answer. */
+  add(piece: string): void {
+    const text = this.text === "" ? piece.trimStart() : piece;
+    if (text === "") return;
+    this.text += text;
+    this.#onText?.(text);
+  }
+}
+
+interface ModelRun extends WriterOptions {
+  readonly model: LanguageModel;
+  readonly request: WriteRequest;
+  readonly answer: GrowingAnswer;
+}
+
+/** Whether the model wrote an answer. */
+async function writeWithModel(run: ModelRun): Promise<boolean> {
+  const { model, request, answer, clock, metrics, logger } = run;
+  const { question, sources, maxTokens, signal } = request;
+  const { messages, shown } = buildPrompt({ question, sources, fence: run.fence() });
+  const filter = createCitationFilter({ shown });
+  const begun = clock.monotonicMs();
+  let streamed = "";
+  const onText = (text: string): void => {
+    streamed += text;
+    answer.add(filter.push(text));
+  };
+  try {
+    const whole = await model.complete({ messages, maxTokens, signal, onText });
+    // A model that does not stream, or not all of it, still goes through the filter.
+    if (whole.startsWith(streamed)) answer.add(filter.push(whole.slice(streamed.length)));
+    answer.add(filter.end());
+    if (answer.text === "") throw new FreshetError("model_unavailable", "the model said nothing");
+    const markers = missingCitations(answer.text, sources.slice(0, shown));
+    if (markers !== "") answer.add(` ${markers}`);
+    metrics.observe("language_model_seconds", (clock.monotonicMs() - begun) / 1000, {
+      model: model.name,
+    });
+    return true;
+  } catch (thrown) {
+    if (signal.aborted) throw new FreshetError("cancelled");
+    const { code, details } = toFreshetError(thrown);
+    metrics.count("language_model_errors_total", { model: model.name });
+    logger.warn({ code, ...details, model: model.name }, "the language model failed");
+    // What the filter still holds stays unsaid: half a construct is what it waits for.
+    return false;
+  }
+}
+
+/** W3. */
+function writeExtractively(request: WriteRequest, answer: GrowingAnswer): void {
+  const { question, sources } = request;
+  const sentences = extractiveAnswer({ question, sources });
+  const text = sentences === "" ? `${declined}.` : sentences;
+  answer.add(answer.text === "" ? text : `\n\n${brokenOff}\n\n${text}`);
+}

@@ -1,0 +1,219 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createOpenAiModel } from "../../src/answer/openai.ts";
+import type { LanguageModel } from "../../src/answer/port.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { type Clock, systemClock } from "../../src/kernel/clock.ts";
+import { delta, type Endpoint, startEndpoint, stream } from "./misbehaving-endpoint.ts";
+
+const secret = "the secret words of the prompt";
+let endpoint: Endpoint;
+let model: LanguageModel;
+
+beforeEach(async () => {
+  endpoint = await startEndpoint();
+  model = create();
+});
+afterEach(async () => {
+  await model.close();
+  await endpoint.close();
+});
+
+function create(options: { baseUrl?: string; apiKey?: string; clock?: Clock } = {}): LanguageModel {
+  return createOpenAiModel({
+    baseUrl: endpoint.url,
+    model: "tiny",
+    clock: systemClock,
+    ...options,
+  });
+}
+
+function complete(onText?: (text: string) => void, signal = new AbortController().signal) {
+  const messages = [{ role: "user" as const, content: secret }];
+  return model.complete({ messages, maxTokens: 7, signal, onText });
+}
+
+async function failure(work: Promise<string>): Promise<FreshetError> {
+  const thrown: unknown = await work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!(thrown instanceof FreshetError)) throw new Error("expected a FreshetError");
+  expect(JSON.stringify([thrown.message, thrown.details])).not.toContain("secret");
+  return thrown;
+}
+
+describe("OpenAI-compatible model", () => {
+  test("asks for a stream, passes text on as it arrives and returns the whole", async () => {
+    let asked: unknown;
+    endpoint.handle = (request, response) => {
+      asked = { url: request.url, key: request.headers.authorization, ...JSON.parse(request.body) };
+      void stream(
+        delta("Hello"),
+        delta(" world"),
+        delta("", "stop"),
+        "data: [DONE]\n\n",
+      )(request, response);
+    };
+    await model.close();
+    model = create({ baseUrl: `${endpoint.url}/v1/`, apiKey: "k" });
+    const texts: string[] = [];
+    expect(await complete((text) => texts.push(text))).toBe("Hello world");
+    expect(texts).toEqual(["Hello", " world"]);
+    expect(asked).toMatchObject({
+      url: "/v1/chat/completions",
+      key: "Bearer k",
+      model: "tiny",
+      max_tokens: 7,
+      stream: true,
+      messages: [{ role: "user", content: secret }],
+    });
+  });
+
+  test("M3: events, lines and characters may be split anywhere; comments and other fields are skipped", async () => {
+    const bytes = Buffer.from(
+      `: keep-alive\r\n\r\nevent: x\r\nid: 1\r\n${delta("Zürich 🚲")}retry: 5\n\n${delta("!", "stop")}`,
+    );
+    endpoint.handle = stream(...Array.from(bytes, (byte) => Uint8Array.of(byte)));
+    expect(await complete()).toBe("Zürich 🚲!");
+  });
+
+  test("a server that can not stream answers with the whole", async () => {
+    endpoint.handle = (_request, response) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify({ choices: [{ message: { content: "All at once." } }] }));
+    };
+    const texts: string[] = [];
+    expect(await complete((text) => texts.push(text))).toBe("All at once.");
+    expect(texts).toEqual(["All at once."]);
+  });
+
+  test("text after the end of the stream is not heard", async () => {
+    endpoint.handle = stream(delta("a"), "data: [DONE]\n\n", delta("b"));
+    expect(await complete()).toBe("a");
+  });
+
+  test.each([
+    ["breaks off between events", stream(delta("half an ans")), "broke off"],
+    ["breaks off inside an event", stream(delta("a"), 'data: {"choices":[{"del'), "not JSON"],
+    ["sends what is no JSON", stream("data: <html>\n\n"), "not JSON"],
+    ["sends nothing", stream(), "broke off"],
+    [
+      "reports an error in the stream",
+      stream(`data: {"error":{"message":"${secret}"}}\n\n`),
+      "error in the stream",
+    ],
+  ])("M1, M3: a stream that %s is a failure", async (_name, handle, reason) => {
+    endpoint.handle = handle;
+    const error = await failure(complete());
+    expect([error.code, error.details?.["reason"]]).toEqual(["model_unavailable", reason]);
+  });
+
+  test("M1: an error status is named, its text is not", async () => {
+    endpoint.handle = (_request, response) => {
+      response.writeHead(429, { "content-type": "application/json" });
+      response.end(
+        JSON.stringify({ error: { message: secret, code: "rate_limit", type: secret } }),
+      );
+    };
+    const error = await failure(complete());
+    expect(error.code).toBe("model_unavailable");
+    expect(error.details).toEqual({ status: 429, code: "rate_limit" });
+  });
+
+  test("M3: an endless error body is not read to its end", async () => {
+    let written = 0;
+    endpoint.handle = (_request, response) => {
+      response.writeHead(500);
+      const more = (): void => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536, "x"))) written += 65_536;
+        if (!response.destroyed) response.once("drain", more);
+      };
+      more();
+    };
+    expect((await failure(complete())).details).toEqual({ status: 500 });
+    expect(written).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  test("M3: an endless answer is cut at its bound and the request is ended", async () => {
+    let isClosed: (() => void) | undefined;
+    const closed = new Promise<void>((resolve) => {
+      isClosed = resolve;
+    });
+    endpoint.handle = (_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.once("close", () => isClosed?.());
+      const more = (): void => {
+        if (response.destroyed) return;
+        response.write(delta("word ".repeat(100)));
+        setImmediate(more);
+      };
+      more();
+    };
+    expect((await complete()).length).toBe(limits.answerCharsMax);
+    await closed;
+  });
+
+  test("M3: an endless event is a failure", async () => {
+    endpoint.handle = stream(...Array.from({ length: 40 }, () => `${"x".repeat(16_384)}`));
+    expect((await failure(complete())).code).toBe("model_unavailable");
+  });
+
+  test("M2: an abort ends the upstream request and is cancelled", async () => {
+    const caller = new AbortController();
+    const closed = new Promise<void>((resolve) => {
+      endpoint.handle = (_request, response) => {
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        response.write(delta("a"));
+        response.once("close", resolve);
+      };
+    });
+    const work = complete(() => caller.abort(), caller.signal);
+    expect((await failure(work)).code).toBe("cancelled");
+    await closed;
+    expect((await failure(complete(undefined, caller.signal))).code).toBe("cancelled");
+  });
+
+  test("M3: a server that never answers runs out of time", async () => {
+    await model.close();
+    let ring: (() => void) | undefined;
+    const clock: Clock = {
+      ...systemClock,
+      sleep: (ms, signal) =>
+        new Promise((resolve) => {
+          expect(ms).toBe(limits.modelRequestMs);
+          ring = resolve;
+          signal?.addEventListener("abort", () => resolve(), { once: true });
+        }),
+    };
+    model = create({ clock });
+    endpoint.handle = () => ring?.();
+    const error = await failure(complete());
+    expect([error.code, error.details?.["reason"]]).toEqual(["model_unavailable", "timeout"]);
+  });
+
+  test("M1: a refused and a reset connection are failures by name", async () => {
+    endpoint.handle = (request) => request.socket.destroy();
+    expect((await failure(complete())).code).toBe("model_unavailable");
+    await endpoint.close();
+    const error = await failure(complete());
+    expect([error.code, error.details?.["reason"]]).toEqual(["model_unavailable", "ECONNREFUSED"]);
+    endpoint = await startEndpoint();
+  });
+
+  test("a redirect is not followed", async () => {
+    endpoint.handle = (_request, response) => {
+      response.writeHead(302, { location: "http://127.0.0.1:1/" });
+      response.end();
+    };
+    expect((await failure(complete())).details).toEqual({ status: 302 });
+  });
+
+  test("connections are kept for the next question", async () => {
+    endpoint.handle = stream(delta("a", "stop"), "data: [DONE]\n\n");
+    await complete();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await complete();
+    expect(endpoint.connections).toBe(1);
+  });
+});

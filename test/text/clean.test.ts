@@ -1,0 +1,51 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { cleanLine, cleanText } from "../../src/text/clean.ts";
+
+describe("cleaning", () => {
+  test.each([
+    ["NUL and other controls", "a\0b\x07c\tdé", "abc\tdé"],
+    ["zero-width characters", "ig\u200bno\u2060re\ufeff", "ignore"],
+    ["bidi overrides", "abc\u202edef\u202c", "abcdef"],
+    ["tag characters", "hi\u{e0069}\u{e0067}", "hi"],
+    ["variation selectors used as bytes", "x\u{e0100}\u{e01ef}", "x"],
+    ["a joiner between Latin letters", "pass\u200dword", "password"],
+    ["soft hyphens", "hy\u00adphen", "hyphen"],
+  ])("%s go", (_name, text, expected) => {
+    expect(cleanText(text)).toBe(expected);
+  });
+
+  test.each(["👩‍👩‍👧‍👦 family", "می‌خواهم", "क्‍ष", "Zürich\n\n  code", "日本語"])(
+    "%j stays",
+    (text) => {
+      expect(cleanText(text)).toBe(text);
+    },
+  );
+
+  test("line ends are one kind, blank lines and gaps are bounded", () => {
+    expect(cleanText("a\r\nb\rc\u2028d \t\n\n \n\ne")).toBe("a\nb\nc\nd\n\ne");
+    expect(cleanText(`a${" ".repeat(5_000)}b`)).toBe(`a${" ".repeat(64)}b`);
+    expect(cleanLine(" A \n title\u200b ")).toBe("A  title");
+  });
+
+  test("a lone surrogate becomes the replacement character", () => {
+    expect(cleanText("a\ud800b")).toBe("a\ufffdb");
+  });
+
+  test("is well-formed and changes nothing the second time, for any text", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        const once = cleanText(text);
+        expect(once.isWellFormed()).toBe(true);
+        expect(cleanText(once)).toBe(once);
+      }),
+    );
+  });
+
+  test.each([" ", "\n", "\r", "\u200b", "\u200c", " \n", "\t", "👩\u200d"])(
+    "256 KiB of %j end",
+    (wall) => {
+      expect(cleanText(wall.repeat(262_144)).length).toBeLessThanOrEqual(262_144 * wall.length);
+    },
+  );
+});
