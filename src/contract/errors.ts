@@ -14,16 +14,36 @@ interface ErrorClass {
 }
 
 export const errorTable = {
-  invalid_request: { status: 400, retryable: false, summary: "the request does not match its schema" },
-  invalid_document: { status: 400, retryable: false, summary: "the document does not match its schema" },
+  invalid_request: {
+    status: 400,
+    retryable: false,
+    summary: "the request does not match its schema",
+  },
+  invalid_document: {
+    status: 400,
+    retryable: false,
+    summary: "the document does not match its schema",
+  },
   invalid_json: { status: 400, retryable: false, summary: "the body is not valid JSON in UTF-8" },
   unknown_operation: { status: 400, retryable: false, summary: "op is neither upsert nor delete" },
-  invalid_tenant: { status: 400, retryable: false, summary: "a tenant is 1-64 letters, digits, _ or -" },
+  invalid_tenant: {
+    status: 400,
+    retryable: false,
+    summary: "a tenant is 1-64 letters, digits, _ or -",
+  },
   unauthorized: { status: 401, retryable: false, summary: "no valid API key was given" },
   wrong_tenant: { status: 403, retryable: false, summary: "the API key belongs to another tenant" },
   not_found: { status: 404, retryable: false, summary: "there is no such route or document" },
-  no_results: { status: 404, retryable: false, summary: "nothing matches; the model was not asked" },
-  method_not_allowed: { status: 405, retryable: false, summary: "the route does not take this method" },
+  no_results: {
+    status: 404,
+    retryable: false,
+    summary: "nothing matches; the model was not asked",
+  },
+  method_not_allowed: {
+    status: 405,
+    retryable: false,
+    summary: "the route does not take this method",
+  },
   request_timeout: { status: 408, retryable: true, summary: "the request did not arrive in time" },
   wrong_incarnation: {
     status: 409,
@@ -31,7 +51,11 @@ export const errorTable = {
     summary: "min_seq belongs to another incarnation of the log",
   },
   duplicate_id: { status: 409, retryable: false, summary: "the idempotency key was used before" },
-  document_too_large: { status: 413, retryable: false, summary: "the document is above the size limit" },
+  document_too_large: {
+    status: 413,
+    retryable: false,
+    summary: "the document is above the size limit",
+  },
   unsupported_media_type: {
     status: 415,
     retryable: false,
@@ -42,8 +66,16 @@ export const errorTable = {
     retryable: false,
     summary: "the document could not be processed after bounded attempts",
   },
-  headers_too_large: { status: 431, retryable: false, summary: "the request headers are too large" },
-  overloaded: { status: 429, retryable: true, summary: "a queue is full; retry after the given time" },
+  headers_too_large: {
+    status: 431,
+    retryable: false,
+    summary: "the request headers are too large",
+  },
+  overloaded: {
+    status: 429,
+    retryable: true,
+    summary: "a queue is full; retry after the given time",
+  },
   internal: { status: 500, retryable: false, summary: "an invariant was broken; this is a bug" },
   not_ready: { status: 503, retryable: true, summary: "the tenant has no ready owner yet" },
   log_unavailable: { status: 503, retryable: true, summary: "NATS JetStream does not answer" },
@@ -53,16 +85,28 @@ export const errorTable = {
     summary: "the log is not the one this data belongs to; see the runbook",
   },
   embedding_unavailable: { status: 503, retryable: true, summary: "the embedder is restarting" },
-  embedding_failed: { status: 500, retryable: true, summary: "the embedder refused or broke a batch" },
+  embedding_failed: {
+    status: 500,
+    retryable: true,
+    summary: "the embedder refused or broke a batch",
+  },
   cold_unavailable: { status: 503, retryable: true, summary: "Weaviate does not answer" },
   temporal_unavailable: { status: 503, retryable: true, summary: "Temporal does not answer" },
-  model_unavailable: { status: 503, retryable: true, summary: "the language model does not answer" },
+  model_unavailable: {
+    status: 503,
+    retryable: true,
+    summary: "the language model does not answer",
+  },
   not_visible_yet: {
     status: 504,
     retryable: true,
     summary: "min_seq is not visible within wait_ms; details say how far behind",
   },
-  deadline_exceeded: { status: 504, retryable: true, summary: "deadline_ms passed before an answer" },
+  deadline_exceeded: {
+    status: 504,
+    retryable: true,
+    summary: "deadline_ms passed before an answer",
+  },
   broken_chain: {
     status: 503,
     retryable: true,
@@ -125,11 +169,12 @@ export function errorBody(error: FreshetError): ErrorBody {
 /** The inverse of `errorBody`, for clients of a remote node; undefined when the value is no error body. */
 export function errorFromBody(body: unknown): FreshetError | undefined {
   if (typeof body !== "object" || body === null || !("error" in body)) return undefined;
-  const error = (body as { error: unknown }).error;
+  const error = body.error;
   if (typeof error !== "object" || error === null) return undefined;
   const { code, message, details } = error as Record<string, unknown>;
   if (typeof code !== "string" || !Object.hasOwn(errorTable, code)) return undefined;
   return new FreshetError(code as ErrorCode, typeof message === "string" ? message : undefined, {
-    details: typeof details === "object" && details !== null ? (details as ErrorDetails) : undefined,
+    details:
+      typeof details === "object" && details !== null ? (details as ErrorDetails) : undefined,
   });
 }

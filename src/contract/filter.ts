@@ -18,21 +18,18 @@ const range = z
   })
   .refine((value) => Object.keys(value).length > 0, { error: "an empty range matches nothing" });
 
-const condition = z.union([
-  scalar,
-  z.array(scalar).min(1).max(limits.filterValuesMax),
-  range,
-]);
+const condition = z.union([scalar, z.array(scalar).min(1).max(limits.filterValuesMax), range]);
 
 /** Field names: `id`, `title`, `source`, `timestamp`, or `metadata.<key>`. */
 const field = z.string().regex(/^(id|title|source|timestamp|metadata\..{1,64})$/s, {
   error: "a filter field is id, title, source, timestamp or metadata.<key>",
 });
 
-export const filterSchema = z.record(field, condition).refine(
-  (value) => Object.keys(value).length <= limits.filterClausesMax,
-  { error: `at most ${limits.filterClausesMax} clauses` },
-);
+export const filterSchema = z
+  .record(field, condition)
+  .refine((value) => Object.keys(value).length <= limits.filterClausesMax, {
+    error: `at most ${limits.filterClausesMax} clauses`,
+  });
 
 export type Scalar = z.infer<typeof scalar>;
 export type Condition = z.infer<typeof condition>;
@@ -87,7 +84,11 @@ function matchesCondition(
   return values.includes(comparable(wanted, isTimestamp));
 }
 
-function inRange(value: number, range: Exclude<Condition, Scalar | Scalar[]>, isTimestamp: boolean) {
+function inRange(
+  value: number,
+  range: Exclude<Condition, Scalar | Scalar[]>,
+  isTimestamp: boolean,
+) {
   const number = (raw: number | string): number => {
     const compared = comparable(raw, isTimestamp || typeof raw === "string");
     return typeof compared === "number" ? compared : Number.NaN;

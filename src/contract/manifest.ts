@@ -10,9 +10,15 @@ import type { Position, Version } from "./ids.ts";
 export const manifestSchema = z.strictObject({
   format: z.literal(1),
   /** The watermark: every CHUNKS record of the tenant up to here is in cold. */
-  to: z.int().min(0).transform((value) => value as Position),
+  to: z
+    .int()
+    .min(0)
+    .transform((value) => value as Position),
   /** DOCS version of the record at `to`: the cursor, should CHUNKS hold nothing newer. */
-  version: z.int().min(0).transform((value) => value as Version),
+  version: z
+    .int()
+    .min(0)
+    .transform((value) => value as Version),
   /** Incarnation of CHUNKS that `to` belongs to. */
   incarnation: z.int().min(0),
   /** Immutable heads pieces in fingerprint order; empty when no document is live. */

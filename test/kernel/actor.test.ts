@@ -116,13 +116,14 @@ describe("A1: one at a time", () => {
       start: () =>
         context.task(async () => {
           await context.clock.sleep(1_000, context.signal);
+          await settle(); // by now the life awaits its tasks
           context.task(() => second.opened);
         }),
       receive: () => undefined,
     }));
     await settle();
     life.stop.abort();
-    await settle();
+    for (let turn = 0; turn < 3; turn += 1) await settle();
     expect(life.ended()).toBeUndefined();
     second.open();
     expect(await life.ending).toEqual({ kind: "stopped" });
