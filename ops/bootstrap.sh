@@ -141,8 +141,6 @@ freshet_install_node() {
   mkdir -p "$freshet_cache/tmp" 2>/dev/null ||
     freshet_fail "cannot write to the cache folder $freshet_cache: make it writable or set FRESHET_CACHE_DIR"
   temporary="$(mktemp -d "$freshet_cache/tmp/node.$$.XXXXXX")"
-  # Deleted also when this is interrupted half-way (B1).
-  trap 'rm -rf -- "$temporary"' RETURN
   if python="$(freshet_python)"; then
     freshet_say "node: installing a private copy of Node $freshet_node_private (Python wheel, 61 MB)"
     freshet_install_node_from_wheel "$python" "$temporary" "$final" ||
@@ -154,6 +152,8 @@ freshet_install_node() {
   else
     freshet_fail "Node >= $freshet_node_minimum is missing, and so is pip to install it: apt-get install python3 python3-pip, or put Node on PATH"
   fi
+  # What an interrupted or failed run leaves is deleted by the next set-up (ops/setup/cache.ts).
+  rm -rf -- "$temporary"
 }
 
 freshet_ensure_node() {

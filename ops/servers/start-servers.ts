@@ -97,7 +97,8 @@ function installMissing({ env, progress, want }: StartServersOptions): Promise<T
 async function ensureNats(run: Run): Promise<NatsAddress> {
   const { env } = run.context;
   const url = given(env, "FRESHET_NATS_URL");
-  if (url === undefined) return launch(run, "nats-server", run.tools.natsServer, startNats);
+  if (url === undefined)
+    return launch(run, { name: "nats-server", program: run.tools.natsServer, start: startNats });
   await requireAnswer("FRESHET_NATS_URL", url, () => isJetStreamReady(url));
   return { url, monitorUrl: given(env, "FRESHET_NATS_MONITOR_URL") ?? "" };
 }
@@ -105,7 +106,8 @@ async function ensureNats(run: Run): Promise<NatsAddress> {
 async function ensureTemporal(run: Run): Promise<TemporalAddress> {
   const { env } = run.context;
   const address = given(env, "FRESHET_TEMPORAL_ADDRESS");
-  if (address === undefined) return launch(run, "temporal", run.tools.temporal, startTemporal);
+  if (address === undefined)
+    return launch(run, { name: "temporal", program: run.tools.temporal, start: startTemporal });
   const namespace = namespaceFrom(env);
   await requireAnswer("FRESHET_TEMPORAL_ADDRESS", `${address} (namespace ${namespace})`, () =>
     isTemporalReady(address, namespace),
@@ -116,7 +118,8 @@ async function ensureTemporal(run: Run): Promise<TemporalAddress> {
 async function ensureWeaviateServer(run: Run): Promise<WeaviateAddress> {
   const { env } = run.context;
   const url = given(env, "FRESHET_WEAVIATE_URL")?.replace(/\/$/, "");
-  if (url === undefined) return launch(run, "weaviate", run.tools.weaviate, startWeaviate);
+  if (url === undefined)
+    return launch(run, { name: "weaviate", program: run.tools.weaviate, start: startWeaviate });
   const grpc = given(env, "FRESHET_WEAVIATE_GRPC") ?? `${new URL(url).hostname}:50051`;
   await requireAnswer("FRESHET_WEAVIATE_URL", `${url} (gRPC ${grpc})`, () =>
     isWeaviateReady({ url, grpc }),
@@ -134,7 +137,7 @@ async function ensureLlmServer(run: Run): Promise<LlmAddress | undefined> {
   }
   if (!run.options.want.llm || run.tools.llm === undefined) return undefined;
   try {
-    return await launch(run, "llm", run.tools.llm, startLlm);
+    return await launch(run, { name: "llm", program: run.tools.llm, start: startLlm });
   } catch (error) {
     warnExtractive(run, error instanceof Error ? error.message : String(error));
     return undefined;
@@ -145,14 +148,18 @@ function warnExtractive(run: Run, reason: string): void {
   run.options.progress.warn("llm", `answers are extractive: ${reason}`);
 }
 
-async function launch<Program, Address>(
-  run: Run,
-  name: string,
-  program: Program | undefined,
-  start: (
+interface Launch<Program, Address> {
+  readonly name: string;
+  readonly program: Program | undefined;
+  readonly start: (
     context: ServerContext,
     program: Program,
-  ) => Promise<{ server: RunningServer; address: Address }>,
+  ) => Promise<{ readonly server: RunningServer; readonly address: Address }>;
+}
+
+async function launch<Program, Address>(
+  run: Run,
+  { name, program, start }: Launch<Program, Address>,
 ): Promise<Address> {
   if (program === undefined) throw new Error(`no program for ${name}; this is a bug`);
   run.options.progress.start(name, "starting");
@@ -200,9 +207,8 @@ async function allSettledOrThrow<T extends readonly Promise<unknown>[]>(
   starts: readonly [...T],
 ): Promise<{ -readonly [I in keyof T]: Awaited<T[I]> }> {
   const results = await Promise.allSettled(starts);
-  const failed = results.find((result) => result.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
-  return Promise.all(starts) as Promise<{ -readonly [I in keyof T]: Awaited<T[I]> }>;
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+  return Promise.all(starts);
 }
 
 function given(env: Environment, name: string): string | undefined {
