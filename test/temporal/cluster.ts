@@ -9,18 +9,15 @@ import type { MergeClient } from "../../src/temporal/port.ts";
 import { type MergeWorker, startMergeWorker } from "../../src/temporal/worker.ts";
 import type { World } from "../activities/world.ts";
 
-export interface TemporalServer {
+interface TemporalServer {
   readonly address: string;
   readonly namespace: string;
 }
 
-declare module "vitest" {
-  interface ProvidedContext {
-    temporal: TemporalServer;
-  }
+export function server(): TemporalServer {
+  const { address, namespace } = inject("servers").temporal;
+  return { address, namespace };
 }
-
-export const server = (): TemporalServer => inject("temporal");
 
 let made = 0;
 
