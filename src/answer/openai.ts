@@ -123,10 +123,10 @@ class Call {
     const parser = createEventParser();
     const reader = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
     while (!this.#isFinished) {
-      const { done, value } = await reader.next();
-      const payloads = done === true ? parser.end() : parser.push(value);
+      const next = await reader.next();
+      const payloads = next.done === true ? parser.end() : parser.push(next.value);
       for (const payload of payloads) this.#takeEvent(payload);
-      if (done === true) return;
+      if (next.done === true) return;
     }
     if (this.#answer.length < limits.answerCharsMax) await this.#drain(reader);
   }
@@ -185,14 +185,15 @@ function field(value: unknown, name: string): unknown {
 }
 
 /** Names only: an error's message may repeat the prompt (M1). */
-function errorNames(body: string): ErrorDetails {
+function errorNames(body: string): Readonly<Record<string, string>> {
   try {
     const error = field(JSON.parse(body), "error");
     const names = ["code", "type"].flatMap((name) => {
       const value = field(error, name);
-      return typeof value === "string" && /^[\w.-]{1,64}$/.test(value) ? [[name, value]] : [];
+      const isName = typeof value === "string" && /^[\w.-]{1,64}$/.test(value);
+      return isName ? [[name, value] as const] : [];
     });
-    return Object.fromEntries(names);
+    return Object.fromEntries<string>(names);
   } catch {
     return {};
   }

@@ -10,8 +10,8 @@
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { extractiveAnswer, missingCitations } from "./cited-sentences.ts";
 import { createCitationFilter } from "./citations.ts";
+import { extractiveAnswer, missingCitations } from "./cited-sentences.ts";
 import type { AnswerWriter, LanguageModel, WriteRequest, Written } from "./port.ts";
 import { buildPrompt, declined } from "./prompt.ts";
 

@@ -8,18 +8,27 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Tokenizer as WordPiece } from "@huggingface/tokenizers";
+import * as vendorModule from "@huggingface/tokenizers";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Tokenizer, Word } from "./port.ts";
 import { frameTokens, pieceOffsets } from "./word-pieces.ts";
+
+/** The part of the library that is used: its own types do not resolve under `nodenext`. */
+interface WordPiece {
+  encode(text: string, options: { add_special_tokens: boolean }): { readonly ids: number[] };
+  token_to_id(token: string): number | undefined;
+}
+const { Tokenizer: VendorTokenizer } = vendorModule as unknown as {
+  readonly Tokenizer: new (tokenizer: object, config: object) => WordPiece;
+};
 
 /** @throws FreshetError internal when the folder holds no usable tokenizer */
 export async function loadTokenizer(modelDir: string): Promise<Tokenizer> {
   try {
     const file: unknown = JSON.parse(await readFile(join(modelDir, "tokenizer.json"), "utf8"));
     if (typeof file !== "object" || file === null) throw new TypeError("not an object");
-    const vendor = new WordPiece(
+    const vendor = new VendorTokenizer(
       { ...file, added_tokens: [], padding: null, truncation: null, post_processor: null },
       {},
     );

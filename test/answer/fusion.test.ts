@@ -28,7 +28,7 @@ const pool = fc.uniqueArray(
       cosine: fc.double({ min: -1, max: 1, noNaN: true }),
       words: fc.array(fc.constantFrom("watermark", "merge", "cat", "the"), { maxLength: 6 }),
     })
-    .map(({ words, ...rest }) => candidate({ ...rest, text: words.join(" ") } as never)),
+    .map(({ words, ...rest }) => candidate({ ...rest, text: words.join(" ") })),
   { selector: ({ documentId, version, chunk }) => `${documentId}/${version}/${chunk}` },
 );
 

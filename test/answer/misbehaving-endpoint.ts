@@ -48,12 +48,18 @@ export const delta = (content: string, finish: string | null = null): string =>
 
 /** Answers with a stream of exactly these pieces. */
 export function stream(...pieces: readonly (string | Uint8Array)[]): Handler {
-  return async (_request, response) => {
+  return (_request, response) => {
     response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
-    for (const piece of pieces) {
+    const waiting = [...pieces];
+    const next = (): void => {
+      const piece = waiting.shift();
+      if (piece === undefined) {
+        response.end();
+        return;
+      }
       response.write(piece);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    response.end();
+      setImmediate(next);
+    };
+    next();
   };
 }

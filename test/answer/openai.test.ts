@@ -48,7 +48,7 @@ describe("OpenAI-compatible model", () => {
     let asked: unknown;
     endpoint.handle = (request, response) => {
       asked = { url: request.url, key: request.headers.authorization, ...JSON.parse(request.body) };
-      void stream(
+      stream(
         delta("Hello"),
         delta(" world"),
         delta("", "stop"),

@@ -1,4 +1,4 @@
-import { readFile, readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Tokenizer as WordPiece } from "@huggingface/tokenizers";
 import { beforeAll, describe, expect, test } from "vitest";
