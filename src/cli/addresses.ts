@@ -30,35 +30,36 @@ export function resolveAddresses(
 ): Addresses {
   const config = readOrUsage(env);
   const isSet = (name: string) => (env[name] ?? "").trim() !== "";
-  const choose = (flag: string | undefined, names: readonly string[], rest: [string, string | undefined]) => {
-    const [fromEnvironment, fromRun] = rest;
-    if (flag !== undefined) return flag;
-    return names.some(isSet) ? fromEnvironment : (fromRun ?? fromEnvironment);
-  };
-  const { host, port } = config.http;
-  const http = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
-  const httpNames = ["FRESHET_HTTP_HOST", "FRESHET_HTTP_PORT"];
-  const temporal = choose(
-    flags.temporal,
-    ["FRESHET_TEMPORAL_ADDRESS"],
-    [config.temporal.address, runFile?.temporal.address],
+  /** The configuration holds the default when its variables are unset: then what runs here goes first. */
+  const choose = <Value>(names: readonly string[], configured: Value, runs: Value | undefined) =>
+    names.some(isSet) ? configured : (runs ?? configured);
+  const { nats, temporal, partitions } = config;
+  const http = choose(
+    ["FRESHET_HTTP_HOST", "FRESHET_HTTP_PORT"],
+    httpAddress(config.http),
+    runFile?.urls.http,
   );
-  const namespace = choose(
-    undefined,
-    ["FRESHET_TEMPORAL_NAMESPACE"],
-    [config.temporal.namespace, runFile?.temporal.namespace],
-  );
+  const address = choose(["FRESHET_TEMPORAL_ADDRESS"], temporal.address, runFile?.temporal.address);
   return {
-    http: httpUrl(choose(flags.url, httpNames, [http, runFile?.urls.http])),
-    nats: choose(flags.nats, ["FRESHET_NATS_URL"], [config.nats.url, runFile?.urls.nats]),
-    temporal: { address: temporal, namespace },
-    temporalUi: config.temporal.uiUrl ?? runFile?.urls.temporal_ui,
-    partitions: isSet("FRESHET_PARTITIONS")
-      ? config.partitions
-      : (runFile?.partitions ?? config.partitions),
+    http: checkedUrl(flags.url ?? http),
+    nats: flags.nats ?? choose(["FRESHET_NATS_URL"], nats.url, runFile?.urls.nats),
+    temporal: {
+      address: flags.temporal ?? address,
+      namespace: choose(
+        ["FRESHET_TEMPORAL_NAMESPACE"],
+        temporal.namespace,
+        runFile?.temporal.namespace,
+      ),
+    },
+    temporalUi: temporal.uiUrl ?? runFile?.urls.temporal_ui,
+    partitions: choose(["FRESHET_PARTITIONS"], partitions, runFile?.partitions),
     dataDir: dataFolder(env),
     apiKey: config.apiKey,
   };
+}
+
+function httpAddress({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** The command line reads addresses only: that a server may not listen somewhere is not its concern. */
@@ -74,7 +75,7 @@ function readOrUsage(env: Environment) {
   }
 }
 
-function httpUrl(value: string): string {
+function checkedUrl(value: string): string {
   if (!/^https?:\/\//.test(value) || !URL.canParse(value)) {
     throw usageError(`${value} is no http:// address`);
   }

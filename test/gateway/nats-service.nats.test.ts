@@ -1,12 +1,12 @@
 import { connect, createInbox, headers, type Msg, type NatsConnection } from "nats";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import { createHandler } from "../../src/gateway/handler.ts";
 import { type NatsService, startNatsService } from "../../src/gateway/nats-service.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { FakeService } from "./fake-service.ts";
 
-const servers = process.env["FRESHET_NATS_URL"] ?? "nats://127.0.0.1:4222";
+const servers = inject("servers").nats.url;
 
 let client: NatsConnection;
 let engine: NatsConnection;

@@ -8,6 +8,7 @@ import {
   type CorpusDocument,
   type CorpusFile,
   documentsOf,
+  type FileKind,
   kindOf,
   lineDocument,
   type Part,
@@ -15,6 +16,8 @@ import {
 } from "./formats.ts";
 
 export interface CorpusOptions {
+  /** Only files of these kinds; all that can be read unless given. */
+  readonly kinds?: readonly FileKind[] | undefined;
   readonly maxDocuments?: number | undefined;
   /** An estimate, four bytes each: it chooses how much to read, and nothing depends on it. */
   readonly maxTokens?: number | undefined;
@@ -46,7 +49,10 @@ export async function readCorpus(path: string, options: CorpusOptions = {}): Pro
   const skip = (reason: SkipReason, by = 1) => skipped.set(reason, (skipped.get(reason) ?? 0) + by);
   const { files, others } = await findFiles(path);
   if (others > 0) skip("type", others);
-  const ordered = choose(files, options);
+  const { kinds } = options;
+  const wanted = kinds === undefined ? files : files.filter(({ kind }) => kinds.includes(kind));
+  if (wanted.length < files.length) skip("type", files.length - wanted.length);
+  const ordered = choose(wanted, options);
   return {
     files: ordered.length,
     skipped,

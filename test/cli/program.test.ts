@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import { runCli } from "../../src/cli/program.ts";
+
+/** The same as a process would do, without its start. */
+async function run(...args: readonly string[]) {
+  let [out, err] = ["", ""];
+  const code = await runCli(
+    args,
+    {
+      out: (text) => {
+        out += text;
+      },
+      note: (text) => {
+        err += text;
+      },
+      env: { FRESHET_DATA_DIR: "/no/such/folder" },
+      stdin: (async function* () {})(),
+      terminal: false,
+      signal: new AbortController().signal,
+    },
+    "1.2.3",
+  );
+  return { code, out, err };
+}
+
+describe("usage", () => {
+  it.each(["ask", "search", "ingest", "status", "merge"])(
+    "of %s comes with examples",
+    async (name) => {
+      for (const args of [
+        [name, "--help"],
+        ["help", name],
+      ]) {
+        const { code, out, err } = await run(...args);
+        expect([code, err]).toEqual([0, ""]);
+        expect(out).toMatch(new RegExp(`^Usage: freshet ${name} [\\s\\S]*Examples:\n {2}\\$ `));
+        expect(out).toContain("--json");
+        expect(out).toContain("--tenant");
+      }
+    },
+  );
+
+  it("names the version and the exit codes", async () => {
+    expect((await run("--version")).out).toBe("1.2.3\n");
+    expect((await run("--help")).out).toContain("0 done, 1 failed, 2 usage, 130 interrupted");
+  });
+
+  it.each([
+    [],
+    ["bogus"],
+    ["ask"],
+    ["ask", "q", "--bogus"],
+    ["ask", "q", "--tenant", "a.b"],
+    ["ask", "q", "--url", "ftp://x"],
+    ["ask", "q", "--min-seq", "-1"],
+    ["search", "q", "--top-k", "0"],
+    ["search", "q", "--top-k", "1e1"],
+    ["search", "q", "--filter", "lang"],
+    ["ingest"],
+    ["ingest", "/no/such/folder"],
+    ["ingest", "-", "also.md"],
+    ["merge", "--preview", "--pause"],
+    ["merge", "a b"],
+  ])("that is wrong exits 2 and says why on standard error: %j", async (...args) => {
+    const { code, out, err } = await run(...args);
+    expect([code, out]).toEqual([2, ""]);
+    expect(err).not.toBe("");
+    expect(err).not.toMatch(/\n\s+at /);
+  });
+});
