@@ -1,0 +1,243 @@
+/**
+ * The engine against an oracle: random histories of two tenants. The oracle is a map; whatever merges,
+ * restarts, outages and resurrected objects come in between, a question sees exactly what the map says:
+ * each live document once, in its newest version, nothing deleted, nothing of the other tenant
+ * (I2, I3, I4, I5, I7, I8, I9), and a cold shard that is away hides documents only with a word (I12).
+ */
+
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import type { ColdObject } from "../../src/cold/port.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
+import { parseQuestion, type Source } from "../../src/contract/query.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
+import { createManualClock, type ManualClock, settle } from "../support/manual-clock.ts";
+import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
+
+const tenants = ["acme", "globex"] as const;
+
+const tenant = fc.constantFrom(...tenants);
+const id = fc.constantFrom("d1", "d2", "d3", "d4");
+const word = fc.constantFrom("amber", "birch", "cedar", "dune");
+
+const step = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant("upsert" as const), tenant, id, word }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("delete" as const), tenant, id }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("publish again" as const), tenant }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("publish broken" as const), tenant }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("merge" as const), tenant }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("grace" as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("cold away" as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("cold back" as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("cold resurrects" as const) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("ask" as const), tenant }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("turn" as const) }) },
+);
+
+type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+
+interface Live {
+  readonly version: number;
+  readonly text: string;
+}
+
+class History {
+  readonly #clock: ManualClock = createManualClock();
+  readonly #engine: MemoryEngine = startMemoryEngine({ clock: this.#clock, graceMs: 50 });
+  readonly #oracle = new Map(tenants.map((name) => [name, new Map<string, Live>()]));
+  readonly #lastSeq = new Map(tenants.map((name) => [name, 0]));
+  readonly #rejected = new Map(tenants.map((name) => [name, 0]));
+  readonly #lastSent = new Map<string, { readonly payload: Uint8Array; readonly seq: number }>();
+  /** Everything that ever was in cold, for the day it comes back. */
+  readonly #everCold = new Map<string, Map<string, ColdObject>>();
+  #messages = 0;
+  readonly #merging = new Set<Promise<unknown>>();
+
+  async run(steps: readonly Step[]): Promise<void> {
+    try {
+      for (const next of steps) await this.#step(next);
+      await this.#settleDown();
+    } finally {
+      await this.#engine.stop();
+    }
+  }
+
+  async #step(next: Step): Promise<void> {
+    const { cold } = this.#engine;
+    switch (next.do) {
+      case "upsert": {
+        const text = `common ${next.word} of ${next.tenant}`;
+        const seq = await this.#publish(next.tenant, { id: next.id, text });
+        this.#oracle.get(next.tenant)?.set(next.id, { version: seq, text });
+        return;
+      }
+      case "delete":
+        await this.#publish(next.tenant, { id: next.id, op: "delete" });
+        this.#oracle.get(next.tenant)?.delete(next.id);
+        return;
+      case "publish again":
+        return this.#publishAgain(next.tenant);
+      case "publish broken":
+        await this.#publish(next.tenant, "{broken");
+        this.#rejected.set(next.tenant, (this.#rejected.get(next.tenant) ?? 0) + 1);
+        return;
+      case "merge":
+        return this.#merge(next.tenant);
+      case "grace":
+        return this.#clock.advance(this.#engine.graceMs);
+      case "restart":
+        return this.#engine.restart();
+      case "cold away":
+        return cold.setDown(true);
+      case "cold back":
+        return cold.setDown(false);
+      case "cold resurrects":
+        return this.#resurrect();
+      case "ask":
+        return this.#check(next.tenant);
+      case "turn":
+        return settle();
+    }
+  }
+
+  async #publish(name: (typeof tenants)[number], body: unknown): Promise<number> {
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    const payload = new TextEncoder().encode(text);
+    this.#messages += 1;
+    const message = { tenant: name as TenantId, payload, messageId: `${this.#messages}` };
+    const { seq } = await this.#engine.log.docs.publish(message);
+    this.#lastSeq.set(name, seq);
+    this.#lastSent.set(name, { payload, seq });
+    return seq;
+  }
+
+  /** A publisher that never saw its receipt sends the same again, under the same idempotency key. */
+  async #publishAgain(name: (typeof tenants)[number]): Promise<void> {
+    const last = this.#lastSent.get(name);
+    if (last === undefined) return;
+    const bytes = last.payload;
+    const key = { tenant: name as TenantId, payload: bytes, messageId: `again-${last.seq}` };
+    const first = await this.#engine.log.docs.publish(key);
+    const second = await this.#engine.log.docs.publish(key);
+    expect(second).toEqual({ seq: first.seq, duplicate: true });
+    this.#lastSeq.set(name, first.seq);
+    const { id: docId, text, op } = this.#parse(bytes);
+    if (docId === undefined) this.#rejected.set(name, (this.#rejected.get(name) ?? 0) + 1);
+    else if (op === "delete") this.#oracle.get(name)?.delete(docId);
+    else this.#oracle.get(name)?.set(docId, { version: first.seq, text: text ?? "" });
+  }
+
+  #parse(payload: Uint8Array): { id?: string; text?: string; op?: string } {
+    const text = new TextDecoder().decode(payload);
+    return text.startsWith("{b") ? {} : (JSON.parse(text) as { id: string });
+  }
+
+  /** Not waited for: publishes, questions and restarts go on beside it. */
+  #merge(name: string): void {
+    const merging = this.#engine.merges
+      .force(name as TenantId)
+      .finally(() => this.#merging.delete(merging));
+    this.#merging.add(merging);
+  }
+
+  #rememberCold(): void {
+    for (const name of tenants) {
+      const ever = this.#everCold.get(name) ?? new Map<string, ColdObject>();
+      this.#everCold.set(name, ever);
+      for (const object of this.#engine.cold.objects(name as TenantId)) ever.set(object.id, object);
+    }
+  }
+
+  #resurrect(): void {
+    this.#rememberCold();
+    for (const [name, ever] of this.#everCold) {
+      this.#engine.cold.resurrect(name as TenantId, [...ever.values()]);
+    }
+  }
+
+  async #check(name: (typeof tenants)[number]): Promise<void> {
+    this.#rememberCold();
+    const expected = [...(this.#oracle.get(name) ?? [])].map(
+      ([docId, { version, text }]) => `${docId}@${version} ${text}`,
+    );
+    const { sources, coverage } = await this.#ask(name);
+    const seen = sources.map(({ id: docId, version, text }) => `${docId}@${version} ${text}`).sort();
+    expect(new Set(seen).size).toBe(seen.length);
+    const covered = coverage === undefined || coverage === "complete" || coverage === "empty";
+    if (covered) expect(seen).toEqual(expected.sort());
+    else expect(expected).toEqual(expect.arrayContaining(seen));
+  }
+
+  async #ask(
+    name: (typeof tenants)[number],
+  ): Promise<{ readonly sources: readonly Source[]; readonly coverage: string | undefined }> {
+    const minSeq = this.#lastSeq.get(name) ?? 0;
+    const question = parseQuestion({
+      ...{ query: "common", mode: "search", top_k: 50 },
+      ...(minSeq === 0 ? {} : { min_seq: minSeq }),
+    });
+    for (;;) {
+      const { signal } = new AbortController();
+      const asking = this.#engine.service.ask(name as TenantId, question, { signal });
+      try {
+        const { sources, coverage } = await this.#within(asking);
+        return { sources, coverage: coverage.cold };
+      } catch (thrown) {
+        if (!(thrown instanceof FreshetError)) throw thrown;
+        if (thrown.code === "no_results") return { sources: [], coverage: coldOf(thrown) };
+        if (thrown.code !== "not_ready" || this.#clock.monotonicMs() > 3_600_000) throw thrown;
+        await this.#clock.advance(1);
+      }
+    }
+  }
+
+  /** Time moves while something is waited for, slowly: one millisecond in many turns. */
+  async #within<Value>(work: Promise<Value>): Promise<Value> {
+    let done = false;
+    const settled = (): void => {
+      done = true;
+    };
+    work.then(settled, settled);
+    for (let turn = 0; !done; turn += 1) {
+      await settle();
+      if (turn % 20 === 19) await this.#clock.advance(1);
+      if (turn === 20_000) throw new Error("nothing happens any more");
+    }
+    return work;
+  }
+
+  /** At rest everything is covered: hot and cold together, cold alone, and cold behind a new node. */
+  async #settleDown(): Promise<void> {
+    const { cold, merges, log } = this.#engine;
+    cold.setDown(false);
+    for (const name of tenants) await this.#check(name);
+    await this.#within(Promise.all(this.#merging));
+    for (const name of tenants) await this.#within(merges.force(name as TenantId));
+    await this.#clock.advance(this.#engine.graceMs);
+    await this.#clock.advance(this.#engine.graceMs);
+    for (const name of tenants) {
+      await this.#check(name);
+      const letters = await log.deadLetters.list(name as TenantId, 1_000);
+      expect(letters).toHaveLength(this.#rejected.get(name) ?? 0);
+    }
+    for (const { hot, tenant: of } of this.#engine.service.status().tenants) {
+      expect({ of, hot: hot.documents }).toEqual({ of, hot: 0 });
+    }
+    await this.#engine.restart();
+    for (const name of tenants) await this.#check(name);
+  }
+}
+
+function coldOf({ details }: FreshetError): string | undefined {
+  return (details?.["coverage"] as { readonly cold?: string } | undefined)?.cold;
+}
+
+it("any history: a question sees what the oracle says, in hot and cold together and in either alone", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 30 }), (steps) =>
+      new History().run(steps),
+    ),
+    { numRuns: 200 },
+  );
+}, 60_000);

@@ -1,0 +1,128 @@
+/**
+ * A whole engine in one process and without servers: the real actors, hot shard, activities, redaction,
+ * chunking, fusion and writer; log, cold shard, embedder and tokenizer in memory. One log and one cold
+ * shard outlive any number of nodes, as servers would.
+ */
+
+import { startTopology, type Topology } from "../../actors/topology.ts";
+import type { LanguageModel } from "../../src/answer/port.ts";
+import { createAnswerWriter } from "../../src/answer/writer.ts";
+import { createMemoryCold, type MemoryCold } from "../../src/cold/memory.ts";
+import type { DocumentEvent } from "../../src/contract/events.ts";
+import { createMemoryEmbedder } from "../../src/embedding/memory.ts";
+import type { Embedder } from "../../src/embedding/port.ts";
+import type { Service } from "../../src/gateway/port.ts";
+import { createExactHotShardFactory } from "../../src/hot/memory.ts";
+import { type Clock, systemClock } from "../../src/kernel/clock.ts";
+import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
+import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { createService } from "../../src/service.ts";
+import { createMemoryMerges } from "../../src/temporal/memory.ts";
+import type { MergeClient } from "../../src/temporal/port.ts";
+import { createMemoryTokenizer } from "../../src/text/memory.ts";
+import { createPreparer } from "../../src/text/prepare.ts";
+import { defaultRedactor } from "../../src/text/redaction.ts";
+
+export interface MemoryEngineOptions {
+  readonly clock?: Clock | undefined;
+  readonly partitions?: number | undefined;
+  readonly graceMs?: number | undefined;
+  readonly mergeSizeChunks?: number | undefined;
+  /** Without one, answers are cited sentences. */
+  readonly model?: LanguageModel | undefined;
+}
+
+export interface MemoryEngine {
+  readonly clock: Clock;
+  readonly log: MemoryLog;
+  readonly cold: MemoryCold;
+  readonly merges: MergeClient;
+  readonly graceMs: number;
+  /** Texts that came to the embedder, from documents and questions. */
+  readonly embedded: readonly string[];
+  /** Of the node that runs now. */
+  readonly service: Service;
+  readonly topology: Topology;
+  /** The event of the operation with this sequence, when it comes. */
+  event(seq: number): Promise<DocumentEvent>;
+  /** Stops the node and starts another one on the same log: what was in memory is gone. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
+  const { clock = systemClock, graceMs = 20, partitions = 4 } = options;
+  const log = createMemoryLog({ clock, partitions });
+  const cold = createMemoryCold();
+  const reports = { logger: silentLogger, metrics: silentMetrics };
+  const merges = createMemoryMerges({ log, cold, clock, graceMs, ...reports });
+  const embedded: string[] = [];
+  const embedder = listening(createMemoryEmbedder(), embedded);
+  const tokenizer = createMemoryTokenizer();
+  let nodes = 0;
+  const startNode = () => {
+    nodes += 1;
+    const node = `node-${nodes}`;
+    const topology = startTopology({
+      ...{ node, log, cold, embedder, tokenizer, merges, clock, ...reports },
+      createHot: createExactHotShardFactory(),
+      prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
+      redact: (text) => defaultRedactor.redact(text).text,
+      writer: createAnswerWriter({ ...{ model: options.model, clock }, ...reports, fence }),
+      settings: { mergeSizeChunks: options.mergeSizeChunks ?? Number.MAX_SAFE_INTEGER, graceMs },
+    });
+    const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;
+    return { topology, service: createService({ node, topology, log, services: () => services }) };
+  };
+  let current = startNode();
+  return {
+    ...{ clock, log, cold, merges, graceMs, embedded },
+    get service() {
+      return current.service;
+    },
+    get topology() {
+      return current.topology;
+    },
+    event: (seq) => eventOf(log, seq),
+    async restart() {
+      await current.topology.stop();
+      current = startNode();
+    },
+    async stop() {
+      await merges.close();
+      await current.topology.stop();
+      await embedder.close();
+      await log.close();
+    },
+  };
+}
+
+let fences = 0;
+
+function fence(): string {
+  fences += 1;
+  return `fence-${fences}`;
+}
+
+function listening(embedder: Embedder, heard: string[]): Embedder {
+  return {
+    model: embedder.model,
+    embed: (batch, options) => {
+      heard.push(...batch.map(({ text }) => text));
+      return embedder.embed(batch, options);
+    },
+    close: () => embedder.close(),
+  };
+}
+
+function eventOf({ hooks }: MemoryLog, seq: number): Promise<DocumentEvent> {
+  const past = hooks.published.find(({ event }) => event.seq === seq);
+  if (past !== undefined) return Promise.resolve(past.event);
+  return new Promise((resolve) => {
+    const end = hooks.onEvent(({ event }) => {
+      if (event.seq !== seq) return;
+      end();
+      resolve(event);
+    });
+  });
+}
