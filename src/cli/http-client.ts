@@ -43,7 +43,7 @@ export function connectEngine(addresses: Addresses, tenant: string): Engine {
     });
   return {
     ask: async (question, signal) =>
-      answerSchema.parse(await (await post(question, signal)).json()) as Answer,
+      answerSchema.parse(await (await post(question, signal)).json()),
     async askStreamed(question, { signal, onEvent }) {
       const { body } = await post({ ...question, stream: true }, signal);
       return reach(addresses.http, () => readAnswer(body ?? new ReadableStream(), onEvent));

@@ -26,7 +26,7 @@ export function withCommon(command: Command, examples: readonly string[]): Comma
     .addOption(
       new Option("-t, --tenant <tenant>", "whose documents")
         .argParser(tenantValue)
-        .default("demo" as TenantId, "demo"),
+        .default("demo", "demo"),
     )
     .option("--json", "print JSON for programs")
     .addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);

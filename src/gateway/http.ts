@@ -126,10 +126,7 @@ function newServer(bounds: HttpBounds): FastifyInstance {
     frameworkErrors: (thrown, request, reply) => {
       reply.header("x-request-id", request.id);
       const error = fromFramework(thrown);
-      return sendProblem(
-        error instanceof FreshetError ? error : new FreshetError("internal"),
-        reply,
-      );
+      void sendProblem(error instanceof FreshetError ? error : new FreshetError("internal"), reply);
     },
   });
   app.server.maxConnections = bounds.connectionsMax;

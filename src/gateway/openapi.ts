@@ -31,7 +31,7 @@ export function jsonSchema(schema: z.ZodType, io: "input" | "output"): Json {
       if (zodSchema._zod.def.type !== "custom") return;
       Object.assign(made, { type: "string", minLength: 1, maxLength: documentIdBytesMax });
     },
-  }) as Json;
+  });
 }
 
 const components = {

@@ -237,7 +237,7 @@ describe("who is asking", () => {
     { authorization: `Bearer ${keyOfAcme}x` },
     { authorization: `Bearer ${keyOfAcme.slice(0, -1)}` },
   ])("is refused in the same words without a valid key: %j", async (headers) => {
-    const reply = await ask({ query: "rivers" }, headers as Record<string, string>);
+    const reply = await ask({ query: "rivers" }, headers);
     expect([reply.statusCode, reply.json()]).toEqual([
       401,
       expect.objectContaining({ code: "unauthorized", detail: "no valid API key was given" }),

@@ -49,7 +49,7 @@ describe("the OpenAPI document", () => {
     for (const [path, methods] of Object.entries(document.paths)) {
       const url = path.replace("{id}", ":id");
       for (const method of Object.keys(methods)) {
-        expect(app.hasRoute({ url, method: method.toUpperCase() as "GET" })).toBe(true);
+        expect(app.hasRoute({ url, method: method.toUpperCase() })).toBe(true);
       }
     }
     expect(Object.keys(document.paths)).toHaveLength(7);
