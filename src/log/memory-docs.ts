@@ -74,6 +74,7 @@ export class MemoryDocs implements DocsLog {
       yield operation;
       await Promise.resolve();
     }
+    power.endRead(options.signal);
   }
 
   async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {

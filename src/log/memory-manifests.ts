@@ -84,6 +84,7 @@ export class MemoryManifests implements ManifestStore {
       yield next;
       await Promise.resolve();
     }
+    this.#power.endRead(signal);
   }
 
   reachBeyond(lastSeq: { readonly docs: number; readonly chunks: number }): boolean {

@@ -19,6 +19,11 @@ export class MemorySwitch {
     if (!this.#identity) throw new FreshetError("log_identity");
   }
 
+  /** A read without end that ends by itself would look like a log without news. */
+  endRead(signal: AbortSignal): void {
+    if (!signal.aborted) throw new FreshetError("log_unavailable", "the log is closed");
+  }
+
   get open(): boolean {
     return !this.#closed;
   }

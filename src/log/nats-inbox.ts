@@ -30,6 +30,7 @@ export class NatsInbox {
         this.#wake?.();
       },
     });
+    void this.#subscription.closed.then(() => this.#end("cut-off"));
     // The server drops open pulls with the connection, so nothing more would come.
     this.#endReconnect = context.onReconnect(() => this.#end("cut-off"));
     signal?.addEventListener("abort", this.#abort, { once: true });

@@ -1,5 +1,6 @@
 /** Endless reads outlive their connection. */
 
+import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { NatsContext } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
@@ -7,7 +8,7 @@ import { logError } from "./nats-errors.ts";
 /**
  * Reads by `once` again and again until the signal aborts; `once` goes on where it stopped. Only an
  * unavailable log is tried again: any other failure would be the same the next time.
- * @throws FreshetError log_identity, internal
+ * @throws FreshetError log_identity, internal; log_unavailable when the connection was closed for good
  */
 export async function* retryReads<Item>(
   context: NatsContext,
@@ -29,4 +30,7 @@ export async function* retryReads<Item>(
       pauseMs = Math.min(pauseMs * 2, limits.readRetryMaxMs);
     }
   }
+  // A read without end that ended by itself would look like a log without news.
+  if (!signal.aborted)
+    throw new FreshetError("log_unavailable", "the connection to nats is closed");
 }

@@ -1,6 +1,6 @@
 /** Does the log still hold everything that later state was built on? */
 
-import { FreshetError } from "../contract/errors.ts";
+import type { FreshetError } from "../contract/errors.ts";
 import { headerReader, type NatsContext } from "./nats-connection.ts";
 import { apiCode, jetStream, logError } from "./nats-errors.ts";
 import { checkStreams, type LogIdentity, readIdentity } from "./nats-identity.ts";

@@ -29,18 +29,6 @@ const names = {
   message: "Freshet-Message",
 } as const;
 
-export function headerOf(record: ChunkRecord, place: Place, bytes: number): RecordHeader {
-  return {
-    ...place,
-    kind: record.kind,
-    version: record.version,
-    epoch: record.epoch,
-    documentId: "documentId" in record ? record.documentId : null,
-    chunkCount: record.kind === "upsert" ? record.chunkCount : 0,
-    bytes,
-  };
-}
-
 /** Ids and messages are percent-encoded: header values lose outer spaces and may hold no line break. */
 export function wireHeaders(record: ChunkRecord, bytes: number): WireHeaders {
   const headers: Record<string, string> = {

@@ -1,0 +1,174 @@
+/** Manifests, pieces of heads, leases and dead letters. */
+
+import { describe, expect, it } from "vitest";
+import type { DocumentId, Partition, Version } from "../../src/contract/ids.ts";
+import type { Manifest } from "../../src/contract/manifest.ts";
+import { emptyManifest } from "../../src/contract/manifest.ts";
+import type { DeadLetter } from "../../src/log/port.ts";
+import type { Opened } from "./harness.ts";
+import { take } from "./records.ts";
+
+const manifestOf = (workflowId: string): Manifest => ({ ...emptyManifest, workflowId });
+
+export function describeStores(opened: Opened): void {
+  describeManifests(opened);
+  describeLeases(opened);
+
+  describe("dead letters", () => {
+    it("keeps one letter for each operation, however often it is published", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      const letter: DeadLetter = {
+        tenant,
+        version: 5 as Version,
+        documentId: "a" as DocumentId,
+        reason: "invalid_document",
+        message: "text: is empty",
+        atMs: 1,
+      };
+      await log.deadLetters.publish(letter);
+      await other.deadLetters.publish({ ...letter, atMs: 2 });
+      await log.deadLetters.publish({ ...letter, version: 6 as Version, documentId: null });
+      const letters = await other.deadLetters.list(tenant, 10);
+      expect(letters).toEqual([letter, { ...letter, version: 6, documentId: null }]);
+      expect(await log.deadLetters.list(tenant, 1)).toEqual([letter]);
+      expect(await log.deadLetters.list(opened.tenant(), 10)).toEqual([]);
+    });
+
+    it("takes letters for tokens that are no tenant ids", async () => {
+      const { log } = opened.harness;
+      for (const tenant of ["*", ">", "a.b", "ü ö", "x".repeat(5_000), ""]) {
+        const letter: DeadLetter = {
+          tenant,
+          version: 9 as Version,
+          documentId: null,
+          reason: "invalid_tenant",
+          message: "",
+          atMs: 1,
+        };
+        await log.deadLetters.publish(letter);
+        await log.deadLetters.publish(letter);
+      }
+    });
+  });
+}
+
+function describeManifests(opened: Opened): void {
+  describe("manifests", () => {
+    it("change only against the revision that was read (L4)", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      expect(await log.manifests.get(tenant)).toBeNull();
+      expect(await log.manifests.commit(tenant, manifestOf("one"), 0)).toBe("committed");
+      expect(await other.manifests.commit(tenant, manifestOf("two"), 0)).toBe("conflict");
+      const stored = await other.manifests.get(tenant);
+      expect(stored?.manifest).toEqual(manifestOf("one"));
+      const revision = stored?.revision ?? 0;
+      const outcomes = await Promise.all([
+        log.manifests.commit(tenant, manifestOf("three"), revision),
+        other.manifests.commit(tenant, manifestOf("four"), revision),
+      ]);
+      expect(outcomes.toSorted()).toEqual(["committed", "conflict"]);
+      expect(await log.manifests.tenants()).toContain(tenant);
+    });
+
+    it("count as committed when an equal one is there already", async () => {
+      const { log } = opened.harness;
+      const tenant = opened.tenant();
+      await log.manifests.commit(tenant, manifestOf("one"), 0);
+      expect(await log.manifests.commit(tenant, manifestOf("one"), 0)).toBe("committed");
+    });
+
+    it("are watched: what is there first, then every commit", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      await log.manifests.commit(tenant, manifestOf("before"), 0);
+      const end = new AbortController();
+      const seen: string[] = [];
+      for await (const found of other.manifests.watch(end.signal)) {
+        if (found.tenant !== tenant) continue;
+        seen.push(found.manifest.workflowId);
+        if (seen.length === 2) break;
+        await log.manifests.commit(tenant, manifestOf("after"), found.revision);
+      }
+      end.abort();
+      expect(seen).toEqual(["before", "after"]);
+      const stopped = new AbortController();
+      stopped.abort();
+      expect(await take(log.manifests.watch(stopped.signal), 1, stopped)).toEqual([]);
+    });
+
+    it("name pieces that come back unchanged, until they are swept", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      const bytes = new Uint8Array(100_000).fill(7);
+      const digest = await log.manifests.putPiece(tenant, bytes);
+      expect(await log.manifests.putPiece(tenant, bytes)).toBe(digest);
+      const swept = await log.manifests.putPiece(tenant, new Uint8Array([1]));
+      expect(new Uint8Array(await other.manifests.getPiece(tenant, digest))).toEqual(bytes);
+      await log.manifests.sweepPieces(tenant, [digest]);
+      expect(await other.manifests.getPiece(tenant, digest)).toHaveLength(100_000);
+      const missing = { code: "log_identity" };
+      await expect(log.manifests.getPiece(tenant, swept)).rejects.toMatchObject(missing);
+      const foreign = log.manifests.getPiece(opened.tenant(), digest);
+      await expect(foreign).rejects.toMatchObject(missing);
+    });
+  });
+}
+
+function describeLeases(opened: Opened): void {
+  describe("leases", () => {
+    const partition = 3 as Partition;
+
+    it("are held by one node, renewed with the same epoch, and given back", async () => {
+      const { log, other } = opened.harness;
+      const lease = await log.leases.acquire(partition, "node-a");
+      if (lease === null) return expect.fail("the partition was free");
+      expect(await other.leases.acquire(partition, "node-b")).toBeNull();
+      expect(await other.leases.renew(lease, "node-b")).toBeNull();
+      const renewed = await log.leases.renew(lease, "node-a");
+      expect(renewed?.epoch).toBe(lease.epoch);
+      expect(renewed?.validUntilMs).toBeGreaterThanOrEqual(lease.validUntilMs);
+      expect(await other.leases.holder(partition)).toBe("node-a");
+      await other.leases.release(lease, "node-b");
+      expect(await log.leases.holder(partition)).toBe("node-a");
+      await log.leases.release(lease, "node-a");
+      expect(await log.leases.holder(partition)).toBeNull();
+      const next = await other.leases.acquire(partition, "node-b");
+      expect(next?.epoch).toBeGreaterThan(lease.epoch);
+      if (next !== null) await other.leases.release(next, "node-b");
+    });
+
+    it("go to one of two nodes that ask at once", async () => {
+      const { log, other } = opened.harness;
+      const free = 4 as Partition;
+      const answers = await Promise.all([
+        log.leases.acquire(free, "node-a"),
+        other.leases.acquire(free, "node-b"),
+      ]);
+      expect(answers.filter((lease) => lease !== null)).toHaveLength(1);
+    });
+
+    it("give the node that holds one a new epoch when it asks again", async () => {
+      const { log } = opened.harness;
+      const own = 6 as Partition;
+      const first = await log.leases.acquire(own, "node-a");
+      const second = await log.leases.acquire(own, "node-a");
+      expect(second?.epoch).toBeGreaterThan(first?.epoch ?? 0);
+      if (first !== null) expect(await log.leases.renew(first, "node-a")).toBeNull();
+    });
+
+    it("expire without renewal; the next holder has a higher epoch and the last can not renew", async () => {
+      const { log, other, letLeasesExpire } = opened.harness;
+      const lost = 5 as Partition;
+      const lease = await log.leases.acquire(lost, "node-a");
+      if (lease === null) return expect.fail("the partition was free");
+      await letLeasesExpire();
+      const taken = await other.leases.acquire(lost, "node-b");
+      expect(taken?.epoch).toBeGreaterThan(lease.epoch);
+      expect(await log.leases.renew(lease, "node-a")).toBeNull();
+      await log.leases.release(lease, "node-a");
+      expect(await log.leases.holder(lost)).toBe("node-b");
+    });
+  });
+}

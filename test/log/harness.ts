@@ -1,0 +1,30 @@
+/** What the conformance suite of the log asks of an adapter's tests. */
+
+import type { DocumentEvent } from "../../src/contract/events.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
+import type { Log } from "../../src/log/port.ts";
+
+export interface LogHarness {
+  readonly log: Log;
+  /** The same log as another node sees it. */
+  readonly other: Log;
+  /** Stores an operation under a token that nobody checked. */
+  publishRaw(tenant: string, payload: Uint8Array): Promise<void>;
+  purgeDocs(tenant: TenantId, to: number): Promise<void>;
+  /** Removes the tenant's records below `seq`, as retention does. */
+  purgeChunks(tenant: TenantId, seq: number): Promise<void>;
+  /** The next append through `log` is stored, but its acknowledgement is lost. */
+  loseNextAppendAck(): void;
+  /** Waits until no lease of before is held any more. */
+  letLeasesExpire(): Promise<void>;
+  /** Events of the tenant, as a listener gets them; resolves after the first. */
+  nextEvent(tenant: TenantId): Promise<DocumentEvent>;
+  close(): Promise<void>;
+}
+
+/** A harness that the tests of a describe block share. */
+export interface Opened {
+  readonly harness: LogHarness;
+  /** A tenant that no other test uses. */
+  tenant(): TenantId;
+}

@@ -1,0 +1,78 @@
+/** The NATS log on a private server, with the hooks of the conformance suite. */
+
+import { ErrorCode, NatsError } from "nats";
+import type { DocumentEvent } from "../../src/contract/events.ts";
+import { partitionOf, type TenantId } from "../../src/contract/ids.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { connectNatsLog, type NatsLog, type NatsLogOptions } from "../../src/log/nats.ts";
+import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
+import type { LogHarness } from "./harness.ts";
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+export const testPartitions = 8;
+
+export function connectTo(
+  server: PrivateNats,
+  options: Partial<NatsLogOptions> = {},
+): Promise<NatsLog> {
+  return connectNatsLog({
+    servers: server.url,
+    partitions: testPartitions,
+    clock: systemClock,
+    logger: silent,
+    ...options,
+  });
+}
+
+/** The answer to the next request on a subject of CHUNKS arrives, and is thrown away. */
+export function loseNextAppendAck(log: NatsLog): void {
+  const { connection } = log;
+  const request = connection.request.bind(connection);
+  connection.request = async (subject, payload, options) => {
+    const answer = await request(subject, payload, options);
+    if (!subject.startsWith("chunks.")) return answer;
+    connection.request = request;
+    throw NatsError.errorForCode(ErrorCode.Timeout);
+  };
+}
+
+async function purge(log: NatsLog, stream: string, options: object): Promise<void> {
+  const manager = await log.connection.jetstreamManager();
+  await manager.streams.purge(stream, options as never);
+}
+
+export async function openNatsHarness(): Promise<LogHarness> {
+  const server = await startPrivateNats();
+  const options = { leaseMs: 1_000 };
+  const log = await connectTo(server, options);
+  const other = await connectTo(server, options);
+  const subject = (stream: string, tenant: TenantId): string =>
+    `${stream}.${partitionOf(tenant, testPartitions)}.${tenant}`;
+  return {
+    log,
+    other,
+    async publishRaw(tenant, payload) {
+      await log.connection.jetstream().publish(`docs.${tenant}`, payload);
+    },
+    purgeDocs: (tenant, to) => purge(log, "DOCS", { filter: subject("docs", tenant), seq: to + 1 }),
+    purgeChunks: (tenant, seq) => purge(log, "CHUNKS", { filter: subject("chunks", tenant), seq }),
+    loseNextAppendAck: () => loseNextAppendAck(log),
+    letLeasesExpire: () => untilEmpty(log, "KV_freshet_leases"),
+    nextEvent: (tenant) => nextEvent(other, tenant),
+    async close() {
+      await Promise.all([log.close(), other.close()]);
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function untilEmpty(log: NatsLog, stream: string): Promise<void> {
+  const manager = await log.connection.jetstreamManager();
+  while ((await manager.streams.info(stream)).state.messages > 0) await systemClock.sleep(50);
+}
+
+async function nextEvent(log: NatsLog, tenant: TenantId): Promise<DocumentEvent> {
+  const subscription = log.connection.subscribe(`events.${tenant}`, { max: 1 });
+  for await (const message of subscription) return message.json<DocumentEvent>();
+  throw new Error("the subscription ended without an event");
+}
