@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import {
   bundleWorkflowCode,
   DefaultLogger,
+  makeTelemetryFilterString,
   NativeConnection,
   Runtime,
   Worker,
@@ -177,7 +178,17 @@ let runtimeInstalled = false;
 function installRuntime(logger: Logger): void {
   if (runtimeInstalled) return;
   runtimeInstalled = true;
-  Runtime.install({ logger: temporalLogger(logger), shutdownSignals: [] });
+  Runtime.install({
+    logger: temporalLogger(logger),
+    shutdownSignals: [],
+    // Forwarded instead of printed past our logs; its warnings repeat with each retry of an outage.
+    telemetryOptions: {
+      logging: {
+        forward: {},
+        filter: makeTelemetryFilterString({ core: "ERROR", other: "ERROR" }),
+      },
+    },
+  });
 }
 
 /** Messages only: the metadata of a task may carry anything. */

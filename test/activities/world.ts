@@ -6,6 +6,7 @@ import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/c
 import type { ChunkRecord, RecordBody } from "../../src/contract/record.ts";
 import { type Clock, systemClock } from "../../src/kernel/clock.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
+import type { Log } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 
 export const acme = "acme" as TenantId;
@@ -35,12 +36,12 @@ export function createWorld(options: { readonly clock?: Clock } = {}): World {
 
 /** Appends one tenant's records as its owner would: in order, fenced, versions rising. */
 export class RecordWriter {
-  readonly #log: MemoryLog;
+  readonly #log: Pick<Log, "chunks">;
   readonly #tenant: TenantId;
   #last = 0 as Position;
   #version = 0;
 
-  constructor(log: MemoryLog, tenant: TenantId = acme) {
+  constructor(log: Pick<Log, "chunks">, tenant: TenantId = acme) {
     this.#log = log;
     this.#tenant = tenant;
   }

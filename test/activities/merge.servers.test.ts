@@ -1,0 +1,79 @@
+/** The same merges over the real log and the real cold shard: what the memory ports may have flattered. */
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import type { MergePorts } from "../../activities/context.ts";
+import { createMergeActivities } from "../../activities/merge.ts";
+import { objectId } from "../../src/cold/object-id.ts";
+import type { ColdShard } from "../../src/cold/port.ts";
+import { connectWeaviate } from "../../src/cold/weaviate.ts";
+import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { connectNatsLog } from "../../src/log/nats.ts";
+import type { Log } from "../../src/log/port.ts";
+import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { runMerge } from "./run-merge.ts";
+import { RecordWriter, writeSequel, writeStory } from "./world.ts";
+
+let log: Log;
+let cold: ColdShard;
+let ports: MergePorts;
+const tenant = `merge-${process.pid.toString(36)}-${Date.now().toString(36)}` as TenantId;
+
+beforeAll(async () => {
+  const { nats, weaviate } = inject("servers");
+  const shared = { clock: systemClock, logger: silentLogger };
+  log = await connectNatsLog({ ...shared, servers: nats.url, partitions: 8, name: "merge-test" });
+  cold = connectWeaviate({ ...shared, ...weaviate, dimensions: 8 });
+  const place = { heartbeat: () => {}, signal: () => undefined };
+  ports = { ...shared, ...place, log, cold, metrics: silentMetrics };
+});
+
+afterAll(async () => {
+  await log.close();
+  await cold.close();
+});
+
+/** Of all objects that the two stories ever make, those that are there: `id@version#chunk`. */
+async function present(): Promise<readonly string[]> {
+  const made = [
+    ...["alpha@1#0", "alpha@1#1", "alpha@1#2", "beta@2#0", "beta@2#1", "gamma@3#0", "gamma@3#1"],
+    ...["beta@5#0", "epsilon@8#0", "alpha@9#0", "gamma@11#0", "gamma@11#1"],
+  ];
+  const ids = made.map((name) => {
+    const [documentId = "", version, chunk] = name.split(/[@#]/);
+    return objectId({
+      tenant,
+      documentId: documentId as DocumentId,
+      version: Number(version) as Version,
+      chunk: Number(chunk),
+    });
+  });
+  const found = await cold.versions(tenant, ids);
+  return made.filter((_, index) => found.has(ids[index] ?? ""));
+}
+
+describe("merges over NATS and Weaviate", () => {
+  it("make cold equal to the log, merge by merge, and each merge again changes nothing", async () => {
+    const writer = new RecordWriter(log, tenant);
+    await writeStory(writer);
+    expect(await runMerge(ports, tenant)).toMatchObject({ kind: "merged", documents: 3 });
+    expect(await present()).toEqual([
+      ...["alpha@1#0", "alpha@1#1", "alpha@1#2", "beta@5#0", "epsilon@8#0"],
+    ]);
+    await writeSequel(writer);
+    const second = await runMerge(ports, tenant);
+    if (second.kind !== "merged") throw new Error("nothing was merged");
+    const after = ["beta@5#0", "alpha@9#0", "gamma@11#0", "gamma@11#1"];
+    expect(await present()).toEqual(after);
+    const { from, to } = second.plan;
+    const activities = createMergeActivities(ports);
+    await activities.writeRange({ tenant, from, to, after: from });
+    expect(await activities.verifyRange({ tenant, from, to })).toMatchObject({ missing: 0 });
+    expect(await activities.commitMerge({ ...second.plan, workflowId: "merge/x" })).toEqual({
+      kind: "already",
+    });
+    expect(await present()).toEqual(after);
+    expect(await activities.planMerge({ tenant })).toEqual({ kind: "nothing" });
+    expect(await cold.readMarker(tenant)).toEqual({ to: writer.last, version: 12 });
+    expect(await log.deadLetters.list(tenant, 10)).toHaveLength(3);
+  });
+});
