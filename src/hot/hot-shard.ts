@@ -102,7 +102,7 @@ class IndexedHotShard implements HotShard {
     const entry = createEntry(document, rows);
     for (const [chunk, { text, heading, vector }] of document.chunks.entries()) {
       // `append` sets the slab; until then the row is known to nobody.
-      const place = { segment: null, index: 0, label: 0 };
+      const place = { segment: null, index: 0, label: 0, indexed: null };
       const row = { entry, chunk, text, heading, alive: true, ...place } as unknown as Row;
       this.#tail.append(row, vector);
       rows.push(row);

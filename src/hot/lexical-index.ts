@@ -7,7 +7,7 @@
  */
 
 import { termCounts, terms } from "../text/lexical.ts";
-import type { Row } from "./rows.ts";
+import type { Posting, Row } from "./rows.ts";
 import type { TopK } from "./top-k.ts";
 
 /** The constants of `bm25` in src/text/lexical.ts; a test holds the two together. */
@@ -19,24 +19,9 @@ const postingBytes = 16;
 const listBytes = 160;
 const rowBytes = 80;
 
-interface Posting {
-  readonly term: string;
-  rows: Row[];
-  counts: number[];
-  dead: number;
-}
-
-/** What a row keeps so that it can be taken out again, and room for its score in a running search. */
-interface Indexed {
-  readonly postings: readonly Posting[];
-  readonly length: number;
-  search: number;
-  score: number;
-}
-
 export class LexicalIndex {
   readonly #lists = new Map<string, Posting>();
-  readonly #indexed = new Map<Row, Indexed>();
+  #rows = 0;
   #totalLength = 0;
   #postings = 0;
   #searches = 0;
@@ -51,16 +36,18 @@ export class LexicalIndex {
       posting.counts.push(count);
       own.push(posting);
     }
-    this.#indexed.set(row, { postings: own, length: list.length, search: 0, score: 0 });
+    row.indexed = { postings: own, length: list.length, search: 0, score: 0 };
+    this.#rows += 1;
     this.#totalLength += list.length;
     this.#postings += own.length;
   }
 
   /** The row must be marked dead before. */
   remove(row: Row): void {
-    const entry = this.#indexed.get(row);
-    if (entry === undefined) return;
-    this.#indexed.delete(row);
+    const entry = row.indexed;
+    if (entry === null) return;
+    row.indexed = null;
+    this.#rows -= 1;
     this.#totalLength -= entry.length;
     for (const list of entry.postings) {
       list.dead += 1;
@@ -77,18 +64,18 @@ export class LexicalIndex {
       if (list !== undefined) this.#accumulate(list, found);
     }
     for (const row of found) {
-      if (accepts(row)) best.offer(this.#indexed.get(row)?.score ?? 0, row);
+      if (accepts(row)) best.offer(row.indexed?.score ?? 0, row);
     }
   }
 
   bytes(): number {
     const lists = this.#lists.size * listBytes;
-    return this.#postings * postingBytes + lists + this.#indexed.size * rowBytes;
+    return this.#postings * postingBytes + lists + this.#rows * rowBytes;
   }
 
   clear(): void {
     this.#lists.clear();
-    this.#indexed.clear();
+    this.#rows = 0;
     this.#totalLength = 0;
     this.#postings = 0;
   }
@@ -106,7 +93,7 @@ export class LexicalIndex {
     const counts: number[] = [];
     for (const [index, row] of list.rows.entries()) {
       // Not `alive`: a row that is dead but not removed yet will still be counted as dead once.
-      if (!this.#indexed.has(row)) continue;
+      if (row.indexed === null) continue;
       rows.push(row);
       counts.push(list.counts[index] ?? 0);
     }
@@ -120,13 +107,12 @@ export class LexicalIndex {
   /** Adds the term's share to the score of each row that holds it; collects rows met for the first time. */
   #accumulate(list: Posting, found: Row[]): void {
     const live = list.rows.length - list.dead;
-    const rarity = Math.log(1 + (this.#indexed.size - live + 0.5) / (live + 0.5));
-    const averageLength = this.#totalLength / this.#indexed.size;
+    const rarity = Math.log(1 + (this.#rows - live + 0.5) / (live + 0.5));
+    const averageLength = this.#totalLength / this.#rows;
     for (let index = 0; index < list.rows.length; index += 1) {
       const row = list.rows[index] as Row;
-      if (!row.alive) continue;
-      const entry = this.#indexed.get(row);
-      if (entry === undefined) continue;
+      const entry = row.indexed;
+      if (entry === null) continue;
       const count = list.counts[index] as number;
       const share = count + k1 * (1 - b + (b * entry.length) / averageLength);
       const score = (rarity * (count * (k1 + 1))) / share;

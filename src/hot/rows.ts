@@ -28,6 +28,26 @@ export interface Row {
   /** The graph that it is in, and its label there; null while it is in the tail. */
   segment: Segment | null;
   label: number;
+  /** What the inverted index knows of it; null once it is taken out. */
+  indexed: Indexed | null;
+}
+
+/** The chunks that hold a term, and how often. `dead` of them were taken out since it was last rewritten. */
+export interface Posting {
+  readonly term: string;
+  rows: Row[];
+  counts: number[];
+  dead: number;
+}
+
+/** What a row keeps so that it can be taken out again, and room for its score in a running search. */
+export interface Indexed {
+  readonly postings: readonly Posting[];
+  /** Number of terms. */
+  readonly length: number;
+  /** The search that `score` belongs to. */
+  search: number;
+  score: number;
 }
 
 /**
