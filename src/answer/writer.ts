@@ -14,6 +14,7 @@ import { createCitationFilter } from "./citations.ts";
 import { extractiveAnswer, missingCitations } from "./cited-sentences.ts";
 import type { AnswerWriter, LanguageModel, WriteRequest, Written } from "./port.ts";
 import { buildPrompt, declined } from "./prompt.ts";
+import { createRepetitionGuard } from "./repetition.ts";
 
 export const brokenOff =
   "(The language model stopped here; what follows are sentences of the sources.)";
@@ -85,17 +86,27 @@ async function writeWithModel(run: ModelRun): Promise<boolean> {
   const { question, sources, maxTokens, signal } = request;
   const { messages, shown } = buildPrompt({ question, sources, fence: run.fence() });
   const filter = createCitationFilter({ shown });
+  const guard = createRepetitionGuard();
+  const enough = new AbortController();
   const begun = clock.monotonicMs();
   let streamed = "";
   const onText = (text: string): void => {
     streamed += text;
-    answer.add(filter.push(text));
+    answer.add(filter.push(guard.push(text)));
+    if (guard.isLooping()) enough.abort();
   };
   try {
-    const whole = await model.complete({ messages, maxTokens, signal, onText });
-    // A model that does not stream, or not all of it, still goes through the filter.
-    if (whole.startsWith(streamed)) answer.add(filter.push(whole.slice(streamed.length)));
-    answer.add(filter.end());
+    const heard = AbortSignal.any([signal, enough.signal]);
+    const whole = await model
+      .complete({ messages, maxTokens, signal: heard, onText })
+      .catch((thrown: unknown) => {
+        // A loop was ended by us: what came before it is the answer.
+        if (guard.isLooping() && !signal.aborted) return streamed;
+        throw thrown;
+      });
+    // A model that does not stream, or not all of it, still goes through the same checks.
+    if (whole.startsWith(streamed)) onText(whole.slice(streamed.length));
+    answer.add(filter.push(guard.end()) + filter.end());
     if (answer.text === "") throw new FreshetError("model_unavailable", "the model said nothing");
     const markers = missingCitations(answer.text, sources.slice(0, shown));
     if (markers !== "") answer.add(` ${markers}`);

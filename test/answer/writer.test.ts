@@ -69,6 +69,22 @@ describe("answer writer", () => {
     expect(answer).toBe("It moves then [2].");
   });
 
+  test("a model that falls into a loop is ended, and what it said once is the answer", async () => {
+    let isEnded = false;
+    const loop = modelThat(async ({ onText, signal }) => {
+      for (let count = 0; count < 100 && !signal.aborted; count += 1) {
+        onText?.("The watermark moves after the read back [2]. ");
+      }
+      isEnded = signal.aborted;
+      throw new FreshetError("cancelled");
+    });
+    expect(await write(loop)).toEqual({
+      answer: "The watermark moves after the read back [2]. ",
+      llm: "tiny",
+    });
+    expect(isEnded).toBe(true);
+  });
+
   test("without a model the answer is cited sentences", async () => {
     expect(await write()).toEqual({
       answer: "The watermark moves after the read back succeeded. [2]",
