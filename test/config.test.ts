@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError, readConfig, settings, settingsTable } from "../src/config.ts";
 
@@ -92,6 +94,12 @@ describe("configuration", () => {
     const rows = settingsTable().split("\n").slice(2);
     expect(rows).toHaveLength(Object.keys(settings).length);
     for (const row of rows) expect(row).toMatch(/^\| `FRESHET_[A-Z_]+` \| (`.+`)? \| .+ \|$/);
+  });
+
+  it("is documented by the README's table, word for word", () => {
+    const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
+    const rows = readme.split("\n").filter((line) => line.startsWith("| `FRESHET_"));
+    expect(rows).toEqual(settingsTable().split("\n").slice(2));
   });
 
   it("has defaults that its own schemas accept", () => {

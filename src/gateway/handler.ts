@@ -63,7 +63,8 @@ export function createHandler(options: HandlerOptions): Handler {
     }
     questions += 1;
     try {
-      return await service.ask(request.tenant, question, request);
+      const { tenant, signal, onEvent } = request;
+      return await service.ask(tenant, question, { signal, onEvent });
     } finally {
       questions -= 1;
     }

@@ -6,7 +6,7 @@ import type { MergeOutcome, MergePlan, MergeProgress } from "../../contract/merg
 import type { MergeClient } from "../../temporal/port.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { connectMerges } from "../connect.ts";
-import { CliError, usageError } from "../exit.ts";
+import { CliError } from "../exit.ts";
 import { type CommonOptions, tenantValue, withCommon } from "../options.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -48,7 +48,7 @@ async function merge(tenant: TenantId, options: MergeOptions, terminal: Terminal
   const client = await connectMerges(addresses);
   const action = actions.find((name) => options[name] === true);
   try {
-    const work = action === undefined ? force(client, tenant) : steer(client, tenant, action);
+    const work = runMerge(client, tenant, action);
     const { value, text } = await Promise.race([work, interrupted(terminal.signal)]);
     const url = addresses.temporalUi && client.workflowUrl(tenant, addresses.temporalUi);
     if (options.json === true) terminal.out(`${JSON.stringify(value)}\n`);
@@ -61,6 +61,15 @@ async function merge(tenant: TenantId, options: MergeOptions, terminal: Terminal
 interface Told {
   readonly value: unknown;
   readonly text: string;
+}
+
+/** What was asked for: a merge, or one of the actions. @throws CliError when the merge did not happen */
+export function runMerge(
+  client: MergeClient,
+  tenant: TenantId,
+  action: Action | undefined,
+): Promise<Told> {
+  return action === undefined ? force(client, tenant) : steer(client, tenant, action);
 }
 
 async function force(client: MergeClient, tenant: TenantId): Promise<Told> {
@@ -127,6 +136,6 @@ function progressText(progress: MergeProgress): string {
 /** Ctrl-C leaves the merge running: it is the workflow's, not the terminal's. */
 function interrupted(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
-    signal.addEventListener("abort", () => reject(usageError("interrupted")), { once: true });
+    signal.addEventListener("abort", () => reject(new CliError("interrupted")), { once: true });
   });
 }
