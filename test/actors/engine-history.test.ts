@@ -8,7 +8,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { ColdObject } from "../../src/cold/port.ts";
-import type { TenantId } from "../../src/contract/ids.ts";
+import type { Position, TenantId } from "../../src/contract/ids.ts";
 import { parseQuestion, type Source } from "../../src/contract/query.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { createManualClock, type ManualClock, settle } from "../support/manual-clock.ts";
@@ -18,6 +18,7 @@ const tenants = ["acme", "globex"] as const;
 
 const tenant = fc.constantFrom(...tenants);
 const id = fc.constantFrom("d1", "d2", "d3", "d4");
+const turns = fc.integer({ min: 1, max: 40 });
 const word = fc.constantFrom("amber", "birch", "cedar", "dune");
 
 const step = fc.oneof(
@@ -25,14 +26,17 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant("delete" as const), tenant, id }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("publish again" as const), tenant }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("publish broken" as const), tenant }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("merge" as const), tenant }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant("merge" as const), tenant, waits: fc.boolean() }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("grace" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("cold away" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("cold back" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("cold resurrects" as const) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("ask" as const), tenant }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("turn" as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("turns" as const), turns }) },
 );
 
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
@@ -46,7 +50,8 @@ class History {
   readonly #clock: ManualClock = createManualClock();
   readonly #engine: MemoryEngine = startMemoryEngine({ clock: this.#clock, graceMs: 50 });
   readonly #oracle = new Map(tenants.map((name) => [name, new Map<string, Live>()]));
-  readonly #lastSeq = new Map(tenants.map((name) => [name, 0]));
+  /** Sequences of all operations. */
+  readonly #published = new Map(tenants.map((name) => [name, [] as number[]]));
   readonly #rejected = new Map(tenants.map((name) => [name, 0]));
   readonly #lastSent = new Map<string, { readonly payload: Uint8Array; readonly seq: number }>();
   /** Everything that ever was in cold, for the day it comes back. */
@@ -83,7 +88,9 @@ class History {
         this.#rejected.set(next.tenant, (this.#rejected.get(next.tenant) ?? 0) + 1);
         return;
       case "merge":
-        return this.#merge(next.tenant);
+        this.#merge(next.tenant);
+        if (next.waits) await this.#within(Promise.all(this.#merging));
+        return;
       case "grace":
         return this.#clock.advance(this.#engine.graceMs);
       case "restart":
@@ -96,8 +103,9 @@ class History {
         return this.#resurrect();
       case "ask":
         return this.#check(next.tenant);
-      case "turn":
-        return settle();
+      case "turns":
+        for (let turn = 0; turn < next.turns; turn += 1) await settle();
+        return;
     }
   }
 
@@ -107,7 +115,7 @@ class History {
     this.#messages += 1;
     const message = { tenant: name as TenantId, payload, messageId: `${this.#messages}` };
     const { seq } = await this.#engine.log.docs.publish(message);
-    this.#lastSeq.set(name, seq);
+    this.#sent(name, seq);
     this.#lastSent.set(name, { payload, seq });
     return seq;
   }
@@ -121,11 +129,16 @@ class History {
     const first = await this.#engine.log.docs.publish(key);
     const second = await this.#engine.log.docs.publish(key);
     expect(second).toEqual({ seq: first.seq, duplicate: true });
-    this.#lastSeq.set(name, first.seq);
+    if (first.duplicate) return;
+    this.#sent(name, first.seq);
     const { id: docId, text, op } = this.#parse(bytes);
     if (docId === undefined) this.#rejected.set(name, (this.#rejected.get(name) ?? 0) + 1);
     else if (op === "delete") this.#oracle.get(name)?.delete(docId);
     else this.#oracle.get(name)?.set(docId, { version: first.seq, text: text ?? "" });
+  }
+
+  #sent(name: (typeof tenants)[number], seq: number): void {
+    this.#published.get(name)?.push(seq);
   }
 
   #parse(payload: Uint8Array): { id?: string; text?: string; op?: string } {
@@ -172,7 +185,7 @@ class History {
   async #ask(
     name: (typeof tenants)[number],
   ): Promise<{ readonly sources: readonly Source[]; readonly coverage: string | undefined }> {
-    const minSeq = this.#lastSeq.get(name) ?? 0;
+    const minSeq = this.#published.get(name)?.at(-1) ?? 0;
     const question = parseQuestion({
       ...{ query: "common", mode: "search", top_k: 50 },
       ...(minSeq === 0 ? {} : { min_seq: minSeq }),
@@ -224,8 +237,27 @@ class History {
     for (const { hot, tenant: of } of this.#engine.service.status().tenants) {
       expect({ of, hot: hot.documents }).toEqual({ of, hot: 0 });
     }
-    await this.#engine.restart();
+    this.#resurrect();
     for (const name of tenants) await this.#check(name);
+    await this.#engine.restart();
+    for (const name of tenants) {
+      await this.#check(name);
+      expect(await this.#recorded(name)).toEqual(this.#published.get(name));
+    }
+  }
+
+  /** Versions of the tenant's records: one for each operation, in their order. */
+  async #recorded(name: string): Promise<number[]> {
+    const { chunks } = this.#engine.log;
+    const owner = name as TenantId;
+    const versions: number[] = [];
+    const last = await chunks.last(owner);
+    if (last === null) return versions;
+    const range = { tenant: owner, after: 0 as Position, to: last.position };
+    for await (const { kind, version } of chunks.headers(range)) {
+      if (kind !== "fence") versions.push(version);
+    }
+    return versions;
   }
 }
 
