@@ -27,7 +27,7 @@ import { createTemporalActivities } from "./activities.ts";
 import { connectTemporal, type TemporalOptions } from "./client.ts";
 import type { MergeClient } from "./port.ts";
 
-export const workflowsPath = fileURLToPath(new URL("../../workflows/register.ts", import.meta.url));
+export const workflowsPath = fileURLToPath(new URL("../../workflows/index.ts", import.meta.url));
 
 export interface MergeWorkerOptions extends TemporalOptions {
   readonly log: Log;
