@@ -88,7 +88,8 @@ function timestampRange(range: Exclude<Condition, Scalar | Scalar[]>): NativeFil
     if (!isFiniteNumber(value)) return nothing;
     clauses.push({ property: "timestamp", bound, value });
   }
-  return { clauses, exact: true };
+  // A range without bounds still asks for a timestamp to be there, which no clause says.
+  return { clauses, exact: clauses.length > 0 };
 }
 
 /** No object can match. */

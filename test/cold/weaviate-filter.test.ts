@@ -92,6 +92,12 @@ describe("the native part of a filter", () => {
     );
   });
 
+  test("of a range without bounds is not exact: it does not say that there is a timestamp", () => {
+    const wanted = { timestamp: {} } as Filter;
+    expect(matchesFilter({ id: "a" }, wanted)).toBe(false);
+    expect(nativeFilter(wanted).exact).toBe(false);
+  });
+
   test("tells when no document can match, so that nobody asks", () => {
     expect(matchesNothing(nativeFilter({ id: 5 }))).toBe(true);
     expect(matchesNothing(nativeFilter({ title: { gt: 1 } }))).toBe(true);
