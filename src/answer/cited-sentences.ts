@@ -39,9 +39,15 @@ export function extractiveAnswer(options: {
     }))
     .filter(({ score }) => score > 0)
     .sort((a, b) => b.score - a.score || a.order - b.order)
+    .filter(({ sentence }, rank, all) => isFirst(sentence, all.slice(0, rank)))
     .slice(0, sentencesMax);
   const chosen = ranked.length > 0 ? ranked.map(({ sentence }) => sentence) : sentences.slice(0, 1);
   return chosen.map(({ text, number }) => `${text} [${number}]`).join(" ");
+}
+
+/** Overlapping chunks and copied passages hold the same sentence: it is quoted once. */
+function isFirst(sentence: Sentence, better: readonly { readonly sentence: Sentence }[]): boolean {
+  return better.every((each) => each.sentence.text !== sentence.text);
 }
 
 /** The share of an answer's terms that a source must hold to be named as its evidence. */
@@ -70,9 +76,12 @@ export function missingCitations(answer: string, sources: readonly Source[]): st
   return numbers.map((number) => `[${number}]`).join("");
 }
 
+/** A picture that is a link, as at the head of many a README: nothing of it is a sentence. */
+const badgePattern = /\[!\[[^\]]{0,200}\]\([^)]{0,500}\)\]\([^)]{0,500}\)/g;
+
 /** Markers and links in a source are its own: they would cite and lead where nobody checked. */
 function sentencesOf(text: string, number: number): Sentence[] {
-  const prose = filterCitations(text, 0).replace(
+  const prose = filterCitations(text.replace(badgePattern, ""), 0).replace(
     /^[ \t]*(?:#{1,6}[ \t]|```.*$|~~~.*$|[=-]{3,}$)/gm,
     "",
   );

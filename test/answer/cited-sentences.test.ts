@@ -33,6 +33,15 @@ describe("extractive answer", () => {
     expect(got).toBe("The watermark is here. [1]");
   });
 
+  test("a sentence that two sources hold is quoted once, a badge never", () => {
+    const got = answer(
+      "watermark",
+      "[![watermark](http://e/i.svg)](http://e)\n\nThe watermark moves.",
+      "The watermark moves.",
+    );
+    expect(got).toBe("The watermark moves. [1]");
+  });
+
   test("headings and fences are not sentences", () => {
     expect(answer("setup", "## Setup\n\n```sh\nnpm run setup\n```")).toBe(
       "Setup [1] npm run setup [1]",
