@@ -217,7 +217,8 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
       const error = toFreshetError(thrown);
       if (this.#context.signal.aborted) throw error;
       // The text itself stays out of log lines (I10): its version is enough to find it.
-      logger.warn({ tenant, version, code: error.code }, "a document could not be processed");
+      const cause = error.message;
+      logger.warn({ tenant, version, code: error.code, cause }, "a document could not be processed");
       const message = "the document could not be processed";
       return { kind: "reject", documentId, reason: "document_failed", message };
     }

@@ -33,7 +33,7 @@ import { connectTemporal } from "./temporal/client.ts";
 import type { MergeClient } from "./temporal/port.ts";
 import { startMergeWorker } from "./temporal/worker.ts";
 import { createPreparer } from "./text/prepare.ts";
-import { createRedactor } from "./text/redaction.ts";
+import { defaultRedactor } from "./text/redaction.ts";
 import { loadTokenizer } from "./text/tokenizer.ts";
 import { startHealthChecks } from "./health.ts";
 
@@ -241,7 +241,6 @@ async function startActors(base: Foundation, parts: Parts): Promise<Topology> {
   const { config, clock, logger, metrics } = base;
   const { log, cold, merges, embedder, model } = parts;
   const tokenizer = await loadTokenizer(modelDir(config));
-  const redactor = createRedactor();
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${config.node}`),
     logger,
@@ -254,8 +253,8 @@ async function startActors(base: Foundation, parts: Parts): Promise<Topology> {
     embedder,
     createHot,
     tokenizer,
-    prepare: createPreparer({ tokenizer, redactor }),
-    redact: (text) => redactor.redact(text).text,
+    prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
+    redact: (text) => defaultRedactor.redact(text).text,
     writer: createAnswerWriter({ model, clock, logger, metrics, fence }),
     merges,
     clock,

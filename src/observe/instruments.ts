@@ -1,13 +1,16 @@
 /** What each metric is called, labelled and bucketed; typed so that a name of the port can not be missing. */
 
-import type { CounterName, GaugeName, HistogramName } from "./port.ts";
+import type { CounterLabels, GaugeLabels, HistogramLabels } from "./port.ts";
 
-export interface Instrument {
+export interface Instrument<Label extends string = string> {
   readonly help: string;
-  readonly labels: readonly string[];
+  /** Checked against the port by the compiler; that none is missing, a test checks. */
+  readonly labels: readonly Label[];
   /** Histograms only: upper bounds. */
   readonly buckets?: readonly number[] | undefined;
 }
+
+type Instruments<Labels> = { readonly [Name in keyof Labels]: Instrument<Labels[Name] & string> };
 
 /** Work inside the process: from a tenth of a millisecond. */
 const fastSeconds = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1];
@@ -20,7 +23,7 @@ const slowSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60];
 const powersOfTwo = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => 2 ** (from + index));
 
-export const counters: Readonly<Record<CounterName, Instrument>> = {
+export const counters: Instruments<CounterLabels> = {
   operations_total: { help: "operations by what became of them", labels: ["tenant", "outcome"] },
   questions_total: { help: "questions by outcome", labels: ["tenant", "outcome"] },
   embed_failures_total: { help: "embed batches that failed", labels: ["lane"] },
@@ -30,7 +33,7 @@ export const counters: Readonly<Record<CounterName, Instrument>> = {
   cold_errors_total: { help: "failed requests to the cold shard", labels: ["operation"] },
 };
 
-export const histograms: Readonly<Record<HistogramName, Instrument>> = {
+export const histograms: Instruments<HistogramLabels> = {
   visible_seconds: {
     help: "from the DOCS timestamp to visible",
     labels: ["tenant"],
@@ -41,10 +44,14 @@ export const histograms: Readonly<Record<HistogramName, Instrument>> = {
     labels: [],
     buckets: fastSeconds,
   },
-  embed_batch_texts: { help: "texts in an embed batch", labels: [], buckets: powersOfTwo(0, 6) },
+  embed_batch_texts: {
+    help: "texts in an embed batch",
+    labels: ["lane"],
+    buckets: powersOfTwo(0, 6),
+  },
   embed_batch_padded_tokens: {
     help: "tokens of an embed batch with its padding",
-    labels: [],
+    labels: ["lane"],
     buckets: powersOfTwo(3, 13),
   },
   embed_seconds: { help: "running an embed batch", labels: ["lane"], buckets: hopSeconds },
@@ -65,7 +72,7 @@ export const histograms: Readonly<Record<HistogramName, Instrument>> = {
   question_seconds: { help: "one question, whole", labels: ["tenant"], buckets: hopSeconds },
 };
 
-export const gauges: Readonly<Record<GaugeName, Instrument>> = {
+export const gauges: Instruments<GaugeLabels> = {
   ingest_lag_operations: { help: "operations known but not applied", labels: ["tenant"] },
   queue_depth: { help: "messages that wait in a queue", labels: ["queue"] },
   hot_documents: { help: "documents in the hot shard", labels: ["tenant"] },
@@ -74,7 +81,7 @@ export const gauges: Readonly<Record<GaugeName, Instrument>> = {
   unmerged_chunks: { help: "chunks that are not in cold yet", labels: ["tenant"] },
   oldest_unmerged_seconds: { help: "age of the oldest unmerged record", labels: ["tenant"] },
   watermark_position: { help: "position in CHUNKS up to which cold is true", labels: ["tenant"] },
-  partitions_owned: { help: "partitions whose lease this node holds", labels: [] },
+  partitions_owned: { help: "1 while this node holds the lease", labels: ["partition"] },
   tenants_ready: { help: "tenants that this node answers for", labels: [] },
   merge_written_objects: { help: "objects written by the running merge", labels: ["tenant"] },
   merge_phase: { help: "1 for the phase that a merge is in", labels: ["tenant", "phase"] },

@@ -8,9 +8,11 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { limits } from "../contract/limits.ts";
 import { counters, gauges, histograms, type Instrument } from "./instruments.ts";
-import type { CounterName, GaugeName, HistogramName, Labels, Metrics } from "./port.ts";
+import type { CounterName, GaugeName, HistogramName, Metrics } from "./port.ts";
 
 const prefix = "freshet_";
+
+type Labels = Readonly<Record<string, string>>;
 
 export interface PromMetrics extends Metrics {
   /** Prometheus text format. */

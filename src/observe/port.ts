@@ -4,49 +4,77 @@
  * No document text, question or id ever goes into a label or a log line (I10).
  */
 
-export type CounterName =
-  | "operations_total" // tenant, outcome: visible | deleted | superseded | rejected
-  | "questions_total" // tenant, outcome: answered | no_results | error code
-  | "embed_failures_total" // lane
-  | "language_model_errors_total" // model
-  | "actor_restarts_total" // actor
-  | "appends_refused_total" // reason: fenced | behind
-  | "cold_errors_total"; // operation
+/** Counters and their labels; `never` is none. */
+export interface CounterLabels {
+  /** outcome: visible, deleted, superseded, rejected */
+  readonly operations_total: "tenant" | "outcome";
+  /** outcome: answered, or an error code */
+  readonly questions_total: "tenant" | "outcome";
+  readonly embed_failures_total: "lane";
+  readonly language_model_errors_total: "model";
+  readonly actor_restarts_total: "actor";
+  /** reason: fenced, behind */
+  readonly appends_refused_total: "reason";
+  readonly cold_errors_total: "operation";
+}
 
-export type HistogramName =
-  | "visible_seconds" // tenant: from the DOCS timestamp to visible
-  | "ingest_prepare_seconds" // validate, redact, chunk
-  | "embed_batch_texts"
-  | "embed_batch_padded_tokens"
-  | "embed_seconds" // lane
-  | "append_seconds"
-  | "hot_insert_seconds"
-  | "hot_search_seconds"
-  | "cold_search_seconds"
-  | "fusion_seconds"
-  | "language_model_seconds" // model
-  | "question_seconds"; // tenant
+export interface HistogramLabels {
+  /** From the DOCS timestamp to visible. */
+  readonly visible_seconds: "tenant";
+  /** Validate, redact, chunk. */
+  readonly ingest_prepare_seconds: never;
+  readonly embed_batch_texts: "lane";
+  readonly embed_batch_padded_tokens: "lane";
+  readonly embed_seconds: "lane";
+  readonly append_seconds: never;
+  readonly hot_insert_seconds: never;
+  readonly hot_search_seconds: never;
+  readonly cold_search_seconds: never;
+  readonly fusion_seconds: never;
+  readonly language_model_seconds: "model";
+  readonly question_seconds: "tenant";
+}
 
-export type GaugeName =
-  | "ingest_lag_operations" // tenant: DOCS sequences known but not applied
-  | "queue_depth" // queue
-  | "hot_documents" // tenant
-  | "hot_chunks" // tenant
-  | "hot_bytes" // tenant
-  | "unmerged_chunks" // tenant
-  | "oldest_unmerged_seconds" // tenant
-  | "watermark_position" // tenant
-  | "partitions_owned"
-  | "tenants_ready"
-  | "merge_written_objects" // tenant, from the merge worker
-  | "merge_phase"; // tenant, phase: 1 for the current one
+export interface GaugeLabels {
+  /** Operations taken in but not applied. */
+  readonly ingest_lag_operations: "tenant";
+  readonly queue_depth: "queue";
+  readonly hot_documents: "tenant";
+  readonly hot_chunks: "tenant";
+  readonly hot_bytes: "tenant";
+  readonly unmerged_chunks: "tenant";
+  readonly oldest_unmerged_seconds: "tenant";
+  readonly watermark_position: "tenant";
+  /** 1 while this node holds its lease. */
+  readonly partitions_owned: "partition";
+  readonly tenants_ready: never;
+  readonly merge_written_objects: "tenant";
+  /** 1 for the current phase. */
+  readonly merge_phase: "tenant" | "phase";
+}
 
-export type Labels = Readonly<Record<string, string>>;
+export type CounterName = keyof CounterLabels;
+export type HistogramName = keyof HistogramLabels;
+export type GaugeName = keyof GaugeLabels;
+
+type LabelsOf<Name extends string> = Readonly<Record<Name, string>>;
 
 export interface Metrics {
-  count(name: CounterName, labels?: Labels, by?: number): void;
-  observe(name: HistogramName, value: number, labels?: Labels): void;
-  set(name: GaugeName, value: number, labels?: Labels): void;
+  count<Name extends CounterName>(
+    name: Name,
+    labels?: LabelsOf<CounterLabels[Name]>,
+    by?: number,
+  ): void;
+  observe<Name extends HistogramName>(
+    name: Name,
+    value: number,
+    labels?: LabelsOf<HistogramLabels[Name]>,
+  ): void;
+  set<Name extends GaugeName>(
+    name: Name,
+    value: number,
+    labels?: LabelsOf<GaugeLabels[Name]>,
+  ): void;
 }
 
 type LogFields = Readonly<Record<string, unknown>>;

@@ -1,0 +1,186 @@
+/**
+ * The main job, step by step, against a running engine: ingest, merge, ask.
+ *
+ * Owns: the order of the steps and what is printed. Never: starts or stops a process.
+ */
+import { join } from "node:path";
+import { connectEngine, type Engine } from "../../src/cli/http-client.ts";
+import { resolveAddresses } from "../../src/cli/addresses.ts";
+import { connectLog, connectMerges } from "../../src/cli/connect.ts";
+import { seenPath } from "../../src/cli/ingest/seen.ts";
+import { sourceLines, timingLine } from "../../src/cli/print.ts";
+import { tenantId } from "../../src/contract/ids.ts";
+import { type MergeOutcome, mergeWorkflowId } from "../../src/contract/merge.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import type { MergeClient } from "../../src/temporal/port.ts";
+import type { Environment } from "../setup/cache.ts";
+import { SetupError } from "../setup/setup-error.ts";
+import { ingestSingly, ingestTogether, loadCorpus, type SinglesResult } from "./ingest.ts";
+import type { JobOptions } from "./options.ts";
+import { percentile, type PlannedQuestion, planJob } from "./plan.ts";
+import type { AskedQuestion, JobReport } from "./report.ts";
+
+export const tenant = tenantId("demo");
+const clock = systemClock;
+/** The grace period and one look at the manifest, with room for a busy machine. */
+const dropWithinMs = 60_000;
+const pollMs = 200;
+/** The worker connects by itself; a fresh Temporal namespace needs a moment. */
+const mergePollMs = 500;
+
+export interface JobContext {
+  readonly options: JobOptions;
+  readonly env: Environment;
+  readonly root: string;
+  readonly urls: JobReport["urls"];
+  readonly signal: AbortSignal;
+  readonly say: (line: string) => void;
+}
+
+export async function runJob(context: JobContext): Promise<JobReport> {
+  const { options, env, root, urls, say, signal } = context;
+  const begun = clock.monotonicMs();
+  const addresses = resolveAddresses({}, env);
+  const corpus = await loadCorpus(options.corpus, join(root, "node_modules"));
+  const plan = planJob(corpus.documents);
+  const connection = await connectLog(addresses);
+  const merges = await connectMerges(addresses);
+  const engine = connectEngine(addresses, tenant);
+  try {
+    const step = { tenant, log: connection.log, clock, signal };
+    const seen = seenPath(addresses.dataDir, tenant);
+    say(`ingesting ${plan.together.length} documents into tenant ${tenant}`);
+    const bulk = await ingestTogether({ ...step, documents: plan.together, seenPath: seen });
+    if (bulk.unheard > 0) throw new SetupError(`${bulk.unheard} documents did not become visible: see the engine's log`);
+    say(
+      `${bulk.documents} published, ${bulk.visible} visible, ${bulk.rejected} rejected, ` +
+        `${bulk.unchanged} unchanged, in ${bulk.seconds.toFixed(1)} s`,
+    );
+    const merged = await mergeOnce(context, merges);
+    await untilDropped(engine, signal);
+    say(`publishing ${plan.singly.length} documents one by one`);
+    const singles = await ingestSingly({ ...step, documents: plan.singly, seenPath: seen });
+    const visibleMs = summarise(singles);
+    say(`publish to visible: p50 ${visibleMs.p50} ms, p99 ${visibleMs.p99} ms`);
+    const questions = await askAll(context, engine, plan.questions);
+    const status = await engine.status(signal);
+    const own = status.tenants.find((entry) => entry.tenant === tenant);
+    const cold = await merges.progress(tenant);
+    return {
+      documents: bulk.documents + bulk.unchanged + plan.singly.length,
+      published_now: bulk.documents + plan.singly.length,
+      visible: bulk.visible + bulk.unchanged + singles.visible,
+      rejected: bulk.rejected + singles.rejected,
+      skipped: corpus.skipped,
+      chunks: (own?.hot.chunks ?? 0) + merged.chunks,
+      visible_ms: visibleMs,
+      merged_chunks: cold?.lastMerge?.chunks ?? merged.chunks,
+      merge_workflow_id: mergeWorkflowId(tenant),
+      questions,
+      urls,
+      seconds: Math.round((clock.monotonicMs() - begun) / 100) / 10,
+    };
+  } finally {
+    await merges.close();
+    await connection.close();
+  }
+}
+
+function summarise({ visibleMs }: SinglesResult): JobReport["visible_ms"] {
+  const rounded = (value: number): number => Math.round(value * 10) / 10;
+  return {
+    p50: rounded(percentile(visibleMs, 0.5)),
+    p99: rounded(percentile(visibleMs, 0.99)),
+    n: visibleMs.length,
+  };
+}
+
+async function mergeOnce(
+  { say, urls, signal }: JobContext,
+  merges: MergeClient,
+): Promise<{ readonly chunks: number }> {
+  say("merging what is there into the cold shard");
+  if (urls.temporal_ui !== "") say(`  ${merges.workflowUrl(tenant, urls.temporal_ui)}`);
+  const done = new AbortController();
+  const watching = showProgress(merges, say, AbortSignal.any([signal, done.signal]));
+  let outcome: MergeOutcome;
+  try {
+    outcome = await merges.force(tenant);
+  } finally {
+    done.abort();
+    await watching;
+  }
+  switch (outcome.kind) {
+    case "merged":
+      say(`merged ${outcome.upserts} documents, ${outcome.chunks} chunks, ${outcome.deletes} deletes`);
+      return { chunks: outcome.chunks };
+    case "nothing":
+      say("nothing to merge: everything older is cold already");
+      return { chunks: 0 };
+    case "paused":
+    case "cancelled":
+      throw new SetupError(`the merge is ${outcome.kind}: resume it with ops/freshet merge --resume ${tenant}`);
+    case "failed":
+      throw new SetupError(`the merge failed: ${outcome.error.code}: ${outcome.error.message}`);
+  }
+}
+
+async function showProgress(
+  merges: MergeClient,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let told = "";
+  while (!signal.aborted) {
+    await clock.sleep(mergePollMs, signal);
+    const progress = await merges.progress(tenant).catch(() => null);
+    if (progress === null || signal.aborted) continue;
+    const { phase, written, total, error } = progress;
+    const line = `  ${phase}${total > 0 ? ` ${written}/${total} objects` : ""}${error === null ? "" : ` (${error.code}: ${error.message})`}`;
+    if (line !== told) say(line);
+    told = line;
+  }
+}
+
+/** Until hot has let go of what cold holds now: only then is a cold source really read from cold. */
+async function untilDropped(engine: Engine, signal: AbortSignal): Promise<void> {
+  const until = clock.monotonicMs() + dropWithinMs;
+  for (;;) {
+    const { tenants } = await engine.status(signal);
+    const own = tenants.find((entry) => entry.tenant === tenant);
+    if (own !== undefined && own.unmerged_chunks === 0 && own.hot.documents === 0) return;
+    if (clock.monotonicMs() > until) {
+      throw new SetupError("hot did not let go of merged documents: see the engine's log");
+    }
+    signal.throwIfAborted();
+    await clock.sleep(pollMs, signal);
+  }
+}
+
+async function askAll(
+  { say, signal }: JobContext,
+  engine: Engine,
+  questions: readonly PlannedQuestion[],
+): Promise<readonly AskedQuestion[]> {
+  const asked: AskedQuestion[] = [];
+  for (const { query, expects, from } of questions) {
+    say("");
+    say(`? ${query}   (answer in ${expects}, ${from})`);
+    const answer = await engine.ask({ query }, signal);
+    const { sources, coverage, timings } = answer;
+    say(`  ${answer.answer.replaceAll("\n", "\n  ")}`);
+    for (const line of sourceLines(sources, false)) say(`  ${line}`);
+    say(`  written by ${coverage.llm}; ${timingLine(timings)}`);
+    const expectedFound = sources.some(({ id }) => id === expects);
+    asked.push({
+      query,
+      expects,
+      expected_found: expectedFound,
+      answer: answer.answer,
+      sources,
+      coverage,
+      timings,
+    });
+  }
+  return asked;
+}

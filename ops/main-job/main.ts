@@ -1,0 +1,106 @@
+/** `ops/start`: sets up, starts everything, runs the main job, stays up, stops in order. */
+import { fileURLToPath } from "node:url";
+import { CommanderError } from "commander";
+import { dataFolder, writeRunFile } from "../../src/cli/run-file.ts";
+import { type Servers, startServers } from "../servers/start-servers.ts";
+import type { ServerEnd } from "../servers/supervise.ts";
+import { ensureTools } from "../setup/ensure-tools.ts";
+import { lineProgress } from "../setup/progress.ts";
+import { SetupError } from "../setup/setup-error.ts";
+import { runJob } from "./job.ts";
+import { type JobOptions, readJobOptions } from "./options.ts";
+import { type FreshetProcesses, startFreshet } from "./processes.ts";
+import { writeReport } from "./report.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** What ends the run from outside: Ctrl-C, or a part that died. */
+interface Interruption {
+  readonly signal: AbortSignal;
+  readonly died: (end: ServerEnd) => void;
+  reason(): "interrupted" | ServerEnd | undefined;
+}
+
+function watchForInterruption(): Interruption {
+  const controller = new AbortController();
+  let reason: "interrupted" | ServerEnd | undefined;
+  const interrupt = (why: "interrupted" | ServerEnd): void => {
+    reason ??= why;
+    controller.abort(new SetupError(typeof why === "string" ? why : why.message));
+  };
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.on(name, () => interrupt("interrupted"));
+  }
+  return { signal: controller.signal, died: interrupt, reason: () => reason };
+}
+
+async function run(options: JobOptions, interruption: Interruption): Promise<void> {
+  const { env } = process;
+  const dataDir = dataFolder(env);
+  const progress = lineProgress((line) => process.stderr.write(line), () => performance.now());
+  const tools = await ensureTools({
+    env,
+    progress,
+    want: { nats: true, temporal: true, weaviate: true, embedding: true, llm: true },
+  });
+  if (tools.embedding === undefined) throw new SetupError("the embedding model is missing");
+  interruption.signal.throwIfAborted();
+  let servers: Servers | undefined;
+  let freshet: FreshetProcesses | undefined;
+  try {
+    const onDeath = interruption.died;
+    servers = await startServers({ dataDir, env, progress, want: { llm: true }, tools, onDeath });
+    interruption.signal.throwIfAborted();
+    say("starting the engine and the merge worker");
+    freshet = await startFreshet({ servers, model: tools.embedding, dataDir, env, onDeath });
+    const urls = {
+      http: freshet.httpUrl,
+      nats: servers.nats.url,
+      temporal_ui: servers.temporal.uiUrl,
+    };
+    const { address, namespace } = servers.temporal;
+    writeRunFile(dataDir, { urls, temporal: { address, namespace } });
+    const { signal } = interruption;
+    const report = await runJob({ options, env: freshet.env, root, urls, signal, say });
+    if (options.report !== undefined) writeReport(options.report, report);
+    say("");
+    say(`HTTP API     ${urls.http}   (OpenAPI: ${urls.http}/openapi.json)`);
+    say(`metrics      ${urls.http}/metrics`);
+    say(`Temporal UI  ${urls.temporal_ui}`);
+    say(`NATS         ${urls.nats}`);
+    if (options.once) return;
+    say("");
+    say("running; Ctrl-C stops everything");
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    const reason = interruption.reason();
+    if (reason !== undefined && reason !== "interrupted") throw new SetupError(reason.message);
+  } finally {
+    if (freshet !== undefined || servers !== undefined) say("stopping");
+    await freshet?.stop();
+    await servers?.stop();
+  }
+}
+
+async function main(): Promise<number> {
+  let options: JobOptions;
+  try {
+    options = readJobOptions(process.argv.slice(2), process.cwd());
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode;
+    throw thrown;
+  }
+  const interruption = watchForInterruption();
+  try {
+    await run(options, interruption);
+    return 0;
+  } catch (thrown) {
+    const reason = interruption.reason();
+    if (reason === "interrupted") return 130;
+    const message = reason?.message ?? (thrown instanceof Error ? thrown.message : String(thrown));
+    process.stderr.write(`freshet: ${message}\n`);
+    return 1;
+  }
+}
+
+process.exitCode = await main();

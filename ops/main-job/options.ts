@@ -1,0 +1,43 @@
+/** What `ops/start` can be told. */
+import { resolve } from "node:path";
+import { Command } from "commander";
+
+export interface JobOptions {
+  /** Ends after the answers instead of staying up. */
+  readonly once: boolean;
+  /** Absolute path of the JSON summary. */
+  readonly report: string | undefined;
+  /** Absolute path of a folder or file; undefined = the Markdown files of the installed packages. */
+  readonly corpus: string | undefined;
+}
+
+const about = `Sets everything up (each step is skipped when it is done) and runs the main job: servers,
+engine, a corpus into the tenant "demo", one merge, three questions. Then it stays up.
+
+Servers that already run are used instead of own ones:
+  FRESHET_NATS_URL, FRESHET_TEMPORAL_ADDRESS (FRESHET_TEMPORAL_NAMESPACE, FRESHET_TEMPORAL_UI_URL),
+  FRESHET_WEAVIATE_URL (FRESHET_WEAVIATE_GRPC), FRESHET_LLM_URL (FRESHET_LLM_MODEL)
+Downloads are kept in FRESHET_CACHE_DIR, data in FRESHET_DATA_DIR (default .freshet).
+
+Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted`;
+
+export function readJobOptions(argv: readonly string[], cwd: string): JobOptions {
+  const program = new Command("ops/start")
+    .description(about)
+    .option("--once", "end after the answers instead of staying up", false)
+    .option("--report <file>", "write a JSON summary of the run")
+    .option("--corpus <path>", "folder or file to ingest: .md, .txt, .html, .json, .ndjson")
+    .allowExcessArguments(false)
+    .exitOverride((error) => {
+      // Commander's own code for bad usage is 1; ours is 2. Help is no error.
+      throw Object.assign(error, { exitCode: error.exitCode === 0 ? 0 : 2 });
+    })
+    .parse(argv, { from: "user" });
+  const { once, report, corpus } = program.opts<{
+    once: boolean;
+    report?: string;
+    corpus?: string;
+  }>();
+  const absolute = (path: string | undefined) => (path === undefined ? undefined : resolve(cwd, path));
+  return { once, report: absolute(report), corpus: absolute(corpus) };
+}

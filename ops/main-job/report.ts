@@ -1,0 +1,42 @@
+/** The JSON summary of a run: `ops/start --report FILE`. */
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Answer } from "../../src/contract/query.ts";
+
+export interface AskedQuestion {
+  readonly query: string;
+  /** The document that is known to hold the answer, and whether it is among the sources. */
+  readonly expects: string;
+  readonly expected_found: boolean;
+  readonly answer: string;
+  readonly sources: Answer["sources"];
+  readonly coverage: Answer["coverage"];
+  readonly timings: Answer["timings"];
+}
+
+export interface JobReport {
+  /** Documents of the corpus that were published, in this run or (unchanged) in an earlier one. */
+  readonly documents: number;
+  /** Of these, published in this run; the others were there already, unchanged. */
+  readonly published_now: number;
+  readonly visible: number;
+  readonly rejected: number;
+  /** Files left out before publishing, by reason. */
+  readonly skipped: Readonly<Record<string, number>>;
+  /** Chunks of the tenant, hot and cold. */
+  readonly chunks: number;
+  /** From publish to visible, one document at a time, idle. */
+  readonly visible_ms: { readonly p50: number; readonly p99: number; readonly n: number };
+  readonly merged_chunks: number;
+  readonly merge_workflow_id: string;
+  readonly questions: readonly AskedQuestion[];
+  readonly urls: { readonly http: string; readonly nats: string; readonly temporal_ui: string };
+  readonly seconds: number;
+}
+
+export function writeReport(file: string, report: JobReport): void {
+  mkdirSync(dirname(file), { recursive: true });
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, `${JSON.stringify(report, null, 2)}\n`);
+  renameSync(draft, file);
+}
