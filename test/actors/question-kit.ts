@@ -1,0 +1,184 @@
+/** A question actor beside a real shard, with a cold shard, an embedder and a writer that follow a script. */
+
+import { Directory, recoveringStatus, type TenantEntry } from "../../actors/directory.ts";
+import type {
+  EmbedderMessage,
+  EmbedRequest,
+  MergeTriggerMessage,
+  QuestionMessage,
+  ShardMessage,
+  TenantMessage,
+} from "../../actors/messages.ts";
+import { questionActor } from "../../actors/question.ts";
+import { shardActor } from "../../actors/shard.ts";
+import type { WriteRequest, Written } from "../../src/answer/port.ts";
+import type { ColdMarker, ColdQuery, ColdShard } from "../../src/cold/port.ts";
+import type { Candidate } from "../../src/contract/candidate.ts";
+import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
+import { emptyManifest } from "../../src/contract/manifest.ts";
+import { type Answer, type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
+import type { PlacedRecord } from "../../src/contract/record.ts";
+import { createExactHotShardFactory } from "../../src/hot/memory.ts";
+import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
+import { fingerprintOf } from "../../src/log/fingerprint.ts";
+import { Heads } from "../../src/log/heads.ts";
+import { createMemoryLog } from "../../src/log/memory.ts";
+import { silentMetrics } from "../../src/observe/port.ts";
+import { createMemoryTokenizer } from "../../src/text/memory.ts";
+import { createManualClock } from "../support/manual-clock.ts";
+import { acme, answered, axis, createSystem, dimensions } from "./kit.ts";
+
+export const graceMs = 100;
+export const coldSearchMs = 500;
+export const candidatesPerShard = 4;
+
+type Search = (query: ColdQuery, call: number) => Promise<readonly Candidate[]>;
+
+export interface QuestionSetUp {
+  readonly search?: Search;
+  readonly marker?: () => Promise<ColdMarker | null>;
+  readonly write?: (request: WriteRequest) => Promise<Written>;
+  /** Answers embed requests; by default at once. */
+  readonly embeds?: boolean;
+  /** The tenant is in the directory from the start. */
+  readonly served?: boolean;
+}
+
+export const marked = (to: number): ColdMarker => ({ to: to as Position, version: to as Version });
+
+export function startQuestions(options: QuestionSetUp = {}) {
+  const clock = createManualClock();
+  const log = createMemoryLog({ clock, partitions: 1 });
+  const system = createSystem(clock);
+  const directory = new Directory(1);
+  const partition = directory.partitionOf(acme);
+  Object.assign(partition, { state: "serving", validUntilMs: 1_000_000 });
+  const embedder = new BoundedMailbox<EmbedderMessage>(100);
+  const embeds: EmbedRequest[] = [];
+  const searches: ColdQuery[] = [];
+  let markerReads = 0;
+  const writes: WriteRequest[] = [];
+  void playEmbedder(embedder, embeds, options.embeds ?? true);
+  const shard = system.spawn<ShardMessage>({
+    name: "shard",
+    capacity: 100,
+    behaviour: shardActor({
+      tenant: acme,
+      createHot: () => createExactHotShardFactory()({ dimensions }),
+      ...{ graceMs, mergeSizeChunks: 1_000, metrics: silentMetrics },
+      events: { publish: () => {} },
+      mergeTrigger: new BoundedMailbox<MergeTriggerMessage>(1),
+      requestLoad: async () => {},
+      publishStatus: (status) => {
+        entry.status = status;
+      },
+    }),
+  });
+  const route = {
+    mailbox: new BoundedMailbox<TenantMessage>(1),
+    behind: false,
+    skippedTo: 0 as Version,
+  };
+  const entry: TenantEntry = { tenant: acme, shard: shard.mailbox, route, status: recoveringStatus };
+  if (options.served !== false) partition.tenants.set(acme, entry);
+  const cold = {
+    search: (query: ColdQuery) => {
+      searches.push(query);
+      return options.search?.(query, searches.length) ?? Promise.resolve([]);
+    },
+    readMarker: () => {
+      markerReads += 1;
+      return options.marker?.() ?? Promise.resolve(marked(Number.MAX_SAFE_INTEGER));
+    },
+  } as Partial<ColdShard> as ColdShard;
+  const actor = system.spawn<QuestionMessage>({
+    name: "question",
+    capacity: 10,
+    behaviour: questionActor({
+      ...{ directory, log, cold, embedder, metrics: silentMetrics },
+      tokenizer: createMemoryTokenizer(),
+      modelTokensMax: 64,
+      redact: (text) => text.replaceAll("secret", "[redacted]"),
+      writer: {
+        write: (request) => {
+          writes.push(request);
+          return options.write?.(request) ?? Promise.resolve({ answer: "it is so [1]", llm: "hand" });
+        },
+      },
+      limits: {
+        ...{ candidatesPerShard, coldSearchMs },
+        coldRefillRoundsMax: 2,
+        coldRestartsMax: 2,
+        pollMs: 10,
+      },
+    }),
+  });
+  const tell = (...messages: readonly ShardMessage[]) => {
+    for (const message of messages) shard.mailbox.tryPut(message);
+  };
+  return {
+    ...{ clock, log, directory, partition, entry, embeds, searches, writes, actor, shard, tell },
+    markerReads: () => markerReads,
+    /** The shard is ready with this watermark and these heads. */
+    load(watermark: number, heads: readonly (readonly [string, number])[] = []): void {
+      tell({ type: "load", stored: storedAt(watermark, 1), heads: headsOf(heads) });
+      tell({ type: "ready", visible: watermark as Version });
+    },
+    apply(...records: readonly PlacedRecord[]): void {
+      tell(...records.map((record) => ({ type: "apply", record, publishedAtMs: 0 }) as const));
+    },
+    merge(to: number, revision: number): void {
+      const stored = storedAt(to, revision);
+      if (stored !== null) tell({ type: "manifest", stored });
+    },
+    ask(body: object = {}, caller = new AbortController()) {
+      const { reply, promise, answers } = answered<Answer>();
+      const events: AnswerEvent[] = [];
+      const question = parseQuestion({ query: "text", ...body });
+      const onEvent = (event: AnswerEvent): void => void events.push(event);
+      const { signal } = caller;
+      const tenant: TenantId = acme;
+      actor.mailbox.tryPut({ type: "question", tenant, question, signal, onEvent, reply });
+      return { promise, answers, events, caller };
+    },
+  };
+}
+
+function storedAt(to: number, revision: number) {
+  if (to === 0) return null;
+  const at = { to: to as Position, version: to as Version };
+  return { revision, manifest: { ...emptyManifest, ...at } };
+}
+
+function headsOf(entries: readonly (readonly [string, number])[]): Heads {
+  return new Heads(
+    entries.map(([id, version]) => [fingerprintOf(acme, id as DocumentId), version as Version]),
+  );
+}
+
+async function playEmbedder(
+  mailbox: BoundedMailbox<EmbedderMessage>,
+  embeds: EmbedRequest[],
+  answers: boolean,
+): Promise<void> {
+  for (let next = await mailbox.take(); next !== undefined; next = await mailbox.take()) {
+    embeds.push(next);
+    if (answers) next.reply.resolve(next.inputs.map(() => axis(0)));
+  }
+}
+
+export function coldHit(id: string, version: number, chunk = 0): Candidate {
+  return {
+    shard: "cold",
+    documentId: id as DocumentId,
+    version: version as Version,
+    chunk,
+    text: `text of ${id}`,
+    info: {},
+    cosine: 0.5,
+  };
+}
+
+export function namesOf({ sources }: Answer): string[] {
+  return sources.map(({ id, version, shard }) => `${id}@${version} ${shard}`).sort();
+}

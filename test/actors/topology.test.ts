@@ -1,0 +1,151 @@
+import { expect, it } from "vitest";
+import { FreshetError } from "../../src/contract/errors.ts";
+import type { DocumentId, Position, TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { type Answer, parseQuestion } from "../../src/contract/query.ts";
+import { createManualClock } from "../support/manual-clock.ts";
+import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
+import { codeOf, quiet, until } from "./kit.ts";
+
+const tenants = Array.from({ length: 20 }, (_, index) => `tenant-${index}` as TenantId);
+
+async function publish(engine: MemoryEngine, tenant: TenantId, text: string): Promise<number> {
+  const body = { id: "one", text };
+  const payload = new TextEncoder().encode(JSON.stringify(body));
+  const operation = { op: "upsert", ...body, id: "one" as DocumentId } as const;
+  return (await engine.service.publish(tenant, operation, { payload })).seq;
+}
+
+function ask(engine: MemoryEngine, tenant: TenantId, minSeq: number): Promise<Answer> {
+  const question = parseQuestion({ query: "who lives here", mode: "search", min_seq: minSeq });
+  return engine.service.ask(tenant, question, { signal: new AbortController().signal });
+}
+
+async function serving({ topology }: MemoryEngine): Promise<void> {
+  const all = [...topology.directory.partitions.values()];
+  await until(() => all.every(({ state }) => state === "serving"));
+}
+
+it("start, publish, ask, stop: 20 tenants are served, and no actor is left (S5)", async () => {
+  const engine = startMemoryEngine({ partitions: 8 });
+  await serving(engine);
+  const answers = await Promise.all(
+    tenants.map(async (tenant) => {
+      const seq = await publish(engine, tenant, `here lives ${tenant}`);
+      return ask(engine, tenant, seq);
+    }),
+  );
+  expect(answers.map(({ sources }) => sources.map(({ text }) => text))).toEqual(
+    tenants.map((tenant) => [`here lives ${tenant}`]),
+  );
+  expect(engine.service.status()).toMatchObject({ ready: true, partitions: { total: 8, owned: 8 } });
+  expect(engine.service.status().tenants).toHaveLength(20);
+  const { system } = engine.topology;
+  expect(system.actors().filter(({ name }) => name.startsWith("tenant/"))).toHaveLength(20);
+  await engine.stop();
+  expect(system.actors()).toEqual([]);
+});
+
+it("S5: stopping in the middle of everything leaves no actor, and the next node loses nothing (I1, I7)", async () => {
+  const engine = startMemoryEngine({ partitions: 2 });
+  const { system } = engine.topology;
+  const [tenant] = tenants as [TenantId];
+  await serving(engine);
+  const seqs: number[] = [];
+  for (let count = 0; count < 50; count += 1) seqs.push(await publish(engine, tenant, `text ${count}`));
+  const asked = codeOf(ask(engine, tenant, seqs.at(-1) ?? 0));
+  await engine.restart();
+  expect(["none", "not_ready"]).toContain(await asked);
+  expect(system.actors()).toEqual([]);
+  await serving(engine);
+  const answer = await ask(engine, tenant, seqs.at(-1) ?? 0);
+  expect(answer.sources.map(({ version, text }) => [version, text])).toEqual([[seqs.at(-1), "text 49"]]);
+  await engine.stop();
+});
+
+it("T5: while the log is away questions about what is visible go on, and publishes are refused, not lost", async () => {
+  const clock = createManualClock();
+  const engine = startMemoryEngine({ clock, partitions: 1 });
+  const [tenant] = tenants as [TenantId];
+  await serving(engine);
+  const first = await publish(engine, tenant, "before");
+  await engine.event(first);
+  engine.log.hooks.setAvailable(false);
+  expect(await codeOf(publish(engine, tenant, "meanwhile"))).toBe("log_unavailable");
+  const question = parseQuestion({ query: "before", mode: "search" });
+  const signal = new AbortController().signal;
+  const during = await engine.service.ask(tenant, question, { signal });
+  expect(during.sources.map(({ text }) => text)).toEqual(["before"]);
+  engine.log.hooks.setAvailable(true);
+  await clock.advance(limits.restartBackoffMaxMs);
+  const second = await publish(engine, tenant, "after");
+  await until(() => engine.log.hooks.published.some(({ event }) => event.seq === second));
+  expect((await ask(engine, tenant, second)).sources.map(({ text }) => text)).toEqual(["after"]);
+  await engine.stop();
+});
+
+it("I6: without a valid lease neither questions nor document states are answered", async () => {
+  const clock = createManualClock();
+  const engine = startMemoryEngine({ clock, partitions: 1 });
+  const [tenant] = tenants as [TenantId];
+  await serving(engine);
+  const seq = await publish(engine, tenant, "text");
+  await engine.event(seq);
+  const id = "one" as DocumentId;
+  expect(await engine.service.document(tenant, id)).toMatchObject({ status: "visible", seq });
+  const partition = engine.topology.directory.partitionOf(tenant);
+  partition.validUntilMs = clock.monotonicMs();
+  expect(engine.topology.isOwner(tenant)).toBe(false);
+  expect(await codeOf(engine.service.document(tenant, id))).toBe("not_ready");
+  expect(await codeOf(ask(engine, tenant, seq))).toBe("not_ready");
+  await engine.stop();
+});
+
+it("I11: a tenant without room in hot memory is refused at the door, where its publisher hears it", async () => {
+  const engine = startMemoryEngine({ partitions: 1 });
+  const [tenant, other] = tenants as [TenantId, TenantId];
+  await serving(engine);
+  await engine.event(await publish(engine, tenant, "text"));
+  const entry = engine.topology.directory.tenant(tenant);
+  if (entry === undefined) throw new FreshetError("internal");
+  const bytes = limits.hotBytesPerTenantMax;
+  entry.status = { ...entry.status, hot: { ...entry.status.hot, bytes } };
+  expect(await codeOf(publish(engine, tenant, "more"))).toBe("overloaded");
+  expect(await codeOf(publish(engine, other, "mine"))).toBe("none");
+  await engine.stop();
+});
+
+it("asks for a merge by size, and cold has the documents without anybody forcing it", async () => {
+  const engine = startMemoryEngine({ partitions: 1, mergeSizeChunks: 1 });
+  const [tenant] = tenants as [TenantId];
+  await serving(engine);
+  await engine.event(await publish(engine, tenant, "text"));
+  await until(() => engine.cold.objects(tenant).length === 1);
+  await quiet();
+  await engine.stop();
+});
+
+it("SH5: a shard that fails while its tenant's queue is full is loaded again", async () => {
+  const clock = createManualClock();
+  const engine = startMemoryEngine({ clock, partitions: 1 });
+  const [tenant] = tenants as [TenantId];
+  await serving(engine);
+  await engine.event(await publish(engine, tenant, "first"));
+  const entry = engine.topology.directory.tenant(tenant);
+  if (entry === undefined) throw new FreshetError("internal");
+  // Hot memory at its bound stalls the tenant, so that its queue fills up behind it.
+  const bytes = limits.hotBytesPerTenantMax;
+  entry.status = { ...entry.status, hot: { ...entry.status.hot, bytes } };
+  const payload = new TextEncoder().encode(JSON.stringify({ id: "many", text: "many" }));
+  for (let count = 0; count < 400; count += 1) await engine.log.docs.publish({ tenant, payload });
+  await until(() => entry.route.mailbox.depth === limits.tenantQueueMax);
+  // A drop above the watermark breaks an invariant: the shard fails with all it holds.
+  entry.shard.tryPut({ type: "drop", watermark: Number.MAX_SAFE_INTEGER as Position });
+  await quiet();
+  await clock.advance(limits.restartBackoffMaxMs);
+  await until(() => entry.status.state === "ready");
+  const seq = await publish(engine, tenant, "second");
+  await engine.event(seq);
+  expect((await ask(engine, tenant, seq)).sources.map(({ text }) => text).sort()).toEqual(["many", "second"]);
+  await engine.stop();
+});
