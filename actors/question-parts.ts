@@ -24,6 +24,10 @@ export class Stages {
     }
   }
 
+  elapsedMs(): number {
+    return this.#now() - this.#begun;
+  }
+
   timings(): Answer["timings"] {
     return { ...this.ms, total: this.#now() - this.#begun };
   }

@@ -14,14 +14,15 @@
 
 import { fuse } from "../src/answer/fusion.ts";
 import type { AnswerWriter } from "../src/answer/port.ts";
+import type { ColdShard } from "../src/cold/port.ts";
 import type { Candidate } from "../src/contract/candidate.ts";
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
+import { type Filter, mapFilterTexts } from "../src/contract/filter.ts";
 import { incarnationOf, type Version } from "../src/contract/ids.ts";
 import type { Answer, Coverage, Source } from "../src/contract/query.ts";
-import type { ColdShard } from "../src/cold/port.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
-import { ask, type Reply } from "../src/kernel/reply.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
+import { ask, type Reply } from "../src/kernel/reply.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Metrics } from "../src/observe/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
@@ -33,7 +34,7 @@ import type {
   ShardMessage,
   View,
 } from "./messages.ts";
-import { notVisible, sourceOf, Stages, untilAborted } from "./question-parts.ts";
+import { notVisible, Stages, sourceOf, untilAborted } from "./question-parts.ts";
 
 export interface QuestionOptions {
   readonly directory: Directory;
@@ -55,6 +56,8 @@ export interface QuestionLimits {
   readonly coldRestartsMax: number;
   /** How often a tenant that does not exist yet is looked for while `min_seq` waits. */
   readonly pollMs: number;
+  /** Kept of a question's deadline for what follows the model: checks, sentences instead of its words, the reply. */
+  readonly replyMs: number;
 }
 
 type Found = Extract<SearchOutcome, { kind: "found" }>;
@@ -120,6 +123,7 @@ class QuestionRun {
   readonly #message: QuestionMessage;
   readonly #stages: Stages;
   readonly #text: string;
+  readonly #filter: Filter | undefined;
 
   constructor(
     options: QuestionOptions,
@@ -130,12 +134,14 @@ class QuestionRun {
     this.#context = context;
     this.#message = message;
     this.#stages = new Stages(() => context.clock.monotonicMs());
-    this.#text = options.redact(message.question.query); // I10: before anything else sees it
+    const { query, filter } = message.question;
+    this.#text = options.redact(query); // I10: before anything else sees it
+    this.#filter = filter && mapFilterTexts(filter, options.redact);
   }
 
   async run(): Promise<Answer> {
     const { question, tenant, onEvent, signal } = this.#message;
-    const { writer, metrics } = this.#options;
+    const { writer, metrics, limits } = this.#options;
     this.#checkLease();
     const vector = await this.#stages.time("embed", () => this.#embed());
     const entry = await this.#tenant();
@@ -148,7 +154,8 @@ class QuestionRun {
     metrics.observe("fusion_seconds", this.#stages.ms.fuse / 1000);
     metrics.observe("hot_search_seconds", found.hotMs / 1000);
     this.#checkLease();
-    if (fused.length === 0) throw new FreshetError("no_results", undefined, { details: { coverage } });
+    if (fused.length === 0)
+      throw new FreshetError("no_results", undefined, { details: { coverage } });
     const sources = fused.map(({ candidate, score }) => sourceOf(candidate, score));
     const searched: Coverage = { hot: "complete", cold: coverage, llm: "none" };
     onEvent?.({ type: "retrieval", sources, coverage: searched });
@@ -159,21 +166,18 @@ class QuestionRun {
         question: this.#text,
         sources,
         maxTokens: question.max_tokens,
+        budgetMs: Math.max(0, question.deadline_ms - this.#stages.elapsedMs() - limits.replyMs),
         signal,
         onText: (text) => onEvent?.({ type: "delta", text }),
       }),
     );
-    if (signal.aborted) throw new FreshetError("deadline_exceeded", undefined, { details: { tenant } });
+    if (signal.aborted)
+      throw new FreshetError("deadline_exceeded", undefined, { details: { tenant } });
     this.#checkLease();
     return this.#reply(written.answer, sources, { ...searched, llm: written.llm }, found.visible);
   }
 
-  #reply(
-    answer: string,
-    sources: readonly Source[],
-    coverage: Coverage,
-    visible: Version,
-  ): Answer {
+  #reply(answer: string, sources: readonly Source[], coverage: Coverage, visible: Version): Answer {
     return {
       answer,
       sources: [...sources],
@@ -269,7 +273,9 @@ class QuestionRun {
     let restarts = 0;
     let refills = 0;
     for (;;) {
-      const cold = await this.#stages.time("cold", () => this.#searchCold(entry, view, vector, limit));
+      const cold = await this.#stages.time("cold", () =>
+        this.#searchCold(entry, view, vector, limit),
+      );
       const outcome = await this.#askShard<SearchOutcome>(entry, (reply) => ({
         type: "search",
         watermark: view.watermark,
@@ -277,7 +283,7 @@ class QuestionRun {
         vector,
         text: this.#text,
         limit: limits.candidatesPerShard,
-        filter: question.filter,
+        filter: this.#filter,
         reply,
       }));
       if (outcome.kind === "dropped") {
@@ -288,7 +294,8 @@ class QuestionRun {
       }
       this.#stages.ms.hot += outcome.hotMs;
       const hidden = cold.hits.length - outcome.cold.length;
-      const isShort = hidden > 0 && cold.hits.length >= limit && outcome.cold.length < question.top_k;
+      const isShort =
+        hidden > 0 && cold.hits.length >= limit && outcome.cold.length < question.top_k;
       if (!isShort || refills >= limits.coldRefillRoundsMax) {
         return { found: outcome, coverage: cold.coverage };
       }
@@ -306,14 +313,14 @@ class QuestionRun {
   ): Promise<ColdResult> {
     if (!view.coldExists) return { hits: [], coverage: "empty" };
     const { cold, limits, metrics } = this.#options;
-    const { tenant, question, signal } = this.#message;
+    const { tenant, signal } = this.#message;
     const { clock } = this.#context;
     const budget = new AbortController();
     const searchSignal = AbortSignal.any([signal, budget.signal]);
     const timer = clock.sleep(limits.coldSearchMs, searchSignal).then(() => budget.abort());
     const begun = clock.monotonicMs();
     try {
-      const query = { tenant, vector, text: this.#text, limit, filter: question.filter };
+      const query = { tenant, vector, text: this.#text, limit, filter: this.#filter };
       const [hits, isCurrent] = await untilAborted(
         Promise.all([
           cold.search({ ...query, signal: searchSignal }),

@@ -83,7 +83,8 @@ export function startTopology(options: TopologyOptions): Topology {
       metrics.count("actor_restarts_total", { actor: kindOf(actor) });
       logger.error({ actor, err: failure }, "an actor failed and starts again");
     },
-    onEscalate: (actor, failure) => logger.error({ actor, err: failure }, "an actor failed for good"),
+    onEscalate: (actor, failure) =>
+      logger.error({ actor, err: failure }, "an actor failed for good"),
   });
   const directory = new Directory(log.partitions);
   const ingestEmbedder = spawnEmbedder(system, options, "ingest");
@@ -101,7 +102,14 @@ export function startTopology(options: TopologyOptions): Topology {
     (directory.tenant(tenant)?.status.hot.bytes ?? 0) >= limits.hotBytesPerTenantMax ||
     directory.hotBytes() >= limits.hotBytesPerNodeMax;
   for (const partition of directory.partitions.keys()) {
-    spawnPartition(partition, { system, options, directory, ingestEmbedder, mergeTrigger, isHotFull });
+    spawnPartition(partition, {
+      system,
+      options,
+      directory,
+      ingestEmbedder,
+      mergeTrigger,
+      isHotFull,
+    });
   }
   system.spawn<never>({
     name: "manifest-watcher",
@@ -115,7 +123,8 @@ export function startTopology(options: TopologyOptions): Topology {
   });
   const questions = spawnQuestions(system, options, { directory, queryEmbedder });
   const [anyQuestion] = questions;
-  if (anyQuestion === undefined) throw new RangeError("a node answers at least one question at a time");
+  if (anyQuestion === undefined)
+    throw new RangeError("a node answers at least one question at a time");
   return {
     directory,
     questions: anyQuestion.mailbox,
@@ -224,7 +233,11 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
   const entry: TenantEntry = {
     tenant,
     shard: shard.mailbox,
-    route: { mailbox: writer.mailbox, behind: true, skippedTo: 0 as TenantEntry["route"]["skippedTo"] },
+    route: {
+      mailbox: writer.mailbox,
+      behind: true,
+      skippedTo: 0 as TenantEntry["route"]["skippedTo"],
+    },
     status: recoveringStatus,
   };
   return {
@@ -285,6 +298,7 @@ function spawnQuestions(
         coldRefillRoundsMax: limits.coldRefillRoundsMax,
         coldRestartsMax: limits.coldRestartsMax,
         pollMs: limits.tenantPollMs,
+        replyMs: limits.replyMs,
       },
       metrics: options.metrics,
     }),

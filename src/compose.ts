@@ -22,6 +22,7 @@ import { createHandler } from "./gateway/handler.ts";
 import { type HttpServer, startHttp } from "./gateway/http.ts";
 import { type NatsService, startNatsService } from "./gateway/nats-service.ts";
 import type { EngineStatus } from "./gateway/port.ts";
+import { startHealthChecks } from "./health.ts";
 import { createHotShardFactory } from "./hot/hnsw.ts";
 import { type Clock, systemClock } from "./kernel/clock.ts";
 import { connectNatsLog } from "./log/nats.ts";
@@ -32,10 +33,10 @@ import { createService } from "./service.ts";
 import { connectTemporal } from "./temporal/client.ts";
 import type { MergeClient } from "./temporal/port.ts";
 import { startMergeWorker } from "./temporal/worker.ts";
+import { cleanLine } from "./text/clean.ts";
 import { createPreparer } from "./text/prepare.ts";
 import { defaultRedactor } from "./text/redaction.ts";
 import { loadTokenizer } from "./text/tokenizer.ts";
-import { startHealthChecks } from "./health.ts";
 
 export const modelName = "all-MiniLM-L6-v2";
 const modelShape = { name: modelName, dimensions: 384, maxTokens: limits.chunkTokensMax };
@@ -79,9 +80,14 @@ function foundation(config: Config, version: string): Foundation {
 
 /** What was started, to be stopped in the reverse order, also when a later start fails. */
 class Stack {
-  readonly #stops: { readonly name: string; readonly stop: () => Promise<unknown> | unknown }[] = [];
+  readonly #stops: { readonly name: string; readonly stop: () => Promise<unknown> | unknown }[] =
+    [];
 
-  push<Value>(name: string, value: Value, stop: (value: Value) => Promise<unknown> | unknown): Value {
+  push<Value>(
+    name: string,
+    value: Value,
+    stop: (value: Value) => Promise<unknown> | unknown,
+  ): Value {
     this.#stops.push({ name, stop: () => stop(value) });
     return value;
   }
@@ -254,7 +260,7 @@ async function startActors(base: Foundation, parts: Parts): Promise<Topology> {
     createHot,
     tokenizer,
     prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
-    redact: (text) => defaultRedactor.redact(text).text,
+    redact: (text) => defaultRedactor.redact(cleanLine(text)).text,
     writer: createAnswerWriter({ model, clock, logger, metrics, fence }),
     merges,
     clock,

@@ -4,7 +4,7 @@
  */
 
 import { readFileSync } from "node:fs";
-import { startEngine, startMerges, type Running } from "./compose.ts";
+import { type Running, startEngine, startMerges } from "./compose.ts";
 import { ConfigError, readConfig } from "./config.ts";
 
 const usage = `Usage: node src/index.ts <engine|merge-worker>

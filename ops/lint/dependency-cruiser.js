@@ -117,7 +117,7 @@ const actors = [
         "^src/(config|compose|index)",
         "^(workflows|activities)/",
       ],
-      pathNot: "^src/observe/port\\.ts$",
+      pathNot: portFile,
     },
   },
   {
@@ -201,10 +201,10 @@ const assembly = [
   {
     name: "only-compose-imports-adapters",
     comment:
-      "nothing but src/compose.ts picks an adapter: import the room's port.ts and take the instance as a parameter (an adapter's own parts share its first name)",
+      "nothing but src/compose.ts (and src/cli/connect.ts, for clients) picks an adapter: import the room's port.ts and take the instance as a parameter (an adapter's own parts share its first name)",
     from: {
       path: "^(src|actors|workflows|activities)/",
-      pathNot: ["^src/compose[-./]", adapterFile, workerFile],
+      pathNot: ["^src/(compose|cli/connect)[-./]", adapterFile, workerFile],
     },
     to: { path: adapterFile },
   },
@@ -243,10 +243,11 @@ const assembly = [
     name: "surfaces-do-not-import-each-other",
     comment:
       "gateway, cli, temporal and observe meet in src/compose.ts only: share through src/contract, or pass a function in",
-    from: { path: "^src/(gateway|cli|temporal|observe)/" },
+    from: { path: "^src/(gateway|cli|temporal|observe)/", pathNot: "^src/cli/connect[.]ts$" },
     to: {
       path: rimRoom,
-      pathNot: ["^src/$1/", "^src/observe/port\\.ts$"],
+      // Ports are what surfaces are for; src/cli/connect.ts is the composition root of a client process.
+      pathNot: ["^src/$1/", portFile],
     },
   },
   {

@@ -1,12 +1,13 @@
 /** The ingest steps of the main job: the bulk together, the rest one by one. */
-import type { Clock } from "../../src/kernel/clock.ts";
+
 import { readCorpus } from "../../src/cli/ingest/corpus.ts";
-import type { CorpusDocument } from "../../src/cli/ingest/formats.ts";
 import type { IngestLog } from "../../src/cli/ingest/feed.ts";
+import type { CorpusDocument } from "../../src/cli/ingest/formats.ts";
 import { type IngestSummary, ingestCorpus } from "../../src/cli/ingest/ingest.ts";
 import { progressBar } from "../../src/cli/ingest/progress.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
+import type { Clock } from "../../src/kernel/clock.ts";
 import { SetupError } from "../setup/setup-error.ts";
 import type { PlannedDocument } from "./plan.ts";
 
@@ -92,7 +93,9 @@ export async function ingestSingly(step: IngestStep): Promise<SinglesResult> {
       const { seq } = await log.docs.publish({ tenant, payload });
       while (!heard.has(seq)) {
         if (clock.monotonicMs() - begun > visibleWithinMs) {
-          throw new SetupError(`a document was not visible within ${visibleWithinMs} ms: see the engine's log`);
+          throw new SetupError(
+            `a document was not visible within ${visibleWithinMs} ms: see the engine's log`,
+          );
         }
         const woken = new AbortController();
         wake = () => woken.abort();

@@ -4,9 +4,9 @@
  * Owns: the order of the steps and what is printed. Never: starts or stops a process.
  */
 import { join } from "node:path";
-import { connectEngine, type Engine } from "../../src/cli/http-client.ts";
 import { resolveAddresses } from "../../src/cli/addresses.ts";
 import { connectLog, connectMerges } from "../../src/cli/connect.ts";
+import { connectEngine, type Engine } from "../../src/cli/http-client.ts";
 import { seenPath } from "../../src/cli/ingest/seen.ts";
 import { sourceLines, timingLine } from "../../src/cli/print.ts";
 import { tenantId } from "../../src/contract/ids.ts";
@@ -17,7 +17,7 @@ import type { Environment } from "../setup/cache.ts";
 import { SetupError } from "../setup/setup-error.ts";
 import { ingestSingly, ingestTogether, loadCorpus, type SinglesResult } from "./ingest.ts";
 import type { JobOptions } from "./options.ts";
-import { percentile, type PlannedQuestion, planJob } from "./plan.ts";
+import { type PlannedQuestion, percentile, planJob } from "./plan.ts";
 import type { AskedQuestion, JobReport } from "./report.ts";
 
 export const tenant = tenantId("demo");
@@ -51,7 +51,10 @@ export async function runJob(context: JobContext): Promise<JobReport> {
     const seen = seenPath(addresses.dataDir, tenant);
     say(`ingesting ${plan.together.length} documents into tenant ${tenant}`);
     const bulk = await ingestTogether({ ...step, documents: plan.together, seenPath: seen });
-    if (bulk.unheard > 0) throw new SetupError(`${bulk.unheard} documents did not become visible: see the engine's log`);
+    if (bulk.unheard > 0)
+      throw new SetupError(
+        `${bulk.unheard} documents did not become visible: see the engine's log`,
+      );
     say(
       `${bulk.documents} published, ${bulk.visible} visible, ${bulk.rejected} rejected, ` +
         `${bulk.unchanged} unchanged, in ${bulk.seconds.toFixed(1)} s`,
@@ -112,14 +115,18 @@ async function mergeOnce(
   }
   switch (outcome.kind) {
     case "merged":
-      say(`merged ${outcome.upserts} documents, ${outcome.chunks} chunks, ${outcome.deletes} deletes`);
+      say(
+        `merged ${outcome.upserts} documents, ${outcome.chunks} chunks, ${outcome.deletes} deletes`,
+      );
       return { chunks: outcome.chunks };
     case "nothing":
       say("nothing to merge: everything older is cold already");
       return { chunks: 0 };
     case "paused":
     case "cancelled":
-      throw new SetupError(`the merge is ${outcome.kind}: resume it with ops/freshet merge --resume ${tenant}`);
+      throw new SetupError(
+        `the merge is ${outcome.kind}: resume it with ops/freshet merge --resume ${tenant}`,
+      );
     case "failed":
       throw new SetupError(`the merge failed: ${outcome.error.code}: ${outcome.error.message}`);
   }

@@ -38,7 +38,10 @@ function watchForInterruption(): Interruption {
 async function run(options: JobOptions, interruption: Interruption): Promise<void> {
   const { env } = process;
   const dataDir = dataFolder(env);
-  const progress = lineProgress((line) => process.stderr.write(line), () => performance.now());
+  const progress = lineProgress(
+    (line) => process.stderr.write(line),
+    () => performance.now(),
+  );
   const tools = await ensureTools({
     env,
     progress,

@@ -38,6 +38,7 @@ export function readJobOptions(argv: readonly string[], cwd: string): JobOptions
     report?: string;
     corpus?: string;
   }>();
-  const absolute = (path: string | undefined) => (path === undefined ? undefined : resolve(cwd, path));
+  const absolute = (path: string | undefined) =>
+    path === undefined ? undefined : resolve(cwd, path);
   return { once, report: absolute(report), corpus: absolute(corpus) };
 }

@@ -32,11 +32,20 @@ const singleBytes = 500;
 
 /** Questions about files that the installed packages ship; the first that is there is asked. */
 const known: readonly (PlannedQuestion & { readonly from: "hot" | "cold" })[] = [
-  hot("chrome-trace-event/README.md", "Which library creates trace event logs of program execution in Google's Trace Event format?"),
+  hot(
+    "chrome-trace-event/README.md",
+    "Which library creates trace event logs of program execution in Google's Trace Event format?",
+  ),
   hot("@protobufjs/pool/README.md", "Which package is a general purpose buffer pool?"),
-  hot("is-fullwidth-code-point/readme.md", "How do I check whether a Unicode code point is fullwidth?"),
+  hot(
+    "is-fullwidth-code-point/readme.md",
+    "How do I check whether a Unicode code point is fullwidth?",
+  ),
   hot("strip-bom/readme.md", "How do I strip the byte order mark from a string?"),
-  cold("update-browserslist-db/README.md", "Which command updates caniuse-lite with the browsers DB?"),
+  cold(
+    "update-browserslist-db/README.md",
+    "Which command updates caniuse-lite with the browsers DB?",
+  ),
   cold("why-is-node-running/README.md", "Node.js is still running: how do I find out why?"),
   cold("supports-color/readme.md", "How can I detect whether a terminal supports color?"),
   cold("file-uri-to-path/README.md", "How do I convert a file: URI to a file path?"),

@@ -30,7 +30,10 @@ export interface WriteRequest {
   /** In the order of their numbers: `[1]` is the first. At least one. */
   readonly sources: readonly Source[];
   readonly maxTokens: number;
+  /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
+  /** What the model may take. Past it the answer goes on without the model. */
+  readonly budgetMs: number;
   /** Checked text as it is ready; together the pieces are the answer. */
   readonly onText?: ((text: string) => void) | undefined;
 }

@@ -83,11 +83,16 @@ interface ModelRun extends WriterOptions {
 /** Whether the model wrote an answer. */
 async function writeWithModel(run: ModelRun): Promise<boolean> {
   const { model, request, answer, clock, metrics, logger } = run;
-  const { question, sources, maxTokens, signal } = request;
+  const { question, sources, maxTokens, signal, budgetMs } = request;
   const { messages, shown } = buildPrompt({ question, sources, fence: run.fence() });
   const filter = createCitationFilter({ shown });
   const guard = createRepetitionGuard();
   const enough = new AbortController();
+  const late = new AbortController();
+  const done = new AbortController();
+  const timer = clock.sleep(budgetMs, done.signal).then(() => {
+    if (!done.signal.aborted) late.abort();
+  });
   const begun = clock.monotonicMs();
   let streamed = "";
   const onText = (text: string): void => {
@@ -96,7 +101,7 @@ async function writeWithModel(run: ModelRun): Promise<boolean> {
     if (guard.isLooping()) enough.abort();
   };
   try {
-    const heard = AbortSignal.any([signal, enough.signal]);
+    const heard = AbortSignal.any([signal, enough.signal, late.signal]);
     const whole = await model
       .complete({ messages, maxTokens, signal: heard, onText })
       .catch((thrown: unknown) => {
@@ -121,6 +126,9 @@ async function writeWithModel(run: ModelRun): Promise<boolean> {
     logger.warn({ code, ...details, model: model.name }, "the language model failed");
     // What the filter still holds stays unsaid: half a construct is what it waits for.
     return false;
+  } finally {
+    done.abort();
+    await timer;
   }
 }
 

@@ -106,3 +106,21 @@ export function comparable(value: Scalar, isTimestamp: boolean): Scalar {
   if (typeof value === "number") return Math.round(value * 1000);
   return typeof value === "string" ? Date.parse(value) : value;
 }
+
+/**
+ * The filter with its texts passed through `map`, where documents' texts were too: title, source and metadata are
+ * redacted before they are indexed, so a filter that names what was redacted must be redacted the same way. Ids
+ * and times stay as they are.
+ */
+export function mapFilterTexts(filter: Filter, map: (text: string) => string): Filter {
+  const mapped = Object.entries(filter).map(([name, wanted]): [string, Condition] => {
+    if (name === "id" || name === "timestamp") return [name, wanted];
+    if (Array.isArray(wanted)) return [name, wanted.map((value) => mapScalar(value, map))];
+    return [name, typeof wanted === "object" ? wanted : mapScalar(wanted, map)];
+  });
+  return Object.fromEntries(mapped);
+}
+
+function mapScalar(value: Scalar, map: (text: string) => string): Scalar {
+  return typeof value === "string" ? map(value) : value;
+}

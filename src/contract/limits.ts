@@ -75,6 +75,8 @@ export const limits = {
   promptCharsMax: 5_000,
   /** Answer text kept of a model that does not stop. */
   answerCharsMax: 16_000,
+  /** Kept of a question's deadline for what follows the model: checks and the reply. */
+  replyMs: 500,
   /** One request to the language model. */
   modelRequestMs: 60 * secondMs,
   /** A host that does not even accept a connection will not answer in time. */

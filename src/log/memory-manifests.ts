@@ -60,8 +60,9 @@ export class MemoryManifests implements ManifestStore {
   async sweepPieces(tenant: TenantId, keep: readonly Digest[]): Promise<void> {
     await this.#power.pass();
     const pieces = this.#pieces.get(tenant);
+    const named = this.#manifests.get(tenant)?.manifest.pieces.map(({ digest }) => digest) ?? [];
     for (const digest of pieces?.keys() ?? []) {
-      if (!keep.includes(digest)) pieces?.delete(digest);
+      if (!keep.includes(digest) && !named.includes(digest)) pieces?.delete(digest);
     }
   }
 

@@ -58,14 +58,13 @@ export class NatsManifests implements ManifestStore {
 
   async putPiece(tenant: TenantId, bytes: Uint8Array): Promise<Digest> {
     const digest = digestOf(bytes);
-    const subject = pieceOf(tenant, digest);
-    const outcome = await publishGuarded(this.#context, {
-      subject,
-      payload: bytes,
-      expectedLast: 0,
-    });
-    if (outcome.kind === "unknown") throw outcome.error;
-    // A refusal means that the piece is there already; reading back proves either.
+    try {
+      // Always anew, even if the same piece is there: its new sequence protects it from a sweep that
+      // was paused and goes on now (see sweepPieces).
+      await this.#context.js.publish(pieceOf(tenant, digest), bytes);
+    } catch (thrown) {
+      throw logError(thrown);
+    }
     await this.getPiece(tenant, digest);
     return digest;
   }
@@ -80,12 +79,17 @@ export class NatsManifests implements ManifestStore {
   }
 
   async sweepPieces(tenant: TenantId, keep: readonly Digest[]): Promise<void> {
-    const kept = new Set(keep.map((digest) => pieceOf(tenant, digest)));
-    const subjects = await subjectsOf(this.#context, streamNames.heads, piecesOf(tenant));
+    const { jsm } = this.#context;
     try {
-      for (const subject of subjects) {
-        if (kept.has(subject)) continue;
-        await this.#context.jsm.streams.purge(streamNames.heads, { filter: subject });
+      // A sweep may be late: newer merges may have committed, or be about to. So it removes only what was
+      // written before this moment, and nothing that the manifest of this moment names.
+      const { state } = await jsm.streams.info(streamNames.heads);
+      const current = await this.get(tenant);
+      const named = current?.manifest.pieces.map(({ digest }) => digest) ?? [];
+      const kept = new Set([...keep, ...named].map((digest) => pieceOf(tenant, digest)));
+      const subjects = await subjectsOf(this.#context, streamNames.heads, piecesOf(tenant));
+      for (const filter of subjects.filter((subject) => !kept.has(subject))) {
+        await jsm.streams.purge(streamNames.heads, { filter, seq: state.last_seq + 1 });
       }
     } catch (thrown) {
       throw logError(thrown);

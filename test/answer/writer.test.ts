@@ -26,7 +26,7 @@ const speaking = (pieces: readonly string[], fails = false): LanguageModel =>
 
 async function write(
   model?: LanguageModel,
-  options: { metrics?: Metrics; signal?: AbortSignal } = {},
+  options: { metrics?: Metrics; signal?: AbortSignal; budgetMs?: number } = {},
 ) {
   const { metrics = silentMetrics, signal = new AbortController().signal } = options;
   const writer = createAnswerWriter({
@@ -38,7 +38,9 @@ async function write(
   });
   const heard: string[] = [];
   const onText = (text: string): void => void heard.push(text);
-  const written = await writer.write({ question, sources: known, maxTokens: 50, signal, onText });
+  const { budgetMs = 60_000 } = options;
+  const asked = { question, sources: known, maxTokens: 50, signal, budgetMs };
+  const written = await writer.write({ ...asked, onText });
   expect(heard.join("")).toBe(written.answer); // W2, on every path
   return written;
 }
@@ -107,6 +109,16 @@ describe("answer writer", () => {
     expect(answer).toBe(
       `The watermark moves\n\n${brokenOff}\n\nThe watermark moves after the read back succeeded. [2]`,
     );
+  });
+
+  test("W3: a model that takes longer than its budget is ended, and sentences take its place", async () => {
+    const slow = modelThat(
+      ({ signal }) =>
+        new Promise((_, reject) => {
+          signal.addEventListener("abort", () => reject(new FreshetError("cancelled")));
+        }),
+    );
+    expect(await write(slow, { budgetMs: 5 })).toEqual(await write());
   });
 
   test("a question whose caller has gone is cancelled, not answered", async () => {

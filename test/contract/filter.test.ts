@@ -5,6 +5,7 @@ import {
   type Filter,
   type Filterable,
   filterSchema,
+  mapFilterTexts,
   matchesFilter,
   type Scalar,
 } from "../../src/contract/filter.ts";
@@ -141,4 +142,21 @@ it("agrees with the rules spelled out case by case, on anything the schema accep
   );
   // Both outcomes really occurred: agreement on "never" alone would say little.
   expect(Math.min(seen.true, seen.false)).toBeGreaterThan(50);
+});
+
+describe("mapFilterTexts", () => {
+  it("changes texts as documents' texts are changed, and leaves ids, times and other values", () => {
+    const filter: Filter = {
+      id: "a@b.example",
+      timestamp: "2024-01-01T00:00:00Z",
+      title: "a@b.example",
+      "metadata.mail": ["a@b.example", 3],
+      "metadata.stars": { gte: 2 },
+    };
+    expect(mapFilterTexts(filter, () => "[EMAIL]")).toEqual({
+      ...filter,
+      title: "[EMAIL]",
+      "metadata.mail": ["[EMAIL]", 3],
+    });
+  });
 });
