@@ -207,8 +207,8 @@ async function connectLog(base: Foundation, stack: Stack, role: string): Promise
 }
 
 function connectCold({ config, clock, logger }: Foundation): ColdShard {
-  const { url, grpc } = config.weaviate;
-  return connectWeaviate({ url, grpc, dimensions: modelShape.dimensions, clock, logger });
+  const { dimensions } = modelShape;
+  return connectWeaviate({ ...config.weaviate, dimensions, clock, logger });
 }
 
 function connectMerges({ config, clock, logger }: Foundation): MergeClient {

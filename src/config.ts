@@ -15,7 +15,11 @@ export interface Config {
     readonly namespace: string;
     readonly uiUrl: string | undefined;
   };
-  readonly weaviate: { readonly url: string; readonly grpc: string };
+  readonly weaviate: {
+    readonly url: string;
+    readonly grpc: string;
+    readonly apiKey: string | undefined;
+  };
   readonly http: {
     readonly host: string;
     /** 0 lets the system choose. */
@@ -121,6 +125,7 @@ export const settings = {
     "Weaviate, the cold shard",
   ),
   FRESHET_WEAVIATE_GRPC: setting("127.0.0.1:50051", hostPort, "Weaviate's gRPC endpoint"),
+  FRESHET_WEAVIATE_API_KEY: setting(undefined, text, "Weaviate's API key, where it asks for one"),
   FRESHET_HTTP_HOST: setting("127.0.0.1", text, "address that the HTTP API listens on"),
   FRESHET_HTTP_PORT: setting(
     "8787",
@@ -275,7 +280,11 @@ function assemble(values: Values): Config {
       namespace: present("FRESHET_TEMPORAL_NAMESPACE"),
       uiUrl: values.FRESHET_TEMPORAL_UI_URL,
     },
-    weaviate: { url: present("FRESHET_WEAVIATE_URL"), grpc: present("FRESHET_WEAVIATE_GRPC") },
+    weaviate: {
+      url: present("FRESHET_WEAVIATE_URL"),
+      grpc: present("FRESHET_WEAVIATE_GRPC"),
+      apiKey: values.FRESHET_WEAVIATE_API_KEY,
+    },
     http: {
       host: present("FRESHET_HTTP_HOST"),
       port: present("FRESHET_HTTP_PORT"),

@@ -25,6 +25,8 @@ const clock = systemClock;
 /** The grace period and one look at the manifest, with room for a busy machine. */
 const dropWithinMs = 60_000;
 const pollMs = 200;
+/** Little to read and little to write: the local model is slow on a machine that is busy with the rest. */
+const asking = { top_k: 3, max_tokens: 80, deadline_ms: 60_000 };
 /** The worker connects by itself; a fresh Temporal namespace needs a moment. */
 const mergePollMs = 500;
 
@@ -173,7 +175,7 @@ async function askAll(
   for (const { query, expects, from } of questions) {
     say("");
     say(`? ${query}   (answer in ${expects}, ${from})`);
-    const answer = await engine.ask({ query }, signal);
+    const answer = await engine.ask({ query, ...asking }, signal);
     const { sources, coverage, timings } = answer;
     say(`  ${answer.answer.replaceAll("\n", "\n  ")}`);
     for (const line of sourceLines(sources, false)) say(`  ${line}`);

@@ -81,6 +81,7 @@ function engineEnvironment(options: ProcessesOptions, port: number): Record<stri
     FRESHET_TEMPORAL_UI_URL: temporal.uiUrl,
     FRESHET_WEAVIATE_URL: weaviate.url,
     FRESHET_WEAVIATE_GRPC: weaviate.grpc,
+    ...(weaviate.apiKey === undefined ? {} : { FRESHET_WEAVIATE_API_KEY: weaviate.apiKey }),
     FRESHET_MODEL_DIR: model.modelDir,
     FRESHET_MODEL_GRAPH: model.graph,
     FRESHET_HTTP_PORT: String(port),

@@ -120,11 +120,12 @@ async function ensureWeaviateServer(run: Run): Promise<WeaviateAddress> {
   const url = given(env, "FRESHET_WEAVIATE_URL")?.replace(/\/$/, "");
   if (url === undefined)
     return launch(run, { name: "weaviate", program: run.tools.weaviate, start: startWeaviate });
+  const apiKey = given(env, "FRESHET_WEAVIATE_API_KEY");
   const grpc = given(env, "FRESHET_WEAVIATE_GRPC") ?? `${new URL(url).hostname}:50051`;
   await requireAnswer("FRESHET_WEAVIATE_URL", `${url} (gRPC ${grpc})`, () =>
-    isWeaviateReady({ url, grpc }),
+    isWeaviateReady({ url, grpc, apiKey }),
   );
-  return { url, grpc };
+  return { url, grpc, apiKey };
 }
 
 async function ensureLlmServer(run: Run): Promise<LlmAddress | undefined> {

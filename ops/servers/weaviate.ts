@@ -10,6 +10,8 @@ export interface WeaviateAddress {
   readonly url: string;
   /** host:port of the gRPC listener. */
   readonly grpc: string;
+  /** Undefined for a server of somebody else's that asks for none. */
+  readonly apiKey?: string | undefined;
 }
 
 const readyTimeoutMs = 120_000;
@@ -33,6 +35,7 @@ export interface WeaviateSettings {
   readonly dataPath: string;
   readonly diskReadOnlyPercent: number;
   readonly clusterPassword: string;
+  readonly apiKey: string;
 }
 
 /** The environment, each variable with its reason. Pure. */
@@ -73,8 +76,12 @@ export function weaviateEnvironment(settings: WeaviateSettings): Record<string, 
     ENABLE_MODULES: "",
     ENABLE_API_BASED_MODULES: "false",
     DISABLE_TELEMETRY: "true",
-    // No accounts on a loopback development server.
-    AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED: "true",
+    // The gRPC listener binds every interface and cannot be told otherwise (1.35.2): a random key for
+    // each run keeps the network out.
+    AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED: "false",
+    AUTHENTICATION_APIKEY_ENABLED: "true",
+    AUTHENTICATION_APIKEY_ALLOWED_KEYS: settings.apiKey,
+    AUTHENTICATION_APIKEY_USERS: "freshet",
 
     // What a kill -9 must replay stays small; the default lets a minute of writes pile up. Only
     // start-up time depends on it: a merge is verified by reading back, and the log can redo it.
@@ -130,8 +137,10 @@ export async function startWeaviate(
       dataPath,
       diskReadOnlyPercent: readOnlyPercent(disk.blocks * disk.bsize),
       clusterPassword: randomBytes(24).toString("hex"),
+      apiKey: randomBytes(24).toString("hex"),
     };
-    const address = {
+    const address: WeaviateAddress = {
+      apiKey: settings.apiKey,
       url: `http://127.0.0.1:${ports.port}`,
       grpc: `127.0.0.1:${ports.grpcPort}`,
     };
@@ -151,9 +160,15 @@ export async function startWeaviate(
 }
 
 /** True when the node says it is ready, its schema answers, and gRPC accepts connections. */
-export async function isWeaviateReady({ url, grpc }: WeaviateAddress): Promise<boolean> {
+export async function isWeaviateReady(address: WeaviateAddress): Promise<boolean> {
+  const { url, grpc, apiKey } = address;
+  const headers: Record<string, string> =
+    apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
   for (const path of ["/v1/.well-known/ready", "/v1/schema"]) {
-    const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(checkTimeoutMs) });
+    const response = await fetch(`${url}${path}`, {
+      headers,
+      signal: AbortSignal.timeout(checkTimeoutMs),
+    });
     await response.arrayBuffer();
     if (!response.ok) return false;
   }

@@ -9,7 +9,7 @@ import { createGate, type Gate } from "./gate.ts";
 import { coldObject, dimensions, direction, freshTenant } from "./objects.ts";
 import { weaviateAddress } from "./weaviate-address.ts";
 
-const open = (address: { url: string; grpc: string }): ColdShard =>
+const open = (address: ReturnType<typeof weaviateAddress>): ColdShard =>
   connectWeaviate({ ...address, dimensions, clock: systemClock, logger: silentLogger });
 
 describeColdShard("Weaviate", async () => open(weaviateAddress()));
@@ -21,7 +21,7 @@ afterEach(async () => {
 
 /** A cold shard whose server is there when the gates are open. */
 async function gated() {
-  const { url, grpc } = weaviateAddress();
+  const { url, grpc, apiKey } = weaviateAddress();
   const target = (from: string) => {
     const { hostname, port } = new URL(from);
     return { host: hostname, port: Number(port) };
@@ -31,7 +31,8 @@ async function gated() {
     await createGate(target(`http://${grpc}`)),
   ] as const;
   const [rest, channel] = gates;
-  const cold = open({ url: `http://127.0.0.1:${rest.port}`, grpc: `127.0.0.1:${channel.port}` });
+  const local = (gate: Gate) => `127.0.0.1:${gate.port}`;
+  const cold = open({ url: `http://${local(rest)}`, grpc: local(channel), apiKey });
   const each = async (act: (gate: Gate) => Promise<void>) => {
     await Promise.all(gates.map(act));
   };
@@ -146,9 +147,10 @@ test("a metadata range finds its few matches among more objects than one request
 });
 
 async function changeTenants(method: string, body: unknown): Promise<void> {
-  const reply = await fetch(`${weaviateAddress().url}/v1/schema/FreshetChunk/tenants`, {
+  const { url, apiKey = "" } = weaviateAddress();
+  const reply = await fetch(`${url}/v1/schema/FreshetChunk/tenants`, {
     method,
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", authorization: `Bearer ${apiKey}` },
     body: JSON.stringify(body),
   });
   expect(reply.ok).toBe(true);

@@ -29,6 +29,7 @@ function environment(): Record<string, string | undefined> {
     FRESHET_TEMPORAL_NAMESPACE: temporal.namespace,
     FRESHET_WEAVIATE_URL: weaviate.url,
     FRESHET_WEAVIATE_GRPC: weaviate.grpc,
+    FRESHET_WEAVIATE_API_KEY: weaviate.apiKey,
   };
 }
 

@@ -17,7 +17,11 @@ export interface ServerAddresses {
     readonly namespace: string;
     readonly uiUrl: string;
   };
-  readonly weaviate: { readonly url: string; readonly grpc: string };
+  readonly weaviate: {
+    readonly url: string;
+    readonly grpc: string;
+    readonly apiKey?: string | undefined;
+  };
 }
 
 declare module "vitest" {
