@@ -131,7 +131,9 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
       const { batch, rest, dropped } = selectBatch(this.#queue, this.#options.batch, now);
       this.#queue = rest;
       for (const { request } of dropped) this.#fail(request, new FreshetError("cancelled"));
-      this.#options.metrics.set("queue_depth", rest.length, { queue: `embed-${this.#options.lane}` });
+      this.#options.metrics.set("queue_depth", rest.length, {
+        queue: `embed-${this.#options.lane}`,
+      });
       if (batch.length === 0) continue;
       this.#inFlight += 1;
       this.#context.task(async () => {
@@ -183,7 +185,8 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
   }
 
   #deliver({ request, index }: Text, vector: Float32Array | undefined): void {
-    if (vector === undefined) throw new FreshetError("internal", "a text came back without a vector");
+    if (vector === undefined)
+      throw new FreshetError("internal", "a text came back without a vector");
     request.deliver(index, vector);
     if (request.settled) this.#pending.delete(request);
   }

@@ -12,7 +12,13 @@
  */
 
 import { toFreshetError } from "../src/contract/errors.ts";
-import { type Epoch, isTenantId, type Partition, type TenantId, type Version } from "../src/contract/ids.ts";
+import {
+  type Epoch,
+  isTenantId,
+  type Partition,
+  type TenantId,
+  type Version,
+} from "../src/contract/ids.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
 import type { Lease, Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
@@ -89,7 +95,10 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
     const { clock, signal } = this.#context;
     while (!signal.aborted) {
       const lease = await log.leases.acquire(partition, node).catch((thrown: unknown) => {
-        logger.warn({ partition, code: toFreshetError(thrown).code }, "the lease can not be asked for");
+        logger.warn(
+          { partition, code: toFreshetError(thrown).code },
+          "the lease can not be asked for",
+        );
         return null;
       });
       if (lease === null) await clock.sleep(renewEveryMs, signal);
@@ -129,7 +138,10 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
       }
     } catch (thrown) {
       const error = toFreshetError(thrown);
-      logger.error({ partition, code: error.code, cause: error.message }, "the partition stopped serving");
+      logger.error(
+        { partition, code: error.code, cause: error.message },
+        "the partition stopped serving",
+      );
       // A wrong log does not get right by trying fast; the pause keeps the reason readable.
       if (!ended.aborted) await clock.sleep(this.#options.respawnMs, ended);
     } finally {

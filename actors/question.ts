@@ -19,7 +19,7 @@ import type { Candidate } from "../src/contract/candidate.ts";
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
 import { type Filter, mapFilterTexts } from "../src/contract/filter.ts";
 import { incarnationOf, type Version } from "../src/contract/ids.ts";
-import type { Answer, Coverage, Source } from "../src/contract/query.ts";
+import type { Answer, Coverage } from "../src/contract/query.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { ask, type Reply } from "../src/kernel/reply.ts";
@@ -159,7 +159,8 @@ class QuestionRun {
     const sources = fused.map(({ candidate, score }) => sourceOf(candidate, score));
     const searched: Coverage = { hot: "complete", cold: coverage, llm: "none" };
     onEvent?.({ type: "retrieval", sources, coverage: searched });
-    if (question.mode === "search") return this.#reply("", sources, searched, found.visible);
+    if (question.mode === "search")
+      return this.#reply({ answer: "", sources, coverage: searched }, found);
 
     const written = await this.#stages.time("llm", () =>
       writer.write({
@@ -174,17 +175,12 @@ class QuestionRun {
     if (signal.aborted)
       throw new FreshetError("deadline_exceeded", undefined, { details: { tenant } });
     this.#checkLease();
-    return this.#reply(written.answer, sources, { ...searched, llm: written.llm }, found.visible);
+    const coverageOfAll = { ...searched, llm: written.llm };
+    return this.#reply({ answer: written.answer, sources, coverage: coverageOfAll }, found);
   }
 
-  #reply(answer: string, sources: readonly Source[], coverage: Coverage, visible: Version): Answer {
-    return {
-      answer,
-      sources: [...sources],
-      coverage,
-      visible_seq: visible,
-      timings: this.#stages.timings(),
-    };
+  #reply(said: Pick<Answer, "answer" | "sources" | "coverage">, { visible }: Found): Answer {
+    return { ...said, visible_seq: visible, timings: this.#stages.timings() };
   }
 
   /** Q4. */
@@ -274,7 +270,7 @@ class QuestionRun {
     let refills = 0;
     for (;;) {
       const cold = await this.#stages.time("cold", () =>
-        this.#searchCold(entry, view, vector, limit),
+        this.#searchCold(entry, { view, vector, limit }),
       );
       const outcome = await this.#askShard<SearchOutcome>(entry, (reply) => ({
         type: "search",
@@ -307,9 +303,7 @@ class QuestionRun {
   /** Never throws: what cold can not do is said in `coverage` (Q5). */
   async #searchCold(
     entry: TenantEntry,
-    view: View,
-    vector: Float32Array,
-    limit: number,
+    { view, vector, limit }: { view: View; vector: Float32Array; limit: number },
   ): Promise<ColdResult> {
     if (!view.coldExists) return { hits: [], coverage: "empty" };
     const { cold, limits, metrics } = this.#options;

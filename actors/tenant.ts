@@ -27,7 +27,12 @@ import type { Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { PreparedDocument, Preparer } from "../src/text/prepare.ts";
 import type { TenantRoute } from "./directory.ts";
-import type { EmbedderMessage, MergeTriggerMessage, ShardMessage, TenantMessage } from "./messages.ts";
+import type {
+  EmbedderMessage,
+  MergeTriggerMessage,
+  ShardMessage,
+  TenantMessage,
+} from "./messages.ts";
 
 export interface TenantOptions {
   readonly tenant: TenantId;
@@ -57,9 +62,19 @@ export interface TenantLimits {
 
 /** What becomes of an operation, before it has a place in CHUNKS. */
 type Outcome =
-  | { readonly kind: "upsert"; readonly documentId: DocumentId; readonly prepared: PreparedDocument; readonly vectors: readonly Float32Array[] }
+  | {
+      readonly kind: "upsert";
+      readonly documentId: DocumentId;
+      readonly prepared: PreparedDocument;
+      readonly vectors: readonly Float32Array[];
+    }
   | { readonly kind: "delete"; readonly documentId: DocumentId }
-  | { readonly kind: "reject"; readonly documentId: DocumentId | null; readonly reason: ErrorCode; readonly message: string };
+  | {
+      readonly kind: "reject";
+      readonly documentId: DocumentId | null;
+      readonly reason: ErrorCode;
+      readonly message: string;
+    };
 
 interface InFlight {
   readonly operation: StoredOperation;
@@ -156,7 +171,10 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
       case "fenced":
         return this.#standDown(outcome.by.epoch);
       case "behind":
-        throw new FreshetError("broken_chain", "the tenant's log moved while its fence was written");
+        throw new FreshetError(
+          "broken_chain",
+          "the tenant's log moved while its fence was written",
+        );
     }
   }
 
@@ -188,7 +206,8 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
       for (const operation of operations ?? []) await this.#takeIn(operation);
       // No await between the test and the assignment: the reader can not skip another one in between.
       if (operations?.length === 0 && this.#takenIn >= route.skippedTo) route.behind = false;
-      else if (operations?.length === 0) await this.#context.clock.sleep(limits.backoff.backoffMinMs);
+      else if (operations?.length === 0)
+        await this.#context.clock.sleep(limits.backoff.backoffMinMs);
     }
   }
 
@@ -197,7 +216,12 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     const parsed = parseOperation(payload, log.documentTextBytesMax);
     if (!parsed.ok) {
       const { code: reason, message } = parsed.error;
-      return { kind: "reject", documentId: (parsed.id ?? null) as DocumentId | null, reason, message };
+      return {
+        kind: "reject",
+        documentId: (parsed.id ?? null) as DocumentId | null,
+        reason,
+        message,
+      };
     }
     const { operation } = parsed;
     const documentId = operation.id;
@@ -218,7 +242,10 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
       if (this.#context.signal.aborted) throw error;
       // The text itself stays out of log lines (I10): its version is enough to find it.
       const cause = error.message;
-      logger.warn({ tenant, version, code: error.code, cause }, "a document could not be processed");
+      logger.warn(
+        { tenant, version, code: error.code, cause },
+        "a document could not be processed",
+      );
       const message = "the document could not be processed";
       return { kind: "reject", documentId, reason: "document_failed", message };
     }
@@ -320,7 +347,11 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
         metrics.count("appends_refused_total", { reason: "behind" });
         const { last } = outcome;
         // An append whose ack was lost, before a stall: it is already where it belongs (T1).
-        if (last?.epoch === record.epoch && last.version === record.version && last.kind !== "fence") {
+        if (
+          last?.epoch === record.epoch &&
+          last.version === record.version &&
+          last.kind !== "fence"
+        ) {
           this.#lastPosition = last.position;
           return { ...record, position: last.position, previous: last.previous };
         }

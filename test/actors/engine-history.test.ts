@@ -8,9 +8,9 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { ColdObject } from "../../src/cold/port.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
 import type { Position, TenantId } from "../../src/contract/ids.ts";
 import { parseQuestion, type Source } from "../../src/contract/query.ts";
-import { FreshetError } from "../../src/contract/errors.ts";
 import { createManualClock, type ManualClock, settle } from "../support/manual-clock.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
 
@@ -175,7 +175,9 @@ class History {
       ([docId, { version, text }]) => `${docId}@${version} ${text}`,
     );
     const { sources, coverage } = await this.#ask(name);
-    const seen = sources.map(({ id: docId, version, text }) => `${docId}@${version} ${text}`).sort();
+    const seen = sources
+      .map(({ id: docId, version, text }) => `${docId}@${version} ${text}`)
+      .sort();
     expect(new Set(seen).size).toBe(seen.length);
     const covered = coverage === undefined || coverage === "complete" || coverage === "empty";
     if (covered) expect(seen).toEqual(expected.sort());
@@ -270,6 +272,6 @@ it("any history: a question sees what the oracle says, in hot and cold together 
     fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 30 }), (steps) =>
       new History().run(steps),
     ),
-    { numRuns: 200 },
+    { numRuns: 400 },
   );
 }, 60_000);

@@ -1,8 +1,8 @@
 /** What actor tests share: one actor in a system of its own, mailboxes to look into, records made by hand. */
 
 import { afterEach } from "vitest";
-import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
+import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import type { PlacedRecord, RecordChunk } from "../../src/contract/record.ts";
 import type { BehaviourFactory } from "../../src/kernel/actor.ts";
 import type { Clock } from "../../src/kernel/clock.ts";

@@ -1,7 +1,11 @@
 import { expect, it } from "vitest";
 import { type PartitionEntry, recoveringStatus, type TenantEntry } from "../../actors/directory.ts";
 import type { PartitionMessage, ShardMessage, TenantMessage } from "../../actors/messages.ts";
-import { type PartitionOptions, partitionActor, type TenantHandle } from "../../actors/partition.ts";
+import {
+  type PartitionOptions,
+  partitionActor,
+  type TenantHandle,
+} from "../../actors/partition.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
@@ -130,7 +134,14 @@ it("P1, P3: a log that is away ends the tenure with its lease; a new epoch serve
 
 it("P3: a lost lease ends every tenant before the next tenure begins", async () => {
   const gate = Promise.withResolvers<void>();
-  const { entry, start, clock: time, log, publish, spawned } = setUp({
+  const {
+    entry,
+    start,
+    clock: time,
+    log,
+    publish,
+    spawned,
+  } = setUp({
     stopping: () => gate.promise,
   });
   await publish(acme);
@@ -265,9 +276,26 @@ it("I2: an operation under an invalid token ends as a dead letter, also when it 
   ]);
 });
 
+it("I2: what came under an invalid token before this node read is found in DOCS", async () => {
+  const { entry, start, log } = setUp();
+  const sent = Array.from({ length: 25 }, () => log.hooks.publishRaw(invalid, new Uint8Array()));
+  start();
+  await until(() => entry.state === "serving");
+  await quiet();
+  expect(await letters(log)).toEqual(sent.map(({ version }) => [version, "invalid_tenant"]));
+});
+
 it("I9: dead letters that can not be written keep nobody waiting, and are written later", async () => {
   let full = true;
-  const { entry, start, log, publish, living, spawned, clock: time } = setUp({
+  const {
+    entry,
+    start,
+    log,
+    publish,
+    living,
+    spawned,
+    clock: time,
+  } = setUp({
     wrap: (real) => ({
       ...real,
       deadLetters: {

@@ -79,7 +79,12 @@ export function startQuestions(options: QuestionSetUp = {}) {
     behind: false,
     skippedTo: 0 as Version,
   };
-  const entry: TenantEntry = { tenant: acme, shard: shard.mailbox, route, status: recoveringStatus };
+  const entry: TenantEntry = {
+    tenant: acme,
+    shard: shard.mailbox,
+    route,
+    status: recoveringStatus,
+  };
   if (options.served !== false) partition.tenants.set(acme, entry);
   const cold = {
     search: (query: ColdQuery) => {
@@ -102,7 +107,9 @@ export function startQuestions(options: QuestionSetUp = {}) {
       writer: {
         write: (request) => {
           writes.push(request);
-          return options.write?.(request) ?? Promise.resolve({ answer: "it is so [1]", llm: "hand" });
+          return (
+            options.write?.(request) ?? Promise.resolve({ answer: "it is so [1]", llm: "hand" })
+          );
         },
       },
       limits: {
@@ -110,6 +117,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
         coldRefillRoundsMax: 2,
         coldRestartsMax: 2,
         pollMs: 10,
+        replyMs: 50,
       },
     }),
   });

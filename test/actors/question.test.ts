@@ -22,7 +22,11 @@ it("Q1, I5: a document that moves or changes while cold is searched is seen once
       return [coldHit("changes", 1), coldHit("goes", 2), coldHit("stays", 3)];
     },
   });
-  load(5, [["changes", 1], ["goes", 2], ["stays", 3]]);
+  load(5, [
+    ["changes", 1],
+    ["goes", 2],
+    ["stays", 3],
+  ]);
   const { promise } = ask(search);
   await until(() => searches.length === 1);
   apply(upsert({ id: "changes", position: 6 }), deletion("goes", 7));
@@ -32,7 +36,12 @@ it("Q1, I5: a document that moves or changes while cold is searched is seen once
 
 it("I4: an older version, a deleted document and a resurrected object in cold are never answered", async () => {
   const { load, ask } = startQuestions({
-    search: async () => [coldHit("live", 3), coldHit("live", 2), coldHit("gone", 1), coldHit("unknown", 4)],
+    search: async () => [
+      coldHit("live", 3),
+      coldHit("live", 2),
+      coldHit("gone", 1),
+      coldHit("unknown", 4),
+    ],
   });
   load(5, [["live", 3]]);
   expect(namesOf(await ask(search).promise)).toEqual(["live@3 cold"]);
@@ -74,9 +83,17 @@ it("Q2: once the first merge is adopted and hot has dropped it, cold answers", a
 });
 
 it("Q3: asks cold for more while the heads hide what it found", async () => {
-  const live = [["a", 1], ["b", 1]] as const;
+  const live = [
+    ["a", 1],
+    ["b", 1],
+  ] as const;
   const stale = Array.from({ length: candidatesPerShard }, (_, chunk) => coldHit("old", 1, chunk));
-  const all = [...stale, ...stale.map((hit) => ({ ...hit, chunk: hit.chunk + 9 })), coldHit("a", 1), coldHit("b", 1)];
+  const all = [
+    ...stale,
+    ...stale.map((hit) => ({ ...hit, chunk: hit.chunk + 9 })),
+    coldHit("a", 1),
+    coldHit("b", 1),
+  ];
   const { load, ask, searches } = startQuestions({
     search: async ({ limit }) => all.slice(0, limit),
   });
@@ -87,7 +104,8 @@ it("Q3: asks cold for more while the heads hide what it found", async () => {
 
 it("Q3: stops asking after its rounds, and at once when cold has no more", async () => {
   const full = startQuestions({
-    search: async ({ limit }) => Array.from({ length: limit }, (_, chunk) => coldHit("old", 1, chunk)),
+    search: async ({ limit }) =>
+      Array.from({ length: limit }, (_, chunk) => coldHit("old", 1, chunk)),
   });
   full.load(5);
   expect(await codeOf(full.ask(search).promise)).toBe("no_results");

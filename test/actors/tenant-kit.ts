@@ -127,7 +127,9 @@ export async function records(log: MemoryLog): Promise<PlacedRecord[]> {
 /** `kind version`, fences left out. */
 export async function operations(log: MemoryLog): Promise<string[]> {
   const all = await records(log);
-  return all.filter(({ kind }) => kind !== "fence").map(({ kind, version }) => `${kind} ${version}`);
+  return all
+    .filter(({ kind }) => kind !== "fence")
+    .map(({ kind, version }) => `${kind} ${version}`);
 }
 
 /** Waits until the tenant's last record answers `version`. */

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
-import type { DocumentId, Epoch, Position, Version } from "../../src/contract/ids.ts";
-import type { ChunkRecord } from "../../src/contract/record.ts";
+import type { Epoch, Position, Version } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
+import type { ChunkRecord } from "../../src/contract/record.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { acme, drain, quiet, until } from "./kit.ts";
@@ -194,7 +194,14 @@ it("I7: a restart embeds only what is not in CHUNKS, and loads the shard from th
   );
   const [a, b] = sent.map(({ version }) => version);
   // The fence is a record too; it repeats the version of the record before it.
-  expect(told).toEqual(["load", "replay 0", `replay ${a}`, `replay ${b}`, "ready", `apply ${third.version}`]);
+  expect(told).toEqual([
+    "load",
+    "replay 0",
+    `replay ${a}`,
+    `replay ${b}`,
+    "ready",
+    `apply ${third.version}`,
+  ]);
 });
 
 it("I7: a new owner goes on where the last record ends, from the manifest and the records behind it", async () => {
@@ -253,7 +260,7 @@ it("ends at once while the embedder owes it vectors, and leaves what it had in h
   const first = startTenant({ clock, embeds: false });
   const { log, asked, actor } = first;
   await until(() => !first.route.behind);
-  const sent = publish(log, doc("a" as DocumentId));
+  const sent = publish(log, doc("a"));
   first.offer(sent);
   await until(() => asked.length === 1);
   await actor.stop();

@@ -21,7 +21,11 @@ it("the same question through a language model: it reads only redacted text, and
     name: "scripted",
     complete: async ({ messages, onText }) => {
       prompts.push([...messages]);
-      const pieces = ["The spare key hangs behind", " the ladder [1", "], or lies in the safe [2][9]."];
+      const pieces = [
+        "The spare key hangs behind",
+        " the ladder [1",
+        "], or lies in the safe [2][9].",
+      ];
       for (const piece of pieces) onText?.(piece);
       return pieces.join("");
     },

@@ -6,10 +6,10 @@
 import { expect } from "vitest";
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
-import type { DocumentEvent } from "../../src/contract/events.ts";
-import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { checkOperation } from "../../src/contract/document.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
+import type { DocumentEvent } from "../../src/contract/events.ts";
+import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { type Answer, type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
 import type { Service } from "../../src/gateway/port.ts";
@@ -61,8 +61,15 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
   expect(namesOf(fromHot)).toEqual([`${id}@${first} hot`]);
 
   // A merge makes cold equal to the log and commits the watermark: the position of the record.
-  expect(await merges.force(tenant)).toMatchObject({ kind: "merged", upserts: 1, to: record.position });
-  expect((await log.manifests.get(tenant))?.manifest).toMatchObject({ to: record.position, documents: 1 });
+  expect(await merges.force(tenant)).toMatchObject({
+    kind: "merged",
+    upserts: 1,
+    to: record.position,
+  });
+  expect((await log.manifests.get(tenant))?.manifest).toMatchObject({
+    to: record.position,
+    documents: 1,
+  });
   expect(await cold.readMarker(tenant)).toMatchObject({ to: record.position });
   const firstObject = objectId({ tenant, documentId: id, version: first, chunk: 0 });
   expect(await cold.versions(tenant, [firstObject])).toEqual(new Map([[firstObject, first]]));
@@ -74,7 +81,10 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
   expect(namesOf(fromCold)).toEqual([`${id}@${first} cold`]);
 
   // A newer version supersedes it at once, although cold still holds the old one.
-  const second = await publish(engine, tenant, { id, text: "The boiler is drained through the blue tap." });
+  const second = await publish(engine, tenant, {
+    id,
+    text: "The boiler is drained through the blue tap.",
+  });
   expect(await engine.event(second)).toMatchObject({ status: "visible", seq: second });
   const newest = await search(engine, tenant, question, second);
   expect(namesOf(newest)).toEqual([`${id}@${second} hot`]);
@@ -104,9 +114,14 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
 
   // What could never become a document ends as a dead letter, and its publisher is told why.
   const broken = await log.docs.publish({ tenant, payload: new TextEncoder().encode("{oops") });
-  expect(await engine.event(broken.seq)).toMatchObject({ status: "rejected", reason: "invalid_json" });
+  expect(await engine.event(broken.seq)).toMatchObject({
+    status: "rejected",
+    reason: "invalid_json",
+  });
   const letters = await log.deadLetters.list(tenant, 10);
-  expect(letters.map(({ version, reason }) => [version, reason])).toEqual([[broken.seq, "invalid_json"]]);
+  expect(letters.map(({ version, reason }) => [version, reason])).toEqual([
+    [broken.seq, "invalid_json"],
+  ]);
 }
 
 export async function tellQuestionStory(engine: StoryEngine, tenant: TenantId): Promise<void> {
@@ -116,12 +131,24 @@ export async function tellQuestionStory(engine: StoryEngine, tenant: TenantId): 
   expect(await codeOf(search(engine, tenant, "where is the spare key"))).toBe("no_results");
 
   // Two documents grow old and move to cold; a third has just arrived.
-  await publish(engine, tenant, doc("garage", "The spare key of the garage hangs behind the ladder.", "north"));
-  const old = await publish(engine, tenant, doc("pump", "The pump in the cellar runs at night.", "south"));
+  await publish(
+    engine,
+    tenant,
+    doc("garage", "The spare key of the garage hangs behind the ladder.", "north"),
+  );
+  const old = await publish(
+    engine,
+    tenant,
+    doc("pump", "The pump in the cellar runs at night.", "south"),
+  );
   await engine.event(old);
   expect(await merges.force(tenant)).toMatchObject({ kind: "merged", upserts: 2 });
   await eventually(async () => expect(hotDocuments(service, tenant)).toBe(0));
-  const fresh = await publish(engine, tenant, doc("office", "The spare key of the office lies in the safe.", "north"));
+  const fresh = await publish(
+    engine,
+    tenant,
+    doc("office", "The spare key of the office lies in the safe.", "north"),
+  );
 
   // One question, asked right after the publish and with its sequence: it sees what was just written,
   // fuses it with what lies in cold, and streams the answer.
@@ -161,7 +188,9 @@ export async function tellQuestionStory(engine: StoryEngine, tenant: TenantId): 
   expect(filtered.sources.map(({ id }) => id)).toEqual(["pump"]);
   expect(filtered.answer).toBe("");
   const nowhere = { mode: "search", filter: { "metadata.building": "west" } };
-  expect(await codeOf(ask(engine, tenant, { query: "spare key", body: nowhere }))).toBe("no_results");
+  expect(await codeOf(ask(engine, tenant, { query: "spare key", body: nowhere }))).toBe(
+    "no_results",
+  );
 
   // Another tenant sees none of it.
   const stranger = `${tenant}-other` as TenantId;
@@ -185,7 +214,11 @@ interface Asking {
   readonly onEvent?: (event: AnswerEvent) => void;
 }
 
-function ask(engine: StoryEngine, tenant: TenantId, { query, body, onEvent }: Asking): Promise<Answer> {
+function ask(
+  engine: StoryEngine,
+  tenant: TenantId,
+  { query, body, onEvent }: Asking,
+): Promise<Answer> {
   const { signal } = new AbortController();
   const question = parseQuestion({ query, ...body });
   return whenReady(() => engine.service.ask(tenant, question, { signal, onEvent }));
