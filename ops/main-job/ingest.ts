@@ -34,7 +34,7 @@ export async function loadCorpus(given: string | undefined, packages: string): P
   for await (const document of corpus.documents) {
     const { id, text } = document;
     if (typeof id === "string" && typeof text === "string") {
-      documents.push({ ...document, id, text } as JobDocument);
+      documents.push({ ...document, id, text });
     }
   }
   if (documents.length < 3) {

@@ -15,6 +15,7 @@ import { systemClock } from "../../src/kernel/clock.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
 import type { Environment } from "../setup/cache.ts";
 import { SetupError } from "../setup/setup-error.ts";
+import { countChunks, countVisible } from "./count.ts";
 import { ingestSingly, ingestTogether, loadCorpus, type SinglesResult } from "./ingest.ts";
 import type { JobOptions } from "./options.ts";
 import { type PlannedQuestion, percentile, planJob } from "./plan.ts";
@@ -68,18 +69,16 @@ export async function runJob(context: JobContext): Promise<JobReport> {
     const visibleMs = summarise(singles);
     say(`publish to visible: p50 ${visibleMs.p50} ms, p99 ${visibleMs.p99} ms`);
     const questions = await askAll(context, engine, plan.questions);
-    const status = await engine.status(signal);
-    const own = status.tenants.find((entry) => entry.tenant === tenant);
-    const cold = await merges.progress(tenant);
+    const ids = corpus.documents.map(({ id }) => id);
     return {
       documents: bulk.documents + bulk.unchanged + plan.singly.length,
       published_now: bulk.documents + plan.singly.length,
-      visible: bulk.visible + bulk.unchanged + singles.visible,
+      visible: await countVisible(engine, ids, signal),
       rejected: bulk.rejected + singles.rejected,
       skipped: corpus.skipped,
-      chunks: (own?.hot.chunks ?? 0) + merged.chunks,
+      chunks: await countChunks(connection.chunks, tenant),
       visible_ms: visibleMs,
-      merged_chunks: cold?.lastMerge?.chunks ?? merged.chunks,
+      merged_chunks: merged.chunks,
       merge_workflow_id: mergeWorkflowId(tenant),
       questions,
       urls,

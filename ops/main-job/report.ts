@@ -19,11 +19,12 @@ export interface JobReport {
   readonly documents: number;
   /** Of these, published in this run; the others were there already, unchanged. */
   readonly published_now: number;
+  /** Of these, how many a question can find: looked up one by one. */
   readonly visible: number;
   readonly rejected: number;
   /** Files left out before publishing, by reason. */
   readonly skipped: Readonly<Record<string, number>>;
-  /** Chunks of the tenant, hot and cold. */
+  /** Chunks of the tenant's live documents, hot and cold. */
   readonly chunks: number;
   /** From publish to visible, one document at a time, idle. */
   readonly visible_ms: { readonly p50: number; readonly p99: number; readonly n: number };

@@ -10,6 +10,9 @@ export interface QuantizedWeight {
 
 const largest = 127;
 
+/** The smallest normal float32: below it a scale would lose its bits, or become zero. */
+const smallestScale = 2 ** -126;
+
 /**
  * Per column and not per tensor: one column with large weights would take the resolution of all others
  * (measured: worst cosine against fp32 0.87 per tensor, 0.986 or better per column). -128 is not used, so
@@ -24,7 +27,7 @@ export function quantizeColumns({ inputs, outputs, weight }: Linear): QuantizedW
   for (let column = 0; column < outputs; column++) {
     // A column of zeros has any scale; 1 avoids dividing by zero.
     const peak = scales[column] as number;
-    scales[column] = peak === 0 ? 1 : peak / largest;
+    scales[column] = peak === 0 ? 1 : Math.max(peak / largest, smallestScale);
   }
   const values = new Int8Array(inputs * outputs);
   for (let i = 0; i < weight.length; i++) {

@@ -5,6 +5,7 @@
 
 import { limits } from "../contract/limits.ts";
 import { systemClock } from "../kernel/clock.ts";
+import type { ChunksLog } from "../log/port.ts";
 import { silentLogger } from "../observe/port.ts";
 import type { MergeClient } from "../temporal/port.ts";
 import type { Addresses } from "./addresses.ts";
@@ -13,6 +14,8 @@ import { eventFeed, type IngestLog } from "./ingest/feed.ts";
 
 export interface PublisherConnection {
   readonly log: IngestLog;
+  /** For those who count what became of a tenant's documents. */
+  readonly chunks: Pick<ChunksLog, "last" | "headers">;
   close(): Promise<void>;
 }
 
@@ -31,6 +34,7 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
     const events = eventFeed(log.connection);
     return {
       log: { docs: log.docs, documentTextBytesMax: log.documentTextBytesMax, events },
+      chunks: log.chunks,
       close: () => log.close(),
     };
   } catch (cause) {

@@ -9,7 +9,7 @@ import {
   coverageSchema,
   sourceSchema,
 } from "../contract/query.ts";
-import type { EngineStatus } from "../gateway/port.ts";
+import type { DocumentState, EngineStatus } from "../gateway/port.ts";
 import type { Addresses } from "./addresses.ts";
 import { readEvents } from "./event-reader.ts";
 import { CliError } from "./exit.ts";
@@ -22,6 +22,8 @@ export interface Engine {
     options: { readonly signal: AbortSignal; readonly onEvent: (event: AnswerEvent) => void },
   ): Promise<Answer>;
   status(signal: AbortSignal): Promise<EngineStatus>;
+  /** Whether a question can find the document. */
+  isVisible(id: string, signal: AbortSignal): Promise<boolean>;
 }
 
 export function connectEngine(addresses: Addresses, tenant: string): Engine {
@@ -47,6 +49,10 @@ export function connectEngine(addresses: Addresses, tenant: string): Engine {
     async askStreamed(question, { signal, onEvent }) {
       const { body } = await post({ ...question, stream: true }, signal);
       return reach(addresses.http, () => readAnswer(body ?? new ReadableStream(), onEvent));
+    },
+    isVisible: async (id, signal) => {
+      const response = await send(`/v1/documents/${encodeURIComponent(id)}`, { signal });
+      return ((await response.json()) as DocumentState).status === "visible";
     },
     status: async (signal) =>
       (await send("/v1/status", { signal })).json() as Promise<EngineStatus>,

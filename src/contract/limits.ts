@@ -7,7 +7,6 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const secondMs = 1000;
 const minuteMs = 60 * secondMs;
-const hourMs = 60 * minuteMs;
 
 export const limits = {
   // --- documents -----------------------------------------------------------------------------
@@ -150,7 +149,6 @@ export const limits = {
   streamBytesMin: 16 * MiB,
   /** nats-server forgets message ids after this; a publisher's retries must end before. */
   duplicateWindowMs: 2 * minuteMs,
-  replayWindowMs: 72 * hourMs,
   /**
    * A partition lease lives so long without renewal; renewals come at a third of it. One whose answer is lost
    * (`publishAckMs`) must leave time for the next: with 10 s a single lost answer ended the tenure.

@@ -1,0 +1,32 @@
+/** What is there after an ingest, looked up and not inferred from what was sent. */
+import type { Engine } from "../../src/cli/http-client.ts";
+import type { Position, TenantId } from "../../src/contract/ids.ts";
+import type { ChunksLog } from "../../src/log/port.ts";
+
+/** Chunks of the tenant's live documents: the newest record of each counts. */
+export async function countChunks(
+  chunks: Pick<ChunksLog, "last" | "headers">,
+  tenant: TenantId,
+): Promise<number> {
+  const last = await chunks.last(tenant);
+  if (last === null) return 0;
+  const live = new Map<string, number>();
+  const range = { tenant, after: 0 as Position, to: last.position };
+  for await (const { kind, documentId, chunkCount } of chunks.headers(range)) {
+    if (documentId === null) continue;
+    if (kind === "upsert") live.set(documentId, chunkCount);
+    if (kind === "delete") live.delete(documentId);
+  }
+  return [...live.values()].reduce((sum, count) => sum + count, 0);
+}
+
+/** How many of the documents a question can find now. */
+export async function countVisible(
+  engine: Engine,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<number> {
+  let visible = 0;
+  for (const id of ids) if (await engine.isVisible(id, signal)) visible += 1;
+  return visible;
+}
