@@ -28,8 +28,6 @@ export type EmbedderMessage = EmbedRequest;
 /** To a tenant: its operations in log order. */
 export type TenantMessage =
   | { readonly type: "operation"; readonly operation: StoredOperation }
-  /** Operations were skipped, or may have been: read them from DOCS. */
-  | { readonly type: "catch-up" }
   /** The shard was restarted and holds nothing: load it again. */
   | { readonly type: "reload" };
 

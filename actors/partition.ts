@@ -3,7 +3,7 @@
  *
  * Owns: the lease, the shared DOCS reader, and the tenant and shard actors it spawns.
  * Never: reads a document, or waits for a tenant while reading (T4).
- * Receives: fenced, tenant-failed (from its tenants). Sends: operation, catch-up to tenants.
+ * Receives: fenced, tenant-failed (from its tenants). Sends: operation, to tenants.
  *
  *   P1  nothing is served without a lease that is valid by this node's monotonic clock;
  *   P2  reading starts at the log's end as it was before any tenant recovered, and every tenant catches up to

@@ -3,7 +3,7 @@
  *
  * Owns: the tenant's end of CHUNKS (position and version of its last record) under one epoch.
  * Never: answers questions, appends out of order, or appends before its fence.
- * Receives: operation, catch-up (from its partition); reload (from its shard). Sends: texts to the embedder;
+ * Receives: operation (from its partition); reload (from its shard). Sends: texts to the embedder;
  * load, replay, ready, apply to its shard; `fenced` to its partition.
  *
  *   T1  exactly one record per operation, in version order, whatever restarts in between (I2, I3);
@@ -13,35 +13,21 @@
  *   T5  transient trouble stalls with back-off; only a document that itself fails is rejected (I2).
  */
 
-import { parseOperation } from "../src/contract/document.ts";
-import { type ErrorCode, FreshetError, toFreshetError } from "../src/contract/errors.ts";
-import type { DocumentId, Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
+import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
+import type { Epoch, Position, Version } from "../src/contract/ids.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
 import type { ChunkRecord, PlacedRecord } from "../src/contract/record.ts";
-import type { EmbedInput } from "../src/embedding/port.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
 import { backoffMs } from "../src/kernel/backoff.ts";
 import { BoundedMailbox, type Mailbox } from "../src/kernel/mailbox.ts";
 import { decodePieces } from "../src/log/heads.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
-import type { Logger, Metrics } from "../src/observe/port.ts";
-import type { PreparedDocument, Preparer } from "../src/text/prepare.ts";
 import type { TenantRoute } from "./directory.ts";
-import type {
-  EmbedderMessage,
-  MergeTriggerMessage,
-  ShardMessage,
-  TenantMessage,
-} from "./messages.ts";
+import type { MergeTriggerMessage, ShardMessage, TenantMessage } from "./messages.ts";
+import { OperationProcessor, type Outcome, type ProcessorOptions } from "./tenant-process.ts";
 
-export interface TenantOptions {
-  readonly tenant: TenantId;
-  readonly epoch: Epoch;
+export interface TenantOptions extends ProcessorOptions {
   readonly log: Log;
-  readonly prepare: Preparer;
-  /** Fingerprint of the embedding graph, kept with the vectors. */
-  readonly model: string;
-  readonly embedder: Mailbox<EmbedderMessage>;
   readonly shard: Mailbox<ShardMessage>;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
   readonly route: () => TenantRoute;
@@ -49,8 +35,6 @@ export interface TenantOptions {
   readonly isHotFull: () => boolean;
   readonly onFenced: (by: Epoch) => void;
   readonly limits: TenantLimits;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
 }
 
 export interface TenantLimits {
@@ -59,22 +43,6 @@ export interface TenantLimits {
   readonly pullMax: number;
   readonly backoff: { readonly backoffMinMs: number; readonly backoffMaxMs: number };
 }
-
-/** What becomes of an operation, before it has a place in CHUNKS. */
-type Outcome =
-  | {
-      readonly kind: "upsert";
-      readonly documentId: DocumentId;
-      readonly prepared: PreparedDocument;
-      readonly vectors: readonly Float32Array[];
-    }
-  | { readonly kind: "delete"; readonly documentId: DocumentId }
-  | {
-      readonly kind: "reject";
-      readonly documentId: DocumentId | null;
-      readonly reason: ErrorCode;
-      readonly message: string;
-    };
 
 interface InFlight {
   readonly operation: StoredOperation;
@@ -92,6 +60,7 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   readonly #context: ActorContext<TenantMessage>;
   /** Operations between intake and committer, in log order (T3). */
   readonly #inFlight: BoundedMailbox<InFlight>;
+  readonly #processor: OperationProcessor;
   #lastPosition = 0 as Position;
   /** Version of the newest operation taken in. */
   #takenIn = 0 as Version;
@@ -100,6 +69,7 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     this.#options = options;
     this.#context = context;
     this.#inFlight = new BoundedMailbox(options.limits.inFlightMax);
+    this.#processor = new OperationProcessor(options, context);
   }
 
   async start(): Promise<void> {
@@ -116,8 +86,6 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     switch (message.type) {
       case "operation":
         await this.#takeIn(message.operation);
-        break;
-      case "catch-up":
         break;
       case "reload":
         throw new FreshetError("internal", "the shard was lost and must be loaded again");
@@ -189,7 +157,7 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   async #takeIn(operation: StoredOperation): Promise<void> {
     if (operation.version <= this.#takenIn) return;
     this.#takenIn = operation.version;
-    const outcome = this.#process(operation);
+    const outcome = this.#processor.process(operation);
     // The committer awaits it later; an earlier failure must not count as unhandled meanwhile.
     outcome.catch(() => {});
     await this.#inFlight.put({ operation, outcome }, this.#context.signal);
@@ -211,85 +179,6 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     }
   }
 
-  async #process({ payload, version }: StoredOperation): Promise<Outcome> {
-    const { log, prepare, metrics, logger, tenant } = this.#options;
-    const parsed = parseOperation(payload, log.documentTextBytesMax);
-    if (!parsed.ok) {
-      const { code: reason, message } = parsed.error;
-      return {
-        kind: "reject",
-        documentId: (parsed.id ?? null) as DocumentId | null,
-        reason,
-        message,
-      };
-    }
-    const { operation } = parsed;
-    const documentId = operation.id;
-    if (operation.op === "delete") return { kind: "delete", documentId };
-    try {
-      const begun = this.#context.clock.monotonicMs();
-      const prepared = prepare(operation);
-      const preparedMs = this.#context.clock.monotonicMs() - begun;
-      metrics.observe("ingest_prepare_seconds", preparedMs / 1000);
-      if (prepared.chunks.length === 0) {
-        const message = "text: nothing is left of it to index";
-        return { kind: "reject", documentId, reason: "invalid_document", message };
-      }
-      const vectors = await this.#embed(prepared.chunks);
-      return { kind: "upsert", documentId, prepared, vectors };
-    } catch (thrown) {
-      const error = toFreshetError(thrown);
-      if (this.#context.signal.aborted) throw error;
-      // The text itself stays out of log lines (I10): its version is enough to find it.
-      const cause = error.message;
-      logger.warn(
-        { tenant, version, code: error.code, cause },
-        "a document could not be processed",
-      );
-      const message = "the document could not be processed";
-      return { kind: "reject", documentId, reason: "document_failed", message };
-    }
-  }
-
-  /** T5: the embedder being down is not the document's fault; a refusal is, after bounded attempts. */
-  async #embed(chunks: PreparedDocument["chunks"]): Promise<readonly Float32Array[]> {
-    const { limits } = this.#options;
-    const { clock, signal } = this.#context;
-    const inputs: EmbedInput[] = chunks.map(({ text, heading, tokens }) => ({
-      text: heading === undefined ? text : `${heading}\n${text}`,
-      tokens,
-    }));
-    let refusals = 0;
-    for (let repetition = 0; ; repetition += 1) {
-      try {
-        return await this.#askForVectors(inputs);
-      } catch (thrown) {
-        const error = toFreshetError(thrown);
-        if (signal.aborted) throw error;
-        if (error.code === "embedding_failed" || !error.retryable) refusals += 1;
-        if (refusals >= limits.attemptsMax) throw error;
-        await clock.sleep(backoffMs(limits.backoff, repetition), signal);
-      }
-    }
-  }
-
-  async #askForVectors(inputs: readonly EmbedInput[]): Promise<readonly Float32Array[]> {
-    const { tenant, embedder } = this.#options;
-    const { signal } = this.#context;
-    const { promise, resolve, reject } = Promise.withResolvers<readonly Float32Array[]>();
-    const reply = { resolve, reject };
-    // An embedder that is down answers late: a tenant that ends does not wait for it.
-    const gone = (): void => reject(new FreshetError("cancelled"));
-    signal.addEventListener("abort", gone, { once: true });
-    try {
-      const sent = await embedder.put({ type: "embed", tenant, inputs, signal, reply }, signal);
-      if (!sent) throw new FreshetError("embedding_unavailable");
-      return await promise;
-    } finally {
-      signal.removeEventListener("abort", gone);
-    }
-  }
-
   // --- commit --------------------------------------------------------------------------------
 
   async #commitAll(): Promise<void> {
@@ -297,7 +186,7 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     while (!signal.aborted) {
       const next = await this.#inFlight.take(signal);
       if (next === undefined) return;
-      const record = this.#recordOf(next.operation.version, await next.outcome);
+      const record = this.#processor.recordOf(next.operation.version, await next.outcome);
       await this.#waitForRoom();
       const placed = await this.#stalling("append", () => this.#append(record));
       if (placed === undefined) return;
@@ -306,26 +195,6 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
       await this.#options.shard.put({ type: "apply", record: placed, publishedAtMs }, signal);
       const lag = this.#takenIn - next.operation.version;
       this.#options.metrics.set("ingest_lag_operations", lag, { tenant: this.#options.tenant });
-    }
-  }
-
-  #recordOf(version: Version, outcome: Outcome): ChunkRecord {
-    const { tenant, epoch, model } = this.#options;
-    const base = { tenant, version, epoch };
-    switch (outcome.kind) {
-      case "delete":
-      case "reject":
-        return { ...base, ...outcome };
-      case "upsert": {
-        const { documentId, prepared, vectors } = outcome;
-        const chunks = prepared.chunks.map(({ text, heading }, index) => {
-          const vector = vectors[index];
-          if (vector === undefined) throw new FreshetError("internal", "a chunk has no vector");
-          return { text, heading, vector };
-        });
-        const body = { info: prepared.info, chunks, model, redactor: prepared.redactor };
-        return { ...base, kind: "upsert", documentId, chunkCount: chunks.length, body };
-      }
     }
   }
 
