@@ -47,6 +47,8 @@ export const limits = {
   wordCharsMax: 100,
   /** Words whose token ids are remembered, about 10 MB: a corpus repeats its words. */
   tokenizerCacheWordsMax: 50_000,
+  /** Words whose terms are remembered for lexical scoring, about 5 MB. */
+  lexicalMemoryWordsMax: 30_000,
 
   // --- questions -----------------------------------------------------------------------------
   questionCharsMax: 4_000,

@@ -4,6 +4,7 @@
  */
 
 import { stemmer } from "stemmer";
+import { limits } from "../contract/limits.ts";
 import { stopWords } from "./stop-words.ts";
 
 /** Longer words are data (hashes, base64), not language: their start is enough to match them. */
@@ -43,12 +44,42 @@ export function terms(text: string): string[] {
   const kept: string[] = [];
   const stopped: string[] = [];
   for (const match of foldAccents(text).matchAll(compoundPattern)) {
-    for (const word of wordsOf(match[0])) {
-      if (stopWords.has(word)) stopped.push(word);
-      else kept.push(latinWordPattern.test(word) ? stemmer(word) : word);
-    }
+    const known = remembered(match[0]);
+    // One by one: a text without a space is one compound, too long to spread into arguments.
+    for (const word of known.kept) kept.push(word);
+    for (const word of known.stopped) stopped.push(word);
   }
   return kept.length > 0 ? kept : stopped;
+}
+
+interface CompoundTerms {
+  readonly kept: readonly string[];
+  readonly stopped: readonly string[];
+}
+
+/**
+ * A corpus repeats its words, and splitting and stemming one costs more than finding it: remembering them
+ * makes a text about three times cheaper. A function of the compound alone, so forgetting changes nothing.
+ */
+const memory = new Map<string, CompoundTerms>();
+
+function remembered(compound: string): CompoundTerms {
+  const known = memory.get(compound);
+  if (known !== undefined) return known;
+  if (memory.size >= limits.lexicalMemoryWordsMax) memory.clear();
+  const made = compoundTerms(compound);
+  if (compound.length <= termCharsMax) memory.set(compound, made);
+  return made;
+}
+
+function compoundTerms(compound: string): CompoundTerms {
+  const kept: string[] = [];
+  const stopped: string[] = [];
+  for (const word of wordsOf(compound)) {
+    if (stopWords.has(word)) stopped.push(word);
+    else kept.push(latinWordPattern.test(word) ? stemmer(word) : word);
+  }
+  return { kept, stopped };
 }
 
 /** How often each term occurs. */
