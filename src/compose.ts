@@ -20,6 +20,7 @@ import { limits } from "./contract/limits.ts";
 import { createOnnxEmbedder, type OnnxEmbedder } from "./embedding/onnx.ts";
 import { createHandler } from "./gateway/handler.ts";
 import { type HttpServer, startHttp } from "./gateway/http.ts";
+import { connectPeers, servePeers } from "./gateway/nats-peers.ts";
 import { type NatsService, startNatsService } from "./gateway/nats-service.ts";
 import type { EngineStatus } from "./gateway/port.ts";
 import { startHealthChecks } from "./health.ts";
@@ -29,7 +30,7 @@ import { connectNatsLog } from "./log/nats.ts";
 import { createLogger } from "./observe/logs.ts";
 import { createMetrics, type PromMetrics } from "./observe/metrics.ts";
 import type { Logger } from "./observe/port.ts";
-import { createService } from "./service.ts";
+import { createLocalService, createService } from "./service.ts";
 import { connectTemporal } from "./temporal/client.ts";
 import type { MergeClient } from "./temporal/port.ts";
 import { startMergeWorker } from "./temporal/worker.ts";
@@ -281,7 +282,16 @@ async function startSurfaces(
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, logger, metrics, version, clock } = base;
   const { topology, log, services, stack } = parts;
-  const service = createService({ node: config.node, topology, log, services });
+  const { node } = config;
+  const local = createLocalService(topology);
+  const peers = connectPeers(log.connection);
+  const service = createService({ node, topology, log, peers, services }, local);
+  const { connection } = log;
+  stack.push(
+    "peers",
+    await servePeers({ connection, node, local, stopMs: limits.stopMs }),
+    (part) => part.close(),
+  );
   const handler = createHandler({ service, log: logger, clock });
   const nats = stack.push(
     "NATS service",

@@ -5,7 +5,7 @@ import type { Topology } from "../actors/topology.ts";
 import { FreshetError } from "./contract/errors.ts";
 import type { DocumentId, TenantId } from "./contract/ids.ts";
 import type { Answer, Question } from "./contract/query.ts";
-import type { AskOptions, EngineStatus, Service, TenantStatus } from "./gateway/port.ts";
+import type { AskOptions, EngineStatus, Peers, Service, TenantStatus } from "./gateway/port.ts";
 import { ask } from "./kernel/reply.ts";
 import type { Log } from "./log/port.ts";
 
@@ -13,20 +13,17 @@ export interface ServiceOptions {
   readonly node: string;
   readonly topology: Topology;
   readonly log: Log;
+  readonly peers: Peers;
   /** Latest results of the background health checks. */
   readonly services: () => EngineStatus["services"];
 }
 
-export function createService(options: ServiceOptions): Service {
-  const { log, topology } = options;
+/** What this node answers by itself: `not_ready` for tenants of others. */
+export type LocalService = Pick<Service, "ask" | "document">;
+
+export function createLocalService(topology: Topology): LocalService {
   return {
-    documentTextBytesMax: log.documentTextBytesMax,
     ask: (tenant, question, asking) => askQuestion(topology, { tenant, question, ...asking }),
-    publish: async (tenant, _operation, { payload, messageId }) => {
-      // I11: a full node refuses here, where the publisher can still be told.
-      if (topology.isHotFull(tenant)) throw new FreshetError("overloaded");
-      return log.docs.publish({ tenant, payload, messageId });
-    },
     document: async (tenant, id) => {
       const view = await askDocument(topology, tenant, id);
       if (!topology.isOwner(tenant)) throw new FreshetError("not_ready");
@@ -34,9 +31,38 @@ export function createService(options: ServiceOptions): Service {
         ? { id, status: "absent", visible_seq: view.visible }
         : { id, status: "visible", seq: view.version, shard: view.shard };
     },
+  };
+}
+
+/** The same for every tenant: any node takes any request and asks the tenant's owner. */
+export function createService(options: ServiceOptions, local: LocalService): Service {
+  const { log, topology, peers } = options;
+  return {
+    documentTextBytesMax: log.documentTextBytesMax,
+    ask: async (tenant, question, asking) => {
+      if (topology.isOwner(tenant)) return local.ask(tenant, question, asking);
+      return peers.ask(await ownerOf(options, tenant), tenant, { question, ...asking });
+    },
+    publish: async (tenant, _operation, { payload, messageId }) => {
+      // I11: a full node refuses here, where the publisher can still be told.
+      if (topology.isHotFull(tenant)) throw new FreshetError("overloaded");
+      return log.docs.publish({ tenant, payload, messageId });
+    },
+    document: async (tenant, id) => {
+      if (topology.isOwner(tenant)) return local.document(tenant, id);
+      return peers.document(await ownerOf(options, tenant), tenant, id);
+    },
     lastVersion: (tenant) => log.docs.lastVersion(tenant),
     status: () => statusOf(options),
   };
+}
+
+/** Another node's name. @throws FreshetError not_ready while nobody, or this node not yet, serves the tenant */
+async function ownerOf({ log, node, topology }: ServiceOptions, tenant: TenantId): Promise<string> {
+  const { partition } = topology.directory.partitionOf(tenant);
+  const owner = await log.leases.holder(partition);
+  if (owner === null || owner === node) throw new FreshetError("not_ready");
+  return owner;
 }
 
 type Asking = AskOptions & { readonly tenant: TenantId; readonly question: Question };

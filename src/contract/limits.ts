@@ -285,6 +285,9 @@ export const limits = {
   /** Background health checks of the services beside the engine: their spacing and their time-out. */
   healthEveryMs: 3 * secondMs,
 
+  /** How much longer than the question's deadline a peer is waited for, and how long for a look-up. */
+  peerMarginMs: 2 * secondMs,
+
   // --- observability -------------------------------------------------------------------------
   /** Tenants with a label of their own; all others are counted as `other`. */
   tenantLabelsMax: 100,

@@ -42,6 +42,16 @@ export interface EngineStatus {
   >;
 }
 
+/** Other nodes, by the name that their leases carry. Both reject with not_ready when the node is gone. */
+export interface Peers {
+  ask(
+    node: string,
+    tenant: TenantId,
+    asked: AskOptions & { readonly question: Question },
+  ): Promise<Answer>;
+  document(node: string, tenant: TenantId, id: DocumentId): Promise<DocumentState>;
+}
+
 export interface Service {
   /** @throws FreshetError; codes in contract/errors.ts */
   ask(tenant: TenantId, question: Question, options: AskOptions): Promise<Answer>;

@@ -8,20 +8,27 @@ import { startTopology, type Topology } from "../../actors/topology.ts";
 import type { LanguageModel } from "../../src/answer/port.ts";
 import { createAnswerWriter } from "../../src/answer/writer.ts";
 import { createMemoryCold, type MemoryCold } from "../../src/cold/memory.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import { createMemoryEmbedder } from "../../src/embedding/memory.ts";
 import type { Embedder } from "../../src/embedding/port.ts";
-import type { Service } from "../../src/gateway/port.ts";
+import type { Peers, Service } from "../../src/gateway/port.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import { type Clock, systemClock } from "../../src/kernel/clock.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
-import { createService } from "../../src/service.ts";
+import { createLocalService, createService } from "../../src/service.ts";
 import { createMemoryMerges } from "../../src/temporal/memory.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { createPreparer } from "../../src/text/prepare.ts";
 import { defaultRedactor } from "../../src/text/redaction.ts";
+
+/** There is one node only: whoever else is asked for is gone. */
+const alone: Peers = {
+  ask: () => Promise.reject(new FreshetError("not_ready")),
+  document: () => Promise.reject(new FreshetError("not_ready")),
+};
 
 export interface MemoryEngineOptions {
   readonly clock?: Clock | undefined;
@@ -72,7 +79,12 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
       settings: { mergeSizeChunks: options.mergeSizeChunks ?? Number.MAX_SAFE_INTEGER, graceMs },
     });
     const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;
-    return { topology, service: createService({ node, topology, log, services: () => services }) };
+    const local = createLocalService(topology);
+    const service = createService(
+      { node, topology, log, peers: alone, services: () => services },
+      local,
+    );
+    return { topology, service };
   };
   let current = startNode();
   return {

@@ -1,0 +1,78 @@
+import { connect, type NatsConnection } from "nats";
+import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
+import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
+import { type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
+import { connectPeers, type PeerServer, servePeers } from "../../src/gateway/nats-peers.ts";
+import type { Peers } from "../../src/gateway/port.ts";
+import { FakeService } from "./fake-service.ts";
+
+const demo = "demo" as TenantId;
+const node = `host.with.dots-${process.pid}`;
+const signal = new AbortController().signal;
+
+let asking: NatsConnection;
+let owning: NatsConnection;
+let owner: FakeService;
+let server: PeerServer;
+let peers: Peers;
+
+beforeEach(async () => {
+  const servers = inject("servers").nats.url;
+  [asking, owning] = await Promise.all([connect({ servers }), connect({ servers })]);
+  owner = new FakeService();
+  const operation = { op: "upsert", id: "a", text: "rivers rise" } as never;
+  await owner.publish(demo, operation, { payload: new Uint8Array() });
+  server = await servePeers({ connection: owning, node, local: owner, stopMs: 100 });
+  peers = connectPeers(asking);
+});
+
+afterEach(async () => {
+  await server.close();
+  await Promise.all([asking.close(), owning.close()]);
+});
+
+describe("peers", () => {
+  it("a question reaches the node that owns its tenant, and its answer comes back", async () => {
+    const question = parseQuestion({ query: "rivers", top_k: 3 });
+    const answer = await peers.ask(node, demo, { question, signal });
+    expect(answer).toMatchObject({ answer: "It was.", sources: [{ id: "a" }] });
+    expect(owner.asked).toMatchObject([{ tenant: "demo", question: { top_k: 3 } }]);
+  });
+
+  it("PE3: events of a streamed answer arrive in order, before the answer", async () => {
+    const events: AnswerEvent["type"][] = [];
+    const onEvent = (event: AnswerEvent): void => void events.push(event.type);
+    const question = parseQuestion({ query: "rivers" });
+    await peers.ask(node, demo, { question, signal, onEvent });
+    expect(events[0]).toBe("retrieval");
+    expect(events).toContain("delta");
+    expect(events).not.toContain("done");
+  });
+
+  it("a typed error of the owner is the caller's error", async () => {
+    const question = parseQuestion({ query: "rivers" });
+    const asked = peers.ask(node, "nobody" as TenantId, { question, signal });
+    await expect(asked).rejects.toMatchObject({ code: "no_results" });
+  });
+
+  it("a document's state is asked of the owner", async () => {
+    const state = await peers.document(node, demo, "a" as DocumentId);
+    expect(state).toMatchObject({ id: "a", status: "visible" });
+  });
+
+  it("PE2: a node that is gone is not_ready, at once", async () => {
+    const question = parseQuestion({ query: "rivers" });
+    const gone = { code: "not_ready", retryable: true };
+    await expect(peers.ask("nowhere", demo, { question, signal })).rejects.toMatchObject(gone);
+    await server.close();
+    await expect(peers.ask(node, demo, { question, signal })).rejects.toMatchObject(gone);
+  });
+
+  it("a caller that has gone is not kept waiting", async () => {
+    const caller = new AbortController();
+    const question = parseQuestion({ query: "rivers" });
+    caller.abort();
+    const asked = peers.ask(node, demo, { question, signal: caller.signal });
+    await expect(asked).rejects.toMatchObject({ code: "cancelled" });
+  });
+});
