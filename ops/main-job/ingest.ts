@@ -3,7 +3,11 @@
 import { readCorpus } from "../../src/cli/ingest/corpus.ts";
 import type { IngestLog } from "../../src/cli/ingest/feed.ts";
 import type { CorpusDocument } from "../../src/cli/ingest/formats.ts";
-import { type IngestSummary, ingestCorpus } from "../../src/cli/ingest/ingest.ts";
+import {
+  type IngestProgress,
+  type IngestSummary,
+  ingestCorpus,
+} from "../../src/cli/ingest/ingest.ts";
 import { progressBar } from "../../src/cli/ingest/progress.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
@@ -15,6 +19,7 @@ import type { PlannedDocument } from "./plan.ts";
 const corpusBounds = { maxDocuments: 300, maxTokens: 150_000 };
 /** Above every hop of an idle system by far; beyond it something is broken. */
 const visibleWithinMs = 30_000;
+const lineEveryMs = 5_000;
 
 export type JobDocument = CorpusDocument & PlannedDocument;
 
@@ -53,13 +58,25 @@ export interface IngestStep {
   readonly seenPath: string;
 }
 
-export async function ingestTogether(step: IngestStep): Promise<IngestSummary> {
-  const bar = progressBar({
-    total: step.documents.length,
-    terminal: process.stderr.isTTY,
-  });
+export async function ingestTogether(
+  step: IngestStep,
+  say: (line: string) => void,
+): Promise<IngestSummary> {
+  const total = step.documents.length;
+  const terminal = process.stderr.isTTY;
+  const bar = progressBar({ total, terminal });
+  // In a log file a line now and then does what the bar does on a terminal.
+  let nextLineMs = step.clock.monotonicMs() + lineEveryMs;
+  const onProgress = (progress: IngestProgress): void => {
+    bar.update(progress);
+    const now = step.clock.monotonicMs();
+    if (terminal || now < nextLineMs) return;
+    nextLineMs = now + lineEveryMs;
+    const { documents, visible, lag } = progress;
+    say(`  ${documents} of ${total} published, ${visible} visible, ${lag} under way`);
+  };
   try {
-    return await ingestCorpus({ ...step, onProgress: (progress) => bar.update(progress) });
+    return await ingestCorpus({ ...step, onProgress });
   } finally {
     bar.stop();
   }

@@ -53,7 +53,7 @@ export async function runJob(context: JobContext): Promise<JobReport> {
     const step = { tenant, log: connection.log, clock, signal };
     const seen = seenPath(addresses.dataDir, tenant);
     say(`ingesting ${plan.together.length} documents into tenant ${tenant}`);
-    const bulk = await ingestTogether({ ...step, documents: plan.together, seenPath: seen });
+    const bulk = await ingestTogether({ ...step, documents: plan.together, seenPath: seen }, say);
     if (bulk.unheard > 0)
       throw new SetupError(
         `${bulk.unheard} documents did not become visible: see the engine's log`,

@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
 import { dataFolder, writeRunFile } from "../../src/cli/run-file.ts";
-import { type Servers, startServers } from "../servers/start-servers.ts";
+import { missingServers, type Servers, startServers } from "../servers/start-servers.ts";
 import type { ServerEnd } from "../servers/supervise.ts";
 import { ensureTools } from "../setup/ensure-tools.ts";
 import { lineProgress } from "../setup/progress.ts";
@@ -45,7 +45,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
   const tools = await ensureTools({
     env,
     progress,
-    want: { nats: true, temporal: true, weaviate: true, embedding: true, llm: true },
+    want: { ...missingServers(env, { llm: true }), embedding: true },
   });
   if (tools.embedding === undefined) throw new SetupError("the embedding model is missing");
   interruption.signal.throwIfAborted();
@@ -75,7 +75,10 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     if (options.once) return;
     say("");
     say("running; Ctrl-C stops everything");
-    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
     const reason = interruption.reason();
     if (reason !== undefined && reason !== "interrupted") throw new SetupError(reason.message);
   } finally {
