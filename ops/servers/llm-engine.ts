@@ -114,6 +114,8 @@ async function generate(
     seed: request.seed,
     customStopTriggers: request.stop.length === 0 ? undefined : request.stop,
     signal: request.signal,
+    // Without it a model of this size repeats its first sentence until it is cut off (tried).
+    repeatPenalty: { penalty: 1.15, lastTokens: 64 },
     // The prompt was checked against the context; shifting would drop its beginning in silence.
     disableContextShift: true,
     onTextChunk: (text: string) => {
