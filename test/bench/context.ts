@@ -1,0 +1,18 @@
+/** What every bench gets. */
+
+import type { Environment } from "../../ops/setup/cache.ts";
+import type { BenchResult } from "./report.ts";
+
+export interface BenchContext {
+  readonly env: Environment;
+  /** A folder that is empty at the start and gone at the end. */
+  readonly scratch: string;
+  /** A collection in BEIR form, or a folder of such; undefined means texts of the installed packages. */
+  readonly dataset: string | undefined;
+  /** The repository. */
+  readonly root: string;
+  /** A line about what happens now; not part of the result. */
+  readonly say: (line: string) => void;
+}
+
+export type Bench = (context: BenchContext) => Promise<BenchResult>;

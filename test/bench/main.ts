@@ -1,0 +1,82 @@
+/** `npm run bench -- <name>`: measures one thing against its reference and says what it found. */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Argument, Command, CommanderError } from "commander";
+import type { Bench } from "./context.ts";
+import { describeMachine, describeVersions } from "./machine.ts";
+import { reportJson, reportText } from "./report.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Loaded when asked for: one bench should not pay for the native code of another. */
+const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+  embed: async () => (await import("./embed.ts")).benchEmbed,
+  hot: async () => (await import("./hot.ts")).benchHot,
+  pipeline: async () => (await import("./pipeline.ts")).benchPipeline,
+  freshness: async () => (await import("./freshness.ts")).benchFreshness,
+  quality: async () => (await import("./quality.ts")).benchQuality,
+};
+
+const about = `Measures one part of Freshet against its reference, both in this run and taking turns.
+
+  embed      the embedding worker and the graphs, against plain onnxruntime loops
+  hot        the hot shard, against hnswlib-node: search, recall, writes, filters, memory
+  pipeline   documents from JetStream to visible, against embedding alone; starts servers and an engine
+  freshness  publish to visible, idle and under load, and questions beside a full ingest; starts the same
+  quality    nDCG@10 of dense (fp32, int8), BM25 and fused ranking; needs --dataset
+
+A ratio is the row's value over its reference, in the direction of the row's name. A target applies to the
+ratio, and to the value where there is no reference. A missed target is marked and is no failure.
+Exit codes: 0 measured, 1 could not measure, 2 usage.`;
+
+interface Options {
+  readonly json?: string;
+  readonly dataset?: string;
+}
+
+function program(): Command {
+  return new Command("npm run bench --")
+    .description(about)
+    .addArgument(new Argument("<bench>", "what to measure").choices(Object.keys(benches)))
+    .option("--json <file>", "write the result as JSON too")
+    .option(
+      "--dataset <folder>",
+      "texts from a collection in BEIR form (corpus.jsonl, queries.jsonl, qrels/test.tsv), or a folder of such; default: Markdown of the installed packages",
+    )
+    .allowExcessArguments(false)
+    .exitOverride((error) => {
+      // Commander's own code for bad usage is 1; ours is 2. Help is no error.
+      throw Object.assign(error, { exitCode: error.exitCode === 0 ? 0 : 2 });
+    })
+    .action(run);
+}
+
+async function run(name: string, options: Options): Promise<void> {
+  const bench = await benches[name]?.();
+  if (bench === undefined) throw new Error(`no bench ${name}; this is a bug`);
+  const scratch = mkdtempSync(join(tmpdir(), "freshet-bench-"));
+  const machine = describeMachine();
+  try {
+    const dataset = options.dataset === undefined ? undefined : resolve(options.dataset);
+    const say = (line: string): void => void process.stderr.write(`[bench] ${line}\n`);
+    const result = await bench({ env: process.env, scratch, dataset, root, say });
+    const report = { bench: name, machine, versions: describeVersions(root), ...result };
+    process.stdout.write(reportText(report));
+    if (options.json !== undefined) writeFileSync(options.json, reportJson(report));
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+try {
+  await program().parseAsync();
+} catch (thrown) {
+  if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode;
+  else {
+    process.stderr.write(`bench: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,52 @@
+/** What each row has to show. Pure: a row's name and numbers in, a verdict out. */
+
+export interface Target {
+  readonly direction: "at least" | "at most";
+  readonly bound: number;
+}
+
+const atLeast = (bound: number): Target => ({ direction: "at least", bound });
+const atMost = (bound: number): Target => ({ direction: "at most", bound });
+
+/** By row name; a name that ends in a dot covers every row that starts with it. */
+const targets: Readonly<Record<string, Target>> = {
+  "embed.worker_vs_raw": atLeast(0.95),
+  "embed.int8_vs_fp32_batch": atLeast(1.6),
+  "embed.int8_vs_fp32_query": atLeast(2),
+  "embed.vs_packaged": atLeast(1.8),
+  "pipeline.vs_raw_embedding": atLeast(0.9),
+  "pipeline.event_loop_p99_ms": atMost(10),
+  "freshness.idle_over_embedding_ms": atMost(5),
+  "freshness.half_load_p99_vs_idle_p50": atMost(6),
+  "query_embedding.saturated_p99_vs_idle_p50": atMost(3),
+  "hot.search_vs_hnswlib.": atMost(1.2),
+  "hot.recall.": atLeast(0.98),
+  "hot.write_vs_hnswlib": atMost(0.2),
+  "hot.filtered_recall.": atLeast(0.98),
+  "hot.filtered_vs_unfiltered.": atMost(2),
+  "hot.idle_tenant_bytes": atMost(100_000),
+  "hot.bytes_vs_raw": atMost(2.2),
+  "quality.int8_vs_fp32": atLeast(0.99),
+};
+
+export type Verdict = "met" | "missed" | "skipped" | "no target";
+
+export function targetOf(name: string): Target | undefined {
+  const family = name.slice(0, name.lastIndexOf(".") + 1);
+  return targets[name] ?? targets[family];
+}
+
+/** A target applies to the ratio, and to the value of a row that has no reference. */
+export function verdictOf(row: {
+  readonly name: string;
+  readonly value: number | null;
+  readonly ratio: number | null;
+}): Verdict {
+  const target = targetOf(row.name);
+  if (target === undefined) return row.value === null ? "skipped" : "no target";
+  const measured = row.ratio ?? row.value;
+  if (measured === null) return "skipped";
+  const met =
+    target.direction === "at least" ? measured >= target.bound : measured <= target.bound;
+  return met ? "met" : "missed";
+}
