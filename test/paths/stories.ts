@@ -12,13 +12,19 @@ import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { type Answer, type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
-import type { Service } from "../../src/gateway/port.ts";
+import type { EngineStatus, Service } from "../../src/gateway/port.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
 
+/** What a client may do, in this process or over the network. */
+export interface StoryService
+  extends Pick<Service, "ask" | "document" | "documentTextBytesMax" | "publish"> {
+  status(): EngineStatus | Promise<EngineStatus>;
+}
+
 /** An engine as a story sees it, whatever it is made of. */
 export interface StoryEngine {
-  readonly service: Service;
+  readonly service: StoryService;
   readonly log: Log;
   readonly cold: ColdShard;
   readonly merges: Pick<MergeClient, "force">;
@@ -75,7 +81,7 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
   expect(await cold.versions(tenant, [firstObject])).toEqual(new Map([[firstObject, first]]));
 
   // The hot shard drops it after the grace period; the same question is answered from cold.
-  await eventually(async () => expect(hotDocuments(service, tenant)).toBe(0));
+  await eventually(async () => expect(await hotDocuments(service, tenant)).toBe(0));
   const fromCold = await search(engine, tenant, question, first);
   expect(fromCold.coverage.cold).toBe("complete");
   expect(namesOf(fromCold)).toEqual([`${id}@${first} cold`]);
@@ -143,7 +149,7 @@ export async function tellQuestionStory(engine: StoryEngine, tenant: TenantId): 
   );
   await engine.event(old);
   expect(await merges.force(tenant)).toMatchObject({ kind: "merged", upserts: 2 });
-  await eventually(async () => expect(hotDocuments(service, tenant)).toBe(0));
+  await eventually(async () => expect(await hotDocuments(service, tenant)).toBe(0));
   const fresh = await publish(
     engine,
     tenant,
@@ -265,8 +271,9 @@ async function eventually(check: () => Promise<void>): Promise<void> {
   }
 }
 
-function hotDocuments(service: Service, tenant: TenantId): number | undefined {
-  return service.status().tenants.find((one) => one.tenant === tenant)?.hot.documents;
+async function hotDocuments(service: StoryService, tenant: TenantId): Promise<number | undefined> {
+  const { tenants } = await service.status();
+  return tenants.find((one) => one.tenant === tenant)?.hot.documents;
 }
 
 function namesOf({ sources }: Answer): string[] {

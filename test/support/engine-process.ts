@@ -1,0 +1,228 @@
+/**
+ * The real engine and the real merge worker as child processes, as `ops/start` runs them, for tests that
+ * kill, stop and start them.
+ *
+ * Each site has a nats-server of its own: an engine serves every tenant of its log, also those that other tests
+ * filled with vectors of other shapes, and a killed one leaves its leases behind for 16 s. Temporal and Weaviate are
+ * those of the test run; fresh tenants keep the tests apart there.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { inject } from "vitest";
+import { freePort } from "../../ops/servers/ports.ts";
+import { logPath, type RunningServer, startServer } from "../../ops/servers/supervise.ts";
+import { type ColdShard } from "../../src/cold/port.ts";
+import { connectWeaviate } from "../../src/cold/weaviate.ts";
+import type { DocumentEvent } from "../../src/contract/events.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { connectNatsLog, type NatsLog } from "../../src/log/nats.ts";
+import { silentLogger } from "../../src/observe/port.ts";
+import { connectTemporal } from "../../src/temporal/client.ts";
+import type { MergeClient } from "../../src/temporal/port.ts";
+import { type PrivateNats, startPrivateNats } from "./private-nats.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const entry = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const readyTimeoutMs = 90_000;
+const graceS = 20;
+/** Short, so that a story reaches cold within seconds. */
+const graceMs = 500;
+/** Of all-MiniLM-L6-v2. */
+const dimensions = 384;
+
+export interface FreshetProcess {
+  /** Of the engine; empty for a merge worker. */
+  readonly url: string;
+  readonly logFile: string;
+  /** The whole process group, as `kill -9`. */
+  kill9(): Promise<void>;
+  /** SIGTERM, then waits until it is gone. */
+  stop(): Promise<void>;
+  /** Starts it again, on the same port and under the same name; ends it before if it still runs. */
+  restart(): Promise<void>;
+}
+
+export interface Site {
+  readonly nats: PrivateNats;
+  /** Another client of the same log: what a publisher, an operator or a doubter sees. */
+  readonly log: NatsLog;
+  readonly cold: ColdShard;
+  readonly merges: MergeClient;
+  /** What a process of this site is started with. */
+  readonly env: Environment;
+  startEngine(env?: Environment): Promise<FreshetProcess>;
+  startMergeWorker(env?: Environment): Promise<FreshetProcess>;
+  /** The event of the operation with this sequence, also when it has come already. */
+  event(seq: number): Promise<DocumentEvent>;
+  /** All events so far. */
+  readonly events: readonly DocumentEvent[];
+  close(): Promise<void>;
+}
+
+let tenants = 0;
+
+/** A tenant that no other test or earlier run on the same servers uses. */
+export function freshTenant(label: string): TenantId {
+  tenants += 1;
+  return `${label}-${process.pid.toString(36)}-${Date.now().toString(36)}-${tenants}` as TenantId;
+}
+
+export async function openSite(settings: Environment = {}): Promise<Site> {
+  const nats = await startPrivateNats();
+  const shared = { clock: systemClock, logger: silentLogger };
+  const env = { ...siteEnvironment(nats), ...settings };
+  const log = await connectNatsLog({ ...shared, servers: nats.url, partitions: 8, name: "test" });
+  const { weaviate, temporal } = inject("servers");
+  const cold = connectWeaviate({ ...shared, ...weaviate, dimensions });
+  const merges = connectTemporal({ ...shared, ...temporal, graceMs });
+  const { events, event } = await listen(log);
+  const started: FreshetProcess[] = [];
+  const remember = async (process: Promise<FreshetProcess>): Promise<FreshetProcess> => {
+    started.push(await process);
+    return process;
+  };
+  return {
+    ...{ nats, log, cold, merges, env, events, event },
+    startEngine: (extra) => remember(startEngine(nats.directory, { ...env, ...extra })),
+    startMergeWorker: (extra) => remember(startMergeWorker(nats.directory, { ...env, ...extra })),
+    async close() {
+      for (const process of started.reverse()) await process.stop();
+      await Promise.all([merges.close(), cold.close(), log.close()]);
+      await nats[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The test run's own settings, and nothing that a person has configured for a run of theirs. */
+function siteEnvironment(nats: PrivateNats): Environment {
+  const { temporal, weaviate } = inject("servers");
+  const models = /^FRESHET_(MODEL_DIR|MODEL_GRAPH|CACHE_DIR)$/;
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith("FRESHET_") || models.test(name),
+  );
+  return {
+    ...Object.fromEntries(inherited),
+    FRESHET_NATS_URL: nats.url,
+    FRESHET_TEMPORAL_ADDRESS: temporal.address,
+    FRESHET_TEMPORAL_NAMESPACE: temporal.namespace,
+    FRESHET_WEAVIATE_URL: weaviate.url,
+    FRESHET_WEAVIATE_GRPC: weaviate.grpc,
+    FRESHET_WEAVIATE_API_KEY: weaviate.apiKey,
+    FRESHET_DATA_DIR: join(nats.directory, "data"),
+    FRESHET_MERGE_GRACE_MS: String(graceMs),
+    FRESHET_EMBED_THREADS: "1",
+    FRESHET_LOG_FORMAT: "json",
+  };
+}
+
+async function listen({ connection }: NatsLog) {
+  const events: DocumentEvent[] = [];
+  const waiting = new Map<number, (event: DocumentEvent) => void>();
+  connection.subscribe("events.*", {
+    callback: (error, message) => {
+      if (error !== null) return;
+      const event = message.json<DocumentEvent>();
+      events.push(event);
+      waiting.get(event.seq)?.(event);
+      waiting.delete(event.seq);
+    },
+  });
+  await connection.flush();
+  const event = (seq: number): Promise<DocumentEvent> => {
+    const past = events.find((one) => one.seq === seq);
+    if (past !== undefined) return Promise.resolve(past);
+    return new Promise((resolve) => waiting.set(seq, resolve));
+  };
+  return { events, event };
+}
+
+let engines = 0;
+
+async function startEngine(directory: string, env: Environment): Promise<FreshetProcess> {
+  engines += 1;
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  return restartable(url, {
+    name: "engine",
+    directory,
+    env: { FRESHET_NODE: `node-${engines}`, ...env, FRESHET_HTTP_PORT: String(port) },
+    isReady: async () => {
+      const response = await fetch(`${url}/readyz`);
+      await response.arrayBuffer();
+      return response.ok;
+    },
+  });
+}
+
+/** Ready when it polls; where Temporal is meant to be away, when it runs. */
+function startMergeWorker(directory: string, env: Environment): Promise<FreshetProcess> {
+  const logFile = logPath(directory, "merge-worker");
+  let polled = 0;
+  const polls = (): number => readText(logFile).split("merge worker polls").length - 1;
+  return restartable("", {
+    name: "merge-worker",
+    directory,
+    env,
+    beforeStart: () => {
+      polled = polls();
+    },
+    isReady: async () => env["FRESHET_TEST_NO_TEMPORAL"] !== undefined || polls() > polled,
+  });
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+interface Role {
+  readonly name: "engine" | "merge-worker";
+  readonly directory: string;
+  readonly env: Environment;
+  readonly beforeStart?: () => void;
+  readonly isReady: () => Promise<boolean>;
+}
+
+async function restartable(url: string, role: Role): Promise<FreshetProcess> {
+  const logFile = logPath(role.directory, role.name);
+  const start = (): Promise<RunningServer> => {
+    role.beforeStart?.();
+    return startServer({
+      ...{ name: role.name, env: role.env, logFile, readyTimeoutMs, graceS },
+      program: process.execPath,
+      parameters: [entry, role.name],
+      cwd: root,
+      isReady: role.isReady,
+    });
+  };
+  let running = await start();
+  return {
+    ...{ url, logFile },
+    kill9: () => running.kill(),
+    stop: () => running.stop(),
+    async restart() {
+      await running.stop();
+      running = await start();
+    },
+  };
+}
+
+/** The check, again and again, until it passes; the test's own time limit bounds it, its last failure is shown. */
+export async function eventually(check: () => Promise<void> | void): Promise<void> {
+  const attemptsMax = 1_500;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await check();
+    } catch (thrown) {
+      if (attempt === attemptsMax) throw thrown;
+      await systemClock.sleep(50);
+    }
+  }
+}
