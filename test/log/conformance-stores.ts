@@ -1,7 +1,7 @@
 /** Manifests, pieces of heads, leases and dead letters. */
 
 import { describe, expect, it } from "vitest";
-import type { DocumentId, Partition, Position, Version } from "../../src/contract/ids.ts";
+import type { DocumentId, Partition, Version } from "../../src/contract/ids.ts";
 import type { Manifest } from "../../src/contract/manifest.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import type { DeadLetter } from "../../src/log/port.ts";
@@ -118,7 +118,7 @@ function describeManifests(opened: Opened): void {
       const { log } = opened.harness;
       const tenant = opened.tenant();
       const digest = await log.manifests.putPiece(tenant, new Uint8Array(24));
-      const named = { ...emptyManifest, to: 7 as Position, pieces: [{ digest, entries: 1 }] };
+      const named = { ...manifestOf("merge/a"), pieces: [{ digest, entries: 1 }] };
       expect(await log.manifests.commit(tenant, named, 0)).toBe("committed");
       await log.manifests.sweepPieces(tenant, []);
       expect(await log.manifests.getPiece(tenant, digest)).toHaveLength(24);
