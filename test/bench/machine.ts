@@ -28,15 +28,21 @@ export function describeVersions(root: string): Report["versions"] {
   return {
     freshet: versionIn(root),
     node: process.versions.node,
-    ...Object.fromEntries(packages.map((name) => [name, versionIn(`${root}/node_modules/${name}`)])),
+    ...Object.fromEntries(
+      packages.map((name) => [name, versionIn(`${root}/node_modules/${name}`)]),
+    ),
   };
 }
 
 /** The flags that decide which kernels a runtime picks; Linux only. */
 function simdFlags(): string {
   try {
-    const flags = new Set(/^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1]?.split(" "));
-    return ["avx2", "avx512f", "avx512_vnni", "amx_int8"].filter((flag) => flags.has(flag)).join(" ");
+    const flags = new Set(
+      /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1]?.split(" "),
+    );
+    return ["avx2", "avx512f", "avx512_vnni", "amx_int8"]
+      .filter((flag) => flags.has(flag))
+      .join(" ");
   } catch {
     return "unknown";
   }

@@ -64,7 +64,14 @@ export function reportText(report: Report): string {
     note === undefined ? [] : [`  ${name}: ${note}`],
   );
   const table = formatTable([columns, ...report.rows.map(cells)]);
-  return [`bench ${report.bench}`, ...head, "", ...table, ...(notes.length > 0 ? [""] : []), ...notes]
+  return [
+    `bench ${report.bench}`,
+    ...head,
+    "",
+    ...table,
+    ...(notes.length > 0 ? [""] : []),
+    ...notes,
+  ]
     .map((line) => `${line.trimEnd()}\n`)
     .join("");
 }

@@ -46,7 +46,6 @@ export function verdictOf(row: {
   if (target === undefined) return row.value === null ? "skipped" : "no target";
   const measured = row.ratio ?? row.value;
   if (measured === null) return "skipped";
-  const met =
-    target.direction === "at least" ? measured >= target.bound : measured <= target.bound;
+  const met = target.direction === "at least" ? measured >= target.bound : measured <= target.bound;
   return met ? "met" : "missed";
 }

@@ -58,7 +58,8 @@ export async function openPackaged(options: RawOptions): Promise<RawSession> {
 function widened(values: Int32Array): BigInt64Array {
   const wide = new BigInt64Array(values.length);
   const halves = new Int32Array(wide.buffer);
-  for (let index = 0; index < values.length; index += 1) halves[2 * index] = values[index] as number;
+  for (let index = 0; index < values.length; index += 1)
+    halves[2 * index] = values[index] as number;
   return wide;
 }
 

@@ -1,0 +1,123 @@
+/**
+ * Real servers, an engine and a merge worker as processes of their own, on data of this run: what the
+ * pipeline and freshness benches publish to. Nothing of it outlives the bench.
+ */
+
+import { join } from "node:path";
+import { request } from "undici";
+import { type FreshetProcesses, startFreshet } from "../../ops/main-job/processes.ts";
+import { type Servers, startServers } from "../../ops/servers/start-servers.ts";
+import { ensureTools } from "../../ops/setup/ensure-tools.ts";
+import { lineProgress } from "../../ops/setup/progress.ts";
+import { resolveAddresses } from "../../src/cli/addresses.ts";
+import { connectLog, type PublisherConnection } from "../../src/cli/connect.ts";
+import { connectEngine, type Engine } from "../../src/cli/http-client.ts";
+import { tenantId } from "../../src/contract/ids.ts";
+import type { BenchContext } from "./context.ts";
+import { ingestThreads } from "./models.ts";
+
+const tenant = tenantId("bench");
+/** No merge comes between: what a merge costs is another question. */
+const neverMerge = { FRESHET_MERGE_SIZE_CHUNKS: "10000000", FRESHET_MERGE_AGE_MS: "600000000" };
+const patienceMs = 120_000;
+
+export interface BenchEngine {
+  readonly graphFile: string;
+  readonly modelDir: string;
+  readonly engine: Engine;
+  /** Resolves with the time (`performance.now`) at which its event was heard. @throws when it was rejected */
+  publish(document: { readonly id: string; readonly text: string }): Promise<number>;
+  /** p99 of the engine's event-loop delay since it was asked last. */
+  eventLoopP99Ms(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export async function startBenchEngine(context: BenchContext): Promise<BenchEngine> {
+  const { scratch, say } = context;
+  const env = withoutFixedPorts(context.env);
+  const progress = lineProgress(
+    (line) => process.stderr.write(line),
+    () => performance.now(),
+  );
+  const all = { nats: true, temporal: true, weaviate: true, embedding: true, llm: false };
+  const tools = await ensureTools({ env, progress, want: all });
+  if (tools.embedding === undefined) throw new Error("the embedding model is missing");
+  const model = { ...tools.embedding, graph: env["FRESHET_MODEL_GRAPH"] ?? tools.embedding.graph };
+  const dataDir = join(scratch, "data");
+  const onDeath = ({ message }: { readonly message: string }): void => say(message);
+  let servers: Servers | undefined;
+  let freshet: FreshetProcesses | undefined;
+  const stopAll = async (): Promise<void> => {
+    await freshet?.stop();
+    await servers?.stop();
+  };
+  try {
+    servers = await startServers({ dataDir, env, progress, want: { llm: false }, tools, onDeath });
+    const engineEnv = { ...env, ...neverMerge, FRESHET_EMBED_THREADS: String(ingestThreads) };
+    freshet = await startFreshet({ servers, model, dataDir, env: engineEnv, onDeath });
+    const addresses = resolveAddresses({}, freshet.env);
+    const connection = await connectLog(addresses);
+    const feed = await createFeed(connection);
+    const { httpUrl } = freshet;
+    return {
+      graphFile: model.graph,
+      modelDir: model.modelDir,
+      engine: connectEngine(addresses, tenant),
+      publish: feed.publish,
+      eventLoopP99Ms: () => eventLoopP99Ms(httpUrl),
+      async stop() {
+        feed.close();
+        await connection.close();
+        await stopAll();
+      },
+    };
+  } catch (thrown) {
+    await stopAll();
+    throw thrown;
+  }
+}
+
+async function createFeed({ log }: PublisherConnection) {
+  const waiting = new Map<string, (status: string) => void>();
+  const unsubscribe = await log.events.subscribe(tenant, ({ id, status }) => {
+    if (id === null) return;
+    waiting.get(id)?.(status);
+    waiting.delete(id);
+  });
+  return {
+    close: unsubscribe,
+    // By id and not by sequence: the event may come before the PubAck.
+    async publish(document: { readonly id: string; readonly text: string }): Promise<number> {
+      const heard = new Promise<number>((resolve, reject) => {
+        const timer = setTimeout(
+          () => reject(new Error(`${document.id} was not heard of`)),
+          patienceMs,
+        );
+        waiting.set(document.id, (status) => {
+          clearTimeout(timer);
+          if (status === "visible") resolve(performance.now());
+          else reject(new Error(`${document.id} became ${status}`));
+        });
+      });
+      const payload = new TextEncoder().encode(JSON.stringify(document));
+      const [at] = await Promise.all([heard, log.docs.publish({ tenant, payload })]);
+      return at;
+    },
+  };
+}
+
+const delayGauge = /^freshet_event_loop_delay_seconds\{quantile="0\.99"\} (\S+)$/m;
+
+async function eventLoopP99Ms(httpUrl: string): Promise<number> {
+  const { body } = await request(`${httpUrl}/metrics`);
+  const seconds = delayGauge.exec(await body.text())?.[1];
+  if (seconds === undefined) throw new Error("the engine tells no event-loop delay");
+  return Number(seconds) * 1000;
+}
+
+/** Ports that a person fixed belong to the main job, which may be running. */
+function withoutFixedPorts(env: BenchContext["env"]): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !/^FRESHET_[A-Z_]*PORT$/.test(name)),
+  );
+}
