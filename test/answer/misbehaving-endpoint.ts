@@ -16,7 +16,8 @@ export interface Endpoint {
   close(): Promise<void>;
 }
 
-export async function startEndpoint(): Promise<Endpoint> {
+/** On a free port, or on that of one that was closed. */
+export async function startEndpoint(onPort = 0): Promise<Endpoint> {
   const server = createServer((request, response) => {
     const parts: Buffer[] = [];
     request.on("data", (part: Buffer) => parts.push(part));
@@ -25,7 +26,7 @@ export async function startEndpoint(): Promise<Endpoint> {
       endpoint.handle(Object.assign(request, { body }), response);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(onPort, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const endpoint: Endpoint = {
     url: `http://127.0.0.1:${port}`,

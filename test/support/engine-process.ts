@@ -55,7 +55,11 @@ export interface Site {
   /** What a process of this site is started with. */
   readonly env: Environment;
   startEngine(env?: Environment): Promise<FreshetProcess>;
-  startMergeWorker(env?: Environment): Promise<FreshetProcess>;
+  /** Resolves when it polls; with `polling: false`, because Temporal is away, as soon as it runs. */
+  startMergeWorker(options?: {
+    readonly env?: Environment;
+    readonly polling?: boolean;
+  }): Promise<FreshetProcess>;
   /** The event of the operation with this sequence, also when it has come already. */
   event(seq: number): Promise<DocumentEvent>;
   /** All events so far. */
@@ -88,7 +92,8 @@ export async function openSite(settings: Environment = {}): Promise<Site> {
   return {
     ...{ nats, log, cold, merges, env, events, event },
     startEngine: (extra) => remember(startEngine(nats.directory, { ...env, ...extra })),
-    startMergeWorker: (extra) => remember(startMergeWorker(nats.directory, { ...env, ...extra })),
+    startMergeWorker: ({ env: extra, polling = true } = {}) =>
+      remember(startMergeWorker(nats.directory, { ...env, ...extra }, polling)),
     async close() {
       for (const process of started.reverse()) await process.stop();
       await Promise.all([merges.close(), cold.close(), log.close()]);
@@ -158,8 +163,11 @@ async function startEngine(directory: string, env: Environment): Promise<Freshet
   });
 }
 
-/** Ready when it polls; where Temporal is meant to be away, when it runs. */
-function startMergeWorker(directory: string, env: Environment): Promise<FreshetProcess> {
+function startMergeWorker(
+  directory: string,
+  env: Environment,
+  polling: boolean,
+): Promise<FreshetProcess> {
   const logFile = logPath(directory, "merge-worker");
   let polled = 0;
   const polls = (): number => readText(logFile).split("merge worker polls").length - 1;
@@ -170,7 +178,7 @@ function startMergeWorker(directory: string, env: Environment): Promise<FreshetP
     beforeStart: () => {
       polled = polls();
     },
-    isReady: async () => env["FRESHET_TEST_NO_TEMPORAL"] !== undefined || polls() > polled,
+    isReady: async () => !polling || polls() > polled,
   });
 }
 

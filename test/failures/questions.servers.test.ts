@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { incarnationSpan, type Version } from "../../src/contract/ids.ts";
+import type { Answer } from "../../src/contract/query.ts";
+import { delta, type Endpoint, startEndpoint, stream } from "../answer/misbehaving-endpoint.ts";
+import { freshTenant, openSite, type Site } from "../support/engine-process.ts";
+import { type Client, httpClient, refusal } from "../support/http-service.ts";
+
+const tenant = freshTenant("asked");
+const question = { query: "Where does the ferry leave?", deadline_ms: 4_000 };
+let site: Site;
+let url: string;
+let client: Client;
+let model: Endpoint;
+let asked = 0;
+
+beforeAll(async () => {
+  model = await startEndpoint();
+  site = await openSite({ FRESHET_LLM_URL: `${model.url}/v1`, FRESHET_LLM_MODEL: "counted" });
+  const engine = await site.startEngine();
+  url = engine.url;
+  client = httpClient(url);
+  const seq = await publish({ id: "ferry", text: "The ferry leaves from pier nine at noon." });
+  await site.event(seq);
+});
+
+afterAll(async () => {
+  await site.close();
+  await model.close();
+});
+
+/** The model answers as told, and every request to it counts. */
+function modelAnswers(handle: Endpoint["handle"]): void {
+  model.handle = (request, response) => {
+    asked += 1;
+    handle(request, response);
+  };
+}
+
+const fluent = stream(delta("From pier nine [1].", "stop"), "data: [DONE]\n\n");
+
+describe("a question without a result", () => {
+  it("is a typed 404, and no model is asked: an empty tenant, and a filter that excludes all", async () => {
+    modelAnswers(fluent);
+    asked = 0;
+    const nobody = freshTenant("empty");
+    expect(await refusal(client.question(nobody, question))).toMatchObject({ code: "no_results" });
+    const excluded = { ...question, filter: { "metadata.harbour": "none" } };
+    expect(await refusal(client.question(tenant, excluded))).toMatchObject({ code: "no_results" });
+    const response = await fetch(`${url}/answer`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-tenant": tenant },
+      body: JSON.stringify(excluded),
+    });
+    expect(response.status).toBe(404);
+    expect(asked).toBe(0);
+    // The same model is asked as soon as there is something to answer from.
+    const answer = await client.question(tenant, question);
+    expect(answer).toMatchObject({ answer: "From pier nine [1].", coverage: { llm: "counted" } });
+    expect(asked).toBe(1);
+  });
+});
+
+describe("a language model that fails", () => {
+  const expectExtractive = (answer: Answer): void => {
+    expect(answer.coverage).toMatchObject({ hot: "complete", llm: "extractive" });
+    expect(answer.answer).toMatch(/pier nine.*\[1\]/);
+  };
+
+  it("by refusing costs its words only: the answer is cited sentences, and says so (I12)", async () => {
+    modelAnswers((_request, response) => response.writeHead(500).end("{}"));
+    expectExtractive(await client.question(tenant, question));
+  });
+
+  it("by hanging is given up within the question's deadline", async () => {
+    modelAnswers(() => {});
+    expectExtractive(await client.question(tenant, { ...question, deadline_ms: 2_000 }));
+  });
+
+  it("by being away is done without, and used again when it is back", async () => {
+    const port = Number(new URL(model.url).port);
+    await model.close();
+    expectExtractive(await client.question(tenant, question));
+    model = await startEndpoint(port);
+    modelAnswers(fluent);
+    expect((await client.question(tenant, question)).coverage.llm).toBe("counted");
+  });
+});
+
+describe("min_seq (I8)", () => {
+  const search = { query: "Which colour has the lighthouse?", mode: "search", wait_ms: 20_000 };
+
+  it("sees the publish of another client that was acked right before, in each newer version", async () => {
+    for (const colour of ["red", "white", "green", "blue"]) {
+      const seq = await publish({ id: "light", text: `The lighthouse is ${colour}.` });
+      const overHttp = await client.question(tenant, { ...search, min_seq: seq });
+      expect(overHttp.visible_seq).toBeGreaterThanOrEqual(seq);
+      expect(overHttp.sources[0]).toMatchObject({ id: "light", version: seq, shard: "hot" });
+    }
+  });
+
+  it("sees it over the NATS service as well, also in a tenant that began with this publish", async () => {
+    const fresh = freshTenant("begun");
+    const seq = await publish({ id: "light", text: "The lighthouse is grey." }, fresh);
+    const body = JSON.stringify({ ...search, min_seq: seq });
+    const { connection } = site.log;
+    const reply = await connection.request(`query.${fresh}`, body, { timeout: 30_000 });
+    expect(reply.json<Answer>().sources[0]).toMatchObject({ id: "light", version: seq });
+  });
+
+  it("that nobody has written yet is a typed timeout that says how far behind the answer would be", async () => {
+    const last = await site.log.docs.lastVersion(tenant);
+    await site.event(last);
+    const future = (await site.log.docs.lastSequence()) + 5;
+    const late = await refusal(
+      client.question(tenant, { ...search, min_seq: future, wait_ms: 100 }),
+    );
+    expect(late).toEqual({
+      code: "not_visible_yet",
+      details: expect.objectContaining({ min_seq: future, visible_seq: last }),
+    });
+  });
+
+  it("of another incarnation of the log is an error of its own, not a wait", async () => {
+    const last = await site.log.docs.lastSequence();
+    for (const minSeq of [last + incarnationSpan, last % incarnationSpan]) {
+      const wrong = await refusal(client.question(tenant, { ...search, min_seq: minSeq }));
+      expect(wrong.code).toBe("wrong_incarnation");
+    }
+  });
+});
+
+async function publish(document: object, to = tenant): Promise<Version> {
+  const payload = new TextEncoder().encode(JSON.stringify(document));
+  return (await site.log.docs.publish({ tenant: to, payload })).seq;
+}
