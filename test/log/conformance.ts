@@ -48,10 +48,10 @@ export function describeLog(name: string, open: () => Promise<LogHarness>): void
     it("sends events to whoever listens", async () => {
       const { harness: of } = opened;
       const tenant = opened.tenant();
-      const heard = of.nextEvent(tenant);
+      const heard = await of.listen(tenant);
       const event: DocumentEvent = { id: "a", seq: 5, status: "visible", ms: 3 };
       of.log.events.publish(tenant, event);
-      expect(await heard).toEqual(event);
+      expect(await heard.event).toEqual(event);
     });
 
     it("lists the tenants of a partition, and only those", async () => {

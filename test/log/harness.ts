@@ -17,8 +17,8 @@ export interface LogHarness {
   loseNextAppendAck(): void;
   /** Waits until no lease of before is held any more. */
   letLeasesExpire(): Promise<void>;
-  /** Events of the tenant, as a listener gets them; resolves after the first. */
-  nextEvent(tenant: TenantId): Promise<DocumentEvent>;
+  /** Resolves once an event cannot be missed any more, with the promise of the next one. */
+  listen(tenant: TenantId): Promise<{ readonly event: Promise<DocumentEvent> }>;
   close(): Promise<void>;
 }
 

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { DocumentEvent } from "../../src/contract/events.ts";
 import { type Position, tenantId } from "../../src/contract/ids.ts";
 import { createMemoryLog } from "../../src/log/memory.ts";
 import { createManualClock } from "../support/manual-clock.ts";
@@ -18,12 +19,13 @@ describeLog("memory", () => {
     purgeChunks: (tenant, seq) => Promise.resolve(hooks.purgeChunks(tenant, seq)),
     loseNextAppendAck: () => hooks.loseNextAppendAck(),
     letLeasesExpire: () => clock.advance(1_000),
-    nextEvent: (tenant) =>
-      new Promise((resolve) => {
-        hooks.onEvent((published) => {
-          if (published.tenant === tenant) resolve(published.event);
-        });
-      }),
+    listen: (tenant) => {
+      const { promise, resolve } = Promise.withResolvers<DocumentEvent>();
+      hooks.onEvent((published) => {
+        if (published.tenant === tenant) resolve(published.event);
+      });
+      return Promise.resolve({ event: promise });
+    },
     close: () => log.close(),
   });
 });

@@ -58,7 +58,7 @@ export async function openNatsHarness(): Promise<LogHarness> {
     purgeChunks: (tenant, seq) => purge(log, "CHUNKS", { filter: subject("chunks", tenant), seq }),
     loseNextAppendAck: () => loseNextAppendAck(log),
     letLeasesExpire: () => untilEmpty(log, "KV_freshet_leases"),
-    nextEvent: (tenant) => nextEvent(other, tenant),
+    listen: (tenant) => listen(other, tenant),
     async close() {
       await Promise.all([log.close(), other.close()]);
       await server[Symbol.asyncDispose]();
@@ -71,8 +71,13 @@ async function untilEmpty(log: NatsLog, stream: string): Promise<void> {
   while ((await manager.streams.info(stream)).state.messages > 0) await systemClock.sleep(50);
 }
 
-async function nextEvent(log: NatsLog, tenant: TenantId): Promise<DocumentEvent> {
+async function listen(log: NatsLog, tenant: TenantId): ReturnType<LogHarness["listen"]> {
   const subscription = log.connection.subscribe(`events.${tenant}`, { max: 1 });
-  for await (const message of subscription) return message.json<DocumentEvent>();
-  throw new Error("the subscription ended without an event");
+  // The event is published over another connection: only a round trip says that the server knows us.
+  await log.connection.flush();
+  const first = async (): Promise<DocumentEvent> => {
+    for await (const message of subscription) return message.json<DocumentEvent>();
+    throw new Error("the subscription ended without an event");
+  };
+  return { event: first() };
 }
