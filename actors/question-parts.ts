@@ -2,7 +2,7 @@
 
 import type { Candidate } from "../src/contract/candidate.ts";
 import { FreshetError } from "../src/contract/errors.ts";
-import type { Answer, Source } from "../src/contract/query.ts";
+import type { Answer, Coverage, Source } from "../src/contract/query.ts";
 
 /** Stopwatch of a question: milliseconds by stage, each stage may run more than once. */
 export class Stages {
@@ -61,4 +61,11 @@ export function sourceOf(candidate: Candidate, score: number): Source {
 export function notVisible(minSeq: number, visible: number): FreshetError {
   const details = { min_seq: minSeq, visible_seq: visible };
   return new FreshetError("not_visible_yet", undefined, { details });
+}
+
+/** I12: nothing found in half of the data is not "nothing matches": then the caller should come again. */
+export function nothingFound(coverage: Coverage["cold"]): FreshetError {
+  const isWhole = coverage === "complete" || coverage === "empty";
+  const code = isWhole ? "no_results" : "cold_unavailable";
+  return new FreshetError(code, undefined, { details: { coverage } });
 }

@@ -34,7 +34,7 @@ import type {
   ShardMessage,
   View,
 } from "./messages.ts";
-import { notVisible, Stages, sourceOf, untilAborted } from "./question-parts.ts";
+import { nothingFound, notVisible, Stages, sourceOf, untilAborted } from "./question-parts.ts";
 
 export interface QuestionOptions {
   readonly directory: Directory;
@@ -154,8 +154,7 @@ class QuestionRun {
     metrics.observe("fusion_seconds", this.#stages.ms.fuse / 1000);
     metrics.observe("hot_search_seconds", found.hotMs / 1000);
     this.#checkLease();
-    if (fused.length === 0)
-      throw new FreshetError("no_results", undefined, { details: { coverage } });
+    if (fused.length === 0) throw nothingFound(coverage);
     const sources = fused.map(({ candidate, score }) => sourceOf(candidate, score));
     const searched: Coverage = { hot: "complete", cold: coverage, llm: "none" };
     onEvent?.({ type: "retrieval", sources, coverage: searched });

@@ -109,6 +109,7 @@ function statusOf({ node, topology, services }: ServiceOptions): EngineStatus {
     node,
     // A node is ready when nothing that it owns is still recovering; which tenant is, `tenants` tells.
     ready:
+      services().log === "up" &&
       partitions.every(({ state }) => state !== "recovering") &&
       owned.length > 0 &&
       tenants.every(({ state }) => state === "ready"),

@@ -70,7 +70,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     say("");
     say(`HTTP API     ${urls.http}   (OpenAPI: ${urls.http}/openapi.json)`);
     say(`metrics      ${urls.http}/metrics`);
-    say(`Temporal UI  ${urls.temporal_ui}`);
+    if (urls.temporal_ui !== "") say(`Temporal UI  ${urls.temporal_ui}`);
     say(`NATS         ${urls.nats}`);
     if (options.once) return;
     say("");

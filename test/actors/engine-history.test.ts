@@ -200,7 +200,8 @@ class History {
         return { sources, coverage: coverage.cold };
       } catch (thrown) {
         if (!(thrown instanceof FreshetError)) throw thrown;
-        if (thrown.code === "no_results") return { sources: [], coverage: coldOf(thrown) };
+        const nothing = thrown.code === "no_results" || thrown.code === "cold_unavailable";
+        if (nothing) return { sources: [], coverage: coldOf(thrown) };
         if (thrown.code !== "not_ready" || this.#clock.monotonicMs() > 3_600_000) throw thrown;
         await this.#clock.advance(1);
       }

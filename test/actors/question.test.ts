@@ -194,6 +194,19 @@ it("finds nothing: a typed error that says what was covered, and the model is no
   expect(writes).toEqual([]);
 });
 
+it("I12: nothing found while cold is away is not a final no: the error can be tried again", async () => {
+  const { load, ask, writes } = startQuestions({
+    search: () => Promise.reject(new FreshetError("cold_unavailable")),
+  });
+  load(5);
+  await expect(ask().promise).rejects.toMatchObject({
+    code: "cold_unavailable",
+    retryable: true,
+    details: { coverage: "unavailable" },
+  });
+  expect(writes).toEqual([]);
+});
+
 it("search mode returns sources without asking the model", async () => {
   const { load, apply, ask, writes } = startQuestions();
   load(0);

@@ -125,9 +125,13 @@ function planText(plan: MergePlan): string {
 }
 
 function progressText(progress: MergeProgress): string {
-  const { phase, written, total, lastMerge, error } = progress;
+  const { paused, written, total, lastMerge, error } = progress;
+  // A request to pause takes hold at the next step, so the phase may still say what is being finished.
+  const phase =
+    paused && progress.phase !== "paused" ? `paused (${progress.phase})` : progress.phase;
+  const state = !paused && phase === "paused" ? "resumed" : phase;
   return [
-    total > 0 ? `${phase}: ${written} of ${total} chunks written` : phase,
+    total > 0 ? `${state}: ${written} of ${total} chunks written` : state,
     ...(lastMerge === null ? [] : [`last merge: ${lastMerge.chunks} chunks`]),
     ...(error === null ? [] : [`waiting after attempt ${error.attempt}: ${error.message}`]),
   ].join("\n");
