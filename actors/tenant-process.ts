@@ -48,6 +48,21 @@ export type Outcome =
       readonly message: string;
     };
 
+/** Something broke that is not known to be the document's doing: the tenant decides what follows (T6). */
+export interface Fault {
+  readonly kind: "fault";
+  readonly documentId: DocumentId | null;
+  readonly error: FreshetError;
+}
+
+/** After the attempts that an operation has: its text stays out of the message (I10). */
+export function failedOutcome(
+  documentId: DocumentId | null,
+): Outcome & { readonly kind: "reject" } {
+  const message = "the document could not be processed";
+  return { kind: "reject", documentId, reason: "document_failed", message };
+}
+
 export class OperationProcessor {
   readonly #options: ProcessorOptions;
   readonly #context: { readonly clock: Clock; readonly signal: AbortSignal };
@@ -60,48 +75,54 @@ export class OperationProcessor {
     this.#context = context;
   }
 
-  /** Rejects only when the actor's life ends meanwhile; whatever is wrong with the document is an outcome. */
-  async process({ payload, version }: StoredOperation): Promise<Outcome> {
-    const { log, prepare, metrics, logger, tenant } = this.#options;
-    const parsed = parseOperation(payload, log.documentTextBytesMax);
-    if (!parsed.ok) {
-      const { code: reason, message } = parsed.error;
-      return {
-        kind: "reject",
-        documentId: (parsed.id ?? null) as DocumentId | null,
-        reason,
-        message,
-      };
-    }
-    const { operation } = parsed;
-    const documentId = operation.id;
-    if (operation.op === "delete") return { kind: "delete", documentId };
+  /** Rejects only when the actor's life ends meanwhile; whatever else goes wrong is an outcome or a fault. */
+  async process(operation: StoredOperation): Promise<Outcome | Fault> {
+    const { logger, tenant } = this.#options;
+    let documentId: DocumentId | null = null;
     try {
-      const begun = this.#context.clock.monotonicMs();
-      const prepared = prepare(operation);
-      const preparedMs = this.#context.clock.monotonicMs() - begun;
-      metrics.observe("ingest_prepare_seconds", preparedMs / 1000);
-      if (prepared.chunks.length === 0) {
-        const message = "text: nothing is left of it to index";
-        return { kind: "reject", documentId, reason: "invalid_document", message };
-      }
-      const vectors = await this.#embed(prepared.chunks);
-      return { kind: "upsert", documentId, prepared, vectors };
+      return await this.#outcomeOf(operation, (id) => {
+        documentId = id;
+      });
     } catch (thrown) {
       const error = toFreshetError(thrown);
       if (this.#context.signal.aborted) throw error;
       // The text itself stays out of log lines (I10): its version is enough to find it.
-      const cause = error.message;
-      logger.warn(
-        { tenant, version, code: error.code, cause },
-        "a document could not be processed",
-      );
-      const message = "the document could not be processed";
-      return { kind: "reject", documentId, reason: "document_failed", message };
+      const { code, message: cause } = error;
+      const { version } = operation;
+      logger.warn({ tenant, version, code, cause }, "a document could not be processed");
+      if (code === "embedding_failed") return failedOutcome(documentId);
+      return { kind: "fault", documentId, error };
     }
   }
 
-  /** T5: the embedder being down is not the document's fault; a refusal is, after bounded attempts. */
+  async #outcomeOf(
+    { payload }: StoredOperation,
+    named: (id: DocumentId) => void,
+  ): Promise<Outcome> {
+    const { log, prepare, metrics } = this.#options;
+    const parsed = parseOperation(payload, log.documentTextBytesMax);
+    if (!parsed.ok) {
+      const { code: reason, message } = parsed.error;
+      const id = (parsed.id ?? null) as DocumentId | null;
+      return { kind: "reject", documentId: id, reason, message };
+    }
+    const { operation } = parsed;
+    const documentId = operation.id;
+    named(documentId);
+    if (operation.op === "delete") return { kind: "delete", documentId };
+    const begun = this.#context.clock.monotonicMs();
+    const prepared = prepare(operation);
+    const preparedMs = this.#context.clock.monotonicMs() - begun;
+    metrics.observe("ingest_prepare_seconds", preparedMs / 1000);
+    if (prepared.chunks.length === 0) {
+      const message = "text: nothing is left of it to index";
+      return { kind: "reject", documentId, reason: "invalid_document", message };
+    }
+    const vectors = await this.#embed(prepared.chunks);
+    return { kind: "upsert", documentId, prepared, vectors };
+  }
+
+  /** T5: the embedder being down is not the document's fault; the model's refusal is, after bounded attempts. */
   async #embed(chunks: PreparedDocument["chunks"]): Promise<readonly Float32Array[]> {
     const { limits } = this.#options;
     const { clock, signal } = this.#context;
@@ -116,7 +137,8 @@ export class OperationProcessor {
       } catch (thrown) {
         const error = toFreshetError(thrown);
         if (signal.aborted) throw error;
-        if (error.code === "embedding_failed" || !error.retryable) refusals += 1;
+        if (!error.retryable) throw error;
+        if (error.code === "embedding_failed") refusals += 1;
         if (refusals >= limits.attemptsMax) throw error;
         await clock.sleep(backoffMs(limits.backoff, repetition), signal);
       }

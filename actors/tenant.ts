@@ -10,7 +10,9 @@
  *   T2  the fence of its epoch is the first record that this owner appends (I6);
  *   T3  an operation is prepared and embedded in parallel with others, but appended only after all before it;
  *   T4  a full queue puts the tenant off the shared reader, never the reader to sleep (I9);
- *   T5  transient trouble stalls with back-off; only a document that itself fails is rejected (I2).
+ *   T5  transient trouble stalls with back-off; only a document that itself fails is rejected (I2);
+ *   T6  a fault of ours ends this life and is tried again in the next; the operation at the head of the queue is
+ *       rejected only when it has met `attemptsMax` of them, so that no document stops its tenant for ever.
  */
 
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
@@ -24,7 +26,14 @@ import { decodePieces } from "../src/log/heads.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
 import type { TenantRoute } from "./directory.ts";
 import type { MergeTriggerMessage, ShardMessage, TenantMessage } from "./messages.ts";
-import { OperationProcessor, type Outcome, type ProcessorOptions } from "./tenant-process.ts";
+import { HeadFaults } from "./tenant-faults.ts";
+import {
+  type Fault,
+  failedOutcome,
+  OperationProcessor,
+  type Outcome,
+  type ProcessorOptions,
+} from "./tenant-process.ts";
 
 export interface TenantOptions extends ProcessorOptions {
   readonly log: Log;
@@ -46,13 +55,14 @@ export interface TenantLimits {
 
 interface InFlight {
   readonly operation: StoredOperation;
-  readonly outcome: Promise<Outcome>;
+  readonly outcome: Promise<Outcome | Fault>;
 }
 
 export function tenantActor(
   options: TenantOptions,
 ): (context: ActorContext<TenantMessage>) => Behaviour<TenantMessage> {
-  return (context) => new TenantBehaviour(options, context);
+  const faults = new HeadFaults(options.limits.attemptsMax);
+  return (context) => new TenantBehaviour(options, context, faults);
 }
 
 class TenantBehaviour implements Behaviour<TenantMessage> {
@@ -61,11 +71,13 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   /** Operations between intake and committer, in log order (T3). */
   readonly #inFlight: BoundedMailbox<InFlight>;
   readonly #processor: OperationProcessor;
+  readonly #faults: HeadFaults;
   #lastPosition = 0 as Position;
   /** Version of the newest operation taken in. */
   #takenIn = 0 as Version;
 
-  constructor(options: TenantOptions, context: ActorContext<TenantMessage>) {
+  constructor(options: TenantOptions, context: ActorContext<TenantMessage>, faults: HeadFaults) {
+    this.#faults = faults;
     this.#options = options;
     this.#context = context;
     this.#inFlight = new BoundedMailbox(options.limits.inFlightMax);
@@ -186,15 +198,45 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     while (!signal.aborted) {
       const next = await this.#inFlight.take(signal);
       if (next === undefined) return;
-      const record = this.#processor.recordOf(next.operation.version, await next.outcome);
+      const { version } = next.operation;
+      const record = this.#processor.recordOf(version, this.#judged(version, await next.outcome));
       await this.#waitForRoom();
-      const placed = await this.#stalling("append", () => this.#append(record));
+      const placed = await this.#place(record);
       if (placed === undefined) return;
       if (placed.kind === "reject") await this.#deadLetter(placed, next.operation.atMs);
       const publishedAtMs = next.operation.atMs;
       await this.#options.shard.put({ type: "apply", record: placed, publishedAtMs }, signal);
       const lag = this.#takenIn - next.operation.version;
       this.#options.metrics.set("ingest_lag_operations", lag, { tenant: this.#options.tenant });
+    }
+  }
+
+  /** T6. @throws FreshetError of a fault that the operation is not blamed for yet */
+  #judged(version: Version, outcome: Outcome | Fault): Outcome {
+    if (outcome.kind !== "fault") return outcome;
+    if (!this.#faults.add(version)) throw outcome.error;
+    const { tenant, logger } = this.#options;
+    const { code, message: cause } = outcome.error;
+    logger.error(
+      { tenant, version, code, cause },
+      "a document is given up: it broke every attempt",
+    );
+    return failedOutcome(outcome.documentId);
+  }
+
+  async #place(record: ChunkRecord): Promise<PlacedRecord | undefined> {
+    try {
+      return await this.#stalling("append", () => this.#append(record));
+    } catch (thrown) {
+      // Our limits keep a record below the server's; a server that was given a lower one since says otherwise.
+      if (record.kind !== "upsert" || toFreshetError(thrown).code !== "document_too_large")
+        throw thrown;
+      const { version, documentId } = record;
+      const reason = "document_too_large";
+      const message = "the document's record is above the server's payload limit";
+      const outcome = { kind: "reject", documentId, reason, message } as const;
+      const rejected = this.#processor.recordOf(version, outcome);
+      return this.#stalling("append", () => this.#append(rejected));
     }
   }
 
@@ -215,11 +257,12 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
       case "behind": {
         metrics.count("appends_refused_total", { reason: "behind" });
         const { last } = outcome;
-        // An append whose ack was lost, before a stall: it is already where it belongs (T1).
+        // An append whose ack was lost, before a stall: it is already where it belongs (T1). One of another kind is
+        // what an earlier life decided and landed late: the next life takes it from the log (I7).
         if (
           last?.epoch === record.epoch &&
           last.version === record.version &&
-          last.kind !== "fence"
+          last.kind === record.kind
         ) {
           this.#lastPosition = last.position;
           return { ...record, position: last.position, previous: last.previous };
