@@ -63,7 +63,7 @@ export async function benchFreshness(context: BenchContext): Promise<BenchResult
         threads: `ingest ${ingestThreads}, queries ${queryThreads}, reference ${ingestThreads}; spinning off`,
         graph: await opCounts(bench.graphFile),
         documents: `${probes.length} texts of ${tokens.min}-${tokens.max} tokens, one chunk each; no merges meanwhile`,
-        load: `half of ${capacity.toFixed(1)} documents/s, Poisson; questions ${queriesPerSecond}/s, open loop`,
+        offered: `half of ${capacity.toFixed(1)} documents/s, Poisson; questions ${queriesPerSecond}/s, open loop`,
       },
       rows: rowsOf(samples),
     };

@@ -51,7 +51,7 @@ export async function publishAtRate(
   options: Publishing & { readonly perSecond: number; readonly seconds: number },
 ): Promise<readonly number[]> {
   const { target, textOf, prefix, perSecond, seconds } = options;
-  const next = random(prefix.length * 1_000 + Math.round(perSecond));
+  const next = random(Buffer.from(prefix).reduce((seed, byte) => seed * 31 + byte, 7));
   const begun = performance.now();
   const results: Promise<number>[] = [];
   let dueMs = 0;
