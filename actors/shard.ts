@@ -78,8 +78,11 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
   #manifest: Manifest = emptyManifest;
   #revision = 0;
   #markerSeen: boolean | undefined;
-  /** A commit that was seen before the load it belongs after. */
-  #early: StoredManifest | undefined;
+  /**
+   * The newest commit that the watcher told: it tells each once, and a load may have read the manifest before it.
+   * Forgotten by that load, hot would keep what is merged until the next merge, which a full hot shard never gets.
+   */
+  #told: StoredManifest | undefined;
   #visible = 0 as Version;
   /** Position that `heads` and hot have folded up to; a replayed record at or below it is skipped. */
   #folded = 0 as Position;
@@ -150,7 +153,7 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
     this.#unmerged = new Unmerged();
     this.#phase = "loading";
     this.#publishStatus();
-    if (this.#early !== undefined) this.#adopt(this.#early);
+    if (this.#told !== undefined) this.#adopt(this.#told);
   }
 
   #becomeReady(visible: Version): void {
@@ -203,11 +206,8 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
   }
 
   #adopt(stored: StoredManifest): void {
-    if (this.#phase === "unloaded") {
-      this.#early = stored;
-      return;
-    }
-    if (stored.revision <= this.#revision) return;
+    if (stored.revision > (this.#told?.revision ?? 0)) this.#told = stored;
+    if (this.#phase === "unloaded" || stored.revision <= this.#revision) return;
     this.#manifest = stored.manifest;
     this.#revision = stored.revision;
     this.#markerSeen = undefined;

@@ -244,6 +244,23 @@ it("SH5: a manifest that comes before the load is adopted with it", async () => 
   expect((await view()).watermark).toBe(7);
 });
 
+it("SH5: a manifest that was adopted before a load which had read an older one is not forgotten (I11)", async () => {
+  const { becomeReady, apply, send, view, clock, restarts, statuses } = setUp();
+  becomeReady();
+  apply(upsert({ id: "a", position: 1 }));
+  send({ type: "manifest", stored: manifest(1, 2) });
+  await quiet();
+  // The tenant's next life read the manifest right before that commit; the watcher tells it only once.
+  send({ type: "load", stored: null, heads: new Heads() });
+  send({ type: "replay", record: upsert({ id: "a", position: 1 }) });
+  send({ type: "ready", visible: 1 as Version });
+  expect((await view()).watermark).toBe(1);
+  await clock.advance(graceMs);
+  await quiet();
+  expect(statuses.at(-1)).toMatchObject({ watermark: 1, unmergedChunks: 0, hot: { chunks: 0 } });
+  expect(restarts).toEqual([]);
+});
+
 it("I8: a view waits until its version is visible", async () => {
   const { becomeReady, apply, view } = setUp();
   becomeReady();
