@@ -164,6 +164,8 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
       await clock.sleep(renewEveryMs, ended);
       if (ended.aborted) return;
       const renewed = await log.leases.renew(tenure.lease, node).catch(() => undefined);
+      // A tenure that ended meanwhile (fenced) must not become valid again by a late answer (I6).
+      if (ended.aborted) return;
       if (renewed === null) return this.#endTenure(tenure, "the lease was lost");
       if (renewed !== undefined) {
         tenure.lease = renewed;

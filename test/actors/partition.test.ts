@@ -172,6 +172,37 @@ it("I6: stands down when a tenant was fenced by a newer epoch, not when by an ol
   await until(() => spawned[0]?.stopped === true);
 });
 
+it("I6: a renewal that is answered after the tenure ended makes nothing valid again", async () => {
+  const renewal = Promise.withResolvers<void>();
+  const ending = Promise.withResolvers<void>();
+  const tenants = setUp({
+    stopping: () => ending.promise,
+    wrap: (log) => ({
+      ...log,
+      leases: {
+        acquire: (...args) => log.leases.acquire(...args),
+        holder: (...args) => log.leases.holder(...args),
+        release: (...args) => log.leases.release(...args),
+        renew: async (...args) => {
+          await renewal.promise;
+          return log.leases.renew(...args);
+        },
+      },
+    }),
+  });
+  const { entry, start, publish, spawned, clock: time } = tenants;
+  await publish(acme);
+  const { actor } = start();
+  await until(() => entry.state === "serving");
+  await time.advance(renewEveryMs);
+  actor.mailbox.tryPut({ type: "fenced", epoch: ((spawned[0]?.epoch ?? 0) + 1) as Epoch });
+  await until(() => entry.validUntilMs === 0);
+  renewal.resolve();
+  await quiet();
+  expect(entry.validUntilMs).toBe(0);
+  ending.resolve();
+});
+
 it("P2: an operation that comes between the log's end and the tenants' recovery is read", async () => {
   const late: number[] = [];
   const { entry, start, living } = setUp({
