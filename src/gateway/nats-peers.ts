@@ -6,7 +6,8 @@
  *
  *   PE1  a node answers a peer from what it owns itself, and never forwards again: no question can circle;
  *   PE2  a peer that is gone, or owns nothing any more, is `not_ready`: the lease says who is asked next;
- *   PE3  events of a streamed answer arrive in order, before the answer.
+ *   PE3  events of a streamed answer arrive in order, before the answer;
+ *   PE4  a peer is waited for so long in all, also one that falls silent in the middle of its answer.
  */
 
 import { createInbox, headers, type Msg, type NatsConnection } from "nats";
@@ -37,13 +38,7 @@ export function connectPeers(connection: NatsConnection): Peers {
     document: (node, tenant, id) => {
       const subject = subjectOf(node, "document", tenant);
       const body = encode({ id });
-      const signal = AbortSignal.timeout(limits.peerMarginMs);
-      return exchange<DocumentState>(connection, {
-        subject,
-        body,
-        waitMs: limits.peerMarginMs,
-        signal,
-      });
+      return exchange<DocumentState>(connection, { subject, body, waitMs: limits.peerMarginMs });
     },
   };
 }
@@ -52,18 +47,20 @@ interface Exchange {
   readonly subject: string;
   readonly body: Uint8Array;
   readonly waitMs: number;
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   readonly onEvent?: AskOptions["onEvent"];
 }
 
 /** One request and its replies, the last of which is the result. */
 async function exchange<Result>(connection: NatsConnection, options: Exchange): Promise<Result> {
   const { subject, body, waitMs, signal, onEvent } = options;
-  if (signal.aborted) throw new FreshetError("cancelled");
+  if (signal?.aborted) throw new FreshetError("cancelled");
   const inbox = createInbox();
-  const replies = connection.subscribe(inbox, { timeout: waitMs });
+  const replies = connection.subscribe(inbox);
   const gone = (): void => replies.unsubscribe();
-  signal.addEventListener("abort", gone, { once: true });
+  signal?.addEventListener("abort", gone, { once: true });
+  // PE4: the client's own time-out on a subscription ends with the first message.
+  const deadline = setTimeout(gone, waitMs);
   try {
     connection.publish(subject, body, { reply: inbox });
     for await (const reply of replies) {
@@ -74,12 +71,13 @@ async function exchange<Result>(connection: NatsConnection, options: Exchange): 
       if (reply.headers?.get(eventHeader) === "done") return value as Result;
       onEvent?.(value as AnswerEvent);
     }
-    throw new FreshetError(signal.aborted ? "cancelled" : "not_ready");
+    throw new FreshetError(signal?.aborted ? "cancelled" : "not_ready");
   } catch (thrown) {
     if (thrown instanceof FreshetError) throw thrown;
     throw new FreshetError("not_ready", undefined, { cause: thrown });
   } finally {
-    signal.removeEventListener("abort", gone);
+    clearTimeout(deadline);
+    signal?.removeEventListener("abort", gone);
     replies.unsubscribe();
   }
 }
