@@ -87,7 +87,14 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
     case "chunks":
       return { ...base, subjects: ["chunks.*.*"], max_bytes: limits.chunksBytesMax };
     case "heads":
-      return { ...base, subjects: ["heads.*.*"], max_bytes: limits.headsBytesMax };
+      return {
+        ...base,
+        subjects: ["heads.*.*"],
+        // A piece that did not change is written anew by each merge: its new copy replaces the old one, which no
+        // sweep would remove, and on which the stream would fill up.
+        max_msgs_per_subject: 1,
+        max_bytes: limits.headsBytesMax,
+      };
     case "manifests":
       return {
         ...base,

@@ -1,0 +1,17 @@
+import { expect, it } from "vitest";
+import { streamConfig } from "../../src/log/nats-streams.ts";
+
+const shape = { partitions: 8, replicas: 1, leaseMs: 9_000, incarnation: 3 };
+
+it("I11: what is written anew replaces itself, so that no merge or renewal fills its stream", () => {
+  for (const role of ["heads", "manifests", "leases", "deadLetters"] as const) {
+    expect(streamConfig(role, shape).max_msgs_per_subject).toBe(1);
+  }
+});
+
+it("I1: operations and records are kept, each of them", () => {
+  for (const role of ["docs", "chunks"] as const) {
+    expect(streamConfig(role, shape).max_msgs_per_subject).toBeUndefined();
+    expect(streamConfig(role, shape).max_age).toBe(0);
+  }
+});
