@@ -337,8 +337,8 @@ class QuestionRun {
     if (view.markerSeen !== undefined) return view.markerSeen;
     const marker = await this.#options.cold.readMarker(this.#message.tenant);
     const seen = marker !== null && marker.to >= view.watermark;
-    // A marker that is missing is looked for again: a repair writes it without a new manifest.
-    if (seen) entry.shard.tryPut({ type: "marker", watermark: view.watermark, seen });
+    // One that is missing is looked for again: a repair, which the shard asks for, writes it without a new manifest.
+    entry.shard.tryPut({ type: "marker", watermark: view.watermark, seen });
     return seen;
   }
 

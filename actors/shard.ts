@@ -6,7 +6,7 @@
  * inside `receive`, or answers before the tail is loaded.
  * Receives: load, replay, ready, apply (from its tenant actor); manifest (from the manifest watcher); view, search, document,
  * marker (from questions); drop (from itself, a grace period after a manifest).
- * Sends: events of applied operations; merge requests when much is unmerged.
+ * Sends: events of applied operations; merge requests when much is unmerged, or cold has lost its marker.
  *
  *   SH1  a cold hit counts only if its version equals its head (I4, I5);
  *   SH2  heads, hot shard and `visible` change together, in one `receive`;
@@ -128,8 +128,7 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
       case "drop":
         return this.#drop(message.watermark);
       case "marker":
-        if (message.watermark === this.#manifest.to) this.#markerSeen = message.seen;
-        return;
+        return this.#mark(message.watermark, message.seen);
       case "view":
         return this.#view(message);
       case "search":
@@ -234,6 +233,13 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
     this.#publishStatus();
   }
 
+  /** Cold that lost its marker has lost documents. A merge repairs that first, and nobody else would ask for one. */
+  #mark(watermark: Position, seen: boolean): void {
+    if (watermark !== this.#manifest.to) return;
+    if (seen) this.#markerSeen = true;
+    else this.#askForMerge();
+  }
+
   #view(request: ViewRequest): void {
     const wanted = request.minVersion ?? 0;
     if (this.#phase === "ready" && this.#visible >= wanted) {
@@ -307,10 +313,13 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
   }
 
   #wantMerge(): void {
-    const { tenant, mergeTrigger, mergeSizeChunks } = this.#options;
-    const { chunks } = this.#unmerged;
-    // A full mailbox loses nothing: the next operation asks again, and the sweep asks by age.
-    if (chunks >= mergeSizeChunks) mergeTrigger.tryPut({ type: "unmerged", tenant, chunks });
+    if (this.#unmerged.chunks >= this.#options.mergeSizeChunks) this.#askForMerge();
+  }
+
+  /** A full mailbox loses nothing: the next operation or question asks again, and the sweep asks by age. */
+  #askForMerge(): void {
+    const { tenant, mergeTrigger } = this.#options;
+    mergeTrigger.tryPut({ type: "unmerged", tenant, chunks: this.#unmerged.chunks });
   }
 
   #fingerprint(documentId: Parameters<typeof fingerprintOf>[1]) {

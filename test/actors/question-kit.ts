@@ -59,6 +59,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
   let markerReads = 0;
   const writes: WriteRequest[] = [];
   void playEmbedder(embedder, embeds, options.embeds ?? true);
+  const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(1);
   const shard = system.spawn<ShardMessage>({
     name: "shard",
     capacity: 100,
@@ -67,7 +68,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
       createHot: () => createExactHotShardFactory()({ dimensions }),
       ...{ graceMs, mergeSizeChunks: 1_000, metrics: silentMetrics },
       events: { publish: () => {} },
-      mergeTrigger: new BoundedMailbox<MergeTriggerMessage>(1),
+      mergeTrigger,
       requestLoad: async () => {},
       publishStatus: (status) => {
         entry.status = status;
@@ -126,7 +127,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
   };
   return {
     ...{ clock, log, directory, partition, entry, embeds, searches, writes, actor, shard, tell },
-    markerReads: () => markerReads,
+    ...{ markerReads: () => markerReads, mergeTrigger },
     /** The shard is ready with this watermark and these heads. */
     load(watermark: number, heads: readonly (readonly [string, number])[] = []): void {
       tell({ type: "load", stored: storedAt(watermark, 1), heads: headsOf(heads) });

@@ -313,6 +313,20 @@ it("asks for a merge once enough is unmerged, and no more once a manifest covers
   expect(statuses.at(-1)).toMatchObject({ unmergedChunks: 1, watermark: 3, visible: 4 });
 });
 
+it("I12: cold without the marker of the watermark is repaired by a merge, also when nothing is unmerged", async () => {
+  const { becomeReady, send, view, mergeTrigger } = setUp();
+  becomeReady(manifest(5, 1), new Heads(), 5);
+  send({ type: "marker", watermark: 4 as Position, seen: false });
+  await quiet();
+  expect(mergeTrigger.depth).toBe(0);
+  send({ type: "marker", watermark: 5 as Position, seen: false });
+  expect((await view()).markerSeen).toBeUndefined();
+  expect(await drain(mergeTrigger)).toEqual([{ type: "unmerged", tenant: acme, chunks: 0 }]);
+  send({ type: "marker", watermark: 5 as Position, seen: true });
+  expect((await view()).markerSeen).toBe(true);
+  expect(mergeTrigger.depth).toBe(0);
+});
+
 it("says where a document is: hot above the watermark, cold below it, nowhere when it is deleted", async () => {
   const { becomeReady, apply, send } = setUp();
   becomeReady(manifest(5, 1), headsOf(["old", 2], ["gone", 3]), 5);
