@@ -183,7 +183,8 @@ interface TenantWiring {
 function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): TenantHandle {
   const { system, options, ingestEmbedder, mergeTrigger, isHotFull } = wiring;
   const { log, metrics, logger, embedder, settings } = options;
-  const failed = (): void => void partition().tryPut({ type: "tenant-failed", tenant });
+  // A partition of many tenants may fail with all of them at once: who finds its mailbox full waits for room.
+  const failed = (): void => void partition().put({ type: "tenant-failed", tenant });
   const shard = system.spawn<ShardMessage>({
     name: `shard/${tenant}`,
     capacity: limits.shardMailboxMax,
@@ -219,7 +220,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
       mergeTrigger: mergeTrigger.mailbox,
       route: () => entry.route,
       isHotFull: () => isHotFull(tenant),
-      onFenced: (by) => void partition().tryPut({ type: "fenced", epoch: by }),
+      onFenced: (by) => void partition().put({ type: "fenced", epoch: by }),
       limits: {
         inFlightMax: limits.tenantInFlightMax,
         attemptsMax: limits.documentAttemptsMax,
