@@ -5,7 +5,8 @@
  * Receives: unmerged (size), pressure (from tenants). Sends: `due` signals through the merge port.
  *
  *   MT1  one request per tenant is under way at a time, and repeats are spaced by `everyMs`;
- *   MT2  a request that fails is tried again when the tenant asks again: nothing queues up while Temporal is down.
+ *   MT2  a request that fails or comes too soon is made later, one for each tenant: a tenant that falls quiet
+ *        is merged all the same, after an outage of Temporal and right after its last merge.
  */
 
 import { toFreshetError } from "../src/contract/errors.ts";
@@ -32,6 +33,8 @@ class MergeTriggerBehaviour implements Behaviour<MergeTriggerMessage> {
   readonly #context: ActorContext<MergeTriggerMessage>;
   /** Monotonic milliseconds before which a tenant is not asked for again. */
   readonly #quietUntilMs = new Map<TenantId, number>();
+  /** Tenants whose request waits for its time: one each, so no more than there are tenants. */
+  readonly #waiting = new Set<TenantId>();
 
   constructor(options: MergeTriggerOptions, context: ActorContext<MergeTriggerMessage>) {
     this.#options = options;
@@ -41,7 +44,8 @@ class MergeTriggerBehaviour implements Behaviour<MergeTriggerMessage> {
   async receive(message: MergeTriggerMessage): Promise<void> {
     const { merges, everyMs, logger } = this.#options;
     const now = this.#context.clock.monotonicMs();
-    if ((this.#quietUntilMs.get(message.tenant) ?? 0) > now) return;
+    const quietMs = (this.#quietUntilMs.get(message.tenant) ?? 0) - now;
+    if (quietMs > 0) return this.#askLater(message, quietMs);
     this.#forgetThePast(now);
     this.#quietUntilMs.set(message.tenant, now + everyMs);
     try {
@@ -49,7 +53,20 @@ class MergeTriggerBehaviour implements Behaviour<MergeTriggerMessage> {
     } catch (thrown) {
       const { code } = toFreshetError(thrown);
       logger.warn({ tenant: message.tenant, code }, "a merge could not be asked for");
+      this.#askLater(message, everyMs);
     }
+  }
+
+  #askLater(message: MergeTriggerMessage, afterMs: number): void {
+    const { tenant } = message;
+    if (this.#waiting.has(tenant)) return;
+    this.#waiting.add(tenant);
+    const { clock, self, signal } = this.#context;
+    this.#context.task(async () => {
+      await clock.sleep(afterMs, signal);
+      this.#waiting.delete(tenant);
+      if (!signal.aborted) await self.put(message, signal);
+    });
   }
 
   /** Keeps the map as small as what is quiet now. */

@@ -42,21 +42,33 @@ it("MT1: repeats of one tenant are spaced, others are asked for at once", async 
   expect(asked).toEqual(["acme size", "globex size", "acme size"]);
 });
 
+it("MT2: a request that comes too soon after another is made when its time has come, once", async () => {
+  const { asked, tell, clock } = setUp();
+  await tell(unmerged, unmerged, unmerged);
+  expect(asked).toEqual(["acme size"]);
+  await clock.advance(1_000);
+  expect(asked).toEqual(["acme size", "acme size"]);
+  await clock.advance(10_000);
+  expect(asked).toHaveLength(2);
+});
+
 it("says when it is for memory", async () => {
   const { asked, tell } = setUp();
   await tell({ type: "pressure", tenant: acme });
   expect(asked).toEqual(["acme memory"]);
 });
 
-it("MT2: while Temporal is down nothing fails and nothing queues up; asking again works later", async () => {
+it("MT2: while Temporal is down nothing fails; then each tenant's request is made once, without another", async () => {
   const { asked, tell, clock, setDown, restarts } = setUp();
   setDown(true);
-  await tell(unmerged, unmerged, unmerged);
-  expect(asked).toHaveLength(1);
+  await tell(unmerged, unmerged, { ...unmerged, tenant: globex }, unmerged);
+  expect(asked).toEqual(["acme size", "globex size"]);
+  await clock.advance(1_000);
+  expect(asked).toHaveLength(4);
   setDown(false);
   await clock.advance(1_000);
-  expect(asked).toHaveLength(1);
-  await tell(unmerged);
-  expect(asked).toHaveLength(2);
+  expect(asked.slice(4)).toEqual(["acme size", "globex size"]);
+  await clock.advance(10_000);
+  expect(asked).toHaveLength(6);
   expect(restarts).toEqual([]);
 });
