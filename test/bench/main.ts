@@ -30,7 +30,7 @@ const about = `Measures one part of Freshet against its reference, both in this 
 
 A ratio is the row's value over its reference, in the direction of the row's name. A target applies to the
 ratio, and to the value where there is no reference. A missed target is marked and is no failure.
-Exit codes: 0 measured, 1 could not measure, 2 usage.`;
+Exit codes: 0 measured, 1 could not measure, 2 usage, 130 interrupted.`;
 
 interface Options {
   readonly json?: string;
@@ -58,6 +58,11 @@ async function run(name: string, options: Options): Promise<void> {
   const bench = await benches[name]?.();
   if (bench === undefined) throw new Error(`no bench ${name}; this is a bug`);
   const scratch = mkdtempSync(join(tmpdir(), "freshet-bench-"));
+  const removeScratch = (): void => rmSync(scratch, { recursive: true, force: true });
+  // Servers of an interrupted run end with this process by themselves (ops/servers/watch.sh).
+  process.once("exit", removeScratch);
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => process.exit(130));
   const machine = describeMachine();
   try {
     const dataset = options.dataset === undefined ? undefined : resolve(options.dataset);
@@ -67,7 +72,7 @@ async function run(name: string, options: Options): Promise<void> {
     process.stdout.write(reportText(report));
     if (options.json !== undefined) writeFileSync(options.json, reportJson(report));
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    removeScratch();
   }
 }
 
