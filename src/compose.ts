@@ -60,6 +60,11 @@ export interface MergeWorkerProcess extends Running {
 
 interface Foundation {
   readonly config: Config;
+  /**
+   * This process, in leases and between peers: the node's name and a random part. Two processes that were given one
+   * name must not take each other's lease for their own, and a restarted one must not speak for its predecessor.
+   */
+  readonly identity: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: PromMetrics;
@@ -72,6 +77,7 @@ function foundation(config: Config, version: string): Foundation {
   const { level, format } = config.log;
   return {
     config,
+    identity: `${config.node}~${randomUUID().slice(0, 8)}`,
     clock: systemClock,
     logger: createLogger({ level, format, node: config.node }),
     metrics: createMetrics(),
@@ -245,16 +251,16 @@ interface Parts {
 }
 
 async function startActors(base: Foundation, parts: Parts): Promise<Topology> {
-  const { config, clock, logger, metrics } = base;
+  const { config, identity, clock, logger, metrics } = base;
   const { log, cold, merges, embedder, model } = parts;
   const tokenizer = await loadTokenizer(modelDir(config));
   const createHot = createHotShardFactory({
-    directory: join(tmpdir(), `freshet-${config.node}`),
+    directory: join(tmpdir(), `freshet-${identity}`),
     logger,
   });
   const fence = (): string => randomUUID();
   return startTopology({
-    node: config.node,
+    node: identity,
     log,
     cold,
     embedder,
@@ -280,9 +286,8 @@ async function startSurfaces(
     readonly stack: Stack;
   },
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
-  const { config, logger, metrics, version, clock } = base;
+  const { config, identity: node, logger, metrics, version, clock } = base;
   const { topology, log, services, stack } = parts;
-  const { node } = config;
   const local = createLocalService(topology);
   const peers = connectPeers(log.connection);
   const service = createService({ node, topology, log, peers, services }, local);
