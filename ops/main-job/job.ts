@@ -109,7 +109,7 @@ async function mergeOnce(
   const watching = showProgress(merges, say, AbortSignal.any([signal, done.signal]));
   let outcome: MergeOutcome;
   try {
-    outcome = await merges.force(tenant);
+    outcome = await orInterrupted(merges.force(tenant), signal);
   } finally {
     done.abort();
     await watching;
@@ -131,6 +131,16 @@ async function mergeOnce(
     case "failed":
       throw new SetupError(`the merge failed: ${outcome.error.code}: ${outcome.error.message}`);
   }
+}
+
+/** A merge that can not go on waits for minutes; whoever presses Ctrl-C does not wait for it. */
+function orInterrupted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    const stop = (): void => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+  });
+  return Promise.race([work, interrupted]);
 }
 
 async function showProgress(

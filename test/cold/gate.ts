@@ -53,6 +53,12 @@ export async function createGate(target: { host: string; port: number }): Promis
   };
 }
 
+/** The same, to `host:port`. */
+export function gateTo(address: string): Promise<Gate> {
+  const [host = "", port] = address.split(":");
+  return createGate({ host, port: Number(port) });
+}
+
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

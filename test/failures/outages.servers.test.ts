@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { freePort } from "../../ops/servers/ports.ts";
 import type { Version } from "../../src/contract/ids.ts";
 import type { Answer } from "../../src/contract/query.ts";
 import type { TenantStatus } from "../../src/gateway/port.ts";
-import { createGate, type Gate } from "../cold/gate.ts";
+import { type Gate, gateTo } from "../cold/gate.ts";
 import {
   eventually,
   type FreshetProcess,
@@ -12,6 +13,7 @@ import {
   type Site,
 } from "../support/engine-process.ts";
 import { type Client, httpClient, refusal } from "../support/http-service.ts";
+import { expectOneLine, type Run, runRole } from "../support/run-freshet.ts";
 
 /** The stories of this file go on from test to test, as an outage does: down, back, down again. */
 const tenant = freshTenant("outage");
@@ -20,6 +22,8 @@ let engine: FreshetProcess;
 let client: Client;
 let weaviate: readonly Gate[];
 let temporal: Gate;
+/** They try for half a minute before they give up; meanwhile the other outages are gone through. */
+let withoutNats: readonly Run[];
 
 beforeAll(async () => {
   const servers = inject("servers");
@@ -39,6 +43,8 @@ beforeAll(async () => {
   });
   [engine] = await Promise.all([site.startEngine(), site.startMergeWorker({ polling: false })]);
   client = httpClient(engine.url);
+  const away = { ...site.env, FRESHET_NATS_URL: `nats://127.0.0.1:${await freePort()}` };
+  withoutNats = ["engine", "merge-worker"].map((role) => runRole(role, away));
 });
 
 afterAll(async () => {
@@ -122,10 +128,13 @@ describe("Temporal goes away later", () => {
   });
 });
 
-function gateTo(address: string): Promise<Gate> {
-  const [host = "", port] = address.split(":");
-  return createGate({ host, port: Number(port) });
-}
+describe("NATS is not there at start", () => {
+  it("both roles say which server does not answer, in one line, and exit with 1", async () => {
+    for (const run of withoutNats) {
+      await expectOneLine(run, /^freshet: nats at nats:\/\/127\.0\.0\.1:\d+ does not answer/);
+    }
+  });
+});
 
 async function openAll(gates: readonly Gate[]): Promise<void> {
   await Promise.all(gates.map((gate) => gate.open()));

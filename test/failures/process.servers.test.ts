@@ -5,16 +5,12 @@ import { isGroupAlive } from "../../ops/servers/supervise.ts";
 import type { Partition } from "../../src/contract/ids.ts";
 import { freshTenant, openSite, type Site } from "../support/engine-process.ts";
 import { httpClient } from "../support/http-service.ts";
-import { type Run, runRole } from "../support/run-freshet.ts";
+import { expectOneLine, runRole } from "../support/run-freshet.ts";
 
 let site: Site;
-/** Told at the end: the first connection is tried for half a minute, and the other tests need not wait for it. */
-let withoutNats: readonly Run[];
 
 beforeAll(async () => {
-  const env = { FRESHET_NATS_URL: `nats://127.0.0.1:${await freePort()}` };
   site = await openSite();
-  withoutNats = ["engine", "merge-worker"].map((role) => runRole(role, { ...site.env, ...env }));
 });
 
 afterAll(() => site.close());
@@ -23,14 +19,6 @@ const partitions = Array.from({ length: 8 }, (_, index) => index as Partition);
 
 const holders = async (): Promise<readonly (string | null)[]> =>
   Promise.all(partitions.map((partition) => site.log.leases.holder(partition)));
-
-async function expectOneLine(run: Run, pattern: RegExp): Promise<void> {
-  expect(await run.ended).toBe(1);
-  const lines = run.stderr().trimEnd().split("\n");
-  const own = lines.filter((line) => !line.startsWith("{"));
-  expect(own).toEqual([expect.stringMatching(pattern)]);
-  expect(run.stdout() + run.stderr()).not.toMatch(/\n\s+at /);
-}
 
 describe("a process that can not start says so in one line and exits with 1", () => {
   it("when its port is in use, with its leases given back", async () => {
@@ -119,11 +107,5 @@ describe("a clean stop", () => {
     worker.signal("SIGINT");
     expect(await worker.ended).toBe(0);
     expect(isGroupAlive(worker.pid)).toBe(false);
-  });
-
-  it("is never reached without NATS: both roles say which server does not answer, and exit with 1", async () => {
-    for (const run of withoutNats) {
-      await expectOneLine(run, /^freshet: nats at nats:\/\/127\.0\.0\.1:\d+ does not answer/);
-    }
   });
 });

@@ -1,6 +1,7 @@
 /** Runs one of Freshet's commands to its end, and keeps all that it says. */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
 import type { Environment } from "./engine-process.ts";
 
 export interface Run {
@@ -70,4 +71,13 @@ function run(program: string, parameters: readonly string[], env: Environment): 
         }, reject);
       }),
   };
+}
+
+/** That it fails with exit code 1 and one line for people, whatever it logged before; no stack trace. */
+export async function expectOneLine(run: Run, pattern: RegExp): Promise<void> {
+  expect(await run.ended).toBe(1);
+  const lines = run.stderr().trimEnd().split("\n");
+  const own = lines.filter((line) => !line.startsWith("{"));
+  expect(own).toEqual([expect.stringMatching(pattern)]);
+  expect(run.stdout() + run.stderr()).not.toMatch(/\n\s+at /);
 }
