@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { request } from "undici";
 import { type FreshetProcesses, startFreshet } from "../../ops/main-job/processes.ts";
+import { freePort } from "../../ops/servers/ports.ts";
 import { type Servers, startServers } from "../../ops/servers/start-servers.ts";
 import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { lineProgress } from "../../ops/setup/progress.ts";
@@ -58,7 +59,13 @@ export async function startBenchEngine(context: BenchContext): Promise<BenchEngi
   };
   try {
     servers = await startServers({ dataDir, env, progress, want: { llm: false }, tools, onDeath });
-    const engineEnv = { ...env, ...neverMerge, FRESHET_EMBED_THREADS: String(ingestThreads) };
+    const engineEnv = {
+      ...env,
+      ...neverMerge,
+      FRESHET_EMBED_THREADS: String(ingestThreads),
+      // Not the default one: an engine that starts beside this bench may want it at the same moment.
+      FRESHET_HTTP_PORT: String(await freePort()),
+    };
     freshet = await startFreshet({ servers, model, dataDir, env: engineEnv, onDeath });
     const addresses = resolveAddresses({}, freshet.env);
     const connection = await connectLog(addresses);
