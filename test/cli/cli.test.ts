@@ -27,9 +27,13 @@ function run(
   child.stdin.end();
   return new Promise<Ended>((resolve) => {
     let [out, err] = ["", ""];
+    let interrupted = false;
     child.stdout.on("data", (data: Buffer) => {
       out += data.toString();
-      if (options.kill?.test(out) === true) child.kill("SIGINT");
+      if (interrupted || options.kill?.test(out) !== true) return;
+      // Once: a signal that meets the process on its way out, its handlers gone, would end it unhandled.
+      interrupted = true;
+      child.kill("SIGINT");
     });
     child.stderr.on("data", (data: Buffer) => {
       err += data.toString();
