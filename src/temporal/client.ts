@@ -6,8 +6,10 @@
 import {
   Client,
   Connection,
+  defaultGrpcRetryOptions,
   isGrpcDeadlineError,
   isGrpcServiceError,
+  makeGrpcRetryInterceptor,
   ScheduleAlreadyRunning,
   ScheduleOverlapPolicy,
   WithStartWorkflowOperation,
@@ -57,11 +59,17 @@ class TemporalMergeClient implements MergeClient {
   readonly #options: TemporalOptions;
   readonly #connection: Connection;
   readonly #client: Client;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
 
   constructor(options: TemporalOptions) {
     const { address, namespace } = options;
     this.#options = options;
-    this.#connection = Connection.lazy({ address, connectTimeout: limits.temporalRequestMs });
+    this.#connection = Connection.lazy({
+      address,
+      connectTimeout: limits.temporalRequestMs,
+      interceptors: [makeGrpcRetryInterceptor(retriesUntil(this.#closing.signal))],
+    });
     this.#client = new Client({ connection: this.#connection, namespace });
   }
 
@@ -150,7 +158,14 @@ class TemporalMergeClient implements MergeClient {
     });
   }
 
+  /** Requests end first: a retry on a closed channel would throw where nobody can catch it. */
   async close(): Promise<void> {
+    this.#closing.abort();
+    const ended = Promise.allSettled(this.#running);
+    const patience = new AbortController();
+    const { clock } = this.#options;
+    await Promise.race([ended, clock.sleep(limits.temporalRequestMs, patience.signal)]);
+    patience.abort();
     await this.#connection.close();
   }
 
@@ -199,13 +214,30 @@ class TemporalMergeClient implements MergeClient {
   async #call<Result>(timeoutMs: number, run: () => Promise<Result>): Promise<Result> {
     try {
       const deadline = this.#options.clock.nowMs() + timeoutMs;
-      return await this.#connection.withDeadline(deadline, run);
+      const { signal } = this.#closing;
+      const call = this.#connection.withAbortSignal(signal, () =>
+        this.#connection.withDeadline(deadline, run),
+      );
+      this.#running.add(call);
+      return await call.finally(() => this.#running.delete(call));
     } catch (thrown) {
       const error = fromFailure(thrown) ?? transportError(thrown, timeoutMs);
       this.#options.logger.debug({ code: error.code }, "a request to Temporal failed");
       throw error;
     }
   }
+}
+
+/** The library's retries, but none after `closing`, and without pauses that a close would have to sit out. */
+function retriesUntil(closing: AbortSignal) {
+  const usual = defaultGrpcRetryOptions();
+  return {
+    ...usual,
+    delayFunction: (...failure: Parameters<typeof usual.delayFunction>) =>
+      Math.min(usual.delayFunction(...failure), limits.mergeRetryMinMs),
+    retryableDecider: (...failure: Parameters<typeof usual.retryableDecider>) =>
+      !closing.aborted && usual.retryableDecider(...failure),
+  };
 }
 
 /** The run completed or continued as new under the update: asking again reaches the next one. */

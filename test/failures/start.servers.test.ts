@@ -96,7 +96,8 @@ function processesOf(dataDir: string): readonly string[] {
 
 async function expectInterrupted(run: Run, dataDir: string): Promise<void> {
   run.signalGroup("SIGINT");
-  expect(await run.ended).toBe(130);
+  const code = await run.ended;
+  expect({ code, stderr: run.stderr() }).toEqual({ code: 130, stderr: expect.any(String) });
   expect(isGroupAlive(run.pid)).toBe(false);
   expect(processesOf(dataDir)).toEqual([]);
   expect(run.stderr()).not.toMatch(/\n\s+at /);
