@@ -136,7 +136,7 @@ async function mergeOnce(
 /** A merge that can not go on waits for minutes; whoever presses Ctrl-C does not wait for it. */
 function orInterrupted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   const interrupted = new Promise<never>((_resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
+    const stop = (): void => reject(new SetupError("interrupted"));
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
   });
