@@ -5,7 +5,7 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { startTopology, type Topology } from "../actors/topology.ts";
@@ -324,8 +324,11 @@ function modelDir(config: Config): string {
 function graphFile(config: Config): string {
   if (config.model.graph !== undefined) return config.model.graph;
   const dir = modelDir(config);
-  const [graph] = filesOf(dir).filter((name) => /^graph-fp32-.*\.onnx$/.test(name));
-  if (graph !== undefined) return join(dir, graph);
+  const graphs = filesOf(dir).filter((name) => /^graph-fp32-.*\.onnx$/.test(name));
+  // An older compiler's graph may lie beside that of this one.
+  const age = (name: string): number => statSync(join(dir, name)).mtimeMs;
+  const newest = graphs.toSorted((left, right) => age(right) - age(left))[0];
+  if (newest !== undefined) return join(dir, newest);
   const message = `no embedding graph in ${dir}: run ops/start once, or set FRESHET_MODEL_GRAPH`;
   throw new FreshetError("embedding_unavailable", message);
 }

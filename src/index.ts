@@ -40,10 +40,11 @@ async function main(role: string | undefined): Promise<number> {
     process.stderr.write(`${usage}\n`);
     return 2;
   }
-  const running = await start(role);
+  // Before anything starts: a signal that comes early is kept, and the start is undone as a stop is.
   const signalled = new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });
+  const running = await start(role);
   try {
     await Promise.race([running.ended, signalled]);
   } finally {

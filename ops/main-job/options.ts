@@ -1,4 +1,5 @@
 /** What `ops/start` can be told. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command } from "commander";
 
@@ -40,5 +41,8 @@ export function readJobOptions(argv: readonly string[], cwd: string): JobOptions
   }>();
   const absolute = (path: string | undefined) =>
     path === undefined ? undefined : resolve(cwd, path);
+  if (corpus !== undefined && !existsSync(resolve(cwd, corpus))) {
+    program.error(`error: --corpus: there is no ${corpus}`);
+  }
   return { once, report: absolute(report), corpus: absolute(corpus) };
 }

@@ -90,15 +90,21 @@ function engineEnvironment(options: ProcessesOptions, port: number): Record<stri
   };
 }
 
+/**
+ * Ready when the process itself says that it listens and its API agrees. The API alone is not enough: on a port
+ * that another engine was quicker to take, that one would answer.
+ */
 function startEngineProcess(
   options: ProcessesOptions,
   env: Environment,
   httpUrl: string,
 ): Promise<RunningServer> {
+  const hasSaid = newLine(options, "engine", "freshet engine listens");
   return startRole(options, {
     name: "engine",
     env,
     isReady: async () => {
+      if (!hasSaid()) return false;
       const { statusCode, body } = await request(`${httpUrl}/readyz`);
       await body.dump();
       return statusCode === 200;
@@ -107,17 +113,20 @@ function startEngineProcess(
 }
 
 /** Ready when it says that it polls: nothing else in the process knows. */
-async function startWorkerProcess(
-  options: ProcessesOptions,
-  env: Environment,
-): Promise<RunningServer> {
-  const logFile = logPath(options.dataDir, "merge-worker");
-  const before = sizeOf(logFile);
+function startWorkerProcess(options: ProcessesOptions, env: Environment): Promise<RunningServer> {
+  const hasSaid = newLine(options, "merge-worker", "merge worker polls");
   return startRole(options, {
     name: "merge-worker",
     env,
-    isReady: () => Promise.resolve(tail(logFile, before).includes("merge worker polls")),
+    isReady: () => Promise.resolve(hasSaid()),
   });
+}
+
+/** Whether the role's log holds the line since now; earlier runs wrote the same. */
+function newLine({ dataDir }: ProcessesOptions, role: string, line: string): () => boolean {
+  const logFile = logPath(dataDir, role);
+  const before = sizeOf(logFile);
+  return () => tail(logFile, before).includes(line);
 }
 
 function startRole(

@@ -10,6 +10,8 @@ export interface WorkerSettings {
   readonly graphFile: string;
   readonly dimensions: number;
   readonly threads: number;
+  /** Added to the thread's own: a lane of bulk work lets everything else on the machine go first. */
+  readonly niceness: number;
 }
 
 export type WorkerRequest =

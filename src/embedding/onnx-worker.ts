@@ -10,6 +10,7 @@
  *    from outside while native code runs can take the process down.
  */
 
+import { getPriority, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import {
@@ -22,6 +23,7 @@ import {
 type EmbedRequest = Extract<WorkerRequest, { kind: "embed" }>;
 
 const settings = workerData as WorkerSettings;
+yieldBy(settings.niceness);
 
 const session = await InferenceSession.create(settings.graphFile, {
   executionProviders: ["cpu"],
@@ -44,6 +46,16 @@ parentPort?.on("message", (request: WorkerRequest) => {
   last = last.then(() => handle(request));
 });
 reply({ kind: "ready" });
+
+/** On Linux this is the calling thread's; the session's threads, made after it, inherit it. */
+function yieldBy(niceness: number): void {
+  if (niceness === 0) return;
+  try {
+    setPriority(getPriority() + niceness);
+  } catch {
+    // Not permitted here: then it merely does not yield.
+  }
+}
 
 async function handle(request: WorkerRequest): Promise<void> {
   switch (request.kind) {

@@ -70,10 +70,14 @@ export async function createOnnxEmbedder(options: OnnxEmbedderOptions): Promise<
   };
 }
 
+/** Ingest is bulk: on two cores a question, the log and the main thread must not wait for its batch. */
+const niceness: Readonly<Record<Lane, number>> = { ingest: 10, query: 0 };
+
 function createLane(lane: Lane, threads: number, options: OnnxEmbedderOptions): OnnxLane {
+  const { graphFile, model } = options;
   return new OnnxLane({
     lane,
-    settings: { graphFile: options.graphFile, dimensions: options.model.dimensions, threads },
+    settings: { graphFile, dimensions: model.dimensions, threads, niceness: niceness[lane] },
     workerUrl: options.workerUrl ?? new URL("./onnx-worker.ts", import.meta.url),
     clock: options.clock,
     logger: options.logger,
