@@ -172,7 +172,7 @@ describe("ops/start", () => {
     expect(bad.stderr()).toContain("unknown option '--twice'");
   });
 
-  it("says in one line what a corpus or a server lacks, with exit code 1", async () => {
+  it("says in one line what is wrong: a corpus that is not there at once, a server that does not answer", async () => {
     const nowhere = join(folder, "nowhere");
     const run = runStart(["--once", "--corpus", nowhere], environment(join(folder, "one")));
     const away = runStart(["--once"], {
@@ -181,8 +181,8 @@ describe("ops/start", () => {
     });
     expect(await away.ended).toBe(1);
     expect(away.stderr()).toMatch(/^freshet: .*FRESHET_NATS_URL/m);
-    expect(await run.ended).toBe(1);
-    expect(run.stderr()).toMatch(/^freshet: .*nowhere/m);
+    expect(await run.ended).toBe(2);
+    expect(run.stderr()).toMatch(/^error: --corpus: there is no .*nowhere\n$/);
     expect(run.stderr() + away.stderr()).not.toMatch(/\n\s+at /);
   });
 });
