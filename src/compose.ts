@@ -142,7 +142,7 @@ export async function startEngine(config: Config, version: string): Promise<Engi
           log: () => log.connection.flush(),
           cold: () => cold.ping(),
           temporal: () => merges.ping(),
-          model: model === undefined ? undefined : () => Promise.resolve(),
+          model: model === undefined ? undefined : () => model.ping(),
         },
       }),
       (part) => part.stop(),

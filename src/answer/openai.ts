@@ -36,8 +36,33 @@ export function createOpenAiModel(options: OpenAiOptions): LanguageModel {
   return {
     name: options.name ?? options.model,
     complete: (completion) => new Call(options, agent, completion).run(),
+    ping: () => ping(options, agent),
     close: () => agent.destroy(),
   };
+}
+
+/** Any answer below 500 will do: not every endpoint lists its models, and a wrong key is no outage. */
+async function ping(options: OpenAiOptions, agent: Agent): Promise<void> {
+  const { origin, pathname } = endpoint(options, "models");
+  const headers = authorization(options);
+  // An endpoint that hangs must not collect one request for each look at it.
+  const signal = AbortSignal.timeout(limits.healthEveryMs);
+  try {
+    const reply = await agent.request({ origin, path: pathname, method: "GET", headers, signal });
+    await reply.body.dump();
+    if (reply.statusCode >= 500) throw unavailable({ status: reply.statusCode });
+  } catch (thrown) {
+    throw thrown instanceof FreshetError ? thrown : unavailable({ reason: reasonOf(thrown) });
+  }
+}
+
+/** The base URL is taken with and without its `/v1`. */
+function endpoint({ baseUrl }: OpenAiOptions, route: string): URL {
+  return new URL(`${baseUrl.replace(/\/+$/, "").replace(/\/v1$/, "")}/v1/${route}`);
+}
+
+function authorization({ apiKey }: OpenAiOptions): Readonly<Record<string, string>> {
+  return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
 }
 
 /** One request, from first byte to answer. */
@@ -84,9 +109,9 @@ class Call {
   }
 
   #request(signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const { baseUrl, model, apiKey } = this.#options;
+    const { model } = this.#options;
     const { messages, maxTokens } = this.#completion;
-    const url = new URL(`${baseUrl.replace(/\/+$/, "").replace(/\/v1$/, "")}/v1/chat/completions`);
+    const url = endpoint(this.#options, "chat/completions");
     return this.#agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
@@ -95,7 +120,7 @@ class Call {
       headers: {
         "content-type": "application/json",
         accept: "text/event-stream, application/json",
-        ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+        ...authorization(this.#options),
       },
       body: JSON.stringify({
         model,

@@ -21,6 +21,8 @@ export interface LanguageModel {
   readonly name: string;
   /** The whole text. @throws FreshetError model_unavailable */
   complete(completion: Completion): Promise<string>;
+  /** Resolves when the endpoint answers at all; rejects with model_unavailable. */
+  ping(): Promise<void>;
   close(): Promise<void>;
 }
 

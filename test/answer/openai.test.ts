@@ -44,6 +44,21 @@ async function failure(work: Promise<string>): Promise<FreshetError> {
 }
 
 describe("OpenAI-compatible model", () => {
+  test("is up when its endpoint answers anything but a failure of its own", async () => {
+    const statuses: number[] = [];
+    for (const status of [200, 404, 401, 503]) {
+      endpoint.handle = (_request, response) => response.writeHead(status).end("{}");
+      const isUp = await model.ping().then(
+        () => true,
+        (thrown: unknown) => (thrown as FreshetError).code !== "model_unavailable",
+      );
+      if (isUp) statuses.push(status);
+    }
+    expect(statuses).toEqual([200, 404, 401]);
+    await endpoint.close();
+    await expect(model.ping()).rejects.toMatchObject({ code: "model_unavailable" });
+  });
+
   test("asks for a stream, passes text on as it arrives and returns the whole", async () => {
     let asked: unknown;
     endpoint.handle = (request, response) => {

@@ -13,7 +13,7 @@ const known = sources(
 const question = "When does the watermark move?";
 
 function modelThat(complete: (completion: Completion) => Promise<string>): LanguageModel {
-  return { name: "tiny", complete, close: async () => {} };
+  return { name: "tiny", complete, ping: async () => {}, close: async () => {} };
 }
 
 /** A model that says these pieces, and fails in the end if told to. */

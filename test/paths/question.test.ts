@@ -29,6 +29,7 @@ it("the same question through a language model: it reads only redacted text, and
       for (const piece of pieces) onText?.(piece);
       return pieces.join("");
     },
+    ping: async () => {},
     close: async () => {},
   };
   const engine = startMemoryEngine({ model });
