@@ -343,6 +343,8 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
     metrics.set("hot_chunks", hot.chunks, { tenant });
     metrics.set("hot_bytes", hot.bytes, { tenant });
     metrics.set("unmerged_chunks", status.unmergedChunks, { tenant });
+    const oldestS = (status.oldestUnmergedAtMs ?? 0) / 1000;
+    metrics.set("oldest_unmerged_timestamp_seconds", oldestS, { tenant });
     metrics.set("watermark_position", status.watermark, { tenant });
   }
 }

@@ -206,7 +206,8 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
       if (placed.kind === "reject") await this.#deadLetter(placed, next.operation.atMs);
       const publishedAtMs = next.operation.atMs;
       await this.#options.shard.put({ type: "apply", record: placed, publishedAtMs }, signal);
-      const lag = this.#takenIn - next.operation.version;
+      // Not a difference of versions: sequences of DOCS count every tenant's operations.
+      const lag = this.#inFlight.depth + this.#context.self.depth;
       this.#options.metrics.set("ingest_lag_operations", lag, { tenant: this.#options.tenant });
     }
   }

@@ -79,10 +79,12 @@ export const gauges: Instruments<GaugeLabels> = {
   hot_chunks: { help: "chunks in the hot shard", labels: ["tenant"] },
   hot_bytes: { help: "memory of the hot shard", labels: ["tenant"] },
   unmerged_chunks: { help: "chunks that are not in cold yet", labels: ["tenant"] },
-  oldest_unmerged_seconds: { help: "age of the oldest unmerged record", labels: ["tenant"] },
+  oldest_unmerged_timestamp_seconds: {
+    help: "when the oldest unmerged record was applied, unix time; 0 for none",
+    labels: ["tenant"],
+  },
   watermark_position: { help: "position in CHUNKS up to which cold is true", labels: ["tenant"] },
   partitions_owned: { help: "1 while this node holds the lease", labels: ["partition"] },
-  tenants_ready: { help: "tenants that this node answers for", labels: [] },
   merge_written_objects: { help: "objects written by the running merge", labels: ["tenant"] },
   merge_phase: { help: "1 for the phase that a merge is in", labels: ["tenant", "phase"] },
 };

@@ -43,11 +43,11 @@ export interface GaugeLabels {
   readonly hot_chunks: "tenant";
   readonly hot_bytes: "tenant";
   readonly unmerged_chunks: "tenant";
-  readonly oldest_unmerged_seconds: "tenant";
+  /** Unix time, 0 for none: an age would stand still while nothing happens, which is when it matters. */
+  readonly oldest_unmerged_timestamp_seconds: "tenant";
   readonly watermark_position: "tenant";
   /** 1 while this node holds its lease. */
   readonly partitions_owned: "partition";
-  readonly tenants_ready: never;
   readonly merge_written_objects: "tenant";
   /** 1 for the current phase. */
   readonly merge_phase: "tenant" | "phase";
