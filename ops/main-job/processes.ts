@@ -1,6 +1,5 @@
 /** The engine and the merge worker as child processes, wired to the servers of this run. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { request } from "undici";
 import { choosePorts, portInUse } from "../servers/ports.ts";
@@ -160,8 +159,4 @@ function read(file: string): Buffer {
   } catch {
     return Buffer.alloc(0);
   }
-}
-
-export function runFilePath(dataDir: string): string {
-  return join(dataDir, "run.json");
 }
