@@ -38,7 +38,7 @@ const adapters = portRooms
   );
 
 export default tseslint.config(
-  { ignores: ["**/node_modules/**", "**/dist/**", ".freshet/**", "**/*.js"] },
+  { ignores: ["**/*.as.ts", "**/node_modules/**", "**/dist/**", ".freshet/**", "**/*.js"] },
   {
     files: ["**/*.ts"],
     languageOptions: {

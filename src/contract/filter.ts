@@ -51,12 +51,63 @@ export interface Filterable {
  */
 export function matchesFilter(document: Filterable, filter: Filter | undefined): boolean {
   if (filter === undefined) return true;
-  return Object.entries(filter).every(([name, wanted]) =>
-    matchesCondition(fieldValues(document, name), wanted, name === "timestamp"),
-  );
+  return Object.entries(filter).every(([name, wanted]) => {
+    const test = testOf(name, wanted);
+    return fieldValues(document, name).some((value) => passes(value, test));
+  });
 }
 
-function fieldValues(document: Filterable, name: string): readonly Scalar[] {
+/** A condition with its bounds in the units in which documents are stored. */
+export type Test =
+  | { readonly kind: "one of"; readonly values: readonly Scalar[] }
+  | {
+      readonly kind: "range";
+      readonly gt: number;
+      readonly gte: number;
+      readonly lt: number;
+      readonly lte: number;
+    };
+
+export function testOf(name: string, wanted: Condition): Test {
+  const isTimestamp = name === "timestamp";
+  if (Array.isArray(wanted)) {
+    return { kind: "one of", values: wanted.map((value) => comparable(value, isTimestamp)) };
+  }
+  if (typeof wanted !== "object") {
+    return { kind: "one of", values: [comparable(wanted, isTimestamp)] };
+  }
+  const { gt, gte, lt, lte } = wanted;
+  const bound = (raw: number | string | undefined, unbounded: number): number => {
+    if (raw === undefined) return unbounded;
+    const value = comparable(raw, isTimestamp || typeof raw === "string");
+    return typeof value === "number" ? value : Number.NaN;
+  };
+  return {
+    kind: "range",
+    gt: bound(gt, Number.NEGATIVE_INFINITY),
+    gte: bound(gte, Number.NEGATIVE_INFINITY),
+    lt: bound(lt, Number.POSITIVE_INFINITY),
+    lte: bound(lte, Number.POSITIVE_INFINITY),
+  };
+}
+
+export function passes(value: Scalar, test: Test): boolean {
+  switch (test.kind) {
+    case "one of":
+      return test.values.includes(value);
+    case "range":
+      return (
+        typeof value === "number" &&
+        value > test.gt &&
+        value >= test.gte &&
+        value < test.lt &&
+        value <= test.lte
+      );
+  }
+}
+
+/** What a document has under a filter's field name. */
+export function fieldValues(document: Filterable, name: string): readonly Scalar[] {
   if (name.startsWith("metadata.")) {
     const key = name.slice("metadata.".length);
     const metadata = document.metadata;
@@ -67,37 +118,6 @@ function fieldValues(document: Filterable, name: string): readonly Scalar[] {
   }
   const value = document[name as "id" | "title" | "source" | "timestamp"];
   return value === undefined ? [] : [value];
-}
-
-function matchesCondition(
-  values: readonly Scalar[],
-  wanted: Condition,
-  isTimestamp: boolean,
-): boolean {
-  if (Array.isArray(wanted)) {
-    const accepted = wanted.map((value) => comparable(value, isTimestamp));
-    return values.some((value) => accepted.includes(value));
-  }
-  if (typeof wanted === "object") {
-    return values.some((value) => typeof value === "number" && inRange(value, wanted, isTimestamp));
-  }
-  return values.includes(comparable(wanted, isTimestamp));
-}
-
-function inRange(
-  value: number,
-  range: Exclude<Condition, Scalar | Scalar[]>,
-  isTimestamp: boolean,
-) {
-  const number = (raw: number | string): number => {
-    const compared = comparable(raw, isTimestamp || typeof raw === "string");
-    return typeof compared === "number" ? compared : Number.NaN;
-  };
-  if (range.gt !== undefined && !(value > number(range.gt))) return false;
-  if (range.gte !== undefined && !(value >= number(range.gte))) return false;
-  if (range.lt !== undefined && !(value < number(range.lt))) return false;
-  if (range.lte !== undefined && !(value <= number(range.lte))) return false;
-  return true;
 }
 
 /** A timestamp as a publisher writes it (unix seconds or RFC 3339) in the unit it is stored in. */

@@ -129,11 +129,15 @@ export const limits = {
   embedPendingBatchesMax: 256,
 
   // --- hot shard -----------------------------------------------------------------------------
-  /** Below this many chunks an exact scan beats building a graph. */
-  hotFlatMax: 2_048,
+  /** Below this many chunks an exact scan beats walking a graph. */
+  hotFlatMax: 4_096,
   /** Memory of all hot shards of a node; at the bound publishers are refused until merges make room. */
   hotBytesPerNodeMax: 2_048 * MiB,
   hotBytesPerTenantMax: 512 * MiB,
+  /** Vectors and graphs of a node: twice `hotBytesPerNodeMax`, as a build copies its rows, and all that 32 bits address. */
+  hotArenaBytesMax: 4_096 * MiB,
+  /** Fields that a shard keeps an index of, for filters: as many as one filter may name. */
+  hotFilterFieldsMax: 16,
 
   // --- log -----------------------------------------------------------------------------------
   /** A publish that gets no PubAck in this time is of unknown outcome. */

@@ -1,32 +1,45 @@
 /**
- * What the hot shard needs of an approximate index: built once, off the main thread, then only read.
- * Vectors that reach it went through `checkVector`.
+ * What the hot shard needs of whoever builds its graphs: neighbours of every row, found off the main thread,
+ * and the rows copied to one block. Vectors that reach it went through `checkVector`.
  */
 
-export interface Graph {
-  /** Vectors in it; labels are 0 … size-1 in the order that they were given. */
-  readonly size: number;
-  /** Native memory, estimated. */
-  readonly bytes: number;
-  /** Labels of about the `k` nearest, best first; synchronous. */
-  nearest(vector: Float32Array, k: number): readonly number[];
+import type { RowAddresses } from "./kernel.ts";
+
+/** Rows to build from, read in the arena: row i is at `places[i]` of `sources[sourceOf[i]]`. */
+export interface GraphInput {
+  readonly memory: WebAssembly.Memory;
+  readonly dimensions: number;
+  readonly sources: readonly RowAddresses[];
+  readonly sourceOf: Uint32Array;
+  readonly places: Uint32Array;
+  /** Where the builder copies row i to, at place i: vector and code. */
+  readonly target: RowAddresses;
 }
 
-/** Vectors to build from, without a copy: `places[i]` of `blocks[blockOf[i]]` has label i. */
-export interface GraphInput {
-  readonly dimensions: number;
-  /** Over SharedArrayBuffer; the places named here do not change during the build. */
-  readonly blocks: readonly Float32Array[];
-  readonly blockOf: Uint32Array;
-  readonly places: Uint32Array;
+/** A navigable small world over rows 0 … size-1. */
+export interface GraphLinks {
+  readonly size: number;
+  /** Per row: how many neighbours, then their rows, in `baseWords` numbers. */
+  readonly base: Uint32Array<ArrayBuffer>;
+  readonly baseWords: number;
+  /** Per row: where in `upper` its lists begin, in bytes; only rows above the base layer have any. */
+  readonly offsets: Uint32Array<ArrayBuffer>;
+  /** Per row and level above the base layer: count and neighbours, in `upperWords` numbers. */
+  readonly upper: Uint32Array<ArrayBuffer>;
+  readonly upperWords: number;
+  /** The row where walks begin, and its level. */
+  readonly entry: number;
+  readonly level: number;
 }
 
 export interface GraphJob {
-  /** Called when the build's turn comes: until then a waiting job holds no vectors. Null: not needed any more. */
+  /** Called when the build's turn comes: until then a waiting job holds no rows. Null: not needed any more. */
   readonly input: () => GraphInput | null;
   /** One of these is called once, unless the job was cancelled or not needed. */
-  readonly done: (graph: Graph) => void;
+  readonly done: (links: GraphLinks) => void;
   readonly failed: (error: unknown) => void;
+  /** Called once after `input` gave one, when nothing reads or writes its memory any more; before `done` or `failed`. */
+  readonly ended: () => void;
 }
 
 export interface GraphBuilder {

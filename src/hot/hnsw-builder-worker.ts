@@ -1,32 +1,31 @@
-/** A builder thread: builds one graph from shared vectors, writes it, reads it back, reports, ends. */
+/** A builder thread: finds the neighbours of every row with hnswlib, copies the rows, reports, ends. */
 
-import { statSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import hnswlib from "hnswlib-node";
+import { copyRows } from "./graph-links.ts";
+import { readLinks } from "./hnsw-file.ts";
 import {
   type BuildReply,
   type BuildRequest,
   buildBreadth,
   linksPerVector,
 } from "./hnsw-protocol.ts";
+import { vectorBytes, widthOf } from "./kernel.ts";
 
-function build({ dimensions, blocks, blockOf, places, file }: BuildRequest): BuildReply {
+function build(request: BuildRequest): BuildReply {
+  const { memory, dimensions, places, target, file } = request;
+  copyRows(request);
   const size = places.length;
+  const numbers = new Float32Array(memory.buffer);
+  // hnswlib ends the process on a bad argument: it gets plain arrays of numbers that passed `checkVector`.
   const index = new hnswlib.HierarchicalNSW("ip", dimensions);
   index.initIndex(size, linksPerVector, buildBreadth);
-  for (let label = 0; label < size; label += 1) {
-    const at = (places[label] as number) * dimensions;
-    const vector = blocks[blockOf[label] as number]?.subarray(at, at + dimensions);
-    if (vector?.length !== dimensions) return { ok: false, message: "a place has no vector" };
-    index.addPoint(Array.from(vector), label);
+  for (let row = 0; row < size; row += 1) {
+    const at = (target.vectorsAt + row * vectorBytes(widthOf(dimensions))) / 4;
+    index.addPoint(Array.from(numbers.subarray(at, at + dimensions)), row);
   }
   index.writeIndexSync(file);
-  // hnswlib does not look whether its writes succeeded: on a full disk the file is short, and only a
-  // reader notices.
-  const copy = new hnswlib.HierarchicalNSW("ip", dimensions);
-  copy.readIndexSync(file);
-  if (copy.getCurrentCount() !== size) return { ok: false, message: "the written index is short" };
-  return { ok: true, fileBytes: statSync(file).size };
+  return { ok: true, links: readLinks({ file, size, dimensions }) };
 }
 
 function reply(): BuildReply {
@@ -37,4 +36,9 @@ function reply(): BuildReply {
   }
 }
 
-parentPort?.postMessage(reply());
+const result = reply();
+const lists = result.ok ? [result.links.base, result.links.offsets, result.links.upper] : [];
+parentPort?.postMessage(
+  result,
+  lists.map(({ buffer }) => buffer),
+);

@@ -2,15 +2,13 @@
  * Builds graphs off the main thread, one after the other for all shards of the process: two at once
  * would take both cores from questions.
  *
- * Owns the builder threads and the files between them and the loader; both are gone when a job ends,
- * however it ends.
+ * Owns the builder threads and the files of hnswlib; both are gone when a job ends, however it ends.
  */
 
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { Graph, GraphBuilder, GraphInput, GraphJob } from "./graph.ts";
-import { loadGraph } from "./hnsw-graph.ts";
+import type { GraphBuilder, GraphInput, GraphJob, GraphLinks } from "./graph.ts";
 import type { BuildReply, BuildRequest } from "./hnsw-protocol.ts";
 
 interface Pending {
@@ -36,16 +34,17 @@ export function createHnswBuilder(directory: string): GraphBuilder {
   }
 
   async function work({ job, abort }: Pending): Promise<void> {
-    if (abort.signal.aborted) return;
+    const { signal } = abort;
+    if (signal.aborted) return;
     try {
       await prepared();
-      if (abort.signal.aborted) return;
+      if (signal.aborted) return;
       const input = job.input();
       if (input === null) return;
-      const graph = await build(input, { directory, signal: abort.signal });
-      if (!abort.signal.aborted) job.done(graph);
+      const links = await build(input, { directory, signal }).finally(job.ended);
+      if (!signal.aborted) job.done(links);
     } catch (error) {
-      if (!abort.signal.aborted) job.failed(error);
+      if (!signal.aborted) job.failed(error);
     }
   }
 
@@ -67,14 +66,13 @@ export function createHnswBuilder(directory: string): GraphBuilder {
 async function build(
   input: GraphInput,
   options: { readonly directory: string; readonly signal: AbortSignal },
-): Promise<Graph> {
+): Promise<GraphLinks> {
   filesNamed += 1;
   const file = join(options.directory, `graph-${process.pid}-${filesNamed}.hnsw`);
   try {
     const reply = await runWorker({ ...input, file }, options.signal);
     if (!reply.ok) throw new Error(reply.message);
-    const { dimensions, places } = input;
-    return await loadGraph({ file, fileBytes: reply.fileBytes, size: places.length, dimensions });
+    return reply.links;
   } finally {
     await rm(file, { force: true });
   }

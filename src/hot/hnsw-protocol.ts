@@ -1,19 +1,17 @@
 /** Messages between the shard's thread and a builder thread: one request in, one reply out, then it ends. */
 
-import type { GraphInput } from "./graph.ts";
+import type { GraphInput, GraphLinks } from "./graph.ts";
 
 export interface BuildRequest extends GraphInput {
-  /** Where the index is written: in a folder that only this process uses. */
+  /** Where hnswlib writes its index: in a folder that only this process uses. */
   readonly file: string;
 }
 
 export type BuildReply =
-  | { readonly ok: true; readonly fileBytes: number }
+  | { readonly ok: true; readonly links: GraphLinks }
   | { readonly ok: false; readonly message: string };
 
 /** Links per vector: 16 gives recall 1.00 on 20k clustered vectors (performance.md, M). */
 export const linksPerVector = 16;
 /** Twice the build speed of 200 at the same recall there. */
 export const buildBreadth = 100;
-/** Breadth of a search, unless more neighbours than this are asked for. */
-export const searchBreadth = 64;

@@ -4,24 +4,30 @@ import { limits } from "../contract/limits.ts";
 import type { Logger } from "../observe/port.ts";
 import { createHnswBuilder } from "./hnsw-builder.ts";
 import { createHotShard } from "./hot-shard.ts";
+import { createVectorMemory } from "./kernel.ts";
 import type { HotShardFactory } from "./port.ts";
 
 export interface HotShardFactoryOptions {
-  /** For index files between builder and loader; used by this process alone, emptied as it goes. */
+  /** For hnswlib's index files; used by this process alone, emptied as it goes. */
   readonly directory: string;
   readonly logger: Logger;
   /** Chunks outside of graphs above which one is built; `limits.hotFlatMax` unless a test needs less. */
   readonly flatMax?: number | undefined;
+  /** Where a scan is taken for cheaper than a walk (nearest.ts), unless a test needs less. */
+  readonly scanBelow?: number | undefined;
 }
 
-/** All shards that the factory makes share one builder thread at a time. */
+/** All shards that the factory makes share one memory, and one builder thread at a time. */
 export function createHotShardFactory(options: HotShardFactoryOptions): HotShardFactory {
   const builder = createHnswBuilder(options.directory);
   const flatMax = options.flatMax ?? limits.hotFlatMax;
+  const memory = createVectorMemory();
   return ({ dimensions }) =>
     createHotShard({
+      memory,
       dimensions,
       flatMax,
+      scanBelow: options.scanBelow,
       builder,
       onBuildFailed(error) {
         // Slower, never wrong: the shard scans exactly what no graph holds.

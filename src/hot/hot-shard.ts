@@ -1,25 +1,23 @@
 /**
  * The hot shard of one tenant (port.ts, H1-H4).
  *
- * Owns the entries, their vectors, the inverted index and the graphs. Never reads a clock, a file or the
- * log. Receives documents in log order from the tenant's owner; sends build jobs to a GraphBuilder.
+ * Owns the entries, their vectors, the inverted index, the filter index and the graphs. Never reads a clock, a
+ * file or the log. Receives documents in log order from the tenant's owner; sends build jobs to a GraphBuilder.
  *
- *   S1  every live row is in the tail or in exactly one segment, and its vector is in the slabs;
- *   S2  a row is dead from the moment its document is replaced, deleted or dropped: every search looks;
- *   S3  a build works on a snapshot; its graph is swapped in within one synchronous step, without the rows
- *       that died meanwhile. Rows that arrived meanwhile stay in the tail;
- *   S4  a failed build costs speed only: the tail is scanned exactly, and a later size tries again.
+ *   S1  every live row is in exactly one block: of the tail, or of a graph;
+ *   S2  a row is dead from the moment its document is replaced, deleted or dropped: every search looks.
  */
 
 import type { Candidate } from "../contract/candidate.ts";
-import { matchesFilter } from "../contract/filter.ts";
 import type { DocumentId, Position } from "../contract/ids.ts";
 import { checkVector } from "./check-vector.ts";
-import { FlatTail } from "./flat-tail.ts";
+import { FilterIndex } from "./filter-index.ts";
 import { Graphs, type GraphsOptions } from "./graphs.ts";
 import { LexicalIndex } from "./lexical-index.ts";
+import { nearestRows, scanBelowDefault } from "./nearest.ts";
 import type { HotDocument, HotQuery, HotShard, HotStats } from "./port.ts";
 import type { Entry, Row } from "./rows.ts";
+import { Tail } from "./tail.ts";
 import { createTopK } from "./top-k.ts";
 
 /** Strings are counted as two bytes a character, objects as V8 lays them out on 64 bits. */
@@ -32,23 +30,24 @@ export function createHotShard(options: GraphsOptions): HotShard {
 }
 
 class IndexedHotShard implements HotShard {
-  readonly #dimensions: number;
+  readonly #options: GraphsOptions;
   readonly #entries = new Map<DocumentId, Entry>();
-  readonly #tail: FlatTail;
+  readonly #tail: Tail;
   readonly #lexical = new LexicalIndex();
+  readonly #filters = new FilterIndex();
   readonly #graphs: Graphs;
   #rowCount = 0;
   #textBytes = 0;
 
   constructor(options: GraphsOptions) {
-    this.#dimensions = options.dimensions;
-    this.#tail = new FlatTail(options.dimensions);
+    this.#options = options;
+    this.#tail = new Tail(options.memory, options.dimensions);
     this.#graphs = new Graphs(options, this.#tail);
   }
 
   upsert(document: HotDocument): void {
     // All vectors first: a document is in the index whole or not at all.
-    for (const { vector } of document.chunks) checkVector(vector, this.#dimensions);
+    for (const { vector } of document.chunks) checkVector(vector, this.#options.dimensions);
     const known = this.#entries.get(document.documentId);
     if (known !== undefined && known.version > document.version) return;
     if (known !== undefined) this.#remove(known);
@@ -67,20 +66,30 @@ class IndexedHotShard implements HotShard {
     }
   }
 
-  search(query: HotQuery): readonly Candidate[] {
-    checkVector(query.vector, this.#dimensions);
-    const accepts = accepting(query);
-    const dense = createTopK<Row>(query.limit);
-    this.#tail.scan(query.vector, accepts, dense);
-    this.#graphs.search({ ...query, accepts }, dense);
-    const lexical = createTopK<Row>(query.limit);
-    this.#lexical.search(query.text, accepts, lexical);
-    const union = new Set([...dense.items(), ...lexical.items()]);
-    return [...union].map((row) => candidate(row, this.#tail.cosine(row, query.vector)));
+  search({ vector, text, limit, filter }: HotQuery): readonly Candidate[] {
+    checkVector(vector, this.#options.dimensions);
+    const picked =
+      filter === undefined ? undefined : this.#filters.select(filter, () => this.#entries.values());
+    const search = this.#filters.search;
+    const accepts = ({ entry }: Row): boolean =>
+      picked === undefined ? entry.alive : entry.matched === search;
+    const { kernel } = this.#options.memory;
+    const { scanBelow = scanBelowDefault } = this.#options;
+    const blocks = [...this.#graphs.blocks, ...this.#tail.blocks];
+    const found = new Map<Row, number>();
+    const dense = { vector, limit, picked, scanBelow };
+    for (const { row, cosine } of nearestRows(kernel, blocks, dense)) found.set(row, cosine);
+    const lexical = createTopK<Row>(limit);
+    this.#lexical.search(text, accepts, lexical);
+    for (const row of lexical.items()) {
+      if (!found.has(row)) found.set(row, kernel.dot(row.block.vectorAt(row.index)));
+    }
+    return [...found].map(([row, cosine]) => candidate(row, cosine));
   }
 
   stats(): HotStats {
-    const indexBytes = this.#tail.bytes() + this.#lexical.bytes() + this.#graphs.bytes();
+    const indexBytes =
+      this.#tail.bytes + this.#graphs.bytes + this.#lexical.bytes() + this.#filters.bytes;
     return {
       documents: this.#entries.size,
       chunks: this.#rowCount,
@@ -89,10 +98,11 @@ class IndexedHotShard implements HotShard {
   }
 
   close(): void {
-    this.#graphs.close();
-    this.#entries.clear();
+    this.#graphs.clear();
     this.#tail.clear();
+    this.#entries.clear();
     this.#lexical.clear();
+    this.#filters.clear();
     this.#rowCount = 0;
     this.#textBytes = 0;
   }
@@ -101,25 +111,28 @@ class IndexedHotShard implements HotShard {
     const rows: Row[] = [];
     const entry = createEntry(document, rows);
     for (const [chunk, { text, heading, vector }] of document.chunks.entries()) {
-      // `append` sets the slab; until then the row is known to nobody.
-      const place = { segment: null, index: 0, label: 0, indexed: null };
-      const row = { entry, chunk, text, heading, alive: true, ...place } as unknown as Row;
+      // `append` sets the block; until then the row is known to nobody.
+      const row = { entry, chunk, text, heading, index: 0, indexed: null } as unknown as Row;
       this.#tail.append(row, vector);
       rows.push(row);
       this.#lexical.add(row, [document.info.title, heading, text].filter(Boolean).join("\n"));
     }
     this.#entries.set(document.documentId, entry);
+    this.#filters.add(entry);
     this.#rowCount += rows.length;
     this.#textBytes += entry.bytes;
   }
 
   #remove(entry: Entry): void {
     this.#entries.delete(entry.documentId);
-    for (const row of entry.rows) row.alive = false;
+    entry.alive = false;
+    this.#filters.remove(entry);
     for (const row of entry.rows) {
       this.#lexical.remove(row);
-      this.#graphs.leave(row);
-      this.#tail.free(row);
+      const { block } = row;
+      block.remove(row);
+      if (block.graph === null) this.#tail.tidy(block);
+      else this.#graphs.tidy(block);
     }
     this.#rowCount -= entry.rows.length;
     this.#textBytes -= entry.bytes;
@@ -134,24 +147,7 @@ function createEntry(document: HotDocument, rows: readonly Row[]): Entry {
   );
   const infoChars = documentId.length + JSON.stringify(info).length;
   const bytes = (chars + infoChars) * charBytes + entryBytes + chunks.length * rowBytes;
-  return { documentId, version, position, info, rows, bytes };
-}
-
-/** A filter is asked once per document, not once per chunk. */
-function accepting(query: HotQuery): (row: Row) => boolean {
-  const { filter } = query;
-  if (filter === undefined) return (row) => row.alive;
-  const verdicts = new Map<Entry, boolean>();
-  return (row) => {
-    if (!row.alive) return false;
-    const { entry } = row;
-    let verdict = verdicts.get(entry);
-    if (verdict === undefined) {
-      verdict = matchesFilter({ id: entry.documentId, ...entry.info }, filter);
-      verdicts.set(entry, verdict);
-    }
-    return verdict;
-  };
+  return { documentId, version, position, info, rows, bytes, alive: true, matched: 0 };
 }
 
 function candidate(row: Row, cosine: number): Candidate {

@@ -92,7 +92,7 @@ export class LexicalIndex {
     const rows: Row[] = [];
     const counts: number[] = [];
     for (const [index, row] of list.rows.entries()) {
-      // Not `alive`: a row that is dead but not removed yet will still be counted as dead once.
+      // Not `entry.alive`: a row that is dead but not removed yet will still be counted as dead once.
       if (row.indexed === null) continue;
       rows.push(row);
       counts.push(list.counts[index] ?? 0);

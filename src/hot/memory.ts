@@ -1,8 +1,11 @@
 /** Hot shards without graphs: always exact, no threads and no files. For tests and small installations. */
 
 import { createHotShard } from "./hot-shard.ts";
+import { createVectorMemory } from "./kernel.ts";
 import type { HotShardFactory } from "./port.ts";
 
 export function createExactHotShardFactory(): HotShardFactory {
-  return ({ dimensions }) => createHotShard({ dimensions, flatMax: Number.POSITIVE_INFINITY });
+  const memory = createVectorMemory();
+  return ({ dimensions }) =>
+    createHotShard({ memory, dimensions, flatMax: Number.POSITIVE_INFINITY });
 }

@@ -2,7 +2,7 @@
 
 import type { DocumentId, Position, Version } from "../contract/ids.ts";
 import type { DocumentInfo } from "../contract/record.ts";
-import type { Graph } from "./graph.ts";
+import type { Block, Placed } from "./block.ts";
 
 export interface Entry {
   readonly documentId: DocumentId;
@@ -12,22 +12,20 @@ export interface Entry {
   readonly rows: readonly Row[];
   /** Estimate of texts and bookkeeping, without vectors and postings. */
   readonly bytes: number;
+  /** False as soon as the document is replaced, deleted or dropped; every search looks. */
+  alive: boolean;
+  /** The last filtered search that it matched. */
+  matched: number;
 }
 
-export interface Row {
+export type RowBlock = Block<Row>;
+
+export interface Row extends Placed<Row> {
   readonly entry: Entry;
   /** Index of the chunk in its document. */
   readonly chunk: number;
   readonly text: string;
   readonly heading: string | undefined;
-  /** False as soon as its document is replaced, deleted or dropped; every search looks. */
-  alive: boolean;
-  /** Where its vector is; compaction moves it. */
-  slab: Slab;
-  index: number;
-  /** The graph that it is in, and its label there; null while it is in the tail. */
-  segment: Segment | null;
-  label: number;
   /** What the inverted index knows of it; null once it is taken out. */
   indexed: Indexed | null;
 }
@@ -48,25 +46,4 @@ export interface Indexed {
   /** The search that `score` belongs to. */
   search: number;
   score: number;
-}
-
-/**
- * A block of vectors over shared memory, so that a builder thread reads it without a copy. Places are
- * never used twice: what a builder reads stays what it was, whatever dies meanwhile.
- */
-export interface Slab {
-  readonly vectors: Float32Array;
-  /** Row of each place; undefined once dead or moved. */
-  readonly rows: (Row | undefined)[];
-  used: number;
-  live: number;
-  /** Live rows that no graph holds: a scan of the tail skips a slab without any. */
-  tail: number;
-}
-
-/** An immutable graph over rows; label = index into `rows`. */
-export interface Segment {
-  readonly graph: Graph;
-  readonly rows: (Row | undefined)[];
-  live: number;
 }

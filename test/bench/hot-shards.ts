@@ -3,9 +3,11 @@
 import { join } from "node:path";
 import { type DocumentId, type Position, type Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import type { Arena } from "../../src/hot/arena.ts";
 import type { GraphBuilder } from "../../src/hot/graph.ts";
 import { createHnswBuilder } from "../../src/hot/hnsw-builder.ts";
 import { createHotShard } from "../../src/hot/hot-shard.ts";
+import { createVectorMemory } from "../../src/hot/kernel.ts";
 import type { HotDocument, HotShard } from "../../src/hot/port.ts";
 import { dimensions } from "./models.ts";
 
@@ -14,8 +16,8 @@ export const tailRows = limits.hotFlatMax / 2;
 
 export interface FilledShard {
   readonly shard: HotShard;
-  /** Native memory of the graphs in use, which JavaScript's heap does not show. */
-  graphBytes(): number;
+  /** Vectors, codes and graphs, which JavaScript's heap does not show. */
+  readonly arena: Arena;
 }
 
 export interface Filling {
@@ -31,7 +33,9 @@ export interface Filling {
  */
 export async function fillShard({ vectors, textOf, scratch }: Filling): Promise<FilledShard> {
   const watched = watchBuilds(createHnswBuilder(join(scratch, "graphs")));
+  const memory = createVectorMemory();
   const shard = createHotShard({
+    memory,
     dimensions,
     flatMax: limits.hotFlatMax,
     builder: watched.builder,
@@ -45,7 +49,7 @@ export async function fillShard({ vectors, textOf, scratch }: Filling): Promise<
   for (let index = first; index < vectors.length; index += 1) {
     shard.upsert(documentAt(index, vectors, textOf));
   }
-  return { shard, graphBytes: watched.bytes };
+  return { shard, arena: memory.arena };
 }
 
 /** Metadata for filters: `tenth` matches 10 % of the documents, `hundredth` 1 %. */
@@ -66,10 +70,8 @@ export function documentAt(
 function watchBuilds(inner: GraphBuilder): {
   readonly builder: GraphBuilder;
   readonly settled: () => Promise<void>;
-  readonly bytes: () => number;
 } {
   let running = 0;
-  let graphBytes = 0;
   const waiting: (() => void)[] = [];
   const end = (): void => {
     running -= 1;
@@ -85,9 +87,9 @@ function watchBuilds(inner: GraphBuilder): {
             if (input === null) end();
             return input;
           },
-          done: (graph) => {
-            graphBytes = graph.bytes;
-            job.done(graph);
+          ended: job.ended,
+          done: (links) => {
+            job.done(links);
             end();
           },
           failed: (error) => {
@@ -104,6 +106,5 @@ function watchBuilds(inner: GraphBuilder): {
       await new Promise<void>((resolve) => waiting.push(resolve));
       clearInterval(alive);
     },
-    bytes: () => graphBytes,
   };
 }

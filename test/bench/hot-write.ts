@@ -1,6 +1,7 @@
 /** The write path of the hot shard, against adding to an hnswlib-node index of the same size. */
 
 import { createHotShard } from "../../src/hot/hot-shard.ts";
+import { createVectorMemory } from "../../src/hot/kernel.ts";
 import type { BenchContext } from "./context.ts";
 import { documentAt } from "./hot-shards.ts";
 import { interleave } from "./interleave.ts";
@@ -22,7 +23,11 @@ export async function writeRow(
   const { base } = makeVectors(present + (rounds + 1) * perRound, 0);
   const raw = openRawIndex(base.length, dimensions);
   // Graphs are built in another thread: the write path is all that this thread pays.
-  const shard = createHotShard({ dimensions, flatMax: Number.POSITIVE_INFINITY });
+  const shard = createHotShard({
+    memory: createVectorMemory(),
+    dimensions,
+    flatMax: Number.POSITIVE_INFINITY,
+  });
   for (let index = 0; index < present; index += 1) {
     raw.add(Array.from(base[index] as Float32Array), index);
     shard.upsert(documentAt(index, base, textOf));

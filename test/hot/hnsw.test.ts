@@ -1,18 +1,22 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
+import hnswlib from "hnswlib-node";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DocumentId, Position } from "../../src/contract/ids.ts";
 import { createHotShardFactory } from "../../src/hot/hnsw.ts";
 import { createHnswBuilder } from "../../src/hot/hnsw-builder.ts";
-import { loadGraph } from "../../src/hot/hnsw-graph.ts";
+import { readLinks } from "../../src/hot/hnsw-file.ts";
+import { createVectorMemory, vectorBytes, widthOf } from "../../src/hot/kernel.ts";
 import type { HotShard } from "../../src/hot/port.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { clustered, cosine, hotDocument, random } from "./documents.ts";
 
 const dimensions = 32;
 const flatMax = 200;
+/** Walks also where a scan would be cheaper: the graphs here are small. */
+const scanBelow = 0;
 
 let directory: string;
 beforeEach(() => {
@@ -27,7 +31,7 @@ const logger = { ...silentLogger, warn: (fields: unknown) => void warnings.push(
 
 function openShard(folder = directory): HotShard {
   warnings.length = 0;
-  return createHotShardFactory({ directory: folder, logger, flatMax })({ dimensions });
+  return createHotShardFactory({ directory: folder, logger, flatMax, scanBelow })({ dimensions });
 }
 
 function add(shard: HotShard, vectors: readonly Float32Array[], from = 0): void {
@@ -38,9 +42,9 @@ function add(shard: HotShard, vectors: readonly Float32Array[], from = 0): void 
   });
 }
 
-/** Ends when the shard's estimate shows that a graph holds its rows; the test's time limit is the bound. */
+/** Ends when the estimate of the shard shows that a graph holds its rows; the time limit of the test is the bound. */
 async function graphIsIn(shard: HotShard, before: number): Promise<void> {
-  while (shard.stats().bytes <= before) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (shard.stats().bytes === before) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 const numberOf = (hit: { documentId: string }): number => Number(hit.documentId.slice(1));
@@ -193,16 +197,33 @@ describe("builds", () => {
 
   test("builds run one after the other, and a cancelled one that waits never takes its vectors", async () => {
     const builder = createHnswBuilder(directory);
-    const block = new Float32Array(new SharedArrayBuffer(20 * dimensions * 4));
-    for (let row = 0; row < 20; row += 1) block[row * dimensions + row] = 1;
-    const labels = Uint32Array.from({ length: 20 }, (_, index) => index);
-    const input = { dimensions, blocks: [block], blockOf: new Uint32Array(20), places: labels };
+    const { arena, kernel } = createVectorMemory();
+    const width = widthOf(dimensions);
+    const addresses = () => ({
+      vectorsAt: arena.allocate(100_000),
+      codesAt: arena.allocate(100_000),
+    });
+    const source = addresses();
+    for (const [row, vector] of vectors.slice(0, 20).entries()) {
+      const at = source.vectorsAt + row * vectorBytes(width);
+      arena.f32.set(vector, at / 4);
+      kernel.encode(at, source.codesAt + row * (width + 16), width);
+    }
+    const input = {
+      memory: arena.memory,
+      dimensions,
+      sources: [source],
+      sourceOf: new Uint32Array(20),
+      places: Uint32Array.from({ length: 20 }, (_, index) => index),
+      target: addresses(),
+    };
     const order: string[] = [];
     const job = (name: string, ended: () => void) => ({
       input: () => {
         order.push(`${name} starts`);
         return input;
       },
+      ended: () => void order.push(`${name} ended`),
       done: () => {
         order.push(`${name} done`);
         ended();
@@ -218,13 +239,66 @@ describe("builds", () => {
       builder.submit(job("second", resolve));
       cancel();
     });
-    expect(order).toEqual(["first starts", "first done", "second starts", "second done"]);
+    expect(order).toEqual(
+      ["first", "second"].flatMap((name) => [`${name} starts`, `${name} ended`, `${name} done`]),
+    );
+  });
+});
+
+describe("the neighbours in an index file of hnswlib", () => {
+  const vectors = clustered(300, { dimensions, clusters: 10, seed: 5 });
+
+  function writeIndex(): string {
+    const index = new hnswlib.HierarchicalNSW("ip", dimensions);
+    index.initIndex(vectors.length, 4, 50);
+    for (const [label, vector] of vectors.entries()) index.addPoint(Array.from(vector), label);
+    const file = join(directory, "graph.hnsw");
+    index.writeIndexSync(file);
+    return file;
+  }
+
+  const read = (file: string) => readLinks({ file, size: vectors.length, dimensions });
+
+  test("are read whole: every row has some, on every level that it is on, and all are rows", () => {
+    const { size, base, baseWords, upper, upperWords, offsets, entry, level } = read(writeIndex());
+    expect({ size, baseWords, upperWords }).toEqual({ size: 300, baseWords: 9, upperWords: 5 });
+    for (let row = 0; row < size; row += 1) {
+      const own = base.subarray(row * baseWords, (row + 1) * baseWords);
+      const count = own[0] ?? 0;
+      expect(count).toBeGreaterThan(0);
+      const neighbours = [...own.subarray(1, 1 + count)];
+      expect(neighbours.every((other) => other < size && other !== row)).toBe(true);
+    }
+    expect(level).toBeGreaterThan(0);
+    expect(entry).toBeLessThan(size);
+    // The lists of the entry are the last that begin where its offset says, one for each level.
+    expect((offsets[entry] ?? 0) / 4 + level * upperWords).toBeLessThanOrEqual(upper.length);
   });
 
-  test("a file that is not the one that was written is refused before native code reads it", async () => {
-    const file = join(directory, "graph.hnsw");
-    writeFileSync(file, "short");
-    const source = { file, fileBytes: 1_000, size: 3, dimensions };
-    await expect(loadGraph(source)).rejects.toThrow("another size");
+  test("are refused from a file that was cut anywhere, has something appended, or is of other rows", () => {
+    const file = writeIndex();
+    const whole = readFileSync(file);
+    for (let length = 0; length < whole.length; length += 1 + Math.floor(whole.length / 60)) {
+      writeFileSync(file, whole.subarray(0, length));
+      expect(() => read(file)).toThrow("index file");
+    }
+    writeFileSync(file, Buffer.concat([whole, Buffer.of(0)]));
+    expect(() => read(file)).toThrow("longer");
+    writeFileSync(file, whole);
+    expect(() => readLinks({ file, size: 299, dimensions })).toThrow("not the index");
+    expect(() => readLinks({ file, size: 300, dimensions: 31 })).toThrow("not the index");
+  });
+
+  test("are refused where a list is too long or names no row", () => {
+    const file = writeIndex();
+    const whole = readFileSync(file);
+    const firstRow = 96;
+    whole.writeUint16LE(9, firstRow);
+    writeFileSync(file, whole);
+    expect(() => read(file)).toThrow("too long");
+    whole.writeUint16LE(1, firstRow);
+    whole.writeUint32LE(300, firstRow + 4);
+    writeFileSync(file, whole);
+    expect(() => read(file)).toThrow("no row");
   });
 });

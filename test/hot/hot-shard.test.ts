@@ -1,15 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { DocumentId, Position } from "../../src/contract/ids.ts";
-import type { Graph, GraphBuilder, GraphInput, GraphJob } from "../../src/hot/graph.ts";
+import type { GraphBuilder, GraphInput, GraphJob } from "../../src/hot/graph.ts";
+import { copyRows } from "../../src/hot/graph-links.ts";
 import { createHotShard } from "../../src/hot/hot-shard.ts";
+import { createVectorMemory } from "../../src/hot/kernel.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import type { HotQuery } from "../../src/hot/port.ts";
-import { cosine, hotDocument, unit } from "./documents.ts";
+import { hotDocument, unit } from "./documents.ts";
+import { everyLink } from "./links.ts";
 import { createOracle, expectComplete } from "./oracle.ts";
 
 const dimensions = 3;
-const exact = () => createExactHotShardFactory()({ dimensions });
+/** One memory for all: what a shard leaves behind would show in another. */
+const memory = createVectorMemory();
+const createExact = createExactHotShardFactory();
+const exact = () => createExact({ dimensions });
 const query = (options: Partial<HotQuery> = {}): HotQuery => ({
   vector: unit(1, 0, 0),
   text: "",
@@ -109,43 +115,40 @@ describe("H4: a malformed vector", () => {
   });
 });
 
-/** A builder that finishes when the test says so, with graphs that search exactly. */
+/** A builder that finishes when the test says so, with graphs that know every neighbour. */
 function manualBuilder() {
   const jobs: { job: GraphJob; input: GraphInput | null }[] = [];
+  const cancelled: GraphJob[] = [];
   const builder: GraphBuilder = {
     submit(job) {
       const entry = { job, input: job.input() };
       if (entry.input !== null) jobs.push(entry);
-      return () => void jobs.splice(jobs.indexOf(entry), 1);
+      return () => {
+        if (entry.input === null) return;
+        jobs.splice(jobs.indexOf(entry), 1);
+        cancelled.push(entry.job);
+      };
     },
   };
   return {
     builder,
     finish(): void {
       const next = jobs.shift();
-      if (next?.input != null) next.job.done(exactGraph(next.input));
+      if (next?.input == null) return;
+      copyRows(next.input);
+      next.job.ended();
+      next.job.done(everyLink(next.input.places.length));
     },
     fail(): void {
-      jobs.shift()?.job.failed(new Error("no memory"));
+      const job = jobs.shift()?.job;
+      job?.ended();
+      job?.failed(new Error("no memory"));
+    },
+    /** As a thread that notices late that it was cancelled. */
+    endCancelled(): void {
+      for (const job of cancelled.splice(0)) job.ended();
     },
     waiting: () => jobs.length,
-  };
-}
-
-function exactGraph(input: GraphInput): Graph {
-  const vectors = [...input.places].map((place, label) => {
-    const block = input.blocks[input.blockOf[label] ?? -1] ?? new Float32Array();
-    return block.slice(place * dimensions, (place + 1) * dimensions);
-  });
-  return {
-    size: vectors.length,
-    bytes: 0,
-    nearest: (vector, k) =>
-      vectors
-        .map((own, label) => ({ label, score: cosine(own, vector) }))
-        .toSorted((left, right) => right.score - left.score)
-        .slice(0, k)
-        .map(({ label }) => label),
   };
 }
 
@@ -192,13 +195,15 @@ const stepArbitrary = fc.oneof(
 
 describe("any sequence of operations", () => {
   test.each([
-    ["without graphs", Number.POSITIVE_INFINITY],
-    ["with graphs of a few rows, built late, folded and dissolved", 4],
-  ])("%s answers as a scan of everything would (H1, H2, H3)", (_, flatMax) => {
+    ["without graphs", Number.POSITIVE_INFINITY, 0],
+    ["with graphs of a few rows, walked, built late, folded and given up", 4, 0],
+    ["with graphs whose rows are scanned", 4, Number.POSITIVE_INFINITY],
+  ])("%s answers as a scan of everything would (H1, H2, H3)", (_, flatMax, scanBelow) => {
     fc.assert(
       fc.property(fc.array(stepArbitrary, { maxLength: 120, size: "max" }), (steps) => {
         const manual = manualBuilder();
-        const shard = createHotShard({ dimensions, flatMax, builder: manual.builder });
+        const { builder } = manual;
+        const shard = createHotShard({ memory, dimensions, flatMax, scanBelow, builder });
         const oracle = createOracle();
         steps.forEach((step, index) => {
           const version = index + 1;
@@ -240,6 +245,10 @@ describe("any sequence of operations", () => {
           }
         });
         expect(shard.stats().documents).toBe(oracle.documents.size);
+        shard.close();
+        manual.endCancelled();
+        // Nothing is left in the memory that shards share but the kernel's scratch space.
+        expect(memory.arena.bytes).toBe(memory.kernel.bytes);
       }),
       { numRuns: 150 },
     );
@@ -256,7 +265,7 @@ describe("graphs", () => {
 
   test("one is built above the bound, one at a time, and what arrives meanwhile is found", () => {
     const manual = manualBuilder();
-    const shard = createHotShard({ dimensions, flatMax: 10, builder: manual.builder });
+    const shard = createHotShard({ memory, dimensions, flatMax: 10, builder: manual.builder });
     fill(shard, 0, 10);
     expect(manual.waiting()).toBe(0);
     fill(shard, 10, 20);
@@ -271,6 +280,7 @@ describe("graphs", () => {
     const failures: unknown[] = [];
     const manual = manualBuilder();
     const shard = createHotShard({
+      memory,
       dimensions,
       flatMax: 10,
       builder: manual.builder,
@@ -288,7 +298,7 @@ describe("graphs", () => {
 
   test("closing cancels the build that waits and empties the shard", () => {
     const manual = manualBuilder();
-    const shard = createHotShard({ dimensions, flatMax: 10, builder: manual.builder });
+    const shard = createHotShard({ memory, dimensions, flatMax: 10, builder: manual.builder });
     fill(shard, 0, 11);
     shard.close();
     expect(manual.waiting()).toBe(0);

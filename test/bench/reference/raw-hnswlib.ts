@@ -1,7 +1,8 @@
 /** The reference of the hot rows: hnswlib-node as its readme shows it, the same addon and the same shape of graph. */
 
 import hnswlib from "hnswlib-node";
-import { buildBreadth, linksPerVector, searchBreadth } from "../../../src/hot/hnsw-protocol.ts";
+import { buildBreadth, linksPerVector } from "../../../src/hot/hnsw-protocol.ts";
+import { searchBreadth } from "../../../src/hot/nearest.ts";
 
 export interface RawIndex {
   add(vector: readonly number[], label: number): void;

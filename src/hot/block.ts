@@ -1,0 +1,163 @@
+/**
+ * A block of rows in the arena: their f32 vectors, their codes, and two bits each, of which live and of which
+ * a filtered search picked. Blocks without a graph are scanned, the others are walked.
+ *
+ * Owns its space in the arena from creation to its last `release`.
+ *   1. a place is written once and never used again, so a builder thread reads what it was told to read;
+ *   2. the space is freed when nobody holds the block: the shard holds it, and a build that reads it.
+ */
+
+import { codeBytes, type RowAddresses, type VectorMemory, vectorBytes, widthOf } from "./kernel.ts";
+
+/** Rows come in words of the bit masks. */
+const wordRows = 32;
+
+/** The graph over a block's rows: label = index. */
+export interface BlockGraph {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/** What lies in a block. */
+export interface Placed<Row extends Placed<Row>> {
+  block: Block<Row>;
+  index: number;
+}
+
+export class Block<Row extends Placed<Row>> {
+  readonly #memory: VectorMemory;
+  readonly #width: number;
+  readonly capacity: number;
+  readonly bytes: number;
+  readonly addresses: RowAddresses;
+  readonly liveAt: number;
+  readonly pickedAt: number;
+  /** Row of each place; undefined where none is, or none any more. */
+  readonly rows: (Row | undefined)[];
+  #used = 0;
+  #live = 0;
+  #holders = 1;
+  #graph: BlockGraph | null = null;
+  /** Rows that the filtered search in work picked. */
+  picked = 0;
+  /** Id of the first row in the search in work. */
+  base = 0;
+
+  /** @throws FreshetError overloaded when the arena is full */
+  constructor(memory: VectorMemory, dimensions: number, rows: number) {
+    this.#memory = memory;
+    this.#width = widthOf(dimensions);
+    this.capacity = Math.ceil(rows / wordRows) * wordRows;
+    const vectors = this.capacity * vectorBytes(this.#width);
+    const codes = this.capacity * codeBytes(this.#width);
+    const mask = this.capacity / 8;
+    this.bytes = vectors + codes + 2 * mask;
+    const vectorsAt = memory.arena.allocate(this.bytes);
+    this.addresses = { vectorsAt, codesAt: vectorsAt + vectors };
+    this.liveAt = vectorsAt + vectors + codes;
+    this.pickedAt = this.liveAt + mask;
+    this.rows = new Array<Row | undefined>(rows);
+    memory.arena.u32.fill(0, this.liveAt / 4, (this.pickedAt + mask) / 4);
+  }
+
+  get live(): number {
+    return this.#live;
+  }
+
+  get isFull(): boolean {
+    return this.#used === this.rows.length;
+  }
+
+  get graph(): BlockGraph | null {
+    return this.#graph;
+  }
+
+  /** Places that were ever used; a scan looks no further. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Puts a row with its vector, which was checked, into the next place. */
+  append(row: Row, vector: Float32Array): void {
+    const index = this.#used;
+    const at = this.vectorAt(index) / 4;
+    const { arena, kernel } = this.#memory;
+    arena.f32.set(vector, at);
+    arena.f32.fill(0, at + vector.length, at + this.#width);
+    const codeAt = this.addresses.codesAt + index * codeBytes(this.#width);
+    kernel.encode(this.vectorAt(index), codeAt, this.#width);
+    this.#used = index + 1;
+    this.#seat(row, index);
+  }
+
+  /** Takes a row over from where it is: a builder has written its vector and code to this place. */
+  adopt(row: Row, index: number): void {
+    this.#used = Math.max(this.#used, index + 1);
+    row.block.remove(row);
+    this.#seat(row, index);
+  }
+
+  remove(row: Row): void {
+    this.rows[row.index] = undefined;
+    this.#live -= 1;
+    const word = this.liveAt / 4 + (row.index >> 5);
+    const { u32 } = this.#memory.arena;
+    u32[word] = (u32[word] as number) & ~(1 << (row.index & 31));
+  }
+
+  vectorAt(index: number): number {
+    return this.addresses.vectorsAt + index * vectorBytes(this.#width);
+  }
+
+  /** A view of a row's numbers; not to be kept over an allocation. */
+  vectorOf(row: Row, dimensions: number): Float32Array {
+    const at = this.vectorAt(row.index) / 4;
+    return this.#memory.arena.f32.subarray(at, at + dimensions);
+  }
+
+  /** Starts picking rows for a filtered search. */
+  clearPicked(): void {
+    this.picked = 0;
+    const words = this.capacity / wordRows;
+    this.#memory.arena.u32.fill(0, this.pickedAt / 4, this.pickedAt / 4 + words);
+  }
+
+  pick(index: number): void {
+    const word = this.pickedAt / 4 + (index >> 5);
+    const { u32 } = this.#memory.arena;
+    u32[word] = (u32[word] as number) | (1 << (index & 31));
+    this.picked += 1;
+  }
+
+  setGraph(graph: BlockGraph): void {
+    this.#graph = graph;
+  }
+
+  dropGraph(): void {
+    if (this.#graph === null) return;
+    this.#memory.arena.free(this.#graph.address, this.#graph.bytes);
+    this.#graph = null;
+  }
+
+  /** Keeps the space until a matching `release`. */
+  hold(): void {
+    this.#holders += 1;
+  }
+
+  release(): void {
+    this.#holders -= 1;
+    if (this.#holders > 0) return;
+    this.dropGraph();
+    this.#memory.arena.free(this.addresses.vectorsAt, this.bytes);
+  }
+
+  #seat(row: Row, index: number): void {
+    row.block = this;
+    row.index = index;
+    this.rows[index] = row;
+    this.#live += 1;
+    const word = this.liveAt / 4 + (index >> 5);
+    const { u32 } = this.#memory.arena;
+    u32[word] = (u32[word] as number) | (1 << (index & 31));
+  }
+}

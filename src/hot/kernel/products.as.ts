@@ -1,0 +1,148 @@
+/**
+ * Vectors, their codes, and the two products of a row and the question.
+ *
+ * A code is round(x / scale) with scale = max|x| / 127, a question's is round(x / scale) + 64 with
+ * scale = max|x| / 63, since the instruction multiplies signed by 7-bit unsigned. The shift adds 64 times the
+ * sum of a row's codes to each product, which is taken off again (`bias`). By Cauchy and Schwarz the f32
+ * product is at most the codes' product + |row - its code| |question| + |code| |question - its code|.
+ */
+
+/**
+ * A code begins with what is needed to read it: scale f32, bias i32, slack f32 (|row - its code|), 4 bytes
+ * unused; its numbers follow, in the same cache lines.
+ */
+const headBytes: usize = 16;
+const questionShift: f32 = 64;
+/** Unit vectors may be longer than 1 by the rounding of a quantized model; f32 sums round too. */
+const normMax: f32 = 1.01;
+const rounding: f32 = 0.00001;
+
+// The question in work.
+let question: usize = 0;
+let questionCode: usize = 0;
+let questionScale: f32 = 0;
+let questionSlack: f32 = 0;
+/** Numbers of a vector: a multiple of 64, padded with zeros. */
+let width: usize = 0;
+export let vectorBytes: usize = 0;
+export let codeBytes: usize = 0;
+
+function sumOfLanes(lanes: v128): f32 {
+  return (
+    f32x4.extract_lane(lanes, 0) +
+    f32x4.extract_lane(lanes, 1) +
+    (f32x4.extract_lane(lanes, 2) + f32x4.extract_lane(lanes, 3))
+  );
+}
+
+/** The f32 dot product with the question. Four accumulators: one alone would wait for each addition. */
+export function dot(vector: usize): f32 {
+  let a = f32x4.splat(0);
+  let b = a;
+  let c = a;
+  let d = a;
+  const end = question + vectorBytes;
+  let at = question;
+  while (at < end) {
+    a = f32x4.relaxed_madd(v128.load(vector, 0), v128.load(at, 0), a);
+    b = f32x4.relaxed_madd(v128.load(vector, 16), v128.load(at, 16), b);
+    c = f32x4.relaxed_madd(v128.load(vector, 32), v128.load(at, 32), c);
+    d = f32x4.relaxed_madd(v128.load(vector, 48), v128.load(at, 48), d);
+    vector += 64;
+    at += 64;
+  }
+  return sumOfLanes(f32x4.add(f32x4.add(a, b), f32x4.add(c, d)));
+}
+
+/** The dot product by codes. */
+export function approximate(row: usize): f32 {
+  let a = i32x4.splat(0);
+  let b = a;
+  let c = a;
+  let d = a;
+  const end = questionCode + width;
+  let code = row + headBytes;
+  let at = questionCode;
+  while (at < end) {
+    a = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(code, 0), v128.load(at, 0), a);
+    b = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(code, 16), v128.load(at, 16), b);
+    c = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(code, 32), v128.load(at, 32), c);
+    d = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(code, 48), v128.load(at, 48), d);
+    code += 64;
+    at += 64;
+  }
+  const sums = i32x4.add(i32x4.add(a, b), i32x4.add(c, d));
+  const sum =
+    i32x4.extract_lane(sums, 0) +
+    i32x4.extract_lane(sums, 1) +
+    (i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3));
+  return load<f32>(row) * questionScale * <f32>(sum - load<i32>(row, 4));
+}
+
+/** The most that the f32 product can be, given that by codes. */
+export function ceiling(product: f32, code: usize): f32 {
+  const slack = load<f32>(code, 8);
+  return product + slack * normMax + questionSlack * (normMax + slack) + rounding;
+}
+
+/**
+ * The same, but for chance: rounding errors point anywhere, so their share along a vector is about
+ * 1 / sqrt(width) of their length. Six times that is passed about once in a billion.
+ */
+export function likelyCeiling(product: f32, code: usize): f32 {
+  const slack = load<f32>(code, 8);
+  return product + 6 * sqrt((slack * slack + questionSlack * questionSlack) / <f32>width);
+}
+
+function largestMagnitude(vector: usize): f32 {
+  let most = f32x4.splat(0);
+  for (let at: usize = 0; at < vectorBytes; at += 16) {
+    most = f32x4.max(most, f32x4.abs(v128.load(vector + at)));
+  }
+  return max(
+    max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
+    max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
+  );
+}
+
+function setWidth(numbers: u32): void {
+  width = numbers;
+  vectorBytes = width << 2;
+  codeBytes = width + headBytes;
+}
+
+/** Writes a row's code; its f32 numbers are there, and not all are zero. */
+export function writeCode(vector: usize, code: usize, numbers: u32): void {
+  setWidth(numbers);
+  const scale = largestMagnitude(vector) / 127;
+  let sum: i32 = 0;
+  let error: f32 = 0;
+  for (let index: usize = 0; index < width; index += 1) {
+    const value = load<f32>(vector + (index << 2));
+    const rounded = nearest(value / scale);
+    const off = value - rounded * scale;
+    store<i8>(code + headBytes + index, <i8>rounded);
+    sum += <i32>rounded;
+    error += off * off;
+  }
+  store<f32>(code, scale);
+  store<i32>(code, sum * <i32>questionShift, 4);
+  store<f32>(code, sqrt(error), 8);
+}
+
+/** Makes a vector the question; its code goes to `code`. */
+export function ask(vector: usize, code: usize, numbers: u32): void {
+  question = vector;
+  questionCode = code;
+  setWidth(numbers);
+  questionScale = largestMagnitude(vector) / 63;
+  let error: f32 = 0;
+  for (let index: usize = 0; index < width; index += 1) {
+    const value = load<f32>(vector + (index << 2));
+    const rounded = nearest(value / questionScale);
+    const off = value - rounded * questionScale;
+    store<u8>(code + index, <u8>(rounded + questionShift));
+    error += off * off;
+  }
+  questionSlack = sqrt(error);
+}

@@ -1,0 +1,122 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type Filter, matchesFilter } from "../../src/contract/filter.ts";
+import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import type { DocumentInfo } from "../../src/contract/record.ts";
+import { FilterIndex } from "../../src/hot/filter-index.ts";
+import type { Entry } from "../../src/hot/rows.ts";
+
+function entryOf(id: number, info: DocumentInfo): Entry {
+  const place = { version: 1 as Version, position: 1 as Position };
+  const documentId = `d${id}` as DocumentId;
+  return { documentId, ...place, info, rows: [], bytes: 0, alive: true, matched: 0 };
+}
+
+const scalar = fc.oneof(
+  fc.constantFrom("red", "blue", ""),
+  fc.integer({ min: -2, max: 5 }),
+  fc.constant(2.5),
+  fc.constant(-0),
+  fc.boolean(),
+);
+const info = fc.record(
+  {
+    source: fc.constantFrom("a", "b"),
+    timestamp: fc.integer({ min: 0, max: 5 }).map((seconds) => seconds * 1000),
+    metadata: fc.record(
+      { colour: fc.oneof(scalar, fc.array(scalar, { maxLength: 3 })), size: scalar },
+      { requiredKeys: [] },
+    ),
+  },
+  { requiredKeys: [] },
+);
+const bound = fc.integer({ min: -3, max: 6 });
+const range = fc
+  .record({ gt: bound, gte: bound, lt: bound, lte: bound }, { requiredKeys: [] })
+  .filter((value) => Object.keys(value).length > 0);
+const condition = fc.oneof(scalar, fc.array(scalar, { minLength: 1, maxLength: 3 }), range);
+const filter = fc.dictionary(
+  fc.constantFrom("id", "source", "timestamp", "metadata.colour", "metadata.size", "metadata.none"),
+  condition,
+  { maxKeys: 3 },
+);
+const step = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant("add" as const), info }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("remove" as const), at: fc.nat() }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("select" as const), filter }) },
+);
+
+describe("the filter index", () => {
+  test("matches what matchesFilter matches, each document once, for any history", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80, size: "max" }), (steps) => {
+        const index = new FilterIndex();
+        const live: Entry[] = [];
+        for (const [at, next] of steps.entries()) {
+          switch (next.kind) {
+            case "add": {
+              const entry = entryOf(at, next.info);
+              live.push(entry);
+              index.add(entry);
+              break;
+            }
+            case "remove": {
+              const [gone] = live.splice(next.at % Math.max(1, live.length), 1);
+              if (gone === undefined) break;
+              gone.alive = false;
+              index.remove(gone);
+              break;
+            }
+            case "select": {
+              const asked: Filter = next.filter;
+              const wanted = live.filter((entry) =>
+                matchesFilter({ id: entry.documentId, ...entry.info }, asked),
+              );
+              const found = index.select(asked, () => live);
+              const ids = (entries: readonly Entry[]) =>
+                entries.map((e) => e.documentId).toSorted();
+              expect(ids(found)).toEqual(ids(wanted));
+              expect(live.filter((entry) => entry.matched === index.search)).toHaveLength(
+                wanted.length,
+              );
+              break;
+            }
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("keeps no more fields than the bound, and answers for one that it forgot", () => {
+    const index = new FilterIndex();
+    const metadata = Object.fromEntries(Array.from({ length: 40 }, (_, key) => [`k${key}`, key]));
+    const entry = entryOf(1, { metadata });
+    index.add(entry);
+    let most = 0;
+    for (const round of [0, 1]) {
+      for (let key = 0; key < 40; key += 1) {
+        expect(index.select({ [`metadata.k${key}`]: key }, () => [entry])).toEqual([entry]);
+        expect(index.select({ [`metadata.k${key}`]: key + 1 }, () => [entry])).toEqual([]);
+        if (round === 0 && key === limits.hotFilterFieldsMax - 1) most = index.bytes;
+      }
+    }
+    expect(index.bytes).toBe(most);
+  });
+
+  test("takes no memory for what nobody filters by, and gives back what it took", () => {
+    const index = new FilterIndex();
+    const entries = Array.from({ length: 50 }, (_, at) => entryOf(at, { timestamp: at }));
+    for (const entry of entries) index.add(entry);
+    expect(index.bytes).toBe(0);
+    expect(index.select({ timestamp: { gte: 0.02 } }, () => entries)).toHaveLength(30);
+    expect(index.bytes).toBeGreaterThan(0);
+    for (const entry of entries) {
+      entry.alive = false;
+      index.remove(entry);
+    }
+    expect(index.select({ timestamp: { gte: 0 } }, () => [])).toEqual([]);
+    expect(index.bytes).toBe(0);
+  });
+});
