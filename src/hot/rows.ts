@@ -30,18 +30,8 @@ export interface Row extends Placed<Row> {
   indexed: Indexed | null;
 }
 
-/** The chunks that hold a term, and how often. `dead` of them were taken out since it was last rewritten. */
-export interface Posting {
-  readonly term: string;
-  rows: Row[];
-  counts: number[];
-  dead: number;
-}
-
-/** What a row keeps so that it can be taken out again, and room for its score in a running search. */
+/** What the inverted index keeps of a row: its number of terms, and room for its score in a running search. */
 export interface Indexed {
-  readonly postings: readonly Posting[];
-  /** Number of terms. */
   readonly length: number;
   /** The search that `score` belongs to. */
   search: number;
