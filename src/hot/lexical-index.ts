@@ -25,7 +25,7 @@ const rowBytes = 64;
 /** Lists looked at per insert or removal: about 2 us. Thirty thousand terms are through after 2,000 of them. */
 const listsPerSweep = 16;
 /** V8 gives an array that grows room for 17 elements and more: for most terms all of it would stay empty. */
-const exactMax = 64;
+const exactMax = 16;
 /** Shorter strings are copied anyway; a longer one cut from a text keeps the whole text alive. */
 const sliceMin = 13;
 
@@ -35,6 +35,8 @@ export class LexicalIndex {
   #rows = 0;
   #totalLength = 0;
   #occurrences = 0;
+  /** Occurrences of rows that were taken out, still in lists. */
+  #dead = 0;
   #searches = 0;
 
   /** `text` is all that the row shall be found by. */
@@ -56,6 +58,7 @@ export class LexicalIndex {
     if (row.indexed === null) return;
     this.#rows -= 1;
     this.#totalLength -= row.indexed.length;
+    this.#dead += row.indexed.length;
     row.indexed = null;
     if (this.#rows === 0) this.clear();
     else this.#sweep();
@@ -84,11 +87,12 @@ export class LexicalIndex {
     this.#rows = 0;
     this.#totalLength = 0;
     this.#occurrences = 0;
+    this.#dead = 0;
   }
 
   /** Takes the dead out of the next few lists. */
   #sweep(): void {
-    for (let count = 0; count < listsPerSweep; count += 1) {
+    for (let count = 0; count < listsPerSweep && this.#dead > 0; count += 1) {
       const { done, value } = this.#unswept.next();
       if (done === true) {
         this.#unswept = this.#lists.entries();
@@ -98,6 +102,7 @@ export class LexicalIndex {
       if (!rows.some(isDead)) continue;
       const live = rows.filter((row) => !isDead(row));
       this.#occurrences -= rows.length - live.length;
+      this.#dead -= rows.length - live.length;
       if (live.length === 0) this.#lists.delete(term);
       else this.#lists.set(term, live);
     }
@@ -146,7 +151,9 @@ function countLive(rows: readonly Row[]): number {
 
 /** A short list is made anew, a long one grows in place. */
 function withRow(rows: Row[], { row, count }: { row: Row; count: number }): Row[] {
-  if (rows.length + count <= exactMax) return rows.concat(new Array<Row>(count).fill(row));
+  if (rows.length + count <= exactMax) {
+    return rows.concat(count === 1 ? row : new Array<Row>(count).fill(row));
+  }
   for (let times = 0; times < count; times += 1) rows.push(row);
   return rows;
 }

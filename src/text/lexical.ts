@@ -43,8 +43,8 @@ export interface CorpusStats {
 export function terms(text: string): string[] {
   const kept: string[] = [];
   const stopped: string[] = [];
-  for (const match of foldAccents(text).matchAll(compoundPattern)) {
-    const known = remembered(match[0]);
+  for (const compound of foldAccents(text).match(compoundPattern) ?? []) {
+    const known = remembered(compound);
     // One by one: a text without a space is one compound, too long to spread into arguments.
     for (const word of known.kept) kept.push(word);
     for (const word of known.stopped) stopped.push(word);
