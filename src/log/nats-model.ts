@@ -4,8 +4,8 @@
  */
 
 import { FreshetError } from "../contract/errors.ts";
-import { decodeProbe, encodeProbe, type ModelProbe } from "../contract/model-probe.ts";
 import { limits } from "../contract/limits.ts";
+import { decodeProbe, encodeProbe, type ModelProbe } from "../contract/model-probe.ts";
 import { type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
 import { manifestSubjects, refusedLog, streamNames } from "./nats-streams.ts";
 
