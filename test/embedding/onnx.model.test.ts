@@ -165,6 +165,37 @@ describe("a graph that cannot be used", () => {
   });
 });
 
+describe("an execution provider", () => {
+  it.each(["cuda", "tensorrt"] as const)(
+    "%s runs the graph where its GPU is, and says what is missing where it is not",
+    async (provider) => {
+      const threads = { ingestThreads: 1, queryThreads: 1 };
+      const starting = createOnnxEmbedder({
+        ...{ graphFile, model, provider, clock: systemClock, ...threads },
+      });
+      const failure: unknown = await starting.then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      if (failure === undefined) return expectReference(await starting);
+      expect(failure).toMatchObject({ code: "embedding_unavailable" });
+      const { message } = failure as Error;
+      expect(message).toMatch(
+        new RegExp(`FRESHET_EMBED_PROVIDER is ${provider}.* or set FRESHET_EMBED_PROVIDER=cpu$`),
+      );
+      expect(message).not.toContain("\n");
+    },
+  );
+});
+
+async function expectReference(embedder: OnnxEmbedder): Promise<void> {
+  const vectors = await embedder.embed(sampleInputs, { lane: "ingest" });
+  await embedder.close();
+  for (const [i, { vector }] of readReference().entries()) {
+    expect(dot(vectors[i] ?? [], vector)).toBeGreaterThan(0.99);
+  }
+}
+
 /** Tries again while the lane restarts; the test's own time limit bounds it. */
 async function embedWhenBack(embedder: OnnxEmbedder): Promise<Float32Array[]> {
   for (;;) {
