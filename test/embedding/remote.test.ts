@@ -1,89 +1,29 @@
 /** A real adapter over real sockets, against an endpoint that misbehaves in every way that is told apart. */
 
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FreshetError } from "../../src/contract/errors.ts";
+import { describe, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
-import type { Embedder, EmbedInput, Lane } from "../../src/embedding/port.ts";
-import { createRemoteEmbedder, type RemoteEmbedderOptions } from "../../src/embedding/remote.ts";
-import { type Clock, systemClock } from "../../src/kernel/clock.ts";
-import { type Endpoint, type Handler, startEndpoint } from "../answer/misbehaving-endpoint.ts";
+import type { Embedder } from "../../src/embedding/port.ts";
+import { createRemoteEmbedder } from "../../src/embedding/remote.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { type Handler, startEndpoint } from "../answer/misbehaving-endpoint.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { describeEmbedder } from "./conformance.ts";
 import { dot } from "./reference/reference.ts";
 import { type AskedBody, asNumbers, base64Of, embedding, sendJson } from "./remote-endpoint.ts";
+import {
+  apiKey,
+  ask,
+  failure,
+  hasty,
+  input,
+  inTurn,
+  model,
+  remoteKit,
+  secretText,
+  status,
+} from "./remote-kit.ts";
 
-const model = { name: "word-hash", dimensions: 384, maxTokens: 256 };
-const apiKey = "the-secret-key";
-const secretText = "the secret words of the document";
-const input = (text: string): EmbedInput => ({ text, tokens: Int32Array.of(101, 7, 102) });
-
-let endpoint: Endpoint;
-const opened: Embedder[] = [];
-
-beforeEach(async () => {
-  endpoint = await startEndpoint();
-  endpoint.handle = embedding();
-});
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((embedder) => embedder.close()));
-  await endpoint.close();
-});
-
-/** Sleeps are over at once and are recorded; time-outs of a request never come. */
-function hasty(): Clock & { readonly pausesMs: number[] } {
-  const pausesMs: number[] = [];
-  return {
-    pausesMs,
-    nowMs: () => Date.now(),
-    monotonicMs: () => performance.now(),
-    sleep: (ms, signal) => {
-      if (ms === limits.embedRemoteRequestMs) return systemClock.sleep(600_000, signal);
-      pausesMs.push(ms);
-      return Promise.resolve();
-    },
-  };
-}
-
-async function open(options: Partial<RemoteEmbedderOptions> = {}): Promise<Embedder> {
-  const embedder = await createRemoteEmbedder({
-    ...{ url: `${endpoint.url}/v1`, model, clock: systemClock, random: () => 0.5, apiKey },
-    ...options,
-  });
-  opened.push(embedder);
-  return embedder;
-}
-
-const ask = (embedder: Embedder, lane: Lane = "ingest", signal?: AbortSignal) =>
-  embedder.embed([input(secretText), input("another text")], { lane, signal });
-
-async function failure(work: Promise<unknown>): Promise<FreshetError> {
-  const thrown: unknown = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (!(thrown instanceof FreshetError)) throw new Error(`expected a FreshetError: ${thrown}`);
-  const said = JSON.stringify([thrown.message, thrown.details, String(thrown.cause)]);
-  expect(said).not.toContain("secret");
-  expect(thrown.message).not.toContain("\n");
-  return thrown;
-}
-
-/** Answers with these one after the other, then with the last for ever. */
-function inTurn(...handlers: readonly Handler[]): Handler & { readonly calls: () => number } {
-  let calls = 0;
-  const handle: Handler = (request, response) => {
-    const handler = handlers[Math.min(calls, handlers.length - 1)];
-    calls += 1;
-    handler?.(request, response);
-  };
-  return Object.assign(handle, { calls: () => calls });
-}
-
-const status =
-  (code: number, headers: Readonly<Record<string, string>> = {}): Handler =>
-  (_request, response) => {
-    response.writeHead(code, headers).end(`{"error": {"message": "${secretText}"}}`);
-  };
+const kit = remoteKit();
 
 /** A server of its own, because the suite opens embedders before any test of this file runs. */
 function conformant(path: string, handler: Handler): () => Promise<Embedder> {
@@ -119,12 +59,12 @@ describeEmbedder("text-embeddings-inference by its own route", conformant("/embe
 describe("a request", () => {
   it("names the model, asks for base64 and carries the key, at the route of the base URL", async () => {
     const asked: unknown[] = [];
-    endpoint.handle = (request, response) => {
+    kit.endpoint.handle = (request, response) => {
       const { url, headers, body } = request;
       asked.push({ url, key: headers.authorization, ...(JSON.parse(body) as AskedBody) });
       embedding()(request, response);
     };
-    const embedder = await open({ requestModel: "word-hash-large" });
+    const embedder = await kit.open({ requestModel: "word-hash-large" });
     await ask(embedder);
     expect(asked.at(-1)).toEqual({
       url: "/v1/embeddings",
@@ -137,22 +77,22 @@ describe("a request", () => {
 
   it("goes to the native route, without a model, when the URL names that", async () => {
     const asked: unknown[] = [];
-    endpoint.handle = (request, response) => {
+    kit.endpoint.handle = (request, response) => {
       asked.push({ url: request.url, ...(JSON.parse(request.body) as AskedBody) });
       embedding()(request, response);
     };
-    await ask(await open({ url: `${endpoint.url}/embed/`, requestModel: "ignored" }));
+    await ask(await kit.open({ url: `${kit.endpoint.url}/embed/`, requestModel: "ignored" }));
     const inputs = [secretText, "another text"];
     expect(asked.at(-1)).toEqual({ url: "/embed", inputs, normalize: true });
   });
 
   it("holds at most so many texts, and so many bytes", async () => {
     const sizes: number[] = [];
-    endpoint.handle = (request, response) => {
+    kit.endpoint.handle = (request, response) => {
       sizes.push((JSON.parse(request.body) as AskedBody).input?.length ?? 0);
       embedding()(request, response);
     };
-    const embedder = await open();
+    const embedder = await kit.open();
     const many = Array.from({ length: limits.embedRemoteInputsMax * 2 + 3 }, (_, i) => `text ${i}`);
     await embedder.embed(many.map(input), { lane: "ingest" });
     const large = "x".repeat(limits.embedRemoteBodyBytesMax * 0.6);
@@ -170,20 +110,20 @@ describe("a request", () => {
 
 describe("a reply", () => {
   it("need not be of unit length: the vectors come out normalised", async () => {
-    const straight = await ask(await open());
-    endpoint.handle = embedding((entries) =>
+    const straight = await ask(await kit.open());
+    kit.endpoint.handle = embedding((entries) =>
       entries.map((e) => ({ ...e, embedding: asNumbers(e).map((value) => value * 17) })),
     );
-    for (const [index, vector] of (await ask(await open())).entries()) {
+    for (const [index, vector] of (await ask(await kit.open())).entries()) {
       expect(dot(vector, vector)).toBeCloseTo(1, 5);
       expect(dot(vector, straight[index] ?? [])).toBeCloseTo(1, 5);
     }
   });
 
   it("is taken in its order when it has no indexes", async () => {
-    const expected = await ask(await open());
-    endpoint.handle = embedding((entries) => entries.map((e) => ({ embedding: e.embedding })));
-    expect(await ask(await open())).toEqual(expected);
+    const expected = await ask(await kit.open());
+    kit.endpoint.handle = embedding((entries) => entries.map((e) => ({ embedding: e.embedding })));
+    expect(await ask(await kit.open())).toEqual(expected);
   });
 
   const broken: readonly [string, (values: number[]) => unknown][] = [
@@ -195,8 +135,8 @@ describe("a reply", () => {
   ];
 
   it.each(broken)("with %s fails its batch and nothing else", async (_name, change) => {
-    const embedder = await open();
-    endpoint.handle = inTurn(
+    const embedder = await kit.open();
+    kit.endpoint.handle = inTurn(
       embedding((entries) => entries.map((e) => ({ ...e, embedding: change(asNumbers(e)) }))),
       embedding(),
     );
@@ -205,8 +145,8 @@ describe("a reply", () => {
   });
 
   it("with NaN written as Python does fails its batch", async () => {
-    const embedder = await open();
-    endpoint.handle = (_request, response) =>
+    const embedder = await kit.open();
+    kit.endpoint.handle = (_request, response) =>
       response.end('{"data": [{"index": 0, "embedding": [0.1, NaN]}]}');
     expect(await failure(ask(embedder))).toMatchObject({ code: "embedding_failed" });
   });
@@ -243,9 +183,9 @@ describe("a reply", () => {
   it.each(unusable)(
     "with %s makes documents wait, and is not asked for again",
     async (_n, handler, message) => {
-      const embedder = await open({ clock: hasty() });
+      const embedder = await kit.open({ clock: hasty() });
       const handle = inTurn(handler);
-      endpoint.handle = handle;
+      kit.endpoint.handle = handle;
       const error = await failure(ask(embedder));
       expect(error).toMatchObject({ code: "embedding_unavailable", retryable: true });
       expect(error.message).toMatch(message);
@@ -256,9 +196,9 @@ describe("a reply", () => {
 
 describe("a status", () => {
   it.each([400, 413, 422])("%i is about the texts: the batch fails at once", async (code) => {
-    const embedder = await open({ clock: hasty() });
+    const embedder = await kit.open({ clock: hasty() });
     const handle = inTurn(status(code));
-    endpoint.handle = handle;
+    kit.endpoint.handle = handle;
     const error = await failure(ask(embedder));
     expect(error).toMatchObject({ code: "embedding_failed", details: { status: code } });
     expect(handle.calls()).toBe(1);
@@ -273,9 +213,9 @@ describe("a status", () => {
   ];
 
   it.each(settings)("%i names the setting that is wrong, at once", async (code, message) => {
-    const embedder = await open({ clock: hasty() });
+    const embedder = await kit.open({ clock: hasty() });
     let elsewhere = 0;
-    endpoint.handle = (request, response) => {
+    kit.endpoint.handle = (request, response) => {
       if (request.url === "/elsewhere") elsewhere += 1;
       status(code, { location: "/elsewhere" })(request, response);
     };
@@ -287,11 +227,11 @@ describe("a status", () => {
 
   it.each([502, 503, 504])("%i is asked again, so often and no oftener", async (code) => {
     const clock = hasty();
-    const embedder = await open({ clock });
-    endpoint.handle = inTurn(status(code), embedding());
+    const embedder = await kit.open({ clock });
+    kit.endpoint.handle = inTurn(status(code), embedding());
     expect(await ask(embedder)).toHaveLength(2);
     const handle = inTurn(status(code));
-    endpoint.handle = handle;
+    kit.endpoint.handle = handle;
     const error = await failure(ask(embedder));
     expect(error.code).toBe("embedding_unavailable");
     expect(error.message).toContain(String(code));
@@ -299,18 +239,18 @@ describe("a status", () => {
   });
 
   it.each([500, 501, 408, 418])("%i is not asked again, and costs no document", async (code) => {
-    const embedder = await open({ clock: hasty() });
+    const embedder = await kit.open({ clock: hasty() });
     const handle = inTurn(status(code));
-    endpoint.handle = handle;
+    kit.endpoint.handle = handle;
     expect(await failure(ask(embedder))).toMatchObject({ code: "embedding_unavailable" });
     expect(handle.calls()).toBe(1);
   });
 
   it("429 is obeyed: the pause that it asks for, in seconds or as a date", async () => {
     const clock = hasty();
-    const embedder = await open({ clock });
+    const embedder = await kit.open({ clock });
     const date = new Date(Date.now() + 3_000).toUTCString();
-    endpoint.handle = inTurn(
+    kit.endpoint.handle = inTurn(
       status(429, { "retry-after": "2" }),
       status(429, { "retry-after": date }),
       embedding(),
@@ -325,12 +265,12 @@ describe("a status", () => {
 
   it("429 without an end, or with too long a pause, is overloaded", async () => {
     const clock = hasty();
-    const embedder = await open({ clock });
-    endpoint.handle = status(429);
+    const embedder = await kit.open({ clock });
+    kit.endpoint.handle = status(429);
     expect(await failure(ask(embedder))).toMatchObject({ code: "overloaded", retryable: true });
     expect(clock.pausesMs).toHaveLength(limits.embedRemoteAttemptsMax - 1);
     const handle = inTurn(status(429, { "retry-after": "3600" }));
-    endpoint.handle = handle;
+    kit.endpoint.handle = handle;
     expect(await failure(ask(embedder))).toMatchObject({ code: "overloaded" });
     expect(handle.calls()).toBe(1);
   });
@@ -338,34 +278,34 @@ describe("a status", () => {
 
 describe("a connection", () => {
   it("that is reset is made again", async () => {
-    const embedder = await open({ clock: hasty() });
+    const embedder = await kit.open({ clock: hasty() });
     const reset: Handler = (request) => void request.socket.resetAndDestroy();
-    endpoint.handle = inTurn(reset, embedding());
+    kit.endpoint.handle = inTurn(reset, embedding());
     expect(await ask(embedder)).toHaveLength(2);
-    endpoint.handle = reset;
+    kit.endpoint.handle = reset;
     expect(await failure(ask(embedder))).toMatchObject({ code: "embedding_unavailable" });
   });
 
   it("that breaks off in the middle of a body is made again", async () => {
-    const embedder = await open({ clock: hasty() });
+    const embedder = await kit.open({ clock: hasty() });
     const cut: Handler = (request, response) => {
       response.writeHead(200, { "content-length": "1000" });
       response.write('{"data": [', () => request.socket.destroy());
     };
-    endpoint.handle = inTurn(cut, embedding());
+    kit.endpoint.handle = inTurn(cut, embedding());
     expect(await ask(embedder)).toHaveLength(2);
-    endpoint.handle = cut;
+    kit.endpoint.handle = cut;
     expect(await failure(ask(embedder))).toMatchObject({ code: "embedding_unavailable" });
   });
 
   it("that hangs is given up after a bounded time, before and within the body", async () => {
     const clock = createManualClock();
-    const embedder = await open({ clock });
+    const embedder = await kit.open({ clock });
     const silent: Handler = () => undefined;
     const slow: Handler = (_request, response) => response.write('{"data": [');
     for (const handler of [silent, slow]) {
       const arrived = Promise.withResolvers<undefined>();
-      endpoint.handle = (request, response) => {
+      kit.endpoint.handle = (request, response) => {
         handler(request, response);
         arrived.resolve(undefined);
       };
@@ -380,131 +320,14 @@ describe("a connection", () => {
   });
 
   it("to a server that is gone fails with its reason, and comes back with the server", async () => {
-    const embedder = await open({ clock: hasty() });
-    const port = Number(new URL(endpoint.url).port);
-    await endpoint.close();
+    const embedder = await kit.open({ clock: hasty() });
+    const port = Number(new URL(kit.endpoint.url).port);
+    await kit.endpoint.close();
     const error = await failure(ask(embedder));
     expect(error.code).toBe("embedding_unavailable");
     expect(error.message).toContain("ECONNREFUSED");
-    endpoint = await startEndpoint(port);
-    endpoint.handle = embedding();
+    kit.endpoint = await startEndpoint(port);
+    kit.endpoint.handle = embedding();
     expect(await ask(embedder)).toHaveLength(2);
-  });
-});
-
-describe("the two lanes", () => {
-  it("answer a query while every place for ingest is taken and more waits", async () => {
-    const embedder = await open();
-    const held: (() => void)[] = [];
-    let most = 0;
-    endpoint.handle = (request, response) => {
-      if (request.body.includes("question")) return embedding()(request, response);
-      held.push(() => embedding()(request, response));
-      most = Math.max(most, held.length);
-    };
-    const waiting = Array.from({ length: limits.embedRemoteIngestInFlightMax * 3 }, () =>
-      ask(embedder),
-    );
-    while (held.length < limits.embedRemoteIngestInFlightMax) await systemClock.sleep(1);
-    expect(await embedder.embed([input("a question")], { lane: "query" })).toHaveLength(1);
-    let answered = 0;
-    const all = Promise.all(waiting).then(() => {
-      answered = waiting.length;
-    });
-    while (answered === 0) {
-      held.shift()?.();
-      await systemClock.sleep(1);
-    }
-    await all;
-    expect(most).toBe(limits.embedRemoteIngestInFlightMax);
-  });
-
-  it("refuse as overloaded what would wait behind too much", async () => {
-    const embedder = await open();
-    endpoint.handle = () => undefined;
-    const room = limits.embedRemoteIngestInFlightMax + limits.embedPendingBatchesMax;
-    const leaving = new AbortController();
-    const calls = Array.from({ length: room }, () => ask(embedder, "ingest", leaving.signal));
-    expect(await failure(ask(embedder))).toMatchObject({ code: "overloaded" });
-    leaving.abort();
-    const outcomes = await Promise.allSettled(calls);
-    for (const outcome of outcomes) {
-      expect(outcome).toMatchObject({ status: "rejected", reason: { code: "cancelled" } });
-    }
-    endpoint.handle = embedding();
-    expect(await ask(embedder)).toHaveLength(2);
-  });
-
-  it("end the request of a caller that has gone, also while it pauses", async () => {
-    const embedder = await open();
-    const ended = Promise.withResolvers<undefined>();
-    const leaving = new AbortController();
-    endpoint.handle = (request) => {
-      request.socket.on("close", () => ended.resolve(undefined));
-      leaving.abort();
-    };
-    const first = ask(embedder, "query", leaving.signal);
-    expect(await failure(first)).toMatchObject({ code: "cancelled" });
-    await ended.promise;
-    const pausing = new AbortController();
-    endpoint.handle = (request, response) => {
-      status(503, { "retry-after": "4" })(request, response);
-      setImmediate(() => pausing.abort());
-    };
-    const second = ask(embedder, "query", pausing.signal);
-    expect(await failure(second)).toMatchObject({ code: "cancelled" });
-  });
-
-  it("let what runs finish on close, and reject what waits or pauses", async () => {
-    const embedder = await open();
-    const held: (() => void)[] = [];
-    endpoint.handle = (request, response) => void held.push(() => embedding()(request, response));
-    const count = limits.embedRemoteIngestInFlightMax;
-    const running = Array.from({ length: count }, () => ask(embedder));
-    while (held.length < count) await systemClock.sleep(1);
-    const waiting = failure(ask(embedder));
-    const pausedOn = Promise.withResolvers<undefined>();
-    endpoint.handle = (request, response) => {
-      response.on("finish", () => pausedOn.resolve(undefined));
-      status(503, { "retry-after": "4" })(request, response);
-    };
-    const pausing = failure(ask(embedder, "query"));
-    await pausedOn.promise;
-    const closing = embedder.close();
-    expect(await waiting).toMatchObject({ code: "embedding_unavailable" });
-    expect(await pausing).toMatchObject({ code: "embedding_unavailable" });
-    for (const answer of held) answer();
-    expect((await Promise.all(running)).flat()).toHaveLength(2 * count);
-    await closing;
-  });
-});
-
-describe("a start", () => {
-  const refusals: readonly [string, Handler, RegExp][] = [
-    ["a wrong key", status(401), /^http:\/\/127.0.0.1:\d+: .*FRESHET_EMBED_API_KEY$/],
-    ["a wrong route", status(404), /FRESHET_EMBED_URL/],
-    [
-      "another number of dimensions",
-      embedding((es) => es.map((e) => ({ ...e, embedding: [0.6, 0.8] }))),
-      /makes vectors of 2 dimensions, expected 384/,
-    ],
-    ["a model that is still loading", status(503), /does not answer \(503\)/],
-  ];
-
-  it.each(refusals)("with %s fails with one line", async (_name, handler, message) => {
-    endpoint.handle = handler;
-    const error = await failure(open({ clock: hasty() }));
-    expect(error.code).toBe("embedding_unavailable");
-    expect(error.message).toMatch(message);
-  });
-
-  it("without an endpoint fails, and never shows what the URL holds as a password", async () => {
-    const { port } = new URL(endpoint.url);
-    await endpoint.close();
-    const url = `http://user:secret@127.0.0.1:${port}/v1?key=secret`;
-    const error = await failure(open({ url, clock: hasty() }));
-    expect(error.message).toBe(
-      `http://127.0.0.1:${port}: the embedding endpoint does not answer (ECONNREFUSED)`,
-    );
   });
 });
