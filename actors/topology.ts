@@ -8,6 +8,7 @@ import type { ColdShard } from "../src/cold/port.ts";
 import { FreshetError } from "../src/contract/errors.ts";
 import type { Epoch, Partition, TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
+import { type BatchSize, batchSizeOf } from "../src/embedding/batch-size.ts";
 import type { Embedder, Lane } from "../src/embedding/port.ts";
 import type { HotShardFactory } from "../src/hot/port.ts";
 import type { Clock } from "../src/kernel/clock.ts";
@@ -52,6 +53,8 @@ export interface TopologyOptions {
   readonly settings: {
     readonly mergeSizeChunks: number;
     readonly graceMs: number;
+    /** What suits whatever computes the vectors; a CPU, unless told otherwise. */
+    readonly embedBatch?: BatchSize | undefined;
   };
 }
 
@@ -252,9 +255,10 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
 
 function spawnEmbedder(
   system: ActorSystem,
-  { embedder, metrics }: TopologyOptions,
+  { embedder, metrics, settings }: TopologyOptions,
   lane: Lane,
 ): ActorRef<EmbedderMessage> {
+  const { paddedTokensMax, itemsMax, inFlightMax } = settings.embedBatch ?? batchSizeOf("cpu");
   return system.spawn<EmbedderMessage>({
     name: `embedder/${lane}`,
     capacity: limits.embedderMailboxMax,
@@ -262,12 +266,12 @@ function spawnEmbedder(
       embedder,
       lane,
       batch: {
-        paddedTokensMax: limits.embedBatchPaddedTokensMax,
-        itemsMax: limits.embedBatchItemsMax,
+        paddedTokensMax,
+        itemsMax,
         lookAheadMax: limits.embedLookAheadMax,
         ageMaxMs: limits.embedQueueAgeMaxMs,
       },
-      batchesInFlightMax: limits.embedBatchesInFlightMax,
+      batchesInFlightMax: inFlightMax,
       textsMax: limits.embedQueueTextsMax,
       requestMs: limits.embedRequestMs,
       backoff,

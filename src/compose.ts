@@ -5,8 +5,7 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { readdirSync, statSync } from "node:fs";
-import { availableParallelism, homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startTopology, type Topology } from "../actors/topology.ts";
 import { createOpenAiModel } from "./answer/openai.ts";
@@ -14,10 +13,15 @@ import type { LanguageModel } from "./answer/port.ts";
 import { createAnswerWriter } from "./answer/writer.ts";
 import type { ColdShard } from "./cold/port.ts";
 import { connectWeaviate } from "./cold/weaviate.ts";
+import {
+  claimModel,
+  type EmbeddingParts,
+  openEmbedding,
+  readModelShape,
+} from "./compose-embedding.ts";
 import type { Config } from "./config.ts";
-import { FreshetError } from "./contract/errors.ts";
 import { limits } from "./contract/limits.ts";
-import { createOnnxEmbedder, type OnnxEmbedder } from "./embedding/onnx.ts";
+import type { ModelShape } from "./embedding/model-shape.ts";
 import { createHandler } from "./gateway/handler.ts";
 import { type HttpServer, startHttp } from "./gateway/http.ts";
 import { connectPeers, servePeers } from "./gateway/nats-peers.ts";
@@ -37,10 +41,6 @@ import { startMergeWorker } from "./temporal/worker.ts";
 import { cleanLine } from "./text/clean.ts";
 import { createPreparer } from "./text/prepare.ts";
 import { defaultRedactor } from "./text/redaction.ts";
-import { loadTokenizer } from "./text/tokenizer.ts";
-
-export const modelName = "all-MiniLM-L6-v2";
-const modelShape = { name: modelName, dimensions: 384, maxTokens: limits.chunkTokensMax };
 
 /** A running process part that can be stopped cleanly, once. */
 export interface Running {
@@ -122,15 +122,19 @@ export async function startEngine(config: Config, version: string): Promise<Engi
   const base = foundation(config, version);
   const stack = new Stack();
   try {
+    const shape = readModelShape(config);
     const log = await connectLog(base, stack, "engine");
-    const cold = stack.push("cold", connectCold(base), (part) => part.close());
+    const cold = stack.push("cold", connectCold(base, shape), (part) => part.close());
     const merges = stack.push("temporal", connectMerges(base), (part) => part.close());
-    const embedder = stack.push("embedder", await createEmbedder(base), (part) => part.close());
+    const embedding = stack.push("embedder", await openEmbedding(base, shape), ({ embedder }) =>
+      embedder.close(),
+    );
+    await claimModel(log, embedding);
     const model = createLanguageModel(base);
     if (model !== undefined) stack.push("language model", model, (part) => part.close());
     const topology = stack.push(
       "actors",
-      await startActors(base, { log, cold, merges, embedder, model }),
+      startActors(base, { log, cold, merges, embedding, model }),
       (part) => part.stop(),
     );
     const health = stack.push(
@@ -171,8 +175,9 @@ export async function startMerges(config: Config, version: string): Promise<Merg
   const base = foundation(config, version);
   const stack = new Stack();
   try {
+    const shape = readModelShape(config);
     const log = await connectLog(base, stack, "merge-worker");
-    const cold = stack.push("cold", connectCold(base), (part) => part.close());
+    const cold = stack.push("cold", connectCold(base, shape), (part) => part.close());
     const { temporal, merge } = config;
     const worker = await startMergeWorker({
       address: temporal.address,
@@ -213,8 +218,7 @@ async function connectLog(base: Foundation, stack: Stack, role: string): Promise
   return stack.push("log", log, (part) => part.close());
 }
 
-function connectCold({ config, clock, logger }: Foundation): ColdShard {
-  const { dimensions } = modelShape;
+function connectCold({ config, clock, logger }: Foundation, { dimensions }: ModelShape): ColdShard {
   return connectWeaviate({ ...config.weaviate, dimensions, clock, logger });
 }
 
@@ -222,18 +226,6 @@ function connectMerges({ config, clock, logger }: Foundation): MergeClient {
   const { address, namespace } = config.temporal;
   const { graceMs } = config.merge;
   return connectTemporal({ address, namespace, graceMs, clock, logger });
-}
-
-async function createEmbedder({ config, clock, logger }: Foundation): Promise<OnnxEmbedder> {
-  const threads = config.embedThreads ?? Math.min(limits.embedThreadsMax, availableParallelism());
-  return createOnnxEmbedder({
-    graphFile: graphFile(config),
-    model: modelShape,
-    clock,
-    logger,
-    ingestThreads: threads,
-    queryThreads: 1,
-  });
 }
 
 function createLanguageModel({ config, clock }: Foundation): LanguageModel | undefined {
@@ -246,14 +238,14 @@ interface Parts {
   readonly log: NatsLog;
   readonly cold: ColdShard;
   readonly merges: MergeClient;
-  readonly embedder: OnnxEmbedder;
+  readonly embedding: EmbeddingParts;
   readonly model: LanguageModel | undefined;
 }
 
-async function startActors(base: Foundation, parts: Parts): Promise<Topology> {
+function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, embedder, model } = parts;
-  const tokenizer = await loadTokenizer(modelDir(config));
+  const { log, cold, merges, model } = parts;
+  const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
     logger,
@@ -273,7 +265,11 @@ async function startActors(base: Foundation, parts: Parts): Promise<Topology> {
     clock,
     metrics,
     logger,
-    settings: { mergeSizeChunks: config.merge.sizeChunks, graceMs: config.merge.graceMs },
+    settings: {
+      mergeSizeChunks: config.merge.sizeChunks,
+      graceMs: config.merge.graceMs,
+      embedBatch: batchSize,
+    },
   });
 }
 
@@ -310,33 +306,4 @@ async function startSurfaces(
     (part) => part.close(),
   );
   return { http, nats };
-}
-
-function cacheDir(config: Config): string {
-  return config.cacheDir ?? join(homedir(), ".cache", "freshet");
-}
-
-function modelDir(config: Config): string {
-  return config.model.dir ?? join(cacheDir(config), "models", modelName);
-}
-
-/** @throws FreshetError embedding_unavailable when nothing compiled is in the cache */
-function graphFile(config: Config): string {
-  if (config.model.graph !== undefined) return config.model.graph;
-  const dir = modelDir(config);
-  const graphs = filesOf(dir).filter((name) => /^graph-fp32-.*\.onnx$/.test(name));
-  // An older compiler's graph may lie beside that of this one.
-  const age = (name: string): number => statSync(join(dir, name)).mtimeMs;
-  const newest = graphs.toSorted((left, right) => age(right) - age(left))[0];
-  if (newest !== undefined) return join(dir, newest);
-  const message = `no embedding graph in ${dir}: run ops/start once, or set FRESHET_MODEL_GRAPH`;
-  throw new FreshetError("embedding_unavailable", message);
-}
-
-function filesOf(dir: string): string[] {
-  try {
-    return readdirSync(dir).sort();
-  } catch {
-    return [];
-  }
 }

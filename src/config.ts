@@ -4,9 +4,20 @@
  */
 
 import { hostname } from "node:os";
-import { z } from "zod";
-import { isTenantId, type TenantId } from "./contract/ids.ts";
+import type { z } from "zod";
+import {
+  apiKeys,
+  bearerToken,
+  hostPort,
+  oneOf,
+  tenantWeights,
+  text,
+  url,
+  whole,
+} from "./config-schemas.ts";
+import type { TenantId } from "./contract/ids.ts";
 import { limits } from "./contract/limits.ts";
+import type { EmbedProvider, Precision } from "./embedding/precision.ts";
 
 export interface Config {
   readonly nats: { readonly url: string };
@@ -33,14 +44,31 @@ export interface Config {
   readonly languageModel:
     | { readonly url: string; readonly model: string; readonly apiKey: string | undefined }
     | undefined;
-  /** The embedding model's folder and graph; undefined means what `ops/start` put into the cache. */
-  readonly model: { readonly dir: string | undefined; readonly graph: string | undefined };
+  readonly embedding: {
+    /** The model's folder and graph; undefined means what `ops/start` put into the cache. */
+    readonly modelDir: string | undefined;
+    readonly graph: string | undefined;
+    readonly provider: EmbedProvider;
+    readonly precision: Precision | "auto";
+    /** Threads of the embedding worker; undefined lets it choose from the cores. */
+    readonly threads: number | undefined;
+    /** An endpoint that embeds; undefined means a graph in this process. */
+    readonly remote:
+      | {
+          readonly url: string;
+          readonly model: string | undefined;
+          readonly apiKey: string | undefined;
+        }
+      | undefined;
+    /** Of a vector; undefined means what the model's `config.json` says. */
+    readonly dimensions: number | undefined;
+  };
+  /** Shares of the embedder; a tenant that is not named has the weight 1. */
+  readonly tenantWeights: ReadonlyMap<TenantId, number>;
   readonly partitions: number;
   readonly node: string;
   readonly cacheDir: string | undefined;
   readonly dataDir: string;
-  /** Threads of the embedding worker; undefined lets it choose from the cores. */
-  readonly embedThreads: number | undefined;
   readonly merge: { readonly sizeChunks: number; readonly ageMs: number; readonly graceMs: number };
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
@@ -54,46 +82,6 @@ export interface Setting {
   readonly what: string;
   readonly schema: z.ZodType<unknown, string>;
 }
-
-const whole = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,12}$/)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max)
-    .meta({ expected: `a whole number from ${min} to ${max}` });
-
-const url = (...schemes: readonly string[]) =>
-  z
-    .string()
-    .refine((value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)))
-    .refine((value) => value.split(",").every((part) => URL.canParse(part)))
-    .meta({ expected: `a URL that starts with ${schemes.map((s) => `${s}://`).join(" or ")}` });
-
-const hostPort = z
-  .string()
-  .regex(/^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/)
-  .meta({ expected: "host:port" });
-
-const text = z.string().min(1).max(1_000).meta({ expected: "text of at most 1000 characters" });
-
-const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
-  z.enum(values).meta({ expected: `one of ${values.join(", ")}` });
-
-/** `key=tenant,key=tenant`; a key is at least 16 characters, because a short one can be guessed. */
-const apiKeys = z
-  .string()
-  .transform((value) => value.split(",").map((pair) => pair.trim().split("=")))
-  .refine((pairs) =>
-    pairs.every(
-      ([key = "", tenant = "", ...rest]) =>
-        rest.length === 0 && /^[\x21-\x7e]{16,}$/.test(key) && isTenantId(tenant),
-    ),
-  )
-  .transform((pairs) => new Map(pairs.map(([key = "", tenant = ""]) => [key, tenant as TenantId])))
-  .meta({
-    expected: "key=tenant pairs with commas between, keys of at least 16 printable characters",
-  });
 
 const dayMs = 86_400_000;
 
@@ -153,7 +141,33 @@ export const settings = {
   FRESHET_MODEL_GRAPH: setting(
     undefined,
     text,
-    "embedding graph (.onnx) to run; unset means the compiled one in the cache",
+    "embedding graph (.onnx) to run; unset means the newest of `FRESHET_EMBED_PRECISION` in the model's folder",
+  ),
+  FRESHET_EMBED_PROVIDER: setting(
+    "cpu",
+    oneOf(["cpu", "cuda", "tensorrt"]),
+    "what runs the graph: cpu, cuda or tensorrt; one that is not there ends the start",
+  ),
+  FRESHET_EMBED_PRECISION: setting(
+    "auto",
+    oneOf(["auto", "fp32", "int8", "fp16"]),
+    "arithmetic of the graph: fp32, int8, fp16, or auto: fp16 on a GPU, int8 on a CPU with VNNI, else fp32",
+  ),
+  FRESHET_EMBED_URL: setting(
+    undefined,
+    url("http", "https"),
+    "endpoint that embeds instead of this process: base URL of an OpenAI-compatible API, such as `http://127.0.0.1:8080/v1`, or a `/embed` route of text-embeddings-inference",
+  ),
+  FRESHET_EMBED_MODEL: setting(
+    undefined,
+    text,
+    "model name sent to `FRESHET_EMBED_URL`, where it serves several",
+  ),
+  FRESHET_EMBED_API_KEY: setting(undefined, bearerToken, "bearer token for `FRESHET_EMBED_URL`"),
+  FRESHET_EMBED_DIMENSIONS: setting(
+    undefined,
+    whole(1, 16_384),
+    "dimensions of a vector, the same for engine and merge worker; unset means what `config.json` in the model's folder says",
   ),
   FRESHET_PARTITIONS: setting(
     "8",
@@ -181,7 +195,12 @@ export const settings = {
   FRESHET_EMBED_THREADS: setting(
     undefined,
     whole(1, 256),
-    "threads of the embedding worker; unset means from the cores",
+    "threads of the embedding worker on a CPU; unset means from the cores",
+  ),
+  FRESHET_TENANT_WEIGHTS: setting(
+    undefined,
+    tenantWeights,
+    "`tenant=weight` pairs with commas between, from 1 to 100: shares of the embedder while it is busy; a tenant without one has 1",
   ),
   FRESHET_MERGE_SIZE_CHUNKS: setting(
     String(limits.mergeSizeChunks),
@@ -267,10 +286,13 @@ function complaint(name: string, raw: string, schema: Setting["schema"]): string
   return `${name}: expected ${expected}${secret ? "" : `, got ${JSON.stringify(raw.slice(0, 80))}`}`;
 }
 
-/** Every value with a fallback is there: `readValues` filled it or complained. */
+/** A value with a fallback is there: `readValues` filled it or complained. */
+function presentIn(values: Values) {
+  return <Name extends SettingName>(name: Name) => values[name] as Exclude<Values[Name], undefined>;
+}
+
 function assemble(values: Values): Config {
-  const present = <Name extends SettingName>(name: Name) =>
-    values[name] as Exclude<Values[Name], undefined>;
+  const present = presentIn(values);
   const languageUrl = values.FRESHET_LLM_URL;
   const languageName = values.FRESHET_LLM_MODEL;
   return {
@@ -295,18 +317,39 @@ function assemble(values: Values): Config {
       languageUrl === undefined || languageName === undefined
         ? undefined
         : { url: languageUrl, model: languageName, apiKey: values.FRESHET_LLM_API_KEY },
-    model: { dir: values.FRESHET_MODEL_DIR, graph: values.FRESHET_MODEL_GRAPH },
+    embedding: assembleEmbedding(values),
+    tenantWeights: values.FRESHET_TENANT_WEIGHTS ?? new Map(),
     partitions: present("FRESHET_PARTITIONS"),
     node: values.FRESHET_NODE ?? `${hostname()}-${process.pid}`,
     cacheDir: values.FRESHET_CACHE_DIR,
     dataDir: present("FRESHET_DATA_DIR"),
-    embedThreads: values.FRESHET_EMBED_THREADS,
     merge: {
       sizeChunks: present("FRESHET_MERGE_SIZE_CHUNKS"),
       ageMs: present("FRESHET_MERGE_AGE_MS"),
       graceMs: present("FRESHET_MERGE_GRACE_MS"),
     },
     log: { level: present("FRESHET_LOG_LEVEL"), format: present("FRESHET_LOG_FORMAT") },
+  };
+}
+
+function assembleEmbedding(values: Values): Config["embedding"] {
+  const present = presentIn(values);
+  const remoteUrl = values.FRESHET_EMBED_URL;
+  return {
+    modelDir: values.FRESHET_MODEL_DIR,
+    graph: values.FRESHET_MODEL_GRAPH,
+    provider: present("FRESHET_EMBED_PROVIDER"),
+    precision: present("FRESHET_EMBED_PRECISION"),
+    threads: values.FRESHET_EMBED_THREADS,
+    remote:
+      remoteUrl === undefined
+        ? undefined
+        : {
+            url: remoteUrl,
+            model: values.FRESHET_EMBED_MODEL,
+            apiKey: values.FRESHET_EMBED_API_KEY,
+          },
+    dimensions: values.FRESHET_EMBED_DIMENSIONS,
   };
 }
 

@@ -90,6 +90,48 @@ describe("configuration", () => {
     ).toEqual({ url: "http://127.0.0.1:1/v1", model: "m", apiKey: undefined });
   });
 
+  it("embeds on the CPU in this process unless it is told otherwise", () => {
+    expect(readConfig({}).embedding).toEqual({
+      ...{ modelDir: undefined, graph: undefined, threads: undefined, remote: undefined },
+      ...{ provider: "cpu", precision: "auto", dimensions: undefined },
+    });
+    const told = readConfig({
+      FRESHET_EMBED_PROVIDER: "tensorrt",
+      FRESHET_EMBED_PRECISION: "fp16",
+      FRESHET_EMBED_URL: "http://127.0.0.1:1/v1",
+      FRESHET_EMBED_API_KEY: "k",
+      FRESHET_EMBED_DIMENSIONS: "1024",
+    });
+    expect(told.embedding).toMatchObject({
+      ...{ provider: "tensorrt", precision: "fp16", dimensions: 1_024 },
+      remote: { url: "http://127.0.0.1:1/v1", model: undefined, apiKey: "k" },
+    });
+    for (const [name, value] of [
+      ["FRESHET_EMBED_PROVIDER", "gpu"],
+      ["FRESHET_EMBED_PRECISION", "int4"],
+      ["FRESHET_EMBED_URL", "127.0.0.1:1"],
+      ["FRESHET_EMBED_DIMENSIONS", "0"],
+    ] as const) {
+      expect(complaints({ [name]: value })).toEqual([expect.stringMatching(`^${name}: expected`)]);
+    }
+    const [line] = complaints({ FRESHET_EMBED_API_KEY: "hidden words" });
+    expect(line).toMatch(/^FRESHET_EMBED_API_KEY: expected/);
+    expect(line).not.toContain("hidden");
+  });
+
+  it("reads the weights of tenants, and refuses what is no share", () => {
+    expect(readConfig({}).tenantWeights).toEqual(new Map());
+    const { tenantWeights } = readConfig({ FRESHET_TENANT_WEIGHTS: "acme=3, globex=100" });
+    expect([...tenantWeights]).toEqual([
+      ["acme", 3],
+      ["globex", 100],
+    ]);
+    for (const value of ["acme", "acme=0", "acme=101", "acme=1.5", "a.b=1", "a=1=2", "a=1,"]) {
+      expect(complaints({ FRESHET_TENANT_WEIGHTS: value })).toHaveLength(1);
+    }
+    expect(complaints({ FRESHET_TENANT_WEIGHTS: "acme=1,acme=2" })).toHaveLength(1);
+  });
+
   it("describes every setting in one table row", () => {
     const rows = settingsTable().split("\n").slice(2);
     expect(rows).toHaveLength(Object.keys(settings).length);

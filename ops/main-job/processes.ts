@@ -81,11 +81,23 @@ function engineEnvironment(options: ProcessesOptions, port: number): Record<stri
     FRESHET_WEAVIATE_URL: weaviate.url,
     FRESHET_WEAVIATE_GRPC: weaviate.grpc,
     ...(weaviate.apiKey === undefined ? {} : { FRESHET_WEAVIATE_API_KEY: weaviate.apiKey }),
-    FRESHET_MODEL_DIR: model.modelDir,
-    FRESHET_MODEL_GRAPH: model.graph,
+    ...modelEnvironment(model, env),
     FRESHET_HTTP_PORT: String(port),
     FRESHET_LOG_FORMAT: "json",
     ...(llm === undefined ? {} : { FRESHET_LLM_URL: llm.url, FRESHET_LLM_MODEL: llm.model }),
+  };
+}
+
+/** A model of one's own, or the tokenizer of an endpoint's, is used as it is; the set-up's graph would not fit it. */
+function modelEnvironment(
+  model: EmbeddingModelFiles,
+  env: Environment,
+): Readonly<Record<string, string>> {
+  if ((env["FRESHET_MODEL_DIR"] ?? "") !== "") return {};
+  const graph = env["FRESHET_MODEL_GRAPH"] ?? "";
+  return {
+    FRESHET_MODEL_DIR: model.modelDir,
+    FRESHET_MODEL_GRAPH: graph === "" ? model.graph : graph,
   };
 }
 

@@ -84,6 +84,11 @@ export const errorTable = {
     retryable: false,
     summary: "the log is not the one this data belongs to; see the runbook",
   },
+  model_mismatch: {
+    status: 503,
+    retryable: false,
+    summary: "the data was embedded with another model; see the runbook",
+  },
   embedding_unavailable: { status: 503, retryable: true, summary: "the embedder is restarting" },
   embedding_failed: {
     status: 500,

@@ -127,6 +127,29 @@ export const limits = {
   embedQueueTextsMax: 1_024,
   /** Batches that wait for one embedding worker; callers batch before, so a longer queue hides overload. */
   embedPendingBatchesMax: 256,
+  /** A GPU is only busy with big batches: 128 texts of 128 tokens. */
+  embedGpuBatchPaddedTokensMax: 16_384,
+  embedGpuBatchItemsMax: 128,
+  /** Texts of one request to a remote embedder: what text-embeddings-inference takes unless told otherwise. */
+  embedRemoteInputsMax: 32,
+  /** One request's texts as JSON: servers and proxies take 1 to 2 MB. A longer single text goes alone. */
+  embedRemoteBodyBytesMax: 1 * MiB,
+  /** One reply: 32 vectors of 4,096 dimensions are 3 MB as decimal numbers. */
+  embedRemoteReplyBytesMax: 8 * MiB,
+  /** An error's body is read so far that its connection can be used again, and thrown away. */
+  embedRemoteErrorBytesMax: 16 * KiB,
+  embedRemoteConnectMs: 5 * secondMs,
+  /** One attempt; several must fit into `embedRequestMs`. */
+  embedRemoteRequestMs: 15 * secondMs,
+  /** Attempts of one request before its caller hears of it; the embedder actor waits longer, with all its texts. */
+  embedRemoteAttemptsMax: 3,
+  embedRemoteRetryMinMs: 100,
+  embedRemoteRetryMaxMs: 2 * secondMs,
+  /** A server that asks for a longer pause is obeyed by giving up. */
+  embedRemoteRetryAfterMaxMs: 5 * secondMs,
+  /** Requests at once: four keep a GPU host busy, whose own queue orders those of all engines. */
+  embedRemoteIngestInFlightMax: 4,
+  embedRemoteQueryInFlightMax: 16,
 
   // --- hot shard -----------------------------------------------------------------------------
   /** Below this many chunks an exact scan beats walking a graph. */

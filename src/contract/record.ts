@@ -82,7 +82,7 @@ export interface RecordChunk {
 export interface RecordBody {
   readonly info: DocumentInfo;
   readonly chunks: readonly RecordChunk[];
-  /** Fingerprint of the embedding graph: vectors of two models are never compared. */
+  /** Fingerprint of what computed the vectors, for whoever looks into a record. */
   readonly model: string;
   /** Version of the redaction rules that the text went through. */
   readonly redactor: string;

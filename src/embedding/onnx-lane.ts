@@ -68,7 +68,8 @@ export class OnnxLane {
     const failure = await this.#startWorker();
     if (failure === undefined) return;
     this.#state = { kind: "closing" };
-    throw new FreshetError("embedding_unavailable", "the embedding worker does not start", {
+    const message = `the embedding worker does not start: ${reasonOf(failure)}`;
+    throw new FreshetError("embedding_unavailable", message, {
       details: { lane: this.#options.lane },
       cause: failure,
     });
@@ -222,4 +223,8 @@ export class OnnxLane {
       { details: { lane: this.#options.lane }, cause },
     );
   }
+}
+
+function reasonOf(failure: unknown): string {
+  return failure instanceof Error ? failure.message : String(failure);
 }

@@ -4,10 +4,12 @@
  */
 
 import { padTokensTo } from "./batching.ts";
+import type { EmbedProvider } from "./precision.ts";
 
 /** Given as `workerData`; the session's settings cannot change while it lives. */
 export interface WorkerSettings {
   readonly graphFile: string;
+  readonly provider: EmbedProvider;
   readonly dimensions: number;
   readonly threads: number;
   /** Added to the thread's own: a lane of bulk work lets everything else on the machine go first. */

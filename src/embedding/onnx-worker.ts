@@ -12,32 +12,21 @@
 
 import { getPriority, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
 import {
   unpackBatch,
   type WorkerReply,
   type WorkerRequest,
   type WorkerSettings,
 } from "./onnx-protocol.ts";
+import { explainSessionFailure, sessionOptions, unknownProvider } from "./onnx-provider.ts";
 
 type EmbedRequest = Extract<WorkerRequest, { kind: "embed" }>;
 
 const settings = workerData as WorkerSettings;
 yieldBy(settings.niceness);
 
-const session = await InferenceSession.create(settings.graphFile, {
-  executionProviders: ["cpu"],
-  executionMode: "sequential",
-  graphOptimizationLevel: "all",
-  intraOpNumThreads: settings.threads,
-  interOpNumThreads: 1,
-  enableCpuMemArena: true,
-  enableMemPattern: true,
-  // Warnings of the runtime would go to standard error past our logger; errors are thrown anyway.
-  logSeverityLevel: 3,
-  // Spinning threads burn the cores that the main thread and the other lane need.
-  extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
-});
+const session = await createSession(settings);
 checkGraph(session, settings.dimensions);
 
 let last: Promise<void> = Promise.resolve();
@@ -54,6 +43,18 @@ function yieldBy(niceness: number): void {
     setPriority(getPriority() + niceness);
   } catch {
     // Not permitted here: then it merely does not yield.
+  }
+}
+
+/** No other provider stands in for the one that is configured: whoever pays for a GPU wants to know. */
+async function createSession({ graphFile, provider, threads }: WorkerSettings) {
+  const known = listSupportedBackends().map(({ name }) => name);
+  const unknown = unknownProvider(provider, known);
+  if (unknown !== undefined) throw new Error(unknown);
+  try {
+    return await InferenceSession.create(graphFile, sessionOptions(provider, threads));
+  } catch (cause) {
+    throw new Error(explainSessionFailure(provider, cause), { cause });
   }
 }
 

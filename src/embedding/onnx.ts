@@ -12,17 +12,20 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { FreshetError } from "../contract/errors.ts";
-import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { type BatchSize, batchSizeOf } from "./batch-size.ts";
 import { splitByLength } from "./batching.ts";
 import { checkInputs, checkNotAborted, checkVector } from "./checks.ts";
 import { type LaneLogger, OnnxLane } from "./onnx-lane.ts";
 import { packBatch } from "./onnx-protocol.ts";
 import type { Embedder, EmbeddingModel, EmbedInput, EmbedOptions, Lane } from "./port.ts";
+import type { EmbedProvider } from "./precision.ts";
 
 export interface OnnxEmbedderOptions {
   /** A graph made by `ops/model`. */
   readonly graphFile: string;
+  /** Default: `cpu`. Never another one in its place. */
+  readonly provider?: EmbedProvider | undefined;
   readonly model: Omit<EmbeddingModel, "fingerprint">;
   readonly clock: Clock;
   /** Threads inside one run of the ingest and of the query lane. */
@@ -39,18 +42,14 @@ export interface OnnxEmbedder extends Embedder {
 
 const fingerprintHexChars = 16;
 
-const batchLimits = {
-  paddedTokensMax: limits.embedBatchPaddedTokensMax,
-  itemsMax: limits.embedBatchItemsMax,
-};
-
 /**
  * Loads the graph into both lanes. Throws `embedding_unavailable` when the graph is missing or is not one
- * of ours; nothing is left running then.
+ * of ours, or when the provider can not be used here; nothing is left running then.
  */
 export async function createOnnxEmbedder(options: OnnxEmbedderOptions): Promise<OnnxEmbedder> {
   const fingerprint = await fileFingerprint(options.graphFile);
   const model: EmbeddingModel = { ...options.model, fingerprint };
+  const batchSize = batchSizeOf(options.provider ?? "cpu");
   const lanes: Readonly<Record<Lane, OnnxLane>> = {
     ingest: createLane("ingest", options.ingestThreads, options),
     query: createLane("query", options.queryThreads, options),
@@ -63,7 +62,8 @@ export async function createOnnxEmbedder(options: OnnxEmbedderOptions): Promise<
   }
   return {
     model,
-    embed: (batch, embedOptions) => embed({ lanes, model, batch, options: embedOptions }),
+    embed: (batch, embedOptions) =>
+      embed({ lanes, model, batchSize, batch, options: embedOptions }),
     close: async () => {
       await Promise.all([lanes.ingest.close(), lanes.query.close()]);
     },
@@ -74,10 +74,12 @@ export async function createOnnxEmbedder(options: OnnxEmbedderOptions): Promise<
 const niceness: Readonly<Record<Lane, number>> = { ingest: 10, query: 0 };
 
 function createLane(lane: Lane, threads: number, options: OnnxEmbedderOptions): OnnxLane {
-  const { graphFile, model } = options;
+  const { graphFile, provider = "cpu", model } = options;
   return new OnnxLane({
     lane,
-    settings: { graphFile, dimensions: model.dimensions, threads, niceness: niceness[lane] },
+    settings: {
+      ...{ graphFile, provider, threads, dimensions: model.dimensions, niceness: niceness[lane] },
+    },
     workerUrl: options.workerUrl ?? new URL("./onnx-worker.ts", import.meta.url),
     clock: options.clock,
     logger: options.logger,
@@ -87,18 +89,20 @@ function createLane(lane: Lane, threads: number, options: OnnxEmbedderOptions): 
 interface EmbedRequest {
   readonly lanes: Readonly<Record<Lane, OnnxLane>>;
   readonly model: EmbeddingModel;
+  readonly batchSize: BatchSize;
   readonly batch: readonly EmbedInput[];
   readonly options: EmbedOptions;
 }
 
-async function embed({ lanes, model, batch, options }: EmbedRequest): Promise<Float32Array[]> {
+async function embed(request: EmbedRequest): Promise<Float32Array[]> {
+  const { lanes, model, batchSize, batch, options } = request;
   checkNotAborted(options.signal);
   checkInputs(batch, model);
   const results = new Array<Float32Array>(batch.length);
   const tokens = batch.map((input) => input.tokens);
   const lengths = tokens.map((ids) => ids.length);
   // One after the other, so that a large call takes one place in the lane's queue and not all of them.
-  for (const indexes of splitByLength(lengths, batchLimits)) {
+  for (const indexes of splitByLength(lengths, batchSize)) {
     const packed = packBatch(indexes.map((index) => tokens[index] as Int32Array));
     const flat = await lanes[options.lane].run(packed, options.signal);
     for (const [row, index] of indexes.entries()) {

@@ -14,7 +14,10 @@ export interface EmbeddingModel {
   readonly name: string;
   readonly dimensions: number;
   readonly maxTokens: number;
-  /** Changes whenever the vectors may change; vectors of different fingerprints are never compared. */
+  /**
+   * Names what computed a vector, down to the precision; it is kept with each record. Whether two of them may be
+   * compared is decided by what they compute (model-probe.ts).
+   */
   readonly fingerprint: string;
 }
 

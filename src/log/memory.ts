@@ -14,6 +14,7 @@ import { FreshetError } from "../contract/errors.ts";
 import type { DocumentEvent } from "../contract/events.ts";
 import { incarnationSpan, type TenantId, type Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import type { ModelProbe } from "../contract/model-probe.ts";
 import { type Clock, systemClock } from "../kernel/clock.ts";
 import { MemoryChunks } from "./memory-chunks.ts";
 import { MemoryDeadLetters } from "./memory-dead-letters.ts";
@@ -67,6 +68,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const manifests = new MemoryManifests(power);
   const published: PublishedEvent[] = [];
   const listeners = new Set<(published: PublishedEvent) => void>();
+  let model: ModelProbe | undefined;
   const events: EventSink = {
     publish(tenant, event) {
       published.push({ tenant, event });
@@ -89,6 +91,11 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       if (manifests.reachBeyond(heads)) {
         throw new FreshetError("log_identity", "a manifest lies beyond the end of the log");
       }
+    },
+    async claimModel(probe) {
+      await power.pass();
+      model ??= { ...probe, vector: probe.vector.slice() };
+      return { ...model, vector: model.vector.slice() };
     },
     close() {
       power.close();

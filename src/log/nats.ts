@@ -17,6 +17,7 @@ import { NatsDocs } from "./nats-docs.ts";
 import { ensureLog, type LogIdentity } from "./nats-identity.ts";
 import { NatsLeases } from "./nats-leases.ts";
 import { NatsManifests } from "./nats-manifests.ts";
+import { claimModel } from "./nats-model.ts";
 import { guardStream } from "./nats-streams.ts";
 import { checkWhole } from "./nats-whole.ts";
 import type { EventSink, Log } from "./port.ts";
@@ -68,6 +69,7 @@ function assemble(context: NatsContext, identity: LogIdentity, leaseMs: number):
     deadLetters: new NatsDeadLetters(context),
     events: eventSink(context),
     checkIdentity: () => checkWhole(context, { identity, docs, chunks, manifests }),
+    claimModel: (probe) => claimModel(context, probe),
     async close() {
       if (!context.connection.isClosed()) await context.connection.drain();
     },

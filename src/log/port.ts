@@ -7,13 +7,15 @@
  *   L2  an append lands only directly behind the record it expects, whoever else writes (I6);
  *   L3  a range read is an unbroken chain or fails with broken_chain; it never silently starts later;
  *   L4  a manifest changes only by compare-and-set against the revision that was read;
- *   L5  streams of another incarnation, or with another partition count, are refused with log_identity.
+ *   L5  streams of another incarnation, or with another partition count, are refused with log_identity;
+ *   L6  the embedding model that was claimed first stays, whoever claims another at the same time or later.
  */
 
 import type { ErrorCode } from "../contract/errors.ts";
 import type { DocumentEvent, PublishResult } from "../contract/events.ts";
 import type { DocumentId, Epoch, Partition, Position, TenantId, Version } from "../contract/ids.ts";
 import type { HeadsPiece, Manifest } from "../contract/manifest.ts";
+import type { ModelProbe } from "../contract/model-probe.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record.ts";
 
 /** One message of DOCS, as a publisher sent it. */
@@ -173,5 +175,11 @@ export interface Log {
   readonly events: EventSink;
   /** Refuses with log_identity when the streams are not the ones this deployment wrote (L5). */
   checkIdentity(): Promise<void>;
+  /**
+   * Stores what the caller's embedding model makes of a sentence if the log has no such record yet, and returns the
+   * stored one: it is the caller's, or that of an earlier engine, bit by bit.
+   * @throws FreshetError log_unavailable, log_identity (the record is damaged)
+   */
+  claimModel(probe: ModelProbe): Promise<ModelProbe>;
   close(): Promise<void>;
 }

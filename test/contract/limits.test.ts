@@ -81,6 +81,26 @@ describe("chunks and embedding", () => {
     atMost(limits.embedLookAheadMax, limits.embedderMailboxMax);
   });
 
+  it("a batch for a GPU is bigger, and still within what the batcher looks at", () => {
+    below(limits.embedBatchPaddedTokensMax, limits.embedGpuBatchPaddedTokensMax);
+    below(limits.embedBatchItemsMax, limits.embedGpuBatchItemsMax);
+    atMost(limits.embedGpuBatchItemsMax, limits.embedLookAheadMax);
+  });
+
+  it("all attempts of a remote request end before its texts are given up", () => {
+    const pausesMs = (limits.embedRemoteAttemptsMax - 1) * limits.embedRemoteRetryAfterMaxMs;
+    const attemptsMs = limits.embedRemoteAttemptsMax * limits.embedRemoteRequestMs;
+    below(attemptsMs + pausesMs, limits.embedRequestMs);
+    atMost(limits.embedRemoteRetryMaxMs, limits.embedRemoteRetryAfterMaxMs);
+    below(limits.embedRemoteConnectMs, limits.embedRemoteRequestMs);
+  });
+
+  it("a remote reply has room for vectors that are ten times as wide", () => {
+    const bytesPerDecimal = 22;
+    below(limits.embedRemoteInputsMax * 3_840 * bytesPerDecimal, limits.embedRemoteReplyBytesMax);
+    atMost(limits.embedRemoteInputsMax, limits.embedBatchItemsMax);
+  });
+
   it("a text waits for a batch far shorter than for an answer", () => {
     below(limits.embedQueueAgeMaxMs * 10, limits.embedRequestMs);
   });

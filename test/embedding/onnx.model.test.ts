@@ -3,9 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compileModel } from "../../ops/model/compile.ts";
+import type { ModelProbe } from "../../src/contract/model-probe.ts";
+import { createMemoryEmbedder } from "../../src/embedding/memory.ts";
+import { checkSameModel, probeText } from "../../src/embedding/model-probe.ts";
 import { createOnnxEmbedder, type OnnxEmbedder } from "../../src/embedding/onnx.ts";
-import type { EmbedInput } from "../../src/embedding/port.ts";
+import type { Embedder, EmbedInput } from "../../src/embedding/port.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
+import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { describeEmbedder, sampleInputs } from "./conformance.ts";
 import { deadlyId } from "./fixtures/deadly-id.ts";
 import { modelDirectory, modelGraph } from "./model-files.ts";
@@ -46,6 +51,31 @@ describe("the compiled graph", () => {
       expect(tokenizer.encode(text).ids.slice(0, ids.length - 1)).toEqual(ids.slice(0, -1));
       if (ids.length < model.maxTokens) expect(tokenizer.encode(text).ids).toEqual(ids);
     }
+  });
+});
+
+describe("the model's identity", () => {
+  async function probeOf(embedder: Embedder): Promise<ModelProbe> {
+    const tokenizer = await loadTokenizer(modelDirectory());
+    const input = { text: probeText, tokens: tokenizer.encode(probeText, model.maxTokens) };
+    const [vector = new Float32Array()] = await embedder.embed([input], { lane: "query" });
+    await embedder.close();
+    return { text: probeText, vector, name: embedder.model.fingerprint };
+  }
+
+  it("is the same in fp32 and int8, and is not that of another model of the same width", async () => {
+    const full = await probeOf(await create());
+    const int8File = join(scratch, "int8.onnx");
+    await compileModel({ modelDir: modelDirectory(), outFile: int8File, variant: "int8" });
+    const threads = { ingestThreads: 1, queryThreads: 1 };
+    const int8 = await probeOf(
+      await createOnnxEmbedder({ graphFile: int8File, model, clock: systemClock, ...threads }),
+    );
+    expect(int8.name).not.toBe(full.name);
+    checkSameModel(full, int8);
+    expect(dot(full.vector, int8.vector)).toBeGreaterThan(0.98);
+    const other = await probeOf(createMemoryEmbedder());
+    expect(() => checkSameModel(full, other)).toThrow("embedded with another model");
   });
 });
 
@@ -164,6 +194,37 @@ describe("a graph that cannot be used", () => {
     await expect(starting).rejects.toMatchObject({ code: "embedding_unavailable" });
   });
 });
+
+describe("an execution provider", () => {
+  it.each(["cuda", "tensorrt"] as const)(
+    "%s runs the graph where its GPU is, and says what is missing where it is not",
+    async (provider) => {
+      const threads = { ingestThreads: 1, queryThreads: 1 };
+      const starting = createOnnxEmbedder({
+        ...{ graphFile, model, provider, clock: systemClock, ...threads },
+      });
+      const failure: unknown = await starting.then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      if (failure === undefined) return expectReference(await starting);
+      expect(failure).toMatchObject({ code: "embedding_unavailable" });
+      const { message } = failure as Error;
+      expect(message).toMatch(
+        new RegExp(`FRESHET_EMBED_PROVIDER is ${provider}.* or set FRESHET_EMBED_PROVIDER=cpu$`),
+      );
+      expect(message).not.toContain("\n");
+    },
+  );
+});
+
+async function expectReference(embedder: OnnxEmbedder): Promise<void> {
+  const vectors = await embedder.embed(sampleInputs, { lane: "ingest" });
+  await embedder.close();
+  for (const [i, { vector }] of readReference().entries()) {
+    expect(dot(vectors[i] ?? [], vector)).toBeGreaterThan(0.99);
+  }
+}
 
 /** Tries again while the lane restarts; the test's own time limit bounds it. */
 async function embedWhenBack(embedder: OnnxEmbedder): Promise<Float32Array[]> {

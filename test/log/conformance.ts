@@ -1,5 +1,5 @@
 /**
- * What every adapter of the log port must do (L1 … L4; L5 needs an adapter's own means). The harness opens
+ * What every adapter of the log port must do (L1 … L4, L6; L5 needs an adapter's own means). The harness opens
  * the log twice, as two nodes would, and lends the few hooks that no port offers.
  */
 
@@ -38,6 +38,22 @@ export function describeLog(name: string, open: () => Promise<LogHarness>): void
 
     it("is whole", async () => {
       await expect(opened.harness.log.checkIdentity()).resolves.toBeUndefined();
+    });
+
+    it("keeps the embedding model that was claimed first, also of two at once (L6)", async () => {
+      const { log, other } = opened.harness;
+      const probe = (name: string, sign: number) => ({
+        text: `the sentence of ${name}`,
+        // Values that JSON could not carry exactly in few digits, and a large one.
+        vector: Float32Array.from({ length: 384 }, (_, i) => (sign * Math.sqrt(i + 0.1)) / 7),
+        name,
+      });
+      const [one, two] = [probe("one", 1), probe("two", -1)];
+      const claims = await Promise.all([log.claimModel(one), other.claimModel(two)]);
+      const first = claims[0].name === "one" ? one : two;
+      expect(claims).toEqual([first, first]);
+      expect(await log.claimModel(probe("three", 1))).toEqual(first);
+      expect(await other.claimModel(two)).toEqual(first);
     });
 
     it("takes documents as large as the contract promises", () => {

@@ -10,7 +10,7 @@ import {
 } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
-import { connectTo, loseNextAppendAck, testPartitions } from "./nats-harness.ts";
+import { connectTo, loseNextAnswer, loseNextAppendAck, testPartitions } from "./nats-harness.ts";
 import { appendAll, collect, fence, removal, upsert } from "./records.ts";
 
 const refused = { code: "log_identity", retryable: false };
@@ -116,6 +116,28 @@ describe("a log on JetStream", () => {
     const after = await again.leases.acquire(0 as never, "node-b");
     expect(after?.epoch).toBeGreaterThan(before?.epoch ?? 0);
     await again.close();
+  });
+
+  it("remembers its embedding model over a kill of the server, and refuses a damaged record", async () => {
+    const log = await connectTo(server);
+    const claimed = { text: "a", vector: Float32Array.of(0.6, 0.8), name: "first" };
+    expect(await log.claimModel(claimed)).toEqual(claimed);
+    await log.close();
+    await server.kill();
+    await server.restart();
+    const again = await connectTo(server);
+    expect(await again.claimModel({ ...claimed, name: "second" })).toEqual(claimed);
+    await again.connection.jetstream().publish("$KV.freshet_manifests.model", "{}");
+    await expect(again.claimModel(claimed)).rejects.toMatchObject(refused);
+    await again.close();
+  });
+
+  it("takes a claim whose answer was lost for what it is: stored", async () => {
+    const log = await connectTo(server);
+    loseNextAnswer(log, "$KV.freshet_manifests.model");
+    const claimed = { text: "a", vector: Float32Array.of(0.6, 0.8), name: "first" };
+    expect(await log.claimModel(claimed)).toEqual(claimed);
+    await log.close();
   });
 
   it("names the server that does not answer", async () => {

@@ -24,13 +24,15 @@ export function connectTo(
   });
 }
 
-/** The answer to the next request on a subject of CHUNKS arrives, and is thrown away. */
-export function loseNextAppendAck(log: NatsLog): void {
+export const loseNextAppendAck = (log: NatsLog): void => loseNextAnswer(log, "chunks.");
+
+/** The answer to the next request on a subject that starts so arrives, and is thrown away. */
+export function loseNextAnswer(log: NatsLog, subjects: string): void {
   const { connection } = log;
   const request = connection.request.bind(connection);
   connection.request = async (subject, payload, options) => {
     const answer = await request(subject, payload, options);
-    if (!subject.startsWith("chunks.")) return answer;
+    if (!subject.startsWith(subjects)) return answer;
     connection.request = request;
     throw NatsError.errorForCode(ErrorCode.Timeout);
   };

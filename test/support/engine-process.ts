@@ -105,7 +105,7 @@ export async function openSite(settings: Environment = {}): Promise<Site> {
 /** The test run's own settings, and nothing that a person has configured for a run of theirs. */
 function siteEnvironment(nats: PrivateNats): Environment {
   const { temporal, weaviate } = inject("servers");
-  const models = /^FRESHET_(MODEL_DIR|MODEL_GRAPH|CACHE_DIR)$/;
+  const models = /^FRESHET_(MODEL_DIR|MODEL_GRAPH|EMBED_PRECISION|CACHE_DIR)$/;
   const inherited = Object.entries(process.env).filter(
     ([name]) => !name.startsWith("FRESHET_") || models.test(name),
   );

@@ -1,0 +1,52 @@
+/** Whether two models may fill one log: decided by what they compute, not by what they are called. */
+
+import { FreshetError } from "../contract/errors.ts";
+import type { ModelProbe } from "../contract/model-probe.ts";
+
+/** Ordinary words, a name and a number: what models, and precisions of one model, render differently. */
+export const probeText =
+  "On Tuesday the pump at Mill Lane failed after 340 hours, because a bearing ran dry.";
+
+/**
+ * Below it a question and the documents are in different spaces. Precisions of one model stay above 0.98; two models
+ * of the same width are near 0.
+ */
+export const sameModelCosineMin = 0.95;
+
+/**
+ * @param stored what the log's first engine made of the text
+ * @param own what this engine's model makes of it
+ * @throws FreshetError model_mismatch
+ */
+export function checkSameModel(stored: ModelProbe, own: ModelProbe): void {
+  const [expected, actual] = [stored.vector.length, own.vector.length];
+  if (expected !== actual) {
+    throw mismatch(stored, own, `${actual} dimensions instead of ${expected}`);
+  }
+  const similarity = cosine(stored.vector, own.vector);
+  // Written so that NaN is refused too.
+  if (similarity >= sameModelCosineMin) return;
+  throw mismatch(stored, own, `cosine ${similarity.toFixed(3)} on the same sentence`);
+}
+
+function mismatch(stored: ModelProbe, own: ModelProbe, how: string): FreshetError {
+  const message =
+    `the data was embedded with another model (${stored.name}) than the configured one (${own.name}): ${how}; ` +
+    "set the old model back, or start with new streams";
+  return new FreshetError("model_mismatch", message, {
+    details: { stored: stored.name, configured: own.name },
+  });
+}
+
+function cosine(left: Float32Array, right: Float32Array): number {
+  let product = 0;
+  let leftSquared = 0;
+  let rightSquared = 0;
+  for (const [index, value] of left.entries()) {
+    const other = right[index] ?? Number.NaN;
+    product += value * other;
+    leftSquared += value * value;
+    rightSquared += other * other;
+  }
+  return product / Math.sqrt(leftSquared * rightSquared);
+}

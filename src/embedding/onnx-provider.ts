@@ -1,0 +1,76 @@
+/**
+ * How a graph is run by each execution provider of onnxruntime, and what to do when one is not there. Pure.
+ *
+ * The npm package of onnxruntime holds the CPU provider. Its install script fetches the other two (Linux x64,
+ * CUDA 12), and they need NVIDIA's own libraries from the system. The binding passes `deviceId` on and nothing
+ * else, so TensorRT builds its engines anew at each start: its cache can not be switched on from here.
+ */
+
+import type { InferenceSession } from "onnxruntime-node";
+import type { EmbedProvider } from "./precision.ts";
+
+/** `cpu` is never listed beside another: onnxruntime runs there what a provider lacks, but not everything. */
+const sessionProviders = {
+  cpu: ["cpu"],
+  cuda: [{ name: "cuda", deviceId: 0 }],
+  tensorrt: [
+    { name: "tensorrt", deviceId: 0 },
+    { name: "cuda", deviceId: 0 },
+  ],
+} as const satisfies Record<EmbedProvider, readonly InferenceSession.ExecutionProviderConfig[]>;
+
+/** @param threads inside one run on the CPU; for a GPU one thread hands over the work */
+export function sessionOptions(
+  provider: EmbedProvider,
+  threads: number,
+): InferenceSession.SessionOptions {
+  return {
+    executionProviders: sessionProviders[provider],
+    executionMode: "sequential",
+    graphOptimizationLevel: "all",
+    intraOpNumThreads: provider === "cpu" ? threads : 1,
+    interOpNumThreads: 1,
+    enableCpuMemArena: true,
+    enableMemPattern: true,
+    // Warnings of the runtime would go to standard error past our logger; errors are thrown anyway.
+    logSeverityLevel: 3,
+    // Spinning threads burn the cores that the main thread and the other lane need.
+    extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
+  };
+}
+
+/**
+ * Asked before a session is made, because onnxruntime leaves a provider that its binding does not know out of the
+ * list, with a warning, and goes on with the others.
+ * @param known the names that the binding lists
+ * @returns undefined when all that `provider` needs are known
+ */
+export function unknownProvider(
+  provider: EmbedProvider,
+  known: readonly string[],
+): string | undefined {
+  const needed = provider === "tensorrt" ? ["tensorrt", "cuda"] : [provider];
+  const missing = needed.find((name) => !known.includes(name));
+  if (missing === undefined) return undefined;
+  const system = `onnxruntime has no ${missing} for this system (${known.join(", ")})`;
+  return `${system}: set FRESHET_EMBED_PROVIDER=cpu`;
+}
+
+/** As onnxruntime spells it when a provider's library, a library of NVIDIA, a driver or a GPU is not there. */
+const providerFailure =
+  /AppendExecutionProvider|CUDA|CUDNN|CUBLAS|TensorRT|Failed to load shared library/;
+
+/** One line about a session that could not be made, and what to do where that is known. */
+export function explainSessionFailure(provider: EmbedProvider, thrown: unknown): string {
+  const reason = (thrown instanceof Error ? thrown.message : String(thrown)).replaceAll(
+    /\s+/g,
+    " ",
+  );
+  if (provider === "cpu" || !providerFailure.test(reason)) return reason;
+  const what = provider === "cuda" ? "CUDA 12 and cuDNN 9" : "TensorRT 10, CUDA 12 and cuDNN 9";
+  return (
+    `FRESHET_EMBED_PROVIDER is ${provider}, which can not be used here (${reason}): ` +
+    `it takes an NVIDIA GPU with ${what}, and onnxruntime's CUDA libraries ` +
+    "(ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node); or set FRESHET_EMBED_PROVIDER=cpu"
+  );
+}

@@ -1,0 +1,89 @@
+/** One request to an embedding endpoint, from first byte to last; bounded in time and size, never repeated here. */
+
+import type { Dispatcher } from "undici";
+import { FreshetError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { type Failure, failureOfStatus } from "./remote-failure.ts";
+import { unusable } from "./remote-wire.ts";
+
+export interface RemoteRequest {
+  readonly path: string;
+  readonly body: string;
+  readonly apiKey: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+type Answer = { readonly kind: "body"; readonly text: string } | Failure;
+
+/** The body of a reply with status 200, or what went wrong. @throws FreshetError cancelled */
+export async function post(
+  pool: Dispatcher,
+  request: RemoteRequest,
+  clock: Clock,
+): Promise<Answer> {
+  const over = new AbortController();
+  let isTimedOut = false;
+  const timer = clock.sleep(limits.embedRemoteRequestMs, over.signal).then(() => {
+    if (over.signal.aborted) return;
+    isTimedOut = true;
+    over.abort();
+  });
+  const { signal: caller } = request;
+  const signal = caller === undefined ? over.signal : AbortSignal.any([over.signal, caller]);
+  try {
+    return await exchange(pool, { ...request, signal }, clock);
+  } catch (thrown) {
+    if (caller?.aborted === true) throw new FreshetError("cancelled");
+    if (isTimedOut) return { kind: "unanswered", reason: "timeout" };
+    return { kind: "down", reason: reasonOf(thrown), retryAfterMs: undefined };
+  } finally {
+    over.abort();
+    await timer;
+  }
+}
+
+async function exchange(
+  pool: Dispatcher,
+  { path, body, apiKey, signal }: RemoteRequest,
+  clock: Clock,
+): Promise<Answer> {
+  const response = await pool.request({
+    path,
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      accept: "application/json",
+      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+    },
+    body,
+    signal: signal ?? null,
+  });
+  const { statusCode, headers } = response;
+  if (statusCode === 200) return readBody(response.body);
+  await response.body.dump({ limit: limits.embedRemoteErrorBytesMax });
+  const retryAfter = headers["retry-after"];
+  return failureOfStatus(
+    statusCode,
+    typeof retryAfter === "string" ? retryAfter : undefined,
+    clock.nowMs(),
+  );
+}
+
+async function readBody(body: Dispatcher.ResponseData["body"]): Promise<Answer> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  // Leaving the loop early destroys the body, and with it the connection.
+  for await (const part of body as AsyncIterable<Uint8Array>) {
+    bytes += part.length;
+    if (bytes > limits.embedRemoteReplyBytesMax) return unusable("is too large");
+    parts.push(part);
+  }
+  return { kind: "body", text: Buffer.concat(parts).toString("utf8") };
+}
+
+/** The name of a failed connection (`ECONNREFUSED`), never a message. */
+function reasonOf(thrown: unknown): string {
+  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+  return typeof code === "string" && /^[A-Z0-9_]{1,64}$/.test(code) ? code : "connection";
+}

@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
+import { batchSizeOf } from "../../src/embedding/batch-size.ts";
+import {
+  explainSessionFailure,
+  sessionOptions,
+  unknownProvider,
+} from "../../src/embedding/onnx-provider.ts";
+
+const names = (provider: "cpu" | "cuda" | "tensorrt") =>
+  sessionOptions(provider, 4).executionProviders?.map((entry) =>
+    typeof entry === "string" ? entry : entry.name,
+  );
+
+describe("an execution provider", () => {
+  it("never has the CPU beside it, which would stand in for all of it", () => {
+    expect(names("cpu")).toEqual(["cpu"]);
+    expect(names("cuda")).toEqual(["cuda"]);
+    expect(names("tensorrt")).toEqual(["tensorrt", "cuda"]);
+  });
+
+  it("takes the configured threads on a CPU, and one to feed a GPU", () => {
+    expect(sessionOptions("cpu", 4).intraOpNumThreads).toBe(4);
+    expect(sessionOptions("cuda", 4).intraOpNumThreads).toBe(1);
+  });
+
+  it("is refused before the start when the binding does not know it, or what it needs", () => {
+    expect(unknownProvider("cpu", ["cpu"])).toBeUndefined();
+    expect(unknownProvider("tensorrt", ["cpu", "cuda", "tensorrt"])).toBeUndefined();
+    expect(unknownProvider("tensorrt", ["cpu", "tensorrt"])).toContain("has no cuda");
+    expect(unknownProvider("cuda", ["cpu", "webgpu"])).toBe(
+      "onnxruntime has no cuda for this system (cpu, webgpu): set FRESHET_EMBED_PROVIDER=cpu",
+    );
+  });
+
+  it.each([
+    "OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library",
+    "CUDA failure 100: no CUDA-capable device is detected ;\n GPU=0",
+    "CUDNN failure 1: CUDNN_STATUS_NOT_INITIALIZED",
+  ])("that fails with %j is explained in one line that says what to do", (message) => {
+    const line = explainSessionFailure("cuda", new Error(message));
+    expect(line).toContain(message.slice(0, 20));
+    expect(line).toContain("FRESHET_EMBED_PROVIDER=cpu");
+    expect(line).not.toContain("\n");
+  });
+
+  it("is not blamed for a graph that can not be read", () => {
+    const message = "Load model from /a/b.onnx failed:Protobuf parsing failed.";
+    expect(explainSessionFailure("cuda", new Error(message))).toBe(message);
+    expect(explainSessionFailure("cpu", new Error("CUDA failure 100"))).toBe("CUDA failure 100");
+  });
+});
+
+describe("an embed batch", () => {
+  it("is bigger on a GPU, and one request for an endpoint", () => {
+    const [cpu, gpu, remote] = [batchSizeOf("cpu"), batchSizeOf("cuda"), batchSizeOf("remote")];
+    expect(gpu.paddedTokensMax).toBeGreaterThan(cpu.paddedTokensMax);
+    expect(gpu.itemsMax).toBeGreaterThan(cpu.itemsMax);
+    expect(batchSizeOf("tensorrt")).toEqual(gpu);
+    expect(remote.itemsMax).toBe(limits.embedRemoteInputsMax);
+    expect(remote.inFlightMax).toBe(limits.embedRemoteIngestInFlightMax);
+  });
+});
