@@ -3,12 +3,20 @@
  *
  * Fused operators (com.microsoft) replace the dozens of small ones of an export, and pooling and
  * normalisation are inside, so [batch, hidden] crosses to JavaScript and not [batch, sequence, hidden].
- * Ids and mask are int32, which the fused operators want and which JavaScript fills without BigInt.
+ * Ids and mask are int32, which the fused operators want and which JavaScript fills without BigInt. A row's
+ * padding follows its tokens: attention gets the length of each row, as the fastest kernels on a GPU want it.
+ *
+ * Layers compute in the element type of the variant. What comes before and after them is float32 in every
+ * variant, and so is the embedding:
+ * - the norm of the embeddings, because their squares (1e-5 and less) are below float16's normal range, where
+ *   the CUDA kernel would sum them;
+ * - pooling, because a sum over hundreds of tokens loses the low bits of each in float16;
+ * - the unit length, because it is a sum of squares.
  */
 
-import type { EncoderConfig, Pooling } from "./encoder-config.ts";
+import type { EncoderConfig } from "./encoder-config.ts";
 import type { EncoderLayer, EncoderWeights, LayerNorm } from "./encoder-weights.ts";
-import { GraphBuilder } from "./graph-builder.ts";
+import { type ElementType, GraphBuilder } from "./graph-builder.ts";
 import { contrib, type Kernels } from "./kernels.ts";
 import { dataType, type Graph, type OperatorSet } from "./onnx-proto.ts";
 
@@ -28,28 +36,33 @@ interface Context {
 }
 
 export function bertGraph(config: EncoderConfig, weights: EncoderWeights, kernels: Kernels): Graph {
-  const context: Context = { graph: new GraphBuilder(), config, kernels };
-  const { graph } = context;
-  let hidden = embedTokens(context, weights);
-  for (const layer of weights.layers) hidden = encoderLayer(context, layer, hidden);
-  const unit = graph.node({
-    op: "LpNormalization",
-    inputs: [pool(graph, hidden, config.pooling)],
-    attributes: { axis: { int: -1 }, p: { int: 2 } },
-  });
-  graph.rename(unit, embedding);
-  const tokens = ["batch", "sequence"];
+  const graph = new GraphBuilder(kernels.element);
+  const context: Context = { graph, config, kernels };
+  const tokens = embedTokens(context, weights);
+  let hidden = fromFloat(context, tokens.states);
+  for (const layer of weights.layers) {
+    hidden = encoderLayer(context, layer, { states: hidden, lengths: tokens.lengths });
+  }
+  graph.rename(toUnitLength(graph, pool(context, hidden)), embedding);
+  const dims = ["batch", "sequence"];
   return graph.build(
     "bert_sentence_encoder",
     [
-      { name: inputIds, type: dataType.int32, dims: tokens },
-      { name: attentionMask, type: dataType.int32, dims: tokens },
+      { name: inputIds, type: dataType.int32, dims },
+      { name: attentionMask, type: dataType.int32, dims },
     ],
     [{ name: embedding, type: dataType.float, dims: ["batch", config.hidden] }],
   );
 }
 
-function embedTokens({ graph, config }: Context, weights: EncoderWeights): string {
+interface Tokens {
+  /** [batch, sequence, hidden]. */
+  readonly states: string;
+  /** [batch], int32. */
+  readonly lengths: string;
+}
+
+function embedTokens({ graph, config }: Context, weights: EncoderWeights): Tokens {
   const { hidden, positions, vocabulary } = config;
   const inputs = [
     inputIds,
@@ -57,30 +70,33 @@ function embedTokens({ graph, config }: Context, weights: EncoderWeights): strin
     graph.constant("words", [vocabulary, hidden], weights.words),
     graph.constant("positions", [positions, hidden], weights.positions),
     "",
-    ...normConstants(graph, weights.embeddingNorm),
+    graph.constant("gamma", [hidden], weights.embeddingNorm.gamma),
+    graph.constant("beta", [hidden], weights.embeddingNorm.beta),
+    attentionMask,
   ];
-  return graph.node({
+  const outputs = graph.nodeWithOutputs({
     op: "EmbedLayerNormalization",
     domain: contrib,
     inputs,
-    // The second output, a mask index, is required by the operator and used by nobody.
     outputs: 2,
     attributes: { epsilon: { float: config.layerNormEpsilon } },
   });
+  const [states, lengths] = outputs as [string, string];
+  return { states, lengths };
 }
 
-function encoderLayer(context: Context, layer: EncoderLayer, input: string): string {
+function encoderLayer(context: Context, layer: EncoderLayer, { states, lengths }: Tokens): string {
   const { graph, config, kernels } = context;
   const attention = kernels.attention(graph, {
-    input,
-    mask: attentionMask,
+    input: states,
+    lengths,
     weights: layer.queryKeyValue,
     heads: config.heads,
   });
   const attended = addAndNormalise(context, {
     input: kernels.multiply(graph, attention, layer.attentionOutput),
     bias: layer.attentionOutput.bias,
-    skip: input,
+    skip: states,
     norm: layer.attentionNorm,
   });
   const widened = graph.node({
@@ -88,7 +104,7 @@ function encoderLayer(context: Context, layer: EncoderLayer, input: string): str
     domain: contrib,
     inputs: [
       kernels.multiply(graph, attended, layer.intermediate),
-      graph.constant("bias", [config.intermediate], layer.intermediate.bias),
+      graph.weight("bias", [config.intermediate], layer.intermediate.bias),
     ],
   });
   return addAndNormalise(context, {
@@ -107,44 +123,60 @@ interface Residual {
 }
 
 function addAndNormalise(
-  { graph, config }: Context,
+  { graph, config, kernels }: Context,
   { input, bias, skip, norm }: Residual,
 ): string {
+  const size = [config.hidden];
   return graph.node({
     op: "SkipLayerNormalization",
     domain: contrib,
     inputs: [
       input,
       skip,
-      ...normConstants(graph, norm),
-      graph.constant("bias", [config.hidden], bias),
+      graph.weight("gamma", size, norm.gamma),
+      graph.weight("beta", size, norm.beta),
+      graph.weight("bias", size, bias),
     ],
-    attributes: { epsilon: { float: config.layerNormEpsilon } },
+    attributes: { epsilon: { float: epsilonIn(kernels.element, config.layerNormEpsilon) } },
   });
 }
 
-function normConstants(graph: GraphBuilder, norm: LayerNorm): [string, string] {
-  return [
-    graph.constant("gamma", [norm.gamma.length], norm.gamma),
-    graph.constant("beta", [norm.beta.length], norm.beta),
-  ];
+/** The smallest float16 above zero. */
+const smallestFloat16 = 2 ** -24;
+
+/** BERT's 1e-12 would be zero in float16, and a row without variance would be divided by zero. */
+function epsilonIn(element: ElementType, epsilon: number): number {
+  return element === "float16" ? Math.max(epsilon, smallestFloat16) : epsilon;
 }
 
-/** [batch, sequence, hidden] to [batch, hidden]. */
-function pool(graph: GraphBuilder, hidden: string, pooling: Pooling): string {
-  if (pooling === "cls") {
-    const first = graph.constant("first", [], BigInt64Array.of(0n));
-    return graph.node({ op: "Gather", inputs: [hidden, first], attributes: { axis: { int: 1 } } });
+/** [batch, sequence, hidden] to [batch, hidden] in float32. */
+function pool(context: Context, hidden: string): string {
+  switch (context.config.pooling) {
+    case "cls":
+      return firstToken(context, hidden);
+    case "mean":
+      return meanOfTokens(context, hidden);
   }
-  const axis = graph.constant("axis", [1], BigInt64Array.of(1n));
-  // A matrix product with the mask sums the real tokens in one pass over the hidden states.
-  const mask = graph.node({
-    op: "Cast",
-    inputs: [attentionMask],
-    attributes: { to: { int: dataType.float } },
+}
+
+function firstToken(context: Context, hidden: string): string {
+  const { graph } = context;
+  const first = graph.constant("first", [], BigInt64Array.of(0n));
+  const states = graph.node({
+    op: "Gather",
+    inputs: [hidden, first],
+    attributes: { axis: { int: 1 } },
   });
+  return toFloat(context, states);
+}
+
+function meanOfTokens(context: Context, hidden: string): string {
+  const { graph } = context;
+  const axis = graph.constant("axis", [1], BigInt64Array.of(1n));
+  const mask = cast(graph, attentionMask, "float");
   const rows = graph.node({ op: "Unsqueeze", inputs: [mask, axis] });
-  const sums = graph.node({ op: "MatMul", inputs: [rows, hidden] });
+  // A matrix product with the mask sums the real tokens in one pass over the hidden states.
+  const sums = graph.node({ op: "MatMul", inputs: [rows, toFloat(context, hidden)] });
   const sum = graph.node({ op: "Squeeze", inputs: [sums, axis] });
   const count = graph.node({
     op: "ReduceSum",
@@ -152,4 +184,26 @@ function pool(graph: GraphBuilder, hidden: string, pooling: Pooling): string {
     attributes: { keepdims: { int: 1 } },
   });
   return graph.node({ op: "Div", inputs: [sum, count] });
+}
+
+/** Two operators and not LpNormalization, which CUDA lacks: the vectors would make a detour over the CPU. */
+function toUnitLength(graph: GraphBuilder, vectors: string): string {
+  const lengths = graph.node({
+    op: "ReduceL2",
+    inputs: [vectors],
+    attributes: { axes: { ints: [-1] }, keepdims: { int: 1 } },
+  });
+  return graph.node({ op: "Div", inputs: [vectors, lengths] });
+}
+
+function fromFloat({ graph, kernels }: Context, value: string): string {
+  return kernels.element === "float" ? value : cast(graph, value, kernels.element);
+}
+
+function toFloat({ graph, kernels }: Context, value: string): string {
+  return kernels.element === "float" ? value : cast(graph, value, "float");
+}
+
+function cast(graph: GraphBuilder, value: string, to: ElementType): string {
+  return graph.node({ op: "Cast", inputs: [value], attributes: { to: { int: dataType[to] } } });
 }

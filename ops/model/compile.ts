@@ -3,10 +3,12 @@
 import { createHash } from "node:crypto";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { Precision } from "../../src/embedding/precision.ts";
 import { bertGraph, operatorSets } from "./bert-graph.ts";
+import { CompileError, systemReason } from "./compile-error.ts";
 import { type Pooling, readEncoderConfig } from "./encoder-config.ts";
 import { readEncoderWeights } from "./encoder-weights.ts";
-import { kernelsOf, type Variant } from "./kernels.ts";
+import { kernelsOf } from "./kernels.ts";
 import { encodeModel, type Graph } from "./onnx-proto.ts";
 import { readSafetensors } from "./safetensors.ts";
 
@@ -14,12 +16,16 @@ export interface CompileRequest {
   /** Holds `model.safetensors` and `config.json`. */
   readonly modelDir: string;
   readonly outFile: string;
-  readonly variant: Variant;
+  readonly variant: Precision;
   /** Default: what the model declares, else the mean. */
   readonly pooling?: Pooling | undefined;
 }
 
 export interface CompiledModel {
+  readonly layers: number;
+  /** Of each vector. */
+  readonly dimensions: number;
+  readonly pooling: Pooling;
   /** Nodes per operator, by operator name in alphabetical order. */
   readonly opCounts: Record<string, number>;
   readonly bytes: number;
@@ -29,6 +35,8 @@ export interface CompiledModel {
 /**
  * Writes the graph. The same input gives the same bytes. The file appears whole or not at all: it is
  * written beside its place and renamed, so a killed run leaves nothing that looks finished.
+ * @throws CompileError when the model is none that we compile, its files are missing or broken, or `outFile` can not be
+ * written.
  */
 export async function compileModel(request: CompileRequest): Promise<CompiledModel> {
   const config = await readEncoderConfig(request.modelDir, request.pooling);
@@ -37,6 +45,9 @@ export async function compileModel(request: CompileRequest): Promise<CompiledMod
   const bytes = encodeModel(graph, operatorSets);
   await writeWhole(request.outFile, bytes);
   return {
+    layers: config.layers,
+    dimensions: config.hidden,
+    pooling: config.pooling,
     opCounts: countOperators(graph),
     bytes: bytes.byteLength,
     sha256: createHash("sha256").update(bytes).digest("hex"),
@@ -50,7 +61,15 @@ function countOperators(graph: Graph): Record<string, number> {
 }
 
 async function writeWhole(outFile: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(dirname(outFile), { recursive: true });
+  try {
+    await mkdir(dirname(outFile), { recursive: true });
+    await writeAndRename(outFile, bytes);
+  } catch (cause) {
+    throw new CompileError(`${outFile} can not be written: ${systemReason(cause)}`, { cause });
+  }
+}
+
+async function writeAndRename(outFile: string, bytes: Uint8Array): Promise<void> {
   const partial = `${outFile}.partial-${process.pid}`;
   try {
     await writeFile(partial, bytes, { flush: true });

@@ -1,5 +1,6 @@
 /** Collects nodes and tensors of one graph; names come from a counter, so they are the same each time. */
 
+import { toFloat16 } from "./float16.ts";
 import {
   type AttributeValue,
   type DataType,
@@ -19,14 +20,31 @@ export interface NodeRequest {
   readonly attributes?: Readonly<Record<string, AttributeValue>> | undefined;
 }
 
-type TensorValues = Float32Array | Int8Array | Int32Array | BigInt64Array;
+/** In which type the encoder's layers hold their weights and compute. */
+export type ElementType = "float" | "float16";
+
+type TensorValues = Float32Array | Float16Array | Int8Array | BigInt64Array;
 
 export class GraphBuilder {
   readonly #nodes: GraphNode[] = [];
   readonly #tensors: Tensor[] = [];
+  readonly #element: ElementType;
   #values = 0;
 
-  /** Adds a constant and returns its name. */
+  constructor(element: ElementType) {
+    this.#element = element;
+  }
+
+  /** Adds a weight of the encoder's layers, converted to their element type, and returns its name. */
+  weight(label: string, dims: readonly number[], values: Float32Array): string {
+    return this.constant(
+      label,
+      dims,
+      this.#element === "float16" ? toFloat16(label, values) : values,
+    );
+  }
+
+  /** Adds a constant of exactly this type and returns its name. */
   constant(label: string, dims: readonly number[], values: TensorValues): string {
     const size = dims.reduce((product, dim) => product * dim, 1);
     if (size !== values.length)
@@ -76,7 +94,7 @@ export class GraphBuilder {
 
 function typeOf(values: TensorValues): DataType {
   if (values instanceof Float32Array) return dataType.float;
+  if (values instanceof Float16Array) return dataType.float16;
   if (values instanceof Int8Array) return dataType.int8;
-  if (values instanceof Int32Array) return dataType.int32;
   return dataType.int64;
 }

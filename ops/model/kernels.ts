@@ -3,45 +3,54 @@
  * A new precision is a new value of this shape; the rest of the graph does not change.
  */
 
+import type { Precision } from "../../src/embedding/precision.ts";
 import type { Linear } from "./encoder-weights.ts";
-import type { GraphBuilder } from "./graph-builder.ts";
+import type { ElementType, GraphBuilder } from "./graph-builder.ts";
 import { quantizeColumns } from "./quantize.ts";
 
 export const contrib = "com.microsoft";
 
-export type Variant = "fp32" | "int8";
-
 export interface AttentionRequest {
   readonly input: string;
-  /** [batch, sequence], 1 for a token and 0 for padding. */
-  readonly mask: string;
+  /** [batch], the tokens of each row; padding follows them. */
+  readonly lengths: string;
   readonly weights: Linear;
   readonly heads: number;
 }
 
 export interface Kernels {
+  readonly element: ElementType;
   /** x * weight, without the bias, which the operator behind it adds. */
   multiply(graph: GraphBuilder, input: string, weights: Linear): string;
   /** Multi-head self-attention, before its output projection. */
   attention(graph: GraphBuilder, request: AttentionRequest): string;
 }
 
-const fp32: Kernels = {
+const floatingPoint: Omit<Kernels, "element"> = {
   multiply(graph, input, { inputs, outputs, weight }) {
-    const constant = graph.constant("weight", [inputs, outputs], weight);
+    const constant = graph.weight("weight", [inputs, outputs], weight);
     return graph.node({ op: "MatMul", inputs: [input, constant] });
   },
-  attention(graph, { input, mask, weights, heads }) {
-    const weight = graph.constant("weight", [weights.inputs, weights.outputs], weights.weight);
-    const bias = graph.constant("bias", [weights.outputs], weights.bias);
+  attention(graph, { input, lengths, weights, heads }) {
+    const weight = graph.weight("weight", [weights.inputs, weights.outputs], weights.weight);
+    const bias = graph.weight("bias", [weights.outputs], weights.bias);
     return graph.node({
       op: "Attention",
       domain: contrib,
-      inputs: [input, weight, bias, mask],
+      inputs: [input, weight, bias, lengths],
       attributes: { num_heads: { int: heads } },
     });
   },
 };
+
+const fp32: Kernels = { element: "float", ...floatingPoint };
+
+/**
+ * For GPUs: all of these operators have float16 kernels in onnxruntime's CUDA provider. Its CPU provider has
+ * none for most, and puts casts around them: the graph runs there, rounded like on a GPU between operators,
+ * and slower than fp32.
+ */
+const fp16: Kernels = { element: "float16", ...floatingPoint };
 
 /**
  * Arithmetic in int8, not only storage: activations are quantized as they come (uint8, per tensor), weights
@@ -50,6 +59,7 @@ const fp32: Kernels = {
  * vector depends a little on what else is in its batch.
  */
 const int8: Kernels = {
+  element: "float",
   multiply(graph, input, weights) {
     const { values, scales } = quantizeColumns(weights);
     return graph.node({
@@ -62,7 +72,7 @@ const int8: Kernels = {
       ],
     });
   },
-  attention(graph, { input, mask, weights, heads }) {
+  attention(graph, { input, lengths, weights, heads }) {
     const { values, scales } = quantizeColumns(weights);
     const quantized = graph.nodeWithOutputs({
       op: "DynamicQuantizeLinear",
@@ -76,10 +86,10 @@ const int8: Kernels = {
       inputs: [
         value,
         graph.constant("weight", [weights.inputs, weights.outputs], values),
-        graph.constant("bias", [weights.outputs], weights.bias),
+        graph.weight("bias", [weights.outputs], weights.bias),
         scale,
         graph.constant("scale", [weights.outputs], scales),
-        mask,
+        lengths,
         zeroPoint,
       ],
       attributes: { num_heads: { int: heads } },
@@ -87,4 +97,4 @@ const int8: Kernels = {
   },
 };
 
-export const kernelsOf: Readonly<Record<Variant, Kernels>> = { fp32, int8 };
+export const kernelsOf: Readonly<Record<Precision, Kernels>> = { fp32, int8, fp16 };

@@ -1,40 +1,38 @@
-/** Command line of the model compiler; `node ops/model/main.ts --help`. */
+/** Command line of the model compiler: `ops/node node ops/model/main.ts --help`. */
 
-import { Command, Option } from "commander";
-import { compileModel } from "./compile.ts";
-import type { Pooling } from "./encoder-config.ts";
-import { kernelsOf, type Variant } from "./kernels.ts";
+import { CommanderError } from "commander";
+import { type CompiledModel, compileModel } from "./compile.ts";
+import { CompileError } from "./compile-error.ts";
+import { type ModelOptions, readModelOptions } from "./options.ts";
 
-interface Options {
-  readonly modelDir: string;
-  readonly out: string;
-  readonly variant: Variant;
-  readonly pooling?: Pooling | undefined;
+async function main(): Promise<number> {
+  let options: ModelOptions;
+  try {
+    options = readModelOptions(process.argv.slice(2), process.cwd());
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode;
+    throw thrown;
+  }
+  try {
+    const compiled = await compileModel(options);
+    const text = options.json ? JSON.stringify(compiled, null, 2) : summary(options, compiled);
+    process.stdout.write(`${text}\n`);
+    return 0;
+  } catch (thrown) {
+    if (!(thrown instanceof CompileError)) throw thrown;
+    process.stderr.write(`freshet-model: ${thrown.message}\n`);
+    return 1;
+  }
 }
 
-const command = new Command("freshet-model")
-  .description("compile a BERT sentence encoder's safetensors into one fused ONNX graph")
-  .requiredOption("--model-dir <folder>", "folder with model.safetensors and config.json")
-  .requiredOption("--out <file>", "where the graph is written")
-  .addOption(
-    new Option("--variant <name>", "precision of the arithmetic")
-      .choices(Object.keys(kernelsOf))
-      .default("fp32"),
-  )
-  .addOption(
-    new Option("--pooling <name>", "default: what the model declares, else mean").choices([
-      "mean",
-      "cls",
-    ]),
-  )
-  .action(async ({ modelDir, out, variant, pooling }: Options) => {
-    const compiled = await compileModel({ modelDir, outFile: out, variant, pooling });
-    process.stdout.write(`${JSON.stringify(compiled, null, 2)}\n`);
-  });
-
-try {
-  await command.parseAsync();
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+function summary({ outFile, variant }: ModelOptions, compiled: CompiledModel): string {
+  const { layers, dimensions, pooling, bytes, sha256, opCounts } = compiled;
+  const operators = Object.entries(opCounts).map(([op, count]) => `${op} x${count}`);
+  return [
+    `${outFile}: ${variant}, ${layers} layers, ${dimensions} dimensions, ${pooling} pooling, ${(bytes / 1e6).toFixed(1)} MB`,
+    `sha256 ${sha256}`,
+    operators.join(", "),
+  ].join("\n");
 }
+
+process.exitCode = await main();

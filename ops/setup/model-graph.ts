@@ -1,11 +1,13 @@
 /**
- * The embedding graph: compiled by ops/model from the weights, once per compiler and weights.
- * Its file name carries the hash of both, so a changed compiler can never meet an old graph.
+ * The embedding graph: compiled by ops/model from the weights, once per precision, compiler and weights.
+ * Its file name carries the precision and the hash of the others, so a changed compiler can never meet an
+ * old graph, and machines of different kinds can share a cache.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Precision } from "../../src/embedding/precision.ts";
 import { isIntactBuild, publishBuild } from "./built-file.ts";
 import { withTemporaryFolder } from "./cache.ts";
 import { exclusively, type SetupContext } from "./context.ts";
@@ -13,35 +15,51 @@ import { exclusively, type SetupContext } from "./context.ts";
 const step = "embedding graph";
 const compilerFolder = fileURLToPath(new URL("../model/", import.meta.url));
 
-/** @returns the path of the fp32 graph for the weights in `modelDir`. */
-export async function ensureModelGraph(context: SetupContext, modelDir: string): Promise<string> {
-  const final = join(modelDir, `graph-fp32-${graphKey(context)}.onnx`);
+interface GraphRequest {
+  /** Holds the weights and gets the graph. */
+  readonly modelDir: string;
+  readonly variant: Precision;
+}
+
+/** @returns the path of the graph of this variant for the weights in `modelDir`. */
+export async function ensureModelGraph(
+  context: SetupContext,
+  modelDir: string,
+  variant: Precision,
+): Promise<string> {
+  const final = join(modelDir, `${filePrefix(variant)}${graphKey(context)}.onnx`);
   if (await isIntactBuild(final)) return final;
   return exclusively(context, "embedding-graph", async () => {
-    if (!(await isIntactBuild(final))) await compile(context, modelDir, final);
+    if (!(await isIntactBuild(final))) await compile(context, { modelDir, variant }, final);
     return final;
   });
 }
 
-async function compile(context: SetupContext, modelDir: string, final: string): Promise<void> {
+const filePrefix = (variant: Precision): string => `graph-${variant}-`;
+
+async function compile(
+  context: SetupContext,
+  { modelDir, variant }: GraphRequest,
+  final: string,
+): Promise<void> {
   // Loaded only when needed: the compiler brings protobufjs, which a cached start can do without.
   const { compileModel } = await import("../model/compile.ts");
-  context.progress.start(step, "compiling the weights into a fused graph");
+  context.progress.start(step, `compiling the weights into a fused ${variant} graph`);
   await withTemporaryFolder(context.cache, async (folder) => {
     const outFile = join(folder, "graph.onnx");
-    await compileModel({ modelDir, outFile, variant: "fp32" });
+    await compileModel({ modelDir, outFile, variant });
     await publishBuild(outFile, final);
   });
-  removeOlderGraphs(modelDir, final);
+  removeOlderGraphs({ modelDir, variant }, final);
   context.progress.done(step, "ready");
 }
 
-/** Each graph is 90 MB. Two checkouts with different compilers may alternate; more is left-overs. */
+/** Of one variant; each is 60 to 90 MB. Two checkouts with different compilers may alternate; more is left-overs. */
 const graphsKept = 3;
 
-function removeOlderGraphs(modelDir: string, current: string): void {
+function removeOlderGraphs({ modelDir, variant }: GraphRequest, current: string): void {
   const older = readdirSync(modelDir)
-    .filter((name) => name.startsWith("graph-fp32-") && name.endsWith(".onnx"))
+    .filter((name) => name.startsWith(filePrefix(variant)) && name.endsWith(".onnx"))
     .map((name) => join(modelDir, name))
     .filter((path) => path !== current)
     .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);

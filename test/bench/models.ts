@@ -6,6 +6,7 @@ import { compileModel } from "../../ops/model/compile.ts";
 import { type EmbeddingModelFiles, ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { lineProgress } from "../../ops/setup/progress.ts";
 import { limits } from "../../src/contract/limits.ts";
+import type { Precision } from "../../src/embedding/precision.ts";
 import type { BenchContext } from "./context.ts";
 
 export const dimensions = 384;
@@ -38,7 +39,7 @@ export async function embeddingModel({ env }: BenchContext): Promise<EmbeddingMo
 export async function compileGraph(
   context: BenchContext,
   modelDir: string,
-  variant: "fp32" | "int8",
+  variant: Precision,
 ): Promise<string> {
   const outFile = join(context.scratch, `graph-${variant}.onnx`);
   context.say(`compiling the ${variant} graph`);

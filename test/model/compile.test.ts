@@ -1,11 +1,25 @@
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { bertGraph } from "../../ops/model/bert-graph.ts";
 import { compileModel } from "../../ops/model/compile.ts";
+import { readEncoderConfig } from "../../ops/model/encoder-config.ts";
+import { readEncoderWeights } from "../../ops/model/encoder-weights.ts";
+import { kernelsOf } from "../../ops/model/kernels.ts";
+import { dataType } from "../../ops/model/onnx-proto.ts";
+import { readSafetensors } from "../../ops/model/safetensors.ts";
 import { runGraph } from "./run-graph.ts";
-import { tinyConfig, tinySafetensors, tinySizes, writeTinyEncoder } from "./tiny-encoder.ts";
+import {
+  epsilon,
+  randomTensors,
+  safetensorsOf,
+  tinyConfig,
+  tinySafetensors,
+  tinySizes,
+  writeTinyEncoder,
+} from "./tiny-encoder.ts";
 
 let modelDir: string;
 let outFile: string;
@@ -17,7 +31,14 @@ beforeEach(async () => {
 });
 afterEach(() => rm(modelDir, { recursive: true, force: true }));
 
+const variants = ["fp32", "int8", "fp16"] as const;
 const compile = () => compileModel({ modelDir, outFile, variant: "fp32" });
+
+async function graphIn(variant: (typeof variants)[number]) {
+  const config = await readEncoderConfig(modelDir);
+  const file = await readSafetensors(join(modelDir, "model.safetensors"));
+  return bertGraph(config, readEncoderWeights(file, config), kernelsOf[variant]);
+}
 
 describe("a compiled graph", () => {
   it("consists of fused operators, one of each kind per place in a layer", async () => {
@@ -27,10 +48,10 @@ describe("a compiled graph", () => {
       Attention: layers,
       BiasGelu: layers,
       Cast: 1,
-      Div: 1,
+      Div: 2,
       EmbedLayerNormalization: 1,
-      LpNormalization: 1,
       MatMul: 3 * layers + 1,
+      ReduceL2: 1,
       ReduceSum: 1,
       SkipLayerNormalization: 2 * layers,
       Squeeze: 1,
@@ -41,22 +62,59 @@ describe("a compiled graph", () => {
   it("in int8 multiplies in int8: no weight is widened to fp32 first", async () => {
     const { opCounts } = await compileModel({ modelDir, outFile, variant: "int8" });
     const { layers } = tinySizes;
-    expect(opCounts).toMatchObject({
-      QAttention: layers,
+    expect(opCounts).toEqual({
+      BiasGelu: layers,
+      // The mask's.
+      Cast: 1,
+      Div: 2,
       DynamicQuantizeLinear: layers,
       DynamicQuantizeMatMul: 3 * layers,
-      // The one of pooling; the one Cast is the mask's.
+      EmbedLayerNormalization: 1,
+      // The one of pooling.
       MatMul: 1,
-      Cast: 1,
+      QAttention: layers,
+      ReduceL2: 1,
+      ReduceSum: 1,
+      SkipLayerNormalization: 2 * layers,
+      Squeeze: 1,
+      Unsqueeze: 1,
     });
-    expect(opCounts).not.toHaveProperty("DequantizeLinear");
-    expect(opCounts).not.toHaveProperty("Attention");
   });
 
-  it("has the same bytes each time, and says which", async () => {
-    const first = await compile();
+  it("in fp16 casts once into the layers and once out of them, and is else the fp32 graph", async () => {
+    const fp32 = await compile();
+    const fp16 = await compileModel({ modelDir, outFile, variant: "fp16" });
+    expect(fp16.opCounts).toEqual({ ...fp32.opCounts, Cast: 3 });
+  });
+
+  it("in fp16 holds the layers in float16, and what must not lose bits in float32", async () => {
+    const { tensors, outputs } = await graphIn("fp16");
+    const labelsOf = (type: number) =>
+      tensors.filter((tensor) => tensor.type === type).map(({ name }) => name.replace(/_\d+$/, ""));
+    expect(labelsOf(dataType.float)).toEqual(["words", "positions", "gamma", "beta"]);
+    // Four products with a bias each, two norms.
+    expect(labelsOf(dataType.float16)).toHaveLength(12 * tinySizes.layers);
+    expect(outputs.map(({ type }) => type)).toEqual([dataType.float]);
+  });
+
+  it("in fp16 has norms whose epsilon is not zero in float16; else it is the model's", async () => {
+    for (const [variant, expected] of [
+      ["fp16", 2 ** -24],
+      ["fp32", epsilon],
+      ["int8", epsilon],
+    ] as const) {
+      const { nodes } = await graphIn(variant);
+      const norms = nodes.filter(({ op }) => op === "SkipLayerNormalization");
+      expect(norms).toHaveLength(2 * tinySizes.layers);
+      for (const norm of norms) expect(norm.attributes["epsilon"]).toEqual({ float: expected });
+    }
+    expect(Math.f16round(2 ** -24)).toBeGreaterThan(0);
+  });
+
+  it.each(variants)("has the same bytes each time, and says which (%s)", async (variant) => {
+    const first = await compileModel({ modelDir, outFile, variant });
     const bytes = await readFile(outFile);
-    const second = await compile();
+    const second = await compileModel({ modelDir, outFile, variant });
     expect(await readFile(outFile)).toEqual(bytes);
     expect(second).toEqual(first);
     expect(first.bytes).toBe(bytes.byteLength);
@@ -93,12 +151,6 @@ describe("a compiled graph", () => {
     expect(opCounts).toMatchObject({ Gather: 1 });
     expect(opCounts).not.toHaveProperty("Squeeze");
   });
-
-  it("is the same for a checkpoint that keeps the encoder under a prefix", async () => {
-    const plain = await compile();
-    await writeFile(join(modelDir, "model.safetensors"), tinySafetensors("bert."));
-    expect(await compile()).toEqual(plain);
-  });
 });
 
 describe("a model that cannot be compiled", () => {
@@ -126,6 +178,38 @@ describe("a model that cannot be compiled", () => {
     }
     await writeTinyEncoder(modelDir, { ...tinyConfig, num_attention_heads: 5 });
     await expect(compile()).rejects.toThrow(/no multiple of num_attention_heads/);
+  });
+
+  it("is refused by name when a file is missing or is not what its name says", async () => {
+    await writeFile(join(modelDir, "config.json"), "{");
+    await expect(compile()).rejects.toThrow(/config\.json is not JSON/);
+    await writeFile(join(modelDir, "config.json"), "[]");
+    await expect(compile()).rejects.toThrow(/config\.json is not a JSON object/);
+    await writeTinyEncoder(modelDir);
+    await rm(join(modelDir, "model.safetensors"));
+    await expect(compile()).rejects.toThrow(/model\.safetensors is missing/);
+    await rm(join(modelDir, "config.json"));
+    await expect(compile()).rejects.toThrow(/config\.json is missing/);
+  });
+
+  it("is refused in fp16 when a weight has no float16, and taken in fp32", async () => {
+    const tensors = randomTensors(tinySizes);
+    tensors.get("encoder.layer.1.output.dense.weight")?.values.set([1e5], 3);
+    await writeFile(join(modelDir, "model.safetensors"), safetensorsOf(tensors));
+    const fp16 = compileModel({ modelDir, outFile, variant: "fp16" });
+    await expect(fp16).rejects.toThrow("a weight of 100000 is beyond float16");
+    await compile();
+  });
+
+  it("leaves nothing behind when the graph can not be written", async () => {
+    const taken = join(modelDir, "config.json");
+    const into = compileModel({ modelDir, outFile: join(taken, "graph.onnx"), variant: "fp32" });
+    await expect(into).rejects.toThrow(/graph\.onnx can not be written: E/);
+    const over = compileModel({ modelDir, outFile: modelDir, variant: "fp32" });
+    await expect(over).rejects.toThrow(/can not be written: E/);
+    expect(await readdir(dirname(modelDir))).not.toContainEqual(
+      expect.stringContaining(`${basename(modelDir)}.partial`),
+    );
   });
 });
 

@@ -4,11 +4,12 @@ import {
   mkdtempSync,
   readdirSync,
   rmSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { isIntactBuild, publishBuild } from "../../ops/setup/built-file.ts";
 import {
@@ -19,9 +20,14 @@ import {
   withTemporaryFolder,
 } from "../../ops/setup/cache.ts";
 import { isVerified, sha256OfFile } from "../../ops/setup/checksum.ts";
+import type { SetupContext } from "../../ops/setup/context.ts";
 import { withLock } from "../../ops/setup/lock.ts";
+import { ensureModelGraph } from "../../ops/setup/model-graph.ts";
+import { precisionFor } from "../../ops/setup/precision.ts";
+import { silentProgress } from "../../ops/setup/progress.ts";
 import { findVersion, isAcceptable, isAtLeast } from "../../ops/setup/version.ts";
 import { pinsForPlatform, readPins } from "../../ops/setup/versions.ts";
+import { writeTinyEncoder } from "../model/tiny-encoder.ts";
 
 /** sha256 of "hello\n", as sha256sum prints it. */
 const helloSha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
@@ -153,6 +159,74 @@ describe("a file built here", () => {
 
   test("is not trusted without the checksum of its build", async () => {
     expect(await isIntactBuild(fileWith("server", "of unknown origin"))).toBe(false);
+  });
+});
+
+describe("the precision of the embedding graph", () => {
+  const cpuinfo = (flags: string) => `processor\t: 0\nflags\t\t: fpu ${flags}\n`;
+  const withVnni = cpuinfo("avx2 avx512_vnni");
+  const without = cpuinfo("avx2");
+
+  test("is what the machine is good at when nobody asks, or asks for auto", () => {
+    for (const env of [{}, { FRESHET_EMBED_PRECISION: "" }, { FRESHET_EMBED_PRECISION: "auto" }]) {
+      expect(precisionFor(env, withVnni)).toBe("int8");
+      expect(precisionFor(env, without)).toBe("fp32");
+      expect(precisionFor({ ...env, FRESHET_EMBED_PROVIDER: "cuda" }, withVnni)).toBe("fp16");
+    }
+  });
+
+  test("is what the environment asks for", () => {
+    for (const precision of ["fp32", "int8", "fp16"]) {
+      expect(precisionFor({ FRESHET_EMBED_PRECISION: precision }, without)).toBe(precision);
+    }
+  });
+
+  test("that no graph has is refused in one line with those there are", () => {
+    expect(() => precisionFor({ FRESHET_EMBED_PRECISION: "fp8" }, withVnni)).toThrow(
+      "FRESHET_EMBED_PRECISION is fp8; it can be auto, fp32, int8, fp16",
+    );
+    expect(() => precisionFor({ FRESHET_EMBED_PROVIDER: "rocm" }, withVnni)).toThrow(
+      "FRESHET_EMBED_PROVIDER is rocm; it can be cpu, cuda, tensorrt",
+    );
+  });
+});
+
+describe("the embedding graph", () => {
+  const context: SetupContext = {
+    env: {},
+    cache: "",
+    progress: silentProgress,
+    pins: readPins(),
+    platform: pinsForPlatform(readPins(), "linux-x64"),
+  };
+  const graphs = () => readdirSync(folder).filter((name) => name.endsWith(".onnx"));
+
+  test("is compiled once for each precision, and is whole and named after it", async () => {
+    await writeTinyEncoder(folder);
+    const here = { ...context, cache: join(folder, "cache") };
+    for (const variant of ["fp32", "int8", "fp16"] as const) {
+      const made = await ensureModelGraph(here, folder, variant);
+      expect(made).toMatch(new RegExp(`/graph-${variant}-[0-9a-f]{16}\\.onnx$`));
+      const { mtimeNs } = statSync(made, { bigint: true });
+      expect(await ensureModelGraph(here, folder, variant)).toBe(made);
+      expect(statSync(made, { bigint: true }).mtimeNs).toBe(mtimeNs);
+    }
+    expect(graphs()).toHaveLength(3);
+  });
+
+  test("pushes out the oldest left-overs of its own precision, and no other's", async () => {
+    await writeTinyEncoder(folder);
+    for (const [age, name] of ["a", "b", "c", "d"].entries()) {
+      for (const variant of ["fp32", "int8"]) {
+        const at = 1000 - age;
+        utimesSync(fileWith(`graph-${variant}-${name}.onnx`, ""), at, at);
+      }
+    }
+    const here = { ...context, cache: join(folder, "cache") };
+    const made = await ensureModelGraph(here, folder, "int8");
+    const left = ["graph-int8-a.onnx", "graph-int8-b.onnx", basename(made)].sort();
+    expect(graphs().filter((name) => name.startsWith("graph-int8-"))).toEqual(left);
+    expect(graphs().filter((name) => name.startsWith("graph-fp32-"))).toHaveLength(4);
   });
 });
 
