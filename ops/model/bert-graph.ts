@@ -8,8 +8,8 @@
  *
  * Layers compute in the element type of the variant. What comes before and after them is float32 in every
  * variant, and so is the embedding:
- * - the norm of the embeddings, because their squares (1e-5 and less) are below float16's normal range, where
- *   the CUDA kernel would sum them;
+ * - the norm of the embeddings, because the CUDA kernel sums squares over the width in the element type, and
+ *   those of embeddings (1e-5 each) are below float16's normal range;
  * - pooling, because a sum over hundreds of tokens loses the low bits of each in float16;
  * - the unit length, because it is a sum of squares.
  */

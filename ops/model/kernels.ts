@@ -46,9 +46,9 @@ const floatingPoint: Omit<Kernels, "element"> = {
 const fp32: Kernels = { element: "float", ...floatingPoint };
 
 /**
- * For GPUs: all of these operators have float16 kernels in onnxruntime's CUDA provider. Its CPU provider has
- * none for most, and puts casts around them: the graph runs there, rounded like on a GPU between operators,
- * and slower than fp32.
+ * For GPUs: onnxruntime's CUDA provider has float16 kernels of all operators in the layers (its
+ * docs/OperatorKernels.md). Its CPU provider lacks most of them and puts casts around: the graph runs there,
+ * rounded between operators as on a GPU, and no faster than fp32.
  */
 const fp16: Kernels = { element: "float16", ...floatingPoint };
 
