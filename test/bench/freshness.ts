@@ -1,11 +1,12 @@
 /** From publish to visible, idle and under load, and what a full ingest does to a question's embedding. */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import type { BenchContext } from "./context.ts";
 import { type BenchEngine, startBenchEngine } from "./engine.ts";
 import { roundsMin } from "./interleave.ts";
 import { publishAll, publishAtRate, saturate } from "./load.ts";
-import { ingestThreads, queryThreads } from "./models.ts";
+import { ingestThreads, modelShape, queryThreads } from "./models.ts";
 import { opCounts } from "./op-counts.ts";
 import { openRaw, type RawSession } from "./reference/raw-loop.ts";
 import { type BenchResult, measured, type Row } from "./report.ts";
@@ -19,6 +20,8 @@ const pauseMs = 40;
 const loadSeconds = 4;
 const querySeconds = 3;
 const queriesPerSecond = 20;
+/** As long as a short question, with both marks. */
+const questionTokens = 16;
 
 interface Probe {
   readonly text: string;
@@ -37,6 +40,7 @@ export async function benchFreshness(context: BenchContext): Promise<BenchResult
   const bench = await startBenchEngine(context);
   try {
     const probes = await loadProbes(context, bench.modelDir);
+    const questions = await createQuestions(bench.modelDir, probes);
     const open = { graphFile: bench.graphFile, threads: ingestThreads, spinning: false };
     const raw = await openRaw(open);
     const textOf = (index: number): string => probes[index % probes.length]?.text ?? "";
@@ -55,7 +59,7 @@ export async function benchFreshness(context: BenchContext): Promise<BenchResult
       const prefix = `half-${round}`;
       const load = { perSecond: capacity / 2, seconds: loadSeconds };
       samples.half.push(...(await publishAtRate({ target: bench, textOf, prefix, ...load })));
-      await queryRound({ bench, textOf, samples, round });
+      await queryRound({ bench, textOf, questions, samples, round });
     }
     await raw.close();
     return {
@@ -63,7 +67,7 @@ export async function benchFreshness(context: BenchContext): Promise<BenchResult
         threads: `ingest ${ingestThreads}, queries ${queryThreads}, reference ${ingestThreads}; spinning off`,
         graph: await opCounts(bench.graphFile),
         documents: `${probes.length} texts of ${tokens.min}-${tokens.max} tokens, one chunk each; no merges meanwhile`,
-        offered: `half of ${capacity.toFixed(1)} documents/s, Poisson; questions ${queriesPerSecond}/s, open loop`,
+        offered: `half of ${capacity.toFixed(1)} documents/s, Poisson; questions of ${questionTokens} tokens ${queriesPerSecond}/s, open loop`,
       },
       rows: rowsOf(samples),
     };
@@ -98,16 +102,19 @@ async function idleRound(
 }
 
 async function queryRound(
-  options: Round & { readonly textOf: (index: number) => string },
+  options: Round & {
+    readonly textOf: (index: number) => string;
+    readonly questions: (index: number) => string;
+  },
 ): Promise<void> {
-  const { bench, textOf, samples, round } = options;
+  const { bench, textOf, questions, samples, round } = options;
   const first = round * queriesPerSecond * querySeconds * 2;
-  samples.queryIdle.push(...(await ask(bench, textOf, first)));
+  samples.queryIdle.push(...(await ask(bench, questions, first)));
   const full = new AbortController();
   const load = saturate({ target: bench, textOf, prefix: `full-${round}`, signal: full.signal });
   await sleep(1_000);
   const middle = first + queriesPerSecond * querySeconds;
-  samples.queryFull.push(...(await ask(bench, textOf, middle)));
+  samples.queryFull.push(...(await ask(bench, questions, middle)));
   full.abort();
   await load;
 }
@@ -115,7 +122,7 @@ async function queryRound(
 /** Open loop; what a question says of its own embedding. Every question is another one: no cache helps. */
 async function ask(
   { engine }: BenchEngine,
-  textOf: (index: number) => string,
+  questions: (index: number) => string,
   first: number,
 ): Promise<readonly number[]> {
   const begun = performance.now();
@@ -123,11 +130,7 @@ async function ask(
   for (let index = 0; index < queriesPerSecond * querySeconds; index += 1) {
     const waitMs = begun + (index / queriesPerSecond) * 1000 - performance.now();
     if (waitMs > 0) await sleep(waitMs);
-    const words = textOf(first + index)
-      .split(/\s+/)
-      .slice(0, 10)
-      .join(" ");
-    const query = `${words} ${first + index}`;
+    const query = questions(first + index);
     const answer = engine.ask({ query, mode: "search" }, AbortSignal.timeout(30_000));
     const embedMs = answer.then(({ timings }) => timings.embed);
     // A failure is thrown at the end; until then it may not count as unhandled.
@@ -171,6 +174,28 @@ function rowsOf(samples: Samples): Row[] {
       ...numbers(queryFull),
     }),
   ];
+}
+
+/**
+ * Words of real text, each question another one and all of the same length: a long one takes ten times as long,
+ * and the 99th percentile would tell of that and of nothing else.
+ */
+async function createQuestions(modelDir: string, probes: readonly Probe[]) {
+  const tokenizer = await loadTokenizer(modelDir);
+  const tokensIn = (text: string): number => tokenizer.encode(text, modelShape.maxTokens).length;
+  const questions = probes.flatMap(({ text }) => {
+    const words = text.split(/\s+/).filter((word) => /^[A-Za-z]+$/.test(word));
+    const starts = words.map((_, start) => start);
+    return starts.flatMap((start): string[] => {
+      const all = words.slice(start, start + questionTokens);
+      const fitting = all.map((_, end) => all.slice(0, end + 1).join(" "));
+      return fitting.filter((question) => tokensIn(question) === questionTokens).slice(0, 1);
+    });
+  });
+  const different = [...new Set(questions)];
+  const wanted = roundsMin * queriesPerSecond * querySeconds * 2;
+  if (different.length < wanted) throw new Error(`only ${different.length} different questions`);
+  return (index: number): string => different[index] ?? "";
 }
 
 async function loadProbes(context: BenchContext, modelDir: string): Promise<readonly Probe[]> {
