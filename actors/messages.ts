@@ -17,7 +17,7 @@ import type { StoredManifest, StoredOperation } from "../src/log/port.ts";
 export interface EmbedRequest extends Asks<readonly Float32Array[]> {
   readonly type: "embed";
   /** For fairness between tenants; texts of one request may end up in several batches. */
-  readonly tenant: string;
+  readonly tenant: TenantId;
   readonly inputs: readonly EmbedInput[];
   /** A request whose caller has gone is dropped unembedded. */
   readonly signal: AbortSignal;

@@ -55,6 +55,8 @@ export interface TopologyOptions {
     readonly graceMs: number;
     /** What suits whatever computes the vectors; a CPU, unless told otherwise. */
     readonly embedBatch?: BatchSize | undefined;
+    /** Shares of the embedder while tenants wait for it; above zero. A tenant that is not named has 1. */
+    readonly tenantWeights?: ReadonlyMap<TenantId, number> | undefined;
   };
 }
 
@@ -75,8 +77,10 @@ const backoff = {
   backoffMaxMs: limits.restartBackoffMaxMs,
 };
 
+/** @throws RangeError when a tenant's weight is no number above zero */
 export function startTopology(options: TopologyOptions): Topology {
   const { log, clock, metrics, logger } = options;
+  checkWeights(options.settings.tenantWeights);
   const system = new ActorSystem({
     clock,
     restart: { ...backoff, restartsMax: limits.restartsMax, windowMs: limits.restartWindowMs },
@@ -142,6 +146,14 @@ export function startTopology(options: TopologyOptions): Topology {
       await system.stop();
     },
   };
+}
+
+/** A weight of zero would stop its tenant once it had its first turn; an infinite one would stop all others. */
+function checkWeights(weights: ReadonlyMap<TenantId, number> = new Map()): void {
+  for (const [tenant, weight] of weights) {
+    if (Number.isFinite(weight) && weight > 0) continue;
+    throw new RangeError(`the weight of tenant ${tenant} is not a number above zero`);
+  }
 }
 
 interface PartitionWiring {
@@ -268,12 +280,14 @@ function spawnEmbedder(
       batch: {
         paddedTokensMax,
         itemsMax,
+        predictedMsMax: limits.embedBatchPredictedMsMax,
         lookAheadMax: limits.embedLookAheadMax,
         ageMaxMs: limits.embedQueueAgeMaxMs,
       },
       batchesInFlightMax: inFlightMax,
       textsMax: limits.embedQueueTextsMax,
       requestMs: limits.embedRequestMs,
+      weightOf: (tenant) => settings.tenantWeights?.get(tenant) ?? 1,
       backoff,
       metrics,
     }),

@@ -269,6 +269,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
       mergeSizeChunks: config.merge.sizeChunks,
       graceMs: config.merge.graceMs,
       embedBatch: batchSize,
+      tenantWeights: config.tenantWeights,
     },
   });
 }

@@ -114,10 +114,18 @@ export const limits = {
   /** On a CPU bigger batches are slower (they leave the cache): 16 texts of 128 tokens. */
   embedBatchPaddedTokensMax: 2_048,
   embedBatchItemsMax: 32,
-  /** How far the batcher looks for texts of like length; beyond it the scan costs more than padding. */
-  embedLookAheadMax: 256,
-  /** A text older than this leads the next batch whatever its length, so that nobody starves. */
-  embedQueueAgeMaxMs: 250,
+  /**
+   * Predicted time of a batch: this is what keeps batches small on a slow backend. A fresh document waits for two at
+   * worst, one that runs and one that is sent: with its own 14 ms it stays below six times those.
+   */
+  embedBatchPredictedMsMax: 30,
+  /** How far the batcher looks for texts of like length: four full batches of a GPU; beyond, padding hardly shrinks. */
+  embedLookAheadMax: 512,
+  /**
+   * A text that has been its tenant's oldest for so long leads the next batch, so that nobody starves, whatever
+   * the weights. Some eighty turns of a CPU: a shorter time would overrule the weights whenever many wait.
+   */
+  embedQueueAgeMaxMs: secondMs,
   embedRequestMs: 60 * secondMs,
   /** Threads of one ingest run: above four the small batches of a CPU gain nothing. */
   embedThreadsMax: 4,

@@ -1,70 +1,104 @@
 /**
- * Which queued texts form the next embed batch. Pure: queue and time in, decision out.
+ * Which queued texts form the next embed batch. Pure: queue, turns, costs and time in, decision out.
  *
- * The rules are those of Hugging Face's text-embeddings-inference queue, with tenants added: no timer (the
- * caller asks when the backend is free, so an idle system adds no wait and a busy one fills its batches), a
- * budget in padded tokens (that is what the backend computes), texts of like length together (padding is
- * waste), and texts dropped whose caller has gone.
+ * The rules are those of Hugging Face's text-embeddings-inference queue, with tenants and time added: no timer
+ * (the caller asks when the backend is free, so an idle system adds no wait and a busy one fills its batches), a
+ * budget in padded tokens (the backend computes and stores those), texts of like length together (padding is
+ * waste), and texts dropped whose caller has gone. A budget in predicted time makes batches small on a slow
+ * backend and large on a fast one. Whose turn it is, is decided in turns.ts.
  */
 
-export interface QueuedText {
-  readonly tenant: string;
-  readonly tokens: number;
-  readonly enqueuedAtMs: number;
-  readonly cancelled: boolean;
-}
+import { type BatchShape, type CostModel, workMs } from "./cost-model.ts";
+import {
+  inTurn,
+  lineUp,
+  noTurns,
+  type QueuedText,
+  starving,
+  type Turns,
+  takeTurns,
+} from "./turns.ts";
 
 export interface BatchLimits {
   /** Texts times the tokens of the longest, rounded up to `padTokensTo`. */
   readonly paddedTokensMax: number;
   readonly itemsMax: number;
-  /** Texts from the head of the queue that are considered. */
+  /**
+   * Predicted time of the batch's texts. The backend's overhead is not in it: a batch of one pays that too, and
+   * no batch is small enough to save it.
+   */
+  readonly predictedMsMax: number;
+  /** Texts, first by turn, that are considered. */
   readonly lookAheadMax: number;
-  /** A text older than this leads the next batch, whatever its length. */
+  /** A text that has been its tenant's oldest for longer leads the next batch, whoever's turn it is. */
   readonly ageMaxMs: number;
 }
 
+/** What the decision depends on besides the queue. */
+export interface BatchState {
+  readonly turns: Turns;
+  readonly costs: CostModel;
+  readonly nowMs: number;
+}
+
 export interface BatchChoice<T> {
-  /** In the order in which they were chosen; empty only when nothing but dropped texts was queued. */
+  /** In the order in which they were chosen; empty only when nothing but cancelled texts was queued. */
   readonly batch: T[];
-  /** What stays queued, in its old order. */
+  /** What stays queued, in its old order. Cancelled texts do not. */
   readonly rest: T[];
-  readonly dropped: T[];
+  /** For the next choice. */
+  readonly turns: Turns;
 }
 
 /** Widths of a group of like length, and of the padding of a batch: multiples of the SIMD width. */
 export const bucketTokens = 16;
 export const padTokensTo = 8;
 
-/** What a batch costs: its count times its longest text, padded. */
-export function paddedTokens(count: number, longestTokens: number): number {
-  return count * Math.ceil(longestTokens / padTokensTo) * padTokensTo;
+/** What the backend makes of texts: rows as long as the longest, padded. */
+export function batchShape(texts: readonly { readonly tokens: number }[]): BatchShape {
+  const longest = texts.reduce((most, { tokens }) => Math.max(most, tokens), 0);
+  return shapeOf(texts.length, longest);
+}
+
+function shapeOf(rows: number, longestTokens: number): BatchShape {
+  return { rows, columns: Math.ceil(longestTokens / padTokensTo) * padTokensTo };
+}
+
+function paddedTokens({ rows, columns }: BatchShape): number {
+  return rows * columns;
 }
 
 /**
  * Takes the next batch from `queue` (oldest first).
  *
- * The look-ahead window is filled by tenants in turns, so a tenant with a long queue cannot fill it alone.
- * The bucket that holds most of the window's tokens leads. Once the oldest text has waited longer than
- * `ageMaxMs`, fairness goes before padding: every tenant's overdue oldest text is offered first, and the
- * longest of them sets the bucket. The batch is then filled from the leading bucket and from the nearest
- * shorter ones (they fit without more padding), tenants taking turns within each. One text always goes,
- * even if it alone is over the budget.
+ * The oldest text of the tenant that got least leads, unless another has starved. The batch is then filled from
+ * the leader's bucket and from the next shorter ones, tenants by turn within each. A shorter text is padded to the
+ * leader's length, and the backend computes padding too: it joins where that costs less than the overhead of the
+ * batch that it saves. The batch ends at the first budget that is used up. One text always goes, even if it alone
+ * is over a budget.
+ *
+ * For the sake of like lengths a tenant may come before its turn, by one batch in tokens over weight; as far as
+ * it likes while no other waits.
  */
 export function selectBatch<T extends QueuedText>(
   queue: readonly T[],
   limits: BatchLimits,
-  nowMs: number,
+  { turns, costs, nowMs }: BatchState,
 ): BatchChoice<T> {
-  const dropped = queue.filter((entry) => entry.cancelled);
-  const live = queue.filter((entry) => !entry.cancelled);
-  const window = takeFirst(inTurns(live), limits.lookAheadMax);
-  const overdue = overdueHeads(live, nowMs - limits.ageMaxMs);
-  const buckets = groupBy(window, bucketOf);
-  const leading = overdue.length > 0 ? longestBucket(overdue) : fullestBucket(buckets);
-  const batch = fillBatch(offer(overdue, buckets, leading), limits);
-  const chosen = new Set<T>(batch);
-  return { batch, rest: live.filter((entry) => !chosen.has(entry)), dropped };
+  const live = queue.filter((text) => !text.cancelled);
+  const lines = lineUp(live, turns);
+  const window = inTurn(lines, {
+    aheadMax: lines.length === 1 ? Number.POSITIVE_INFINITY : limits.paddedTokensMax,
+    textsMax: limits.lookAheadMax,
+  });
+  const leader = starving(lines, nowMs - limits.ageMaxMs) ?? window[0];
+  if (leader === undefined) return { batch: [], rest: [], turns: noTurns };
+  const offered = likeLeader(leader, window, costs);
+  const batch = fillBatch(leader, offered, (shape) => fits(shape, limits, costs));
+  const chosen = new Set(batch);
+  const rest = live.filter((text) => !chosen.has(text));
+  const after = rest.length === 0 ? noTurns : takeTurns(turns, lines, { batch: chosen, nowMs });
+  return { batch, rest, turns: after };
 }
 
 /**
@@ -80,7 +114,7 @@ export function splitByLength(
   const batches: number[][] = [];
   let current: number[] = [];
   for (const index of order) {
-    const cost = paddedTokens(current.length + 1, lengths[index] as number);
+    const cost = paddedTokens(shapeOf(current.length + 1, lengths[index] as number));
     const full = current.length >= limits.itemsMax || cost > limits.paddedTokensMax;
     if (current.length === 0 || full) {
       current = [];
@@ -91,93 +125,44 @@ export function splitByLength(
   return batches;
 }
 
-function bucketOf(entry: QueuedText): number {
-  return Math.ceil(entry.tokens / bucketTokens);
+function bucketOf({ tokens }: QueuedText): number {
+  return Math.ceil(tokens / bucketTokens);
 }
 
-/** The oldest text of each tenant, where it was queued before `beforeMs`; oldest first. */
-function overdueHeads<T extends QueuedText>(live: readonly T[], beforeMs: number): T[] {
-  const oldest = live[0];
-  if (oldest === undefined || oldest.enqueuedAtMs >= beforeMs) return [];
-  const heads = [...groupBy(live, (entry) => entry.tenant).values()].flatMap((own) =>
-    own.slice(0, 1),
-  );
-  return heads.filter((head) => head.enqueuedAtMs < beforeMs);
+/** Company for the leader, nearest in length first; within a bucket in the order of the turns. */
+function likeLeader<T extends QueuedText>(leader: T, window: readonly T[], costs: CostModel): T[] {
+  const bucket = bucketOf(leader);
+  const aloneMs = (tokens: number): number => workMs(costs, shapeOf(1, tokens));
+  const worthwhileMs = aloneMs(leader.tokens) - costs.overheadMs;
+  const like = window.filter((text) => {
+    if (text === leader || bucketOf(text) > bucket) return false;
+    return bucketOf(text) === bucket || aloneMs(text.tokens) >= worthwhileMs;
+  });
+  return like.sort((left, right) => bucketOf(right) - bucketOf(left));
 }
 
-function longestBucket(entries: readonly QueuedText[]): number {
-  return entries.reduce((longest, entry) => Math.max(longest, bucketOf(entry)), 0);
-}
-
-function fullestBucket(buckets: ReadonlyMap<number, readonly QueuedText[]>): number {
-  let fullest = 0;
-  let most = -1;
-  // Insertion order follows the window, so a strict comparison prefers the bucket that is met first.
-  for (const [bucket, entries] of buckets) {
-    const tokens = entries.reduce((sum, entry) => sum + entry.tokens, 0);
-    if (tokens <= most) continue;
-    fullest = bucket;
-    most = tokens;
-  }
-  return fullest;
-}
-
-/** The order in which texts are offered to the batch; each text at most once. */
-function* offer<T extends QueuedText>(
-  overdue: readonly T[],
-  buckets: ReadonlyMap<number, T[]>,
-  leading: number,
-): Generator<T> {
-  yield* overdue;
-  const offered = new Set<T>(overdue);
-  const shorter = [...buckets.keys()].filter((bucket) => bucket <= leading);
-  for (const bucket of shorter.sort((a, b) => b - a)) {
-    for (const entry of inTurns(buckets.get(bucket) ?? [])) if (!offered.has(entry)) yield entry;
-  }
-}
-
-function takeFirst<T>(entries: Iterable<T>, count: number): T[] {
-  const taken: T[] = [];
-  for (const entry of entries) {
-    if (taken.length >= count) break;
-    taken.push(entry);
-  }
-  return taken;
-}
-
-/** One text of each tenant, then the second of each, and so on; tenants in the order of their oldest. */
-function* inTurns<T extends QueuedText>(entries: readonly T[]): Generator<T> {
-  const queues = [...groupBy(entries, (entry) => entry.tenant).values()];
-  const rounds = Math.max(0, ...queues.map((queue) => queue.length));
-  for (let round = 0; round < rounds; round++) {
-    for (const queue of queues) {
-      const entry = queue[round];
-      if (entry !== undefined) yield entry;
-    }
-  }
-}
-
-function fillBatch<T extends QueuedText>(offered: Iterable<T>, limits: BatchLimits): T[] {
-  const batch: T[] = [];
-  let longest = 0;
-  for (const entry of offered) {
-    const next = Math.max(longest, entry.tokens);
-    const fits = paddedTokens(batch.length + 1, next) <= limits.paddedTokensMax;
-    if (batch.length > 0 && !fits) continue;
-    batch.push(entry);
-    longest = next;
-    if (batch.length >= limits.itemsMax) break;
+function fillBatch<T extends QueuedText>(
+  leader: T,
+  offered: readonly T[],
+  fitting: (shape: BatchShape) => boolean,
+): T[] {
+  const batch = [leader];
+  let longest = leader.tokens;
+  for (const text of offered) {
+    const rows = batch.length + 1;
+    if (!fitting(shapeOf(rows, longest))) break;
+    const longer = Math.max(longest, text.tokens);
+    if (!fitting(shapeOf(rows, longer))) continue;
+    batch.push(text);
+    longest = longer;
   }
   return batch;
 }
 
-function groupBy<T, K>(entries: readonly T[], keyOf: (entry: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const entry of entries) {
-    const key = keyOf(entry);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [entry]);
-    else group.push(entry);
-  }
-  return groups;
+function fits(shape: BatchShape, limits: BatchLimits, costs: CostModel): boolean {
+  return (
+    shape.rows <= limits.itemsMax &&
+    paddedTokens(shape) <= limits.paddedTokensMax &&
+    workMs(costs, shape) <= limits.predictedMsMax
+  );
 }

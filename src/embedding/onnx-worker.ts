@@ -10,9 +10,9 @@
  *    from outside while native code runs can take the process down.
  */
 
-import { getPriority, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
+import { yieldBy } from "../kernel/priority.ts";
 import {
   unpackBatch,
   type WorkerReply,
@@ -35,16 +35,6 @@ parentPort?.on("message", (request: WorkerRequest) => {
   last = last.then(() => handle(request));
 });
 reply({ kind: "ready" });
-
-/** On Linux this is the calling thread's; the session's threads, made after it, inherit it. */
-function yieldBy(niceness: number): void {
-  if (niceness === 0) return;
-  try {
-    setPriority(getPriority() + niceness);
-  } catch {
-    // Not permitted here: then it merely does not yield.
-  }
-}
 
 /** No other provider stands in for the one that is configured: whoever pays for a GPU wants to know. */
 async function createSession({ graphFile, provider, threads }: WorkerSettings) {

@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import hnswlib from "hnswlib-node";
+import { yieldBy } from "../kernel/priority.ts";
 import { copyRows } from "./graph-links.ts";
 import { readLinks } from "./hnsw-file.ts";
 import {
@@ -11,6 +12,9 @@ import {
   linksPerVector,
 } from "./hnsw-protocol.ts";
 import { vectorBytes, widthOf } from "./kernel.ts";
+
+/** Below embedding (src/embedding/onnx.ts), which lets questions and the log go first. */
+const builderNiceness = 15;
 
 function build(request: BuildRequest): BuildReply {
   const { memory, dimensions, places, target, file } = request;
@@ -36,6 +40,8 @@ function reply(): BuildReply {
   }
 }
 
+// Nobody waits for a graph: a build of a second at full priority delayed documents by half of one.
+yieldBy(builderNiceness);
 const result = reply();
 const lists = result.ok ? [result.links.base, result.links.offsets, result.links.upper] : [];
 parentPort?.postMessage(

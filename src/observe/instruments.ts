@@ -47,12 +47,12 @@ export const histograms: Instruments<HistogramLabels> = {
   embed_batch_texts: {
     help: "texts in an embed batch",
     labels: ["lane"],
-    buckets: powersOfTwo(0, 6),
+    buckets: powersOfTwo(0, 8),
   },
   embed_batch_padded_tokens: {
     help: "tokens of an embed batch with its padding",
     labels: ["lane"],
-    buckets: powersOfTwo(3, 13),
+    buckets: powersOfTwo(3, 15),
   },
   embed_seconds: { help: "running an embed batch", labels: ["lane"], buckets: hopSeconds },
   append_seconds: { help: "appending a record to CHUNKS", labels: [], buckets: hopSeconds },

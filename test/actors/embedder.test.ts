@@ -1,7 +1,10 @@
+import { getEventListeners } from "node:events";
 import { expect, it } from "vitest";
 import { type EmbedderOptions, embedderActor } from "../../actors/embedder.ts";
 import type { EmbedderMessage } from "../../actors/messages.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
+import type { BatchLimits } from "../../src/embedding/batching.ts";
 import type { Embedder, EmbedInput } from "../../src/embedding/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
@@ -43,6 +46,14 @@ function input(text: string, tokens = 8): EmbedInput {
   return { text, tokens: new Int32Array(tokens) };
 }
 
+const batchBounds: BatchLimits = {
+  paddedTokensMax: 64,
+  itemsMax: 8,
+  predictedMsMax: 1_000,
+  lookAheadMax: 64,
+  ageMaxMs: 250,
+};
+
 function setUp(options: Partial<EmbedderOptions> = {}) {
   const clock: ManualClock = createManualClock();
   const backend = scriptedEmbedder();
@@ -50,7 +61,7 @@ function setUp(options: Partial<EmbedderOptions> = {}) {
     embedderActor({
       embedder: backend,
       lane: "ingest",
-      batch: { paddedTokensMax: 64, itemsMax: 8, lookAheadMax: 64, ageMaxMs: 250 },
+      batch: batchBounds,
       batchesInFlightMax: 1,
       textsMax: 16,
       requestMs: 1_000,
@@ -63,7 +74,7 @@ function setUp(options: Partial<EmbedderOptions> = {}) {
   const { mailbox } = started.actor;
   const ask = (tenant: string, texts: readonly EmbedInput[], signal?: AbortSignal) => {
     const { reply, promise, answers } = answered<readonly Float32Array[]>();
-    const message = { type: "embed", tenant, inputs: texts, reply } as const;
+    const message = { type: "embed", tenant: tenant as TenantId, inputs: texts, reply } as const;
     mailbox.tryPut({ ...message, signal: signal ?? new AbortController().signal });
     return { promise, answers };
   };
@@ -180,7 +191,23 @@ it("E4: an outage that outlasts the request's time fails it as unavailable", asy
   expect(clock.monotonicMs()).toBeGreaterThanOrEqual(1_000);
 });
 
-it("drops a text whose caller has gone, unembedded", async () => {
+it("E3: while a refused batch is tried again text by text, others go on beside it", async () => {
+  const { ask, backend } = setUp({ batchesInFlightMax: 2 });
+  const bad = ask("acme", [input("a"), input("!"), input("b")]);
+  await until(() => backend.calls.length === 1);
+  backend.calls[0]?.fail(refusal());
+  await until(() => backend.calls.length === 2);
+  const neighbours = [ask("globex", [input("c")]), ask("globex", [input("d")])];
+  for (let at = 2; at < 4; at += 1) {
+    await until(() => backend.calls.length > at);
+    backend.calls[at]?.answer();
+  }
+  for (const { promise } of neighbours) expect(await promise).toHaveLength(1);
+  expect(backend.calls.map(({ texts }) => texts.join(""))).toEqual(["a!b", "a", "c", "d"]);
+  expect(bad.answers()).toBe(0);
+});
+
+it("E5: a caller that goes is answered at once, and its texts that wait are never sent", async () => {
   const { ask, backend } = setUp();
   const caller = new AbortController();
   void ask("acme", [input("a")]);
@@ -189,10 +216,102 @@ it("drops a text whose caller has gone, unembedded", async () => {
   const stays = ask("globex", [input("c")]);
   await quiet();
   caller.abort();
-  await serveAll(backend);
+  // The backend still works on the first batch: nobody waits for it to hear this.
   expect(await codeOf(gone.promise)).toBe("cancelled");
+  await serveAll(backend);
   expect(await stays.promise).toHaveLength(1);
+  expect(gone.answers()).toBe(1);
   expect(backend.calls.flatMap(({ texts }) => texts)).toEqual(["a", "c"]);
+});
+
+it("E5: a caller that is gone when its request is received gets the same answer", async () => {
+  const { ask, backend } = setUp();
+  const request = ask("acme", [input("a")], AbortSignal.abort());
+  expect(await codeOf(request.promise)).toBe("cancelled");
+  expect(backend.calls).toHaveLength(0);
+});
+
+it("E5: a caller that goes during an outage, or between two texts of a refused batch, has no more sent", async () => {
+  const { ask, backend, clock } = setUp();
+  const caller = new AbortController();
+  const refused = ask("acme", [input("a"), input("b"), input("c")], caller.signal);
+  await until(() => backend.calls.length === 1);
+  backend.calls[0]?.fail(outage());
+  await clock.advance(100);
+  await until(() => backend.calls.length === 2);
+  backend.calls[1]?.fail(refusal());
+  await until(() => backend.calls.length === 3);
+  caller.abort();
+  await serveAll(backend);
+  expect(await codeOf(refused.promise)).toBe("cancelled");
+  expect(refused.answers()).toBe(1);
+  expect(backend.calls.map(({ texts }) => texts.join(""))).toEqual(["abc", "abc", "a"]);
+});
+
+it("E5: a signal that many requests share is left as it was once they are answered", async () => {
+  const { ask, backend } = setUp();
+  const { signal } = new AbortController();
+  const requests = [..."abc"].map((text) => ask("acme", [input(text)], signal));
+  const bad = ask("acme", [input("!")], signal);
+  await until(() => backend.calls.length === 1);
+  expect(getEventListeners(signal, "abort").length).toBeGreaterThan(0);
+  for (let at = 0; bad.answers() === 0; at += 1) {
+    await until(() => backend.calls.length > at || bad.answers() > 0);
+    const call = backend.calls[at];
+    if (call?.texts.includes("!") === true) call.fail(refusal());
+    else call?.answer();
+    await quiet();
+  }
+  await serveAll(backend);
+  await Promise.all(requests.map(({ promise }) => promise));
+  expect(getEventListeners(signal, "abort")).toHaveLength(0);
+});
+
+/** Sizes of the batches of a flood of equal texts, the backend needing so long for each text. */
+async function batchSizes(msPerText: number, batchesInFlightMax: number): Promise<number[]> {
+  const { ask, backend, clock } = setUp({
+    batchesInFlightMax,
+    textsMax: 4_000,
+    batch: { ...batchBounds, paddedTokensMax: 16_384, itemsMax: 64, predictedMsMax: 30 },
+  });
+  void ask(
+    "acme",
+    Array.from({ length: 3_000 }, () => input("a", 128)),
+  );
+  for (let at = 0; at < 40; at += 1) {
+    await until(() => backend.calls.length > at);
+    const call = backend.calls[at];
+    await clock.advance(msPerText * (call?.texts.length ?? 0));
+    call?.answer();
+  }
+  return backend.calls.map(({ texts }) => texts.length);
+}
+
+it("learns what a batch takes: small batches for a slow backend, large ones for a fast one", async () => {
+  expect([2, 3]).toContain((await batchSizes(10, 1)).at(-1));
+  expect((await batchSizes(25, 1)).at(-1)).toBe(1);
+  expect((await batchSizes(0.1, 1)).at(-1)).toBe(64);
+});
+
+it("does not take the wait behind another batch for the time of a batch", async () => {
+  expect([2, 3]).toContain((await batchSizes(10, 2)).at(-1));
+});
+
+it("gives tenants their share by weight while all of them wait", async () => {
+  const { ask, backend } = setUp({
+    textsMax: 1_000,
+    batch: { ...batchBounds, itemsMax: 1 },
+    weightOf: (tenant) => (tenant === "heavy" ? 3 : 1),
+  });
+  const texts = (text: string) => Array.from({ length: 40 }, () => input(text));
+  void ask("light", texts("l"));
+  void ask("heavy", texts("h"));
+  for (let at = 0; at < 41; at += 1) {
+    await until(() => backend.calls.length > at);
+    backend.calls[at]?.answer();
+  }
+  const taken = backend.calls.slice(0, 41).flatMap((call) => call.texts);
+  expect(taken.filter((text) => text === "h")).toHaveLength(30);
 });
 
 it("keeps its queue bounded: above it messages stay in the mailbox, and senders wait", async () => {

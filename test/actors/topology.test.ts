@@ -162,3 +162,11 @@ it("SH5: a shard that fails while its tenant's queue is full is loaded again", a
   ]);
   await engine.stop();
 });
+
+it("does not start with a weight that would stop a tenant, or let it have everything", () => {
+  const [tenant] = tenants as [TenantId];
+  for (const weight of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+    const tenantWeights = new Map([[tenant, weight]]);
+    expect(() => startMemoryEngine({ tenantWeights })).toThrow(RangeError);
+  }
+});

@@ -101,6 +101,10 @@ describe("chunks and embedding", () => {
     atMost(limits.embedRemoteInputsMax, limits.embedBatchItemsMax);
   });
 
+  it("a batch is over long before its texts count as starving", () => {
+    below(limits.embedBatchPredictedMsMax * 10, limits.embedQueueAgeMaxMs);
+  });
+
   it("a text waits for a batch far shorter than for an answer", () => {
     below(limits.embedQueueAgeMaxMs * 10, limits.embedRequestMs);
   });

@@ -2,86 +2,96 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   type BatchLimits,
-  paddedTokens,
-  type QueuedText,
+  type BatchState,
+  batchShape,
   selectBatch,
   splitByLength,
 } from "../../src/embedding/batching.ts";
+import { type CostModel, unmeasured, workMs } from "../../src/embedding/cost-model.ts";
+import { noTurns, type QueuedText } from "../../src/embedding/turns.ts";
+import { type Entry, entry, nowMs, queues } from "./queued-texts.ts";
 
-const limits: BatchLimits = { paddedTokensMax: 512, itemsMax: 8, lookAheadMax: 64, ageMaxMs: 250 };
-const nowMs = 10_000;
+const limits: BatchLimits = {
+  paddedTokensMax: 512,
+  itemsMax: 8,
+  predictedMsMax: 1_000,
+  lookAheadMax: 64,
+  ageMaxMs: 250,
+};
 
-interface Entry extends QueuedText {
-  readonly id: number;
-}
+/** Texts take time here, and a batch costs nothing by itself. */
+const plainCosts: CostModel = { ...unmeasured, overheadMs: 0, msPerGflop: 4 };
+/** The start of a batch costs more than any padding. */
+const costlyStarts: CostModel = { ...unmeasured, overheadMs: 1_000, msPerGflop: 1 };
 
-function entry(id: number, overrides: Partial<QueuedText> = {}): Entry {
-  return { id, tenant: "a", tokens: 32, enqueuedAtMs: nowMs, cancelled: false, ...overrides };
-}
+const fresh: BatchState = { turns: noTurns, costs: plainCosts, nowMs };
+const select = (queue: readonly Entry[], options: Partial<BatchLimits & BatchState> = {}) =>
+  selectBatch(queue, { ...limits, ...options }, { ...fresh, ...options });
 
-const queues: fc.Arbitrary<Entry[]> = fc
-  .array(
-    fc.record({
-      tenant: fc.constantFrom("a", "b", "c"),
-      tokens: fc.integer({ min: 1, max: 700 }),
-      enqueuedAtMs: fc.integer({ min: nowMs - 600, max: nowMs }),
-      cancelled: fc.boolean(),
-    }),
-    { maxLength: 120 },
-  )
-  .map((entries) =>
-    entries
-      .sort((a, b) => a.enqueuedAtMs - b.enqueuedAtMs)
-      .map((fields, id) => ({ id, ...fields })),
-  );
+const costModels: fc.Arbitrary<CostModel> = fc
+  .record({
+    overheadMs: fc.double({ min: 0, max: 50, noNaN: true }),
+    msPerGflop: fc.double({ min: 0.01, max: 40, noNaN: true }),
+  })
+  .map((fields) => ({ ...unmeasured, ...fields }));
 
-const longest = (batch: readonly QueuedText[]): number =>
-  Math.max(0, ...batch.map(({ tokens }) => tokens));
+const paddedTokens = (texts: readonly QueuedText[]): number => {
+  const { rows, columns } = batchShape(texts);
+  return rows * columns;
+};
+const idsOf = (entries: readonly Entry[]): number[] => entries.map(({ id }) => id);
+const ascending = (ids: readonly number[]): number[] => ids.toSorted((a, b) => a - b);
 
 describe("selectBatch, for any queue", () => {
-  it("puts every text in exactly one of batch, rest and dropped, and drops only the cancelled", () => {
+  it("puts every text in either batch or rest, but for those whose caller has gone", () => {
     fc.assert(
-      fc.property(queues, (queue) => {
-        const { batch, rest, dropped } = selectBatch(queue, limits, nowMs);
-        const ids = [...batch, ...rest, ...dropped].map(({ id }) => id);
-        expect(ids.sort((a, b) => a - b)).toEqual(queue.map(({ id }) => id));
-        expect(dropped).toEqual(queue.filter(({ cancelled }) => cancelled));
+      fc.property(queues, costModels, (queue, costs) => {
+        const { batch, rest } = select(queue, { costs });
+        const live = queue.filter(({ cancelled }) => !cancelled);
+        expect(ascending(idsOf([...batch, ...rest]))).toEqual(idsOf(live));
       }),
     );
   });
 
   it("keeps the order of what stays queued", () => {
     fc.assert(
-      fc.property(queues, (queue) => {
-        const { rest } = selectBatch(queue, limits, nowMs);
-        const ids = rest.map(({ id }) => id);
-        expect(ids).toEqual(ids.toSorted((a, b) => a - b));
+      fc.property(queues, costModels, (queue, costs) => {
+        const { rest } = select(queue, { costs });
+        expect(idsOf(rest)).toEqual(ascending(idsOf(rest)));
       }),
     );
   });
 
-  it("stays within both budgets, unless one text alone is over", () => {
+  it("stays within every budget, unless one text alone is over", () => {
+    const budgets = fc.record({
+      costs: costModels,
+      predictedMsMax: fc.double({ min: 0.1, max: 100, noNaN: true }),
+      paddedTokensMax: fc.integer({ min: 1, max: 4_096 }),
+      itemsMax: fc.integer({ min: 1, max: 32 }),
+    });
     fc.assert(
-      fc.property(queues, (queue) => {
-        const { batch } = selectBatch(queue, limits, nowMs);
-        expect(batch.length).toBeLessThanOrEqual(limits.itemsMax);
-        if (batch.length > 1) {
-          const cost = paddedTokens(batch.length, longest(batch));
-          expect(cost).toBeLessThanOrEqual(limits.paddedTokensMax);
-        }
+      fc.property(queues, budgets, (queue, budget) => {
+        const { batch } = select(queue, budget);
+        expect(batch.length).toBeLessThanOrEqual(budget.itemsMax);
+        if (batch.length <= 1) return;
+        expect(paddedTokens(batch)).toBeLessThanOrEqual(budget.paddedTokensMax);
+        expect(workMs(budget.costs, batchShape(batch))).toBeLessThanOrEqual(budget.predictedMsMax);
       }),
     );
   });
 
   it("always takes something while somebody waits, so a queue drains", () => {
     fc.assert(
-      fc.property(queues, (queue) => {
+      fc.property(queues, costModels, (queue, costs) => {
         let waiting: readonly Entry[] = queue;
+        let turns = noTurns;
         while (waiting.length > 0) {
-          const { batch, rest } = selectBatch(waiting, limits, nowMs);
-          if (batch.length === 0) expect(rest).toEqual([]);
-          waiting = rest;
+          const choice = select(waiting, { turns, costs });
+          if (choice.batch.length === 0) expect(choice.rest).toEqual([]);
+          waiting = choice.rest;
+          turns = choice.turns;
         }
+        expect(turns).toEqual(noTurns);
       }),
     );
   });
@@ -91,7 +101,23 @@ describe("selectBatch, for any queue", () => {
       fc.property(queues, (queue) => {
         const oldest = queue.find(({ cancelled }) => !cancelled);
         if (oldest === undefined || nowMs - oldest.enqueuedAtMs <= limits.ageMaxMs) return;
-        expect(selectBatch(queue, limits, nowMs).batch[0]).toBe(oldest);
+        expect(select(queue).batch[0]).toBe(oldest);
+      }),
+    );
+  });
+
+  it("pads a text from a shorter bucket only where that costs less than a batch of its own", () => {
+    fc.assert(
+      fc.property(queues, costModels, (queue, costs) => {
+        const [leader, ...others] = select(queue, { costs }).batch;
+        if (leader === undefined) return;
+        const leaderMs = workMs(costs, batchShape([leader]));
+        for (const other of others) {
+          if (Math.ceil(other.tokens / 16) === Math.ceil(leader.tokens / 16)) continue;
+          expect(other.tokens).toBeLessThan(leader.tokens);
+          const paddingMs = leaderMs - workMs(costs, batchShape([other]));
+          expect(paddingMs).toBeLessThanOrEqual(costs.overheadMs + 1e-9);
+        }
       }),
     );
   });
@@ -100,44 +126,66 @@ describe("selectBatch, for any queue", () => {
 describe("selectBatch, by example", () => {
   it("takes a single text at once: it waits for no company", () => {
     const only = entry(0);
-    expect(selectBatch([only], limits, nowMs)).toEqual({ batch: [only], rest: [], dropped: [] });
+    expect(select([only])).toMatchObject({ batch: [only], rest: [] });
+  });
+
+  it("takes a single text though it alone is over every budget", () => {
+    const only = entry(0, { tokens: 700 });
+    const tiny = { paddedTokensMax: 8, predictedMsMax: 0.001 };
+    expect(select([only, entry(1)], tiny).batch).toEqual([only]);
   });
 
   it("groups texts of like length and leaves the others for the next batch", () => {
-    const queue = Array.from({ length: 12 }, (_, id) => entry(id, { tokens: id % 2 ? 120 : 10 }));
-    const { batch } = selectBatch(queue, limits, nowMs);
-    expect(new Set(batch.map(({ tokens }) => tokens))).toEqual(new Set([120]));
-    expect(batch).toHaveLength(4);
+    const queue = Array.from({ length: 12 }, (_, id) => entry(id, { tokens: id % 2 ? 10 : 120 }));
+    const { batch } = select(queue);
+    expect(batch.map(({ tokens }) => tokens)).toEqual([120, 120, 120, 120]);
   });
 
-  it("fills what is left of the budget with shorter texts, which cost no further padding", () => {
-    const queue = [entry(0, { tokens: 5 }), entry(1, { tokens: 100 }), entry(2, { tokens: 90 })];
-    const { batch } = selectBatch(queue, limits, nowMs);
-    expect(batch.map(({ id }) => id)).toEqual([1, 2, 0]);
+  it("is small on a slow backend and large on a fast one, of the same queue", () => {
+    const queue = Array.from({ length: 100 }, (_, id) => entry(id, { tokens: 144 }));
+    const wide = { paddedTokensMax: 16_384, itemsMax: 128, lookAheadMax: 256, predictedMsMax: 30 };
+    const cpu: CostModel = { ...plainCosts, msPerGflop: 2.1 };
+    const gpu: CostModel = { ...plainCosts, msPerGflop: 0.02 };
+    expect(select(queue, { ...wide, costs: cpu }).batch).toHaveLength(4);
+    expect(select(queue, { ...wide, costs: gpu }).batch).toHaveLength(100);
+  });
+
+  it("leaves a short text out where padding costs time, and takes it along where batches do", () => {
+    const queue = [entry(0, { tokens: 100 }), entry(1, { tokens: 5 }), entry(2, { tokens: 98 })];
+    expect(idsOf(select(queue, { costs: plainCosts }).batch)).toEqual([0, 2]);
+    expect(idsOf(select(queue, { costs: costlyStarts }).batch)).toEqual([0, 2, 1]);
+  });
+
+  it("does not count the backend's overhead against the time: no batch is small enough to save it", () => {
+    const queue = Array.from({ length: 20 }, (_, id) => entry(id));
+    expect(select(queue, { costs: costlyStarts, predictedMsMax: 30 }).batch).toHaveLength(8);
   });
 
   it("lets tenants take turns, so a long queue of one does not delay another", () => {
     const flood = Array.from({ length: 100 }, (_, id) => entry(id, { tenant: "flood" }));
     const queue = [...flood, entry(100, { tenant: "quiet" })];
-    const { batch } = selectBatch(queue, limits, nowMs);
+    const { batch } = select(queue);
     expect(batch.map(({ tenant }) => tenant).slice(0, 2)).toEqual(["flood", "quiet"]);
     expect(batch).toHaveLength(8);
   });
 
-  it("gives every tenant a place when all are overdue, also a tenant of other lengths", () => {
-    const oldMs = nowMs - 1_000;
-    const flood = Array.from({ length: 100 }, (_, id) =>
-      entry(id, { tenant: "flood", tokens: 20, enqueuedAtMs: oldMs }),
-    );
-    const quiet = entry(100, { tenant: "quiet", tokens: 60, enqueuedAtMs: oldMs + 1 });
-    const { batch } = selectBatch([...flood, quiet], limits, nowMs);
-    expect(batch.slice(0, 2).map(({ tenant }) => tenant)).toEqual(["flood", "quiet"]);
+  it("remembers the turns when a batch has room for one text only", () => {
+    const flood = Array.from({ length: 100 }, (_, id) => entry(id, { tenant: "flood" }));
+    const first = select(flood, { itemsMax: 1 });
+    const queue = [...first.rest, entry(100, { tenant: "quiet", tokens: 500 })];
+    const second = select(queue, { itemsMax: 1, turns: first.turns });
+    expect(idsOf(second.batch)).toEqual([100]);
   });
 
   it("looks no further ahead than it may", () => {
     const queue = Array.from({ length: 10 }, (_, id) => entry(id));
-    const { batch } = selectBatch(queue, { ...limits, lookAheadMax: 3 }, nowMs);
-    expect(batch).toHaveLength(3);
+    expect(select(queue, { lookAheadMax: 3 }).batch).toHaveLength(3);
+  });
+
+  it("looks ahead beyond one batch for texts of like length while nobody else waits", () => {
+    const queue = Array.from({ length: 60 }, (_, id) => entry(id, { tokens: id % 12 ? 128 : 32 }));
+    const others = idsOf(select(queue).batch);
+    expect(others).toEqual([0, 12, 24, 36, 48]);
   });
 });
 
@@ -149,13 +197,13 @@ describe("splitByLength", () => {
       fc.property(sizes, (lengths) => {
         const batches = splitByLength(lengths, limits);
         const indexes = batches.flat();
-        expect(indexes.toSorted((a, b) => a - b)).toEqual(lengths.map((_, index) => index));
+        expect(ascending(indexes)).toEqual(lengths.map((_, index) => index));
         const inOrder = indexes.map((index) => lengths[index] ?? 0);
-        expect(inOrder).toEqual(inOrder.toSorted((a, b) => a - b));
+        expect(inOrder).toEqual(ascending(inOrder));
         for (const batch of batches) {
-          const cost = paddedTokens(batch.length, Math.max(...batch.map((i) => lengths[i] ?? 0)));
-          expect(batch.length).toBeLessThanOrEqual(limits.itemsMax);
-          if (batch.length > 1) expect(cost).toBeLessThanOrEqual(limits.paddedTokensMax);
+          const { rows, columns } = batchShape(batch.map((i) => ({ tokens: lengths[i] ?? 0 })));
+          expect(rows).toBeLessThanOrEqual(limits.itemsMax);
+          if (rows > 1) expect(rows * columns).toBeLessThanOrEqual(limits.paddedTokensMax);
         }
       }),
     );

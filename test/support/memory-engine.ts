@@ -10,6 +10,7 @@ import { createAnswerWriter } from "../../src/answer/writer.ts";
 import { createMemoryCold, type MemoryCold } from "../../src/cold/memory.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
 import { createMemoryEmbedder } from "../../src/embedding/memory.ts";
 import type { Embedder } from "../../src/embedding/port.ts";
 import type { Peers, Service } from "../../src/gateway/port.ts";
@@ -35,6 +36,7 @@ export interface MemoryEngineOptions {
   readonly partitions?: number | undefined;
   readonly graceMs?: number | undefined;
   readonly mergeSizeChunks?: number | undefined;
+  readonly tenantWeights?: ReadonlyMap<TenantId, number> | undefined;
   /** Without one, answers are cited sentences. */
   readonly model?: LanguageModel | undefined;
 }
@@ -76,7 +78,11 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
       prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
       redact: (text) => defaultRedactor.redact(text).text,
       writer: createAnswerWriter({ ...{ model: options.model, clock }, ...reports, fence }),
-      settings: { mergeSizeChunks: options.mergeSizeChunks ?? Number.MAX_SAFE_INTEGER, graceMs },
+      settings: {
+        mergeSizeChunks: options.mergeSizeChunks ?? Number.MAX_SAFE_INTEGER,
+        graceMs,
+        tenantWeights: options.tenantWeights,
+      },
     });
     const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;
     const local = createLocalService(topology);
