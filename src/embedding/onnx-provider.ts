@@ -19,6 +19,13 @@ const sessionProviders = {
   ],
 } as const satisfies Record<EmbedProvider, readonly InferenceSession.ExecutionProviderConfig[]>;
 
+/**
+ * Threads of a run wait for the next operator awake, for at most so long: an operator takes about that, and going to
+ * sleep between two cost a short batch a sixth of its time. By default they stay awake for far longer, also after the
+ * batch, and burn the cores that the main thread and the other lane need.
+ */
+const shortSpin = { allow_spinning: "1", spin_duration_us: "50" };
+
 /** @param threads inside one run on the CPU; for a GPU one thread hands over the work */
 export function sessionOptions(
   provider: EmbedProvider,
@@ -34,8 +41,7 @@ export function sessionOptions(
     enableMemPattern: true,
     // Warnings of the runtime would go to standard error past our logger; errors are thrown anyway.
     logSeverityLevel: 3,
-    // Spinning threads burn the cores that the main thread and the other lane need.
-    extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
+    extra: { session: { intra_op: shortSpin, inter_op: { allow_spinning: "0" } } },
   };
 }
 

@@ -41,7 +41,11 @@ export async function benchFreshness(context: BenchContext): Promise<BenchResult
   try {
     const probes = await loadProbes(context, bench.modelDir);
     const questions = await createQuestions(bench.modelDir, probes);
-    const open = { graphFile: bench.graphFile, threads: ingestThreads, spinning: false };
+    const open = {
+      graphFile: bench.graphFile,
+      threads: ingestThreads,
+      spinning: "as ours",
+    } as const;
     const raw = await openRaw(open);
     const textOf = (index: number): string => probes[index % probes.length]?.text ?? "";
     const capacities: number[] = [];
@@ -64,7 +68,7 @@ export async function benchFreshness(context: BenchContext): Promise<BenchResult
     await raw.close();
     return {
       settings: {
-        threads: `ingest ${ingestThreads}, queries ${queryThreads}, reference ${ingestThreads}; spinning off`,
+        threads: `ingest ${ingestThreads}, queries ${queryThreads}, reference ${ingestThreads}; spinning between operators only`,
         graph: await opCounts(bench.graphFile),
         documents: `${probes.length} texts of ${tokens.min}-${tokens.max} tokens, one chunk each; no merges meanwhile`,
         offered: `half of ${capacity.toFixed(1)} documents/s, Poisson; questions of ${questionTokens} tokens ${queriesPerSecond}/s, open loop`,

@@ -20,7 +20,7 @@ export async function benchPipeline(context: BenchContext): Promise<BenchResult>
   try {
     const { documents, chunks } = await material(context, bench.modelDir);
     const { graphFile } = bench;
-    const raw = await openRaw({ graphFile, threads: ingestThreads, spinning: false });
+    const raw = await openRaw({ graphFile, threads: ingestThreads, spinning: "as ours" });
     const batches = splitByLength(
       chunks.map(({ tokens }) => tokens.length),
       batchLimits,
@@ -52,7 +52,7 @@ export async function benchPipeline(context: BenchContext): Promise<BenchResult>
     const theirs = seconds.raw.map((value) => documents.length / value);
     return {
       settings: {
-        threads: `embedding ${ingestThreads} on both sides, spinning off`,
+        threads: `embedding ${ingestThreads} on both sides, spinning between operators only`,
         graph: await opCounts(graphFile),
         documents: `${documents.length} of one tenant, ${chunks.length} chunks; no merges meanwhile`,
       },

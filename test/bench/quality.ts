@@ -42,7 +42,7 @@ export async function benchQuality(context: BenchContext): Promise<BenchResult> 
     fp32: await compileGraph(context, modelDir, "fp32"),
     int8: await compileGraph(context, modelDir, "int8"),
   };
-  const open = { threads: ingestThreads, spinning: false };
+  const open = { threads: ingestThreads, spinning: "as ours" } as const;
   const sessions: Sessions = {
     fp32: await openRaw({ ...open, graphFile: files.fp32 }),
     int8: await openRaw({ ...open, graphFile: files.int8 }),

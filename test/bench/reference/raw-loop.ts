@@ -15,19 +15,20 @@ export interface RawSession {
 export interface RawOptions {
   readonly graphFile: string;
   readonly threads: number;
-  /** The runtime's default is to spin; what shares its cores with other work switches it off. */
-  readonly spinning: boolean;
+  /** `as ours`: at most between operators (src/embedding/onnx-provider.ts); `default`: the runtime's own. */
+  readonly spinning: "as ours" | "default";
 }
 
 export function createSession(options: RawOptions): Promise<InferenceSession> {
-  const spinning = options.spinning ? "1" : "0";
+  const own = { allow_spinning: "1", spin_duration_us: "50" };
+  const spinning = options.spinning === "as ours" ? own : { allow_spinning: "1" };
   return InferenceSession.create(options.graphFile, {
     executionProviders: ["cpu"],
     graphOptimizationLevel: "all",
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
-    extra: { session: { intra_op: { allow_spinning: spinning } } },
+    extra: { session: { intra_op: spinning } },
   });
 }
 
