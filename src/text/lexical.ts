@@ -17,6 +17,8 @@ const b = 0.75;
 /** A word, or words joined as in `snake_case`, `kebab-case`, `a.b.c`, `user's`, `c++`. */
 const compoundPattern =
   /[\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*(?:['’.\-/:][\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*)*(?:\+\+|#)?/gu;
+/** The same where all is ASCII, which most text is: without Unicode's tables it takes half the time. */
+const asciiCompoundPattern = /[A-Za-z0-9_]+(?:['.\-/:][A-Za-z0-9_]+)*(?:\+\+|#)?/g;
 const apostrophePattern = /['’]/g;
 const joinerPattern = /[._\-/:]+/;
 /** Scripts written without spaces (and Hangul, whose endings stick to the word): matched by bigrams. */
@@ -43,13 +45,20 @@ export interface CorpusStats {
 export function terms(text: string): string[] {
   const kept: string[] = [];
   const stopped: string[] = [];
-  for (const compound of foldAccents(text).match(compoundPattern) ?? []) {
+  for (const compound of compoundsOf(text)) {
     const known = remembered(compound);
     // One by one: a text without a space is one compound, too long to spread into arguments.
     for (const word of known.kept) kept.push(word);
     for (const word of known.stopped) stopped.push(word);
   }
   return kept.length > 0 ? kept : stopped;
+}
+
+function compoundsOf(text: string): readonly string[] {
+  const found = asciiOnlyPattern.test(text)
+    ? text.match(asciiCompoundPattern)
+    : foldAccents(text).match(compoundPattern);
+  return found ?? [];
 }
 
 interface CompoundTerms {
@@ -120,7 +129,6 @@ function inverseFrequency(stats: CorpusStats, term: string): number {
 
 /** Only combining marks of European scripts go: in Indic scripts and kana marks are part of the letter. */
 function foldAccents(text: string): string {
-  if (asciiOnlyPattern.test(text)) return text;
   return text
     .normalize("NFKD")
     .replace(/[\u0300-\u036f]/g, "")

@@ -34,6 +34,31 @@ describe("terms", () => {
     expect(terms("한국어")).toEqual(["한국", "국어"]);
   });
 
+  test("a text of ASCII gives the same terms as beside another script, for any text", () => {
+    const piece = fc.constantFrom(
+      "a",
+      "Bc",
+      "9",
+      "_",
+      "'",
+      ".",
+      "-",
+      "/",
+      ":",
+      "+",
+      "#",
+      " ",
+      "the",
+    );
+    const text = fc.array(piece, { maxLength: 30 }).map((pieces) => pieces.join(""));
+    fc.assert(
+      fc.property(text, (ascii) => {
+        expect(terms(`${ascii} zebra 猫`)).toEqual([...terms(`${ascii} zebra`), "猫"]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   test("nothing comes of nothing, and no term is empty or unbounded", () => {
     expect(terms(" \n—…!")).toEqual([]);
     fc.assert(

@@ -18,11 +18,13 @@
 import { dropMost, pushLeast, pushMost, put, replaceLeast } from "./heap.as";
 import {
   approximate,
+  approximateFour,
   ask,
   ceiling,
   codeBytes,
   dot,
   likelyCeiling,
+  productOf,
   vectorBytes,
   writeCode,
 } from "./products.as";
@@ -77,14 +79,19 @@ function offer(most: f32, vector: usize, id: u32): void {
 
 /** Offers each of `rows` rows whose mask bit is set; the id of row i is `base` + i. */
 export function scan(vectors: usize, codes: usize, mask: usize, rows: u32, base: u32): void {
-  for (let first: u32 = 0; first < rows; first += 32) {
-    let bits = load<u32>(mask + (<usize>first >> 3));
+  for (let first: u32 = 0; first < rows; first += 4) {
+    let bits = <u32>(load<u8>(mask + <usize>(first >> 3)) >> <u8>(first & 4)) & 15;
+    if (bits === 0) continue;
+    const isAlone = (bits & (bits - 1)) === 0;
+    // Blocks have room for whole words of rows, so four are there, be they rows or what is left of others.
+    if (!isAlone) approximateFour(codes + <usize>first * codeBytes);
     while (bits !== 0) {
-      const row = first + ctz(bits);
+      const index = ctz(bits);
       bits &= bits - 1;
+      const row = first + index;
       const code = codes + <usize>row * codeBytes;
-      const most = ceiling(approximate(code), code);
-      offer(most, vectors + <usize>row * vectorBytes, base + row);
+      const product = isAlone ? approximate(code) : productOf(index);
+      offer(ceiling(product, code), vectors + <usize>row * vectorBytes, base + row);
     }
   }
 }
