@@ -100,6 +100,8 @@ export class OperationProcessor {
     named: (id: DocumentId) => void,
   ): Promise<Outcome> {
     const { log, prepare, metrics } = this.#options;
+    // A pull brings many documents at once; each takes a millisecond and more until it is embedded.
+    await this.#context.clock.turn();
     const parsed = parseOperation(payload, log.documentTextBytesMax);
     if (!parsed.ok) {
       const { code: reason, message } = parsed.error;

@@ -6,6 +6,7 @@ import type { ColdObject } from "../../src/cold/port.ts";
 import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { PlannedMerge } from "../../src/contract/merge.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
 import { fingerprintOf } from "../../src/log/fingerprint.ts";
 import { decodePieces } from "../../src/log/heads.ts";
 import { runMerge, runRound, workflowId } from "./run-merge.ts";
@@ -362,7 +363,12 @@ describe("a cold shard that lost data", () => {
 describe("the sweep", () => {
   it("asks exactly the tenants whose oldest unmerged record is old enough", async () => {
     let nowMs = 1_000_000;
-    const clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, sleep: async () => {} };
+    const clock = {
+      ...systemClock,
+      nowMs: () => nowMs,
+      monotonicMs: () => nowMs,
+      sleep: async () => {},
+    };
     const world = createWorld({ clock });
     const tenants = ["old", "merged", "young"] as TenantId[];
     const [old, merged, young] = tenants.map((tenant) => new RecordWriter(world.log, tenant));

@@ -19,8 +19,7 @@ export function hasty(): Clock & { readonly pausesMs: number[] } {
   const pausesMs: number[] = [];
   return {
     pausesMs,
-    nowMs: () => Date.now(),
-    monotonicMs: () => performance.now(),
+    ...systemClock,
     sleep: (ms, signal) => {
       if (ms === limits.embedRemoteRequestMs) return systemClock.sleep(600_000, signal);
       pausesMs.push(ms);

@@ -43,3 +43,25 @@ it("tells unix milliseconds, and a monotonic time that never goes back", () => {
   const stamps = Array.from({ length: 100 }, () => systemClock.monotonicMs());
   expect(stamps).toEqual(stamps.toSorted((a, b) => a - b));
 });
+
+describe("systemClock.turn", () => {
+  it("gives each caller a turn of the event loop of its own, in their order", async () => {
+    const events: string[] = [];
+    let loops = 0;
+    let counting = true;
+    const count = (): void => {
+      loops += 1;
+      if (counting) setImmediate(count);
+    };
+    setImmediate(count);
+    const callers = ["first", "second", "third"].map(async (name) => {
+      await systemClock.turn();
+      events.push(`${name} in ${loops}`);
+    });
+    await Promise.all(callers);
+    counting = false;
+    const turns = events.map((event) => event.split(" in ")[1]);
+    expect(events.map((event) => event.split(" ")[0])).toEqual(["first", "second", "third"]);
+    expect(new Set(turns).size).toBe(3);
+  });
+});

@@ -40,6 +40,7 @@ export function createManualClock(startMs = 1_700_000_000_000): ManualClock {
   };
 
   return {
+    turn: () => Promise.resolve(),
     nowMs: () => startMs + elapsedMs,
     monotonicMs: () => elapsedMs,
     get sleeping() {

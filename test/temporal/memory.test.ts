@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
 import { createMemoryMerges } from "../../src/temporal/memory.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
 import { runMerge } from "../activities/run-merge.ts";
@@ -17,8 +18,7 @@ const open: MergeClient[] = [];
 
 /** Sleeps are short, so that back-off and idling pass; cut off by the signal as usual. */
 const hastyClock = {
-  nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
+  ...systemClock,
   sleep: (ms: number, signal?: AbortSignal) =>
     new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, Math.min(ms, 20));
