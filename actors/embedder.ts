@@ -14,7 +14,12 @@
 
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
 import type { TenantId } from "../src/contract/ids.ts";
-import { type BatchLimits, batchShape, selectBatch } from "../src/embedding/batching.ts";
+import {
+  type BatchLimits,
+  batchShape,
+  fillsBatch,
+  selectBatch,
+} from "../src/embedding/batching.ts";
 import { learn, serviceMs, unmeasured } from "../src/embedding/cost-model.ts";
 import type { Embedder, Lane } from "../src/embedding/port.ts";
 import { noTurns } from "../src/embedding/turns.ts";
@@ -30,6 +35,8 @@ export interface EmbedderOptions {
   readonly batch: BatchLimits;
   /** Batches handed to the backend before the first comes back: two keep it busy without a gap. */
   readonly batchesInFlightMax: number;
+  /** Batches that the backend works on at once; one beyond them is handed over only when it is full. */
+  readonly batchesAtOnceMax: number;
   /** Texts that wait here; above it the mailbox fills and senders wait. */
   readonly textsMax: number;
   readonly requestMs: number;
@@ -53,6 +60,8 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
   #turns = noTurns;
   #costs = unmeasured;
   #inFlight = 0;
+  /** Of those in flight: batches that the model refused, tried again text by text. */
+  #refused = 0;
   #previousReplyAtMs: number | undefined;
   #roomFreed: (() => void) | undefined;
 
@@ -82,7 +91,7 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
 
   #pump(): void {
     const { clock, signal } = this.#context;
-    while (this.#inFlight < this.#options.batchesInFlightMax && this.#queue.length > 0) {
+    while (this.#queue.length > 0 && this.#mayHandOver()) {
       if (signal.aborted) return; // `stop` fails what is left
       const { batch, rest, turns } = selectBatch(this.#queue, this.#options.batch, {
         turns: this.#turns,
@@ -105,6 +114,14 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
     }
   }
 
+  #mayHandOver(): boolean {
+    const { batch, batchesAtOnceMax, batchesInFlightMax } = this.#options;
+    // One that is tried again text by text leaves gaps, which others may use (E3).
+    if (this.#inFlight - this.#refused < batchesAtOnceMax)
+      return this.#inFlight < batchesInFlightMax;
+    return this.#inFlight < batchesInFlightMax && fillsBatch(this.#queue, batch, this.#costs);
+  }
+
   async #embed(batch: readonly PendingText[], repetition: number): Promise<void> {
     const { clock, signal } = this.#context;
     if (signal.aborted) return; // `stop` fails what is left
@@ -124,7 +141,10 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
       } else if (batch.length === 1) {
         for (const { request } of batch) request.fail(error);
       } else {
+        this.#refused += 1;
+        this.#pump();
         for (const text of batch) if (!text.cancelled) await this.#embed([text], 0);
+        this.#refused -= 1;
       }
     }
   }

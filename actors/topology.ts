@@ -270,7 +270,8 @@ function spawnEmbedder(
   { embedder, metrics, settings }: TopologyOptions,
   lane: Lane,
 ): ActorRef<EmbedderMessage> {
-  const { paddedTokensMax, itemsMax, inFlightMax } = settings.embedBatch ?? batchSizeOf("cpu");
+  const { paddedTokensMax, itemsMax, parallelMax, inFlightMax } =
+    settings.embedBatch ?? batchSizeOf("cpu");
   return system.spawn<EmbedderMessage>({
     name: `embedder/${lane}`,
     capacity: limits.embedderMailboxMax,
@@ -284,6 +285,7 @@ function spawnEmbedder(
         lookAheadMax: limits.embedLookAheadMax,
         ageMaxMs: limits.embedQueueAgeMaxMs,
       },
+      batchesAtOnceMax: parallelMax,
       batchesInFlightMax: inFlightMax,
       textsMax: limits.embedQueueTextsMax,
       requestMs: limits.embedRequestMs,

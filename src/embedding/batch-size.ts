@@ -5,7 +5,9 @@ import type { BatchLimits } from "./batching.ts";
 import type { EmbedProvider } from "./precision.ts";
 
 export interface BatchSize extends Pick<BatchLimits, "paddedTokensMax" | "itemsMax"> {
-  /** Ingest batches handed over before the first comes back. */
+  /** Batches that the backend works on at once. */
+  readonly parallelMax: number;
+  /** Ingest batches handed over before the first comes back; those beyond `parallelMax` wait there, to leave no gap. */
   readonly inFlightMax: number;
 }
 
@@ -15,6 +17,7 @@ export function batchSizeOf(backend: EmbedProvider | "remote"): BatchSize {
       return {
         paddedTokensMax: limits.embedBatchPaddedTokensMax,
         itemsMax: limits.embedBatchItemsMax,
+        parallelMax: 1,
         inFlightMax: limits.embedBatchesInFlightMax,
       };
     case "cuda":
@@ -22,6 +25,7 @@ export function batchSizeOf(backend: EmbedProvider | "remote"): BatchSize {
       return {
         paddedTokensMax: limits.embedGpuBatchPaddedTokensMax,
         itemsMax: limits.embedGpuBatchItemsMax,
+        parallelMax: 1,
         inFlightMax: limits.embedBatchesInFlightMax,
       };
     case "remote":
@@ -29,6 +33,7 @@ export function batchSizeOf(backend: EmbedProvider | "remote"): BatchSize {
       return {
         paddedTokensMax: limits.embedGpuBatchPaddedTokensMax,
         itemsMax: limits.embedRemoteInputsMax,
+        parallelMax: limits.embedRemoteIngestInFlightMax,
         inFlightMax: limits.embedRemoteIngestInFlightMax,
       };
   }

@@ -71,10 +71,10 @@ function paddedTokens({ rows, columns }: BatchShape): number {
 /**
  * Takes the next batch from `queue` (oldest first).
  *
- * The oldest text of the tenant that got least leads, unless another has starved. The batch is then filled from
- * the leader's bucket and from the next shorter ones, tenants by turn within each. A shorter text is padded to the
- * leader's length, and the backend computes padding too: it joins where that costs less than the overhead of the
- * batch that it saves. The batch ends at the first budget that is used up. One text always goes, even if it alone
+ * The oldest text of the tenant that got least leads, unless another has starved. The batch is then filled with the
+ * texts nearest in length, tenants by turn where lengths are alike. All are padded to the longest, and the backend
+ * computes padding too: a text joins where that costs less than the overhead of the batch that it saves. The batch
+ * ends at the first budget that is used up. One text always goes, even if it alone
  * is over a budget.
  *
  * For the sake of like lengths a tenant may come before its turn, by one batch in tokens over weight; as far as
@@ -93,8 +93,7 @@ export function selectBatch<T extends QueuedText>(
   });
   const leader = starving(lines, nowMs - limits.ageMaxMs) ?? window[0];
   if (leader === undefined) return { batch: [], rest: [], turns: noTurns };
-  const offered = likeLeader(leader, window, costs);
-  const batch = fillBatch(leader, offered, (shape) => fits(shape, limits, costs));
+  const batch = fillBatch(leader, likeLeader(leader, window), { limits, costs });
   const chosen = new Set(batch);
   const rest = live.filter((text) => !chosen.has(text));
   const after = rest.length === 0 ? noTurns : takeTurns(turns, lines, { batch: chosen, nowMs });
@@ -129,34 +128,67 @@ function bucketOf({ tokens }: QueuedText): number {
   return Math.ceil(tokens / bucketTokens);
 }
 
-/** Company for the leader, nearest in length first; within a bucket in the order of the turns. */
-function likeLeader<T extends QueuedText>(leader: T, window: readonly T[], costs: CostModel): T[] {
-  const bucket = bucketOf(leader);
-  const aloneMs = (tokens: number): number => workMs(costs, shapeOf(1, tokens));
-  const worthwhileMs = aloneMs(leader.tokens) - costs.overheadMs;
-  const like = window.filter((text) => {
-    if (text === leader || bucketOf(text) > bucket) return false;
-    return bucketOf(text) === bucket || aloneMs(text.tokens) >= worthwhileMs;
-  });
-  return like.sort((left, right) => bucketOf(right) - bucketOf(left));
+/** Company for the leader, nearest in length first; of like length in the order of the turns. */
+function likeLeader<T extends QueuedText>(leader: T, window: readonly T[]): T[] {
+  const distance = (text: T): number => Math.abs(bucketOf(text) - bucketOf(leader));
+  return window
+    .filter((text) => text !== leader)
+    .sort((left, right) => distance(left) - distance(right));
+}
+
+/** Texts of one length cost the same together and apart, but for the last bits of the sums. */
+const rounding = 1e-9;
+
+interface Filling {
+  readonly limits: BatchLimits;
+  readonly costs: CostModel;
 }
 
 function fillBatch<T extends QueuedText>(
   leader: T,
   offered: readonly T[],
-  fitting: (shape: BatchShape) => boolean,
+  { limits, costs }: Filling,
 ): T[] {
   const batch = [leader];
   let longest = leader.tokens;
   for (const text of offered) {
     const rows = batch.length + 1;
-    if (!fitting(shapeOf(rows, longest))) break;
+    if (!fits(shapeOf(rows, longest), limits, costs)) break;
     const longer = Math.max(longest, text.tokens);
-    if (!fitting(shapeOf(rows, longer))) continue;
+    const shape = shapeOf(rows, longer);
+    // Apart they cost the overhead once more, together the padding.
+    const apartMs =
+      workMs(costs, shapeOf(batch.length, longest)) +
+      workMs(costs, shapeOf(1, text.tokens)) +
+      costs.overheadMs;
+    if (workMs(costs, shape) > apartMs * (1 + rounding) || !fits(shape, limits, costs)) continue;
     batch.push(text);
     longest = longer;
   }
   return batch;
+}
+
+/**
+ * Whether what is queued fills a batch. A batch that is handed over before the one in work came back takes what has
+ * arrived so far; if that is little, those who come meanwhile are better in one batch with it.
+ */
+export function fillsBatch(
+  queue: readonly QueuedText[],
+  limits: BatchLimits,
+  costs: CostModel,
+): boolean {
+  let tokens = 0;
+  let ms = 0;
+  for (const [index, text] of queue.entries()) {
+    tokens += text.tokens;
+    ms += workMs(costs, shapeOf(1, text.tokens));
+    const isFull =
+      index + 1 >= limits.itemsMax ||
+      tokens >= limits.paddedTokensMax ||
+      ms >= limits.predictedMsMax;
+    if (isFull) return true;
+  }
+  return false;
 }
 
 function fits(shape: BatchShape, limits: BatchLimits, costs: CostModel): boolean {

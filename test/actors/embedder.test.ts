@@ -63,6 +63,7 @@ function setUp(options: Partial<EmbedderOptions> = {}) {
       lane: "ingest",
       batch: batchBounds,
       batchesInFlightMax: 1,
+      batchesAtOnceMax: 1,
       textsMax: 16,
       requestMs: 1_000,
       backoff: { backoffMinMs: 10, backoffMaxMs: 100 },
@@ -138,12 +139,25 @@ it("E2: an idle text goes alone and at once; what comes meanwhile shares the nex
 });
 
 it("E2: never has more batches at the backend than it may", async () => {
-  const { ask, backend } = setUp({ batchesInFlightMax: 2 });
+  const { ask, backend } = setUp({ batchesInFlightMax: 2, batchesAtOnceMax: 2 });
   for (const text of "abcdef") {
     void ask("acme", [input(text)]);
     await quiet(3);
   }
   expect(backend.calls).toHaveLength(2);
+});
+
+it("E2: a batch is handed over beside one in work only once it is full", async () => {
+  const batch = { ...batchBounds, itemsMax: 3 };
+  const { ask, backend } = setUp({ batchesInFlightMax: 2, batch });
+  for (const text of "abc") {
+    void ask("acme", [input(text)]);
+    await quiet(3);
+  }
+  expect(backend.calls.map(({ texts }) => texts.join(""))).toEqual(["a"]);
+  void ask("acme", [input("d")]);
+  await until(() => backend.calls.length === 2);
+  expect(backend.calls[1]?.texts.join("")).toBe("bcd");
 });
 
 it("E3: a refused text fails alone; the others of its batch get their vectors", async () => {

@@ -4,6 +4,7 @@ import {
   type BatchLimits,
   type BatchState,
   batchShape,
+  fillsBatch,
   selectBatch,
   splitByLength,
 } from "../../src/embedding/batching.ts";
@@ -106,18 +107,29 @@ describe("selectBatch, for any queue", () => {
     );
   });
 
-  it("pads a text from a shorter bucket only where that costs less than a batch of its own", () => {
+  it("takes a text of another length only where that costs no more than a batch of its own", () => {
     fc.assert(
       fc.property(queues, costModels, (queue, costs) => {
-        const [leader, ...others] = select(queue, { costs }).batch;
-        if (leader === undefined) return;
-        const leaderMs = workMs(costs, batchShape([leader]));
-        for (const other of others) {
-          if (Math.ceil(other.tokens / 16) === Math.ceil(leader.tokens / 16)) continue;
-          expect(other.tokens).toBeLessThan(leader.tokens);
-          const paddingMs = leaderMs - workMs(costs, batchShape([other]));
-          expect(paddingMs).toBeLessThanOrEqual(costs.overheadMs + 1e-9);
+        const { batch } = select(queue, { costs });
+        for (let rows = 1; rows < batch.length; rows += 1) {
+          const before = workMs(costs, batchShape(batch.slice(0, rows)));
+          const alone = workMs(costs, batchShape(batch.slice(rows, rows + 1)));
+          const together = workMs(costs, batchShape(batch.slice(0, rows + 1)));
+          expect(together).toBeLessThanOrEqual((before + alone + costs.overheadMs) * (1 + 1e-6));
         }
+      }),
+    );
+  });
+
+  it("fills a batch early only with a queue that would use up a budget", () => {
+    fc.assert(
+      fc.property(queues, costModels, (queue, costs) => {
+        const full = fillsBatch(queue, limits, costs);
+        const texts = queue.length;
+        const tokens = queue.reduce((sum, text) => sum + text.tokens, 0);
+        const ms = queue.reduce((sum, text) => sum + workMs(costs, batchShape([text])), 0);
+        const { itemsMax, paddedTokensMax, predictedMsMax } = limits;
+        expect(full).toBe(texts >= itemsMax || tokens >= paddedTokensMax || ms >= predictedMsMax);
       }),
     );
   });
