@@ -169,6 +169,37 @@ describe("K3, K4: a walk", () => {
     }
   });
 
+  test.each([3, 64, 100])(
+    "in %i dimensions loses none of what it found to the coarseness of codes",
+    (dimensions) => {
+      fc.assert(
+        fc.property(
+          fc.array(vectorOf(dimensions), { minLength: 2, maxLength: 60 }),
+          vectorOf(dimensions),
+          fc.integer({ min: 1, max: 5 }),
+          (rows, vector, limit) => {
+            const { addresses, maskAt } = place(rows);
+            const graph = placeLinks(arena, everyLink(rows.length), addresses);
+            kernel.begin({ vector, limit });
+            kernel.search({
+              graphAt: graph.address,
+              rows: rows.length,
+              maskAt,
+              base: 0,
+              breadth: 64,
+            });
+            arena.free(graph.address, graph.bytes);
+            const wanted = best(rows, vector, limit);
+            for (const [index, { score }] of taken().entries()) {
+              expect(score).toBeCloseTo(wanted[index] ?? Number.NaN, 5);
+            }
+          },
+        ),
+        { numRuns: 200 },
+      );
+    },
+  );
+
   test("finds nothing where nothing is in the mask", () => {
     expect(walk(vectors[0] ?? unit(1), () => false, 16)).toEqual([]);
   });

@@ -137,11 +137,15 @@ export function ceiling(product: f32, code: usize): f32 {
   return product + slack * normMax + questionSlack * (normMax + slack) + rounding;
 }
 
+/** In fewer numbers than this, errors that point the same way are no rarity. */
+const chanceFrom: usize = 256;
+
 /**
- * The same, but for chance: rounding errors point anywhere, so their share along a vector is about
- * 1 / sqrt(width) of their length. Six times that is passed about once in a billion.
+ * The same, but for chance: in many dimensions rounding errors point anywhere, so their share along a vector is
+ * about 1 / sqrt(width) of their length. Six times that is passed about once in a billion.
  */
 export function likelyCeiling(product: f32, code: usize): f32 {
+  if (width < chanceFrom) return ceiling(product, code);
   const slack = load<f32>(code, 8);
   return product + 6 * sqrt((slack * slack + questionSlack * questionSlack) / <f32>width);
 }
