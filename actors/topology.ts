@@ -270,7 +270,7 @@ function spawnEmbedder(
   { embedder, metrics, settings }: TopologyOptions,
   lane: Lane,
 ): ActorRef<EmbedderMessage> {
-  const { paddedTokensMax, itemsMax, parallelMax, inFlightMax } =
+  const { paddedTokensMax, itemsMax, queryItemsMax, parallelMax, inFlightMax } =
     settings.embedBatch ?? batchSizeOf("cpu");
   return system.spawn<EmbedderMessage>({
     name: `embedder/${lane}`,
@@ -280,7 +280,7 @@ function spawnEmbedder(
       lane,
       batch: {
         paddedTokensMax,
-        itemsMax,
+        itemsMax: lane === "query" ? queryItemsMax : itemsMax,
         predictedMsMax: limits.embedBatchPredictedMsMax,
         lookAheadMax: limits.embedLookAheadMax,
         ageMaxMs: limits.embedQueueAgeMaxMs,

@@ -5,6 +5,8 @@ import type { BatchLimits } from "./batching.ts";
 import type { EmbedProvider } from "./precision.ts";
 
 export interface BatchSize extends Pick<BatchLimits, "paddedTokensMax" | "itemsMax"> {
+  /** The same for questions. */
+  readonly queryItemsMax: number;
   /** Batches that the backend works on at once. */
   readonly parallelMax: number;
   /** Ingest batches handed over before the first comes back; those beyond `parallelMax` wait there, to leave no gap. */
@@ -17,6 +19,9 @@ export function batchSizeOf(backend: EmbedProvider | "remote"): BatchSize {
       return {
         paddedTokensMax: limits.embedBatchPaddedTokensMax,
         itemsMax: limits.embedBatchItemsMax,
+        // An int8 graph scales activations by batch, so company changes a vector a little: a question asked twice
+        // should find the same twice. Nor would a batch save time: one by one costs a CPU the same.
+        queryItemsMax: 1,
         parallelMax: 1,
         inFlightMax: limits.embedBatchesInFlightMax,
       };
@@ -25,6 +30,7 @@ export function batchSizeOf(backend: EmbedProvider | "remote"): BatchSize {
       return {
         paddedTokensMax: limits.embedGpuBatchPaddedTokensMax,
         itemsMax: limits.embedGpuBatchItemsMax,
+        queryItemsMax: limits.embedGpuBatchItemsMax,
         parallelMax: 1,
         inFlightMax: limits.embedBatchesInFlightMax,
       };
@@ -33,6 +39,7 @@ export function batchSizeOf(backend: EmbedProvider | "remote"): BatchSize {
       return {
         paddedTokensMax: limits.embedGpuBatchPaddedTokensMax,
         itemsMax: limits.embedRemoteInputsMax,
+        queryItemsMax: limits.embedRemoteInputsMax,
         parallelMax: limits.embedRemoteIngestInFlightMax,
         inFlightMax: limits.embedRemoteIngestInFlightMax,
       };

@@ -64,7 +64,10 @@ describe("a process that can not start says so in one line and exits with 1", ()
       FRESHET_MODEL_GRAPH: undefined,
     });
     await expectOneLine(other, /^freshet: .*partitions/);
-    await expectOneLine(bare, /^freshet: no embedding graph in .*: run ops\/start/);
+    await expectOneLine(
+      bare,
+      /^freshet: no config\.json of an embedding model in .*: run ops\/start/,
+    );
   });
 
   it("when its role is unknown: the usage, and exit code 2", async () => {

@@ -205,48 +205,51 @@ describe("any sequence of operations", () => {
         const { builder } = manual;
         const shard = createHotShard({ memory, dimensions, flatMax, scanBelow, builder });
         const oracle = createOracle();
-        steps.forEach((step, index) => {
-          const version = index + 1;
-          switch (step.kind) {
-            case "upsert": {
-              const document = hotDocument({
-                id: `d${step.document}`,
-                version,
-                info: { metadata: { kind: step.kindOf } },
-                vectors: step.chunks.map((chunk) => chunk.vector),
-                texts: step.chunks.map((chunk) => chunk.text),
-              });
-              shard.upsert(document);
-              oracle.upsert(document);
-              break;
+        try {
+          steps.forEach((step, index) => {
+            const version = index + 1;
+            switch (step.kind) {
+              case "upsert": {
+                const document = hotDocument({
+                  id: `d${step.document}`,
+                  version,
+                  info: { metadata: { kind: step.kindOf } },
+                  vectors: step.chunks.map((chunk) => chunk.vector),
+                  texts: step.chunks.map((chunk) => chunk.text),
+                });
+                shard.upsert(document);
+                oracle.upsert(document);
+                break;
+              }
+              case "delete":
+                shard.delete(id(`d${step.document}`));
+                oracle.delete(`d${step.document}`);
+                break;
+              case "drop": {
+                const watermark = Math.floor((version * step.share) / 200);
+                shard.dropThrough(watermark as Position);
+                oracle.dropThrough(watermark);
+                break;
+              }
+              case "build":
+                if (step.fails) manual.fail();
+                else manual.finish();
+                break;
+              case "search": {
+                const { vector, text, limit } = step;
+                const filter =
+                  step.filter === undefined ? undefined : { "metadata.kind": step.filter };
+                const asked: HotQuery = { vector, text, limit, filter };
+                expectComplete(shard.search(asked), { oracle, query: asked });
+                break;
+              }
             }
-            case "delete":
-              shard.delete(id(`d${step.document}`));
-              oracle.delete(`d${step.document}`);
-              break;
-            case "drop": {
-              const watermark = Math.floor((version * step.share) / 200);
-              shard.dropThrough(watermark as Position);
-              oracle.dropThrough(watermark);
-              break;
-            }
-            case "build":
-              if (step.fails) manual.fail();
-              else manual.finish();
-              break;
-            case "search": {
-              const { vector, text, limit } = step;
-              const filter =
-                step.filter === undefined ? undefined : { "metadata.kind": step.filter };
-              const asked: HotQuery = { vector, text, limit, filter };
-              expectComplete(shard.search(asked), { oracle, query: asked });
-              break;
-            }
-          }
-        });
-        expect(shard.stats().documents).toBe(oracle.documents.size);
-        shard.close();
-        manual.endCancelled();
+          });
+          expect(shard.stats().documents).toBe(oracle.documents.size);
+        } finally {
+          shard.close();
+          manual.endCancelled();
+        }
         // Nothing is left in the memory that shards share but the kernel's scratch space.
         expect(memory.arena.bytes).toBe(memory.kernel.bytes);
       }),
