@@ -116,10 +116,10 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
 
   #mayHandOver(): boolean {
     const { batch, batchesAtOnceMax, batchesInFlightMax } = this.#options;
+    if (this.#inFlight >= batchesInFlightMax) return false;
     // One that is tried again text by text leaves gaps, which others may use (E3).
-    if (this.#inFlight - this.#refused < batchesAtOnceMax)
-      return this.#inFlight < batchesInFlightMax;
-    return this.#inFlight < batchesInFlightMax && fillsBatch(this.#queue, batch, this.#costs);
+    const atWork = this.#inFlight - this.#refused;
+    return atWork < batchesAtOnceMax || fillsBatch(this.#queue, batch, this.#costs);
   }
 
   async #embed(batch: readonly PendingText[], repetition: number): Promise<void> {

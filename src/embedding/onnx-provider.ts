@@ -24,7 +24,7 @@ const sessionProviders = {
  * sleep between two cost a short batch a sixth of its time. By default they stay awake for far longer, also after the
  * batch, and burn the cores that the main thread and the other lane need.
  */
-const shortSpin = { allow_spinning: "1", spin_duration_us: "50" };
+export const shortSpin = { allow_spinning: "1", spin_duration_us: "50" };
 
 /** @param threads inside one run on the CPU; for a GPU one thread hands over the work */
 export function sessionOptions(

@@ -5,6 +5,7 @@
 
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { packBatch, unpackBatch } from "../../../src/embedding/onnx-protocol.ts";
+import { shortSpin } from "../../../src/embedding/onnx-provider.ts";
 
 export interface RawSession {
   /** One vector of unit length per text, flat. */
@@ -20,8 +21,7 @@ export interface RawOptions {
 }
 
 export function createSession(options: RawOptions): Promise<InferenceSession> {
-  const own = { allow_spinning: "1", spin_duration_us: "50" };
-  const spinning = options.spinning === "as ours" ? own : { allow_spinning: "1" };
+  const spinning = options.spinning === "as ours" ? shortSpin : { allow_spinning: "1" };
   return InferenceSession.create(options.graphFile, {
     executionProviders: ["cpu"],
     graphOptimizationLevel: "all",
