@@ -60,6 +60,7 @@ export interface MergeWorkerProcess extends Running {
 
 interface Foundation {
   readonly config: Config;
+  readonly seams: Seams;
   /**
    * This process, in leases and between peers: the node's name and a random part. Two processes that were given one
    * name must not take each other's lease for their own, and a restarted one must not speak for its predecessor.
@@ -73,10 +74,17 @@ interface Foundation {
 
 type NatsLog = Awaited<ReturnType<typeof connectNatsLog>>;
 
-function foundation(config: Config, version: string): Foundation {
+/** What may stand between a process and its stores. Only a test harness puts something there. */
+export interface Seams {
+  readonly log?: ((log: NatsLog) => NatsLog) | undefined;
+  readonly cold?: ((cold: ColdShard) => ColdShard) | undefined;
+}
+
+function foundation(config: Config, version: string, seams: Seams): Foundation {
   const { level, format } = config.log;
   return {
     config,
+    seams,
     identity: `${config.node}~${randomUUID().slice(0, 8)}`,
     clock: systemClock,
     logger: createLogger({ level, format, node: config.node }),
@@ -118,8 +126,12 @@ class Stack {
  * The engine of one node: joins the log, serves the partitions it gets, and listens.
  * @throws FreshetError or Error with one line that says what to do; nothing is left running then
  */
-export async function startEngine(config: Config, version: string): Promise<Engine> {
-  const base = foundation(config, version);
+export async function startEngine(
+  config: Config,
+  version: string,
+  seams: Seams = {},
+): Promise<Engine> {
+  const base = foundation(config, version, seams);
   const stack = new Stack();
   try {
     const shape = readModelShape(config);
@@ -171,8 +183,12 @@ export async function startEngine(config: Config, version: string): Promise<Engi
 }
 
 /** The merge worker: runs the activities and workflows of all tenants. Any number of them may run. */
-export async function startMerges(config: Config, version: string): Promise<MergeWorkerProcess> {
-  const base = foundation(config, version);
+export async function startMerges(
+  config: Config,
+  version: string,
+  seams: Seams = {},
+): Promise<MergeWorkerProcess> {
+  const base = foundation(config, version, seams);
   const stack = new Stack();
   try {
     const shape = readModelShape(config);
@@ -215,11 +231,16 @@ async function connectLog(base: Foundation, stack: Stack, role: string): Promise
     clock,
     logger,
   });
-  return stack.push("log", log, (part) => part.close());
+  const seen = base.seams.log?.(log) ?? log;
+  return stack.push("log", seen, (part) => part.close());
 }
 
-function connectCold({ config, clock, logger }: Foundation, { dimensions }: ModelShape): ColdShard {
-  return connectWeaviate({ ...config.weaviate, dimensions, clock, logger });
+function connectCold(
+  { config, seams, clock, logger }: Foundation,
+  { dimensions }: ModelShape,
+): ColdShard {
+  const cold = connectWeaviate({ ...config.weaviate, dimensions, clock, logger });
+  return seams.cold?.(cold) ?? cold;
 }
 
 function connectMerges({ config, clock, logger }: Foundation): MergeClient {

@@ -137,7 +137,8 @@ export async function startWeaviate(
       dataPath,
       diskReadOnlyPercent: readOnlyPercent(disk.blocks * disk.bsize),
       clusterPassword: randomBytes(24).toString("hex"),
-      apiKey: randomBytes(24).toString("hex"),
+      // One that is configured stays the same over restarts.
+      apiKey: context.env["FRESHET_WEAVIATE_API_KEY"] || randomBytes(24).toString("hex"),
     };
     const address: WeaviateAddress = {
       apiKey: settings.apiKey,
