@@ -114,12 +114,17 @@ export async function verifyRange(ports: MergePorts, range: MergeRange): Promise
       range.tenant,
       page.map(({ id }) => id),
     );
-    for (const { id, version, previous } of page) {
-      checked += 1;
-      if (found.get(id) === version) continue;
-      missing += 1;
-      rewriteAfter ??= previous;
+    const lost = page.filter(({ id, version }) => found.get(id) !== version);
+    // It may be stored and yet not be found; writing it again would change nothing then.
+    if (lost.length > 0) {
+      await ports.cold.deleteIds(
+        range.tenant,
+        lost.map(({ id }) => id),
+      );
     }
+    checked += page.length;
+    missing += lost.length;
+    rewriteAfter ??= lost[0]?.previous ?? null;
     ports.heartbeat({ done: checked, total });
     ports.signal()?.throwIfAborted();
   }

@@ -3,7 +3,7 @@
  * live (late writers, failed clean-ups, resurrected objects): the heads decide what of it counts (design.md, Heads).
  *
  *   C1  object ids are immutable: a function of tenant, document, version and chunk; writing twice is writing once;
- *   C2  an upsert that returned is complete: partial errors of the vendor are thrown;
+ *   C2  an upsert that returned is complete, and survives kill -9: partial errors of the vendor are thrown;
  *   C3  a tenant never sees another tenant's objects (I9).
  */
 
@@ -47,7 +47,10 @@ export interface ColdShard {
   ensureTenant(tenant: TenantId): Promise<void>;
   /** Writes all objects or throws; at most `limits.mergePageObjects` a call. */
   upsert(tenant: TenantId, objects: readonly ColdObject[]): Promise<void>;
-  /** Read-back: id to version for those that exist. Any number of ids; pages itself. */
+  /**
+   * Read-back: id to version for those that a search can find, and will still find after kill -9. An object that is
+   * stored but not found must be deleted before it is written again: the vendor skips what it has. Pages itself.
+   */
   versions(tenant: TenantId, ids: readonly string[]): Promise<ReadonlyMap<string, Version>>;
   /** Ids of the document's objects whose version is not `keep` (null: all of them). */
   staleIds(
