@@ -7,10 +7,12 @@ import { fileURLToPath } from "node:url";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { lineProgress } from "../../ops/setup/progress.ts";
-import { planFaults } from "./faults.ts";
+import { type PlannedFault, type PlannedKind, planFaults } from "./faults.ts";
 import { plantedText, runPlanted } from "./planted.ts";
+import type { Random } from "./random.ts";
 import { resultText } from "./result.ts";
-import { runChaos } from "./run.ts";
+import { type ChaosOptions, runChaos } from "./run.ts";
+import { shrink } from "./shrink.ts";
 
 const about = `Runs engines, a merge worker and their servers, lets publishers and readers work on them, and makes
 everything fail: kill -9 and SIGSTOP at named points and at random, delays, resets and partitions of connections, a
@@ -27,6 +29,8 @@ interface Options {
   readonly seed: number;
   readonly every: number;
   readonly json?: string;
+  readonly shrink: number;
+  readonly only?: readonly number[];
   readonly planted?: true;
   readonly control?: true;
   readonly bug?: string;
@@ -38,6 +42,16 @@ function positive(value: string): number {
   return number;
 }
 
+function whole(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0) throw new InvalidArgumentError("a whole number");
+  return number;
+}
+
+function numbers(value: string): readonly number[] {
+  return value.split(",").map(whole);
+}
+
 function program(): Command {
   return new Command("npm run chaos --")
     .description(about)
@@ -47,6 +61,8 @@ function program(): Command {
     .option("--seed <s>", "the choices of publishers, readers and nemesis", positive, 1)
     .option("--every <s>", "mean seconds between two faults", positive, 1.7)
     .option("--json <file>", "write the result as JSON too")
+    .option("--shrink <n>", "after a violation, at most so many runs with fewer faults", whole, 0)
+    .option("--only <n,n>", "only these faults of the seed's plan, by number", numbers)
     .option("--planted", "prove the checker: each planted bug must be caught; takes some minutes")
     .option(
       "--control",
@@ -71,7 +87,7 @@ async function run(options: Options): Promise<void> {
   const tools = await ensureTools({ env: process.env, progress, want });
   const directory = mkdtempSync(join(tmpdir(), "freshet-chaos-"));
   say(`seed ${seed}; files of this run: ${directory}`);
-  const load = { publishers: 8, publishEveryMs: 220, readers: 3 };
+  const load = { publishers: 14, publishEveryMs: 200, readers: 3 };
   if (options.planted === true) {
     const control = options.control === true;
     const only = options.bug;
@@ -86,16 +102,34 @@ async function run(options: Options): Promise<void> {
     return;
   }
   const durationMs = minutes * 60_000;
-  const result = await runChaos({
-    ...{ seed, nodes, tenants, durationMs, directory, tools, say },
-    ...load,
-    stormMs: 45_000,
-    plan: (kinds, random) =>
-      planFaults(random, { stormMs: durationMs, nodes, everyMs: every * 1000, kinds }),
-  });
+  const chaos = { ...load, seed, nodes, tenants, durationMs, tools, say, stormMs: 45_000 };
+  const planned = (kinds: readonly PlannedKind[], random: Random): readonly PlannedFault[] =>
+    planFaults(random, { stormMs: durationMs, nodes, everyMs: every * 1000, kinds });
+  const numbered = (picked: readonly number[] | undefined): ChaosOptions["plan"] =>
+    picked === undefined
+      ? planned
+      : (kinds, random) => planned(kinds, random).filter((_, at) => picked.includes(at + 1));
+  const result = await runChaos({ ...chaos, directory, plan: numbered(options.only) });
   process.stdout.write(`${resultText(result)}\n`);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, null, 2)}\n`);
-  if (result.violations.length > 0) process.exitCode = 1;
+  if (result.violations.length === 0) return;
+  process.exitCode = 1;
+  process.stdout.write(`once more: npm run chaos -- ${again(options, undefined)}\n`);
+  if (options.shrink === 0) return;
+  const all = options.only ?? Array.from({ length: result.faultsBegun }, (_, at) => at + 1);
+  const { items } = await shrink(all, options.shrink, async (fewer) => {
+    say(`shrinking: ${fewer.length} of ${all.length} faults`);
+    const place = mkdtempSync(join(tmpdir(), "freshet-chaos-"));
+    const { violations } = await runChaos({ ...chaos, directory: place, plan: numbered(fewer) });
+    return violations.length > 0;
+  });
+  process.stdout.write(`with fewer faults: npm run chaos -- ${again(options, items)}\n`);
+}
+
+function again(options: Options, only: readonly number[] | undefined): string {
+  const { minutes, nodes, tenants, seed, every } = options;
+  const picked = only === undefined ? "" : ` --only ${only.join(",")}`;
+  return `--minutes ${minutes} --nodes ${nodes} --tenants ${tenants} --seed ${seed} --every ${every}${picked}`;
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));

@@ -77,7 +77,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
     faults: [1, 2].map((engine) => ({
-      atMs: 2_000 + engine,
+      atMs: engine === 1 ? 2_000 : 30_000,
       fault: {
         kind: "fail-point",
         target: `engine-${engine}`,
@@ -85,7 +85,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         calls: 3,
         action: "freeze",
         // The lease has run out, and another node's fence is written, when it wakes up.
-        lastsMs: engine === 1 ? 24_000 : 0,
+        lastsMs: 24_000,
       },
     })),
     shows: ["log"],

@@ -16,6 +16,8 @@ export interface ChaosResult {
   readonly questions: { readonly total: number; readonly checked: number };
   /** By kind. */
   readonly faults: Readonly<Record<string, number>>;
+  /** Of the plan's list, so many had their turn; the rest came too late. */
+  readonly faultsBegun: number;
   /** Planned, but their place was taken or they were not reached. */
   readonly faultsSkipped: number;
   /** Kinds that this machine does not permit. */

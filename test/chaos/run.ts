@@ -90,6 +90,7 @@ class ChaosRun {
   #publishing = true;
   #ending = false;
   #rests = 0;
+  #begunFaults = 0;
   #questions = 0;
 
   private constructor(
@@ -172,6 +173,7 @@ class ChaosRun {
       operations: { total: acked + refused + unknown, acked, refused, unknown },
       questions: { total: this.#questions, checked: this.#truth.answersChecked },
       faults: { total: this.#nemesis.total, ...Object.fromEntries(this.#nemesis.counts) },
+      faultsBegun: this.#begunFaults,
       faultsSkipped: this.#nemesis.skipped,
       notPermitted: this.#site.canFillDisk ? [] : ["disk-full"],
       rests: this.#rests,
@@ -229,6 +231,7 @@ class ChaosRun {
       const until = Math.min(next?.atMs ?? to, to, stormNow() + 1_000);
       if (next !== undefined && next.atMs <= stormNow()) {
         faults.shift();
+        this.#begunFaults += 1;
         this.#nemesis.begin(next.fault);
         continue;
       }
