@@ -34,7 +34,11 @@ export interface TenantEntry {
   status: ShardStatus;
 }
 
-export type PartitionState = "waiting" | "recovering" | "serving";
+/**
+ * `joining`: whose it is is not known yet, or it is this node's own and on its way here; `waiting`: another node's, or
+ * on its way there.
+ */
+export type PartitionState = "joining" | "waiting" | "recovering" | "serving";
 
 export interface PartitionEntry {
   readonly partition: Partition;
@@ -65,7 +69,7 @@ export class Directory {
         const partition = index as Partition;
         const entry: PartitionEntry = {
           partition,
-          state: "waiting",
+          state: "joining",
           validUntilMs: 0,
           tenants: new Map(),
         };

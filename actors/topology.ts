@@ -22,6 +22,7 @@ import type { Preparer } from "../src/text/prepare.ts";
 import { Directory, recoveringStatus, type TenantEntry } from "./directory.ts";
 import { embedderActor } from "./embedder.ts";
 import { manifestWatcherActor } from "./manifest-watcher.ts";
+import { membershipActor } from "./membership.ts";
 import { mergeTriggerActor } from "./merge-trigger.ts";
 import type {
   EmbedderMessage,
@@ -37,7 +38,10 @@ import { shardActor } from "./shard.ts";
 import { tenantActor } from "./tenant.ts";
 
 export interface TopologyOptions {
+  /** This process, as leases name it. */
   readonly node: string;
+  /** The node's name in the deployment; `node` unless told otherwise. */
+  readonly name?: string | undefined;
   readonly log: Log;
   readonly cold: ColdShard;
   readonly embedder: Embedder;
@@ -71,6 +75,8 @@ export interface Topology {
   /** Questions in hand end first, then ingest, then leases are given back. */
   stop(): Promise<void>;
 }
+
+const renewEveryMs = limits.leaseMs / 3;
 
 const backoff = {
   backoffMinMs: limits.restartBackoffMinMs,
@@ -108,16 +114,23 @@ export function startTopology(options: TopologyOptions): Topology {
   const isHotFull = (tenant: TenantId): boolean =>
     (directory.tenant(tenant)?.status.hot.bytes ?? 0) >= limits.hotBytesPerTenantMax ||
     directory.hotBytes() >= limits.hotBytesPerNodeMax;
-  for (const partition of directory.partitions.keys()) {
-    spawnPartition(partition, {
-      system,
-      options,
-      directory,
-      ingestEmbedder,
-      mergeTrigger,
-      isHotFull,
-    });
-  }
+  const wiring = { system, options, directory, ingestEmbedder, mergeTrigger, isHotFull };
+  const partitions = [...directory.partitions.keys()].map((partition) =>
+    spawnPartition(partition, wiring),
+  );
+  system.spawn<never>({
+    name: "membership",
+    capacity: 1,
+    behaviour: membershipActor({
+      name: options.name ?? options.node,
+      leases: log.leases,
+      partitions: partitions.map(({ mailbox }) => mailbox),
+      announceEveryMs: renewEveryMs,
+      lookEveryMs: limits.membershipLookEveryMs,
+      settleMs: limits.membershipSettleMs,
+      logger,
+    }),
+  });
   system.spawn<never>({
     name: "manifest-watcher",
     capacity: 1,
@@ -165,7 +178,7 @@ interface PartitionWiring {
   readonly isHotFull: (tenant: TenantId) => boolean;
 }
 
-function spawnPartition(partition: Partition, wiring: PartitionWiring): void {
+function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef<PartitionMessage> {
   const { system, options, directory } = wiring;
   const { log, metrics, logger, node } = options;
   const actor: ActorRef<PartitionMessage> = system.spawn<PartitionMessage>({
@@ -174,17 +187,20 @@ function spawnPartition(partition: Partition, wiring: PartitionWiring): void {
     behaviour: partitionActor({
       partition,
       node,
+      name: options.name ?? node,
       log,
       entry: directory.partition(partition),
       spawnTenant: (tenant, epoch) =>
         spawnTenant({ tenant, epoch, wiring, partition: () => actor.mailbox }),
-      renewEveryMs: limits.leaseMs / 3,
+      renewEveryMs,
+      takeAnywayMs: limits.partitionTakeAnywayMs,
       respawnMs: limits.restartBackoffMaxMs,
       pullMax: limits.pullMax,
       metrics,
       logger,
     }),
   });
+  return actor;
 }
 
 interface TenantWiring {

@@ -274,6 +274,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
   const fence = (): string => randomUUID();
   return startTopology({
     node: identity,
+    name: config.node,
     log,
     cold,
     embedder,

@@ -191,6 +191,12 @@ export const limits = {
    * (`publishAckMs`) must leave time for the next: with 10 s a single lost answer ended the tenure.
    */
   leaseMs: 16 * secondMs,
+  /** How often a node looks who else is there and what lies free: the pause of a partition that is handed over. */
+  membershipLookEveryMs: 500,
+  /** A node counts after it was seen for so long, about one renewal: one that dies at its start moves nothing. */
+  membershipSettleMs: 5 * secondMs,
+  /** Two lease times: whoever a partition belongs to and has not taken it by then will not. */
+  partitionTakeAnywayMs: 32 * secondMs,
   /** Operations pulled at once: one pull holds at most this many documents in memory. */
   pullMax: 128,
   /** One pull waits so long for messages; the server says that it is alive every `pullHeartbeatMs` meanwhile. */

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { type PartitionEntry, recoveringStatus, type TenantEntry } from "../../actors/directory.ts";
+import { membershipActor } from "../../actors/membership.ts";
 import type { PartitionMessage, ShardMessage, TenantMessage } from "../../actors/messages.ts";
 import {
   type PartitionOptions,
@@ -10,6 +11,8 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
+import { preferredNode } from "../../src/log/ownership.ts";
+import type { LeaseStore } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { acme, globex, quiet, startActor, until } from "./kit.ts";
@@ -17,7 +20,19 @@ import { acme, globex, quiet, startActor, until } from "./kit.ts";
 const leaseMs = 9_000;
 const renewEveryMs = 3_000;
 const respawnMs = 1_000;
+const lookEveryMs = 500;
+const settleMs = 2_000;
+const takeAnywayMs = 2 * leaseMs;
 const partition = 0 as Partition;
+const names = Array.from({ length: 20 }, (_, index) => `node-${index}`);
+/** By how much the partition prefers them: one that comes before this node, and one that comes after. */
+const [greater, me, lesser] = ranked(names) as [string, string, string];
+
+function ranked(nodes: readonly string[]): string[] {
+  const best = preferredNode(partition, nodes);
+  if (best === undefined) return [];
+  return [best, ...ranked(nodes.filter((node) => node !== best))];
+}
 
 /** Stands for the two actors of a tenant: what came to it, and whether it still lives. */
 interface FakeTenant {
@@ -40,7 +55,7 @@ function setUp(options: SetUp = {}) {
   const time = createManualClock();
   const log = options.log ?? createMemoryLog({ clock: time, partitions: 1, leaseMs });
   const entry: PartitionEntry = {
-    ...{ partition, state: "waiting", validUntilMs: 0, tenants: new Map() },
+    ...{ partition, state: "joining", validUntilMs: 0, tenants: new Map() },
   };
   const spawned: FakeTenant[] = [];
   const spawnTenant = (tenant: TenantId, epoch: Epoch): TenantHandle => {
@@ -59,20 +74,42 @@ function setUp(options: SetUp = {}) {
     };
     return { entry: tenantEntry, stop };
   };
-  const start = () =>
-    startActor<PartitionMessage>(
+  const start = () => {
+    const seen = options.wrap?.(log) ?? log;
+    const shared = { log: seen, metrics: silentMetrics, logger: silentLogger };
+    const started = startActor<PartitionMessage>(
       partitionActor({
-        ...{ partition, node: "me", entry, spawnTenant, renewEveryMs, respawnMs, pullMax: 10 },
-        log: options.wrap?.(log) ?? log,
-        metrics: silentMetrics,
-        logger: silentLogger,
+        ...{ partition, node: "me~1", name: me, entry, spawnTenant, ...shared },
+        ...{ renewEveryMs, takeAnywayMs, respawnMs, pullMax: 10 },
       }),
       { clock: time },
     );
+    const partitions = [started.actor.mailbox];
+    const membership = startActor<never>(
+      membershipActor({
+        ...{ name: me, leases: log.leases, partitions, logger: silentLogger },
+        ...{ announceEveryMs: renewEveryMs, lookEveryMs, settleMs },
+      }),
+      { clock: time },
+    );
+    return { ...started, membership: membership.actor };
+  };
   const publish = (tenant: TenantId, text = "x") =>
     log.docs.publish({ tenant, payload: new TextEncoder().encode(text) });
   const living = () => spawned.filter(({ stopped }) => !stopped);
   return { clock: time, log, entry, spawned, living, start, publish };
+}
+
+function bound(leases: LeaseStore): LeaseStore {
+  return {
+    acquire: (...args) => leases.acquire(...args),
+    renew: (...args) => leases.renew(...args),
+    release: (...args) => leases.release(...args),
+    holder: (...args) => leases.holder(...args),
+    announce: (...args) => leases.announce(...args),
+    withdraw: (...args) => leases.withdraw(...args),
+    look: () => leases.look(),
+  };
 }
 
 function versions({ mailbox }: FakeTenant): Promise<number[]> {
@@ -107,7 +144,7 @@ it("P1: waits while another node holds the lease, and takes over with a higher e
   start();
   await quiet();
   await time.advance(leaseMs - 1);
-  expect(entry.state).toBe("waiting");
+  expect(entry.state).toBe("joining");
   expect(spawned).toEqual([]);
   await time.advance(renewEveryMs);
   await until(() => entry.state === "serving");
@@ -121,7 +158,7 @@ it("P1, P3: a log that is away ends the tenure with its lease; a new epoch serve
   await until(() => entry.state === "serving");
   log.hooks.setAvailable(false);
   await time.advance(leaseMs + renewEveryMs);
-  await until(() => entry.state === "waiting");
+  await until(() => entry.state === "joining");
   expect(entry.validUntilMs).toBe(0);
   expect(living()).toEqual([]);
   expect(entry.tenants.size).toBe(0);
@@ -148,10 +185,10 @@ it("P3: a lost lease ends every tenant before the next tenure begins", async () 
   start();
   await until(() => entry.state === "serving");
   const epoch = spawned[0]?.epoch as Epoch;
-  await log.leases.release({ partition, epoch, validUntilMs: 0 }, "me");
+  await log.leases.release({ partition, epoch, validUntilMs: 0 }, "me~1");
   await time.advance(renewEveryMs);
   await time.advance(leaseMs);
-  expect(entry.state).toBe("waiting");
+  expect(entry.state).toBe("joining");
   expect(spawned).toHaveLength(1);
   gate.resolve();
   await time.advance(renewEveryMs);
@@ -180,9 +217,7 @@ it("I6: a renewal that is answered after the tenure ended makes nothing valid ag
     wrap: (log) => ({
       ...log,
       leases: {
-        acquire: (...args) => log.leases.acquire(...args),
-        holder: (...args) => log.leases.holder(...args),
-        release: (...args) => log.leases.release(...args),
+        ...bound(log.leases),
         renew: async (...args) => {
           await renewal.promise;
           return log.leases.renew(...args);
@@ -352,10 +387,102 @@ it("I9: dead letters that can not be written keep nobody waiting, and are writte
 
 it("gives the lease back when it is stopped, so that another node takes over at once", async () => {
   const { entry, start, log, clock: time } = setUp();
-  const { actor } = start();
+  const { actor, membership } = start();
   await until(() => entry.state === "serving");
-  expect(await log.leases.holder(partition)).toBe("me");
+  expect(await log.leases.holder(partition)).toBe("me~1");
+  expect((await log.leases.look()).nodes).toEqual([me]);
+  await membership.stop();
   await actor.stop();
-  expect(await log.leases.holder(partition)).toBeNull();
+  expect(await log.leases.look()).toEqual({ nodes: [], held: [] });
   expect(time.sleeping).toBe(0);
+});
+
+it("I6: hands over to a node that it belongs to, once that was seen steadily: tenants end, the lease is free", async () => {
+  const { entry, start, log, publish, living, clock: time } = setUp();
+  await publish(acme);
+  start();
+  await until(() => entry.state === "serving");
+  await log.leases.announce(greater);
+  await time.advance(settleMs - lookEveryMs);
+  expect(entry.state).toBe("serving");
+  await time.advance(2 * lookEveryMs);
+  await until(() => entry.state === "waiting");
+  expect(entry.validUntilMs).toBe(0);
+  expect(living()).toEqual([]);
+  expect(await log.leases.holder(partition)).toBeNull();
+  // It is the other's now, also while that one is slow to take it.
+  await log.leases.announce(greater);
+  await time.advance(2 * renewEveryMs);
+  expect(await log.leases.holder(partition)).toBeNull();
+});
+
+it("keeps its partition when a node joins that it does not belong to", async () => {
+  const { entry, start, log, clock: time } = setUp();
+  start();
+  await until(() => entry.state === "serving");
+  for (let count = 0; count < 5; count += 1) {
+    await log.leases.announce(lesser);
+    await time.advance(renewEveryMs);
+  }
+  expect(entry.state).toBe("serving");
+});
+
+it("awaits its own partition while another node holds it, and takes it as soon as it is given back", async () => {
+  const { entry, start, log, clock: time } = setUp();
+  await log.leases.announce(lesser);
+  const lease = await log.leases.acquire(partition, "other~1");
+  if (lease === null) return expect.fail("the partition was free");
+  start();
+  await quiet();
+  expect(entry.state).toBe("joining");
+  await log.leases.release(lease, "other~1");
+  await time.advance(lookEveryMs);
+  await until(() => entry.state === "serving");
+});
+
+it("takes a partition that its own node lets lie, after two lease times, and keeps it", async () => {
+  const { entry, start, log, clock: time } = setUp();
+  await log.leases.announce(greater);
+  start();
+  await quiet();
+  expect(entry.state).toBe("waiting");
+  for (let past = 0; past < takeAnywayMs; past += renewEveryMs) {
+    expect(await log.leases.holder(partition)).toBeNull();
+    await log.leases.announce(greater);
+    await time.advance(renewEveryMs);
+  }
+  await time.advance(lookEveryMs);
+  await until(() => entry.state === "serving");
+  for (let count = 0; count < 10; count += 1) {
+    await log.leases.announce(greater);
+    await time.advance(renewEveryMs);
+  }
+  expect(entry.state).toBe("serving");
+});
+
+it("asks again at once for a lease whose answer was lost: it may be its own", async () => {
+  let lost = false;
+  const {
+    entry,
+    start,
+    clock: time,
+  } = setUp({
+    wrap: (log) => ({
+      ...log,
+      leases: {
+        ...bound(log.leases),
+        acquire: async (...args) => {
+          const lease = await log.leases.acquire(...args);
+          if (lost) return lease;
+          lost = true;
+          throw new FreshetError("log_unavailable");
+        },
+      },
+    }),
+  });
+  start();
+  await quiet();
+  expect(entry.state).not.toBe("serving");
+  await time.advance(lookEveryMs);
+  await until(() => entry.state === "serving");
 });
