@@ -3,7 +3,7 @@
  *
  * Owns: this node's announcement in the lease store, and which nodes count. Never: holds a lease, or decides about
  * a partition.
- * Sends: view, to every partition of this node.
+ * Receives: nothing; it runs by the clock. Sends: view, to every partition of this node.
  *
  *   MB1  an announcement is renewed at a third of the lease, so the store forgets a node after it has missed two;
  *   MB2  at a clean stop it is withdrawn: others need not wait for what this node gives back;

@@ -13,13 +13,14 @@ import type { Embedder, Lane } from "../src/embedding/port.ts";
 import type { HotShardFactory } from "../src/hot/port.ts";
 import type { Clock } from "../src/kernel/clock.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
+import { Places } from "../src/kernel/places.ts";
 import { type ActorRef, ActorSystem } from "../src/kernel/system.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { MergeClient } from "../src/temporal/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
 import type { Preparer } from "../src/text/prepare.ts";
-import { Directory, recoveringStatus, type TenantEntry } from "./directory.ts";
+import { Directory, noProgress, recoveringStatus, type TenantEntry } from "./directory.ts";
 import { embedderActor } from "./embedder.ts";
 import { manifestWatcherActor } from "./manifest-watcher.ts";
 import { membershipActor } from "./membership.ts";
@@ -35,7 +36,7 @@ import type {
 import { partitionActor, type TenantHandle } from "./partition.ts";
 import { questionActor } from "./question.ts";
 import { shardActor } from "./shard.ts";
-import { tenantActor } from "./tenant.ts";
+import { type TenantLimits, tenantActor } from "./tenant.ts";
 
 export interface TopologyOptions {
   /** This process, as leases name it. */
@@ -83,6 +84,13 @@ const backoff = {
   backoffMaxMs: limits.restartBackoffMaxMs,
 };
 
+const tenantLimits: TenantLimits = {
+  inFlightMax: limits.tenantInFlightMax,
+  attemptsMax: limits.documentAttemptsMax,
+  pullMax: limits.pullMax,
+  backoff,
+};
+
 /** @throws RangeError when a tenant's weight is no number above zero */
 export function startTopology(options: TopologyOptions): Topology {
   const { log, clock, metrics, logger } = options;
@@ -114,23 +122,13 @@ export function startTopology(options: TopologyOptions): Topology {
   const isHotFull = (tenant: TenantId): boolean =>
     (directory.tenant(tenant)?.status.hot.bytes ?? 0) >= limits.hotBytesPerTenantMax ||
     directory.hotBytes() >= limits.hotBytesPerNodeMax;
-  const wiring = { system, options, directory, ingestEmbedder, mergeTrigger, isHotFull };
+  const recoveries = new Places(limits.recoveriesInFlightMax);
+  const node = { system, options, directory, recoveries };
+  const wiring = { ...node, ingestEmbedder, mergeTrigger, isHotFull };
   const partitions = [...directory.partitions.keys()].map((partition) =>
     spawnPartition(partition, wiring),
   );
-  system.spawn<never>({
-    name: "membership",
-    capacity: 1,
-    behaviour: membershipActor({
-      name: options.name ?? options.node,
-      leases: log.leases,
-      partitions: partitions.map(({ mailbox }) => mailbox),
-      announceEveryMs: renewEveryMs,
-      lookEveryMs: limits.membershipLookEveryMs,
-      settleMs: limits.membershipSettleMs,
-      logger,
-    }),
-  });
+  spawnMembership(system, options, partitions);
   system.spawn<never>({
     name: "manifest-watcher",
     capacity: 1,
@@ -176,6 +174,7 @@ interface PartitionWiring {
   readonly ingestEmbedder: ActorRef<EmbedderMessage>;
   readonly mergeTrigger: ActorRef<MergeTriggerMessage>;
   readonly isHotFull: (tenant: TenantId) => boolean;
+  readonly recoveries: Places;
 }
 
 function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef<PartitionMessage> {
@@ -203,6 +202,26 @@ function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef
   return actor;
 }
 
+function spawnMembership(
+  system: ActorSystem,
+  { name, node, log, logger }: TopologyOptions,
+  partitions: readonly ActorRef<PartitionMessage>[],
+): void {
+  system.spawn<never>({
+    name: "membership",
+    capacity: 1,
+    behaviour: membershipActor({
+      name: name ?? node,
+      leases: log.leases,
+      partitions: partitions.map(({ mailbox }) => mailbox),
+      announceEveryMs: renewEveryMs,
+      lookEveryMs: limits.membershipLookEveryMs,
+      settleMs: limits.membershipSettleMs,
+      logger,
+    }),
+  });
+}
+
 interface TenantWiring {
   readonly tenant: TenantId;
   readonly epoch: Epoch;
@@ -212,7 +231,8 @@ interface TenantWiring {
 
 /** A tenant is two actors: the shard that answers, and the tenant that writes the log and feeds it. */
 function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): TenantHandle {
-  const { system, options, ingestEmbedder, mergeTrigger, isHotFull } = wiring;
+  const { system, options, ingestEmbedder, mergeTrigger, isHotFull, recoveries } = wiring;
+  const progress = noProgress();
   const { log, metrics, logger, embedder, settings } = options;
   // A partition of many tenants may fail with all of them at once: who finds its mailbox full waits for room.
   const failed = (): void => void partition().put({ type: "tenant-failed", tenant });
@@ -250,14 +270,11 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
       shard: shard.mailbox,
       mergeTrigger: mergeTrigger.mailbox,
       route: () => entry.route,
+      progress,
+      recoveries,
       isHotFull: () => isHotFull(tenant),
       onFenced: (by) => void partition().put({ type: "fenced", epoch: by }),
-      limits: {
-        inFlightMax: limits.tenantInFlightMax,
-        attemptsMax: limits.documentAttemptsMax,
-        pullMax: limits.pullMax,
-        backoff,
-      },
+      limits: tenantLimits,
       metrics,
       logger,
     }),
@@ -270,6 +287,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
       behind: true,
       skippedTo: 0 as TenantEntry["route"]["skippedTo"],
     },
+    progress,
     status: recoveringStatus,
   };
   return {

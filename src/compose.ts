@@ -309,7 +309,7 @@ async function startSurfaces(
   const { topology, log, services, stack } = parts;
   const local = createLocalService(topology);
   const peers = connectPeers(log.connection);
-  const service = createService({ node, topology, log, peers, services }, local);
+  const service = createService({ node, clock, topology, log, peers, services }, local);
   const { connection } = log;
   stack.push(
     "peers",

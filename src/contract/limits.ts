@@ -72,6 +72,8 @@ export const limits = {
   coldRestartsMax: 3,
   /** How often a question with `min_seq` looks for a tenant whose first document is on its way. */
   tenantPollMs: 20,
+  /** How often a question that may wait looks for the owner of its tenant, while that changes hands. */
+  ownerPollMs: 50,
   /** Context for the model: the local one has 2,048 tokens for prompt and answer together. */
   promptCharsMax: 5_000,
   /** Answer text kept of a model that does not stop. */
@@ -92,6 +94,8 @@ export const limits = {
   // --- actors --------------------------------------------------------------------------------
   /** Operations of one tenant between the reader and its record; above it the tenant leaves the shared reader. */
   tenantQueueMax: 256,
+  /** Tenants of a node that replay at once: enough to hide round trips, few enough for memory and consumers. */
+  recoveriesInFlightMax: 16,
   /** Documents of one tenant that are prepared and embedded at once; order is restored before the append. */
   tenantInFlightMax: 64,
   /** Records that a merge-watcher or shard may have waiting; senders wait above it. */

@@ -8,8 +8,8 @@
  *   O3  a partition that its node lets lie is passed on, so that none is without an owner for ever.
  */
 
-import { createHash } from "node:crypto";
 import type { Partition } from "../contract/ids.ts";
+import { digestOf } from "./digest.ts";
 
 /** The node that a partition belongs to: of all names, the one that it is drawn to most. Undefined when there are none. */
 export function preferredNode(partition: Partition, nodes: Iterable<string>): string | undefined {
@@ -24,10 +24,12 @@ export function preferredNode(partition: Partition, nodes: Iterable<string>): st
 
 /** Any would do; with this one the names that `ops/start` gives share the eight partitions of a new log evenly. */
 const salt = 439;
+const encoder = new TextEncoder();
 
 /** 48 bits of SHA-256: names and partitions that differ in one character must be drawn independently. */
 function drawOf(partition: Partition, node: string): number {
-  return createHash("sha256").update(`${salt}/${partition}/${node}`).digest().readUIntBE(0, 6);
+  const digest = digestOf(encoder.encode(`${salt}/${partition}/${node}`));
+  return Number.parseInt(digest.slice(0, 12), 16);
 }
 
 /** The nodes that count, from one look at the store to the next (O2). */

@@ -52,6 +52,8 @@ export interface DocsLog {
     readonly tenant: TenantId;
     readonly after: Version;
     readonly max: number;
+    /** Told how many operations there are above `after`, those that are returned among them. */
+    readonly onCount?: ((operations: number) => void) | undefined;
   }): Promise<readonly StoredOperation[]>;
   /** Version of the tenant's newest operation; 0 when it has none. */
   lastVersion(tenant: TenantId): Promise<Version>;
@@ -92,6 +94,8 @@ export interface ChunksRange {
   readonly after: Position;
   readonly to: Position;
   readonly signal?: AbortSignal | undefined;
+  /** Told once, before the first record, how many the tenant has behind `after`. */
+  readonly onCount?: ((records: number) => void) | undefined;
 }
 
 export interface StoredManifest {
