@@ -216,6 +216,8 @@ class QuestionRun {
     for (;;) {
       const entry = directory.tenant(tenant);
       if (entry !== undefined) return entry;
+      // Its partition may have gone to another node while the question was embedded (I6).
+      this.#checkLease();
       if (minSeq === 0) throw new FreshetError("no_results");
       if ((await log.docs.lastVersion(tenant)) === 0) throw new FreshetError("no_results");
       if (clock.monotonicMs() >= until) throw notVisible(minSeq, 0);

@@ -98,6 +98,10 @@ export class MemoryChunks implements ChunksLog {
 
   async *#range(range: ChunksRange): AsyncGenerator<Stored> {
     const chain = new ChainCheck(range);
+    if (!chain.complete) {
+      const records = this.#byTenant.get(range.tenant) ?? [];
+      range.onCount?.(records.filter(({ place }) => place.position > range.after).length);
+    }
     while (!chain.complete) {
       await this.#options.power.pass();
       range.signal?.throwIfAborted();

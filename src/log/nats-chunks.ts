@@ -138,6 +138,7 @@ export class NatsChunks implements ChunksLog {
       headersOnly,
       page: limits.rangePageMax,
       signal: range.signal,
+      onCount: range.onCount,
     });
     for await (const message of messages) {
       const place = placeOf(message, range.tenant);

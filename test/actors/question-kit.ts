@@ -1,6 +1,11 @@
 /** A question actor beside a real shard, with a cold shard, an embedder and a writer that follow a script. */
 
-import { Directory, recoveringStatus, type TenantEntry } from "../../actors/directory.ts";
+import {
+  Directory,
+  noProgress,
+  recoveringStatus,
+  type TenantEntry,
+} from "../../actors/directory.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -84,6 +89,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
     tenant: acme,
     shard: shard.mailbox,
     route,
+    progress: noProgress(),
     status: recoveringStatus,
   };
   if (options.served !== false) partition.tenants.set(acme, entry);

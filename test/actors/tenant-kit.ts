@@ -1,6 +1,6 @@
 /** A tenant actor between a memory log and mailboxes that the test plays: reader, embedder, shard. */
 
-import type { TenantRoute } from "../../actors/directory.ts";
+import { noProgress, type TenantRoute } from "../../actors/directory.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -12,6 +12,7 @@ import { tenantActor } from "../../actors/tenant.ts";
 import type { Epoch, Version } from "../../src/contract/ids.ts";
 import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
+import { Places } from "../../src/kernel/places.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
@@ -45,12 +46,15 @@ export function startTenant(options: TenantSetUp = {}) {
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(100);
   const fenced: number[] = [];
   const hot = { full: false };
+  const progress = noProgress();
   const started = startActor<TenantMessage>(
     tenantActor({
       tenant: acme,
       epoch: (options.epoch ?? 1) as Epoch,
       ...{ log, prepare, model: "hand", embedder, shard, mergeTrigger },
       route: () => route,
+      progress,
+      recoveries: new Places(1),
       isHotFull: () => hot.full,
       onFenced: (by) => fenced.push(by),
       limits: {
@@ -74,7 +78,7 @@ export function startTenant(options: TenantSetUp = {}) {
   if (options.embeds !== false) void embedAll(embedder, embedded);
   else void collect(embedder, asked);
   return {
-    ...{ clock, log, route, shard, mergeTrigger, fenced, hot, asked, embedded },
+    ...{ clock, log, route, shard, mergeTrigger, fenced, hot, progress, asked, embedded },
     ...started,
     /** As the partition's reader does it (T4). */
     offer(operation: StoredOperation): void {
