@@ -12,12 +12,15 @@
  *   T4  a full queue puts the tenant off the shared reader, never the reader to sleep (I9);
  *   T5  transient trouble stalls with back-off; only a document that itself fails is rejected (I2);
  *   T6  a fault of ours ends this life and is tried again in the next; the operation at the head of the queue is
- *       rejected only when it has met `attemptsMax` of them, so that no document stops its tenant for ever.
+ *       rejected only when it has met `attemptsMax` of them, so that no document stops its tenant for ever;
+ *   T7  what may have been in hand when `attemptsMax` owners in a row ended is processed in isolation, one by one and
+ *       before anything behind it is taken in: a document that ends processes is found, an innocent one goes on (I2).
  */
 
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
 import type { Epoch, Position, Version } from "../src/contract/ids.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
+import { failedOutcome, type Outcome } from "../src/contract/outcome.ts";
 import type { ChunkRecord, PlacedRecord } from "../src/contract/record.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
 import { backoffMs } from "../src/kernel/backoff.ts";
@@ -27,13 +30,8 @@ import type { Log, StoredOperation } from "../src/log/port.ts";
 import type { TenantRoute } from "./directory.ts";
 import type { MergeTriggerMessage, ShardMessage, TenantMessage } from "./messages.ts";
 import { HeadFaults } from "./tenant-faults.ts";
-import {
-  type Fault,
-  failedOutcome,
-  OperationProcessor,
-  type Outcome,
-  type ProcessorOptions,
-} from "./tenant-process.ts";
+import { type Fault, OperationProcessor, type ProcessorOptions } from "./tenant-process.ts";
+import { attemptsOf, suspectsTo } from "./tenant-suspects.ts";
 
 export interface TenantOptions extends ProcessorOptions {
   readonly log: Log;
@@ -75,6 +73,8 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   #lastPosition = 0 as Position;
   /** Version of the newest operation taken in. */
   #takenIn = 0 as Version;
+  /** T7: suspects are at or below it; undefined until the backlog of this life has been looked at. */
+  #suspectsTo: Version | undefined;
 
   constructor(options: TenantOptions, context: ActorContext<TenantMessage>, faults: HeadFaults) {
     this.#faults = faults;
@@ -169,10 +169,15 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   async #takeIn(operation: StoredOperation): Promise<void> {
     if (operation.version <= this.#takenIn) return;
     this.#takenIn = operation.version;
-    const outcome = this.#processor.process(operation);
+    const suspect = operation.version <= (this.#suspectsTo ?? 0);
+    const outcome = this.#processor.process(operation, suspect);
     // The committer awaits it later; an earlier failure must not count as unhandled meanwhile.
-    outcome.catch(() => {});
+    const settled = outcome.then(
+      () => {},
+      () => {},
+    );
     await this.#inFlight.put({ operation, outcome }, this.#context.signal);
+    if (suspect) await settled;
   }
 
   /** Reads skipped operations from DOCS until the tenant has caught up with the shared reader (T4). */
@@ -183,12 +188,36 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
       const operations = await this.#stalling("catch-up", () =>
         log.docs.readTenant({ tenant, after: this.#takenIn, max: limits.pullMax }),
       );
+      await this.#lookForSuspects(operations ?? []);
       for (const operation of operations ?? []) await this.#takeIn(operation);
       // No await between the test and the assignment: the reader can not skip another one in between.
       if (operations?.length === 0 && this.#takenIn >= route.skippedTo) route.behind = false;
       else if (operations?.length === 0)
         await this.#context.clock.sleep(limits.backoff.backoffMinMs);
     }
+  }
+
+  /** T7: journals the backlog that this life begins with, before any of it is taken in. */
+  async #lookForSuspects(operations: readonly StoredOperation[]): Promise<void> {
+    if (this.#suspectsTo !== undefined || this.#context.signal.aborted) return;
+    this.#suspectsTo = 0 as Version;
+    // What the committer holds, what waits for it, and what waits to wait for it.
+    const inHand = operations.slice(0, this.#options.limits.inFlightMax + 2);
+    const [first, ...others] = inHand.map(({ version }) => version);
+    if (first === undefined) return;
+    const { log, tenant, epoch, limits } = this.#options;
+    const cursor = this.#takenIn;
+    const attempts = await this.#stalling("journal", async () => {
+      const entry = await log.attempts.get(tenant);
+      const next = attemptsOf({ entry, cursor, epoch, versions: [first, ...others] });
+      if (next !== entry) await log.attempts.put(tenant, next);
+      return next;
+    });
+    const to = attempts && suspectsTo(attempts, limits.attemptsMax);
+    if (attempts === undefined || to === undefined) return;
+    this.#suspectsTo = to;
+    const { logger } = this.#options;
+    logger.warn({ tenant, lives: attempts.lives, to }, "owners ended again and again: suspects");
   }
 
   // --- commit --------------------------------------------------------------------------------

@@ -9,8 +9,10 @@ import { FreshetError } from "../src/contract/errors.ts";
 import type { Epoch, Partition, TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import { type BatchSize, batchSizeOf } from "../src/embedding/batch-size.ts";
+import { probeText } from "../src/embedding/model-probe.ts";
 import type { Embedder, Lane } from "../src/embedding/port.ts";
 import type { HotShardFactory } from "../src/hot/port.ts";
+import type { Isolation } from "../src/isolation/port.ts";
 import type { Clock } from "../src/kernel/clock.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { type ActorRef, ActorSystem } from "../src/kernel/system.ts";
@@ -41,6 +43,7 @@ export interface TopologyOptions {
   readonly log: Log;
   readonly cold: ColdShard;
   readonly embedder: Embedder;
+  readonly isolation: Pick<Isolation, "process">;
   readonly createHot: HotShardFactory;
   readonly tokenizer: Tokenizer;
   readonly prepare: Preparer;
@@ -231,6 +234,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
       prepare: options.prepare,
       model: embedder.model.fingerprint,
       embedder: ingestEmbedder.mailbox,
+      isolation: options.isolation,
       shard: shard.mailbox,
       mergeTrigger: mergeTrigger.mailbox,
       route: () => entry.route,
@@ -267,7 +271,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
 
 function spawnEmbedder(
   system: ActorSystem,
-  { embedder, metrics, settings }: TopologyOptions,
+  { embedder, tokenizer, metrics, settings }: TopologyOptions,
   lane: Lane,
 ): ActorRef<EmbedderMessage> {
   const { paddedTokensMax, itemsMax, queryItemsMax, parallelMax, inFlightMax } =
@@ -289,6 +293,11 @@ function spawnEmbedder(
       batchesInFlightMax: inFlightMax,
       textsMax: limits.embedQueueTextsMax,
       requestMs: limits.embedRequestMs,
+      control: {
+        text: probeText,
+        tokens: tokenizer.encode(probeText, embedder.model.maxTokens),
+      },
+      controlsMax: limits.embedControlsMax,
       weightOf: (tenant) => settings.tenantWeights?.get(tenant) ?? 1,
       backoff,
       metrics,

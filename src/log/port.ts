@@ -158,6 +158,24 @@ export interface DeadLetterLog {
   list(tenant: TenantId, max: number): Promise<readonly DeadLetter[]>;
 }
 
+/** What a tenant's owners had in hand, so that operations which end their process are found. */
+export interface Attempts {
+  /** Version of the last operation that may have been in hand. */
+  readonly upTo: Version;
+  /** Owners in a row that began with these operations. */
+  readonly lives: number;
+  /** Of the newest of them. */
+  readonly epoch: Epoch;
+}
+
+/** One entry a tenant; the last writer wins, because a wrong count costs time and never a document. */
+export interface AttemptJournal {
+  /** Null also when the entry can not be read: counting begins anew. */
+  get(tenant: TenantId): Promise<Attempts | null>;
+  /** Stored before it returns. @throws FreshetError log_unavailable, overloaded */
+  put(tenant: TenantId, attempts: Attempts): Promise<void>;
+}
+
 /** Best-effort notices to whoever listens (core NATS). */
 export interface EventSink {
   publish(tenant: TenantId, event: DocumentEvent): void;
@@ -172,6 +190,7 @@ export interface Log {
   readonly manifests: ManifestStore;
   readonly leases: LeaseStore;
   readonly deadLetters: DeadLetterLog;
+  readonly attempts: AttemptJournal;
   readonly events: EventSink;
   /** Refuses with log_identity when the streams are not the ones this deployment wrote (L5). */
   checkIdentity(): Promise<void>;

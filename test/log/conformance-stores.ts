@@ -1,7 +1,7 @@
 /** Manifests, pieces of heads, leases and dead letters. */
 
 import { describe, expect, it } from "vitest";
-import type { DocumentId, Partition, Version } from "../../src/contract/ids.ts";
+import type { DocumentId, Epoch, Partition, Version } from "../../src/contract/ids.ts";
 import type { Manifest } from "../../src/contract/manifest.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import type { DeadLetter } from "../../src/log/port.ts";
@@ -12,6 +12,7 @@ const manifestOf = (workflowId: string): Manifest => ({ ...emptyManifest, workfl
 
 export function describeStores(opened: Opened): void {
   describeManifests(opened);
+  describeAttempts(opened);
   describeLeases(opened);
 
   describe("dead letters", () => {
@@ -50,6 +51,21 @@ export function describeStores(opened: Opened): void {
         await log.deadLetters.publish(letter);
       }
     });
+  });
+}
+
+function describeAttempts(opened: Opened): void {
+  it("the attempt journal keeps each tenant's newest entry, and no manifest is made of it", async () => {
+    const { log, other } = opened.harness;
+    const tenant = opened.tenant();
+    expect(await log.attempts.get(tenant)).toBeNull();
+    const entry = { upTo: 7 as Version, lives: 1, epoch: 3 as Epoch };
+    await log.attempts.put(tenant, entry);
+    await other.attempts.put(tenant, { ...entry, lives: 2 });
+    expect(await log.attempts.get(tenant)).toEqual({ ...entry, lives: 2 });
+    expect(await log.attempts.get(opened.tenant())).toBeNull();
+    expect(await log.manifests.get(tenant)).toBeNull();
+    expect(await log.manifests.tenants()).not.toContain(tenant);
   });
 }
 
