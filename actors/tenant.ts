@@ -14,7 +14,8 @@
  *   T6  a fault of ours ends this life and is tried again in the next; the operation at the head of the queue is
  *       rejected only when it has met `attemptsMax` of them, so that no document stops its tenant for ever;
  *   T7  what may have been in hand when `attemptsMax` owners in a row ended is processed in isolation, one by one and
- *       before anything behind it is taken in: a document that ends processes is found, an innocent one goes on (I2).
+ *       before anything behind it is taken in: a document that ends processes is found, an innocent one goes on (I2);
+ *   T8  the replay of a dead letter is void when the log has a later operation of its document (I3).
  */
 
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
@@ -31,6 +32,7 @@ import type { TenantRoute } from "./directory.ts";
 import type { MergeTriggerMessage, ShardMessage, TenantMessage } from "./messages.ts";
 import { HeadFaults } from "./tenant-faults.ts";
 import { type Fault, OperationProcessor, type ProcessorOptions } from "./tenant-process.ts";
+import { hadLaterOperation, voidOutcome } from "./tenant-replay.ts";
 import { attemptsOf, suspectsTo } from "./tenant-suspects.ts";
 
 export interface TenantOptions extends ProcessorOptions {
@@ -228,7 +230,10 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
       const next = await this.#inFlight.take(signal);
       if (next === undefined) return;
       const { version } = next.operation;
-      const record = this.#processor.recordOf(version, this.#judged(version, await next.outcome));
+      const judged = this.#judged(version, await next.outcome);
+      const outcome = await this.#unlessVoid(next.operation, judged);
+      if (outcome === undefined) return;
+      const record = this.#processor.recordOf(version, outcome);
       await this.#waitForRoom();
       const placed = await this.#place(record);
       if (placed === undefined) return;
@@ -252,6 +257,26 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
       "a document is given up: it broke every attempt",
     );
     return failedOutcome(outcome.documentId);
+  }
+
+  /**
+   * T8. At the operation's turn, when all before it have their records; undefined when this life ends first.
+   * What can not be looked through any more (purged) may hold a later operation, so the replay is void as well.
+   */
+  async #unlessVoid({ replay }: StoredOperation, outcome: Outcome): Promise<Outcome | undefined> {
+    const { documentId } = outcome;
+    if (replay === undefined || documentId === null) return outcome;
+    const { log, tenant } = this.#options;
+    const { signal } = this.#context;
+    const range = { tenant, after: replay.after, to: this.#lastPosition, signal };
+    const isVoid = await this.#stalling("replay", () =>
+      // A place behind the end is no place of this log.
+      replay.after > range.to
+        ? Promise.resolve(true)
+        : hadLaterOperation(log.chunks.headers(range), replay, documentId),
+    );
+    if (isVoid === undefined) return undefined;
+    return isVoid ? voidOutcome(documentId) : outcome;
   }
 
   async #place(record: ChunkRecord): Promise<PlacedRecord | undefined> {
@@ -304,10 +329,9 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
 
   /** The dead letter follows the reject record, which decides; idempotent, so it is repeated until it is stored. */
   async #deadLetter(record: PlacedRecord & { kind: "reject" }, atMs: number): Promise<void> {
-    const { tenant, version, documentId, reason, message } = record;
-    await this.#stalling("dead letter", () =>
-      this.#options.log.deadLetters.publish({ tenant, version, documentId, reason, message, atMs }),
-    );
+    const { tenant, version, documentId, reason, message, position } = record;
+    const letter = { tenant, version, documentId, reason, message, atMs, position };
+    await this.#stalling("dead letter", () => this.#options.log.deadLetters.publish(letter));
   }
 
   /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps what waits. */

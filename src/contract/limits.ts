@@ -336,6 +336,9 @@ export const limits = {
   ingestInFlightMax: 64,
   /** An import stops waiting when no document became visible for so long. */
   ingestStallMs: 60 * secondMs,
+  /** Dead letters of one page on the command line: about what a person looks through, and what a program may ask for. */
+  dlqListDefault: 50,
+  dlqListMax: 10_000,
   /** A server that does not answer the command line in this time is down. */
   cliConnectMs: 5 * secondMs,
 

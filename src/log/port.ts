@@ -26,6 +26,15 @@ export interface StoredOperation {
   /** Server time of the publish, unix milliseconds. */
   readonly atMs: number;
   readonly payload: Uint8Array;
+  /** Set for the replay of a dead letter. */
+  readonly replay?: Replay | undefined;
+}
+
+/** Which rejected operation is published again; void if the document had a later operation (I3). */
+export interface Replay {
+  readonly of: Version;
+  /** Where its reject record lies: later records are behind it. */
+  readonly after: Position;
 }
 
 export interface DocsLog {
@@ -37,6 +46,7 @@ export interface DocsLog {
     readonly tenant: TenantId;
     readonly payload: Uint8Array;
     readonly messageId?: string | undefined;
+    readonly replay?: Replay | undefined;
   }): Promise<PublishResult>;
   /**
    * Operations of a partition from `from` on, in order and without end until the signal aborts.
@@ -150,12 +160,16 @@ export interface DeadLetter {
   readonly reason: ErrorCode;
   readonly message: string;
   readonly atMs: number;
+  /** Of the reject record; undefined where there is none (no tenant), and in letters of before 0.2. */
+  readonly position?: Position | undefined;
 }
 
 export interface DeadLetterLog {
   /** Idempotent by tenant and version, for ever: a second publish of the same is success. */
   publish(letter: DeadLetter): Promise<void>;
-  list(tenant: TenantId, max: number): Promise<readonly DeadLetter[]>;
+  /** Of a tenant, or of a subject's token that is none: at most `max` with a version above `after`, in order. */
+  list(tenant: string, max: number, after?: Version): Promise<readonly DeadLetter[]>;
+  get(tenant: string, version: Version): Promise<DeadLetter | null>;
 }
 
 /** What a tenant's owners had in hand, so that operations which end their process are found. */

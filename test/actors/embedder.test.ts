@@ -1,89 +1,15 @@
 import { getEventListeners } from "node:events";
 import { expect, it } from "vitest";
-import { type EmbedderOptions, embedderActor } from "../../actors/embedder.ts";
-import type { EmbedderMessage } from "../../actors/messages.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
-import type { TenantId } from "../../src/contract/ids.ts";
-import type { BatchLimits } from "../../src/embedding/batching.ts";
-import { isLost, lostError, unexplainedError } from "../../src/embedding/failures.ts";
-import type { Embedder, EmbedInput } from "../../src/embedding/port.ts";
-import { silentMetrics } from "../../src/observe/port.ts";
-import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
-import { answered, axis, codeOf, quiet, startActor, until } from "./kit.ts";
-
-interface Call {
-  readonly texts: readonly string[];
-  answer(): void;
-  fail(error: Error): void;
-}
-
-/** A backend that answers when the test says so. A text's vector tells which text it was. */
-function scriptedEmbedder(): Embedder & { readonly calls: Call[] } {
-  const calls: Call[] = [];
-  return {
-    calls,
-    model: { name: "scripted", dimensions: 8, maxTokens: 64, fingerprint: "scripted" },
-    embed(batch, { signal }) {
-      const { promise, resolve, reject } = Promise.withResolvers<Float32Array[]>();
-      signal?.addEventListener("abort", () => reject(new FreshetError("cancelled")));
-      calls.push({
-        texts: batch.map(({ text }) => text),
-        answer: () => resolve(batch.map(vectorOf)),
-        fail: reject,
-      });
-      return promise;
-    },
-    close: async () => {},
-  };
-}
-
-function vectorOf({ text }: EmbedInput): Float32Array {
-  const vector = axis(0);
-  vector[1] = text.codePointAt(0) ?? 0;
-  return vector;
-}
-
-function input(text: string, tokens = 8): EmbedInput {
-  return { text, tokens: new Int32Array(tokens) };
-}
-
-const batchBounds: BatchLimits = {
-  paddedTokensMax: 64,
-  itemsMax: 8,
-  predictedMsMax: 1_000,
-  lookAheadMax: 64,
-  ageMaxMs: 250,
-};
-
-function setUp(options: Partial<EmbedderOptions> = {}) {
-  const clock: ManualClock = createManualClock();
-  const backend = scriptedEmbedder();
-  const started = startActor<EmbedderMessage>(
-    embedderActor({
-      embedder: backend,
-      lane: "ingest",
-      batch: batchBounds,
-      batchesInFlightMax: 1,
-      batchesAtOnceMax: 1,
-      textsMax: 16,
-      requestMs: 1_000,
-      control: input("control"),
-      controlsMax: 3,
-      backoff: { backoffMinMs: 10, backoffMaxMs: 100 },
-      metrics: silentMetrics,
-      ...options,
-    }),
-    { clock },
-  );
-  const { mailbox } = started.actor;
-  const ask = (tenant: string, texts: readonly EmbedInput[], signal?: AbortSignal) => {
-    const { reply, promise, answers } = answered<readonly Float32Array[]>();
-    const message = { type: "embed", tenant: tenant as TenantId, inputs: texts, reply } as const;
-    mailbox.tryPut({ ...message, signal: signal ?? new AbortController().signal });
-    return { promise, answers };
-  };
-  return { clock, backend, mailbox, ask, ...started };
-}
+import {
+  batchBounds,
+  type Call,
+  input,
+  scriptedEmbedder,
+  setUp,
+  vectorOf,
+} from "./embedder-kit.ts";
+import { codeOf, quiet, until } from "./kit.ts";
 
 const refusal = () => new FreshetError("embedding_failed");
 const outage = () => new FreshetError("embedding_unavailable");
@@ -222,71 +148,6 @@ it("E3: while a refused batch is tried again text by text, others go on beside i
   for (const { promise } of neighbours) expect(await promise).toHaveLength(1);
   expect(backend.calls.map(({ texts }) => texts.join(""))).toEqual(["a!b", "a", "c", "d"]);
   expect(bad.answers()).toBe(0);
-});
-
-/** Answers the controls with `passes`, and fails everything else without a reason, until the request is answered. */
-async function failUnexplained(
-  { backend, clock }: ReturnType<typeof setUp>,
-  request: { readonly answers: () => number },
-  passes: () => boolean,
-): Promise<void> {
-  for (let at = 0; request.answers() === 0; at += 1) {
-    await until(() => backend.calls.length > at || request.answers() > 0);
-    const call = backend.calls[at];
-    if (call?.texts[0] === "control" && passes()) call.answer();
-    else call?.fail(unexplainedError("status 500", 500));
-    await quiet();
-    await clock.advance(100);
-  }
-}
-
-it("E6: a text that fails without a reason is refused once a control passed after three failures in a row", async () => {
-  const world = setUp();
-  const request = world.ask("acme", [input("a")]);
-  await failUnexplained(world, request, () => true);
-  expect(await codeOf(request.promise)).toBe("embedding_failed");
-  const texts = world.backend.calls.map(({ texts: [text] }) => text);
-  expect(texts).toEqual(["a", "control", "a", "control", "a", "control"]);
-});
-
-it("E6: while controls fail too, even now and then, a text waits and is refused by nobody", async () => {
-  const world = setUp();
-  const request = world.ask("acme", [input("a")]);
-  let controls = 0;
-  await failUnexplained(world, request, () => {
-    controls += 1;
-    return controls % 3 !== 0;
-  });
-  expect(await codeOf(request.promise)).toBe("embedding_unavailable");
-  expect(controls).toBeGreaterThan(3);
-});
-
-it("E6: of a batch that fails without a reason each text is asked for alone", async () => {
-  const { ask, backend } = setUp();
-  const requests = [ask("acme", [input("a")]), ask("acme", [input("b"), input("c")])];
-  await until(() => backend.calls.length === 1);
-  backend.calls[0]?.answer();
-  await until(() => backend.calls.length === 2);
-  backend.calls[1]?.fail(unexplainedError("status 500", 500));
-  for (let at = 2; at < 4; at += 1) {
-    await until(() => backend.calls.length > at);
-    backend.calls[at]?.answer();
-  }
-  for (const { promise } of requests) await promise;
-  expect(backend.calls.map(({ texts }) => texts.join(""))).toEqual(["a", "bc", "b", "c"]);
-});
-
-it("E7: texts that were in hand when the backend was lost are not sent again; others are", async () => {
-  const { ask, backend } = setUp();
-  const lost = ask("acme", [input("a"), input("b")]);
-  await until(() => backend.calls.length === 1);
-  const waiting = ask("globex", [input("c")]);
-  backend.calls[0]?.fail(lostError("the worker ended"));
-  await until(() => backend.calls.length === 2);
-  backend.calls[1]?.answer();
-  expect(await waiting.promise).toHaveLength(1);
-  await expect(lost.promise).rejects.toSatisfy(isLost);
-  expect(backend.calls.map(({ texts }) => texts.join(""))).toEqual(["ab", "c"]);
 });
 
 it("E5: a caller that goes is answered at once, and its texts that wait are never sent", async () => {
