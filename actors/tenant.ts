@@ -19,7 +19,7 @@
  */
 
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
-import type { Epoch, Position, Version } from "../src/contract/ids.ts";
+import type { Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
 import { failedOutcome, type Outcome } from "../src/contract/outcome.ts";
 import type { ChunkRecord, PlacedRecord } from "../src/contract/record.ts";
@@ -42,6 +42,8 @@ export interface TenantOptions extends ProcessorOptions {
   readonly route: () => TenantRoute;
   /** True while hot memory has no room for this tenant. */
   readonly isHotFull: () => boolean;
+  /** Whose merges would make that room. */
+  readonly makesRoom: () => readonly TenantId[];
   readonly onFenced: (by: Epoch) => void;
   readonly limits: TenantLimits;
 }
@@ -336,10 +338,10 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
 
   /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps what waits. */
   async #waitForRoom(): Promise<void> {
-    const { isHotFull, mergeTrigger, tenant, limits } = this.#options;
+    const { isHotFull, makesRoom, mergeTrigger, limits } = this.#options;
     const { clock, signal } = this.#context;
     while (isHotFull() && !signal.aborted) {
-      mergeTrigger.tryPut({ type: "pressure", tenant });
+      for (const tenant of makesRoom()) mergeTrigger.tryPut({ type: "pressure", tenant });
       await clock.sleep(limits.backoff.backoffMaxMs / 10, signal);
     }
   }

@@ -197,9 +197,15 @@ interface TenantWiring {
   readonly partition: () => Mailbox<PartitionMessage>;
 }
 
+/** At the node's bound the tenant that waits may hold next to nothing itself: then others' merges make the room. */
+function tenantsThatMakeRoom(directory: Directory, waiting: TenantId): readonly TenantId[] {
+  if (directory.hotBytes() < limits.hotBytesPerNodeMax) return [waiting];
+  return [...new Set([waiting, ...directory.largestUnmerged(limits.pressureTenantsMax)])];
+}
+
 /** A tenant is two actors: the shard that answers, and the tenant that writes the log and feeds it. */
 function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): TenantHandle {
-  const { system, options, ingestEmbedder, mergeTrigger, isHotFull } = wiring;
+  const { system, options, directory, ingestEmbedder, mergeTrigger, isHotFull } = wiring;
   const { log, metrics, logger, embedder, settings } = options;
   // A partition of many tenants may fail with all of them at once: who finds its mailbox full waits for room.
   const failed = (): void => void partition().put({ type: "tenant-failed", tenant });
@@ -239,6 +245,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
       mergeTrigger: mergeTrigger.mailbox,
       route: () => entry.route,
       isHotFull: () => isHotFull(tenant),
+      makesRoom: () => tenantsThatMakeRoom(directory, tenant),
       onFenced: (by) => void partition().put({ type: "fenced", epoch: by }),
       limits: {
         inFlightMax: limits.tenantInFlightMax,

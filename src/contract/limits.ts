@@ -187,6 +187,8 @@ export const limits = {
   /** Memory of all hot shards of a node; at the bound publishers are refused until merges make room. */
   hotBytesPerNodeMax: 2_048 * MiB,
   hotBytesPerTenantMax: 512 * MiB,
+  /** Largest tenants of a full node that are merged for room: as many as one merge worker merges at once. */
+  pressureTenantsMax: 4,
   /** Vectors and graphs of a node: twice `hotBytesPerNodeMax`, as a build copies its rows, and all that 32 bits address. */
   hotArenaBytesMax: 4_096 * MiB,
   /** Fields that a shard keeps an index of, for filters: as many as one filter may name. */

@@ -65,6 +65,7 @@ export function startTenant(options: TenantSetUp = {}) {
       ...{ log, prepare, model: "hand", embedder, isolation, shard, mergeTrigger },
       route: () => route,
       isHotFull: () => hot.full,
+      makesRoom: () => [acme],
       onFenced: (by) => fenced.push(by),
       limits: {
         inFlightMax: options.inFlightMax ?? 64,
