@@ -206,7 +206,7 @@ function tenantsThatMakeRoom(directory: Directory, waiting: TenantId): readonly 
 /** A tenant is two actors: the shard that answers, and the tenant that writes the log and feeds it. */
 function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): TenantHandle {
   const { system, options, directory, ingestEmbedder, mergeTrigger, isHotFull } = wiring;
-  const { log, metrics, logger, embedder, settings } = options;
+  const { log, metrics, logger, embedder, settings, prepare, isolation } = options;
   // A partition of many tenants may fail with all of them at once: who finds its mailbox full waits for room.
   const failed = (): void => void partition().put({ type: "tenant-failed", tenant });
   const shard = system.spawn<ShardMessage>({
@@ -234,13 +234,9 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     capacity: limits.tenantQueueMax,
     onEscalate: failed,
     behaviour: tenantActor({
-      tenant,
-      epoch,
-      log,
-      prepare: options.prepare,
+      ...{ tenant, epoch, log, prepare, isolation },
       model: embedder.model.fingerprint,
       embedder: ingestEmbedder.mailbox,
-      isolation: options.isolation,
       shard: shard.mailbox,
       mergeTrigger: mergeTrigger.mailbox,
       route: () => entry.route,

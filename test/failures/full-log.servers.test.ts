@@ -1,4 +1,4 @@
-/** A real engine whose log has no room: publishers hear it, tenants wait, and nothing is lost. */
+/** A real engine whose log has no room, or is gone: publishers hear it, tenants wait, and nothing is lost. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Version } from "../../src/contract/ids.ts";
@@ -80,5 +80,20 @@ describe("a full CHUNKS", () => {
       { id: "b", status: "visible" },
     ]);
     expect(await site.log.deadLetters.list(tenant, 9)).toEqual([]);
+  });
+});
+
+describe("a NATS that is gone", () => {
+  it("is told to publishers within its time-out, as 503, and they go on when it is back (I1)", async () => {
+    const tenant = freshTenant("nats-gone");
+    await site.nats.kill();
+    const refused = await post(tenant, "application/json", JSON.stringify({ id: "a", text }));
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(await refused.json()).toMatchObject({ code: "log_unavailable", retryable: true });
+    await site.nats.restart();
+    await eventually(async () => {
+      const again = await post(tenant, "application/json", JSON.stringify({ id: "a", text }));
+      expect(again.status).toBe(202);
+    });
   });
 });

@@ -1,6 +1,7 @@
 /** Documents that do harm, and documents that only were there when harm was done; with real processes that die. */
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { runCli } from "../../src/cli/program.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
 import { type Endpoint, startEndpoint } from "../answer/misbehaving-endpoint.ts";
 import { type AskedBody, embedding } from "../embedding/remote-endpoint.ts";
@@ -130,8 +131,43 @@ describe("an endpoint that fails one text for ever", () => {
     for (const seq of [before, after]) {
       expect(await site.event(seq)).toMatchObject({ status: "visible" });
     }
+    // Once the endpoint is well, an operator publishes it again.
+    endpoint.handle = works;
+    const replayed = await dlq("replay", "--reason", "document_failed", "--tenant", tenant);
+    const [, as] = /published again as (\d+)/.exec(replayed.out) ?? [];
+    expect(await site.event(Number(as))).toMatchObject({ id: "deadly", status: "visible" });
+    const again = await dlq("replay", String(deadly), "--tenant", tenant);
+    expect([again.code, again.out]).toEqual([
+      1,
+      `${deadly}: not published: its document had a later operation\n`,
+    ]);
+    const shown = await dlq("show", String(deadly), "--text", "--tenant", tenant);
+    expect(shown.out).toContain("reason: document_failed");
+    expect(shown.out).toContain("A text with poison in it.");
+    const listed = await dlq("list", "--json", "--tenant", tenant);
+    expect(JSON.parse(listed.out)).toMatchObject({
+      letters: [{ seq: deadly, id: "deadly", reason: "document_failed" }],
+      next: null,
+    });
   });
 });
+
+/** `freshet dlq …`, as a person in front of this site. */
+async function dlq(...args: string[]): Promise<{ readonly code: number; readonly out: string }> {
+  let out = "";
+  const terminal = {
+    out: (text: string) => {
+      out += text;
+    },
+    note: () => {},
+    env: { FRESHET_NATS_URL: site.nats.url, FRESHET_DATA_DIR: site.nats.directory },
+    stdin: (async function* () {})(),
+    terminal: false,
+    signal: new AbortController().signal,
+  };
+  const code = await runCli(["dlq", ...args], terminal, "0.0.0");
+  return { code, out };
+}
 
 async function answers({ url }: FreshetProcess): Promise<boolean> {
   try {
