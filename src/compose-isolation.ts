@@ -9,7 +9,7 @@ import { type EmbeddingParts, openEmbedding, readModelShape } from "./compose-em
 import type { Config } from "./config.ts";
 import { errorBody, toFreshetError } from "./contract/errors.ts";
 import { limits } from "./contract/limits.ts";
-import { failsAlone, isUnexplained } from "./embedding/failures.ts";
+import { failsAlone, isLost, isUnexplained } from "./embedding/failures.ts";
 import { probeText } from "./embedding/model-probe.ts";
 import { patienceOf } from "./embedding/patience.ts";
 import type { Embedder, EmbedInput } from "./embedding/port.ts";
@@ -49,8 +49,8 @@ export function openIsolation(
       silenceMs: limits.isolationSilenceMs * patience,
       idleMs: limits.isolationIdleMs,
       backoff: {
-        backoffMinMs: limits.restartBackoffMinMs,
-        backoffMaxMs: limits.restartBackoffMaxMs,
+        backoffMinMs: limits.isolationPauseMinMs,
+        backoffMaxMs: limits.isolationPauseMaxMs,
       },
     },
   });
@@ -105,6 +105,8 @@ async function answer(
     });
     say({ kind: "outcome", outcome });
   } catch (thrown) {
+    // A thread of this process died or hangs: the engine counts the end of the process, and starts another.
+    if (isLost(thrown)) process.kill(process.pid, "SIGKILL");
     say({ kind: "failed", error: errorBody(toFreshetError(thrown)) });
   }
 }

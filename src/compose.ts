@@ -31,6 +31,7 @@ import { type NatsService, startNatsService } from "./gateway/nats-service.ts";
 import type { EngineStatus } from "./gateway/port.ts";
 import { startHealthChecks } from "./health.ts";
 import { createHotShardFactory } from "./hot/hnsw.ts";
+import { watchMain } from "./isolation/main-watch.ts";
 import type { Isolation } from "./isolation/port.ts";
 import { type Clock, systemClock } from "./kernel/clock.ts";
 import { connectNatsLog } from "./log/nats.ts";
@@ -140,6 +141,7 @@ export async function startEngine(
   const base = foundation(config, version, seams);
   const stack = new Stack();
   try {
+    stack.push("main watch", await watchMain(limits.mainStallMs), (end) => end());
     const shape = readModelShape(config);
     const log = await connectLog(base, stack, "engine");
     const cold = stack.push("cold", connectCold(base, shape), (part) => part.close());

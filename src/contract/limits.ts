@@ -111,6 +111,11 @@ export const limits = {
   isolationSilenceMs: minuteMs,
   /** An isolated process that nobody has needed for so long is ended: it holds a model of its own. */
   isolationIdleMs: 10 * secondMs,
+  /** Pauses between isolated processes of one document: memory that others hold may be free again. */
+  isolationPauseMinMs: secondMs,
+  isolationPauseMaxMs: 10 * secondMs,
+  /** An engine whose main thread serves nothing for so long ends: its longest work is a fraction of a second. */
+  mainStallMs: minuteMs,
   /** How often an isolated process looks whether its engine is still there. */
   isolationParentMs: 500,
   /** First and longest pause before an actor is started again, and how many within the window escalate. */

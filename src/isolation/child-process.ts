@@ -91,7 +91,8 @@ class ChildIsolation implements Isolation {
         if (result.kind === "outcome") return result.outcome;
         documentId = result.documentId;
         logger.warn({ attempt }, "a document ended the isolated process");
-        await clock.sleep(backoffMs(limits.backoff, attempt - 1), ended);
+        if (attempt < limits.attemptsMax)
+          await clock.sleep(backoffMs(limits.backoff, attempt - 1), ended);
       }
       return failedOutcome(documentId);
     } finally {
@@ -115,6 +116,7 @@ class ChildIsolation implements Isolation {
     if (first === "aborted") throw await this.#given(child, new FreshetError("cancelled"));
     if (first !== "silent" && first !== "ended" && first.kind === "ready") return child;
     const why = first === "silent" ? "does not become ready" : "ended at its start";
+    this.#options.logger.warn({ why }, "an isolated process does not start, its documents wait");
     throw await this.#given(
       child,
       new FreshetError("embedding_unavailable", `the isolated process ${why}`),
