@@ -108,6 +108,15 @@ export class Directory {
     for (const { tenants } of this.partitions.values()) yield* tenants.values();
   }
 
+  /** The tenants whose hot shards hold most of what a merge would let go, largest first. */
+  largestUnmerged(max: number): readonly TenantId[] {
+    return [...this.tenants()]
+      .filter(({ status }) => status.unmergedChunks > 0)
+      .sort((one, other) => other.status.hot.bytes - one.status.hot.bytes)
+      .slice(0, max)
+      .map(({ tenant }) => tenant);
+  }
+
   /** Memory of all hot shards of this node, bytes. */
   hotBytes(): number {
     let bytes = 0;

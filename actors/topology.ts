@@ -9,8 +9,10 @@ import { FreshetError } from "../src/contract/errors.ts";
 import type { Epoch, Partition, TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import { type BatchSize, batchSizeOf } from "../src/embedding/batch-size.ts";
+import { probeText } from "../src/embedding/model-probe.ts";
 import type { Embedder, Lane } from "../src/embedding/port.ts";
 import type { HotShardFactory } from "../src/hot/port.ts";
+import type { Isolation } from "../src/isolation/port.ts";
 import type { Clock } from "../src/kernel/clock.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { Places } from "../src/kernel/places.ts";
@@ -46,6 +48,7 @@ export interface TopologyOptions {
   readonly log: Log;
   readonly cold: ColdShard;
   readonly embedder: Embedder;
+  readonly isolation: Pick<Isolation, "process">;
   readonly createHot: HotShardFactory;
   readonly tokenizer: Tokenizer;
   readonly prepare: Preparer;
@@ -229,11 +232,18 @@ interface TenantWiring {
   readonly partition: () => Mailbox<PartitionMessage>;
 }
 
+/** At the node's bound the tenant that waits may hold next to nothing itself: then others' merges make the room. */
+function tenantsThatMakeRoom(directory: Directory, waiting: TenantId): readonly TenantId[] {
+  if (directory.hotBytes() < limits.hotBytesPerNodeMax) return [waiting];
+  return [...new Set([waiting, ...directory.largestUnmerged(limits.pressureTenantsMax)])];
+}
+
 /** A tenant is two actors: the shard that answers, and the tenant that writes the log and feeds it. */
 function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): TenantHandle {
-  const { system, options, ingestEmbedder, mergeTrigger, isHotFull, recoveries } = wiring;
+  const { system, options, directory, ingestEmbedder, mergeTrigger } = wiring;
+  const { isHotFull, recoveries } = wiring;
   const progress = noProgress();
-  const { log, metrics, logger, embedder, settings } = options;
+  const { log, metrics, logger, embedder, settings, prepare, isolation } = options;
   // A partition of many tenants may fail with all of them at once: who finds its mailbox full waits for room.
   const failed = (): void => void partition().put({ type: "tenant-failed", tenant });
   const shard = system.spawn<ShardMessage>({
@@ -261,10 +271,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     capacity: limits.tenantQueueMax,
     onEscalate: failed,
     behaviour: tenantActor({
-      tenant,
-      epoch,
-      log,
-      prepare: options.prepare,
+      ...{ tenant, epoch, log, prepare, isolation },
       model: embedder.model.fingerprint,
       embedder: ingestEmbedder.mailbox,
       shard: shard.mailbox,
@@ -273,6 +280,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
       progress,
       recoveries,
       isHotFull: () => isHotFull(tenant),
+      makesRoom: () => tenantsThatMakeRoom(directory, tenant),
       onFenced: (by) => void partition().put({ type: "fenced", epoch: by }),
       limits: tenantLimits,
       metrics,
@@ -301,7 +309,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
 
 function spawnEmbedder(
   system: ActorSystem,
-  { embedder, metrics, settings }: TopologyOptions,
+  { embedder, tokenizer, metrics, settings }: TopologyOptions,
   lane: Lane,
 ): ActorRef<EmbedderMessage> {
   const { paddedTokensMax, itemsMax, queryItemsMax, parallelMax, inFlightMax } =
@@ -323,6 +331,11 @@ function spawnEmbedder(
       batchesInFlightMax: inFlightMax,
       textsMax: limits.embedQueueTextsMax,
       requestMs: limits.embedRequestMs,
+      control: {
+        text: probeText,
+        tokens: tokenizer.encode(probeText, embedder.model.maxTokens),
+      },
+      controlsMax: limits.embedControlsMax,
       weightOf: (tenant) => settings.tenantWeights?.get(tenant) ?? 1,
       backoff,
       metrics,

@@ -106,6 +106,22 @@ export const limits = {
   mergeTriggerMailboxMax: 1_024,
   /** Attempts to process a document before it is rejected with `document_failed`. */
   documentAttemptsMax: 3,
+  /** An isolated process loads the model, as the engine does at its start. */
+  isolationReadyMs: minuteMs,
+  /**
+   * An isolated process that says nothing for so long hangs. It speaks after each 32 texts: half a second of a slow CPU,
+   * or one request to an endpoint with all its attempts (three of 15 s).
+   */
+  isolationSilenceMs: minuteMs,
+  /** An isolated process that nobody has needed for so long is ended: it holds a model of its own. */
+  isolationIdleMs: 10 * secondMs,
+  /** Pauses between isolated processes of one document: memory that others hold may be free again. */
+  isolationPauseMinMs: secondMs,
+  isolationPauseMaxMs: 10 * secondMs,
+  /** An engine whose main thread serves nothing for so long ends: its longest work is a fraction of a second. */
+  mainStallMs: minuteMs,
+  /** How often an isolated process looks whether its engine is still there. */
+  isolationParentMs: 500,
   /** First and longest pause before an actor is started again, and how many within the window escalate. */
   restartBackoffMinMs: 100,
   restartBackoffMaxMs: 10 * secondMs,
@@ -131,6 +147,17 @@ export const limits = {
    */
   embedQueueAgeMaxMs: secondMs,
   embedRequestMs: 60 * secondMs,
+  /**
+   * Failures in a row of one text, each followed by a control text that passed, until it counts as refused. A document
+   * has `documentAttemptsMax` refusals: of an endpoint that fails every second request, nine such pairs are luck of 1 in 10^5.
+   */
+  embedControlsMax: 3,
+  /** A worker that has not answered a batch for so long hangs: batches take tens of milliseconds. */
+  embedHangMs: minuteMs,
+  /** TensorRT builds its engine within the first runs, for minutes: what waits for it waits so many times longer. */
+  embedTensorRtPatience: 10,
+  /** Threads that hang each keep a core until the process ends; it ends itself at so many. */
+  embedHungThreadsMax: 2,
   /** Threads of one ingest run: above four the small batches of a CPU gain nothing. */
   embedThreadsMax: 4,
   /** Two batches keep the worker busy: one computes while the next is prepared. */
@@ -169,6 +196,8 @@ export const limits = {
   /** Memory of all hot shards of a node; at the bound publishers are refused until merges make room. */
   hotBytesPerNodeMax: 2_048 * MiB,
   hotBytesPerTenantMax: 512 * MiB,
+  /** Largest tenants of a full node that are merged for room: as many as one merge worker merges at once. */
+  pressureTenantsMax: 4,
   /** Vectors and graphs of a node: twice `hotBytesPerNodeMax`, as a build copies its rows, and all that 32 bits address. */
   hotArenaBytesMax: 4_096 * MiB,
   /** Fields that a shard keeps an index of, for filters: as many as one filter may name. */
@@ -324,6 +353,9 @@ export const limits = {
   ingestInFlightMax: 64,
   /** An import stops waiting when no document became visible for so long. */
   ingestStallMs: 60 * secondMs,
+  /** Dead letters of one page on the command line: about what a person looks through, and what a program may ask for. */
+  dlqListDefault: 50,
+  dlqListMax: 10_000,
   /** A server that does not answer the command line in this time is down. */
   cliConnectMs: 5 * secondMs,
 

@@ -166,7 +166,7 @@ export async function publishGuarded(
   }
 }
 
-function messageHeaders(values: WireHeaders): MsgHdrs {
+export function messageHeaders(values: WireHeaders): MsgHdrs {
   const headers = createHeaders();
   for (const [name, value] of Object.entries(values)) headers.set(name, value);
   return headers;

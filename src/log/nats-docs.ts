@@ -11,13 +11,19 @@ import {
 } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { checkReadStart } from "./log-identity.ts";
-import { type NatsContext, newestMessage } from "./nats-connection.ts";
+import {
+  headerReader,
+  messageHeaders,
+  type NatsContext,
+  newestMessage,
+} from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { type Delivered, pullMessages } from "./nats-pull.ts";
 import { retryReads } from "./nats-retry.ts";
 import { type GuardedStream, otherIncarnation } from "./nats-streams.ts";
 import { subjectsOf } from "./nats-subjects.ts";
 import type { DocsLog, StoredOperation } from "./port.ts";
+import { replayHeaders, replayIn } from "./replay-header.ts";
 import { docsIn, docsOf, docsOfPartition, tenantIn } from "./subjects.ts";
 
 export class NatsDocs implements DocsLog {
@@ -32,10 +38,11 @@ export class NatsDocs implements DocsLog {
   }
 
   async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
-    const { tenant, payload, messageId } = message;
+    const { tenant, payload, messageId, replay } = message;
     try {
       const ack = await this.#context.js.publish(docsIn(tenant), payload, {
         ...(messageId === undefined ? {} : { msgID: messageId }),
+        ...(replay === undefined ? {} : { headers: messageHeaders(replayHeaders(replay)) }),
       });
       if (incarnationOf(ack.seq) !== incarnationOf(this.#stream.base)) {
         throw otherIncarnation(this.#stream.name);
@@ -119,5 +126,6 @@ function operationOf(message: Delivered): StoredOperation {
     version: message.seq as Version,
     atMs: message.atMs,
     payload: message.data,
+    ...replayIn(headerReader(message.headers)),
   };
 }

@@ -26,6 +26,15 @@ export interface StoredOperation {
   /** Server time of the publish, unix milliseconds. */
   readonly atMs: number;
   readonly payload: Uint8Array;
+  /** Set for the replay of a dead letter. */
+  readonly replay?: Replay | undefined;
+}
+
+/** Which rejected operation is published again; void if the document had a later operation (I3). */
+export interface Replay {
+  readonly of: Version;
+  /** Where its reject record lies: later records are behind it. */
+  readonly after: Position;
 }
 
 export interface DocsLog {
@@ -37,6 +46,7 @@ export interface DocsLog {
     readonly tenant: TenantId;
     readonly payload: Uint8Array;
     readonly messageId?: string | undefined;
+    readonly replay?: Replay | undefined;
   }): Promise<PublishResult>;
   /**
    * Operations of a partition from `from` on, in order and without end until the signal aborts.
@@ -167,12 +177,34 @@ export interface DeadLetter {
   readonly reason: ErrorCode;
   readonly message: string;
   readonly atMs: number;
+  /** Of the reject record; undefined where there is none (no tenant), and in letters of before 0.2. */
+  readonly position?: Position | undefined;
 }
 
 export interface DeadLetterLog {
   /** Idempotent by tenant and version, for ever: a second publish of the same is success. */
   publish(letter: DeadLetter): Promise<void>;
-  list(tenant: TenantId, max: number): Promise<readonly DeadLetter[]>;
+  /** Of a tenant, or of a subject's token that is none: at most `max` with a version above `after`, in order. */
+  list(tenant: string, max: number, after?: Version): Promise<readonly DeadLetter[]>;
+  get(tenant: string, version: Version): Promise<DeadLetter | null>;
+}
+
+/** What a tenant's owners had in hand, so that operations which end their process are found. */
+export interface Attempts {
+  /** Version of the last operation that may have been in hand. */
+  readonly upTo: Version;
+  /** Owners in a row that began with these operations. */
+  readonly lives: number;
+  /** Of the newest of them. */
+  readonly epoch: Epoch;
+}
+
+/** One entry a tenant; the last writer wins, because a wrong count costs time and never a document. */
+export interface AttemptJournal {
+  /** Null also when the entry can not be read: counting begins anew. */
+  get(tenant: TenantId): Promise<Attempts | null>;
+  /** Stored before it returns. @throws FreshetError log_unavailable, overloaded */
+  put(tenant: TenantId, attempts: Attempts): Promise<void>;
 }
 
 /** Best-effort notices to whoever listens (core NATS). */
@@ -189,6 +221,7 @@ export interface Log {
   readonly manifests: ManifestStore;
   readonly leases: LeaseStore;
   readonly deadLetters: DeadLetterLog;
+  readonly attempts: AttemptJournal;
   readonly events: EventSink;
   /** Refuses with log_identity when the streams are not the ones this deployment wrote (L5). */
   checkIdentity(): Promise<void>;

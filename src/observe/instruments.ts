@@ -31,6 +31,10 @@ export const counters: Instruments<CounterLabels> = {
   actor_restarts_total: { help: "actors started again after a crash", labels: ["actor"] },
   appends_refused_total: { help: "appends to CHUNKS that the fence refused", labels: ["reason"] },
   cold_errors_total: { help: "failed requests to the cold shard", labels: ["operation"] },
+  documents_isolated_total: {
+    help: "documents suspected of ending their process, processed in one of their own",
+    labels: ["tenant"],
+  },
 };
 
 export const histograms: Instruments<HistogramLabels> = {

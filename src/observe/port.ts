@@ -16,6 +16,8 @@ export interface CounterLabels {
   /** reason: fenced, behind */
   readonly appends_refused_total: "reason";
   readonly cold_errors_total: "operation";
+  /** Documents that were suspected of ending their process, and processed where they can not. */
+  readonly documents_isolated_total: "tenant";
 }
 
 export interface HistogramLabels {

@@ -255,6 +255,7 @@ it("I9: dead letters that can not be written keep nobody waiting, and are writte
       ...real,
       deadLetters: {
         list: (tenant, max) => real.deadLetters.list(tenant, max),
+        get: (tenant, version) => real.deadLetters.get(tenant, version),
         publish: async (letter) => {
           if (full) throw new FreshetError("log_unavailable");
           await real.deadLetters.publish(letter);

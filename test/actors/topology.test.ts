@@ -135,6 +135,24 @@ it("I11: a tenant without room in hot memory is refused at the door, where its p
   await engine.stop();
 });
 
+it("I9, I11: at the node's bound those are merged that hold most, not only whoever waits", async () => {
+  const engine = startMemoryEngine({ partitions: 1 });
+  const [small, large] = tenants as [TenantId, TenantId];
+  await serving(engine);
+  await engine.event(await publish(engine, large, "text"));
+  const entry = engine.topology.directory.tenant(large);
+  if (entry === undefined) throw new FreshetError("internal");
+  const bytes = limits.hotBytesPerNodeMax;
+  entry.status = { ...entry.status, hot: { ...entry.status.hot, bytes } };
+  expect(await codeOf(publish(engine, small, "mine"))).toBe("overloaded");
+  // As a JetStream publisher: nobody refuses it, so it waits.
+  const payload = new TextEncoder().encode(JSON.stringify({ id: "mine", text: "mine" }));
+  const { seq } = await engine.log.docs.publish({ tenant: small, payload });
+  await until(() => engine.cold.objects(large).length === 1);
+  await engine.event(seq);
+  await engine.stop();
+});
+
 it("asks for a merge by size, and cold has the documents without anybody forcing it", async () => {
   const engine = startMemoryEngine({ partitions: 1, mergeSizeChunks: 1 });
   const [tenant] = tenants as [TenantId];

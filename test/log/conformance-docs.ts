@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import {
   incarnationOf,
   incarnationSpan,
+  type Position,
   partitionOf,
   type TenantId,
   type Version,
@@ -33,6 +34,24 @@ export function describeDocs(opened: Opened): void {
       expect(incarnationOf(first ?? 0)).toBeGreaterThan(0);
       expect(await other.docs.lastVersion(tenant)).toBe(second);
       expect(await other.docs.lastSequence()).toBeGreaterThanOrEqual(second ?? 0);
+    });
+
+    it("keeps with a replay what it repeats, for every reader", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      const replay = { of: 7 as Version, after: 9 as Position };
+      const { seq } = await log.docs.publish({ tenant, payload: payload("again"), replay });
+      const [plain] = await publishAll(log, tenant, ["new"]);
+      const read = await other.docs.readTenant({ tenant, after: 0 as Version, max: 9 });
+      expect(read.map((operation) => [operation.version, operation.replay])).toEqual([
+        [seq, replay],
+        [plain, undefined],
+      ]);
+      const end = new AbortController();
+      const partition = partitionOf(tenant, log.partitions);
+      const reading = other.docs.read({ partition, from: seq, signal: end.signal });
+      const [first] = await take(reading, 1, end);
+      expect(first?.replay).toEqual(replay);
     });
 
     it("answers a repeated idempotency key with the first sequence", async () => {
