@@ -31,6 +31,10 @@ export const counters: Instruments<CounterLabels> = {
   actor_restarts_total: { help: "actors started again after a crash", labels: ["actor"] },
   appends_refused_total: { help: "appends to CHUNKS that the fence refused", labels: ["reason"] },
   cold_errors_total: { help: "failed requests to the cold shard", labels: ["operation"] },
+  scrub_objects_total: {
+    help: "objects of the cold shard that scrubs deleted or wrote again",
+    labels: ["tenant", "outcome"],
+  },
 };
 
 export const histograms: Instruments<HistogramLabels> = {
@@ -87,4 +91,8 @@ export const gauges: Instruments<GaugeLabels> = {
   partitions_owned: { help: "1 while this node holds the lease", labels: ["partition"] },
   merge_written_objects: { help: "objects written by the running merge", labels: ["tenant"] },
   merge_phase: { help: "1 for the phase that a merge is in", labels: ["tenant", "phase"] },
+  scrub_lost_documents: {
+    help: "live documents that the last scrub found in neither the cold shard nor the log",
+    labels: ["tenant"],
+  },
 };

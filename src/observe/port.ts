@@ -16,6 +16,8 @@ export interface CounterLabels {
   /** reason: fenced, behind */
   readonly appends_refused_total: "reason";
   readonly cold_errors_total: "operation";
+  /** outcome: deleted, repaired */
+  readonly scrub_objects_total: "tenant" | "outcome";
 }
 
 export interface HistogramLabels {
@@ -51,6 +53,7 @@ export interface GaugeLabels {
   readonly merge_written_objects: "tenant";
   /** 1 for the current phase. */
   readonly merge_phase: "tenant" | "phase";
+  readonly scrub_lost_documents: "tenant";
 }
 
 export type CounterName = keyof CounterLabels;
