@@ -250,6 +250,8 @@ export const limits = {
   /** While Weaviate is down it is asked again after these pauses; in between callers are refused at once. */
   coldReconnectMinMs: 100,
   coldReconnectMaxMs: 2 * secondMs,
+  /** A tenant's marker is looked for so often while questions come: so late is a lost cold shard declared. */
+  coldMarkerEveryMs: 10 * secondMs,
   /** Hits fetched at most when a filter can not be told to Weaviate whole and is checked here. */
   coldOverFetchMax: 4_096,
   /** Objects of one document that are looked at for stale versions; Weaviate's QUERY_MAXIMUM_RESULTS. */

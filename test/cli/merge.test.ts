@@ -34,11 +34,11 @@ function progress(more: Partial<MergeProgress> = {}): MergeProgress {
   };
 }
 
-const scrubbed = {
+const scrubbed: ScrubOutcome = {
   kind: "scrubbed",
   ...{ walked: 9, live: 6, waiting: 1, deleted: 2, checked: 5, repaired: 3 },
-  ...{ lost: 0, marker: "kept", atMs: 1 },
-} as const;
+  ...{ lost: 0, marker: "kept" as const, atMs: 1 },
+};
 
 /** Merges that are decided beforehand, with a record of what was asked. */
 function client(outcome: MergeOutcome = { kind: "nothing" }, state: MergeProgress | null = null) {
