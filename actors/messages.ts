@@ -39,7 +39,7 @@ export interface View {
   readonly watermark: Position;
   /** False until the first merge: there is nothing to search in cold. */
   readonly coldExists: boolean;
-  /** The marker of this watermark was found in cold; undefined when nobody has looked yet. */
+  /** The marker of this watermark was found in cold; undefined when it is time to look. */
   readonly markerSeen: boolean | undefined;
 }
 

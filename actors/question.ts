@@ -334,7 +334,7 @@ class QuestionRun {
     }
   }
 
-  /** Whether cold holds the marker of this watermark: looked up once per watermark, then remembered by the shard. */
+  /** Whether cold holds the marker of this watermark: looked up now and then, in between remembered by the shard. */
   async #markerIsCurrent(entry: TenantEntry, view: View): Promise<boolean> {
     if (view.markerSeen !== undefined) return view.markerSeen;
     const marker = await this.#options.cold.readMarker(this.#message.tenant);

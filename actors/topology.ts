@@ -254,6 +254,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
       tenant,
       createHot: () => options.createHot({ dimensions: embedder.model.dimensions }),
       graceMs: settings.graceMs,
+      markerEveryMs: limits.coldMarkerEveryMs,
       mergeSizeChunks: settings.mergeSizeChunks,
       events: log.events,
       mergeTrigger: mergeTrigger.mailbox,

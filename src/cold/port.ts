@@ -18,11 +18,16 @@ export interface ColdObject {
   readonly documentId: DocumentId;
   readonly version: Version;
   readonly chunk: number;
+  /** How many its document has in this version: tells whether all are there when the log no longer does. */
+  readonly chunkCount: number;
   readonly text: string;
   readonly heading?: string | undefined;
   readonly info: DocumentInfo;
   readonly vector: Float32Array;
 }
+
+/** What a walk tells of an object. */
+export type ColdEntry = Pick<ColdObject, "id" | "documentId" | "version" | "chunk" | "chunkCount">;
 
 export interface ColdQuery {
   readonly tenant: TenantId;
@@ -58,6 +63,15 @@ export interface ColdShard {
     document: { readonly documentId: DocumentId; readonly keep: Version | null },
   ): Promise<readonly string[]>;
   deleteIds(tenant: TenantId, ids: readonly string[]): Promise<void>;
+  /**
+   * The stored objects behind the id `after` (null: from the first), in order of their ids, at most `limit` (up to
+   * `limits.coldIdsPerRequestMax`); none is the end. All that is there, found by a search or not. What is written or
+   * deleted meanwhile may be missed.
+   */
+  walk(
+    tenant: TenantId,
+    page: { readonly after: string | null; readonly limit: number },
+  ): Promise<readonly ColdEntry[]>;
   /** Best `limit` chunks of a hybrid search, each with its cosine. An unknown tenant has none. */
   search(query: ColdQuery): Promise<readonly Candidate[]>;
   writeMarker(tenant: TenantId, marker: ColdMarker): Promise<void>;

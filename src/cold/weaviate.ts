@@ -15,7 +15,7 @@ import { position, type TenantId, type Version, version } from "../contract/ids.
 import { limits } from "../contract/limits.ts";
 import { checkObjects, checkQuery } from "./checks.ts";
 import { markerId } from "./object-id.ts";
-import type { ColdMarker, ColdObject, ColdShard } from "./port.ts";
+import type { ColdEntry, ColdMarker, ColdObject, ColdShard } from "./port.ts";
 import {
   Connection,
   type ConnectionOptions,
@@ -24,9 +24,9 @@ import {
   isUnknownTenant,
   UnknownTenantError,
 } from "./weaviate-connection.ts";
-import { storedObject } from "./weaviate-object.ts";
+import { entryOf, storedObject } from "./weaviate-object.ts";
 import { markerCollection } from "./weaviate-schema.ts";
-import { chunksOf, hybridSearch } from "./weaviate-search.ts";
+import { type ChunkCollection, chunksOf, hybridSearch } from "./weaviate-search.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
 
 export interface WeaviateOptions extends ConnectionOptions {
@@ -68,7 +68,7 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
   return mapErrors(shard);
 }
 
-type ObjectMethods = Pick<ColdShard, "upsert" | "versions" | "staleIds" | "deleteIds">;
+type ObjectMethods = Pick<ColdShard, "upsert" | "versions" | "staleIds" | "deleteIds" | "walk">;
 
 function objectMethods(parts: Parts): ObjectMethods {
   const { connection, tenants, dimensions } = parts;
@@ -106,6 +106,12 @@ function objectMethods(parts: Parts): ObjectMethods {
         });
       }
     },
+    walk: (tenant, page) =>
+      tenants.reading<readonly ColdEntry[]>(tenant, {
+        whenUnknown: [],
+        work: () =>
+          connection.run((client, signal) => walkPage(chunksOf(client, tenant), page, signal)),
+      }),
   };
 }
 
@@ -221,6 +227,23 @@ function deletePage(
   });
 }
 
+/** Weaviate's cursor: objects in order of their ids; it takes no filter beside it. */
+async function walkPage(
+  chunks: ChunkCollection,
+  { after, limit }: { readonly after: string | null; readonly limit: number },
+  signal: AbortSignal,
+): Promise<readonly ColdEntry[]> {
+  const reply = await chunks.query.fetchObjects(
+    {
+      limit,
+      ...(after === null ? {} : { after }),
+      returnProperties: ["documentId", "version", "chunk", "chunkCount"],
+    },
+    { abortSignal: signal },
+  );
+  return reply.objects.map(entryOf);
+}
+
 type MarkerMethods = Pick<ColdShard, "writeMarker" | "readMarker">;
 
 function markerMethods({ connection, tenants }: Parts): MarkerMethods {
@@ -285,6 +308,7 @@ function mapErrors(shard: ColdShard): ColdShard {
     versions: guard(shard.versions),
     staleIds: guard(shard.staleIds),
     deleteIds: guard(shard.deleteIds),
+    walk: guard(shard.walk),
     search: guard(shard.search),
     writeMarker: guard(shard.writeMarker),
     readMarker: guard(shard.readMarker),

@@ -268,6 +268,17 @@ export const limits = {
   mergePagesInFlight: 4,
   /** Between commit and drop: questions that began with the old watermark finish on hot. */
   mergeGraceMs: 5 * secondMs,
+  /**
+   * From a record's landing to the deletion of what it supersedes in cold: above the longest that an append stays
+   * unresolved (`appendAttemptsMax` publishes and read-backs of `publishAckMs`) and above `leaseMs`, together.
+   */
+  mergeSettleMs: 90 * secondMs,
+  /** A tenant's cold shard is compared with its log so often. */
+  scrubEveryMs: 24 * 60 * minuteMs,
+  /** Objects that one activity of a scrub walks: some seconds, and the history of 100 million is 2,000 of them. */
+  scrubWindowObjects: 50_000,
+  /** Merges wait so long for a scrub; hot has room for it. Then they go first. */
+  scrubExclusiveMs: 2 * minuteMs,
   /** Ids of one delete or read-back request: below Weaviate's QUERY_MAXIMUM_RESULTS of 10,000. */
   coldIdsPerRequestMax: 1_000,
   coldRequestMs: 30 * secondMs,
@@ -278,6 +289,8 @@ export const limits = {
   /** While Weaviate is down it is asked again after these pauses; in between callers are refused at once. */
   coldReconnectMinMs: 100,
   coldReconnectMaxMs: 2 * secondMs,
+  /** A tenant's marker is looked for so often while questions come: so late is a lost cold shard declared. */
+  coldMarkerEveryMs: 10 * secondMs,
   /** Hits fetched at most when a filter can not be told to Weaviate whole and is checked here. */
   coldOverFetchMax: 4_096,
   /** Objects of one document that are looked at for stale versions; Weaviate's QUERY_MAXIMUM_RESULTS. */

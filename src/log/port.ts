@@ -89,6 +89,8 @@ export interface ChunksLog {
   append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome>;
   /** The tenant's newest record, without its body. */
   last(tenant: TenantId): Promise<RecordHeader | null>;
+  /** The tenant's oldest record that is still held: what is older was purged. Null when it has none. */
+  first(tenant: TenantId): Promise<RecordHeader | null>;
   /**
    * The records in (`after`, `to`], in order, an unbroken chain that begins right behind `after`.
    * `to` must be a position of the tenant. @throws FreshetError broken_chain

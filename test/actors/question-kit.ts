@@ -71,7 +71,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
     behaviour: shardActor({
       tenant: acme,
       createHot: () => createExactHotShardFactory()({ dimensions }),
-      ...{ graceMs, mergeSizeChunks: 1_000, metrics: silentMetrics },
+      ...{ graceMs, markerEveryMs: 10_000, mergeSizeChunks: 1_000, metrics: silentMetrics },
       events: { publish: () => {} },
       mergeTrigger,
       requestLoad: async () => {},
