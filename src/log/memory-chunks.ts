@@ -87,13 +87,28 @@ export class MemoryChunks implements ChunksLog {
     this.#ackLost = true;
   }
 
-  purge(tenant: TenantId, seq: number): void {
+  async first(tenant: TenantId): Promise<RecordHeader | null> {
+    await this.#options.power.pass();
+    return headerOf(this.#byTenant.get(tenant)?.[0]);
+  }
+
+  async firstSince(atMs: number): Promise<Position> {
+    await this.#options.power.pass();
+    const positions = [...this.#byTenant.values()]
+      .flat()
+      .filter(({ place }) => place.atMs >= atMs)
+      .map(({ place }) => place.position);
+    return Math.min(this.lastSeq + 1, ...positions) as Position;
+  }
+
+  async purge({ tenant, below }: Parameters<ChunksLog["purge"]>[0]): Promise<number> {
+    await this.#options.power.pass();
+    this.#options.power.checkIdentity();
     const records = this.#byTenant.get(tenant) ?? [];
     const newest = records.at(-1);
-    this.#byTenant.set(
-      tenant,
-      records.filter((stored) => stored.place.position >= seq || stored === newest),
-    );
+    const kept = records.filter((stored) => stored.place.position >= below || stored === newest);
+    if (kept.length > 0) this.#byTenant.set(tenant, kept);
+    return records.length - kept.length;
   }
 
   async *#range(range: ChunksRange): AsyncGenerator<Stored> {
@@ -127,10 +142,13 @@ export class MemoryChunks implements ChunksLog {
   }
 
   #last(tenant: TenantId): RecordHeader | null {
-    const stored = this.#byTenant.get(tenant)?.at(-1);
-    if (stored === undefined) return null;
-    return headerFromWire((name) => stored.headers[name], stored.place);
+    return headerOf(this.#byTenant.get(tenant)?.at(-1));
   }
+}
+
+function headerOf(stored: Stored | undefined): RecordHeader | null {
+  if (stored === undefined) return null;
+  return headerFromWire((name) => stored.headers[name], stored.place);
 }
 
 function decided(
