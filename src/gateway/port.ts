@@ -35,6 +35,8 @@ export interface TenantStatus {
 export interface EngineStatus {
   readonly node: string;
   readonly ready: boolean;
+  /** Why the log is refused, and what to do; absent while it is trusted. */
+  readonly refusal?: string | undefined;
   readonly partitions: { readonly total: number; readonly owned: number };
   readonly tenants: readonly TenantStatus[];
   readonly services: Readonly<

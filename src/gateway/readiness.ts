@@ -15,6 +15,7 @@ export function readinessOf(status: EngineStatus): Readiness {
   const missing = Object.entries(status.services)
     .filter(([, state]) => state === "down")
     .map(([name]) => name);
+  if (status.refusal !== undefined) missing.unshift(status.refusal);
   const recovering = status.tenants.filter(({ state }) => state === "recovering").length;
   if (recovering > 0) missing.push(`${recovering} tenants are recovering`);
   if (!status.ready && missing.length === 0) missing.push("the engine is starting");

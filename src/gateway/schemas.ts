@@ -59,6 +59,7 @@ const tenantStatusSchema = z.object({
 export const engineStatusSchema = z.object({
   node: z.string(),
   ready: z.boolean(),
+  refusal: z.string().optional(),
   partitions: z.object({ total: z.int(), owned: z.int() }),
   tenants: z.array(tenantStatusSchema),
   services: z.object({

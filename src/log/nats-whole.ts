@@ -149,4 +149,3 @@ async function newestWriter(
     throw logError(thrown);
   }
 }
-

@@ -31,6 +31,7 @@ export const counters: Instruments<CounterLabels> = {
   actor_restarts_total: { help: "actors started again after a crash", labels: ["actor"] },
   appends_refused_total: { help: "appends to CHUNKS that the fence refused", labels: ["reason"] },
   cold_errors_total: { help: "failed requests to the cold shard", labels: ["operation"] },
+  purged_total: { help: "messages that retention removed from a stream", labels: ["stream"] },
 };
 
 export const histograms: Instruments<HistogramLabels> = {
@@ -85,6 +86,9 @@ export const gauges: Instruments<GaugeLabels> = {
   },
   watermark_position: { help: "position in CHUNKS up to which cold is true", labels: ["tenant"] },
   partitions_owned: { help: "1 while this node holds the lease", labels: ["partition"] },
+  log_refused: { help: "1 while the log is not the one that was written", labels: [] },
+  stream_bytes: { help: "bytes that a stream of the log holds", labels: ["stream"] },
+  stream_bytes_max: { help: "bytes that a stream of the log may hold", labels: ["stream"] },
   merge_written_objects: { help: "objects written by the running merge", labels: ["tenant"] },
   merge_phase: { help: "1 for the phase that a merge is in", labels: ["tenant", "phase"] },
 };

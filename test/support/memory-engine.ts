@@ -31,6 +31,8 @@ const alone: Peers = {
   document: () => Promise.reject(new FreshetError("not_ready")),
 };
 
+const alwaysTrusted = { pass: () => Promise.resolve(), refusal: undefined };
+
 export interface MemoryEngineOptions {
   readonly clock?: Clock | undefined;
   readonly partitions?: number | undefined;
@@ -85,9 +87,9 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
       },
     });
     const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;
-    const local = createLocalService(topology);
+    const local = createLocalService(topology, alwaysTrusted);
     const service = createService(
-      { node, topology, log, peers: alone, services: () => services },
+      { node, topology, log, trust: alwaysTrusted, peers: alone, services: () => services },
       local,
     );
     return { topology, service };
