@@ -177,8 +177,10 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
         { partition, code: error.code, cause: error.message },
         "the partition stopped serving",
       );
-      // A wrong log does not get right by trying fast; the pause keeps the reason readable.
-      if (!ended.aborted) await clock.sleep(this.#options.respawnMs, ended);
+      // A wrong log does not get right by trying fast; the pause keeps the reason readable. Nothing is answered in it.
+      const failed = !ended.aborted;
+      this.#endTenure(tenure, "the reader failed");
+      if (failed) await clock.sleep(this.#options.respawnMs, signal);
     } finally {
       this.#endTenure(tenure, "the reader ended");
       entry.state = tenure.handedOver ? "waiting" : "joining";

@@ -29,12 +29,14 @@ import { type HttpServer, startHttp } from "./gateway/http.ts";
 import { connectPeers, servePeers } from "./gateway/nats-peers.ts";
 import { type NatsService, startNatsService } from "./gateway/nats-service.ts";
 import type { EngineStatus } from "./gateway/port.ts";
+import { guardedLog } from "./guarded-log.ts";
 import { startHealthChecks } from "./health.ts";
 import { createHotShardFactory } from "./hot/hnsw.ts";
 import { watchMain } from "./isolation/main-watch.ts";
 import type { Isolation } from "./isolation/port.ts";
 import { type Clock, systemClock } from "./kernel/clock.ts";
 import { connectNatsLog } from "./log/nats.ts";
+import { LogGuard } from "./log-guard.ts";
 import { createLogger } from "./observe/logs.ts";
 import { createMetrics, type PromMetrics } from "./observe/metrics.ts";
 import type { Logger } from "./observe/port.ts";
@@ -143,7 +145,7 @@ export async function startEngine(
   try {
     stack.push("main watch", await watchMain(limits.mainStallMs), (end) => end());
     const shape = readModelShape(config);
-    const log = await connectLog(base, stack, "engine");
+    const { log, trust } = await connectLog(base, stack, "engine");
     const cold = stack.push("cold", connectCold(base, shape), (part) => part.close());
     const merges = stack.push("temporal", connectMerges(base), (part) => part.close());
     const opened = stack.push("embedder", await openEmbedding(base, shape), ({ embedder }) =>
@@ -176,7 +178,8 @@ export async function startEngine(
       }),
       (part) => part.stop(),
     );
-    const surfaces = await startSurfaces(base, { topology, log, services: health.states, stack });
+    const services = health.states;
+    const surfaces = await startSurfaces(base, { topology, log, trust, services, stack });
     const stopped = Promise.withResolvers<void>();
     log.connection.closed().then((failure) => {
       if (failure instanceof Error) stopped.reject(failure);
@@ -205,7 +208,7 @@ export async function startMerges(
   const stack = new Stack();
   try {
     const shape = readModelShape(config);
-    const log = await connectLog(base, stack, "merge-worker");
+    const { log } = await connectLog(base, stack, "merge-worker");
     const cold = stack.push("cold", connectCold(base, shape), (part) => part.close());
     const { temporal, merge } = config;
     const worker = await startMergeWorker({
@@ -235,8 +238,13 @@ export async function startMerges(
   }
 }
 
-async function connectLog(base: Foundation, stack: Stack, role: string): Promise<NatsLog> {
-  const { config, clock, logger } = base;
+/** The log, and the guard that it is used through for as long as the process runs. */
+async function connectLog(
+  base: Foundation,
+  stack: Stack,
+  role: string,
+): Promise<{ readonly log: NatsLog; readonly trust: LogGuard }> {
+  const { config, clock, logger, metrics } = base;
   const log = await connectNatsLog({
     servers: config.nats.url,
     partitions: config.partitions,
@@ -244,8 +252,15 @@ async function connectLog(base: Foundation, stack: Stack, role: string): Promise
     clock,
     logger,
   });
-  const seen = base.seams.log?.(log) ?? log;
-  return stack.push("log", seen, (part) => part.close());
+  const seen = stack.push("log", base.seams.log?.(log) ?? log, (part) => part.close());
+  const { onReconnect } = seen;
+  const everyMs = limits.identityEveryMs;
+  const trust = stack.push(
+    "log guard",
+    new LogGuard({ log: seen, onReconnect, clock, everyMs, logger, metrics }),
+    (part) => part.stop(),
+  );
+  return { log: guardedLog(seen, trust), trust };
 }
 
 function connectCold(
@@ -316,15 +331,16 @@ async function startSurfaces(
   parts: {
     readonly topology: Topology;
     readonly log: NatsLog;
+    readonly trust: LogGuard;
     readonly services: () => EngineStatus["services"];
     readonly stack: Stack;
   },
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
-  const { topology, log, services, stack } = parts;
-  const local = createLocalService(topology);
+  const { topology, log, trust, services, stack } = parts;
+  const local = createLocalService(topology, trust);
   const peers = connectPeers(log.connection);
-  const service = createService({ node, clock, topology, log, peers, services }, local);
+  const service = createService({ node, clock, topology, log, trust, peers, services }, local);
   const { connection } = log;
   stack.push(
     "peers",

@@ -10,12 +10,17 @@ import type { AskOptions, EngineStatus, Peers, Service, TenantStatus } from "./g
 import type { Clock } from "./kernel/clock.ts";
 import { ask } from "./kernel/reply.ts";
 import type { Log } from "./log/port.ts";
+import type { LogGuard } from "./log-guard.ts";
+
+/** While the log is refused nothing is answered, also not from memory: it was built on another log. */
+export type Trust = Pick<LogGuard, "pass" | "refusal">;
 
 export interface ServiceOptions {
   readonly node: string;
   readonly clock: Clock;
   readonly topology: Topology;
   readonly log: Log;
+  readonly trust: Trust;
   readonly peers: Peers;
   /** Latest results of the background health checks. */
   readonly services: () => EngineStatus["services"];
@@ -24,10 +29,17 @@ export interface ServiceOptions {
 /** What this node answers by itself: `not_ready` for tenants of others. */
 export type LocalService = Pick<Service, "ask" | "document">;
 
-export function createLocalService(topology: Topology): LocalService {
+export function createLocalService(topology: Topology, trust: Trust): LocalService {
   return {
-    ask: (tenant, question, asking) => askQuestion(topology, { tenant, question, ...asking }),
+    ask: async (tenant, question, asking) => {
+      await trust.pass();
+      const answer = await askQuestion(topology, { tenant, question, ...asking });
+      // Found on a log that was refused meanwhile.
+      if (trust.refusal !== undefined) throw trust.refusal;
+      return answer;
+    },
     document: async (tenant, id) => {
+      await trust.pass();
       const view = await askDocument(topology, tenant, id);
       if (!topology.isOwner(tenant)) throw new FreshetError("not_ready");
       return view.version === undefined
@@ -39,21 +51,25 @@ export function createLocalService(topology: Topology): LocalService {
 
 /** The same for every tenant: any node takes any request and asks the tenant's owner. */
 export function createService(options: ServiceOptions, local: LocalService): Service {
-  const { log, topology, peers } = options;
+  const { log, topology, peers, trust } = options;
   return {
     documentTextBytesMax: log.documentTextBytesMax,
-    ask: (tenant, question, asking) =>
-      askUntilServed(options.clock, { question, ...asking }, async (asked) => {
+    ask: async (tenant, question, asking) => {
+      await trust.pass();
+      return askUntilServed(options.clock, { question, ...asking }, async (asked) => {
         const { question: current, ...rest } = asked;
         if (topology.isOwner(tenant)) return local.ask(tenant, current, rest);
         return peers.ask(await ownerOf(options, tenant), tenant, asked);
-      }),
+      });
+    },
     publish: async (tenant, _operation, { payload, messageId }) => {
+      await trust.pass();
       // I11: a full node refuses here, where the publisher can still be told.
       if (topology.isHotFull(tenant)) throw new FreshetError("overloaded");
       return log.docs.publish({ tenant, payload, messageId });
     },
     document: async (tenant, id) => {
+      await trust.pass();
       if (topology.isOwner(tenant)) return local.document(tenant, id);
       return peers.document(await ownerOf(options, tenant), tenant, id);
     },
@@ -126,7 +142,7 @@ function askDocument(
   });
 }
 
-function statusOf({ node, topology, services }: ServiceOptions): EngineStatus {
+function statusOf({ node, topology, services, trust }: ServiceOptions): EngineStatus {
   const { directory } = topology;
   const partitions = [...directory.partitions.values()];
   const owned = partitions.filter(({ state }) => state === "serving");
@@ -151,9 +167,11 @@ function statusOf({ node, topology, services }: ServiceOptions): EngineStatus {
     // Ready: what is this node's own is here, and nothing of it is still recovering. That may be nothing at all, with
     // more nodes than partitions: such a node asks the others.
     ready:
+      trust.refusal === undefined &&
       services().log === "up" &&
       partitions.every(({ state }) => state === "serving" || state === "waiting") &&
       tenants.every(({ state }) => state === "ready"),
+    ...(trust.refusal === undefined ? {} : { refusal: trust.refusal.message }),
     partitions: { total: partitions.length, owned: owned.length, joining: joining.length },
     tenants,
     services: services(),

@@ -34,13 +34,14 @@ export function timingLine(timings: Timings): string {
 }
 
 export function statusLines(status: EngineStatus): readonly string[] {
-  const { node, ready, partitions, services, tenants } = status;
+  const { node, ready, refusal, partitions, services, tenants } = status;
   const recovery = recoveryOf(tenants);
   const isWhole =
     recovery.tenants_ready === recovery.tenants_total && recovery.operations_behind === 0;
   const states = Object.entries(services).map(([name, state]) => `${name} ${state}`);
   return [
     `node ${node}: ${ready ? "ready" : "not ready"}, ${partitions.owned} of ${partitions.total} partitions`,
+    ...(refusal === undefined ? [] : [`log refused: ${refusal}`]),
     `services: ${states.join(", ")}`,
     ...(isWhole ? [] : [recoveryLine(recovery)]),
     ...(tenants.length === 0 ? ["no tenants yet"] : table(tenants.map(tenantRow))),

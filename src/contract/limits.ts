@@ -241,6 +241,11 @@ export const limits = {
   /** Pause of a reader between two attempts to continue, first and longest. */
   readRetryMinMs: 50,
   readRetryMaxMs: 2 * secondMs,
+  /**
+   * How often a process looks whether the log is still the one that it knows: streams that are replaced while the
+   * connection stays are noticed in this time. A look is a dozen small requests. After a reconnect it is at once.
+   */
+  identityEveryMs: 10 * secondMs,
   /** The first connection to NATS: JetStream may still recover its streams. */
   natsConnectMs: 30 * secondMs,
   /** A link that is half open is noticed after two of these; the client's default is two minutes. */

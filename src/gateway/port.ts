@@ -35,6 +35,8 @@ export interface TenantStatus extends TenantRecovery {
 export interface EngineStatus {
   readonly node: string;
   readonly ready: boolean;
+  /** Why the log is refused, and what to do; absent while it is trusted. */
+  readonly refusal?: string | undefined;
   /** `joining`: this node's own, but not here yet. Others belong to other nodes. */
   readonly partitions: {
     readonly total: number;

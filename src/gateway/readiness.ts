@@ -17,6 +17,7 @@ export function readinessOf(status: EngineStatus): Readiness {
   const missing = Object.entries(status.services)
     .filter(([, state]) => state === "down")
     .map(([name]) => name);
+  if (status.refusal !== undefined) missing.unshift(status.refusal);
   const { joining } = status.partitions;
   if (joining > 0) missing.push(`${joining} partitions of this node are not here yet`);
   const recovery = recoveryOf(status.tenants);

@@ -63,6 +63,7 @@ const tenantStatusSchema = z.object({
 export const engineStatusSchema = z.object({
   node: z.string(),
   ready: z.boolean(),
+  refusal: z.string().optional(),
   partitions: z.object({ total: z.int(), owned: z.int(), joining: z.int() }),
   tenants: z.array(tenantStatusSchema),
   services: z.object({

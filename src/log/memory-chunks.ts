@@ -92,13 +92,23 @@ export class MemoryChunks implements ChunksLog {
     this.#ackLost = true;
   }
 
-  purge(tenant: TenantId, seq: number): void {
+  async firstSince(atMs: number): Promise<Position> {
+    await this.#options.power.pass();
+    const positions = [...this.#byTenant.values()]
+      .flat()
+      .filter(({ place }) => place.atMs >= atMs)
+      .map(({ place }) => place.position);
+    return Math.min(this.lastSeq + 1, ...positions) as Position;
+  }
+
+  async purge({ tenant, below }: Parameters<ChunksLog["purge"]>[0]): Promise<number> {
+    await this.#options.power.pass();
+    this.#options.power.checkIdentity();
     const records = this.#byTenant.get(tenant) ?? [];
     const newest = records.at(-1);
-    this.#byTenant.set(
-      tenant,
-      records.filter((stored) => stored.place.position >= seq || stored === newest),
-    );
+    const kept = records.filter((stored) => stored.place.position >= below || stored === newest);
+    if (kept.length > 0) this.#byTenant.set(tenant, kept);
+    return records.length - kept.length;
   }
 
   async *#range(range: ChunksRange): AsyncGenerator<Stored> {

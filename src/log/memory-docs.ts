@@ -104,10 +104,20 @@ export class MemoryDocs implements DocsLog {
     return [...tenants].filter((tenant) => this.#partitionOf(tenant) === partition);
   }
 
-  purge(tenant: string, to: Version): void {
+  async firstSince(atMs: number): Promise<Version> {
+    await this.#options.power.pass();
+    const found = this.#operations.find((operation) => operation.atMs >= atMs);
+    return found?.version ?? ((this.lastSeq + 1) as Version);
+  }
+
+  async purge({ tenant, below }: Parameters<DocsLog["purge"]>[0]): Promise<number> {
+    await this.#options.power.pass();
+    this.#options.power.checkIdentity();
+    const before = this.#operations.length;
     this.#operations = this.#operations.filter(
-      (operation) => operation.tenant !== tenant || operation.version > to,
+      (operation) => operation.tenant !== tenant || operation.version >= below,
     );
+    return before - this.#operations.length;
   }
 
   #firstOf(partition: Partition, from: Version): StoredOperation | undefined {

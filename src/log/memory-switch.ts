@@ -37,8 +37,8 @@ export class MemorySwitch {
     this.wake();
   }
 
-  breakIdentity(): void {
-    this.#identity = false;
+  setIdentity(right: boolean): void {
+    this.#identity = right;
     this.wake();
   }
 

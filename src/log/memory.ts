@@ -12,7 +12,7 @@
 
 import { FreshetError } from "../contract/errors.ts";
 import type { DocumentEvent } from "../contract/events.ts";
-import { incarnationSpan, type TenantId, type Version } from "../contract/ids.ts";
+import { incarnationSpan, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
 import { type Clock, systemClock } from "../kernel/clock.ts";
@@ -38,15 +38,12 @@ export interface MemoryLogHooks {
   onEvent(listener: (published: PublishedEvent) => void): () => void;
   /** Stores an operation under a tenant token that nobody checked, as a plain NATS client can. */
   publishRaw(tenant: string, payload: Uint8Array): StoredOperation;
-  /** Removes a tenant's operations up to and including `to`. */
-  purgeDocs(tenant: string, to: number): void;
-  /** Removes a tenant's records below `seq`; the newest one stays whatever `seq` says. */
-  purgeChunks(tenant: TenantId, seq: number): void;
   /** The next append is stored, but its acknowledgement is lost: the adapter reads back. */
   loseNextAppendAck(): void;
   setAvailable(available: boolean): void;
-  /** Makes `checkIdentity` and new DOCS readers fail, as after a stream was recreated. */
+  /** Makes `checkIdentity` and DOCS readers fail, as after a stream was recreated; `restoreIdentity` ends it. */
   breakIdentity(): void;
+  restoreIdentity(): void;
 }
 
 export interface MemoryLogOptions {
@@ -94,6 +91,10 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
         throw new FreshetError("log_identity", "a manifest lies beyond the end of the log");
       }
     },
+    async usage() {
+      await power.pass();
+      return [];
+    },
     async claimModel(probe) {
       await power.pass();
       model ??= { ...probe, vector: probe.vector.slice() };
@@ -110,11 +111,10 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
         return () => listeners.delete(listener);
       },
       publishRaw: (tenant, payload) => docs.store(tenant, payload),
-      purgeDocs: (tenant, to) => docs.purge(tenant, to as Version),
-      purgeChunks: (tenant, seq) => chunks.purge(tenant, seq),
       loseNextAppendAck: () => chunks.loseNextAck(),
       setAvailable: (available) => power.setAvailable(available),
-      breakIdentity: () => power.breakIdentity(),
+      breakIdentity: () => power.setIdentity(false),
+      restoreIdentity: () => power.setIdentity(true),
     },
   };
 }

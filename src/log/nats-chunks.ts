@@ -3,7 +3,6 @@
 import type { StoredMsg } from "nats";
 import { FreshetError } from "../contract/errors.ts";
 import {
-  incarnationOf,
   isTenantId,
   type Partition,
   type Position,
@@ -28,7 +27,9 @@ import {
   publishGuarded,
 } from "./nats-connection.ts";
 import { type Delivered, pullMessages } from "./nats-pull.ts";
-import { type GuardedStream, otherIncarnation } from "./nats-streams.ts";
+import { firstSince, purgeBelow } from "./nats-retention.ts";
+import type { GuardedStream } from "./nats-stream-guard.ts";
+import { lostTail } from "./nats-streams.ts";
 import { subjectsOf } from "./nats-subjects.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "./port.ts";
 import { headerFromWire, type Place, recordFromWire, wireHeaders } from "./record-header.ts";
@@ -62,8 +63,12 @@ export class NatsChunks implements ChunksLog {
       expectedLast,
     };
     for (let attempt = 1; ; attempt += 1) {
+      const before = this.#stream.highest;
       const outcome = await publishGuarded(this.#context, message);
-      if (outcome.kind === "stored") return this.#appended(outcome.ack.seq as Position);
+      if (outcome.kind === "stored") {
+        this.#stream.stored(outcome.ack.seq, before);
+        return { kind: "appended", position: outcome.ack.seq as Position };
+      }
       const verdict = await this.#verdict(record, expectedLast);
       if (verdict.kind !== "retry") return verdict;
       if (attempt >= limits.appendAttemptsMax) {
@@ -102,15 +107,21 @@ export class NatsChunks implements ChunksLog {
     return subjects.map(tenantIn).filter(isTenantId);
   }
 
-  #subject(tenant: TenantId): string {
-    return chunksOf(partitionOf(tenant, this.#partitions), tenant);
+  async firstSince(atMs: number): Promise<Position> {
+    const found = await firstSince(this.#context, this.#stream, { filter: "chunks.>", atMs });
+    return found as Position;
   }
 
-  #appended(position: Position): AppendOutcome {
-    if (incarnationOf(position) !== incarnationOf(this.#stream.base)) {
-      throw otherIncarnation(this.#stream.name);
-    }
-    return { kind: "appended", position };
+  async purge({ tenant, below }: Parameters<ChunksLog["purge"]>[0]): Promise<number> {
+    const last = await this.last(tenant);
+    if (last === null) return 0;
+    const filter = this.#subject(tenant);
+    const to = Math.min(below, last.position);
+    return purgeBelow(this.#context, this.#stream, { filter, below: to });
+  }
+
+  #subject(tenant: TenantId): string {
+    return chunksOf(partitionOf(tenant, this.#partitions), tenant);
   }
 
   /** An unanswered look at the tail leaves the question open, as an unanswered publish does. */
@@ -119,7 +130,12 @@ export class NatsChunks implements ChunksLog {
     expectedLast: Position,
   ): Promise<ReturnType<typeof judgeAppend>> {
     try {
-      return judgeAppend(record, expectedLast, await this.last(record.tenant));
+      const last = await this.last(record.tenant);
+      const verdict = judgeAppend(record, expectedLast, last);
+      // The newest record of a tenant is never purged: one that was expected and is gone was lost.
+      const isLost = (last?.position ?? 0) < expectedLast && expectedLast > this.#stream.base;
+      if (verdict.kind === "behind" && isLost) throw lostTail(this.#stream.name);
+      return verdict;
     } catch (thrown) {
       if (thrown instanceof FreshetError && thrown.code === "log_unavailable") {
         return { kind: "retry" };

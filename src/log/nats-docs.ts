@@ -2,13 +2,7 @@
 
 import { FreshetError } from "../contract/errors.ts";
 import type { PublishResult } from "../contract/events.ts";
-import {
-  incarnationOf,
-  type Partition,
-  partitionOf,
-  type TenantId,
-  type Version,
-} from "../contract/ids.ts";
+import { type Partition, partitionOf, type TenantId, type Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { checkReadStart } from "./log-identity.ts";
 import {
@@ -19,8 +13,9 @@ import {
 } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { type Delivered, pullMessages } from "./nats-pull.ts";
+import { firstSince, purgeBelow } from "./nats-retention.ts";
 import { retryReads } from "./nats-retry.ts";
-import { type GuardedStream, otherIncarnation } from "./nats-streams.ts";
+import type { GuardedStream } from "./nats-stream-guard.ts";
 import { subjectsOf } from "./nats-subjects.ts";
 import type { DocsLog, StoredOperation } from "./port.ts";
 import { replayHeaders, replayIn } from "./replay-header.ts";
@@ -39,14 +34,14 @@ export class NatsDocs implements DocsLog {
 
   async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
     const { tenant, payload, messageId, replay } = message;
+    const before = this.#stream.highest;
     try {
       const ack = await this.#context.js.publish(docsIn(tenant), payload, {
         ...(messageId === undefined ? {} : { msgID: messageId }),
         ...(replay === undefined ? {} : { headers: messageHeaders(replayHeaders(replay)) }),
       });
-      if (incarnationOf(ack.seq) !== incarnationOf(this.#stream.base)) {
-        throw otherIncarnation(this.#stream.name);
-      }
+      // A duplicate is the sequence of its first publish, whenever that was.
+      this.#stream.stored(ack.seq, ack.duplicate ? ack.seq - 1 : before);
       return { seq: ack.seq as Version, duplicate: ack.duplicate };
     } catch (thrown) {
       throw logError(thrown);
@@ -60,7 +55,7 @@ export class NatsDocs implements DocsLog {
   async *read(options: Parameters<DocsLog["read"]>[0]): AsyncGenerator<StoredOperation> {
     let next: number = options.from;
     const once = async function* (this: NatsDocs): AsyncGenerator<StoredOperation> {
-      checkReadStart({ from: next, ...(await this.#stream.state()) });
+      checkReadStart({ from: next, ...(await this.#stream.verify()) });
       const messages = pullMessages(this.#context, {
         stream: this.#stream.name,
         filter: docsOfPartition(options.partition),
@@ -70,6 +65,7 @@ export class NatsDocs implements DocsLog {
         signal: options.signal,
       });
       for await (const message of messages) {
+        this.#stream.saw(message);
         next = message.seq + 1;
         yield operationOf(message);
       }
@@ -115,6 +111,15 @@ export class NatsDocs implements DocsLog {
     const filter = docsOfPartition(partition);
     const subjects = await subjectsOf(this.#context, this.#stream.name, filter);
     return subjects.map(tenantIn);
+  }
+
+  async firstSince(atMs: number): Promise<Version> {
+    return (await firstSince(this.#context, this.#stream, { filter: "docs.>", atMs })) as Version;
+  }
+
+  purge({ tenant, below }: Parameters<DocsLog["purge"]>[0]): Promise<number> {
+    const filter = docsOf(partitionOf(tenant, this.#partitions), tenant);
+    return purgeBelow(this.#context, this.#stream, { filter, below });
   }
 }
 

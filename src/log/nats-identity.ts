@@ -74,17 +74,36 @@ export async function ensureLog(
   deployment: Deployment,
 ): Promise<LogIdentity> {
   const stored = (await readIdentity(context)) ?? (await beginLog(context, deployment));
-  const { partitions } = stored.identity;
-  if (partitions !== deployment.partitions) {
-    throw new FreshetError(
-      "log_identity",
-      `the log was created with ${partitions} partitions, ${deployment.partitions} are configured: ` +
-        `configure ${partitions}; another number would split tenants`,
-    );
-  }
+  checkPartitions(stored.identity.partitions, deployment.partitions);
   const ready =
     stored.identity.state === "ready" ? stored : await complete(context, stored, deployment);
   return recreateHarmless(context, ready, deployment);
+}
+
+/**
+ * The same for a log that was opened before: nothing is begun, what can be done without is created again.
+ * @throws FreshetError log_identity, log_unavailable
+ */
+export async function checkLog(
+  context: NatsContext,
+  deployment: Deployment,
+  known: LogIdentity,
+): Promise<LogIdentity> {
+  const stored = await readIdentity(context);
+  if (stored?.identity.createdAtMs !== known.createdAtMs) {
+    throw refusedLog("the record of the log's identity has changed");
+  }
+  checkPartitions(stored.identity.partitions, known.partitions);
+  return recreateHarmless(context, stored, deployment);
+}
+
+function checkPartitions(stored: number, configured: number): void {
+  if (stored === configured) return;
+  throw new FreshetError(
+    "log_identity",
+    `the log was created with ${stored} partitions, ${configured} are configured: ` +
+      `configure ${stored}; another number would split tenants`,
+  );
 }
 
 async function beginLog(context: NatsContext, deployment: Deployment): Promise<StoredIdentity> {
@@ -144,7 +163,7 @@ async function recreate(context: NatsContext, role: StreamRole, shape: StreamSha
 }
 
 /** DOCS, CHUNKS and HEADS are those of the identity. @throws FreshetError log_identity */
-export async function checkStreams(context: NatsContext, identity: LogIdentity): Promise<void> {
+async function checkStreams(context: NatsContext, identity: LogIdentity): Promise<void> {
   for (const role of ["docs", "chunks", "heads"] as const) {
     const info = await streamInfo(context, role);
     if (info === null) throw missingStream(streamNames[role]);

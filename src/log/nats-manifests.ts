@@ -10,6 +10,7 @@ import { type NatsContext, newestMessage, publishGuarded } from "./nats-connecti
 import { logError } from "./nats-errors.ts";
 import { type PullRequest, pullMessages } from "./nats-pull.ts";
 import { retryReads } from "./nats-retry.ts";
+import type { GuardedStream } from "./nats-stream-guard.ts";
 import { manifestSubjects, streamNames } from "./nats-streams.ts";
 import { subjectsOf } from "./nats-subjects.ts";
 import type { ManifestStore, StoredManifest } from "./port.ts";
@@ -25,9 +26,11 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 
 export class NatsManifests implements ManifestStore {
   readonly #context: NatsContext;
+  readonly #stream: GuardedStream;
 
-  constructor(context: NatsContext) {
+  constructor(context: NatsContext, stream: GuardedStream) {
     this.#context = context;
+    this.#stream = stream;
   }
 
   async get(tenant: TenantId): Promise<StoredManifest | null> {
@@ -42,12 +45,16 @@ export class NatsManifests implements ManifestStore {
   ): Promise<"committed" | "conflict"> {
     const payload = encoder.encode(JSON.stringify(manifest));
     for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt += 1) {
+      const before = this.#stream.highest;
       const outcome = await publishGuarded(this.#context, {
         subject: subjectOf(tenant),
         payload,
         expectedLast: expectedRevision,
       });
-      if (outcome.kind === "stored") return "committed";
+      if (outcome.kind === "stored") {
+        this.#stream.stored(outcome.ack.seq, before);
+        return "committed";
+      }
       const current = await this.get(tenant);
       if (isDeepStrictEqual(current?.manifest, manifest)) return "committed";
       if ((current?.revision ?? 0) !== expectedRevision) return "conflict";
@@ -112,9 +119,9 @@ export class NatsManifests implements ManifestStore {
     yield* retryReads(this.#context, signal, once);
   }
 
-  /** Every current manifest, once. */
-  all(): AsyncGenerator<WatchedManifest> {
-    return this.#from("newest-of-each");
+  /** Every current manifest that was committed behind a revision, once; 0 means every one. */
+  committedSince(revision: number): AsyncGenerator<WatchedManifest> {
+    return this.#from(revision === 0 ? "newest-of-each" : revision + 1);
   }
 
   async *#from(start: PullRequest["start"], signal?: AbortSignal): AsyncGenerator<WatchedManifest> {

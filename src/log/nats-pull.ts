@@ -29,8 +29,8 @@ import { NatsInbox } from "./nats-inbox.ts";
 export interface PullRequest {
   readonly stream: string;
   readonly filter: string;
-  /** A sequence (the first message at or behind it), or each subject's newest message and what follows. */
-  readonly start: number | "newest-of-each";
+  /** A sequence or a server time (the first message at or behind it), or each subject's newest and what follows. */
+  readonly start: number | "newest-of-each" | { readonly sinceMs: number };
   readonly endless: boolean;
   readonly headersOnly?: boolean | undefined;
   /** Messages of one pull. */
@@ -84,13 +84,18 @@ async function createConsumer(
   }
 }
 
+function startConfig(start: PullRequest["start"]): Partial<ConsumerConfig> {
+  if (start === "newest-of-each") return { deliver_policy: DeliverPolicy.LastPerSubject };
+  if (typeof start === "number") {
+    return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(start, 1) };
+  }
+  const sinceTime = new Date(start.sinceMs).toISOString();
+  return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: sinceTime };
+}
+
 function consumerConfig(request: PullRequest): Partial<ConsumerConfig> {
-  const start =
-    request.start === "newest-of-each"
-      ? { deliver_policy: DeliverPolicy.LastPerSubject }
-      : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(request.start, 1) };
   return {
-    ...start,
+    ...startConfig(request.start),
     ack_policy: AckPolicy.None,
     replay_policy: ReplayPolicy.Instant,
     filter_subject: request.filter,

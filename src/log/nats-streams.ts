@@ -1,7 +1,4 @@
-/**
- * The streams of the log: their definitions, their creation, and the look at one that every reader takes
- * before it trusts a sequence.
- */
+/** The streams of the log: their definitions and their creation. */
 
 import {
   DiscardPolicy,
@@ -70,6 +67,10 @@ function common(role: StreamRole, shape: StreamShape): Config {
   };
 }
 
+/** How the server spreads tenants over partitions; editing it on a living stream would split them. */
+export const partitionedSubject = (partitions: number): string =>
+  `docs.{{partition(${partitions},1)}}.{{wildcard(1)}}`;
+
 export function streamConfig(role: StreamRole, shape: StreamShape): Config {
   const base = common(role, shape);
   switch (role) {
@@ -77,10 +78,7 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
       return {
         ...base,
         subjects: ["docs.*"],
-        subject_transform: {
-          src: "docs.*",
-          dest: `docs.{{partition(${shape.partitions},1)}}.{{wildcard(1)}}`,
-        },
+        subject_transform: { src: "docs.*", dest: partitionedSubject(shape.partitions) },
         max_bytes: limits.docsBytesMax,
         duplicate_window: nanos(limits.duplicateWindowMs),
       };
@@ -171,40 +169,6 @@ export function incarnationIn(info: StreamInfo): number {
   return Number(info.config.metadata?.[metadataKeys.incarnation] ?? Number.NaN);
 }
 
-export interface StreamState {
-  /** The sequence before the first of this incarnation. */
-  readonly base: number;
-  /** That of the newest message ever stored; `base` when there was none. */
-  readonly lastSeq: number;
-}
-
-/** A stream of known incarnation: nobody reads from it without having looked whether it is still that one. */
-export interface GuardedStream {
-  readonly name: string;
-  readonly base: number;
-  /** @throws FreshetError log_identity, log_unavailable */
-  state(): Promise<StreamState>;
-}
-
-export function guardStream(
-  context: NatsContext,
-  role: "docs" | "chunks",
-  incarnation: number,
-): GuardedStream {
-  const base = incarnation * incarnationSpan;
-  const name = streamNames[role];
-  return {
-    name,
-    base,
-    async state() {
-      const info = await streamInfo(context, role);
-      if (info === null) throw missingStream(name);
-      if (incarnationIn(info) !== incarnation) throw otherIncarnation(name);
-      return { base, lastSeq: Math.max(info.state.last_seq, base) };
-    },
-  };
-}
-
 const wayOut =
   "restore the JetStream data, or give up the old log: stop every node, delete the streams " +
   `${Object.values(streamNames).join(", ")} and the Weaviate collection, and publish again`;
@@ -218,3 +182,6 @@ export const missingStream = (name: string): FreshetError =>
 
 export const otherIncarnation = (name: string): FreshetError =>
   refusedLog(`stream ${name} is not the one that this log was written to`);
+
+export const lostTail = (name: string): FreshetError =>
+  refusedLog(`stream ${name} ends before what was built on it: its tail was lost`);

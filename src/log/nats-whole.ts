@@ -1,63 +1,139 @@
-/** Does the log still hold everything that later state was built on? */
+/**
+ * Does the log still hold everything that later state was built on?
+ *
+ * Owns: what this process has seen of each stream, and how far manifests were compared with their sources.
+ * Never: repairs anything but the streams that nothing depends on (NI2).
+ *
+ *   NW1  each view names how far its source reached when it was built: manifests name CHUNKS and DOCS, the newest
+ *        record of CHUNKS names DOCS and the leases. A source that ends earlier has lost its tail, and its next
+ *        messages would re-use sequences that mean something else already;
+ *   NW2  no view tells of a tail that nobody had worked on yet: for that, this process remembers what it saw, until
+ *        it ends.
+ */
 
-import type { FreshetError } from "../contract/errors.ts";
+import type { StreamInfo } from "nats";
 import { headerReader, type NatsContext } from "./nats-connection.ts";
 import { apiCode, jetStream, logError } from "./nats-errors.ts";
-import { checkStreams, type LogIdentity, readIdentity } from "./nats-identity.ts";
-import type { NatsManifests } from "./nats-manifests.ts";
+import { checkLog, type Deployment, type LogIdentity } from "./nats-identity.ts";
+import { NatsManifests } from "./nats-manifests.ts";
+import { GuardedStream } from "./nats-stream-guard.ts";
 import {
-  type GuardedStream,
+  incarnationIn,
+  lostTail,
   missingStream,
+  partitionedSubject,
   refusedLog,
   streamInfo,
   streamNames,
 } from "./nats-streams.ts";
+import type { StreamUsage } from "./port.ts";
 import { writerOf } from "./record-header.ts";
 
-export interface WholeLog {
-  readonly identity: LogIdentity;
+export class WholeLog {
   readonly docs: GuardedStream;
   readonly chunks: GuardedStream;
   readonly manifests: NatsManifests;
-}
+  readonly #context: NatsContext;
+  readonly #deployment: Deployment;
+  readonly #heads: GuardedStream;
+  readonly #manifestStream: GuardedStream;
+  #identity: LogIdentity;
+  #leases: GuardedStream;
+  /** Manifests up to this revision were compared: their sources only grow, so that holds for good. */
+  #comparedTo = 0;
 
-/**
- * Each view names how far its source reached when it was built: manifests name CHUNKS and DOCS, the newest
- * record of CHUNKS names DOCS and the leases. A source that ends earlier has lost its tail, and its next
- * messages would re-use sequences that mean something else already.
- * @throws FreshetError log_identity, log_unavailable
- */
-export async function checkWhole(context: NatsContext, log: WholeLog): Promise<void> {
-  const current = await readIdentity(context);
-  if (current?.identity.createdAtMs !== log.identity.createdAtMs) {
-    throw refusedLog("the record of the log's identity has changed");
+  private constructor(
+    context: NatsContext,
+    options: {
+      readonly deployment: Deployment;
+      readonly identity: LogIdentity;
+      readonly manifests: GuardedStream;
+    },
+  ) {
+    const { identity } = options;
+    this.#context = context;
+    this.#deployment = options.deployment;
+    this.#identity = identity;
+    this.docs = new GuardedStream(context, "docs", identity.incarnation);
+    this.chunks = new GuardedStream(context, "chunks", identity.incarnation);
+    this.#heads = new GuardedStream(context, "heads", identity.incarnation);
+    this.#leases = new GuardedStream(context, "leases", identity.leases);
+    this.#manifestStream = options.manifests;
+    this.manifests = new NatsManifests(context, options.manifests);
   }
-  await checkStreams(context, log.identity);
-  const [docs, chunks] = await Promise.all([log.docs.state(), log.chunks.state()]);
-  await checkWriters(context, { docs: docs.lastSeq, chunks: chunks.lastSeq });
-  for await (const { manifest } of log.manifests.all()) {
-    if (manifest.to > chunks.lastSeq) throw lostTail(log.chunks.name);
-    if (manifest.version > docs.lastSeq) throw lostTail(log.docs.name);
-    const { incarnation } = log.identity;
-    if (manifest.to !== 0 && manifest.incarnation !== incarnation) {
-      throw refusedLog("a manifest belongs to another incarnation of CHUNKS");
+
+  /** @throws FreshetError log_identity, log_unavailable */
+  static async open(
+    context: NatsContext,
+    deployment: Deployment,
+    identity: LogIdentity,
+  ): Promise<WholeLog> {
+    const info = await streamInfo(context, "manifests");
+    if (info === null) throw missingStream(streamNames.manifests);
+    // Its own: a start that ended before the record was written may have left it on an earlier day.
+    const manifests = new GuardedStream(context, "manifests", incarnationIn(info));
+    return new WholeLog(context, { deployment, identity, manifests });
+  }
+
+  /** @throws FreshetError log_identity, log_unavailable */
+  async check(): Promise<void> {
+    const identity = await checkLog(this.#context, this.#deployment, this.#identity);
+    if (identity.leases !== this.#identity.leases) {
+      this.#leases = new GuardedStream(this.#context, "leases", identity.leases);
+    }
+    this.#identity = identity;
+    // Views before their sources: what is added while we look makes the sources longer, not shorter.
+    const manifests = await this.#manifestStream.verify();
+    const chunks = await this.chunks.verify();
+    const newest = await newestWriter(this.#context, chunks.lastSeq);
+    const docs = await this.docs.verify();
+    const leases = await this.#leases.verify();
+    await this.#heads.verify();
+    checkTransform(docs.info, identity.partitions);
+    if (newest !== null && newest.version > docs.lastSeq) throw lostTail(this.docs.name);
+    // Epochs below those in CHUNKS would be fenced for ever.
+    if (newest !== null && newest.epoch > leases.lastSeq) throw lostTail(streamNames.leases);
+    await this.#compareManifests({ docs: docs.lastSeq, chunks: chunks.lastSeq });
+    this.#comparedTo = manifests.lastSeq;
+  }
+
+  /** What each stream holds and may hold. @throws FreshetError log_unavailable */
+  async usage(): Promise<StreamUsage[]> {
+    const usages: StreamUsage[] = [];
+    for (const role of ["docs", "chunks", "heads", "deadLetters"] as const) {
+      const info = await streamInfo(this.#context, role);
+      if (info === null) continue;
+      const { state, config } = info;
+      usages.push({ stream: config.name, bytes: state.bytes, bytesMax: config.max_bytes });
+    }
+    return usages;
+  }
+
+  async #compareManifests(ends: { readonly docs: number; readonly chunks: number }): Promise<void> {
+    const { incarnation } = this.#identity;
+    for await (const { manifest } of this.manifests.committedSince(this.#comparedTo)) {
+      if (manifest.to === 0) continue;
+      if (manifest.incarnation !== incarnation) {
+        throw refusedLog("a manifest belongs to another incarnation of CHUNKS");
+      }
+      if (manifest.to > ends.chunks && manifest.to > (await this.chunks.state()).lastSeq) {
+        throw lostTail(this.chunks.name);
+      }
+      if (manifest.version > ends.docs && manifest.version > (await this.docs.state()).lastSeq) {
+        throw lostTail(this.docs.name);
+      }
     }
   }
 }
 
-interface Ends {
-  readonly docs: number;
-  readonly chunks: number;
-}
-
-async function checkWriters(context: NatsContext, ends: Ends): Promise<void> {
-  const newest = await newestWriter(context, ends.chunks);
-  if (newest === null) return;
-  if (newest.version > ends.docs) throw lostTail(streamNames.docs);
-  const leases = await streamInfo(context, "leases");
-  if (leases === null) throw missingStream(streamNames.leases);
-  // Epochs below those in CHUNKS would be fenced for ever.
-  if (newest.epoch > leases.state.last_seq) throw lostTail(streamNames.leases);
+/** Editing the transform sends later documents of a tenant to another partition than earlier ones. */
+function checkTransform({ config }: StreamInfo, partitions: number): void {
+  const dest = config.subject_transform?.dest;
+  if (dest === partitionedSubject(partitions)) return;
+  throw refusedLog(
+    `stream ${config.name} spreads tenants by ${JSON.stringify(dest ?? "nothing")}, ` +
+      `not over the ${partitions} partitions that it was created with`,
+  );
 }
 
 /** Null when the stream is empty, or its newest message was purged (with its tenant). */
@@ -72,8 +148,4 @@ async function newestWriter(
     if (apiCode(thrown) === jetStream.messageNotFound) return null;
     throw logError(thrown);
   }
-}
-
-function lostTail(stream: string): FreshetError {
-  return refusedLog(`stream ${stream} ends before what was built on it: its tail was lost`);
 }

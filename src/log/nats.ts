@@ -15,12 +15,10 @@ import { NatsChunks } from "./nats-chunks.ts";
 import { type NatsAccess, type NatsContext, openConnection } from "./nats-connection.ts";
 import { NatsDeadLetters } from "./nats-dead-letters.ts";
 import { NatsDocs } from "./nats-docs.ts";
-import { ensureLog, type LogIdentity } from "./nats-identity.ts";
+import { ensureLog } from "./nats-identity.ts";
 import { NatsLeases } from "./nats-leases.ts";
-import { NatsManifests } from "./nats-manifests.ts";
 import { claimModel } from "./nats-model.ts";
-import { guardStream } from "./nats-streams.ts";
-import { checkWhole } from "./nats-whole.ts";
+import { WholeLog } from "./nats-whole.ts";
 import type { EventSink, Log } from "./port.ts";
 import { eventsOf } from "./subjects.ts";
 
@@ -34,7 +32,11 @@ export interface NatsLogOptions extends NatsAccess {
   readonly leaseMs?: number | undefined;
 }
 
-export type NatsLog = Log & { readonly connection: NatsConnection };
+export type NatsLog = Log & {
+  readonly connection: NatsConnection;
+  /** Called after every reconnect, when the log may be another one; returns the function that ends it. */
+  readonly onReconnect: (listener: () => void) => () => void;
+};
 
 /**
  * Connects, creates what a new log needs, and checks an old one.
@@ -44,33 +46,36 @@ export async function connectNatsLog(options: NatsLogOptions): Promise<NatsLog> 
   const context = await openConnection(options, options.clock, options.logger);
   try {
     const { partitions, replicas = 1, leaseMs = limits.leaseMs } = options;
-    const identity = await ensureLog(context, { partitions, replicas, leaseMs });
-    const log = assemble(context, identity, leaseMs);
-    await log.checkIdentity();
-    return log;
+    const deployment = { partitions, replicas, leaseMs };
+    const identity = await ensureLog(context, deployment);
+    const whole = await WholeLog.open(context, deployment, identity);
+    await whole.check();
+    return assemble(context, whole, deployment);
   } catch (thrown) {
     await context.connection.close();
     throw thrown;
   }
 }
 
-function assemble(context: NatsContext, identity: LogIdentity, leaseMs: number): NatsLog {
-  const { partitions, incarnation } = identity;
-  const docs = guardStream(context, "docs", incarnation);
-  const chunks = guardStream(context, "chunks", incarnation);
-  const manifests = new NatsManifests(context);
+function assemble(
+  context: NatsContext,
+  whole: WholeLog,
+  { partitions, leaseMs }: { readonly partitions: number; readonly leaseMs: number },
+): NatsLog {
   return {
     connection: context.connection,
+    onReconnect: context.onReconnect,
     partitions,
     documentTextBytesMax: textBytesMax(context.connection.info?.max_payload ?? 0),
-    docs: new NatsDocs(context, docs, partitions),
-    chunks: new NatsChunks(context, chunks, partitions),
-    manifests,
+    docs: new NatsDocs(context, whole.docs, partitions),
+    chunks: new NatsChunks(context, whole.chunks, partitions),
+    manifests: whole.manifests,
     leases: new NatsLeases(context, leaseMs),
     deadLetters: new NatsDeadLetters(context),
     attempts: new NatsAttempts(context),
     events: eventSink(context),
-    checkIdentity: () => checkWhole(context, { identity, docs, chunks, manifests }),
+    checkIdentity: () => whole.check(),
+    usage: () => whole.usage(),
     claimModel: (probe) => claimModel(context, probe),
     async close() {
       if (!context.connection.isClosed()) await context.connection.drain();

@@ -71,6 +71,10 @@ export interface DocsLog {
   lastSequence(): Promise<Version>;
   /** Tenants (unchecked tokens) that have operations in the partition. */
   tenants(partition: Partition): Promise<readonly string[]>;
+  /** The first sequence, of whatever tenant, that was stored at `atMs` or later; one past the end for none. */
+  firstSince(atMs: number): Promise<Version>;
+  /** Removes the tenant's operations below a version for good, and says how many. @throws FreshetError log_identity */
+  purge(below: { readonly tenant: TenantId; readonly below: Version }): Promise<number>;
 }
 
 export type AppendOutcome =
@@ -89,7 +93,7 @@ export interface ChunksLog {
   append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome>;
   /** The tenant's newest record, without its body. */
   last(tenant: TenantId): Promise<RecordHeader | null>;
-  /** The tenant's oldest record that is still held: what is older was purged. Null when it has none. */
+  /** The tenant's oldest record that is still held: what is older was purged, so a range may begin at its `previous`. */
   first(tenant: TenantId): Promise<RecordHeader | null>;
   /**
    * The records in (`after`, `to`], in order, an unbroken chain that begins right behind `after`.
@@ -99,6 +103,13 @@ export interface ChunksLog {
   /** The same without bodies: heads and plans need no vectors. */
   headers(range: ChunksRange): AsyncIterable<RecordHeader>;
   tenants(partition: Partition): Promise<readonly TenantId[]>;
+  /** The first position, of whatever tenant, that was stored at `atMs` or later; one past the end for none. */
+  firstSince(atMs: number): Promise<Position>;
+  /**
+   * Removes the tenant's records below a position for good, and says how many. The newest one stays, whatever is
+   * asked: it carries the fence and the cursor. @throws FreshetError log_identity
+   */
+  purge(below: { readonly tenant: TenantId; readonly below: Position }): Promise<number>;
 }
 
 export interface ChunksRange {
@@ -209,6 +220,13 @@ export interface AttemptJournal {
   put(tenant: TenantId, attempts: Attempts): Promise<void>;
 }
 
+/** What a stream holds and may hold, bytes. */
+export interface StreamUsage {
+  readonly stream: string;
+  readonly bytes: number;
+  readonly bytesMax: number;
+}
+
 /** Best-effort notices to whoever listens (core NATS). */
 export interface EventSink {
   publish(tenant: TenantId, event: DocumentEvent): void;
@@ -225,8 +243,12 @@ export interface Log {
   readonly deadLetters: DeadLetterLog;
   readonly attempts: AttemptJournal;
   readonly events: EventSink;
-  /** Refuses with log_identity when the streams are not the ones this deployment wrote (L5). */
+  /**
+   * Refuses with log_identity when the streams are not the ones this deployment wrote (L5), or end before what this
+   * process has seen of them. Whoever serves repeats it: a log can be replaced under its readers.
+   */
   checkIdentity(): Promise<void>;
+  usage(): Promise<readonly StreamUsage[]>;
   /**
    * Stores what the caller's embedding model makes of a sentence if the log has no such record yet, and returns the
    * stored one: it is the caller's, or that of an earlier engine, bit by bit.

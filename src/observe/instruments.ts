@@ -39,6 +39,7 @@ export const counters: Instruments<CounterLabels> = {
     help: "objects of the cold shard that scrubs deleted or wrote again",
     labels: ["tenant", "outcome"],
   },
+  purged_total: { help: "messages that retention removed from a stream", labels: ["stream"] },
 };
 
 export const histograms: Instruments<HistogramLabels> = {
@@ -93,6 +94,9 @@ export const gauges: Instruments<GaugeLabels> = {
   },
   watermark_position: { help: "position in CHUNKS up to which cold is true", labels: ["tenant"] },
   partitions_owned: { help: "1 while this node holds the lease", labels: ["partition"] },
+  log_refused: { help: "1 while the log is not the one that was written", labels: [] },
+  stream_bytes: { help: "bytes that a stream of the log holds", labels: ["stream"] },
+  stream_bytes_max: { help: "bytes that a stream of the log may hold", labels: ["stream"] },
   merge_written_objects: { help: "objects written by the running merge", labels: ["tenant"] },
   merge_phase: { help: "1 for the phase that a merge is in", labels: ["tenant", "phase"] },
   scrub_lost_documents: {

@@ -20,6 +20,8 @@ export interface CounterLabels {
   readonly documents_isolated_total: "tenant";
   /** outcome: deleted, repaired */
   readonly scrub_objects_total: "tenant" | "outcome";
+  /** Messages that retention removed. */
+  readonly purged_total: "stream";
 }
 
 export interface HistogramLabels {
@@ -52,6 +54,10 @@ export interface GaugeLabels {
   readonly watermark_position: "tenant";
   /** 1 while this node holds its lease. */
   readonly partitions_owned: "partition";
+  /** 1 while the log is not the one that was written. */
+  readonly log_refused: never;
+  readonly stream_bytes: "stream";
+  readonly stream_bytes_max: "stream";
   readonly merge_written_objects: "tenant";
   /** 1 for the current phase. */
   readonly merge_phase: "tenant" | "phase";

@@ -207,7 +207,7 @@ describe("a merge", () => {
   it("refuses a range whose chain is broken", async () => {
     const world = await storyWorld();
     const plan = await planOf(world);
-    world.log.hooks.purgeChunks(acme, plan.to);
+    await world.log.chunks.purge({ tenant: acme, below: plan.to });
     await expect(runRound(world.ports)).rejects.toMatchObject({ code: "broken_chain" });
     const { from, to } = plan;
     const write = { tenant: acme, from, to, after: from };
@@ -346,7 +346,7 @@ describe("a cold shard that lost data", () => {
     await runMerge(world.ports);
     const watermark = world.writer.last;
     await writeSequel(world.writer);
-    world.log.hooks.purgeChunks(acme, watermark);
+    await world.log.chunks.purge({ tenant: acme, below: watermark });
     world.cold.dropTenant(acme);
     expect(await runMerge(world.ports)).toMatchObject({
       kind: "merged",

@@ -138,6 +138,8 @@ it("P2: an operation that comes between the log's end and the tenants' recovery 
         readTenant: (options) => log.docs.readTenant(options),
         lastVersion: (tenant) => log.docs.lastVersion(tenant),
         tenants: (of) => log.docs.tenants(of),
+        firstSince: (atMs) => log.docs.firstSince(atMs),
+        purge: (below) => log.docs.purge(below),
         async lastSequence() {
           const last = await log.docs.lastSequence();
           const payload = new Uint8Array();

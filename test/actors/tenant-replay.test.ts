@@ -90,7 +90,7 @@ it("T8: a replay is void when what came after it was purged, or its place is beh
   publish(log, { id: "b", text: "of somebody else" });
   await offerAll(log, owner, replay.of);
   const last = await log.chunks.last(acme);
-  log.hooks.purgeChunks(acme, last?.position ?? 0);
+  await log.chunks.purge({ tenant: acme, below: last?.position ?? (0 as Position) });
   const late = await replayed(log, replay);
   const beyond = await replayed(log, { ...replay, after: Number.MAX_SAFE_INTEGER as Position });
   await offerAll(log, owner, newer.version);

@@ -70,7 +70,7 @@ describe("pages of dead letters", () => {
     const bytes = await payloadOf(log.docs, acme, version);
     expect(new TextDecoder().decode(bytes)).toBe('{"id":"a","text":"text of a"}');
     await refuse(log);
-    log.hooks.purgeDocs(acme, version);
+    await log.docs.purge({ tenant: acme, below: (version + 1) as Version });
     expect(await payloadOf(log.docs, acme, version)).toBeUndefined();
   });
 });
@@ -108,14 +108,14 @@ describe("replay", () => {
   it("says what is missing: the payload, the place, or what came after", async () => {
     const log = createMemoryLog({ partitions: 1 });
     const [purged, old] = [await refuse(log), await refuse(log, { id: "old" })];
-    log.hooks.purgeDocs(acme, purged.version);
+    await log.docs.purge({ tenant: acme, below: (purged.version + 1) as Version });
     const { position: _unknown, ...without } = old;
     expect(await replay(log, acme, [purged, without])).toMatchObject([
       { kind: "skipped", why: expect.stringMatching(/^DOCS does not hold/) },
       { kind: "skipped", why: expect.stringMatching(/does not say where/) },
     ]);
     for (const id of ["next", "last"]) await refuse(log, { id });
-    log.hooks.purgeChunks(acme, Number.MAX_SAFE_INTEGER);
+    await log.chunks.purge({ tenant: acme, below: Number.MAX_SAFE_INTEGER as Position });
     expect(await replay(log, acme, [old])).toMatchObject([
       { kind: "skipped", why: expect.stringMatching(/does not hold what came after/) },
     ]);

@@ -117,7 +117,7 @@ export function describeChunks(opened: Opened): void {
     });
 
     it("fails with broken_chain where the beginning of a range was purged, or its end is missing (L3)", async () => {
-      const { log, purgeChunks } = opened.harness;
+      const { log } = opened.harness;
       const tenant = opened.tenant();
       const origin = { tenant, version: 1, epoch: 1 };
       const positions = await appendAll(log.chunks, [
@@ -127,7 +127,7 @@ export function describeChunks(opened: Opened): void {
         removal(origin, "c"),
       ]);
       const [first = zero, second = zero, third = zero, last = zero] = positions;
-      await purgeChunks(tenant, third);
+      expect(await log.chunks.purge({ tenant, below: third })).toBe(2);
       const broken = { code: "broken_chain" };
       const read = (after: Position, to: Position) =>
         collect(log.chunks.read({ tenant, after, to }));
@@ -140,7 +140,7 @@ export function describeChunks(opened: Opened): void {
     });
 
     it("tells the oldest record of a tenant that is still held, whoever else writes", async () => {
-      const { log, other, purgeChunks } = opened.harness;
+      const { log, other } = opened.harness;
       const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
       expect(await log.chunks.first(tenant)).toBeNull();
       await appendAll(log.chunks, [fence({ tenant: neighbour, version: 0, epoch: 1 })]);
@@ -148,19 +148,48 @@ export function describeChunks(opened: Opened): void {
       const records = [fence(origin), removal(origin, "a"), removal(origin, "b")];
       const [one = zero, two = zero, three = zero] = await appendAll(log.chunks, records);
       expect(await other.chunks.first(tenant)).toMatchObject({ position: one, previous: 0 });
-      await purgeChunks(tenant, three);
+      await log.chunks.purge({ tenant, below: three });
       expect(await other.chunks.first(tenant)).toMatchObject({ position: three, previous: two });
     });
 
     it("keeps the newest record of a tenant whatever is purged, so that the fence stands", async () => {
-      const { log, purgeChunks } = opened.harness;
+      const { log } = opened.harness;
       const tenant = opened.tenant();
       const origin = { tenant, version: 1, epoch: 4 };
       const [, last = zero] = await appendAll(log.chunks, [fence(origin), removal(origin, "a")]);
-      await purgeChunks(tenant, last);
+      expect(await log.chunks.purge({ tenant, below: (last + 1_000) as Position })).toBe(1);
+      expect(await log.chunks.purge({ tenant, below: last })).toBe(0);
       expect(await log.chunks.last(tenant)).toMatchObject({ position: last, epoch: 4 });
       const late = await log.chunks.append(fence({ tenant, version: 1, epoch: 3 }), zero);
       expect(late.kind).toBe("fenced");
+    });
+
+    it("tells the oldest record, whose predecessor is where a range may begin", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      expect(await log.chunks.first(tenant)).toBeNull();
+      expect(await log.chunks.purge({ tenant, below: 1 as Position })).toBe(0);
+      const origin = { tenant, version: 1, epoch: 1 };
+      const records = [fence(origin), removal(origin, "a"), removal(origin, "b")];
+      const [one = zero, two = zero, three = zero] = await appendAll(log.chunks, records);
+      expect(await log.chunks.first(tenant)).toMatchObject({ position: one, previous: 0 });
+      await log.chunks.purge({ tenant, below: two });
+      const first = await other.chunks.first(tenant);
+      expect(first).toMatchObject({ position: two, previous: one });
+      const range = { tenant, after: first?.previous ?? zero, to: three };
+      expect(await collect(log.chunks.headers(range))).toHaveLength(2);
+    });
+
+    it("finds the first position that is as young as a moment", async () => {
+      const { log, atNextMoment } = opened.harness;
+      const tenant = opened.tenant();
+      const origin = { tenant, version: 1, epoch: 1 };
+      const [older = zero] = await appendAll(log.chunks, [fence(origin)]);
+      const moment = await atNextMoment();
+      expect(await log.chunks.firstSince(moment)).toBeGreaterThan(older);
+      const [younger = zero] = await appendAll(log.chunks, [removal(origin, "a")], older);
+      expect(await log.chunks.firstSince(moment)).toBe(younger);
+      expect(await log.chunks.firstSince(0)).toBeLessThanOrEqual(older);
     });
   });
 }

@@ -14,6 +14,7 @@ import type { Opened } from "./harness.ts";
 import { take } from "./records.ts";
 
 const payload = (text: string): Uint8Array => new TextEncoder().encode(text);
+const zero = 0 as Version;
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 async function publishAll(log: Log, tenant: TenantId, texts: readonly string[]) {
@@ -104,16 +105,55 @@ export function describeDocs(opened: Opened): void {
     });
 
     it("starts later where older operations were purged, and ends when the signal aborts", async () => {
-      const { log, purgeDocs } = opened.harness;
+      const { log } = opened.harness;
       const tenant = opened.tenant();
-      const [first, second] = await publishAll(log, tenant, ["one", "two"]);
-      await purgeDocs(tenant, first ?? 0);
+      const [, second = zero] = await publishAll(log, tenant, ["one", "two"]);
+      expect(await log.docs.purge({ tenant, below: second })).toBe(1);
       const found = await log.docs.readTenant({ tenant, after: 0 as Version, max: 10 });
       expect(found.map(({ version }) => version)).toEqual([second]);
       const end = new AbortController();
       end.abort();
       const read = log.docs.read({ partition: 0 as never, from: 0 as Version, signal: end.signal });
       for await (const operation of read) expect.fail(`read ${operation.version} after the end`);
+    });
+
+    it("purges one tenant's operations below a version, and again without effect", async () => {
+      const { log, other } = opened.harness;
+      const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
+      const [theirs] = await publishAll(log, neighbour, ["not mine"]);
+      const versions = await publishAll(log, tenant, ["a", "b", "c"]);
+      const [first = zero, , last = zero] = versions;
+      expect(await log.docs.purge({ tenant, below: first })).toBe(0);
+      expect(await log.docs.purge({ tenant, below: zero })).toBe(0);
+      const twice = [await log.docs.purge({ tenant, below: last })];
+      twice.push(await other.docs.purge({ tenant, below: last }));
+      expect(twice).toEqual([2, 0]);
+      expect(await other.docs.lastVersion(tenant)).toBe(last);
+      const left = await log.docs.readTenant({ tenant: neighbour, after: zero, max: 5 });
+      expect(left.map(({ version }) => version)).toEqual([theirs]);
+      const [next = zero] = await publishAll(log, tenant, ["d"]);
+      expect(next).toBeGreaterThan(last);
+    });
+
+    it("answers an idempotency key with its first sequence also when that was purged", async () => {
+      const { log } = opened.harness;
+      const tenant = opened.tenant();
+      const message = { tenant, payload: payload("x"), messageId: "key-of-a-purged-one" };
+      const first = await log.docs.publish(message);
+      const [last = zero] = await publishAll(log, tenant, ["later"]);
+      await log.docs.purge({ tenant, below: last });
+      expect(await log.docs.publish(message)).toEqual({ seq: first.seq, duplicate: true });
+    });
+
+    it("finds the first sequence that is as young as a moment", async () => {
+      const { log, atNextMoment } = opened.harness;
+      const tenant = opened.tenant();
+      const [older = zero] = await publishAll(log, tenant, ["older"]);
+      const moment = await atNextMoment();
+      expect(await log.docs.firstSince(moment)).toBe((await log.docs.lastSequence()) + 1);
+      const [younger = zero] = await publishAll(log, tenant, ["younger"]);
+      expect(await log.docs.firstSince(moment)).toBe(younger);
+      expect(await log.docs.firstSince(0)).toBeLessThanOrEqual(older);
     });
 
     it("refuses a cursor beyond the end, whose tail must have been lost (L5)", async () => {

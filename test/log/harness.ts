@@ -10,11 +10,10 @@ export interface LogHarness {
   readonly other: Log;
   /** Stores an operation under a token that nobody checked. */
   publishRaw(tenant: string, payload: Uint8Array): Promise<void>;
-  purgeDocs(tenant: TenantId, to: number): Promise<void>;
-  /** Removes the tenant's records below `seq`, as retention does. */
-  purgeChunks(tenant: TenantId, seq: number): Promise<void>;
   /** The next append through `log` is stored, but its acknowledgement is lost. */
   loseNextAppendAck(): void;
+  /** Waits until the log's clock has moved on, and tells it: nothing that is stored is as young. Unix milliseconds. */
+  atNextMoment(): Promise<number>;
   /** Waits until no lease of before is held any more. */
   letLeasesExpire(): Promise<void>;
   /** Resolves once an event cannot be missed any more, with the promise of the next one. */

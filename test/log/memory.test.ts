@@ -15,9 +15,11 @@ describeLog("memory", () => {
     log,
     other: log,
     publishRaw: (tenant, payload) => Promise.resolve(void hooks.publishRaw(tenant, payload)),
-    purgeDocs: (tenant, to) => Promise.resolve(hooks.purgeDocs(tenant, to)),
-    purgeChunks: (tenant, seq) => Promise.resolve(hooks.purgeChunks(tenant, seq)),
     loseNextAppendAck: () => hooks.loseNextAppendAck(),
+    atNextMoment: async () => {
+      await clock.advance(10);
+      return clock.nowMs();
+    },
     letLeasesExpire: () => clock.advance(1_000),
     listen: (tenant) => {
       const { promise, resolve } = Promise.withResolvers<DocumentEvent>();

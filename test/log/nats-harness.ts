@@ -2,7 +2,7 @@
 
 import { ErrorCode, NatsError } from "nats";
 import type { DocumentEvent } from "../../src/contract/events.ts";
-import { partitionOf, type TenantId } from "../../src/contract/ids.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { connectNatsLog, type NatsLog, type NatsLogOptions } from "../../src/log/nats.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
@@ -38,27 +38,22 @@ export function loseNextAnswer(log: NatsLog, subjects: string): void {
   };
 }
 
-async function purge(log: NatsLog, stream: string, options: object): Promise<void> {
-  const manager = await log.connection.jetstreamManager();
-  await manager.streams.purge(stream, options as never);
-}
-
 export async function openNatsHarness(): Promise<LogHarness> {
   const server = await startPrivateNats();
   const options = { leaseMs: 1_000 };
   const log = await connectTo(server, options);
   const other = await connectTo(server, options);
-  const subject = (stream: string, tenant: TenantId): string =>
-    `${stream}.${partitionOf(tenant, testPartitions)}.${tenant}`;
   return {
     log,
     other,
     async publishRaw(tenant, payload) {
       await log.connection.jetstream().publish(`docs.${tenant}`, payload);
     },
-    purgeDocs: (tenant, to) => purge(log, "DOCS", { filter: subject("docs", tenant), seq: to + 1 }),
-    purgeChunks: (tenant, seq) => purge(log, "CHUNKS", { filter: subject("chunks", tenant), seq }),
     loseNextAppendAck: () => loseNextAppendAck(log),
+    atNextMoment: async () => {
+      await systemClock.sleep(20);
+      return systemClock.nowMs();
+    },
     letLeasesExpire: () => untilEmpty(log, "KV_freshet_leases"),
     listen: (tenant) => listen(other, tenant),
     async close() {

@@ -32,6 +32,8 @@ const alone: Peers = {
   document: () => Promise.reject(new FreshetError("not_ready")),
 };
 
+const alwaysTrusted = { pass: () => Promise.resolve(), refusal: undefined };
+
 export interface MemoryEngineOptions {
   readonly clock?: Clock | undefined;
   readonly partitions?: number | undefined;
@@ -88,9 +90,9 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
       },
     });
     const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;
-    const local = createLocalService(topology);
+    const local = createLocalService(topology, alwaysTrusted);
     const service = createService(
-      { node, clock, topology, log, peers: alone, services: () => services },
+      { node, clock, topology, log, trust: alwaysTrusted, peers: alone, services: () => services },
       local,
     );
     return { topology, service };

@@ -1,0 +1,43 @@
+/** What retention asks of a stream: where an age begins, and the removal of what lies below a sequence. */
+
+import type { NatsContext } from "./nats-connection.ts";
+import { logError } from "./nats-errors.ts";
+import { pullMessages } from "./nats-pull.ts";
+import type { GuardedStream } from "./nats-stream-guard.ts";
+
+/** The server finds it by its own times: nothing older is read. @throws FreshetError log_identity, log_unavailable */
+export async function firstSince(
+  context: NatsContext,
+  stream: GuardedStream,
+  { filter, atMs }: { readonly filter: string; readonly atMs: number },
+): Promise<number> {
+  const { lastSeq } = await stream.state();
+  const messages = pullMessages(context, {
+    stream: stream.name,
+    filter,
+    start: { sinceMs: atMs },
+    endless: false,
+    headersOnly: true,
+    page: 1,
+  });
+  for await (const { seq } of messages) return seq;
+  return lastSeq + 1;
+}
+
+/** @throws FreshetError log_identity (then nothing is removed), log_unavailable (then it may be, now or later) */
+export async function purgeBelow(
+  context: NatsContext,
+  stream: GuardedStream,
+  { filter, below }: { readonly filter: string; readonly below: number },
+): Promise<number> {
+  // In a stream that is not ours the same sequences mean something else: the look comes first.
+  const { base } = await stream.verify();
+  // Zero would mean everything to the server.
+  if (below <= base + 1) return 0;
+  try {
+    const { purged } = await context.jsm.streams.purge(stream.name, { filter, seq: below });
+    return purged;
+  } catch (thrown) {
+    throw logError(thrown);
+  }
+}
