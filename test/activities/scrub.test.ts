@@ -3,7 +3,7 @@ import { createMergeActivities } from "../../activities/merge.ts";
 import { judgeEntry } from "../../activities/scrub-plan.ts";
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdObject } from "../../src/cold/port.ts";
-import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
+import type { DocumentId, Version } from "../../src/contract/ids.ts";
 import type { ScrubOutcome } from "../../src/contract/scrub.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { TenantScrub } from "../../workflows/tenant-scrub.ts";

@@ -23,7 +23,12 @@ export function describeChunks(opened: Opened): void {
       ];
       const positions = await appendAll(log.chunks, records);
       const to = positions.at(-1) ?? zero;
-      const found = await collect(other.chunks.read({ tenant, after: zero, to }));
+      const counts: number[] = [];
+      const onCount = (count: number) => counts.push(count);
+      const found = await collect(other.chunks.read({ tenant, after: zero, to, onCount }));
+      const [first = zero] = positions;
+      await collect(other.chunks.headers({ tenant, after: first, to, onCount }));
+      expect(counts).toEqual([5, 4]);
       const placed = records.map((record, index) => ({
         ...record,
         position: positions[index],

@@ -181,10 +181,13 @@ export function describeDocs(opened: Opened): void {
       await publishAll(log, neighbour, ["not mine"]);
       versions.push(...(await publishAll(log, tenant, ["c", "d"])));
       const after = versions[0] ?? (0 as Version);
-      const some = await log.docs.readTenant({ tenant, after, max: 2 });
+      const counts: number[] = [];
+      const onCount = (count: number) => counts.push(count);
+      const some = await log.docs.readTenant({ tenant, after, max: 2, onCount });
       expect(some.map((operation) => textOf(operation.payload))).toEqual(["b", "c"]);
       const end = versions[3] ?? (0 as Version);
-      expect(await log.docs.readTenant({ tenant, after: end, max: 2 })).toEqual([]);
+      expect(await log.docs.readTenant({ tenant, after: end, max: 2, onCount })).toEqual([]);
+      expect(counts).toEqual([3, 0]);
       const unknown = opened.tenant();
       expect(await log.docs.readTenant({ tenant: unknown, after: 0 as Version, max: 2 })).toEqual(
         [],
