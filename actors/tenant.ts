@@ -26,9 +26,10 @@ import type { ChunkRecord, PlacedRecord } from "../src/contract/record.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
 import { backoffMs } from "../src/kernel/backoff.ts";
 import { BoundedMailbox, type Mailbox } from "../src/kernel/mailbox.ts";
+import type { Places } from "../src/kernel/places.ts";
 import { decodePieces } from "../src/log/heads.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
-import type { TenantRoute } from "./directory.ts";
+import type { TenantProgress, TenantRoute } from "./directory.ts";
 import type { MergeTriggerMessage, ShardMessage, TenantMessage } from "./messages.ts";
 import { HeadFaults } from "./tenant-faults.ts";
 import { type Fault, OperationProcessor, type ProcessorOptions } from "./tenant-process.ts";
@@ -40,6 +41,9 @@ export interface TenantOptions extends ProcessorOptions {
   readonly shard: Mailbox<ShardMessage>;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
   readonly route: () => TenantRoute;
+  readonly progress: TenantProgress;
+  /** Shared by all tenants of the node. */
+  readonly recoveries: Places;
   /** True while hot memory has no room for this tenant. */
   readonly isHotFull: () => boolean;
   /** Whose merges would make that room. */
@@ -89,7 +93,9 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   }
 
   async start(): Promise<void> {
-    const cursor = await this.#stalling("recover", () => this.#recover());
+    const { recoveries } = this.#options;
+    const recover = () => recoveries.run(() => this.#recover(), this.#context.signal);
+    const cursor = await this.#stalling("recover", recover);
     if (cursor === undefined) return;
     this.#takenIn = cursor;
     this.#context.task(() => this.#commitAll());
@@ -117,8 +123,9 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
 
   /** Fence, manifest, heads, tail; resolves with the cursor into DOCS, or undefined when fenced off. */
   async #recover(): Promise<Version | undefined> {
-    const { log, tenant, shard } = this.#options;
+    const { log, tenant, shard, progress } = this.#options;
     const { signal } = this.#context;
+    Object.assign(progress, { toReplay: 0, replayed: 0 });
     const fenced = await this.#fence();
     if (fenced === undefined) return undefined;
     const stored = await log.manifests.get(tenant);
@@ -128,9 +135,14 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     );
     await shard.put({ type: "load", stored, heads: decodePieces(pieces) }, signal);
     const range = { tenant, after: manifest.to, to: this.#lastPosition, signal };
-    for await (const record of log.chunks.read(range)) {
-      if (record.kind === "reject") await this.#deadLetter(record, this.#context.clock.nowMs());
+    const onCount = (records: number): void => {
+      progress.toReplay = records;
+    };
+    for await (const record of log.chunks.read({ ...range, onCount })) {
+      // A letter that can not be written is tried again with the whole recovery: nobody waits in a place of others.
+      if (record.kind === "reject") await this.#publishLetter(record, this.#context.clock.nowMs());
       await shard.put({ type: "replay", record }, signal);
+      progress.replayed += 1;
     }
     await shard.put({ type: "ready", visible: fenced }, signal);
     return fenced;
@@ -187,13 +199,20 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   /** Reads skipped operations from DOCS until the tenant has caught up with the shared reader (T4). */
   async #catchUp(): Promise<void> {
     const { log, tenant, limits } = this.#options;
+    const { progress } = this.#options;
     const route = this.#options.route();
+    const onCount = (operations: number): void => {
+      progress.behind = operations;
+    };
     while (route.behind && !this.#context.signal.aborted) {
       const operations = await this.#stalling("catch-up", () =>
-        log.docs.readTenant({ tenant, after: this.#takenIn, max: limits.pullMax }),
+        log.docs.readTenant({ tenant, after: this.#takenIn, max: limits.pullMax, onCount }),
       );
       await this.#lookForSuspects(operations ?? []);
-      for (const operation of operations ?? []) await this.#takeIn(operation);
+      for (const operation of operations ?? []) {
+        await this.#takeIn(operation);
+        progress.behind -= 1;
+      }
       // No await between the test and the assignment: the reader can not skip another one in between.
       if (operations?.length === 0 && this.#takenIn >= route.skippedTo) route.behind = false;
       else if (operations?.length === 0)
@@ -331,9 +350,13 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
 
   /** The dead letter follows the reject record, which decides; idempotent, so it is repeated until it is stored. */
   async #deadLetter(record: PlacedRecord & { kind: "reject" }, atMs: number): Promise<void> {
+    await this.#stalling("dead letter", () => this.#publishLetter(record, atMs));
+  }
+
+  #publishLetter(record: PlacedRecord & { kind: "reject" }, atMs: number): Promise<void> {
     const { tenant, version, documentId, reason, message, position } = record;
     const letter = { tenant, version, documentId, reason, message, atMs, position };
-    await this.#stalling("dead letter", () => this.#options.log.deadLetters.publish(letter));
+    return this.#options.log.deadLetters.publish(letter);
   }
 
   /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps what waits. */

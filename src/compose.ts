@@ -288,6 +288,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
   const fence = (): string => randomUUID();
   return startTopology({
     node: identity,
+    name: config.node,
     log,
     cold,
     embedder,
@@ -323,7 +324,7 @@ async function startSurfaces(
   const { topology, log, services, stack } = parts;
   const local = createLocalService(topology);
   const peers = connectPeers(log.connection);
-  const service = createService({ node, topology, log, peers, services }, local);
+  const service = createService({ node, clock, topology, log, peers, services }, local);
   const { connection } = log;
   stack.push(
     "peers",

@@ -2,15 +2,18 @@
 
 import type { DocumentView, QuestionMessage, ShardMessage } from "../actors/messages.ts";
 import type { Topology } from "../actors/topology.ts";
-import { FreshetError } from "./contract/errors.ts";
+import { FreshetError, toFreshetError } from "./contract/errors.ts";
 import type { DocumentId, TenantId } from "./contract/ids.ts";
-import type { Answer, Question } from "./contract/query.ts";
+import { limits } from "./contract/limits.ts";
+import type { Answer, AnswerEvent, Question } from "./contract/query.ts";
 import type { AskOptions, EngineStatus, Peers, Service, TenantStatus } from "./gateway/port.ts";
+import type { Clock } from "./kernel/clock.ts";
 import { ask } from "./kernel/reply.ts";
 import type { Log } from "./log/port.ts";
 
 export interface ServiceOptions {
   readonly node: string;
+  readonly clock: Clock;
   readonly topology: Topology;
   readonly log: Log;
   readonly peers: Peers;
@@ -39,10 +42,12 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
   const { log, topology, peers } = options;
   return {
     documentTextBytesMax: log.documentTextBytesMax,
-    ask: async (tenant, question, asking) => {
-      if (topology.isOwner(tenant)) return local.ask(tenant, question, asking);
-      return peers.ask(await ownerOf(options, tenant), tenant, { question, ...asking });
-    },
+    ask: (tenant, question, asking) =>
+      askUntilServed(options.clock, { question, ...asking }, async (asked) => {
+        const { question: current, ...rest } = asked;
+        if (topology.isOwner(tenant)) return local.ask(tenant, current, rest);
+        return peers.ask(await ownerOf(options, tenant), tenant, asked);
+      }),
     publish: async (tenant, _operation, { payload, messageId }) => {
       // I11: a full node refuses here, where the publisher can still be told.
       if (topology.isHotFull(tenant)) throw new FreshetError("overloaded");
@@ -65,7 +70,38 @@ async function ownerOf({ log, node, topology }: ServiceOptions, tenant: TenantId
   return owner;
 }
 
-type Asking = AskOptions & { readonly tenant: TenantId; readonly question: Question };
+type Asked = AskOptions & { readonly question: Question };
+type Asking = Asked & { readonly tenant: TenantId };
+
+/**
+ * While a tenant changes hands nobody answers for it. A question that may wait is asked again until its `wait_ms` is
+ * over, unless a part of an answer has gone out already.
+ */
+async function askUntilServed(
+  clock: Clock,
+  asked: Asked,
+  attempt: (asked: Asked) => Promise<Answer>,
+): Promise<Answer> {
+  const until = clock.monotonicMs() + asked.question.wait_ms;
+  let hasSpoken = false;
+  const onEvent =
+    asked.onEvent &&
+    ((event: AnswerEvent): void => {
+      hasSpoken = true;
+      asked.onEvent?.(event);
+    });
+  for (;;) {
+    const waitMs = Math.max(0, Math.floor(until - clock.monotonicMs()));
+    try {
+      return await attempt({ ...asked, question: { ...asked.question, wait_ms: waitMs }, onEvent });
+    } catch (thrown) {
+      if (toFreshetError(thrown).code !== "not_ready" || hasSpoken) throw thrown;
+      const leftMs = until - clock.monotonicMs();
+      if (leftMs <= 0 || asked.signal.aborted) throw thrown;
+      await clock.sleep(Math.min(limits.ownerPollMs, leftMs), asked.signal);
+    }
+  }
+}
 
 function askQuestion({ questions }: Topology, asking: Asking): Promise<Answer> {
   return ask<Answer, QuestionMessage>({
@@ -94,8 +130,10 @@ function statusOf({ node, topology, services }: ServiceOptions): EngineStatus {
   const { directory } = topology;
   const partitions = [...directory.partitions.values()];
   const owned = partitions.filter(({ state }) => state === "serving");
-  const tenants = [...directory.tenants()].map(
-    ({ tenant, status }): TenantStatus => ({
+  const joining = partitions.filter(({ state }) => state === "joining");
+  const entries = owned.flatMap((partition) => [...partition.tenants.values()]);
+  const tenants = entries.map(
+    ({ tenant, status, progress }): TenantStatus => ({
       tenant,
       state: status.state,
       visible_seq: status.visible,
@@ -103,17 +141,20 @@ function statusOf({ node, topology, services }: ServiceOptions): EngineStatus {
       hot: status.hot,
       watermark: status.watermark,
       unmerged_chunks: status.unmergedChunks,
+      records_to_replay: progress.toReplay,
+      records_replayed: progress.replayed,
+      operations_behind: progress.behind,
     }),
   );
   return {
     node,
-    // A node is ready when nothing that it owns is still recovering; which tenant is, `tenants` tells.
+    // Ready: what is this node's own is here, and nothing of it is still recovering. That may be nothing at all, with
+    // more nodes than partitions: such a node asks the others.
     ready:
       services().log === "up" &&
-      partitions.every(({ state }) => state !== "recovering") &&
-      owned.length > 0 &&
+      partitions.every(({ state }) => state === "serving" || state === "waiting") &&
       tenants.every(({ state }) => state === "ready"),
-    partitions: { total: partitions.length, owned: owned.length },
+    partitions: { total: partitions.length, owned: owned.length, joining: joining.length },
     tenants,
     services: services(),
   };

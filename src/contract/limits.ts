@@ -72,6 +72,8 @@ export const limits = {
   coldRestartsMax: 3,
   /** How often a question with `min_seq` looks for a tenant whose first document is on its way. */
   tenantPollMs: 20,
+  /** How often a question that may wait looks for the owner of its tenant, while that changes hands. */
+  ownerPollMs: 50,
   /** Context for the model: the local one has 2,048 tokens for prompt and answer together. */
   promptCharsMax: 5_000,
   /** Answer text kept of a model that does not stop. */
@@ -92,6 +94,8 @@ export const limits = {
   // --- actors --------------------------------------------------------------------------------
   /** Operations of one tenant between the reader and its record; above it the tenant leaves the shared reader. */
   tenantQueueMax: 256,
+  /** Tenants of a node that replay at once: enough to hide round trips, few enough for memory and consumers. */
+  recoveriesInFlightMax: 16,
   /** Documents of one tenant that are prepared and embedded at once; order is restored before the append. */
   tenantInFlightMax: 64,
   /** Records that a merge-watcher or shard may have waiting; senders wait above it. */
@@ -220,6 +224,12 @@ export const limits = {
    * (`publishAckMs`) must leave time for the next: with 10 s a single lost answer ended the tenure.
    */
   leaseMs: 16 * secondMs,
+  /** How often a node looks who else is there and what lies free: the pause of a partition that is handed over. */
+  membershipLookEveryMs: 500,
+  /** A node counts after it was seen for so long, about one renewal: one that dies at its start moves nothing. */
+  membershipSettleMs: 5 * secondMs,
+  /** Two lease times: whoever a partition belongs to and has not taken it by then will not. */
+  partitionTakeAnywayMs: 32 * secondMs,
   /** Operations pulled at once: one pull holds at most this many documents in memory. */
   pullMax: 128,
   /** One pull waits so long for messages; the server says that it is alive every `pullHeartbeatMs` meanwhile. */
@@ -258,6 +268,17 @@ export const limits = {
   mergePagesInFlight: 4,
   /** Between commit and drop: questions that began with the old watermark finish on hot. */
   mergeGraceMs: 5 * secondMs,
+  /**
+   * From a record's landing to the deletion of what it supersedes in cold: above the longest that an append stays
+   * unresolved (`appendAttemptsMax` publishes and read-backs of `publishAckMs`) and above `leaseMs`, together.
+   */
+  mergeSettleMs: 90 * secondMs,
+  /** A tenant's cold shard is compared with its log so often. */
+  scrubEveryMs: 24 * 60 * minuteMs,
+  /** Objects that one activity of a scrub walks: some seconds, and the history of 100 million is 2,000 of them. */
+  scrubWindowObjects: 50_000,
+  /** Merges wait so long for a scrub; hot has room for it. Then they go first. */
+  scrubExclusiveMs: 2 * minuteMs,
   /** Ids of one delete or read-back request: below Weaviate's QUERY_MAXIMUM_RESULTS of 10,000. */
   coldIdsPerRequestMax: 1_000,
   coldRequestMs: 30 * secondMs,
@@ -268,6 +289,8 @@ export const limits = {
   /** While Weaviate is down it is asked again after these pauses; in between callers are refused at once. */
   coldReconnectMinMs: 100,
   coldReconnectMaxMs: 2 * secondMs,
+  /** A tenant's marker is looked for so often while questions come: so late is a lost cold shard declared. */
+  coldMarkerEveryMs: 10 * secondMs,
   /** Hits fetched at most when a filter can not be told to Weaviate whole and is checked here. */
   coldOverFetchMax: 4_096,
   /** Objects of one document that are looked at for stale versions; Weaviate's QUERY_MAXIMUM_RESULTS. */

@@ -63,6 +63,11 @@ export class MemoryChunks implements ChunksLog {
     return this.#last(tenant);
   }
 
+  async first(tenant: TenantId): Promise<RecordHeader | null> {
+    await this.#options.power.pass();
+    return headerOf(this.#byTenant.get(tenant)?.[0]);
+  }
+
   async *read(range: ChunksRange): AsyncGenerator<PlacedRecord> {
     for await (const { headers, place, body } of this.#range(range)) {
       yield recordFromWire((name) => headers[name], place, body);
@@ -98,6 +103,10 @@ export class MemoryChunks implements ChunksLog {
 
   async *#range(range: ChunksRange): AsyncGenerator<Stored> {
     const chain = new ChainCheck(range);
+    if (!chain.complete) {
+      const records = this.#byTenant.get(range.tenant) ?? [];
+      range.onCount?.(records.filter(({ place }) => place.position > range.after).length);
+    }
     while (!chain.complete) {
       await this.#options.power.pass();
       range.signal?.throwIfAborted();
@@ -127,10 +136,13 @@ export class MemoryChunks implements ChunksLog {
   }
 
   #last(tenant: TenantId): RecordHeader | null {
-    const stored = this.#byTenant.get(tenant)?.at(-1);
-    if (stored === undefined) return null;
-    return headerFromWire((name) => stored.headers[name], stored.place);
+    return headerOf(this.#byTenant.get(tenant)?.at(-1));
   }
+}
+
+function headerOf(stored: Stored | undefined): RecordHeader | null {
+  if (stored === undefined) return null;
+  return headerFromWire((name) => stored.headers[name], stored.place);
 }
 
 function decided(

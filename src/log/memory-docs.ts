@@ -80,9 +80,11 @@ export class MemoryDocs implements DocsLog {
 
   async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
     await this.#options.power.pass();
-    return this.#operations
-      .filter(({ tenant, version }) => tenant === options.tenant && version > options.after)
-      .slice(0, options.max);
+    const waiting = this.#operations.filter(
+      ({ tenant, version }) => tenant === options.tenant && version > options.after,
+    );
+    options.onCount?.(waiting.length);
+    return waiting.slice(0, options.max);
   }
 
   async lastVersion(tenant: TenantId): Promise<Version> {

@@ -24,6 +24,7 @@ import {
   headerReader,
   type NatsContext,
   newestMessage,
+  oldestMessage,
   publishGuarded,
 } from "./nats-connection.ts";
 import { type Delivered, pullMessages } from "./nats-pull.ts";
@@ -75,6 +76,11 @@ export class NatsChunks implements ChunksLog {
 
   async last(tenant: TenantId): Promise<RecordHeader | null> {
     const message = await newestMessage(this.#context, this.#stream.name, this.#subject(tenant));
+    return message === null ? null : storedHeader(message, tenant);
+  }
+
+  async first(tenant: TenantId): Promise<RecordHeader | null> {
+    const message = await oldestMessage(this.#context, this.#stream.name, this.#subject(tenant));
     return message === null ? null : storedHeader(message, tenant);
   }
 
@@ -138,6 +144,7 @@ export class NatsChunks implements ChunksLog {
       headersOnly,
       page: limits.rangePageMax,
       signal: range.signal,
+      onCount: range.onCount,
     });
     for await (const message of messages) {
       const place = placeOf(message, range.tenant);

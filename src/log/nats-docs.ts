@@ -78,11 +78,12 @@ export class NatsDocs implements DocsLog {
   }
 
   async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
-    const { tenant, after, max } = options;
+    const { tenant, after, max, onCount } = options;
     const start = after + 1;
     const state = await this.#stream.state();
     checkReadStart({ from: start, ...state });
     const operations: StoredOperation[] = [];
+    if (start > state.lastSeq) onCount?.(0);
     if (max < 1 || start > state.lastSeq) return operations;
     const messages = pullMessages(this.#context, {
       stream: this.#stream.name,
@@ -90,6 +91,7 @@ export class NatsDocs implements DocsLog {
       start,
       endless: false,
       page: Math.min(max, limits.pullMax),
+      onCount,
     });
     for await (const message of messages) {
       operations.push(operationOf(message));

@@ -62,6 +62,8 @@ export interface DocsLog {
     readonly tenant: TenantId;
     readonly after: Version;
     readonly max: number;
+    /** Told how many operations there are above `after`, those that are returned among them. */
+    readonly onCount?: ((operations: number) => void) | undefined;
   }): Promise<readonly StoredOperation[]>;
   /** Version of the tenant's newest operation; 0 when it has none. */
   lastVersion(tenant: TenantId): Promise<Version>;
@@ -87,6 +89,8 @@ export interface ChunksLog {
   append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome>;
   /** The tenant's newest record, without its body. */
   last(tenant: TenantId): Promise<RecordHeader | null>;
+  /** The tenant's oldest record that is still held: what is older was purged. Null when it has none. */
+  first(tenant: TenantId): Promise<RecordHeader | null>;
   /**
    * The records in (`after`, `to`], in order, an unbroken chain that begins right behind `after`.
    * `to` must be a position of the tenant. @throws FreshetError broken_chain
@@ -102,6 +106,8 @@ export interface ChunksRange {
   readonly after: Position;
   readonly to: Position;
   readonly signal?: AbortSignal | undefined;
+  /** Told once, before the first record, how many the tenant has behind `after`. */
+  readonly onCount?: ((records: number) => void) | undefined;
 }
 
 export interface StoredManifest {
@@ -150,6 +156,19 @@ export interface LeaseStore {
   release(lease: Lease, node: string): Promise<void>;
   /** Who holds it now, for status and routing. */
   holder(partition: Partition): Promise<string | null>;
+  /** Says that a node is there; resolves with the announcement's revision. The store forgets it a lease time later. */
+  announce(name: string): Promise<number>;
+  /** Takes an announcement back. A later one of the same name, by whatever process, stays. */
+  withdraw(name: string, revision: number): Promise<void>;
+  /** What everybody else needs to share the partitions, in one request. */
+  look(): Promise<LeaseLook>;
+}
+
+export interface LeaseLook {
+  /** Names that were announced within a lease time. */
+  readonly nodes: readonly string[];
+  /** Partitions whose lease somebody holds. */
+  readonly held: readonly Partition[];
 }
 
 /** Pointer, error class and counts; never document text (I10). */

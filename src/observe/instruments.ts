@@ -35,6 +35,10 @@ export const counters: Instruments<CounterLabels> = {
     help: "documents suspected of ending their process, processed in one of their own",
     labels: ["tenant"],
   },
+  scrub_objects_total: {
+    help: "objects of the cold shard that scrubs deleted or wrote again",
+    labels: ["tenant", "outcome"],
+  },
 };
 
 export const histograms: Instruments<HistogramLabels> = {
@@ -91,4 +95,8 @@ export const gauges: Instruments<GaugeLabels> = {
   partitions_owned: { help: "1 while this node holds the lease", labels: ["partition"] },
   merge_written_objects: { help: "objects written by the running merge", labels: ["tenant"] },
   merge_phase: { help: "1 for the phase that a merge is in", labels: ["tenant", "phase"] },
+  scrub_lost_documents: {
+    help: "live documents that the last scrub found in neither the cold shard nor the log",
+    labels: ["tenant"],
+  },
 };

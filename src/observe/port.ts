@@ -18,6 +18,8 @@ export interface CounterLabels {
   readonly cold_errors_total: "operation";
   /** Documents that were suspected of ending their process, and processed where they can not. */
   readonly documents_isolated_total: "tenant";
+  /** outcome: deleted, repaired */
+  readonly scrub_objects_total: "tenant" | "outcome";
 }
 
 export interface HistogramLabels {
@@ -53,6 +55,7 @@ export interface GaugeLabels {
   readonly merge_written_objects: "tenant";
   /** 1 for the current phase. */
   readonly merge_phase: "tenant" | "phase";
+  readonly scrub_lost_documents: "tenant";
 }
 
 export type CounterName = keyof CounterLabels;

@@ -1,6 +1,6 @@
 /** A tenant actor between a memory log and mailboxes that the test plays: reader, embedder, shard. */
 
-import type { TenantRoute } from "../../actors/directory.ts";
+import { noProgress, type TenantRoute } from "../../actors/directory.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -14,6 +14,7 @@ import type { Outcome } from "../../src/contract/outcome.ts";
 import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";
 import type { Isolation } from "../../src/isolation/port.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
+import { Places } from "../../src/kernel/places.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
@@ -58,12 +59,15 @@ export function startTenant(options: TenantSetUp = {}) {
     },
   };
   const hot = { full: false };
+  const progress = noProgress();
   const started = startActor<TenantMessage>(
     tenantActor({
       tenant: acme,
       epoch: (options.epoch ?? 1) as Epoch,
       ...{ log, prepare, model: "hand", embedder, isolation, shard, mergeTrigger },
       route: () => route,
+      progress,
+      recoveries: new Places(1),
       isHotFull: () => hot.full,
       makesRoom: () => [acme],
       onFenced: (by) => fenced.push(by),
@@ -88,7 +92,7 @@ export function startTenant(options: TenantSetUp = {}) {
   if (options.embeds !== false) void embedAll(embedder, embedded);
   else void collect(embedder, asked);
   return {
-    ...{ clock, log, route, shard, mergeTrigger, fenced, hot, asked, embedded, isolated },
+    ...{ clock, log, route, shard, mergeTrigger, fenced, hot, progress, asked, embedded, isolated },
     ...started,
     /** As the partition's reader does it (T4). */
     offer(operation: StoredOperation): void {

@@ -146,6 +146,12 @@ describe("the log", () => {
     below(2 * renewEveryMs + limits.publishAckMs, limits.leaseMs);
   });
 
+  it("a node settles within a lease, so that what it joins for is not over before it counts", () => {
+    below(limits.membershipLookEveryMs * 2, limits.membershipSettleMs);
+    below(limits.membershipSettleMs, limits.leaseMs);
+    atMost(2 * limits.leaseMs, limits.partitionTakeAnywayMs);
+  });
+
   it("pulls obey the server's rule, and a consumer outlives a pull", () => {
     atMost(limits.pullHeartbeatMs * 2, limits.pullExpiresMs);
     below(limits.pullExpiresMs, limits.consumerIdleMs);

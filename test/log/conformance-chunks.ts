@@ -139,6 +139,19 @@ export function describeChunks(opened: Opened): void {
       await expect(collect(log.chunks.headers(beyond))).rejects.toMatchObject(broken);
     });
 
+    it("tells the oldest record of a tenant that is still held, whoever else writes", async () => {
+      const { log, other, purgeChunks } = opened.harness;
+      const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
+      expect(await log.chunks.first(tenant)).toBeNull();
+      await appendAll(log.chunks, [fence({ tenant: neighbour, version: 0, epoch: 1 })]);
+      const origin = { tenant, version: 1, epoch: 1 };
+      const records = [fence(origin), removal(origin, "a"), removal(origin, "b")];
+      const [one = zero, two = zero, three = zero] = await appendAll(log.chunks, records);
+      expect(await other.chunks.first(tenant)).toMatchObject({ position: one, previous: 0 });
+      await purgeChunks(tenant, three);
+      expect(await other.chunks.first(tenant)).toMatchObject({ position: three, previous: two });
+    });
+
     it("keeps the newest record of a tenant whatever is purged, so that the fence stands", async () => {
       const { log, purgeChunks } = opened.harness;
       const tenant = opened.tenant();

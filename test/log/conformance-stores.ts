@@ -216,5 +216,37 @@ function describeLeases(opened: Opened): void {
       await log.leases.release(lease, "node-a");
       expect(await log.leases.holder(lost)).toBe("node-b");
     });
+
+    it("show who was announced and what is held, to every node, until it is withdrawn or given back", async () => {
+      const { log, other } = opened.harness;
+      const held = 7 as Partition;
+      const name = "Zürich.rack-1 > *";
+      const lease = await log.leases.acquire(held, "node-a");
+      if (lease === null) return expect.fail("the partition was free");
+      const first = await log.leases.announce(name);
+      const second = await log.leases.announce(name);
+      await other.leases.announce("another");
+      for (const { leases } of [log, other]) {
+        const { nodes, held: all } = await leases.look();
+        expect(nodes.toSorted()).toEqual([name, "another"].sort());
+        expect(all).toContain(held);
+      }
+      await log.leases.withdraw(name, first);
+      expect((await other.leases.look()).nodes).toContain(name);
+      await log.leases.withdraw(name, second);
+      await log.leases.release(lease, "node-a");
+      const left = await other.leases.look();
+      expect(left.nodes).toEqual(["another"]);
+      expect(left.held).not.toContain(held);
+      await log.leases.withdraw(name, second);
+    });
+
+    it("forget announcements and leases with their age", async () => {
+      const { log, other, letLeasesExpire } = opened.harness;
+      await log.leases.announce("silent");
+      await log.leases.acquire(5 as Partition, "node-a");
+      await letLeasesExpire();
+      expect(await other.leases.look()).toEqual({ nodes: [], held: [] });
+    });
   });
 }

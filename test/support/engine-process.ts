@@ -42,6 +42,9 @@ export interface FreshetProcess {
   kill9(): Promise<void>;
   /** SIGTERM, then waits until it is gone. */
   stop(): Promise<void>;
+  /** Stops the whole process group where it stands, and lets it go on. */
+  pause(): void;
+  resume(): void;
   /** Starts it again, on the same port and under the same name; ends it before if it still runs. */
   restart(): Promise<void>;
 }
@@ -223,6 +226,8 @@ async function restartable(url: string, role: Role): Promise<FreshetProcess> {
     ...{ url, logFile },
     kill9: () => running.kill(),
     stop: () => running.stop(),
+    pause: () => void process.kill(-running.groupId, "SIGSTOP"),
+    resume: () => void process.kill(-running.groupId, "SIGCONT"),
     async restart() {
       await running.stop();
       running = await start();

@@ -90,7 +90,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
     const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;
     const local = createLocalService(topology);
     const service = createService(
-      { node, topology, log, peers: alone, services: () => services },
+      { node, clock, topology, log, peers: alone, services: () => services },
       local,
     );
     return { topology, service };
