@@ -241,7 +241,7 @@ describe("cleaning up behind a merge", () => {
     const round = await runRound(world.ports);
     if (round.kind !== "merged") throw new Error("nothing was merged");
     const { from, to, piecesBefore } = round.plan;
-    const request = { tenant: acme, from: from as Position, to, piecesBefore, settleMs: 500 };
+    const request = { tenant: acme, from: from, to, piecesBefore, settleMs: 500 };
     const steps = createMergeActivities(world.ports);
     expect(await steps.cleanSuperseded(request)).toEqual({ documents: 1, deleted: 1 });
     nowMs += 500;
