@@ -4,7 +4,6 @@
 
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
 import { type EmbeddingParts, openEmbedding, readModelShape } from "./compose-embedding.ts";
 import type { Config } from "./config.ts";
 import { errorBody, toFreshetError } from "./contract/errors.ts";
@@ -14,6 +13,7 @@ import { probeText } from "./embedding/model-probe.ts";
 import { patienceOf } from "./embedding/patience.ts";
 import type { Embedder, EmbedInput } from "./embedding/port.ts";
 import { createChildIsolation } from "./isolation/child-process.ts";
+import { endWithParent } from "./isolation/end-with-parent.ts";
 import type { Isolation } from "./isolation/port.ts";
 import { type IsolatedReply, type IsolatedRequest, requestOf } from "./isolation/protocol.ts";
 import { type Clock, systemClock } from "./kernel/clock.ts";
@@ -67,7 +67,7 @@ export async function runIsolated(
 ): Promise<void> {
   if (process.send === undefined)
     throw new Error("the isolated role is started by an engine, not by hand");
-  endWithParent();
+  endWithParent(limits.isolationParentMs);
   const say = (reply: IsolatedReply): void => void process.send?.(reply);
   const shape = readModelShape(config);
   const opened = await openEmbedding({ config, clock: systemClock, logger: silentLogger }, shape);
@@ -78,16 +78,6 @@ export async function runIsolated(
     if (request !== undefined) void answer(parts, request, say);
   });
   say({ kind: "ready" });
-}
-
-/** There is nothing to be saved here, and a clean exit could wait for native code that never ends. */
-function endWithParent(): void {
-  process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
-  const workerData = { parentPid: process.ppid, everyMs: limits.isolationParentMs };
-  const watch = new Worker(new URL("./isolation/parent-worker.ts", import.meta.url), {
-    workerData,
-  });
-  watch.unref();
 }
 
 async function answer(

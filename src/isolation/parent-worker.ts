@@ -6,11 +6,9 @@
  */
 
 import { workerData } from "node:worker_threads";
+import type { ParentWatch } from "./end-with-parent.ts";
 
-const { parentPid, everyMs } = workerData as {
-  readonly parentPid: number;
-  readonly everyMs: number;
-};
+const { parentPid, everyMs } = workerData as ParentWatch;
 
 setInterval(() => {
   if (process.ppid !== parentPid) process.kill(process.pid, "SIGKILL");
