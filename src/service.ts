@@ -98,7 +98,8 @@ async function askUntilServed(
   asked: Asked,
   attempt: (asked: Asked) => Promise<Answer>,
 ): Promise<Answer> {
-  const until = clock.monotonicMs() + asked.question.wait_ms;
+  const { wait_ms, deadline_ms } = asked.question;
+  const begunMs = clock.monotonicMs();
   let hasSpoken = false;
   const onEvent =
     asked.onEvent &&
@@ -107,14 +108,19 @@ async function askUntilServed(
       asked.onEvent?.(event);
     });
   for (;;) {
-    const waitMs = Math.max(0, Math.floor(until - clock.monotonicMs()));
+    const goneMs = Math.floor(clock.monotonicMs() - begunMs);
+    const left = {
+      wait_ms: Math.max(0, wait_ms - goneMs),
+      deadline_ms: Math.max(1, deadline_ms - goneMs),
+    };
     try {
-      return await attempt({ ...asked, question: { ...asked.question, wait_ms: waitMs }, onEvent });
+      return await attempt({ ...asked, question: { ...asked.question, ...left }, onEvent });
     } catch (thrown) {
       if (toFreshetError(thrown).code !== "not_ready" || hasSpoken) throw thrown;
-      const leftMs = until - clock.monotonicMs();
-      if (leftMs <= 0 || asked.signal.aborted) throw thrown;
-      await clock.sleep(Math.min(limits.ownerPollMs, leftMs), asked.signal);
+      const untilMs = begunMs + Math.min(wait_ms, deadline_ms);
+      const pauseMs = limits.ownerPollMs;
+      if (clock.monotonicMs() + pauseMs >= untilMs || asked.signal.aborted) throw thrown;
+      await clock.sleep(pauseMs, asked.signal);
     }
   }
 }
