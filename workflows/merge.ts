@@ -41,8 +41,9 @@ import {
   mergeSearchAttributes,
 } from "../src/contract/merge.ts";
 import type { ScrubOutcome } from "../src/contract/scrub.ts";
+import type { MergeRuntime } from "./merge-runtime.ts";
 import { describeState, type MergeState, planOf } from "./merge-state.ts";
-import { type MergeRuntime, TenantMerges } from "./tenant-merges.ts";
+import { TenantMerges } from "./tenant-merges.ts";
 
 export const dueSignal = defineSignal<[{ readonly reason: MergeReason }]>("due");
 export const progressQuery = defineQuery<MergeProgress>("progress");
@@ -75,7 +76,9 @@ export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
   setHandler(cancelUpdate, () => ({ cancelled: merges.cancel() }));
   for (;;) {
     const end = await merges.run();
-    await condition(allHandlersFinished);
+    // One that came after `run` ended waits for a merge or a scrub: only `run` can finish its handler.
+    await condition(() => allHandlersFinished() || merges.isWaitedFor());
+    if (merges.isWaitedFor()) continue;
     // What came in while the last handlers finished is not lost: the loop looks again, the next run carries it.
     if (end === "complete" && !merges.isAwaited()) return merges.progress();
     if (end === "complete") continue;

@@ -27,6 +27,7 @@ import type {
 import { mergeWorkflowId } from "../src/contract/merge.ts";
 import type { ScrubOutcome } from "../src/contract/scrub.ts";
 import { mergeRound, type RoundResult } from "./merge-round.ts";
+import type { MergeRuntime } from "./merge-runtime.ts";
 import {
   addMerge,
   isMerging,
@@ -36,23 +37,6 @@ import {
   retryDelayMs,
 } from "./merge-state.ts";
 import { TenantScrub } from "./tenant-scrub.ts";
-
-export interface MergeRuntime {
-  nowMs(): number;
-  /** Resolves true as soon as the condition holds, or false when the time is over. */
-  until(condition: () => boolean, timeoutMs?: number): Promise<boolean>;
-  /** Runs work that `cancel` of the result makes fail. */
-  cancellable<T>(work: () => Promise<T>): {
-    readonly done: Promise<T>;
-    readonly cancel: () => void;
-  };
-  shielded<T>(work: () => Promise<T>): Promise<T>;
-  /** What a step threw, as an error to show; undefined when it is not a step's failure: thrown on. */
-  failureOf(thrown: unknown): MergeError | undefined;
-  /** The run should end soon and continue as new. */
-  isFull(): boolean;
-  entered(state: MergeState): void;
-}
 
 interface Series {
   readonly upTo: Position | undefined;
@@ -78,6 +62,7 @@ export class TenantMerges {
   #cancelWork: (() => void) | null = null;
   #cancelAsked = false;
   #rounds = 0;
+  #wrapped = false;
   #attempt = 0;
 
   constructor(steps: MergeActivities, runtime: MergeRuntime, input: MergeInput) {
@@ -167,13 +152,20 @@ export class TenantMerges {
     return this.#hasWork() || this.#scrub.isAwaited() || this.#paused;
   }
 
+  /** For a runtime whose next run is this object: it begins to count anew. */
+  startOver(): void {
+    this.#rounds = 0;
+    this.#wrapped = false;
+  }
+
+  /** Somebody waits for an outcome that only `run` can bring. */
+  isWaitedFor(): boolean {
+    return this.#waiting.length > 0 || this.#scrub.isWaitedFor();
+  }
+
   carried(): MergeCarried {
-    return {
-      paused: this.#paused,
-      due: this.#due,
-      lastMerge: this.#lastMerge,
-      scrub: this.#scrub.carried(),
-    };
+    const scrub = this.#scrub.carried();
+    return { paused: this.#paused, due: this.#due, lastMerge: this.#lastMerge, scrub };
   }
 
   // --- the story -----------------------------------------------------------------------------
@@ -200,8 +192,10 @@ export class TenantMerges {
     if (this.#series !== null) this.#due = true;
     this.#endSeries({ kind: "nothing" });
     this.#scrub.settle({ kind: "continues" });
-    this.#rounds = 0;
-    if (!this.#paused && this.#toClean.length > 0) await this.#cleanAll();
+    // Once: a request that comes meanwhile is still served here, and the next cleaning would let in another.
+    const cleans = !this.#wrapped && !this.#paused && this.#toClean.length > 0;
+    this.#wrapped = true;
+    if (cleans) await this.#cleanAll();
   }
 
   #isFull(): boolean {

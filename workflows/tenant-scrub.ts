@@ -65,6 +65,10 @@ export class TenantScrub {
     return this.#due || this.#run !== null;
   }
 
+  isWaitedFor(): boolean {
+    return this.#waiting.length + this.#served.length > 0;
+  }
+
   /** TS3. */
   comesFirst(nowMs: number): boolean {
     return this.#run !== null && nowMs - this.#run.startedAtMs < limits.scrubExclusiveMs;

@@ -7,7 +7,8 @@ import type { MergePorts } from "../../activities/context.ts";
 import type { MergeActivities } from "../../activities/merge.ts";
 import { createMergeActivities } from "../../activities/merge.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
-import { type MergeRuntime, TenantMerges } from "../../workflows/tenant-merges.ts";
+import type { MergeRuntime } from "../../workflows/merge-runtime.ts";
+import { TenantMerges } from "../../workflows/tenant-merges.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -132,8 +133,10 @@ class MemoryMergeClient implements MergeClient {
     // Nothing has to be awaited first: whoever started the entity tells it what to do before it looks.
     await Promise.resolve();
     try {
-      do await merges.run();
-      while (merges.isAwaited() && !this.#closed.signal.aborted);
+      do {
+        merges.startOver();
+        await merges.run();
+      } while (merges.isAwaited() && !this.#closed.signal.aborted);
     } catch (thrown) {
       if (this.#closed.signal.aborted) return;
       const { code } = toFreshetError(thrown);

@@ -148,18 +148,18 @@ describe("a merge", () => {
 
   it("writes in windows and goes on where the last one ended", async () => {
     const world = createWorld();
-    for (let index = 0; index < 5; index += 1) await world.writer.upsert(`d${index}`, 1_000);
+    for (let index = 0; index < 5; index += 1) await world.writer.upsert(`d${index}`, 3_000);
     const { from, to } = await planOf(world);
     const activities = createMergeActivities(world.ports);
     const first = await activities.writeRange({ tenant: acme, from, to, after: from });
-    expect(first.written).toBe(3_000);
+    expect(first.written).toBe(9_000);
     expect(first.through).toBeLessThan(to);
     const after = first.through;
     expect(await activities.writeRange({ tenant: acme, from, to, after })).toEqual({
-      written: 2_000,
+      written: 6_000,
       through: to,
     });
-    expect(world.cold.objects(acme)).toHaveLength(5_000);
+    expect(world.cold.objects(acme)).toHaveLength(15_000);
   });
 
   it("reports its progress with each page", async () => {

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createMergeActivities } from "../../activities/merge.ts";
 import { judgeEntry } from "../../activities/scrub-plan.ts";
@@ -59,6 +60,41 @@ describe("a scrub", () => {
     expect(coldState(world.cold)).toEqual(before);
   });
 
+  it("restores any cold shard from which objects were lost and to which old ones came back (I4, I12)", async () => {
+    const operation = fc.record({
+      id: fc.constantFrom("a", "b", "c", "d"),
+      chunks: fc.integer({ min: 0, max: 3 }),
+      merges: fc.boolean(),
+    });
+    const fates = fc.array(fc.boolean(), { minLength: 40, maxLength: 40 });
+    const restores = async (
+      story: readonly { readonly id: string; readonly chunks: number; readonly merges: boolean }[],
+      dropped: readonly boolean[],
+    ): Promise<void> => {
+      const world = createWorld();
+      const ever = new Map<string, ColdObject>();
+      for (const { id, chunks, merges } of story) {
+        if (chunks === 0) await world.writer.delete(id);
+        else await world.writer.upsert(id, chunks);
+        if (merges) await runRound(world.ports);
+        for (const each of world.cold.objects(acme)) ever.set(each.id, each);
+      }
+      await runMerge(world.ports);
+      await scrub(world);
+      const before = coldState(world.cold);
+      world.cold.resurrect(acme, [...ever.values()]);
+      const ids = world.cold.objects(acme).map(({ id }) => id);
+      world.cold.drop(
+        acme,
+        ids.filter((_id, index) => dropped[index] === true),
+      );
+      expect(await scrub(world)).toMatchObject({ lost: 0, live: before.length });
+      expect(coldState(world.cold)).toEqual(before);
+    };
+    const stories = fc.array(operation, { minLength: 1, maxLength: 12 });
+    await fc.assert(fc.asyncProperty(stories, fates, restores), { numRuns: 60 });
+  });
+
   it("has nothing to do for a tenant that was never merged", async () => {
     const world = createWorld();
     await writeStory(world.writer);
@@ -107,7 +143,7 @@ describe("a scrub", () => {
 
   it("counts what the log no longer holds as lost, and takes the marker back until it is there again (I12)", async () => {
     const world = await mergedWorld();
-    await world.log.chunks.purge({ tenant: acme, below: world.writer.last });
+    world.log.hooks.purgeChunks(acme, world.writer.last);
     expect(await scrub(world)).toMatchObject({ lost: 0, marker: "kept", checked: 0 });
     const lost = world.cold.objects(acme).filter(({ documentId, chunk }) => {
       return documentId === "beta" || (documentId === "gamma" && chunk === 1);
@@ -164,7 +200,7 @@ describe("a scrub", () => {
 
   it("says nothing about losses when a merge came between, and leaves the marker alone (SR1)", async () => {
     const world = await mergedWorld();
-    await world.log.chunks.purge({ tenant: acme, below: world.writer.last });
+    world.log.hooks.purgeChunks(acme, world.writer.last);
     world.cold.drop(
       acme,
       world.cold.objects(acme).map(({ id }) => id),
@@ -241,7 +277,7 @@ describe("cleaning up behind a merge", () => {
     const round = await runRound(world.ports);
     if (round.kind !== "merged") throw new Error("nothing was merged");
     const { from, to, piecesBefore } = round.plan;
-    const request = { tenant: acme, from: from, to, piecesBefore, settleMs: 500 };
+    const request = { tenant: acme, from, to, piecesBefore, settleMs: 500 };
     const steps = createMergeActivities(world.ports);
     expect(await steps.cleanSuperseded(request)).toEqual({ documents: 1, deleted: 1 });
     nowMs += 500;

@@ -221,6 +221,17 @@ describe("merges", () => {
     below(limits.mergesPerRunMax * activitiesPerMerge * eventsPerActivity, 10_000);
   });
 
+  it("what is superseded stays until no owner that answers can lack its successor (CS2)", () => {
+    const appendMs = limits.appendAttemptsMax * 2 * limits.publishAckMs;
+    below(appendMs + limits.leaseMs, limits.mergeSettleMs);
+  });
+
+  it("a scrub keeps merges waiting for less than makes them due, and comes rarer than they do", () => {
+    below(limits.scrubExclusiveMs, limits.mergeAgeMs);
+    below(limits.mergeAgeMs, limits.scrubEveryMs);
+    below(limits.coldIdsPerRequestMax, limits.scrubWindowObjects);
+  });
+
   it("the sweep looks more often than records become due", () => {
     below(limits.mergeSweepEveryMs, limits.mergeAgeMs);
   });
