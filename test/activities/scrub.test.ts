@@ -3,7 +3,7 @@ import { createMergeActivities } from "../../activities/merge.ts";
 import { judgeEntry } from "../../activities/scrub-plan.ts";
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdObject } from "../../src/cold/port.ts";
-import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
+import type { DocumentId, Version } from "../../src/contract/ids.ts";
 import type { ScrubOutcome } from "../../src/contract/scrub.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { TenantScrub } from "../../workflows/tenant-scrub.ts";
@@ -241,7 +241,7 @@ describe("cleaning up behind a merge", () => {
     const round = await runRound(world.ports);
     if (round.kind !== "merged") throw new Error("nothing was merged");
     const { from, to, piecesBefore } = round.plan;
-    const request = { tenant: acme, from: from as Position, to, piecesBefore, settleMs: 500 };
+    const request = { tenant: acme, from: from, to, piecesBefore, settleMs: 500 };
     const steps = createMergeActivities(world.ports);
     expect(await steps.cleanSuperseded(request)).toEqual({ documents: 1, deleted: 1 });
     nowMs += 500;
