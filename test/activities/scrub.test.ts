@@ -143,7 +143,7 @@ describe("a scrub", () => {
 
   it("counts what the log no longer holds as lost, and takes the marker back until it is there again (I12)", async () => {
     const world = await mergedWorld();
-    world.log.hooks.purgeChunks(acme, world.writer.last);
+    await world.log.chunks.purge({ tenant: acme, below: world.writer.last });
     expect(await scrub(world)).toMatchObject({ lost: 0, marker: "kept", checked: 0 });
     const lost = world.cold.objects(acme).filter(({ documentId, chunk }) => {
       return documentId === "beta" || (documentId === "gamma" && chunk === 1);
@@ -200,7 +200,7 @@ describe("a scrub", () => {
 
   it("says nothing about losses when a merge came between, and leaves the marker alone (SR1)", async () => {
     const world = await mergedWorld();
-    world.log.hooks.purgeChunks(acme, world.writer.last);
+    await world.log.chunks.purge({ tenant: acme, below: world.writer.last });
     world.cold.drop(
       acme,
       world.cold.objects(acme).map(({ id }) => id),
