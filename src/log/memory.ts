@@ -16,13 +16,14 @@ import { incarnationSpan, type TenantId, type Version } from "../contract/ids.ts
 import { limits } from "../contract/limits.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
 import { type Clock, systemClock } from "../kernel/clock.ts";
+import type { ChainCheck } from "./chain.ts";
 import { MemoryChunks } from "./memory-chunks.ts";
 import { MemoryDeadLetters } from "./memory-dead-letters.ts";
 import { MemoryDocs } from "./memory-docs.ts";
 import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryManifests } from "./memory-manifests.ts";
 import { MemorySwitch } from "./memory-switch.ts";
-import type { EventSink, Log, StoredOperation } from "./port.ts";
+import type { ChunksRange, EventSink, Log, StoredOperation } from "./port.ts";
 
 export interface PublishedEvent {
   readonly tenant: TenantId;
@@ -43,6 +44,8 @@ export interface MemoryLogHooks {
   purgeChunks(tenant: TenantId, seq: number): void;
   /** The next append is stored, but its acknowledgement is lost: the adapter reads back. */
   loseNextAppendAck(): void;
+  /** The next range read begins this many records too late, as a consumer whose start was purged. */
+  readNextLate(records: number): void;
   setAvailable(available: boolean): void;
   /** Makes `checkIdentity` and new DOCS readers fail, as after a stream was recreated. */
   breakIdentity(): void;
@@ -54,6 +57,8 @@ export interface MemoryLogOptions {
   /** Incarnation of both streams, from 1. */
   readonly incarnation?: number | undefined;
   readonly leaseMs?: number | undefined;
+  /** Stands in for the chain check of range reads (L3): how a test plants one that checks nothing. */
+  readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
 }
 
 export type MemoryLog = Log & { readonly hooks: MemoryLogHooks };
@@ -64,7 +69,13 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const base = (options.incarnation ?? 1) * incarnationSpan;
   const power = new MemorySwitch();
   const docs = new MemoryDocs({ clock, partitions, base, power });
-  const chunks = new MemoryChunks({ clock, partitions, base, power });
+  const chunks = new MemoryChunks({
+    clock,
+    partitions,
+    base,
+    power,
+    createChain: options.createChain,
+  });
   const manifests = new MemoryManifests(power);
   const published: PublishedEvent[] = [];
   const listeners = new Set<(published: PublishedEvent) => void>();
@@ -111,6 +122,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       purgeDocs: (tenant, to) => docs.purge(tenant, to as Version),
       purgeChunks: (tenant, seq) => chunks.purge(tenant, seq),
       loseNextAppendAck: () => chunks.loseNextAck(),
+      readNextLate: (records) => chunks.readNextLate(records),
       setAvailable: (available) => power.setAvailable(available),
       breakIdentity: () => power.breakIdentity(),
     },

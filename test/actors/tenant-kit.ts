@@ -28,10 +28,11 @@ export interface TenantSetUp {
   readonly attemptsMax?: number;
   /** Embeds at once what it is asked; otherwise requests wait in `asked`. */
   readonly embeds?: boolean;
+  readonly prepare?: Preparer;
 }
 
 /** `boom` can not be prepared, `blank` has nothing to index; anything else is one chunk. */
-const prepare: Preparer = ({ text }) => {
+const prepareOne: Preparer = ({ text }) => {
   if (text === "boom") throw new Error("this document breaks the preparer");
   const chunk = { text, heading: undefined, tokens: new Int32Array(4) };
   return { info: {}, chunks: text === "blank" ? [] : [chunk], redactor: "none" };
@@ -40,6 +41,7 @@ const prepare: Preparer = ({ text }) => {
 export function startTenant(options: TenantSetUp = {}) {
   const clock = options.clock ?? createManualClock();
   const log = options.log ?? createMemoryLog({ clock, partitions: 1 });
+  const prepare = options.prepare ?? prepareOne;
   const embedder = new BoundedMailbox<EmbedderMessage>(1_000);
   const shard = new BoundedMailbox<ShardMessage>(10_000);
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(100);
