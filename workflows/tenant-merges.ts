@@ -283,7 +283,9 @@ export class TenantMerges {
       for (const { tenant, from, to, piecesBefore } of merged) {
         await this.#steps.cleanSuperseded({ tenant, from, to, piecesBefore });
       }
-      await this.#steps.sweepHeads({ tenant: this.#input.tenant });
+      // Fixed before the next merge begins, whenever an attempt of this gets to run.
+      const through = Math.max(0, ...merged.map(({ piecesThrough }) => piecesThrough));
+      await this.#steps.sweepHeads({ tenant: this.#input.tenant, through });
       return { kind: "nothing" };
     });
     this.#cancelAsked = false;

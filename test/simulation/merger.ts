@@ -45,7 +45,11 @@ export class Merger {
 
   /** Some attempt, living or zombie, may be about to move the marker. */
   get commits(): boolean {
-    return this.#step === "commitMerge" || this.zombies.some((zombie) => zombie.waits);
+    return this.#step === "commitMerge" || this.hasZombies;
+  }
+
+  get hasZombies(): boolean {
+    return this.zombies.some((zombie) => zombie.waits);
   }
 
   /** Begins a round, unless one is under way. A round that fails is over: the next begins with a new plan. */
@@ -78,9 +82,9 @@ export class Merger {
       const request = { tenant: acme, workflowId: "merge/acme" };
       const result = await mergeRound(steps, hooks, request);
       if (result.kind !== "merged" || result.plan.purpose === "repair") return;
-      const { from, to, piecesBefore } = result.plan;
+      const { from, to, piecesBefore, piecesThrough: through } = result.plan;
       await steps.cleanSuperseded({ tenant: acme, from, to, piecesBefore });
-      await steps.sweepHeads({ tenant: acme });
+      await steps.sweepHeads({ tenant: acme, through });
     } catch {
       // TM3: the next round begins with a new plan.
     }

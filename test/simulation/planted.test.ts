@@ -87,11 +87,15 @@ const plants: Readonly<Record<string, Partial<Plant>>> = {
   },
 };
 
-it.each(Object.entries(plants))("%s is found", async (_name, plant) => {
-  const property = fc.asyncProperty(histories, (history) =>
-    new World({ ...noPlant, ...plant }).run(history),
-  );
-  // Found or not is all that is asked here: nothing is shrunk.
-  const found = await fc.check(property, { numRuns: runs, endOnFailure: true });
-  expect(found.failed).toBe(true);
-});
+it.each(Object.entries(plants))(
+  "%s is found",
+  async (_name, plant) => {
+    const property = fc.asyncProperty(histories, (history) =>
+      new World({ ...noPlant, ...plant }).run(history),
+    );
+    // Found or not is all that is asked here: nothing is shrunk.
+    const found = await fc.check(property, { numRuns: runs, endOnFailure: true });
+    expect(found.failed).toBe(true);
+  },
+  120_000,
+);

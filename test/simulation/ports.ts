@@ -56,7 +56,9 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
         call("commit", () => manifests.commit(tenant, manifest, revision)),
       putPiece: (tenant, bytes) => call("putPiece", () => manifests.putPiece(tenant, bytes)),
       getPiece: (tenant, digest) => call("getPiece", () => manifests.getPiece(tenant, digest)),
-      sweepPieces: (tenant, keep) => call("sweepPieces", () => manifests.sweepPieces(tenant, keep)),
+      lastPiece: () => call("lastPiece", () => manifests.lastPiece()),
+      sweepPieces: (tenant, sweep) =>
+        call("sweepPieces", () => manifests.sweepPieces(tenant, sweep)),
     }),
     deadLetters: over(deadLetters, {
       publish: (letter) => call("deadLetter", () => deadLetters.publish(letter)),

@@ -108,8 +108,7 @@ export class World {
         this.#faults.shortRead = command.records;
         return;
       case "purge":
-        this.#purged = this.#checks.to > 0;
-        return this.#log.hooks.purgeChunks(acme, this.#checks.to);
+        return this.#purge();
       case "resurrect":
         return this.#cold.resurrect(acme, [...this.#everCold.values()]);
       case "snapshot":
@@ -222,6 +221,16 @@ export class World {
     if (stored === null) return;
     for (const node of [this.#owner, ...this.#old]) node.tell(stored);
     await settle();
+  }
+
+  /**
+   * Never while a zombie is about: the replay window is longer than any lives. One that moves the marker back, which
+   * no read before it can rule out, costs a repair; with the records gone it would cost `stale` for ever.
+   */
+  #purge(): void {
+    if (this.#merger.hasZombies || this.#faults.late.length > 0) return;
+    this.#purged = this.#checks.to > 0;
+    this.#log.hooks.purgeChunks(acme, this.#checks.to);
   }
 
   /**
