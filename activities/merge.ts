@@ -27,13 +27,19 @@ import {
   writeRange,
 } from "./write-range.ts";
 
+export interface SweepHeadsRequest {
+  readonly tenant: TenantId;
+  /** `piecesThrough` of the newest merge that is cleaned up after. */
+  readonly through: number;
+}
+
 export interface MergeActivities {
   planMerge(request: PlanRequest): Promise<MergePlan>;
   writeRange(request: WriteRequest): Promise<WriteResult>;
   verifyRange(range: MergeRange): Promise<VerifyResult>;
   commitMerge(request: CommitRequest): Promise<CommitResult>;
   cleanSuperseded(request: CleanRequest): Promise<CleanResult>;
-  sweepHeads(request: { readonly tenant: TenantId }): Promise<void>;
+  sweepHeads(request: SweepHeadsRequest): Promise<void>;
   planScrub(request: { readonly tenant: TenantId }): Promise<ScrubPlan>;
   scrubLog(request: ScrubLogRequest): Promise<ScrubLogResult>;
   scrubCold(request: ScrubColdRequest): Promise<ScrubColdResult>;
@@ -69,12 +75,12 @@ export function createMergeActivities(ports: MergePorts): MergeActivities {
       enter(request.tenant, "cleaning");
       return cleanSuperseded(ports, request);
     },
-    async sweepHeads({ tenant }) {
+    async sweepHeads({ tenant, through }) {
       enter(tenant, "idle");
       const stored = await ports.log.manifests.get(tenant);
       if (stored === null) return;
       const keep = stored.manifest.pieces.map(({ digest }) => digest);
-      await ports.log.manifests.sweepPieces(tenant, keep);
+      await ports.log.manifests.sweepPieces(tenant, { keep, through });
     },
     planScrub(request) {
       enter(request.tenant, "scrubbing");

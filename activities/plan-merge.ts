@@ -25,6 +25,7 @@ export interface PlanRequest {
 interface Standing {
   readonly manifest: Manifest;
   readonly expectedRevision: number;
+  readonly piecesThrough: number;
   readonly last: RecordHeader | null;
   /** Up to where cold says that it equals the log. */
   readonly markedTo: Position;
@@ -57,6 +58,7 @@ async function readStanding(ports: MergePorts, tenant: TenantId): Promise<Standi
     manifest,
     last,
     expectedRevision: stored?.revision ?? 0,
+    piecesThrough: await ports.log.manifests.lastPiece(),
     markedTo: marker?.to ?? (0 as Position),
   };
 }
@@ -86,7 +88,7 @@ async function readUnlessBroken(
 
 function planned(
   purpose: PlannedMerge["purpose"],
-  { manifest, expectedRevision, last, markedTo }: Standing,
+  { manifest, expectedRevision, piecesThrough, last, markedTo }: Standing,
   { headers, more }: BoundedHeaders,
 ): MergePlan {
   const end = headers.at(-1);
@@ -101,6 +103,7 @@ function planned(
     ...countRange(headers),
     version: end.version,
     expectedRevision,
+    piecesThrough,
     piecesBefore: manifest.pieces.map(({ digest }) => digest),
     marks: repairs || markedTo >= manifest.to,
     // Behind a repair there may be unmerged records: the next plan tells.

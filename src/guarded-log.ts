@@ -59,6 +59,7 @@ function guardedManifests(manifests: ManifestStore, guard: LogGuard): ManifestSt
     ),
     putPiece: passing(guard, (tenant, bytes) => manifests.putPiece(tenant, bytes)),
     getPiece: passing(guard, (tenant, digest) => manifests.getPiece(tenant, digest)),
+    lastPiece: passing(guard, () => manifests.lastPiece()),
     sweepPieces: passing(guard, (tenant, keep) => manifests.sweepPieces(tenant, keep)),
     tenants: passing(guard, () => manifests.tenants()),
     watch: (signal) => endless(guard, signal, (until) => manifests.watch(until)),

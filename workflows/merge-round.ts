@@ -13,6 +13,12 @@ import { limits } from "../src/contract/limits.ts";
 import type { MergeError, MergePlan, PlannedMerge } from "../src/contract/merge.ts";
 import type { MergeState } from "./merge-state.ts";
 
+/** The steps of one merge. */
+export type RoundActivities = Pick<
+  MergeActivities,
+  "planMerge" | "writeRange" | "verifyRange" | "commitMerge"
+>;
+
 export interface RoundHooks {
   enter(state: MergeState): void;
   /** Asked before each step: false ends the round. */
@@ -41,7 +47,7 @@ export type RoundResult =
   | { readonly kind: "failed"; readonly error: MergeError };
 
 export async function mergeRound(
-  steps: MergeActivities,
+  steps: RoundActivities,
   hooks: RoundHooks,
   request: RoundRequest,
 ): Promise<RoundResult> {
@@ -82,7 +88,7 @@ const incomplete: RoundResult = {
 
 /** Objects written, once all of them were read back; otherwise why the round ends here. */
 async function writeVerified(
-  steps: MergeActivities,
+  steps: RoundActivities,
   hooks: RoundHooks,
   plan: PlannedMerge,
 ): Promise<number | RoundResult> {

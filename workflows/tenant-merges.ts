@@ -330,7 +330,9 @@ export class TenantMerges {
           settleMs: this.#settleMs,
         });
       }
-      await this.#steps.sweepHeads({ tenant: this.#input.tenant });
+      // Fixed before the next merge begins, whenever an attempt of this gets to run.
+      const through = Math.max(0, ...merged.map(({ piecesThrough }) => piecesThrough));
+      await this.#steps.sweepHeads({ tenant: this.#input.tenant, through });
       return { kind: "nothing" };
     });
     this.#cancelAsked = false;

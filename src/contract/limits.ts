@@ -268,9 +268,9 @@ export const limits = {
   mergeRequestEveryMs: 10 * secondMs,
   /** Records of one merge: bounds the workflow's activities and what a retry repeats. */
   mergeRecordsMax: 4_096,
-  /** Objects of one merge page: four in flight hide the client's 500 ms sleep. */
+  /** Objects of one merge page: eight in flight hide the client's 500 ms sleep. */
   mergePageObjects: 250,
-  mergePagesInFlight: 4,
+  mergePagesInFlight: 8,
   /** Between commit and drop: questions that began with the old watermark finish on hot. */
   mergeGraceMs: 5 * secondMs,
   /**

@@ -70,6 +70,8 @@ export interface PlannedMerge extends MergeRange, MergeCounts {
   readonly expectedRevision: number;
   /** Heads pieces of that manifest: what may have older objects in cold. */
   readonly piecesBefore: readonly HeadsPiece["digest"][];
+  /** The newest heads piece when it was made: the cleaning after this merge removes none that was put later. */
+  readonly piecesThrough: number;
   /**
    * False when cold lost data that the log no longer holds: then the marker stays behind, so that readers
    * keep declaring cold incomplete (I12) instead of a merge hiding the loss.

@@ -5,15 +5,21 @@ import type { TenantId } from "../contract/ids.ts";
 import type { HeadsPiece, Manifest } from "../contract/manifest.ts";
 import { digestOf } from "./digest.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
-import type { ManifestStore, StoredManifest } from "./port.ts";
+import type { ManifestStore, PiecesSweep, StoredManifest } from "./port.ts";
+
+interface StoredPiece {
+  readonly bytes: Uint8Array;
+  readonly seq: number;
+}
 
 type Digest = HeadsPiece["digest"];
 
 export class MemoryManifests implements ManifestStore {
   readonly #power: MemorySwitch;
   readonly #manifests = new Map<TenantId, StoredManifest>();
-  readonly #pieces = new Map<TenantId, Map<Digest, Uint8Array>>();
+  readonly #pieces = new Map<TenantId, Map<Digest, StoredPiece>>();
   #revision = 0;
+  #lastPiece = 0;
 
   constructor(power: MemorySwitch) {
     this.#power = power;
@@ -44,25 +50,32 @@ export class MemoryManifests implements ManifestStore {
   async putPiece(tenant: TenantId, bytes: Uint8Array): Promise<Digest> {
     await this.#power.pass();
     const digest = digestOf(bytes);
-    const pieces = this.#pieces.get(tenant) ?? new Map<Digest, Uint8Array>();
-    pieces.set(digest, bytes.slice());
+    const pieces = this.#pieces.get(tenant) ?? new Map<Digest, StoredPiece>();
+    this.#lastPiece += 1;
+    pieces.set(digest, { bytes: bytes.slice(), seq: this.#lastPiece });
     this.#pieces.set(tenant, pieces);
     return digest;
   }
 
   async getPiece(tenant: TenantId, digest: Digest): Promise<Uint8Array> {
     await this.#power.pass();
-    const bytes = this.#pieces.get(tenant)?.get(digest);
-    if (bytes === undefined) throw new FreshetError("log_identity", "a piece of heads is missing");
-    return bytes.slice();
+    const piece = this.#pieces.get(tenant)?.get(digest);
+    if (piece === undefined) throw new FreshetError("log_identity", "a piece of heads is missing");
+    return piece.bytes.slice();
   }
 
-  async sweepPieces(tenant: TenantId, keep: readonly Digest[]): Promise<void> {
+  async lastPiece(): Promise<number> {
+    await this.#power.pass();
+    return this.#lastPiece;
+  }
+
+  async sweepPieces(tenant: TenantId, { keep, through }: PiecesSweep): Promise<void> {
     await this.#power.pass();
     const pieces = this.#pieces.get(tenant);
     const named = this.#manifests.get(tenant)?.manifest.pieces.map(({ digest }) => digest) ?? [];
-    for (const digest of pieces?.keys() ?? []) {
-      if (!keep.includes(digest) && !named.includes(digest)) pieces?.delete(digest);
+    for (const [digest, { seq }] of pieces ?? []) {
+      if (seq > through || keep.includes(digest) || named.includes(digest)) continue;
+      pieces?.delete(digest);
     }
   }
 

@@ -16,6 +16,7 @@ import { incarnationSpan, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
 import { type Clock, systemClock } from "../kernel/clock.ts";
+import type { ChainCheck } from "./chain.ts";
 import { MemoryAttempts } from "./memory-attempts.ts";
 import { MemoryChunks } from "./memory-chunks.ts";
 import { MemoryDeadLetters } from "./memory-dead-letters.ts";
@@ -23,7 +24,7 @@ import { MemoryDocs } from "./memory-docs.ts";
 import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryManifests } from "./memory-manifests.ts";
 import { MemorySwitch } from "./memory-switch.ts";
-import type { EventSink, Log, StoredOperation } from "./port.ts";
+import type { ChunksRange, EventSink, Log, StoredOperation } from "./port.ts";
 
 export interface PublishedEvent {
   readonly tenant: TenantId;
@@ -40,6 +41,8 @@ export interface MemoryLogHooks {
   publishRaw(tenant: string, payload: Uint8Array): StoredOperation;
   /** The next append is stored, but its acknowledgement is lost: the adapter reads back. */
   loseNextAppendAck(): void;
+  /** The next range read begins this many records too late, as a consumer whose start was purged. */
+  readNextLate(records: number): void;
   setAvailable(available: boolean): void;
   /** Makes `checkIdentity` and DOCS readers fail, as after a stream was recreated; `restoreIdentity` ends it. */
   breakIdentity(): void;
@@ -52,6 +55,8 @@ export interface MemoryLogOptions {
   /** Incarnation of both streams, from 1. */
   readonly incarnation?: number | undefined;
   readonly leaseMs?: number | undefined;
+  /** Stands in for the chain check of range reads (L3): how a test plants one that checks nothing. */
+  readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
 }
 
 export type MemoryLog = Log & { readonly hooks: MemoryLogHooks };
@@ -62,7 +67,13 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const base = (options.incarnation ?? 1) * incarnationSpan;
   const power = new MemorySwitch();
   const docs = new MemoryDocs({ clock, partitions, base, power });
-  const chunks = new MemoryChunks({ clock, partitions, base, power });
+  const chunks = new MemoryChunks({
+    clock,
+    partitions,
+    base,
+    power,
+    createChain: options.createChain,
+  });
   const manifests = new MemoryManifests(power);
   const published: PublishedEvent[] = [];
   const listeners = new Set<(published: PublishedEvent) => void>();
@@ -112,6 +123,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       },
       publishRaw: (tenant, payload) => docs.store(tenant, payload),
       loseNextAppendAck: () => chunks.loseNextAck(),
+      readNextLate: (records) => chunks.readNextLate(records),
       setAvailable: (available) => power.setAvailable(available),
       breakIdentity: () => power.setIdentity(false),
       restoreIdentity: () => power.setIdentity(true),

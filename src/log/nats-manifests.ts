@@ -13,7 +13,7 @@ import { retryReads } from "./nats-retry.ts";
 import type { GuardedStream } from "./nats-stream-guard.ts";
 import { manifestSubjects, streamNames } from "./nats-streams.ts";
 import { subjectsOf } from "./nats-subjects.ts";
-import type { ManifestStore, StoredManifest } from "./port.ts";
+import type { ManifestStore, PiecesSweep, StoredManifest } from "./port.ts";
 import { pieceOf, piecesOf } from "./subjects.ts";
 
 type Digest = HeadsPiece["digest"];
@@ -85,18 +85,26 @@ export class NatsManifests implements ManifestStore {
     return message.data;
   }
 
-  async sweepPieces(tenant: TenantId, keep: readonly Digest[]): Promise<void> {
+  async lastPiece(): Promise<number> {
+    try {
+      const { state } = await this.#context.jsm.streams.info(streamNames.heads);
+      return state.last_seq;
+    } catch (thrown) {
+      throw logError(thrown);
+    }
+  }
+
+  async sweepPieces(tenant: TenantId, { keep, through }: PiecesSweep): Promise<void> {
     const { jsm } = this.#context;
     try {
       // A sweep may be late: newer merges may have committed, or be about to. So it removes only what was
-      // written before this moment, and nothing that the manifest of this moment names.
-      const { state } = await jsm.streams.info(streamNames.heads);
+      // written before its own merge, and nothing that the manifest of this moment names.
       const current = await this.get(tenant);
       const named = current?.manifest.pieces.map(({ digest }) => digest) ?? [];
       const kept = new Set([...keep, ...named].map((digest) => pieceOf(tenant, digest)));
       const subjects = await subjectsOf(this.#context, streamNames.heads, piecesOf(tenant));
       for (const filter of subjects.filter((subject) => !kept.has(subject))) {
-        await jsm.streams.purge(streamNames.heads, { filter, seq: state.last_seq + 1 });
+        await jsm.streams.purge(streamNames.heads, { filter, seq: through + 1 });
       }
     } catch (thrown) {
       throw logError(thrown);

@@ -127,6 +127,11 @@ export interface StoredManifest {
   readonly revision: number;
 }
 
+export interface PiecesSweep {
+  readonly keep: readonly HeadsPiece["digest"][];
+  readonly through: number;
+}
+
 export interface ManifestStore {
   get(tenant: TenantId): Promise<StoredManifest | null>;
   /**
@@ -142,8 +147,14 @@ export interface ManifestStore {
   putPiece(tenant: TenantId, bytes: Uint8Array): Promise<HeadsPiece["digest"]>;
   /** @throws FreshetError log_identity when the piece is missing or its digest differs */
   getPiece(tenant: TenantId, digest: HeadsPiece["digest"]): Promise<Uint8Array>;
-  /** Removes pieces of the tenant that are not in `keep`. Called after a commit; failing is harmless. */
-  sweepPieces(tenant: TenantId, keep: readonly HeadsPiece["digest"][]): Promise<void>;
+  /** Sequence of the newest piece, of whatever tenant: every piece that is put from now on lies above it. */
+  lastPiece(): Promise<number>;
+  /**
+   * Removes pieces of the tenant that were put at or below `through`, are not in `keep` and not named by the manifest.
+   * Called after a commit; failing is harmless. `through` is from before that commit's own pieces, so a sweep that
+   * runs late never takes what a later merge has put and not committed yet.
+   */
+  sweepPieces(tenant: TenantId, sweep: PiecesSweep): Promise<void>;
   /** Every tenant that has a manifest. */
   tenants(): Promise<readonly TenantId[]>;
   /** Current manifests and every later commit, until the signal aborts. */

@@ -133,12 +133,12 @@ describe("each step of a merge", () => {
     ) as unknown as typeof activities;
     const plan = await doubled.planMerge({ tenant: acme });
     if (plan.kind !== "merge") throw new Error("nothing was planned");
-    const { from, to, piecesBefore } = plan;
+    const { from, to, piecesBefore, piecesThrough: through } = plan;
     await doubled.writeRange({ tenant: acme, from, to, after: from });
     expect(await doubled.verifyRange({ tenant: acme, from, to })).toMatchObject({ missing: 0 });
     await doubled.commitMerge({ ...plan, workflowId: "merge/acme" });
     await doubled.cleanSuperseded({ tenant: acme, from, to, piecesBefore, settleMs: 0 });
-    await doubled.sweepHeads({ tenant: acme });
+    await doubled.sweepHeads({ tenant: acme, through });
     expect(await storedState(twice)).toEqual(await storedState(once));
   });
 });

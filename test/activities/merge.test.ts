@@ -311,7 +311,7 @@ describe("cleaning", () => {
     if (second.kind !== "merged") throw new Error("not merged");
     world.cold.resurrect(acme, [late("gamma", 3)]);
     const activities = createMergeActivities(world.ports);
-    await activities.sweepHeads({ tenant: acme });
+    await activities.sweepHeads({ tenant: acme, through: second.plan.piecesThrough });
     const { from, to, piecesBefore } = second.plan;
     await activities.cleanSuperseded({ tenant: acme, from, to, piecesBefore, settleMs: 0 });
     expect(coldState(world.cold)).toEqual(sequel);

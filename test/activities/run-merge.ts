@@ -22,8 +22,8 @@ export async function runMerge(ports: MergePorts, tenant: TenantId = acme): Prom
   const result = await runRound(ports, tenant);
   if (result.kind !== "merged" || result.plan.purpose === "repair") return result;
   const activities = createMergeActivities(ports);
-  const { from, to, piecesBefore } = result.plan;
+  const { from, to, piecesBefore, piecesThrough: through } = result.plan;
   await activities.cleanSuperseded({ tenant, from, to, piecesBefore, settleMs: 0 });
-  await activities.sweepHeads({ tenant });
+  await activities.sweepHeads({ tenant, through });
   return result;
 }

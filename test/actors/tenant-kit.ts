@@ -34,10 +34,11 @@ export interface TenantSetUp {
   readonly embeds?: boolean;
   /** What isolation makes of a payload; without it the payload is a document of one chunk. */
   readonly isolated?: Isolation["process"];
+  readonly prepare?: Preparer;
 }
 
 /** `boom` can not be prepared, `blank` has nothing to index; anything else is one chunk. */
-const prepare: Preparer = ({ text }) => {
+const prepareOne: Preparer = ({ text }) => {
   if (text === "boom") throw new Error("this document breaks the preparer");
   const chunk = { text, heading: undefined, tokens: new Int32Array(4) };
   return { info: {}, chunks: text === "blank" ? [] : [chunk], redactor: "none" };
@@ -46,6 +47,7 @@ const prepare: Preparer = ({ text }) => {
 export function startTenant(options: TenantSetUp = {}) {
   const clock = options.clock ?? createManualClock();
   const log = options.log ?? createMemoryLog({ clock, partitions: 1 });
+  const prepare = options.prepare ?? prepareOne;
   const embedder = new BoundedMailbox<EmbedderMessage>(1_000);
   const shard = new BoundedMailbox<ShardMessage>(10_000);
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(100);
@@ -64,7 +66,8 @@ export function startTenant(options: TenantSetUp = {}) {
     tenantActor({
       tenant: acme,
       epoch: (options.epoch ?? 1) as Epoch,
-      ...{ log, prepare, model: "hand", embedder, isolation, shard, mergeTrigger },
+      prepare,
+      ...{ log, model: "hand", embedder, isolation, shard, mergeTrigger },
       route: () => route,
       progress,
       recoveries: new Places(1),
@@ -108,7 +111,7 @@ export function startTenant(options: TenantSetUp = {}) {
 function isolatedOutcome(payload: Uint8Array): Promise<Outcome> {
   return outcomeOf(payload, {
     documentTextBytesMax: 1_000_000,
-    prepare,
+    prepare: prepareOne,
     embed: async (inputs) => inputs.map((_, index) => axis(index)),
     named: () => {},
   });

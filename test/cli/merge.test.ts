@@ -124,6 +124,7 @@ describe("freshet merge", () => {
       ...range,
       ...counts,
       ...{ version: 3 as Version, expectedRevision: 1, piecesBefore: [], marks: true, more: false },
+      piecesThrough: 0,
     };
     const told = await runMerge({ ...made, preview: async () => plan }, demo, "preview");
     expect(told.text).toBe(

@@ -1,0 +1,40 @@
+/**
+ * The core under simulated faults: thousands of histories in which every call of every process is answered,
+ * refused, lost, half done or done later, processes die at any step, zombies write, cold forgets and resurrects.
+ */
+
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { type Command, histories } from "./history.ts";
+import { World } from "./world.ts";
+
+const runs = 2_000;
+
+it("any history: one record per operation, watermark and heads agree, and every answer is the oracle's (I1-I8)", async () => {
+  const property = fc.asyncProperty(histories, (history) => new World().run(history));
+  const found = await fc.check(property, { numRuns: runs });
+  expect(
+    found.failed ? `${fc.defaultReportMessage(found)}\n${String(found.errorInstance)}` : "held",
+  ).toBe("held");
+}, 300_000);
+
+it("a sweep of heads that wakes up inside a later merge takes no piece that this is about to name (I3)", async () => {
+  const write: Command = { do: "upsert", id: "a", chunks: 1 };
+  const work: Command = { do: "work" };
+  const merge = (calls: number, ends: "ok" | "time out" = "ok"): Command => ({
+    do: "merge",
+    calls,
+    ends,
+  });
+  const whole = merge(60);
+  const zombie: Command = { do: "run", who: "zombie", calls: 9, ends: "ok" };
+  // Wherever the sweep's attempt times out, and however far the later merge has come.
+  for (let timesOutAt = 18; timesOutAt <= 28; timesOutAt += 1) {
+    for (let reached = 10; reached <= 24; reached += 1) {
+      await new World().run([
+        ...[write, work, whole, write, work, merge(timesOutAt, "time out"), whole],
+        ...[write, work, merge(reached), zombie, whole],
+      ]);
+    }
+  }
+});

@@ -1,0 +1,101 @@
+/** What can happen in a simulated history, as fast-check makes and shrinks it. */
+
+import fc from "fast-check";
+import type { Answer } from "./slot.ts";
+
+const answer: fc.Arbitrary<Answer> = fc.oneof(
+  { weight: 10, arbitrary: fc.constant("ok" as const) },
+  { weight: 2, arbitrary: fc.constant("fail" as const) },
+  { weight: 2, arbitrary: fc.constant("lost" as const) },
+  { weight: 2, arbitrary: fc.constant("late" as const) },
+  { weight: 1, arbitrary: fc.constant("torn" as const) },
+);
+
+/** Up to a whole merge, which takes about twenty calls. */
+const calls = fc.oneof(
+  { weight: 2, arbitrary: fc.integer({ min: 1, max: 6 }) },
+  { weight: 2, arbitrary: fc.integer({ min: 7, max: 25 }) },
+  { weight: 1, arbitrary: fc.constant(40) },
+);
+
+/** A merge's activity may also time out: it goes on as a zombie, beside the next attempt. */
+const mergeEnds = fc.oneof(
+  { weight: 4, arbitrary: answer },
+  { weight: 1, arbitrary: fc.constant("time out" as const) },
+);
+
+const who = fc.constantFrom("owner" as const, "old" as const, "reader" as const);
+const id = fc.constantFrom("a", "b");
+const chunks = fc.integer({ min: 1, max: 3 });
+const ms = fc.constantFrom(20, 120, 2_000);
+const is = <Kind extends string>(kind: Kind) => fc.constant(kind);
+
+/** `run` and `merge` answer some calls of one process with `ok`, and the last of them with `ends`. */
+const command = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: is("upsert"), id, chunks }) },
+  { weight: 2, arbitrary: fc.record({ do: is("delete"), id }) },
+  { weight: 1, arbitrary: fc.record({ do: is("reject"), id }) },
+  { weight: 6, arbitrary: fc.record({ do: is("run"), who, calls, ends: answer }) },
+  { weight: 4, arbitrary: fc.record({ do: is("run"), who: is("zombie"), calls, ends: answer }) },
+  { weight: 9, arbitrary: fc.record({ do: is("merge"), calls, ends: mergeEnds }) },
+  { weight: 5, arbitrary: fc.record({ do: is("work") }) },
+  { weight: 2, arbitrary: fc.record({ do: is("take over"), kills: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: is("kill merger") }) },
+  { weight: 2, arbitrary: fc.record({ do: is("tell manifest") }) },
+  { weight: 1, arbitrary: fc.record({ do: is("pass time"), ms }) },
+  { weight: 3, arbitrary: fc.record({ do: is("land") }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: is("read short"), records: fc.integer({ min: 1, max: 3 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: is("purge") }) },
+  { weight: 1, arbitrary: fc.record({ do: is("resurrect") }) },
+  { weight: 1, arbitrary: fc.record({ do: is("snapshot") }) },
+  { weight: 1, arbitrary: fc.record({ do: is("restore") }) },
+  { weight: 3, arbitrary: fc.record({ do: is("ask"), fresh: fc.boolean() }) },
+);
+
+export type Command = typeof command extends fc.Arbitrary<infer Value> ? Value : never;
+
+const free: fc.Arbitrary<Command[]> = fc.array(command, {
+  minLength: 8,
+  maxLength: 40,
+  size: "max",
+});
+
+const write: Command = { do: "upsert", id: "a", chunks: 1 };
+const work: Command = { do: "work" };
+const wholeMerge: Command = { do: "merge", calls: 40, ends: "ok" };
+
+/**
+ * What chance alone seldom makes: a merge that something happens to at one of its calls, and whose remains come to
+ * life after a later merge of the same document.
+ */
+const disturbedMerge: fc.Arbitrary<Command[]> = fc
+  .record({
+    disturbed: fc.record({
+      do: is("merge"),
+      calls: fc.integer({ min: 1, max: 25 }),
+      ends: mergeEnds,
+    }),
+    shortRead: fc.array(
+      fc.record({ do: is("read short"), records: fc.integer({ min: 1, max: 2 }) }),
+      {
+        maxLength: 1,
+      },
+    ),
+    reached: fc.integer({ min: 1, max: 40 }),
+    before: fc.array(command, { maxLength: 4 }),
+    after: fc.array(command, { maxLength: 12 }),
+  })
+  .map(({ disturbed, shortRead, reached, before, after }) => [
+    ...[write, work, wholeMerge, ...before, write, work, disturbed, ...shortRead, wholeMerge],
+    ...[write, work, { do: "merge", calls: reached, ends: "ok" } as const],
+    ...[{ do: "run", who: "zombie", calls: 40, ends: "ok" } as const, { do: "land" } as const],
+    ...[wholeMerge, ...after],
+  ]);
+
+export const histories: fc.Arbitrary<Command[]> = fc.oneof(
+  { weight: 2, arbitrary: free },
+  { weight: 1, arbitrary: disturbedMerge },
+);

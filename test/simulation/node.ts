@@ -1,0 +1,123 @@
+/** One owner of the tenant: the real tenant actor and the real shard actor, on a log behind a slot. */
+
+import type { SearchOutcome, ShardMessage, View } from "../../actors/messages.ts";
+import { shardActor } from "../../actors/shard.ts";
+import type { Candidate } from "../../src/contract/candidate.ts";
+import type { Position, Version } from "../../src/contract/ids.ts";
+import { createExactHotShardFactory } from "../../src/hot/memory.ts";
+import type { HotShardFactory } from "../../src/hot/port.ts";
+import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
+import type { MemoryLog } from "../../src/log/memory.ts";
+import type { StoredManifest, StoredOperation } from "../../src/log/port.ts";
+import { silentMetrics } from "../../src/observe/port.ts";
+import type { Preparer } from "../../src/text/prepare.ts";
+import { acme, answered, axis, dimensions, startActor } from "../actors/kit.ts";
+import { startTenant } from "../actors/tenant-kit.ts";
+import type { ManualClock } from "../support/manual-clock.ts";
+import { slottedLog } from "./ports.ts";
+import { type Faults, Slot } from "./slot.ts";
+
+export const graceMs = 100;
+/** All chunks that a history can make: a search leaves none out for want of room. */
+export const everything = 1_000;
+/** Longer than any history. */
+const patienceMs = 3_600_000;
+
+/** One for all histories: its memory grows to what the largest needs and is used again. */
+let hotShards: HotShardFactory | undefined;
+
+/** A document's text is its number of chunks. */
+const prepare: Preparer = ({ text }) => ({
+  info: {},
+  chunks: Array.from({ length: Number(text) }, (_, chunk) => ({
+    text: `common ${chunk}`,
+    heading: undefined,
+    tokens: new Int32Array(1),
+  })),
+  redactor: "none",
+});
+
+export class Node {
+  readonly epoch: number;
+  readonly slot: Slot;
+  readonly #tenant: ReturnType<typeof startTenant>;
+  readonly #shard: ReturnType<typeof startActor<ShardMessage>>;
+  hotDocuments = 0;
+
+  constructor(options: {
+    readonly epoch: number;
+    readonly log: MemoryLog;
+    readonly clock: ManualClock;
+    readonly faults: Faults;
+  }) {
+    const { epoch, log, clock, faults } = options;
+    hotShards ??= createExactHotShardFactory();
+    const createHot = hotShards;
+    this.epoch = epoch;
+    this.slot = new Slot(faults);
+    this.#tenant = startTenant({ log: slottedLog(log, this.slot), clock, epoch, prepare });
+    const mailbox = this.#tenant.actor.mailbox;
+    this.#shard = startActor<ShardMessage>(
+      shardActor({
+        tenant: acme,
+        createHot: () => createHot({ dimensions }),
+        graceMs,
+        mergeSizeChunks: everything,
+        markerEveryMs: everything,
+        events: { publish: () => {} },
+        mergeTrigger: new BoundedMailbox(1),
+        metrics: silentMetrics,
+        requestLoad: async (signal) => void (await mailbox.put({ type: "reload" }, signal)),
+        publishStatus: ({ hot }) => {
+          this.hotDocuments = hot.documents;
+        },
+      }),
+      { clock },
+    );
+    void this.#feedShard();
+  }
+
+  /** A newer owner has written; this one has seen it. */
+  get fenced(): boolean {
+    return this.#tenant.fenced.length > 0;
+  }
+
+  offer(operation: StoredOperation): void {
+    this.#tenant.offer(operation);
+  }
+
+  tell(stored: StoredManifest): void {
+    this.#shard.actor.mailbox.tryPut({ type: "manifest", stored });
+  }
+
+  view(minVersion: number): Promise<View> {
+    const { reply, promise } = answered<View>();
+    const { signal } = new AbortController();
+    const wanted = { minVersion: minVersion as Version, waitMs: patienceMs, signal };
+    this.#shard.actor.mailbox.tryPut({ type: "view", ...wanted, reply });
+    return promise;
+  }
+
+  search(watermark: Position, coldHits: readonly Candidate[]): Promise<SearchOutcome> {
+    const { reply, promise } = answered<SearchOutcome>();
+    const query = { vector: axis(0), text: "common", limit: everything, filter: undefined };
+    this.#shard.actor.mailbox.tryPut({ type: "search", watermark, coldHits, ...query, reply });
+    return promise;
+  }
+
+  /** `kill -9`: what was on its way to a server is on its way, nothing else happens any more. */
+  async kill(): Promise<void> {
+    this.slot.kill();
+    await Promise.all([this.#tenant.system.stop(), this.#shard.system.stop()]);
+    this.#tenant.shard.close();
+  }
+
+  async #feedShard(): Promise<void> {
+    const { mailbox } = this.#shard.actor;
+    for (;;) {
+      const message = await this.#tenant.shard.take();
+      if (message === undefined) return;
+      await mailbox.put(message);
+    }
+  }
+}

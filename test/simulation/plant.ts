@@ -1,0 +1,23 @@
+/** Where a test replaces a part of the real code by a wrong one, to show that the simulation can fail. */
+
+import type { MergePorts } from "../../activities/context.ts";
+import type { MergeActivities } from "../../activities/merge.ts";
+import type { ChainCheck } from "../../src/log/chain.ts";
+import type { MemoryLog } from "../../src/log/memory.ts";
+import type { ChunksRange } from "../../src/log/port.ts";
+
+export interface Plant {
+  readonly log: (log: MemoryLog) => MemoryLog;
+  readonly createChain: ((range: ChunksRange) => ChainCheck) | undefined;
+  readonly activities: (activities: MergeActivities, ports: MergePorts) => MergeActivities;
+  /** Whether readers drop cold hits that the heads do not name. */
+  readonly masks: boolean;
+}
+
+/** The real code, all of it. */
+export const noPlant: Plant = {
+  log: (log) => log,
+  createChain: undefined,
+  activities: (activities) => activities,
+  masks: true,
+};

@@ -1,0 +1,116 @@
+/** The memory log and the memory cold shard behind a slot: every call that another process could feel is answered by the history. */
+
+import type { MemoryCold } from "../../src/cold/memory.ts";
+import type { ColdShard } from "../../src/cold/port.ts";
+import type { Position } from "../../src/contract/ids.ts";
+import type { ChunkRecord } from "../../src/contract/record.ts";
+import { judgeAppend } from "../../src/log/append-outcome.ts";
+import type { MemoryLog } from "../../src/log/memory.ts";
+import type { AppendOutcome, ChunksRange, Log } from "../../src/log/port.ts";
+import type { Slot } from "./slot.ts";
+
+export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
+  const code = "log_unavailable";
+  const call = <Value>(name: string, perform: () => Promise<Value>): Promise<Value> =>
+    slot.call({ name, code, perform });
+  /** The history answers the read once; it then runs through, as a range that was prefetched. */
+  async function* range<Item>(
+    name: string,
+    asked: ChunksRange,
+    read: (range: ChunksRange) => AsyncIterable<Item>,
+  ): AsyncGenerator<Item> {
+    const items: Item[] = [];
+    const shorten = (records: number): void => log.hooks.readNextLate(records);
+    const perform = async (): Promise<void> => {
+      for await (const item of read({ ...asked, signal: undefined })) items.push(item);
+    };
+    await slot.call({ name, code, perform, shorten });
+    for (const item of items) {
+      asked.signal?.throwIfAborted();
+      yield item;
+    }
+  }
+  const { docs, chunks, manifests, deadLetters } = log;
+  return {
+    ...log,
+    docs: over(docs, {
+      readTenant: (options) => call("readTenant", () => docs.readTenant(options)),
+      lastVersion: (tenant) => call("lastVersion", () => docs.lastVersion(tenant)),
+      lastSequence: () => call("lastSequence", () => docs.lastSequence()),
+    }),
+    chunks: over(chunks, {
+      append: (record, expectedLast) =>
+        slot.call({
+          name: "append",
+          code,
+          perform: () => chunks.append(record, expectedLast),
+          readBack: () => judged(log, record, expectedLast),
+        }),
+      last: (tenant) => call("last", () => chunks.last(tenant)),
+      read: (asked) => range("read", asked, (all) => chunks.read(all)),
+      headers: (asked) => range("headers", asked, (all) => chunks.headers(all)),
+    }),
+    manifests: over(manifests, {
+      get: (tenant) => call("manifest", () => manifests.get(tenant)),
+      commit: (tenant, manifest, revision) =>
+        call("commit", () => manifests.commit(tenant, manifest, revision)),
+      putPiece: (tenant, bytes) => call("putPiece", () => manifests.putPiece(tenant, bytes)),
+      getPiece: (tenant, digest) => call("getPiece", () => manifests.getPiece(tenant, digest)),
+      lastPiece: () => call("lastPiece", () => manifests.lastPiece()),
+      sweepPieces: (tenant, sweep) =>
+        call("sweepPieces", () => manifests.sweepPieces(tenant, sweep)),
+    }),
+    deadLetters: over(deadLetters, {
+      publish: (letter) => call("deadLetter", () => deadLetters.publish(letter)),
+    }),
+  };
+}
+
+/** The target with some methods replaced; the others, also those that come later, answer at once. */
+export function over<Port extends object>(target: Port, replaced: Partial<Port>): Port {
+  return new Proxy(target, {
+    get(object, key) {
+      const own: unknown = Reflect.get(replaced, key) ?? Reflect.get(object, key, object);
+      return typeof own === "function" && !(key in replaced) ? own.bind(object) : own;
+    },
+  });
+}
+
+/** What src/log/nats-chunks.ts does about a missing acknowledgement; a retry is left to the caller, who stalls. */
+async function judged(
+  { chunks }: Pick<Log, "chunks">,
+  record: ChunkRecord,
+  expectedLast: Position,
+): Promise<AppendOutcome> {
+  const verdict = judgeAppend(record, expectedLast, await chunks.last(record.tenant));
+  return verdict.kind === "retry" ? chunks.append(record, expectedLast) : verdict;
+}
+
+export function slottedCold(cold: MemoryCold, slot: Slot): ColdShard {
+  const code = "cold_unavailable";
+  const call = <Value>(
+    name: string,
+    perform: () => Promise<Value>,
+    half?: () => Promise<unknown>,
+  ): Promise<Value> => slot.call({ name, code, perform, half });
+  return over<ColdShard>(cold, {
+    ensureTenant: (tenant) => call("ensureTenant", () => cold.ensureTenant(tenant)),
+    upsert: (tenant, objects) =>
+      call(
+        "upsert",
+        () => cold.upsert(tenant, objects),
+        () => cold.upsert(tenant, objects.slice(0, objects.length >> 1)),
+      ),
+    versions: (tenant, ids) => call("versions", () => cold.versions(tenant, ids)),
+    staleIds: (tenant, document) => call("staleIds", () => cold.staleIds(tenant, document)),
+    deleteIds: (tenant, ids) =>
+      call(
+        "deleteIds",
+        () => cold.deleteIds(tenant, ids),
+        () => cold.deleteIds(tenant, ids.slice(0, ids.length >> 1)),
+      ),
+    search: (query) => call("search", () => cold.search({ ...query, signal: undefined })),
+    writeMarker: (tenant, marker) => call("writeMarker", () => cold.writeMarker(tenant, marker)),
+    readMarker: (tenant) => call("readMarker", () => cold.readMarker(tenant)),
+  });
+}

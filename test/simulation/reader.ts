@@ -1,0 +1,63 @@
+/** A question without its language model, as actors/question.ts asks it: cold first, then mask and hot in one step. */
+
+import { fuse } from "../../src/answer/fusion.ts";
+import type { ColdShard } from "../../src/cold/port.ts";
+import type { Candidate } from "../../src/contract/candidate.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { acme, axis } from "../actors/kit.ts";
+import { everything, type Node } from "./node.ts";
+
+export interface Seen {
+  readonly visible: number;
+  /** `id@version#chunk`, sorted. */
+  readonly chunks: readonly string[];
+  /** Cold was searched, and says that it is complete up to the watermark. */
+  readonly covered: boolean;
+}
+
+interface ColdAnswer {
+  readonly hits: readonly Candidate[];
+  readonly covered: boolean;
+}
+
+/** @throws FreshetError when the node does not answer (any more) */
+export async function askNode(
+  node: Node,
+  options: {
+    readonly cold: ColdShard;
+    readonly minVersion: number;
+    /** False plants a reader that believes cold. */
+    readonly masks: boolean;
+  },
+): Promise<Seen | undefined> {
+  let view = await node.view(options.minVersion);
+  for (let restart = 0; restart <= limits.coldRestartsMax; restart += 1) {
+    const { hits, covered } = view.coldExists
+      ? await askCold(options.cold, view.watermark)
+      : { hits: [], covered: true };
+    const outcome = await node.search(view.watermark, hits);
+    if (outcome.kind === "dropped") {
+      view = outcome.view;
+      continue;
+    }
+    const cold = options.masks ? outcome.cold : hits;
+    return { visible: outcome.visible, chunks: fused(outcome.hot, cold), covered };
+  }
+  return undefined;
+}
+
+function fused(hot: readonly Candidate[], cold: readonly Candidate[]): readonly string[] {
+  return fuse({ question: "common", hot, cold, limit: everything })
+    .map(({ candidate: { documentId, version, chunk } }) => `${documentId}@${version}#${chunk}`)
+    .sort();
+}
+
+async function askCold(cold: ColdShard, watermark: number): Promise<ColdAnswer> {
+  try {
+    const query = { tenant: acme, vector: axis(0), text: "common", limit: everything };
+    const [hits, marker] = await Promise.all([cold.search(query), cold.readMarker(acme)]);
+    return { hits, covered: (marker?.to ?? 0) >= watermark };
+  } catch {
+    return { hits: [], covered: false };
+  }
+}

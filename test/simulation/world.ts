@@ -1,0 +1,346 @@
+/**
+ * One tenant's world under simulated faults: a log, a cold shard, owners that come and go, a merge worker, a
+ * reader. Deterministic: a history of commands is the one order of all effects.
+ *
+ * Owns: everything that a history touches. Never: waits for real time.
+ *
+ *   SW1  what the servers hold is checked after every command, every answer against the oracle at its version;
+ *   SW2  `settle` ends all faults; then everything published must be there, once, in hot, in cold and after a rebuild.
+ */
+
+import { expect } from "vitest";
+import type { MergePorts } from "../../activities/context.ts";
+import { createMemoryCold } from "../../src/cold/memory.ts";
+import type { ColdMarker, ColdObject } from "../../src/cold/port.ts";
+import { createMemoryLog } from "../../src/log/memory.ts";
+import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { acme } from "../actors/kit.ts";
+import { createManualClock, settle } from "../support/manual-clock.ts";
+import { broken, Checks } from "./checks.ts";
+import type { Command } from "./history.ts";
+import { Merger } from "./merger.ts";
+import { graceMs, Node } from "./node.ts";
+import { chunksOf, Oracle } from "./oracle.ts";
+import { noPlant, type Plant } from "./plant.ts";
+import { slottedCold, slottedLog } from "./ports.ts";
+import { askNode, type Seen } from "./reader.ts";
+import { type Answer, type Faults, Slot } from "./slot.ts";
+
+interface Snapshot {
+  readonly marker: ColdMarker | null;
+  readonly objects: readonly ColdObject[];
+}
+
+export class World {
+  readonly #plant: Plant;
+  readonly #clock = createManualClock();
+  readonly #cold = createMemoryCold();
+  readonly #log;
+  readonly #oracle = new Oracle();
+  readonly #checks: Checks;
+  readonly #faults: Faults = { late: [], shortRead: 0 };
+  readonly #everCold = new Map<string, ColdObject>();
+  #snapshot: Snapshot = { marker: null, objects: [] };
+  #owner: Node;
+  #old: Node[] = [];
+  #merger: Merger;
+  #reader: Slot;
+  #reading = false;
+  #failure: { readonly thrown: unknown } | undefined;
+  #purged = false;
+  #restored = false;
+
+  constructor(plant: Plant = noPlant) {
+    this.#plant = plant;
+    const { createChain } = plant;
+    const log = createMemoryLog({ clock: this.#clock, partitions: 1, createChain });
+    this.#checks = new Checks(log, this.#cold, this.#oracle);
+    this.#log = plant.log(log);
+    this.#owner = this.#startNode(1);
+    this.#merger = this.#startMerger();
+    this.#reader = new Slot(this.#faults);
+  }
+
+  async run(history: readonly Command[]): Promise<void> {
+    try {
+      for (const command of history) {
+        await this.#do(command);
+        await this.#check();
+      }
+      await this.#settle();
+    } finally {
+      this.#merger.kill();
+      this.#reader.kill();
+      await Promise.all([this.#owner, ...this.#old].map((node) => node.kill()));
+    }
+  }
+
+  async #do(command: Command): Promise<void> {
+    switch (command.do) {
+      case "upsert":
+        return this.#publish({ kind: "upsert", id: command.id, chunks: command.chunks });
+      case "delete":
+        return this.#publish({ kind: "delete", id: command.id, chunks: 0 });
+      case "reject":
+        return this.#publish({ kind: "reject", id: command.id, chunks: 0 });
+      case "run":
+        return this.#answer(() => this.#slotOf(command.who), command);
+      case "merge":
+        return this.#merge(command);
+      case "work":
+        return this.#work();
+      case "take over":
+        return this.#takeOver(command.kills);
+      case "kill merger":
+        this.#merger.kill();
+        this.#merger = this.#startMerger();
+        return;
+      case "tell manifest":
+        return this.#tellManifest();
+      case "pass time":
+        return this.#clock.advance(command.ms);
+      case "land":
+        await this.#faults.late
+          .shift()?.()
+          .catch(() => {});
+        return;
+      case "read short":
+        this.#faults.shortRead = command.records;
+        return;
+      case "purge":
+        return this.#purge();
+      case "resurrect":
+        return this.#cold.resurrect(acme, [...this.#everCold.values()]);
+      case "snapshot":
+        this.#snapshot = {
+          marker: await this.#cold.readMarker(acme),
+          objects: this.#cold.objects(acme),
+        };
+        return;
+      case "restore":
+        return this.#restore();
+      case "ask":
+        return this.#ask(command.fresh);
+    }
+  }
+
+  #startNode(epoch: number): Node {
+    return new Node({ epoch, log: this.#log, clock: this.#clock, faults: this.#faults });
+  }
+
+  #startMerger(): Merger {
+    const portsOf = (slot: Slot): MergePorts => ({
+      log: slottedLog(this.#log, slot),
+      cold: slottedCold(this.#cold, slot),
+      clock: this.#clock,
+      logger: silentLogger,
+      metrics: silentMetrics,
+      heartbeat: () => {},
+      // A zombie: it heeds no cancellation.
+      signal: () => undefined,
+    });
+    return new Merger({ faults: this.#faults, portsOf, plant: this.#plant.activities });
+  }
+
+  #publish(operation: {
+    readonly kind: "upsert" | "delete" | "reject";
+    readonly id: string;
+    readonly chunks: number;
+  }): Promise<void> {
+    const { kind, id, chunks } = operation;
+    const body = {
+      upsert: { id, text: String(chunks) },
+      delete: { id, op: "delete" },
+      reject: { id, text: 7 },
+    }[kind];
+    const payload = new TextEncoder().encode(JSON.stringify(body));
+    const stored = this.#log.hooks.publishRaw(acme, payload);
+    this.#oracle.operations.push({ ...operation, version: stored.version });
+    for (const node of [this.#owner, ...this.#old]) node.offer(stored);
+    return settle();
+  }
+
+  #slotOf(who: "owner" | "old" | "zombie" | "reader"): Slot | undefined {
+    switch (who) {
+      case "owner":
+        return this.#owner.slot;
+      case "old":
+        return this.#old.at(-1)?.slot;
+      case "zombie":
+        return this.#merger.zombies.find(({ waits }) => waits);
+      case "reader":
+        return this.#reader;
+    }
+  }
+
+  async #answer(
+    slotOf: () => Slot | undefined,
+    { calls, ends }: { readonly calls: number; readonly ends: Answer },
+  ): Promise<void> {
+    await settle();
+    for (let call = 1; call <= calls; call += 1) {
+      const slot = slotOf();
+      if (slot === undefined) return;
+      if (!slot.waits) await this.#clock.advance(20);
+      if (!(await slot.answer(call === calls ? ends : "ok"))) return;
+    }
+  }
+
+  async #merge({ calls, ends }: Extract<Command, { do: "merge" }>): Promise<void> {
+    this.#merger.begin();
+    await settle();
+    const timesOut = ends === "time out";
+    await this.#answer(() => this.#merger.slot, { calls, ends: timesOut ? "ok" : ends });
+    if (timesOut) this.#merger.timeOut();
+    await settle();
+  }
+
+  /** The owner does all that it can. */
+  async #work(): Promise<void> {
+    for (let idle = 0; idle < 2; ) {
+      if (await this.#owner.slot.answer("ok")) idle = 0;
+      else {
+        idle += 1;
+        await this.#clock.advance(20);
+      }
+    }
+  }
+
+  /** The old owner is gone, or is paused and does not know. Its lease has ended: nobody asks it any more. */
+  async #takeOver(kills: boolean): Promise<void> {
+    const old = this.#owner;
+    this.#endReading();
+    if (kills) await old.kill();
+    else this.#old.push(old);
+    this.#owner = this.#startNode(old.epoch + 1);
+    await settle();
+  }
+
+  async #tellManifest(): Promise<void> {
+    const stored = await this.#log.manifests.get(acme);
+    if (stored === null) return;
+    for (const node of [this.#owner, ...this.#old]) node.tell(stored);
+    await settle();
+  }
+
+  /**
+   * Never while a zombie is about: the replay window is longer than any lives. One that moves the marker back, which
+   * no read before it can rule out, costs a repair; with the records gone it would cost `stale` for ever.
+   */
+  async #purge(): Promise<void> {
+    if (this.#merger.hasZombies || this.#faults.late.length > 0) return;
+    this.#purged = this.#checks.to > 0;
+    await this.#log.chunks.purge({ tenant: acme, below: this.#checks.to as Position });
+  }
+
+  /**
+   * Cold as it was. Only where a marker can tell: to a state from before the watermark, and not between the look at
+   * the marker and its use, which no marker can see (the scrub can).
+   */
+  #restore(): void {
+    const { marker, objects } = this.#snapshot;
+    const blind = this.#merger.commits || this.#faults.late.length > 0 || this.#reading;
+    if (blind || (marker?.to ?? 0) >= this.#checks.to) return;
+    this.#restored = true;
+    this.#cold.dropTenant(acme);
+    this.#cold.resurrect(acme, objects);
+    if (marker !== null) void this.#cold.writeMarker(acme, marker);
+  }
+
+  #ask(fresh: boolean): Promise<void> {
+    this.#endReading();
+    const node = this.#owner;
+    const slot = this.#reader;
+    const minVersion = fresh ? this.#oracle.last : 0;
+    this.#reading = true;
+    const { masks } = this.#plant;
+    askNode(node, { cold: slottedCold(this.#cold, slot), minVersion, masks })
+      .then(
+        (seen) => {
+          // The lease is looked at again before a reply leaves: a node that lost it says nothing (I6).
+          if (seen !== undefined && this.#reader === slot) this.#judge(seen, minVersion);
+        },
+        () => {},
+      )
+      .catch((thrown: unknown) => {
+        this.#failure ??= { thrown };
+      })
+      .finally(() => {
+        if (this.#reader === slot) this.#reading = false;
+      });
+    return settle();
+  }
+
+  #endReading(): void {
+    this.#reader.kill();
+    this.#reader = new Slot(this.#faults);
+    this.#reading = false;
+  }
+
+  #judge({ visible, chunks, covered }: Seen, minVersion: number): void {
+    if (visible < minVersion) throw broken("I8", "a question saw less than it asked for");
+    const expected = chunksOf(this.#oracle.liveAt(visible));
+    if (covered) expect(chunks, "I3, I4, I5: an answer").toEqual(expected);
+    else expect(expected, "I3, I4: a degraded answer").toEqual(expect.arrayContaining([...chunks]));
+  }
+
+  async #check(): Promise<void> {
+    for (const object of this.#cold.objects(acme)) this.#everCold.set(object.id, object);
+    await this.#checks.run();
+    if (this.#failure !== undefined) throw this.#failure.thrown;
+    const fenced = this.#old.filter((node) => node.fenced);
+    this.#old = this.#old.filter((node) => !node.fenced);
+    for (const node of fenced) await node.kill();
+    if (this.#owner.fenced) throw broken("I6", "the newest owner was fenced off");
+  }
+
+  // --- the end -------------------------------------------------------------------------------
+
+  async #settle(): Promise<void> {
+    this.#faults.shortRead = 0;
+    while (this.#faults.late.length > 0) await this.#do({ do: "land" });
+    this.#merger.kill();
+    this.#merger = this.#startMerger();
+    await this.#takeOver(true);
+    await this.#work();
+    await this.#check();
+    if (this.#checks.recorded !== this.#oracle.last) throw broken("I1", "an operation was lost");
+    await this.#mustSee();
+    for (let round = 0; round < 3; round += 1) await this.#mergeAll();
+    await this.#mustBeWhole();
+    await this.#tellManifest();
+    await this.#clock.advance(graceMs);
+    await this.#clock.advance(graceMs);
+    expect(this.#owner.hotDocuments, "hot after its merge").toBe(0);
+    this.#cold.resurrect(acme, [...this.#everCold.values()]);
+    await this.#mustSee();
+    await this.#takeOver(true);
+    await this.#work();
+    await this.#mustSee();
+  }
+
+  async #mergeAll(): Promise<void> {
+    this.#merger.begin();
+    await settle();
+    while (this.#merger.running) {
+      if (!(await this.#merger.slot.answer("ok"))) await settle();
+    }
+    await this.#check();
+  }
+
+  async #mustSee(): Promise<void> {
+    await this.#ask(true);
+    for (let turn = 0; this.#reading && turn < 50; turn += 1) {
+      if (!(await this.#reader.answer("ok"))) await settle();
+    }
+    if (this.#reading) throw broken("I8", "a question was never answered");
+    await this.#check();
+  }
+
+  /** What cold lost and the log no longer holds stays lost, and is said to be (I12); all else is repaired. */
+  async #mustBeWhole(): Promise<void> {
+    if (this.#purged && this.#restored) return;
+    const marker = await this.#cold.readMarker(acme);
+    if ((marker?.to ?? 0) < this.#checks.to) throw broken("I12", "cold stays incomplete");
+  }
+}
