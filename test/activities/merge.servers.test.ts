@@ -10,6 +10,7 @@ import { systemClock } from "../../src/kernel/clock.ts";
 import { connectNatsLog } from "../../src/log/nats.ts";
 import type { Log } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { TenantScrub } from "../../workflows/tenant-scrub.ts";
 import { runMerge } from "./run-merge.ts";
 import { RecordWriter, writeSequel, writeStory } from "./world.ts";
 
@@ -75,5 +76,26 @@ describe("merges over NATS and Weaviate", () => {
     expect(await activities.planMerge({ tenant })).toEqual({ kind: "nothing" });
     expect(await cold.readMarker(tenant)).toEqual({ to: writer.last, version: 12 });
     expect(await log.deadLetters.list(tenant, 10)).toHaveLength(3);
+  });
+
+  it("are put right by a scrub: a lost object is written again, a resurrected one goes (I4, I12)", async () => {
+    const before = await present();
+    const idOf = (id: string, version: number) => {
+      const key = { documentId: id as DocumentId, version: version as Version, chunk: 0 };
+      return { ...key, id: objectId({ tenant, ...key }) };
+    };
+    const vector = new Float32Array([1, 0, 0, 0, 0, 0, 0, 0]);
+    const old = { ...idOf("alpha", 1), chunkCount: 3, text: "old", info: {}, vector };
+    await cold.upsert(tenant, [old]);
+    await cold.deleteIds(tenant, [idOf("beta", 5).id]);
+    const scrubs = new TenantScrub(undefined);
+    const asked = scrubs.force();
+    const options = { tenant, settleMs: 0, nowMs: () => systemClock.nowMs() };
+    while (scrubs.isAwaited()) await scrubs.step(createMergeActivities(ports), options);
+    expect(await asked).toMatchObject({
+      ...{ kind: "scrubbed", walked: 5, live: 4, deleted: 1, checked: 4, repaired: 1 },
+      ...{ lost: 0, marker: "kept" },
+    });
+    expect(await present()).toEqual(before);
   });
 });

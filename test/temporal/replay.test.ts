@@ -32,9 +32,11 @@ describe("the merge workflow replays", () => {
     workflowBundle = await bundleWorkflowCode({ workflowsPath, logger });
   });
 
-  it("at least a full merge, an outage and a stopped worker", () => {
+  it("at least a full merge, an outage, a stopped worker and a scrub", () => {
     expect(files).toEqual(
-      expect.arrayContaining(["cold-down.json", "story.json", "worker-stopped.json"]),
+      expect.arrayContaining([
+        ...["cold-down.json", "scrub.json", "story.json", "worker-stopped.json"],
+      ]),
     );
   });
 
