@@ -3,6 +3,12 @@
  *
  *   CS1  only objects older than their document's newest operation in the merged range are deleted. They can
  *        never count again, so a clean-up that wakes up late can not take away what a later merge wrote.
+ *   CS2  only objects whose successor is at least `settleMs` old are deleted: until then an owner may not have seen
+ *        it, would not show it, and the older version must not go away either (I5). After it there is no such owner:
+ *        between landing in the log and the fold lies the writer's ack, which comes, or is read back, or ends its
+ *        tenancy within `appendAttemptsMax` times two requests; an owner that is slower than that, because it is
+ *        paused or cut off, has lost its lease meanwhile and answers nothing (I6). A delete needs no such wait: that
+ *        the document is gone is what it says. What is too young is left to the scrub.
  */
 
 import { FreshetError } from "../src/contract/errors.ts";
@@ -19,6 +25,8 @@ import { type NewestOperation, newestByDocument } from "./merge-plan.ts";
 export interface CleanRequest extends MergeRange {
   /** Pieces of the heads before the merge: only their documents can have older objects. */
   readonly piecesBefore: readonly HeadsPiece["digest"][];
+  /** Age from which a record is known to every owner that answers, milliseconds. */
+  readonly settleMs: number;
 }
 
 export interface CleanResult {
@@ -33,9 +41,11 @@ export async function cleanSuperseded(
 ): Promise<CleanResult> {
   const { tenant } = request;
   const before = await headsBefore(ports, request);
+  const oldBeforeMs = ports.clock.nowMs() - request.settleMs;
   const touched = [...newestByDocument(await readHeaders(ports, request))].filter(
-    ([documentId]) =>
-      before?.get(fingerprintOf(tenant, documentId)) !== undefined || before === null,
+    ([documentId, { kind, atMs }]) =>
+      (kind === "delete" || atMs <= oldBeforeMs) &&
+      (before === null || before.get(fingerprintOf(tenant, documentId)) !== undefined),
   );
   let done = 0;
   let deleted = 0;

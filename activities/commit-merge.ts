@@ -105,8 +105,9 @@ async function publishDeadLetters(
     const { tenant, previous: after, position: to, atMs } = header;
     for await (const record of ports.log.chunks.read({ tenant, after, to })) {
       if (record.kind !== "reject") continue;
-      const { version, documentId, reason, message } = record;
-      await ports.log.deadLetters.publish({ tenant, version, documentId, reason, message, atMs });
+      const { version, documentId, reason, message, position } = record;
+      const letter = { tenant, version, documentId, reason, message, atMs, position };
+      await ports.log.deadLetters.publish(letter);
     }
     ports.signal()?.throwIfAborted();
   }

@@ -8,6 +8,8 @@ import type { RecordHeader } from "../src/contract/record.ts";
 export interface NewestOperation {
   readonly kind: "upsert" | "delete";
   readonly version: Version;
+  /** When its record was stored, unix milliseconds. */
+  readonly atMs: number;
 }
 
 /** Last writer wins, in log order: a later header replaces an earlier one, never the reverse (I3). */
@@ -15,10 +17,11 @@ export function newestByDocument(
   headers: readonly RecordHeader[],
 ): ReadonlyMap<DocumentId, NewestOperation> {
   const newest = new Map<DocumentId, NewestOperation>();
-  for (const { kind, documentId, version } of headers) {
+  for (const { kind, documentId, version, atMs } of headers) {
     if ((kind !== "upsert" && kind !== "delete") || documentId === null) continue;
     const known = newest.get(documentId);
-    if (known === undefined || version >= known.version) newest.set(documentId, { kind, version });
+    if (known !== undefined && version < known.version) continue;
+    newest.set(documentId, { kind, version, atMs });
   }
   return newest;
 }

@@ -6,10 +6,19 @@
 
 import type { TenantId } from "../src/contract/ids.ts";
 import type { CommitResult, MergePhase, MergePlan, MergeRange } from "../src/contract/merge.ts";
+import type {
+  ScrubColdResult,
+  ScrubLogResult,
+  ScrubMarker,
+  ScrubPlan,
+} from "../src/contract/scrub.ts";
 import { type CleanRequest, type CleanResult, cleanSuperseded } from "./clean-superseded.ts";
 import { type CommitRequest, commitMerge } from "./commit-merge.ts";
 import type { MergePorts } from "./context.ts";
 import { type PlanRequest, planMerge } from "./plan-merge.ts";
+import { type FinishScrubRequest, finishScrub, planScrub } from "./scrub.ts";
+import { type ScrubColdRequest, scrubCold } from "./scrub-cold.ts";
+import { type ScrubLogRequest, scrubLog } from "./scrub-log.ts";
 import {
   type VerifyResult,
   verifyRange,
@@ -25,6 +34,10 @@ export interface MergeActivities {
   commitMerge(request: CommitRequest): Promise<CommitResult>;
   cleanSuperseded(request: CleanRequest): Promise<CleanResult>;
   sweepHeads(request: { readonly tenant: TenantId }): Promise<void>;
+  planScrub(request: { readonly tenant: TenantId }): Promise<ScrubPlan>;
+  scrubLog(request: ScrubLogRequest): Promise<ScrubLogResult>;
+  scrubCold(request: ScrubColdRequest): Promise<ScrubColdResult>;
+  finishScrub(request: FinishScrubRequest): Promise<ScrubMarker>;
 }
 
 export function createMergeActivities(ports: MergePorts): MergeActivities {
@@ -63,12 +76,35 @@ export function createMergeActivities(ports: MergePorts): MergeActivities {
       const keep = stored.manifest.pieces.map(({ digest }) => digest);
       await ports.log.manifests.sweepPieces(tenant, keep);
     },
+    planScrub(request) {
+      enter(request.tenant, "scrubbing");
+      return planScrub(ports, request);
+    },
+    scrubLog(request) {
+      enter(request.tenant, "scrubbing");
+      return scrubLog(ports, request);
+    },
+    scrubCold(request) {
+      enter(request.tenant, "scrubbing");
+      return scrubCold(ports, request);
+    },
+    finishScrub(request) {
+      enter(request.tenant, "idle");
+      return finishScrub(ports, request);
+    },
   };
 }
 
 /** One gauge a tenant and phase, 1 for the current phase. */
 function phaseGauge({ metrics }: MergePorts): (tenant: TenantId, phase: MergePhase) => void {
-  const phases = ["planning", "writing", "verifying", "committing", "cleaning"] as const;
+  const phases = [
+    "planning",
+    "writing",
+    "verifying",
+    "committing",
+    "cleaning",
+    "scrubbing",
+  ] as const;
   return (tenant, phase) => {
     for (const one of phases) {
       metrics.set("merge_phase", one === phase ? 1 : 0, { tenant, phase: one });

@@ -1,4 +1,4 @@
-/** The age trigger: which tenants have records that wait too long for their merge. */
+/** What is asked for by time: merges of tenants whose records wait too long, and scrubs of all tenants. */
 
 import { FreshetError } from "../src/contract/errors.ts";
 import type { Partition, TenantId } from "../src/contract/ids.ts";
@@ -15,6 +15,8 @@ export interface SweepResult {
 
 export interface SweepActivities {
   signalDueTenants(): Promise<SweepResult>;
+  /** Asks every tenant that was ever merged; each takes its turn at the worker. */
+  requestScrubs(): Promise<SweepResult>;
 }
 
 export interface SweepOptions {
@@ -22,12 +24,14 @@ export interface SweepOptions {
   /** Age of the oldest unmerged record that makes a tenant due, milliseconds. */
   readonly ageMs: number;
   readonly requestMerge: (tenant: TenantId, reason: MergeReason) => Promise<void>;
+  readonly requestScrub: (tenant: TenantId) => Promise<void>;
 }
 
 export function createSweepActivities({
   ports,
   ageMs,
   requestMerge,
+  requestScrub,
 }: SweepOptions): SweepActivities {
   return {
     /** Bounded by `sweepTenantsMax` requests; those that were left out are still due at the next sweep. */
@@ -44,6 +48,17 @@ export function createSweepActivities({
         if (due >= limits.sweepTenantsMax) break;
       }
       return { tenants, due };
+    },
+    async requestScrubs() {
+      const tenants = await ports.log.manifests.tenants();
+      let due = 0;
+      for (const tenant of tenants) {
+        ports.signal()?.throwIfAborted();
+        await requestScrub(tenant);
+        due += 1;
+        ports.heartbeat({ done: due, total: tenants.length });
+      }
+      return { tenants: tenants.length, due };
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import { objectId } from "../src/cold/object-id.ts";
 import type { ColdObject } from "../src/cold/port.ts";
-import type { Position, Version } from "../src/contract/ids.ts";
+import type { Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import type { MergeRange } from "../src/contract/merge.ts";
 import type { PlacedRecord, UpsertRecord } from "../src/contract/record.ts";
@@ -10,6 +10,7 @@ import type { MergePorts } from "./context.ts";
 import { readHeaders } from "./merge-headers.ts";
 import { type LiveUpsert, liveUpserts } from "./merge-plan.ts";
 import { PageWriter } from "./page-writer.ts";
+import { readBack } from "./read-back.ts";
 
 export interface WriteRequest extends MergeRange {
   /** Where to go on: a position of the range; `from` at the start. */
@@ -35,46 +36,50 @@ export async function writeRange(ports: MergePorts, request: WriteRequest): Prom
   await ports.cold.ensureTenant(tenant);
   const total = objectsOf(live);
   let done = objectsOf(live.filter(({ position }) => position <= after));
-  const pages = new PageWriter({
-    cold: ports.cold,
-    tenant,
-    onWritten: (objects) => {
-      done += objects;
-      ports.heartbeat({ done, total });
-    },
-  });
+  const onWritten = (objects: number): void => {
+    done += objects;
+    ports.heartbeat({ done, total });
+  };
+  return await writeRecords(
+    ports,
+    { tenant, after, to },
+    { live, objectsMax: limits.mergeWindowObjects, onWritten },
+  );
+}
+
+/**
+ * Writes the records of `live` that lie in the range, whole, until `objectsMax` objects are written. All of what it
+ * sent has been written when it returns.
+ */
+export async function writeRecords(
+  ports: MergePorts,
+  range: { readonly tenant: MergeRange["tenant"]; readonly after: Position; readonly to: Position },
+  work: {
+    readonly live: readonly LiveUpsert[];
+    readonly objectsMax: number;
+    readonly onWritten?: (objects: number) => void;
+  },
+): Promise<WriteResult> {
+  const { live, objectsMax, onWritten = () => {} } = work;
+  const pages = new PageWriter({ cold: ports.cold, tenant: range.tenant, onWritten });
+  const positions = new Set(live.map(({ position }) => position));
+  let written = 0;
+  let through = range.after;
   try {
-    return await writeWindow(ports, { tenant, after, to, live, pages });
+    for await (const record of ports.log.chunks.read({ ...range, signal: ports.signal() })) {
+      if (record.kind === "upsert" && positions.has(record.position)) {
+        for (const object of objectsOfRecord(record)) await pages.add(object);
+        written += record.body.chunks.length;
+      }
+      through = record.position;
+      if (written >= objectsMax) break;
+    }
+    await pages.flush();
+    return { written, through };
   } finally {
     // Also after a failure: a write that outlives its activity would run into the next attempt's.
     await pages.settle();
   }
-}
-
-interface WindowOptions {
-  readonly tenant: MergeRange["tenant"];
-  readonly after: Position;
-  readonly to: Position;
-  readonly live: readonly LiveUpsert[];
-  readonly pages: PageWriter;
-}
-
-async function writeWindow(ports: MergePorts, options: WindowOptions): Promise<WriteResult> {
-  const { tenant, after, to, pages } = options;
-  const positions = new Set(options.live.map(({ position }) => position));
-  let written = 0;
-  let through = after;
-  const signal = ports.signal();
-  for await (const record of ports.log.chunks.read({ tenant, after, to, signal })) {
-    if (record.kind === "upsert" && positions.has(record.position)) {
-      for (const object of objectsOfRecord(record)) await pages.add(object);
-      written += record.body.chunks.length;
-    }
-    through = record.position;
-    if (written >= limits.mergeWindowObjects) break;
-  }
-  await pages.flush();
-  return { written, through };
 }
 
 function objectsOfRecord(record: UpsertRecord & PlacedRecord): readonly ColdObject[] {
@@ -84,6 +89,7 @@ function objectsOfRecord(record: UpsertRecord & PlacedRecord): readonly ColdObje
     documentId,
     version,
     chunk,
+    chunkCount: body.chunks.length,
     text,
     heading,
     info: body.info,
@@ -105,43 +111,6 @@ export interface VerifyResult {
 /** Reads back the id and version of every object that the range makes. */
 export async function verifyRange(ports: MergePorts, range: MergeRange): Promise<VerifyResult> {
   const live = liveUpserts(await readHeaders(ports, range));
-  const total = objectsOf(live);
-  let checked = 0;
-  let missing = 0;
-  let rewriteAfter: Position | null = null;
-  for (const page of pagesOf(live)) {
-    const found = await ports.cold.versions(
-      range.tenant,
-      page.map(({ id }) => id),
-    );
-    for (const { id, version, previous } of page) {
-      checked += 1;
-      if (found.get(id) === version) continue;
-      missing += 1;
-      rewriteAfter ??= previous;
-    }
-    ports.heartbeat({ done: checked, total });
-    ports.signal()?.throwIfAborted();
-  }
-  return { checked, missing, rewriteAfter };
-}
-
-interface ExpectedObject {
-  readonly id: string;
-  readonly version: Version;
-  /** Position of the record before the one that makes this object. */
-  readonly previous: Position;
-}
-
-function* pagesOf(live: readonly LiveUpsert[]): Generator<readonly ExpectedObject[]> {
-  let page: ExpectedObject[] = [];
-  for (const { tenant, documentId, version, chunkCount, previous } of live) {
-    for (let chunk = 0; chunk < chunkCount; chunk += 1) {
-      page.push({ id: objectId({ tenant, documentId, version, chunk }), version, previous });
-      if (page.length < limits.coldIdsPerRequestMax) continue;
-      yield page;
-      page = [];
-    }
-  }
-  if (page.length > 0) yield page;
+  const { checked, missing, lost } = await readBack(ports, range.tenant, live);
+  return { checked, missing, rewriteAfter: lost[0]?.previous ?? null };
 }

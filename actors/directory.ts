@@ -16,6 +16,17 @@ export interface TenantRoute {
   skippedTo: Version;
 }
 
+/** How far a tenant's recovery has come; written by the tenant, plain numbers. */
+export interface TenantProgress {
+  /** Records of CHUNKS that are to be replayed, once that is known. */
+  toReplay: number;
+  replayed: number;
+  /** Operations in DOCS that the tenant has not taken in, as far as it has looked. */
+  behind: number;
+}
+
+export const noProgress = (): TenantProgress => ({ toReplay: 0, replayed: 0, behind: 0 });
+
 /** What a shard lets others see without asking; replaced as a whole after each message. */
 export interface ShardStatus {
   readonly state: "recovering" | "ready";
@@ -31,10 +42,15 @@ export interface TenantEntry {
   readonly tenant: TenantId;
   readonly shard: Mailbox<ShardMessage>;
   readonly route: TenantRoute;
+  readonly progress: TenantProgress;
   status: ShardStatus;
 }
 
-export type PartitionState = "waiting" | "recovering" | "serving";
+/**
+ * `joining`: whose it is is not known yet, or it is this node's own and on its way here; `waiting`: another node's, or
+ * on its way there.
+ */
+export type PartitionState = "joining" | "waiting" | "recovering" | "serving";
 
 export interface PartitionEntry {
   readonly partition: Partition;
@@ -65,7 +81,7 @@ export class Directory {
         const partition = index as Partition;
         const entry: PartitionEntry = {
           partition,
-          state: "waiting",
+          state: "joining",
           validUntilMs: 0,
           tenants: new Map(),
         };
@@ -90,6 +106,15 @@ export class Directory {
 
   *tenants(): Iterable<TenantEntry> {
     for (const { tenants } of this.partitions.values()) yield* tenants.values();
+  }
+
+  /** The tenants whose hot shards hold most of what a merge would let go, largest first. */
+  largestUnmerged(max: number): readonly TenantId[] {
+    return [...this.tenants()]
+      .filter(({ status }) => status.unmergedChunks > 0)
+      .sort((one, other) => other.status.hot.bytes - one.status.hot.bytes)
+      .slice(0, max)
+      .map(({ tenant }) => tenant);
   }
 
   /** Memory of all hot shards of this node, bytes. */

@@ -9,7 +9,10 @@
  *   E2  there is no timer: what is queued goes when the backend is free, so an idle text waits for nothing;
  *   E3  a text that the model refuses fails alone: its batch is tried again text by text, and others go on meanwhile;
  *   E4  while the backend restarts nothing fails: texts wait, up to `requestMs`;
- *   E5  a caller that goes is answered at once, and none of its texts is sent from then on.
+ *   E5  a caller that goes is answered at once, and none of its texts is sent from then on;
+ *   E6  a failure without a reason costs a text nothing while a control text fails too; one that fails `controlsMax`
+ *       times in a row where the control passes is refused. So one text can not stop its tenant for ever;
+ *   E7  texts that were in hand when the backend was lost are not sent again: their requests fail as lost.
  */
 
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
@@ -21,7 +24,8 @@ import {
   selectBatch,
 } from "../src/embedding/batching.ts";
 import { learn, serviceMs, unmeasured } from "../src/embedding/cost-model.ts";
-import type { Embedder, Lane } from "../src/embedding/port.ts";
+import { failsAlone, isLost, isUnexplained } from "../src/embedding/failures.ts";
+import type { Embedder, EmbedInput, Lane } from "../src/embedding/port.ts";
 import { noTurns } from "../src/embedding/turns.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
 import { backoffMs } from "../src/kernel/backoff.ts";
@@ -40,11 +44,23 @@ export interface EmbedderOptions {
   /** Texts that wait here; above it the mailbox fills and senders wait. */
   readonly textsMax: number;
   readonly requestMs: number;
+  /** A text that any working backend embeds (E6). */
+  readonly control: EmbedInput;
+  readonly controlsMax: number;
   /** A tenant's share of the backend against others that wait; above zero, and 1 for all unless said otherwise. */
   readonly weightOf?: ((tenant: TenantId) => number) | undefined;
   readonly backoff: { readonly backoffMinMs: number; readonly backoffMaxMs: number };
   readonly metrics: Metrics;
 }
+
+/** How a batch has fared so far. */
+interface Tried {
+  readonly repetition: number;
+  /** Failures in a row after which the control passed. */
+  readonly controls: number;
+}
+
+const fresh: Tried = { repetition: 0, controls: 0 };
 
 export function embedderActor(
   options: EmbedderOptions,
@@ -106,7 +122,7 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
       if (batch.length === 0) continue;
       this.#inFlight += 1;
       this.#context.task(async () => {
-        await this.#embed(batch, 0);
+        await this.#embed(batch, fresh);
         this.#inFlight -= 1;
         this.#roomFreed?.();
         this.#pump();
@@ -122,8 +138,8 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
     return atWork < batchesAtOnceMax || fillsBatch(this.#queue, batch, this.#costs);
   }
 
-  async #embed(batch: readonly PendingText[], repetition: number): Promise<void> {
-    const { clock, signal } = this.#context;
+  async #embed(batch: readonly PendingText[], tried: Tried): Promise<void> {
+    const { signal } = this.#context;
     if (signal.aborted) return; // `stop` fails what is left
     try {
       const vectors = await this.#send(batch);
@@ -134,18 +150,59 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
       if (signal.aborted) return;
       const error = toFreshetError(thrown);
       this.#options.metrics.count("embed_failures_total", { lane: this.#options.lane });
-      if (error.code === "embedding_unavailable" || error.code === "overloaded") {
-        await clock.sleep(backoffMs(this.#options.backoff, repetition), signal);
-        const waiting = batch.filter((text) => this.#stillWanted(text, error));
-        if (waiting.length > 0) await this.#embed(waiting, repetition + 1);
-      } else if (batch.length === 1) {
-        for (const { request } of batch) request.fail(error);
-      } else {
-        this.#refused += 1;
-        this.#pump();
-        for (const text of batch) if (!text.cancelled) await this.#embed([text], 0);
-        this.#refused -= 1;
-      }
+      await this.#afterFailure(batch, error, tried);
+    }
+  }
+
+  async #afterFailure(
+    batch: readonly PendingText[],
+    error: FreshetError,
+    tried: Tried,
+  ): Promise<void> {
+    const away = error.code === "embedding_unavailable" || error.code === "overloaded";
+    if (isLost(error)) {
+      for (const { request } of batch) request.fail(error);
+    } else if (batch.length > 1 && (!away || isUnexplained(error))) {
+      await this.#oneByOne(batch);
+    } else if (away) {
+      await this.#again(batch, error, tried);
+    } else {
+      for (const { request } of batch) request.fail(error);
+    }
+  }
+
+  async #oneByOne(batch: readonly PendingText[]): Promise<void> {
+    this.#refused += 1;
+    this.#pump();
+    for (const text of batch) if (!text.cancelled) await this.#embed([text], fresh);
+    this.#refused -= 1;
+  }
+
+  async #again(
+    batch: readonly PendingText[],
+    error: FreshetError,
+    { repetition, controls }: Tried,
+  ): Promise<void> {
+    const { clock, signal } = this.#context;
+    const { backoff, controlsMax } = this.#options;
+    const passed = isUnexplained(error) && (await this.#controlPasses()) ? controls + 1 : 0;
+    if (passed >= controlsMax) {
+      for (const { request } of batch) request.fail(failsAlone(error));
+      return;
+    }
+    await clock.sleep(backoffMs(backoff, repetition), signal);
+    const waiting = batch.filter((text) => this.#stillWanted(text, error));
+    if (waiting.length === 0) return;
+    await this.#embed(waiting, { repetition: repetition + 1, controls: passed });
+  }
+
+  async #controlPasses(): Promise<boolean> {
+    const { embedder, lane, control } = this.#options;
+    try {
+      await embedder.embed([control], { lane, signal: this.#context.signal });
+      return true;
+    } catch {
+      return false;
     }
   }
 

@@ -11,6 +11,7 @@ import type { PlacedRecord } from "../src/contract/record.ts";
 import type { EmbedInput } from "../src/embedding/port.ts";
 import type { Asks } from "../src/kernel/reply.ts";
 import type { Heads } from "../src/log/heads.ts";
+import type { OwnershipView } from "../src/log/ownership.ts";
 import type { StoredManifest, StoredOperation } from "../src/log/port.ts";
 
 /** To an embedder: vectors for all inputs, in their order. */
@@ -38,7 +39,7 @@ export interface View {
   readonly watermark: Position;
   /** False until the first merge: there is nothing to search in cold. */
   readonly coldExists: boolean;
-  /** The marker of this watermark was found in cold; undefined when nobody has looked yet. */
+  /** The marker of this watermark was found in cold; undefined when it is time to look. */
   readonly markerSeen: boolean | undefined;
 }
 
@@ -110,6 +111,8 @@ export interface QuestionMessage extends Asks<Answer> {
 
 /** To a partition. */
 export type PartitionMessage =
+  /** Who shares the partitions now, and which of them are held: decide again. */
+  | { readonly type: "view"; readonly view: OwnershipView }
   /** A newer owner has written: this node stands down (I6). */
   | { readonly type: "fenced"; readonly epoch: Epoch }
   /** The tenant's actor failed for good; it is spawned again after a pause. */

@@ -1,14 +1,15 @@
 /**
- * Partition: serves the tenants of one partition for as long as this node holds its lease.
+ * Partition: serves the tenants of one partition for as long as it is this node's and this node holds its lease.
  *
  * Owns: the lease, the shared DOCS reader, and the tenant and shard actors it spawns.
  * Never: reads a document, or waits for a tenant while reading (T4).
- * Receives: fenced, tenant-failed (from its tenants). Sends: operation, to tenants.
+ * Receives: view (from the membership); fenced, tenant-failed (from its tenants). Sends: operation, to tenants.
  *
  *   P1  nothing is served without a lease that is valid by this node's monotonic clock;
  *   P2  reading starts at the log's end as it was before any tenant recovered, and every tenant catches up to
  *       there by itself: no operation falls between the two;
- *   P3  when the tenure ends (lease lost, fenced, stopped) its tenants end before another tenure begins.
+ *   P3  when the tenure ends (lease lost, fenced, handed over, stopped) its tenants end before another tenure begins;
+ *   P4  the lease is given back when the tenants have ended, so that the next owner begins at once.
  */
 
 import { toFreshetError } from "../src/contract/errors.ts";
@@ -20,6 +21,7 @@ import {
   type Version,
 } from "../src/contract/ids.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
+import { type OwnershipView, PartitionClaim } from "../src/log/ownership.ts";
 import type { Lease, Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { PartitionEntry, TenantEntry } from "./directory.ts";
@@ -34,11 +36,16 @@ export interface TenantHandle {
 
 export interface PartitionOptions {
   readonly partition: Partition;
+  /** This process, as its leases name it. */
   readonly node: string;
+  /** The node's name, by which partitions are shared. */
+  readonly name: string;
   readonly log: Log;
   readonly entry: PartitionEntry;
   readonly spawnTenant: (tenant: TenantId, epoch: Epoch) => TenantHandle;
   readonly renewEveryMs: number;
+  /** So long a partition may lie free before another node than its own takes it. */
+  readonly takeAnywayMs: number;
   readonly respawnMs: number;
   readonly pullMax: number;
   readonly metrics: Metrics;
@@ -50,6 +57,7 @@ interface Tenure {
   lease: Lease;
   readonly ended: AbortController;
   readonly handles: Map<TenantId, TenantHandle>;
+  handedOver: boolean;
   /** Operations under a token that is no tenant wait in DOCS for their dead letters. */
   refusing: boolean;
   refusedAnew: boolean;
@@ -66,18 +74,22 @@ export function partitionActor(
 class PartitionBehaviour implements Behaviour<PartitionMessage> {
   readonly #options: PartitionOptions;
   readonly #context: ActorContext<PartitionMessage>;
+  readonly #claim: PartitionClaim;
+  /** From the question for the lease until it is given back. */
+  #isBusy = false;
+  /** An answer about the lease was lost: it may be held by this very process. */
+  #isUnsure = false;
   #tenure: Tenure | undefined;
 
   constructor(options: PartitionOptions, context: ActorContext<PartitionMessage>) {
     this.#options = options;
     this.#context = context;
-  }
-
-  start(): void {
-    this.#context.task(() => this.#holdLease());
+    const { partition, name: me, takeAnywayMs } = options;
+    this.#claim = new PartitionClaim({ partition, me, takeAnywayMs });
   }
 
   receive(message: PartitionMessage): void {
+    if (message.type === "view") return this.#decide(message.view);
     const tenure = this.#tenure;
     if (tenure === undefined) return;
     switch (message.type) {
@@ -90,20 +102,42 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
     }
   }
 
-  async #holdLease(): Promise<void> {
-    const { log, partition, node, renewEveryMs, logger } = this.#options;
-    const { clock, signal } = this.#context;
-    while (!signal.aborted) {
-      const lease = await log.leases.acquire(partition, node).catch((thrown: unknown) => {
-        logger.warn(
-          { partition, code: toFreshetError(thrown).code },
-          "the lease can not be asked for",
-        );
-        return null;
-      });
-      if (lease === null) await clock.sleep(renewEveryMs, signal);
-      else await this.#serve(lease);
+  #decide(view: OwnershipView): void {
+    const tenure = this.#tenure;
+    const isMine = tenure?.ended.signal.aborted === false;
+    // Between two tenures nothing is decided: the next look is half a second away.
+    if (this.#isBusy && !isMine) return;
+    const { entry } = this.#options;
+    const move = this.#claim.next(this.#isUnsure ? withoutLeases(view) : view, isMine);
+    switch (move.kind) {
+      case "keep":
+        return;
+      case "hand-over":
+        if (tenure === undefined) return;
+        tenure.handedOver = true;
+        return this.#endTenure(tenure, `handed over to ${move.to}`);
+      case "take":
+        this.#isBusy = true;
+        return this.#context.task(() => this.#take());
+      case "await":
+        entry.state = "joining";
+        return;
+      case "leave":
+        entry.state = "waiting";
+        return;
     }
+  }
+
+  async #take(): Promise<void> {
+    const { log, partition, node, logger } = this.#options;
+    const lease = await log.leases.acquire(partition, node).catch((thrown: unknown) => {
+      const { code } = toFreshetError(thrown);
+      logger.warn({ partition, code }, "the lease can not be asked for");
+      return undefined;
+    });
+    this.#isUnsure = lease === undefined;
+    if (lease !== undefined && lease !== null) await this.#serve(lease);
+    this.#isBusy = false;
   }
 
   async #serve(lease: Lease): Promise<void> {
@@ -113,6 +147,7 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
       lease,
       ended: new AbortController(),
       handles: new Map(),
+      handedOver: false,
       refusing: false,
       refusedAnew: false,
       refusedTo: new Map(),
@@ -148,12 +183,15 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
       if (failed) await clock.sleep(this.#options.respawnMs, signal);
     } finally {
       this.#endTenure(tenure, "the reader ended");
-      entry.state = "waiting";
+      entry.state = tenure.handedOver ? "waiting" : "joining";
       metrics.set("partitions_owned", 0, { partition: String(partition) });
       await renewing;
       await Promise.all([...tenure.handles.values()].map((handle) => handle.stop())); // P3
       entry.tenants.clear();
-      await log.leases.release(tenure.lease, node).catch(() => {});
+      this.#isUnsure = await log.leases.release(tenure.lease, node).then(
+        () => false,
+        () => true,
+      );
       this.#tenure = undefined;
     }
   }
@@ -264,4 +302,9 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
     this.#options.entry.tenants.delete(tenant);
     this.#ensureTenant(tenure, tenant);
   }
+}
+
+/** Only the lease itself can say whether this process has it. */
+function withoutLeases(view: OwnershipView): OwnershipView {
+  return { ...view, held: new Set() };
 }

@@ -216,6 +216,8 @@ class QuestionRun {
     for (;;) {
       const entry = directory.tenant(tenant);
       if (entry !== undefined) return entry;
+      // Its partition may have gone to another node while the question was embedded (I6).
+      this.#checkLease();
       if (minSeq === 0) throw new FreshetError("no_results");
       if ((await log.docs.lastVersion(tenant)) === 0) throw new FreshetError("no_results");
       if (clock.monotonicMs() >= until) throw notVisible(minSeq, 0);
@@ -332,7 +334,7 @@ class QuestionRun {
     }
   }
 
-  /** Whether cold holds the marker of this watermark: looked up once per watermark, then remembered by the shard. */
+  /** Whether cold holds the marker of this watermark: looked up now and then, in between remembered by the shard. */
   async #markerIsCurrent(entry: TenantEntry, view: View): Promise<boolean> {
     if (view.markerSeen !== undefined) return view.markerSeen;
     const marker = await this.#options.cold.readMarker(this.#message.tenant);

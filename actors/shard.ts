@@ -42,6 +42,8 @@ export interface ShardOptions {
   readonly tenant: TenantId;
   readonly createHot: () => HotShard;
   readonly graceMs: number;
+  /** How long a marker that was found in cold is believed to be there. */
+  readonly markerEveryMs: number;
   readonly mergeSizeChunks: number;
   readonly events: EventSink;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
@@ -78,6 +80,7 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
   #manifest: Manifest = emptyManifest;
   #revision = 0;
   #markerSeen: boolean | undefined;
+  #markerLookAtMs = 0;
   /**
    * The newest commit that the watcher told: it tells each once, and a load may have read the manifest before it.
    * Forgotten by that load, hot would keep what is merged until the next merge, which a full hot shard never gets.
@@ -236,8 +239,17 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
   /** Cold that lost its marker has lost documents. A merge repairs that first, and nobody else would ask for one. */
   #mark(watermark: Position, seen: boolean): void {
     if (watermark !== this.#manifest.to) return;
-    if (seen) this.#markerSeen = true;
-    else this.#askForMerge();
+    this.#markerSeen = seen ? true : undefined;
+    this.#markerLookAtMs = this.#context.clock.monotonicMs() + this.#options.markerEveryMs;
+    if (!seen) this.#askForMerge();
+  }
+
+  /** Cold can be restored older at any time: now and then one question looks again, the others go on believing. */
+  #markerToTell(): boolean | undefined {
+    const now = this.#context.clock.monotonicMs();
+    if (this.#markerSeen === undefined || now < this.#markerLookAtMs) return this.#markerSeen;
+    this.#markerLookAtMs = now + this.#options.markerEveryMs;
+    return undefined;
   }
 
   #view(request: ViewRequest): void {
@@ -277,7 +289,7 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
       visible: this.#visible,
       watermark: this.#manifest.to,
       coldExists: this.#manifest.to > 0,
-      markerSeen: this.#markerSeen,
+      markerSeen: this.#markerToTell(),
     };
   }
 

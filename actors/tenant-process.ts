@@ -1,19 +1,23 @@
 /**
- * What a tenant does with one operation before it has a place in CHUNKS: parse, redact, chunk, embed. Many run at
- * once; the tenant restores their order (T3). Nothing here touches the log.
+ * What a tenant does with one operation before it has a place in CHUNKS. Many run at once; the tenant restores their
+ * order (T3). Nothing here touches the log.
  */
 
 import { parseOperation } from "../src/contract/document.ts";
-import { type ErrorCode, FreshetError, toFreshetError } from "../src/contract/errors.ts";
+import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
 import type { DocumentId, Epoch, TenantId, Version } from "../src/contract/ids.ts";
+import { failedOutcome, type Outcome } from "../src/contract/outcome.ts";
 import type { ChunkRecord } from "../src/contract/record.ts";
+import { isLost } from "../src/embedding/failures.ts";
 import type { EmbedInput } from "../src/embedding/port.ts";
+import type { Isolation } from "../src/isolation/port.ts";
 import { backoffMs } from "../src/kernel/backoff.ts";
 import type { Clock } from "../src/kernel/clock.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
-import type { PreparedDocument, Preparer } from "../src/text/prepare.ts";
+import { outcomeOf } from "../src/text/outcome.ts";
+import type { Preparer } from "../src/text/prepare.ts";
 import type { EmbedderMessage } from "./messages.ts";
 
 export interface ProcessorOptions {
@@ -24,6 +28,7 @@ export interface ProcessorOptions {
   /** Fingerprint of the embedding graph, kept with the vectors. */
   readonly model: string;
   readonly embedder: Mailbox<EmbedderMessage>;
+  readonly isolation: Pick<Isolation, "process">;
   readonly limits: {
     readonly attemptsMax: number;
     readonly backoff: { readonly backoffMinMs: number; readonly backoffMaxMs: number };
@@ -32,35 +37,11 @@ export interface ProcessorOptions {
   readonly logger: Logger;
 }
 
-/** What becomes of an operation, before it has a place in CHUNKS. */
-export type Outcome =
-  | {
-      readonly kind: "upsert";
-      readonly documentId: DocumentId;
-      readonly prepared: PreparedDocument;
-      readonly vectors: readonly Float32Array[];
-    }
-  | { readonly kind: "delete"; readonly documentId: DocumentId }
-  | {
-      readonly kind: "reject";
-      readonly documentId: DocumentId | null;
-      readonly reason: ErrorCode;
-      readonly message: string;
-    };
-
 /** Something broke that is not known to be the document's doing: the tenant decides what follows (T6). */
 export interface Fault {
   readonly kind: "fault";
   readonly documentId: DocumentId | null;
   readonly error: FreshetError;
-}
-
-/** After the attempts that an operation has: its text stays out of the message (I10). */
-export function failedOutcome(
-  documentId: DocumentId | null,
-): Outcome & { readonly kind: "reject" } {
-  const message = "the document could not be processed";
-  return { kind: "reject", documentId, reason: "document_failed", message };
 }
 
 export class OperationProcessor {
@@ -76,11 +57,12 @@ export class OperationProcessor {
   }
 
   /** Rejects only when the actor's life ends meanwhile; whatever else goes wrong is an outcome or a fault. */
-  async process(operation: StoredOperation): Promise<Outcome | Fault> {
+  async process(operation: StoredOperation, suspect: boolean): Promise<Outcome | Fault> {
     const { logger, tenant } = this.#options;
     let documentId: DocumentId | null = null;
     try {
-      return await this.#outcomeOf(operation, (id) => {
+      if (suspect) return await this.#isolated(operation);
+      return await this.#here(operation, (id) => {
         documentId = id;
       });
     } catch (thrown) {
@@ -90,56 +72,64 @@ export class OperationProcessor {
       const { code, message: cause } = error;
       const { version } = operation;
       logger.warn({ tenant, version, code, cause }, "a document could not be processed");
-      if (code === "embedding_failed") return failedOutcome(documentId);
+      if (code === "embedding_failed") return failedOutcome(documentId ?? this.#idIn(operation));
       return { kind: "fault", documentId, error };
     }
   }
 
-  async #outcomeOf(
-    { payload }: StoredOperation,
-    named: (id: DocumentId) => void,
-  ): Promise<Outcome> {
-    const { log, prepare, metrics } = this.#options;
+  async #here(operation: StoredOperation, named: (id: DocumentId) => void): Promise<Outcome> {
+    const { log, prepare } = this.#options;
     // A pull brings many documents at once; each takes a millisecond and more until it is embedded.
     await this.#context.clock.turn();
-    const parsed = parseOperation(payload, log.documentTextBytesMax);
-    if (!parsed.ok) {
-      const { code: reason, message } = parsed.error;
-      const id = (parsed.id ?? null) as DocumentId | null;
-      return { kind: "reject", documentId: id, reason, message };
+    try {
+      return await outcomeOf(operation.payload, {
+        documentTextBytesMax: log.documentTextBytesMax,
+        prepare: this.#timed(prepare),
+        embed: (inputs) => this.#patiently(() => this.#askForVectors(inputs)),
+        named,
+      });
+    } catch (thrown) {
+      if (!isLost(thrown) || this.#context.signal.aborted) throw thrown;
+      return await this.#isolated(operation);
     }
-    const { operation } = parsed;
-    const documentId = operation.id;
-    named(documentId);
-    if (operation.op === "delete") return { kind: "delete", documentId };
-    const begun = this.#context.clock.monotonicMs();
-    const prepared = prepare(operation);
-    const preparedMs = this.#context.clock.monotonicMs() - begun;
-    metrics.observe("ingest_prepare_seconds", preparedMs / 1000);
-    if (prepared.chunks.length === 0) {
-      const message = "text: nothing is left of it to index";
-      return { kind: "reject", documentId, reason: "invalid_document", message };
-    }
-    const vectors = await this.#embed(prepared.chunks);
-    return { kind: "upsert", documentId, prepared, vectors };
+  }
+
+  /** T7: where it can harm nobody. What comes back is its result, not an opinion about it. */
+  #isolated({ payload, version }: StoredOperation): Promise<Outcome> {
+    const { isolation, logger, metrics, tenant } = this.#options;
+    logger.warn({ tenant, version }, "a document is processed in isolation");
+    metrics.count("documents_isolated_total", { tenant });
+    return this.#patiently(() => isolation.process(payload, this.#context.signal));
+  }
+
+  /** Of a suspect that its isolated process survived, so that reading it harms nobody here either. */
+  #idIn({ payload }: StoredOperation): DocumentId | null {
+    const parsed = parseOperation(payload, this.#options.log.documentTextBytesMax);
+    return parsed.ok ? parsed.operation.id : null;
+  }
+
+  #timed(prepare: Preparer): Preparer {
+    return (operation) => {
+      const begunMs = this.#context.clock.monotonicMs();
+      const prepared = prepare(operation);
+      const seconds = (this.#context.clock.monotonicMs() - begunMs) / 1000;
+      this.#options.metrics.observe("ingest_prepare_seconds", seconds);
+      return prepared;
+    };
   }
 
   /** T5: the embedder being down is not the document's fault; the model's refusal is, after bounded attempts. */
-  async #embed(chunks: PreparedDocument["chunks"]): Promise<readonly Float32Array[]> {
+  async #patiently<Value>(work: () => Promise<Value>): Promise<Value> {
     const { limits } = this.#options;
     const { clock, signal } = this.#context;
-    const inputs: EmbedInput[] = chunks.map(({ text, heading, tokens }) => ({
-      text: heading === undefined ? text : `${heading}\n${text}`,
-      tokens,
-    }));
     let refusals = 0;
     for (let repetition = 0; ; repetition += 1) {
       try {
-        return await this.#askForVectors(inputs);
+        return await work();
       } catch (thrown) {
         const error = toFreshetError(thrown);
         if (signal.aborted) throw error;
-        if (!error.retryable) throw error;
+        if (!error.retryable || isLost(error)) throw error;
         if (error.code === "embedding_failed") refusals += 1;
         if (refusals >= limits.attemptsMax) throw error;
         await clock.sleep(backoffMs(limits.backoff, repetition), signal);
@@ -173,14 +163,9 @@ export class OperationProcessor {
       case "reject":
         return { ...base, ...outcome };
       case "upsert": {
-        const { documentId, prepared, vectors } = outcome;
-        const chunks = prepared.chunks.map(({ text, heading }, index) => {
-          const vector = vectors[index];
-          if (vector === undefined) throw new FreshetError("internal", "a chunk has no vector");
-          return { text, heading, vector };
-        });
-        const body = { info: prepared.info, chunks, model, redactor: prepared.redactor };
-        return { ...base, kind: "upsert", documentId, chunkCount: chunks.length, body };
+        const { documentId, body } = outcome;
+        const chunkCount = body.chunks.length;
+        return { ...base, kind: "upsert", documentId, chunkCount, body: { ...body, model } };
       }
     }
   }

@@ -12,36 +12,42 @@
  *   T4  a full queue puts the tenant off the shared reader, never the reader to sleep (I9);
  *   T5  transient trouble stalls with back-off; only a document that itself fails is rejected (I2);
  *   T6  a fault of ours ends this life and is tried again in the next; the operation at the head of the queue is
- *       rejected only when it has met `attemptsMax` of them, so that no document stops its tenant for ever.
+ *       rejected only when it has met `attemptsMax` of them, so that no document stops its tenant for ever;
+ *   T7  what may have been in hand when `attemptsMax` owners in a row ended is processed in isolation, one by one and
+ *       before anything behind it is taken in: a document that ends processes is found, an innocent one goes on (I2);
+ *   T8  the replay of a dead letter is void when the log has a later operation of its document (I3).
  */
 
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
-import type { Epoch, Position, Version } from "../src/contract/ids.ts";
+import type { Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
+import { failedOutcome, type Outcome } from "../src/contract/outcome.ts";
 import type { ChunkRecord, PlacedRecord } from "../src/contract/record.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
 import { backoffMs } from "../src/kernel/backoff.ts";
 import { BoundedMailbox, type Mailbox } from "../src/kernel/mailbox.ts";
+import type { Places } from "../src/kernel/places.ts";
 import { decodePieces } from "../src/log/heads.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
-import type { TenantRoute } from "./directory.ts";
+import type { TenantProgress, TenantRoute } from "./directory.ts";
 import type { MergeTriggerMessage, ShardMessage, TenantMessage } from "./messages.ts";
 import { HeadFaults } from "./tenant-faults.ts";
-import {
-  type Fault,
-  failedOutcome,
-  OperationProcessor,
-  type Outcome,
-  type ProcessorOptions,
-} from "./tenant-process.ts";
+import { type Fault, OperationProcessor, type ProcessorOptions } from "./tenant-process.ts";
+import { hadLaterOperation, voidOutcome } from "./tenant-replay.ts";
+import { attemptsOf, suspectsTo } from "./tenant-suspects.ts";
 
 export interface TenantOptions extends ProcessorOptions {
   readonly log: Log;
   readonly shard: Mailbox<ShardMessage>;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
   readonly route: () => TenantRoute;
+  readonly progress: TenantProgress;
+  /** Shared by all tenants of the node. */
+  readonly recoveries: Places;
   /** True while hot memory has no room for this tenant. */
   readonly isHotFull: () => boolean;
+  /** Whose merges would make that room. */
+  readonly makesRoom: () => readonly TenantId[];
   readonly onFenced: (by: Epoch) => void;
   readonly limits: TenantLimits;
 }
@@ -75,6 +81,8 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   #lastPosition = 0 as Position;
   /** Version of the newest operation taken in. */
   #takenIn = 0 as Version;
+  /** T7: suspects are at or below it; undefined until the backlog of this life has been looked at. */
+  #suspectsTo: Version | undefined;
 
   constructor(options: TenantOptions, context: ActorContext<TenantMessage>, faults: HeadFaults) {
     this.#faults = faults;
@@ -85,7 +93,9 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   }
 
   async start(): Promise<void> {
-    const cursor = await this.#stalling("recover", () => this.#recover());
+    const { recoveries } = this.#options;
+    const recover = () => recoveries.run(() => this.#recover(), this.#context.signal);
+    const cursor = await this.#stalling("recover", recover);
     if (cursor === undefined) return;
     this.#takenIn = cursor;
     this.#context.task(() => this.#commitAll());
@@ -113,8 +123,9 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
 
   /** Fence, manifest, heads, tail; resolves with the cursor into DOCS, or undefined when fenced off. */
   async #recover(): Promise<Version | undefined> {
-    const { log, tenant, shard } = this.#options;
+    const { log, tenant, shard, progress } = this.#options;
     const { signal } = this.#context;
+    Object.assign(progress, { toReplay: 0, replayed: 0 });
     const fenced = await this.#fence();
     if (fenced === undefined) return undefined;
     const stored = await log.manifests.get(tenant);
@@ -124,9 +135,14 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     );
     await shard.put({ type: "load", stored, heads: decodePieces(pieces) }, signal);
     const range = { tenant, after: manifest.to, to: this.#lastPosition, signal };
-    for await (const record of log.chunks.read(range)) {
-      if (record.kind === "reject") await this.#deadLetter(record, this.#context.clock.nowMs());
+    const onCount = (records: number): void => {
+      progress.toReplay = records;
+    };
+    for await (const record of log.chunks.read({ ...range, onCount })) {
+      // A letter that can not be written is tried again with the whole recovery: nobody waits in a place of others.
+      if (record.kind === "reject") await this.#publishLetter(record, this.#context.clock.nowMs());
       await shard.put({ type: "replay", record }, signal);
+      progress.replayed += 1;
     }
     await shard.put({ type: "ready", visible: fenced }, signal);
     return fenced;
@@ -169,26 +185,62 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   async #takeIn(operation: StoredOperation): Promise<void> {
     if (operation.version <= this.#takenIn) return;
     this.#takenIn = operation.version;
-    const outcome = this.#processor.process(operation);
+    const suspect = operation.version <= (this.#suspectsTo ?? 0);
+    const outcome = this.#processor.process(operation, suspect);
     // The committer awaits it later; an earlier failure must not count as unhandled meanwhile.
-    outcome.catch(() => {});
+    const settled = outcome.then(
+      () => {},
+      () => {},
+    );
     await this.#inFlight.put({ operation, outcome }, this.#context.signal);
+    if (suspect) await settled;
   }
 
   /** Reads skipped operations from DOCS until the tenant has caught up with the shared reader (T4). */
   async #catchUp(): Promise<void> {
     const { log, tenant, limits } = this.#options;
+    const { progress } = this.#options;
     const route = this.#options.route();
+    const onCount = (operations: number): void => {
+      progress.behind = operations;
+    };
     while (route.behind && !this.#context.signal.aborted) {
       const operations = await this.#stalling("catch-up", () =>
-        log.docs.readTenant({ tenant, after: this.#takenIn, max: limits.pullMax }),
+        log.docs.readTenant({ tenant, after: this.#takenIn, max: limits.pullMax, onCount }),
       );
-      for (const operation of operations ?? []) await this.#takeIn(operation);
+      await this.#lookForSuspects(operations ?? []);
+      for (const operation of operations ?? []) {
+        await this.#takeIn(operation);
+        progress.behind -= 1;
+      }
       // No await between the test and the assignment: the reader can not skip another one in between.
       if (operations?.length === 0 && this.#takenIn >= route.skippedTo) route.behind = false;
       else if (operations?.length === 0)
         await this.#context.clock.sleep(limits.backoff.backoffMinMs);
     }
+  }
+
+  /** T7: journals the backlog that this life begins with, before any of it is taken in. */
+  async #lookForSuspects(operations: readonly StoredOperation[]): Promise<void> {
+    if (this.#suspectsTo !== undefined || this.#context.signal.aborted) return;
+    this.#suspectsTo = 0 as Version;
+    // What the committer holds, what waits for it, and what waits to wait for it.
+    const inHand = operations.slice(0, this.#options.limits.inFlightMax + 2);
+    const [first, ...others] = inHand.map(({ version }) => version);
+    if (first === undefined) return;
+    const { log, tenant, epoch, limits } = this.#options;
+    const cursor = this.#takenIn;
+    const attempts = await this.#stalling("journal", async () => {
+      const entry = await log.attempts.get(tenant);
+      const next = attemptsOf({ entry, cursor, epoch, versions: [first, ...others] });
+      if (next !== entry) await log.attempts.put(tenant, next);
+      return next;
+    });
+    const to = attempts && suspectsTo(attempts, limits.attemptsMax);
+    if (attempts === undefined || to === undefined) return;
+    this.#suspectsTo = to;
+    const { logger } = this.#options;
+    logger.warn({ tenant, lives: attempts.lives, to }, "owners ended again and again: suspects");
   }
 
   // --- commit --------------------------------------------------------------------------------
@@ -199,7 +251,10 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
       const next = await this.#inFlight.take(signal);
       if (next === undefined) return;
       const { version } = next.operation;
-      const record = this.#processor.recordOf(version, this.#judged(version, await next.outcome));
+      const judged = this.#judged(version, await next.outcome);
+      const outcome = await this.#unlessVoid(next.operation, judged);
+      if (outcome === undefined) return;
+      const record = this.#processor.recordOf(version, outcome);
       await this.#waitForRoom();
       const placed = await this.#place(record);
       if (placed === undefined) return;
@@ -223,6 +278,26 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
       "a document is given up: it broke every attempt",
     );
     return failedOutcome(outcome.documentId);
+  }
+
+  /**
+   * T8. At the operation's turn, when all before it have their records; undefined when this life ends first.
+   * What can not be looked through any more (purged) may hold a later operation, so the replay is void as well.
+   */
+  async #unlessVoid({ replay }: StoredOperation, outcome: Outcome): Promise<Outcome | undefined> {
+    const { documentId } = outcome;
+    if (replay === undefined || documentId === null) return outcome;
+    const { log, tenant } = this.#options;
+    const { signal } = this.#context;
+    const range = { tenant, after: replay.after, to: this.#lastPosition, signal };
+    const isVoid = await this.#stalling("replay", () =>
+      // A place behind the end is no place of this log.
+      replay.after > range.to
+        ? Promise.resolve(true)
+        : hadLaterOperation(log.chunks.headers(range), replay, documentId),
+    );
+    if (isVoid === undefined) return undefined;
+    return isVoid ? voidOutcome(documentId) : outcome;
   }
 
   async #place(record: ChunkRecord): Promise<PlacedRecord | undefined> {
@@ -275,18 +350,21 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
 
   /** The dead letter follows the reject record, which decides; idempotent, so it is repeated until it is stored. */
   async #deadLetter(record: PlacedRecord & { kind: "reject" }, atMs: number): Promise<void> {
-    const { tenant, version, documentId, reason, message } = record;
-    await this.#stalling("dead letter", () =>
-      this.#options.log.deadLetters.publish({ tenant, version, documentId, reason, message, atMs }),
-    );
+    await this.#stalling("dead letter", () => this.#publishLetter(record, atMs));
+  }
+
+  #publishLetter(record: PlacedRecord & { kind: "reject" }, atMs: number): Promise<void> {
+    const { tenant, version, documentId, reason, message, position } = record;
+    const letter = { tenant, version, documentId, reason, message, atMs, position };
+    return this.#options.log.deadLetters.publish(letter);
   }
 
   /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps what waits. */
   async #waitForRoom(): Promise<void> {
-    const { isHotFull, mergeTrigger, tenant, limits } = this.#options;
+    const { isHotFull, makesRoom, mergeTrigger, limits } = this.#options;
     const { clock, signal } = this.#context;
     while (isHotFull() && !signal.aborted) {
-      mergeTrigger.tryPut({ type: "pressure", tenant });
+      for (const tenant of makesRoom()) mergeTrigger.tryPut({ type: "pressure", tenant });
       await clock.sleep(limits.backoff.backoffMaxMs / 10, signal);
     }
   }

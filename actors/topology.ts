@@ -9,19 +9,23 @@ import { FreshetError } from "../src/contract/errors.ts";
 import type { Epoch, Partition, TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import { type BatchSize, batchSizeOf } from "../src/embedding/batch-size.ts";
+import { probeText } from "../src/embedding/model-probe.ts";
 import type { Embedder, Lane } from "../src/embedding/port.ts";
 import type { HotShardFactory } from "../src/hot/port.ts";
+import type { Isolation } from "../src/isolation/port.ts";
 import type { Clock } from "../src/kernel/clock.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
+import { Places } from "../src/kernel/places.ts";
 import { type ActorRef, ActorSystem } from "../src/kernel/system.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { MergeClient } from "../src/temporal/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
 import type { Preparer } from "../src/text/prepare.ts";
-import { Directory, recoveringStatus, type TenantEntry } from "./directory.ts";
+import { Directory, noProgress, recoveringStatus, type TenantEntry } from "./directory.ts";
 import { embedderActor } from "./embedder.ts";
 import { manifestWatcherActor } from "./manifest-watcher.ts";
+import { membershipActor } from "./membership.ts";
 import { mergeTriggerActor } from "./merge-trigger.ts";
 import type {
   EmbedderMessage,
@@ -34,13 +38,17 @@ import type {
 import { partitionActor, type TenantHandle } from "./partition.ts";
 import { questionActor } from "./question.ts";
 import { shardActor } from "./shard.ts";
-import { tenantActor } from "./tenant.ts";
+import { type TenantLimits, tenantActor } from "./tenant.ts";
 
 export interface TopologyOptions {
+  /** This process, as leases name it. */
   readonly node: string;
+  /** The node's name in the deployment; `node` unless told otherwise. */
+  readonly name?: string | undefined;
   readonly log: Log;
   readonly cold: ColdShard;
   readonly embedder: Embedder;
+  readonly isolation: Pick<Isolation, "process">;
   readonly createHot: HotShardFactory;
   readonly tokenizer: Tokenizer;
   readonly prepare: Preparer;
@@ -72,9 +80,18 @@ export interface Topology {
   stop(): Promise<void>;
 }
 
+const renewEveryMs = limits.leaseMs / 3;
+
 const backoff = {
   backoffMinMs: limits.restartBackoffMinMs,
   backoffMaxMs: limits.restartBackoffMaxMs,
+};
+
+const tenantLimits: TenantLimits = {
+  inFlightMax: limits.tenantInFlightMax,
+  attemptsMax: limits.documentAttemptsMax,
+  pullMax: limits.pullMax,
+  backoff,
 };
 
 /** @throws RangeError when a tenant's weight is no number above zero */
@@ -108,16 +125,13 @@ export function startTopology(options: TopologyOptions): Topology {
   const isHotFull = (tenant: TenantId): boolean =>
     (directory.tenant(tenant)?.status.hot.bytes ?? 0) >= limits.hotBytesPerTenantMax ||
     directory.hotBytes() >= limits.hotBytesPerNodeMax;
-  for (const partition of directory.partitions.keys()) {
-    spawnPartition(partition, {
-      system,
-      options,
-      directory,
-      ingestEmbedder,
-      mergeTrigger,
-      isHotFull,
-    });
-  }
+  const recoveries = new Places(limits.recoveriesInFlightMax);
+  const node = { system, options, directory, recoveries };
+  const wiring = { ...node, ingestEmbedder, mergeTrigger, isHotFull };
+  const partitions = [...directory.partitions.keys()].map((partition) =>
+    spawnPartition(partition, wiring),
+  );
+  spawnMembership(system, options, partitions);
   system.spawn<never>({
     name: "manifest-watcher",
     capacity: 1,
@@ -163,9 +177,10 @@ interface PartitionWiring {
   readonly ingestEmbedder: ActorRef<EmbedderMessage>;
   readonly mergeTrigger: ActorRef<MergeTriggerMessage>;
   readonly isHotFull: (tenant: TenantId) => boolean;
+  readonly recoveries: Places;
 }
 
-function spawnPartition(partition: Partition, wiring: PartitionWiring): void {
+function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef<PartitionMessage> {
   const { system, options, directory } = wiring;
   const { log, metrics, logger, node } = options;
   const actor: ActorRef<PartitionMessage> = system.spawn<PartitionMessage>({
@@ -174,14 +189,37 @@ function spawnPartition(partition: Partition, wiring: PartitionWiring): void {
     behaviour: partitionActor({
       partition,
       node,
+      name: options.name ?? node,
       log,
       entry: directory.partition(partition),
       spawnTenant: (tenant, epoch) =>
         spawnTenant({ tenant, epoch, wiring, partition: () => actor.mailbox }),
-      renewEveryMs: limits.leaseMs / 3,
+      renewEveryMs,
+      takeAnywayMs: limits.partitionTakeAnywayMs,
       respawnMs: limits.restartBackoffMaxMs,
       pullMax: limits.pullMax,
       metrics,
+      logger,
+    }),
+  });
+  return actor;
+}
+
+function spawnMembership(
+  system: ActorSystem,
+  { name, node, log, logger }: TopologyOptions,
+  partitions: readonly ActorRef<PartitionMessage>[],
+): void {
+  system.spawn<never>({
+    name: "membership",
+    capacity: 1,
+    behaviour: membershipActor({
+      name: name ?? node,
+      leases: log.leases,
+      partitions: partitions.map(({ mailbox }) => mailbox),
+      announceEveryMs: renewEveryMs,
+      lookEveryMs: limits.membershipLookEveryMs,
+      settleMs: limits.membershipSettleMs,
       logger,
     }),
   });
@@ -194,10 +232,18 @@ interface TenantWiring {
   readonly partition: () => Mailbox<PartitionMessage>;
 }
 
+/** At the node's bound the tenant that waits may hold next to nothing itself: then others' merges make the room. */
+function tenantsThatMakeRoom(directory: Directory, waiting: TenantId): readonly TenantId[] {
+  if (directory.hotBytes() < limits.hotBytesPerNodeMax) return [waiting];
+  return [...new Set([waiting, ...directory.largestUnmerged(limits.pressureTenantsMax)])];
+}
+
 /** A tenant is two actors: the shard that answers, and the tenant that writes the log and feeds it. */
 function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): TenantHandle {
-  const { system, options, ingestEmbedder, mergeTrigger, isHotFull } = wiring;
-  const { log, metrics, logger, embedder, settings } = options;
+  const { system, options, directory, ingestEmbedder, mergeTrigger } = wiring;
+  const { isHotFull, recoveries } = wiring;
+  const progress = noProgress();
+  const { log, metrics, logger, embedder, settings, prepare, isolation } = options;
   // A partition of many tenants may fail with all of them at once: who finds its mailbox full waits for room.
   const failed = (): void => void partition().put({ type: "tenant-failed", tenant });
   const shard = system.spawn<ShardMessage>({
@@ -208,6 +254,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
       tenant,
       createHot: () => options.createHot({ dimensions: embedder.model.dimensions }),
       graceMs: settings.graceMs,
+      markerEveryMs: limits.coldMarkerEveryMs,
       mergeSizeChunks: settings.mergeSizeChunks,
       events: log.events,
       mergeTrigger: mergeTrigger.mailbox,
@@ -225,23 +272,18 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     capacity: limits.tenantQueueMax,
     onEscalate: failed,
     behaviour: tenantActor({
-      tenant,
-      epoch,
-      log,
-      prepare: options.prepare,
+      ...{ tenant, epoch, log, prepare, isolation },
       model: embedder.model.fingerprint,
       embedder: ingestEmbedder.mailbox,
       shard: shard.mailbox,
       mergeTrigger: mergeTrigger.mailbox,
       route: () => entry.route,
+      progress,
+      recoveries,
       isHotFull: () => isHotFull(tenant),
+      makesRoom: () => tenantsThatMakeRoom(directory, tenant),
       onFenced: (by) => void partition().put({ type: "fenced", epoch: by }),
-      limits: {
-        inFlightMax: limits.tenantInFlightMax,
-        attemptsMax: limits.documentAttemptsMax,
-        pullMax: limits.pullMax,
-        backoff,
-      },
+      limits: tenantLimits,
       metrics,
       logger,
     }),
@@ -254,6 +296,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
       behind: true,
       skippedTo: 0 as TenantEntry["route"]["skippedTo"],
     },
+    progress,
     status: recoveringStatus,
   };
   return {
@@ -267,7 +310,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
 
 function spawnEmbedder(
   system: ActorSystem,
-  { embedder, metrics, settings }: TopologyOptions,
+  { embedder, tokenizer, metrics, settings }: TopologyOptions,
   lane: Lane,
 ): ActorRef<EmbedderMessage> {
   const { paddedTokensMax, itemsMax, queryItemsMax, parallelMax, inFlightMax } =
@@ -289,6 +332,11 @@ function spawnEmbedder(
       batchesInFlightMax: inFlightMax,
       textsMax: limits.embedQueueTextsMax,
       requestMs: limits.embedRequestMs,
+      control: {
+        text: probeText,
+        tokens: tokenizer.encode(probeText, embedder.model.maxTokens),
+      },
+      controlsMax: limits.embedControlsMax,
       weightOf: (tenant) => settings.tenantWeights?.get(tenant) ?? 1,
       backoff,
       metrics,

@@ -19,9 +19,11 @@ import {
   openEmbedding,
   readModelShape,
 } from "./compose-embedding.ts";
+import { openIsolation } from "./compose-isolation.ts";
 import type { Config } from "./config.ts";
 import { limits } from "./contract/limits.ts";
 import type { ModelShape } from "./embedding/model-shape.ts";
+import type { Embedder } from "./embedding/port.ts";
 import { createHandler } from "./gateway/handler.ts";
 import { type HttpServer, startHttp } from "./gateway/http.ts";
 import { connectPeers, servePeers } from "./gateway/nats-peers.ts";
@@ -30,6 +32,8 @@ import type { EngineStatus } from "./gateway/port.ts";
 import { guardedLog } from "./guarded-log.ts";
 import { startHealthChecks } from "./health.ts";
 import { createHotShardFactory } from "./hot/hnsw.ts";
+import { watchMain } from "./isolation/main-watch.ts";
+import type { Isolation } from "./isolation/port.ts";
 import { type Clock, systemClock } from "./kernel/clock.ts";
 import { connectNatsLog } from "./log/nats.ts";
 import { LogGuard } from "./log-guard.ts";
@@ -80,6 +84,9 @@ type NatsLog = Awaited<ReturnType<typeof connectNatsLog>>;
 export interface Seams {
   readonly log?: ((log: NatsLog) => NatsLog) | undefined;
   readonly cold?: ((cold: ColdShard) => ColdShard) | undefined;
+  readonly embedder?: ((embedder: Embedder) => Embedder) | undefined;
+  /** The program that is started for isolated documents, when it is not the engine's own. */
+  readonly isolated?: URL | undefined;
 }
 
 function foundation(config: Config, version: string, seams: Seams): Foundation {
@@ -136,19 +143,25 @@ export async function startEngine(
   const base = foundation(config, version, seams);
   const stack = new Stack();
   try {
+    stack.push("main watch", await watchMain(limits.mainStallMs), (end) => end());
     const shape = readModelShape(config);
     const { log, trust } = await connectLog(base, stack, "engine");
     const cold = stack.push("cold", connectCold(base, shape), (part) => part.close());
     const merges = stack.push("temporal", connectMerges(base), (part) => part.close());
-    const embedding = stack.push("embedder", await openEmbedding(base, shape), ({ embedder }) =>
+    const opened = stack.push("embedder", await openEmbedding(base, shape), ({ embedder }) =>
       embedder.close(),
     );
+    const embedding = { ...opened, embedder: seams.embedder?.(opened.embedder) ?? opened.embedder };
     await claimModel(log, embedding);
     const model = createLanguageModel(base);
     if (model !== undefined) stack.push("language model", model, (part) => part.close());
+    const entry = seams.isolated ?? new URL("./index.ts", import.meta.url);
+    const isolation = stack.push("isolation", openIsolation(log, { entry, ...base }), (part) =>
+      part.close(),
+    );
     const topology = stack.push(
       "actors",
-      startActors(base, { log, cold, merges, embedding, model }),
+      startActors(base, { log, cold, merges, embedding, isolation, model }),
       (part) => part.stop(),
     );
     const health = stack.push(
@@ -275,12 +288,13 @@ interface Parts {
   readonly cold: ColdShard;
   readonly merges: MergeClient;
   readonly embedding: EmbeddingParts;
+  readonly isolation: Isolation;
   readonly model: LanguageModel | undefined;
 }
 
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, model } = parts;
+  const { log, cold, merges, isolation, model } = parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
@@ -289,9 +303,11 @@ function startActors(base: Foundation, parts: Parts): Topology {
   const fence = (): string => randomUUID();
   return startTopology({
     node: identity,
+    name: config.node,
     log,
     cold,
     embedder,
+    isolation,
     createHot,
     tokenizer,
     prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
@@ -324,7 +340,7 @@ async function startSurfaces(
   const { topology, log, trust, services, stack } = parts;
   const local = createLocalService(topology, trust);
   const peers = connectPeers(log.connection);
-  const service = createService({ node, topology, log, trust, peers, services }, local);
+  const service = createService({ node, clock, topology, log, trust, peers, services }, local);
   const { connection } = log;
   stack.push(
     "peers",

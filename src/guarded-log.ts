@@ -18,7 +18,8 @@ export function guardedLog<Guarded extends Log>(log: Guarded, guard: LogGuard): 
     leases: guardedLeases(log.leases, guard),
     deadLetters: {
       publish: passing(guard, (letter) => log.deadLetters.publish(letter)),
-      list: passing(guard, (tenant, max) => log.deadLetters.list(tenant, max)),
+      list: passing(guard, (tenant, max, after) => log.deadLetters.list(tenant, max, after)),
+      get: passing(guard, (tenant, version) => log.deadLetters.get(tenant, version)),
     },
   };
 }
@@ -84,6 +85,9 @@ function guardedLeases(leases: LeaseStore, guard: LogGuard): LeaseStore {
     // Not guarded: giving back what a wrong log does not know is harmless, and nobody else takes it.
     release: (lease, node) => leases.release(lease, node),
     holder: passing(guard, (partition) => leases.holder(partition)),
+    announce: passing(guard, (name) => leases.announce(name)),
+    withdraw: (name, revision) => leases.withdraw(name, revision),
+    look: passing(guard, () => leases.look()),
   };
 }
 

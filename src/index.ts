@@ -5,6 +5,7 @@
 
 import { readFileSync } from "node:fs";
 import { type Running, startEngine, startMerges } from "./compose.ts";
+import { isolatedRole, runIsolated } from "./compose-isolation.ts";
 import { ConfigError, readConfig } from "./config.ts";
 
 const usage = `Usage: node src/index.ts <engine|merge-worker>
@@ -34,6 +35,12 @@ async function start(role: string): Promise<Running> {
 async function main(role: string | undefined): Promise<number> {
   if (role === "--help" || role === "-h") {
     process.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  // Not for people: an engine starts it for itself, and its life is the engine's to end.
+  if (role === isolatedRole) {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {});
+    await runIsolated(readConfig(process.env));
     return 0;
   }
   if (role !== "engine" && role !== "merge-worker") {

@@ -2,10 +2,12 @@
 
 import type { DocumentView, QuestionMessage, ShardMessage } from "../actors/messages.ts";
 import type { Topology } from "../actors/topology.ts";
-import { FreshetError } from "./contract/errors.ts";
+import { FreshetError, toFreshetError } from "./contract/errors.ts";
 import type { DocumentId, TenantId } from "./contract/ids.ts";
-import type { Answer, Question } from "./contract/query.ts";
+import { limits } from "./contract/limits.ts";
+import type { Answer, AnswerEvent, Question } from "./contract/query.ts";
 import type { AskOptions, EngineStatus, Peers, Service, TenantStatus } from "./gateway/port.ts";
+import type { Clock } from "./kernel/clock.ts";
 import { ask } from "./kernel/reply.ts";
 import type { Log } from "./log/port.ts";
 import type { LogGuard } from "./log-guard.ts";
@@ -15,6 +17,7 @@ export type Trust = Pick<LogGuard, "pass" | "refusal">;
 
 export interface ServiceOptions {
   readonly node: string;
+  readonly clock: Clock;
   readonly topology: Topology;
   readonly log: Log;
   readonly trust: Trust;
@@ -53,8 +56,11 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
     documentTextBytesMax: log.documentTextBytesMax,
     ask: async (tenant, question, asking) => {
       await trust.pass();
-      if (topology.isOwner(tenant)) return local.ask(tenant, question, asking);
-      return peers.ask(await ownerOf(options, tenant), tenant, { question, ...asking });
+      return askUntilServed(options.clock, { question, ...asking }, async (asked) => {
+        const { question: current, ...rest } = asked;
+        if (topology.isOwner(tenant)) return local.ask(tenant, current, rest);
+        return peers.ask(await ownerOf(options, tenant), tenant, asked);
+      });
     },
     publish: async (tenant, _operation, { payload, messageId }) => {
       await trust.pass();
@@ -80,7 +86,44 @@ async function ownerOf({ log, node, topology }: ServiceOptions, tenant: TenantId
   return owner;
 }
 
-type Asking = AskOptions & { readonly tenant: TenantId; readonly question: Question };
+type Asked = AskOptions & { readonly question: Question };
+type Asking = Asked & { readonly tenant: TenantId };
+
+/**
+ * While a tenant changes hands nobody answers for it. A question that may wait is asked again until its `wait_ms` is
+ * over, unless a part of an answer has gone out already.
+ */
+async function askUntilServed(
+  clock: Clock,
+  asked: Asked,
+  attempt: (asked: Asked) => Promise<Answer>,
+): Promise<Answer> {
+  const { wait_ms, deadline_ms } = asked.question;
+  const begunMs = clock.monotonicMs();
+  let hasSpoken = false;
+  const onEvent =
+    asked.onEvent &&
+    ((event: AnswerEvent): void => {
+      hasSpoken = true;
+      asked.onEvent?.(event);
+    });
+  for (;;) {
+    const goneMs = Math.floor(clock.monotonicMs() - begunMs);
+    const left = {
+      wait_ms: Math.max(0, wait_ms - goneMs),
+      deadline_ms: Math.max(1, deadline_ms - goneMs),
+    };
+    try {
+      return await attempt({ ...asked, question: { ...asked.question, ...left }, onEvent });
+    } catch (thrown) {
+      if (toFreshetError(thrown).code !== "not_ready" || hasSpoken) throw thrown;
+      const untilMs = begunMs + Math.min(wait_ms, deadline_ms);
+      const pauseMs = limits.ownerPollMs;
+      if (clock.monotonicMs() + pauseMs >= untilMs || asked.signal.aborted) throw thrown;
+      await clock.sleep(pauseMs, asked.signal);
+    }
+  }
+}
 
 function askQuestion({ questions }: Topology, asking: Asking): Promise<Answer> {
   return ask<Answer, QuestionMessage>({
@@ -109,8 +152,10 @@ function statusOf({ node, topology, services, trust }: ServiceOptions): EngineSt
   const { directory } = topology;
   const partitions = [...directory.partitions.values()];
   const owned = partitions.filter(({ state }) => state === "serving");
-  const tenants = [...directory.tenants()].map(
-    ({ tenant, status }): TenantStatus => ({
+  const joining = partitions.filter(({ state }) => state === "joining");
+  const entries = owned.flatMap((partition) => [...partition.tenants.values()]);
+  const tenants = entries.map(
+    ({ tenant, status, progress }): TenantStatus => ({
       tenant,
       state: status.state,
       visible_seq: status.visible,
@@ -118,19 +163,22 @@ function statusOf({ node, topology, services, trust }: ServiceOptions): EngineSt
       hot: status.hot,
       watermark: status.watermark,
       unmerged_chunks: status.unmergedChunks,
+      records_to_replay: progress.toReplay,
+      records_replayed: progress.replayed,
+      operations_behind: progress.behind,
     }),
   );
   return {
     node,
-    // A node is ready when nothing that it owns is still recovering; which tenant is, `tenants` tells.
+    // Ready: what is this node's own is here, and nothing of it is still recovering. That may be nothing at all, with
+    // more nodes than partitions: such a node asks the others.
     ready:
       trust.refusal === undefined &&
       services().log === "up" &&
-      partitions.every(({ state }) => state !== "recovering") &&
-      owned.length > 0 &&
+      partitions.every(({ state }) => state === "serving" || state === "waiting") &&
       tenants.every(({ state }) => state === "ready"),
     ...(trust.refusal === undefined ? {} : { refusal: trust.refusal.message }),
-    partitions: { total: partitions.length, owned: owned.length },
+    partitions: { total: partitions.length, owned: owned.length, joining: joining.length },
     tenants,
     services: services(),
   };

@@ -1,6 +1,7 @@
 /** Pure: the states of a tenant's merges, and what an operator is told about each. */
 
-import type { MergeError, MergePhase, PlannedMerge } from "../src/contract/merge.ts";
+import type { MergeError, MergeOutcome, MergePhase, PlannedMerge } from "../src/contract/merge.ts";
+import type { ScrubCounts } from "../src/contract/scrub.ts";
 
 export type MergeState =
   | { readonly phase: "idle" }
@@ -8,9 +9,11 @@ export type MergeState =
   | { readonly phase: "writing"; readonly plan: PlannedMerge; readonly written: number }
   | { readonly phase: "verifying"; readonly plan: PlannedMerge; readonly written: number }
   | { readonly phase: "committing"; readonly plan: PlannedMerge; readonly written: number }
-  /** Questions that began before the commit finish on hot; then superseded objects are deleted. */
+  /** Until every owner that answers has folded what was merged; then superseded objects are deleted. */
   | { readonly phase: "grace" }
   | { readonly phase: "cleaning" }
+  /** `counts` is null while it is planned. */
+  | { readonly phase: "scrubbing"; readonly counts: ScrubCounts | null }
   | { readonly phase: "paused" }
   | {
       readonly phase: "retrying";
@@ -30,6 +33,7 @@ export function isMerging(phase: MergePhase): boolean {
     case "idle":
     case "grace":
     case "cleaning":
+    case "scrubbing":
     case "paused":
     case "retrying":
       return false;
@@ -54,9 +58,11 @@ export function describeState(state: MergeState): string {
     case "committing":
       return `${describePlan(state.plan)}: committing the watermark`;
     case "grace":
-      return "merged; waiting for questions that began before the commit";
+      return "merged; superseded objects are deleted once every owner has seen what replaced them";
     case "cleaning":
       return "deleting superseded objects from the cold shard";
+    case "scrubbing":
+      return `comparing the cold shard with the log${describeScrub(state.counts)}`;
     case "paused":
       return "paused by an operator; update `resume` goes on";
     case "retrying": {
@@ -65,6 +71,12 @@ export function describeState(state: MergeState): string {
       return `attempt ${attempt} failed with ${error.code} (${error.message}); next try at ${at}`;
     }
   }
+}
+
+function describeScrub(counts: ScrubCounts | null): string {
+  if (counts === null) return "";
+  const { checked, repaired, walked, deleted } = counts;
+  return `: ${checked} objects read back, ${repaired} written again, ${walked} walked, ${deleted} deleted`;
 }
 
 export function describePlan({
@@ -85,4 +97,25 @@ export function retryDelayMs(
   bounds: { readonly minMs: number; readonly maxMs: number },
 ): number {
   return Math.min(bounds.maxMs, bounds.minMs * 2 ** Math.min(attempt - 1, 30));
+}
+
+export type Merged = Extract<MergeOutcome, { kind: "merged" }>;
+
+/** What a series of merges did so far, with one more. */
+export function addMerge(total: Merged | null, plan: PlannedMerge, written: number): Merged {
+  const { from, to, records, upserts, superseded, deletes, rejects, chunks, bytes } = plan;
+  return {
+    kind: "merged",
+    from: total?.from ?? from,
+    to,
+    merges: (total?.merges ?? 0) + 1,
+    written: (total?.written ?? 0) + written,
+    records: (total?.records ?? 0) + records,
+    upserts: (total?.upserts ?? 0) + upserts,
+    superseded: (total?.superseded ?? 0) + superseded,
+    deletes: (total?.deletes ?? 0) + deletes,
+    rejects: (total?.rejects ?? 0) + rejects,
+    chunks: (total?.chunks ?? 0) + chunks,
+    bytes: (total?.bytes ?? 0) + bytes,
+  };
 }

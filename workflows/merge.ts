@@ -40,8 +40,10 @@ import {
   type MergeReason,
   mergeSearchAttributes,
 } from "../src/contract/merge.ts";
+import type { ScrubOutcome } from "../src/contract/scrub.ts";
+import type { MergeRuntime } from "./merge-runtime.ts";
 import { describeState, type MergeState, planOf } from "./merge-state.ts";
-import { type MergeRuntime, TenantMerges } from "./tenant-merges.ts";
+import { TenantMerges } from "./tenant-merges.ts";
 
 export const dueSignal = defineSignal<[{ readonly reason: MergeReason }]>("due");
 export const progressQuery = defineQuery<MergeProgress>("progress");
@@ -51,6 +53,8 @@ export const forceUpdate = defineUpdate<MergeOutcome, [{ readonly upTo?: Positio
 export const previewUpdate = defineUpdate<MergePlan>("preview");
 export const pauseUpdate = defineUpdate<MergeProgress>("pause");
 export const resumeUpdate = defineUpdate<MergeProgress>("resume");
+export const scrubSignal = defineSignal("scrubDue");
+export const scrubUpdate = defineUpdate<ScrubOutcome>("scrub");
 export const cancelUpdate = defineUpdate<{ readonly cancelled: boolean }>("cancel");
 
 export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
@@ -58,6 +62,8 @@ export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
   setHandler(dueSignal, () => merges.due());
   setHandler(progressQuery, () => merges.progress());
   setHandler(forceUpdate, ({ upTo }) => merges.force(upTo));
+  setHandler(scrubSignal, () => merges.scrubDue());
+  setHandler(scrubUpdate, () => merges.scrub());
   setHandler(previewUpdate, () => merges.preview());
   setHandler(pauseUpdate, () => {
     merges.pause();
@@ -70,12 +76,15 @@ export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
   setHandler(cancelUpdate, () => ({ cancelled: merges.cancel() }));
   for (;;) {
     const end = await merges.run();
-    await condition(allHandlersFinished);
+    // One that came after `run` ended waits for a merge or a scrub: only `run` can finish its handler.
+    await condition(() => allHandlersFinished() || merges.isWaitedFor());
+    if (merges.isWaitedFor()) continue;
     // What came in while the last handlers finished is not lost: the loop looks again, the next run carries it.
     if (end === "complete" && !merges.isAwaited()) return merges.progress();
     if (end === "complete") continue;
-    const { tenant, graceMs } = input;
-    await continueAsNew<typeof mergeTenant>({ tenant, graceMs, carried: merges.carried() });
+    const { tenant, graceMs, settleMs } = input;
+    const carried = merges.carried();
+    await continueAsNew<typeof mergeTenant>({ tenant, graceMs, settleMs, carried });
   }
 }
 
@@ -120,6 +129,20 @@ function mergeSteps(): MergeActivities {
       activities.cleanSuperseded.executeWithOptions(summed(`clean ${range(request)}`), [request]),
     sweepHeads: (request) =>
       activities.sweepHeads.executeWithOptions(summed("sweep old heads pieces"), [request]),
+    planScrub: (request) =>
+      activities.planScrub.executeWithOptions(summed("plan a scrub"), [request]),
+    scrubLog: (request) =>
+      activities.scrubLog.executeWithOptions(
+        summed(`read back what the log holds behind ${request.after}`),
+        [request],
+      ),
+    scrubCold: (request) =>
+      activities.scrubCold.executeWithOptions(
+        summed(`walk the cold shard behind ${request.after ?? "its start"}`),
+        [request],
+      ),
+    finishScrub: (request) =>
+      activities.finishScrub.executeWithOptions(summed("end the scrub"), [request]),
   };
 }
 

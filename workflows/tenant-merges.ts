@@ -25,30 +25,23 @@ import type {
   PlannedMerge,
 } from "../src/contract/merge.ts";
 import { mergeWorkflowId } from "../src/contract/merge.ts";
+import type { ScrubOutcome } from "../src/contract/scrub.ts";
 import { mergeRound, type RoundResult } from "./merge-round.ts";
-import { isMerging, type MergeState, planOf, retryDelayMs } from "./merge-state.ts";
-
-export interface MergeRuntime {
-  nowMs(): number;
-  /** Resolves true as soon as the condition holds, or false when the time is over. */
-  until(condition: () => boolean, timeoutMs?: number): Promise<boolean>;
-  /** Runs work that `cancel` of the result makes fail. */
-  cancellable<T>(work: () => Promise<T>): {
-    readonly done: Promise<T>;
-    readonly cancel: () => void;
-  };
-  shielded<T>(work: () => Promise<T>): Promise<T>;
-  /** What a step threw, as an error to show; undefined when it is not a step's failure: thrown on. */
-  failureOf(thrown: unknown): MergeError | undefined;
-  /** The run should end soon and continue as new. */
-  isFull(): boolean;
-  entered(state: MergeState): void;
-}
+import type { MergeRuntime } from "./merge-runtime.ts";
+import {
+  addMerge,
+  isMerging,
+  type Merged,
+  type MergeState,
+  planOf,
+  retryDelayMs,
+} from "./merge-state.ts";
+import { TenantScrub } from "./tenant-scrub.ts";
 
 interface Series {
   readonly upTo: Position | undefined;
   readonly waiting: readonly ((outcome: MergeOutcome) => void)[];
-  total: Extract<MergeOutcome, { kind: "merged" }> | null;
+  total: Merged | null;
 }
 
 type Step = RoundResult | { readonly kind: "cancelled" };
@@ -64,10 +57,12 @@ export class TenantMerges {
   #paused: boolean;
   #waiting: { readonly upTo: Position | undefined; settle(outcome: MergeOutcome): void }[] = [];
   #series: Series | null = null;
+  readonly #scrub: TenantScrub;
   #toClean: PlannedMerge[] = [];
   #cancelWork: (() => void) | null = null;
   #cancelAsked = false;
   #rounds = 0;
+  #wrapped = false;
   #attempt = 0;
 
   constructor(steps: MergeActivities, runtime: MergeRuntime, input: MergeInput) {
@@ -77,6 +72,7 @@ export class TenantMerges {
     this.#due = input.carried?.due ?? false;
     this.#paused = input.carried?.paused ?? false;
     this.#lastMerge = input.carried?.lastMerge ?? null;
+    this.#scrub = new TenantScrub(input.carried?.scrub);
   }
 
   // --- requests ------------------------------------------------------------------------------
@@ -89,6 +85,16 @@ export class TenantMerges {
   force(upTo?: Position): Promise<MergeOutcome> {
     if (this.#paused) return Promise.resolve({ kind: "paused" });
     return new Promise((settle) => this.#waiting.push({ upTo, settle }));
+  }
+
+  scrubDue(): void {
+    this.#scrub.due();
+  }
+
+  /** Resolves when cold was compared with the log, or says why not. */
+  scrub(): Promise<ScrubOutcome> {
+    if (this.#paused) return Promise.resolve({ kind: "paused" });
+    return this.#scrub.force();
   }
 
   preview(): Promise<MergePlan> {
@@ -110,7 +116,7 @@ export class TenantMerges {
       this.#cancelWork?.();
       return true;
     }
-    const asked = this.#hasWork();
+    const asked = this.#hasWork() || this.#scrub.isAwaited();
     if (asked) this.#cancelled();
     return asked;
   }
@@ -128,6 +134,8 @@ export class TenantMerges {
       total: plan?.chunks ?? 0,
       startedAtMs: this.#startedAtMs,
       lastMerge: this.#lastMerge,
+      scrub: this.#scrub.counts,
+      lastScrub: this.#scrub.last,
       error:
         this.#state.phase === "retrying"
           ? {
@@ -141,11 +149,23 @@ export class TenantMerges {
 
   /** Something is to do, or would be forgotten by completing (TM4). */
   isAwaited(): boolean {
-    return this.#hasWork() || this.#paused;
+    return this.#hasWork() || this.#scrub.isAwaited() || this.#paused;
+  }
+
+  /** For a runtime whose next run is this object: it begins to count anew. */
+  startOver(): void {
+    this.#rounds = 0;
+    this.#wrapped = false;
+  }
+
+  /** Somebody waits for an outcome that only `run` can bring. */
+  isWaitedFor(): boolean {
+    return this.#waiting.length > 0 || this.#scrub.isWaitedFor();
   }
 
   carried(): MergeCarried {
-    return { paused: this.#paused, due: this.#due, lastMerge: this.#lastMerge };
+    const scrub = this.#scrub.carried();
+    return { paused: this.#paused, due: this.#due, lastMerge: this.#lastMerge, scrub };
   }
 
   // --- the story -----------------------------------------------------------------------------
@@ -159,7 +179,9 @@ export class TenantMerges {
         return "continue";
       }
       if (this.#paused) await this.#whilePaused();
-      else if (this.#hasWork()) await this.#merge();
+      else if (this.#hasWork() && !this.#scrub.comesFirst(this.#runtime.nowMs()))
+        await this.#merge();
+      else if (this.#scrub.isAwaited()) await this.#scrubStep();
       else if (this.#toClean.length > 0) await this.#clean();
       else if (!(await this.#linger())) return "complete";
     }
@@ -169,7 +191,11 @@ export class TenantMerges {
     // A series that is cut off here goes on in the next run.
     if (this.#series !== null) this.#due = true;
     this.#endSeries({ kind: "nothing" });
-    if (!this.#paused && this.#toClean.length > 0) await this.#cleanAll();
+    this.#scrub.settle({ kind: "continues" });
+    // Once: a request that comes meanwhile is still served here, and the next cleaning would let in another.
+    const cleans = !this.#wrapped && !this.#paused && this.#toClean.length > 0;
+    this.#wrapped = true;
+    if (cleans) await this.#cleanAll();
   }
 
   #isFull(): boolean {
@@ -182,6 +208,7 @@ export class TenantMerges {
 
   async #whilePaused(): Promise<void> {
     this.#settleAll({ kind: "paused" });
+    this.#scrub.settle({ kind: "paused" });
     this.#enter({ phase: "paused" });
     await this.#runtime.until(() => !this.#paused || this.#runtime.isFull());
   }
@@ -262,16 +289,33 @@ export class TenantMerges {
     this.#due = false;
     this.#attempt = 0;
     this.#settleAll({ kind: "cancelled" });
+    this.#scrub.end({ kind: "cancelled" });
+  }
+
+  // --- scrubbing -----------------------------------------------------------------------------
+
+  async #scrubStep(): Promise<void> {
+    this.#enter({ phase: "scrubbing", counts: this.#scrub.counts });
+    const { tenant } = this.#input;
+    const options = { tenant, settleMs: this.#settleMs, nowMs: () => this.#runtime.nowMs() };
+    const result = await this.#attemptStep(async () => {
+      await this.#scrub.step(this.#steps, options);
+      return { kind: "nothing" };
+    });
+    if (result.kind === "failed") this.#scrub.end(result);
+    if (this.#cancelAsked) this.#cancelled();
   }
 
   // --- cleaning ------------------------------------------------------------------------------
 
   async #clean(): Promise<void> {
     this.#enter({ phase: "grace" });
-    const graceMs = this.#input.graceMs ?? limits.mergeGraceMs;
-    const interrupted = (): boolean => this.#hasWork() || this.#paused;
-    if (await this.#runtime.until(interrupted, graceMs)) return;
+    if (await this.#runtime.until(() => this.isAwaited(), this.#settleMs)) return;
     await this.#cleanAll();
+  }
+
+  get #settleMs(): number {
+    return this.#input.settleMs ?? this.#input.graceMs ?? limits.mergeSettleMs;
   }
 
   /** Given up when it fails: what stays is masked by the heads, and the next change of a document cleans it. */
@@ -281,7 +325,10 @@ export class TenantMerges {
     this.#toClean = [];
     await this.#attemptStep(async () => {
       for (const { tenant, from, to, piecesBefore } of merged) {
-        await this.#steps.cleanSuperseded({ tenant, from, to, piecesBefore });
+        await this.#steps.cleanSuperseded({
+          ...{ tenant, from, to, piecesBefore },
+          settleMs: this.#settleMs,
+        });
       }
       await this.#steps.sweepHeads({ tenant: this.#input.tenant });
       return { kind: "nothing" };
@@ -341,24 +388,4 @@ export class TenantMerges {
     if (!isMerging(state.phase)) this.#startedAtMs = null;
     this.#runtime.entered(state);
   }
-}
-
-type Merged = Extract<MergeOutcome, { kind: "merged" }>;
-
-function addMerge(total: Merged | null, plan: PlannedMerge, written: number): Merged {
-  const { from, to, records, upserts, superseded, deletes, rejects, chunks, bytes } = plan;
-  return {
-    kind: "merged",
-    from: total?.from ?? from,
-    to,
-    merges: (total?.merges ?? 0) + 1,
-    written: (total?.written ?? 0) + written,
-    records: (total?.records ?? 0) + records,
-    upserts: (total?.upserts ?? 0) + upserts,
-    superseded: (total?.superseded ?? 0) + superseded,
-    deletes: (total?.deletes ?? 0) + deletes,
-    rejects: (total?.rejects ?? 0) + rejects,
-    chunks: (total?.chunks ?? 0) + chunks,
-    bytes: (total?.bytes ?? 0) + bytes,
-  };
 }

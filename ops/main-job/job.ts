@@ -19,6 +19,7 @@ import { countChunks, countVisible } from "./count.ts";
 import { ingestSingly, ingestTogether, loadCorpus, type SinglesResult } from "./ingest.ts";
 import type { JobOptions } from "./options.ts";
 import { type PlannedQuestion, percentile, planJob } from "./plan.ts";
+import type { FreshetNode } from "./processes.ts";
 import type { AskedQuestion, JobReport } from "./report.ts";
 
 export const tenant = tenantId("demo");
@@ -35,6 +36,7 @@ export interface JobContext {
   readonly options: JobOptions;
   readonly env: Environment;
   readonly root: string;
+  readonly nodes: readonly FreshetNode[];
   readonly urls: JobReport["urls"];
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
@@ -49,6 +51,11 @@ export async function runJob(context: JobContext): Promise<JobReport> {
   const connection = await connectLog(addresses);
   const merges = await connectMerges(addresses);
   const engine = connectEngine(addresses, tenant);
+  const nodes = context.nodes.map(({ name, httpUrl: http }) => ({
+    ...{ name, http },
+    engine: connectEngine({ ...addresses, http }, tenant),
+  }));
+  const engines = nodes.map((node) => node.engine);
   try {
     const step = { tenant, log: connection.log, clock, signal };
     const seen = seenPath(addresses.dataDir, tenant);
@@ -63,7 +70,7 @@ export async function runJob(context: JobContext): Promise<JobReport> {
         `${bulk.unchanged} unchanged, in ${bulk.seconds.toFixed(1)} s`,
     );
     const merged = await mergeOnce(context, merges);
-    await untilDropped(engine, signal);
+    await untilDropped(engines, signal);
     say(`publishing ${plan.singly.length} documents one by one`);
     const singles = await ingestSingly({ ...step, documents: plan.singly, seenPath: seen });
     const visibleMs = summarise(singles);
@@ -82,6 +89,12 @@ export async function runJob(context: JobContext): Promise<JobReport> {
       merge_workflow_id: mergeWorkflowId(tenant),
       questions,
       urls,
+      nodes: await Promise.all(
+        nodes.map(async ({ name, http, engine: of }) => {
+          const { partitions } = await of.status(signal);
+          return { name, http, partitions };
+        }),
+      ),
       seconds: Math.round((clock.monotonicMs() - begun) / 100) / 10,
     };
   } finally {
@@ -161,10 +174,11 @@ async function showProgress(
 }
 
 /** Until hot has let go of what cold holds now: only then is a cold source really read from cold. */
-async function untilDropped(engine: Engine, signal: AbortSignal): Promise<void> {
+async function untilDropped(engines: readonly Engine[], signal: AbortSignal): Promise<void> {
   const until = clock.monotonicMs() + dropWithinMs;
   for (;;) {
-    const { tenants } = await engine.status(signal);
+    const all = await Promise.all(engines.map((engine) => engine.status(signal)));
+    const tenants = all.flatMap((status) => status.tenants);
     const own = tenants.find((entry) => entry.tenant === tenant);
     if (own !== undefined && own.unmerged_chunks === 0 && own.hot.documents === 0) return;
     if (clock.monotonicMs() > until) {

@@ -55,8 +55,9 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     const onDeath = interruption.died;
     servers = await startServers({ dataDir, env, progress, want: { llm: true }, tools, onDeath });
     interruption.signal.throwIfAborted();
-    say("starting the engine and the merge worker");
-    freshet = await startFreshet({ servers, model: tools.embedding, dataDir, env, onDeath });
+    const { nodes } = options;
+    say(`starting ${nodes === 1 ? "the engine" : `${nodes} engines`} and the merge worker`);
+    freshet = await startFreshet({ servers, model: tools.embedding, dataDir, env, nodes, onDeath });
     const urls = {
       http: freshet.httpUrl,
       nats: servers.nats.url,
@@ -65,10 +66,14 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     const { address, namespace } = servers.temporal;
     writeRunFile(dataDir, { urls, temporal: { address, namespace } });
     const { signal } = interruption;
-    const report = await runJob({ options, env: freshet.env, root, urls, signal, say });
+    const started = { env: freshet.env, nodes: freshet.nodes };
+    const report = await runJob({ options, ...started, root, urls, signal, say });
     if (options.report !== undefined) writeReport(options.report, report);
     say("");
     say(`HTTP API     ${urls.http}   (OpenAPI: ${urls.http}/openapi.json)`);
+    for (const { name, http, partitions } of report.nodes.slice(nodes === 1 ? 1 : 0)) {
+      say(`${name.padEnd(12)} ${http}   (${partitions.owned} of ${partitions.total} partitions)`);
+    }
     say(`metrics      ${urls.http}/metrics`);
     if (urls.temporal_ui !== "") say(`Temporal UI  ${urls.temporal_ui}`);
     say(`NATS         ${urls.nats}`);

@@ -1,7 +1,7 @@
 /** What `ops/start` can be told. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 
 export interface JobOptions {
   /** Ends after the answers instead of staying up. */
@@ -10,10 +10,18 @@ export interface JobOptions {
   readonly report: string | undefined;
   /** Absolute path of a folder or file; undefined = the Markdown files of the installed packages. */
   readonly corpus: string | undefined;
+  /** Engines that share the partitions. */
+  readonly nodes: number;
 }
+
+/** A machine of eight cores; more engines than the log's partitions would idle. */
+const nodesMax = 8;
 
 const about = `Sets everything up (each step is skipped when it is done) and runs the main job: servers,
 engine, a corpus into the tenant "demo", one merge, three questions. Then it stays up.
+
+With --nodes N, N engines named node-1 to node-N listen on FRESHET_HTTP_PORT (or 8787) and the next free ports; any of
+them takes any request.
 
 Servers that already run are used instead of own ones:
   FRESHET_NATS_URL, FRESHET_TEMPORAL_ADDRESS (FRESHET_TEMPORAL_NAMESPACE, FRESHET_TEMPORAL_UI_URL),
@@ -28,21 +36,29 @@ export function readJobOptions(argv: readonly string[], cwd: string): JobOptions
     .option("--once", "end after the answers instead of staying up", false)
     .option("--report <file>", "write a JSON summary of the run")
     .option("--corpus <path>", "folder or file to ingest: .md, .txt, .html, .json, .ndjson")
+    .option("--nodes <n>", `engines that share the partitions, 1-${nodesMax}`, nodeCount, 1)
     .allowExcessArguments(false)
     .exitOverride((error) => {
       // Commander's own code for bad usage is 1; ours is 2. Help is no error.
       throw Object.assign(error, { exitCode: error.exitCode === 0 ? 0 : 2 });
     })
     .parse(argv, { from: "user" });
-  const { once, report, corpus } = program.opts<{
+  const { once, report, corpus, nodes } = program.opts<{
     once: boolean;
     report?: string;
     corpus?: string;
+    nodes: number;
   }>();
   const absolute = (path: string | undefined) =>
     path === undefined ? undefined : resolve(cwd, path);
   if (corpus !== undefined && !existsSync(resolve(cwd, corpus))) {
     program.error(`error: --corpus: there is no ${corpus}`);
   }
-  return { once, report: absolute(report), corpus: absolute(corpus) };
+  return { once, report: absolute(report), corpus: absolute(corpus), nodes };
+}
+
+function nodeCount(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && count <= nodesMax) return count;
+  throw new InvalidArgumentError(`a whole number from 1 to ${nodesMax} is expected.`);
 }

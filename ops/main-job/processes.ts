@@ -1,4 +1,4 @@
-/** The engine and the merge worker as child processes, wired to the servers of this run. */
+/** The engines and the merge worker as child processes, wired to the servers of this run. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { request } from "undici";
@@ -15,9 +15,16 @@ const readyTimeoutMs = 120_000;
 const graceS = 30;
 const httpPortDefault = 8787;
 
-export interface FreshetProcesses {
+export interface FreshetNode {
+  readonly name: string;
   readonly httpUrl: string;
-  /** Environment of the engine, for whoever starts a client beside it. */
+}
+
+export interface FreshetProcesses {
+  /** Of the first node. */
+  readonly httpUrl: string;
+  readonly nodes: readonly FreshetNode[];
+  /** Environment of the first engine, for whoever starts a client beside it. */
   readonly env: Environment;
   readonly logs: Readonly<Record<string, string>>;
   stop(): Promise<void>;
@@ -28,21 +35,35 @@ export interface ProcessesOptions {
   readonly model: EmbeddingModelFiles;
   readonly dataDir: string;
   readonly env: Environment;
+  /** Engines to start; 1 unless told otherwise. */
+  readonly nodes?: number | undefined;
   readonly onDeath: (end: ServerEnd) => void;
 }
 
+/** One engine to start. */
+interface Planned extends FreshetNode {
+  /** Of its log: the first one is called as if it were alone. */
+  readonly role: string;
+  readonly env: Record<string, string>;
+}
+
 export async function startFreshet(options: ProcessesOptions): Promise<FreshetProcesses> {
-  const port = await httpPort(options.env);
-  const env = engineEnvironment(options, port);
-  const httpUrl = `http://127.0.0.1:${port}`;
+  const planned = await planNodes(options);
+  const [first, ...others] = planned;
   const running: RunningServer[] = [];
   const stop = async (): Promise<void> => {
     // The worker first: it is the one that writes to the servers which stop next.
     for (const child of running.splice(0).reverse()) await child.stop();
   };
   try {
-    running.push(await startEngineProcess(options, env, httpUrl));
-    running.push(await startWorkerProcess(options, env));
+    // The first one creates the log, if it is new; the others join it together.
+    running.push(await startEngineProcess(options, first));
+    const joined = await Promise.allSettled(
+      others.map((node) => startEngineProcess(options, node)),
+    );
+    for (const start of joined) if (start.status === "fulfilled") running.push(start.value);
+    for (const start of joined) if (start.status === "rejected") throw start.reason;
+    running.push(await startWorkerProcess(options, first.env));
   } catch (thrown) {
     await stop();
     throw thrown;
@@ -53,16 +74,43 @@ export async function startFreshet(options: ProcessesOptions): Promise<FreshetPr
     });
   }
   const logs = Object.fromEntries(running.map(({ name, logFile }) => [name, logFile]));
-  return { httpUrl, env, logs, stop };
+  const nodes = planned.map(({ name, httpUrl }) => ({ name, httpUrl }));
+  return { httpUrl: first.httpUrl, nodes, env: first.env, logs, stop };
 }
 
-/** 8787, or any other free port when that is taken and nobody asked for it. */
-async function httpPort(env: Environment): Promise<number> {
+async function planNodes(options: ProcessesOptions): Promise<[Planned, ...Planned[]]> {
+  const { env, nodes = 1 } = options;
+  const given = env["FRESHET_NODE"] ?? "";
+  const ports = await httpPorts(env, nodes);
+  const planned = ports.map((port, index): Planned => {
+    const number = index + 1;
+    const name = given !== "" && nodes === 1 ? given : `${given === "" ? "node" : given}-${number}`;
+    return {
+      name,
+      httpUrl: `http://127.0.0.1:${port}`,
+      role: index === 0 ? "engine" : `engine-${number}`,
+      env: { ...engineEnvironment(options, port), FRESHET_NODE: name },
+    };
+  });
+  const [first, ...others] = planned;
+  if (first === undefined) throw new RangeError("a run has at least one node");
+  return [first, ...others];
+}
+
+/** 8787 and those behind it, or any other free ports when they are taken and nobody asked for them. */
+async function httpPorts(env: Environment, nodes: number): Promise<readonly number[]> {
   const variable = "FRESHET_HTTP_PORT";
-  const requests = [{ name: "http", variable }];
-  const { http } = await choosePorts(requests, env, { http: httpPortDefault });
-  if (http === undefined) throw portInUse(httpPortDefault, variable);
-  return http.port;
+  const first = Number(env[variable] ?? "") || httpPortDefault;
+  const names = Array.from({ length: nodes }, (_, index) => `http-${index}`);
+  // Only the first port can be asked for; no variable has an empty name.
+  const requests = names.map((name, index) => ({ name, variable: index === 0 ? variable : "" }));
+  const preferred = Object.fromEntries(names.map((name, index) => [name, first + index]));
+  const chosen = await choosePorts(requests, env, preferred);
+  return names.map((name, index) => {
+    const port = chosen[name]?.port;
+    if (port === undefined) throw portInUse(first + index, variable);
+    return port;
+  });
 }
 
 function engineEnvironment(options: ProcessesOptions, port: number): Record<string, string> {
@@ -107,12 +155,12 @@ function modelEnvironment(
  */
 function startEngineProcess(
   options: ProcessesOptions,
-  env: Environment,
-  httpUrl: string,
+  { role, env, httpUrl }: Planned,
 ): Promise<RunningServer> {
-  const hasSaid = newLine(options, "engine", "freshet engine listens");
+  const hasSaid = newLine(options, role, "freshet engine listens");
   return startRole(options, {
-    name: "engine",
+    name: role,
+    role: "engine",
     env,
     isReady: async () => {
       if (!hasSaid()) return false;
@@ -128,6 +176,7 @@ function startWorkerProcess(options: ProcessesOptions, env: Environment): Promis
   const hasSaid = newLine(options, "merge-worker", "merge worker polls");
   return startRole(options, {
     name: "merge-worker",
+    role: "merge-worker",
     env,
     isReady: () => Promise.resolve(hasSaid()),
   });
@@ -142,13 +191,16 @@ function newLine({ dataDir }: ProcessesOptions, role: string, line: string): () 
 
 function startRole(
   { dataDir }: ProcessesOptions,
-  role: Pick<Parameters<typeof startServer>[0], "name" | "env" | "isReady">,
+  options: Pick<Parameters<typeof startServer>[0], "name" | "env" | "isReady"> & {
+    readonly role: "engine" | "merge-worker";
+  },
 ): Promise<RunningServer> {
+  const { role, ...started } = options;
   return startServer({
-    ...role,
+    ...started,
     program: process.execPath,
-    parameters: [entry, role.name],
-    logFile: logPath(dataDir, role.name),
+    parameters: [entry, role],
+    logFile: logPath(dataDir, started.name),
     cwd: root,
     readyTimeoutMs,
     graceS,

@@ -2,6 +2,7 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Answer } from "../../src/contract/query.ts";
+import type { EngineStatus } from "../../src/gateway/port.ts";
 
 export interface AskedQuestion {
   readonly query: string;
@@ -32,6 +33,12 @@ export interface JobReport {
   readonly merge_workflow_id: string;
   readonly questions: readonly AskedQuestion[];
   readonly urls: { readonly http: string; readonly nats: string; readonly temporal_ui: string };
+  /** Every engine of the run, and what it owned at the end. */
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly http: string;
+    readonly partitions: EngineStatus["partitions"];
+  }[];
   readonly seconds: number;
 }
 

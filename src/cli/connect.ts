@@ -5,7 +5,7 @@
 
 import { limits } from "../contract/limits.ts";
 import { systemClock } from "../kernel/clock.ts";
-import type { ChunksLog } from "../log/port.ts";
+import type { ChunksLog, DeadLetterLog, DocsLog } from "../log/port.ts";
 import { silentLogger } from "../observe/port.ts";
 import type { MergeClient } from "../temporal/port.ts";
 import type { Addresses } from "./addresses.ts";
@@ -16,6 +16,9 @@ export interface PublisherConnection {
   readonly log: IngestLog;
   /** For those who count what became of a tenant's documents. */
   readonly chunks: Pick<ChunksLog, "last" | "headers">;
+  /** For those who look at what was refused, and publish it again. */
+  readonly docs: Pick<DocsLog, "publish" | "readTenant">;
+  readonly deadLetters: Pick<DeadLetterLog, "list" | "get">;
   close(): Promise<void>;
 }
 
@@ -35,6 +38,8 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
     return {
       log: { docs: log.docs, documentTextBytesMax: log.documentTextBytesMax, events },
       chunks: log.chunks,
+      docs: log.docs,
+      deadLetters: log.deadLetters,
       close: () => log.close(),
     };
   } catch (cause) {

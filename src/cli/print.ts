@@ -1,6 +1,7 @@
 /** Answers and tables for people. Pure: values to lines. */
 
 import type { Source, Timings } from "../contract/query.ts";
+import { recoveryLine, recoveryOf } from "../contract/recovery.ts";
 import type { EngineStatus } from "../gateway/port.ts";
 
 /** Text from documents could steer a terminal: control characters other than line feed and tab go. */
@@ -34,11 +35,15 @@ export function timingLine(timings: Timings): string {
 
 export function statusLines(status: EngineStatus): readonly string[] {
   const { node, ready, refusal, partitions, services, tenants } = status;
+  const recovery = recoveryOf(tenants);
+  const isWhole =
+    recovery.tenants_ready === recovery.tenants_total && recovery.operations_behind === 0;
   const states = Object.entries(services).map(([name, state]) => `${name} ${state}`);
   return [
     `node ${node}: ${ready ? "ready" : "not ready"}, ${partitions.owned} of ${partitions.total} partitions`,
     ...(refusal === undefined ? [] : [`log refused: ${refusal}`]),
     `services: ${states.join(", ")}`,
+    ...(isWhole ? [] : [recoveryLine(recovery)]),
     ...(tenants.length === 0 ? ["no tenants yet"] : table(tenants.map(tenantRow))),
   ];
 }

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { addAsk, addSearch } from "./commands/ask.ts";
+import { addDlq } from "./commands/dlq.ts";
 import { addIngest } from "./commands/ingest.ts";
 import { addMerge } from "./commands/merge.ts";
 import { addStatus } from "./commands/status.ts";
@@ -41,6 +42,8 @@ function createProgram(terminal: Terminal, version: string): Command {
       "after",
       "\nExit codes: 0 done, 1 failed, 2 usage, 130 interrupted.\nAddresses: options, then FRESHET_* variables, then .freshet/run.json, then the defaults.",
     );
-  for (const add of [addIngest, addAsk, addSearch, addStatus, addMerge]) add(program, terminal);
+  for (const add of [addIngest, addAsk, addSearch, addStatus, addMerge, addDlq]) {
+    add(program, terminal);
+  }
   return program;
 }

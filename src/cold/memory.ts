@@ -9,7 +9,7 @@ import { FreshetError } from "../contract/errors.ts";
 import { matchesFilter } from "../contract/filter.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { checkObjects, checkQuery, cosine } from "./checks.ts";
-import type { ColdMarker, ColdObject, ColdQuery, ColdShard } from "./port.ts";
+import type { ColdEntry, ColdMarker, ColdObject, ColdQuery, ColdShard } from "./port.ts";
 
 interface TenantState {
   readonly objects: Map<string, ColdObject>;
@@ -43,6 +43,7 @@ export function createMemoryCold(): MemoryCold {
     versions: (tenant, ids) => cold.versions(tenant, ids),
     staleIds: (tenant, document) => cold.staleIds(tenant, document),
     deleteIds: (tenant, ids) => cold.deleteIds(tenant, ids),
+    walk: (tenant, page) => cold.walk(tenant, page),
     search: (query) => cold.search(query),
     writeMarker: (tenant, marker) => cold.writeMarker(tenant, marker),
     readMarker: (tenant) => cold.readMarker(tenant),
@@ -104,6 +105,20 @@ class ColdInMemory implements MemoryCold {
   async deleteIds(tenant: TenantId, ids: readonly string[]): Promise<void> {
     await this.#enter("deleteIds");
     this.drop(tenant, ids);
+  }
+
+  async walk(
+    tenant: TenantId,
+    { after, limit }: { readonly after: string | null; readonly limit: number },
+  ): Promise<readonly ColdEntry[]> {
+    await this.#enter("walk");
+    return this.objects(tenant)
+      .filter(({ id }) => id > (after ?? ""))
+      .toSorted((left, right) => (left.id < right.id ? -1 : 1))
+      .slice(0, limit)
+      .map(({ id, documentId, version, chunk, chunkCount }) => ({
+        ...{ id, documentId, version, chunk, chunkCount },
+      }));
   }
 
   async search(query: ColdQuery): Promise<readonly Candidate[]> {

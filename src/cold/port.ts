@@ -3,7 +3,7 @@
  * live (late writers, failed clean-ups, resurrected objects): the heads decide what of it counts (design.md, Heads).
  *
  *   C1  object ids are immutable: a function of tenant, document, version and chunk; writing twice is writing once;
- *   C2  an upsert that returned is complete: partial errors of the vendor are thrown;
+ *   C2  an upsert that returned is complete, and survives kill -9: partial errors of the vendor are thrown;
  *   C3  a tenant never sees another tenant's objects (I9).
  */
 
@@ -18,11 +18,16 @@ export interface ColdObject {
   readonly documentId: DocumentId;
   readonly version: Version;
   readonly chunk: number;
+  /** How many its document has in this version: tells whether all are there when the log no longer does. */
+  readonly chunkCount: number;
   readonly text: string;
   readonly heading?: string | undefined;
   readonly info: DocumentInfo;
   readonly vector: Float32Array;
 }
+
+/** What a walk tells of an object. */
+export type ColdEntry = Pick<ColdObject, "id" | "documentId" | "version" | "chunk" | "chunkCount">;
 
 export interface ColdQuery {
   readonly tenant: TenantId;
@@ -47,7 +52,10 @@ export interface ColdShard {
   ensureTenant(tenant: TenantId): Promise<void>;
   /** Writes all objects or throws; at most `limits.mergePageObjects` a call. */
   upsert(tenant: TenantId, objects: readonly ColdObject[]): Promise<void>;
-  /** Read-back: id to version for those that exist. Any number of ids; pages itself. */
+  /**
+   * Read-back: id to version for those that a search can find, and will still find after kill -9. An object that is
+   * stored but not found must be deleted before it is written again: the vendor skips what it has. Pages itself.
+   */
   versions(tenant: TenantId, ids: readonly string[]): Promise<ReadonlyMap<string, Version>>;
   /** Ids of the document's objects whose version is not `keep` (null: all of them). */
   staleIds(
@@ -55,6 +63,15 @@ export interface ColdShard {
     document: { readonly documentId: DocumentId; readonly keep: Version | null },
   ): Promise<readonly string[]>;
   deleteIds(tenant: TenantId, ids: readonly string[]): Promise<void>;
+  /**
+   * The stored objects behind the id `after` (null: from the first), in order of their ids, at most `limit` (up to
+   * `limits.coldIdsPerRequestMax`); none is the end. All that is there, found by a search or not. What is written or
+   * deleted meanwhile may be missed.
+   */
+  walk(
+    tenant: TenantId,
+    page: { readonly after: string | null; readonly limit: number },
+  ): Promise<readonly ColdEntry[]>;
   /** Best `limit` chunks of a hybrid search, each with its cosine. An unknown tenant has none. */
   search(query: ColdQuery): Promise<readonly Candidate[]>;
   writeMarker(tenant: TenantId, marker: ColdMarker): Promise<void>;

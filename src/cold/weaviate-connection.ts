@@ -8,6 +8,7 @@
  *   W3  no operation outlives its deadline, its caller, or the server by much.
  */
 
+import { request } from "undici";
 import type { WeaviateClient } from "weaviate-client";
 import weaviate from "weaviate-client";
 import { FreshetError } from "../contract/errors.ts";
@@ -190,12 +191,14 @@ function openClient({ url, grpc, apiKey }: WeaviateAddress): Promise<WeaviateCli
 
 /**
  * Asked directly: the vendor's `isReady` starts a second request that nobody waits for, and whose failure
- * ends the process as an unhandled rejection.
+ * ends the process as an unhandled rejection. So does that of a `fetch` whose connection breaks before its body is read.
  */
 async function checkReady(url: string, signal: AbortSignal): Promise<void> {
-  const reply = await fetch(`${url.replace(/\/$/, "")}/v1/.well-known/ready`, { signal });
-  await reply.body?.cancel();
-  if (!reply.ok) throw new NoAnswerError("weaviate is not ready");
+  const { statusCode, body } = await request(`${url.replace(/\/$/, "")}/v1/.well-known/ready`, {
+    signal,
+  });
+  await body.dump();
+  if (statusCode !== 200) throw new NoAnswerError("weaviate is not ready");
 }
 
 function hasGone(caller: AbortSignal | undefined): boolean {

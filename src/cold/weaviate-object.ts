@@ -5,7 +5,7 @@ import { FreshetError } from "../contract/errors.ts";
 import type { DocumentId, Version } from "../contract/ids.ts";
 import type { DocumentInfo } from "../contract/record.ts";
 import { cosine } from "./checks.ts";
-import type { ColdObject } from "./port.ts";
+import type { ColdEntry, ColdObject } from "./port.ts";
 import { facetsOf } from "./weaviate-filter.ts";
 
 /** As stored; optional ones are left out, never null. An alias: an interface would lack the index signature. */
@@ -13,6 +13,7 @@ export type ChunkProperties = {
   documentId: string;
   version: number;
   chunk: number;
+  chunkCount: number;
   text: string;
   heading?: string;
   title?: string;
@@ -41,7 +42,7 @@ interface StoredObject {
 }
 
 export function storedObject(object: ColdObject): StoredObject {
-  const { documentId, version, chunk, text, heading, info } = object;
+  const { documentId, version, chunk, chunkCount, text, heading, info } = object;
   const { title, timestamp } = info;
   return {
     id: object.id,
@@ -49,6 +50,7 @@ export function storedObject(object: ColdObject): StoredObject {
       documentId,
       version,
       chunk,
+      chunkCount,
       text,
       ...(heading === undefined ? {} : { heading }),
       ...(title === undefined ? {} : { title }),
@@ -57,6 +59,22 @@ export function storedObject(object: ColdObject): StoredObject {
       info: JSON.stringify(info),
     },
     vectors: Array.from(object.vector),
+  };
+}
+
+/** One that `storedObject` did not make has no document and version 0: nothing that could count. */
+export function entryOf(found: {
+  readonly uuid: string;
+  readonly properties: Readonly<Record<string, unknown>>;
+}): ColdEntry {
+  const { documentId, version, chunk, chunkCount } = found.properties;
+  return {
+    id: found.uuid,
+    documentId: (typeof documentId === "string" ? documentId : "") as DocumentId,
+    version: (typeof version === "number" ? version : 0) as Version,
+    chunk: typeof chunk === "number" ? chunk : 0,
+    // Written before the property existed: its document is taken for incomplete until it is written anew.
+    chunkCount: typeof chunkCount === "number" ? chunkCount : 0,
   };
 }
 

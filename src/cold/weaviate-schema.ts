@@ -13,6 +13,8 @@ const shown = { indexFilterable: false, indexSearchable: false } as const;
 const searched = { tokenization: "word", indexFilterable: false, indexSearchable: true } as const;
 const matched = { tokenization: "field", indexFilterable: true, indexSearchable: false } as const;
 
+const chunkCount = { name: "chunkCount", dataType: "int", indexFilterable: false } as const;
+
 const chunks: CollectionConfigCreate = {
   name: chunkCollection,
   description:
@@ -26,6 +28,7 @@ const chunks: CollectionConfigCreate = {
     // `number` is a float64: exact up to 2^53, which is where versions end.
     { name: "version", dataType: "number", indexFilterable: false },
     { name: "chunk", dataType: "int", indexFilterable: false },
+    chunkCount,
     { name: "text", dataType: "text", ...searched },
     { name: "heading", dataType: "text", ...searched },
     { name: "title", dataType: "text", ...searched },
@@ -47,6 +50,24 @@ const markers: CollectionConfigCreate = {
 
 /** Creates what is missing; two processes may do so at once. */
 export async function ensureCollections(client: WeaviateClient): Promise<void> {
+  await createCollections(client);
+  await addMissingProperty(client);
+}
+
+/** A collection of an earlier Freshet has no chunk counts: without the property every write would be refused. */
+async function addMissingProperty(client: WeaviateClient): Promise<void> {
+  const { config } = client.collections.use(chunkCollection);
+  const has = async (): Promise<boolean> =>
+    (await config.get()).properties.some(({ name }) => name === chunkCount.name);
+  if (await has()) return;
+  try {
+    await config.addProperty(chunkCount);
+  } catch (error) {
+    if (!(await has())) throw error;
+  }
+}
+
+async function createCollections(client: WeaviateClient): Promise<void> {
   for (const config of [chunks, markers]) {
     if (await client.collections.exists(config.name)) continue;
     try {

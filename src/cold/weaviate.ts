@@ -5,7 +5,9 @@
  * Facts that shape this file, tried on 1.35.2 with weaviate-client 3.14: `insertMany` reports partial
  * failures in its reply and takes 500 ms for any page, so that callers run several at once; a `field`
  * tokenised text is trimmed in the index, so that what a filter finds is compared again; creating a
- * tenant that sleeps does not wake it.
+ * tenant that sleeps does not wake it; a batch is answered when its vectors are in the index, but the index's
+ * log is flushed before they are (adapters/repos/db/shard_write_batch_objects.go), so that kill -9 loses them
+ * while the objects stay, and writing the same object again does nothing: see `flush` and `versionsOf`.
  */
 
 import { FreshetError } from "../contract/errors.ts";
@@ -13,7 +15,7 @@ import { position, type TenantId, type Version, version } from "../contract/ids.
 import { limits } from "../contract/limits.ts";
 import { checkObjects, checkQuery } from "./checks.ts";
 import { markerId } from "./object-id.ts";
-import type { ColdMarker, ColdObject, ColdShard } from "./port.ts";
+import type { ColdEntry, ColdMarker, ColdObject, ColdShard } from "./port.ts";
 import {
   Connection,
   type ConnectionOptions,
@@ -22,9 +24,9 @@ import {
   isUnknownTenant,
   UnknownTenantError,
 } from "./weaviate-connection.ts";
-import { storedObject } from "./weaviate-object.ts";
+import { entryOf, storedObject } from "./weaviate-object.ts";
 import { markerCollection } from "./weaviate-schema.ts";
-import { chunksOf, hybridSearch } from "./weaviate-search.ts";
+import { type ChunkCollection, chunksOf, hybridSearch } from "./weaviate-search.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
 
 export interface WeaviateOptions extends ConnectionOptions {
@@ -66,14 +68,18 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
   return mapErrors(shard);
 }
 
-type ObjectMethods = Pick<ColdShard, "upsert" | "versions" | "staleIds" | "deleteIds">;
+type ObjectMethods = Pick<ColdShard, "upsert" | "versions" | "staleIds" | "deleteIds" | "walk">;
 
-function objectMethods({ connection, tenants, dimensions }: Parts): ObjectMethods {
+function objectMethods(parts: Parts): ObjectMethods {
+  const { connection, tenants, dimensions } = parts;
   return {
     async upsert(tenant, objects) {
       checkObjects(objects, dimensions);
       if (objects.length === 0) return;
-      await tenants.writing(tenant, () => insert(connection, tenant, objects));
+      await tenants.writing(tenant, async () => {
+        await insert(connection, tenant, objects);
+        await flush(connection, tenant, objects[0]?.id);
+      });
     },
     versions: async (tenant, ids) => {
       const pages = pagesOf(ids, limits.coldIdsPerRequestMax);
@@ -81,7 +87,7 @@ function objectMethods({ connection, tenants, dimensions }: Parts): ObjectMethod
       for (const page of pages) {
         const entries = await tenants.reading<readonly (readonly [string, Version])[]>(tenant, {
           whenUnknown: [],
-          work: () => versionsOf(connection, tenant, page),
+          work: () => versionsOf(parts, tenant, page),
         });
         for (const [id, each] of entries) found.set(id, each);
       }
@@ -100,6 +106,12 @@ function objectMethods({ connection, tenants, dimensions }: Parts): ObjectMethod
         });
       }
     },
+    walk: (tenant, page) =>
+      tenants.reading<readonly ColdEntry[]>(tenant, {
+        whenUnknown: [],
+        work: () =>
+          connection.run((client, signal) => walkPage(chunksOf(client, tenant), page, signal)),
+      }),
   };
 }
 
@@ -123,14 +135,20 @@ function insert(
   });
 }
 
-function versionsOf(
-  connection: Connection,
+/**
+ * Asked of the vector index, which may lack what the object store has: any vector will do, because a filter this narrow is
+ * searched exhaustively. What is found is flushed too: it may have been written by a request that nobody waited for.
+ */
+async function versionsOf(
+  { connection, dimensions }: Parts,
   tenant: TenantId,
   ids: readonly string[],
 ): Promise<readonly (readonly [string, Version])[]> {
-  return connection.run(async (client, signal) => {
+  const anyVector = [1, ...new Array<number>(dimensions - 1).fill(0)];
+  const found = await connection.run(async (client, signal) => {
     const chunks = chunksOf(client, tenant);
-    const reply = await chunks.query.fetchObjects(
+    const reply = await chunks.query.nearVector(
+      anyVector,
       {
         filters: chunks.filter.byId().containsAny([...ids]),
         limit: ids.length,
@@ -141,6 +159,24 @@ function versionsOf(
     return reply.objects.map(
       (object) => [object.uuid, version(object.properties.version)] as const,
     );
+  });
+  await flush(connection, tenant, found[0]?.[0]);
+  return found;
+}
+
+/**
+ * Makes Weaviate write the tenant's vector index to its log, up to what is in it now. Any batch does that, also a delete
+ * that is not carried out.
+ */
+async function flush(
+  connection: Connection,
+  tenant: TenantId,
+  anyId: string | undefined,
+): Promise<void> {
+  if (anyId === undefined) return;
+  await connection.run(async (client) => {
+    const chunks = chunksOf(client, tenant);
+    await chunks.data.deleteMany(chunks.filter.byId().equal(anyId), { dryRun: true });
   });
 }
 
@@ -189,6 +225,23 @@ function deletePage(
       details: { failed: reply.failed, matches: reply.matches },
     });
   });
+}
+
+/** Weaviate's cursor: objects in order of their ids; it takes no filter beside it. */
+async function walkPage(
+  chunks: ChunkCollection,
+  { after, limit }: { readonly after: string | null; readonly limit: number },
+  signal: AbortSignal,
+): Promise<readonly ColdEntry[]> {
+  const reply = await chunks.query.fetchObjects(
+    {
+      limit,
+      ...(after === null ? {} : { after }),
+      returnProperties: ["documentId", "version", "chunk", "chunkCount"],
+    },
+    { abortSignal: signal },
+  );
+  return reply.objects.map(entryOf);
 }
 
 type MarkerMethods = Pick<ColdShard, "writeMarker" | "readMarker">;
@@ -255,6 +308,7 @@ function mapErrors(shard: ColdShard): ColdShard {
     versions: guard(shard.versions),
     staleIds: guard(shard.staleIds),
     deleteIds: guard(shard.deleteIds),
+    walk: guard(shard.walk),
     search: guard(shard.search),
     writeMarker: guard(shard.writeMarker),
     readMarker: guard(shard.readMarker),

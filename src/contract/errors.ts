@@ -66,6 +66,11 @@ export const errorTable = {
     retryable: false,
     summary: "the document could not be processed after bounded attempts",
   },
+  replay_void: {
+    status: 409,
+    retryable: false,
+    summary: "the document had a later operation, so the replay of this one has no effect",
+  },
   headers_too_large: {
     status: 431,
     retryable: false,

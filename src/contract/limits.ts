@@ -72,6 +72,8 @@ export const limits = {
   coldRestartsMax: 3,
   /** How often a question with `min_seq` looks for a tenant whose first document is on its way. */
   tenantPollMs: 20,
+  /** How often a question that may wait looks for the owner of its tenant, while that changes hands. */
+  ownerPollMs: 50,
   /** Context for the model: the local one has 2,048 tokens for prompt and answer together. */
   promptCharsMax: 5_000,
   /** Answer text kept of a model that does not stop. */
@@ -92,6 +94,8 @@ export const limits = {
   // --- actors --------------------------------------------------------------------------------
   /** Operations of one tenant between the reader and its record; above it the tenant leaves the shared reader. */
   tenantQueueMax: 256,
+  /** Tenants of a node that replay at once: enough to hide round trips, few enough for memory and consumers. */
+  recoveriesInFlightMax: 16,
   /** Documents of one tenant that are prepared and embedded at once; order is restored before the append. */
   tenantInFlightMax: 64,
   /** Records that a merge-watcher or shard may have waiting; senders wait above it. */
@@ -102,6 +106,22 @@ export const limits = {
   mergeTriggerMailboxMax: 1_024,
   /** Attempts to process a document before it is rejected with `document_failed`. */
   documentAttemptsMax: 3,
+  /** An isolated process loads the model, as the engine does at its start. */
+  isolationReadyMs: minuteMs,
+  /**
+   * An isolated process that says nothing for so long hangs. It speaks after each 32 texts: half a second of a slow CPU,
+   * or one request to an endpoint with all its attempts (three of 15 s).
+   */
+  isolationSilenceMs: minuteMs,
+  /** An isolated process that nobody has needed for so long is ended: it holds a model of its own. */
+  isolationIdleMs: 10 * secondMs,
+  /** Pauses between isolated processes of one document: memory that others hold may be free again. */
+  isolationPauseMinMs: secondMs,
+  isolationPauseMaxMs: 10 * secondMs,
+  /** An engine whose main thread serves nothing for so long ends: its longest work is a fraction of a second. */
+  mainStallMs: minuteMs,
+  /** How often an isolated process looks whether its engine is still there. */
+  isolationParentMs: 500,
   /** First and longest pause before an actor is started again, and how many within the window escalate. */
   restartBackoffMinMs: 100,
   restartBackoffMaxMs: 10 * secondMs,
@@ -127,6 +147,17 @@ export const limits = {
    */
   embedQueueAgeMaxMs: secondMs,
   embedRequestMs: 60 * secondMs,
+  /**
+   * Failures in a row of one text, each followed by a control text that passed, until it counts as refused. A document
+   * has `documentAttemptsMax` refusals: of an endpoint that fails every second request, nine such pairs are luck of 1 in 10^5.
+   */
+  embedControlsMax: 3,
+  /** A worker that has not answered a batch for so long hangs: batches take tens of milliseconds. */
+  embedHangMs: minuteMs,
+  /** TensorRT builds its engine within the first runs, for minutes: what waits for it waits so many times longer. */
+  embedTensorRtPatience: 10,
+  /** Threads that hang each keep a core until the process ends; it ends itself at so many. */
+  embedHungThreadsMax: 2,
   /** Threads of one ingest run: above four the small batches of a CPU gain nothing. */
   embedThreadsMax: 4,
   /** Two batches keep the worker busy: one computes while the next is prepared. */
@@ -165,6 +196,8 @@ export const limits = {
   /** Memory of all hot shards of a node; at the bound publishers are refused until merges make room. */
   hotBytesPerNodeMax: 2_048 * MiB,
   hotBytesPerTenantMax: 512 * MiB,
+  /** Largest tenants of a full node that are merged for room: as many as one merge worker merges at once. */
+  pressureTenantsMax: 4,
   /** Vectors and graphs of a node: twice `hotBytesPerNodeMax`, as a build copies its rows, and all that 32 bits address. */
   hotArenaBytesMax: 4_096 * MiB,
   /** Fields that a shard keeps an index of, for filters: as many as one filter may name. */
@@ -191,6 +224,12 @@ export const limits = {
    * (`publishAckMs`) must leave time for the next: with 10 s a single lost answer ended the tenure.
    */
   leaseMs: 16 * secondMs,
+  /** How often a node looks who else is there and what lies free: the pause of a partition that is handed over. */
+  membershipLookEveryMs: 500,
+  /** A node counts after it was seen for so long, about one renewal: one that dies at its start moves nothing. */
+  membershipSettleMs: 5 * secondMs,
+  /** Two lease times: whoever a partition belongs to and has not taken it by then will not. */
+  partitionTakeAnywayMs: 32 * secondMs,
   /** Operations pulled at once: one pull holds at most this many documents in memory. */
   pullMax: 128,
   /** One pull waits so long for messages; the server says that it is alive every `pullHeartbeatMs` meanwhile. */
@@ -234,6 +273,17 @@ export const limits = {
   mergePagesInFlight: 4,
   /** Between commit and drop: questions that began with the old watermark finish on hot. */
   mergeGraceMs: 5 * secondMs,
+  /**
+   * From a record's landing to the deletion of what it supersedes in cold: above the longest that an append stays
+   * unresolved (`appendAttemptsMax` publishes and read-backs of `publishAckMs`) and above `leaseMs`, together.
+   */
+  mergeSettleMs: 90 * secondMs,
+  /** A tenant's cold shard is compared with its log so often. */
+  scrubEveryMs: 24 * 60 * minuteMs,
+  /** Objects that one activity of a scrub walks: some seconds, and the history of 100 million is 2,000 of them. */
+  scrubWindowObjects: 50_000,
+  /** Merges wait so long for a scrub; hot has room for it. Then they go first. */
+  scrubExclusiveMs: 2 * minuteMs,
   /** Ids of one delete or read-back request: below Weaviate's QUERY_MAXIMUM_RESULTS of 10,000. */
   coldIdsPerRequestMax: 1_000,
   coldRequestMs: 30 * secondMs,
@@ -244,6 +294,8 @@ export const limits = {
   /** While Weaviate is down it is asked again after these pauses; in between callers are refused at once. */
   coldReconnectMinMs: 100,
   coldReconnectMaxMs: 2 * secondMs,
+  /** A tenant's marker is looked for so often while questions come: so late is a lost cold shard declared. */
+  coldMarkerEveryMs: 10 * secondMs,
   /** Hits fetched at most when a filter can not be told to Weaviate whole and is checked here. */
   coldOverFetchMax: 4_096,
   /** Objects of one document that are looked at for stale versions; Weaviate's QUERY_MAXIMUM_RESULTS. */
@@ -256,8 +308,11 @@ export const limits = {
   sweepTenantsMax: 10_000,
   /** Objects of one merge: bounds its time together with `mergeRecordsMax`. */
   mergeChunksMax: 65_536,
-  /** Objects that one write activity writes before it reports: progress is seen and a retry repeats no more. */
-  mergeWindowObjects: 2_048,
+  /**
+   * Objects that one write activity writes before it reports: progress is seen and a retry repeats no more. Each window
+   * ends by waiting for its last pages with fewer in flight: with 2,048 that cost a third of a merge's speed.
+   */
+  mergeWindowObjects: 8_192,
   /** A merge is verified and rewritten at most so often before it is planned again. */
   mergePassesMax: 3,
   /** A worker that is silent for so long is dead: its activity starts elsewhere. Beats come at a third. */
@@ -319,6 +374,9 @@ export const limits = {
   ingestInFlightMax: 64,
   /** An import stops waiting when no document became visible for so long. */
   ingestStallMs: 60 * secondMs,
+  /** Dead letters of one page on the command line: about what a person looks through, and what a program may ask for. */
+  dlqListDefault: 50,
+  dlqListMax: 10_000,
   /** A server that does not answer the command line in this time is down. */
   cliConnectMs: 5 * secondMs,
 

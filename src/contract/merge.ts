@@ -6,6 +6,7 @@
 import type { ErrorCode } from "./errors.ts";
 import type { Position, TenantId, Version } from "./ids.ts";
 import type { HeadsPiece } from "./manifest.ts";
+import type { ScrubCarried, ScrubCounts, ScrubReport } from "./scrub.ts";
 
 /** Names that the worker, the client and an operator's command line share. */
 export const mergeNames = {
@@ -13,6 +14,8 @@ export const mergeNames = {
   workflow: "mergeTenant",
   sweepWorkflow: "mergeSweep",
   sweepSchedule: "merge-sweep",
+  scrubWorkflow: "scrubSweep",
+  scrubSchedule: "scrub-sweep",
 } as const;
 
 export function mergeWorkflowId(tenant: TenantId): string {
@@ -114,6 +117,7 @@ export type MergePhase =
   | "committing"
   | "grace"
   | "cleaning"
+  | "scrubbing"
   | "paused"
   | "retrying";
 
@@ -130,6 +134,9 @@ export interface MergeProgress {
   /** Unix milliseconds; null when no merge is in work. */
   readonly startedAtMs: number | null;
   readonly lastMerge: LastMerge | null;
+  /** Of the scrub in work, and of the one before it as far as this workflow knows. */
+  readonly scrub: ScrubCounts | null;
+  readonly lastScrub: ScrubReport | null;
   /** Why the merge does not go on now, and when it tries again. */
   readonly error: (MergeError & { readonly attempt: number; readonly retryAtMs: number }) | null;
 }
@@ -147,6 +154,8 @@ export interface LastMerge {
 export interface MergeInput {
   readonly tenant: TenantId;
   readonly graceMs?: number | undefined;
+  /** From commit to clean-up; absent in runs that an earlier Freshet started, which took `graceMs` for it. */
+  readonly settleMs?: number | undefined;
   /** Handed from one run to the next by continue-as-new. */
   readonly carried?: MergeCarried | undefined;
 }
@@ -155,4 +164,6 @@ export interface MergeCarried {
   readonly paused: boolean;
   readonly due: boolean;
   readonly lastMerge: LastMerge | null;
+  /** Absent in what an earlier Freshet handed on. */
+  readonly scrub?: ScrubCarried | undefined;
 }

@@ -56,6 +56,8 @@ export interface RecordHeader extends Placed {
   readonly version: Version;
   readonly epoch: Epoch;
   readonly documentId: DocumentId | null;
+  /** Of a reject. */
+  readonly reason?: ErrorCode | undefined;
   readonly chunkCount: number;
   /** Server time of the append, unix milliseconds. */
   readonly atMs: number;

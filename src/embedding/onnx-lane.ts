@@ -6,19 +6,24 @@
  * Receives: `run` and `close`. Sends: `WorkerRequest` to the thread.
  *
  * 1. Every `run` settles: with vectors, or with one of the port's errors.
- * 2. When the thread ends unasked, everything pending rejects with `embedding_unavailable` at once and the
- *    thread is started again after a pause that doubles up to a bound and falls back when a start works.
+ * 2. When the thread ends unasked, what it had in hand is lost (`failures.ts`): it may be the reason. What waited rejects
+ *    with `embedding_unavailable`, and the thread is started again after a pause that doubles up to a bound and
+ *    falls back when a start works.
  * 3. A caller that aborts is answered at once; a batch that the thread has not got yet is never sent.
  * 4. The thread is asked to end, never terminated: that can crash native code that is running. For the same
  *    reason a process must await `close` before `process.exit`: seen with onnxruntime-node 1.30, an exit
  *    while a batch runs aborts the process (SIGABRT, code 134); while idle it does no harm.
+ * 5. A thread that has not answered for `hangMs` is given up, as if it had ended, and asked to end should it ever come
+ *    back. It keeps its core until then; with `hungMax` such threads only a new process helps: `onHopeless`.
  */
 
 import { Worker } from "node:worker_threads";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { sleepAwake } from "../kernel/sleep-awake.ts";
 import { checkNotAborted } from "./checks.ts";
+import { lostError } from "./failures.ts";
 import type { PackedBatch, WorkerReply, WorkerRequest, WorkerSettings } from "./onnx-protocol.ts";
 import type { Lane } from "./port.ts";
 
@@ -32,6 +37,10 @@ export interface LaneOptions {
   readonly workerUrl: URL;
   readonly clock: Clock;
   readonly logger?: LaneLogger | undefined;
+  /** The longest that the thread may work on one batch. */
+  readonly hangMs: number;
+  /** Called when threads hang that only the process's end can end. */
+  readonly onHopeless: () => void;
 }
 
 interface Job {
@@ -49,6 +58,8 @@ type State =
 /** One batch runs while the next waits in the thread's own queue, so the thread never idles between two. */
 const sentMax = 2;
 
+const givenUp = new WeakSet<Worker>();
+
 export class OnnxLane {
   readonly #options: LaneOptions;
   readonly #waiting: Job[] = [];
@@ -58,6 +69,10 @@ export class OnnxLane {
   #ended: Promise<void> = Promise.resolve();
   #nextId = 1;
   #failures = 0;
+  /** Threads that were given up and have not ended. */
+  #hung = 0;
+  /** Ends the watch over the batch that the thread works on. */
+  #watch: AbortController | undefined;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -132,6 +147,7 @@ export class OnnxLane {
     });
     return new Promise((resolve) => {
       worker.on("message", (reply: WorkerReply) => {
+        if (this.#worker() !== worker && this.#state.kind !== "closing") return;
         if (reply.kind === "ready") {
           this.#onReady(worker);
           resolve(undefined);
@@ -142,6 +158,10 @@ export class OnnxLane {
       });
       worker.on("exit", (code) => {
         const reason = cause ?? new Error(`the embedding worker ended with code ${code}`);
+        if (givenUp.has(worker)) {
+          this.#hung -= 1;
+          return;
+        }
         const started = this.#state.kind === "ready";
         this.#onExit(reason);
         endedResolve();
@@ -160,6 +180,7 @@ export class OnnxLane {
   #onResult(reply: Exclude<WorkerReply, { kind: "ready" }>): void {
     const job = this.#sent.get(reply.id);
     this.#sent.delete(reply.id);
+    this.#watchNext();
     if (reply.kind === "embedded") {
       // The pause falls back only after real work: a graph that dies on its first batch keeps backing off.
       this.#failures = 0;
@@ -174,16 +195,47 @@ export class OnnxLane {
   }
 
   #onExit(reason: unknown): void {
-    const jobs = [...this.#sent.values(), ...this.#waiting.splice(0)];
+    const inHand = [...this.#sent.values()];
+    const waiting = this.#waiting.splice(0);
     this.#sent.clear();
-    if (this.#state.kind !== "closing") {
+    this.#watch?.abort();
+    const closing = this.#state.kind === "closing";
+    if (!closing) {
       this.#state = { kind: "down" };
+      const pending = inHand.length + waiting.length;
       this.#options.logger?.warn(
-        { lane: this.#options.lane, error: String(reason), pending: jobs.length },
+        { lane: this.#options.lane, error: String(reason), pending },
         "embedding worker ended",
       );
     }
-    for (const job of jobs) job.settle(this.#unavailable(reason));
+    const lost = lostError("the embedding worker ended with the batch in hand", reason);
+    for (const job of inHand) job.settle(closing ? this.#unavailable(reason) : lost);
+    for (const job of waiting) job.settle(this.#unavailable(reason));
+  }
+
+  /** Watches over the oldest batch of the thread, which is the one that it works on. */
+  #watchNext(): void {
+    this.#watch?.abort();
+    const state = this.#state;
+    if (this.#sent.size === 0 || state.kind !== "ready") return;
+    const watch = new AbortController();
+    this.#watch = watch;
+    const { clock, hangMs } = this.#options;
+    const over = AbortSignal.any([watch.signal, this.#closed.signal]);
+    void sleepAwake(clock, hangMs, over).then(() => {
+      if (!over.aborted) this.#giveUp(state.worker);
+    });
+  }
+
+  #giveUp(worker: Worker): void {
+    givenUp.add(worker);
+    this.#hung += 1;
+    worker.postMessage({ kind: "close" } satisfies WorkerRequest);
+    worker.unref();
+    this.#ended = Promise.resolve();
+    this.#onExit(new Error("the embedding worker hangs"));
+    if (this.#hung >= limits.embedHungThreadsMax) this.#options.onHopeless();
+    void this.#restart();
   }
 
   async #restart(): Promise<void> {
@@ -204,6 +256,7 @@ export class OnnxLane {
       const job = this.#waiting.shift();
       if (job === undefined) return;
       this.#sent.set(job.id, job);
+      if (this.#sent.size === 1) this.#watchNext();
       const request: WorkerRequest = { kind: "embed", id: job.id, ...job.batch };
       this.#state.worker.postMessage(request, [job.batch.buffer]);
     }

@@ -12,12 +12,14 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { FreshetError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { type BatchSize, batchSizeOf } from "./batch-size.ts";
 import { splitByLength } from "./batching.ts";
 import { checkInputs, checkNotAborted, checkVector } from "./checks.ts";
 import { type LaneLogger, OnnxLane } from "./onnx-lane.ts";
 import { packBatch } from "./onnx-protocol.ts";
+import { patienceOf } from "./patience.ts";
 import type { Embedder, EmbeddingModel, EmbedInput, EmbedOptions, Lane } from "./port.ts";
 import type { EmbedProvider } from "./precision.ts";
 
@@ -34,6 +36,10 @@ export interface OnnxEmbedderOptions {
   readonly logger?: LaneLogger | undefined;
   /** The worker's entry; tests pass one that dies on demand. */
   readonly workerUrl?: URL | undefined;
+  /** The longest that a thread may work on one batch; by provider unless given. */
+  readonly hangMs?: number | undefined;
+  /** Called when threads hang that only the end of the process can end; by default the process is killed. */
+  readonly onHopeless?: (() => void) | undefined;
 }
 
 export interface OnnxEmbedder extends Embedder {
@@ -83,7 +89,14 @@ function createLane(lane: Lane, threads: number, options: OnnxEmbedderOptions): 
     workerUrl: options.workerUrl ?? new URL("./onnx-worker.ts", import.meta.url),
     clock: options.clock,
     logger: options.logger,
+    hangMs: options.hangMs ?? limits.embedHangMs * patienceOf(provider),
+    onHopeless: options.onHopeless ?? killProcess,
   });
+}
+
+/** As by `kill -9`, which the log outlives: a clean exit would wait for the threads that hang. */
+function killProcess(): void {
+  process.kill(process.pid, "SIGKILL");
 }
 
 interface EmbedRequest {

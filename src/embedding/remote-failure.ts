@@ -2,12 +2,14 @@
  * What can go wrong with a request to an embedding endpoint, and what follows from it. Pure.
  *
  * Only a reply that is about the texts themselves is `embedding_failed`, because that can cost a document. A wrong
- * setting or a strange server is `embedding_unavailable`: documents wait until somebody has put it right.
+ * setting or a strange server is `embedding_unavailable`: documents wait until somebody has put it right. A failure
+ * without a reason may be either (`failures.ts`): the embedder actor finds out.
  */
 
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { backoffMs } from "../kernel/backoff.ts";
+import { unexplainedError } from "./failures.ts";
 
 export type Failure =
   /** The texts are not acceptable. */
@@ -18,8 +20,12 @@ export type Failure =
   | { readonly kind: "misconfigured"; readonly what: string }
   | { readonly kind: "busy"; readonly retryAfterMs: number | undefined }
   | { readonly kind: "down"; readonly reason: string; readonly retryAfterMs: number | undefined }
-  /** No answer in time, or one that asking again would not change. */
-  | { readonly kind: "unanswered"; readonly reason: string };
+  /** No answer in time, or one that asking again would not change; `status` when there was one. */
+  | {
+      readonly kind: "unanswered";
+      readonly reason: string;
+      readonly status?: number | undefined;
+    };
 
 /** @param retryAfter the header of that name: seconds, or a date */
 export function failureOfStatus(
@@ -51,7 +57,7 @@ export function failureOfStatus(
           `redirects (${status}), which is not followed: set FRESHET_EMBED_URL to the place itself`,
         );
       }
-      return { kind: "unanswered", reason: `status ${status}` };
+      return { kind: "unanswered", reason: `status ${status}`, status };
   }
 }
 
@@ -98,8 +104,12 @@ export function errorOf(failure: Failure): FreshetError {
     case "busy":
       return new FreshetError("overloaded", "the embedding endpoint is overloaded (429)");
     case "down":
-    case "unanswered":
       return unavailable(`does not answer (${failure.reason})`);
+    case "unanswered":
+      return unexplainedError(
+        `the embedding endpoint does not answer (${failure.reason})`,
+        failure.status,
+      );
   }
 }
 

@@ -4,6 +4,7 @@ import type { Operation } from "../contract/document.ts";
 import type { PublishResult } from "../contract/events.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import type { Answer, AnswerEvent, Question } from "../contract/query.ts";
+import type { TenantRecovery } from "../contract/recovery.ts";
 
 export interface AskOptions {
   /** Aborts when the caller has gone: no work is left behind. */
@@ -21,9 +22,8 @@ export type DocumentState =
     }
   | { readonly id: string; readonly status: "absent"; readonly visible_seq: number };
 
-export interface TenantStatus {
+export interface TenantStatus extends TenantRecovery {
   readonly tenant: string;
-  readonly state: "recovering" | "ready";
   /** DOCS sequence up to which every operation of the tenant is applied. */
   readonly visible_seq: number;
   readonly documents: number;
@@ -37,7 +37,12 @@ export interface EngineStatus {
   readonly ready: boolean;
   /** Why the log is refused, and what to do; absent while it is trusted. */
   readonly refusal?: string | undefined;
-  readonly partitions: { readonly total: number; readonly owned: number };
+  /** `joining`: this node's own, but not here yet. Others belong to other nodes. */
+  readonly partitions: {
+    readonly total: number;
+    readonly owned: number;
+    readonly joining: number;
+  };
   readonly tenants: readonly TenantStatus[];
   readonly services: Readonly<
     Record<"log" | "cold" | "temporal" | "model", "up" | "down" | "none">

@@ -1,10 +1,12 @@
-/** What a node that is not ready is missing, in words an operator can act on. Pure. */
+/** What a node that is not ready is missing, in words an operator can act on, and how far it has come. Pure. */
 
+import { type Recovery, recoveryLine, recoveryOf } from "../contract/recovery.ts";
 import type { EngineStatus } from "./port.ts";
 
 export interface Readiness {
   readonly ready: boolean;
   readonly missing: readonly string[];
+  readonly recovery: Recovery;
 }
 
 /**
@@ -16,8 +18,10 @@ export function readinessOf(status: EngineStatus): Readiness {
     .filter(([, state]) => state === "down")
     .map(([name]) => name);
   if (status.refusal !== undefined) missing.unshift(status.refusal);
-  const recovering = status.tenants.filter(({ state }) => state === "recovering").length;
-  if (recovering > 0) missing.push(`${recovering} tenants are recovering`);
+  const { joining } = status.partitions;
+  if (joining > 0) missing.push(`${joining} partitions of this node are not here yet`);
+  const recovery = recoveryOf(status.tenants);
+  if (recovery.tenants_ready < recovery.tenants_total) missing.push(recoveryLine(recovery));
   if (!status.ready && missing.length === 0) missing.push("the engine is starting");
-  return { ready: status.ready, missing };
+  return { ready: status.ready, missing, recovery };
 }

@@ -5,6 +5,7 @@ import { type ErrorCode, errorTable } from "../contract/errors.ts";
 import type { LineResult } from "./ndjson.ts";
 import type { DocumentState, EngineStatus } from "./port.ts";
 import type { Problem } from "./problem.ts";
+import type { Readiness } from "./readiness.ts";
 
 const errorCode = z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]);
 const details = z.record(z.string(), z.unknown()).optional();
@@ -54,13 +55,16 @@ const tenantStatusSchema = z.object({
   hot: z.object({ documents: z.int(), chunks: z.int(), bytes: z.int() }),
   watermark: z.int(),
   unmerged_chunks: z.int(),
+  records_to_replay: z.int(),
+  records_replayed: z.int(),
+  operations_behind: z.int(),
 });
 
 export const engineStatusSchema = z.object({
   node: z.string(),
   ready: z.boolean(),
   refusal: z.string().optional(),
-  partitions: z.object({ total: z.int(), owned: z.int() }),
+  partitions: z.object({ total: z.int(), owned: z.int(), joining: z.int() }),
   tenants: z.array(tenantStatusSchema),
   services: z.object({
     log: serviceState,
@@ -74,4 +78,11 @@ export const readinessSchema = z.object({
   ready: z.boolean(),
   /** What is not there yet; empty when ready. */
   missing: z.array(z.string()),
-});
+  recovery: z.object({
+    tenants_ready: z.int(),
+    tenants_total: z.int(),
+    records_replayed: z.int(),
+    records_to_replay: z.int(),
+    operations_behind: z.int(),
+  }),
+}) satisfies z.ZodType<Readiness>;

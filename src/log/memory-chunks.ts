@@ -63,6 +63,11 @@ export class MemoryChunks implements ChunksLog {
     return this.#last(tenant);
   }
 
+  async first(tenant: TenantId): Promise<RecordHeader | null> {
+    await this.#options.power.pass();
+    return headerOf(this.#byTenant.get(tenant)?.[0]);
+  }
+
   async *read(range: ChunksRange): AsyncGenerator<PlacedRecord> {
     for await (const { headers, place, body } of this.#range(range)) {
       yield recordFromWire((name) => headers[name], place, body);
@@ -87,11 +92,6 @@ export class MemoryChunks implements ChunksLog {
     this.#ackLost = true;
   }
 
-  async first(tenant: TenantId): Promise<RecordHeader | null> {
-    await this.#options.power.pass();
-    return headerOf(this.#byTenant.get(tenant)?.[0]);
-  }
-
   async firstSince(atMs: number): Promise<Position> {
     await this.#options.power.pass();
     const positions = [...this.#byTenant.values()]
@@ -113,6 +113,10 @@ export class MemoryChunks implements ChunksLog {
 
   async *#range(range: ChunksRange): AsyncGenerator<Stored> {
     const chain = new ChainCheck(range);
+    if (!chain.complete) {
+      const records = this.#byTenant.get(range.tenant) ?? [];
+      range.onCount?.(records.filter(({ place }) => place.position > range.after).length);
+    }
     while (!chain.complete) {
       await this.#options.power.pass();
       range.signal?.throwIfAborted();

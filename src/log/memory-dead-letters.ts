@@ -1,6 +1,6 @@
 /** Dead letters in memory. */
 
-import type { TenantId, Version } from "../contract/ids.ts";
+import type { Version } from "../contract/ids.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
 import type { DeadLetter, DeadLetterLog } from "./port.ts";
 
@@ -19,8 +19,14 @@ export class MemoryDeadLetters implements DeadLetterLog {
     if (!letters.has(letter.version)) letters.set(letter.version, { ...letter });
   }
 
-  async list(tenant: TenantId, max: number): Promise<DeadLetter[]> {
+  async list(tenant: string, max: number, after = 0 as Version): Promise<DeadLetter[]> {
     await this.#power.pass();
-    return [...(this.#byTenant.get(tenant)?.values() ?? [])].slice(0, max);
+    const letters = [...(this.#byTenant.get(tenant)?.values() ?? [])];
+    return letters.filter(({ version }) => version > after).slice(0, max);
+  }
+
+  async get(tenant: string, version: Version): Promise<DeadLetter | null> {
+    await this.#power.pass();
+    return this.#byTenant.get(tenant)?.get(version) ?? null;
   }
 }

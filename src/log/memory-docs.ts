@@ -7,7 +7,7 @@ import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { checkReadStart } from "./log-identity.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
-import type { DocsLog, StoredOperation } from "./port.ts";
+import type { DocsLog, Replay, StoredOperation } from "./port.ts";
 
 interface Options {
   readonly clock: Clock;
@@ -41,18 +41,19 @@ export class MemoryDocs implements DocsLog {
         return { seq: first.seq, duplicate: true };
       }
     }
-    const { version: seq } = this.store(message.tenant, message.payload);
+    const { version: seq } = this.store(message.tenant, message.payload, message.replay);
     if (messageId !== undefined) this.#seen.set(messageId, { seq, atMs: nowMs });
     return { seq, duplicate: false };
   }
 
-  store(tenant: string, payload: Uint8Array): StoredOperation {
+  store(tenant: string, payload: Uint8Array, replay?: Replay): StoredOperation {
     this.lastSeq = (this.lastSeq + 1) as Version;
     const operation: StoredOperation = {
       tenant,
       version: this.lastSeq,
       atMs: this.#options.clock.nowMs(),
       payload: payload.slice(),
+      ...(replay === undefined ? {} : { replay }),
     };
     this.#operations.push(operation);
     this.#options.power.wake();
@@ -79,9 +80,11 @@ export class MemoryDocs implements DocsLog {
 
   async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
     await this.#options.power.pass();
-    return this.#operations
-      .filter(({ tenant, version }) => tenant === options.tenant && version > options.after)
-      .slice(0, options.max);
+    const waiting = this.#operations.filter(
+      ({ tenant, version }) => tenant === options.tenant && version > options.after,
+    );
+    options.onCount?.(waiting.length);
+    return waiting.slice(0, options.max);
   }
 
   async lastVersion(tenant: TenantId): Promise<Version> {

@@ -1,9 +1,9 @@
-/** Partition leases in memory; they expire by the injected clock. */
+/** Partition leases and announcements in memory; they expire by the injected clock. */
 
 import type { Epoch, Partition } from "../contract/ids.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
-import type { Lease, LeaseStore } from "./port.ts";
+import type { Lease, LeaseLook, LeaseStore } from "./port.ts";
 
 interface Options {
   readonly clock: Clock;
@@ -18,9 +18,15 @@ interface Held {
   readonly untilMs: number;
 }
 
+interface Announced {
+  readonly revision: number;
+  readonly untilMs: number;
+}
+
 export class MemoryLeases implements LeaseStore {
   readonly #options: Options;
   readonly #held = new Map<Partition, Held>();
+  readonly #announced = new Map<string, Announced>();
   #revision: number;
 
   constructor(options: Options) {
@@ -51,6 +57,29 @@ export class MemoryLeases implements LeaseStore {
   async holder(partition: Partition): Promise<string | null> {
     await this.#options.power.pass();
     return this.#current(partition)?.node ?? null;
+  }
+
+  async announce(name: string): Promise<number> {
+    await this.#options.power.pass();
+    this.#revision += 1;
+    const untilMs = this.#options.clock.monotonicMs() + this.#options.leaseMs;
+    this.#announced.set(name, { revision: this.#revision, untilMs });
+    return this.#revision;
+  }
+
+  async withdraw(name: string, revision: number): Promise<void> {
+    await this.#options.power.pass();
+    if (this.#announced.get(name)?.revision === revision) this.#announced.delete(name);
+  }
+
+  async look(): Promise<LeaseLook> {
+    await this.#options.power.pass();
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [name, { untilMs }] of this.#announced) {
+      if (untilMs <= nowMs) this.#announced.delete(name);
+    }
+    const held = [...this.#held.keys()].filter((partition) => this.#current(partition));
+    return { nodes: [...this.#announced.keys()], held };
   }
 
   #hold(partition: Partition, node: string, epoch: Epoch): Lease {

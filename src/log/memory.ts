@@ -16,6 +16,7 @@ import { incarnationSpan, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
 import { type Clock, systemClock } from "../kernel/clock.ts";
+import { MemoryAttempts } from "./memory-attempts.ts";
 import { MemoryChunks } from "./memory-chunks.ts";
 import { MemoryDeadLetters } from "./memory-dead-letters.ts";
 import { MemoryDocs } from "./memory-docs.ts";
@@ -80,6 +81,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     manifests,
     leases: new MemoryLeases({ clock, base, power, leaseMs: options.leaseMs ?? limits.leaseMs }),
     deadLetters: new MemoryDeadLetters(power),
+    attempts: new MemoryAttempts(power),
     events,
     async checkIdentity() {
       await power.pass();

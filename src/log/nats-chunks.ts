@@ -23,6 +23,7 @@ import {
   headerReader,
   type NatsContext,
   newestMessage,
+  oldestMessage,
   publishGuarded,
 } from "./nats-connection.ts";
 import { type Delivered, pullMessages } from "./nats-pull.ts";
@@ -83,6 +84,11 @@ export class NatsChunks implements ChunksLog {
     return message === null ? null : storedHeader(message, tenant);
   }
 
+  async first(tenant: TenantId): Promise<RecordHeader | null> {
+    const message = await oldestMessage(this.#context, this.#stream.name, this.#subject(tenant));
+    return message === null ? null : storedHeader(message, tenant);
+  }
+
   async *read(range: ChunksRange): AsyncGenerator<PlacedRecord> {
     for await (const { message, place } of this.#range(range, false)) {
       yield recordFromWire(headerReader(message.headers), place, message.data);
@@ -99,22 +105,6 @@ export class NatsChunks implements ChunksLog {
     const filter = chunksOfPartition(partition);
     const subjects = await subjectsOf(this.#context, this.#stream.name, filter);
     return subjects.map(tenantIn).filter(isTenantId);
-  }
-
-  async first(tenant: TenantId): Promise<RecordHeader | null> {
-    await this.#stream.state();
-    const messages = pullMessages(this.#context, {
-      stream: this.#stream.name,
-      filter: this.#subject(tenant),
-      start: 1,
-      endless: false,
-      headersOnly: true,
-      page: 1,
-    });
-    for await (const message of messages) {
-      return headerFromWire(headerReader(message.headers), placeOf(message, tenant));
-    }
-    return null;
   }
 
   async firstSince(atMs: number): Promise<Position> {
@@ -170,6 +160,7 @@ export class NatsChunks implements ChunksLog {
       headersOnly,
       page: limits.rangePageMax,
       signal: range.signal,
+      onCount: range.onCount,
     });
     for await (const message of messages) {
       const place = placeOf(message, range.tenant);

@@ -16,9 +16,11 @@ import {
   type JetStreamClient,
   type JetStreamManager,
   type MsgHdrs,
+  type MsgRequest,
   type NatsConnection,
   NatsError,
   type PubAck,
+  type SeqMsgRequest,
   type StoredMsg,
 } from "nats";
 import { FreshetError } from "../contract/errors.ts";
@@ -166,7 +168,7 @@ export async function publishGuarded(
   }
 }
 
-function messageHeaders(values: WireHeaders): MsgHdrs {
+export function messageHeaders(values: WireHeaders): MsgHdrs {
   const headers = createHeaders();
   for (const [name, value] of Object.entries(values)) headers.set(name, value);
   return headers;
@@ -178,8 +180,27 @@ export async function newestMessage(
   stream: string,
   subject: string,
 ): Promise<StoredMsg | null> {
+  return await storedMessage(context, stream, { last_by_subj: subject });
+}
+
+/** Oldest message of a subject that the stream's leader still holds; null when there is none. */
+export async function oldestMessage(
+  context: NatsContext,
+  stream: string,
+  subject: string,
+): Promise<StoredMsg | null> {
+  // The library's type of the request lacks the subject, which the server takes.
+  const request: SeqMsgRequest & { next_by_subj: string } = { seq: 1, next_by_subj: subject };
+  return await storedMessage(context, stream, request);
+}
+
+async function storedMessage(
+  context: NatsContext,
+  stream: string,
+  request: MsgRequest,
+): Promise<StoredMsg | null> {
   try {
-    return await context.jsm.streams.getMessage(stream, { last_by_subj: subject });
+    return await context.jsm.streams.getMessage(stream, request);
   } catch (thrown) {
     if (apiCode(thrown) === jetStream.messageNotFound) return null;
     throw logError(thrown);

@@ -2,9 +2,9 @@
 
 import { z } from "zod";
 import { type ErrorCode, errorTable, FreshetError } from "../contract/errors.ts";
-import { type DocumentId, isDocumentId, type TenantId, type Version } from "../contract/ids.ts";
+import { type DocumentId, isDocumentId, type Position, type Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import type { NatsContext } from "./nats-connection.ts";
+import { type NatsContext, newestMessage } from "./nats-connection.ts";
 import { isSubjectTaken, logError } from "./nats-errors.ts";
 import { pullMessages } from "./nats-pull.ts";
 import { streamNames } from "./nats-streams.ts";
@@ -20,6 +20,10 @@ const letterSchema = z.object({
   ),
   message: z.string(),
   atMs: z.number(),
+  position: z
+    .int()
+    .transform((value) => value as Position)
+    .optional(),
 });
 
 const encoder = new TextEncoder();
@@ -33,8 +37,8 @@ export class NatsDeadLetters implements DeadLetterLog {
   }
 
   async publish(letter: DeadLetter): Promise<void> {
-    const { tenant, version, documentId, reason, message, atMs } = letter;
-    const body = JSON.stringify({ tenant, version, documentId, reason, message, atMs });
+    const { tenant, version, documentId, reason, message, atMs, position } = letter;
+    const body = JSON.stringify({ tenant, version, documentId, reason, message, atMs, position });
     try {
       await this.#context.js.publish(deadLetterOf(tenant, version), encoder.encode(body));
     } catch (thrown) {
@@ -42,7 +46,7 @@ export class NatsDeadLetters implements DeadLetterLog {
     }
   }
 
-  async list(tenant: TenantId, max: number): Promise<DeadLetter[]> {
+  async list(tenant: string, max: number, after = 0 as Version): Promise<DeadLetter[]> {
     const letters: DeadLetter[] = [];
     if (max < 1) return letters;
     const messages = pullMessages(this.#context, {
@@ -50,14 +54,27 @@ export class NatsDeadLetters implements DeadLetterLog {
       filter: deadLettersOf(tenant),
       start: 1,
       endless: false,
-      page: Math.min(max, limits.pullMax),
+      page: limits.pullMax,
     });
     for await (const { data } of messages) {
-      const parsed = letterSchema.safeParse(JSON.parse(decoder.decode(data)));
-      if (!parsed.success) throw new FreshetError("internal", "a dead letter is malformed");
-      letters.push(parsed.data);
+      const letter = letterIn(data);
+      // A long token is cut in the subject, so that several may share one.
+      if (letter.tenant !== tenant || letter.version <= after) continue;
+      letters.push(letter);
       if (letters.length >= max) break;
     }
     return letters;
   }
+
+  async get(tenant: string, version: Version): Promise<DeadLetter | null> {
+    const subject = deadLetterOf(tenant, version);
+    const message = await newestMessage(this.#context, streamNames.deadLetters, subject);
+    return message === null ? null : letterIn(message.data);
+  }
+}
+
+function letterIn(data: Uint8Array): DeadLetter {
+  const parsed = letterSchema.safeParse(JSON.parse(decoder.decode(data)));
+  if (!parsed.success) throw new FreshetError("internal", "a dead letter is malformed");
+  return parsed.data;
 }

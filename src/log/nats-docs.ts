@@ -5,7 +5,12 @@ import type { PublishResult } from "../contract/events.ts";
 import { type Partition, partitionOf, type TenantId, type Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { checkReadStart } from "./log-identity.ts";
-import { type NatsContext, newestMessage } from "./nats-connection.ts";
+import {
+  headerReader,
+  messageHeaders,
+  type NatsContext,
+  newestMessage,
+} from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { type Delivered, pullMessages } from "./nats-pull.ts";
 import { firstSince, purgeBelow } from "./nats-retention.ts";
@@ -13,6 +18,7 @@ import { retryReads } from "./nats-retry.ts";
 import type { GuardedStream } from "./nats-stream-guard.ts";
 import { subjectsOf } from "./nats-subjects.ts";
 import type { DocsLog, StoredOperation } from "./port.ts";
+import { replayHeaders, replayIn } from "./replay-header.ts";
 import { docsIn, docsOf, docsOfPartition, tenantIn } from "./subjects.ts";
 
 export class NatsDocs implements DocsLog {
@@ -27,11 +33,12 @@ export class NatsDocs implements DocsLog {
   }
 
   async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
-    const { tenant, payload, messageId } = message;
+    const { tenant, payload, messageId, replay } = message;
     const before = this.#stream.highest;
     try {
       const ack = await this.#context.js.publish(docsIn(tenant), payload, {
         ...(messageId === undefined ? {} : { msgID: messageId }),
+        ...(replay === undefined ? {} : { headers: messageHeaders(replayHeaders(replay)) }),
       });
       // A duplicate is the sequence of its first publish, whenever that was.
       this.#stream.stored(ack.seq, ack.duplicate ? ack.seq - 1 : before);
@@ -67,11 +74,12 @@ export class NatsDocs implements DocsLog {
   }
 
   async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
-    const { tenant, after, max } = options;
+    const { tenant, after, max, onCount } = options;
     const start = after + 1;
     const state = await this.#stream.state();
     checkReadStart({ from: start, ...state });
     const operations: StoredOperation[] = [];
+    if (start > state.lastSeq) onCount?.(0);
     if (max < 1 || start > state.lastSeq) return operations;
     const messages = pullMessages(this.#context, {
       stream: this.#stream.name,
@@ -79,6 +87,7 @@ export class NatsDocs implements DocsLog {
       start,
       endless: false,
       page: Math.min(max, limits.pullMax),
+      onCount,
     });
     for await (const message of messages) {
       operations.push(operationOf(message));
@@ -122,5 +131,6 @@ function operationOf(message: Delivered): StoredOperation {
     version: message.seq as Version,
     atMs: message.atMs,
     payload: message.data,
+    ...replayIn(headerReader(message.headers)),
   };
 }

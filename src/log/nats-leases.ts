@@ -4,7 +4,8 @@
  *
  *   NL1  a lease is taken only where no message is, or where the message is this node's own;
  *   NL2  the epoch is the sequence of the message that took the lease, and sequences never go back;
- *   NL3  validity is counted from before the message was sent, so it ends here before it ends at the server.
+ *   NL3  validity is counted from before the message was sent, so it ends here before it ends at the server;
+ *   NL4  a node that is there has a message of its own beside the leases, dropped by the same age.
  */
 
 import type { StoredMsg } from "nats";
@@ -14,7 +15,8 @@ import type { Epoch, Partition } from "../contract/ids.ts";
 import { type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
 import { apiCode, jetStream, logError } from "./nats-errors.ts";
 import { leaseSubjects, streamNames } from "./nats-streams.ts";
-import type { Lease, LeaseStore } from "./port.ts";
+import { subjectsOf } from "./nats-subjects.ts";
+import type { Lease, LeaseLook, LeaseStore } from "./port.ts";
 
 /** The message that takes a lease does not know its own sequence yet, so it names no epoch. */
 const holderSchema = z.object({ node: z.string(), epoch: z.int().optional() });
@@ -26,7 +28,14 @@ interface Held {
 }
 
 const subjectOf = (partition: Partition): string => `${leaseSubjects}.${partition}`;
+const nodeSubjects = `${leaseSubjects}.node`;
+/** A name may hold what a subject's token may not. */
+const nodeSubjectOf = (name: string): string =>
+  `${nodeSubjects}.${Buffer.from(name, "utf8").toString("base64url")}`;
+const nodeIn = (subject: string): string =>
+  Buffer.from(subject.slice(nodeSubjects.length + 1), "base64url").toString("utf8");
 const encoder = new TextEncoder();
+const noBytes = new Uint8Array();
 
 export class NatsLeases implements LeaseStore {
   readonly #context: NatsContext;
@@ -59,16 +68,42 @@ export class NatsLeases implements LeaseStore {
   /** Removes exactly the message that was seen: if another node has the lease meanwhile, it is gone already. */
   async release(lease: Lease, node: string): Promise<void> {
     const held = await this.#held(lease.partition);
-    if (held === null || !isMine(held, lease, node)) return;
-    try {
-      await this.#context.jsm.streams.deleteMessage(streamNames.leases, held.revision, false);
-    } catch (thrown) {
-      if (apiCode(thrown) !== jetStream.sequenceNotFound) throw logError(thrown);
-    }
+    if (held !== null && isMine(held, lease, node)) await this.#remove(held.revision);
   }
 
   async holder(partition: Partition): Promise<string | null> {
     return (await this.#held(partition))?.node ?? null;
+  }
+
+  async announce(name: string): Promise<number> {
+    try {
+      return (await this.#context.js.publish(nodeSubjectOf(name), noBytes)).seq;
+    } catch (thrown) {
+      throw logError(thrown);
+    }
+  }
+
+  withdraw(_name: string, revision: number): Promise<void> {
+    return this.#remove(revision);
+  }
+
+  async look(): Promise<LeaseLook> {
+    const subjects = await subjectsOf(this.#context, streamNames.leases, `${leaseSubjects}.>`);
+    const isNode = (subject: string): boolean => subject.startsWith(`${nodeSubjects}.`);
+    const held = subjects.filter((subject) => !isNode(subject));
+    return {
+      nodes: subjects.filter(isNode).map(nodeIn),
+      held: held.map((subject) => Number(subject.slice(leaseSubjects.length + 1)) as Partition),
+    };
+  }
+
+  /** A message that is gone, by age or because a newer one is in its place, is removed as well. */
+  async #remove(revision: number): Promise<void> {
+    try {
+      await this.#context.jsm.streams.deleteMessage(streamNames.leases, revision, false);
+    } catch (thrown) {
+      if (apiCode(thrown) !== jetStream.sequenceNotFound) throw logError(thrown);
+    }
   }
 
   async #held(partition: Partition): Promise<Held | null> {

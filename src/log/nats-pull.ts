@@ -36,6 +36,8 @@ export interface PullRequest {
   /** Messages of one pull. */
   readonly page: number;
   readonly signal?: AbortSignal | undefined;
+  /** Told once, before the first message, how many there were when the read began. */
+  readonly onCount?: ((messages: number) => void) | undefined;
 }
 
 export interface Delivered {
@@ -59,6 +61,7 @@ export async function* pullMessages(
   request: PullRequest,
 ): AsyncGenerator<Delivered> {
   const consumer = await createConsumer(context, request);
+  request.onCount?.(consumer.pending);
   const inbox = new NatsInbox(context, request.signal);
   try {
     if (!request.endless && consumer.pending === 0) return;

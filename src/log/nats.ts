@@ -10,6 +10,7 @@ import type { NatsConnection } from "nats";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Logger } from "../observe/port.ts";
+import { NatsAttempts } from "./nats-attempts.ts";
 import { NatsChunks } from "./nats-chunks.ts";
 import { type NatsAccess, type NatsContext, openConnection } from "./nats-connection.ts";
 import { NatsDeadLetters } from "./nats-dead-letters.ts";
@@ -71,6 +72,7 @@ function assemble(
     manifests: whole.manifests,
     leases: new NatsLeases(context, leaseMs),
     deadLetters: new NatsDeadLetters(context),
+    attempts: new NatsAttempts(context),
     events: eventSink(context),
     checkIdentity: () => whole.check(),
     usage: () => whole.usage(),

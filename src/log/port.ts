@@ -26,6 +26,15 @@ export interface StoredOperation {
   /** Server time of the publish, unix milliseconds. */
   readonly atMs: number;
   readonly payload: Uint8Array;
+  /** Set for the replay of a dead letter. */
+  readonly replay?: Replay | undefined;
+}
+
+/** Which rejected operation is published again; void if the document had a later operation (I3). */
+export interface Replay {
+  readonly of: Version;
+  /** Where its reject record lies: later records are behind it. */
+  readonly after: Position;
 }
 
 export interface DocsLog {
@@ -37,6 +46,7 @@ export interface DocsLog {
     readonly tenant: TenantId;
     readonly payload: Uint8Array;
     readonly messageId?: string | undefined;
+    readonly replay?: Replay | undefined;
   }): Promise<PublishResult>;
   /**
    * Operations of a partition from `from` on, in order and without end until the signal aborts.
@@ -52,6 +62,8 @@ export interface DocsLog {
     readonly tenant: TenantId;
     readonly after: Version;
     readonly max: number;
+    /** Told how many operations there are above `after`, those that are returned among them. */
+    readonly onCount?: ((operations: number) => void) | undefined;
   }): Promise<readonly StoredOperation[]>;
   /** Version of the tenant's newest operation; 0 when it has none. */
   lastVersion(tenant: TenantId): Promise<Version>;
@@ -81,6 +93,8 @@ export interface ChunksLog {
   append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome>;
   /** The tenant's newest record, without its body. */
   last(tenant: TenantId): Promise<RecordHeader | null>;
+  /** The tenant's oldest record that is still held: what is older was purged, so a range may begin at its `previous`. */
+  first(tenant: TenantId): Promise<RecordHeader | null>;
   /**
    * The records in (`after`, `to`], in order, an unbroken chain that begins right behind `after`.
    * `to` must be a position of the tenant. @throws FreshetError broken_chain
@@ -89,8 +103,6 @@ export interface ChunksLog {
   /** The same without bodies: heads and plans need no vectors. */
   headers(range: ChunksRange): AsyncIterable<RecordHeader>;
   tenants(partition: Partition): Promise<readonly TenantId[]>;
-  /** The tenant's oldest stored record, without its body; its `previous` is where a range may begin. */
-  first(tenant: TenantId): Promise<RecordHeader | null>;
   /** The first position, of whatever tenant, that was stored at `atMs` or later; one past the end for none. */
   firstSince(atMs: number): Promise<Position>;
   /**
@@ -105,6 +117,8 @@ export interface ChunksRange {
   readonly after: Position;
   readonly to: Position;
   readonly signal?: AbortSignal | undefined;
+  /** Told once, before the first record, how many the tenant has behind `after`. */
+  readonly onCount?: ((records: number) => void) | undefined;
 }
 
 export interface StoredManifest {
@@ -153,6 +167,19 @@ export interface LeaseStore {
   release(lease: Lease, node: string): Promise<void>;
   /** Who holds it now, for status and routing. */
   holder(partition: Partition): Promise<string | null>;
+  /** Says that a node is there; resolves with the announcement's revision. The store forgets it a lease time later. */
+  announce(name: string): Promise<number>;
+  /** Takes an announcement back. A later one of the same name, by whatever process, stays. */
+  withdraw(name: string, revision: number): Promise<void>;
+  /** What everybody else needs to share the partitions, in one request. */
+  look(): Promise<LeaseLook>;
+}
+
+export interface LeaseLook {
+  /** Names that were announced within a lease time. */
+  readonly nodes: readonly string[];
+  /** Partitions whose lease somebody holds. */
+  readonly held: readonly Partition[];
 }
 
 /** Pointer, error class and counts; never document text (I10). */
@@ -163,12 +190,34 @@ export interface DeadLetter {
   readonly reason: ErrorCode;
   readonly message: string;
   readonly atMs: number;
+  /** Of the reject record; undefined where there is none (no tenant), and in letters of before 0.2. */
+  readonly position?: Position | undefined;
 }
 
 export interface DeadLetterLog {
   /** Idempotent by tenant and version, for ever: a second publish of the same is success. */
   publish(letter: DeadLetter): Promise<void>;
-  list(tenant: TenantId, max: number): Promise<readonly DeadLetter[]>;
+  /** Of a tenant, or of a subject's token that is none: at most `max` with a version above `after`, in order. */
+  list(tenant: string, max: number, after?: Version): Promise<readonly DeadLetter[]>;
+  get(tenant: string, version: Version): Promise<DeadLetter | null>;
+}
+
+/** What a tenant's owners had in hand, so that operations which end their process are found. */
+export interface Attempts {
+  /** Version of the last operation that may have been in hand. */
+  readonly upTo: Version;
+  /** Owners in a row that began with these operations. */
+  readonly lives: number;
+  /** Of the newest of them. */
+  readonly epoch: Epoch;
+}
+
+/** One entry a tenant; the last writer wins, because a wrong count costs time and never a document. */
+export interface AttemptJournal {
+  /** Null also when the entry can not be read: counting begins anew. */
+  get(tenant: TenantId): Promise<Attempts | null>;
+  /** Stored before it returns. @throws FreshetError log_unavailable, overloaded */
+  put(tenant: TenantId, attempts: Attempts): Promise<void>;
 }
 
 /** What a stream holds and may hold, bytes. */
@@ -192,6 +241,7 @@ export interface Log {
   readonly manifests: ManifestStore;
   readonly leases: LeaseStore;
   readonly deadLetters: DeadLetterLog;
+  readonly attempts: AttemptJournal;
   readonly events: EventSink;
   /**
    * Refuses with log_identity when the streams are not the ones this deployment wrote (L5), or end before what this

@@ -53,9 +53,11 @@ type ReadHeader = (name: string) => string | undefined;
 /** @throws FreshetError internal when the headers are not what `wireHeaders` writes */
 export function headerFromWire(read: ReadHeader, place: Place): RecordHeader {
   const document = read(names.document);
+  const kind = kindOf(read(names.kind));
   return {
     ...place,
-    kind: kindOf(read(names.kind)),
+    kind,
+    ...(kind === "reject" ? { reason: reasonOf(read(names.reason)) } : {}),
     version: integerOf(read(names.version)) as Version,
     epoch: integerOf(read(names.epoch)) as Epoch,
     documentId: document === undefined ? null : (decodeURIComponent(document) as DocumentId),

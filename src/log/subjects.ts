@@ -32,7 +32,7 @@ export const chunksOfPartition = (partition: Partition): string => `chunks.${par
 export const deadLetterOf = (tenant: string, version: Version): string =>
   `dlq.${subjectToken(tenant)}.${version}`;
 
-export const deadLettersOf = (tenant: TenantId): string => `dlq.${tenant}.*`;
+export const deadLettersOf = (tenant: string): string => `dlq.${subjectToken(tenant)}.*`;
 
 export const pieceOf = (tenant: TenantId, digest: string): string => `heads.${tenant}.${digest}`;
 

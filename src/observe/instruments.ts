@@ -31,6 +31,14 @@ export const counters: Instruments<CounterLabels> = {
   actor_restarts_total: { help: "actors started again after a crash", labels: ["actor"] },
   appends_refused_total: { help: "appends to CHUNKS that the fence refused", labels: ["reason"] },
   cold_errors_total: { help: "failed requests to the cold shard", labels: ["operation"] },
+  documents_isolated_total: {
+    help: "documents suspected of ending their process, processed in one of their own",
+    labels: ["tenant"],
+  },
+  scrub_objects_total: {
+    help: "objects of the cold shard that scrubs deleted or wrote again",
+    labels: ["tenant", "outcome"],
+  },
   purged_total: { help: "messages that retention removed from a stream", labels: ["stream"] },
 };
 
@@ -91,4 +99,8 @@ export const gauges: Instruments<GaugeLabels> = {
   stream_bytes_max: { help: "bytes that a stream of the log may hold", labels: ["stream"] },
   merge_written_objects: { help: "objects written by the running merge", labels: ["tenant"] },
   merge_phase: { help: "1 for the phase that a merge is in", labels: ["tenant", "phase"] },
+  scrub_lost_documents: {
+    help: "live documents that the last scrub found in neither the cold shard nor the log",
+    labels: ["tenant"],
+  },
 };

@@ -16,6 +16,10 @@ export interface CounterLabels {
   /** reason: fenced, behind */
   readonly appends_refused_total: "reason";
   readonly cold_errors_total: "operation";
+  /** Documents that were suspected of ending their process, and processed where they can not. */
+  readonly documents_isolated_total: "tenant";
+  /** outcome: deleted, repaired */
+  readonly scrub_objects_total: "tenant" | "outcome";
   /** Messages that retention removed. */
   readonly purged_total: "stream";
 }
@@ -57,6 +61,7 @@ export interface GaugeLabels {
   readonly merge_written_objects: "tenant";
   /** 1 for the current phase. */
   readonly merge_phase: "tenant" | "phase";
+  readonly scrub_lost_documents: "tenant";
 }
 
 export type CounterName = keyof CounterLabels;

@@ -13,7 +13,7 @@ import type { MergeClient } from "./port.ts";
 
 export interface TemporalActivitiesOptions {
   readonly ports: Omit<MergePorts, "heartbeat" | "signal">;
-  readonly client: Pick<MergeClient, "due">;
+  readonly client: Pick<MergeClient, "due" | "scrubDue">;
   readonly ageMs: number;
 }
 
@@ -33,9 +33,10 @@ export function createTemporalActivities({
     signal: () => Context.current().cancellationSignal,
   };
   const requestMerge = client.due.bind(client);
+  const requestScrub = client.scrubDue.bind(client);
   const activities = {
     ...createMergeActivities(ports),
-    ...createSweepActivities({ ports, ageMs, requestMerge }),
+    ...createSweepActivities({ ports, ageMs, requestMerge, requestScrub }),
   };
 
   function wrap<Request, Result>(name: string, run: (request: Request) => Promise<Result>) {
@@ -73,8 +74,15 @@ export function createTemporalActivities({
     commitMerge: wrap("commitMerge", activities.commitMerge),
     cleanSuperseded: wrap("cleanSuperseded", activities.cleanSuperseded),
     sweepHeads: wrap("sweepHeads", activities.sweepHeads),
+    planScrub: wrap("planScrub", activities.planScrub),
+    scrubLog: wrap("scrubLog", activities.scrubLog),
+    scrubCold: wrap("scrubCold", activities.scrubCold),
+    finishScrub: wrap("finishScrub", activities.finishScrub),
     signalDueTenants: wrap("signalDueTenants", () =>
       activities.signalDueTenants(),
     ) as () => ReturnType<SweepActivities["signalDueTenants"]>,
+    requestScrubs: wrap("requestScrubs", () => activities.requestScrubs()) as () => ReturnType<
+      SweepActivities["requestScrubs"]
+    >,
   };
 }

@@ -29,6 +29,7 @@ import {
   mergeNames,
   mergeWorkflowId,
 } from "../contract/merge.ts";
+import type { ScrubOutcome } from "../contract/scrub.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Logger } from "../observe/port.ts";
 import { fromFailure } from "./failures.ts";
@@ -42,6 +43,8 @@ export interface TemporalOptions {
   readonly logger: Logger;
   /** How long merged chunks stay hot; `limits.mergeGraceMs` by default. */
   readonly graceMs?: number | undefined;
+  /** From commit to the deletion of what it superseded; `limits.mergeSettleMs` by default. */
+  readonly settleMs?: number | undefined;
   /** Another queue keeps two deployments (or two tests) on one server apart. */
   readonly taskQueue?: string | undefined;
 }
@@ -91,6 +94,19 @@ class TemporalMergeClient implements MergeClient {
     return this.#update<MergeOutcome>(tenant, "force", { args: [{ upTo }], timeoutMs: forceMs });
   }
 
+  scrubDue(tenant: TenantId): Promise<void> {
+    return this.#call(limits.temporalRequestMs, async () => {
+      await this.#client.workflow.signalWithStart<typeof mergeTenant, []>(mergeNames.workflow, {
+        ...this.#start(tenant),
+        signal: "scrubDue",
+      });
+    });
+  }
+
+  scrub(tenant: TenantId): Promise<ScrubOutcome> {
+    return this.#update<ScrubOutcome>(tenant, "scrub", { timeoutMs: limits.mergeForceMs });
+  }
+
   preview(tenant: TenantId): Promise<MergePlan> {
     return this.#update<MergePlan>(tenant, "preview");
   }
@@ -119,22 +135,27 @@ class TemporalMergeClient implements MergeClient {
     });
   }
 
-  ensureSchedule(): Promise<void> {
+  async ensureSchedule(): Promise<void> {
+    const { sweepSchedule, sweepWorkflow, scrubSchedule, scrubWorkflow } = mergeNames;
+    await this.#ensureSchedule(sweepSchedule, sweepWorkflow, limits.mergeSweepEveryMs);
+    await this.#ensureSchedule(scrubSchedule, scrubWorkflow, limits.scrubEveryMs);
+  }
+
+  #ensureSchedule(scheduleId: string, workflowType: string, everyMs: number): Promise<void> {
     const action = {
       type: "startWorkflow" as const,
-      workflowType: mergeNames.sweepWorkflow,
-      workflowId: mergeNames.sweepSchedule,
+      workflowType,
+      workflowId: scheduleId,
       taskQueue: this.#taskQueue,
       args: [],
     };
-    const spec = { intervals: [{ every: limits.mergeSweepEveryMs }] };
+    const spec = { intervals: [{ every: everyMs }] };
     // A missed sweep is not made up for: the next one sees everything that it would have seen.
     const policies = {
       overlap: ScheduleOverlapPolicy.SKIP,
       catchupWindow: limits.mergeSweepEveryMs,
     };
     return this.#call(limits.temporalRequestMs, async () => {
-      const scheduleId = mergeNames.sweepSchedule;
       try {
         await this.#client.schedule.create({ scheduleId, spec, action, policies });
       } catch (thrown) {
@@ -174,8 +195,8 @@ class TemporalMergeClient implements MergeClient {
   }
 
   #start(tenant: TenantId) {
-    const { graceMs } = this.#options;
-    const input: MergeInput = { tenant, ...(graceMs === undefined ? {} : { graceMs }) };
+    const { graceMs, settleMs = limits.mergeSettleMs } = this.#options;
+    const input: MergeInput = { tenant, settleMs, ...(graceMs === undefined ? {} : { graceMs }) };
     return {
       workflowId: mergeWorkflowId(tenant),
       taskQueue: this.#taskQueue,

@@ -7,7 +7,8 @@ import type { MergePorts } from "../../activities/context.ts";
 import type { MergeActivities } from "../../activities/merge.ts";
 import { createMergeActivities } from "../../activities/merge.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
-import { type MergeRuntime, TenantMerges } from "../../workflows/tenant-merges.ts";
+import type { MergeRuntime } from "../../workflows/merge-runtime.ts";
+import { TenantMerges } from "../../workflows/tenant-merges.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -17,6 +18,7 @@ import type { MergeClient } from "./port.ts";
 
 export interface MemoryMergesOptions extends Omit<MergePorts, "heartbeat" | "signal"> {
   readonly graceMs?: number | undefined;
+  readonly settleMs?: number | undefined;
   readonly ageMs?: number | undefined;
 }
 
@@ -47,6 +49,14 @@ class MemoryMergeClient implements MergeClient {
 
   force(tenant: TenantId, options: Parameters<MergeClient["force"]>[1] = {}) {
     return this.#tell(tenant, (merges) => merges.force(options.upTo));
+  }
+
+  async scrubDue(tenant: TenantId): Promise<void> {
+    this.#tell(tenant, (merges) => merges.scrubDue());
+  }
+
+  scrub(tenant: TenantId) {
+    return this.#tell(tenant, (merges) => merges.scrub());
   }
 
   async preview(tenant: TenantId) {
@@ -103,16 +113,13 @@ class MemoryMergeClient implements MergeClient {
   }
 
   #start(tenant: TenantId): Entity {
-    const { clock, graceMs } = this.#options;
+    const { clock, graceMs, settleMs } = this.#options;
     const runtime = new MemoryRuntime(clock, this.#closed.signal);
     const entity: Entity = {
       merges: new TenantMerges(
         this.#steps(() => runtime.workSignal ?? undefined),
         runtime,
-        {
-          tenant,
-          graceMs,
-        },
+        { tenant, graceMs, settleMs },
       ),
       wake: () => runtime.wake(),
     };
@@ -126,8 +133,10 @@ class MemoryMergeClient implements MergeClient {
     // Nothing has to be awaited first: whoever started the entity tells it what to do before it looks.
     await Promise.resolve();
     try {
-      do await merges.run();
-      while (merges.isAwaited() && !this.#closed.signal.aborted);
+      do {
+        merges.startOver();
+        await merges.run();
+      } while (merges.isAwaited() && !this.#closed.signal.aborted);
     } catch (thrown) {
       if (this.#closed.signal.aborted) return;
       const { code } = toFreshetError(thrown);
@@ -147,10 +156,16 @@ class MemoryMergeClient implements MergeClient {
     const signal = this.#closed.signal;
     const ports = { ...this.#options, heartbeat: () => {}, signal: () => signal };
     const requestMerge = (tenant: TenantId): Promise<void> => this.due(tenant);
-    const sweep = createSweepActivities({ ports, ageMs, requestMerge });
+    const requestScrub = (tenant: TenantId): Promise<void> => this.scrubDue(tenant);
+    const sweep = createSweepActivities({ ports, ageMs, requestMerge, requestScrub });
+    let scrubbedAtMs = clock.monotonicMs();
     while (!signal.aborted) {
       try {
         await sweep.signalDueTenants();
+        if (clock.monotonicMs() - scrubbedAtMs >= limits.scrubEveryMs) {
+          scrubbedAtMs = clock.monotonicMs();
+          await sweep.requestScrubs();
+        }
       } catch (thrown) {
         logger.warn({ code: toFreshetError(thrown).code }, "a sweep for due merges failed");
       }

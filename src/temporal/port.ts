@@ -2,6 +2,7 @@
 
 import type { Position, TenantId } from "../contract/ids.ts";
 import type { MergeOutcome, MergePlan, MergeProgress, MergeReason } from "../contract/merge.ts";
+import type { ScrubOutcome } from "../contract/scrub.ts";
 
 /**
  * Every method fails with temporal_unavailable while Temporal does not answer, and works again by itself
@@ -18,6 +19,13 @@ export interface MergeClient {
     tenant: TenantId,
     options?: { readonly upTo?: Position | undefined },
   ): Promise<MergeOutcome>;
+  /** The tenant's cold shard is to be compared with the log. Returns when the request is durable. */
+  scrubDue(tenant: TenantId): Promise<void>;
+  /**
+   * Compares the whole cold shard with log and heads, deletes what can never count, writes again what is missing.
+   * @throws FreshetError deadline_exceeded when that takes longer than `limits.mergeForceMs`; it goes on
+   */
+  scrub(tenant: TenantId): Promise<ScrubOutcome>;
   /** What `force` would do now. @throws FreshetError as planning does: cold_unavailable, log_identity, … */
   preview(tenant: TenantId): Promise<MergePlan>;
   /** Ends a running merge before its next step and starts no other until `resume`. */
@@ -27,7 +35,7 @@ export interface MergeClient {
   cancel(tenant: TenantId): Promise<boolean>;
   /** Null when the tenant was never merged. */
   progress(tenant: TenantId): Promise<MergeProgress | null>;
-  /** Creates or updates the Schedule of the sweep. */
+  /** Creates or updates the Schedules of the sweeps. */
   ensureSchedule(): Promise<void>;
   /** Link to the tenant's workflow in Temporal UI. */
   workflowUrl(tenant: TenantId, uiUrl: string): string;

@@ -79,7 +79,7 @@ async function runAgain(world: World): Promise<void> {
   if (plan.kind === "merge") await runMerge(world.ports);
   const range = { tenant: acme, from: 0 as never, to };
   // Temporal repeats the activity that was killed, with the input that it had.
-  await activities.cleanSuperseded({ ...range, piecesBefore: ["swept"] });
+  await activities.cleanSuperseded({ ...range, piecesBefore: ["swept"], settleMs: 0 });
 }
 
 describe("a merge that is killed", () => {
@@ -137,7 +137,7 @@ describe("each step of a merge", () => {
     await doubled.writeRange({ tenant: acme, from, to, after: from });
     expect(await doubled.verifyRange({ tenant: acme, from, to })).toMatchObject({ missing: 0 });
     await doubled.commitMerge({ ...plan, workflowId: "merge/acme" });
-    await doubled.cleanSuperseded({ tenant: acme, from, to, piecesBefore });
+    await doubled.cleanSuperseded({ tenant: acme, from, to, piecesBefore, settleMs: 0 });
     await doubled.sweepHeads({ tenant: acme });
     expect(await storedState(twice)).toEqual(await storedState(once));
   });

@@ -148,18 +148,18 @@ describe("a merge", () => {
 
   it("writes in windows and goes on where the last one ended", async () => {
     const world = createWorld();
-    for (let index = 0; index < 5; index += 1) await world.writer.upsert(`d${index}`, 1_000);
+    for (let index = 0; index < 5; index += 1) await world.writer.upsert(`d${index}`, 3_000);
     const { from, to } = await planOf(world);
     const activities = createMergeActivities(world.ports);
     const first = await activities.writeRange({ tenant: acme, from, to, after: from });
-    expect(first.written).toBe(3_000);
+    expect(first.written).toBe(9_000);
     expect(first.through).toBeLessThan(to);
     const after = first.through;
     expect(await activities.writeRange({ tenant: acme, from, to, after })).toEqual({
-      written: 2_000,
+      written: 6_000,
       through: to,
     });
-    expect(world.cold.objects(acme)).toHaveLength(5_000);
+    expect(world.cold.objects(acme)).toHaveLength(15_000);
   });
 
   it("reports its progress with each page", async () => {
@@ -279,7 +279,14 @@ describe("cleaning", () => {
   const late = (id: string, version: number): ColdObject => {
     const key = { documentId: id as DocumentId, version: version as Version, chunk: 0 };
     const vector = new Float32Array([1, 0, 0, 0, 0, 0, 0, 0]);
-    return { ...key, id: objectId({ tenant: acme, ...key }), text: "late", info: {}, vector };
+    return {
+      ...key,
+      chunkCount: 1,
+      id: objectId({ tenant: acme, ...key }),
+      text: "late",
+      info: {},
+      vector,
+    };
   };
 
   it("that wakes up late takes nothing away that a later merge wrote (CS1)", async () => {
@@ -290,7 +297,7 @@ describe("cleaning", () => {
     await runMerge(world.ports);
     const { tenant, from, to } = first.plan;
     // Its heads are swept, so it looks at every document of its range.
-    const request = { tenant, from, to, piecesBefore: ["swept"] };
+    const request = { tenant, from, to, piecesBefore: ["swept"], settleMs: 0 };
     const { documents } = await createMergeActivities(world.ports).cleanSuperseded(request);
     expect(documents).toBe(4);
     expect(coldState(world.cold)).toEqual(sequel);
@@ -306,7 +313,7 @@ describe("cleaning", () => {
     const activities = createMergeActivities(world.ports);
     await activities.sweepHeads({ tenant: acme });
     const { from, to, piecesBefore } = second.plan;
-    await activities.cleanSuperseded({ tenant: acme, from, to, piecesBefore });
+    await activities.cleanSuperseded({ tenant: acme, from, to, piecesBefore, settleMs: 0 });
     expect(coldState(world.cold)).toEqual(sequel);
   });
 
@@ -380,7 +387,12 @@ describe("the sweep", () => {
     await young?.upsert("a");
     const asked: string[] = [];
     const requestMerge = async (tenant: TenantId) => void asked.push(tenant);
-    const sweep = createSweepActivities({ ports: world.ports, ageMs: 60_000, requestMerge });
+    const sweep = createSweepActivities({
+      ports: world.ports,
+      ageMs: 60_000,
+      requestMerge,
+      requestScrub: async () => {},
+    });
     expect(await sweep.signalDueTenants()).toEqual({ tenants: 3, due: 1 });
     expect(asked).toEqual(["old"]);
   });

@@ -23,7 +23,7 @@ export async function runMerge(ports: MergePorts, tenant: TenantId = acme): Prom
   if (result.kind !== "merged" || result.plan.purpose === "repair") return result;
   const activities = createMergeActivities(ports);
   const { from, to, piecesBefore } = result.plan;
-  await activities.cleanSuperseded({ tenant, from, to, piecesBefore });
+  await activities.cleanSuperseded({ tenant, from, to, piecesBefore, settleMs: 0 });
   await activities.sweepHeads({ tenant });
   return result;
 }

@@ -234,7 +234,7 @@ class History {
     await this.#clock.advance(this.#engine.graceMs);
     for (const name of tenants) {
       await this.#check(name);
-      const letters = await log.deadLetters.list(name as TenantId, 1_000);
+      const letters = await log.deadLetters.list(name, 1_000);
       expect(letters).toHaveLength(this.#rejected.get(name) ?? 0);
     }
     for (const { hot, tenant: of } of this.#engine.service.status().tenants) {

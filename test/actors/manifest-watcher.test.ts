@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Directory, recoveringStatus } from "../../actors/directory.ts";
+import { Directory, noProgress, recoveringStatus } from "../../actors/directory.ts";
 import { manifestWatcherActor } from "../../actors/manifest-watcher.ts";
 import type { ShardMessage, TenantMessage } from "../../actors/messages.ts";
 import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
@@ -19,7 +19,7 @@ function setUp(wrap: (manifests: ManifestStore) => Pick<ManifestStore, "watch"> 
     const shard = new BoundedMailbox<ShardMessage>(10);
     const mailbox = new BoundedMailbox<TenantMessage>(1);
     const route = { mailbox, behind: false, skippedTo: 0 as Version };
-    const entry = { tenant, shard, route, status: recoveringStatus };
+    const entry = { tenant, shard, route, progress: noProgress(), status: recoveringStatus };
     directory.partitionOf(tenant).tenants.set(tenant, entry);
     return shard;
   };

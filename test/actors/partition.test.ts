@@ -1,91 +1,17 @@
 import { expect, it } from "vitest";
-import { type PartitionEntry, recoveringStatus, type TenantEntry } from "../../actors/directory.ts";
-import type { PartitionMessage, ShardMessage, TenantMessage } from "../../actors/messages.ts";
-import {
-  type PartitionOptions,
-  partitionActor,
-  type TenantHandle,
-} from "../../actors/partition.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
-import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
-import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
-import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
-import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
-import { createManualClock } from "../support/manual-clock.ts";
-import { acme, globex, quiet, startActor, until } from "./kit.ts";
-
-const leaseMs = 9_000;
-const renewEveryMs = 3_000;
-const respawnMs = 1_000;
-const partition = 0 as Partition;
-
-/** Stands for the two actors of a tenant: what came to it, and whether it still lives. */
-interface FakeTenant {
-  readonly tenant: TenantId;
-  readonly epoch: Epoch;
-  readonly entry: TenantEntry;
-  readonly mailbox: BoundedMailbox<TenantMessage>;
-  stopped: boolean;
-}
-
-interface SetUp {
-  readonly log?: MemoryLog;
-  readonly wrap?: (log: MemoryLog) => PartitionOptions["log"];
-  readonly queueMax?: number;
-  /** Resolves before a tenant has ended. */
-  readonly stopping?: () => Promise<void>;
-}
-
-function setUp(options: SetUp = {}) {
-  const time = createManualClock();
-  const log = options.log ?? createMemoryLog({ clock: time, partitions: 1, leaseMs });
-  const entry: PartitionEntry = {
-    ...{ partition, state: "waiting", validUntilMs: 0, tenants: new Map() },
-  };
-  const spawned: FakeTenant[] = [];
-  const spawnTenant = (tenant: TenantId, epoch: Epoch): TenantHandle => {
-    if (spawned.some((other) => other.tenant === tenant && !other.stopped)) {
-      throw new Error(`${tenant} lives already`);
-    }
-    const mailbox = new BoundedMailbox<TenantMessage>(options.queueMax ?? 100);
-    const route = { mailbox, behind: false, skippedTo: 0 as Version };
-    const shard = new BoundedMailbox<ShardMessage>(1);
-    const tenantEntry: TenantEntry = { tenant, shard, route, status: recoveringStatus };
-    const fake = { tenant, epoch, entry: tenantEntry, mailbox, stopped: false };
-    spawned.push(fake);
-    const stop = async (): Promise<void> => {
-      await options.stopping?.();
-      fake.stopped = true;
-    };
-    return { entry: tenantEntry, stop };
-  };
-  const start = () =>
-    startActor<PartitionMessage>(
-      partitionActor({
-        ...{ partition, node: "me", entry, spawnTenant, renewEveryMs, respawnMs, pullMax: 10 },
-        log: options.wrap?.(log) ?? log,
-        metrics: silentMetrics,
-        logger: silentLogger,
-      }),
-      { clock: time },
-    );
-  const publish = (tenant: TenantId, text = "x") =>
-    log.docs.publish({ tenant, payload: new TextEncoder().encode(text) });
-  const living = () => spawned.filter(({ stopped }) => !stopped);
-  return { clock: time, log, entry, spawned, living, start, publish };
-}
-
-function versions({ mailbox }: FakeTenant): Promise<number[]> {
-  const read = async (): Promise<number[]> => {
-    const all: number[] = [];
-    while (mailbox.depth > 0) {
-      const message = await mailbox.take();
-      if (message?.type === "operation") all.push(message.operation.version);
-    }
-    return all;
-  };
-  return read();
-}
+import type { Epoch, TenantId } from "../../src/contract/ids.ts";
+import type { MemoryLog } from "../../src/log/memory.ts";
+import { acme, globex, quiet, until } from "./kit.ts";
+import {
+  bound,
+  leaseMs,
+  partition,
+  renewEveryMs,
+  respawnMs,
+  setUp,
+  versions,
+} from "./partition-kit.ts";
 
 it("P1: serves under its lease, counted from this node's clock, and renews it in time", async () => {
   const { entry, start, clock: time, publish, living } = setUp();
@@ -107,7 +33,7 @@ it("P1: waits while another node holds the lease, and takes over with a higher e
   start();
   await quiet();
   await time.advance(leaseMs - 1);
-  expect(entry.state).toBe("waiting");
+  expect(entry.state).toBe("joining");
   expect(spawned).toEqual([]);
   await time.advance(renewEveryMs);
   await until(() => entry.state === "serving");
@@ -121,7 +47,7 @@ it("P1, P3: a log that is away ends the tenure with its lease; a new epoch serve
   await until(() => entry.state === "serving");
   log.hooks.setAvailable(false);
   await time.advance(leaseMs + renewEveryMs);
-  await until(() => entry.state === "waiting");
+  await until(() => entry.state === "joining");
   expect(entry.validUntilMs).toBe(0);
   expect(living()).toEqual([]);
   expect(entry.tenants.size).toBe(0);
@@ -148,10 +74,10 @@ it("P3: a lost lease ends every tenant before the next tenure begins", async () 
   start();
   await until(() => entry.state === "serving");
   const epoch = spawned[0]?.epoch as Epoch;
-  await log.leases.release({ partition, epoch, validUntilMs: 0 }, "me");
+  await log.leases.release({ partition, epoch, validUntilMs: 0 }, "me~1");
   await time.advance(renewEveryMs);
   await time.advance(leaseMs);
-  expect(entry.state).toBe("waiting");
+  expect(entry.state).toBe("joining");
   expect(spawned).toHaveLength(1);
   gate.resolve();
   await time.advance(renewEveryMs);
@@ -180,9 +106,7 @@ it("I6: a renewal that is answered after the tenure ended makes nothing valid ag
     wrap: (log) => ({
       ...log,
       leases: {
-        acquire: (...args) => log.leases.acquire(...args),
-        holder: (...args) => log.leases.holder(...args),
-        release: (...args) => log.leases.release(...args),
+        ...bound(log.leases),
         renew: async (...args) => {
           await renewal.promise;
           return log.leases.renew(...args);
@@ -333,6 +257,7 @@ it("I9: dead letters that can not be written keep nobody waiting, and are writte
       ...real,
       deadLetters: {
         list: (tenant, max) => real.deadLetters.list(tenant, max),
+        get: (tenant, version) => real.deadLetters.get(tenant, version),
         publish: async (letter) => {
           if (full) throw new FreshetError("log_unavailable");
           await real.deadLetters.publish(letter);
@@ -350,14 +275,4 @@ it("I9: dead letters that can not be written keep nobody waiting, and are writte
   await time.advance(respawnMs);
   await until(() => spawned.length === 1);
   expect(await letters(log)).toEqual([[refused.version, "invalid_tenant"]]);
-});
-
-it("gives the lease back when it is stopped, so that another node takes over at once", async () => {
-  const { entry, start, log, clock: time } = setUp();
-  const { actor } = start();
-  await until(() => entry.state === "serving");
-  expect(await log.leases.holder(partition)).toBe("me");
-  await actor.stop();
-  expect(await log.leases.holder(partition)).toBeNull();
-  expect(time.sleeping).toBe(0);
 });

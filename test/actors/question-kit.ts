@@ -1,6 +1,11 @@
 /** A question actor beside a real shard, with a cold shard, an embedder and a writer that follow a script. */
 
-import { Directory, recoveringStatus, type TenantEntry } from "../../actors/directory.ts";
+import {
+  Directory,
+  noProgress,
+  recoveringStatus,
+  type TenantEntry,
+} from "../../actors/directory.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -66,7 +71,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
     behaviour: shardActor({
       tenant: acme,
       createHot: () => createExactHotShardFactory()({ dimensions }),
-      ...{ graceMs, mergeSizeChunks: 1_000, metrics: silentMetrics },
+      ...{ graceMs, markerEveryMs: 10_000, mergeSizeChunks: 1_000, metrics: silentMetrics },
       events: { publish: () => {} },
       mergeTrigger,
       requestLoad: async () => {},
@@ -84,6 +89,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
     tenant: acme,
     shard: shard.mailbox,
     route,
+    progress: noProgress(),
     status: recoveringStatus,
   };
   if (options.served !== false) partition.tenants.set(acme, entry);

@@ -279,6 +279,15 @@ it("a caller who goes leaves no work behind, and the next question is taken", as
   expect(clock.sleeping).toBe(0);
 });
 
+it("I6: a tenant that went to another node while its question was embedded is not one without results", async () => {
+  const { ask, embeds, partition } = startQuestions({ embeds: false, served: false });
+  const { promise } = ask();
+  await until(() => embeds.length === 1);
+  partition.state = "waiting";
+  embeds[0]?.reply.resolve([new Float32Array(8)]);
+  expect(await codeOf(promise)).toBe("not_ready");
+});
+
 it("a question in hand when the node stops is not ready, not late: it may be asked again", async () => {
   const { actor, ask, embeds } = startQuestions({ embeds: false });
   const { promise } = ask();

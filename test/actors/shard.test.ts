@@ -36,6 +36,7 @@ import {
 } from "./kit.ts";
 
 const graceMs = 100;
+const markerEveryMs = 1_000;
 
 function setUp() {
   const clock = createManualClock();
@@ -48,6 +49,7 @@ function setUp() {
       tenant: acme,
       createHot: () => createExactHotShardFactory()({ dimensions }),
       graceMs,
+      markerEveryMs,
       mergeSizeChunks: 3,
       events: { publish: (_tenant, event) => events.push(event) },
       mergeTrigger,
@@ -325,6 +327,25 @@ it("I12: cold without the marker of the watermark is repaired by a merge, also w
   send({ type: "marker", watermark: 5 as Position, seen: true });
   expect((await view()).markerSeen).toBe(true);
   expect(mergeTrigger.depth).toBe(0);
+});
+
+it("I12: one question looks for the marker again now and then; when it is gone, all look and a merge repairs", async () => {
+  const { becomeReady, send, view, mergeTrigger, clock } = setUp();
+  becomeReady(manifest(5, 1), new Heads(), 5);
+  const found = (seen: boolean) => send({ type: "marker", watermark: 5 as Position, seen });
+  found(true);
+  expect((await view()).markerSeen).toBe(true);
+  await clock.advance(markerEveryMs);
+  expect((await view()).markerSeen).toBeUndefined();
+  expect((await view()).markerSeen).toBe(true);
+  await clock.advance(markerEveryMs);
+  expect((await view()).markerSeen).toBeUndefined();
+  found(false);
+  expect((await view()).markerSeen).toBeUndefined();
+  expect((await view()).markerSeen).toBeUndefined();
+  expect(mergeTrigger.depth).toBe(1);
+  found(true);
+  expect((await view()).markerSeen).toBe(true);
 });
 
 it("says where a document is: hot above the watermark, cold below it, nowhere when it is deleted", async () => {

@@ -1,6 +1,6 @@
 /** A tenant actor between a memory log and mailboxes that the test plays: reader, embedder, shard. */
 
-import type { TenantRoute } from "../../actors/directory.ts";
+import { noProgress, type TenantRoute } from "../../actors/directory.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -10,11 +10,15 @@ import type {
 } from "../../actors/messages.ts";
 import { tenantActor } from "../../actors/tenant.ts";
 import type { Epoch, Version } from "../../src/contract/ids.ts";
+import type { Outcome } from "../../src/contract/outcome.ts";
 import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";
+import type { Isolation } from "../../src/isolation/port.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
+import { Places } from "../../src/kernel/places.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { outcomeOf } from "../../src/text/outcome.ts";
 import type { Preparer } from "../../src/text/prepare.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
 import { acme, axis, quiet, startActor } from "./kit.ts";
@@ -28,6 +32,8 @@ export interface TenantSetUp {
   readonly attemptsMax?: number;
   /** Embeds at once what it is asked; otherwise requests wait in `asked`. */
   readonly embeds?: boolean;
+  /** What isolation makes of a payload; without it the payload is a document of one chunk. */
+  readonly isolated?: Isolation["process"];
 }
 
 /** `boom` can not be prepared, `blank` has nothing to index; anything else is one chunk. */
@@ -44,14 +50,26 @@ export function startTenant(options: TenantSetUp = {}) {
   const shard = new BoundedMailbox<ShardMessage>(10_000);
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(100);
   const fenced: number[] = [];
+  const isolated: string[] = [];
+  const isolation: Pick<Isolation, "process"> = {
+    process(payload, signal) {
+      const text = new TextDecoder().decode(payload);
+      isolated.push((JSON.parse(text) as { id: string }).id);
+      return options.isolated?.(payload, signal) ?? isolatedOutcome(payload);
+    },
+  };
   const hot = { full: false };
+  const progress = noProgress();
   const started = startActor<TenantMessage>(
     tenantActor({
       tenant: acme,
       epoch: (options.epoch ?? 1) as Epoch,
-      ...{ log, prepare, model: "hand", embedder, shard, mergeTrigger },
+      ...{ log, prepare, model: "hand", embedder, isolation, shard, mergeTrigger },
       route: () => route,
+      progress,
+      recoveries: new Places(1),
       isHotFull: () => hot.full,
+      makesRoom: () => [acme],
       onFenced: (by) => fenced.push(by),
       limits: {
         inFlightMax: options.inFlightMax ?? 64,
@@ -74,7 +92,7 @@ export function startTenant(options: TenantSetUp = {}) {
   if (options.embeds !== false) void embedAll(embedder, embedded);
   else void collect(embedder, asked);
   return {
-    ...{ clock, log, route, shard, mergeTrigger, fenced, hot, asked, embedded },
+    ...{ clock, log, route, shard, mergeTrigger, fenced, hot, progress, asked, embedded, isolated },
     ...started,
     /** As the partition's reader does it (T4). */
     offer(operation: StoredOperation): void {
@@ -84,6 +102,16 @@ export function startTenant(options: TenantSetUp = {}) {
       route.skippedTo = operation.version;
     },
   };
+}
+
+/** Prepared and embedded, as if nothing were wrong with it. */
+function isolatedOutcome(payload: Uint8Array): Promise<Outcome> {
+  return outcomeOf(payload, {
+    documentTextBytesMax: 1_000_000,
+    prepare,
+    embed: async (inputs) => inputs.map((_, index) => axis(index)),
+    named: () => {},
+  });
 }
 
 async function embedAll(

@@ -222,6 +222,22 @@ it("I7: a new owner goes on where the last record ends, from the manifest and th
   expect(second.embedded).toEqual(["text of c"]);
 });
 
+it("tells how far its recovery is: records replayed of those to replay, operations to catch up", async () => {
+  const log = createMemoryLog({ partitions: 1 });
+  const first = startTenant({ log });
+  await until(() => !first.route.behind);
+  const sent = ["a", "b", "c"].map((id) => publish(log, doc(id)));
+  for (const operation of sent) first.offer(operation);
+  await committed(log, sent[2]?.version ?? 0);
+  await first.actor.stop();
+  for (const id of ["d", "e", "f", "g"]) publish(log, doc(id));
+  // Vectors that never come: what is taken in stays in flight, and what does not fit waits in DOCS.
+  const { progress, asked } = startTenant({ log, epoch: 2, embeds: false, inFlightMax: 1 });
+  await until(() => asked.length === 3);
+  await quiet();
+  expect(progress).toEqual({ toReplay: 5, replayed: 5, behind: 2 });
+});
+
 it("I2: a reject whose dead letter was not written before a crash gets it from the next owner", async () => {
   const clock = createManualClock();
   const first = startTenant({ clock });

@@ -16,8 +16,14 @@ async function publish(engine: MemoryEngine, tenant: TenantId, text: string): Pr
   return (await engine.service.publish(tenant, operation, { payload })).seq;
 }
 
-function ask(engine: MemoryEngine, tenant: TenantId, minSeq: number): Promise<Answer> {
-  const question = parseQuestion({ query: "who lives here", mode: "search", min_seq: minSeq });
+function ask(
+  engine: MemoryEngine,
+  tenant: TenantId,
+  minSeq: number,
+  waitMs = 5_000,
+): Promise<Answer> {
+  const asked = { query: "who lives here", mode: "search", min_seq: minSeq, wait_ms: waitMs };
+  const question = parseQuestion(asked);
   return engine.service.ask(tenant, question, { signal: new AbortController().signal });
 }
 
@@ -40,7 +46,7 @@ it("start, publish, ask, stop: 20 tenants are served, and no actor is left (S5)"
   );
   expect(engine.service.status()).toMatchObject({
     ready: true,
-    partitions: { total: 8, owned: 8 },
+    partitions: { total: 8, owned: 8, joining: 0 },
   });
   expect(engine.service.status().tenants).toHaveLength(20);
   const { system } = engine.topology;
@@ -103,7 +109,15 @@ it("I6: without a valid lease neither questions nor document states are answered
   partition.validUntilMs = clock.monotonicMs();
   expect(engine.topology.isOwner(tenant)).toBe(false);
   expect(await codeOf(engine.service.document(tenant, id))).toBe("not_ready");
-  expect(await codeOf(ask(engine, tenant, seq))).toBe("not_ready");
+  expect(await codeOf(ask(engine, tenant, seq, 0))).toBe("not_ready");
+  // One that may wait is asked again until somebody serves its tenant, or its time is over.
+  const late = codeOf(ask(engine, tenant, seq, 200));
+  const patient = ask(engine, tenant, seq, 5_000);
+  await clock.advance(300);
+  expect(await late).toBe("not_ready");
+  partition.validUntilMs = clock.monotonicMs() + limits.leaseMs;
+  await clock.advance(limits.ownerPollMs);
+  expect((await patient).sources.map(({ version }) => version)).toEqual([seq]);
   await engine.stop();
 });
 
@@ -118,6 +132,24 @@ it("I11: a tenant without room in hot memory is refused at the door, where its p
   entry.status = { ...entry.status, hot: { ...entry.status.hot, bytes } };
   expect(await codeOf(publish(engine, tenant, "more"))).toBe("overloaded");
   expect(await codeOf(publish(engine, other, "mine"))).toBe("none");
+  await engine.stop();
+});
+
+it("I9, I11: at the node's bound those are merged that hold most, not only whoever waits", async () => {
+  const engine = startMemoryEngine({ partitions: 1 });
+  const [small, large] = tenants as [TenantId, TenantId];
+  await serving(engine);
+  await engine.event(await publish(engine, large, "text"));
+  const entry = engine.topology.directory.tenant(large);
+  if (entry === undefined) throw new FreshetError("internal");
+  const bytes = limits.hotBytesPerNodeMax;
+  entry.status = { ...entry.status, hot: { ...entry.status.hot, bytes } };
+  expect(await codeOf(publish(engine, small, "mine"))).toBe("overloaded");
+  // As a JetStream publisher: nobody refuses it, so it waits.
+  const payload = new TextEncoder().encode(JSON.stringify({ id: "mine", text: "mine" }));
+  const { seq } = await engine.log.docs.publish({ tenant: small, payload });
+  await until(() => engine.cold.objects(large).length === 1);
+  await engine.event(seq);
   await engine.stop();
 });
 

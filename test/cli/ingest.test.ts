@@ -8,6 +8,7 @@ import {
   type IngestProgress,
   ingestCorpus,
 } from "../../src/cli/ingest/ingest.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentStatus } from "../../src/contract/events.ts";
 import { type TenantId, tenantId, type Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
@@ -169,6 +170,23 @@ describe("an import", () => {
     );
     setTimeout(() => memory.hooks.setAvailable(true), 20);
     expect(await run).toMatchObject({ documents: 1, visible: 1 });
+  });
+
+  it("says that it waits while the log is full, and goes on (I11)", async () => {
+    const to = engine();
+    let refusals = 0;
+    const publish: IngestLog["docs"]["publish"] = async (message) => {
+      refusals += 1;
+      if (refusals <= 2) throw new FreshetError("overloaded", "the log is full");
+      return to.log.docs.publish(message);
+    };
+    const told: string[] = [];
+    const log = { ...to.log, docs: { ...to.log.docs, publish } };
+    const summary = await ingest({ ...to, log }, some(1), {
+      onWaiting: ({ message }) => told.push(message),
+    });
+    expect(summary).toMatchObject({ documents: 1, visible: 1 });
+    expect(told).toEqual(["the log is full", "the log is full"]);
   });
 
   it("that is aborted publishes no more and rejects", async () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { runMerge } from "../../src/cli/commands/merge.ts";
-import { type Position, tenantId } from "../../src/contract/ids.ts";
-import type { MergeOutcome, MergeProgress } from "../../src/contract/merge.ts";
+import { type Position, tenantId, type Version } from "../../src/contract/ids.ts";
+import type { MergeOutcome, MergeProgress, PlannedMerge } from "../../src/contract/merge.ts";
+import type { ScrubOutcome } from "../../src/contract/scrub.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
 
 const demo = tenantId("demo");
@@ -26,10 +27,18 @@ function progress(more: Partial<MergeProgress> = {}): MergeProgress {
     total: 7,
     startedAtMs: 1,
     lastMerge: null,
+    scrub: null,
+    lastScrub: null,
     error: null,
     ...more,
   };
 }
+
+const scrubbed: ScrubOutcome = {
+  kind: "scrubbed",
+  ...{ walked: 9, live: 6, waiting: 1, deleted: 2, checked: 5, repaired: 3 },
+  ...{ lost: 0, marker: "kept" as const, atMs: 1 },
+};
 
 /** Merges that are decided beforehand, with a record of what was asked. */
 function client(outcome: MergeOutcome = { kind: "nothing" }, state: MergeProgress | null = null) {
@@ -43,6 +52,8 @@ function client(outcome: MergeOutcome = { kind: "nothing" }, state: MergeProgres
   const made: MergeClient = {
     due: answer("due", undefined),
     force: answer("force", outcome),
+    scrubDue: answer("scrubDue", undefined),
+    scrub: answer("scrub", scrubbed),
     preview: answer("preview", { kind: "nothing" as const }),
     pause: answer("pause", progress({ phase: "paused", total: 0 })),
     resume: answer("resume", progress()),
@@ -81,7 +92,7 @@ describe("freshet merge", () => {
     await expect(runMerge(client(outcome).made, demo, undefined)).rejects.toThrow(message);
   });
 
-  it.each(["preview", "pause", "resume", "cancel", "progress"] as const)(
+  it.each(["preview", "pause", "resume", "cancel", "progress", "scrub"] as const)(
     "--%s asks for that and nothing else",
     async (action) => {
       const { made, asked } = client();
@@ -89,6 +100,36 @@ describe("freshet merge", () => {
       expect(asked).toEqual([`${action} demo`]);
     },
   );
+
+  it.each([
+    [0, "nothing is lost"],
+    [2, "2 documents are lost: publish them again"],
+    [null, "a merge came between, so losses are unknown"],
+  ] as const)("--scrub says what it found, with %s lost", async (lost, end) => {
+    const { made } = client();
+    const outcome: ScrubOutcome = { ...scrubbed, lost };
+    const told = await runMerge({ ...made, scrub: async () => outcome }, demo, "scrub");
+    expect(told.value).toEqual(outcome);
+    expect(told.text).toBe(
+      `scrubbed 9 objects: 6 live, 1 waiting, 2 orphans deleted; 3 written again; ${end}`,
+    );
+  });
+
+  it("--preview says that a repair is one, and what of", async () => {
+    const { made } = client();
+    const plan: PlannedMerge = {
+      kind: "merge",
+      purpose: "repair",
+      tenant: demo,
+      ...range,
+      ...counts,
+      ...{ version: 3 as Version, expectedRevision: 1, piecesBefore: [], marks: true, more: false },
+    };
+    const told = await runMerge({ ...made, preview: async () => plan }, demo, "preview");
+    expect(told.text).toBe(
+      "would repair: the cold shard lost what was merged in (0, 3]; 2 documents (7 chunks) would be written again from the log",
+    );
+  });
 
   it("--progress says how far it is, and why it waits", async () => {
     const error = {

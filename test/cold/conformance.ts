@@ -1,7 +1,7 @@
 /** What every cold shard promises (C1-C3 of src/cold/port.ts), run against memory and Weaviate alike. */
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ColdObject, ColdQuery, ColdShard } from "../../src/cold/port.ts";
+import type { ColdEntry, ColdObject, ColdQuery, ColdShard } from "../../src/cold/port.ts";
 import type { Filter } from "../../src/contract/filter.ts";
 import { type Position, position, type TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
@@ -122,6 +122,36 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
         const bad: ColdObject = { ...good, vector: direction(0).fill(value, 5, 6) };
         await expect(cold.upsert(tenant, [bad])).rejects.toMatchObject({ code: "internal" });
       }
+    });
+
+    test("a walk gives every object once, page by page, in order of ids, and what it can be told by", async () => {
+      const { tenant, objects } = await filled(
+        "walk",
+        Array.from({ length: 25 }, (_, index) => ({
+          id: `d${index % 5}`,
+          version: incarnation + 1 + Math.floor(index / 5),
+          chunk: index % 3,
+          chunkCount: 3,
+        })),
+      );
+      const { tenant: neighbour } = await filled("walk-neighbour", [{ id: "other" }]);
+      const walked: ColdEntry[] = [];
+      for (let after: string | null = null; ; ) {
+        const page: readonly ColdEntry[] = await cold.walk(tenant, { after, limit: 10 });
+        expect(page.length).toBeLessThanOrEqual(10);
+        walked.push(...page);
+        after = page.at(-1)?.id ?? null;
+        if (after === null) break;
+      }
+      const ids = walked.map(({ id }) => id);
+      expect(ids).toEqual(ids.toSorted());
+      const expected = objects.map(({ id, documentId: name, version: of, chunk, chunkCount }) => ({
+        ...{ id, documentId: name, version: of, chunk, chunkCount },
+      }));
+      const byId = (left: ColdEntry, right: ColdEntry) => (left.id < right.id ? -1 : 1);
+      expect(walked).toEqual(expected.toSorted(byId));
+      expect(await cold.walk(neighbour, { after: null, limit: 10 })).toHaveLength(1);
+      expect(await cold.walk(freshTenant("nobody"), { after: null, limit: 10 })).toEqual([]);
     });
 
     test("versions tells what is there and leaves out what is not", async () => {

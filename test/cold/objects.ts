@@ -31,6 +31,7 @@ export interface ObjectOptions {
   readonly id: string;
   readonly version?: number;
   readonly chunk?: number;
+  readonly chunkCount?: number;
   readonly text?: string;
   readonly heading?: string;
   readonly info?: DocumentInfo;
@@ -47,6 +48,7 @@ export function coldObject(owner: TenantId, options: ObjectOptions): ColdObject 
     ...key,
     id: objectId({ tenant: owner, ...key }),
     text: options.text ?? `text of ${options.id}`,
+    chunkCount: options.chunkCount ?? 1,
     heading: options.heading,
     info: options.info ?? {},
     vector: direction(options.angle ?? 0),

@@ -146,6 +146,12 @@ describe("the log", () => {
     below(2 * renewEveryMs + limits.publishAckMs, limits.leaseMs);
   });
 
+  it("a node settles within a lease, so that what it joins for is not over before it counts", () => {
+    below(limits.membershipLookEveryMs * 2, limits.membershipSettleMs);
+    below(limits.membershipSettleMs, limits.leaseMs);
+    atMost(2 * limits.leaseMs, limits.partitionTakeAnywayMs);
+  });
+
   it("pulls obey the server's rule, and a consumer outlives a pull", () => {
     atMost(limits.pullHeartbeatMs * 2, limits.pullExpiresMs);
     below(limits.pullExpiresMs, limits.consumerIdleMs);
@@ -213,6 +219,17 @@ describe("merges", () => {
     const windows = Math.ceil(limits.mergeChunksMax / limits.mergeWindowObjects);
     const activitiesPerMerge = windows + 5;
     below(limits.mergesPerRunMax * activitiesPerMerge * eventsPerActivity, 10_000);
+  });
+
+  it("what is superseded stays until no owner that answers can lack its successor (CS2)", () => {
+    const appendMs = limits.appendAttemptsMax * 2 * limits.publishAckMs;
+    below(appendMs + limits.leaseMs, limits.mergeSettleMs);
+  });
+
+  it("a scrub keeps merges waiting for less than makes them due, and comes rarer than they do", () => {
+    below(limits.scrubExclusiveMs, limits.mergeAgeMs);
+    below(limits.mergeAgeMs, limits.scrubEveryMs);
+    below(limits.coldIdsPerRequestMax, limits.scrubWindowObjects);
   });
 
   it("the sweep looks more often than records become due", () => {

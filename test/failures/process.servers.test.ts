@@ -100,7 +100,7 @@ describe("a clean stop", () => {
 
     const second = await site.startEngine({ FRESHET_NODE: "second" });
     const client = httpClient(second.url);
-    expect((await client.status()).partitions).toEqual({ total: 8, owned: 8 });
+    expect((await client.status()).partitions).toEqual({ total: 8, owned: 8, joining: 0 });
     const answer = await client.search(tenant, "where is the tap", seq);
     expect(answer.sources).toMatchObject([{ id: "note", version: seq, shard: "hot" }]);
     await second.stop();

@@ -66,8 +66,8 @@ async function runOnce(dataDir: string): Promise<Done> {
 }
 
 /** Ctrl-C is how a run ends that stays up: that is no failure. */
-async function runUntilUp(dataDir: string): Promise<Done> {
-  const { run, report } = startWithReport(dataDir, []);
+async function runUntilUp(dataDir: string, parameters: readonly string[]): Promise<Done> {
+  const { run, report } = startWithReport(dataDir, parameters);
   await run.says(/running; Ctrl-C stops everything/);
   run.signalGroup("SIGINT");
   expect(await run.ended).toBe(0);
@@ -136,10 +136,23 @@ describe("ops/start", () => {
     expect(processesOf(dataDir)).toEqual([]);
 
     const last = await site.log.docs.lastSequence();
-    const again = await runUntilUp(dataDir);
+    const again = await runUntilUp(dataDir, ["--nodes", "2"]);
     // What is published singly is sent again, because its time is what is asked; the rest is unchanged.
     expect(again.report).toMatchObject({ documents: 6, published_now: 2, visible: 6, chunks: 6 });
     expect((await site.log.docs.lastSequence()) - last).toBe(2);
+    const partitions = { total: 8, owned: 4, joining: 0 };
+    expect(report.nodes).toEqual([
+      { name: "node-1", http: report.urls.http, partitions: { ...partitions, owned: 8 } },
+    ]);
+    const [one, two] = again.report.nodes;
+    expect([one, two]).toMatchObject([
+      { name: "node-1", http: again.report.urls.http, partitions },
+      { name: "node-2", partitions },
+    ]);
+    expect(two?.http).not.toBe(one?.http);
+    expect(again.run.stdout()).toMatch(
+      new RegExp(`node-1 +${one?.http}.*4 of 8.*\nnode-2 +${two?.http}.*4 of 8`),
+    );
   });
 
   it("interrupted while it starts its processes ends with 130 and leaves none", async () => {

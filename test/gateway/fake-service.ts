@@ -91,7 +91,7 @@ export class FakeService implements Service {
     return {
       node: "n1",
       ready: this.ready,
-      partitions: { total: 8, owned: 8 },
+      partitions: { total: 8, owned: 8, joining: 0 },
       tenants: [...this.#tenants].map(([tenant, documents]) => ({
         tenant,
         state: this.ready ? "ready" : "recovering",
@@ -100,6 +100,9 @@ export class FakeService implements Service {
         hot: { documents: documents.size, chunks: documents.size, bytes: 0 },
         watermark: 0,
         unmerged_chunks: documents.size,
+        records_to_replay: documents.size,
+        records_replayed: 0,
+        operations_behind: 0,
       })),
       services: { log: "up", cold: this.ready ? "up" : "down", temporal: "up", model: "none" },
     };

@@ -361,13 +361,26 @@ describe("the edges of the API", () => {
 
   it("a living process says so, and what it still misses to be ready", async () => {
     expect((await it_.app.inject("/healthz")).statusCode).toBe(200);
-    expect((await it_.app.inject("/readyz")).json()).toEqual({ ready: true, missing: [] });
+    expect((await it_.app.inject("/readyz")).json()).toMatchObject({
+      ready: true,
+      missing: [],
+    });
     await publish({ id: "a", text: "t" });
     it_.service.ready = false;
     const reply = await it_.app.inject("/readyz");
     expect([reply.statusCode, reply.json()]).toEqual([
       503,
-      { ready: false, missing: ["cold", "1 tenants are recovering"] },
+      {
+        ready: false,
+        missing: [
+          "cold",
+          "0 of 1 tenants are ready, 0 of 1 records replayed, 0 operations to catch up",
+        ],
+        recovery: {
+          ...{ tenants_ready: 0, tenants_total: 1, records_replayed: 0, records_to_replay: 1 },
+          operations_behind: 0,
+        },
+      },
     ]);
     expect((await it_.app.inject("/healthz")).statusCode).toBe(200);
   });

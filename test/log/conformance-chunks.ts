@@ -23,7 +23,12 @@ export function describeChunks(opened: Opened): void {
       ];
       const positions = await appendAll(log.chunks, records);
       const to = positions.at(-1) ?? zero;
-      const found = await collect(other.chunks.read({ tenant, after: zero, to }));
+      const counts: number[] = [];
+      const onCount = (count: number) => counts.push(count);
+      const found = await collect(other.chunks.read({ tenant, after: zero, to, onCount }));
+      const [first = zero] = positions;
+      await collect(other.chunks.headers({ tenant, after: first, to, onCount }));
+      expect(counts).toEqual([5, 4]);
       const placed = records.map((record, index) => ({
         ...record,
         position: positions[index],
@@ -137,6 +142,19 @@ export function describeChunks(opened: Opened): void {
       await expect(read(second, (last + 5) as Position)).rejects.toMatchObject(broken);
       const beyond = { tenant, after: last, to: (last + 5) as Position };
       await expect(collect(log.chunks.headers(beyond))).rejects.toMatchObject(broken);
+    });
+
+    it("tells the oldest record of a tenant that is still held, whoever else writes", async () => {
+      const { log, other } = opened.harness;
+      const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
+      expect(await log.chunks.first(tenant)).toBeNull();
+      await appendAll(log.chunks, [fence({ tenant: neighbour, version: 0, epoch: 1 })]);
+      const origin = { tenant, version: 1, epoch: 1 };
+      const records = [fence(origin), removal(origin, "a"), removal(origin, "b")];
+      const [one = zero, two = zero, three = zero] = await appendAll(log.chunks, records);
+      expect(await other.chunks.first(tenant)).toMatchObject({ position: one, previous: 0 });
+      await log.chunks.purge({ tenant, below: three });
+      expect(await other.chunks.first(tenant)).toMatchObject({ position: three, previous: two });
     });
 
     it("keeps the newest record of a tenant whatever is purged, so that the fence stands", async () => {

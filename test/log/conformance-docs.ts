@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import {
   incarnationOf,
   incarnationSpan,
+  type Position,
   partitionOf,
   type TenantId,
   type Version,
@@ -34,6 +35,24 @@ export function describeDocs(opened: Opened): void {
       expect(incarnationOf(first ?? 0)).toBeGreaterThan(0);
       expect(await other.docs.lastVersion(tenant)).toBe(second);
       expect(await other.docs.lastSequence()).toBeGreaterThanOrEqual(second ?? 0);
+    });
+
+    it("keeps with a replay what it repeats, for every reader", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      const replay = { of: 7 as Version, after: 9 as Position };
+      const { seq } = await log.docs.publish({ tenant, payload: payload("again"), replay });
+      const [plain] = await publishAll(log, tenant, ["new"]);
+      const read = await other.docs.readTenant({ tenant, after: 0 as Version, max: 9 });
+      expect(read.map((operation) => [operation.version, operation.replay])).toEqual([
+        [seq, replay],
+        [plain, undefined],
+      ]);
+      const end = new AbortController();
+      const partition = partitionOf(tenant, log.partitions);
+      const reading = other.docs.read({ partition, from: seq, signal: end.signal });
+      const [first] = await take(reading, 1, end);
+      expect(first?.replay).toEqual(replay);
     });
 
     it("answers a repeated idempotency key with the first sequence", async () => {
@@ -162,10 +181,13 @@ export function describeDocs(opened: Opened): void {
       await publishAll(log, neighbour, ["not mine"]);
       versions.push(...(await publishAll(log, tenant, ["c", "d"])));
       const after = versions[0] ?? (0 as Version);
-      const some = await log.docs.readTenant({ tenant, after, max: 2 });
+      const counts: number[] = [];
+      const onCount = (count: number) => counts.push(count);
+      const some = await log.docs.readTenant({ tenant, after, max: 2, onCount });
       expect(some.map((operation) => textOf(operation.payload))).toEqual(["b", "c"]);
       const end = versions[3] ?? (0 as Version);
-      expect(await log.docs.readTenant({ tenant, after: end, max: 2 })).toEqual([]);
+      expect(await log.docs.readTenant({ tenant, after: end, max: 2, onCount })).toEqual([]);
+      expect(counts).toEqual([3, 0]);
       const unknown = opened.tenant();
       expect(await log.docs.readTenant({ tenant: unknown, after: 0 as Version, max: 2 })).toEqual(
         [],

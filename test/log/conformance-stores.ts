@@ -1,7 +1,7 @@
 /** Manifests, pieces of heads, leases and dead letters. */
 
 import { describe, expect, it } from "vitest";
-import type { DocumentId, Partition, Version } from "../../src/contract/ids.ts";
+import type { DocumentId, Epoch, Partition, Position, Version } from "../../src/contract/ids.ts";
 import type { Manifest } from "../../src/contract/manifest.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import type { DeadLetter } from "../../src/log/port.ts";
@@ -12,6 +12,7 @@ const manifestOf = (workflowId: string): Manifest => ({ ...emptyManifest, workfl
 
 export function describeStores(opened: Opened): void {
   describeManifests(opened);
+  describeAttempts(opened);
   describeLeases(opened);
 
   describe("dead letters", () => {
@@ -35,6 +36,24 @@ export function describeStores(opened: Opened): void {
       expect(await log.deadLetters.list(opened.tenant(), 10)).toEqual([]);
     });
 
+    it("are looked up by operation, and listed from any one on", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      const letters = [3, 5, 8, 9].map(
+        (version): DeadLetter => ({
+          ...{ tenant, version: version as Version, documentId: null, reason: "invalid_json" },
+          ...{ message: "not json", atMs: version, position: (version * 2) as Position },
+        }),
+      );
+      for (const letter of letters) await log.deadLetters.publish(letter);
+      const page = await other.deadLetters.list(tenant, 2, 3 as Version);
+      expect(page).toEqual(letters.slice(1, 3));
+      expect(await other.deadLetters.list(tenant, 9, 9 as Version)).toEqual([]);
+      expect(await other.deadLetters.get(tenant, 8 as Version)).toEqual(letters[2]);
+      expect(await other.deadLetters.get(tenant, 4 as Version)).toBeNull();
+      expect(await other.deadLetters.get(opened.tenant(), 8 as Version)).toBeNull();
+    });
+
     it("takes letters for tokens that are no tenant ids", async () => {
       const { log } = opened.harness;
       for (const tenant of ["*", ">", "a.b", "ü ö", "x".repeat(5_000), ""]) {
@@ -48,8 +67,25 @@ export function describeStores(opened: Opened): void {
         };
         await log.deadLetters.publish(letter);
         await log.deadLetters.publish(letter);
+        expect(await log.deadLetters.list(tenant, 9)).toEqual([letter]);
+        expect(await log.deadLetters.get(tenant, letter.version)).toEqual(letter);
       }
     });
+  });
+}
+
+function describeAttempts(opened: Opened): void {
+  it("the attempt journal keeps each tenant's newest entry, and no manifest is made of it", async () => {
+    const { log, other } = opened.harness;
+    const tenant = opened.tenant();
+    expect(await log.attempts.get(tenant)).toBeNull();
+    const entry = { upTo: 7 as Version, lives: 1, epoch: 3 as Epoch };
+    await log.attempts.put(tenant, entry);
+    await other.attempts.put(tenant, { ...entry, lives: 2 });
+    expect(await log.attempts.get(tenant)).toEqual({ ...entry, lives: 2 });
+    expect(await log.attempts.get(opened.tenant())).toBeNull();
+    expect(await log.manifests.get(tenant)).toBeNull();
+    expect(await log.manifests.tenants()).not.toContain(tenant);
   });
 }
 
@@ -179,6 +215,38 @@ function describeLeases(opened: Opened): void {
       expect(await log.leases.renew(lease, "node-a")).toBeNull();
       await log.leases.release(lease, "node-a");
       expect(await log.leases.holder(lost)).toBe("node-b");
+    });
+
+    it("show who was announced and what is held, to every node, until it is withdrawn or given back", async () => {
+      const { log, other } = opened.harness;
+      const held = 7 as Partition;
+      const name = "Zürich.rack-1 > *";
+      const lease = await log.leases.acquire(held, "node-a");
+      if (lease === null) return expect.fail("the partition was free");
+      const first = await log.leases.announce(name);
+      const second = await log.leases.announce(name);
+      await other.leases.announce("another");
+      for (const { leases } of [log, other]) {
+        const { nodes, held: all } = await leases.look();
+        expect(nodes.toSorted()).toEqual([name, "another"].sort());
+        expect(all).toContain(held);
+      }
+      await log.leases.withdraw(name, first);
+      expect((await other.leases.look()).nodes).toContain(name);
+      await log.leases.withdraw(name, second);
+      await log.leases.release(lease, "node-a");
+      const left = await other.leases.look();
+      expect(left.nodes).toEqual(["another"]);
+      expect(left.held).not.toContain(held);
+      await log.leases.withdraw(name, second);
+    });
+
+    it("forget announcements and leases with their age", async () => {
+      const { log, other, letLeasesExpire } = opened.harness;
+      await log.leases.announce("silent");
+      await log.leases.acquire(5 as Partition, "node-a");
+      await letLeasesExpire();
+      expect(await other.leases.look()).toEqual({ nodes: [], held: [] });
     });
   });
 }

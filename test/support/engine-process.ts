@@ -42,6 +42,9 @@ export interface FreshetProcess {
   kill9(): Promise<void>;
   /** SIGTERM, then waits until it is gone. */
   stop(): Promise<void>;
+  /** Stops the whole process group where it stands, and lets it go on. */
+  pause(): void;
+  resume(): void;
   /** Starts it again, on the same port and under the same name; ends it before if it still runs. */
   restart(): Promise<void>;
 }
@@ -54,7 +57,8 @@ export interface Site {
   readonly merges: MergeClient;
   /** What a process of this site is started with. */
   readonly env: Environment;
-  startEngine(env?: Environment): Promise<FreshetProcess>;
+  /** With a program other than `src/index.ts` that takes the same role. */
+  startEngine(env?: Environment, program?: URL): Promise<FreshetProcess>;
   /** Resolves when it polls; with `polling: false`, because Temporal is away, as soon as it runs. */
   startMergeWorker(options?: {
     readonly env?: Environment;
@@ -91,7 +95,8 @@ export async function openSite(settings: Environment = {}): Promise<Site> {
   };
   return {
     ...{ nats, log, cold, merges, env, events, event },
-    startEngine: (extra) => remember(startEngine(nats.directory, { ...env, ...extra })),
+    startEngine: (extra, program) =>
+      remember(startEngine(nats.directory, { ...env, ...extra }, program)),
     startMergeWorker: ({ env: extra, polling = true } = {}) =>
       remember(startMergeWorker(nats.directory, { ...env, ...extra }, polling)),
     async close() {
@@ -147,13 +152,18 @@ async function listen({ connection }: NatsLog) {
 
 let engines = 0;
 
-async function startEngine(directory: string, env: Environment): Promise<FreshetProcess> {
+async function startEngine(
+  directory: string,
+  env: Environment,
+  program?: URL,
+): Promise<FreshetProcess> {
   engines += 1;
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   return restartable(url, {
     name: "engine",
     directory,
+    program,
     env: { FRESHET_NODE: `node-${engines}`, ...env, FRESHET_HTTP_PORT: String(port) },
     isReady: async () => {
       const response = await fetch(`${url}/readyz`);
@@ -193,6 +203,7 @@ function readText(file: string): string {
 interface Role {
   readonly name: "engine" | "merge-worker";
   readonly directory: string;
+  readonly program?: URL | undefined;
   readonly env: Environment;
   readonly beforeStart?: () => void;
   readonly isReady: () => Promise<boolean>;
@@ -205,7 +216,7 @@ async function restartable(url: string, role: Role): Promise<FreshetProcess> {
     return startServer({
       ...{ name: role.name, env: role.env, logFile, readyTimeoutMs, graceS },
       program: process.execPath,
-      parameters: [entry, role.name],
+      parameters: [role.program === undefined ? entry : fileURLToPath(role.program), role.name],
       cwd: root,
       isReady: role.isReady,
     });
@@ -215,6 +226,8 @@ async function restartable(url: string, role: Role): Promise<FreshetProcess> {
     ...{ url, logFile },
     kill9: () => running.kill(),
     stop: () => running.stop(),
+    pause: () => void process.kill(-running.groupId, "SIGSTOP"),
+    resume: () => void process.kill(-running.groupId, "SIGCONT"),
     async restart() {
       await running.stop();
       running = await start();

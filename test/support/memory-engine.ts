@@ -24,6 +24,7 @@ import type { MergeClient } from "../../src/temporal/port.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { createPreparer } from "../../src/text/prepare.ts";
 import { defaultRedactor } from "../../src/text/redaction.ts";
+import { inProcessIsolation } from "./in-process-isolation.ts";
 
 /** There is one node only: whoever else is asked for is gone. */
 const alone: Peers = {
@@ -70,14 +71,16 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
   const embedded: string[] = [];
   const embedder = listening(createMemoryEmbedder(), embedded);
   const tokenizer = createMemoryTokenizer();
+  const prepare = createPreparer({ tokenizer, redactor: defaultRedactor });
+  const { documentTextBytesMax } = log;
+  const isolation = inProcessIsolation({ prepare, embedder, documentTextBytesMax });
   let nodes = 0;
   const startNode = () => {
     nodes += 1;
     const node = `node-${nodes}`;
     const topology = startTopology({
-      ...{ node, log, cold, embedder, tokenizer, merges, clock, ...reports },
+      ...{ node, log, cold, embedder, isolation, tokenizer, prepare, merges, clock, ...reports },
       createHot: createExactHotShardFactory(),
-      prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
       redact: (text) => defaultRedactor.redact(text).text,
       writer: createAnswerWriter({ ...{ model: options.model, clock }, ...reports, fence }),
       settings: {
@@ -89,7 +92,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
     const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;
     const local = createLocalService(topology, alwaysTrusted);
     const service = createService(
-      { node, topology, log, trust: alwaysTrusted, peers: alone, services: () => services },
+      { node, clock, topology, log, trust: alwaysTrusted, peers: alone, services: () => services },
       local,
     );
     return { topology, service };

@@ -1,85 +1,16 @@
-import { mkdirSync, writeFileSync } from "node:fs";
 import { Client } from "@temporalio/client";
-import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
-import { afterEach, describe, expect, it } from "vitest";
-import type { ColdShard } from "../../src/cold/port.ts";
-import type { TenantId } from "../../src/contract/ids.ts";
-import { mergeSearchAttributes, mergeWorkflowId } from "../../src/contract/merge.ts";
-import { runMerge } from "../activities/run-merge.ts";
+import { describe, expect, it } from "vitest";
+import { coldState, type RecordWriter, writeSequel, writeStory } from "../activities/world.ts";
 import {
-  coldState,
-  createWorld,
-  RecordWriter,
-  type World,
-  writeSequel,
-  writeStory,
-} from "../activities/world.ts";
-import {
-  type Deployment,
-  deploy,
-  eventually,
-  freshName,
-  historyOf,
-  server,
-  withConnection,
-} from "./cluster.ts";
-
-const open: Deployment[] = [];
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((deployment) => deployment.close()));
-});
-
-interface Bench {
-  readonly world: World;
-  readonly tenant: TenantId;
-  readonly writer: RecordWriter;
-  readonly deployment: Deployment;
-}
-
-interface BenchOptions {
-  readonly ageMs?: number;
-  /** What the activities see in place of the plain cold shard. */
-  readonly cold?: (cold: ColdShard) => ColdShard;
-}
-
-function bench(label: string, { ageMs, cold }: BenchOptions = {}): Bench {
-  const plain = createWorld();
-  const ports = { ...plain.ports, cold: cold?.(plain.cold) ?? plain.cold };
-  const world = { ...plain, ports };
-  const tenant = freshName(label);
-  const deployment = deploy(world, ageMs);
-  open.push(deployment);
-  return { world, tenant, writer: new RecordWriter(world.log, tenant), deployment };
-}
-
-/** Cold after the same records were merged without any disturbance. */
-async function undisturbed(write: (writer: RecordWriter) => Promise<void>): Promise<string[]> {
-  const world = createWorld();
-  await write(world.writer);
-  await runMerge(world.ports);
-  return [...coldState(world.cold)];
-}
-
-/** A cold shard whose writes wait while the valve is shut. */
-function valve(cold: ColdShard) {
-  let shut = Promise.withResolvers<void>();
-  shut.resolve();
-  let waiting = 0;
-  return {
-    cold: {
-      ...cold,
-      async upsert(...request: Parameters<ColdShard["upsert"]>) {
-        waiting += 1;
-        await shut.promise;
-        return cold.upsert(...request);
-      },
-    },
-    shut: () => void (shut = Promise.withResolvers<void>()),
-    release: () => shut.resolve(),
-    waiting: () => waiting,
-  };
-}
+  bench,
+  checkHistory,
+  checkSearchAttributes,
+  describeRun,
+  scheduled,
+  undisturbed,
+  valve,
+} from "./bench.ts";
+import { eventually, freshName, server, withConnection } from "./cluster.ts";
 
 describe("the merge workflow", () => {
   it("merges what was published, replaced, shrunk, deleted and rejected", async () => {
@@ -224,7 +155,8 @@ describe("the merge workflow", () => {
     await writer.upsert("alpha");
     const swept = await withConnection(async (connection) => {
       const client = new Client({ connection, namespace: server().namespace });
-      const { taskQueue } = await scheduled(client);
+      const { taskQueue, workflowType } = await scheduled(client, "merge-sweep");
+      expect(workflowType).toBe("mergeSweep");
       const workflowId = freshName("sweep");
       return client.workflow.execute("mergeSweep", { taskQueue, workflowId, args: [] });
     });
@@ -232,37 +164,3 @@ describe("the merge workflow", () => {
     await eventually(async () => (await world.log.manifests.get(tenant)) !== null);
   });
 });
-
-async function scheduled(client: Client): Promise<{ taskQueue: string }> {
-  const { action } = await client.schedule.getHandle("merge-sweep").describe();
-  if (action.type !== "startWorkflow") throw new Error("the schedule starts no workflow");
-  expect(action.workflowType).toBe("mergeSweep");
-  return { taskQueue: action.taskQueue };
-}
-
-function describeRun(tenant: TenantId) {
-  return withConnection((connection) => {
-    const client = new Client({ connection, namespace: server().namespace });
-    return client.workflow.getHandle(mergeWorkflowId(tenant)).describe();
-  });
-}
-
-async function checkSearchAttributes(tenant: TenantId): Promise<void> {
-  const { typedSearchAttributes } = await describeRun(tenant);
-  const names = typedSearchAttributes.getAll().map(({ key }) => key.name);
-  expect(names).toEqual(expect.arrayContaining(Object.keys(mergeSearchAttributes)));
-}
-
-/** Histories hold descriptors, never documents (I10); some are kept for the replay test. */
-async function checkHistory(tenant: TenantId, name: string): Promise<void> {
-  const json = historyToJSON(await historyOf(tenant));
-  const decoded = json.replaceAll(/"data":\s*"([^"]*)"/g, (_, data: string) =>
-    Buffer.from(data, "base64").toString("utf8"),
-  );
-  expect(decoded).toContain("planMerge");
-  for (const text of ["secret", "alpha", "text is required"]) expect(decoded).not.toContain(text);
-  if (process.env["FRESHET_SAVE_HISTORIES"] !== "1") return;
-  const directory = new URL("./histories/", import.meta.url);
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(new URL(`${name}.json`, directory), json);
-}

@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
+import type { FreshetError } from "../../contract/errors.ts";
 import { systemClock } from "../../kernel/clock.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { connectLog } from "../connect.ts";
@@ -45,6 +46,11 @@ async function ingest(
   const connection = await connectLog(addresses);
   const total = corpora.reduce((sum, { files }) => sum + files, 0);
   const bar = progressBar({ total, terminal: terminal.terminal && options.json !== true });
+  let waited = false;
+  const onWaiting = ({ code, message }: FreshetError): void => {
+    if (!waited) terminal.note(`waiting: ${message} (${code})\n`);
+    waited = true;
+  };
   try {
     const summary = await ingestCorpus({
       documents: allDocuments(corpora),
@@ -56,6 +62,7 @@ async function ingest(
       force: options.force === true ? randomUUID() : undefined,
       wait: options.wait,
       onProgress: (progress) => bar.update(progress),
+      onWaiting,
     });
     bar.stop();
     tell(withSkipped(summary, corpora), options, terminal);

@@ -3,6 +3,7 @@
 import { type Command, Option } from "commander";
 import type { TenantId } from "../../contract/ids.ts";
 import type { MergeOutcome, MergePlan, MergeProgress } from "../../contract/merge.ts";
+import type { ScrubOutcome, ScrubReport } from "../../contract/scrub.ts";
 import type { MergeClient } from "../../temporal/port.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { connectMerges } from "../connect.ts";
@@ -10,7 +11,7 @@ import { CliError } from "../exit.ts";
 import { type CommonOptions, tenantValue, withCommon } from "../options.ts";
 import type { Terminal } from "../terminal.ts";
 
-const actions = ["preview", "pause", "resume", "cancel", "progress"] as const;
+const actions = ["preview", "pause", "resume", "cancel", "progress", "scrub"] as const;
 type Action = (typeof actions)[number];
 
 type MergeOptions = CommonOptions &
@@ -22,6 +23,7 @@ const explanations: Readonly<Record<Action, string>> = {
   resume: "go on after a pause",
   cancel: "end the merge that is in work",
   progress: "show how far the merge is",
+  scrub: "compare the cold shard with the log, and put it right",
 };
 
 export function addMerge(program: Command, terminal: Terminal): void {
@@ -38,6 +40,7 @@ export function addMerge(program: Command, terminal: Terminal): void {
     "freshet merge demo",
     "freshet merge --preview demo",
     "freshet merge --progress --tenant acme --json",
+    "freshet merge --scrub demo",
   ]).action(async (tenant: TenantId | undefined, options: MergeOptions) =>
     merge(tenant ?? options.tenant, options, terminal),
   );
@@ -95,6 +98,10 @@ async function steer(client: MergeClient, tenant: TenantId, action: Action): Pro
       if (progress === null) return { value: null, text: "never merged" };
       return { value: progress, text: progressText(progress) };
     }
+    case "scrub": {
+      const outcome = await client.scrub(tenant);
+      return { value: outcome, text: scrubText(outcome) };
+    }
     case "pause":
     case "resume": {
       const progress = await client[action](tenant);
@@ -118,21 +125,53 @@ function outcomeText(outcome: MergeOutcome): string {
   }
 }
 
+function scrubText(outcome: ScrubOutcome): string {
+  switch (outcome.kind) {
+    case "scrubbed":
+      return reportText(outcome);
+    case "nothing":
+      return "nothing to scrub: this tenant was never merged";
+    case "continues":
+      return "the scrub goes on: freshet merge --progress";
+    case "paused":
+      throw new CliError("merges of this tenant are paused: freshet merge --resume");
+    case "cancelled":
+      throw new CliError("the scrub was cancelled");
+    case "failed":
+      throw new CliError(`the scrub failed: ${outcome.error.message} (${outcome.error.code})`);
+  }
+}
+
+function reportText({ walked, live, waiting, deleted, repaired, lost }: ScrubReport): string {
+  const found = `scrubbed ${walked} objects: ${live} live, ${waiting} waiting, ${deleted} orphans deleted; ${repaired} written again`;
+  if (lost === null) return `${found}; a merge came between, so losses are unknown`;
+  if (lost === 0) return `${found}; nothing is lost`;
+  return `${found}; ${lost} documents are lost: publish them again`;
+}
+
+/** A repair is no merge of new documents: nothing that anybody published is behind it. */
 function planText(plan: MergePlan): string {
   if (plan.kind === "nothing") return "nothing to merge";
   const more = plan.more ? "; more would follow" : "";
+  if (plan.purpose === "repair") {
+    return `would repair: the cold shard lost what was merged in (${plan.from}, ${plan.to}]; ${plan.upserts} documents (${plan.chunks} chunks) would be written again from the log${more}`;
+  }
   return `would merge ${plan.upserts} documents (${plan.chunks} chunks), ${plan.deletes} deletes${more}`;
 }
 
 function progressText(progress: MergeProgress): string {
-  const { paused, written, total, lastMerge, error } = progress;
+  const { paused, written, total, lastMerge, scrub, lastScrub, error } = progress;
   // A request to pause takes hold at the next step, so the phase may still say what is being finished.
   const phase =
     paused && progress.phase !== "paused" ? `paused (${progress.phase})` : progress.phase;
   const state = !paused && phase === "paused" ? "resumed" : phase;
   return [
     total > 0 ? `${state}: ${written} of ${total} chunks written` : state,
+    ...(scrub === null
+      ? []
+      : [`scrub: ${scrub.checked} objects read back, ${scrub.walked} walked`]),
     ...(lastMerge === null ? [] : [`last merge: ${lastMerge.chunks} chunks`]),
+    ...(lastScrub === null ? [] : [`last scrub: ${reportText(lastScrub)}`]),
     ...(error === null ? [] : [`waiting after attempt ${error.attempt}: ${error.message}`]),
   ].join("\n");
 }

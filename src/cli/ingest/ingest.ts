@@ -35,6 +35,8 @@ export interface IngestOptions {
   readonly wait?: boolean | undefined;
   readonly onProgress?: ((progress: IngestProgress) => void) | undefined;
   readonly stallMs?: number | undefined;
+  /** Called whenever a publish is refused for now and will be tried again. */
+  readonly onWaiting?: ((error: FreshetError) => void) | undefined;
 }
 
 export interface IngestProgress extends Outcomes {
@@ -196,7 +198,7 @@ const pollMs = 10;
  * the repetition safe. The wait ends well inside the duplicate window (IN2).
  */
 async function publishPatiently<Result>(
-  { clock, signal }: Pick<IngestOptions, "clock" | "signal">,
+  { clock, signal, onWaiting }: Pick<IngestOptions, "clock" | "signal" | "onWaiting">,
   publish: () => Promise<Result>,
 ): Promise<Result> {
   const giveUpMs = clock.monotonicMs() + limits.duplicateWindowMs / 4;
@@ -206,6 +208,7 @@ async function publishPatiently<Result>(
     } catch (error) {
       const retry = error instanceof FreshetError && error.retryable;
       if (!retry || signal.aborted || clock.monotonicMs() > giveUpMs) throw error;
+      onWaiting?.(error);
       await clock.sleep(pauseMs, signal);
     }
   }

@@ -1,0 +1,81 @@
+/**
+ * Membership: says that this node is there, looks who else is, and tells its partitions.
+ *
+ * Owns: this node's announcement in the lease store, and which nodes count. Never: holds a lease, or decides about
+ * a partition.
+ * Receives: nothing; it runs by the clock. Sends: view, to every partition of this node.
+ *
+ *   MB1  an announcement is renewed at a third of the lease, so the store forgets a node after it has missed two;
+ *   MB2  at a clean stop it is withdrawn: others need not wait for what this node gives back;
+ *   MB3  without a look there is no view: who can not see the store changes nothing, and its leases end by themselves.
+ */
+
+import { toFreshetError } from "../src/contract/errors.ts";
+import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
+import type { Mailbox } from "../src/kernel/mailbox.ts";
+import { Members } from "../src/log/ownership.ts";
+import type { LeaseStore } from "../src/log/port.ts";
+import type { Logger } from "../src/observe/port.ts";
+import type { PartitionMessage } from "./messages.ts";
+
+export interface MembershipOptions {
+  /** The node's name in the deployment: a restarted process is the same node. */
+  readonly name: string;
+  readonly leases: LeaseStore;
+  readonly partitions: readonly Mailbox<PartitionMessage>[];
+  readonly announceEveryMs: number;
+  readonly lookEveryMs: number;
+  /** A node counts after it was seen for so long. */
+  readonly settleMs: number;
+  readonly logger: Logger;
+}
+
+export function membershipActor(
+  options: MembershipOptions,
+): (context: ActorContext<never>) => Behaviour<never> {
+  return (context) => ({
+    start: () => {
+      context.task(() => announce(options, context));
+      context.task(() => look(options, context));
+    },
+    receive: () => {},
+  });
+}
+
+async function announce(
+  { name, leases, announceEveryMs, logger }: MembershipOptions,
+  { clock, signal }: ActorContext<never>,
+): Promise<void> {
+  let revision: number | undefined;
+  for (; !signal.aborted; await clock.sleep(announceEveryMs, signal)) {
+    revision = await leases.announce(name).catch((thrown: unknown) => {
+      const { code } = toFreshetError(thrown);
+      logger.warn({ code }, "this node can not be announced");
+      return undefined;
+    });
+  }
+  // MB2. A store that did not answer just now would only hold up the stop.
+  if (revision !== undefined) await leases.withdraw(name, revision).catch(() => {});
+}
+
+async function look(
+  { name, leases, partitions, lookEveryMs, settleMs, logger }: MembershipOptions,
+  { clock, signal }: ActorContext<never>,
+): Promise<void> {
+  const members = new Members({ me: name, settleMs });
+  let told = "";
+  for (; !signal.aborted; await clock.sleep(lookEveryMs, signal)) {
+    const atMs = clock.monotonicMs();
+    const seen = await leases.look().catch(toFreshetError);
+    if (seen instanceof Error) {
+      logger.warn({ code: seen.code }, "the other nodes can not be seen");
+      continue;
+    }
+    const nodes = members.see(seen.nodes, atMs);
+    if (nodes.join() !== told) logger.info({ nodes }, "nodes that share the partitions");
+    told = nodes.join();
+    const view = { nodes, held: new Set(seen.held), atMs };
+    // A partition that is too busy for this view gets the next one.
+    for (const partition of partitions) partition.tryPut({ type: "view", view });
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Publishes rejected operations again. Whether a replay means anything is decided by the tenant's owner, by the log;
+ * here it is only foreseen, so that what is void anyway makes no new dead letter.
+ *
+ * RP1  a replay says which operation it repeats: the owner voids it if the document had a later one (I3).
+ * RP2  repeating a replay has no second effect: by its message id, and after that by RP1.
+ */
+
+import { toFreshetError } from "../../contract/errors.ts";
+import type { DocumentId, TenantId, Version } from "../../contract/ids.ts";
+import { isLaterOperation } from "../../log/later-operation.ts";
+import type { ChunksLog, DeadLetter, DocsLog } from "../../log/port.ts";
+import { payloadOf } from "./letters.ts";
+
+export interface ReplayLog {
+  readonly docs: Pick<DocsLog, "publish" | "readTenant">;
+  readonly chunks: Pick<ChunksLog, "last" | "headers">;
+}
+
+export type Replayed =
+  | { readonly kind: "published"; readonly seq: Version; readonly as: Version }
+  | { readonly kind: "skipped"; readonly seq: Version; readonly why: string };
+
+const later = "its document had a later operation";
+const isVoid = "it was a replay that came too late";
+const noRecord = "the letter does not say where it was refused: publish the document again";
+const noPayload = "DOCS does not hold what was sent any more: publish the document again";
+
+/** @throws FreshetError when the log refuses a publish or does not answer */
+export async function replay(
+  log: ReplayLog,
+  tenant: TenantId,
+  letters: readonly DeadLetter[],
+): Promise<readonly Replayed[]> {
+  const newest = await newestOperations(log.chunks, tenant, letters);
+  const results: Replayed[] = [];
+  for (const letter of letters) results.push(await replayOne(log, { tenant, letter, newest }));
+  return results;
+}
+
+interface One {
+  readonly tenant: TenantId;
+  readonly letter: DeadLetter;
+  /** Document → version of its newest operation; undefined when the log can not tell any more. */
+  readonly newest: ReadonlyMap<DocumentId, Version> | undefined;
+}
+
+async function replayOne(log: ReplayLog, { tenant, letter, newest }: One): Promise<Replayed> {
+  const { version, documentId, reason, position } = letter;
+  const skipped = (why: string): Replayed => ({ kind: "skipped", seq: version, why });
+  if (reason === "replay_void") return skipped(isVoid);
+  if (position === undefined) return skipped(noRecord);
+  if (documentId !== null) {
+    if (newest === undefined) return skipped("the log does not hold what came after it any more");
+    if ((newest.get(documentId) ?? 0) > version) return skipped(later);
+  }
+  const payload = await payloadOf(log.docs, tenant, version);
+  if (payload === undefined) return skipped(noPayload);
+  const { seq } = await log.docs.publish({
+    ...{ tenant, payload, messageId: `replay/${tenant}/${version}` },
+    replay: { of: version, after: position },
+  });
+  return { kind: "published", seq: version, as: seq };
+}
+
+/** One pass over what lies behind the oldest letter. */
+async function newestOperations(
+  chunks: ReplayLog["chunks"],
+  tenant: TenantId,
+  letters: readonly DeadLetter[],
+): Promise<ReadonlyMap<DocumentId, Version> | undefined> {
+  const newest = new Map<DocumentId, Version>();
+  const positions = letters.flatMap(({ position }) => (position === undefined ? [] : [position]));
+  const [after] = positions.toSorted((one, other) => one - other);
+  const last = await chunks.last(tenant);
+  if (last === null || after === undefined) return newest;
+  try {
+    for await (const header of chunks.headers({ tenant, after, to: last.position })) {
+      const { documentId, version } = header;
+      if (
+        documentId === null ||
+        !isLaterOperation(header, newest.get(documentId) ?? (0 as Version))
+      )
+        continue;
+      newest.set(documentId, version);
+    }
+    return newest;
+  } catch (thrown) {
+    if (toFreshetError(thrown).code === "broken_chain") return undefined;
+    throw thrown;
+  }
+}

@@ -1,0 +1,41 @@
+/** How far a node that recovers has come, in numbers and in a line. Pure. */
+
+export interface TenantRecovery {
+  readonly state: "recovering" | "ready";
+  /** Records of CHUNKS that make up the hot shard of this tenure, and how many of them are there. */
+  readonly records_to_replay: number;
+  readonly records_replayed: number;
+  /** Operations in DOCS that the tenant has yet to take in. */
+  readonly operations_behind: number;
+}
+
+/** Sums over the tenants of the partitions that this node has. */
+export interface Recovery {
+  readonly tenants_ready: number;
+  readonly tenants_total: number;
+  readonly records_replayed: number;
+  readonly records_to_replay: number;
+  readonly operations_behind: number;
+}
+
+export function recoveryOf(tenants: readonly TenantRecovery[]): Recovery {
+  const sum = (of: (tenant: TenantRecovery) => number): number =>
+    tenants.reduce((total, tenant) => total + of(tenant), 0);
+  return {
+    tenants_ready: tenants.filter(({ state }) => state === "ready").length,
+    tenants_total: tenants.length,
+    records_replayed: sum(({ records_replayed }) => records_replayed),
+    records_to_replay: sum(({ records_to_replay }) => records_to_replay),
+    operations_behind: sum(({ operations_behind }) => operations_behind),
+  };
+}
+
+/** `2 of 5 tenants are ready, 300 of 1200 records replayed, 7 operations to catch up`. */
+export function recoveryLine(recovery: Recovery): string {
+  const { tenants_ready, tenants_total, records_replayed, records_to_replay } = recovery;
+  return (
+    `${tenants_ready} of ${tenants_total} tenants are ready, ` +
+    `${records_replayed} of ${records_to_replay} records replayed, ` +
+    `${recovery.operations_behind} operations to catch up`
+  );
+}

@@ -1,0 +1,8 @@
+/** How much longer than usual the first answers of a provider may take. */
+
+import { limits } from "../contract/limits.ts";
+import type { EmbedProvider } from "./precision.ts";
+
+export function patienceOf(provider: EmbedProvider): number {
+  return provider === "tensorrt" ? limits.embedTensorRtPatience : 1;
+}

@@ -1,0 +1,12 @@
+/** What makes a replay void. Pure; the command line foresees by it what the tenant's owner will decide. */
+
+import type { Version } from "../contract/ids.ts";
+import type { RecordHeader } from "../contract/record.ts";
+
+/** A void replay says nothing new about its document; anything else of a newer version does. */
+export function isLaterOperation(
+  { version, reason, kind }: Pick<RecordHeader, "version" | "reason" | "kind">,
+  than: Version,
+): boolean {
+  return kind !== "fence" && version > than && reason !== "replay_void";
+}

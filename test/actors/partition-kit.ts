@@ -1,0 +1,132 @@
+/** One partition with the membership of its node, over a log in memory, and tenants that only keep what comes. */
+
+import {
+  noProgress,
+  type PartitionEntry,
+  recoveringStatus,
+  type TenantEntry,
+} from "../../actors/directory.ts";
+import { membershipActor } from "../../actors/membership.ts";
+import type { PartitionMessage, ShardMessage, TenantMessage } from "../../actors/messages.ts";
+import {
+  type PartitionOptions,
+  partitionActor,
+  type TenantHandle,
+} from "../../actors/partition.ts";
+import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
+import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
+import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
+import { preferredNode } from "../../src/log/ownership.ts";
+import type { LeaseStore } from "../../src/log/port.ts";
+import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { createManualClock } from "../support/manual-clock.ts";
+import { startActor } from "./kit.ts";
+
+export const leaseMs = 9_000;
+export const renewEveryMs = 3_000;
+export const respawnMs = 1_000;
+export const lookEveryMs = 500;
+export const settleMs = 2_000;
+export const takeAnywayMs = 2 * leaseMs;
+export const partition = 0 as Partition;
+const names = Array.from({ length: 20 }, (_, index) => `node-${index}`);
+/** By how much the partition prefers them: one that comes before this node, and one that comes after. */
+export const [greater, me, lesser] = ranked(names) as [string, string, string];
+
+function ranked(nodes: readonly string[]): string[] {
+  const best = preferredNode(partition, nodes);
+  if (best === undefined) return [];
+  return [best, ...ranked(nodes.filter((node) => node !== best))];
+}
+
+/** Stands for the two actors of a tenant: what came to it, and whether it still lives. */
+export interface FakeTenant {
+  readonly tenant: TenantId;
+  readonly epoch: Epoch;
+  readonly entry: TenantEntry;
+  readonly mailbox: BoundedMailbox<TenantMessage>;
+  stopped: boolean;
+}
+
+export interface SetUp {
+  readonly log?: MemoryLog;
+  readonly wrap?: (log: MemoryLog) => PartitionOptions["log"];
+  readonly queueMax?: number;
+  /** Resolves before a tenant has ended. */
+  readonly stopping?: () => Promise<void>;
+}
+
+export function setUp(options: SetUp = {}) {
+  const time = createManualClock();
+  const log = options.log ?? createMemoryLog({ clock: time, partitions: 1, leaseMs });
+  const entry: PartitionEntry = {
+    ...{ partition, state: "joining", validUntilMs: 0, tenants: new Map() },
+  };
+  const spawned: FakeTenant[] = [];
+  const spawnTenant = (tenant: TenantId, epoch: Epoch): TenantHandle => {
+    if (spawned.some((other) => other.tenant === tenant && !other.stopped)) {
+      throw new Error(`${tenant} lives already`);
+    }
+    const mailbox = new BoundedMailbox<TenantMessage>(options.queueMax ?? 100);
+    const route = { mailbox, behind: false, skippedTo: 0 as Version };
+    const shard = new BoundedMailbox<ShardMessage>(1);
+    const tenantEntry: TenantEntry = {
+      ...{ tenant, shard, route, progress: noProgress(), status: recoveringStatus },
+    };
+    const fake = { tenant, epoch, entry: tenantEntry, mailbox, stopped: false };
+    spawned.push(fake);
+    const stop = async (): Promise<void> => {
+      await options.stopping?.();
+      fake.stopped = true;
+    };
+    return { entry: tenantEntry, stop };
+  };
+  const start = () => {
+    const seen = options.wrap?.(log) ?? log;
+    const shared = { log: seen, metrics: silentMetrics, logger: silentLogger };
+    const started = startActor<PartitionMessage>(
+      partitionActor({
+        ...{ partition, node: "me~1", name: me, entry, spawnTenant, ...shared },
+        ...{ renewEveryMs, takeAnywayMs, respawnMs, pullMax: 10 },
+      }),
+      { clock: time },
+    );
+    const partitions = [started.actor.mailbox];
+    const membership = startActor<never>(
+      membershipActor({
+        ...{ name: me, leases: log.leases, partitions, logger: silentLogger },
+        ...{ announceEveryMs: renewEveryMs, lookEveryMs, settleMs },
+      }),
+      { clock: time },
+    );
+    return { ...started, membership: membership.actor };
+  };
+  const publish = (tenant: TenantId, text = "x") =>
+    log.docs.publish({ tenant, payload: new TextEncoder().encode(text) });
+  const living = () => spawned.filter(({ stopped }) => !stopped);
+  return { clock: time, log, entry, spawned, living, start, publish };
+}
+
+export function bound(leases: LeaseStore): LeaseStore {
+  return {
+    acquire: (...args) => leases.acquire(...args),
+    renew: (...args) => leases.renew(...args),
+    release: (...args) => leases.release(...args),
+    holder: (...args) => leases.holder(...args),
+    announce: (...args) => leases.announce(...args),
+    withdraw: (...args) => leases.withdraw(...args),
+    look: () => leases.look(),
+  };
+}
+
+export function versions({ mailbox }: FakeTenant): Promise<number[]> {
+  const read = async (): Promise<number[]> => {
+    const all: number[] = [];
+    while (mailbox.depth > 0) {
+      const message = await mailbox.take();
+      if (message?.type === "operation") all.push(message.operation.version);
+    }
+    return all;
+  };
+  return read();
+}

@@ -1,0 +1,117 @@
+import { expect, it } from "vitest";
+import { FreshetError } from "../../src/contract/errors.ts";
+import { acme, quiet, until } from "./kit.ts";
+import {
+  bound,
+  greater,
+  lesser,
+  lookEveryMs,
+  me,
+  partition,
+  renewEveryMs,
+  settleMs,
+  setUp,
+  takeAnywayMs,
+} from "./partition-kit.ts";
+
+it("gives the lease back when it is stopped, so that another node takes over at once", async () => {
+  const { entry, start, log, clock: time } = setUp();
+  const { actor, membership } = start();
+  await until(() => entry.state === "serving");
+  expect(await log.leases.holder(partition)).toBe("me~1");
+  expect((await log.leases.look()).nodes).toEqual([me]);
+  await membership.stop();
+  await actor.stop();
+  expect(await log.leases.look()).toEqual({ nodes: [], held: [] });
+  expect(time.sleeping).toBe(0);
+});
+
+it("I6: hands over to a node that it belongs to, once that was seen steadily: tenants end, the lease is free", async () => {
+  const { entry, start, log, publish, living, clock: time } = setUp();
+  await publish(acme);
+  start();
+  await until(() => entry.state === "serving");
+  await log.leases.announce(greater);
+  await time.advance(settleMs - lookEveryMs);
+  expect(entry.state).toBe("serving");
+  await time.advance(2 * lookEveryMs);
+  await until(() => entry.state === "waiting");
+  expect(entry.validUntilMs).toBe(0);
+  expect(living()).toEqual([]);
+  expect(await log.leases.holder(partition)).toBeNull();
+  // It is the other's now, also while that one is slow to take it.
+  await log.leases.announce(greater);
+  await time.advance(2 * renewEveryMs);
+  expect(await log.leases.holder(partition)).toBeNull();
+});
+
+it("keeps its partition when a node joins that it does not belong to", async () => {
+  const { entry, start, log, clock: time } = setUp();
+  start();
+  await until(() => entry.state === "serving");
+  for (let count = 0; count < 5; count += 1) {
+    await log.leases.announce(lesser);
+    await time.advance(renewEveryMs);
+  }
+  expect(entry.state).toBe("serving");
+});
+
+it("awaits its own partition while another node holds it, and takes it as soon as it is given back", async () => {
+  const { entry, start, log, clock: time } = setUp();
+  await log.leases.announce(lesser);
+  const lease = await log.leases.acquire(partition, "other~1");
+  if (lease === null) return expect.fail("the partition was free");
+  start();
+  await quiet();
+  expect(entry.state).toBe("joining");
+  await log.leases.release(lease, "other~1");
+  await time.advance(lookEveryMs);
+  await until(() => entry.state === "serving");
+});
+
+it("takes a partition that its own node lets lie, after two lease times, and keeps it", async () => {
+  const { entry, start, log, clock: time } = setUp();
+  await log.leases.announce(greater);
+  start();
+  await quiet();
+  expect(entry.state).toBe("waiting");
+  for (let past = 0; past < takeAnywayMs; past += renewEveryMs) {
+    expect(await log.leases.holder(partition)).toBeNull();
+    await log.leases.announce(greater);
+    await time.advance(renewEveryMs);
+  }
+  await time.advance(lookEveryMs);
+  await until(() => entry.state === "serving");
+  for (let count = 0; count < 10; count += 1) {
+    await log.leases.announce(greater);
+    await time.advance(renewEveryMs);
+  }
+  expect(entry.state).toBe("serving");
+});
+
+it("asks again at once for a lease whose answer was lost: it may be its own", async () => {
+  let lost = false;
+  const {
+    entry,
+    start,
+    clock: time,
+  } = setUp({
+    wrap: (log) => ({
+      ...log,
+      leases: {
+        ...bound(log.leases),
+        acquire: async (...args) => {
+          const lease = await log.leases.acquire(...args);
+          if (lost) return lease;
+          lost = true;
+          throw new FreshetError("log_unavailable");
+        },
+      },
+    }),
+  });
+  start();
+  await quiet();
+  expect(entry.state).not.toBe("serving");
+  await time.advance(lookEveryMs);
+  await until(() => entry.state === "serving");
+});

@@ -1,0 +1,38 @@
+import { expect, it } from "vitest";
+import { describeFault, type PlannedKind, planFaults } from "./faults.ts";
+import { seededRandom } from "./random.ts";
+
+const kinds: readonly PlannedKind[] = [
+  "kill",
+  "freeze",
+  "fail-point",
+  "delay",
+  "reset",
+  "partition",
+  "disk-full",
+];
+
+function plan(seed: number, some = kinds) {
+  const options = { stormMs: 600_000, nodes: 2, everyMs: 1_000, kinds: some };
+  return planFaults(seededRandom(seed), options);
+}
+
+it("a plan is a function of its seed", () => {
+  expect(plan(3)).toEqual(plan(3));
+  expect(plan(3)).not.toEqual(plan(4));
+});
+
+it("a plan has every kind that is permitted, and no other", () => {
+  expect(new Set(plan(3).map(({ fault }) => fault.kind))).toEqual(new Set(kinds));
+  expect(new Set(plan(3, ["kill"]).map(({ fault }) => fault.kind))).toEqual(new Set(["kill"]));
+});
+
+it("every process is killed and frozen, every link is cut, and some engines sleep past their lease", () => {
+  const described = plan(3).map(({ fault }) => describeFault(fault));
+  for (const target of ["engine-1", "engine-2", "merge-worker", "nats", "temporal", "weaviate"]) {
+    expect(described.join("\n")).toMatch(new RegExp(`kill ${target}`));
+    expect(described.join("\n")).toMatch(new RegExp(`freeze ${target}`));
+  }
+  expect(described.join("\n")).toMatch(/freeze engine-\d for 21/);
+  expect(described.join("\n")).toMatch(/partition merge-worker > weaviate/);
+});

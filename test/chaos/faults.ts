@@ -1,0 +1,173 @@
+/** Pure: the faults that the nemesis knows, and the plan of a run, a function of its seed. */
+
+import { type FailPoint, failPointsOf } from "./fail-points.ts";
+import type { Random } from "./random.ts";
+
+/** Whatever runs as a process. Engines are `engine-1` … `engine-N`. */
+export type Target = "nats" | "temporal" | "weaviate" | "merge-worker" | `engine-${number}`;
+
+/** A connection that goes through a proxy of ours: from a Freshet process to a server. */
+export interface Link {
+  readonly from: Target;
+  readonly to: "nats" | "temporal" | "weaviate";
+}
+
+export type Fault =
+  /** kill -9; started again `lastsMs` later. */
+  | { readonly kind: "kill"; readonly target: Target; readonly lastsMs: number }
+  /** SIGSTOP, SIGCONT `lastsMs` later. */
+  | { readonly kind: "freeze"; readonly target: Target; readonly lastsMs: number }
+  /** kill -9 or SIGSTOP of the process itself, right before or after the n-th call of one effect from now on. */
+  | {
+      readonly kind: "fail-point";
+      readonly target: Target;
+      readonly point: FailPoint;
+      readonly calls: number;
+      readonly action: "kill" | "freeze";
+      readonly lastsMs: number;
+    }
+  | {
+      readonly kind: "delay";
+      readonly link: Link;
+      readonly delayMs: number;
+      readonly lastsMs: number;
+    }
+  /** Breaks the running connections once. */
+  | { readonly kind: "reset"; readonly link: Link; readonly lastsMs: 0 }
+  /** Nothing gets through, in both directions or in one; what was sent arrives when it is over. */
+  | {
+      readonly kind: "partition";
+      readonly link: Link;
+      readonly direction: "both" | "to-server" | "from-server";
+      readonly lastsMs: number;
+    }
+  /** The log's disk has no byte left. A server whose stream froze needs a restart, and gets one. */
+  | { readonly kind: "disk-full"; readonly target: "nats"; readonly lastsMs: number }
+  /** The records of CHUNKS but the newest of each tenant are gone, merged or not. Never in a plan: it loses data. */
+  | { readonly kind: "lose-records"; readonly target: "nats"; readonly lastsMs: 0 };
+
+export type FaultKind = Fault["kind"];
+
+/** What a random plan is made of. */
+export type PlannedKind = Exclude<FaultKind, "lose-records">;
+
+export interface PlannedFault {
+  /** Milliseconds from the start of the first storm; rests between storms do not count. */
+  readonly atMs: number;
+  readonly fault: Fault;
+}
+
+export interface FaultPlanOptions {
+  readonly stormMs: number;
+  readonly nodes: number;
+  /** Mean time between two faults. */
+  readonly everyMs: number;
+  /** Kinds that this machine permits. */
+  readonly kinds: readonly PlannedKind[];
+}
+
+const weights: Readonly<Record<PlannedKind, number>> = {
+  kill: 5,
+  freeze: 4,
+  "fail-point": 6,
+  delay: 2,
+  reset: 2,
+  partition: 3,
+  "disk-full": 0.5,
+};
+
+/** The lease's 16 s and some: long enough for another node to take over. */
+const pastLeaseMs = 21_000;
+
+/** Faults in order of time. Several may overlap; who applies them skips those whose target is already in trouble. */
+export function planFaults(random: Random, options: FaultPlanOptions): readonly PlannedFault[] {
+  const { stormMs, everyMs, kinds } = options;
+  const allowed = Object.fromEntries(kinds.map((kind) => [kind, weights[kind]])) as Record<
+    PlannedKind,
+    number
+  >;
+  const planned: PlannedFault[] = [];
+  let atMs = everyMs / 2;
+  while (atMs < stormMs) {
+    const kind = random.weighted(allowed);
+    planned.push({ atMs: Math.round(atMs), fault: makeFault(random, kind, options.nodes) });
+    atMs += everyMs * (0.5 + random.next());
+  }
+  return planned;
+}
+
+function makeFault(random: Random, kind: PlannedKind, nodes: number): Fault {
+  switch (kind) {
+    case "kill":
+      return { kind, target: anyTarget(random, nodes), lastsMs: random.int(200, 4_000) };
+    case "freeze": {
+      const target = anyTarget(random, nodes);
+      // A frozen engine is a zombie only when it outlives its lease; a frozen log just makes everybody wait.
+      const zombie = target.startsWith("engine") && random.chance(0.5);
+      return { kind, target, lastsMs: zombie ? pastLeaseMs : random.int(500, 8_000) };
+    }
+    case "fail-point": {
+      const target = random.chance(0.5) ? engine(random, nodes) : "merge-worker";
+      const action = random.chance(0.75) ? "kill" : "freeze";
+      const zombie = action === "freeze" && target !== "merge-worker" && random.chance(0.6);
+      const lastsMs = zombie ? pastLeaseMs : random.int(200, 6_000);
+      const point = random.pick(
+        failPointsOf(target === "merge-worker" ? "merge-worker" : "engine"),
+      );
+      return { kind, target, point, calls: random.int(1, 8), action, lastsMs };
+    }
+    case "delay": {
+      const delayMs = random.pick([20, 100, 400, 1_500]);
+      return { kind, link: anyLink(random, nodes), delayMs, lastsMs: random.int(2_000, 10_000) };
+    }
+    case "reset":
+      return { kind, link: anyLink(random, nodes), lastsMs: 0 };
+    case "partition": {
+      const direction = random.pick(["both", "both", "to-server", "from-server"] as const);
+      const lastsMs = random.chance(0.3) ? pastLeaseMs : random.int(1_000, 9_000);
+      return { kind, link: anyLink(random, nodes), direction, lastsMs };
+    }
+    case "disk-full":
+      return { kind, target: "nats", lastsMs: random.int(2_000, 5_000) };
+  }
+}
+
+function engine(random: Random, nodes: number): `engine-${number}` {
+  return `engine-${random.int(1, nodes)}`;
+}
+
+function anyTarget(random: Random, nodes: number): Target {
+  const target = random.weighted({
+    engine: 4,
+    nats: 2,
+    temporal: 1,
+    weaviate: 1.5,
+    "merge-worker": 3,
+  });
+  return target === "engine" ? engine(random, nodes) : target;
+}
+
+function anyLink(random: Random, nodes: number): Link {
+  const from = random.chance(0.65) ? engine(random, nodes) : "merge-worker";
+  return { from, to: random.pick(["nats", "nats", "weaviate", "temporal"] as const) };
+}
+
+/** One line for progress and reports. */
+export function describeFault(fault: Fault): string {
+  const lasts = fault.lastsMs === 0 ? "" : ` for ${(fault.lastsMs / 1000).toFixed(1)} s`;
+  switch (fault.kind) {
+    case "kill":
+    case "freeze":
+    case "disk-full":
+    case "lose-records":
+      return `${fault.kind} ${fault.target}${lasts}`;
+    case "fail-point":
+      return `${fault.action} ${fault.target} at ${fault.point} (call ${fault.calls})${lasts}`;
+    case "delay":
+      return `delay ${fault.link.from} > ${fault.link.to} by ${fault.delayMs} ms${lasts}`;
+    case "reset":
+      return `reset ${fault.link.from} > ${fault.link.to}`;
+    case "partition":
+      return `partition ${fault.link.from} > ${fault.link.to} (${fault.direction})${lasts}`;
+  }
+}

@@ -1,0 +1,145 @@
+/** `npm run chaos`: proves, or disproves, that nothing is lost, doubled or stale while everything fails. */
+
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { ensureTools } from "../../ops/setup/ensure-tools.ts";
+import { lineProgress } from "../../ops/setup/progress.ts";
+import { type PlannedFault, type PlannedKind, planFaults } from "./faults.ts";
+import { plantedText, runPlanted } from "./planted.ts";
+import type { Random } from "./random.ts";
+import { resultText } from "./result.ts";
+import { type ChaosOptions, runChaos } from "./run.ts";
+import { shrink } from "./shrink.ts";
+
+const about = `Runs engines, a merge worker and their servers, lets publishers and readers work on them, and makes
+everything fail: kill -9 and SIGSTOP at named points and at random, delays, resets and partitions of connections, a
+full disk. All replies and the whole log are compared with an oracle, all the time and at rest.
+
+Exit codes: 0 no violation, 1 violations or could not run, 2 usage.`;
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+interface Options {
+  readonly minutes: number;
+  readonly nodes: number;
+  readonly tenants: number;
+  readonly seed: number;
+  readonly every: number;
+  readonly json?: string;
+  readonly shrink: number;
+  readonly only?: readonly number[];
+  readonly planted?: true;
+  readonly control?: true;
+  readonly bug?: string;
+}
+
+function positive(value: string): number {
+  const number = Number(value);
+  if (!(number > 0)) throw new InvalidArgumentError("a number above zero");
+  return number;
+}
+
+function whole(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0) throw new InvalidArgumentError("a whole number");
+  return number;
+}
+
+function numbers(value: string): readonly number[] {
+  return value.split(",").map(whole);
+}
+
+function program(): Command {
+  return new Command("npm run chaos --")
+    .description(about)
+    .option("--minutes <m>", "how long, storms and rests together", positive, 2)
+    .option("--nodes <n>", "engines", positive, 2)
+    .option("--tenants <n>", "tenants", positive, 4)
+    .option("--seed <s>", "the choices of publishers, readers and nemesis", positive, 1)
+    .option("--every <s>", "mean seconds between two faults", positive, 1.7)
+    .option("--json <file>", "write the result as JSON too")
+    .option("--shrink <n>", "after a violation, at most so many runs with fewer faults", whole, 0)
+    .option("--only <n,n>", "only these faults of the seed's plan, by number", numbers)
+    .option("--planted", "prove the checker: each planted bug must be caught; takes some minutes")
+    .option(
+      "--control",
+      "with --planted: the same faults also without the bug, where nothing may be caught",
+    )
+    .option("--bug <words>", "with --planted: only bugs whose name has these words")
+    .allowExcessArguments(false)
+    .exitOverride((error) => {
+      throw Object.assign(error, { exitCode: error.exitCode === 0 ? 0 : 2 });
+    })
+    .action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  const { minutes, nodes, tenants, seed, every, json } = options;
+  const say = (line: string): void => void process.stderr.write(`[chaos] ${line}\n`);
+  const progress = lineProgress(
+    (line) => process.stderr.write(line),
+    () => performance.now(),
+  );
+  const want = { nats: true, temporal: true, weaviate: true, embedding: true, llm: false };
+  const tools = await ensureTools({ env: process.env, progress, want });
+  const directory = mkdtempSync(join(tmpdir(), "freshet-chaos-"));
+  say(`seed ${seed}; files of this run: ${directory}`);
+  const load = { publishers: 14, publishEveryMs: 200, readers: 6 };
+  if (options.planted === true) {
+    const control = options.control === true;
+    const only = options.bug;
+    const shared = { seed, nodes, tenants, directory, tools, say, root, control, only };
+    const results = await runPlanted({ ...load, ...shared });
+    process.stdout.write(`${plantedText(results)}\n`);
+    if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
+    const proved = results.every(
+      ({ caughtBy, falseAlarms }) => caughtBy !== undefined && falseAlarms.length === 0,
+    );
+    if (!proved) process.exitCode = 1;
+    return;
+  }
+  const durationMs = minutes * 60_000;
+  const chaos = { ...load, seed, nodes, tenants, durationMs, tools, say, stormMs: 45_000 };
+  const planned = (kinds: readonly PlannedKind[], random: Random): readonly PlannedFault[] =>
+    planFaults(random, { stormMs: durationMs, nodes, everyMs: every * 1000, kinds });
+  const numbered = (picked: readonly number[] | undefined): ChaosOptions["plan"] =>
+    picked === undefined
+      ? planned
+      : (kinds, random) => planned(kinds, random).filter((_, at) => picked.includes(at + 1));
+  const result = await runChaos({ ...chaos, directory, plan: numbered(options.only) });
+  process.stdout.write(`${resultText(result)}\n`);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, null, 2)}\n`);
+  if (result.violations.length === 0) return;
+  process.exitCode = 1;
+  process.stdout.write(`once more: npm run chaos -- ${again(options, undefined)}\n`);
+  if (options.shrink === 0) return;
+  const all = options.only ?? Array.from({ length: result.faultsBegun }, (_, at) => at + 1);
+  const { items } = await shrink(all, options.shrink, async (fewer) => {
+    say(`shrinking: ${fewer.length} of ${all.length} faults`);
+    const place = mkdtempSync(join(tmpdir(), "freshet-chaos-"));
+    const { violations } = await runChaos({ ...chaos, directory: place, plan: numbered(fewer) });
+    return violations.length > 0;
+  });
+  process.stdout.write(`with fewer faults: npm run chaos -- ${again(options, items)}\n`);
+}
+
+function again(options: Options, only: readonly number[] | undefined): string {
+  const { minutes, nodes, tenants, seed, every } = options;
+  const picked = only === undefined ? "" : ` --only ${only.join(",")}`;
+  return `--minutes ${minutes} --nodes ${nodes} --tenants ${tenants} --seed ${seed} --every ${every}${picked}`;
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
+try {
+  await program().parseAsync();
+} catch (thrown) {
+  if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode;
+  else {
+    process.stderr.write(`chaos: ${thrown instanceof Error ? thrown.stack : String(thrown)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,163 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import weaviate, { type WeaviateClient } from "weaviate-client";
+import { ensureTools } from "../../ops/setup/ensure-tools.ts";
+import { silentProgress } from "../../ops/setup/progress.ts";
+import { chunksOf } from "../../src/cold/weaviate-search.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { connectNatsLog, type NatsLog } from "../../src/log/nats.ts";
+import { silentLogger } from "../../src/observe/port.ts";
+import { connectTemporal } from "../../src/temporal/client.ts";
+import type { MergeClient } from "../../src/temporal/port.ts";
+import { eventually } from "../support/engine-process.ts";
+import { failPointsOf } from "./fail-points.ts";
+import { ChaosSite } from "./site.ts";
+
+/** One engine and one merge worker with servers of their own; the worker is killed at every point that it passes. */
+const directory = mkdtempSync(join(tmpdir(), "freshet-merge-steps-"));
+let site: ChaosSite;
+let log: NatsLog;
+let merges: MergeClient;
+let vendor: WeaviateClient;
+
+beforeAll(async () => {
+  const want = { nats: true, temporal: true, weaviate: true, embedding: true, llm: false };
+  const tools = await ensureTools({ env: process.env, progress: silentProgress, want });
+  site = new ChaosSite({ directory, tools, nodes: 1, onNodeEnd: () => {} });
+  await site.start();
+  const shared = { clock: systemClock, logger: silentLogger };
+  log = await connectNatsLog({ ...shared, servers: site.natsUrl, partitions: 8, name: "steps" });
+  const namespace = "default";
+  merges = connectTemporal({ ...shared, address: site.temporalAddress, namespace, graceMs: 200 });
+  vendor = await connectVendor();
+});
+
+afterAll(async () => {
+  await vendor.close();
+  await Promise.all([merges.close(), log.close()]);
+  await site.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const encoder = new TextEncoder();
+const long = "The anchor of the harbour lies beside the barrel in the yard. ".repeat(60);
+
+/** Documents that are new, replaced, shrunk and deleted by the second merge, and an invalid one for the dead letters. */
+const firstMerge = [
+  ...Array.from({ length: 12 }, (_, index) => ({
+    id: `doc-${index}`,
+    text: `first text ${index}`,
+  })),
+  { id: "shrinks", text: long },
+  { id: "goes", text: long },
+];
+const secondMerge = [
+  ...Array.from({ length: 6 }, (_, index) => ({
+    id: `doc-${index}`,
+    text: `second text ${index}`,
+  })),
+  { id: "shrinks", text: "short now" },
+  { id: "goes", op: "delete" },
+  { id: "broken", text: 7 },
+  { id: "new", text: long },
+];
+
+/** Versions of what was published, in order: they name an operation the same way in every tenant. */
+async function publishAll(tenant: TenantId, bodies: readonly object[]): Promise<readonly number[]> {
+  const versions: number[] = [];
+  for (const body of bodies) {
+    const payload = encoder.encode(JSON.stringify(body));
+    versions.push((await log.docs.publish({ tenant, payload })).seq);
+  }
+  await eventually(async () => {
+    expect((await log.chunks.last(tenant))?.version).toBe(versions.at(-1));
+  });
+  return versions;
+}
+
+/** Publishes, merges, and publishes what the second merge is about. Versions in the order of the operations. */
+async function prepare(tenant: TenantId): Promise<readonly number[]> {
+  const first = await publishAll(tenant, firstMerge);
+  expect(await merges.force(tenant)).toMatchObject({ kind: "merged" });
+  return [...first, ...(await publishAll(tenant, secondMerge))];
+}
+
+/** What cold holds, by operation, once the tenant is merged and cleaned. */
+async function coldAtLast(
+  tenant: TenantId,
+  versions: readonly number[],
+): Promise<readonly string[]> {
+  await eventually(async () => {
+    const outcome = await merges.force(tenant);
+    expect(["merged", "nothing"]).toContain(outcome.kind);
+  });
+  const to = (await log.chunks.last(tenant))?.position;
+  expect((await log.manifests.get(tenant))?.manifest.to).toBe(to);
+  let held: readonly string[] = [];
+  await eventually(async () => {
+    held = await objectsIn(tenant, versions);
+    // The clean-up follows the commit; until it is done objects of the first merge are left.
+    expect(held.filter((name) => name.startsWith("goes"))).toEqual([]);
+    expect(held.filter((name) => name.startsWith("shrinks"))).toHaveLength(1);
+    expect(held.filter((name) => name.startsWith("doc-0"))).toHaveLength(1);
+  });
+  return held;
+}
+
+async function objectsIn(
+  tenant: TenantId,
+  versions: readonly number[],
+): Promise<readonly string[]> {
+  const names: string[] = [];
+  for await (const { properties } of chunksOf(vendor, tenant).iterator()) {
+    const { documentId, version, chunk } = properties;
+    names.push(`${documentId} of operation ${versions.indexOf(version)}, chunk ${chunk}`);
+  }
+  return names.sort();
+}
+
+describe("a merge worker that is killed at a step, and started again", () => {
+  const steps = failPointsOf("merge-worker").map((point, index) => ({
+    point,
+    tenant: `killed-${index}` as TenantId,
+  }));
+  const versions = new Map<TenantId, readonly number[]>();
+  let undisturbed: readonly string[];
+
+  beforeAll(async () => {
+    const tenant = "undisturbed" as TenantId;
+    undisturbed = await coldAtLast(tenant, await prepare(tenant));
+    expect(undisturbed.length).toBeGreaterThan(15);
+    const worker = site.node("merge-worker");
+    for (const { point, tenant: killed } of steps) {
+      versions.set(killed, await prepare(killed));
+      const reached = worker?.arm({ point, calls: 1, action: "kill" });
+      await merges.due(killed, "operator");
+      // Its own merge, or one that an earlier step interrupted: each point is passed by some merge's kill.
+      await reached;
+      await worker?.kill();
+      await worker?.start();
+    }
+  }, 300_000);
+
+  it.each(steps)(
+    "$point leaves the same objects in the same versions as an undisturbed run (I1, I3, I4)",
+    async ({ tenant }) => {
+      expect(await coldAtLast(tenant, versions.get(tenant) ?? [])).toEqual(undisturbed);
+    },
+  );
+});
+
+function connectVendor(): Promise<WeaviateClient> {
+  const { url, grpc, apiKey } = site.weaviate;
+  const { hostname, port } = new URL(url);
+  const [grpcHost = "", grpcPort] = grpc.split(":");
+  return weaviate.connectToCustom({
+    ...{ httpHost: hostname, httpPort: Number(port), httpSecure: false },
+    ...{ grpcHost, grpcPort: Number(grpcPort), grpcSecure: false },
+    authCredentials: new weaviate.ApiKey(apiKey),
+  });
+}

@@ -1,0 +1,85 @@
+/**
+ * A Freshet process under chaos: the composition of src/index.ts, with fail-points around its stores. Its parent arms
+ * them over the IPC channel, and the process kills or stops itself the moment it gets there.
+ *
+ * Usage: node test/chaos/node-entry.ts <engine|merge-worker> [repository], configured as src/index.ts is. A repository
+ * elsewhere is one with a planted bug in it.
+ */
+
+import { pathToFileURL } from "node:url";
+import type { Running, Seams } from "../../src/compose.ts";
+import type { Config } from "../../src/config.ts";
+import { failPointSeams } from "./fail-points.ts";
+import type { Armed, FromNode } from "./node-process.ts";
+
+interface Composition {
+  startEngine(config: Config, version: string, seams: Seams): Promise<Running>;
+  startMerges(
+    config: Config,
+    version: string,
+    seams: Seams,
+  ): Promise<Running & { readonly ready: Promise<void> }>;
+}
+
+const version = "0.0.0";
+let armed: Armed | undefined;
+
+const seams = failPointSeams(async (point) => {
+  if (armed === undefined || armed.point !== point) return;
+  armed = { ...armed, calls: armed.calls - 1 };
+  if (armed.calls > 0) return;
+  const signal = armed.action === "kill" ? "SIGKILL" : "SIGSTOP";
+  armed = undefined;
+  // The parent must know before this process can tell nobody anything any more.
+  await tell({ type: "reached" });
+  process.kill(process.pid, signal);
+  // A stopped process goes on here when it is woken, in the middle of the effect.
+});
+
+function tell(message: FromNode): Promise<void> {
+  return new Promise((resolve) => process.send?.(message, () => resolve()));
+}
+
+async function main(role: string | undefined, repository: string | undefined): Promise<void> {
+  const root = repository === undefined ? new URL("../../", import.meta.url) : folder(repository);
+  const compose = (await import(new URL("src/compose.ts", root).href)) as Composition;
+  const { readConfig } = (await import(new URL("src/config.ts", root).href)) as {
+    readConfig: (env: NodeJS.ProcessEnv) => Config;
+  };
+  const config = readConfig(process.env);
+  if (role === "engine") {
+    const engine = await compose.startEngine(config, version, seams);
+    return endWith(engine);
+  }
+  const worker = await compose.startMerges(config, version, seams);
+  void worker.ready.then(() => tell({ type: "polls" }));
+  return endWith(worker);
+}
+
+async function endWith(running: Running): Promise<void> {
+  const asked = new Promise<void>((resolve) => process.once("SIGTERM", () => resolve()));
+  await tell({ type: "started" });
+  try {
+    await Promise.race([running.ended, asked]);
+  } finally {
+    await running.stop();
+    process.disconnect();
+  }
+}
+
+function folder(path: string): URL {
+  return pathToFileURL(`${path}/`);
+}
+
+process.on("message", (message: Armed) => {
+  armed = message;
+});
+// A parent that died without a word must not leave this behind.
+process.once("disconnect", () => process.exit());
+
+try {
+  await main(process.argv[2], process.argv[3]);
+} catch (thrown) {
+  process.stderr.write(`${thrown instanceof Error ? (thrown.stack ?? thrown.message) : thrown}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,126 @@
+/**
+ * One Freshet process as the nemesis sees it: start, kill -9, freeze, arm a fail-point.
+ *
+ * Owns: the child. Never: starts it again by itself, or leaves it behind when this process ends.
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { FailPoint } from "./fail-points.ts";
+
+export interface Armed {
+  /** Null disarms. */
+  readonly point: FailPoint | null;
+  /** The call at which it happens, 1 = the next. */
+  readonly calls: number;
+  readonly action: "kill" | "freeze";
+}
+
+export type FromNode =
+  | { readonly type: "started" }
+  | { readonly type: "polls" }
+  | { readonly type: "reached" };
+
+export interface NodeSpec {
+  readonly role: "engine" | "merge-worker";
+  readonly env: Readonly<Record<string, string>>;
+  readonly logFile: string;
+  /** A copy of the repository with a planted bug; undefined = this one. */
+  readonly repository: string | undefined;
+  /** It ended, and nobody killed or stopped it. */
+  readonly onEnd: (end: { readonly started: boolean; readonly code: number | null }) => void;
+}
+
+const entry = fileURLToPath(new URL("./node-entry.ts", import.meta.url));
+
+export class NodeProcess {
+  readonly #spec: NodeSpec;
+  #child: ChildProcess | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #reached: (() => void) | undefined;
+  #stopping = false;
+
+  constructor(spec: NodeSpec) {
+    this.#spec = spec;
+  }
+
+  get isAlive(): boolean {
+    return this.#child !== undefined;
+  }
+
+  /** Resolves when the process is composed (an engine then listens), or has ended before that. */
+  async start(): Promise<void> {
+    if (this.#child !== undefined) return;
+    const { role, env, logFile, repository, onEnd } = this.#spec;
+    const log = openSync(logFile, "a");
+    const child = spawn(
+      process.execPath,
+      [entry, role, ...(repository === undefined ? [] : [repository])],
+      {
+        env,
+        stdio: ["ignore", log, log, "ipc"],
+      },
+    );
+    closeSync(log);
+    this.#child = child;
+    const started = Promise.withResolvers<void>();
+    let isStarted = false;
+    child.on("message", (message: FromNode) => {
+      if (message.type === "started") {
+        isStarted = true;
+        started.resolve();
+      }
+      if (message.type === "reached") this.#reached?.();
+    });
+    child.on("error", () => {});
+    this.#ended = new Promise((resolve) => {
+      child.once("exit", (code, signal) => {
+        if (this.#child === child) this.#child = undefined;
+        started.resolve();
+        resolve();
+        if (signal !== "SIGKILL" && !this.#stopping) onEnd({ started: isStarted, code });
+      });
+    });
+    await started.promise;
+  }
+
+  /** Resolves when it is gone; also when it is frozen, or not there. */
+  async kill(): Promise<void> {
+    this.#child?.kill("SIGKILL");
+    await this.#ended;
+  }
+
+  freeze(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#child?.kill("SIGCONT");
+  }
+
+  /** Resolves when the process got to the point; a later call replaces this one, which then never resolves. */
+  arm(armed: Armed): Promise<void> {
+    const reached = new Promise<void>((resolve) => {
+      this.#reached = resolve;
+    });
+    if (this.#child?.connected === true) this.#child.send(armed, () => {});
+    return reached;
+  }
+
+  disarm(): void {
+    if (this.#child?.connected === true) {
+      this.#child.send({ point: null, calls: 0, action: "kill" } satisfies Armed, () => {});
+    }
+  }
+
+  /** SIGTERM, and kill -9 when that takes too long. */
+  async stop(patienceMs: number): Promise<void> {
+    this.#stopping = true;
+    this.thaw();
+    this.#child?.kill("SIGTERM");
+    const timer = setTimeout(() => this.#child?.kill("SIGKILL"), patienceMs);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Planted bugs: what proves that the checker can fail. Each is a change of the real code, made in a copy of it, with the
+ * faults that bring it to light. A run with one of them must end with a violation of the kind that it names.
+ */
+
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Fault, PlannedFault } from "./faults.ts";
+import type { Violation } from "./history.ts";
+
+export interface Patch {
+  readonly file: string;
+  /** Must be in the file exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface PlantedBug {
+  readonly name: string;
+  readonly patches: readonly Patch[];
+  readonly faults: readonly PlannedFault[];
+  /** The kinds of violation that show it. */
+  readonly shows: readonly Violation["kind"][];
+}
+
+/** The same fault again and again: whether the bug shows depends on what goes on at the time. */
+function every(ms: number, until: number, ...faults: readonly Fault[]): readonly PlannedFault[] {
+  const times = Array.from({ length: Math.floor(until / ms) }, (_, index) => ms * (index + 1));
+  return times.flatMap((atMs) => faults.map((fault) => ({ atMs, fault })));
+}
+
+const mergeRound = "workflows/merge-round.ts";
+
+export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: "commit before verify",
+    patches: [
+      {
+        file: mergeRound,
+        find: `  const verified = await writeVerified(steps, hooks, plan);
+  if (typeof verified !== "number") return verified;
+  if (!hooks.goesOn()) return { kind: "paused" };
+  const written = verified;
+`,
+        replace: "  const written = 0;\n",
+      },
+      {
+        file: mergeRound,
+        find: "  switch (committed.kind) {",
+        replace: "  await writeVerified(steps, hooks, plan);\n  switch (committed.kind) {",
+      },
+    ],
+    faults: every(9_000, 60_000, {
+      kind: "fail-point",
+      target: "merge-worker",
+      point: "before cold.upsert",
+      calls: 1,
+      action: "kill",
+      lastsMs: 5_000,
+    }),
+    shows: ["answer"],
+  },
+  {
+    name: "drop the expectation header",
+    patches: [
+      {
+        file: "src/log/nats-connection.ts",
+        find: "      headers: messageHeaders(message.headers ?? {}),\n      expect: { lastSubjectSequence: message.expectedLast },",
+        replace:
+          '      headers: messageHeaders({ ...message.headers, "Freshet-Previous": String(message.expectedLast) }),\n' +
+          '      ...(message.subject.startsWith("chunks.") ? {} : { expect: { lastSubjectSequence: message.expectedLast } }),',
+      },
+      {
+        file: "src/log/nats-chunks.ts",
+        find: 'const previousHeader = "Nats-Expected-Last-Subject-Sequence";',
+        replace: 'const previousHeader = "Freshet-Previous";',
+      },
+    ],
+    faults: [1, 2].map((engine) => ({
+      atMs: engine === 1 ? 2_000 : 30_000,
+      fault: {
+        kind: "fail-point",
+        target: `engine-${engine}`,
+        point: "before chunks.append",
+        calls: 3,
+        action: "freeze",
+        // The lease has run out, and another node's fence is written, when it wakes up.
+        lastsMs: 24_000,
+      },
+    })),
+    shows: ["log"],
+  },
+  {
+    name: "answer before heads are loaded",
+    patches: [
+      {
+        file: "actors/shard.ts",
+        find: 'if (this.#phase === "ready" && this.#visible >= wanted) {',
+        replace: "if (this.#visible >= wanted) {",
+      },
+      {
+        file: "actors/shard.ts",
+        find: '    if (this.#phase !== "ready") return request.reply.reject(new FreshetError("not_ready"));\n    if (request.watermark',
+        replace: "    if (request.watermark",
+      },
+    ],
+    faults: every(
+      10_000,
+      60_000,
+      { kind: "kill", target: "engine-1", lastsMs: 500 },
+      { kind: "kill", target: "engine-2", lastsMs: 500 },
+    ),
+    shows: ["answer"],
+  },
+  {
+    name: "mask before instead of after the cold search",
+    patches: [
+      {
+        file: "actors/question.ts",
+        find: '      const cold = await this.#stages.time("cold", () =>',
+        replace: `      const early = await this.#askShard<SearchOutcome>(entry, (reply) => ({
+        type: "search",
+        watermark: view.watermark,
+        coldHits: [],
+        vector,
+        text: this.#text,
+        limit: limits.candidatesPerShard,
+        filter: this.#filter,
+        reply,
+      }));
+      const cold = await this.#stages.time("cold", () =>`,
+      },
+      {
+        file: "actors/question.ts",
+        find: '      if (outcome.kind === "dropped") {',
+        replace: `      if (early.kind === "found") Object.assign(outcome, { hot: early.hot });
+      if (outcome.kind === "dropped") {`,
+      },
+    ],
+    faults: every(
+      6_000,
+      60_000,
+      {
+        kind: "delay",
+        link: { from: "engine-1", to: "weaviate" },
+        delayMs: 200,
+        lastsMs: 5_000,
+      },
+      {
+        kind: "delay",
+        link: { from: "engine-2", to: "weaviate" },
+        delayMs: 200,
+        lastsMs: 5_000,
+      },
+    ),
+    shows: ["answer"],
+  },
+  {
+    name: "accept a broken chain",
+    patches: [
+      {
+        file: "src/log/chain.ts",
+        find: "if (placed.previous !== this.#last || placed.position > this.#to) throw this.broken();",
+        replace: "if (placed.position > this.#to) throw this.broken();",
+      },
+    ],
+    faults: [
+      { atMs: 500, fault: { kind: "kill", target: "merge-worker", lastsMs: 50_000 } },
+      { atMs: 15_000, fault: { kind: "lose-records", target: "nats", lastsMs: 0 } },
+      { atMs: 16_000, fault: { kind: "kill", target: "engine-1", lastsMs: 500 } },
+      { atMs: 16_000, fault: { kind: "kill", target: "engine-2", lastsMs: 500 } },
+    ],
+    shows: ["answer"],
+  },
+  {
+    name: "watermark without heads",
+    patches: [
+      {
+        file: "activities/commit-merge.ts",
+        find: "    incarnation: incarnationOf(to),\n    pieces,",
+        replace: "    incarnation: incarnationOf(to),\n    pieces: manifest.pieces,",
+      },
+    ],
+    faults: [],
+    shows: ["manifest", "answer"],
+  },
+];
+
+const copied = ["src", "actors", "workflows", "activities", "package.json", "tsconfig.json"];
+
+/** A copy of the repository's code with the patches in it. @throws Error when a patch has no unique place */
+export function plant(patches: readonly Patch[], root: string, copy: string): void {
+  for (const name of copied) cpSync(join(root, name), join(copy, name), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+  for (const patch of patches) {
+    const path = join(copy, patch.file);
+    writeFileSync(path, applyPatch(readFileSync(path, "utf8"), patch));
+  }
+}
+
+export function applyPatch(code: string, { file, find, replace }: Patch): string {
+  const [before, after, ...more] = code.split(find);
+  if (before === undefined || after === undefined || more.length > 0) {
+    throw new Error(`${file} has no single place for the patch "${find.trim().split("\n")[0]}"`);
+  }
+  return `${before}${replace}${after}`;
+}

@@ -1,0 +1,121 @@
+/**
+ * A reader: asks for whole buckets, through any engine, all the time, also while everything fails.
+ *
+ * Owns: what it has seen so far of each tenant. Never: judges a reply; the truth does.
+ */
+
+import type { TenantId } from "../../src/contract/ids.ts";
+import type { Answer } from "../../src/contract/query.ts";
+import type { Observation } from "./check-answer.ts";
+import type { History } from "./history.ts";
+import { bucketName, bucketsPerTenant, makeQuestion, topK } from "./operations.ts";
+import type { Random } from "./random.ts";
+
+export interface ReaderOptions {
+  readonly random: Random;
+  readonly tenants: readonly TenantId[];
+  readonly history: History;
+  readonly engines: () => readonly { readonly name: string; readonly url: string }[];
+  /** Newest acked operation of a tenant; 0 when there is none. */
+  readonly lastAcked: (tenant: TenantId) => number;
+  /** Highest `visible_seq` that any reader has heard of a tenant, and where that is kept. */
+  readonly floors: Map<TenantId, number>;
+  /** Where the log ends now, for replies that name no version. */
+  readonly lastPublished: () => Promise<number>;
+  readonly observe: (observation: Observation) => void;
+}
+
+export type Reply =
+  | { readonly kind: "answered"; readonly observation: Observation }
+  | { readonly kind: "failed"; readonly code: string };
+
+const waitMs = 3_000;
+const deadlineMs = 5_000;
+const requestMs = 7_000;
+
+/** What a client has to live with while parts are down. Any other code is a fault of ours. */
+const excused = new Set([
+  "not_ready",
+  "overloaded",
+  "not_visible_yet",
+  "deadline_exceeded",
+  "log_unavailable",
+  "cold_unavailable",
+  "embedding_unavailable",
+  "cancelled",
+  // No typed reply at all: the process died or hangs.
+  "no_reply",
+]);
+
+export interface Asked {
+  readonly tenant: TenantId;
+  readonly bucket: string;
+  readonly minSeq: number;
+}
+
+export function chooseQuestion({ random, tenants, lastAcked }: ReaderOptions): Asked {
+  const tenant = random.pick(tenants);
+  const minSeq = random.chance(0.3) ? lastAcked(tenant) : 0;
+  return { tenant, bucket: bucketName(random.int(0, bucketsPerTenant - 1)), minSeq };
+}
+
+/** One question and what became of it; a reply that is no excuse goes into the history. */
+export async function askOnce(options: ReaderOptions, asked: Asked): Promise<Reply> {
+  const { random, history, engines, floors, observe } = options;
+  const { name: node, url } = random.pick(engines());
+  const { tenant, bucket, minSeq } = asked;
+  const floor = floors.get(tenant) ?? 0;
+  const answer = await request(url, asked, makeQuestion(random));
+  const seen = { tenant, bucket, node, floor, minSeq, atMs: Date.now() };
+  if ("code" in answer) {
+    if (answer.code === "no_results") {
+      const lastPublished = await options.lastPublished();
+      const observation = { ...seen, result: { kind: "nothing" as const, lastPublished } };
+      observe(observation);
+      return { kind: "answered", observation };
+    }
+    if (!excused.has(answer.code)) {
+      history.violation("answer", `${tenant}/${bucket} by ${node}: error ${answer.code}`);
+    }
+    return { kind: "failed", code: answer.code };
+  }
+  const { visible_seq: visible, coverage, sources } = answer;
+  floors.set(tenant, Math.max(floors.get(tenant) ?? 0, visible));
+  const observation: Observation = {
+    ...seen,
+    result: {
+      kind: "found",
+      visible,
+      cold: coverage.cold,
+      sources: sources.map(({ id, version, chunk, shard }) => ({ id, version, chunk, shard })),
+    },
+  };
+  observe(observation);
+  return { kind: "answered", observation };
+}
+
+async function request(
+  url: string,
+  { tenant, bucket, minSeq }: Asked,
+  query: string,
+): Promise<Answer | { readonly code: string }> {
+  try {
+    const response = await fetch(`${url}/answer`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-tenant": tenant },
+      body: JSON.stringify({
+        query,
+        mode: "search",
+        top_k: topK,
+        filter: { "metadata.bucket": bucket },
+        deadline_ms: deadlineMs,
+        ...(minSeq === 0 ? {} : { min_seq: minSeq, wait_ms: waitMs }),
+      }),
+      signal: AbortSignal.timeout(requestMs),
+    });
+    const body = (await response.json()) as Answer & { readonly code?: string };
+    return response.ok ? body : { code: String(body.code) };
+  } catch {
+    return { code: "no_reply" };
+  }
+}

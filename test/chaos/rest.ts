@@ -1,0 +1,92 @@
+/** A rest: everything is healed, nobody publishes; what was promised must now be there, all of it. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TenantId } from "../../src/contract/ids.ts";
+import type { Log } from "../../src/log/port.ts";
+import type { MergeClient } from "../../src/temporal/port.ts";
+import type { History } from "./history.ts";
+import { bucketName, bucketsPerTenant } from "./operations.ts";
+import { askOnce, type ReaderOptions } from "./reader.ts";
+import type { Truth } from "./truth.ts";
+
+export interface RestOptions {
+  readonly truth: Truth;
+  readonly log: Log;
+  readonly merges: MergeClient;
+  readonly history: History;
+  readonly reading: ReaderOptions;
+  readonly tenants: readonly TenantId[];
+  /** This tenant is merged whole and looked at again, so that all of it comes from cold. */
+  readonly mergeTenant: TenantId;
+  readonly publishersAreDone: () => boolean;
+  readonly say: (line: string) => void;
+}
+
+/** Leases, back-offs, reconnects and a replay one after the other take less. */
+const recoverMs = 120_000;
+const pollMs = 250;
+
+export async function checkRest(options: RestOptions): Promise<void> {
+  const { truth, history, tenants, mergeTenant, merges, say } = options;
+  if (!(await within(options, "publishers are done", async () => options.publishersAreDone())))
+    return;
+  for (const tenant of tenants) {
+    const caughtUp = `${tenant} has a record of every operation`;
+    if (!(await within(options, caughtUp, () => isCaughtUp(options, tenant)))) return;
+    if (!(await sweep(options, tenant))) return;
+  }
+  truth.checkPublishes();
+  truth.checkNothingWaits();
+  for (const tenant of tenants) await truth.checkDeadLetters(tenant);
+  say(`  merging ${mergeTenant}`);
+  const merged = await within(options, `${mergeTenant} merges`, async () => {
+    const outcome = await merges.force(mergeTenant);
+    return outcome.kind === "merged" || outcome.kind === "nothing";
+  });
+  if (merged) await sweep(options, mergeTenant);
+  history.note({ rest: "done" });
+}
+
+async function isCaughtUp({ truth, log }: RestOptions, tenant: TenantId): Promise<boolean> {
+  await truth.catchUp();
+  const last = await log.docs.lastVersion(tenant);
+  return truth.chain(tenant).lastVersion === Number(last);
+}
+
+/** Every bucket answers, whole, and as of the newest operation. What it says is checked by the truth. */
+async function sweep(options: RestOptions, tenant: TenantId): Promise<boolean> {
+  const { truth, reading } = options;
+  const minSeq = truth.oracle(tenant).last;
+  for (let index = 0; index < bucketsPerTenant; index += 1) {
+    const bucket = bucketName(index);
+    const whole = await within(options, `${tenant}/${bucket} is answered whole`, async () => {
+      const reply = await askOnce(reading, { tenant, bucket, minSeq });
+      if (reply.kind === "failed") return false;
+      const { result } = reply.observation;
+      return result.kind === "nothing" || result.cold === "complete" || result.cold === "empty";
+    });
+    if (!whole) return false;
+  }
+  await truth.catchUp();
+  return true;
+}
+
+/** Polls until the condition holds; a failure to look counts as "not yet". */
+async function within(
+  { history }: RestOptions,
+  what: string,
+  holds: () => Promise<boolean>,
+): Promise<boolean> {
+  const deadline = performance.now() + recoverMs;
+  let last = "it did not hold";
+  while (performance.now() < deadline) {
+    try {
+      if (await holds()) return true;
+    } catch (thrown) {
+      last = thrown instanceof Error ? thrown.message : String(thrown);
+    }
+    await sleep(pollMs);
+  }
+  history.violation("recovery", `not within ${recoverMs / 1000} s: ${what} (${last})`);
+  return false;
+}

@@ -1,0 +1,44 @@
+/** What a run says in the end; the JSON of `npm run chaos -- --json`. */
+
+import type { Violation } from "./history.ts";
+
+export interface ChaosResult {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly tenants: number;
+  readonly seconds: number;
+  readonly operations: {
+    readonly total: number;
+    readonly acked: number;
+    readonly refused: number;
+    readonly unknown: number;
+  };
+  readonly questions: { readonly total: number; readonly checked: number };
+  /** By kind. */
+  readonly faults: Readonly<Record<string, number>>;
+  /** Of the plan's list, so many had their turn; the rest came too late. */
+  readonly faultsBegun: number;
+  /** Planned, but their place was taken or they were not reached. */
+  readonly faultsSkipped: number;
+  /** Kinds that this machine does not permit. */
+  readonly notPermitted: readonly string[];
+  readonly rests: number;
+  readonly violations: readonly Violation[];
+}
+
+export function resultText(result: ChaosResult): string {
+  const { operations, questions, faults, violations, seed, seconds } = result;
+  const { total, ...kinds } = faults;
+  const byKind = Object.entries(kinds).map(([kind, count]) => `${count} ${kind}`);
+  return [
+    `seed ${seed}, ${seconds} s, ${result.nodes} nodes, ${result.tenants} tenants`,
+    `operations  ${operations.total}: ${operations.acked} acked, ${operations.refused} refused, ${operations.unknown} unknown`,
+    `questions   ${questions.total}, ${questions.checked} replies checked`,
+    `faults      ${total ?? 0}: ${byKind.join(", ")}`,
+    ...(result.notPermitted.length > 0
+      ? [`not permitted here: ${result.notPermitted.join(", ")}`]
+      : []),
+    `violations  ${violations.length}`,
+    ...violations.slice(0, 20).map(({ kind, detail }) => `  ${kind}: ${detail}`),
+  ].join("\n");
+}

@@ -1,0 +1,307 @@
+/**
+ * One chaos run: storms, in which publishers publish, readers read and the nemesis makes faults, and rests, in which all
+ * of it heals and everything is checked once more, exhaustively.
+ *
+ *   CH1  replies are checked all the time, not only at rest: waiting first would hide what a recovery does wrong;
+ *   CH2  a rest that is not reached in time is a violation: what never recovers loses nothing and is no use.
+ */
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Tools } from "../../ops/setup/ensure-tools.ts";
+import { type TenantId, tenantId } from "../../src/contract/ids.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { connectNatsLog, type NatsLog } from "../../src/log/nats.ts";
+import { openConnection } from "../../src/log/nats-connection.ts";
+import { silentLogger } from "../../src/observe/port.ts";
+import { connectTemporal } from "../../src/temporal/client.ts";
+import type { MergeClient } from "../../src/temporal/port.ts";
+import type { PlannedFault, PlannedKind } from "./faults.ts";
+import { History } from "./history.ts";
+import { Nemesis } from "./nemesis.ts";
+import { publish } from "./publisher.ts";
+import { type Random, seededRandom } from "./random.ts";
+import { askOnce, chooseQuestion, type ReaderOptions } from "./reader.ts";
+import { checkRest } from "./rest.ts";
+import type { ChaosResult } from "./result.ts";
+import { ChaosSite } from "./site.ts";
+import { Truth } from "./truth.ts";
+
+export interface ChaosOptions {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly tenants: number;
+  /** Time of the storms together with their rests. */
+  readonly durationMs: number;
+  readonly stormMs: number;
+  readonly publishers: number;
+  /** Mean pause of one publisher. */
+  readonly publishEveryMs: number;
+  readonly readers: number;
+  readonly directory: string;
+  readonly tools: Tools;
+  /** A copy of the repository with a planted bug. */
+  readonly repository?: string | undefined;
+  /** What happens, given the kinds that this machine permits. */
+  readonly plan: (kinds: readonly PlannedKind[], random: Random) => readonly PlannedFault[];
+  readonly say: (line: string) => void;
+}
+
+const tailEveryMs = 300;
+const readEveryMs = 20;
+const reportEveryMs = 10_000;
+
+export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
+  mkdirSync(options.directory, { recursive: true });
+  const begun = performance.now();
+  const history = new History(join(options.directory, "history.ndjson"), () => Date.now());
+  const site = new ChaosSite({
+    ...options,
+    onNodeEnd: (target, { started, code }) => {
+      history.note({ ended: target, started, code });
+      if (started) history.violation("process", `${target} ended by itself with code ${code}`);
+    },
+  });
+  const emergency = (): void => site.killAll();
+  process.once("exit", emergency);
+  try {
+    await site.start();
+    const run = await ChaosRun.open(options, site, history);
+    return await run.run(begun);
+  } finally {
+    await site.stop();
+    process.off("exit", emergency);
+  }
+}
+
+class ChaosRun {
+  readonly #options: ChaosOptions;
+  readonly #site: ChaosSite;
+  readonly #history: History;
+  readonly #log: NatsLog;
+  readonly #truth: Truth;
+  readonly #merges: MergeClient;
+  readonly #nemesis: Nemesis;
+  readonly #random: Random;
+  readonly #tenants: readonly TenantId[];
+  readonly #reading: ReaderOptions;
+  readonly #acked = new Map<TenantId, number>();
+  #publishing = true;
+  #ending = false;
+  #rests = 0;
+  #begunFaults = 0;
+  #questions = 0;
+
+  private constructor(
+    options: ChaosOptions,
+    site: ChaosSite,
+    parts: {
+      readonly history: History;
+      readonly log: NatsLog;
+      readonly truth: Truth;
+      readonly merges: MergeClient;
+      readonly tenants: readonly TenantId[];
+    },
+  ) {
+    this.#options = options;
+    this.#site = site;
+    this.#history = parts.history;
+    this.#log = parts.log;
+    this.#truth = parts.truth;
+    this.#merges = parts.merges;
+    this.#tenants = parts.tenants;
+    this.#random = seededRandom(options.seed);
+    const { say } = options;
+    this.#nemesis = new Nemesis({
+      site,
+      history: this.#history,
+      loseRecords: () => this.#truth.loseRecords(),
+      sleep,
+      say: (line) => say(`  fault: ${line}`),
+    });
+    this.#reading = {
+      random: this.#random.fork("readers"),
+      tenants: this.#tenants,
+      history: this.#history,
+      engines: () => site.engines.map((name) => ({ name, url: site.httpUrl(name) })),
+      lastAcked: (tenant) => this.#acked.get(tenant) ?? 0,
+      floors: new Map(),
+      lastPublished: () => this.#untilAnswered(() => this.#log.docs.lastSequence()),
+      observe: (observation) => this.#truth.observe(observation),
+    };
+  }
+
+  static async open(options: ChaosOptions, site: ChaosSite, history: History): Promise<ChaosRun> {
+    const shared = { clock: systemClock, logger: silentLogger };
+    const servers = site.natsUrl;
+    const log = await connectNatsLog({ ...shared, servers, partitions: 8, name: "chaos" });
+    const context = await openConnection(
+      { servers, name: "chaos-truth" },
+      systemClock,
+      silentLogger,
+    );
+    const merges = connectTemporal({
+      ...shared,
+      address: site.temporalAddress,
+      namespace: "default",
+    });
+    const tenants = Array.from({ length: options.tenants }, (_, at) =>
+      tenantId(`tenant-${at + 1}`),
+    );
+    const truth = new Truth({ context, log, history, tenants });
+    return new ChaosRun(options, site, { history, log, truth, merges, tenants });
+  }
+
+  async run(begun: number): Promise<ChaosResult> {
+    const { options, loops } = this.#startLoops();
+    try {
+      await this.#storms();
+    } finally {
+      this.#ending = true;
+      await Promise.all(loops);
+      await this.#merges.close();
+      await this.#log.close();
+      await this.#truth.close();
+    }
+    const { acked, refused, unknown } = this.#history.counts();
+    return {
+      seed: options.seed,
+      nodes: options.nodes,
+      tenants: options.tenants,
+      seconds: Math.round((performance.now() - begun) / 1000),
+      operations: { total: acked + refused + unknown, acked, refused, unknown },
+      questions: { total: this.#questions, checked: this.#truth.answersChecked },
+      faults: { total: this.#nemesis.total, ...Object.fromEntries(this.#nemesis.counts) },
+      faultsBegun: this.#begunFaults,
+      faultsSkipped: this.#nemesis.skipped,
+      notPermitted: this.#site.canFillDisk ? [] : ["disk-full"],
+      rests: this.#rests,
+      violations: this.#history.violations,
+    };
+  }
+
+  #startLoops() {
+    const options = this.#options;
+    const goesOn = (): boolean => !this.#ending;
+    const loops = [this.#tail(), this.#report()];
+    for (let index = 1; index <= options.readers; index += 1) loops.push(this.#read());
+    for (let index = 1; index <= options.publishers; index += 1) {
+      const name = `p${index}`;
+      const publisher = {
+        name,
+        random: this.#random.fork(name),
+        tenants: this.#tenants,
+        history: this.#history,
+        docs: this.#log.docs,
+        engines: () => this.#site.engines.map((engine) => this.#site.httpUrl(engine)),
+        everyMs: options.publishEveryMs,
+        onAcked: (tenant: TenantId, seq: number) => this.#heardOf(tenant, seq),
+        sleep: (ms: number) => sleep(ms),
+      };
+      loops.push(publish(publisher, { goesOn, mayPublish: () => this.#publishing }));
+    }
+    return { options, loops };
+  }
+
+  #heardOf(tenant: TenantId, seq: number): void {
+    this.#acked.set(tenant, Math.max(this.#acked.get(tenant) ?? 0, seq));
+  }
+
+  async #storms(): Promise<void> {
+    const { durationMs, stormMs, plan } = this.#options;
+    const kinds: PlannedKind[] = ["kill", "freeze", "fail-point", "delay", "reset", "partition"];
+    if (this.#site.canFillDisk) kinds.push("disk-full");
+    const faults = [...plan(kinds, this.#random.fork("nemesis"))];
+    const endsAt = performance.now() + durationMs;
+    let stormed = 0;
+    while (performance.now() < endsAt && this.#history.violations.length === 0) {
+      const storm = Math.min(stormMs, endsAt - performance.now());
+      await this.#storm(faults, { from: stormed, to: stormed + storm });
+      stormed += storm;
+      await this.#rest();
+    }
+  }
+
+  async #storm(faults: PlannedFault[], { from, to }: { from: number; to: number }): Promise<void> {
+    const begun = performance.now();
+    const stormNow = (): number => from + performance.now() - begun;
+    while (stormNow() < to && this.#history.violations.length === 0) {
+      const next = faults[0];
+      const until = Math.min(next?.atMs ?? to, to, stormNow() + 1_000);
+      if (next !== undefined && next.atMs <= stormNow()) {
+        faults.shift();
+        this.#begunFaults += 1;
+        this.#nemesis.begin(next.fault);
+        continue;
+      }
+      await sleep(Math.max(1, until - stormNow()));
+    }
+  }
+
+  async #rest(): Promise<void> {
+    this.#rests += 1;
+    this.#options.say(`rest ${this.#rests}: healing`);
+    await this.#nemesis.settle();
+    this.#publishing = false;
+    await checkRest({
+      truth: this.#truth,
+      log: this.#log,
+      merges: this.#merges,
+      history: this.#history,
+      reading: this.#reading,
+      tenants: this.#tenants,
+      mergeTenant: this.#random.pick(this.#tenants),
+      publishersAreDone: () => this.#publishersAreDone(),
+      say: this.#options.say,
+    });
+    this.#publishing = true;
+  }
+
+  #publishersAreDone(): boolean {
+    const { operations } = this.#history;
+    return [...operations.keys()].every((id) => this.#history.outcomeOf(id) !== undefined);
+  }
+
+  async #tail(): Promise<void> {
+    while (!this.#ending) {
+      await this.#truth.catchUp().catch(() => {}); // nats-server is down: the next round reads on
+      await sleep(tailEveryMs);
+    }
+  }
+
+  async #read(): Promise<void> {
+    while (!this.#ending) {
+      await askOnce(this.#reading, chooseQuestion(this.#reading));
+      this.#questions += 1;
+      await sleep(readEveryMs);
+    }
+  }
+
+  async #report(): Promise<void> {
+    const { say } = this.#options;
+    let next = performance.now() + reportEveryMs;
+    while (!this.#ending) {
+      await sleep(200);
+      if (performance.now() < next) continue;
+      next += reportEveryMs;
+      const { acked, unknown } = this.#history.counts();
+      const { answersChecked } = this.#truth;
+      const { violations } = this.#history;
+      say(
+        `${acked} acked, ${unknown} unknown, ${answersChecked} of ${this.#questions} replies checked, ` +
+          `${this.#nemesis.total} faults, ${violations.length} violations`,
+      );
+    }
+  }
+
+  async #untilAnswered<Value>(ask: () => Promise<Value>): Promise<Value> {
+    for (;;) {
+      try {
+        return await ask();
+      } catch {
+        await sleep(200);
+      }
+    }
+  }
+}

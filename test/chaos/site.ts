@@ -1,0 +1,326 @@
+/**
+ * Everything that a chaos run runs: the three servers, the engines, the merge worker, and a proxy between each of these
+ * and each server.
+ *
+ * Owns: all processes, proxies and files of the run. Never: decides what is to fail.
+ *
+ *   CS1  the harness itself reaches nats-server without a proxy that faults happen to: what it reads is the truth;
+ *   CS2  a server that is started again keeps its data; where it listens may change, and the proxies follow.
+ */
+
+import { execFileSync } from "node:child_process";
+import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { plainEnvironment } from "../../ops/servers/context.ts";
+import { startNatsAt } from "../../ops/servers/nats.ts";
+import { freePort } from "../../ops/servers/ports.ts";
+import { logPath, type RunningServer } from "../../ops/servers/supervise.ts";
+import { startTemporal } from "../../ops/servers/temporal.ts";
+import { startWeaviate } from "../../ops/servers/weaviate.ts";
+import type { Tools } from "../../ops/setup/ensure-tools.ts";
+import type { Link, Target } from "./faults.ts";
+import { NodeProcess, type NodeSpec } from "./node-process.ts";
+import { type Proxy, startProxy } from "./proxy.ts";
+
+export interface SiteOptions {
+  readonly directory: string;
+  readonly tools: Tools;
+  readonly nodes: number;
+  readonly repository?: string | undefined;
+  /** A Freshet process ended by itself; it is started again a second later, as any supervisor would. */
+  readonly onNodeEnd: (
+    target: Target,
+    end: { readonly started: boolean; readonly code: number | null },
+  ) => void;
+}
+
+type ServerName = "nats" | "temporal" | "weaviate";
+
+/** A server that can be killed, frozen and started again. */
+class Server {
+  readonly name: ServerName;
+  readonly #start: () => Promise<RunningServer>;
+  #running: RunningServer | undefined;
+
+  constructor(name: ServerName, start: () => Promise<RunningServer>) {
+    this.name = name;
+    this.#start = start;
+  }
+
+  get isAlive(): boolean {
+    return this.#running !== undefined;
+  }
+
+  async start(): Promise<void> {
+    this.#running ??= await this.#start();
+  }
+
+  async kill(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.kill();
+  }
+
+  freeze(): void {
+    this.#signal("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#signal("SIGCONT");
+  }
+
+  async stop(): Promise<void> {
+    this.thaw();
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.stop();
+  }
+
+  #signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    if (this.#running !== undefined) process.kill(-this.#running.groupId, signal);
+  }
+}
+
+export type Process = Pick<NodeProcess, "isAlive" | "kill" | "freeze" | "thaw" | "start">;
+
+const storeBytes = 1024 * 1024 * 1024;
+const stopMs = 20_000;
+const respawnMs = 1_000;
+
+export class ChaosSite {
+  readonly #options: SiteOptions;
+  readonly #servers: Readonly<Record<ServerName, Server>>;
+  readonly #nodes = new Map<Target, NodeProcess>();
+  readonly #links = new Map<string, readonly Proxy[]>();
+  readonly #doors = new Map<
+    ServerName,
+    Set<{ readonly proxy: Proxy; readonly port: () => number }>
+  >();
+  readonly #ports = { nats: 0, natsMonitor: 0, http: new Map<Target, number>() };
+  readonly #serverPorts: Record<string, number> = {};
+  readonly #apiKey = "chaos";
+  #stopping = false;
+  readonly #storeDir: string;
+  /** False where the system lets nobody mount: then no disk fills up. */
+  readonly canFillDisk: boolean;
+
+  constructor(options: SiteOptions) {
+    this.#options = options;
+    this.#storeDir = join(options.directory, "nats");
+    mkdirSync(this.#storeDir, { recursive: true });
+    mkdirSync(join(options.directory, "logs"), { recursive: true });
+    this.canFillDisk = mountSmallDisk(this.#storeDir);
+    this.#servers = {
+      nats: new Server("nats", () => this.#startNats()),
+      temporal: new Server("temporal", () => this.#startTemporal()),
+      weaviate: new Server("weaviate", () => this.#startWeaviate()),
+    };
+  }
+
+  get natsUrl(): string {
+    return `nats://127.0.0.1:${this.#ports.nats}`;
+  }
+
+  get weaviate(): { readonly url: string; readonly grpc: string; readonly apiKey: string } {
+    return {
+      url: `http://127.0.0.1:${this.#serverPorts["weaviate"]}`,
+      grpc: `127.0.0.1:${this.#serverPorts["weaviateGrpc"]}`,
+      apiKey: this.#apiKey,
+    };
+  }
+
+  get temporalAddress(): string {
+    return `127.0.0.1:${this.#serverPorts["temporal"]}`;
+  }
+
+  get engines(): readonly Target[] {
+    return [...this.#nodes.keys()].filter((target) => target.startsWith("engine"));
+  }
+
+  httpUrl(target: Target): string {
+    return `http://127.0.0.1:${this.#ports.http.get(target)}`;
+  }
+
+  async start(): Promise<void> {
+    this.#ports.nats = await freePort();
+    this.#ports.natsMonitor = await freePort();
+    const { nats, temporal, weaviate } = this.#servers;
+    await Promise.all([nats.start(), temporal.start(), weaviate.start()]);
+    for (let index = 1; index <= this.#options.nodes; index += 1) {
+      await this.#addNode(`engine-${index}`, "engine");
+    }
+    await this.#addNode("merge-worker", "merge-worker");
+    await Promise.all([...this.#nodes.values()].map((node) => node.start()));
+    for (const [target, node] of this.#nodes) {
+      if (!node.isAlive)
+        throw new Error(`${target} does not start: see ${this.#options.directory}/logs`);
+    }
+  }
+
+  process(target: Target): Process {
+    return this.#nodes.get(target) ?? this.#servers[target as ServerName];
+  }
+
+  node(target: Target): NodeProcess | undefined {
+    return this.#nodes.get(target);
+  }
+
+  get targets(): readonly Target[] {
+    return [...(Object.keys(this.#servers) as ServerName[]), ...this.#nodes.keys()];
+  }
+
+  /** Weaviate has two: HTTP and gRPC. */
+  proxies({ from, to }: Link): readonly Proxy[] {
+    return this.#links.get(`${from}>${to}`) ?? [];
+  }
+
+  allProxies(): Iterable<Proxy> {
+    return [...this.#links.values()].flat();
+  }
+
+  /** Fills the disk of the log to its last byte. */
+  fillDisk(): void {
+    const file = openSync(join(this.#storeDir, "ballast"), "a");
+    const block = new Uint8Array(1024 * 1024);
+    try {
+      // Bounded by the disk; the last bytes go one page at a time.
+      for (let bytes = 0; bytes < storeBytes; bytes += block.length) writeSync(file, block);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  freeDisk(): void {
+    rmSync(join(this.#storeDir, "ballast"), { force: true });
+  }
+
+  /** Ends everything and removes what it wrote, but for the logs. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const proxy of this.allProxies()) proxy.heal();
+    await Promise.all([...this.#nodes.values()].map((node) => node.stop(stopMs)));
+    for (const name of ["weaviate", "temporal", "nats"] as const) await this.#servers[name].stop();
+    for (const proxy of this.allProxies()) await proxy.close();
+    if (this.canFillDisk) execFileSync("umount", [this.#storeDir]);
+  }
+
+  /** For an end that can not wait. */
+  killAll(): void {
+    this.#stopping = true;
+    for (const node of this.#nodes.values()) void node.kill();
+    for (const server of Object.values(this.#servers)) void server.kill();
+    if (this.canFillDisk) execFileSync("umount", ["--lazy", this.#storeDir]);
+  }
+
+  // --- servers -------------------------------------------------------------------------------
+
+  async #startNats(): Promise<RunningServer> {
+    const { directory, tools } = this.#options;
+    return startNatsAt({
+      program: present(tools.natsServer, "nats-server"),
+      directory: this.#storeDir,
+      logFile: logPath(directory, "nats"),
+      env: plainEnvironment(process.env),
+      port: this.#ports.nats,
+      monitorPort: this.#ports.natsMonitor,
+    });
+  }
+
+  async #startTemporal(): Promise<RunningServer> {
+    const program = present(this.#options.tools.temporal, "temporal");
+    const { server } = await startTemporal(this.#serverContext(), program);
+    this.#follow("temporal");
+    return server;
+  }
+
+  async #startWeaviate(): Promise<RunningServer> {
+    const program = present(this.#options.tools.weaviate, "weaviate");
+    const { server } = await startWeaviate(this.#serverContext(), program);
+    this.#follow("weaviate");
+    return server;
+  }
+
+  #serverContext() {
+    const env = { ...plainEnvironment(process.env), FRESHET_WEAVIATE_API_KEY: this.#apiKey };
+    return { dataDir: this.#options.directory, env, ports: this.#serverPorts };
+  }
+
+  /** CS2. */
+  #follow(server: ServerName): void {
+    for (const { proxy, port } of this.#doors.get(server) ?? []) proxy.retarget(port());
+  }
+
+  // --- Freshet processes ---------------------------------------------------------------------
+
+  async #addNode(target: Target, role: "engine" | "merge-worker"): Promise<void> {
+    const { directory, repository } = this.#options;
+    const nats = await this.#door("nats", () => this.#ports.nats);
+    const http = await this.#door("weaviate", () => this.#serverPorts["weaviate"] ?? 0);
+    const grpc = await this.#door("weaviate", () => this.#serverPorts["weaviateGrpc"] ?? 0);
+    const temporal = await this.#door("temporal", () => this.#serverPorts["temporal"] ?? 0);
+    this.#links.set(`${target}>nats`, [nats]);
+    this.#links.set(`${target}>weaviate`, [http, grpc]);
+    this.#links.set(`${target}>temporal`, [temporal]);
+    const port = await freePort();
+    this.#ports.http.set(target, port);
+    const env = {
+      ...modelEnvironment(),
+      FRESHET_NODE: target,
+      FRESHET_NATS_URL: `nats://127.0.0.1:${nats.port}`,
+      FRESHET_WEAVIATE_URL: `http://127.0.0.1:${http.port}`,
+      FRESHET_WEAVIATE_GRPC: `127.0.0.1:${grpc.port}`,
+      FRESHET_WEAVIATE_API_KEY: this.#apiKey,
+      FRESHET_TEMPORAL_ADDRESS: `127.0.0.1:${temporal.port}`,
+      FRESHET_HTTP_PORT: String(port),
+      FRESHET_DATA_DIR: directory,
+      FRESHET_EMBED_THREADS: "1",
+      // Merges all the time, and a grace period that questions can outlast.
+      FRESHET_MERGE_SIZE_CHUNKS: "150",
+      FRESHET_MERGE_AGE_MS: "20000",
+      FRESHET_MERGE_GRACE_MS: "1000",
+      FRESHET_LOG_FORMAT: "json",
+    };
+    const logFile = logPath(directory, target);
+    const onEnd: NodeSpec["onEnd"] = (end) => {
+      this.#options.onNodeEnd(target, end);
+      setTimeout(() => {
+        if (!this.#stopping) void this.#nodes.get(target)?.start();
+      }, respawnMs);
+    };
+    this.#nodes.set(target, new NodeProcess({ role, env, logFile, repository, onEnd }));
+  }
+
+  async #door(to: ServerName, port: () => number): Promise<Proxy> {
+    const proxy = await startProxy(port());
+    const doors = this.#doors.get(to) ?? new Set();
+    this.#doors.set(to, doors.add({ proxy, port }));
+    return proxy;
+  }
+}
+
+/** The model that the set-up installed, and nothing that a person has configured for a run of theirs. */
+function modelEnvironment(): Record<string, string> {
+  const models = /^FRESHET_(MODEL_DIR|MODEL_GRAPH|EMBED_PRECISION|CACHE_DIR)$/;
+  const kept = Object.entries(process.env).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && (!entry[0].startsWith("FRESHET_") || models.test(entry[0])),
+  );
+  return Object.fromEntries(kept);
+}
+
+function mountSmallDisk(directory: string): boolean {
+  try {
+    const options = ["-t", "tmpfs", "-o", `size=${storeBytes}`, "tmpfs", directory];
+    execFileSync("mount", options, { stdio: "ignore" });
+    return statfsSync(directory).bsize > 0;
+  } catch {
+    return false;
+  }
+}
+
+function present<Value>(value: Value | undefined, name: string): Value {
+  if (value === undefined) throw new Error(`${name} was asked for; this is a bug`);
+  return value;
+}

@@ -1,0 +1,294 @@
+/**
+ * What the log says, read by a client of its own that no fault happens to, and checked while it is read: every message
+ * of DOCS, every record of CHUNKS, every manifest.
+ *
+ * Owns: one oracle and one chain checker for each tenant; replies that wait until the log is read as far as they saw.
+ * Never: asks Freshet.
+ *
+ *   CT1  CHUNKS is looked at before DOCS in each round: what a record answers is then surely read when it is checked.
+ */
+
+import type { TenantId } from "../../src/contract/ids.ts";
+import type { RecordHeader } from "../../src/contract/record.ts";
+import { fingerprintOf } from "../../src/log/fingerprint.ts";
+import { decodePieces, Heads } from "../../src/log/heads.ts";
+import { headerReader, type NatsContext } from "../../src/log/nats-connection.ts";
+import { type Delivered, pullMessages } from "../../src/log/nats-pull.ts";
+import { streamNames } from "../../src/log/nats-streams.ts";
+import type { Log } from "../../src/log/port.ts";
+import { headerFromWire } from "../../src/log/record-header.ts";
+import { tenantIn } from "../../src/log/subjects.ts";
+import { checkAnswer, type Observation } from "./check-answer.ts";
+import { ChainChecker } from "./check-log.ts";
+import type { History } from "./history.ts";
+import { parseOperationKind } from "./operations.ts";
+import { TenantOracle } from "./oracle.ts";
+
+interface TenantTruth {
+  readonly oracle: TenantOracle;
+  readonly chain: ChainChecker;
+  readonly heads: Heads;
+  /** Records behind the newest manifest that was checked: heads are folded up to there. */
+  tail: RecordHeader[];
+  watermark: number;
+  revision: number;
+}
+
+/** Both streams begin far above zero. */
+const fromTheStart = 1;
+const page = 512;
+const previousHeader = "Nats-Expected-Last-Subject-Sequence";
+const lettersMax = 100_000;
+
+export class Truth {
+  readonly #context: NatsContext;
+  readonly #log: Log;
+  readonly #history: History;
+  readonly #tenants: ReadonlyMap<string, TenantTruth>;
+  /** Which operation is at a place of DOCS. */
+  readonly #placed = new Map<string, number>();
+  #docsNext = fromTheStart;
+  #chunksNext = fromTheStart;
+  #docsRead = 0;
+  #waiting: Observation[] = [];
+  #round: Promise<void> = Promise.resolve();
+  answersChecked = 0;
+
+  constructor(options: {
+    readonly context: NatsContext;
+    readonly log: Log;
+    readonly history: History;
+    readonly tenants: readonly TenantId[];
+  }) {
+    this.#context = options.context;
+    this.#log = options.log;
+    this.#history = options.history;
+    this.#tenants = new Map(
+      options.tenants.map((tenant) => {
+        const oracle = new TenantOracle();
+        const chain = new ChainChecker(oracle);
+        return [tenant, { oracle, chain, heads: new Heads(), tail: [], watermark: 0, revision: 0 }];
+      }),
+    );
+  }
+
+  oracle(tenant: TenantId): TenantOracle {
+    return this.#of(tenant).oracle;
+  }
+
+  chain(tenant: TenantId): ChainChecker {
+    return this.#of(tenant).chain;
+  }
+
+  /** Destroys what is still needed; this truth has read it before. */
+  async loseRecords(): Promise<void> {
+    await this.catchUp();
+    for (const [tenant, { chain }] of this.#tenants) {
+      const filter = `chunks.*.${tenant}`;
+      await this.#context.jsm.streams.purge(streamNames.chunks, {
+        filter,
+        seq: chain.lastPosition,
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#context.connection.close();
+  }
+
+  /** A reply, to be checked as soon as the log is read up to what it saw. */
+  observe(observation: Observation): void {
+    this.#waiting.push(observation);
+  }
+
+  /** Reads on to where the log ends now, and checks what can be checked. @throws FreshetError log_unavailable */
+  catchUp(): Promise<void> {
+    // One round after the other: two at once would read the same messages.
+    const round = this.#round.then(() => this.#catchUp());
+    this.#round = round.catch(() => {});
+    return round;
+  }
+
+  async #catchUp(): Promise<void> {
+    const records = await this.#newMessages("chunks", this.#chunksNext);
+    for (const message of await this.#newMessages("docs", this.#docsNext)) {
+      this.#docsNext = message.seq + 1;
+      this.#docsRead = message.seq;
+      this.#addOperation(message);
+    }
+    for (const message of records) {
+      this.#chunksNext = message.seq + 1;
+      this.#addRecord(message);
+    }
+    await this.#checkManifests();
+    this.#checkWaiting();
+  }
+
+  /** Once nothing is published any more: every acked operation is where its publisher was told (I1), none is there twice. */
+  checkPublishes(): void {
+    for (const id of this.#history.operations.keys()) {
+      const outcome = this.#history.outcomeOf(id);
+      const placed = this.#placed.get(id);
+      if (outcome?.kind === "acked" && placed !== outcome.seq) {
+        const where = placed === undefined ? "is not in DOCS" : `is in DOCS at ${placed}`;
+        this.#history.violation("publish", `${id} was acked as ${outcome.seq} and ${where}`);
+      }
+      if (outcome?.kind === "refused" && placed !== undefined) {
+        this.#history.violation("publish", `${id} was refused (${outcome.code}) and is in DOCS`);
+      }
+    }
+  }
+
+  /** At rest everything that was seen is in the log; what is not was invented. */
+  checkNothingWaits(): void {
+    for (const { tenant, bucket, node, result } of this.#waiting) {
+      const saw = result.kind === "found" ? result.visible : result.lastPublished;
+      const detail = `${tenant}/${bucket} by ${node}: a reply saw ${saw}, which CHUNKS does not have`;
+      this.#history.violation("answer", detail);
+    }
+    this.#waiting = [];
+  }
+
+  /** Each reject has its dead letter, and nothing else has one (I2). */
+  async checkDeadLetters(tenant: TenantId): Promise<void> {
+    const letters = await this.#log.deadLetters.list(tenant, lettersMax);
+    const found = letters.map(({ version }) => Number(version)).sort((a, b) => a - b);
+    const expected = [...this.#of(tenant).chain.rejects].sort((a, b) => a - b);
+    if (found.join() === expected.join()) return;
+    const missing = expected.filter((version) => !found.includes(version as never));
+    const extra = found.filter((version) => !expected.includes(version));
+    const detail = `${tenant}: dead letters missing for [${missing}], unexplained [${extra}]`;
+    this.#history.violation("log", detail);
+  }
+
+  #of(tenant: string): TenantTruth {
+    const truth = this.#tenants.get(tenant);
+    if (truth === undefined) throw new RangeError(`no tenant ${tenant} in this run`);
+    return truth;
+  }
+
+  async #newMessages(role: "docs" | "chunks", start: number): Promise<readonly Delivered[]> {
+    const messages: Delivered[] = [];
+    const pull = pullMessages(this.#context, {
+      stream: streamNames[role],
+      filter: `${role}.>`,
+      start,
+      endless: false,
+      headersOnly: role === "chunks",
+      page,
+    });
+    for await (const message of pull) messages.push(message);
+    return messages;
+  }
+
+  #addOperation(message: Delivered): void {
+    const tenant = tenantIn(message.subject);
+    const truth = this.#tenants.get(tenant);
+    if (truth === undefined) return;
+    const name = headerReader(message.headers)("Nats-Msg-Id") ?? "";
+    const id = name.slice(tenant.length + 1);
+    const operation = this.#history.operations.get(id);
+    if (operation === undefined) {
+      this.#history.violation("publish", `DOCS ${message.seq} (${name}) was never sent`);
+      return;
+    }
+    const before = this.#placed.get(id);
+    if (before !== undefined) {
+      this.#history.violation("publish", `${id} is in DOCS twice: ${before} and ${message.seq}`);
+    }
+    this.#placed.set(id, message.seq);
+    const { documentId, kind } = operation;
+    if (parseOperationKind(message.data) !== kind) {
+      this.#history.violation("publish", `DOCS ${message.seq} is not what ${id} sent`);
+    }
+    truth.oracle.add({ version: message.seq, documentId, kind });
+  }
+
+  #addRecord(message: Delivered): void {
+    const tenant = tenantIn(message.subject);
+    const truth = this.#tenants.get(tenant);
+    if (truth === undefined) return;
+    const read = headerReader(message.headers);
+    const place = {
+      tenant: tenant as TenantId,
+      atMs: message.atMs,
+      position: message.seq as RecordHeader["position"],
+      previous: Number(
+        read(previousHeader) ?? read("Freshet-Previous") ?? -1,
+      ) as RecordHeader["previous"],
+    };
+    const record = headerFromWire(read, place);
+    for (const line of truth.chain.accept(record)) {
+      this.#history.violation("log", `${tenant}: ${line}`);
+    }
+    truth.tail.push(record);
+  }
+
+  /** Watermarks rise, and the heads that a manifest names are the fold of CHUNKS up to it. */
+  async #checkManifests(): Promise<void> {
+    for (const [tenant, truth] of this.#tenants) {
+      const stored = await this.#log.manifests.get(tenant as TenantId);
+      if (stored === null || stored.revision === truth.revision) continue;
+      const { manifest, revision } = stored;
+      if (manifest.to > truth.chain.lastPosition) continue; // CHUNKS is read that far next time
+      const say = (detail: string): void =>
+        this.#history.violation("manifest", `${tenant}: ${detail}`);
+      if (manifest.to < truth.watermark) say(`the watermark went back to ${manifest.to}`);
+      if (truth.chain.versionAt(manifest.to) !== manifest.version) {
+        say(`version ${manifest.version} is not that of the record at ${manifest.to}`);
+      }
+      truth.watermark = manifest.to;
+      truth.revision = revision;
+      foldThrough(truth, manifest.to);
+      const pieces = await Promise.all(
+        manifest.pieces.map(({ digest }) =>
+          this.#log.manifests.getPiece(tenant as TenantId, digest).catch(() => null),
+        ),
+      );
+      // A newer manifest may have come meanwhile, and its merge swept the pieces of this one.
+      const current = await this.#log.manifests.get(tenant as TenantId);
+      if (current?.revision !== revision) continue;
+      const whole = pieces.filter((piece) => piece !== null);
+      if (whole.length < pieces.length) say("a piece of the heads is missing");
+      else if (!sameHeads(decodePieces(whole), truth.heads)) {
+        say(`the heads of revision ${revision} are not the fold of CHUNKS up to ${manifest.to}`);
+      }
+    }
+  }
+
+  #checkWaiting(): void {
+    const later: Observation[] = [];
+    for (const observation of this.#waiting) {
+      const { oracle, chain } = this.#of(observation.tenant);
+      const { result } = observation;
+      const saw = result.kind === "found" ? result.visible : result.lastPublished;
+      // A record is visible only when it is in CHUNKS, and CHUNKS was read before DOCS.
+      if (saw > this.#docsRead || (result.kind === "found" && saw > chain.lastVersion)) {
+        later.push(observation);
+        continue;
+      }
+      this.answersChecked += 1;
+      for (const line of checkAnswer(observation, oracle, (version) => chain.chunksOf(version))) {
+        const { tenant, bucket, node, atMs } = observation;
+        this.#history.violation("answer", `${tenant}/${bucket} by ${node} at ${atMs}: ${line}`);
+      }
+    }
+    this.#waiting = later;
+  }
+}
+
+/** An own fold: what Freshet's activities fold is what is checked. */
+function foldThrough(truth: TenantTruth, position: number): void {
+  const folded = truth.tail.filter((record) => record.position <= position);
+  truth.tail = truth.tail.filter((record) => record.position > position);
+  for (const { tenant, kind, version, documentId } of folded) {
+    const fingerprint = documentId === null ? null : fingerprintOf(tenant, documentId);
+    truth.heads.apply({ kind, version, fingerprint });
+  }
+}
+
+function sameHeads(one: Heads, other: Heads): boolean {
+  return (
+    one.size === other.size && [...one].every(([print, version]) => other.get(print) === version)
+  );
+}

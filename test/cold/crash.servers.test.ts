@@ -1,0 +1,108 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import weaviate from "weaviate-client";
+import { plainEnvironment } from "../../ops/servers/context.ts";
+import type { RunningServer } from "../../ops/servers/supervise.ts";
+import { startWeaviate, type WeaviateAddress } from "../../ops/servers/weaviate.ts";
+import { ensureTools } from "../../ops/setup/ensure-tools.ts";
+import { silentProgress } from "../../ops/setup/progress.ts";
+import type { ColdObject, ColdShard } from "../../src/cold/port.ts";
+import { connectWeaviate } from "../../src/cold/weaviate.ts";
+import { storedObject } from "../../src/cold/weaviate-object.ts";
+import { chunksOf } from "../../src/cold/weaviate-search.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { silentLogger } from "../../src/observe/port.ts";
+import { coldObject, dimensions } from "./objects.ts";
+
+/** A Weaviate of its own, to be killed. */
+const dataDir = mkdtempSync(join(tmpdir(), "freshet-weaviate-"));
+const ports: Record<string, number> = {};
+let server: RunningServer;
+let address: WeaviateAddress;
+let cold: ColdShard;
+
+async function start(): Promise<void> {
+  const want = { nats: false, temporal: false, weaviate: true, embedding: false, llm: false };
+  const tools = await ensureTools({ env: process.env, progress: silentProgress, want });
+  const env = { ...plainEnvironment(process.env), FRESHET_WEAVIATE_API_KEY: "crash" };
+  ({ server, address } = await startWeaviate({ dataDir, env, ports }, tools.weaviate ?? ""));
+  const shared = { clock: systemClock, logger: silentLogger };
+  cold = connectWeaviate({ ...address, ...shared, dimensions });
+}
+
+async function crash(): Promise<void> {
+  await cold.close();
+  await server.kill();
+  await start();
+}
+
+beforeAll(start);
+
+afterAll(async () => {
+  await cold.close();
+  await server.stop();
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+function objectsOf(tenant: TenantId): readonly ColdObject[] {
+  return Array.from({ length: 60 }, (_, index) =>
+    coldObject(tenant, { id: `doc-${index}`, angle: index / 10 }),
+  );
+}
+
+/** Words that no object has: only the vector index can find it. */
+function searchByVector(tenant: TenantId, [object]: readonly ColdObject[]) {
+  const vector = object?.vector ?? new Float32Array();
+  return cold.search({ tenant, vector, text: "zzz", limit: 1_000 });
+}
+
+it("what an upsert wrote is still found by a search after kill -9 of Weaviate (I1, I5)", async () => {
+  const tenant = "crash-kept" as TenantId;
+  const objects = objectsOf(tenant);
+  await cold.ensureTenant(tenant);
+  await cold.upsert(tenant, objects);
+  await crash();
+  expect(await searchByVector(tenant, objects)).toHaveLength(objects.length);
+});
+
+it("a read-back misses what Weaviate stored and can not find after kill -9; deleted and written anew it is found (I5)", async () => {
+  const tenant = "crash-lost" as TenantId;
+  const objects = objectsOf(tenant);
+  const ids = objects.map(({ id }) => id);
+  await cold.ensureTenant(tenant);
+  await insertAsAnybody(tenant, objects);
+  await crash();
+  const found = await cold.versions(tenant, ids);
+  expect(found.size).toBeLessThan(objects.length);
+  // They are stored, so writing them again is skipped by Weaviate.
+  await cold.upsert(tenant, objects);
+  expect((await cold.versions(tenant, ids)).size).toBe(found.size);
+  await cold.deleteIds(
+    tenant,
+    ids.filter((id) => !found.has(id)),
+  );
+  await cold.upsert(tenant, objects);
+  expect((await cold.versions(tenant, ids)).size).toBe(objects.length);
+  await crash();
+  expect((await cold.versions(tenant, ids)).size).toBe(objects.length);
+});
+
+/** A merge that died between the vendor's reply and ours. */
+async function insertAsAnybody(tenant: TenantId, objects: readonly ColdObject[]): Promise<void> {
+  const { hostname, port } = new URL(address.url);
+  const [grpcHost = "", grpcPort] = address.grpc.split(":");
+  const client = await weaviate.connectToCustom({
+    ...{ httpHost: hostname, httpPort: Number(port), httpSecure: false },
+    ...{ grpcHost, grpcPort: Number(grpcPort), grpcSecure: false },
+    authCredentials: new weaviate.ApiKey(address.apiKey ?? ""),
+  });
+  try {
+    const reply = await chunksOf(client, tenant).data.insertMany(objects.map(storedObject));
+    expect(reply.hasErrors).toBe(false);
+  } finally {
+    await client.close();
+  }
+}

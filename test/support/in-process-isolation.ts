@@ -1,0 +1,22 @@
+/** Isolation without a process: the same steps, for tests in which nothing dies of them. */
+
+import type { Embedder } from "../../src/embedding/port.ts";
+import type { Isolation } from "../../src/isolation/port.ts";
+import { outcomeOf } from "../../src/text/outcome.ts";
+import type { Preparer } from "../../src/text/prepare.ts";
+
+export function inProcessIsolation(options: {
+  readonly prepare: Preparer;
+  readonly embedder: Embedder;
+  readonly documentTextBytesMax: number;
+}): Pick<Isolation, "process"> {
+  const { prepare, embedder, documentTextBytesMax } = options;
+  return {
+    process: (payload) =>
+      outcomeOf(payload, {
+        ...{ prepare, documentTextBytesMax },
+        embed: (inputs) => embedder.embed(inputs, { lane: "ingest" }),
+        named: () => {},
+      }),
+  };
+}

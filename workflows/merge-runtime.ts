@@ -1,0 +1,21 @@
+/** What the story of merges needs of the place it runs in: Temporal, or this process. */
+
+import type { MergeError } from "../src/contract/merge.ts";
+import type { MergeState } from "./merge-state.ts";
+
+export interface MergeRuntime {
+  nowMs(): number;
+  /** Resolves true as soon as the condition holds, or false when the time is over. */
+  until(condition: () => boolean, timeoutMs?: number): Promise<boolean>;
+  /** Runs work that `cancel` of the result makes fail. */
+  cancellable<T>(work: () => Promise<T>): {
+    readonly done: Promise<T>;
+    readonly cancel: () => void;
+  };
+  shielded<T>(work: () => Promise<T>): Promise<T>;
+  /** What a step threw, as an error to show; undefined when it is not a step's failure: thrown on. */
+  failureOf(thrown: unknown): MergeError | undefined;
+  /** The run should end soon and continue as new. */
+  isFull(): boolean;
+  entered(state: MergeState): void;
+}
