@@ -379,7 +379,8 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
         const error = toFreshetError(thrown);
         if (!error.retryable) throw error;
         const { tenant, logger, limits } = this.#options;
-        logger.warn({ tenant, what, code: error.code, repetition }, "stalled, trying again");
+        const { code, message: cause } = error;
+        logger.warn({ tenant, what, code, cause, repetition }, "stalled, trying again");
         await clock.sleep(backoffMs(limits.backoff, repetition), signal);
       }
     }

@@ -216,6 +216,7 @@ export async function startMerges(
       namespace: temporal.namespace,
       graceMs: merge.graceMs,
       ageMs: merge.ageMs,
+      replayWindowMs: config.replayWindowMs,
       log,
       cold,
       clock: base.clock,

@@ -70,6 +70,7 @@ export interface Config {
   readonly cacheDir: string | undefined;
   readonly dataDir: string;
   readonly merge: { readonly sizeChunks: number; readonly ageMs: number; readonly graceMs: number };
+  readonly replayWindowMs: number;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
 
@@ -217,6 +218,11 @@ export const settings = {
     whole(0, 10 * 60_000),
     "how long merged chunks stay hot, so that running questions finish",
   ),
+  FRESHET_REPLAY_WINDOW_MS: setting(
+    String(limits.replayWindowMs),
+    whole(2 * limits.duplicateWindowMs, 365 * dayMs),
+    "how long DOCS and CHUNKS keep what is processed and merged; a lost cold shard can be rebuilt from no more",
+  ),
   FRESHET_LOG_LEVEL: setting(
     "info",
     oneOf(["debug", "info", "warn", "error", "silent"]),
@@ -328,6 +334,7 @@ function assemble(values: Values): Config {
       ageMs: present("FRESHET_MERGE_AGE_MS"),
       graceMs: present("FRESHET_MERGE_GRACE_MS"),
     },
+    replayWindowMs: present("FRESHET_REPLAY_WINDOW_MS"),
     log: { level: present("FRESHET_LOG_LEVEL"), format: present("FRESHET_LOG_FORMAT") },
   };
 }

@@ -16,6 +16,10 @@ export function guardedLog<Guarded extends Log>(log: Guarded, guard: LogGuard): 
     chunks: guardedChunks(log.chunks, guard),
     manifests: guardedManifests(log.manifests, guard),
     leases: guardedLeases(log.leases, guard),
+    attempts: {
+      get: passing(guard, (tenant) => log.attempts.get(tenant)),
+      put: passing(guard, (tenant, attempts) => log.attempts.put(tenant, attempts)),
+    },
     deadLetters: {
       publish: passing(guard, (letter) => log.deadLetters.publish(letter)),
       list: passing(guard, (tenant, max, after) => log.deadLetters.list(tenant, max, after)),

@@ -1,6 +1,11 @@
-/** The workflows that the Schedules `merge-sweep` and `scrub-sweep` start: they ask tenants to merge, or to scrub. */
+/**
+ * The workflows that the Schedules `merge-sweep` and `scrub-sweep` start: they ask tenants to merge, or to scrub; once
+ * an hour the former removes what is old from the log.
+ */
 
-import { proxyActivities } from "@temporalio/workflow";
+import { patched, proxyActivities, workflowInfo } from "@temporalio/workflow";
+import type { RetentionActivities, RetentionPlace } from "../activities/retention.ts";
+import { isRetentionTime } from "../activities/retention-plan.ts";
 import type { SweepActivities, SweepResult } from "../activities/sweep.ts";
 import { limits } from "../src/contract/limits.ts";
 
@@ -21,8 +26,30 @@ const { requestScrubs } = proxyActivities<SweepActivities>({
   summary: "ask every merged tenant to scrub",
 });
 
+const { purgeOld } = proxyActivities<RetentionActivities>({
+  ...options,
+  summary: "remove what is older than the replay window and needed by nobody",
+});
+
+const retentionTimes = {
+  everyMs: limits.retentionEveryMs,
+  sweepEveryMs: limits.mergeSweepEveryMs,
+};
+
+/** Merges first: what they commit is what later sweeps may remove. */
 export async function mergeSweep(): Promise<SweepResult> {
-  return signalDueTenants();
+  const result = await signalDueTenants();
+  const isTime = isRetentionTime(workflowInfo().startTime.getTime(), retentionTimes);
+  if (patched("retention") && isTime) await retain();
+  return result;
+}
+
+/** Retention of all tenants at once, also for an operator who starts it by hand. */
+export async function retain(): Promise<void> {
+  let after: RetentionPlace | null = null;
+  do {
+    ({ next: after } = await purgeOld({ after }));
+  } while (after !== null);
 }
 
 export async function scrubSweep(): Promise<SweepResult> {

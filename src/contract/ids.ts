@@ -77,8 +77,9 @@ export function incarnationOf(seq: number): number {
 /** FNV-1a 32 of the tenant, modulo N: what the server's `{{partition(N,1)}}` computes. */
 export function partitionOf(tenant: TenantId, partitions: number): Partition {
   let hash = 0x811c9dc5;
-  for (let index = 0; index < tenant.length; index += 1) {
-    hash ^= tenant.charCodeAt(index);
+  // Bytes, not characters: publishers also choose tokens that are no tenant ids.
+  for (const byte of utf8.encode(tenant)) {
+    hash ^= byte;
     hash = Math.imul(hash, 0x01000193);
   }
   return partition((hash >>> 0) % partitions);

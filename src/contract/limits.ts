@@ -304,6 +304,15 @@ export const limits = {
   coldTenantsCachedMax: 10_000,
   /** Merges of one entity workflow run before it continues as new: history stays below 10,000 events. */
   mergesPerRunMax: 50,
+  /**
+   * How long an operation stays in DOCS, and a record in CHUNKS behind the watermark: so long a dead letter can be sent
+   * again, and a cold shard that lost data can be rebuilt. Three days outlast a weekend.
+   */
+  replayWindowMs: 72 * 60 * minuteMs,
+  /** How often retention looks. Streams grow by the hour, and each look costs some requests a tenant. */
+  retentionEveryMs: 60 * minuteMs,
+  /** Tenants that one call of retention looks at: some seconds of work, and what a retry repeats. */
+  retentionTenantsMax: 500,
   /** Tenants signalled by one sweep activity call. */
   sweepTenantsMax: 10_000,
   /** Objects of one merge: bounds its time together with `mergeRecordsMax`. */

@@ -1,14 +1,20 @@
 /** The chain check of a range read (L3): each record names the one before it, from the very first on. */
 
 import { FreshetError } from "../contract/errors.ts";
-import type { Position } from "../contract/ids.ts";
+import type { Position, TenantId } from "../contract/ids.ts";
 import type { Placed } from "../contract/record.ts";
 
 export class ChainCheck {
   #last: Position;
   readonly #to: Position;
+  readonly #tenant: TenantId;
 
-  constructor(range: { readonly after: Position; readonly to: Position }) {
+  constructor(range: {
+    readonly tenant: TenantId;
+    readonly after: Position;
+    readonly to: Position;
+  }) {
+    this.#tenant = range.tenant;
     this.#last = range.after;
     this.#to = range.to;
   }
@@ -29,8 +35,11 @@ export class ChainCheck {
   }
 
   broken(): FreshetError {
-    return new FreshetError("broken_chain", undefined, {
-      details: { behind: this.#last, to: this.#to },
+    const message =
+      `records of tenant ${this.#tenant} behind position ${this.#last} are not in CHUNKS: purged above the watermark, ` +
+      "or lost; see ops/runbooks/log-identity.md";
+    return new FreshetError("broken_chain", message, {
+      details: { tenant: this.#tenant, behind: this.#last, to: this.#to },
     });
   }
 }

@@ -6,6 +6,11 @@
 import { Context } from "@temporalio/activity";
 import type { ActivityProgress, MergePorts } from "../../activities/context.ts";
 import { createMergeActivities, type MergeActivities } from "../../activities/merge.ts";
+import {
+  purgeOld,
+  type RetentionActivities,
+  type RetentionRequest,
+} from "../../activities/retention.ts";
 import { createSweepActivities, type SweepActivities } from "../../activities/sweep.ts";
 import { limits } from "../contract/limits.ts";
 import { toApplicationFailure } from "./failures.ts";
@@ -15,13 +20,15 @@ export interface TemporalActivitiesOptions {
   readonly ports: Omit<MergePorts, "heartbeat" | "signal">;
   readonly client: Pick<MergeClient, "due" | "scrubDue">;
   readonly ageMs: number;
+  readonly replayWindowMs: number;
 }
 
 export function createTemporalActivities({
   ports: outer,
   client,
   ageMs,
-}: TemporalActivitiesOptions): MergeActivities & SweepActivities {
+  replayWindowMs,
+}: TemporalActivitiesOptions): MergeActivities & SweepActivities & RetentionActivities {
   const lastProgress = new WeakMap<Context, ActivityProgress>();
   const ports: MergePorts = {
     ...outer,
@@ -78,6 +85,9 @@ export function createTemporalActivities({
     scrubLog: wrap("scrubLog", activities.scrubLog),
     scrubCold: wrap("scrubCold", activities.scrubCold),
     finishScrub: wrap("finishScrub", activities.finishScrub),
+    purgeOld: wrap("purgeOld", (request: RetentionRequest) =>
+      purgeOld(ports, request, replayWindowMs),
+    ),
     signalDueTenants: wrap("signalDueTenants", () =>
       activities.signalDueTenants(),
     ) as () => ReturnType<SweepActivities["signalDueTenants"]>,

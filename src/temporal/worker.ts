@@ -35,6 +35,8 @@ export interface MergeWorkerOptions extends TemporalOptions {
   readonly metrics: Metrics;
   /** Age of the oldest unmerged record that makes a tenant due; `limits.mergeAgeMs` by default. */
   readonly ageMs?: number | undefined;
+  /** How long the log keeps what nobody needs; `limits.replayWindowMs` by default. */
+  readonly replayWindowMs?: number | undefined;
 }
 
 export interface MergeWorker {
@@ -123,7 +125,8 @@ class RunningMergeWorker implements MergeWorker {
   }
 
   #createWorker(connection: NativeConnection): Promise<Worker> {
-    const { namespace, log, cold, clock, logger, metrics, ageMs, taskQueue } = this.#options;
+    const { namespace, log, cold, clock, logger, metrics, taskQueue } = this.#options;
+    const { ageMs = limits.mergeAgeMs, replayWindowMs = limits.replayWindowMs } = this.#options;
     return Worker.create({
       connection,
       namespace,
@@ -132,7 +135,8 @@ class RunningMergeWorker implements MergeWorker {
       activities: createTemporalActivities({
         ports: { log, cold, clock, logger, metrics },
         client: this.#client,
-        ageMs: ageMs ?? limits.mergeAgeMs,
+        ageMs,
+        replayWindowMs,
       }),
       // Each merge keeps several pages of vectors in memory, and cold has to share its cores with questions.
       maxConcurrentActivityTaskExecutions: limits.mergesInFlightMax,

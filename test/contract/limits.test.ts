@@ -237,6 +237,18 @@ describe("merges", () => {
   });
 });
 
+describe("retention", () => {
+  it("keeps what the server's memory of message ids is rebuilt from, and what a merge by age still needs", () => {
+    atMost(limits.duplicateWindowMs * 2, limits.replayWindowMs);
+    below(limits.mergeAgeMs * 4, limits.replayWindowMs);
+  });
+
+  it("looks far more often than its window moves on, and is a multiple of the sweep that starts it", () => {
+    below(limits.retentionEveryMs * 10, limits.replayWindowMs);
+    expect(limits.retentionEveryMs % limits.mergeSweepEveryMs).toBe(0);
+  });
+});
+
 describe("actors and surfaces", () => {
   it("restarts back off from the shortest to the longest pause within the window", () => {
     atMost(limits.restartBackoffMinMs, limits.restartBackoffMaxMs);

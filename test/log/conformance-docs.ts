@@ -102,6 +102,9 @@ export function describeDocs(opened: Opened): void {
       );
       const found = (await Promise.all(readers)).flat();
       expect(found.map(({ tenant }) => tenant)).toEqual([token]);
+      const after = (from - 1) as Version;
+      const own = await log.docs.readTenant({ tenant: token as TenantId, after, max: 5 });
+      expect(own.map(({ version }) => version)).toEqual(found.map(({ version }) => version));
     });
 
     it("starts later where older operations were purged, and ends when the signal aborts", async () => {
