@@ -12,6 +12,7 @@ import { expect } from "vitest";
 import type { MergePorts } from "../../activities/context.ts";
 import { createMemoryCold } from "../../src/cold/memory.ts";
 import type { ColdMarker, ColdObject } from "../../src/cold/port.ts";
+import type { Position } from "../../src/contract/ids.ts";
 import { createMemoryLog } from "../../src/log/memory.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { acme } from "../actors/kit.ts";
