@@ -33,16 +33,18 @@ export interface Bench {
 
 interface BenchOptions {
   readonly ageMs?: number;
+  readonly replayWindowMs?: number;
   /** What the activities see in place of the plain cold shard. */
   readonly cold?: (cold: ColdShard) => ColdShard;
 }
 
-export function bench(label: string, { ageMs, cold }: BenchOptions = {}): Bench {
+export function bench(label: string, options: BenchOptions = {}): Bench {
+  const { ageMs, replayWindowMs, cold } = options;
   const plain = createWorld();
   const ports = { ...plain.ports, cold: cold?.(plain.cold) ?? plain.cold };
   const world = { ...plain, ports };
   const tenant = freshName(label);
-  const deployment = deploy(world, ageMs);
+  const deployment = deploy(world, ageMs, replayWindowMs);
   open.push(deployment);
   return { world, tenant, writer: new RecordWriter(world.log, tenant), deployment };
 }

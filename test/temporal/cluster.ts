@@ -36,7 +36,7 @@ export interface Deployment {
 }
 
 /** `ageMs` is the age trigger's; without grace, because no questions run here. */
-export function deploy(world: World, ageMs?: number): Deployment {
+export function deploy(world: World, ageMs?: number, replayWindowMs?: number): Deployment {
   const { clock, logger, metrics, log, cold } = world.ports;
   const taskQueue = freshName("merge-test");
   const temporal = { ...server(), clock, logger, taskQueue, graceMs: 0, settleMs: 0 };
@@ -53,7 +53,7 @@ export function deploy(world: World, ageMs?: number): Deployment {
     stopWorker,
     async startWorker() {
       await stopWorker();
-      worker = await startMergeWorker({ ...temporal, log, cold, metrics, ageMs });
+      worker = await startMergeWorker({ ...temporal, log, cold, metrics, ageMs, replayWindowMs });
       running = worker.run();
       await worker.ready;
       return worker;
