@@ -273,10 +273,7 @@ export const limits = {
   mergePagesInFlight: 8,
   /** Between commit and drop: questions that began with the old watermark finish on hot. */
   mergeGraceMs: 5 * secondMs,
-  /**
-   * From a record's landing to the deletion of what it supersedes in cold: above the longest that an append stays
-   * unresolved (`appendAttemptsMax` publishes and read-backs of `publishAckMs`) and above `leaseMs`, together.
-   */
+  /** Before what a record supersedes in cold is deleted: above an append's unresolved time and `leaseMs` together. */
   mergeSettleMs: 90 * secondMs,
   /** A tenant's cold shard is compared with its log so often. */
   scrubEveryMs: 24 * 60 * minuteMs,

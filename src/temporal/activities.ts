@@ -13,6 +13,7 @@ import {
 } from "../../activities/retention.ts";
 import { createSweepActivities, type SweepActivities } from "../../activities/sweep.ts";
 import { limits } from "../contract/limits.ts";
+import type { Clock } from "../kernel/clock.ts";
 import { toApplicationFailure } from "./failures.ts";
 import type { MergeClient } from "./port.ts";
 
@@ -51,7 +52,9 @@ export function createTemporalActivities({
       const context = Context.current();
       const ended = new AbortController();
       // A step without progress (a slow request) is alive too; its own time limits end it, not this.
-      const beating = beat(context, ended.signal);
+      const beating = beat(outer.clock, ended.signal, () =>
+        context.heartbeat(lastProgress.get(context)),
+      );
       try {
         return await run(request);
       } catch (thrown) {
@@ -65,13 +68,6 @@ export function createTemporalActivities({
         await beating;
       }
     };
-  }
-
-  async function beat(context: Context, ended: AbortSignal): Promise<void> {
-    while (!ended.aborted) {
-      await outer.clock.sleep(limits.mergeHeartbeatMs / 3, ended);
-      if (!ended.aborted) context.heartbeat(lastProgress.get(context));
-    }
   }
 
   return {
@@ -95,4 +91,11 @@ export function createTemporalActivities({
       SweepActivities["requestScrubs"]
     >,
   };
+}
+
+async function beat(clock: Clock, ended: AbortSignal, heartbeat: () => void): Promise<void> {
+  while (!ended.aborted) {
+    await clock.sleep(limits.mergeHeartbeatMs / 3, ended);
+    if (!ended.aborted) heartbeat();
+  }
 }

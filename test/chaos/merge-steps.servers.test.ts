@@ -31,7 +31,13 @@ beforeAll(async () => {
   const shared = { clock: systemClock, logger: silentLogger };
   log = await connectNatsLog({ ...shared, servers: site.natsUrl, partitions: 8, name: "steps" });
   const namespace = "default";
-  merges = connectTemporal({ ...shared, address: site.temporalAddress, namespace, graceMs: 200 });
+  merges = connectTemporal({
+    ...shared,
+    address: site.temporalAddress,
+    namespace,
+    graceMs: 200,
+    settleMs: 200,
+  });
   vendor = await connectVendor();
 });
 

@@ -103,7 +103,7 @@ export class Merger {
       commitMerge: step("commitMerge"),
       cleanSuperseded: step("cleanSuperseded"),
       sweepHeads: step("sweepHeads"),
-    } as Pick<MergeActivities, Step>;
+    };
   }
 
   async #repeat(name: Step, request: never): Promise<never> {
