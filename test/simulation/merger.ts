@@ -102,7 +102,7 @@ export class Merger {
       commitMerge: step("commitMerge"),
       cleanSuperseded: step("cleanSuperseded"),
       sweepHeads: step("sweepHeads"),
-    } as MergeActivities;
+    };
   }
 
   async #repeat(name: Step, request: never): Promise<never> {

@@ -64,7 +64,7 @@ export class Slot {
         settle: async (answer) => {
           const value = await this.#answer(call, answer);
           if (value.kind === "value") resolve(value.value);
-          else if (value.kind === "thrown") reject(value.thrown as Error);
+          else if (value.kind === "thrown") reject(value.thrown);
           else reject(unknown());
         },
       });
