@@ -114,13 +114,13 @@ export class Slot {
 
 type Answered<Value> =
   | { readonly kind: "value"; readonly value: Value }
-  | { readonly kind: "thrown"; readonly thrown: unknown }
+  | { readonly kind: "thrown"; readonly thrown: Error }
   | { readonly kind: "unknown" };
 
 async function attempt<Value>(work: () => Promise<Value>): Promise<Answered<Value>> {
   try {
     return { kind: "value", value: await work() };
   } catch (thrown) {
-    return { kind: "thrown", thrown };
+    return { kind: "thrown", thrown: thrown instanceof Error ? thrown : new Error(String(thrown)) };
   }
 }
