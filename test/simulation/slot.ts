@@ -7,7 +7,7 @@
  *   SL3  a killed slot answers nothing with success any more, and lets no new call have an effect.
  */
 
-import { type ErrorCode, FreshetError, toFreshetError } from "../../src/contract/errors.ts";
+import { type ErrorCode, FreshetError } from "../../src/contract/errors.ts";
 import { settle } from "../support/manual-clock.ts";
 
 /**
@@ -64,7 +64,7 @@ export class Slot {
         settle: async (answer) => {
           const value = await this.#answer(call, answer);
           if (value.kind === "value") resolve(value.value);
-          else if (value.kind === "thrown") reject(toFreshetError(value.thrown));
+          else if (value.kind === "thrown") reject(value.thrown);
           else reject(unknown());
         },
       });
@@ -114,13 +114,13 @@ export class Slot {
 
 type Answered<Value> =
   | { readonly kind: "value"; readonly value: Value }
-  | { readonly kind: "thrown"; readonly thrown: unknown }
+  | { readonly kind: "thrown"; readonly thrown: Error }
   | { readonly kind: "unknown" };
 
 async function attempt<Value>(work: () => Promise<Value>): Promise<Answered<Value>> {
   try {
     return { kind: "value", value: await work() };
   } catch (thrown) {
-    return { kind: "thrown", thrown };
+    return { kind: "thrown", thrown: thrown instanceof Error ? thrown : new Error(String(thrown)) };
   }
 }

@@ -1,0 +1,131 @@
+/** Servers of this run, and an engine and a merge worker that the bench starts, kills and starts again. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { freePort } from "../../ops/servers/ports.ts";
+import { startServers } from "../../ops/servers/start-servers.ts";
+import { logPath, type RunningServer, startServer } from "../../ops/servers/supervise.ts";
+import { ensureTools } from "../../ops/setup/ensure-tools.ts";
+import { lineProgress } from "../../ops/setup/progress.ts";
+import type { WeaviateAddress } from "../../src/cold/weaviate-connection.ts";
+import type { EngineStatus } from "../../src/gateway/port.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { connectNatsLog, type NatsLog } from "../../src/log/nats.ts";
+import { silentLogger } from "../../src/observe/port.ts";
+import { connectTemporal } from "../../src/temporal/client.ts";
+import type { MergeClient } from "../../src/temporal/port.ts";
+import type { BenchContext } from "./context.ts";
+import { ingestThreads } from "./models.ts";
+
+const entry = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
+const readyTimeoutMs = 120_000;
+const graceS = 30;
+const partitions = 8;
+
+export interface RecoverySite {
+  readonly modelDir: string;
+  readonly log: NatsLog;
+  readonly merges: MergeClient;
+  readonly weaviate: WeaviateAddress;
+  /** Resolves as soon as the process runs; it is asked for its status while it recovers. */
+  startEngine(): Promise<void>;
+  /** kill -9; without an engine nothing. */
+  killEngine(): Promise<void>;
+  startWorker(): Promise<void>;
+  /** Undefined while the engine does not answer. */
+  status(): Promise<EngineStatus | undefined>;
+  /** Texts of documents that this life of the engine has embedded. */
+  embeddedTexts(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export async function openRecoverySite(context: BenchContext): Promise<RecoverySite> {
+  const { scratch, say } = context;
+  const env = Object.fromEntries(
+    Object.entries(context.env).filter(([name]) => !/^FRESHET_[A-Z_]*PORT$/.test(name)),
+  );
+  const progress = lineProgress(
+    (line) => process.stderr.write(line),
+    () => performance.now(),
+  );
+  const all = { nats: true, temporal: true, weaviate: true, embedding: true, llm: false };
+  const tools = await ensureTools({ env, progress, want: all });
+  const { embedding } = tools;
+  if (embedding === undefined) throw new Error("the embedding model is missing");
+  const dataDir = join(scratch, "data");
+  const onDeath = ({ message }: { readonly message: string }): void => say(message);
+  const servers = await startServers({
+    dataDir,
+    env,
+    progress,
+    want: { llm: false },
+    tools,
+    onDeath,
+  });
+  const { nats, temporal, weaviate } = servers;
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const processEnv = {
+    ...env,
+    FRESHET_DATA_DIR: dataDir,
+    FRESHET_NATS_URL: nats.url,
+    FRESHET_TEMPORAL_ADDRESS: temporal.address,
+    FRESHET_TEMPORAL_NAMESPACE: temporal.namespace,
+    FRESHET_WEAVIATE_URL: weaviate.url,
+    FRESHET_WEAVIATE_GRPC: weaviate.grpc,
+    FRESHET_WEAVIATE_API_KEY: weaviate.apiKey,
+    FRESHET_MODEL_DIR: embedding.modelDir,
+    FRESHET_MODEL_GRAPH: env["FRESHET_MODEL_GRAPH"] ?? embedding.graph,
+    FRESHET_EMBED_THREADS: String(ingestThreads),
+    FRESHET_HTTP_PORT: String(port),
+    FRESHET_LOG_FORMAT: "json",
+    // A merge comes only when this bench asks for one.
+    FRESHET_MERGE_SIZE_CHUNKS: "10000000",
+    FRESHET_MERGE_AGE_MS: "600000000",
+  };
+  const start = (name: string, isReady: () => Promise<boolean>): Promise<RunningServer> =>
+    startServer({
+      ...{ name, env: processEnv, logFile: logPath(dataDir, name), readyTimeoutMs, graceS },
+      ...{ program: process.execPath, parameters: [entry, name], cwd: context.root, isReady },
+    });
+  const shared = { clock: systemClock, logger: silentLogger };
+  const log = await connectNatsLog({ ...shared, servers: nats.url, partitions, name: "bench" });
+  const merges = connectTemporal({ ...shared, ...temporal });
+  let engine: RunningServer | undefined;
+  let worker: RunningServer | undefined;
+  return {
+    ...{ modelDir: embedding.modelDir, log, merges, weaviate },
+    async startEngine() {
+      engine = await start("engine", () => Promise.resolve(true));
+    },
+    async killEngine() {
+      await engine?.kill();
+      engine = undefined;
+    },
+    async startWorker() {
+      const file = logPath(dataDir, "merge-worker");
+      worker = await start("merge-worker", async () =>
+        readFileSync(file, "utf8").includes("merge worker polls"),
+      );
+    },
+    async status() {
+      try {
+        return (await (await fetch(`${url}/v1/status`)).json()) as EngineStatus;
+      } catch {
+        return undefined;
+      }
+    },
+    async embeddedTexts() {
+      const metrics = await (await fetch(`${url}/metrics`)).text();
+      const sum = /^freshet_embed_batch_texts_sum\{lane="ingest"\} (\d+)/m.exec(metrics)?.[1];
+      return Number(sum ?? 0);
+    },
+    async stop() {
+      await worker?.stop();
+      await engine?.stop();
+      await Promise.all([merges.close(), log.close()]);
+      await servers.stop();
+    },
+  };
+}
