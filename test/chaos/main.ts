@@ -87,7 +87,7 @@ async function run(options: Options): Promise<void> {
   const tools = await ensureTools({ env: process.env, progress, want });
   const directory = mkdtempSync(join(tmpdir(), "freshet-chaos-"));
   say(`seed ${seed}; files of this run: ${directory}`);
-  const load = { publishers: 14, publishEveryMs: 200, readers: 6 };
+  const load = { publishers: 20, publishEveryMs: 200, readers: 6 };
   if (options.planted === true) {
     const control = options.control === true;
     const only = options.bug;
