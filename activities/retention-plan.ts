@@ -1,4 +1,4 @@
-/** Pure: what may be removed from a tenant's log, and when to look. */
+/** Pure: what may be removed from a tenant's log. */
 
 import type { Position, Version } from "../src/contract/ids.ts";
 
@@ -30,12 +30,4 @@ export function retentionBounds(standing: RetentionStanding): RetentionBounds {
     docs: Math.min(cursor, youngVersion) as Version,
     chunks: Math.min(watermark, markedTo, youngPosition) as Position,
   };
-}
-
-/** Whether the sweep that begins now is the first behind a full `everyMs`; it remembers no other sweep. */
-export function isRetentionTime(
-  startedAtMs: number,
-  { everyMs, sweepEveryMs }: { readonly everyMs: number; readonly sweepEveryMs: number },
-): boolean {
-  return Math.floor(startedAtMs / everyMs) !== Math.floor((startedAtMs - sweepEveryMs) / everyMs);
 }

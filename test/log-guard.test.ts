@@ -125,7 +125,7 @@ describe("the guard of the log (L5)", () => {
 
   it("looks at once when somebody was refused, and blames no log for a damaged piece", async () => {
     const { clock, guard, guarded, checks } = setUp();
-    const piece = guarded.manifests.getPiece(demo, "missing" as never);
+    const piece = guarded.manifests.getPiece(demo, "missing");
     await expect(piece).rejects.toMatchObject(refused);
     await clock.advance(1);
     expect(checks()).toBe(1);

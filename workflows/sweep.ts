@@ -5,9 +5,9 @@
 
 import { patched, proxyActivities, workflowInfo } from "@temporalio/workflow";
 import type { RetentionActivities, RetentionPlace } from "../activities/retention.ts";
-import { isRetentionTime } from "../activities/retention-plan.ts";
 import type { SweepActivities, SweepResult } from "../activities/sweep.ts";
 import { limits } from "../src/contract/limits.ts";
+import { isRetentionTime } from "./retention-time.ts";
 
 const options = {
   startToCloseTimeout: limits.mergeActivityMs,

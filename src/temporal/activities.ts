@@ -88,11 +88,12 @@ export function createTemporalActivities({
     purgeOld: wrap("purgeOld", (request: RetentionRequest) =>
       purgeOld(ports, request, replayWindowMs),
     ),
-    signalDueTenants: wrap("signalDueTenants", () =>
-      activities.signalDueTenants(),
-    ) as () => ReturnType<SweepActivities["signalDueTenants"]>,
-    requestScrubs: wrap("requestScrubs", () => activities.requestScrubs()) as () => ReturnType<
-      SweepActivities["requestScrubs"]
-    >,
+    signalDueTenants: simply(wrap("signalDueTenants", activities.signalDueTenants)),
+    requestScrubs: simply(wrap("requestScrubs", activities.requestScrubs)),
   };
+}
+
+/** An activity that is asked for nothing. */
+function simply<Result>(run: (request: unknown) => Promise<Result>): () => Promise<Result> {
+  return () => run(undefined);
 }

@@ -1,14 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { purgeOld, type RetentionPlace } from "../../activities/retention.ts";
-import {
-  isRetentionTime,
-  type RetentionStanding,
-  retentionBounds,
-} from "../../activities/retention-plan.ts";
+import { type RetentionStanding, retentionBounds } from "../../activities/retention-plan.ts";
 import type { Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
+import { isRetentionTime } from "../../workflows/retention-time.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { runMerge } from "./run-merge.ts";
 import { acme, coldState, createWorld, RecordWriter, writeSequel, writeStory } from "./world.ts";

@@ -3,7 +3,7 @@
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Epoch, Position, Version } from "../../src/contract/ids.ts";
+import type { Position, Version } from "../../src/contract/ids.ts";
 import { incarnationOf, partitionOf, tenantId } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import type { NatsLog } from "../../src/log/nats.ts";
@@ -190,7 +190,7 @@ describe("a stream that is replaced while the connection stays", () => {
     await log.checkIdentity();
     await log.checkIdentity();
     const after = await log.leases.acquire(0 as never, "node-b");
-    expect(after?.epoch).toBeGreaterThan(before?.epoch ?? (0 as Epoch));
+    expect(after?.epoch).toBeGreaterThan(before?.epoch ?? 0);
     expect(await log.deadLetters.list(demo, 1)).toEqual([]);
   });
 
