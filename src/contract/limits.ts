@@ -241,10 +241,7 @@ export const limits = {
   /** Pause of a reader between two attempts to continue, first and longest. */
   readRetryMinMs: 50,
   readRetryMaxMs: 2 * secondMs,
-  /**
-   * How often a process looks whether the log is still the one that it knows: streams that are replaced while the
-   * connection stays are noticed in this time. A look is a dozen small requests. After a reconnect it is at once.
-   */
+  /** A log that is replaced while its connection stays is noticed in this time: a look is a dozen small requests. */
   identityEveryMs: 10 * secondMs,
   /** The first connection to NATS: JetStream may still recover its streams. */
   natsConnectMs: 30 * secondMs,
@@ -301,12 +298,9 @@ export const limits = {
   coldTenantsCachedMax: 10_000,
   /** Merges of one entity workflow run before it continues as new: history stays below 10,000 events. */
   mergesPerRunMax: 50,
-  /**
-   * How long an operation stays in DOCS, and a record in CHUNKS behind the watermark: so long a dead letter can be sent
-   * again, and a cold shard that lost data can be rebuilt. Three days outlast a weekend.
-   */
+  /** So long a dead letter can be sent again, and a cold shard that lost data be rebuilt: it outlasts a weekend. */
   replayWindowMs: 72 * 60 * minuteMs,
-  /** How often retention looks. Streams grow by the hour, and each look costs some requests a tenant. */
+  /** How often retention looks: each time costs some requests a tenant. */
   retentionEveryMs: 60 * minuteMs,
   /** Tenants that one call of retention looks at: some seconds of work, and what a retry repeats. */
   retentionTenantsMax: 500,
