@@ -38,3 +38,25 @@ it("a sweep of heads that wakes up inside a later merge takes no piece that this
     }
   }
 });
+
+it("what cold does not prove is not purged, so a marker that a zombie set back costs a repair and no more (I12)", async () => {
+  await new World().run([
+    { do: "work" },
+    { do: "merge", calls: 12, ends: "time out" },
+    { do: "merge", calls: 7, ends: "ok" },
+    { do: "upsert", id: "a", chunks: 1 },
+    { do: "upsert", id: "a", chunks: 1 },
+    { do: "work" },
+    { do: "merge", calls: 2, ends: "fail" },
+    { do: "merge", calls: 40, ends: "torn" },
+    { do: "run", who: "zombie", calls: 7, ends: "fail" },
+    { do: "land" },
+    { do: "upsert", id: "a", chunks: 1 },
+    { do: "purge" },
+    { do: "merge", calls: 1, ends: "fail" },
+    { do: "upsert", id: "a", chunks: 1 },
+    { do: "resurrect" },
+    { do: "merge", calls: 1, ends: "time out" },
+    { do: "kill merger" },
+  ]);
+});

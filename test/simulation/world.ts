@@ -10,9 +10,10 @@
 
 import { expect } from "vitest";
 import type { MergePorts } from "../../activities/context.ts";
+import { retentionBounds } from "../../activities/retention-plan.ts";
 import { createMemoryCold } from "../../src/cold/memory.ts";
 import type { ColdMarker, ColdObject } from "../../src/cold/port.ts";
-import type { Position } from "../../src/contract/ids.ts";
+import type { Position, Version } from "../../src/contract/ids.ts";
 import { createMemoryLog } from "../../src/log/memory.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { acme } from "../actors/kit.ts";
@@ -230,8 +231,16 @@ export class World {
    */
   async #purge(): Promise<void> {
     if (this.#merger.hasZombies || this.#faults.late.length > 0) return;
-    this.#purged = this.#checks.to > 0;
-    await this.#log.chunks.purge({ tenant: acme, below: this.#checks.to as Position });
+    const marker = await this.#cold.readMarker(acme);
+    const { chunks: below } = retentionBounds({
+      cursor: 0 as Version,
+      watermark: this.#checks.to as Position,
+      markedTo: marker?.to ?? (0 as Position),
+      youngVersion: 0 as Version,
+      youngPosition: Number.MAX_SAFE_INTEGER as Position,
+    });
+    this.#purged ||= below > 0;
+    await this.#log.chunks.purge({ tenant: acme, below });
   }
 
   /**
