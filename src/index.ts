@@ -7,9 +7,6 @@ import { readFileSync } from "node:fs";
 import { type Running, startEngine, startMerges } from "./compose.ts";
 import { isolatedRole, runIsolated } from "./compose-isolation.ts";
 import { ConfigError, readConfig } from "./config.ts";
-import { surviveStrayRequests } from "./stray-requests.ts";
-
-surviveStrayRequests();
 
 const usage = `Usage: node src/index.ts <engine|merge-worker>
 

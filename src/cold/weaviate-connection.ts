@@ -8,7 +8,6 @@
  *   W3  no operation outlives its deadline, its caller, or the server by much.
  */
 
-import { request } from "undici";
 import type { WeaviateClient } from "weaviate-client";
 import weaviate from "weaviate-client";
 import { FreshetError } from "../contract/errors.ts";
@@ -108,6 +107,7 @@ export class Connection {
     try {
       client = await openClient(this.#options);
       await this.probe();
+      await this.#learnVersion(client);
     } catch (cause) {
       client?.close().catch(() => {});
       this.#isDown(lastPauseMs, cause);
@@ -120,6 +120,14 @@ export class Connection {
     this.#state = { is: "connected", client };
     logger.info({ url }, "weaviate is connected");
     return client;
+  }
+
+  /**
+   * The vendor asks for the server's version with each collection that is named, and waits for none of these requests,
+   * until it knows it: one that fails then ends the process as an unhandled rejection. Asked here, it is asked once.
+   */
+  #learnVersion(client: WeaviateClient): Promise<unknown> {
+    return this.#bounded({ ms: limits.coldConnectMs }, () => client.getWeaviateVersion());
   }
 
   #isDown(lastPauseMs: number, error: unknown): void {
@@ -170,7 +178,8 @@ export class Connection {
   }
 }
 
-function openClient({ url, grpc, apiKey }: WeaviateAddress): Promise<WeaviateClient> {
+/** The vendor's client as it is: nothing is asked of the server yet. */
+export function openClient({ url, grpc, apiKey }: WeaviateAddress): Promise<WeaviateClient> {
   const rest = new URL(url);
   const secure = rest.protocol === "https:";
   const channel = new URL(`${rest.protocol}//${grpc}`);
@@ -191,14 +200,12 @@ function openClient({ url, grpc, apiKey }: WeaviateAddress): Promise<WeaviateCli
 
 /**
  * Asked directly: the vendor's `isReady` starts a second request that nobody waits for, and whose failure
- * ends the process as an unhandled rejection. So does that of a `fetch` whose connection breaks before its body is read.
+ * ends the process as an unhandled rejection.
  */
 async function checkReady(url: string, signal: AbortSignal): Promise<void> {
-  const { statusCode, body } = await request(`${url.replace(/\/$/, "")}/v1/.well-known/ready`, {
-    signal,
-  });
-  await body.dump();
-  if (statusCode !== 200) throw new NoAnswerError("weaviate is not ready");
+  const reply = await fetch(`${url.replace(/\/$/, "")}/v1/.well-known/ready`, { signal });
+  await reply.body?.cancel();
+  if (!reply.ok) throw new NoAnswerError("weaviate is not ready");
 }
 
 function hasGone(caller: AbortSignal | undefined): boolean {

@@ -43,10 +43,6 @@ function tell(message: FromNode): Promise<void> {
 async function main(role: string | undefined, repository: string | undefined): Promise<void> {
   const root = repository === undefined ? new URL("../../", import.meta.url) : folder(repository);
   const compose = (await import(new URL("src/compose.ts", root).href)) as Composition;
-  const { surviveStrayRequests } = (await import(new URL("src/stray-requests.ts", root).href)) as {
-    surviveStrayRequests: () => void;
-  };
-  surviveStrayRequests();
   const { readConfig } = (await import(new URL("src/config.ts", root).href)) as {
     readConfig: (env: NodeJS.ProcessEnv) => Config;
   };

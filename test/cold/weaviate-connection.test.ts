@@ -5,16 +5,26 @@ import { limits } from "../../src/contract/limits.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 
-/** A server that counts readiness probes and answers them as it is told. */
+/** A server that counts readiness probes and answers them as it is told; its version it tells, or breaks off. */
 let server: Server;
 let url: string;
 let probes: number;
+let versionsAsked: number;
+let tellsVersion: boolean;
 let status: number;
 
 beforeEach(async () => {
   probes = 0;
+  versionsAsked = 0;
+  tellsVersion = true;
   status = 200;
-  server = createServer((_, reply) => {
+  server = createServer(({ url: path, socket }, reply) => {
+    if (path === "/v1/meta") {
+      versionsAsked += 1;
+      if (tellsVersion) reply.end('{"version":"1.35.2"}');
+      else socket.resetAndDestroy();
+      return;
+    }
     probes += 1;
     reply.writeHead(status).end();
   });
@@ -47,6 +57,21 @@ function open() {
 }
 
 const ask = (connection: Connection) => connection.run(async () => "answer");
+
+test("the vendor's client asks for nothing beside what it is asked for", async () => {
+  const { connection } = open();
+  for (const tenant of ["one", "other"]) {
+    await connection.run(async (client) => client.collections.use("Any").withTenant(tenant));
+  }
+  expect(versionsAsked).toBe(1);
+});
+
+test("a server that breaks off while it is asked for its version is down", async () => {
+  tellsVersion = false;
+  const { connection, warnings } = open();
+  await expect(ask(connection)).rejects.toEqual(unavailable);
+  expect(warnings).toHaveLength(1);
+});
 
 describe("while Weaviate is down", () => {
   test("W1: callers are refused without a probe until the pause is over, which doubles to its bound", async () => {
