@@ -17,6 +17,7 @@ import { emptyManifest, type HeadsPiece, type Manifest } from "../src/contract/m
 import type { CommitResult, MergeRange } from "../src/contract/merge.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
 import { decodePieces, encodePieces, type Heads, headsEntryBytes } from "../src/log/heads.ts";
+import { letterOf } from "../src/log/letter.ts";
 import type { MergePorts } from "./context.ts";
 import { foldHeads, readHeaders } from "./merge-headers.ts";
 
@@ -96,7 +97,7 @@ async function mark(
   return true;
 }
 
-/** The headers have no reason, so each reject is read by itself; there are few, and they have no vectors. */
+/** The headers have no message, so each reject is read by itself; there are few, and they have no vectors. */
 async function publishDeadLetters(
   ports: MergePorts,
   headers: readonly RecordHeader[],
@@ -105,9 +106,7 @@ async function publishDeadLetters(
     const { tenant, previous: after, position: to, atMs } = header;
     for await (const record of ports.log.chunks.read({ tenant, after, to })) {
       if (record.kind !== "reject") continue;
-      const { version, documentId, reason, message, position } = record;
-      const letter = { tenant, version, documentId, reason, message, atMs, position };
-      await ports.log.deadLetters.publish(letter);
+      await ports.log.deadLetters.publish(letterOf(record, atMs));
     }
     ports.signal()?.throwIfAborted();
   }

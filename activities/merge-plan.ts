@@ -49,9 +49,14 @@ export function countRange(headers: readonly RecordHeader[]): MergeCounts {
     superseded: operations - documents.size,
     deletes: documents.size - live.length,
     rejects: headers.filter(({ kind }) => kind === "reject").length,
-    chunks: sum(live, ({ chunkCount }) => chunkCount),
+    chunks: chunksOf(live),
     bytes: sum(live, ({ bytes }) => bytes),
   };
+}
+
+/** Objects that the records make in cold. */
+export function chunksOf(live: readonly LiveUpsert[]): number {
+  return sum(live, ({ chunkCount }) => chunkCount);
 }
 
 function sum<T>(values: readonly T[], of: (value: T) => number): number {

@@ -1,11 +1,10 @@
 /** Reading back what records must have made in cold, several requests at a time. */
 
 import { objectId } from "../src/cold/object-id.ts";
-import { FreshetError } from "../src/contract/errors.ts";
 import type { TenantId, Version } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import type { MergePorts } from "./context.ts";
-import type { LiveUpsert } from "./merge-plan.ts";
+import { chunksOf, type LiveUpsert } from "./merge-plan.ts";
 
 export interface ReadBack {
   /** Objects asked for, and those of them that a search does not find in their version. */
@@ -13,7 +12,6 @@ export interface ReadBack {
   readonly missing: number;
   /** Records that made a missing object, in log order. */
   readonly lost: readonly LiveUpsert[];
-  failure(): FreshetError;
 }
 
 /**
@@ -26,7 +24,7 @@ export async function readBack(
   tenant: TenantId,
   live: readonly LiveUpsert[],
 ): Promise<ReadBack> {
-  const total = live.reduce((sum, { chunkCount }) => sum + chunkCount, 0);
+  const total = chunksOf(live);
   const lost = new Set<LiveUpsert>();
   let checked = 0;
   let missing = 0;
@@ -50,13 +48,7 @@ export async function readBack(
     ports.signal()?.throwIfAborted();
     await Promise.all(pages.slice(at, at + limits.mergePagesInFlight).map(check));
   }
-  return {
-    checked,
-    missing,
-    lost: live.filter((record) => lost.has(record)),
-    failure: () =>
-      new FreshetError("cold_unavailable", "written objects are missing when they are read back"),
-  };
+  return { checked, missing, lost: live.filter((record) => lost.has(record)) };
 }
 
 interface ExpectedObject {

@@ -3,8 +3,10 @@
  * missing is written again. Ids are immutable, so repeating a window is harmless.
  */
 
+import { FreshetError } from "../src/contract/errors.ts";
 import type { Position, TenantId, Version } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
+import { incomplete } from "../src/contract/merge.ts";
 import type { ScrubLogResult } from "../src/contract/scrub.ts";
 import type { Heads } from "../src/log/heads.ts";
 import type { MergePorts } from "./context.ts";
@@ -66,6 +68,6 @@ async function repair(
     objectsMax: limits.mergeChunksMax,
   });
   const again = await readBack(ports, tenant, lost);
-  if (again.lost.length > 0) throw again.failure();
+  if (again.lost.length > 0) throw new FreshetError(incomplete.code, incomplete.message);
   return written;
 }

@@ -8,7 +8,7 @@ import type { MergeRange } from "../src/contract/merge.ts";
 import type { PlacedRecord, UpsertRecord } from "../src/contract/record.ts";
 import type { MergePorts } from "./context.ts";
 import { readHeaders } from "./merge-headers.ts";
-import { type LiveUpsert, liveUpserts } from "./merge-plan.ts";
+import { chunksOf, type LiveUpsert, liveUpserts } from "./merge-plan.ts";
 import { PageWriter } from "./page-writer.ts";
 import { readBack } from "./read-back.ts";
 
@@ -34,8 +34,8 @@ export async function writeRange(ports: MergePorts, request: WriteRequest): Prom
   const { tenant, after, to } = request;
   const live = liveUpserts(await readHeaders(ports, request));
   await ports.cold.ensureTenant(tenant);
-  const total = objectsOf(live);
-  let done = objectsOf(live.filter(({ position }) => position <= after));
+  const total = chunksOf(live);
+  let done = chunksOf(live.filter(({ position }) => position <= after));
   const onWritten = (objects: number): void => {
     done += objects;
     ports.heartbeat({ done, total });
@@ -82,7 +82,8 @@ export async function writeRecords(
   }
 }
 
-function objectsOfRecord(record: UpsertRecord & PlacedRecord): readonly ColdObject[] {
+/** The objects that a record makes in cold. */
+export function objectsOfRecord(record: UpsertRecord & PlacedRecord): readonly ColdObject[] {
   const { tenant, documentId, version, body } = record;
   return body.chunks.map(({ text, heading, vector }, chunk) => ({
     id: objectId({ tenant, documentId, version, chunk }),
@@ -95,10 +96,6 @@ function objectsOfRecord(record: UpsertRecord & PlacedRecord): readonly ColdObje
     info: body.info,
     vector,
   }));
-}
-
-function objectsOf(live: readonly LiveUpsert[]): number {
-  return live.reduce((sum, { chunkCount }) => sum + chunkCount, 0);
 }
 
 export interface VerifyResult {

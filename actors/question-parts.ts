@@ -33,16 +33,6 @@ export class Stages {
   }
 }
 
-/** The work's result, unless the signal aborts first: then the caller has gone and nobody waits for it. */
-export function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const aborted = (): void => reject(new FreshetError("cancelled"));
-    if (signal.aborted) aborted();
-    signal.addEventListener("abort", aborted, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", aborted));
-  });
-}
-
 export function sourceOf(candidate: Candidate, score: number): Source {
   const { documentId: id, version, chunk, text, info, shard } = candidate;
   const { title, source } = info;

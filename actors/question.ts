@@ -23,6 +23,7 @@ import type { Answer, Coverage } from "../src/contract/query.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { ask, type Reply } from "../src/kernel/reply.ts";
+import { untilAborted } from "../src/kernel/until-aborted.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Metrics } from "../src/observe/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
@@ -34,7 +35,7 @@ import type {
   ShardMessage,
   View,
 } from "./messages.ts";
-import { nothingFound, notVisible, Stages, sourceOf, untilAborted } from "./question-parts.ts";
+import { nothingFound, notVisible, Stages, sourceOf } from "./question-parts.ts";
 
 export interface QuestionOptions {
   readonly directory: Directory;

@@ -14,6 +14,7 @@ import type { Isolation } from "../src/isolation/port.ts";
 import { backoffMs } from "../src/kernel/backoff.ts";
 import type { Clock } from "../src/kernel/clock.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
+import { untilAborted } from "../src/kernel/until-aborted.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import { outcomeOf } from "../src/text/outcome.ts";
@@ -142,16 +143,10 @@ export class OperationProcessor {
     const { signal } = this.#context;
     const { promise, resolve, reject } = Promise.withResolvers<readonly Float32Array[]>();
     const reply = { resolve, reject };
+    const sent = await embedder.put({ type: "embed", tenant, inputs, signal, reply }, signal);
+    if (!sent) throw new FreshetError("embedding_unavailable");
     // An embedder that is down answers late: a tenant that ends does not wait for it.
-    const gone = (): void => reject(new FreshetError("cancelled"));
-    signal.addEventListener("abort", gone, { once: true });
-    try {
-      const sent = await embedder.put({ type: "embed", tenant, inputs, signal, reply }, signal);
-      if (!sent) throw new FreshetError("embedding_unavailable");
-      return await promise;
-    } finally {
-      signal.removeEventListener("abort", gone);
-    }
+    return untilAborted(promise, signal);
   }
 
   /** The record that the outcome becomes, under this owner's epoch. */

@@ -28,6 +28,7 @@ import { backoffMs } from "../src/kernel/backoff.ts";
 import { BoundedMailbox, type Mailbox } from "../src/kernel/mailbox.ts";
 import type { Places } from "../src/kernel/places.ts";
 import { decodePieces } from "../src/log/heads.ts";
+import { letterOf } from "../src/log/letter.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
 import type { TenantProgress, TenantRoute } from "./directory.ts";
 import type { MergeTriggerMessage, ShardMessage, TenantMessage } from "./messages.ts";
@@ -140,7 +141,9 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     };
     for await (const record of log.chunks.read({ ...range, onCount })) {
       // A letter that can not be written is tried again with the whole recovery: nobody waits in a place of others.
-      if (record.kind === "reject") await this.#publishLetter(record, this.#context.clock.nowMs());
+      if (record.kind === "reject") {
+        await log.deadLetters.publish(letterOf(record, this.#context.clock.nowMs()));
+      }
       await shard.put({ type: "replay", record }, signal);
       progress.replayed += 1;
     }
@@ -350,13 +353,8 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
 
   /** The dead letter follows the reject record, which decides; idempotent, so it is repeated until it is stored. */
   async #deadLetter(record: PlacedRecord & { kind: "reject" }, atMs: number): Promise<void> {
-    await this.#stalling("dead letter", () => this.#publishLetter(record, atMs));
-  }
-
-  #publishLetter(record: PlacedRecord & { kind: "reject" }, atMs: number): Promise<void> {
-    const { tenant, version, documentId, reason, message, position } = record;
-    const letter = { tenant, version, documentId, reason, message, atMs, position };
-    return this.#options.log.deadLetters.publish(letter);
+    const { deadLetters } = this.#options.log;
+    await this.#stalling("dead letter", () => deadLetters.publish(letterOf(record, atMs)));
   }
 
   /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps what waits. */

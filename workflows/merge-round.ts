@@ -10,7 +10,12 @@
 import type { MergeActivities } from "../activities/merge.ts";
 import type { Position, TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
-import type { MergeError, MergePlan, PlannedMerge } from "../src/contract/merge.ts";
+import {
+  incomplete,
+  type MergeError,
+  type MergePlan,
+  type PlannedMerge,
+} from "../src/contract/merge.ts";
 import type { MergeState } from "./merge-state.ts";
 
 /** The steps of one merge. */
@@ -78,14 +83,6 @@ export async function mergeRound(
   }
 }
 
-const incomplete: RoundResult = {
-  kind: "failed",
-  error: {
-    code: "cold_unavailable",
-    message: "written objects are missing when they are read back",
-  },
-};
-
 /** Objects written, once all of them were read back; otherwise why the round ends here. */
 async function writeVerified(
   steps: RoundActivities,
@@ -109,5 +106,5 @@ async function writeVerified(
     if (rewriteAfter === null) return written;
     after = rewriteAfter;
   }
-  return incomplete;
+  return { kind: "failed", error: incomplete };
 }

@@ -111,6 +111,12 @@ export interface MergeError {
   readonly message: string;
 }
 
+/** Cold took what was written, and a search does not find it. */
+export const incomplete = {
+  code: "cold_unavailable",
+  message: "written objects are missing when they are read back",
+} as const satisfies MergeError;
+
 export type MergePhase =
   | "idle"
   | "planning"

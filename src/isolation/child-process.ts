@@ -20,6 +20,7 @@ import { failedOutcome, type Outcome } from "../contract/outcome.ts";
 import { backoffMs } from "../kernel/backoff.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { sleepAwake } from "../kernel/sleep-awake.ts";
+import { untilAborted } from "../kernel/until-aborted.ts";
 import type { Logger } from "../observe/port.ts";
 import type { Isolation } from "./port.ts";
 import type { IsolatedReply, IsolatedRequest } from "./protocol.ts";
@@ -43,15 +44,6 @@ export function createChildIsolation(options: ChildIsolationOptions): Isolation 
   return new ChildIsolation(options);
 }
 
-/** A caller that goes does not wait for those before it. */
-function whenAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const gone = (): void => reject(new FreshetError("cancelled"));
-    if (signal.aborted) gone();
-    else signal.addEventListener("abort", gone, { once: true });
-  });
-}
-
 /** How one document fared in one child. */
 type Attempt =
   | { readonly kind: "outcome"; readonly outcome: Outcome }
@@ -72,7 +64,8 @@ class ChildIsolation implements Isolation {
     const ended = AbortSignal.any([signal, this.#closed.signal]);
     const turn = this.#last.then(() => this.#attempts(payload, ended));
     this.#last = turn.catch(() => {});
-    return Promise.race([turn, whenAborted(ended)]);
+    // A caller that goes does not wait for those before it.
+    return untilAborted(turn, ended);
   }
 
   async close(): Promise<void> {
