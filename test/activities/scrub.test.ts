@@ -47,6 +47,21 @@ async function mergedWorld(): Promise<World> {
   return world;
 }
 
+/** A merged story, then a change and a delete that come a second later and are not merged; `pass` moves the clock. */
+async function lateChanges(): Promise<{ readonly world: World; pass(ms: number): void }> {
+  let nowMs = 1_000_000;
+  const world = createWorld({ clock: { ...systemClock, nowMs: () => nowMs } });
+  const pass = (ms: number): void => {
+    nowMs += ms;
+  };
+  await writeStory(world.writer);
+  await runMerge(world.ports);
+  pass(1_000);
+  await world.writer.upsert("alpha", 1);
+  await world.writer.delete("beta");
+  return { world, pass };
+}
+
 describe("a scrub", () => {
   it("of a sound cold shard finds everything, changes nothing, and is so again", async () => {
     const world = await mergedWorld();
@@ -185,16 +200,10 @@ describe("a scrub", () => {
   });
 
   it("leaves what was superseded so lately that an owner may not know it (I5, CS2)", async () => {
-    let nowMs = 1_000_000;
-    const world = createWorld({ clock: { ...systemClock, nowMs: () => nowMs } });
-    await writeStory(world.writer);
-    await runMerge(world.ports);
-    nowMs += 1_000;
-    await world.writer.upsert("alpha", 1);
-    await world.writer.delete("beta");
+    const { world, pass } = await lateChanges();
     await runRound(world.ports);
     expect(await scrub(world, { settleMs: 500 })).toMatchObject({ waiting: 3, deleted: 1 });
-    nowMs += 500;
+    pass(500);
     expect(await scrub(world, { settleMs: 500 })).toMatchObject({ waiting: 0, deleted: 3 });
   });
 
@@ -267,20 +276,14 @@ describe("an object of cold", () => {
 
 describe("cleaning up behind a merge", () => {
   it("spares what was superseded so lately that an owner may not know it (I5, CS2)", async () => {
-    let nowMs = 1_000_000;
-    const world = createWorld({ clock: { ...systemClock, nowMs: () => nowMs } });
-    await writeStory(world.writer);
-    await runMerge(world.ports);
-    nowMs += 1_000;
-    await world.writer.upsert("alpha", 1);
-    await world.writer.delete("beta");
+    const { world, pass } = await lateChanges();
     const round = await runRound(world.ports);
     if (round.kind !== "merged") throw new Error("nothing was merged");
     const { from, to, piecesBefore } = round.plan;
     const request = { tenant: acme, from, to, piecesBefore, settleMs: 500 };
     const steps = createMergeActivities(world.ports);
     expect(await steps.cleanSuperseded(request)).toEqual({ documents: 1, deleted: 1 });
-    nowMs += 500;
+    pass(500);
     expect(await steps.cleanSuperseded(request)).toEqual({ documents: 2, deleted: 3 });
   });
 });

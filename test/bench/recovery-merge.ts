@@ -1,13 +1,14 @@
 /** A forced merge through Temporal and the real worker, against the same objects written bare. */
 
-import { objectId } from "../../src/cold/object-id.ts";
-import type { ColdObject } from "../../src/cold/port.ts";
+import { objectsOfRecord } from "../../activities/write-range.ts";
+import { openClient } from "../../src/cold/weaviate-connection.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import type { PlacedRecord, UpsertRecord } from "../../src/contract/record.ts";
+import type { UpsertRecord } from "../../src/contract/record.ts";
+import { readRecords } from "../support/records.ts";
 import { interleave } from "./interleave.ts";
-import { fillChunks, readRecords } from "./recovery-records.ts";
+import { fillChunks } from "./recovery-records.ts";
 import type { RecoverySite } from "./recovery-site.ts";
-import { openBareWeaviate, writeBare } from "./reference/bare-weaviate.ts";
+import { writeBare } from "./reference/bare-weaviate.ts";
 import { measured, type Row } from "./report.ts";
 import { median, percentile } from "./stats.ts";
 
@@ -20,7 +21,7 @@ export async function measureMerge(
   say: (line: string) => void,
 ): Promise<Row> {
   await site.startWorker();
-  const client = await openBareWeaviate(site.weaviate);
+  const client = await openClient(site.weaviate);
   const tenants: TenantId[] = [];
   say(`filling CHUNKS of ${rounds + 1} tenants for merges of ${chunksPerMerge} chunks`);
   let chunks = 0;
@@ -29,7 +30,10 @@ export async function measureMerge(
     chunks = await fillChunks(site.log, { tenant, sample, chunks: chunksPerMerge });
     tenants.push(tenant);
   }
-  const objects = objectsOf(await readRecords(site.log, "merge-0" as TenantId));
+  const records = await readRecords(site.log.chunks, "merge-0" as TenantId);
+  const objects = records.flatMap((record) =>
+    record.kind === "upsert" ? objectsOfRecord(record) : [],
+  );
   // The first merge creates the collection that the bare side writes to; not counted, as the first of each side.
   let merges = 0;
   let bares = 0;
@@ -68,16 +72,4 @@ export async function measureMerge(
     }),
     note: `bare: ${four.toFixed(0)} chunks/s with 4 pages in flight, ${eight.toFixed(0)} with 8`,
   };
-}
-
-function objectsOf(records: readonly PlacedRecord[]): readonly ColdObject[] {
-  return records.flatMap((record) => {
-    if (record.kind !== "upsert") return [];
-    const { tenant, documentId, version, body } = record;
-    return body.chunks.map(({ text, heading, vector }, chunk) => ({
-      id: objectId({ tenant, documentId, version, chunk }),
-      ...{ documentId, version, chunk, chunkCount: body.chunks.length },
-      ...{ text, heading, info: body.info, vector },
-    }));
-  });
 }

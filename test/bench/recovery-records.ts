@@ -5,19 +5,10 @@
  */
 
 import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
-import type { PlacedRecord, UpsertRecord } from "../../src/contract/record.ts";
+import type { UpsertRecord } from "../../src/contract/record.ts";
 import type { Log } from "../../src/log/port.ts";
 
 const publishesUnderWay = 64;
-
-export async function readRecords(log: Log, tenant: TenantId): Promise<readonly PlacedRecord[]> {
-  const last = await log.chunks.last(tenant);
-  const records: PlacedRecord[] = [];
-  if (last === null) return records;
-  const range = { tenant, after: 0 as Position, to: last.position };
-  for await (const record of log.chunks.read(range)) records.push(record);
-  return records;
-}
 
 /** Appends documents of `sample` until the tenant has `chunks` more. No engine may own the tenant meanwhile. */
 export async function fillChunks(

@@ -3,8 +3,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { UpsertRecord } from "../../src/contract/record.ts";
+import { readRecords } from "../support/records.ts";
 import { roundsMin } from "./interleave.ts";
-import { fillChunks, readRecords } from "./recovery-records.ts";
+import { fillChunks } from "./recovery-records.ts";
 import type { RecoverySite } from "./recovery-site.ts";
 import { measured, type Row } from "./report.ts";
 import { median, percentile } from "./stats.ts";
@@ -35,7 +36,9 @@ export async function measureReplay(
     if (round >= 0) ingest.push(perSecond);
   }
   await site.killEngine();
-  const sample = (await readRecords(site.log, tenant)).filter((record) => record.kind === "upsert");
+  const sample = (await readRecords(site.log.chunks, tenant)).filter(
+    (record) => record.kind === "upsert",
+  );
   const had = sample.reduce((sum, { chunkCount }) => sum + chunkCount, 0);
   say(`filling CHUNKS up to ${chunksWanted} chunks`);
   const chunks = had + (await fillChunks(site.log, { tenant, sample, chunks: chunksWanted - had }));
@@ -53,7 +56,7 @@ async function ingestOnce(
   documents: readonly BenchDocument[],
   round: number,
 ): Promise<number> {
-  const before = (await readRecords(log, tenant)).length;
+  const before = (await readRecords(log.chunks, tenant)).length;
   const begun = performance.now();
   const results = await Promise.all(
     documents.slice(0, ingestedPerRound).map(({ id, text }) => {
@@ -64,7 +67,7 @@ async function ingestOnce(
   const last = Math.max(...results.map(({ seq }) => seq));
   while (((await log.chunks.last(tenant))?.version ?? 0) < last) await sleep(pollMs);
   const seconds = (performance.now() - begun) / 1000;
-  const made = (await readRecords(log, tenant)).slice(before);
+  const made = (await readRecords(log.chunks, tenant)).slice(before);
   return made.reduce((sum, record) => sum + chunksOf(record), 0) / seconds;
 }
 

@@ -15,6 +15,7 @@ import { connectNatsLog, type NatsLog } from "../../src/log/nats.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { connectTemporal } from "../../src/temporal/client.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
+import { embeddedTexts } from "../support/http-service.ts";
 import type { BenchContext } from "./context.ts";
 import { ingestThreads } from "./models.ts";
 
@@ -116,11 +117,7 @@ export async function openRecoverySite(context: BenchContext): Promise<RecoveryS
         return undefined;
       }
     },
-    async embeddedTexts() {
-      const metrics = await (await fetch(`${url}/metrics`)).text();
-      const sum = /^freshet_embed_batch_texts_sum\{lane="ingest"\} (\d+)/m.exec(metrics)?.[1];
-      return Number(sum ?? 0);
-    },
+    embeddedTexts: () => embeddedTexts(url),
     async stop() {
       await worker?.stop();
       await engine?.stop();

@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import weaviate, { type WeaviateClient } from "weaviate-client";
+import type { WeaviateClient } from "weaviate-client";
 import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
+import { openClient } from "../../src/cold/weaviate-connection.ts";
 import { chunksOf } from "../../src/cold/weaviate-search.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
@@ -38,7 +39,7 @@ beforeAll(async () => {
     graceMs: 200,
     settleMs: 200,
   });
-  vendor = await connectVendor();
+  vendor = await openClient(site.weaviate);
 });
 
 afterAll(async () => {
@@ -156,14 +157,3 @@ describe("a merge worker that is killed at a step, and started again", () => {
     },
   );
 });
-
-function connectVendor(): Promise<WeaviateClient> {
-  const { url, grpc, apiKey } = site.weaviate;
-  const { hostname, port } = new URL(url);
-  const [grpcHost = "", grpcPort] = grpc.split(":");
-  return weaviate.connectToCustom({
-    ...{ httpHost: hostname, httpPort: Number(port), httpSecure: false },
-    ...{ grpcHost, grpcPort: Number(grpcPort), grpcSecure: false },
-    authCredentials: new weaviate.ApiKey(apiKey),
-  });
-}

@@ -154,7 +154,8 @@ class ChaosRun {
   }
 
   async run(begun: number): Promise<ChaosResult> {
-    const { options, loops } = this.#startLoops();
+    const options = this.#options;
+    const loops = this.#startLoops();
     try {
       await this.#storms();
     } finally {
@@ -181,7 +182,7 @@ class ChaosRun {
     };
   }
 
-  #startLoops() {
+  #startLoops(): readonly Promise<void>[] {
     const options = this.#options;
     const goesOn = (): boolean => !this.#ending;
     const loops = [this.#tail(), this.#report()];
@@ -201,7 +202,7 @@ class ChaosRun {
       };
       loops.push(publish(publisher, { goesOn, mayPublish: () => this.#publishing }));
     }
-    return { options, loops };
+    return loops;
   }
 
   #heardOf(tenant: TenantId, seq: number): void {

@@ -18,6 +18,7 @@ import { logPath, type RunningServer } from "../../ops/servers/supervise.ts";
 import { startTemporal } from "../../ops/servers/temporal.ts";
 import { startWeaviate } from "../../ops/servers/weaviate.ts";
 import type { Tools } from "../../ops/setup/ensure-tools.ts";
+import { inheritedEnvironment } from "../support/environment.ts";
 import type { Link, Target } from "./faults.ts";
 import { NodeProcess, type NodeSpec } from "./node-process.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
@@ -263,7 +264,7 @@ export class ChaosSite {
     const port = await freePort();
     this.#ports.http.set(target, port);
     const env = {
-      ...modelEnvironment(),
+      ...inheritedEnvironment(),
       FRESHET_NODE: target,
       FRESHET_NATS_URL: `nats://127.0.0.1:${nats.port}`,
       FRESHET_WEAVIATE_URL: `http://127.0.0.1:${http.port}`,
@@ -295,16 +296,6 @@ export class ChaosSite {
     this.#doors.set(to, doors.add({ proxy, port }));
     return proxy;
   }
-}
-
-/** The model that the set-up installed, and nothing that a person has configured for a run of theirs. */
-function modelEnvironment(): Record<string, string> {
-  const models = /^FRESHET_(MODEL_DIR|MODEL_GRAPH|EMBED_PRECISION|CACHE_DIR)$/;
-  const kept = Object.entries(process.env).filter(
-    (entry): entry is [string, string] =>
-      entry[1] !== undefined && (!entry[0].startsWith("FRESHET_") || models.test(entry[0])),
-  );
-  return Object.fromEntries(kept);
 }
 
 function mountSmallDisk(directory: string): boolean {

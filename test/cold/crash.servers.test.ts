@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import weaviate from "weaviate-client";
 import { plainEnvironment } from "../../ops/servers/context.ts";
 import type { RunningServer } from "../../ops/servers/supervise.ts";
 import { startWeaviate, type WeaviateAddress } from "../../ops/servers/weaviate.ts";
@@ -10,6 +9,7 @@ import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
 import type { ColdObject, ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
+import { openClient } from "../../src/cold/weaviate-connection.ts";
 import { storedObject } from "../../src/cold/weaviate-object.ts";
 import { chunksOf } from "../../src/cold/weaviate-search.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
@@ -92,13 +92,7 @@ it("a read-back misses what Weaviate stored and can not find after kill -9; dele
 
 /** A merge that died between the vendor's reply and ours. */
 async function insertAsAnybody(tenant: TenantId, objects: readonly ColdObject[]): Promise<void> {
-  const { hostname, port } = new URL(address.url);
-  const [grpcHost = "", grpcPort] = address.grpc.split(":");
-  const client = await weaviate.connectToCustom({
-    ...{ httpHost: hostname, httpPort: Number(port), httpSecure: false },
-    ...{ grpcHost, grpcPort: Number(grpcPort), grpcSecure: false },
-    authCredentials: new weaviate.ApiKey(address.apiKey ?? ""),
-  });
+  const client = await openClient(address);
   try {
     const reply = await chunksOf(client, tenant).data.insertMany(objects.map(storedObject));
     expect(reply.hasErrors).toBe(false);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { objectId } from "../../src/cold/object-id.ts";
-import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
+import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import type { Answer } from "../../src/contract/query.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
 import {
@@ -10,7 +10,8 @@ import {
   openSite,
   type Site,
 } from "../support/engine-process.ts";
-import { type Client, httpClient } from "../support/http-service.ts";
+import { type Client, embeddedTexts, httpClient } from "../support/http-service.ts";
+import { readHeaders } from "../support/records.ts";
 
 let site: Site;
 let engine: FreshetProcess;
@@ -71,7 +72,7 @@ describe("kill -9 of the engine in the middle of ingest", () => {
 
     // The second life embedded what the log lacked and not one text more.
     const lacking = second.reduce((sum, { chunkCount }) => sum + chunkCount, 0);
-    expect(await embeddedTexts()).toBe(lacking);
+    expect(await embeddedTexts(engine.url)).toBe(lacking);
     const rejected = operations.filter(({ kind }) => kind === "reject");
     const letters = await site.log.deadLetters.list(tenant, count);
     expect(letters.map(({ version }) => version)).toEqual(rejected.map(({ version }) => version));
@@ -98,7 +99,7 @@ describe("kill -9 of the engine in the middle of ingest", () => {
     await engine.kill9();
     await engine.restart();
     expect(await answers()).toEqual(before);
-    expect(await embeddedTexts()).toBe(0);
+    expect(await embeddedTexts(engine.url)).toBe(0);
   });
 });
 
@@ -167,14 +168,7 @@ function publishAll(tenant: TenantId, count: number): Promise<readonly Version[]
   );
 }
 
-async function recordsOf(tenant: TenantId): Promise<readonly RecordHeader[]> {
-  const last = await site.log.chunks.last(tenant);
-  const records: RecordHeader[] = [];
-  if (last === null) return records;
-  const range = { tenant, after: 0 as Position, to: last.position };
-  for await (const record of site.log.chunks.headers(range)) records.push(record);
-  return records;
-}
+const recordsOf = (tenant: TenantId) => readHeaders(site.log.chunks, tenant);
 
 function lastOf(records: readonly RecordHeader[]): RecordHeader {
   const last = records.at(-1);
@@ -188,13 +182,6 @@ function objectsOf(tenant: TenantId, record: RecordHeader): [string, Version][] 
   if (kind !== "upsert") return [];
   const key = { tenant, documentId: documentId as DocumentId, version };
   return Array.from({ length: chunkCount }, (_, chunk) => [objectId({ ...key, chunk }), version]);
-}
-
-/** Texts of documents that the engine has embedded in this life. */
-async function embeddedTexts(): Promise<number> {
-  const metrics = await (await fetch(`${engine.url}/metrics`)).text();
-  const sum = /^freshet_embed_batch_texts_sum\{lane="ingest"\} (\d+)/m.exec(metrics)?.[1];
-  return Number(sum ?? 0);
 }
 
 function shown({ sources }: Answer) {

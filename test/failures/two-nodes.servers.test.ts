@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { DocumentId, Partition, Position, TenantId } from "../../src/contract/ids.ts";
+import type { DocumentId, Partition, TenantId } from "../../src/contract/ids.ts";
 import { partitionOf } from "../../src/contract/ids.ts";
-import type { RecordHeader } from "../../src/contract/record.ts";
 import { preferredNode } from "../../src/log/ownership.ts";
 import {
   eventually,
@@ -11,6 +10,7 @@ import {
   type Site,
 } from "../support/engine-process.ts";
 import { type Client, httpClient } from "../support/http-service.ts";
+import { readHeaders } from "../support/records.ts";
 
 /**
  * Two engines on one log, through a life together: they share, one dies, comes back, and one is stopped past its
@@ -75,13 +75,7 @@ async function publish(tenant: TenantId, id: string, text: string): Promise<numb
   return (await site.log.docs.publish({ tenant, payload })).seq;
 }
 
-async function recordsOf(tenant: TenantId): Promise<readonly RecordHeader[]> {
-  const last = await site.log.chunks.last(tenant);
-  const records: RecordHeader[] = [];
-  const range = { tenant, after: 0 as Position, to: last?.position ?? (0 as Position) };
-  for await (const record of site.log.chunks.headers(range)) records.push(record);
-  return records;
-}
+const recordsOf = (tenant: TenantId) => readHeaders(site.log.chunks, tenant);
 
 /** I2, I3: one record for each operation, in order, under epochs that never go back. */
 async function expectOnce(tenant: TenantId, versions: readonly number[]): Promise<void> {

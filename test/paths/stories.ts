@@ -9,12 +9,12 @@ import type { ColdShard } from "../../src/cold/port.ts";
 import { checkOperation } from "../../src/contract/document.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
-import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
+import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import { type Answer, type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
-import type { PlacedRecord } from "../../src/contract/record.ts";
 import type { EngineStatus, Service } from "../../src/gateway/port.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
+import { readRecords } from "../support/records.ts";
 
 /** What a client may do, in this process or over the network. */
 export interface StoryService
@@ -51,7 +51,7 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
   expect(await engine.event(first)).toMatchObject({ id, seq: first, status: "visible" });
 
   // In between it was redacted, cut into chunks, embedded, and became one record behind the owner's fence.
-  const [fence, record] = await recordsOf(log, tenant);
+  const [fence, record] = await readRecords(log.chunks, tenant);
   expect(fence?.kind).toBe("fence");
   if (record?.kind !== "upsert") throw new Error("the document has no record");
   expect(record).toMatchObject({ documentId: id, version: first, chunkCount: 1 });
@@ -278,15 +278,6 @@ async function hotDocuments(service: StoryService, tenant: TenantId): Promise<nu
 
 function namesOf({ sources }: Answer): string[] {
   return sources.map(({ id, version, shard }) => `${id}@${version} ${shard}`);
-}
-
-async function recordsOf(log: Log, tenant: TenantId): Promise<PlacedRecord[]> {
-  const last = await log.chunks.last(tenant);
-  const records: PlacedRecord[] = [];
-  if (last === null) return records;
-  const range = { tenant, after: 0 as Position, to: last.position };
-  for await (const record of log.chunks.read(range)) records.push(record);
-  return records;
 }
 
 function normOf(vector: Float32Array): number {

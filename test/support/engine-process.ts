@@ -21,6 +21,7 @@ import { connectNatsLog, type NatsLog } from "../../src/log/nats.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { connectTemporal } from "../../src/temporal/client.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
+import { inheritedEnvironment } from "./environment.ts";
 import { type PrivateNats, startPrivateNats } from "./private-nats.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -107,15 +108,10 @@ export async function openSite(settings: Environment = {}): Promise<Site> {
   };
 }
 
-/** The test run's own settings, and nothing that a person has configured for a run of theirs. */
 function siteEnvironment(nats: PrivateNats): Environment {
   const { temporal, weaviate } = inject("servers");
-  const models = /^FRESHET_(MODEL_DIR|MODEL_GRAPH|EMBED_PRECISION|CACHE_DIR)$/;
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => !name.startsWith("FRESHET_") || models.test(name),
-  );
   return {
-    ...Object.fromEntries(inherited),
+    ...inheritedEnvironment(),
     FRESHET_NATS_URL: nats.url,
     FRESHET_TEMPORAL_ADDRESS: temporal.address,
     FRESHET_TEMPORAL_NAMESPACE: temporal.namespace,

@@ -73,6 +73,13 @@ function errorOf(problem: unknown): FreshetError | Error {
   return error ?? new Error(`no problem details: ${JSON.stringify(problem)}`);
 }
 
+/** Texts of documents that the engine has embedded in this life. */
+export async function embeddedTexts(url: string): Promise<number> {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const sum = /^freshet_embed_batch_texts_sum\{lane="ingest"\} (\d+)/m.exec(metrics)?.[1];
+  return Number(sum ?? 0);
+}
+
 /** What a request answers when it is refused. */
 export async function refusal(
   work: Promise<unknown>,

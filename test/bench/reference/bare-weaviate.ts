@@ -1,29 +1,13 @@
 /** The reference of merges: the vendor's client, pages of `insertMany` in flight, and the ids read back. Nothing else. */
 
-import weaviate, { type WeaviateClient } from "weaviate-client";
+import type { WeaviateClient } from "weaviate-client";
 import type { ColdObject } from "../../../src/cold/port.ts";
-import type { WeaviateAddress } from "../../../src/cold/weaviate-connection.ts";
 import { storedObject } from "../../../src/cold/weaviate-object.ts";
 import { chunkCollection } from "../../../src/cold/weaviate-schema.ts";
 import { chunksOf } from "../../../src/cold/weaviate-search.ts";
 
 const pageObjects = 250;
 const pageIds = 1_000;
-
-export function openBareWeaviate({ url, grpc, apiKey }: WeaviateAddress): Promise<WeaviateClient> {
-  const rest = new URL(url);
-  const channel = new URL(`${rest.protocol}//${grpc}`);
-  return weaviate.connectToCustom({
-    httpHost: rest.hostname,
-    httpPort: Number(rest.port),
-    httpSecure: false,
-    grpcHost: channel.hostname,
-    grpcPort: Number(channel.port),
-    grpcSecure: false,
-    ...(apiKey === undefined ? {} : { authCredentials: new weaviate.ApiKey(apiKey) }),
-    skipInitChecks: true,
-  });
-}
 
 /** Into a new tenant of the collection that merges write to. @throws Error when an object is not there afterwards */
 export async function writeBare(
