@@ -23,14 +23,18 @@ let site: ChaosSite;
 let log: NatsLog;
 let merges: MergeClient;
 let vendor: WeaviateClient;
+/** In the order of opening; also when the site did not come up whole, what did has to end. */
+const closing: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
   const want = { nats: true, temporal: true, weaviate: true, embedding: true, llm: false };
   const tools = await ensureTools({ env: process.env, progress: silentProgress, want });
   site = new ChaosSite({ directory, tools, nodes: 1, onNodeEnd: () => {} });
+  closing.push(() => site.stop());
   await site.start();
   const shared = { clock: systemClock, logger: silentLogger };
   log = await connectNatsLog({ ...shared, servers: site.natsUrl, partitions: 8, name: "steps" });
+  closing.push(() => log.close());
   const namespace = "default";
   merges = connectTemporal({
     ...shared,
@@ -39,13 +43,13 @@ beforeAll(async () => {
     graceMs: 200,
     settleMs: 200,
   });
+  closing.push(() => merges.close());
   vendor = await openClient(site.weaviate);
+  closing.push(() => vendor.close());
 });
 
 afterAll(async () => {
-  await vendor.close();
-  await Promise.all([merges.close(), log.close()]);
-  await site.stop();
+  for (const close of closing.reverse()) await close();
   rmSync(directory, { recursive: true, force: true });
 });
 

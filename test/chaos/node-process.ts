@@ -37,6 +37,7 @@ const entry = fileURLToPath(new URL("./node-entry.ts", import.meta.url));
 export class NodeProcess {
   readonly #spec: NodeSpec;
   #child: ChildProcess | undefined;
+  #started: Promise<void> = Promise.resolve();
   #ended: Promise<void> = Promise.resolve();
   #reached: (() => void) | undefined;
   #stopping = false;
@@ -50,8 +51,12 @@ export class NodeProcess {
   }
 
   /** Resolves when the process is composed (an engine then listens), or has ended before that. */
-  async start(): Promise<void> {
-    if (this.#child !== undefined) return;
+  start(): Promise<void> {
+    if (this.#child === undefined) this.#started = this.#spawn();
+    return this.#started;
+  }
+
+  async #spawn(): Promise<void> {
     const { role, env, logFile, repository, onEnd } = this.#spec;
     const log = openSync(logFile, "a");
     const child = spawn(

@@ -11,9 +11,10 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { plainEnvironment } from "../../ops/servers/context.ts";
 import { startNatsAt } from "../../ops/servers/nats.ts";
-import { freePort } from "../../ops/servers/ports.ts";
+import { choosePorts, freePort } from "../../ops/servers/ports.ts";
 import { logPath, type RunningServer } from "../../ops/servers/supervise.ts";
 import { startTemporal } from "../../ops/servers/temporal.ts";
 import { startWeaviate } from "../../ops/servers/weaviate.ts";
@@ -88,6 +89,7 @@ export type Process = Pick<NodeProcess, "isAlive" | "kill" | "freeze" | "thaw" |
 const storeBytes = 8 * 1024 * 1024 * 1024;
 const stopMs = 20_000;
 const respawnMs = 1_000;
+const respawnsMax = 20;
 
 export class ChaosSite {
   readonly #options: SiteOptions;
@@ -148,14 +150,29 @@ export class ChaosSite {
     this.#ports.natsMonitor = await freePort();
     const { nats, temporal, weaviate } = this.#servers;
     await Promise.all([nats.start(), temporal.start(), weaviate.start()]);
-    for (let index = 1; index <= this.#options.nodes; index += 1) {
-      await this.#addNode(`engine-${index}`, "engine");
-    }
-    await this.#addNode("merge-worker", "merge-worker");
+    const engines = Array.from(
+      { length: this.#options.nodes },
+      (_, at) => `engine-${at + 1}` as const,
+    );
+    const targets: readonly Target[] = [...engines, "merge-worker"];
+    for (const target of targets) await this.#openDoors(target);
+    // Behind the proxies, which would else be given a port that was free a moment ago.
+    const requests = targets.map((name) => ({ name, variable: name }));
+    const ports = await choosePorts(requests, {}, {});
+    for (const target of targets) this.#addNode(target, ports[target]?.port ?? 0);
     await Promise.all([...this.#nodes.values()].map((node) => node.start()));
+    await this.#untilAllRun();
+  }
+
+  /** Whoever was quicker at a port is gone when the process is started again. */
+  async #untilAllRun(): Promise<void> {
     for (const [target, node] of this.#nodes) {
-      if (!node.isAlive)
-        throw new Error(`${target} does not start: see ${this.#options.directory}/logs`);
+      for (let respawns = 0; !node.isAlive; respawns += 1) {
+        if (respawns === respawnsMax)
+          throw new Error(`${target} does not start: see ${this.#options.directory}/logs`);
+        await sleep(respawnMs);
+        await node.start();
+      }
     }
   }
 
@@ -252,8 +269,7 @@ export class ChaosSite {
 
   // --- Freshet processes ---------------------------------------------------------------------
 
-  async #addNode(target: Target, role: "engine" | "merge-worker"): Promise<void> {
-    const { directory, repository } = this.#options;
+  async #openDoors(target: Target): Promise<void> {
     const nats = await this.#door("nats", () => this.#ports.nats);
     const http = await this.#door("weaviate", () => this.#serverPorts["weaviate"] ?? 0);
     const grpc = await this.#door("weaviate", () => this.#serverPorts["weaviateGrpc"] ?? 0);
@@ -261,17 +277,25 @@ export class ChaosSite {
     this.#links.set(`${target}>nats`, [nats]);
     this.#links.set(`${target}>weaviate`, [http, grpc]);
     this.#links.set(`${target}>temporal`, [temporal]);
-    const port = await freePort();
-    this.#ports.http.set(target, port);
+  }
+
+  #addNode(target: Target, httpPort: number): void {
+    const { directory, repository } = this.#options;
+    const portTo = (to: ServerName): readonly number[] =>
+      this.proxies({ from: target, to }).map(({ port }) => port);
+    const [nats] = portTo("nats");
+    const [weaviate, grpc] = portTo("weaviate");
+    const [temporal] = portTo("temporal");
+    this.#ports.http.set(target, httpPort);
     const env = {
       ...inheritedEnvironment(),
       FRESHET_NODE: target,
-      FRESHET_NATS_URL: `nats://127.0.0.1:${nats.port}`,
-      FRESHET_WEAVIATE_URL: `http://127.0.0.1:${http.port}`,
-      FRESHET_WEAVIATE_GRPC: `127.0.0.1:${grpc.port}`,
+      FRESHET_NATS_URL: `nats://127.0.0.1:${nats}`,
+      FRESHET_WEAVIATE_URL: `http://127.0.0.1:${weaviate}`,
+      FRESHET_WEAVIATE_GRPC: `127.0.0.1:${grpc}`,
       FRESHET_WEAVIATE_API_KEY: this.#apiKey,
-      FRESHET_TEMPORAL_ADDRESS: `127.0.0.1:${temporal.port}`,
-      FRESHET_HTTP_PORT: String(port),
+      FRESHET_TEMPORAL_ADDRESS: `127.0.0.1:${temporal}`,
+      FRESHET_HTTP_PORT: String(httpPort),
       FRESHET_DATA_DIR: directory,
       FRESHET_EMBED_THREADS: "1",
       // Merges all the time, and a grace period that questions can outlast.
@@ -281,6 +305,7 @@ export class ChaosSite {
       FRESHET_LOG_FORMAT: "json",
     };
     const logFile = logPath(directory, target);
+    const role = target === "merge-worker" ? "merge-worker" : "engine";
     const onEnd: NodeSpec["onEnd"] = (end) => {
       this.#options.onNodeEnd(target, end);
       setTimeout(() => {
