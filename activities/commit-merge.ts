@@ -16,6 +16,7 @@ import { limits } from "../src/contract/limits.ts";
 import { emptyManifest, type HeadsPiece, type Manifest } from "../src/contract/manifest.ts";
 import type { CommitResult, MergeRange } from "../src/contract/merge.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
+import { equalBytes } from "../src/kernel/bytes.ts";
 import { decodePieces, encodePieces, type Heads, headsEntryBytes } from "../src/log/heads.ts";
 import { letterOf } from "../src/log/letter.ts";
 import type { MergePorts } from "./context.ts";
@@ -150,8 +151,4 @@ async function storePieces(
     pieces.push({ digest, entries: bytes.byteLength / headsEntryBytes });
   }
   return pieces;
-}
-
-function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return left.byteLength === right.byteLength && left.every((byte, at) => byte === right[at]);
 }

@@ -97,8 +97,9 @@ export class TenantCommitter {
    * What can not be looked through any more (purged) may hold a later operation, so the replay is void as well.
    */
   async #unlessVoid({ replay }: StoredOperation, outcome: Outcome): Promise<Outcome | undefined> {
+    if (replay === undefined || outcome.kind === "duplicate") return outcome;
     const { documentId } = outcome;
-    if (replay === undefined || documentId === null) return outcome;
+    if (documentId === null) return outcome;
     const { log, tenant } = this.#options;
     const { life } = this.#parts;
     const range = { tenant, after: replay.after, to: this.#lastPosition, signal: life.signal };

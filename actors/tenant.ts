@@ -16,7 +16,9 @@
  *       rejected only when it has met `attemptsMax` of them, so that no document stops its tenant for ever;
  *   T7  what may have been in hand when `attemptsMax` owners in a row ended is processed in isolation, one by one and
  *       before anything behind it is taken in: a document that ends processes is found, an innocent one goes on (I2);
- *   T8  the replay of a dead letter is void when the log has a later operation of its document (I3).
+ *   T8  the replay of a dead letter is void when the log has a later operation of its document (I3);
+ *   T9  a message id names one operation of the tenant within the duplicate window, on whatever way it came: what
+ *       repeats one leaves a record that says so, and changes nothing; other content under the id is rejected.
  */
 
 import { FreshetError } from "../src/contract/errors.ts";
@@ -48,6 +50,8 @@ export interface TenantLimits {
   readonly inFlightMax: number;
   readonly attemptsMax: number;
   readonly pullMax: number;
+  readonly duplicateWindowMs: number;
+  readonly messageIdsPerTenantMax: number;
   readonly backoff: { readonly backoffMinMs: number; readonly backoffMaxMs: number };
 }
 
@@ -93,6 +97,7 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     this.#intake = new TenantIntake(options, { ...parts, cursor });
     // What was published while nobody listened, or was in the hands of an earlier life, is still in DOCS.
     options.route().behind = true;
+    await this.#intake.recallIds();
     await this.#intake.catchUp();
   }
 

@@ -91,6 +91,8 @@ const tenantLimits: TenantLimits = {
   inFlightMax: limits.tenantInFlightMax,
   attemptsMax: limits.documentAttemptsMax,
   pullMax: limits.pullMax,
+  duplicateWindowMs: limits.duplicateWindowMs,
+  messageIdsPerTenantMax: limits.messageIdsPerTenantMax,
   backoff,
 };
 

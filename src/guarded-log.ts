@@ -34,6 +34,7 @@ function guardedDocs(docs: DocsLog, guard: LogGuard): DocsLog {
     read: (options) =>
       endless(guard, options.signal, (signal) => docs.read({ ...options, signal })),
     readTenant: passing(guard, (options) => docs.readTenant(options)),
+    messageIds: (options) => trusted(guard, () => docs.messageIds(options)),
     lastVersion: passing(guard, (tenant) => docs.lastVersion(tenant)),
     lastSequence: passing(guard, () => docs.lastSequence()),
     tenants: passing(guard, (partition) => docs.tenants(partition)),

@@ -217,8 +217,10 @@ export const limits = {
   manifestsBytesMax: 256 * MiB,
   /** A server that has less disk gets streams of half the size, and half again, but not below this. */
   streamBytesMin: 16 * MiB,
-  /** nats-server forgets message ids after this; a publisher's retries must end before. */
+  /** A message id names one operation of its tenant for so long, by DOCS time; a publisher's retries must end before. */
   duplicateWindowMs: 2 * minuteMs,
+  /** Ids of the window that a tenant's owner keeps, about 200 bytes each: 136 operations a second for two minutes. */
+  messageIdsPerTenantMax: 16_384,
   /**
    * A partition lease lives so long without renewal; renewals come at a third of it. One whose answer is lost
    * (`publishAckMs`) must leave time for the next: with 10 s a single lost answer ended the tenure.

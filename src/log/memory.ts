@@ -38,7 +38,7 @@ export interface MemoryLogHooks {
   /** Returns the function that ends the subscription. */
   onEvent(listener: (published: PublishedEvent) => void): () => void;
   /** Stores an operation under a tenant token that nobody checked, as a plain NATS client can. */
-  publishRaw(tenant: string, payload: Uint8Array): StoredOperation;
+  publishRaw(tenant: string, payload: Uint8Array, messageId?: string): StoredOperation;
   /** The next append is stored, but its acknowledgement is lost: the adapter reads back. */
   loseNextAppendAck(): void;
   /** The next range read begins this many records too late, as a consumer whose start was purged. */
@@ -121,7 +121,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
         listeners.add(listener);
         return () => listeners.delete(listener);
       },
-      publishRaw: (tenant, payload) => docs.store(tenant, payload),
+      publishRaw: (tenant, payload, messageId) => docs.store(tenant, payload, { messageId }),
       loseNextAppendAck: () => chunks.loseNextAck(),
       readNextLate: (records) => chunks.readNextLate(records),
       setAvailable: (available) => power.setAvailable(available),

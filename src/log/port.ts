@@ -26,8 +26,17 @@ export interface StoredOperation {
   /** Server time of the publish, unix milliseconds. */
   readonly atMs: number;
   readonly payload: Uint8Array;
+  /** What the publisher sent as `Nats-Msg-Id`: within the tenant it names one operation, however often it is sent. */
+  readonly messageId?: string | undefined;
   /** Set for the replay of a dead letter. */
   readonly replay?: Replay | undefined;
+}
+
+/** The message id of an operation, as far as it is needed to know a repetition. */
+export interface StoredMessageId {
+  readonly version: Version;
+  readonly atMs: number;
+  readonly messageId: string;
 }
 
 /** Which rejected operation is published again; void if the document had a later operation (I3). */
@@ -39,7 +48,9 @@ export interface Replay {
 
 export interface DocsLog {
   /**
-   * Resolves when the log has fsynced the operation.
+   * Resolves when the log has fsynced the operation. Every publish is stored, also under a message id that was used:
+   * ids are compared by the tenant's owner, within the tenant. A log that compared them would let one tenant's id
+   * swallow another's document.
    * @throws FreshetError overloaded (stream full), document_too_large, log_unavailable (outcome unknown)
    */
   publish(message: {
@@ -65,6 +76,17 @@ export interface DocsLog {
     /** Told how many operations there are above `after`, those that are returned among them. */
     readonly onCount?: ((operations: number) => void) | undefined;
   }): Promise<readonly StoredOperation[]>;
+  /**
+   * The message ids of the tenant's operations that were stored in the `windowMs` up to operation `to`, in order, `to`
+   * among them; none when DOCS does not hold `to` any more, since then it holds nothing below either.
+   * @throws FreshetError log_unavailable, also when the read ended before `to`
+   */
+  messageIds(options: {
+    readonly tenant: TenantId;
+    readonly to: Version;
+    readonly windowMs: number;
+    readonly signal?: AbortSignal | undefined;
+  }): AsyncIterable<StoredMessageId>;
   /** Version of the tenant's newest operation; 0 when it has none. */
   lastVersion(tenant: TenantId): Promise<Version>;
   /** Sequence of the stream's newest message, of whatever tenant: reading goes on behind it. */

@@ -136,6 +136,7 @@ it("P2: an operation that comes between the log's end and the tenants' recovery 
         publish: (message) => log.docs.publish(message),
         read: (options) => log.docs.read(options),
         readTenant: (options) => log.docs.readTenant(options),
+        messageIds: (options) => log.docs.messageIds(options),
         lastVersion: (tenant) => log.docs.lastVersion(tenant),
         tenants: (of) => log.docs.tenants(of),
         firstSince: (atMs) => log.docs.firstSince(atMs),

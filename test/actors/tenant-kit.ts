@@ -78,6 +78,8 @@ export function startTenant(options: TenantSetUp = {}) {
         inFlightMax: options.inFlightMax ?? 64,
         attemptsMax: options.attemptsMax ?? 3,
         pullMax: 4,
+        duplicateWindowMs: 120_000,
+        messageIdsPerTenantMax: 100,
         backoff: { backoffMinMs: 10, backoffMaxMs: 1_000 },
       },
       metrics: silentMetrics,
@@ -140,9 +142,9 @@ export function answer(request: EmbedRequest | undefined): void {
   request?.reply.resolve(request.inputs.map((_, index) => axis(index)));
 }
 
-export function publish(log: MemoryLog, body: unknown): StoredOperation {
+export function publish(log: MemoryLog, body: unknown, messageId?: string): StoredOperation {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  return log.hooks.publishRaw(acme, new TextEncoder().encode(text));
+  return log.hooks.publishRaw(acme, new TextEncoder().encode(text), messageId);
 }
 
 /** Every record of the tenant, oldest first. */

@@ -14,7 +14,9 @@ import { retentionBounds } from "../../activities/retention-plan.ts";
 import { createMemoryCold } from "../../src/cold/memory.ts";
 import type { ColdMarker, ColdObject } from "../../src/cold/port.ts";
 import type { Position, Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { createMemoryLog } from "../../src/log/memory.ts";
+import type { StoredOperation } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { acme } from "../actors/kit.ts";
 import { createManualClock, settle } from "../support/manual-clock.ts";
@@ -22,7 +24,7 @@ import { broken, Checks } from "./checks.ts";
 import type { Command } from "./history.ts";
 import { Merger } from "./merger.ts";
 import { graceMs, Node } from "./node.ts";
-import { chunksOf, Oracle } from "./oracle.ts";
+import { chunksOf, Oracle, type Published } from "./oracle.ts";
 import { noPlant, type Plant } from "./plant.ts";
 import { slottedCold, slottedLog } from "./ports.ts";
 import { askNode, type Seen } from "./reader.ts";
@@ -42,6 +44,8 @@ export class World {
   readonly #checks: Checks;
   readonly #faults: Faults = { late: [], shortRead: 0 };
   readonly #everCold = new Map<string, ColdObject>();
+  /** What was sent for the first time. */
+  readonly #sent: StoredOperation[] = [];
   #snapshot: Snapshot = { marker: null, objects: [] };
   #owner: Node;
   #old: Node[] = [];
@@ -85,6 +89,8 @@ export class World {
         return this.#publish({ kind: "delete", id: command.id, chunks: 0 });
       case "reject":
         return this.#publish({ kind: "reject", id: command.id, chunks: 0 });
+      case "publish again":
+        return this.#publishAgain(command.back);
       case "run":
         return this.#answer(() => this.#slotOf(command.who), command);
       case "merge":
@@ -156,8 +162,23 @@ export class World {
       reject: { id, text: 7 },
     }[kind];
     const payload = new TextEncoder().encode(JSON.stringify(body));
-    const stored = this.#log.hooks.publishRaw(acme, payload);
-    this.#oracle.operations.push({ ...operation, version: stored.version });
+    const stored = this.#log.hooks.publishRaw(acme, payload, `m${this.#sent.length}`);
+    this.#sent.push(stored);
+    return this.#stored({ ...operation, version: stored.version }, stored);
+  }
+
+  /** A retry: the same content under the same id. The histories are far shorter than the window (T9). */
+  async #publishAgain(back: number): Promise<void> {
+    const first = this.#sent.at(-1 - back);
+    if (first === undefined) return;
+    const stored = this.#log.hooks.publishRaw(acme, first.payload, first.messageId);
+    expect(stored.atMs - first.atMs).toBeLessThan(limits.duplicateWindowMs);
+    const { version } = stored;
+    return this.#stored({ kind: "duplicate", id: "", chunks: 0, version }, stored);
+  }
+
+  #stored(operation: Published, stored: StoredOperation): Promise<void> {
+    this.#oracle.operations.push(operation);
     for (const node of [this.#owner, ...this.#old]) node.offer(stored);
     return settle();
   }
