@@ -93,6 +93,8 @@ const tenantLimits: TenantLimits = {
   pullMax: limits.pullMax,
   duplicateWindowMs: limits.duplicateWindowMs,
   messageIdsPerTenantMax: limits.messageIdsPerTenantMax,
+  deadLettersWaitingMax: limits.deadLettersWaitingMax,
+  deadLetterRetryMaxMs: limits.deadLetterRetryMaxMs,
   backoff,
 };
 

@@ -24,6 +24,11 @@ export function guardedLog<Guarded extends Log>(log: Guarded, guard: LogGuard): 
       publish: passing(guard, (letter) => log.deadLetters.publish(letter)),
       list: passing(guard, (tenant, max, after) => log.deadLetters.list(tenant, max, after)),
       get: passing(guard, (tenant, version) => log.deadLetters.get(tenant, version)),
+      last: passing(guard, (tenant) => log.deadLetters.last(tenant)),
+      trim: passing(guard, (tenant) => log.deadLetters.trim(tenant)),
+      purgeBefore: passing(guard, (atMs) => log.deadLetters.purgeBefore(atMs)),
+      owed: passing(guard, (tenant) => log.deadLetters.owed(tenant)),
+      owe: passing(guard, (tenant, owed) => log.deadLetters.owe(tenant, owed)),
     },
   };
 }

@@ -211,6 +211,18 @@ export const limits = {
   docsBytesMax: 16 * 1024 * MiB,
   chunksBytesMax: 32 * 1024 * MiB,
   deadLetterBytesMax: 1024 * MiB,
+  /** A tenant keeps one in so many of the letters that fit: so many must flood at once to fill the stream. */
+  deadLetterShares: 32,
+  /** What a letter takes in its stream, about: 250 bytes of JSON, its subject, the server's own. */
+  deadLetterBytes: 512,
+  /** A tenant's share of the smallest stream: enough to see what goes wrong. */
+  deadLettersPerTenantMin: 256,
+  /** The rest of a message says nothing new, and a letter stays below some kilobytes. */
+  deadLetterMessageCharsMax: 1_000,
+  /** Letters of a tenant that wait for their stream, about half a MB; what is above is left to the next merge. */
+  deadLettersWaitingMax: 1_024,
+  /** A full stream is asked again so often at most: retention makes room once an hour. */
+  deadLetterRetryMaxMs: 30 * secondMs,
   /** Pieces of heads: 24 bytes a live document, twice while a merge swaps them; room for 40 million. */
   headsBytesMax: 2 * 1024 * MiB,
   /** Manifests: some hundred bytes a tenant and 80 for every 32,768 documents. */

@@ -44,6 +44,8 @@ export interface MemoryLogHooks {
   /** The next range read begins this many records too late, as a consumer whose start was purged. */
   readNextLate(records: number): void;
   setAvailable(available: boolean): void;
+  /** While true no dead letter is taken: their stream is full. */
+  fillDeadLetters(isFull: boolean): void;
   /** Makes `checkIdentity` and DOCS readers fail, as after a stream was recreated; `restoreIdentity` ends it. */
   breakIdentity(): void;
   restoreIdentity(): void;
@@ -55,6 +57,7 @@ export interface MemoryLogOptions {
   /** Incarnation of both streams, from 1. */
   readonly incarnation?: number | undefined;
   readonly leaseMs?: number | undefined;
+  readonly lettersPerTenantMax?: number | undefined;
   /** Stands in for the chain check of range reads (L3): how a test plants one that checks nothing. */
   readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
 }
@@ -75,6 +78,11 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     createChain: options.createChain,
   });
   const manifests = new MemoryManifests(power);
+  const deadLetters = new MemoryDeadLetters({
+    clock,
+    power,
+    perTenantMax: options.lettersPerTenantMax,
+  });
   const published: PublishedEvent[] = [];
   const listeners = new Set<(published: PublishedEvent) => void>();
   let model: ModelProbe | undefined;
@@ -91,7 +99,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     chunks,
     manifests,
     leases: new MemoryLeases({ clock, base, power, leaseMs: options.leaseMs ?? limits.leaseMs }),
-    deadLetters: new MemoryDeadLetters(power),
+    deadLetters,
     attempts: new MemoryAttempts(power),
     events,
     async checkIdentity() {
@@ -125,6 +133,9 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       loseNextAppendAck: () => chunks.loseNextAck(),
       readNextLate: (records) => chunks.readNextLate(records),
       setAvailable: (available) => power.setAvailable(available),
+      fillDeadLetters: (isFull) => {
+        deadLetters.isFull = isFull;
+      },
       breakIdentity: () => power.setIdentity(false),
       restoreIdentity: () => power.setIdentity(true),
     },

@@ -227,12 +227,39 @@ export interface DeadLetter {
   readonly position?: Position | undefined;
 }
 
+/**
+ * Letters are a view, and nobody waits for one: the reject record in CHUNKS says what became of an operation. A store
+ * that takes no letter now gets it later, from the record.
+ */
 export interface DeadLetterLog {
-  /** Idempotent by tenant and version, for ever: a second publish of the same is success. */
+  /**
+   * Idempotent by tenant and version, as long as the letter is kept: a second publish of the same is success.
+   * @throws FreshetError overloaded (full), log_unavailable
+   */
   publish(letter: DeadLetter): Promise<void>;
-  /** Of a tenant, or of a subject's token that is none: at most `max` with a version above `after`, in order. */
+  /**
+   * Of a tenant, or of a subject's token that is none: at most `max` with a version above `after`, in the order of
+   * versions, whenever they were written.
+   */
   list(tenant: string, max: number, after?: Version): Promise<readonly DeadLetter[]>;
   get(tenant: string, version: Version): Promise<DeadLetter | null>;
+  /** Version of the letter that was written last; 0 for none. */
+  last(tenant: string): Promise<Version>;
+  /** Removes a tenant's oldest letters above its share of the store, and says how many. */
+  trim(tenant: string): Promise<number>;
+  /** Removes every letter that was written before a moment, and says how many. */
+  purgeBefore(atMs: number): Promise<number>;
+  owed(tenant: TenantId): Promise<OwedLetters>;
+  /** Compare-and-set; false when another was noted meanwhile. Stored before it returns. */
+  owe(tenant: TenantId, owed: OwedLetters): Promise<boolean>;
+}
+
+/** Letters of rejects that a merge went past without them. */
+export interface OwedLetters {
+  /** They are missing behind this record; null when none are. */
+  readonly after: Position | null;
+  /** Of the note, for compare-and-set; 0 for none yet. */
+  readonly revision: number;
 }
 
 /** What a tenant's owners had in hand, so that operations which end their process are found. */

@@ -116,11 +116,43 @@ describe("a merge", () => {
     expect(published).toBeLessThan(commit.mock.invocationCallOrder[0] ?? Number.NaN);
   });
 
-  it("does not commit when a dead letter can not be written", async () => {
+  it("commits past rejects whose letters find no room, and the next merge writes them (DL1, DL2)", async () => {
     const world = await storyWorld();
-    vi.spyOn(world.log.deadLetters, "publish").mockRejectedValue(new Error("full"));
-    await expect(runMerge(world.ports)).rejects.toThrow("full");
-    expect(await world.log.manifests.get(acme)).toBeNull();
+    const { log, writer } = world;
+    log.hooks.fillDeadLetters(true);
+    await expect(runMerge(world.ports)).resolves.toMatchObject({ kind: "merged" });
+    expect((await log.manifests.get(acme))?.manifest.to).toBe(writer.last);
+    expect(await log.deadLetters.list(acme, 10)).toEqual([]);
+    await writer.upsert("more");
+    await runMerge(world.ports);
+    expect(await log.deadLetters.list(acme, 10)).toEqual([]);
+    log.hooks.fillDeadLetters(false);
+    await writer.upsert("and more");
+    await runMerge(world.ports);
+    const letters = await log.deadLetters.list(acme, 10);
+    expect(letters.map(({ version }) => version)).toEqual([4, 7]);
+    expect((await log.deadLetters.owed(acme)).after).toBeNull();
+  });
+
+  it("gives up letters whose records were purged, and writes those behind them", async () => {
+    const world = await storyWorld();
+    const { log, writer } = world;
+    log.hooks.fillDeadLetters(true);
+    await runMerge(world.ports);
+    await log.chunks.purge({ tenant: acme, below: writer.last });
+    log.hooks.fillDeadLetters(false);
+    await writer.reject(null);
+    await runMerge(world.ports);
+    expect(await log.deadLetters.list(acme, 10)).toHaveLength(1);
+    expect((await log.deadLetters.owed(acme)).after).toBeNull();
+  });
+
+  it("a letter that its stream never takes keeps neither the commit nor the other letters", async () => {
+    const world = await storyWorld();
+    vi.spyOn(world.log.deadLetters, "publish").mockRejectedValueOnce(new Error("never"));
+    await runMerge(world.ports);
+    const letters = await world.log.deadLetters.list(acme, 10);
+    expect(letters.map(({ version }) => version)).toEqual([7]);
   });
 
   it("merges up to a given position only, and the rest next time", async () => {

@@ -30,6 +30,7 @@ export interface TenantSetUp {
   readonly queueMax?: number;
   readonly inFlightMax?: number;
   readonly attemptsMax?: number;
+  readonly lettersMax?: number;
   /** Embeds at once what it is asked; otherwise requests wait in `asked`. */
   readonly embeds?: boolean;
   /** What isolation makes of a payload; without it the payload is a document of one chunk. */
@@ -80,6 +81,8 @@ export function startTenant(options: TenantSetUp = {}) {
         pullMax: 4,
         duplicateWindowMs: 120_000,
         messageIdsPerTenantMax: 100,
+        deadLettersWaitingMax: options.lettersMax ?? 100,
+        deadLetterRetryMaxMs: 2_000,
         backoff: { backoffMinMs: 10, backoffMaxMs: 1_000 },
       },
       metrics: silentMetrics,

@@ -69,6 +69,8 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
     }),
     deadLetters: over(deadLetters, {
       publish: (letter) => call("deadLetter", () => deadLetters.publish(letter)),
+      owed: (tenant) => call("owed", () => deadLetters.owed(tenant)),
+      owe: (tenant, owed) => call("owe", () => deadLetters.owe(tenant, owed)),
     }),
   };
 }

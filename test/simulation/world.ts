@@ -10,6 +10,7 @@
 
 import { expect } from "vitest";
 import type { MergePorts } from "../../activities/context.ts";
+import { payLetters } from "../../activities/letters.ts";
 import { retentionBounds } from "../../activities/retention-plan.ts";
 import { createMemoryCold } from "../../src/cold/memory.ts";
 import type { ColdMarker, ColdObject } from "../../src/cold/port.ts";
@@ -23,7 +24,7 @@ import { createManualClock, settle } from "../support/manual-clock.ts";
 import { broken, Checks } from "./checks.ts";
 import type { Command } from "./history.ts";
 import { Merger } from "./merger.ts";
-import { graceMs, Node } from "./node.ts";
+import { everything, graceMs, Node } from "./node.ts";
 import { chunksOf, Oracle, type Published } from "./oracle.ts";
 import { noPlant, type Plant } from "./plant.ts";
 import { slottedCold, slottedLog } from "./ports.ts";
@@ -91,6 +92,8 @@ export class World {
         return this.#publish({ kind: "reject", id: command.id, chunks: 0 });
       case "publish again":
         return this.#publishAgain(command.back);
+      case "letters":
+        return this.#log.hooks.fillDeadLetters(!command.areTaken);
       case "run":
         return this.#answer(() => this.#slotOf(command.who), command);
       case "merge":
@@ -138,16 +141,25 @@ export class World {
 
   #startMerger(): Merger {
     const portsOf = (slot: Slot): MergePorts => ({
+      ...this.#portsOf(),
       log: slottedLog(this.#log, slot),
       cold: slottedCold(this.#cold, slot),
+    });
+    return new Merger({ faults: this.#faults, portsOf, plant: this.#plant.activities });
+  }
+
+  /** Past all slots. */
+  #portsOf(): MergePorts {
+    return {
+      log: this.#log,
+      cold: this.#cold,
       clock: this.#clock,
       logger: silentLogger,
       metrics: silentMetrics,
       heartbeat: () => {},
       // A zombie: it heeds no cancellation.
       signal: () => undefined,
-    });
-    return new Merger({ faults: this.#faults, portsOf, plant: this.#plant.activities });
+    };
   }
 
   #publish(operation: {
@@ -329,6 +341,7 @@ export class World {
 
   async #settle(): Promise<void> {
     this.#faults.shortRead = 0;
+    this.#log.hooks.fillDeadLetters(false);
     while (this.#faults.late.length > 0) await this.#do({ do: "land" });
     this.#merger.kill();
     this.#merger = this.#startMerger();
@@ -339,6 +352,7 @@ export class World {
     await this.#mustSee();
     for (let round = 0; round < 3; round += 1) await this.#mergeAll();
     await this.#mustBeWhole();
+    await this.#mustHaveLetters();
     await this.#tellManifest();
     await this.#clock.advance(graceMs);
     await this.#clock.advance(graceMs);
@@ -357,6 +371,18 @@ export class World {
       if (!(await this.#merger.slot.answer("ok"))) await settle();
     }
     await this.#check();
+  }
+
+  /** What was owed is written by what comes next: here retention, since nothing is left to merge. */
+  async #mustHaveLetters(): Promise<void> {
+    if (this.#purged) return;
+    await payLetters(this.#portsOf(), acme);
+    const letters = await this.#log.deadLetters.list(acme, everything);
+    const rejects = this.#oracle.rejectsUpTo(this.#oracle.last);
+    expect(
+      letters.map(({ version }) => version),
+      "I2: dead letters at rest",
+    ).toEqual(rejects);
   }
 
   async #mustSee(): Promise<void> {
