@@ -3,6 +3,8 @@
  * number that limits a queue, a retry, a cache, a time-out or a payload.
  */
 
+import { publishingLimits } from "./limits-publishing.ts";
+
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const secondMs = 1000;
@@ -210,29 +212,13 @@ export const limits = {
   appendAttemptsMax: 5,
   docsBytesMax: 16 * 1024 * MiB,
   chunksBytesMax: 32 * 1024 * MiB,
-  deadLetterBytesMax: 1024 * MiB,
-  /** A tenant keeps one in so many of the letters that fit: so many must flood at once to fill the stream. */
-  deadLetterShares: 32,
-  /** What a letter takes in its stream, about: 250 bytes of JSON, its subject, the server's own. */
-  deadLetterBytes: 512,
-  /** A tenant's share of the smallest stream: enough to see what goes wrong. */
-  deadLettersPerTenantMin: 256,
-  /** The rest of a message says nothing new, and a letter stays below some kilobytes. */
-  deadLetterMessageCharsMax: 1_000,
-  /** Letters of a tenant that wait for their stream, about half a MB; what is above is left to the next merge. */
-  deadLettersWaitingMax: 1_024,
-  /** A full stream is asked again so often at most: retention makes room once an hour. */
-  deadLetterRetryMaxMs: 30 * secondMs,
+  ...publishingLimits,
   /** Pieces of heads: 24 bytes a live document, twice while a merge swaps them; room for 40 million. */
   headsBytesMax: 2 * 1024 * MiB,
   /** Manifests: some hundred bytes a tenant and 80 for every 32,768 documents. */
   manifestsBytesMax: 256 * MiB,
   /** A server that has less disk gets streams of half the size, and half again, but not below this. */
   streamBytesMin: 16 * MiB,
-  /** A message id names one operation of its tenant for so long, by DOCS time; a publisher's retries must end before. */
-  duplicateWindowMs: 2 * minuteMs,
-  /** Ids of the window that a tenant's owner keeps, about 200 bytes each: 136 operations a second for two minutes. */
-  messageIdsPerTenantMax: 16_384,
   /**
    * A partition lease lives so long without renewal; renewals come at a third of it. One whose answer is lost
    * (`publishAckMs`) must leave time for the next: with 10 s a single lost answer ended the tenure.

@@ -83,15 +83,8 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     power,
     perTenantMax: options.lettersPerTenantMax,
   });
-  const published: PublishedEvent[] = [];
-  const listeners = new Set<(published: PublishedEvent) => void>();
+  const { events, ...heard } = memoryEvents();
   let model: ModelProbe | undefined;
-  const events: EventSink = {
-    publish(tenant, event) {
-      published.push({ tenant, event });
-      for (const listener of listeners) listener({ tenant, event });
-    },
-  };
   return {
     partitions,
     documentTextBytesMax: limits.documentTextBytesMax,
@@ -124,11 +117,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       return Promise.resolve();
     },
     hooks: {
-      published,
-      onEvent(listener) {
-        listeners.add(listener);
-        return () => listeners.delete(listener);
-      },
+      ...heard,
       publishRaw: (tenant, payload, messageId) => docs.store(tenant, payload, { messageId }),
       loseNextAppendAck: () => chunks.loseNextAck(),
       readNextLate: (records) => chunks.readNextLate(records),
@@ -138,6 +127,26 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       },
       breakIdentity: () => power.setIdentity(false),
       restoreIdentity: () => power.setIdentity(true),
+    },
+  };
+}
+
+function memoryEvents(): Pick<MemoryLogHooks, "published" | "onEvent"> & {
+  readonly events: EventSink;
+} {
+  const published: PublishedEvent[] = [];
+  const listeners = new Set<(published: PublishedEvent) => void>();
+  return {
+    published,
+    onEvent(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    events: {
+      publish(tenant, event) {
+        published.push({ tenant, event });
+        for (const listener of listeners) listener({ tenant, event });
+      },
     },
   };
 }
