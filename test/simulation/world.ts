@@ -264,6 +264,8 @@ export class World {
    */
   async #purge(): Promise<void> {
     if (this.#merger.hasZombies || this.#faults.late.length > 0) return;
+    // Retention writes first what is owed; what it has no room for by then is given up, and no fault.
+    if ((await this.#log.deadLetters.owed(acme)).after !== null) return;
     const marker = await this.#cold.readMarker(acme);
     const { chunks: below } = retentionBounds({
       cursor: 0 as Version,
@@ -375,7 +377,6 @@ export class World {
 
   /** What was owed is written by retention, since nothing is left to merge. */
   async #mustHaveLetters(): Promise<void> {
-    if (this.#purged) return;
     await payLetters(this.#portsOf(), acme);
     const letters = await this.#log.deadLetters.list(acme, everything);
     const told = letters.map(({ version }) => version);
