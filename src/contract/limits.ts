@@ -3,6 +3,8 @@
  * number that limits a queue, a retry, a cache, a time-out or a payload.
  */
 
+import { publishingLimits } from "./limits-publishing.ts";
+
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const secondMs = 1000;
@@ -210,15 +212,13 @@ export const limits = {
   appendAttemptsMax: 5,
   docsBytesMax: 16 * 1024 * MiB,
   chunksBytesMax: 32 * 1024 * MiB,
-  deadLetterBytesMax: 1024 * MiB,
+  ...publishingLimits,
   /** Pieces of heads: 24 bytes a live document, twice while a merge swaps them; room for 40 million. */
   headsBytesMax: 2 * 1024 * MiB,
   /** Manifests: some hundred bytes a tenant and 80 for every 32,768 documents. */
   manifestsBytesMax: 256 * MiB,
   /** A server that has less disk gets streams of half the size, and half again, but not below this. */
   streamBytesMin: 16 * MiB,
-  /** nats-server forgets message ids after this; a publisher's retries must end before. */
-  duplicateWindowMs: 2 * minuteMs,
   /**
    * A partition lease lives so long without renewal; renewals come at a third of it. One whose answer is lost
    * (`publishAckMs`) must leave time for the next: with 10 s a single lost answer ended the tenure.

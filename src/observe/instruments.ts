@@ -39,6 +39,10 @@ export const counters: Instruments<CounterLabels> = {
     help: "objects of the cold shard that scrubs deleted or wrote again",
     labels: ["tenant", "outcome"],
   },
+  dead_letters_deferred_total: {
+    help: "dead letters that their stream did not take and that are written later",
+    labels: ["tenant"],
+  },
   purged_total: { help: "messages that retention removed from a stream", labels: ["stream"] },
 };
 

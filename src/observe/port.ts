@@ -20,6 +20,8 @@ export interface CounterLabels {
   readonly documents_isolated_total: "tenant";
   /** outcome: deleted, repaired */
   readonly scrub_objects_total: "tenant" | "outcome";
+  /** Dead letters that their stream did not take, left to a merge or to retention. */
+  readonly dead_letters_deferred_total: "tenant";
   /** Messages that retention removed. */
   readonly purged_total: "stream";
 }
