@@ -91,6 +91,7 @@ export const gauges: Instruments<GaugeLabels> = {
   hot_documents: { help: "documents in the hot shard", labels: ["tenant"] },
   hot_chunks: { help: "chunks in the hot shard", labels: ["tenant"] },
   hot_bytes: { help: "memory of the hot shard", labels: ["tenant"] },
+  heads_bytes: { help: "memory of the heads, one entry a live document", labels: ["tenant"] },
   unmerged_chunks: { help: "chunks that are not in cold yet", labels: ["tenant"] },
   oldest_unmerged_timestamp_seconds: {
     help: "when the oldest unmerged record was applied, unix time; 0 for none",

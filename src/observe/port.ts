@@ -50,6 +50,7 @@ export interface GaugeLabels {
   readonly hot_documents: "tenant";
   readonly hot_chunks: "tenant";
   readonly hot_bytes: "tenant";
+  readonly heads_bytes: "tenant";
   readonly unmerged_chunks: "tenant";
   /** Unix time, 0 for none: an age would stand still while nothing happens, which is when it matters. */
   readonly oldest_unmerged_timestamp_seconds: "tenant";
