@@ -252,6 +252,7 @@ async function connectLog(
     name: `freshet-${role}-${config.node}`,
     clock,
     logger,
+    metrics,
   });
   const seen = stack.push("log", base.seams.log?.(log) ?? log, (part) => part.close());
   const { onReconnect } = seen;

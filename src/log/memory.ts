@@ -12,10 +12,11 @@
 
 import { FreshetError } from "../contract/errors.ts";
 import type { DocumentEvent } from "../contract/events.ts";
-import { incarnationSpan, type TenantId } from "../contract/ids.ts";
+import { incarnationSpan, type TenantId, type Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
 import { type Clock, systemClock } from "../kernel/clock.ts";
+import { type Logger, type Metrics, silentLogger, silentMetrics } from "../observe/port.ts";
 import type { ChainCheck } from "./chain.ts";
 import { MemoryAttempts } from "./memory-attempts.ts";
 import { MemoryChunks } from "./memory-chunks.ts";
@@ -25,6 +26,8 @@ import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryManifests } from "./memory-manifests.ts";
 import { MemorySwitch } from "./memory-switch.ts";
 import type { ChunksRange, EventSink, Log, StoredOperation } from "./port.ts";
+import { Quarantine } from "./quarantine.ts";
+import type { WireHeaders } from "./record-header.ts";
 
 export interface PublishedEvent {
   readonly tenant: TenantId;
@@ -39,6 +42,12 @@ export interface MemoryLogHooks {
   onEvent(listener: (published: PublishedEvent) => void): () => void;
   /** Stores an operation under a tenant token that nobody checked, as a plain NATS client can. */
   publishRaw(tenant: string, payload: Uint8Array): StoredOperation;
+  /** Stores what no owner wrote, or a damaged record, as whoever may publish to a tenant's subject in CHUNKS can. */
+  putForeignRecord(tenant: TenantId, headers: WireHeaders, body: Uint8Array): void;
+  /** The same in the place of a tenant's manifest. */
+  putForeignManifest(tenant: TenantId, payload: Uint8Array): void;
+  /** The same in the place of an operation's dead letter. */
+  putForeignLetter(tenant: string, version: Version): void;
   /** The next append is stored, but its acknowledgement is lost: the adapter reads back. */
   loseNextAppendAck(): void;
   /** The next range read begins this many records too late, as a consumer whose start was purged. */
@@ -55,6 +64,8 @@ export interface MemoryLogOptions {
   /** Incarnation of both streams, from 1. */
   readonly incarnation?: number | undefined;
   readonly leaseMs?: number | undefined;
+  readonly logger?: Logger | undefined;
+  readonly metrics?: Metrics | undefined;
   /** Stands in for the chain check of range reads (L3): how a test plants one that checks nothing. */
   readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
 }
@@ -66,15 +77,19 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const partitions = options.partitions ?? 8;
   const base = (options.incarnation ?? 1) * incarnationSpan;
   const power = new MemorySwitch();
+  const { logger = silentLogger, metrics = silentMetrics } = options;
+  const quarantine = new Quarantine({ logger, metrics });
   const docs = new MemoryDocs({ clock, partitions, base, power });
   const chunks = new MemoryChunks({
     clock,
     partitions,
     base,
     power,
+    quarantine,
     createChain: options.createChain,
   });
-  const manifests = new MemoryManifests(power);
+  const manifests = new MemoryManifests(power, quarantine);
+  const deadLetters = new MemoryDeadLetters(power, quarantine);
   const published: PublishedEvent[] = [];
   const listeners = new Set<(published: PublishedEvent) => void>();
   let model: ModelProbe | undefined;
@@ -91,7 +106,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     chunks,
     manifests,
     leases: new MemoryLeases({ clock, base, power, leaseMs: options.leaseMs ?? limits.leaseMs }),
-    deadLetters: new MemoryDeadLetters(power),
+    deadLetters,
     attempts: new MemoryAttempts(power),
     events,
     async checkIdentity() {
@@ -106,6 +121,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       await power.pass();
       return [];
     },
+    quarantined: () => quarantine.list(),
     async claimModel(probe) {
       await power.pass();
       model ??= { ...probe, vector: probe.vector.slice() };
@@ -122,6 +138,9 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
         return () => listeners.delete(listener);
       },
       publishRaw: (tenant, payload) => docs.store(tenant, payload),
+      putForeignRecord: (tenant, headers, body) => chunks.putForeign(tenant, headers, body),
+      putForeignManifest: (tenant, payload) => manifests.putForeign(tenant, payload),
+      putForeignLetter: (tenant, version) => deadLetters.putForeign(tenant, version),
       loseNextAppendAck: () => chunks.loseNextAck(),
       readNextLate: (records) => chunks.readNextLate(records),
       setAvailable: (available) => power.setAvailable(available),

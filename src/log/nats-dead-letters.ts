@@ -1,11 +1,13 @@
 /** The dead-letter stream: one message for each operation that was refused, as long as the stream has it. */
 
 import { z } from "zod";
-import { type ErrorCode, errorTable, FreshetError } from "../contract/errors.ts";
+import { type ErrorCode, errorTable } from "../contract/errors.ts";
 import { type DocumentId, isDocumentId, type Position, type Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { type NatsContext, newestMessage } from "./nats-connection.ts";
+import { jsonIn } from "./json-message.ts";
+import type { NatsContext } from "./nats-connection.ts";
 import { isSubjectTaken, logError } from "./nats-errors.ts";
+import { newestReadable } from "./nats-newest.ts";
 import { pullMessages } from "./nats-pull.ts";
 import { streamNames } from "./nats-streams.ts";
 import type { DeadLetter, DeadLetterLog } from "./port.ts";
@@ -27,7 +29,6 @@ const letterSchema = z.object({
 });
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 export class NatsDeadLetters implements DeadLetterLog {
   readonly #context: NatsContext;
@@ -56,8 +57,13 @@ export class NatsDeadLetters implements DeadLetterLog {
       endless: false,
       page: limits.pullMax,
     });
-    for await (const { data } of messages) {
-      const letter = letterIn(data);
+    for await (const { data, seq, subject } of messages) {
+      const letter = jsonIn(letterSchema, data);
+      if (letter === undefined) {
+        const stream = streamNames.deadLetters;
+        this.#context.quarantine.add({ stream, seq, subject, why: "foreign" });
+        continue;
+      }
       // A long token is cut in the subject, so that several may share one.
       if (letter.tenant !== tenant || letter.version <= after) continue;
       letters.push(letter);
@@ -68,13 +74,10 @@ export class NatsDeadLetters implements DeadLetterLog {
 
   async get(tenant: string, version: Version): Promise<DeadLetter | null> {
     const subject = deadLetterOf(tenant, version);
-    const message = await newestMessage(this.#context, streamNames.deadLetters, subject);
-    return message === null ? null : letterIn(message.data);
+    const { value } = await newestReadable(this.#context, {
+      ...{ stream: streamNames.deadLetters, subject },
+      read: ({ data }) => jsonIn(letterSchema, data),
+    });
+    return value;
   }
-}
-
-function letterIn(data: Uint8Array): DeadLetter {
-  const parsed = letterSchema.safeParse(JSON.parse(decoder.decode(data)));
-  if (!parsed.success) throw new FreshetError("internal", "a dead letter is malformed");
-  return parsed.data;
 }

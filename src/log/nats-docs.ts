@@ -1,6 +1,5 @@
 /** DOCS on JetStream. */
 
-import { FreshetError } from "../contract/errors.ts";
 import type { PublishResult } from "../contract/events.ts";
 import { type Partition, partitionOf, type TenantId, type Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -17,9 +16,18 @@ import { firstSince, purgeBelow } from "./nats-retention.ts";
 import { retryReads } from "./nats-retry.ts";
 import type { GuardedStream } from "./nats-stream-guard.ts";
 import { subjectsOf } from "./nats-subjects.ts";
+import { removeUnplaced, unplacedMessages } from "./nats-unplaced.ts";
 import type { DocsLog, StoredOperation } from "./port.ts";
 import { replayHeaders, replayIn } from "./replay-header.ts";
-import { docsIn, docsOf, docsOfPartition, tenantIn } from "./subjects.ts";
+import {
+  docsIn,
+  docsOf,
+  docsOfPartition,
+  isWildcard,
+  tenantIn,
+  unplacedDocs,
+  unplacedPartition,
+} from "./subjects.ts";
 
 export class NatsDocs implements DocsLog {
   readonly #context: NatsContext;
@@ -58,7 +66,7 @@ export class NatsDocs implements DocsLog {
       checkReadStart({ from: next, ...(await this.#stream.verify()) });
       const messages = pullMessages(this.#context, {
         stream: this.#stream.name,
-        filter: docsOfPartition(options.partition),
+        filter: filtersOf(options.partition),
         start: next,
         endless: true,
         page: limits.pullMax,
@@ -81,14 +89,13 @@ export class NatsDocs implements DocsLog {
     const operations: StoredOperation[] = [];
     if (start > state.lastSeq) onCount?.(0);
     if (max < 1 || start > state.lastSeq) return operations;
-    const messages = pullMessages(this.#context, {
-      stream: this.#stream.name,
-      filter: docsOf(partitionOf(tenant, this.#partitions), tenant),
-      start,
-      endless: false,
-      page: Math.min(max, limits.pullMax),
-      onCount,
-    });
+    const stream = this.#stream.name;
+    const messages = isWildcard(tenant)
+      ? unplacedMessages(this.#context, { stream, token: tenant, from: start })
+      : pullMessages(this.#context, {
+          ...{ stream, filter: this.#subject(tenant), start, endless: false },
+          ...{ page: Math.min(max, limits.pullMax), onCount },
+        });
     for await (const message of messages) {
       operations.push(operationOf(message));
       if (operations.length >= max) break;
@@ -97,8 +104,7 @@ export class NatsDocs implements DocsLog {
   }
 
   async lastVersion(tenant: TenantId): Promise<Version> {
-    const subject = docsOf(partitionOf(tenant, this.#partitions), tenant);
-    const message = await newestMessage(this.#context, this.#stream.name, subject);
+    const message = await newestMessage(this.#context, this.#stream.name, this.#subject(tenant));
     return (message?.seq ?? 0) as Version;
   }
 
@@ -108,29 +114,37 @@ export class NatsDocs implements DocsLog {
   }
 
   async tenants(partition: Partition): Promise<string[]> {
-    const filter = docsOfPartition(partition);
-    const subjects = await subjectsOf(this.#context, this.#stream.name, filter);
-    return subjects.map(tenantIn);
+    const subjects = await Promise.all(
+      filtersOf(partition).map((filter) => subjectsOf(this.#context, this.#stream.name, filter)),
+    );
+    return subjects.flat().map(tenantIn);
   }
 
   async firstSince(atMs: number): Promise<Version> {
     return (await firstSince(this.#context, this.#stream, { filter: "docs.>", atMs })) as Version;
   }
 
-  purge({ tenant, below }: Parameters<DocsLog["purge"]>[0]): Promise<number> {
-    const filter = docsOf(partitionOf(tenant, this.#partitions), tenant);
-    return purgeBelow(this.#context, this.#stream, { filter, below });
+  async purge({ tenant, below }: Parameters<DocsLog["purge"]>[0]): Promise<number> {
+    if (!isWildcard(tenant)) {
+      const filter = this.#subject(tenant);
+      return purgeBelow(this.#context, this.#stream, { filter, below });
+    }
+    await this.#stream.verify();
+    return removeUnplaced(this.#context, { stream: this.#stream.name, token: tenant, below });
+  }
+
+  /** Not for a wildcard: as a filter it would mean others' operations. */
+  #subject(tenant: TenantId): string {
+    return docsOf(partitionOf(tenant, this.#partitions), tenant);
   }
 }
 
-function operationOf(message: Delivered): StoredOperation {
-  const tenant = tenantIn(message.subject);
-  if (tenant === "") throw new FreshetError("internal", "an operation has no tenant");
-  return {
-    tenant,
-    version: message.seq as Version,
-    atMs: message.atMs,
-    payload: message.data,
-    ...replayIn(headerReader(message.headers)),
-  };
+function filtersOf(partition: Partition): readonly string[] {
+  const own = docsOfPartition(partition);
+  return partition === unplacedPartition ? [own, unplacedDocs] : [own];
+}
+
+function operationOf({ subject, seq, atMs, headers, data: payload }: Delivered): StoredOperation {
+  const replay = replayIn(headerReader(headers));
+  return { tenant: tenantIn(subject), version: seq as Version, atMs, payload, ...replay };
 }

@@ -8,7 +8,9 @@
  *   L3  a range read is an unbroken chain or fails with broken_chain; it never silently starts later;
  *   L4  a manifest changes only by compare-and-set against the revision that was read;
  *   L5  streams of another incarnation, or with another partition count, are refused with log_identity;
- *   L6  the embedding model that was claimed first stays, whoever claims another at the same time or later.
+ *   L6  the embedding model that was claimed first stays, whoever claims another at the same time or later;
+ *   L7  what nobody of this log wrote is passed over and named (`quarantined`): no reader ends for one message. A record
+ *       of a tenant's own chain that can not be read stops that tenant with broken_chain, and nobody else.
  */
 
 import type { ErrorCode } from "../contract/errors.ts";
@@ -17,6 +19,7 @@ import type { DocumentId, Epoch, Partition, Position, TenantId, Version } from "
 import type { HeadsPiece, Manifest } from "../contract/manifest.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record.ts";
+import type { QuarantinedRecord } from "./quarantine.ts";
 
 /** One message of DOCS, as a publisher sent it. */
 export interface StoredOperation {
@@ -91,7 +94,7 @@ export interface ChunksLog {
    * @throws FreshetError log_unavailable when the log stays silent: then nothing may be assumed
    */
   append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome>;
-  /** The tenant's newest record, without its body. */
+  /** The tenant's newest record, without its body. @throws FreshetError broken_chain (it can not be read) */
   last(tenant: TenantId): Promise<RecordHeader | null>;
   /** The tenant's oldest record that is still held: what is older was purged, so a range may begin at its `previous`. */
   first(tenant: TenantId): Promise<RecordHeader | null>;
@@ -133,6 +136,10 @@ export interface PiecesSweep {
 }
 
 export interface ManifestStore {
+  /**
+   * A tenant whose manifest was lost to a foreign message, and no older one is left, has an empty one with a revision.
+   * @throws FreshetError broken_chain (it can not be read)
+   */
   get(tenant: TenantId): Promise<StoredManifest | null>;
   /**
    * Compare-and-set. A manifest equal to mine found after a lost answer is success.
@@ -260,6 +267,8 @@ export interface Log {
    */
   checkIdentity(): Promise<void>;
   usage(): Promise<readonly StreamUsage[]>;
+  /** What this process met in the log and passed over, oldest first; the last so many. */
+  quarantined(): readonly QuarantinedRecord[];
   /**
    * Stores what the caller's embedding model makes of a sentence if the log has no such record yet, and returns the
    * stored one: it is the caller's, or that of an earlier engine, bit by bit.

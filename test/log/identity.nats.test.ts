@@ -8,6 +8,7 @@ import {
   tenantId,
   type Version,
 } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
 import { connectTo, loseNextAnswer, loseNextAppendAck, testPartitions } from "./nats-harness.ts";
@@ -118,7 +119,7 @@ describe("a log on JetStream", () => {
     await again.close();
   });
 
-  it("remembers its embedding model over a kill of the server, and refuses a damaged record", async () => {
+  it("remembers its embedding model over a kill of the server and a foreign message, and refuses when it is lost", async () => {
     const log = await connectTo(server);
     const claimed = { text: "a", vector: Float32Array.of(0.6, 0.8), name: "first" };
     expect(await log.claimModel(claimed)).toEqual(claimed);
@@ -127,7 +128,12 @@ describe("a log on JetStream", () => {
     await server.restart();
     const again = await connectTo(server);
     expect(await again.claimModel({ ...claimed, name: "second" })).toEqual(claimed);
-    await again.connection.jetstream().publish("$KV.freshet_manifests.model", "{}");
+    const stream = again.connection.jetstream();
+    await stream.publish("$KV.freshet_manifests.model", "{}");
+    expect(await again.claimModel(claimed)).toEqual(claimed);
+    for (let at = 1; at < limits.manifestHistoryMax; at += 1) {
+      await stream.publish("$KV.freshet_manifests.model", "{}");
+    }
     await expect(again.claimModel(claimed)).rejects.toMatchObject(refused);
     await again.close();
   });

@@ -1,0 +1,72 @@
+/**
+ * What readers of the log met and could not use.
+ *
+ * Whoever may publish to a subject of the log can store anything there, and so can a server that answers to a reply
+ * subject which somebody else chose. A reader passes over such a message and says so here; it never stops for it.
+ *
+ *   QU1  each message is counted and logged once by a process, however often it is read (as long as it is remembered);
+ *   QU2  nothing of a message's content is kept or logged: stream, sequence and subject are enough to look at it.
+ */
+
+import { FreshetError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
+import type { Logger, Metrics } from "../observe/port.ts";
+
+/**
+ * `foreign`: nobody of this log wrote it, so it stands for nothing and is passed over. `unreadable`: it claims its place
+ * in the chain of a tenant and does not say what it did there; its tenant stops, because going on could bring a deleted
+ * document back.
+ */
+export type QuarantineReason = "foreign" | "unreadable";
+
+export interface QuarantinedRecord {
+  readonly stream: string;
+  readonly seq: number;
+  readonly subject: string;
+  readonly why: QuarantineReason;
+}
+
+export interface QuarantineOptions {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly rememberedMax?: number | undefined;
+}
+
+export class Quarantine {
+  readonly #options: QuarantineOptions;
+  readonly #records = new Map<string, QuarantinedRecord>();
+
+  constructor(options: QuarantineOptions) {
+    this.#options = options;
+  }
+
+  add(record: QuarantinedRecord): void {
+    const { stream, seq, why } = record;
+    const key = `${stream}/${seq}`;
+    if (this.#records.has(key)) return;
+    const { logger, metrics, rememberedMax = limits.quarantineRememberedMax } = this.#options;
+    const [oldest] = this.#records.keys();
+    if (oldest !== undefined && this.#records.size >= rememberedMax) this.#records.delete(oldest);
+    const subject = record.subject.slice(0, limits.quarantineSubjectCharsMax);
+    this.#records.set(key, { stream, seq, subject, why });
+    metrics.count("records_quarantined_total", { stream });
+    logger.error(
+      { stream, seq, subject, why },
+      "a record of the log is passed over: see ops/runbooks/quarantined-record.md",
+    );
+  }
+
+  /** Oldest first. */
+  list(): readonly QuarantinedRecord[] {
+    return [...this.#records.values()];
+  }
+}
+
+/** The tenant's own chain is broken by a record in it; the others go on. */
+export function unreadableRecord(
+  { tenant, position }: { readonly tenant: string; readonly position: number },
+  cause: unknown,
+): FreshetError {
+  const message = `record ${position} of tenant ${tenant} in CHUNKS is not readable; see ops/runbooks/quarantined-record.md`;
+  return new FreshetError("broken_chain", message, { details: { tenant, position }, cause });
+}
