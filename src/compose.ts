@@ -346,13 +346,13 @@ async function startSurfaces(
   const { connection } = log;
   stack.push(
     "peers",
-    await servePeers({ connection, node, local, stopMs: limits.stopMs }),
+    await servePeers({ connection, node, local, stopMs: limits.stopMs, metrics }),
     (part) => part.close(),
   );
   const handler = createHandler({ service, log: logger, clock });
   const nats = stack.push(
     "NATS service",
-    await startNatsService({ connection: log.connection, handler, version, stopMs: limits.stopMs }),
+    await startNatsService({ connection, handler, version, stopMs: limits.stopMs, metrics }),
     (part) => part.close(),
   );
   const { host, port, apiKeys } = config.http;
