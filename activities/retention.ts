@@ -5,7 +5,9 @@
  *
  *   RT1  DOCS before CHUNKS, tenant by tenant in a fixed order: a call that was cut off is repeated without effect;
  *   RT2  one call looks at a bounded number of tenants and says where to go on;
- *   RT3  operations under a token that is no tenant have no record: they go up to the first without a dead letter.
+ *   RT3  operations under a token that is no tenant, or of a tenant that was never served, have no record: they go up to
+ *        the first without a dead letter;
+ *   RT4  a tenant whose own state is broken keeps everything, and keeps nobody else from being looked at.
  */
 
 import { FreshetError } from "../src/contract/errors.ts";
@@ -14,6 +16,7 @@ import { isTenantId, type Partition, type Position, type TenantId } from "../src
 import { limits } from "../src/contract/limits.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
 import type { MergePorts } from "./context.ts";
+import { unlessItsOwnFault } from "./each-tenant.ts";
 import { type RetentionBounds, retentionBounds } from "./retention-plan.ts";
 
 /** A tenant, or a token that is none, in the order of retention. */
@@ -60,7 +63,9 @@ export async function purgeOld(
   const counts = { tenants: 0, operations: 0, records: 0 };
   for await (const place of placesBehind(ports, after)) {
     ports.signal()?.throwIfAborted();
-    const { operations, records } = await purgePlace(ports, place.name, young);
+    const run = () => purgePlace(ports, place.name, young);
+    const purged = await unlessItsOwnFault(ports, { tenant: place.name, work: "retention", run });
+    const { operations, records } = purged ?? { operations: 0, records: 0 };
     counts.tenants += 1;
     counts.operations += operations;
     counts.records += records;
@@ -101,17 +106,23 @@ async function purgePlace(
     return { operations: await docs.purge({ tenant, below }), records: 0 };
   }
   const bounds = await boundsOf(ports, name, young);
+  if (bounds === null) {
+    const below = await refusedBelow(ports, name, young);
+    return { operations: await docs.purge({ tenant: name, below }), records: 0 };
+  }
   const operations = await docs.purge({ tenant: name, below: bounds.docs });
   const records = await chunks.purge({ tenant: name, below: bounds.chunks });
   return { operations, records };
 }
 
+/** Null for a tenant without a record. */
 async function boundsOf(
   { log, cold }: MergePorts,
   tenant: TenantId,
   young: Young,
-): Promise<RetentionBounds> {
+): Promise<RetentionBounds | null> {
   const last = await log.chunks.last(tenant);
+  if (last === null) return null;
   const manifest = (await log.manifests.get(tenant))?.manifest ?? emptyManifest;
   const marker = await cold.readMarker(tenant).catch((thrown: unknown) => {
     // While cold is away it proves nothing; operations do not wait for it.
@@ -119,7 +130,7 @@ async function boundsOf(
     throw thrown;
   });
   return retentionBounds({
-    cursor: last?.version ?? (0 as Version),
+    cursor: last.version,
     watermark: manifest.to,
     markedTo: marker?.to ?? (0 as Position),
     youngVersion: young.version,
