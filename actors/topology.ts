@@ -22,6 +22,7 @@ import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { MergeClient } from "../src/temporal/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
 import type { Preparer } from "../src/text/prepare.ts";
+import { type TenantBounds, TenantCatalogue } from "./catalogue.ts";
 import { Directory, noProgress, recoveringStatus, type TenantEntry } from "./directory.ts";
 import { embedderActor } from "./embedder.ts";
 import { manifestWatcherActor } from "./manifest-watcher.ts";
@@ -65,6 +66,8 @@ export interface TopologyOptions {
     readonly embedBatch?: BatchSize | undefined;
     /** Shares of the embedder while tenants wait for it; above zero. A tenant that is not named has 1. */
     readonly tenantWeights?: ReadonlyMap<TenantId, number> | undefined;
+    /** Who may come in without having records; anybody up to `limits.tenantsMax`, unless told otherwise. */
+    readonly tenants?: TenantBounds | undefined;
   };
 }
 
@@ -126,7 +129,9 @@ export function startTopology(options: TopologyOptions): Topology {
     (directory.tenant(tenant)?.status.hot.bytes ?? 0) >= limits.hotBytesPerTenantMax ||
     directory.hotBytes() >= limits.hotBytesPerNodeMax;
   const recoveries = new Places(limits.recoveriesInFlightMax);
-  const node = { system, options, directory, recoveries };
+  const bounds = options.settings.tenants ?? { max: limits.tenantsMax };
+  const catalogue = new TenantCatalogue(bounds, log.chunks);
+  const node = { system, options, directory, recoveries, catalogue };
   const wiring = { ...node, ingestEmbedder, mergeTrigger, isHotFull };
   const partitions = [...directory.partitions.keys()].map((partition) =>
     spawnPartition(partition, wiring),
@@ -178,6 +183,7 @@ interface PartitionWiring {
   readonly mergeTrigger: ActorRef<MergeTriggerMessage>;
   readonly isHotFull: (tenant: TenantId) => boolean;
   readonly recoveries: Places;
+  readonly catalogue: TenantCatalogue;
 }
 
 function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef<PartitionMessage> {
@@ -192,6 +198,7 @@ function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef
       name: options.name ?? node,
       log,
       entry: directory.partition(partition),
+      catalogue: wiring.catalogue,
       spawnTenant: (tenant, epoch) =>
         spawnTenant({ tenant, epoch, wiring, partition: () => actor.mailbox }),
       renewEveryMs,

@@ -324,6 +324,10 @@ function startActors(base: Foundation, parts: Parts): Topology {
       graceMs: config.merge.graceMs,
       embedBatch: batchSize,
       tenantWeights: config.tenantWeights,
+      tenants: {
+        max: config.tenantsMax,
+        named: config.http.apiKeys.size > 0 ? new Set(config.http.apiKeys.values()) : undefined,
+      },
     },
   });
 }

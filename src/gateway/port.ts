@@ -5,6 +5,7 @@ import type { PublishResult } from "../contract/events.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import type { Answer, AnswerEvent, Question } from "../contract/query.ts";
 import type { TenantRecovery } from "../contract/recovery.ts";
+import type { QuarantinedRecord } from "../log/quarantine.ts";
 
 export interface AskOptions {
   /** Aborts when the caller has gone: no work is left behind. */
@@ -44,6 +45,8 @@ export interface EngineStatus {
     readonly joining: number;
   };
   readonly tenants: readonly TenantStatus[];
+  /** What this node met in the log and passed over, the newest of it; absent while there is nothing. */
+  readonly quarantined?: readonly QuarantinedRecord[] | undefined;
   readonly services: Readonly<
     Record<"log" | "cold" | "temporal" | "model", "up" | "down" | "none">
   >;

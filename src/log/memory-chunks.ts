@@ -33,6 +33,7 @@ interface Options {
 }
 
 interface Stored {
+  readonly isRecord: boolean;
   readonly place: Place;
   readonly headers: WireHeaders;
   readonly body: Uint8Array;
@@ -95,6 +96,11 @@ export class MemoryChunks implements ChunksLog {
     return [...this.#byTenant.keys()].filter(
       (tenant) => partitionOf(tenant, partitions) === partition,
     );
+  }
+
+  async tenantCount(): Promise<number> {
+    await this.#options.power.pass();
+    return this.#byTenant.size;
   }
 
   /** A message that no owner wrote, or one of ours that was damaged. */
@@ -168,7 +174,11 @@ export class MemoryChunks implements ChunksLog {
   ): Position {
     this.lastSeq = (this.lastSeq + 1) as Position;
     const atMs = this.#options.clock.nowMs();
-    const stored: Stored = { place: { ...place, atMs, position: this.lastSeq }, headers, body };
+    const stored: Stored = {
+      isRecord: isRecord((name) => headers[name]),
+      place: { ...place, atMs, position: this.lastSeq },
+      ...{ headers, body },
+    };
     const records = this.#byTenant.get(place.tenant);
     if (records === undefined) this.#byTenant.set(place.tenant, [stored]);
     else records.push(stored);
@@ -178,7 +188,7 @@ export class MemoryChunks implements ChunksLog {
   /** What owners wrote: foreign messages between stand for nothing. */
   #records(tenant: TenantId): readonly Stored[] {
     return (this.#byTenant.get(tenant) ?? []).filter((stored) => {
-      if (isRecord((name) => stored.headers[name])) return true;
+      if (stored.isRecord) return true;
       this.#quarantine(stored, "foreign");
       return false;
     });

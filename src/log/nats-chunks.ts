@@ -36,7 +36,7 @@ import {
 import { pullMessages } from "./nats-pull.ts";
 import { firstSince, purgeBelow } from "./nats-retention.ts";
 import type { GuardedStream } from "./nats-stream-guard.ts";
-import { lostTail } from "./nats-streams.ts";
+import { lostTail, streamInfo } from "./nats-streams.ts";
 import { subjectsOf } from "./nats-subjects.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "./port.ts";
 import { unreadableRecord } from "./quarantine.ts";
@@ -122,6 +122,11 @@ export class NatsChunks implements ChunksLog {
     // A foreign message can name a tenant of another partition: two owners of one tenant would fence each other for ever.
     const isHere = (tenant: TenantId) => partitionOf(tenant, this.#partitions) === partition;
     return subjects.map(tenantIn).filter(isTenantId).filter(isHere);
+  }
+
+  async tenantCount(): Promise<number> {
+    const info = await streamInfo(this.#context, "chunks");
+    return info?.state.num_subjects ?? 0;
   }
 
   async firstSince(atMs: number): Promise<Position> {

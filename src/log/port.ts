@@ -106,6 +106,8 @@ export interface ChunksLog {
   /** The same without bodies: heads and plans need no vectors. */
   headers(range: ChunksRange): AsyncIterable<RecordHeader>;
   tenants(partition: Partition): Promise<readonly TenantId[]>;
+  /** How many tenants have records in any partition; one that has nothing but foreign messages counts too. */
+  tenantCount(): Promise<number>;
   /** The first position, of whatever tenant, that was stored at `atMs` or later; one past the end for none. */
   firstSince(atMs: number): Promise<Position>;
   /**

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { TenantCatalogue } from "../../actors/catalogue.ts";
 import { Directory } from "../../actors/directory.ts";
 import { membershipActor } from "../../actors/membership.ts";
 import type { PartitionMessage } from "../../actors/messages.ts";
@@ -124,6 +125,7 @@ function startNode(name: string, log: MemoryLog, time: Clock): Node {
       behaviour: partitionActor({
         ...{ partition: entry.partition, node: identity, name, entry },
         log: { ...log, leases },
+        catalogue: new TenantCatalogue({ max: 1 }, log.chunks),
         spawnTenant: () => expect.fail("there are no tenants here"),
         ...{ renewEveryMs, takeAnywayMs, respawnMs: 1_000, pullMax: 10 },
         ...{ metrics: silentMetrics, logger: silentLogger },

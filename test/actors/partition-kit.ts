@@ -1,5 +1,6 @@
 /** One partition with the membership of its node, over a log in memory, and tenants that only keep what comes. */
 
+import { type TenantBounds, TenantCatalogue } from "../../actors/catalogue.ts";
 import {
   noProgress,
   type PartitionEntry,
@@ -52,6 +53,7 @@ export interface SetUp {
   readonly log?: MemoryLog;
   readonly wrap?: (log: MemoryLog) => PartitionOptions["log"];
   readonly queueMax?: number;
+  readonly tenants?: TenantBounds;
   /** Resolves before a tenant has ended. */
   readonly stopping?: () => Promise<void>;
 }
@@ -83,7 +85,8 @@ export function setUp(options: SetUp = {}) {
   };
   const start = () => {
     const seen = options.wrap?.(log) ?? log;
-    const shared = { log: seen, metrics: silentMetrics, logger: silentLogger };
+    const catalogue = new TenantCatalogue(options.tenants ?? { max: 1_000 }, seen.chunks);
+    const shared = { log: seen, catalogue, metrics: silentMetrics, logger: silentLogger };
     const started = startActor<PartitionMessage>(
       partitionActor({
         ...{ partition, node: "me~1", name: me, entry, spawnTenant, ...shared },
