@@ -51,12 +51,7 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
       });
     }
     if (cause instanceof Error && "code" in cause && cause.code === "not_ready") {
-      throw new CliError(
-        `there is no log at ${addresses.nats} yet: start an engine with ./ops/start`,
-        {
-          cause,
-        },
-      );
+      throw new CliError(`${cause.message} (${addresses.nats}; ./ops/start starts one)`, { cause });
     }
     throw cause;
   }

@@ -169,7 +169,10 @@ async function recreateHarmless(
   deployment: Deployment,
 ): Promise<LogIdentity> {
   let { identity } = stored;
-  if (!deployment.creates) return identity;
+  if (!deployment.creates) {
+    await checkHarmless(context);
+    return identity;
+  }
   if ((await streamInfo(context, "leases")) === null) {
     const next = { ...identity, leases: identity.leases + 1 };
     ({ identity } = await writeIdentity(context, next, stored.revision));
@@ -179,6 +182,15 @@ async function recreateHarmless(
     await recreate(context, "deadLetters", { ...deployment, incarnation: identity.incarnation });
   }
   return identity;
+}
+
+/** What an engine would create again. @throws FreshetError not_ready */
+async function checkHarmless(context: NatsContext): Promise<void> {
+  for (const role of ["leases", "deadLetters"] as const) {
+    if ((await streamInfo(context, role)) !== null) continue;
+    const message = `stream ${streamNames[role]} is missing: an engine that starts creates it again`;
+    throw new FreshetError("not_ready", message);
+  }
 }
 
 async function recreate(context: NatsContext, role: StreamRole, shape: StreamShape): Promise<void> {
