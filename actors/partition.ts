@@ -22,10 +22,10 @@ import {
   type Version,
 } from "../src/contract/ids.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
+import type { Admission, TenantCatalogue } from "../src/log/catalogue.ts";
 import { type OwnershipView, PartitionClaim } from "../src/log/ownership.ts";
 import type { Lease, Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
-import type { Admission, TenantCatalogue } from "./catalogue.ts";
 import type { PartitionEntry, TenantEntry } from "./directory.ts";
 import type { PartitionMessage } from "./messages.ts";
 

@@ -1,9 +1,9 @@
 /** Answers and tables for people. Pure: values to lines. */
 
+import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { Source, Timings } from "../contract/query.ts";
 import { recoveryLine, recoveryOf } from "../contract/recovery.ts";
 import type { EngineStatus } from "../gateway/port.ts";
-import type { QuarantinedRecord } from "../log/quarantine.ts";
 
 /** Text from documents could steer a terminal: control characters other than line feed and tab go. */
 export function printable(text: string): string {

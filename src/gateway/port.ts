@@ -3,9 +3,9 @@
 import type { Operation } from "../contract/document.ts";
 import type { PublishResult } from "../contract/events.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
+import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { Answer, AnswerEvent, Question } from "../contract/query.ts";
 import type { TenantRecovery } from "../contract/recovery.ts";
-import type { QuarantinedRecord } from "../log/quarantine.ts";
 
 export interface AskOptions {
   /** Aborts when the caller has gone: no work is left behind. */

@@ -2,6 +2,7 @@
 
 import { FreshetError } from "../contract/errors.ts";
 import { type Partition, type Position, partitionOf, type TenantId } from "../contract/ids.ts";
+import type { QuarantineReason } from "../contract/quarantine.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record.ts";
 import { encodeBody } from "../contract/record.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -9,7 +10,7 @@ import { judgeAppend } from "./append-outcome.ts";
 import { ChainCheck } from "./chain.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "./port.ts";
-import { type Quarantine, type QuarantineReason, unreadableRecord } from "./quarantine.ts";
+import { type Quarantine, unreadableRecord } from "./quarantine.ts";
 import {
   conditionHeaders,
   headerFromWire,

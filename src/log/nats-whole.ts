@@ -13,6 +13,7 @@
 
 import type { StreamInfo } from "nats";
 import { limits } from "../contract/limits.ts";
+import type { QuarantineReason } from "../contract/quarantine.ts";
 import { headerReader, messageAt, type NatsContext } from "./nats-connection.ts";
 import { checkLog, type Deployment, type LogIdentity } from "./nats-identity.ts";
 import { NatsManifests } from "./nats-manifests.ts";
@@ -27,7 +28,6 @@ import {
   streamNames,
 } from "./nats-streams.ts";
 import type { StreamUsage } from "./port.ts";
-import type { QuarantineReason } from "./quarantine.ts";
 import { isRecord, writerOf } from "./record-header.ts";
 
 export class WholeLog {

@@ -18,8 +18,8 @@ import type { DocumentEvent, PublishResult } from "../contract/events.ts";
 import type { DocumentId, Epoch, Partition, Position, TenantId, Version } from "../contract/ids.ts";
 import type { HeadsPiece, Manifest } from "../contract/manifest.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
+import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record.ts";
-import type { QuarantinedRecord } from "./quarantine.ts";
 
 /** One message of DOCS, as a publisher sent it. */
 export interface StoredOperation {

@@ -10,21 +10,8 @@
 
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { Logger, Metrics } from "../observe/port.ts";
-
-/**
- * `foreign`: nobody of this log wrote it, so it stands for nothing and is passed over. `unreadable`: it claims its place
- * in the chain of a tenant and does not say what it did there; its tenant stops, because going on could bring a deleted
- * document back.
- */
-export type QuarantineReason = "foreign" | "unreadable";
-
-export interface QuarantinedRecord {
-  readonly stream: string;
-  readonly seq: number;
-  readonly subject: string;
-  readonly why: QuarantineReason;
-}
 
 export interface QuarantineOptions {
   readonly logger: Logger;

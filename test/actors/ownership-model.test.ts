@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { TenantCatalogue } from "../../actors/catalogue.ts";
 import { Directory } from "../../actors/directory.ts";
 import { membershipActor } from "../../actors/membership.ts";
 import type { PartitionMessage } from "../../actors/messages.ts";
@@ -8,6 +7,7 @@ import { partitionActor } from "../../actors/partition.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Partition } from "../../src/contract/ids.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
+import { TenantCatalogue } from "../../src/log/catalogue.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import type { LeaseStore } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";

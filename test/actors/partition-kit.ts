@@ -1,6 +1,5 @@
 /** One partition with the membership of its node, over a log in memory, and tenants that only keep what comes. */
 
-import { type TenantBounds, TenantCatalogue } from "../../actors/catalogue.ts";
 import {
   noProgress,
   type PartitionEntry,
@@ -16,6 +15,7 @@ import {
 } from "../../actors/partition.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
+import { type TenantBounds, TenantCatalogue } from "../../src/log/catalogue.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import { preferredNode } from "../../src/log/ownership.ts";
 import type { LeaseStore } from "../../src/log/port.ts";

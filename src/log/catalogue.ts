@@ -9,8 +9,8 @@
  *        more than they do within the time of one look.
  */
 
-import type { TenantId } from "../src/contract/ids.ts";
-import type { Log } from "../src/log/port.ts";
+import type { TenantId } from "../contract/ids.ts";
+import type { Log } from "./port.ts";
 
 export interface TenantBounds {
   /** The tenants that keys name; undefined while no keys are configured. */
