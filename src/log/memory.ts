@@ -16,7 +16,6 @@ import { incarnationSpan, type TenantId, type Version } from "../contract/ids.ts
 import { limits } from "../contract/limits.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
 import { type Clock, systemClock } from "../kernel/clock.ts";
-import { type Logger, type Metrics, silentLogger, silentMetrics } from "../observe/port.ts";
 import type { ChainCheck } from "./chain.ts";
 import { MemoryAttempts } from "./memory-attempts.ts";
 import { MemoryChunks } from "./memory-chunks.ts";
@@ -64,8 +63,6 @@ export interface MemoryLogOptions {
   /** Incarnation of both streams, from 1. */
   readonly incarnation?: number | undefined;
   readonly leaseMs?: number | undefined;
-  readonly logger?: Logger | undefined;
-  readonly metrics?: Metrics | undefined;
   /** Stands in for the chain check of range reads (L3): how a test plants one that checks nothing. */
   readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
 }
@@ -77,8 +74,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const partitions = options.partitions ?? 8;
   const base = (options.incarnation ?? 1) * incarnationSpan;
   const power = new MemorySwitch();
-  const { logger = silentLogger, metrics = silentMetrics } = options;
-  const quarantine = new Quarantine({ logger, metrics });
+  const quarantine = new Quarantine({ report: () => {} });
   const docs = new MemoryDocs({ clock, partitions, base, power });
   const chunks = new MemoryChunks({
     clock,

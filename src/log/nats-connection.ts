@@ -75,7 +75,13 @@ export async function openConnection(
     listeners.add(listener);
     return () => listeners.delete(listener);
   };
-  const quarantine = new Quarantine({ logger, metrics });
+  const quarantine = new Quarantine({
+    report: ({ stream, seq, subject, why }) => {
+      metrics.count("records_quarantined_total", { stream });
+      const message = "a record of the log is passed over: see ops/runbooks/quarantined-record.md";
+      logger.error({ stream, seq, subject, why }, message);
+    },
+  });
   return { connection, js, jsm, clock, logger, quarantine, onReconnect };
 }
 

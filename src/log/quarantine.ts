@@ -11,11 +11,10 @@
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { QuarantinedRecord } from "../contract/quarantine.ts";
-import type { Logger, Metrics } from "../observe/port.ts";
 
 export interface QuarantineOptions {
-  readonly logger: Logger;
-  readonly metrics: Metrics;
+  /** Counts and logs it (QU1). */
+  readonly report: (record: QuarantinedRecord) => void;
   readonly rememberedMax?: number | undefined;
 }
 
@@ -31,16 +30,13 @@ export class Quarantine {
     const { stream, seq, why } = record;
     const key = `${stream}/${seq}`;
     if (this.#records.has(key)) return;
-    const { logger, metrics, rememberedMax = limits.quarantineRememberedMax } = this.#options;
+    const { report, rememberedMax = limits.quarantineRememberedMax } = this.#options;
     const [oldest] = this.#records.keys();
     if (oldest !== undefined && this.#records.size >= rememberedMax) this.#records.delete(oldest);
     const subject = record.subject.slice(0, limits.quarantineSubjectCharsMax);
-    this.#records.set(key, { stream, seq, subject, why });
-    metrics.count("records_quarantined_total", { stream });
-    logger.error(
-      { stream, seq, subject, why },
-      "a record of the log is passed over: see ops/runbooks/quarantined-record.md",
-    );
+    const kept = { stream, seq, subject, why };
+    this.#records.set(key, kept);
+    report(kept);
   }
 
   /** Oldest first. */
