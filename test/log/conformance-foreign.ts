@@ -219,7 +219,7 @@ function describeManifests(opened: Opened): void {
     const { log, putForeignManifest } = opened.harness;
     const tenant = opened.tenant();
     await log.manifests.commit(tenant, manifestOf("one"), 0);
-    await putForeignManifest(tenant, bytesOf({ ...manifestOf("two"), format: 2 }));
+    await putForeignManifest(tenant, bytesOf({ ...manifestOf("two"), format: 99 }));
     await expect(log.manifests.get(tenant)).rejects.toMatchObject(brokenChain);
   });
 }
