@@ -5,9 +5,11 @@
  *
  *   RT1  DOCS before CHUNKS, tenant by tenant in a fixed order: a call that was cut off is repeated without effect;
  *   RT2  one call looks at a bounded number of tenants and says where to go on;
- *   RT3  operations under a token that is no tenant have no record: they go up to the newest dead letter of it;
+ *   RT3  operations under a token that is no tenant, or of a tenant that was never served, have no record: they go up to
+ *        the newest dead letter of it;
  *   RT4  letters go when what they tell of can not be sent again any more, and after RT3 has looked at them. What is still
- *        owed of them is written before.
+ *        owed of them is written before;
+ *   RT5  a tenant whose own state is broken keeps everything, and keeps nobody else from being looked at.
  */
 
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
@@ -16,6 +18,7 @@ import { isTenantId, type Partition, type Position, type TenantId } from "../src
 import { limits } from "../src/contract/limits.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
 import type { MergePorts } from "./context.ts";
+import { unlessItsOwnFault } from "./each-tenant.ts";
 import { payLetters } from "./letters.ts";
 import { type RetentionBounds, retentionBounds } from "./retention-plan.ts";
 
@@ -63,7 +66,9 @@ export async function purgeOld(
   const counts = { tenants: 0, operations: 0, records: 0 };
   for await (const place of placesBehind(ports, after)) {
     ports.signal()?.throwIfAborted();
-    const { operations, records } = await purgePlace(ports, place.name, young);
+    const run = () => purgePlace(ports, place.name, young);
+    const purged = await unlessItsOwnFault(ports, { tenant: place.name, work: "retention", run });
+    const { operations, records } = purged ?? { operations: 0, records: 0 };
     counts.tenants += 1;
     counts.operations += operations;
     counts.records += records;
@@ -108,17 +113,23 @@ async function purgePlace(
   // RT4: before CHUNKS loses the records that letters are written from.
   await payLetters(ports, name);
   const bounds = await boundsOf(ports, name, young);
+  if (bounds === null) {
+    const below = await refusedBelow(ports, name, young);
+    return { operations: await docs.purge({ tenant: name, below }), records: 0 };
+  }
   const operations = await docs.purge({ tenant: name, below: bounds.docs });
   const records = await chunks.purge({ tenant: name, below: bounds.chunks });
   return { operations, records };
 }
 
+/** Null for a tenant without a record. */
 async function boundsOf(
   { log, cold }: MergePorts,
   tenant: TenantId,
   young: Young,
-): Promise<RetentionBounds> {
+): Promise<RetentionBounds | null> {
   const last = await log.chunks.last(tenant);
+  if (last === null) return null;
   const manifest = (await log.manifests.get(tenant))?.manifest ?? emptyManifest;
   const marker = await cold.readMarker(tenant).catch((thrown: unknown) => {
     // While cold is away it proves nothing; operations do not wait for it.
@@ -126,7 +137,7 @@ async function boundsOf(
     throw thrown;
   });
   return retentionBounds({
-    cursor: last?.version ?? (0 as Version),
+    cursor: last.version,
     watermark: manifest.to,
     markedTo: marker?.to ?? (0 as Position),
     youngVersion: young.version,

@@ -17,6 +17,7 @@ import type { Clock } from "../src/kernel/clock.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { Places } from "../src/kernel/places.ts";
 import { type ActorRef, ActorSystem } from "../src/kernel/system.ts";
+import { type TenantBounds, TenantCatalogue } from "../src/log/catalogue.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { MergeClient } from "../src/temporal/port.ts";
@@ -71,6 +72,8 @@ export interface TopologyOptions {
     readonly embedBatch?: BatchSize | undefined;
     /** Shares of the embedder while tenants wait for it; above zero. A tenant that is not named has 1. */
     readonly tenantWeights?: ReadonlyMap<TenantId, number> | undefined;
+    /** Who may come in without having records; anybody up to `limits.tenantsMax`, unless told otherwise. */
+    readonly tenants?: TenantBounds | undefined;
   };
 }
 
@@ -136,7 +139,9 @@ export function startTopology(options: TopologyOptions): Topology {
     memoryOf(directory.tenant(tenant)?.status) >= limits.hotBytesPerTenantMax ||
     directory.hotBytes() >= limits.hotBytesPerNodeMax;
   const recoveries = new Places(limits.recoveriesInFlightMax);
-  const node = { system, options, directory, recoveries };
+  const bounds = options.settings.tenants ?? { max: limits.tenantsMax };
+  const catalogue = new TenantCatalogue(bounds, log.chunks);
+  const node = { system, options, directory, recoveries, catalogue };
   const wiring = { ...node, ingestEmbedder, mergeTrigger, isHotFull };
   const partitions = [...directory.partitions.keys()].map((partition) =>
     spawnPartition(partition, wiring),
@@ -192,6 +197,7 @@ interface PartitionWiring {
   readonly mergeTrigger: ActorRef<MergeTriggerMessage>;
   readonly isHotFull: (tenant: TenantId) => boolean;
   readonly recoveries: Places;
+  readonly catalogue: TenantCatalogue;
 }
 
 function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef<PartitionMessage> {
@@ -206,6 +212,7 @@ function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef
       name: options.name ?? node,
       log,
       entry: directory.partition(partition),
+      catalogue: wiring.catalogue,
       spawnTenant: (tenant, epoch) =>
         spawnTenant({ tenant, epoch, wiring, partition: () => actor.mailbox }),
       renewEveryMs,

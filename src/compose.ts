@@ -252,6 +252,7 @@ async function connectLog(
     name: `freshet-${role}-${config.node}`,
     clock,
     logger,
+    metrics,
   });
   const seen = stack.push("log", base.seams.log?.(log) ?? log, (part) => part.close());
   const { onReconnect } = seen;
@@ -323,6 +324,10 @@ function startActors(base: Foundation, parts: Parts): Topology {
       graceMs: config.merge.graceMs,
       embedBatch: batchSize,
       tenantWeights: config.tenantWeights,
+      tenants: {
+        max: config.tenantsMax,
+        named: config.http.apiKeys.size > 0 ? new Set(config.http.apiKeys.values()) : undefined,
+      },
     },
   });
 }
@@ -345,13 +350,13 @@ async function startSurfaces(
   const { connection } = log;
   stack.push(
     "peers",
-    await servePeers({ connection, node, local, stopMs: limits.stopMs }),
+    await servePeers({ connection, node, local, stopMs: limits.stopMs, metrics }),
     (part) => part.close(),
   );
   const handler = createHandler({ service, log: logger, clock });
   const nats = stack.push(
     "NATS service",
-    await startNatsService({ connection: log.connection, handler, version, stopMs: limits.stopMs }),
+    await startNatsService({ connection, handler, version, stopMs: limits.stopMs, metrics }),
     (part) => part.close(),
   );
   const http = stack.push(

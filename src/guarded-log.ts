@@ -56,6 +56,7 @@ function guardedChunks(chunks: ChunksLog, guard: LogGuard): ChunksLog {
     read: (range) => trusted(guard, () => chunks.read(range)),
     headers: (range) => trusted(guard, () => chunks.headers(range)),
     tenants: passing(guard, (partition) => chunks.tenants(partition)),
+    tenantCount: passing(guard, () => chunks.tenantCount()),
     firstSince: passing(guard, (atMs) => chunks.firstSince(atMs)),
     purge: passing(guard, (below) => chunks.purge(below)),
   };

@@ -151,7 +151,8 @@ function askDocument(
   });
 }
 
-function statusOf({ node, topology, services, trust }: ServiceOptions): EngineStatus {
+function statusOf({ node, topology, services, trust, log }: ServiceOptions): EngineStatus {
+  const quarantined = log.quarantined().slice(-limits.quarantineShownMax);
   const { directory } = topology;
   const partitions = [...directory.partitions.values()];
   const owned = partitions.filter(({ state }) => state === "serving");
@@ -181,6 +182,7 @@ function statusOf({ node, topology, services, trust }: ServiceOptions): EngineSt
       partitions.every(({ state }) => state === "serving" || state === "waiting") &&
       tenants.every(({ state }) => state === "ready"),
     ...(trust.refusal === undefined ? {} : { refusal: trust.refusal.message }),
+    ...(quarantined.length === 0 ? {} : { quarantined }),
     partitions: { total: partitions.length, owned: owned.length, joining: joining.length },
     tenants,
     services: services(),

@@ -262,6 +262,22 @@ export const limits = {
   /** Runs smaller than this are of one size. */
   headsRunEntriesMin: 512,
 
+  /** Tenants of one installation: two actors and 20 KB each on their node, and a shard of Weaviate. */
+  tenantsMax: 10_000,
+  /**
+   * Messages that a manifest's subject keeps: so many minus one foreign messages in a row may be stored behind a
+   * manifest before it is lost.
+   */
+  manifestHistoryMax: 4,
+  /** Foreign messages at the end of CHUNKS that a start looks behind for its newest record. */
+  newestWriterLooksMax: 8,
+  /** Foreign or unreadable messages that a process remembers, to count and name each of them once. */
+  quarantineRememberedMax: 1_000,
+  /** Of those the newest are shown in a status. */
+  quarantineShownMax: 20,
+  /** A subject may be as long as a publisher chose: enough of it is kept to find it again. */
+  quarantineSubjectCharsMax: 200,
+
   // --- merges --------------------------------------------------------------------------------
   /** Unmerged chunks of a tenant that start a merge by size. */
   mergeSizeChunks: 2_048,

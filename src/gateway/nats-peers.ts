@@ -7,7 +7,8 @@
  *   PE1  a node answers a peer from what it owns itself, and never forwards again: no question can circle;
  *   PE2  a peer that is gone, or owns nothing any more, is `not_ready`: the lease says who is asked next;
  *   PE3  events of a streamed answer arrive in order, before the answer;
- *   PE4  a peer is waited for so long in all, also one that falls silent in the middle of its answer.
+ *   PE4  a peer is waited for so long in all, also one that falls silent in the middle of its answer;
+ *   PE5  only inboxes are answered: what somebody chose as reply could be a subject of the log.
  */
 
 import { createInbox, headers, type Msg, type NatsConnection } from "nats";
@@ -15,6 +16,8 @@ import { errorBody, errorFromBody, FreshetError, toFreshetError } from "../contr
 import { type DocumentId, tenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type Answer, type AnswerEvent, parseQuestion, type Question } from "../contract/query.ts";
+import type { Metrics } from "../observe/port.ts";
+import { answeringInboxes } from "./nats-replies.ts";
 import type { AskOptions, DocumentState, Peers, Service } from "./port.ts";
 
 const eventHeader = "Freshet-Event";
@@ -93,6 +96,7 @@ export interface PeerServerOptions {
   /** What this node answers by itself (PE1). */
   readonly local: Pick<Service, "ask" | "document">;
   readonly stopMs: number;
+  readonly metrics: Metrics;
 }
 
 export interface PeerServer {
@@ -101,7 +105,8 @@ export interface PeerServer {
 }
 
 export async function servePeers(options: PeerServerOptions): Promise<PeerServer> {
-  const { connection, node, stopMs } = options;
+  const { node, stopMs, metrics } = options;
+  const connection = answeringInboxes(options.connection, { surface: "peer", metrics });
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
   const subscription = connection.subscribe(`freshet.peer.${tokenOf(node)}.*.*`, {

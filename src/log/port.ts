@@ -8,7 +8,9 @@
  *   L3  a range read is an unbroken chain or fails with broken_chain; it never silently starts later;
  *   L4  a manifest changes only by compare-and-set against the revision that was read;
  *   L5  streams of another incarnation, or with another partition count, are refused with log_identity;
- *   L6  the embedding model that was claimed first stays, whoever claims another at the same time or later.
+ *   L6  the embedding model that was claimed first stays, whoever claims another at the same time or later;
+ *   L7  what nobody of this log wrote is passed over and named (`quarantined`): no reader ends for one message. A record
+ *       of a tenant's own chain that can not be read stops that tenant with broken_chain, and nobody else.
  */
 
 import type { ErrorCode } from "../contract/errors.ts";
@@ -16,6 +18,7 @@ import type { DocumentEvent, PublishResult } from "../contract/events.ts";
 import type { DocumentId, Epoch, Partition, Position, TenantId, Version } from "../contract/ids.ts";
 import type { HeadsPiece, Manifest } from "../contract/manifest.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
+import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record.ts";
 
 /** One message of DOCS, as a publisher sent it. */
@@ -113,7 +116,7 @@ export interface ChunksLog {
    * @throws FreshetError log_unavailable when the log stays silent: then nothing may be assumed
    */
   append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome>;
-  /** The tenant's newest record, without its body. */
+  /** The tenant's newest record, without its body. @throws FreshetError broken_chain (it can not be read) */
   last(tenant: TenantId): Promise<RecordHeader | null>;
   /** The tenant's oldest record that is still held: what is older was purged, so a range may begin at its `previous`. */
   first(tenant: TenantId): Promise<RecordHeader | null>;
@@ -125,6 +128,8 @@ export interface ChunksLog {
   /** The same without bodies: heads and plans need no vectors. */
   headers(range: ChunksRange): AsyncIterable<RecordHeader>;
   tenants(partition: Partition): Promise<readonly TenantId[]>;
+  /** How many tenants have records in any partition; one that has nothing but foreign messages counts too. */
+  tenantCount(): Promise<number>;
   /** The first position, of whatever tenant, that was stored at `atMs` or later; one past the end for none. */
   firstSince(atMs: number): Promise<Position>;
   /**
@@ -155,6 +160,10 @@ export interface PiecesSweep {
 }
 
 export interface ManifestStore {
+  /**
+   * A tenant whose manifest was lost to a foreign message, and no older one is left, has an empty one with a revision.
+   * @throws FreshetError broken_chain (it can not be read)
+   */
   get(tenant: TenantId): Promise<StoredManifest | null>;
   /**
    * Compare-and-set. A manifest equal to mine found after a lost answer is success.
@@ -309,6 +318,8 @@ export interface Log {
    */
   checkIdentity(): Promise<void>;
   usage(): Promise<readonly StreamUsage[]>;
+  /** What this process met in the log and passed over, oldest first; the last so many. */
+  quarantined(): readonly QuarantinedRecord[];
   /**
    * Stores what the caller's embedding model makes of a sentence if the log has no such record yet, and returns the
    * stored one: it is the caller's, or that of an earlier engine, bit by bit.

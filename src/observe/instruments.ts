@@ -44,6 +44,18 @@ export const counters: Instruments<CounterLabels> = {
     labels: ["tenant"],
   },
   purged_total: { help: "messages that retention removed from a stream", labels: ["stream"] },
+  records_quarantined_total: {
+    help: "messages of the log that are foreign or not readable, each once a process",
+    labels: ["stream"],
+  },
+  replies_refused_total: {
+    help: "requests over NATS that were not worked on, because they have no inbox to answer to",
+    labels: ["surface"],
+  },
+  tenants_skipped_total: {
+    help: "tenants that a sweep passed over, because their own state broke it",
+    labels: ["work"],
+  },
 };
 
 export const histograms: Instruments<HistogramLabels> = {

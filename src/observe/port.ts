@@ -24,6 +24,12 @@ export interface CounterLabels {
   readonly dead_letters_deferred_total: "tenant";
   /** Messages that retention removed. */
   readonly purged_total: "stream";
+  /** Messages of the log that a reader could not use and passed over, each once a process. */
+  readonly records_quarantined_total: "stream";
+  /** surface: service, peer */
+  readonly replies_refused_total: "surface";
+  /** work: merge, scrub, retention */
+  readonly tenants_skipped_total: "work";
 }
 
 export interface HistogramLabels {

@@ -15,6 +15,7 @@ import {
 } from "../../actors/partition.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
+import { type TenantBounds, TenantCatalogue } from "../../src/log/catalogue.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import { preferredNode } from "../../src/log/ownership.ts";
 import type { LeaseStore } from "../../src/log/port.ts";
@@ -52,6 +53,7 @@ export interface SetUp {
   readonly log?: MemoryLog;
   readonly wrap?: (log: MemoryLog) => PartitionOptions["log"];
   readonly queueMax?: number;
+  readonly tenants?: TenantBounds;
   /** Resolves before a tenant has ended. */
   readonly stopping?: () => Promise<void>;
 }
@@ -83,7 +85,8 @@ export function setUp(options: SetUp = {}) {
   };
   const start = () => {
     const seen = options.wrap?.(log) ?? log;
-    const shared = { log: seen, metrics: silentMetrics, logger: silentLogger };
+    const catalogue = new TenantCatalogue(options.tenants ?? { max: 1_000 }, seen.chunks);
+    const shared = { log: seen, catalogue, metrics: silentMetrics, logger: silentLogger };
     const started = startActor<PartitionMessage>(
       partitionActor({
         ...{ partition, node: "me~1", name: me, entry, spawnTenant, ...shared },

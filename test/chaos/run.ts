@@ -14,7 +14,7 @@ import { type TenantId, tenantId } from "../../src/contract/ids.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats.ts";
 import { openConnection } from "../../src/log/nats-connection.ts";
-import { silentLogger } from "../../src/observe/port.ts";
+import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { connectTemporal } from "../../src/temporal/client.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
 import type { PlannedFault, PlannedKind } from "./faults.ts";
@@ -136,11 +136,8 @@ class ChaosRun {
     const shared = { clock: systemClock, logger: silentLogger };
     const servers = site.natsUrl;
     const log = await connectNatsLog({ ...shared, servers, partitions: 8, name: "chaos" });
-    const context = await openConnection(
-      { servers, name: "chaos-truth" },
-      systemClock,
-      silentLogger,
-    );
+    const reports = { ...shared, metrics: silentMetrics };
+    const context = await openConnection({ servers, name: "chaos-truth" }, reports);
     const merges = connectTemporal({
       ...shared,
       address: site.temporalAddress,

@@ -4,6 +4,7 @@ import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import { type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
 import { connectPeers, type PeerServer, servePeers } from "../../src/gateway/nats-peers.ts";
 import type { Peers } from "../../src/gateway/port.ts";
+import { countingMetrics } from "../support/counting-metrics.ts";
 import { FakeService } from "./fake-service.ts";
 
 const demo = "demo" as TenantId;
@@ -15,6 +16,7 @@ let owning: NatsConnection;
 let owner: FakeService;
 let server: PeerServer;
 let peers: Peers;
+let metrics: ReturnType<typeof countingMetrics>;
 
 beforeEach(async () => {
   const servers = inject("servers").nats.url;
@@ -22,7 +24,8 @@ beforeEach(async () => {
   owner = new FakeService();
   const operation = { op: "upsert", id: "a", text: "rivers rise" } as never;
   await owner.publish(demo, operation, { payload: new Uint8Array() });
-  server = await servePeers({ connection: owning, node, local: owner, stopMs: 100 });
+  metrics = countingMetrics();
+  server = await servePeers({ connection: owning, node, local: owner, stopMs: 100, metrics });
   peers = connectPeers(asking);
 });
 
@@ -53,6 +56,19 @@ describe("peers", () => {
     const question = parseQuestion({ query: "rivers" });
     const asked = peers.ask(node, "nobody" as TenantId, { question, signal });
     await expect(asked).rejects.toMatchObject({ code: "no_results" });
+  });
+
+  it("PE5: whoever names a subject of the log as reply is not answered, and nothing is worked on", async () => {
+    let heard = 0;
+    asking.subscribe("chunks.0.b", { callback: () => void (heard += 1) });
+    await asking.flush();
+    const token = Buffer.from(node, "utf8").toString("base64url");
+    const body = JSON.stringify({ question: { query: "rivers" }, stream: false });
+    asking.publish(`freshet.peer.${token}.ask.demo`, body, { reply: "chunks.0.b" });
+    const question = parseQuestion({ query: "rivers" });
+    await peers.ask(node, demo, { question, signal });
+    expect([heard, owner.asked.length]).toEqual([0, 1]);
+    expect(metrics.counted("replies_refused_total")).toBe(1);
   });
 
   it("a document's state is asked of the owner", async () => {

@@ -15,6 +15,11 @@ describeLog("memory", () => {
     log,
     other: log,
     publishRaw: (tenant, payload) => Promise.resolve(void hooks.publishRaw(tenant, payload)),
+    putForeignRecord: (tenant, headers, body = new Uint8Array()) =>
+      Promise.resolve(hooks.putForeignRecord(tenant, headers, body)),
+    putForeignManifest: (tenant, payload) =>
+      Promise.resolve(hooks.putForeignManifest(tenant, payload)),
+    putForeignLetter: (tenant, version) => Promise.resolve(hooks.putForeignLetter(tenant, version)),
     loseNextAppendAck: () => hooks.loseNextAppendAck(),
     atNextMoment: async () => {
       await clock.advance(10);

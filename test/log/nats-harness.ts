@@ -2,14 +2,18 @@
 
 import { ErrorCode, NatsError } from "nats";
 import type { DocumentEvent } from "../../src/contract/events.ts";
-import type { TenantId } from "../../src/contract/ids.ts";
+import { partitionOf, type TenantId } from "../../src/contract/ids.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { connectNatsLog, type NatsLog, type NatsLogOptions } from "../../src/log/nats.ts";
+import { messageHeaders } from "../../src/log/nats-connection.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
 import type { LogHarness } from "./harness.ts";
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 export const testPartitions = 8;
+
+/** Whatever is published there takes the place of the tenant's manifest. */
+export const manifestSubject = (tenant: string): string => `$KV.freshet_manifests.tenant.${tenant}`;
 
 export function connectTo(
   server: PrivateNats,
@@ -48,6 +52,17 @@ export async function openNatsHarness(): Promise<LogHarness> {
     other,
     async publishRaw(tenant, payload) {
       await log.connection.jetstream().publish(`docs.${tenant}`, payload);
+    },
+    async putForeignRecord(tenant, headers, body = new Uint8Array()) {
+      const subject = `chunks.${partitionOf(tenant, testPartitions)}.${tenant}`;
+      const options = { headers: messageHeaders(headers) };
+      await log.connection.jetstream().publish(subject, body, options);
+    },
+    async putForeignManifest(tenant, payload) {
+      await log.connection.jetstream().publish(manifestSubject(tenant), payload);
+    },
+    async putForeignLetter(tenant, version) {
+      await log.connection.jetstream().publish(`dlq.${tenant}.${version}`, "{}");
     },
     loseNextAppendAck: () => loseNextAppendAck(log),
     atNextMoment: async () => {
