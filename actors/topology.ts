@@ -17,6 +17,7 @@ import type { Clock } from "../src/kernel/clock.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { Places } from "../src/kernel/places.ts";
 import { type ActorRef, ActorSystem } from "../src/kernel/system.ts";
+import { LeaseProofs } from "../src/log/lease-proof.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { MergeClient } from "../src/temporal/port.ts";
@@ -74,8 +75,9 @@ export interface Topology {
   readonly system: ActorSystem;
   /** True while hot memory has no room: publishers are refused (I11). */
   isHotFull(tenant: TenantId): boolean;
-  /** True while this node serves the tenant's partition under a lease that surely holds (I6). */
+  /** True while this node serves the tenant's partition, as far as it knows: who is asked. What is said is proved (I6). */
   isOwner(tenant: TenantId): boolean;
+  readonly proofs: LeaseProofs;
   /** Questions in hand end first, then ingest, then leases are given back. */
   stop(): Promise<void>;
 }
@@ -132,6 +134,14 @@ export function startTopology(options: TopologyOptions): Topology {
     spawnPartition(partition, wiring),
   );
   spawnMembership(system, options, partitions);
+  const proofs = new LeaseProofs({
+    leases: log.leases,
+    clock,
+    askAgainMs: limits.leaseProofAskAgainMs,
+    patienceMs: limits.leaseProofPatienceMs,
+    onLost: (partition, epoch) =>
+      void partitions[partition]?.mailbox.tryPut({ type: "lease-lost", epoch }),
+  });
   system.spawn<never>({
     name: "manifest-watcher",
     capacity: 1,
@@ -142,12 +152,13 @@ export function startTopology(options: TopologyOptions): Topology {
       logger,
     }),
   });
-  const questions = spawnQuestions(system, options, { directory, queryEmbedder });
+  const questions = spawnQuestions(system, options, { directory, queryEmbedder, proofs });
   const [anyQuestion] = questions;
   if (anyQuestion === undefined)
     throw new RangeError("a node answers at least one question at a time");
   return {
     directory,
+    proofs,
     questions: anyQuestion.mailbox,
     system,
     isHotFull,
@@ -290,6 +301,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
   });
   const entry: TenantEntry = {
     tenant,
+    epoch,
     shard: shard.mailbox,
     route: {
       mailbox: writer.mailbox,
@@ -347,13 +359,18 @@ function spawnEmbedder(
 function spawnQuestions(
   system: ActorSystem,
   options: TopologyOptions,
-  parts: { readonly directory: Directory; readonly queryEmbedder: ActorRef<EmbedderMessage> },
+  parts: {
+    readonly directory: Directory;
+    readonly queryEmbedder: ActorRef<EmbedderMessage>;
+    readonly proofs: LeaseProofs;
+  },
 ): ActorRef<QuestionMessage>[] {
   return system.spawnPool<QuestionMessage>(limits.questionsInFlightMax, {
     name: "question",
     capacity: limits.queryMailboxMax,
     behaviour: questionActor({
       directory: parts.directory,
+      proofs: parts.proofs,
       log: options.log,
       cold: options.cold,
       embedder: parts.queryEmbedder.mailbox,
@@ -368,6 +385,7 @@ function spawnQuestions(
         coldRestartsMax: limits.coldRestartsMax,
         pollMs: limits.tenantPollMs,
         replyMs: limits.replyMs,
+        pieceEveryMs: limits.answerPieceEveryMs,
       },
       metrics: options.metrics,
     }),

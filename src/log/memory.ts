@@ -44,6 +44,8 @@ export interface MemoryLogHooks {
   /** The next range read begins this many records too late, as a consumer whose start was purged. */
   readNextLate(records: number): void;
   setAvailable(available: boolean): void;
+  /** Sets the server's clock forward, or back: leases expire so much sooner or later. */
+  stepServerClock(ms: number): void;
   /** Makes `checkIdentity` and DOCS readers fail, as after a stream was recreated; `restoreIdentity` ends it. */
   breakIdentity(): void;
   restoreIdentity(): void;
@@ -84,13 +86,15 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       for (const listener of listeners) listener({ tenant, event });
     },
   };
+  const leaseMs = options.leaseMs ?? limits.leaseMs;
+  const leases = new MemoryLeases({ clock, base, power, leaseMs });
   return {
     partitions,
     documentTextBytesMax: limits.documentTextBytesMax,
     docs,
     chunks,
     manifests,
-    leases: new MemoryLeases({ clock, base, power, leaseMs: options.leaseMs ?? limits.leaseMs }),
+    leases,
     deadLetters: new MemoryDeadLetters(power),
     attempts: new MemoryAttempts(power),
     events,
@@ -125,6 +129,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       loseNextAppendAck: () => chunks.loseNextAck(),
       readNextLate: (records) => chunks.readNextLate(records),
       setAvailable: (available) => power.setAvailable(available),
+      stepServerClock: (ms) => leases.stepClock(ms),
       breakIdentity: () => power.setIdentity(false),
       restoreIdentity: () => power.setIdentity(true),
     },
