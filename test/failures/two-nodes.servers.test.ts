@@ -205,8 +205,8 @@ it("of two processes under one name the later one serves, the earlier one asks i
     const answer = await client.search(ofB, "where is the spare key");
     expect(answer.sources).not.toEqual([]);
   }
+  await eventually(async () => expect((await b.client.status()).partitions.owned).toBe(0));
   expect(readFileSync(b.process.logFile, "utf8")).toContain("started under this node's name");
-  expect((await b.client.status()).partitions.owned).toBe(0);
   expect(await site.log.leases.holder(partitionOf(ofB, 8))).toBe(held);
   await twin.process.stop();
   await isShared();

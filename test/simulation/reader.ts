@@ -28,6 +28,8 @@ export async function askNode(
     readonly minVersion: number;
     /** False plants a reader that believes cold. */
     readonly masks: boolean;
+    /** That the node is the owner, after it has searched. */
+    readonly prove: () => Promise<void>;
   },
 ): Promise<Seen | undefined> {
   let view = await node.view(options.minVersion);
@@ -41,6 +43,7 @@ export async function askNode(
       continue;
     }
     const cold = options.masks ? outcome.cold : hits;
+    await options.prove();
     return { visible: outcome.visible, chunks: fused(outcome.hot, cold), covered };
   }
   return undefined;
