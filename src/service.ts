@@ -3,7 +3,7 @@
 import type { DocumentView, QuestionMessage, ShardMessage } from "../actors/messages.ts";
 import type { Topology } from "../actors/topology.ts";
 import { FreshetError, toFreshetError } from "./contract/errors.ts";
-import type { DocumentId, TenantId } from "./contract/ids.ts";
+import type { DocumentId, TenantId, Version } from "./contract/ids.ts";
 import { limits } from "./contract/limits.ts";
 import type { Answer, AnswerEvent, Question } from "./contract/query.ts";
 import type { AskOptions, EngineStatus, Peers, Service, TenantStatus } from "./gateway/port.ts";
@@ -141,9 +141,10 @@ async function askDocument(
   if (!isOwner(tenant)) throw new FreshetError("not_ready");
   const { partition, epoch } = directory.partitionOf(tenant);
   const entry = directory.tenant(tenant);
+  // A tenant that the owner of its partition does not know has no operations: nothing of it is there, nor was.
   if (entry === undefined) {
     await proofs.prove({ partition, epoch });
-    throw new FreshetError("not_found");
+    return { version: undefined, visible: 0 as Version, shard: "cold" };
   }
   const view = await ask<DocumentView, ShardMessage>({
     message: (reply) => ({ type: "document", documentId, reply }),

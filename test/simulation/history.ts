@@ -62,7 +62,7 @@ const command = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: is("snapshot") }) },
   { weight: 1, arbitrary: fc.record({ do: is("restore") }) },
   { weight: 3, arbitrary: fc.record({ do: is("ask"), of: is("owner"), fresh: fc.boolean() }) },
-  { weight: 2, arbitrary: fc.record({ do: is("ask"), of: is("old"), fresh: is(false) }) },
+  { weight: 2, arbitrary: fc.record({ do: is("ask"), of: is("old"), fresh: fc.constant(false) }) },
 );
 
 export type Command = typeof command extends fc.Arbitrary<infer Value> ? Value : never;
