@@ -4,6 +4,19 @@ import type { Candidate } from "../src/contract/candidate.ts";
 import { type ErrorCode, FreshetError } from "../src/contract/errors.ts";
 import type { Answer, Coverage, Source } from "../src/contract/query.ts";
 
+export interface QuestionLimits {
+  readonly candidatesPerShard: number;
+  readonly coldSearchMs: number;
+  readonly coldRefillRoundsMax: number;
+  readonly coldRestartsMax: number;
+  /** How often a tenant that does not exist yet is looked for while `min_seq` waits. */
+  readonly pollMs: number;
+  /** Kept of a question's deadline for what follows the model: checks, sentences instead of its words, the reply. */
+  readonly replyMs: number;
+  /** Words of a streamed answer are proved at most so often. */
+  readonly pieceEveryMs: number;
+}
+
 /** Stopwatch of a question: milliseconds by stage, each stage may run more than once. */
 export class Stages {
   readonly #now: () => number;

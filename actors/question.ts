@@ -37,7 +37,14 @@ import type {
   ShardMessage,
   View,
 } from "./messages.ts";
-import { nothingFound, notVisible, Stages, sourceOf, tellsOfTenant } from "./question-parts.ts";
+import {
+  nothingFound,
+  notVisible,
+  type QuestionLimits,
+  Stages,
+  sourceOf,
+  tellsOfTenant,
+} from "./question-parts.ts";
 import { ProvedPieces } from "./question-pieces.ts";
 
 export interface QuestionOptions {
@@ -52,19 +59,6 @@ export interface QuestionOptions {
   readonly writer: AnswerWriter;
   readonly limits: QuestionLimits;
   readonly metrics: Metrics;
-}
-
-export interface QuestionLimits {
-  readonly candidatesPerShard: number;
-  readonly coldSearchMs: number;
-  readonly coldRefillRoundsMax: number;
-  readonly coldRestartsMax: number;
-  /** How often a tenant that does not exist yet is looked for while `min_seq` waits. */
-  readonly pollMs: number;
-  /** Kept of a question's deadline for what follows the model: checks, sentences instead of its words, the reply. */
-  readonly replyMs: number;
-  /** Words of a streamed answer are proved at most so often. */
-  readonly pieceEveryMs: number;
 }
 
 type Found = Extract<SearchOutcome, { kind: "found" }>;

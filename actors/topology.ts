@@ -17,7 +17,7 @@ import type { Clock } from "../src/kernel/clock.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { Places } from "../src/kernel/places.ts";
 import { type ActorRef, ActorSystem } from "../src/kernel/system.ts";
-import { LeaseProofs } from "../src/log/lease-proof.ts";
+import type { LeaseProofs } from "../src/log/lease-proof.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { MergeClient } from "../src/temporal/port.ts";
@@ -25,6 +25,7 @@ import type { Tokenizer } from "../src/text/port.ts";
 import type { Preparer } from "../src/text/prepare.ts";
 import { Directory, noProgress, recoveringStatus, type TenantEntry } from "./directory.ts";
 import { embedderActor } from "./embedder.ts";
+import { createProofs } from "./lease-proofs.ts";
 import { manifestWatcherActor } from "./manifest-watcher.ts";
 import { membershipActor } from "./membership.ts";
 import { mergeTriggerActor } from "./merge-trigger.ts";
@@ -134,14 +135,7 @@ export function startTopology(options: TopologyOptions): Topology {
     spawnPartition(partition, wiring),
   );
   spawnMembership(system, options, partitions);
-  const proofs = new LeaseProofs({
-    leases: log.leases,
-    clock,
-    askAgainMs: limits.leaseProofAskAgainMs,
-    patienceMs: limits.leaseProofPatienceMs,
-    onLost: (partition, epoch) =>
-      void partitions[partition]?.mailbox.tryPut({ type: "lease-lost", epoch }),
-  });
+  const proofs = createProofs(options, partitions);
   system.spawn<never>({
     name: "manifest-watcher",
     capacity: 1,

@@ -4,6 +4,7 @@
  */
 
 import type { Epoch, Partition } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { LeaseWatch } from "./lease-watch.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
@@ -13,7 +14,7 @@ interface Options {
   readonly clock: Clock;
   readonly base: number;
   readonly power: MemorySwitch;
-  readonly leaseMs: number;
+  readonly leaseMs?: number | undefined;
 }
 
 interface Held {
@@ -31,6 +32,7 @@ interface Announced {
 
 export class MemoryLeases implements LeaseStore {
   readonly #options: Options;
+  readonly #leaseMs: number;
   readonly #held = new Map<Partition, Held>();
   readonly #announced = new Map<string, Announced>();
   readonly #watch: LeaseWatch<Partition | string>;
@@ -40,7 +42,8 @@ export class MemoryLeases implements LeaseStore {
   constructor(options: Options) {
     this.#options = options;
     this.#revision = options.base;
-    this.#watch = new LeaseWatch(options.leaseMs);
+    this.#leaseMs = options.leaseMs ?? limits.leaseMs;
+    this.#watch = new LeaseWatch(this.#leaseMs);
   }
 
   /** Sets the server's clock forward, or back: what is there expires so much sooner or later. */
@@ -126,7 +129,7 @@ export class MemoryLeases implements LeaseStore {
     this.#revision += 1;
     const untilMs = this.#expiryMs();
     this.#held.set(partition, { ...held, revision: this.#revision, untilMs });
-    const validUntilMs = this.#options.clock.monotonicMs() + this.#options.leaseMs;
+    const validUntilMs = this.#options.clock.monotonicMs() + this.#leaseMs;
     return { partition, epoch, validUntilMs };
   }
 
@@ -147,6 +150,6 @@ export class MemoryLeases implements LeaseStore {
   }
 
   #expiryMs(): number {
-    return this.#serverMs() + this.#options.leaseMs;
+    return this.#serverMs() + this.#leaseMs;
   }
 }

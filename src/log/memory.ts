@@ -69,13 +69,8 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const base = (options.incarnation ?? 1) * incarnationSpan;
   const power = new MemorySwitch();
   const docs = new MemoryDocs({ clock, partitions, base, power });
-  const chunks = new MemoryChunks({
-    clock,
-    partitions,
-    base,
-    power,
-    createChain: options.createChain,
-  });
+  const { createChain } = options;
+  const chunks = new MemoryChunks({ clock, partitions, base, power, createChain });
   const manifests = new MemoryManifests(power);
   const published: PublishedEvent[] = [];
   const listeners = new Set<(published: PublishedEvent) => void>();
@@ -86,8 +81,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       for (const listener of listeners) listener({ tenant, event });
     },
   };
-  const leaseMs = options.leaseMs ?? limits.leaseMs;
-  const leases = new MemoryLeases({ clock, base, power, leaseMs });
+  const leases = new MemoryLeases({ clock, base, power, leaseMs: options.leaseMs });
   return {
     partitions,
     documentTextBytesMax: limits.documentTextBytesMax,

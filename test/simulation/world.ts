@@ -13,8 +13,7 @@ import type { MergePorts } from "../../activities/context.ts";
 import { retentionBounds } from "../../activities/retention-plan.ts";
 import { createMemoryCold } from "../../src/cold/memory.ts";
 import type { ColdMarker, ColdObject } from "../../src/cold/port.ts";
-import type { Partition, Position, Version } from "../../src/contract/ids.ts";
-import { LeaseProofs } from "../../src/log/lease-proof.ts";
+import type { Position, Version } from "../../src/contract/ids.ts";
 import { createMemoryLog } from "../../src/log/memory.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { acme } from "../actors/kit.ts";
@@ -26,19 +25,9 @@ import { graceMs, Node } from "./node.ts";
 import { chunksOf, Oracle } from "./oracle.ts";
 import { noPlant, type Plant } from "./plant.ts";
 import { slottedCold, slottedLog } from "./ports.ts";
-import { askNode, type Seen } from "./reader.ts";
+import { type Asked, askNode, partition, proveLease, type Seen } from "./reader.ts";
 import { type Answer, type Faults, Slot } from "./slot.ts";
 
-/** What was known when a question was asked. */
-interface Asked {
-  readonly minVersion: number;
-  /** Highest version that an answer of before had seen. */
-  readonly floor: number;
-  /** Of the newest record. */
-  readonly epoch: number;
-}
-
-const partition = 0 as Partition;
 const hourMs = 3_600_000;
 
 interface Snapshot {
@@ -307,7 +296,8 @@ export class World {
     this.#reading = true;
     const { masks } = this.#plant;
     const asked = { minVersion, floor: this.#seen, epoch: this.#checks.epoch };
-    const prove = () => this.#prove(node, slot);
+    const { leases } = slottedLog(this.#log, slot);
+    const prove = () => proveLease(node, { leases, clock: this.#clock, plant: this.#plant });
     askNode(node, { cold: slottedCold(this.#cold, slot), minVersion, masks, prove })
       .then(
         (seen) => {
@@ -328,15 +318,6 @@ export class World {
     this.#reader.kill();
     this.#reader = new Slot(this.#faults);
     this.#reading = false;
-  }
-
-  /** As a node does it, whose lease seems to hold by its own clock. */
-  #prove(node: Node, slot: Slot): Promise<void> {
-    if (!this.#plant.proves) return Promise.resolve();
-    const { leases } = slottedLog(this.#log, slot);
-    const times = { askAgainMs: 1_000, patienceMs: 5_000 };
-    const proofs = new LeaseProofs({ leases, clock: this.#clock, ...times, onLost: () => {} });
-    return proofs.prove({ partition, epoch: node.epoch });
   }
 
   #judge(node: Node, { visible, chunks, covered }: Seen, asked: Asked): void {
