@@ -70,6 +70,21 @@ export interface PartitionEntry {
   readonly tenants: Map<TenantId, TenantEntry>;
 }
 
+export interface Claim {
+  readonly partition: Partition;
+  /** Under which what is to be told was found. */
+  readonly epoch: Epoch;
+}
+
+/** Proofs that this node still is the owner: see lease-proofs.ts. */
+export interface Proofs {
+  /**
+   * Resolves when the lease was this claim's at some moment after the call.
+   * @throws FreshetError not_ready (it is not), log_unavailable, cancelled
+   */
+  prove(claim: Claim, signal?: AbortSignal): Promise<void>;
+}
+
 export const recoveringStatus: ShardStatus = {
   state: "recovering",
   visible: 0 as Version,

@@ -7,7 +7,7 @@
  * Sends: operation, to tenants.
  *
  *   P1  a lease that was not renewed in time by this node's monotonic clock ends the tenure. That is for liveness: what
- *       is answered is proved (src/log/lease-proof.ts), what is written is fenced;
+ *       is answered is proved (lease-proofs.ts), what is written is fenced;
  *   P2  reading starts at the log's end as it was before any tenant recovered, and every tenant catches up to
  *       there by itself: no operation falls between the two;
  *   P3  when the tenure ends (lease lost, fenced, handed over, stopped) its tenants end before another tenure begins;

@@ -25,11 +25,10 @@ import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { ask, type Reply } from "../src/kernel/reply.ts";
 import { untilAborted } from "../src/kernel/until-aborted.ts";
-import type { LeaseProofs } from "../src/log/lease-proof.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Metrics } from "../src/observe/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
-import type { Directory, TenantEntry } from "./directory.ts";
+import type { Directory, Proofs, TenantEntry } from "./directory.ts";
 import type {
   EmbedderMessage,
   QuestionMessage,
@@ -49,7 +48,7 @@ import { ProvedPieces } from "./question-pieces.ts";
 
 export interface QuestionOptions {
   readonly directory: Directory;
-  readonly proofs: Pick<LeaseProofs, "prove">;
+  readonly proofs: Proofs;
   readonly log: Pick<Log, "docs">;
   readonly cold: ColdShard;
   readonly embedder: Mailbox<EmbedderMessage>;

@@ -17,13 +17,18 @@ import type { Clock } from "../src/kernel/clock.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { Places } from "../src/kernel/places.ts";
 import { type ActorRef, ActorSystem } from "../src/kernel/system.ts";
-import type { LeaseProofs } from "../src/log/lease-proof.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { MergeClient } from "../src/temporal/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
 import type { Preparer } from "../src/text/prepare.ts";
-import { Directory, noProgress, recoveringStatus, type TenantEntry } from "./directory.ts";
+import {
+  Directory,
+  noProgress,
+  type Proofs,
+  recoveringStatus,
+  type TenantEntry,
+} from "./directory.ts";
 import { embedderActor } from "./embedder.ts";
 import { createProofs } from "./lease-proofs.ts";
 import { manifestWatcherActor } from "./manifest-watcher.ts";
@@ -78,7 +83,7 @@ export interface Topology {
   isHotFull(tenant: TenantId): boolean;
   /** True while this node serves the tenant's partition, as far as it knows: who is asked. What is said is proved (I6). */
   isOwner(tenant: TenantId): boolean;
-  readonly proofs: LeaseProofs;
+  readonly proofs: Proofs;
   /** Questions in hand end first, then ingest, then leases are given back. */
   stop(): Promise<void>;
 }
@@ -356,7 +361,7 @@ function spawnQuestions(
   parts: {
     readonly directory: Directory;
     readonly queryEmbedder: ActorRef<EmbedderMessage>;
-    readonly proofs: LeaseProofs;
+    readonly proofs: Proofs;
   },
 ): ActorRef<QuestionMessage>[] {
   return system.spawnPool<QuestionMessage>(limits.questionsInFlightMax, {

@@ -6,6 +6,7 @@ import {
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory.ts";
+import { LeaseProofs } from "../../actors/lease-proofs.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -27,7 +28,6 @@ import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
 import { fingerprintOf } from "../../src/log/fingerprint.ts";
 import { Heads } from "../../src/log/heads.ts";
-import { LeaseProofs } from "../../src/log/lease-proof.ts";
 import { createMemoryLog } from "../../src/log/memory.ts";
 import type { LeaseStore } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
+import { LeaseProofs } from "../../actors/lease-proofs.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, Partition } from "../../src/contract/ids.ts";
-import { LeaseProofs } from "../../src/log/lease-proof.ts";
 import { codeOf } from "../actors/kit.ts";
 import { createManualClock, settle } from "../support/manual-clock.ts";
 
