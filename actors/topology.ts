@@ -27,6 +27,7 @@ import {
   noProgress,
   type Proofs,
   recoveringStatus,
+  type ShardStatus,
   type TenantEntry,
 } from "./directory.ts";
 import { embedderActor } from "./embedder.ts";
@@ -131,7 +132,7 @@ export function startTopology(options: TopologyOptions): Topology {
     }),
   });
   const isHotFull = (tenant: TenantId): boolean =>
-    (directory.tenant(tenant)?.status.hot.bytes ?? 0) >= limits.hotBytesPerTenantMax ||
+    memoryOf(directory.tenant(tenant)?.status) >= limits.hotBytesPerTenantMax ||
     directory.hotBytes() >= limits.hotBytesPerNodeMax;
   const recoveries = new Places(limits.recoveriesInFlightMax);
   const node = { system, options, directory, recoveries };
@@ -153,8 +154,7 @@ export function startTopology(options: TopologyOptions): Topology {
   });
   const questions = spawnQuestions(system, options, { directory, queryEmbedder, proofs });
   const [anyQuestion] = questions;
-  if (anyQuestion === undefined)
-    throw new RangeError("a node answers at least one question at a time");
+  if (anyQuestion === undefined) throw new RangeError("a node answers one question at least");
   return {
     directory,
     proofs,
@@ -170,6 +170,10 @@ export function startTopology(options: TopologyOptions): Topology {
       await system.stop();
     },
   };
+}
+
+function memoryOf({ hot, headsBytes }: ShardStatus = recoveringStatus): number {
+  return hot.bytes + headsBytes;
 }
 
 /** A weight of zero would stop its tenant once it had its first turn; an infinite one would stop all others. */
@@ -358,10 +362,8 @@ function spawnEmbedder(
 function spawnQuestions(
   system: ActorSystem,
   options: TopologyOptions,
-  parts: {
-    readonly directory: Directory;
+  parts: Pick<Topology, "directory" | "proofs"> & {
     readonly queryEmbedder: ActorRef<EmbedderMessage>;
-    readonly proofs: Proofs;
   },
 ): ActorRef<QuestionMessage>[] {
   return system.spawnPool<QuestionMessage>(limits.questionsInFlightMax, {
