@@ -3,14 +3,17 @@
  *
  * Owns: the lease, the shared DOCS reader, and the tenant and shard actors it spawns.
  * Never: reads a document, or waits for a tenant while reading (T4).
- * Receives: view (from the membership); fenced, tenant-failed (from its tenants). Sends: operation, to tenants.
+ * Receives: view (from the membership); fenced, tenant-failed (from its tenants); lease-lost (from questions).
+ * Sends: operation, to tenants.
  *
- *   P1  nothing is served without a lease that is valid by this node's monotonic clock;
+ *   P1  a lease that was not renewed in time by this node's monotonic clock ends the tenure. That is for liveness: what
+ *       is answered is proved (lease-proofs.ts), what is written is fenced;
  *   P2  reading starts at the log's end as it was before any tenant recovered, and every tenant catches up to
  *       there by itself: no operation falls between the two;
  *   P3  when the tenure ends (lease lost, fenced, handed over, stopped) its tenants end before another tenure begins;
  *   P4  the lease is given back when the tenants have ended, so that the next owner begins at once;
- *   P5  a tenant without records is let in by the catalogue, or its operations end as dead letters (I11).
+ *   P5  a tenant without records is let in by the catalogue, or its operations end as dead letters (I11);
+ *   P6  a partition that is this node's own is asked for while it is held, too: the lease may be an earlier start's.
  */
 
 import { toFreshetError } from "../src/contract/errors.ts";
@@ -24,7 +27,7 @@ import {
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
 import type { Admission, TenantCatalogue } from "../src/log/catalogue.ts";
 import { type OwnershipView, PartitionClaim } from "../src/log/ownership.ts";
-import type { Lease, Log, StoredOperation } from "../src/log/port.ts";
+import type { Lease, Log, NodeStart, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { PartitionEntry, TenantEntry } from "./directory.ts";
 import type { PartitionMessage } from "./messages.ts";
@@ -92,12 +95,15 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
   }
 
   receive(message: PartitionMessage): void {
-    if (message.type === "view") return this.#decide(message.view);
+    if (message.type === "view") return this.#decide(message.view, message.start);
     const tenure = this.#tenure;
     if (tenure === undefined) return;
     switch (message.type) {
       case "fenced":
         if (message.epoch > tenure.lease.epoch) this.#endTenure(tenure, "fenced by a newer owner");
+        return;
+      case "lease-lost":
+        if (message.epoch === tenure.lease.epoch) this.#endTenure(tenure, "the lease is lost");
         return;
       case "tenant-failed":
         this.#context.task(() => this.#respawn(tenure, message.tenant));
@@ -105,7 +111,7 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
     }
   }
 
-  #decide(view: OwnershipView): void {
+  #decide(view: OwnershipView, start: NodeStart): void {
     const tenure = this.#tenure;
     const isMine = tenure?.ended.signal.aborted === false;
     // Between two tenures nothing is decided: the next look is half a second away.
@@ -119,21 +125,25 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
         if (tenure === undefined) return;
         tenure.handedOver = true;
         return this.#endTenure(tenure, `handed over to ${move.to}`);
-      case "take":
-        this.#isBusy = true;
-        return this.#context.task(() => this.#take());
       case "await":
         entry.state = "joining";
-        return;
+        return this.#ask(start);
+      case "take":
+        return this.#ask(start);
       case "leave":
         entry.state = "waiting";
         return;
     }
   }
 
-  async #take(): Promise<void> {
+  #ask(start: NodeStart): void {
+    this.#isBusy = true;
+    this.#context.task(() => this.#take(start));
+  }
+
+  async #take(start: NodeStart): Promise<void> {
     const { log, partition, node, logger } = this.#options;
-    const lease = await log.leases.acquire(partition, node).catch((thrown: unknown) => {
+    const lease = await log.leases.acquire(partition, node, start).catch((thrown: unknown) => {
       const { code } = toFreshetError(thrown);
       logger.warn({ partition, code }, "the lease can not be asked for");
       return undefined;
@@ -157,6 +167,7 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
     };
     this.#tenure = tenure;
     const ended = AbortSignal.any([tenure.ended.signal, signal]);
+    entry.epoch = lease.epoch;
     entry.validUntilMs = lease.validUntilMs;
     entry.state = "recovering";
     logger.info({ partition, epoch: lease.epoch }, "lease acquired");

@@ -26,11 +26,13 @@ import type { Preparer } from "../src/text/prepare.ts";
 import {
   Directory,
   noProgress,
+  type Proofs,
   recoveringStatus,
   type ShardStatus,
   type TenantEntry,
 } from "./directory.ts";
 import { embedderActor } from "./embedder.ts";
+import { createProofs } from "./lease-proofs.ts";
 import { manifestWatcherActor } from "./manifest-watcher.ts";
 import { membershipActor } from "./membership.ts";
 import { mergeTriggerActor } from "./merge-trigger.ts";
@@ -83,8 +85,9 @@ export interface Topology {
   readonly system: ActorSystem;
   /** True while hot memory has no room: publishers are refused (I11). */
   isHotFull(tenant: TenantId): boolean;
-  /** True while this node serves the tenant's partition under a lease that surely holds (I6). */
+  /** True while this node serves the tenant's partition, as far as it knows: who is asked. What is said is proved (I6). */
   isOwner(tenant: TenantId): boolean;
+  readonly proofs: Proofs;
   /** Questions in hand end first, then ingest, then leases are given back. */
   stop(): Promise<void>;
 }
@@ -147,6 +150,7 @@ export function startTopology(options: TopologyOptions): Topology {
     spawnPartition(partition, wiring),
   );
   spawnMembership(system, options, partitions);
+  const proofs = createProofs(options, partitions);
   system.spawn<never>({
     name: "manifest-watcher",
     capacity: 1,
@@ -157,12 +161,12 @@ export function startTopology(options: TopologyOptions): Topology {
       logger,
     }),
   });
-  const questions = spawnQuestions(system, options, { directory, queryEmbedder });
+  const questions = spawnQuestions(system, options, { directory, queryEmbedder, proofs });
   const [anyQuestion] = questions;
-  if (anyQuestion === undefined)
-    throw new RangeError("a node answers at least one question at a time");
+  if (anyQuestion === undefined) throw new RangeError("a node answers one question at least");
   return {
     directory,
+    proofs,
     questions: anyQuestion.mailbox,
     system,
     isHotFull,
@@ -311,6 +315,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
   });
   const entry: TenantEntry = {
     tenant,
+    epoch,
     shard: shard.mailbox,
     route: {
       mailbox: writer.mailbox,
@@ -368,13 +373,16 @@ function spawnEmbedder(
 function spawnQuestions(
   system: ActorSystem,
   options: TopologyOptions,
-  parts: { readonly directory: Directory; readonly queryEmbedder: ActorRef<EmbedderMessage> },
+  parts: Pick<Topology, "directory" | "proofs"> & {
+    readonly queryEmbedder: ActorRef<EmbedderMessage>;
+  },
 ): ActorRef<QuestionMessage>[] {
   return system.spawnPool<QuestionMessage>(limits.questionsInFlightMax, {
     name: "question",
     capacity: limits.queryMailboxMax,
     behaviour: questionActor({
       directory: parts.directory,
+      proofs: parts.proofs,
       log: options.log,
       cold: options.cold,
       embedder: parts.queryEmbedder.mailbox,
@@ -389,6 +397,7 @@ function spawnQuestions(
         coldRestartsMax: limits.coldRestartsMax,
         pollMs: limits.tenantPollMs,
         replyMs: limits.replyMs,
+        pieceEveryMs: limits.answerPieceEveryMs,
       },
       metrics: options.metrics,
     }),

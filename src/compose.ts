@@ -84,6 +84,7 @@ type NatsLog = Awaited<ReturnType<typeof connectNatsLog>>;
 export interface Seams {
   readonly log?: ((log: NatsLog) => NatsLog) | undefined;
   readonly cold?: ((cold: ColdShard) => ColdShard) | undefined;
+  readonly clock?: Clock | undefined;
   readonly embedder?: ((embedder: Embedder) => Embedder) | undefined;
   /** The program that is started for isolated documents, when it is not the engine's own. */
   readonly isolated?: URL | undefined;
@@ -95,7 +96,7 @@ function foundation(config: Config, version: string, seams: Seams): Foundation {
     config,
     seams,
     identity: `${config.node}~${randomUUID().slice(0, 8)}`,
-    clock: systemClock,
+    clock: seams.clock ?? systemClock,
     logger: createLogger({ level, format, node: config.node }),
     metrics: createMetrics(),
     version,

@@ -81,9 +81,9 @@ function guardedManifests(manifests: ManifestStore, guard: LogGuard): ManifestSt
 function guardedLeases(leases: LeaseStore, guard: LogGuard): LeaseStore {
   const held = new Map<Partition, { readonly epoch: Epoch; readonly trust: AbortSignal }>();
   return {
-    acquire: passing(guard, async (partition, node) => {
+    acquire: passing(guard, async (partition, node, start) => {
       const { trust } = guard;
-      const lease = await leases.acquire(partition, node);
+      const lease = await leases.acquire(partition, node, start);
       if (lease !== null) held.set(partition, { epoch: lease.epoch, trust });
       return lease;
     }),
@@ -97,6 +97,7 @@ function guardedLeases(leases: LeaseStore, guard: LogGuard): LeaseStore {
     // Not guarded: giving back what a wrong log does not know is harmless, and nobody else takes it.
     release: (lease, node) => leases.release(lease, node),
     holder: passing(guard, (partition) => leases.holder(partition)),
+    epochOf: passing(guard, (partition) => leases.epochOf(partition)),
     announce: passing(guard, (name) => leases.announce(name)),
     withdraw: (name, revision) => leases.withdraw(name, revision),
     look: passing(guard, () => leases.look()),

@@ -82,6 +82,8 @@ export const limits = {
   answerCharsMax: 16_000,
   /** Kept of a question's deadline for what follows the model: checks and the reply. */
   replyMs: 500,
+  /** Words of a streamed answer are proved and sent at most so often: 20 reads a second and question at worst. */
+  answerPieceEveryMs: 50,
   /** One request to the language model. */
   modelRequestMs: 60 * secondMs,
   /** A host that does not even accept a connection will not answer in time. */
@@ -224,6 +226,10 @@ export const limits = {
    * (`publishAckMs`) must leave time for the next: with 10 s a single lost answer ended the tenure.
    */
   leaseMs: 16 * secondMs,
+  /** A read that proves a lease takes a fraction of a millisecond; without an answer it is sent again after this. */
+  leaseProofAskAgainMs: secondMs,
+  /** So long a question asks a silent log whether its node still is the owner: a restart of the server fits in. */
+  leaseProofPatienceMs: 5 * secondMs,
   /** How often a node looks who else is there and what lies free: the pause of a partition that is handed over. */
   membershipLookEveryMs: 500,
   /** A node counts after it was seen for so long, about one renewal: one that dies at its start moves nothing. */
@@ -415,6 +421,10 @@ export const limits = {
 
   /** How much longer than the question's deadline a peer is waited for, and how long for a look-up. */
   peerMarginMs: 2 * secondMs,
+  /** Whoever waits for a peer's answer says so at this spacing, */
+  peerBeatMs: 500,
+  /** and is gone for that peer after so long without: four beats, so that a busy machine is not taken for a dead one. */
+  peerSilenceMs: 2 * secondMs,
 
   // --- observability -------------------------------------------------------------------------
   /** Tenants with a label of their own; all others are counted as `other`. */

@@ -54,6 +54,8 @@ export interface MemoryLogHooks {
   setAvailable(available: boolean): void;
   /** While true no dead letter is taken: their stream is full. */
   fillDeadLetters(isFull: boolean): void;
+  /** Sets the server's clock forward, or back: leases expire so much sooner or later. */
+  stepServerClock(ms: number): void;
   /** Makes `checkIdentity` and DOCS readers fail, as after a stream was recreated; `restoreIdentity` ends it. */
   breakIdentity(): void;
   restoreIdentity(): void;
@@ -79,14 +81,8 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const power = new MemorySwitch();
   const quarantine = new Quarantine({ report: () => {} });
   const docs = new MemoryDocs({ clock, partitions, base, power });
-  const chunks = new MemoryChunks({
-    clock,
-    partitions,
-    base,
-    power,
-    quarantine,
-    createChain: options.createChain,
-  });
+  const { createChain } = options;
+  const chunks = new MemoryChunks({ clock, partitions, base, power, quarantine, createChain });
   const manifests = new MemoryManifests(power, quarantine);
   const deadLetters = new MemoryDeadLetters({
     clock,
@@ -95,6 +91,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     perTenantMax: options.lettersPerTenantMax,
   });
   const { events, ...heard } = memoryEvents();
+  const leases = new MemoryLeases({ clock, base, power, leaseMs: options.leaseMs });
   let model: ModelProbe | undefined;
   return {
     partitions,
@@ -102,7 +99,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     docs,
     chunks,
     manifests,
-    leases: new MemoryLeases({ clock, base, power, leaseMs: options.leaseMs ?? limits.leaseMs }),
+    leases,
     deadLetters,
     attempts: new MemoryAttempts(power),
     events,
@@ -140,6 +137,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       fillDeadLetters: (isFull) => {
         deadLetters.isFull = isFull;
       },
+      stepServerClock: (ms) => leases.stepClock(ms),
       breakIdentity: () => power.setIdentity(false),
       restoreIdentity: () => power.setIdentity(true),
     },

@@ -192,7 +192,10 @@ export interface ManifestStore {
   watch(signal: AbortSignal): AsyncIterable<StoredManifest & { readonly tenant: TenantId }>;
 }
 
-/** A partition lease: liveness only. Safety is the fenced append. */
+/**
+ * A partition lease: liveness only. Safety is the fenced append, and for answers the proof that the lease is still
+ * the newest one (actors/lease-proofs.ts).
+ */
 export interface Lease {
   readonly partition: Partition;
   /** Higher than that of every earlier holder. */
@@ -201,14 +204,28 @@ export interface Lease {
   readonly validUntilMs: number;
 }
 
+/** Which start of a node this process is. A later one has a higher boot, whatever any clock says. */
+export interface NodeStart {
+  /** The node's name in the deployment. */
+  readonly name: string;
+  /** Revision of the first announcement of this process. */
+  readonly boot: number;
+}
+
 export interface LeaseStore {
-  /** The lease, or null when another node holds it. */
-  acquire(partition: Partition, node: string): Promise<Lease | null>;
+  /**
+   * The lease, or null while another process holds it. It is taken from one that was not renewed for a lease time by
+   * this store's own clock, and at once from an earlier start of the same node; never from a later one, so that two
+   * processes under one name do not take it from each other for ever.
+   */
+  acquire(partition: Partition, node: string, start?: NodeStart): Promise<Lease | null>;
   /** A new validity, or null when the lease was lost. */
   renew(lease: Lease, node: string): Promise<Lease | null>;
   release(lease: Lease, node: string): Promise<void>;
   /** Who holds it now, for status and routing. */
   holder(partition: Partition): Promise<string | null>;
+  /** The epoch under which it is held now, told by the leader of the log; null when nobody holds it. */
+  epochOf(partition: Partition): Promise<Epoch | null>;
   /** Says that a node is there; resolves with the announcement's revision. The store forgets it a lease time later. */
   announce(name: string): Promise<number>;
   /** Takes an announcement back. A later one of the same name, by whatever process, stays. */
@@ -218,9 +235,9 @@ export interface LeaseStore {
 }
 
 export interface LeaseLook {
-  /** Names that were announced within a lease time. */
+  /** Names that were announced within a lease time, by the server's clock or by this store's own. */
   readonly nodes: readonly string[];
-  /** Partitions whose lease somebody holds. */
+  /** Partitions whose lease somebody holds, and has renewed within that time. */
   readonly held: readonly Partition[];
 }
 

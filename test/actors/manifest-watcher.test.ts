@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { Directory, noProgress, recoveringStatus } from "../../actors/directory.ts";
 import { manifestWatcherActor } from "../../actors/manifest-watcher.ts";
 import type { ShardMessage, TenantMessage } from "../../actors/messages.ts";
-import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
+import type { Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
 import { createMemoryLog } from "../../src/log/memory.ts";
@@ -19,7 +19,8 @@ function setUp(wrap: (manifests: ManifestStore) => Pick<ManifestStore, "watch"> 
     const shard = new BoundedMailbox<ShardMessage>(capacity);
     const mailbox = new BoundedMailbox<TenantMessage>(1);
     const route = { mailbox, behind: false, skippedTo: 0 as Version };
-    const entry = { tenant, shard, route, progress: noProgress(), status: recoveringStatus };
+    const epoch = 1 as Epoch;
+    const entry = { tenant, epoch, shard, route, progress: noProgress(), status: recoveringStatus };
     directory.partitionOf(tenant).tenants.set(tenant, entry);
     return shard;
   };

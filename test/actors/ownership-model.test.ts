@@ -113,6 +113,7 @@ function startNode(name: string, log: MemoryLog, time: Clock): Node {
     renew: (...args) => call(() => log.leases.renew(...args)),
     release: (...args) => call(() => log.leases.release(...args)),
     holder: (...args) => call(() => log.leases.holder(...args)),
+    epochOf: (...args) => call(() => log.leases.epochOf(...args)),
     announce: (...args) => call(() => log.leases.announce(...args)),
     withdraw: (...args) => call(() => log.leases.withdraw(...args)),
     look: () => call(() => log.leases.look()),

@@ -62,7 +62,7 @@ export function setUp(options: SetUp = {}) {
   const time = createManualClock();
   const log = options.log ?? createMemoryLog({ clock: time, partitions: 1, leaseMs });
   const entry: PartitionEntry = {
-    ...{ partition, state: "joining", validUntilMs: 0, tenants: new Map() },
+    ...{ partition, state: "joining", epoch: 0 as Epoch, validUntilMs: 0, tenants: new Map() },
   };
   const spawned: FakeTenant[] = [];
   const spawnTenant = (tenant: TenantId, epoch: Epoch): TenantHandle => {
@@ -73,7 +73,7 @@ export function setUp(options: SetUp = {}) {
     const route = { mailbox, behind: false, skippedTo: 0 as Version };
     const shard = new BoundedMailbox<ShardMessage>(1);
     const tenantEntry: TenantEntry = {
-      ...{ tenant, shard, route, progress: noProgress(), status: recoveringStatus },
+      ...{ tenant, epoch, shard, route, progress: noProgress(), status: recoveringStatus },
     };
     const fake = { tenant, epoch, entry: tenantEntry, mailbox, stopped: false };
     spawned.push(fake);
@@ -116,6 +116,7 @@ export function bound(leases: LeaseStore): LeaseStore {
     renew: (...args) => leases.renew(...args),
     release: (...args) => leases.release(...args),
     holder: (...args) => leases.holder(...args),
+    epochOf: (...args) => leases.epochOf(...args),
     announce: (...args) => leases.announce(...args),
     withdraw: (...args) => leases.withdraw(...args),
     look: () => leases.look(),

@@ -117,6 +117,10 @@ class ChaosRun {
       site,
       history: this.#history,
       loseRecords: () => this.#truth.loseRecords(),
+      leases: {
+        drop: () => this.#untilAnswered(() => this.#truth.dropLeases()),
+        keep: (always) => this.#untilAnswered(() => this.#truth.keepLeases(always)),
+      },
       sleep,
       say: (line) => say(`  fault: ${line}`),
     });
@@ -209,6 +213,7 @@ class ChaosRun {
   async #storms(): Promise<void> {
     const { durationMs, stormMs, plan } = this.#options;
     const kinds: PlannedKind[] = ["kill", "freeze", "fail-point", "delay", "reset", "partition"];
+    kinds.push("sleep", "clock-step");
     if (this.#site.canFillDisk) kinds.push("disk-full");
     const faults = [...plan(kinds, this.#random.fork("nemesis"))];
     const endsAt = performance.now() + durationMs;

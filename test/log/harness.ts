@@ -23,6 +23,10 @@ export interface LogHarness {
   atNextMoment(): Promise<number>;
   /** Waits until no lease of before is held any more. */
   letLeasesExpire(): Promise<void>;
+  /** The server's clock is set back by an hour: what is there expires so much later. */
+  setServerClockBack(): Promise<void>;
+  /** Waits for a part of a lease time, by the nodes' clocks. */
+  passLeaseTime(parts: number): Promise<void>;
   /** Resolves once an event cannot be missed any more, with the promise of the next one. */
   listen(tenant: TenantId): Promise<{ readonly event: Promise<DocumentEvent> }>;
   close(): Promise<void>;

@@ -26,6 +26,8 @@ describeLog("memory", () => {
       return clock.nowMs();
     },
     letLeasesExpire: () => clock.advance(1_000),
+    setServerClockBack: () => Promise.resolve(hooks.stepServerClock(-3_600_000)),
+    passLeaseTime: (parts) => clock.advance(parts * 1_000),
     listen: (tenant) => {
       const { promise, resolve } = Promise.withResolvers<DocumentEvent>();
       hooks.onEvent((published) => {

@@ -1,6 +1,6 @@
 /** The NATS log on a private server, with the hooks of the conformance suite. */
 
-import { ErrorCode, NatsError } from "nats";
+import { ErrorCode, NatsError, nanos } from "nats";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import { partitionOf, type TenantId } from "../../src/contract/ids.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
@@ -70,6 +70,8 @@ export async function openNatsHarness(): Promise<LogHarness> {
       return systemClock.nowMs();
     },
     letLeasesExpire: () => untilEmpty(log, "KV_freshet_leases"),
+    setServerClockBack: () => keepAnHour(log, "KV_freshet_leases"),
+    passLeaseTime: (parts) => systemClock.sleep(parts * options.leaseMs),
     listen: (tenant) => listen(other, tenant),
     async close() {
       await Promise.all([log.close(), other.close()]);
@@ -81,6 +83,12 @@ export async function openNatsHarness(): Promise<LogHarness> {
 async function untilEmpty(log: NatsLog, stream: string): Promise<void> {
   const manager = await log.connection.jetstreamManager();
   while ((await manager.streams.info(stream)).state.messages > 0) await systemClock.sleep(50);
+}
+
+/** No test can set a server's clock; what a clock that was set back does is that messages outlive their time. */
+async function keepAnHour(log: NatsLog, stream: string): Promise<void> {
+  const manager = await log.connection.jetstreamManager();
+  await manager.streams.update(stream, { max_age: nanos(3_600_000) });
 }
 
 async function listen(log: NatsLog, tenant: TenantId): ReturnType<LogHarness["listen"]> {

@@ -35,6 +35,11 @@ export class Checks {
     return this.#to;
   }
 
+  /** Epoch of the newest record: no older owner may answer any more (I6). */
+  get epoch(): number {
+    return this.#records.at(-1)?.epoch ?? 0;
+  }
+
   /** Version of the newest record that answers an operation. */
   get recorded(): number {
     return this.#records.findLast(({ kind }) => kind !== "fence")?.version ?? 0;

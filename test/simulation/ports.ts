@@ -30,7 +30,7 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
       yield item;
     }
   }
-  const { docs, chunks, manifests, deadLetters } = log;
+  const { docs, chunks, manifests, deadLetters, leases } = log;
   return {
     ...log,
     docs: over(docs, {
@@ -66,6 +66,9 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
       lastPiece: () => call("lastPiece", () => manifests.lastPiece()),
       sweepPieces: (tenant, sweep) =>
         call("sweepPieces", () => manifests.sweepPieces(tenant, sweep)),
+    }),
+    leases: over(leases, {
+      epochOf: (partition) => call("epochOf", () => leases.epochOf(partition)),
     }),
     deadLetters: over(deadLetters, {
       publish: (letter) => call("deadLetter", () => deadLetters.publish(letter)),

@@ -28,8 +28,10 @@ import { everything, graceMs, Node } from "./node.ts";
 import { chunksOf, Oracle, type Published } from "./oracle.ts";
 import { noPlant, type Plant } from "./plant.ts";
 import { slottedCold, slottedLog } from "./ports.ts";
-import { askNode, type Seen } from "./reader.ts";
+import { type Asked, askNode, partition, proveLease, type Seen } from "./reader.ts";
 import { type Answer, type Faults, Slot } from "./slot.ts";
+
+const hourMs = 3_600_000;
 
 interface Snapshot {
   readonly marker: ColdMarker | null;
@@ -48,11 +50,17 @@ export class World {
   /** What was sent for the first time. */
   readonly #sent: StoredOperation[] = [];
   #snapshot: Snapshot = { marker: null, objects: [] };
-  #owner: Node;
+  /** Which start of which node the owner is. */
+  #name = 0;
+  #boot = 0;
+  /** Started by `run`. */
+  #owner!: Node;
   #old: Node[] = [];
   #merger: Merger;
   #reader: Slot;
   #reading = false;
+  /** Highest version that an answer had seen. */
+  #seen = 0;
   #failure: { readonly thrown: unknown } | undefined;
   #purged = false;
   #restored = false;
@@ -60,15 +68,21 @@ export class World {
   constructor(plant: Plant = noPlant) {
     this.#plant = plant;
     const { createChain } = plant;
-    const log = createMemoryLog({ clock: this.#clock, partitions: 1, createChain });
+    // Nobody renews here: only the server's clock ends a lease, or a later start of the same node.
+    const log = createMemoryLog({
+      clock: this.#clock,
+      partitions: 1,
+      leaseMs: hourMs,
+      createChain,
+    });
     this.#checks = new Checks(log, this.#cold, this.#oracle);
     this.#log = plant.log(log);
-    this.#owner = this.#startNode(1);
     this.#merger = this.#startMerger();
     this.#reader = new Slot(this.#faults);
   }
 
   async run(history: readonly Command[]): Promise<void> {
+    this.#owner = await this.#startNode("same");
     try {
       for (const command of history) {
         await this.#do(command);
@@ -101,7 +115,9 @@ export class World {
       case "work":
         return this.#work();
       case "take over":
-        return this.#takeOver(command.kills);
+        return this.#takeOver(command);
+      case "step server clock":
+        return this.#log.hooks.stepServerClock(command.back ? -hourMs : hourMs);
       case "kill merger":
         this.#merger.kill();
         this.#merger = this.#startMerger();
@@ -131,12 +147,25 @@ export class World {
       case "restore":
         return this.#restore();
       case "ask":
-        return this.#ask(command.fresh);
+        return this.#ask(command.of, command.fresh);
     }
   }
 
-  #startNode(epoch: number): Node {
-    return new Node({ epoch, log: this.#log, clock: this.#clock, faults: this.#faults });
+  async #startNode(by: "same" | "other"): Promise<Node> {
+    if (by === "other") this.#name += 1;
+    this.#boot += 1;
+    const start = { name: `node-${this.#name}`, boot: this.#boot };
+    const process = `${start.name}~${start.boot}`;
+    const { leases, hooks } = this.#log;
+    for (;;) {
+      const lease = await leases.acquire(partition, process, start);
+      // Another node's is there until the server's clock says that it is old.
+      if (lease === null) hooks.stepServerClock(hourMs);
+      else {
+        const { epoch } = lease;
+        return new Node({ epoch, log: this.#log, clock: this.#clock, faults: this.#faults });
+      }
+    }
   }
 
   #startMerger(): Merger {
@@ -241,13 +270,14 @@ export class World {
     }
   }
 
-  /** The old owner is gone, or is paused and does not know. Its lease has ended: nobody asks it any more. */
-  async #takeOver(kills: boolean): Promise<void> {
+  /** The old owner is gone, or does not know: it is paused, or believes a clock. Then it may be asked still. */
+  async #takeOver({ kills, by }: { kills: boolean; by: "same" | "other" }): Promise<void> {
     const old = this.#owner;
-    this.#endReading();
-    if (kills) await old.kill();
-    else this.#old.push(old);
-    this.#owner = this.#startNode(old.epoch + 1);
+    if (kills) {
+      this.#endReading();
+      await old.kill();
+    } else this.#old.push(old);
+    this.#owner = await this.#startNode(by);
     await settle();
   }
 
@@ -292,18 +322,21 @@ export class World {
     if (marker !== null) void this.#cold.writeMarker(acme, marker);
   }
 
-  #ask(fresh: boolean): Promise<void> {
+  #ask(of: "owner" | "old", fresh: boolean): Promise<void> {
     this.#endReading();
-    const node = this.#owner;
+    const node = of === "owner" ? this.#owner : this.#old.at(-1);
+    if (node === undefined) return settle();
     const slot = this.#reader;
     const minVersion = fresh ? this.#oracle.last : 0;
     this.#reading = true;
     const { masks } = this.#plant;
-    askNode(node, { cold: slottedCold(this.#cold, slot), minVersion, masks })
+    const asked = { minVersion, floor: this.#seen, epoch: this.#checks.epoch };
+    const { leases } = slottedLog(this.#log, slot);
+    const prove = () => proveLease(node, { leases, clock: this.#clock, plant: this.#plant });
+    askNode(node, { cold: slottedCold(this.#cold, slot), minVersion, masks, prove })
       .then(
         (seen) => {
-          // The lease is looked at again before a reply leaves: a node that lost it says nothing (I6).
-          if (seen !== undefined && this.#reader === slot) this.#judge(seen, minVersion);
+          if (seen !== undefined && this.#reader === slot) this.#judge(node, seen, asked);
         },
         () => {},
       )
@@ -322,8 +355,11 @@ export class World {
     this.#reading = false;
   }
 
-  #judge({ visible, chunks, covered }: Seen, minVersion: number): void {
-    if (visible < minVersion) throw broken("I8", "a question saw less than it asked for");
+  #judge(node: Node, { visible, chunks, covered }: Seen, asked: Asked): void {
+    if (node.epoch < asked.epoch) throw broken("I6", "an owner answered after a newer one's fence");
+    if (visible < asked.floor) throw broken("I4, I6", "what is visible went back");
+    if (visible < asked.minVersion) throw broken("I8", "a question saw less than it asked for");
+    this.#seen = Math.max(this.#seen, visible);
     const expected = chunksOf(this.#oracle.liveAt(visible));
     if (covered) expect(chunks, "I3, I4, I5: an answer").toEqual(expected);
     else expect(expected, "I3, I4: a degraded answer").toEqual(expect.arrayContaining([...chunks]));
@@ -347,7 +383,7 @@ export class World {
     while (this.#faults.late.length > 0) await this.#do({ do: "land" });
     this.#merger.kill();
     this.#merger = this.#startMerger();
-    await this.#takeOver(true);
+    await this.#takeOver({ kills: true, by: "same" });
     await this.#work();
     await this.#check();
     if (this.#checks.recorded !== this.#oracle.last) throw broken("I1", "an operation was lost");
@@ -361,7 +397,7 @@ export class World {
     expect(this.#owner.hotDocuments, "hot after its merge").toBe(0);
     this.#cold.resurrect(acme, [...this.#everCold.values()]);
     await this.#mustSee();
-    await this.#takeOver(true);
+    await this.#takeOver({ kills: true, by: "other" });
     await this.#work();
     await this.#mustSee();
   }
@@ -384,7 +420,7 @@ export class World {
   }
 
   async #mustSee(): Promise<void> {
-    await this.#ask(true);
+    await this.#ask("owner", true);
     for (let turn = 0; this.#reading && turn < 50; turn += 1) {
       if (!(await this.#reader.answer("ok"))) await settle();
     }
