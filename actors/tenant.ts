@@ -20,7 +20,7 @@
 
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
 import type { Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
-import { emptyManifest } from "../src/contract/manifest.ts";
+import { confirmedTo, emptyManifest } from "../src/contract/manifest.ts";
 import { failedOutcome, type Outcome } from "../src/contract/outcome.ts";
 import type { ChunkRecord, PlacedRecord } from "../src/contract/record.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
@@ -135,13 +135,14 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
       manifest.pieces.map(({ digest }) => log.manifests.getPiece(tenant, digest)),
     );
     await shard.put({ type: "load", stored, heads: decodePieces(pieces) }, signal);
-    const range = { tenant, after: manifest.to, to: this.#lastPosition, signal };
+    // What is merged and not yet confirmed stays in hot, as it does with an owner that lived through the merge.
+    const range = { tenant, after: confirmedTo(manifest), to: this.#lastPosition, signal };
     const onCount = (records: number): void => {
       progress.toReplay = records;
     };
     for await (const record of log.chunks.read({ ...range, onCount })) {
       // A letter that can not be written is tried again with the whole recovery: nobody waits in a place of others.
-      if (record.kind === "reject") {
+      if (record.kind === "reject" && record.position > manifest.to) {
         await log.deadLetters.publish(letterOf(record, this.#context.clock.nowMs()));
       }
       await shard.put({ type: "replay", record }, signal);

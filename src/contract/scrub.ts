@@ -23,7 +23,7 @@ export interface PlannedScrub {
 
 export interface ScrubLogResult {
   readonly revision: number;
-  /** Objects read back, and objects written again because their document lacked one. */
+  /** Objects read back, and those of them that were missing and are written again. */
   readonly checked: number;
   readonly repaired: number;
   readonly through: Position;

@@ -42,6 +42,7 @@ beforeAll(async () => {
     namespace,
     graceMs: 200,
     settleMs: 200,
+    confirmMs: 200,
   });
   closing.push(() => merges.close());
   vendor = await openClient(site.weaviate);

@@ -234,7 +234,7 @@ export class World {
     const marker = await this.#cold.readMarker(acme);
     const { chunks: below } = retentionBounds({
       cursor: 0 as Version,
-      watermark: this.#checks.to as Position,
+      confirmed: this.#checks.confirmed as Position,
       markedTo: marker?.to ?? (0 as Position),
       youngVersion: 0 as Version,
       youngPosition: Number.MAX_SAFE_INTEGER as Position,
