@@ -13,7 +13,12 @@
 import { FreshetError } from "../src/contract/errors.ts";
 import { incarnationOf, type TenantId, type Version } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
-import { confirmedTo, emptyManifest, type HeadsPiece, type Manifest } from "../src/contract/manifest.ts";
+import {
+  confirmedTo,
+  emptyManifest,
+  type HeadsPiece,
+  type Manifest,
+} from "../src/contract/manifest.ts";
 import type { CommitResult, MergeRange } from "../src/contract/merge.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
 import { decodePieces, encodePieces, type Heads, headsEntryBytes } from "../src/log/heads.ts";

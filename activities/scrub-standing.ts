@@ -3,8 +3,8 @@
 import type { TenantId } from "../src/contract/ids.ts";
 import type { Manifest } from "../src/contract/manifest.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
-import { Heads } from "../src/log/heads.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
+import { Heads } from "../src/log/heads.ts";
 import { readHeads } from "./commit-merge.ts";
 import type { MergePorts } from "./context.ts";
 import { fingerprintOfHeader } from "./merge-headers.ts";

@@ -40,7 +40,11 @@ export class TenantConfirm {
   /** Confirms all that is due. Throws what the step threw: then it is due again later, as after `putOff`. */
   async step(
     steps: Pick<MergeActivities, "confirmMerge">,
-    request: { readonly tenant: TenantId; readonly nowMs: () => number; readonly confirmMs: number },
+    request: {
+      readonly tenant: TenantId;
+      readonly nowMs: () => number;
+      readonly confirmMs: number;
+    },
   ): Promise<void> {
     const { tenant, nowMs, confirmMs } = request;
     const due = this.#waiting.filter(({ atMs }) => atMs <= nowMs()).map(({ to }) => to);

@@ -83,8 +83,7 @@ export interface PlannedMerge extends MergeRange, MergeCounts {
 
 export type MergePlan =
   /** `unconfirmedTo`: nothing to merge, but a merge up to there still has to be confirmed. */
-  | { readonly kind: "nothing"; readonly unconfirmedTo?: Position }
-  | PlannedMerge;
+  { readonly kind: "nothing"; readonly unconfirmedTo?: Position } | PlannedMerge;
 
 /**
  * `unconfirmed`: the watermark moved, and what was merged has to be confirmed. Absent in what a worker of an earlier

@@ -157,11 +157,7 @@ export class NatsManifests implements ManifestStore {
   }
 }
 
-function stored(
-  data: Uint8Array,
-  revision: number,
-  headers: MsgHdrs | undefined,
-): StoredManifest {
+function stored(data: Uint8Array, revision: number, headers: MsgHdrs | undefined): StoredManifest {
   const confirmed = headers?.get(confirmedHeader) ?? "";
   const body = JSON.parse(decoder.decode(data)) as object;
   const parsed = manifestSchema.safeParse(

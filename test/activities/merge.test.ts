@@ -97,7 +97,13 @@ describe("a merge", () => {
     });
     expect(coldState(world.cold)).toEqual([]);
     const result = await runMerge(world.ports);
-    expect(result).toEqual({ kind: "merged", plan: preview, written: 5, documents: 3, unconfirmed: true });
+    expect(result).toEqual({
+      kind: "merged",
+      plan: preview,
+      written: 5,
+      documents: 3,
+      unconfirmed: true,
+    });
     expect(await createMergeActivities(world.ports).planMerge({ tenant: acme })).toEqual({
       kind: "nothing",
     });
@@ -244,7 +250,10 @@ describe("a commit", () => {
       ...{ kind: "committed", documents: 3, unconfirmed: true },
     });
     const stored = await world.log.manifests.get(acme);
-    expect(await commitMerge({ ...plan, workflowId })).toEqual({ kind: "already", unconfirmed: true });
+    expect(await commitMerge({ ...plan, workflowId })).toEqual({
+      kind: "already",
+      unconfirmed: true,
+    });
     expect(await world.log.manifests.get(acme)).toEqual(stored);
   });
 

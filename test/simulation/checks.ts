@@ -7,7 +7,7 @@ import { expect } from "vitest";
 import type { MemoryCold } from "../../src/cold/memory.ts";
 import { objectId } from "../../src/cold/object-id.ts";
 import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
-import type { Manifest } from "../../src/contract/manifest.ts";
+import { confirmedTo, type Manifest } from "../../src/contract/manifest.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
 import { fingerprintOf } from "../../src/log/fingerprint.ts";
 import { decodePieces } from "../../src/log/heads.ts";
@@ -23,6 +23,7 @@ export class Checks {
   readonly #records: RecordHeader[] = [];
   #revision = 0;
   #to = 0;
+  #confirmed = 0;
 
   constructor(log: MemoryLog, cold: MemoryCold, oracle: Oracle) {
     this.#log = log;
@@ -33,6 +34,16 @@ export class Checks {
   /** Watermark at the last check. */
   get to(): number {
     return this.#to;
+  }
+
+  /** Up to here a second look has found in cold what was merged. */
+  get confirmed(): number {
+    return this.#confirmed;
+  }
+
+  /** Version up to which records are confirmed. */
+  get confirmedVersion(): number {
+    return this.#records.findLast(({ position }) => position <= this.#confirmed)?.version ?? 0;
   }
 
   /** Version of the newest record that answers an operation. */
@@ -86,6 +97,10 @@ export class Checks {
     if (at.version !== manifest.version) throw broken("I5", "the watermark has another version");
     if (manifest.to < this.#to) throw broken("I5", "the watermark went back");
     this.#to = manifest.to;
+    const confirmed = confirmedTo(manifest);
+    if (confirmed < this.#confirmed) throw broken("I5", "what was confirmed is so no more");
+    if (confirmed > manifest.to) throw broken("I5", "confirmed ahead of the watermark");
+    this.#confirmed = confirmed;
     const pieces: Uint8Array[] = [];
     for (const { digest } of manifest.pieces) {
       pieces.push(await this.#log.manifests.getPiece(acme, digest));
@@ -107,11 +122,12 @@ export class Checks {
     expect(told, "I2: dead letters").toEqual(expect.arrayContaining([...rejects]));
   }
 
-  /** While cold's marker says so, it holds each merged document that is still live, whole. */
-  async #checkCold({ to, version }: Manifest): Promise<void> {
+  /** While cold's marker says so, a search finds in it each confirmed document that is still live, whole. */
+  async #checkCold({ to }: Manifest): Promise<void> {
     const marker = await this.#cold.readMarker(acme);
     if ((marker?.to ?? 0) < to) return;
-    const objects = new Set(this.#cold.objects(acme).map(({ id }) => id));
+    const objects = new Set(this.#cold.findable(acme).map(({ id }) => id));
+    const version = this.confirmedVersion;
     for (const [id, document] of this.#oracle.liveAt(this.recorded)) {
       if (document.version > version) continue;
       const ids = idsOf(id, document);
