@@ -104,7 +104,7 @@ const options: ActivityOptions = {
     maximumAttempts: limits.mergeActivityAttemptsMax,
   },
   // An abandoned attempt is harmless, so a cancel need not wait for it: ids are immutable, commits compare and set, no
-  // delete rests on what it read (activities/repair.ts), and it has no more effects once it hears of its end (ended.ts).
+  // delete rests on a look that may be old (CS1, SC1, RP1), and once it hears of its end it has no more effects.
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 };
 

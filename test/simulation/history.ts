@@ -97,12 +97,14 @@ const disturbedMerge: fc.Arbitrary<Command[]> = fc
       },
     ),
     reached: fc.integer({ min: 1, max: 40 }),
+    confirms: fc.boolean(),
     before: fc.array(command, { maxLength: 4 }),
     after: fc.array(command, { maxLength: 12 }),
   })
-  .map(({ disturbed, shortRead, reached, before, after }) => [
+  .map(({ disturbed, shortRead, reached, confirms, before, after }) => [
     ...[write, work, wholeMerge, ...before, write, work, disturbed, ...shortRead, wholeMerge],
     ...[write, work, { do: "merge", calls: reached, ends: "ok" } as const],
+    ...(confirms ? [wholeMerge, wholeConfirm] : []),
     ...[{ do: "run", who: "zombie", calls: 40, ends: "ok" } as const, { do: "land" } as const],
     ...[wholeMerge, ...after],
   ]);

@@ -19,7 +19,7 @@ import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import type { TenantConfirm } from "../../workflows/tenant-confirm.ts";
 import { acme } from "../actors/kit.ts";
 import { createManualClock, settle } from "../support/manual-clock.ts";
-import { broken, Checks } from "./checks.ts";
+import { broken, Checks, mustEqual } from "./checks.ts";
 import type { Command } from "./history.ts";
 import { Merger, type Work } from "./merger.ts";
 import { graceMs, Node } from "./node.ts";
@@ -323,7 +323,7 @@ export class World {
   #judge({ visible, chunks, covered }: Seen, minVersion: number): void {
     if (visible < minVersion) throw broken("I8", "a question saw less than it asked for");
     const expected = chunksOf(this.#oracle.liveAt(visible));
-    if (covered) expect(chunks, "I3, I4, I5: an answer").toEqual(expected);
+    if (covered) mustEqual(chunks, expected, "I3, I4, I5: an answer");
     else expect(expected, "I3, I4: a degraded answer").toEqual(expect.arrayContaining([...chunks]));
   }
 
