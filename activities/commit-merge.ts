@@ -11,7 +11,12 @@
  */
 
 import { incarnationOf, type TenantId, type Version } from "../src/contract/ids.ts";
-import { emptyManifest, type HeadsPiece, type Manifest } from "../src/contract/manifest.ts";
+import {
+  confirmedTo,
+  emptyManifest,
+  type HeadsPiece,
+  type Manifest,
+} from "../src/contract/manifest.ts";
 import type { CommitResult, MergeRange } from "../src/contract/merge.ts";
 import { HeadsFold, headsEntryBytes, type NextPieces } from "../src/log/heads-pieces.ts";
 import { readPieces } from "../src/log/heads-reading.ts";
@@ -36,7 +41,7 @@ export async function commitMerge(
   const stored = await ports.log.manifests.get(tenant);
   const manifest = stored?.manifest ?? emptyManifest;
   if (request.purpose === "repair") return commitRepair(ports, request, manifest);
-  if (manifest.to >= to) return { kind: "already" };
+  if (manifest.to >= to) return already(manifest);
   const asPlanned = (stored?.revision ?? 0) === request.expectedRevision && manifest.to === from;
   if (!asPlanned) return { kind: "replan" };
   const headers = await readHeaders(ports, request);
@@ -53,6 +58,7 @@ export async function commitMerge(
     pieces,
     documents: fold.heads.size,
     workflowId: request.workflowId,
+    confirmed: confirmedTo(manifest),
   };
   return compareAndSet(ports, request, next);
 }
@@ -63,9 +69,16 @@ async function compareAndSet(
   next: Manifest,
 ): Promise<CommitResult> {
   const outcome = await ports.log.manifests.commit(tenant, next, expectedRevision);
-  if (outcome === "committed") return { kind: "committed", documents: next.documents };
-  const current = await ports.log.manifests.get(tenant);
-  return { kind: (current?.manifest.to ?? 0) >= to ? "already" : "replan" };
+  if (outcome === "committed") {
+    return { kind: "committed", documents: next.documents, unconfirmed: true };
+  }
+  const current = (await ports.log.manifests.get(tenant))?.manifest ?? emptyManifest;
+  return current.to >= to ? already(current) : { kind: "replan" };
+}
+
+function already(manifest: Manifest): CommitResult {
+  const isConfirmed = confirmedTo(manifest) >= manifest.to;
+  return isConfirmed ? { kind: "already" } : { kind: "already", unconfirmed: true };
 }
 
 /** A repair lies at or below the watermark: the manifest is right already, only the marker follows. */

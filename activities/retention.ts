@@ -16,7 +16,7 @@ import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
 import type { Version } from "../src/contract/ids.ts";
 import { isTenantId, type Partition, type Position, type TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
-import { emptyManifest } from "../src/contract/manifest.ts";
+import { confirmedTo, emptyManifest } from "../src/contract/manifest.ts";
 import type { MergePorts } from "./context.ts";
 import { unlessItsOwnFault } from "./each-tenant.ts";
 import { payLetters } from "./letters.ts";
@@ -138,7 +138,7 @@ async function boundsOf(
   });
   return retentionBounds({
     cursor: last.version,
-    watermark: manifest.to,
+    confirmed: confirmedTo(manifest),
     markedTo: marker?.to ?? (0 as Position),
     youngVersion: young.version,
     youngPosition: young.position,

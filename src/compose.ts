@@ -216,6 +216,7 @@ export async function startMerges(
       address: temporal.address,
       namespace: temporal.namespace,
       graceMs: merge.graceMs,
+      confirmMs: merge.confirmMs,
       ageMs: merge.ageMs,
       replayWindowMs: config.replayWindowMs,
       log,
@@ -276,8 +277,8 @@ function connectCold(
 
 function connectMerges({ config, clock, logger }: Foundation): MergeClient {
   const { address, namespace } = config.temporal;
-  const { graceMs } = config.merge;
-  return connectTemporal({ address, namespace, graceMs, clock, logger });
+  const { graceMs, confirmMs } = config.merge;
+  return connectTemporal({ address, namespace, graceMs, confirmMs, clock, logger });
 }
 
 function createLanguageModel({ config, clock }: Foundation): LanguageModel | undefined {
