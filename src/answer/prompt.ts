@@ -5,6 +5,7 @@
 
 import { limits } from "../contract/limits.ts";
 import type { Source } from "../contract/query.ts";
+import { cutText } from "../contract/well-formed.ts";
 import type { ChatMessage } from "./port.ts";
 
 export interface Prompt {
@@ -74,7 +75,7 @@ function sourceBlock(source: Source, number: number, fence: string): string {
 
 function cutBlock(block: string, charsMax: number): string {
   if (block.length <= charsMax) return block;
-  return `${block.slice(0, Math.max(0, charsMax - 1)).toWellFormed()}…`;
+  return `${cutText(block, charsMax - 1)}…`;
 }
 
 /** Short blocks stay whole; what they leave is shared evenly among the long ones. */

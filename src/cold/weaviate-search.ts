@@ -64,7 +64,7 @@ async function fetchHits(
   const { query, native, fetch } = request;
   const filters = vendorFilter(chunks, native.clauses);
   const reply = await chunks.query.hybrid(
-    query.text,
+    query.text.toWellFormed(),
     {
       vector: Array.from(query.vector),
       alpha,
