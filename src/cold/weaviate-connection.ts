@@ -38,6 +38,11 @@ export class InactiveTenantError extends Error {
   override readonly name = "InactiveTenantError";
 }
 
+/** The server, or the vendor's client, can not take what the request says, however often it is sent. */
+export class RequestRefusedError extends Error {
+  override readonly name = "RequestRefusedError";
+}
+
 type State =
   | { readonly is: "closed" }
   | { readonly is: "connected"; readonly client: WeaviateClient }
@@ -54,7 +59,10 @@ export class Connection {
     this.#options = options;
   }
 
-  /** Runs one operation. @throws FreshetError cold_unavailable | cancelled, UnknownTenantError, InactiveTenantError */
+  /**
+   * Runs one operation.
+   * @throws FreshetError cold_unavailable | cancelled, UnknownTenantError, InactiveTenantError, RequestRefusedError
+   */
   async run<T>(work: Work<T>, signal?: AbortSignal): Promise<T> {
     if (hasGone(signal)) throw new FreshetError("cancelled");
     const ms = limits.coldRequestMs;
@@ -222,6 +230,7 @@ function translate(error: unknown): Error {
   const message = error instanceof Error ? error.message : String(error);
   if (isUnknownTenant(message)) return new UnknownTenantError(message, { cause: error });
   if (isInactiveTenant(message)) return new InactiveTenantError(message, { cause: error });
+  if (isRefusedRequest(error)) return new RequestRefusedError(message, { cause: error });
   return new FreshetError("cold_unavailable", undefined, { cause: error });
 }
 
@@ -232,6 +241,20 @@ export function isUnknownTenant(message: string): boolean {
 
 export function isInactiveTenant(message: string): boolean {
   return /tenant not active/i.test(message);
+}
+
+const clientRefusals = new Set(["WeaviateSerializationError", "WeaviateInvalidInputError"]);
+
+/**
+ * By the gRPC status that the vendor leaves in its message, and by what its client throws before it sends. Half a
+ * character, for one, comes back as INTERNAL: the server can not decode the request.
+ */
+export function isRefusedRequest(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (clientRefusals.has(error.name)) return true;
+  return /INVALID_ARGUMENT|OUT_OF_RANGE|error unmarshalling request|message (with a size )?larger than/i.test(
+    error.message,
+  );
 }
 
 function isConnectionError(error: unknown): boolean {

@@ -2,8 +2,8 @@
  * The cold shard in Weaviate (port.ts, C1-C3), through one multi-tenant collection for chunks and one
  * for markers. Weaviate may be down at any time, also at the start: see weaviate-connection.ts.
  *
- * Facts that shape this file, tried on 1.35.2 with weaviate-client 3.14: `insertMany` reports partial
- * failures in its reply and takes 500 ms for any page, so that callers run several at once; a `field`
+ * Facts that shape this file, tried on 1.35.2 with weaviate-client 3.14: `insertMany` takes 500 ms for any page, so that
+ * callers run several at once (what it refuses: weaviate-write.ts); a `field`
  * tokenised text is trimmed in the index, so that what a filter finds is compared again; creating a
  * tenant that sleeps does not wake it; a batch is answered when its vectors are in the index, but the index's
  * log is flushed before they are (adapters/repos/db/shard_write_batch_objects.go), so that kill -9 loses them
@@ -13,9 +13,9 @@
 import { FreshetError } from "../contract/errors.ts";
 import { position, type TenantId, type Version, version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { checkObjects, checkQuery } from "./checks.ts";
+import { checkObjects, checkQuery, throwRefused } from "./checks.ts";
 import { markerId } from "./object-id.ts";
-import type { ColdEntry, ColdMarker, ColdObject, ColdShard } from "./port.ts";
+import type { ColdEntry, ColdMarker, ColdShard } from "./port.ts";
 import {
   Connection,
   type ConnectionOptions,
@@ -24,18 +24,18 @@ import {
   isUnknownTenant,
   UnknownTenantError,
 } from "./weaviate-connection.ts";
-import { entryOf, storedObject } from "./weaviate-object.ts";
+import { entryOf } from "./weaviate-object.ts";
 import { markerCollection } from "./weaviate-schema.ts";
 import { type ChunkCollection, chunksOf, hybridSearch } from "./weaviate-search.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
+import { type WriteParts, writePage } from "./weaviate-write.ts";
 
 export interface WeaviateOptions extends ConnectionOptions {
   /** Of the embedding model; other vectors are refused before they are sent. */
   readonly dimensions: number;
 }
 
-interface Parts {
-  readonly connection: Connection;
+interface Parts extends WriteParts {
   readonly tenants: Tenants;
   readonly dimensions: number;
 }
@@ -44,13 +44,14 @@ interface Parts {
 export function connectWeaviate(options: WeaviateOptions): ColdShard {
   const connection = new Connection(options);
   const tenants = createTenants(connection);
-  const parts: Parts = { connection, tenants, dimensions: options.dimensions };
+  const { dimensions, clock } = options;
+  const parts: Parts = { connection, tenants, dimensions, clock };
   const shard: ColdShard = {
     ensureTenant: (tenant) => tenants.ensure(tenant),
     ...objectMethods(parts),
     ...markerMethods(parts),
     async search(query) {
-      checkQuery(query, options.dimensions);
+      checkQuery(query, dimensions);
       return await tenants.reading(query.tenant, {
         whenUnknown: [],
         work: () =>
@@ -74,12 +75,13 @@ function objectMethods(parts: Parts): ObjectMethods {
   const { connection, tenants, dimensions } = parts;
   return {
     async upsert(tenant, objects) {
-      checkObjects(objects, dimensions);
-      if (objects.length === 0) return;
-      await tenants.writing(tenant, async () => {
-        await insert(connection, tenant, objects);
-        await flush(connection, tenant, objects[0]?.id);
+      const { sound, refused } = checkObjects(objects, dimensions);
+      const more = await tenants.writing(tenant, async () => {
+        const found = await writePage(parts, tenant, sound);
+        await flush(connection, tenant, sound.find((object) => !found.includes(object))?.id);
+        return found;
       });
+      throwRefused([...refused, ...more]);
     },
     versions: async (tenant, ids) => {
       const pages = pagesOf(ids, limits.coldIdsPerRequestMax);
@@ -113,26 +115,6 @@ function objectMethods(parts: Parts): ObjectMethods {
           connection.run((client, signal) => walkPage(chunksOf(client, tenant), page, signal)),
       }),
   };
-}
-
-function insert(
-  connection: Connection,
-  tenant: TenantId,
-  objects: readonly ColdObject[],
-): Promise<void> {
-  return connection.run(async (client) => {
-    const reply = await chunksOf(client, tenant).data.insertMany(objects.map(storedObject));
-    if (!reply.hasErrors) return;
-    // A partial failure comes as a success of the request (C2).
-    const messages = Object.values(reply.errors).map((error) => error.message);
-    const first = messages[0] ?? "";
-    if (isUnknownTenant(first)) throw new UnknownTenantError(first);
-    if (isInactiveTenant(first)) throw new InactiveTenantError(first);
-    throw new FreshetError("cold_unavailable", "weaviate refused some objects", {
-      details: { refused: messages.length, objects: objects.length },
-      cause: new Error(first),
-    });
-  });
 }
 
 /**
