@@ -1,7 +1,8 @@
 /**
  * The commit of a merge. The order of its effects is what makes every crash point harmless:
  *
- *   1. dead letters of the range's rejects   no merge commits past a reject without one (I2);
+ *   1. dead letters of the range's rejects,  no merge commits past one of them without its letter (I2);
+ *      and of what cold refused for good
  *   2. heads pieces, read back               a manifest never names what is not there;
  *   3. the marker in cold                    before the manifest: readers take a marker behind the manifest
  *                                            for lost data, and one ahead of it for nothing at all;
@@ -11,7 +12,7 @@
  */
 
 import { FreshetError } from "../src/contract/errors.ts";
-import { incarnationOf, type TenantId, type Version } from "../src/contract/ids.ts";
+import { incarnationOf, type Position, type TenantId, type Version } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import { emptyManifest, type HeadsPiece, type Manifest } from "../src/contract/manifest.ts";
 import type { CommitResult, MergeRange } from "../src/contract/merge.ts";
@@ -20,6 +21,7 @@ import { decodePieces, encodePieces, type Heads, headsEntryBytes } from "../src/
 import { letterOf } from "../src/log/letter.ts";
 import type { MergePorts } from "./context.ts";
 import { foldHeads, readHeaders } from "./merge-headers.ts";
+import { announceRefused, refusedAmong, writeRefusedLetters } from "./refused-documents.ts";
 
 export interface CommitRequest extends MergeRange {
   readonly purpose: "advance" | "repair";
@@ -27,6 +29,8 @@ export interface CommitRequest extends MergeRange {
   readonly marks: boolean;
   readonly expectedRevision: number;
   readonly workflowId: string;
+  /** Positions of records that cold refused for good: their documents are gone when this is committed. */
+  readonly refused?: readonly Position[] | undefined;
 }
 
 /** @throws FreshetError broken_chain, log_identity, log_unavailable, cold_unavailable */
@@ -42,9 +46,11 @@ export async function commitMerge(
   const asPlanned = (stored?.revision ?? 0) === request.expectedRevision && manifest.to === from;
   if (!asPlanned) return { kind: "replan" };
   const headers = await readHeaders(ports, request);
+  const refused = refusedAmong(headers, request.refused);
   await publishDeadLetters(ports, headers);
+  await writeRefusedLetters(ports, refused);
   const heads = await readHeads(ports, tenant, manifest.pieces);
-  foldHeads(heads, headers);
+  foldHeads(heads, headers, new Set(request.refused));
   const pieces = await storePieces(ports, tenant, heads);
   if (request.marks && !(await mark(ports, request, manifest))) return { kind: "replan" };
   const next: Manifest = {
@@ -56,7 +62,9 @@ export async function commitMerge(
     documents: heads.size,
     workflowId: request.workflowId,
   };
-  return compareAndSet(ports, request, next);
+  const result = await compareAndSet(ports, request, next);
+  if (result.kind === "committed") announceRefused(ports, refused);
+  return result;
 }
 
 async function compareAndSet(
@@ -70,13 +78,21 @@ async function compareAndSet(
   return { kind: (current?.manifest.to ?? 0) >= to ? "already" : "replan" };
 }
 
-/** A repair lies at or below the watermark: the manifest is right already, only the marker follows. */
+/**
+ * A repair lies at or below the watermark: the manifest is right already, only the marker follows. A document that cold
+ * refuses now and took before stays in the heads, which harms nothing: its letter says what became of it.
+ */
 async function commitRepair(
   ports: MergePorts,
-  { tenant, to, version }: CommitRequest,
+  request: CommitRequest,
   manifest: Manifest,
 ): Promise<CommitResult> {
+  const { tenant, to, version } = request;
   if (to > manifest.to) return { kind: "replan" };
+  if (request.refused !== undefined) {
+    const refused = refusedAmong(await readHeaders(ports, request), request.refused);
+    await writeRefusedLetters(ports, refused);
+  }
   const marker = await ports.cold.readMarker(tenant);
   if ((marker?.to ?? 0) >= to) return { kind: "already" };
   await ports.cold.writeMarker(tenant, { to, version });

@@ -5,7 +5,7 @@
  */
 
 import type { TenantId } from "../src/contract/ids.ts";
-import type { CommitResult, MergePhase, MergePlan, MergeRange } from "../src/contract/merge.ts";
+import type { CommitResult, MergePhase, MergePlan } from "../src/contract/merge.ts";
 import type {
   ScrubColdResult,
   ScrubLogResult,
@@ -20,6 +20,7 @@ import { type FinishScrubRequest, finishScrub, planScrub } from "./scrub.ts";
 import { type ScrubColdRequest, scrubCold } from "./scrub-cold.ts";
 import { type ScrubLogRequest, scrubLog } from "./scrub-log.ts";
 import {
+  type VerifyRequest,
   type VerifyResult,
   verifyRange,
   type WriteRequest,
@@ -36,7 +37,7 @@ export interface SweepHeadsRequest {
 export interface MergeActivities {
   planMerge(request: PlanRequest): Promise<MergePlan>;
   writeRange(request: WriteRequest): Promise<WriteResult>;
-  verifyRange(range: MergeRange): Promise<VerifyResult>;
+  verifyRange(request: VerifyRequest): Promise<VerifyResult>;
   commitMerge(request: CommitRequest): Promise<CommitResult>;
   cleanSuperseded(request: CleanRequest): Promise<CleanResult>;
   sweepHeads(request: SweepHeadsRequest): Promise<void>;
@@ -60,9 +61,9 @@ export function createMergeActivities(ports: MergePorts): MergeActivities {
       ports.metrics.set("merge_written_objects", result.written, { tenant });
       return result;
     },
-    verifyRange(range) {
-      enter(range.tenant, "verifying");
-      return verifyRange(ports, range);
+    verifyRange(request) {
+      enter(request.tenant, "verifying");
+      return verifyRange(ports, request);
     },
     async commitMerge(request) {
       enter(request.tenant, "committing");

@@ -13,6 +13,7 @@ import type { MergePorts } from "./context.ts";
 import { fingerprintOfHeader, readBoundedHeaders } from "./merge-headers.ts";
 import type { LiveUpsert } from "./merge-plan.ts";
 import { readBack } from "./read-back.ts";
+import { refusedAmong, writeRefusedLetters } from "./refused-documents.ts";
 import { readScrubbed } from "./scrub-standing.ts";
 import { writeRecords } from "./write-range.ts";
 
@@ -35,13 +36,14 @@ export async function scrubLog(
   const { headers } = await readBoundedHeaders(ports, { tenant, from: after, to });
   const live = headers.filter((header): header is LiveUpsert => isLive(heads, header));
   const found = await readBack(ports, tenant, live);
-  const repaired = await repair(ports, tenant, found.lost);
+  const { repaired, refused } = await repair(ports, tenant, found.lost);
   const oldBeforeMs = ports.clock.nowMs() - settleMs;
   const settled = headers.findLast(({ atMs }) => atMs <= oldBeforeMs);
   return {
     revision,
     checked: found.checked,
     repaired,
+    ...(refused === 0 ? {} : { refused }),
     through: headers.at(-1)?.position ?? to,
     settledVersion: settled?.version ?? (0 as Version),
   };
@@ -53,21 +55,27 @@ function isLive(heads: Heads, header: LiveUpsert | Parameters<typeof fingerprint
   return fingerprint !== null && heads.get(fingerprint) === header.version;
 }
 
-/** Objects written again: all chunks of each document that lacked one. */
+/**
+ * Writes all chunks of each document that lacked one. What cold took once and refuses now has a dead letter, once; the
+ * scrub says so, and nobody tries it again before the next one.
+ */
 async function repair(
   ports: MergePorts,
   tenant: TenantId,
   lost: readonly LiveUpsert[],
-): Promise<number> {
+): Promise<{ readonly repaired: number; readonly refused: number }> {
   const [first] = lost;
   const end = lost.at(-1);
-  if (first === undefined || end === undefined) return 0;
+  if (first === undefined || end === undefined) return { repaired: 0, refused: 0 };
   const range = { tenant, after: first.previous, to: end.position };
-  const { written } = await writeRecords(ports, range, {
+  const { written, refused } = await writeRecords(ports, range, {
     live: lost,
     objectsMax: limits.mergeChunksMax,
   });
-  const again = await readBack(ports, tenant, lost);
+  const refusedOnes = refusedAmong(lost, refused);
+  await writeRefusedLetters(ports, refusedOnes);
+  const taken = lost.filter((record) => !refusedOnes.includes(record));
+  const again = await readBack(ports, tenant, taken);
   if (again.lost.length > 0) throw new FreshetError(incomplete.code, incomplete.message);
-  return written;
+  return { repaired: written, refused: refusedOnes.length };
 }

@@ -4,7 +4,8 @@
  *
  *   MR1  the commit comes after a verification that found nothing missing;
  *   MR2  a pause ends the round before its next step, never inside one; after it the merge is planned anew;
- *   MR3  a round that ends early (failure, cancel, crash) leaves only objects that the heads mask.
+ *   MR3  a round that ends early (failure, cancel, crash) leaves only objects that the heads mask;
+ *   MR4  a document that cold refuses for good holds up nobody: verification leaves it out, the commit dead-letters it.
  */
 
 import type { MergeActivities } from "../activities/merge.ts";
@@ -15,6 +16,7 @@ import {
   type MergeError,
   type MergePlan,
   type PlannedMerge,
+  tooManyRefused,
 } from "../src/contract/merge.ts";
 import type { MergeState } from "./merge-state.ts";
 
@@ -46,6 +48,8 @@ export type RoundResult =
       readonly written: number;
       /** Null when an earlier attempt had committed it. */
       readonly documents: number | null;
+      /** Documents that cold refused for good; absent when there are none. */
+      readonly refused?: number | undefined;
     }
   | { readonly kind: "replan" }
   | { readonly kind: "paused" }
@@ -62,25 +66,36 @@ export async function mergeRound(
   const plan: MergePlan = await steps.planMerge({ tenant, upTo });
   if (plan.kind === "nothing") return plan;
   const verified = await writeVerified(steps, hooks, plan);
-  if (typeof verified !== "number") return verified;
+  if ("kind" in verified) return verified;
   if (!hooks.goesOn()) return { kind: "paused" };
-  const written = verified;
+  const { written, refused } = verified;
   hooks.enter({ phase: "committing", plan, written });
   const { from, to, version, purpose, marks, expectedRevision } = plan;
   const committed = await hooks.shielded(() =>
     steps.commitMerge({
       ...{ tenant, from, to, version, purpose, marks },
-      ...{ expectedRevision, workflowId },
+      ...{ expectedRevision, workflowId, ...listed(refused) },
     }),
   );
+  const counted = refused.length === 0 ? {} : { refused: refused.length };
   switch (committed.kind) {
     case "replan":
       return { kind: "replan" };
     case "already":
-      return { kind: "merged", plan, written, documents: null };
+      return { kind: "merged", plan, written, documents: null, ...counted };
     case "committed":
-      return { kind: "merged", plan, written, documents: committed.documents };
+      return { kind: "merged", plan, written, documents: committed.documents, ...counted };
   }
+}
+
+interface Verified {
+  readonly written: number;
+  /** MR4. */
+  readonly refused: readonly Position[];
+}
+
+function listed(refused: readonly Position[]): { readonly refused?: readonly Position[] } {
+  return refused.length === 0 ? {} : { refused };
 }
 
 /** Objects written, once all of them were read back; otherwise why the round ends here. */
@@ -88,8 +103,9 @@ async function writeVerified(
   steps: RoundActivities,
   hooks: RoundHooks,
   plan: PlannedMerge,
-): Promise<number | RoundResult> {
+): Promise<Verified | RoundResult> {
   const { tenant, from, to } = plan;
+  const refused = new Set<Position>();
   let written = 0;
   let after = from;
   for (let pass = 1; pass <= limits.mergePassesMax; pass += 1) {
@@ -99,11 +115,14 @@ async function writeVerified(
       const result = await steps.writeRange({ tenant, from, to, after });
       written += result.written;
       after = result.through;
+      for (const position of result.refused ?? []) refused.add(position);
+      if (refused.size > limits.mergeRefusedMax) return { kind: "failed", error: tooManyRefused };
     }
     if (!hooks.goesOn()) return { kind: "paused" };
     hooks.enter({ phase: "verifying", plan, written });
-    const { rewriteAfter } = await steps.verifyRange({ tenant, from, to });
-    if (rewriteAfter === null) return written;
+    const request = { tenant, from, to, ...listed([...refused]) };
+    const { rewriteAfter } = await steps.verifyRange(request);
+    if (rewriteAfter === null) return { written, refused: [...refused] };
     after = rewriteAfter;
   }
   return { kind: "failed", error: incomplete };

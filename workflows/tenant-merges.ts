@@ -255,12 +255,12 @@ export class TenantMerges {
   }
 
   #merged(series: Series, result: Extract<RoundResult, { kind: "merged" }>): void {
-    const { plan, written, documents } = result;
+    const { plan, documents } = result;
     const { from, to, chunks } = plan;
     this.#attempt = 0;
     this.#lastMerge = { from, to, chunks, documents, atMs: this.#runtime.nowMs() };
     if (plan.purpose === "advance") this.#toClean.push(plan);
-    series.total = addMerge(series.total, plan, written);
+    series.total = addMerge(series.total, plan, result);
     if (!plan.more) this.#endSeries({ kind: "nothing" });
     // Asked for too late to stop the commit; what was to follow it stays undone.
     if (this.#cancelAsked) this.#cancelled();

@@ -100,6 +100,8 @@ export type MergeOutcome =
       /** Ranges that it took. */
       readonly merges: number;
       readonly written: number;
+      /** Documents that cold refuses for good, each with a dead letter; absent when there are none. */
+      readonly refused?: number | undefined;
     })
   | { readonly kind: "nothing" }
   | { readonly kind: "paused" }
@@ -110,6 +112,12 @@ export interface MergeError {
   readonly code: ErrorCode;
   readonly message: string;
 }
+
+/** Few documents that cold refuses end as dead letters; so many mean that something else is wrong. */
+export const tooManyRefused = {
+  code: "cold_refused",
+  message: "the cold shard refuses more documents of one merge than its dead letters may be",
+} as const satisfies MergeError;
 
 /** Cold took what was written, and a search does not find it. */
 export const incomplete = {

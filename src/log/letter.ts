@@ -1,10 +1,17 @@
-/** The dead letter of a reject record. Pure: the owner, a recovery and a merge all say the same of it. */
+/** Dead letters of records. Pure: whoever writes one, an owner, a recovery or a merge, says the same of it. */
 
-import type { PlacedRecord } from "../contract/record.ts";
+import type { PlacedRecord, RecordHeader } from "../contract/record.ts";
 import type { DeadLetter } from "./port.ts";
 
 /** @param atMs unix milliseconds of the publish, where that is known; else of the record */
 export function letterOf(record: PlacedRecord & { kind: "reject" }, atMs: number): DeadLetter {
   const { tenant, version, documentId, reason, message, position } = record;
   return { tenant, version, documentId, reason, message, atMs, position };
+}
+
+/** Of a document that was visible, until the merge that cold refused it to. Its replay makes a new version of it. */
+export function refusedLetterOf(header: RecordHeader): DeadLetter {
+  const { tenant, version, documentId, position, atMs } = header;
+  const message = "the cold shard can not store this document: change it and publish it again";
+  return { tenant, version, documentId, reason: "cold_refused", message, atMs, position };
 }

@@ -39,6 +39,14 @@ export const counters: Instruments<CounterLabels> = {
     help: "objects of the cold shard that scrubs deleted or wrote again",
     labels: ["tenant", "outcome"],
   },
+  cold_refused_total: {
+    help: "documents that the cold shard refused for good; each has a dead letter",
+    labels: ["tenant"],
+  },
+  sweep_failures_total: {
+    help: "tenants that a sweep passed over because of a failure of theirs",
+    labels: ["step"],
+  },
   purged_total: { help: "messages that retention removed from a stream", labels: ["stream"] },
 };
 

@@ -20,6 +20,10 @@ export interface CounterLabels {
   readonly documents_isolated_total: "tenant";
   /** outcome: deleted, repaired */
   readonly scrub_objects_total: "tenant" | "outcome";
+  /** Documents that cold refused for good; each has a dead letter. */
+  readonly cold_refused_total: "tenant";
+  /** Tenants that a sweep passed over because of a failure of theirs. step: merge, retention, scrub */
+  readonly sweep_failures_total: "step";
   /** Messages that retention removed. */
   readonly purged_total: "stream";
 }
