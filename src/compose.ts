@@ -339,7 +339,7 @@ async function startSurfaces(
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
   const { topology, log, trust, services, stack } = parts;
-  const local = createLocalService(topology, trust);
+  const local = createLocalService({ topology, trust, log });
   const peers = connectPeers(log.connection);
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);
   const { connection } = log;
