@@ -94,6 +94,10 @@ function planned(
   const end = headers.at(-1);
   if (end === undefined) return { kind: "nothing" };
   const repairs = purpose === "repair";
+  // A takeover is nothing to merge: with each restart of a node every idle tenant would write all of its heads anew. At
+  // a bound fences are passed nevertheless: what lies behind them must be reached.
+  if (!repairs && !more && headers.every(({ kind }) => kind === "fence"))
+    return { kind: "nothing" };
   return {
     kind: "merge",
     purpose,

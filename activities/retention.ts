@@ -5,7 +5,8 @@
  *
  *   RT1  DOCS before CHUNKS, tenant by tenant in a fixed order: a call that was cut off is repeated without effect;
  *   RT2  one call looks at a bounded number of tenants and says where to go on;
- *   RT3  operations under a token that is no tenant have no record: they go up to the first without a dead letter.
+ *   RT3  operations under a token that is no tenant have no record: they go up to the first without a dead letter;
+ *   RT4  a tenant that fails is passed over: all others have their turn.
  */
 
 import { FreshetError } from "../src/contract/errors.ts";
@@ -14,6 +15,8 @@ import { isTenantId, type Partition, type Position, type TenantId } from "../src
 import { limits } from "../src/contract/limits.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
 import type { MergePorts } from "./context.ts";
+import { logNowMs } from "./log-time.ts";
+import { passingOver } from "./passing-over.ts";
 import { type RetentionBounds, retentionBounds } from "./retention-plan.ts";
 
 /** A tenant, or a token that is none, in the order of retention. */
@@ -32,6 +35,8 @@ export interface RetentionResult {
   /** Removed from DOCS and CHUNKS. */
   readonly operations: number;
   readonly records: number;
+  /** Places that were passed over because of a failure of theirs; absent when there are none. */
+  readonly failed?: number | undefined;
   /** Null when every tenant was looked at. */
   readonly next: RetentionPlace | null;
 }
@@ -52,24 +57,32 @@ export async function purgeOld(
   replayWindowMs: number,
 ): Promise<RetentionResult> {
   const { log } = ports;
-  const sinceMs = ports.clock.nowMs() - replayWindowMs;
+  const sinceMs = (await logNowMs(ports)) - replayWindowMs;
   const young = {
     version: await log.docs.firstSince(sinceMs),
     position: await log.chunks.firstSince(sinceMs),
   };
-  const counts = { tenants: 0, operations: 0, records: 0 };
+  const counts = { tenants: 0, operations: 0, records: 0, failed: 0 };
+  const result = (next: RetentionPlace | null): RetentionResult => {
+    const { failed, ...done } = counts;
+    return { ...done, ...(failed === 0 ? {} : { failed }), next };
+  };
   for await (const place of placesBehind(ports, after)) {
     ports.signal()?.throwIfAborted();
-    const { operations, records } = await purgePlace(ports, place.name, young);
+    const purged = await passingOver(ports, { step: "retention", tenant: place.name }, () =>
+      purgePlace(ports, place.name, young),
+    );
     counts.tenants += 1;
+    if (purged === undefined) counts.failed += 1;
+    const { operations, records } = purged ?? { operations: 0, records: 0 };
     counts.operations += operations;
     counts.records += records;
     ports.metrics.count("purged_total", { stream: "DOCS" }, operations);
     ports.metrics.count("purged_total", { stream: "CHUNKS" }, records);
     ports.heartbeat({ done: counts.tenants, total: limits.retentionTenantsMax });
-    if (counts.tenants >= limits.retentionTenantsMax) return { ...counts, next: place };
+    if (counts.tenants >= limits.retentionTenantsMax) return result(place);
   }
-  return { ...counts, next: null };
+  return result(null);
 }
 
 async function* placesBehind(

@@ -10,6 +10,7 @@ import { incomplete } from "../src/contract/merge.ts";
 import type { ScrubLogResult } from "../src/contract/scrub.ts";
 import type { Heads } from "../src/log/heads.ts";
 import type { MergePorts } from "./context.ts";
+import { logNowMs } from "./log-time.ts";
 import { fingerprintOfHeader, readBoundedHeaders } from "./merge-headers.ts";
 import type { LiveUpsert } from "./merge-plan.ts";
 import { readBack } from "./read-back.ts";
@@ -37,7 +38,7 @@ export async function scrubLog(
   const live = headers.filter((header): header is LiveUpsert => isLive(heads, header));
   const found = await readBack(ports, tenant, live);
   const { repaired, refused } = await repair(ports, tenant, found.lost);
-  const oldBeforeMs = ports.clock.nowMs() - settleMs;
+  const oldBeforeMs = (await logNowMs(ports)) - settleMs;
   const settled = headers.findLast(({ atMs }) => atMs <= oldBeforeMs);
   return {
     revision,

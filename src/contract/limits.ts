@@ -274,6 +274,11 @@ export const limits = {
   mergeSettleMs: 90 * secondMs,
   /** A tenant's cold shard is compared with its log so often. */
   scrubEveryMs: 24 * 60 * minuteMs,
+  /**
+   * Each tenant has its place in the day, and so often a sweep asks those whose place has come: of 10,000 tenants 35. All
+   * at once they would hold the activity slots for hours, and merges would wait behind them.
+   */
+  scrubSlotMs: 5 * minuteMs,
   /** Objects that one activity of a scrub walks: some seconds, and the history of 100 million is 2,000 of them. */
   scrubWindowObjects: 50_000,
   /** Merges wait so long for a scrub; hot has room for it. Then they go first. */

@@ -106,6 +106,10 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       await power.pass();
       return [];
     },
+    async nowMs() {
+      await power.pass();
+      return clock.nowMs();
+    },
     async claimModel(probe) {
       await power.pass();
       model ??= { ...probe, vector: probe.vector.slice() };

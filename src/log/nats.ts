@@ -76,6 +76,7 @@ function assemble(
     events: eventSink(context),
     checkIdentity: () => whole.check(),
     usage: () => whole.usage(),
+    nowMs: () => whole.nowMs(),
     claimModel: (probe) => claimModel(context, probe),
     async close() {
       if (!context.connection.isClosed()) await context.connection.drain();

@@ -261,6 +261,11 @@ export interface Log {
   checkIdentity(): Promise<void>;
   usage(): Promise<readonly StreamUsage[]>;
   /**
+   * The time of the clock that stamps records, unix milliseconds: the ages of records are counted by it, because the
+   * clock of whoever asks may be days off. @throws FreshetError log_unavailable
+   */
+  nowMs(): Promise<number>;
+  /**
    * Stores what the caller's embedding model makes of a sentence if the log has no such record yet, and returns the
    * stored one: it is the caller's, or that of an earlier engine, bit by bit.
    * @throws FreshetError log_unavailable, log_identity (the record is damaged)

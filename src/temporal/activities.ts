@@ -11,7 +11,11 @@ import {
   type RetentionActivities,
   type RetentionRequest,
 } from "../../activities/retention.ts";
-import { createSweepActivities, type SweepActivities } from "../../activities/sweep.ts";
+import {
+  createSweepActivities,
+  type ScrubSweepRequest,
+  type SweepActivities,
+} from "../../activities/sweep.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { toApplicationFailure } from "./failures.ts";
@@ -87,9 +91,9 @@ export function createTemporalActivities({
     signalDueTenants: wrap("signalDueTenants", () =>
       activities.signalDueTenants(),
     ) as () => ReturnType<SweepActivities["signalDueTenants"]>,
-    requestScrubs: wrap("requestScrubs", () => activities.requestScrubs()) as () => ReturnType<
-      SweepActivities["requestScrubs"]
-    >,
+    requestScrubs: wrap("requestScrubs", (request?: ScrubSweepRequest) =>
+      activities.requestScrubs(request),
+    ),
   };
 }
 

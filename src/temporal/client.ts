@@ -138,7 +138,7 @@ class TemporalMergeClient implements MergeClient {
   async ensureSchedule(): Promise<void> {
     const { sweepSchedule, sweepWorkflow, scrubSchedule, scrubWorkflow } = mergeNames;
     await this.#ensureSchedule(sweepSchedule, sweepWorkflow, limits.mergeSweepEveryMs);
-    await this.#ensureSchedule(scrubSchedule, scrubWorkflow, limits.scrubEveryMs);
+    await this.#ensureSchedule(scrubSchedule, scrubWorkflow, limits.scrubSlotMs);
   }
 
   #ensureSchedule(scheduleId: string, workflowType: string, everyMs: number): Promise<void> {
