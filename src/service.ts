@@ -155,7 +155,10 @@ function askDocument(
 ): Promise<DocumentView> {
   if (!isOwner(tenant)) return Promise.reject(new FreshetError("not_ready"));
   const entry = directory.tenant(tenant);
-  if (entry === undefined) return Promise.reject(new FreshetError("not_found"));
+  // A tenant that the owner of its partition does not know has no operations: nothing of it is there, nor was.
+  if (entry === undefined) {
+    return Promise.resolve({ version: undefined, visible: 0 as Version, shard: "cold" });
+  }
   return ask<DocumentView, ShardMessage>({
     message: (reply) => ({ type: "document", documentId, reply }),
     send: (message) => entry.shard.tryPut(message),
