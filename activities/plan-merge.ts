@@ -23,6 +23,7 @@ export interface PlanRequest {
 }
 
 interface Standing {
+  readonly deployment: string;
   readonly manifest: Manifest;
   readonly expectedRevision: number;
   readonly piecesThrough: number;
@@ -55,6 +56,7 @@ async function readStanding(ports: MergePorts, tenant: TenantId): Promise<Standi
   checkIdentity(manifest, last);
   const marker = await ports.cold.readMarker(tenant);
   return {
+    deployment: ports.log.deployment,
     manifest,
     last,
     expectedRevision: stored?.revision ?? 0,
@@ -88,7 +90,7 @@ async function readUnlessBroken(
 
 function planned(
   purpose: PlannedMerge["purpose"],
-  { manifest, expectedRevision, piecesThrough, last, markedTo }: Standing,
+  { deployment, manifest, expectedRevision, piecesThrough, last, markedTo }: Standing,
   { headers, more }: BoundedHeaders,
 ): MergePlan {
   const end = headers.at(-1);
@@ -102,6 +104,8 @@ function planned(
     kind: "merge",
     purpose,
     tenant: end.tenant,
+    // Also where whoever asked did not say: the steps that follow are of the same log, whoever runs them.
+    deployment,
     from: repairs ? markedTo : manifest.to,
     to: end.position,
     ...countRange(headers),

@@ -14,6 +14,7 @@ import type { Version } from "../src/contract/ids.ts";
 import { isTenantId, type Partition, type Position, type TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
+import type { Described } from "../src/contract/merge.ts";
 import type { MergePorts } from "./context.ts";
 import { logNowMs } from "./log-time.ts";
 import { passingOver } from "./passing-over.ts";
@@ -25,7 +26,7 @@ export interface RetentionPlace {
   readonly name: string;
 }
 
-export interface RetentionRequest {
+export interface RetentionRequest extends Described {
   /** Where to go on behind; null at the start. */
   readonly after: RetentionPlace | null;
 }

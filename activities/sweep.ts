@@ -4,7 +4,7 @@ import { FreshetError } from "../src/contract/errors.ts";
 import { type Partition, partitionOf, type TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
-import type { MergeReason } from "../src/contract/merge.ts";
+import type { Described, MergeReason } from "../src/contract/merge.ts";
 import type { MergePorts } from "./context.ts";
 import { passingOver, type SweepStep } from "./passing-over.ts";
 
@@ -16,13 +16,13 @@ export interface SweepResult {
   readonly failed?: number | undefined;
 }
 
-export interface ScrubSweepRequest {
+export interface ScrubSweepRequest extends Described {
   /** When the sweep began, unix milliseconds; absent asks all tenants. */
   readonly slotAtMs?: number | undefined;
 }
 
 export interface SweepActivities {
-  signalDueTenants(): Promise<SweepResult>;
+  signalDueTenants(request?: Described): Promise<SweepResult>;
   /** Asks those tenants that were ever merged whose slot of the day it is; each takes its turn at the worker. */
   requestScrubs(request?: ScrubSweepRequest): Promise<SweepResult>;
 }

@@ -70,10 +70,10 @@ export async function mergeRound(
   if (!hooks.goesOn()) return { kind: "paused" };
   const { written, refused } = verified;
   hooks.enter({ phase: "committing", plan, written });
-  const { from, to, version, purpose, marks, expectedRevision } = plan;
+  const { from, to, version, purpose, marks, expectedRevision, deployment } = plan;
   const committed = await hooks.shielded(() =>
     steps.commitMerge({
-      ...{ tenant, from, to, version, purpose, marks },
+      ...{ tenant, from, to, version, purpose, marks, deployment },
       ...{ expectedRevision, workflowId, ...listed(refused) },
     }),
   );
@@ -104,7 +104,8 @@ async function writeVerified(
   hooks: RoundHooks,
   plan: PlannedMerge,
 ): Promise<Verified | RoundResult> {
-  const { tenant, from, to } = plan;
+  const { tenant, from, to, deployment } = plan;
+  const range = { tenant, from, to, deployment };
   const refused = new Set<Position>();
   let written = 0;
   let after = from;
@@ -112,7 +113,7 @@ async function writeVerified(
     while (after < to) {
       if (!hooks.goesOn()) return { kind: "paused" };
       hooks.enter({ phase: "writing", plan, written });
-      const result = await steps.writeRange({ tenant, from, to, after });
+      const result = await steps.writeRange({ ...range, after });
       written += result.written;
       after = result.through;
       for (const position of result.refused ?? []) refused.add(position);
@@ -120,7 +121,7 @@ async function writeVerified(
     }
     if (!hooks.goesOn()) return { kind: "paused" };
     hooks.enter({ phase: "verifying", plan, written });
-    const request = { tenant, from, to, ...listed([...refused]) };
+    const request = { ...range, ...listed([...refused]) };
     const { rewriteAfter } = await steps.verifyRange(request);
     if (rewriteAfter === null) return { written, refused: [...refused] };
     after = rewriteAfter;

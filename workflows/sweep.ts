@@ -7,6 +7,7 @@ import { isCancellation, patched, proxyActivities, workflowInfo } from "@tempora
 import type { RetentionActivities, RetentionPlace } from "../activities/retention.ts";
 import type { SweepActivities, SweepResult } from "../activities/sweep.ts";
 import { limits } from "../src/contract/limits.ts";
+import type { Described } from "../src/contract/merge.ts";
 import { isRetentionTime } from "./retention-time.ts";
 import { sweepStory } from "./sweep-story.ts";
 
@@ -38,27 +39,30 @@ const retentionTimes = {
 };
 
 /** (No history goes on behind a failure of the first step: in the release before it was the end of the run.) */
-export function mergeSweep(): Promise<SweepResult> {
+export function mergeSweep({ deployment }: Described = {}): Promise<SweepResult> {
   return sweepStory({
-    ask: signalDueTenants,
+    ask: () => signalDueTenants({ deployment }),
     async clearLog() {
       const isTime = isRetentionTime(workflowInfo().startTime.getTime(), retentionTimes);
-      if (patched("retention") && isTime) await retain();
+      if (patched("retention") && isTime) await retain({ deployment });
     },
     isCancellation,
   });
 }
 
 /** Retention of all tenants at once, also for an operator who starts it by hand. */
-export async function retain(): Promise<void> {
+export async function retain({ deployment }: Described = {}): Promise<void> {
   let after: RetentionPlace | null = null;
   do {
-    ({ next: after } = await purgeOld({ after }));
+    ({ next: after } = await purgeOld({ after, deployment }));
   } while (after !== null);
 }
 
 /** By its schedule it asks the tenants of its slot; an operator may ask all at once. */
-export async function scrubSweep(input: { readonly all?: boolean } = {}): Promise<SweepResult> {
-  if (input.all === true) return requestScrubs();
-  return requestScrubs({ slotAtMs: workflowInfo().startTime.getTime() });
+export async function scrubSweep(
+  input: Described & { readonly all?: boolean } = {},
+): Promise<SweepResult> {
+  const { deployment, all } = input;
+  if (all === true) return requestScrubs({ deployment });
+  return requestScrubs({ deployment, slotAtMs: workflowInfo().startTime.getTime() });
 }

@@ -87,7 +87,7 @@ class ColdInMemory implements MemoryCold {
       this.#upsertsToBreak -= 1;
       throw new FreshetError("cold_unavailable", "some objects were not taken");
     }
-    throwRefused([...refused, ...sound.filter((object) => !taken.includes(object))]);
+    throwRefused([...refused, ...sound.filter(this.#isRefused)]);
   }
 
   async versions(tenant: TenantId, ids: readonly string[]): Promise<ReadonlyMap<string, Version>> {

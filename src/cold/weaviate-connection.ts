@@ -26,6 +26,8 @@ export interface WeaviateAddress {
 export interface ConnectionOptions extends WeaviateAddress {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What each new client goes through before anybody uses it. */
+  readonly prepare?: ((client: WeaviateClient) => Promise<void>) | undefined;
 }
 
 /** The server answered, and the answer is that it has no such tenant (or no collection at all). */
@@ -116,6 +118,7 @@ export class Connection {
       client = await openClient(this.#options);
       await this.probe();
       await this.#learnVersion(client);
+      await this.#prepare(client);
     } catch (cause) {
       client?.close().catch(() => {});
       this.#isDown(lastPauseMs, cause);
@@ -136,6 +139,11 @@ export class Connection {
    */
   #learnVersion(client: WeaviateClient): Promise<unknown> {
     return this.#bounded({ ms: limits.coldConnectMs }, () => client.getWeaviateVersion());
+  }
+
+  #prepare(client: WeaviateClient): Promise<void> {
+    const { prepare = async () => {} } = this.#options;
+    return this.#bounded({ ms: limits.coldRequestMs }, () => prepare(client));
   }
 
   #isDown(lastPauseMs: number, error: unknown): void {

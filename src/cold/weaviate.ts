@@ -10,6 +10,7 @@
  * while the objects stay, and writing the same object again does nothing: see `flush` and `versionsOf`.
  */
 
+import type { WeaviateClient } from "weaviate-client";
 import { FreshetError } from "../contract/errors.ts";
 import { position, type TenantId, type Version, version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -25,7 +26,7 @@ import {
   UnknownTenantError,
 } from "./weaviate-connection.ts";
 import { entryOf } from "./weaviate-object.ts";
-import { markerCollection } from "./weaviate-schema.ts";
+import { claimCollections, collectionsOf } from "./weaviate-schema.ts";
 import { type ChunkCollection, chunksOf, hybridSearch } from "./weaviate-search.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
 import { type WriteParts, writePage } from "./weaviate-write.ts";
@@ -33,6 +34,8 @@ import { type WriteParts, writePage } from "./weaviate-write.ts";
 export interface WeaviateOptions extends ConnectionOptions {
   /** Of the embedding model; other vectors are refused before they are sent. */
   readonly dimensions: number;
+  /** `Log.deployment` of the log that is merged here; without it nobody compares. */
+  readonly deployment?: string | undefined;
 }
 
 interface Parts extends WriteParts {
@@ -42,9 +45,16 @@ interface Parts extends WriteParts {
 
 /** Never throws; connects when first used, and again whenever Weaviate comes back. */
 export function connectWeaviate(options: WeaviateOptions): ColdShard {
-  const connection = new Connection(options);
+  const { dimensions, clock, logger, deployment } = options;
+  const connection = new Connection({
+    ...options,
+    async prepare(client) {
+      if (deployment === undefined || (await claimCollections(client, deployment))) return;
+      const { chunks } = collectionsOf(client);
+      logger.warn({ deployment, chunks }, "another deployment has this weaviate's collections");
+    },
+  });
   const tenants = createTenants(connection);
-  const { dimensions, clock } = options;
   const parts: Parts = { connection, tenants, dimensions, clock };
   const shard: ColdShard = {
     ensureTenant: (tenant) => tenants.ensure(tenant),
@@ -233,7 +243,7 @@ function markerMethods({ connection, tenants }: Parts): MarkerMethods {
     writeMarker: (tenant, marker) =>
       tenants.writing(tenant, () =>
         connection.run(async (client) => {
-          const markers = client.collections.use(markerCollection).withTenant(tenant);
+          const markers = markersOf(client, tenant);
           const properties = { to: marker.to, version: marker.version };
           // `insertMany` overwrites where `insert` would refuse; for a single object it does not wait.
           const reply = await markers.data.insertMany([{ id: markerId(tenant), properties }]);
@@ -249,7 +259,7 @@ function markerMethods({ connection, tenants }: Parts): MarkerMethods {
         whenUnknown: null,
         work: () =>
           connection.run(async (client, signal) => {
-            const markers = client.collections.use(markerCollection).withTenant(tenant);
+            const markers = markersOf(client, tenant);
             const found = await markers.query.fetchObjectById(
               markerId(tenant),
               {},
@@ -259,6 +269,10 @@ function markerMethods({ connection, tenants }: Parts): MarkerMethods {
           }),
       }),
   };
+}
+
+function markersOf(client: WeaviateClient, tenant: TenantId) {
+  return client.collections.use(collectionsOf(client).markers).withTenant(tenant);
 }
 
 function markerOf(properties: Readonly<Record<string, unknown>>): ColdMarker {

@@ -55,6 +55,7 @@ export interface MemoryLogOptions {
   /** Incarnation of both streams, from 1. */
   readonly incarnation?: number | undefined;
   readonly leaseMs?: number | undefined;
+  readonly deployment?: string | undefined;
   /** Stands in for the chain check of range reads (L3): how a test plants one that checks nothing. */
   readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
 }
@@ -86,6 +87,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   };
   return {
     partitions,
+    deployment: options.deployment ?? "0".repeat(16),
     documentTextBytesMax: limits.documentTextBytesMax,
     docs,
     chunks,

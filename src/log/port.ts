@@ -245,6 +245,11 @@ export interface EventSink {
 
 export interface Log {
   readonly partitions: number;
+  /**
+   * Tells this log, and all that is built on it, from every other: 16 hexadecimal digits, fixed when the log is created.
+   * Whoever works on a log for somebody else (merges, the cold shard) compares it first.
+   */
+  readonly deployment: string;
   /** Largest document text that fits this server's payload limit, bytes. */
   readonly documentTextBytesMax: number;
   readonly docs: DocsLog;

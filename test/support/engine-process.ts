@@ -86,8 +86,12 @@ export async function openSite(settings: Environment = {}): Promise<Site> {
   const env = { ...siteEnvironment(nats), ...settings };
   const log = await connectNatsLog({ ...shared, servers: nats.url, partitions: 8, name: "test" });
   const { weaviate, temporal } = inject("servers");
-  const cold = connectWeaviate({ ...shared, ...weaviate, dimensions });
-  const merges = connectTemporal({ ...shared, ...temporal, graceMs, settleMs: graceMs });
+  const { deployment } = log;
+  const cold = connectWeaviate({ ...shared, ...weaviate, deployment, dimensions });
+  const merges = connectTemporal({
+    ...{ ...shared, ...temporal, deployment },
+    ...{ graceMs, settleMs: graceMs },
+  });
   const { events, event } = await listen(log);
   const started: FreshetProcess[] = [];
   const remember = async (process: Promise<FreshetProcess>): Promise<FreshetProcess> => {
