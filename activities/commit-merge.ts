@@ -14,7 +14,12 @@
 import { FreshetError } from "../src/contract/errors.ts";
 import { incarnationOf, type Position, type TenantId, type Version } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
-import { emptyManifest, type HeadsPiece, type Manifest } from "../src/contract/manifest.ts";
+import {
+  confirmedTo,
+  emptyManifest,
+  type HeadsPiece,
+  type Manifest,
+} from "../src/contract/manifest.ts";
 import type { CommitResult, MergeRange } from "../src/contract/merge.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
 import { decodePieces, encodePieces, type Heads, headsEntryBytes } from "../src/log/heads.ts";
@@ -42,7 +47,7 @@ export async function commitMerge(
   const stored = await ports.log.manifests.get(tenant);
   const manifest = stored?.manifest ?? emptyManifest;
   if (request.purpose === "repair") return commitRepair(ports, request, manifest);
-  if (manifest.to >= to) return { kind: "already" };
+  if (manifest.to >= to) return already(manifest);
   const asPlanned = (stored?.revision ?? 0) === request.expectedRevision && manifest.to === from;
   if (!asPlanned) return { kind: "replan" };
   const headers = await readHeaders(ports, request);
@@ -61,6 +66,7 @@ export async function commitMerge(
     pieces,
     documents: heads.size,
     workflowId: request.workflowId,
+    confirmed: confirmedTo(manifest),
   };
   const result = await compareAndSet(ports, request, next);
   if (result.kind === "committed") announceRefused(ports, refused);
@@ -73,9 +79,16 @@ async function compareAndSet(
   next: Manifest,
 ): Promise<CommitResult> {
   const outcome = await ports.log.manifests.commit(tenant, next, expectedRevision);
-  if (outcome === "committed") return { kind: "committed", documents: next.documents };
-  const current = await ports.log.manifests.get(tenant);
-  return { kind: (current?.manifest.to ?? 0) >= to ? "already" : "replan" };
+  if (outcome === "committed") {
+    return { kind: "committed", documents: next.documents, unconfirmed: true };
+  }
+  const current = (await ports.log.manifests.get(tenant))?.manifest ?? emptyManifest;
+  return current.to >= to ? already(current) : { kind: "replan" };
+}
+
+function already(manifest: Manifest): CommitResult {
+  const isConfirmed = confirmedTo(manifest) >= manifest.to;
+  return isConfirmed ? { kind: "already" } : { kind: "already", unconfirmed: true };
 }
 
 /**

@@ -20,19 +20,24 @@ interface PlacedObject {
 export class PageWriter {
   readonly #cold: ColdShard;
   readonly #tenant: TenantId;
+  readonly #rewrites: boolean;
   readonly #onWritten: (objects: number) => void;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #refused = new Set<Position>();
+  refusedObjects = 0;
   #page: PlacedObject[] = [];
   #failure: { readonly error: unknown } | undefined;
 
   constructor(options: {
     readonly cold: ColdShard;
     readonly tenant: TenantId;
+    /** The objects were missed by a read-back. */
+    readonly rewrites?: boolean;
     readonly onWritten: (objects: number) => void;
   }) {
     this.#cold = options.cold;
     this.#tenant = options.tenant;
+    this.#rewrites = options.rewrites === true;
     this.#onWritten = options.onWritten;
   }
 
@@ -68,10 +73,9 @@ export class PageWriter {
   /** Never rejects: the failure is thrown to whoever adds next, so no rejection goes unhandled. */
   async #write(page: readonly PlacedObject[]): Promise<void> {
     try {
-      await this.#cold.upsert(
-        this.#tenant,
-        page.map(({ object }) => object),
-      );
+      const objects = page.map(({ object }) => object);
+      if (this.#rewrites) await this.#cold.rewrite(this.#tenant, objects);
+      else await this.#cold.upsert(this.#tenant, objects);
       this.#onWritten(page.length);
     } catch (error) {
       if (error instanceof RefusedObjectsError) this.#note(page, new Set(error.ids));
@@ -80,6 +84,7 @@ export class PageWriter {
   }
 
   #note(page: readonly PlacedObject[], ids: ReadonlySet<string>): void {
+    this.refusedObjects += ids.size;
     for (const { object, record } of page) if (ids.has(object.id)) this.#refused.add(record);
     this.#onWritten(page.length);
   }

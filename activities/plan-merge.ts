@@ -9,7 +9,7 @@
 
 import { FreshetError } from "../src/contract/errors.ts";
 import { incarnationOf, type Position, type TenantId } from "../src/contract/ids.ts";
-import { emptyManifest, type Manifest } from "../src/contract/manifest.ts";
+import { confirmedTo, emptyManifest, type Manifest } from "../src/contract/manifest.ts";
 import type { MergePlan, PlannedMerge } from "../src/contract/merge.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
 import type { MergePorts } from "./context.ts";
@@ -43,7 +43,7 @@ export async function planMerge(ports: MergePorts, request: PlanRequest): Promis
     if (repair !== null) return planned("repair", standing, repair);
     ports.logger.error({ tenant }, "cold lost merged documents that the log no longer holds");
   }
-  if (last === null) return { kind: "nothing" };
+  if (last === null) return nothing(manifest);
   const { upTo } = request;
   const unmerged = { tenant, from: manifest.to, to: last.position, upTo };
   return planned("advance", standing, await readBoundedHeaders(ports, unmerged));
@@ -94,7 +94,7 @@ function planned(
   { headers, more }: BoundedHeaders,
 ): MergePlan {
   const end = headers.at(-1);
-  if (end === undefined) return { kind: "nothing" };
+  if (end === undefined) return nothing(manifest);
   const repairs = purpose === "repair";
   // A takeover is nothing to merge: with each restart of a node every idle tenant would write all of its heads anew. At
   // a bound fences are passed nevertheless: what lies behind them must be reached.
@@ -117,4 +117,9 @@ function planned(
     // Behind a repair there may be unmerged records: the next plan tells.
     more: more || (repairs && last !== null && last.position > end.position),
   };
+}
+
+function nothing(manifest: Manifest): MergePlan {
+  const { to } = manifest;
+  return confirmedTo(manifest) < to ? { kind: "nothing", unconfirmedTo: to } : { kind: "nothing" };
 }

@@ -13,7 +13,7 @@ import { FreshetError } from "../src/contract/errors.ts";
 import type { Version } from "../src/contract/ids.ts";
 import { isTenantId, type Partition, type Position, type TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
-import { emptyManifest } from "../src/contract/manifest.ts";
+import { confirmedTo, emptyManifest } from "../src/contract/manifest.ts";
 import type { Described } from "../src/contract/merge.ts";
 import type { MergePorts } from "./context.ts";
 import { logNowMs } from "./log-time.ts";
@@ -134,7 +134,7 @@ async function boundsOf(
   });
   return retentionBounds({
     cursor: last?.version ?? (0 as Version),
-    watermark: manifest.to,
+    confirmed: confirmedTo(manifest),
     markedTo: marker?.to ?? (0 as Position),
     youngVersion: young.version,
     youngPosition: young.position,

@@ -2,7 +2,7 @@
 
 import { FreshetError } from "../src/contract/errors.ts";
 import type { Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
-import { emptyManifest } from "../src/contract/manifest.ts";
+import { confirmedTo, emptyManifest } from "../src/contract/manifest.ts";
 import type { ChunkRecord } from "../src/contract/record.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { decodePieces } from "../src/log/heads.ts";
@@ -42,13 +42,14 @@ export async function recover(
     manifest.pieces.map(({ digest }) => log.manifests.getPiece(tenant, digest)),
   );
   await shard.put({ type: "load", stored, heads: decodePieces(pieces) }, signal);
-  const range = { tenant, after: manifest.to, to: end.position, signal };
+  // What is merged and not yet confirmed stays in hot, as it does with an owner that lived through the merge.
+  const range = { tenant, after: confirmedTo(manifest), to: end.position, signal };
   const onCount = (records: number): void => {
     progress.toReplay = records;
   };
   for await (const record of log.chunks.read({ ...range, onCount })) {
     // A letter that can not be written is tried again with the whole recovery: nobody waits in a place of others.
-    if (record.kind === "reject") {
+    if (record.kind === "reject" && record.position > manifest.to) {
       await log.deadLetters.publish(letterOf(record, clock.nowMs()));
     }
     await shard.put({ type: "replay", record }, signal);

@@ -215,6 +215,7 @@ export async function startMerges(
       address: temporal.address,
       namespace: temporal.namespace,
       graceMs: merge.graceMs,
+      confirmMs: merge.confirmMs,
       ageMs: merge.ageMs,
       replayWindowMs: config.replayWindowMs,
       deployment: log.deployment,
@@ -279,8 +280,8 @@ function connectMerges(
   { deployment }: NatsLog,
 ): MergeClient {
   const { address, namespace } = config.temporal;
-  const { graceMs } = config.merge;
-  return connectTemporal({ address, namespace, deployment, graceMs, clock, logger });
+  const { graceMs, confirmMs } = config.merge;
+  return connectTemporal({ address, namespace, deployment, graceMs, confirmMs, clock, logger });
 }
 
 function createLanguageModel({ config, clock }: Foundation): LanguageModel | undefined {

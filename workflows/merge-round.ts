@@ -2,7 +2,8 @@
  * The story of one merge, from plan to commit: the same under Temporal and in memory. Deterministic: all
  * effects are steps, all waiting is hooks.
  *
- *   MR1  the commit comes after a verification that found nothing missing;
+ *   MR1  the commit comes after a verification that found nothing missing; what it committed still has to be confirmed
+ *        (tenant-confirm.ts);
  *   MR2  a pause ends the round before its next step, never inside one; after it the merge is planned anew;
  *   MR3  a round that ends early (failure, cancel, crash) leaves only objects that the heads mask;
  *   MR4  a document that cold refuses for good holds up nobody: verification leaves it out, the commit dead-letters it.
@@ -12,6 +13,7 @@ import type { MergeActivities } from "../activities/merge.ts";
 import type { Position, TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import {
+  type CommitResult,
   incomplete,
   type MergeError,
   type MergePlan,
@@ -41,7 +43,7 @@ export interface RoundRequest {
 }
 
 export type RoundResult =
-  | { readonly kind: "nothing" }
+  | { readonly kind: "nothing"; readonly unconfirmedTo?: Position }
   | {
       readonly kind: "merged";
       readonly plan: PlannedMerge;
@@ -50,6 +52,7 @@ export type RoundResult =
       readonly documents: number | null;
       /** Documents that cold refused for good; absent when there are none. */
       readonly refused?: number | undefined;
+      readonly unconfirmed: boolean;
     }
   | { readonly kind: "replan" }
   | { readonly kind: "paused" }
@@ -77,14 +80,14 @@ export async function mergeRound(
       ...{ expectedRevision, workflowId, ...listed(refused) },
     }),
   );
-  const counted = refused.length === 0 ? {} : { refused: refused.length };
+  const rest = restOf(committed, refused);
   switch (committed.kind) {
     case "replan":
       return { kind: "replan" };
     case "already":
-      return { kind: "merged", plan, written, documents: null, ...counted };
+      return { kind: "merged", plan, written, documents: null, ...rest };
     case "committed":
-      return { kind: "merged", plan, written, documents: committed.documents, ...counted };
+      return { kind: "merged", plan, written, documents: committed.documents, ...rest };
   }
 }
 
@@ -96,6 +99,12 @@ interface Verified {
 
 function listed(refused: readonly Position[]): { readonly refused?: readonly Position[] } {
   return refused.length === 0 ? {} : { refused };
+}
+
+/** What a result of the round says besides. */
+function restOf(committed: CommitResult, refused: readonly Position[]) {
+  const unconfirmed = "unconfirmed" in committed && committed.unconfirmed === true;
+  return { unconfirmed, ...(refused.length === 0 ? {} : { refused: refused.length }) };
 }
 
 /** Objects written, once all of them were read back; otherwise why the round ends here. */
@@ -113,7 +122,8 @@ async function writeVerified(
     while (after < to) {
       if (!hooks.goesOn()) return { kind: "paused" };
       hooks.enter({ phase: "writing", plan, written });
-      const result = await steps.writeRange({ ...range, after });
+      const again = pass > 1 ? { again: true as const } : {};
+      const result = await steps.writeRange({ ...range, after, ...again });
       written += result.written;
       after = result.through;
       for (const position of result.refused ?? []) refused.add(position);

@@ -11,6 +11,7 @@ export type MergeState =
   | { readonly phase: "committing"; readonly plan: PlannedMerge; readonly written: number }
   /** Until every owner that answers has folded what was merged; then superseded objects are deleted. */
   | { readonly phase: "grace" }
+  | { readonly phase: "confirming" }
   | { readonly phase: "cleaning" }
   /** `counts` is null while it is planned. */
   | { readonly phase: "scrubbing"; readonly counts: ScrubCounts | null }
@@ -31,6 +32,7 @@ export function isMerging(phase: MergePhase): boolean {
     case "committing":
       return true;
     case "idle":
+    case "confirming":
     case "grace":
     case "cleaning":
     case "scrubbing":
@@ -59,6 +61,8 @@ export function describeState(state: MergeState): string {
       return `${describePlan(state.plan)}: committing the watermark`;
     case "grace":
       return "merged; superseded objects are deleted once every owner has seen what replaced them";
+    case "confirming":
+      return "reading back once more what was merged, before hot memory drops it";
     case "cleaning":
       return "deleting superseded objects from the cold shard";
     case "scrubbing":

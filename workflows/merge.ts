@@ -91,7 +91,7 @@ export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
 /**
  * Few attempts inside Temporal, so that a short hiccup costs nothing; then the workflow itself says what is
  * wrong and waits longer (TM3), which a policy of endless retries would hide. Heartbeats find a dead worker
- * within seconds; the attempt's own limit only ends one that hangs while it beats.
+ * within half a minute; the attempt's own limit only ends one that hangs while it beats.
  */
 const options: ActivityOptions = {
   startToCloseTimeout: limits.mergeActivityMs,
@@ -101,7 +101,8 @@ const options: ActivityOptions = {
     backoffCoefficient: 2,
     maximumAttempts: limits.mergeActivityAttemptsMax,
   },
-  // An abandoned attempt is harmless (immutable ids, compare-and-set), so a cancel need not wait for it.
+  // An abandoned attempt is harmless, so a cancel need not wait for it: ids are immutable, commits compare and set, no
+  // delete rests on a look that may be old (CS1, SC1, RP1), and once it hears of its end it has no more effects.
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 };
 
@@ -128,6 +129,11 @@ function mergeSteps({ deployment }: MergeInput): MergeActivities {
     commitMerge: (request) =>
       activities.commitMerge.executeWithOptions(
         summed(`commit ${request.purpose} ${range(request)}`),
+        described(request),
+      ),
+    confirmMerge: (request) =>
+      activities.confirmMerge.executeWithOptions(
+        summed(`confirm up to ${request.to}`),
         described(request),
       ),
     cleanSuperseded: (request) =>

@@ -2,7 +2,7 @@
  * All merges of one tenant, one after the other: the entity that the workflow `merge/<tenant>` is, and that
  * src/temporal/memory.ts runs in process. Deterministic; time and waiting come from its runtime.
  *
- * Owns: what is due, who waits for an outcome, pause, back-off, which ranges still need cleaning.
+ * Owns: what is due, who waits for an outcome, pause, back-off, which ranges still need confirming and cleaning.
  * Receives: due, force, pause, resume, cancel. Never does: effects (its steps do), two merges at once.
  *
  *   TM1  one round at a time, so nothing but a zombie of an earlier attempt ever writes beside it;
@@ -36,6 +36,7 @@ import {
   planOf,
   retryDelayMs,
 } from "./merge-state.ts";
+import { TenantConfirm } from "./tenant-confirm.ts";
 import { TenantScrub } from "./tenant-scrub.ts";
 
 interface Series {
@@ -58,7 +59,9 @@ export class TenantMerges {
   #waiting: { readonly upTo: Position | undefined; settle(outcome: MergeOutcome): void }[] = [];
   #series: Series | null = null;
   readonly #scrub: TenantScrub;
+  readonly #confirm: TenantConfirm;
   #toClean: PlannedMerge[] = [];
+  #mergedAtMs = 0;
   #cancelWork: (() => void) | null = null;
   #cancelAsked = false;
   #rounds = 0;
@@ -73,6 +76,7 @@ export class TenantMerges {
     this.#paused = input.carried?.paused ?? false;
     this.#lastMerge = input.carried?.lastMerge ?? null;
     this.#scrub = new TenantScrub(input.carried?.scrub);
+    this.#confirm = new TenantConfirm(input.carried?.unconfirmed);
   }
 
   // --- requests ------------------------------------------------------------------------------
@@ -165,7 +169,8 @@ export class TenantMerges {
 
   carried(): MergeCarried {
     const scrub = this.#scrub.carried();
-    return { paused: this.#paused, due: this.#due, lastMerge: this.#lastMerge, scrub };
+    const unconfirmed = this.#confirm.carried();
+    return { paused: this.#paused, due: this.#due, lastMerge: this.#lastMerge, scrub, unconfirmed };
   }
 
   // --- the story -----------------------------------------------------------------------------
@@ -178,9 +183,11 @@ export class TenantMerges {
         await this.#wrapUp();
         return "continue";
       }
+      const nowMs = this.#runtime.nowMs();
+      const scrubs = this.#scrub.comesFirst(nowMs);
       if (this.#paused) await this.#whilePaused();
-      else if (this.#hasWork() && !this.#scrub.comesFirst(this.#runtime.nowMs()))
-        await this.#merge();
+      else if (!scrubs && this.#confirm.dueInMs(nowMs) === 0) await this.#confirmStep();
+      else if (!scrubs && this.#hasWork()) await this.#merge();
       else if (this.#scrub.isAwaited()) await this.#scrubStep();
       else if (this.#toClean.length > 0) await this.#clean();
       else if (!(await this.#linger())) return "complete";
@@ -216,7 +223,13 @@ export class TenantMerges {
   /** False when nothing came. A workflow that stayed open for ever would show idle tenants as running. */
   async #linger(): Promise<boolean> {
     this.#enter({ phase: "idle" });
-    return this.#runtime.until(() => this.isAwaited(), limits.mergeIdleMs);
+    const dueInMs = this.#confirm.dueInMs(this.#runtime.nowMs());
+    const isOwed = Number.isFinite(dueInMs);
+    const came = await this.#runtime.until(
+      () => this.isAwaited(),
+      isOwed ? dueInMs : limits.mergeIdleMs,
+    );
+    return came || isOwed;
   }
 
   async #merge(): Promise<void> {
@@ -230,6 +243,7 @@ export class TenantMerges {
         return this.#merged(series, result);
       case "nothing":
         this.#attempt = 0;
+        this.#oweConfirm(result.unconfirmedTo);
         return this.#endSeries({ kind: "nothing" });
       case "paused":
         this.#due = true;
@@ -255,10 +269,12 @@ export class TenantMerges {
   }
 
   #merged(series: Series, result: Extract<RoundResult, { kind: "merged" }>): void {
-    const { plan, documents } = result;
+    const { plan, documents, unconfirmed } = result;
     const { from, to, chunks } = plan;
     this.#attempt = 0;
     this.#lastMerge = { from, to, chunks, documents, atMs: this.#runtime.nowMs() };
+    this.#mergedAtMs = this.#runtime.nowMs();
+    if (unconfirmed) this.#oweConfirm(to);
     if (plan.purpose === "advance") this.#toClean.push(plan);
     series.total = addMerge(series.total, plan, result);
     if (!plan.more) this.#endSeries({ kind: "nothing" });
@@ -292,6 +308,30 @@ export class TenantMerges {
     this.#scrub.end({ kind: "cancelled" });
   }
 
+  // --- confirming ----------------------------------------------------------------------------
+
+  #oweConfirm(to: Position | undefined): void {
+    if (to === undefined) return;
+    this.#confirm.owe({ to, atMs: this.#runtime.nowMs() + this.#confirmMs });
+  }
+
+  async #confirmStep(): Promise<void> {
+    this.#enter({ phase: "confirming" });
+    const nowMs = (): number => this.#runtime.nowMs();
+    const request = { tenant: this.#input.tenant, nowMs, confirmMs: this.#confirmMs };
+    const result = await this.#attemptStep(async () => {
+      await this.#confirm.step(this.#steps, request);
+      return { kind: "nothing" };
+    });
+    if (result.kind !== "nothing") this.#confirm.retryLater(nowMs());
+    if (this.#cancelAsked) this.#cancelled();
+  }
+
+  get #confirmMs(): number {
+    const { confirmMs, settleMs, graceMs } = this.#input;
+    return confirmMs ?? settleMs ?? graceMs ?? limits.mergeConfirmMs;
+  }
+
   // --- scrubbing -----------------------------------------------------------------------------
 
   async #scrubStep(): Promise<void> {
@@ -310,8 +350,14 @@ export class TenantMerges {
 
   async #clean(): Promise<void> {
     this.#enter({ phase: "grace" });
-    if (await this.#runtime.until(() => this.isAwaited(), this.#settleMs)) return;
-    await this.#cleanAll();
+    const nowMs = this.#runtime.nowMs();
+    const settleMs = this.#settleMs;
+    // At least a moment where there is a settle time at all: histories of before have a timer here in any case.
+    const cleanInMs = settleMs === 0 ? 0 : Math.max(1, this.#mergedAtMs + settleMs - nowMs);
+    const confirmInMs = this.#confirm.dueInMs(nowMs);
+    const waitMs = Math.min(cleanInMs, confirmInMs);
+    if (await this.#runtime.until(() => this.isAwaited(), waitMs)) return;
+    if (cleanInMs <= confirmInMs) await this.#cleanAll();
   }
 
   get #settleMs(): number {

@@ -7,7 +7,7 @@
  * tokenised text is trimmed in the index, so that what a filter finds is compared again; creating a
  * tenant that sleeps does not wake it; a batch is answered when its vectors are in the index, but the index's
  * log is flushed before they are (adapters/repos/db/shard_write_batch_objects.go), so that kill -9 loses them
- * while the objects stay, and writing the same object again does nothing: see `flush` and `versionsOf`.
+ * while the objects stay, and writing the same object again does nothing: see `flush`, `versionsOf` and `changed`.
  */
 
 import type { WeaviateClient } from "weaviate-client";
@@ -16,7 +16,7 @@ import { position, type TenantId, type Version, version } from "../contract/ids.
 import { limits } from "../contract/limits.ts";
 import { checkObjects, checkQuery, throwRefused } from "./checks.ts";
 import { markerId } from "./object-id.ts";
-import type { ColdEntry, ColdMarker, ColdShard } from "./port.ts";
+import type { ColdEntry, ColdMarker, ColdObject, ColdShard } from "./port.ts";
 import {
   Connection,
   type ConnectionOptions,
@@ -26,6 +26,7 @@ import {
   UnknownTenantError,
 } from "./weaviate-connection.ts";
 import { entryOf } from "./weaviate-object.ts";
+import { changed, vectorsOf } from "./weaviate-rewrite.ts";
 import { claimCollections, collectionsOf } from "./weaviate-schema.ts";
 import { type ChunkCollection, chunksOf, hybridSearch } from "./weaviate-search.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
@@ -79,19 +80,30 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
   return mapErrors(shard);
 }
 
-type ObjectMethods = Pick<ColdShard, "upsert" | "versions" | "staleIds" | "deleteIds" | "walk">;
+type ObjectMethods = Pick<
+  ColdShard,
+  "upsert" | "rewrite" | "versions" | "staleIds" | "deleteIds" | "walk"
+>;
 
 function objectMethods(parts: Parts): ObjectMethods {
   const { connection, tenants, dimensions } = parts;
+  /** Those that are refused. */
+  const write = (tenant: TenantId, objects: readonly ColdObject[]) =>
+    tenants.writing(tenant, async () => {
+      const refused = await writePage(parts, tenant, objects);
+      await flush(connection, tenant, objects.find((object) => !refused.includes(object))?.id);
+      return refused;
+    });
   return {
     async upsert(tenant, objects) {
       const { sound, refused } = checkObjects(objects, dimensions);
-      const more = await tenants.writing(tenant, async () => {
-        const found = await writePage(parts, tenant, sound);
-        await flush(connection, tenant, sound.find((object) => !found.includes(object))?.id);
-        return found;
-      });
-      throwRefused([...refused, ...more]);
+      throwRefused([...refused, ...(await write(tenant, sound))]);
+    },
+    async rewrite(tenant, objects) {
+      const { sound, refused } = checkObjects(objects, dimensions);
+      const stored = await storedVectors(parts, tenant, sound);
+      const rewritten = sound.map((object) => changed(object, stored.get(object.id)));
+      throwRefused([...refused, ...(await write(tenant, rewritten))]);
     },
     versions: async (tenant, ids) => {
       const pages = pagesOf(ids, limits.coldIdsPerRequestMax);
@@ -125,6 +137,19 @@ function objectMethods(parts: Parts): ObjectMethods {
           connection.run((client, signal) => walkPage(chunksOf(client, tenant), page, signal)),
       }),
   };
+}
+
+async function storedVectors(
+  { connection, tenants }: Parts,
+  tenant: TenantId,
+  objects: readonly ColdObject[],
+): Promise<ReadonlyMap<string, Float32Array>> {
+  if (objects.length === 0) return new Map();
+  return tenants.reading<ReadonlyMap<string, Float32Array>>(tenant, {
+    whenUnknown: new Map(),
+    work: () =>
+      connection.run((client, signal) => vectorsOf(chunksOf(client, tenant), objects, signal)),
+  });
 }
 
 /**
@@ -301,6 +326,7 @@ function mapErrors(shard: ColdShard): ColdShard {
   return {
     ensureTenant: guard(shard.ensureTenant),
     upsert: guard(shard.upsert),
+    rewrite: guard(shard.rewrite),
     versions: guard(shard.versions),
     staleIds: guard(shard.staleIds),
     deleteIds: guard(shard.deleteIds),

@@ -272,6 +272,11 @@ export const limits = {
   mergeGraceMs: 5 * secondMs,
   /** Before what a record supersedes in cold is deleted: above an append's unresolved time and `leaseMs` together. */
   mergeSettleMs: 90 * secondMs,
+  /**
+   * From a commit to the second look at what it merged, until which hot keeps it: above `mergeHeartbeatMs` and
+   * `coldRequestMs` together, after which no earlier attempt that was told of its end has a request on its way.
+   */
+  mergeConfirmMs: 90 * secondMs,
   /** A tenant's cold shard is compared with its log so often. */
   scrubEveryMs: 24 * 60 * minuteMs,
   /**
@@ -331,8 +336,13 @@ export const limits = {
   mergeRefusedMax: 256,
   /** A merge is verified and rewritten at most so often before it is planned again. */
   mergePassesMax: 3,
-  /** A worker that is silent for so long is dead: its activity starts elsewhere. Beats come at a third. */
-  mergeHeartbeatMs: 15 * secondMs,
+  /**
+   * A worker that is silent for so long is dead: its activity starts elsewhere. A healthy one may stand still between
+   * two beats for the difference (a garbage collection, a million heads being sorted) without becoming a zombie.
+   */
+  mergeHeartbeatMs: 30 * secondMs,
+  /** How often it beats; the SDK would hold beats back for 0.8 of the time above. */
+  mergeHeartbeatEveryMs: 5 * secondMs,
   /** One attempt of a merge activity: far above a window's writes at the slowest cold that was measured. */
   mergeActivityMs: 10 * minuteMs,
   /** Attempts inside Temporal before the workflow itself says what is wrong and waits longer. */

@@ -1,6 +1,7 @@
 /** Manifests and pieces of heads on JetStream. */
 
 import { isDeepStrictEqual } from "node:util";
+import type { MsgHdrs } from "nats";
 import { FreshetError } from "../contract/errors.ts";
 import { isTenantId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -21,6 +22,11 @@ type WatchedManifest = StoredManifest & { readonly tenant: TenantId };
 
 const prefix = `${manifestSubjects}.tenant.`;
 const subjectOf = (tenant: TenantId): string => `${prefix}${tenant}`;
+/**
+ * Where `confirmed` lies: in a header, because an engine of the release before refuses a body with a field that it does
+ * not know.
+ */
+const confirmedHeader = "Freshet-Confirmed";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -35,7 +41,7 @@ export class NatsManifests implements ManifestStore {
 
   async get(tenant: TenantId): Promise<StoredManifest | null> {
     const message = await newestMessage(this.#context, streamNames.manifests, subjectOf(tenant));
-    return message === null ? null : stored(message.data, message.seq);
+    return message === null ? null : stored(message.data, message.seq, message.header);
   }
 
   async commit(
@@ -43,12 +49,15 @@ export class NatsManifests implements ManifestStore {
     manifest: Manifest,
     expectedRevision: number,
   ): Promise<"committed" | "conflict"> {
-    const payload = encoder.encode(JSON.stringify(manifest));
+    const { confirmed, ...body } = manifest;
+    const payload = encoder.encode(JSON.stringify(body));
+    const headers = confirmed === undefined ? {} : { [confirmedHeader]: String(confirmed) };
     for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt += 1) {
       const before = this.#stream.highest;
       const outcome = await publishGuarded(this.#context, {
         subject: subjectOf(tenant),
         payload,
+        headers,
         expectedLast: expectedRevision,
       });
       if (outcome.kind === "stored") {
@@ -141,15 +150,19 @@ export class NatsManifests implements ManifestStore {
       page: limits.pullMax,
       signal,
     });
-    for await (const { subject, data, seq } of messages) {
+    for await (const { subject, data, seq, headers } of messages) {
       const tenant = subject.slice(prefix.length);
-      if (isTenantId(tenant)) yield { tenant, ...stored(data, seq) };
+      if (isTenantId(tenant)) yield { tenant, ...stored(data, seq, headers) };
     }
   }
 }
 
-function stored(data: Uint8Array, revision: number): StoredManifest {
-  const parsed = manifestSchema.safeParse(JSON.parse(decoder.decode(data)));
+function stored(data: Uint8Array, revision: number, headers: MsgHdrs | undefined): StoredManifest {
+  const confirmed = headers?.get(confirmedHeader) ?? "";
+  const body = JSON.parse(decoder.decode(data)) as object;
+  const parsed = manifestSchema.safeParse(
+    confirmed === "" ? body : { ...body, confirmed: Number(confirmed) },
+  );
   if (parsed.success) return { manifest: parsed.data, revision };
   throw new FreshetError("internal", "a manifest is malformed", { cause: parsed.error });
 }

@@ -35,6 +35,10 @@ export const counters: Instruments<CounterLabels> = {
     help: "documents suspected of ending their process, processed in one of their own",
     labels: ["tenant"],
   },
+  confirm_repaired_total: {
+    help: "objects that cold had acknowledged and lost, found and written again by the second look at a merge",
+    labels: ["tenant"],
+  },
   scrub_objects_total: {
     help: "objects of the cold shard that scrubs deleted or wrote again",
     labels: ["tenant", "outcome"],

@@ -18,6 +18,8 @@ export interface CounterLabels {
   readonly cold_errors_total: "operation";
   /** Documents that were suspected of ending their process, and processed where they can not. */
   readonly documents_isolated_total: "tenant";
+  /** Written again because the second look at a merge missed them. */
+  readonly confirm_repaired_total: "tenant";
   /** outcome: deleted, repaired */
   readonly scrub_objects_total: "tenant" | "outcome";
   /** Documents that cold refused for good; each has a dead letter. */

@@ -82,6 +82,7 @@ export function createTemporalActivities({
     writeRange: wrap("writeRange", activities.writeRange),
     verifyRange: wrap("verifyRange", activities.verifyRange),
     commitMerge: wrap("commitMerge", activities.commitMerge),
+    confirmMerge: wrap("confirmMerge", activities.confirmMerge),
     cleanSuperseded: wrap("cleanSuperseded", activities.cleanSuperseded),
     sweepHeads: wrap("sweepHeads", activities.sweepHeads),
     planScrub: wrap("planScrub", activities.planScrub),
@@ -113,7 +114,7 @@ function checkDeployment(request: unknown, own: string): void {
 
 async function beat(clock: Clock, ended: AbortSignal, heartbeat: () => void): Promise<void> {
   while (!ended.aborted) {
-    await clock.sleep(limits.mergeHeartbeatMs / 3, ended);
+    await clock.sleep(limits.mergeHeartbeatEveryMs, ended);
     if (!ended.aborted) heartbeat();
   }
 }

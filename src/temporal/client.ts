@@ -49,6 +49,8 @@ export interface TemporalOptions {
   readonly settleMs?: number | undefined;
   /** `Log.deployment` of the log that is merged; without it nobody compares. */
   readonly deployment?: string | undefined;
+  /** From commit to its confirmation, until which hot keeps it; `limits.mergeConfirmMs` by default. */
+  readonly confirmMs?: number | undefined;
   /** Another queue keeps two deployments (or two tests) on one server apart. */
   readonly taskQueue?: string | undefined;
 }
@@ -215,8 +217,9 @@ class TemporalMergeClient implements MergeClient {
 
   #start(tenant: TenantId) {
     const { graceMs, settleMs = limits.mergeSettleMs, deployment } = this.#options;
+    const { confirmMs = limits.mergeConfirmMs } = this.#options;
     const input: MergeInput = {
-      ...{ tenant, settleMs },
+      ...{ tenant, settleMs, confirmMs },
       ...(graceMs === undefined ? {} : { graceMs }),
       ...(deployment === undefined ? {} : { deployment }),
     };

@@ -97,7 +97,13 @@ describe("a merge", () => {
     });
     expect(coldState(world.cold)).toEqual([]);
     const result = await runMerge(world.ports);
-    expect(result).toEqual({ kind: "merged", plan: preview, written: 5, documents: 3 });
+    expect(result).toEqual({
+      kind: "merged",
+      plan: preview,
+      written: 5,
+      documents: 3,
+      unconfirmed: true,
+    });
     expect(await createMergeActivities(world.ports).planMerge({ tenant: acme })).toEqual({
       kind: "nothing",
     });
@@ -186,6 +192,7 @@ describe("a merge", () => {
   it("fails, and commits nothing, when cold keeps losing what was written", async () => {
     const world = await storyWorld();
     vi.spyOn(world.cold, "upsert").mockResolvedValue();
+    vi.spyOn(world.cold, "rewrite").mockResolvedValue();
     expect(await runRound(world.ports)).toMatchObject({
       kind: "failed",
       error: { code: "cold_unavailable" },
@@ -239,9 +246,14 @@ describe("a commit", () => {
     const world = await storyWorld();
     const plan = await written(world);
     const { commitMerge } = createMergeActivities(world.ports);
-    expect(await commitMerge({ ...plan, workflowId })).toEqual({ kind: "committed", documents: 3 });
+    expect(await commitMerge({ ...plan, workflowId })).toEqual({
+      ...{ kind: "committed", documents: 3, unconfirmed: true },
+    });
     const stored = await world.log.manifests.get(acme);
-    expect(await commitMerge({ ...plan, workflowId })).toEqual({ kind: "already" });
+    expect(await commitMerge({ ...plan, workflowId })).toEqual({
+      kind: "already",
+      unconfirmed: true,
+    });
     expect(await world.log.manifests.get(acme)).toEqual(stored);
   });
 

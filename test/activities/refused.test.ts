@@ -44,7 +44,7 @@ describe("a merge with a document that cold refuses for good", () => {
     expect(await headOf(world, "beta")).toBe(3);
     expect((await log.manifests.get(acme))?.manifest.to).toBe(writer.last);
     expect(await cold.readMarker(acme)).toMatchObject({ to: writer.last });
-    expect(await runMerge(ports)).toEqual({ kind: "nothing" });
+    expect(await runMerge(ports)).toMatchObject({ kind: "nothing" });
   });
 
   it("says so once, by an event and a count, when the commit stands", async () => {
@@ -203,6 +203,24 @@ describe("a repair or a scrub that meets such a document", () => {
     expect(await letters(world)).toMatchObject([{ documentId: "cursed", reason: "cold_refused" }]);
   });
 
+  it("a confirmation puts everything else right, writes its letter and then passes it", async () => {
+    const world = createWorld();
+    await world.writer.upsert("alpha");
+    await world.writer.upsert("cursed");
+    await runRound(world.ports);
+    world.cold.refuse(({ documentId }) => documentId === "cursed");
+    world.cold.drop(
+      acme,
+      world.cold.objects(acme).map(({ id }) => id),
+    );
+    const { confirmMerge } = createMergeActivities(world.ports);
+    const to = world.writer.last;
+    expect(await confirmMerge({ tenant: acme, to })).toMatchObject({ repaired: 1 });
+    expect(await confirmMerge({ tenant: acme, to })).toEqual({ through: to, repaired: 0 });
+    expect(coldState(world.cold).map((line) => line.split(" ")[0])).toEqual(["alpha@1#0"]);
+    expect(await letters(world)).toMatchObject([{ documentId: "cursed", reason: "cold_refused" }]);
+  });
+
   it("merges a lost range again past it", async () => {
     const world = createWorld();
     await world.writer.upsert("alpha");
@@ -213,7 +231,7 @@ describe("a repair or a scrub that meets such a document", () => {
     expect(await runMerge(world.ports)).toMatchObject({ plan: { purpose: "repair" }, refused: 1 });
     expect(await letters(world)).toMatchObject([{ documentId: "cursed", reason: "cold_refused" }]);
     expect(await world.cold.readMarker(acme)).toMatchObject({ to: world.writer.last });
-    expect(await runMerge(world.ports)).toEqual({ kind: "nothing" });
+    expect(await runMerge(world.ports)).toMatchObject({ kind: "nothing" });
   });
 });
 

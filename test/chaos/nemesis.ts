@@ -15,6 +15,8 @@ export interface NemesisOptions {
   readonly history: History;
   /** Purges CHUNKS but for the newest record of each tenant. */
   readonly loseRecords: () => Promise<void>;
+  /** An operator's cancel; a Temporal that does not answer is no failure of it. */
+  readonly cancelMerge: (nth: number) => Promise<void>;
   readonly sleep: (ms: number) => Promise<void>;
   readonly say: (line: string) => void;
 }
@@ -91,6 +93,9 @@ export class Nemesis {
       case "reset":
         this.#count(fault);
         return this.#onLink(fault, (proxy) => proxy.reset());
+      case "cancel-merge":
+        this.#count(fault);
+        return this.#options.cancelMerge(fault.nth);
       case "partition":
         this.#count(fault);
         return this.#onLink(fault, (proxy) => proxy.hold(fault.direction));
@@ -145,5 +150,6 @@ export class Nemesis {
 }
 
 function placeOf(fault: Fault): string {
+  if ("nth" in fault) return `merges of ${fault.nth}`;
   return "link" in fault ? `${fault.link.from}>${fault.link.to}` : fault.target;
 }

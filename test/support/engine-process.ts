@@ -90,7 +90,7 @@ export async function openSite(settings: Environment = {}): Promise<Site> {
   const cold = connectWeaviate({ ...shared, ...weaviate, deployment, dimensions });
   const merges = connectTemporal({
     ...{ ...shared, ...temporal, deployment },
-    ...{ graceMs, settleMs: graceMs },
+    ...{ graceMs, settleMs: graceMs, confirmMs: graceMs },
   });
   const { events, event } = await listen(log);
   const started: FreshetProcess[] = [];
@@ -124,6 +124,7 @@ function siteEnvironment(nats: PrivateNats): Environment {
     FRESHET_WEAVIATE_API_KEY: weaviate.apiKey,
     FRESHET_DATA_DIR: join(nats.directory, "data"),
     FRESHET_MERGE_GRACE_MS: String(graceMs),
+    FRESHET_MERGE_CONFIRM_MS: String(graceMs),
     FRESHET_EMBED_THREADS: "1",
     FRESHET_LOG_FORMAT: "json",
   };
