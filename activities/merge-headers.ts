@@ -5,7 +5,7 @@ import { limits } from "../src/contract/limits.ts";
 import type { MergeRange } from "../src/contract/merge.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
 import { fingerprintOf } from "../src/log/fingerprint.ts";
-import type { Heads } from "../src/log/heads.ts";
+import type { HeadsRecord } from "../src/log/heads.ts";
 import type { MergePorts } from "./context.ts";
 import { RangeBound } from "./merge-plan.ts";
 
@@ -53,13 +53,13 @@ export function fingerprintOfHeader({ tenant, documentId }: RecordHeader): Finge
 
 /** A document that cold refused is gone, as if deleted: heads must not promise what cold can not hold. */
 export function foldHeads(
-  heads: Heads,
+  fold: { apply(record: HeadsRecord): void },
   headers: readonly RecordHeader[],
   refused: ReadonlySet<Position>,
 ): void {
   for (const header of headers) {
     const { version, position } = header;
     const kind = refused.has(position) ? "delete" : header.kind;
-    heads.apply({ kind, version, fingerprint: fingerprintOfHeader(header) });
+    fold.apply({ kind, version, fingerprint: fingerprintOfHeader(header) });
   }
 }

@@ -5,7 +5,7 @@ import type { Manifest } from "../src/contract/manifest.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
 import { Heads } from "../src/log/heads.ts";
-import { readHeads } from "./commit-merge.ts";
+import { readHeads } from "../src/log/heads-reading.ts";
 import type { MergePorts } from "./context.ts";
 import { fingerprintOfHeader } from "./merge-headers.ts";
 import type { LiveUpsert } from "./merge-plan.ts";
@@ -20,7 +20,7 @@ export interface Scrubbed {
 export async function readScrubbed(ports: MergePorts, tenant: TenantId): Promise<Scrubbed> {
   const stored = await ports.log.manifests.get(tenant);
   if (stored === null) return { manifest: emptyManifest, revision: 0, heads: new Heads() };
-  const heads = await readHeads(ports, tenant, stored.manifest.pieces);
+  const heads = await readHeads(ports.log.manifests, tenant, stored.manifest.pieces);
   return { ...stored, heads };
 }
 
