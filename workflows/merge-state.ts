@@ -1,6 +1,12 @@
 /** Pure: the states of a tenant's merges, and what an operator is told about each. */
 
-import type { MergeError, MergeOutcome, MergePhase, PlannedMerge } from "../src/contract/merge.ts";
+import type {
+  MergeError,
+  MergeOutcome,
+  MergePhase,
+  MergeProgress,
+  PlannedMerge,
+} from "../src/contract/merge.ts";
 import type { ScrubCounts } from "../src/contract/scrub.ts";
 
 export type MergeState =
@@ -44,6 +50,29 @@ export function isMerging(phase: MergePhase): boolean {
 
 export function planOf(state: MergeState): PlannedMerge | null {
   return "plan" in state ? state.plan : null;
+}
+
+/** What an operator's query tells. */
+export function progressOf(
+  state: MergeState,
+  rest: Pick<
+    MergeProgress,
+    "tenant" | "paused" | "startedAtMs" | "lastMerge" | "scrub" | "lastScrub"
+  >,
+): MergeProgress {
+  const plan = planOf(state);
+  return {
+    ...rest,
+    phase: state.phase,
+    from: plan?.from ?? null,
+    to: plan?.to ?? null,
+    written: "written" in state ? state.written : 0,
+    total: plan?.chunks ?? 0,
+    error:
+      state.phase === "retrying"
+        ? { ...state.error, attempt: state.attempt, retryAtMs: state.retryAtMs }
+        : null,
+  };
 }
 
 /** One line for Temporal UI. Positions and counts only (I10). */

@@ -9,27 +9,29 @@
  */
 
 import type { MergeActivities } from "../activities/merge.ts";
-import type { Position, TenantId } from "../src/contract/ids.ts";
+import type { Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
-import type { Unconfirmed } from "../src/contract/merge.ts";
+import type { MergeInput, Unconfirmed } from "../src/contract/merge.ts";
 import { retryDelayMs } from "./merge-state.ts";
 
 export class TenantConfirm {
+  readonly #input: MergeInput;
   #waiting: Unconfirmed[];
   #attempt = 0;
 
-  constructor(carried: readonly Unconfirmed[] | undefined) {
-    this.#waiting = [...(carried ?? [])];
+  constructor(input: MergeInput) {
+    this.#input = input;
+    this.#waiting = [...(input.carried?.unconfirmed ?? [])];
   }
 
   carried(): readonly Unconfirmed[] {
     return this.#waiting;
   }
 
-  /** A merge up to `to` was committed, or is known to lack its confirmation. */
-  owe(one: Unconfirmed): void {
-    if (this.#waiting.some(({ to }) => to >= one.to)) return;
-    this.#waiting.push(one);
+  /** A merge up to `to`, if there is one, was committed now or is known to lack its confirmation. */
+  owe(to: Position | undefined, nowMs: number): void {
+    if (to === undefined || this.#waiting.some((one) => one.to >= to)) return;
+    this.#waiting.push({ to, atMs: nowMs + this.#confirmMs });
   }
 
   /** Time until the next one is due, never negative; infinite when there is none. */
@@ -37,22 +39,15 @@ export class TenantConfirm {
     return Math.max(0, Math.min(...this.#waiting.map(({ atMs }) => atMs)) - nowMs);
   }
 
-  /** Confirms all that is due. Throws what the step threw: then it is due again later, as after `putOff`. */
-  async step(
-    steps: Pick<MergeActivities, "confirmMerge">,
-    request: {
-      readonly tenant: TenantId;
-      readonly nowMs: () => number;
-      readonly confirmMs: number;
-    },
-  ): Promise<void> {
-    const { tenant, nowMs, confirmMs } = request;
+  /** Confirms all that is due. Throws what the step threw: the caller then says `retryLater`. */
+  async step(steps: Pick<MergeActivities, "confirmMerge">, nowMs: () => number): Promise<void> {
+    const { tenant } = this.#input;
     const due = this.#waiting.filter(({ atMs }) => atMs <= nowMs()).map(({ to }) => to);
     const to = Math.max(...due) as Position;
     for (;;) {
       const { through, repaired } = await steps.confirmMerge({ tenant, to });
       this.#attempt = 0;
-      if (repaired > 0) return this.putOff(to, nowMs() + confirmMs);
+      if (repaired > 0) return this.#putOff(to, nowMs() + this.#confirmMs);
       if (through >= to) break;
     }
     this.#waiting = this.#waiting.filter((one) => one.to > to);
@@ -63,10 +58,15 @@ export class TenantConfirm {
     this.#attempt += 1;
     const bounds = { minMs: limits.mergeRetryMinMs, maxMs: limits.mergeRetryMaxMs };
     const to = Math.max(...this.#waiting.map((one) => one.to)) as Position;
-    this.putOff(to, nowMs + retryDelayMs(this.#attempt, bounds));
+    this.#putOff(to, nowMs + retryDelayMs(this.#attempt, bounds));
   }
 
-  putOff(to: Position, atMs: number): void {
+  #putOff(to: Position, atMs: number): void {
     this.#waiting = [{ to, atMs }, ...this.#waiting.filter((one) => one.to > to)];
+  }
+
+  get #confirmMs(): number {
+    const { confirmMs, settleMs, graceMs } = this.#input;
+    return confirmMs ?? settleMs ?? graceMs ?? limits.mergeConfirmMs;
   }
 }

@@ -22,7 +22,6 @@ import type {
   MergeOutcome,
   MergePlan,
   MergeProgress,
-  PlannedMerge,
 } from "../src/contract/merge.ts";
 import { mergeWorkflowId } from "../src/contract/merge.ts";
 import type { ScrubOutcome } from "../src/contract/scrub.ts";
@@ -33,9 +32,10 @@ import {
   isMerging,
   type Merged,
   type MergeState,
-  planOf,
+  progressOf,
   retryDelayMs,
 } from "./merge-state.ts";
+import { TenantCleaning } from "./tenant-cleaning.ts";
 import { TenantConfirm } from "./tenant-confirm.ts";
 import { TenantScrub } from "./tenant-scrub.ts";
 
@@ -60,8 +60,7 @@ export class TenantMerges {
   #series: Series | null = null;
   readonly #scrub: TenantScrub;
   readonly #confirm: TenantConfirm;
-  #toClean: PlannedMerge[] = [];
-  #mergedAtMs = 0;
+  readonly #cleaning = new TenantCleaning();
   #cancelWork: (() => void) | null = null;
   #cancelAsked = false;
   #rounds = 0;
@@ -76,7 +75,7 @@ export class TenantMerges {
     this.#paused = input.carried?.paused ?? false;
     this.#lastMerge = input.carried?.lastMerge ?? null;
     this.#scrub = new TenantScrub(input.carried?.scrub);
-    this.#confirm = new TenantConfirm(input.carried?.unconfirmed);
+    this.#confirm = new TenantConfirm(input);
   }
 
   // --- requests ------------------------------------------------------------------------------
@@ -126,29 +125,11 @@ export class TenantMerges {
   }
 
   progress(): MergeProgress {
-    const plan = planOf(this.#state);
-    const { phase } = this.#state;
-    return {
-      tenant: this.#input.tenant,
-      phase,
-      paused: this.#paused,
-      from: plan?.from ?? null,
-      to: plan?.to ?? null,
-      written: "written" in this.#state ? this.#state.written : 0,
-      total: plan?.chunks ?? 0,
-      startedAtMs: this.#startedAtMs,
-      lastMerge: this.#lastMerge,
-      scrub: this.#scrub.counts,
-      lastScrub: this.#scrub.last,
-      error:
-        this.#state.phase === "retrying"
-          ? {
-              ...this.#state.error,
-              attempt: this.#state.attempt,
-              retryAtMs: this.#state.retryAtMs,
-            }
-          : null,
-    };
+    const { tenant } = this.#input;
+    const paused = this.#paused;
+    const [startedAtMs, lastMerge] = [this.#startedAtMs, this.#lastMerge];
+    const { counts: scrub, last: lastScrub } = this.#scrub;
+    return progressOf(this.#state, { tenant, paused, startedAtMs, lastMerge, scrub, lastScrub });
   }
 
   /** Something is to do, or would be forgotten by completing (TM4). */
@@ -189,7 +170,7 @@ export class TenantMerges {
       else if (!scrubs && this.#confirm.dueInMs(nowMs) === 0) await this.#confirmStep();
       else if (!scrubs && this.#hasWork()) await this.#merge();
       else if (this.#scrub.isAwaited()) await this.#scrubStep();
-      else if (this.#toClean.length > 0) await this.#clean();
+      else if (this.#cleaning.isOwed) await this.#clean();
       else if (!(await this.#linger())) return "complete";
     }
   }
@@ -200,7 +181,7 @@ export class TenantMerges {
     this.#endSeries({ kind: "nothing" });
     this.#scrub.settle({ kind: "continues" });
     // Once: a request that comes meanwhile is still served here, and the next cleaning would let in another.
-    const cleans = !this.#wrapped && !this.#paused && this.#toClean.length > 0;
+    const cleans = !this.#wrapped && !this.#paused && this.#cleaning.isOwed;
     this.#wrapped = true;
     if (cleans) await this.#cleanAll();
   }
@@ -243,7 +224,7 @@ export class TenantMerges {
         return this.#merged(series, result);
       case "nothing":
         this.#attempt = 0;
-        this.#oweConfirm(result.unconfirmedTo);
+        this.#confirm.owe(result.unconfirmedTo, this.#runtime.nowMs());
         return this.#endSeries({ kind: "nothing" });
       case "paused":
         this.#due = true;
@@ -273,9 +254,9 @@ export class TenantMerges {
     const { from, to, chunks } = plan;
     this.#attempt = 0;
     this.#lastMerge = { from, to, chunks, documents, atMs: this.#runtime.nowMs() };
-    this.#mergedAtMs = this.#runtime.nowMs();
-    if (unconfirmed) this.#oweConfirm(to);
-    if (plan.purpose === "advance") this.#toClean.push(plan);
+    const nowMs = this.#runtime.nowMs();
+    if (unconfirmed) this.#confirm.owe(to, nowMs);
+    this.#cleaning.merged(plan, nowMs);
     series.total = addMerge(series.total, plan, result);
     if (!plan.more) this.#endSeries({ kind: "nothing" });
     // Asked for too late to stop the commit; what was to follow it stays undone.
@@ -310,26 +291,15 @@ export class TenantMerges {
 
   // --- confirming ----------------------------------------------------------------------------
 
-  #oweConfirm(to: Position | undefined): void {
-    if (to === undefined) return;
-    this.#confirm.owe({ to, atMs: this.#runtime.nowMs() + this.#confirmMs });
-  }
-
   async #confirmStep(): Promise<void> {
     this.#enter({ phase: "confirming" });
     const nowMs = (): number => this.#runtime.nowMs();
-    const request = { tenant: this.#input.tenant, nowMs, confirmMs: this.#confirmMs };
     const result = await this.#attemptStep(async () => {
-      await this.#confirm.step(this.#steps, request);
+      await this.#confirm.step(this.#steps, nowMs);
       return { kind: "nothing" };
     });
     if (result.kind !== "nothing") this.#confirm.retryLater(nowMs());
     if (this.#cancelAsked) this.#cancelled();
-  }
-
-  get #confirmMs(): number {
-    const { confirmMs, settleMs, graceMs } = this.#input;
-    return confirmMs ?? settleMs ?? graceMs ?? limits.mergeConfirmMs;
   }
 
   // --- scrubbing -----------------------------------------------------------------------------
@@ -351,9 +321,7 @@ export class TenantMerges {
   async #clean(): Promise<void> {
     this.#enter({ phase: "grace" });
     const nowMs = this.#runtime.nowMs();
-    const settleMs = this.#settleMs;
-    // At least a moment where there is a settle time at all: histories of before have a timer here in any case.
-    const cleanInMs = settleMs === 0 ? 0 : Math.max(1, this.#mergedAtMs + settleMs - nowMs);
+    const cleanInMs = this.#cleaning.dueInMs(nowMs, this.#settleMs);
     const confirmInMs = this.#confirm.dueInMs(nowMs);
     const waitMs = Math.min(cleanInMs, confirmInMs);
     if (await this.#runtime.until(() => this.isAwaited(), waitMs)) return;
@@ -367,18 +335,8 @@ export class TenantMerges {
   /** Given up when it fails: what stays is masked by the heads, and the next change of a document cleans it. */
   async #cleanAll(): Promise<void> {
     this.#enter({ phase: "cleaning" });
-    const merged = this.#toClean;
-    this.#toClean = [];
     await this.#attemptStep(async () => {
-      for (const { tenant, from, to, piecesBefore } of merged) {
-        await this.#steps.cleanSuperseded({
-          ...{ tenant, from, to, piecesBefore },
-          settleMs: this.#settleMs,
-        });
-      }
-      // Fixed before the next merge begins, whenever an attempt of this gets to run.
-      const through = Math.max(0, ...merged.map(({ piecesThrough }) => piecesThrough));
-      await this.#steps.sweepHeads({ tenant: this.#input.tenant, through });
+      await this.#cleaning.run(this.#steps, this.#input.tenant, this.#settleMs);
       return { kind: "nothing" };
     });
     this.#cancelAsked = false;

@@ -8,7 +8,7 @@ import { expect, it } from "vitest";
 import { type Command, histories } from "./history.ts";
 import { World } from "./world.ts";
 
-const runs = 6_000;
+const runs = 2_500;
 
 it("any history: one record per operation, watermark and heads agree, and every answer is the oracle's (I1-I8)", async () => {
   const property = fc.asyncProperty(histories, (history) => new World().run(history));

@@ -43,7 +43,7 @@ export class Merger {
   readonly confirm: TenantConfirm;
   readonly #zombies: { readonly slot: Slot; readonly step: Step }[] = [];
 
-  constructor(options: MergerOptions, confirm = new TenantConfirm(undefined)) {
+  constructor(options: MergerOptions, confirm = new TenantConfirm({ tenant: acme, confirmMs: 0 })) {
     this.#options = options;
     this.confirm = confirm;
     this.#slot = new Slot(options.faults);
@@ -102,7 +102,7 @@ export class Merger {
     try {
       if (work === "confirm") {
         if (this.confirm.dueInMs(nowMs()) > 0) return;
-        return await this.confirm.step(steps, { tenant: acme, nowMs, confirmMs: 0 });
+        return await this.confirm.step(steps, nowMs);
       }
       if (work === "scrub") {
         const scrub = new TenantScrub(undefined);
@@ -119,9 +119,9 @@ export class Merger {
       const request = { tenant: acme, workflowId: "merge/acme" };
       const result = await mergeRound(steps, hooks, request);
       const owed = result.kind === "nothing" ? result.unconfirmedTo : undefined;
-      if (owed !== undefined) this.confirm.owe({ to: owed, atMs: nowMs() });
+      this.confirm.owe(owed, nowMs());
       if (result.kind !== "merged") return;
-      if (result.unconfirmed) this.confirm.owe({ to: result.plan.to, atMs: nowMs() });
+      if (result.unconfirmed) this.confirm.owe(result.plan.to, nowMs());
       if (result.plan.purpose === "repair") return;
       const { from, to, piecesBefore, piecesThrough: through } = result.plan;
       await steps.cleanSuperseded({ tenant: acme, from, to, piecesBefore, settleMs: 0 });

@@ -12,7 +12,7 @@ const at = (to: number, atMs: number) => ({ to: to as Position, atMs });
 function setUp(answer: (request: ConfirmRequest) => ConfirmResult | Error) {
   let nowMs = 0;
   const asked: number[] = [];
-  const confirm = new TenantConfirm(undefined);
+  const confirm = new TenantConfirm({ tenant: acme, confirmMs });
   const steps = {
     async confirmMerge(request: ConfirmRequest): Promise<ConfirmResult> {
       asked.push(request.to);
@@ -21,7 +21,7 @@ function setUp(answer: (request: ConfirmRequest) => ConfirmResult | Error) {
       return result;
     },
   };
-  const step = () => confirm.step(steps, { tenant: acme, nowMs: () => nowMs, confirmMs });
+  const step = () => confirm.step(steps, () => nowMs);
   return { confirm, asked, step, pass: (ms: number) => (nowMs += ms), now: () => nowMs };
 }
 
@@ -29,7 +29,7 @@ describe("what is unconfirmed", () => {
   it("is due after its time, all that is due with one look, and is then forgotten (TC1)", async () => {
     const { confirm, asked, step, pass, now } = setUp(({ to }) => ({ through: to, repaired: 0 }));
     expect(confirm.dueInMs(0)).toBe(Number.POSITIVE_INFINITY);
-    for (const one of [at(5, 1_000), at(7, 1_500), at(9, 3_000)]) confirm.owe(one);
+    for (const one of [at(5, 0), at(7, 500), at(9, 2_000)]) confirm.owe(one.to, one.atMs);
     expect(confirm.dueInMs(now())).toBe(1_000);
     pass(1_500);
     expect(confirm.dueInMs(now())).toBe(0);
@@ -45,7 +45,7 @@ describe("what is unconfirmed", () => {
       through += 3;
       return { through: through as Position, repaired: 0 };
     });
-    confirm.owe(at(8, 0));
+    confirm.owe(8 as Position, -confirmMs);
     await step();
     expect(asked).toEqual([8, 8, 8]);
     expect(confirm.carried()).toEqual([]);
@@ -57,7 +57,7 @@ describe("what is unconfirmed", () => {
       through: (repaired > 0 ? 0 : to) as Position,
       repaired,
     }));
-    confirm.owe(at(8, 0));
+    confirm.owe(8 as Position, -confirmMs);
     await step();
     expect(confirm.dueInMs(now())).toBe(confirmMs);
     repaired = 0;
@@ -68,7 +68,7 @@ describe("what is unconfirmed", () => {
 
   it("is tried again after growing, bounded pauses when a look fails (TC2)", async () => {
     const { confirm, step, pass, now } = setUp(() => new Error("cold is down"));
-    confirm.owe(at(8, 0));
+    confirm.owe(8 as Position, -confirmMs);
     const pauses: number[] = [];
     for (let attempt = 1; attempt <= 12; attempt += 1) {
       await expect(step()).rejects.toThrow("cold is down");
@@ -83,10 +83,13 @@ describe("what is unconfirmed", () => {
 
   it("goes with the next run of the workflow (TC3)", () => {
     const { confirm } = setUp(() => new Error("not asked"));
-    confirm.owe(at(8, 700));
-    confirm.owe(at(6, 900));
-    const next = new TenantConfirm(structuredClone(confirm.carried()));
-    expect(next.carried()).toEqual([at(8, 700)]);
-    expect(next.dueInMs(200)).toBe(500);
+    confirm.owe(8 as Position, 700);
+    confirm.owe(6 as Position, 900);
+    confirm.owe(undefined, 0);
+    const unconfirmed = structuredClone(confirm.carried());
+    const carried = { paused: false, due: false, lastMerge: null, unconfirmed };
+    const next = new TenantConfirm({ tenant: acme, confirmMs, carried });
+    expect(next.carried()).toEqual([at(8, 700 + confirmMs)]);
+    expect(next.dueInMs(1_200)).toBe(500);
   });
 });
