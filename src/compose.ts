@@ -147,8 +147,8 @@ export async function startEngine(
     stack.push("main watch", await watchMain(limits.mainStallMs), (end) => end());
     const shape = readModelShape(config);
     const { log, trust } = await connectLog(base, stack, "engine");
-    const cold = stack.push("cold", connectCold(base, shape), (part) => part.close());
-    const merges = stack.push("temporal", connectMerges(base), (part) => part.close());
+    const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
+    const merges = stack.push("temporal", connectMerges(base, log), (part) => part.close());
     const opened = stack.push("embedder", await openEmbedding(base, shape), ({ embedder }) =>
       embedder.close(),
     );
@@ -210,7 +210,7 @@ export async function startMerges(
   try {
     const shape = readModelShape(config);
     const { log } = await connectLog(base, stack, "merge-worker");
-    const cold = stack.push("cold", connectCold(base, shape), (part) => part.close());
+    const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
     const { temporal, merge } = config;
     const worker = await startMergeWorker({
       address: temporal.address,
@@ -219,6 +219,7 @@ export async function startMerges(
       confirmMs: merge.confirmMs,
       ageMs: merge.ageMs,
       replayWindowMs: config.replayWindowMs,
+      deployment: log.deployment,
       log,
       cold,
       clock: base.clock,
@@ -270,15 +271,19 @@ async function connectLog(
 function connectCold(
   { config, seams, clock, logger }: Foundation,
   { dimensions }: ModelShape,
+  { deployment }: NatsLog,
 ): ColdShard {
-  const cold = connectWeaviate({ ...config.weaviate, dimensions, clock, logger });
+  const cold = connectWeaviate({ ...config.weaviate, deployment, dimensions, clock, logger });
   return seams.cold?.(cold) ?? cold;
 }
 
-function connectMerges({ config, clock, logger }: Foundation): MergeClient {
+function connectMerges(
+  { config, clock, logger }: Foundation,
+  { deployment }: NatsLog,
+): MergeClient {
   const { address, namespace } = config.temporal;
   const { graceMs, confirmMs } = config.merge;
-  return connectTemporal({ address, namespace, graceMs, confirmMs, clock, logger });
+  return connectTemporal({ address, namespace, deployment, graceMs, confirmMs, clock, logger });
 }
 
 function createLanguageModel({ config, clock }: Foundation): LanguageModel | undefined {
@@ -346,7 +351,7 @@ async function startSurfaces(
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
   const { topology, log, trust, services, stack } = parts;
-  const local = createLocalService(topology, trust);
+  const local = createLocalService({ topology, trust, log });
   const peers = connectPeers(log.connection);
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);
   const { connection } = log;

@@ -309,6 +309,11 @@ export const limits = {
   mergeConfirmMs: 90 * secondMs,
   /** A tenant's cold shard is compared with its log so often. */
   scrubEveryMs: 24 * 60 * minuteMs,
+  /**
+   * Each tenant has its place in the day, and so often a sweep asks those whose place has come: of 10,000 tenants 35. All
+   * at once they would hold the activity slots for hours, and merges would wait behind them.
+   */
+  scrubSlotMs: 5 * minuteMs,
   /** Objects that one activity of a scrub walks: some seconds, and the history of 100 million is 2,000 of them. */
   scrubWindowObjects: 50_000,
   /** Merges wait so long for a scrub; hot has room for it. Then they go first. */
@@ -316,6 +321,12 @@ export const limits = {
   /** Ids of one delete or read-back request: below Weaviate's QUERY_MAXIMUM_RESULTS of 10,000. */
   coldIdsPerRequestMax: 1_000,
   coldRequestMs: 30 * secondMs,
+  /**
+   * An object whose failure Weaviate words in a way that we do not know counts as refused after so many writes that its
+   * neighbours passed, with so long a pause between them: what is short of something for a moment has it again by then.
+   */
+  coldRefusalsMax: 5,
+  coldRefusalPauseMs: secondMs,
   /** Weaviate answers a readiness probe at once or is not there. */
   coldConnectMs: 3 * secondMs,
   /** A slower operation is accompanied by readiness probes: the client's own retries take half a minute to give up. */
@@ -348,6 +359,11 @@ export const limits = {
    * ends by waiting for its last pages with fewer in flight: with 2,048 that cost a third of a merge's speed.
    */
   mergeWindowObjects: 8_192,
+  /**
+   * Documents of one merge that cold may refuse for good, each with a dead letter. Their positions travel through the
+   * workflow's history: 20 bytes each, five times at most. More mean that something else is wrong, so the merge fails.
+   */
+  mergeRefusedMax: 256,
   /** A merge is verified and rewritten at most so often before it is planned again. */
   mergePassesMax: 3,
   /**

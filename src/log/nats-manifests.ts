@@ -14,7 +14,12 @@ import { limits } from "../contract/limits.ts";
 import { emptyManifest, type HeadsPiece, type Manifest } from "../contract/manifest.ts";
 import { digestOf } from "./digest.ts";
 import { readManifest, unreadableManifest } from "./manifest-message.ts";
-import { headerReader, type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
+import {
+  headerReader,
+  type NatsContext,
+  newestMessage,
+  publishGuarded,
+} from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { type NewestOf, newestReadable } from "./nats-newest.ts";
 import { type PullRequest, pullMessages } from "./nats-pull.ts";

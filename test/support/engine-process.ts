@@ -86,13 +86,11 @@ export async function openSite(settings: Environment = {}): Promise<Site> {
   const env = { ...siteEnvironment(nats), ...settings };
   const log = await connectNatsLog({ ...shared, servers: nats.url, partitions: 8, name: "test" });
   const { weaviate, temporal } = inject("servers");
-  const cold = connectWeaviate({ ...shared, ...weaviate, dimensions });
+  const { deployment } = log;
+  const cold = connectWeaviate({ ...shared, ...weaviate, deployment, dimensions });
   const merges = connectTemporal({
-    ...shared,
-    ...temporal,
-    graceMs,
-    settleMs: graceMs,
-    confirmMs: graceMs,
+    ...{ ...shared, ...temporal, deployment },
+    ...{ graceMs, settleMs: graceMs, confirmMs: graceMs },
   });
   const { events, event } = await listen(log);
   const started: FreshetProcess[] = [];
