@@ -17,7 +17,7 @@ import type { AnswerWriter } from "../src/answer/port.ts";
 import type { ColdShard } from "../src/cold/port.ts";
 import type { Candidate } from "../src/contract/candidate.ts";
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
-import { type Filter, mapFilterTexts } from "../src/contract/filter.ts";
+import { type Filter, filterTexts, mapFilterTexts } from "../src/contract/filter.ts";
 import { incarnationOf, type Version } from "../src/contract/ids.ts";
 import type { Answer, Coverage } from "../src/contract/query.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
@@ -44,7 +44,8 @@ export interface QuestionOptions {
   readonly embedder: Mailbox<EmbedderMessage>;
   readonly tokenizer: Tokenizer;
   readonly modelTokensMax: number;
-  readonly redact: (text: string) => string;
+  /** Begins the redaction of one question: its texts share what that may cost. */
+  readonly redactor: () => (text: string) => string;
   readonly writer: AnswerWriter;
   readonly limits: QuestionLimits;
   readonly metrics: Metrics;
@@ -57,6 +58,7 @@ export interface QuestionLimits {
   readonly coldRestartsMax: number;
   /** How often a tenant that does not exist yet is looked for while `min_seq` waits. */
   readonly pollMs: number;
+  readonly redactionSliceChars: number;
   /** Kept of a question's deadline for what follows the model: checks, sentences instead of its words, the reply. */
   readonly replyMs: number;
 }
@@ -123,8 +125,8 @@ class QuestionRun {
   readonly #context: ActorContext<QuestionMessage>;
   readonly #message: QuestionMessage;
   readonly #stages: Stages;
-  readonly #text: string;
-  readonly #filter: Filter | undefined;
+  #text = "";
+  #filter: Filter | undefined;
 
   constructor(
     options: QuestionOptions,
@@ -135,14 +137,12 @@ class QuestionRun {
     this.#context = context;
     this.#message = message;
     this.#stages = new Stages(() => context.clock.monotonicMs());
-    const { query, filter } = message.question;
-    this.#text = options.redact(query); // I10: before anything else sees it
-    this.#filter = filter && mapFilterTexts(filter, options.redact);
   }
 
   async run(): Promise<Answer> {
     const { question, tenant, onEvent, signal } = this.#message;
     const { writer, metrics, limits } = this.#options;
+    await this.#redact();
     this.#checkLease();
     const vector = await this.#stages.time("embed", () => this.#embed());
     const entry = await this.#tenant();
@@ -177,6 +177,25 @@ class QuestionRun {
     this.#checkLease();
     const coverageOfAll = { ...searched, llm: written.llm };
     return this.#reply({ answer: written.answer, sources, coverage: coverageOfAll }, found);
+  }
+
+  /** I10: before anything else sees it. In slices: whatever a question holds, others have their turn in between. */
+  async #redact(): Promise<void> {
+    const { redactor, limits } = this.#options;
+    const { query, filter } = this.#message.question;
+    const redact = redactor();
+    const redacted = new Map<string, string>();
+    let slice = 0;
+    for (const text of [query, ...filterTexts(filter)]) {
+      if (slice > 0 && slice + text.length > limits.redactionSliceChars) {
+        await this.#context.clock.turn();
+        slice = 0;
+      }
+      redacted.set(text, redact(text));
+      slice += text.length;
+    }
+    this.#text = redacted.get(query) ?? "";
+    this.#filter = filter && mapFilterTexts(filter, (text) => redacted.get(text) ?? "");
   }
 
   #reply(said: Pick<Answer, "answer" | "sources" | "coverage">, { visible }: Found): Answer {

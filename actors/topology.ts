@@ -52,7 +52,8 @@ export interface TopologyOptions {
   readonly createHot: HotShardFactory;
   readonly tokenizer: Tokenizer;
   readonly prepare: Preparer;
-  readonly redact: (text: string) => string;
+  /** Begins the redaction of one question. */
+  readonly redactor: () => (text: string) => string;
   readonly writer: AnswerWriter;
   readonly merges: Pick<MergeClient, "due">;
   readonly clock: Clock;
@@ -359,7 +360,7 @@ function spawnQuestions(
       embedder: parts.queryEmbedder.mailbox,
       tokenizer: options.tokenizer,
       modelTokensMax: options.embedder.model.maxTokens,
-      redact: options.redact,
+      redactor: options.redactor,
       writer: options.writer,
       limits: {
         candidatesPerShard: limits.candidatesPerShard,
@@ -367,6 +368,7 @@ function spawnQuestions(
         coldRefillRoundsMax: limits.coldRefillRoundsMax,
         coldRestartsMax: limits.coldRestartsMax,
         pollMs: limits.tenantPollMs,
+        redactionSliceChars: limits.questionRedactionSliceChars,
         replyMs: limits.replyMs,
       },
       metrics: options.metrics,

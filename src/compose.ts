@@ -44,9 +44,8 @@ import { createLocalService, createService } from "./service.ts";
 import { connectTemporal } from "./temporal/client.ts";
 import type { MergeClient } from "./temporal/port.ts";
 import { startMergeWorker } from "./temporal/worker.ts";
-import { cleanLine } from "./text/clean.ts";
 import { createPreparer } from "./text/prepare.ts";
-import { defaultRedactor } from "./text/redaction.ts";
+import { defaultRedactor, questionRedactor } from "./text/redaction.ts";
 
 /** A running process part that can be stopped cleanly, once. */
 export interface Running {
@@ -312,7 +311,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     createHot,
     tokenizer,
     prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
-    redact: (text) => defaultRedactor.redact(cleanLine(text)).text,
+    redactor: questionRedactor,
     writer: createAnswerWriter({ model, clock, logger, metrics, fence }),
     merges,
     clock,

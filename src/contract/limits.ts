@@ -47,6 +47,13 @@ export const limits = {
   wordCharsMax: 100,
   /** Words whose token ids are remembered, about 10 MB: a corpus repeats its words. */
   tokenizerCacheWordsMax: 50_000,
+  /**
+   * Candidates for a phone number that are checked against the world's numbering plans (some 20 us each) in a text: so
+   * many, and so many for each KiB of it. A text with more has all its candidates redacted unchecked: it is a phone
+   * book, or made to cost.
+   */
+  redactionCandidatesMin: 64,
+  redactionCandidatesPerKiBMax: 32,
   /** Words whose terms are remembered for lexical scoring, about 5 MB. */
   lexicalMemoryWordsMax: 30_000,
 
@@ -54,6 +61,12 @@ export const limits = {
   questionCharsMax: 4_000,
   topKMax: 50,
   maxTokensMax: 2_048,
+  /** The same for all texts of one question together: a millisecond of the main thread. */
+  questionRedactionCandidatesMax: 64,
+  /** After redacting so many characters of a question, others have their turn: half a millisecond at worst. */
+  questionRedactionSliceChars: 2_000,
+  /** Texts of a filter, all together: what is redacted, sent to cold and compared for one question. */
+  filterCharsMax: 16 * KiB,
   filterClausesMax: 16,
   filterValuesMax: 64,
   /** The longest a question may wait for `min_seq`. */

@@ -23,7 +23,7 @@ import { createMemoryMerges } from "../../src/temporal/memory.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { createPreparer } from "../../src/text/prepare.ts";
-import { defaultRedactor } from "../../src/text/redaction.ts";
+import { defaultRedactor, questionRedactor } from "../../src/text/redaction.ts";
 import { inProcessIsolation } from "./in-process-isolation.ts";
 
 /** There is one node only: whoever else is asked for is gone. */
@@ -81,7 +81,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
     const topology = startTopology({
       ...{ node, log, cold, embedder, isolation, tokenizer, prepare, merges, clock, ...reports },
       createHot: createExactHotShardFactory(),
-      redact: (text) => defaultRedactor.redact(text).text,
+      redactor: questionRedactor,
       writer: createAnswerWriter({ ...{ model: options.model, clock }, ...reports, fence }),
       settings: {
         mergeSizeChunks: options.mergeSizeChunks ?? Number.MAX_SAFE_INTEGER,
