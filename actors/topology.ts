@@ -21,7 +21,7 @@ import type { Log } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { MergeClient } from "../src/temporal/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
-import type { Preparer } from "../src/text/prepare.ts";
+import type { Preparation } from "../src/text/preparation.ts";
 import { Directory, noProgress, recoveringStatus, type TenantEntry } from "./directory.ts";
 import { embedderActor } from "./embedder.ts";
 import { manifestWatcherActor } from "./manifest-watcher.ts";
@@ -51,7 +51,7 @@ export interface TopologyOptions {
   readonly isolation: Pick<Isolation, "process">;
   readonly createHot: HotShardFactory;
   readonly tokenizer: Tokenizer;
-  readonly prepare: Preparer;
+  readonly preparation: Pick<Preparation, "prepare">;
   /** Begins the redaction of one question. */
   readonly redactor: () => (text: string) => string;
   readonly writer: AnswerWriter;
@@ -244,7 +244,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
   const { system, options, directory, ingestEmbedder, mergeTrigger } = wiring;
   const { isHotFull, recoveries } = wiring;
   const progress = noProgress();
-  const { log, metrics, logger, embedder, settings, prepare, isolation } = options;
+  const { log, metrics, logger, embedder, settings, preparation, isolation } = options;
   // A partition of many tenants may fail with all of them at once: who finds its mailbox full waits for room.
   const failed = (): void => void partition().put({ type: "tenant-failed", tenant });
   const shard = system.spawn<ShardMessage>({
@@ -273,7 +273,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     capacity: limits.tenantQueueMax,
     onEscalate: failed,
     behaviour: tenantActor({
-      ...{ tenant, epoch, log, prepare, isolation },
+      ...{ tenant, epoch, log, preparation, isolation },
       model: embedder.model.fingerprint,
       embedder: ingestEmbedder.mailbox,
       shard: shard.mailbox,

@@ -44,7 +44,9 @@ import { createLocalService, createService } from "./service.ts";
 import { connectTemporal } from "./temporal/client.ts";
 import type { MergeClient } from "./temporal/port.ts";
 import { startMergeWorker } from "./temporal/worker.ts";
+import type { Preparation } from "./text/preparation.ts";
 import { createPreparer } from "./text/prepare.ts";
+import { createPreparationPool } from "./text/prepare-pool.ts";
 import { defaultRedactor, questionRedactor } from "./text/redaction.ts";
 
 /** A running process part that can be stopped cleanly, once. */
@@ -158,9 +160,12 @@ export async function startEngine(
     const isolation = stack.push("isolation", openIsolation(log, { entry, ...base }), (part) =>
       part.close(),
     );
+    const preparation = stack.push("preparation", openPreparation(base, embedding), (part) =>
+      part.close(),
+    );
     const topology = stack.push(
       "actors",
-      startActors(base, { log, cold, merges, embedding, isolation, model }),
+      startActors(base, { log, cold, merges, embedding, isolation, preparation, model }),
       (part) => part.stop(),
     );
     const health = stack.push(
@@ -289,12 +294,30 @@ interface Parts {
   readonly merges: MergeClient;
   readonly embedding: EmbeddingParts;
   readonly isolation: Isolation;
+  readonly preparation: Preparation;
   readonly model: LanguageModel | undefined;
+}
+
+function openPreparation(
+  { clock, logger, metrics }: Foundation,
+  { tokenizer, modelDir }: EmbeddingParts,
+): Preparation {
+  return createPreparationPool({
+    ...{ settings: { modelDir }, clock, logger, metrics },
+    prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
+    limits: {
+      threadsMax: limits.prepareThreadsMax,
+      inlineBytesMax: limits.prepareInlineBytesMax,
+      waitingPerTenantMax: limits.prepareWaitingPerTenantMax,
+      deadlineMs: limits.prepareDeadlineMs,
+      readyMs: limits.prepareReadyMs,
+    },
+  });
 }
 
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, isolation, model } = parts;
+  const { log, cold, merges, isolation, model, preparation } = parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
@@ -310,7 +333,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     isolation,
     createHot,
     tokenizer,
-    prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
+    preparation,
     redactor: questionRedactor,
     writer: createAnswerWriter({ model, clock, logger, metrics, fence }),
     merges,

@@ -57,6 +57,24 @@ export const limits = {
   /** Words whose terms are remembered for lexical scoring, about 5 MB. */
   lexicalMemoryWordsMax: 30_000,
 
+  /**
+   * A document of so many bytes is prepared on the main thread: at worst 2 ms, as long as handing it over and back costs
+   * a thread that has to be woken. A larger one goes to a thread of its own.
+   */
+  prepareInlineBytesMax: 4 * KiB,
+  /** Threads that prepare documents, started when they are needed. One that hangs leaves another. */
+  prepareThreadsMax: 2,
+  /** They yield to the main thread and to questions, as embedding documents does. */
+  prepareNiceness: 10,
+  /** The largest document takes a tenth of a second; on a machine that is busy elsewhere ten times that. */
+  prepareDeadlineMs: 10 * secondMs,
+  /** A thread loads the tokenizer first. */
+  prepareReadyMs: minuteMs,
+  /** Heap of such a thread, MiB: the tokenizer takes 60, the largest payload with its words and chunks 150. */
+  prepareHeapMiBMax: 512,
+  /** Documents of one tenant that wait for a thread: all that it may have in hand, and as many isolated or void ones. */
+  prepareWaitingPerTenantMax: 128,
+
   // --- questions -----------------------------------------------------------------------------
   questionCharsMax: 4_000,
   topKMax: 50,

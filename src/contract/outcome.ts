@@ -10,8 +10,13 @@ export type Outcome =
       readonly documentId: DocumentId;
       readonly body: Omit<RecordBody, "model">;
     }
-  | { readonly kind: "delete"; readonly documentId: DocumentId }
+  | DeleteOutcome
   | RejectOutcome;
+
+export interface DeleteOutcome {
+  readonly kind: "delete";
+  readonly documentId: DocumentId;
+}
 
 export interface RejectOutcome {
   readonly kind: "reject";

@@ -19,6 +19,7 @@ import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { outcomeOf } from "../../src/text/outcome.ts";
+import { inlinePreparation, type Preparation } from "../../src/text/preparation.ts";
 import type { Preparer } from "../../src/text/prepare.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
 import { acme, axis, quiet, startActor } from "./kit.ts";
@@ -35,6 +36,7 @@ export interface TenantSetUp {
   /** What isolation makes of a payload; without it the payload is a document of one chunk. */
   readonly isolated?: Isolation["process"];
   readonly prepare?: Preparer;
+  readonly preparation?: Pick<Preparation, "prepare">;
 }
 
 /** `boom` can not be prepared, `blank` has nothing to index; anything else is one chunk. */
@@ -48,6 +50,8 @@ export function startTenant(options: TenantSetUp = {}) {
   const clock = options.clock ?? createManualClock();
   const log = options.log ?? createMemoryLog({ clock, partitions: 1 });
   const prepare = options.prepare ?? prepareOne;
+  const preparation =
+    options.preparation ?? inlinePreparation({ prepare, clock, metrics: silentMetrics });
   const embedder = new BoundedMailbox<EmbedderMessage>(1_000);
   const shard = new BoundedMailbox<ShardMessage>(10_000);
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(100);
@@ -66,7 +70,7 @@ export function startTenant(options: TenantSetUp = {}) {
     tenantActor({
       tenant: acme,
       epoch: (options.epoch ?? 1) as Epoch,
-      prepare,
+      preparation,
       ...{ log, model: "hand", embedder, isolation, shard, mergeTrigger },
       route: () => route,
       progress,

@@ -22,6 +22,7 @@ import { createLocalService, createService } from "../../src/service.ts";
 import { createMemoryMerges } from "../../src/temporal/memory.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
+import { inlinePreparation } from "../../src/text/preparation.ts";
 import { createPreparer } from "../../src/text/prepare.ts";
 import { defaultRedactor, questionRedactor } from "../../src/text/redaction.ts";
 import { inProcessIsolation } from "./in-process-isolation.ts";
@@ -72,6 +73,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
   const embedder = listening(createMemoryEmbedder(), embedded);
   const tokenizer = createMemoryTokenizer();
   const prepare = createPreparer({ tokenizer, redactor: defaultRedactor });
+  const preparation = inlinePreparation({ prepare, clock, metrics: silentMetrics });
   const { documentTextBytesMax } = log;
   const isolation = inProcessIsolation({ prepare, embedder, documentTextBytesMax });
   let nodes = 0;
@@ -79,7 +81,18 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
     nodes += 1;
     const node = `node-${nodes}`;
     const topology = startTopology({
-      ...{ node, log, cold, embedder, isolation, tokenizer, prepare, merges, clock, ...reports },
+      ...{
+        node,
+        log,
+        cold,
+        embedder,
+        isolation,
+        tokenizer,
+        preparation,
+        merges,
+        clock,
+        ...reports,
+      },
       createHot: createExactHotShardFactory(),
       redactor: questionRedactor,
       writer: createAnswerWriter({ ...{ model: options.model, clock }, ...reports, fence }),

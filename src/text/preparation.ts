@@ -1,0 +1,46 @@
+/** Where documents are prepared: what the engine sees of it. */
+
+import type { DocumentId, TenantId } from "../contract/ids.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Metrics } from "../observe/port.ts";
+import type { Preparer } from "./prepare.ts";
+import { type Prepared, preparedOf } from "./prepared.ts";
+
+export interface PrepareJob {
+  readonly tenant: TenantId;
+  readonly payload: Uint8Array;
+  readonly documentTextBytesMax: number;
+  /** Called as soon as the document's id is known, before anything is done with its text. */
+  readonly named: (id: DocumentId) => void;
+}
+
+export interface Preparation {
+  /**
+   * @throws FreshetError one that `isLost` (embedding/failures.ts) when the document's thread died or took too long:
+   * the document may be the reason; `embedding_unavailable` when no thread starts; `overloaded` when too many of the
+   * tenant's documents wait; `cancelled`; whatever preparing throws
+   */
+  prepare(job: PrepareJob, signal: AbortSignal): Promise<Prepared>;
+  /** Ends its threads; whoever waits is refused. */
+  close(): Promise<void>;
+}
+
+/** On the calling thread: for small documents, and where nobody is waited for. */
+export function inlinePreparation(options: {
+  readonly prepare: Preparer;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}): Preparation {
+  const { prepare, clock, metrics } = options;
+  return {
+    async prepare({ payload, ...job }) {
+      // A pull brings many documents at once: others have their turn between two of them.
+      await clock.turn();
+      const begunMs = clock.monotonicMs();
+      const prepared = preparedOf(payload, { ...job, prepare });
+      metrics.observe("ingest_prepare_seconds", (clock.monotonicMs() - begunMs) / 1000);
+      return prepared;
+    },
+    close: () => Promise.resolve(),
+  };
+}
