@@ -129,3 +129,38 @@ export function adversarialText(charsMax: number): fc.Arbitrary<string> {
       return (start + unit.repeat(times)).slice(0, charsMax);
     });
 }
+
+/** Words that nobody has seen before: no memory of words helps. */
+const alphabets = [
+  "abcdefghijklmnopqrstuvwxyz",
+  "aA1",
+  "0123456789",
+  "\u00e4\u00f6\u00fc\u00df",
+  "\u0430\u0431\u0432\u0433",
+  "\u4e00\u4e8c\u4e09",
+  "ab_-.",
+];
+
+export interface EntropyText {
+  readonly alphabet: string;
+  /** Characters of a word; longer ones than the text make a single word. */
+  readonly wordChars: number;
+  readonly seed: number;
+}
+
+export const entropyText: fc.Arbitrary<EntropyText> = fc.record({
+  alphabet: fc.constantFrom(...alphabets),
+  wordChars: fc.constantFrom(1, 2, 5, 9, 30, 100, 1_000_000),
+  seed: fc.nat(),
+});
+
+export function textOfEntropy({ alphabet, wordChars, seed }: EntropyText, chars: number): string {
+  const letters = [...alphabet];
+  let state = (seed % 2_147_483_646) + 1;
+  let text = "";
+  for (let at = 1; text.length < chars; at += 1) {
+    state = (state * 48_271) % 2_147_483_647;
+    text += at % (wordChars + 1) === 0 ? " " : letters[state % letters.length];
+  }
+  return text.slice(0, chars);
+}
