@@ -74,6 +74,8 @@ export const limits = {
   prepareHeapMiBMax: 512,
   /** Documents of one tenant that wait for a thread: all that it may have in hand, and as many isolated or void ones. */
   prepareWaitingPerTenantMax: 128,
+  /** Chunks of a replayed record whose terms are counted in one go: 3 ms. */
+  termsSliceChunks: 16,
 
   // --- questions -----------------------------------------------------------------------------
   questionCharsMax: 4_000,

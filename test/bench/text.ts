@@ -14,10 +14,10 @@ import { type BenchResult, measured } from "./report.ts";
 import { median, percentile } from "./stats.ts";
 import { loadDocuments } from "./texts.ts";
 
-const charsPerText = 4_096;
-const textsOfPieces = 2_500;
-const textsOfEntropy = 500;
-const proseTexts = 200;
+const charsPerText = 2_048;
+const textsOfPieces = 1_800;
+const textsOfEntropy = 300;
+const proseTexts = 100;
 /** The dearest by one look each are measured again: the machine had other things to do as well. */
 const finalists = 40;
 const repetitions = 5;
