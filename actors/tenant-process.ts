@@ -17,8 +17,8 @@ import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { untilAborted } from "../src/kernel/until-aborted.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
+import type { Preparation } from "../src/preparation/preparation.ts";
 import { embedPrepared } from "../src/text/outcome.ts";
-import type { Preparation } from "../src/text/preparation.ts";
 import type { EmbedderMessage } from "./messages.ts";
 
 export interface ProcessorOptions {

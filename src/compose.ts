@@ -40,13 +40,13 @@ import { LogGuard } from "./log-guard.ts";
 import { createLogger } from "./observe/logs.ts";
 import { createMetrics, type PromMetrics } from "./observe/metrics.ts";
 import type { Logger } from "./observe/port.ts";
+import { createPreparationPool } from "./preparation/pool.ts";
+import type { Preparation } from "./preparation/preparation.ts";
 import { createLocalService, createService } from "./service.ts";
 import { connectTemporal } from "./temporal/client.ts";
 import type { MergeClient } from "./temporal/port.ts";
 import { startMergeWorker } from "./temporal/worker.ts";
-import type { Preparation } from "./text/preparation.ts";
 import { createPreparer } from "./text/prepare.ts";
-import { createPreparationPool } from "./text/prepare-pool.ts";
 import { defaultRedactor, questionRedactor } from "./text/redaction.ts";
 
 /** A running process part that can be stopped cleanly, once. */
@@ -304,6 +304,7 @@ function openPreparation(
 ): Preparation {
   return createPreparationPool({
     ...{ settings: { modelDir }, clock, logger, metrics },
+    workerUrl: new URL("./text/tokenizer-prepare-worker.ts", import.meta.url),
     prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
     limits: {
       threadsMax: limits.prepareThreadsMax,

@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { limits } from "../../src/contract/limits.ts";
+import { packPrepared } from "../../src/preparation/protocol.ts";
 import { createPreparer } from "../../src/text/prepare.ts";
-import { packPrepared } from "../../src/text/prepare-protocol.ts";
 import { preparedOf } from "../../src/text/prepared.ts";
 import { defaultRedactor } from "../../src/text/redaction.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";

@@ -14,17 +14,18 @@ import { isLost } from "../embedding/failures.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { untilAborted } from "../kernel/until-aborted.ts";
 import type { Logger, Metrics } from "../observe/port.ts";
-import { inlinePreparation, type Preparation, type PrepareJob } from "./preparation.ts";
-import type { Preparer } from "./prepare.ts";
-import { PrepareLane } from "./prepare-lane.ts";
-import type { PrepareWorkerSettings } from "./prepare-protocol.ts";
-import { PrepareQueue } from "./prepare-queue.ts";
-import type { Prepared } from "./prepared.ts";
+import type { Preparer } from "../text/prepare.ts";
+import type { Prepared } from "../text/prepared.ts";
+import { inlinePreparation } from "./inline.ts";
+import { PrepareLane } from "./lane.ts";
+import type { Preparation, PrepareJob } from "./preparation.ts";
+import type { PrepareWorkerSettings } from "./protocol.ts";
+import { PrepareQueue } from "./queue.ts";
 
 export interface PreparationPoolOptions {
   readonly settings: PrepareWorkerSettings;
-  /** Another thread's program: only tests have one. */
-  readonly workerUrl?: URL | undefined;
+  /** The program of the threads. */
+  readonly workerUrl: URL;
   /** For what is prepared at once. */
   readonly prepare: Preparer;
   readonly clock: Clock;
@@ -64,7 +65,7 @@ class PreparationPool implements Preparation {
     this.#queue = new PrepareQueue(limits.waitingPerTenantMax);
     const lane = (): PrepareLane =>
       new PrepareLane({
-        workerUrl: options.workerUrl ?? new URL("./prepare-worker.ts", import.meta.url),
+        workerUrl: options.workerUrl,
         settings: options.settings,
         clock,
         deadlineMs: limits.deadlineMs,

@@ -16,14 +16,14 @@ import { limits } from "../contract/limits.ts";
 import { lostError } from "../embedding/failures.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { sleepAwake } from "../kernel/sleep-awake.ts";
+import type { Prepared } from "../text/prepared.ts";
 import type { PrepareJob } from "./preparation.ts";
 import {
   type PrepareReply,
   type PrepareRequest,
   type PrepareWorkerSettings,
   unpackPrepared,
-} from "./prepare-protocol.ts";
-import type { Prepared } from "./prepared.ts";
+} from "./protocol.ts";
 
 export interface PrepareLaneOptions {
   readonly workerUrl: URL;

@@ -10,9 +10,9 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { limits } from "../contract/limits.ts";
 import { yieldBy } from "../kernel/priority.ts";
+import type { PrepareWorkerSettings } from "../preparation/protocol.ts";
+import { answerRequests } from "../preparation/service.ts";
 import { createPreparer } from "./prepare.ts";
-import type { PrepareWorkerSettings } from "./prepare-protocol.ts";
-import { answerRequests } from "./prepare-service.ts";
 import { defaultRedactor } from "./redaction.ts";
 import { loadTokenizer } from "./tokenizer.ts";
 

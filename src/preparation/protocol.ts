@@ -3,9 +3,9 @@
 import type { ErrorBody } from "../contract/errors.ts";
 import type { DocumentId } from "../contract/ids.ts";
 import type { DocumentInfo } from "../contract/record.ts";
-import { countTerms, indexedText, unpackTerms } from "./chunk-terms.ts";
-import type { Chunk } from "./chunking.ts";
-import type { Prepared } from "./prepared.ts";
+import { countTerms, indexedText, unpackTerms } from "../text/chunk-terms.ts";
+import type { Chunk } from "../text/chunking.ts";
+import type { Prepared } from "../text/prepared.ts";
 
 export interface PrepareWorkerSettings {
   /** Where the model's tokenizer lies. */

@@ -2,9 +2,9 @@
 
 import type { MessagePort } from "node:worker_threads";
 import { errorBody, toFreshetError } from "../contract/errors.ts";
-import type { Preparer } from "./prepare.ts";
-import { type PrepareReply, type PrepareRequest, packPrepared } from "./prepare-protocol.ts";
-import { preparedOf } from "./prepared.ts";
+import type { Preparer } from "../text/prepare.ts";
+import { preparedOf } from "../text/prepared.ts";
+import { type PrepareReply, type PrepareRequest, packPrepared } from "./protocol.ts";
 
 export function answerRequests(port: MessagePort, prepare: Preparer): void {
   const say = (reply: PrepareReply, transfer: readonly ArrayBuffer[] = []): void =>

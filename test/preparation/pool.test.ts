@@ -3,11 +3,11 @@ import { type TenantId, tenantId } from "../../src/contract/ids.ts";
 import { isLost } from "../../src/embedding/failures.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { createPreparationPool } from "../../src/preparation/pool.ts";
+import type { Preparation } from "../../src/preparation/preparation.ts";
+import { packPrepared, unpackPrepared } from "../../src/preparation/protocol.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
-import type { Preparation } from "../../src/text/preparation.ts";
 import { createPreparer } from "../../src/text/prepare.ts";
-import { createPreparationPool } from "../../src/text/prepare-pool.ts";
-import { packPrepared, unpackPrepared } from "../../src/text/prepare-protocol.ts";
 import { type Prepared, preparedOf } from "../../src/text/prepared.ts";
 import { defaultRedactor } from "../../src/text/redaction.ts";
 
