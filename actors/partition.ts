@@ -269,6 +269,7 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
         refusedTo.set(name, after);
         more = operations.length > 0;
       }
+      await log.deadLetters.trim(name);
     }
   }
 

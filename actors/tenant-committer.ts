@@ -16,6 +16,7 @@ import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { MergeTriggerMessage, ShardMessage, TenantMessage } from "./messages.ts";
 import type { HeadFaults } from "./tenant-faults.ts";
 import type { InFlight } from "./tenant-intake.ts";
+import type { LetterWriter } from "./tenant-letters.ts";
 import type { TenantLife } from "./tenant-life.ts";
 import type { Fault, OperationProcessor } from "./tenant-process.ts";
 import { hadLaterOperation, voidOutcome } from "./tenant-replay.ts";
@@ -38,6 +39,7 @@ export interface CommitterParts {
   readonly life: TenantLife;
   readonly processor: OperationProcessor;
   readonly faults: HeadFaults;
+  readonly letters: LetterWriter;
   readonly inFlight: BoundedMailbox<InFlight>;
   /** What is not even taken in yet. */
   readonly self: Mailbox<TenantMessage>;
@@ -57,7 +59,7 @@ export class TenantCommitter {
   }
 
   async commitAll(): Promise<void> {
-    const { inFlight, self, processor, life } = this.#parts;
+    const { inFlight, self, processor, letters, life } = this.#parts;
     const { shard, metrics, tenant } = this.#options;
     const { signal } = life;
     while (!signal.aborted) {
@@ -71,8 +73,8 @@ export class TenantCommitter {
       await this.#waitForRoom();
       const placed = await this.#place(record);
       if (placed === undefined) return;
-      if (placed.kind === "reject") await this.#deadLetter(placed, next.operation.atMs);
       const publishedAtMs = next.operation.atMs;
+      if (placed.kind === "reject") letters.add(letterOf(placed, publishedAtMs));
       await shard.put({ type: "apply", record: placed, publishedAtMs }, signal);
       // Not a difference of versions: sequences of DOCS count every tenant's operations.
       metrics.set("ingest_lag_operations", inFlight.depth + self.depth, { tenant });
@@ -97,8 +99,9 @@ export class TenantCommitter {
    * What can not be looked through any more (purged) may hold a later operation, so the replay is void as well.
    */
   async #unlessVoid({ replay }: StoredOperation, outcome: Outcome): Promise<Outcome | undefined> {
+    if (replay === undefined || outcome.kind === "duplicate") return outcome;
     const { documentId } = outcome;
-    if (replay === undefined || documentId === null) return outcome;
+    if (documentId === null) return outcome;
     const { log, tenant } = this.#options;
     const { life } = this.#parts;
     const range = { tenant, after: replay.after, to: this.#lastPosition, signal: life.signal };
@@ -159,13 +162,6 @@ export class TenantCommitter {
         throw new FreshetError("internal", "the tenant's log holds what its owner did not write");
       }
     }
-  }
-
-  /** The dead letter follows the reject record, which decides; idempotent, so it is repeated until it is stored. */
-  async #deadLetter(record: PlacedRecord & { kind: "reject" }, atMs: number): Promise<void> {
-    const { deadLetters } = this.#options.log;
-    const publish = () => deadLetters.publish(letterOf(record, atMs));
-    await this.#parts.life.stalling("dead letter", publish);
   }
 
   /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps what waits. */

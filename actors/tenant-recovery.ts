@@ -13,6 +13,7 @@ import type { Log } from "../src/log/port.ts";
 import { countTerms, indexedText, unpackTerms } from "../src/text/chunk-terms.ts";
 import type { TenantProgress } from "./directory.ts";
 import type { ShardMessage } from "./messages.ts";
+import type { LetterWriter } from "./tenant-letters.ts";
 import type { TenantLife } from "./tenant-life.ts";
 
 export interface RecoveryOptions {
@@ -32,7 +33,7 @@ export interface LogEnd {
 /** Fence, manifest, heads, tail; resolves with the end of the log, or undefined when fenced off. */
 export async function recover(
   options: RecoveryOptions,
-  life: TenantLife,
+  { life, letters }: { readonly life: TenantLife; readonly letters: LetterWriter },
 ): Promise<LogEnd | undefined> {
   const { log, tenant, shard, progress } = options;
   const { signal, clock } = life;
@@ -48,10 +49,7 @@ export async function recover(
     progress.toReplay = records;
   };
   for await (const record of log.chunks.read({ ...range, onCount })) {
-    // A letter that can not be written is tried again with the whole recovery: nobody waits in a place of others.
-    if (record.kind === "reject") {
-      await log.deadLetters.publish(letterOf(record, clock.nowMs()));
-    }
+    if (record.kind === "reject") letters.add(letterOf(record, clock.nowMs()));
     await shard.put({ type: "replay", record: await withTerms(record, clock) }, signal);
     progress.replayed += 1;
   }

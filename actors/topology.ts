@@ -98,6 +98,10 @@ const tenantLimits: TenantLimits = {
   inFlightMax: limits.tenantInFlightMax,
   attemptsMax: limits.documentAttemptsMax,
   pullMax: limits.pullMax,
+  duplicateWindowMs: limits.duplicateWindowMs,
+  messageIdsPerTenantMax: limits.messageIdsPerTenantMax,
+  deadLettersWaitingMax: limits.deadLettersWaitingMax,
+  deadLetterRetryMaxMs: limits.deadLetterRetryMaxMs,
   backoff,
 };
 

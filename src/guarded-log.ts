@@ -24,6 +24,11 @@ export function guardedLog<Guarded extends Log>(log: Guarded, guard: LogGuard): 
       publish: passing(guard, (letter) => log.deadLetters.publish(letter)),
       list: passing(guard, (tenant, max, after) => log.deadLetters.list(tenant, max, after)),
       get: passing(guard, (tenant, version) => log.deadLetters.get(tenant, version)),
+      last: passing(guard, (tenant) => log.deadLetters.last(tenant)),
+      trim: passing(guard, (tenant) => log.deadLetters.trim(tenant)),
+      purgeBefore: passing(guard, (atMs) => log.deadLetters.purgeBefore(atMs)),
+      owed: passing(guard, (tenant) => log.deadLetters.owed(tenant)),
+      owe: passing(guard, (tenant, owed) => log.deadLetters.owe(tenant, owed)),
     },
   };
 }
@@ -34,6 +39,7 @@ function guardedDocs(docs: DocsLog, guard: LogGuard): DocsLog {
     read: (options) =>
       endless(guard, options.signal, (signal) => docs.read({ ...options, signal })),
     readTenant: passing(guard, (options) => docs.readTenant(options)),
+    messageIds: (options) => trusted(guard, () => docs.messageIds(options)),
     lastVersion: passing(guard, (tenant) => docs.lastVersion(tenant)),
     lastSequence: passing(guard, () => docs.lastSequence()),
     tenants: passing(guard, (partition) => docs.tenants(partition)),

@@ -3,6 +3,8 @@
  * number that limits a queue, a retry, a cache, a time-out or a payload.
  */
 
+import { publishingLimits } from "./limits-publishing.ts";
+
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const secondMs = 1000;
@@ -52,8 +54,8 @@ export const limits = {
    * many, and so many for each KiB of it. A text with more has all its candidates redacted unchecked: it is a phone
    * book, or made to cost.
    */
-  redactionCandidatesMin: 64,
-  redactionCandidatesPerKiBMax: 32,
+  redactionCandidatesMin: 32,
+  redactionCandidatesPerKiBMax: 16,
   /** Words whose terms are remembered for lexical scoring, about 5 MB. */
   lexicalMemoryWordsMax: 30_000,
 
@@ -82,7 +84,7 @@ export const limits = {
   topKMax: 50,
   maxTokensMax: 2_048,
   /** The same for all texts of one question together: a millisecond of the main thread. */
-  questionRedactionCandidatesMax: 64,
+  questionRedactionCandidatesMax: 32,
   /** After redacting so many characters of a question, others have their turn: half a millisecond at worst. */
   questionRedactionSliceChars: 2_000,
   /** Texts of a filter, all together: what is redacted, sent to cold and compared for one question. */
@@ -243,15 +245,13 @@ export const limits = {
   appendAttemptsMax: 5,
   docsBytesMax: 16 * 1024 * MiB,
   chunksBytesMax: 32 * 1024 * MiB,
-  deadLetterBytesMax: 1024 * MiB,
+  ...publishingLimits,
   /** Pieces of heads: 24 bytes a live document, twice while a merge swaps them; room for 40 million. */
   headsBytesMax: 2 * 1024 * MiB,
   /** Manifests: some hundred bytes a tenant and 80 for every 32,768 documents. */
   manifestsBytesMax: 256 * MiB,
   /** A server that has less disk gets streams of half the size, and half again, but not below this. */
   streamBytesMin: 16 * MiB,
-  /** nats-server forgets message ids after this; a publisher's retries must end before. */
-  duplicateWindowMs: 2 * minuteMs,
   /**
    * A partition lease lives so long without renewal; renewals come at a third of it. One whose answer is lost
    * (`publishAckMs`) must leave time for the next: with 10 s a single lost answer ended the tenure.

@@ -38,12 +38,14 @@ export interface MemoryLogHooks {
   /** Returns the function that ends the subscription. */
   onEvent(listener: (published: PublishedEvent) => void): () => void;
   /** Stores an operation under a tenant token that nobody checked, as a plain NATS client can. */
-  publishRaw(tenant: string, payload: Uint8Array): StoredOperation;
+  publishRaw(tenant: string, payload: Uint8Array, messageId?: string): StoredOperation;
   /** The next append is stored, but its acknowledgement is lost: the adapter reads back. */
   loseNextAppendAck(): void;
   /** The next range read begins this many records too late, as a consumer whose start was purged. */
   readNextLate(records: number): void;
   setAvailable(available: boolean): void;
+  /** While true no dead letter is taken: their stream is full. */
+  fillDeadLetters(isFull: boolean): void;
   /** Makes `checkIdentity` and DOCS readers fail, as after a stream was recreated; `restoreIdentity` ends it. */
   breakIdentity(): void;
   restoreIdentity(): void;
@@ -55,6 +57,7 @@ export interface MemoryLogOptions {
   /** Incarnation of both streams, from 1. */
   readonly incarnation?: number | undefined;
   readonly leaseMs?: number | undefined;
+  readonly lettersPerTenantMax?: number | undefined;
   /** Stands in for the chain check of range reads (L3): how a test plants one that checks nothing. */
   readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
 }
@@ -75,15 +78,13 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     createChain: options.createChain,
   });
   const manifests = new MemoryManifests(power);
-  const published: PublishedEvent[] = [];
-  const listeners = new Set<(published: PublishedEvent) => void>();
+  const deadLetters = new MemoryDeadLetters({
+    clock,
+    power,
+    perTenantMax: options.lettersPerTenantMax,
+  });
+  const { events, ...heard } = memoryEvents();
   let model: ModelProbe | undefined;
-  const events: EventSink = {
-    publish(tenant, event) {
-      published.push({ tenant, event });
-      for (const listener of listeners) listener({ tenant, event });
-    },
-  };
   return {
     partitions,
     documentTextBytesMax: limits.documentTextBytesMax,
@@ -91,7 +92,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     chunks,
     manifests,
     leases: new MemoryLeases({ clock, base, power, leaseMs: options.leaseMs ?? limits.leaseMs }),
-    deadLetters: new MemoryDeadLetters(power),
+    deadLetters,
     attempts: new MemoryAttempts(power),
     events,
     async checkIdentity() {
@@ -116,17 +117,36 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       return Promise.resolve();
     },
     hooks: {
-      published,
-      onEvent(listener) {
-        listeners.add(listener);
-        return () => listeners.delete(listener);
-      },
-      publishRaw: (tenant, payload) => docs.store(tenant, payload),
+      ...heard,
+      publishRaw: (tenant, payload, messageId) => docs.store(tenant, payload, { messageId }),
       loseNextAppendAck: () => chunks.loseNextAck(),
       readNextLate: (records) => chunks.readNextLate(records),
       setAvailable: (available) => power.setAvailable(available),
+      fillDeadLetters: (isFull) => {
+        deadLetters.isFull = isFull;
+      },
       breakIdentity: () => power.setIdentity(false),
       restoreIdentity: () => power.setIdentity(true),
+    },
+  };
+}
+
+function memoryEvents(): Pick<MemoryLogHooks, "published" | "onEvent"> & {
+  readonly events: EventSink;
+} {
+  const published: PublishedEvent[] = [];
+  const listeners = new Set<(published: PublishedEvent) => void>();
+  return {
+    published,
+    onEvent(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    events: {
+      publish(tenant, event) {
+        published.push({ tenant, event });
+        for (const listener of listeners) listener({ tenant, event });
+      },
     },
   };
 }

@@ -183,6 +183,15 @@ export async function newestMessage(
   return await storedMessage(context, stream, { last_by_subj: subject });
 }
 
+/** The message of a sequence from the stream's leader; null when it was purged or never there. */
+export async function messageAt(
+  context: NatsContext,
+  stream: string,
+  seq: number,
+): Promise<StoredMsg | null> {
+  return await storedMessage(context, stream, { seq });
+}
+
 /** Oldest message of a subject that the stream's leader still holds; null when there is none. */
 export async function oldestMessage(
   context: NatsContext,

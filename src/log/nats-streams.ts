@@ -71,6 +71,17 @@ function common(role: StreamRole, shape: StreamShape): Config {
 export const partitionedSubject = (partitions: number): string =>
   `docs.{{partition(${partitions},1)}}.{{wildcard(1)}}`;
 
+/**
+ * Message ids are the tenant's affair: DOCS must compare none, or one tenant's id swallows another's document. The
+ * server takes a window of zero as "two minutes", except for a stream that has a source, where it turns the comparison
+ * off (nats-server, stream.go: checkStreamCfg, storeMsgIdLocked). So DOCS has one that nothing can come from: a subject
+ * that no dead letter has, since a token is never empty.
+ */
+export const withoutMessageIds = {
+  sources: [{ name: streamNames.deadLetters, filter_subject: "dlq.~.0" }],
+  duplicate_window: 0,
+} satisfies Partial<StreamConfig>;
+
 export function streamConfig(role: StreamRole, shape: StreamShape): Config {
   const base = common(role, shape);
   switch (role) {
@@ -80,7 +91,7 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
         subjects: ["docs.*"],
         subject_transform: { src: "docs.*", dest: partitionedSubject(shape.partitions) },
         max_bytes: limits.docsBytesMax,
-        duplicate_window: nanos(limits.duplicateWindowMs),
+        ...withoutMessageIds,
       };
     case "chunks":
       return { ...base, subjects: ["chunks.*.*"], max_bytes: limits.chunksBytesMax };

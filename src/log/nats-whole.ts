@@ -25,6 +25,7 @@ import {
   refusedLog,
   streamInfo,
   streamNames,
+  withoutMessageIds,
 } from "./nats-streams.ts";
 import type { StreamUsage } from "./port.ts";
 import { writerOf } from "./record-header.ts";
@@ -90,6 +91,7 @@ export class WholeLog {
     const leases = await this.#leases.verify();
     await this.#heads.verify();
     checkTransform(docs.info, identity.partitions);
+    await forgetMessageIds(this.#context, docs.info);
     if (newest !== null && newest.version > docs.lastSeq) throw lostTail(this.docs.name);
     // Epochs below those in CHUNKS would be fenced for ever.
     if (newest !== null && newest.epoch > leases.lastSeq) throw lostTail(streamNames.leases);
@@ -134,6 +136,20 @@ function checkTransform({ config }: StreamInfo, partitions: number): void {
     `stream ${config.name} spreads tenants by ${JSON.stringify(dest ?? "nothing")}, ` +
       `not over the ${partitions} partitions that it was created with`,
   );
+}
+
+/** A log of an earlier release compares message ids across tenants, as one does whose DOCS was edited. */
+async function forgetMessageIds(context: NatsContext, { config }: StreamInfo): Promise<void> {
+  if (config.duplicate_window === undefined || config.duplicate_window === 0) return;
+  const { name: stream } = config;
+  try {
+    await context.jsm.streams.update(stream, withoutMessageIds);
+    context.logger.info({ stream }, "the stream compares no message ids any more");
+  } catch (thrown) {
+    const { code, message: cause } = logError(thrown);
+    const fields = { stream, code, cause };
+    context.logger.error(fields, "the stream compares message ids across tenants");
+  }
 }
 
 /** Null when the stream is empty, or its newest message was purged (with its tenant). */

@@ -26,8 +26,17 @@ export interface StoredOperation {
   /** Server time of the publish, unix milliseconds. */
   readonly atMs: number;
   readonly payload: Uint8Array;
+  /** What the publisher sent as `Nats-Msg-Id`: within the tenant it names one operation, however often it is sent. */
+  readonly messageId?: string | undefined;
   /** Set for the replay of a dead letter. */
   readonly replay?: Replay | undefined;
+}
+
+/** The message id of an operation, as far as it is needed to know a repetition. */
+export interface StoredMessageId {
+  readonly version: Version;
+  readonly atMs: number;
+  readonly messageId: string;
 }
 
 /** Which rejected operation is published again; void if the document had a later operation (I3). */
@@ -39,7 +48,9 @@ export interface Replay {
 
 export interface DocsLog {
   /**
-   * Resolves when the log has fsynced the operation.
+   * Resolves when the log has fsynced the operation. Every publish is stored, also under a message id that was used:
+   * ids are compared by the tenant's owner, within the tenant. A log that compared them would let one tenant's id
+   * swallow another's document.
    * @throws FreshetError overloaded (stream full), document_too_large, log_unavailable (outcome unknown)
    */
   publish(message: {
@@ -65,6 +76,17 @@ export interface DocsLog {
     /** Told how many operations there are above `after`, those that are returned among them. */
     readonly onCount?: ((operations: number) => void) | undefined;
   }): Promise<readonly StoredOperation[]>;
+  /**
+   * The message ids of the tenant's operations that were stored in the `windowMs` up to operation `to`, in order, `to`
+   * among them; none when DOCS does not hold `to` any more, since then it holds nothing below either.
+   * @throws FreshetError log_unavailable, also when the read ended before `to`
+   */
+  messageIds(options: {
+    readonly tenant: TenantId;
+    readonly to: Version;
+    readonly windowMs: number;
+    readonly signal?: AbortSignal | undefined;
+  }): AsyncIterable<StoredMessageId>;
   /** Version of the tenant's newest operation; 0 when it has none. */
   lastVersion(tenant: TenantId): Promise<Version>;
   /** Sequence of the stream's newest message, of whatever tenant: reading goes on behind it. */
@@ -205,12 +227,39 @@ export interface DeadLetter {
   readonly position?: Position | undefined;
 }
 
+/**
+ * Letters are a view, and nobody waits for one: the reject record in CHUNKS says what became of an operation. A store
+ * that takes no letter now gets it later, from the record.
+ */
 export interface DeadLetterLog {
-  /** Idempotent by tenant and version, for ever: a second publish of the same is success. */
+  /**
+   * Idempotent by tenant and version, as long as the letter is kept: a second publish of the same is success.
+   * @throws FreshetError overloaded (full), log_unavailable
+   */
   publish(letter: DeadLetter): Promise<void>;
-  /** Of a tenant, or of a subject's token that is none: at most `max` with a version above `after`, in order. */
+  /**
+   * Of a tenant, or of a subject's token that is none: at most `max` with a version above `after`, in the order of
+   * versions, whenever they were written.
+   */
   list(tenant: string, max: number, after?: Version): Promise<readonly DeadLetter[]>;
   get(tenant: string, version: Version): Promise<DeadLetter | null>;
+  /** Version of the letter that was written last; 0 for none. */
+  last(tenant: string): Promise<Version>;
+  /** Removes a tenant's oldest letters above its share of the store, and says how many. */
+  trim(tenant: string): Promise<number>;
+  /** Removes every letter that was written before a moment, and says how many. */
+  purgeBefore(atMs: number): Promise<number>;
+  owed(tenant: TenantId): Promise<OwedLetters>;
+  /** Compare-and-set; false when another was noted meanwhile. Stored before it returns. */
+  owe(tenant: TenantId, owed: OwedLetters): Promise<boolean>;
+}
+
+/** Letters of rejects that a merge went past without them. */
+export interface OwedLetters {
+  /** They are missing behind this record; null when none are. */
+  readonly after: Position | null;
+  /** Of the note, for compare-and-set; 0 for none yet. */
+  readonly revision: number;
 }
 
 /** What a tenant's owners had in hand, so that operations which end their process are found. */

@@ -27,12 +27,18 @@ const names = {
   bytes: "Freshet-Bytes",
   reason: "Freshet-Reason",
   message: "Freshet-Message",
+  repeats: "Freshet-Repeats",
 } as const;
 
-/** Ids and messages are percent-encoded: header values lose outer spaces and may hold no line break. */
+/**
+ * A duplicate travels as the reject of a used message id with one more header: to a reader that does not know
+ * duplicates it is a refused operation, which changes nothing either, and at most a dead letter too many.
+ *
+ * Ids and messages are percent-encoded: header values lose outer spaces and may hold no line break.
+ */
 export function wireHeaders(record: ChunkRecord, bytes: number): WireHeaders {
   const headers: Record<string, string> = {
-    [names.kind]: record.kind,
+    [names.kind]: record.kind === "duplicate" ? "reject" : record.kind,
     [names.version]: String(record.version),
     [names.epoch]: String(record.epoch),
     [names.bytes]: String(bytes),
@@ -45,6 +51,11 @@ export function wireHeaders(record: ChunkRecord, bytes: number): WireHeaders {
     headers[names.reason] = record.reason;
     headers[names.message] = encodeURIComponent(record.message.toWellFormed());
   }
+  if (record.kind === "duplicate") {
+    headers[names.reason] = "duplicate_id" satisfies ErrorCode;
+    headers[names.message] = encodeURIComponent("the operation repeats an earlier one");
+    headers[names.repeats] = String(record.of);
+  }
   return headers;
 }
 
@@ -53,7 +64,7 @@ type ReadHeader = (name: string) => string | undefined;
 /** @throws FreshetError internal when the headers are not what `wireHeaders` writes */
 export function headerFromWire(read: ReadHeader, place: Place): RecordHeader {
   const document = read(names.document);
-  const kind = kindOf(read(names.kind));
+  const kind = kindOf(read);
   return {
     ...place,
     kind,
@@ -94,18 +105,22 @@ export function recordFromWire(read: ReadHeader, place: Place, body: Uint8Array)
       const message = decodeURIComponent(read(names.message) ?? "");
       return { ...common, kind, documentId, reason: reasonOf(read(names.reason)), message };
     }
+    case "duplicate":
+      return { ...common, kind, of: integerOf(read(names.repeats)) as Version };
     case "fence":
       return { ...common, kind };
   }
 }
 
-function kindOf(value: string | undefined): ChunkRecord["kind"] {
+function kindOf(read: ReadHeader): ChunkRecord["kind"] {
+  const value = read(names.kind);
   switch (value) {
     case "upsert":
     case "delete":
-    case "reject":
     case "fence":
       return value;
+    case "reject":
+      return read(names.repeats) === undefined ? "reject" : "duplicate";
     default:
       throw malformed("kind");
   }

@@ -20,6 +20,8 @@ export interface CounterLabels {
   readonly documents_isolated_total: "tenant";
   /** outcome: deleted, repaired */
   readonly scrub_objects_total: "tenant" | "outcome";
+  /** Dead letters that their stream did not take, left to a merge or to retention. */
+  readonly dead_letters_deferred_total: "tenant";
   /** Messages that retention removed. */
   readonly purged_total: "stream";
 }
@@ -48,6 +50,7 @@ export interface GaugeLabels {
   readonly hot_documents: "tenant";
   readonly hot_chunks: "tenant";
   readonly hot_bytes: "tenant";
+  readonly heads_bytes: "tenant";
   readonly unmerged_chunks: "tenant";
   /** Unix time, 0 for none: an age would stand still while nothing happens, which is when it matters. */
   readonly oldest_unmerged_timestamp_seconds: "tenant";

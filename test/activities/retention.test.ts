@@ -148,7 +148,7 @@ describe("retention", () => {
     expect(left.map((operation) => operation.version)).toEqual([third, fourth]);
   });
 
-  it("removes operations under a token that is no tenant up to the first without a dead letter (RT3, I2)", async () => {
+  it("removes operations under a token that is no tenant up to the newest dead letter of it (RT3, I2)", async () => {
     const { log, clock, ports } = setUp();
     const token = "no tenant";
     const stored = [1, 2, 3].map(() => log.hooks.publishRaw(token, payload));
@@ -158,14 +158,38 @@ describe("retention", () => {
       reason: "invalid_tenant",
       message: "",
     } as const;
-    const [first, , third] = stored;
-    for (const operation of [first, third]) {
+    for (const operation of stored.slice(0, 2)) {
       const version = operation?.version ?? (0 as Version);
       await log.deadLetters.publish({ ...letter, version, atMs: clock.nowMs() });
     }
     expect((await purgeOld(ports, start, windowMs)).operations).toBe(0);
     await clock.advance(windowMs + 1);
-    expect(await purgeOld(ports, start, windowMs)).toMatchObject({ tenants: 1, operations: 1 });
+    expect(await purgeOld(ports, start, windowMs)).toMatchObject({ tenants: 1, operations: 2 });
+    const left = await log.docs.readTenant({
+      tenant: token as TenantId,
+      after: 0 as Version,
+      max: 9,
+    });
+    expect(left.map(({ version }) => version)).toEqual([stored[2]?.version]);
+  });
+
+  it("removes dead letters some time after what they tell of, and writes first what is owed (RT4)", async () => {
+    const world = setUp();
+    const { log, clock, ports, writer } = world;
+    await writer.reject(null);
+    log.hooks.fillDeadLetters(true);
+    await runMerge(ports);
+    await purgeOld(ports, start, windowMs);
+    expect(await log.deadLetters.list(acme, 9)).toEqual([]);
+    log.hooks.fillDeadLetters(false);
+    await purgeOld(ports, start, windowMs);
+    expect(await log.deadLetters.list(acme, 9)).toHaveLength(1);
+    await clock.advance(windowMs + 1);
+    await purgeOld(ports, start, windowMs);
+    expect(await log.deadLetters.list(acme, 9)).toHaveLength(1);
+    await clock.advance(limits.retentionEveryMs);
+    await purgeOld(ports, start, windowMs);
+    expect(await log.deadLetters.list(acme, 9)).toEqual([]);
   });
 
   it("looks at so many tenants in one call, and goes on where it was (RT2)", async () => {

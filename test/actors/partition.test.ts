@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, TenantId } from "../../src/contract/ids.ts";
 import type { MemoryLog } from "../../src/log/memory.ts";
+import { over } from "../simulation/ports.ts";
 import { acme, globex, quiet, until } from "./kit.ts";
 import {
   bound,
@@ -136,6 +137,7 @@ it("P2: an operation that comes between the log's end and the tenants' recovery 
         publish: (message) => log.docs.publish(message),
         read: (options) => log.docs.read(options),
         readTenant: (options) => log.docs.readTenant(options),
+        messageIds: (options) => log.docs.messageIds(options),
         lastVersion: (tenant) => log.docs.lastVersion(tenant),
         tenants: (of) => log.docs.tenants(of),
         firstSince: (atMs) => log.docs.firstSince(atMs),
@@ -255,14 +257,12 @@ it("I9: dead letters that can not be written keep nobody waiting, and are writte
   } = setUp({
     wrap: (real) => ({
       ...real,
-      deadLetters: {
-        list: (tenant, max) => real.deadLetters.list(tenant, max),
-        get: (tenant, version) => real.deadLetters.get(tenant, version),
+      deadLetters: over(real.deadLetters, {
         publish: async (letter) => {
           if (full) throw new FreshetError("log_unavailable");
           await real.deadLetters.publish(letter);
         },
-      },
+      }),
     }),
   });
   start();

@@ -261,7 +261,7 @@ class ChaosRun {
 
   #publishersAreDone(): boolean {
     const { operations } = this.#history;
-    return [...operations.keys()].every((id) => this.#history.outcomeOf(id) !== undefined);
+    return [...operations.keys()].every((id) => this.#history.outcomesOf(id).length > 0);
   }
 
   async #tail(): Promise<void> {

@@ -10,6 +10,11 @@ import { take } from "./records.ts";
 
 const manifestOf = (workflowId: string): Manifest => ({ ...emptyManifest, workflowId });
 
+const letterTo = (tenant: string, version: Version): DeadLetter => ({
+  ...{ tenant, version, documentId: null, reason: "invalid_json" },
+  ...{ message: "not json", atMs: 1 },
+});
+
 export function describeStores(opened: Opened): void {
   describeManifests(opened);
   describeAttempts(opened);
@@ -52,6 +57,52 @@ export function describeStores(opened: Opened): void {
       expect(await other.deadLetters.get(tenant, 8 as Version)).toEqual(letters[2]);
       expect(await other.deadLetters.get(tenant, 4 as Version)).toBeNull();
       expect(await other.deadLetters.get(opened.tenant(), 8 as Version)).toBeNull();
+    });
+
+    it("are listed by version whenever they were written, and the last one written is known", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      expect(await log.deadLetters.last(tenant)).toBe(0);
+      const versions = [5, 9, 3, 7, 1].map((version) => version as Version);
+      for (const version of versions) await log.deadLetters.publish(letterTo(tenant, version));
+      const list = async (max: number, after?: Version) =>
+        (await other.deadLetters.list(tenant, max, after)).map(({ version }) => version);
+      expect(await list(2)).toEqual([1, 3]);
+      expect(await list(2, 3 as Version)).toEqual([5, 7]);
+      expect(await list(9)).toEqual([1, 3, 5, 7, 9]);
+      expect(await other.deadLetters.last(tenant)).toBe(1);
+      expect(await log.deadLetters.trim(tenant)).toBe(0);
+    });
+
+    it("go by the time they were written, of whatever tenant", async () => {
+      const { log, other, atNextMoment } = opened.harness;
+      const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
+      await log.deadLetters.publish(letterTo(tenant, 1 as Version));
+      await log.deadLetters.publish(letterTo(neighbour, 2 as Version));
+      const moment = await atNextMoment();
+      await log.deadLetters.publish(letterTo(tenant, 3 as Version));
+      expect(await other.deadLetters.purgeBefore(moment)).toBeGreaterThanOrEqual(2);
+      expect(await log.deadLetters.list(neighbour, 9)).toEqual([]);
+      expect(await log.deadLetters.list(tenant, 9)).toHaveLength(1);
+      expect(await log.deadLetters.purgeBefore(moment)).toBe(0);
+      expect(await log.deadLetters.purgeBefore(await atNextMoment())).toBe(1);
+      expect(await log.deadLetters.purgeBefore(await atNextMoment())).toBe(0);
+    });
+
+    it("that are owed are noted by compare-and-set, each tenant for itself", async () => {
+      const { log, other } = opened.harness;
+      const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
+      const none = await log.deadLetters.owed(tenant);
+      expect(none).toEqual({ after: null, revision: 0 });
+      const after = 7 as Position;
+      expect(await log.deadLetters.owe(tenant, { ...none, after })).toBe(true);
+      expect(await other.deadLetters.owe(tenant, { ...none, after: 9 as Position })).toBe(false);
+      const noted = await other.deadLetters.owed(tenant);
+      expect(noted).toMatchObject({ after });
+      expect(await other.deadLetters.owe(tenant, { ...noted, after: null })).toBe(true);
+      expect((await log.deadLetters.owed(tenant)).after).toBeNull();
+      expect(await log.deadLetters.owe(tenant, { ...noted, after })).toBe(false);
+      expect(await log.deadLetters.owed(neighbour)).toEqual(none);
     });
 
     it("takes letters for tokens that are no tenant ids", async () => {

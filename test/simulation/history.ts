@@ -35,6 +35,11 @@ const command = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: is("upsert"), id, chunks }) },
   { weight: 2, arbitrary: fc.record({ do: is("delete"), id }) },
   { weight: 1, arbitrary: fc.record({ do: is("reject"), id }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: is("publish again"), back: fc.integer({ min: 0, max: 3 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: is("letters"), areTaken: fc.boolean() }) },
   { weight: 6, arbitrary: fc.record({ do: is("run"), who, calls, ends: answer }) },
   { weight: 4, arbitrary: fc.record({ do: is("run"), who: is("zombie"), calls, ends: answer }) },
   { weight: 9, arbitrary: fc.record({ do: is("merge"), calls, ends: mergeEnds }) },

@@ -76,6 +76,22 @@ const plants: Readonly<Record<string, Partial<Plant>>> = {
       },
     }),
   },
+  "an owner that does not recall message ids": {
+    log: ({ docs, ...log }) => ({
+      ...log,
+      docs: over(docs, {
+        async *messageIds() {
+          // Says that there are none.
+        },
+      }),
+    }),
+  },
+  "a merge that forgets which letters it owes": {
+    log: ({ deadLetters, ...log }) => ({
+      ...log,
+      deadLetters: over(deadLetters, { owe: async () => true }),
+    }),
+  },
   "a commit that does not compare": {
     log: ({ manifests, ...log }) => ({
       ...log,

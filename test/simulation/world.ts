@@ -10,19 +10,22 @@
 
 import { expect } from "vitest";
 import type { MergePorts } from "../../activities/context.ts";
+import { payLetters } from "../../activities/letters.ts";
 import { retentionBounds } from "../../activities/retention-plan.ts";
 import { createMemoryCold } from "../../src/cold/memory.ts";
 import type { ColdMarker, ColdObject } from "../../src/cold/port.ts";
 import type { Position, Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { createMemoryLog } from "../../src/log/memory.ts";
+import type { StoredOperation } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { acme } from "../actors/kit.ts";
 import { createManualClock, settle } from "../support/manual-clock.ts";
 import { broken, Checks } from "./checks.ts";
 import type { Command } from "./history.ts";
 import { Merger } from "./merger.ts";
-import { graceMs, Node } from "./node.ts";
-import { chunksOf, Oracle } from "./oracle.ts";
+import { everything, graceMs, Node } from "./node.ts";
+import { chunksOf, Oracle, type Published } from "./oracle.ts";
 import { noPlant, type Plant } from "./plant.ts";
 import { slottedCold, slottedLog } from "./ports.ts";
 import { askNode, type Seen } from "./reader.ts";
@@ -42,6 +45,8 @@ export class World {
   readonly #checks: Checks;
   readonly #faults: Faults = { late: [], shortRead: 0 };
   readonly #everCold = new Map<string, ColdObject>();
+  /** What was sent for the first time. */
+  readonly #sent: StoredOperation[] = [];
   #snapshot: Snapshot = { marker: null, objects: [] };
   #owner: Node;
   #old: Node[] = [];
@@ -85,6 +90,10 @@ export class World {
         return this.#publish({ kind: "delete", id: command.id, chunks: 0 });
       case "reject":
         return this.#publish({ kind: "reject", id: command.id, chunks: 0 });
+      case "publish again":
+        return this.#publishAgain(command.back);
+      case "letters":
+        return this.#log.hooks.fillDeadLetters(!command.areTaken);
       case "run":
         return this.#answer(() => this.#slotOf(command.who), command);
       case "merge":
@@ -132,16 +141,25 @@ export class World {
 
   #startMerger(): Merger {
     const portsOf = (slot: Slot): MergePorts => ({
+      ...this.#portsOf(),
       log: slottedLog(this.#log, slot),
       cold: slottedCold(this.#cold, slot),
+    });
+    return new Merger({ faults: this.#faults, portsOf, plant: this.#plant.activities });
+  }
+
+  /** Past all slots. */
+  #portsOf(): MergePorts {
+    return {
+      log: this.#log,
+      cold: this.#cold,
       clock: this.#clock,
       logger: silentLogger,
       metrics: silentMetrics,
       heartbeat: () => {},
       // A zombie: it heeds no cancellation.
       signal: () => undefined,
-    });
-    return new Merger({ faults: this.#faults, portsOf, plant: this.#plant.activities });
+    };
   }
 
   #publish(operation: {
@@ -156,8 +174,23 @@ export class World {
       reject: { id, text: 7 },
     }[kind];
     const payload = new TextEncoder().encode(JSON.stringify(body));
-    const stored = this.#log.hooks.publishRaw(acme, payload);
-    this.#oracle.operations.push({ ...operation, version: stored.version });
+    const stored = this.#log.hooks.publishRaw(acme, payload, `m${this.#sent.length}`);
+    this.#sent.push(stored);
+    return this.#stored({ ...operation, version: stored.version }, stored);
+  }
+
+  /** A retry: the same content under the same id. The histories are far shorter than the window (T9). */
+  async #publishAgain(back: number): Promise<void> {
+    const first = this.#sent.at(-1 - back);
+    if (first === undefined) return;
+    const stored = this.#log.hooks.publishRaw(acme, first.payload, first.messageId);
+    expect(stored.atMs - first.atMs).toBeLessThan(limits.duplicateWindowMs);
+    const { version } = stored;
+    return this.#stored({ kind: "duplicate", id: "", chunks: 0, version }, stored);
+  }
+
+  #stored(operation: Published, stored: StoredOperation): Promise<void> {
+    this.#oracle.operations.push(operation);
     for (const node of [this.#owner, ...this.#old]) node.offer(stored);
     return settle();
   }
@@ -231,6 +264,8 @@ export class World {
    */
   async #purge(): Promise<void> {
     if (this.#merger.hasZombies || this.#faults.late.length > 0) return;
+    // Retention writes first what is owed; what it has no room for by then is given up, and no fault.
+    if ((await this.#log.deadLetters.owed(acme)).after !== null) return;
     const marker = await this.#cold.readMarker(acme);
     const { chunks: below } = retentionBounds({
       cursor: 0 as Version,
@@ -308,6 +343,7 @@ export class World {
 
   async #settle(): Promise<void> {
     this.#faults.shortRead = 0;
+    this.#log.hooks.fillDeadLetters(false);
     while (this.#faults.late.length > 0) await this.#do({ do: "land" });
     this.#merger.kill();
     this.#merger = this.#startMerger();
@@ -318,6 +354,7 @@ export class World {
     await this.#mustSee();
     for (let round = 0; round < 3; round += 1) await this.#mergeAll();
     await this.#mustBeWhole();
+    await this.#mustHaveLetters();
     await this.#tellManifest();
     await this.#clock.advance(graceMs);
     await this.#clock.advance(graceMs);
@@ -336,6 +373,14 @@ export class World {
       if (!(await this.#merger.slot.answer("ok"))) await settle();
     }
     await this.#check();
+  }
+
+  /** What was owed is written by retention, since nothing is left to merge. */
+  async #mustHaveLetters(): Promise<void> {
+    await payLetters(this.#portsOf(), acme);
+    const letters = await this.#log.deadLetters.list(acme, everything);
+    const told = letters.map(({ version }) => version);
+    expect(told, "I2: dead letters at rest").toEqual(this.#oracle.rejectsUpTo(this.#oracle.last));
   }
 
   async #mustSee(): Promise<void> {

@@ -145,7 +145,6 @@ function phoneEnd({ text, row, effort }: Search, begin: Begin): number | undefin
   const before = row.digits[group - 1] ?? 0;
   let last = group;
   while ((row.digits[last + 1] ?? Number.POSITIVE_INFINITY) - before <= digitsMax) last += 1;
-  const all = text.slice(at, row.ends[last]).replace(/\D/g, "");
   effort.visit((row.ends[last] as number) - at);
   for (; last >= group; last -= 1) {
     const count = (row.digits[last] as number) - before;
@@ -155,8 +154,7 @@ function phoneEnd({ text, row, effort }: Search, begin: Begin): number | undefin
     // A number of another length or width than North America's needs no closer look.
     if (form === "area" && !announced && (count > 11 || count < 10 || end - at > nanpCharsMax))
       continue;
-    const number = { written: text.slice(at, end), digits: all.slice(0, count), form, announced };
-    if (isPhone(number, effort)) return end;
+    if (isPhone({ written: text.slice(at, end), form, announced }, effort)) return end;
   }
   return undefined;
 }
@@ -177,17 +175,22 @@ function formOf(text: string, at: number): Form | undefined {
 
 interface Candidate {
   readonly written: string;
-  readonly digits: string;
   readonly form: Form | undefined;
   readonly announced: boolean;
 }
 
-function isPhone({ written, digits, form, announced }: Candidate, effort: Effort): boolean {
-  if (form === "plus") return isInternational(digits, "possible", effort);
-  if (form === "zeros" && isInternational(digits.slice(2), "valid", effort)) return true;
-  if (form === "area" && nanpPattern.test(written))
+function isPhone({ written, form, announced }: Candidate, effort: Effort): boolean {
+  if (form === "plus") return isInternational(digitsOf(written), "possible", effort);
+  if (form === "zeros" && isInternational(digitsOf(written).slice(2), "valid", effort)) return true;
+  if (form === "area" && nanpPattern.test(written)) {
+    const digits = digitsOf(written);
     return announced || effort.passes(digits, () => isValidPhoneNumber(digits, "US"));
+  }
   return announced && !looksLikeDate(written);
+}
+
+function digitsOf(written: string): string {
+  return written.replace(/\D/g, "");
 }
 
 /** No country code begins with a zero, and no number of North America behind its 1. */
