@@ -40,13 +40,14 @@ import { LogGuard } from "./log-guard.ts";
 import { createLogger } from "./observe/logs.ts";
 import { createMetrics, type PromMetrics } from "./observe/metrics.ts";
 import type { Logger } from "./observe/port.ts";
+import { createPreparationPool } from "./preparation/pool.ts";
+import type { Preparation } from "./preparation/preparation.ts";
 import { createLocalService, createService } from "./service.ts";
 import { connectTemporal } from "./temporal/client.ts";
 import type { MergeClient } from "./temporal/port.ts";
 import { startMergeWorker } from "./temporal/worker.ts";
-import { cleanLine } from "./text/clean.ts";
 import { createPreparer } from "./text/prepare.ts";
-import { defaultRedactor } from "./text/redaction.ts";
+import { defaultRedactor, questionRedactor } from "./text/redaction.ts";
 
 /** A running process part that can be stopped cleanly, once. */
 export interface Running {
@@ -160,9 +161,12 @@ export async function startEngine(
     const isolation = stack.push("isolation", openIsolation(log, { entry, ...base }), (part) =>
       part.close(),
     );
+    const preparation = stack.push("preparation", openPreparation(base, embedding), (part) =>
+      part.close(),
+    );
     const topology = stack.push(
       "actors",
-      startActors(base, { log, cold, merges, embedding, isolation, model }),
+      startActors(base, { log, cold, merges, embedding, isolation, preparation, model }),
       (part) => part.stop(),
     );
     const health = stack.push(
@@ -298,12 +302,31 @@ interface Parts {
   readonly merges: MergeClient;
   readonly embedding: EmbeddingParts;
   readonly isolation: Isolation;
+  readonly preparation: Preparation;
   readonly model: LanguageModel | undefined;
+}
+
+function openPreparation(
+  { clock, logger, metrics }: Foundation,
+  { tokenizer, modelDir }: EmbeddingParts,
+): Preparation {
+  return createPreparationPool({
+    ...{ settings: { modelDir }, clock, logger, metrics },
+    workerUrl: new URL("./text/tokenizer-prepare-worker.ts", import.meta.url),
+    prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
+    limits: {
+      threadsMax: limits.prepareThreadsMax,
+      inlineBytesMax: limits.prepareInlineBytesMax,
+      waitingPerTenantMax: limits.prepareWaitingPerTenantMax,
+      deadlineMs: limits.prepareDeadlineMs,
+      readyMs: limits.prepareReadyMs,
+    },
+  });
 }
 
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, isolation, model } = parts;
+  const { log, cold, merges, isolation, model, preparation } = parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
@@ -319,8 +342,8 @@ function startActors(base: Foundation, parts: Parts): Topology {
     isolation,
     createHot,
     tokenizer,
-    prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
-    redact: (text) => defaultRedactor.redact(cleanLine(text)).text,
+    preparation,
+    redactor: questionRedactor,
     writer: createAnswerWriter({ model, clock, logger, metrics, fence }),
     merges,
     clock,

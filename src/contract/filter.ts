@@ -39,6 +39,9 @@ export const filterSchema = z
   .refine((value) => Object.keys(value).length <= limits.filterClausesMax, {
     error: `at most ${limits.filterClausesMax} clauses`,
   })
+  .refine((value) => charsOf(value) <= limits.filterCharsMax, {
+    error: `its texts have more than ${limits.filterCharsMax} characters together`,
+  })
   .superRefine((value, context) => {
     for (const [name, wanted] of Object.entries(value)) {
       const error = cannotMatch(name, wanted);
@@ -60,6 +63,15 @@ function cannotMatch(name: string, wanted: unknown): string | undefined {
 export type Scalar = z.infer<typeof scalar>;
 export type Condition = z.infer<typeof condition>;
 export type Filter = Readonly<Record<string, Condition>>;
+
+function charsOf(filter: Filter): number {
+  const perClause = Object.entries(filter).map(([name, wanted]) => {
+    const values: readonly unknown[] = Array.isArray(wanted) ? wanted : [wanted];
+    const texts = values.filter((value) => typeof value === "string");
+    return texts.reduce((sum, text) => sum + text.length, name.length);
+  });
+  return perClause.reduce((sum, chars) => sum + chars, 0);
+}
 
 /** What a filter can see of a document. `timestamp` is unix milliseconds. */
 export interface Filterable {
@@ -165,6 +177,17 @@ export function mapFilterTexts(filter: Filter, map: (text: string) => string): F
     return [name, typeof wanted === "object" ? wanted : mapScalar(wanted, map)];
   });
   return Object.fromEntries(mapped);
+}
+
+/** The texts that `mapFilterTexts` maps. */
+export function filterTexts(filter: Filter | undefined): readonly string[] {
+  const texts: string[] = [];
+  if (filter !== undefined)
+    mapFilterTexts(filter, (text) => {
+      texts.push(text);
+      return text;
+    });
+  return texts;
 }
 
 function mapScalar(value: Scalar, map: (text: string) => string): Scalar {

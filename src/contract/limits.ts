@@ -49,13 +49,46 @@ export const limits = {
   wordCharsMax: 100,
   /** Words whose token ids are remembered, about 10 MB: a corpus repeats its words. */
   tokenizerCacheWordsMax: 50_000,
+  /**
+   * Candidates for a phone number that are checked against the world's numbering plans (some 20 us each) in a text: so
+   * many, and so many for each KiB of it. A text with more has all its candidates redacted unchecked: it is a phone
+   * book, or made to cost.
+   */
+  redactionCandidatesMin: 32,
+  redactionCandidatesPerKiBMax: 16,
   /** Words whose terms are remembered for lexical scoring, about 5 MB. */
   lexicalMemoryWordsMax: 30_000,
+
+  /**
+   * A document of so many bytes is prepared on the main thread: at worst 2 ms, as long as handing it over and back costs
+   * a thread that has to be woken. A larger one goes to a thread of its own.
+   */
+  prepareInlineBytesMax: 4 * KiB,
+  /** Threads that prepare documents, started when they are needed. One that hangs leaves another. */
+  prepareThreadsMax: 2,
+  /** They yield to the main thread and to questions, as embedding documents does. */
+  prepareNiceness: 10,
+  /** The largest document takes a tenth of a second; on a machine that is busy elsewhere ten times that. */
+  prepareDeadlineMs: 10 * secondMs,
+  /** A thread loads the tokenizer first. */
+  prepareReadyMs: minuteMs,
+  /** Heap of such a thread, MiB: the tokenizer takes 60, the largest payload with its words and chunks 150. */
+  prepareHeapMiBMax: 512,
+  /** Documents of one tenant that wait for a thread: all that it may have in hand, and as many isolated or void ones. */
+  prepareWaitingPerTenantMax: 128,
+  /** Chunks of a replayed record whose terms are counted in one go: 3 ms. */
+  termsSliceChunks: 16,
 
   // --- questions -----------------------------------------------------------------------------
   questionCharsMax: 4_000,
   topKMax: 50,
   maxTokensMax: 2_048,
+  /** The same for all texts of one question together: a millisecond of the main thread. */
+  questionRedactionCandidatesMax: 32,
+  /** After redacting so many characters of a question, others have their turn: half a millisecond at worst. */
+  questionRedactionSliceChars: 2_000,
+  /** Texts of a filter, all together: what is redacted, sent to cold and compared for one question. */
+  filterCharsMax: 16 * KiB,
   filterClausesMax: 16,
   filterValuesMax: 64,
   /** The longest a question may wait for `min_seq`. */
