@@ -3,6 +3,7 @@
  * word: it gets a dead letter before anything commits past it, and the event and the count of a rejection afterwards.
  */
 
+import { FreshetError } from "../src/contract/errors.ts";
 import type { Position } from "../src/contract/ids.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
 import { refusedLetterOf } from "../src/log/letter.ts";
@@ -17,12 +18,24 @@ export function refusedAmong(
   return headers.filter(({ position, kind }) => kind === "upsert" && positions.has(position));
 }
 
-/** Idempotent, as letters are. @throws FreshetError log_unavailable, overloaded */
+/**
+ * Idempotent, as letters are. A merge waits for the log, but not for room among the letters: it could be days, and all
+ * merges of the tenant would stand. Then the error line, the event and the count are what is left.
+ * @throws FreshetError log_unavailable
+ */
 export async function writeRefusedLetters(
-  { log }: MergePorts,
+  { log, logger }: MergePorts,
   refused: readonly RecordHeader[],
 ): Promise<void> {
-  for (const header of refused) await log.deadLetters.publish(refusedLetterOf(header));
+  for (const header of refused) {
+    try {
+      await log.deadLetters.publish(refusedLetterOf(header));
+    } catch (thrown) {
+      if (!(thrown instanceof FreshetError) || thrown.code !== "overloaded") throw thrown;
+      const { tenant, version } = header;
+      logger.error({ tenant, version }, "no room for the dead letter of a refused document");
+    }
+  }
 }
 
 /** Best effort, once the refusal is committed. */

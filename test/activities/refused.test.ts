@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import { createMergeActivities } from "../../activities/merge.ts";
 import { readScrubbed } from "../../activities/scrub-standing.ts";
 import { replay } from "../../src/cli/dlq/replay.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, Epoch, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { fingerprintOf } from "../../src/log/fingerprint.ts";
@@ -65,6 +66,20 @@ describe("a merge with a document that cold refuses for good", () => {
     vi.spyOn(world.log.deadLetters, "publish").mockRejectedValue(new Error("full"));
     await expect(runMerge(world.ports)).rejects.toThrow("full");
     expect(await world.log.manifests.get(acme)).toBeNull();
+  });
+
+  it("does not wait for room among the letters: it could stand for days", async () => {
+    const world = cursedWorld();
+    await world.writer.upsert("cursed");
+    await world.writer.upsert("alpha");
+    const error = vi.spyOn(world.ports.logger, "error");
+    const full = new FreshetError("overloaded");
+    vi.spyOn(world.log.deadLetters, "publish").mockRejectedValue(full);
+    expect(await runMerge(world.ports)).toMatchObject({ documents: 1, refused: 1 });
+    expect(error).toHaveBeenCalledWith(
+      { tenant: acme, version: 1 },
+      expect.stringContaining("no room"),
+    );
   });
 
   it("does not bring an older version of it back", async () => {
