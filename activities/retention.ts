@@ -5,18 +5,23 @@
  *
  *   RT1  DOCS before CHUNKS, tenant by tenant in a fixed order: a call that was cut off is repeated without effect;
  *   RT2  one call looks at a bounded number of tenants and says where to go on;
- *   RT3  operations under a token that is no tenant have no record: they go up to the newest dead letter of it;
+ *   RT3  operations under a token that is no tenant, or of a tenant that was never served, have no record: they go up to
+ *        the newest dead letter of it;
  *   RT4  letters go when what they tell of can not be sent again any more, and after RT3 has looked at them. What is still
- *        owed of them is written before.
+ *        owed of them is written before;
+ *   RT5  a tenant whose own state is broken keeps everything, and keeps nobody else from being looked at.
  */
 
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
 import type { Version } from "../src/contract/ids.ts";
 import { isTenantId, type Partition, type Position, type TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
-import { emptyManifest } from "../src/contract/manifest.ts";
+import { confirmedTo, emptyManifest } from "../src/contract/manifest.ts";
+import type { Described } from "../src/contract/merge.ts";
 import type { MergePorts } from "./context.ts";
 import { payLetters } from "./letters.ts";
+import { logNowMs } from "./log-time.ts";
+import { passingOver } from "./passing-over.ts";
 import { type RetentionBounds, retentionBounds } from "./retention-plan.ts";
 
 /** A tenant, or a token that is none, in the order of retention. */
@@ -25,7 +30,7 @@ export interface RetentionPlace {
   readonly name: string;
 }
 
-export interface RetentionRequest {
+export interface RetentionRequest extends Described {
   /** Where to go on behind; null at the start. */
   readonly after: RetentionPlace | null;
 }
@@ -35,6 +40,8 @@ export interface RetentionResult {
   /** Removed from DOCS and CHUNKS. */
   readonly operations: number;
   readonly records: number;
+  /** Places that were passed over because of a failure of theirs; absent when there are none. */
+  readonly failed?: number | undefined;
   /** Null when every tenant was looked at. */
   readonly next: RetentionPlace | null;
 }
@@ -55,26 +62,34 @@ export async function purgeOld(
   replayWindowMs: number,
 ): Promise<RetentionResult> {
   const { log } = ports;
-  const sinceMs = ports.clock.nowMs() - replayWindowMs;
+  const sinceMs = (await logNowMs(ports)) - replayWindowMs;
   const young = {
     version: await log.docs.firstSince(sinceMs),
     position: await log.chunks.firstSince(sinceMs),
   };
-  const counts = { tenants: 0, operations: 0, records: 0 };
+  const counts = { tenants: 0, operations: 0, records: 0, failed: 0 };
+  const result = (next: RetentionPlace | null): RetentionResult => {
+    const { failed, ...done } = counts;
+    return { ...done, ...(failed === 0 ? {} : { failed }), next };
+  };
   for await (const place of placesBehind(ports, after)) {
     ports.signal()?.throwIfAborted();
-    const { operations, records } = await purgePlace(ports, place.name, young);
+    const purged = await passingOver(ports, { step: "retention", tenant: place.name }, () =>
+      purgePlace(ports, place.name, young),
+    );
     counts.tenants += 1;
+    if (purged === undefined) counts.failed += 1;
+    const { operations, records } = purged ?? { operations: 0, records: 0 };
     counts.operations += operations;
     counts.records += records;
     ports.metrics.count("purged_total", { stream: "DOCS" }, operations);
     ports.metrics.count("purged_total", { stream: "CHUNKS" }, records);
     ports.heartbeat({ done: counts.tenants, total: limits.retentionTenantsMax });
-    if (counts.tenants >= limits.retentionTenantsMax) return { ...counts, next: place };
+    if (counts.tenants >= limits.retentionTenantsMax) return result(place);
   }
   const letters = await purgeLetters(ports, sinceMs);
   ports.metrics.count("purged_total", { stream: "DLQ" }, letters);
-  return { ...counts, next: null };
+  return result(null);
 }
 
 async function* placesBehind(
@@ -108,17 +123,23 @@ async function purgePlace(
   // RT4: before CHUNKS loses the records that letters are written from.
   await payLetters(ports, name);
   const bounds = await boundsOf(ports, name, young);
+  if (bounds === null) {
+    const below = await refusedBelow(ports, name, young);
+    return { operations: await docs.purge({ tenant: name, below }), records: 0 };
+  }
   const operations = await docs.purge({ tenant: name, below: bounds.docs });
   const records = await chunks.purge({ tenant: name, below: bounds.chunks });
   return { operations, records };
 }
 
+/** Null for a tenant without a record. */
 async function boundsOf(
   { log, cold }: MergePorts,
   tenant: TenantId,
   young: Young,
-): Promise<RetentionBounds> {
+): Promise<RetentionBounds | null> {
   const last = await log.chunks.last(tenant);
+  if (last === null) return null;
   const manifest = (await log.manifests.get(tenant))?.manifest ?? emptyManifest;
   const marker = await cold.readMarker(tenant).catch((thrown: unknown) => {
     // While cold is away it proves nothing; operations do not wait for it.
@@ -126,8 +147,8 @@ async function boundsOf(
     throw thrown;
   });
   return retentionBounds({
-    cursor: last?.version ?? (0 as Version),
-    watermark: manifest.to,
+    cursor: last.version,
+    confirmed: confirmedTo(manifest),
     markedTo: marker?.to ?? (0 as Position),
     youngVersion: young.version,
     youngPosition: young.position,

@@ -1,8 +1,49 @@
 /** Pure helpers of a question: its stopwatch, its waiting, and the shapes of its reply. */
 
 import type { Candidate } from "../src/contract/candidate.ts";
-import { FreshetError } from "../src/contract/errors.ts";
-import type { Answer, Coverage, Source } from "../src/contract/query.ts";
+import { type ErrorCode, FreshetError } from "../src/contract/errors.ts";
+import { type Filter, filterTexts, mapFilterTexts } from "../src/contract/filter.ts";
+import type { Answer, Coverage, Question, Source } from "../src/contract/query.ts";
+
+export interface QuestionLimits {
+  readonly candidatesPerShard: number;
+  readonly coldSearchMs: number;
+  readonly coldRefillRoundsMax: number;
+  readonly coldRestartsMax: number;
+  /** How often a tenant that does not exist yet is looked for while `min_seq` waits. */
+  readonly pollMs: number;
+  /** Characters that are redacted before others have their turn. */
+  readonly redactionSliceChars: number;
+  /** Kept of a question's deadline for what follows the model: checks, sentences instead of its words, the reply. */
+  readonly replyMs: number;
+  /** Words of a streamed answer are proved at most so often. */
+  readonly pieceEveryMs: number;
+}
+
+/** I10: before anything else sees it. In slices: whatever a question holds, others have their turn in between. */
+export async function redactedQuestion(
+  { query, filter }: Pick<Question, "query" | "filter">,
+  work: {
+    readonly redact: (text: string) => string;
+    readonly sliceChars: number;
+    readonly turn: () => Promise<void>;
+  },
+): Promise<{ readonly text: string; readonly filter: Filter | undefined }> {
+  const redacted = new Map<string, string>();
+  let slice = 0;
+  for (const text of [query, ...filterTexts(filter)]) {
+    if (slice > 0 && slice + text.length > work.sliceChars) {
+      await work.turn();
+      slice = 0;
+    }
+    redacted.set(text, work.redact(text));
+    slice += text.length;
+  }
+  return {
+    text: redacted.get(query) ?? "",
+    filter: filter && mapFilterTexts(filter, (text) => redacted.get(text) ?? ""),
+  };
+}
 
 /** Stopwatch of a question: milliseconds by stage, each stage may run more than once. */
 export class Stages {
@@ -58,4 +99,11 @@ export function nothingFound(coverage: Coverage["cold"]): FreshetError {
   const isWhole = coverage === "complete" || coverage === "empty";
   const code = isWhole ? "no_results" : "cold_unavailable";
   return new FreshetError(code, undefined, { details: { coverage } });
+}
+
+const toldOfTenant = new Set<ErrorCode>(["no_results", "cold_unavailable", "not_visible_yet"]);
+
+/** Errors that say something about a tenant's documents are answers: only its owner may give them (I6). */
+export function tellsOfTenant(thrown: unknown): boolean {
+  return thrown instanceof FreshetError && toldOfTenant.has(thrown.code);
 }

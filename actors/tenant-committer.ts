@@ -19,7 +19,7 @@ import type { InFlight } from "./tenant-intake.ts";
 import type { LetterWriter } from "./tenant-letters.ts";
 import type { TenantLife } from "./tenant-life.ts";
 import type { Fault, OperationProcessor } from "./tenant-process.ts";
-import { hadLaterOperation, voidOutcome } from "./tenant-replay.ts";
+import { hadLaterOperation, isReplayOf, voidOutcome } from "./tenant-replay.ts";
 
 export interface CommitterOptions {
   readonly tenant: TenantId;
@@ -96,7 +96,8 @@ export class TenantCommitter {
 
   /**
    * T8. At the operation's turn, when all before it have their records; undefined when this life ends first.
-   * What can not be looked through any more (purged) may hold a later operation, so the replay is void as well.
+   * What can not be looked through any more (purged) may hold a later operation, so the replay is void as well. Any
+   * publisher can write the headers: only the place that the dead letter itself says is read from.
    */
   async #unlessVoid({ replay }: StoredOperation, outcome: Outcome): Promise<Outcome | undefined> {
     if (replay === undefined || outcome.kind === "duplicate") return outcome;
@@ -105,12 +106,13 @@ export class TenantCommitter {
     const { log, tenant } = this.#options;
     const { life } = this.#parts;
     const range = { tenant, after: replay.after, to: this.#lastPosition, signal: life.signal };
-    const isVoid = await life.stalling("replay", () =>
+    const isVoid = await life.stalling("replay", async () => {
+      const letter = await log.deadLetters.get(tenant, replay.of);
+      if (!isReplayOf(letter, replay)) return true;
       // A place behind the end is no place of this log.
-      replay.after > range.to
-        ? Promise.resolve(true)
-        : hadLaterOperation(log.chunks.headers(range), replay, documentId),
-    );
+      if (replay.after > range.to) return true;
+      return hadLaterOperation(log.chunks.headers(range), replay, documentId);
+    });
     if (isVoid === undefined) return undefined;
     return isVoid ? voidOutcome(documentId) : outcome;
   }

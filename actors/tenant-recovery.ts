@@ -3,7 +3,7 @@
 import { FreshetError } from "../src/contract/errors.ts";
 import type { Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
-import { emptyManifest } from "../src/contract/manifest.ts";
+import { confirmedTo, emptyManifest } from "../src/contract/manifest.ts";
 import type { ChunkRecord, PlacedRecord, RecordChunk } from "../src/contract/record.ts";
 import type { Clock } from "../src/kernel/clock.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
@@ -44,12 +44,15 @@ export async function recover(
   const manifest = stored?.manifest ?? emptyManifest;
   const heads = await readHeads(log.manifests, tenant, manifest.pieces);
   await shard.put({ type: "load", stored, heads }, signal);
-  const range = { tenant, after: manifest.to, to: end.position, signal };
+  // What is merged and not yet confirmed stays in hot, as it does with an owner that lived through the merge.
+  const range = { tenant, after: confirmedTo(manifest), to: end.position, signal };
   const onCount = (records: number): void => {
     progress.toReplay = records;
   };
   for await (const record of log.chunks.read({ ...range, onCount })) {
-    if (record.kind === "reject") letters.add(letterOf(record, clock.nowMs()));
+    if (record.kind === "reject" && record.position > manifest.to) {
+      letters.add(letterOf(record, clock.nowMs()));
+    }
     await shard.put({ type: "replay", record: await withTerms(record, clock) }, signal);
     progress.replayed += 1;
   }

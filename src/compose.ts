@@ -85,6 +85,7 @@ type NatsLog = Awaited<ReturnType<typeof connectNatsLog>>;
 export interface Seams {
   readonly log?: ((log: NatsLog) => NatsLog) | undefined;
   readonly cold?: ((cold: ColdShard) => ColdShard) | undefined;
+  readonly clock?: Clock | undefined;
   readonly embedder?: ((embedder: Embedder) => Embedder) | undefined;
   /** The program that is started for isolated documents, when it is not the engine's own. */
   readonly isolated?: URL | undefined;
@@ -96,7 +97,7 @@ function foundation(config: Config, version: string, seams: Seams): Foundation {
     config,
     seams,
     identity: `${config.node}~${randomUUID().slice(0, 8)}`,
-    clock: systemClock,
+    clock: seams.clock ?? systemClock,
     logger: createLogger({ level, format, node: config.node }),
     metrics: createMetrics(),
     version,
@@ -147,8 +148,8 @@ export async function startEngine(
     stack.push("main watch", await watchMain(limits.mainStallMs), (end) => end());
     const shape = readModelShape(config);
     const { log, trust } = await connectLog(base, stack, "engine");
-    const cold = stack.push("cold", connectCold(base, shape), (part) => part.close());
-    const merges = stack.push("temporal", connectMerges(base), (part) => part.close());
+    const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
+    const merges = stack.push("temporal", connectMerges(base, log), (part) => part.close());
     const opened = stack.push("embedder", await openEmbedding(base, shape), ({ embedder }) =>
       embedder.close(),
     );
@@ -213,14 +214,16 @@ export async function startMerges(
   try {
     const shape = readModelShape(config);
     const { log } = await connectLog(base, stack, "merge-worker");
-    const cold = stack.push("cold", connectCold(base, shape), (part) => part.close());
+    const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
     const { temporal, merge } = config;
     const worker = await startMergeWorker({
       address: temporal.address,
       namespace: temporal.namespace,
       graceMs: merge.graceMs,
+      confirmMs: merge.confirmMs,
       ageMs: merge.ageMs,
       replayWindowMs: config.replayWindowMs,
+      deployment: log.deployment,
       log,
       cold,
       clock: base.clock,
@@ -256,6 +259,7 @@ async function connectLog(
     name: `freshet-${role}-${config.node}`,
     clock,
     logger,
+    metrics,
   });
   const seen = stack.push("log", base.seams.log?.(log) ?? log, (part) => part.close());
   const { onReconnect } = seen;
@@ -271,15 +275,19 @@ async function connectLog(
 function connectCold(
   { config, seams, clock, logger }: Foundation,
   { dimensions }: ModelShape,
+  { deployment }: NatsLog,
 ): ColdShard {
-  const cold = connectWeaviate({ ...config.weaviate, dimensions, clock, logger });
+  const cold = connectWeaviate({ ...config.weaviate, deployment, dimensions, clock, logger });
   return seams.cold?.(cold) ?? cold;
 }
 
-function connectMerges({ config, clock, logger }: Foundation): MergeClient {
+function connectMerges(
+  { config, clock, logger }: Foundation,
+  { deployment }: NatsLog,
+): MergeClient {
   const { address, namespace } = config.temporal;
-  const { graceMs } = config.merge;
-  return connectTemporal({ address, namespace, graceMs, clock, logger });
+  const { graceMs, confirmMs } = config.merge;
+  return connectTemporal({ address, namespace, deployment, graceMs, confirmMs, clock, logger });
 }
 
 function createLanguageModel({ config, clock }: Foundation): LanguageModel | undefined {
@@ -346,6 +354,10 @@ function startActors(base: Foundation, parts: Parts): Topology {
       graceMs: config.merge.graceMs,
       embedBatch: batchSize,
       tenantWeights: config.tenantWeights,
+      tenants: {
+        max: config.tenantsMax,
+        named: config.http.apiKeys.size > 0 ? new Set(config.http.apiKeys.values()) : undefined,
+      },
     },
   });
 }
@@ -362,19 +374,19 @@ async function startSurfaces(
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
   const { topology, log, trust, services, stack } = parts;
-  const local = createLocalService(topology, trust);
+  const local = createLocalService({ topology, trust, log });
   const peers = connectPeers(log.connection);
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);
   const { connection } = log;
   stack.push(
     "peers",
-    await servePeers({ connection, node, local, stopMs: limits.stopMs }),
+    await servePeers({ connection, node, local, stopMs: limits.stopMs, metrics }),
     (part) => part.close(),
   );
   const handler = createHandler({ service, log: logger, clock });
   const nats = stack.push(
     "NATS service",
-    await startNatsService({ connection: log.connection, handler, version, stopMs: limits.stopMs }),
+    await startNatsService({ connection, handler, version, stopMs: limits.stopMs, metrics }),
     (part) => part.close(),
   );
   const http = stack.push(

@@ -12,6 +12,7 @@ import type { LogGuard } from "./log-guard.ts";
 export function guardedLog<Guarded extends Log>(log: Guarded, guard: LogGuard): Guarded {
   return {
     ...log,
+    nowMs: passing(guard, () => log.nowMs()),
     docs: guardedDocs(log.docs, guard),
     chunks: guardedChunks(log.chunks, guard),
     manifests: guardedManifests(log.manifests, guard),
@@ -56,6 +57,7 @@ function guardedChunks(chunks: ChunksLog, guard: LogGuard): ChunksLog {
     read: (range) => trusted(guard, () => chunks.read(range)),
     headers: (range) => trusted(guard, () => chunks.headers(range)),
     tenants: passing(guard, (partition) => chunks.tenants(partition)),
+    tenantCount: passing(guard, () => chunks.tenantCount()),
     firstSince: passing(guard, (atMs) => chunks.firstSince(atMs)),
     purge: passing(guard, (below) => chunks.purge(below)),
   };
@@ -80,9 +82,9 @@ function guardedManifests(manifests: ManifestStore, guard: LogGuard): ManifestSt
 function guardedLeases(leases: LeaseStore, guard: LogGuard): LeaseStore {
   const held = new Map<Partition, { readonly epoch: Epoch; readonly trust: AbortSignal }>();
   return {
-    acquire: passing(guard, async (partition, node) => {
+    acquire: passing(guard, async (partition, node, start) => {
       const { trust } = guard;
-      const lease = await leases.acquire(partition, node);
+      const lease = await leases.acquire(partition, node, start);
       if (lease !== null) held.set(partition, { epoch: lease.epoch, trust });
       return lease;
     }),
@@ -96,6 +98,7 @@ function guardedLeases(leases: LeaseStore, guard: LogGuard): LeaseStore {
     // Not guarded: giving back what a wrong log does not know is harmless, and nobody else takes it.
     release: (lease, node) => leases.release(lease, node),
     holder: passing(guard, (partition) => leases.holder(partition)),
+    epochOf: passing(guard, (partition) => leases.epochOf(partition)),
     announce: passing(guard, (name) => leases.announce(name)),
     withdraw: (name, revision) => leases.withdraw(name, revision),
     look: passing(guard, () => leases.look()),

@@ -1,7 +1,9 @@
 /** Answers and tables for people. Pure: values to lines. */
 
+import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { Source, Timings } from "../contract/query.ts";
 import { recoveryLine, recoveryOf } from "../contract/recovery.ts";
+import { cutText } from "../contract/well-formed.ts";
 import type { EngineStatus } from "../gateway/port.ts";
 
 /** Text from documents could steer a terminal: control characters other than line feed and tab go. */
@@ -25,7 +27,7 @@ const snippetChars = 240;
 
 function snippet(text: string): string {
   const line = text.replaceAll(/\s+/g, " ").trim();
-  return line.length > snippetChars ? `${line.slice(0, snippetChars - 1)}…` : line;
+  return line.length > snippetChars ? `${cutText(line, snippetChars - 1)}…` : line;
 }
 
 export function timingLine(timings: Timings): string {
@@ -34,7 +36,7 @@ export function timingLine(timings: Timings): string {
 }
 
 export function statusLines(status: EngineStatus): readonly string[] {
-  const { node, ready, refusal, partitions, services, tenants } = status;
+  const { node, ready, refusal, partitions, services, tenants, quarantined = [] } = status;
   const recovery = recoveryOf(tenants);
   const isWhole =
     recovery.tenants_ready === recovery.tenants_total && recovery.operations_behind === 0;
@@ -42,10 +44,15 @@ export function statusLines(status: EngineStatus): readonly string[] {
   return [
     `node ${node}: ${ready ? "ready" : "not ready"}, ${partitions.owned} of ${partitions.total} partitions`,
     ...(refusal === undefined ? [] : [`log refused: ${refusal}`]),
+    ...quarantined.map(quarantineLine),
     `services: ${states.join(", ")}`,
     ...(isWhole ? [] : [recoveryLine(recovery)]),
     ...(tenants.length === 0 ? ["no tenants yet"] : table(tenants.map(tenantRow))),
   ];
+}
+
+function quarantineLine({ stream, seq, subject, why }: QuarantinedRecord): string {
+  return `quarantined: ${stream} ${seq} on ${subject} is ${why}: see ops/runbooks/quarantined-record.md`;
 }
 
 function tenantRow(tenant: EngineStatus["tenants"][number]): Readonly<Record<string, string>> {

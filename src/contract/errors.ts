@@ -31,6 +31,11 @@ export const errorTable = {
     retryable: false,
     summary: "a tenant is 1-64 letters, digits, _ or -",
   },
+  unknown_tenant: {
+    status: 403,
+    retryable: false,
+    summary: "no API key names this tenant, or the installation has all the tenants it may have",
+  },
   unauthorized: { status: 401, retryable: false, summary: "no valid API key was given" },
   wrong_tenant: { status: 403, retryable: false, summary: "the API key belongs to another tenant" },
   not_found: { status: 404, retryable: false, summary: "there is no such route or document" },
@@ -101,6 +106,11 @@ export const errorTable = {
     summary: "the embedder refused or broke a batch",
   },
   cold_unavailable: { status: 503, retryable: true, summary: "Weaviate does not answer" },
+  cold_refused: {
+    status: 422,
+    retryable: false,
+    summary: "Weaviate takes no such object; its document has a dead letter",
+  },
   temporal_unavailable: { status: 503, retryable: true, summary: "Temporal does not answer" },
   model_unavailable: {
     status: 503,

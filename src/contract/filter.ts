@@ -5,6 +5,7 @@
 
 import { z } from "zod";
 import { limits } from "./limits.ts";
+import { isPlainName } from "./well-formed.ts";
 
 const scalar = z.union([z.string().max(limits.metadataValueCharsMax), z.number(), z.boolean()]);
 const bound = z.union([z.number(), z.iso.datetime({ offset: true })]);
@@ -26,9 +27,12 @@ const textCondition = z.union([aText, z.array(aText).min(1).max(limits.filterVal
 const condition = z.union([scalar, z.array(scalar).min(1).max(limits.filterValuesMax), range]);
 
 /** Field names: `id`, `title`, `source`, `timestamp`, or `metadata.<key>`. */
-const field = z.string().regex(/^(id|title|source|timestamp|metadata\..{1,64})$/s, {
-  error: "a filter field is id, title, source, timestamp or metadata.<key>",
-});
+const field = z
+  .string()
+  .regex(/^(id|title|source|timestamp|metadata\..{1,64})$/s, {
+    error: "a filter field is id, title, source, timestamp or metadata.<key>",
+  })
+  .refine(isPlainName);
 
 export const filterSchema = z
   .record(field, condition)

@@ -115,6 +115,8 @@ export const limits = {
   answerCharsMax: 16_000,
   /** Kept of a question's deadline for what follows the model: checks and the reply. */
   replyMs: 500,
+  /** Words of a streamed answer are proved and sent at most so often: 20 reads a second and question at worst. */
+  answerPieceEveryMs: 50,
   /** One request to the language model. */
   modelRequestMs: 60 * secondMs,
   /** A host that does not even accept a connection will not answer in time. */
@@ -257,6 +259,10 @@ export const limits = {
    * (`publishAckMs`) must leave time for the next: with 10 s a single lost answer ended the tenure.
    */
   leaseMs: 16 * secondMs,
+  /** A read that proves a lease takes a fraction of a millisecond; without an answer it is sent again after this. */
+  leaseProofAskAgainMs: secondMs,
+  /** So long a question asks a silent log whether its node still is the owner: a restart of the server fits in. */
+  leaseProofPatienceMs: 5 * secondMs,
   /** How often a node looks who else is there and what lies free: the pause of a partition that is handed over. */
   membershipLookEveryMs: 500,
   /** A node counts after it was seen for so long, about one renewal: one that dies at its start moves nothing. */
@@ -295,6 +301,22 @@ export const limits = {
   /** Runs smaller than this are of one size. */
   headsRunEntriesMin: 512,
 
+  /** Tenants of one installation: two actors and 20 KB each on their node, and a shard of Weaviate. */
+  tenantsMax: 10_000,
+  /**
+   * Messages that a manifest's subject keeps: so many minus one foreign messages in a row may be stored behind a
+   * manifest before it is lost.
+   */
+  manifestHistoryMax: 4,
+  /** Foreign messages at the end of CHUNKS that a start looks behind for its newest record. */
+  newestWriterLooksMax: 8,
+  /** Foreign or unreadable messages that a process remembers, to count and name each of them once. */
+  quarantineRememberedMax: 1_000,
+  /** Of those the newest are shown in a status. */
+  quarantineShownMax: 20,
+  /** A subject may be as long as a publisher chose: enough of it is kept to find it again. */
+  quarantineSubjectCharsMax: 200,
+
   // --- merges --------------------------------------------------------------------------------
   /** Unmerged chunks of a tenant that start a merge by size. */
   mergeSizeChunks: 2_048,
@@ -313,8 +335,18 @@ export const limits = {
   mergeGraceMs: 5 * secondMs,
   /** Before what a record supersedes in cold is deleted: above an append's unresolved time and `leaseMs` together. */
   mergeSettleMs: 90 * secondMs,
+  /**
+   * From a commit to the second look at what it merged, until which hot keeps it: above `mergeHeartbeatMs` and
+   * `coldRequestMs` together, after which no earlier attempt that was told of its end has a request on its way.
+   */
+  mergeConfirmMs: 90 * secondMs,
   /** A tenant's cold shard is compared with its log so often. */
   scrubEveryMs: 24 * 60 * minuteMs,
+  /**
+   * Each tenant has its place in the day, and so often a sweep asks those whose place has come: of 10,000 tenants 35. All
+   * at once they would hold the activity slots for hours, and merges would wait behind them.
+   */
+  scrubSlotMs: 5 * minuteMs,
   /** Objects that one activity of a scrub walks: some seconds, and the history of 100 million is 2,000 of them. */
   scrubWindowObjects: 50_000,
   /** Merges wait so long for a scrub; hot has room for it. Then they go first. */
@@ -322,6 +354,12 @@ export const limits = {
   /** Ids of one delete or read-back request: below Weaviate's QUERY_MAXIMUM_RESULTS of 10,000. */
   coldIdsPerRequestMax: 1_000,
   coldRequestMs: 30 * secondMs,
+  /**
+   * An object whose failure Weaviate words in a way that we do not know counts as refused after so many writes that its
+   * neighbours passed, with so long a pause between them: what is short of something for a moment has it again by then.
+   */
+  coldRefusalsMax: 5,
+  coldRefusalPauseMs: secondMs,
   /** Weaviate answers a readiness probe at once or is not there. */
   coldConnectMs: 3 * secondMs,
   /** A slower operation is accompanied by readiness probes: the client's own retries take half a minute to give up. */
@@ -354,10 +392,20 @@ export const limits = {
    * ends by waiting for its last pages with fewer in flight: with 2,048 that cost a third of a merge's speed.
    */
   mergeWindowObjects: 8_192,
+  /**
+   * Documents of one merge that cold may refuse for good, each with a dead letter. Their positions travel through the
+   * workflow's history: 20 bytes each, five times at most. More mean that something else is wrong, so the merge fails.
+   */
+  mergeRefusedMax: 256,
   /** A merge is verified and rewritten at most so often before it is planned again. */
   mergePassesMax: 3,
-  /** A worker that is silent for so long is dead: its activity starts elsewhere. Beats come at a third. */
-  mergeHeartbeatMs: 15 * secondMs,
+  /**
+   * A worker that is silent for so long is dead: its activity starts elsewhere. A healthy one may stand still between
+   * two beats for the difference (a garbage collection, a million heads being sorted) without becoming a zombie.
+   */
+  mergeHeartbeatMs: 30 * secondMs,
+  /** How often it beats; the SDK would hold beats back for 0.8 of the time above. */
+  mergeHeartbeatEveryMs: 5 * secondMs,
   /** One attempt of a merge activity: far above a window's writes at the slowest cold that was measured. */
   mergeActivityMs: 10 * minuteMs,
   /** Attempts inside Temporal before the workflow itself says what is wrong and waits longer. */
@@ -432,6 +480,10 @@ export const limits = {
 
   /** How much longer than the question's deadline a peer is waited for, and how long for a look-up. */
   peerMarginMs: 2 * secondMs,
+  /** Whoever waits for a peer's answer says so at this spacing, */
+  peerBeatMs: 500,
+  /** and is gone for that peer after so long without: four beats, so that a busy machine is not taken for a dead one. */
+  peerSilenceMs: 2 * secondMs,
 
   // --- observability -------------------------------------------------------------------------
   /** Tenants with a label of their own; all others are counted as `other`. */

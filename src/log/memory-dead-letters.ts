@@ -7,15 +7,21 @@ import type { Clock } from "../kernel/clock.ts";
 import { letterShareOf } from "./letter.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
 import type { DeadLetter, DeadLetterLog, OwedLetters } from "./port.ts";
+import type { Quarantine } from "./quarantine.ts";
+import { deadLetterOf } from "./subjects.ts";
+
+/** What somebody stored in a letter's place. */
+const foreign = "foreign";
 
 interface Written {
-  readonly letter: DeadLetter;
+  readonly letter: DeadLetter | typeof foreign;
   readonly writtenAtMs: number;
 }
 
 export interface MemoryDeadLettersOptions {
   readonly clock: Clock;
   readonly power: MemorySwitch;
+  readonly quarantine: Quarantine;
   /** Letters that a tenant may keep. */
   readonly perTenantMax?: number | undefined;
 }
@@ -32,6 +38,11 @@ export class MemoryDeadLetters implements DeadLetterLog {
     this.#options = options;
   }
 
+  putForeign(tenant: string, version: Version): void {
+    const writtenAtMs = this.#options.clock.nowMs();
+    this.#of(tenant).set(version, { letter: foreign, writtenAtMs });
+  }
+
   async publish(letter: DeadLetter): Promise<void> {
     await this.#options.power.pass();
     const letters = this.#of(letter.tenant);
@@ -43,16 +54,17 @@ export class MemoryDeadLetters implements DeadLetterLog {
 
   async list(tenant: string, max: number, after = 0 as Version): Promise<DeadLetter[]> {
     await this.#options.power.pass();
-    return [...this.#of(tenant).values()]
-      .map(({ letter }) => letter)
-      .filter(({ version }) => version > after)
-      .sort((one, other) => one.version - other.version)
+    return [...this.#of(tenant).keys()]
+      .filter((version) => version > after)
+      .sort((one, other) => one - other)
+      .map((version) => this.#letter(tenant, version))
+      .filter((letter) => letter !== null)
       .slice(0, max);
   }
 
   async get(tenant: string, version: Version): Promise<DeadLetter | null> {
     await this.#options.power.pass();
-    return this.#of(tenant).get(version)?.letter ?? null;
+    return this.#letter(tenant, version);
   }
 
   async last(tenant: string): Promise<Version> {
@@ -96,5 +108,13 @@ export class MemoryDeadLetters implements DeadLetterLog {
     const letters = this.#written.get(tenant) ?? new Map<Version, Written>();
     this.#written.set(tenant, letters);
     return letters;
+  }
+
+  #letter(tenant: string, version: Version): DeadLetter | null {
+    const letter = this.#of(tenant).get(version)?.letter ?? null;
+    if (letter !== foreign) return letter;
+    const subject = deadLetterOf(tenant, version);
+    this.#options.quarantine.add({ stream: "DLQ", seq: version, subject, why: foreign });
+    return null;
   }
 }

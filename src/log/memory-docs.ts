@@ -8,6 +8,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { checkReadStart } from "./log-identity.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "./port.ts";
+import { isWildcard, unplacedPartition } from "./subjects.ts";
 
 /** What a message of DOCS says besides its document. */
 type Marks = Pick<StoredOperation, "messageId" | "replay">;
@@ -135,8 +136,9 @@ export class MemoryDocs implements DocsLog {
     );
   }
 
-  /** The server's transform hashes any token; only checked tenants ever ask for a partition by name. */
+  /** The server's transform hashes any token but a wildcard; only checked tenants ever ask for a partition by name. */
   #partitionOf(tenant: string): Partition {
+    if (isWildcard(tenant)) return unplacedPartition;
     return partitionOf(tenant as TenantId, this.#options.partitions);
   }
 }

@@ -2,7 +2,7 @@
 
 import type { PurgeOpts } from "nats";
 import { z } from "zod";
-import { type ErrorCode, errorTable, FreshetError } from "../contract/errors.ts";
+import { type ErrorCode, errorTable } from "../contract/errors.ts";
 import {
   type DocumentId,
   isDocumentId,
@@ -11,9 +11,11 @@ import {
   type Version,
 } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import { jsonIn } from "./json-message.ts";
 import { letterShareOf } from "./letter.ts";
 import { messageAt, type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
 import { isSubjectTaken, logError } from "./nats-errors.ts";
+import { newestReadable } from "./nats-newest.ts";
 import { pullMessages } from "./nats-pull.ts";
 import { manifestSubjects, streamInfo, streamNames } from "./nats-streams.ts";
 import type { DeadLetter, DeadLetterLog, OwedLetters } from "./port.ts";
@@ -42,7 +44,6 @@ const owedSchema = z.object({
 });
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 export class NatsDeadLetters implements DeadLetterLog {
   readonly #context: NatsContext;
@@ -71,8 +72,13 @@ export class NatsDeadLetters implements DeadLetterLog {
       endless: false,
       page: limits.pullMax,
     });
-    for await (const { data } of messages) {
-      const letter = letterIn(data);
+    for await (const { data, seq, subject } of messages) {
+      const letter = jsonIn(letterSchema, data);
+      if (letter === undefined) {
+        const stream = streamNames.deadLetters;
+        this.#context.quarantine.add({ stream, seq, subject, why: "foreign" });
+        continue;
+      }
       // A long token is cut in the subject, so that several may share one.
       if (letter.tenant === tenant && letter.version > after) found.add(letter);
     }
@@ -81,14 +87,17 @@ export class NatsDeadLetters implements DeadLetterLog {
 
   async get(tenant: string, version: Version): Promise<DeadLetter | null> {
     const subject = deadLetterOf(tenant, version);
-    const message = await newestMessage(this.#context, streamNames.deadLetters, subject);
-    return message === null ? null : letterIn(message.data);
+    const { value } = await newestReadable(this.#context, {
+      ...{ stream: streamNames.deadLetters, subject },
+      read: ({ data }) => jsonIn(letterSchema, data),
+    });
+    return value;
   }
 
   async last(tenant: string): Promise<Version> {
     const filter = deadLettersOf(tenant);
     const message = await newestMessage(this.#context, streamNames.deadLetters, filter);
-    const letter = message === null ? null : letterIn(message.data);
+    const letter = message === null ? undefined : jsonIn(letterSchema, message.data);
     return letter?.tenant === tenant ? letter.version : (0 as Version);
   }
 
@@ -118,8 +127,7 @@ export class NatsDeadLetters implements DeadLetterLog {
   async owed(tenant: TenantId): Promise<OwedLetters> {
     const message = await newestMessage(this.#context, streamNames.manifests, owedOf(tenant));
     if (message === null) return { after: null, revision: 0 };
-    const parsed = owedSchema.safeParse(JSON.parse(message.string()));
-    return { after: parsed.success ? parsed.data.after : null, revision: message.seq };
+    return { after: jsonIn(owedSchema, message.data)?.after ?? null, revision: message.seq };
   }
 
   async owe(tenant: TenantId, { after, revision }: OwedLetters): Promise<boolean> {
@@ -164,9 +172,3 @@ class Firsts {
 }
 
 const owedOf = (tenant: TenantId): string => `${manifestSubjects}.letters.${tenant}`;
-
-function letterIn(data: Uint8Array): DeadLetter {
-  const parsed = letterSchema.safeParse(JSON.parse(decoder.decode(data)));
-  if (!parsed.success) throw new FreshetError("internal", "a dead letter is malformed");
-  return parsed.data;
-}

@@ -19,9 +19,18 @@ import { firstSince, purgeBelow } from "./nats-retention.ts";
 import { retryReads } from "./nats-retry.ts";
 import type { GuardedStream } from "./nats-stream-guard.ts";
 import { subjectsOf } from "./nats-subjects.ts";
+import { removeUnplaced, unplacedMessages } from "./nats-unplaced.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "./port.ts";
 import { replayHeaders, replayIn } from "./replay-header.ts";
-import { docsIn, docsOf, docsOfPartition, tenantIn } from "./subjects.ts";
+import {
+  docsIn,
+  docsOf,
+  docsOfPartition,
+  isWildcard,
+  tenantIn,
+  unplacedDocs,
+  unplacedPartition,
+} from "./subjects.ts";
 
 /** Where a message id stands: in the header that every client sets, or in one that no window of the server looks at. */
 const idHeaders = { publishers: "Nats-Msg-Id", own: "Freshet-Message-Id" } as const;
@@ -71,7 +80,7 @@ export class NatsDocs implements DocsLog {
       checkReadStart({ from: next, ...(await this.#stream.verify()) });
       const messages = pullMessages(this.#context, {
         stream: this.#stream.name,
-        filter: docsOfPartition(options.partition),
+        filter: filtersOf(options.partition),
         start: next,
         endless: true,
         page: limits.pullMax,
@@ -94,14 +103,13 @@ export class NatsDocs implements DocsLog {
     const operations: StoredOperation[] = [];
     if (start > state.lastSeq) onCount?.(0);
     if (max < 1 || start > state.lastSeq) return operations;
-    const messages = pullMessages(this.#context, {
-      stream: this.#stream.name,
-      filter: docsOf(partitionOf(tenant, this.#partitions), tenant),
-      start,
-      endless: false,
-      page: Math.min(max, limits.pullMax),
-      onCount,
-    });
+    const stream = this.#stream.name;
+    const messages = isWildcard(tenant)
+      ? unplacedMessages(this.#context, { stream, token: tenant, from: start })
+      : pullMessages(this.#context, {
+          ...{ stream, filter: this.#subject(tenant), start, endless: false },
+          ...{ page: Math.min(max, limits.pullMax), onCount },
+        });
     for await (const message of messages) {
       operations.push(operationOf(message));
       if (operations.length >= max) break;
@@ -138,8 +146,7 @@ export class NatsDocs implements DocsLog {
   }
 
   async lastVersion(tenant: TenantId): Promise<Version> {
-    const subject = docsOf(partitionOf(tenant, this.#partitions), tenant);
-    const message = await newestMessage(this.#context, this.#stream.name, subject);
+    const message = await newestMessage(this.#context, this.#stream.name, this.#subject(tenant));
     return (message?.seq ?? 0) as Version;
   }
 
@@ -149,33 +156,40 @@ export class NatsDocs implements DocsLog {
   }
 
   async tenants(partition: Partition): Promise<string[]> {
-    const filter = docsOfPartition(partition);
-    const subjects = await subjectsOf(this.#context, this.#stream.name, filter);
-    return subjects.map(tenantIn);
+    const subjects = await Promise.all(
+      filtersOf(partition).map((filter) => subjectsOf(this.#context, this.#stream.name, filter)),
+    );
+    return subjects.flat().map(tenantIn);
   }
 
   async firstSince(atMs: number): Promise<Version> {
     return (await firstSince(this.#context, this.#stream, { filter: "docs.>", atMs })) as Version;
   }
 
-  purge({ tenant, below }: Parameters<DocsLog["purge"]>[0]): Promise<number> {
-    const filter = docsOf(partitionOf(tenant, this.#partitions), tenant);
-    return purgeBelow(this.#context, this.#stream, { filter, below });
+  async purge({ tenant, below }: Parameters<DocsLog["purge"]>[0]): Promise<number> {
+    if (!isWildcard(tenant)) {
+      const filter = this.#subject(tenant);
+      return purgeBelow(this.#context, this.#stream, { filter, below });
+    }
+    await this.#stream.verify();
+    return removeUnplaced(this.#context, { stream: this.#stream.name, token: tenant, below });
+  }
+
+  /** Not for a wildcard: as a filter it would mean others' operations. */
+  #subject(tenant: TenantId): string {
+    return docsOf(partitionOf(tenant, this.#partitions), tenant);
   }
 }
 
-function operationOf(message: Delivered): StoredOperation {
-  const tenant = tenantIn(message.subject);
-  if (tenant === "") throw new FreshetError("internal", "an operation has no tenant");
-  const read = headerReader(message.headers);
-  return {
-    tenant,
-    version: message.seq as Version,
-    atMs: message.atMs,
-    payload: message.data,
-    ...messageIdIn(read),
-    ...replayIn(read),
-  };
+function filtersOf(partition: Partition): readonly string[] {
+  const own = docsOfPartition(partition);
+  return partition === unplacedPartition ? [own, unplacedDocs] : [own];
+}
+
+function operationOf({ subject, seq, atMs, headers, data: payload }: Delivered): StoredOperation {
+  const read = headerReader(headers);
+  const marks = { ...messageIdIn(read), ...replayIn(read) };
+  return { tenant: tenantIn(subject), version: seq as Version, atMs, payload, ...marks };
 }
 
 function messageIdIn(read: (name: string) => string | undefined): { readonly messageId?: string } {

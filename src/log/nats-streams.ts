@@ -108,7 +108,7 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
       return {
         ...base,
         subjects: [`${manifestSubjects}.>`],
-        max_msgs_per_subject: 1,
+        max_msgs_per_subject: limits.manifestHistoryMax,
         max_bytes: limits.manifestsBytesMax,
       };
     case "leases":
@@ -172,6 +172,20 @@ export async function createStream(
       if ((await streamInfo(context, role)) !== null) return;
       if (bytes / 2 < limits.streamBytesMin) throw error;
     }
+  }
+}
+
+/** A log of an earlier version keeps one message of each manifest's subject: a foreign one would take its place. */
+export async function keepManifestHistory(context: NatsContext): Promise<void> {
+  const wanted = limits.manifestHistoryMax;
+  const info = await streamInfo(context, "manifests");
+  if (info === null || info.config.max_msgs_per_subject >= wanted) return;
+  try {
+    await context.jsm.streams.update(info.config.name, { max_msgs_per_subject: wanted });
+  } catch (thrown) {
+    // A help, and no condition: whoever may not change a stream can serve its log.
+    const { code } = logError(thrown);
+    context.logger.warn({ stream: info.config.name, code }, "a stream can not be changed");
   }
 }
 

@@ -12,8 +12,10 @@
  */
 
 import type { StreamInfo } from "nats";
-import { headerReader, type NatsContext } from "./nats-connection.ts";
-import { apiCode, jetStream, logError } from "./nats-errors.ts";
+import { limits } from "../contract/limits.ts";
+import type { QuarantineReason } from "../contract/quarantine.ts";
+import { headerReader, messageAt, type NatsContext } from "./nats-connection.ts";
+import { logError } from "./nats-errors.ts";
 import { checkLog, type Deployment, type LogIdentity } from "./nats-identity.ts";
 import { NatsManifests } from "./nats-manifests.ts";
 import { GuardedStream } from "./nats-stream-guard.ts";
@@ -28,7 +30,7 @@ import {
   withoutMessageIds,
 } from "./nats-streams.ts";
 import type { StreamUsage } from "./port.ts";
-import { writerOf } from "./record-header.ts";
+import { isRecord, writerOf } from "./record-header.ts";
 
 export class WholeLog {
   readonly docs: GuardedStream;
@@ -111,6 +113,17 @@ export class WholeLog {
     return usages;
   }
 
+  /** As the server tells it: also while nothing is published. */
+  async nowMs(): Promise<number> {
+    const info: (StreamInfo & { readonly ts?: string }) | null = await streamInfo(
+      this.#context,
+      "chunks",
+    );
+    if (info === null) throw missingStream(streamNames.chunks);
+    // Servers below 2.10 do not tell their time, only that of the newest message.
+    return Date.parse(info.ts ?? String(info.state.last_ts));
+  }
+
   async #compareManifests(ends: { readonly docs: number; readonly chunks: number }): Promise<void> {
     const { incarnation } = this.#identity;
     for await (const { manifest } of this.manifests.committedSince(this.#comparedTo)) {
@@ -152,16 +165,34 @@ async function forgetMessageIds(context: NatsContext, { config }: StreamInfo): P
   }
 }
 
-/** Null when the stream is empty, or its newest message was purged (with its tenant). */
+/**
+ * Null when there is none: the stream is empty, or its newest messages were removed, or are foreign or not readable.
+ * Then there is one proof less (NW1), which is no reason to serve nobody.
+ */
 async function newestWriter(
   context: NatsContext,
   lastSeq: number,
 ): Promise<ReturnType<typeof writerOf> | null> {
+  for (let seq = lastSeq; seq > lastSeq - limits.newestWriterLooksMax; seq -= 1) {
+    const message = await messageAt(context, streamNames.chunks, seq);
+    if (message === null) continue;
+    const writer = writerIn(headerReader(message.header));
+    if (writer.kind === "record") return writer.of;
+    const { subject } = message;
+    context.quarantine.add({ stream: streamNames.chunks, seq, subject, why: writer.kind });
+  }
+  return null;
+}
+
+type Writer =
+  | { readonly kind: "record"; readonly of: ReturnType<typeof writerOf> }
+  | { readonly kind: QuarantineReason };
+
+function writerIn(read: Parameters<typeof writerOf>[0]): Writer {
+  if (!isRecord(read)) return { kind: "foreign" };
   try {
-    const message = await context.jsm.streams.getMessage(streamNames.chunks, { seq: lastSeq });
-    return writerOf(headerReader(message.header));
-  } catch (thrown) {
-    if (apiCode(thrown) === jetStream.messageNotFound) return null;
-    throw logError(thrown);
+    return { kind: "record", of: writerOf(read) };
+  } catch {
+    return { kind: "unreadable" };
   }
 }

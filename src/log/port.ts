@@ -8,7 +8,9 @@
  *   L3  a range read is an unbroken chain or fails with broken_chain; it never silently starts later;
  *   L4  a manifest changes only by compare-and-set against the revision that was read;
  *   L5  streams of another incarnation, or with another partition count, are refused with log_identity;
- *   L6  the embedding model that was claimed first stays, whoever claims another at the same time or later.
+ *   L6  the embedding model that was claimed first stays, whoever claims another at the same time or later;
+ *   L7  what nobody of this log wrote is passed over and named (`quarantined`): no reader ends for one message. A record
+ *       of a tenant's own chain that can not be read stops that tenant with broken_chain, and nobody else.
  */
 
 import type { ErrorCode } from "../contract/errors.ts";
@@ -16,6 +18,7 @@ import type { DocumentEvent, PublishResult } from "../contract/events.ts";
 import type { DocumentId, Epoch, Partition, Position, TenantId, Version } from "../contract/ids.ts";
 import type { HeadsPiece, Manifest } from "../contract/manifest.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
+import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record.ts";
 
 /** One message of DOCS, as a publisher sent it. */
@@ -113,7 +116,7 @@ export interface ChunksLog {
    * @throws FreshetError log_unavailable when the log stays silent: then nothing may be assumed
    */
   append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome>;
-  /** The tenant's newest record, without its body. */
+  /** The tenant's newest record, without its body. @throws FreshetError broken_chain (it can not be read) */
   last(tenant: TenantId): Promise<RecordHeader | null>;
   /** The tenant's oldest record that is still held: what is older was purged, so a range may begin at its `previous`. */
   first(tenant: TenantId): Promise<RecordHeader | null>;
@@ -125,6 +128,8 @@ export interface ChunksLog {
   /** The same without bodies: heads and plans need no vectors. */
   headers(range: ChunksRange): AsyncIterable<RecordHeader>;
   tenants(partition: Partition): Promise<readonly TenantId[]>;
+  /** How many tenants have records in any partition; one that has nothing but foreign messages counts too. */
+  tenantCount(): Promise<number>;
   /** The first position, of whatever tenant, that was stored at `atMs` or later; one past the end for none. */
   firstSince(atMs: number): Promise<Position>;
   /**
@@ -155,6 +160,10 @@ export interface PiecesSweep {
 }
 
 export interface ManifestStore {
+  /**
+   * A tenant whose manifest was lost to a foreign message, and no older one is left, has an empty one with a revision.
+   * @throws FreshetError broken_chain (it can not be read)
+   */
   get(tenant: TenantId): Promise<StoredManifest | null>;
   /**
    * Compare-and-set. A manifest equal to mine found after a lost answer is success.
@@ -183,7 +192,10 @@ export interface ManifestStore {
   watch(signal: AbortSignal): AsyncIterable<StoredManifest & { readonly tenant: TenantId }>;
 }
 
-/** A partition lease: liveness only. Safety is the fenced append. */
+/**
+ * A partition lease: liveness only. Safety is the fenced append, and for answers the proof that the lease is still
+ * the newest one (actors/lease-proofs.ts).
+ */
 export interface Lease {
   readonly partition: Partition;
   /** Higher than that of every earlier holder. */
@@ -192,14 +204,28 @@ export interface Lease {
   readonly validUntilMs: number;
 }
 
+/** Which start of a node this process is. A later one has a higher boot, whatever any clock says. */
+export interface NodeStart {
+  /** The node's name in the deployment. */
+  readonly name: string;
+  /** Revision of the first announcement of this process. */
+  readonly boot: number;
+}
+
 export interface LeaseStore {
-  /** The lease, or null when another node holds it. */
-  acquire(partition: Partition, node: string): Promise<Lease | null>;
+  /**
+   * The lease, or null while another process holds it. It is taken from one that was not renewed for a lease time by
+   * this store's own clock, and at once from an earlier start of the same node; never from a later one, so that two
+   * processes under one name do not take it from each other for ever.
+   */
+  acquire(partition: Partition, node: string, start?: NodeStart): Promise<Lease | null>;
   /** A new validity, or null when the lease was lost. */
   renew(lease: Lease, node: string): Promise<Lease | null>;
   release(lease: Lease, node: string): Promise<void>;
   /** Who holds it now, for status and routing. */
   holder(partition: Partition): Promise<string | null>;
+  /** The epoch under which it is held now, told by the leader of the log; null when nobody holds it. */
+  epochOf(partition: Partition): Promise<Epoch | null>;
   /** Says that a node is there; resolves with the announcement's revision. The store forgets it a lease time later. */
   announce(name: string): Promise<number>;
   /** Takes an announcement back. A later one of the same name, by whatever process, stays. */
@@ -209,9 +235,9 @@ export interface LeaseStore {
 }
 
 export interface LeaseLook {
-  /** Names that were announced within a lease time. */
+  /** Names that were announced within a lease time, by the server's clock or by this store's own. */
   readonly nodes: readonly string[];
-  /** Partitions whose lease somebody holds. */
+  /** Partitions whose lease somebody holds, and has renewed within that time. */
   readonly held: readonly Partition[];
 }
 
@@ -294,6 +320,11 @@ export interface EventSink {
 
 export interface Log {
   readonly partitions: number;
+  /**
+   * Tells this log, and all that is built on it, from every other: 16 hexadecimal digits, fixed when the log is created.
+   * Whoever works on a log for somebody else (merges, the cold shard) compares it first.
+   */
+  readonly deployment: string;
   /** Largest document text that fits this server's payload limit, bytes. */
   readonly documentTextBytesMax: number;
   readonly docs: DocsLog;
@@ -309,6 +340,13 @@ export interface Log {
    */
   checkIdentity(): Promise<void>;
   usage(): Promise<readonly StreamUsage[]>;
+  /** What this process met in the log and passed over, oldest first; the last so many. */
+  quarantined(): readonly QuarantinedRecord[];
+  /**
+   * The time of the clock that stamps records, unix milliseconds: the ages of records are counted by it, because the
+   * clock of whoever asks may be days off. @throws FreshetError log_unavailable
+   */
+  nowMs(): Promise<number>;
   /**
    * Stores what the caller's embedding model makes of a sentence if the log has no such record yet, and returns the
    * stored one: it is the caller's, or that of an earlier engine, bit by bit.

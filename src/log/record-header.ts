@@ -1,7 +1,7 @@
 /** A record to its header, its place and its headers on the wire, and back. */
 
 import { type ErrorCode, errorTable, FreshetError } from "../contract/errors.ts";
-import type { DocumentId, Epoch, TenantId, Version } from "../contract/ids.ts";
+import type { DocumentId, Epoch, Position, TenantId, Version } from "../contract/ids.ts";
 import {
   type ChunkRecord,
   decodeBody,
@@ -28,7 +28,11 @@ const names = {
   reason: "Freshet-Reason",
   message: "Freshet-Message",
   repeats: "Freshet-Repeats",
+  previous: "Freshet-Previous",
 } as const;
+
+/** The server keeps an append's condition with the message: it is the link to the record before. */
+const conditionHeader = "Nats-Expected-Last-Subject-Sequence";
 
 /**
  * A duplicate travels as the reject of a used message id with one more header: to a reader that does not know
@@ -59,7 +63,33 @@ export function wireHeaders(record: ChunkRecord, bytes: number): WireHeaders {
   return headers;
 }
 
+/**
+ * The link to the record before, where foreign messages lie between: then the condition has to name the last of those,
+ * and the chain goes on by this header.
+ */
+export function linkHeaders(previous: Position): WireHeaders {
+  return { [names.previous]: String(previous) };
+}
+
+/** What the server keeps of an append's condition. */
+export function conditionHeaders(expectedLast: number): WireHeaders {
+  return { [conditionHeader]: String(expectedLast) };
+}
+
 type ReadHeader = (name: string) => string | undefined;
+
+/**
+ * No owner writes without a condition, or without a kind. A message that lacks one was not written by any, and means
+ * nothing; one that has both stands in the chain, whether it can be read or not.
+ */
+export function isRecord(read: ReadHeader): boolean {
+  return read(conditionHeader) !== undefined && read(names.kind) !== undefined;
+}
+
+/** @throws FreshetError internal */
+export function previousIn(read: ReadHeader): Position {
+  return integerOf(read(names.previous) ?? read(conditionHeader)) as Position;
+}
 
 /** @throws FreshetError internal when the headers are not what `wireHeaders` writes */
 export function headerFromWire(read: ReadHeader, place: Place): RecordHeader {

@@ -1,6 +1,7 @@
 /** Cutting a text into words before any vocabulary is asked: shared by all tokenizers, pure. */
 
 import { limits } from "../contract/limits.ts";
+import { splitsPair } from "../contract/well-formed.ts";
 import type { Word } from "./port.ts";
 
 /**
@@ -113,9 +114,4 @@ export function frameTokens(options: {
   }
   ids.push(options.endId);
   return Int32Array.from(ids);
-}
-
-function splitsPair(text: string, index: number): boolean {
-  const unit = text.charCodeAt(index);
-  return unit >= 0xdc00 && unit <= 0xdfff;
 }

@@ -8,6 +8,7 @@
  *   CT1  CHUNKS is looked at before DOCS in each round: what a record answers is then surely read when it is checked.
  */
 
+import { nanos } from "nats";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
@@ -98,6 +99,16 @@ export class Truth {
         seq: chain.lastPosition,
       });
     }
+  }
+
+  async dropLeases(): Promise<void> {
+    await this.#context.jsm.streams.purge(streamNames.leases);
+  }
+
+  async keepLeases(always: boolean): Promise<void> {
+    const hourMs = 3_600_000;
+    const max_age = nanos(always ? hourMs : limits.leaseMs);
+    await this.#context.jsm.streams.update(streamNames.leases, { max_age });
   }
 
   async close(): Promise<void> {

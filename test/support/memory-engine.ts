@@ -103,7 +103,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
       },
     });
     const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;
-    const local = createLocalService(topology, alwaysTrusted);
+    const local = createLocalService({ topology, trust: alwaysTrusted, log });
     const service = createService(
       { node, clock, topology, log, trust: alwaysTrusted, peers: alone, services: () => services },
       local,
