@@ -17,7 +17,7 @@ const zeros = [0x660, 0x6f0, 0x966, 0x9e6];
 /** Longer forms are words (`ﷺ`, `㌖`) and hide no number; folded, a text of them would grow eighteenfold. */
 const foldedCharsMax = 4;
 /** Characters of the basic plane that were folded before: a text uses few of them again and again. */
-const known: (string | undefined)[] = new Array(0x1_0000);
+const known = new Map<number, string>();
 
 /** Linear. `starts` is undefined where nothing changed. */
 export function fold(text: string): Folded {
@@ -49,12 +49,12 @@ export function fold(text: string): Folded {
 }
 
 function foldCode(code: number): string {
-  const found = known[code];
+  const found = known.get(code);
   if (found !== undefined) return found;
   const character = String.fromCodePoint(code);
   const folded = foldCharacter(character);
   const short = folded.length > foldedCharsMax ? character : folded;
-  if (code <= 0xffff) known[code] = short;
+  if (code <= 0xffff) known.set(code, short);
   return short;
 }
 

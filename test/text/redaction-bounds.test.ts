@@ -1,6 +1,7 @@
 /** R1 and R4 for texts that are made to cost. Work is counted, so that no machine is too slow for this test. */
 
 import fc from "fast-check";
+import type * as PhoneNumbers from "libphonenumber-js/max";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { Spent } from "../../src/text/recognisers/effort.ts";
@@ -9,7 +10,7 @@ import { adversarialText } from "./adversarial-texts.ts";
 
 const calls = vi.hoisted(() => ({ count: 0 }));
 vi.mock("libphonenumber-js/max", async (original) => {
-  const real = await original<typeof import("libphonenumber-js/max")>();
+  const real = await original<typeof PhoneNumbers>();
   const counted =
     <Arguments extends unknown[], Result>(check: (...given: Arguments) => Result) =>
     (...given: Arguments): Result => {
