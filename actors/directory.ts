@@ -6,6 +6,7 @@
 import { type Partition, partitionOf, type TenantId, type Version } from "../src/contract/ids.ts";
 import type { HotStats } from "../src/hot/port.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
+import type { HotTotals, HotUse } from "./hot-shares.ts";
 import type { ShardMessage, TenantMessage } from "./messages.ts";
 
 /** The way from the shared DOCS reader to a tenant. */
@@ -108,19 +109,24 @@ export class Directory {
     for (const { tenants } of this.partitions.values()) yield* tenants.values();
   }
 
-  /** The tenants whose hot shards hold most of what a merge would let go, largest first. */
-  largestUnmerged(max: number): readonly TenantId[] {
-    return [...this.tenants()]
-      .filter(({ status }) => status.unmergedChunks > 0)
-      .sort((one, other) => other.status.hot.bytes - one.status.hot.bytes)
-      .slice(0, max)
-      .map(({ tenant }) => tenant);
+  /** What every tenant of this node holds in hot memory. */
+  hotUses(): readonly HotUse[] {
+    return [...this.tenants()].map(({ tenant, status }) => ({
+      tenant,
+      bytes: status.hot.bytes,
+      mergeable: status.unmergedChunks > 0,
+      watermark: status.watermark,
+    }));
   }
 
-  /** Memory of all hot shards of this node, bytes. */
-  hotBytes(): number {
+  /** Memory of all hot shards of this node, and how many hold any. */
+  hotTotals(): HotTotals {
     let bytes = 0;
-    for (const { status } of this.tenants()) bytes += status.hot.bytes;
-    return bytes;
+    let tenants = 0;
+    for (const { status } of this.tenants()) {
+      bytes += status.hot.bytes;
+      if (status.hot.bytes > 0) tenants += 1;
+    }
+    return { bytes, tenants };
   }
 }

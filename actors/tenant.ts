@@ -25,8 +25,8 @@ import { failedOutcome, type Outcome } from "../src/contract/outcome.ts";
 import type { ChunkRecord, PlacedRecord } from "../src/contract/record.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
 import { backoffMs } from "../src/kernel/backoff.ts";
+import type { FairShares } from "../src/kernel/fair-shares.ts";
 import { BoundedMailbox, type Mailbox } from "../src/kernel/mailbox.ts";
-import type { Places } from "../src/kernel/places.ts";
 import { decodePieces } from "../src/log/heads.ts";
 import { letterOf } from "../src/log/letter.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
@@ -44,7 +44,7 @@ export interface TenantOptions extends ProcessorOptions {
   readonly route: () => TenantRoute;
   readonly progress: TenantProgress;
   /** Shared by all tenants of the node. */
-  readonly recoveries: Places;
+  readonly recoveries: FairShares;
   /** True while hot memory has no room for this tenant. */
   readonly isHotFull: () => boolean;
   /** Whose merges would make that room. */
@@ -94,8 +94,8 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   }
 
   async start(): Promise<void> {
-    const { recoveries } = this.#options;
-    const recover = () => recoveries.run(() => this.#recover(), this.#context.signal);
+    const { recoveries, tenant } = this.#options;
+    const recover = () => recoveries.run(tenant, () => this.#recover(), this.#context.signal);
     const cursor = await this.#stalling("recover", recover);
     if (cursor === undefined) return;
     this.#takenIn = cursor;

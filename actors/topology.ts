@@ -14,8 +14,8 @@ import type { Embedder, Lane } from "../src/embedding/port.ts";
 import type { HotShardFactory } from "../src/hot/port.ts";
 import type { Isolation } from "../src/isolation/port.ts";
 import type { Clock } from "../src/kernel/clock.ts";
+import { FairShares } from "../src/kernel/fair-shares.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
-import { Places } from "../src/kernel/places.ts";
 import { type ActorRef, ActorSystem } from "../src/kernel/system.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
@@ -24,6 +24,7 @@ import type { Tokenizer } from "../src/text/port.ts";
 import type { Preparer } from "../src/text/prepare.ts";
 import { Directory, noProgress, recoveringStatus, type TenantEntry } from "./directory.ts";
 import { embedderActor } from "./embedder.ts";
+import { HotMemory } from "./hot-memory.ts";
 import { manifestWatcherActor } from "./manifest-watcher.ts";
 import { membershipActor } from "./membership.ts";
 import { mergeTriggerActor } from "./merge-trigger.ts";
@@ -122,12 +123,11 @@ export function startTopology(options: TopologyOptions): Topology {
       logger,
     }),
   });
-  const isHotFull = (tenant: TenantId): boolean =>
-    (directory.tenant(tenant)?.status.hot.bytes ?? 0) >= limits.hotBytesPerTenantMax ||
-    directory.hotBytes() >= limits.hotBytesPerNodeMax;
-  const recoveries = new Places(limits.recoveriesInFlightMax);
+  const hot = new HotMemory(directory, clock);
+  const isHotFull = (tenant: TenantId): boolean => hot.isFull(tenant);
+  const recoveries = new FairShares({ total: limits.recoveriesInFlightMax });
   const node = { system, options, directory, recoveries };
-  const wiring = { ...node, ingestEmbedder, mergeTrigger, isHotFull };
+  const wiring = { ...node, ingestEmbedder, mergeTrigger, hot };
   const partitions = [...directory.partitions.keys()].map((partition) =>
     spawnPartition(partition, wiring),
   );
@@ -176,8 +176,8 @@ interface PartitionWiring {
   readonly directory: Directory;
   readonly ingestEmbedder: ActorRef<EmbedderMessage>;
   readonly mergeTrigger: ActorRef<MergeTriggerMessage>;
-  readonly isHotFull: (tenant: TenantId) => boolean;
-  readonly recoveries: Places;
+  readonly hot: HotMemory;
+  readonly recoveries: FairShares;
 }
 
 function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef<PartitionMessage> {
@@ -232,16 +232,10 @@ interface TenantWiring {
   readonly partition: () => Mailbox<PartitionMessage>;
 }
 
-/** At the node's bound the tenant that waits may hold next to nothing itself: then others' merges make the room. */
-function tenantsThatMakeRoom(directory: Directory, waiting: TenantId): readonly TenantId[] {
-  if (directory.hotBytes() < limits.hotBytesPerNodeMax) return [waiting];
-  return [...new Set([waiting, ...directory.largestUnmerged(limits.pressureTenantsMax)])];
-}
-
 /** A tenant is two actors: the shard that answers, and the tenant that writes the log and feeds it. */
 function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): TenantHandle {
-  const { system, options, directory, ingestEmbedder, mergeTrigger } = wiring;
-  const { isHotFull, recoveries } = wiring;
+  const { system, options, ingestEmbedder, mergeTrigger } = wiring;
+  const { hot, recoveries } = wiring;
   const progress = noProgress();
   const { log, metrics, logger, embedder, settings, prepare, isolation } = options;
   // A partition of many tenants may fail with all of them at once: who finds its mailbox full waits for room.
@@ -280,8 +274,8 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
       route: () => entry.route,
       progress,
       recoveries,
-      isHotFull: () => isHotFull(tenant),
-      makesRoom: () => tenantsThatMakeRoom(directory, tenant),
+      isHotFull: () => hot.isFull(tenant),
+      makesRoom: () => hot.askForRoom(tenant),
       onFenced: (by) => void partition().put({ type: "fenced", epoch: by }),
       limits: tenantLimits,
       metrics,

@@ -196,8 +196,14 @@ export const limits = {
   /** Memory of all hot shards of a node; at the bound publishers are refused until merges make room. */
   hotBytesPerNodeMax: 2_048 * MiB,
   hotBytesPerTenantMax: 512 * MiB,
+  /** Part of a node's hot memory that only tenants below their share of it may use: a quarter, a few large tenants. */
+  hotReserveBytes: 512 * MiB,
   /** Largest tenants of a full node that are merged for room: as many as one merge worker merges at once. */
   pressureTenantsMax: 4,
+  /** A tenant that was asked to merge and has not after this makes place for others; a full merge takes a minute. */
+  pressurePatienceMs: 2 * minuteMs,
+  /** One that was skipped is asked again after this: its merges may go again. */
+  pressureForgetMs: 15 * minuteMs,
   /** Vectors and graphs of a node: twice `hotBytesPerNodeMax`, as a build copies its rows, and all that 32 bits address. */
   hotArenaBytesMax: 4_096 * MiB,
   /** Fields that a shard keeps an index of, for filters: as many as one filter may name. */

@@ -13,8 +13,8 @@ import type { Epoch, Version } from "../../src/contract/ids.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";
 import type { Isolation } from "../../src/isolation/port.ts";
+import { FairShares } from "../../src/kernel/fair-shares.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
-import { Places } from "../../src/kernel/places.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
@@ -70,7 +70,7 @@ export function startTenant(options: TenantSetUp = {}) {
       ...{ log, model: "hand", embedder, isolation, shard, mergeTrigger },
       route: () => route,
       progress,
-      recoveries: new Places(1),
+      recoveries: new FairShares({ total: 1 }),
       isHotFull: () => hot.full,
       makesRoom: () => [acme],
       onFenced: (by) => fenced.push(by),
