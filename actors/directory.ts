@@ -6,15 +6,27 @@
 import { type Partition, partitionOf, type TenantId, type Version } from "../src/contract/ids.ts";
 import type { HotStats } from "../src/hot/port.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
+import type { StoredOperation } from "../src/log/port.ts";
 import type { HotTotals, HotUse } from "./hot-shares.ts";
 import type { ShardMessage, TenantMessage } from "./messages.ts";
+import type { TenantBytes } from "./tenant-bytes.ts";
 
 /** The way from the shared DOCS reader to a tenant. */
 export interface TenantRoute {
   readonly mailbox: Mailbox<TenantMessage>;
+  readonly bytes: TenantBytes;
   /** The tenant is off the shared reader: it reads DOCS by itself until it has passed `skippedTo`. */
   behind: boolean;
   skippedTo: Version;
+}
+
+/** From the shared reader to the tenant, or off that reader (T4). Never waits. */
+export function offer(route: TenantRoute, operation: StoredOperation): void {
+  const admitted = route.behind ? undefined : route.bytes.tryAdmit(operation);
+  if (admitted !== undefined && route.mailbox.tryPut({ type: "operation", admitted })) return;
+  admitted?.share.release();
+  route.behind = true;
+  route.skippedTo = operation.version;
 }
 
 /** How far a tenant's recovery has come; written by the tenant, plain numbers. */

@@ -24,8 +24,9 @@ import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
 import { type OwnershipView, PartitionClaim } from "../src/log/ownership.ts";
 import type { Lease, Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
-import type { PartitionEntry, TenantEntry } from "./directory.ts";
+import { offer, type PartitionEntry, type TenantEntry } from "./directory.ts";
 import type { PartitionMessage } from "./messages.ts";
+import { readBytesMax } from "./tenant-bytes.ts";
 
 /** What a partition needs to start and end a tenant; topology knows how. */
 export interface TenantHandle {
@@ -226,10 +227,7 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
 
   #route(tenure: Tenure, operation: StoredOperation): void {
     if (!isTenantId(operation.tenant)) return this.#refuse(tenure);
-    const { route } = this.#ensureTenant(tenure, operation.tenant).entry;
-    if (!route.behind && route.mailbox.tryPut({ type: "operation", operation })) return;
-    route.behind = true;
-    route.skippedTo = operation.version;
+    offer(this.#ensureTenant(tenure, operation.tenant).entry.route, operation);
   }
 
   /**
@@ -263,7 +261,10 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
       for (let more = true; more && !ended.aborted; ) {
         // The token stands for itself here: the log does not ask who it is.
         const tenant = name as TenantId;
-        const operations = await log.docs.readTenant({ tenant, after, max: pullMax });
+        const operations = await log.docs.readTenant({
+          ...{ tenant, after, max: pullMax },
+          bytesMax: readBytesMax,
+        });
         for (const operation of operations) await this.#refuseOne(operation);
         after = operations.at(-1)?.version ?? after;
         refusedTo.set(name, after);

@@ -20,6 +20,7 @@ import type { Logger, Metrics } from "../src/observe/port.ts";
 import { outcomeOf } from "../src/text/outcome.ts";
 import type { Preparer } from "../src/text/prepare.ts";
 import type { EmbedderMessage } from "./messages.ts";
+import { type KeptOperation, tooLarge } from "./tenant-bytes.ts";
 
 export interface ProcessorOptions {
   readonly tenant: TenantId;
@@ -58,8 +59,10 @@ export class OperationProcessor {
   }
 
   /** Rejects only when the actor's life ends meanwhile; whatever else goes wrong is an outcome or a fault. */
-  async process(operation: StoredOperation, suspect: boolean): Promise<Outcome | Fault> {
+  async process(operation: KeptOperation, suspect: boolean): Promise<Outcome | Fault> {
     const { logger, tenant } = this.#options;
+    const refused = tooLarge(operation);
+    if (refused !== undefined) return refused;
     let documentId: DocumentId | null = null;
     try {
       if (suspect) return await this.#isolated(operation);

@@ -25,6 +25,7 @@ import type { FairShares } from "../src/kernel/fair-shares.ts";
 import { BoundedMailbox } from "../src/kernel/mailbox.ts";
 import type { Log } from "../src/log/port.ts";
 import type { TenantMessage } from "./messages.ts";
+import type { Admitted } from "./tenant-bytes.ts";
 import { type CommitterOptions, TenantCommitter } from "./tenant-committer.ts";
 import { HeadFaults } from "./tenant-faults.ts";
 import { type InFlight, type IntakeOptions, TenantIntake } from "./tenant-intake.ts";
@@ -99,7 +100,7 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   async receive(message: TenantMessage): Promise<void> {
     switch (message.type) {
       case "operation":
-        await this.#intake?.takeIn(message.operation);
+        await this.#takeIn(message.admitted);
         break;
       case "reload":
         throw new FreshetError("internal", "the shard was lost and must be loaded again");
@@ -108,6 +109,11 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   }
 
   stop(): void {
-    this.#inFlight.close();
+    for (const { shares } of this.#inFlight.close()) for (const share of shares) share.release();
+  }
+
+  async #takeIn(admitted: Admitted): Promise<void> {
+    if (this.#intake === undefined) admitted.share.release();
+    else await this.#intake.takeIn(admitted);
   }
 }

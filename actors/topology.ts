@@ -40,6 +40,7 @@ import { partitionActor, type TenantHandle } from "./partition.ts";
 import { questionActor } from "./question.ts";
 import { shardActor } from "./shard.ts";
 import { type TenantLimits, tenantActor } from "./tenant.ts";
+import { type NodeBytes, nodeBytes, TenantBytes } from "./tenant-bytes.ts";
 
 export interface TopologyOptions {
   /** This process, as leases name it. */
@@ -126,7 +127,7 @@ export function startTopology(options: TopologyOptions): Topology {
   const hot = new HotMemory(directory, clock);
   const isHotFull = (tenant: TenantId): boolean => hot.isFull(tenant);
   const recoveries = new FairShares({ total: limits.recoveriesInFlightMax });
-  const node = { system, options, directory, recoveries };
+  const node = { system, options, directory, recoveries, bytes: nodeBytes() };
   const wiring = { ...node, ingestEmbedder, mergeTrigger, hot };
   const partitions = [...directory.partitions.keys()].map((partition) =>
     spawnPartition(partition, wiring),
@@ -178,6 +179,7 @@ interface PartitionWiring {
   readonly mergeTrigger: ActorRef<MergeTriggerMessage>;
   readonly hot: HotMemory;
   readonly recoveries: FairShares;
+  readonly bytes: NodeBytes;
 }
 
 function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef<PartitionMessage> {
@@ -237,6 +239,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
   const { system, options, ingestEmbedder, mergeTrigger } = wiring;
   const { hot, recoveries } = wiring;
   const progress = noProgress();
+  const bytes = new TenantBytes(tenant, wiring.bytes, options.log.documentTextBytesMax);
   const { log, metrics, logger, embedder, settings, prepare, isolation } = options;
   // A partition of many tenants may fail with all of them at once: who finds its mailbox full waits for room.
   const failed = (): void => void partition().put({ type: "tenant-failed", tenant });
@@ -287,6 +290,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     shard: shard.mailbox,
     route: {
       mailbox: writer.mailbox,
+      bytes,
       behind: true,
       skippedTo: 0 as TenantEntry["route"]["skippedTo"],
     },
@@ -298,6 +302,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     stop: async () => {
       await writer.stop();
       await shard.stop();
+      bytes.close();
     },
   };
 }

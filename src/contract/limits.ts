@@ -98,8 +98,25 @@ export const limits = {
   recoveriesInFlightMax: 16,
   /** Documents of one tenant that are prepared and embedded at once; order is restored before the append. */
   tenantInFlightMax: 64,
+  /** What an operation costs in a queue besides its payload. */
+  operationOverheadBytes: 512,
+  /**
+   * Payloads in the mailboxes of a node's tenants, and as much again in pages of their own reads of DOCS; and one
+   * tenant's part of each. A page is counted whole before it is asked for, so a tenant has room for two.
+   */
+  intakeBytesMax: 96 * MiB,
+  intakeBytesPerTenantMax: 16 * MiB,
+  /**
+   * What those payloads become until they are appended and applied: prepared text, tokens, vectors, the record. Counted
+   * before, at its worst (`recordBytesPerTextByteMax` and the text itself): 48 of the largest documents of a node, and
+   * eight of one tenant, or 64 of 32 KiB.
+   */
+  inHandBytesMax: 192 * MiB,
+  inHandBytesPerTenantMax: 32 * MiB,
   /** Records that a merge-watcher or shard may have waiting; senders wait above it. */
   shardMailboxMax: 1_024,
+  /** The same in bytes of their records: at least one of the largest. A shard takes in what comes at once. */
+  shardMailboxBytesMax: 8 * MiB,
   partitionMailboxMax: 1_024,
   embedderMailboxMax: 4_096,
   queryMailboxMax: 64,
@@ -256,7 +273,7 @@ export const limits = {
   /** Pages of a tenant's CHUNKS range: records of up to 2 MB each are held at once. */
   rangePageMax: 64,
   /** The same in bytes: at least one record of `recordBytesMax`. */
-  rangePageBytesMax: 16 * MiB,
+  rangePageBytesMax: 8 * MiB,
   /** One heads piece: 24 bytes an entry, below `max_payload` of a stock server (1 MiB). */
   headsPieceEntriesMax: 32_768,
 

@@ -5,9 +5,9 @@
  * Never: gives out more than the total, or keeps one key waiting for what another can not give back.
  *
  *   FS1  what all keys hold together is at most the total; a take larger than the total counts as the total;
- *   FS2  a key that holds something gets more only up to `perKeyMax`, and only while it then holds no more than is
- *        free (the dynamic threshold of Choudhury and Hahne, 1998): k keys that never give back leave something free
- *        for the next one, and one that holds nothing gets whatever fits;
+ *   FS2  a key that holds something gets more only up to `perKeyMax`, and only while it then holds no more than
+ *        `timesFree` of what is free (the dynamic threshold of Choudhury and Hahne, 1998): k keys that never give back
+ *        leave something free for the next one, and one that holds nothing gets whatever fits;
  *   FS3  keys that wait take turns, one grant each; within a key the order is that of the calls. One whose take does not
  *        fit is passed over: what others may add to what they hold is bounded by what is free (FS2), so it fits soon;
  *   FS4  the queue is shared by the same rule, and who finds no place in it is refused at once;
@@ -15,6 +15,8 @@
  */
 
 export interface Share {
+  /** Moves a part into a share of its own, which is given back by itself. */
+  split(amount: number): Share;
   /** Gives back what is above `amount`, at once: a read reserves a page and keeps what came. */
   shrinkTo(amount: number): void;
   /** Idempotent. */
@@ -25,6 +27,8 @@ export interface FairSharesOptions {
   readonly total: number;
   /** At most so much for one key, however much is free; the total unless said otherwise. */
   readonly perKeyMax?: number | undefined;
+  /** FS2; 1 unless said otherwise: one key alone gets half. With 1/4 ten that never give back leave a tenth. */
+  readonly timesFree?: number | undefined;
   /** Takes that may wait, of all keys together; none is refused unless said otherwise. */
   readonly waitingMax?: number | undefined;
 }
@@ -35,10 +39,38 @@ function mayTake(asked: {
   readonly held: number;
   readonly free: number;
   readonly perKeyMax: number;
+  readonly timesFree: number;
 }): boolean {
-  const { amount, held, free, perKeyMax } = asked;
+  const { amount, held, free, perKeyMax, timesFree } = asked;
   if (held === 0 || amount > free) return amount <= free;
-  return held + amount <= Math.min(perKeyMax, free);
+  return held + amount <= Math.min(perKeyMax, timesFree * free);
+}
+
+/** FS5. */
+class Part implements Share {
+  #held: number;
+  readonly #giveBack: (freed: number) => void;
+
+  constructor(held: number, giveBack: (freed: number) => void) {
+    this.#held = held;
+    this.#giveBack = giveBack;
+  }
+
+  split(amount: number): Share {
+    const moved = Math.min(amount, this.#held);
+    this.#held -= moved;
+    return new Part(moved, this.#giveBack);
+  }
+
+  shrinkTo(amount: number): void {
+    const freed = Math.max(0, this.#held - amount);
+    this.#held -= freed;
+    if (freed > 0) this.#giveBack(freed);
+  }
+
+  release(): void {
+    this.shrinkTo(0);
+  }
 }
 
 interface Waiter {
@@ -54,16 +86,18 @@ interface KeyState {
 export class FairShares {
   readonly #total: number;
   readonly #perKeyMax: number;
+  readonly #timesFree: number;
   readonly #waitingMax: number;
   /** In the order of their turns: a key that was served goes to the end. Only keys that hold or wait. */
   readonly #keys = new Map<string, KeyState>();
   #held = 0;
   #waiting = 0;
 
-  constructor({ total, perKeyMax, waitingMax }: FairSharesOptions) {
+  constructor({ total, perKeyMax, timesFree = 1, waitingMax }: FairSharesOptions) {
     if (!(total > 0)) throw new RangeError("shares are of an amount above zero");
     this.#total = total;
     this.#perKeyMax = Math.min(total, perKeyMax ?? total);
+    this.#timesFree = timesFree;
     this.#waitingMax = waitingMax ?? Number.POSITIVE_INFINITY;
   }
 
@@ -102,7 +136,7 @@ export class FairShares {
       held: state.waiting.length,
       free: this.#waitingMax - this.#waiting,
     };
-    if (!mayTake({ ...queued, perKeyMax: this.#waitingMax })) {
+    if (!mayTake({ ...queued, perKeyMax: this.#waitingMax, timesFree: 1 })) {
       this.#forget(key, state);
       return "refused";
     }
@@ -152,22 +186,18 @@ export class FairShares {
 
   #fits(held: number, amount: number): boolean {
     const free = this.#total - this.#held;
-    return mayTake({ amount, held, free, perKeyMax: this.#perKeyMax });
+    return mayTake({ amount, held, free, perKeyMax: this.#perKeyMax, timesFree: this.#timesFree });
   }
 
   #grant(key: string, amount: number): Share {
     const state = this.#state(key);
     this.#add(state, amount);
-    let held = amount;
-    const shrinkTo = (rest: number): void => {
-      const freed = held - Math.min(rest, held);
-      if (freed === 0) return;
-      held -= freed;
+    const giveBack = (freed: number): void => {
       this.#add(state, -freed);
       this.#forget(key, state);
       this.#serve();
     };
-    return { shrinkTo, release: () => shrinkTo(0) };
+    return new Part(amount, giveBack);
   }
 
   /** FS3. */

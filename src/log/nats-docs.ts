@@ -74,7 +74,7 @@ export class NatsDocs implements DocsLog {
   }
 
   async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
-    const { tenant, after, max, onCount } = options;
+    const { tenant, after, max, bytesMax = Number.POSITIVE_INFINITY, onCount } = options;
     const start = after + 1;
     const state = await this.#stream.state();
     checkReadStart({ from: start, ...state });
@@ -89,9 +89,11 @@ export class NatsDocs implements DocsLog {
       page: Math.min(max, limits.pullMax),
       onCount,
     });
+    let bytes = 0;
     for await (const message of messages) {
       operations.push(operationOf(message));
-      if (operations.length >= max) break;
+      bytes += message.data.byteLength;
+      if (operations.length >= max || bytes >= bytesMax) break;
     }
     return operations;
   }

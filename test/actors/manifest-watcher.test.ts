@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { Directory, noProgress, recoveringStatus } from "../../actors/directory.ts";
 import { manifestWatcherActor } from "../../actors/manifest-watcher.ts";
 import type { ShardMessage, TenantMessage } from "../../actors/messages.ts";
+import { nodeBytes, TenantBytes } from "../../actors/tenant-bytes.ts";
 import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
@@ -18,7 +19,8 @@ function setUp(wrap: (manifests: ManifestStore) => Pick<ManifestStore, "watch"> 
   const serve = (tenant: TenantId): BoundedMailbox<ShardMessage> => {
     const shard = new BoundedMailbox<ShardMessage>(10);
     const mailbox = new BoundedMailbox<TenantMessage>(1);
-    const route = { mailbox, behind: false, skippedTo: 0 as Version };
+    const bytes = new TenantBytes(tenant, nodeBytes(), 1_000);
+    const route = { mailbox, bytes, behind: false, skippedTo: 0 as Version };
     const entry = { tenant, shard, route, progress: noProgress(), status: recoveringStatus };
     directory.partitionOf(tenant).tenants.set(tenant, entry);
     return shard;

@@ -13,6 +13,7 @@ import {
   partitionActor,
   type TenantHandle,
 } from "../../actors/partition.ts";
+import { nodeBytes, TenantBytes } from "../../actors/tenant-bytes.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
@@ -68,7 +69,8 @@ export function setUp(options: SetUp = {}) {
       throw new Error(`${tenant} lives already`);
     }
     const mailbox = new BoundedMailbox<TenantMessage>(options.queueMax ?? 100);
-    const route = { mailbox, behind: false, skippedTo: 0 as Version };
+    const bytes = new TenantBytes(tenant, nodeBytes(), log.documentTextBytesMax);
+    const route = { mailbox, bytes, behind: false, skippedTo: 0 as Version };
     const shard = new BoundedMailbox<ShardMessage>(1);
     const tenantEntry: TenantEntry = {
       ...{ tenant, shard, route, progress: noProgress(), status: recoveringStatus },
@@ -124,7 +126,7 @@ export function versions({ mailbox }: FakeTenant): Promise<number[]> {
     const all: number[] = [];
     while (mailbox.depth > 0) {
       const message = await mailbox.take();
-      if (message?.type === "operation") all.push(message.operation.version);
+      if (message?.type === "operation") all.push(message.admitted.operation.version);
     }
     return all;
   };

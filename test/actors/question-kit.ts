@@ -16,6 +16,7 @@ import type {
 } from "../../actors/messages.ts";
 import { questionActor } from "../../actors/question.ts";
 import { shardActor } from "../../actors/shard.ts";
+import { nodeBytes, TenantBytes } from "../../actors/tenant-bytes.ts";
 import type { WriteRequest, Written } from "../../src/answer/port.ts";
 import type { ColdMarker, ColdQuery, ColdShard } from "../../src/cold/port.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
@@ -82,6 +83,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
   });
   const route = {
     mailbox: new BoundedMailbox<TenantMessage>(1),
+    bytes: new TenantBytes(acme, nodeBytes(), 1_000),
     behind: false,
     skippedTo: 0 as Version,
   };

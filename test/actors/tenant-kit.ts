@@ -1,6 +1,6 @@
 /** A tenant actor between a memory log and mailboxes that the test plays: reader, embedder, shard. */
 
-import { noProgress, type TenantRoute } from "../../actors/directory.ts";
+import { noProgress, offer, type TenantRoute } from "../../actors/directory.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -9,6 +9,7 @@ import type {
   TenantMessage,
 } from "../../actors/messages.ts";
 import { tenantActor } from "../../actors/tenant.ts";
+import { type NodeBytes, nodeBytes, TenantBytes } from "../../actors/tenant-bytes.ts";
 import type { Epoch, Version } from "../../src/contract/ids.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";
@@ -35,6 +36,7 @@ export interface TenantSetUp {
   /** What isolation makes of a payload; without it the payload is a document of one chunk. */
   readonly isolated?: Isolation["process"];
   readonly prepare?: Preparer;
+  readonly bytes?: NodeBytes;
 }
 
 /** `boom` can not be prepared, `blank` has nothing to index; anything else is one chunk. */
@@ -87,6 +89,7 @@ export function startTenant(options: TenantSetUp = {}) {
   );
   const route: TenantRoute = {
     mailbox: started.actor.mailbox,
+    bytes: new TenantBytes(acme, options.bytes ?? nodeBytes(), log.documentTextBytesMax),
     behind: true,
     skippedTo: 0 as Version,
   };
@@ -98,12 +101,7 @@ export function startTenant(options: TenantSetUp = {}) {
     ...{ clock, log, route, shard, mergeTrigger, fenced, hot, progress, asked, embedded, isolated },
     ...started,
     /** As the partition's reader does it (T4). */
-    offer(operation: StoredOperation): void {
-      const message = { type: "operation", operation } as const;
-      if (!route.behind && route.mailbox.tryPut(message)) return;
-      route.behind = true;
-      route.skippedTo = operation.version;
-    },
+    offer: (operation: StoredOperation): void => offer(route, operation),
   };
 }
 

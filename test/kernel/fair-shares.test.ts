@@ -46,9 +46,13 @@ describe("what one key may take", () => {
   it("FS5: a share is given back once, in parts or whole", () => {
     const shares = new FairShares({ total: 10 });
     const share = shares.tryTake("one", 5);
-    share?.shrinkTo(2);
-    share?.shrinkTo(4);
+    const part = share?.split(1);
+    share?.shrinkTo(1);
+    share?.shrinkTo(3);
     expect(shares.heldBy("one")).toBe(2);
+    part?.release();
+    part?.release();
+    expect(shares.heldBy("one")).toBe(1);
     share?.release();
     share?.release();
     expect([shares.held, shares.heldBy("one")]).toEqual([0, 0]);
