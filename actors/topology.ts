@@ -246,6 +246,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
   const shard = system.spawn<ShardMessage>({
     name: `shard/${tenant}`,
     capacity: limits.shardMailboxMax,
+    weight: { max: limits.shardMailboxBytesMax, of: recordBytes },
     onEscalate: failed,
     behaviour: shardActor({
       tenant,
@@ -305,6 +306,15 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
       bytes.close();
     },
   };
+}
+
+/** What a message to a shard holds: next to all of it is the record that it brings. */
+function recordBytes(message: ShardMessage): number {
+  if (message.type !== "replay" && message.type !== "apply") return 0;
+  const { record } = message;
+  if (record.kind !== "upsert") return 0;
+  const chunks = record.body.chunks.map(({ text, vector }) => 2 * text.length + vector.byteLength);
+  return chunks.reduce((sum, bytes) => sum + bytes, 0);
 }
 
 function spawnEmbedder(
