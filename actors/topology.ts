@@ -38,6 +38,7 @@ import type {
 } from "./messages.ts";
 import { partitionActor, type TenantHandle } from "./partition.ts";
 import { questionActor } from "./question.ts";
+import { type QuestionTurns, questionTurns } from "./question-turns.ts";
 import { shardActor } from "./shard.ts";
 import { type TenantLimits, tenantActor } from "./tenant.ts";
 import { type NodeBytes, nodeBytes, TenantBytes } from "./tenant-bytes.ts";
@@ -72,7 +73,7 @@ export interface TopologyOptions {
 
 export interface Topology {
   readonly directory: Directory;
-  readonly questions: Mailbox<QuestionMessage>;
+  readonly questions: QuestionTurns;
   readonly system: ActorSystem;
   /** True while hot memory has no room: publishers are refused (I11). */
   isHotFull(tenant: TenantId): boolean;
@@ -145,11 +146,15 @@ export function startTopology(options: TopologyOptions): Topology {
   });
   const questions = spawnQuestions(system, options, { directory, queryEmbedder });
   const [anyQuestion] = questions;
+  const places = new FairShares({
+    total: limits.questionsInFlightMax,
+    waitingMax: limits.questionsInFlightMax,
+  });
   if (anyQuestion === undefined)
     throw new RangeError("a node answers at least one question at a time");
   return {
     directory,
-    questions: anyQuestion.mailbox,
+    questions: questionTurns({ pool: anyQuestion.mailbox, places, clock }),
     system,
     isHotFull,
     isOwner: (tenant) => {

@@ -60,7 +60,9 @@ export const limits = {
   waitMsMax: 30 * secondMs,
   deadlineMsDefault: 30 * secondMs,
   deadlineMsMax: 120 * secondMs,
-  /** Questions that one node works on; the next is refused with 429 instead of queued unseen. */
+  /** A question as JSON: text and filter with every character escaped. Checked before it is parsed. */
+  questionBytesMax: 256 * KiB,
+  /** Questions that one node works on; as many again wait for their turn, the next is refused with 429. */
   questionsInFlightMax: 64,
   /** The cold shard's share of a question: past it the answer is hot only and `coverage.cold` says so. */
   coldSearchMs: 2 * secondMs,
@@ -375,8 +377,16 @@ export const limits = {
   httpKeepAliveMs: 5 * secondMs,
   /** A socket without a byte for so long is cut; above the longest deadline of a question. */
   httpIdleSocketMs: 150 * secondMs,
-  /** Publish requests worked on at once: each may hold a body of `httpDocumentBytesMax`. */
+  /** Publish requests worked on at once; one tenant alone has half of them (kernel/fair-shares.ts). */
   httpPublishesInFlightMax: 128,
+  /**
+   * Bodies of these requests, of all tenants: a document at its declared length, of NDJSON the line that is read and
+   * those in flight. Parsed and written again they take three times as much.
+   */
+  httpBodyBytesMax: 96 * MiB,
+  /** A body that brings less, over so long a time that was spent waiting for it, is cut: it holds a place of others. */
+  httpBodyBytesPerSecondMin: 1 * KiB,
+  httpBodyRateMs: 15 * secondMs,
   /** Lines of one NDJSON request: the reply names each. */
   ndjsonLinesMax: 50_000,
   /** Publishes of one NDJSON request that wait for their PubAck. */

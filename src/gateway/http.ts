@@ -16,6 +16,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import { systemClock } from "../kernel/clock.ts";
 import type { Logger } from "../observe/port.ts";
 import { authentication } from "./auth.ts";
 import type { Handler } from "./handler.ts";
@@ -31,6 +32,8 @@ const defaultBounds = {
   connectionsMax: limits.httpConnectionsMax,
   sseBufferBytesMax: limits.sseBufferBytesMax,
   sseHeartbeatMs: limits.sseHeartbeatMs,
+  bodyBytesPerSecondMin: limits.httpBodyBytesPerSecondMin,
+  bodyRateMs: limits.httpBodyRateMs,
 };
 export type HttpBounds = Readonly<Record<keyof typeof defaultBounds, number>>;
 
@@ -100,6 +103,8 @@ export function createHttpApp(options: HttpOptions): FastifyInstance {
     authenticate: authentication(options.apiKeys),
     keys: options.apiKeys.size > 0,
     sse: { bufferBytesMax: bounds.sseBufferBytesMax, heartbeatMs: bounds.sseHeartbeatMs },
+    body: { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, rateMs: bounds.bodyRateMs },
+    clock: systemClock,
   });
   return app;
 }

@@ -4,8 +4,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import type { Clock } from "../kernel/clock.ts";
 import { askRoute } from "./ask-route.ts";
 import { type Authenticate, isLoopbackPeer } from "./auth.ts";
+import { type BodyBounds, boundedBody, PublishBodies } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import type { Handler } from "./handler.ts";
 import { publishLines } from "./ndjson.ts";
@@ -20,6 +22,8 @@ export interface RouteOptions {
   readonly version: string;
   readonly metrics: { metricsText(): Promise<string>; readonly contentType: string };
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
+  readonly body: BodyBounds;
+  readonly clock: Clock;
 }
 
 interface DocumentRoute {
@@ -43,11 +47,13 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
     tenantOf(request);
     refuseEncodedBody(request);
   };
-  const admit = admission(limits.httpPublishesInFlightMax);
+  const bodies = new PublishBodies();
+  const admit = async (request: FastifyRequest, reply: FastifyReply) =>
+    bodies.admit(tenantOf(request), request, reply);
 
   app.post(
     "/answer",
-    { onRequest: [onRequest, wantsJson], bodyLimit: limits.httpDocumentBytesMax },
+    { onRequest: [onRequest, wantsJson], bodyLimit: limits.questionBytesMax },
     (request, reply) => askRoute({ ...options, request, reply, tenant: tenantOf(request) }),
   );
   app.post(
@@ -58,9 +64,14 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
       const idempotencyKey = idempotencyKeyOf(request);
       reply.code(202);
       if (ndjson.test(request.headers["content-type"] ?? "")) {
-        const source = boundedBody(request);
+        const source = boundedBody(request.raw, options.body, options.clock);
+        const room = bodies.lineRoom(tenant);
         const { signal } = abortWhenCallerLeaves(reply.raw);
-        return { results: await publishLines(handler, { tenant, source, idempotencyKey, signal }) };
+        const lines = { tenant, source, room, idempotencyKey, signal };
+        const results = await publishLines(handler, lines);
+        // What is left of the body is not read: the connection ends with the reply.
+        if (!request.raw.readableEnded) reply.header("connection", "close");
+        return { results };
       }
       const { seq } = await handler.publish({ tenant, body: request.body, idempotencyKey });
       return { seq };
@@ -143,34 +154,7 @@ function refuseEncodedBody(request: FastifyRequest): void {
   }
 }
 
-/** Counts requests from before their body is read until their reply is out. */
-function admission(max: number) {
-  let inFlight = 0;
-  return async (_request: FastifyRequest, reply: FastifyReply) => {
-    if (inFlight >= max) throw new FreshetError("overloaded", "too many publishes at once");
-    inFlight += 1;
-    reply.raw.once("close", () => {
-      inFlight -= 1;
-    });
-  };
-}
-
 function idempotencyKeyOf(request: FastifyRequest): string | undefined {
   const key = request.headers["idempotency-key"];
   return Array.isArray(key) ? key.join() : key;
-}
-
-/** The raw body, up to the bound of an NDJSON request. */
-async function* boundedBody(request: FastifyRequest): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  for await (const chunk of request.raw as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length;
-    if (bytes > limits.httpNdjsonBytesMax) {
-      throw new FreshetError(
-        "document_too_large",
-        `at most ${limits.httpNdjsonBytesMax} bytes in a request`,
-      );
-    }
-    yield chunk;
-  }
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { tenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { PublishBodies } from "../../src/gateway/bodies.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import { splitLines } from "../../src/gateway/lines.ts";
 import { publishLines } from "../../src/gateway/ndjson.ts";
@@ -59,6 +60,7 @@ describe("many documents in one request", () => {
       source: bytes(
         lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line))).join("\n"),
       ),
+      room: new PublishBodies().lineRoom(tenantId("demo")),
       idempotencyKey: options.key,
       linesMax: options.linesMax,
       signal: new AbortController().signal,
