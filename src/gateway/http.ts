@@ -18,7 +18,8 @@ import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { systemClock } from "../kernel/clock.ts";
 import type { Logger } from "../observe/port.ts";
-import { authentication } from "./auth.ts";
+import { authentication, hostCheck, operatorCheck } from "./auth.ts";
+import { readOutRefusedBodies } from "./bodies.ts";
 import type { Handler } from "./handler.ts";
 import { parseJson } from "./json.ts";
 import { explainListenError } from "./listen-error.ts";
@@ -34,12 +35,18 @@ const defaultBounds = {
   sseHeartbeatMs: limits.sseHeartbeatMs,
   bodyBytesPerSecondMin: limits.httpBodyBytesPerSecondMin,
   bodyRateMs: limits.httpBodyRateMs,
+  refusedBodyMs: limits.httpRefusedBodyMs,
+  refusedBodyBytesMax: limits.httpRefusedBodyBytesMax,
 };
 export type HttpBounds = Readonly<Record<keyof typeof defaultBounds, number>>;
 
 export interface HttpOptions {
   readonly handler: Handler;
   readonly apiKeys: ReadonlyMap<string, TenantId>;
+  /** For what only operators may see; undefined means that nobody has one. */
+  readonly operatorToken?: string | undefined;
+  /** Names that the Host header may have, beside loopback and addresses. */
+  readonly hosts?: readonly string[] | undefined;
   readonly log: Logger;
   readonly metrics: { metricsText(): Promise<string>; readonly contentType: string };
   readonly version: string;
@@ -98,10 +105,14 @@ export function createHttpApp(options: HttpOptions): FastifyInstance {
       "http",
     );
   });
+  readOutRefusedBodies(app, bounds);
+  const keys = options.apiKeys.size > 0;
   addRoutes(app, {
     ...options,
     authenticate: authentication(options.apiKeys),
-    keys: options.apiKeys.size > 0,
+    checkHost: hostCheck({ keys, hosts: options.hosts ?? [] }),
+    checkOperator: operatorCheck({ keys, token: options.operatorToken }),
+    keys,
     sse: { bufferBytesMax: bounds.sseBufferBytesMax, heartbeatMs: bounds.sseHeartbeatMs },
     body: { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, rateMs: bounds.bodyRateMs },
     clock: systemClock,

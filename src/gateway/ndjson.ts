@@ -7,10 +7,10 @@ import { type ErrorBody, FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { InFlight } from "../kernel/in-flight.ts";
-import type { LineRoom } from "./bodies.ts";
 import { explainAsBody, type Handler } from "./handler.ts";
 import { parseJson } from "./json.ts";
 import { type Line, splitLines } from "./lines.ts";
+import type { LineRoom } from "./publish-bodies.ts";
 
 export type LineResult =
   | { readonly line: number; readonly id: string; readonly seq: number }

@@ -6,17 +6,20 @@ import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { askRoute } from "./ask-route.ts";
-import { type Authenticate, isLoopbackPeer } from "./auth.ts";
-import { type BodyBounds, boundedBody, PublishBodies } from "./bodies.ts";
+import type { Authenticate, Check } from "./auth.ts";
+import { hasBody } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import type { Handler } from "./handler.ts";
 import { publishLines } from "./ndjson.ts";
 import { openApiDocument } from "./openapi.ts";
+import { type BodyBounds, boundedBody, PublishBodies } from "./publish-bodies.ts";
 import { readinessOf } from "./readiness.ts";
 
 export interface RouteOptions {
   readonly handler: Handler;
   readonly authenticate: Authenticate;
+  readonly checkHost: Check;
+  readonly checkOperator: Check;
   /** Whether API keys are configured: then nobody sees another tenant. */
   readonly keys: boolean;
   readonly version: string;
@@ -44,6 +47,8 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   const tenantOf = (request: FastifyRequest): TenantId => authenticate(request.headers);
   // Before the body is read: a stranger's two megabytes are not worth parsing.
   const onRequest = async (request: FastifyRequest) => {
+    // With keys a page under a foreign name gets nowhere: it does not have one.
+    if (!options.keys) options.checkHost(request.headers);
     tenantOf(request);
     refuseEncodedBody(request);
   };
@@ -64,20 +69,20 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
       const idempotencyKey = idempotencyKeyOf(request);
       reply.code(202);
       if (ndjson.test(request.headers["content-type"] ?? "")) {
-        const source = boundedBody(request.raw, options.body, options.clock);
+        // Leaving the body early must not destroy the socket, and with it the reply that says why.
+        const body = request.raw.iterator({ destroyOnReturn: false });
+        const source = boundedBody(body, options.body, options.clock);
         const room = bodies.lineRoom(tenant);
         const { signal } = abortWhenCallerLeaves(reply.raw);
         const lines = { tenant, source, room, idempotencyKey, signal };
-        const results = await publishLines(handler, lines);
-        // What is left of the body is not read: the connection ends with the reply.
-        if (!request.raw.readableEnded) reply.header("connection", "close");
-        return { results };
+        return { results: await publishLines(handler, lines) };
       }
       const { seq } = await handler.publish({ tenant, body: request.body, idempotencyKey });
       return { seq };
     },
   );
-  app.delete<DocumentRoute>("/v1/documents/:id", { onRequest }, async (request, reply) => {
+  const deleting = { onRequest: [onRequest, forgetTypeOfNoBody] };
+  app.delete<DocumentRoute>("/v1/documents/:id", deleting, async (request, reply) => {
     const body = { op: "delete", id: request.params.id };
     const idempotencyKey = idempotencyKeyOf(request);
     const { seq } = await handler.publish({ tenant: tenantOf(request), body, idempotencyKey });
@@ -97,19 +102,20 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
 
 function addOperatorRoutes(app: FastifyInstance, options: RouteOptions): void {
   const { handler, keys, version, metrics } = options;
-  app.get("/healthz", async (_request, reply) => reply.type("text/plain").send("ok\n"));
-  app.get("/readyz", async (_request, reply) => {
+  const onRequest = async ({ headers }: FastifyRequest) => options.checkHost(headers);
+  app.get("/healthz", { onRequest }, async (_request, reply) =>
+    reply.type("text/plain").send("ok\n"),
+  );
+  app.get("/readyz", { onRequest }, async (_request, reply) => {
     const readiness = readinessOf(handler.status());
     return reply.code(readiness.ready ? 200 : 503).send(readiness);
   });
-  app.get("/metrics", async (request, reply) => {
-    // Labels name tenants (I9): with keys configured only this machine may scrape.
-    if (keys && !isLoopbackPeer(request.socket.remoteAddress))
-      throw new FreshetError("unauthorized");
+  app.get("/metrics", { onRequest }, async (request, reply) => {
+    options.checkOperator(request.headers);
     return reply.type(metrics.contentType).send(await metrics.metricsText());
   });
   const description = openApiDocument({ version, keys });
-  app.get("/openapi.json", async () => description);
+  app.get("/openapi.json", { onRequest }, async () => description);
 }
 
 const ownMethods: Readonly<Record<string, readonly string[]>> = {
@@ -144,6 +150,11 @@ async function wantsJson(request: FastifyRequest): Promise<void> {
 async function wantsDocuments(request: FastifyRequest): Promise<void> {
   const type = request.headers["content-type"] ?? "";
   if (!jsonType.test(type) && !ndjson.test(type)) throw new FreshetError("unsupported_media_type");
+}
+
+/** Many clients name a type with every request; where no body follows, it describes nothing and is no reason to refuse. */
+async function forgetTypeOfNoBody({ raw }: FastifyRequest): Promise<void> {
+  if (!hasBody(raw)) delete raw.headers["content-type"];
 }
 
 /** A compressed body may be a bomb, and nobody has asked for one yet. */

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
-import { boundedBody } from "../../src/gateway/bodies.ts";
+import { boundedBody } from "../../src/gateway/publish-bodies.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { type Fixture, fixture, rawSocket } from "./http-fixture.ts";
 
