@@ -103,7 +103,7 @@ export class OperationProcessor {
     const { isolation, logger, metrics, tenant } = this.#options;
     logger.warn({ tenant, version }, "a document is processed in isolation");
     metrics.count("documents_isolated_total", { tenant });
-    return this.#patiently(() => isolation.process(payload, this.#context.signal));
+    return this.#patiently(() => isolation.process(payload, this.#context.signal, tenant));
   }
 
   /** Of a suspect that its isolated process survived, so that reading it harms nobody here either. */

@@ -106,14 +106,14 @@ export const limits = {
    * Payloads in the mailboxes of a node's tenants, and as much again in pages of their own reads of DOCS; and one
    * tenant's part of each. A page is counted whole before it is asked for, so a tenant has room for two.
    */
-  intakeBytesMax: 96 * MiB,
+  intakeBytesMax: 64 * MiB,
   intakeBytesPerTenantMax: 16 * MiB,
   /**
    * What those payloads become until they are appended and applied: prepared text, tokens, vectors, the record. Counted
-   * before, at its worst (`recordBytesPerTextByteMax` and the text itself): 48 of the largest documents of a node, and
+   * before, at its worst (`recordBytesPerTextByteMax` and the text itself): 40 of the largest documents of a node, and
    * eight of one tenant, or 64 of 32 KiB.
    */
-  inHandBytesMax: 192 * MiB,
+  inHandBytesMax: 160 * MiB,
   inHandBytesPerTenantMax: 32 * MiB,
   /** Records that a merge-watcher or shard may have waiting; senders wait above it. */
   shardMailboxMax: 1_024,
@@ -148,6 +148,14 @@ export const limits = {
   restartWindowMs: minuteMs,
   /** A clean stop waits so long for actors to drain before it gives up on them. */
   stopMs: 10 * secondMs,
+
+  /** What an engine takes without a tenant: code, the model and its arenas, V8's young and old space. Measured: 0.4 GiB. */
+  engineBaseBytes: 512 * MiB,
+  /**
+   * An engine's memory beyond its hot shards, whatever its tenants send: the sum of all pools of bytes, asserted in
+   * test/contract/limits.test.ts and held under a flood by test/failures/flood.servers.test.ts.
+   */
+  engineBytesMax: 1_536 * MiB,
 
   // --- embedding -----------------------------------------------------------------------------
   /** On a CPU bigger batches are slower (they leave the cache): 16 texts of 128 tokens. */
@@ -389,7 +397,7 @@ export const limits = {
    * Bodies of these requests, of all tenants: a document at its declared length, of NDJSON the line that is read and
    * those in flight. Parsed and written again they take three times as much.
    */
-  httpBodyBytesMax: 96 * MiB,
+  httpBodyBytesMax: 64 * MiB,
   /** A body that brings less, over so long a time that was spent waiting for it, is cut: it holds a place of others. */
   httpBodyBytesPerSecondMin: 1 * KiB,
   httpBodyRateMs: 15 * secondMs,

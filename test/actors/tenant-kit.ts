@@ -34,7 +34,7 @@ export interface TenantSetUp {
   /** Embeds at once what it is asked; otherwise requests wait in `asked`. */
   readonly embeds?: boolean;
   /** What isolation makes of a payload; without it the payload is a document of one chunk. */
-  readonly isolated?: Isolation["process"];
+  readonly isolated?: (payload: Uint8Array, signal: AbortSignal) => Promise<Outcome>;
   readonly prepare?: Preparer;
   readonly bytes?: NodeBytes;
 }

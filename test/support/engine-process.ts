@@ -39,6 +39,8 @@ export interface FreshetProcess {
   /** Of the engine; empty for a merge worker. */
   readonly url: string;
   readonly logFile: string;
+  /** The most memory that it has had in its present life, bytes. */
+  peakBytes(): number;
   /** The whole process group, as `kill -9`. */
   kill9(): Promise<void>;
   /** SIGTERM, then waits until it is gone. */
@@ -220,6 +222,7 @@ async function restartable(url: string, role: Role): Promise<FreshetProcess> {
   let running = await start();
   return {
     ...{ url, logFile },
+    peakBytes: () => peakBytesOf(running.groupId),
     kill9: () => running.kill(),
     stop: () => running.stop(),
     pause: () => void process.kill(-running.groupId, "SIGSTOP"),
@@ -229,6 +232,12 @@ async function restartable(url: string, role: Role): Promise<FreshetProcess> {
       running = await start();
     },
   };
+}
+
+function peakBytesOf(pid: number): number {
+  const kib = /^VmHWM:\s*(\d+) kB$/m.exec(readText(`/proc/${pid}/status`))?.[1];
+  if (kib === undefined) throw new Error("the process is gone, or its system tells no peak");
+  return Number(kib) * 1024;
 }
 
 /** The check, again and again, until it passes; the test's own time limit bounds it, its last failure is shown. */
