@@ -5,11 +5,11 @@
 
 import { type Partition, partitionOf, type TenantId, type Version } from "../src/contract/ids.ts";
 import type { HotStats } from "../src/hot/port.ts";
+import type { HotTotals, HotUse } from "../src/hot/shares.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import type { StoredOperation } from "../src/log/port.ts";
-import type { HotTotals, HotUse } from "./hot-shares.ts";
+import type { TenantBytes } from "./directory-bytes.ts";
 import type { ShardMessage, TenantMessage } from "./messages.ts";
-import type { TenantBytes } from "./tenant-bytes.ts";
 
 /** The way from the shared DOCS reader to a tenant. */
 export interface TenantRoute {

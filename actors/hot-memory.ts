@@ -1,10 +1,10 @@
-/** The node's hot memory as its actors ask for it: the decisions of `hot-shares.ts` over what the directory knows. */
+/** The node's hot memory as its actors ask for it: the decisions of `src/hot/shares.ts` over what the directory knows. */
 
 import type { TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
+import { askForRoom, type HotBounds, mayGrow, type Pressure } from "../src/hot/shares.ts";
 import type { Clock } from "../src/kernel/clock.ts";
 import type { Directory } from "./directory.ts";
-import { askForRoom, type HotBounds, mayGrow, type Pressure } from "./hot-shares.ts";
 
 const bounds: HotBounds = {
   nodeBytesMax: limits.hotBytesPerNodeMax,

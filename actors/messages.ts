@@ -13,7 +13,7 @@ import type { Asks } from "../src/kernel/reply.ts";
 import type { Heads } from "../src/log/heads.ts";
 import type { OwnershipView } from "../src/log/ownership.ts";
 import type { StoredManifest } from "../src/log/port.ts";
-import type { Admitted } from "./tenant-bytes.ts";
+import type { Admitted } from "./directory-bytes.ts";
 
 /** To an embedder: vectors for all inputs, in their order. */
 export interface EmbedRequest extends Asks<readonly Float32Array[]> {

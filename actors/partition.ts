@@ -25,8 +25,8 @@ import { type OwnershipView, PartitionClaim } from "../src/log/ownership.ts";
 import type { Lease, Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import { offer, type PartitionEntry, type TenantEntry } from "./directory.ts";
+import { readBytesMax } from "./directory-bytes.ts";
 import type { PartitionMessage } from "./messages.ts";
-import { readBytesMax } from "./tenant-bytes.ts";
 
 /** What a partition needs to start and end a tenant; topology knows how. */
 export interface TenantHandle {

@@ -10,7 +10,7 @@ import type { Mailbox } from "../src/kernel/mailbox.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger } from "../src/observe/port.ts";
 import type { TenantProgress, TenantRoute } from "./directory.ts";
-import { type Admitted, type KeptOperation, readBytesMax } from "./tenant-bytes.ts";
+import { type Admitted, type KeptOperation, readBytesMax } from "./directory-bytes.ts";
 import type { TenantLife } from "./tenant-life.ts";
 import type { Fault, OperationProcessor } from "./tenant-process.ts";
 import { attemptsOf, suspectsTo } from "./tenant-suspects.ts";

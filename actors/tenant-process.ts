@@ -19,8 +19,8 @@ import type { Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import { outcomeOf } from "../src/text/outcome.ts";
 import type { Preparer } from "../src/text/prepare.ts";
+import { type KeptOperation, tooLarge } from "./directory-bytes.ts";
 import type { EmbedderMessage } from "./messages.ts";
-import { type KeptOperation, tooLarge } from "./tenant-bytes.ts";
 
 export interface ProcessorOptions {
   readonly tenant: TenantId;

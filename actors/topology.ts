@@ -23,6 +23,7 @@ import type { MergeClient } from "../src/temporal/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
 import type { Preparer } from "../src/text/prepare.ts";
 import { Directory, noProgress, recoveringStatus, type TenantEntry } from "./directory.ts";
+import { type NodeBytes, nodeBytes, TenantBytes } from "./directory-bytes.ts";
 import { embedderActor } from "./embedder.ts";
 import { HotMemory } from "./hot-memory.ts";
 import { manifestWatcherActor } from "./manifest-watcher.ts";
@@ -41,7 +42,6 @@ import { questionActor } from "./question.ts";
 import { type QuestionTurns, questionTurns } from "./question-turns.ts";
 import { shardActor } from "./shard.ts";
 import { type TenantLimits, tenantActor } from "./tenant.ts";
-import { type NodeBytes, nodeBytes, TenantBytes } from "./tenant-bytes.ts";
 
 export interface TopologyOptions {
   /** This process, as leases name it. */

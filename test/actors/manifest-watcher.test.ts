@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { Directory, noProgress, recoveringStatus } from "../../actors/directory.ts";
+import { nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
 import { manifestWatcherActor } from "../../actors/manifest-watcher.ts";
 import type { ShardMessage, TenantMessage } from "../../actors/messages.ts";
-import { nodeBytes, TenantBytes } from "../../actors/tenant-bytes.ts";
 import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";

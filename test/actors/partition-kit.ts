@@ -6,6 +6,7 @@ import {
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory.ts";
+import { nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
 import { membershipActor } from "../../actors/membership.ts";
 import type { PartitionMessage, ShardMessage, TenantMessage } from "../../actors/messages.ts";
 import {
@@ -13,7 +14,6 @@ import {
   partitionActor,
   type TenantHandle,
 } from "../../actors/partition.ts";
-import { nodeBytes, TenantBytes } from "../../actors/tenant-bytes.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";

@@ -6,6 +6,7 @@ import {
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory.ts";
+import { nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -16,7 +17,6 @@ import type {
 } from "../../actors/messages.ts";
 import { questionActor } from "../../actors/question.ts";
 import { shardActor } from "../../actors/shard.ts";
-import { nodeBytes, TenantBytes } from "../../actors/tenant-bytes.ts";
 import type { WriteRequest, Written } from "../../src/answer/port.ts";
 import type { ColdMarker, ColdQuery, ColdShard } from "../../src/cold/port.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";

@@ -1,6 +1,7 @@
 /** A tenant actor between a memory log and mailboxes that the test plays: reader, embedder, shard. */
 
 import { noProgress, offer, type TenantRoute } from "../../actors/directory.ts";
+import { type NodeBytes, nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -9,7 +10,6 @@ import type {
   TenantMessage,
 } from "../../actors/messages.ts";
 import { tenantActor } from "../../actors/tenant.ts";
-import { type NodeBytes, nodeBytes, TenantBytes } from "../../actors/tenant-bytes.ts";
 import type { Epoch, Version } from "../../src/contract/ids.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";

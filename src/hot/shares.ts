@@ -11,7 +11,7 @@
  *        patience makes place for the next largest, until it merges or its time is over.
  */
 
-import type { TenantId } from "../src/contract/ids.ts";
+import type { TenantId } from "../contract/ids.ts";
 
 export interface HotUse {
   readonly tenant: TenantId;

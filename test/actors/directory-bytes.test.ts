@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { keptOf, nodeBytes, TenantBytes } from "../../actors/tenant-bytes.ts";
+import { keptOf, nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { FairShares } from "../../src/kernel/fair-shares.ts";

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { TenantId } from "../../src/contract/ids.ts";
 import {
   askForRoom,
   guaranteedBytes,
@@ -7,8 +8,7 @@ import {
   type HotUse,
   mayGrow,
   type Pressure,
-} from "../../actors/hot-shares.ts";
-import type { TenantId } from "../../src/contract/ids.ts";
+} from "../../src/hot/shares.ts";
 
 const bounds: HotBounds = { nodeBytesMax: 2_048, tenantBytesMax: 512, reserveBytes: 512 };
 const sum = (held: readonly number[]): number => held.reduce((all, bytes) => all + bytes, 0);
