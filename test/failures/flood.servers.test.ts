@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
 import {
   type FreshetProcess,
   freshTenant,
@@ -40,14 +41,17 @@ const payloads = {
   real: encode(JSON.stringify({ id: "real", text: words.repeat(3_700) })),
 };
 
-/** Side by side, each tenant one after the other; the last of each is a real document, so that the rest is done first. */
+/**
+ * Side by side, each tenant one after the other. A real document takes seconds to embed and comes first: what is behind
+ * it waits for its turn, in memory as far as it may.
+ */
 async function flood(messages: number): Promise<void> {
   const send = async (tenant: TenantId): Promise<void> => {
+    await site.log.docs.publish({ tenant, payload: payloads.real });
     for (let count = 0; count < messages; count += 1) {
       const payload = count % 3 === 0 ? payloads.large : payloads.huge;
       await site.log.docs.publish({ tenant, payload });
     }
-    await site.log.docs.publish({ tenant, payload: payloads.real });
   };
   await Promise.all(floods.map(send));
 }
@@ -69,18 +73,18 @@ it("A7: under a flood at the payload limit, and right after kill -9 with its bac
   await flood(messagesBehind);
   await engine.restart();
   await becomesVisible(quiet, "behind the flood");
+  // Time for every tenant to read what it may hold of its backlog.
+  await systemClock.sleep(8_000);
+  await becomesVisible(quiet, "in the backlog");
   const restarted = engine.peakBytes();
   console.info(
     "peak MiB",
     [before, running, restarted].map((bytes) => Math.round(bytes / MiB)),
   );
-  expect(before).toBeGreaterThan(50 * MiB);
-  expect(before).toBeLessThan(limits.engineBaseBytes);
+  // Of the engine, and not of the shell that watches it.
+  expect(before).toBeGreaterThan(100 * MiB);
   expect(running).toBeLessThan(limits.engineBytesMax);
   expect(restarted).toBeLessThan(limits.engineBytesMax);
-  await expect
-    .poll(() => site.events.filter(({ reason }) => reason === "document_too_large").length, {
-      timeout: 30_000,
-    })
-    .toBeGreaterThan(0);
+  const { seq } = await site.log.docs.publish({ tenant: quiet, payload: payloads.huge });
+  expect(await site.event(seq)).toMatchObject({ reason: "document_too_large" });
 }, 180_000);
