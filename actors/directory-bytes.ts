@@ -42,7 +42,7 @@ export function nodeBytes(): NodeBytes {
   const inHand = { total: limits.inHandBytesMax, perKeyMax: limits.inHandBytesPerTenantMax };
   return {
     mailboxes: new FairShares({ ...intake, timesFree }),
-    pages: new FairShares({ ...intake, timesFree }),
+    pages: new FairShares({ ...intake, total: limits.intakePagesBytesMax, timesFree }),
     inHand: new FairShares({ ...inHand, timesFree }),
   };
 }

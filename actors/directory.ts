@@ -46,6 +46,8 @@ export interface ShardStatus {
   readonly visible: Version;
   readonly documents: number;
   readonly hot: HotStats;
+  /** Memory of the tenant's heads: no merge lets go of it, so it counts beside what hot holds. */
+  readonly headsBytes: number;
   readonly watermark: number;
   readonly unmergedChunks: number;
   readonly oldestUnmergedAtMs: number | undefined;
@@ -78,10 +80,16 @@ export const recoveringStatus: ShardStatus = {
   visible: 0 as Version,
   documents: 0,
   hot: { documents: 0, chunks: 0, bytes: 0 },
+  headsBytes: 0,
   watermark: 0,
   unmergedChunks: 0,
   oldestUnmergedAtMs: undefined,
 };
+
+/** Bytes that a tenant holds on this node. */
+export function memoryOf({ hot, headsBytes }: ShardStatus): number {
+  return hot.bytes + headsBytes;
+}
 
 export class Directory {
   readonly partitions: ReadonlyMap<Partition, PartitionEntry>;
@@ -121,23 +129,24 @@ export class Directory {
     for (const { tenants } of this.partitions.values()) yield* tenants.values();
   }
 
-  /** What every tenant of this node holds in hot memory. */
+  /** What every tenant of this node holds in hot memory, its heads among it. */
   hotUses(): readonly HotUse[] {
     return [...this.tenants()].map(({ tenant, status }) => ({
       tenant,
-      bytes: status.hot.bytes,
+      bytes: memoryOf(status),
       mergeable: status.unmergedChunks > 0,
       watermark: status.watermark,
     }));
   }
 
-  /** Memory of all hot shards of this node, and how many hold any. */
+  /** Memory of all hot shards and heads of this node, and how many tenants hold any. */
   hotTotals(): HotTotals {
     let bytes = 0;
     let tenants = 0;
     for (const { status } of this.tenants()) {
-      bytes += status.hot.bytes;
-      if (status.hot.bytes > 0) tenants += 1;
+      const held = memoryOf(status);
+      bytes += held;
+      if (held > 0) tenants += 1;
     }
     return { bytes, tenants };
   }

@@ -4,7 +4,7 @@ import type { TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import { askForRoom, type HotBounds, mayGrow, type Pressure } from "../src/hot/shares.ts";
 import type { Clock } from "../src/kernel/clock.ts";
-import type { Directory } from "./directory.ts";
+import { type Directory, memoryOf } from "./directory.ts";
 
 const bounds: HotBounds = {
   nodeBytesMax: limits.hotBytesPerNodeMax,
@@ -30,7 +30,8 @@ export class HotMemory {
 
   /** True while there is no room for this tenant: its publishers are refused, its operations wait in DOCS (I11). */
   isFull(tenant: TenantId): boolean {
-    const bytes = this.#directory.tenant(tenant)?.status.hot.bytes ?? 0;
+    const status = this.#directory.tenant(tenant)?.status;
+    const bytes = status === undefined ? 0 : memoryOf(status);
     return !mayGrow(bytes, this.#directory.hotTotals(), bounds);
   }
 

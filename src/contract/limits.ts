@@ -105,10 +105,12 @@ export const limits = {
   /** What an operation costs in a queue besides its payload. */
   operationOverheadBytes: 512,
   /**
-   * Payloads in the mailboxes of a node's tenants, and as much again in pages of their own reads of DOCS; and one
-   * tenant's part of each. A page is counted whole before it is asked for, so a tenant has room for two.
+   * Payloads in the mailboxes of a node's tenants, and in pages of their own reads of DOCS; and one tenant's part of
+   * each. A page is counted whole before it is asked for, so a tenant has room for two, and beside ten tenants that hold
+   * all they may an eleventh still has room for one.
    */
   intakeBytesMax: 64 * MiB,
+  intakePagesBytesMax: 192 * MiB,
   intakeBytesPerTenantMax: 16 * MiB,
   /**
    * What those payloads become until they are appended and applied: prepared text, tokens, vectors, the record. Counted
@@ -156,7 +158,7 @@ export const limits = {
    * and V8 (622 were measured), and the sum of all pools of bytes. Asserted in test/contract/limits.test.ts and held
    * under a flood by test/failures/flood.servers.test.ts.
    */
-  engineBytesMax: 1_664 * MiB,
+  engineBytesMax: 1_792 * MiB,
 
   // --- embedding -----------------------------------------------------------------------------
   /** On a CPU bigger batches are slower (they leave the cache): 16 texts of 128 tokens. */
@@ -287,6 +289,14 @@ export const limits = {
   rangePageBytesMax: 8 * MiB,
   /** One heads piece: 24 bytes an entry, below `max_payload` of a stock server (1 MiB). */
   headsPieceEntriesMax: 32_768,
+  /** Pieces that are read at once: some megabytes, and the round trips of a large tenant hidden. */
+  headsPiecesInFlight: 8,
+  /** Up to so many entries the heads are one run: 96 KiB to write, one piece to read. */
+  headsOneRunEntriesMax: 4_096,
+  /** Runs of a size before they become one: an entry is written once a tier, a reader reads at most seven runs of each. */
+  headsRunsPerTier: 8,
+  /** Runs smaller than this are of one size. */
+  headsRunEntriesMin: 512,
 
   // --- merges --------------------------------------------------------------------------------
   /** Unmerged chunks of a tenant that start a merge by size. */

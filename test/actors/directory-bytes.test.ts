@@ -4,7 +4,7 @@ import type { TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { FairShares } from "../../src/kernel/fair-shares.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
-import { acme, globex, until } from "./kit.ts";
+import { acme, globex, quiet, until } from "./kit.ts";
 import { committed, operations, publish, startTenant } from "./tenant-kit.ts";
 
 const small = { total: 40_000, perKeyMax: 10_000 };
@@ -68,6 +68,22 @@ it("I9: a flood of one tenant leaves room at the shared reader for another, and 
   }
   expect(node.mailboxes.held).toBeLessThan(limits.intakeBytesMax);
   expect(bytesOf(globex).tryAdmit(stored(globex, 1, 1_000_000))).toBeDefined();
+});
+
+it("I9: ten tenants that hold all the pages they may leave an eleventh one, also right after a restart", async () => {
+  const node = nodeBytes();
+  const bytesOf = (tenant: string) =>
+    new TenantBytes(tenant as TenantId, node, limits.documentTextBytesMax);
+  for (let index = 0; index < 10; index += 1) {
+    const flood = bytesOf(`flood-${index}`);
+    const full = new AbortController();
+    const pages = Array.from({ length: 3 }, () => flood.page(full.signal));
+    expect(await pages[0]).toBeDefined();
+    full.abort();
+    await Promise.all(pages);
+  }
+  const own = await Promise.race([bytesOf("quiet").page(new AbortController().signal), quiet(5)]);
+  expect(own).toBeDefined();
 });
 
 it("TB2: a payload that no document can have is not kept; its record says why it was refused, in its place", async () => {

@@ -271,8 +271,7 @@ describe("actors and surfaces", () => {
     const parts = {
       // Code, model, arenas of both lanes, V8; 622 MiB were measured after the first documents.
       base: 704 * MiB,
-      // Payloads in mailboxes, and as much in pages.
-      intake: 2 * limits.intakeBytesMax,
+      intake: limits.intakeBytesMax + limits.intakePagesBytesMax,
       inHand: limits.inHandBytesMax,
       sharedReaders: partitions * limits.rangePageBytesMax,
       // A page that was delivered, and what waits for the shard.
