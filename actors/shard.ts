@@ -197,6 +197,7 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
         this.#hot.delete(record.documentId);
         break;
       case "reject":
+      case "duplicate":
       case "fence":
         break;
     }
@@ -376,6 +377,8 @@ function eventOf(record: PlacedRecord, elapsedMs: number): DocumentEvent | undef
       const { documentId: id, reason, message } = record;
       return { id, seq, status: "rejected", reason, message, ms };
     }
+    case "duplicate":
+      return { id: null, seq, status: "superseded", ms };
     case "fence":
       return undefined;
   }

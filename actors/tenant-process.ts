@@ -29,7 +29,7 @@ export interface ProcessorOptions {
   readonly prepare: Preparer;
   /** Fingerprint of the embedding graph, kept with the vectors. */
   readonly model: string;
-  readonly embedder: Mailbox<EmbedderMessage>;
+  readonly embedder: Pick<Mailbox<EmbedderMessage>, "put">;
   readonly isolation: Pick<Isolation, "process">;
   readonly limits: {
     readonly attemptsMax: number;
@@ -159,6 +159,7 @@ export class OperationProcessor {
     switch (outcome.kind) {
       case "delete":
       case "reject":
+      case "duplicate":
         return { ...base, ...outcome };
       case "upsert": {
         const { documentId, body } = outcome;

@@ -10,6 +10,7 @@ import { letterOf } from "../src/log/letter.ts";
 import type { Log } from "../src/log/port.ts";
 import type { TenantProgress } from "./directory.ts";
 import type { ShardMessage } from "./messages.ts";
+import type { LetterWriter } from "./tenant-letters.ts";
 import type { TenantLife } from "./tenant-life.ts";
 
 export interface RecoveryOptions {
@@ -29,7 +30,7 @@ export interface LogEnd {
 /** Fence, manifest, heads, tail; resolves with the end of the log, or undefined when fenced off. */
 export async function recover(
   options: RecoveryOptions,
-  life: TenantLife,
+  { life, letters }: { readonly life: TenantLife; readonly letters: LetterWriter },
 ): Promise<LogEnd | undefined> {
   const { log, tenant, shard, progress } = options;
   const { signal, clock } = life;
@@ -45,10 +46,7 @@ export async function recover(
     progress.toReplay = records;
   };
   for await (const record of log.chunks.read({ ...range, onCount })) {
-    // A letter that can not be written is tried again with the whole recovery: nobody waits in a place of others.
-    if (record.kind === "reject") {
-      await log.deadLetters.publish(letterOf(record, clock.nowMs()));
-    }
+    if (record.kind === "reject") letters.add(letterOf(record, clock.nowMs()));
     await shard.put({ type: "replay", record }, signal);
     progress.replayed += 1;
   }

@@ -17,15 +17,37 @@ import type { Clock } from "../src/kernel/clock.ts";
 import { FairShares } from "../src/kernel/fair-shares.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { type ActorRef, ActorSystem } from "../src/kernel/system.ts";
+import { type TenantBounds, TenantCatalogue } from "../src/log/catalogue.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { MergeClient } from "../src/temporal/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
 import type { Preparer } from "../src/text/prepare.ts";
+
+<<<<<<< HEAD
+
 import { Directory, noProgress, recoveringStatus, type TenantEntry } from "./directory.ts";
 import { type NodeBytes, nodeBytes, TenantBytes } from "./directory-bytes.ts";
 import { embedderActor } from "./embedder.ts";
+import { inShares } from "./embedder-shares.ts";
 import { HotMemory } from "./hot-memory.ts";
+
+=======
+
+import {
+  Directory,
+  noProgress,
+  type Proofs,
+  recoveringStatus,
+  type ShardStatus,
+  type TenantEntry,
+} from "./directory.ts";
+import { embedderActor } from "./embedder.ts";
+import { inShares } from "./embedder-shares.ts";
+import { createProofs } from "./lease-proofs.ts";
+
+>>>>>>> main
+
 import { manifestWatcherActor } from "./manifest-watcher.ts";
 import { membershipActor } from "./membership.ts";
 import { mergeTriggerActor } from "./merge-trigger.ts";
@@ -68,6 +90,8 @@ export interface TopologyOptions {
     readonly embedBatch?: BatchSize | undefined;
     /** Shares of the embedder while tenants wait for it; above zero. A tenant that is not named has 1. */
     readonly tenantWeights?: ReadonlyMap<TenantId, number> | undefined;
+    /** Who may come in without having records; anybody up to `limits.tenantsMax`, unless told otherwise. */
+    readonly tenants?: TenantBounds | undefined;
   };
 }
 
@@ -77,8 +101,9 @@ export interface Topology {
   readonly system: ActorSystem;
   /** True while hot memory has no room: publishers are refused (I11). */
   isHotFull(tenant: TenantId): boolean;
-  /** True while this node serves the tenant's partition under a lease that surely holds (I6). */
+  /** True while this node serves the tenant's partition, as far as it knows: who is asked. What is said is proved (I6). */
   isOwner(tenant: TenantId): boolean;
+  readonly proofs: Proofs;
   /** Questions in hand end first, then ingest, then leases are given back. */
   stop(): Promise<void>;
 }
@@ -94,6 +119,10 @@ const tenantLimits: TenantLimits = {
   inFlightMax: limits.tenantInFlightMax,
   attemptsMax: limits.documentAttemptsMax,
   pullMax: limits.pullMax,
+  duplicateWindowMs: limits.duplicateWindowMs,
+  messageIdsPerTenantMax: limits.messageIdsPerTenantMax,
+  deadLettersWaitingMax: limits.deadLettersWaitingMax,
+  deadLetterRetryMaxMs: limits.deadLetterRetryMaxMs,
   backoff,
 };
 
@@ -125,15 +154,30 @@ export function startTopology(options: TopologyOptions): Topology {
       logger,
     }),
   });
+<<<<<<< HEAD
   const hot = new HotMemory(directory, clock);
   const isHotFull = (tenant: TenantId): boolean => hot.isFull(tenant);
   const recoveries = new FairShares({ total: limits.recoveriesInFlightMax });
+  const textsMax = limits.embedQueueTextsMax;
+  const texts = new FairShares({ total: textsMax });
+  const ingest = inShares(ingestEmbedder.mailbox, texts, textsMax);
   const node = { system, options, directory, recoveries, bytes: nodeBytes() };
-  const wiring = { ...node, ingestEmbedder, mergeTrigger, hot };
+  const wiring = { ...node, ingest, mergeTrigger, hot };
+=======
+  const isHotFull = (tenant: TenantId): boolean =>
+    memoryOf(directory.tenant(tenant)?.status) >= limits.hotBytesPerTenantMax ||
+    directory.hotBytes() >= limits.hotBytesPerNodeMax;
+  const recoveries = new Places(limits.recoveriesInFlightMax);
+  const bounds = options.settings.tenants ?? { max: limits.tenantsMax };
+  const catalogue = new TenantCatalogue(bounds, log.chunks);
+  const node = { system, options, directory, recoveries, catalogue };
+  const wiring = { ...node, ingestEmbedder, mergeTrigger, isHotFull };
+>>>>>>> main
   const partitions = [...directory.partitions.keys()].map((partition) =>
     spawnPartition(partition, wiring),
   );
   spawnMembership(system, options, partitions);
+  const proofs = createProofs(options, partitions);
   system.spawn<never>({
     name: "manifest-watcher",
     capacity: 1,
@@ -144,8 +188,9 @@ export function startTopology(options: TopologyOptions): Topology {
       logger,
     }),
   });
-  const questions = spawnQuestions(system, options, { directory, queryEmbedder });
+  const questions = spawnQuestions(system, options, { directory, queryEmbedder, proofs });
   const [anyQuestion] = questions;
+<<<<<<< HEAD
   const places = new FairShares({
     total: limits.questionsInFlightMax,
     waitingMax: limits.questionsInFlightMax,
@@ -155,6 +200,13 @@ export function startTopology(options: TopologyOptions): Topology {
   return {
     directory,
     questions: questionTurns({ pool: anyQuestion.mailbox, places, clock }),
+=======
+  if (anyQuestion === undefined) throw new RangeError("a node answers one question at least");
+  return {
+    directory,
+    proofs,
+    questions: anyQuestion.mailbox,
+>>>>>>> main
     system,
     isHotFull,
     isOwner: (tenant) => {
@@ -180,11 +232,17 @@ interface PartitionWiring {
   readonly system: ActorSystem;
   readonly options: TopologyOptions;
   readonly directory: Directory;
-  readonly ingestEmbedder: ActorRef<EmbedderMessage>;
+  readonly ingest: Pick<Mailbox<EmbedderMessage>, "put">;
   readonly mergeTrigger: ActorRef<MergeTriggerMessage>;
+<<<<<<< HEAD
   readonly hot: HotMemory;
   readonly recoveries: FairShares;
   readonly bytes: NodeBytes;
+=======
+  readonly isHotFull: (tenant: TenantId) => boolean;
+  readonly recoveries: Places;
+  readonly catalogue: TenantCatalogue;
+>>>>>>> main
 }
 
 function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef<PartitionMessage> {
@@ -199,6 +257,7 @@ function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef
       name: options.name ?? node,
       log,
       entry: directory.partition(partition),
+      catalogue: wiring.catalogue,
       spawnTenant: (tenant, epoch) =>
         spawnTenant({ tenant, epoch, wiring, partition: () => actor.mailbox }),
       renewEveryMs,
@@ -241,7 +300,7 @@ interface TenantWiring {
 
 /** A tenant is two actors: the shard that answers, and the tenant that writes the log and feeds it. */
 function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): TenantHandle {
-  const { system, options, ingestEmbedder, mergeTrigger } = wiring;
+  const { system, options, ingest, mergeTrigger } = wiring;
   const { hot, recoveries } = wiring;
   const progress = noProgress();
   const bytes = new TenantBytes(tenant, wiring.bytes, options.log.documentTextBytesMax);
@@ -277,7 +336,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     behaviour: tenantActor({
       ...{ tenant, epoch, log, prepare, isolation },
       model: embedder.model.fingerprint,
-      embedder: ingestEmbedder.mailbox,
+      embedder: ingest,
       shard: shard.mailbox,
       mergeTrigger: mergeTrigger.mailbox,
       route: () => entry.route,
@@ -293,6 +352,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
   });
   const entry: TenantEntry = {
     tenant,
+    epoch,
     shard: shard.mailbox,
     route: {
       mailbox: writer.mailbox,
@@ -361,13 +421,16 @@ function spawnEmbedder(
 function spawnQuestions(
   system: ActorSystem,
   options: TopologyOptions,
-  parts: { readonly directory: Directory; readonly queryEmbedder: ActorRef<EmbedderMessage> },
+  parts: Pick<Topology, "directory" | "proofs"> & {
+    readonly queryEmbedder: ActorRef<EmbedderMessage>;
+  },
 ): ActorRef<QuestionMessage>[] {
   return system.spawnPool<QuestionMessage>(limits.questionsInFlightMax, {
     name: "question",
     capacity: limits.queryMailboxMax,
     behaviour: questionActor({
       directory: parts.directory,
+      proofs: parts.proofs,
       log: options.log,
       cold: options.cold,
       embedder: parts.queryEmbedder.mailbox,
@@ -382,6 +445,7 @@ function spawnQuestions(
         coldRestartsMax: limits.coldRestartsMax,
         pollMs: limits.tenantPollMs,
         replyMs: limits.replyMs,
+        pieceEveryMs: limits.answerPieceEveryMs,
       },
       metrics: options.metrics,
     }),

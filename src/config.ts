@@ -70,6 +70,8 @@ export interface Config {
   };
   /** Shares of the embedder; a tenant that is not named has the weight 1. */
   readonly tenantWeights: ReadonlyMap<TenantId, number>;
+  /** Without API keys, so many tenants come into being by publishing to them. */
+  readonly tenantsMax: number;
   readonly partitions: number;
   readonly node: string;
   readonly cacheDir: string | undefined;
@@ -218,6 +220,11 @@ export const settings = {
     tenantWeights,
     "`tenant=weight` pairs with commas between, from 1 to 100: shares of the embedder while it is busy; a tenant without one has 1",
   ),
+  FRESHET_TENANTS_MAX: setting(
+    String(limits.tenantsMax),
+    whole(1, 1_000_000),
+    "tenants of the installation; what is published to more of them is refused. With `FRESHET_API_KEYS` the keys say which there are",
+  ),
   FRESHET_MERGE_SIZE_CHUNKS: setting(
     String(limits.mergeSizeChunks),
     whole(1, 10_000_000),
@@ -342,6 +349,7 @@ function assemble(values: Values): Config {
         : { url: languageUrl, model: languageName, apiKey: values.FRESHET_LLM_API_KEY },
     embedding: assembleEmbedding(values),
     tenantWeights: values.FRESHET_TENANT_WEIGHTS ?? new Map(),
+    tenantsMax: present("FRESHET_TENANTS_MAX"),
     partitions: present("FRESHET_PARTITIONS"),
     node: values.FRESHET_NODE ?? `${hostname()}-${process.pid}`,
     cacheDir: values.FRESHET_CACHE_DIR,

@@ -3,7 +3,11 @@
  * number that limits a queue, a retry, a cache, a time-out or a payload.
  */
 
+<<<<<<< HEAD
 import { surfaceLimits } from "./limits-surfaces.ts";
+=======
+import { publishingLimits } from "./limits-publishing.ts";
+>>>>>>> main
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -84,6 +88,8 @@ export const limits = {
   answerCharsMax: 16_000,
   /** Kept of a question's deadline for what follows the model: checks and the reply. */
   replyMs: 500,
+  /** Words of a streamed answer are proved and sent at most so often: 20 reads a second and question at worst. */
+  answerPieceEveryMs: 50,
   /** One request to the language model. */
   modelRequestMs: 60 * secondMs,
   /** A host that does not even accept a connection will not answer in time. */
@@ -246,20 +252,22 @@ export const limits = {
   appendAttemptsMax: 5,
   docsBytesMax: 16 * 1024 * MiB,
   chunksBytesMax: 32 * 1024 * MiB,
-  deadLetterBytesMax: 1024 * MiB,
+  ...publishingLimits,
   /** Pieces of heads: 24 bytes a live document, twice while a merge swaps them; room for 40 million. */
   headsBytesMax: 2 * 1024 * MiB,
   /** Manifests: some hundred bytes a tenant and 80 for every 32,768 documents. */
   manifestsBytesMax: 256 * MiB,
   /** A server that has less disk gets streams of half the size, and half again, but not below this. */
   streamBytesMin: 16 * MiB,
-  /** nats-server forgets message ids after this; a publisher's retries must end before. */
-  duplicateWindowMs: 2 * minuteMs,
   /**
    * A partition lease lives so long without renewal; renewals come at a third of it. One whose answer is lost
    * (`publishAckMs`) must leave time for the next: with 10 s a single lost answer ended the tenure.
    */
   leaseMs: 16 * secondMs,
+  /** A read that proves a lease takes a fraction of a millisecond; without an answer it is sent again after this. */
+  leaseProofAskAgainMs: secondMs,
+  /** So long a question asks a silent log whether its node still is the owner: a restart of the server fits in. */
+  leaseProofPatienceMs: 5 * secondMs,
   /** How often a node looks who else is there and what lies free: the pause of a partition that is handed over. */
   membershipLookEveryMs: 500,
   /** A node counts after it was seen for so long, about one renewal: one that dies at its start moves nothing. */
@@ -297,6 +305,22 @@ export const limits = {
   headsRunsPerTier: 8,
   /** Runs smaller than this are of one size. */
   headsRunEntriesMin: 512,
+
+  /** Tenants of one installation: two actors and 20 KB each on their node, and a shard of Weaviate. */
+  tenantsMax: 10_000,
+  /**
+   * Messages that a manifest's subject keeps: so many minus one foreign messages in a row may be stored behind a
+   * manifest before it is lost.
+   */
+  manifestHistoryMax: 4,
+  /** Foreign messages at the end of CHUNKS that a start looks behind for its newest record. */
+  newestWriterLooksMax: 8,
+  /** Foreign or unreadable messages that a process remembers, to count and name each of them once. */
+  quarantineRememberedMax: 1_000,
+  /** Of those the newest are shown in a status. */
+  quarantineShownMax: 20,
+  /** A subject may be as long as a publisher chose: enough of it is kept to find it again. */
+  quarantineSubjectCharsMax: 200,
 
   // --- merges --------------------------------------------------------------------------------
   /** Unmerged chunks of a tenant that start a merge by size. */
@@ -382,5 +406,69 @@ export const limits = {
   /** One request to Temporal's frontend. */
   temporalRequestMs: 5 * secondMs,
 
+<<<<<<< HEAD
   ...surfaceLimits,
+=======
+  // --- surfaces ------------------------------------------------------------------------------
+  /** Sockets of one node; beyond it the system refuses new ones. */
+  httpConnectionsMax: 1_024,
+  /** After so many requests a keep-alive socket is closed, so that load spreads again. */
+  httpRequestsPerSocketMax: 10_000,
+  httpHeaderBytesMax: 16 * KiB,
+  httpHeadersMs: 10 * secondMs,
+  /** A JSON body arrives in this time; slow bodies are an attack or a dead link. */
+  httpBodyMs: 30 * secondMs,
+  /** A whole request, for long NDJSON imports; single documents and questions have `httpBodyMs`. */
+  httpRequestMs: 5 * minuteMs,
+  httpKeepAliveMs: 5 * secondMs,
+  /**
+   * A body that was refused unread is read out and thrown away, so that its sender reads the refusal instead of a
+   * reset connection; above these the connection is cut after all. Twice what the largest body may have.
+   */
+  httpRefusedBodyBytesMax: 64 * MiB,
+  httpRefusedBodyMs: 10 * secondMs,
+  /** A socket without a byte for so long is cut; above the longest deadline of a question. */
+  httpIdleSocketMs: 150 * secondMs,
+  /** Publish requests worked on at once: each may hold a body of `httpDocumentBytesMax`. */
+  httpPublishesInFlightMax: 128,
+  /** Lines of one NDJSON request: the reply names each. */
+  ndjsonLinesMax: 50_000,
+  /** Publishes of one NDJSON request that wait for their PubAck. */
+  ndjsonInFlightMax: 64,
+  /** A reader of a streamed answer that leaves so much unread is cut. */
+  sseBufferBytesMax: 1 * MiB,
+  sseHeartbeatMs: 10 * secondMs,
+  /** Questions and documents nest five deep at most; deeper input is an attack on recursion. */
+  jsonDepthMax: 32,
+  idempotencyKeyCharsMax: 256,
+  /** Idempotency keys whose content is remembered, to tell a retry from a mistake. */
+  idempotencyKeysMax: 10_000,
+  /** What `Retry-After` says when nothing better is known. */
+  retryAfterMs: secondMs,
+
+  // --- command line --------------------------------------------------------------------------
+  /** Publishes of an import that wait for their PubAck. */
+  ingestInFlightMax: 64,
+  /** An import stops waiting when no document became visible for so long. */
+  ingestStallMs: 60 * secondMs,
+  /** Dead letters of one page on the command line: about what a person looks through, and what a program may ask for. */
+  dlqListDefault: 50,
+  dlqListMax: 10_000,
+  /** A server that does not answer the command line in this time is down. */
+  cliConnectMs: 5 * secondMs,
+
+  /** Background health checks of the services beside the engine: their spacing and their time-out. */
+  healthEveryMs: 3 * secondMs,
+
+  /** How much longer than the question's deadline a peer is waited for, and how long for a look-up. */
+  peerMarginMs: 2 * secondMs,
+  /** Whoever waits for a peer's answer says so at this spacing, */
+  peerBeatMs: 500,
+  /** and is gone for that peer after so long without: four beats, so that a busy machine is not taken for a dead one. */
+  peerSilenceMs: 2 * secondMs,
+
+  // --- observability -------------------------------------------------------------------------
+  /** Tenants with a label of their own; all others are counted as `other`. */
+  tenantLabelsMax: 100,
+>>>>>>> main
 } as const;

@@ -26,8 +26,9 @@ import {
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
-import type { Logger } from "../observe/port.ts";
+import type { Logger, Metrics } from "../observe/port.ts";
 import { apiCode, jetStream, logError } from "./nats-errors.ts";
+import { Quarantine } from "./quarantine.ts";
 import type { WireHeaders } from "./record-header.ts";
 
 export interface NatsAccess {
@@ -49,15 +50,20 @@ export interface NatsContext {
   readonly jsm: JetStreamManager;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly quarantine: Quarantine;
   /** Called after every reconnect; returns the function that ends the subscription. */
   readonly onReconnect: (listener: () => void) => () => void;
+}
+
+export interface Reports {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
 }
 
 /** @throws FreshetError log_unavailable */
 export async function openConnection(
   access: NatsAccess,
-  clock: Clock,
-  logger: Logger,
+  { clock, logger, metrics }: Reports & { readonly clock: Clock },
 ): Promise<NatsContext> {
   const connection = await firstConnection(access, clock);
   const listeners = new Set<() => void>();
@@ -69,7 +75,14 @@ export async function openConnection(
     listeners.add(listener);
     return () => listeners.delete(listener);
   };
-  return { connection, js, jsm, clock, logger, onReconnect };
+  const quarantine = new Quarantine({
+    report: ({ stream, seq, subject, why }) => {
+      metrics.count("records_quarantined_total", { stream });
+      const message = "a record of the log is passed over: see ops/runbooks/quarantined-record.md";
+      logger.error({ stream, seq, subject, why }, message);
+    },
+  });
+  return { connection, js, jsm, clock, logger, quarantine, onReconnect };
 }
 
 async function firstConnection(access: NatsAccess, clock: Clock): Promise<NatsConnection> {
@@ -183,14 +196,26 @@ export async function newestMessage(
   return await storedMessage(context, stream, { last_by_subj: subject });
 }
 
-/** Oldest message of a subject that the stream's leader still holds; null when there is none. */
-export async function oldestMessage(
+/** The message of a sequence from the stream's leader; null when it was purged or never there. */
+export async function messageAt(
   context: NatsContext,
   stream: string,
-  subject: string,
+  seq: number,
+): Promise<StoredMsg | null> {
+  return await storedMessage(context, stream, { seq });
+}
+
+/** Oldest message of a subject, from a sequence on, that the stream's leader still holds; null when there is none. */
+export async function oldestMessage(
+  context: NatsContext,
+  {
+    stream,
+    subject,
+    from,
+  }: { readonly stream: string; readonly subject: string; readonly from: number },
 ): Promise<StoredMsg | null> {
   // The library's type of the request lacks the subject, which the server takes.
-  const request: SeqMsgRequest & { next_by_subj: string } = { seq: 1, next_by_subj: subject };
+  const request: SeqMsgRequest & { next_by_subj: string } = { seq: from, next_by_subj: subject };
   return await storedMessage(context, stream, request);
 }
 

@@ -1,5 +1,6 @@
 /** DOCS on JetStream. */
 
+import type { PubAck } from "nats";
 import { FreshetError } from "../contract/errors.ts";
 import type { PublishResult } from "../contract/events.ts";
 import { type Partition, partitionOf, type TenantId, type Version } from "../contract/ids.ts";
@@ -7,6 +8,7 @@ import { limits } from "../contract/limits.ts";
 import { checkReadStart } from "./log-identity.ts";
 import {
   headerReader,
+  messageAt,
   messageHeaders,
   type NatsContext,
   newestMessage,
@@ -17,9 +19,21 @@ import { firstSince, purgeBelow } from "./nats-retention.ts";
 import { retryReads } from "./nats-retry.ts";
 import type { GuardedStream } from "./nats-stream-guard.ts";
 import { subjectsOf } from "./nats-subjects.ts";
-import type { DocsLog, StoredOperation } from "./port.ts";
+import { removeUnplaced, unplacedMessages } from "./nats-unplaced.ts";
+import type { DocsLog, StoredMessageId, StoredOperation } from "./port.ts";
 import { replayHeaders, replayIn } from "./replay-header.ts";
-import { docsIn, docsOf, docsOfPartition, tenantIn } from "./subjects.ts";
+import {
+  docsIn,
+  docsOf,
+  docsOfPartition,
+  isWildcard,
+  tenantIn,
+  unplacedDocs,
+  unplacedPartition,
+} from "./subjects.ts";
+
+/** Where a message id stands: in the header that every client sets, or in one that no window of the server looks at. */
+const idHeaders = { publishers: "Nats-Msg-Id", own: "Freshet-Message-Id" } as const;
 
 export class NatsDocs implements DocsLog {
   readonly #context: NatsContext;
@@ -33,16 +47,24 @@ export class NatsDocs implements DocsLog {
   }
 
   async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
+    const ack = await this.#send(message, idHeaders.publishers);
+    if (!ack.duplicate) return { seq: ack.seq as Version };
+    // Somebody gave DOCS a window again: what it calls a repetition may be anybody's, so nothing is stored yet.
+    const { seq } = await this.#send(message, idHeaders.own);
+    return { seq: seq as Version };
+  }
+
+  async #send(message: Parameters<DocsLog["publish"]>[0], idHeader: string): Promise<PubAck> {
     const { tenant, payload, messageId, replay } = message;
     const before = this.#stream.highest;
+    const headers = messageHeaders({
+      ...(messageId === undefined ? {} : { [idHeader]: messageId }),
+      ...(replay === undefined ? {} : replayHeaders(replay)),
+    });
     try {
-      const ack = await this.#context.js.publish(docsIn(tenant), payload, {
-        ...(messageId === undefined ? {} : { msgID: messageId }),
-        ...(replay === undefined ? {} : { headers: messageHeaders(replayHeaders(replay)) }),
-      });
-      // A duplicate is the sequence of its first publish, whenever that was.
-      this.#stream.stored(ack.seq, ack.duplicate ? ack.seq - 1 : before);
-      return { seq: ack.seq as Version, duplicate: ack.duplicate };
+      const ack = await this.#context.js.publish(docsIn(tenant), payload, { headers });
+      if (!ack.duplicate) this.#stream.stored(ack.seq, before);
+      return ack;
     } catch (thrown) {
       throw logError(thrown);
     }
@@ -58,7 +80,7 @@ export class NatsDocs implements DocsLog {
       checkReadStart({ from: next, ...(await this.#stream.verify()) });
       const messages = pullMessages(this.#context, {
         stream: this.#stream.name,
-        filter: docsOfPartition(options.partition),
+        filter: filtersOf(options.partition),
         start: next,
         endless: true,
         page: limits.pullMax,
@@ -81,6 +103,7 @@ export class NatsDocs implements DocsLog {
     const operations: StoredOperation[] = [];
     if (start > state.lastSeq) onCount?.(0);
     if (max < 1 || start > state.lastSeq) return operations;
+<<<<<<< HEAD
     const messages = pullMessages(this.#context, {
       stream: this.#stream.name,
       filter: docsOf(partitionOf(tenant, this.#partitions), tenant),
@@ -90,6 +113,15 @@ export class NatsDocs implements DocsLog {
       onCount,
     });
     let bytes = 0;
+=======
+    const stream = this.#stream.name;
+    const messages = isWildcard(tenant)
+      ? unplacedMessages(this.#context, { stream, token: tenant, from: start })
+      : pullMessages(this.#context, {
+          ...{ stream, filter: this.#subject(tenant), start, endless: false },
+          ...{ page: Math.min(max, limits.pullMax), onCount },
+        });
+>>>>>>> main
     for await (const message of messages) {
       operations.push(operationOf(message));
       bytes += message.data.byteLength;
@@ -98,9 +130,36 @@ export class NatsDocs implements DocsLog {
     return operations;
   }
 
+  async *messageIds({
+    tenant,
+    to,
+    windowMs,
+    signal,
+  }: Parameters<DocsLog["messageIds"]>[0]): AsyncGenerator<StoredMessageId> {
+    await this.#stream.state();
+    const newest = await messageAt(this.#context, this.#stream.name, to);
+    if (newest === null) return;
+    const messages = pullMessages(this.#context, {
+      stream: this.#stream.name,
+      filter: docsOf(partitionOf(tenant, this.#partitions), tenant),
+      start: { sinceMs: newest.time.getTime() - windowMs },
+      endless: false,
+      headersOnly: true,
+      page: limits.pullMax,
+      signal,
+    });
+    for await (const { seq, atMs, headers } of messages) {
+      if (seq > to) break;
+      const { messageId } = messageIdIn(headerReader(headers));
+      if (messageId !== undefined) yield { version: seq as Version, atMs, messageId };
+      if (seq === to) return;
+    }
+    signal?.throwIfAborted();
+    throw new FreshetError("log_unavailable", "the message ids of a tenant were not all there");
+  }
+
   async lastVersion(tenant: TenantId): Promise<Version> {
-    const subject = docsOf(partitionOf(tenant, this.#partitions), tenant);
-    const message = await newestMessage(this.#context, this.#stream.name, subject);
+    const message = await newestMessage(this.#context, this.#stream.name, this.#subject(tenant));
     return (message?.seq ?? 0) as Version;
   }
 
@@ -110,29 +169,43 @@ export class NatsDocs implements DocsLog {
   }
 
   async tenants(partition: Partition): Promise<string[]> {
-    const filter = docsOfPartition(partition);
-    const subjects = await subjectsOf(this.#context, this.#stream.name, filter);
-    return subjects.map(tenantIn);
+    const subjects = await Promise.all(
+      filtersOf(partition).map((filter) => subjectsOf(this.#context, this.#stream.name, filter)),
+    );
+    return subjects.flat().map(tenantIn);
   }
 
   async firstSince(atMs: number): Promise<Version> {
     return (await firstSince(this.#context, this.#stream, { filter: "docs.>", atMs })) as Version;
   }
 
-  purge({ tenant, below }: Parameters<DocsLog["purge"]>[0]): Promise<number> {
-    const filter = docsOf(partitionOf(tenant, this.#partitions), tenant);
-    return purgeBelow(this.#context, this.#stream, { filter, below });
+  async purge({ tenant, below }: Parameters<DocsLog["purge"]>[0]): Promise<number> {
+    if (!isWildcard(tenant)) {
+      const filter = this.#subject(tenant);
+      return purgeBelow(this.#context, this.#stream, { filter, below });
+    }
+    await this.#stream.verify();
+    return removeUnplaced(this.#context, { stream: this.#stream.name, token: tenant, below });
+  }
+
+  /** Not for a wildcard: as a filter it would mean others' operations. */
+  #subject(tenant: TenantId): string {
+    return docsOf(partitionOf(tenant, this.#partitions), tenant);
   }
 }
 
-function operationOf(message: Delivered): StoredOperation {
-  const tenant = tenantIn(message.subject);
-  if (tenant === "") throw new FreshetError("internal", "an operation has no tenant");
-  return {
-    tenant,
-    version: message.seq as Version,
-    atMs: message.atMs,
-    payload: message.data,
-    ...replayIn(headerReader(message.headers)),
-  };
+function filtersOf(partition: Partition): readonly string[] {
+  const own = docsOfPartition(partition);
+  return partition === unplacedPartition ? [own, unplacedDocs] : [own];
+}
+
+function operationOf({ subject, seq, atMs, headers, data: payload }: Delivered): StoredOperation {
+  const read = headerReader(headers);
+  const marks = { ...messageIdIn(read), ...replayIn(read) };
+  return { tenant: tenantIn(subject), version: seq as Version, atMs, payload, ...marks };
+}
+
+function messageIdIn(read: (name: string) => string | undefined): { readonly messageId?: string } {
+  const messageId = read(idHeaders.own) ?? read(idHeaders.publishers);
+  return messageId === undefined ? {} : { messageId };
 }

@@ -1,13 +1,22 @@
-/** Manifests and pieces of heads on JetStream. */
+/**
+ * Manifests and pieces of heads on JetStream.
+ *
+ *   NM1  a message that is no manifest does not count: the newest one before it does, as long as the stream has it, and
+ *        a commit is conditional on the newest message of all;
+ *   NM2  a tenant whose manifests are all gone begins at the start of its chain: the chain check tells whether CHUNKS
+ *        still has that. A manifest that can not be read stops its tenant.
+ */
 
 import { isDeepStrictEqual } from "node:util";
 import { FreshetError } from "../contract/errors.ts";
 import { isTenantId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { type HeadsPiece, type Manifest, manifestSchema } from "../contract/manifest.ts";
+import { emptyManifest, type HeadsPiece, type Manifest } from "../contract/manifest.ts";
 import { digestOf } from "./digest.ts";
+import { readManifest, unreadableManifest } from "./manifest-message.ts";
 import { type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
+import { type NewestOf, newestReadable } from "./nats-newest.ts";
 import { type PullRequest, pullMessages } from "./nats-pull.ts";
 import { retryReads } from "./nats-retry.ts";
 import type { GuardedStream } from "./nats-stream-guard.ts";
@@ -22,7 +31,6 @@ type WatchedManifest = StoredManifest & { readonly tenant: TenantId };
 const prefix = `${manifestSubjects}.tenant.`;
 const subjectOf = (tenant: TenantId): string => `${prefix}${tenant}`;
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
 
 export class NatsManifests implements ManifestStore {
   readonly #context: NatsContext;
@@ -34,8 +42,9 @@ export class NatsManifests implements ManifestStore {
   }
 
   async get(tenant: TenantId): Promise<StoredManifest | null> {
-    const message = await newestMessage(this.#context, streamNames.manifests, subjectOf(tenant));
-    return message === null ? null : stored(message.data, message.seq);
+    const { value, tail } = await this.#newest(tenant);
+    if (tail === 0) return null;
+    return { manifest: value ?? emptyManifest, revision: tail };
   }
 
   async commit(
@@ -143,13 +152,42 @@ export class NatsManifests implements ManifestStore {
     });
     for await (const { subject, data, seq } of messages) {
       const tenant = subject.slice(prefix.length);
-      if (isTenantId(tenant)) yield { tenant, ...stored(data, seq) };
+      if (!isTenantId(tenant)) continue;
+      const read = readManifest(data);
+      if (read.kind === "manifest") {
+        yield { tenant, manifest: read.manifest, revision: seq };
+        continue;
+      }
+      const stream = streamNames.manifests;
+      this.#context.quarantine.add({ stream, seq, subject, why: read.kind });
+      // What lies before it was told already, unless only the newest message of each tenant was asked for.
+      if (start !== "newest-of-each") continue;
+      const { value: manifest, tail: revision } = await this.#newestUnlessUnreadable(tenant);
+      if (manifest !== null) yield { tenant, manifest, revision };
     }
   }
-}
 
-function stored(data: Uint8Array, revision: number): StoredManifest {
-  const parsed = manifestSchema.safeParse(JSON.parse(decoder.decode(data)));
-  if (parsed.success) return { manifest: parsed.data, revision };
-  throw new FreshetError("internal", "a manifest is malformed", { cause: parsed.error });
+  /** It stops its tenant, who asks by itself; whoever reads those of all goes on. */
+  async #newestUnlessUnreadable(tenant: TenantId): Promise<NewestOf<Manifest>> {
+    try {
+      return await this.#newest(tenant);
+    } catch (thrown) {
+      if (logError(thrown).code === "broken_chain") return { value: null, tail: 0 };
+      throw thrown;
+    }
+  }
+
+  #newest(tenant: TenantId): Promise<NewestOf<Manifest>> {
+    const stream = streamNames.manifests;
+    return newestReadable(this.#context, {
+      ...{ stream, subject: subjectOf(tenant) },
+      read: ({ data, subject, seq }) => {
+        const read = readManifest(data);
+        if (read.kind === "manifest") return read.manifest;
+        if (read.kind === "foreign") return undefined;
+        this.#context.quarantine.add({ stream, seq, subject, why: "unreadable" });
+        throw unreadableManifest(tenant, seq);
+      },
+    });
+  }
 }

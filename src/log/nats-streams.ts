@@ -71,6 +71,17 @@ function common(role: StreamRole, shape: StreamShape): Config {
 export const partitionedSubject = (partitions: number): string =>
   `docs.{{partition(${partitions},1)}}.{{wildcard(1)}}`;
 
+/**
+ * Message ids are the tenant's affair: DOCS must compare none, or one tenant's id swallows another's document. The
+ * server takes a window of zero as "two minutes", except for a stream that has a source, where it turns the comparison
+ * off (nats-server, stream.go: checkStreamCfg, storeMsgIdLocked). So DOCS has one that nothing can come from: a subject
+ * that no dead letter has, since a token is never empty.
+ */
+export const withoutMessageIds = {
+  sources: [{ name: streamNames.deadLetters, filter_subject: "dlq.~.0" }],
+  duplicate_window: 0,
+} satisfies Partial<StreamConfig>;
+
 export function streamConfig(role: StreamRole, shape: StreamShape): Config {
   const base = common(role, shape);
   switch (role) {
@@ -80,7 +91,7 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
         subjects: ["docs.*"],
         subject_transform: { src: "docs.*", dest: partitionedSubject(shape.partitions) },
         max_bytes: limits.docsBytesMax,
-        duplicate_window: nanos(limits.duplicateWindowMs),
+        ...withoutMessageIds,
       };
     case "chunks":
       return { ...base, subjects: ["chunks.*.*"], max_bytes: limits.chunksBytesMax };
@@ -97,7 +108,7 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
       return {
         ...base,
         subjects: [`${manifestSubjects}.>`],
-        max_msgs_per_subject: 1,
+        max_msgs_per_subject: limits.manifestHistoryMax,
         max_bytes: limits.manifestsBytesMax,
       };
     case "leases":
@@ -161,6 +172,20 @@ export async function createStream(
       if ((await streamInfo(context, role)) !== null) return;
       if (bytes / 2 < limits.streamBytesMin) throw error;
     }
+  }
+}
+
+/** A log of an earlier version keeps one message of each manifest's subject: a foreign one would take its place. */
+export async function keepManifestHistory(context: NatsContext): Promise<void> {
+  const wanted = limits.manifestHistoryMax;
+  const info = await streamInfo(context, "manifests");
+  if (info === null || info.config.max_msgs_per_subject >= wanted) return;
+  try {
+    await context.jsm.streams.update(info.config.name, { max_msgs_per_subject: wanted });
+  } catch (thrown) {
+    // A help, and no condition: whoever may not change a stream can serve its log.
+    const { code } = logError(thrown);
+    context.logger.warn({ stream: info.config.name, code }, "a stream can not be changed");
   }
 }
 

@@ -9,7 +9,7 @@
 import type { NatsConnection } from "nats";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
-import type { Logger } from "../observe/port.ts";
+import { type Logger, type Metrics, silentMetrics } from "../observe/port.ts";
 import { NatsAttempts } from "./nats-attempts.ts";
 import { NatsChunks } from "./nats-chunks.ts";
 import { type NatsAccess, type NatsContext, openConnection } from "./nats-connection.ts";
@@ -30,6 +30,9 @@ export interface NatsLogOptions extends NatsAccess {
   /** Copies of each stream on a cluster: 1, 3 or 5. */
   readonly replicas?: number | undefined;
   readonly leaseMs?: number | undefined;
+  readonly metrics?: Metrics | undefined;
+  /** False for whoever only looks: a NATS without a log stays as it is. */
+  readonly creates?: boolean | undefined;
 }
 
 export type NatsLog = Log & {
@@ -40,13 +43,14 @@ export type NatsLog = Log & {
 
 /**
  * Connects, creates what a new log needs, and checks an old one.
- * @throws FreshetError log_unavailable, log_identity, overloaded (no room for the streams)
+ * @throws FreshetError log_unavailable, log_identity, overloaded (no room for the streams), not_ready (no log is there)
  */
 export async function connectNatsLog(options: NatsLogOptions): Promise<NatsLog> {
-  const context = await openConnection(options, options.clock, options.logger);
+  const { clock, logger, metrics = silentMetrics } = options;
+  const context = await openConnection(options, { clock, logger, metrics });
   try {
-    const { partitions, replicas = 1, leaseMs = limits.leaseMs } = options;
-    const deployment = { partitions, replicas, leaseMs };
+    const { partitions, replicas = 1, leaseMs = limits.leaseMs, creates = true } = options;
+    const deployment = { partitions, replicas, leaseMs, creates };
     const identity = await ensureLog(context, deployment);
     const whole = await WholeLog.open(context, deployment, identity);
     await whole.check();
@@ -76,6 +80,7 @@ function assemble(
     events: eventSink(context),
     checkIdentity: () => whole.check(),
     usage: () => whole.usage(),
+    quarantined: () => context.quarantine.list(),
     claimModel: (probe) => claimModel(context, probe),
     async close() {
       if (!context.connection.isClosed()) await context.connection.drain();

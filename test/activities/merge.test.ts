@@ -101,26 +101,6 @@ describe("a merge", () => {
     });
   });
 
-  it("dead-letters each reject of its range before it commits (I2)", async () => {
-    const world = await storyWorld();
-    const publish = vi.spyOn(world.log.deadLetters, "publish");
-    const commit = vi.spyOn(world.log.manifests, "commit");
-    await runMerge(world.ports);
-    expect(await world.log.deadLetters.list(acme, 10)).toMatchObject([
-      { documentId: "delta", version: 4, reason: "invalid_document" },
-      { documentId: null, version: 7, reason: "invalid_document" },
-    ]);
-    const published = publish.mock.invocationCallOrder.at(-1) ?? Number.NaN;
-    expect(published).toBeLessThan(commit.mock.invocationCallOrder[0] ?? Number.NaN);
-  });
-
-  it("does not commit when a dead letter can not be written", async () => {
-    const world = await storyWorld();
-    vi.spyOn(world.log.deadLetters, "publish").mockRejectedValue(new Error("full"));
-    await expect(runMerge(world.ports)).rejects.toThrow("full");
-    expect(await world.log.manifests.get(acme)).toBeNull();
-  });
-
   it("merges up to a given position only, and the rest next time", async () => {
     const world = await storyWorld();
     const activities = createMergeActivities(world.ports);

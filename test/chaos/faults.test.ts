@@ -10,6 +10,8 @@ const kinds: readonly PlannedKind[] = [
   "reset",
   "partition",
   "disk-full",
+  "sleep",
+  "clock-step",
 ];
 
 function plan(seed: number, some = kinds) {

@@ -43,6 +43,18 @@ export type Fault =
     }
   /** The log's disk has no byte left. A server whose stream froze needs a restart, and gets one. */
   | { readonly kind: "disk-full"; readonly target: "nats"; readonly lastsMs: number }
+  /** A paused machine: SIGSTOP, and its monotonic clock stands still until it is woken. */
+  | { readonly kind: "sleep"; readonly target: `engine-${number}`; readonly lastsMs: number }
+  /**
+   * What a step of the log's clock does to leases. Forward: the server drops all that there are. Back: it drops none,
+   * for as long as it lasts. The clock itself belongs to the whole machine.
+   */
+  | {
+      readonly kind: "clock-step";
+      readonly target: "nats";
+      readonly by: "forward" | "back";
+      readonly lastsMs: number;
+    }
   /** The records of CHUNKS but the newest of each tenant are gone, merged or not. Never in a plan: it loses data. */
   | { readonly kind: "lose-records"; readonly target: "nats"; readonly lastsMs: 0 };
 
@@ -74,6 +86,8 @@ const weights: Readonly<Record<PlannedKind, number>> = {
   reset: 2,
   partition: 3,
   "disk-full": 0.5,
+  sleep: 1.5,
+  "clock-step": 1.5,
 };
 
 /** The lease's 16 s and some: long enough for another node to take over. */
@@ -127,6 +141,12 @@ function makeFault(random: Random, kind: PlannedKind, nodes: number): Fault {
       const lastsMs = random.chance(0.3) ? pastLeaseMs : random.int(1_000, 9_000);
       return { kind, link: anyLink(random, nodes), direction, lastsMs };
     }
+    case "sleep":
+      return { kind, target: engine(random, nodes), lastsMs: pastLeaseMs };
+    case "clock-step": {
+      const by = random.pick(["forward", "back"] as const);
+      return { kind, target: "nats", by, lastsMs: by === "forward" ? 0 : 2 * pastLeaseMs };
+    }
     case "disk-full":
       return { kind, target: "nats", lastsMs: random.int(2_000, 5_000) };
   }
@@ -160,7 +180,10 @@ export function describeFault(fault: Fault): string {
     case "freeze":
     case "disk-full":
     case "lose-records":
+    case "sleep":
       return `${fault.kind} ${fault.target}${lasts}`;
+    case "clock-step":
+      return `${fault.kind} ${fault.target} ${fault.by}${lasts}`;
     case "fail-point":
       return `${fault.action} ${fault.target} at ${fault.point} (call ${fault.calls})${lasts}`;
     case "delay":

@@ -15,6 +15,8 @@ export interface NemesisOptions {
   readonly history: History;
   /** Purges CHUNKS but for the newest record of each tenant. */
   readonly loseRecords: () => Promise<void>;
+  /** Drops all leases, or lets the server drop none by their age until it is told so again. */
+  readonly leases: { drop(): Promise<void>; keep(always: boolean): Promise<void> };
   readonly sleep: (ms: number) => Promise<void>;
   readonly say: (line: string) => void;
 }
@@ -100,10 +102,28 @@ export class Nemesis {
         await sleep(fault.lastsMs);
         site.freeDisk();
         return this.#killAndStart("nats", 0);
+      case "sleep": {
+        const node = site.node(fault.target);
+        this.#count(fault);
+        await node?.putToSleep();
+        await sleep(fault.lastsMs);
+        return node?.thaw();
+      }
+      case "clock-step":
+        this.#count(fault);
+        return this.#stepClock(fault);
       case "lose-records":
         this.#count(fault);
         return this.#options.loseRecords();
     }
+  }
+
+  async #stepClock({ by, lastsMs }: Extract<Fault, { kind: "clock-step" }>): Promise<void> {
+    const { leases, sleep } = this.#options;
+    if (by === "forward") return leases.drop();
+    await leases.keep(true);
+    await sleep(lastsMs);
+    await leases.keep(false);
   }
 
   async #killAndStart(target: Target, afterMs: number): Promise<void> {
@@ -145,5 +165,7 @@ export class Nemesis {
 }
 
 function placeOf(fault: Fault): string {
+  // The server itself may die meanwhile.
+  if (fault.kind === "clock-step") return "clock";
   return "link" in fault ? `${fault.link.from}>${fault.link.to}` : fault.target;
 }

@@ -91,6 +91,30 @@ export const plantedBugs: readonly PlantedBug[] = [
     shows: ["log"],
   },
   {
+    name: "believe the lease",
+    patches: [
+      {
+        file: "actors/question.ts",
+        find: "    return proofs.prove({ partition, epoch: this.#epoch }, this.#message.signal);",
+        replace:
+          "    void proofs;\n    void partition;\n    this.#checkLease();\n    return Promise.resolve();",
+      },
+    ],
+    // It wakes up behind a slow link: its renewals and appends, which would tell it, take their time.
+    faults: [1, 2].flatMap((engine) => {
+      const [target, atMs] = [`engine-${engine}` as const, engine === 1 ? 2_000 : 30_000];
+      const link = { from: target, to: "nats" } as const;
+      return [
+        { atMs, fault: { kind: "sleep", target, lastsMs: 22_000 } as const },
+        {
+          atMs: atMs + 2_000,
+          fault: { kind: "delay", link, delayMs: 1_500, lastsMs: 23_000 } as const,
+        },
+      ];
+    }),
+    shows: ["answer"],
+  },
+  {
     name: "answer before heads are loaded",
     patches: [
       {

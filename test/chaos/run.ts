@@ -14,7 +14,7 @@ import { type TenantId, tenantId } from "../../src/contract/ids.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats.ts";
 import { openConnection } from "../../src/log/nats-connection.ts";
-import { silentLogger } from "../../src/observe/port.ts";
+import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { connectTemporal } from "../../src/temporal/client.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
 import type { PlannedFault, PlannedKind } from "./faults.ts";
@@ -117,6 +117,10 @@ class ChaosRun {
       site,
       history: this.#history,
       loseRecords: () => this.#truth.loseRecords(),
+      leases: {
+        drop: () => this.#untilAnswered(() => this.#truth.dropLeases()),
+        keep: (always) => this.#untilAnswered(() => this.#truth.keepLeases(always)),
+      },
       sleep,
       say: (line) => say(`  fault: ${line}`),
     });
@@ -136,11 +140,8 @@ class ChaosRun {
     const shared = { clock: systemClock, logger: silentLogger };
     const servers = site.natsUrl;
     const log = await connectNatsLog({ ...shared, servers, partitions: 8, name: "chaos" });
-    const context = await openConnection(
-      { servers, name: "chaos-truth" },
-      systemClock,
-      silentLogger,
-    );
+    const reports = { ...shared, metrics: silentMetrics };
+    const context = await openConnection({ servers, name: "chaos-truth" }, reports);
     const merges = connectTemporal({
       ...shared,
       address: site.temporalAddress,
@@ -212,6 +213,7 @@ class ChaosRun {
   async #storms(): Promise<void> {
     const { durationMs, stormMs, plan } = this.#options;
     const kinds: PlannedKind[] = ["kill", "freeze", "fail-point", "delay", "reset", "partition"];
+    kinds.push("sleep", "clock-step");
     if (this.#site.canFillDisk) kinds.push("disk-full");
     const faults = [...plan(kinds, this.#random.fork("nemesis"))];
     const endsAt = performance.now() + durationMs;
@@ -261,7 +263,7 @@ class ChaosRun {
 
   #publishersAreDone(): boolean {
     const { operations } = this.#history;
-    return [...operations.keys()].every((id) => this.#history.outcomeOf(id) !== undefined);
+    return [...operations.keys()].every((id) => this.#history.outcomesOf(id).length > 0);
   }
 
   async #tail(): Promise<void> {

@@ -151,6 +151,10 @@ describe("the log", () => {
     below(limits.membershipLookEveryMs * 2, limits.membershipSettleMs);
     below(limits.membershipSettleMs, limits.leaseMs);
     atMost(2 * limits.leaseMs, limits.partitionTakeAnywayMs);
+    // A proof that is waited for outlasts a lost answer, and a question outlasts the proof.
+    atMost(4 * limits.leaseProofAskAgainMs, limits.leaseProofPatienceMs);
+    below(limits.leaseProofPatienceMs, limits.deadlineMsDefault);
+    atMost(4 * limits.peerBeatMs, limits.peerSilenceMs);
   });
 
   it("pulls obey the server's rule, and a consumer outlives a pull", () => {

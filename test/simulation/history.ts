@@ -35,11 +35,25 @@ const command = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: is("upsert"), id, chunks }) },
   { weight: 2, arbitrary: fc.record({ do: is("delete"), id }) },
   { weight: 1, arbitrary: fc.record({ do: is("reject"), id }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: is("publish again"), back: fc.integer({ min: 0, max: 3 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: is("letters"), areTaken: fc.boolean() }) },
   { weight: 6, arbitrary: fc.record({ do: is("run"), who, calls, ends: answer }) },
   { weight: 4, arbitrary: fc.record({ do: is("run"), who: is("zombie"), calls, ends: answer }) },
   { weight: 9, arbitrary: fc.record({ do: is("merge"), calls, ends: mergeEnds }) },
   { weight: 5, arbitrary: fc.record({ do: is("work") }) },
-  { weight: 2, arbitrary: fc.record({ do: is("take over"), kills: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: is("take over"),
+      kills: fc.boolean(),
+      /** A start of the same node, which waits for nothing; or another node, when the server has dropped the lease. */
+      by: fc.constantFrom("same" as const, "other" as const),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: is("step server clock"), back: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: is("kill merger") }) },
   { weight: 2, arbitrary: fc.record({ do: is("tell manifest") }) },
   { weight: 1, arbitrary: fc.record({ do: is("pass time"), ms }) },
@@ -52,7 +66,8 @@ const command = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: is("resurrect") }) },
   { weight: 1, arbitrary: fc.record({ do: is("snapshot") }) },
   { weight: 1, arbitrary: fc.record({ do: is("restore") }) },
-  { weight: 3, arbitrary: fc.record({ do: is("ask"), fresh: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ do: is("ask"), of: is("owner"), fresh: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ do: is("ask"), of: is("old"), fresh: fc.constant(false) }) },
 );
 
 export type Command = typeof command extends fc.Arbitrary<infer Value> ? Value : never;

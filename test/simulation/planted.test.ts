@@ -47,6 +47,8 @@ const plants: Readonly<Record<string, Partial<Plant>>> = {
     }),
   },
   "a reader that believes cold": { masks: false },
+  // Review A4: its clock stood still, or the server's was set forward, so its lease seems to hold.
+  "an owner that believes its lease": { proves: false },
   "a range read that takes a broken chain": {
     createChain: (range) => new GullibleChain(range),
   },
@@ -74,6 +76,22 @@ const plants: Readonly<Record<string, Partial<Plant>>> = {
         }
         return { documents: 0, deleted: 0 };
       },
+    }),
+  },
+  "an owner that does not recall message ids": {
+    log: ({ docs, ...log }) => ({
+      ...log,
+      docs: over(docs, {
+        async *messageIds() {
+          // Says that there are none.
+        },
+      }),
+    }),
+  },
+  "a merge that forgets which letters it owes": {
+    log: ({ deadLetters, ...log }) => ({
+      ...log,
+      deadLetters: over(deadLetters, { owe: async () => true }),
     }),
   },
   "a commit that does not compare": {

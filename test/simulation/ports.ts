@@ -6,7 +6,7 @@ import type { Position } from "../../src/contract/ids.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
 import { judgeAppend } from "../../src/log/append-outcome.ts";
 import type { MemoryLog } from "../../src/log/memory.ts";
-import type { AppendOutcome, ChunksRange, Log } from "../../src/log/port.ts";
+import type { AppendOutcome, ChunksRange, Log, StoredMessageId } from "../../src/log/port.ts";
 import type { Slot } from "./slot.ts";
 
 export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
@@ -30,11 +30,18 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
       yield item;
     }
   }
-  const { docs, chunks, manifests, deadLetters } = log;
+  const { docs, chunks, manifests, deadLetters, leases } = log;
   return {
     ...log,
     docs: over(docs, {
       readTenant: (options) => call("readTenant", () => docs.readTenant(options)),
+      async *messageIds(options) {
+        const ids: StoredMessageId[] = [];
+        await call("messageIds", async () => {
+          for await (const id of docs.messageIds({ ...options, signal: undefined })) ids.push(id);
+        });
+        yield* ids;
+      },
       lastVersion: (tenant) => call("lastVersion", () => docs.lastVersion(tenant)),
       lastSequence: () => call("lastSequence", () => docs.lastSequence()),
     }),
@@ -60,8 +67,13 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
       sweepPieces: (tenant, sweep) =>
         call("sweepPieces", () => manifests.sweepPieces(tenant, sweep)),
     }),
+    leases: over(leases, {
+      epochOf: (partition) => call("epochOf", () => leases.epochOf(partition)),
+    }),
     deadLetters: over(deadLetters, {
       publish: (letter) => call("deadLetter", () => deadLetters.publish(letter)),
+      owed: (tenant) => call("owed", () => deadLetters.owed(tenant)),
+      owe: (tenant, owed) => call("owe", () => deadLetters.owe(tenant, owed)),
     }),
   };
 }
