@@ -13,16 +13,8 @@ import type { Asks } from "../src/kernel/reply.ts";
 import type { Heads } from "../src/log/heads.ts";
 import type { OwnershipView } from "../src/log/ownership.ts";
 
-<<<<<<< HEAD
-
-import type { StoredManifest } from "../src/log/port.ts";
+import type { NodeStart, StoredManifest } from "../src/log/port.ts";
 import type { Admitted } from "./directory-bytes.ts";
-
-=======
-
-import type { NodeStart, StoredManifest, StoredOperation } from "../src/log/port.ts";
-
->>>>>>> main
 
 /** To an embedder: vectors for all inputs, in their order. */
 export interface EmbedRequest extends Asks<readonly Float32Array[]> {

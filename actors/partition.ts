@@ -240,17 +240,9 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
   }
 
   #route(tenure: Tenure, operation: StoredOperation): void {
-<<<<<<< HEAD
-    if (!isTenantId(operation.tenant)) return this.#refuse(tenure);
-    offer(this.#ensureTenant(tenure, operation.tenant).entry.route, operation);
-=======
     const handle = this.#serves(tenure, operation.tenant);
     if (handle === undefined) return this.#refuse(tenure);
-    const { route } = handle.entry;
-    if (!route.behind && route.mailbox.tryPut({ type: "operation", operation })) return;
-    route.behind = true;
-    route.skippedTo = operation.version;
->>>>>>> main
+    offer(handle.entry.route, operation);
   }
 
   /** P5. The tenant's actors, which are started if it may come in. */

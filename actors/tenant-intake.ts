@@ -6,23 +6,15 @@
 import { FreshetError } from "../src/contract/errors.ts";
 import type { Epoch, TenantId, Version } from "../src/contract/ids.ts";
 import type { Outcome } from "../src/contract/outcome.ts";
-
-<<<<<<< HEAD
-
-import type { Share } from "../src/kernel/fair-shares.ts";
-
-=======
-
 import { equalBytes } from "../src/kernel/bytes.ts";
-
->>>>>>> main
+import type { Share } from "../src/kernel/fair-shares.ts";
 
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { IdWindow } from "../src/log/id-window.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger } from "../src/observe/port.ts";
 import type { TenantProgress, TenantRoute } from "./directory.ts";
-import { type Admitted, type KeptOperation, readBytesMax } from "./directory-bytes.ts";
+import { type Admitted, type KeptOperation, readBytesMax, tooLarge } from "./directory-bytes.ts";
 import type { TenantLife } from "./tenant-life.ts";
 import type { Fault, OperationProcessor } from "./tenant-process.ts";
 import { attemptsOf, suspectsTo } from "./tenant-suspects.ts";
@@ -102,7 +94,8 @@ export class TenantIntake {
     if (inHand === undefined) return share.release();
     this.#takenIn = operation.version;
     const suspect = operation.version <= (this.#suspectsTo ?? 0);
-    const repeated = this.#repeatedBy(operation);
+    // One whose payload is not kept can not be compared: it is refused, as often as it comes.
+    const repeated = tooLarge(operation) === undefined ? this.#repeatedBy(operation) : undefined;
     const outcome =
       repeated === undefined
         ? processor.process(operation, suspect)

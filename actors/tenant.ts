@@ -91,11 +91,11 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     const letters = new LetterWriter(options, life);
     this.#context.task(() => letters.writeAll());
     const end = await life.stalling("recover", () =>
-<<<<<<< HEAD
-      options.recoveries.run(options.tenant, () => recover(options, life), life.signal),
-=======
-      options.recoveries.run(() => recover(options, { life, letters }), life.signal),
->>>>>>> main
+      options.recoveries.run(
+        options.tenant,
+        () => recover(options, { life, letters }),
+        life.signal,
+      ),
     );
     if (end === undefined) return;
     const { self } = this.#context;

@@ -24,29 +24,18 @@ import type { MergeClient } from "../src/temporal/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
 import type { Preparer } from "../src/text/prepare.ts";
 
-<<<<<<< HEAD
-
-import { Directory, noProgress, recoveringStatus, type TenantEntry } from "./directory.ts";
-import { type NodeBytes, nodeBytes, TenantBytes } from "./directory-bytes.ts";
-import { embedderActor } from "./embedder.ts";
-import { inShares } from "./embedder-shares.ts";
-import { HotMemory } from "./hot-memory.ts";
-
-=======
-
 import {
   Directory,
   noProgress,
   type Proofs,
   recoveringStatus,
-  type ShardStatus,
   type TenantEntry,
 } from "./directory.ts";
+import { type NodeBytes, nodeBytes, TenantBytes } from "./directory-bytes.ts";
 import { embedderActor } from "./embedder.ts";
 import { inShares } from "./embedder-shares.ts";
+import { HotMemory } from "./hot-memory.ts";
 import { createProofs } from "./lease-proofs.ts";
-
->>>>>>> main
 
 import { manifestWatcherActor } from "./manifest-watcher.ts";
 import { membershipActor } from "./membership.ts";
@@ -63,7 +52,8 @@ import { partitionActor, type TenantHandle } from "./partition.ts";
 import { questionActor } from "./question.ts";
 import { type QuestionTurns, questionTurns } from "./question-turns.ts";
 import { shardActor } from "./shard.ts";
-import { type TenantLimits, tenantActor } from "./tenant.ts";
+import { tenantActor } from "./tenant.ts";
+import { backoff, checkWeights, kindOf, recordBytes, tenantLimits } from "./topology-parts.ts";
 
 export interface TopologyOptions {
   /** This process, as leases name it. */
@@ -110,22 +100,6 @@ export interface Topology {
 
 const renewEveryMs = limits.leaseMs / 3;
 
-const backoff = {
-  backoffMinMs: limits.restartBackoffMinMs,
-  backoffMaxMs: limits.restartBackoffMaxMs,
-};
-
-const tenantLimits: TenantLimits = {
-  inFlightMax: limits.tenantInFlightMax,
-  attemptsMax: limits.documentAttemptsMax,
-  pullMax: limits.pullMax,
-  duplicateWindowMs: limits.duplicateWindowMs,
-  messageIdsPerTenantMax: limits.messageIdsPerTenantMax,
-  deadLettersWaitingMax: limits.deadLettersWaitingMax,
-  deadLetterRetryMaxMs: limits.deadLetterRetryMaxMs,
-  backoff,
-};
-
 /** @throws RangeError when a tenant's weight is no number above zero */
 export function startTopology(options: TopologyOptions): Topology {
   const { log, clock, metrics, logger } = options;
@@ -154,25 +128,16 @@ export function startTopology(options: TopologyOptions): Topology {
       logger,
     }),
   });
-<<<<<<< HEAD
   const hot = new HotMemory(directory, clock);
   const isHotFull = (tenant: TenantId): boolean => hot.isFull(tenant);
   const recoveries = new FairShares({ total: limits.recoveriesInFlightMax });
   const textsMax = limits.embedQueueTextsMax;
   const texts = new FairShares({ total: textsMax });
   const ingest = inShares(ingestEmbedder.mailbox, texts, textsMax);
-  const node = { system, options, directory, recoveries, bytes: nodeBytes() };
-  const wiring = { ...node, ingest, mergeTrigger, hot };
-=======
-  const isHotFull = (tenant: TenantId): boolean =>
-    memoryOf(directory.tenant(tenant)?.status) >= limits.hotBytesPerTenantMax ||
-    directory.hotBytes() >= limits.hotBytesPerNodeMax;
-  const recoveries = new Places(limits.recoveriesInFlightMax);
   const bounds = options.settings.tenants ?? { max: limits.tenantsMax };
   const catalogue = new TenantCatalogue(bounds, log.chunks);
-  const node = { system, options, directory, recoveries, catalogue };
-  const wiring = { ...node, ingestEmbedder, mergeTrigger, isHotFull };
->>>>>>> main
+  const node = { system, options, directory, recoveries, catalogue, bytes: nodeBytes() };
+  const wiring = { ...node, ingest, mergeTrigger, hot };
   const partitions = [...directory.partitions.keys()].map((partition) =>
     spawnPartition(partition, wiring),
   );
@@ -190,23 +155,15 @@ export function startTopology(options: TopologyOptions): Topology {
   });
   const questions = spawnQuestions(system, options, { directory, queryEmbedder, proofs });
   const [anyQuestion] = questions;
-<<<<<<< HEAD
   const places = new FairShares({
     total: limits.questionsInFlightMax,
     waitingMax: limits.questionsInFlightMax,
   });
-  if (anyQuestion === undefined)
-    throw new RangeError("a node answers at least one question at a time");
-  return {
-    directory,
-    questions: questionTurns({ pool: anyQuestion.mailbox, places, clock }),
-=======
   if (anyQuestion === undefined) throw new RangeError("a node answers one question at least");
   return {
     directory,
     proofs,
-    questions: anyQuestion.mailbox,
->>>>>>> main
+    questions: questionTurns({ pool: anyQuestion.mailbox, places, clock }),
     system,
     isHotFull,
     isOwner: (tenant) => {
@@ -220,29 +177,16 @@ export function startTopology(options: TopologyOptions): Topology {
   };
 }
 
-/** A weight of zero would stop its tenant once it had its first turn; an infinite one would stop all others. */
-function checkWeights(weights: ReadonlyMap<TenantId, number> = new Map()): void {
-  for (const [tenant, weight] of weights) {
-    if (Number.isFinite(weight) && weight > 0) continue;
-    throw new RangeError(`the weight of tenant ${tenant} is not a number above zero`);
-  }
-}
-
 interface PartitionWiring {
   readonly system: ActorSystem;
   readonly options: TopologyOptions;
   readonly directory: Directory;
   readonly ingest: Pick<Mailbox<EmbedderMessage>, "put">;
   readonly mergeTrigger: ActorRef<MergeTriggerMessage>;
-<<<<<<< HEAD
   readonly hot: HotMemory;
   readonly recoveries: FairShares;
-  readonly bytes: NodeBytes;
-=======
-  readonly isHotFull: (tenant: TenantId) => boolean;
-  readonly recoveries: Places;
   readonly catalogue: TenantCatalogue;
->>>>>>> main
+  readonly bytes: NodeBytes;
 }
 
 function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef<PartitionMessage> {
@@ -373,15 +317,6 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
   };
 }
 
-/** What a message to a shard holds: next to all of it is the record that it brings. */
-function recordBytes(message: ShardMessage): number {
-  if (message.type !== "replay" && message.type !== "apply") return 0;
-  const { record } = message;
-  if (record.kind !== "upsert") return 0;
-  const chunks = record.body.chunks.map(({ text, vector }) => 2 * text.length + vector.byteLength);
-  return chunks.reduce((sum, bytes) => sum + bytes, 0);
-}
-
 function spawnEmbedder(
   system: ActorSystem,
   { embedder, tokenizer, metrics, settings }: TopologyOptions,
@@ -450,9 +385,4 @@ function spawnQuestions(
       metrics: options.metrics,
     }),
   });
-}
-
-/** `tenant/acme` counts as `tenant`: a metric label must not grow with the tenants. */
-function kindOf(actor: string): string {
-  return actor.split("/", 1)[0] ?? actor;
 }

@@ -67,6 +67,10 @@ export const surfaceLimits = {
 
   /** How much longer than the question's deadline a peer is waited for, and how long for a look-up. */
   peerMarginMs: 2 * secondMs,
+  /** Whoever waits for a peer's answer says so at this spacing, */
+  peerBeatMs: 500,
+  /** and is gone for that peer after so long without: four beats, so that a busy machine is not taken for a dead one. */
+  peerSilenceMs: 2 * secondMs,
 
   // --- observability -------------------------------------------------------------------------
   /** Tenants with a label of their own; all others are counted as `other`. */

@@ -3,11 +3,9 @@
  * number that limits a queue, a retry, a cache, a time-out or a payload.
  */
 
-<<<<<<< HEAD
-import { surfaceLimits } from "./limits-surfaces.ts";
-=======
+import { memoryLimits } from "./limits-memory.ts";
 import { publishingLimits } from "./limits-publishing.ts";
->>>>>>> main
+import { surfaceLimits } from "./limits-surfaces.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -108,27 +106,8 @@ export const limits = {
   recoveriesInFlightMax: 16,
   /** Documents of one tenant that are prepared and embedded at once; order is restored before the append. */
   tenantInFlightMax: 64,
-  /** What an operation costs in a queue besides its payload. */
-  operationOverheadBytes: 512,
-  /**
-   * Payloads in the mailboxes of a node's tenants, and in pages of their own reads of DOCS; and one tenant's part of
-   * each. A page is counted whole before it is asked for, so a tenant has room for two, and beside ten tenants that hold
-   * all they may an eleventh still has room for one.
-   */
-  intakeBytesMax: 64 * MiB,
-  intakePagesBytesMax: 192 * MiB,
-  intakeBytesPerTenantMax: 16 * MiB,
-  /**
-   * What those payloads become until they are appended and applied: prepared text, tokens, vectors, the record. Counted
-   * before, at its worst (`recordBytesPerTextByteMax` and the text itself): 40 of the largest documents of a node, and
-   * eight of one tenant, or 64 of 32 KiB.
-   */
-  inHandBytesMax: 160 * MiB,
-  inHandBytesPerTenantMax: 32 * MiB,
   /** Records that a merge-watcher or shard may have waiting; senders wait above it. */
   shardMailboxMax: 1_024,
-  /** The same in bytes of their records: at least one of the largest. A shard takes in what comes at once. */
-  shardMailboxBytesMax: 8 * MiB,
   partitionMailboxMax: 1_024,
   embedderMailboxMax: 4_096,
   queryMailboxMax: 64,
@@ -158,13 +137,6 @@ export const limits = {
   restartWindowMs: minuteMs,
   /** A clean stop waits so long for actors to drain before it gives up on them. */
   stopMs: 10 * secondMs,
-
-  /**
-   * An engine's memory beyond its hot shards, whatever its tenants send: 704 MiB for code, model, arenas of both lanes
-   * and V8 (622 were measured), and the sum of all pools of bytes. Asserted in test/contract/limits.test.ts and held
-   * under a flood by test/failures/flood.servers.test.ts.
-   */
-  engineBytesMax: 1_792 * MiB,
 
   // --- embedding -----------------------------------------------------------------------------
   /** On a CPU bigger batches are slower (they leave the cache): 16 texts of 128 tokens. */
@@ -226,24 +198,7 @@ export const limits = {
   embedRemoteIngestInFlightMax: 4,
   embedRemoteQueryInFlightMax: 16,
 
-  // --- hot shard -----------------------------------------------------------------------------
-  /** Below this many chunks an exact scan beats walking a graph. */
-  hotFlatMax: 4_096,
-  /** Memory of all hot shards of a node; at the bound publishers are refused until merges make room. */
-  hotBytesPerNodeMax: 2_048 * MiB,
-  hotBytesPerTenantMax: 512 * MiB,
-  /** Part of a node's hot memory that only tenants below their share of it may use: a quarter, a few large tenants. */
-  hotReserveBytes: 512 * MiB,
-  /** Largest tenants of a full node that are merged for room: as many as one merge worker merges at once. */
-  pressureTenantsMax: 4,
-  /** A tenant that was asked to merge and has not after this makes place for others; a full merge takes a minute. */
-  pressurePatienceMs: 2 * minuteMs,
-  /** One that was skipped is asked again after this: its merges may go again. */
-  pressureForgetMs: 15 * minuteMs,
-  /** Vectors and graphs of a node: twice `hotBytesPerNodeMax`, as a build copies its rows, and all that 32 bits address. */
-  hotArenaBytesMax: 4_096 * MiB,
-  /** Fields that a shard keeps an index of, for filters: as many as one filter may name. */
-  hotFilterFieldsMax: 16,
+  ...memoryLimits,
 
   // --- log -----------------------------------------------------------------------------------
   /** A publish that gets no PubAck in this time is of unknown outcome. */
@@ -406,69 +361,5 @@ export const limits = {
   /** One request to Temporal's frontend. */
   temporalRequestMs: 5 * secondMs,
 
-<<<<<<< HEAD
   ...surfaceLimits,
-=======
-  // --- surfaces ------------------------------------------------------------------------------
-  /** Sockets of one node; beyond it the system refuses new ones. */
-  httpConnectionsMax: 1_024,
-  /** After so many requests a keep-alive socket is closed, so that load spreads again. */
-  httpRequestsPerSocketMax: 10_000,
-  httpHeaderBytesMax: 16 * KiB,
-  httpHeadersMs: 10 * secondMs,
-  /** A JSON body arrives in this time; slow bodies are an attack or a dead link. */
-  httpBodyMs: 30 * secondMs,
-  /** A whole request, for long NDJSON imports; single documents and questions have `httpBodyMs`. */
-  httpRequestMs: 5 * minuteMs,
-  httpKeepAliveMs: 5 * secondMs,
-  /**
-   * A body that was refused unread is read out and thrown away, so that its sender reads the refusal instead of a
-   * reset connection; above these the connection is cut after all. Twice what the largest body may have.
-   */
-  httpRefusedBodyBytesMax: 64 * MiB,
-  httpRefusedBodyMs: 10 * secondMs,
-  /** A socket without a byte for so long is cut; above the longest deadline of a question. */
-  httpIdleSocketMs: 150 * secondMs,
-  /** Publish requests worked on at once: each may hold a body of `httpDocumentBytesMax`. */
-  httpPublishesInFlightMax: 128,
-  /** Lines of one NDJSON request: the reply names each. */
-  ndjsonLinesMax: 50_000,
-  /** Publishes of one NDJSON request that wait for their PubAck. */
-  ndjsonInFlightMax: 64,
-  /** A reader of a streamed answer that leaves so much unread is cut. */
-  sseBufferBytesMax: 1 * MiB,
-  sseHeartbeatMs: 10 * secondMs,
-  /** Questions and documents nest five deep at most; deeper input is an attack on recursion. */
-  jsonDepthMax: 32,
-  idempotencyKeyCharsMax: 256,
-  /** Idempotency keys whose content is remembered, to tell a retry from a mistake. */
-  idempotencyKeysMax: 10_000,
-  /** What `Retry-After` says when nothing better is known. */
-  retryAfterMs: secondMs,
-
-  // --- command line --------------------------------------------------------------------------
-  /** Publishes of an import that wait for their PubAck. */
-  ingestInFlightMax: 64,
-  /** An import stops waiting when no document became visible for so long. */
-  ingestStallMs: 60 * secondMs,
-  /** Dead letters of one page on the command line: about what a person looks through, and what a program may ask for. */
-  dlqListDefault: 50,
-  dlqListMax: 10_000,
-  /** A server that does not answer the command line in this time is down. */
-  cliConnectMs: 5 * secondMs,
-
-  /** Background health checks of the services beside the engine: their spacing and their time-out. */
-  healthEveryMs: 3 * secondMs,
-
-  /** How much longer than the question's deadline a peer is waited for, and how long for a look-up. */
-  peerMarginMs: 2 * secondMs,
-  /** Whoever waits for a peer's answer says so at this spacing, */
-  peerBeatMs: 500,
-  /** and is gone for that peer after so long without: four beats, so that a busy machine is not taken for a dead one. */
-  peerSilenceMs: 2 * secondMs,
-
-  // --- observability -------------------------------------------------------------------------
-  /** Tenants with a label of their own; all others are counted as `other`. */
-  tenantLabelsMax: 100,
->>>>>>> main
 } as const;

@@ -103,17 +103,6 @@ export class NatsDocs implements DocsLog {
     const operations: StoredOperation[] = [];
     if (start > state.lastSeq) onCount?.(0);
     if (max < 1 || start > state.lastSeq) return operations;
-<<<<<<< HEAD
-    const messages = pullMessages(this.#context, {
-      stream: this.#stream.name,
-      filter: docsOf(partitionOf(tenant, this.#partitions), tenant),
-      start,
-      endless: false,
-      page: Math.min(max, limits.pullMax),
-      onCount,
-    });
-    let bytes = 0;
-=======
     const stream = this.#stream.name;
     const messages = isWildcard(tenant)
       ? unplacedMessages(this.#context, { stream, token: tenant, from: start })
@@ -121,7 +110,7 @@ export class NatsDocs implements DocsLog {
           ...{ stream, filter: this.#subject(tenant), start, endless: false },
           ...{ page: Math.min(max, limits.pullMax), onCount },
         });
->>>>>>> main
+    let bytes = 0;
     for await (const message of messages) {
       operations.push(operationOf(message));
       bytes += message.data.byteLength;

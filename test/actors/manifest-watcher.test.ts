@@ -19,15 +19,10 @@ function setUp(wrap: (manifests: ManifestStore) => Pick<ManifestStore, "watch"> 
   const serve = (tenant: TenantId, capacity = 10): BoundedMailbox<ShardMessage> => {
     const shard = new BoundedMailbox<ShardMessage>(capacity);
     const mailbox = new BoundedMailbox<TenantMessage>(1);
-<<<<<<< HEAD
     const bytes = new TenantBytes(tenant, nodeBytes(), 1_000);
     const route = { mailbox, bytes, behind: false, skippedTo: 0 as Version };
-    const entry = { tenant, shard, route, progress: noProgress(), status: recoveringStatus };
-=======
-    const route = { mailbox, behind: false, skippedTo: 0 as Version };
     const epoch = 1 as Epoch;
     const entry = { tenant, epoch, shard, route, progress: noProgress(), status: recoveringStatus };
->>>>>>> main
     directory.partitionOf(tenant).tenants.set(tenant, entry);
     return shard;
   };

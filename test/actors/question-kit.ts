@@ -7,15 +7,9 @@ import {
   type TenantEntry,
 } from "../../actors/directory.ts";
 
-<<<<<<< HEAD
-
 import { nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
 
-=======
-
 import { LeaseProofs } from "../../actors/lease-proofs.ts";
-
->>>>>>> main
 
 import type {
   EmbedderMessage,
