@@ -51,7 +51,7 @@ export interface QuestionOptions {
   readonly proofs: Proofs;
   readonly log: Pick<Log, "docs">;
   readonly cold: ColdShard;
-  readonly embedder: Mailbox<EmbedderMessage>;
+  readonly embedder: Pick<Mailbox<EmbedderMessage>, "tryPut">;
   readonly tokenizer: Tokenizer;
   readonly modelTokensMax: number;
   readonly redact: (text: string) => string;

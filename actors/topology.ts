@@ -360,6 +360,9 @@ function spawnQuestions(
     readonly queryEmbedder: ActorRef<EmbedderMessage>;
   },
 ): ActorRef<QuestionMessage>[] {
+  // As many as the backend is given at once: of a flood half of them are in hand when another's question comes.
+  const { inFlightMax, queryItemsMax } = options.settings.embedBatch ?? batchSizeOf("cpu");
+  const atOnce = inFlightMax * queryItemsMax;
   return system.spawnPool<QuestionMessage>(limits.questionsInFlightMax, {
     name: "question",
     capacity: limits.queryMailboxMax,
@@ -368,7 +371,7 @@ function spawnQuestions(
       proofs: parts.proofs,
       log: options.log,
       cold: options.cold,
-      embedder: parts.queryEmbedder.mailbox,
+      embedder: inShares(parts.queryEmbedder.mailbox, new FairShares({ total: atOnce }), atOnce),
       tokenizer: options.tokenizer,
       modelTokensMax: options.embedder.model.maxTokens,
       redact: options.redact,
