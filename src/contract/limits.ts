@@ -3,7 +3,9 @@
  * number that limits a queue, a retry, a cache, a time-out or a payload.
  */
 
+import { memoryLimits } from "./limits-memory.ts";
 import { publishingLimits } from "./limits-publishing.ts";
+import { surfaceLimits } from "./limits-surfaces.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -95,7 +97,9 @@ export const limits = {
   waitMsMax: 30 * secondMs,
   deadlineMsDefault: 30 * secondMs,
   deadlineMsMax: 120 * secondMs,
-  /** Questions that one node works on; the next is refused with 429 instead of queued unseen. */
+  /** A question as JSON: text and filter with every character escaped. Checked before it is parsed. */
+  questionBytesMax: 256 * KiB,
+  /** Questions that one node works on; as many again wait for their turn, the next is refused with 429. */
   questionsInFlightMax: 64,
   /** The cold shard's share of a question: past it the answer is hot only and `coverage.cold` says so. */
   coldSearchMs: 2 * secondMs,
@@ -227,18 +231,7 @@ export const limits = {
   embedRemoteIngestInFlightMax: 4,
   embedRemoteQueryInFlightMax: 16,
 
-  // --- hot shard -----------------------------------------------------------------------------
-  /** Below this many chunks an exact scan beats walking a graph. */
-  hotFlatMax: 4_096,
-  /** Memory of all hot shards of a node; at the bound publishers are refused until merges make room. */
-  hotBytesPerNodeMax: 2_048 * MiB,
-  hotBytesPerTenantMax: 512 * MiB,
-  /** Largest tenants of a full node that are merged for room: as many as one merge worker merges at once. */
-  pressureTenantsMax: 4,
-  /** Vectors and graphs of a node: twice `hotBytesPerNodeMax`, as a build copies its rows, and all that 32 bits address. */
-  hotArenaBytesMax: 4_096 * MiB,
-  /** Fields that a shard keeps an index of, for filters: as many as one filter may name. */
-  hotFilterFieldsMax: 16,
+  ...memoryLimits,
 
   // --- log -----------------------------------------------------------------------------------
   /** A publish that gets no PubAck in this time is of unknown outcome. */
@@ -289,7 +282,7 @@ export const limits = {
   /** Pages of a tenant's CHUNKS range: records of up to 2 MB each are held at once. */
   rangePageMax: 64,
   /** The same in bytes: at least one record of `recordBytesMax`. */
-  rangePageBytesMax: 16 * MiB,
+  rangePageBytesMax: 8 * MiB,
   /** One heads piece: 24 bytes an entry, below `max_payload` of a stock server (1 MiB). */
   headsPieceEntriesMax: 32_768,
   /** Pieces that are read at once: some megabytes, and the round trips of a large tenant hidden. */
@@ -427,65 +420,5 @@ export const limits = {
   /** One request to Temporal's frontend. */
   temporalRequestMs: 5 * secondMs,
 
-  // --- surfaces ------------------------------------------------------------------------------
-  /** Sockets of one node; beyond it the system refuses new ones. */
-  httpConnectionsMax: 1_024,
-  /** After so many requests a keep-alive socket is closed, so that load spreads again. */
-  httpRequestsPerSocketMax: 10_000,
-  httpHeaderBytesMax: 16 * KiB,
-  httpHeadersMs: 10 * secondMs,
-  /** A JSON body arrives in this time; slow bodies are an attack or a dead link. */
-  httpBodyMs: 30 * secondMs,
-  /** A whole request, for long NDJSON imports; single documents and questions have `httpBodyMs`. */
-  httpRequestMs: 5 * minuteMs,
-  httpKeepAliveMs: 5 * secondMs,
-  /**
-   * A body that was refused unread is read out and thrown away, so that its sender reads the refusal instead of a
-   * reset connection; above these the connection is cut after all. Twice what the largest body may have.
-   */
-  httpRefusedBodyBytesMax: 64 * MiB,
-  httpRefusedBodyMs: 10 * secondMs,
-  /** A socket without a byte for so long is cut; above the longest deadline of a question. */
-  httpIdleSocketMs: 150 * secondMs,
-  /** Publish requests worked on at once: each may hold a body of `httpDocumentBytesMax`. */
-  httpPublishesInFlightMax: 128,
-  /** Lines of one NDJSON request: the reply names each. */
-  ndjsonLinesMax: 50_000,
-  /** Publishes of one NDJSON request that wait for their PubAck. */
-  ndjsonInFlightMax: 64,
-  /** A reader of a streamed answer that leaves so much unread is cut. */
-  sseBufferBytesMax: 1 * MiB,
-  sseHeartbeatMs: 10 * secondMs,
-  /** Questions and documents nest five deep at most; deeper input is an attack on recursion. */
-  jsonDepthMax: 32,
-  idempotencyKeyCharsMax: 256,
-  /** Idempotency keys whose content is remembered, to tell a retry from a mistake. */
-  idempotencyKeysMax: 10_000,
-  /** What `Retry-After` says when nothing better is known. */
-  retryAfterMs: secondMs,
-
-  // --- command line --------------------------------------------------------------------------
-  /** Publishes of an import that wait for their PubAck. */
-  ingestInFlightMax: 64,
-  /** An import stops waiting when no document became visible for so long. */
-  ingestStallMs: 60 * secondMs,
-  /** Dead letters of one page on the command line: about what a person looks through, and what a program may ask for. */
-  dlqListDefault: 50,
-  dlqListMax: 10_000,
-  /** A server that does not answer the command line in this time is down. */
-  cliConnectMs: 5 * secondMs,
-
-  /** Background health checks of the services beside the engine: their spacing and their time-out. */
-  healthEveryMs: 3 * secondMs,
-
-  /** How much longer than the question's deadline a peer is waited for, and how long for a look-up. */
-  peerMarginMs: 2 * secondMs,
-  /** Whoever waits for a peer's answer says so at this spacing, */
-  peerBeatMs: 500,
-  /** and is gone for that peer after so long without: four beats, so that a busy machine is not taken for a dead one. */
-  peerSilenceMs: 2 * secondMs,
-
-  // --- observability -------------------------------------------------------------------------
-  /** Tenants with a label of their own; all others are counted as `other`. */
-  tenantLabelsMax: 100,
+  ...surfaceLimits,
 } as const;

@@ -96,7 +96,7 @@ export class NatsDocs implements DocsLog {
   }
 
   async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
-    const { tenant, after, max, onCount } = options;
+    const { tenant, after, max, bytesMax = Number.POSITIVE_INFINITY, onCount } = options;
     const start = after + 1;
     const state = await this.#stream.state();
     checkReadStart({ from: start, ...state });
@@ -110,9 +110,11 @@ export class NatsDocs implements DocsLog {
           ...{ stream, filter: this.#subject(tenant), start, endless: false },
           ...{ page: Math.min(max, limits.pullMax), onCount },
         });
+    let bytes = 0;
     for await (const message of messages) {
       operations.push(operationOf(message));
-      if (operations.length >= max) break;
+      bytes += message.data.byteLength;
+      if (operations.length >= max || bytes >= bytesMax) break;
     }
     return operations;
   }

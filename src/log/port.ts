@@ -76,6 +76,8 @@ export interface DocsLog {
     readonly tenant: TenantId;
     readonly after: Version;
     readonly max: number;
+    /** The read ends behind the operation whose payload reaches this sum; one is returned at least. */
+    readonly bytesMax?: number | undefined;
     /** Told how many operations there are above `after`, those that are returned among them. */
     readonly onCount?: ((operations: number) => void) | undefined;
   }): Promise<readonly StoredOperation[]>;
