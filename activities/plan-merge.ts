@@ -9,7 +9,7 @@
 
 import { FreshetError } from "../src/contract/errors.ts";
 import { incarnationOf, type Position, type TenantId } from "../src/contract/ids.ts";
-import { emptyManifest, type Manifest } from "../src/contract/manifest.ts";
+import { confirmedTo, emptyManifest, type Manifest } from "../src/contract/manifest.ts";
 import type { MergePlan, PlannedMerge } from "../src/contract/merge.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
 import type { MergePorts } from "./context.ts";
@@ -23,6 +23,7 @@ export interface PlanRequest {
 }
 
 interface Standing {
+  readonly deployment: string;
   readonly manifest: Manifest;
   readonly expectedRevision: number;
   readonly piecesThrough: number;
@@ -42,7 +43,7 @@ export async function planMerge(ports: MergePorts, request: PlanRequest): Promis
     if (repair !== null) return planned("repair", standing, repair);
     ports.logger.error({ tenant }, "cold lost merged documents that the log no longer holds");
   }
-  if (last === null) return { kind: "nothing" };
+  if (last === null) return nothing(manifest);
   const { upTo } = request;
   const unmerged = { tenant, from: manifest.to, to: last.position, upTo };
   return planned("advance", standing, await readBoundedHeaders(ports, unmerged));
@@ -55,6 +56,7 @@ async function readStanding(ports: MergePorts, tenant: TenantId): Promise<Standi
   checkIdentity(manifest, last);
   const marker = await ports.cold.readMarker(tenant);
   return {
+    deployment: ports.log.deployment,
     manifest,
     last,
     expectedRevision: stored?.revision ?? 0,
@@ -88,16 +90,22 @@ async function readUnlessBroken(
 
 function planned(
   purpose: PlannedMerge["purpose"],
-  { manifest, expectedRevision, piecesThrough, last, markedTo }: Standing,
+  { deployment, manifest, expectedRevision, piecesThrough, last, markedTo }: Standing,
   { headers, more }: BoundedHeaders,
 ): MergePlan {
   const end = headers.at(-1);
-  if (end === undefined) return { kind: "nothing" };
+  if (end === undefined) return nothing(manifest);
   const repairs = purpose === "repair";
+  // A takeover is nothing to merge: with each restart of a node every idle tenant would write all of its heads anew. At
+  // a bound fences are passed nevertheless: what lies behind them must be reached.
+  if (!repairs && !more && headers.every(({ kind }) => kind === "fence"))
+    return { kind: "nothing" };
   return {
     kind: "merge",
     purpose,
     tenant: end.tenant,
+    // Also where whoever asked did not say: the steps that follow are of the same log, whoever runs them.
+    deployment,
     from: repairs ? markedTo : manifest.to,
     to: end.position,
     ...countRange(headers),
@@ -109,4 +117,9 @@ function planned(
     // Behind a repair there may be unmerged records: the next plan tells.
     more: more || (repairs && last !== null && last.position > end.position),
   };
+}
+
+function nothing(manifest: Manifest): MergePlan {
+  const { to } = manifest;
+  return confirmedTo(manifest) < to ? { kind: "nothing", unconfirmedTo: to } : { kind: "nothing" };
 }

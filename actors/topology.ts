@@ -20,10 +20,9 @@ import { type ActorRef, ActorSystem } from "../src/kernel/system.ts";
 import { type TenantBounds, TenantCatalogue } from "../src/log/catalogue.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
+import type { Preparation } from "../src/preparation/preparation.ts";
 import type { MergeClient } from "../src/temporal/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
-import type { Preparer } from "../src/text/prepare.ts";
-
 import {
   Directory,
   noProgress,
@@ -66,8 +65,9 @@ export interface TopologyOptions {
   readonly isolation: Pick<Isolation, "process">;
   readonly createHot: HotShardFactory;
   readonly tokenizer: Tokenizer;
-  readonly prepare: Preparer;
-  readonly redact: (text: string) => string;
+  readonly preparation: Pick<Preparation, "prepare">;
+  /** Begins the redaction of one question. */
+  readonly redactor: () => (text: string) => string;
   readonly writer: AnswerWriter;
   readonly merges: Pick<MergeClient, "due">;
   readonly clock: Clock;
@@ -248,7 +248,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
   const { hot, recoveries } = wiring;
   const progress = noProgress();
   const bytes = new TenantBytes(tenant, wiring.bytes, options.log.documentTextBytesMax);
-  const { log, metrics, logger, embedder, settings, prepare, isolation } = options;
+  const { log, metrics, logger, embedder, settings, preparation, isolation } = options;
   // A partition of many tenants may fail with all of them at once: who finds its mailbox full waits for room.
   const failed = (): void => void partition().put({ type: "tenant-failed", tenant });
   const shard = system.spawn<ShardMessage>({
@@ -278,7 +278,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     capacity: limits.tenantQueueMax,
     onEscalate: failed,
     behaviour: tenantActor({
-      ...{ tenant, epoch, log, prepare, isolation },
+      ...{ tenant, epoch, log, preparation, isolation },
       model: embedder.model.fingerprint,
       embedder: ingest,
       shard: shard.mailbox,
@@ -374,7 +374,7 @@ function spawnQuestions(
       embedder: inShares(parts.queryEmbedder.mailbox, new FairShares({ total: atOnce }), atOnce),
       tokenizer: options.tokenizer,
       modelTokensMax: options.embedder.model.maxTokens,
-      redact: options.redact,
+      redactor: options.redactor,
       writer: options.writer,
       limits: {
         candidatesPerShard: limits.candidatesPerShard,
@@ -382,6 +382,7 @@ function spawnQuestions(
         coldRefillRoundsMax: limits.coldRefillRoundsMax,
         coldRestartsMax: limits.coldRestartsMax,
         pollMs: limits.tenantPollMs,
+        redactionSliceChars: limits.questionRedactionSliceChars,
         replyMs: limits.replyMs,
         pieceEveryMs: limits.answerPieceEveryMs,
       },

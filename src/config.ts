@@ -76,7 +76,12 @@ export interface Config {
   readonly node: string;
   readonly cacheDir: string | undefined;
   readonly dataDir: string;
-  readonly merge: { readonly sizeChunks: number; readonly ageMs: number; readonly graceMs: number };
+  readonly merge: {
+    readonly sizeChunks: number;
+    readonly ageMs: number;
+    readonly graceMs: number;
+    readonly confirmMs: number;
+  };
   readonly replayWindowMs: number;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
@@ -238,7 +243,12 @@ export const settings = {
   FRESHET_MERGE_GRACE_MS: setting(
     String(limits.mergeGraceMs),
     whole(0, 10 * 60_000),
-    "how long merged chunks stay hot, so that running questions finish",
+    "how long confirmed chunks stay hot, so that running questions finish",
+  ),
+  FRESHET_MERGE_CONFIRM_MS: setting(
+    String(limits.mergeConfirmMs),
+    whole(0, 60 * 60_000),
+    "from a merge to the second look at what it wrote, until which it stays hot",
   ),
   FRESHET_REPLAY_WINDOW_MS: setting(
     String(limits.replayWindowMs),
@@ -358,6 +368,7 @@ function assemble(values: Values): Config {
       sizeChunks: present("FRESHET_MERGE_SIZE_CHUNKS"),
       ageMs: present("FRESHET_MERGE_AGE_MS"),
       graceMs: present("FRESHET_MERGE_GRACE_MS"),
+      confirmMs: present("FRESHET_MERGE_CONFIRM_MS"),
     },
     replayWindowMs: present("FRESHET_REPLAY_WINDOW_MS"),
     log: { level: present("FRESHET_LOG_LEVEL"), format: present("FRESHET_LOG_FORMAT") },

@@ -1,6 +1,12 @@
 /** Pure: the states of a tenant's merges, and what an operator is told about each. */
 
-import type { MergeError, MergeOutcome, MergePhase, PlannedMerge } from "../src/contract/merge.ts";
+import type {
+  MergeError,
+  MergeOutcome,
+  MergePhase,
+  MergeProgress,
+  PlannedMerge,
+} from "../src/contract/merge.ts";
 import type { ScrubCounts } from "../src/contract/scrub.ts";
 
 export type MergeState =
@@ -11,6 +17,7 @@ export type MergeState =
   | { readonly phase: "committing"; readonly plan: PlannedMerge; readonly written: number }
   /** Until every owner that answers has folded what was merged; then superseded objects are deleted. */
   | { readonly phase: "grace" }
+  | { readonly phase: "confirming" }
   | { readonly phase: "cleaning" }
   /** `counts` is null while it is planned. */
   | { readonly phase: "scrubbing"; readonly counts: ScrubCounts | null }
@@ -31,6 +38,7 @@ export function isMerging(phase: MergePhase): boolean {
     case "committing":
       return true;
     case "idle":
+    case "confirming":
     case "grace":
     case "cleaning":
     case "scrubbing":
@@ -42,6 +50,29 @@ export function isMerging(phase: MergePhase): boolean {
 
 export function planOf(state: MergeState): PlannedMerge | null {
   return "plan" in state ? state.plan : null;
+}
+
+/** What an operator's query tells. */
+export function progressOf(
+  state: MergeState,
+  rest: Pick<
+    MergeProgress,
+    "tenant" | "paused" | "startedAtMs" | "lastMerge" | "scrub" | "lastScrub"
+  >,
+): MergeProgress {
+  const plan = planOf(state);
+  return {
+    ...rest,
+    phase: state.phase,
+    from: plan?.from ?? null,
+    to: plan?.to ?? null,
+    written: "written" in state ? state.written : 0,
+    total: plan?.chunks ?? 0,
+    error:
+      state.phase === "retrying"
+        ? { ...state.error, attempt: state.attempt, retryAtMs: state.retryAtMs }
+        : null,
+  };
 }
 
 /** One line for Temporal UI. Positions and counts only (I10). */
@@ -59,6 +90,8 @@ export function describeState(state: MergeState): string {
       return `${describePlan(state.plan)}: committing the watermark`;
     case "grace":
       return "merged; superseded objects are deleted once every owner has seen what replaced them";
+    case "confirming":
+      return "reading back once more what was merged, before hot memory drops it";
     case "cleaning":
       return "deleting superseded objects from the cold shard";
     case "scrubbing":
@@ -102,14 +135,20 @@ export function retryDelayMs(
 export type Merged = Extract<MergeOutcome, { kind: "merged" }>;
 
 /** What a series of merges did so far, with one more. */
-export function addMerge(total: Merged | null, plan: PlannedMerge, written: number): Merged {
+export function addMerge(
+  total: Merged | null,
+  plan: PlannedMerge,
+  done: { readonly written: number; readonly refused?: number | undefined },
+): Merged {
+  const refusedDocuments = (total?.refused ?? 0) + (done.refused ?? 0);
   const { from, to, records, upserts, superseded, deletes, rejects, chunks, bytes } = plan;
   return {
     kind: "merged",
     from: total?.from ?? from,
     to,
     merges: (total?.merges ?? 0) + 1,
-    written: (total?.written ?? 0) + written,
+    written: (total?.written ?? 0) + done.written,
+    ...(refusedDocuments === 0 ? {} : { refused: refusedDocuments }),
     records: (total?.records ?? 0) + records,
     upserts: (total?.upserts ?? 0) + upserts,
     superseded: (total?.superseded ?? 0) + superseded,

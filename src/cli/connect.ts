@@ -57,10 +57,14 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
   }
 }
 
-export async function connectMerges(addresses: Addresses): Promise<MergeClient> {
+export async function connectMerges(
+  addresses: Addresses,
+  settings: { readonly confirmMs?: number | undefined } = {},
+): Promise<MergeClient> {
   const { connectTemporal } = await import("../temporal/client.ts");
   const client = connectTemporal({
     ...addresses.temporal,
+    ...settings,
     clock: systemClock,
     logger: silentLogger,
   });

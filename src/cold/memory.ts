@@ -1,18 +1,20 @@
 /**
  * A complete cold shard in memory, for tests and for the two stories without servers. Exact where
- * Weaviate is approximate. Its hooks do to it what happens to a real one: outages, lost objects, and
- * deleted objects that come back.
+ * Weaviate is approximate. Its hooks do to it what happens to a real one: outages, lost objects, objects
+ * that are stored and not found, and deleted objects that come back.
  */
 
 import type { Candidate } from "../contract/candidate.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { matchesFilter } from "../contract/filter.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
-import { checkObjects, checkQuery, cosine } from "./checks.ts";
+import { checkObjects, checkQuery, cosine, throwRefused } from "./checks.ts";
 import type { ColdEntry, ColdMarker, ColdObject, ColdQuery, ColdShard } from "./port.ts";
 
 interface TenantState {
   readonly objects: Map<string, ColdObject>;
+  /** Ids of stored objects that no search finds; writing the same again changes nothing about it. */
+  readonly hidden: Set<string>;
   marker: ColdMarker | null;
 }
 
@@ -21,10 +23,18 @@ export interface MemoryCold extends ColdShard {
   setDown(down: boolean): void;
   /** The next `count` upserts write half of their objects and then reject: a partial error of the vendor. */
   breakUpserts(count: number): void;
+  /** From now on these objects are refused for good; the others of their page are written. */
+  refuse(isRefused: (object: ColdObject) => boolean): void;
   /** Puts objects there past every rule: a late writer, or a delete that a restart undid. */
   resurrect(tenant: TenantId, objects: readonly ColdObject[]): void;
   /** Loses objects silently. */
   drop(tenant: TenantId, ids: readonly string[]): void;
+  /** Makes objects stay stored and be found no more: an index that lost its entries in a crash. */
+  hide(tenant: TenantId, ids: readonly string[]): void;
+  /** They are found again after all: an index that caught up. */
+  reveal(tenant: TenantId, ids: readonly string[]): void;
+  /** What a search can find. */
+  findable(tenant: TenantId): readonly ColdObject[];
   /** Loses the tenant with all it holds, marker included. */
   dropTenant(tenant: TenantId): void;
   /** Everything that is there, stale or not. */
@@ -40,6 +50,7 @@ export function createMemoryCold(): MemoryCold {
     calls: cold.calls,
     ensureTenant: (tenant) => cold.ensureTenant(tenant),
     upsert: (tenant, objects) => cold.upsert(tenant, objects),
+    rewrite: (tenant, objects) => cold.rewrite(tenant, objects),
     versions: (tenant, ids) => cold.versions(tenant, ids),
     staleIds: (tenant, document) => cold.staleIds(tenant, document),
     deleteIds: (tenant, ids) => cold.deleteIds(tenant, ids),
@@ -51,8 +62,12 @@ export function createMemoryCold(): MemoryCold {
     close: () => cold.close(),
     setDown: (down) => cold.setDown(down),
     breakUpserts: (count) => cold.breakUpserts(count),
+    refuse: (isRefused) => cold.refuse(isRefused),
     resurrect: (tenant, objects) => cold.resurrect(tenant, objects),
     drop: (tenant, ids) => cold.drop(tenant, ids),
+    hide: (tenant, ids) => cold.hide(tenant, ids),
+    reveal: (tenant, ids) => cold.reveal(tenant, ids),
+    findable: (tenant) => cold.findable(tenant),
     dropTenant: (tenant) => cold.dropTenant(tenant),
     objects: (tenant) => cold.objects(tenant),
   };
@@ -63,6 +78,9 @@ class ColdInMemory implements MemoryCold {
   readonly #tenants = new Map<TenantId, TenantState>();
   #down = false;
   #upsertsToBreak = 0;
+  /** As Weaviate does: it can not read half a character, and the number of a chunk is an integer in its schema. */
+  #isRefused = ({ documentId, chunk }: ColdObject): boolean =>
+    !documentId.isWellFormed() || !Number.isInteger(chunk);
 
   async ensureTenant(tenant: TenantId): Promise<void> {
     await this.#enter("ensureTenant");
@@ -70,24 +88,33 @@ class ColdInMemory implements MemoryCold {
   }
 
   async upsert(tenant: TenantId, objects: readonly ColdObject[]): Promise<void> {
-    checkObjects(objects);
+    const { sound, refused } = checkObjects(objects);
     await this.#enter("upsert");
     const broken = this.#upsertsToBreak > 0;
-    const written = broken ? objects.slice(0, Math.floor(objects.length / 2)) : objects;
+    const taken = sound.filter((object) => !this.#isRefused(object));
+    const written = broken ? taken.slice(0, Math.floor(taken.length / 2)) : taken;
     const state = this.#stateOf(tenant);
     for (const object of written) state.objects.set(object.id, structuredClone(object));
-    if (!broken) return;
-    this.#upsertsToBreak -= 1;
-    throw new FreshetError("cold_unavailable", "some objects were refused");
+    if (broken) {
+      this.#upsertsToBreak -= 1;
+      throw new FreshetError("cold_unavailable", "some objects were not taken");
+    }
+    throwRefused([...refused, ...sound.filter(this.#isRefused)]);
+  }
+
+  async rewrite(tenant: TenantId, objects: readonly ColdObject[]): Promise<void> {
+    const { sound, refused } = checkObjects(objects);
+    await this.#enter("rewrite");
+    const taken = sound.filter((object) => !this.#isRefused(object));
+    this.resurrect(tenant, structuredClone(taken));
+    throwRefused([...refused, ...sound.filter(this.#isRefused)]);
   }
 
   async versions(tenant: TenantId, ids: readonly string[]): Promise<ReadonlyMap<string, Version>> {
     await this.#enter("versions");
     const found = new Map<string, Version>();
-    for (const id of ids) {
-      const object = this.#tenants.get(tenant)?.objects.get(id);
-      if (object !== undefined) found.set(id, object.version);
-    }
+    const wanted = new Set(ids);
+    for (const { id, version } of this.findable(tenant)) if (wanted.has(id)) found.set(id, version);
     return found;
   }
 
@@ -124,7 +151,7 @@ class ColdInMemory implements MemoryCold {
   async search(query: ColdQuery): Promise<readonly Candidate[]> {
     checkQuery(query);
     await this.#enter("search", query.signal);
-    return hybrid(this.objects(query.tenant), query);
+    return hybrid(this.findable(query.tenant), query);
   }
 
   async writeMarker(tenant: TenantId, marker: ColdMarker): Promise<void> {
@@ -151,12 +178,35 @@ class ColdInMemory implements MemoryCold {
     this.#upsertsToBreak = count;
   }
 
+  refuse(isRefused: (object: ColdObject) => boolean): void {
+    this.#isRefused = isRefused;
+  }
+
   resurrect(tenant: TenantId, objects: readonly ColdObject[]): void {
     for (const object of objects) this.#stateOf(tenant).objects.set(object.id, object);
+    this.reveal(
+      tenant,
+      objects.map(({ id }) => id),
+    );
   }
 
   drop(tenant: TenantId, ids: readonly string[]): void {
     for (const id of ids) this.#tenants.get(tenant)?.objects.delete(id);
+    this.reveal(tenant, ids);
+  }
+
+  hide(tenant: TenantId, ids: readonly string[]): void {
+    const state = this.#stateOf(tenant);
+    for (const id of ids) if (state.objects.has(id)) state.hidden.add(id);
+  }
+
+  reveal(tenant: TenantId, ids: readonly string[]): void {
+    for (const id of ids) this.#tenants.get(tenant)?.hidden.delete(id);
+  }
+
+  findable(tenant: TenantId): readonly ColdObject[] {
+    const hidden = this.#tenants.get(tenant)?.hidden;
+    return this.objects(tenant).filter(({ id }) => hidden?.has(id) !== true);
   }
 
   dropTenant(tenant: TenantId): void {
@@ -178,7 +228,7 @@ class ColdInMemory implements MemoryCold {
   #stateOf(tenant: TenantId): TenantState {
     const known = this.#tenants.get(tenant);
     if (known !== undefined) return known;
-    const created: TenantState = { objects: new Map(), marker: null };
+    const created: TenantState = { objects: new Map(), hidden: new Set(), marker: null };
     this.#tenants.set(tenant, created);
     return created;
   }

@@ -31,11 +31,20 @@ export const mergeSearchAttributes = {
   FreshetChunks: "INT",
 } as const;
 
+/**
+ * Every descriptor says whose log its positions are of (`Log.deployment`), and every activity looks: a worker of another
+ * deployment would merge its own log into its own cold shard under our watermark. Absent in what an earlier Freshet
+ * started.
+ */
+export interface Described {
+  readonly deployment?: string | undefined;
+}
+
 /** Why a merge was asked for. */
 export type MergeReason = "size" | "age" | "memory" | "operator";
 
 /** The records of CHUNKS in (`from`, `to`]. */
-export interface MergeRange {
+export interface MergeRange extends Described {
   readonly tenant: TenantId;
   readonly from: Position;
   readonly to: Position;
@@ -61,7 +70,7 @@ export interface MergeCounts {
  * What a merge is about to do; `preview` shows the same. `repair` writes again what cold has lost below
  * the watermark and moves only the marker; `advance` moves the watermark.
  */
-export interface PlannedMerge extends MergeRange, MergeCounts {
+export interface PlannedMerge extends MergeRange, MergeCounts, Described {
   readonly kind: "merge";
   readonly purpose: "advance" | "repair";
   /** DOCS version of the record at `to`. */
@@ -81,15 +90,28 @@ export interface PlannedMerge extends MergeRange, MergeCounts {
   readonly more: boolean;
 }
 
-export type MergePlan = { readonly kind: "nothing" } | PlannedMerge;
+export type MergePlan =
+  /** `unconfirmedTo`: nothing to merge, but a merge up to there still has to be confirmed. */
+  { readonly kind: "nothing"; readonly unconfirmedTo?: Position } | PlannedMerge;
 
+/**
+ * `unconfirmed`: the watermark moved, and what was merged has to be confirmed. Absent in what a worker of an earlier
+ * Freshet answered, so that histories of its time replay as they were.
+ */
 export type CommitResult =
   /** `documents` live after it. */
-  | { readonly kind: "committed"; readonly documents: number }
+  | { readonly kind: "committed"; readonly documents: number; readonly unconfirmed?: true }
   /** Somebody (an earlier attempt) committed up to here or further. */
-  | { readonly kind: "already" }
+  | { readonly kind: "already"; readonly unconfirmed?: true }
   /** The manifest or cold is not what the plan was made from. */
   | { readonly kind: "replan" };
+
+export interface ConfirmResult {
+  /** Everything up to here is confirmed. */
+  readonly through: Position;
+  /** Objects of the window behind it that were missing, and are written again: the window is to be looked at anew. */
+  readonly repaired: number;
+}
 
 /** What became of a request to merge. */
 export type MergeOutcome =
@@ -100,6 +122,8 @@ export type MergeOutcome =
       /** Ranges that it took. */
       readonly merges: number;
       readonly written: number;
+      /** Documents that cold refuses for good, each with a dead letter; absent when there are none. */
+      readonly refused?: number | undefined;
     })
   | { readonly kind: "nothing" }
   | { readonly kind: "paused" }
@@ -110,6 +134,12 @@ export interface MergeError {
   readonly code: ErrorCode;
   readonly message: string;
 }
+
+/** Few documents that cold refuses end as dead letters; so many mean that something else is wrong. */
+export const tooManyRefused = {
+  code: "cold_refused",
+  message: "the cold shard refuses more documents of one merge than its dead letters may be",
+} as const satisfies MergeError;
 
 /** Cold took what was written, and a search does not find it. */
 export const incomplete = {
@@ -123,6 +153,7 @@ export type MergePhase =
   | "writing"
   | "verifying"
   | "committing"
+  | "confirming"
   | "grace"
   | "cleaning"
   | "scrubbing"
@@ -159,19 +190,28 @@ export interface LastMerge {
 }
 
 /** Input of the entity workflow: a descriptor, never documents. */
-export interface MergeInput {
+export interface MergeInput extends Described {
   readonly tenant: TenantId;
   readonly graceMs?: number | undefined;
   /** From commit to clean-up; absent in runs that an earlier Freshet started, which took `graceMs` for it. */
   readonly settleMs?: number | undefined;
+  /** From commit to its confirmation; absent in runs that an earlier Freshet started. */
+  readonly confirmMs?: number | undefined;
   /** Handed from one run to the next by continue-as-new. */
   readonly carried?: MergeCarried | undefined;
+}
+
+/** A merge up to `to` is to be confirmed at the time `atMs`. */
+export interface Unconfirmed {
+  readonly to: Position;
+  readonly atMs: number;
 }
 
 export interface MergeCarried {
   readonly paused: boolean;
   readonly due: boolean;
   readonly lastMerge: LastMerge | null;
-  /** Absent in what an earlier Freshet handed on. */
+  /** Absent in what an earlier Freshet handed on, as is `unconfirmed`. */
   readonly scrub?: ScrubCarried | undefined;
+  readonly unconfirmed?: readonly Unconfirmed[] | undefined;
 }

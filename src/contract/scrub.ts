@@ -16,6 +16,8 @@ export interface PlannedScrub {
   readonly to: Position;
   /** Version of the oldest record that the log holds. */
   readonly heldFrom: Version;
+  /** What cold's marker said then; absent in plans of an earlier Freshet. */
+  readonly markedTo?: Position;
   /** Live documents, and those of them whose record is older than that. */
   readonly documents: number;
   readonly unheld: number;
@@ -23,9 +25,11 @@ export interface PlannedScrub {
 
 export interface ScrubLogResult {
   readonly revision: number;
-  /** Objects read back, and objects written again because their document lacked one. */
+  /** Objects read back, and those of them that were missing and are written again. */
   readonly checked: number;
   readonly repaired: number;
+  /** Documents that cold refused to take back; absent when there are none. */
+  readonly refused?: number | undefined;
   readonly through: Position;
   /** Newest version of the window that every owner has folded; 0 when all are too young. */
   readonly settledVersion: Version;
@@ -57,6 +61,8 @@ export interface ScrubCounts {
   /** That the log says must be there, read back; and what was written again because it was missing. */
   readonly checked: number;
   readonly repaired: number;
+  /** Documents that cold refused to take back, each with a dead letter; absent when there are none. */
+  readonly refused?: number | undefined;
 }
 
 export interface ScrubReport extends ScrubCounts {

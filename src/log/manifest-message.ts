@@ -14,13 +14,21 @@ export type ManifestReading =
   | { readonly kind: "unreadable" }
   | { readonly kind: "foreign" };
 
-export function readManifest(data: Uint8Array): ManifestReading {
-  const manifest = jsonIn(manifestSchema, data);
-  if (manifest !== undefined) return { kind: "manifest", manifest };
+/** @param confirmed what travels beside the body, where it does */
+export function readManifest(data: Uint8Array, confirmed?: number): ManifestReading {
+  const body = jsonIn(manifestSchema, data);
+  if (body !== undefined) {
+    const manifest = confirmed === undefined ? body : confirmedManifest(body, confirmed);
+    return manifest === undefined ? { kind: "unreadable" } : { kind: "manifest", manifest };
+  }
   return { kind: jsonIn(claimSchema, data) === undefined ? "foreign" : "unreadable" };
 }
 
 export function unreadableManifest(tenant: string, revision: number): FreshetError {
   const message = `manifest ${revision} of tenant ${tenant} is not readable; see ops/runbooks/quarantined-record.md`;
   return new FreshetError("broken_chain", message, { details: { tenant, revision } });
+}
+
+function confirmedManifest(body: Manifest, confirmed: number): Manifest | undefined {
+  return manifestSchema.safeParse({ ...body, confirmed }).data;
 }

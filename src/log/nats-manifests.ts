@@ -14,7 +14,12 @@ import { limits } from "../contract/limits.ts";
 import { emptyManifest, type HeadsPiece, type Manifest } from "../contract/manifest.ts";
 import { digestOf } from "./digest.ts";
 import { readManifest, unreadableManifest } from "./manifest-message.ts";
-import { type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
+import {
+  headerReader,
+  type NatsContext,
+  newestMessage,
+  publishGuarded,
+} from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { type NewestOf, newestReadable } from "./nats-newest.ts";
 import { type PullRequest, pullMessages } from "./nats-pull.ts";
@@ -30,6 +35,11 @@ type WatchedManifest = StoredManifest & { readonly tenant: TenantId };
 
 const prefix = `${manifestSubjects}.tenant.`;
 const subjectOf = (tenant: TenantId): string => `${prefix}${tenant}`;
+/**
+ * Where `confirmed` lies: in a header, because an engine of the release before refuses a body with a field that it does
+ * not know.
+ */
+const confirmedHeader = "Freshet-Confirmed";
 const encoder = new TextEncoder();
 
 export class NatsManifests implements ManifestStore {
@@ -52,12 +62,15 @@ export class NatsManifests implements ManifestStore {
     manifest: Manifest,
     expectedRevision: number,
   ): Promise<"committed" | "conflict"> {
-    const payload = encoder.encode(JSON.stringify(manifest));
+    const { confirmed, ...body } = manifest;
+    const payload = encoder.encode(JSON.stringify(body));
+    const headers = confirmed === undefined ? {} : { [confirmedHeader]: String(confirmed) };
     for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt += 1) {
       const before = this.#stream.highest;
       const outcome = await publishGuarded(this.#context, {
         subject: subjectOf(tenant),
         payload,
+        headers,
         expectedLast: expectedRevision,
       });
       if (outcome.kind === "stored") {
@@ -150,10 +163,10 @@ export class NatsManifests implements ManifestStore {
       page: limits.pullMax,
       signal,
     });
-    for await (const { subject, data, seq } of messages) {
+    for await (const { subject, data, seq, headers } of messages) {
       const tenant = subject.slice(prefix.length);
       if (!isTenantId(tenant)) continue;
-      const read = readManifest(data);
+      const read = readManifest(data, confirmedIn(headerReader(headers)));
       if (read.kind === "manifest") {
         yield { tenant, manifest: read.manifest, revision: seq };
         continue;
@@ -181,8 +194,8 @@ export class NatsManifests implements ManifestStore {
     const stream = streamNames.manifests;
     return newestReadable(this.#context, {
       ...{ stream, subject: subjectOf(tenant) },
-      read: ({ data, subject, seq }) => {
-        const read = readManifest(data);
+      read: ({ data, subject, seq, header }) => {
+        const read = readManifest(data, confirmedIn(header));
         if (read.kind === "manifest") return read.manifest;
         if (read.kind === "foreign") return undefined;
         this.#context.quarantine.add({ stream, seq, subject, why: "unreadable" });
@@ -190,4 +203,9 @@ export class NatsManifests implements ManifestStore {
       },
     });
   }
+}
+
+function confirmedIn(read: (name: string) => string | undefined): number | undefined {
+  const confirmed = read(confirmedHeader);
+  return confirmed === undefined || confirmed === "" ? undefined : Number(confirmed);
 }

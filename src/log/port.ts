@@ -322,6 +322,11 @@ export interface EventSink {
 
 export interface Log {
   readonly partitions: number;
+  /**
+   * Tells this log, and all that is built on it, from every other: 16 hexadecimal digits, fixed when the log is created.
+   * Whoever works on a log for somebody else (merges, the cold shard) compares it first.
+   */
+  readonly deployment: string;
   /** Largest document text that fits this server's payload limit, bytes. */
   readonly documentTextBytesMax: number;
   readonly docs: DocsLog;
@@ -339,6 +344,11 @@ export interface Log {
   usage(): Promise<readonly StreamUsage[]>;
   /** What this process met in the log and passed over, oldest first; the last so many. */
   quarantined(): readonly QuarantinedRecord[];
+  /**
+   * The time of the clock that stamps records, unix milliseconds: the ages of records are counted by it, because the
+   * clock of whoever asks may be days off. @throws FreshetError log_unavailable
+   */
+  nowMs(): Promise<number>;
   /**
    * Stores what the caller's embedding model makes of a sentence if the log has no such record yet, and returns the
    * stored one: it is the caller's, or that of an earlier engine, bit by bit.

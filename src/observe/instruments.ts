@@ -35,6 +35,10 @@ export const counters: Instruments<CounterLabels> = {
     help: "documents suspected of ending their process, processed in one of their own",
     labels: ["tenant"],
   },
+  confirm_repaired_total: {
+    help: "objects that cold had acknowledged and lost, found and written again by the second look at a merge",
+    labels: ["tenant"],
+  },
   scrub_objects_total: {
     help: "objects of the cold shard that scrubs deleted or wrote again",
     labels: ["tenant", "outcome"],
@@ -42,6 +46,14 @@ export const counters: Instruments<CounterLabels> = {
   dead_letters_deferred_total: {
     help: "dead letters that their stream did not take and that are written later",
     labels: ["tenant"],
+  },
+  cold_refused_total: {
+    help: "documents that the cold shard refused for good; each has a dead letter",
+    labels: ["tenant"],
+  },
+  sweep_failures_total: {
+    help: "tenants that a sweep passed over because of a failure of theirs",
+    labels: ["step"],
   },
   purged_total: { help: "messages that retention removed from a stream", labels: ["stream"] },
   records_quarantined_total: {
@@ -51,10 +63,6 @@ export const counters: Instruments<CounterLabels> = {
   replies_refused_total: {
     help: "requests over NATS that were not worked on, because they have no inbox to answer to",
     labels: ["surface"],
-  },
-  tenants_skipped_total: {
-    help: "tenants that a sweep passed over, because their own state broke it",
-    labels: ["work"],
   },
 };
 

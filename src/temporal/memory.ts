@@ -19,6 +19,7 @@ import type { MergeClient } from "./port.ts";
 export interface MemoryMergesOptions extends Omit<MergePorts, "heartbeat" | "signal"> {
   readonly graceMs?: number | undefined;
   readonly settleMs?: number | undefined;
+  readonly confirmMs?: number | undefined;
   readonly ageMs?: number | undefined;
 }
 
@@ -113,13 +114,13 @@ class MemoryMergeClient implements MergeClient {
   }
 
   #start(tenant: TenantId): Entity {
-    const { clock, graceMs, settleMs } = this.#options;
+    const { clock, graceMs, settleMs, confirmMs } = this.#options;
     const runtime = new MemoryRuntime(clock, this.#closed.signal);
     const entity: Entity = {
       merges: new TenantMerges(
         this.#steps(() => runtime.workSignal ?? undefined),
         runtime,
-        { tenant, graceMs, settleMs },
+        { tenant, graceMs, settleMs, confirmMs },
       ),
       wake: () => runtime.wake(),
     };
@@ -158,13 +159,13 @@ class MemoryMergeClient implements MergeClient {
     const requestMerge = (tenant: TenantId): Promise<void> => this.due(tenant);
     const requestScrub = (tenant: TenantId): Promise<void> => this.scrubDue(tenant);
     const sweep = createSweepActivities({ ports, ageMs, requestMerge, requestScrub });
-    let scrubbedAtMs = clock.monotonicMs();
+    let slotAtMs = clock.monotonicMs();
     while (!signal.aborted) {
       try {
         await sweep.signalDueTenants();
-        if (clock.monotonicMs() - scrubbedAtMs >= limits.scrubEveryMs) {
-          scrubbedAtMs = clock.monotonicMs();
-          await sweep.requestScrubs();
+        if (clock.monotonicMs() - slotAtMs >= limits.scrubSlotMs) {
+          slotAtMs = clock.monotonicMs();
+          await sweep.requestScrubs({ slotAtMs });
         }
       } catch (thrown) {
         logger.warn({ code: toFreshetError(thrown).code }, "a sweep for due merges failed");

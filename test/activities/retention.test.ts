@@ -41,19 +41,19 @@ describe("what may be removed", () => {
   const sequence = fc.integer({ min: 0, max: 50 });
   const standing = fc.record({
     cursor: sequence,
-    watermark: sequence,
+    confirmed: sequence,
     markedTo: sequence,
     youngVersion: sequence,
     youngPosition: sequence,
   });
 
-  it("is old, and below the cursor, the watermark and what cold itself proves; all of that goes", () => {
+  it("is old, and below the cursor, what is confirmed and what cold itself proves; all of that goes", () => {
     fc.assert(
       fc.property(standing, sequence, (numbers, seq) => {
-        const { cursor, watermark, markedTo, youngVersion, youngPosition } = numbers;
+        const { cursor, confirmed, markedTo, youngVersion, youngPosition } = numbers;
         const bounds = retentionBounds(numbers as unknown as RetentionStanding);
         expect(seq < bounds.docs).toBe(seq < cursor && seq < youngVersion);
-        const isProved = seq < watermark && seq < markedTo;
+        const isProved = seq < confirmed && seq < markedTo;
         expect(seq < bounds.chunks).toBe(isProved && seq < youngPosition);
       }),
     );

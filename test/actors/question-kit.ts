@@ -133,7 +133,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
       ...{ directory, proofs, log, cold, embedder, metrics: silentMetrics },
       tokenizer: createMemoryTokenizer(),
       modelTokensMax: 64,
-      redact: (text) => text.replaceAll("secret", "[redacted]"),
+      redactor: () => (text) => text.replaceAll("secret", "[redacted]"),
       writer: {
         write: (request) => {
           writes.push(request);
@@ -147,6 +147,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
         coldRefillRoundsMax: 2,
         coldRestartsMax: 2,
         pollMs: 10,
+        redactionSliceChars: 2_000,
         replyMs: 50,
         pieceEveryMs,
       },

@@ -19,6 +19,8 @@ import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { inlinePreparation } from "../../src/preparation/inline.ts";
+import type { Preparation } from "../../src/preparation/preparation.ts";
 import { outcomeOf } from "../../src/text/outcome.ts";
 import type { Preparer } from "../../src/text/prepare.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
@@ -37,6 +39,7 @@ export interface TenantSetUp {
   /** What isolation makes of a payload; without it the payload is a document of one chunk. */
   readonly isolated?: (payload: Uint8Array, signal: AbortSignal) => Promise<Outcome>;
   readonly prepare?: Preparer;
+  readonly preparation?: Pick<Preparation, "prepare">;
   readonly bytes?: NodeBytes;
 }
 
@@ -51,6 +54,8 @@ export function startTenant(options: TenantSetUp = {}) {
   const clock = options.clock ?? createManualClock();
   const log = options.log ?? createMemoryLog({ clock, partitions: 1 });
   const prepare = options.prepare ?? prepareOne;
+  const preparation =
+    options.preparation ?? inlinePreparation({ prepare, clock, metrics: silentMetrics });
   const embedder = new BoundedMailbox<EmbedderMessage>(1_000);
   const shard = new BoundedMailbox<ShardMessage>(10_000);
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(100);
@@ -69,7 +74,7 @@ export function startTenant(options: TenantSetUp = {}) {
     tenantActor({
       tenant: acme,
       epoch: (options.epoch ?? 1) as Epoch,
-      prepare,
+      preparation,
       ...{ log, model: "hand", embedder, isolation, shard, mergeTrigger },
       route: () => route,
       progress,

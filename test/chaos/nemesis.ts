@@ -17,6 +17,8 @@ export interface NemesisOptions {
   readonly loseRecords: () => Promise<void>;
   /** Drops all leases, or lets the server drop none by their age until it is told so again. */
   readonly leases: { drop(): Promise<void>; keep(always: boolean): Promise<void> };
+  /** An operator's cancel; a Temporal that does not answer is no failure of it. */
+  readonly cancelMerge: (nth: number) => Promise<void>;
   readonly sleep: (ms: number) => Promise<void>;
   readonly say: (line: string) => void;
 }
@@ -93,6 +95,9 @@ export class Nemesis {
       case "reset":
         this.#count(fault);
         return this.#onLink(fault, (proxy) => proxy.reset());
+      case "cancel-merge":
+        this.#count(fault);
+        return this.#options.cancelMerge(fault.nth);
       case "partition":
         this.#count(fault);
         return this.#onLink(fault, (proxy) => proxy.hold(fault.direction));
@@ -167,5 +172,6 @@ export class Nemesis {
 function placeOf(fault: Fault): string {
   // The server itself may die meanwhile.
   if (fault.kind === "clock-step") return "clock";
+  if ("nth" in fault) return `merges of ${fault.nth}`;
   return "link" in fault ? `${fault.link.from}>${fault.link.to}` : fault.target;
 }

@@ -25,7 +25,7 @@ import { type Random, seededRandom } from "./random.ts";
 import { askOnce, chooseQuestion, type ReaderOptions } from "./reader.ts";
 import { checkRest } from "./rest.ts";
 import type { ChaosResult } from "./result.ts";
-import { ChaosSite } from "./site.ts";
+import { ChaosSite, confirmMs } from "./site.ts";
 import { Truth } from "./truth.ts";
 
 export interface ChaosOptions {
@@ -121,6 +121,7 @@ class ChaosRun {
         drop: () => this.#untilAnswered(() => this.#truth.dropLeases()),
         keep: (always) => this.#untilAnswered(() => this.#truth.keepLeases(always)),
       },
+      cancelMerge: (nth) => this.#cancelMerge(nth),
       sleep,
       say: (line) => say(`  fault: ${line}`),
     });
@@ -146,6 +147,7 @@ class ChaosRun {
       ...shared,
       address: site.temporalAddress,
       namespace: "default",
+      confirmMs,
     });
     const tenants = Array.from({ length: options.tenants }, (_, at) =>
       tenantId(`tenant-${at + 1}`),
@@ -206,6 +208,11 @@ class ChaosRun {
     return loops;
   }
 
+  async #cancelMerge(nth: number): Promise<void> {
+    const tenant = this.#tenants[nth % this.#tenants.length];
+    if (tenant !== undefined) await this.#merges.cancel(tenant).catch(() => {}); // Temporal is in trouble too
+  }
+
   #heardOf(tenant: TenantId, seq: number): void {
     this.#acked.set(tenant, Math.max(this.#acked.get(tenant) ?? 0, seq));
   }
@@ -213,7 +220,7 @@ class ChaosRun {
   async #storms(): Promise<void> {
     const { durationMs, stormMs, plan } = this.#options;
     const kinds: PlannedKind[] = ["kill", "freeze", "fail-point", "delay", "reset", "partition"];
-    kinds.push("sleep", "clock-step");
+    kinds.push("sleep", "clock-step", "cancel-merge");
     if (this.#site.canFillDisk) kinds.push("disk-full");
     const faults = [...plan(kinds, this.#random.fork("nemesis"))];
     const endsAt = performance.now() + durationMs;

@@ -20,7 +20,7 @@ import { startTemporal } from "../../ops/servers/temporal.ts";
 import { startWeaviate } from "../../ops/servers/weaviate.ts";
 import type { Tools } from "../../ops/setup/ensure-tools.ts";
 import { inheritedEnvironment } from "../support/environment.ts";
-import type { Link, Target } from "./faults.ts";
+import { isMergeWorker, type Link, mergeWorkers, type Target } from "./faults.ts";
 import { NodeProcess, type NodeSpec } from "./node-process.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
 
@@ -28,6 +28,8 @@ export interface SiteOptions {
   readonly directory: string;
   readonly tools: Tools;
   readonly nodes: number;
+  /** Two by default. */
+  readonly workers?: 1 | 2 | undefined;
   readonly repository?: string | undefined;
   /** A Freshet process ended by itself; it is started again a second later, as any supervisor would. */
   readonly onNodeEnd: (
@@ -88,6 +90,8 @@ export type Process = Pick<NodeProcess, "isAlive" | "kill" | "freeze" | "thaw" |
 /** Of the log; memory is taken as it is written. A smaller one gives CHUNKS too little for half an hour. */
 const storeBytes = 8 * 1024 * 1024 * 1024;
 const stopMs = 20_000;
+/** Short, or hot would keep all that is merged in a storm, and nothing would be asked of cold alone. */
+export const confirmMs = 3_000;
 const respawnMs = 1_000;
 const respawnsMax = 20;
 
@@ -154,7 +158,8 @@ export class ChaosSite {
       { length: this.#options.nodes },
       (_, at) => `engine-${at + 1}` as const,
     );
-    const targets: readonly Target[] = [...engines, "merge-worker"];
+    const workers = mergeWorkers.slice(0, this.#options.workers ?? mergeWorkers.length);
+    const targets: readonly Target[] = [...engines, ...workers];
     for (const target of targets) await this.#openDoors(target);
     // Behind the proxies, which would else be given a port that was free a moment ago.
     const requests = targets.map((name) => ({ name, variable: name }));
@@ -302,10 +307,11 @@ export class ChaosSite {
       FRESHET_MERGE_SIZE_CHUNKS: "150",
       FRESHET_MERGE_AGE_MS: "20000",
       FRESHET_MERGE_GRACE_MS: "1000",
+      FRESHET_MERGE_CONFIRM_MS: String(confirmMs),
       FRESHET_LOG_FORMAT: "json",
     };
     const logFile = logPath(directory, target);
-    const role = target === "merge-worker" ? "merge-worker" : "engine";
+    const role = isMergeWorker(target) ? "merge-worker" : "engine";
     const onEnd: NodeSpec["onEnd"] = (end) => {
       this.#options.onNodeEnd(target, end);
       setTimeout(() => {

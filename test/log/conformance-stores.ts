@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { DocumentId, Epoch, Partition, Position, Version } from "../../src/contract/ids.ts";
 import type { Manifest } from "../../src/contract/manifest.ts";
-import { emptyManifest } from "../../src/contract/manifest.ts";
+import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { DeadLetter } from "../../src/log/port.ts";
 import type { Opened } from "./harness.ts";
 import { take } from "./records.ts";
@@ -142,6 +142,23 @@ function describeAttempts(opened: Opened): void {
 
 function describeManifests(opened: Opened): void {
   describe("manifests", () => {
+    it("keep up to where a merge is confirmed, and say nothing of it where nobody did", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      const to = 7 as Position;
+      const before = { ...manifestOf("one"), to };
+      await log.manifests.commit(tenant, before, 0);
+      const first = await log.manifests.get(tenant);
+      expect(first?.manifest).toEqual(before);
+      expect(confirmedTo(before)).toBe(to);
+      const confirmed = { ...before, confirmed: 3 as Position };
+      expect(await log.manifests.commit(tenant, confirmed, first?.revision ?? 0)).toBe("committed");
+      // An answer that was lost: the same commit again is a success.
+      expect(await log.manifests.commit(tenant, confirmed, first?.revision ?? 0)).toBe("committed");
+      expect((await other.manifests.get(tenant))?.manifest).toEqual(confirmed);
+      expect(confirmedTo(confirmed)).toBe(3);
+    });
+
     it("change only against the revision that was read (L4)", async () => {
       const { log, other } = opened.harness;
       const tenant = opened.tenant();

@@ -54,6 +54,7 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
           readBack: () => judged(log, record, expectedLast),
         }),
       last: (tenant) => call("last", () => chunks.last(tenant)),
+      first: (tenant) => call("first", () => chunks.first(tenant)),
       read: (asked) => range("read", asked, (all) => chunks.read(all)),
       headers: (asked) => range("headers", asked, (all) => chunks.headers(all)),
     }),
@@ -113,6 +114,13 @@ export function slottedCold(cold: MemoryCold, slot: Slot): ColdShard {
         () => cold.upsert(tenant, objects),
         () => cold.upsert(tenant, objects.slice(0, objects.length >> 1)),
       ),
+    rewrite: (tenant, objects) =>
+      call(
+        "rewrite",
+        () => cold.rewrite(tenant, objects),
+        () => cold.rewrite(tenant, objects.slice(0, objects.length >> 1)),
+      ),
+    walk: (tenant, page) => call("walk", () => cold.walk(tenant, page)),
     versions: (tenant, ids) => call("versions", () => cold.versions(tenant, ids)),
     staleIds: (tenant, document) => call("staleIds", () => cold.staleIds(tenant, document)),
     deleteIds: (tenant, ids) =>

@@ -28,6 +28,7 @@ export function freshName(label: string): TenantId {
 }
 
 export interface Deployment {
+  readonly taskQueue: string;
   readonly client: MergeClient;
   /** Bundles, connects and polls; ends the one before it, if any. */
   startWorker(): Promise<MergeWorker>;
@@ -39,7 +40,7 @@ export interface Deployment {
 export function deploy(world: World, ageMs?: number, replayWindowMs?: number): Deployment {
   const { clock, logger, metrics, log, cold } = world.ports;
   const taskQueue = freshName("merge-test");
-  const temporal = { ...server(), clock, logger, taskQueue, graceMs: 0, settleMs: 0 };
+  const temporal = { ...server(), clock, logger, taskQueue, graceMs: 0, settleMs: 0, confirmMs: 0 };
   const client = connectTemporal(temporal);
   let worker: MergeWorker | null = null;
   let running: Promise<void> = Promise.resolve();
@@ -49,6 +50,7 @@ export function deploy(world: World, ageMs?: number, replayWindowMs?: number): D
     await running;
   };
   return {
+    taskQueue,
     client,
     stopWorker,
     async startWorker() {
