@@ -12,11 +12,10 @@ import type { EmbedderMessage } from "./messages.ts";
 export function inShares(
   embedder: Mailbox<EmbedderMessage>,
   shares: FairShares,
-  textsMax: number,
 ): Pick<Mailbox<EmbedderMessage>, "put" | "tryPut"> {
   const shared = {
     async put(message: EmbedderMessage, signal = message.signal): Promise<boolean> {
-      const amount = Math.max(1, Math.min(message.inputs.length, textsMax / 2));
+      const amount = Math.max(1, Math.min(message.inputs.length, shares.total / 2));
       const share = await shares.take(message.tenant, { amount, signal });
       if (share === undefined || share === "refused") return false;
       const { reply } = message;
