@@ -35,6 +35,7 @@ function guardedDocs(docs: DocsLog, guard: LogGuard): DocsLog {
       endless(guard, options.signal, (signal) => docs.read({ ...options, signal })),
     readTenant: passing(guard, (options) => docs.readTenant(options)),
     lastVersion: passing(guard, (tenant) => docs.lastVersion(tenant)),
+    nextVersion: passing(guard, (above) => docs.nextVersion(above)),
     lastSequence: passing(guard, () => docs.lastSequence()),
     tenants: passing(guard, (partition) => docs.tenants(partition)),
     firstSince: passing(guard, (atMs) => docs.firstSince(atMs)),

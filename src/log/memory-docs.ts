@@ -93,6 +93,12 @@ export class MemoryDocs implements DocsLog {
     return last?.version ?? (0 as Version);
   }
 
+  async nextVersion({ tenant, after }: Parameters<DocsLog["nextVersion"]>[0]): Promise<Version> {
+    await this.#options.power.pass();
+    const next = this.#operations.find((one) => one.tenant === tenant && one.version > after);
+    return next?.version ?? (0 as Version);
+  }
+
   async lastSequence(): Promise<Version> {
     await this.#options.power.pass();
     return this.lastSeq;

@@ -30,7 +30,6 @@ import { type Delivered, pullMessages } from "./nats-pull.ts";
 import { firstSince, purgeBelow } from "./nats-retention.ts";
 import type { GuardedStream } from "./nats-stream-guard.ts";
 import { lostTail } from "./nats-streams.ts";
-import { subjectsOf } from "./nats-subjects.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "./port.ts";
 import { headerFromWire, type Place, recordFromWire, wireHeaders } from "./record-header.ts";
 import { chunksOf, chunksOfPartition, tenantIn } from "./subjects.ts";
@@ -85,7 +84,8 @@ export class NatsChunks implements ChunksLog {
   }
 
   async first(tenant: TenantId): Promise<RecordHeader | null> {
-    const message = await oldestMessage(this.#context, this.#stream.name, this.#subject(tenant));
+    const from = { subject: this.#subject(tenant), seq: 1 };
+    const message = await oldestMessage(this.#context, this.#stream.name, from);
     return message === null ? null : storedHeader(message, tenant);
   }
 
@@ -103,7 +103,7 @@ export class NatsChunks implements ChunksLog {
 
   async tenants(partition: Partition): Promise<TenantId[]> {
     const filter = chunksOfPartition(partition);
-    const subjects = await subjectsOf(this.#context, this.#stream.name, filter);
+    const subjects = await this.#stream.subjects(filter);
     return subjects.map(tenantIn).filter(isTenantId);
   }
 
@@ -156,7 +156,7 @@ export class NatsChunks implements ChunksLog {
       stream: this.#stream.name,
       filter: this.#subject(range.tenant),
       start: range.after + 1,
-      endless: false,
+      until: { through: range.to },
       headersOnly,
       page: limits.rangePageMax,
       signal: range.signal,

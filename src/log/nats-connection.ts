@@ -174,7 +174,10 @@ export function messageHeaders(values: WireHeaders): MsgHdrs {
   return headers;
 }
 
-/** Newest message of a subject from the stream's leader; null when there is none. */
+/**
+ * Newest message of a subject, or of those that a filter matches, from the stream's leader; null when there is none.
+ * `STREAM.MSG.GET` is answered by the leader alone, unlike a direct get.
+ */
 export async function newestMessage(
   context: NatsContext,
   stream: string,
@@ -183,14 +186,14 @@ export async function newestMessage(
   return await storedMessage(context, stream, { last_by_subj: subject });
 }
 
-/** Oldest message of a subject that the stream's leader still holds; null when there is none. */
+/** Oldest message of a subject, at or behind `seq`, that the stream's leader still holds; null when there is none. */
 export async function oldestMessage(
   context: NatsContext,
   stream: string,
-  subject: string,
+  { subject, seq }: { readonly subject: string; readonly seq: number },
 ): Promise<StoredMsg | null> {
   // The library's type of the request lacks the subject, which the server takes.
-  const request: SeqMsgRequest & { next_by_subj: string } = { seq: 1, next_by_subj: subject };
+  const request: SeqMsgRequest & { next_by_subj: string } = { seq, next_by_subj: subject };
   return await storedMessage(context, stream, request);
 }
 

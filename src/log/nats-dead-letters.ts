@@ -48,12 +48,15 @@ export class NatsDeadLetters implements DeadLetterLog {
 
   async list(tenant: string, max: number, after = 0 as Version): Promise<DeadLetter[]> {
     const letters: DeadLetter[] = [];
-    if (max < 1) return letters;
+    const stream = streamNames.deadLetters;
+    const filter = deadLettersOf(tenant);
+    const newest = max < 1 ? null : await newestMessage(this.#context, stream, filter);
+    if (newest === null) return letters;
     const messages = pullMessages(this.#context, {
-      stream: streamNames.deadLetters,
-      filter: deadLettersOf(tenant),
+      stream,
+      filter,
       start: 1,
-      endless: false,
+      until: { through: newest.seq },
       page: limits.pullMax,
     });
     for await (const { data } of messages) {

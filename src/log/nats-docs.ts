@@ -10,13 +10,13 @@ import {
   messageHeaders,
   type NatsContext,
   newestMessage,
+  oldestMessage,
 } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { type Delivered, pullMessages } from "./nats-pull.ts";
 import { firstSince, purgeBelow } from "./nats-retention.ts";
 import { retryReads } from "./nats-retry.ts";
 import type { GuardedStream } from "./nats-stream-guard.ts";
-import { subjectsOf } from "./nats-subjects.ts";
 import type { DocsLog, StoredOperation } from "./port.ts";
 import { replayHeaders, replayIn } from "./replay-header.ts";
 import { docsIn, docsOf, docsOfPartition, tenantIn } from "./subjects.ts";
@@ -60,7 +60,7 @@ export class NatsDocs implements DocsLog {
         stream: this.#stream.name,
         filter: docsOfPartition(options.partition),
         start: next,
-        endless: true,
+        until: "aborted",
         page: limits.pullMax,
         signal: options.signal,
       });
@@ -76,16 +76,16 @@ export class NatsDocs implements DocsLog {
   async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
     const { tenant, after, max, onCount } = options;
     const start = after + 1;
-    const state = await this.#stream.state();
-    checkReadStart({ from: start, ...state });
+    const through = await this.lastVersion(tenant);
+    checkReadStart({ from: start, ...(await this.#stream.state()) });
     const operations: StoredOperation[] = [];
-    if (start > state.lastSeq) onCount?.(0);
-    if (max < 1 || start > state.lastSeq) return operations;
+    if (through < start) onCount?.(0);
+    if (max < 1 || through < start) return operations;
     const messages = pullMessages(this.#context, {
       stream: this.#stream.name,
-      filter: docsOf(partitionOf(tenant, this.#partitions), tenant),
+      filter: this.#subject(tenant),
       start,
-      endless: false,
+      until: { through },
       page: Math.min(max, limits.pullMax),
       onCount,
     });
@@ -97,8 +97,15 @@ export class NatsDocs implements DocsLog {
   }
 
   async lastVersion(tenant: TenantId): Promise<Version> {
-    const subject = docsOf(partitionOf(tenant, this.#partitions), tenant);
+    const subject = this.#subject(tenant);
     const message = await newestMessage(this.#context, this.#stream.name, subject);
+    return (message?.seq ?? 0) as Version;
+  }
+
+  async nextVersion({ tenant, after }: Parameters<DocsLog["nextVersion"]>[0]): Promise<Version> {
+    const { name } = this.#stream;
+    const from = { subject: this.#subject(tenant), seq: after + 1 };
+    const message = await oldestMessage(this.#context, name, from);
     return (message?.seq ?? 0) as Version;
   }
 
@@ -109,7 +116,7 @@ export class NatsDocs implements DocsLog {
 
   async tenants(partition: Partition): Promise<string[]> {
     const filter = docsOfPartition(partition);
-    const subjects = await subjectsOf(this.#context, this.#stream.name, filter);
+    const subjects = await this.#stream.subjects(filter);
     return subjects.map(tenantIn);
   }
 
@@ -118,8 +125,11 @@ export class NatsDocs implements DocsLog {
   }
 
   purge({ tenant, below }: Parameters<DocsLog["purge"]>[0]): Promise<number> {
-    const filter = docsOf(partitionOf(tenant, this.#partitions), tenant);
-    return purgeBelow(this.#context, this.#stream, { filter, below });
+    return purgeBelow(this.#context, this.#stream, { filter: this.#subject(tenant), below });
+  }
+
+  #subject(tenant: TenantId): string {
+    return docsOf(partitionOf(tenant, this.#partitions), tenant);
   }
 }
 

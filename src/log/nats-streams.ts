@@ -121,13 +121,15 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
   }
 }
 
-/** @throws FreshetError log_unavailable */
+/** With `subjects`: also which of those hold messages. @throws FreshetError log_unavailable */
 export async function streamInfo(
   context: NatsContext,
   role: StreamRole,
+  subjects?: string,
 ): Promise<StreamInfo | null> {
+  const wanted = subjects === undefined ? undefined : { subjects_filter: subjects };
   try {
-    return await context.jsm.streams.info(streamNames[role]);
+    return await context.jsm.streams.info(streamNames[role], wanted);
   } catch (thrown) {
     if (apiCode(thrown) === jetStream.streamNotFound) return null;
     throw logError(thrown);
