@@ -1,0 +1,180 @@
+/**
+ * Appends what became of a tenant's operations to CHUNKS, in log order (T1, T3), and hands each record to the shard.
+ *
+ * Owns: the position of the tenant's last record under one epoch. Never: appends out of order, or behind what it did
+ * not write.
+ */
+
+import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
+import type { Position, TenantId, Version } from "../src/contract/ids.ts";
+import { failedOutcome, type Outcome } from "../src/contract/outcome.ts";
+import type { ChunkRecord, PlacedRecord } from "../src/contract/record.ts";
+import type { BoundedMailbox, Mailbox } from "../src/kernel/mailbox.ts";
+import { letterOf } from "../src/log/letter.ts";
+import type { Log, StoredOperation } from "../src/log/port.ts";
+import type { Logger, Metrics } from "../src/observe/port.ts";
+import type { MergeTriggerMessage, ShardMessage, TenantMessage } from "./messages.ts";
+import type { HeadFaults } from "./tenant-faults.ts";
+import type { InFlight } from "./tenant-intake.ts";
+import type { TenantLife } from "./tenant-life.ts";
+import type { Fault, OperationProcessor } from "./tenant-process.ts";
+import { hadLaterOperation, voidOutcome } from "./tenant-replay.ts";
+
+export interface CommitterOptions {
+  readonly tenant: TenantId;
+  readonly log: Log;
+  readonly shard: Mailbox<ShardMessage>;
+  readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
+  /** True while hot memory has no room for this tenant. */
+  readonly isHotFull: () => boolean;
+  /** Whose merges would make that room. */
+  readonly makesRoom: () => readonly TenantId[];
+  readonly limits: { readonly backoff: { readonly backoffMaxMs: number } };
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+export interface CommitterParts {
+  readonly life: TenantLife;
+  readonly processor: OperationProcessor;
+  readonly faults: HeadFaults;
+  readonly inFlight: BoundedMailbox<InFlight>;
+  /** What is not even taken in yet. */
+  readonly self: Mailbox<TenantMessage>;
+  /** Of the tenant's last record. */
+  readonly position: Position;
+}
+
+export class TenantCommitter {
+  readonly #options: CommitterOptions;
+  readonly #parts: CommitterParts;
+  #lastPosition: Position;
+
+  constructor(options: CommitterOptions, parts: CommitterParts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#lastPosition = parts.position;
+  }
+
+  async commitAll(): Promise<void> {
+    const { inFlight, self, processor, life } = this.#parts;
+    const { shard, metrics, tenant } = this.#options;
+    const { signal } = life;
+    while (!signal.aborted) {
+      const next = await inFlight.take(signal);
+      if (next === undefined) return;
+      const { version } = next.operation;
+      const judged = this.#judged(version, await next.outcome);
+      const outcome = await this.#unlessVoid(next.operation, judged);
+      if (outcome === undefined) return;
+      const record = processor.recordOf(version, outcome);
+      await this.#waitForRoom();
+      const placed = await this.#place(record);
+      if (placed === undefined) return;
+      if (placed.kind === "reject") await this.#deadLetter(placed, next.operation.atMs);
+      const publishedAtMs = next.operation.atMs;
+      await shard.put({ type: "apply", record: placed, publishedAtMs }, signal);
+      // Not a difference of versions: sequences of DOCS count every tenant's operations.
+      metrics.set("ingest_lag_operations", inFlight.depth + self.depth, { tenant });
+    }
+  }
+
+  /** T6. @throws FreshetError of a fault that the operation is not blamed for yet */
+  #judged(version: Version, outcome: Outcome | Fault): Outcome {
+    if (outcome.kind !== "fault") return outcome;
+    if (!this.#parts.faults.add(version)) throw outcome.error;
+    const { tenant, logger } = this.#options;
+    const { code, message: cause } = outcome.error;
+    logger.error(
+      { tenant, version, code, cause },
+      "a document is given up: it broke every attempt",
+    );
+    return failedOutcome(outcome.documentId);
+  }
+
+  /**
+   * T8. At the operation's turn, when all before it have their records; undefined when this life ends first.
+   * What can not be looked through any more (purged) may hold a later operation, so the replay is void as well.
+   */
+  async #unlessVoid({ replay }: StoredOperation, outcome: Outcome): Promise<Outcome | undefined> {
+    const { documentId } = outcome;
+    if (replay === undefined || documentId === null) return outcome;
+    const { log, tenant } = this.#options;
+    const { life } = this.#parts;
+    const range = { tenant, after: replay.after, to: this.#lastPosition, signal: life.signal };
+    const isVoid = await life.stalling("replay", () =>
+      // A place behind the end is no place of this log.
+      replay.after > range.to
+        ? Promise.resolve(true)
+        : hadLaterOperation(log.chunks.headers(range), replay, documentId),
+    );
+    if (isVoid === undefined) return undefined;
+    return isVoid ? voidOutcome(documentId) : outcome;
+  }
+
+  async #place(record: ChunkRecord): Promise<PlacedRecord | undefined> {
+    const { life, processor } = this.#parts;
+    try {
+      return await life.stalling("append", () => this.#append(record));
+    } catch (thrown) {
+      // Our limits keep a record below the server's; a server that was given a lower one since says otherwise.
+      if (record.kind !== "upsert" || toFreshetError(thrown).code !== "document_too_large")
+        throw thrown;
+      const { version, documentId } = record;
+      const reason = "document_too_large";
+      const message = "the document's record is above the server's payload limit";
+      const outcome = { kind: "reject", documentId, reason, message } as const;
+      const rejected = processor.recordOf(version, outcome);
+      return life.stalling("append", () => this.#append(rejected));
+    }
+  }
+
+  /** The record with its place, or undefined when a newer owner has taken over. */
+  async #append(record: ChunkRecord): Promise<PlacedRecord | undefined> {
+    const { log, metrics } = this.#options;
+    const { life } = this.#parts;
+    const begun = life.clock.monotonicMs();
+    const outcome = await log.chunks.append(record, this.#lastPosition);
+    metrics.observe("append_seconds", (life.clock.monotonicMs() - begun) / 1000);
+    const previous = this.#lastPosition;
+    switch (outcome.kind) {
+      case "appended":
+        this.#lastPosition = outcome.position;
+        return { ...record, position: outcome.position, previous };
+      case "fenced":
+        return life.standDown(outcome.by.epoch);
+      case "behind": {
+        metrics.count("appends_refused_total", { reason: "behind" });
+        const { last } = outcome;
+        // An append whose ack was lost, before a stall: it is already where it belongs (T1). One of another kind is
+        // what an earlier life decided and landed late: the next life takes it from the log (I7).
+        if (
+          last?.epoch === record.epoch &&
+          last.version === record.version &&
+          last.kind === record.kind
+        ) {
+          this.#lastPosition = last.position;
+          return { ...record, position: last.position, previous: last.previous };
+        }
+        throw new FreshetError("internal", "the tenant's log holds what its owner did not write");
+      }
+    }
+  }
+
+  /** The dead letter follows the reject record, which decides; idempotent, so it is repeated until it is stored. */
+  async #deadLetter(record: PlacedRecord & { kind: "reject" }, atMs: number): Promise<void> {
+    const { deadLetters } = this.#options.log;
+    const publish = () => deadLetters.publish(letterOf(record, atMs));
+    await this.#parts.life.stalling("dead letter", publish);
+  }
+
+  /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps what waits. */
+  async #waitForRoom(): Promise<void> {
+    const { isHotFull, makesRoom, mergeTrigger, limits } = this.#options;
+    const { clock, signal } = this.#parts.life;
+    while (isHotFull() && !signal.aborted) {
+      for (const tenant of makesRoom()) mergeTrigger.tryPut({ type: "pressure", tenant });
+      await clock.sleep(limits.backoff.backoffMaxMs / 10, signal);
+    }
+  }
+}

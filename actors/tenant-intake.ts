@@ -1,0 +1,121 @@
+/**
+ * Takes a tenant's operations in, in log order: from its partition's reader, and by its own reads of DOCS while it is
+ * off that reader (T4) or looks for suspects (T7). What is taken in is processed at once and waits for the committer.
+ */
+
+import type { Epoch, TenantId, Version } from "../src/contract/ids.ts";
+import type { Outcome } from "../src/contract/outcome.ts";
+import type { Mailbox } from "../src/kernel/mailbox.ts";
+import type { Log, StoredOperation } from "../src/log/port.ts";
+import type { Logger } from "../src/observe/port.ts";
+import type { TenantProgress, TenantRoute } from "./directory.ts";
+import type { TenantLife } from "./tenant-life.ts";
+import type { Fault, OperationProcessor } from "./tenant-process.ts";
+import { attemptsOf, suspectsTo } from "./tenant-suspects.ts";
+
+export interface IntakeOptions {
+  readonly tenant: TenantId;
+  readonly epoch: Epoch;
+  readonly log: Log;
+  readonly route: () => TenantRoute;
+  readonly progress: TenantProgress;
+  readonly limits: {
+    readonly inFlightMax: number;
+    readonly attemptsMax: number;
+    readonly pullMax: number;
+    readonly backoff: { readonly backoffMinMs: number };
+  };
+  readonly logger: Logger;
+}
+
+/** An operation between intake and committer. */
+export interface InFlight {
+  readonly operation: StoredOperation;
+  readonly outcome: Promise<Outcome | Fault>;
+}
+
+export interface IntakeParts {
+  readonly life: TenantLife;
+  readonly processor: OperationProcessor;
+  /** To the committer, in log order (T3). */
+  readonly inFlight: Mailbox<InFlight>;
+  /** Version of the tenant's last record. */
+  readonly cursor: Version;
+}
+
+export class TenantIntake {
+  readonly #options: IntakeOptions;
+  readonly #parts: IntakeParts;
+  /** Version of the newest operation taken in. */
+  #takenIn: Version;
+  /** T7: suspects are at or below it; undefined until the backlog of this life has been looked at. */
+  #suspectsTo: Version | undefined;
+
+  constructor(options: IntakeOptions, parts: IntakeParts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#takenIn = parts.cursor;
+  }
+
+  async takeIn(operation: StoredOperation): Promise<void> {
+    if (operation.version <= this.#takenIn) return;
+    const { processor, inFlight, life } = this.#parts;
+    this.#takenIn = operation.version;
+    const suspect = operation.version <= (this.#suspectsTo ?? 0);
+    const outcome = processor.process(operation, suspect);
+    // The committer awaits it later; an earlier failure must not count as unhandled meanwhile.
+    const settled = outcome.then(
+      () => {},
+      () => {},
+    );
+    await inFlight.put({ operation, outcome }, life.signal);
+    if (suspect) await settled;
+  }
+
+  /** Reads skipped operations from DOCS until the tenant has caught up with the shared reader (T4). */
+  async catchUp(): Promise<void> {
+    const { log, tenant, limits, progress } = this.#options;
+    const { life } = this.#parts;
+    const route = this.#options.route();
+    const onCount = (operations: number): void => {
+      progress.behind = operations;
+    };
+    while (route.behind && !life.signal.aborted) {
+      const operations = await life.stalling("catch-up", () =>
+        log.docs.readTenant({ tenant, after: this.#takenIn, max: limits.pullMax, onCount }),
+      );
+      await this.#lookForSuspects(operations ?? []);
+      for (const operation of operations ?? []) {
+        await this.takeIn(operation);
+        progress.behind -= 1;
+      }
+      // No await between the test and the assignment: the reader can not skip another one in between.
+      if (operations?.length === 0 && this.#takenIn >= route.skippedTo) route.behind = false;
+      else if (operations?.length === 0) await life.clock.sleep(limits.backoff.backoffMinMs);
+    }
+  }
+
+  /** T7: journals the backlog that this life begins with, before any of it is taken in. */
+  async #lookForSuspects(operations: readonly StoredOperation[]): Promise<void> {
+    const { life } = this.#parts;
+    if (this.#suspectsTo !== undefined || life.signal.aborted) return;
+    this.#suspectsTo = 0 as Version;
+    // What the committer holds, what waits for it, and what waits to wait for it.
+    const inHand = operations.slice(0, this.#options.limits.inFlightMax + 2);
+    const [first, ...others] = inHand.map(({ version }) => version);
+    if (first === undefined) return;
+    const { log, tenant, epoch, limits } = this.#options;
+    const cursor = this.#takenIn;
+    const attempts = await life.stalling("journal", async () => {
+      const entry = await log.attempts.get(tenant);
+      const next = attemptsOf({ entry, cursor, epoch, versions: [first, ...others] });
+      if (next !== entry) await log.attempts.put(tenant, next);
+      return next;
+    });
+    const to = attempts && suspectsTo(attempts, limits.attemptsMax);
+    if (attempts === undefined || to === undefined) return;
+    this.#suspectsTo = to;
+    const { logger } = this.#options;
+    logger.warn({ tenant, lives: attempts.lives, to }, "owners ended again and again: suspects");
+  }
+}

@@ -1,0 +1,80 @@
+/** How a life of a tenant begins: its fence, then what the log holds of the tenant, handed to its shard (I7). */
+
+import { FreshetError } from "../src/contract/errors.ts";
+import type { Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
+import { emptyManifest } from "../src/contract/manifest.ts";
+import type { ChunkRecord } from "../src/contract/record.ts";
+import type { Mailbox } from "../src/kernel/mailbox.ts";
+import { decodePieces } from "../src/log/heads.ts";
+import { letterOf } from "../src/log/letter.ts";
+import type { Log } from "../src/log/port.ts";
+import type { TenantProgress } from "./directory.ts";
+import type { ShardMessage } from "./messages.ts";
+import type { TenantLife } from "./tenant-life.ts";
+
+export interface RecoveryOptions {
+  readonly tenant: TenantId;
+  readonly epoch: Epoch;
+  readonly log: Log;
+  readonly shard: Mailbox<ShardMessage>;
+  readonly progress: TenantProgress;
+}
+
+/** The tenant's end of CHUNKS: where its last record lies, and the cursor into DOCS. */
+export interface LogEnd {
+  readonly position: Position;
+  readonly version: Version;
+}
+
+/** Fence, manifest, heads, tail; resolves with the end of the log, or undefined when fenced off. */
+export async function recover(
+  options: RecoveryOptions,
+  life: TenantLife,
+): Promise<LogEnd | undefined> {
+  const { log, tenant, shard, progress } = options;
+  const { signal, clock } = life;
+  Object.assign(progress, { toReplay: 0, replayed: 0 });
+  const end = await fence(options, life);
+  if (end === undefined) return undefined;
+  const stored = await log.manifests.get(tenant);
+  const manifest = stored?.manifest ?? emptyManifest;
+  const pieces = await Promise.all(
+    manifest.pieces.map(({ digest }) => log.manifests.getPiece(tenant, digest)),
+  );
+  await shard.put({ type: "load", stored, heads: decodePieces(pieces) }, signal);
+  const range = { tenant, after: manifest.to, to: end.position, signal };
+  const onCount = (records: number): void => {
+    progress.toReplay = records;
+  };
+  for await (const record of log.chunks.read({ ...range, onCount })) {
+    // A letter that can not be written is tried again with the whole recovery: nobody waits in a place of others.
+    if (record.kind === "reject") {
+      await log.deadLetters.publish(letterOf(record, clock.nowMs()));
+    }
+    await shard.put({ type: "replay", record }, signal);
+    progress.replayed += 1;
+  }
+  await shard.put({ type: "ready", visible: end.version }, signal);
+  return end;
+}
+
+/** T2. The end of the log with this owner's fence in it. */
+async function fence(
+  { log, tenant, epoch }: RecoveryOptions,
+  life: TenantLife,
+): Promise<LogEnd | undefined> {
+  const last = await log.chunks.last(tenant);
+  if (last !== null && last.epoch > epoch) return life.standDown(last.epoch);
+  const version = last?.version ?? (0 as Version);
+  if (last !== null && last.epoch === epoch) return { position: last.position, version };
+  const record: ChunkRecord = { kind: "fence", tenant, version, epoch };
+  const outcome = await log.chunks.append(record, last?.position ?? (0 as Position));
+  switch (outcome.kind) {
+    case "appended":
+      return { position: outcome.position, version };
+    case "fenced":
+      return life.standDown(outcome.by.epoch);
+    case "behind":
+      throw new FreshetError("broken_chain", "the tenant's log moved while its fence was written");
+  }
+}
