@@ -1,6 +1,10 @@
 /**
  * Takes a tenant's operations in, in log order: from its partition's reader, and by its own reads of DOCS while it is
  * off that reader (T4) or looks for suspects (T7). What is taken in is processed at once and waits for the committer.
+ *
+ *   TI1  the first operation that a life takes from the shared reader follows right behind the one before, as the log's
+ *        leader says. Nobody else knows what lies between the end of a life's own reads and the reader's start, and an
+ *        operation that is left out there is passed by the cursor for good (I1, I2).
  */
 
 import type { Epoch, TenantId, Version } from "../src/contract/ids.ts";
@@ -50,6 +54,8 @@ export class TenantIntake {
   #takenIn: Version;
   /** T7: suspects are at or below it; undefined until the backlog of this life has been looked at. */
   #suspectsTo: Version | undefined;
+  /** TI1. Later rejoins need no proof: what the reader skipped is known. */
+  #followsReader = false;
 
   constructor(options: IntakeOptions, parts: IntakeParts) {
     this.#options = options;
@@ -57,7 +63,28 @@ export class TenantIntake {
     this.#takenIn = parts.cursor;
   }
 
-  async takeIn(operation: StoredOperation): Promise<void> {
+  /** An operation from the shared reader. */
+  async takeFromReader(operation: StoredOperation): Promise<void> {
+    if (operation.version <= this.#takenIn) return;
+    if (!this.#followsReader) this.#followsReader = await this.#isNext(operation);
+    if (this.#followsReader) return this.#takeIn(operation);
+    const route = this.#options.route();
+    route.behind = true;
+    if (route.skippedTo < operation.version) route.skippedTo = operation.version;
+  }
+
+  /** TI1. False also when this life ends first, or is off the reader already and will read for itself. */
+  async #isNext({ version }: StoredOperation): Promise<boolean> {
+    if (this.#options.route().behind) return false;
+    const { log, tenant } = this.#options;
+    const after = this.#takenIn;
+    const next = await this.#parts.life.stalling("join", () =>
+      log.docs.nextVersion({ tenant, after }),
+    );
+    return next === version;
+  }
+
+  async #takeIn(operation: StoredOperation): Promise<void> {
     if (operation.version <= this.#takenIn) return;
     const { processor, inFlight, life } = this.#parts;
     this.#takenIn = operation.version;
@@ -86,7 +113,7 @@ export class TenantIntake {
       );
       await this.#lookForSuspects(operations ?? []);
       for (const operation of operations ?? []) {
-        await this.takeIn(operation);
+        await this.#takeIn(operation);
         progress.behind -= 1;
       }
       // No await between the test and the assignment: the reader can not skip another one in between.

@@ -99,7 +99,7 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   async receive(message: TenantMessage): Promise<void> {
     switch (message.type) {
       case "operation":
-        await this.#intake?.takeIn(message.operation);
+        await this.#intake?.takeFromReader(message.operation);
         break;
       case "reload":
         throw new FreshetError("internal", "the shard was lost and must be loaded again");

@@ -208,6 +208,8 @@ export const limits = {
   publishAckMs: 5 * secondMs,
   /** How often an unknown append is resolved by reading back before the writer gives up its tenancy. */
   appendAttemptsMax: 5,
+  /** A message of DOCS: the largest body of a document, and headers. nats-server refuses a larger one. */
+  docsMessageBytesMax: 2 * MiB + 16 * KiB,
   docsBytesMax: 16 * 1024 * MiB,
   chunksBytesMax: 32 * 1024 * MiB,
   deadLetterBytesMax: 1024 * MiB,

@@ -30,7 +30,7 @@ export class MemoryDocs implements DocsLog {
 
   async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
     await this.#options.power.pass();
-    if (message.payload.byteLength > limits.recordBytesMax) {
+    if (message.payload.byteLength > limits.docsMessageBytesMax) {
       throw new FreshetError("document_too_large");
     }
     const { messageId } = message;

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import type { Epoch, TenantId, Version } from "../contract/ids.ts";
-import { type NatsContext, newestMessage } from "./nats-connection.ts";
+import { type NatsContext, newestMessage, publishPlain } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { manifestSubjects, streamNames } from "./nats-streams.ts";
 import type { AttemptJournal, Attempts } from "./port.ts";
@@ -29,9 +29,9 @@ export class NatsAttempts implements AttemptJournal {
   }
 
   async put(tenant: TenantId, { upTo, lives, epoch }: Attempts): Promise<void> {
-    const body = encoder.encode(JSON.stringify({ upTo, lives, epoch }));
+    const payload = encoder.encode(JSON.stringify({ upTo, lives, epoch }));
     try {
-      await this.#context.js.publish(subjectOf(tenant), body);
+      await publishPlain(this.#context, { subject: subjectOf(tenant), payload });
     } catch (thrown) {
       throw logError(thrown);
     }

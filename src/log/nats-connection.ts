@@ -27,7 +27,7 @@ import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Logger } from "../observe/port.ts";
-import { apiCode, jetStream, logError } from "./nats-errors.ts";
+import { apiCode, isInProcess, jetStream, logError } from "./nats-errors.ts";
 import type { WireHeaders } from "./record-header.ts";
 
 export interface NatsAccess {
@@ -154,12 +154,13 @@ export async function publishGuarded(
   context: NatsContext,
   message: GuardedMessage,
 ): Promise<PublishOutcome> {
+  const options = {
+    headers: messageHeaders(message.headers ?? {}),
+    expect: { lastSubjectSequence: message.expectedLast },
+  };
   try {
-    const ack = await context.js.publish(message.subject, message.payload, {
-      headers: messageHeaders(message.headers ?? {}),
-      expect: { lastSubjectSequence: message.expectedLast },
-    });
-    return { kind: "stored", ack };
+    const send = () => context.js.publish(message.subject, message.payload, options);
+    return { kind: "stored", ack: await untilProcessed(context, send) };
   } catch (thrown) {
     if (apiCode(thrown) === jetStream.wrongLastSequence) return { kind: "refused" };
     const error = logError(thrown);
@@ -168,7 +169,38 @@ export async function publishGuarded(
   }
 }
 
-export function messageHeaders(values: WireHeaders): MsgHdrs {
+export interface PlainMessage {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly headers?: WireHeaders | undefined;
+  readonly messageId?: string | undefined;
+}
+
+/** A publish without a condition. Throws what the client throws. */
+export function publishPlain(
+  context: NatsContext,
+  { subject, payload, headers, messageId }: PlainMessage,
+): Promise<PubAck> {
+  const options = {
+    ...(headers === undefined ? {} : { headers: messageHeaders(headers) }),
+    ...(messageId === undefined ? {} : { msgID: messageId }),
+  };
+  return untilProcessed(context, () => context.js.publish(subject, payload, options));
+}
+
+/** Sends again what a cluster has not judged because others are on their way. */
+async function untilProcessed(context: NatsContext, send: () => Promise<PubAck>): Promise<PubAck> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await send();
+    } catch (thrown) {
+      if (!isInProcess(thrown) || attempt >= limits.appendAttemptsMax) throw thrown;
+      await context.clock.sleep(limits.readRetryMinMs * attempt);
+    }
+  }
+}
+
+function messageHeaders(values: WireHeaders): MsgHdrs {
   const headers = createHeaders();
   for (const [name, value] of Object.entries(values)) headers.set(name, value);
   return headers;

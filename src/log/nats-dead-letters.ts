@@ -4,7 +4,7 @@ import { z } from "zod";
 import { type ErrorCode, errorTable, FreshetError } from "../contract/errors.ts";
 import { type DocumentId, isDocumentId, type Position, type Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { type NatsContext, newestMessage } from "./nats-connection.ts";
+import { type NatsContext, newestMessage, publishPlain } from "./nats-connection.ts";
 import { isSubjectTaken, logError } from "./nats-errors.ts";
 import { pullMessages } from "./nats-pull.ts";
 import { streamNames } from "./nats-streams.ts";
@@ -40,7 +40,8 @@ export class NatsDeadLetters implements DeadLetterLog {
     const { tenant, version, documentId, reason, message, atMs, position } = letter;
     const body = JSON.stringify({ tenant, version, documentId, reason, message, atMs, position });
     try {
-      await this.#context.js.publish(deadLetterOf(tenant, version), encoder.encode(body));
+      const subject = deadLetterOf(tenant, version);
+      await publishPlain(this.#context, { subject, payload: encoder.encode(body) });
     } catch (thrown) {
       if (!isSubjectTaken(thrown)) throw logError(thrown);
     }

@@ -7,10 +7,10 @@ import { limits } from "../contract/limits.ts";
 import { checkReadStart } from "./log-identity.ts";
 import {
   headerReader,
-  messageHeaders,
   type NatsContext,
   newestMessage,
   oldestMessage,
+  publishPlain,
 } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { type Delivered, pullMessages } from "./nats-pull.ts";
@@ -36,10 +36,9 @@ export class NatsDocs implements DocsLog {
     const { tenant, payload, messageId, replay } = message;
     const before = this.#stream.highest;
     try {
-      const ack = await this.#context.js.publish(docsIn(tenant), payload, {
-        ...(messageId === undefined ? {} : { msgID: messageId }),
-        ...(replay === undefined ? {} : { headers: messageHeaders(replayHeaders(replay)) }),
-      });
+      const headers = replay === undefined ? undefined : replayHeaders(replay);
+      const subject = docsIn(tenant);
+      const ack = await publishPlain(this.#context, { subject, payload, headers, messageId });
       // A duplicate is the sequence of its first publish, whenever that was.
       this.#stream.stored(ack.seq, ack.duplicate ? ack.seq - 1 : before);
       return { seq: ack.seq as Version, duplicate: ack.duplicate };

@@ -16,6 +16,7 @@ import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
 import {
+  alignStream,
   createStream,
   incarnationIn,
   manifestSubjects,
@@ -26,6 +27,7 @@ import {
   type StreamShape,
   streamInfo,
   streamNames,
+  streamRoles,
 } from "./nats-streams.ts";
 
 const identitySchema = z.object({
@@ -77,7 +79,11 @@ export async function ensureLog(
   checkPartitions(stored.identity.partitions, deployment.partitions);
   const ready =
     stored.identity.state === "ready" ? stored : await complete(context, stored, deployment);
-  return recreateHarmless(context, ready, deployment);
+  const known = await recreateHarmless(context, ready, deployment);
+  for (const role of streamRoles) {
+    await alignStream(context, role, { ...deployment, incarnation: known.incarnation });
+  }
+  return known;
 }
 
 /**

@@ -12,7 +12,12 @@ import type { StoredMsg } from "nats";
 import { z } from "zod";
 import { FreshetError } from "../contract/errors.ts";
 import type { Epoch, Partition } from "../contract/ids.ts";
-import { type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
+import {
+  type NatsContext,
+  newestMessage,
+  publishGuarded,
+  publishPlain,
+} from "./nats-connection.ts";
 import { apiCode, jetStream, logError } from "./nats-errors.ts";
 import { leaseSubjects, streamNames } from "./nats-streams.ts";
 import { subjectsOf } from "./nats-subjects.ts";
@@ -77,7 +82,8 @@ export class NatsLeases implements LeaseStore {
 
   async announce(name: string): Promise<number> {
     try {
-      return (await this.#context.js.publish(nodeSubjectOf(name), noBytes)).seq;
+      const subject = nodeSubjectOf(name);
+      return (await publishPlain(this.#context, { subject, payload: noBytes })).seq;
     } catch (thrown) {
       throw logError(thrown);
     }

@@ -6,7 +6,12 @@ import { isTenantId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type HeadsPiece, type Manifest, manifestSchema } from "../contract/manifest.ts";
 import { digestOf } from "./digest.ts";
-import { type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
+import {
+  type NatsContext,
+  newestMessage,
+  publishGuarded,
+  publishPlain,
+} from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { type PullRequest, pullMessages } from "./nats-pull.ts";
 import { retryReads } from "./nats-retry.ts";
@@ -68,7 +73,8 @@ export class NatsManifests implements ManifestStore {
     try {
       // Always anew, even if the same piece is there: its new sequence protects it from a sweep that
       // was paused and goes on now (see sweepPieces).
-      await this.#context.js.publish(pieceOf(tenant, digest), bytes);
+      const subject = pieceOf(tenant, digest);
+      await publishPlain(this.#context, { subject, payload: bytes });
     } catch (thrown) {
       throw logError(thrown);
     }

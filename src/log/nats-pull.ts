@@ -8,8 +8,9 @@
  *
  *   NP1  messages come in stream order; a gap in the consumer's delivery ends the read with an error;
  *   NP2  a bounded read ends behind the message that the stream's leader has named, an endless one when its signal
- *        aborts. What a consumer says is pending decides nothing: on a cluster it may live beside a copy that lags. One
- *        that falls short is replaced a few times, then the read ends with log_unavailable;
+ *        aborts. What a consumer says is pending decides nothing: on a cluster it may live beside a copy that lags. When
+ *        it claims to be at the end, the leader is asked whether there is more (what it named may have been purged);
+ *        a consumer that then falls short is replaced a few times, and the read ends with log_unavailable;
  *   NP3  silence of three heartbeats, a reconnect or a deleted consumer ends the read with log_unavailable;
  *   NP4  a message larger than the bytes of one pull is asked for alone, so that it stops nobody; pulls that end at
  *        once without a message, again and again, end the read with log_unavailable: never a busy loop.
@@ -26,7 +27,7 @@ import {
 } from "nats";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { NatsContext } from "./nats-connection.ts";
+import { type NatsContext, newestMessage } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { NatsInbox } from "./nats-inbox.ts";
 
@@ -37,8 +38,8 @@ export interface PullRequest {
   readonly start: number | "newest-of-each" | { readonly sinceMs: number };
   /**
    * `through`: the sequence of a message that matches the filter, which the stream's leader has named; the read ends
-   * when this one or a later one was delivered. There is no other way to end one: an end that only the consumer claims
-   * would lose acknowledged messages (NP2).
+   * when this one or a later one was delivered, or when the leader says that no more is there. An end that only the
+   * consumer claims would lose acknowledged messages (NP2).
    */
   readonly until: "aborted" | { readonly through: number };
   readonly headersOnly?: boolean | undefined;
@@ -60,6 +61,8 @@ export interface Delivered {
 interface Delivery {
   readonly seq: number;
   readonly order: number;
+  /** What the consumer says is left. */
+  readonly pending: number;
   readonly atMs: number;
 }
 
@@ -70,25 +73,39 @@ interface Cursor {
   seq: number;
 }
 
-/** How one consumer's part of a read ended. `short`: before `through`, and nothing more came. */
-type End = "reached" | "aborted" | "short";
+/** How one consumer's part of a read ended. `short`: before the end, and nothing more came. */
+type End = "complete" | "aborted" | "short";
 
 /** @throws FreshetError log_unavailable, log_identity (the stream is missing) */
 export async function* pullMessages(
   context: NatsContext,
   request: PullRequest,
 ): AsyncGenerator<Delivered> {
-  const cursor: Cursor = { start: request.start, seq: 0 };
+  const cursor: Cursor = {
+    start: request.start,
+    seq: typeof request.start === "number" ? request.start - 1 : 0,
+  };
   let { onCount } = request;
   for (let short = 0; ; ) {
     const before = cursor.seq;
     const end = yield* readOnce(context, { ...request, onCount }, cursor);
     if (end !== "short" || request.signal?.aborted === true) return;
     short = cursor.seq > before ? 1 : short + 1;
+    if (await isOver(context, request, cursor)) return;
     if (short >= limits.shortReadsMax) throw trouble("a copy of the log is behind its leader");
     onCount = undefined;
     await context.clock.sleep(limits.readRetryMinMs * short, request.signal);
   }
+}
+
+/** Has the leader nothing behind the cursor? Only where the read found less than the leader had named before. */
+async function isOver(
+  context: NatsContext,
+  { stream, filter }: PullRequest,
+  { seq }: Cursor,
+): Promise<boolean> {
+  const newest = await newestMessage(context, stream, filter);
+  return newest === null || newest.seq <= seq;
 }
 
 async function* readOnce(
@@ -100,17 +117,19 @@ async function* readOnce(
   request.onCount?.(consumer.pending);
   const inbox = new NatsInbox(context, request.signal);
   try {
-    return yield* deliveries({ context, request, inbox, consumer: consumer.name, cursor });
+    return yield* deliveries({ context, request, inbox, consumer, cursor });
   } finally {
     inbox.close();
     void context.jsm.consumers.delete(request.stream, consumer.name).catch(() => undefined);
   }
 }
 
-async function createConsumer(
-  context: NatsContext,
-  request: PullRequest,
-): Promise<{ readonly name: string; readonly pending: number }> {
+interface Consumer {
+  readonly name: string;
+  readonly pending: number;
+}
+
+async function createConsumer(context: NatsContext, request: PullRequest): Promise<Consumer> {
   try {
     const info = await context.jsm.consumers.add(request.stream, consumerConfig(request));
     return { name: info.name, pending: info.num_pending };
@@ -145,7 +164,7 @@ interface Reading {
   readonly context: NatsContext;
   readonly request: PullRequest;
   readonly inbox: NatsInbox;
-  readonly consumer: string;
+  readonly consumer: Consumer;
   readonly cursor: Cursor;
 }
 
@@ -163,8 +182,14 @@ async function* deliveries(reading: Reading): AsyncGenerator<Delivered, End> {
   const { context, request, inbox, cursor } = reading;
   const { until } = request;
   const heartbeatMs = pullTimes(request).heartbeatMs;
+  const bounded = until !== "aborted";
   let order = 0;
   let hasty = 0;
+  let doubted = false;
+  if (bounded && reading.consumer.pending === 0) {
+    if (await isOver(context, request, cursor)) return "complete";
+    doubted = true;
+  }
   let pull = askForMore(reading, 1, false);
   for (;;) {
     const msg = await inbox.take(heartbeatMs * 3);
@@ -174,7 +199,7 @@ async function* deliveries(reading: Reading): AsyncGenerator<Delivered, End> {
       const end = pullEnd(msg);
       // The end of an earlier pull may come after the next one was sent; only its own end counts.
       if (end === undefined || msg.subject !== inbox.replyOf(pull.number)) continue;
-      if (until !== "aborted" && fellShort(end, pull)) return "short";
+      if (bounded && fellShort(end, pull)) return "short";
       hasty = isHasty(context, pull) ? hasty + 1 : 0;
       if (hasty >= limits.hastyPullsMax) throw trouble("pulls end without progress");
       pull = askForMore(reading, pull.number + 1, isTooLarge(end, pull));
@@ -189,7 +214,11 @@ async function* deliveries(reading: Reading): AsyncGenerator<Delivered, End> {
     cursor.seq = delivery.seq;
     cursor.start = delivery.seq + 1;
     yield { ...placed(msg, delivery), data: msg.data };
-    if (until !== "aborted" && delivery.seq >= until.through) return "reached";
+    if (bounded && delivery.seq >= until.through) return "complete";
+    if (bounded && delivery.pending === 0 && !doubted) {
+      if (await isOver(context, request, cursor)) return "complete";
+      doubted = true;
+    }
     if (pull.missing === 0) pull = askForMore(reading, pull.number + 1, false);
   }
 }
@@ -218,7 +247,7 @@ function askForMore(
     idle_heartbeat: nanos(heartbeatMs),
   };
   try {
-    const subject = `$JS.API.CONSUMER.MSG.NEXT.${request.stream}.${consumer}`;
+    const subject = `$JS.API.CONSUMER.MSG.NEXT.${request.stream}.${consumer.name}`;
     const reply = inbox.replyOf(number);
     context.connection.publish(subject, JSON.stringify(pull), { reply });
   } catch (thrown) {
@@ -284,11 +313,11 @@ function trouble(message: string): FreshetError {
 function deliveryOf(msg: Msg): Delivery {
   const tokens = (msg.reply ?? "").split(".");
   const at = tokens.length === 9 ? 5 : 7;
-  const [seq, order, nanoseconds] = tokens.slice(at, at + 3).map(Number);
+  const [seq, order, nanoseconds, pending] = tokens.slice(at, at + 4).map(Number);
   if (tokens[0] !== "$JS" || seq === undefined || order === undefined) {
     throw new FreshetError("internal", "a delivery has no place in its stream");
   }
-  return { seq, order, atMs: Math.floor((nanoseconds ?? 0) / 1e6) };
+  return { seq, order, pending: pending ?? 0, atMs: Math.floor((nanoseconds ?? 0) / 1e6) };
 }
 
 function placed(msg: Msg, { seq, atMs }: Delivery): Omit<Delivered, "data"> {

@@ -90,9 +90,7 @@ export class GuardedStream {
     this.#memory.saw(seq);
   }
 
-  async #look(
-    subjects?: string,
-  ): Promise<{ readonly info: StreamInfo; readonly lastSeq: number }> {
+  async #look(subjects?: string): Promise<{ readonly info: StreamInfo; readonly lastSeq: number }> {
     // Before the question: what is acknowledged while the answer is under way may be missing in it.
     const seen = this.#memory.highest;
     for (let looks = 1; ; looks += 1) {

@@ -14,7 +14,7 @@ import { limits } from "../contract/limits.ts";
 import type { NatsContext } from "./nats-connection.ts";
 import { apiCode, jetStream, logError } from "./nats-errors.ts";
 
-export type StreamRole = "manifests" | "docs" | "chunks" | "heads" | "leases" | "deadLetters";
+export type StreamRole = (typeof streamRoles)[number];
 
 /** `KV_` streams can be looked at with `nats kv`. */
 export const streamNames = {
@@ -25,6 +25,15 @@ export const streamNames = {
   leases: "KV_freshet_leases",
   deadLetters: "DLQ",
 } as const satisfies Record<StreamRole, string>;
+
+export const streamRoles = [
+  "manifests",
+  "docs",
+  "chunks",
+  "heads",
+  "leases",
+  "deadLetters",
+] as const;
 
 export const manifestSubjects = "$KV.freshet_manifests";
 export const leaseSubjects = "$KV.freshet_leases";
@@ -81,6 +90,8 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
         subject_transform: { src: "docs.*", dest: partitionedSubject(shape.partitions) },
         max_bytes: limits.docsBytesMax,
         duplicate_window: nanos(limits.duplicateWindowMs),
+        // Refused to the publisher, instead of read by every node and rejected there.
+        max_msg_size: limits.docsMessageBytesMax,
       };
     case "chunks":
       return { ...base, subjects: ["chunks.*.*"], max_bytes: limits.chunksBytesMax };
@@ -164,6 +175,35 @@ export async function createStream(
       if (bytes / 2 < limits.streamBytesMin) throw error;
     }
   }
+}
+
+/**
+ * Makes an existing stream what a new one would be, as far as that is safe while others use it. Copies are only ever
+ * added: a process that was told less (the command line knows nothing of them) takes none away.
+ * @throws FreshetError log_unavailable
+ */
+export async function alignStream(
+  context: NatsContext,
+  role: StreamRole,
+  shape: StreamShape,
+): Promise<void> {
+  const info = await streamInfo(context, role);
+  if (info === null) return;
+  const { num_replicas, max_msg_size } = streamConfig(role, shape);
+  const name = info.config.name;
+  const wanted = {
+    ...(Number(num_replicas) > info.config.num_replicas ? { num_replicas } : {}),
+    ...(max_msg_size === undefined || max_msg_size === info.config.max_msg_size
+      ? {}
+      : { max_msg_size }),
+  };
+  if (Object.keys(wanted).length === 0) return;
+  try {
+    await context.jsm.streams.update(name, wanted);
+  } catch (thrown) {
+    throw logError(thrown);
+  }
+  context.logger.info({ stream: name, ...wanted }, "a stream was given what it lacked");
 }
 
 /** What a stream says about itself. */

@@ -12,7 +12,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 export const testPartitions = 8;
 
 export function connectTo(
-  server: PrivateNats,
+  server: Pick<PrivateNats, "url">,
   options: Partial<NatsLogOptions> = {},
 ): Promise<NatsLog> {
   return connectNatsLog({
@@ -40,9 +40,24 @@ export function loseNextAnswer(log: NatsLog, subjects: string): void {
 
 export async function openNatsHarness(): Promise<LogHarness> {
   const server = await startPrivateNats();
-  const options = { leaseMs: 1_000 };
-  const log = await connectTo(server, options);
-  const other = await connectTo(server, options);
+  const harness = await harnessOf(server);
+  return {
+    ...harness,
+    async close() {
+      await harness.close();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** On servers that others start and stop. */
+export async function harnessOf(
+  servers: Pick<PrivateNats, "url">,
+  more: Partial<NatsLogOptions> = {},
+): Promise<LogHarness> {
+  const options = { leaseMs: 1_000, ...more };
+  const log = await connectTo(servers, options);
+  const other = await connectTo(servers, options);
   return {
     log,
     other,
@@ -58,7 +73,6 @@ export async function openNatsHarness(): Promise<LogHarness> {
     listen: (tenant) => listen(other, tenant),
     async close() {
       await Promise.all([log.close(), other.close()]);
-      await server[Symbol.asyncDispose]();
     },
   };
 }
