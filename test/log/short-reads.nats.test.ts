@@ -125,20 +125,20 @@ describe("pulls that the server ends at once", () => {
   beforeEach(() => open());
 
   it("end a read with an error instead of filling it with more of them", async () => {
+    await log.docs.publish({ tenant: demo, payload });
     const { connection } = log;
     const publish = connection.publish.bind(connection);
     let pulls = 0;
     connection.publish = (subject, body, options) => {
-      if (!subject.startsWith("$JS.API.CONSUMER.MSG.NEXT.DOCS")) {
-        publish(subject, body, options);
-        return;
-      }
-      pulls += 1;
-      // No consumer of that name: nobody answers, which the server says at once.
-      publish(`${subject}-nobody`, body, options);
+      const isPull = subject.startsWith("$JS.API.CONSUMER.MSG.NEXT.DOCS");
+      pulls += isPull ? 1 : 0;
+      // No message fits: the server says so at once.
+      const pull = isPull ? { ...JSON.parse(String(body)), max_bytes: 1 } : undefined;
+      publish(subject, pull === undefined ? body : JSON.stringify(pull), options);
     };
     const end = new AbortController();
-    const reading = log.docs.read({ partition: 0 as never, from: zero, signal: end.signal });
+    const partition = partitionOf(demo, testPartitions);
+    const reading = log.docs.read({ partition, from: zero, signal: end.signal });
     const next = reading[Symbol.asyncIterator]().next();
     await systemClock.sleep(1_500);
     end.abort();
