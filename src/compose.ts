@@ -355,10 +355,9 @@ async function startSurfaces(
     await startNatsService({ connection: log.connection, handler, version, stopMs: limits.stopMs }),
     (part) => part.close(),
   );
-  const { host, port, apiKeys } = config.http;
   const http = stack.push(
     "HTTP",
-    await startHttp({ handler, apiKeys, log: logger, metrics, version, host, port }),
+    await startHttp({ handler, log: logger, metrics, version, ...config.http }),
     (part) => part.close(),
   );
   return { http, nats };

@@ -32,20 +32,34 @@ export const text = z
 export const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
   z.enum(values).meta({ expected: `one of ${values.join(", ")}` });
 
-/** `key=tenant,key=tenant`; a key is at least 16 characters, because a short one can be guessed. */
+/**
+ * `key=tenant,key=tenant`; a key is at least 16 characters, because a short one can be guessed, and may hold `=`, as
+ * base64 does. Twice the same key would silently be the last tenant's.
+ */
 export const apiKeys = z
   .string()
-  .transform((value) => value.split(",").map((pair) => pair.trim().split("=")))
+  .transform((value) => value.split(",").map((pair) => splitAtLast(pair.trim(), "=")))
   .refine((pairs) =>
-    pairs.every(
-      ([key = "", tenant = "", ...rest]) =>
-        rest.length === 0 && /^[\x21-\x7e]{16,}$/.test(key) && isTenantId(tenant),
-    ),
+    pairs.every(([key, tenant]) => /^[\x21-\x7e]{16,}$/.test(key) && isTenantId(tenant)),
   )
-  .transform((pairs) => new Map(pairs.map(([key = "", tenant = ""]) => [key, tenant as TenantId])))
+  .refine((pairs) => new Set(pairs.map(([key]) => key)).size === pairs.length)
+  .transform((pairs) => new Map(pairs.map(([key, tenant]) => [key, tenant as TenantId])))
   .meta({
-    expected: "key=tenant pairs with commas between, keys of at least 16 printable characters",
+    expected:
+      "key=tenant pairs with commas between, keys of at least 16 printable characters, each key once",
   });
+
+function splitAtLast(text: string, separator: string): readonly [string, string] {
+  const at = text.lastIndexOf(separator);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + separator.length)];
+}
+
+/** Names without a port, as the Host header has them. */
+export const hostNames = z
+  .string()
+  .transform((value) => value.split(",").map((name) => name.trim()))
+  .refine((names) => names.every((name) => /^[A-Za-z0-9._-]{1,253}$/.test(name)))
+  .meta({ expected: "host names with commas between, without ports" });
 
 /** Sent in a header: a line break or a space in it is a mistake of copying. */
 export const bearerToken = z

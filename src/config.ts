@@ -8,6 +8,7 @@ import type { z } from "zod";
 import {
   apiKeys,
   bearerToken,
+  hostNames,
   hostPort,
   oneOf,
   tenantWeights,
@@ -41,6 +42,10 @@ export interface Config {
     readonly port: number;
     /** Key → its tenant. Empty means that nobody is asked for a key: loopback only. */
     readonly apiKeys: ReadonlyMap<string, TenantId>;
+    /** Opens what names tenants; undefined: nothing does where keys are configured. */
+    readonly operatorToken: string | undefined;
+    /** Names of this deployment that the Host header may have. */
+    readonly hosts: readonly string[];
   };
   /** What the command line sends. */
   readonly apiKey: string | undefined;
@@ -134,6 +139,16 @@ export const settings = {
     undefined,
     apiKeys,
     "`key=tenant` pairs with commas between; without any, HTTP listens on loopback only and trusts `x-tenant`",
+  ),
+  FRESHET_OPERATOR_TOKEN: setting(
+    undefined,
+    bearerToken,
+    "bearer token for `/metrics`, which names tenants; with API keys and without it nobody may read them",
+  ),
+  FRESHET_HTTP_HOSTS: setting(
+    undefined,
+    hostNames,
+    "host names under which operators reach the HTTP API, with commas between; loopback and addresses always work",
   ),
   FRESHET_API_KEY: setting(undefined, text, "key that the command line sends to the HTTP API"),
   FRESHET_LLM_URL: setting(
@@ -297,7 +312,7 @@ function readValues(env: Environment): { values: Values; lines: string[] } {
 
 function complaint(name: string, raw: string, schema: Setting["schema"]): string {
   const expected = String(schema.meta()?.["expected"] ?? "another value");
-  const secret = name.includes("KEY");
+  const secret = /KEY|TOKEN/.test(name);
   return `${name}: expected ${expected}${secret ? "" : `, got ${JSON.stringify(raw.slice(0, 80))}`}`;
 }
 
@@ -329,6 +344,8 @@ function assemble(values: Values): Config {
       host: present("FRESHET_HTTP_HOST"),
       port: present("FRESHET_HTTP_PORT"),
       apiKeys: values.FRESHET_API_KEYS ?? new Map(),
+      operatorToken: values.FRESHET_OPERATOR_TOKEN,
+      hosts: values.FRESHET_HTTP_HOSTS ?? [],
     },
     apiKey: values.FRESHET_API_KEY,
     languageModel:

@@ -3,7 +3,7 @@
 import type { DocumentView, QuestionMessage, ShardMessage } from "../actors/messages.ts";
 import type { Topology } from "../actors/topology.ts";
 import { FreshetError, toFreshetError } from "./contract/errors.ts";
-import type { DocumentId, TenantId } from "./contract/ids.ts";
+import type { DocumentId, TenantId, Version } from "./contract/ids.ts";
 import { limits } from "./contract/limits.ts";
 import type { Answer, AnswerEvent, Question } from "./contract/query.ts";
 import type { AskOptions, EngineStatus, Peers, Service, TenantStatus } from "./gateway/port.ts";
@@ -140,7 +140,10 @@ function askDocument(
 ): Promise<DocumentView> {
   if (!isOwner(tenant)) return Promise.reject(new FreshetError("not_ready"));
   const entry = directory.tenant(tenant);
-  if (entry === undefined) return Promise.reject(new FreshetError("not_found"));
+  // A tenant that the owner of its partition does not know has no operations: nothing of it is there, nor was.
+  if (entry === undefined) {
+    return Promise.resolve({ version: undefined, visible: 0 as Version, shard: "cold" });
+  }
   return ask<DocumentView, ShardMessage>({
     message: (reply) => ({ type: "document", documentId, reply }),
     send: (message) => entry.shard.tryPut(message),

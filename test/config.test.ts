@@ -19,7 +19,7 @@ describe("configuration", () => {
   it("is complete without any variable", () => {
     const config = readConfig({});
     expect(config.nats.url).toBe("nats://127.0.0.1:4222");
-    expect(config.http).toEqual({ host: "127.0.0.1", port: 8787, apiKeys: new Map() });
+    expect(config.http).toEqual({ host: "127.0.0.1", port: 8787, apiKeys: new Map(), hosts: [] });
     expect(config.partitions).toBe(8);
     expect(config.languageModel).toBeUndefined();
     expect(config.node).toMatch(/-\d+$/);
@@ -70,7 +70,26 @@ describe("configuration", () => {
     ]);
   });
 
-  it.each([key, `${key}=`, `${key}=a.b`, "short=acme", `${key}=acme,`, `${key}=a=b`])(
+  it("takes a key with = in it, as base64 ends, and no key twice", () => {
+    const { apiKeys } = readConfig({ FRESHET_API_KEYS: `${key}==acme` }).http;
+    expect([...apiKeys]).toEqual([[`${key}=`, "acme"]]);
+    // The last tenant would silently get what was meant for the first.
+    expect(complaints({ FRESHET_API_KEYS: `${key}=acme,${key}=globex` })).toHaveLength(1);
+  });
+
+  it("reads the operator's token and the deployment's names, and never repeats the token", () => {
+    const { http } = readConfig({
+      FRESHET_OPERATOR_TOKEN: "operator-token",
+      FRESHET_HTTP_HOSTS: "freshet.example, freshet.internal",
+    });
+    expect(http.operatorToken).toBe("operator-token");
+    expect(http.hosts).toEqual(["freshet.example", "freshet.internal"]);
+    const [line] = complaints({ FRESHET_OPERATOR_TOKEN: "two words" });
+    expect(line).toMatch(/^FRESHET_OPERATOR_TOKEN: expected/);
+    expect(line).not.toContain("words");
+  });
+
+  it.each([key, `${key}=`, `${key}=a.b`, "short=acme", `${key}=acme,`, `${key}=a=`])(
     "never repeats a key that it refuses: %s",
     (value) => {
       const lines = complaints({ FRESHET_API_KEYS: value });

@@ -1,5 +1,5 @@
 /**
- * Completes package-lock.json: `npm run lockfile`, after every change of a dependency.
+ * Completes the lock files: `npm run lockfile`, after every change of a dependency.
  *
  * A registry mirror that does not list the builds of a package for other systems makes npm leave them out
  * of the lock file, and then `npm ci` refuses it everywhere as out of step. Each missing one is added as an
@@ -60,8 +60,10 @@ function complete(lockfile: Lockfile): string[] {
   return added;
 }
 
-const file = fileURLToPath(new URL("../../package-lock.json", import.meta.url));
-const lockfile = JSON.parse(readFileSync(file, "utf8")) as Lockfile;
-const added = complete(lockfile);
-writeFileSync(file, `${JSON.stringify(lockfile, null, 2)}\n`);
-process.stdout.write(`${added.length} packages of other systems added\n`);
+for (const path of ["../../package-lock.json", "../setup/llama/package-lock.json"]) {
+  const file = fileURLToPath(new URL(path, import.meta.url));
+  const lockfile = JSON.parse(readFileSync(file, "utf8")) as Lockfile;
+  const added = complete(lockfile);
+  writeFileSync(file, `${JSON.stringify(lockfile, null, 2)}\n`);
+  process.stdout.write(`${path}: ${added.length} packages of other systems added\n`);
+}

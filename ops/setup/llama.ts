@@ -1,9 +1,10 @@
 /**
  * node-llama-cpp in the cache, not among Freshet's dependencies: its optional GPU builds weigh
- * 600 MB. Without them it is 85 MB, with its CPU build for this platform.
+ * 600 MB. Without them it is 85 MB, with its CPU build for this platform. The lock file beside this one pins every
+ * package that comes with it: they run in the model's process, whoever publishes a new version of one tomorrow.
  */
 import { readFileSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { copyFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { publishFolder, withTemporaryFolder } from "./cache.ts";
@@ -32,15 +33,17 @@ export async function ensureLlama(context: SetupContext): Promise<string> {
 
 async function install(context: SetupContext, home: string): Promise<void> {
   const { packages } = context.platform.llama;
-  const specifiers = packages.map((pin) => `${pin.package}@${pin.version}`);
-  context.progress.start(step, `installing ${specifiers[0]}, 85 MB (npm)`);
+  const [{ package: name, version }] = packages;
+  context.progress.start(step, `installing ${name}@${version}, 85 MB (npm)`);
   await withTemporaryFolder(context.cache, async (folder) => {
-    await writeFile(join(folder, "package.json"), '{ "private": true }\n');
+    for (const file of ["package.json", "package-lock.json"]) {
+      await copyFile(join(import.meta.dirname, "llama", file), join(folder, file));
+    }
     // No scripts: the package's own would download or compile llama.cpp when it dislikes its
     // ready-made build; that build is the second package, and the server process checks it.
     const parameters = [
-      ...["install", "--omit=optional", "--omit=peer", "--ignore-scripts", "--no-audit"],
-      ...["--no-fund", "--loglevel=error", ...specifiers],
+      ...["ci", "--omit=optional", "--omit=peer", "--ignore-scripts", "--no-audit"],
+      ...["--no-fund", "--loglevel=error"],
     ];
     const options = { env: context.env, cwd: folder, timeoutMs: installTimeoutMs };
     const { code, output } = await runCommand("npm", parameters, options);

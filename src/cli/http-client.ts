@@ -1,6 +1,7 @@
 /** The engine's HTTP API as the command line uses it. Every failure is one line that says what to do. */
 
 import { z } from "zod";
+import { isLoopback } from "../config.ts";
 import { errorFromBody, FreshetError } from "../contract/errors.ts";
 import {
   type Answer,
@@ -12,7 +13,7 @@ import {
 import type { DocumentState, EngineStatus } from "../gateway/port.ts";
 import type { Addresses } from "./addresses.ts";
 import { readEvents } from "./event-reader.ts";
-import { CliError } from "./exit.ts";
+import { CliError, usageError } from "./exit.ts";
 
 export interface Engine {
   ask(question: object, signal: AbortSignal): Promise<Answer>;
@@ -28,7 +29,10 @@ export interface Engine {
 
 export function connectEngine(addresses: Addresses, tenant: string): Engine {
   const headers: Record<string, string> = { "x-tenant": tenant };
-  if (addresses.apiKey !== undefined) headers["authorization"] = `Bearer ${addresses.apiKey}`;
+  if (addresses.apiKey !== undefined) {
+    refuseOpenWire(addresses.http);
+    headers["authorization"] = `Bearer ${addresses.apiKey}`;
+  }
   const send = async (path: string, init: RequestInit): Promise<Response> => {
     const response = await reach(addresses.http, () =>
       fetch(addresses.http + path, { ...init, headers: { ...headers, ...init.headers } }),
@@ -57,6 +61,15 @@ export function connectEngine(addresses: Addresses, tenant: string): Engine {
     status: async (signal) =>
       (await send("/v1/status", { signal })).json() as Promise<EngineStatus>,
   };
+}
+
+/** A key that goes over the network in clear belongs to everybody on the way. */
+function refuseOpenWire(address: string): void {
+  const { protocol, hostname } = new URL(address);
+  if (protocol === "https:" || isLoopback(hostname.replace(/^\[(.*)\]$/, "$1"))) return;
+  throw usageError(
+    `the API key is sent to https:// addresses and to this machine only, not to ${address}`,
+  );
 }
 
 const retrievalSchema = z.object({ sources: z.array(sourceSchema), coverage: coverageSchema });

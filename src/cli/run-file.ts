@@ -43,7 +43,7 @@ export function readRunFile(dataDir: string): RunFile | undefined {
 }
 
 export function writeRunFile(dataDir: string, run: RunFile): void {
-  mkdirSync(dataDir, { recursive: true });
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const path = runFilePath(dataDir);
   // Renamed into place, so that a reader never sees half a file.
   const draft = `${path}.${process.pid}`;

@@ -18,6 +18,11 @@ const range = z
   })
   .refine((value) => Object.keys(value).length > 0, { error: "an empty range matches nothing" });
 
+const aTime = z.union([z.number(), z.iso.datetime({ offset: true })]);
+const aText = z.string().max(limits.metadataValueCharsMax);
+const timeCondition = z.union([aTime, z.array(aTime).min(1).max(limits.filterValuesMax), range]);
+const textCondition = z.union([aText, z.array(aText).min(1).max(limits.filterValuesMax)]);
+
 const condition = z.union([scalar, z.array(scalar).min(1).max(limits.filterValuesMax), range]);
 
 /** Field names: `id`, `title`, `source`, `timestamp`, or `metadata.<key>`. */
@@ -29,7 +34,24 @@ export const filterSchema = z
   .record(field, condition)
   .refine((value) => Object.keys(value).length <= limits.filterClausesMax, {
     error: `at most ${limits.filterClausesMax} clauses`,
+  })
+  .superRefine((value, context) => {
+    for (const [name, wanted] of Object.entries(value)) {
+      const error = cannotMatch(name, wanted);
+      if (error !== undefined) context.addIssue({ code: "custom", path: [name], message: error });
+    }
   });
+
+/** What makes a clause one that no document can match, so that its author is told instead of finding nothing. */
+function cannotMatch(name: string, wanted: unknown): string | undefined {
+  if (name.startsWith("metadata.")) return undefined;
+  if (name === "timestamp") {
+    if (timeCondition.safeParse(wanted).success) return undefined;
+    return "a timestamp is compared with unix seconds or RFC 3339 text";
+  }
+  if (textCondition.safeParse(wanted).success) return undefined;
+  return "id, title and source are compared with text, or with a list of texts";
+}
 
 export type Scalar = z.infer<typeof scalar>;
 export type Condition = z.infer<typeof condition>;

@@ -366,6 +366,12 @@ export const limits = {
   /** A whole request, for long NDJSON imports; single documents and questions have `httpBodyMs`. */
   httpRequestMs: 5 * minuteMs,
   httpKeepAliveMs: 5 * secondMs,
+  /**
+   * A body that was refused unread is read out and thrown away, so that its sender reads the refusal instead of a
+   * reset connection; above these the connection is cut after all. Twice what the largest body may have.
+   */
+  httpRefusedBodyBytesMax: 64 * MiB,
+  httpRefusedBodyMs: 10 * secondMs,
   /** A socket without a byte for so long is cut; above the longest deadline of a question. */
   httpIdleSocketMs: 150 * secondMs,
   /** Publish requests worked on at once: each may hold a body of `httpDocumentBytesMax`. */

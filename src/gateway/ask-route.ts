@@ -1,6 +1,7 @@
 /** POST /answer: one JSON reply, or a stream of events when the caller asks for it. */
 
 import type { FastifyReply, FastifyRequest } from "fastify";
+import Negotiator from "negotiator";
 import type { TenantId } from "../contract/ids.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import type { Handler } from "./handler.ts";
@@ -40,8 +41,12 @@ export async function askRoute(route: AskRoute): Promise<unknown> {
   return reply.hijack();
 }
 
-/** The body is not checked yet; a question that is refused is refused as JSON either way. */
-function wantsStream({ body, headers }: FastifyRequest): boolean {
-  if (headers.accept?.includes("text/event-stream") === true) return true;
-  return typeof body === "object" && body !== null && "stream" in body && body.stream === true;
+/**
+ * What the body says holds; where it says nothing the Accept header decides, by its weights, then by its order. The
+ * body is not checked yet; a question that is refused is refused as JSON either way.
+ */
+function wantsStream({ body, raw }: FastifyRequest): boolean {
+  if (typeof body === "object" && body !== null && "stream" in body) return body.stream === true;
+  const offered = ["application/json", "text/event-stream"];
+  return new Negotiator(raw).mediaType(offered) === "text/event-stream";
 }

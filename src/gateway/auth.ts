@@ -1,14 +1,17 @@
 /**
  * Who is asking. With keys configured the tenant comes from the key and from nothing else; without,
- * only loopback is served and the tenant is what the caller says.
+ * only loopback is served and the tenant is what the caller says. Operators have a token of their own.
  */
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import { isIP } from "node:net";
 import { FreshetError } from "../contract/errors.ts";
 import { type TenantId, tenantId } from "../contract/ids.ts";
 
 export type Authenticate = (headers: IncomingHttpHeaders) => TenantId;
+/** Returns when the request may go on. @throws FreshetError unauthorized */
+export type Check = (headers: IncomingHttpHeaders) => void;
 
 const defaultTenant = "demo";
 const bearer = /^Bearer +([\x21-\x7e]+)$/i;
@@ -20,7 +23,7 @@ export function authentication(apiKeys: ReadonlyMap<string, TenantId>): Authenti
   if (apiKeys.size === 0) return withoutKeys;
   const keys = [...apiKeys].map(([key, tenant]) => ({ digest: digestOf(key), tenant }));
   return (headers) => {
-    const given = bearer.exec(headers.authorization ?? "")?.[1];
+    const given = bearerOf(headers);
     if (given === undefined) throw new FreshetError("unauthorized");
     const digest = digestOf(given);
     // Every key is compared, each in constant time: time tells neither how many there are nor which fits.
@@ -32,22 +35,59 @@ export function authentication(apiKeys: ReadonlyMap<string, TenantId>): Authenti
   };
 }
 
-/**
- * A page in a browser on this machine can reach loopback too, under a name that its author controls;
- * it can not forge the Host header.
- */
 function withoutKeys(headers: IncomingHttpHeaders): TenantId {
-  if (headers.host !== undefined && !loopbackHost.test(headers.host)) {
-    throw new FreshetError("unauthorized", "without keys, only loopback host names are served");
-  }
   const wanted = headers["x-tenant"];
   return tenantId(Array.isArray(wanted) ? wanted.join() : (wanted ?? defaultTenant));
 }
 
-function digestOf(key: string): Buffer {
-  return createHash("sha256").update(key).digest();
+/**
+ * A page in a browser can reach addresses of its own network under a name that its author controls (DNS
+ * rebinding); it can not forge the Host header. Without keys only loopback is served, so only loopback names are
+ * right. With keys an address is no danger, since rebinding needs a name, and `hosts` are the deployment's own names.
+ */
+export function hostCheck(options: {
+  readonly keys: boolean;
+  readonly hosts: readonly string[];
+}): Check {
+  const own = new Set(options.hosts.map((name) => name.toLowerCase()));
+  return ({ host }) => {
+    if (host === undefined || loopbackHost.test(host)) return;
+    const name = host.replace(/:\d+$/, "").toLowerCase();
+    if (own.has(name)) return;
+    if (!options.keys) {
+      throw new FreshetError("unauthorized", "without keys, only loopback host names are served");
+    }
+    if (isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0) return;
+    throw new FreshetError("unauthorized", "this host name is not in FRESHET_HTTP_HOSTS");
+  };
 }
 
-export function isLoopbackPeer(address: string | undefined): boolean {
-  return address !== undefined && /^(::1|(::ffff:)?127(\.\d{1,3}){3})$/.test(address);
+/**
+ * What names tenants (I9) is for operators. Where the peer's address comes from says nothing: behind a proxy on this
+ * machine every request comes from loopback. So with keys, or with a token, only the token opens the door.
+ */
+export function operatorCheck(options: {
+  readonly keys: boolean;
+  readonly token: string | undefined;
+}): Check {
+  const { keys, token } = options;
+  if (token === undefined) {
+    return () => {
+      if (keys) throw new FreshetError("unauthorized", "set FRESHET_OPERATOR_TOKEN and send it");
+    };
+  }
+  const digest = digestOf(token);
+  return (headers) => {
+    const given = bearerOf(headers);
+    if (given !== undefined && timingSafeEqual(digestOf(given), digest)) return;
+    throw new FreshetError("unauthorized", "send the operator token as a bearer token");
+  };
+}
+
+function bearerOf({ authorization }: IncomingHttpHeaders): string | undefined {
+  return bearer.exec(authorization ?? "")?.[1];
+}
+
+function digestOf(key: string): Buffer {
+  return createHash("sha256").update(key).digest();
 }

@@ -17,7 +17,8 @@ import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../observe/port.ts";
-import { authentication } from "./auth.ts";
+import { authentication, hostCheck, operatorCheck } from "./auth.ts";
+import { readOutRefusedBodies } from "./bodies.ts";
 import type { Handler } from "./handler.ts";
 import { parseJson } from "./json.ts";
 import { explainListenError } from "./listen-error.ts";
@@ -31,12 +32,18 @@ const defaultBounds = {
   connectionsMax: limits.httpConnectionsMax,
   sseBufferBytesMax: limits.sseBufferBytesMax,
   sseHeartbeatMs: limits.sseHeartbeatMs,
+  refusedBodyMs: limits.httpRefusedBodyMs,
+  refusedBodyBytesMax: limits.httpRefusedBodyBytesMax,
 };
 export type HttpBounds = Readonly<Record<keyof typeof defaultBounds, number>>;
 
 export interface HttpOptions {
   readonly handler: Handler;
   readonly apiKeys: ReadonlyMap<string, TenantId>;
+  /** For what only operators may see; undefined means that nobody has one. */
+  readonly operatorToken?: string | undefined;
+  /** Names that the Host header may have, beside loopback and addresses. */
+  readonly hosts?: readonly string[] | undefined;
   readonly log: Logger;
   readonly metrics: { metricsText(): Promise<string>; readonly contentType: string };
   readonly version: string;
@@ -95,10 +102,14 @@ export function createHttpApp(options: HttpOptions): FastifyInstance {
       "http",
     );
   });
+  readOutRefusedBodies(app, bounds);
+  const keys = options.apiKeys.size > 0;
   addRoutes(app, {
     ...options,
     authenticate: authentication(options.apiKeys),
-    keys: options.apiKeys.size > 0,
+    checkHost: hostCheck({ keys, hosts: options.hosts ?? [] }),
+    checkOperator: operatorCheck({ keys, token: options.operatorToken }),
+    keys,
     sse: { bufferBytesMax: bounds.sseBufferBytesMax, heartbeatMs: bounds.sseHeartbeatMs },
   });
   return app;

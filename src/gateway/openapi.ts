@@ -70,16 +70,30 @@ function problems(...codes: readonly ErrorCode[]): Json {
   );
 }
 
+/** What every route of a tenant may answer. */
 const anywhere: readonly ErrorCode[] = [
   "invalid_request",
   "invalid_tenant",
   "unauthorized",
   "wrong_tenant",
   "request_timeout",
+  "document_too_large",
   "unsupported_media_type",
+  "headers_too_large",
   "overloaded",
+  "cancelled",
   "internal",
   "not_ready",
+  "log_unavailable",
+  "log_identity",
+];
+/** What the routes of operators may answer. */
+const atOperators: readonly ErrorCode[] = [
+  "invalid_request",
+  "unauthorized",
+  "request_timeout",
+  "headers_too_large",
+  "internal",
 ];
 
 const tenantHeader = {
@@ -103,7 +117,7 @@ const answerPath = {
     operationId: "answer",
     summary: "Answers a question from the tenant's documents, with sources",
     description:
-      "With `stream: true` or `Accept: text/event-stream` the reply is a stream of the events retrieval, delta, done and error.",
+      "With `stream: true` the reply is a stream of the events retrieval, delta, done and error. Without `stream`, the Accept header decides by its weights, then by its order.",
     parameters: [tenantHeader],
     requestBody: { required: true, content: { "application/json": { schema: ref("Question") } } },
     responses: {
@@ -119,6 +133,9 @@ const answerPath = {
         "invalid_json",
         "no_results",
         "wrong_incarnation",
+        "embedding_unavailable",
+        "embedding_failed",
+        "model_unavailable",
         "not_visible_yet",
         "deadline_exceeded",
       ),
@@ -151,8 +168,6 @@ const documentsPath = {
         "invalid_document",
         "unknown_operation",
         "duplicate_id",
-        "document_too_large",
-        "log_unavailable",
       ),
     },
   },
@@ -171,7 +186,7 @@ const documentPath = {
     parameters: [idParameter, tenantHeader, idempotencyHeader],
     responses: {
       202: json("Published", "stored; the document disappears in a moment"),
-      ...problems(...anywhere, "duplicate_id", "log_unavailable"),
+      ...problems(...anywhere, "invalid_json", "duplicate_id"),
     },
   },
 };
@@ -185,17 +200,30 @@ const operatorPaths = {
     },
   },
   "/healthz": {
-    get: { operationId: "healthz", responses: { 200: text("the process lives") }, security: [] },
+    get: {
+      operationId: "healthz",
+      responses: { 200: text("the process lives"), ...problems(...atOperators) },
+      security: [],
+    },
   },
   "/readyz": {
     get: {
       operationId: "readyz",
-      responses: { 200: json("Readiness", "ready"), 503: json("Readiness", "not ready") },
+      responses: {
+        200: json("Readiness", "ready"),
+        503: json("Readiness", "not ready"),
+        ...problems(...atOperators),
+      },
       security: [],
     },
   },
   "/metrics": {
-    get: { operationId: "metrics", responses: { 200: text("Prometheus text") }, security: [] },
+    get: {
+      operationId: "metrics",
+      description: "for operators: with keys or an operator token configured, the token opens it",
+      responses: { 200: text("Prometheus text"), ...problems(...atOperators) },
+      security: [],
+    },
   },
 };
 

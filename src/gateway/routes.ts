@@ -5,7 +5,8 @@ import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { askRoute } from "./ask-route.ts";
-import { type Authenticate, isLoopbackPeer } from "./auth.ts";
+import type { Authenticate, Check } from "./auth.ts";
+import { hasBody } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import type { Handler } from "./handler.ts";
 import { publishLines } from "./ndjson.ts";
@@ -15,6 +16,8 @@ import { readinessOf } from "./readiness.ts";
 export interface RouteOptions {
   readonly handler: Handler;
   readonly authenticate: Authenticate;
+  readonly checkHost: Check;
+  readonly checkOperator: Check;
   /** Whether API keys are configured: then nobody sees another tenant. */
   readonly keys: boolean;
   readonly version: string;
@@ -40,6 +43,8 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   const tenantOf = (request: FastifyRequest): TenantId => authenticate(request.headers);
   // Before the body is read: a stranger's two megabytes are not worth parsing.
   const onRequest = async (request: FastifyRequest) => {
+    // With keys a page under a foreign name gets nowhere: it does not have one.
+    if (!options.keys) options.checkHost(request.headers);
     tenantOf(request);
     refuseEncodedBody(request);
   };
@@ -66,7 +71,8 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
       return { seq };
     },
   );
-  app.delete<DocumentRoute>("/v1/documents/:id", { onRequest }, async (request, reply) => {
+  const deleting = { onRequest: [onRequest, forgetTypeOfNoBody] };
+  app.delete<DocumentRoute>("/v1/documents/:id", deleting, async (request, reply) => {
     const body = { op: "delete", id: request.params.id };
     const idempotencyKey = idempotencyKeyOf(request);
     const { seq } = await handler.publish({ tenant: tenantOf(request), body, idempotencyKey });
@@ -86,19 +92,20 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
 
 function addOperatorRoutes(app: FastifyInstance, options: RouteOptions): void {
   const { handler, keys, version, metrics } = options;
-  app.get("/healthz", async (_request, reply) => reply.type("text/plain").send("ok\n"));
-  app.get("/readyz", async (_request, reply) => {
+  const onRequest = async ({ headers }: FastifyRequest) => options.checkHost(headers);
+  app.get("/healthz", { onRequest }, async (_request, reply) =>
+    reply.type("text/plain").send("ok\n"),
+  );
+  app.get("/readyz", { onRequest }, async (_request, reply) => {
     const readiness = readinessOf(handler.status());
     return reply.code(readiness.ready ? 200 : 503).send(readiness);
   });
-  app.get("/metrics", async (request, reply) => {
-    // Labels name tenants (I9): with keys configured only this machine may scrape.
-    if (keys && !isLoopbackPeer(request.socket.remoteAddress))
-      throw new FreshetError("unauthorized");
+  app.get("/metrics", { onRequest }, async (request, reply) => {
+    options.checkOperator(request.headers);
     return reply.type(metrics.contentType).send(await metrics.metricsText());
   });
   const description = openApiDocument({ version, keys });
-  app.get("/openapi.json", async () => description);
+  app.get("/openapi.json", { onRequest }, async () => description);
 }
 
 const ownMethods: Readonly<Record<string, readonly string[]>> = {
@@ -135,6 +142,11 @@ async function wantsDocuments(request: FastifyRequest): Promise<void> {
   if (!jsonType.test(type) && !ndjson.test(type)) throw new FreshetError("unsupported_media_type");
 }
 
+/** Many clients name a type with every request; where no body follows, it describes nothing and is no reason to refuse. */
+async function forgetTypeOfNoBody({ raw }: FastifyRequest): Promise<void> {
+  if (!hasBody(raw)) delete raw.headers["content-type"];
+}
+
 /** A compressed body may be a bomb, and nobody has asked for one yet. */
 function refuseEncodedBody(request: FastifyRequest): void {
   const encoding = request.headers["content-encoding"];
@@ -163,7 +175,9 @@ function idempotencyKeyOf(request: FastifyRequest): string | undefined {
 /** The raw body, up to the bound of an NDJSON request. */
 async function* boundedBody(request: FastifyRequest): AsyncGenerator<Uint8Array> {
   let bytes = 0;
-  for await (const chunk of request.raw as AsyncIterable<Uint8Array>) {
+  // Without the option, leaving the loop early would destroy the socket, and with it the reply that says why.
+  const chunks: AsyncIterable<Uint8Array> = request.raw.iterator({ destroyOnReturn: false });
+  for await (const chunk of chunks) {
     bytes += chunk.length;
     if (bytes > limits.httpNdjsonBytesMax) {
       throw new FreshetError(

@@ -56,6 +56,14 @@ describe("a folder as a corpus", () => {
     expect(skipped).toEqual({ type: 2, empty: 1, encoding: 1 });
   });
 
+  it("skips and counts a page that breaks its reader, and reads the files beside it", async () => {
+    const nested = "<font color=red><b>".repeat(4_000);
+    write({ "a-forum.html": `<body>${nested}<p>Cheese.</p></body>`, "zoo.md": "# Zoo\n\nOtters." });
+    const { ids, skipped } = await read();
+    expect(ids).toEqual(["zoo.md"]);
+    expect(skipped).toEqual({ broken: 1 });
+  });
+
   it("leaves out hidden folders, installed packages and links that could lead in circles", async () => {
     write({ ".git/a.md": "x", "node_modules/p/readme.md": "x", "b.md": "x" });
     symlinkSync(folder, join(folder, "loop"));

@@ -2,6 +2,8 @@
 
 import { connect, type Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
+import { expect } from "vitest";
+import { z } from "zod";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import {
@@ -10,6 +12,7 @@ import {
   type HttpServer,
   startHttp,
 } from "../../src/gateway/http.ts";
+import { openApiDocument } from "../../src/gateway/openapi.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import type { Logger } from "../../src/observe/port.ts";
@@ -22,6 +25,8 @@ interface FixtureOptions {
   readonly keys?: boolean | undefined;
   readonly questionsInFlightMax?: number | undefined;
   readonly bounds?: Partial<HttpBounds> | undefined;
+  readonly operatorToken?: string | undefined;
+  readonly hosts?: readonly string[] | undefined;
 }
 
 export interface Fixture {
@@ -54,8 +59,11 @@ export function fixture(options: FixtureOptions = {}): Fixture {
     metrics,
     version: "0.0.1",
     bounds: options.bounds,
+    operatorToken: options.operatorToken,
+    hosts: options.hosts,
   };
   const app = createHttpApp(http);
+  const undocumented = watchStatuses(app);
   const servers: HttpServer[] = [];
   return {
     service,
@@ -69,9 +77,31 @@ export function fixture(options: FixtureOptions = {}): Fixture {
     async close() {
       await Promise.all([app.close(), ...servers.map((server) => server.close())]);
       metrics.close();
+      expect([...undocumented], "statuses that the OpenAPI document does not name").toEqual([]);
     },
   };
 }
+
+/** Every reply of an injected request is compared with what the OpenAPI document says can come. */
+function watchStatuses(app: FastifyInstance): ReadonlySet<string> {
+  const { paths } = described.parse(openApiDocument({ version: "0.0.1", keys: true }));
+  const undocumented = new Set<string>();
+  app.addHook("onResponse", async ({ method, routeOptions }, { statusCode }) => {
+    const path = routeOptions.url?.replace(":id", "{id}") ?? "";
+    const verb = method === "HEAD" ? "get" : method.toLowerCase();
+    const responses = paths[path]?.[verb]?.responses;
+    if (responses === undefined || String(statusCode) in responses) return;
+    undocumented.add(`${method} ${path}: ${statusCode}`);
+  });
+  return undocumented;
+}
+
+const described = z.object({
+  paths: z.record(
+    z.string(),
+    z.record(z.string(), z.object({ responses: z.record(z.string(), z.unknown()) })),
+  ),
+});
 
 /** A bare socket to the server, for what no HTTP client would send. */
 export function rawSocket(url: string): { socket: Socket; received: Promise<string> } {

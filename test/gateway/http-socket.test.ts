@@ -72,6 +72,22 @@ describe("a streamed answer", () => {
     expect(parseEvents(await reply.text()).at(-1)?.name).toBe("done");
   });
 
+  it.each([
+    [{ stream: false }, "text/event-stream", "application/json"],
+    [{ stream: true }, "application/json", "text/event-stream"],
+    [{}, "application/json, text/event-stream", "application/json"],
+    [{}, "text/event-stream, application/json", "text/event-stream"],
+    [{}, "application/json, text/event-stream;q=0.5", "application/json"],
+    [{}, "text/event-stream;q=0, */*", "application/json"],
+    [{}, "*/*", "application/json"],
+    [{}, "image/png", "application/json"],
+  ])("body %j with Accept: %s is answered as %s", async (fields, accept, type) => {
+    const { post } = await listening();
+    const reply = await post("/answer", { query: "rivers", ...fields }, { accept });
+    await reply.text();
+    expect(reply.headers.get("content-type")?.split(";")[0]).toBe(type);
+  });
+
   it("keeps the status of an error that comes before its first event", async () => {
     const { post } = await listening();
     const missing = await post("/answer", { query: "deserts", stream: true });
@@ -149,6 +165,74 @@ describe("an answer in one piece", () => {
     caller.abort();
     await expect(reply).rejects.toThrow();
     await expect.poll(() => service.signals[0]?.aborted).toBe(true);
+  });
+});
+
+describe("a body that is refused while it is being sent", () => {
+  const MiB = 1024 * 1024;
+  const chunk = Buffer.alloc(64 * 1024, "x");
+
+  /** Like a blocking client: reads nothing until it has sent all. */
+  async function sendAll(url: string, head: readonly string[], bytes: number): Promise<string> {
+    const { socket, received } = rawSocket(url);
+    socket.pause();
+    const chunked = head.includes("transfer-encoding: chunked");
+    socket.write(["POST /v1/documents HTTP/1.1", "host: localhost", ...head, "", ""].join("\r\n"));
+    for (let sent = 0; sent < bytes && !socket.destroyed; sent += chunk.length) {
+      const piece = chunked
+        ? Buffer.concat([
+            Buffer.from(`${chunk.length.toString(16)}\r\n`),
+            chunk,
+            Buffer.from("\r\n"),
+          ])
+        : chunk;
+      if (!socket.write(piece))
+        await new Promise((resolve) => socket.once("drain", resolve).once("close", resolve));
+    }
+    if (chunked) socket.write("0\r\n\r\n");
+    socket.resume();
+    socket.end();
+    return (await received).slice(0, 400);
+  }
+
+  const json = "content-type: application/json";
+  const ndjson = "content-type: application/x-ndjson";
+  const sized = (bytes: number) => `content-length: ${bytes}`;
+  const chunked = "transfer-encoding: chunked";
+  it.each([
+    ["a declared document", [json, sized(3 * MiB)], 3 * MiB, "413"],
+    ["a chunked document", [json, chunked], 3 * MiB, "413"],
+    ["declared lines", [ndjson, sized(33 * MiB)], 33 * MiB, "413"],
+    // Its first lines may be stored: the reply tells each line's fate.
+    ["chunked lines", [ndjson, chunked], 33 * MiB, "202"],
+    ["another type", ["content-type: text/csv", sized(3 * MiB)], 3 * MiB, "415"],
+    ["a closing client's document", [json, sized(3 * MiB), "connection: close"], 3 * MiB, "413"],
+  ])("%s is answered before the connection closes", async (_name, head, bytes, status) => {
+    const { url } = await listening();
+    expect(await sendAll(url, head, bytes)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+
+  it("a stranger's is answered, too", async () => {
+    const { url } = await listening({ keys: true });
+    expect(await sendAll(url, [json, sized(3 * MiB)], 3 * MiB)).toMatch(/^HTTP\/1\.1 401 /);
+  });
+
+  it("is not read for ever: above the bound the connection is closed", async () => {
+    const { url } = await listening({ bounds: { refusedBodyBytesMax: MiB } });
+    const { socket, received } = rawSocket(url);
+    socket.write(
+      `POST /v1/documents HTTP/1.1\r\nhost: localhost\r\n${json}\r\n${sized(5 * MiB)}\r\n\r\n`,
+    );
+    expect(await received).toMatch(/^HTTP\/1\.1 413 [\s\S]*connection: close/);
+  });
+
+  it("is not waited for longer than the bound", async () => {
+    const { url } = await listening({ bounds: { refusedBodyMs: 30 } });
+    const { socket, received } = rawSocket(url);
+    socket.write(
+      `POST /v1/documents HTTP/1.1\r\nhost: localhost\r\n${json}\r\n${sized(5 * MiB)}\r\n\r\n`,
+    );
+    expect(await received).toMatch(/^HTTP\/1\.1 413 [\s\S]*connection: close/);
   });
 });
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
-import { type Fixture, fixture, keyOfAcme, keyOfGlobex } from "./http-fixture.ts";
+import { type Fixture, fixture } from "./http-fixture.ts";
 
 let it_: Fixture;
 beforeEach(() => {
@@ -217,85 +217,6 @@ describe("a question over HTTP", () => {
   });
 });
 
-describe("who is asking", () => {
-  beforeEach(async () => {
-    await it_.close();
-    it_ = fixture({ keys: true });
-  });
-  const as = (key: string) => ({ authorization: `Bearer ${key}` });
-
-  it("is told by the key alone", async () => {
-    await publish({ id: "a", text: "rivers" }, as(keyOfAcme));
-    expect((await ask({ query: "rivers" }, as(keyOfAcme))).statusCode).toBe(200);
-    expect((await ask({ query: "rivers" }, as(keyOfGlobex))).statusCode).toBe(404);
-  });
-
-  it.each([
-    {},
-    { authorization: "Bearer wrong-key-0123456789" },
-    { authorization: `Basic ${keyOfAcme}` },
-    { authorization: `Bearer ${keyOfAcme}x` },
-    { authorization: `Bearer ${keyOfAcme.slice(0, -1)}` },
-  ])("is refused in the same words without a valid key: %j", async (headers) => {
-    const reply = await ask({ query: "rivers" }, headers);
-    expect([reply.statusCode, reply.json()]).toEqual([
-      401,
-      expect.objectContaining({ code: "unauthorized", detail: "no valid API key was given" }),
-    ]);
-    expect(reply.headers["www-authenticate"]).toBe("Bearer");
-  });
-
-  it("is not read from the URL", async () => {
-    const reply = await it_.app.inject(`/v1/status?api_key=${keyOfAcme}&key=${keyOfAcme}`);
-    expect(reply.statusCode).toBe(401);
-  });
-
-  it("may repeat the own tenant but not name another", async () => {
-    const own = await publish({ id: "a", text: "t" }, { ...as(keyOfAcme), "x-tenant": "acme" });
-    expect(own.statusCode).toBe(202);
-    const other = await publish({ id: "a", text: "t" }, { ...as(keyOfAcme), "x-tenant": "globex" });
-    expect([other.statusCode, other.json().code]).toEqual([403, "wrong_tenant"]);
-  });
-
-  it("sees the status of the own tenant only", async () => {
-    await publish({ id: "a", text: "t" }, as(keyOfAcme));
-    await publish({ id: "a", text: "t" }, as(keyOfGlobex));
-    const { tenants } = (await it_.app.inject({ url: "/v1/status", headers: as(keyOfAcme) })).json<{
-      tenants: { tenant: string }[];
-    }>();
-    expect(tenants.map(({ tenant }) => tenant)).toEqual(["acme"]);
-  });
-
-  it("may scrape metrics from this machine only", async () => {
-    const scrape = (remoteAddress: string) => it_.app.inject({ url: "/metrics", remoteAddress });
-    expect((await scrape("127.0.0.1")).statusCode).toBe(200);
-    expect((await scrape("::ffff:127.0.0.1")).statusCode).toBe(200);
-    expect((await scrape("10.0.0.7")).statusCode).toBe(401);
-  });
-});
-
-describe("without keys", () => {
-  it("the tenant is what the header says", async () => {
-    await publish({ id: "a", text: "rivers" }, { "x-tenant": "acme" });
-    expect((await ask({ query: "rivers" }, { "x-tenant": "acme" })).statusCode).toBe(200);
-    expect((await ask({ query: "rivers" })).statusCode).toBe(404);
-  });
-
-  it.each(["a.b", "*", ">", "a b", "x".repeat(65), "ä", "a,b"])(
-    "a tenant that NATS or Weaviate could misread is refused: %j",
-    async (tenant) => {
-      const reply = await ask({ query: "q" }, { "x-tenant": tenant });
-      expect([reply.statusCode, reply.json().code]).toEqual([400, "invalid_tenant"]);
-    },
-  );
-
-  it("a name that only a browser would bring here is refused", async () => {
-    const reply = await ask({ query: "q" }, { host: "rebound.example:8787" });
-    expect([reply.statusCode, reply.json().code]).toEqual([401, "unauthorized"]);
-    expect((await ask({ query: "q" }, { host: "[::1]:8787" })).statusCode).toBe(404);
-  });
-});
-
 describe("the edges of the API", () => {
   it.each([
     ["GET", "/answer", "POST"],
@@ -339,6 +260,19 @@ describe("the edges of the API", () => {
       }
     },
   );
+
+  it.each([
+    "application/json",
+    "application/json; charset=utf-8",
+    "application/x-www-form-urlencoded",
+    "text/plain",
+  ])("a DELETE without a body may name any content type: %s", async (type) => {
+    for (const length of [{}, { "content-length": "0" }]) {
+      const headers = { "content-type": type, ...length };
+      const reply = await it_.app.inject({ method: "DELETE", url: "/v1/documents/a", headers });
+      expect([reply.statusCode, typeof reply.json().seq]).toEqual([202, "number"]);
+    }
+  });
 
   it.each(["gzip", "gzip, gzip", "zstd", "br"])(
     "a body in %s is refused unread",

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "nats";
@@ -47,6 +47,8 @@ describe("starting the servers", () => {
     expect(servers.weaviate.url).toBe(env["FRESHET_WEAVIATE_URL"]);
     expect(Object.keys(servers.logs)).toEqual(["nats-server"]);
     expect(processesNaming(dataDir).length).toBeGreaterThan(0);
+    // The servers' own files may be read by everybody: texts, tenants. The folder keeps others out.
+    expect(statSync(dataDir).mode & 0o777).toBe(0o700);
     await servers.stop();
     expect(processesNaming(dataDir)).toEqual([]);
   });

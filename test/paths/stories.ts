@@ -118,6 +118,10 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
   );
   expect((await log.manifests.get(tenant))?.manifest).toMatchObject({ documents: 0, pieces: [] });
 
+  // Nor has anybody sent a document of a tenant that nobody has used: it is told in the same way.
+  const unused = `${tenant}-unused` as TenantId;
+  expect(await service.document(unused, id)).toEqual({ id, status: "absent", visible_seq: 0 });
+
   // What could never become a document ends as a dead letter, and its publisher is told why.
   const broken = await log.docs.publish({ tenant, payload: new TextEncoder().encode("{oops") });
   expect(await engine.event(broken.seq)).toMatchObject({

@@ -8,7 +8,7 @@ export type CorpusDocument = Readonly<Record<string, unknown>>;
 export type FileKind = "markdown" | "text" | "html" | "json" | "ndjson";
 
 /** Why something was left out; counted and told at the end. */
-export type SkipReason = "type" | "encoding" | "empty" | "format" | "size" | "invalid";
+export type SkipReason = "type" | "encoding" | "empty" | "format" | "size" | "invalid" | "broken";
 
 export type Part = { readonly document: CorpusDocument } | { readonly skipped: SkipReason };
 
@@ -52,7 +52,7 @@ export function documentsOf(file: CorpusFile, bytes: Uint8Array): readonly Part[
     case "text":
       return [textPart(file, text, undefined)];
     case "html":
-      return [textPart(file, htmlText(text), htmlTitle(text))];
+      return [htmlPart(file, text)];
     case "json":
       return jsonParts(text);
     case "ndjson":
@@ -97,6 +97,15 @@ const htmlOptions: HtmlToTextOptions = {
     ...["img", "nav", "script", "style"].map((selector) => ({ selector, format: "skip" })),
   ],
 };
+
+/** The library recurses: a page of thousands of unclosed tags exhausts the stack, and only that page is at fault. */
+function htmlPart(file: CorpusFile, html: string): Part {
+  try {
+    return textPart(file, htmlText(html), htmlTitle(html));
+  } catch {
+    return { skipped: "broken" };
+  }
+}
 
 function htmlText(html: string): string {
   return convert(html, htmlOptions);

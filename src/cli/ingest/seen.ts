@@ -42,7 +42,7 @@ export function readSeen(path: string, lastSequence: number): Seen {
 }
 
 export function writeSeen(path: string, { seq, digests }: Seen): void {
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, JSON.stringify({ format: 1, seq, digests: Object.fromEntries(digests) }));
   renameSync(draft, path);

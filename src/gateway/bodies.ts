@@ -1,0 +1,56 @@
+/**
+ * Bodies that nobody reads: whether there is one, and reading out what was refused.
+ *
+ * A socket that is closed with unread bytes makes the system send a reset, and a reset makes the client's system
+ * throw away the reply that it has received already: the sender of a large document would see a broken
+ * connection instead of a 413. nginx calls the same "lingering close".
+ */
+
+import type { IncomingMessage } from "node:http";
+import type { FastifyInstance } from "fastify";
+
+export interface RefusedBodyBounds {
+  readonly refusedBodyMs: number;
+  readonly refusedBodyBytesMax: number;
+}
+
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+}
+
+/** A reply to a request that is still being sent waits until that has come, within bounds; nothing of it is kept. */
+export function readOutRefusedBodies(app: FastifyInstance, bounds: RefusedBodyBounds): void {
+  app.addHook("onSend", async ({ raw }, reply) => {
+    if (!hasBody(raw) || raw.complete || raw.readableEnded) return;
+    // One that is late is cut: waiting for it was the trouble.
+    if (reply.statusCode === 408) return;
+    const isOut = await readOut(raw, bounds);
+    // The framework announces a close wherever it stops reading; there is nothing to close for any more.
+    if (isOut) reply.removeHeader("connection");
+    else reply.header("connection", "close");
+  });
+}
+
+/** False when the body is above a bound: then the reply may be lost with the connection. */
+function readOut(
+  raw: IncomingMessage,
+  { refusedBodyMs, refusedBodyBytesMax }: RefusedBodyBounds,
+): Promise<boolean> {
+  if (Number(raw.headers["content-length"] ?? 0) > refusedBodyBytesMax)
+    return Promise.resolve(false);
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), refusedBodyMs);
+  let bytes = 0;
+  const count = (chunk: Uint8Array): void => {
+    bytes += chunk.byteLength;
+    if (bytes > refusedBodyBytesMax) resolve(false);
+  };
+  raw.on("data", count);
+  raw.once("end", () => resolve(true));
+  raw.once("close", () => resolve(false));
+  raw.resume();
+  return promise.finally(() => {
+    clearTimeout(timer);
+    raw.off("data", count);
+  });
+}
