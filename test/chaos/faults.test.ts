@@ -12,8 +12,8 @@ const kinds: readonly PlannedKind[] = [
   "disk-full",
 ];
 
-function plan(seed: number, some = kinds) {
-  const options = { stormMs: 600_000, nodes: 2, everyMs: 1_000, kinds: some };
+function plan(seed: number, some = kinds, natsServers: 1 | 3 = 1) {
+  const options = { stormMs: 600_000, nodes: 2, natsServers, everyMs: 1_000, kinds: some };
   return planFaults(seededRandom(seed), options);
 }
 
@@ -35,4 +35,13 @@ it("every process is killed and frozen, every link is cut, and some engines slee
   }
   expect(described.join("\n")).toMatch(/freeze engine-\d for 21/);
   expect(described.join("\n")).toMatch(/partition merge-worker > weaviate/);
+});
+
+it("on a cluster each nats-server is killed and frozen, sometimes all at once, and leaders step down", () => {
+  const described = plan(3, [...kinds, "step-down"], 3).map(({ fault }) => describeFault(fault));
+  for (const target of ["nats-1", "nats-2", "nats-3", "nats"]) {
+    expect(described.join("\n")).toMatch(new RegExp(`kill ${target} `));
+    expect(described.join("\n")).toMatch(new RegExp(`freeze ${target} `));
+  }
+  expect(described.join("\n")).toContain("step down the leader of stream");
 });

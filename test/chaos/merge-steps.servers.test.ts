@@ -29,7 +29,7 @@ const closing: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   const want = { nats: true, temporal: true, weaviate: true, embedding: true, llm: false };
   const tools = await ensureTools({ env: process.env, progress: silentProgress, want });
-  site = new ChaosSite({ directory, tools, nodes: 1, onNodeEnd: () => {} });
+  site = new ChaosSite({ directory, tools, nodes: 1, natsServers: 1, onNodeEnd: () => {} });
   closing.push(() => site.stop());
   await site.start();
   const shared = { clock: systemClock, logger: silentLogger };

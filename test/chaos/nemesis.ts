@@ -15,6 +15,8 @@ export interface NemesisOptions {
   readonly history: History;
   /** Purges CHUNKS but for the newest record of each tenant. */
   readonly loseRecords: () => Promise<void>;
+  /** A stream without a leader at the moment is no failure of it. */
+  readonly stepDown: (nth: number) => Promise<void>;
   readonly sleep: (ms: number) => Promise<void>;
   readonly say: (line: string) => void;
 }
@@ -40,7 +42,7 @@ export class Nemesis {
   /** Begins the fault; it ends by itself. */
   begin(fault: Fault): void {
     const place = placeOf(fault);
-    if (this.#troubled.has(place)) {
+    if ([...this.#troubled].some((other) => clashes(place, other))) {
       this.skipped += 1;
       return;
     }
@@ -100,6 +102,9 @@ export class Nemesis {
         await sleep(fault.lastsMs);
         site.freeDisk();
         return this.#killAndStart("nats", 0);
+      case "step-down":
+        this.#count(fault);
+        return this.#options.stepDown(fault.nth);
       case "lose-records":
         this.#count(fault);
         return this.#options.loseRecords();
@@ -144,6 +149,14 @@ export class Nemesis {
   }
 }
 
+/** All servers of a cluster are in trouble as one place, and each for itself. */
+function clashes(one: string, other: string): boolean {
+  if (one === other) return true;
+  const isMember = (place: string): boolean => place.startsWith("nats-");
+  return (one === "nats" && isMember(other)) || (other === "nats" && isMember(one));
+}
+
 function placeOf(fault: Fault): string {
+  if (fault.kind === "step-down") return `leader of ${fault.nth}`;
   return "link" in fault ? `${fault.link.from}>${fault.link.to}` : fault.target;
 }

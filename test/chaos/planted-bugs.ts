@@ -173,6 +173,29 @@ export const plantedBugs: readonly PlantedBug[] = [
     shows: ["answer"],
   },
   {
+    name: "join the reader where a read happened to end",
+    patches: [
+      {
+        file: "actors/tenant-intake.ts",
+        find: "    if (!this.#followsReader) this.#followsReader = await this.#isNext(operation);\n",
+        replace: "    this.#followsReader = true;\n",
+      },
+      {
+        // What a copy says that lags, which on one server none does.
+        file: "src/log/nats-docs.ts",
+        find: "    const through = await this.lastVersion(tenant);",
+        replace: "    const through = Math.random() < 0.5 ? 0 : await this.lastVersion(tenant);",
+      },
+    ],
+    faults: every(
+      8_000,
+      50_000,
+      { kind: "kill", target: "engine-1", lastsMs: 2_000 },
+      { kind: "kill", target: "engine-2", lastsMs: 2_000 },
+    ),
+    shows: ["log", "answer"],
+  },
+  {
     name: "watermark without heads",
     patches: [
       {
