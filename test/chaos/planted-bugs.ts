@@ -65,10 +65,10 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: "src/log/nats-connection.ts",
-        find: "      headers: messageHeaders(message.headers ?? {}),\n      expect: { lastSubjectSequence: message.expectedLast },",
+        find: "    headers: messageHeaders(message.headers ?? {}),\n    expect: { lastSubjectSequence: message.expectedLast },",
         replace:
-          '      headers: messageHeaders({ ...message.headers, "Freshet-Previous": String(message.expectedLast) }),\n' +
-          '      ...(message.subject.startsWith("chunks.") ? {} : { expect: { lastSubjectSequence: message.expectedLast } }),',
+          '    headers: messageHeaders({ ...message.headers, "Freshet-Previous": String(message.expectedLast) }),\n' +
+          '    ...(message.subject.startsWith("chunks.") ? {} : { expect: { lastSubjectSequence: message.expectedLast } }),',
       },
       {
         file: "src/log/nats-chunks.ts",
