@@ -30,6 +30,7 @@ import { limits } from "../contract/limits.ts";
 import { type NatsContext, newestMessage } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { NatsInbox } from "./nats-inbox.ts";
+import { endedBy, fellShort, isHasty, isTooLarge, type Pull, trouble } from "./nats-pull-end.ts";
 
 export interface PullRequest {
   readonly stream: string;
@@ -168,16 +169,6 @@ interface Reading {
   readonly cursor: Cursor;
 }
 
-/** The open pull. */
-interface Pull {
-  readonly number: number;
-  readonly sentAtMs: number;
-  /** Asks for one message, whatever its size. */
-  readonly alone: boolean;
-  missing: number;
-  received: number;
-}
-
 async function* deliveries(reading: Reading): AsyncGenerator<Delivered, End> {
   const { context, request, inbox, cursor } = reading;
   const { until } = request;
@@ -196,11 +187,11 @@ async function* deliveries(reading: Reading): AsyncGenerator<Delivered, End> {
     if (msg === "closed") return "aborted";
     if (msg === "silent") throw trouble("the log is silent");
     if (inbox.isStatus(msg)) {
-      const end = pullEnd(msg);
+      const end = endedBy(msg.headers);
       // The end of an earlier pull may come after the next one was sent; only its own end counts.
       if (end === undefined || msg.subject !== inbox.replyOf(pull.number)) continue;
       if (bounded && fellShort(end, pull)) return "short";
-      hasty = isHasty(context, pull) ? hasty + 1 : 0;
+      hasty = isHasty(pull, context.clock.monotonicMs()) ? hasty + 1 : 0;
       if (hasty >= limits.hastyPullsMax) throw trouble("pulls end without progress");
       pull = askForMore(reading, pull.number + 1, isTooLarge(end, pull));
       continue;
@@ -255,55 +246,6 @@ function askForMore(
   }
   const sentAtMs = context.clock.monotonicMs();
   return { number, sentAtMs, alone, missing: batch, received: 0 };
-}
-
-type PullEnd = "expired" | "bytes" | "not there";
-
-/** Status messages of the server: how does this one end the pull, if it does? @throws FreshetError when it ends the consumer */
-function pullEnd(msg: Msg): PullEnd | undefined {
-  const code = msg.headers?.code ?? 0;
-  const description = msg.headers?.description.toLowerCase() ?? "";
-  switch (code) {
-    case 100:
-      return undefined;
-    case 404:
-    case 408:
-      return "expired";
-    case 409:
-      if (description.includes("maxbytes")) return "bytes";
-      if (description.includes("batch completed")) return "expired";
-      throw trouble(description);
-    case 503:
-      return "not there";
-    default:
-      throw trouble(`status ${code} ${description}`);
-  }
-}
-
-/** On a cluster a consumer may not answer yet where it was just created: a few of a hundred are so. */
-function fellShort(end: PullEnd, { received, alone }: Pull): boolean {
-  switch (end) {
-    case "not there":
-      return true;
-    case "expired":
-      return received === 0;
-    case "bytes":
-      return received === 0 && alone;
-  }
-}
-
-/** The next message alone is above the bytes of one pull. */
-function isTooLarge(end: PullEnd, { received, alone }: Pull): boolean {
-  return end === "bytes" && received === 0 && !alone;
-}
-
-/** A pull that finds nothing waits until it expires; one that ends before found something wrong. */
-function isHasty(context: NatsContext, { received, sentAtMs }: Pull): boolean {
-  return received === 0 && context.clock.monotonicMs() - sentAtMs < limits.pullHeartbeatMs;
-}
-
-function trouble(message: string): FreshetError {
-  return new FreshetError("log_unavailable", message);
 }
 
 /**

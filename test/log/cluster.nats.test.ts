@@ -3,7 +3,7 @@
  * cluster does. Servers are killed and frozen while writers race, and nothing that was acknowledged is lost.
  */
 
-import type { JetStreamManager } from "nats";
+import type { JetStreamManager, StreamInfo } from "nats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Position, partitionOf, tenantId, type Version } from "../../src/contract/ids.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
@@ -12,7 +12,7 @@ import { streamNames } from "../../src/log/nats-streams.ts";
 import type { Log } from "../../src/log/port.ts";
 import { type NatsCluster, startNatsCluster } from "../support/nats-cluster.ts";
 import { describeLog } from "./conformance.ts";
-import { connectTo, harnessOf } from "./nats-harness.ts";
+import { connectTo, harnessOf, rewriteAnswers } from "./nats-harness.ts";
 import { collect, fence, upsert } from "./records.ts";
 
 const payload = new TextEncoder().encode("{}");
@@ -134,6 +134,44 @@ describe("a cluster in trouble", () => {
     }
     ends.abort();
     await Promise.all(load);
+  });
+
+  describe("a leader that says less than was seen", () => {
+    /** The next `answers` about DOCS come from one that ends one message earlier; it has heard its followers so long ago. */
+    const older = (log: NatsLog, answers: number, silentMs: number): (() => void) => {
+      let left = answers;
+      return rewriteAnswers(log, "$JS.API.STREAM.INFO.DOCS", (info) => {
+        if (left === 0) return info;
+        left -= 1;
+        const { state, cluster: at } = info as unknown as StreamInfo;
+        const replicas = at?.replicas?.map((one) => ({ ...one, active: silentMs * 1_000_000 }));
+        const shorter = { ...state, last_seq: state.last_seq - 1 };
+        return { ...info, state: shorter, cluster: { ...at, replicas } };
+      });
+    };
+
+    it("is asked again: one that was frozen answers so for some milliseconds", async () => {
+      const [log] = logs;
+      const { seq } = await log.docs.publish({ tenant: tenantId("frozen"), payload });
+      const end = older(log, 3, 100);
+      expect(await log.docs.lastSequence()).toBeGreaterThanOrEqual(seq);
+      end();
+    });
+
+    it("has lost its tail when its followers hear it, and is cut off when they do not", async () => {
+      const tenant = tenantId("shorter");
+      const asked = logs.map(async (log, index) => {
+        await log.docs.publish({ tenant, payload });
+        await log.checkIdentity();
+        const end = older(log, 1_000, index === 0 ? 100 : 20_000);
+        const outcome = await log.docs.lastSequence().catch((thrown: unknown) => thrown);
+        end();
+        return outcome;
+      });
+      const [lost, cutOff] = await Promise.all(asked);
+      expect(lost).toMatchObject({ code: "log_identity" });
+      expect(cutOff).toMatchObject({ code: "log_unavailable" });
+    });
   });
 
   it("takes the same idempotency key from two publishers at once as one operation", async () => {

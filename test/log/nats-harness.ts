@@ -38,6 +38,24 @@ export function loseNextAnswer(log: NatsLog, subjects: string): void {
   };
 }
 
+/** What a server says in answer to requests on subjects that start so is changed; returns the function that ends it. */
+export function rewriteAnswers(
+  { connection }: Pick<NatsLog, "connection">,
+  subjects: string,
+  rewrite: (answer: Readonly<Record<string, unknown>>) => object,
+): () => void {
+  const request = connection.request.bind(connection);
+  connection.request = async (subject, payload, options) => {
+    const answer = await request(subject, payload, options);
+    if (!subject.startsWith(subjects)) return answer;
+    const data = new TextEncoder().encode(JSON.stringify(rewrite(answer.json())));
+    return Object.create(answer, { data: { value: data } });
+  };
+  return () => {
+    connection.request = request;
+  };
+}
+
 export async function openNatsHarness(): Promise<LogHarness> {
   const server = await startPrivateNats();
   const harness = await harnessOf(server);

@@ -7,7 +7,7 @@ import { emptyManifest } from "../../src/contract/manifest.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import type { NatsLog } from "../../src/log/nats.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
-import { connectTo, testPartitions } from "./nats-harness.ts";
+import { connectTo, rewriteAnswers, testPartitions } from "./nats-harness.ts";
 import { removal, take } from "./records.ts";
 
 const demo = tenantId("demo");
@@ -26,15 +26,8 @@ afterEach(async () => {
 });
 
 /** As on a copy that lags: every consumer that is created says that nothing is there for it. */
-function nothingPending({ connection }: NatsLog): void {
-  const request = connection.request.bind(connection);
-  connection.request = async (subject, body, options) => {
-    const answer = await request(subject, body, options);
-    if (!subject.startsWith("$JS.API.CONSUMER.CREATE.")) return answer;
-    const info = { ...answer.json<object>(), num_pending: 0 };
-    const data = new TextEncoder().encode(JSON.stringify(info));
-    return Object.create(answer, { data: { value: data }, json: { value: () => info } });
-  };
+function nothingPending(of: NatsLog): void {
+  rewriteAnswers(of, "$JS.API.CONSUMER.CREATE.", (info) => ({ ...info, num_pending: 0 }));
 }
 
 describe("a consumer that claims that there is nothing", () => {
