@@ -152,15 +152,22 @@ async function recreateHarmless(
   deployment: Deployment,
 ): Promise<LogIdentity> {
   let { identity } = stored;
-  if ((await streamInfo(context, "leases")) === null) {
+  if (await isGone(context, "leases")) {
     const next = { ...identity, leases: identity.leases + 1 };
     ({ identity } = await writeIdentity(context, next, stored.revision));
     await recreate(context, "leases", { ...deployment, incarnation: identity.leases });
   }
-  if ((await streamInfo(context, "deadLetters")) === null) {
+  if (await isGone(context, "deadLetters")) {
     await recreate(context, "deadLetters", { ...deployment, incarnation: identity.incarnation });
   }
   return identity;
+}
+
+/** A second look: a cluster that just started, or an old leader of it, may not know of a stream for a moment. */
+async function isGone(context: NatsContext, role: StreamRole): Promise<boolean> {
+  if ((await streamInfo(context, role)) !== null) return false;
+  await context.clock.sleep(limits.lostTailLookEveryMs);
+  return (await streamInfo(context, role)) === null;
 }
 
 async function recreate(context: NatsContext, role: StreamRole, shape: StreamShape): Promise<void> {
