@@ -59,6 +59,11 @@ export function isSubjectTaken(thrown: unknown): boolean {
   return /messages per subject/i.test(error.description);
 }
 
+/** A cluster says with the same code that servers are missing and that they have too little room. */
+function isStorageMissing(thrown: NatsError): boolean {
+  return /insufficient (storage|memory)/i.test(thrown.api_error?.description ?? "");
+}
+
 /** The store was closed under the message: by a leader that steps down or stops. It may be stored all the same. */
 function isStoreClosed(thrown: NatsError): boolean {
   return /store (is )?closed/i.test(thrown.api_error?.description ?? "");
@@ -78,8 +83,9 @@ const clientIsCutOff = new Set<string>([
 
 const tooLarge = "the message is above the server's payload limit";
 
-const tooFewServers =
-  "nats has too few servers for the copies that are asked for: start the others, or lower FRESHET_STREAM_REPLICAS";
+export const tooFewServers =
+  "nats has too few servers, or too little room on them, for the copies that are asked for: " +
+  "start the others, or lower FRESHET_STREAM_REPLICAS";
 
 /** Any failure of a call to the log as a FreshetError. */
 export function logError(thrown: unknown): FreshetError {
@@ -118,6 +124,9 @@ function apiError(code: number, thrown: NatsError): FreshetError {
     case jetStream.messageTooLarge:
       return new FreshetError("document_too_large", tooLarge, { cause });
     case jetStream.noSuitablePeers:
+      if (isStorageMissing(thrown))
+        return new FreshetError("overloaded", "the log is full", { cause });
+      return new FreshetError("log_unavailable", tooFewServers, { cause });
     case jetStream.noCluster:
       return new FreshetError("log_unavailable", tooFewServers, { cause });
     case jetStream.streamNotFound:

@@ -12,7 +12,7 @@ import { FreshetError } from "../contract/errors.ts";
 import { incarnationSpan } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { NatsContext } from "./nats-connection.ts";
-import { apiCode, jetStream, logError } from "./nats-errors.ts";
+import { apiCode, jetStream, logError, tooFewServers } from "./nats-errors.ts";
 
 export type StreamRole = (typeof streamRoles)[number];
 
@@ -201,7 +201,10 @@ export async function alignStream(
   try {
     await context.jsm.streams.update(name, wanted);
   } catch (thrown) {
-    throw logError(thrown);
+    const cause = logError(thrown);
+    if (cause.code !== "overloaded") throw cause;
+    // Servers count each other's reservations some seconds late: room may be found when it is tried again.
+    throw new FreshetError("log_unavailable", tooFewServers, { cause });
   }
   context.logger.info({ stream: name, ...wanted }, "a stream was given what it lacked");
 }

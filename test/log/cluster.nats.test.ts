@@ -11,6 +11,7 @@ import type { NatsLog } from "../../src/log/nats.ts";
 import { streamNames } from "../../src/log/nats-streams.ts";
 import type { Log } from "../../src/log/port.ts";
 import { type NatsCluster, startNatsCluster } from "../support/nats-cluster.ts";
+import { startPrivateNats } from "../support/private-nats.ts";
 import { describeLog } from "./conformance.ts";
 import { connectTo, harnessOf, rewriteAnswers } from "./nats-harness.ts";
 import { collect, fence, upsert } from "./records.ts";
@@ -261,5 +262,31 @@ describe("a cluster in trouble", () => {
     expect((await second).value).toMatchObject({ version: told.acked[0] });
     ends.abort();
     await host.start();
+  }, 60_000);
+});
+
+describe("a cluster that is small", () => {
+  it("gives streams the room that it has, to two nodes that start at once", async () => {
+    const storeBytesMax = 1024 * 1024 * 1024;
+    await using small = await startNatsCluster({ storeBytesMax });
+    const logs = await Promise.all([1, 2].map(() => connectTo(small, { replicas })));
+    const usage = (await logs[0]?.usage()) ?? [];
+    expect(usage.map(({ stream }) => stream).toSorted()).toEqual([
+      "CHUNKS",
+      "DLQ",
+      "DOCS",
+      "HEADS",
+    ]);
+    // Each fits; their sum may not, because the servers look at what others reserved some seconds ago.
+    for (const { bytesMax } of usage) expect(bytesMax).toBeLessThanOrEqual(storeBytesMax);
+    await Promise.all(logs.map((log) => log.close()));
+  }, 60_000);
+
+  it("with too few servers for the copies says so, and what to do", async () => {
+    const connectMs = 1_000;
+    await using single = await startPrivateNats();
+    const attempt = connectTo(single, { replicas, connectMs });
+    await expect(attempt).rejects.toMatchObject({ code: "log_unavailable" });
+    await expect(attempt).rejects.toThrow(/lower FRESHET_STREAM_REPLICAS/);
   }, 60_000);
 });

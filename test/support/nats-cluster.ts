@@ -38,7 +38,9 @@ interface Ports {
 
 const size = 3;
 
-export async function startNatsCluster(): Promise<NatsCluster> {
+export async function startNatsCluster(
+  settings: { readonly storeBytesMax?: number | undefined } = {},
+): Promise<NatsCluster> {
   const directory = mkdtempSync(join(tmpdir(), "freshet-nats-cluster-"));
   const program = await natsProgram();
   const ports: Ports[] = [];
@@ -56,6 +58,7 @@ export async function startNatsCluster(): Promise<NatsCluster> {
       port: own.client,
       monitorPort: own.monitor,
       cluster: { name, port: own.cluster, others },
+      ...settings,
     });
   });
   await Promise.all(servers.map((server) => server.start()));
