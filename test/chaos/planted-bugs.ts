@@ -181,6 +181,12 @@ export const plantedBugs: readonly PlantedBug[] = [
         replace: "    this.#followsReader = true;\n",
       },
       {
+        // What the reader skipped would else be read in the end: somebody publishes all the time here.
+        file: "actors/tenant-intake.ts",
+        find: "if (operations?.length === 0 && this.#takenIn >= route.skippedTo)",
+        replace: "if (operations?.length === 0)",
+      },
+      {
         // What a copy says that lags, which on one server none does.
         file: "src/log/nats-docs.ts",
         find: "    const through = await this.lastVersion(tenant);",
