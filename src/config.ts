@@ -11,6 +11,7 @@ import {
   hostNames,
   hostPort,
   oneOf,
+  replicaCount,
   tenantWeights,
   text,
   url,
@@ -21,11 +22,7 @@ import { limits } from "./contract/limits.ts";
 import type { EmbedProvider, Precision } from "./embedding/precision.ts";
 
 export interface Config {
-  readonly nats: {
-    readonly url: string;
-    /** Copies of each stream. */
-    readonly replicas: number;
-  };
+  readonly nats: { readonly url: string; readonly replicas: number };
   readonly temporal: {
     readonly address: string;
     readonly namespace: string;
@@ -112,7 +109,7 @@ export const settings = {
   ),
   FRESHET_STREAM_REPLICAS: setting(
     "1",
-    oneOf(["1", "3", "5"]),
+    replicaCount,
     "copies of each stream on a NATS cluster: 1, 3 or 5; more than an existing log has are added, fewer take none away",
   ),
   FRESHET_TEMPORAL_ADDRESS: setting("127.0.0.1:7233", hostPort, "Temporal frontend"),
@@ -326,10 +323,7 @@ function assemble(values: Values): Config {
   const languageUrl = values.FRESHET_LLM_URL;
   const languageName = values.FRESHET_LLM_MODEL;
   return {
-    nats: {
-      url: present("FRESHET_NATS_URL"),
-      replicas: Number(present("FRESHET_STREAM_REPLICAS")),
-    },
+    nats: { url: present("FRESHET_NATS_URL"), replicas: present("FRESHET_STREAM_REPLICAS") },
     temporal: {
       address: present("FRESHET_TEMPORAL_ADDRESS"),
       namespace: present("FRESHET_TEMPORAL_NAMESPACE"),
