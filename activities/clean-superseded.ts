@@ -17,7 +17,8 @@ import { limits } from "../src/contract/limits.ts";
 import type { HeadsPiece } from "../src/contract/manifest.ts";
 import type { MergeRange } from "../src/contract/merge.ts";
 import { fingerprintOf } from "../src/log/fingerprint.ts";
-import { decodePieces, type Heads } from "../src/log/heads.ts";
+import type { Heads } from "../src/log/heads.ts";
+import { decodePieces } from "../src/log/heads-pieces.ts";
 import type { MergePorts } from "./context.ts";
 import { readHeaders } from "./merge-headers.ts";
 import { type NewestOperation, newestByDocument } from "./merge-plan.ts";
@@ -68,7 +69,11 @@ async function headsBefore(
   try {
     const pieces: Uint8Array[] = [];
     for (const digest of piecesBefore) pieces.push(await log.manifests.getPiece(tenant, digest));
-    return decodePieces(pieces);
+    // The plan names digests in the manifest's order and no runs: that each stands over those before is all it takes.
+    return decodePieces(
+      pieces,
+      pieces.map((_, index) => index),
+    );
   } catch (error) {
     if (error instanceof FreshetError && error.code === "log_identity") return null;
     throw error;

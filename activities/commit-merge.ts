@@ -10,13 +10,12 @@
  * Steps 1 to 3 are idempotent and invisible; a lost answer of step 4 is found out by reading.
  */
 
-import { FreshetError } from "../src/contract/errors.ts";
 import { incarnationOf, type TenantId, type Version } from "../src/contract/ids.ts";
-import { limits } from "../src/contract/limits.ts";
 import { emptyManifest, type HeadsPiece, type Manifest } from "../src/contract/manifest.ts";
 import type { CommitResult, MergeRange } from "../src/contract/merge.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
-import { decodePieces, encodePieces, type Heads, headsEntryBytes } from "../src/log/heads.ts";
+import { HeadsFold, headsEntryBytes, type NextPieces } from "../src/log/heads-pieces.ts";
+import { readPieces } from "../src/log/heads-reading.ts";
 import { letterOf } from "../src/log/letter.ts";
 import type { MergePorts } from "./context.ts";
 import { foldHeads, readHeaders } from "./merge-headers.ts";
@@ -43,17 +42,17 @@ export async function commitMerge(
   if (!asPlanned) return { kind: "replan" };
   const headers = await readHeaders(ports, request);
   await publishDeadLetters(ports, headers);
-  const heads = await readHeads(ports, tenant, manifest.pieces);
-  foldHeads(heads, headers);
-  const pieces = await storePieces(ports, tenant, heads);
+  const fold = new HeadsFold(await readPieces(ports.log.manifests, tenant, manifest.pieces));
+  foldHeads(fold, headers);
+  const pieces = await storePieces(ports, tenant, fold.next());
   if (request.marks && !(await mark(ports, request, manifest))) return { kind: "replan" };
   const next: Manifest = {
-    format: 1,
+    format: 2,
     to,
     version: request.version,
     incarnation: incarnationOf(to),
     pieces,
-    documents: heads.size,
+    documents: fold.heads.size,
     workflowId: request.workflowId,
   };
   return compareAndSet(ports, request, next);
@@ -112,46 +111,15 @@ async function publishDeadLetters(
   }
 }
 
-/** @throws FreshetError log_identity when a piece is missing, damaged or of another size */
-export async function readHeads(
-  { log }: MergePorts,
-  tenant: TenantId,
-  pieces: readonly HeadsPiece[],
-): Promise<Heads> {
-  const bytes: Uint8Array[] = [];
-  for (const { digest, entries } of pieces) {
-    const piece = await log.manifests.getPiece(tenant, digest);
-    if (piece.byteLength !== entries * headsEntryBytes) {
-      throw new FreshetError(
-        "log_identity",
-        "a heads piece has not the size that its manifest says",
-      );
-    }
-    bytes.push(piece);
-  }
-  return decodePieces(bytes);
-}
-
 async function storePieces(
   { log }: MergePorts,
   tenant: TenantId,
-  heads: Heads,
+  { kept, written, run }: NextPieces,
 ): Promise<HeadsPiece[]> {
-  const pieces: HeadsPiece[] = [];
-  for (const bytes of encodePieces(heads, limits.headsPieceEntriesMax)) {
+  const pieces = [...kept];
+  for (const bytes of written) {
     const digest = await log.manifests.putPiece(tenant, bytes);
-    const stored = await log.manifests.getPiece(tenant, digest);
-    if (!equalBytes(stored, bytes)) {
-      throw new FreshetError(
-        "log_unavailable",
-        "a heads piece did not read back as it was written",
-      );
-    }
-    pieces.push({ digest, entries: bytes.byteLength / headsEntryBytes });
+    pieces.push({ digest, entries: bytes.byteLength / headsEntryBytes, run });
   }
   return pieces;
-}
-
-function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return left.byteLength === right.byteLength && left.every((byte, at) => byte === right[at]);
 }

@@ -5,7 +5,7 @@ import { limits } from "../src/contract/limits.ts";
 import type { MergeRange } from "../src/contract/merge.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
 import { fingerprintOf } from "../src/log/fingerprint.ts";
-import type { Heads } from "../src/log/heads.ts";
+import type { HeadsRecord } from "../src/log/heads.ts";
 import type { MergePorts } from "./context.ts";
 import { RangeBound } from "./merge-plan.ts";
 
@@ -51,9 +51,12 @@ export function fingerprintOfHeader({ tenant, documentId }: RecordHeader): Finge
   return documentId === null ? null : fingerprintOf(tenant, documentId);
 }
 
-export function foldHeads(heads: Heads, headers: readonly RecordHeader[]): void {
+export function foldHeads(
+  fold: { apply(record: HeadsRecord): void },
+  headers: readonly RecordHeader[],
+): void {
   for (const header of headers) {
     const { kind, version } = header;
-    heads.apply({ kind, version, fingerprint: fingerprintOfHeader(header) });
+    fold.apply({ kind, version, fingerprint: fingerprintOfHeader(header) });
   }
 }

@@ -4,7 +4,7 @@ import type { TenantId } from "../src/contract/ids.ts";
 import type { Manifest } from "../src/contract/manifest.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
 import { Heads } from "../src/log/heads.ts";
-import { readHeads } from "./commit-merge.ts";
+import { readHeads } from "../src/log/heads-reading.ts";
 import type { MergePorts } from "./context.ts";
 
 export interface Scrubbed {
@@ -17,6 +17,6 @@ export interface Scrubbed {
 export async function readScrubbed(ports: MergePorts, tenant: TenantId): Promise<Scrubbed> {
   const stored = await ports.log.manifests.get(tenant);
   if (stored === null) return { manifest: emptyManifest, revision: 0, heads: new Heads() };
-  const heads = await readHeads(ports, tenant, stored.manifest.pieces);
+  const heads = await readHeads(ports.log.manifests, tenant, stored.manifest.pieces);
   return { ...stored, heads };
 }

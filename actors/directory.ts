@@ -33,6 +33,8 @@ export interface ShardStatus {
   readonly visible: Version;
   readonly documents: number;
   readonly hot: HotStats;
+  /** Memory of the tenant's heads: no merge lets go of it, so it counts beside what hot holds. */
+  readonly headsBytes: number;
   readonly watermark: number;
   readonly unmergedChunks: number;
   readonly oldestUnmergedAtMs: number | undefined;
@@ -65,6 +67,7 @@ export const recoveringStatus: ShardStatus = {
   visible: 0 as Version,
   documents: 0,
   hot: { documents: 0, chunks: 0, bytes: 0 },
+  headsBytes: 0,
   watermark: 0,
   unmergedChunks: 0,
   oldestUnmergedAtMs: undefined,
@@ -117,10 +120,10 @@ export class Directory {
       .map(({ tenant }) => tenant);
   }
 
-  /** Memory of all hot shards of this node, bytes. */
+  /** Memory of all hot shards and heads of this node, bytes. */
   hotBytes(): number {
     let bytes = 0;
-    for (const { status } of this.tenants()) bytes += status.hot.bytes;
+    for (const { status } of this.tenants()) bytes += status.hot.bytes + status.headsBytes;
     return bytes;
   }
 }

@@ -346,6 +346,7 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
       visible: this.#visible,
       documents: this.#heads.size,
       hot,
+      headsBytes: this.#heads.bytes,
       watermark: this.#manifest.to,
       unmergedChunks: this.#unmerged.chunks,
       oldestUnmergedAtMs: this.#unmerged.oldestAtMs,
@@ -354,6 +355,7 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
     metrics.set("hot_documents", hot.documents, { tenant });
     metrics.set("hot_chunks", hot.chunks, { tenant });
     metrics.set("hot_bytes", hot.bytes, { tenant });
+    metrics.set("heads_bytes", status.headsBytes, { tenant });
     metrics.set("unmerged_chunks", status.unmergedChunks, { tenant });
     const oldestS = (status.oldestUnmergedAtMs ?? 0) / 1000;
     metrics.set("oldest_unmerged_timestamp_seconds", oldestS, { tenant });

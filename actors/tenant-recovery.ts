@@ -5,7 +5,7 @@ import type { Epoch, Position, TenantId, Version } from "../src/contract/ids.ts"
 import { emptyManifest } from "../src/contract/manifest.ts";
 import type { ChunkRecord } from "../src/contract/record.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
-import { decodePieces } from "../src/log/heads.ts";
+import { readHeads } from "../src/log/heads-reading.ts";
 import { letterOf } from "../src/log/letter.ts";
 import type { Log } from "../src/log/port.ts";
 import type { TenantProgress } from "./directory.ts";
@@ -38,10 +38,8 @@ export async function recover(
   if (end === undefined) return undefined;
   const stored = await log.manifests.get(tenant);
   const manifest = stored?.manifest ?? emptyManifest;
-  const pieces = await Promise.all(
-    manifest.pieces.map(({ digest }) => log.manifests.getPiece(tenant, digest)),
-  );
-  await shard.put({ type: "load", stored, heads: decodePieces(pieces) }, signal);
+  const heads = await readHeads(log.manifests, tenant, manifest.pieces);
+  await shard.put({ type: "load", stored, heads }, signal);
   const range = { tenant, after: manifest.to, to: end.position, signal };
   const onCount = (records: number): void => {
     progress.toReplay = records;

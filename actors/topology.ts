@@ -22,7 +22,13 @@ import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { MergeClient } from "../src/temporal/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
 import type { Preparer } from "../src/text/prepare.ts";
-import { Directory, noProgress, recoveringStatus, type TenantEntry } from "./directory.ts";
+import {
+  Directory,
+  noProgress,
+  recoveringStatus,
+  type ShardStatus,
+  type TenantEntry,
+} from "./directory.ts";
 import { embedderActor } from "./embedder.ts";
 import { manifestWatcherActor } from "./manifest-watcher.ts";
 import { membershipActor } from "./membership.ts";
@@ -123,7 +129,7 @@ export function startTopology(options: TopologyOptions): Topology {
     }),
   });
   const isHotFull = (tenant: TenantId): boolean =>
-    (directory.tenant(tenant)?.status.hot.bytes ?? 0) >= limits.hotBytesPerTenantMax ||
+    memoryOf(directory.tenant(tenant)?.status) >= limits.hotBytesPerTenantMax ||
     directory.hotBytes() >= limits.hotBytesPerNodeMax;
   const recoveries = new Places(limits.recoveriesInFlightMax);
   const node = { system, options, directory, recoveries };
@@ -160,6 +166,10 @@ export function startTopology(options: TopologyOptions): Topology {
       await system.stop();
     },
   };
+}
+
+function memoryOf({ hot, headsBytes }: ShardStatus = recoveringStatus): number {
+  return hot.bytes + headsBytes;
 }
 
 /** A weight of zero would stop its tenant once it had its first turn; an infinite one would stop all others. */

@@ -269,6 +269,14 @@ export const limits = {
   rangePageBytesMax: 16 * MiB,
   /** One heads piece: 24 bytes an entry, below `max_payload` of a stock server (1 MiB). */
   headsPieceEntriesMax: 32_768,
+  /** Pieces that are read at once: some megabytes, and the round trips of a large tenant hidden. */
+  headsPiecesInFlight: 8,
+  /** Up to so many entries the heads are one run: 96 KiB to write, one piece to read. */
+  headsOneRunEntriesMax: 4_096,
+  /** Runs of a size before they become one: an entry is written once a tier, a reader reads at most seven runs of each. */
+  headsRunsPerTier: 8,
+  /** Runs smaller than this are of one size. */
+  headsRunEntriesMin: 512,
 
   // --- merges --------------------------------------------------------------------------------
   /** Unmerged chunks of a tenant that start a merge by size. */

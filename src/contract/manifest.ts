@@ -8,7 +8,8 @@ import { z } from "zod";
 import type { Position, Version } from "./ids.ts";
 
 export const manifestSchema = z.strictObject({
-  format: z.literal(1),
+  /** 2 since heads are stored as runs; 1, with one run, is read as well. */
+  format: z.union([z.literal(1), z.literal(2)]),
   /** The watermark: every CHUNKS record of the tenant up to here is in cold. */
   to: z
     .int()
@@ -21,8 +22,17 @@ export const manifestSchema = z.strictObject({
     .transform((value) => value as Version),
   /** Incarnation of CHUNKS that `to` belongs to. */
   incarnation: z.int().min(0),
-  /** Immutable heads pieces in fingerprint order; empty when no document is live. */
-  pieces: z.array(z.strictObject({ digest: z.string(), entries: z.int().min(1) })),
+  /**
+   * Immutable heads pieces, run by run from the oldest, each run in fingerprint order; empty when no document is live.
+   * A newer run's entry stands over an older one's.
+   */
+  pieces: z.array(
+    z.strictObject({
+      digest: z.string(),
+      entries: z.int().min(1),
+      run: z.int().min(0).optional(),
+    }),
+  ),
   /** Live documents and chunks in cold, for operators; never used for correctness. */
   documents: z.int().min(0),
   /** The workflow that committed it. */
@@ -34,7 +44,7 @@ export type HeadsPiece = Manifest["pieces"][number];
 
 /** What a tenant has before its first merge. */
 export const emptyManifest: Manifest = {
-  format: 1,
+  format: 2,
   to: 0 as Position,
   version: 0 as Version,
   incarnation: 0,

@@ -8,7 +8,7 @@ import { limits } from "../../src/contract/limits.ts";
 import type { PlannedMerge } from "../../src/contract/merge.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { fingerprintOf } from "../../src/log/fingerprint.ts";
-import { decodePieces } from "../../src/log/heads.ts";
+import { readHeads } from "../../src/log/heads-reading.ts";
 import { runMerge, runRound, workflowId } from "./run-merge.ts";
 import {
   acme,
@@ -49,9 +49,7 @@ async function planOf(world: World): Promise<PlannedMerge> {
 /** Versions by document id, as the committed heads have them. */
 async function headsOf({ log }: World, ids: readonly string[]) {
   const stored = await log.manifests.get(acme);
-  const pieces = stored?.manifest.pieces ?? [];
-  const bytes = await Promise.all(pieces.map(({ digest }) => log.manifests.getPiece(acme, digest)));
-  const heads = decodePieces(bytes);
+  const heads = await readHeads(log.manifests, acme, stored?.manifest.pieces ?? []);
   return Object.fromEntries(
     ids.map((id) => [id, heads.get(fingerprintOf(acme, id as DocumentId))] as const),
   );

@@ -17,6 +17,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   hot: async () => (await import("./hot.ts")).benchHot,
   pipeline: async () => (await import("./pipeline.ts")).benchPipeline,
   freshness: async () => (await import("./freshness.ts")).benchFreshness,
+  heads: async () => (await import("./heads.ts")).benchHeads,
   recovery: async () => (await import("./recovery.ts")).benchRecovery,
   quality: async () => (await import("./quality.ts")).benchQuality,
 };
@@ -27,6 +28,7 @@ const about = `Measures one part of Freshet against its reference, both in this 
   hot        the hot shard, against hnswlib-node: search, recall, writes, filters, memory
   pipeline   documents from JetStream to visible, against embedding alone; starts servers and an engine
   freshness  publish to visible, idle and under load, and questions beside a full ingest; starts the same
+  heads      memory of heads, and bytes of them that a merge writes for each change, 10k to 1M documents
   recovery   replay after kill -9 against ingest, and merges against bare writes; starts the same
   quality    nDCG@10 of dense (fp32, int8), BM25 and fused ranking; needs --dataset
 

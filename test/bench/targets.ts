@@ -26,6 +26,8 @@ const targets: Readonly<Record<string, Target>> = {
   "hot.filtered_vs_unfiltered.": atMost(2),
   "hot.idle_tenant_bytes": atMost(100_000),
   "hot.bytes_vs_raw": atMost(2.2),
+  "heads.bytes_per_entry.": atMost(40),
+  "merge.heads_bytes_per_change.": atMost(200),
   "recovery.replay_vs_ingest": atLeast(20),
   "recovery.embedded_again": atMost(0),
   "merge.throughput_vs_bare": atLeast(0.85),

@@ -11,7 +11,8 @@
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
 import { fingerprintOf } from "../../src/log/fingerprint.ts";
-import { decodePieces, Heads } from "../../src/log/heads.ts";
+import { Heads } from "../../src/log/heads.ts";
+import { decodePieces, runOf } from "../../src/log/heads-pieces.ts";
 import { headerReader, type NatsContext, newestMessage } from "../../src/log/nats-connection.ts";
 import { type Delivered, pullMessages } from "../../src/log/nats-pull.ts";
 import { streamNames } from "../../src/log/nats-streams.ts";
@@ -254,7 +255,7 @@ export class Truth {
       if (current?.revision !== revision) continue;
       const whole = pieces.filter((piece) => piece !== null);
       if (whole.length < pieces.length) say("a piece of the heads is missing");
-      else if (!sameHeads(decodePieces(whole), truth.heads)) {
+      else if (!sameHeads(decodePieces(whole, manifest.pieces.map(runOf)), truth.heads)) {
         say(`the heads of revision ${revision} are not the fold of CHUNKS up to ${manifest.to}`);
       }
     }

@@ -2,13 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { DocumentId, Fingerprint, TenantId, Version } from "../../src/contract/ids.ts";
 import { fingerprintOf } from "../../src/log/fingerprint.ts";
-import {
-  decodePieces,
-  encodePieces,
-  Heads,
-  type HeadsRecord,
-  headsEntryBytes,
-} from "../../src/log/heads.ts";
+import { Heads, type HeadsRecord } from "../../src/log/heads.ts";
+import { decodePieces, encodePieces, headsEntryBytes } from "../../src/log/heads-pieces.ts";
 
 const fingerprints = Array.from({ length: 6 }, (_, index) =>
   fingerprintOf("acme" as TenantId, `d${index}` as DocumentId),
@@ -155,6 +150,10 @@ describe("heads pieces", () => {
     ["an empty piece", () => [new Uint8Array()]],
     ["pieces out of order", (bytes: Uint8Array) => [bytes, bytes]],
     ["a version beyond 2^53", (bytes: Uint8Array) => [bytes.slice().fill(0xff, 16, 24)]],
+    [
+      "a delete in the oldest run",
+      (bytes: Uint8Array) => [bytes.slice().fill(0, 16, 23).fill(0x80, 23, 24)],
+    ],
   ])("are refused with log_identity: %s", (_, damage) => {
     const piece = encodePieces(fold([upsert(0, 1), upsert(1, 2)]), 8)[0] as Uint8Array;
     expect(() => decodePieces(damage(piece))).toThrow(

@@ -10,7 +10,7 @@ import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
 import type { Manifest } from "../../src/contract/manifest.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
 import { fingerprintOf } from "../../src/log/fingerprint.ts";
-import { decodePieces } from "../../src/log/heads.ts";
+import { readHeads } from "../../src/log/heads-reading.ts";
 import type { MemoryLog } from "../../src/log/memory.ts";
 import { acme } from "../actors/kit.ts";
 import type { LiveDocument, Oracle } from "./oracle.ts";
@@ -86,11 +86,8 @@ export class Checks {
     if (at.version !== manifest.version) throw broken("I5", "the watermark has another version");
     if (manifest.to < this.#to) throw broken("I5", "the watermark went back");
     this.#to = manifest.to;
-    const pieces: Uint8Array[] = [];
-    for (const { digest } of manifest.pieces) {
-      pieces.push(await this.#log.manifests.getPiece(acme, digest));
-    }
-    const heads = [...decodePieces(pieces)].map(([fingerprint, version]) => ({
+    const stored = await readHeads(this.#log.manifests, acme, manifest.pieces);
+    const heads = [...stored].map(([fingerprint, version]) => ({
       fingerprint,
       version,
     }));
