@@ -1,7 +1,7 @@
 /**
  * The commit of a merge. The order of its effects is what makes every crash point harmless:
  *
- *   1. dead letters of the range's rejects   no merge commits past a reject without one (I2);
+ *   1. dead letters of the range's rejects   or a note of what is still to be written: nothing waits for a letter;
  *   2. heads pieces, read back               a manifest never names what is not there;
  *   3. the marker in cold                    before the manifest: readers take a marker behind the manifest
  *                                            for lost data, and one ahead of it for nothing at all;
@@ -11,13 +11,17 @@
  */
 
 import { incarnationOf, type TenantId, type Version } from "../src/contract/ids.ts";
-import { emptyManifest, type HeadsPiece, type Manifest } from "../src/contract/manifest.ts";
+import {
+  confirmedTo,
+  emptyManifest,
+  type HeadsPiece,
+  type Manifest,
+} from "../src/contract/manifest.ts";
 import type { CommitResult, MergeRange } from "../src/contract/merge.ts";
-import type { RecordHeader } from "../src/contract/record.ts";
 import { HeadsFold, headsEntryBytes, type NextPieces } from "../src/log/heads-pieces.ts";
 import { readPieces } from "../src/log/heads-reading.ts";
-import { letterOf } from "../src/log/letter.ts";
 import type { MergePorts } from "./context.ts";
+import { writeLetters } from "./letters.ts";
 import { foldHeads, readHeaders } from "./merge-headers.ts";
 
 export interface CommitRequest extends MergeRange {
@@ -37,11 +41,11 @@ export async function commitMerge(
   const stored = await ports.log.manifests.get(tenant);
   const manifest = stored?.manifest ?? emptyManifest;
   if (request.purpose === "repair") return commitRepair(ports, request, manifest);
-  if (manifest.to >= to) return { kind: "already" };
+  if (manifest.to >= to) return already(manifest);
   const asPlanned = (stored?.revision ?? 0) === request.expectedRevision && manifest.to === from;
   if (!asPlanned) return { kind: "replan" };
   const headers = await readHeaders(ports, request);
-  await publishDeadLetters(ports, headers);
+  await writeLetters(ports, request, headers);
   const fold = new HeadsFold(await readPieces(ports.log.manifests, tenant, manifest.pieces));
   foldHeads(fold, headers);
   const pieces = await storePieces(ports, tenant, fold.next());
@@ -54,6 +58,7 @@ export async function commitMerge(
     pieces,
     documents: fold.heads.size,
     workflowId: request.workflowId,
+    confirmed: confirmedTo(manifest),
   };
   return compareAndSet(ports, request, next);
 }
@@ -64,9 +69,16 @@ async function compareAndSet(
   next: Manifest,
 ): Promise<CommitResult> {
   const outcome = await ports.log.manifests.commit(tenant, next, expectedRevision);
-  if (outcome === "committed") return { kind: "committed", documents: next.documents };
-  const current = await ports.log.manifests.get(tenant);
-  return { kind: (current?.manifest.to ?? 0) >= to ? "already" : "replan" };
+  if (outcome === "committed") {
+    return { kind: "committed", documents: next.documents, unconfirmed: true };
+  }
+  const current = (await ports.log.manifests.get(tenant))?.manifest ?? emptyManifest;
+  return current.to >= to ? already(current) : { kind: "replan" };
+}
+
+function already(manifest: Manifest): CommitResult {
+  const isConfirmed = confirmedTo(manifest) >= manifest.to;
+  return isConfirmed ? { kind: "already" } : { kind: "already", unconfirmed: true };
 }
 
 /** A repair lies at or below the watermark: the manifest is right already, only the marker follows. */
@@ -94,21 +106,6 @@ async function mark(
   // Never backwards: an attempt that stopped before its compare-and-set may have marked further ahead.
   if (markedTo < to) await ports.cold.writeMarker(tenant, { to, version });
   return true;
-}
-
-/** The headers have no message, so each reject is read by itself; there are few, and they have no vectors. */
-async function publishDeadLetters(
-  ports: MergePorts,
-  headers: readonly RecordHeader[],
-): Promise<void> {
-  for (const header of headers.filter(({ kind }) => kind === "reject")) {
-    const { tenant, previous: after, position: to, atMs } = header;
-    for await (const record of ports.log.chunks.read({ tenant, after, to })) {
-      if (record.kind !== "reject") continue;
-      await ports.log.deadLetters.publish(letterOf(record, atMs));
-    }
-    ports.signal()?.throwIfAborted();
-  }
 }
 
 async function storePieces(

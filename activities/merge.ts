@@ -5,7 +5,13 @@
  */
 
 import type { TenantId } from "../src/contract/ids.ts";
-import type { CommitResult, MergePhase, MergePlan, MergeRange } from "../src/contract/merge.ts";
+import type {
+  CommitResult,
+  ConfirmResult,
+  MergePhase,
+  MergePlan,
+  MergeRange,
+} from "../src/contract/merge.ts";
 import type {
   ScrubColdResult,
   ScrubLogResult,
@@ -14,7 +20,9 @@ import type {
 } from "../src/contract/scrub.ts";
 import { type CleanRequest, type CleanResult, cleanSuperseded } from "./clean-superseded.ts";
 import { type CommitRequest, commitMerge } from "./commit-merge.ts";
+import { type ConfirmRequest, confirmMerge } from "./confirm-merge.ts";
 import type { MergePorts } from "./context.ts";
+import { silentOnceEnded } from "./ended.ts";
 import { type PlanRequest, planMerge } from "./plan-merge.ts";
 import { type FinishScrubRequest, finishScrub, planScrub } from "./scrub.ts";
 import { type ScrubColdRequest, scrubCold } from "./scrub-cold.ts";
@@ -38,6 +46,7 @@ export interface MergeActivities {
   writeRange(request: WriteRequest): Promise<WriteResult>;
   verifyRange(range: MergeRange): Promise<VerifyResult>;
   commitMerge(request: CommitRequest): Promise<CommitResult>;
+  confirmMerge(request: ConfirmRequest): Promise<ConfirmResult>;
   cleanSuperseded(request: CleanRequest): Promise<CleanResult>;
   sweepHeads(request: SweepHeadsRequest): Promise<void>;
   planScrub(request: { readonly tenant: TenantId }): Promise<ScrubPlan>;
@@ -46,7 +55,8 @@ export interface MergeActivities {
   finishScrub(request: FinishScrubRequest): Promise<ScrubMarker>;
 }
 
-export function createMergeActivities(ports: MergePorts): MergeActivities {
+export function createMergeActivities(given: MergePorts): MergeActivities {
+  const ports = silentOnceEnded(given);
   const enter = phaseGauge(ports);
   return {
     planMerge(request) {
@@ -70,6 +80,10 @@ export function createMergeActivities(ports: MergePorts): MergeActivities {
       const result = await commitMerge(ports, request);
       ports.logger.info({ tenant, from, to, purpose, result: result.kind }, "merge commit");
       return result;
+    },
+    confirmMerge(request) {
+      enter(request.tenant, "confirming");
+      return confirmMerge(ports, request);
     },
     cleanSuperseded(request) {
       enter(request.tenant, "cleaning");
@@ -108,6 +122,7 @@ function phaseGauge({ metrics }: MergePorts): (tenant: TenantId, phase: MergePha
     "writing",
     "verifying",
     "committing",
+    "confirming",
     "cleaning",
     "scrubbing",
   ] as const;

@@ -13,6 +13,7 @@ import { limits } from "../src/contract/limits.ts";
 export class PageWriter {
   readonly #cold: ColdShard;
   readonly #tenant: TenantId;
+  readonly #rewrites: boolean;
   readonly #onWritten: (objects: number) => void;
   readonly #inFlight = new Set<Promise<void>>();
   #page: ColdObject[] = [];
@@ -21,10 +22,13 @@ export class PageWriter {
   constructor(options: {
     readonly cold: ColdShard;
     readonly tenant: TenantId;
+    /** The objects were missed by a read-back. */
+    readonly rewrites?: boolean;
     readonly onWritten: (objects: number) => void;
   }) {
     this.#cold = options.cold;
     this.#tenant = options.tenant;
+    this.#rewrites = options.rewrites === true;
     this.#onWritten = options.onWritten;
   }
 
@@ -55,7 +59,8 @@ export class PageWriter {
   /** Never rejects: the failure is thrown to whoever adds next, so no rejection goes unhandled. */
   async #write(page: readonly ColdObject[]): Promise<void> {
     try {
-      await this.#cold.upsert(this.#tenant, page);
+      if (this.#rewrites) await this.#cold.rewrite(this.#tenant, page);
+      else await this.#cold.upsert(this.#tenant, page);
       this.#onWritten(page.length);
     } catch (error) {
       this.#failure ??= { error };

@@ -9,7 +9,7 @@
 
 import { FreshetError } from "../src/contract/errors.ts";
 import { incarnationOf, type Position, type TenantId } from "../src/contract/ids.ts";
-import { emptyManifest, type Manifest } from "../src/contract/manifest.ts";
+import { confirmedTo, emptyManifest, type Manifest } from "../src/contract/manifest.ts";
 import type { MergePlan, PlannedMerge } from "../src/contract/merge.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
 import type { MergePorts } from "./context.ts";
@@ -42,7 +42,7 @@ export async function planMerge(ports: MergePorts, request: PlanRequest): Promis
     if (repair !== null) return planned("repair", standing, repair);
     ports.logger.error({ tenant }, "cold lost merged documents that the log no longer holds");
   }
-  if (last === null) return { kind: "nothing" };
+  if (last === null) return nothing(manifest);
   const { upTo } = request;
   const unmerged = { tenant, from: manifest.to, to: last.position, upTo };
   return planned("advance", standing, await readBoundedHeaders(ports, unmerged));
@@ -92,7 +92,7 @@ function planned(
   { headers, more }: BoundedHeaders,
 ): MergePlan {
   const end = headers.at(-1);
-  if (end === undefined) return { kind: "nothing" };
+  if (end === undefined) return nothing(manifest);
   const repairs = purpose === "repair";
   return {
     kind: "merge",
@@ -109,4 +109,9 @@ function planned(
     // Behind a repair there may be unmerged records: the next plan tells.
     more: more || (repairs && last !== null && last.position > end.position),
   };
+}
+
+function nothing(manifest: Manifest): MergePlan {
+  const { to } = manifest;
+  return confirmedTo(manifest) < to ? { kind: "nothing", unconfirmedTo: to } : { kind: "nothing" };
 }

@@ -7,18 +7,15 @@ import type { MergePorts } from "./context.ts";
 import { chunksOf, type LiveUpsert } from "./merge-plan.ts";
 
 export interface ReadBack {
-  /** Objects asked for, and those of them that a search does not find in their version. */
+  /** Objects asked for. */
   readonly checked: number;
-  readonly missing: number;
+  /** Ids of those that a search does not find in their version. */
+  readonly missing: ReadonlySet<string>;
   /** Records that made a missing object, in log order. */
   readonly lost: readonly LiveUpsert[];
 }
 
-/**
- * Reads back the id and version of every object of `live`. What is missing may be stored and yet not be found, and
- * writing it again would change nothing then: so it is deleted first.
- * @throws FreshetError cold_unavailable
- */
+/** Reads back the id and version of every object of `live`. Only reads. @throws FreshetError cold_unavailable */
 export async function readBack(
   ports: MergePorts,
   tenant: TenantId,
@@ -26,21 +23,17 @@ export async function readBack(
 ): Promise<ReadBack> {
   const total = chunksOf(live);
   const lost = new Set<LiveUpsert>();
+  const missing = new Set<string>();
   let checked = 0;
-  let missing = 0;
   const check = async (page: readonly ExpectedObject[]): Promise<void> => {
     const ids = page.map(({ id }) => id);
     const found = await ports.cold.versions(tenant, ids);
     const absent = page.filter(({ id, version }) => found.get(id) !== version);
-    if (absent.length > 0) {
-      await ports.cold.deleteIds(
-        tenant,
-        absent.map(({ id }) => id),
-      );
+    for (const { id, record } of absent) {
+      missing.add(id);
+      lost.add(record);
     }
-    for (const { record } of absent) lost.add(record);
     checked += page.length;
-    missing += absent.length;
     ports.heartbeat({ done: checked, total });
   };
   const pages = [...pagesOf(live)];

@@ -5,8 +5,8 @@ import type { Position, Version } from "../src/contract/ids.ts";
 export interface RetentionStanding {
   /** Version of the tenant's newest record: everything up to it is decided. */
   readonly cursor: Version;
-  /** Cold equals the log up to here, as the manifest says. */
-  readonly watermark: Position;
+  /** Cold equals the log up to here, as the manifest says after a second look (`confirmedTo`). */
+  readonly confirmed: Position;
   /** The same, as cold itself says; 0 when it says nothing. */
   readonly markedTo: Position;
   /** The first of DOCS and of CHUNKS that is younger than the replay window. */
@@ -25,9 +25,9 @@ export interface RetentionBounds {
  * the word of both sides: what cold lost must still be there to repair it from.
  */
 export function retentionBounds(standing: RetentionStanding): RetentionBounds {
-  const { cursor, watermark, markedTo, youngVersion, youngPosition } = standing;
+  const { cursor, confirmed, markedTo, youngVersion, youngPosition } = standing;
   return {
     docs: Math.min(cursor, youngVersion) as Version,
-    chunks: Math.min(watermark, markedTo, youngPosition) as Position,
+    chunks: Math.min(confirmed, markedTo, youngPosition) as Position,
   };
 }

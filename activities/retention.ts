@@ -5,15 +5,21 @@
  *
  *   RT1  DOCS before CHUNKS, tenant by tenant in a fixed order: a call that was cut off is repeated without effect;
  *   RT2  one call looks at a bounded number of tenants and says where to go on;
- *   RT3  operations under a token that is no tenant have no record: they go up to the first without a dead letter.
+ *   RT3  operations under a token that is no tenant, or of a tenant that was never served, have no record: they go up to
+ *        the newest dead letter of it;
+ *   RT4  letters go when what they tell of can not be sent again any more, and after RT3 has looked at them. What is still
+ *        owed of them is written before;
+ *   RT5  a tenant whose own state is broken keeps everything, and keeps nobody else from being looked at.
  */
 
-import { FreshetError } from "../src/contract/errors.ts";
+import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
 import type { Version } from "../src/contract/ids.ts";
 import { isTenantId, type Partition, type Position, type TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
-import { emptyManifest } from "../src/contract/manifest.ts";
+import { confirmedTo, emptyManifest } from "../src/contract/manifest.ts";
 import type { MergePorts } from "./context.ts";
+import { unlessItsOwnFault } from "./each-tenant.ts";
+import { payLetters } from "./letters.ts";
 import { type RetentionBounds, retentionBounds } from "./retention-plan.ts";
 
 /** A tenant, or a token that is none, in the order of retention. */
@@ -60,7 +66,9 @@ export async function purgeOld(
   const counts = { tenants: 0, operations: 0, records: 0 };
   for await (const place of placesBehind(ports, after)) {
     ports.signal()?.throwIfAborted();
-    const { operations, records } = await purgePlace(ports, place.name, young);
+    const run = () => purgePlace(ports, place.name, young);
+    const purged = await unlessItsOwnFault(ports, { tenant: place.name, work: "retention", run });
+    const { operations, records } = purged ?? { operations: 0, records: 0 };
     counts.tenants += 1;
     counts.operations += operations;
     counts.records += records;
@@ -69,6 +77,8 @@ export async function purgeOld(
     ports.heartbeat({ done: counts.tenants, total: limits.retentionTenantsMax });
     if (counts.tenants >= limits.retentionTenantsMax) return { ...counts, next: place };
   }
+  const letters = await purgeLetters(ports, sinceMs);
+  ports.metrics.count("purged_total", { stream: "DLQ" }, letters);
   return { ...counts, next: null };
 }
 
@@ -100,18 +110,26 @@ async function purgePlace(
     const below = await refusedBelow(ports, tenant, young);
     return { operations: await docs.purge({ tenant, below }), records: 0 };
   }
+  // RT4: before CHUNKS loses the records that letters are written from.
+  await payLetters(ports, name);
   const bounds = await boundsOf(ports, name, young);
+  if (bounds === null) {
+    const below = await refusedBelow(ports, name, young);
+    return { operations: await docs.purge({ tenant: name, below }), records: 0 };
+  }
   const operations = await docs.purge({ tenant: name, below: bounds.docs });
   const records = await chunks.purge({ tenant: name, below: bounds.chunks });
   return { operations, records };
 }
 
+/** Null for a tenant without a record. */
 async function boundsOf(
   { log, cold }: MergePorts,
   tenant: TenantId,
   young: Young,
-): Promise<RetentionBounds> {
+): Promise<RetentionBounds | null> {
   const last = await log.chunks.last(tenant);
+  if (last === null) return null;
   const manifest = (await log.manifests.get(tenant))?.manifest ?? emptyManifest;
   const marker = await cold.readMarker(tenant).catch((thrown: unknown) => {
     // While cold is away it proves nothing; operations do not wait for it.
@@ -119,25 +137,27 @@ async function boundsOf(
     throw thrown;
   });
   return retentionBounds({
-    cursor: last?.version ?? (0 as Version),
-    watermark: manifest.to,
+    cursor: last.version,
+    confirmed: confirmedTo(manifest),
     markedTo: marker?.to ?? (0 as Position),
     youngVersion: young.version,
     youngPosition: young.position,
   });
 }
 
-/** RT3. At most a page at a time: the rest goes with the next sweeps. */
+/** RT3. Letters are written in the order of the operations: below the newest all have had theirs. */
 async function refusedBelow({ log }: MergePorts, token: TenantId, young: Young): Promise<Version> {
-  const after = 0 as Version;
-  let below = after;
-  for (const { version } of await log.docs.readTenant({
-    tenant: token,
-    after,
-    max: limits.pullMax,
-  })) {
-    if (version >= young.version || (await log.deadLetters.get(token, version)) === null) break;
-    below = (version + 1) as Version;
+  const newest = await log.deadLetters.last(token);
+  return Math.min(young.version, newest + 1) as Version;
+}
+
+/** RT4. An hour later than what they tell of: then each sweep of RT3 has seen them. */
+async function purgeLetters({ log, logger }: MergePorts, sinceMs: number): Promise<number> {
+  try {
+    return await log.deadLetters.purgeBefore(sinceMs - limits.retentionEveryMs);
+  } catch (thrown) {
+    const { code, message: cause } = toFreshetError(thrown);
+    logger.warn({ code, cause }, "dead letters were not purged");
+    return 0;
   }
-  return below;
 }

@@ -3,18 +3,13 @@
  * missing is written again. Ids are immutable, so repeating a window is harmless.
  */
 
-import { FreshetError } from "../src/contract/errors.ts";
 import type { Position, TenantId, Version } from "../src/contract/ids.ts";
-import { limits } from "../src/contract/limits.ts";
-import { incomplete } from "../src/contract/merge.ts";
 import type { ScrubLogResult } from "../src/contract/scrub.ts";
-import type { Heads } from "../src/log/heads.ts";
 import type { MergePorts } from "./context.ts";
-import { fingerprintOfHeader, readBoundedHeaders } from "./merge-headers.ts";
-import type { LiveUpsert } from "./merge-plan.ts";
+import { readBoundedHeaders } from "./merge-headers.ts";
 import { readBack } from "./read-back.ts";
-import { readScrubbed } from "./scrub-standing.ts";
-import { writeRecords } from "./write-range.ts";
+import { repair } from "./repair.ts";
+import { liveIn, readScrubbed } from "./scrub-standing.ts";
 
 export interface ScrubLogRequest {
   readonly tenant: TenantId;
@@ -33,9 +28,9 @@ export async function scrubLog(
   const { tenant, after, to, settleMs } = request;
   const { heads, revision } = await readScrubbed(ports, tenant);
   const { headers } = await readBoundedHeaders(ports, { tenant, from: after, to });
-  const live = headers.filter((header): header is LiveUpsert => isLive(heads, header));
+  const live = liveIn(heads, headers);
   const found = await readBack(ports, tenant, live);
-  const repaired = await repair(ports, tenant, found.lost);
+  const repaired = await repair(ports, tenant, found);
   const oldBeforeMs = ports.clock.nowMs() - settleMs;
   const settled = headers.findLast(({ atMs }) => atMs <= oldBeforeMs);
   return {
@@ -45,29 +40,4 @@ export async function scrubLog(
     through: headers.at(-1)?.position ?? to,
     settledVersion: settled?.version ?? (0 as Version),
   };
-}
-
-function isLive(heads: Heads, header: LiveUpsert | Parameters<typeof fingerprintOfHeader>[0]) {
-  if (header.kind !== "upsert") return false;
-  const fingerprint = fingerprintOfHeader(header);
-  return fingerprint !== null && heads.get(fingerprint) === header.version;
-}
-
-/** Objects written again: all chunks of each document that lacked one. */
-async function repair(
-  ports: MergePorts,
-  tenant: TenantId,
-  lost: readonly LiveUpsert[],
-): Promise<number> {
-  const [first] = lost;
-  const end = lost.at(-1);
-  if (first === undefined || end === undefined) return 0;
-  const range = { tenant, after: first.previous, to: end.position };
-  const { written } = await writeRecords(ports, range, {
-    live: lost,
-    objectsMax: limits.mergeChunksMax,
-  });
-  const again = await readBack(ports, tenant, lost);
-  if (again.lost.length > 0) throw new FreshetError(incomplete.code, incomplete.message);
-  return written;
 }

@@ -19,6 +19,7 @@ export async function planScrub(
 ): Promise<ScrubPlan> {
   const { heads, manifest, revision } = await readScrubbed(ports, tenant);
   const first = await ports.log.chunks.first(tenant);
+  const marker = await ports.cold.readMarker(tenant);
   if (first === null || manifest.to === 0) return { kind: "nothing" };
   const behind = first.position > manifest.to;
   const heldFrom = behind ? ((manifest.version + 1) as Version) : heldFromOf(first);
@@ -31,6 +32,7 @@ export async function planScrub(
     from: behind ? manifest.to : first.previous,
     to: manifest.to,
     heldFrom,
+    markedTo: marker?.to ?? (0 as Position),
     unheld,
     documents: heads.size,
   };
@@ -46,6 +48,8 @@ export interface FinishScrubRequest {
   readonly revision: number;
   /** Live documents that cold lacks and the log no longer has; null when a merge overtook the scrub. */
   readonly lost: number | null;
+  /** Of the plan. */
+  readonly markedTo?: Position | undefined;
   readonly counts: ScrubCounts;
 }
 
@@ -66,20 +70,22 @@ export async function finishScrub(
 
 async function settleMarker(
   { log, cold, logger }: MergePorts,
-  { tenant, revision, lost }: FinishScrubRequest,
+  { tenant, revision, lost, markedTo }: FinishScrubRequest,
 ): Promise<ScrubMarker> {
   const stored = await log.manifests.get(tenant);
   if (lost === null || stored === null || stored.revision !== revision) return "kept";
   const { to, version } = stored.manifest;
   const marker = await cold.readMarker(tenant);
-  const isCurrent = (marker?.to ?? 0) >= to;
+  const markedNow = marker?.to ?? 0;
+  const isCurrent = markedNow >= to;
   if (lost > 0) {
     logger.error({ tenant, documents: lost }, "cold lost documents that the log no longer holds");
     if (!isCurrent) return "kept";
     await cold.writeMarker(tenant, { to: 0 as Position, version: 0 as Version });
     return "withdrawn";
   }
-  if (isCurrent) return "kept";
+  // Behind another marker than at the beginning lies another cold: restored to an older state since it was looked at.
+  if (isCurrent || markedNow !== (markedTo ?? markedNow)) return "kept";
   await cold.writeMarker(tenant, { to, version });
   return "restored";
 }

@@ -6,6 +6,7 @@ import { limits } from "../src/contract/limits.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
 import type { MergeReason } from "../src/contract/merge.ts";
 import type { MergePorts } from "./context.ts";
+import { unlessItsOwnFault } from "./each-tenant.ts";
 
 export interface SweepResult {
   /** Tenants that were looked at, and those of them that were asked to merge. */
@@ -42,9 +43,12 @@ export function createSweepActivities({
         tenants += 1;
         ports.signal()?.throwIfAborted();
         ports.heartbeat({ done: due, total: tenants });
-        if (!(await isDue(ports, tenant, ageMs))) continue;
-        await requestMerge(tenant, "age");
-        due += 1;
+        const run = async (): Promise<boolean> => {
+          if (!(await isDue(ports, tenant, ageMs))) return false;
+          await requestMerge(tenant, "age");
+          return true;
+        };
+        if (await unlessItsOwnFault(ports, { tenant, work: "merge", run })) due += 1;
         if (due >= limits.sweepTenantsMax) break;
       }
       return { tenants, due };
@@ -54,8 +58,11 @@ export function createSweepActivities({
       let due = 0;
       for (const tenant of tenants) {
         ports.signal()?.throwIfAborted();
-        await requestScrub(tenant);
-        due += 1;
+        const run = async (): Promise<boolean> => {
+          await requestScrub(tenant);
+          return true;
+        };
+        if (await unlessItsOwnFault(ports, { tenant, work: "scrub", run })) due += 1;
         ports.heartbeat({ done: due, total: tenants.length });
       }
       return { tenants: tenants.length, due };
@@ -72,12 +79,12 @@ async function* allTenants({ log }: MergePorts): AsyncGenerator<TenantId> {
 /** Whether the tenant's oldest unmerged record is at least `ageMs` old. */
 export async function isDue(ports: MergePorts, tenant: TenantId, ageMs: number): Promise<boolean> {
   const { log, clock } = ports;
-  const last = await log.chunks.last(tenant);
-  const stored = await log.manifests.get(tenant);
-  const after = stored?.manifest.to ?? emptyManifest.to;
-  if (last === null || last.position <= after) return false;
-  const range = { tenant, after, to: last.position, signal: ports.signal() };
   try {
+    const last = await log.chunks.last(tenant);
+    const stored = await log.manifests.get(tenant);
+    const after = stored?.manifest.to ?? emptyManifest.to;
+    if (last === null || last.position <= after) return false;
+    const range = { tenant, after, to: last.position, signal: ports.signal() };
     for await (const oldest of log.chunks.headers(range)) {
       return clock.nowMs() - oldest.atMs >= ageMs;
     }

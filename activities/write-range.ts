@@ -15,6 +15,8 @@ import { readBack } from "./read-back.ts";
 export interface WriteRequest extends MergeRange {
   /** Where to go on: a position of the range; `from` at the start. */
   readonly after: Position;
+  /** A verification missed objects: only what is missing is written, and so that it is found. */
+  readonly again?: true | undefined;
 }
 
 export interface WriteResult {
@@ -31,9 +33,11 @@ export interface WriteResult {
  * @throws FreshetError broken_chain, cold_unavailable, log_unavailable
  */
 export async function writeRange(ports: MergePorts, request: WriteRequest): Promise<WriteResult> {
-  const { tenant, after, to } = request;
+  const { tenant, after, to, again } = request;
   const live = liveUpserts(await readHeaders(ports, request));
   await ports.cold.ensureTenant(tenant);
+  const ahead = live.filter(({ position }) => position > after);
+  const lacking = again === true ? await readBack(ports, tenant, ahead) : undefined;
   const total = chunksOf(live);
   let done = chunksOf(live.filter(({ position }) => position <= after));
   const onWritten = (objects: number): void => {
@@ -43,7 +47,12 @@ export async function writeRange(ports: MergePorts, request: WriteRequest): Prom
   return await writeRecords(
     ports,
     { tenant, after, to },
-    { live, objectsMax: limits.mergeWindowObjects, onWritten },
+    {
+      live: lacking?.lost ?? ahead,
+      only: lacking?.missing,
+      objectsMax: limits.mergeWindowObjects,
+      onWritten,
+    },
   );
 }
 
@@ -58,18 +67,24 @@ export async function writeRecords(
     readonly live: readonly LiveUpsert[];
     readonly objectsMax: number;
     readonly onWritten?: (objects: number) => void;
+    /** Objects that a read-back missed: only these, and so that they are found (`ColdShard.rewrite`). */
+    readonly only?: ReadonlySet<string> | undefined;
   },
 ): Promise<WriteResult> {
-  const { live, objectsMax, onWritten = () => {} } = work;
-  const pages = new PageWriter({ cold: ports.cold, tenant: range.tenant, onWritten });
+  const { live, objectsMax, onWritten = () => {}, only } = work;
+  const rewrites = only !== undefined;
+  const pages = new PageWriter({ cold: ports.cold, tenant: range.tenant, rewrites, onWritten });
   const positions = new Set(live.map(({ position }) => position));
   let written = 0;
   let through = range.after;
   try {
     for await (const record of ports.log.chunks.read({ ...range, signal: ports.signal() })) {
       if (record.kind === "upsert" && positions.has(record.position)) {
-        for (const object of objectsOfRecord(record)) await pages.add(object);
-        written += record.body.chunks.length;
+        for (const object of objectsOfRecord(record)) {
+          if (only?.has(object.id) === false) continue;
+          await pages.add(object);
+          written += 1;
+        }
       }
       through = record.position;
       if (written >= objectsMax) break;
@@ -109,5 +124,5 @@ export interface VerifyResult {
 export async function verifyRange(ports: MergePorts, range: MergeRange): Promise<VerifyResult> {
   const live = liveUpserts(await readHeaders(ports, range));
   const { checked, missing, lost } = await readBack(ports, range.tenant, live);
-  return { checked, missing, rewriteAfter: lost[0]?.previous ?? null };
+  return { checked, missing: missing.size, rewriteAfter: lost[0]?.previous ?? null };
 }

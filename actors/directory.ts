@@ -3,7 +3,13 @@
  * that a lookup costs nothing and waits for nobody.
  */
 
-import { type Partition, partitionOf, type TenantId, type Version } from "../src/contract/ids.ts";
+import {
+  type Epoch,
+  type Partition,
+  partitionOf,
+  type TenantId,
+  type Version,
+} from "../src/contract/ids.ts";
 import type { HotStats } from "../src/hot/port.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import type { ShardMessage, TenantMessage } from "./messages.ts";
@@ -42,6 +48,8 @@ export interface ShardStatus {
 
 export interface TenantEntry {
   readonly tenant: TenantId;
+  /** Of the tenure in which it lives: what its shard says is this epoch's, whoever holds the lease later. */
+  readonly epoch: Epoch;
   readonly shard: Mailbox<ShardMessage>;
   readonly route: TenantRoute;
   readonly progress: TenantProgress;
@@ -57,9 +65,26 @@ export type PartitionState = "joining" | "waiting" | "recovering" | "serving";
 export interface PartitionEntry {
   readonly partition: Partition;
   state: PartitionState;
-  /** Monotonic milliseconds until which the lease surely holds. */
+  /** Of the newest tenure; 0 before the first. */
+  epoch: Epoch;
+  /** Monotonic milliseconds until which the lease holds, if no clock has stepped or stood still. */
   validUntilMs: number;
   readonly tenants: Map<TenantId, TenantEntry>;
+}
+
+export interface Claim {
+  readonly partition: Partition;
+  /** Under which what is to be told was found. */
+  readonly epoch: Epoch;
+}
+
+/** Proofs that this node still is the owner: see lease-proofs.ts. */
+export interface Proofs {
+  /**
+   * Resolves when the lease was this claim's at some moment after the call.
+   * @throws FreshetError not_ready (it is not), log_unavailable, cancelled
+   */
+  prove(claim: Claim, signal?: AbortSignal): Promise<void>;
 }
 
 export const recoveringStatus: ShardStatus = {
@@ -85,6 +110,7 @@ export class Directory {
         const entry: PartitionEntry = {
           partition,
           state: "joining",
+          epoch: 0 as Epoch,
           validUntilMs: 0,
           tenants: new Map(),
         };

@@ -5,12 +5,14 @@
  * Receives: nothing. Sends: manifest, to the shard of the tenant, if this node serves it.
  *
  *   W1  a commit is seen without anybody calling this node: the log is the only channel (I7);
- *   W2  a watch that breaks is opened again; the current manifests come first, so no commit is missed.
+ *   W2  a watch that breaks is opened again; the current manifests come first, so no commit is missed;
+ *   W3  a shard that takes nothing delays nobody else's: what waits for it is its newest manifest alone (I9).
  */
 
 import { toFreshetError } from "../src/contract/errors.ts";
+import type { TenantId } from "../src/contract/ids.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
-import type { ManifestStore } from "../src/log/port.ts";
+import type { ManifestStore, StoredManifest } from "../src/log/port.ts";
 import type { Logger } from "../src/observe/port.ts";
 import type { Directory } from "./directory.ts";
 
@@ -32,16 +34,49 @@ export function manifestWatcherActor(
 
 async function watchAll(
   { manifests, directory, retryMs, logger }: ManifestWatcherOptions,
-  { signal, clock }: ActorContext<never>,
+  context: ActorContext<never>,
 ): Promise<void> {
+  const { signal, clock } = context;
+  const deliveries = new Deliveries(directory, context);
   while (!signal.aborted) {
     try {
-      for await (const stored of manifests.watch(signal)) {
-        await directory.tenant(stored.tenant)?.shard.put({ type: "manifest", stored }, signal);
-      }
+      for await (const stored of manifests.watch(signal)) deliveries.give(stored.tenant, stored);
     } catch (thrown) {
       logger.warn({ code: toFreshetError(thrown).code }, "the watch on manifests broke");
     }
     await clock.sleep(retryMs, signal);
+  }
+}
+
+/** W3: per tenant at most one delivery that waits for room, and the newest manifest behind it. */
+class Deliveries {
+  readonly #directory: Directory;
+  readonly #context: ActorContext<never>;
+  /** What is still to be told, of tenants whose shard is being told something. */
+  readonly #waiting = new Map<TenantId, StoredManifest>();
+
+  constructor(directory: Directory, context: ActorContext<never>) {
+    this.#directory = directory;
+    this.#context = context;
+  }
+
+  give(tenant: TenantId, stored: StoredManifest): void {
+    const isBusy = this.#waiting.has(tenant);
+    this.#waiting.set(tenant, stored);
+    if (!isBusy) this.#context.task(() => this.#deliver(tenant));
+  }
+
+  async #deliver(tenant: TenantId): Promise<void> {
+    const { signal } = this.#context;
+    for (;;) {
+      const stored = this.#waiting.get(tenant);
+      const shard = this.#directory.tenant(tenant)?.shard;
+      if (stored === undefined || shard === undefined || signal.aborted) break;
+      const isIn = await shard.put({ type: "manifest", stored }, signal);
+      // A shard that ended meanwhile may have read its manifest before this one: its successor is told instead.
+      const isThere = this.#directory.tenant(tenant)?.shard === shard;
+      if (isThere && (!isIn || this.#waiting.get(tenant) === stored)) break;
+    }
+    this.#waiting.delete(tenant);
   }
 }

@@ -7,14 +7,17 @@
  *
  *   MB1  an announcement is renewed at a third of the lease, so the store forgets a node after it has missed two;
  *   MB2  at a clean stop it is withdrawn: others need not wait for what this node gives back;
- *   MB3  without a look there is no view: who can not see the store changes nothing, and its leases end by themselves.
+ *   MB3  its first announcement numbers this start of the node; partitions decide nothing before they know it, because
+ *        of two processes under one name the later one has to win;
+ *   MB4  without a look there is no view: who can not see the store changes nothing, and its leases end by themselves.
  */
 
 import { toFreshetError } from "../src/contract/errors.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
+import { untilAborted } from "../src/kernel/until-aborted.ts";
 import { Members } from "../src/log/ownership.ts";
-import type { LeaseStore } from "../src/log/port.ts";
+import type { LeaseStore, NodeStart } from "../src/log/port.ts";
 import type { Logger } from "../src/observe/port.ts";
 import type { PartitionMessage } from "./messages.ts";
 
@@ -35,24 +38,36 @@ export function membershipActor(
 ): (context: ActorContext<never>) => Behaviour<never> {
   return (context) => ({
     start: () => {
-      context.task(() => announce(options, context));
-      context.task(() => look(options, context));
+      const first = Promise.withResolvers<number>();
+      context.task(() => announce(options, context, first.resolve));
+      context.task(async () => {
+        const boot = await firstOrNone(first.promise, context.signal);
+        if (boot !== undefined) await look(options, context, { name: options.name, boot });
+      });
     },
     receive: () => {},
   });
 }
 
+function firstOrNone(first: Promise<number>, signal: AbortSignal): Promise<number | undefined> {
+  return untilAborted(first, signal).catch(() => undefined);
+}
+
 async function announce(
-  { name, leases, announceEveryMs, logger }: MembershipOptions,
+  { name, leases, announceEveryMs, lookEveryMs, logger }: MembershipOptions,
   { clock, signal }: ActorContext<never>,
+  announced: (revision: number) => void,
 ): Promise<void> {
   let revision: number | undefined;
-  for (; !signal.aborted; await clock.sleep(announceEveryMs, signal)) {
+  let pauseMs = announceEveryMs;
+  for (; !signal.aborted; await clock.sleep(pauseMs, signal)) {
     revision = await leases.announce(name).catch((thrown: unknown) => {
       const { code } = toFreshetError(thrown);
       logger.warn({ code }, "this node can not be announced");
       return undefined;
     });
+    pauseMs = revision === undefined ? lookEveryMs : announceEveryMs;
+    if (revision !== undefined) announced(revision);
   }
   // MB2. A store that did not answer just now would only hold up the stop.
   if (revision !== undefined) await leases.withdraw(name, revision).catch(() => {});
@@ -61,6 +76,7 @@ async function announce(
 async function look(
   { name, leases, partitions, lookEveryMs, settleMs, logger }: MembershipOptions,
   { clock, signal }: ActorContext<never>,
+  start: NodeStart,
 ): Promise<void> {
   const members = new Members({ me: name, settleMs });
   let told = "";
@@ -76,6 +92,6 @@ async function look(
     told = nodes.join();
     const view = { nodes, held: new Set(seen.held), atMs };
     // A partition that is too busy for this view gets the next one.
-    for (const partition of partitions) partition.tryPut({ type: "view", view });
+    for (const partition of partitions) partition.tryPut({ type: "view", view, start });
   }
 }

@@ -12,7 +12,7 @@ import type { EmbedInput } from "../src/embedding/port.ts";
 import type { Asks } from "../src/kernel/reply.ts";
 import type { Heads } from "../src/log/heads.ts";
 import type { OwnershipView } from "../src/log/ownership.ts";
-import type { StoredManifest, StoredOperation } from "../src/log/port.ts";
+import type { NodeStart, StoredManifest, StoredOperation } from "../src/log/port.ts";
 
 /** To an embedder: vectors for all inputs, in their order. */
 export interface EmbedRequest extends Asks<readonly Float32Array[]> {
@@ -112,9 +112,11 @@ export interface QuestionMessage extends Asks<Answer> {
 /** To a partition. */
 export type PartitionMessage =
   /** Who shares the partitions now, and which of them are held: decide again. */
-  | { readonly type: "view"; readonly view: OwnershipView }
+  | { readonly type: "view"; readonly view: OwnershipView; readonly start: NodeStart }
   /** A newer owner has written: this node stands down (I6). */
   | { readonly type: "fenced"; readonly epoch: Epoch }
+  /** The lease of this epoch is another's by now, or gone: nothing can be answered under it any more (I6). */
+  | { readonly type: "lease-lost"; readonly epoch: Epoch }
   /** The tenant's actor failed for good; it is spawned again after a pause. */
   | { readonly type: "tenant-failed"; readonly tenant: TenantId };
 

@@ -3,13 +3,17 @@
  *
  * Owns: the lease, the shared DOCS reader, and the tenant and shard actors it spawns.
  * Never: reads a document, or waits for a tenant while reading (T4).
- * Receives: view (from the membership); fenced, tenant-failed (from its tenants). Sends: operation, to tenants.
+ * Receives: view (from the membership); fenced, tenant-failed (from its tenants); lease-lost (from questions).
+ * Sends: operation, to tenants.
  *
- *   P1  nothing is served without a lease that is valid by this node's monotonic clock;
+ *   P1  a lease that was not renewed in time by this node's monotonic clock ends the tenure. That is for liveness: what
+ *       is answered is proved (lease-proofs.ts), what is written is fenced;
  *   P2  reading starts at the log's end as it was before any tenant recovered, and every tenant catches up to
  *       there by itself: no operation falls between the two;
  *   P3  when the tenure ends (lease lost, fenced, handed over, stopped) its tenants end before another tenure begins;
- *   P4  the lease is given back when the tenants have ended, so that the next owner begins at once.
+ *   P4  the lease is given back when the tenants have ended, so that the next owner begins at once;
+ *   P5  a tenant without records is let in by the catalogue, or its operations end as dead letters (I11);
+ *   P6  a partition that is this node's own is asked for while it is held, too: the lease may be an earlier start's.
  */
 
 import { toFreshetError } from "../src/contract/errors.ts";
@@ -21,8 +25,9 @@ import {
   type Version,
 } from "../src/contract/ids.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
+import type { Admission, TenantCatalogue } from "../src/log/catalogue.ts";
 import { type OwnershipView, PartitionClaim } from "../src/log/ownership.ts";
-import type { Lease, Log, StoredOperation } from "../src/log/port.ts";
+import type { Lease, Log, NodeStart, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { PartitionEntry, TenantEntry } from "./directory.ts";
 import type { PartitionMessage } from "./messages.ts";
@@ -42,6 +47,7 @@ export interface PartitionOptions {
   readonly name: string;
   readonly log: Log;
   readonly entry: PartitionEntry;
+  readonly catalogue: TenantCatalogue;
   readonly spawnTenant: (tenant: TenantId, epoch: Epoch) => TenantHandle;
   readonly renewEveryMs: number;
   /** So long a partition may lie free before another node than its own takes it. */
@@ -58,7 +64,7 @@ interface Tenure {
   readonly ended: AbortController;
   readonly handles: Map<TenantId, TenantHandle>;
   handedOver: boolean;
-  /** Operations under a token that is no tenant wait in DOCS for their dead letters. */
+  /** Operations under a token that is no tenant, or none that is served, wait in DOCS for their dead letters. */
   refusing: boolean;
   refusedAnew: boolean;
   /** Per token, the newest operation that has its dead letter. */
@@ -89,12 +95,15 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
   }
 
   receive(message: PartitionMessage): void {
-    if (message.type === "view") return this.#decide(message.view);
+    if (message.type === "view") return this.#decide(message.view, message.start);
     const tenure = this.#tenure;
     if (tenure === undefined) return;
     switch (message.type) {
       case "fenced":
         if (message.epoch > tenure.lease.epoch) this.#endTenure(tenure, "fenced by a newer owner");
+        return;
+      case "lease-lost":
+        if (message.epoch === tenure.lease.epoch) this.#endTenure(tenure, "the lease is lost");
         return;
       case "tenant-failed":
         this.#context.task(() => this.#respawn(tenure, message.tenant));
@@ -102,7 +111,7 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
     }
   }
 
-  #decide(view: OwnershipView): void {
+  #decide(view: OwnershipView, start: NodeStart): void {
     const tenure = this.#tenure;
     const isMine = tenure?.ended.signal.aborted === false;
     // Between two tenures nothing is decided: the next look is half a second away.
@@ -116,21 +125,25 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
         if (tenure === undefined) return;
         tenure.handedOver = true;
         return this.#endTenure(tenure, `handed over to ${move.to}`);
-      case "take":
-        this.#isBusy = true;
-        return this.#context.task(() => this.#take());
       case "await":
         entry.state = "joining";
-        return;
+        return this.#ask(start);
+      case "take":
+        return this.#ask(start);
       case "leave":
         entry.state = "waiting";
         return;
     }
   }
 
-  async #take(): Promise<void> {
+  #ask(start: NodeStart): void {
+    this.#isBusy = true;
+    this.#context.task(() => this.#take(start));
+  }
+
+  async #take(start: NodeStart): Promise<void> {
     const { log, partition, node, logger } = this.#options;
-    const lease = await log.leases.acquire(partition, node).catch((thrown: unknown) => {
+    const lease = await log.leases.acquire(partition, node, start).catch((thrown: unknown) => {
       const { code } = toFreshetError(thrown);
       logger.warn({ partition, code }, "the lease can not be asked for");
       return undefined;
@@ -154,18 +167,19 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
     };
     this.#tenure = tenure;
     const ended = AbortSignal.any([tenure.ended.signal, signal]);
+    entry.epoch = lease.epoch;
     entry.validUntilMs = lease.validUntilMs;
     entry.state = "recovering";
     logger.info({ partition, epoch: lease.epoch }, "lease acquired");
     const renewing = this.#renew(tenure, ended);
     try {
       const from = ((await log.docs.lastSequence()) + 1) as Version; // P2: before any tenant is asked
-      const names = new Set<string>([
-        ...(await log.docs.tenants(partition)),
-        ...(await log.chunks.tenants(partition)),
-      ]);
-      for (const name of names) if (isTenantId(name)) this.#ensureTenant(tenure, name);
-      if ([...names].some((name) => !isTenantId(name))) this.#refuse(tenure);
+      await this.#options.catalogue.look();
+      for (const tenant of await log.chunks.tenants(partition)) {
+        if (await this.#hasRecords(tenant)) this.#ensureTenant(tenure, tenant);
+      }
+      const names = await log.docs.tenants(partition);
+      if (names.filter((name) => !this.#serves(tenure, name)).length > 0) this.#refuse(tenure);
       entry.state = "serving";
       metrics.set("partitions_owned", 1, { partition: String(partition) });
       for await (const operation of log.docs.read({ partition, from, signal: ended })) {
@@ -225,11 +239,34 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
   }
 
   #route(tenure: Tenure, operation: StoredOperation): void {
-    if (!isTenantId(operation.tenant)) return this.#refuse(tenure);
-    const { route } = this.#ensureTenant(tenure, operation.tenant).entry;
+    const handle = this.#serves(tenure, operation.tenant);
+    if (handle === undefined) return this.#refuse(tenure);
+    const { route } = handle.entry;
     if (!route.behind && route.mailbox.tryPut({ type: "operation", operation })) return;
     route.behind = true;
     route.skippedTo = operation.version;
+  }
+
+  /** P5. The tenant's actors, which are started if it may come in. */
+  #serves(tenure: Tenure, name: string): TenantHandle | undefined {
+    if (!isTenantId(name)) return undefined;
+    const known = tenure.handles.get(name);
+    if (known !== undefined) return known;
+    const { kind } = this.#options.catalogue.admit(name);
+    return kind === "admitted" ? this.#ensureTenant(tenure, name) : undefined;
+  }
+
+  /** A foreign message under a name in CHUNKS makes no tenant, where only named ones come in. */
+  async #hasRecords(tenant: TenantId): Promise<boolean> {
+    const { catalogue, log } = this.#options;
+    if (catalogue.isNamed(tenant)) return true;
+    try {
+      return (await log.chunks.last(tenant)) !== null;
+    } catch (thrown) {
+      // It has one that can not be read: it stops by itself, and says so.
+      if (toFreshetError(thrown).code === "broken_chain") return true;
+      throw thrown;
+    }
   }
 
   /**
@@ -247,7 +284,7 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
         tenure.refusedAnew = false;
         const done = await this.#refuseAll(tenure, ended).catch(toFreshetError);
         if (done === undefined) continue;
-        this.#options.logger.warn({ code: done.code }, "dead letters of invalid tenants wait");
+        this.#options.logger.warn({ code: done.code }, "dead letters of refused tenants wait");
         tenure.refusedAnew = true;
         await clock.sleep(this.#options.respawnMs, ended);
       }
@@ -255,10 +292,11 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
     });
   }
 
-  async #refuseAll({ refusedTo }: Tenure, ended: AbortSignal): Promise<undefined> {
+  async #refuseAll(tenure: Tenure, ended: AbortSignal): Promise<undefined> {
     const { log, partition, pullMax } = this.#options;
+    const { refusedTo } = tenure;
     const names = await log.docs.tenants(partition);
-    for (const name of names.filter((token) => !isTenantId(token))) {
+    for (const name of names.filter((token) => this.#serves(tenure, token) === undefined)) {
       let after = refusedTo.get(name) ?? (0 as Version);
       for (let more = true; more && !ended.aborted; ) {
         // The token stands for itself here: the log does not ask who it is.
@@ -269,16 +307,17 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
         refusedTo.set(name, after);
         more = operations.length > 0;
       }
+      await log.deadLetters.trim(name);
     }
   }
 
   /** Idempotent: a later tenure says the same again. */
   async #refuseOne({ tenant, version, atMs }: StoredOperation): Promise<void> {
-    if (isTenantId(tenant)) return;
-    const message = "the subject's tenant is 1-64 letters, digits, _ or -";
-    const reason = "invalid_tenant";
-    const letter = { tenant, version, documentId: null, reason, message, atMs } as const;
-    await this.#options.log.deadLetters.publish(letter);
+    const { log, catalogue } = this.#options;
+    const refusal = isTenantId(tenant) ? refusalOf(catalogue.admit(tenant)) : notATenant;
+    if (refusal === undefined) return;
+    const letter = { tenant, version, documentId: null, ...refusal, atMs } as const;
+    await log.deadLetters.publish(letter);
   }
 
   #ensureTenant(tenure: Tenure, tenant: TenantId): TenantHandle {
@@ -302,6 +341,21 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
     this.#options.entry.tenants.delete(tenant);
     this.#ensureTenant(tenure, tenant);
   }
+}
+
+interface Refusal {
+  readonly reason: "invalid_tenant" | "unknown_tenant";
+  readonly message: string;
+}
+
+const notATenant: Refusal = {
+  reason: "invalid_tenant",
+  message: "the subject's tenant is 1-64 letters, digits, _ or -",
+};
+
+function refusalOf(admission: Admission): Refusal | undefined {
+  if (admission.kind === "admitted") return undefined;
+  return { reason: "unknown_tenant", message: admission.message };
 }
 
 /** Only the lease itself can say whether this process has it. */

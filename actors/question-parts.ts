@@ -1,8 +1,21 @@
 /** Pure helpers of a question: its stopwatch, its waiting, and the shapes of its reply. */
 
 import type { Candidate } from "../src/contract/candidate.ts";
-import { FreshetError } from "../src/contract/errors.ts";
+import { type ErrorCode, FreshetError } from "../src/contract/errors.ts";
 import type { Answer, Coverage, Source } from "../src/contract/query.ts";
+
+export interface QuestionLimits {
+  readonly candidatesPerShard: number;
+  readonly coldSearchMs: number;
+  readonly coldRefillRoundsMax: number;
+  readonly coldRestartsMax: number;
+  /** How often a tenant that does not exist yet is looked for while `min_seq` waits. */
+  readonly pollMs: number;
+  /** Kept of a question's deadline for what follows the model: checks, sentences instead of its words, the reply. */
+  readonly replyMs: number;
+  /** Words of a streamed answer are proved at most so often. */
+  readonly pieceEveryMs: number;
+}
 
 /** Stopwatch of a question: milliseconds by stage, each stage may run more than once. */
 export class Stages {
@@ -58,4 +71,11 @@ export function nothingFound(coverage: Coverage["cold"]): FreshetError {
   const isWhole = coverage === "complete" || coverage === "empty";
   const code = isWhole ? "no_results" : "cold_unavailable";
   return new FreshetError(code, undefined, { details: { coverage } });
+}
+
+const toldOfTenant = new Set<ErrorCode>(["no_results", "cold_unavailable", "not_visible_yet"]);
+
+/** Errors that say something about a tenant's documents are answers: only its owner may give them (I6). */
+export function tellsOfTenant(thrown: unknown): boolean {
+  return thrown instanceof FreshetError && toldOfTenant.has(thrown.code);
 }

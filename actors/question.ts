@@ -1,25 +1,26 @@
 /**
  * Question: the query actor. Takes one question at a time from the pool's mailbox and follows it from words to a cited answer.
  *
- * Owns: one question while it lasts. Never: keeps anything between questions, or answers without a valid lease.
+ * Owns: one question while it lasts. Never: keeps anything between questions, or answers without a proof of its lease.
  * Receives: question. Sends: a text to the embedder (query lane); view, search, marker to the tenant's shard.
  *
  *   Q1  cold is searched first; then, in one step at the shard, cold hits are masked by the heads and hot is searched:
  *       a document that moves or changes in between is seen once, in its newest version (I5);
  *   Q2  if hot has dropped past the watermark that the question began with, cold is searched again;
  *   Q3  cold is asked for more while the heads hide part of what it found;
- *   Q4  the lease is checked again right before the reply: a paused owner answers nothing (I6);
+ *   Q4  whatever is told of the tenant (sources, words, that there is nothing) leaves behind a proof, asked for after it
+ *       was found, that this node still was the owner (I6); a log that does not answer proves nothing;
  *   Q5  the reply says what was covered; cold being away costs its share, never the answer (I12).
  */
 
 import { fuse } from "../src/answer/fusion.ts";
-import type { AnswerWriter } from "../src/answer/port.ts";
+import type { AnswerWriter, Written } from "../src/answer/port.ts";
 import type { ColdShard } from "../src/cold/port.ts";
 import type { Candidate } from "../src/contract/candidate.ts";
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
 import { type Filter, mapFilterTexts } from "../src/contract/filter.ts";
-import { incarnationOf, type Version } from "../src/contract/ids.ts";
-import type { Answer, Coverage } from "../src/contract/query.ts";
+import { type Epoch, incarnationOf, type Version } from "../src/contract/ids.ts";
+import type { Answer, Coverage, Source } from "../src/contract/query.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { ask, type Reply } from "../src/kernel/reply.ts";
@@ -27,7 +28,7 @@ import { untilAborted } from "../src/kernel/until-aborted.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Metrics } from "../src/observe/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
-import type { Directory, TenantEntry } from "./directory.ts";
+import type { Directory, Proofs, TenantEntry } from "./directory.ts";
 import type {
   EmbedderMessage,
   QuestionMessage,
@@ -35,10 +36,19 @@ import type {
   ShardMessage,
   View,
 } from "./messages.ts";
-import { nothingFound, notVisible, Stages, sourceOf } from "./question-parts.ts";
+import {
+  nothingFound,
+  notVisible,
+  type QuestionLimits,
+  Stages,
+  sourceOf,
+  tellsOfTenant,
+} from "./question-parts.ts";
+import { ProvedPieces } from "./question-pieces.ts";
 
 export interface QuestionOptions {
   readonly directory: Directory;
+  readonly proofs: Proofs;
   readonly log: Pick<Log, "docs">;
   readonly cold: ColdShard;
   readonly embedder: Mailbox<EmbedderMessage>;
@@ -48,17 +58,6 @@ export interface QuestionOptions {
   readonly writer: AnswerWriter;
   readonly limits: QuestionLimits;
   readonly metrics: Metrics;
-}
-
-export interface QuestionLimits {
-  readonly candidatesPerShard: number;
-  readonly coldSearchMs: number;
-  readonly coldRefillRoundsMax: number;
-  readonly coldRestartsMax: number;
-  /** How often a tenant that does not exist yet is looked for while `min_seq` waits. */
-  readonly pollMs: number;
-  /** Kept of a question's deadline for what follows the model: checks, sentences instead of its words, the reply. */
-  readonly replyMs: number;
 }
 
 type Found = Extract<SearchOutcome, { kind: "found" }>;
@@ -125,6 +124,8 @@ class QuestionRun {
   readonly #stages: Stages;
   readonly #text: string;
   readonly #filter: Filter | undefined;
+  /** Of the tenure in which it is answered; 0 until that is known. */
+  #epoch = 0 as Epoch;
 
   constructor(
     options: QuestionOptions,
@@ -141,8 +142,17 @@ class QuestionRun {
   }
 
   async run(): Promise<Answer> {
-    const { question, tenant, onEvent, signal } = this.#message;
-    const { writer, metrics, limits } = this.#options;
+    try {
+      return await this.#answer();
+    } catch (thrown) {
+      if (tellsOfTenant(thrown)) await this.#prove(); // Q4
+      throw thrown;
+    }
+  }
+
+  async #answer(): Promise<Answer> {
+    const { question, onEvent } = this.#message;
+    const { metrics } = this.#options;
     this.#checkLease();
     const vector = await this.#stages.time("embed", () => this.#embed());
     const entry = await this.#tenant();
@@ -158,36 +168,60 @@ class QuestionRun {
     if (fused.length === 0) throw nothingFound(coverage);
     const sources = fused.map(({ candidate, score }) => sourceOf(candidate, score));
     const searched: Coverage = { hot: "complete", cold: coverage, llm: "none" };
+    const isSearch = question.mode === "search";
+    if (isSearch || onEvent !== undefined) await this.#prove();
     onEvent?.({ type: "retrieval", sources, coverage: searched });
-    if (question.mode === "search")
-      return this.#reply({ answer: "", sources, coverage: searched }, found);
+    if (isSearch) return this.#reply({ answer: "", sources, coverage: searched }, found);
+    const { answer, llm } = await this.#stages.time("llm", () => this.#write(sources));
+    return this.#reply({ answer, sources, coverage: { ...searched, llm } }, found);
+  }
 
-    const written = await this.#stages.time("llm", () =>
-      writer.write({
+  /** Resolves with what the whole answer consists of, proved to the last word. */
+  async #write(sources: readonly Source[]): Promise<Written> {
+    const { question, tenant, onEvent, signal } = this.#message;
+    const { writer, limits } = this.#options;
+    const pieces = new ProvedPieces({
+      prove: () => this.#prove(),
+      emit: (text) => onEvent?.({ type: "delta", text }),
+      everyMs: limits.pieceEveryMs,
+      clock: this.#context.clock,
+      signal,
+    });
+    const written = await writer
+      .write({
         question: this.#text,
         sources,
         maxTokens: question.max_tokens,
         budgetMs: Math.max(0, question.deadline_ms - this.#stages.elapsedMs() - limits.replyMs),
-        signal,
-        onText: (text) => onEvent?.({ type: "delta", text }),
-      }),
-    );
+        signal: AbortSignal.any([signal, pieces.failed]),
+        onText: onEvent && ((text) => pieces.say(text)),
+      })
+      .catch((thrown: unknown) => {
+        throw pieces.failed.aborted ? pieces.failed.reason : thrown;
+      });
     if (signal.aborted)
       throw new FreshetError("deadline_exceeded", undefined, { details: { tenant } });
-    this.#checkLease();
-    const coverageOfAll = { ...searched, llm: written.llm };
-    return this.#reply({ answer: written.answer, sources, coverage: coverageOfAll }, found);
+    await this.#prove();
+    pieces.end();
+    return written;
   }
 
   #reply(said: Pick<Answer, "answer" | "sources" | "coverage">, { visible }: Found): Answer {
     return { ...said, visible_seq: visible, timings: this.#stages.timings() };
   }
 
-  /** Q4. */
+  /** Spares the work of a node that knows already that it is no owner; it proves nothing. */
   #checkLease(): void {
     const { validUntilMs, state } = this.#options.directory.partitionOf(this.#message.tenant);
     if (state === "serving" && this.#context.clock.monotonicMs() < validUntilMs) return;
     throw new FreshetError("not_ready");
+  }
+
+  /** Q4. The claim is that of the tenure in which the tenant was found: a later one of this node has seen more. */
+  #prove(): Promise<void> {
+    const { directory, proofs } = this.#options;
+    const { partition } = directory.partitionOf(this.#message.tenant);
+    return proofs.prove({ partition, epoch: this.#epoch }, this.#message.signal);
   }
 
   async #embed(): Promise<Float32Array> {
@@ -216,6 +250,7 @@ class QuestionRun {
     await this.#checkIncarnation(minSeq);
     for (;;) {
       const entry = directory.tenant(tenant);
+      this.#epoch = entry?.epoch ?? directory.partitionOf(tenant).epoch;
       if (entry !== undefined) return entry;
       // Its partition may have gone to another node while the question was embedded (I6).
       this.#checkLease();

@@ -10,7 +10,8 @@
  *
  *   SH1  a cold hit counts only if its version equals its head (I4, I5);
  *   SH2  heads, hot shard and `visible` change together, in one `receive`;
- *   SH3  hot never drops above the adopted watermark, and only after the grace period;
+ *   SH3  hot never drops above what is confirmed to be in cold (`confirmedTo`, at most the adopted watermark), and only
+ *        after the grace period;
  *   SH4  a search whose watermark is below what hot has dropped is refused as `dropped`, never answered with a gap;
  *   SH5  a new life holds nothing: it asks for a reload, and until then views wait or fail as `not_ready`.
  */
@@ -18,7 +19,7 @@
 import { FreshetError } from "../src/contract/errors.ts";
 import type { DocumentEvent } from "../src/contract/events.ts";
 import type { Position, TenantId, Version } from "../src/contract/ids.ts";
-import { emptyManifest, type Manifest } from "../src/contract/manifest.ts";
+import { confirmedTo, emptyManifest, type Manifest } from "../src/contract/manifest.ts";
 import type { PlacedRecord } from "../src/contract/record.ts";
 import type { HotShard } from "../src/hot/port.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
@@ -87,6 +88,8 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
    */
   #told: StoredManifest | undefined;
   #visible = 0 as Version;
+  /** What the heads knew when they were loaded: records up to here that hot takes in again change nothing in them. */
+  #headsTo = 0 as Position;
   /** Position that `heads` and hot have folded up to; a replayed record at or below it is skipped. */
   #folded = 0 as Position;
   #dropped = 0 as Position;
@@ -148,9 +151,10 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
     this.#manifest = stored?.manifest ?? emptyManifest;
     this.#revision = stored?.revision ?? 0;
     this.#markerSeen = undefined;
-    this.#folded = this.#manifest.to;
-    this.#dropped = this.#manifest.to;
-    this.#dropWanted = this.#manifest.to;
+    this.#headsTo = this.#manifest.to;
+    this.#folded = confirmedTo(this.#manifest);
+    this.#dropped = this.#folded;
+    this.#dropWanted = this.#folded;
     this.#visible = this.#manifest.version;
     this.#unmerged = new Unmerged();
     this.#phase = "loading";
@@ -184,6 +188,7 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
     if (this.#phase === "unloaded" || record.position <= this.#folded) return;
     this.#folded = record.position;
     this.#visible = Math.max(this.#visible, record.version) as Version;
+    if (record.position <= this.#headsTo) return this.#keepUnconfirmed(record);
     const { kind, version } = record;
     switch (kind) {
       case "upsert": {
@@ -197,6 +202,7 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
         this.#hot.delete(record.documentId);
         break;
       case "reject":
+      case "duplicate":
       case "fence":
         break;
     }
@@ -207,19 +213,28 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
     if (this.#dropWanted > this.#dropped) this.#drop(this.#dropWanted);
   }
 
+  /** A record that is merged, and not yet confirmed: hot holds what of it is live, beside cold. */
+  #keepUnconfirmed(record: PlacedRecord): void {
+    if (record.kind !== "upsert") return;
+    const { documentId, version, position, body } = record;
+    if (this.#heads.get(this.#fingerprint(documentId)) !== version) return;
+    this.#hot.upsert({ documentId, version, position, info: body.info, chunks: body.chunks });
+  }
+
   #adopt(stored: StoredManifest): void {
     if (stored.revision > (this.#told?.revision ?? 0)) this.#told = stored;
     if (this.#phase === "unloaded" || stored.revision <= this.#revision) return;
     this.#manifest = stored.manifest;
     this.#revision = stored.revision;
     this.#markerSeen = undefined;
-    const { to } = stored.manifest;
-    this.#unmerged.removeThrough(to);
+    this.#unmerged.removeThrough(stored.manifest.to);
     this.#publishStatus();
+    const confirmed = confirmedTo(stored.manifest);
+    if (confirmed <= this.#dropWanted) return;
     const { clock, signal, self } = this.#context;
     this.#context.task(async () => {
       await clock.sleep(this.#options.graceMs, signal);
-      if (!signal.aborted) await self.put({ type: "drop", watermark: to }, signal);
+      if (!signal.aborted) await self.put({ type: "drop", watermark: confirmed }, signal);
     });
   }
 
@@ -376,6 +391,8 @@ function eventOf(record: PlacedRecord, elapsedMs: number): DocumentEvent | undef
       const { documentId: id, reason, message } = record;
       return { id, seq, status: "rejected", reason, message, ms };
     }
+    case "duplicate":
+      return { id: null, seq, status: "superseded", ms };
     case "fence":
       return undefined;
   }

@@ -16,9 +16,10 @@ import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { MergeTriggerMessage, ShardMessage, TenantMessage } from "./messages.ts";
 import type { HeadFaults } from "./tenant-faults.ts";
 import type { InFlight } from "./tenant-intake.ts";
+import type { LetterWriter } from "./tenant-letters.ts";
 import type { TenantLife } from "./tenant-life.ts";
 import type { Fault, OperationProcessor } from "./tenant-process.ts";
-import { hadLaterOperation, voidOutcome } from "./tenant-replay.ts";
+import { hadLaterOperation, isReplayOf, voidOutcome } from "./tenant-replay.ts";
 
 export interface CommitterOptions {
   readonly tenant: TenantId;
@@ -38,6 +39,7 @@ export interface CommitterParts {
   readonly life: TenantLife;
   readonly processor: OperationProcessor;
   readonly faults: HeadFaults;
+  readonly letters: LetterWriter;
   readonly inFlight: BoundedMailbox<InFlight>;
   /** What is not even taken in yet. */
   readonly self: Mailbox<TenantMessage>;
@@ -57,7 +59,7 @@ export class TenantCommitter {
   }
 
   async commitAll(): Promise<void> {
-    const { inFlight, self, processor, life } = this.#parts;
+    const { inFlight, self, processor, letters, life } = this.#parts;
     const { shard, metrics, tenant } = this.#options;
     const { signal } = life;
     while (!signal.aborted) {
@@ -71,8 +73,8 @@ export class TenantCommitter {
       await this.#waitForRoom();
       const placed = await this.#place(record);
       if (placed === undefined) return;
-      if (placed.kind === "reject") await this.#deadLetter(placed, next.operation.atMs);
       const publishedAtMs = next.operation.atMs;
+      if (placed.kind === "reject") letters.add(letterOf(placed, publishedAtMs));
       await shard.put({ type: "apply", record: placed, publishedAtMs }, signal);
       // Not a difference of versions: sequences of DOCS count every tenant's operations.
       metrics.set("ingest_lag_operations", inFlight.depth + self.depth, { tenant });
@@ -94,20 +96,23 @@ export class TenantCommitter {
 
   /**
    * T8. At the operation's turn, when all before it have their records; undefined when this life ends first.
-   * What can not be looked through any more (purged) may hold a later operation, so the replay is void as well.
+   * What can not be looked through any more (purged) may hold a later operation, so the replay is void as well. Any
+   * publisher can write the headers: only the place that the dead letter itself says is read from.
    */
   async #unlessVoid({ replay }: StoredOperation, outcome: Outcome): Promise<Outcome | undefined> {
+    if (replay === undefined || outcome.kind === "duplicate") return outcome;
     const { documentId } = outcome;
-    if (replay === undefined || documentId === null) return outcome;
+    if (documentId === null) return outcome;
     const { log, tenant } = this.#options;
     const { life } = this.#parts;
     const range = { tenant, after: replay.after, to: this.#lastPosition, signal: life.signal };
-    const isVoid = await life.stalling("replay", () =>
+    const isVoid = await life.stalling("replay", async () => {
+      const letter = await log.deadLetters.get(tenant, replay.of);
+      if (!isReplayOf(letter, replay)) return true;
       // A place behind the end is no place of this log.
-      replay.after > range.to
-        ? Promise.resolve(true)
-        : hadLaterOperation(log.chunks.headers(range), replay, documentId),
-    );
+      if (replay.after > range.to) return true;
+      return hadLaterOperation(log.chunks.headers(range), replay, documentId);
+    });
     if (isVoid === undefined) return undefined;
     return isVoid ? voidOutcome(documentId) : outcome;
   }
@@ -159,13 +164,6 @@ export class TenantCommitter {
         throw new FreshetError("internal", "the tenant's log holds what its owner did not write");
       }
     }
-  }
-
-  /** The dead letter follows the reject record, which decides; idempotent, so it is repeated until it is stored. */
-  async #deadLetter(record: PlacedRecord & { kind: "reject" }, atMs: number): Promise<void> {
-    const { deadLetters } = this.#options.log;
-    const publish = () => deadLetters.publish(letterOf(record, atMs));
-    await this.#parts.life.stalling("dead letter", publish);
   }
 
   /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps what waits. */

@@ -7,9 +7,12 @@
  *        operation that is left out there is passed by the cursor for good (I1, I2).
  */
 
+import { FreshetError } from "../src/contract/errors.ts";
 import type { Epoch, TenantId, Version } from "../src/contract/ids.ts";
 import type { Outcome } from "../src/contract/outcome.ts";
+import { equalBytes } from "../src/kernel/bytes.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
+import { IdWindow } from "../src/log/id-window.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger } from "../src/observe/port.ts";
 import type { TenantProgress, TenantRoute } from "./directory.ts";
@@ -27,6 +30,8 @@ export interface IntakeOptions {
     readonly inFlightMax: number;
     readonly attemptsMax: number;
     readonly pullMax: number;
+    readonly duplicateWindowMs: number;
+    readonly messageIdsPerTenantMax: number;
     readonly backoff: { readonly backoffMinMs: number };
   };
   readonly logger: Logger;
@@ -52,6 +57,8 @@ export class TenantIntake {
   readonly #parts: IntakeParts;
   /** Version of the newest operation taken in. */
   #takenIn: Version;
+  /** T9: of what was taken in. */
+  #ids: IdWindow;
   /** T7: suspects are at or below it; undefined until the backlog of this life has been looked at. */
   #suspectsTo: Version | undefined;
   /** TI1. Later rejoins need no proof: what the reader skipped is known. */
@@ -61,6 +68,22 @@ export class TenantIntake {
     this.#options = options;
     this.#parts = parts;
     this.#takenIn = parts.cursor;
+    this.#ids = this.#noIds();
+  }
+
+  /** T9: the ids of what has its record already, from DOCS, which holds it for longer than the window. */
+  async recallIds(): Promise<void> {
+    const { log, tenant, limits } = this.#options;
+    const { life, cursor } = this.#parts;
+    if (cursor === 0) return;
+    // Twice the window: what is no first operation itself is known by its own first.
+    const windowMs = 2 * limits.duplicateWindowMs;
+    await life.stalling("message ids", async () => {
+      const ids = this.#noIds();
+      const recent = { tenant, to: cursor, windowMs, signal: life.signal };
+      for await (const id of log.docs.messageIds(recent)) ids.take(id);
+      this.#ids = ids;
+    });
   }
 
   /** An operation from the shared reader. */
@@ -89,7 +112,11 @@ export class TenantIntake {
     const { processor, inFlight, life } = this.#parts;
     this.#takenIn = operation.version;
     const suspect = operation.version <= (this.#suspectsTo ?? 0);
-    const outcome = processor.process(operation, suspect);
+    const repeated = this.#repeatedBy(operation);
+    const outcome =
+      repeated === undefined
+        ? processor.process(operation, suspect)
+        : this.#repetition(operation, repeated);
     // The committer awaits it later; an earlier failure must not count as unhandled meanwhile.
     const settled = outcome.then(
       () => {},
@@ -97,6 +124,31 @@ export class TenantIntake {
     );
     await inFlight.put({ operation, outcome }, life.signal);
     if (suspect) await settled;
+  }
+
+  #repeatedBy({ version, atMs, messageId }: StoredOperation): Version | undefined {
+    return messageId === undefined ? undefined : this.#ids.take({ version, atMs, messageId });
+  }
+
+  /** T9. Other content under a used id is no retry: swallowed, it would be lost without a word (I2). */
+  async #repetition({ payload }: StoredOperation, of: Version): Promise<Outcome> {
+    const { log, tenant } = this.#options;
+    const { life } = this.#parts;
+    const after = (of - 1) as Version;
+    const found = await life.stalling("repetition", () =>
+      log.docs.readTenant({ tenant, after, max: 1 }),
+    );
+    if (found === undefined) throw new FreshetError("cancelled");
+    const [first] = found;
+    if (first?.version === of && equalBytes(first.payload, payload))
+      return { kind: "duplicate", of };
+    const message = `operation ${of} has the same message id and other content`;
+    return { kind: "reject", documentId: null, reason: "duplicate_id", message };
+  }
+
+  #noIds(): IdWindow {
+    const { duplicateWindowMs: windowMs, messageIdsPerTenantMax: idsMax } = this.#options.limits;
+    return new IdWindow({ windowMs, idsMax });
   }
 
   /** Reads skipped operations from DOCS until the tenant has caught up with the shared reader (T4). */

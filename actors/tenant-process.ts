@@ -156,6 +156,7 @@ export class OperationProcessor {
     switch (outcome.kind) {
       case "delete":
       case "reject":
+      case "duplicate":
         return { ...base, ...outcome };
       case "upsert": {
         const { documentId, body } = outcome;

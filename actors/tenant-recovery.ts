@@ -2,7 +2,7 @@
 
 import { FreshetError } from "../src/contract/errors.ts";
 import type { Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
-import { emptyManifest } from "../src/contract/manifest.ts";
+import { confirmedTo, emptyManifest } from "../src/contract/manifest.ts";
 import type { ChunkRecord } from "../src/contract/record.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { readHeads } from "../src/log/heads-reading.ts";
@@ -10,6 +10,7 @@ import { letterOf } from "../src/log/letter.ts";
 import type { Log } from "../src/log/port.ts";
 import type { TenantProgress } from "./directory.ts";
 import type { ShardMessage } from "./messages.ts";
+import type { LetterWriter } from "./tenant-letters.ts";
 import type { TenantLife } from "./tenant-life.ts";
 
 export interface RecoveryOptions {
@@ -29,7 +30,7 @@ export interface LogEnd {
 /** Fence, manifest, heads, tail; resolves with the end of the log, or undefined when fenced off. */
 export async function recover(
   options: RecoveryOptions,
-  life: TenantLife,
+  { life, letters }: { readonly life: TenantLife; readonly letters: LetterWriter },
 ): Promise<LogEnd | undefined> {
   const { log, tenant, shard, progress } = options;
   const { signal, clock } = life;
@@ -40,14 +41,14 @@ export async function recover(
   const manifest = stored?.manifest ?? emptyManifest;
   const heads = await readHeads(log.manifests, tenant, manifest.pieces);
   await shard.put({ type: "load", stored, heads }, signal);
-  const range = { tenant, after: manifest.to, to: end.position, signal };
+  // What is merged and not yet confirmed stays in hot, as it does with an owner that lived through the merge.
+  const range = { tenant, after: confirmedTo(manifest), to: end.position, signal };
   const onCount = (records: number): void => {
     progress.toReplay = records;
   };
   for await (const record of log.chunks.read({ ...range, onCount })) {
-    // A letter that can not be written is tried again with the whole recovery: nobody waits in a place of others.
-    if (record.kind === "reject") {
-      await log.deadLetters.publish(letterOf(record, clock.nowMs()));
+    if (record.kind === "reject" && record.position > manifest.to) {
+      letters.add(letterOf(record, clock.nowMs()));
     }
     await shard.put({ type: "replay", record }, signal);
     progress.replayed += 1;

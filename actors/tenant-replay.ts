@@ -5,7 +5,12 @@ import type { DocumentId } from "../src/contract/ids.ts";
 import type { RejectOutcome } from "../src/contract/outcome.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
 import { isLaterOperation } from "../src/log/later-operation.ts";
-import type { Replay } from "../src/log/port.ts";
+import type { DeadLetter, Replay } from "../src/log/port.ts";
+
+/** A replay repeats what a dead letter is about, from where its record lies; anything else was made up. */
+export function isReplayOf(letter: DeadLetter | null, { after }: Replay): boolean {
+  return letter?.position === after;
+}
 
 /**
  * @param behind the records behind the reject record of what is replayed, to the end of the log

@@ -5,7 +5,8 @@
  * Never: answers questions, appends out of order, or appends before its fence.
  * Receives: operation (from its partition); reload (from its shard). Sends: texts to the embedder;
  * load, replay, ready, apply to its shard; `fenced` to its partition.
- * Parts: tenant-recovery.ts (how a life begins), tenant-intake.ts (from DOCS), tenant-committer.ts (into CHUNKS).
+ * Parts: tenant-recovery.ts (how a life begins), tenant-intake.ts (from DOCS), tenant-committer.ts (into CHUNKS),
+ * tenant-letters.ts (dead letters).
  *
  *   T1  exactly one record per operation, in version order, whatever restarts in between (I2, I3);
  *   T2  the fence of its epoch is the first record that this owner appends (I6);
@@ -16,7 +17,9 @@
  *       rejected only when it has met `attemptsMax` of them, so that no document stops its tenant for ever;
  *   T7  what may have been in hand when `attemptsMax` owners in a row ended is processed in isolation, one by one and
  *       before anything behind it is taken in: a document that ends processes is found, an innocent one goes on (I2);
- *   T8  the replay of a dead letter is void when the log has a later operation of its document (I3).
+ *   T8  the replay of a dead letter is void when the log has a later operation of its document (I3);
+ *   T9  a message id names one operation of the tenant within the duplicate window, on whatever way it came: what
+ *       repeats one leaves a record that says so, and changes nothing; other content under the id is rejected.
  */
 
 import { FreshetError } from "../src/contract/errors.ts";
@@ -28,6 +31,7 @@ import type { TenantMessage } from "./messages.ts";
 import { type CommitterOptions, TenantCommitter } from "./tenant-committer.ts";
 import { HeadFaults } from "./tenant-faults.ts";
 import { type InFlight, type IntakeOptions, TenantIntake } from "./tenant-intake.ts";
+import { type LetterOptions, LetterWriter } from "./tenant-letters.ts";
 import { type LifeOptions, TenantLife } from "./tenant-life.ts";
 import { OperationProcessor, type ProcessorOptions } from "./tenant-process.ts";
 import { type RecoveryOptions, recover } from "./tenant-recovery.ts";
@@ -37,7 +41,8 @@ export interface TenantOptions
     RecoveryOptions,
     IntakeOptions,
     ProcessorOptions,
-    CommitterOptions {
+    CommitterOptions,
+    LetterOptions {
   readonly log: Log;
   /** Shared by all tenants of the node. */
   readonly recoveries: Places;
@@ -48,6 +53,10 @@ export interface TenantLimits {
   readonly inFlightMax: number;
   readonly attemptsMax: number;
   readonly pullMax: number;
+  readonly duplicateWindowMs: number;
+  readonly messageIdsPerTenantMax: number;
+  readonly deadLettersWaitingMax: number;
+  readonly deadLetterRetryMaxMs: number;
   readonly backoff: { readonly backoffMinMs: number; readonly backoffMaxMs: number };
 }
 
@@ -78,8 +87,10 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   async start(): Promise<void> {
     const options = this.#options;
     const life = this.#life;
+    const letters = new LetterWriter(options, life);
+    this.#context.task(() => letters.writeAll());
     const end = await life.stalling("recover", () =>
-      options.recoveries.run(() => recover(options, life), life.signal),
+      options.recoveries.run(() => recover(options, { life, letters }), life.signal),
     );
     if (end === undefined) return;
     const { self } = this.#context;
@@ -88,11 +99,12 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     const { position, version: cursor } = end;
     const faults = this.#faults;
     const parts = { life, processor, inFlight };
-    const committer = new TenantCommitter(options, { ...parts, faults, self, position });
+    const committer = new TenantCommitter(options, { ...parts, faults, letters, self, position });
     this.#context.task(() => committer.commitAll());
     this.#intake = new TenantIntake(options, { ...parts, cursor });
     // What was published while nobody listened, or was in the hands of an earlier life, is still in DOCS.
     options.route().behind = true;
+    await this.#intake.recallIds();
     await this.#intake.catchUp();
   }
 

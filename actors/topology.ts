@@ -17,6 +17,7 @@ import type { Clock } from "../src/kernel/clock.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { Places } from "../src/kernel/places.ts";
 import { type ActorRef, ActorSystem } from "../src/kernel/system.ts";
+import { type TenantBounds, TenantCatalogue } from "../src/log/catalogue.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { MergeClient } from "../src/temporal/port.ts";
@@ -25,11 +26,13 @@ import type { Preparer } from "../src/text/prepare.ts";
 import {
   Directory,
   noProgress,
+  type Proofs,
   recoveringStatus,
   type ShardStatus,
   type TenantEntry,
 } from "./directory.ts";
 import { embedderActor } from "./embedder.ts";
+import { createProofs } from "./lease-proofs.ts";
 import { manifestWatcherActor } from "./manifest-watcher.ts";
 import { membershipActor } from "./membership.ts";
 import { mergeTriggerActor } from "./merge-trigger.ts";
@@ -71,6 +74,8 @@ export interface TopologyOptions {
     readonly embedBatch?: BatchSize | undefined;
     /** Shares of the embedder while tenants wait for it; above zero. A tenant that is not named has 1. */
     readonly tenantWeights?: ReadonlyMap<TenantId, number> | undefined;
+    /** Who may come in without having records; anybody up to `limits.tenantsMax`, unless told otherwise. */
+    readonly tenants?: TenantBounds | undefined;
   };
 }
 
@@ -80,8 +85,9 @@ export interface Topology {
   readonly system: ActorSystem;
   /** True while hot memory has no room: publishers are refused (I11). */
   isHotFull(tenant: TenantId): boolean;
-  /** True while this node serves the tenant's partition under a lease that surely holds (I6). */
+  /** True while this node serves the tenant's partition, as far as it knows: who is asked. What is said is proved (I6). */
   isOwner(tenant: TenantId): boolean;
+  readonly proofs: Proofs;
   /** Questions in hand end first, then ingest, then leases are given back. */
   stop(): Promise<void>;
 }
@@ -97,6 +103,10 @@ const tenantLimits: TenantLimits = {
   inFlightMax: limits.tenantInFlightMax,
   attemptsMax: limits.documentAttemptsMax,
   pullMax: limits.pullMax,
+  duplicateWindowMs: limits.duplicateWindowMs,
+  messageIdsPerTenantMax: limits.messageIdsPerTenantMax,
+  deadLettersWaitingMax: limits.deadLettersWaitingMax,
+  deadLetterRetryMaxMs: limits.deadLetterRetryMaxMs,
   backoff,
 };
 
@@ -132,12 +142,15 @@ export function startTopology(options: TopologyOptions): Topology {
     memoryOf(directory.tenant(tenant)?.status) >= limits.hotBytesPerTenantMax ||
     directory.hotBytes() >= limits.hotBytesPerNodeMax;
   const recoveries = new Places(limits.recoveriesInFlightMax);
-  const node = { system, options, directory, recoveries };
+  const bounds = options.settings.tenants ?? { max: limits.tenantsMax };
+  const catalogue = new TenantCatalogue(bounds, log.chunks);
+  const node = { system, options, directory, recoveries, catalogue };
   const wiring = { ...node, ingestEmbedder, mergeTrigger, isHotFull };
   const partitions = [...directory.partitions.keys()].map((partition) =>
     spawnPartition(partition, wiring),
   );
   spawnMembership(system, options, partitions);
+  const proofs = createProofs(options, partitions);
   system.spawn<never>({
     name: "manifest-watcher",
     capacity: 1,
@@ -148,12 +161,12 @@ export function startTopology(options: TopologyOptions): Topology {
       logger,
     }),
   });
-  const questions = spawnQuestions(system, options, { directory, queryEmbedder });
+  const questions = spawnQuestions(system, options, { directory, queryEmbedder, proofs });
   const [anyQuestion] = questions;
-  if (anyQuestion === undefined)
-    throw new RangeError("a node answers at least one question at a time");
+  if (anyQuestion === undefined) throw new RangeError("a node answers one question at least");
   return {
     directory,
+    proofs,
     questions: anyQuestion.mailbox,
     system,
     isHotFull,
@@ -188,6 +201,7 @@ interface PartitionWiring {
   readonly mergeTrigger: ActorRef<MergeTriggerMessage>;
   readonly isHotFull: (tenant: TenantId) => boolean;
   readonly recoveries: Places;
+  readonly catalogue: TenantCatalogue;
 }
 
 function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef<PartitionMessage> {
@@ -202,6 +216,7 @@ function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef
       name: options.name ?? node,
       log,
       entry: directory.partition(partition),
+      catalogue: wiring.catalogue,
       spawnTenant: (tenant, epoch) =>
         spawnTenant({ tenant, epoch, wiring, partition: () => actor.mailbox }),
       renewEveryMs,
@@ -300,6 +315,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
   });
   const entry: TenantEntry = {
     tenant,
+    epoch,
     shard: shard.mailbox,
     route: {
       mailbox: writer.mailbox,
@@ -357,13 +373,16 @@ function spawnEmbedder(
 function spawnQuestions(
   system: ActorSystem,
   options: TopologyOptions,
-  parts: { readonly directory: Directory; readonly queryEmbedder: ActorRef<EmbedderMessage> },
+  parts: Pick<Topology, "directory" | "proofs"> & {
+    readonly queryEmbedder: ActorRef<EmbedderMessage>;
+  },
 ): ActorRef<QuestionMessage>[] {
   return system.spawnPool<QuestionMessage>(limits.questionsInFlightMax, {
     name: "question",
     capacity: limits.queryMailboxMax,
     behaviour: questionActor({
       directory: parts.directory,
+      proofs: parts.proofs,
       log: options.log,
       cold: options.cold,
       embedder: parts.queryEmbedder.mailbox,
@@ -378,6 +397,7 @@ function spawnQuestions(
         coldRestartsMax: limits.coldRestartsMax,
         pollMs: limits.tenantPollMs,
         replyMs: limits.replyMs,
+        pieceEveryMs: limits.answerPieceEveryMs,
       },
       metrics: options.metrics,
     }),

@@ -84,6 +84,7 @@ type NatsLog = Awaited<ReturnType<typeof connectNatsLog>>;
 export interface Seams {
   readonly log?: ((log: NatsLog) => NatsLog) | undefined;
   readonly cold?: ((cold: ColdShard) => ColdShard) | undefined;
+  readonly clock?: Clock | undefined;
   readonly embedder?: ((embedder: Embedder) => Embedder) | undefined;
   /** The program that is started for isolated documents, when it is not the engine's own. */
   readonly isolated?: URL | undefined;
@@ -95,7 +96,7 @@ function foundation(config: Config, version: string, seams: Seams): Foundation {
     config,
     seams,
     identity: `${config.node}~${randomUUID().slice(0, 8)}`,
-    clock: systemClock,
+    clock: seams.clock ?? systemClock,
     logger: createLogger({ level, format, node: config.node }),
     metrics: createMetrics(),
     version,
@@ -215,6 +216,7 @@ export async function startMerges(
       address: temporal.address,
       namespace: temporal.namespace,
       graceMs: merge.graceMs,
+      confirmMs: merge.confirmMs,
       ageMs: merge.ageMs,
       replayWindowMs: config.replayWindowMs,
       log,
@@ -253,6 +255,7 @@ async function connectLog(
     name: `freshet-${role}-${config.node}`,
     clock,
     logger,
+    metrics,
   });
   const seen = stack.push("log", base.seams.log?.(log) ?? log, (part) => part.close());
   const { onReconnect } = seen;
@@ -275,8 +278,8 @@ function connectCold(
 
 function connectMerges({ config, clock, logger }: Foundation): MergeClient {
   const { address, namespace } = config.temporal;
-  const { graceMs } = config.merge;
-  return connectTemporal({ address, namespace, graceMs, clock, logger });
+  const { graceMs, confirmMs } = config.merge;
+  return connectTemporal({ address, namespace, graceMs, confirmMs, clock, logger });
 }
 
 function createLanguageModel({ config, clock }: Foundation): LanguageModel | undefined {
@@ -324,6 +327,10 @@ function startActors(base: Foundation, parts: Parts): Topology {
       graceMs: config.merge.graceMs,
       embedBatch: batchSize,
       tenantWeights: config.tenantWeights,
+      tenants: {
+        max: config.tenantsMax,
+        named: config.http.apiKeys.size > 0 ? new Set(config.http.apiKeys.values()) : undefined,
+      },
     },
   });
 }
@@ -346,13 +353,13 @@ async function startSurfaces(
   const { connection } = log;
   stack.push(
     "peers",
-    await servePeers({ connection, node, local, stopMs: limits.stopMs }),
+    await servePeers({ connection, node, local, stopMs: limits.stopMs, metrics }),
     (part) => part.close(),
   );
   const handler = createHandler({ service, log: logger, clock });
   const nats = stack.push(
     "NATS service",
-    await startNatsService({ connection: log.connection, handler, version, stopMs: limits.stopMs }),
+    await startNatsService({ connection, handler, version, stopMs: limits.stopMs, metrics }),
     (part) => part.close(),
   );
   const http = stack.push(

@@ -71,11 +71,18 @@ export interface Config {
   };
   /** Shares of the embedder; a tenant that is not named has the weight 1. */
   readonly tenantWeights: ReadonlyMap<TenantId, number>;
+  /** Without API keys, so many tenants come into being by publishing to them. */
+  readonly tenantsMax: number;
   readonly partitions: number;
   readonly node: string;
   readonly cacheDir: string | undefined;
   readonly dataDir: string;
-  readonly merge: { readonly sizeChunks: number; readonly ageMs: number; readonly graceMs: number };
+  readonly merge: {
+    readonly sizeChunks: number;
+    readonly ageMs: number;
+    readonly graceMs: number;
+    readonly confirmMs: number;
+  };
   readonly replayWindowMs: number;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
@@ -224,6 +231,11 @@ export const settings = {
     tenantWeights,
     "`tenant=weight` pairs with commas between, from 1 to 100: shares of the embedder while it is busy; a tenant without one has 1",
   ),
+  FRESHET_TENANTS_MAX: setting(
+    String(limits.tenantsMax),
+    whole(1, 1_000_000),
+    "tenants of the installation; what is published to more of them is refused. With `FRESHET_API_KEYS` the keys say which there are",
+  ),
   FRESHET_MERGE_SIZE_CHUNKS: setting(
     String(limits.mergeSizeChunks),
     whole(1, 10_000_000),
@@ -237,7 +249,12 @@ export const settings = {
   FRESHET_MERGE_GRACE_MS: setting(
     String(limits.mergeGraceMs),
     whole(0, 10 * 60_000),
-    "how long merged chunks stay hot, so that running questions finish",
+    "how long confirmed chunks stay hot, so that running questions finish",
+  ),
+  FRESHET_MERGE_CONFIRM_MS: setting(
+    String(limits.mergeConfirmMs),
+    whole(0, 60 * 60_000),
+    "from a merge to the second look at what it wrote, until which it stays hot",
   ),
   FRESHET_REPLAY_WINDOW_MS: setting(
     String(limits.replayWindowMs),
@@ -348,6 +365,7 @@ function assemble(values: Values): Config {
         : { url: languageUrl, model: languageName, apiKey: values.FRESHET_LLM_API_KEY },
     embedding: assembleEmbedding(values),
     tenantWeights: values.FRESHET_TENANT_WEIGHTS ?? new Map(),
+    tenantsMax: present("FRESHET_TENANTS_MAX"),
     partitions: present("FRESHET_PARTITIONS"),
     node: values.FRESHET_NODE ?? `${hostname()}-${process.pid}`,
     cacheDir: values.FRESHET_CACHE_DIR,
@@ -356,6 +374,7 @@ function assemble(values: Values): Config {
       sizeChunks: present("FRESHET_MERGE_SIZE_CHUNKS"),
       ageMs: present("FRESHET_MERGE_AGE_MS"),
       graceMs: present("FRESHET_MERGE_GRACE_MS"),
+      confirmMs: present("FRESHET_MERGE_CONFIRM_MS"),
     },
     replayWindowMs: present("FRESHET_REPLAY_WINDOW_MS"),
     log: { level: present("FRESHET_LOG_LEVEL"), format: present("FRESHET_LOG_FORMAT") },

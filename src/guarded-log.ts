@@ -24,6 +24,11 @@ export function guardedLog<Guarded extends Log>(log: Guarded, guard: LogGuard): 
       publish: passing(guard, (letter) => log.deadLetters.publish(letter)),
       list: passing(guard, (tenant, max, after) => log.deadLetters.list(tenant, max, after)),
       get: passing(guard, (tenant, version) => log.deadLetters.get(tenant, version)),
+      last: passing(guard, (tenant) => log.deadLetters.last(tenant)),
+      trim: passing(guard, (tenant) => log.deadLetters.trim(tenant)),
+      purgeBefore: passing(guard, (atMs) => log.deadLetters.purgeBefore(atMs)),
+      owed: passing(guard, (tenant) => log.deadLetters.owed(tenant)),
+      owe: passing(guard, (tenant, owed) => log.deadLetters.owe(tenant, owed)),
     },
   };
 }
@@ -34,6 +39,7 @@ function guardedDocs(docs: DocsLog, guard: LogGuard): DocsLog {
     read: (options) =>
       endless(guard, options.signal, (signal) => docs.read({ ...options, signal })),
     readTenant: passing(guard, (options) => docs.readTenant(options)),
+    messageIds: (options) => trusted(guard, () => docs.messageIds(options)),
     lastVersion: passing(guard, (tenant) => docs.lastVersion(tenant)),
     nextVersion: passing(guard, (above) => docs.nextVersion(above)),
     lastSequence: passing(guard, () => docs.lastSequence()),
@@ -51,6 +57,7 @@ function guardedChunks(chunks: ChunksLog, guard: LogGuard): ChunksLog {
     read: (range) => trusted(guard, () => chunks.read(range)),
     headers: (range) => trusted(guard, () => chunks.headers(range)),
     tenants: passing(guard, (partition) => chunks.tenants(partition)),
+    tenantCount: passing(guard, () => chunks.tenantCount()),
     firstSince: passing(guard, (atMs) => chunks.firstSince(atMs)),
     purge: passing(guard, (below) => chunks.purge(below)),
   };
@@ -75,9 +82,9 @@ function guardedManifests(manifests: ManifestStore, guard: LogGuard): ManifestSt
 function guardedLeases(leases: LeaseStore, guard: LogGuard): LeaseStore {
   const held = new Map<Partition, { readonly epoch: Epoch; readonly trust: AbortSignal }>();
   return {
-    acquire: passing(guard, async (partition, node) => {
+    acquire: passing(guard, async (partition, node, start) => {
       const { trust } = guard;
-      const lease = await leases.acquire(partition, node);
+      const lease = await leases.acquire(partition, node, start);
       if (lease !== null) held.set(partition, { epoch: lease.epoch, trust });
       return lease;
     }),
@@ -91,6 +98,7 @@ function guardedLeases(leases: LeaseStore, guard: LogGuard): LeaseStore {
     // Not guarded: giving back what a wrong log does not know is harmless, and nobody else takes it.
     release: (lease, node) => leases.release(lease, node),
     holder: passing(guard, (partition) => leases.holder(partition)),
+    epochOf: passing(guard, (partition) => leases.epochOf(partition)),
     announce: passing(guard, (name) => leases.announce(name)),
     withdraw: (name, revision) => leases.withdraw(name, revision),
     look: passing(guard, () => leases.look()),

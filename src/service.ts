@@ -41,7 +41,6 @@ export function createLocalService(topology: Topology, trust: Trust): LocalServi
     document: async (tenant, id) => {
       await trust.pass();
       const view = await askDocument(topology, tenant, id);
-      if (!topology.isOwner(tenant)) throw new FreshetError("not_ready");
       return view.version === undefined
         ? { id, status: "absent", visible_seq: view.visible }
         : { id, status: "visible", seq: view.version, shard: view.shard };
@@ -133,25 +132,31 @@ function askQuestion({ questions }: Topology, asking: Asking): Promise<Answer> {
   });
 }
 
-function askDocument(
-  { directory, isOwner }: Pick<Topology, "directory" | "isOwner">,
+/** I6: what was found, also that there is nothing, is told once it is proved that this node could say so. */
+async function askDocument(
+  { directory, isOwner, proofs }: Pick<Topology, "directory" | "isOwner" | "proofs">,
   tenant: TenantId,
   documentId: DocumentId,
 ): Promise<DocumentView> {
-  if (!isOwner(tenant)) return Promise.reject(new FreshetError("not_ready"));
+  if (!isOwner(tenant)) throw new FreshetError("not_ready");
+  const { partition, epoch } = directory.partitionOf(tenant);
   const entry = directory.tenant(tenant);
   // A tenant that the owner of its partition does not know has no operations: nothing of it is there, nor was.
   if (entry === undefined) {
-    return Promise.resolve({ version: undefined, visible: 0 as Version, shard: "cold" });
+    await proofs.prove({ partition, epoch });
+    return { version: undefined, visible: 0 as Version, shard: "cold" };
   }
-  return ask<DocumentView, ShardMessage>({
+  const view = await ask<DocumentView, ShardMessage>({
     message: (reply) => ({ type: "document", documentId, reply }),
     send: (message) => entry.shard.tryPut(message),
     refused: () => new FreshetError("overloaded"),
   });
+  await proofs.prove({ partition, epoch: entry.epoch });
+  return view;
 }
 
-function statusOf({ node, topology, services, trust }: ServiceOptions): EngineStatus {
+function statusOf({ node, topology, services, trust, log }: ServiceOptions): EngineStatus {
+  const quarantined = log.quarantined().slice(-limits.quarantineShownMax);
   const { directory } = topology;
   const partitions = [...directory.partitions.values()];
   const owned = partitions.filter(({ state }) => state === "serving");
@@ -181,6 +186,7 @@ function statusOf({ node, topology, services, trust }: ServiceOptions): EngineSt
       partitions.every(({ state }) => state === "serving" || state === "waiting") &&
       tenants.every(({ state }) => state === "ready"),
     ...(trust.refusal === undefined ? {} : { refusal: trust.refusal.message }),
+    ...(quarantined.length === 0 ? {} : { quarantined }),
     partitions: { total: partitions.length, owned: owned.length, joining: joining.length },
     tenants,
     services: services(),

@@ -2,7 +2,8 @@
  * The story of one merge, from plan to commit: the same under Temporal and in memory. Deterministic: all
  * effects are steps, all waiting is hooks.
  *
- *   MR1  the commit comes after a verification that found nothing missing;
+ *   MR1  the commit comes after a verification that found nothing missing; what it committed still has to be confirmed
+ *        (tenant-confirm.ts);
  *   MR2  a pause ends the round before its next step, never inside one; after it the merge is planned anew;
  *   MR3  a round that ends early (failure, cancel, crash) leaves only objects that the heads mask.
  */
@@ -39,13 +40,14 @@ export interface RoundRequest {
 }
 
 export type RoundResult =
-  | { readonly kind: "nothing" }
+  | { readonly kind: "nothing"; readonly unconfirmedTo?: Position }
   | {
       readonly kind: "merged";
       readonly plan: PlannedMerge;
       readonly written: number;
       /** Null when an earlier attempt had committed it. */
       readonly documents: number | null;
+      readonly unconfirmed: boolean;
     }
   | { readonly kind: "replan" }
   | { readonly kind: "paused" }
@@ -77,10 +79,16 @@ export async function mergeRound(
     case "replan":
       return { kind: "replan" };
     case "already":
-      return { kind: "merged", plan, written, documents: null };
-    case "committed":
-      return { kind: "merged", plan, written, documents: committed.documents };
+      return { kind: "merged", plan, written, documents: null, ...unconfirmedOf(committed) };
+    case "committed": {
+      const { documents } = committed;
+      return { kind: "merged", plan, written, documents, ...unconfirmedOf(committed) };
+    }
   }
+}
+
+function unconfirmedOf({ unconfirmed }: { readonly unconfirmed?: true }) {
+  return { unconfirmed: unconfirmed === true };
 }
 
 /** Objects written, once all of them were read back; otherwise why the round ends here. */
@@ -96,7 +104,8 @@ async function writeVerified(
     while (after < to) {
       if (!hooks.goesOn()) return { kind: "paused" };
       hooks.enter({ phase: "writing", plan, written });
-      const result = await steps.writeRange({ tenant, from, to, after });
+      const again = pass > 1 ? { again: true as const } : {};
+      const result = await steps.writeRange({ tenant, from, to, after, ...again });
       written += result.written;
       after = result.through;
     }

@@ -1,6 +1,12 @@
 /** Pure: the states of a tenant's merges, and what an operator is told about each. */
 
-import type { MergeError, MergeOutcome, MergePhase, PlannedMerge } from "../src/contract/merge.ts";
+import type {
+  MergeError,
+  MergeOutcome,
+  MergePhase,
+  MergeProgress,
+  PlannedMerge,
+} from "../src/contract/merge.ts";
 import type { ScrubCounts } from "../src/contract/scrub.ts";
 
 export type MergeState =
@@ -11,6 +17,7 @@ export type MergeState =
   | { readonly phase: "committing"; readonly plan: PlannedMerge; readonly written: number }
   /** Until every owner that answers has folded what was merged; then superseded objects are deleted. */
   | { readonly phase: "grace" }
+  | { readonly phase: "confirming" }
   | { readonly phase: "cleaning" }
   /** `counts` is null while it is planned. */
   | { readonly phase: "scrubbing"; readonly counts: ScrubCounts | null }
@@ -31,6 +38,7 @@ export function isMerging(phase: MergePhase): boolean {
     case "committing":
       return true;
     case "idle":
+    case "confirming":
     case "grace":
     case "cleaning":
     case "scrubbing":
@@ -42,6 +50,29 @@ export function isMerging(phase: MergePhase): boolean {
 
 export function planOf(state: MergeState): PlannedMerge | null {
   return "plan" in state ? state.plan : null;
+}
+
+/** What an operator's query tells. */
+export function progressOf(
+  state: MergeState,
+  rest: Pick<
+    MergeProgress,
+    "tenant" | "paused" | "startedAtMs" | "lastMerge" | "scrub" | "lastScrub"
+  >,
+): MergeProgress {
+  const plan = planOf(state);
+  return {
+    ...rest,
+    phase: state.phase,
+    from: plan?.from ?? null,
+    to: plan?.to ?? null,
+    written: "written" in state ? state.written : 0,
+    total: plan?.chunks ?? 0,
+    error:
+      state.phase === "retrying"
+        ? { ...state.error, attempt: state.attempt, retryAtMs: state.retryAtMs }
+        : null,
+  };
 }
 
 /** One line for Temporal UI. Positions and counts only (I10). */
@@ -59,6 +90,8 @@ export function describeState(state: MergeState): string {
       return `${describePlan(state.plan)}: committing the watermark`;
     case "grace":
       return "merged; superseded objects are deleted once every owner has seen what replaced them";
+    case "confirming":
+      return "reading back once more what was merged, before hot memory drops it";
     case "cleaning":
       return "deleting superseded objects from the cold shard";
     case "scrubbing":

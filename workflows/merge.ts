@@ -82,9 +82,9 @@ export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
     // What came in while the last handlers finished is not lost: the loop looks again, the next run carries it.
     if (end === "complete" && !merges.isAwaited()) return merges.progress();
     if (end === "complete") continue;
-    const { tenant, graceMs, settleMs } = input;
+    const { tenant, graceMs, settleMs, confirmMs } = input;
     const carried = merges.carried();
-    await continueAsNew<typeof mergeTenant>({ tenant, graceMs, settleMs, carried });
+    await continueAsNew<typeof mergeTenant>({ tenant, graceMs, settleMs, confirmMs, carried });
   }
 }
 
@@ -93,7 +93,7 @@ export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
 /**
  * Few attempts inside Temporal, so that a short hiccup costs nothing; then the workflow itself says what is
  * wrong and waits longer (TM3), which a policy of endless retries would hide. Heartbeats find a dead worker
- * within seconds; the attempt's own limit only ends one that hangs while it beats.
+ * within half a minute; the attempt's own limit only ends one that hangs while it beats.
  */
 const options: ActivityOptions = {
   startToCloseTimeout: limits.mergeActivityMs,
@@ -103,7 +103,8 @@ const options: ActivityOptions = {
     backoffCoefficient: 2,
     maximumAttempts: limits.mergeActivityAttemptsMax,
   },
-  // An abandoned attempt is harmless (immutable ids, compare-and-set), so a cancel need not wait for it.
+  // An abandoned attempt is harmless, so a cancel need not wait for it: ids are immutable, commits compare and set, no
+  // delete rests on a look that may be old (CS1, SC1, RP1), and once it hears of its end it has no more effects.
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 };
 
@@ -125,6 +126,8 @@ function mergeSteps(): MergeActivities {
         summed(`commit ${request.purpose} ${range(request)}`),
         [request],
       ),
+    confirmMerge: (request) =>
+      activities.confirmMerge.executeWithOptions(summed(`confirm up to ${request.to}`), [request]),
     cleanSuperseded: (request) =>
       activities.cleanSuperseded.executeWithOptions(summed(`clean ${range(request)}`), [request]),
     sweepHeads: (request) =>

@@ -36,12 +36,25 @@ const retentionTimes = {
   sweepEveryMs: limits.mergeSweepEveryMs,
 };
 
-/** Merges first: what they commit is what later sweeps may remove. */
+/** Merges first: what they commit is what later sweeps may remove. What keeps them from being asked for keeps nothing. */
 export async function mergeSweep(): Promise<SweepResult> {
-  const result = await signalDueTenants();
+  const asked = await settled(signalDueTenants());
+  if (asked.kind === "failed" && !patched("retention-after-failure")) throw asked.reason;
   const isTime = isRetentionTime(workflowInfo().startTime.getTime(), retentionTimes);
   if (patched("retention") && isTime) await retain();
-  return result;
+  if (asked.kind === "failed") throw asked.reason;
+  return asked.value;
+}
+
+type Settled<Value> =
+  | { readonly kind: "done"; readonly value: Value }
+  | { readonly kind: "failed"; readonly reason: unknown };
+
+function settled<Value>(work: Promise<Value>): Promise<Settled<Value>> {
+  return work.then(
+    (value) => ({ kind: "done", value }),
+    (reason: unknown) => ({ kind: "failed", reason }),
+  );
 }
 
 /** Retention of all tenants at once, also for an operator who starts it by hand. */

@@ -2,7 +2,7 @@
  * All merges of one tenant, one after the other: the entity that the workflow `merge/<tenant>` is, and that
  * src/temporal/memory.ts runs in process. Deterministic; time and waiting come from its runtime.
  *
- * Owns: what is due, who waits for an outcome, pause, back-off, which ranges still need cleaning.
+ * Owns: what is due, who waits for an outcome, pause, back-off, which ranges still need confirming and cleaning.
  * Receives: due, force, pause, resume, cancel. Never does: effects (its steps do), two merges at once.
  *
  *   TM1  one round at a time, so nothing but a zombie of an earlier attempt ever writes beside it;
@@ -22,7 +22,6 @@ import type {
   MergeOutcome,
   MergePlan,
   MergeProgress,
-  PlannedMerge,
 } from "../src/contract/merge.ts";
 import { mergeWorkflowId } from "../src/contract/merge.ts";
 import type { ScrubOutcome } from "../src/contract/scrub.ts";
@@ -33,9 +32,11 @@ import {
   isMerging,
   type Merged,
   type MergeState,
-  planOf,
+  progressOf,
   retryDelayMs,
 } from "./merge-state.ts";
+import { TenantCleaning } from "./tenant-cleaning.ts";
+import { TenantConfirm } from "./tenant-confirm.ts";
 import { TenantScrub } from "./tenant-scrub.ts";
 
 interface Series {
@@ -58,7 +59,8 @@ export class TenantMerges {
   #waiting: { readonly upTo: Position | undefined; settle(outcome: MergeOutcome): void }[] = [];
   #series: Series | null = null;
   readonly #scrub: TenantScrub;
-  #toClean: PlannedMerge[] = [];
+  readonly #confirm: TenantConfirm;
+  readonly #cleaning = new TenantCleaning();
   #cancelWork: (() => void) | null = null;
   #cancelAsked = false;
   #rounds = 0;
@@ -73,6 +75,7 @@ export class TenantMerges {
     this.#paused = input.carried?.paused ?? false;
     this.#lastMerge = input.carried?.lastMerge ?? null;
     this.#scrub = new TenantScrub(input.carried?.scrub);
+    this.#confirm = new TenantConfirm(input);
   }
 
   // --- requests ------------------------------------------------------------------------------
@@ -122,29 +125,11 @@ export class TenantMerges {
   }
 
   progress(): MergeProgress {
-    const plan = planOf(this.#state);
-    const { phase } = this.#state;
-    return {
-      tenant: this.#input.tenant,
-      phase,
-      paused: this.#paused,
-      from: plan?.from ?? null,
-      to: plan?.to ?? null,
-      written: "written" in this.#state ? this.#state.written : 0,
-      total: plan?.chunks ?? 0,
-      startedAtMs: this.#startedAtMs,
-      lastMerge: this.#lastMerge,
-      scrub: this.#scrub.counts,
-      lastScrub: this.#scrub.last,
-      error:
-        this.#state.phase === "retrying"
-          ? {
-              ...this.#state.error,
-              attempt: this.#state.attempt,
-              retryAtMs: this.#state.retryAtMs,
-            }
-          : null,
-    };
+    const { tenant } = this.#input;
+    const paused = this.#paused;
+    const [startedAtMs, lastMerge] = [this.#startedAtMs, this.#lastMerge];
+    const { counts: scrub, last: lastScrub } = this.#scrub;
+    return progressOf(this.#state, { tenant, paused, startedAtMs, lastMerge, scrub, lastScrub });
   }
 
   /** Something is to do, or would be forgotten by completing (TM4). */
@@ -165,7 +150,8 @@ export class TenantMerges {
 
   carried(): MergeCarried {
     const scrub = this.#scrub.carried();
-    return { paused: this.#paused, due: this.#due, lastMerge: this.#lastMerge, scrub };
+    const unconfirmed = this.#confirm.carried();
+    return { paused: this.#paused, due: this.#due, lastMerge: this.#lastMerge, scrub, unconfirmed };
   }
 
   // --- the story -----------------------------------------------------------------------------
@@ -178,11 +164,13 @@ export class TenantMerges {
         await this.#wrapUp();
         return "continue";
       }
+      const nowMs = this.#runtime.nowMs();
+      const scrubs = this.#scrub.comesFirst(nowMs);
       if (this.#paused) await this.#whilePaused();
-      else if (this.#hasWork() && !this.#scrub.comesFirst(this.#runtime.nowMs()))
-        await this.#merge();
+      else if (!scrubs && this.#confirm.dueInMs(nowMs) === 0) await this.#confirmStep();
+      else if (!scrubs && this.#hasWork()) await this.#merge();
       else if (this.#scrub.isAwaited()) await this.#scrubStep();
-      else if (this.#toClean.length > 0) await this.#clean();
+      else if (this.#cleaning.isOwed) await this.#clean();
       else if (!(await this.#linger())) return "complete";
     }
   }
@@ -193,7 +181,7 @@ export class TenantMerges {
     this.#endSeries({ kind: "nothing" });
     this.#scrub.settle({ kind: "continues" });
     // Once: a request that comes meanwhile is still served here, and the next cleaning would let in another.
-    const cleans = !this.#wrapped && !this.#paused && this.#toClean.length > 0;
+    const cleans = !this.#wrapped && !this.#paused && this.#cleaning.isOwed;
     this.#wrapped = true;
     if (cleans) await this.#cleanAll();
   }
@@ -216,7 +204,13 @@ export class TenantMerges {
   /** False when nothing came. A workflow that stayed open for ever would show idle tenants as running. */
   async #linger(): Promise<boolean> {
     this.#enter({ phase: "idle" });
-    return this.#runtime.until(() => this.isAwaited(), limits.mergeIdleMs);
+    const dueInMs = this.#confirm.dueInMs(this.#runtime.nowMs());
+    const isOwed = Number.isFinite(dueInMs);
+    const came = await this.#runtime.until(
+      () => this.isAwaited(),
+      isOwed ? dueInMs : limits.mergeIdleMs,
+    );
+    return came || isOwed;
   }
 
   async #merge(): Promise<void> {
@@ -230,6 +224,7 @@ export class TenantMerges {
         return this.#merged(series, result);
       case "nothing":
         this.#attempt = 0;
+        this.#confirm.owe(result.unconfirmedTo, this.#runtime.nowMs());
         return this.#endSeries({ kind: "nothing" });
       case "paused":
         this.#due = true;
@@ -255,11 +250,13 @@ export class TenantMerges {
   }
 
   #merged(series: Series, result: Extract<RoundResult, { kind: "merged" }>): void {
-    const { plan, written, documents } = result;
+    const { plan, written, documents, unconfirmed } = result;
     const { from, to, chunks } = plan;
     this.#attempt = 0;
     this.#lastMerge = { from, to, chunks, documents, atMs: this.#runtime.nowMs() };
-    if (plan.purpose === "advance") this.#toClean.push(plan);
+    const nowMs = this.#runtime.nowMs();
+    if (unconfirmed) this.#confirm.owe(to, nowMs);
+    this.#cleaning.merged(plan, nowMs);
     series.total = addMerge(series.total, plan, written);
     if (!plan.more) this.#endSeries({ kind: "nothing" });
     // Asked for too late to stop the commit; what was to follow it stays undone.
@@ -292,6 +289,19 @@ export class TenantMerges {
     this.#scrub.end({ kind: "cancelled" });
   }
 
+  // --- confirming ----------------------------------------------------------------------------
+
+  async #confirmStep(): Promise<void> {
+    this.#enter({ phase: "confirming" });
+    const nowMs = (): number => this.#runtime.nowMs();
+    const result = await this.#attemptStep(async () => {
+      await this.#confirm.step(this.#steps, nowMs);
+      return { kind: "nothing" };
+    });
+    if (result.kind !== "nothing") this.#confirm.retryLater(nowMs());
+    if (this.#cancelAsked) this.#cancelled();
+  }
+
   // --- scrubbing -----------------------------------------------------------------------------
 
   async #scrubStep(): Promise<void> {
@@ -310,8 +320,12 @@ export class TenantMerges {
 
   async #clean(): Promise<void> {
     this.#enter({ phase: "grace" });
-    if (await this.#runtime.until(() => this.isAwaited(), this.#settleMs)) return;
-    await this.#cleanAll();
+    const nowMs = this.#runtime.nowMs();
+    const cleanInMs = this.#cleaning.dueInMs(nowMs, this.#settleMs);
+    const confirmInMs = this.#confirm.dueInMs(nowMs);
+    const waitMs = Math.min(cleanInMs, confirmInMs);
+    if (await this.#runtime.until(() => this.isAwaited(), waitMs)) return;
+    if (cleanInMs <= confirmInMs) await this.#cleanAll();
   }
 
   get #settleMs(): number {
@@ -321,18 +335,8 @@ export class TenantMerges {
   /** Given up when it fails: what stays is masked by the heads, and the next change of a document cleans it. */
   async #cleanAll(): Promise<void> {
     this.#enter({ phase: "cleaning" });
-    const merged = this.#toClean;
-    this.#toClean = [];
     await this.#attemptStep(async () => {
-      for (const { tenant, from, to, piecesBefore } of merged) {
-        await this.#steps.cleanSuperseded({
-          ...{ tenant, from, to, piecesBefore },
-          settleMs: this.#settleMs,
-        });
-      }
-      // Fixed before the next merge begins, whenever an attempt of this gets to run.
-      const through = Math.max(0, ...merged.map(({ piecesThrough }) => piecesThrough));
-      await this.#steps.sweepHeads({ tenant: this.#input.tenant, through });
+      await this.#cleaning.run(this.#steps, this.#input.tenant, this.#settleMs);
       return { kind: "nothing" };
     });
     this.#cancelAsked = false;

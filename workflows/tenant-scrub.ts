@@ -189,8 +189,9 @@ export class TenantScrub {
     run: ScrubRun,
   ): Promise<void> {
     const lost = lostOf(run.plan, run);
-    const { revision } = run.plan;
-    const marker = await steps.finishScrub({ tenant, revision, lost, counts: run.counts });
+    const { revision, markedTo } = run.plan;
+    const found = { tenant, revision, lost, markedTo, counts: run.counts };
+    const marker = await steps.finishScrub(found);
     this.#last = { ...run.counts, lost, marker, atMs: nowMs() };
     this.#run = null;
     this.#settleServed({ kind: "scrubbed", ...this.#last });

@@ -9,7 +9,9 @@ import { connectLog, connectMerges } from "../../src/cli/connect.ts";
 import { connectEngine, type Engine } from "../../src/cli/http-client.ts";
 import { seenPath } from "../../src/cli/ingest/seen.ts";
 import { sourceLines, timingLine } from "../../src/cli/print.ts";
+import { readConfig } from "../../src/config.ts";
 import { tenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { type MergeOutcome, mergeWorkflowId } from "../../src/contract/merge.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
@@ -24,8 +26,11 @@ import type { AskedQuestion, JobReport } from "./report.ts";
 
 export const tenant = tenantId("demo");
 const clock = systemClock;
-/** The grace period and one look at the manifest, with room for a busy machine. */
-const dropWithinMs = 60_000;
+/**
+ * The confirmation, which a workflow of another engine may have put off for its full time, the grace period, and one
+ * look at the manifest, with room for a busy machine.
+ */
+const dropWithinMs = limits.mergeConfirmMs + 60_000;
 const pollMs = 200;
 /** Little to read and little to write: the local model is slow on a machine that is busy with the rest. */
 const asking = { top_k: 3, max_tokens: 80, deadline_ms: 60_000 };
@@ -49,7 +54,8 @@ export async function runJob(context: JobContext): Promise<JobReport> {
   const corpus = await loadCorpus(options.corpus, join(root, "node_modules"));
   const plan = planJob(corpus.documents);
   const connection = await connectLog(addresses);
-  const merges = await connectMerges(addresses);
+  const confirmMs = readConfig(env).merge.confirmMs;
+  const merges = await connectMerges(addresses, { confirmMs });
   const engine = connectEngine(addresses, tenant);
   const nodes = context.nodes.map(({ name, httpUrl: http }) => ({
     ...{ name, http },

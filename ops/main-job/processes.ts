@@ -113,6 +113,9 @@ async function httpPorts(env: Environment, nodes: number): Promise<readonly numb
   });
 }
 
+/** A look so soon proves less than the 90 s of an engine of its own; nothing here is paused or killed meanwhile. */
+const confirmMs = 5_000;
+
 function engineEnvironment(options: ProcessesOptions, port: number): Record<string, string> {
   const { servers, model, dataDir, env } = options;
   const { nats, temporal, weaviate, llm } = servers;
@@ -120,6 +123,8 @@ function engineEnvironment(options: ProcessesOptions, port: number): Record<stri
     value === undefined ? [] : [[name, value] as const],
   );
   return {
+    // The job waits until hot lets go of what it merged, to show answers that come from cold.
+    FRESHET_MERGE_CONFIRM_MS: String(confirmMs),
     ...Object.fromEntries(kept),
     FRESHET_DATA_DIR: dataDir,
     FRESHET_NATS_URL: nats.url,

@@ -22,7 +22,7 @@ export interface PublisherConnection {
   close(): Promise<void>;
 }
 
-/** @throws CliError when NATS does not answer */
+/** Creates nothing. @throws CliError when NATS does not answer, or has no log */
 export async function connectLog(addresses: Addresses): Promise<PublisherConnection> {
   const { connectNatsLog } = await import("../log/nats.ts");
   try {
@@ -31,6 +31,8 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
       name: "freshet-cli",
       connectMs: limits.cliConnectMs,
       partitions: addresses.partitions,
+      // A log is begun by an engine, with its partitions and its replicas, which stay for good.
+      creates: false,
       clock: systemClock,
       logger: silentLogger,
     });
@@ -48,14 +50,21 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
         cause,
       });
     }
+    if (cause instanceof Error && "code" in cause && cause.code === "not_ready") {
+      throw new CliError(`${cause.message} (${addresses.nats}; ./ops/start starts one)`, { cause });
+    }
     throw cause;
   }
 }
 
-export async function connectMerges(addresses: Addresses): Promise<MergeClient> {
+export async function connectMerges(
+  addresses: Addresses,
+  settings: { readonly confirmMs?: number | undefined } = {},
+): Promise<MergeClient> {
   const { connectTemporal } = await import("../temporal/client.ts");
   const client = connectTemporal({
     ...addresses.temporal,
+    ...settings,
     clock: systemClock,
     logger: silentLogger,
   });

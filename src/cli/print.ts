@@ -1,5 +1,6 @@
 /** Answers and tables for people. Pure: values to lines. */
 
+import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { Source, Timings } from "../contract/query.ts";
 import { recoveryLine, recoveryOf } from "../contract/recovery.ts";
 import type { EngineStatus } from "../gateway/port.ts";
@@ -34,7 +35,7 @@ export function timingLine(timings: Timings): string {
 }
 
 export function statusLines(status: EngineStatus): readonly string[] {
-  const { node, ready, refusal, partitions, services, tenants } = status;
+  const { node, ready, refusal, partitions, services, tenants, quarantined = [] } = status;
   const recovery = recoveryOf(tenants);
   const isWhole =
     recovery.tenants_ready === recovery.tenants_total && recovery.operations_behind === 0;
@@ -42,10 +43,15 @@ export function statusLines(status: EngineStatus): readonly string[] {
   return [
     `node ${node}: ${ready ? "ready" : "not ready"}, ${partitions.owned} of ${partitions.total} partitions`,
     ...(refusal === undefined ? [] : [`log refused: ${refusal}`]),
+    ...quarantined.map(quarantineLine),
     `services: ${states.join(", ")}`,
     ...(isWhole ? [] : [recoveryLine(recovery)]),
     ...(tenants.length === 0 ? ["no tenants yet"] : table(tenants.map(tenantRow))),
   ];
+}
+
+function quarantineLine({ stream, seq, subject, why }: QuarantinedRecord): string {
+  return `quarantined: ${stream} ${seq} on ${subject} is ${why}: see ops/runbooks/quarantined-record.md`;
 }
 
 function tenantRow(tenant: EngineStatus["tenants"][number]): Readonly<Record<string, string>> {

@@ -1,7 +1,7 @@
 /**
  * A complete cold shard in memory, for tests and for the two stories without servers. Exact where
- * Weaviate is approximate. Its hooks do to it what happens to a real one: outages, lost objects, and
- * deleted objects that come back.
+ * Weaviate is approximate. Its hooks do to it what happens to a real one: outages, lost objects, objects
+ * that are stored and not found, and deleted objects that come back.
  */
 
 import type { Candidate } from "../contract/candidate.ts";
@@ -13,6 +13,8 @@ import type { ColdEntry, ColdMarker, ColdObject, ColdQuery, ColdShard } from "./
 
 interface TenantState {
   readonly objects: Map<string, ColdObject>;
+  /** Ids of stored objects that no search finds; writing the same again changes nothing about it. */
+  readonly hidden: Set<string>;
   marker: ColdMarker | null;
 }
 
@@ -25,6 +27,12 @@ export interface MemoryCold extends ColdShard {
   resurrect(tenant: TenantId, objects: readonly ColdObject[]): void;
   /** Loses objects silently. */
   drop(tenant: TenantId, ids: readonly string[]): void;
+  /** Makes objects stay stored and be found no more: an index that lost its entries in a crash. */
+  hide(tenant: TenantId, ids: readonly string[]): void;
+  /** They are found again after all: an index that caught up. */
+  reveal(tenant: TenantId, ids: readonly string[]): void;
+  /** What a search can find. */
+  findable(tenant: TenantId): readonly ColdObject[];
   /** Loses the tenant with all it holds, marker included. */
   dropTenant(tenant: TenantId): void;
   /** Everything that is there, stale or not. */
@@ -40,6 +48,7 @@ export function createMemoryCold(): MemoryCold {
     calls: cold.calls,
     ensureTenant: (tenant) => cold.ensureTenant(tenant),
     upsert: (tenant, objects) => cold.upsert(tenant, objects),
+    rewrite: (tenant, objects) => cold.rewrite(tenant, objects),
     versions: (tenant, ids) => cold.versions(tenant, ids),
     staleIds: (tenant, document) => cold.staleIds(tenant, document),
     deleteIds: (tenant, ids) => cold.deleteIds(tenant, ids),
@@ -53,6 +62,9 @@ export function createMemoryCold(): MemoryCold {
     breakUpserts: (count) => cold.breakUpserts(count),
     resurrect: (tenant, objects) => cold.resurrect(tenant, objects),
     drop: (tenant, ids) => cold.drop(tenant, ids),
+    hide: (tenant, ids) => cold.hide(tenant, ids),
+    reveal: (tenant, ids) => cold.reveal(tenant, ids),
+    findable: (tenant) => cold.findable(tenant),
     dropTenant: (tenant) => cold.dropTenant(tenant),
     objects: (tenant) => cold.objects(tenant),
   };
@@ -81,13 +93,17 @@ class ColdInMemory implements MemoryCold {
     throw new FreshetError("cold_unavailable", "some objects were refused");
   }
 
+  async rewrite(tenant: TenantId, objects: readonly ColdObject[]): Promise<void> {
+    checkObjects(objects);
+    await this.#enter("rewrite");
+    this.resurrect(tenant, structuredClone(objects));
+  }
+
   async versions(tenant: TenantId, ids: readonly string[]): Promise<ReadonlyMap<string, Version>> {
     await this.#enter("versions");
     const found = new Map<string, Version>();
-    for (const id of ids) {
-      const object = this.#tenants.get(tenant)?.objects.get(id);
-      if (object !== undefined) found.set(id, object.version);
-    }
+    const wanted = new Set(ids);
+    for (const { id, version } of this.findable(tenant)) if (wanted.has(id)) found.set(id, version);
     return found;
   }
 
@@ -124,7 +140,7 @@ class ColdInMemory implements MemoryCold {
   async search(query: ColdQuery): Promise<readonly Candidate[]> {
     checkQuery(query);
     await this.#enter("search", query.signal);
-    return hybrid(this.objects(query.tenant), query);
+    return hybrid(this.findable(query.tenant), query);
   }
 
   async writeMarker(tenant: TenantId, marker: ColdMarker): Promise<void> {
@@ -153,10 +169,29 @@ class ColdInMemory implements MemoryCold {
 
   resurrect(tenant: TenantId, objects: readonly ColdObject[]): void {
     for (const object of objects) this.#stateOf(tenant).objects.set(object.id, object);
+    this.reveal(
+      tenant,
+      objects.map(({ id }) => id),
+    );
   }
 
   drop(tenant: TenantId, ids: readonly string[]): void {
     for (const id of ids) this.#tenants.get(tenant)?.objects.delete(id);
+    this.reveal(tenant, ids);
+  }
+
+  hide(tenant: TenantId, ids: readonly string[]): void {
+    const state = this.#stateOf(tenant);
+    for (const id of ids) if (state.objects.has(id)) state.hidden.add(id);
+  }
+
+  reveal(tenant: TenantId, ids: readonly string[]): void {
+    for (const id of ids) this.#tenants.get(tenant)?.hidden.delete(id);
+  }
+
+  findable(tenant: TenantId): readonly ColdObject[] {
+    const hidden = this.#tenants.get(tenant)?.hidden;
+    return this.objects(tenant).filter(({ id }) => hidden?.has(id) !== true);
   }
 
   dropTenant(tenant: TenantId): void {
@@ -178,7 +213,7 @@ class ColdInMemory implements MemoryCold {
   #stateOf(tenant: TenantId): TenantState {
     const known = this.#tenants.get(tenant);
     if (known !== undefined) return known;
-    const created: TenantState = { objects: new Map(), marker: null };
+    const created: TenantState = { objects: new Map(), hidden: new Set(), marker: null };
     this.#tenants.set(tenant, created);
     return created;
   }

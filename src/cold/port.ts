@@ -53,8 +53,13 @@ export interface ColdShard {
   /** Writes all objects or throws; at most `limits.mergePageObjects` a call. */
   upsert(tenant: TenantId, objects: readonly ColdObject[]): Promise<void>;
   /**
-   * Read-back: id to version for those that a search can find, and will still find after kill -9. An object that is
-   * stored but not found must be deleted before it is written again: the vendor skips what it has. Pages itself.
+   * As `upsert`, for objects that a read-back missed: makes a search find them also where they are stored already, and
+   * a plain write would be skipped as unchanged. Deletes nothing first, so it may come late and twice.
+   */
+  rewrite(tenant: TenantId, objects: readonly ColdObject[]): Promise<void>;
+  /**
+   * Read-back: id to version for those that a search can find, and will still find after kill -9. What is stored but
+   * not found needs a `rewrite`. Pages itself.
    */
   versions(tenant: TenantId, ids: readonly string[]): Promise<ReadonlyMap<string, Version>>;
   /** Ids of the document's objects whose version is not `keep` (null: all of them). */

@@ -7,7 +7,7 @@
  * tokenised text is trimmed in the index, so that what a filter finds is compared again; creating a
  * tenant that sleeps does not wake it; a batch is answered when its vectors are in the index, but the index's
  * log is flushed before they are (adapters/repos/db/shard_write_batch_objects.go), so that kill -9 loses them
- * while the objects stay, and writing the same object again does nothing: see `flush` and `versionsOf`.
+ * while the objects stay, and writing the same object again does nothing: see `flush`, `versionsOf` and `changed`.
  */
 
 import { FreshetError } from "../contract/errors.ts";
@@ -25,6 +25,7 @@ import {
   UnknownTenantError,
 } from "./weaviate-connection.ts";
 import { entryOf, storedObject } from "./weaviate-object.ts";
+import { changed, vectorsOf } from "./weaviate-rewrite.ts";
 import { markerCollection } from "./weaviate-schema.ts";
 import { type ChunkCollection, chunksOf, hybridSearch } from "./weaviate-search.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
@@ -68,18 +69,35 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
   return mapErrors(shard);
 }
 
-type ObjectMethods = Pick<ColdShard, "upsert" | "versions" | "staleIds" | "deleteIds" | "walk">;
+type ObjectMethods = Pick<
+  ColdShard,
+  "upsert" | "rewrite" | "versions" | "staleIds" | "deleteIds" | "walk"
+>;
 
 function objectMethods(parts: Parts): ObjectMethods {
   const { connection, tenants, dimensions } = parts;
+  const write = (tenant: TenantId, objects: readonly ColdObject[]): Promise<void> =>
+    tenants.writing(tenant, async () => {
+      await insert(connection, tenant, objects);
+      await flush(connection, tenant, objects[0]?.id);
+    });
   return {
     async upsert(tenant, objects) {
       checkObjects(objects, dimensions);
+      if (objects.length > 0) await write(tenant, objects);
+    },
+    async rewrite(tenant, objects) {
+      checkObjects(objects, dimensions);
       if (objects.length === 0) return;
-      await tenants.writing(tenant, async () => {
-        await insert(connection, tenant, objects);
-        await flush(connection, tenant, objects[0]?.id);
+      const stored = await tenants.reading(tenant, {
+        whenUnknown: new Map<string, Float32Array>(),
+        work: () =>
+          connection.run((client, signal) => vectorsOf(chunksOf(client, tenant), objects, signal)),
       });
+      await write(
+        tenant,
+        objects.map((object) => changed(object, stored.get(object.id))),
+      );
     },
     versions: async (tenant, ids) => {
       const pages = pagesOf(ids, limits.coldIdsPerRequestMax);
@@ -305,6 +323,7 @@ function mapErrors(shard: ColdShard): ColdShard {
   return {
     ensureTenant: guard(shard.ensureTenant),
     upsert: guard(shard.upsert),
+    rewrite: guard(shard.rewrite),
     versions: guard(shard.versions),
     staleIds: guard(shard.staleIds),
     deleteIds: guard(shard.deleteIds),

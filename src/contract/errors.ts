@@ -31,6 +31,11 @@ export const errorTable = {
     retryable: false,
     summary: "a tenant is 1-64 letters, digits, _ or -",
   },
+  unknown_tenant: {
+    status: 403,
+    retryable: false,
+    summary: "no API key names this tenant, or the installation has all the tenants it may have",
+  },
   unauthorized: { status: 401, retryable: false, summary: "no valid API key was given" },
   wrong_tenant: { status: 403, retryable: false, summary: "the API key belongs to another tenant" },
   not_found: { status: 404, retryable: false, summary: "there is no such route or document" },

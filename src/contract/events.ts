@@ -6,14 +6,13 @@ import type { Version } from "./ids.ts";
 /** What a publisher gets back at once; the event follows when the operation is applied. */
 export interface PublishResult {
   readonly seq: Version;
-  /** The idempotency key was seen before; `seq` is that of the first publish. */
-  readonly duplicate: boolean;
 }
 
+/** `superseded`: a repetition of an earlier publish under its message id, which counts in its place. */
 export type DocumentStatus = "visible" | "deleted" | "superseded" | "rejected";
 
 export interface DocumentEvent {
-  /** The document's id; null when the payload was too broken to hold one. */
+  /** The document's id; null when the payload was too broken to hold one, and of a repetition. */
   readonly id: string | null;
   readonly seq: number;
   readonly status: DocumentStatus;

@@ -3,6 +3,8 @@
  * number that limits a queue, a retry, a cache, a time-out or a payload.
  */
 
+import { publishingLimits } from "./limits-publishing.ts";
+
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const secondMs = 1000;
@@ -80,6 +82,8 @@ export const limits = {
   answerCharsMax: 16_000,
   /** Kept of a question's deadline for what follows the model: checks and the reply. */
   replyMs: 500,
+  /** Words of a streamed answer are proved and sent at most so often: 20 reads a second and question at worst. */
+  answerPieceEveryMs: 50,
   /** One request to the language model. */
   modelRequestMs: 60 * secondMs,
   /** A host that does not even accept a connection will not answer in time. */
@@ -212,20 +216,22 @@ export const limits = {
   docsMessageBytesMax: 2 * MiB + 16 * KiB,
   docsBytesMax: 16 * 1024 * MiB,
   chunksBytesMax: 32 * 1024 * MiB,
-  deadLetterBytesMax: 1024 * MiB,
+  ...publishingLimits,
   /** Pieces of heads: 24 bytes a live document, twice while a merge swaps them; room for 40 million. */
   headsBytesMax: 2 * 1024 * MiB,
   /** Manifests: some hundred bytes a tenant and 80 for every 32,768 documents. */
   manifestsBytesMax: 256 * MiB,
   /** A server that has less disk gets streams of half the size, and half again, but not below this. */
   streamBytesMin: 16 * MiB,
-  /** nats-server forgets message ids after this; a publisher's retries must end before. */
-  duplicateWindowMs: 2 * minuteMs,
   /**
    * A partition lease lives so long without renewal; renewals come at a third of it. One whose answer is lost
    * (`publishAckMs`) must leave time for the next: with 10 s a single lost answer ended the tenure.
    */
   leaseMs: 16 * secondMs,
+  /** A read that proves a lease takes a fraction of a millisecond; without an answer it is sent again after this. */
+  leaseProofAskAgainMs: secondMs,
+  /** So long a question asks a silent log whether its node still is the owner: a restart of the server fits in. */
+  leaseProofPatienceMs: 5 * secondMs,
   /** How often a node looks who else is there and what lies free: the pause of a partition that is handed over. */
   membershipLookEveryMs: 500,
   /** A node counts after it was seen for so long, about one renewal: one that dies at its start moves nothing. */
@@ -278,6 +284,22 @@ export const limits = {
   /** Runs smaller than this are of one size. */
   headsRunEntriesMin: 512,
 
+  /** Tenants of one installation: two actors and 20 KB each on their node, and a shard of Weaviate. */
+  tenantsMax: 10_000,
+  /**
+   * Messages that a manifest's subject keeps: so many minus one foreign messages in a row may be stored behind a
+   * manifest before it is lost.
+   */
+  manifestHistoryMax: 4,
+  /** Foreign messages at the end of CHUNKS that a start looks behind for its newest record. */
+  newestWriterLooksMax: 8,
+  /** Foreign or unreadable messages that a process remembers, to count and name each of them once. */
+  quarantineRememberedMax: 1_000,
+  /** Of those the newest are shown in a status. */
+  quarantineShownMax: 20,
+  /** A subject may be as long as a publisher chose: enough of it is kept to find it again. */
+  quarantineSubjectCharsMax: 200,
+
   // --- merges --------------------------------------------------------------------------------
   /** Unmerged chunks of a tenant that start a merge by size. */
   mergeSizeChunks: 2_048,
@@ -296,6 +318,11 @@ export const limits = {
   mergeGraceMs: 5 * secondMs,
   /** Before what a record supersedes in cold is deleted: above an append's unresolved time and `leaseMs` together. */
   mergeSettleMs: 90 * secondMs,
+  /**
+   * From a commit to the second look at what it merged, until which hot keeps it: above `mergeHeartbeatMs` and
+   * `coldRequestMs` together, after which no earlier attempt that was told of its end has a request on its way.
+   */
+  mergeConfirmMs: 90 * secondMs,
   /** A tenant's cold shard is compared with its log so often. */
   scrubEveryMs: 24 * 60 * minuteMs,
   /** Objects that one activity of a scrub walks: some seconds, and the history of 100 million is 2,000 of them. */
@@ -339,8 +366,13 @@ export const limits = {
   mergeWindowObjects: 8_192,
   /** A merge is verified and rewritten at most so often before it is planned again. */
   mergePassesMax: 3,
-  /** A worker that is silent for so long is dead: its activity starts elsewhere. Beats come at a third. */
-  mergeHeartbeatMs: 15 * secondMs,
+  /**
+   * A worker that is silent for so long is dead: its activity starts elsewhere. A healthy one may stand still between
+   * two beats for the difference (a garbage collection, a million heads being sorted) without becoming a zombie.
+   */
+  mergeHeartbeatMs: 30 * secondMs,
+  /** How often it beats; the SDK would hold beats back for 0.8 of the time above. */
+  mergeHeartbeatEveryMs: 5 * secondMs,
   /** One attempt of a merge activity: far above a window's writes at the slowest cold that was measured. */
   mergeActivityMs: 10 * minuteMs,
   /** Attempts inside Temporal before the workflow itself says what is wrong and waits longer. */
@@ -415,6 +447,10 @@ export const limits = {
 
   /** How much longer than the question's deadline a peer is waited for, and how long for a look-up. */
   peerMarginMs: 2 * secondMs,
+  /** Whoever waits for a peer's answer says so at this spacing, */
+  peerBeatMs: 500,
+  /** and is gone for that peer after so long without: four beats, so that a busy machine is not taken for a dead one. */
+  peerSilenceMs: 2 * secondMs,
 
   // --- observability -------------------------------------------------------------------------
   /** Tenants with a label of their own; all others are counted as `other`. */

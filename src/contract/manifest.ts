@@ -37,10 +37,23 @@ export const manifestSchema = z.strictObject({
   documents: z.int().min(0),
   /** The workflow that committed it. */
   workflowId: z.string(),
+  /**
+   * Up to here a second look, `mergeConfirmMs` after the commit, found in cold all that must be there: hot may drop
+   * it, and the log may forget it. Absent in manifests of an earlier Freshet, which looked once.
+   */
+  confirmed: z
+    .int()
+    .min(0)
+    .transform((value) => value as Position)
+    .optional(),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
 export type HeadsPiece = Manifest["pieces"][number];
+
+export function confirmedTo({ to, confirmed }: Pick<Manifest, "to" | "confirmed">): Position {
+  return confirmed ?? to;
+}
 
 /** What a tenant has before its first merge. */
 export const emptyManifest: Manifest = {

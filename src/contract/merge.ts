@@ -81,15 +81,28 @@ export interface PlannedMerge extends MergeRange, MergeCounts {
   readonly more: boolean;
 }
 
-export type MergePlan = { readonly kind: "nothing" } | PlannedMerge;
+export type MergePlan =
+  /** `unconfirmedTo`: nothing to merge, but a merge up to there still has to be confirmed. */
+  { readonly kind: "nothing"; readonly unconfirmedTo?: Position } | PlannedMerge;
 
+/**
+ * `unconfirmed`: the watermark moved, and what was merged has to be confirmed. Absent in what a worker of an earlier
+ * Freshet answered, so that histories of its time replay as they were.
+ */
 export type CommitResult =
   /** `documents` live after it. */
-  | { readonly kind: "committed"; readonly documents: number }
+  | { readonly kind: "committed"; readonly documents: number; readonly unconfirmed?: true }
   /** Somebody (an earlier attempt) committed up to here or further. */
-  | { readonly kind: "already" }
+  | { readonly kind: "already"; readonly unconfirmed?: true }
   /** The manifest or cold is not what the plan was made from. */
   | { readonly kind: "replan" };
+
+export interface ConfirmResult {
+  /** Everything up to here is confirmed. */
+  readonly through: Position;
+  /** Objects of the window behind it that were missing, and are written again: the window is to be looked at anew. */
+  readonly repaired: number;
+}
 
 /** What became of a request to merge. */
 export type MergeOutcome =
@@ -123,6 +136,7 @@ export type MergePhase =
   | "writing"
   | "verifying"
   | "committing"
+  | "confirming"
   | "grace"
   | "cleaning"
   | "scrubbing"
@@ -164,14 +178,23 @@ export interface MergeInput {
   readonly graceMs?: number | undefined;
   /** From commit to clean-up; absent in runs that an earlier Freshet started, which took `graceMs` for it. */
   readonly settleMs?: number | undefined;
+  /** From commit to its confirmation; absent in runs that an earlier Freshet started. */
+  readonly confirmMs?: number | undefined;
   /** Handed from one run to the next by continue-as-new. */
   readonly carried?: MergeCarried | undefined;
+}
+
+/** A merge up to `to` is to be confirmed at the time `atMs`. */
+export interface Unconfirmed {
+  readonly to: Position;
+  readonly atMs: number;
 }
 
 export interface MergeCarried {
   readonly paused: boolean;
   readonly due: boolean;
   readonly lastMerge: LastMerge | null;
-  /** Absent in what an earlier Freshet handed on. */
+  /** Absent in what an earlier Freshet handed on, as is `unconfirmed`. */
   readonly scrub?: ScrubCarried | undefined;
+  readonly unconfirmed?: readonly Unconfirmed[] | undefined;
 }

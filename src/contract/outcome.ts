@@ -1,7 +1,7 @@
 /** What becomes of an operation, before it has a place in CHUNKS. */
 
 import type { ErrorCode } from "./errors.ts";
-import type { DocumentId } from "./ids.ts";
+import type { DocumentId, Version } from "./ids.ts";
 import type { RecordBody } from "./record.ts";
 
 export type Outcome =
@@ -11,7 +11,8 @@ export type Outcome =
       readonly body: Omit<RecordBody, "model">;
     }
   | { readonly kind: "delete"; readonly documentId: DocumentId }
-  | RejectOutcome;
+  | RejectOutcome
+  | { readonly kind: "duplicate"; readonly of: Version };
 
 export interface RejectOutcome {
   readonly kind: "reject";

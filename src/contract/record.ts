@@ -34,12 +34,27 @@ export interface RejectRecord extends RecordBase {
   readonly message: string;
 }
 
+/**
+ * The operation repeats an earlier one of its tenant: the same message id within the duplicate window, the same
+ * content. It changes nothing; what it wanted stands in the record of the first.
+ */
+export interface DuplicateRecord extends RecordBase {
+  readonly kind: "duplicate";
+  /** Version of the operation that it repeats. */
+  readonly of: Version;
+}
+
 /** Written by a new owner before anything else: from now on an older epoch can append nothing (I6). */
 export interface FenceRecord extends RecordBase {
   readonly kind: "fence";
 }
 
-export type ChunkRecord = UpsertRecord | DeleteRecord | RejectRecord | FenceRecord;
+export type ChunkRecord =
+  | UpsertRecord
+  | DeleteRecord
+  | RejectRecord
+  | DuplicateRecord
+  | FenceRecord;
 
 /** Where a record lies. `previous` is the tenant's record before it (0 for the first): the chain. */
 export interface Placed {

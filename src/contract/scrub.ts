@@ -16,6 +16,8 @@ export interface PlannedScrub {
   readonly to: Position;
   /** Version of the oldest record that the log holds. */
   readonly heldFrom: Version;
+  /** What cold's marker said then; absent in plans of an earlier Freshet. */
+  readonly markedTo?: Position;
   /** Live documents, and those of them whose record is older than that. */
   readonly documents: number;
   readonly unheld: number;
@@ -23,7 +25,7 @@ export interface PlannedScrub {
 
 export interface ScrubLogResult {
   readonly revision: number;
-  /** Objects read back, and objects written again because their document lacked one. */
+  /** Objects read back, and those of them that were missing and are written again. */
   readonly checked: number;
   readonly repaired: number;
   readonly through: Position;

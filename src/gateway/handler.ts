@@ -13,7 +13,7 @@ import { limits } from "../contract/limits.ts";
 import { type Answer, type AnswerEvent, parseQuestion, type Question } from "../contract/query.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Logger } from "../observe/port.ts";
-import { IdempotencyKeys, messageIdOf } from "./idempotency.ts";
+import { checkKey, IdempotencyKeys } from "./idempotency.ts";
 import type { DocumentState, EngineStatus, Service } from "./port.ts";
 
 export interface AskRequest {
@@ -71,15 +71,20 @@ export function createHandler(options: HandlerOptions): Handler {
   }
 
   async function publish({ tenant, body, idempotencyKey }: PublishRequest) {
-    const messageId =
-      idempotencyKey === undefined ? undefined : messageIdOf(tenant, idempotencyKey);
+    if (idempotencyKey !== undefined) checkKey(idempotencyKey);
     const parsed = checkOperation(body, service.documentTextBytesMax);
     if (!parsed.ok) throw parsed.error;
     // DOCS holds what the publisher said, not what the schema made of it (a timestamp keeps its form).
     const payload = encoder.encode(JSON.stringify(body));
-    const result = await service.publish(tenant, parsed.operation, { payload, messageId });
-    if (messageId !== undefined) keys.check(messageId, payload, result.duplicate);
-    return { ...result, id: parsed.operation.id };
+    const { id } = parsed.operation;
+    const keyed =
+      idempotencyKey === undefined ? undefined : { tenant, key: idempotencyKey, payload };
+    const before = keyed && keys.receiptOf(keyed);
+    if (before !== undefined) return { id, seq: before };
+    const messageId = idempotencyKey;
+    const { seq } = await service.publish(tenant, parsed.operation, { payload, messageId });
+    if (keyed !== undefined) keys.remember(keyed, seq);
+    return { id, seq };
   }
 
   return {

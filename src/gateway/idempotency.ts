@@ -1,60 +1,74 @@
 /**
- * Tells a retry from a mistake. The log knows whether an idempotency key was used before, but not
- * with which content; this remembers it for as long as the log remembers the key.
+ * What a retry over HTTP is told. Whether a publish repeats an earlier one is decided by the tenant's owner, later and
+ * by the log; this remembers what went through this node, so that a retry gets its first receipt and a mistake is named
+ * at once.
  *
- * Owns a bounded table of digests. Never decides whether a publish happens: it only explains one that
- * the log called a duplicate. A key that was used on another node is not known here, and its retry
- * counts as a retry.
+ * Owns a bounded table of receipts. Never: knows what another node published; there the retry is stored, and the
+ * owner finds that it repeats (T9).
  */
 
 import { createHash } from "node:crypto";
 import { FreshetError } from "../contract/errors.ts";
-import type { TenantId } from "../contract/ids.ts";
+import type { TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
 
 const pattern = /^[\x21-\x7e]+$/;
 
-/**
- * The log's message id for a caller's key. It holds the tenant, because the log compares message ids
- * across tenants: without it one tenant could silence another's publish (I9).
- * @throws FreshetError invalid_request
- */
-export function messageIdOf(tenant: TenantId, key: string): string {
-  if (key.length > limits.idempotencyKeyCharsMax || !pattern.test(key)) {
-    const max = limits.idempotencyKeyCharsMax;
-    throw new FreshetError(
-      "invalid_request",
-      `an idempotency key is 1-${max} printable characters`,
-    );
-  }
-  return `${tenant}/${key}`;
+/** @throws FreshetError invalid_request */
+export function checkKey(key: string): void {
+  if (key.length > 0 && key.length <= limits.idempotencyKeyCharsMax && pattern.test(key)) return;
+  const max = limits.idempotencyKeyCharsMax;
+  throw new FreshetError("invalid_request", `an idempotency key is 1-${max} printable characters`);
+}
+
+export interface KeyedPublish {
+  readonly tenant: TenantId;
+  readonly key: string;
+  readonly payload: Uint8Array;
+}
+
+interface Receipt {
+  readonly digest: string;
+  readonly seq: Version;
+  readonly atMs: number;
 }
 
 export class IdempotencyKeys {
   readonly #clock: Clock;
-  readonly #seen = new Map<string, { readonly digest: string; readonly atMs: number }>();
+  readonly #receipts = new Map<string, Receipt>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** @throws FreshetError duplicate_id when the key came with other content before */
-  check(messageId: string, payload: Uint8Array, duplicate: boolean): void {
-    const digest = createHash("sha256").update(payload).digest("base64");
-    const before = this.#seen.get(messageId);
-    const fresh =
-      before !== undefined && this.#clock.monotonicMs() - before.atMs < limits.duplicateWindowMs;
-    if (duplicate) {
-      if (fresh && before.digest !== digest) {
-        throw new FreshetError("duplicate_id", "the idempotency key was used with other content");
-      }
-      return;
-    }
-    this.#seen.delete(messageId);
-    this.#seen.set(messageId, { digest, atMs: this.#clock.monotonicMs() });
-    const oldest =
-      this.#seen.size > limits.idempotencyKeysMax ? this.#seen.keys().next() : undefined;
-    if (oldest?.value !== undefined) this.#seen.delete(oldest.value);
+  /**
+   * The receipt of the same publish before; undefined when this node knows none.
+   * @throws FreshetError duplicate_id when the key came with other content before
+   */
+  receiptOf({ tenant, key, payload }: KeyedPublish): Version | undefined {
+    const receipt = this.#receipts.get(nameOf(tenant, key));
+    if (receipt === undefined) return undefined;
+    if (this.#clock.monotonicMs() - receipt.atMs >= limits.duplicateWindowMs) return undefined;
+    if (receipt.digest === digestOf(payload)) return receipt.seq;
+    throw new FreshetError("duplicate_id", "the idempotency key was used with other content");
+  }
+
+  remember({ tenant, key, payload }: KeyedPublish, seq: Version): void {
+    const name = nameOf(tenant, key);
+    this.#receipts.delete(name);
+    this.#receipts.set(name, {
+      ...{ digest: digestOf(payload), seq },
+      atMs: this.#clock.monotonicMs(),
+    });
+    const isFull = this.#receipts.size > limits.idempotencyKeysMax;
+    const oldest = isFull ? this.#receipts.keys().next().value : undefined;
+    if (oldest !== undefined) this.#receipts.delete(oldest);
   }
 }
+
+/** A tenant's id holds no slash: two tenants' keys never meet (I9). */
+const nameOf = (tenant: TenantId, key: string): string => `${tenant}/${key}`;
+
+const digestOf = (payload: Uint8Array): string =>
+  createHash("sha256").update(payload).digest("base64");

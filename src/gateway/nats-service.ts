@@ -6,6 +6,8 @@
  * with the header `Freshet-Event` (`retrieval`, `delta`…) before, and the whole answer as `done`.
  * Never trusts a tenant in a body: the subject says it, and the server's permissions guard the subject.
  *
+ * Never answers to anything but an inbox: what a requester chose as reply could be a subject of the log.
+ *
  * N1  an error reply carries `Nats-Service-Error(-Code)` and the same JSON body as everywhere.
  * N2  a stop takes no new question and waits for those it has.
  */
@@ -14,8 +16,10 @@ import { headers, type NatsConnection, type ServiceMsg } from "nats";
 import { errorBody, FreshetError } from "../contract/errors.ts";
 import { tenantId } from "../contract/ids.ts";
 import { answerSchema, questionSchema } from "../contract/query.ts";
+import type { Metrics } from "../observe/port.ts";
 import type { Handler } from "./handler.ts";
 import { parseJson } from "./json.ts";
+import { answeringInboxes } from "./nats-replies.ts";
 import { jsonSchema } from "./openapi.ts";
 
 export interface NatsServiceOptions {
@@ -23,6 +27,7 @@ export interface NatsServiceOptions {
   readonly handler: Handler;
   readonly version: string;
   readonly stopMs: number;
+  readonly metrics: Metrics;
 }
 
 export interface NatsService {
@@ -33,7 +38,8 @@ const queueGroup = "freshet";
 const eventHeader = "Freshet-Event";
 
 export async function startNatsService(options: NatsServiceOptions): Promise<NatsService> {
-  const { connection, handler, version, stopMs } = options;
+  const { handler, version, stopMs, metrics } = options;
+  const connection = answeringInboxes(options.connection, { surface: "service", metrics });
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
   const outcomes = { answered: 0, refused: 0 };

@@ -3,6 +3,7 @@
 import type { Operation } from "../contract/document.ts";
 import type { PublishResult } from "../contract/events.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
+import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { Answer, AnswerEvent, Question } from "../contract/query.ts";
 import type { TenantRecovery } from "../contract/recovery.ts";
 
@@ -44,6 +45,8 @@ export interface EngineStatus {
     readonly joining: number;
   };
   readonly tenants: readonly TenantStatus[];
+  /** What this node met in the log and passed over, the newest of it; absent while there is nothing. */
+  readonly quarantined?: readonly QuarantinedRecord[] | undefined;
   readonly services: Readonly<
     Record<"log" | "cold" | "temporal" | "model", "up" | "down" | "none">
   >;

@@ -19,7 +19,7 @@ import type { Fingerprint, Version } from "../contract/ids.ts";
 import type { ChunkRecord } from "../contract/record.ts";
 import { FingerprintTable, fingerprintIn, type Words, wordsOf } from "./fingerprint-table.ts";
 
-/** What the fold reads of a record. Fences have no document, rejects may have none: both change nothing. */
+/** What the fold reads of a record. Fences have no document, rejects may have none, duplicates name none: all change nothing. */
 export interface HeadsRecord {
   readonly kind: ChunkRecord["kind"];
   readonly version: Version;
@@ -57,6 +57,7 @@ export class Heads implements Iterable<HeadsEntry> {
     switch (kind) {
       case "fence":
       case "reject":
+      case "duplicate":
         return;
       case "upsert":
       case "delete":

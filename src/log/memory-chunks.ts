@@ -2,6 +2,7 @@
 
 import { FreshetError } from "../contract/errors.ts";
 import { type Partition, type Position, partitionOf, type TenantId } from "../contract/ids.ts";
+import type { QuarantineReason } from "../contract/quarantine.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record.ts";
 import { encodeBody } from "../contract/record.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -9,24 +10,31 @@ import { judgeAppend } from "./append-outcome.ts";
 import { ChainCheck } from "./chain.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "./port.ts";
+import { type Quarantine, unreadableRecord } from "./quarantine.ts";
 import {
+  conditionHeaders,
   headerFromWire,
+  isRecord,
   type Place,
+  previousIn,
   recordFromWire,
   type WireHeaders,
   wireHeaders,
 } from "./record-header.ts";
+import { chunksOf } from "./subjects.ts";
 
 interface Options {
   readonly clock: Clock;
   readonly partitions: number;
   readonly base: number;
   readonly power: MemorySwitch;
+  readonly quarantine: Quarantine;
   /** The check of what a range read hands out; a test may plant a gullible one. */
   readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
 }
 
 interface Stored {
+  readonly isRecord: boolean;
   readonly place: Place;
   readonly headers: WireHeaders;
   readonly body: Uint8Array;
@@ -68,19 +76,19 @@ export class MemoryChunks implements ChunksLog {
 
   async first(tenant: TenantId): Promise<RecordHeader | null> {
     await this.#options.power.pass();
-    return headerOf(this.#byTenant.get(tenant)?.[0]);
+    const first = this.#records(tenant)[0];
+    return first === undefined ? null : this.#headerOf(first);
   }
 
   async *read(range: ChunksRange): AsyncGenerator<PlacedRecord> {
-    for await (const { headers, place, body } of this.#range(range)) {
-      yield recordFromWire((name) => headers[name], place, body);
+    for await (const stored of this.#range(range)) {
+      const { headers, place, body } = stored;
+      yield this.#readable(stored, () => recordFromWire((name) => headers[name], place, body));
     }
   }
 
   async *headers(range: ChunksRange): AsyncGenerator<RecordHeader> {
-    for await (const { headers, place } of this.#range(range)) {
-      yield headerFromWire((name) => headers[name], place);
-    }
+    for await (const stored of this.#range(range)) yield this.#headerOf(stored);
   }
 
   async tenants(partition: Partition): Promise<TenantId[]> {
@@ -89,6 +97,18 @@ export class MemoryChunks implements ChunksLog {
     return [...this.#byTenant.keys()].filter(
       (tenant) => partitionOf(tenant, partitions) === partition,
     );
+  }
+
+  async tenantCount(): Promise<number> {
+    await this.#options.power.pass();
+    return this.#byTenant.size;
+  }
+
+  /** A message that no owner wrote, or one of ours that was damaged. */
+  putForeign(tenant: TenantId, headers: WireHeaders, body: Uint8Array): void {
+    const read = (name: string) => headers[name];
+    const previous = isRecord(read) ? previousIn(read) : (0 as Position);
+    this.#push({ tenant, previous }, headers, body);
   }
 
   loseNextAck(): void {
@@ -112,26 +132,28 @@ export class MemoryChunks implements ChunksLog {
     await this.#options.power.pass();
     this.#options.power.checkIdentity();
     const records = this.#byTenant.get(tenant) ?? [];
-    const newest = records.at(-1);
-    const kept = records.filter((stored) => stored.place.position >= below || stored === newest);
-    if (kept.length > 0) this.#byTenant.set(tenant, kept);
+    const newest = this.#records(tenant).at(-1);
+    if (newest === undefined) return 0;
+    const to = Math.min(below, newest.place.position);
+    const kept = records.filter((stored) => stored.place.position >= to);
+    this.#byTenant.set(tenant, kept);
     return records.length - kept.length;
   }
 
   async *#range(range: ChunksRange): AsyncGenerator<Stored> {
     const chain = this.#options.createChain?.(range) ?? new ChainCheck(range);
     if (!chain.complete) {
-      const records = this.#byTenant.get(range.tenant) ?? [];
-      range.onCount?.(records.filter(({ place }) => place.position > range.after).length);
+      range.onCount?.(
+        this.#records(range.tenant).filter(({ place }) => place.position > range.after).length,
+      );
     }
     let late = this.#recordsLate;
     this.#recordsLate = 0;
     while (!chain.complete) {
       await this.#options.power.pass();
       range.signal?.throwIfAborted();
-      const next = this.#byTenant
-        .get(range.tenant)
-        ?.filter(({ place }) => place.position > chain.last)
+      const next = this.#records(range.tenant)
+        .filter(({ place }) => place.position > chain.last)
         .at(late);
       late = 0;
       if (next === undefined) throw chain.broken();
@@ -141,29 +163,63 @@ export class MemoryChunks implements ChunksLog {
   }
 
   #store(record: ChunkRecord, previous: Position): Position {
-    this.lastSeq = (this.lastSeq + 1) as Position;
     const body = record.kind === "upsert" ? encodeBody(record.body) : new Uint8Array();
-    const { tenant } = record;
+    const headers = { ...wireHeaders(record, body.byteLength), ...conditionHeaders(previous) };
+    return this.#push({ tenant: record.tenant, previous }, headers, body);
+  }
+
+  #push(
+    place: Pick<Place, "tenant" | "previous">,
+    headers: WireHeaders,
+    body: Uint8Array,
+  ): Position {
+    this.lastSeq = (this.lastSeq + 1) as Position;
     const atMs = this.#options.clock.nowMs();
     const stored: Stored = {
-      place: { tenant, atMs, position: this.lastSeq, previous },
-      headers: wireHeaders(record, body.byteLength),
-      body,
+      isRecord: isRecord((name) => headers[name]),
+      place: { ...place, atMs, position: this.lastSeq },
+      ...{ headers, body },
     };
-    const records = this.#byTenant.get(tenant);
-    if (records === undefined) this.#byTenant.set(tenant, [stored]);
+    const records = this.#byTenant.get(place.tenant);
+    if (records === undefined) this.#byTenant.set(place.tenant, [stored]);
     else records.push(stored);
     return this.lastSeq;
   }
 
-  #last(tenant: TenantId): RecordHeader | null {
-    return headerOf(this.#byTenant.get(tenant)?.at(-1));
+  /** What owners wrote: foreign messages between stand for nothing. */
+  #records(tenant: TenantId): readonly Stored[] {
+    return (this.#byTenant.get(tenant) ?? []).filter((stored) => {
+      if (stored.isRecord) return true;
+      this.#quarantine(stored, "foreign");
+      return false;
+    });
   }
-}
 
-function headerOf(stored: Stored | undefined): RecordHeader | null {
-  if (stored === undefined) return null;
-  return headerFromWire((name) => stored.headers[name], stored.place);
+  #last(tenant: TenantId): RecordHeader | null {
+    const last = this.#records(tenant).at(-1);
+    return last === undefined ? null : this.#headerOf(last);
+  }
+
+  #headerOf(stored: Stored): RecordHeader {
+    return this.#readable(stored, () =>
+      headerFromWire((name) => stored.headers[name], stored.place),
+    );
+  }
+
+  #readable<Value>(stored: Stored, read: () => Value): Value {
+    try {
+      return read();
+    } catch (cause) {
+      this.#quarantine(stored, "unreadable");
+      throw unreadableRecord(stored.place, cause);
+    }
+  }
+
+  #quarantine({ place }: Stored, why: QuarantineReason): void {
+    const { tenant, position: seq } = place;
+    const subject = chunksOf(partitionOf(tenant, this.#options.partitions), tenant);
+    this.#options.quarantine.add({ stream: "CHUNKS", seq, subject, why });
+  }
 }
 
 function decided(

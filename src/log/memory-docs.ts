@@ -7,7 +7,11 @@ import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { checkReadStart } from "./log-identity.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
-import type { DocsLog, Replay, StoredOperation } from "./port.ts";
+import type { DocsLog, StoredMessageId, StoredOperation } from "./port.ts";
+import { isWildcard, unplacedPartition } from "./subjects.ts";
+
+/** What a message of DOCS says besides its document. */
+type Marks = Pick<StoredOperation, "messageId" | "replay">;
 
 interface Options {
   readonly clock: Clock;
@@ -20,7 +24,6 @@ interface Options {
 export class MemoryDocs implements DocsLog {
   readonly #options: Options;
   #operations: StoredOperation[] = [];
-  readonly #seen = new Map<string, { readonly seq: Version; readonly atMs: number }>();
   lastSeq: Version;
 
   constructor(options: Options) {
@@ -33,26 +36,18 @@ export class MemoryDocs implements DocsLog {
     if (message.payload.byteLength > limits.docsMessageBytesMax) {
       throw new FreshetError("document_too_large");
     }
-    const { messageId } = message;
-    const nowMs = this.#options.clock.nowMs();
-    if (messageId !== undefined) {
-      const first = this.#seen.get(messageId);
-      if (first !== undefined && nowMs - first.atMs < limits.duplicateWindowMs) {
-        return { seq: first.seq, duplicate: true };
-      }
-    }
-    const { version: seq } = this.store(message.tenant, message.payload, message.replay);
-    if (messageId !== undefined) this.#seen.set(messageId, { seq, atMs: nowMs });
-    return { seq, duplicate: false };
+    const { version: seq } = this.store(message.tenant, message.payload, message);
+    return { seq };
   }
 
-  store(tenant: string, payload: Uint8Array, replay?: Replay): StoredOperation {
+  store(tenant: string, payload: Uint8Array, { messageId, replay }: Marks = {}): StoredOperation {
     this.lastSeq = (this.lastSeq + 1) as Version;
     const operation: StoredOperation = {
       tenant,
       version: this.lastSeq,
       atMs: this.#options.clock.nowMs(),
       payload: payload.slice(),
+      ...(messageId === undefined ? {} : { messageId }),
       ...(replay === undefined ? {} : { replay }),
     };
     this.#operations.push(operation);
@@ -85,6 +80,21 @@ export class MemoryDocs implements DocsLog {
     );
     options.onCount?.(waiting.length);
     return waiting.slice(0, options.max);
+  }
+
+  async *messageIds({
+    tenant,
+    to,
+    windowMs,
+  }: Parameters<DocsLog["messageIds"]>[0]): AsyncGenerator<StoredMessageId> {
+    await this.#options.power.pass();
+    const newest = this.#operations.find(({ version }) => version === to);
+    if (newest === undefined) return;
+    const sinceMs = newest.atMs - windowMs;
+    for (const { tenant: of, version, atMs, messageId } of [...this.#operations]) {
+      if (of !== tenant || version > to || atMs < sinceMs || messageId === undefined) continue;
+      yield { version, atMs, messageId };
+    }
   }
 
   async lastVersion(tenant: TenantId): Promise<Version> {
@@ -132,8 +142,9 @@ export class MemoryDocs implements DocsLog {
     );
   }
 
-  /** The server's transform hashes any token; only checked tenants ever ask for a partition by name. */
+  /** The server's transform hashes any token but a wildcard; only checked tenants ever ask for a partition by name. */
   #partitionOf(tenant: string): Partition {
+    if (isWildcard(tenant)) return unplacedPartition;
     return partitionOf(tenant as TenantId, this.#options.partitions);
   }
 }

@@ -1,20 +1,27 @@
-/** Partition leases and announcements in memory; they expire by the injected clock. */
+/**
+ * Partition leases and announcements in memory. They expire by the server's clock, which a test may set, or when nobody
+ * renewed them for a lease time of the injected one.
+ */
 
 import type { Epoch, Partition } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { LeaseWatch } from "./lease-watch.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
-import type { Lease, LeaseLook, LeaseStore } from "./port.ts";
+import type { Lease, LeaseLook, LeaseStore, NodeStart } from "./port.ts";
 
 interface Options {
   readonly clock: Clock;
   readonly base: number;
   readonly power: MemorySwitch;
-  readonly leaseMs: number;
+  readonly leaseMs?: number | undefined;
 }
 
 interface Held {
   readonly node: string;
+  readonly start: NodeStart | undefined;
   readonly epoch: Epoch;
+  readonly revision: number;
   readonly untilMs: number;
 }
 
@@ -25,33 +32,42 @@ interface Announced {
 
 export class MemoryLeases implements LeaseStore {
   readonly #options: Options;
+  readonly #leaseMs: number;
   readonly #held = new Map<Partition, Held>();
   readonly #announced = new Map<string, Announced>();
+  readonly #watch: LeaseWatch<Partition | string>;
   #revision: number;
+  #steppedMs = 0;
 
   constructor(options: Options) {
     this.#options = options;
     this.#revision = options.base;
+    this.#leaseMs = options.leaseMs ?? limits.leaseMs;
+    this.#watch = new LeaseWatch(this.#leaseMs);
   }
 
-  async acquire(partition: Partition, node: string): Promise<Lease | null> {
+  /** Sets the server's clock forward, or back: what is there expires so much sooner or later. */
+  stepClock(ms: number): void {
+    this.#steppedMs += ms;
+  }
+
+  async acquire(partition: Partition, node: string, start?: NodeStart): Promise<Lease | null> {
     await this.#options.power.pass();
     const held = this.#current(partition);
-    if (held !== undefined && held.node !== node) return null;
-    this.#revision += 1;
-    return this.#hold(partition, node, this.#revision as Epoch);
+    if (held !== undefined && !this.#mayTake(partition, held, { node, start })) return null;
+    const epoch = (this.#revision + 1) as Epoch;
+    return this.#hold(partition, { node, start, epoch });
   }
 
   async renew(lease: Lease, node: string): Promise<Lease | null> {
     await this.#options.power.pass();
-    if (!this.#isMine(lease, node)) return null;
-    this.#revision += 1;
-    return this.#hold(lease.partition, node, lease.epoch);
+    const held = this.#mine(lease, node);
+    return held === undefined ? null : this.#hold(lease.partition, held);
   }
 
   async release(lease: Lease, node: string): Promise<void> {
     await this.#options.power.pass();
-    if (this.#isMine(lease, node)) this.#held.delete(lease.partition);
+    if (this.#mine(lease, node) !== undefined) this.#held.delete(lease.partition);
   }
 
   async holder(partition: Partition): Promise<string | null> {
@@ -59,11 +75,15 @@ export class MemoryLeases implements LeaseStore {
     return this.#current(partition)?.node ?? null;
   }
 
+  async epochOf(partition: Partition): Promise<Epoch | null> {
+    await this.#options.power.pass();
+    return this.#current(partition)?.epoch ?? null;
+  }
+
   async announce(name: string): Promise<number> {
     await this.#options.power.pass();
     this.#revision += 1;
-    const untilMs = this.#options.clock.monotonicMs() + this.#options.leaseMs;
-    this.#announced.set(name, { revision: this.#revision, untilMs });
+    this.#announced.set(name, { revision: this.#revision, untilMs: this.#expiryMs() });
     return this.#revision;
   }
 
@@ -74,29 +94,62 @@ export class MemoryLeases implements LeaseStore {
 
   async look(): Promise<LeaseLook> {
     await this.#options.power.pass();
-    const nowMs = this.#options.clock.monotonicMs();
     for (const [name, { untilMs }] of this.#announced) {
-      if (untilMs <= nowMs) this.#announced.delete(name);
+      if (untilMs <= this.#serverMs()) this.#announced.delete(name);
     }
     const held = [...this.#held.keys()].filter((partition) => this.#current(partition));
-    return { nodes: [...this.#announced.keys()], held };
+    return {
+      nodes: [...this.#announced].flatMap(([name, { revision }]) =>
+        this.#isStale(name, revision) ? [] : [name],
+      ),
+      held: held.filter(
+        (partition) => !this.#isStale(partition, this.#held.get(partition)?.revision ?? 0),
+      ),
+    };
   }
 
-  #hold(partition: Partition, node: string, epoch: Epoch): Lease {
-    const validUntilMs = this.#options.clock.monotonicMs() + this.#options.leaseMs;
-    this.#held.set(partition, { node, epoch, untilMs: validUntilMs });
+  #mayTake(
+    partition: Partition,
+    held: Held,
+    { node, start }: { readonly node: string; readonly start: NodeStart | undefined },
+  ): boolean {
+    if (held.node === node || this.#isStale(partition, held.revision)) return true;
+    return held.start !== undefined && held.start.name === start?.name
+      ? held.start.boot < start.boot
+      : false;
+  }
+
+  #isStale(key: Partition | string, revision: number): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    return this.#watch.see(key, revision, { sentMs: nowMs, answeredMs: nowMs });
+  }
+
+  #hold(partition: Partition, held: Pick<Held, "node" | "start" | "epoch">): Lease {
+    const { epoch } = held;
+    this.#revision += 1;
+    const untilMs = this.#expiryMs();
+    this.#held.set(partition, { ...held, revision: this.#revision, untilMs });
+    const validUntilMs = this.#options.clock.monotonicMs() + this.#leaseMs;
     return { partition, epoch, validUntilMs };
   }
 
-  #isMine(lease: Lease, node: string): boolean {
+  #mine(lease: Lease, node: string): Held | undefined {
     const held = this.#current(lease.partition);
-    return held?.node === node && held.epoch === lease.epoch;
+    return held?.node === node && held.epoch === lease.epoch ? held : undefined;
   }
 
   #current(partition: Partition): Held | undefined {
     const held = this.#held.get(partition);
-    if (held === undefined || held.untilMs > this.#options.clock.monotonicMs()) return held;
+    if (held === undefined || held.untilMs > this.#serverMs()) return held;
     this.#held.delete(partition);
     return undefined;
+  }
+
+  #serverMs(): number {
+    return this.#options.clock.monotonicMs() + this.#steppedMs;
+  }
+
+  #expiryMs(): number {
+    return this.#serverMs() + this.#leaseMs;
   }
 }

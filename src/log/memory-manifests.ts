@@ -2,10 +2,12 @@
 
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
-import type { HeadsPiece, Manifest } from "../contract/manifest.ts";
+import { emptyManifest, type HeadsPiece, type Manifest } from "../contract/manifest.ts";
 import { digestOf } from "./digest.ts";
+import { readManifest, unreadableManifest } from "./manifest-message.ts";
 import type { MemorySwitch } from "./memory-switch.ts";
 import type { ManifestStore, PiecesSweep, StoredManifest } from "./port.ts";
+import type { Quarantine } from "./quarantine.ts";
 
 interface StoredPiece {
   readonly bytes: Uint8Array;
@@ -14,20 +16,38 @@ interface StoredPiece {
 
 type Digest = HeadsPiece["digest"];
 
+/** A message that somebody stored in a manifest's place. */
+interface Foreign {
+  readonly revision: number;
+  readonly kind: "foreign" | "unreadable";
+}
+
 export class MemoryManifests implements ManifestStore {
   readonly #power: MemorySwitch;
+  readonly #quarantine: Quarantine;
   readonly #manifests = new Map<TenantId, StoredManifest>();
+  /** What lies behind a tenant's newest manifest. */
+  readonly #foreign = new Map<TenantId, Foreign>();
   readonly #pieces = new Map<TenantId, Map<Digest, StoredPiece>>();
   #revision = 0;
   #lastPiece = 0;
 
-  constructor(power: MemorySwitch) {
+  constructor(power: MemorySwitch, quarantine: Quarantine) {
     this.#power = power;
+    this.#quarantine = quarantine;
+  }
+
+  putForeign(tenant: TenantId, payload: Uint8Array): void {
+    const { kind } = readManifest(payload);
+    if (kind === "manifest") throw new RangeError("a manifest is not foreign");
+    this.#revision += 1;
+    this.#foreign.set(tenant, { revision: this.#revision, kind });
+    this.#power.wake();
   }
 
   async get(tenant: TenantId): Promise<StoredManifest | null> {
     await this.#power.pass();
-    return this.#manifests.get(tenant) ?? null;
+    return this.#newest(tenant);
   }
 
   async commit(
@@ -36,13 +56,14 @@ export class MemoryManifests implements ManifestStore {
     expectedRevision: number,
   ): Promise<"committed" | "conflict"> {
     await this.#power.pass();
-    const current = this.#manifests.get(tenant);
+    const current = this.#newest(tenant);
     if ((current?.revision ?? 0) !== expectedRevision) {
       const same = JSON.stringify(current?.manifest) === JSON.stringify(manifest);
       return same ? "committed" : "conflict";
     }
     this.#revision += 1;
     this.#manifests.set(tenant, { manifest: structuredClone(manifest), revision: this.#revision });
+    this.#foreign.delete(tenant);
     this.#power.wake();
     return "committed";
   }
@@ -105,6 +126,17 @@ export class MemoryManifests implements ManifestStore {
     return [...this.#manifests.values()].some(
       ({ manifest }) => manifest.to > lastSeq.chunks || manifest.version > lastSeq.docs,
     );
+  }
+
+  #newest(tenant: TenantId): StoredManifest | null {
+    const stored = this.#manifests.get(tenant);
+    const foreign = this.#foreign.get(tenant);
+    if (foreign === undefined) return stored ?? null;
+    const { revision, kind } = foreign;
+    const subject = `manifests.${tenant}`;
+    this.#quarantine.add({ stream: "manifests", seq: revision, subject, why: kind });
+    if (kind === "unreadable") throw unreadableManifest(tenant, revision);
+    return { manifest: stored?.manifest ?? emptyManifest, revision };
   }
 
   #firstAbove(revision: number): (StoredManifest & { readonly tenant: TenantId }) | undefined {

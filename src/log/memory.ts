@@ -12,7 +12,7 @@
 
 import { FreshetError } from "../contract/errors.ts";
 import type { DocumentEvent } from "../contract/events.ts";
-import { incarnationSpan, type TenantId } from "../contract/ids.ts";
+import { incarnationSpan, type TenantId, type Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
 import { type Clock, systemClock } from "../kernel/clock.ts";
@@ -25,6 +25,8 @@ import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryManifests } from "./memory-manifests.ts";
 import { MemorySwitch } from "./memory-switch.ts";
 import type { ChunksRange, EventSink, Log, StoredOperation } from "./port.ts";
+import { Quarantine } from "./quarantine.ts";
+import type { WireHeaders } from "./record-header.ts";
 
 export interface PublishedEvent {
   readonly tenant: TenantId;
@@ -38,12 +40,22 @@ export interface MemoryLogHooks {
   /** Returns the function that ends the subscription. */
   onEvent(listener: (published: PublishedEvent) => void): () => void;
   /** Stores an operation under a tenant token that nobody checked, as a plain NATS client can. */
-  publishRaw(tenant: string, payload: Uint8Array): StoredOperation;
+  publishRaw(tenant: string, payload: Uint8Array, messageId?: string): StoredOperation;
+  /** Stores what no owner wrote, or a damaged record, as whoever may publish to a tenant's subject in CHUNKS can. */
+  putForeignRecord(tenant: TenantId, headers: WireHeaders, body: Uint8Array): void;
+  /** The same in the place of a tenant's manifest. */
+  putForeignManifest(tenant: TenantId, payload: Uint8Array): void;
+  /** The same in the place of an operation's dead letter. */
+  putForeignLetter(tenant: string, version: Version): void;
   /** The next append is stored, but its acknowledgement is lost: the adapter reads back. */
   loseNextAppendAck(): void;
   /** The next range read begins this many records too late, as a consumer whose start was purged. */
   readNextLate(records: number): void;
   setAvailable(available: boolean): void;
+  /** While true no dead letter is taken: their stream is full. */
+  fillDeadLetters(isFull: boolean): void;
+  /** Sets the server's clock forward, or back: leases expire so much sooner or later. */
+  stepServerClock(ms: number): void;
   /** Makes `checkIdentity` and DOCS readers fail, as after a stream was recreated; `restoreIdentity` ends it. */
   breakIdentity(): void;
   restoreIdentity(): void;
@@ -55,6 +67,7 @@ export interface MemoryLogOptions {
   /** Incarnation of both streams, from 1. */
   readonly incarnation?: number | undefined;
   readonly leaseMs?: number | undefined;
+  readonly lettersPerTenantMax?: number | undefined;
   /** Stands in for the chain check of range reads (L3): how a test plants one that checks nothing. */
   readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
 }
@@ -66,32 +79,28 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const partitions = options.partitions ?? 8;
   const base = (options.incarnation ?? 1) * incarnationSpan;
   const power = new MemorySwitch();
+  const quarantine = new Quarantine({ report: () => {} });
   const docs = new MemoryDocs({ clock, partitions, base, power });
-  const chunks = new MemoryChunks({
+  const { createChain } = options;
+  const chunks = new MemoryChunks({ clock, partitions, base, power, quarantine, createChain });
+  const manifests = new MemoryManifests(power, quarantine);
+  const deadLetters = new MemoryDeadLetters({
     clock,
-    partitions,
-    base,
     power,
-    createChain: options.createChain,
+    quarantine,
+    perTenantMax: options.lettersPerTenantMax,
   });
-  const manifests = new MemoryManifests(power);
-  const published: PublishedEvent[] = [];
-  const listeners = new Set<(published: PublishedEvent) => void>();
+  const { events, ...heard } = memoryEvents();
+  const leases = new MemoryLeases({ clock, base, power, leaseMs: options.leaseMs });
   let model: ModelProbe | undefined;
-  const events: EventSink = {
-    publish(tenant, event) {
-      published.push({ tenant, event });
-      for (const listener of listeners) listener({ tenant, event });
-    },
-  };
   return {
     partitions,
     documentTextBytesMax: limits.documentTextBytesMax,
     docs,
     chunks,
     manifests,
-    leases: new MemoryLeases({ clock, base, power, leaseMs: options.leaseMs ?? limits.leaseMs }),
-    deadLetters: new MemoryDeadLetters(power),
+    leases,
+    deadLetters,
     attempts: new MemoryAttempts(power),
     events,
     async checkIdentity() {
@@ -106,6 +115,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       await power.pass();
       return [];
     },
+    quarantined: () => quarantine.list(),
     async claimModel(probe) {
       await power.pass();
       model ??= { ...probe, vector: probe.vector.slice() };
@@ -116,17 +126,40 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       return Promise.resolve();
     },
     hooks: {
-      published,
-      onEvent(listener) {
-        listeners.add(listener);
-        return () => listeners.delete(listener);
-      },
-      publishRaw: (tenant, payload) => docs.store(tenant, payload),
+      ...heard,
+      publishRaw: (tenant, payload, messageId) => docs.store(tenant, payload, { messageId }),
+      putForeignRecord: (tenant, headers, body) => chunks.putForeign(tenant, headers, body),
+      putForeignManifest: (tenant, payload) => manifests.putForeign(tenant, payload),
+      putForeignLetter: (tenant, version) => deadLetters.putForeign(tenant, version),
       loseNextAppendAck: () => chunks.loseNextAck(),
       readNextLate: (records) => chunks.readNextLate(records),
       setAvailable: (available) => power.setAvailable(available),
+      fillDeadLetters: (isFull) => {
+        deadLetters.isFull = isFull;
+      },
+      stepServerClock: (ms) => leases.stepClock(ms),
       breakIdentity: () => power.setIdentity(false),
       restoreIdentity: () => power.setIdentity(true),
+    },
+  };
+}
+
+function memoryEvents(): Pick<MemoryLogHooks, "published" | "onEvent"> & {
+  readonly events: EventSink;
+} {
+  const published: PublishedEvent[] = [];
+  const listeners = new Set<(published: PublishedEvent) => void>();
+  return {
+    published,
+    onEvent(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    events: {
+      publish(tenant, event) {
+        published.push({ tenant, event });
+        for (const listener of listeners) listener({ tenant, event });
+      },
     },
   };
 }

@@ -2,8 +2,10 @@
 
 import { z } from "zod";
 import type { Epoch, TenantId, Version } from "../contract/ids.ts";
-import { type NatsContext, newestMessage, publishPlain } from "./nats-connection.ts";
+import { jsonIn } from "./json-message.ts";
+import { type NatsContext, publishPlain } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
+import { newestReadable } from "./nats-newest.ts";
 import { manifestSubjects, streamNames } from "./nats-streams.ts";
 import type { AttemptJournal, Attempts } from "./port.ts";
 
@@ -24,8 +26,11 @@ export class NatsAttempts implements AttemptJournal {
   }
 
   async get(tenant: TenantId): Promise<Attempts | null> {
-    const message = await newestMessage(this.#context, streamNames.manifests, subjectOf(tenant));
-    return message === null ? null : attemptsIn(message.string());
+    const { value } = await newestReadable(this.#context, {
+      ...{ stream: streamNames.manifests, subject: subjectOf(tenant) },
+      read: ({ data }) => jsonIn(attemptsSchema, data),
+    });
+    return value;
   }
 
   async put(tenant: TenantId, { upTo, lives, epoch }: Attempts): Promise<void> {
@@ -35,13 +40,5 @@ export class NatsAttempts implements AttemptJournal {
     } catch (thrown) {
       throw logError(thrown);
     }
-  }
-}
-
-function attemptsIn(text: string): Attempts | null {
-  try {
-    return attemptsSchema.parse(JSON.parse(text));
-  } catch {
-    return null;
   }
 }

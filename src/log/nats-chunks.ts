@@ -1,6 +1,12 @@
-/** CHUNKS on JetStream: the fenced append, and unbroken reading. */
+/**
+ * CHUNKS on JetStream: the fenced append, and unbroken reading.
+ *
+ *   NK1  a message that no owner wrote does not count: it is nobody's newest record, and no link of a chain;
+ *   NK2  an append behind such messages is conditional on the newest of them, after all up to it were looked at: so no
+ *        record can have come between the record that the writer knows and its own (I6);
+ *   NK3  a record of the chain that can not be read stops its tenant with broken_chain, and nobody else.
+ */
 
-import type { StoredMsg } from "nats";
 import { FreshetError } from "../contract/errors.ts";
 import {
   isTenantId,
@@ -16,26 +22,34 @@ import {
   type PlacedRecord,
   type RecordHeader,
 } from "../contract/record.ts";
-import { judgeAppend } from "./append-outcome.ts";
+import { type AppendVerdict, judgeAppend } from "./append-outcome.ts";
 import { ChainCheck } from "./chain.ts";
+import { type GuardedMessage, type NatsContext, publishGuarded } from "./nats-connection.ts";
 import {
-  type GuardedMessage,
-  headerReader,
-  type NatsContext,
-  newestMessage,
-  oldestMessage,
-  publishGuarded,
-} from "./nats-connection.ts";
-import { type Delivered, pullMessages } from "./nats-pull.ts";
+  messageOf,
+  type NewestOf,
+  newestReadable,
+  oldestReadable,
+  type StoredMessage,
+  type SubjectRequest,
+} from "./nats-newest.ts";
+import { pullMessages } from "./nats-pull.ts";
 import { firstSince, purgeBelow } from "./nats-retention.ts";
 import type { GuardedStream } from "./nats-stream-guard.ts";
-import { lostTail } from "./nats-streams.ts";
+import { lostTail, streamInfo } from "./nats-streams.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "./port.ts";
-import { headerFromWire, type Place, recordFromWire, wireHeaders } from "./record-header.ts";
+import { unreadableRecord } from "./quarantine.ts";
+import {
+  headerFromWire,
+  isRecord,
+  linkHeaders,
+  type Place,
+  previousIn,
+  recordFromWire,
+  wireHeaders,
+} from "./record-header.ts";
 import { chunksOf, chunksOfPartition, tenantIn } from "./subjects.ts";
 
-/** The server keeps the append's condition with the message: it is the link to the record before. */
-const previousHeader = "Nats-Expected-Last-Subject-Sequence";
 const noBytes = new Uint8Array();
 
 export class NatsChunks implements ChunksLog {
@@ -55,7 +69,7 @@ export class NatsChunks implements ChunksLog {
    */
   async append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome> {
     const body = record.kind === "upsert" ? encodeBody(record.body) : noBytes;
-    const message: GuardedMessage = {
+    let message: GuardedMessage = {
       subject: this.#subject(record.tenant),
       payload: body,
       headers: wireHeaders(record, body.byteLength),
@@ -70,6 +84,7 @@ export class NatsChunks implements ChunksLog {
       }
       const verdict = await this.#verdict(record, expectedLast);
       if (verdict.kind !== "retry") return verdict;
+      if (verdict.tail !== undefined) message = behind(message, verdict.tail, expectedLast);
       if (attempt >= limits.appendAttemptsMax) {
         const cause = outcome.kind === "unknown" ? outcome.error : undefined;
         throw new FreshetError("log_unavailable", "an append got no answer", { cause });
@@ -79,32 +94,37 @@ export class NatsChunks implements ChunksLog {
   }
 
   async last(tenant: TenantId): Promise<RecordHeader | null> {
-    const message = await newestMessage(this.#context, this.#stream.name, this.#subject(tenant));
-    return message === null ? null : storedHeader(message, tenant);
+    return (await this.#newest(tenant)).value;
   }
 
-  async first(tenant: TenantId): Promise<RecordHeader | null> {
-    const from = { subject: this.#subject(tenant), seq: 1 };
-    const message = await oldestMessage(this.#context, this.#stream.name, from);
-    return message === null ? null : storedHeader(message, tenant);
+  first(tenant: TenantId): Promise<RecordHeader | null> {
+    return oldestReadable(this.#context, this.#headersOf(tenant));
   }
 
   async *read(range: ChunksRange): AsyncGenerator<PlacedRecord> {
     for await (const { message, place } of this.#range(range, false)) {
-      yield recordFromWire(headerReader(message.headers), place, message.data);
+      yield this.#readable(message, place.tenant, () =>
+        recordFromWire(message.header, place, message.data),
+      );
     }
   }
 
   async *headers(range: ChunksRange): AsyncGenerator<RecordHeader> {
     for await (const { message, place } of this.#range(range, true)) {
-      yield headerFromWire(headerReader(message.headers), place);
+      yield this.#readable(message, place.tenant, () => headerFromWire(message.header, place));
     }
   }
 
   async tenants(partition: Partition): Promise<TenantId[]> {
-    const filter = chunksOfPartition(partition);
-    const subjects = await this.#stream.subjects(filter);
-    return subjects.map(tenantIn).filter(isTenantId);
+    const subjects = await this.#stream.subjects(chunksOfPartition(partition));
+    // A foreign message can name a tenant of another partition: two owners of one tenant would fence each other for ever.
+    const isHere = (tenant: TenantId) => partitionOf(tenant, this.#partitions) === partition;
+    return subjects.map(tenantIn).filter(isTenantId).filter(isHere);
+  }
+
+  async tenantCount(): Promise<number> {
+    const info = await streamInfo(this.#context, "chunks");
+    return info?.state.num_subjects ?? 0;
   }
 
   async firstSince(atMs: number): Promise<Position> {
@@ -128,14 +148,14 @@ export class NatsChunks implements ChunksLog {
   async #verdict(
     record: ChunkRecord,
     expectedLast: Position,
-  ): Promise<ReturnType<typeof judgeAppend>> {
+  ): Promise<AppendVerdict & { readonly tail?: number }> {
     try {
-      const last = await this.last(record.tenant);
+      const { value: last, tail } = await this.#newest(record.tenant);
       const verdict = judgeAppend(record, expectedLast, last);
       // The newest record of a tenant is never purged: one that was expected and is gone was lost.
       const isLost = (last?.position ?? 0) < expectedLast && expectedLast > this.#stream.base;
       if (verdict.kind === "behind" && isLost) throw lostTail(this.#stream.name);
-      return verdict;
+      return verdict.kind === "retry" ? { ...verdict, tail } : verdict;
     } catch (thrown) {
       if (thrown instanceof FreshetError && thrown.code === "log_unavailable") {
         return { kind: "retry" };
@@ -144,55 +164,77 @@ export class NatsChunks implements ChunksLog {
     }
   }
 
+  #newest(tenant: TenantId): Promise<NewestOf<RecordHeader>> {
+    return newestReadable(this.#context, this.#headersOf(tenant));
+  }
+
+  #headersOf(tenant: TenantId): SubjectRequest<RecordHeader> {
+    return {
+      stream: this.#stream.name,
+      subject: this.#subject(tenant),
+      headersOnly: true,
+      read: (message) =>
+        isRecord(message.header)
+          ? this.#readable(message, tenant, () =>
+              headerFromWire(message.header, placeOf(message, tenant)),
+            )
+          : undefined,
+    };
+  }
+
+  /** NK3. @throws FreshetError broken_chain */
+  #readable<Value>({ subject, seq }: StoredMessage, tenant: TenantId, read: () => Value): Value {
+    try {
+      return read();
+    } catch (cause) {
+      const stream = this.#stream.name;
+      this.#context.quarantine.add({ stream, seq, subject, why: "unreadable" });
+      throw unreadableRecord({ tenant, position: seq }, cause);
+    }
+  }
+
   /** A consumer that starts below the first stored message silently starts later: the chain check sees it. */
   async *#range(
     range: ChunksRange,
     headersOnly: boolean,
-  ): AsyncGenerator<{ readonly message: Delivered; readonly place: Place }> {
+  ): AsyncGenerator<{ readonly message: StoredMessage; readonly place: Place }> {
+    const { tenant, signal, onCount } = range;
     const chain = new ChainCheck(range);
     if (chain.complete) return;
     await this.#stream.state();
+    const stream = this.#stream.name;
     const messages = pullMessages(this.#context, {
-      stream: this.#stream.name,
-      filter: this.#subject(range.tenant),
-      start: range.after + 1,
-      until: { through: range.to },
-      headersOnly,
-      page: limits.rangePageMax,
-      signal: range.signal,
-      onCount: range.onCount,
+      ...{ stream, filter: this.#subject(tenant), start: range.after + 1 },
+      ...{ until: { through: range.to }, headersOnly, page: limits.rangePageMax, signal, onCount },
     });
-    for await (const message of messages) {
-      const place = placeOf(message, range.tenant);
+    for await (const delivered of messages) {
+      const message = messageOf(delivered);
+      const { subject, seq } = message;
+      if (!isRecord(message.header)) {
+        this.#context.quarantine.add({ stream, seq, subject, why: "foreign" });
+        continue;
+      }
+      const place = this.#readable(message, tenant, () => placeOf(message, tenant));
       chain.accept(place);
       yield { message, place };
       if (chain.complete) return;
     }
-    range.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     throw chain.broken();
   }
 }
 
-function placeOf(message: Delivered, tenant: TenantId): Place {
-  const previous = previousOf(headerReader(message.headers));
-  return { tenant, atMs: message.atMs, position: message.seq as Position, previous };
-}
-
-function storedHeader(message: StoredMsg, tenant: TenantId): RecordHeader {
-  const read = headerReader(message.header);
-  const place: Place = {
-    tenant,
-    atMs: message.time.getTime(),
-    position: message.seq as Position,
-    previous: previousOf(read),
+/** NK2: the same record, behind foreign messages up to `tail`. */
+function behind(message: GuardedMessage, tail: number, previous: Position): GuardedMessage {
+  if (tail === message.expectedLast) return message;
+  return {
+    ...message,
+    headers: { ...message.headers, ...linkHeaders(previous) },
+    expectedLast: tail,
   };
-  return headerFromWire(read, place);
 }
 
-function previousOf(read: (name: string) => string | undefined): Position {
-  const previous = Number(read(previousHeader) ?? Number.NaN);
-  if (!Number.isSafeInteger(previous)) {
-    throw new FreshetError("internal", "a record was written without a fence");
-  }
-  return previous as Position;
+/** @throws FreshetError internal */
+function placeOf({ header, atMs, seq }: StoredMessage, tenant: TenantId): Place {
+  return { tenant, atMs, position: seq as Position, previous: previousIn(header) };
 }

@@ -26,8 +26,9 @@ import {
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
-import type { Logger } from "../observe/port.ts";
+import type { Logger, Metrics } from "../observe/port.ts";
 import { apiCode, isInProcess, jetStream, logError } from "./nats-errors.ts";
+import { Quarantine } from "./quarantine.ts";
 import type { WireHeaders } from "./record-header.ts";
 
 export interface NatsAccess {
@@ -49,15 +50,20 @@ export interface NatsContext {
   readonly jsm: JetStreamManager;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly quarantine: Quarantine;
   /** Called after every reconnect; returns the function that ends the subscription. */
   readonly onReconnect: (listener: () => void) => () => void;
+}
+
+export interface Reports {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
 }
 
 /** @throws FreshetError log_unavailable */
 export async function openConnection(
   access: NatsAccess,
-  clock: Clock,
-  logger: Logger,
+  { clock, logger, metrics }: Reports & { readonly clock: Clock },
 ): Promise<NatsContext> {
   const connection = await firstConnection(access, clock);
   const listeners = new Set<() => void>();
@@ -69,7 +75,14 @@ export async function openConnection(
     listeners.add(listener);
     return () => listeners.delete(listener);
   };
-  return { connection, js, jsm, clock, logger, onReconnect };
+  const quarantine = new Quarantine({
+    report: ({ stream, seq, subject, why }) => {
+      metrics.count("records_quarantined_total", { stream });
+      const message = "a record of the log is passed over: see ops/runbooks/quarantined-record.md";
+      logger.error({ stream, seq, subject, why }, message);
+    },
+  });
+  return { connection, js, jsm, clock, logger, quarantine, onReconnect };
 }
 
 async function firstConnection(access: NatsAccess, clock: Clock): Promise<NatsConnection> {
@@ -173,18 +186,14 @@ export interface PlainMessage {
   readonly subject: string;
   readonly payload: Uint8Array;
   readonly headers?: WireHeaders | undefined;
-  readonly messageId?: string | undefined;
 }
 
 /** A publish without a condition. Throws what the client throws. */
 export function publishPlain(
   context: NatsContext,
-  { subject, payload, headers, messageId }: PlainMessage,
+  { subject, payload, headers }: PlainMessage,
 ): Promise<PubAck> {
-  const options = {
-    ...(headers === undefined ? {} : { headers: messageHeaders(headers) }),
-    ...(messageId === undefined ? {} : { msgID: messageId }),
-  };
+  const options = headers === undefined ? {} : { headers: messageHeaders(headers) };
   return untilProcessed(context, () => context.js.publish(subject, payload, options));
 }
 
@@ -200,32 +209,49 @@ async function untilProcessed(context: NatsContext, send: () => Promise<PubAck>)
   }
 }
 
-function messageHeaders(values: WireHeaders): MsgHdrs {
+export function messageHeaders(values: WireHeaders): MsgHdrs {
   const headers = createHeaders();
   for (const [name, value] of Object.entries(values)) headers.set(name, value);
   return headers;
 }
 
 /**
- * Newest message of a subject, or of those that a filter matches, from the stream's leader; null when there is none.
- * `STREAM.MSG.GET` is answered by the leader alone, unlike a direct get.
+ * Newest message of a subject, or of those that a filter or several match, from the stream's leader; null when there is
+ * none. `STREAM.MSG.GET` is answered by the leader alone, unlike a direct get.
  */
 export async function newestMessage(
   context: NatsContext,
   stream: string,
-  subject: string,
+  filter: string | readonly string[],
 ): Promise<StoredMsg | null> {
-  return await storedMessage(context, stream, { last_by_subj: subject });
+  let newest: StoredMsg | null = null;
+  for (const subject of [filter].flat()) {
+    const message = await storedMessage(context, stream, { last_by_subj: subject });
+    if (message !== null && message.seq > (newest?.seq ?? 0)) newest = message;
+  }
+  return newest;
 }
 
-/** Oldest message of a subject, at or behind `seq`, that the stream's leader still holds; null when there is none. */
-export async function oldestMessage(
+/** The message of a sequence from the stream's leader; null when it was purged or never there. */
+export async function messageAt(
   context: NatsContext,
   stream: string,
-  { subject, seq }: { readonly subject: string; readonly seq: number },
+  seq: number,
+): Promise<StoredMsg | null> {
+  return await storedMessage(context, stream, { seq });
+}
+
+/** Oldest message of a subject, from a sequence on, that the stream's leader still holds; null when there is none. */
+export async function oldestMessage(
+  context: NatsContext,
+  {
+    stream,
+    subject,
+    from,
+  }: { readonly stream: string; readonly subject: string; readonly from: number },
 ): Promise<StoredMsg | null> {
   // The library's type of the request lacks the subject, which the server takes.
-  const request: SeqMsgRequest & { next_by_subj: string } = { seq, next_by_subj: subject };
+  const request: SeqMsgRequest & { next_by_subj: string } = { seq: from, next_by_subj: subject };
   return await storedMessage(context, stream, request);
 }
 

@@ -1,14 +1,29 @@
 /** The dead-letter stream: one message for each operation that was refused, as long as the stream has it. */
 
+import type { PurgeOpts } from "nats";
 import { z } from "zod";
-import { type ErrorCode, errorTable, FreshetError } from "../contract/errors.ts";
-import { type DocumentId, isDocumentId, type Position, type Version } from "../contract/ids.ts";
+import { type ErrorCode, errorTable } from "../contract/errors.ts";
+import {
+  type DocumentId,
+  isDocumentId,
+  type Position,
+  type TenantId,
+  type Version,
+} from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { type NatsContext, newestMessage, publishPlain } from "./nats-connection.ts";
+import { jsonIn } from "./json-message.ts";
+import { letterShareOf } from "./letter.ts";
+import {
+  type NatsContext,
+  newestMessage,
+  publishGuarded,
+  publishPlain,
+} from "./nats-connection.ts";
 import { isSubjectTaken, logError } from "./nats-errors.ts";
+import { newestReadable } from "./nats-newest.ts";
 import { pullMessages } from "./nats-pull.ts";
-import { streamNames } from "./nats-streams.ts";
-import type { DeadLetter, DeadLetterLog } from "./port.ts";
+import { manifestSubjects, streamInfo, streamNames } from "./nats-streams.ts";
+import type { DeadLetter, DeadLetterLog, OwedLetters } from "./port.ts";
 import { deadLetterOf, deadLettersOf } from "./subjects.ts";
 
 const letterSchema = z.object({
@@ -26,8 +41,14 @@ const letterSchema = z.object({
     .optional(),
 });
 
+const owedSchema = z.object({
+  after: z
+    .int()
+    .transform((value) => value as Position)
+    .nullable(),
+});
+
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 export class NatsDeadLetters implements DeadLetterLog {
   readonly #context: NatsContext;
@@ -48,11 +69,11 @@ export class NatsDeadLetters implements DeadLetterLog {
   }
 
   async list(tenant: string, max: number, after = 0 as Version): Promise<DeadLetter[]> {
-    const letters: DeadLetter[] = [];
     const stream = streamNames.deadLetters;
     const filter = deadLettersOf(tenant);
     const newest = max < 1 ? null : await newestMessage(this.#context, stream, filter);
-    if (newest === null) return letters;
+    if (newest === null) return [];
+    const found = new Firsts(max);
     const messages = pullMessages(this.#context, {
       stream,
       filter,
@@ -60,25 +81,103 @@ export class NatsDeadLetters implements DeadLetterLog {
       until: { through: newest.seq },
       page: limits.pullMax,
     });
-    for await (const { data } of messages) {
-      const letter = letterIn(data);
+    for await (const { data, seq, subject } of messages) {
+      const letter = jsonIn(letterSchema, data);
+      if (letter === undefined) {
+        this.#context.quarantine.add({ stream, seq, subject, why: "foreign" });
+        continue;
+      }
       // A long token is cut in the subject, so that several may share one.
-      if (letter.tenant !== tenant || letter.version <= after) continue;
-      letters.push(letter);
-      if (letters.length >= max) break;
+      if (letter.tenant === tenant && letter.version > after) found.add(letter);
     }
-    return letters;
+    return found.letters();
   }
 
   async get(tenant: string, version: Version): Promise<DeadLetter | null> {
     const subject = deadLetterOf(tenant, version);
-    const message = await newestMessage(this.#context, streamNames.deadLetters, subject);
-    return message === null ? null : letterIn(message.data);
+    const { value } = await newestReadable(this.#context, {
+      ...{ stream: streamNames.deadLetters, subject },
+      read: ({ data }) => jsonIn(letterSchema, data),
+    });
+    return value;
+  }
+
+  async last(tenant: string): Promise<Version> {
+    const filter = deadLettersOf(tenant);
+    const message = await newestMessage(this.#context, streamNames.deadLetters, filter);
+    const letter = message === null ? undefined : jsonIn(letterSchema, message.data);
+    return letter?.tenant === tenant ? letter.version : (0 as Version);
+  }
+
+  async trim(tenant: string): Promise<number> {
+    const info = await streamInfo(this.#context, "deadLetters");
+    if (info === null) return 0;
+    return this.#purge({
+      filter: deadLettersOf(tenant),
+      keep: letterShareOf(info.config.max_bytes),
+    });
+  }
+
+  async purgeBefore(atMs: number): Promise<number> {
+    const [stream, filter] = [streamNames.deadLetters, "dlq.>"];
+    if ((await streamInfo(this.#context, "deadLetters")) === null) return 0;
+    const newest = await newestMessage(this.#context, stream, filter);
+    if (newest === null) return 0;
+    if (newest.time.getTime() < atMs) return this.#purge({ seq: newest.seq + 1 });
+    const messages = pullMessages(this.#context, {
+      ...{ stream, filter, start: { sinceMs: atMs }, until: { through: newest.seq } },
+      ...{ headersOnly: true, page: 1 },
+    });
+    for await (const { seq } of messages) return seq <= 1 ? 0 : this.#purge({ seq });
+    // What the leader named was purged meanwhile, by somebody who did the same.
+    return 0;
+  }
+
+  async owed(tenant: TenantId): Promise<OwedLetters> {
+    const message = await newestMessage(this.#context, streamNames.manifests, owedOf(tenant));
+    if (message === null) return { after: null, revision: 0 };
+    return { after: jsonIn(owedSchema, message.data)?.after ?? null, revision: message.seq };
+  }
+
+  async owe(tenant: TenantId, { after, revision }: OwedLetters): Promise<boolean> {
+    const outcome = await publishGuarded(this.#context, {
+      subject: owedOf(tenant),
+      payload: encoder.encode(JSON.stringify({ after })),
+      expectedLast: revision,
+    });
+    if (outcome.kind === "stored") return true;
+    if (outcome.kind === "unknown") throw outcome.error;
+    // Refused is also a repetition of the client's own whose first attempt had landed.
+    return (await this.owed(tenant)).after === after;
+  }
+
+  async #purge(what: PurgeOpts): Promise<number> {
+    try {
+      const { purged } = await this.#context.jsm.streams.purge(streamNames.deadLetters, what);
+      return purged;
+    } catch (thrown) {
+      throw logError(thrown);
+    }
   }
 }
 
-function letterIn(data: Uint8Array): DeadLetter {
-  const parsed = letterSchema.safeParse(JSON.parse(decoder.decode(data)));
-  if (!parsed.success) throw new FreshetError("internal", "a dead letter is malformed");
-  return parsed.data;
+/** The letters of lowest version among those that are added, in bounded room. */
+class Firsts {
+  readonly #max: number;
+  #letters: DeadLetter[] = [];
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  add(letter: DeadLetter): void {
+    this.#letters.push(letter);
+    if (this.#letters.length >= 2 * this.#max) this.#letters = this.letters();
+  }
+
+  letters(): DeadLetter[] {
+    return this.#letters.sort((one, other) => one.version - other.version).slice(0, this.#max);
+  }
 }
+
+const owedOf = (tenant: TenantId): string => `${manifestSubjects}.letters.${tenant}`;

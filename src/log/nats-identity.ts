@@ -14,7 +14,9 @@
 import { z } from "zod";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import { type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
+import { jsonIn } from "./json-message.ts";
+import { type NatsContext, publishGuarded } from "./nats-connection.ts";
+import { newestReadable } from "./nats-newest.ts";
 import {
   alignStream,
   createStream,
@@ -41,9 +43,14 @@ const identitySchema = z.object({
   leases: z.int().min(1),
 });
 
+/** What the record of every version says. */
+const claimSchema = z.looseObject({ format: z.number(), incarnation: z.number() });
+
 export type LogIdentity = z.infer<typeof identitySchema>;
 
 export interface Deployment {
+  /** Whether what is missing may be created: by whoever serves, never by whoever only looks. */
+  readonly creates: boolean;
   readonly partitions: number;
   readonly replicas: number;
   readonly leaseMs: number;
@@ -51,6 +58,12 @@ export interface Deployment {
 
 interface StoredIdentity {
   readonly identity: LogIdentity;
+  readonly revision: number;
+}
+
+/** Null: something is stored in its place, and nothing older is left of it. */
+interface FoundIdentity {
+  readonly identity: LogIdentity | null;
   readonly revision: number;
 }
 
@@ -69,22 +82,28 @@ export function newIncarnation(nowMs: number): number {
 
 /**
  * Creates what is missing in a new log, and refuses an old one that is not whole.
- * @throws FreshetError log_identity, log_unavailable, overloaded (no room for a stream)
+ * @throws FreshetError log_identity, log_unavailable, overloaded (no room for a stream), not_ready (no log, and none may
+ * be created)
  */
 export async function ensureLog(
   context: NatsContext,
   deployment: Deployment,
 ): Promise<LogIdentity> {
-  const stored = (await readIdentity(context)) ?? (await beginLog(context, deployment));
+  const stored = present(await readIdentity(context)) ?? (await beginLog(context, deployment));
   checkPartitions(stored.identity.partitions, deployment.partitions);
-  const ready =
-    stored.identity.state === "ready" ? stored : await complete(context, stored, deployment);
+  const isReady = stored.identity.state === "ready";
+  if (!isReady && !deployment.creates) throw noLog();
+  const ready = isReady ? stored : await complete(context, stored, deployment);
   const known = await recreateHarmless(context, ready, deployment);
+  if (!deployment.creates) return known;
   for (const role of streamRoles) {
     await alignStream(context, role, { ...deployment, incarnation: known.incarnation });
   }
   return known;
 }
+
+const noLog = (): FreshetError =>
+  new FreshetError("not_ready", "there is no Freshet log on this NATS: start an engine first");
 
 /**
  * The same for a log that was opened before: nothing is begun, what can be done without is created again.
@@ -95,7 +114,9 @@ export async function checkLog(
   deployment: Deployment,
   known: LogIdentity,
 ): Promise<LogIdentity> {
-  const stored = await readIdentity(context);
+  const found = await readIdentity(context);
+  // One foreign message must not stop everybody: what this process knows is checked against the streams themselves.
+  const stored = found && { ...found, identity: found.identity ?? known };
   if (stored?.identity.createdAtMs !== known.createdAtMs) {
     throw refusedLog("the record of the log's identity has changed");
   }
@@ -113,6 +134,7 @@ function checkPartitions(stored: number, configured: number): void {
 }
 
 async function beginLog(context: NatsContext, deployment: Deployment): Promise<StoredIdentity> {
+  if (!deployment.creates) throw noLog();
   for (const role of ["docs", "chunks", "heads"] as const) {
     if ((await streamInfo(context, role)) === null) continue;
     throw refusedLog(`stream ${streamNames[role]} exists, but no record of whose it is`);
@@ -152,6 +174,10 @@ async function recreateHarmless(
   deployment: Deployment,
 ): Promise<LogIdentity> {
   let { identity } = stored;
+  if (!deployment.creates) {
+    await checkHarmless(context);
+    return identity;
+  }
   if (await isGone(context, "leases")) {
     const next = { ...identity, leases: identity.leases + 1 };
     ({ identity } = await writeIdentity(context, next, stored.revision));
@@ -170,6 +196,15 @@ async function isGone(context: NatsContext, role: StreamRole): Promise<boolean> 
   return (await streamInfo(context, role)) === null;
 }
 
+/** What an engine would create again. @throws FreshetError not_ready */
+async function checkHarmless(context: NatsContext): Promise<void> {
+  for (const role of ["leases", "deadLetters"] as const) {
+    if (!(await isGone(context, role))) continue;
+    const message = `stream ${streamNames[role]} is missing: an engine that starts creates it again`;
+    throw new FreshetError("not_ready", message);
+  }
+}
+
 async function recreate(context: NatsContext, role: StreamRole, shape: StreamShape): Promise<void> {
   context.logger.error({ stream: streamNames[role] }, "a stream was missing and is created again");
   await createStream(context, role, shape);
@@ -184,15 +219,31 @@ async function checkStreams(context: NatsContext, identity: LogIdentity): Promis
   }
 }
 
-/** The record that the store holds now; null in a new log. */
-export async function readIdentity(context: NatsContext): Promise<StoredIdentity | null> {
+/** The record that the store holds now; null in a new log. @throws FreshetError log_identity (of a later version) */
+async function readIdentity(context: NatsContext): Promise<FoundIdentity | null> {
   if ((await streamInfo(context, "manifests")) === null) return null;
-  const message = await newestMessage(context, streamNames.manifests, subject);
-  if (message === null) return null;
-  const parsed = identitySchema.safeParse(JSON.parse(message.string()));
-  if (!parsed.success) throw refusedLog("the record of the log's identity is not readable");
-  return { identity: parsed.data, revision: message.seq };
+  const { value: identity, tail: revision } = await newestReadable(context, {
+    ...{ stream: streamNames.manifests, subject },
+    read: ({ data }) => {
+      const identity = jsonIn(identitySchema, data);
+      if (identity === undefined && jsonIn(claimSchema, data) !== undefined) throw unreadable();
+      return identity;
+    },
+  });
+  return revision === 0 ? null : { identity, revision };
 }
+
+function present(found: FoundIdentity | null): StoredIdentity | null {
+  if (found === null) return null;
+  const { identity, revision } = found;
+  if (identity === null) throw unreadable();
+  return { identity, revision };
+}
+
+const unreadable = (): FreshetError =>
+  refusedLog(
+    "the record of the log's identity is not readable: see ops/runbooks/quarantined-record.md",
+  );
 
 /** Another node may write the same step; whoever is second goes on with what is there. */
 async function writeIdentity(
@@ -208,7 +259,7 @@ async function writeIdentity(
       expectedLast: expectedRevision,
     });
     if (outcome.kind === "stored") return { identity, revision: outcome.ack.seq };
-    const stored = await readIdentity(context);
+    const stored = present(await readIdentity(context));
     if (stored !== null && stored.revision !== expectedRevision) return stored;
   }
   throw new FreshetError("log_unavailable");

@@ -1,18 +1,28 @@
-/** Manifests and pieces of heads on JetStream. */
+/**
+ * Manifests and pieces of heads on JetStream.
+ *
+ *   NM1  a message that is no manifest does not count: the newest one before it does, as long as the stream has it, and
+ *        a commit is conditional on the newest message of all;
+ *   NM2  a tenant whose manifests are all gone begins at the start of its chain: the chain check tells whether CHUNKS
+ *        still has that. A manifest that can not be read stops its tenant.
+ */
 
 import { isDeepStrictEqual } from "node:util";
 import { FreshetError } from "../contract/errors.ts";
 import { isTenantId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { type HeadsPiece, type Manifest, manifestSchema } from "../contract/manifest.ts";
+import { emptyManifest, type HeadsPiece, type Manifest } from "../contract/manifest.ts";
 import { digestOf } from "./digest.ts";
+import { readManifest, unreadableManifest } from "./manifest-message.ts";
 import {
+  headerReader,
   type NatsContext,
   newestMessage,
   publishGuarded,
   publishPlain,
 } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
+import { type NewestOf, newestReadable } from "./nats-newest.ts";
 import { type PullRequest, pullMessages } from "./nats-pull.ts";
 import { retryReads } from "./nats-retry.ts";
 import type { GuardedStream } from "./nats-stream-guard.ts";
@@ -26,8 +36,12 @@ type WatchedManifest = StoredManifest & { readonly tenant: TenantId };
 
 const prefix = `${manifestSubjects}.tenant.`;
 const subjectOf = (tenant: TenantId): string => `${prefix}${tenant}`;
+/**
+ * Where `confirmed` lies: in a header, because an engine of the release before refuses a body with a field that it does
+ * not know.
+ */
+const confirmedHeader = "Freshet-Confirmed";
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
 
 export class NatsManifests implements ManifestStore {
   readonly #context: NatsContext;
@@ -39,8 +53,9 @@ export class NatsManifests implements ManifestStore {
   }
 
   async get(tenant: TenantId): Promise<StoredManifest | null> {
-    const message = await newestMessage(this.#context, streamNames.manifests, subjectOf(tenant));
-    return message === null ? null : stored(message.data, message.seq);
+    const { value, tail } = await this.#newest(tenant);
+    if (tail === 0) return null;
+    return { manifest: value ?? emptyManifest, revision: tail };
   }
 
   async commit(
@@ -48,12 +63,15 @@ export class NatsManifests implements ManifestStore {
     manifest: Manifest,
     expectedRevision: number,
   ): Promise<"committed" | "conflict"> {
-    const payload = encoder.encode(JSON.stringify(manifest));
+    const { confirmed, ...body } = manifest;
+    const payload = encoder.encode(JSON.stringify(body));
+    const headers = confirmed === undefined ? {} : { [confirmedHeader]: String(confirmed) };
     for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt += 1) {
       const before = this.#stream.highest;
       const outcome = await publishGuarded(this.#context, {
         subject: subjectOf(tenant),
         payload,
+        headers,
         expectedLast: expectedRevision,
       });
       if (outcome.kind === "stored") {
@@ -154,15 +172,49 @@ export class NatsManifests implements ManifestStore {
       page: limits.pullMax,
       signal,
     });
-    for await (const { subject, data, seq } of messages) {
+    for await (const { subject, data, seq, headers } of messages) {
       const tenant = subject.slice(prefix.length);
-      if (isTenantId(tenant)) yield { tenant, ...stored(data, seq) };
+      if (!isTenantId(tenant)) continue;
+      const read = readManifest(data, confirmedIn(headerReader(headers)));
+      if (read.kind === "manifest") {
+        yield { tenant, manifest: read.manifest, revision: seq };
+        continue;
+      }
+      const stream = streamNames.manifests;
+      this.#context.quarantine.add({ stream, seq, subject, why: read.kind });
+      // What lies before it was told already, unless only the newest message of each tenant was asked for.
+      if (start !== "newest-of-each") continue;
+      const { value: manifest, tail: revision } = await this.#newestUnlessUnreadable(tenant);
+      if (manifest !== null) yield { tenant, manifest, revision };
     }
+  }
+
+  /** It stops its tenant, who asks by itself; whoever reads those of all goes on. */
+  async #newestUnlessUnreadable(tenant: TenantId): Promise<NewestOf<Manifest>> {
+    try {
+      return await this.#newest(tenant);
+    } catch (thrown) {
+      if (logError(thrown).code === "broken_chain") return { value: null, tail: 0 };
+      throw thrown;
+    }
+  }
+
+  #newest(tenant: TenantId): Promise<NewestOf<Manifest>> {
+    const stream = streamNames.manifests;
+    return newestReadable(this.#context, {
+      ...{ stream, subject: subjectOf(tenant) },
+      read: ({ data, subject, seq, header }) => {
+        const read = readManifest(data, confirmedIn(header));
+        if (read.kind === "manifest") return read.manifest;
+        if (read.kind === "foreign") return undefined;
+        this.#context.quarantine.add({ stream, seq, subject, why: "unreadable" });
+        throw unreadableManifest(tenant, seq);
+      },
+    });
   }
 }
 
-function stored(data: Uint8Array, revision: number): StoredManifest {
-  const parsed = manifestSchema.safeParse(JSON.parse(decoder.decode(data)));
-  if (parsed.success) return { manifest: parsed.data, revision };
-  throw new FreshetError("internal", "a manifest is malformed", { cause: parsed.error });
+function confirmedIn(read: (name: string) => string | undefined): number | undefined {
+  const confirmed = read(confirmedHeader);
+  return confirmed === undefined || confirmed === "" ? undefined : Number(confirmed);
 }

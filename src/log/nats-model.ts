@@ -6,11 +6,13 @@
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { decodeProbe, encodeProbe, type ModelProbe } from "../contract/model-probe.ts";
-import { type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
+import { type NatsContext, publishGuarded } from "./nats-connection.ts";
+import { newestReadable } from "./nats-newest.ts";
 import { manifestSubjects, refusedLog, streamNames } from "./nats-streams.ts";
 
 const subject = `${manifestSubjects}.model`;
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** @throws FreshetError log_unavailable, log_identity (the record is not readable) */
 export async function claimModel(context: NatsContext, probe: ModelProbe): Promise<ModelProbe> {
@@ -27,9 +29,13 @@ export async function claimModel(context: NatsContext, probe: ModelProbe): Promi
 }
 
 async function readModel(context: NatsContext): Promise<ModelProbe | null> {
-  const message = await newestMessage(context, streamNames.manifests, subject);
-  if (message === null) return null;
-  const probe = decodeProbe(message.string());
-  if (probe === undefined) throw refusedLog("the record of the embedding model is not readable");
-  return probe;
+  const { value, tail } = await newestReadable(context, {
+    ...{ stream: streamNames.manifests, subject },
+    read: ({ data }) => decodeProbe(decoder.decode(data)),
+  });
+  // Which model filled the log is not known any more: another claim could mix two.
+  if (value === null && tail > 0) {
+    throw refusedLog("the record of the embedding model is not readable");
+  }
+  return value;
 }

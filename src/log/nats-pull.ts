@@ -34,7 +34,7 @@ import { endedBy, fellShort, isHasty, isTooLarge, type Pull, trouble } from "./n
 
 export interface PullRequest {
   readonly stream: string;
-  readonly filter: string;
+  readonly filter: string | readonly string[];
   /** A sequence or a server time (the first message at or behind it), or each subject's newest and what follows. */
   readonly start: number | "newest-of-each" | { readonly sinceMs: number };
   /**
@@ -148,12 +148,17 @@ function startConfig(start: PullRequest["start"]): Partial<ConsumerConfig> {
   return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: sinceTime };
 }
 
+function filterConfig(filter: PullRequest["filter"]): Partial<ConsumerConfig> {
+  if (typeof filter === "string") return { filter_subject: filter };
+  return { filter_subjects: [...filter] };
+}
+
 function consumerConfig(request: PullRequest): Partial<ConsumerConfig> {
   return {
     ...startConfig(request.start),
     ack_policy: AckPolicy.None,
     replay_policy: ReplayPolicy.Instant,
-    filter_subject: request.filter,
+    ...filterConfig(request.filter),
     headers_only: request.headersOnly ?? false,
     inactive_threshold: nanos(limits.consumerIdleMs),
     mem_storage: true,

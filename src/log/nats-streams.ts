@@ -80,6 +80,17 @@ function common(role: StreamRole, shape: StreamShape): Config {
 export const partitionedSubject = (partitions: number): string =>
   `docs.{{partition(${partitions},1)}}.{{wildcard(1)}}`;
 
+/**
+ * Message ids are the tenant's affair: DOCS must compare none, or one tenant's id swallows another's document. The
+ * server takes a window of zero as "two minutes", except for a stream that has a source, where it turns the comparison
+ * off (nats-server, stream.go: checkStreamCfg, storeMsgIdLocked). So DOCS has one that nothing can come from: a subject
+ * that no dead letter has, since a token is never empty.
+ */
+export const withoutMessageIds = {
+  sources: [{ name: streamNames.deadLetters, filter_subject: "dlq.~.0" }],
+  duplicate_window: 0,
+} satisfies Partial<StreamConfig>;
+
 export function streamConfig(role: StreamRole, shape: StreamShape): Config {
   const base = common(role, shape);
   switch (role) {
@@ -89,7 +100,7 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
         subjects: ["docs.*"],
         subject_transform: { src: "docs.*", dest: partitionedSubject(shape.partitions) },
         max_bytes: limits.docsBytesMax,
-        duplicate_window: nanos(limits.duplicateWindowMs),
+        ...withoutMessageIds,
         // Refused to the publisher, instead of read by every node and rejected there.
         max_msg_size: limits.docsMessageBytesMax,
       };
@@ -108,7 +119,7 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
       return {
         ...base,
         subjects: [`${manifestSubjects}.>`],
-        max_msgs_per_subject: 1,
+        max_msgs_per_subject: limits.manifestHistoryMax,
         max_bytes: limits.manifestsBytesMax,
       };
     case "leases":
@@ -179,8 +190,9 @@ export async function createStream(
 
 /**
  * Makes an existing stream what a new one would be, as far as that is safe while others use it. Copies are only ever
- * added: a process that was told less (the command line knows nothing of them) takes none away.
- * @throws FreshetError log_unavailable
+ * added: a process that was told less (the command line knows nothing of them) takes none away. So is the history of
+ * manifests: with one message of each, a foreign one takes its place.
+ * @throws FreshetError log_unavailable (copies are missing, and can not be added)
  */
 export async function alignStream(
   context: NatsContext,
@@ -189,24 +201,36 @@ export async function alignStream(
 ): Promise<void> {
   const info = await streamInfo(context, role);
   if (info === null) return;
-  const { num_replicas, max_msg_size } = streamConfig(role, shape);
-  const name = info.config.name;
-  const wanted = {
-    ...(Number(num_replicas) > info.config.num_replicas ? { num_replicas } : {}),
-    ...(max_msg_size === undefined || max_msg_size === info.config.max_msg_size
-      ? {}
-      : { max_msg_size }),
-  };
+  const wanted = lacking(info.config, streamConfig(role, shape));
   if (Object.keys(wanted).length === 0) return;
+  const stream = info.config.name;
   try {
-    await context.jsm.streams.update(name, wanted);
+    await context.jsm.streams.update(stream, wanted);
+    context.logger.info({ stream, ...wanted }, "a stream was given what it lacked");
   } catch (thrown) {
     const cause = logError(thrown);
+    if (wanted.num_replicas === undefined) {
+      // A help, and no condition: whoever may not change a stream can serve its log.
+      context.logger.warn({ stream, code: cause.code }, "a stream can not be changed");
+      return;
+    }
     if (cause.code !== "overloaded") throw cause;
     // Servers count each other's reservations some seconds late: room may be found when it is tried again.
     throw new FreshetError("log_unavailable", tooFewServers, { cause });
   }
-  context.logger.info({ stream: name, ...wanted }, "a stream was given what it lacked");
+}
+
+function lacking(has: StreamConfig, wanted: Config): Partial<StreamConfig> {
+  const { num_replicas, max_msg_size, max_msgs_per_subject } = wanted;
+  const isCopyMissing = num_replicas !== undefined && num_replicas > has.num_replicas;
+  const isSizeOther = max_msg_size !== undefined && max_msg_size !== has.max_msg_size;
+  const isHistoryShort =
+    max_msgs_per_subject !== undefined && has.max_msgs_per_subject < max_msgs_per_subject;
+  return {
+    ...(isCopyMissing ? { num_replicas } : {}),
+    ...(isSizeOther ? { max_msg_size } : {}),
+    ...(isHistoryShort ? { max_msgs_per_subject } : {}),
+  };
 }
 
 /** What a stream says about itself. */

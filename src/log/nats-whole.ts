@@ -12,8 +12,10 @@
  */
 
 import type { StreamInfo } from "nats";
-import { headerReader, type NatsContext } from "./nats-connection.ts";
-import { apiCode, jetStream, logError } from "./nats-errors.ts";
+import { limits } from "../contract/limits.ts";
+import type { QuarantineReason } from "../contract/quarantine.ts";
+import { headerReader, messageAt, type NatsContext } from "./nats-connection.ts";
+import { logError } from "./nats-errors.ts";
 import { checkLog, type Deployment, type LogIdentity } from "./nats-identity.ts";
 import { NatsManifests } from "./nats-manifests.ts";
 import { GuardedStream } from "./nats-stream-guard.ts";
@@ -25,9 +27,10 @@ import {
   refusedLog,
   streamInfo,
   streamNames,
+  withoutMessageIds,
 } from "./nats-streams.ts";
 import type { StreamUsage } from "./port.ts";
-import { writerOf } from "./record-header.ts";
+import { isRecord, writerOf } from "./record-header.ts";
 
 export class WholeLog {
   readonly docs: GuardedStream;
@@ -90,6 +93,7 @@ export class WholeLog {
     const leases = await this.#leases.verify();
     await this.#heads.verify();
     checkTransform(docs.info, identity.partitions);
+    await forgetMessageIds(this.#context, docs.info);
     if (newest !== null && newest.version > docs.lastSeq) throw lostTail(this.docs.name);
     // Epochs below those in CHUNKS would be fenced for ever.
     if (newest !== null && newest.epoch > leases.lastSeq) throw lostTail(streamNames.leases);
@@ -136,16 +140,48 @@ function checkTransform({ config }: StreamInfo, partitions: number): void {
   );
 }
 
-/** Null when the stream is empty, or its newest message was purged (with its tenant). */
+/** A log of an earlier release compares message ids across tenants, as one does whose DOCS was edited. */
+async function forgetMessageIds(context: NatsContext, { config }: StreamInfo): Promise<void> {
+  if (config.duplicate_window === undefined || config.duplicate_window === 0) return;
+  const { name: stream } = config;
+  try {
+    await context.jsm.streams.update(stream, withoutMessageIds);
+    context.logger.info({ stream }, "the stream compares no message ids any more");
+  } catch (thrown) {
+    const { code, message: cause } = logError(thrown);
+    const fields = { stream, code, cause };
+    context.logger.error(fields, "the stream compares message ids across tenants");
+  }
+}
+
+/**
+ * Null when there is none: the stream is empty, or its newest messages were removed, or are foreign or not readable.
+ * Then there is one proof less (NW1), which is no reason to serve nobody.
+ */
 async function newestWriter(
   context: NatsContext,
   lastSeq: number,
 ): Promise<ReturnType<typeof writerOf> | null> {
+  for (let seq = lastSeq; seq > lastSeq - limits.newestWriterLooksMax; seq -= 1) {
+    const message = await messageAt(context, streamNames.chunks, seq);
+    if (message === null) continue;
+    const writer = writerIn(headerReader(message.header));
+    if (writer.kind === "record") return writer.of;
+    const { subject } = message;
+    context.quarantine.add({ stream: streamNames.chunks, seq, subject, why: writer.kind });
+  }
+  return null;
+}
+
+type Writer =
+  | { readonly kind: "record"; readonly of: ReturnType<typeof writerOf> }
+  | { readonly kind: QuarantineReason };
+
+function writerIn(read: Parameters<typeof writerOf>[0]): Writer {
+  if (!isRecord(read)) return { kind: "foreign" };
   try {
-    const message = await context.jsm.streams.getMessage(streamNames.chunks, { seq: lastSeq });
-    return writerOf(headerReader(message.header));
-  } catch (thrown) {
-    if (apiCode(thrown) === jetStream.messageNotFound) return null;
-    throw logError(thrown);
+    return { kind: "record", of: writerOf(read) };
+  } catch {
+    return { kind: "unreadable" };
   }
 }

@@ -10,7 +10,7 @@ import type { NatsConnection } from "nats";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
-import type { Logger } from "../observe/port.ts";
+import { type Logger, type Metrics, silentMetrics } from "../observe/port.ts";
 import { NatsAttempts } from "./nats-attempts.ts";
 import { NatsChunks } from "./nats-chunks.ts";
 import { type NatsAccess, type NatsContext, openConnection } from "./nats-connection.ts";
@@ -31,6 +31,9 @@ export interface NatsLogOptions extends NatsAccess {
   /** Copies of each stream on a cluster: 1, 3 or 5. */
   readonly replicas?: number | undefined;
   readonly leaseMs?: number | undefined;
+  readonly metrics?: Metrics | undefined;
+  /** False for whoever only looks: a NATS without a log stays as it is. */
+  readonly creates?: boolean | undefined;
 }
 
 export type NatsLog = Log & {
@@ -41,14 +44,14 @@ export type NatsLog = Log & {
 
 /**
  * Connects, creates what a new log needs, and checks an old one.
- * @throws FreshetError log_unavailable, log_identity, overloaded (no room for the streams)
+ * @throws FreshetError log_unavailable, log_identity, overloaded (no room for the streams), not_ready (no log is there)
  */
 export async function connectNatsLog(options: NatsLogOptions): Promise<NatsLog> {
-  const { clock, logger, connectMs = limits.natsConnectMs } = options;
+  const { clock, logger, metrics = silentMetrics, connectMs = limits.natsConnectMs } = options;
   const deadlineMs = clock.monotonicMs() + connectMs;
-  const context = await openConnection(options, clock, logger);
-  const { partitions, replicas = 1, leaseMs = limits.leaseMs } = options;
-  const deployment = { partitions, replicas, leaseMs };
+  const context = await openConnection(options, { clock, logger, metrics });
+  const { partitions, replicas = 1, leaseMs = limits.leaseMs, creates = true } = options;
+  const deployment = { partitions, replicas, leaseMs, creates };
   for (;;) {
     try {
       const identity = await ensureLog(context, deployment);
@@ -90,6 +93,7 @@ function assemble(
     events: eventSink(context),
     checkIdentity: () => whole.check(),
     usage: () => whole.usage(),
+    quarantined: () => context.quarantine.list(),
     claimModel: (probe) => claimModel(context, probe),
     async close() {
       if (!context.connection.isClosed()) await context.connection.drain();

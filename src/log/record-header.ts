@@ -1,7 +1,7 @@
 /** A record to its header, its place and its headers on the wire, and back. */
 
 import { type ErrorCode, errorTable, FreshetError } from "../contract/errors.ts";
-import type { DocumentId, Epoch, TenantId, Version } from "../contract/ids.ts";
+import type { DocumentId, Epoch, Position, TenantId, Version } from "../contract/ids.ts";
 import {
   type ChunkRecord,
   decodeBody,
@@ -27,12 +27,22 @@ const names = {
   bytes: "Freshet-Bytes",
   reason: "Freshet-Reason",
   message: "Freshet-Message",
+  repeats: "Freshet-Repeats",
+  previous: "Freshet-Previous",
 } as const;
 
-/** Ids and messages are percent-encoded: header values lose outer spaces and may hold no line break. */
+/** The server keeps an append's condition with the message: it is the link to the record before. */
+const conditionHeader = "Nats-Expected-Last-Subject-Sequence";
+
+/**
+ * A duplicate travels as the reject of a used message id with one more header: to a reader that does not know
+ * duplicates it is a refused operation, which changes nothing either, and at most a dead letter too many.
+ *
+ * Ids and messages are percent-encoded: header values lose outer spaces and may hold no line break.
+ */
 export function wireHeaders(record: ChunkRecord, bytes: number): WireHeaders {
   const headers: Record<string, string> = {
-    [names.kind]: record.kind,
+    [names.kind]: record.kind === "duplicate" ? "reject" : record.kind,
     [names.version]: String(record.version),
     [names.epoch]: String(record.epoch),
     [names.bytes]: String(bytes),
@@ -45,15 +55,46 @@ export function wireHeaders(record: ChunkRecord, bytes: number): WireHeaders {
     headers[names.reason] = record.reason;
     headers[names.message] = encodeURIComponent(record.message.toWellFormed());
   }
+  if (record.kind === "duplicate") {
+    headers[names.reason] = "duplicate_id" satisfies ErrorCode;
+    headers[names.message] = encodeURIComponent("the operation repeats an earlier one");
+    headers[names.repeats] = String(record.of);
+  }
   return headers;
+}
+
+/**
+ * The link to the record before, where foreign messages lie between: then the condition has to name the last of those,
+ * and the chain goes on by this header.
+ */
+export function linkHeaders(previous: Position): WireHeaders {
+  return { [names.previous]: String(previous) };
+}
+
+/** What the server keeps of an append's condition. */
+export function conditionHeaders(expectedLast: number): WireHeaders {
+  return { [conditionHeader]: String(expectedLast) };
 }
 
 type ReadHeader = (name: string) => string | undefined;
 
+/**
+ * No owner writes without a condition, or without a kind. A message that lacks one was not written by any, and means
+ * nothing; one that has both stands in the chain, whether it can be read or not.
+ */
+export function isRecord(read: ReadHeader): boolean {
+  return read(conditionHeader) !== undefined && read(names.kind) !== undefined;
+}
+
+/** @throws FreshetError internal */
+export function previousIn(read: ReadHeader): Position {
+  return integerOf(read(names.previous) ?? read(conditionHeader)) as Position;
+}
+
 /** @throws FreshetError internal when the headers are not what `wireHeaders` writes */
 export function headerFromWire(read: ReadHeader, place: Place): RecordHeader {
   const document = read(names.document);
-  const kind = kindOf(read(names.kind));
+  const kind = kindOf(read);
   return {
     ...place,
     kind,
@@ -94,18 +135,22 @@ export function recordFromWire(read: ReadHeader, place: Place, body: Uint8Array)
       const message = decodeURIComponent(read(names.message) ?? "");
       return { ...common, kind, documentId, reason: reasonOf(read(names.reason)), message };
     }
+    case "duplicate":
+      return { ...common, kind, of: integerOf(read(names.repeats)) as Version };
     case "fence":
       return { ...common, kind };
   }
 }
 
-function kindOf(value: string | undefined): ChunkRecord["kind"] {
+function kindOf(read: ReadHeader): ChunkRecord["kind"] {
+  const value = read(names.kind);
   switch (value) {
     case "upsert":
     case "delete":
-    case "reject":
     case "fence":
       return value;
+    case "reject":
+      return read(names.repeats) === undefined ? "reject" : "duplicate";
     default:
       throw malformed("kind");
   }

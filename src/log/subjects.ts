@@ -24,6 +24,15 @@ export const docsOf = (partition: Partition, tenant: TenantId): string =>
 
 export const docsOfPartition = (partition: Partition): string => `docs.${partition}.>`;
 
+/**
+ * nats-server takes a publish to the literal subjects `docs.*` and `docs.>`, and its transform leaves them as they are.
+ * They have no partition, so one of the partitions takes them in. As a filter `docs.*` means just these two: whatever
+ * was transformed has a token more.
+ */
+export const unplacedDocs = "docs.*";
+export const unplacedPartition = 0 as Partition;
+export const isWildcard = (token: string): boolean => token === "*" || token === ">";
+
 export const chunksOf = (partition: Partition, tenant: TenantId): string =>
   `chunks.${partition}.${tenant}`;
 
@@ -42,5 +51,5 @@ export const eventsOf = (tenant: TenantId): string => `events.${tenant}`;
 
 /** The tenant token of a stored subject: `docs.<partition>.<tenant>` and the like. */
 export function tenantIn(subject: string): string {
-  return subject.split(".")[2] ?? "";
+  return subject.slice(subject.lastIndexOf(".") + 1);
 }

@@ -35,11 +35,31 @@ export const counters: Instruments<CounterLabels> = {
     help: "documents suspected of ending their process, processed in one of their own",
     labels: ["tenant"],
   },
+  confirm_repaired_total: {
+    help: "objects that cold had acknowledged and lost, found and written again by the second look at a merge",
+    labels: ["tenant"],
+  },
   scrub_objects_total: {
     help: "objects of the cold shard that scrubs deleted or wrote again",
     labels: ["tenant", "outcome"],
   },
+  dead_letters_deferred_total: {
+    help: "dead letters that their stream did not take and that are written later",
+    labels: ["tenant"],
+  },
   purged_total: { help: "messages that retention removed from a stream", labels: ["stream"] },
+  records_quarantined_total: {
+    help: "messages of the log that are foreign or not readable, each once a process",
+    labels: ["stream"],
+  },
+  replies_refused_total: {
+    help: "requests over NATS that were not worked on, because they have no inbox to answer to",
+    labels: ["surface"],
+  },
+  tenants_skipped_total: {
+    help: "tenants that a sweep passed over, because their own state broke it",
+    labels: ["work"],
+  },
 };
 
 export const histograms: Instruments<HistogramLabels> = {
@@ -87,6 +107,7 @@ export const gauges: Instruments<GaugeLabels> = {
   hot_documents: { help: "documents in the hot shard", labels: ["tenant"] },
   hot_chunks: { help: "chunks in the hot shard", labels: ["tenant"] },
   hot_bytes: { help: "memory of the hot shard", labels: ["tenant"] },
+  heads_bytes: { help: "memory of the heads, one entry a live document", labels: ["tenant"] },
   unmerged_chunks: { help: "chunks that are not in cold yet", labels: ["tenant"] },
   oldest_unmerged_timestamp_seconds: {
     help: "when the oldest unmerged record was applied, unix time; 0 for none",

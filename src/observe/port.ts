@@ -18,10 +18,20 @@ export interface CounterLabels {
   readonly cold_errors_total: "operation";
   /** Documents that were suspected of ending their process, and processed where they can not. */
   readonly documents_isolated_total: "tenant";
+  /** Written again because the second look at a merge missed them. */
+  readonly confirm_repaired_total: "tenant";
   /** outcome: deleted, repaired */
   readonly scrub_objects_total: "tenant" | "outcome";
+  /** Dead letters that their stream did not take, left to a merge or to retention. */
+  readonly dead_letters_deferred_total: "tenant";
   /** Messages that retention removed. */
   readonly purged_total: "stream";
+  /** Messages of the log that a reader could not use and passed over, each once a process. */
+  readonly records_quarantined_total: "stream";
+  /** surface: service, peer */
+  readonly replies_refused_total: "surface";
+  /** work: merge, scrub, retention */
+  readonly tenants_skipped_total: "work";
 }
 
 export interface HistogramLabels {
@@ -48,6 +58,7 @@ export interface GaugeLabels {
   readonly hot_documents: "tenant";
   readonly hot_chunks: "tenant";
   readonly hot_bytes: "tenant";
+  readonly heads_bytes: "tenant";
   readonly unmerged_chunks: "tenant";
   /** Unix time, 0 for none: an age would stand still while nothing happens, which is when it matters. */
   readonly oldest_unmerged_timestamp_seconds: "tenant";

@@ -75,6 +75,7 @@ export function createTemporalActivities({
     writeRange: wrap("writeRange", activities.writeRange),
     verifyRange: wrap("verifyRange", activities.verifyRange),
     commitMerge: wrap("commitMerge", activities.commitMerge),
+    confirmMerge: wrap("confirmMerge", activities.confirmMerge),
     cleanSuperseded: wrap("cleanSuperseded", activities.cleanSuperseded),
     sweepHeads: wrap("sweepHeads", activities.sweepHeads),
     planScrub: wrap("planScrub", activities.planScrub),
@@ -95,7 +96,7 @@ export function createTemporalActivities({
 
 async function beat(clock: Clock, ended: AbortSignal, heartbeat: () => void): Promise<void> {
   while (!ended.aborted) {
-    await clock.sleep(limits.mergeHeartbeatMs / 3, ended);
+    await clock.sleep(limits.mergeHeartbeatEveryMs, ended);
     if (!ended.aborted) heartbeat();
   }
 }

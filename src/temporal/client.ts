@@ -45,6 +45,8 @@ export interface TemporalOptions {
   readonly graceMs?: number | undefined;
   /** From commit to the deletion of what it superseded; `limits.mergeSettleMs` by default. */
   readonly settleMs?: number | undefined;
+  /** From commit to its confirmation, until which hot keeps it; `limits.mergeConfirmMs` by default. */
+  readonly confirmMs?: number | undefined;
   /** Another queue keeps two deployments (or two tests) on one server apart. */
   readonly taskQueue?: string | undefined;
 }
@@ -196,7 +198,9 @@ class TemporalMergeClient implements MergeClient {
 
   #start(tenant: TenantId) {
     const { graceMs, settleMs = limits.mergeSettleMs } = this.#options;
-    const input: MergeInput = { tenant, settleMs, ...(graceMs === undefined ? {} : { graceMs }) };
+    const { confirmMs = limits.mergeConfirmMs } = this.#options;
+    const own = { tenant, settleMs, confirmMs };
+    const input: MergeInput = graceMs === undefined ? own : { ...own, graceMs };
     return {
       workflowId: mergeWorkflowId(tenant),
       taskQueue: this.#taskQueue,

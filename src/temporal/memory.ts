@@ -19,6 +19,7 @@ import type { MergeClient } from "./port.ts";
 export interface MemoryMergesOptions extends Omit<MergePorts, "heartbeat" | "signal"> {
   readonly graceMs?: number | undefined;
   readonly settleMs?: number | undefined;
+  readonly confirmMs?: number | undefined;
   readonly ageMs?: number | undefined;
 }
 
@@ -113,13 +114,13 @@ class MemoryMergeClient implements MergeClient {
   }
 
   #start(tenant: TenantId): Entity {
-    const { clock, graceMs, settleMs } = this.#options;
+    const { clock, graceMs, settleMs, confirmMs } = this.#options;
     const runtime = new MemoryRuntime(clock, this.#closed.signal);
     const entity: Entity = {
       merges: new TenantMerges(
         this.#steps(() => runtime.workSignal ?? undefined),
         runtime,
-        { tenant, graceMs, settleMs },
+        { tenant, graceMs, settleMs, confirmMs },
       ),
       wake: () => runtime.wake(),
     };

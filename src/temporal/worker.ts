@@ -140,6 +140,7 @@ class RunningMergeWorker implements MergeWorker {
       }),
       // Each merge keeps several pages of vectors in memory, and cold has to share its cores with questions.
       maxConcurrentActivityTaskExecutions: limits.mergesInFlightMax,
+      maxHeartbeatThrottleInterval: limits.mergeHeartbeatEveryMs,
       shutdownGraceTime: limits.mergeShutdownMs,
       shutdownForceTime: limits.stopMs,
     });

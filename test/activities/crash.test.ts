@@ -71,13 +71,14 @@ async function preparedWorld(): Promise<World> {
   return world;
 }
 
-/** What a restarted workflow does: a merge; and the cleaning that the killed one still owed. */
+/** What a restarted workflow does: a merge; and the confirmation and cleaning that the killed one still owed. */
 async function runAgain(world: World): Promise<void> {
   const activities = createMergeActivities(world.ports);
   const plan = await activities.planMerge({ tenant: acme });
   const to = (await world.log.chunks.last(acme))?.position ?? (0 as never);
   if (plan.kind === "merge") await runMerge(world.ports);
   const range = { tenant: acme, from: 0 as never, to };
+  await activities.confirmMerge({ tenant: acme, to });
   // Temporal repeats the activity that was killed, with the input that it had.
   await activities.cleanSuperseded({ ...range, piecesBefore: ["swept"], settleMs: 0 });
 }
@@ -137,6 +138,7 @@ describe("each step of a merge", () => {
     await doubled.writeRange({ tenant: acme, from, to, after: from });
     expect(await doubled.verifyRange({ tenant: acme, from, to })).toMatchObject({ missing: 0 });
     await doubled.commitMerge({ ...plan, workflowId: "merge/acme" });
+    await doubled.confirmMerge({ tenant: acme, to });
     await doubled.cleanSuperseded({ tenant: acme, from, to, piecesBefore, settleMs: 0 });
     await doubled.sweepHeads({ tenant: acme, through });
     expect(await storedState(twice)).toEqual(await storedState(once));

@@ -1,9 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createMergeActivities } from "../../activities/merge.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
-import { objectId } from "../../src/cold/object-id.ts";
-import type { ColdObject } from "../../src/cold/port.ts";
-import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
+import type { DocumentId, Position, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { PlannedMerge } from "../../src/contract/merge.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
@@ -95,30 +93,16 @@ describe("a merge", () => {
     });
     expect(coldState(world.cold)).toEqual([]);
     const result = await runMerge(world.ports);
-    expect(result).toEqual({ kind: "merged", plan: preview, written: 5, documents: 3 });
+    expect(result).toEqual({
+      kind: "merged",
+      plan: preview,
+      written: 5,
+      documents: 3,
+      unconfirmed: true,
+    });
     expect(await createMergeActivities(world.ports).planMerge({ tenant: acme })).toEqual({
       kind: "nothing",
     });
-  });
-
-  it("dead-letters each reject of its range before it commits (I2)", async () => {
-    const world = await storyWorld();
-    const publish = vi.spyOn(world.log.deadLetters, "publish");
-    const commit = vi.spyOn(world.log.manifests, "commit");
-    await runMerge(world.ports);
-    expect(await world.log.deadLetters.list(acme, 10)).toMatchObject([
-      { documentId: "delta", version: 4, reason: "invalid_document" },
-      { documentId: null, version: 7, reason: "invalid_document" },
-    ]);
-    const published = publish.mock.invocationCallOrder.at(-1) ?? Number.NaN;
-    expect(published).toBeLessThan(commit.mock.invocationCallOrder[0] ?? Number.NaN);
-  });
-
-  it("does not commit when a dead letter can not be written", async () => {
-    const world = await storyWorld();
-    vi.spyOn(world.log.deadLetters, "publish").mockRejectedValue(new Error("full"));
-    await expect(runMerge(world.ports)).rejects.toThrow("full");
-    expect(await world.log.manifests.get(acme)).toBeNull();
   });
 
   it("merges up to a given position only, and the rest next time", async () => {
@@ -184,6 +168,7 @@ describe("a merge", () => {
   it("fails, and commits nothing, when cold keeps losing what was written", async () => {
     const world = await storyWorld();
     vi.spyOn(world.cold, "upsert").mockResolvedValue();
+    vi.spyOn(world.cold, "rewrite").mockResolvedValue();
     expect(await runRound(world.ports)).toMatchObject({
       kind: "failed",
       error: { code: "cold_unavailable" },
@@ -237,9 +222,14 @@ describe("a commit", () => {
     const world = await storyWorld();
     const plan = await written(world);
     const { commitMerge } = createMergeActivities(world.ports);
-    expect(await commitMerge({ ...plan, workflowId })).toEqual({ kind: "committed", documents: 3 });
+    expect(await commitMerge({ ...plan, workflowId })).toEqual({
+      ...{ kind: "committed", documents: 3, unconfirmed: true },
+    });
     const stored = await world.log.manifests.get(acme);
-    expect(await commitMerge({ ...plan, workflowId })).toEqual({ kind: "already" });
+    expect(await commitMerge({ ...plan, workflowId })).toEqual({
+      kind: "already",
+      unconfirmed: true,
+    });
     expect(await world.log.manifests.get(acme)).toEqual(stored);
   });
 
@@ -270,55 +260,6 @@ describe("a commit", () => {
     const shorter = await planMerge({ tenant: acme, upTo: (plan.to - 3) as Position });
     await commitMerge({ ...(shorter as PlannedMerge), workflowId });
     expect((await world.cold.readMarker(acme))?.to).toBe(plan.to);
-  });
-});
-
-describe("cleaning", () => {
-  const late = (id: string, version: number): ColdObject => {
-    const key = { documentId: id as DocumentId, version: version as Version, chunk: 0 };
-    const vector = new Float32Array([1, 0, 0, 0, 0, 0, 0, 0]);
-    return {
-      ...key,
-      chunkCount: 1,
-      id: objectId({ tenant: acme, ...key }),
-      text: "late",
-      info: {},
-      vector,
-    };
-  };
-
-  it("that wakes up late takes nothing away that a later merge wrote (CS1)", async () => {
-    const world = await storyWorld();
-    const first = await runRound(world.ports);
-    if (first.kind !== "merged") throw new Error("not merged");
-    await writeSequel(world.writer);
-    await runMerge(world.ports);
-    const { tenant, from, to } = first.plan;
-    // Its heads are swept, so it looks at every document of its range.
-    const request = { tenant, from, to, piecesBefore: ["swept"], settleMs: 0 };
-    const { documents } = await createMergeActivities(world.ports).cleanSuperseded(request);
-    expect(documents).toBe(4);
-    expect(coldState(world.cold)).toEqual(sequel);
-  });
-
-  it("looks at every document of the range when the old heads are swept already", async () => {
-    const world = await storyWorld();
-    await runMerge(world.ports);
-    await writeSequel(world.writer);
-    const second = await runRound(world.ports);
-    if (second.kind !== "merged") throw new Error("not merged");
-    world.cold.resurrect(acme, [late("gamma", 3)]);
-    const activities = createMergeActivities(world.ports);
-    await activities.sweepHeads({ tenant: acme, through: second.plan.piecesThrough });
-    const { from, to, piecesBefore } = second.plan;
-    await activities.cleanSuperseded({ tenant: acme, from, to, piecesBefore, settleMs: 0 });
-    expect(coldState(world.cold)).toEqual(sequel);
-  });
-
-  it("asks cold about no document in a tenant's first merge", async () => {
-    const world = await storyWorld();
-    await runMerge(world.ports);
-    expect(world.cold.calls.get("staleIds")).toBeUndefined();
   });
 });
 

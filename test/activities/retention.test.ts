@@ -2,9 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { purgeOld, type RetentionPlace } from "../../activities/retention.ts";
 import { type RetentionStanding, retentionBounds } from "../../activities/retention-plan.ts";
+import { createSweepActivities } from "../../activities/sweep.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
+import { conditionHeaders, wireHeaders } from "../../src/log/record-header.ts";
 import { isRetentionTime } from "../../workflows/retention-time.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { runMerge } from "./run-merge.ts";
@@ -38,19 +41,19 @@ describe("what may be removed", () => {
   const sequence = fc.integer({ min: 0, max: 50 });
   const standing = fc.record({
     cursor: sequence,
-    watermark: sequence,
+    confirmed: sequence,
     markedTo: sequence,
     youngVersion: sequence,
     youngPosition: sequence,
   });
 
-  it("is old, and below the cursor, the watermark and what cold itself proves; all of that goes", () => {
+  it("is old, and below the cursor, what is confirmed and what cold itself proves; all of that goes", () => {
     fc.assert(
       fc.property(standing, sequence, (numbers, seq) => {
-        const { cursor, watermark, markedTo, youngVersion, youngPosition } = numbers;
+        const { cursor, confirmed, markedTo, youngVersion, youngPosition } = numbers;
         const bounds = retentionBounds(numbers as unknown as RetentionStanding);
         expect(seq < bounds.docs).toBe(seq < cursor && seq < youngVersion);
-        const isProved = seq < watermark && seq < markedTo;
+        const isProved = seq < confirmed && seq < markedTo;
         expect(seq < bounds.chunks).toBe(isProved && seq < youngPosition);
       }),
     );
@@ -148,7 +151,7 @@ describe("retention", () => {
     expect(left.map((operation) => operation.version)).toEqual([third, fourth]);
   });
 
-  it("removes operations under a token that is no tenant up to the first without a dead letter (RT3, I2)", async () => {
+  it("removes operations under a token that is no tenant up to the newest dead letter of it (RT3, I2)", async () => {
     const { log, clock, ports } = setUp();
     const token = "no tenant";
     const stored = [1, 2, 3].map(() => log.hooks.publishRaw(token, payload));
@@ -158,14 +161,38 @@ describe("retention", () => {
       reason: "invalid_tenant",
       message: "",
     } as const;
-    const [first, , third] = stored;
-    for (const operation of [first, third]) {
+    for (const operation of stored.slice(0, 2)) {
       const version = operation?.version ?? (0 as Version);
       await log.deadLetters.publish({ ...letter, version, atMs: clock.nowMs() });
     }
     expect((await purgeOld(ports, start, windowMs)).operations).toBe(0);
     await clock.advance(windowMs + 1);
-    expect(await purgeOld(ports, start, windowMs)).toMatchObject({ tenants: 1, operations: 1 });
+    expect(await purgeOld(ports, start, windowMs)).toMatchObject({ tenants: 1, operations: 2 });
+    const left = await log.docs.readTenant({
+      tenant: token as TenantId,
+      after: 0 as Version,
+      max: 9,
+    });
+    expect(left.map(({ version }) => version)).toEqual([stored[2]?.version]);
+  });
+
+  it("removes dead letters some time after what they tell of, and writes first what is owed (RT4)", async () => {
+    const world = setUp();
+    const { log, clock, ports, writer } = world;
+    await writer.reject(null);
+    log.hooks.fillDeadLetters(true);
+    await runMerge(ports);
+    await purgeOld(ports, start, windowMs);
+    expect(await log.deadLetters.list(acme, 9)).toEqual([]);
+    log.hooks.fillDeadLetters(false);
+    await purgeOld(ports, start, windowMs);
+    expect(await log.deadLetters.list(acme, 9)).toHaveLength(1);
+    await clock.advance(windowMs + 1);
+    await purgeOld(ports, start, windowMs);
+    expect(await log.deadLetters.list(acme, 9)).toHaveLength(1);
+    await clock.advance(limits.retentionEveryMs);
+    await purgeOld(ports, start, windowMs);
+    expect(await log.deadLetters.list(acme, 9)).toEqual([]);
   });
 
   it("looks at so many tenants in one call, and goes on where it was (RT2)", async () => {
@@ -196,3 +223,49 @@ describe("retention", () => {
     expect((await positions(world)).length).toBeGreaterThan(1);
   });
 });
+
+describe("a tenant whose own state is broken", () => {
+  const broken = "broken" as TenantId;
+  const damaged = { ...wireHeaders({ kind: "fence", ...origin(broken) }, 0), "Freshet-Epoch": "x" };
+
+  async function withBroken() {
+    const world = setUp();
+    world.log.hooks.putForeignRecord(broken, { ...damaged, ...conditionHeaders(0) }, payload);
+    await world.log.docs.publish({ tenant: broken, payload });
+    await writeStory(world.writer);
+    await runMerge(world.ports);
+    return world;
+  }
+
+  it("keeps nobody else's records from going, and loses nothing itself", async () => {
+    const world = await withBroken();
+    await world.clock.advance(windowMs + 1);
+    const before = (await positions(world)).length;
+    const { records } = await purgeOld(world.ports, start, windowMs);
+    expect(records).toBeGreaterThan(0);
+    expect((await positions(world)).length).toBe(before - records);
+    const kept = { tenant: broken, after: 0 as Version, max: 9 };
+    expect(await world.log.docs.readTenant(kept)).toHaveLength(1);
+  });
+
+  it("keeps nobody else from being asked to merge; its own merge says what is wrong", async () => {
+    const world = setUp();
+    world.log.hooks.putForeignRecord(broken, { ...damaged, ...conditionHeaders(0) }, payload);
+    await writeStory(world.writer);
+    await world.clock.advance(10);
+    const asked: TenantId[] = [];
+    const requestMerge = (tenant: TenantId): Promise<void> => {
+      // Whatever it says: one tenant's trouble.
+      if (tenant === broken) return Promise.reject(new FreshetError("internal"));
+      return Promise.resolve(void asked.push(tenant));
+    };
+    const requestScrub = () => Promise.resolve();
+    const options = { ports: world.ports, ageMs: 1, requestMerge, requestScrub };
+    const { due, tenants } = await createSweepActivities(options).signalDueTenants();
+    expect([tenants, due, asked]).toEqual([2, 1, [acme]]);
+  });
+});
+
+function origin(tenant: TenantId) {
+  return { tenant, version: 1 as Version, epoch: 1 as Epoch };
+}

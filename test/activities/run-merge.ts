@@ -17,12 +17,13 @@ export async function runRound(ports: MergePorts, tenant: TenantId = acme): Prom
   return mergeRound(createMergeActivities(ports), hooks, { tenant, workflowId });
 }
 
-/** One round and its cleaning. */
+/** One round, its confirmation and its cleaning. */
 export async function runMerge(ports: MergePorts, tenant: TenantId = acme): Promise<RoundResult> {
   const result = await runRound(ports, tenant);
   if (result.kind !== "merged" || result.plan.purpose === "repair") return result;
   const activities = createMergeActivities(ports);
   const { from, to, piecesBefore, piecesThrough: through } = result.plan;
+  await activities.confirmMerge({ tenant, to });
   await activities.cleanSuperseded({ tenant, from, to, piecesBefore, settleMs: 0 });
   await activities.sweepHeads({ tenant, through });
   return result;

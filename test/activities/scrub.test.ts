@@ -4,7 +4,7 @@ import { createMergeActivities } from "../../activities/merge.ts";
 import { judgeEntry } from "../../activities/scrub-plan.ts";
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdObject } from "../../src/cold/port.ts";
-import type { DocumentId, Version } from "../../src/contract/ids.ts";
+import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
 import type { ScrubOutcome } from "../../src/contract/scrub.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { TenantScrub } from "../../workflows/tenant-scrub.ts";
@@ -142,7 +142,7 @@ describe("a scrub", () => {
       acme,
       gone.map(({ id }) => id),
     );
-    expect(await scrub(world)).toMatchObject({ checked: 4, repaired: 3, walked: 4, lost: 0 });
+    expect(await scrub(world)).toMatchObject({ checked: 4, repaired: 2, walked: 4, lost: 0 });
     expect(coldState(world.cold)).toEqual(before);
   });
 
@@ -174,6 +174,23 @@ describe("a scrub", () => {
     expect(await runMerge(world.ports)).toMatchObject({ kind: "merged", plan: { marks: false } });
     expect(await scrub(world)).toMatchObject({ lost: 0, marker: "restored" });
     expect((await world.cold.readMarker(acme))?.to).toBe(world.writer.last);
+  });
+
+  it("does not vouch for a cold shard that was restored older while it was at work (I12)", async () => {
+    const world = await mergedWorld();
+    const snapshot = world.cold.objects(acme);
+    const before = { to: 3 as Position, version: 3 as Version };
+    let restored = false;
+    const between = async (): Promise<void> => {
+      if (restored) return;
+      restored = true;
+      world.cold.dropTenant(acme);
+      world.cold.resurrect(acme, snapshot.slice(1));
+      await world.cold.writeMarker(acme, before);
+    };
+    // After its plan, and once more after everything was read back.
+    expect(await scrub(world, { between })).toMatchObject({ lost: 0, marker: "kept" });
+    expect(await world.cold.readMarker(acme)).toEqual(before);
   });
 
   it("keeps what a merge wrote ahead of the watermark, and the next merge needs it not less (MR3)", async () => {

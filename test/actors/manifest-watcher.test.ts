@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { Directory, noProgress, recoveringStatus } from "../../actors/directory.ts";
 import { manifestWatcherActor } from "../../actors/manifest-watcher.ts";
 import type { ShardMessage, TenantMessage } from "../../actors/messages.ts";
-import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
+import type { Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
 import { createMemoryLog } from "../../src/log/memory.ts";
@@ -15,11 +15,12 @@ function setUp(wrap: (manifests: ManifestStore) => Pick<ManifestStore, "watch"> 
   const clock = createManualClock();
   const log = createMemoryLog({ clock, partitions: 2 });
   const directory = new Directory(2);
-  const serve = (tenant: TenantId): BoundedMailbox<ShardMessage> => {
-    const shard = new BoundedMailbox<ShardMessage>(10);
+  const serve = (tenant: TenantId, capacity = 10): BoundedMailbox<ShardMessage> => {
+    const shard = new BoundedMailbox<ShardMessage>(capacity);
     const mailbox = new BoundedMailbox<TenantMessage>(1);
     const route = { mailbox, behind: false, skippedTo: 0 as Version };
-    const entry = { tenant, shard, route, progress: noProgress(), status: recoveringStatus };
+    const epoch = 1 as Epoch;
+    const entry = { tenant, epoch, shard, route, progress: noProgress(), status: recoveringStatus };
     directory.partitionOf(tenant).tenants.set(tenant, entry);
     return shard;
   };
@@ -82,4 +83,39 @@ it("W2: a watch that breaks is opened again, and what was committed meanwhile co
   await quiet();
   expect(await watermarks(shard)).toEqual([7]);
   expect(restarts).toEqual([]);
+});
+
+it("W3: a shard that takes nothing delays nobody else, and is told its newest manifest when it does again (I9)", async () => {
+  const { serve, commit, start } = setUp();
+  const stuck = serve(acme, 1);
+  const other = serve(globex);
+  stuck.tryPut({ type: "drop", watermark: 1 as Position });
+  start();
+  for (const [revision, to] of [7, 8, 9].entries()) {
+    await commit(acme, to, revision === 0 ? 0 : revision);
+    await quiet();
+  }
+  await commit(globex, 5, 0);
+  await quiet();
+  expect(await watermarks(other)).toEqual([5]);
+  await stuck.take();
+  await quiet();
+  const first = await watermarks(stuck);
+  await quiet();
+  const told = [...first, ...(await watermarks(stuck))];
+  expect(told.at(-1)).toBe(9);
+  expect(told).not.toContain(8);
+});
+
+it("W3: what waits for a shard that ends is told to the one that follows", async () => {
+  const { serve, commit, start } = setUp();
+  const ended = serve(acme, 1);
+  ended.tryPut({ type: "drop", watermark: 1 as Position });
+  start();
+  await commit(acme, 7, 0);
+  await quiet();
+  const next = serve(acme);
+  ended.close();
+  await quiet();
+  expect(await watermarks(next)).toEqual([7]);
 });

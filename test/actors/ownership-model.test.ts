@@ -7,6 +7,7 @@ import { partitionActor } from "../../actors/partition.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Partition } from "../../src/contract/ids.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
+import { TenantCatalogue } from "../../src/log/catalogue.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import type { LeaseStore } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
@@ -112,6 +113,7 @@ function startNode(name: string, log: MemoryLog, time: Clock): Node {
     renew: (...args) => call(() => log.leases.renew(...args)),
     release: (...args) => call(() => log.leases.release(...args)),
     holder: (...args) => call(() => log.leases.holder(...args)),
+    epochOf: (...args) => call(() => log.leases.epochOf(...args)),
     announce: (...args) => call(() => log.leases.announce(...args)),
     withdraw: (...args) => call(() => log.leases.withdraw(...args)),
     look: () => call(() => log.leases.look()),
@@ -124,6 +126,7 @@ function startNode(name: string, log: MemoryLog, time: Clock): Node {
       behaviour: partitionActor({
         ...{ partition: entry.partition, node: identity, name, entry },
         log: { ...log, leases },
+        catalogue: new TenantCatalogue({ max: 1 }, log.chunks),
         spawnTenant: () => expect.fail("there are no tenants here"),
         ...{ renewEveryMs, takeAnywayMs, respawnMs: 1_000, pullMax: 10 },
         ...{ metrics: silentMetrics, logger: silentLogger },

@@ -15,6 +15,7 @@ import {
 } from "../../actors/partition.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
+import { type TenantBounds, TenantCatalogue } from "../../src/log/catalogue.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import { preferredNode } from "../../src/log/ownership.ts";
 import type { LeaseStore } from "../../src/log/port.ts";
@@ -52,6 +53,7 @@ export interface SetUp {
   readonly log?: MemoryLog;
   readonly wrap?: (log: MemoryLog) => PartitionOptions["log"];
   readonly queueMax?: number;
+  readonly tenants?: TenantBounds;
   /** Resolves before a tenant has ended. */
   readonly stopping?: () => Promise<void>;
 }
@@ -60,7 +62,7 @@ export function setUp(options: SetUp = {}) {
   const time = createManualClock();
   const log = options.log ?? createMemoryLog({ clock: time, partitions: 1, leaseMs });
   const entry: PartitionEntry = {
-    ...{ partition, state: "joining", validUntilMs: 0, tenants: new Map() },
+    ...{ partition, state: "joining", epoch: 0 as Epoch, validUntilMs: 0, tenants: new Map() },
   };
   const spawned: FakeTenant[] = [];
   const spawnTenant = (tenant: TenantId, epoch: Epoch): TenantHandle => {
@@ -71,7 +73,7 @@ export function setUp(options: SetUp = {}) {
     const route = { mailbox, behind: false, skippedTo: 0 as Version };
     const shard = new BoundedMailbox<ShardMessage>(1);
     const tenantEntry: TenantEntry = {
-      ...{ tenant, shard, route, progress: noProgress(), status: recoveringStatus },
+      ...{ tenant, epoch, shard, route, progress: noProgress(), status: recoveringStatus },
     };
     const fake = { tenant, epoch, entry: tenantEntry, mailbox, stopped: false };
     spawned.push(fake);
@@ -83,7 +85,8 @@ export function setUp(options: SetUp = {}) {
   };
   const start = () => {
     const seen = options.wrap?.(log) ?? log;
-    const shared = { log: seen, metrics: silentMetrics, logger: silentLogger };
+    const catalogue = new TenantCatalogue(options.tenants ?? { max: 1_000 }, seen.chunks);
+    const shared = { log: seen, catalogue, metrics: silentMetrics, logger: silentLogger };
     const started = startActor<PartitionMessage>(
       partitionActor({
         ...{ partition, node: "me~1", name: me, entry, spawnTenant, ...shared },
@@ -113,6 +116,7 @@ export function bound(leases: LeaseStore): LeaseStore {
     renew: (...args) => leases.renew(...args),
     release: (...args) => leases.release(...args),
     holder: (...args) => leases.holder(...args),
+    epochOf: (...args) => leases.epochOf(...args),
     announce: (...args) => leases.announce(...args),
     withdraw: (...args) => leases.withdraw(...args),
     look: () => leases.look(),

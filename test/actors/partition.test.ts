@@ -1,7 +1,8 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, TenantId } from "../../src/contract/ids.ts";
 import type { MemoryLog } from "../../src/log/memory.ts";
+import { over } from "../simulation/ports.ts";
 import { acme, globex, quiet, until } from "./kit.ts";
 import {
   bound,
@@ -136,6 +137,7 @@ it("P2: an operation that comes between the log's end and the tenants' recovery 
         publish: (message) => log.docs.publish(message),
         read: (options) => log.docs.read(options),
         readTenant: (options) => log.docs.readTenant(options),
+        messageIds: (options) => log.docs.messageIds(options),
         lastVersion: (tenant) => log.docs.lastVersion(tenant),
         nextVersion: (above) => log.docs.nextVersion(above),
         tenants: (of) => log.docs.tenants(of),
@@ -256,14 +258,12 @@ it("I9: dead letters that can not be written keep nobody waiting, and are writte
   } = setUp({
     wrap: (real) => ({
       ...real,
-      deadLetters: {
-        list: (tenant, max) => real.deadLetters.list(tenant, max),
-        get: (tenant, version) => real.deadLetters.get(tenant, version),
+      deadLetters: over(real.deadLetters, {
         publish: async (letter) => {
           if (full) throw new FreshetError("log_unavailable");
           await real.deadLetters.publish(letter);
         },
-      },
+      }),
     }),
   });
   start();
@@ -276,4 +276,57 @@ it("I9: dead letters that can not be written keep nobody waiting, and are writte
   await time.advance(respawnMs);
   await until(() => spawned.length === 1);
   expect(await letters(log)).toEqual([[refused.version, "invalid_tenant"]]);
+});
+
+describe("the catalogue of tenants", () => {
+  const publishTo = (log: MemoryLog, tenant: string) =>
+    log.hooks.publishRaw(tenant, new Uint8Array()).version;
+  const reasons = async (log: MemoryLog, tenant: string) => {
+    const found = await log.deadLetters.list(tenant, 99);
+    return found.map(({ version, reason }) => [version, reason]);
+  };
+
+  it("P5: with keys, a tenant that none of them names ends in the dead letters and makes no actor, whenever it came", async () => {
+    const { log, start, spawned } = setUp({ tenants: { named: new Set([acme]), max: 1 } });
+    const before = publishTo(log, "stranger");
+    publishTo(log, acme);
+    start();
+    await quiet();
+    const later = publishTo(log, "stranger");
+    const another = publishTo(log, "another");
+    await quiet();
+    expect(spawned.map(({ tenant }) => tenant)).toEqual([acme]);
+    const reason = "unknown_tenant";
+    expect(await reasons(log, "stranger")).toEqual([
+      [before, reason],
+      [later, reason],
+    ]);
+    expect(await reasons(log, "another")).toEqual([[another, reason]]);
+    expect(await reasons(log, acme)).toEqual([]);
+    expect(await log.chunks.tenants(partition)).toEqual([]);
+  });
+
+  it("P5: with keys, a tenant that has records is served all the same; a foreign message is none", async () => {
+    const { log, start, spawned } = setUp({ tenants: { named: new Set(), max: 1 } });
+    const fence = { kind: "fence", tenant: globex, version: 0, epoch: 1 } as const;
+    await log.chunks.append(fence as never, 0 as never);
+    log.hooks.putForeignRecord(acme, {}, new Uint8Array());
+    start();
+    await quiet();
+    expect(spawned.map(({ tenant }) => tenant)).toEqual([globex]);
+  });
+
+  it("P5: without keys, so many tenants come in and no more; those who are in stay", async () => {
+    const { log, start, spawned } = setUp({ tenants: { max: 2 } });
+    publishTo(log, acme);
+    start();
+    await quiet();
+    publishTo(log, globex);
+    const refused = publishTo(log, "stranger");
+    publishTo(log, acme);
+    await quiet();
+    expect(spawned.map(({ tenant }) => tenant)).toEqual([acme, globex]);
+    expect(await reasons(log, "stranger")).toEqual([[refused, "unknown_tenant"]]);
+    expect(await reasons(log, acme)).toEqual([]);
+  });
 });

@@ -6,6 +6,7 @@ import {
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory.ts";
+import { LeaseProofs } from "../../actors/lease-proofs.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -19,7 +20,7 @@ import { shardActor } from "../../actors/shard.ts";
 import type { WriteRequest, Written } from "../../src/answer/port.ts";
 import type { ColdMarker, ColdQuery, ColdShard } from "../../src/cold/port.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
-import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
+import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import { type Answer, type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
@@ -28,6 +29,7 @@ import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
 import { fingerprintOf } from "../../src/log/fingerprint.ts";
 import { Heads } from "../../src/log/heads.ts";
 import { createMemoryLog } from "../../src/log/memory.ts";
+import type { LeaseStore } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { createManualClock } from "../support/manual-clock.ts";
@@ -36,6 +38,7 @@ import { acme, answered, axis, createSystem, dimensions } from "./kit.ts";
 export const graceMs = 100;
 export const coldSearchMs = 500;
 export const candidatesPerShard = 4;
+export const pieceEveryMs = 10;
 
 type Search = (query: ColdQuery, call: number) => Promise<readonly Candidate[]>;
 
@@ -47,7 +50,11 @@ export interface QuestionSetUp {
   readonly embeds?: boolean;
   /** The tenant is in the directory from the start. */
   readonly served?: boolean;
+  /** What the log says about the lease; by default that it is this node's until `takeOver`. */
+  readonly epochOf?: LeaseStore["epochOf"];
 }
+
+const epoch = 1 as Epoch;
 
 export const marked = (to: number): ColdMarker => ({ to: to as Position, version: to as Version });
 
@@ -57,7 +64,17 @@ export function startQuestions(options: QuestionSetUp = {}) {
   const system = createSystem(clock);
   const directory = new Directory(1);
   const partition = directory.partitionOf(acme);
-  Object.assign(partition, { state: "serving", validUntilMs: 1_000_000 });
+  Object.assign(partition, { state: "serving", epoch, validUntilMs: 1_000_000 });
+  let newest: Epoch | null = epoch;
+  const lost: Epoch[] = [];
+  const proofs = new LeaseProofs({
+    leases: {
+      epochOf: () => (options.epochOf ?? (() => Promise.resolve(newest)))(partition.partition),
+    },
+    clock,
+    ...{ askAgainMs: 100, patienceMs: 1_000 },
+    onLost: (_partition, under) => lost.push(under),
+  });
   const embedder = new BoundedMailbox<EmbedderMessage>(100);
   const embeds: EmbedRequest[] = [];
   const searches: ColdQuery[] = [];
@@ -87,6 +104,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
   };
   const entry: TenantEntry = {
     tenant: acme,
+    epoch,
     shard: shard.mailbox,
     route,
     progress: noProgress(),
@@ -107,7 +125,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
     name: "question",
     capacity: 10,
     behaviour: questionActor({
-      ...{ directory, log, cold, embedder, metrics: silentMetrics },
+      ...{ directory, proofs, log, cold, embedder, metrics: silentMetrics },
       tokenizer: createMemoryTokenizer(),
       modelTokensMax: 64,
       redact: (text) => text.replaceAll("secret", "[redacted]"),
@@ -125,6 +143,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
         coldRestartsMax: 2,
         pollMs: 10,
         replyMs: 50,
+        pieceEveryMs,
       },
     }),
   });
@@ -133,7 +152,11 @@ export function startQuestions(options: QuestionSetUp = {}) {
   };
   return {
     ...{ clock, log, directory, partition, entry, embeds, searches, writes, actor, shard, tell },
-    ...{ markerReads: () => markerReads, mergeTrigger },
+    ...{ markerReads: () => markerReads, mergeTrigger, lost },
+    /** Another node takes the lease; nobody tells this one. */
+    takeOver(): void {
+      newest = 2 as Epoch;
+    },
     /** The shard is ready with this watermark and these heads. */
     load(watermark: number, heads: readonly (readonly [string, number])[] = []): void {
       tell({ type: "load", stored: storedAt(watermark, 1), heads: headsOf(heads) });

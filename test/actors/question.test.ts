@@ -116,25 +116,6 @@ it("Q3: stops asking after its rounds, and at once when cold has no more", async
   expect(small.searches).toHaveLength(1);
 });
 
-it("Q4, I6: without a valid lease nothing is answered, also when it runs out while the model writes", async () => {
-  const gate = Promise.withResolvers<void>();
-  const { load, apply, ask, partition, writes, clock } = startQuestions({
-    write: async () => {
-      await gate.promise;
-      return { answer: "too late [1]", llm: "hand" };
-    },
-  });
-  load(0);
-  apply(upsert({ id: "a", position: 1 }));
-  const { promise } = ask();
-  await until(() => writes.length === 1);
-  partition.validUntilMs = clock.monotonicMs();
-  gate.resolve();
-  expect(await codeOf(promise)).toBe("not_ready");
-  expect(await codeOf(ask().promise)).toBe("not_ready");
-  expect(writes).toHaveLength(1);
-});
-
 it("Q5, I12: cold that is down costs its share and says so; hot answers", async () => {
   const { load, apply, ask } = startQuestions({
     search: () => Promise.reject(new FreshetError("cold_unavailable")),

@@ -98,8 +98,9 @@ function named({ documentId, version }: Candidate): string {
   return `${documentId}@${version}`;
 }
 
-function manifest(to: number, revision: number): StoredManifest {
-  const at = { to: to as Position, version: to as Version };
+/** Confirmed as far as it says; absent, all of it. */
+function manifest(to: number, revision: number, confirmed = to): StoredManifest {
+  const at = { to: to as Position, version: to as Version, confirmed: confirmed as Position };
   return { revision, manifest: { ...emptyManifest, ...at } };
 }
 
@@ -169,6 +170,42 @@ it("SH3: hot drops what a manifest covers, only after the grace period", async (
   expect((await found(1, [coldHit("a", 1)])).hot).toEqual(["a@1", "b@2"]);
   await clock.advance(1);
   expect(await found(1, [coldHit("a", 1)])).toEqual({ hot: ["b@2"], cold: ["a@1"] });
+});
+
+it("SH3: hot keeps what is merged until a second look has confirmed it, and a grace period more (I1)", async () => {
+  const { becomeReady, apply, found, send, clock } = setUp();
+  becomeReady();
+  apply(upsert({ id: "a", position: 1 }), upsert({ id: "b", position: 2 }));
+  send({ type: "manifest", stored: manifest(2, 1, 0) });
+  await quiet();
+  await clock.advance(100 * graceMs);
+  expect((await found(2)).hot).toEqual(["a@1", "b@2"]);
+  send({ type: "manifest", stored: manifest(2, 2, 1) });
+  await quiet();
+  await clock.advance(graceMs - 1);
+  expect((await found(2)).hot).toEqual(["a@1", "b@2"]);
+  await clock.advance(1);
+  expect(await found(2, [coldHit("a", 1)])).toEqual({ hot: ["b@2"], cold: ["a@1"] });
+});
+
+it("SH3: an owner that starts holds what is merged and not confirmed, as far as it is live (I1, I4)", async () => {
+  const { send, found, view } = setUp();
+  const heads = headsOf(["kept", 1], ["replaced", 4]);
+  send({ type: "load", stored: manifest(6, 3, 0), heads });
+  for (const record of [
+    ...[upsert({ id: "kept", position: 1 }), upsert({ id: "replaced", position: 2 })],
+    ...[upsert({ id: "gone", position: 3 }), upsert({ id: "replaced", position: 4 })],
+    ...[deletion("gone", 5), deletion("never", 6), upsert({ id: "new", position: 7 })],
+  ]) {
+    send({ type: "replay", record });
+  }
+  send({ type: "ready", visible: 7 as Version });
+  expect(await view()).toMatchObject({ watermark: 6, visible: 7 });
+  const late = [coldHit("gone", 3), coldHit("replaced", 2), coldHit("kept", 1)];
+  expect(await found(6, late)).toEqual({
+    hot: ["kept@1", "new@7", "replaced@4"],
+    cold: ["kept@1"],
+  });
 });
 
 it("SH3: a merge that is ahead of what is applied here drops nothing that the heads still name", async () => {

@@ -30,6 +30,7 @@ export interface TenantSetUp {
   readonly queueMax?: number;
   readonly inFlightMax?: number;
   readonly attemptsMax?: number;
+  readonly lettersMax?: number;
   /** Embeds at once what it is asked; otherwise requests wait in `asked`. */
   readonly embeds?: boolean;
   /** What isolation makes of a payload; without it the payload is a document of one chunk. */
@@ -78,6 +79,10 @@ export function startTenant(options: TenantSetUp = {}) {
         inFlightMax: options.inFlightMax ?? 64,
         attemptsMax: options.attemptsMax ?? 3,
         pullMax: 4,
+        duplicateWindowMs: 120_000,
+        messageIdsPerTenantMax: 100,
+        deadLettersWaitingMax: options.lettersMax ?? 100,
+        deadLetterRetryMaxMs: 2_000,
         backoff: { backoffMinMs: 10, backoffMaxMs: 1_000 },
       },
       metrics: silentMetrics,
@@ -140,9 +145,9 @@ export function answer(request: EmbedRequest | undefined): void {
   request?.reply.resolve(request.inputs.map((_, index) => axis(index)));
 }
 
-export function publish(log: MemoryLog, body: unknown): StoredOperation {
+export function publish(log: MemoryLog, body: unknown, messageId?: string): StoredOperation {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  return log.hooks.publishRaw(acme, new TextEncoder().encode(text));
+  return log.hooks.publishRaw(acme, new TextEncoder().encode(text), messageId);
 }
 
 /** Every record of the tenant, oldest first. */

@@ -84,6 +84,21 @@ it("T8: operations of other documents, void replays and newer ones behind it voi
   expect(await voids(log)).toEqual([older]);
 });
 
+it("T8: headers that no dead letter stands behind are void, and nothing is read for them", async () => {
+  const { log, owner, replay } = await firstRefused();
+  const ranges: Position[] = [];
+  const headers = log.chunks.headers.bind(log.chunks);
+  log.chunks.headers = (range) => {
+    ranges.push(range.after);
+    return headers(range);
+  };
+  const madeUp = await replayed(log, { of: replay.of, after: 0 as Position });
+  const nobodys = await replayed(log, { of: 3 as Version, after: replay.after });
+  await offerAll(log, owner, replay.of);
+  expect(await voids(log)).toEqual([madeUp, nobodys]);
+  expect(ranges).toEqual([]);
+});
+
 it("T8: a replay is void when what came after it was purged, or its place is behind the end of the log", async () => {
   const { log, owner, replay } = await firstRefused();
   const newer = publish(log, { id: "a", text: "a newer text" });

@@ -75,7 +75,7 @@ it("S5: stopping in the middle of everything leaves no actor, and the next node 
   await engine.stop();
 });
 
-it("T5: while the log is away questions about what is visible go on, and publishes are refused, not lost", async () => {
+it("T5, I6: while the log is away nothing is answered that is not proved, publishes are refused, and both go on when it is back", async () => {
   const clock = createManualClock();
   const engine = startMemoryEngine({ clock, partitions: 1 });
   const [tenant] = tenants as [TenantId];
@@ -86,9 +86,16 @@ it("T5: while the log is away questions about what is visible go on, and publish
   expect(await codeOf(publish(engine, tenant, "meanwhile"))).toBe("log_unavailable");
   const question = parseQuestion({ query: "before", mode: "search" });
   const signal = new AbortController().signal;
-  const during = await engine.service.ask(tenant, question, { signal });
-  expect(during.sources.map(({ text }) => text)).toEqual(["before"]);
+  const refused = codeOf(engine.service.ask(tenant, question, { signal }));
+  await quiet();
+  await clock.advance(limits.leaseProofPatienceMs + limits.leaseProofAskAgainMs);
+  expect(await refused).toBe("log_unavailable");
+  // One that is asked shortly before the log is back is answered: a restart of the server costs time, no questions.
+  const during = engine.service.ask(tenant, question, { signal });
+  await quiet();
   engine.log.hooks.setAvailable(true);
+  await clock.advance(limits.leaseProofAskAgainMs);
+  expect((await during).sources.map(({ text }) => text)).toEqual(["before"]);
   await clock.advance(limits.restartBackoffMaxMs);
   const second = await publish(engine, tenant, "after");
   await until(() => engine.log.hooks.published.some(({ event }) => event.seq === second));

@@ -82,6 +82,9 @@ export class ChainChecker {
     const next = this.#oracle.nextAfter(before);
     if (next === undefined) return [`DOCS has no operation behind ${before}`];
     if (next.version !== record.version) return [`the next operation of DOCS is ${next.version}`];
+    if (next.isRetry === true) {
+      return record.kind === "duplicate" ? [] : ["the operation repeats an earlier one"];
+    }
     if (kindOf[next.kind] !== record.kind) return [`the operation is an ${next.kind}`];
     return record.documentId === next.documentId ? [] : [`it is about ${next.documentId}`];
   }

@@ -15,6 +15,7 @@ const logEffects = {
 const coldEffects = [
   "ensureTenant",
   "upsert",
+  "rewrite",
   "versions",
   "deleteIds",
   "writeMarker",
@@ -40,6 +41,7 @@ const effectsOf: Readonly<Record<"engine" | "merge-worker", readonly Effect[]>> 
   "merge-worker": [
     "cold.ensureTenant",
     "cold.upsert",
+    "cold.rewrite",
     "cold.versions",
     "cold.writeMarker",
     "cold.readMarker",

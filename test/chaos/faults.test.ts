@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { describeFault, type PlannedKind, planFaults } from "./faults.ts";
+import { describeFault, mergeWorkers, type PlannedKind, planFaults } from "./faults.ts";
 import { seededRandom } from "./random.ts";
 
 const kinds: readonly PlannedKind[] = [
@@ -8,8 +8,11 @@ const kinds: readonly PlannedKind[] = [
   "fail-point",
   "delay",
   "reset",
+  "cancel-merge",
   "partition",
   "disk-full",
+  "sleep",
+  "clock-step",
 ];
 
 function plan(seed: number, some = kinds, natsServers: 1 | 3 = 1) {
@@ -29,12 +32,17 @@ it("a plan has every kind that is permitted, and no other", () => {
 
 it("every process is killed and frozen, every link is cut, and some engines sleep past their lease", () => {
   const described = plan(3).map(({ fault }) => describeFault(fault));
-  for (const target of ["engine-1", "engine-2", "merge-worker", "nats", "temporal", "weaviate"]) {
+  const processes = ["engine-1", "engine-2", ...mergeWorkers, "nats", "temporal", "weaviate"];
+  for (const target of processes) {
     expect(described.join("\n")).toMatch(new RegExp(`kill ${target}`));
     expect(described.join("\n")).toMatch(new RegExp(`freeze ${target}`));
   }
   expect(described.join("\n")).toMatch(/freeze engine-\d for 21/);
   expect(described.join("\n")).toMatch(/partition merge-worker > weaviate/);
+  expect(described.join("\n")).toMatch(
+    /freeze merge-worker(-2)? at after cold\.versions .* for 34/,
+  );
+  expect(described.join("\n")).toMatch(/partition merge-worker(-2)? > temporal .* for 34/);
 });
 
 it("on a cluster each nats-server is killed and frozen, sometimes all at once, and leaders step down", () => {

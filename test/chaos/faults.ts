@@ -1,7 +1,16 @@
 /** Pure: the faults that the nemesis knows, and the plan of a run, a function of its seed. */
 
+import { limits } from "../../src/contract/limits.ts";
 import { type FailPoint, failPointsOf } from "./fail-points.ts";
 import type { Random } from "./random.ts";
+
+/** Two, so that an attempt that timed out on one meets the next one on the other. */
+export const mergeWorkers = ["merge-worker", "merge-worker-2"] as const;
+export type MergeWorker = (typeof mergeWorkers)[number];
+
+export function isMergeWorker(target: Target): target is MergeWorker {
+  return mergeWorkers.some((worker) => worker === target);
+}
 
 /** Whatever runs as a process. Engines are `engine-1` … `engine-N`. */
 export type Target =
@@ -9,7 +18,7 @@ export type Target =
   | "nats"
   | "temporal"
   | "weaviate"
-  | "merge-worker"
+  | MergeWorker
   | `engine-${number}`;
 
 /** One server of a cluster; `nats` means all. */
@@ -43,6 +52,8 @@ export type Fault =
     }
   /** Breaks the running connections once. */
   | { readonly kind: "reset"; readonly link: Link; readonly lastsMs: 0 }
+  /** An operator cancels what the merges of the n-th tenant have in work; the attempt goes on, and nobody waits for it. */
+  | { readonly kind: "cancel-merge"; readonly nth: number; readonly lastsMs: 0 }
   /** Nothing gets through, in both directions or in one; what was sent arrives when it is over. */
   | {
       readonly kind: "partition";
@@ -58,6 +69,18 @@ export type Fault =
       readonly target: "nats";
       readonly nth: number;
       readonly lastsMs: 0;
+    }
+  /** A paused machine: SIGSTOP, and its monotonic clock stands still until it is woken. */
+  | { readonly kind: "sleep"; readonly target: `engine-${number}`; readonly lastsMs: number }
+  /**
+   * What a step of the log's clock does to leases. Forward: the server drops all that there are. Back: it drops none,
+   * for as long as it lasts. The clock itself belongs to the whole machine.
+   */
+  | {
+      readonly kind: "clock-step";
+      readonly target: "nats";
+      readonly by: "forward" | "back";
+      readonly lastsMs: number;
     }
   /** The records of CHUNKS but the newest of each tenant are gone, merged or not. Never in a plan: it loses data. */
   | { readonly kind: "lose-records"; readonly target: "nats"; readonly lastsMs: 0 };
@@ -89,13 +112,18 @@ const weights: Readonly<Record<PlannedKind, number>> = {
   "fail-point": 6,
   delay: 2,
   reset: 2,
+  "cancel-merge": 2,
   partition: 3,
   "disk-full": 0.5,
   "step-down": 2,
+  sleep: 1.5,
+  "clock-step": 1.5,
 };
 
 /** The lease's 16 s and some: long enough for another node to take over. */
 const pastLeaseMs = 21_000;
+/** A merge worker's heartbeat time-out and some: long enough for the other one to do its work again. */
+const pastHeartbeatMs = limits.mergeHeartbeatMs + 4_000;
 
 /** Faults in order of time. Several may overlap; who applies them skips those whose target is already in trouble. */
 export function planFaults(random: Random, options: FaultPlanOptions): readonly PlannedFault[] {
@@ -122,17 +150,16 @@ function makeFault(random: Random, kind: PlannedKind, nodes: number): Fault {
     case "freeze": {
       const target = anyTarget(random, nodes);
       // A frozen engine is a zombie only when it outlives its lease; a frozen log just makes everybody wait.
-      const zombie = target.startsWith("engine") && random.chance(0.5);
-      return { kind, target, lastsMs: zombie ? pastLeaseMs : random.int(500, 8_000) };
+      const zombie = zombieMs(random, target, { engine: 0.5, worker: 0.3 });
+      return { kind, target, lastsMs: zombie ?? random.int(500, 8_000) };
     }
     case "fail-point": {
-      const target = random.chance(0.5) ? engine(random, nodes) : "merge-worker";
+      const target = random.chance(0.5) ? engine(random, nodes) : random.pick(mergeWorkers);
       const action = random.chance(0.75) ? "kill" : "freeze";
-      const zombie = action === "freeze" && target !== "merge-worker" && random.chance(0.6);
-      const lastsMs = zombie ? pastLeaseMs : random.int(200, 6_000);
-      const point = random.pick(
-        failPointsOf(target === "merge-worker" ? "merge-worker" : "engine"),
-      );
+      const chances = { engine: 0.6, worker: 0.5 };
+      const zombie = action === "freeze" ? zombieMs(random, target, chances) : undefined;
+      const lastsMs = zombie ?? random.int(200, 6_000);
+      const point = random.pick(failPointsOf(isMergeWorker(target) ? "merge-worker" : "engine"));
       return { kind, target, point, calls: random.int(1, 8), action, lastsMs };
     }
     case "delay": {
@@ -141,10 +168,21 @@ function makeFault(random: Random, kind: PlannedKind, nodes: number): Fault {
     }
     case "reset":
       return { kind, link: anyLink(random, nodes), lastsMs: 0 };
+    case "cancel-merge":
+      return { kind, nth: random.int(0, 99), lastsMs: 0 };
     case "partition": {
       const direction = random.pick(["both", "both", "to-server", "from-server"] as const);
-      const lastsMs = random.chance(0.3) ? pastLeaseMs : random.int(1_000, 9_000);
-      return { kind, link: anyLink(random, nodes), direction, lastsMs };
+      const link = anyLink(random, nodes);
+      // A worker that Temporal does not hear from goes on beside the one that repeats its attempt.
+      const silent = isMergeWorker(link.from) && link.to === "temporal" && random.chance(0.5);
+      const long = random.chance(0.3) ? pastLeaseMs : random.int(1_000, 9_000);
+      return { kind, link, direction, lastsMs: silent ? pastHeartbeatMs : long };
+    }
+    case "sleep":
+      return { kind, target: engine(random, nodes), lastsMs: pastLeaseMs };
+    case "clock-step": {
+      const by = random.pick(["forward", "back"] as const);
+      return { kind, target: "nats", by, lastsMs: by === "forward" ? 0 : 2 * pastLeaseMs };
     }
     case "disk-full":
       return { kind, target: "nats", lastsMs: random.int(2_000, 5_000) };
@@ -174,14 +212,26 @@ function anyTarget(random: Random, nodes: number): Target {
     nats: 2,
     temporal: 1,
     weaviate: 1.5,
-    "merge-worker": 3,
+    worker: 3,
   });
+  if (target === "worker") return random.pick(mergeWorkers);
   return target === "engine" ? engine(random, nodes) : target;
 }
 
 function anyLink(random: Random, nodes: number): Link {
-  const from = random.chance(0.65) ? engine(random, nodes) : "merge-worker";
+  const from = random.chance(0.65) ? engine(random, nodes) : random.pick(mergeWorkers);
   return { from, to: random.pick(["nats", "nats", "weaviate", "temporal"] as const) };
+}
+
+/** So long that another process takes over what the frozen one is at; undefined = it wakes up in time. */
+function zombieMs(
+  random: Random,
+  target: Target,
+  chances: { readonly engine: number; readonly worker: number },
+): number | undefined {
+  if (target.startsWith("engine")) return random.chance(chances.engine) ? pastLeaseMs : undefined;
+  if (isMergeWorker(target)) return random.chance(chances.worker) ? pastHeartbeatMs : undefined;
+  return undefined;
 }
 
 /** One line for progress and reports. */
@@ -192,13 +242,18 @@ export function describeFault(fault: Fault): string {
     case "freeze":
     case "disk-full":
     case "lose-records":
+    case "sleep":
       return `${fault.kind} ${fault.target}${lasts}`;
+    case "clock-step":
+      return `${fault.kind} ${fault.target} ${fault.by}${lasts}`;
     case "fail-point":
       return `${fault.action} ${fault.target} at ${fault.point} (call ${fault.calls})${lasts}`;
     case "delay":
       return `delay ${fault.link.from} > ${fault.link.to} by ${fault.delayMs} ms${lasts}`;
     case "step-down":
       return `step down the leader of stream ${fault.nth}`;
+    case "cancel-merge":
+      return `cancel what merges of tenant ${fault.nth} have in work`;
     case "reset":
       return `reset ${fault.link.from} > ${fault.link.to}`;
     case "partition":

@@ -24,7 +24,7 @@ const violationsMax = 100;
 
 export class History {
   readonly #operations = new Map<string, ChaosOperation>();
-  readonly #outcomes = new Map<string, PublishOutcome>();
+  readonly #outcomes = new Map<string, readonly PublishOutcome[]>();
   readonly #file: string;
   readonly #now: () => number;
   readonly violations: Violation[] = [];
@@ -43,22 +43,23 @@ export class History {
   }
 
   ended(operation: ChaosOperation, outcome: PublishOutcome): void {
-    const before = this.#outcomes.get(operation.id);
-    if (before?.kind === "acked" && outcome.kind === "acked" && before.seq !== outcome.seq) {
-      this.violation("publish", `${operation.id} was acked as ${before.seq} and as ${outcome.seq}`);
-    }
-    if (before?.kind !== "acked") this.#outcomes.set(operation.id, outcome);
+    const outcomes = this.#outcomes.get(operation.id) ?? [];
+    this.#outcomes.set(operation.id, [...outcomes, outcome]);
     const { id, tenant, documentId, kind } = operation;
     this.note({ operation: id, tenant, documentId, kind, outcome });
   }
 
-  outcomeOf(id: string): PublishOutcome | undefined {
-    return this.#outcomes.get(id);
+  /** Of each time that it was sent and answered: a retry may get a place of its own. */
+  outcomesOf(id: string): readonly PublishOutcome[] {
+    return this.#outcomes.get(id) ?? [];
   }
 
   counts(): Readonly<Record<PublishOutcome["kind"], number>> {
     const counts = { acked: 0, refused: 0, unknown: 0 };
-    for (const { kind } of this.#outcomes.values()) counts[kind] += 1;
+    for (const outcomes of this.#outcomes.values()) {
+      const known = outcomes.find(({ kind }) => kind === "acked") ?? outcomes[0];
+      if (known !== undefined) counts[known.kind] += 1;
+    }
     return counts;
   }
 

@@ -17,6 +17,10 @@ export interface NemesisOptions {
   readonly loseRecords: () => Promise<void>;
   /** A stream without a leader at the moment is no failure of it. */
   readonly stepDown: (nth: number) => Promise<void>;
+  /** Drops all leases, or lets the server drop none by their age until it is told so again. */
+  readonly leases: { drop(): Promise<void>; keep(always: boolean): Promise<void> };
+  /** An operator's cancel; a Temporal that does not answer is no failure of it. */
+  readonly cancelMerge: (nth: number) => Promise<void>;
   readonly sleep: (ms: number) => Promise<void>;
   readonly say: (line: string) => void;
 }
@@ -93,6 +97,9 @@ export class Nemesis {
       case "reset":
         this.#count(fault);
         return this.#onLink(fault, (proxy) => proxy.reset());
+      case "cancel-merge":
+        this.#count(fault);
+        return this.#options.cancelMerge(fault.nth);
       case "partition":
         this.#count(fault);
         return this.#onLink(fault, (proxy) => proxy.hold(fault.direction));
@@ -105,10 +112,28 @@ export class Nemesis {
       case "step-down":
         this.#count(fault);
         return this.#options.stepDown(fault.nth);
+      case "sleep": {
+        const node = site.node(fault.target);
+        this.#count(fault);
+        await node?.putToSleep();
+        await sleep(fault.lastsMs);
+        return node?.thaw();
+      }
+      case "clock-step":
+        this.#count(fault);
+        return this.#stepClock(fault);
       case "lose-records":
         this.#count(fault);
         return this.#options.loseRecords();
     }
+  }
+
+  async #stepClock({ by, lastsMs }: Extract<Fault, { kind: "clock-step" }>): Promise<void> {
+    const { leases, sleep } = this.#options;
+    if (by === "forward") return leases.drop();
+    await leases.keep(true);
+    await sleep(lastsMs);
+    await leases.keep(false);
   }
 
   async #killAndStart(target: Target, afterMs: number): Promise<void> {
@@ -158,5 +183,8 @@ function clashes(one: string, other: string): boolean {
 
 function placeOf(fault: Fault): string {
   if (fault.kind === "step-down") return `leader of ${fault.nth}`;
+  // The server itself may die meanwhile.
+  if (fault.kind === "clock-step") return "clock";
+  if (fault.kind === "cancel-merge") return `merges of ${fault.nth}`;
   return "link" in fault ? `${fault.link.from}>${fault.link.to}` : fault.target;
 }

@@ -10,7 +10,8 @@ import { pathToFileURL } from "node:url";
 import type { Running, Seams } from "../../src/compose.ts";
 import type { Config } from "../../src/config.ts";
 import { failPointSeams } from "./fail-points.ts";
-import type { Armed, FromNode } from "./node-process.ts";
+import type { Armed, FromNode, ToNode } from "./node-process.ts";
+import { createStandingClock } from "./standing-clock.ts";
 
 interface Composition {
   startEngine(config: Config, version: string, seams: Seams): Promise<Running>;
@@ -24,7 +25,9 @@ interface Composition {
 const version = "0.0.0";
 let armed: Armed | undefined;
 
-const seams = failPointSeams(async (point) => {
+const clock = createStandingClock();
+
+const pointSeams = failPointSeams(async (point) => {
   if (armed === undefined || armed.point !== point) return;
   armed = { ...armed, calls: armed.calls - 1 };
   if (armed.calls > 0) return;
@@ -35,6 +38,8 @@ const seams = failPointSeams(async (point) => {
   process.kill(process.pid, signal);
   // A stopped process goes on here when it is woken, in the middle of the effect.
 });
+
+const seams: Seams = { ...pointSeams, clock };
 
 function tell(message: FromNode): Promise<void> {
   return new Promise((resolve) => process.send?.(message, () => resolve()));
@@ -71,8 +76,12 @@ function folder(path: string): URL {
   return pathToFileURL(`${path}/`);
 }
 
-process.on("message", (message: Armed) => {
-  armed = message;
+process.on("message", (message: ToNode) => {
+  if (message.type === "arm") armed = message;
+  else {
+    clock.expectSleep();
+    void tell({ type: "expects-sleep" });
+  }
 });
 // A parent that died without a word must not leave this behind.
 process.once("disconnect", () => process.exit());

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import type { FailPoint } from "./fail-points.ts";
 
 export interface Armed {
+  readonly type: "arm";
   /** Null disarms. */
   readonly point: FailPoint | null;
   /** The call at which it happens, 1 = the next. */
@@ -17,7 +18,11 @@ export interface Armed {
   readonly action: "kill" | "freeze";
 }
 
+/** Before it is put to sleep a process hears of it: see standing-clock.ts. */
+export type ToNode = Armed | { readonly type: "expect-sleep" };
+
 export type FromNode =
+  | { readonly type: "expects-sleep" }
   | { readonly type: "started" }
   | { readonly type: "polls" }
   | { readonly type: "reached" };
@@ -40,6 +45,7 @@ export class NodeProcess {
   #started: Promise<void> = Promise.resolve();
   #ended: Promise<void> = Promise.resolve();
   #reached: (() => void) | undefined;
+  #expectsSleep: (() => void) | undefined;
   #stopping = false;
 
   constructor(spec: NodeSpec) {
@@ -77,6 +83,7 @@ export class NodeProcess {
         started.resolve();
       }
       if (message.type === "reached") this.#reached?.();
+      if (message.type === "expects-sleep") this.#expectsSleep?.();
     });
     child.on("error", () => {});
     this.#ended = new Promise((resolve) => {
@@ -100,22 +107,35 @@ export class NodeProcess {
     this.#child?.kill("SIGSTOP");
   }
 
+  /** As a machine that is paused with its clocks: `thaw` wakes it. Resolves when it sleeps, or is not there. */
+  async putToSleep(): Promise<void> {
+    if (this.#child?.connected !== true) return;
+    const expects = new Promise<void>((resolve) => {
+      this.#expectsSleep = resolve;
+    });
+    this.#child.send({ type: "expect-sleep" } satisfies ToNode, () => {});
+    await Promise.race([expects, this.#ended]);
+    this.freeze();
+  }
+
   thaw(): void {
     this.#child?.kill("SIGCONT");
   }
 
   /** Resolves when the process got to the point; a later call replaces this one, which then never resolves. */
-  arm(armed: Armed): Promise<void> {
+  arm(armed: Omit<Armed, "type">): Promise<void> {
     const reached = new Promise<void>((resolve) => {
       this.#reached = resolve;
     });
-    if (this.#child?.connected === true) this.#child.send(armed, () => {});
+    if (this.#child?.connected === true)
+      this.#child.send({ type: "arm", ...armed } satisfies ToNode, () => {});
     return reached;
   }
 
   disarm(): void {
     if (this.#child?.connected === true) {
-      this.#child.send({ point: null, calls: 0, action: "kill" } satisfies Armed, () => {});
+      const nothing = { type: "arm", point: null, calls: 0, action: "kill" } satisfies ToNode;
+      this.#child.send(nothing, () => {});
     }
   }
 

@@ -10,6 +10,8 @@ export interface LoggedOperation {
   readonly version: number;
   readonly documentId: string;
   readonly kind: OperationKind;
+  /** Sent again under its message id, within the duplicate window: it must change nothing. */
+  readonly isRetry?: boolean | undefined;
 }
 
 export class TenantOracle {
@@ -21,7 +23,7 @@ export class TenantOracle {
   add(operation: LoggedOperation): void {
     if (operation.version <= this.last) throw new RangeError("operations come in log order");
     this.#operations.push(operation);
-    if (operation.kind === "invalid") return;
+    if (operation.kind === "invalid" || operation.isRetry === true) return;
     const history = this.#histories.get(operation.documentId) ?? [];
     history.push({ version: operation.version, live: operation.kind === "upsert" });
     this.#histories.set(operation.documentId, history);

@@ -5,7 +5,8 @@
 
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Fault, PlannedFault } from "./faults.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { type Fault, mergeWorkers, type PlannedFault } from "./faults.ts";
 import type { Violation } from "./history.ts";
 
 export interface Patch {
@@ -50,14 +51,14 @@ export const plantedBugs: readonly PlantedBug[] = [
         replace: "  await writeVerified(steps, hooks, plan);\n  switch (committed.kind) {",
       },
     ],
-    faults: every(9_000, 60_000, {
-      kind: "fail-point",
-      target: "merge-worker",
-      point: "before cold.upsert",
-      calls: 1,
-      action: "kill",
-      lastsMs: 5_000,
-    }),
+    faults: every(
+      9_000,
+      60_000,
+      ...mergeWorkers.map((target) => ({
+        ...({ kind: "fail-point", target, point: "before cold.upsert", calls: 1 } as const),
+        ...({ action: "kill", lastsMs: 5_000 } as const),
+      })),
+    ),
     shows: ["answer"],
   },
   {
@@ -89,6 +90,30 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     })),
     shows: ["log"],
+  },
+  {
+    name: "believe the lease",
+    patches: [
+      {
+        file: "actors/question.ts",
+        find: "    return proofs.prove({ partition, epoch: this.#epoch }, this.#message.signal);",
+        replace:
+          "    void proofs;\n    void partition;\n    this.#checkLease();\n    return Promise.resolve();",
+      },
+    ],
+    // It wakes up behind a slow link: its renewals and appends, which would tell it, take their time.
+    faults: [1, 2].flatMap((engine) => {
+      const [target, atMs] = [`engine-${engine}` as const, engine === 1 ? 2_000 : 30_000];
+      const link = { from: target, to: "nats" } as const;
+      return [
+        { atMs, fault: { kind: "sleep", target, lastsMs: 22_000 } as const },
+        {
+          atMs: atMs + 2_000,
+          fault: { kind: "delay", link, delayMs: 1_500, lastsMs: 23_000 } as const,
+        },
+      ];
+    }),
+    shows: ["answer"],
   },
   {
     name: "answer before heads are loaded",
@@ -165,7 +190,10 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
     faults: [
-      { atMs: 500, fault: { kind: "kill", target: "merge-worker", lastsMs: 50_000 } },
+      ...mergeWorkers.map((target) => ({
+        atMs: 500,
+        fault: { kind: "kill", target, lastsMs: 50_000 } as const,
+      })),
       { atMs: 15_000, fault: { kind: "lose-records", target: "nats", lastsMs: 0 } },
       { atMs: 16_000, fault: { kind: "kill", target: "engine-1", lastsMs: 500 } },
       { atMs: 16_000, fault: { kind: "kill", target: "engine-2", lastsMs: 500 } },
@@ -200,6 +228,36 @@ export const plantedBugs: readonly PlantedBug[] = [
       { kind: "kill", target: "engine-2", lastsMs: 2_000 },
     ),
     shows: ["log", "answer"],
+  },
+  {
+    name: "delete what a verification did not find",
+    patches: [
+      {
+        file: "activities/read-back.ts",
+        find: "    for (const { id, record } of absent) {",
+        replace: `    if (absent.length > 0) await ports.cold.deleteIds(tenant, absent.map(({ id }) => id));
+    for (const { id, record } of absent) {`,
+      },
+      {
+        // What Weaviate loses at kill -9 is then seen often, and not once in hours.
+        file: "src/cold/weaviate.ts",
+        find: "      await flush(connection, tenant, objects[0]?.id);\n    });",
+        replace: "    });",
+      },
+    ],
+    faults: [
+      ...every(3_000, 18_000, { kind: "kill", target: "weaviate", lastsMs: 300 }),
+      ...every(
+        1_000,
+        18_000,
+        ...mergeWorkers.map((target) => ({
+          ...({ kind: "fail-point", target, point: "before cold.deleteIds", calls: 1 } as const),
+          // The other worker has written, verified, committed and confirmed when this one goes on.
+          ...({ action: "freeze", lastsMs: limits.mergeHeartbeatMs + 15_000 } as const),
+        })),
+      ),
+    ],
+    shows: ["answer"],
   },
   {
     name: "watermark without heads",

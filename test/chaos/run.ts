@@ -15,7 +15,7 @@ import { systemClock } from "../../src/kernel/clock.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats.ts";
 import { openConnection } from "../../src/log/nats-connection.ts";
 import { streamNames } from "../../src/log/nats-streams.ts";
-import { silentLogger } from "../../src/observe/port.ts";
+import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { connectTemporal } from "../../src/temporal/client.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
 import type { PlannedFault, PlannedKind } from "./faults.ts";
@@ -26,7 +26,7 @@ import { type Random, seededRandom } from "./random.ts";
 import { askOnce, chooseQuestion, type ReaderOptions } from "./reader.ts";
 import { checkRest } from "./rest.ts";
 import type { ChaosResult } from "./result.ts";
-import { ChaosSite } from "./site.ts";
+import { ChaosSite, confirmMs } from "./site.ts";
 import { Truth } from "./truth.ts";
 
 export interface ChaosOptions {
@@ -120,6 +120,11 @@ class ChaosRun {
       history: this.#history,
       loseRecords: () => this.#truth.loseRecords(),
       stepDown: (nth) => this.#stepDown(nth),
+      leases: {
+        drop: () => this.#untilAnswered(() => this.#truth.dropLeases()),
+        keep: (always) => this.#untilAnswered(() => this.#truth.keepLeases(always)),
+      },
+      cancelMerge: (nth) => this.#cancelMerge(nth),
       sleep,
       say: (line) => say(`  fault: ${line}`),
     });
@@ -143,15 +148,13 @@ class ChaosRun {
       ...{ ...shared, servers, replicas },
       ...{ partitions: 8, name: "chaos" },
     });
-    const context = await openConnection(
-      { servers, name: "chaos-truth" },
-      systemClock,
-      silentLogger,
-    );
+    const reports = { ...shared, metrics: silentMetrics };
+    const context = await openConnection({ servers, name: "chaos-truth" }, reports);
     const merges = connectTemporal({
       ...shared,
       address: site.temporalAddress,
       namespace: "default",
+      confirmMs,
     });
     const tenants = Array.from({ length: options.tenants }, (_, at) =>
       tenantId(`tenant-${at + 1}`),
@@ -213,6 +216,11 @@ class ChaosRun {
     return loops;
   }
 
+  async #cancelMerge(nth: number): Promise<void> {
+    const tenant = this.#tenants[nth % this.#tenants.length];
+    if (tenant !== undefined) await this.#merges.cancel(tenant).catch(() => {}); // Temporal is in trouble too
+  }
+
   #heardOf(tenant: TenantId, seq: number): void {
     this.#acked.set(tenant, Math.max(this.#acked.get(tenant) ?? 0, seq));
   }
@@ -220,6 +228,7 @@ class ChaosRun {
   async #storms(): Promise<void> {
     const { durationMs, stormMs, plan } = this.#options;
     const kinds: PlannedKind[] = ["kill", "freeze", "fail-point", "delay", "reset", "partition"];
+    kinds.push("sleep", "clock-step", "cancel-merge");
     if (this.#site.canFillDisk) kinds.push("disk-full");
     if (this.#options.natsServers > 1) kinds.push("step-down");
     const faults = [...plan(kinds, this.#random.fork("nemesis"))];
@@ -276,7 +285,7 @@ class ChaosRun {
 
   #publishersAreDone(): boolean {
     const { operations } = this.#history;
-    return [...operations.keys()].every((id) => this.#history.outcomeOf(id) !== undefined);
+    return [...operations.keys()].every((id) => this.#history.outcomesOf(id).length > 0);
   }
 
   async #tail(): Promise<void> {

@@ -19,7 +19,7 @@ import { startTemporal } from "../../ops/servers/temporal.ts";
 import { startWeaviate } from "../../ops/servers/weaviate.ts";
 import type { Tools } from "../../ops/setup/ensure-tools.ts";
 import { inheritedEnvironment } from "../support/environment.ts";
-import type { Link, NatsServer, Target } from "./faults.ts";
+import { isMergeWorker, type Link, mergeWorkers, type NatsServer, type Target } from "./faults.ts";
 import { NatsSite } from "./nats-site.ts";
 import { NodeProcess, type NodeSpec } from "./node-process.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
@@ -31,6 +31,8 @@ export interface SiteOptions {
   readonly nodes: number;
   /** Three make a cluster, with three copies of each stream. */
   readonly natsServers: 1 | 3;
+  /** Two by default. */
+  readonly workers?: 1 | 2 | undefined;
   readonly repository?: string | undefined;
   /** A Freshet process ended by itself; it is started again a second later, as any supervisor would. */
   readonly onNodeEnd: (
@@ -44,6 +46,8 @@ type ServerName = "nats" | "temporal" | "weaviate";
 /** Of the log; memory is taken as it is written. A smaller one gives CHUNKS too little for half an hour. */
 const storeBytes = 8 * 1024 * 1024 * 1024;
 const stopMs = 20_000;
+/** Short, or hot would keep all that is merged in a storm, and nothing would be asked of cold alone. */
+export const confirmMs = 3_000;
 const respawnMs = 1_000;
 const respawnsMax = 20;
 
@@ -112,7 +116,8 @@ export class ChaosSite {
       { length: this.#options.nodes },
       (_, at) => `engine-${at + 1}` as const,
     );
-    const targets: readonly Target[] = [...engines, "merge-worker"];
+    const workers = mergeWorkers.slice(0, this.#options.workers ?? mergeWorkers.length);
+    const targets: readonly Target[] = [...engines, ...workers];
     for (const target of targets) await this.#openDoors(target);
     // Behind the proxies, which would else be given a port that was free a moment ago.
     const requests = targets.map((name) => ({ name, variable: name }));
@@ -252,10 +257,11 @@ export class ChaosSite {
       FRESHET_MERGE_SIZE_CHUNKS: "150",
       FRESHET_MERGE_AGE_MS: "20000",
       FRESHET_MERGE_GRACE_MS: "1000",
+      FRESHET_MERGE_CONFIRM_MS: String(confirmMs),
       FRESHET_LOG_FORMAT: "json",
     };
     const logFile = logPath(directory, target);
-    const role = target === "merge-worker" ? "merge-worker" : "engine";
+    const role = isMergeWorker(target) ? "merge-worker" : "engine";
     const onEnd: NodeSpec["onEnd"] = (end) => {
       this.#options.onNodeEnd(target, end);
       setTimeout(() => {

@@ -39,6 +39,8 @@ interface Engine {
 /** The memory log with an engine behind it that tells each document's fate at once, before the ack. */
 function engine(log: MemoryLog = memory): Engine {
   const payloads: Engine["payloads"] = [];
+  /** As the tenant's owner knows what was sent before. */
+  const ids = new Set<string>();
   let running = 0;
   const made: Engine = {
     payloads,
@@ -54,8 +56,14 @@ function engine(log: MemoryLog = memory): Engine {
           await new Promise(setImmediate);
           try {
             const result = await log.docs.publish(message);
-            if (result.duplicate) return result;
             const document = JSON.parse(Buffer.from(message.payload).toString()) as { id: string };
+            const { messageId = "" } = message;
+            if (ids.has(messageId)) {
+              const status = "superseded";
+              log.events.publish(message.tenant, { id: null, seq: result.seq, status, ms: 1 });
+              return result;
+            }
+            ids.add(messageId);
             payloads.push(document);
             tell(message.tenant, document.id, result.seq);
             return result;

@@ -96,6 +96,26 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
       expect(await search(tenant)).toHaveLength(2);
     });
 
+    test("a rewrite of what is there changes nothing that a reader sees, however often it comes (RP1)", async () => {
+      const { tenant, objects } = await filled("rewritten", [{ id: "a" }, { id: "b", chunk: 1 }]);
+      const versions = new Map(objects.map(({ id, version: of }) => [id, of]));
+      for (let time = 1; time <= 3; time += 1) {
+        await cold.rewrite(tenant, objects);
+        expect(await cold.versions(tenant, [...versions.keys()])).toEqual(versions);
+        const hits = await search(tenant);
+        expect(hits).toHaveLength(2);
+        for (const { cosine } of hits) expect(cosine).toBeCloseTo(1, 6);
+      }
+    });
+
+    test("a rewrite writes what is not there", async () => {
+      const tenant = freshTenant("rewritten-new");
+      await cold.ensureTenant(tenant);
+      await cold.rewrite(tenant, [coldObject(tenant, { id: "a" })]);
+      expect(await search(tenant)).toHaveLength(1);
+      await expect(cold.rewrite(tenant, [])).resolves.toBeUndefined();
+    });
+
     test("C2: a page of the largest size is complete when upsert returns", async () => {
       const tenant = freshTenant("page");
       await cold.ensureTenant(tenant);

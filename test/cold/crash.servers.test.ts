@@ -68,7 +68,7 @@ it("what an upsert wrote is still found by a search after kill -9 of Weaviate (I
   expect(await searchByVector(tenant, objects)).toHaveLength(objects.length);
 });
 
-it("a read-back misses what Weaviate stored and can not find after kill -9; deleted and written anew it is found (I5)", async () => {
+it("a read-back misses what Weaviate stored and can not find after kill -9; rewritten in place it is found (I5)", async () => {
   const tenant = "crash-lost" as TenantId;
   const objects = objectsOf(tenant);
   const ids = objects.map(({ id }) => id);
@@ -80,14 +80,15 @@ it("a read-back misses what Weaviate stored and can not find after kill -9; dele
   // They are stored, so writing them again is skipped by Weaviate.
   await cold.upsert(tenant, objects);
   expect((await cold.versions(tenant, ids)).size).toBe(found.size);
-  await cold.deleteIds(
-    tenant,
-    ids.filter((id) => !found.has(id)),
-  );
-  await cold.upsert(tenant, objects);
-  expect((await cold.versions(tenant, ids)).size).toBe(objects.length);
-  await crash();
-  expect((await cold.versions(tenant, ids)).size).toBe(objects.length);
+  const missed = objects.filter(({ id }) => !found.has(id));
+  // The second time it meets the vector of the first, which it must not write again as it is.
+  for (let time = 1; time <= 2; time += 1) {
+    await cold.rewrite(tenant, missed);
+    expect((await cold.versions(tenant, ids)).size).toBe(objects.length);
+    await crash();
+    expect((await cold.versions(tenant, ids)).size).toBe(objects.length);
+  }
+  expect(await searchByVector(tenant, objects)).toHaveLength(objects.length);
 });
 
 /** A merge that died between the vendor's reply and ours. */

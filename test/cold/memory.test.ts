@@ -37,6 +37,23 @@ test("a partial error writes some objects and rejects; the same write again is c
   expect(cold.objects(tenant)).toHaveLength(4);
 });
 
+test("hidden objects are stored and not found, a write of the same changes nothing, a rewrite does", async () => {
+  const cold = createMemoryCold();
+  const tenant = freshTenant("hidden");
+  const object = coldObject(tenant, { id: "a" });
+  await cold.upsert(tenant, [object]);
+  cold.hide(tenant, [object.id]);
+  await cold.upsert(tenant, [object]);
+  expect(await cold.versions(tenant, [object.id])).toEqual(new Map());
+  expect(await cold.search({ tenant, ...anything })).toEqual([]);
+  expect(await cold.walk(tenant, { after: null, limit: 10 })).toHaveLength(1);
+  await cold.rewrite(tenant, [object]);
+  expect(await cold.search({ tenant, ...anything })).toHaveLength(1);
+  cold.hide(tenant, [object.id]);
+  cold.reveal(tenant, [object.id]);
+  expect(await cold.search({ tenant, ...anything })).toHaveLength(1);
+});
+
 test("resurrected objects are found again, dropped ones are not", async () => {
   const cold = createMemoryCold();
   const tenant = freshTenant("zombie");

@@ -150,6 +150,10 @@ describe("the log", () => {
     below(limits.membershipLookEveryMs * 2, limits.membershipSettleMs);
     below(limits.membershipSettleMs, limits.leaseMs);
     atMost(2 * limits.leaseMs, limits.partitionTakeAnywayMs);
+    // A proof that is waited for outlasts a lost answer, and a question outlasts the proof.
+    atMost(4 * limits.leaseProofAskAgainMs, limits.leaseProofPatienceMs);
+    below(limits.leaseProofPatienceMs, limits.deadlineMsDefault);
+    atMost(4 * limits.peerBeatMs, limits.peerSilenceMs);
   });
 
   it("pulls obey the server's rule, and a consumer outlives a pull", () => {
@@ -222,6 +226,8 @@ describe("merges", () => {
 
   it("an activity beats several times before it counts as dead, and dies before it times out", () => {
     below(limits.mergeHeartbeatMs * 4, limits.mergeActivityMs);
+    // So long may a healthy worker stand still between two beats: any pause of a process that is not stopped.
+    below(limits.mergeHeartbeatEveryMs * 4, limits.mergeHeartbeatMs);
     below(limits.coldRequestMs, limits.mergeActivityMs);
     atMost(limits.mergeRetryMinMs, limits.mergeRetryMaxMs);
   });
@@ -231,6 +237,10 @@ describe("merges", () => {
     const windows = Math.ceil(limits.mergeChunksMax / limits.mergeWindowObjects);
     const activitiesPerMerge = windows + 5;
     below(limits.mergesPerRunMax * activitiesPerMerge * eventsPerActivity, 10_000);
+  });
+
+  it("a merge is confirmed when no attempt of it that heard of its end can have a request on its way (CF1)", () => {
+    below(limits.mergeHeartbeatMs + limits.coldRequestMs, limits.mergeConfirmMs);
   });
 
   it("what is superseded stays until no owner that answers can lack its successor (CS2)", () => {

@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
+import { connect, nanos } from "nats";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { DocumentId, Partition, TenantId } from "../../src/contract/ids.ts";
 import { partitionOf } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { preferredNode } from "../../src/log/ownership.ts";
 import {
   eventually,
@@ -53,6 +56,17 @@ beforeAll(async () => {
 });
 
 afterAll(() => site.close());
+
+/** The server's own hand on the leases: what no node could do. */
+async function jetstreamOf(servers: string) {
+  const connection = await connect({ servers });
+  const manager = await connection.jetstreamManager();
+  return {
+    purge: () => manager.streams.purge("KV_freshet_leases"),
+    keep: (ms: number) => manager.streams.update("KV_freshet_leases", { max_age: nanos(ms) }),
+    close: () => connection.close(),
+  };
+}
 
 const holderOf = async (tenant: TenantId): Promise<string> => {
   const holder = await site.log.leases.holder(partitionOf(tenant, 8));
@@ -137,6 +151,65 @@ it("a node that comes back gets its partitions again, while the other's tenants 
   serving.abort();
   await asking;
   expect(failures).toEqual([]);
+});
+
+it("A4, I6: when the server's clock steps forward and all leases are gone, whoever lost its tenants answers nothing old", async () => {
+  const manager = await jetstreamOf(site.nats.url);
+  const before = await publish(ofB, "step", "The clock says noon.");
+  await b.client.search(ofB, "what does the clock say", before);
+  // What a clock that jumps past their age does. No other node is known any more, so node-a takes all that lies free.
+  await manager.purge();
+  await eventually(async () => expect(await holderOf(ofB)).toBe("node-a"));
+  const after = await publish(ofB, "step", "The clock says midnight.");
+  await a.client.search(ofB, "what does the clock say", after);
+  // node-b counts its lease by its own clock, and has not renewed it since.
+  for (let round = 0; round < 50; round += 1) {
+    const asked = { query: "what does the clock say", mode: "search", wait_ms: 0 };
+    const answer = await b.client.question(ofB, asked).catch((thrown: { code?: string }) => thrown);
+    if ("sources" in answer) {
+      expect(answer.sources.find(({ id }) => id === "step")).toMatchObject({ version: after });
+    } else expect(answer.code).toBe("not_ready");
+    const state = await b.client.document(ofB, "step" as DocumentId).catch(() => undefined);
+    if (state !== undefined) expect(state).toMatchObject({ status: "visible", seq: after });
+  }
+  await isShared();
+  await manager.close();
+});
+
+it("A4: a node that was killed and starts again under its name takes its own leases, also when the server drops none", async () => {
+  await isShared();
+  const manager = await jetstreamOf(site.nats.url);
+  // What a clock that was set back does: leases outlive their time.
+  await manager.keep(3_600_000);
+  const held = await site.log.leases.holder(partitionOf(ofB, 8));
+  await b.process.kill9();
+  await b.process.restart();
+  await eventually(async () => {
+    const now = await site.log.leases.holder(partitionOf(ofB, 8));
+    expect(now?.split("~")[0]).toBe("node-b");
+    expect(now).not.toBe(held);
+  });
+  expect((await b.client.search(ofB, "where is the spare key")).sources).not.toEqual([]);
+  await manager.keep(limits.leaseMs);
+  await manager.close();
+});
+
+it("of two processes under one name the later one serves, the earlier one asks it, and neither takes from the other again", async () => {
+  const twin = await startNode("node-b");
+  await eventually(async () => {
+    const { partitions: of } = await twin.client.status();
+    expect(of.owned).toBe(fair[1]);
+  });
+  const held = await site.log.leases.holder(partitionOf(ofB, 8));
+  for (const { client } of [b, twin, a]) {
+    const answer = await client.search(ofB, "where is the spare key");
+    expect(answer.sources).not.toEqual([]);
+  }
+  await eventually(async () => expect((await b.client.status()).partitions.owned).toBe(0));
+  expect(readFileSync(b.process.logFile, "utf8")).toContain("started under this node's name");
+  expect(await site.log.leases.holder(partitionOf(ofB, 8))).toBe(held);
+  await twin.process.stop();
+  await isShared();
 });
 
 it("I6: a node that slept past its lease changes nothing and answers nothing, and asks the owner instead", async () => {

@@ -31,7 +31,6 @@ export class FakeService implements Service {
   publishingMost = 0;
   #seq = 0;
   readonly #tenants = new Map<string, Map<string, Stored>>();
-  readonly #keys = new Map<string, number>();
 
   async ask(tenant: string, question: Question, options: AskOptions): Promise<Answer> {
     this.asked.push({ tenant, question });
@@ -64,17 +63,14 @@ export class FakeService implements Service {
     this.publishing -= 1;
     if (this.publishFailure !== undefined) throw this.publishFailure;
     const { messageId, payload } = options;
-    const before = messageId === undefined ? undefined : this.#keys.get(messageId);
-    if (before !== undefined) return { seq: before as Version, duplicate: true };
     this.#seq += 1;
-    if (messageId !== undefined) this.#keys.set(messageId, this.#seq);
     this.payloads.push(decoder.decode(payload));
     this.messageIds.push(messageId);
     const documents = this.#tenants.get(tenant) ?? new Map<string, Stored>();
     this.#tenants.set(tenant, documents);
     if (operation.op === "delete") documents.delete(operation.id);
     else documents.set(operation.id, { operation, seq: this.#seq });
-    return { seq: this.#seq as Version, duplicate: false };
+    return { seq: this.#seq as Version };
   }
 
   async document(tenant: string, id: string) {

@@ -114,7 +114,8 @@ describe("a document over HTTP", () => {
     await publish({ id: "a", text: "one" }, { ...key, "x-tenant": "acme" });
     const reply = await publish({ id: "a", text: "two" }, { ...key, "x-tenant": "globex" });
     expect(reply.statusCode).toBe(202);
-    expect(it_.service.messageIds).toEqual(["acme/k1", "globex/k1"]);
+    expect(it_.service.messageIds).toEqual(["k1", "k1"]);
+    expect(reply.json().seq).toBe(2);
   });
 
   it("with an unusable idempotency key is refused", async () => {

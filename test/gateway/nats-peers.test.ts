@@ -33,12 +33,15 @@ function silentAfter(first: unknown) {
     };
     return Object.assign(replies(), { unsubscribe });
   };
-  const connection = { subscribe, publish: () => {} } as unknown as NatsConnection;
-  return { connection, open: () => open };
+  const published: string[] = [];
+  const publish = (subject: string): void => void published.push(subject.split(".")[3] ?? "");
+  const isClosed = (): boolean => false;
+  const connection = { subscribe, publish, isClosed } as unknown as NatsConnection;
+  return { connection, published, open: () => open };
 }
 
 it("PE4: a peer that falls silent in the middle of its answer is not waited for without end", async () => {
-  const { connection, open } = silentAfter({ type: "delta", text: "It" });
+  const { connection, published, open } = silentAfter({ type: "delta", text: "It" });
   const question = parseQuestion({ query: "rivers" });
   const { signal } = new AbortController();
   const events: unknown[] = [];
@@ -49,6 +52,7 @@ it("PE4: a peer that falls silent in the middle of its answer is not waited for 
   await failed;
   expect(events).toHaveLength(1);
   expect(open()).toBe(0);
+  expect([published[0], ...new Set(published.slice(1))]).toEqual(["ask", "beat", "cancel"]);
   expect(vi.getTimerCount()).toBe(0);
 });
 

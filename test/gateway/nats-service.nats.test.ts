@@ -4,6 +4,7 @@ import { createHandler } from "../../src/gateway/handler.ts";
 import { type NatsService, startNatsService } from "../../src/gateway/nats-service.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { silentLogger } from "../../src/observe/port.ts";
+import { countingMetrics } from "../support/counting-metrics.ts";
 import { FakeService } from "./fake-service.ts";
 
 const servers = inject("servers").nats.url;
@@ -12,6 +13,7 @@ let client: NatsConnection;
 let engine: NatsConnection;
 let service: FakeService;
 let micro: NatsService;
+let metrics: ReturnType<typeof countingMetrics>;
 
 async function start(connection: NatsConnection, questionsInFlightMax?: number) {
   const handler = createHandler({
@@ -20,12 +22,13 @@ async function start(connection: NatsConnection, questionsInFlightMax?: number) 
     clock: systemClock,
     questionsInFlightMax,
   });
-  return startNatsService({ connection, handler, version: "1.2.3", stopMs: 100 });
+  return startNatsService({ connection, handler, version: "1.2.3", stopMs: 100, metrics });
 }
 
 beforeEach(async () => {
   [client, engine] = await Promise.all([connect({ servers }), connect({ servers })]);
   service = new FakeService();
+  metrics = countingMetrics();
   const operation = { op: "upsert", id: "a", text: "rivers rise" } as never;
   await service.publish("demo", operation, { payload: new Uint8Array() });
   micro = await start(engine, 1);
@@ -134,5 +137,68 @@ describe("the micro service", () => {
     await expect.poll(() => service.asked.length).toBe(1);
     await micro.close();
     expect((await waiting).json()).toMatchObject({ error: { code: "not_ready", retryable: true } });
+  });
+});
+
+describe("a reply subject", () => {
+  const refusedReplies = () => metrics.counted("replies_refused_total");
+
+  /** Who listens there stands for a stream that stores what comes. */
+  async function heardAt(victim: string, publish: () => void): Promise<number> {
+    let heard = 0;
+    const subscription = client.subscribe(victim, { callback: () => void (heard += 1) });
+    await client.flush();
+    publish();
+    await client.flush();
+    // Refused or not, the request is through when a later one has been answered.
+    await ask("demo", { query: "rivers" });
+    await client.flush();
+    subscription.unsubscribe();
+    return heard;
+  }
+
+  it.each([
+    "chunks.0.b",
+    "$KV.freshet_manifests.tenant.b",
+    "$JS.API.STREAM.PURGE.CHUNKS",
+    "docs.b",
+    "events.b",
+    "INBOX.b",
+    "x._INBOX.b",
+  ])("that is no inbox is not answered, and its question not worked on: %s", async (victim) => {
+    const question = JSON.stringify({ query: "rivers" });
+    const publish = () => client.publish("query.demo", question, { reply: victim });
+    expect(await heardAt(victim, publish)).toBe(0);
+    // The one that was asked to know that the other is through.
+    expect(service.asked).toHaveLength(1);
+    expect(refusedReplies()).toBe(1);
+  });
+
+  it.each(["$SRV.INFO", "$SRV.PING.freshet", "$SRV.STATS.freshet"])(
+    "that is no inbox is not answered by what the library answers itself: %s",
+    async (subject) => {
+      const publish = () => client.publish(subject, "", { reply: "chunks.0.b" });
+      expect(await heardAt("chunks.0.b", publish)).toBe(0);
+      expect(refusedReplies()).toBe(1);
+      const info = await client.request("$SRV.INFO.freshet");
+      expect(info.json()).toMatchObject({ name: "freshet" });
+    },
+  );
+
+  it("may be an inbox under a prefix of the requester's own", async () => {
+    const inbox = createInbox("_INBOX_acme");
+    const subscription = client.subscribe(inbox, { max: 1 });
+    client.publish("query.demo", JSON.stringify({ query: "rivers" }), { reply: inbox });
+    for await (const reply of subscription)
+      expect(reply.json()).toMatchObject({ answer: "It was." });
+    expect(refusedReplies()).toBe(0);
+  });
+
+  it("must be there: nobody would hear the answer", async () => {
+    client.publish("query.demo", JSON.stringify({ query: "rivers" }));
+    await client.flush();
+    await ask("demo", { query: "rivers" });
+    expect(service.asked).toHaveLength(1);
+    expect(refusedReplies()).toBe(1);
   });
 });

@@ -50,11 +50,13 @@ describe("lines of a body", () => {
 
 describe("many documents in one request", () => {
   let service: FakeService;
+  let handler: ReturnType<typeof createHandler>;
   beforeEach(() => {
     service = new FakeService();
+    handler = createHandler({ service, log: silentLogger, clock: systemClock });
   });
   const send = (lines: readonly unknown[], options: { key?: string; linesMax?: number } = {}) =>
-    publishLines(createHandler({ service, log: silentLogger, clock: systemClock }), {
+    publishLines(handler, {
       tenant: tenantId("demo"),
       source: bytes(
         lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line))).join("\n"),

@@ -117,7 +117,7 @@ describe("a cluster in trouble", () => {
     await Promise.all([more.close(), fewer.close()]);
   });
 
-  it("reads what was acknowledged a moment ago, while its copies are busy (L7, I1)", async () => {
+  it("reads what was acknowledged a moment ago, while its copies are busy (L8, I1)", async () => {
     const tenant = tenantId("right-behind-an-ack");
     const [log, other] = logs;
     const ends = new AbortController();

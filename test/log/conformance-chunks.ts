@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Position } from "../../src/contract/ids.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
 import type { Opened } from "./harness.ts";
-import { appendAll, collect, fence, reject, removal, upsert } from "./records.ts";
+import { appendAll, collect, duplicate, fence, reject, removal, upsert } from "./records.ts";
 
 const zero = 0 as Position;
 
@@ -20,6 +20,7 @@ export function describeChunks(opened: Opened): void {
         removal(origin, "b"),
         reject(origin, null),
         reject(origin, "c"),
+        duplicate(origin, 5),
       ];
       const positions = await appendAll(log.chunks, records);
       const to = positions.at(-1) ?? zero;
@@ -28,7 +29,7 @@ export function describeChunks(opened: Opened): void {
       const found = await collect(other.chunks.read({ tenant, after: zero, to, onCount }));
       const [first = zero] = positions;
       await collect(other.chunks.headers({ tenant, after: first, to, onCount }));
-      expect(counts).toEqual([5, 4]);
+      expect(counts).toEqual([6, 5]);
       const placed = records.map((record, index) => ({
         ...record,
         position: positions[index],

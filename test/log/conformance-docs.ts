@@ -55,12 +55,56 @@ export function describeDocs(opened: Opened): void {
       expect(first?.replay).toEqual(replay);
     });
 
-    it("answers a repeated idempotency key with the first sequence", async () => {
-      const { log } = opened.harness;
-      const message = { tenant: opened.tenant(), payload: payload("x"), messageId: "key-1" };
-      const first = await log.docs.publish(message);
-      expect(first.duplicate).toBe(false);
-      expect(await log.docs.publish(message)).toEqual({ seq: first.seq, duplicate: true });
+    it("stores what two tenants send under one message id, and what one sends again (I1, I9)", async () => {
+      const { log, other } = opened.harness;
+      const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
+      const messageId = "order-1";
+      const send = (to: TenantId, text: string) =>
+        log.docs.publish({ tenant: to, payload: payload(text), messageId });
+      const sent = [await send(tenant, "mine"), await send(neighbour, "theirs")];
+      sent.push(await send(tenant, "mine"));
+      expect(new Set(sent.map(({ seq }) => seq)).size).toBe(3);
+      const [mine, theirs] = await Promise.all(
+        [tenant, neighbour].map((of) => other.docs.readTenant({ tenant: of, after: zero, max: 9 })),
+      );
+      expect(mine?.map((operation) => [operation.messageId, textOf(operation.payload)])).toEqual([
+        [messageId, "mine"],
+        [messageId, "mine"],
+      ]);
+      expect(theirs?.map((operation) => textOf(operation.payload))).toEqual(["theirs"]);
+    });
+
+    it("tells a tenant's recent message ids up to an operation, in order, and none behind it", async () => {
+      const { log, other, atNextMoment } = opened.harness;
+      const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
+      const send = async (to: TenantId, messageId?: string) =>
+        (await log.docs.publish({ tenant: to, payload: payload("x"), messageId })).seq;
+      const idsTo = async (to: Version, windowMs: number) => {
+        const ids: [number, string][] = [];
+        for await (const id of other.docs.messageIds({ tenant, to, windowMs })) {
+          expect(id.atMs).toBeGreaterThan(0);
+          ids.push([id.version, id.messageId]);
+        }
+        return ids;
+      };
+      const old = await send(tenant, "old");
+      await atNextMoment();
+      const first = await send(tenant, "a");
+      await send(neighbour, "not mine");
+      const plain = await send(tenant);
+      const second = await send(tenant, "with space and ü");
+      await send(tenant, "later");
+      const all = [
+        [old, "old"],
+        [first, "a"],
+        [second, "with space and ü"],
+      ];
+      expect(await idsTo(second, 60_000)).toEqual(all);
+      expect(await idsTo(plain, 60_000)).toEqual(all.slice(0, 2));
+      expect(await idsTo(second, 0)).not.toContainEqual([old, "old"]);
+      await log.docs.purge({ tenant, below: second });
+      expect(await idsTo(second, 60_000)).toEqual(all.slice(2));
+      expect(await idsTo(plain, 60_000)).toEqual([]);
     });
 
     it("refuses what is above the payload limit as too large", async () => {
@@ -138,16 +182,6 @@ export function describeDocs(opened: Opened): void {
       expect(next).toBeGreaterThan(last);
     });
 
-    it("answers an idempotency key with its first sequence also when that was purged", async () => {
-      const { log } = opened.harness;
-      const tenant = opened.tenant();
-      const message = { tenant, payload: payload("x"), messageId: "key-of-a-purged-one" };
-      const first = await log.docs.publish(message);
-      const [last = zero] = await publishAll(log, tenant, ["later"]);
-      await log.docs.purge({ tenant, below: last });
-      expect(await log.docs.publish(message)).toEqual({ seq: first.seq, duplicate: true });
-    });
-
     it("finds the first sequence that is as young as a moment", async () => {
       const { log, atNextMoment } = opened.harness;
       const tenant = opened.tenant();
@@ -176,7 +210,7 @@ export function describeDocs(opened: Opened): void {
       await expect(next.next()).rejects.toMatchObject({ code: "log_identity" });
     });
 
-    it("reads every publish that returned before, and names the next one behind each (L7)", async () => {
+    it("reads every publish that returned before, and names the next one behind each (L8)", async () => {
       const { log, other } = opened.harness;
       const tenant = opened.tenant();
       const versions: Version[] = [];

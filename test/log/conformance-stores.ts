@@ -3,12 +3,17 @@
 import { describe, expect, it } from "vitest";
 import type { DocumentId, Epoch, Partition, Position, Version } from "../../src/contract/ids.ts";
 import type { Manifest } from "../../src/contract/manifest.ts";
-import { emptyManifest } from "../../src/contract/manifest.ts";
+import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { DeadLetter } from "../../src/log/port.ts";
 import type { Opened } from "./harness.ts";
 import { take } from "./records.ts";
 
 const manifestOf = (workflowId: string): Manifest => ({ ...emptyManifest, workflowId });
+
+const letterTo = (tenant: string, version: Version): DeadLetter => ({
+  ...{ tenant, version, documentId: null, reason: "invalid_json" },
+  ...{ message: "not json", atMs: 1 },
+});
 
 export function describeStores(opened: Opened): void {
   describeManifests(opened);
@@ -54,6 +59,52 @@ export function describeStores(opened: Opened): void {
       expect(await other.deadLetters.get(opened.tenant(), 8 as Version)).toBeNull();
     });
 
+    it("are listed by version whenever they were written, and the last one written is known", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      expect(await log.deadLetters.last(tenant)).toBe(0);
+      const versions = [5, 9, 3, 7, 1].map((version) => version as Version);
+      for (const version of versions) await log.deadLetters.publish(letterTo(tenant, version));
+      const list = async (max: number, after?: Version) =>
+        (await other.deadLetters.list(tenant, max, after)).map(({ version }) => version);
+      expect(await list(2)).toEqual([1, 3]);
+      expect(await list(2, 3 as Version)).toEqual([5, 7]);
+      expect(await list(9)).toEqual([1, 3, 5, 7, 9]);
+      expect(await other.deadLetters.last(tenant)).toBe(1);
+      expect(await log.deadLetters.trim(tenant)).toBe(0);
+    });
+
+    it("go by the time they were written, of whatever tenant", async () => {
+      const { log, other, atNextMoment } = opened.harness;
+      const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
+      await log.deadLetters.publish(letterTo(tenant, 1 as Version));
+      await log.deadLetters.publish(letterTo(neighbour, 2 as Version));
+      const moment = await atNextMoment();
+      await log.deadLetters.publish(letterTo(tenant, 3 as Version));
+      expect(await other.deadLetters.purgeBefore(moment)).toBeGreaterThanOrEqual(2);
+      expect(await log.deadLetters.list(neighbour, 9)).toEqual([]);
+      expect(await log.deadLetters.list(tenant, 9)).toHaveLength(1);
+      expect(await log.deadLetters.purgeBefore(moment)).toBe(0);
+      expect(await log.deadLetters.purgeBefore(await atNextMoment())).toBe(1);
+      expect(await log.deadLetters.purgeBefore(await atNextMoment())).toBe(0);
+    });
+
+    it("that are owed are noted by compare-and-set, each tenant for itself", async () => {
+      const { log, other } = opened.harness;
+      const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
+      const none = await log.deadLetters.owed(tenant);
+      expect(none).toEqual({ after: null, revision: 0 });
+      const after = 7 as Position;
+      expect(await log.deadLetters.owe(tenant, { ...none, after })).toBe(true);
+      expect(await other.deadLetters.owe(tenant, { ...none, after: 9 as Position })).toBe(false);
+      const noted = await other.deadLetters.owed(tenant);
+      expect(noted).toMatchObject({ after });
+      expect(await other.deadLetters.owe(tenant, { ...noted, after: null })).toBe(true);
+      expect((await log.deadLetters.owed(tenant)).after).toBeNull();
+      expect(await log.deadLetters.owe(tenant, { ...noted, after })).toBe(false);
+      expect(await log.deadLetters.owed(neighbour)).toEqual(none);
+    });
+
     it("takes letters for tokens that are no tenant ids", async () => {
       const { log } = opened.harness;
       for (const tenant of ["*", ">", "a.b", "ü ö", "x".repeat(5_000), ""]) {
@@ -91,6 +142,25 @@ function describeAttempts(opened: Opened): void {
 
 function describeManifests(opened: Opened): void {
   describe("manifests", () => {
+    it("keep up to where a merge is confirmed, and say nothing of it where nobody did", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      // Where CHUNKS begins: a manifest that names more than the log has would not be whole.
+      const incarnation = incarnationOf(await log.docs.lastSequence());
+      const to = (incarnation * incarnationSpan) as Position;
+      const before = { ...manifestOf("one"), to, incarnation };
+      await log.manifests.commit(tenant, before, 0);
+      const first = await log.manifests.get(tenant);
+      expect(first?.manifest).toEqual(before);
+      expect(confirmedTo(before)).toBe(to);
+      const confirmed = { ...before, confirmed: 3 as Position };
+      expect(await log.manifests.commit(tenant, confirmed, first?.revision ?? 0)).toBe("committed");
+      // An answer that was lost: the same commit again is a success.
+      expect(await log.manifests.commit(tenant, confirmed, first?.revision ?? 0)).toBe("committed");
+      expect((await other.manifests.get(tenant))?.manifest).toEqual(confirmed);
+      expect(confirmedTo(confirmed)).toBe(3);
+    });
+
     it("change only against the revision that was read (L4)", async () => {
       const { log, other } = opened.harness;
       const tenant = opened.tenant();
@@ -235,6 +305,42 @@ function describeLeases(opened: Opened): void {
       expect(await log.leases.holder(lost)).toBe("node-b");
     });
 
+    it("name the epoch under which they are held, through every renewal, and none when they are free", async () => {
+      const { log, other } = opened.harness;
+      const told = 8 as Partition;
+      expect(await other.leases.epochOf(told)).toBeNull();
+      const lease = await log.leases.acquire(told, "node-a");
+      if (lease === null) return expect.fail("the partition was free");
+      expect(await other.leases.epochOf(told)).toBe(lease.epoch);
+      await log.leases.renew(lease, "node-a");
+      expect(await other.leases.epochOf(told)).toBe(lease.epoch);
+      await log.leases.release(lease, "node-a");
+      expect(await other.leases.epochOf(told)).toBeNull();
+    });
+
+    it("go at once to a later start of the same node, and never back to an earlier one", async () => {
+      const { log, other } = opened.harness;
+      const own = 9 as Partition;
+      const start = (boot: number) => ({ name: "node-a", boot });
+      const first = await log.leases.acquire(own, "node-a~1", start(1));
+      if (first === null) return expect.fail("the partition was free");
+      // Renewed, so that it is seen that a renewal still says whose it is.
+      await log.leases.renew(first, "node-a~1");
+      const foreign = { name: "node-b", boot: 9 };
+      expect(await other.leases.acquire(own, "node-b~9", foreign)).toBeNull();
+      expect(await other.leases.acquire(own, "node-a~9")).toBeNull();
+      const second = await other.leases.acquire(own, "node-a~2", start(2));
+      if (second === null) return expect.fail("a later start did not get it");
+      expect(second.epoch).toBeGreaterThan(first.epoch);
+      expect(await log.leases.renew(first, "node-a~1")).toBeNull();
+      for (let attempt = 0; attempt < 3; attempt += 1) {
+        expect(await log.leases.acquire(own, "node-a~1", start(1))).toBeNull();
+      }
+      await log.leases.release(first, "node-a~1");
+      expect(await log.leases.holder(own)).toBe("node-a~2");
+      await other.leases.release(second, "node-a~2");
+    });
+
     it("show who was announced and what is held, to every node, until it is withdrawn or given back", async () => {
       const { log, other } = opened.harness;
       const held = 7 as Partition;
@@ -265,6 +371,32 @@ function describeLeases(opened: Opened): void {
       await log.leases.acquire(5 as Partition, "node-a");
       await letLeasesExpire();
       expect(await other.leases.look()).toEqual({ nodes: [], held: [] });
+    });
+
+    it("A4: go to whoever has seen them unchanged for a lease time by its own clock, when the server drops nothing", async () => {
+      const { log, other, setServerClockBack, passLeaseTime } = opened.harness;
+      const [dead, alive] = [10 as Partition, 11 as Partition];
+      const lost = await log.leases.acquire(dead, "node-a");
+      let kept = await log.leases.acquire(alive, "node-a");
+      await log.leases.announce("node-a");
+      if (lost === null || kept === null) return expect.fail("the partitions were free");
+      await setServerClockBack();
+      for (let part = 0; part < 4; part += 1) {
+        expect((await other.leases.look()).held).toEqual(expect.arrayContaining([dead, alive]));
+        expect(await other.leases.acquire(dead, "node-b")).toBeNull();
+        await passLeaseTime(1 / 4);
+        kept = await log.leases.renew(kept, "node-a");
+        if (kept === null) return expect.fail("a lease that is renewed was lost");
+      }
+      await passLeaseTime(1 / 4);
+      const seen = await other.leases.look();
+      expect(seen.held).toContain(alive);
+      expect(seen.held).not.toContain(dead);
+      expect(seen.nodes).not.toContain("node-a");
+      const taken = await other.leases.acquire(dead, "node-b");
+      expect(taken?.epoch).toBeGreaterThan(lost.epoch);
+      expect(await log.leases.renew(lost, "node-a")).toBeNull();
+      expect(await other.leases.acquire(alive, "node-b")).toBeNull();
     });
   });
 }

@@ -8,6 +8,7 @@ import type { DocumentEvent } from "../../src/contract/events.ts";
 import { partitionOf, tenantId } from "../../src/contract/ids.ts";
 import { describeChunks } from "./conformance-chunks.ts";
 import { describeDocs } from "./conformance-docs.ts";
+import { describeForeign } from "./conformance-foreign.ts";
 import { describeStores } from "./conformance-stores.ts";
 import type { LogHarness, Opened } from "./harness.ts";
 
@@ -35,6 +36,7 @@ export function describeLog(name: string, open: () => Promise<LogHarness>): void
     describeDocs(opened);
     describeChunks(opened);
     describeStores(opened);
+    describeForeign(opened);
 
     it("is whole", async () => {
       await expect(opened.harness.log.checkIdentity()).resolves.toBeUndefined();

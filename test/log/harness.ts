@@ -1,8 +1,9 @@
 /** What the conformance suite of the log asks of an adapter's tests. */
 
 import type { DocumentEvent } from "../../src/contract/events.ts";
-import type { TenantId } from "../../src/contract/ids.ts";
+import type { TenantId, Version } from "../../src/contract/ids.ts";
 import type { Log } from "../../src/log/port.ts";
+import type { WireHeaders } from "../../src/log/record-header.ts";
 
 export interface LogHarness {
   readonly log: Log;
@@ -10,12 +11,22 @@ export interface LogHarness {
   readonly other: Log;
   /** Stores an operation under a token that nobody checked. */
   publishRaw(tenant: string, payload: Uint8Array): Promise<void>;
+  /** Stores what no owner wrote, or a damaged record of the chain, under the tenant's subject in CHUNKS. */
+  putForeignRecord(tenant: TenantId, headers: WireHeaders, body?: Uint8Array): Promise<void>;
+  /** The same in the place of the tenant's manifest. */
+  putForeignManifest(tenant: TenantId, payload: Uint8Array): Promise<void>;
+  /** The same in the place of an operation's dead letter. */
+  putForeignLetter(tenant: TenantId, version: Version): Promise<void>;
   /** The next append through `log` is stored, but its acknowledgement is lost. */
   loseNextAppendAck(): void;
   /** Waits until the log's clock has moved on, and tells it: nothing that is stored is as young. Unix milliseconds. */
   atNextMoment(): Promise<number>;
   /** Waits until no lease of before is held any more. */
   letLeasesExpire(): Promise<void>;
+  /** The server's clock is set back by an hour: what is there expires so much later. */
+  setServerClockBack(): Promise<void>;
+  /** Waits for a part of a lease time, by the nodes' clocks. */
+  passLeaseTime(parts: number): Promise<void>;
   /** Resolves once an event cannot be missed any more, with the promise of the next one. */
   listen(tenant: TenantId): Promise<{ readonly event: Promise<DocumentEvent> }>;
   close(): Promise<void>;

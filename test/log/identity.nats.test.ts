@@ -1,6 +1,9 @@
 /** L5, and what only a real server can show: its transform, its crash, its recreated streams. */
 
+import { connect } from "nats";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { resolveAddresses } from "../../src/cli/addresses.ts";
+import { connectLog } from "../../src/cli/connect.ts";
 import {
   incarnationSpan,
   type Position,
@@ -8,13 +11,23 @@ import {
   tenantId,
   type Version,
 } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
+import { messageHeaders } from "../../src/log/nats-connection.ts";
+import { conditionHeaders } from "../../src/log/record-header.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
-import { connectTo, loseNextAnswer, loseNextAppendAck, testPartitions } from "./nats-harness.ts";
+import {
+  connectTo,
+  loseNextAnswer,
+  loseNextAppendAck,
+  manifestSubject,
+  testPartitions,
+} from "./nats-harness.ts";
 import { appendAll, collect, fence, removal, upsert } from "./records.ts";
 
 const refused = { code: "log_identity", retryable: false };
 const demo = tenantId("demo");
+const manifests = "KV_freshet_manifests";
 const payload = new TextEncoder().encode("{}");
 let server: PrivateNats;
 
@@ -35,6 +48,63 @@ describe("a log on JetStream", () => {
     const again = await connectTo(server);
     expect(await again.docs.lastVersion(demo)).toBe(seq);
     await again.close();
+  });
+
+  it("is created by nobody who only looks, and told so on the command line", async () => {
+    const looking = connectTo(server, { creates: false });
+    await expect(looking).rejects.toMatchObject({ code: "not_ready" });
+    const addresses = resolveAddresses({ nats: server.url }, {});
+    await expect(connectLog(addresses)).rejects.toThrow(/no Freshet log .* start an engine/);
+    const client = await connect({ servers: server.url });
+    const manager = await client.jetstreamManager();
+    expect(await manager.streams.names().next()).toEqual([]);
+    const log = await connectTo(server);
+    await manager.streams.delete("KV_freshet_leases");
+    await expect(connectLog(addresses)).rejects.toThrow(/KV_freshet_leases is missing: an engine/);
+    expect(await manager.streams.names().next()).not.toContain("KV_freshet_leases");
+    await log.close();
+    await client.close();
+  });
+
+  it("of an earlier version keeps its manifests as long as a new one, once an engine has opened it", async () => {
+    const log = await connectTo(server);
+    const manager = await log.connection.jetstreamManager();
+    const kept = async () => (await manager.streams.info(manifests)).config.max_msgs_per_subject;
+    await manager.streams.update(manifests, { max_msgs_per_subject: 1 });
+    await log.manifests.commit(demo, { ...emptyManifest, workflowId: "one" }, 0);
+    const again = await connectTo(server);
+    expect(await kept()).toBe(limits.manifestHistoryMax);
+    await log.connection.jetstream().publish(manifestSubject(demo), "{}");
+    expect((await again.manifests.get(demo))?.manifest.workflowId).toBe("one");
+    await Promise.all([log.close(), again.close()]);
+  });
+
+  it("starts and runs over a foreign message in the place of its identity, and over foreign and damaged ends of CHUNKS", async () => {
+    const log = await connectTo(server);
+    const publish = (subject: string, headers: Readonly<Record<string, string>> = {}) =>
+      log.connection.jetstream().publish(subject, "{}", { headers: messageHeaders(headers) });
+    const [position = 0] = await appendAll(log.chunks, [
+      fence({ tenant: demo, version: 0, epoch: 1 }),
+    ]);
+    // Epochs are sequences of the lease stream: one above its end would be a lost tail.
+    await log.leases.acquire(0 as never, "node-a");
+    await publish("$KV.freshet_manifests.identity");
+    await publish("$KV.freshet_manifests.tenant.somebody");
+    await publish("chunks.0.somebody");
+    await publish("chunks.0.else", { ...conditionHeaders(0), "Freshet-Kind": "fence" });
+    await publish(`chunks.${(partitionOf(demo, testPartitions) + 1) % testPartitions}.${demo}`);
+    await expect(log.checkIdentity()).resolves.toBeUndefined();
+    const again = await connectTo(server);
+    expect(await again.chunks.last(demo)).toMatchObject({ position });
+    const partitions = Array.from({ length: testPartitions }, (_, at) => at as never);
+    const lists = await Promise.all(partitions.map((partition) => again.chunks.tenants(partition)));
+    expect(lists.flat().filter((tenant) => tenant === demo)).toEqual([demo]);
+    for (let at = 0; at < limits.manifestHistoryMax; at += 1) {
+      await publish("$KV.freshet_manifests.identity");
+    }
+    await expect(again.checkIdentity()).resolves.toBeUndefined();
+    await expect(connectTo(server)).rejects.toThrow("quarantined-record.md");
+    await Promise.all([log.close(), again.close()]);
   });
 
   it("refuses another partition count and names the right one", async () => {
@@ -118,7 +188,7 @@ describe("a log on JetStream", () => {
     await again.close();
   });
 
-  it("remembers its embedding model over a kill of the server, and refuses a damaged record", async () => {
+  it("remembers its embedding model over a kill of the server and a foreign message, and refuses when it is lost", async () => {
     const log = await connectTo(server);
     const claimed = { text: "a", vector: Float32Array.of(0.6, 0.8), name: "first" };
     expect(await log.claimModel(claimed)).toEqual(claimed);
@@ -127,7 +197,12 @@ describe("a log on JetStream", () => {
     await server.restart();
     const again = await connectTo(server);
     expect(await again.claimModel({ ...claimed, name: "second" })).toEqual(claimed);
-    await again.connection.jetstream().publish("$KV.freshet_manifests.model", "{}");
+    const stream = again.connection.jetstream();
+    await stream.publish("$KV.freshet_manifests.model", "{}");
+    expect(await again.claimModel(claimed)).toEqual(claimed);
+    for (let at = 1; at < limits.manifestHistoryMax; at += 1) {
+      await stream.publish("$KV.freshet_manifests.model", "{}");
+    }
     await expect(again.claimModel(claimed)).rejects.toMatchObject(refused);
     await again.close();
   });

@@ -1,15 +1,19 @@
 /** The NATS log on a private server, with the hooks of the conformance suite. */
 
-import { ErrorCode, NatsError } from "nats";
+import { ErrorCode, NatsError, nanos } from "nats";
 import type { DocumentEvent } from "../../src/contract/events.ts";
-import type { TenantId } from "../../src/contract/ids.ts";
+import { partitionOf, type TenantId } from "../../src/contract/ids.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { connectNatsLog, type NatsLog, type NatsLogOptions } from "../../src/log/nats.ts";
+import { messageHeaders } from "../../src/log/nats-connection.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
 import type { LogHarness } from "./harness.ts";
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 export const testPartitions = 8;
+
+/** Whatever is published there takes the place of the tenant's manifest. */
+export const manifestSubject = (tenant: string): string => `$KV.freshet_manifests.tenant.${tenant}`;
 
 export function connectTo(
   server: Pick<PrivateNats, "url">,
@@ -73,7 +77,8 @@ export async function harnessOf(
   servers: Pick<PrivateNats, "url">,
   more: Partial<NatsLogOptions> = {},
 ): Promise<LogHarness> {
-  const options = { leaseMs: 1_000, ...more };
+  const { leaseMs = 1_000 } = more;
+  const options = { ...more, leaseMs };
   const log = await connectTo(servers, options);
   const other = await connectTo(servers, options);
   return {
@@ -82,12 +87,25 @@ export async function harnessOf(
     async publishRaw(tenant, payload) {
       await log.connection.jetstream().publish(`docs.${tenant}`, payload);
     },
+    async putForeignRecord(tenant, headers, body = new Uint8Array()) {
+      const subject = `chunks.${partitionOf(tenant, testPartitions)}.${tenant}`;
+      const options = { headers: messageHeaders(headers) };
+      await log.connection.jetstream().publish(subject, body, options);
+    },
+    async putForeignManifest(tenant, payload) {
+      await log.connection.jetstream().publish(manifestSubject(tenant), payload);
+    },
+    async putForeignLetter(tenant, version) {
+      await log.connection.jetstream().publish(`dlq.${tenant}.${version}`, "{}");
+    },
     loseNextAppendAck: () => loseNextAppendAck(log),
     atNextMoment: async () => {
       await systemClock.sleep(20);
       return systemClock.nowMs();
     },
     letLeasesExpire: () => untilEmpty(log, "KV_freshet_leases"),
+    setServerClockBack: () => keepAnHour(log, "KV_freshet_leases"),
+    passLeaseTime: (parts) => systemClock.sleep(parts * leaseMs),
     listen: (tenant) => listen(other, tenant),
     async close() {
       await Promise.all([log.close(), other.close()]);
@@ -98,6 +116,12 @@ export async function harnessOf(
 async function untilEmpty(log: NatsLog, stream: string): Promise<void> {
   const manager = await log.connection.jetstreamManager();
   while ((await manager.streams.info(stream)).state.messages > 0) await systemClock.sleep(50);
+}
+
+/** No test can set a server's clock; what a clock that was set back does is that messages outlive their time. */
+async function keepAnHour(log: NatsLog, stream: string): Promise<void> {
+  const manager = await log.connection.jetstreamManager();
+  await manager.streams.update(stream, { max_age: nanos(3_600_000) });
 }
 
 async function listen(log: NatsLog, tenant: TenantId): ReturnType<LogHarness["listen"]> {

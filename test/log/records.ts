@@ -4,6 +4,7 @@ import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/c
 import type {
   ChunkRecord,
   DeleteRecord,
+  DuplicateRecord,
   FenceRecord,
   RejectRecord,
   UpsertRecord,
@@ -54,6 +55,10 @@ export function reject(origin: Origin, id: string | null): RejectRecord {
     reason: "invalid_json",
     message: "bäd\n",
   };
+}
+
+export function duplicate(origin: Origin, of: number): DuplicateRecord {
+  return { ...baseOf(origin), kind: "duplicate", of: of as Version };
 }
 
 export function fence(origin: Origin): FenceRecord {

@@ -18,10 +18,11 @@ const calls = fc.oneof(
   { weight: 1, arbitrary: fc.constant(40) },
 );
 
-/** A merge's activity may also time out: it goes on as a zombie, beside the next attempt. */
+/** A merge's activity may also time out or be cancelled: it goes on as a zombie, beside what comes next. */
 const mergeEnds = fc.oneof(
-  { weight: 4, arbitrary: answer },
-  { weight: 1, arbitrary: fc.constant("time out" as const) },
+  { weight: 8, arbitrary: answer },
+  { weight: 2, arbitrary: fc.constant("timed out" as const) },
+  { weight: 1, arbitrary: fc.constant("cancelled" as const) },
 );
 
 const who = fc.constantFrom("owner" as const, "old" as const, "reader" as const);
@@ -30,16 +31,40 @@ const chunks = fc.integer({ min: 1, max: 3 });
 const ms = fc.constantFrom(20, 120, 2_000);
 const is = <Kind extends string>(kind: Kind) => fc.constant(kind);
 
-/** `run` and `merge` answer some calls of one process with `ok`, and the last of them with `ends`. */
+const lose = fc.record({
+  do: is("lose"),
+  how: fc.constantFrom("hides" as const, "drops" as const),
+  every: fc.integer({ min: 1, max: 2 }),
+});
+
+/** `run`, `merge`, `confirm` and `scrub` answer some calls of one process with `ok`, and the last of them with `ends`. */
 const command = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: is("upsert"), id, chunks }) },
   { weight: 2, arbitrary: fc.record({ do: is("delete"), id }) },
   { weight: 1, arbitrary: fc.record({ do: is("reject"), id }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: is("publish again"), back: fc.integer({ min: 0, max: 3 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: is("letters"), areTaken: fc.boolean() }) },
   { weight: 6, arbitrary: fc.record({ do: is("run"), who, calls, ends: answer }) },
   { weight: 4, arbitrary: fc.record({ do: is("run"), who: is("zombie"), calls, ends: answer }) },
   { weight: 9, arbitrary: fc.record({ do: is("merge"), calls, ends: mergeEnds }) },
+  { weight: 3, arbitrary: fc.record({ do: is("confirm"), calls, ends: mergeEnds }) },
+  { weight: 2, arbitrary: fc.record({ do: is("scrub"), calls, ends: mergeEnds }) },
+  { weight: 2, arbitrary: lose },
+  { weight: 1, arbitrary: fc.record({ do: is("find later") }) },
   { weight: 5, arbitrary: fc.record({ do: is("work") }) },
-  { weight: 2, arbitrary: fc.record({ do: is("take over"), kills: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: is("take over"),
+      kills: fc.boolean(),
+      /** A start of the same node, which waits for nothing; or another node, when the server has dropped the lease. */
+      by: fc.constantFrom("same" as const, "other" as const),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: is("step server clock"), back: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: is("kill merger") }) },
   { weight: 2, arbitrary: fc.record({ do: is("tell manifest") }) },
   { weight: 1, arbitrary: fc.record({ do: is("pass time"), ms }) },
@@ -52,7 +77,8 @@ const command = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: is("resurrect") }) },
   { weight: 1, arbitrary: fc.record({ do: is("snapshot") }) },
   { weight: 1, arbitrary: fc.record({ do: is("restore") }) },
-  { weight: 3, arbitrary: fc.record({ do: is("ask"), fresh: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ do: is("ask"), of: is("owner"), fresh: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ do: is("ask"), of: is("old"), fresh: fc.constant(false) }) },
 );
 
 export type Command = typeof command extends fc.Arbitrary<infer Value> ? Value : never;
@@ -66,6 +92,7 @@ const free: fc.Arbitrary<Command[]> = fc.array(command, {
 const write: Command = { do: "upsert", id: "a", chunks: 1 };
 const work: Command = { do: "work" };
 const wholeMerge: Command = { do: "merge", calls: 40, ends: "ok" };
+const wholeConfirm: Command = { do: "confirm", calls: 40, ends: "ok" };
 
 /**
  * What chance alone seldom makes: a merge that something happens to at one of its calls, and whose remains come to
@@ -85,12 +112,14 @@ const disturbedMerge: fc.Arbitrary<Command[]> = fc
       },
     ),
     reached: fc.integer({ min: 1, max: 40 }),
+    confirms: fc.boolean(),
     before: fc.array(command, { maxLength: 4 }),
     after: fc.array(command, { maxLength: 12 }),
   })
-  .map(({ disturbed, shortRead, reached, before, after }) => [
+  .map(({ disturbed, shortRead, reached, confirms, before, after }) => [
     ...[write, work, wholeMerge, ...before, write, work, disturbed, ...shortRead, wholeMerge],
     ...[write, work, { do: "merge", calls: reached, ends: "ok" } as const],
+    ...(confirms ? [wholeMerge, wholeConfirm] : []),
     ...[{ do: "run", who: "zombie", calls: 40, ends: "ok" } as const, { do: "land" } as const],
     ...[wholeMerge, ...after],
   ]);
@@ -108,15 +137,36 @@ const shortJoin: fc.Arbitrary<Command[]> = fc
   .map(({ before, backlog, recovery, records, joining, after }) => [
     ...before,
     ...Array.from({ length: backlog }, () => write),
-    { do: "take over", kills: true },
+    { do: "take over", kills: true, by: "other" },
     { do: "run", who: "owner", calls: recovery, ends: "ok" },
     { do: "read short", records },
     { do: "run", who: "owner", calls: joining, ends: "ok" },
     ...[write, work, ...after],
   ]);
 
+/** Cold loses what a merge wrote; an attempt that noticed wakes up when another one has repaired it, or later still. */
+const lossyMerge: fc.Arbitrary<Command[]> = fc
+  .record({
+    calls: fc.integer({ min: 5, max: 14 }),
+    loses: lose,
+    noticed: fc.integer({ min: 1, max: 6 }),
+    ends: fc.constantFrom("timed out" as const, "cancelled" as const),
+    losesAgain: fc.array(lose, { maxLength: 1 }),
+    confirms: fc.boolean(),
+    woken: fc.integer({ min: 1, max: 12 }),
+    after: fc.array(command, { maxLength: 12 }),
+  })
+  .map(({ calls: reached, loses, noticed, ends, losesAgain, confirms, woken, after }) => [
+    ...[write, work, { do: "merge", calls: reached, ends: "ok" } as const, loses],
+    ...[{ do: "merge", calls: noticed, ends } as const, wholeMerge, ...losesAgain],
+    ...(confirms ? [wholeConfirm, { do: "tell manifest" } as const] : []),
+    ...[{ do: "run", who: "zombie", calls: woken, ends: "ok" } as const],
+    ...[{ do: "ask", of: "owner", fresh: true } as const, ...after],
+  ]);
+
 export const histories: fc.Arbitrary<Command[]> = fc.oneof(
   { weight: 2, arbitrary: free },
   { weight: 1, arbitrary: disturbedMerge },
   { weight: 1, arbitrary: shortJoin },
+  { weight: 1, arbitrary: lossyMerge },
 );

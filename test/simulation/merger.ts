@@ -1,37 +1,51 @@
 /**
- * The merge worker of the simulation: the real story (workflows/merge-round.ts) over the real activities, with
- * Temporal's part played here. An attempt of an activity that times out goes on as a zombie, beside the next
- * attempt with the same input; a failed one is repeated a few times, then the round ends and is planned anew.
+ * The merge worker of the simulation: the real stories (workflows/merge-round.ts, tenant-confirm.ts, tenant-scrub.ts)
+ * over the real activities, with Temporal's part played here. An attempt of an activity that times out goes on as a
+ * zombie, beside the next attempt with the same input: that is what a second worker is. One that is cancelled goes on
+ * too, beside whatever comes next. A failed one is repeated a few times, then its story ends and begins anew.
  */
 
 import type { MergePorts } from "../../activities/context.ts";
 import { createMergeActivities, type MergeActivities } from "../../activities/merge.ts";
-import { mergeRound, type RoundActivities } from "../../workflows/merge-round.ts";
+import type { Clock } from "../../src/kernel/clock.ts";
+import { mergeRound } from "../../workflows/merge-round.ts";
+import { TenantConfirm } from "../../workflows/tenant-confirm.ts";
+import { TenantScrub } from "../../workflows/tenant-scrub.ts";
 import { acme } from "../actors/kit.ts";
 import { type Faults, Slot } from "./slot.ts";
 
 const attemptsMax = 3;
 
+export type Ended = "timed out" | "cancelled";
+
 export interface MergerOptions {
   readonly faults: Faults;
+  readonly clock: Clock;
   readonly portsOf: (slot: Slot) => MergePorts;
   /** Stands between the story and the activities of an attempt: where a test plants a wrong one. */
   readonly plant: (activities: MergeActivities, ports: MergePorts) => MergeActivities;
 }
 
-/** Those of a merge; scrubs are not simulated. */
-type Step = keyof RoundActivities | "cleanSuperseded" | "sweepHeads";
+type Step = keyof MergeActivities;
+export type Work = "merge" | "confirm" | "scrub";
+
+/** Steps whose effect rests on a look at cold that no later one can catch up with. */
+const deciding: readonly (Step | undefined)[] = ["commitMerge", "confirmMerge", "finishScrub"];
 
 export class Merger {
   readonly #options: MergerOptions;
   #slot: Slot;
   #step: Step | undefined;
-  #timeOut: (() => void) | undefined;
+  #end: ((how: Ended) => void) | undefined;
   #running = false;
-  readonly zombies: Slot[] = [];
+  #scrubs = false;
+  /** Durable, as a workflow's state is: it outlives the worker. */
+  readonly confirm: TenantConfirm;
+  readonly #zombies: { readonly slot: Slot; readonly step: Step }[] = [];
 
-  constructor(options: MergerOptions) {
+  constructor(options: MergerOptions, confirm = new TenantConfirm({ tenant: acme, confirmMs: 0 })) {
     this.#options = options;
+    this.confirm = confirm;
     this.#slot = new Slot(options.faults);
   }
 
@@ -44,37 +58,59 @@ export class Merger {
     return this.#running;
   }
 
-  /** Some attempt, living or zombie, may be about to move the marker. */
-  get commits(): boolean {
-    return this.#step === "commitMerge" || this.hasZombies;
+  get zombie(): Slot | undefined {
+    return this.#zombies.find(({ slot }) => slot.waits)?.slot;
   }
 
-  get hasZombies(): boolean {
-    return this.zombies.some((zombie) => zombie.waits);
+  /** A scrub, which looks at cold over many steps, is under way. */
+  get scrubs(): boolean {
+    return this.#scrubs;
   }
 
-  /** Begins a round, unless one is under way. A round that fails is over: the next begins with a new plan. */
-  begin(): void {
+  /** Some attempt, living or zombie, may be about to tell others what it saw in cold. */
+  get decides(): boolean {
+    const waiting = this.#zombies.filter(({ slot }) => slot.waits).map(({ step }) => step);
+    return [this.#step, ...waiting].some((step) => deciding.includes(step));
+  }
+
+  /** Begins a story, unless one is under way. One that fails is over: the next begins with a new plan. */
+  begin(work: Work): void {
     if (this.#running) return;
     this.#running = true;
-    void this.#run().finally(() => {
+    this.#scrubs = work === "scrub";
+    void this.#run(work).finally(() => {
       this.#running = false;
+      this.#scrubs = false;
       this.#step = undefined;
     });
   }
 
-  timeOut(): void {
-    this.#timeOut?.();
+  /** The attempt goes on, and nobody waits for it any more. */
+  giveUp(how: Ended): void {
+    this.#end?.(how);
   }
 
   kill(): void {
     this.#slot.kill();
-    for (const zombie of this.zombies) zombie.kill();
+    for (const { slot } of this.#zombies) slot.kill();
   }
 
-  async #run(): Promise<void> {
+  async #run(work: Work): Promise<void> {
+    const { clock } = this.#options;
+    const nowMs = (): number => clock.nowMs();
+    const steps = this.#steps();
     try {
-      const steps = this.#steps();
+      if (work === "confirm") {
+        if (this.confirm.dueInMs(nowMs()) > 0) return;
+        return await this.confirm.step(steps, nowMs);
+      }
+      if (work === "scrub") {
+        const scrub = new TenantScrub(undefined);
+        scrub.due();
+        const options = { tenant: acme, settleMs: 0, nowMs };
+        while (scrub.isAwaited()) await scrub.step(steps, options);
+        return;
+      }
       const hooks = {
         enter: () => {},
         goesOn: () => true,
@@ -82,7 +118,11 @@ export class Merger {
       };
       const request = { tenant: acme, workflowId: "merge/acme" };
       const result = await mergeRound(steps, hooks, request);
-      if (result.kind !== "merged" || result.plan.purpose === "repair") return;
+      const owed = result.kind === "nothing" ? result.unconfirmedTo : undefined;
+      this.confirm.owe(owed, nowMs());
+      if (result.kind !== "merged") return;
+      if (result.unconfirmed) this.confirm.owe(result.plan.to, nowMs());
+      if (result.plan.purpose === "repair") return;
       const { from, to, piecesBefore, piecesThrough: through } = result.plan;
       await steps.cleanSuperseded({ tenant: acme, from, to, piecesBefore, settleMs: 0 });
       await steps.sweepHeads({ tenant: acme, through });
@@ -91,7 +131,7 @@ export class Merger {
     }
   }
 
-  #steps(): Pick<MergeActivities, Step> {
+  #steps(): MergeActivities {
     const step =
       <Name extends Step>(name: Name) =>
       (request: never): Promise<never> =>
@@ -101,8 +141,13 @@ export class Merger {
       writeRange: step("writeRange"),
       verifyRange: step("verifyRange"),
       commitMerge: step("commitMerge"),
+      confirmMerge: step("confirmMerge"),
       cleanSuperseded: step("cleanSuperseded"),
       sweepHeads: step("sweepHeads"),
+      planScrub: step("planScrub"),
+      scrubLog: step("scrubLog"),
+      scrubCold: step("scrubCold"),
+      finishScrub: step("finishScrub"),
     };
   }
 
@@ -113,20 +158,20 @@ export class Merger {
       this.#slot = slot;
       const ports = this.#options.portsOf(slot);
       const activities = this.#options.plant(createMergeActivities(ports), ports);
-      const { promise: timedOut, resolve: timeOut } = Promise.withResolvers<"timed out">();
-      this.#timeOut = () => timeOut("timed out");
+      const { promise: givenUp, resolve: end } = Promise.withResolvers<Ended>();
+      this.#end = end;
       const work = activities[name](request) as Promise<never>;
       const ended = await Promise.race([
         work.then(
           (value) => ({ value }),
           (thrown: unknown) => ({ thrown }),
         ),
-        timedOut,
+        givenUp,
       ]);
-      if (ended === "timed out") this.zombies.push(slot);
+      if (typeof ended === "string") this.#zombies.push({ slot, step: name });
       else if ("value" in ended) return ended.value;
-      if (attempt < attemptsMax) continue;
-      throw ended === "timed out" ? new Error(ended) : ended.thrown;
+      if (attempt < attemptsMax && ended !== "cancelled") continue;
+      throw typeof ended === "string" ? new Error(ended) : ended.thrown;
     }
   }
 }

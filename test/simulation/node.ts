@@ -3,7 +3,7 @@
 import type { SearchOutcome, ShardMessage, View } from "../../actors/messages.ts";
 import { shardActor } from "../../actors/shard.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
-import type { Position, Version } from "../../src/contract/ids.ts";
+import type { Epoch, Position, Version } from "../../src/contract/ids.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import type { HotShardFactory } from "../../src/hot/port.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
@@ -37,15 +37,16 @@ const prepare: Preparer = ({ text }) => ({
   redactor: "none",
 });
 
+/** One owner of the tenant. Its clock may have stood still since it took its lease: it never knows that it is over. */
 export class Node {
-  readonly epoch: number;
+  readonly epoch: Epoch;
   readonly slot: Slot;
   readonly #tenant: ReturnType<typeof startTenant>;
   readonly #shard: ReturnType<typeof startActor<ShardMessage>>;
   hotDocuments = 0;
 
   constructor(options: {
-    readonly epoch: number;
+    readonly epoch: Epoch;
     readonly log: MemoryLog;
     readonly clock: ManualClock;
     readonly faults: Faults;

@@ -2,7 +2,7 @@
 
 export interface Published {
   readonly version: number;
-  readonly kind: "upsert" | "delete" | "reject";
+  readonly kind: "upsert" | "delete" | "reject" | "duplicate";
   readonly id: string;
   /** Chunks of an upsert. */
   readonly chunks: number;

@@ -12,6 +12,8 @@ export interface Plant {
   readonly activities: (activities: MergeActivities, ports: MergePorts) => MergeActivities;
   /** Whether readers drop cold hits that the heads do not name. */
   readonly masks: boolean;
+  /** Whether a node proves that it still is the owner before it answers; otherwise it believes its lease. */
+  readonly proves: boolean;
 }
 
 /** The real code, all of it. */
@@ -20,4 +22,5 @@ export const noPlant: Plant = {
   createChain: undefined,
   activities: (activities) => activities,
   masks: true,
+  proves: true,
 };

@@ -6,7 +6,7 @@ import type { Position, Version } from "../../src/contract/ids.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
 import { judgeAppend } from "../../src/log/append-outcome.ts";
 import type { MemoryLog } from "../../src/log/memory.ts";
-import type { AppendOutcome, ChunksRange, Log } from "../../src/log/port.ts";
+import type { AppendOutcome, ChunksRange, Log, StoredMessageId } from "../../src/log/port.ts";
 import { acme } from "../actors/kit.ts";
 import type { Slot } from "./slot.ts";
 
@@ -31,7 +31,7 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
       yield item;
     }
   }
-  const { docs, chunks, manifests, deadLetters } = log;
+  const { docs, chunks, manifests, deadLetters, leases } = log;
   /** DOCS may be answered by a copy that lags, or by a leader that is none any more: without its newest operations. */
   const told = <Value>(name: string, perform: (end: number) => Promise<Value>): Promise<Value> => {
     let missing = 0;
@@ -61,6 +61,13 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
         told("lastVersion", async (end) => {
           return Math.min(await docs.lastVersion(tenant), end) as Version;
         }),
+      async *messageIds(options) {
+        const ids: StoredMessageId[] = [];
+        await call("messageIds", async () => {
+          for await (const id of docs.messageIds({ ...options, signal: undefined })) ids.push(id);
+        });
+        yield* ids;
+      },
       lastSequence: () => call("lastSequence", () => docs.lastSequence()),
     }),
     chunks: over(chunks, {
@@ -72,6 +79,7 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
           readBack: () => judged(log, record, expectedLast),
         }),
       last: (tenant) => call("last", () => chunks.last(tenant)),
+      first: (tenant) => call("first", () => chunks.first(tenant)),
       read: (asked) => range("read", asked, (all) => chunks.read(all)),
       headers: (asked) => range("headers", asked, (all) => chunks.headers(all)),
     }),
@@ -85,8 +93,13 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
       sweepPieces: (tenant, sweep) =>
         call("sweepPieces", () => manifests.sweepPieces(tenant, sweep)),
     }),
+    leases: over(leases, {
+      epochOf: (partition) => call("epochOf", () => leases.epochOf(partition)),
+    }),
     deadLetters: over(deadLetters, {
       publish: (letter) => call("deadLetter", () => deadLetters.publish(letter)),
+      owed: (tenant) => call("owed", () => deadLetters.owed(tenant)),
+      owe: (tenant, owed) => call("owe", () => deadLetters.owe(tenant, owed)),
     }),
   };
 }
@@ -126,6 +139,13 @@ export function slottedCold(cold: MemoryCold, slot: Slot): ColdShard {
         () => cold.upsert(tenant, objects),
         () => cold.upsert(tenant, objects.slice(0, objects.length >> 1)),
       ),
+    rewrite: (tenant, objects) =>
+      call(
+        "rewrite",
+        () => cold.rewrite(tenant, objects),
+        () => cold.rewrite(tenant, objects.slice(0, objects.length >> 1)),
+      ),
+    walk: (tenant, page) => call("walk", () => cold.walk(tenant, page)),
     versions: (tenant, ids) => call("versions", () => cold.versions(tenant, ids)),
     staleIds: (tenant, document) => call("staleIds", () => cold.staleIds(tenant, document)),
     deleteIds: (tenant, ids) =>

@@ -1,11 +1,16 @@
 /** A question without its language model, as actors/question.ts asks it: cold first, then mask and hot in one step. */
 
+import { LeaseProofs } from "../../actors/lease-proofs.ts";
 import { fuse } from "../../src/answer/fusion.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
+import type { Partition } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import type { Clock } from "../../src/kernel/clock.ts";
+import type { LeaseStore } from "../../src/log/port.ts";
 import { acme, axis } from "../actors/kit.ts";
 import { everything, type Node } from "./node.ts";
+import type { Plant } from "./plant.ts";
 
 export interface Seen {
   readonly visible: number;
@@ -13,6 +18,15 @@ export interface Seen {
   readonly chunks: readonly string[];
   /** Cold was searched, and says that it is complete up to the watermark. */
   readonly covered: boolean;
+}
+
+/** What was known when a question was asked. */
+export interface Asked {
+  readonly minVersion: number;
+  /** Highest version that an answer of before had seen. */
+  readonly floor: number;
+  /** Of the newest record. */
+  readonly epoch: number;
 }
 
 interface ColdAnswer {
@@ -28,6 +42,8 @@ export async function askNode(
     readonly minVersion: number;
     /** False plants a reader that believes cold. */
     readonly masks: boolean;
+    /** That the node is the owner, after it has searched. */
+    readonly prove: () => Promise<void>;
   },
 ): Promise<Seen | undefined> {
   let view = await node.view(options.minVersion);
@@ -41,6 +57,7 @@ export async function askNode(
       continue;
     }
     const cold = options.masks ? outcome.cold : hits;
+    await options.prove();
     return { visible: outcome.visible, chunks: fused(outcome.hot, cold), covered };
   }
   return undefined;
@@ -60,4 +77,18 @@ async function askCold(cold: ColdShard, watermark: number): Promise<ColdAnswer> 
   } catch {
     return { hits: [], covered: false };
   }
+}
+
+export const partition = 0 as Partition;
+
+/** As a node does it, whose lease seems to hold by its own clock. */
+export function proveLease(
+  { epoch }: Node,
+  by: { readonly leases: LeaseStore; readonly clock: Clock; readonly plant: Plant },
+): Promise<void> {
+  const { leases, clock, plant } = by;
+  if (!plant.proves) return Promise.resolve();
+  const times = { askAgainMs: 1_000, patienceMs: 5_000 };
+  const proofs = new LeaseProofs({ leases, clock, ...times, onLost: () => {} });
+  return proofs.prove({ partition, epoch });
 }

@@ -87,7 +87,13 @@ export async function openSite(settings: Environment = {}): Promise<Site> {
   const log = await connectNatsLog({ ...shared, servers: nats.url, partitions: 8, name: "test" });
   const { weaviate, temporal } = inject("servers");
   const cold = connectWeaviate({ ...shared, ...weaviate, dimensions });
-  const merges = connectTemporal({ ...shared, ...temporal, graceMs, settleMs: graceMs });
+  const merges = connectTemporal({
+    ...shared,
+    ...temporal,
+    graceMs,
+    settleMs: graceMs,
+    confirmMs: graceMs,
+  });
   const { events, event } = await listen(log);
   const started: FreshetProcess[] = [];
   const remember = async (process: Promise<FreshetProcess>): Promise<FreshetProcess> => {
@@ -120,6 +126,7 @@ function siteEnvironment(nats: PrivateNats): Environment {
     FRESHET_WEAVIATE_API_KEY: weaviate.apiKey,
     FRESHET_DATA_DIR: join(nats.directory, "data"),
     FRESHET_MERGE_GRACE_MS: String(graceMs),
+    FRESHET_MERGE_CONFIRM_MS: String(graceMs),
     FRESHET_EMBED_THREADS: "1",
     FRESHET_LOG_FORMAT: "json",
   };

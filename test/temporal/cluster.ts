@@ -39,7 +39,7 @@ export interface Deployment {
 export function deploy(world: World, ageMs?: number, replayWindowMs?: number): Deployment {
   const { clock, logger, metrics, log, cold } = world.ports;
   const taskQueue = freshName("merge-test");
-  const temporal = { ...server(), clock, logger, taskQueue, graceMs: 0, settleMs: 0 };
+  const temporal = { ...server(), clock, logger, taskQueue, graceMs: 0, settleMs: 0, confirmMs: 0 };
   const client = connectTemporal(temporal);
   let worker: MergeWorker | null = null;
   let running: Promise<void> = Promise.resolve();

@@ -5,7 +5,8 @@
  * with the same content, and never more at once than `limits.ingestInFlightMax`.
  *
  * IN1  documents of one id are published in the order they came.
- * IN2  a run that is repeated after a crash publishes nothing twice within the log's duplicate window.
+ * IN2  a run that is repeated after a crash within the duplicate window changes nothing twice: the tenant's owner knows
+ *      what it sends again by the message ids, and says "superseded" of it.
  * IN3  waiting ends: when everything is dealt with, when nothing happens for long, or when aborted.
  */
 
@@ -49,7 +50,7 @@ export interface IngestProgress extends Outcomes {
 
 export interface IngestSummary extends Outcomes {
   readonly documents: number;
-  /** Not sent, because the log has them already. */
+  /** Not sent, because the log has them already, or sent in vain for that reason. */
   readonly unchanged: number;
   /** Left out before they were sent, by reason. */
   readonly skipped: Readonly<Partial<Record<SkipReason, number>>>;
@@ -162,26 +163,24 @@ class IngestRun {
   async #publish(id: string, payload: Uint8Array, digest: string): Promise<void> {
     const { tenant, log, force = "" } = this.#options;
     const messageId = messageIdOf([tenant, id, digest, this.#digests.get(id) ?? "", force]);
-    const { seq, duplicate } = await publishPatiently(this.#options, () =>
+    const { seq } = await publishPatiently(this.#options, () =>
       log.docs.publish({ tenant, payload, messageId }),
     );
     this.#digests.set(id, digest);
     this.#seq = Math.max(this.#seq, seq);
-    // A duplicate was dealt with (or will be) on account of its first publish: nothing more is heard of it.
-    if (duplicate) {
-      this.#unchanged += 1;
-      return;
-    }
     this.#documents += 1;
     this.#versions.set(seq, id);
     this.#outcomes.published(seq);
   }
 
   #progress(): IngestProgress {
+    const { counts } = this.#outcomes;
+    // Sent again by a run that did not know of them: the engine says that they were there (IN2).
+    const { superseded } = counts;
     return {
-      ...this.#outcomes.counts,
-      documents: this.#documents,
-      unchanged: this.#unchanged,
+      ...counts,
+      documents: this.#documents - superseded,
+      unchanged: this.#unchanged + superseded,
       lag: this.#outcomes.waiting,
     };
   }

@@ -1,0 +1,54 @@
+/**
+ * Whom this node answers over NATS: inboxes, and nobody else.
+ *
+ * A requester chooses the reply subject, and the server does not ask whether it may publish there. An answer to
+ * `chunks.0.b` would be stored in somebody's log over a connection that may write it (a confused deputy). So a request
+ * without an inbox is not worked on at all.
+ */
+
+import type { Msg, NatsConnection, Subscription, SubscriptionOptions } from "nats";
+import type { Metrics } from "../observe/port.ts";
+
+/**
+ * `_INBOX.` is what clients use unless they are told otherwise, `_INBOX_<name>.` what one with permissions of its own is
+ * given, `_R_.` what nats-server makes of any reply subject that crosses accounts; it lets no client use that one itself.
+ */
+const inbox = /^(_INBOX(_[A-Za-z0-9_-]+)?|_R_)\.[^\s*>]+$/;
+
+export function isInbox(reply: string | undefined): boolean {
+  return reply !== undefined && inbox.test(reply);
+}
+
+export interface ReplyOptions {
+  readonly surface: "service" | "peer";
+  readonly metrics: Metrics;
+}
+
+/**
+ * The same connection, whose subscriptions are given only requests that have an inbox. It goes around whatever a library
+ * subscribes to and answers by itself, as the micro service does on `$SRV.>`.
+ */
+export function answeringInboxes(
+  connection: NatsConnection,
+  { surface, metrics }: ReplyOptions,
+): NatsConnection {
+  const subscribe = (subject: string, options: SubscriptionOptions = {}): Subscription => {
+    const { callback } = options;
+    if (callback === undefined) throw new TypeError("requests are taken by a callback");
+    return connection.subscribe(subject, {
+      ...options,
+      callback: (error, message: Msg) => {
+        if (error === null && !isInbox(message.reply)) {
+          metrics.count("replies_refused_total", { surface });
+          return;
+        }
+        callback(error, message);
+      },
+    });
+  };
+  return Object.create(connection, {
+    subscribe: { value: subscribe },
+    // The library makes it once and keeps it, with the connection that it was first asked through.
+    _services: { value: undefined, writable: true },
+  }) as NatsConnection;
+}

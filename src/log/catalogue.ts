@@ -1,0 +1,77 @@
+/**
+ * Which tenants a node lets into its installation (I11).
+ *
+ * Owns: how many tenants the installation has, as far as this node knows. Never: turns away a tenant that has records;
+ * what was acknowledged once is served.
+ *
+ *   CA1  while API keys name the tenants, nobody else comes in: whoever may publish to NATS makes none by it;
+ *   CA2  without keys there are at most `max`. Other nodes let tenants in at the same time: the bound is passed by no
+ *        more than they do within the time of one look.
+ */
+
+import type { TenantId } from "../contract/ids.ts";
+import type { Log } from "./port.ts";
+
+export interface TenantBounds {
+  /** The tenants that keys name; undefined while no keys are configured. */
+  readonly named?: ReadonlySet<TenantId> | undefined;
+  readonly max: number;
+}
+
+export type Admission =
+  | { readonly kind: "admitted" }
+  /** What is said in the dead letter. */
+  | { readonly kind: "refused"; readonly message: string };
+
+const admitted: Admission = { kind: "admitted" };
+const unnamed: Admission = { kind: "refused", message: "no API key names this tenant" };
+const full: Admission = {
+  kind: "refused",
+  message: "the installation has all the tenants that FRESHET_TENANTS_MAX lets it have",
+};
+
+export class TenantCatalogue {
+  readonly #bounds: TenantBounds;
+  readonly #chunks: Pick<Log["chunks"], "tenantCount">;
+  /** Let in by this node; they may have no record yet. */
+  readonly #admitted = new Set<TenantId>();
+  /** Of the installation, in CHUNKS when it was looked last, or let in here since. */
+  #total = 0;
+  #looking: Promise<void> | undefined;
+
+  constructor(bounds: TenantBounds, chunks: Pick<Log["chunks"], "tenantCount">) {
+    this.#bounds = bounds;
+    this.#chunks = chunks;
+  }
+
+  /** Whether who has records has to prove it, because only named tenants come in. */
+  isNamed(tenant: TenantId): boolean {
+    return this.#bounds.named?.has(tenant) ?? true;
+  }
+
+  /** One request, shared by all who want one. @throws FreshetError log_unavailable */
+  look(): Promise<void> {
+    this.#looking ??= this.#chunks
+      .tenantCount()
+      .then((count) => {
+        this.#total = Math.max(this.#total, count);
+      })
+      .finally(() => {
+        this.#looking = undefined;
+      });
+    return this.#looking;
+  }
+
+  /** For a tenant without records. Answers at once, from the last look, and looks again. */
+  admit(tenant: TenantId): Admission {
+    const { named, max } = this.#bounds;
+    if (named !== undefined) return named.has(tenant) ? admitted : unnamed;
+    if (this.#admitted.has(tenant)) return admitted;
+    if (this.#total >= max) return full;
+    this.#total += 1;
+    this.#admitted.add(tenant);
+    // A look that fails leaves the bound where it was.
+    void this.look().catch(() => {});
+    return admitted;
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Which merges of one tenant still have to be confirmed, and when. Deterministic; part of tenant-merges.ts, which calls
+ * `step` when it is its turn.
+ *
+ *   TC1  a merge is confirmed no earlier than `confirmMs` behind its commit, and as soon after as nothing else is in work:
+ *        merges that follow each other without a pause do not put it off, or hot would never drop anything;
+ *   TC2  what was missing is looked at again after another `confirmMs`; a look that failed, after a growing pause;
+ *   TC3  what is unconfirmed outlives its run of the workflow: it is handed on, and the workflow does not complete before.
+ */
+
+import type { MergeActivities } from "../activities/merge.ts";
+import type { Position } from "../src/contract/ids.ts";
+import { limits } from "../src/contract/limits.ts";
+import type { MergeInput, Unconfirmed } from "../src/contract/merge.ts";
+import { retryDelayMs } from "./merge-state.ts";
+
+export class TenantConfirm {
+  readonly #input: MergeInput;
+  #waiting: Unconfirmed[];
+  #attempt = 0;
+
+  constructor(input: MergeInput) {
+    this.#input = input;
+    this.#waiting = [...(input.carried?.unconfirmed ?? [])];
+  }
+
+  carried(): readonly Unconfirmed[] {
+    return this.#waiting;
+  }
+
+  /** A merge up to `to`, if there is one, was committed now or is known to lack its confirmation. */
+  owe(to: Position | undefined, nowMs: number): void {
+    if (to === undefined || this.#waiting.some((one) => one.to >= to)) return;
+    this.#waiting.push({ to, atMs: nowMs + this.#confirmMs });
+  }
+
+  /** Time until the next one is due, never negative; infinite when there is none. */
+  dueInMs(nowMs: number): number {
+    return Math.max(0, Math.min(...this.#waiting.map(({ atMs }) => atMs)) - nowMs);
+  }
+
+  /** Confirms all that is due. Throws what the step threw: the caller then says `retryLater`. */
+  async step(steps: Pick<MergeActivities, "confirmMerge">, nowMs: () => number): Promise<void> {
+    const { tenant } = this.#input;
+    const due = this.#waiting.filter(({ atMs }) => atMs <= nowMs()).map(({ to }) => to);
+    const to = Math.max(...due) as Position;
+    for (;;) {
+      const { through, repaired } = await steps.confirmMerge({ tenant, to });
+      this.#attempt = 0;
+      if (repaired > 0) return this.#putOff(to, nowMs() + this.#confirmMs);
+      if (through >= to) break;
+    }
+    this.#waiting = this.#waiting.filter((one) => one.to > to);
+  }
+
+  /** After a failure or a cancel. */
+  retryLater(nowMs: number): void {
+    this.#attempt += 1;
+    const bounds = { minMs: limits.mergeRetryMinMs, maxMs: limits.mergeRetryMaxMs };
+    const to = Math.max(...this.#waiting.map((one) => one.to)) as Position;
+    this.#putOff(to, nowMs + retryDelayMs(this.#attempt, bounds));
+  }
+
+  #putOff(to: Position, atMs: number): void {
+    this.#waiting = [{ to, atMs }, ...this.#waiting.filter((one) => one.to > to)];
+  }
+
+  get #confirmMs(): number {
+    const { confirmMs, settleMs, graceMs } = this.#input;
+    return confirmMs ?? settleMs ?? graceMs ?? limits.mergeConfirmMs;
+  }
+}
