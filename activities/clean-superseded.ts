@@ -20,6 +20,7 @@ import { fingerprintOf } from "../src/log/fingerprint.ts";
 import type { Heads } from "../src/log/heads.ts";
 import { decodePieces } from "../src/log/heads-pieces.ts";
 import type { MergePorts } from "./context.ts";
+import { logNowMs } from "./log-time.ts";
 import { readHeaders } from "./merge-headers.ts";
 import { type NewestOperation, newestByDocument } from "./merge-plan.ts";
 
@@ -42,7 +43,7 @@ export async function cleanSuperseded(
 ): Promise<CleanResult> {
   const { tenant } = request;
   const before = await headsBefore(ports, request);
-  const oldBeforeMs = ports.clock.nowMs() - request.settleMs;
+  const oldBeforeMs = (await logNowMs(ports)) - request.settleMs;
   const touched = [...newestByDocument(await readHeaders(ports, request))].filter(
     ([documentId, { kind, atMs }]) =>
       (kind === "delete" || atMs <= oldBeforeMs) &&

@@ -1,7 +1,8 @@
 /**
  * The commit of a merge. The order of its effects is what makes every crash point harmless:
  *
- *   1. dead letters of the range's rejects   or a note of what is still to be written: nothing waits for a letter;
+ *   1. dead letters of the range's rejects,  or a note of what is still to be written: nothing waits for a letter;
+ *      and of what cold refused for good     which no record tells of: these must be there;
  *   2. heads pieces, read back               a manifest never names what is not there;
  *   3. the marker in cold                    before the manifest: readers take a marker behind the manifest
  *                                            for lost data, and one ahead of it for nothing at all;
@@ -10,7 +11,7 @@
  * Steps 1 to 3 are idempotent and invisible; a lost answer of step 4 is found out by reading.
  */
 
-import { incarnationOf, type TenantId, type Version } from "../src/contract/ids.ts";
+import { incarnationOf, type Position, type TenantId, type Version } from "../src/contract/ids.ts";
 import {
   confirmedTo,
   emptyManifest,
@@ -23,6 +24,7 @@ import { readPieces } from "../src/log/heads-reading.ts";
 import type { MergePorts } from "./context.ts";
 import { writeLetters } from "./letters.ts";
 import { foldHeads, readHeaders } from "./merge-headers.ts";
+import { announceRefused, refusedAmong, writeRefusedLetters } from "./refused-documents.ts";
 
 export interface CommitRequest extends MergeRange {
   readonly purpose: "advance" | "repair";
@@ -30,6 +32,8 @@ export interface CommitRequest extends MergeRange {
   readonly marks: boolean;
   readonly expectedRevision: number;
   readonly workflowId: string;
+  /** Positions of records that cold refused for good: their documents are gone when this is committed. */
+  readonly refused?: readonly Position[] | undefined;
 }
 
 /** @throws FreshetError broken_chain, log_identity, log_unavailable, cold_unavailable */
@@ -45,9 +49,11 @@ export async function commitMerge(
   const asPlanned = (stored?.revision ?? 0) === request.expectedRevision && manifest.to === from;
   if (!asPlanned) return { kind: "replan" };
   const headers = await readHeaders(ports, request);
+  const refused = refusedAmong(headers, request.refused);
   await writeLetters(ports, request, headers);
+  await writeRefusedLetters(ports, refused);
   const fold = new HeadsFold(await readPieces(ports.log.manifests, tenant, manifest.pieces));
-  foldHeads(fold, headers);
+  foldHeads(fold, headers, new Set(request.refused));
   const pieces = await storePieces(ports, tenant, fold.next());
   if (request.marks && !(await mark(ports, request, manifest))) return { kind: "replan" };
   const next: Manifest = {
@@ -60,7 +66,9 @@ export async function commitMerge(
     workflowId: request.workflowId,
     confirmed: confirmedTo(manifest),
   };
-  return compareAndSet(ports, request, next);
+  const result = await compareAndSet(ports, request, next);
+  if (result.kind === "committed") announceRefused(ports, refused);
+  return result;
 }
 
 async function compareAndSet(
@@ -81,13 +89,21 @@ function already(manifest: Manifest): CommitResult {
   return isConfirmed ? { kind: "already" } : { kind: "already", unconfirmed: true };
 }
 
-/** A repair lies at or below the watermark: the manifest is right already, only the marker follows. */
+/**
+ * A repair lies at or below the watermark: the manifest is right already, only the marker follows. A document that cold
+ * refuses now and took before stays in the heads, which harms nothing: its letter says what became of it.
+ */
 async function commitRepair(
   ports: MergePorts,
-  { tenant, to, version }: CommitRequest,
+  request: CommitRequest,
   manifest: Manifest,
 ): Promise<CommitResult> {
+  const { tenant, to, version } = request;
   if (to > manifest.to) return { kind: "replan" };
+  if (request.refused !== undefined) {
+    const refused = refusedAmong(await readHeaders(ports, request), request.refused);
+    await writeRefusedLetters(ports, refused);
+  }
   const marker = await ports.cold.readMarker(tenant);
   if ((marker?.to ?? 0) >= to) return { kind: "already" };
   await ports.cold.writeMarker(tenant, { to, version });

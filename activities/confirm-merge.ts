@@ -40,7 +40,9 @@ export async function confirmMerge(
   if (found.lost.length === 0) {
     return { through: await moveConfirmed(ports, tenant, through), repaired: 0 };
   }
-  const repaired = await repair(ports, tenant, found);
+  const { repaired } = await repair(ports, tenant, found);
+  // All that is missing was refused for good, and has dead letters: it would be missing at every look.
+  if (repaired === 0) return { through: await moveConfirmed(ports, tenant, through), repaired };
   ports.logger.error({ tenant, objects: repaired }, "cold lost what it had acknowledged");
   ports.metrics.count("confirm_repaired_total", { tenant }, repaired);
   return { through: from, repaired };

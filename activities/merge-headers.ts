@@ -1,6 +1,6 @@
 /** Reading the headers of a merge's range: once, whole, bounded. */
 
-import type { Fingerprint } from "../src/contract/ids.ts";
+import type { Fingerprint, Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import type { MergeRange } from "../src/contract/merge.ts";
 import type { RecordHeader } from "../src/contract/record.ts";
@@ -51,12 +51,15 @@ export function fingerprintOfHeader({ tenant, documentId }: RecordHeader): Finge
   return documentId === null ? null : fingerprintOf(tenant, documentId);
 }
 
+/** A document that cold refused is gone, as if deleted: heads must not promise what cold can not hold. */
 export function foldHeads(
   fold: { apply(record: HeadsRecord): void },
   headers: readonly RecordHeader[],
+  refused: ReadonlySet<Position>,
 ): void {
   for (const header of headers) {
-    const { kind, version } = header;
+    const { version, position } = header;
+    const kind = refused.has(position) ? "delete" : header.kind;
     fold.apply({ kind, version, fingerprint: fingerprintOfHeader(header) });
   }
 }

@@ -5,13 +5,7 @@
  */
 
 import type { TenantId } from "../src/contract/ids.ts";
-import type {
-  CommitResult,
-  ConfirmResult,
-  MergePhase,
-  MergePlan,
-  MergeRange,
-} from "../src/contract/merge.ts";
+import type { CommitResult, ConfirmResult, MergePhase, MergePlan } from "../src/contract/merge.ts";
 import type {
   ScrubColdResult,
   ScrubLogResult,
@@ -28,6 +22,7 @@ import { type FinishScrubRequest, finishScrub, planScrub } from "./scrub.ts";
 import { type ScrubColdRequest, scrubCold } from "./scrub-cold.ts";
 import { type ScrubLogRequest, scrubLog } from "./scrub-log.ts";
 import {
+  type VerifyRequest,
   type VerifyResult,
   verifyRange,
   type WriteRequest,
@@ -44,7 +39,7 @@ export interface SweepHeadsRequest {
 export interface MergeActivities {
   planMerge(request: PlanRequest): Promise<MergePlan>;
   writeRange(request: WriteRequest): Promise<WriteResult>;
-  verifyRange(range: MergeRange): Promise<VerifyResult>;
+  verifyRange(request: VerifyRequest): Promise<VerifyResult>;
   commitMerge(request: CommitRequest): Promise<CommitResult>;
   confirmMerge(request: ConfirmRequest): Promise<ConfirmResult>;
   cleanSuperseded(request: CleanRequest): Promise<CleanResult>;
@@ -70,9 +65,9 @@ export function createMergeActivities(given: MergePorts): MergeActivities {
       ports.metrics.set("merge_written_objects", result.written, { tenant });
       return result;
     },
-    verifyRange(range) {
-      enter(range.tenant, "verifying");
-      return verifyRange(ports, range);
+    verifyRange(request) {
+      enter(request.tenant, "verifying");
+      return verifyRange(ports, request);
     },
     async commitMerge(request) {
       enter(request.tenant, "committing");

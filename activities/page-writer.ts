@@ -3,12 +3,19 @@
  *
  *   PW1  at most `pagesInFlight` pages are being written, and at most one is being filled: memory is bounded;
  *   PW2  after `settle` no write of this writer is under way, whatever failed before;
- *   PW3  `flush` resolves only when every object that was added has been written.
+ *   PW3  `flush` resolves only when every object that was added has been written, or refused for good;
+ *   PW4  a page's refusal stops no other page: the records that it is about are told by `refused`.
  */
 
 import type { ColdObject, ColdShard } from "../src/cold/port.ts";
-import type { TenantId } from "../src/contract/ids.ts";
+import { RefusedObjectsError } from "../src/cold/refusal.ts";
+import type { Position, TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
+
+interface PlacedObject {
+  readonly object: ColdObject;
+  readonly record: Position;
+}
 
 export class PageWriter {
   readonly #cold: ColdShard;
@@ -16,7 +23,9 @@ export class PageWriter {
   readonly #rewrites: boolean;
   readonly #onWritten: (objects: number) => void;
   readonly #inFlight = new Set<Promise<void>>();
-  #page: ColdObject[] = [];
+  readonly #refused = new Set<Position>();
+  refusedObjects = 0;
+  #page: PlacedObject[] = [];
   #failure: { readonly error: unknown } | undefined;
 
   constructor(options: {
@@ -32,8 +41,13 @@ export class PageWriter {
     this.#onWritten = options.onWritten;
   }
 
-  async add(object: ColdObject): Promise<void> {
-    this.#page.push(object);
+  /** Records, by their positions, that made an object which cold refuses. */
+  get refused(): readonly Position[] {
+    return [...this.#refused].sort((one, other) => one - other);
+  }
+
+  async add(object: ColdObject, record: Position): Promise<void> {
+    this.#page.push({ object, record });
     if (this.#page.length >= limits.mergePageObjects) await this.#send();
   }
 
@@ -57,14 +71,22 @@ export class PageWriter {
   }
 
   /** Never rejects: the failure is thrown to whoever adds next, so no rejection goes unhandled. */
-  async #write(page: readonly ColdObject[]): Promise<void> {
+  async #write(page: readonly PlacedObject[]): Promise<void> {
     try {
-      if (this.#rewrites) await this.#cold.rewrite(this.#tenant, page);
-      else await this.#cold.upsert(this.#tenant, page);
+      const objects = page.map(({ object }) => object);
+      if (this.#rewrites) await this.#cold.rewrite(this.#tenant, objects);
+      else await this.#cold.upsert(this.#tenant, objects);
       this.#onWritten(page.length);
     } catch (error) {
-      this.#failure ??= { error };
+      if (error instanceof RefusedObjectsError) this.#note(page, new Set(error.ids));
+      else this.#failure ??= { error };
     }
+  }
+
+  #note(page: readonly PlacedObject[], ids: ReadonlySet<string>): void {
+    this.refusedObjects += ids.size;
+    for (const { object, record } of page) if (ids.has(object.id)) this.#refused.add(record);
+    this.#onWritten(page.length);
   }
 
   #throwFailure(): void {

@@ -23,6 +23,7 @@ export interface PlanRequest {
 }
 
 interface Standing {
+  readonly deployment: string;
   readonly manifest: Manifest;
   readonly expectedRevision: number;
   readonly piecesThrough: number;
@@ -55,6 +56,7 @@ async function readStanding(ports: MergePorts, tenant: TenantId): Promise<Standi
   checkIdentity(manifest, last);
   const marker = await ports.cold.readMarker(tenant);
   return {
+    deployment: ports.log.deployment,
     manifest,
     last,
     expectedRevision: stored?.revision ?? 0,
@@ -88,16 +90,22 @@ async function readUnlessBroken(
 
 function planned(
   purpose: PlannedMerge["purpose"],
-  { manifest, expectedRevision, piecesThrough, last, markedTo }: Standing,
+  { deployment, manifest, expectedRevision, piecesThrough, last, markedTo }: Standing,
   { headers, more }: BoundedHeaders,
 ): MergePlan {
   const end = headers.at(-1);
   if (end === undefined) return nothing(manifest);
   const repairs = purpose === "repair";
+  // A takeover is nothing to merge: with each restart of a node every idle tenant would write all of its heads anew. At
+  // a bound fences are passed nevertheless: what lies behind them must be reached.
+  if (!repairs && !more && headers.every(({ kind }) => kind === "fence"))
+    return { kind: "nothing" };
   return {
     kind: "merge",
     purpose,
     tenant: end.tenant,
+    // Also where whoever asked did not say: the steps that follow are of the same log, whoever runs them.
+    deployment,
     from: repairs ? markedTo : manifest.to,
     to: end.position,
     ...countRange(headers),

@@ -17,9 +17,11 @@ import type { Version } from "../src/contract/ids.ts";
 import { isTenantId, type Partition, type Position, type TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../src/contract/manifest.ts";
+import type { Described } from "../src/contract/merge.ts";
 import type { MergePorts } from "./context.ts";
-import { unlessItsOwnFault } from "./each-tenant.ts";
 import { payLetters } from "./letters.ts";
+import { logNowMs } from "./log-time.ts";
+import { passingOver } from "./passing-over.ts";
 import { type RetentionBounds, retentionBounds } from "./retention-plan.ts";
 
 /** A tenant, or a token that is none, in the order of retention. */
@@ -28,7 +30,7 @@ export interface RetentionPlace {
   readonly name: string;
 }
 
-export interface RetentionRequest {
+export interface RetentionRequest extends Described {
   /** Where to go on behind; null at the start. */
   readonly after: RetentionPlace | null;
 }
@@ -38,6 +40,8 @@ export interface RetentionResult {
   /** Removed from DOCS and CHUNKS. */
   readonly operations: number;
   readonly records: number;
+  /** Places that were passed over because of a failure of theirs; absent when there are none. */
+  readonly failed?: number | undefined;
   /** Null when every tenant was looked at. */
   readonly next: RetentionPlace | null;
 }
@@ -58,28 +62,34 @@ export async function purgeOld(
   replayWindowMs: number,
 ): Promise<RetentionResult> {
   const { log } = ports;
-  const sinceMs = ports.clock.nowMs() - replayWindowMs;
+  const sinceMs = (await logNowMs(ports)) - replayWindowMs;
   const young = {
     version: await log.docs.firstSince(sinceMs),
     position: await log.chunks.firstSince(sinceMs),
   };
-  const counts = { tenants: 0, operations: 0, records: 0 };
+  const counts = { tenants: 0, operations: 0, records: 0, failed: 0 };
+  const result = (next: RetentionPlace | null): RetentionResult => {
+    const { failed, ...done } = counts;
+    return { ...done, ...(failed === 0 ? {} : { failed }), next };
+  };
   for await (const place of placesBehind(ports, after)) {
     ports.signal()?.throwIfAborted();
-    const run = () => purgePlace(ports, place.name, young);
-    const purged = await unlessItsOwnFault(ports, { tenant: place.name, work: "retention", run });
-    const { operations, records } = purged ?? { operations: 0, records: 0 };
+    const purged = await passingOver(ports, { step: "retention", tenant: place.name }, () =>
+      purgePlace(ports, place.name, young),
+    );
     counts.tenants += 1;
+    if (purged === undefined) counts.failed += 1;
+    const { operations, records } = purged ?? { operations: 0, records: 0 };
     counts.operations += operations;
     counts.records += records;
     ports.metrics.count("purged_total", { stream: "DOCS" }, operations);
     ports.metrics.count("purged_total", { stream: "CHUNKS" }, records);
     ports.heartbeat({ done: counts.tenants, total: limits.retentionTenantsMax });
-    if (counts.tenants >= limits.retentionTenantsMax) return { ...counts, next: place };
+    if (counts.tenants >= limits.retentionTenantsMax) return result(place);
   }
   const letters = await purgeLetters(ports, sinceMs);
   ports.metrics.count("purged_total", { stream: "DLQ" }, letters);
-  return { ...counts, next: null };
+  return result(null);
 }
 
 async function* placesBehind(

@@ -6,6 +6,7 @@
 import type { Position, TenantId, Version } from "../src/contract/ids.ts";
 import type { ScrubLogResult } from "../src/contract/scrub.ts";
 import type { MergePorts } from "./context.ts";
+import { logNowMs } from "./log-time.ts";
 import { readBoundedHeaders } from "./merge-headers.ts";
 import { readBack } from "./read-back.ts";
 import { repair } from "./repair.ts";
@@ -30,13 +31,14 @@ export async function scrubLog(
   const { headers } = await readBoundedHeaders(ports, { tenant, from: after, to });
   const live = liveIn(heads, headers);
   const found = await readBack(ports, tenant, live);
-  const repaired = await repair(ports, tenant, found);
-  const oldBeforeMs = ports.clock.nowMs() - settleMs;
+  const { repaired, refused } = await repair(ports, tenant, found);
+  const oldBeforeMs = (await logNowMs(ports)) - settleMs;
   const settled = headers.findLast(({ atMs }) => atMs <= oldBeforeMs);
   return {
     revision,
     checked: found.checked,
     repaired,
+    ...(refused === 0 ? {} : { refused }),
     through: headers.at(-1)?.position ?? to,
     settledVersion: settled?.version ?? (0 as Version),
   };

@@ -2,9 +2,10 @@
 
 import { objectId } from "../src/cold/object-id.ts";
 import type { ColdObject } from "../src/cold/port.ts";
+import { FreshetError } from "../src/contract/errors.ts";
 import type { Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
-import type { MergeRange } from "../src/contract/merge.ts";
+import { type MergeRange, tooManyRefused } from "../src/contract/merge.ts";
 import type { PlacedRecord, UpsertRecord } from "../src/contract/record.ts";
 import type { MergePorts } from "./context.ts";
 import { readHeaders } from "./merge-headers.ts";
@@ -22,15 +23,17 @@ export interface WriteRequest extends MergeRange {
 export interface WriteResult {
   /** Objects written by this call. */
   readonly written: number;
-  /** Everything up to here is written. */
+  /** Everything up to here is written, or refused. */
   readonly through: Position;
+  /** Records of which cold refuses an object for good; absent when there are none. At most `mergeRefusedMax`. */
+  readonly refused?: readonly Position[] | undefined;
 }
 
 /**
  * Writes one window of the range: whole records from `after` on, until `mergeWindowObjects` are written or
  * the range ends. Bounded so that a retry repeats little and progress is seen; ids are immutable, so
  * repeating is harmless.
- * @throws FreshetError broken_chain, cold_unavailable, log_unavailable
+ * @throws FreshetError broken_chain, cold_unavailable, log_unavailable, cold_refused (too many for one merge)
  */
 export async function writeRange(ports: MergePorts, request: WriteRequest): Promise<WriteResult> {
   const { tenant, after, to, again } = request;
@@ -82,7 +85,7 @@ export async function writeRecords(
       if (record.kind === "upsert" && positions.has(record.position)) {
         for (const object of objectsOfRecord(record)) {
           if (only?.has(object.id) === false) continue;
-          await pages.add(object);
+          await pages.add(object, record.position);
           written += 1;
         }
       }
@@ -90,11 +93,19 @@ export async function writeRecords(
       if (written >= objectsMax) break;
     }
     await pages.flush();
-    return { written, through };
+    return { written: written - pages.refusedObjects, through, ...refusedOf(pages.refused) };
   } finally {
     // Also after a failure: a write that outlives its activity would run into the next attempt's.
     await pages.settle();
   }
+}
+
+/** @throws FreshetError cold_refused above the bound of a merge */
+function refusedOf(refused: readonly Position[]): Pick<WriteResult, "refused"> {
+  if (refused.length > limits.mergeRefusedMax) {
+    throw new FreshetError(tooManyRefused.code, tooManyRefused.message);
+  }
+  return refused.length === 0 ? {} : { refused };
 }
 
 /** The objects that a record makes in cold. */
@@ -120,9 +131,16 @@ export interface VerifyResult {
   readonly rewriteAfter: Position | null;
 }
 
+export interface VerifyRequest extends MergeRange {
+  /** Records that cold refused: nothing of them is expected. */
+  readonly refused?: readonly Position[] | undefined;
+}
+
 /** Reads back the id and version of every object that the range makes. */
-export async function verifyRange(ports: MergePorts, range: MergeRange): Promise<VerifyResult> {
-  const live = liveUpserts(await readHeaders(ports, range));
+export async function verifyRange(ports: MergePorts, range: VerifyRequest): Promise<VerifyResult> {
+  const refused = new Set(range.refused);
+  const headers = await readHeaders(ports, range);
+  const live = liveUpserts(headers).filter(({ position }) => !refused.has(position));
   const { checked, missing, lost } = await readBack(ports, range.tenant, live);
   return { checked, missing: missing.size, rewriteAfter: lost[0]?.previous ?? null };
 }

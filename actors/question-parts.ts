@@ -2,7 +2,8 @@
 
 import type { Candidate } from "../src/contract/candidate.ts";
 import { type ErrorCode, FreshetError } from "../src/contract/errors.ts";
-import type { Answer, Coverage, Source } from "../src/contract/query.ts";
+import { type Filter, filterTexts, mapFilterTexts } from "../src/contract/filter.ts";
+import type { Answer, Coverage, Question, Source } from "../src/contract/query.ts";
 
 export interface QuestionLimits {
   readonly candidatesPerShard: number;
@@ -11,10 +12,43 @@ export interface QuestionLimits {
   readonly coldRestartsMax: number;
   /** How often a tenant that does not exist yet is looked for while `min_seq` waits. */
   readonly pollMs: number;
+  /** Characters that are redacted before others have their turn. */
+  readonly redactionSliceChars: number;
   /** Kept of a question's deadline for what follows the model: checks, sentences instead of its words, the reply. */
   readonly replyMs: number;
   /** Words of a streamed answer are proved at most so often. */
   readonly pieceEveryMs: number;
+}
+
+/** What cold contributed to a question, and why not more. */
+export interface ColdResult {
+  readonly hits: readonly Candidate[];
+  readonly coverage: Coverage["cold"];
+}
+
+/** I10: before anything else sees it. In slices: whatever a question holds, others have their turn in between. */
+export async function redactedQuestion(
+  { query, filter }: Pick<Question, "query" | "filter">,
+  work: {
+    readonly redact: (text: string) => string;
+    readonly sliceChars: number;
+    readonly turn: () => Promise<void>;
+  },
+): Promise<{ readonly text: string; readonly filter: Filter | undefined }> {
+  const redacted = new Map<string, string>();
+  let slice = 0;
+  for (const text of [query, ...filterTexts(filter)]) {
+    if (slice > 0 && slice + text.length > work.sliceChars) {
+      await work.turn();
+      slice = 0;
+    }
+    redacted.set(text, work.redact(text));
+    slice += text.length;
+  }
+  return {
+    text: redacted.get(query) ?? "",
+    filter: filter && mapFilterTexts(filter, (text) => redacted.get(text) ?? ""),
+  };
 }
 
 /** Stopwatch of a question: milliseconds by stage, each stage may run more than once. */

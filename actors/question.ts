@@ -16,9 +16,8 @@
 import { fuse } from "../src/answer/fusion.ts";
 import type { AnswerWriter, Written } from "../src/answer/port.ts";
 import type { ColdShard } from "../src/cold/port.ts";
-import type { Candidate } from "../src/contract/candidate.ts";
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
-import { type Filter, mapFilterTexts } from "../src/contract/filter.ts";
+import type { Filter } from "../src/contract/filter.ts";
 import { type Epoch, incarnationOf, type Version } from "../src/contract/ids.ts";
 import type { Answer, Coverage, Source } from "../src/contract/query.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
@@ -37,9 +36,11 @@ import type {
   View,
 } from "./messages.ts";
 import {
+  type ColdResult,
   nothingFound,
   notVisible,
   type QuestionLimits,
+  redactedQuestion,
   Stages,
   sourceOf,
   tellsOfTenant,
@@ -54,19 +55,14 @@ export interface QuestionOptions {
   readonly embedder: Mailbox<EmbedderMessage>;
   readonly tokenizer: Tokenizer;
   readonly modelTokensMax: number;
-  readonly redact: (text: string) => string;
+  /** Begins the redaction of one question: its texts share what that may cost. */
+  readonly redactor: () => (text: string) => string;
   readonly writer: AnswerWriter;
   readonly limits: QuestionLimits;
   readonly metrics: Metrics;
 }
 
 type Found = Extract<SearchOutcome, { kind: "found" }>;
-
-/** What cold contributed to a question, and why not more. */
-interface ColdResult {
-  readonly hits: readonly Candidate[];
-  readonly coverage: Coverage["cold"];
-}
 
 export function questionActor(
   options: QuestionOptions,
@@ -122,8 +118,8 @@ class QuestionRun {
   readonly #context: ActorContext<QuestionMessage>;
   readonly #message: QuestionMessage;
   readonly #stages: Stages;
-  readonly #text: string;
-  readonly #filter: Filter | undefined;
+  #text = "";
+  #filter: Filter | undefined;
   /** Of the tenure in which it is answered; 0 until that is known. */
   #epoch = 0 as Epoch;
 
@@ -136,9 +132,6 @@ class QuestionRun {
     this.#context = context;
     this.#message = message;
     this.#stages = new Stages(() => context.clock.monotonicMs());
-    const { query, filter } = message.question;
-    this.#text = options.redact(query); // I10: before anything else sees it
-    this.#filter = filter && mapFilterTexts(filter, options.redact);
   }
 
   async run(): Promise<Answer> {
@@ -153,6 +146,13 @@ class QuestionRun {
   async #answer(): Promise<Answer> {
     const { question, onEvent } = this.#message;
     const { metrics } = this.#options;
+    const redacted = await redactedQuestion(question, {
+      redact: this.#options.redactor(),
+      sliceChars: this.#options.limits.redactionSliceChars,
+      turn: () => this.#context.clock.turn(),
+    });
+    this.#text = redacted.text;
+    this.#filter = redacted.filter;
     this.#checkLease();
     const vector = await this.#stages.time("embed", () => this.#embed());
     const entry = await this.#tenant();

@@ -17,18 +17,19 @@ import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { untilAborted } from "../src/kernel/until-aborted.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
-import { outcomeOf } from "../src/text/outcome.ts";
-import type { Preparer } from "../src/text/prepare.ts";
+import type { Preparation } from "../src/preparation/preparation.ts";
+import { embedPrepared } from "../src/text/outcome.ts";
+import { type KeptOperation, tooLarge } from "./directory-bytes.ts";
 import type { EmbedderMessage } from "./messages.ts";
 
 export interface ProcessorOptions {
   readonly tenant: TenantId;
   readonly epoch: Epoch;
   readonly log: Pick<Log, "documentTextBytesMax">;
-  readonly prepare: Preparer;
+  readonly preparation: Pick<Preparation, "prepare">;
   /** Fingerprint of the embedding graph, kept with the vectors. */
   readonly model: string;
-  readonly embedder: Mailbox<EmbedderMessage>;
+  readonly embedder: Pick<Mailbox<EmbedderMessage>, "put">;
   readonly isolation: Pick<Isolation, "process">;
   readonly limits: {
     readonly attemptsMax: number;
@@ -58,8 +59,10 @@ export class OperationProcessor {
   }
 
   /** Rejects only when the actor's life ends meanwhile; whatever else goes wrong is an outcome or a fault. */
-  async process(operation: StoredOperation, suspect: boolean): Promise<Outcome | Fault> {
+  async process(operation: KeptOperation, suspect: boolean): Promise<Outcome | Fault> {
     const { logger, tenant } = this.#options;
+    const refused = tooLarge(operation);
+    if (refused !== undefined) return refused;
     let documentId: DocumentId | null = null;
     try {
       if (suspect) return await this.#isolated(operation);
@@ -79,16 +82,15 @@ export class OperationProcessor {
   }
 
   async #here(operation: StoredOperation, named: (id: DocumentId) => void): Promise<Outcome> {
-    const { log, prepare } = this.#options;
-    // A pull brings many documents at once; each takes a millisecond and more until it is embedded.
-    await this.#context.clock.turn();
+    const { log, preparation, tenant } = this.#options;
+    const { signal } = this.#context;
+    const { documentTextBytesMax } = log;
+    const job = { tenant, payload: operation.payload, documentTextBytesMax, named };
     try {
-      return await outcomeOf(operation.payload, {
-        documentTextBytesMax: log.documentTextBytesMax,
-        prepare: this.#timed(prepare),
-        embed: (inputs) => this.#patiently(() => this.#askForVectors(inputs)),
-        named,
-      });
+      const prepared = await this.#patiently(() => preparation.prepare(job, signal));
+      return await embedPrepared(prepared, (inputs) =>
+        this.#patiently(() => this.#askForVectors(inputs)),
+      );
     } catch (thrown) {
       if (!isLost(thrown) || this.#context.signal.aborted) throw thrown;
       return await this.#isolated(operation);
@@ -100,23 +102,13 @@ export class OperationProcessor {
     const { isolation, logger, metrics, tenant } = this.#options;
     logger.warn({ tenant, version }, "a document is processed in isolation");
     metrics.count("documents_isolated_total", { tenant });
-    return this.#patiently(() => isolation.process(payload, this.#context.signal));
+    return this.#patiently(() => isolation.process(payload, this.#context.signal, tenant));
   }
 
   /** Of a suspect that its isolated process survived, so that reading it harms nobody here either. */
   #idIn({ payload }: StoredOperation): DocumentId | null {
     const parsed = parseOperation(payload, this.#options.log.documentTextBytesMax);
     return parsed.ok ? parsed.operation.id : null;
-  }
-
-  #timed(prepare: Preparer): Preparer {
-    return (operation) => {
-      const begunMs = this.#context.clock.monotonicMs();
-      const prepared = prepare(operation);
-      const seconds = (this.#context.clock.monotonicMs() - begunMs) / 1000;
-      this.#options.metrics.observe("ingest_prepare_seconds", seconds);
-      return prepared;
-    };
   }
 
   /** T5: the embedder being down is not the document's fault; the model's refusal is, after bounded attempts. */

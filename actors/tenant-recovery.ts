@@ -2,12 +2,15 @@
 
 import { FreshetError } from "../src/contract/errors.ts";
 import type { Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
+import { limits } from "../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../src/contract/manifest.ts";
-import type { ChunkRecord } from "../src/contract/record.ts";
+import type { ChunkRecord, PlacedRecord, RecordChunk } from "../src/contract/record.ts";
+import type { Clock } from "../src/kernel/clock.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { readHeads } from "../src/log/heads-reading.ts";
 import { letterOf } from "../src/log/letter.ts";
 import type { Log } from "../src/log/port.ts";
+import { countTerms, indexedText, unpackTerms } from "../src/text/chunk-terms.ts";
 import type { TenantProgress } from "./directory.ts";
 import type { ShardMessage } from "./messages.ts";
 import type { LetterWriter } from "./tenant-letters.ts";
@@ -50,11 +53,26 @@ export async function recover(
     if (record.kind === "reject" && record.position > manifest.to) {
       letters.add(letterOf(record, clock.nowMs()));
     }
-    await shard.put({ type: "replay", record }, signal);
+    await shard.put({ type: "replay", record: await withTerms(record, clock) }, signal);
     progress.replayed += 1;
   }
   await shard.put({ type: "ready", visible: end.version }, signal);
   return end;
+}
+
+/** Counting the terms of a record's hundreds of chunks takes long: others have their turn in between. */
+async function withTerms(record: PlacedRecord, clock: Clock): Promise<PlacedRecord> {
+  if (record.kind !== "upsert" || record.body.chunks.length <= limits.termsSliceChunks)
+    return record;
+  const { info } = record.body;
+  const chunks: RecordChunk[] = [];
+  for (let from = 0; from < record.body.chunks.length; from += limits.termsSliceChunks) {
+    await clock.turn();
+    const slice = record.body.chunks.slice(from, from + limits.termsSliceChunks);
+    const terms = unpackTerms(countTerms(slice.map((chunk) => indexedText(info.title, chunk))));
+    for (const [index, chunk] of slice.entries()) chunks.push({ ...chunk, terms: terms[index] });
+  }
+  return { ...record, body: { ...record.body, chunks } };
 }
 
 /** T2. The end of the log with this owner's fence in it. */

@@ -14,25 +14,28 @@ import type { Embedder, Lane } from "../src/embedding/port.ts";
 import type { HotShardFactory } from "../src/hot/port.ts";
 import type { Isolation } from "../src/isolation/port.ts";
 import type { Clock } from "../src/kernel/clock.ts";
+import { FairShares } from "../src/kernel/fair-shares.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
-import { Places } from "../src/kernel/places.ts";
 import { type ActorRef, ActorSystem } from "../src/kernel/system.ts";
 import { type TenantBounds, TenantCatalogue } from "../src/log/catalogue.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
+import type { Preparation } from "../src/preparation/preparation.ts";
 import type { MergeClient } from "../src/temporal/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
-import type { Preparer } from "../src/text/prepare.ts";
 import {
   Directory,
   noProgress,
   type Proofs,
   recoveringStatus,
-  type ShardStatus,
   type TenantEntry,
 } from "./directory.ts";
+import { type NodeBytes, nodeBytes, TenantBytes } from "./directory-bytes.ts";
 import { embedderActor } from "./embedder.ts";
+import { inShares } from "./embedder-shares.ts";
+import { HotMemory } from "./hot-memory.ts";
 import { createProofs } from "./lease-proofs.ts";
+
 import { manifestWatcherActor } from "./manifest-watcher.ts";
 import { membershipActor } from "./membership.ts";
 import { mergeTriggerActor } from "./merge-trigger.ts";
@@ -46,8 +49,10 @@ import type {
 } from "./messages.ts";
 import { partitionActor, type TenantHandle } from "./partition.ts";
 import { questionActor } from "./question.ts";
+import { type QuestionTurns, questionTurns } from "./question-turns.ts";
 import { shardActor } from "./shard.ts";
-import { type TenantLimits, tenantActor } from "./tenant.ts";
+import { tenantActor } from "./tenant.ts";
+import { backoff, checkWeights, kindOf, recordBytes, tenantLimits } from "./topology-parts.ts";
 
 export interface TopologyOptions {
   /** This process, as leases name it. */
@@ -60,8 +65,9 @@ export interface TopologyOptions {
   readonly isolation: Pick<Isolation, "process">;
   readonly createHot: HotShardFactory;
   readonly tokenizer: Tokenizer;
-  readonly prepare: Preparer;
-  readonly redact: (text: string) => string;
+  readonly preparation: Pick<Preparation, "prepare">;
+  /** Begins the redaction of one question. */
+  readonly redactor: () => (text: string) => string;
   readonly writer: AnswerWriter;
   readonly merges: Pick<MergeClient, "due">;
   readonly clock: Clock;
@@ -81,7 +87,7 @@ export interface TopologyOptions {
 
 export interface Topology {
   readonly directory: Directory;
-  readonly questions: Mailbox<QuestionMessage>;
+  readonly questions: QuestionTurns;
   readonly system: ActorSystem;
   /** True while hot memory has no room: publishers are refused (I11). */
   isHotFull(tenant: TenantId): boolean;
@@ -93,22 +99,6 @@ export interface Topology {
 }
 
 const renewEveryMs = limits.leaseMs / 3;
-
-const backoff = {
-  backoffMinMs: limits.restartBackoffMinMs,
-  backoffMaxMs: limits.restartBackoffMaxMs,
-};
-
-const tenantLimits: TenantLimits = {
-  inFlightMax: limits.tenantInFlightMax,
-  attemptsMax: limits.documentAttemptsMax,
-  pullMax: limits.pullMax,
-  duplicateWindowMs: limits.duplicateWindowMs,
-  messageIdsPerTenantMax: limits.messageIdsPerTenantMax,
-  deadLettersWaitingMax: limits.deadLettersWaitingMax,
-  deadLetterRetryMaxMs: limits.deadLetterRetryMaxMs,
-  backoff,
-};
 
 /** @throws RangeError when a tenant's weight is no number above zero */
 export function startTopology(options: TopologyOptions): Topology {
@@ -138,14 +128,16 @@ export function startTopology(options: TopologyOptions): Topology {
       logger,
     }),
   });
-  const isHotFull = (tenant: TenantId): boolean =>
-    memoryOf(directory.tenant(tenant)?.status) >= limits.hotBytesPerTenantMax ||
-    directory.hotBytes() >= limits.hotBytesPerNodeMax;
-  const recoveries = new Places(limits.recoveriesInFlightMax);
+  const hot = new HotMemory(directory, clock);
+  const isHotFull = (tenant: TenantId): boolean => hot.isFull(tenant);
+  const recoveries = new FairShares({ total: limits.recoveriesInFlightMax });
+  const textsMax = limits.embedQueueTextsMax;
+  const texts = new FairShares({ total: textsMax });
+  const ingest = inShares(ingestEmbedder.mailbox, texts, textsMax);
   const bounds = options.settings.tenants ?? { max: limits.tenantsMax };
   const catalogue = new TenantCatalogue(bounds, log.chunks);
-  const node = { system, options, directory, recoveries, catalogue };
-  const wiring = { ...node, ingestEmbedder, mergeTrigger, isHotFull };
+  const node = { system, options, directory, recoveries, catalogue, bytes: nodeBytes() };
+  const wiring = { ...node, ingest, mergeTrigger, hot };
   const partitions = [...directory.partitions.keys()].map((partition) =>
     spawnPartition(partition, wiring),
   );
@@ -163,11 +155,15 @@ export function startTopology(options: TopologyOptions): Topology {
   });
   const questions = spawnQuestions(system, options, { directory, queryEmbedder, proofs });
   const [anyQuestion] = questions;
+  const places = new FairShares({
+    total: limits.questionsInFlightMax,
+    waitingMax: limits.questionsInFlightMax,
+  });
   if (anyQuestion === undefined) throw new RangeError("a node answers one question at least");
   return {
     directory,
     proofs,
-    questions: anyQuestion.mailbox,
+    questions: questionTurns({ pool: anyQuestion.mailbox, places, clock }),
     system,
     isHotFull,
     isOwner: (tenant) => {
@@ -181,27 +177,16 @@ export function startTopology(options: TopologyOptions): Topology {
   };
 }
 
-function memoryOf({ hot, headsBytes }: ShardStatus = recoveringStatus): number {
-  return hot.bytes + headsBytes;
-}
-
-/** A weight of zero would stop its tenant once it had its first turn; an infinite one would stop all others. */
-function checkWeights(weights: ReadonlyMap<TenantId, number> = new Map()): void {
-  for (const [tenant, weight] of weights) {
-    if (Number.isFinite(weight) && weight > 0) continue;
-    throw new RangeError(`the weight of tenant ${tenant} is not a number above zero`);
-  }
-}
-
 interface PartitionWiring {
   readonly system: ActorSystem;
   readonly options: TopologyOptions;
   readonly directory: Directory;
-  readonly ingestEmbedder: ActorRef<EmbedderMessage>;
+  readonly ingest: Pick<Mailbox<EmbedderMessage>, "put">;
   readonly mergeTrigger: ActorRef<MergeTriggerMessage>;
-  readonly isHotFull: (tenant: TenantId) => boolean;
-  readonly recoveries: Places;
+  readonly hot: HotMemory;
+  readonly recoveries: FairShares;
   readonly catalogue: TenantCatalogue;
+  readonly bytes: NodeBytes;
 }
 
 function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef<PartitionMessage> {
@@ -257,23 +242,19 @@ interface TenantWiring {
   readonly partition: () => Mailbox<PartitionMessage>;
 }
 
-/** At the node's bound the tenant that waits may hold next to nothing itself: then others' merges make the room. */
-function tenantsThatMakeRoom(directory: Directory, waiting: TenantId): readonly TenantId[] {
-  if (directory.hotBytes() < limits.hotBytesPerNodeMax) return [waiting];
-  return [...new Set([waiting, ...directory.largestUnmerged(limits.pressureTenantsMax)])];
-}
-
 /** A tenant is two actors: the shard that answers, and the tenant that writes the log and feeds it. */
 function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): TenantHandle {
-  const { system, options, directory, ingestEmbedder, mergeTrigger } = wiring;
-  const { isHotFull, recoveries } = wiring;
+  const { system, options, ingest, mergeTrigger } = wiring;
+  const { hot, recoveries } = wiring;
   const progress = noProgress();
-  const { log, metrics, logger, embedder, settings, prepare, isolation } = options;
+  const bytes = new TenantBytes(tenant, wiring.bytes, options.log.documentTextBytesMax);
+  const { log, metrics, logger, embedder, settings, preparation, isolation } = options;
   // A partition of many tenants may fail with all of them at once: who finds its mailbox full waits for room.
   const failed = (): void => void partition().put({ type: "tenant-failed", tenant });
   const shard = system.spawn<ShardMessage>({
     name: `shard/${tenant}`,
     capacity: limits.shardMailboxMax,
+    weight: { max: limits.shardMailboxBytesMax, of: recordBytes },
     onEscalate: failed,
     behaviour: shardActor({
       tenant,
@@ -297,16 +278,16 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     capacity: limits.tenantQueueMax,
     onEscalate: failed,
     behaviour: tenantActor({
-      ...{ tenant, epoch, log, prepare, isolation },
+      ...{ tenant, epoch, log, preparation, isolation },
       model: embedder.model.fingerprint,
-      embedder: ingestEmbedder.mailbox,
+      embedder: ingest,
       shard: shard.mailbox,
       mergeTrigger: mergeTrigger.mailbox,
       route: () => entry.route,
       progress,
       recoveries,
-      isHotFull: () => isHotFull(tenant),
-      makesRoom: () => tenantsThatMakeRoom(directory, tenant),
+      isHotFull: () => hot.isFull(tenant),
+      makesRoom: () => hot.askForRoom(tenant),
       onFenced: (by) => void partition().put({ type: "fenced", epoch: by }),
       limits: tenantLimits,
       metrics,
@@ -319,6 +300,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     shard: shard.mailbox,
     route: {
       mailbox: writer.mailbox,
+      bytes,
       behind: true,
       skippedTo: 0 as TenantEntry["route"]["skippedTo"],
     },
@@ -330,6 +312,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     stop: async () => {
       await writer.stop();
       await shard.stop();
+      bytes.close();
     },
   };
 }
@@ -388,7 +371,7 @@ function spawnQuestions(
       embedder: parts.queryEmbedder.mailbox,
       tokenizer: options.tokenizer,
       modelTokensMax: options.embedder.model.maxTokens,
-      redact: options.redact,
+      redactor: options.redactor,
       writer: options.writer,
       limits: {
         candidatesPerShard: limits.candidatesPerShard,
@@ -396,15 +379,11 @@ function spawnQuestions(
         coldRefillRoundsMax: limits.coldRefillRoundsMax,
         coldRestartsMax: limits.coldRestartsMax,
         pollMs: limits.tenantPollMs,
+        redactionSliceChars: limits.questionRedactionSliceChars,
         replyMs: limits.replyMs,
         pieceEveryMs: limits.answerPieceEveryMs,
       },
       metrics: options.metrics,
     }),
   });
-}
-
-/** `tenant/acme` counts as `tenant`: a metric label must not grow with the tenants. */
-function kindOf(actor: string): string {
-  return actor.split("/", 1)[0] ?? actor;
 }

@@ -28,6 +28,8 @@ const defaultModel = "all-MiniLM-L6-v2";
 export interface EmbeddingParts {
   readonly embedder: Embedder;
   readonly tokenizer: Tokenizer;
+  /** Where the tokenizer was loaded from. */
+  readonly modelDir: string;
   readonly batchSize: BatchSize;
 }
 
@@ -55,10 +57,12 @@ export async function openEmbedding(
 ): Promise<EmbeddingParts> {
   const { remote, provider } = context.config.embedding;
   // Also for an endpoint: chunks are cut by tokens, before anything is embedded.
-  const tokenizer = await loadTokenizer(modelDir(context.config));
+  const dir = modelDir(context.config);
+  const tokenizer = await loadTokenizer(dir);
   return {
     embedder: await openEmbedder(context, shape),
     tokenizer,
+    modelDir: dir,
     batchSize: batchSizeOf(remote === undefined ? provider : "remote"),
   };
 }

@@ -5,7 +5,7 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { tmpdir } from "node:os";
+import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { startTopology, type Topology } from "../actors/topology.ts";
 import { createOpenAiModel } from "./answer/openai.ts";
@@ -40,13 +40,14 @@ import { LogGuard } from "./log-guard.ts";
 import { createLogger } from "./observe/logs.ts";
 import { createMetrics, type PromMetrics } from "./observe/metrics.ts";
 import type { Logger } from "./observe/port.ts";
+import { createPreparationPool } from "./preparation/pool.ts";
+import type { Preparation } from "./preparation/preparation.ts";
 import { createLocalService, createService } from "./service.ts";
 import { connectTemporal } from "./temporal/client.ts";
 import type { MergeClient } from "./temporal/port.ts";
 import { startMergeWorker } from "./temporal/worker.ts";
-import { cleanLine } from "./text/clean.ts";
 import { createPreparer } from "./text/prepare.ts";
-import { defaultRedactor } from "./text/redaction.ts";
+import { defaultRedactor, questionRedactor } from "./text/redaction.ts";
 
 /** A running process part that can be stopped cleanly, once. */
 export interface Running {
@@ -143,12 +144,13 @@ export async function startEngine(
 ): Promise<Engine> {
   const base = foundation(config, version, seams);
   const stack = new Stack();
+  warnOfSmallMemory(base.logger);
   try {
     stack.push("main watch", await watchMain(limits.mainStallMs), (end) => end());
     const shape = readModelShape(config);
     const { log, trust } = await connectLog(base, stack, "engine");
-    const cold = stack.push("cold", connectCold(base, shape), (part) => part.close());
-    const merges = stack.push("temporal", connectMerges(base), (part) => part.close());
+    const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
+    const merges = stack.push("temporal", connectMerges(base, log), (part) => part.close());
     const opened = stack.push("embedder", await openEmbedding(base, shape), ({ embedder }) =>
       embedder.close(),
     );
@@ -160,9 +162,12 @@ export async function startEngine(
     const isolation = stack.push("isolation", openIsolation(log, { entry, ...base }), (part) =>
       part.close(),
     );
+    const preparation = stack.push("preparation", openPreparation(base, embedding), (part) =>
+      part.close(),
+    );
     const topology = stack.push(
       "actors",
-      startActors(base, { log, cold, merges, embedding, isolation, model }),
+      startActors(base, { log, cold, merges, embedding, isolation, preparation, model }),
       (part) => part.stop(),
     );
     const health = stack.push(
@@ -199,6 +204,14 @@ export async function startEngine(
   }
 }
 
+/** Its bounds are fixed: a machine that has less ends the engine when its tenants fill them, not before. */
+function warnOfSmallMemory(logger: Logger): void {
+  const mayTakeBytes = limits.engineBytesMax + limits.hotBytesPerNodeMax;
+  const hasBytes = totalmem();
+  if (hasBytes >= mayTakeBytes) return;
+  logger.warn({ hasBytes, mayTakeBytes }, "an engine may take more memory than this machine has");
+}
+
 /** The merge worker: runs the activities and workflows of all tenants. Any number of them may run. */
 export async function startMerges(
   config: Config,
@@ -210,7 +223,7 @@ export async function startMerges(
   try {
     const shape = readModelShape(config);
     const { log } = await connectLog(base, stack, "merge-worker");
-    const cold = stack.push("cold", connectCold(base, shape), (part) => part.close());
+    const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
     const { temporal, merge } = config;
     const worker = await startMergeWorker({
       address: temporal.address,
@@ -219,6 +232,7 @@ export async function startMerges(
       confirmMs: merge.confirmMs,
       ageMs: merge.ageMs,
       replayWindowMs: config.replayWindowMs,
+      deployment: log.deployment,
       log,
       cold,
       clock: base.clock,
@@ -271,15 +285,19 @@ async function connectLog(
 function connectCold(
   { config, seams, clock, logger }: Foundation,
   { dimensions }: ModelShape,
+  { deployment }: NatsLog,
 ): ColdShard {
-  const cold = connectWeaviate({ ...config.weaviate, dimensions, clock, logger });
+  const cold = connectWeaviate({ ...config.weaviate, deployment, dimensions, clock, logger });
   return seams.cold?.(cold) ?? cold;
 }
 
-function connectMerges({ config, clock, logger }: Foundation): MergeClient {
+function connectMerges(
+  { config, clock, logger }: Foundation,
+  { deployment }: NatsLog,
+): MergeClient {
   const { address, namespace } = config.temporal;
   const { graceMs, confirmMs } = config.merge;
-  return connectTemporal({ address, namespace, graceMs, confirmMs, clock, logger });
+  return connectTemporal({ address, namespace, deployment, graceMs, confirmMs, clock, logger });
 }
 
 function createLanguageModel({ config, clock }: Foundation): LanguageModel | undefined {
@@ -294,12 +312,31 @@ interface Parts {
   readonly merges: MergeClient;
   readonly embedding: EmbeddingParts;
   readonly isolation: Isolation;
+  readonly preparation: Preparation;
   readonly model: LanguageModel | undefined;
+}
+
+function openPreparation(
+  { clock, logger, metrics }: Foundation,
+  { tokenizer, modelDir }: EmbeddingParts,
+): Preparation {
+  return createPreparationPool({
+    ...{ settings: { modelDir }, clock, logger, metrics },
+    workerUrl: new URL("./text/tokenizer-prepare-worker.ts", import.meta.url),
+    prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
+    limits: {
+      threadsMax: limits.prepareThreadsMax,
+      inlineBytesMax: limits.prepareInlineBytesMax,
+      waitingPerTenantMax: limits.prepareWaitingPerTenantMax,
+      deadlineMs: limits.prepareDeadlineMs,
+      readyMs: limits.prepareReadyMs,
+    },
+  });
 }
 
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, isolation, model } = parts;
+  const { log, cold, merges, isolation, model, preparation } = parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
@@ -315,8 +352,8 @@ function startActors(base: Foundation, parts: Parts): Topology {
     isolation,
     createHot,
     tokenizer,
-    prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
-    redact: (text) => defaultRedactor.redact(cleanLine(text)).text,
+    preparation,
+    redactor: questionRedactor,
     writer: createAnswerWriter({ model, clock, logger, metrics, fence }),
     merges,
     clock,
@@ -347,7 +384,7 @@ async function startSurfaces(
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
   const { topology, log, trust, services, stack } = parts;
-  const local = createLocalService(topology, trust);
+  const local = createLocalService({ topology, trust, log });
   const peers = connectPeers(log.connection);
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);
   const { connection } = log;

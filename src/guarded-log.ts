@@ -12,6 +12,7 @@ import type { LogGuard } from "./log-guard.ts";
 export function guardedLog<Guarded extends Log>(log: Guarded, guard: LogGuard): Guarded {
   return {
     ...log,
+    nowMs: passing(guard, () => log.nowMs()),
     docs: guardedDocs(log.docs, guard),
     chunks: guardedChunks(log.chunks, guard),
     manifests: guardedManifests(log.manifests, guard),

@@ -29,7 +29,11 @@ export interface ServiceOptions {
 /** What this node answers by itself: `not_ready` for tenants of others. */
 export type LocalService = Pick<Service, "ask" | "document">;
 
-export function createLocalService(topology: Topology, trust: Trust): LocalService {
+export function createLocalService({
+  topology,
+  trust,
+  log,
+}: Pick<ServiceOptions, "topology" | "trust" | "log">): LocalService {
   return {
     ask: async (tenant, question, asking) => {
       await trust.pass();
@@ -41,11 +45,22 @@ export function createLocalService(topology: Topology, trust: Trust): LocalServi
     document: async (tenant, id) => {
       await trust.pass();
       const view = await askDocument(topology, tenant, id);
-      return view.version === undefined
-        ? { id, status: "absent", visible_seq: view.visible }
-        : { id, status: "visible", seq: view.version, shard: view.shard };
+      const { version, shard, visible: visible_seq } = view;
+      if (version === undefined || (shard === "cold" && (await isRefused(log, tenant, version)))) {
+        return { id, status: "absent", visible_seq };
+      }
+      return { id, status: "visible", seq: version, shard };
     },
   };
+}
+
+/** The merge that cold refused a document to has taken it out of the stored heads; an owner's own still name it. */
+async function isRefused(
+  { deadLetters }: Pick<Log, "deadLetters">,
+  tenant: TenantId,
+  version: Version,
+): Promise<boolean> {
+  return (await deadLetters.get(tenant, version))?.reason === "cold_refused";
 }
 
 /** The same for every tenant: any node takes any request and asks the tenant's owner. */

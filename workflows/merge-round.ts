@@ -5,17 +5,20 @@
  *   MR1  the commit comes after a verification that found nothing missing; what it committed still has to be confirmed
  *        (tenant-confirm.ts);
  *   MR2  a pause ends the round before its next step, never inside one; after it the merge is planned anew;
- *   MR3  a round that ends early (failure, cancel, crash) leaves only objects that the heads mask.
+ *   MR3  a round that ends early (failure, cancel, crash) leaves only objects that the heads mask;
+ *   MR4  a document that cold refuses for good holds up nobody: verification leaves it out, the commit dead-letters it.
  */
 
 import type { MergeActivities } from "../activities/merge.ts";
 import type { Position, TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import {
+  type CommitResult,
   incomplete,
   type MergeError,
   type MergePlan,
   type PlannedMerge,
+  tooManyRefused,
 } from "../src/contract/merge.ts";
 import type { MergeState } from "./merge-state.ts";
 
@@ -47,6 +50,8 @@ export type RoundResult =
       readonly written: number;
       /** Null when an earlier attempt had committed it. */
       readonly documents: number | null;
+      /** Documents that cold refused for good; absent when there are none. */
+      readonly refused?: number | undefined;
       readonly unconfirmed: boolean;
     }
   | { readonly kind: "replan" }
@@ -64,31 +69,42 @@ export async function mergeRound(
   const plan: MergePlan = await steps.planMerge({ tenant, upTo });
   if (plan.kind === "nothing") return plan;
   const verified = await writeVerified(steps, hooks, plan);
-  if (typeof verified !== "number") return verified;
+  if ("kind" in verified) return verified;
   if (!hooks.goesOn()) return { kind: "paused" };
-  const written = verified;
+  const { written, refused } = verified;
   hooks.enter({ phase: "committing", plan, written });
-  const { from, to, version, purpose, marks, expectedRevision } = plan;
+  const { from, to, version, purpose, marks, expectedRevision, deployment } = plan;
   const committed = await hooks.shielded(() =>
     steps.commitMerge({
-      ...{ tenant, from, to, version, purpose, marks },
-      ...{ expectedRevision, workflowId },
+      ...{ tenant, from, to, version, purpose, marks, deployment },
+      ...{ expectedRevision, workflowId, ...listed(refused) },
     }),
   );
+  const rest = restOf(committed, refused);
   switch (committed.kind) {
     case "replan":
       return { kind: "replan" };
     case "already":
-      return { kind: "merged", plan, written, documents: null, ...unconfirmedOf(committed) };
-    case "committed": {
-      const { documents } = committed;
-      return { kind: "merged", plan, written, documents, ...unconfirmedOf(committed) };
-    }
+      return { kind: "merged", plan, written, documents: null, ...rest };
+    case "committed":
+      return { kind: "merged", plan, written, documents: committed.documents, ...rest };
   }
 }
 
-function unconfirmedOf({ unconfirmed }: { readonly unconfirmed?: true }) {
-  return { unconfirmed: unconfirmed === true };
+interface Verified {
+  readonly written: number;
+  /** MR4. */
+  readonly refused: readonly Position[];
+}
+
+function listed(refused: readonly Position[]): { readonly refused?: readonly Position[] } {
+  return refused.length === 0 ? {} : { refused };
+}
+
+/** What a result of the round says besides. */
+function restOf(committed: CommitResult, refused: readonly Position[]) {
+  const unconfirmed = "unconfirmed" in committed && committed.unconfirmed === true;
+  return { unconfirmed, ...(refused.length === 0 ? {} : { refused: refused.length }) };
 }
 
 /** Objects written, once all of them were read back; otherwise why the round ends here. */
@@ -96,8 +112,10 @@ async function writeVerified(
   steps: RoundActivities,
   hooks: RoundHooks,
   plan: PlannedMerge,
-): Promise<number | RoundResult> {
-  const { tenant, from, to } = plan;
+): Promise<Verified | RoundResult> {
+  const { tenant, from, to, deployment } = plan;
+  const range = { tenant, from, to, deployment };
+  const refused = new Set<Position>();
   let written = 0;
   let after = from;
   for (let pass = 1; pass <= limits.mergePassesMax; pass += 1) {
@@ -105,14 +123,17 @@ async function writeVerified(
       if (!hooks.goesOn()) return { kind: "paused" };
       hooks.enter({ phase: "writing", plan, written });
       const again = pass > 1 ? { again: true as const } : {};
-      const result = await steps.writeRange({ tenant, from, to, after, ...again });
+      const result = await steps.writeRange({ ...range, after, ...again });
       written += result.written;
       after = result.through;
+      for (const position of result.refused ?? []) refused.add(position);
+      if (refused.size > limits.mergeRefusedMax) return { kind: "failed", error: tooManyRefused };
     }
     if (!hooks.goesOn()) return { kind: "paused" };
     hooks.enter({ phase: "verifying", plan, written });
-    const { rewriteAfter } = await steps.verifyRange({ tenant, from, to });
-    if (rewriteAfter === null) return written;
+    const request = { ...range, ...listed([...refused]) };
+    const { rewriteAfter } = await steps.verifyRange(request);
+    if (rewriteAfter === null) return { written, refused: [...refused] };
     after = rewriteAfter;
   }
   return { kind: "failed", error: incomplete };

@@ -135,14 +135,20 @@ export function retryDelayMs(
 export type Merged = Extract<MergeOutcome, { kind: "merged" }>;
 
 /** What a series of merges did so far, with one more. */
-export function addMerge(total: Merged | null, plan: PlannedMerge, written: number): Merged {
+export function addMerge(
+  total: Merged | null,
+  plan: PlannedMerge,
+  done: { readonly written: number; readonly refused?: number | undefined },
+): Merged {
+  const refusedDocuments = (total?.refused ?? 0) + (done.refused ?? 0);
   const { from, to, records, upserts, superseded, deletes, rejects, chunks, bytes } = plan;
   return {
     kind: "merged",
     from: total?.from ?? from,
     to,
     merges: (total?.merges ?? 0) + 1,
-    written: (total?.written ?? 0) + written,
+    written: (total?.written ?? 0) + done.written,
+    ...(refusedDocuments === 0 ? {} : { refused: refusedDocuments }),
     records: (total?.records ?? 0) + records,
     upserts: (total?.upserts ?? 0) + upserts,
     superseded: (total?.superseded ?? 0) + superseded,

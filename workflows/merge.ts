@@ -58,7 +58,7 @@ export const scrubUpdate = defineUpdate<ScrubOutcome>("scrub");
 export const cancelUpdate = defineUpdate<{ readonly cancelled: boolean }>("cancel");
 
 export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
-  const merges = new TenantMerges(mergeSteps(), temporalRuntime(input), input);
+  const merges = new TenantMerges(mergeSteps(input), temporalRuntime(input), input);
   setHandler(dueSignal, () => merges.due());
   setHandler(progressQuery, () => merges.progress());
   setHandler(forceUpdate, ({ upTo }) => merges.force(upTo));
@@ -82,9 +82,7 @@ export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
     // What came in while the last handlers finished is not lost: the loop looks again, the next run carries it.
     if (end === "complete" && !merges.isAwaited()) return merges.progress();
     if (end === "complete") continue;
-    const { tenant, graceMs, settleMs, confirmMs } = input;
-    const carried = merges.carried();
-    await continueAsNew<typeof mergeTenant>({ tenant, graceMs, settleMs, confirmMs, carried });
+    await continueAsNew<typeof mergeTenant>({ ...input, carried: merges.carried() });
   }
 }
 
@@ -108,44 +106,60 @@ const options: ActivityOptions = {
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 };
 
-function mergeSteps(): MergeActivities {
+/** Every descriptor says whose work it is: a worker of another deployment refuses it. */
+function mergeSteps({ deployment }: MergeInput): MergeActivities {
   const activities = proxyActivities<MergeActivities>(options);
+  const described = <Request>(request: Request): [Request] =>
+    deployment === undefined ? [request] : [{ ...request, deployment }];
   const range = ({ from, to }: { from: number; to: number }): string => `(${from}, ${to}]`;
   const summed = (summary: string): ActivityOptions => ({ ...options, summary });
   return {
-    planMerge: (request) => activities.planMerge.executeWithOptions(summed("plan"), [request]),
+    planMerge: (request) =>
+      activities.planMerge.executeWithOptions(summed("plan"), described(request)),
     writeRange: (request) =>
       activities.writeRange.executeWithOptions(
         summed(`write ${range(request)} behind ${request.after}`),
-        [request],
+        described(request),
       ),
     verifyRange: (request) =>
-      activities.verifyRange.executeWithOptions(summed(`read back ${range(request)}`), [request]),
+      activities.verifyRange.executeWithOptions(
+        summed(`read back ${range(request)}`),
+        described(request),
+      ),
     commitMerge: (request) =>
       activities.commitMerge.executeWithOptions(
         summed(`commit ${request.purpose} ${range(request)}`),
-        [request],
+        described(request),
       ),
     confirmMerge: (request) =>
-      activities.confirmMerge.executeWithOptions(summed(`confirm up to ${request.to}`), [request]),
+      activities.confirmMerge.executeWithOptions(
+        summed(`confirm up to ${request.to}`),
+        described(request),
+      ),
     cleanSuperseded: (request) =>
-      activities.cleanSuperseded.executeWithOptions(summed(`clean ${range(request)}`), [request]),
+      activities.cleanSuperseded.executeWithOptions(
+        summed(`clean ${range(request)}`),
+        described(request),
+      ),
     sweepHeads: (request) =>
-      activities.sweepHeads.executeWithOptions(summed("sweep old heads pieces"), [request]),
+      activities.sweepHeads.executeWithOptions(
+        summed("sweep old heads pieces"),
+        described(request),
+      ),
     planScrub: (request) =>
-      activities.planScrub.executeWithOptions(summed("plan a scrub"), [request]),
+      activities.planScrub.executeWithOptions(summed("plan a scrub"), described(request)),
     scrubLog: (request) =>
       activities.scrubLog.executeWithOptions(
         summed(`read back what the log holds behind ${request.after}`),
-        [request],
+        described(request),
       ),
     scrubCold: (request) =>
       activities.scrubCold.executeWithOptions(
         summed(`walk the cold shard behind ${request.after ?? "its start"}`),
-        [request],
+        described(request),
       ),
     finishScrub: (request) =>
-      activities.finishScrub.executeWithOptions(summed("end the scrub"), [request]),
+      activities.finishScrub.executeWithOptions(summed("end the scrub"), described(request)),
   };
 }
 

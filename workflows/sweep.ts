@@ -3,11 +3,13 @@
  * an hour the former removes what is old from the log.
  */
 
-import { patched, proxyActivities, workflowInfo } from "@temporalio/workflow";
+import { isCancellation, patched, proxyActivities, workflowInfo } from "@temporalio/workflow";
 import type { RetentionActivities, RetentionPlace } from "../activities/retention.ts";
 import type { SweepActivities, SweepResult } from "../activities/sweep.ts";
 import { limits } from "../src/contract/limits.ts";
+import type { Described } from "../src/contract/merge.ts";
 import { isRetentionTime } from "./retention-time.ts";
+import { sweepStory } from "./sweep-story.ts";
 
 const options = {
   startToCloseTimeout: limits.mergeActivityMs,
@@ -23,7 +25,7 @@ const { signalDueTenants } = proxyActivities<SweepActivities>({
 
 const { requestScrubs } = proxyActivities<SweepActivities>({
   ...options,
-  summary: "ask every merged tenant to scrub",
+  summary: "ask merged tenants to scrub",
 });
 
 const { purgeOld } = proxyActivities<RetentionActivities>({
@@ -36,35 +38,31 @@ const retentionTimes = {
   sweepEveryMs: limits.mergeSweepEveryMs,
 };
 
-/** Merges first: what they commit is what later sweeps may remove. What keeps them from being asked for keeps nothing. */
-export async function mergeSweep(): Promise<SweepResult> {
-  const asked = await settled(signalDueTenants());
-  if (asked.kind === "failed" && !patched("retention-after-failure")) throw asked.reason;
-  const isTime = isRetentionTime(workflowInfo().startTime.getTime(), retentionTimes);
-  if (patched("retention") && isTime) await retain();
-  if (asked.kind === "failed") throw asked.reason;
-  return asked.value;
-}
-
-type Settled<Value> =
-  | { readonly kind: "done"; readonly value: Value }
-  | { readonly kind: "failed"; readonly reason: unknown };
-
-function settled<Value>(work: Promise<Value>): Promise<Settled<Value>> {
-  return work.then(
-    (value) => ({ kind: "done", value }),
-    (reason: unknown) => ({ kind: "failed", reason }),
-  );
+/** (No history goes on behind a failure of the first step: in the release before it was the end of the run.) */
+export function mergeSweep({ deployment }: Described = {}): Promise<SweepResult> {
+  return sweepStory({
+    ask: () => signalDueTenants({ deployment }),
+    async clearLog() {
+      const isTime = isRetentionTime(workflowInfo().startTime.getTime(), retentionTimes);
+      if (patched("retention") && isTime) await retain({ deployment });
+    },
+    isCancellation,
+  });
 }
 
 /** Retention of all tenants at once, also for an operator who starts it by hand. */
-export async function retain(): Promise<void> {
+export async function retain({ deployment }: Described = {}): Promise<void> {
   let after: RetentionPlace | null = null;
   do {
-    ({ next: after } = await purgeOld({ after }));
+    ({ next: after } = await purgeOld({ after, deployment }));
   } while (after !== null);
 }
 
-export async function scrubSweep(): Promise<SweepResult> {
-  return requestScrubs();
+/** By its schedule it asks the tenants of its slot; an operator may ask all at once. */
+export async function scrubSweep(
+  input: Described & { readonly all?: boolean } = {},
+): Promise<SweepResult> {
+  const { deployment, all } = input;
+  if (all === true) return requestScrubs({ deployment });
+  return requestScrubs({ deployment, slotAtMs: workflowInfo().startTime.getTime() });
 }

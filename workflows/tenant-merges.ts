@@ -250,14 +250,14 @@ export class TenantMerges {
   }
 
   #merged(series: Series, result: Extract<RoundResult, { kind: "merged" }>): void {
-    const { plan, written, documents, unconfirmed } = result;
+    const { plan, documents, unconfirmed } = result;
     const { from, to, chunks } = plan;
     this.#attempt = 0;
     this.#lastMerge = { from, to, chunks, documents, atMs: this.#runtime.nowMs() };
     const nowMs = this.#runtime.nowMs();
     if (unconfirmed) this.#confirm.owe(to, nowMs);
     this.#cleaning.merged(plan, nowMs);
-    series.total = addMerge(series.total, plan, written);
+    series.total = addMerge(series.total, plan, result);
     if (!plan.more) this.#endSeries({ kind: "nothing" });
     // Asked for too late to stop the commit; what was to follow it stays undone.
     if (this.#cancelAsked) this.#cancelled();

@@ -154,6 +154,7 @@ export class TenantScrub {
         ...counts,
         checked: counts.checked + result.checked,
         repaired: counts.repaired + result.repaired,
+        ...refusedOf((counts.refused ?? 0) + (result.refused ?? 0)),
       },
       settledVersion: Math.max(run.settledVersion, result.settledVersion) as Version,
       overtaken: run.overtaken || result.revision !== plan.revision,
@@ -198,7 +199,11 @@ export class TenantScrub {
   }
 }
 
-/** What has a record in the log is there by now; of the rest all that is not complete is lost. */
+function refusedOf(refused: number): Pick<ScrubCounts, "refused"> {
+  return refused === 0 ? {} : { refused };
+}
+
+/** What has a record in the log is there by now, or was refused and has a letter; of the rest all that is not complete is lost. */
 function lostOf(
   { unheld }: PlannedScrub,
   { complete, overtaken }: Pick<ScrubRun, "complete" | "overtaken">,

@@ -4,6 +4,7 @@
  */
 
 import type { Source } from "../contract/query.ts";
+import { cutText } from "../contract/well-formed.ts";
 import { bm25, type CorpusStats, termCounts, terms } from "../text/lexical.ts";
 import { splitSentences } from "../text/sentences.ts";
 import { citedNumbers, filterCitations } from "./citations.ts";
@@ -98,9 +99,9 @@ function sentencesOf(text: string, number: number): Sentence[] {
 
 function shorten(sentence: string): string {
   if (sentence.length <= sentenceCharsMax) return sentence;
-  const cut = sentence.slice(0, sentenceCharsMax);
+  const cut = cutText(sentence, sentenceCharsMax);
   const space = cut.lastIndexOf(" ");
-  return `${cut.slice(0, space > 0 ? space : sentenceCharsMax).toWellFormed()}…`;
+  return `${space > 0 ? cut.slice(0, space) : cut}…`;
 }
 
 function statsOf(sentences: readonly Sentence[]): CorpusStats {

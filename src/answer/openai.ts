@@ -12,6 +12,7 @@
 import { Agent, type Dispatcher } from "undici";
 import { type ErrorDetails, FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import { cutText } from "../contract/well-formed.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Completion, LanguageModel } from "./port.ts";
 import { createEventParser } from "./sse.ts";
@@ -174,10 +175,13 @@ class Call {
   #take(payload: string): void {
     const chunk = parseChunk(payload);
     if (chunk.isError) throw unavailable({ reason: "error in the stream", ...errorNames(payload) });
-    const text = chunk.text.slice(0, limits.answerCharsMax - this.#answer.length);
+    const text = cutText(chunk.text, limits.answerCharsMax - this.#answer.length);
     this.#answer += text;
     if (text !== "") this.#completion.onText?.(text);
-    if (chunk.isLast || this.#answer.length >= limits.answerCharsMax) this.#isFinished = true;
+    const isCut = text.length < chunk.text.length;
+    if (chunk.isLast || isCut || this.#answer.length >= limits.answerCharsMax) {
+      this.#isFinished = true;
+    }
   }
 }
 

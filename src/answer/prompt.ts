@@ -5,6 +5,7 @@
 
 import { limits } from "../contract/limits.ts";
 import type { Source } from "../contract/query.ts";
+import { cutText } from "../contract/well-formed.ts";
 import type { ChatMessage } from "./port.ts";
 
 export interface Prompt {
@@ -49,7 +50,7 @@ export function buildPrompt(options: {
     Math.max(room, sourceCharsMin),
   );
   const blocks = numbered.map(({ number, text }, index) =>
-    fenced({ number, text: cutText(text, (shares[index] ?? 0) - frameChars) }, fence),
+    fenced({ number, text: shortened(text, (shares[index] ?? 0) - frameChars) }, fence),
   );
   return {
     messages: [
@@ -73,9 +74,8 @@ function fenced({ number, text }: { number: number; text: string }, fence: strin
   return `[${number}] <<<${fence}\n${text}\n${fence}>>>`;
 }
 
-function cutText(text: string, charsMax: number): string {
-  if (text.length <= charsMax) return text;
-  return `${text.slice(0, Math.max(0, charsMax - 1)).toWellFormed()}…`;
+function shortened(text: string, charsMax: number): string {
+  return text.length <= charsMax ? text : `${cutText(text, charsMax - 1)}…`;
 }
 
 /** Short blocks stay whole; what they leave is shared evenly among the long ones. */

@@ -3,6 +3,7 @@
 import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { Source, Timings } from "../contract/query.ts";
 import { recoveryLine, recoveryOf } from "../contract/recovery.ts";
+import { cutText } from "../contract/well-formed.ts";
 import type { EngineStatus } from "../gateway/port.ts";
 
 /** Text from documents could steer a terminal: control characters other than line feed and tab go. */
@@ -26,7 +27,7 @@ const snippetChars = 240;
 
 function snippet(text: string): string {
   const line = text.replaceAll(/\s+/g, " ").trim();
-  return line.length > snippetChars ? `${line.slice(0, snippetChars - 1)}…` : line;
+  return line.length > snippetChars ? `${cutText(line, snippetChars - 1)}…` : line;
 }
 
 export function timingLine(timings: Timings): string {

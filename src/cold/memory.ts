@@ -8,7 +8,7 @@ import type { Candidate } from "../contract/candidate.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { matchesFilter } from "../contract/filter.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
-import { checkObjects, checkQuery, cosine } from "./checks.ts";
+import { checkObjects, checkQuery, cosine, throwRefused } from "./checks.ts";
 import type { ColdEntry, ColdMarker, ColdObject, ColdQuery, ColdShard } from "./port.ts";
 
 interface TenantState {
@@ -23,6 +23,8 @@ export interface MemoryCold extends ColdShard {
   setDown(down: boolean): void;
   /** The next `count` upserts write half of their objects and then reject: a partial error of the vendor. */
   breakUpserts(count: number): void;
+  /** From now on these objects are refused for good; the others of their page are written. */
+  refuse(isRefused: (object: ColdObject) => boolean): void;
   /** Puts objects there past every rule: a late writer, or a delete that a restart undid. */
   resurrect(tenant: TenantId, objects: readonly ColdObject[]): void;
   /** Loses objects silently. */
@@ -60,6 +62,7 @@ export function createMemoryCold(): MemoryCold {
     close: () => cold.close(),
     setDown: (down) => cold.setDown(down),
     breakUpserts: (count) => cold.breakUpserts(count),
+    refuse: (isRefused) => cold.refuse(isRefused),
     resurrect: (tenant, objects) => cold.resurrect(tenant, objects),
     drop: (tenant, ids) => cold.drop(tenant, ids),
     hide: (tenant, ids) => cold.hide(tenant, ids),
@@ -75,6 +78,9 @@ class ColdInMemory implements MemoryCold {
   readonly #tenants = new Map<TenantId, TenantState>();
   #down = false;
   #upsertsToBreak = 0;
+  /** As Weaviate does: it can not read half a character, and the number of a chunk is an integer in its schema. */
+  #isRefused = ({ documentId, chunk }: ColdObject): boolean =>
+    !documentId.isWellFormed() || !Number.isInteger(chunk);
 
   async ensureTenant(tenant: TenantId): Promise<void> {
     await this.#enter("ensureTenant");
@@ -82,21 +88,26 @@ class ColdInMemory implements MemoryCold {
   }
 
   async upsert(tenant: TenantId, objects: readonly ColdObject[]): Promise<void> {
-    checkObjects(objects);
+    const { sound, refused } = checkObjects(objects);
     await this.#enter("upsert");
     const broken = this.#upsertsToBreak > 0;
-    const written = broken ? objects.slice(0, Math.floor(objects.length / 2)) : objects;
+    const taken = sound.filter((object) => !this.#isRefused(object));
+    const written = broken ? taken.slice(0, Math.floor(taken.length / 2)) : taken;
     const state = this.#stateOf(tenant);
     for (const object of written) state.objects.set(object.id, structuredClone(object));
-    if (!broken) return;
-    this.#upsertsToBreak -= 1;
-    throw new FreshetError("cold_unavailable", "some objects were refused");
+    if (broken) {
+      this.#upsertsToBreak -= 1;
+      throw new FreshetError("cold_unavailable", "some objects were not taken");
+    }
+    throwRefused([...refused, ...sound.filter(this.#isRefused)]);
   }
 
   async rewrite(tenant: TenantId, objects: readonly ColdObject[]): Promise<void> {
-    checkObjects(objects);
+    const { sound, refused } = checkObjects(objects);
     await this.#enter("rewrite");
-    this.resurrect(tenant, structuredClone(objects));
+    const taken = sound.filter((object) => !this.#isRefused(object));
+    this.resurrect(tenant, structuredClone(taken));
+    throwRefused([...refused, ...sound.filter(this.#isRefused)]);
   }
 
   async versions(tenant: TenantId, ids: readonly string[]): Promise<ReadonlyMap<string, Version>> {
@@ -165,6 +176,10 @@ class ColdInMemory implements MemoryCold {
 
   breakUpserts(count: number): void {
     this.#upsertsToBreak = count;
+  }
+
+  refuse(isRefused: (object: ColdObject) => boolean): void {
+    this.#isRefused = isRefused;
   }
 
   resurrect(tenant: TenantId, objects: readonly ColdObject[]): void {

@@ -4,7 +4,8 @@
  *
  *   C1  object ids are immutable: a function of tenant, document, version and chunk; writing twice is writing once;
  *   C2  an upsert that returned is complete, and survives kill -9: partial errors of the vendor are thrown;
- *   C3  a tenant never sees another tenant's objects (I9).
+ *   C3  a tenant never sees another tenant's objects (I9);
+ *   C4  an object that the vendor refuses for good is told from an outage, by its id, and its neighbours are written.
  */
 
 import type { Candidate } from "../contract/candidate.ts";
@@ -46,15 +47,18 @@ export interface ColdMarker {
   readonly version: Version;
 }
 
-/** Every method rejects with FreshetError cold_unavailable when Weaviate does not do its part. */
+/** Every method rejects with FreshetError cold_unavailable when Weaviate does not do its part: a later call may pass. */
 export interface ColdShard {
   /** Creates the collection and the tenant, explicitly; idempotent. */
   ensureTenant(tenant: TenantId): Promise<void>;
-  /** Writes all objects or throws; at most `limits.mergePageObjects` a call. */
+  /**
+   * Writes all objects or throws; at most `limits.mergePageObjects` a call.
+   * @throws RefusedObjectsError (cold_refused) when all are written but those that it names (C4)
+   */
   upsert(tenant: TenantId, objects: readonly ColdObject[]): Promise<void>;
   /**
    * As `upsert`, for objects that a read-back missed: makes a search find them also where they are stored already, and
-   * a plain write would be skipped as unchanged. Deletes nothing first, so it may come late and twice.
+   * a plain write would be skipped as unchanged. Deletes nothing first, so it may come late and twice. Refuses as `upsert`.
    */
   rewrite(tenant: TenantId, objects: readonly ColdObject[]): Promise<void>;
   /**

@@ -26,6 +26,8 @@ export interface WeaviateAddress {
 export interface ConnectionOptions extends WeaviateAddress {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What each new client goes through before anybody uses it. */
+  readonly prepare?: ((client: WeaviateClient) => Promise<void>) | undefined;
 }
 
 /** The server answered, and the answer is that it has no such tenant (or no collection at all). */
@@ -36,6 +38,11 @@ export class UnknownTenantError extends Error {
 /** The tenant is there but asleep. */
 export class InactiveTenantError extends Error {
   override readonly name = "InactiveTenantError";
+}
+
+/** The server, or the vendor's client, can not take what the request says, however often it is sent. */
+export class RequestRefusedError extends Error {
+  override readonly name = "RequestRefusedError";
 }
 
 type State =
@@ -54,7 +61,10 @@ export class Connection {
     this.#options = options;
   }
 
-  /** Runs one operation. @throws FreshetError cold_unavailable | cancelled, UnknownTenantError, InactiveTenantError */
+  /**
+   * Runs one operation.
+   * @throws FreshetError cold_unavailable | cancelled, UnknownTenantError, InactiveTenantError, RequestRefusedError
+   */
   async run<T>(work: Work<T>, signal?: AbortSignal): Promise<T> {
     if (hasGone(signal)) throw new FreshetError("cancelled");
     const ms = limits.coldRequestMs;
@@ -108,6 +118,7 @@ export class Connection {
       client = await openClient(this.#options);
       await this.probe();
       await this.#learnVersion(client);
+      await this.#prepare(client);
     } catch (cause) {
       client?.close().catch(() => {});
       this.#isDown(lastPauseMs, cause);
@@ -128,6 +139,11 @@ export class Connection {
    */
   #learnVersion(client: WeaviateClient): Promise<unknown> {
     return this.#bounded({ ms: limits.coldConnectMs }, () => client.getWeaviateVersion());
+  }
+
+  #prepare(client: WeaviateClient): Promise<void> {
+    const { prepare = async () => {} } = this.#options;
+    return this.#bounded({ ms: limits.coldRequestMs }, () => prepare(client));
   }
 
   #isDown(lastPauseMs: number, error: unknown): void {
@@ -222,6 +238,7 @@ function translate(error: unknown): Error {
   const message = error instanceof Error ? error.message : String(error);
   if (isUnknownTenant(message)) return new UnknownTenantError(message, { cause: error });
   if (isInactiveTenant(message)) return new InactiveTenantError(message, { cause: error });
+  if (isRefusedRequest(error)) return new RequestRefusedError(message, { cause: error });
   return new FreshetError("cold_unavailable", undefined, { cause: error });
 }
 
@@ -232,6 +249,20 @@ export function isUnknownTenant(message: string): boolean {
 
 export function isInactiveTenant(message: string): boolean {
   return /tenant not active/i.test(message);
+}
+
+const clientRefusals = new Set(["WeaviateSerializationError", "WeaviateInvalidInputError"]);
+
+/**
+ * By the gRPC status that the vendor leaves in its message, and by what its client throws before it sends. Half a
+ * character, for one, comes back as INTERNAL: the server can not decode the request.
+ */
+export function isRefusedRequest(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (clientRefusals.has(error.name)) return true;
+  return /INVALID_ARGUMENT|OUT_OF_RANGE|error unmarshalling request|message (with a size )?larger than/i.test(
+    error.message,
+  );
 }
 
 function isConnectionError(error: unknown): boolean {

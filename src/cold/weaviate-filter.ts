@@ -1,7 +1,8 @@
 /**
  * Which part of a filter Weaviate can apply. Values in, values out: the vendor's own filter objects are
  * made from this in weaviate-search.ts. The native part may let too much through (Weaviate trims and
- * rounds), never too little; `matchesFilter` decides afterwards.
+ * rounds), never too little; `matchesFilter` decides afterwards. All texts are well-formed: one that is not
+ * would make the server refuse the request that it is in.
  */
 
 import {
@@ -59,7 +60,9 @@ function nativeClauses(name: string, wanted: Condition): NativeFilter {
   const values = Array.isArray(wanted) ? wanted : [wanted];
   if (name === "timestamp") return timestampAnyOf(values);
   if (name === "id") {
-    const anyOf = values.filter((value): value is string => typeof value === "string");
+    const anyOf = values
+      .filter((value): value is string => typeof value === "string")
+      .map((value) => value.toWellFormed());
     return { clauses: [{ property: "documentId", anyOf }], exact: true };
   }
   return {
@@ -105,9 +108,9 @@ function isFiniteNumber(value: Scalar): value is number {
 }
 
 function facet(field: string, value: Scalar): string {
-  return [field, typeof value, String(value)].join(separator);
+  return [field, typeof value, String(value)].join(separator).toWellFormed();
 }
 
 function numberFacet(field: string): string {
-  return [field, "is-number"].join(separator);
+  return [field, "is-number"].join(separator).toWellFormed();
 }

@@ -41,6 +41,10 @@ interface StoredObject {
   readonly vectors: number[];
 }
 
+/**
+ * Every text but the id is repaired: what reaches the server is well-formed, also of records that an earlier Freshet
+ * wrote. (JSON escapes what is not, so `info` comes back as it was.) An id can not be repaired, it is what names the document.
+ */
 export function storedObject(object: ColdObject): StoredObject {
   const { documentId, version, chunk, chunkCount, text, heading, info } = object;
   const { title, timestamp } = info;
@@ -51,9 +55,9 @@ export function storedObject(object: ColdObject): StoredObject {
       version,
       chunk,
       chunkCount,
-      text,
-      ...(heading === undefined ? {} : { heading }),
-      ...(title === undefined ? {} : { title }),
+      text: text.toWellFormed(),
+      ...(heading === undefined ? {} : { heading: heading.toWellFormed() }),
+      ...(title === undefined ? {} : { title: title.toWellFormed() }),
       ...(timestamp === undefined ? {} : { timestamp }),
       facets: [...facetsOf(info)],
       info: JSON.stringify(info),

@@ -1,10 +1,64 @@
-/** The two collections. Everything explicit: with auto-schema a typo would become a property. */
+/**
+ * The two collections. Everything explicit: with auto-schema a typo would become a property.
+ *
+ *   WS1  collections that carry a deployment are used by no other one: its scrub would delete our objects as orphans,
+ *        its markers would speak for our merges. Who comes second on one Weaviate has collections with names of its own;
+ *   WS2  collections of before deployments were told apart belong to the first that finds them.
+ */
 
 import type { CollectionConfigCreate, WeaviateClient } from "weaviate-client";
 import weaviate from "weaviate-client";
 
-export const chunkCollection = "FreshetChunk";
-export const markerCollection = "FreshetMarker";
+/** What a client works with; remembered for as long as its connection. */
+export interface Collections {
+  readonly chunks: string;
+  readonly markers: string;
+  /** Of whoever uses them; undefined where nobody compares. */
+  readonly deployment?: string | undefined;
+}
+
+const common: Collections = { chunks: "FreshetChunk", markers: "FreshetMarker" };
+const claimed = new WeakMap<WeaviateClient, Collections>();
+
+export function collectionsOf(client: WeaviateClient): Collections {
+  return claimed.get(client) ?? common;
+}
+
+/** Once a connection, before anything else (WS1). Resolves with whether they have the common names. */
+export async function claimCollections(
+  client: WeaviateClient,
+  deployment: string,
+): Promise<boolean> {
+  const owner = await ownerOf(client, common.chunks);
+  if (owner === "nobody") await adopt(client, deployment);
+  const isOurs =
+    owner === undefined ||
+    owner === deployment ||
+    (owner === "nobody" && (await ownerOf(client, common.chunks)) === deployment);
+  claimed.set(client, isOurs ? { ...common, deployment } : ownCollections(deployment));
+  return isOurs;
+}
+
+function ownCollections(deployment: string): Collections {
+  const { chunks, markers } = common;
+  return { deployment, chunks: `${chunks}_${deployment}`, markers: `${markers}_${deployment}` };
+}
+
+/** Undefined when there is no such collection. */
+async function ownerOf(client: WeaviateClient, name: string): Promise<string | undefined> {
+  if (!(await client.collections.exists(name))) return undefined;
+  const { description = "" } = await client.collections.use(name).config.get();
+  return /\bdeployment ([0-9a-f]{16})\b/.exec(description)?.[1] ?? "nobody";
+}
+
+/** WS2. */
+async function adopt(client: WeaviateClient, deployment: string): Promise<void> {
+  for (const { name, description = "" } of configs({ ...common, deployment })) {
+    if (await client.collections.exists(name)) {
+      await client.collections.use(name).config.update({ description });
+    }
+  }
+}
 
 /** A misspelt tenant must be an error, and a cold tenant must not wake up half-way through a delete. */
 const multiTenancy = { enabled: true, autoTenantCreation: false, autoTenantActivation: false };
@@ -15,8 +69,7 @@ const matched = { tokenization: "field", indexFilterable: true, indexSearchable:
 
 const chunkCount = { name: "chunkCount", dataType: "int", indexFilterable: false } as const;
 
-const chunks: CollectionConfigCreate = {
-  name: chunkCollection,
+const chunks: Omit<CollectionConfigCreate, "name"> = {
   description:
     "Chunks that Freshet has merged; ids are a function of tenant, document, version, chunk",
   multiTenancy,
@@ -38,8 +91,7 @@ const chunks: CollectionConfigCreate = {
   ],
 };
 
-const markers: CollectionConfigCreate = {
-  name: markerCollection,
+const markers: Omit<CollectionConfigCreate, "name"> = {
   description: "One object per tenant: up to where Freshet has merged",
   multiTenancy,
   properties: [
@@ -48,15 +100,30 @@ const markers: CollectionConfigCreate = {
   ],
 };
 
-/** Creates what is missing; two processes may do so at once. */
+function configs(names: Collections): readonly CollectionConfigCreate[] {
+  const { deployment } = names;
+  const of = (name: string, config: Omit<CollectionConfigCreate, "name">) => ({
+    ...config,
+    name,
+    description: `${config.description}${deployment === undefined ? "" : `; deployment ${deployment}`}`,
+  });
+  return [of(names.chunks, chunks), of(names.markers, markers)];
+}
+
+/** Creates what is missing; two processes may do so at once, also of two deployments. */
 export async function ensureCollections(client: WeaviateClient): Promise<void> {
   await createCollections(client);
+  const { deployment, chunks: name } = collectionsOf(client);
+  if (deployment !== undefined && (await ownerOf(client, name)) !== deployment) {
+    claimed.set(client, ownCollections(deployment));
+    await createCollections(client);
+  }
   await addMissingProperty(client);
 }
 
 /** A collection of an earlier Freshet has no chunk counts: without the property every write would be refused. */
 async function addMissingProperty(client: WeaviateClient): Promise<void> {
-  const { config } = client.collections.use(chunkCollection);
+  const { config } = client.collections.use(collectionsOf(client).chunks);
   const has = async (): Promise<boolean> =>
     (await config.get()).properties.some(({ name }) => name === chunkCount.name);
   if (await has()) return;
@@ -68,7 +135,7 @@ async function addMissingProperty(client: WeaviateClient): Promise<void> {
 }
 
 async function createCollections(client: WeaviateClient): Promise<void> {
-  for (const config of [chunks, markers]) {
+  for (const config of configs(collectionsOf(client))) {
     if (await client.collections.exists(config.name)) continue;
     try {
       await client.collections.create(config);

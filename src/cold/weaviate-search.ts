@@ -18,7 +18,7 @@ import {
   candidateProperties,
   vectorName,
 } from "./weaviate-object.ts";
-import { chunkCollection } from "./weaviate-schema.ts";
+import { collectionsOf } from "./weaviate-schema.ts";
 
 /** Weight of the vector half; the keyword half has the rest. */
 const alpha = 0.5;
@@ -29,7 +29,8 @@ export type ChunkCollection = Collection<ChunkProperties>;
 
 export function chunksOf(client: WeaviateClient, tenant: string): ChunkCollection {
   // `use` is typed for collections with generated types; the cast names ours once.
-  return client.collections.use<string, ChunkProperties>(chunkCollection).withTenant(tenant);
+  const { chunks } = collectionsOf(client);
+  return client.collections.use<string, ChunkProperties>(chunks).withTenant(tenant);
 }
 
 /** Best `query.limit` chunks, best first. One request, unless a metadata range has to be checked here. */
@@ -64,7 +65,7 @@ async function fetchHits(
   const { query, native, fetch } = request;
   const filters = vendorFilter(chunks, native.clauses);
   const reply = await chunks.query.hybrid(
-    query.text,
+    query.text.toWellFormed(),
     {
       vector: Array.from(query.vector),
       alpha,

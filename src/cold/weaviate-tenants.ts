@@ -7,7 +7,7 @@ import type { WeaviateClient } from "weaviate-client";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type Connection, InactiveTenantError, UnknownTenantError } from "./weaviate-connection.ts";
-import { chunkCollection, ensureCollections, markerCollection } from "./weaviate-schema.ts";
+import { collectionsOf, ensureCollections } from "./weaviate-schema.ts";
 
 export interface Tenants {
   ensure(tenant: TenantId): Promise<void>;
@@ -27,7 +27,8 @@ export function createTenants(connection: Connection): Tenants {
   async function create(tenant: TenantId): Promise<void> {
     await connection.run(async (client) => {
       await ensureCollections(client);
-      for (const name of [chunkCollection, markerCollection]) await awake(client, name, tenant);
+      const { chunks, markers } = collectionsOf(client);
+      for (const name of [chunks, markers]) await awake(client, name, tenant);
     });
     if (known.size >= limits.coldTenantsCachedMax) known.clear();
     known.add(tenant);

@@ -2,18 +2,19 @@
  * The cold shard in Weaviate (port.ts, C1-C3), through one multi-tenant collection for chunks and one
  * for markers. Weaviate may be down at any time, also at the start: see weaviate-connection.ts.
  *
- * Facts that shape this file, tried on 1.35.2 with weaviate-client 3.14: `insertMany` reports partial
- * failures in its reply and takes 500 ms for any page, so that callers run several at once; a `field`
+ * Facts that shape this file, tried on 1.35.2 with weaviate-client 3.14: `insertMany` takes 500 ms for any page, so that
+ * callers run several at once (what it refuses: weaviate-write.ts); a `field`
  * tokenised text is trimmed in the index, so that what a filter finds is compared again; creating a
  * tenant that sleeps does not wake it; a batch is answered when its vectors are in the index, but the index's
  * log is flushed before they are (adapters/repos/db/shard_write_batch_objects.go), so that kill -9 loses them
  * while the objects stay, and writing the same object again does nothing: see `flush`, `versionsOf` and `changed`.
  */
 
+import type { WeaviateClient } from "weaviate-client";
 import { FreshetError } from "../contract/errors.ts";
 import { position, type TenantId, type Version, version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { checkObjects, checkQuery } from "./checks.ts";
+import { checkObjects, checkQuery, throwRefused } from "./checks.ts";
 import { markerId } from "./object-id.ts";
 import type { ColdEntry, ColdMarker, ColdObject, ColdShard } from "./port.ts";
 import {
@@ -24,34 +25,44 @@ import {
   isUnknownTenant,
   UnknownTenantError,
 } from "./weaviate-connection.ts";
-import { entryOf, storedObject } from "./weaviate-object.ts";
+import { entryOf } from "./weaviate-object.ts";
 import { changed, vectorsOf } from "./weaviate-rewrite.ts";
-import { markerCollection } from "./weaviate-schema.ts";
+import { claimCollections, collectionsOf } from "./weaviate-schema.ts";
 import { type ChunkCollection, chunksOf, hybridSearch } from "./weaviate-search.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
+import { type WriteParts, writePage } from "./weaviate-write.ts";
 
 export interface WeaviateOptions extends ConnectionOptions {
   /** Of the embedding model; other vectors are refused before they are sent. */
   readonly dimensions: number;
+  /** `Log.deployment` of the log that is merged here; without it nobody compares. */
+  readonly deployment?: string | undefined;
 }
 
-interface Parts {
-  readonly connection: Connection;
+interface Parts extends WriteParts {
   readonly tenants: Tenants;
   readonly dimensions: number;
 }
 
 /** Never throws; connects when first used, and again whenever Weaviate comes back. */
 export function connectWeaviate(options: WeaviateOptions): ColdShard {
-  const connection = new Connection(options);
+  const { dimensions, clock, logger, deployment } = options;
+  const connection = new Connection({
+    ...options,
+    async prepare(client) {
+      if (deployment === undefined || (await claimCollections(client, deployment))) return;
+      const { chunks } = collectionsOf(client);
+      logger.warn({ deployment, chunks }, "another deployment has this weaviate's collections");
+    },
+  });
   const tenants = createTenants(connection);
-  const parts: Parts = { connection, tenants, dimensions: options.dimensions };
+  const parts: Parts = { connection, tenants, dimensions, clock };
   const shard: ColdShard = {
     ensureTenant: (tenant) => tenants.ensure(tenant),
     ...objectMethods(parts),
     ...markerMethods(parts),
     async search(query) {
-      checkQuery(query, options.dimensions);
+      checkQuery(query, dimensions);
       return await tenants.reading(query.tenant, {
         whenUnknown: [],
         work: () =>
@@ -76,28 +87,23 @@ type ObjectMethods = Pick<
 
 function objectMethods(parts: Parts): ObjectMethods {
   const { connection, tenants, dimensions } = parts;
-  const write = (tenant: TenantId, objects: readonly ColdObject[]): Promise<void> =>
+  /** Those that are refused. */
+  const write = (tenant: TenantId, objects: readonly ColdObject[]) =>
     tenants.writing(tenant, async () => {
-      await insert(connection, tenant, objects);
-      await flush(connection, tenant, objects[0]?.id);
+      const refused = await writePage(parts, tenant, objects);
+      await flush(connection, tenant, objects.find((object) => !refused.includes(object))?.id);
+      return refused;
     });
   return {
     async upsert(tenant, objects) {
-      checkObjects(objects, dimensions);
-      if (objects.length > 0) await write(tenant, objects);
+      const { sound, refused } = checkObjects(objects, dimensions);
+      throwRefused([...refused, ...(await write(tenant, sound))]);
     },
     async rewrite(tenant, objects) {
-      checkObjects(objects, dimensions);
-      if (objects.length === 0) return;
-      const stored = await tenants.reading(tenant, {
-        whenUnknown: new Map<string, Float32Array>(),
-        work: () =>
-          connection.run((client, signal) => vectorsOf(chunksOf(client, tenant), objects, signal)),
-      });
-      await write(
-        tenant,
-        objects.map((object) => changed(object, stored.get(object.id))),
-      );
+      const { sound, refused } = checkObjects(objects, dimensions);
+      const stored = await storedVectors(parts, tenant, sound);
+      const rewritten = sound.map((object) => changed(object, stored.get(object.id)));
+      throwRefused([...refused, ...(await write(tenant, rewritten))]);
     },
     versions: async (tenant, ids) => {
       const pages = pagesOf(ids, limits.coldIdsPerRequestMax);
@@ -133,23 +139,16 @@ function objectMethods(parts: Parts): ObjectMethods {
   };
 }
 
-function insert(
-  connection: Connection,
+async function storedVectors(
+  { connection, tenants }: Parts,
   tenant: TenantId,
   objects: readonly ColdObject[],
-): Promise<void> {
-  return connection.run(async (client) => {
-    const reply = await chunksOf(client, tenant).data.insertMany(objects.map(storedObject));
-    if (!reply.hasErrors) return;
-    // A partial failure comes as a success of the request (C2).
-    const messages = Object.values(reply.errors).map((error) => error.message);
-    const first = messages[0] ?? "";
-    if (isUnknownTenant(first)) throw new UnknownTenantError(first);
-    if (isInactiveTenant(first)) throw new InactiveTenantError(first);
-    throw new FreshetError("cold_unavailable", "weaviate refused some objects", {
-      details: { refused: messages.length, objects: objects.length },
-      cause: new Error(first),
-    });
+): Promise<ReadonlyMap<string, Float32Array>> {
+  if (objects.length === 0) return new Map();
+  return tenants.reading<ReadonlyMap<string, Float32Array>>(tenant, {
+    whenUnknown: new Map(),
+    work: () =>
+      connection.run((client, signal) => vectorsOf(chunksOf(client, tenant), objects, signal)),
   });
 }
 
@@ -269,7 +268,7 @@ function markerMethods({ connection, tenants }: Parts): MarkerMethods {
     writeMarker: (tenant, marker) =>
       tenants.writing(tenant, () =>
         connection.run(async (client) => {
-          const markers = client.collections.use(markerCollection).withTenant(tenant);
+          const markers = markersOf(client, tenant);
           const properties = { to: marker.to, version: marker.version };
           // `insertMany` overwrites where `insert` would refuse; for a single object it does not wait.
           const reply = await markers.data.insertMany([{ id: markerId(tenant), properties }]);
@@ -285,7 +284,7 @@ function markerMethods({ connection, tenants }: Parts): MarkerMethods {
         whenUnknown: null,
         work: () =>
           connection.run(async (client, signal) => {
-            const markers = client.collections.use(markerCollection).withTenant(tenant);
+            const markers = markersOf(client, tenant);
             const found = await markers.query.fetchObjectById(
               markerId(tenant),
               {},
@@ -295,6 +294,10 @@ function markerMethods({ connection, tenants }: Parts): MarkerMethods {
           }),
       }),
   };
+}
+
+function markersOf(client: WeaviateClient, tenant: TenantId) {
+  return client.collections.use(collectionsOf(client).markers).withTenant(tenant);
 }
 
 function markerOf(properties: Readonly<Record<string, unknown>>): ColdMarker {

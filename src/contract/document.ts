@@ -5,14 +5,18 @@ import { type ErrorCode, FreshetError } from "./errors.ts";
 import { type DocumentId, isDocumentId } from "./ids.ts";
 import { describeIssue, hasProtoKey } from "./issue.ts";
 import { limits } from "./limits.ts";
+import { isPlainName } from "./well-formed.ts";
 
 const scalar = z.union([z.string().max(limits.metadataValueCharsMax), z.number(), z.boolean()]);
 
 /** A metadata value: a scalar or a short list of scalars; nesting is refused, because no filter could reach it. */
 const metadataValue = z.union([scalar, z.array(scalar).max(limits.metadataListMax)]);
 
+/** Values are cleaned when a document is prepared; keys stay as they are, because filters name them. */
+const metadataKey = z.string().min(1).max(limits.metadataKeyCharsMax).refine(isPlainName);
+
 const metadataSchema = z
-  .record(z.string().min(1).max(limits.metadataKeyCharsMax), metadataValue)
+  .record(metadataKey, metadataValue)
   .refine((value) => Object.keys(value).length <= limits.metadataKeysMax, {
     error: `at most ${limits.metadataKeysMax} metadata keys`,
   });

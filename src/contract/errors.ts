@@ -106,6 +106,11 @@ export const errorTable = {
     summary: "the embedder refused or broke a batch",
   },
   cold_unavailable: { status: 503, retryable: true, summary: "Weaviate does not answer" },
+  cold_refused: {
+    status: 422,
+    retryable: false,
+    summary: "Weaviate takes no such object; its document has a dead letter",
+  },
   temporal_unavailable: { status: 503, retryable: true, summary: "Temporal does not answer" },
   model_unavailable: {
     status: 503,

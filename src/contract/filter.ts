@@ -5,6 +5,7 @@
 
 import { z } from "zod";
 import { limits } from "./limits.ts";
+import { isPlainName } from "./well-formed.ts";
 
 const scalar = z.union([z.string().max(limits.metadataValueCharsMax), z.number(), z.boolean()]);
 const bound = z.union([z.number(), z.iso.datetime({ offset: true })]);
@@ -26,14 +27,20 @@ const textCondition = z.union([aText, z.array(aText).min(1).max(limits.filterVal
 const condition = z.union([scalar, z.array(scalar).min(1).max(limits.filterValuesMax), range]);
 
 /** Field names: `id`, `title`, `source`, `timestamp`, or `metadata.<key>`. */
-const field = z.string().regex(/^(id|title|source|timestamp|metadata\..{1,64})$/s, {
-  error: "a filter field is id, title, source, timestamp or metadata.<key>",
-});
+const field = z
+  .string()
+  .regex(/^(id|title|source|timestamp|metadata\..{1,64})$/s, {
+    error: "a filter field is id, title, source, timestamp or metadata.<key>",
+  })
+  .refine(isPlainName);
 
 export const filterSchema = z
   .record(field, condition)
   .refine((value) => Object.keys(value).length <= limits.filterClausesMax, {
     error: `at most ${limits.filterClausesMax} clauses`,
+  })
+  .refine((value) => charsOf(value) <= limits.filterCharsMax, {
+    error: `its texts have more than ${limits.filterCharsMax} characters together`,
   })
   .superRefine((value, context) => {
     for (const [name, wanted] of Object.entries(value)) {
@@ -56,6 +63,15 @@ function cannotMatch(name: string, wanted: unknown): string | undefined {
 export type Scalar = z.infer<typeof scalar>;
 export type Condition = z.infer<typeof condition>;
 export type Filter = Readonly<Record<string, Condition>>;
+
+function charsOf(filter: Filter): number {
+  const perClause = Object.entries(filter).map(([name, wanted]) => {
+    const values: readonly unknown[] = Array.isArray(wanted) ? wanted : [wanted];
+    const texts = values.filter((value) => typeof value === "string");
+    return texts.reduce((sum, text) => sum + text.length, name.length);
+  });
+  return perClause.reduce((sum, chars) => sum + chars, 0);
+}
 
 /** What a filter can see of a document. `timestamp` is unix milliseconds. */
 export interface Filterable {
@@ -161,6 +177,17 @@ export function mapFilterTexts(filter: Filter, map: (text: string) => string): F
     return [name, typeof wanted === "object" ? wanted : mapScalar(wanted, map)];
   });
   return Object.fromEntries(mapped);
+}
+
+/** The texts that `mapFilterTexts` maps. */
+export function filterTexts(filter: Filter | undefined): readonly string[] {
+  const texts: string[] = [];
+  if (filter !== undefined)
+    mapFilterTexts(filter, (text) => {
+      texts.push(text);
+      return text;
+    });
+  return texts;
 }
 
 function mapScalar(value: Scalar, map: (text: string) => string): Scalar {

@@ -1,6 +1,7 @@
 /** Branded ids: a tenant can not be passed where a document id is meant. */
 
 import { FreshetError } from "./errors.ts";
+import { isPlainName } from "./well-formed.ts";
 
 declare const brand: unique symbol;
 type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
@@ -47,9 +48,7 @@ export const documentIdBytesMax = 512;
 const utf8 = new TextEncoder();
 
 export function isDocumentId(value: string): value is DocumentId {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-  if (value.length === 0 || /[\u0000-\u001f\u007f-\u009f]/.test(value)) return false;
-  if (!value.isWellFormed()) return false;
+  if (value.length === 0 || !isPlainName(value)) return false;
   return value.length <= documentIdBytesMax && utf8.encode(value).length <= documentIdBytesMax;
 }
 

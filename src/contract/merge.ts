@@ -31,11 +31,20 @@ export const mergeSearchAttributes = {
   FreshetChunks: "INT",
 } as const;
 
+/**
+ * Every descriptor says whose log its positions are of (`Log.deployment`), and every activity looks: a worker of another
+ * deployment would merge its own log into its own cold shard under our watermark. Absent in what an earlier Freshet
+ * started.
+ */
+export interface Described {
+  readonly deployment?: string | undefined;
+}
+
 /** Why a merge was asked for. */
 export type MergeReason = "size" | "age" | "memory" | "operator";
 
 /** The records of CHUNKS in (`from`, `to`]. */
-export interface MergeRange {
+export interface MergeRange extends Described {
   readonly tenant: TenantId;
   readonly from: Position;
   readonly to: Position;
@@ -61,7 +70,7 @@ export interface MergeCounts {
  * What a merge is about to do; `preview` shows the same. `repair` writes again what cold has lost below
  * the watermark and moves only the marker; `advance` moves the watermark.
  */
-export interface PlannedMerge extends MergeRange, MergeCounts {
+export interface PlannedMerge extends MergeRange, MergeCounts, Described {
   readonly kind: "merge";
   readonly purpose: "advance" | "repair";
   /** DOCS version of the record at `to`. */
@@ -113,6 +122,8 @@ export type MergeOutcome =
       /** Ranges that it took. */
       readonly merges: number;
       readonly written: number;
+      /** Documents that cold refuses for good, each with a dead letter; absent when there are none. */
+      readonly refused?: number | undefined;
     })
   | { readonly kind: "nothing" }
   | { readonly kind: "paused" }
@@ -123,6 +134,12 @@ export interface MergeError {
   readonly code: ErrorCode;
   readonly message: string;
 }
+
+/** Few documents that cold refuses end as dead letters; so many mean that something else is wrong. */
+export const tooManyRefused = {
+  code: "cold_refused",
+  message: "the cold shard refuses more documents of one merge than its dead letters may be",
+} as const satisfies MergeError;
 
 /** Cold took what was written, and a search does not find it. */
 export const incomplete = {
@@ -173,7 +190,7 @@ export interface LastMerge {
 }
 
 /** Input of the entity workflow: a descriptor, never documents. */
-export interface MergeInput {
+export interface MergeInput extends Described {
   readonly tenant: TenantId;
   readonly graceMs?: number | undefined;
   /** From commit to clean-up; absent in runs that an earlier Freshet started, which took `graceMs` for it. */

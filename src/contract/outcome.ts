@@ -10,9 +10,14 @@ export type Outcome =
       readonly documentId: DocumentId;
       readonly body: Omit<RecordBody, "model">;
     }
-  | { readonly kind: "delete"; readonly documentId: DocumentId }
+  | DeleteOutcome
   | RejectOutcome
   | { readonly kind: "duplicate"; readonly of: Version };
+
+export interface DeleteOutcome {
+  readonly kind: "delete";
+  readonly documentId: DocumentId;
+}
 
 export interface RejectOutcome {
   readonly kind: "reject";

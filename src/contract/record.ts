@@ -94,6 +94,17 @@ export interface RecordChunk {
   readonly heading?: string | undefined;
   /** Unit norm, `dimensions` long. */
   readonly vector: Float32Array;
+  /** Where they were counted already: what the chunk is found by. Not stored. */
+  readonly terms?: ChunkTerms | undefined;
+}
+
+/** Shared arrays of a whole document, and this chunk's part of them. */
+export interface ChunkTerms {
+  readonly vocabulary: readonly string[];
+  /** Place in the vocabulary and number of times, in turn, in the order in which the terms first occur. */
+  readonly counts: Uint32Array;
+  /** Terms with repetitions. */
+  readonly length: number;
 }
 
 export interface RecordBody {

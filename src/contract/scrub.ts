@@ -28,6 +28,8 @@ export interface ScrubLogResult {
   /** Objects read back, and those of them that were missing and are written again. */
   readonly checked: number;
   readonly repaired: number;
+  /** Documents that cold refused to take back; absent when there are none. */
+  readonly refused?: number | undefined;
   readonly through: Position;
   /** Newest version of the window that every owner has folded; 0 when all are too young. */
   readonly settledVersion: Version;
@@ -59,6 +61,8 @@ export interface ScrubCounts {
   /** That the log says must be there, read back; and what was written again because it was missing. */
   readonly checked: number;
   readonly repaired: number;
+  /** Documents that cold refused to take back, each with a dead letter; absent when there are none. */
+  readonly refused?: number | undefined;
 }
 
 export interface ScrubReport extends ScrubCounts {

@@ -10,6 +10,7 @@
 
 import type { Candidate } from "../contract/candidate.ts";
 import type { DocumentId, Position } from "../contract/ids.ts";
+import { indexedText } from "../text/chunk-terms.ts";
 import { checkVector } from "./check-vector.ts";
 import { FilterIndex } from "./filter-index.ts";
 import { Graphs, type GraphsOptions } from "./graphs.ts";
@@ -110,12 +111,13 @@ class IndexedHotShard implements HotShard {
   #insert(document: HotDocument): void {
     const rows: Row[] = [];
     const entry = createEntry(document, rows);
-    for (const [chunk, { text, heading, vector }] of document.chunks.entries()) {
+    for (const [chunk, { text, heading, vector, terms }] of document.chunks.entries()) {
       // `append` sets the block; until then the row is known to nobody.
       const row = { entry, chunk, text, heading, index: 0, indexed: null } as unknown as Row;
       this.#tail.append(row, vector);
       rows.push(row);
-      this.#lexical.add(row, [document.info.title, heading, text].filter(Boolean).join("\n"));
+      if (terms !== undefined) this.#lexical.addCounted(row, terms);
+      else this.#lexical.add(row, indexedText(document.info.title, { heading, text }));
     }
     this.#entries.set(document.documentId, entry);
     this.#filters.add(entry);

@@ -9,6 +9,7 @@
  *   L2  every insert and removal sweeps a few lists in turn, so what is dead is bounded by one round.
  */
 
+import type { ChunkTerms } from "../contract/record.ts";
 import { termCounts, terms } from "../text/lexical.ts";
 import type { Row } from "./rows.ts";
 import type { TopK } from "./top-k.ts";
@@ -42,15 +43,30 @@ export class LexicalIndex {
   /** `text` is all that the row shall be found by. */
   add(row: Row, text: string): void {
     const list = terms(text);
-    for (const [term, count] of termCounts(list)) {
-      const rows = this.#lists.get(term);
-      const next = withRow(rows ?? [], { row, count });
-      if (next !== rows) this.#lists.set(rows === undefined ? flat(term) : term, next);
+    for (const [term, count] of termCounts(list)) this.#list(term, { row, count });
+    this.#added(row, list.length);
+  }
+
+  /** The same where somebody has counted the terms of that text already. */
+  addCounted(row: Row, { vocabulary, counts, length }: ChunkTerms): void {
+    for (let at = 0; at < counts.length; at += 2) {
+      const term = vocabulary[counts[at] as number] as string;
+      this.#list(term, { row, count: counts[at + 1] as number });
     }
-    row.indexed = { length: list.length, search: 0, score: 0 };
+    this.#added(row, length);
+  }
+
+  #list(term: string, occurrence: { readonly row: Row; readonly count: number }): void {
+    const rows = this.#lists.get(term);
+    const next = withRow(rows ?? [], occurrence);
+    if (next !== rows) this.#lists.set(rows === undefined ? flat(term) : term, next);
+  }
+
+  #added(row: Row, length: number): void {
+    row.indexed = { length, search: 0, score: 0 };
     this.#rows += 1;
-    this.#totalLength += list.length;
-    this.#occurrences += list.length;
+    this.#totalLength += length;
+    this.#occurrences += length;
     this.#sweep();
   }
 

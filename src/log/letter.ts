@@ -1,8 +1,8 @@
-/** The dead letter of a reject record. Pure: the owner, a recovery and a merge all say the same of it. */
+/** Dead letters of records. Pure: whoever writes one, an owner, a recovery or a merge, says the same of it. */
 
 import type { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { PlacedRecord } from "../contract/record.ts";
+import type { PlacedRecord, RecordHeader } from "../contract/record.ts";
 import type { DeadLetter } from "./port.ts";
 
 /** @param atMs unix milliseconds of the publish, where that is known; else of the record */
@@ -10,6 +10,13 @@ export function letterOf(record: PlacedRecord & { kind: "reject" }, atMs: number
   const { tenant, version, documentId, reason, position } = record;
   const message = record.message.slice(0, limits.deadLetterMessageCharsMax);
   return { tenant, version, documentId, reason, message, atMs, position };
+}
+
+/** Of a document that was visible, until the merge that cold refused it to. Its replay makes a new version of it. */
+export function refusedLetterOf(header: RecordHeader): DeadLetter {
+  const { tenant, version, documentId, position, atMs } = header;
+  const message = "the cold shard can not store this document: change it and publish it again";
+  return { tenant, version, documentId, reason: "cold_refused", message, atMs, position };
 }
 
 /** Letters that a tenant may keep in a stream of so many bytes. */

@@ -79,7 +79,7 @@ export class MemoryDocs implements DocsLog {
       ({ tenant, version }) => tenant === options.tenant && version > options.after,
     );
     options.onCount?.(waiting.length);
-    return waiting.slice(0, options.max);
+    return firstBytes(waiting.slice(0, options.max), options.bytesMax);
   }
 
   async *messageIds({
@@ -147,4 +147,17 @@ export class MemoryDocs implements DocsLog {
     if (isWildcard(tenant)) return unplacedPartition;
     return partitionOf(tenant as TenantId, this.#options.partitions);
   }
+}
+
+/** The operations up to the one that reaches the sum. */
+function firstBytes(
+  operations: readonly StoredOperation[],
+  bytesMax = Number.POSITIVE_INFINITY,
+): StoredOperation[] {
+  let bytes = 0;
+  const end = operations.findIndex(({ payload }) => {
+    bytes += payload.byteLength;
+    return bytes >= bytesMax;
+  });
+  return operations.slice(0, end === -1 ? operations.length : end + 1);
 }

@@ -68,6 +68,7 @@ export interface MemoryLogOptions {
   readonly incarnation?: number | undefined;
   readonly leaseMs?: number | undefined;
   readonly lettersPerTenantMax?: number | undefined;
+  readonly deployment?: string | undefined;
   /** Stands in for the chain check of range reads (L3): how a test plants one that checks nothing. */
   readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
 }
@@ -95,6 +96,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   let model: ModelProbe | undefined;
   return {
     partitions,
+    deployment: options.deployment ?? "0".repeat(16),
     documentTextBytesMax: limits.documentTextBytesMax,
     docs,
     chunks,
@@ -116,6 +118,10 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       return [];
     },
     quarantined: () => quarantine.list(),
+    async nowMs() {
+      await power.pass();
+      return clock.nowMs();
+    },
     async claimModel(probe) {
       await power.pass();
       model ??= { ...probe, vector: probe.vector.slice() };

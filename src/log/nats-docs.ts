@@ -97,7 +97,7 @@ export class NatsDocs implements DocsLog {
   }
 
   async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
-    const { tenant, after, max, onCount } = options;
+    const { tenant, after, max, bytesMax = Number.POSITIVE_INFINITY, onCount } = options;
     const start = after + 1;
     const through = await this.lastVersion(tenant);
     checkReadStart({ from: start, ...(await this.#stream.state()) });
@@ -111,9 +111,11 @@ export class NatsDocs implements DocsLog {
           ...{ stream, filter: this.#subject(tenant), start, until: { through } },
           ...{ page: Math.min(max, limits.pullMax), onCount },
         });
+    let bytes = 0;
     for await (const message of messages) {
       operations.push(operationOf(message));
-      if (operations.length >= max) break;
+      bytes += message.data.byteLength;
+      if (operations.length >= max || bytes >= bytesMax) break;
     }
     return operations;
   }

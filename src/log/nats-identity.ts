@@ -11,6 +11,7 @@
  *        because a recreated lease stream starts at the next incarnation.
  */
 
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
@@ -47,6 +48,20 @@ const identitySchema = z.object({
 const claimSchema = z.looseObject({ format: z.number(), incarnation: z.number() });
 
 export type LogIdentity = z.infer<typeof identitySchema>;
+
+/**
+ * What is the same for as long as this log lives, whoever writes its record again, and different for every other log.
+ * Two that are begun in one millisecond, by one script, differ in its fraction, which is the server's.
+ */
+export function deploymentOf({ createdAtMs, incarnation }: LogIdentity): string {
+  return createHash("sha256").update(`${createdAtMs}/${incarnation}`).digest("hex").slice(0, 16);
+}
+
+/** Of an RFC 3339 time in nanoseconds, as the server writes it: what lies below its milliseconds. */
+function fractionOfMs(time: string): number {
+  const digits = /\.\d{3}(\d+)Z$/.exec(time)?.[1] ?? "0";
+  return Number(`0.${digits}`);
+}
 
 export interface Deployment {
   /** Whether what is missing may be created: by whoever serves, never by whoever only looks. */
@@ -141,15 +156,16 @@ async function beginLog(context: NatsContext, deployment: Deployment): Promise<S
   }
   const nowMs = context.clock.nowMs();
   const incarnation = newIncarnation(nowMs);
+  await createStream(context, "manifests", { ...deployment, incarnation });
+  const created = (await streamInfo(context, "manifests"))?.created ?? "";
   const identity: LogIdentity = {
     format: 1,
     state: "creating",
-    createdAtMs: nowMs,
+    createdAtMs: nowMs + fractionOfMs(created),
     partitions: deployment.partitions,
     incarnation,
     leases: incarnation,
   };
-  await createStream(context, "manifests", { ...deployment, incarnation });
   return writeIdentity(context, identity, 0);
 }
 

@@ -113,6 +113,17 @@ export class WholeLog {
     return usages;
   }
 
+  /** As the server tells it: also while nothing is published. */
+  async nowMs(): Promise<number> {
+    const info: (StreamInfo & { readonly ts?: string }) | null = await streamInfo(
+      this.#context,
+      "chunks",
+    );
+    if (info === null) throw missingStream(streamNames.chunks);
+    // Servers below 2.10 do not tell their time, only that of the newest message.
+    return Date.parse(info.ts ?? String(info.state.last_ts));
+  }
+
   async #compareManifests(ends: { readonly docs: number; readonly chunks: number }): Promise<void> {
     const { incarnation } = this.#identity;
     for await (const { manifest } of this.manifests.committedSince(this.#comparedTo)) {

@@ -16,7 +16,7 @@ import { NatsChunks } from "./nats-chunks.ts";
 import { type NatsAccess, type NatsContext, openConnection } from "./nats-connection.ts";
 import { NatsDeadLetters } from "./nats-dead-letters.ts";
 import { NatsDocs } from "./nats-docs.ts";
-import { ensureLog } from "./nats-identity.ts";
+import { deploymentOf, ensureLog, type LogIdentity } from "./nats-identity.ts";
 import { NatsLeases } from "./nats-leases.ts";
 import { claimModel } from "./nats-model.ts";
 import { WholeLog } from "./nats-whole.ts";
@@ -57,7 +57,7 @@ export async function connectNatsLog(options: NatsLogOptions): Promise<NatsLog> 
       const identity = await ensureLog(context, deployment);
       const whole = await WholeLog.open(context, deployment, identity);
       await whole.check();
-      return assemble(context, whole, deployment);
+      return assemble(context, whole, { ...deployment, identity });
     } catch (thrown) {
       // Servers that just started have no leaders of streams yet, also when they take connections.
       if (isPassing(thrown) && clock.monotonicMs() < deadlineMs) {
@@ -77,12 +77,17 @@ function isPassing(thrown: unknown): boolean {
 function assemble(
   context: NatsContext,
   whole: WholeLog,
-  { partitions, leaseMs }: { readonly partitions: number; readonly leaseMs: number },
+  {
+    partitions,
+    leaseMs,
+    identity,
+  }: { readonly partitions: number; readonly leaseMs: number; readonly identity: LogIdentity },
 ): NatsLog {
   return {
     connection: context.connection,
     onReconnect: context.onReconnect,
     partitions,
+    deployment: deploymentOf(identity),
     documentTextBytesMax: textBytesMax(context.connection.info?.max_payload ?? 0),
     docs: new NatsDocs(context, whole.docs, partitions),
     chunks: new NatsChunks(context, whole.chunks, partitions),
@@ -94,6 +99,7 @@ function assemble(
     checkIdentity: () => whole.check(),
     usage: () => whole.usage(),
     quarantined: () => context.quarantine.list(),
+    nowMs: () => whole.nowMs(),
     claimModel: (probe) => claimModel(context, probe),
     async close() {
       if (!context.connection.isClosed()) await context.connection.drain();

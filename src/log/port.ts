@@ -73,14 +73,17 @@ export interface DocsLog {
     readonly signal: AbortSignal;
   }): AsyncIterable<StoredOperation>;
   /**
-   * At most `max` operations of one tenant with a version above `after`, in order. Fewer than `max` are a proof: the
-   * log's leader had no more when it was asked, and it had every publish that returned before (L8).
+   * At most `max` operations of one tenant with a version above `after`, in order. Fewer than `max`, and than
+   * `bytesMax` brings, are a proof: the log's leader had no more when it was asked, and it had every publish that
+   * returned before (L8).
    * @throws FreshetError log_unavailable, also when what the leader has can not be read now
    */
   readTenant(options: {
     readonly tenant: TenantId;
     readonly after: Version;
     readonly max: number;
+    /** The read ends behind the operation whose payload reaches this sum; one is returned at least. */
+    readonly bytesMax?: number | undefined;
     /** Told how many operations there are above `after`, those that are returned among them. */
     readonly onCount?: ((operations: number) => void) | undefined;
   }): Promise<readonly StoredOperation[]>;
@@ -330,6 +333,11 @@ export interface EventSink {
 
 export interface Log {
   readonly partitions: number;
+  /**
+   * Tells this log, and all that is built on it, from every other: 16 hexadecimal digits, fixed when the log is created.
+   * Whoever works on a log for somebody else (merges, the cold shard) compares it first.
+   */
+  readonly deployment: string;
   /** Largest document text that fits this server's payload limit, bytes. */
   readonly documentTextBytesMax: number;
   readonly docs: DocsLog;
@@ -347,6 +355,11 @@ export interface Log {
   usage(): Promise<readonly StreamUsage[]>;
   /** What this process met in the log and passed over, oldest first; the last so many. */
   quarantined(): readonly QuarantinedRecord[];
+  /**
+   * The time of the clock that stamps records, unix milliseconds: the ages of records are counted by it, because the
+   * clock of whoever asks may be days off. @throws FreshetError log_unavailable
+   */
+  nowMs(): Promise<number>;
   /**
    * Stores what the caller's embedding model makes of a sentence if the log has no such record yet, and returns the
    * stored one: it is the caller's, or that of an earlier engine, bit by bit.

@@ -47,6 +47,14 @@ export const counters: Instruments<CounterLabels> = {
     help: "dead letters that their stream did not take and that are written later",
     labels: ["tenant"],
   },
+  cold_refused_total: {
+    help: "documents that the cold shard refused for good; each has a dead letter",
+    labels: ["tenant"],
+  },
+  sweep_failures_total: {
+    help: "tenants that a sweep passed over because of a failure of theirs",
+    labels: ["step"],
+  },
   purged_total: { help: "messages that retention removed from a stream", labels: ["stream"] },
   records_quarantined_total: {
     help: "messages of the log that are foreign or not readable, each once a process",
@@ -55,10 +63,6 @@ export const counters: Instruments<CounterLabels> = {
   replies_refused_total: {
     help: "requests over NATS that were not worked on, because they have no inbox to answer to",
     labels: ["surface"],
-  },
-  tenants_skipped_total: {
-    help: "tenants that a sweep passed over, because their own state broke it",
-    labels: ["work"],
   },
 };
 

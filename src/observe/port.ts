@@ -24,14 +24,16 @@ export interface CounterLabels {
   readonly scrub_objects_total: "tenant" | "outcome";
   /** Dead letters that their stream did not take, left to a merge or to retention. */
   readonly dead_letters_deferred_total: "tenant";
+  /** Documents that cold refused for good; each has a dead letter. */
+  readonly cold_refused_total: "tenant";
+  /** Tenants that a sweep passed over because of a failure of theirs. step: merge, retention, scrub */
+  readonly sweep_failures_total: "step";
   /** Messages that retention removed. */
   readonly purged_total: "stream";
   /** Messages of the log that a reader could not use and passed over, each once a process. */
   readonly records_quarantined_total: "stream";
   /** surface: service, peer */
   readonly replies_refused_total: "surface";
-  /** work: merge, scrub, retention */
-  readonly tenants_skipped_total: "work";
 }
 
 export interface HistogramLabels {

@@ -11,8 +11,14 @@ import {
   type RetentionActivities,
   type RetentionRequest,
 } from "../../activities/retention.ts";
-import { createSweepActivities, type SweepActivities } from "../../activities/sweep.ts";
+import {
+  createSweepActivities,
+  type ScrubSweepRequest,
+  type SweepActivities,
+} from "../../activities/sweep.ts";
+import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import type { Described } from "../contract/merge.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { toApplicationFailure } from "./failures.ts";
 import type { MergeClient } from "./port.ts";
@@ -56,6 +62,7 @@ export function createTemporalActivities({
         context.heartbeat(lastProgress.get(context)),
       );
       try {
+        checkDeployment(request, outer.log.deployment);
         return await run(request);
       } catch (thrown) {
         if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
@@ -85,13 +92,24 @@ export function createTemporalActivities({
     purgeOld: wrap("purgeOld", (request: RetentionRequest) =>
       purgeOld(ports, request, replayWindowMs),
     ),
-    signalDueTenants: wrap("signalDueTenants", () =>
-      activities.signalDueTenants(),
-    ) as () => ReturnType<SweepActivities["signalDueTenants"]>,
-    requestScrubs: wrap("requestScrubs", () => activities.requestScrubs()) as () => ReturnType<
-      SweepActivities["requestScrubs"]
-    >,
+    signalDueTenants: wrap("signalDueTenants", (request?: Described) =>
+      activities.signalDueTenants(request),
+    ),
+    requestScrubs: wrap("requestScrubs", (request?: ScrubSweepRequest) =>
+      activities.requestScrubs(request),
+    ),
   };
+}
+
+/** @param request of whatever step, with or without `Described` @throws FreshetError log_identity */
+function checkDeployment(request: unknown, own: string): void {
+  if (typeof request !== "object" || request === null || !("deployment" in request)) return;
+  const wanted = request.deployment;
+  if (wanted === undefined || wanted === own) return;
+  throw new FreshetError(
+    "log_identity",
+    `this is work of deployment ${wanted}, and the worker belongs to ${own}: give each a Temporal namespace`,
+  );
 }
 
 async function beat(clock: Clock, ended: AbortSignal, heartbeat: () => void): Promise<void> {

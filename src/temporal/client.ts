@@ -11,6 +11,7 @@ import {
   isGrpcServiceError,
   makeGrpcRetryInterceptor,
   ScheduleAlreadyRunning,
+  type ScheduleDescription,
   ScheduleOverlapPolicy,
   WithStartWorkflowOperation,
   WorkflowNotFoundError,
@@ -21,6 +22,7 @@ import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import {
+  type Described,
   type MergeInput,
   type MergeOutcome,
   type MergePlan,
@@ -45,6 +47,8 @@ export interface TemporalOptions {
   readonly graceMs?: number | undefined;
   /** From commit to the deletion of what it superseded; `limits.mergeSettleMs` by default. */
   readonly settleMs?: number | undefined;
+  /** `Log.deployment` of the log that is merged; without it nobody compares. */
+  readonly deployment?: string | undefined;
   /** From commit to its confirmation, until which hot keeps it; `limits.mergeConfirmMs` by default. */
   readonly confirmMs?: number | undefined;
   /** Another queue keeps two deployments (or two tests) on one server apart. */
@@ -140,16 +144,29 @@ class TemporalMergeClient implements MergeClient {
   async ensureSchedule(): Promise<void> {
     const { sweepSchedule, sweepWorkflow, scrubSchedule, scrubWorkflow } = mergeNames;
     await this.#ensureSchedule(sweepSchedule, sweepWorkflow, limits.mergeSweepEveryMs);
-    await this.#ensureSchedule(scrubSchedule, scrubWorkflow, limits.scrubEveryMs);
+    await this.#ensureSchedule(scrubSchedule, scrubWorkflow, limits.scrubSlotMs);
   }
 
-  #ensureSchedule(scheduleId: string, workflowType: string, everyMs: number): Promise<void> {
+  /** The schedule of another deployment stays: it would sweep ours instead of its own. Then ours has a name of its own. */
+  async #ensureSchedule(name: string, workflowType: string, everyMs: number): Promise<void> {
+    if (await this.#putSchedule(name, workflowType, everyMs)) return;
+    const { namespace, deployment, logger } = this.#options;
+    logger.error(
+      { namespace, deployment },
+      "another deployment merges in this Temporal namespace: give each its own, they keep each other waiting",
+    );
+    await this.#putSchedule(`${name}-${deployment}`, workflowType, everyMs);
+  }
+
+  /** False when it belongs to another deployment. */
+  #putSchedule(scheduleId: string, workflowType: string, everyMs: number): Promise<boolean> {
+    const { deployment } = this.#options;
     const action = {
       type: "startWorkflow" as const,
       workflowType,
       workflowId: scheduleId,
       taskQueue: this.#taskQueue,
-      args: [],
+      args: deployment === undefined ? [] : [{ deployment } satisfies Described],
     };
     const spec = { intervals: [{ every: everyMs }] };
     // A missed sweep is not made up for: the next one sees everything that it would have seen.
@@ -163,8 +180,10 @@ class TemporalMergeClient implements MergeClient {
       } catch (thrown) {
         if (!(thrown instanceof ScheduleAlreadyRunning)) throw thrown;
         const handle = this.#client.schedule.getHandle(scheduleId);
+        if (isAnothers(deployment, await handle.describe())) return false;
         await handle.update(({ state }) => ({ state, spec, action, policies }));
       }
+      return true;
     });
   }
 
@@ -197,10 +216,13 @@ class TemporalMergeClient implements MergeClient {
   }
 
   #start(tenant: TenantId) {
-    const { graceMs, settleMs = limits.mergeSettleMs } = this.#options;
+    const { graceMs, settleMs = limits.mergeSettleMs, deployment } = this.#options;
     const { confirmMs = limits.mergeConfirmMs } = this.#options;
-    const own = { tenant, settleMs, confirmMs };
-    const input: MergeInput = graceMs === undefined ? own : { ...own, graceMs };
+    const input: MergeInput = {
+      ...{ tenant, settleMs, confirmMs },
+      ...(graceMs === undefined ? {} : { graceMs }),
+      ...(deployment === undefined ? {} : { deployment }),
+    };
     return {
       workflowId: mergeWorkflowId(tenant),
       taskQueue: this.#taskQueue,
@@ -251,6 +273,12 @@ class TemporalMergeClient implements MergeClient {
       throw error;
     }
   }
+}
+
+function isAnothers(own: string | undefined, { action }: ScheduleDescription): boolean {
+  const [input] = action.args ?? [];
+  if (own === undefined || typeof input !== "object" || input === null) return false;
+  return "deployment" in input && input.deployment !== own;
 }
 
 /** The library's retries, but none after `closing`, and without pauses that a close would have to sit out. */

@@ -159,13 +159,13 @@ class MemoryMergeClient implements MergeClient {
     const requestMerge = (tenant: TenantId): Promise<void> => this.due(tenant);
     const requestScrub = (tenant: TenantId): Promise<void> => this.scrubDue(tenant);
     const sweep = createSweepActivities({ ports, ageMs, requestMerge, requestScrub });
-    let scrubbedAtMs = clock.monotonicMs();
+    let slotAtMs = clock.monotonicMs();
     while (!signal.aborted) {
       try {
         await sweep.signalDueTenants();
-        if (clock.monotonicMs() - scrubbedAtMs >= limits.scrubEveryMs) {
-          scrubbedAtMs = clock.monotonicMs();
-          await sweep.requestScrubs();
+        if (clock.monotonicMs() - slotAtMs >= limits.scrubSlotMs) {
+          slotAtMs = clock.monotonicMs();
+          await sweep.requestScrubs({ slotAtMs });
         }
       } catch (thrown) {
         logger.warn({ code: toFreshetError(thrown).code }, "a sweep for due merges failed");

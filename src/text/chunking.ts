@@ -9,6 +9,7 @@
  */
 
 import { limits } from "../contract/limits.ts";
+import type { ChunkTerms } from "../contract/record.ts";
 import { createHeadingLabeller, type HeadingLabel } from "./heading-path.ts";
 import type { Tokenizer, Word } from "./port.ts";
 import { splitUnits, type Unit, wordCost } from "./units.ts";
@@ -20,6 +21,8 @@ export interface Chunk {
   readonly heading?: string | undefined;
   /** [CLS] heading text [SEP]. */
   readonly tokens: Int32Array;
+  /** Where they were counted on the way. */
+  readonly terms?: ChunkTerms | undefined;
 }
 
 const frameTokensCount = 2;

@@ -15,7 +15,7 @@ const strayJoinerPattern =
 const lineEndPattern = /\r\n|[\r\v\f\u0085\u2028\u2029]/g;
 const blankLinesPattern = /\n{3,}/g;
 /** Deeper than any indentation: a wall of spaces hides text below the fold and tells nothing. */
-const longGapPattern = /[ \t\u00a0\u2000-\u200a\u3000]{65,}/g;
+const longGapPattern = /(?<![ \t\u00a0\u2000-\u200a\u3000])[ \t\u00a0\u2000-\u200a\u3000]{65,}/g;
 
 /**
  * Text as it is stored and shown: well-formed, without invisible characters, line ends as `\n`, at

@@ -14,20 +14,48 @@ const dropped = /^[\p{Cf}\p{Mn}\p{Variation_Selector}]$/u;
 /** Digits that compatibility folding leaves alone: Arabic-Indic, its Persian forms, Devanagari, Bengali. */
 const zeros = [0x660, 0x6f0, 0x966, 0x9e6];
 
+/** Longer forms are words (`ﷺ`, `㌖`) and hide no number; folded, a text of them would grow eighteenfold. */
+const foldedCharsMax = 4;
+/** Characters of the basic plane that were folded before: a text uses few of them again and again. */
+const known = new Map<number, string>();
+
 /** Linear. `starts` is undefined where nothing changed. */
 export function fold(text: string): Folded {
   if (asciiOnly.test(text)) return { text, starts: undefined };
   const pieces: string[] = [];
-  const starts: number[] = [];
+  const starts = new Uint32Array(text.length * foldedCharsMax + 1);
+  let count = 0;
+  let plain = 0;
   let at = 0;
-  for (const character of text) {
-    const folded = foldCharacter(character);
-    for (let unit = 0; unit < folded.length; unit += 1) starts.push(at);
-    pieces.push(folded);
-    at += character.length;
+  while (at < text.length) {
+    const code = text.codePointAt(at) ?? 0;
+    const width = code > 0xffff ? 2 : 1;
+    const folded = code < 0x80 ? undefined : foldCode(code);
+    if (
+      folded !== undefined &&
+      (folded.length !== width || folded !== text.slice(at, at + width))
+    ) {
+      pieces.push(text.slice(plain, at), folded);
+      plain = at + width;
+    }
+    const length = folded?.length ?? 1;
+    for (let unit = 0; unit < length; unit += 1) starts[count + unit] = at;
+    count += length;
+    at += width;
   }
-  starts.push(text.length);
-  return { text: pieces.join(""), starts: Uint32Array.from(starts) };
+  pieces.push(text.slice(plain));
+  starts[count] = text.length;
+  return { text: pieces.join(""), starts: starts.slice(0, count + 1) };
+}
+
+function foldCode(code: number): string {
+  const found = known.get(code);
+  if (found !== undefined) return found;
+  const character = String.fromCodePoint(code);
+  const folded = foldCharacter(character);
+  const short = folded.length > foldedCharsMax ? character : folded;
+  if (code <= 0xffff) known.set(code, short);
+  return short;
 }
 
 /** The span in the original; a character that folds to several is never torn. */
@@ -44,7 +72,6 @@ export function unfold(
 }
 
 function foldCharacter(character: string): string {
-  if (character <= "\x7f") return character;
   if (dropped.test(character)) return "";
   const code = character.codePointAt(0) ?? 0;
   const zero = zeros.find((each) => code >= each && code < each + 10);

@@ -25,6 +25,7 @@ const joinerPattern = /[._\-/:]+/;
 const unspacedPattern =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u30fc]+/gu;
 const asciiOnlyPattern = /^[\0-\x7f]*$/;
+const plainWordPattern = /^[A-Z]?[a-z0-9]+$/;
 const latinWordPattern = /^[a-z]{3,}$/;
 
 export interface CorpusStats {
@@ -136,6 +137,8 @@ function foldAccents(text: string): string {
 }
 
 function wordsOf(compound: string): string[] {
+  // Most words have no part: looking for one costs more than all that follows.
+  if (plainWordPattern.test(compound)) return [compound.toLowerCase().slice(0, termCharsMax)];
   const plain = compound.replace(apostrophePattern, "");
   const pieces = plain
     .split(joinerPattern)

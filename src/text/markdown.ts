@@ -124,12 +124,21 @@ function splitLines(text: string): Line[] {
   return lines;
 }
 
+/** No class below holds what opens its pattern: a title of nothing but brackets is gone through once. */
 function plainTitle(markup: string): string {
-  return markup
-    .replace(/[ \t]+#+[ \t]*$/, "")
-    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
-    .replace(/<[^>]*>/g, "")
+  return withoutClosingHashes(markup)
+    .replace(/!?\[([^[\]]*)\]\([^()]*\)/g, "$1")
+    .replace(/<[^<>]*>/g, "")
     .replace(/[*`]+/g, "")
     .replace(/\s+/g, " ")
     .trim();
+}
+
+/** `Title ##`: by hand, because a pattern that ends at the end tries each run of blanks and hashes again. */
+function withoutClosingHashes(markup: string): string {
+  const title = markup.trimEnd();
+  let end = title.length;
+  while (title[end - 1] === "#") end -= 1;
+  const isClosing = end < title.length && (title[end - 1] === " " || title[end - 1] === "\t");
+  return isClosing ? title.slice(0, end) : title;
 }

@@ -8,6 +8,7 @@ import type { DocumentInfo } from "../contract/record.ts";
 import { type Chunk, chunkText } from "./chunking.ts";
 import { cleanLine, cleanText } from "./clean.ts";
 import type { Tokenizer } from "./port.ts";
+import { Effort } from "./recognisers/effort.ts";
 import type { Redactor } from "./redaction.ts";
 
 export interface PreparedDocument {
@@ -26,11 +27,13 @@ export function createPreparer(options: {
   readonly redactor: Redactor;
 }): Preparer {
   const { tokenizer, redactor } = options;
-  const redactLine = (text: string): string => redactor.redact(cleanLine(text)).text;
 
   return (operation) => {
+    // One for all of a document: two thousand short values may not cost two thousand times the least.
+    const effort = Effort.of(charsOf(operation));
+    const redactLine = (text: string): string => redactor.redact(cleanLine(text), effort).text;
     const title = operation.title === undefined ? undefined : redactLine(operation.title);
-    const { text } = redactor.redact(cleanText(operation.text));
+    const { text } = redactor.redact(cleanText(operation.text), effort);
     const { source, timestamp, metadata } = operation;
     const info: DocumentInfo = {
       ...(title === undefined || title === "" ? {} : { title }),
@@ -40,6 +43,12 @@ export function createPreparer(options: {
     };
     return { info, chunks: chunkText({ text, title, tokenizer }), redactor: redactor.version };
   };
+}
+
+function charsOf({ text, title = "", source = "", metadata = {} }: UpsertOperation): number {
+  const values = Object.values(metadata).flat();
+  const texts = values.filter((value) => typeof value === "string");
+  return texts.reduce((sum, each) => sum + each.length, text.length + title.length + source.length);
 }
 
 /** Keys are chosen by programs and are what filters name; values come from people. */

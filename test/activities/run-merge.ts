@@ -3,17 +3,19 @@
 import type { MergePorts } from "../../activities/context.ts";
 import { createMergeActivities } from "../../activities/merge.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { mergeRound, type RoundResult } from "../../workflows/merge-round.ts";
+import { mergeRound, type RoundHooks, type RoundResult } from "../../workflows/merge-round.ts";
 import { acme } from "./world.ts";
 
 export const workflowId = "merge/acme";
 
+/** A round that nobody watches or pauses. */
+export const hooks: RoundHooks = {
+  enter: () => {},
+  goesOn: () => true,
+  shielded: (work) => work(),
+};
+
 export async function runRound(ports: MergePorts, tenant: TenantId = acme): Promise<RoundResult> {
-  const hooks = {
-    enter: () => {},
-    goesOn: () => true,
-    shielded: <T>(work: () => Promise<T>) => work(),
-  };
   return mergeRound(createMergeActivities(ports), hooks, { tenant, workflowId });
 }
 

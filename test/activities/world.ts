@@ -18,14 +18,17 @@ export interface World {
   readonly writer: RecordWriter;
 }
 
-export function createWorld(options: { readonly clock?: Clock } = {}): World {
+/** @param options.workerClock where it differs from the log's */
+export function createWorld(
+  options: { readonly clock?: Clock; readonly workerClock?: Clock } = {},
+): World {
   const clock = options.clock ?? systemClock;
   const log = createMemoryLog({ clock, partitions: 2 });
   const cold = createMemoryCold();
   const ports: MergePorts = {
     log,
     cold,
-    clock,
+    clock: options.workerClock ?? clock,
     logger: silentLogger,
     metrics: silentMetrics,
     heartbeat: () => {},

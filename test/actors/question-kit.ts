@@ -6,7 +6,11 @@ import {
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory.ts";
+
+import { nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
+
 import { LeaseProofs } from "../../actors/lease-proofs.ts";
+
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -99,6 +103,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
   });
   const route = {
     mailbox: new BoundedMailbox<TenantMessage>(1),
+    bytes: new TenantBytes(acme, nodeBytes(), 1_000),
     behind: false,
     skippedTo: 0 as Version,
   };
@@ -128,7 +133,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
       ...{ directory, proofs, log, cold, embedder, metrics: silentMetrics },
       tokenizer: createMemoryTokenizer(),
       modelTokensMax: 64,
-      redact: (text) => text.replaceAll("secret", "[redacted]"),
+      redactor: () => (text) => text.replaceAll("secret", "[redacted]"),
       writer: {
         write: (request) => {
           writes.push(request);
@@ -142,6 +147,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
         coldRefillRoundsMax: 2,
         coldRestartsMax: 2,
         pollMs: 10,
+        redactionSliceChars: 2_000,
         replyMs: 50,
         pieceEveryMs,
       },

@@ -1,6 +1,7 @@
 /** A tenant actor between a memory log and mailboxes that the test plays: reader, embedder, shard. */
 
-import { noProgress, type TenantRoute } from "../../actors/directory.ts";
+import { noProgress, offer, type TenantRoute } from "../../actors/directory.ts";
+import { type NodeBytes, nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -13,11 +14,13 @@ import type { Epoch, Version } from "../../src/contract/ids.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";
 import type { Isolation } from "../../src/isolation/port.ts";
+import { FairShares } from "../../src/kernel/fair-shares.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
-import { Places } from "../../src/kernel/places.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { inlinePreparation } from "../../src/preparation/inline.ts";
+import type { Preparation } from "../../src/preparation/preparation.ts";
 import { outcomeOf } from "../../src/text/outcome.ts";
 import type { Preparer } from "../../src/text/prepare.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
@@ -34,8 +37,10 @@ export interface TenantSetUp {
   /** Embeds at once what it is asked; otherwise requests wait in `asked`. */
   readonly embeds?: boolean;
   /** What isolation makes of a payload; without it the payload is a document of one chunk. */
-  readonly isolated?: Isolation["process"];
+  readonly isolated?: (payload: Uint8Array, signal: AbortSignal) => Promise<Outcome>;
   readonly prepare?: Preparer;
+  readonly preparation?: Pick<Preparation, "prepare">;
+  readonly bytes?: NodeBytes;
 }
 
 /** `boom` can not be prepared, `blank` has nothing to index; anything else is one chunk. */
@@ -49,6 +54,8 @@ export function startTenant(options: TenantSetUp = {}) {
   const clock = options.clock ?? createManualClock();
   const log = options.log ?? createMemoryLog({ clock, partitions: 1 });
   const prepare = options.prepare ?? prepareOne;
+  const preparation =
+    options.preparation ?? inlinePreparation({ prepare, clock, metrics: silentMetrics });
   const embedder = new BoundedMailbox<EmbedderMessage>(1_000);
   const shard = new BoundedMailbox<ShardMessage>(10_000);
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(100);
@@ -67,11 +74,11 @@ export function startTenant(options: TenantSetUp = {}) {
     tenantActor({
       tenant: acme,
       epoch: (options.epoch ?? 1) as Epoch,
-      prepare,
+      preparation,
       ...{ log, model: "hand", embedder, isolation, shard, mergeTrigger },
       route: () => route,
       progress,
-      recoveries: new Places(1),
+      recoveries: new FairShares({ total: 1 }),
       isHotFull: () => hot.full,
       makesRoom: () => [acme],
       onFenced: (by) => fenced.push(by),
@@ -92,6 +99,7 @@ export function startTenant(options: TenantSetUp = {}) {
   );
   const route: TenantRoute = {
     mailbox: started.actor.mailbox,
+    bytes: new TenantBytes(acme, options.bytes ?? nodeBytes(), log.documentTextBytesMax),
     behind: true,
     skippedTo: 0 as Version,
   };
@@ -103,12 +111,7 @@ export function startTenant(options: TenantSetUp = {}) {
     ...{ clock, log, route, shard, mergeTrigger, fenced, hot, progress, asked, embedded, isolated },
     ...started,
     /** As the partition's reader does it (T4). */
-    offer(operation: StoredOperation): void {
-      const message = { type: "operation", operation } as const;
-      if (!route.behind && route.mailbox.tryPut(message)) return;
-      route.behind = true;
-      route.skippedTo = operation.version;
-    },
+    offer: (operation: StoredOperation): void => offer(route, operation),
   };
 }
 

@@ -145,6 +145,29 @@ it("T7: without a backlog nothing is journalled", async () => {
   expect(await log.attempts.get(acme)).toBeNull();
 });
 
+it("T7: a document that takes the thread that prepares it along is isolated, and its neighbours are not", async () => {
+  const log = createMemoryLog({ clock: createManualClock(), partitions: 1 });
+  const { offer, isolated } = startTenant({
+    log,
+    preparation: {
+      prepare: async ({ payload, named }) => {
+        const { id } = JSON.parse(new TextDecoder().decode(payload)) as { id: DocumentId };
+        named(id);
+        if (id === "deadly") throw lostError("the thread that prepared the document ended");
+        return { kind: "delete", documentId: id };
+      },
+    },
+    isolated: () => Promise.resolve(failedOutcome("deadly" as DocumentId)),
+  });
+  await quiet(5);
+  const published = ["before", "deadly", "after"].map((id) => publish(log, doc(id)));
+  for (const operation of published) offer(operation);
+  await committed(log, published.at(-1)?.version ?? 0);
+  expect(isolated).toEqual(["deadly"]);
+  const kinds = (await operations(log)).map((operation) => operation.split(" ")[0]);
+  expect(kinds).toEqual(["delete", "reject", "delete"]);
+});
+
 it("T7: a document whose worker was lost is isolated at once, and its neighbours are not", async () => {
   const { log, offer, route, asked, isolated } = startTenant({ embeds: false });
   await until(() => !route.behind);

@@ -2,18 +2,23 @@
 
 import { splitByLength } from "../../src/embedding/batching.ts";
 import type { BenchContext } from "./context.ts";
-import { type EventLoopDelay, startBenchEngine } from "./engine.ts";
+import { type BenchEngine, type EventLoopDelay, startBenchEngine } from "./engine.ts";
 import { interleave, roundsMin } from "./interleave.ts";
 import { publishAll } from "./load.ts";
 import { batchLimits, ingestThreads } from "./models.ts";
 import { opCounts } from "./op-counts.ts";
 import { openRaw } from "./reference/raw-loop.ts";
-import { type BenchResult, measured } from "./report.ts";
+import { type BenchResult, measured, type Row } from "./report.ts";
 import { median, percentile } from "./stats.ts";
 import { type BenchChunk, type BenchDocument, createChunker, loadDocuments } from "./texts.ts";
 
 /** Some seconds of work in each round. */
 const chunksPerRound = 480;
+
+/** Below the bound in bytes, so that a few characters of more than one fit. */
+const largeChars = 250 * 1_024;
+const largePerRound = 6;
+const largeRounds = 4;
 
 export async function benchPipeline(context: BenchContext): Promise<BenchResult> {
   const bench = await startBenchEngine(context);
@@ -45,6 +50,7 @@ export async function benchPipeline(context: BenchContext): Promise<BenchResult>
       },
     });
     await raw.close();
+    const large = await largeDocuments(context, bench, documents);
     delays.shift(); // the round that warmed up
     const delayP99s = delays.map(({ p99Ms }) => p99Ms);
     const longest = Math.max(...delays.map(({ maxMs }) => maxMs));
@@ -77,11 +83,53 @@ export async function benchPipeline(context: BenchContext): Promise<BenchResult>
           }),
           note: `p99 of each round; the longest delay of all was ${longest.toFixed(0)} ms`,
         },
+        large,
       ],
     };
   } finally {
     await bench.stop();
   }
+}
+
+/** A continuous mix of documents of the largest size, and what the event loop says meanwhile. */
+async function largeDocuments(
+  context: BenchContext,
+  bench: BenchEngine,
+  documents: readonly BenchDocument[],
+): Promise<Row> {
+  const all = documents.map(({ text }) => text).join("\n\n");
+  const prose = all.repeat(Math.ceil(largeChars / all.length) + 1);
+  // Prose, what is dear to redact, and what makes the most chunks: each document another piece of it.
+  const mix = [
+    (at: number) => prose.slice(at % all.length, (at % all.length) + largeChars),
+    (at: number) =>
+      `${at} +12025550123 001 001 a@b.de 10.1.2.3 4111 1111 1111 1112; `.repeat(largeChars / 80),
+    (at: number) => `- item ${at} of a-list/with.marks!\n`.repeat(largeChars / 40),
+  ];
+  const delays: EventLoopDelay[] = [];
+  context.say(`${largeRounds} rounds of ${largePerRound} documents of ${largeChars / 1024} KiB`);
+  for (let round = 0; round < largeRounds; round += 1) {
+    await bench.eventLoopDelay();
+    await publishAll({
+      target: bench,
+      prefix: `large-${round}`,
+      count: largePerRound,
+      textOf: (index) => mix[index % mix.length]?.(round * largePerRound + index) ?? "",
+    });
+    delays.push(await bench.eventLoopDelay());
+  }
+  delays.shift();
+  const p99s = delays.map(({ p99Ms }) => p99Ms);
+  const row = measured({
+    name: "pipeline.event_loop_p99_ms_large",
+    unit: "ms",
+    value: median(p99s),
+    p50: median(p99s),
+    p99: percentile(p99s, 0.99),
+    n: p99s.length,
+  });
+  const longest = Math.max(...delays.map(({ maxMs }) => maxMs));
+  return { ...row, note: `the longest delay of all was ${longest.toFixed(0)} ms` };
 }
 
 async function material(context: BenchContext, modelDir: string) {

@@ -155,3 +155,37 @@ async function changeTenants(method: string, body: unknown): Promise<void> {
   });
   expect(reply.ok).toBe(true);
 }
+
+/** A deployment that no other test has. */
+let deployments = 0;
+function freshDeployment(): string {
+  deployments += 1;
+  return (Date.now() * 1_000 + deployments).toString(16).padStart(16, "0").slice(-16);
+}
+
+test("two deployments on one Weaviate see, delete and mark nothing of each other, tenant by tenant of the same name", async () => {
+  const openAs = (deployment: string): ColdShard => {
+    const cold = connectWeaviate({
+      ...{ ...weaviateAddress(), deployment, dimensions },
+      ...{ clock: systemClock, logger: silentLogger },
+    });
+    closing.push(() => cold.close());
+    return cold;
+  };
+  const [ours, theirs] = [freshDeployment(), freshDeployment()];
+  const tenant = freshTenant("shared");
+  const [one, two] = [openAs(ours), openAs(theirs)];
+  const object = coldObject(tenant, { id: "a" });
+  const query = { tenant, vector: direction(0), text: "text", limit: 3 };
+  await one.upsert(tenant, [object]);
+  await one.writeMarker(tenant, { to: 7 as never, version: 7 as never });
+  expect(await two.search(query)).toEqual([]);
+  expect(await two.readMarker(tenant)).toBeNull();
+  await two.upsert(tenant, [object]);
+  await two.deleteIds(tenant, [object.id]);
+  expect(await one.search(query)).toHaveLength(1);
+  // Whoever comes again finds its own: another connection, another process.
+  expect(await openAs(ours).search(query)).toHaveLength(1);
+  expect(await openAs(theirs).search(query)).toEqual([]);
+  expect(await openAs(ours).readMarker(tenant)).toMatchObject({ to: 7 });
+});

@@ -133,15 +133,53 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
       expect(versions).toEqual(new Map(all.map((object) => [object.id, object.version])));
     });
 
-    test("refuses a page above the bound and a vector that is not of unit length", async () => {
+    test("refuses a page above the bound", async () => {
       const tenant = freshTenant("refused");
       const good = coldObject(tenant, { id: "a" });
       const many = Array.from({ length: limits.mergePageObjects + 1 }, () => good);
       await expect(cold.upsert(tenant, many)).rejects.toMatchObject({ code: "internal" });
-      for (const value of [2, Number.NaN, Number.POSITIVE_INFINITY]) {
-        const bad: ColdObject = { ...good, vector: direction(0).fill(value, 5, 6) };
-        await expect(cold.upsert(tenant, [bad])).rejects.toMatchObject({ code: "internal" });
-      }
+    });
+
+    const withVector = (object: ColdObject, value: number): ColdObject => ({
+      ...object,
+      vector: direction(0).fill(value, 5, 6),
+    });
+
+    test.each<[string, (object: ColdObject) => ColdObject]>([
+      ["a vector that is too long", (object) => withVector(object, 2)],
+      ["NaN in its vector", (object) => withVector(object, Number.NaN)],
+      ["an infinite vector", (object) => withVector(object, Number.POSITIVE_INFINITY)],
+      [
+        "half a character in its id",
+        (object) => ({ ...object, documentId: documentId("x\ud83c") }),
+      ],
+      ["a number that its property does not take", (object) => ({ ...object, chunk: 1.5 })],
+    ])(
+      "C4: an object with %s is refused by its id, and its neighbours are written",
+      async (_what, spoil) => {
+        const tenant = freshTenant("spoilt");
+        await cold.ensureTenant(tenant);
+        const good = Array.from({ length: 9 }, (_, index) =>
+          coldObject(tenant, { id: `d${index}` }),
+        );
+        const bad = spoil(coldObject(tenant, { id: "bad" }));
+        const page = [...good.slice(0, 6), bad, ...good.slice(6)];
+        await expect(cold.upsert(tenant, page)).rejects.toMatchObject({
+          ...{ code: "cold_refused", retryable: false, ids: [bad.id] },
+        });
+        const ids = page.map(({ id }) => id);
+        const found = await cold.versions(tenant, ids);
+        expect([...found.keys()].toSorted()).toEqual(good.map(({ id }) => id).toSorted());
+      },
+    );
+
+    test("C4: of a page of which nothing can be written each object is refused", async () => {
+      const tenant = freshTenant("all-spoilt");
+      const bad = ["a\ud83c", "b\ud83c"].map((id) => coldObject(tenant, { id }));
+      await expect(cold.upsert(tenant, bad)).rejects.toMatchObject({
+        ...{ code: "cold_refused", ids: bad.map(({ id }) => id) },
+      });
+      expect(await search(tenant)).toEqual([]);
     });
 
     test("a walk gives every object once, page by page, in order of ids, and what it can be told by", async () => {

@@ -90,6 +90,17 @@ describe("refused with a code, never with a throw", () => {
       document({ metadata: { ["k".repeat(65)]: 1 } }),
       "invalid_document",
     ],
+    [
+      "30: half a character in a key",
+      document({ metadata: { "label \ud83c": 1 } }),
+      "invalid_document",
+    ],
+    ["30: NUL in a key", document({ metadata: { "a\0b": 1 } }), "invalid_document"],
+    [
+      "30: a control character in a key",
+      document({ metadata: { "a\u001fb": 1 } }),
+      "invalid_document",
+    ],
     ["30: metadata that is a list", document({ metadata: ["a"] }), "invalid_document"],
     ["30: metadata of 128 KB", document({ metadata: bulk(4) }), "document_too_large"],
     ["30: NaN", '{"id":"d1","text":"x","metadata":{"n":NaN}}', "invalid_json"],

@@ -90,6 +90,14 @@ describe("parseQuestion", () => {
     });
   });
 
+  it("refuses a filter whose texts are too long together, though each is short enough", () => {
+    const texts = (chars: number) => Array.from({ length: 17 }, () => "x".repeat(chars));
+    expect(refusal(question({ filter: { "metadata.a": texts(1_000) } })).message).toBe(
+      "filter: its texts have more than 16384 characters together",
+    );
+    expect(parseQuestion(question({ filter: { "metadata.a": texts(900) } })).filter).toBeDefined();
+  });
+
   it("names the field that is wrong, and repeats nothing of the question", () => {
     expect(refusal(question({ top_k: "10" })).message).toMatch(/^top_k: /);
     expect(refusal(question({ filter: { "anna@example.com": 1 } })).message).toMatch(/^filter: /);

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
+import type { ChunkTerms } from "../../src/contract/record.ts";
 import { LexicalIndex } from "../../src/hot/lexical-index.ts";
 import type { Row } from "../../src/hot/rows.ts";
 import { createTopK } from "../../src/hot/top-k.ts";
+import { countTerms, unpackTerms } from "../../src/text/chunk-terms.ts";
 
 const rowOf = (chunk: number): Row => ({ chunk, indexed: null }) as unknown as Row;
 const textOf = (at: number): string =>
@@ -51,4 +53,17 @@ test("taking a row out twice changes nothing", () => {
   index.remove(row);
   index.remove(row);
   expect(find(index, "common")).toEqual([2]);
+});
+
+test("a row whose terms were counted elsewhere is found as if they had been counted here", () => {
+  const texts = Array.from({ length: 40 }, (_, at) => `${textOf(at)} ${"common ".repeat(at % 5)}`);
+  const counted = unpackTerms(countTerms(texts));
+  const [here, there] = [new LexicalIndex(), new LexicalIndex()];
+  for (const [at, text] of texts.entries()) {
+    here.add(rowOf(at), text);
+    there.addCounted(rowOf(at), counted[at] as ChunkTerms);
+  }
+  for (const question of ["common", "word7 part3", "text of its own common"])
+    expect(find(there, question)).toEqual(find(here, question));
+  expect(there.bytes()).toBe(here.bytes());
 });

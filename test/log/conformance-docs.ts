@@ -242,6 +242,11 @@ export function describeDocs(opened: Opened): void {
       const end = versions[3] ?? (0 as Version);
       expect(await log.docs.readTenant({ tenant, after: end, max: 2, onCount })).toEqual([]);
       expect(counts).toEqual([3, 0]);
+      const bytes = { tenant, after: 0 as Version, max: 9 };
+      const first = (await log.docs.readTenant({ ...bytes, max: 1 }))[0]?.payload.byteLength ?? 0;
+      const read = async (bytesMax: number): Promise<number> =>
+        (await log.docs.readTenant({ ...bytes, bytesMax })).length;
+      expect([await read(1), await read(first + 1), await read(1_000_000)]).toEqual([1, 2, 4]);
       const unknown = opened.tenant();
       expect(await log.docs.readTenant({ tenant: unknown, after: 0 as Version, max: 2 })).toEqual(
         [],

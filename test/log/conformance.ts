@@ -5,7 +5,13 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DocumentEvent } from "../../src/contract/events.ts";
-import { partitionOf, tenantId } from "../../src/contract/ids.ts";
+import {
+  type Epoch,
+  type Position,
+  partitionOf,
+  tenantId,
+  type Version,
+} from "../../src/contract/ids.ts";
 import { describeChunks } from "./conformance-chunks.ts";
 import { describeDocs } from "./conformance-docs.ts";
 import { describeForeign } from "./conformance-foreign.ts";
@@ -56,6 +62,18 @@ export function describeLog(name: string, open: () => Promise<LogHarness>): void
       expect(claims).toEqual([first, first]);
       expect(await log.claimModel(probe("three", 1))).toEqual(first);
       expect(await other.claimModel(two)).toEqual(first);
+    });
+
+    it("tells the time by the clock that stamps its records", async () => {
+      const { log } = opened.harness;
+      const tenant = opened.tenant();
+      const before = await log.nowMs();
+      const base = { tenant, version: 1 as Version, epoch: 1 as Epoch };
+      await log.chunks.append({ ...base, kind: "fence" }, 0 as Position);
+      const after = await log.nowMs();
+      const atMs = (await log.chunks.last(tenant))?.atMs ?? 0;
+      expect(before - 1).toBeLessThanOrEqual(atMs);
+      expect(atMs).toBeLessThanOrEqual(after + 1);
     });
 
     it("takes documents as large as the contract promises", () => {

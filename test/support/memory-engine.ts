@@ -18,12 +18,13 @@ import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import { type Clock, systemClock } from "../../src/kernel/clock.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { inlinePreparation } from "../../src/preparation/inline.ts";
 import { createLocalService, createService } from "../../src/service.ts";
 import { createMemoryMerges } from "../../src/temporal/memory.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { createPreparer } from "../../src/text/prepare.ts";
-import { defaultRedactor } from "../../src/text/redaction.ts";
+import { defaultRedactor, questionRedactor } from "../../src/text/redaction.ts";
 import { inProcessIsolation } from "./in-process-isolation.ts";
 
 /** There is one node only: whoever else is asked for is gone. */
@@ -72,6 +73,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
   const embedder = listening(createMemoryEmbedder(), embedded);
   const tokenizer = createMemoryTokenizer();
   const prepare = createPreparer({ tokenizer, redactor: defaultRedactor });
+  const preparation = inlinePreparation({ prepare, clock, metrics: silentMetrics });
   const { documentTextBytesMax } = log;
   const isolation = inProcessIsolation({ prepare, embedder, documentTextBytesMax });
   let nodes = 0;
@@ -79,9 +81,20 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
     nodes += 1;
     const node = `node-${nodes}`;
     const topology = startTopology({
-      ...{ node, log, cold, embedder, isolation, tokenizer, prepare, merges, clock, ...reports },
+      ...{
+        node,
+        log,
+        cold,
+        embedder,
+        isolation,
+        tokenizer,
+        preparation,
+        merges,
+        clock,
+        ...reports,
+      },
       createHot: createExactHotShardFactory(),
-      redact: (text) => defaultRedactor.redact(text).text,
+      redactor: questionRedactor,
       writer: createAnswerWriter({ ...{ model: options.model, clock }, ...reports, fence }),
       settings: {
         mergeSizeChunks: options.mergeSizeChunks ?? Number.MAX_SAFE_INTEGER,
@@ -90,7 +103,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
       },
     });
     const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;
-    const local = createLocalService(topology, alwaysTrusted);
+    const local = createLocalService({ topology, trust: alwaysTrusted, log });
     const service = createService(
       { node, clock, topology, log, trust: alwaysTrusted, peers: alone, services: () => services },
       local,

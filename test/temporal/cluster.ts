@@ -28,6 +28,7 @@ export function freshName(label: string): TenantId {
 }
 
 export interface Deployment {
+  readonly taskQueue: string;
   readonly client: MergeClient;
   /** Bundles, connects and polls; ends the one before it, if any. */
   startWorker(): Promise<MergeWorker>;
@@ -49,6 +50,7 @@ export function deploy(world: World, ageMs?: number, replayWindowMs?: number): D
     await running;
   };
   return {
+    taskQueue,
     client,
     stopWorker,
     async startWorker() {

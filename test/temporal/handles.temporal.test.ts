@@ -140,7 +140,8 @@ describe("an operator of merges", () => {
       const temporal = new Client({ connection, namespace: server().namespace });
       const { taskQueue, workflowType } = await scheduled(temporal, "scrub-sweep");
       const workflowId = freshName("sweep");
-      return temporal.workflow.execute(workflowType, { taskQueue, workflowId, args: [] });
+      const args = [{ all: true }];
+      return temporal.workflow.execute(workflowType, { taskQueue, workflowId, args });
     });
     expect(swept).toEqual({ tenants: 1, due: 1 });
     await eventually(async () => (await client.progress(tenant))?.lastScrub?.repaired === 1);

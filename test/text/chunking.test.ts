@@ -116,6 +116,17 @@ describe("chunks", () => {
     for (const { text: part } of chunk(text)) expect(part).not.toMatch(/## Part \d+$/);
   });
 
+  test.each([
+    ["# Setup ##", "Setup"],
+    ["# C#", "C#"],
+    ["# [a link](https://example.com) to `code`", "a link to code"],
+    ["# <b>bold</b> ![image](x.png)", "bold image"],
+    ["# a < b and c > d", "a d"],
+    ["# [[[ (", "[[[ ("],
+  ])("the heading %j is shown as %j", (markup, shown) => {
+    expect(chunk(`${markup}\n${paragraphs(60)}`).at(-1)?.heading).toBe(shown);
+  });
+
   test("an underlined heading counts as one", () => {
     const text = `Setup\n=====\n${paragraphs(60)}`;
     expect(chunk(text).at(-1)?.heading).toBe("Setup");

@@ -113,7 +113,7 @@ async function steer(client: MergeClient, tenant: TenantId, action: Action): Pro
 function outcomeText(outcome: MergeOutcome): string {
   switch (outcome.kind) {
     case "merged":
-      return `merged ${outcome.upserts} documents (${outcome.chunks} chunks), ${outcome.deletes} deletes, ${outcome.superseded} superseded`;
+      return mergedText(outcome);
     case "nothing":
       return "nothing to merge: the cold shard is up to date";
     case "paused":
@@ -123,6 +123,13 @@ function outcomeText(outcome: MergeOutcome): string {
     case "failed":
       throw new CliError(`the merge failed: ${outcome.error.message} (${outcome.error.code})`);
   }
+}
+
+function mergedText(outcome: Extract<MergeOutcome, { kind: "merged" }>): string {
+  const { upserts, chunks, deletes, superseded, refused } = outcome;
+  const merged = `merged ${upserts} documents (${chunks} chunks), ${deletes} deletes, ${superseded} superseded`;
+  if (refused === undefined) return merged;
+  return `${merged}; the cold shard refused ${refused} documents: freshet dlq list`;
 }
 
 function scrubText(outcome: ScrubOutcome): string {
@@ -142,8 +149,10 @@ function scrubText(outcome: ScrubOutcome): string {
   }
 }
 
-function reportText({ walked, live, waiting, deleted, repaired, lost }: ScrubReport): string {
-  const found = `scrubbed ${walked} objects: ${live} live, ${waiting} waiting, ${deleted} orphans deleted; ${repaired} written again`;
+function reportText({ lost, refused, ...report }: ScrubReport): string {
+  const { walked, live, waiting, deleted, repaired } = report;
+  const counts = `scrubbed ${walked} objects: ${live} live, ${waiting} waiting, ${deleted} orphans deleted; ${repaired} written again`;
+  const found = refused === undefined ? counts : `${counts}; ${refused} documents refused`;
   if (lost === null) return `${found}; a merge came between, so losses are unknown`;
   if (lost === 0) return `${found}; nothing is lost`;
   return `${found}; ${lost} documents are lost: publish them again`;

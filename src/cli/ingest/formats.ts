@@ -1,6 +1,7 @@
 /** A file's bytes to documents. Pure but for the HTML library: values in, values out. */
 
 import { convert, type HtmlToTextOptions } from "html-to-text";
+import { cutText } from "../../contract/well-formed.ts";
 
 /** A document as it is published; checked only when it is. */
 export type CorpusDocument = Readonly<Record<string, unknown>>;
@@ -68,7 +69,7 @@ function textPart(file: CorpusFile, text: string, title: string | undefined): Pa
   const name = file.id.split("/").at(-1) ?? file.id;
   const shown = title === undefined || title === "" ? name : title;
   const { id, source } = file;
-  return { document: { id, text, title: shown.slice(0, titleCharsMax), source } };
+  return { document: { id, text, title: cutText(shown, titleCharsMax), source } };
 }
 
 /** The first ATX or setext heading outside of code fences. */

@@ -1,54 +1,62 @@
-import type { Recogniser, Span } from "./recogniser.ts";
+import type { Effort } from "./effort.ts";
+import { isDigit, isWordCharacter, type Recogniser, type Span } from "./recogniser.ts";
 
-/** A maximal run of digits with single separators of one sort; each character is looked at once. */
-const runPattern = /(?<![\p{L}\p{N}_])\d+(?:([ -])\d+(?:\1\d+)*)?(?![\p{L}\p{N}_])/gu;
+/** Digits with spaces and hyphens, long enough for the shortest card. */
+const rowPattern = /\d[\d -]{11,}\d/g;
 const digitsMin = 13;
 const digitsMax = 19;
+const prefixDigits = 4;
+const zero = 0x30;
+const space = 0x20;
+const hyphen = 0x2d;
 
 /** Payment cards: issuer prefix with its lengths, and the Luhn digit. A card may stand amid other numbers. */
 export const card: Recogniser = {
   kind: "CARD",
-  *find(text) {
-    for (const run of text.matchAll(runPattern)) {
-      if (run[0].length < digitsMin) continue;
-      yield* cardsIn(groupsOf(run[0], run.index));
+  *find(text, effort) {
+    for (const { 0: row, index } of text.matchAll(rowPattern)) {
+      yield* cardsIn(text, { start: index, end: index + row.length }, effort);
     }
   },
 };
 
-interface Group extends Span {
-  readonly digits: string;
-}
-
-function groupsOf(run: string, offset: number): Group[] {
-  return [...run.matchAll(/\d+/g)].map(({ 0: digits, index }) => {
-    const start = offset + index;
-    return { digits, start, end: start + digits.length };
-  });
-}
-
-function* cardsIn(groups: readonly Group[]): Generator<Span> {
-  let first = 0;
-  while (first < groups.length) {
-    const count = longestCard(groups, first);
-    const last = groups[first + count - 1];
-    if (count > 0 && last !== undefined)
-      yield { start: (groups[first] as Group).start, end: last.end };
-    first += Math.max(1, count);
+/** A card begins with a group of digits and ends with one. */
+function* cardsIn(text: string, row: Span, effort: Effort): Generator<Span> {
+  let at = row.start;
+  while (at <= row.end - digitsMin) {
+    const end = cardEnd(text, at, effort);
+    if (end !== undefined) yield { start: at, end };
+    else while (isDigit(text.charCodeAt(at))) at += 1;
+    at = end ?? at;
+    while (at < row.end && !isDigit(text.charCodeAt(at))) at += 1;
   }
 }
 
-/** How many groups from `first` make the longest card; 0 for none. At most 19 are looked at. */
-function longestCard(groups: readonly Group[], first: number): number {
-  let digits = "";
-  let best = 0;
-  for (let at = first; at < groups.length; at += 1) {
-    digits += (groups[at] as Group).digits;
-    if (digits.length > digitsMax) break;
-    if (digits.length >= digitsMin && hasIssuer(digits) && passesLuhn(digits))
-      best = at - first + 1;
+/** The end of the longest card of groups with one and the same separator. */
+function cardEnd(text: string, start: number, effort: Effort): number | undefined {
+  if (!isIssuerDigit(text.charCodeAt(start)) || isWordCharacter(text[start - 1])) return undefined;
+  const luhn = new Luhn();
+  let separator: number | undefined;
+  let best: number | undefined;
+  for (let at = start; luhn.count <= digitsMax; at += 1) {
+    const code = text.charCodeAt(at);
+    if (isDigit(code)) {
+      luhn.add(code - zero);
+      continue;
+    }
+    if (luhn.isCard() && !isWordCharacter(text[at])) best = at;
+    const isJoint = (code === space || code === hyphen) && isDigit(text.charCodeAt(at + 1));
+    if (!isJoint || code !== (separator ?? code)) break;
+    separator = code;
   }
+  effort.visit(luhn.count);
   return best;
+}
+
+/** With 0, 1, 7 or 9 no card begins. */
+function isIssuerDigit(code: number): boolean {
+  const digit = code - zero;
+  return digit === 8 || (digit >= 2 && digit <= 6);
 }
 
 /** Prefixes and lengths of the networks (ISO/IEC 7812): random long numbers rarely have both. */
@@ -63,19 +71,35 @@ const issuers: readonly (readonly [RegExp, readonly number[]])[] = [
   [/^(?:50|5[6-9]|6[0-9])/, [13, 14, 15, 16, 17, 18, 19]],
 ];
 
-function hasIssuer(digits: string): boolean {
-  return issuers.some(
-    ([prefix, lengths]) => lengths.includes(digits.length) && prefix.test(digits),
-  );
-}
+/** Lengths of a card by its first four digits, which no issuer's prefix exceeds. */
+const lengthsByPrefix: readonly ReadonlySet<number>[] = Array.from(
+  { length: 10 ** prefixDigits },
+  (_, number) => {
+    const prefix = String(number).padStart(prefixDigits, "0");
+    return new Set(issuers.flatMap(([form, lengths]) => (form.test(prefix) ? lengths : [])));
+  },
+);
 
-/** ISO/IEC 7812-1, annex B. */
-export function passesLuhn(digits: string): boolean {
-  let sum = 0;
-  for (let at = 0; at < digits.length; at += 1) {
-    const digit = digits.charCodeAt(digits.length - 1 - at) - 48;
-    const doubled = at % 2 === 1 ? digit * 2 : digit;
-    sum += doubled > 9 ? doubled - 9 : doubled;
+/** ISO/IEC 7812-1, annex B, digit by digit: which of them count double is known when the last one is. */
+class Luhn {
+  count = 0;
+  #prefix = 0;
+  #evenDoubled = 0;
+  #oddDoubled = 0;
+
+  add(digit: number): void {
+    const doubled = digit > 4 ? digit * 2 - 9 : digit * 2;
+    const isEven = this.count % 2 === 0;
+    this.#evenDoubled += isEven ? doubled : digit;
+    this.#oddDoubled += isEven ? digit : doubled;
+    if (this.count < prefixDigits) this.#prefix = this.#prefix * 10 + digit;
+    this.count += 1;
   }
-  return sum % 10 === 0;
+
+  isCard(): boolean {
+    const { count } = this;
+    if (count < digitsMin || count > digitsMax) return false;
+    const sum = count % 2 === 0 ? this.#evenDoubled : this.#oddDoubled;
+    return sum % 10 === 0 && lengthsByPrefix[this.#prefix]?.has(count) === true;
+  }
 }

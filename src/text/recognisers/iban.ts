@@ -1,4 +1,10 @@
-import { isWordCharacter, type Recogniser } from "./recogniser.ts";
+import type { Effort } from "./effort.ts";
+import { isAsciiAlphanumeric, isDigit, isWordCharacter, type Recogniser } from "./recogniser.ts";
+
+const zero = 0x30;
+const caseBit = 0x20;
+/** `a` is 10. */
+const letterBase = 0x61 - 10;
 
 /** Length by country (SWIFT IBAN registry): tells where an IBAN ends when words follow it. */
 const lengths: ReadonlyMap<string, number> = new Map(
@@ -18,36 +24,41 @@ const startPattern = /(?<![\p{L}\p{N}_])[A-Z]{2}[ -]?\d{2}/giu;
 /** IBANs with a right check number (ISO 13616, mod 97), in groups or not. */
 export const iban: Recogniser = {
   kind: "IBAN",
-  *find(text) {
+  *find(text, effort) {
     for (const match of text.matchAll(startPattern)) {
-      const end = ibanEnd(text, match.index);
+      const end = ibanEnd(text, match.index, effort);
       if (end !== undefined) yield { start: match.index, end };
     }
   },
 };
 
-function ibanEnd(text: string, start: number): number | undefined {
+function ibanEnd(text: string, start: number, effort: Effort): number | undefined {
   const length = lengths.get(text.slice(start, start + 2).toUpperCase());
   if (length === undefined) return undefined;
-  let value = "";
+  const codes: number[] = [];
   let at = start;
-  while (value.length < length && at < text.length) {
-    const character = text[at] ?? "";
-    if (/[A-Z0-9]/i.test(character)) value += character.toUpperCase();
-    else if (!/[ -]/.test(character) || !/[A-Z0-9]/i.test(text[at + 1] ?? "")) return undefined;
-    at += 1;
+  for (; codes.length < length && at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (isAsciiAlphanumeric(code)) codes.push(code);
+    else if (!isJoint(text, at)) break;
   }
-  if (value.length < length || isWordCharacter(text[at])) return undefined;
-  return checkNumber(value) === 1 ? at : undefined;
+  effort.visit(at - start);
+  if (codes.length < length || isWordCharacter(text[at])) return undefined;
+  return checkNumber(codes) === 1 ? at : undefined;
 }
 
-function checkNumber(iban: string): number {
-  const moved = iban.slice(4) + iban.slice(0, 4);
+/** One space or hyphen between two of its characters. */
+function isJoint(text: string, at: number): boolean {
+  return (text[at] === " " || text[at] === "-") && isAsciiAlphanumeric(text.charCodeAt(at + 1));
+}
+
+/** Country and check digits are read last; a letter counts as two digits, A as 10. */
+function checkNumber(codes: readonly number[]): number {
   let rest = 0;
-  for (const character of moved) {
-    for (const digit of String(Number.parseInt(character, 36))) {
-      rest = (rest * 10 + Number(digit)) % 97;
-    }
+  for (let index = 0; index < codes.length; index += 1) {
+    const code = codes[(index + 4) % codes.length] as number;
+    rest = isDigit(code) ? rest * 10 + code - zero : rest * 100 + (code | caseBit) - letterBase;
+    rest %= 97;
   }
   return rest;
 }

@@ -1,7 +1,7 @@
 import type { Recogniser } from "./recogniser.ts";
 
 const v4Pattern = /(?<![\p{L}\p{N}_.])\d{1,3}(?:\.\d{1,3}){3}(?![\p{L}\p{N}_]|\.\d)/gu;
-const v6Pattern = /(?<![\p{L}\p{N}_:.])[0-9a-f:][0-9a-f:.]*(?![\p{L}\p{N}_:])/giu;
+const v6Pattern = /(?<![\p{L}\p{N}_:.])[0-9a-f]{0,4}:[0-9a-f:.]*(?![\p{L}\p{N}_:])/giu;
 const v6CharsMax = 45;
 
 /**
@@ -26,7 +26,8 @@ export const ip: Recogniser = {
       }
     }
     for (const { 0: match, index } of text.matchAll(v6Pattern)) {
-      const address = match.replace(/[.:]$/, (mark) => (match.endsWith("::") ? mark : ""));
+      const hasMark = /[.:]/.test(match.at(-1) ?? "") && !match.endsWith("::");
+      const address = hasMark ? match.slice(0, -1) : match;
       if (isV6(address)) yield { start: index, end: index + address.length };
     }
   },

@@ -1,5 +1,7 @@
 /** What a recogniser is: a pure function from text to the spans of one kind of personal or secret data. */
 
+import type { Effort } from "./effort.ts";
+
 export const kinds = ["EMAIL", "PHONE", "CARD", "IBAN", "IP", "API_KEY"] as const;
 
 export type Kind = (typeof kinds)[number];
@@ -12,14 +14,35 @@ export interface Span {
 
 /**
  * Sees folded text (`fold.ts`): compatibility forms, digits of other scripts and invisible characters
- * are plain there. Linear in the text, whatever the text.
+ * are plain there. Linear in the text, whatever the text; what a bound leaves unchecked counts as found.
  */
 export interface Recogniser {
   readonly kind: Kind;
-  find(text: string): Iterable<Span>;
+  find(text: string, effort: Effort): Iterable<Span>;
 }
+
+const wordPattern = /[\p{L}\p{N}_]/u;
 
 /** Whether a character can be part of a word or number: what a match may not stand beside. */
 export function isWordCharacter(character: string | undefined): boolean {
-  return character !== undefined && /[\p{L}\p{N}_]/u.test(character);
+  if (character === undefined) return false;
+  const code = character.charCodeAt(0);
+  if (code < 0x80) return isAsciiAlphanumeric(code) || code === underscore;
+  return wordPattern.test(character);
+}
+
+const underscore = 0x5f;
+
+export function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+/** Of upper or lower case. False for NaN, which is the code behind the end of a text. */
+export function isAsciiLetter(code: number): boolean {
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x7a;
+}
+
+export function isAsciiAlphanumeric(code: number): boolean {
+  return isDigit(code) || isAsciiLetter(code);
 }

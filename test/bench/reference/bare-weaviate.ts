@@ -3,7 +3,7 @@
 import type { WeaviateClient } from "weaviate-client";
 import type { ColdObject } from "../../../src/cold/port.ts";
 import { storedObject } from "../../../src/cold/weaviate-object.ts";
-import { chunkCollection } from "../../../src/cold/weaviate-schema.ts";
+import { collectionsOf } from "../../../src/cold/weaviate-schema.ts";
 import { chunksOf } from "../../../src/cold/weaviate-search.ts";
 
 const pageObjects = 250;
@@ -19,7 +19,7 @@ export async function writeBare(
   },
 ): Promise<void> {
   const { tenant, objects, inFlight } = options;
-  await client.collections.use(chunkCollection).tenants.create({ name: tenant });
+  await client.collections.use(collectionsOf(client).chunks).tenants.create({ name: tenant });
   const chunks = chunksOf(client, tenant);
   const pages = Array.from({ length: Math.ceil(objects.length / pageObjects) }, (_, page) =>
     objects.slice(page * pageObjects, (page + 1) * pageObjects),

@@ -1,0 +1,78 @@
+/**
+ * Writing a page of objects into Weaviate, and what its refusals mean. `insertMany` tells failures of single objects
+ * inside a successful reply; a request that the server can not read, or takes for too large, fails as a whole.
+ */
+
+import type { TenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { ColdObject } from "./port.ts";
+import { type FailedObject, type PageReply, type Verdict, writeNarrowed } from "./refusal.ts";
+import {
+  type Connection,
+  InactiveTenantError,
+  isInactiveTenant,
+  isUnknownTenant,
+  RequestRefusedError,
+  UnknownTenantError,
+} from "./weaviate-connection.ts";
+import { storedObject } from "./weaviate-object.ts";
+import { chunksOf } from "./weaviate-search.ts";
+
+export interface WriteParts {
+  readonly connection: Connection;
+  readonly clock: Clock;
+}
+
+/**
+ * Writes all objects but those that it returns, which Weaviate refuses for good.
+ * @throws FreshetError cold_unavailable, UnknownTenantError, InactiveTenantError
+ */
+export function writePage(
+  { connection, clock }: WriteParts,
+  tenant: TenantId,
+  objects: readonly ColdObject[],
+): Promise<readonly ColdObject[]> {
+  return writeNarrowed(objects, {
+    send: (page) => insert(connection, tenant, page),
+    attemptsMax: limits.coldRefusalsMax,
+    pause: () => clock.sleep(limits.coldRefusalPauseMs),
+  });
+}
+
+async function insert(
+  connection: Connection,
+  tenant: TenantId,
+  objects: readonly ColdObject[],
+): Promise<PageReply> {
+  try {
+    return await connection.run(async (client) => {
+      const reply = await chunksOf(client, tenant).data.insertMany(objects.map(storedObject));
+      const failed = Object.entries(reply.errors).map(([index, { message }]) =>
+        failedObject(Number(index), message),
+      );
+      return { kind: "answered", failed };
+    });
+  } catch (error) {
+    if (error instanceof RequestRefusedError) return { kind: "refused", cause: error };
+    throw error;
+  }
+}
+
+function failedObject(index: number, message: string): FailedObject {
+  if (isUnknownTenant(message)) throw new UnknownTenantError(message);
+  if (isInactiveTenant(message)) throw new InactiveTenantError(message);
+  return { index, message, verdict: verdictOf(message) };
+}
+
+const outagePattern =
+  /deadline|time-?out|timed out|read-?only|shut(ting)? ?down|memory|disk|replica|connection|cancell?ed|unavailable|not ready|loading/i;
+
+/**
+ * Weaviate 1.35 has no codes for these; the conformance suite notices when its wording changes. What speaks of the
+ * schema is unclear: it may be the object that does not fit the collection, or the collection that is not ours.
+ */
+export function verdictOf(message: string): Verdict {
+  if (outagePattern.test(message)) return "outage";
+  return /invalid uuid/i.test(message) ? "refused" : "unclear";
+}

@@ -1,0 +1,109 @@
+/** What preparing a document costs per character: for the worst of thousands of texts made to cost, and for prose. */
+
+import fc from "fast-check";
+import { limits } from "../../src/contract/limits.ts";
+import { packPrepared } from "../../src/preparation/protocol.ts";
+import { createPreparer } from "../../src/text/prepare.ts";
+import { preparedOf } from "../../src/text/prepared.ts";
+import { defaultRedactor } from "../../src/text/redaction.ts";
+import { loadTokenizer } from "../../src/text/tokenizer.ts";
+import { adversarialText, entropyText, textOfEntropy } from "../text/adversarial-texts.ts";
+import type { BenchContext } from "./context.ts";
+import { embeddingModel } from "./models.ts";
+import { type BenchResult, measured } from "./report.ts";
+import { median, percentile } from "./stats.ts";
+import { loadDocuments } from "./texts.ts";
+
+const charsPerText = 2_048;
+const textsOfPieces = 1_800;
+const textsOfEntropy = 300;
+const proseTexts = 100;
+/** The dearest by one look each are measured again: the machine had other things to do as well. */
+const finalists = 40;
+const repetitions = 5;
+const seed = 20_240_607;
+
+/** A text, another one of its kind for each repetition where novelty is what costs. */
+type Kind = (repetition: number) => string;
+
+export async function benchText(context: BenchContext): Promise<BenchResult> {
+  const { modelDir } = await embeddingModel(context);
+  const cost = costMeter(await loadTokenizer(modelDir));
+  const prose = await proseKinds(context);
+  const adversarial = adversarialKinds();
+  for (const kind of [...prose, ...adversarial.slice(0, 300)]) cost(kind(0));
+  const proseCosts = prose.map((kind) => repeated(kind, cost));
+  context.say(`${adversarial.length} texts of ${charsPerText} characters`);
+  const once = adversarial.map((kind, index) => ({ index, cost: cost(kind(1)) }));
+  const dearest = once.toSorted((a, b) => b.cost - a.cost).slice(0, finalists);
+  const worst = dearest
+    .map(({ index }) => {
+      const kind = adversarial[index] as Kind;
+      return { cost: repeated(kind, cost), text: kind(0) };
+    })
+    .toSorted((a, b) => b.cost - a.cost);
+  for (const each of worst.slice(0, 5))
+    context.say(`${each.cost.toFixed(0)} ns/char: ${JSON.stringify(each.text.slice(0, 100))}`);
+  const costs = once.map((each) => each.cost);
+  return {
+    settings: {
+      texts: `${adversarial.length} generated, ${prose.length} of prose, of ${charsPerText} characters; CPU time`,
+    },
+    rows: [
+      measured({
+        name: "text.worst_vs_prose",
+        unit: "ns/char",
+        value: worst[0]?.cost ?? null,
+        against: median(proseCosts),
+        p50: median(costs),
+        p99: percentile(costs, 0.99),
+        n: costs.length,
+      }),
+    ],
+  };
+}
+
+/** Nanoseconds of CPU time for each character, by all that a preparing thread does. */
+function costMeter(tokenizer: Awaited<ReturnType<typeof loadTokenizer>>) {
+  const prepare = createPreparer({ tokenizer, redactor: defaultRedactor });
+  const { documentTextBytesMax } = limits;
+  return (text: string): number => {
+    const payload = new TextEncoder().encode(JSON.stringify({ id: "d", text }));
+    const begun = process.cpuUsage();
+    packPrepared(preparedOf(payload, { documentTextBytesMax, prepare, named: () => {} }));
+    const { user, system } = process.cpuUsage(begun);
+    return ((user + system) * 1_000) / text.length;
+  };
+}
+
+function repeated(kind: Kind, cost: (text: string) => number): number {
+  return median(Array.from({ length: repetitions }, (_, at) => cost(kind(at + 2))));
+}
+
+function adversarialKinds(): readonly Kind[] {
+  // One that ends early, because it repeats nothing, tells what a document costs and not what a character does.
+  const pieces = fc
+    .sample(adversarialText(charsPerText), { numRuns: textsOfPieces, seed })
+    .filter((text) => text.length === charsPerText);
+  const entropy = fc.sample(entropyText, { numRuns: textsOfEntropy, seed });
+  return [
+    ...pieces.map((text) => () => text),
+    ...entropy.map((each) => (repetition: number) => {
+      const another = { ...each, seed: each.seed + repetition };
+      return textOfEntropy(another, charsPerText);
+    }),
+  ];
+}
+
+async function proseKinds(context: BenchContext): Promise<readonly Kind[]> {
+  const texts: string[] = [];
+  let open = "";
+  for (const { text } of await loadDocuments(context)) {
+    open += `${text}\n\n`;
+    if (open.length < charsPerText) continue;
+    texts.push(open.slice(0, charsPerText));
+    open = "";
+    if (texts.length === proseTexts) break;
+  }
+  return texts.map((text) => () => text);
+}
