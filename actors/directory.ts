@@ -11,15 +11,33 @@ import {
   type Version,
 } from "../src/contract/ids.ts";
 import type { HotStats } from "../src/hot/port.ts";
+import type { HotTotals, HotUse } from "../src/hot/shares.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
+import type { StoredOperation } from "../src/log/port.ts";
+import type { TenantBytes } from "./directory-bytes.ts";
 import type { ShardMessage, TenantMessage } from "./messages.ts";
 
 /** The way from the shared DOCS reader to a tenant. */
 export interface TenantRoute {
   readonly mailbox: Mailbox<TenantMessage>;
+  readonly bytes: TenantBytes;
   /** The tenant is off the shared reader: it reads DOCS by itself until it has passed `skippedTo`. */
   behind: boolean;
   skippedTo: Version;
+}
+
+/** Of a tenant that has not looked into DOCS yet. */
+export function newRoute(mailbox: TenantRoute["mailbox"], bytes: TenantBytes): TenantRoute {
+  return { mailbox, bytes, behind: true, skippedTo: 0 as Version };
+}
+
+/** From the shared reader to the tenant, or off that reader (T4). Never waits. */
+export function offer(route: TenantRoute, operation: StoredOperation): void {
+  const admitted = route.behind ? undefined : route.bytes.tryAdmit(operation);
+  if (admitted !== undefined && route.mailbox.tryPut({ type: "operation", admitted })) return;
+  admitted?.share.release();
+  route.behind = true;
+  route.skippedTo = operation.version;
 }
 
 /** How far a tenant's recovery has come; written by the tenant, plain numbers. */
@@ -98,6 +116,11 @@ export const recoveringStatus: ShardStatus = {
   oldestUnmergedAtMs: undefined,
 };
 
+/** Bytes that a tenant holds on this node. */
+export function memoryOf({ hot, headsBytes }: ShardStatus): number {
+  return hot.bytes + headsBytes;
+}
+
 export class Directory {
   readonly partitions: ReadonlyMap<Partition, PartitionEntry>;
   readonly #count: number;
@@ -137,19 +160,25 @@ export class Directory {
     for (const { tenants } of this.partitions.values()) yield* tenants.values();
   }
 
-  /** The tenants whose hot shards hold most of what a merge would let go, largest first. */
-  largestUnmerged(max: number): readonly TenantId[] {
-    return [...this.tenants()]
-      .filter(({ status }) => status.unmergedChunks > 0)
-      .sort((one, other) => other.status.hot.bytes - one.status.hot.bytes)
-      .slice(0, max)
-      .map(({ tenant }) => tenant);
+  /** What every tenant of this node holds in hot memory, its heads among it. */
+  hotUses(): readonly HotUse[] {
+    return [...this.tenants()].map(({ tenant, status }) => ({
+      tenant,
+      bytes: memoryOf(status),
+      mergeable: status.unmergedChunks > 0,
+      watermark: status.watermark,
+    }));
   }
 
-  /** Memory of all hot shards and heads of this node, bytes. */
-  hotBytes(): number {
+  /** Memory of all hot shards and heads of this node, and how many tenants hold any. */
+  hotTotals(): HotTotals {
     let bytes = 0;
-    for (const { status } of this.tenants()) bytes += status.hot.bytes + status.headsBytes;
-    return bytes;
+    let tenants = 0;
+    for (const { status } of this.tenants()) {
+      const held = memoryOf(status);
+      bytes += held;
+      if (held > 0) tenants += 1;
+    }
+    return { bytes, tenants };
   }
 }

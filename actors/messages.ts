@@ -12,7 +12,9 @@ import type { EmbedInput } from "../src/embedding/port.ts";
 import type { Asks } from "../src/kernel/reply.ts";
 import type { Heads } from "../src/log/heads.ts";
 import type { OwnershipView } from "../src/log/ownership.ts";
-import type { NodeStart, StoredManifest, StoredOperation } from "../src/log/port.ts";
+
+import type { NodeStart, StoredManifest } from "../src/log/port.ts";
+import type { Admitted } from "./directory-bytes.ts";
 
 /** To an embedder: vectors for all inputs, in their order. */
 export interface EmbedRequest extends Asks<readonly Float32Array[]> {
@@ -28,7 +30,7 @@ export type EmbedderMessage = EmbedRequest;
 
 /** To a tenant: its operations in log order. */
 export type TenantMessage =
-  | { readonly type: "operation"; readonly operation: StoredOperation }
+  | { readonly type: "operation"; readonly admitted: Admitted }
   /** The shard was restarted and holds nothing: load it again. */
   | { readonly type: "reload" };
 

@@ -29,7 +29,8 @@ import type { Admission, TenantCatalogue } from "../src/log/catalogue.ts";
 import { type OwnershipView, PartitionClaim } from "../src/log/ownership.ts";
 import type { Lease, Log, NodeStart, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
-import type { PartitionEntry, TenantEntry } from "./directory.ts";
+import { offer, type PartitionEntry, type TenantEntry } from "./directory.ts";
+import { readBytesMax } from "./directory-bytes.ts";
 import type { PartitionMessage } from "./messages.ts";
 
 /** What a partition needs to start and end a tenant; topology knows how. */
@@ -241,10 +242,7 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
   #route(tenure: Tenure, operation: StoredOperation): void {
     const handle = this.#serves(tenure, operation.tenant);
     if (handle === undefined) return this.#refuse(tenure);
-    const { route } = handle.entry;
-    if (!route.behind && route.mailbox.tryPut({ type: "operation", operation })) return;
-    route.behind = true;
-    route.skippedTo = operation.version;
+    offer(handle.entry.route, operation);
   }
 
   /** P5. The tenant's actors, which are started if it may come in. */
@@ -301,7 +299,10 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
       for (let more = true; more && !ended.aborted; ) {
         // The token stands for itself here: the log does not ask who it is.
         const tenant = name as TenantId;
-        const operations = await log.docs.readTenant({ tenant, after, max: pullMax });
+        const operations = await log.docs.readTenant({
+          ...{ tenant, after, max: pullMax },
+          bytesMax: readBytesMax,
+        });
         for (const operation of operations) await this.#refuseOne(operation);
         after = operations.at(-1)?.version ?? after;
         refusedTo.set(name, after);

@@ -59,26 +59,36 @@ export class TenantCommitter {
   }
 
   async commitAll(): Promise<void> {
+    const { inFlight, life } = this.#parts;
+    while (!life.signal.aborted) {
+      const next = await inFlight.take(life.signal);
+      if (next === undefined) return;
+      try {
+        if (!(await this.#commit(next))) return;
+      } finally {
+        for (const share of next.shares) share.release();
+      }
+    }
+  }
+
+  /** False when this life ends meanwhile. */
+  async #commit(next: InFlight): Promise<boolean> {
     const { inFlight, self, processor, letters, life } = this.#parts;
     const { shard, metrics, tenant } = this.#options;
-    const { signal } = life;
-    while (!signal.aborted) {
-      const next = await inFlight.take(signal);
-      if (next === undefined) return;
-      const { version } = next.operation;
-      const judged = this.#judged(version, await next.outcome);
-      const outcome = await this.#unlessVoid(next.operation, judged);
-      if (outcome === undefined) return;
-      const record = processor.recordOf(version, outcome);
-      await this.#waitForRoom();
-      const placed = await this.#place(record);
-      if (placed === undefined) return;
-      const publishedAtMs = next.operation.atMs;
-      if (placed.kind === "reject") letters.add(letterOf(placed, publishedAtMs));
-      await shard.put({ type: "apply", record: placed, publishedAtMs }, signal);
-      // Not a difference of versions: sequences of DOCS count every tenant's operations.
-      metrics.set("ingest_lag_operations", inFlight.depth + self.depth, { tenant });
-    }
+    const { version } = next.operation;
+    const judged = this.#judged(version, await next.outcome);
+    const outcome = await this.#unlessVoid(next.operation, judged);
+    if (outcome === undefined) return false;
+    const record = processor.recordOf(version, outcome);
+    await this.#waitForRoom();
+    const placed = await this.#place(record);
+    if (placed === undefined) return false;
+    const publishedAtMs = next.operation.atMs;
+    if (placed.kind === "reject") letters.add(letterOf(placed, publishedAtMs));
+    await shard.put({ type: "apply", record: placed, publishedAtMs }, life.signal);
+    // Not a difference of versions: sequences of DOCS count every tenant's operations.
+    metrics.set("ingest_lag_operations", inFlight.depth + self.depth, { tenant });
+    return true;
   }
 
   /** T6. @throws FreshetError of a fault that the operation is not blamed for yet */

@@ -1,17 +1,24 @@
 /**
  * Takes a tenant's operations in, in log order: from its partition's reader, and by its own reads of DOCS while it is
  * off that reader (T4) or looks for suspects (T7). What is taken in is processed at once and waits for the committer.
+ *
+ *   TI1  the first operation that a life takes from the shared reader follows right behind the one before, as the log's
+ *        leader says. Nobody else knows what lies between the end of a life's own reads and the reader's start, and an
+ *        operation that is left out there is passed by the cursor for good (I1, I2).
  */
 
 import { FreshetError } from "../src/contract/errors.ts";
 import type { Epoch, TenantId, Version } from "../src/contract/ids.ts";
 import type { Outcome } from "../src/contract/outcome.ts";
 import { equalBytes } from "../src/kernel/bytes.ts";
+import type { Share } from "../src/kernel/fair-shares.ts";
+
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { IdWindow } from "../src/log/id-window.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger } from "../src/observe/port.ts";
 import type { TenantProgress, TenantRoute } from "./directory.ts";
+import { type Admitted, type KeptOperation, readBytesMax, tooLarge } from "./directory-bytes.ts";
 import type { TenantLife } from "./tenant-life.ts";
 import type { Fault, OperationProcessor } from "./tenant-process.ts";
 import { attemptsOf, suspectsTo } from "./tenant-suspects.ts";
@@ -35,7 +42,9 @@ export interface IntakeOptions {
 
 /** An operation between intake and committer. */
 export interface InFlight {
-  readonly operation: StoredOperation;
+  readonly operation: KeptOperation;
+  /** Given back when the record is applied (TB1). */
+  readonly shares: readonly Share[];
   readonly outcome: Promise<Outcome | Fault>;
 }
 
@@ -57,6 +66,8 @@ export class TenantIntake {
   #ids: IdWindow;
   /** T7: suspects are at or below it; undefined until the backlog of this life has been looked at. */
   #suspectsTo: Version | undefined;
+  /** TI1. Later rejoins need no proof: what the reader skipped is known. */
+  #followsReader = false;
 
   constructor(options: IntakeOptions, parts: IntakeParts) {
     this.#options = options;
@@ -80,12 +91,40 @@ export class TenantIntake {
     });
   }
 
-  async takeIn(operation: StoredOperation): Promise<void> {
-    if (operation.version <= this.#takenIn) return;
+  /** An operation from the shared reader. */
+  async takeFromReader(admitted: Admitted): Promise<void> {
+    const { operation, share } = admitted;
+    if (operation.version <= this.#takenIn) return share.release();
+    if (!this.#followsReader) this.#followsReader = await this.#isNext(operation);
+    if (this.#followsReader) return this.#takeIn(admitted);
+    share.release();
+    const route = this.#options.route();
+    route.behind = true;
+    if (route.skippedTo < operation.version) route.skippedTo = operation.version;
+  }
+
+  /** TI1. False also when this life ends first, or is off the reader already and will read for itself. */
+  async #isNext({ version }: KeptOperation): Promise<boolean> {
+    if (this.#options.route().behind) return false;
+    const { log, tenant } = this.#options;
+    const after = this.#takenIn;
+    const next = await this.#parts.life.stalling("join", () =>
+      log.docs.nextVersion({ tenant, after }),
+    );
+    return next === version;
+  }
+
+  async #takeIn({ operation, share }: Admitted): Promise<void> {
     const { processor, inFlight, life } = this.#parts;
+    const isNew = operation.version > this.#takenIn;
+    const inHand = isNew
+      ? await this.#options.route().bytes.inHand(operation, life.signal)
+      : undefined;
+    if (inHand === undefined) return share.release();
     this.#takenIn = operation.version;
     const suspect = operation.version <= (this.#suspectsTo ?? 0);
-    const repeated = this.#repeatedBy(operation);
+    // One whose payload is not kept can not be compared: it is refused, as often as it comes.
+    const repeated = tooLarge(operation) === undefined ? this.#repeatedBy(operation) : undefined;
     const outcome =
       repeated === undefined
         ? processor.process(operation, suspect)
@@ -95,7 +134,9 @@ export class TenantIntake {
       () => {},
       () => {},
     );
-    await inFlight.put({ operation, outcome }, life.signal);
+    const shares = [share, inHand];
+    const isIn = await inFlight.put({ operation, outcome, shares }, life.signal);
+    if (!isIn) for (const taken of shares) taken.release();
     if (suspect) await settled;
   }
 
@@ -126,24 +167,41 @@ export class TenantIntake {
 
   /** Reads skipped operations from DOCS until the tenant has caught up with the shared reader (T4). */
   async catchUp(): Promise<void> {
-    const { log, tenant, limits, progress } = this.#options;
+    const { limits, progress } = this.#options;
     const { life } = this.#parts;
     const route = this.#options.route();
-    const onCount = (operations: number): void => {
-      progress.behind = operations;
-    };
     while (route.behind && !life.signal.aborted) {
-      const operations = await life.stalling("catch-up", () =>
-        log.docs.readTenant({ tenant, after: this.#takenIn, max: limits.pullMax, onCount }),
-      );
-      await this.#lookForSuspects(operations ?? []);
-      for (const operation of operations ?? []) {
-        await this.takeIn(operation);
+      const operations = await this.#readPage();
+      for (const admitted of operations ?? []) {
+        await this.#takeIn(admitted);
         progress.behind -= 1;
       }
       // No await between the test and the assignment: the reader can not skip another one in between.
       if (operations?.length === 0 && this.#takenIn >= route.skippedTo) route.behind = false;
       else if (operations?.length === 0) await life.clock.sleep(limits.backoff.backoffMinMs);
+    }
+  }
+
+  /** The tenant's next operations, within its part of the node's memory. Undefined when this life ends first. */
+  async #readPage(): Promise<readonly Admitted[] | undefined> {
+    const { log, tenant, limits, progress } = this.#options;
+    const { life } = this.#parts;
+    const { bytes } = this.#options.route();
+    const onCount = (operations: number): void => {
+      progress.behind = operations;
+    };
+    const page = await bytes.page(life.signal);
+    if (page === undefined) return undefined;
+    try {
+      const range = { tenant, max: limits.pullMax, bytesMax: readBytesMax, onCount };
+      const operations = await life.stalling("catch-up", () =>
+        log.docs.readTenant({ ...range, after: this.#takenIn }),
+      );
+      if (operations === undefined) return undefined;
+      await this.#lookForSuspects(operations);
+      return bytes.admitted(page, operations);
+    } finally {
+      page.release();
     }
   }
 

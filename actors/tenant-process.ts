@@ -19,6 +19,7 @@ import type { Log, StoredOperation } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { Preparation } from "../src/preparation/preparation.ts";
 import { embedPrepared } from "../src/text/outcome.ts";
+import { type KeptOperation, tooLarge } from "./directory-bytes.ts";
 import type { EmbedderMessage } from "./messages.ts";
 
 export interface ProcessorOptions {
@@ -28,7 +29,7 @@ export interface ProcessorOptions {
   readonly preparation: Pick<Preparation, "prepare">;
   /** Fingerprint of the embedding graph, kept with the vectors. */
   readonly model: string;
-  readonly embedder: Mailbox<EmbedderMessage>;
+  readonly embedder: Pick<Mailbox<EmbedderMessage>, "put">;
   readonly isolation: Pick<Isolation, "process">;
   readonly limits: {
     readonly attemptsMax: number;
@@ -58,8 +59,10 @@ export class OperationProcessor {
   }
 
   /** Rejects only when the actor's life ends meanwhile; whatever else goes wrong is an outcome or a fault. */
-  async process(operation: StoredOperation, suspect: boolean): Promise<Outcome | Fault> {
+  async process(operation: KeptOperation, suspect: boolean): Promise<Outcome | Fault> {
     const { logger, tenant } = this.#options;
+    const refused = tooLarge(operation);
+    if (refused !== undefined) return refused;
     let documentId: DocumentId | null = null;
     try {
       if (suspect) return await this.#isolated(operation);
@@ -99,7 +102,7 @@ export class OperationProcessor {
     const { isolation, logger, metrics, tenant } = this.#options;
     logger.warn({ tenant, version }, "a document is processed in isolation");
     metrics.count("documents_isolated_total", { tenant });
-    return this.#patiently(() => isolation.process(payload, this.#context.signal));
+    return this.#patiently(() => isolation.process(payload, this.#context.signal, tenant));
   }
 
   /** Of a suspect that its isolated process survived, so that reading it harms nobody here either. */

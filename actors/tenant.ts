@@ -24,9 +24,10 @@
 
 import { FreshetError } from "../src/contract/errors.ts";
 import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
+import type { FairShares } from "../src/kernel/fair-shares.ts";
 import { BoundedMailbox } from "../src/kernel/mailbox.ts";
-import type { Places } from "../src/kernel/places.ts";
 import type { Log } from "../src/log/port.ts";
+import type { Admitted } from "./directory-bytes.ts";
 import type { TenantMessage } from "./messages.ts";
 import { type CommitterOptions, TenantCommitter } from "./tenant-committer.ts";
 import { HeadFaults } from "./tenant-faults.ts";
@@ -45,7 +46,7 @@ export interface TenantOptions
     LetterOptions {
   readonly log: Log;
   /** Shared by all tenants of the node. */
-  readonly recoveries: Places;
+  readonly recoveries: FairShares;
   readonly limits: TenantLimits;
 }
 
@@ -90,7 +91,11 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     const letters = new LetterWriter(options, life);
     this.#context.task(() => letters.writeAll());
     const end = await life.stalling("recover", () =>
-      options.recoveries.run(() => recover(options, { life, letters }), life.signal),
+      options.recoveries.run(
+        options.tenant,
+        () => recover(options, { life, letters }),
+        life.signal,
+      ),
     );
     if (end === undefined) return;
     const { self } = this.#context;
@@ -111,7 +116,7 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   async receive(message: TenantMessage): Promise<void> {
     switch (message.type) {
       case "operation":
-        await this.#intake?.takeIn(message.operation);
+        await this.#takeIn(message.admitted);
         break;
       case "reload":
         throw new FreshetError("internal", "the shard was lost and must be loaded again");
@@ -120,6 +125,16 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   }
 
   stop(): void {
-    this.#inFlight.close();
+    for (const { shares } of this.#inFlight.close()) for (const share of shares) share.release();
+  }
+
+  async #takeIn(admitted: Admitted): Promise<void> {
+    try {
+      await this.#intake?.takeFromReader(admitted);
+    } catch (thrown) {
+      admitted.share.release();
+      throw thrown;
+    }
+    if (this.#intake === undefined) admitted.share.release();
   }
 }

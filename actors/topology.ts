@@ -14,8 +14,8 @@ import type { Embedder, Lane } from "../src/embedding/port.ts";
 import type { HotShardFactory } from "../src/hot/port.ts";
 import type { Isolation } from "../src/isolation/port.ts";
 import type { Clock } from "../src/kernel/clock.ts";
+import { FairShares } from "../src/kernel/fair-shares.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
-import { Places } from "../src/kernel/places.ts";
 import { type ActorRef, ActorSystem } from "../src/kernel/system.ts";
 import { type TenantBounds, TenantCatalogue } from "../src/log/catalogue.ts";
 import type { Log } from "../src/log/port.ts";
@@ -25,14 +25,18 @@ import type { MergeClient } from "../src/temporal/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
 import {
   Directory,
+  newRoute,
   noProgress,
   type Proofs,
   recoveringStatus,
-  type ShardStatus,
   type TenantEntry,
 } from "./directory.ts";
+import { type NodeBytes, nodeBytes, TenantBytes } from "./directory-bytes.ts";
 import { embedderActor } from "./embedder.ts";
+import { inShares } from "./embedder-shares.ts";
+import { HotMemory } from "./hot-memory.ts";
 import { createProofs } from "./lease-proofs.ts";
+
 import { manifestWatcherActor } from "./manifest-watcher.ts";
 import { membershipActor } from "./membership.ts";
 import { mergeTriggerActor } from "./merge-trigger.ts";
@@ -46,8 +50,17 @@ import type {
 } from "./messages.ts";
 import { partitionActor, type TenantHandle } from "./partition.ts";
 import { questionActor } from "./question.ts";
+import { type QuestionTurns, questionTurns } from "./question-turns.ts";
 import { shardActor } from "./shard.ts";
-import { type TenantLimits, tenantActor } from "./tenant.ts";
+import { tenantActor } from "./tenant.ts";
+import {
+  backoff,
+  checkWeights,
+  kindOf,
+  questionPlaces,
+  recordBytes,
+  tenantLimits,
+} from "./topology-parts.ts";
 
 export interface TopologyOptions {
   /** This process, as leases name it. */
@@ -82,7 +95,7 @@ export interface TopologyOptions {
 
 export interface Topology {
   readonly directory: Directory;
-  readonly questions: Mailbox<QuestionMessage>;
+  readonly questions: QuestionTurns;
   readonly system: ActorSystem;
   /** True while hot memory has no room: publishers are refused (I11). */
   isHotFull(tenant: TenantId): boolean;
@@ -94,22 +107,6 @@ export interface Topology {
 }
 
 const renewEveryMs = limits.leaseMs / 3;
-
-const backoff = {
-  backoffMinMs: limits.restartBackoffMinMs,
-  backoffMaxMs: limits.restartBackoffMaxMs,
-};
-
-const tenantLimits: TenantLimits = {
-  inFlightMax: limits.tenantInFlightMax,
-  attemptsMax: limits.documentAttemptsMax,
-  pullMax: limits.pullMax,
-  duplicateWindowMs: limits.duplicateWindowMs,
-  messageIdsPerTenantMax: limits.messageIdsPerTenantMax,
-  deadLettersWaitingMax: limits.deadLettersWaitingMax,
-  deadLetterRetryMaxMs: limits.deadLetterRetryMaxMs,
-  backoff,
-};
 
 /** @throws RangeError when a tenant's weight is no number above zero */
 export function startTopology(options: TopologyOptions): Topology {
@@ -139,14 +136,14 @@ export function startTopology(options: TopologyOptions): Topology {
       logger,
     }),
   });
-  const isHotFull = (tenant: TenantId): boolean =>
-    memoryOf(directory.tenant(tenant)?.status) >= limits.hotBytesPerTenantMax ||
-    directory.hotBytes() >= limits.hotBytesPerNodeMax;
-  const recoveries = new Places(limits.recoveriesInFlightMax);
+  const hot = new HotMemory(directory, clock);
+  const recoveries = new FairShares({ total: limits.recoveriesInFlightMax });
+  const texts = new FairShares({ total: limits.embedQueueTextsMax });
+  const ingest = inShares(ingestEmbedder.mailbox, texts);
   const bounds = options.settings.tenants ?? { max: limits.tenantsMax };
   const catalogue = new TenantCatalogue(bounds, log.chunks);
-  const node = { system, options, directory, recoveries, catalogue };
-  const wiring = { ...node, ingestEmbedder, mergeTrigger, isHotFull };
+  const node = { system, options, directory, recoveries, catalogue, bytes: nodeBytes() };
+  const wiring = { ...node, ingest, mergeTrigger, hot };
   const partitions = [...directory.partitions.keys()].map((partition) =>
     spawnPartition(partition, wiring),
   );
@@ -168,9 +165,9 @@ export function startTopology(options: TopologyOptions): Topology {
   return {
     directory,
     proofs,
-    questions: anyQuestion.mailbox,
+    questions: questionTurns({ pool: anyQuestion.mailbox, places: questionPlaces(), clock }),
     system,
-    isHotFull,
+    isHotFull: (tenant) => hot.isFull(tenant),
     isOwner: (tenant) => {
       const { state, validUntilMs } = directory.partitionOf(tenant);
       return state === "serving" && clock.monotonicMs() < validUntilMs;
@@ -182,27 +179,16 @@ export function startTopology(options: TopologyOptions): Topology {
   };
 }
 
-function memoryOf({ hot, headsBytes }: ShardStatus = recoveringStatus): number {
-  return hot.bytes + headsBytes;
-}
-
-/** A weight of zero would stop its tenant once it had its first turn; an infinite one would stop all others. */
-function checkWeights(weights: ReadonlyMap<TenantId, number> = new Map()): void {
-  for (const [tenant, weight] of weights) {
-    if (Number.isFinite(weight) && weight > 0) continue;
-    throw new RangeError(`the weight of tenant ${tenant} is not a number above zero`);
-  }
-}
-
 interface PartitionWiring {
   readonly system: ActorSystem;
   readonly options: TopologyOptions;
   readonly directory: Directory;
-  readonly ingestEmbedder: ActorRef<EmbedderMessage>;
+  readonly ingest: Pick<Mailbox<EmbedderMessage>, "put">;
   readonly mergeTrigger: ActorRef<MergeTriggerMessage>;
-  readonly isHotFull: (tenant: TenantId) => boolean;
-  readonly recoveries: Places;
+  readonly hot: HotMemory;
+  readonly recoveries: FairShares;
   readonly catalogue: TenantCatalogue;
+  readonly bytes: NodeBytes;
 }
 
 function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef<PartitionMessage> {
@@ -258,23 +244,19 @@ interface TenantWiring {
   readonly partition: () => Mailbox<PartitionMessage>;
 }
 
-/** At the node's bound the tenant that waits may hold next to nothing itself: then others' merges make the room. */
-function tenantsThatMakeRoom(directory: Directory, waiting: TenantId): readonly TenantId[] {
-  if (directory.hotBytes() < limits.hotBytesPerNodeMax) return [waiting];
-  return [...new Set([waiting, ...directory.largestUnmerged(limits.pressureTenantsMax)])];
-}
-
 /** A tenant is two actors: the shard that answers, and the tenant that writes the log and feeds it. */
 function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): TenantHandle {
-  const { system, options, directory, ingestEmbedder, mergeTrigger } = wiring;
-  const { isHotFull, recoveries } = wiring;
+  const { system, options, ingest, mergeTrigger } = wiring;
+  const { hot, recoveries } = wiring;
   const progress = noProgress();
+  const bytes = new TenantBytes(tenant, wiring.bytes, options.log.documentTextBytesMax);
   const { log, metrics, logger, embedder, settings, preparation, isolation } = options;
   // A partition of many tenants may fail with all of them at once: who finds its mailbox full waits for room.
   const failed = (): void => void partition().put({ type: "tenant-failed", tenant });
   const shard = system.spawn<ShardMessage>({
     name: `shard/${tenant}`,
     capacity: limits.shardMailboxMax,
+    weight: { max: limits.shardMailboxBytesMax, of: recordBytes },
     onEscalate: failed,
     behaviour: shardActor({
       tenant,
@@ -300,14 +282,14 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     behaviour: tenantActor({
       ...{ tenant, epoch, log, preparation, isolation },
       model: embedder.model.fingerprint,
-      embedder: ingestEmbedder.mailbox,
+      embedder: ingest,
       shard: shard.mailbox,
       mergeTrigger: mergeTrigger.mailbox,
       route: () => entry.route,
       progress,
       recoveries,
-      isHotFull: () => isHotFull(tenant),
-      makesRoom: () => tenantsThatMakeRoom(directory, tenant),
+      isHotFull: () => hot.isFull(tenant),
+      makesRoom: () => hot.askForRoom(tenant),
       onFenced: (by) => void partition().put({ type: "fenced", epoch: by }),
       limits: tenantLimits,
       metrics,
@@ -318,11 +300,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     tenant,
     epoch,
     shard: shard.mailbox,
-    route: {
-      mailbox: writer.mailbox,
-      behind: true,
-      skippedTo: 0 as TenantEntry["route"]["skippedTo"],
-    },
+    route: newRoute(writer.mailbox, bytes),
     progress,
     status: recoveringStatus,
   };
@@ -331,6 +309,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     stop: async () => {
       await writer.stop();
       await shard.stop();
+      bytes.close();
     },
   };
 }
@@ -378,6 +357,9 @@ function spawnQuestions(
     readonly queryEmbedder: ActorRef<EmbedderMessage>;
   },
 ): ActorRef<QuestionMessage>[] {
+  // As many as the backend is given at once: of a flood half of them are in hand when another's question comes.
+  const { inFlightMax, queryItemsMax } = options.settings.embedBatch ?? batchSizeOf("cpu");
+  const atOnce = inFlightMax * queryItemsMax;
   return system.spawnPool<QuestionMessage>(limits.questionsInFlightMax, {
     name: "question",
     capacity: limits.queryMailboxMax,
@@ -386,7 +368,7 @@ function spawnQuestions(
       proofs: parts.proofs,
       log: options.log,
       cold: options.cold,
-      embedder: parts.queryEmbedder.mailbox,
+      embedder: inShares(parts.queryEmbedder.mailbox, new FairShares({ total: atOnce })),
       tokenizer: options.tokenizer,
       modelTokensMax: options.embedder.model.maxTokens,
       redactor: options.redactor,
@@ -404,9 +386,4 @@ function spawnQuestions(
       metrics: options.metrics,
     }),
   });
-}
-
-/** `tenant/acme` counts as `tenant`: a metric label must not grow with the tenants. */
-function kindOf(actor: string): string {
-  return actor.split("/", 1)[0] ?? actor;
 }

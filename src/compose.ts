@@ -5,7 +5,7 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { tmpdir } from "node:os";
+import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { startTopology, type Topology } from "../actors/topology.ts";
 import { createOpenAiModel } from "./answer/openai.ts";
@@ -144,6 +144,7 @@ export async function startEngine(
 ): Promise<Engine> {
   const base = foundation(config, version, seams);
   const stack = new Stack();
+  warnOfSmallMemory(base.logger);
   try {
     stack.push("main watch", await watchMain(limits.mainStallMs), (end) => end());
     const shape = readModelShape(config);
@@ -203,6 +204,14 @@ export async function startEngine(
   }
 }
 
+/** Its bounds are fixed: a machine that has less ends the engine when its tenants fill them, not before. */
+function warnOfSmallMemory(logger: Logger): void {
+  const mayTakeBytes = limits.engineBytesMax + limits.hotBytesPerNodeMax;
+  const hasBytes = totalmem();
+  if (hasBytes >= mayTakeBytes) return;
+  logger.warn({ hasBytes, mayTakeBytes }, "an engine may take more memory than this machine has");
+}
+
 /** The merge worker: runs the activities and workflows of all tenants. Any number of them may run. */
 export async function startMerges(
   config: Config,
@@ -255,6 +264,7 @@ async function connectLog(
   const { config, clock, logger, metrics } = base;
   const log = await connectNatsLog({
     servers: config.nats.url,
+    replicas: config.nats.replicas,
     partitions: config.partitions,
     name: `freshet-${role}-${config.node}`,
     clock,

@@ -1,7 +1,7 @@
 /**
  * What every surface does with a request, whatever it came by: parse, check, bound, ask the service.
  *
- * Owns the bound on questions in flight. Never knows a transport: it takes values and bytes, gives
+ * Owns the bound on questions in flight, of which no tenant takes all. Never knows a transport: it takes values and bytes, gives
  * values, and throws FreshetError only.
  */
 
@@ -12,6 +12,7 @@ import { type DocumentId, isDocumentId, type TenantId } from "../contract/ids.ts
 import { limits } from "../contract/limits.ts";
 import { type Answer, type AnswerEvent, parseQuestion, type Question } from "../contract/query.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { FairShares } from "../kernel/fair-shares.ts";
 import type { Logger } from "../observe/port.ts";
 import { checkKey, IdempotencyKeys } from "./idempotency.ts";
 import type { DocumentState, EngineStatus, Service } from "./port.ts";
@@ -54,19 +55,18 @@ const encoder = new TextEncoder();
 export function createHandler(options: HandlerOptions): Handler {
   const { service, log } = options;
   const keys = new IdempotencyKeys(options.clock);
-  const questionsMax = options.questionsInFlightMax ?? limits.questionsInFlightMax;
-  let questions = 0;
+  // Those that run, and those that wait for a place at the tenant's owner.
+  const total = options.questionsInFlightMax ?? 2 * limits.questionsInFlightMax;
+  const questions = new FairShares({ total });
 
   async function ask(question: Question, request: AskRequest): Promise<Answer> {
-    if (questions >= questionsMax) {
-      throw new FreshetError("overloaded", "too many questions at once");
-    }
-    questions += 1;
+    const { tenant, signal, onEvent } = request;
+    const place = questions.tryTake(tenant);
+    if (place === undefined) throw new FreshetError("overloaded", "too many questions at once");
     try {
-      const { tenant, signal, onEvent } = request;
       return await service.ask(tenant, question, { signal, onEvent });
     } finally {
-      questions -= 1;
+      place.release();
     }
   }
 

@@ -16,6 +16,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import { systemClock } from "../kernel/clock.ts";
 import type { Logger } from "../observe/port.ts";
 import { authentication, hostCheck, operatorCheck } from "./auth.ts";
 import { readOutRefusedBodies } from "./bodies.ts";
@@ -32,6 +33,8 @@ const defaultBounds = {
   connectionsMax: limits.httpConnectionsMax,
   sseBufferBytesMax: limits.sseBufferBytesMax,
   sseHeartbeatMs: limits.sseHeartbeatMs,
+  bodyBytesPerSecondMin: limits.httpBodyBytesPerSecondMin,
+  bodyRateMs: limits.httpBodyRateMs,
   refusedBodyMs: limits.httpRefusedBodyMs,
   refusedBodyBytesMax: limits.httpRefusedBodyBytesMax,
 };
@@ -111,6 +114,8 @@ export function createHttpApp(options: HttpOptions): FastifyInstance {
     checkOperator: operatorCheck({ keys, token: options.operatorToken }),
     keys,
     sse: { bufferBytesMax: bounds.sseBufferBytesMax, heartbeatMs: bounds.sseHeartbeatMs },
+    body: { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, rateMs: bounds.bodyRateMs },
+    clock: systemClock,
   });
   return app;
 }

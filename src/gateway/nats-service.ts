@@ -15,6 +15,7 @@
 import { headers, type NatsConnection, type ServiceMsg } from "nats";
 import { errorBody, FreshetError } from "../contract/errors.ts";
 import { tenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
 import { answerSchema, questionSchema } from "../contract/query.ts";
 import type { Metrics } from "../observe/port.ts";
 import type { Handler } from "./handler.ts";
@@ -87,6 +88,10 @@ async function reply(
 ): Promise<"answered" | "refused"> {
   try {
     const tenant = tenantId(message.subject.slice("query.".length));
+    if (message.data.byteLength > limits.questionBytesMax) {
+      const says = `a question has at most ${limits.questionBytesMax} bytes`;
+      throw new FreshetError("document_too_large", says);
+    }
     const body = parseJson(message.data);
     const onEvent = wantsStream(body)
       ? (event: { readonly type: string }) => {

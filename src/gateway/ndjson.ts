@@ -10,6 +10,7 @@ import { InFlight } from "../kernel/in-flight.ts";
 import { explainAsBody, type Handler } from "./handler.ts";
 import { parseJson } from "./json.ts";
 import { type Line, splitLines } from "./lines.ts";
+import type { LineRoom } from "./publish-bodies.ts";
 
 export type LineResult =
   | { readonly line: number; readonly id: string; readonly seq: number }
@@ -18,6 +19,8 @@ export type LineResult =
 export interface LinesRequest {
   readonly tenant: TenantId;
   readonly source: AsyncIterable<Uint8Array>;
+  /** The part of the node's memory that a line in flight takes. */
+  readonly room: LineRoom;
   /** Line n is published with this key and n, so a repeated request repeats nothing. */
   readonly idempotencyKey?: string | undefined;
   /** Aborts when the caller has gone: what was not started is not started any more. */
@@ -80,6 +83,8 @@ async function publishLine({ handler, request, line, inFlight, add }: LineJob): 
     failed(error);
     return;
   }
+  const room = await request.room(line.bytes?.byteLength ?? 0, request.signal);
+  if (room === undefined) return;
   await inFlight.start(keyOf(body), async () => {
     try {
       const key = idempotencyKey === undefined ? undefined : `${idempotencyKey}/${line.line}`;
@@ -87,6 +92,8 @@ async function publishLine({ handler, request, line, inFlight, add }: LineJob): 
       add({ line: line.line, id, seq });
     } catch (error) {
       failed(error);
+    } finally {
+      room.release();
     }
   });
 }

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import type { Clock } from "../kernel/clock.ts";
 import { askRoute } from "./ask-route.ts";
 import type { Authenticate, Check } from "./auth.ts";
 import { hasBody } from "./bodies.ts";
@@ -11,6 +12,7 @@ import { abortWhenCallerLeaves } from "./caller.ts";
 import type { Handler } from "./handler.ts";
 import { publishLines } from "./ndjson.ts";
 import { openApiDocument } from "./openapi.ts";
+import { type BodyBounds, boundedBody, PublishBodies } from "./publish-bodies.ts";
 import { readinessOf } from "./readiness.ts";
 
 export interface RouteOptions {
@@ -23,6 +25,8 @@ export interface RouteOptions {
   readonly version: string;
   readonly metrics: { metricsText(): Promise<string>; readonly contentType: string };
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
+  readonly body: BodyBounds;
+  readonly clock: Clock;
 }
 
 interface DocumentRoute {
@@ -48,11 +52,13 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
     tenantOf(request);
     refuseEncodedBody(request);
   };
-  const admit = admission(limits.httpPublishesInFlightMax);
+  const bodies = new PublishBodies();
+  const admit = async (request: FastifyRequest, reply: FastifyReply) =>
+    bodies.admit(tenantOf(request), request, reply);
 
   app.post(
     "/answer",
-    { onRequest: [onRequest, wantsJson], bodyLimit: limits.httpDocumentBytesMax },
+    { onRequest: [onRequest, wantsJson], bodyLimit: limits.questionBytesMax },
     (request, reply) => askRoute({ ...options, request, reply, tenant: tenantOf(request) }),
   );
   app.post(
@@ -63,9 +69,13 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
       const idempotencyKey = idempotencyKeyOf(request);
       reply.code(202);
       if (ndjson.test(request.headers["content-type"] ?? "")) {
-        const source = boundedBody(request);
+        // Leaving the body early must not destroy the socket, and with it the reply that says why.
+        const body = request.raw.iterator({ destroyOnReturn: false });
+        const source = boundedBody(body, options.body, options.clock);
+        const room = bodies.lineRoom(tenant);
         const { signal } = abortWhenCallerLeaves(reply.raw);
-        return { results: await publishLines(handler, { tenant, source, idempotencyKey, signal }) };
+        const lines = { tenant, source, room, idempotencyKey, signal };
+        return { results: await publishLines(handler, lines) };
       }
       const { seq } = await handler.publish({ tenant, body: request.body, idempotencyKey });
       return { seq };
@@ -157,36 +167,7 @@ function refuseEncodedBody(request: FastifyRequest): void {
   }
 }
 
-/** Counts requests from before their body is read until their reply is out. */
-function admission(max: number) {
-  let inFlight = 0;
-  return async (_request: FastifyRequest, reply: FastifyReply) => {
-    if (inFlight >= max) throw new FreshetError("overloaded", "too many publishes at once");
-    inFlight += 1;
-    reply.raw.once("close", () => {
-      inFlight -= 1;
-    });
-  };
-}
-
 function idempotencyKeyOf(request: FastifyRequest): string | undefined {
   const key = request.headers["idempotency-key"];
   return Array.isArray(key) ? key.join() : key;
-}
-
-/** The raw body, up to the bound of an NDJSON request. */
-async function* boundedBody(request: FastifyRequest): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  // Without the option, leaving the loop early would destroy the socket, and with it the reply that says why.
-  const chunks: AsyncIterable<Uint8Array> = request.raw.iterator({ destroyOnReturn: false });
-  for await (const chunk of chunks) {
-    bytes += chunk.length;
-    if (bytes > limits.httpNdjsonBytesMax) {
-      throw new FreshetError(
-        "document_too_large",
-        `at most ${limits.httpNdjsonBytesMax} bytes in a request`,
-      );
-    }
-    yield chunk;
-  }
 }

@@ -10,17 +10,18 @@
  *        whoever ends a child by hand does not do it in time with one document again and again;
  *   CI2  a child that says nothing for `silenceMs` hangs: it is killed, and that is its end;
  *   CI3  a child that does not become ready blames nobody: `embedding_unavailable`;
- *   CI4  every `process` settles, also when its caller goes or the child is closed.
+ *   CI4  every `process` settles, also when its caller goes or the child is closed;
+ *   CI5  tenants take turns: one whose suspects are many and slow keeps another's waiting for one of them (I9).
  */
 
 import type { ChildProcess } from "node:child_process";
 import { errorFromBody, FreshetError } from "../contract/errors.ts";
-import type { DocumentId } from "../contract/ids.ts";
+import type { DocumentId, TenantId } from "../contract/ids.ts";
 import { failedOutcome, type Outcome } from "../contract/outcome.ts";
 import { backoffMs } from "../kernel/backoff.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { FairShares } from "../kernel/fair-shares.ts";
 import { sleepAwake } from "../kernel/sleep-awake.ts";
-import { untilAborted } from "../kernel/until-aborted.ts";
 import type { Logger } from "../observe/port.ts";
 import type { Isolation } from "./port.ts";
 import type { IsolatedReply, IsolatedRequest } from "./protocol.ts";
@@ -52,7 +53,8 @@ type Attempt =
 class ChildIsolation implements Isolation {
   readonly #options: ChildIsolationOptions;
   readonly #closed = new AbortController();
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new FairShares({ total: 1 });
+  #running: Promise<unknown> = Promise.resolve();
   #child: IsolatedChild | undefined;
   #uses = 0;
 
@@ -60,18 +62,23 @@ class ChildIsolation implements Isolation {
     this.#options = options;
   }
 
-  process(payload: Uint8Array, signal: AbortSignal): Promise<Outcome> {
+  async process(payload: Uint8Array, signal: AbortSignal, tenant: TenantId): Promise<Outcome> {
     const ended = AbortSignal.any([signal, this.#closed.signal]);
-    const turn = this.#last.then(() => this.#attempts(payload, ended));
-    this.#last = turn.catch(() => {});
-    // A caller that goes does not wait for those before it.
-    return untilAborted(turn, ended);
+    const outcome = await this.#turns.run(tenant, () => this.#turn(payload, ended), ended);
+    if (outcome === undefined) throw new FreshetError("cancelled");
+    return outcome;
   }
 
   async close(): Promise<void> {
     this.#closed.abort();
-    await this.#last;
+    await this.#running;
     await this.#child?.kill();
+  }
+
+  #turn(payload: Uint8Array, ended: AbortSignal): Promise<Outcome> {
+    const turn = this.#attempts(payload, ended);
+    this.#running = turn.catch(() => {});
+    return turn;
   }
 
   async #attempts(payload: Uint8Array, ended: AbortSignal): Promise<Outcome> {

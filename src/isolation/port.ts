@@ -7,15 +7,16 @@
  * rejected.
  */
 
+import type { TenantId } from "../contract/ids.ts";
 import type { Outcome } from "../contract/outcome.ts";
 
 export interface Isolation {
   /**
-   * What becomes of the operation with this payload. One at a time, whoever asks.
+   * What becomes of the operation with this payload. One at a time, and tenants take turns.
    * @throws FreshetError embedding_unavailable (no isolated process starts, or the embedder is away),
    * embedding_failed (the model refuses the text), cancelled
    */
-  process(payload: Uint8Array, signal: AbortSignal): Promise<Outcome>;
+  process(payload: Uint8Array, signal: AbortSignal, tenant: TenantId): Promise<Outcome>;
   /** Ends the isolated process, if there is one. */
   close(): Promise<void>;
 }

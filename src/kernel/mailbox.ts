@@ -6,7 +6,9 @@
  *
  *   M1  messages are taken in the order in which they were put, each exactly once; who waits for room is not overtaken;
  *   M2  `tryPut` refuses at capacity; `put` waits for room: the sender chooses between refusing and waiting;
- *   M3  after `close` nothing can be put, and what was left comes back to the closer.
+ *   M3  after `close` nothing can be put, and what was left comes back to the closer;
+ *   M4  with a weight, what lies here weighs at most `max` together, or is one message that is heavier by itself. What
+ *        weighs nothing needs only a place: it goes in before those that wait because they are heavy.
  */
 
 export interface Mailbox<Message> {
@@ -16,6 +18,12 @@ export interface Mailbox<Message> {
   put(message: Message, signal?: AbortSignal): Promise<boolean>;
   readonly depth: number;
   readonly capacity: number;
+}
+
+/** M4. In whatever unit, bytes mostly. */
+export interface Weight<Message> {
+  readonly max: number;
+  readonly of: (message: Message) => number;
 }
 
 type Waiter<Value> = (value: Value) => void;
@@ -33,12 +41,15 @@ export class BoundedMailbox<Message> implements Mailbox<Message> {
   #takers: Waiter<Message | undefined>[] = [];
   #putters: Putter<Message>[] = [];
   #closed = false;
+  readonly #weight: Weight<Message> | undefined;
+  #weighs = 0;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, weight?: Weight<Message>) {
     if (!Number.isInteger(capacity) || capacity < 1) {
       throw new RangeError("a mailbox holds at least one message");
     }
     this.capacity = capacity;
+    this.#weight = weight;
   }
 
   get depth(): number {
@@ -52,8 +63,10 @@ export class BoundedMailbox<Message> implements Mailbox<Message> {
       taker(message);
       return true;
     }
-    if (this.depth >= this.capacity) return false;
-    this.#messages.push(message);
+    if (!this.#hasRoomFor(message)) return false;
+    // Who waits for room is not overtaken by one that is light enough (M1).
+    if (this.#putters.length > 0 && this.#weightOf(message) > 0) return false;
+    this.#add(message);
     return true;
   }
 
@@ -69,6 +82,7 @@ export class BoundedMailbox<Message> implements Mailbox<Message> {
       const aborted = (): void => {
         this.#putters = this.#putters.filter((other) => other !== putter);
         resolve(false);
+        this.#letIn();
       };
       signal?.addEventListener("abort", aborted, { once: true });
       this.#putters.push(putter);
@@ -83,11 +97,7 @@ export class BoundedMailbox<Message> implements Mailbox<Message> {
     if (signal?.aborted === true) return Promise.resolve(undefined);
     if (this.depth > 0) {
       const message = this.#shift();
-      const putter = this.#putters.shift();
-      if (putter !== undefined) {
-        this.#messages.push(putter.message);
-        putter.admitted(true);
-      }
+      this.#letIn();
       return Promise.resolve(message);
     }
     if (this.#closed) return Promise.resolve(undefined);
@@ -117,8 +127,33 @@ export class BoundedMailbox<Message> implements Mailbox<Message> {
     return rest;
   }
 
+  #hasRoomFor(message: Message): boolean {
+    if (this.depth >= this.capacity) return false;
+    const weighs = this.#weightOf(message);
+    return weighs === 0 || this.depth === 0 || this.#weighs + weighs <= (this.#weight?.max ?? 0);
+  }
+
+  #weightOf(message: Message): number {
+    return this.#weight?.of(message) ?? 0;
+  }
+
+  #letIn(): void {
+    for (let [next] = this.#putters; next !== undefined && this.#hasRoomFor(next.message); ) {
+      this.#putters.shift();
+      this.#add(next.message);
+      next.admitted(true);
+      [next] = this.#putters;
+    }
+  }
+
+  #add(message: Message): void {
+    this.#messages.push(message);
+    this.#weighs += this.#weightOf(message);
+  }
+
   #shift(): Message | undefined {
     const message = this.#messages[this.#head];
+    if (message !== undefined) this.#weighs -= this.#weightOf(message);
     this.#head += 1;
     // `Array.shift` moves the whole queue; a moving head pays for that once in a while instead.
     if (this.#head * 2 >= this.#messages.length) {

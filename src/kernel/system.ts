@@ -13,7 +13,7 @@
 import { type ActorState, type BehaviourFactory, live } from "./actor.ts";
 import { judgeFailure, type RestartPolicy } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
-import { BoundedMailbox, type Mailbox } from "./mailbox.ts";
+import { BoundedMailbox, type Mailbox, type Weight } from "./mailbox.ts";
 import { replyOf } from "./reply.ts";
 
 export interface SystemOptions {
@@ -30,6 +30,8 @@ export interface SystemOptions {
 export interface SpawnOptions<Message> {
   readonly name: string;
   readonly capacity: number;
+  /** What messages weigh, and how much its mailbox holds of that. */
+  readonly weight?: Weight<Message> | undefined;
   readonly behaviour: BehaviourFactory<Message>;
   /** Told instead of the system's `onEscalate` when this actor fails for good. */
   readonly onEscalate?: ((failure: unknown) => void) | undefined;
@@ -63,13 +65,16 @@ export class ActorSystem {
   }
 
   spawn<Message>(options: SpawnOptions<Message>): ActorRef<Message> {
-    const mailbox = new BoundedMailbox<Message>(options.capacity);
+    const mailbox = new BoundedMailbox<Message>(options.capacity, options.weight);
     return this.#supervise(options, { mailbox, takers: 0 });
   }
 
   /** Several equal actors on one mailbox: each message goes to one that is free. */
   spawnPool<Message>(size: number, options: SpawnOptions<Message>): ActorRef<Message>[] {
-    const shared = { mailbox: new BoundedMailbox<Message>(options.capacity), takers: 0 };
+    const shared = {
+      mailbox: new BoundedMailbox<Message>(options.capacity, options.weight),
+      takers: 0,
+    };
     return Array.from({ length: size }, (_, index) =>
       this.#supervise({ ...options, name: `${options.name}/${index}` }, shared),
     );

@@ -33,7 +33,7 @@ export class MemoryDocs implements DocsLog {
 
   async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
     await this.#options.power.pass();
-    if (message.payload.byteLength > limits.recordBytesMax) {
+    if (message.payload.byteLength > limits.docsMessageBytesMax) {
       throw new FreshetError("document_too_large");
     }
     const { version: seq } = this.store(message.tenant, message.payload, message);
@@ -79,7 +79,7 @@ export class MemoryDocs implements DocsLog {
       ({ tenant, version }) => tenant === options.tenant && version > options.after,
     );
     options.onCount?.(waiting.length);
-    return waiting.slice(0, options.max);
+    return firstBytes(waiting.slice(0, options.max), options.bytesMax);
   }
 
   async *messageIds({
@@ -101,6 +101,12 @@ export class MemoryDocs implements DocsLog {
     await this.#options.power.pass();
     const last = this.#operations.findLast((operation) => operation.tenant === tenant);
     return last?.version ?? (0 as Version);
+  }
+
+  async nextVersion({ tenant, after }: Parameters<DocsLog["nextVersion"]>[0]): Promise<Version> {
+    await this.#options.power.pass();
+    const next = this.#operations.find((one) => one.tenant === tenant && one.version > after);
+    return next?.version ?? (0 as Version);
   }
 
   async lastSequence(): Promise<Version> {
@@ -141,4 +147,17 @@ export class MemoryDocs implements DocsLog {
     if (isWildcard(tenant)) return unplacedPartition;
     return partitionOf(tenant as TenantId, this.#options.partitions);
   }
+}
+
+/** The operations up to the one that reaches the sum. */
+function firstBytes(
+  operations: readonly StoredOperation[],
+  bytesMax = Number.POSITIVE_INFINITY,
+): StoredOperation[] {
+  let bytes = 0;
+  const end = operations.findIndex(({ payload }) => {
+    bytes += payload.byteLength;
+    return bytes >= bytesMax;
+  });
+  return operations.slice(0, end === -1 ? operations.length : end + 1);
 }

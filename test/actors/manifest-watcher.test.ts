@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { Directory, noProgress, recoveringStatus } from "../../actors/directory.ts";
+import { nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
 import { manifestWatcherActor } from "../../actors/manifest-watcher.ts";
 import type { ShardMessage, TenantMessage } from "../../actors/messages.ts";
 import type { Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
@@ -18,7 +19,8 @@ function setUp(wrap: (manifests: ManifestStore) => Pick<ManifestStore, "watch"> 
   const serve = (tenant: TenantId, capacity = 10): BoundedMailbox<ShardMessage> => {
     const shard = new BoundedMailbox<ShardMessage>(capacity);
     const mailbox = new BoundedMailbox<TenantMessage>(1);
-    const route = { mailbox, behind: false, skippedTo: 0 as Version };
+    const bytes = new TenantBytes(tenant, nodeBytes(), 1_000);
+    const route = { mailbox, bytes, behind: false, skippedTo: 0 as Version };
     const epoch = 1 as Epoch;
     const entry = { tenant, epoch, shard, route, progress: noProgress(), status: recoveringStatus };
     directory.partitionOf(tenant).tenants.set(tenant, entry);

@@ -6,6 +6,7 @@ import {
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory.ts";
+import { nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
 import { membershipActor } from "../../actors/membership.ts";
 import type { PartitionMessage, ShardMessage, TenantMessage } from "../../actors/messages.ts";
 import {
@@ -70,7 +71,8 @@ export function setUp(options: SetUp = {}) {
       throw new Error(`${tenant} lives already`);
     }
     const mailbox = new BoundedMailbox<TenantMessage>(options.queueMax ?? 100);
-    const route = { mailbox, behind: false, skippedTo: 0 as Version };
+    const bytes = new TenantBytes(tenant, nodeBytes(), log.documentTextBytesMax);
+    const route = { mailbox, bytes, behind: false, skippedTo: 0 as Version };
     const shard = new BoundedMailbox<ShardMessage>(1);
     const tenantEntry: TenantEntry = {
       ...{ tenant, epoch, shard, route, progress: noProgress(), status: recoveringStatus },
@@ -128,7 +130,7 @@ export function versions({ mailbox }: FakeTenant): Promise<number[]> {
     const all: number[] = [];
     while (mailbox.depth > 0) {
       const message = await mailbox.take();
-      if (message?.type === "operation") all.push(message.operation.version);
+      if (message?.type === "operation") all.push(message.admitted.operation.version);
     }
     return all;
   };

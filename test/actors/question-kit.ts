@@ -6,7 +6,11 @@ import {
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory.ts";
+
+import { nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
+
 import { LeaseProofs } from "../../actors/lease-proofs.ts";
+
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -99,6 +103,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
   });
   const route = {
     mailbox: new BoundedMailbox<TenantMessage>(1),
+    bytes: new TenantBytes(acme, nodeBytes(), 1_000),
     behind: false,
     skippedTo: 0 as Version,
   };

@@ -1,6 +1,7 @@
 /** A tenant actor between a memory log and mailboxes that the test plays: reader, embedder, shard. */
 
-import { noProgress, type TenantRoute } from "../../actors/directory.ts";
+import { noProgress, offer, type TenantRoute } from "../../actors/directory.ts";
+import { type NodeBytes, nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -13,8 +14,8 @@ import type { Epoch, Version } from "../../src/contract/ids.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";
 import type { Isolation } from "../../src/isolation/port.ts";
+import { FairShares } from "../../src/kernel/fair-shares.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
-import { Places } from "../../src/kernel/places.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
@@ -36,9 +37,10 @@ export interface TenantSetUp {
   /** Embeds at once what it is asked; otherwise requests wait in `asked`. */
   readonly embeds?: boolean;
   /** What isolation makes of a payload; without it the payload is a document of one chunk. */
-  readonly isolated?: Isolation["process"];
+  readonly isolated?: (payload: Uint8Array, signal: AbortSignal) => Promise<Outcome>;
   readonly prepare?: Preparer;
   readonly preparation?: Pick<Preparation, "prepare">;
+  readonly bytes?: NodeBytes;
 }
 
 /** `boom` can not be prepared, `blank` has nothing to index; anything else is one chunk. */
@@ -76,7 +78,7 @@ export function startTenant(options: TenantSetUp = {}) {
       ...{ log, model: "hand", embedder, isolation, shard, mergeTrigger },
       route: () => route,
       progress,
-      recoveries: new Places(1),
+      recoveries: new FairShares({ total: 1 }),
       isHotFull: () => hot.full,
       makesRoom: () => [acme],
       onFenced: (by) => fenced.push(by),
@@ -97,6 +99,7 @@ export function startTenant(options: TenantSetUp = {}) {
   );
   const route: TenantRoute = {
     mailbox: started.actor.mailbox,
+    bytes: new TenantBytes(acme, options.bytes ?? nodeBytes(), log.documentTextBytesMax),
     behind: true,
     skippedTo: 0 as Version,
   };
@@ -108,12 +111,7 @@ export function startTenant(options: TenantSetUp = {}) {
     ...{ clock, log, route, shard, mergeTrigger, fenced, hot, progress, asked, embedded, isolated },
     ...started,
     /** As the partition's reader does it (T4). */
-    offer(operation: StoredOperation): void {
-      const message = { type: "operation", operation } as const;
-      if (!route.behind && route.mailbox.tryPut(message)) return;
-      route.behind = true;
-      route.skippedTo = operation.version;
-    },
+    offer: (operation: StoredOperation): void => offer(route, operation),
   };
 }
 

@@ -160,6 +160,31 @@ it("I9, I11: at the node's bound those are merged that hold most, not only whoev
   await engine.stop();
 });
 
+it("A6: four tenants whose merges are stuck, each at its bound, stop nobody else", async () => {
+  const engine = startMemoryEngine({ partitions: 1 });
+  const [quietOne, ...others] = tenants as [TenantId, ...TenantId[]];
+  await serving(engine);
+  const stuck = others.slice(0, 4);
+  for (const tenant of stuck) {
+    await engine.event(await publish(engine, tenant, "text"));
+    const entry = engine.topology.directory.tenant(tenant);
+    if (entry === undefined) throw new FreshetError("internal");
+    // What they hold when they grow one after the other, as far as each may.
+    let bytes = 1;
+    const hold = (): boolean => {
+      entry.status = { ...entry.status, hot: { ...entry.status.hot, bytes } };
+      return engine.topology.isHotFull(tenant);
+    };
+    while (!hold()) bytes += 2 ** 20;
+  }
+  for (const tenant of stuck) {
+    expect(await codeOf(publish(engine, tenant, "more"))).toBe("overloaded");
+  }
+  await engine.event(await publish(engine, quietOne, "mine"));
+  expect((await ask(engine, quietOne, 0)).sources.map(({ text }) => text)).toEqual(["mine"]);
+  await engine.stop();
+});
+
 it("asks for a merge by size, and cold has the documents without anybody forcing it", async () => {
   const engine = startMemoryEngine({ partitions: 1, mergeSizeChunks: 1 });
   const [tenant] = tenants as [TenantId];

@@ -13,7 +13,7 @@ import { lineProgress } from "../../ops/setup/progress.ts";
 import { resolveAddresses } from "../../src/cli/addresses.ts";
 import { connectLog, type PublisherConnection } from "../../src/cli/connect.ts";
 import { connectEngine, type Engine } from "../../src/cli/http-client.ts";
-import { tenantId } from "../../src/contract/ids.ts";
+import { type TenantId, tenantId } from "../../src/contract/ids.ts";
 import type { BenchContext } from "./context.ts";
 import { ingestThreads } from "./models.ts";
 
@@ -31,6 +31,13 @@ export interface BenchEngine {
   readonly graphFile: string;
   readonly modelDir: string;
   readonly engine: Engine;
+  /** The engine as another tenant asks it. */
+  engineOf(tenant: TenantId): Engine;
+  /** As `publish`, for another tenant; resolves when the document is visible there. */
+  publishAs(
+    tenant: TenantId,
+    document: { readonly id: string; readonly text: string },
+  ): Promise<void>;
   /** Resolves with the time (`performance.now`) at which its event was heard. @throws when it was rejected */
   publish(document: { readonly id: string; readonly text: string }): Promise<number>;
   /** The engine's event-loop delay since it was asked last. */
@@ -75,6 +82,13 @@ export async function startBenchEngine(context: BenchContext): Promise<BenchEngi
       graphFile: model.graph,
       modelDir: model.modelDir,
       engine: connectEngine(addresses, tenant),
+      engineOf: (other) => connectEngine(addresses, other),
+      publishAs: async (other, { id, text }) => {
+        const payload = new TextEncoder().encode(JSON.stringify({ id, text }));
+        const { seq } = await connection.log.docs.publish({ tenant: other, payload });
+        const visible = { query: text.slice(0, 50), mode: "search", min_seq: seq, wait_ms: 30_000 };
+        await connectEngine(addresses, other).ask(visible, AbortSignal.timeout(patienceMs));
+      },
       publish: feed.publish,
       eventLoopDelay: () => eventLoopDelay(httpUrl),
       async stop() {

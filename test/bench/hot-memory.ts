@@ -47,10 +47,10 @@ export async function idleTenantRow({ say }: BenchContext): Promise<Row> {
     await merges.force(tenant);
   }
   const until = systemClock.monotonicMs() + patienceMs;
-  while (engine.topology.directory.hotBytes() > 0 && systemClock.monotonicMs() < until) {
+  while (engine.topology.directory.hotTotals().bytes > 0 && systemClock.monotonicMs() < until) {
     await systemClock.sleep(settleMs);
   }
-  const hotBytes = engine.topology.directory.hotBytes();
+  const hotBytes = engine.topology.directory.hotTotals().bytes;
   const running = await retainedBytes();
   await engine.topology.stop();
   engine = undefined;

@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   text: async () => (await import("./text.ts")).benchText,
   pipeline: async () => (await import("./pipeline.ts")).benchPipeline,
   freshness: async () => (await import("./freshness.ts")).benchFreshness,
+  fairness: async () => (await import("./fairness.ts")).benchFairness,
   heads: async () => (await import("./heads.ts")).benchHeads,
   recovery: async () => (await import("./recovery.ts")).benchRecovery,
   quality: async () => (await import("./quality.ts")).benchQuality,
@@ -30,6 +31,7 @@ const about = `Measures one part of Freshet against its reference, both in this 
   text       preparing documents: the worst of thousands of texts made to cost, against prose
   pipeline   documents from JetStream to visible, against embedding alone; starts servers and an engine
   freshness  publish to visible, idle and under load, and questions beside a full ingest; starts the same
+  fairness   a tenant's questions beside another's flood of them, against its own idle ones; starts the same
   heads      memory of heads, and bytes of them that a merge writes for each change, 10k to 1M documents
   recovery   replay after kill -9 against ingest, and merges against bare writes; starts the same
   quality    nDCG@10 of dense (fp32, int8), BM25 and fused ranking; needs --dataset

@@ -21,6 +21,7 @@ const targets: Readonly<Record<string, Target>> = {
   "freshness.idle_over_embedding_ms": atMost(5),
   "freshness.half_load_p99_vs_idle_p50": atMost(6),
   "query_embedding.saturated_p99_vs_idle_p50": atMost(3),
+  "fairness.question_p99_ratio": atMost(2),
   "hot.search_vs_hnswlib.": atMost(1.2),
   "hot.recall.": atLeast(0.98),
   "hot.write_vs_hnswlib": atMost(0.2),

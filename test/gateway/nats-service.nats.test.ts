@@ -1,5 +1,6 @@
 import { connect, createInbox, headers, type Msg, type NatsConnection } from "nats";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import { type NatsService, startNatsService } from "../../src/gateway/nats-service.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
@@ -50,6 +51,12 @@ describe("the micro service", () => {
     expect(codeOf(reply)).toBe("");
     expect(reply.json()).toMatchObject({ answer: "It was.", sources: [{ id: "a" }] });
     expect(service.asked).toMatchObject([{ tenant: "demo" }]);
+  });
+
+  it("B4: refuses a question above its bound before it is parsed", async () => {
+    const reply = await ask("demo", `{"query":"rivers"${" ".repeat(limits.questionBytesMax)}}`);
+    expect(codeOf(reply)).toBe("413");
+    expect(service.asked).toEqual([]);
   });
 
   it("takes the tenant from the subject, not from the body", async () => {

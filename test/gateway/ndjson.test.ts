@@ -5,6 +5,7 @@ import { limits } from "../../src/contract/limits.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import { splitLines } from "../../src/gateway/lines.ts";
 import { publishLines } from "../../src/gateway/ndjson.ts";
+import { PublishBodies } from "../../src/gateway/publish-bodies.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { FakeService } from "./fake-service.ts";
@@ -61,6 +62,7 @@ describe("many documents in one request", () => {
       source: bytes(
         lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line))).join("\n"),
       ),
+      room: new PublishBodies().lineRoom(tenantId("demo")),
       idempotencyKey: options.key,
       linesMax: options.linesMax,
       signal: new AbortController().signal,

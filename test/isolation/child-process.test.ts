@@ -1,12 +1,14 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, it } from "vitest";
+import type { TenantId } from "../../src/contract/ids.ts";
 import { createChildIsolation } from "../../src/isolation/child-process.ts";
 import type { Isolation } from "../../src/isolation/port.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { codeOf } from "../actors/kit.ts";
 
+const acme = "acme" as TenantId;
 const program = fileURLToPath(new URL("./misbehaving-child.ts", import.meta.url));
 const opened: Isolation[] = [];
 
@@ -32,8 +34,8 @@ function open(options: { readonly argument?: string; readonly idleMs?: number } 
     },
   });
   opened.push(isolation);
-  const work = (word: string, signal = new AbortController().signal) =>
-    isolation.process(new TextEncoder().encode(word), signal);
+  const work = (word: string, signal = new AbortController().signal, tenant = acme) =>
+    isolation.process(new TextEncoder().encode(word), signal, tenant);
   return { isolation, children, work };
 }
 
@@ -105,6 +107,17 @@ it("CI4: closing answers everybody and leaves no child", async () => {
   expect(await waiting).toEqual(["cancelled", "cancelled"]);
   for (const { exitCode, signalCode } of children) expect(exitCode ?? signalCode).not.toBeNull();
   expect(await codeOf(work("late"))).toBe("cancelled");
+});
+
+it("CI5: one tenant's suspects, however many, keep another's waiting for one of them only (B4)", async () => {
+  const { work } = open();
+  const order: string[] = [];
+  const flood = Array.from({ length: 20 }, (_, index) =>
+    work(`a${index}`).then(() => order.push("acme")),
+  );
+  const other = work("b", undefined, "globex" as TenantId).then(() => order.push("globex"));
+  await Promise.all([...flood, other]);
+  expect(order.indexOf("globex")).toBeLessThanOrEqual(2);
 });
 
 it("ends a child that nobody needs any more", async () => {

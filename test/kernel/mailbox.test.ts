@@ -110,3 +110,36 @@ describe("M3: closed", () => {
     expect(await Promise.all(takers)).toEqual([undefined, undefined]);
   });
 });
+
+describe("a mailbox with a weight", () => {
+  const heavy = (): BoundedMailbox<number> =>
+    new BoundedMailbox(100, { max: 10, of: (message) => message });
+
+  it("M4: holds so much together, and one that is heavier by itself", async () => {
+    const mailbox = heavy();
+    expect([4, 4, 4].map((message) => mailbox.tryPut(message))).toEqual([true, true, false]);
+    expect([await mailbox.take(), await mailbox.take()]).toEqual([4, 4]);
+    expect([mailbox.tryPut(50), mailbox.tryPut(1)]).toEqual([true, false]);
+    expect(await mailbox.take()).toBe(50);
+    expect(mailbox.tryPut(10)).toBe(true);
+  });
+
+  it("M1, M4: who waits for room is not overtaken by a lighter one, and one take lets in all that fit", async () => {
+    const mailbox = heavy();
+    mailbox.tryPut(9);
+    const order: number[] = [];
+    const leave = new AbortController();
+    const left = mailbox.put(8, leave.signal);
+    for (const message of [5, 3, 2]) void mailbox.put(message).then(() => order.push(message));
+    expect(mailbox.tryPut(1)).toBe(false);
+    expect(mailbox.tryPut(0)).toBe(true);
+    leave.abort();
+    expect(await left).toBe(false);
+    expect(order).toEqual([]);
+    expect(await mailbox.take()).toBe(9);
+    await Promise.resolve();
+    expect(order).toEqual([5, 3, 2]);
+    const rest = [await mailbox.take(), await mailbox.take(), await mailbox.take()];
+    expect([...rest, await mailbox.take()]).toEqual([0, 5, 3, 2]);
+  });
+});

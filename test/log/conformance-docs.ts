@@ -210,6 +210,23 @@ export function describeDocs(opened: Opened): void {
       await expect(next.next()).rejects.toMatchObject({ code: "log_identity" });
     });
 
+    it("reads every publish that returned before, and names the next one behind each (L8)", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      const versions: Version[] = [];
+      for (let index = 0; index < 20; index += 1) {
+        versions.push(...(await publishAll(log, tenant, [`text ${index}`])));
+        const after = versions.at(-2) ?? zero;
+        const behind = await other.docs.readTenant({ tenant, after, max: 5 });
+        expect(behind.map(({ version }) => version)).toEqual(versions.slice(-1));
+        expect(await other.docs.nextVersion({ tenant, after })).toBe(versions.at(-1));
+      }
+      const all = await other.docs.readTenant({ tenant, after: zero, max: 100 });
+      expect(all.map(({ version }) => version)).toEqual(versions);
+      expect(await other.docs.nextVersion({ tenant, after: zero })).toBe(versions[0]);
+      expect(await other.docs.nextVersion({ tenant, after: versions.at(-1) ?? zero })).toBe(0);
+    });
+
     it("reads one tenant's operations behind a version, at most so many", async () => {
       const { log } = opened.harness;
       const tenant = opened.tenant();
@@ -225,6 +242,11 @@ export function describeDocs(opened: Opened): void {
       const end = versions[3] ?? (0 as Version);
       expect(await log.docs.readTenant({ tenant, after: end, max: 2, onCount })).toEqual([]);
       expect(counts).toEqual([3, 0]);
+      const bytes = { tenant, after: 0 as Version, max: 9 };
+      const first = (await log.docs.readTenant({ ...bytes, max: 1 }))[0]?.payload.byteLength ?? 0;
+      const read = async (bytesMax: number): Promise<number> =>
+        (await log.docs.readTenant({ ...bytes, bytesMax })).length;
+      expect([await read(1), await read(first + 1), await read(1_000_000)]).toEqual([1, 2, 4]);
       const unknown = opened.tenant();
       expect(await log.docs.readTenant({ tenant: unknown, after: 0 as Version, max: 2 })).toEqual(
         [],

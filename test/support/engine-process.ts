@@ -6,7 +6,7 @@
  * filled with vectors of other shapes, and a killed one leaves its leases behind for 16 s. Temporal and Weaviate are
  * those of the test run; fresh tenants keep the tests apart there.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inject } from "vitest";
@@ -39,6 +39,8 @@ export interface FreshetProcess {
   /** Of the engine; empty for a merge worker. */
   readonly url: string;
   readonly logFile: string;
+  /** The most memory that it has had in its present life, bytes. */
+  peakBytes(): number;
   /** The whole process group, as `kill -9`. */
   kill9(): Promise<void>;
   /** SIGTERM, then waits until it is gone. */
@@ -225,6 +227,7 @@ async function restartable(url: string, role: Role): Promise<FreshetProcess> {
   let running = await start();
   return {
     ...{ url, logFile },
+    peakBytes: () => peakBytesOf(running.groupId),
     kill9: () => running.kill(),
     stop: () => running.stop(),
     pause: () => void process.kill(-running.groupId, "SIGSTOP"),
@@ -234,6 +237,24 @@ async function restartable(url: string, role: Role): Promise<FreshetProcess> {
       running = await start();
     },
   };
+}
+
+/** Of the largest process of the group: the engine, beside the shell that watches it. */
+function peakBytesOf(groupId: number): number {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const peaks = pids.filter((pid) => groupOf(pid) === groupId).map(peakOf);
+  return Math.max(0, ...peaks);
+}
+
+/** `pid (name) state parent group …`, and the name may hold anything. */
+function groupOf(pid: string): number {
+  const stat = readText(`/proc/${pid}/stat`);
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]);
+}
+
+function peakOf(pid: string): number {
+  const kib = /^VmHWM:\s*(\d+) kB$/m.exec(readText(`/proc/${pid}/status`))?.[1];
+  return Number(kib ?? 0) * 1024;
 }
 
 /** The check, again and again, until it passes; the test's own time limit bounds it, its last failure is shown. */

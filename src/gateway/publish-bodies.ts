@@ -1,0 +1,121 @@
+/**
+ * What bodies of publish requests may hold of a node: places and bytes, in shares of the tenants, and time.
+ *
+ *   BO1  a request has its place and its bytes before its body is read; whoever finds none is refused at once;
+ *   BO2  of an NDJSON body the line that is read is counted from the start, lines in flight by their own bytes: the
+ *        reader waits for room, so the socket does;
+ *   BO3  a body that trickles is cut: only time spent waiting for the caller counts, never our own.
+ */
+
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { FreshetError } from "../contract/errors.ts";
+import type { TenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { FairShares, type Share } from "../kernel/fair-shares.ts";
+
+/** Takes room for a line in flight; undefined when the signal aborts first. */
+export type LineRoom = (bytes: number, signal: AbortSignal) => Promise<Share | undefined>;
+
+export class PublishBodies {
+  readonly #places = new FairShares({ total: limits.httpPublishesInFlightMax });
+  readonly #bytes = new FairShares({ total: limits.httpBodyBytesMax, timesFree: 1 / 2 });
+  /** A pool of its own: a request that holds its line must not keep lines in flight from ending. */
+  readonly #lines = new FairShares({ total: limits.httpBodyBytesMax, timesFree: 1 / 2 });
+
+  /** BO1: from before the body is read until the reply is out. @throws FreshetError overloaded */
+  admit(tenant: TenantId, request: FastifyRequest, reply: FastifyReply): void {
+    const place = this.#places.tryTake(tenant);
+    const bytes = place && this.#bytes.tryTake(tenant, heldBytes(request));
+    if (bytes === undefined) {
+      place?.release();
+      throw new FreshetError("overloaded", "too many publishes at once");
+    }
+    reply.raw.once("close", () => {
+      place?.release();
+      bytes.release();
+    });
+  }
+
+  /** BO2. */
+  lineRoom(tenant: TenantId): LineRoom {
+    return async (amount, signal) => {
+      const share = await this.#lines.take(tenant, { amount: Math.max(1, amount), signal });
+      return typeof share === "object" ? share : undefined;
+    };
+  }
+}
+
+/** A declared length is what the framework enforces; without one, and for NDJSON, it is the largest document. */
+function heldBytes({ headers }: FastifyRequest): number {
+  const declared = Number(headers["content-length"] ?? Number.NaN);
+  const max = limits.httpDocumentBytesMax;
+  return Number.isFinite(declared) ? Math.min(Math.max(1, declared), max) : max;
+}
+
+export interface BodyBounds {
+  readonly bytesPerSecondMin: number;
+  readonly rateMs: number;
+}
+
+/** The raw body, up to the bound of an NDJSON request, and no slower than it may be (BO3). */
+export async function* boundedBody(
+  body: AsyncIterable<Uint8Array>,
+  { bytesPerSecondMin, rateMs }: BodyBounds,
+  clock: Clock,
+): AsyncGenerator<Uint8Array> {
+  const chunks = body[Symbol.asyncIterator]();
+  const leastBytes = (bytesPerSecondMin * rateMs) / 1000;
+  let bytes = 0;
+  let waitedMs = 0;
+  let broughtBytes = 0;
+  // One that is still under way when nobody reads on may fail with the socket: nobody is left to hear of it.
+  const read = (): Promise<IteratorResult<Uint8Array>> => {
+    const next = chunks.next();
+    next.catch(() => {});
+    return next;
+  };
+  let reading = read();
+  for (;;) {
+    const begunMs = clock.monotonicMs();
+    const next = await within(reading, rateMs - waitedMs, clock);
+    waitedMs += clock.monotonicMs() - begunMs;
+    if (next !== "late" && next.done === true) return;
+    broughtBytes += next === "late" ? 0 : next.value.length;
+    if (next === "late" || waitedMs >= rateMs) {
+      if (broughtBytes < leastBytes) throw tooSlow(bytesPerSecondMin);
+      waitedMs = 0;
+      broughtBytes = 0;
+    }
+    if (next === "late") continue;
+    bytes += next.value.length;
+    if (bytes > limits.httpNdjsonBytesMax) throw tooLong();
+    yield next.value;
+    reading = read();
+  }
+}
+
+/** What comes of the work within the time, or `late`: then it goes on and is asked for again. */
+async function within<Value>(
+  work: Promise<Value>,
+  ms: number,
+  clock: Clock,
+): Promise<Value | "late"> {
+  const over = new AbortController();
+  const late = clock.sleep(Math.max(0, ms), over.signal).then(() => "late" as const);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    over.abort();
+  }
+}
+
+function tooSlow(bytesPerSecondMin: number): FreshetError {
+  const says = `the body brings less than ${bytesPerSecondMin} bytes a second`;
+  return new FreshetError("request_timeout", says);
+}
+
+function tooLong(): FreshetError {
+  const says = `at most ${limits.httpNdjsonBytesMax} bytes in a request`;
+  return new FreshetError("document_too_large", says);
+}
