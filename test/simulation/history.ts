@@ -102,8 +102,9 @@ const disturbedMerge: fc.Arbitrary<Command[]> = fc
   .record({
     disturbed: fc.record({
       do: is("merge"),
-      calls: fc.integer({ min: 1, max: 25 }),
-      ends: mergeEnds,
+      // Often behind the commit, where cleaning up lives on beside the next merge.
+      calls: fc.oneof(fc.integer({ min: 1, max: 25 }), fc.integer({ min: 16, max: 24 })),
+      ends: fc.oneof(mergeEnds, is("timed out")),
     }),
     shortRead: fc.array(
       fc.record({ do: is("read short"), records: fc.integer({ min: 1, max: 2 }) }),
@@ -216,10 +217,38 @@ const lossyRepair: fc.Arbitrary<Command[]> = fc
     ...[{ do: "ask", of: "owner", fresh: true } as const, ...after],
   ]);
 
+/** An owner that is not told of its successor is asked when that one has written. */
+const oldOwner: fc.Arbitrary<Command[]> = fc
+  .record({
+    by: fc.constantFrom("same" as const, "other" as const),
+    between: fc.array(command, { maxLength: 4 }),
+    after: fc.array(command, { maxLength: 8 }),
+  })
+  .map(({ by, between, after }) => [
+    ...[write, work, { do: "take over", kills: false, by } as const, ...between, write, work],
+    ...[{ do: "ask", of: "old", fresh: false } as const],
+    ...[{ do: "run", who: "reader", calls: 40, ends: "ok" } as const, ...after],
+  ]);
+
+/** A merge commits while no letter is taken. */
+const owedLetters: fc.Arbitrary<Command[]> = fc
+  .record({
+    before: fc.array(command, { maxLength: 4 }),
+    disturbed: fc.record({ do: is("merge"), calls, ends: mergeEnds }),
+    after: fc.array(command, { maxLength: 8 }),
+  })
+  .map(({ before, disturbed, after }) => [
+    ...[...before, { do: "letters", areTaken: false } as const],
+    ...[{ do: "reject", id: "a" } as const, work, disturbed, wholeMerge, ...after],
+  ]);
+
+/** Each is one place where a fault would show. */
+const directed = fc.oneof(lossBeforeConfirm, shortRange, lossyRepair, oldOwner, owedLetters);
+
 export const histories: fc.Arbitrary<Command[]> = fc.oneof(
   { weight: 2, arbitrary: free },
   { weight: 1, arbitrary: disturbedMerge },
   { weight: 1, arbitrary: shortJoin },
   { weight: 1, arbitrary: lossyMerge },
-  { weight: 1, arbitrary: fc.oneof(lossBeforeConfirm, shortRange, lossyRepair) },
+  { weight: 2, arbitrary: directed },
 );
