@@ -39,11 +39,11 @@ export const plantedBugs: readonly PlantedBug[] = [
       {
         file: mergeRound,
         find: `  const verified = await writeVerified(steps, hooks, plan);
-  if (typeof verified !== "number") return verified;
+  if ("kind" in verified) return verified;
   if (!hooks.goesOn()) return { kind: "paused" };
-  const written = verified;
+  const { written, refused } = verified;
 `,
-        replace: "  const written = 0;\n",
+        replace: "  const written = 0;\n  const refused: readonly Position[] = [];\n",
       },
       {
         file: mergeRound,
@@ -68,13 +68,13 @@ export const plantedBugs: readonly PlantedBug[] = [
         file: "src/log/nats-connection.ts",
         find: "      headers: messageHeaders(message.headers ?? {}),\n      expect: { lastSubjectSequence: message.expectedLast },",
         replace:
-          '      headers: messageHeaders({ ...message.headers, "Freshet-Previous": String(message.expectedLast) }),\n' +
+          '      headers: messageHeaders({ "Freshet-Previous": String(message.expectedLast), ...message.headers }),\n' +
           '      ...(message.subject.startsWith("chunks.") ? {} : { expect: { lastSubjectSequence: message.expectedLast } }),',
       },
       {
-        file: "src/log/nats-chunks.ts",
-        find: 'const previousHeader = "Nats-Expected-Last-Subject-Sequence";',
-        replace: 'const previousHeader = "Freshet-Previous";',
+        file: "src/log/record-header.ts",
+        find: 'const conditionHeader = "Nats-Expected-Last-Subject-Sequence";',
+        replace: 'const conditionHeader = "Freshet-Previous";',
       },
     ],
     faults: [1, 2].map((engine) => ({
@@ -212,8 +212,8 @@ export const plantedBugs: readonly PlantedBug[] = [
       {
         // What Weaviate loses at kill -9 is then seen often, and not once in hours.
         file: "src/cold/weaviate.ts",
-        find: "      await flush(connection, tenant, objects[0]?.id);\n    });",
-        replace: "    });",
+        find: "      await flush(connection, tenant, objects.find((object) => !refused.includes(object))?.id);\n",
+        replace: "",
       },
     ],
     faults: [
