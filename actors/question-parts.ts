@@ -20,6 +20,12 @@ export interface QuestionLimits {
   readonly pieceEveryMs: number;
 }
 
+/** What cold contributed to a question, and why not more. */
+export interface ColdResult {
+  readonly hits: readonly Candidate[];
+  readonly coverage: Coverage["cold"];
+}
+
 /** I10: before anything else sees it. In slices: whatever a question holds, others have their turn in between. */
 export async function redactedQuestion(
   { query, filter }: Pick<Question, "query" | "filter">,

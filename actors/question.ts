@@ -16,7 +16,6 @@
 import { fuse } from "../src/answer/fusion.ts";
 import type { AnswerWriter, Written } from "../src/answer/port.ts";
 import type { ColdShard } from "../src/cold/port.ts";
-import type { Candidate } from "../src/contract/candidate.ts";
 import { FreshetError, toFreshetError } from "../src/contract/errors.ts";
 import type { Filter } from "../src/contract/filter.ts";
 import { type Epoch, incarnationOf, type Version } from "../src/contract/ids.ts";
@@ -37,6 +36,7 @@ import type {
   View,
 } from "./messages.ts";
 import {
+  type ColdResult,
   nothingFound,
   notVisible,
   type QuestionLimits,
@@ -63,12 +63,6 @@ export interface QuestionOptions {
 }
 
 type Found = Extract<SearchOutcome, { kind: "found" }>;
-
-/** What cold contributed to a question, and why not more. */
-interface ColdResult {
-  readonly hits: readonly Candidate[];
-  readonly coverage: Coverage["cold"];
-}
 
 export function questionActor(
   options: QuestionOptions,
