@@ -1,6 +1,10 @@
 /**
  * Takes a tenant's operations in, in log order: from its partition's reader, and by its own reads of DOCS while it is
  * off that reader (T4) or looks for suspects (T7). What is taken in is processed at once and waits for the committer.
+ *
+ *   TI1  the first operation that a life takes from the shared reader follows right behind the one before, as the log's
+ *        leader says. Nobody else knows what lies between the end of a life's own reads and the reader's start, and an
+ *        operation that is left out there is passed by the cursor for good (I1, I2).
  */
 
 import { FreshetError } from "../src/contract/errors.ts";
@@ -62,6 +66,8 @@ export class TenantIntake {
   #ids: IdWindow;
   /** T7: suspects are at or below it; undefined until the backlog of this life has been looked at. */
   #suspectsTo: Version | undefined;
+  /** TI1. Later rejoins need no proof: what the reader skipped is known. */
+  #followsReader = false;
 
   constructor(options: IntakeOptions, parts: IntakeParts) {
     this.#options = options;
@@ -85,7 +91,30 @@ export class TenantIntake {
     });
   }
 
-  async takeIn({ operation, share }: Admitted): Promise<void> {
+  /** An operation from the shared reader. */
+  async takeFromReader(admitted: Admitted): Promise<void> {
+    const { operation, share } = admitted;
+    if (operation.version <= this.#takenIn) return share.release();
+    if (!this.#followsReader) this.#followsReader = await this.#isNext(operation);
+    if (this.#followsReader) return this.#takeIn(admitted);
+    share.release();
+    const route = this.#options.route();
+    route.behind = true;
+    if (route.skippedTo < operation.version) route.skippedTo = operation.version;
+  }
+
+  /** TI1. False also when this life ends first, or is off the reader already and will read for itself. */
+  async #isNext({ version }: KeptOperation): Promise<boolean> {
+    if (this.#options.route().behind) return false;
+    const { log, tenant } = this.#options;
+    const after = this.#takenIn;
+    const next = await this.#parts.life.stalling("join", () =>
+      log.docs.nextVersion({ tenant, after }),
+    );
+    return next === version;
+  }
+
+  async #takeIn({ operation, share }: Admitted): Promise<void> {
     const { processor, inFlight, life } = this.#parts;
     const isNew = operation.version > this.#takenIn;
     const inHand = isNew
@@ -144,7 +173,7 @@ export class TenantIntake {
     while (route.behind && !life.signal.aborted) {
       const operations = await this.#readPage();
       for (const admitted of operations ?? []) {
-        await this.takeIn(admitted);
+        await this.#takeIn(admitted);
         progress.behind -= 1;
       }
       // No await between the test and the assignment: the reader can not skip another one in between.

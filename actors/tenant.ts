@@ -129,7 +129,12 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
   }
 
   async #takeIn(admitted: Admitted): Promise<void> {
+    try {
+      await this.#intake?.takeFromReader(admitted);
+    } catch (thrown) {
+      admitted.share.release();
+      throw thrown;
+    }
     if (this.#intake === undefined) admitted.share.release();
-    else await this.#intake.takeIn(admitted);
   }
 }

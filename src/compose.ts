@@ -236,6 +236,7 @@ async function connectLog(
   const { config, clock, logger, metrics } = base;
   const log = await connectNatsLog({
     servers: config.nats.url,
+    replicas: config.nats.replicas,
     partitions: config.partitions,
     name: `freshet-${role}-${config.node}`,
     clock,

@@ -61,6 +61,12 @@ export const hostNames = z
   .refine((names) => names.every((name) => /^[A-Za-z0-9._-]{1,253}$/.test(name)))
   .meta({ expected: "host names with commas between, without ports" });
 
+/** JetStream keeps an odd number of copies, or the loss of half of them would stop a stream. */
+export const replicaCount = z
+  .enum(["1", "3", "5"])
+  .transform(Number)
+  .meta({ expected: "1, 3 or 5" });
+
 /** Sent in a header: a line break or a space in it is a mistake of copying. */
 export const bearerToken = z
   .string()

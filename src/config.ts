@@ -11,6 +11,7 @@ import {
   hostNames,
   hostPort,
   oneOf,
+  replicaCount,
   tenantWeights,
   text,
   url,
@@ -21,7 +22,7 @@ import { limits } from "./contract/limits.ts";
 import type { EmbedProvider, Precision } from "./embedding/precision.ts";
 
 export interface Config {
-  readonly nats: { readonly url: string };
+  readonly nats: { readonly url: string; readonly replicas: number };
   readonly temporal: {
     readonly address: string;
     readonly namespace: string;
@@ -112,6 +113,11 @@ export const settings = {
     "nats://127.0.0.1:4222",
     url("nats", "tls", "ws", "wss"),
     "NATS server with JetStream; several with commas between",
+  ),
+  FRESHET_STREAM_REPLICAS: setting(
+    "1",
+    replicaCount,
+    "copies of each stream on a NATS cluster: 1, 3 or 5; more than an existing log has are added, fewer take none away",
   ),
   FRESHET_TEMPORAL_ADDRESS: setting("127.0.0.1:7233", hostPort, "Temporal frontend"),
   FRESHET_TEMPORAL_NAMESPACE: setting("default", text, "Temporal namespace of the merge workflows"),
@@ -334,7 +340,7 @@ function assemble(values: Values): Config {
   const languageUrl = values.FRESHET_LLM_URL;
   const languageName = values.FRESHET_LLM_MODEL;
   return {
-    nats: { url: present("FRESHET_NATS_URL") },
+    nats: { url: present("FRESHET_NATS_URL"), replicas: present("FRESHET_STREAM_REPLICAS") },
     temporal: {
       address: present("FRESHET_TEMPORAL_ADDRESS"),
       namespace: present("FRESHET_TEMPORAL_NAMESPACE"),

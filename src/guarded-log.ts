@@ -42,6 +42,7 @@ function guardedDocs(docs: DocsLog, guard: LogGuard): DocsLog {
     readTenant: passing(guard, (options) => docs.readTenant(options)),
     messageIds: (options) => trusted(guard, () => docs.messageIds(options)),
     lastVersion: passing(guard, (tenant) => docs.lastVersion(tenant)),
+    nextVersion: passing(guard, (above) => docs.nextVersion(above)),
     lastSequence: passing(guard, () => docs.lastSequence()),
     tenants: passing(guard, (partition) => docs.tenants(partition)),
     firstSince: passing(guard, (atMs) => docs.firstSince(atMs)),

@@ -15,16 +15,32 @@ const checkTimeoutMs = 2_000;
 /** Streams are closed and indexed on the way out; a large store needs some seconds. */
 const graceS = 15;
 
+/** One of the servers that make a cluster on loopback. */
+export interface ClusterPlace {
+  /** Of this server, unique in the cluster. */
+  readonly name: string;
+  readonly port: number;
+  /** Cluster ports of the others. */
+  readonly others: readonly number[];
+}
+
 export interface NatsConfiguration {
   readonly port: number;
   readonly monitorPort: number;
   readonly storeDir: string;
+  readonly cluster?: ClusterPlace | undefined;
+  /** Another `max_payload`, as on a server that Freshet did not set up. */
+  readonly maxPayloadBytes?: number | undefined;
+  /** As on a smaller disk; by default the server takes three quarters of what is free. */
+  readonly storeBytesMax?: number | undefined;
 }
 
 /** The configuration file, each setting with its reason. Pure. */
-export function natsConfiguration({ port, monitorPort, storeDir }: NatsConfiguration): string {
+export function natsConfiguration(configuration: NatsConfiguration): string {
+  const { port, monitorPort, storeDir, cluster, storeBytesMax } = configuration;
+  const { maxPayloadBytes = 4_194_304 } = configuration;
   return `# Written by ops/servers/nats.ts at every start: edit that file, not this one.
-server_name: freshet
+server_name: ${cluster?.name ?? "freshet"}
 # Loopback only: there are no users or passwords in this configuration.
 listen: "127.0.0.1:${port}"
 # /healthz, /varz and /jsz for people and scrapers.
@@ -32,7 +48,7 @@ http: "127.0.0.1:${monitorPort}"
 
 # The largest record Freshet makes (256 KiB of text, its chunks, their vectors) is about 2 MB;
 # twice that leaves room for metadata and headers. The default of 1 MiB would refuse it.
-max_payload: 4194304
+max_payload: ${maxPayloadBytes}
 # What may wait for a slow reader before it is disconnected: 64 of the largest messages, so that
 # one fetch of a rebuild never cuts its own connection. The default holds only 16.
 max_pending: 268435456
@@ -45,6 +61,19 @@ jetstream {
   sync_interval: always
   # Freshet keeps no stream in memory; a small budget makes one made by mistake fail early.
   max_memory_store: 67108864
+${storeBytesMax === undefined ? "" : `  max_file_store: ${storeBytesMax}\n`}}
+${cluster === undefined ? "" : clusterBlock(cluster)}`;
+}
+
+function clusterBlock({ port, others }: ClusterPlace): string {
+  const routes = others.map((other) => `"nats-route://127.0.0.1:${other}"`).join(", ");
+  return `
+cluster {
+  name: freshet
+  listen: "127.0.0.1:${port}"
+  # Clients keep to the addresses that they were given: there may be a proxy in front of each.
+  no_advertise: true
+  routes: [${routes}]
 }
 `;
 }
@@ -75,22 +104,20 @@ export async function startNats(
   });
 }
 
-export interface NatsProcess {
+export interface NatsProcess extends Omit<NatsConfiguration, "storeDir"> {
   readonly program: string;
   readonly directory: string;
   readonly logFile: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly port: number;
-  readonly monitorPort: number;
 }
 
 /** Starts one nats-server on given ports and data; tests restart theirs with it. */
 export function startNatsAt(options: NatsProcess): Promise<RunningServer> {
-  const { directory, port, monitorPort } = options;
+  const { directory, port } = options;
   const configFile = join(directory, "nats.conf");
   mkdirSync(directory, { recursive: true });
   const storeDir = join(directory, "jetstream");
-  writeFileSync(configFile, natsConfiguration({ port, monitorPort, storeDir }));
+  writeFileSync(configFile, natsConfiguration({ ...options, storeDir }));
   return startServer({
     name: "nats-server",
     program: options.program,

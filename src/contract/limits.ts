@@ -181,6 +181,8 @@ export const limits = {
   publishAckMs: 5 * secondMs,
   /** How often an unknown append is resolved by reading back before the writer gives up its tenancy. */
   appendAttemptsMax: 5,
+  /** A message of DOCS: the largest body of a document, and headers. nats-server refuses a larger one. */
+  docsMessageBytesMax: 2 * MiB + 16 * KiB,
   docsBytesMax: 16 * 1024 * MiB,
   chunksBytesMax: 32 * 1024 * MiB,
   ...publishingLimits,
@@ -211,6 +213,20 @@ export const limits = {
   pullExpiresMs: 10 * secondMs,
   /** Three missed in a row mean trouble. At most half of `pullExpiresMs`, as the server demands. */
   pullHeartbeatMs: 2 * secondMs,
+  /**
+   * A bounded read knows that what it waits for is stored: its consumer's copy, which lags by milliseconds under load,
+   * gets this time for it, then another copy is asked.
+   */
+  boundedPullExpiresMs: 2 * secondMs,
+  boundedPullHeartbeatMs: secondMs,
+  /** Consumers in a row that fall short of what the leader has, until a bounded read gives up: about 6 s. */
+  shortReadsMax: 4,
+  /** Pulls in a row that end at once without a message, until the read ends with an error. */
+  hastyPullsMax: 3,
+  /** A leader of a cluster that says less than was seen is asked again for 4 s; its followers speak every second. */
+  lostTailLooksMax: 10,
+  lostTailLookEveryMs: 400,
+  followerSilenceMs: 3 * secondMs,
   /** The server forgets a consumer that nobody pulls from; a reader that is busy with a page makes it wait. */
   consumerIdleMs: 2 * minuteMs,
   /** Pause of a reader between two attempts to continue, first and longest. */

@@ -33,7 +33,7 @@ export class MemoryDocs implements DocsLog {
 
   async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
     await this.#options.power.pass();
-    if (message.payload.byteLength > limits.recordBytesMax) {
+    if (message.payload.byteLength > limits.docsMessageBytesMax) {
       throw new FreshetError("document_too_large");
     }
     const { version: seq } = this.store(message.tenant, message.payload, message);
@@ -101,6 +101,12 @@ export class MemoryDocs implements DocsLog {
     await this.#options.power.pass();
     const last = this.#operations.findLast((operation) => operation.tenant === tenant);
     return last?.version ?? (0 as Version);
+  }
+
+  async nextVersion({ tenant, after }: Parameters<DocsLog["nextVersion"]>[0]): Promise<Version> {
+    await this.#options.power.pass();
+    const next = this.#operations.find((one) => one.tenant === tenant && one.version > after);
+    return next?.version ?? (0 as Version);
   }
 
   async lastSequence(): Promise<Version> {

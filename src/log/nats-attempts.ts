@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { Epoch, TenantId, Version } from "../contract/ids.ts";
 import { jsonIn } from "./json-message.ts";
-import type { NatsContext } from "./nats-connection.ts";
+import { type NatsContext, publishPlain } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { newestReadable } from "./nats-newest.ts";
 import { manifestSubjects, streamNames } from "./nats-streams.ts";
@@ -34,9 +34,9 @@ export class NatsAttempts implements AttemptJournal {
   }
 
   async put(tenant: TenantId, { upTo, lives, epoch }: Attempts): Promise<void> {
-    const body = encoder.encode(JSON.stringify({ upTo, lives, epoch }));
+    const payload = encoder.encode(JSON.stringify({ upTo, lives, epoch }));
     try {
-      await this.#context.js.publish(subjectOf(tenant), body);
+      await publishPlain(this.#context, { subject: subjectOf(tenant), payload });
     } catch (thrown) {
       throw logError(thrown);
     }

@@ -37,7 +37,6 @@ import { pullMessages } from "./nats-pull.ts";
 import { firstSince, purgeBelow } from "./nats-retention.ts";
 import type { GuardedStream } from "./nats-stream-guard.ts";
 import { lostTail, streamInfo } from "./nats-streams.ts";
-import { subjectsOf } from "./nats-subjects.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "./port.ts";
 import { unreadableRecord } from "./quarantine.ts";
 import {
@@ -117,8 +116,7 @@ export class NatsChunks implements ChunksLog {
   }
 
   async tenants(partition: Partition): Promise<TenantId[]> {
-    const filter = chunksOfPartition(partition);
-    const subjects = await subjectsOf(this.#context, this.#stream.name, filter);
+    const subjects = await this.#stream.subjects(chunksOfPartition(partition));
     // A foreign message can name a tenant of another partition: two owners of one tenant would fence each other for ever.
     const isHere = (tenant: TenantId) => partitionOf(tenant, this.#partitions) === partition;
     return subjects.map(tenantIn).filter(isTenantId).filter(isHere);
@@ -207,7 +205,7 @@ export class NatsChunks implements ChunksLog {
     const stream = this.#stream.name;
     const messages = pullMessages(this.#context, {
       ...{ stream, filter: this.#subject(tenant), start: range.after + 1 },
-      ...{ endless: false, headersOnly, page: limits.rangePageMax, signal, onCount },
+      ...{ until: { through: range.to }, headersOnly, page: limits.rangePageMax, signal, onCount },
     });
     for await (const delivered of messages) {
       const message = messageOf(delivered);

@@ -27,7 +27,7 @@ import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Logger, Metrics } from "../observe/port.ts";
-import { apiCode, jetStream, logError } from "./nats-errors.ts";
+import { apiCode, isInProcess, jetStream, logError } from "./nats-errors.ts";
 import { Quarantine } from "./quarantine.ts";
 import type { WireHeaders } from "./record-header.ts";
 
@@ -167,17 +167,45 @@ export async function publishGuarded(
   context: NatsContext,
   message: GuardedMessage,
 ): Promise<PublishOutcome> {
+  const options = {
+    headers: messageHeaders(message.headers ?? {}),
+    expect: { lastSubjectSequence: message.expectedLast },
+  };
   try {
-    const ack = await context.js.publish(message.subject, message.payload, {
-      headers: messageHeaders(message.headers ?? {}),
-      expect: { lastSubjectSequence: message.expectedLast },
-    });
-    return { kind: "stored", ack };
+    const send = () => context.js.publish(message.subject, message.payload, options);
+    return { kind: "stored", ack: await untilProcessed(context, send) };
   } catch (thrown) {
     if (apiCode(thrown) === jetStream.wrongLastSequence) return { kind: "refused" };
     const error = logError(thrown);
     if (error.code === "log_unavailable") return { kind: "unknown", error };
     throw error;
+  }
+}
+
+export interface PlainMessage {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly headers?: WireHeaders | undefined;
+}
+
+/** A publish without a condition. Throws what the client throws. */
+export function publishPlain(
+  context: NatsContext,
+  { subject, payload, headers }: PlainMessage,
+): Promise<PubAck> {
+  const options = headers === undefined ? {} : { headers: messageHeaders(headers) };
+  return untilProcessed(context, () => context.js.publish(subject, payload, options));
+}
+
+/** Sends again what a cluster has not judged because others are on their way. */
+async function untilProcessed(context: NatsContext, send: () => Promise<PubAck>): Promise<PubAck> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await send();
+    } catch (thrown) {
+      if (!isInProcess(thrown) || attempt >= limits.appendAttemptsMax) throw thrown;
+      await context.clock.sleep(limits.readRetryMinMs * attempt);
+    }
   }
 }
 
@@ -187,13 +215,21 @@ export function messageHeaders(values: WireHeaders): MsgHdrs {
   return headers;
 }
 
-/** Newest message of a subject from the stream's leader; null when there is none. */
+/**
+ * Newest message of a subject, or of those that a filter or several match, from the stream's leader; null when there is
+ * none. `STREAM.MSG.GET` is answered by the leader alone, unlike a direct get.
+ */
 export async function newestMessage(
   context: NatsContext,
   stream: string,
-  subject: string,
+  filter: string | readonly string[],
 ): Promise<StoredMsg | null> {
-  return await storedMessage(context, stream, { last_by_subj: subject });
+  let newest: StoredMsg | null = null;
+  for (const subject of [filter].flat()) {
+    const message = await storedMessage(context, stream, { last_by_subj: subject });
+    if (message !== null && message.seq > (newest?.seq ?? 0)) newest = message;
+  }
+  return newest;
 }
 
 /** The message of a sequence from the stream's leader; null when it was purged or never there. */

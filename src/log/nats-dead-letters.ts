@@ -13,7 +13,12 @@ import {
 import { limits } from "../contract/limits.ts";
 import { jsonIn } from "./json-message.ts";
 import { letterShareOf } from "./letter.ts";
-import { messageAt, type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
+import {
+  type NatsContext,
+  newestMessage,
+  publishGuarded,
+  publishPlain,
+} from "./nats-connection.ts";
 import { isSubjectTaken, logError } from "./nats-errors.ts";
 import { newestReadable } from "./nats-newest.ts";
 import { pullMessages } from "./nats-pull.ts";
@@ -56,26 +61,29 @@ export class NatsDeadLetters implements DeadLetterLog {
     const { tenant, version, documentId, reason, message, atMs, position } = letter;
     const body = JSON.stringify({ tenant, version, documentId, reason, message, atMs, position });
     try {
-      await this.#context.js.publish(deadLetterOf(tenant, version), encoder.encode(body));
+      const subject = deadLetterOf(tenant, version);
+      await publishPlain(this.#context, { subject, payload: encoder.encode(body) });
     } catch (thrown) {
       if (!isSubjectTaken(thrown)) throw logError(thrown);
     }
   }
 
   async list(tenant: string, max: number, after = 0 as Version): Promise<DeadLetter[]> {
-    if (max < 1) return [];
+    const stream = streamNames.deadLetters;
+    const filter = deadLettersOf(tenant);
+    const newest = max < 1 ? null : await newestMessage(this.#context, stream, filter);
+    if (newest === null) return [];
     const found = new Firsts(max);
     const messages = pullMessages(this.#context, {
-      stream: streamNames.deadLetters,
-      filter: deadLettersOf(tenant),
+      stream,
+      filter,
       start: 1,
-      endless: false,
+      until: { through: newest.seq },
       page: limits.pullMax,
     });
     for await (const { data, seq, subject } of messages) {
       const letter = jsonIn(letterSchema, data);
       if (letter === undefined) {
-        const stream = streamNames.deadLetters;
         this.#context.quarantine.add({ stream, seq, subject, why: "foreign" });
         continue;
       }
@@ -111,17 +119,18 @@ export class NatsDeadLetters implements DeadLetterLog {
   }
 
   async purgeBefore(atMs: number): Promise<number> {
-    const info = await streamInfo(this.#context, "deadLetters");
-    if (info === null || info.state.messages === 0) return 0;
+    const [stream, filter] = [streamNames.deadLetters, "dlq.>"];
+    if ((await streamInfo(this.#context, "deadLetters")) === null) return 0;
+    const newest = await newestMessage(this.#context, stream, filter);
+    if (newest === null) return 0;
+    if (newest.time.getTime() < atMs) return this.#purge({ seq: newest.seq + 1 });
     const messages = pullMessages(this.#context, {
-      ...{ stream: streamNames.deadLetters, filter: "dlq.>", start: { sinceMs: atMs } },
-      ...{ endless: false, headersOnly: true, page: 1 },
+      ...{ stream, filter, start: { sinceMs: atMs }, until: { through: newest.seq } },
+      ...{ headersOnly: true, page: 1 },
     });
     for await (const { seq } of messages) return seq <= 1 ? 0 : this.#purge({ seq });
-    // "None is younger" is believed only if the newest of all is older itself: a reader may see too little.
-    const last = info.state.last_seq;
-    const newest = await messageAt(this.#context, streamNames.deadLetters, last);
-    return newest === null || newest.time.getTime() >= atMs ? 0 : this.#purge({ seq: last + 1 });
+    // What the leader named was purged meanwhile, by somebody who did the same.
+    return 0;
   }
 
   async owed(tenant: TenantId): Promise<OwedLetters> {

@@ -9,16 +9,16 @@ import { checkReadStart } from "./log-identity.ts";
 import {
   headerReader,
   messageAt,
-  messageHeaders,
   type NatsContext,
   newestMessage,
+  oldestMessage,
+  publishPlain,
 } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { type Delivered, pullMessages } from "./nats-pull.ts";
 import { firstSince, purgeBelow } from "./nats-retention.ts";
 import { retryReads } from "./nats-retry.ts";
 import type { GuardedStream } from "./nats-stream-guard.ts";
-import { subjectsOf } from "./nats-subjects.ts";
 import { removeUnplaced, unplacedMessages } from "./nats-unplaced.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "./port.ts";
 import { replayHeaders, replayIn } from "./replay-header.ts";
@@ -57,12 +57,13 @@ export class NatsDocs implements DocsLog {
   async #send(message: Parameters<DocsLog["publish"]>[0], idHeader: string): Promise<PubAck> {
     const { tenant, payload, messageId, replay } = message;
     const before = this.#stream.highest;
-    const headers = messageHeaders({
+    const headers = {
       ...(messageId === undefined ? {} : { [idHeader]: messageId }),
       ...(replay === undefined ? {} : replayHeaders(replay)),
-    });
+    };
     try {
-      const ack = await this.#context.js.publish(docsIn(tenant), payload, { headers });
+      const message = { subject: docsIn(tenant), payload, headers };
+      const ack = await publishPlain(this.#context, message);
       if (!ack.duplicate) this.#stream.stored(ack.seq, before);
       return ack;
     } catch (thrown) {
@@ -82,7 +83,7 @@ export class NatsDocs implements DocsLog {
         stream: this.#stream.name,
         filter: filtersOf(options.partition),
         start: next,
-        endless: true,
+        until: "aborted",
         page: limits.pullMax,
         signal: options.signal,
       });
@@ -98,16 +99,16 @@ export class NatsDocs implements DocsLog {
   async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
     const { tenant, after, max, bytesMax = Number.POSITIVE_INFINITY, onCount } = options;
     const start = after + 1;
-    const state = await this.#stream.state();
-    checkReadStart({ from: start, ...state });
+    const through = await this.lastVersion(tenant);
+    checkReadStart({ from: start, ...(await this.#stream.state()) });
     const operations: StoredOperation[] = [];
-    if (start > state.lastSeq) onCount?.(0);
-    if (max < 1 || start > state.lastSeq) return operations;
+    if (through < start) onCount?.(0);
+    if (max < 1 || through < start) return operations;
     const stream = this.#stream.name;
     const messages = isWildcard(tenant)
       ? unplacedMessages(this.#context, { stream, token: tenant, from: start })
       : pullMessages(this.#context, {
-          ...{ stream, filter: this.#subject(tenant), start, endless: false },
+          ...{ stream, filter: this.#subject(tenant), start, until: { through } },
           ...{ page: Math.min(max, limits.pullMax), onCount },
         });
     let bytes = 0;
@@ -130,9 +131,9 @@ export class NatsDocs implements DocsLog {
     if (newest === null) return;
     const messages = pullMessages(this.#context, {
       stream: this.#stream.name,
-      filter: docsOf(partitionOf(tenant, this.#partitions), tenant),
+      filter: this.#subject(tenant),
       start: { sinceMs: newest.time.getTime() - windowMs },
-      endless: false,
+      until: { through: to },
       headersOnly: true,
       page: limits.pullMax,
       signal,
@@ -148,7 +149,15 @@ export class NatsDocs implements DocsLog {
   }
 
   async lastVersion(tenant: TenantId): Promise<Version> {
-    const message = await newestMessage(this.#context, this.#stream.name, this.#subject(tenant));
+    // Of a wildcard it is that of both: an end for reads, which no tenant asks for.
+    const filter = isWildcard(tenant) ? unplacedDocs : this.#subject(tenant);
+    const message = await newestMessage(this.#context, this.#stream.name, filter);
+    return (message?.seq ?? 0) as Version;
+  }
+
+  async nextVersion({ tenant, after }: Parameters<DocsLog["nextVersion"]>[0]): Promise<Version> {
+    const behind = { subject: this.#subject(tenant), from: after + 1 };
+    const message = await oldestMessage(this.#context, { stream: this.#stream.name, ...behind });
     return (message?.seq ?? 0) as Version;
   }
 
@@ -159,7 +168,7 @@ export class NatsDocs implements DocsLog {
 
   async tenants(partition: Partition): Promise<string[]> {
     const subjects = await Promise.all(
-      filtersOf(partition).map((filter) => subjectsOf(this.#context, this.#stream.name, filter)),
+      filtersOf(partition).map((filter) => this.#stream.subjects(filter)),
     );
     return subjects.flat().map(tenantIn);
   }

@@ -6,6 +6,16 @@ import { FreshetError } from "../contract/errors.ts";
 /** Error codes of the JetStream API that Freshet acts upon. */
 export const jetStream = {
   wrongLastSequence: 10071,
+  /** A cluster: another message of the subject is on its way, so what this one expects can not be looked at. */
+  subjectInProcess: 10164,
+  /** A cluster: a new leader has not applied all that it must compare with. */
+  subjectNotReady: 10163,
+  /** A cluster: a message of the same id is on its way. */
+  idInProcess: 10158,
+  tooManyRequests: 10167,
+  /** Too few servers for the copies of a stream or consumer that are asked for: now, or at all. */
+  noSuitablePeers: 10005,
+  noCluster: 10074,
   storeFailed: 10077,
   streamNotFound: 10059,
   messageNotFound: 10037,
@@ -24,6 +34,22 @@ export function apiCode(thrown: unknown): number | undefined {
 }
 
 /**
+ * The message is not stored, and is not refused either: a cluster answers so for as long as others are on their way,
+ * which is milliseconds. Sent again it gets its true answer.
+ */
+export function isInProcess(thrown: unknown): boolean {
+  switch (apiCode(thrown)) {
+    case jetStream.subjectInProcess:
+    case jetStream.subjectNotReady:
+    case jetStream.idInProcess:
+    case jetStream.tooManyRequests:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/**
  * The server stores one message per subject and refuses the next: the same code stands for a full stream,
  * so only the words tell the two apart.
  */
@@ -31,6 +57,16 @@ export function isSubjectTaken(thrown: unknown): boolean {
   const error = thrown instanceof NatsError ? thrown.api_error : undefined;
   if (error?.err_code !== jetStream.storeFailed) return false;
   return /messages per subject/i.test(error.description);
+}
+
+/** A cluster says with the same code that servers are missing and that they have too little room. */
+function isStorageMissing(thrown: NatsError): boolean {
+  return /insufficient (storage|memory)/i.test(thrown.api_error?.description ?? "");
+}
+
+/** The store was closed under the message: by a leader that steps down or stops. It may be stored all the same. */
+function isStoreClosed(thrown: NatsError): boolean {
+  return /store (is )?closed/i.test(thrown.api_error?.description ?? "");
 }
 
 const clientIsCutOff = new Set<string>([
@@ -46,6 +82,10 @@ const clientIsCutOff = new Set<string>([
 ]);
 
 const tooLarge = "the message is above the server's payload limit";
+
+export const tooFewServers =
+  "nats has too few servers, or too little room on them, for the copies that are asked for: " +
+  "start the others, or lower FRESHET_STREAM_REPLICAS";
 
 /** Any failure of a call to the log as a FreshetError. */
 export function logError(thrown: unknown): FreshetError {
@@ -71,6 +111,9 @@ export function logError(thrown: unknown): FreshetError {
 
 function apiError(code: number, thrown: NatsError): FreshetError {
   const cause = thrown;
+  if (isInProcess(thrown) || isStoreClosed(thrown)) {
+    return new FreshetError("log_unavailable", undefined, { cause });
+  }
   switch (code) {
     case jetStream.storeFailed:
     case jetStream.insufficientStorage:
@@ -80,6 +123,12 @@ function apiError(code: number, thrown: NatsError): FreshetError {
       return new FreshetError("overloaded", "the log is full", { cause });
     case jetStream.messageTooLarge:
       return new FreshetError("document_too_large", tooLarge, { cause });
+    case jetStream.noSuitablePeers:
+      if (isStorageMissing(thrown))
+        return new FreshetError("overloaded", "the log is full", { cause });
+      return new FreshetError("log_unavailable", tooFewServers, { cause });
+    case jetStream.noCluster:
+      return new FreshetError("log_unavailable", tooFewServers, { cause });
     case jetStream.streamNotFound:
       return new FreshetError("log_identity", "a stream of the log is missing", { cause });
     default:

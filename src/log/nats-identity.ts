@@ -19,9 +19,9 @@ import { jsonIn } from "./json-message.ts";
 import { type NatsContext, publishGuarded } from "./nats-connection.ts";
 import { newestReadable } from "./nats-newest.ts";
 import {
+  alignStream,
   createStream,
   incarnationIn,
-  keepManifestHistory,
   manifestSubjects,
   missingStream,
   otherIncarnation,
@@ -30,6 +30,7 @@ import {
   type StreamShape,
   streamInfo,
   streamNames,
+  streamRoles,
 } from "./nats-streams.ts";
 
 const identitySchema = z.object({
@@ -108,8 +109,12 @@ export async function ensureLog(
   const isReady = stored.identity.state === "ready";
   if (!isReady && !deployment.creates) throw noLog();
   const ready = isReady ? stored : await complete(context, stored, deployment);
-  if (deployment.creates) await keepManifestHistory(context);
-  return recreateHarmless(context, ready, deployment);
+  const known = await recreateHarmless(context, ready, deployment);
+  if (!deployment.creates) return known;
+  for (const role of streamRoles) {
+    await alignStream(context, role, { ...deployment, incarnation: known.incarnation });
+  }
+  return known;
 }
 
 const noLog = (): FreshetError =>
@@ -189,21 +194,28 @@ async function recreateHarmless(
     await checkHarmless(context);
     return identity;
   }
-  if ((await streamInfo(context, "leases")) === null) {
+  if (await isGone(context, "leases")) {
     const next = { ...identity, leases: identity.leases + 1 };
     ({ identity } = await writeIdentity(context, next, stored.revision));
     await recreate(context, "leases", { ...deployment, incarnation: identity.leases });
   }
-  if ((await streamInfo(context, "deadLetters")) === null) {
+  if (await isGone(context, "deadLetters")) {
     await recreate(context, "deadLetters", { ...deployment, incarnation: identity.incarnation });
   }
   return identity;
 }
 
+/** A second look: a cluster that just started, or an old leader of it, may not know of a stream for a moment. */
+async function isGone(context: NatsContext, role: StreamRole): Promise<boolean> {
+  if ((await streamInfo(context, role)) !== null) return false;
+  await context.clock.sleep(limits.lostTailLookEveryMs);
+  return (await streamInfo(context, role)) === null;
+}
+
 /** What an engine would create again. @throws FreshetError not_ready */
 async function checkHarmless(context: NatsContext): Promise<void> {
   for (const role of ["leases", "deadLetters"] as const) {
-    if ((await streamInfo(context, role)) !== null) continue;
+    if (!(await isGone(context, role))) continue;
     const message = `stream ${streamNames[role]} is missing: an engine that starts creates it again`;
     throw new FreshetError("not_ready", message);
   }

@@ -8,15 +8,21 @@
  *   NL2  the epoch is the sequence of the message that took the lease, and sequences never go back;
  *   NL3  validity is counted from before the message was sent, so it ends here before it ends at the server;
  *   NL4  a node that is there has a message of its own beside the leases, dropped by the same age;
- *   NL5  of two starts of one node the later one wins, for good: the earlier one takes nothing back from it.
+ *   NL5  of two starts of one node the later one wins, for good: the earlier one takes nothing back from it;
+ *   NL6  a message that is no lease means that nobody holds it: it is named, and a lease may be put in its place.
  */
 
 import type { StoredMsg } from "nats";
 import { z } from "zod";
-import { FreshetError } from "../contract/errors.ts";
 import type { Epoch, Partition } from "../contract/ids.ts";
+import { jsonIn } from "./json-message.ts";
 import { LeaseWatch } from "./lease-watch.ts";
-import { type NatsContext, newestMessage, publishGuarded } from "./nats-connection.ts";
+import {
+  type NatsContext,
+  newestMessage,
+  publishGuarded,
+  publishPlain,
+} from "./nats-connection.ts";
 import { apiCode, jetStream, logError } from "./nats-errors.ts";
 import { leaseSubjects, streamNames } from "./nats-streams.ts";
 import { subjectsOf } from "./nats-subjects.ts";
@@ -40,10 +46,19 @@ interface Held {
   readonly stale: boolean;
 }
 
+/** What stands in a lease's place. */
+interface Entry {
+  /** Null when nobody holds it. */
+  readonly held: Held | null;
+  /** What a lease that is taken must follow; 0 for nothing. */
+  readonly revision: number;
+}
+
 /** Shares of a lease time: so often each entry is read again, to see whether somebody renews it. */
 const watchesPerLease = 8;
 
 const subjectOf = (partition: Partition): string => `${leaseSubjects}.${partition}`;
+const partitionToken = /^\d{1,6}$/;
 const nodeSubjects = `${leaseSubjects}.node`;
 /** A name may hold what a subject's token may not. */
 const nodeSubjectOf = (name: string): string =>
@@ -57,6 +72,8 @@ export class NatsLeases implements LeaseStore {
   readonly #context: NatsContext;
   readonly #leaseMs: number;
   readonly #watch: LeaseWatch<string>;
+  /** Subjects of leases that stand for none (NL6), as the last look at them said. */
+  readonly #foreign = new Set<string>();
   #watchedMs: number | undefined;
   #isTwinKnown = false;
 
@@ -67,10 +84,10 @@ export class NatsLeases implements LeaseStore {
   }
 
   async acquire(partition: Partition, node: string, start?: NodeStart): Promise<Lease | null> {
-    const held = await this.#held(partition);
+    const { held, revision: expected } = await this.#entry(partition);
     if (held !== null && !this.#mayTake(held, node, start)) return null;
     const sentMs = this.#context.clock.monotonicMs();
-    const revision = await this.#put(partition, { node, ...start }, held?.revision ?? 0);
+    const revision = await this.#put(partition, { node, ...start }, expected);
     if (revision === null) return null;
     return { partition, epoch: revision as Epoch, validUntilMs: sentMs + this.#leaseMs };
   }
@@ -100,7 +117,8 @@ export class NatsLeases implements LeaseStore {
 
   async announce(name: string): Promise<number> {
     try {
-      return (await this.#context.js.publish(nodeSubjectOf(name), noBytes)).seq;
+      const subject = nodeSubjectOf(name);
+      return (await publishPlain(this.#context, { subject, payload: noBytes })).seq;
     } catch (thrown) {
       throw logError(thrown);
     }
@@ -115,12 +133,16 @@ export class NatsLeases implements LeaseStore {
     await this.#watchAll(subjects);
     const live = subjects.filter((subject) => !this.#watch.isStale(subject));
     const isNode = (subject: string): boolean => subject.startsWith(`${nodeSubjects}.`);
-    const held = live.filter((subject) => !isNode(subject));
-    return {
-      nodes: live.filter(isNode).map(nodeIn),
-      held: held.map((subject) => Number(subject.slice(leaseSubjects.length + 1)) as Partition),
-    };
+    return { nodes: live.filter(isNode).map(nodeIn), held: live.flatMap(this.#partitionsIn) };
   }
+
+  /** None for what is no lease (NL6), by its subject or by what the last look at it said. */
+  readonly #partitionsIn = (subject: string): Partition[] => {
+    const token = subject.slice(leaseSubjects.length + 1);
+    return partitionToken.test(token) && !this.#foreign.has(subject)
+      ? [Number(token) as Partition]
+      : [];
+  };
 
   /** Now and then: a request an entry, which nobody waits for as long as leases live. */
   async #watchAll(subjects: readonly string[]): Promise<void> {
@@ -129,6 +151,7 @@ export class NatsLeases implements LeaseStore {
     if (this.#watchedMs !== undefined && nowMs - this.#watchedMs < everyMs) return;
     this.#watchedMs = nowMs;
     this.#watch.keepOnly(new Set(subjects));
+    this.#foreign.clear();
     await Promise.all(subjects.map((subject) => this.#read(subject)));
   }
 
@@ -160,9 +183,18 @@ export class NatsLeases implements LeaseStore {
   }
 
   async #held(partition: Partition): Promise<Held | null> {
+    return (await this.#entry(partition)).held;
+  }
+
+  async #entry(partition: Partition): Promise<Entry> {
     const { message, stale } = await this.#read(subjectOf(partition));
-    if (message === null) return null;
-    return { holder: holderIn(message), revision: message.seq, stale };
+    if (message === null) return { held: null, revision: 0 };
+    const { seq: revision, subject } = message;
+    const holder = holderIn(message);
+    if (holder !== null) return { held: { holder, revision, stale }, revision };
+    const stream = streamNames.leases;
+    this.#context.quarantine.add({ stream, seq: revision, subject, why: "foreign" });
+    return { held: null, revision };
   }
 
   /** Every look at an entry is one of the watch's. */
@@ -172,6 +204,8 @@ export class NatsLeases implements LeaseStore {
     const { clock } = this.#context;
     const sentMs = clock.monotonicMs();
     const message = await newestMessage(this.#context, streamNames.leases, subject);
+    if (message !== null && holderIn(message) === null) this.#foreign.add(subject);
+    else this.#foreign.delete(subject);
     if (message === null) return { message, stale: false };
     const times = { sentMs, answeredMs: clock.monotonicMs() };
     return { message, stale: this.#watch.see(subject, message.seq, times) };
@@ -186,6 +220,7 @@ export class NatsLeases implements LeaseStore {
     });
     switch (outcome.kind) {
       case "stored":
+        this.#foreign.delete(subjectOf(partition));
         return outcome.ack.seq;
       case "refused":
         return null;
@@ -200,8 +235,8 @@ function isMine({ holder }: Held, lease: Lease, node: string): boolean {
   return holder.node === node && holder.epoch === lease.epoch;
 }
 
-function holderIn(message: StoredMsg): Held["holder"] {
-  const parsed = holderSchema.safeParse(JSON.parse(message.string()));
-  if (!parsed.success) throw new FreshetError("internal", "a lease is malformed");
-  return { ...parsed.data, epoch: parsed.data.epoch ?? message.seq };
+/** Null for what is no lease. */
+function holderIn({ data, seq }: StoredMsg): Held["holder"] | null {
+  const holder = jsonIn(holderSchema, data);
+  return holder === undefined ? null : { ...holder, epoch: holder.epoch ?? seq };
 }

@@ -19,6 +19,7 @@ import {
   type NatsContext,
   newestMessage,
   publishGuarded,
+  publishPlain,
 } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { type NewestOf, newestReadable } from "./nats-newest.ts";
@@ -90,7 +91,8 @@ export class NatsManifests implements ManifestStore {
     try {
       // Always anew, even if the same piece is there: its new sequence protects it from a sweep that
       // was paused and goes on now (see sweepPieces).
-      await this.#context.js.publish(pieceOf(tenant, digest), bytes);
+      const subject = pieceOf(tenant, digest);
+      await publishPlain(this.#context, { subject, payload: bytes });
     } catch (thrown) {
       throw logError(thrown);
     }
@@ -141,7 +143,7 @@ export class NatsManifests implements ManifestStore {
   async *watch(signal: AbortSignal): AsyncGenerator<WatchedManifest> {
     let start: PullRequest["start"] = "newest-of-each";
     const once = async function* (this: NatsManifests): AsyncGenerator<WatchedManifest> {
-      for await (const found of this.#from(start, signal)) {
+      for await (const found of this.#from(start, "aborted", signal)) {
         start = found.revision + 1;
         yield found;
       }
@@ -150,16 +152,23 @@ export class NatsManifests implements ManifestStore {
   }
 
   /** Every current manifest that was committed behind a revision, once; 0 means every one. */
-  committedSince(revision: number): AsyncGenerator<WatchedManifest> {
-    return this.#from(revision === 0 ? "newest-of-each" : revision + 1);
+  async *committedSince(revision: number): AsyncGenerator<WatchedManifest> {
+    const newest = await newestMessage(this.#context, streamNames.manifests, `${prefix}*`);
+    if (newest === null || newest.seq <= revision) return;
+    const start = revision === 0 ? "newest-of-each" : revision + 1;
+    yield* this.#from(start, { through: newest.seq });
   }
 
-  async *#from(start: PullRequest["start"], signal?: AbortSignal): AsyncGenerator<WatchedManifest> {
+  async *#from(
+    start: PullRequest["start"],
+    until: PullRequest["until"],
+    signal?: AbortSignal,
+  ): AsyncGenerator<WatchedManifest> {
     const messages = pullMessages(this.#context, {
       stream: streamNames.manifests,
       filter: `${prefix}*`,
       start,
-      endless: signal !== undefined,
+      until,
       page: limits.pullMax,
       signal,
     });

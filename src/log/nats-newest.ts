@@ -7,7 +7,6 @@
  */
 
 import type { StoredMsg } from "nats";
-import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { headerReader, type NatsContext, newestMessage, oldestMessage } from "./nats-connection.ts";
 import { type Delivered, pullMessages } from "./nats-pull.ts";
@@ -63,30 +62,22 @@ export async function oldestReadable<Value>(
   }
 }
 
-/** @throws FreshetError log_unavailable when the search was not told all that lies below `tail` */
+/** A later one than `tail` ends the search as well: what the leader named first may have been removed meanwhile. */
 async function readableBelow<Value>(
   context: NatsContext,
   request: SubjectRequest<Value>,
   tail: number,
 ): Promise<Value | null> {
   let found: Value | null = null;
-  for await (const message of messagesOf(context, request)) {
-    found = readOrQuarantine(context, request, message) ?? found;
-    if (message.seq >= tail) return found;
-  }
-  // A consumer on a replica that lags would end before the message that the leader has shown.
-  throw new FreshetError("log_unavailable", "a look below a foreign record ended too early");
-}
-
-async function* messagesOf<Value>(
-  context: NatsContext,
-  { stream, subject, headersOnly }: SubjectRequest<Value>,
-): AsyncGenerator<StoredMessage> {
+  const { stream, subject, headersOnly } = request;
   const messages = pullMessages(context, {
-    ...{ stream, filter: subject, start: 1, endless: false, headersOnly },
+    ...{ stream, filter: subject, start: 1, until: { through: tail }, headersOnly },
     page: limits.pullMax,
   });
-  for await (const message of messages) yield messageOf(message);
+  for await (const message of messages) {
+    found = readOrQuarantine(context, request, messageOf(message)) ?? found;
+  }
+  return found;
 }
 
 function readOrQuarantine<Value>(

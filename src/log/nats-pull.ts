@@ -7,8 +7,13 @@
  * must first look whether the stream is still the same (design.md, "Log identity").
  *
  *   NP1  messages come in stream order; a gap in the consumer's delivery ends the read with an error;
- *   NP2  a bounded read ends when nothing was pending at the time; an endless one when its signal aborts;
- *   NP3  silence of three heartbeats, a reconnect or a deleted consumer ends the read with log_unavailable.
+ *   NP2  a bounded read ends behind the message that the stream's leader has named, an endless one when its signal
+ *        aborts. What a consumer says is pending decides nothing: on a cluster it may live beside a copy that lags. When
+ *        it claims to be at the end, the leader is asked whether there is more (what it named may have been purged);
+ *        a consumer that then falls short is replaced a few times, and the read ends with log_unavailable;
+ *   NP3  silence of three heartbeats, a reconnect or a deleted consumer ends the read with log_unavailable;
+ *   NP4  a message larger than the bytes of one pull is asked for alone, so that it stops nobody; pulls that end at
+ *        once without a message, again and again, end the read with log_unavailable: never a busy loop.
  */
 
 import {
@@ -22,21 +27,27 @@ import {
 } from "nats";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { NatsContext } from "./nats-connection.ts";
+import { type NatsContext, newestMessage } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { NatsInbox } from "./nats-inbox.ts";
+import { endedBy, fellShort, isHasty, isTooLarge, type Pull, trouble } from "./nats-pull-end.ts";
 
 export interface PullRequest {
   readonly stream: string;
   readonly filter: string | readonly string[];
   /** A sequence or a server time (the first message at or behind it), or each subject's newest and what follows. */
   readonly start: number | "newest-of-each" | { readonly sinceMs: number };
-  readonly endless: boolean;
+  /**
+   * `through`: the sequence of a message that matches the filter, which the stream's leader has named; the read ends
+   * when this one or a later one was delivered, or when the leader says that no more is there. An end that only the
+   * consumer claims would lose acknowledged messages (NP2).
+   */
+  readonly until: "aborted" | { readonly through: number };
   readonly headersOnly?: boolean | undefined;
   /** Messages of one pull. */
   readonly page: number;
   readonly signal?: AbortSignal | undefined;
-  /** Told once, before the first message, how many there were when the read began. */
+  /** Told once, before the first message, how many there were when the read began: for progress, it may be too few. */
   readonly onCount?: ((messages: number) => void) | undefined;
 }
 
@@ -51,31 +62,75 @@ export interface Delivered {
 interface Delivery {
   readonly seq: number;
   readonly order: number;
+  /** What the consumer says is left. */
   readonly pending: number;
   readonly atMs: number;
 }
+
+/** Where a read is; it outlives the consumers that the read takes one after the other. */
+interface Cursor {
+  start: PullRequest["start"];
+  /** The sequence of the newest message that was delivered. */
+  seq: number;
+}
+
+/** How one consumer's part of a read ended. `short`: before the end, and nothing more came. */
+type End = "complete" | "aborted" | "short";
 
 /** @throws FreshetError log_unavailable, log_identity (the stream is missing) */
 export async function* pullMessages(
   context: NatsContext,
   request: PullRequest,
 ): AsyncGenerator<Delivered> {
-  const consumer = await createConsumer(context, request);
+  const cursor: Cursor = {
+    start: request.start,
+    seq: typeof request.start === "number" ? request.start - 1 : 0,
+  };
+  let { onCount } = request;
+  for (let short = 0; ; ) {
+    const before = cursor.seq;
+    const end = yield* readOnce(context, { ...request, onCount }, cursor);
+    if (end !== "short" || request.signal?.aborted === true) return;
+    short = cursor.seq > before ? 1 : short + 1;
+    if (await isOver(context, request, cursor)) return;
+    if (short >= limits.shortReadsMax) throw trouble("a copy of the log is behind its leader");
+    onCount = undefined;
+    await context.clock.sleep(limits.readRetryMinMs * short, request.signal);
+  }
+}
+
+/** Has the leader nothing behind the cursor? Only where the read found less than the leader had named before. */
+async function isOver(
+  context: NatsContext,
+  { stream, filter }: PullRequest,
+  { seq }: Cursor,
+): Promise<boolean> {
+  const newest = await newestMessage(context, stream, filter);
+  return newest === null || newest.seq <= seq;
+}
+
+async function* readOnce(
+  context: NatsContext,
+  request: PullRequest,
+  cursor: Cursor,
+): AsyncGenerator<Delivered, End> {
+  const consumer = await createConsumer(context, { ...request, start: cursor.start });
   request.onCount?.(consumer.pending);
   const inbox = new NatsInbox(context, request.signal);
   try {
-    if (!request.endless && consumer.pending === 0) return;
-    yield* deliveries({ context, request, inbox, consumer: consumer.name });
+    return yield* deliveries({ context, request, inbox, consumer, cursor });
   } finally {
     inbox.close();
     void context.jsm.consumers.delete(request.stream, consumer.name).catch(() => undefined);
   }
 }
 
-async function createConsumer(
-  context: NatsContext,
-  request: PullRequest,
-): Promise<{ readonly name: string; readonly pending: number }> {
+interface Consumer {
+  readonly name: string;
+  readonly pending: number;
+}
+
+async function createConsumer(context: NatsContext, request: PullRequest): Promise<Consumer> {
   try {
     const info = await context.jsm.consumers.add(request.stream, consumerConfig(request));
     return { name: info.name, pending: info.num_pending };
@@ -115,72 +170,87 @@ interface Reading {
   readonly context: NatsContext;
   readonly request: PullRequest;
   readonly inbox: NatsInbox;
-  readonly consumer: string;
+  readonly consumer: Consumer;
+  readonly cursor: Cursor;
 }
 
-async function* deliveries(reading: Reading): AsyncGenerator<Delivered> {
-  const { request, inbox } = reading;
+async function* deliveries(reading: Reading): AsyncGenerator<Delivered, End> {
+  const { context, request, inbox, cursor } = reading;
+  const { until } = request;
+  const heartbeatMs = pullTimes(request).heartbeatMs;
+  const bounded = until !== "aborted";
   let order = 0;
-  let pulls = 0;
-  let missing = 0;
+  let hasty = 0;
+  let doubted = false;
+  if (bounded && reading.consumer.pending === 0) {
+    if (await isOver(context, request, cursor)) return "complete";
+    doubted = true;
+  }
+  let pull = askForMore(reading, 1, false);
   for (;;) {
-    if (missing === 0) {
-      pulls += 1;
-      missing = request.page;
-      askForMore(reading, inbox.replyOf(pulls));
-    }
-    const msg = await inbox.take(limits.pullHeartbeatMs * 3);
-    if (msg === "closed") return;
+    const msg = await inbox.take(heartbeatMs * 3);
+    if (msg === "closed") return "aborted";
     if (msg === "silent") throw trouble("the log is silent");
     if (inbox.isStatus(msg)) {
+      const end = endedBy(msg.headers);
       // The end of an earlier pull may come after the next one was sent; only its own end counts.
-      if (endsPull(msg) && msg.subject === inbox.replyOf(pulls)) missing = 0;
+      if (end === undefined || msg.subject !== inbox.replyOf(pull.number)) continue;
+      if (bounded && fellShort(end, pull)) return "short";
+      hasty = isHasty(pull, context.clock.monotonicMs()) ? hasty + 1 : 0;
+      if (hasty >= limits.hastyPullsMax) throw trouble("pulls end without progress");
+      pull = askForMore(reading, pull.number + 1, isTooLarge(end, pull));
       continue;
     }
     const delivery = deliveryOf(msg);
     order += 1;
+    hasty = 0;
     if (delivery.order !== order) throw trouble("a delivery was lost");
-    missing -= 1;
+    pull.missing -= 1;
+    pull.received += 1;
+    cursor.seq = delivery.seq;
+    cursor.start = delivery.seq + 1;
     yield { ...placed(msg, delivery), data: msg.data };
-    if (!request.endless && delivery.pending === 0) return;
+    if (bounded && delivery.seq >= until.through) return "complete";
+    if (bounded && delivery.pending === 0 && !doubted) {
+      if (await isOver(context, request, cursor)) return "complete";
+      doubted = true;
+    }
+    if (pull.missing === 0) pull = askForMore(reading, pull.number + 1, false);
   }
 }
 
-function askForMore({ context, request, consumer }: Reading, reply: string): void {
+/** A bounded read waits for less long: what it waits for is there, only perhaps not where its consumer is. */
+function pullTimes({ until }: PullRequest): {
+  readonly expiresMs: number;
+  readonly heartbeatMs: number;
+} {
+  return until === "aborted"
+    ? { expiresMs: limits.pullExpiresMs, heartbeatMs: limits.pullHeartbeatMs }
+    : { expiresMs: limits.boundedPullExpiresMs, heartbeatMs: limits.boundedPullHeartbeatMs };
+}
+
+function askForMore(
+  { context, request, consumer, inbox }: Reading,
+  number: number,
+  alone: boolean,
+): Pull {
+  const { expiresMs, heartbeatMs } = pullTimes(request);
+  const batch = alone ? 1 : request.page;
   const pull = {
-    batch: request.page,
-    max_bytes: limits.rangePageBytesMax,
-    expires: nanos(limits.pullExpiresMs),
-    idle_heartbeat: nanos(limits.pullHeartbeatMs),
+    batch,
+    ...(alone ? {} : { max_bytes: limits.rangePageBytesMax }),
+    expires: nanos(expiresMs),
+    idle_heartbeat: nanos(heartbeatMs),
   };
   try {
-    const subject = `$JS.API.CONSUMER.MSG.NEXT.${request.stream}.${consumer}`;
+    const subject = `$JS.API.CONSUMER.MSG.NEXT.${request.stream}.${consumer.name}`;
+    const reply = inbox.replyOf(number);
     context.connection.publish(subject, JSON.stringify(pull), { reply });
   } catch (thrown) {
     throw logError(thrown);
   }
-}
-
-/** Status messages of the server: does this one end the pull? @throws FreshetError when it ends the consumer */
-function endsPull(msg: Msg): boolean {
-  const code = msg.headers?.code ?? 0;
-  const description = msg.headers?.description.toLowerCase() ?? "";
-  switch (code) {
-    case 100:
-      return false;
-    case 404:
-    case 408:
-      return true;
-    case 409:
-      if (/maxbytes|batch completed/.test(description)) return true;
-      throw trouble(description);
-    default:
-      throw trouble(`status ${code} ${description}`);
-  }
-}
-
-function trouble(message: string): FreshetError {
-  return new FreshetError("log_unavailable", message);
+  const sentAtMs = context.clock.monotonicMs();
+  return { number, sentAtMs, alone, missing: batch, received: 0 };
 }
 
 /**

@@ -1,27 +1,34 @@
 /** What retention asks of a stream: where an age begins, and the removal of what lies below a sequence. */
 
-import type { NatsContext } from "./nats-connection.ts";
+import { FreshetError } from "../contract/errors.ts";
+import { type NatsContext, newestMessage } from "./nats-connection.ts";
 import { logError } from "./nats-errors.ts";
 import { pullMessages } from "./nats-pull.ts";
 import type { GuardedStream } from "./nats-stream-guard.ts";
 
-/** The server finds it by its own times: nothing older is read. @throws FreshetError log_identity, log_unavailable */
+/**
+ * The server finds it by its own times: nothing older is read. That nothing is as young says the newest message of the
+ * leader: purges go by this answer, and one that is too high takes what is still needed.
+ * @throws FreshetError log_identity, log_unavailable
+ */
 export async function firstSince(
   context: NatsContext,
   stream: GuardedStream,
   { filter, atMs }: { readonly filter: string; readonly atMs: number },
 ): Promise<number> {
   const { lastSeq } = await stream.state();
+  const newest = await newestMessage(context, stream.name, filter);
+  if (newest === null || newest.time.getTime() < atMs) return lastSeq + 1;
   const messages = pullMessages(context, {
     stream: stream.name,
     filter,
     start: { sinceMs: atMs },
-    endless: false,
+    until: { through: newest.seq },
     headersOnly: true,
     page: 1,
   });
   for await (const { seq } of messages) return seq;
-  return lastSeq + 1;
+  throw new FreshetError("log_unavailable", "the log can not say where an age begins");
 }
 
 /** @throws FreshetError log_identity (then nothing is removed), log_unavailable (then it may be, now or later) */

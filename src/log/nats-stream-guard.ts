@@ -5,11 +5,15 @@
  *
  *   SG1  a stream that is missing, of another incarnation, or shorter than what was seen of it, is refused;
  *   SG2  a sequence that the server gives must lie above all that was seen before it was asked: a lower one is
- *        used for the second time.
+ *        used for the second time;
+ *   SG3  on a cluster an old leader, that was frozen or is cut off, may answer with an earlier end for a while: such
+ *        an answer is confirmed, and only a leader whose followers hear it can say that a tail was lost.
  */
 
-import type { StreamInfo } from "nats";
+import { nanos, type StreamInfo } from "nats";
+import { FreshetError } from "../contract/errors.ts";
 import { incarnationOf, incarnationSpan } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
 import type { NatsContext } from "./nats-connection.ts";
 import { apiCode, jetStream, logError } from "./nats-errors.ts";
 import {
@@ -57,6 +61,12 @@ export class GuardedStream {
     return { base: this.base, lastSeq };
   }
 
+  /** Those that hold messages and match the filter, by the same answer that the look at the stream judges. */
+  async subjects(filter: string): Promise<string[]> {
+    const { info } = await this.#look(filter);
+    return Object.keys(info.state.subjects ?? {});
+  }
+
   /** The same, and that it still holds the message that was seen last (SM2). */
   async verify(): Promise<StreamState & { readonly info: StreamInfo }> {
     const seen = this.#memory.message;
@@ -80,15 +90,19 @@ export class GuardedStream {
     this.#memory.saw(seq);
   }
 
-  async #look(): Promise<{ readonly info: StreamInfo; readonly lastSeq: number }> {
+  async #look(subjects?: string): Promise<{ readonly info: StreamInfo; readonly lastSeq: number }> {
     // Before the question: what is acknowledged while the answer is under way may be missing in it.
     const seen = this.#memory.highest;
-    const info = await streamInfo(this.#context, this.#role);
-    if (info === null) throw missingStream(this.name);
-    if (incarnationIn(info) !== incarnationOf(this.base)) throw otherIncarnation(this.name);
-    const lastSeq = Math.max(info.state.last_seq, this.base);
-    if (lastSeq < seen) throw lostTail(this.name);
-    return { info, lastSeq };
+    for (let looks = 1; ; looks += 1) {
+      const info = await streamInfo(this.#context, this.#role, subjects);
+      if (info === null) throw missingStream(this.name);
+      if (incarnationIn(info) !== incarnationOf(this.base)) throw otherIncarnation(this.name);
+      const lastSeq = Math.max(info.state.last_seq, this.base);
+      if (lastSeq >= seen) return { info, lastSeq };
+      if (info.config.num_replicas === 1) throw lostTail(this.name);
+      if (looks >= limits.lostTailLooksMax) throw isHeard(info) ? lostTail(this.name) : cutOff();
+      await this.#context.clock.sleep(limits.lostTailLookEveryMs);
+    }
   }
 
   async #timeOf(seq: number): Promise<number | undefined> {
@@ -100,6 +114,17 @@ export class GuardedStream {
       throw logError(thrown);
     }
   }
+}
+
+/** SG3: a majority has spoken to this leader of late; one that is cut off steps down some ten seconds later. */
+function isHeard({ config, cluster }: StreamInfo): boolean {
+  const others = cluster?.replicas ?? [];
+  const heard = others.filter(({ active }) => active < nanos(limits.followerSilenceMs));
+  return heard.length + 1 > config.num_replicas / 2;
+}
+
+function cutOff(): FreshetError {
+  return new FreshetError("log_unavailable", "the leader of a stream is cut off from its cluster");
 }
 
 /** Of the newest message; the server says the year 1 for none. */

@@ -12,9 +12,9 @@ import { FreshetError } from "../contract/errors.ts";
 import { incarnationSpan } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { NatsContext } from "./nats-connection.ts";
-import { apiCode, jetStream, logError } from "./nats-errors.ts";
+import { apiCode, jetStream, logError, tooFewServers } from "./nats-errors.ts";
 
-export type StreamRole = "manifests" | "docs" | "chunks" | "heads" | "leases" | "deadLetters";
+export type StreamRole = (typeof streamRoles)[number];
 
 /** `KV_` streams can be looked at with `nats kv`. */
 export const streamNames = {
@@ -25,6 +25,15 @@ export const streamNames = {
   leases: "KV_freshet_leases",
   deadLetters: "DLQ",
 } as const satisfies Record<StreamRole, string>;
+
+export const streamRoles = [
+  "manifests",
+  "docs",
+  "chunks",
+  "heads",
+  "leases",
+  "deadLetters",
+] as const;
 
 export const manifestSubjects = "$KV.freshet_manifests";
 export const leaseSubjects = "$KV.freshet_leases";
@@ -92,6 +101,8 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
         subject_transform: { src: "docs.*", dest: partitionedSubject(shape.partitions) },
         max_bytes: limits.docsBytesMax,
         ...withoutMessageIds,
+        // Refused to the publisher, instead of read by every node and rejected there.
+        max_msg_size: limits.docsMessageBytesMax,
       };
     case "chunks":
       return { ...base, subjects: ["chunks.*.*"], max_bytes: limits.chunksBytesMax };
@@ -132,13 +143,15 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
   }
 }
 
-/** @throws FreshetError log_unavailable */
+/** With `subjects`: also which of those hold messages. @throws FreshetError log_unavailable */
 export async function streamInfo(
   context: NatsContext,
   role: StreamRole,
+  subjects?: string,
 ): Promise<StreamInfo | null> {
+  const wanted = subjects === undefined ? undefined : { subjects_filter: subjects };
   try {
-    return await context.jsm.streams.info(streamNames[role]);
+    return await context.jsm.streams.info(streamNames[role], wanted);
   } catch (thrown) {
     if (apiCode(thrown) === jetStream.streamNotFound) return null;
     throw logError(thrown);
@@ -175,18 +188,49 @@ export async function createStream(
   }
 }
 
-/** A log of an earlier version keeps one message of each manifest's subject: a foreign one would take its place. */
-export async function keepManifestHistory(context: NatsContext): Promise<void> {
-  const wanted = limits.manifestHistoryMax;
-  const info = await streamInfo(context, "manifests");
-  if (info === null || info.config.max_msgs_per_subject >= wanted) return;
+/**
+ * Makes an existing stream what a new one would be, as far as that is safe while others use it. Copies are only ever
+ * added: a process that was told less (the command line knows nothing of them) takes none away. So is the history of
+ * manifests: with one message of each, a foreign one takes its place.
+ * @throws FreshetError log_unavailable (copies are missing, and can not be added)
+ */
+export async function alignStream(
+  context: NatsContext,
+  role: StreamRole,
+  shape: StreamShape,
+): Promise<void> {
+  const info = await streamInfo(context, role);
+  if (info === null) return;
+  const wanted = lacking(info.config, streamConfig(role, shape));
+  if (Object.keys(wanted).length === 0) return;
+  const stream = info.config.name;
   try {
-    await context.jsm.streams.update(info.config.name, { max_msgs_per_subject: wanted });
+    await context.jsm.streams.update(stream, wanted);
+    context.logger.info({ stream, ...wanted }, "a stream was given what it lacked");
   } catch (thrown) {
-    // A help, and no condition: whoever may not change a stream can serve its log.
-    const { code } = logError(thrown);
-    context.logger.warn({ stream: info.config.name, code }, "a stream can not be changed");
+    const cause = logError(thrown);
+    if (wanted.num_replicas === undefined) {
+      // A help, and no condition: whoever may not change a stream can serve its log.
+      context.logger.warn({ stream, code: cause.code }, "a stream can not be changed");
+      return;
+    }
+    if (cause.code !== "overloaded") throw cause;
+    // Servers count each other's reservations some seconds late: room may be found when it is tried again.
+    throw new FreshetError("log_unavailable", tooFewServers, { cause });
   }
+}
+
+function lacking(has: StreamConfig, wanted: Config): Partial<StreamConfig> {
+  const { num_replicas, max_msg_size, max_msgs_per_subject } = wanted;
+  const isCopyMissing = num_replicas !== undefined && num_replicas > has.num_replicas;
+  const isSizeOther = max_msg_size !== undefined && max_msg_size !== has.max_msg_size;
+  const isHistoryShort =
+    max_msgs_per_subject !== undefined && has.max_msgs_per_subject < max_msgs_per_subject;
+  return {
+    ...(isCopyMissing ? { num_replicas } : {}),
+    ...(isSizeOther ? { max_msg_size } : {}),
+    ...(isHistoryShort ? { max_msgs_per_subject } : {}),
+  };
 }
 
 /** What a stream says about itself. */

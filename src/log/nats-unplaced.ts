@@ -7,7 +7,7 @@
  */
 
 import { limits } from "../contract/limits.ts";
-import type { NatsContext } from "./nats-connection.ts";
+import { type NatsContext, newestMessage } from "./nats-connection.ts";
 import { apiCode, jetStream, logError } from "./nats-errors.ts";
 import { type Delivered, pullMessages } from "./nats-pull.ts";
 import { tenantIn, unplacedDocs } from "./subjects.ts";
@@ -26,8 +26,13 @@ export async function* unplacedMessages(
   context: NatsContext,
   { stream, token, from: start }: Unplaced & { readonly from: number },
 ): AsyncGenerator<Delivered> {
-  const request = { stream, filter: [unplacedDocs, nowhere], start, endless: false };
-  for await (const message of pullMessages(context, { ...request, page: limits.pullMax })) {
+  const newest = await newestMessage(context, stream, unplacedDocs);
+  if (newest === null || newest.seq < start) return;
+  const messages = pullMessages(context, {
+    ...{ stream, filter: [unplacedDocs, nowhere], start, until: { through: newest.seq } },
+    page: limits.pullMax,
+  });
+  for await (const message of messages) {
     if (tenantIn(message.subject) === token) yield message;
   }
 }

@@ -7,6 +7,7 @@
  */
 
 import type { NatsConnection } from "nats";
+import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { type Logger, type Metrics, silentMetrics } from "../observe/port.ts";
@@ -46,19 +47,31 @@ export type NatsLog = Log & {
  * @throws FreshetError log_unavailable, log_identity, overloaded (no room for the streams), not_ready (no log is there)
  */
 export async function connectNatsLog(options: NatsLogOptions): Promise<NatsLog> {
-  const { clock, logger, metrics = silentMetrics } = options;
+  const { clock, logger, metrics = silentMetrics, connectMs = limits.natsConnectMs } = options;
+  const deadlineMs = clock.monotonicMs() + connectMs;
   const context = await openConnection(options, { clock, logger, metrics });
-  try {
-    const { partitions, replicas = 1, leaseMs = limits.leaseMs, creates = true } = options;
-    const deployment = { partitions, replicas, leaseMs, creates };
-    const identity = await ensureLog(context, deployment);
-    const whole = await WholeLog.open(context, deployment, identity);
-    await whole.check();
-    return assemble(context, whole, { ...deployment, identity });
-  } catch (thrown) {
-    await context.connection.close();
-    throw thrown;
+  const { partitions, replicas = 1, leaseMs = limits.leaseMs, creates = true } = options;
+  const deployment = { partitions, replicas, leaseMs, creates };
+  for (;;) {
+    try {
+      const identity = await ensureLog(context, deployment);
+      const whole = await WholeLog.open(context, deployment, identity);
+      await whole.check();
+      return assemble(context, whole, { ...deployment, identity });
+    } catch (thrown) {
+      // Servers that just started have no leaders of streams yet, also when they take connections.
+      if (isPassing(thrown) && clock.monotonicMs() < deadlineMs) {
+        await clock.sleep(limits.readRetryMinMs * 4);
+        continue;
+      }
+      await context.connection.close();
+      throw thrown;
+    }
   }
+}
+
+function isPassing(thrown: unknown): boolean {
+  return thrown instanceof FreshetError && thrown.code === "log_unavailable";
 }
 
 function assemble(

@@ -10,7 +10,8 @@
  *   L5  streams of another incarnation, or with another partition count, are refused with log_identity;
  *   L6  the embedding model that was claimed first stays, whoever claims another at the same time or later;
  *   L7  what nobody of this log wrote is passed over and named (`quarantined`): no reader ends for one message. A record
- *       of a tenant's own chain that can not be read stops that tenant with broken_chain, and nobody else.
+ *       of a tenant's own chain that can not be read stops that tenant with broken_chain, and nobody else;
+ *   L8  a read that ends says no less than the leader has: what a lagging copy does not know yet is not "nothing".
  */
 
 import type { ErrorCode } from "../contract/errors.ts";
@@ -71,7 +72,12 @@ export interface DocsLog {
     readonly from: Version;
     readonly signal: AbortSignal;
   }): AsyncIterable<StoredOperation>;
-  /** At most `max` operations of one tenant with a version above `after`, in order; empty when there are none. */
+  /**
+   * At most `max` operations of one tenant with a version above `after`, in order. Fewer than `max`, and than
+   * `bytesMax` brings, are a proof: the log's leader had no more when it was asked, and it had every publish that
+   * returned before (L8).
+   * @throws FreshetError log_unavailable, also when what the leader has can not be read now
+   */
   readTenant(options: {
     readonly tenant: TenantId;
     readonly after: Version;
@@ -92,13 +98,18 @@ export interface DocsLog {
     readonly windowMs: number;
     readonly signal?: AbortSignal | undefined;
   }): AsyncIterable<StoredMessageId>;
-  /** Version of the tenant's newest operation; 0 when it has none. */
+  /** Version of the tenant's newest operation, as the log's leader says; 0 when it has none. */
   lastVersion(tenant: TenantId): Promise<Version>;
+  /**
+   * Version of the tenant's oldest operation above `after`, as the log's leader says; 0 when it has none. That it is
+   * a certain one proves that nothing lies between, also if the answer is old: the log is a prefix of itself (L8).
+   */
+  nextVersion(above: { readonly tenant: TenantId; readonly after: Version }): Promise<Version>;
   /** Sequence of the stream's newest message, of whatever tenant: reading goes on behind it. */
   lastSequence(): Promise<Version>;
   /** Tenants (unchecked tokens) that have operations in the partition. */
   tenants(partition: Partition): Promise<readonly string[]>;
-  /** The first sequence, of whatever tenant, that was stored at `atMs` or later; one past the end for none. */
+  /** The first sequence, of whatever tenant, that was stored at `atMs` or later; one past the end for none (L8). */
   firstSince(atMs: number): Promise<Version>;
   /** Removes the tenant's operations below a version for good, and says how many. @throws FreshetError log_identity */
   purge(below: { readonly tenant: TenantId; readonly below: Version }): Promise<number>;
@@ -132,7 +143,7 @@ export interface ChunksLog {
   tenants(partition: Partition): Promise<readonly TenantId[]>;
   /** How many tenants have records in any partition; one that has nothing but foreign messages counts too. */
   tenantCount(): Promise<number>;
-  /** The first position, of whatever tenant, that was stored at `atMs` or later; one past the end for none. */
+  /** The first position, of whatever tenant, that was stored at `atMs` or later; one past the end for none (L8). */
   firstSince(atMs: number): Promise<Position>;
   /**
    * Removes the tenant's records below a position for good, and says how many. The newest one stays, whatever is

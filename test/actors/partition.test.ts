@@ -139,6 +139,7 @@ it("P2: an operation that comes between the log's end and the tenants' recovery 
         readTenant: (options) => log.docs.readTenant(options),
         messageIds: (options) => log.docs.messageIds(options),
         lastVersion: (tenant) => log.docs.lastVersion(tenant),
+        nextVersion: (above) => log.docs.nextVersion(above),
         tenants: (of) => log.docs.tenants(of),
         firstSince: (atMs) => log.docs.firstSince(atMs),
         purge: (below) => log.docs.purge(below),

@@ -15,8 +15,8 @@ const kinds: readonly PlannedKind[] = [
   "clock-step",
 ];
 
-function plan(seed: number, some = kinds) {
-  const options = { stormMs: 600_000, nodes: 2, everyMs: 1_000, kinds: some };
+function plan(seed: number, some = kinds, natsServers: 1 | 3 = 1) {
+  const options = { stormMs: 600_000, nodes: 2, natsServers, everyMs: 1_000, kinds: some };
   return planFaults(seededRandom(seed), options);
 }
 
@@ -43,4 +43,13 @@ it("every process is killed and frozen, every link is cut, and some engines slee
     /freeze merge-worker(-2)? at after cold\.versions .* for 34/,
   );
   expect(described.join("\n")).toMatch(/partition merge-worker(-2)? > temporal .* for 34/);
+});
+
+it("on a cluster each nats-server is killed and frozen, sometimes all at once, and leaders step down", () => {
+  const described = plan(3, [...kinds, "step-down"], 3).map(({ fault }) => describeFault(fault));
+  for (const target of ["nats-1", "nats-2", "nats-3", "nats"]) {
+    expect(described.join("\n")).toMatch(new RegExp(`kill ${target} `));
+    expect(described.join("\n")).toMatch(new RegExp(`freeze ${target} `));
+  }
+  expect(described.join("\n")).toContain("step down the leader of stream");
 });

@@ -13,7 +13,16 @@ export function isMergeWorker(target: Target): target is MergeWorker {
 }
 
 /** Whatever runs as a process. Engines are `engine-1` … `engine-N`. */
-export type Target = "nats" | "temporal" | "weaviate" | MergeWorker | `engine-${number}`;
+export type Target =
+  | NatsServer
+  | "nats"
+  | "temporal"
+  | "weaviate"
+  | MergeWorker
+  | `engine-${number}`;
+
+/** One server of a cluster; `nats` means all. */
+export type NatsServer = `nats-${number}`;
 
 /** A connection that goes through a proxy of ours: from a Freshet process to a server. */
 export interface Link {
@@ -54,6 +63,13 @@ export type Fault =
     }
   /** The log's disk has no byte left. A server whose stream froze needs a restart, and gets one. */
   | { readonly kind: "disk-full"; readonly target: "nats"; readonly lastsMs: number }
+  /** The leader of the n-th stream of a cluster gives its place to another server. */
+  | {
+      readonly kind: "step-down";
+      readonly target: "nats";
+      readonly nth: number;
+      readonly lastsMs: 0;
+    }
   /** A paused machine: SIGSTOP, and its monotonic clock stands still until it is woken. */
   | { readonly kind: "sleep"; readonly target: `engine-${number}`; readonly lastsMs: number }
   /**
@@ -83,6 +99,7 @@ export interface PlannedFault {
 export interface FaultPlanOptions {
   readonly stormMs: number;
   readonly nodes: number;
+  readonly natsServers: 1 | 3;
   /** Mean time between two faults. */
   readonly everyMs: number;
   /** Kinds that this machine permits. */
@@ -98,6 +115,7 @@ const weights: Readonly<Record<PlannedKind, number>> = {
   "cancel-merge": 2,
   partition: 3,
   "disk-full": 0.5,
+  "step-down": 2,
   sleep: 1.5,
   "clock-step": 1.5,
 };
@@ -118,7 +136,8 @@ export function planFaults(random: Random, options: FaultPlanOptions): readonly 
   let atMs = everyMs / 2;
   while (atMs < stormMs) {
     const kind = random.weighted(allowed);
-    planned.push({ atMs: Math.round(atMs), fault: makeFault(random, kind, options.nodes) });
+    const fault = makeFault(random, kind, options.nodes);
+    planned.push({ atMs: Math.round(atMs), fault: atOneServer(random, fault, options) });
     atMs += everyMs * (0.5 + random.next());
   }
   return planned;
@@ -167,7 +186,20 @@ function makeFault(random: Random, kind: PlannedKind, nodes: number): Fault {
     }
     case "disk-full":
       return { kind, target: "nats", lastsMs: random.int(2_000, 5_000) };
+    case "step-down":
+      return { kind, target: "nats", nth: random.int(0, 99), lastsMs: 0 };
   }
+}
+
+/** On a cluster most troubles of NATS are those of one server; sometimes all end at once. */
+function atOneServer(
+  random: Random,
+  fault: Fault,
+  { natsServers }: Pick<FaultPlanOptions, "natsServers">,
+): Fault {
+  const isOfServer = (fault.kind === "kill" || fault.kind === "freeze") && fault.target === "nats";
+  if (natsServers === 1 || !isOfServer || random.chance(0.15)) return fault;
+  return { ...fault, target: `nats-${random.int(1, natsServers)}` };
 }
 
 function engine(random: Random, nodes: number): `engine-${number}` {
@@ -218,6 +250,8 @@ export function describeFault(fault: Fault): string {
       return `${fault.action} ${fault.target} at ${fault.point} (call ${fault.calls})${lasts}`;
     case "delay":
       return `delay ${fault.link.from} > ${fault.link.to} by ${fault.delayMs} ms${lasts}`;
+    case "step-down":
+      return `step down the leader of stream ${fault.nth}`;
     case "cancel-merge":
       return `cancel what merges of tenant ${fault.nth} have in work`;
     case "reset":

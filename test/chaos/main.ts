@@ -25,6 +25,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 interface Options {
   readonly minutes: number;
   readonly nodes: number;
+  readonly nats: 1 | 3;
   readonly tenants: number;
   readonly seed: number;
   readonly every: number;
@@ -42,6 +43,12 @@ function positive(value: string): number {
   return number;
 }
 
+function oneOrThree(value: string): 1 | 3 {
+  if (value === "1") return 1;
+  if (value === "3") return 3;
+  throw new InvalidArgumentError("1 or 3");
+}
+
 function whole(value: string): number {
   const number = Number(value);
   if (!Number.isInteger(number) || number < 0) throw new InvalidArgumentError("a whole number");
@@ -57,6 +64,7 @@ function program(): Command {
     .description(about)
     .option("--minutes <m>", "how long, storms and rests together", positive, 2)
     .option("--nodes <n>", "engines", positive, 2)
+    .option("--nats <n>", "nats-servers: 1, or 3 as a cluster with three copies", oneOrThree, 1)
     .option("--tenants <n>", "tenants", positive, 4)
     .option("--seed <s>", "the choices of publishers, readers and nemesis", positive, 1)
     .option("--every <s>", "mean seconds between two faults", positive, 1.7)
@@ -77,7 +85,7 @@ function program(): Command {
 }
 
 async function run(options: Options): Promise<void> {
-  const { minutes, nodes, tenants, seed, every, json } = options;
+  const { minutes, nodes, nats: natsServers, tenants, seed, every, json } = options;
   const say = (line: string): void => void process.stderr.write(`[chaos] ${line}\n`);
   const progress = lineProgress(
     (line) => process.stderr.write(line),
@@ -91,7 +99,18 @@ async function run(options: Options): Promise<void> {
   if (options.planted === true) {
     const control = options.control === true;
     const only = options.bug;
-    const shared = { seed, nodes, tenants, directory, tools, say, root, control, only };
+    const shared = {
+      seed,
+      nodes,
+      natsServers,
+      tenants,
+      directory,
+      tools,
+      say,
+      root,
+      control,
+      only,
+    };
     const results = await runPlanted({ ...load, ...shared });
     process.stdout.write(`${plantedText(results)}\n`);
     if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
@@ -102,9 +121,19 @@ async function run(options: Options): Promise<void> {
     return;
   }
   const durationMs = minutes * 60_000;
-  const chaos = { ...load, seed, nodes, tenants, durationMs, tools, say, stormMs: 45_000 };
+  const chaos = {
+    ...load,
+    seed,
+    nodes,
+    natsServers,
+    tenants,
+    durationMs,
+    tools,
+    say,
+    stormMs: 45_000,
+  };
   const planned = (kinds: readonly PlannedKind[], random: Random): readonly PlannedFault[] =>
-    planFaults(random, { stormMs: durationMs, nodes, everyMs: every * 1000, kinds });
+    planFaults(random, { stormMs: durationMs, nodes, natsServers, everyMs: every * 1000, kinds });
   const numbered = (picked: readonly number[] | undefined): ChaosOptions["plan"] =>
     picked === undefined
       ? planned
@@ -127,9 +156,9 @@ async function run(options: Options): Promise<void> {
 }
 
 function again(options: Options, only: readonly number[] | undefined): string {
-  const { minutes, nodes, tenants, seed, every } = options;
+  const { minutes, nodes, nats, tenants, seed, every } = options;
   const picked = only === undefined ? "" : ` --only ${only.join(",")}`;
-  return `--minutes ${minutes} --nodes ${nodes} --tenants ${tenants} --seed ${seed} --every ${every}${picked}`;
+  return `--minutes ${minutes} --nodes ${nodes} --nats ${nats} --tenants ${tenants} --seed ${seed} --every ${every}${picked}`;
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));

@@ -29,7 +29,8 @@ const closing: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   const want = { nats: true, temporal: true, weaviate: true, embedding: true, llm: false };
   const tools = await ensureTools({ env: process.env, progress: silentProgress, want });
-  site = new ChaosSite({ directory, tools, nodes: 1, workers: 1, onNodeEnd: () => {} });
+  const size = { nodes: 1, workers: 1, natsServers: 1 } as const;
+  site = new ChaosSite({ directory, tools, ...size, onNodeEnd: () => {} });
   closing.push(() => site.stop());
   await site.start();
   const shared = { clock: systemClock, logger: silentLogger };

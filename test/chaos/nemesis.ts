@@ -15,6 +15,8 @@ export interface NemesisOptions {
   readonly history: History;
   /** Purges CHUNKS but for the newest record of each tenant. */
   readonly loseRecords: () => Promise<void>;
+  /** A stream without a leader at the moment is no failure of it. */
+  readonly stepDown: (nth: number) => Promise<void>;
   /** Drops all leases, or lets the server drop none by their age until it is told so again. */
   readonly leases: { drop(): Promise<void>; keep(always: boolean): Promise<void> };
   /** An operator's cancel; a Temporal that does not answer is no failure of it. */
@@ -44,7 +46,7 @@ export class Nemesis {
   /** Begins the fault; it ends by itself. */
   begin(fault: Fault): void {
     const place = placeOf(fault);
-    if (this.#troubled.has(place)) {
+    if ([...this.#troubled].some((other) => clashes(place, other))) {
       this.skipped += 1;
       return;
     }
@@ -107,6 +109,9 @@ export class Nemesis {
         await sleep(fault.lastsMs);
         site.freeDisk();
         return this.#killAndStart("nats", 0);
+      case "step-down":
+        this.#count(fault);
+        return this.#options.stepDown(fault.nth);
       case "sleep": {
         const node = site.node(fault.target);
         this.#count(fault);
@@ -169,9 +174,17 @@ export class Nemesis {
   }
 }
 
+/** All servers of a cluster are in trouble as one place, and each for itself. */
+function clashes(one: string, other: string): boolean {
+  if (one === other) return true;
+  const isMember = (place: string): boolean => place.startsWith("nats-");
+  return (one === "nats" && isMember(other)) || (other === "nats" && isMember(one));
+}
+
 function placeOf(fault: Fault): string {
+  if (fault.kind === "step-down") return `leader of ${fault.nth}`;
   // The server itself may die meanwhile.
   if (fault.kind === "clock-step") return "clock";
-  if ("nth" in fault) return `merges of ${fault.nth}`;
+  if (fault.kind === "cancel-merge") return `merges of ${fault.nth}`;
   return "link" in fault ? `${fault.link.from}>${fault.link.to}` : fault.target;
 }

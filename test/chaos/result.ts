@@ -5,6 +5,7 @@ import type { Violation } from "./history.ts";
 export interface ChaosResult {
   readonly seed: number;
   readonly nodes: number;
+  readonly natsServers: number;
   readonly tenants: number;
   readonly seconds: number;
   readonly operations: {
@@ -31,7 +32,7 @@ export function resultText(result: ChaosResult): string {
   const { total, ...kinds } = faults;
   const byKind = Object.entries(kinds).map(([kind, count]) => `${count} ${kind}`);
   return [
-    `seed ${seed}, ${seconds} s, ${result.nodes} nodes, ${result.tenants} tenants`,
+    `seed ${seed}, ${seconds} s, ${result.nodes} nodes, ${result.natsServers} nats-servers, ${result.tenants} tenants`,
     `operations  ${operations.total}: ${operations.acked} acked, ${operations.refused} refused, ${operations.unknown} unknown`,
     `questions   ${questions.total}, ${questions.checked} replies checked`,
     `faults      ${total ?? 0}: ${byKind.join(", ")}`,

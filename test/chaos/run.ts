@@ -14,6 +14,7 @@ import { type TenantId, tenantId } from "../../src/contract/ids.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats.ts";
 import { openConnection } from "../../src/log/nats-connection.ts";
+import { streamNames } from "../../src/log/nats-streams.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { connectTemporal } from "../../src/temporal/client.ts";
 import type { MergeClient } from "../../src/temporal/port.ts";
@@ -31,6 +32,7 @@ import { Truth } from "./truth.ts";
 export interface ChaosOptions {
   readonly seed: number;
   readonly nodes: number;
+  readonly natsServers: 1 | 3;
   readonly tenants: number;
   /** Time of the storms together with their rests. */
   readonly durationMs: number;
@@ -117,6 +119,7 @@ class ChaosRun {
       site,
       history: this.#history,
       loseRecords: () => this.#truth.loseRecords(),
+      stepDown: (nth) => this.#stepDown(nth),
       leases: {
         drop: () => this.#untilAnswered(() => this.#truth.dropLeases()),
         keep: (always) => this.#untilAnswered(() => this.#truth.keepLeases(always)),
@@ -140,7 +143,11 @@ class ChaosRun {
   static async open(options: ChaosOptions, site: ChaosSite, history: History): Promise<ChaosRun> {
     const shared = { clock: systemClock, logger: silentLogger };
     const servers = site.natsUrl;
-    const log = await connectNatsLog({ ...shared, servers, partitions: 8, name: "chaos" });
+    const replicas = options.natsServers;
+    const log = await connectNatsLog({
+      ...{ ...shared, servers, replicas },
+      ...{ partitions: 8, name: "chaos" },
+    });
     const reports = { ...shared, metrics: silentMetrics };
     const context = await openConnection({ servers, name: "chaos-truth" }, reports);
     const merges = connectTemporal({
@@ -172,6 +179,7 @@ class ChaosRun {
     return {
       seed: options.seed,
       nodes: options.nodes,
+      natsServers: options.natsServers,
       tenants: options.tenants,
       seconds: Math.round((performance.now() - begun) / 1000),
       operations: { total: acked + refused + unknown, acked, refused, unknown },
@@ -222,6 +230,7 @@ class ChaosRun {
     const kinds: PlannedKind[] = ["kill", "freeze", "fail-point", "delay", "reset", "partition"];
     kinds.push("sleep", "clock-step", "cancel-merge");
     if (this.#site.canFillDisk) kinds.push("disk-full");
+    if (this.#options.natsServers > 1) kinds.push("step-down");
     const faults = [...plan(kinds, this.#random.fork("nemesis"))];
     const endsAt = performance.now() + durationMs;
     let stormed = 0;
@@ -266,6 +275,12 @@ class ChaosRun {
       say: this.#options.say,
     });
     this.#publishing = true;
+  }
+
+  async #stepDown(nth: number): Promise<void> {
+    const names = Object.values(streamNames);
+    const subject = `$JS.API.STREAM.LEADER.STEPDOWN.${names[nth % names.length]}`;
+    await this.#log.connection.request(subject, "", { timeout: 5_000 }).catch(() => {});
   }
 
   #publishersAreDone(): boolean {

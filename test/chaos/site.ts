@@ -13,21 +13,24 @@ import { mkdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { plainEnvironment } from "../../ops/servers/context.ts";
-import { startNatsAt } from "../../ops/servers/nats.ts";
-import { choosePorts, freePort } from "../../ops/servers/ports.ts";
+import { choosePorts } from "../../ops/servers/ports.ts";
 import { logPath, type RunningServer } from "../../ops/servers/supervise.ts";
 import { startTemporal } from "../../ops/servers/temporal.ts";
 import { startWeaviate } from "../../ops/servers/weaviate.ts";
 import type { Tools } from "../../ops/setup/ensure-tools.ts";
 import { inheritedEnvironment } from "../support/environment.ts";
-import { isMergeWorker, type Link, mergeWorkers, type Target } from "./faults.ts";
+import { isMergeWorker, type Link, mergeWorkers, type NatsServer, type Target } from "./faults.ts";
+import { NatsSite } from "./nats-site.ts";
 import { NodeProcess, type NodeSpec } from "./node-process.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
+import { type Process, Server, type ServerGroup } from "./server.ts";
 
 export interface SiteOptions {
   readonly directory: string;
   readonly tools: Tools;
   readonly nodes: number;
+  /** Three make a cluster, with three copies of each stream. */
+  readonly natsServers: 1 | 3;
   /** Two by default. */
   readonly workers?: 1 | 2 | undefined;
   readonly repository?: string | undefined;
@@ -40,53 +43,6 @@ export interface SiteOptions {
 
 type ServerName = "nats" | "temporal" | "weaviate";
 
-/** A server that can be killed, frozen and started again. */
-class Server {
-  readonly name: ServerName;
-  readonly #start: () => Promise<RunningServer>;
-  #running: RunningServer | undefined;
-
-  constructor(name: ServerName, start: () => Promise<RunningServer>) {
-    this.name = name;
-    this.#start = start;
-  }
-
-  get isAlive(): boolean {
-    return this.#running !== undefined;
-  }
-
-  async start(): Promise<void> {
-    this.#running ??= await this.#start();
-  }
-
-  async kill(): Promise<void> {
-    const running = this.#running;
-    this.#running = undefined;
-    await running?.kill();
-  }
-
-  freeze(): void {
-    this.#signal("SIGSTOP");
-  }
-
-  thaw(): void {
-    this.#signal("SIGCONT");
-  }
-
-  async stop(): Promise<void> {
-    this.thaw();
-    const running = this.#running;
-    this.#running = undefined;
-    await running?.stop();
-  }
-
-  #signal(signal: "SIGSTOP" | "SIGCONT"): void {
-    if (this.#running !== undefined) process.kill(-this.#running.groupId, signal);
-  }
-}
-
-export type Process = Pick<NodeProcess, "isAlive" | "kill" | "freeze" | "thaw" | "start">;
-
 /** Of the log; memory is taken as it is written. A smaller one gives CHUNKS too little for half an hour. */
 const storeBytes = 8 * 1024 * 1024 * 1024;
 const stopMs = 20_000;
@@ -97,14 +53,15 @@ const respawnsMax = 20;
 
 export class ChaosSite {
   readonly #options: SiteOptions;
-  readonly #servers: Readonly<Record<ServerName, Server>>;
+  readonly #nats: NatsSite;
+  readonly #servers: Readonly<Record<ServerName, Server | ServerGroup>>;
   readonly #nodes = new Map<Target, NodeProcess>();
   readonly #links = new Map<string, readonly Proxy[]>();
   readonly #doors = new Map<
     ServerName,
     Set<{ readonly proxy: Proxy; readonly port: () => number }>
   >();
-  readonly #ports = { nats: 0, natsMonitor: 0, http: new Map<Target, number>() };
+  readonly #ports = { http: new Map<Target, number>() };
   readonly #serverPorts: Record<string, number> = {};
   readonly #apiKey = "chaos";
   #stopping = false;
@@ -118,15 +75,18 @@ export class ChaosSite {
     mkdirSync(this.#storeDir, { recursive: true });
     mkdirSync(join(options.directory, "logs"), { recursive: true });
     this.canFillDisk = mountSmallDisk(this.#storeDir);
+    const { directory, natsServers: servers, tools } = options;
+    const program = present(tools.natsServer, "nats-server");
+    this.#nats = new NatsSite({ servers, program, directory, storeDir: this.#storeDir });
     this.#servers = {
-      nats: new Server("nats", () => this.#startNats()),
-      temporal: new Server("temporal", () => this.#startTemporal()),
-      weaviate: new Server("weaviate", () => this.#startWeaviate()),
+      nats: this.#nats.all,
+      temporal: new Server(() => this.#startTemporal()),
+      weaviate: new Server(() => this.#startWeaviate()),
     };
   }
 
   get natsUrl(): string {
-    return `nats://127.0.0.1:${this.#ports.nats}`;
+    return this.#nats.clientPorts.map((port) => `nats://127.0.0.1:${port}`).join(",");
   }
 
   get weaviate(): { readonly url: string; readonly grpc: string; readonly apiKey: string } {
@@ -150,10 +110,8 @@ export class ChaosSite {
   }
 
   async start(): Promise<void> {
-    this.#ports.nats = await freePort();
-    this.#ports.natsMonitor = await freePort();
-    const { nats, temporal, weaviate } = this.#servers;
-    await Promise.all([nats.start(), temporal.start(), weaviate.start()]);
+    const { temporal, weaviate } = this.#servers;
+    await Promise.all([this.#nats.start(), temporal.start(), weaviate.start()]);
     const engines = Array.from(
       { length: this.#options.nodes },
       (_, at) => `engine-${at + 1}` as const,
@@ -182,7 +140,8 @@ export class ChaosSite {
   }
 
   process(target: Target): Process {
-    return this.#nodes.get(target) ?? this.#servers[target as ServerName];
+    const member = this.#nats.server(target as NatsServer);
+    return this.#nodes.get(target) ?? member ?? this.#servers[target as ServerName];
   }
 
   node(target: Target): NodeProcess | undefined {
@@ -193,7 +152,7 @@ export class ChaosSite {
     return [...(Object.keys(this.#servers) as ServerName[]), ...this.#nodes.keys()];
   }
 
-  /** Weaviate has two: HTTP and gRPC. */
+  /** Weaviate has two: HTTP and gRPC. A cluster of NATS has one for each server. */
   proxies({ from, to }: Link): readonly Proxy[] {
     return this.#links.get(`${from}>${to}`) ?? [];
   }
@@ -236,18 +195,6 @@ export class ChaosSite {
 
   // --- servers -------------------------------------------------------------------------------
 
-  async #startNats(): Promise<RunningServer> {
-    const { directory, tools } = this.#options;
-    return startNatsAt({
-      program: present(tools.natsServer, "nats-server"),
-      directory: this.#storeDir,
-      logFile: logPath(directory, "nats"),
-      env: plainEnvironment(process.env),
-      port: this.#ports.nats,
-      monitorPort: this.#ports.natsMonitor,
-    });
-  }
-
   async #startTemporal(): Promise<RunningServer> {
     const program = present(this.#options.tools.temporal, "temporal");
     const { server } = await startTemporal(this.#serverContext(), program);
@@ -275,11 +222,12 @@ export class ChaosSite {
   // --- Freshet processes ---------------------------------------------------------------------
 
   async #openDoors(target: Target): Promise<void> {
-    const nats = await this.#door("nats", () => this.#ports.nats);
+    const nats: Proxy[] = [];
+    for (const port of this.#nats.clientPorts) nats.push(await this.#door("nats", () => port));
     const http = await this.#door("weaviate", () => this.#serverPorts["weaviate"] ?? 0);
     const grpc = await this.#door("weaviate", () => this.#serverPorts["weaviateGrpc"] ?? 0);
     const temporal = await this.#door("temporal", () => this.#serverPorts["temporal"] ?? 0);
-    this.#links.set(`${target}>nats`, [nats]);
+    this.#links.set(`${target}>nats`, nats);
     this.#links.set(`${target}>weaviate`, [http, grpc]);
     this.#links.set(`${target}>temporal`, [temporal]);
   }
@@ -288,14 +236,16 @@ export class ChaosSite {
     const { directory, repository } = this.#options;
     const portTo = (to: ServerName): readonly number[] =>
       this.proxies({ from: target, to }).map(({ port }) => port);
-    const [nats] = portTo("nats");
     const [weaviate, grpc] = portTo("weaviate");
     const [temporal] = portTo("temporal");
     this.#ports.http.set(target, httpPort);
     const env = {
       ...inheritedEnvironment(),
       FRESHET_NODE: target,
-      FRESHET_NATS_URL: `nats://127.0.0.1:${nats}`,
+      FRESHET_NATS_URL: portTo("nats")
+        .map((port) => `nats://127.0.0.1:${port}`)
+        .join(","),
+      FRESHET_STREAM_REPLICAS: String(this.#options.natsServers),
       FRESHET_WEAVIATE_URL: `http://127.0.0.1:${weaviate}`,
       FRESHET_WEAVIATE_GRPC: `127.0.0.1:${grpc}`,
       FRESHET_WEAVIATE_API_KEY: this.#apiKey,

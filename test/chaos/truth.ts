@@ -15,7 +15,7 @@ import type { RecordHeader } from "../../src/contract/record.ts";
 import { fingerprintOf } from "../../src/log/fingerprint.ts";
 import { Heads } from "../../src/log/heads.ts";
 import { decodePieces, runOf } from "../../src/log/heads-pieces.ts";
-import { headerReader, type NatsContext } from "../../src/log/nats-connection.ts";
+import { headerReader, type NatsContext, newestMessage } from "../../src/log/nats-connection.ts";
 import { type Delivered, pullMessages } from "../../src/log/nats-pull.ts";
 import { streamNames } from "../../src/log/nats-streams.ts";
 import type { Log } from "../../src/log/port.ts";
@@ -196,11 +196,15 @@ export class Truth {
 
   async #newMessages(role: "docs" | "chunks", start: number): Promise<readonly Delivered[]> {
     const messages: Delivered[] = [];
+    const stream = streamNames[role];
+    const filter = `${role}.>`;
+    const newest = await newestMessage(this.#context, stream, filter);
+    if (newest === null || newest.seq < start) return messages;
     const pull = pullMessages(this.#context, {
-      stream: streamNames[role],
-      filter: `${role}.>`,
+      stream,
+      filter,
       start,
-      endless: false,
+      until: { through: newest.seq },
       headersOnly: role === "chunks",
       page,
     });

@@ -160,6 +160,9 @@ describe("the log", () => {
   it("pulls obey the server's rule, and a consumer outlives a pull", () => {
     atMost(limits.pullHeartbeatMs * 2, limits.pullExpiresMs);
     below(limits.pullExpiresMs, limits.consumerIdleMs);
+    atMost(limits.boundedPullHeartbeatMs * 2, limits.boundedPullExpiresMs);
+    // An end that is not hasty must be possible for both kinds of read.
+    atMost(limits.pullHeartbeatMs, limits.boundedPullExpiresMs);
     atMost(limits.readRetryMinMs, limits.readRetryMaxMs);
   });
 
@@ -170,6 +173,15 @@ describe("the log", () => {
 
   it("a page of a range holds at least one record of the largest size", () => {
     atMost(limits.recordBytesMax, limits.rangePageBytesMax);
+    atMost(limits.docsMessageBytesMax, limits.rangePageBytesMax);
+  });
+
+  it("DOCS takes whatever HTTP takes, with its headers, and the server takes that", () => {
+    atMost(
+      limits.httpDocumentBytesMax + limits.idempotencyKeyCharsMax * 4,
+      limits.docsMessageBytesMax,
+    );
+    atMost(limits.docsMessageBytesMax, limits.recordBytesMax);
   });
 
   it("a heads piece is a message that a stock server takes", () => {

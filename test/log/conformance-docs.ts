@@ -210,6 +210,23 @@ export function describeDocs(opened: Opened): void {
       await expect(next.next()).rejects.toMatchObject({ code: "log_identity" });
     });
 
+    it("reads every publish that returned before, and names the next one behind each (L8)", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      const versions: Version[] = [];
+      for (let index = 0; index < 20; index += 1) {
+        versions.push(...(await publishAll(log, tenant, [`text ${index}`])));
+        const after = versions.at(-2) ?? zero;
+        const behind = await other.docs.readTenant({ tenant, after, max: 5 });
+        expect(behind.map(({ version }) => version)).toEqual(versions.slice(-1));
+        expect(await other.docs.nextVersion({ tenant, after })).toBe(versions.at(-1));
+      }
+      const all = await other.docs.readTenant({ tenant, after: zero, max: 100 });
+      expect(all.map(({ version }) => version)).toEqual(versions);
+      expect(await other.docs.nextVersion({ tenant, after: zero })).toBe(versions[0]);
+      expect(await other.docs.nextVersion({ tenant, after: versions.at(-1) ?? zero })).toBe(0);
+    });
+
     it("reads one tenant's operations behind a version, at most so many", async () => {
       const { log } = opened.harness;
       const tenant = opened.tenant();

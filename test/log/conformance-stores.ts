@@ -6,7 +6,7 @@ import type { Manifest } from "../../src/contract/manifest.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { DeadLetter } from "../../src/log/port.ts";
 import type { Opened } from "./harness.ts";
-import { take } from "./records.ts";
+import { beginningOf, take } from "./records.ts";
 
 const manifestOf = (workflowId: string): Manifest => ({ ...emptyManifest, workflowId });
 
@@ -145,8 +145,8 @@ function describeManifests(opened: Opened): void {
     it("keep up to where a merge is confirmed, and say nothing of it where nobody did", async () => {
       const { log, other } = opened.harness;
       const tenant = opened.tenant();
-      const to = 7 as Position;
-      const before = { ...manifestOf("one"), to };
+      const { to, incarnation } = await beginningOf(log);
+      const before = { ...manifestOf("one"), to, incarnation };
       await log.manifests.commit(tenant, before, 0);
       const first = await log.manifests.get(tenant);
       expect(first?.manifest).toEqual(before);

@@ -16,7 +16,7 @@ export const testPartitions = 8;
 export const manifestSubject = (tenant: string): string => `$KV.freshet_manifests.tenant.${tenant}`;
 
 export function connectTo(
-  server: PrivateNats,
+  server: Pick<PrivateNats, "url">,
   options: Partial<NatsLogOptions> = {},
 ): Promise<NatsLog> {
   return connectNatsLog({
@@ -42,11 +42,45 @@ export function loseNextAnswer(log: NatsLog, subjects: string): void {
   };
 }
 
+/** What a server says in answer to requests on subjects that start so is changed; returns the function that ends it. */
+export function rewriteAnswers(
+  { connection }: Pick<NatsLog, "connection">,
+  subjects: string,
+  rewrite: (answer: Readonly<Record<string, unknown>>) => object,
+): () => void {
+  const request = connection.request.bind(connection);
+  connection.request = async (subject, payload, options) => {
+    const answer = await request(subject, payload, options);
+    if (!subject.startsWith(subjects)) return answer;
+    const data = new TextEncoder().encode(JSON.stringify(rewrite(answer.json())));
+    return Object.create(answer, { data: { value: data } });
+  };
+  return () => {
+    connection.request = request;
+  };
+}
+
 export async function openNatsHarness(): Promise<LogHarness> {
   const server = await startPrivateNats();
-  const options = { leaseMs: 1_000 };
-  const log = await connectTo(server, options);
-  const other = await connectTo(server, options);
+  const harness = await harnessOf(server);
+  return {
+    ...harness,
+    async close() {
+      await harness.close();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** On servers that others start and stop. */
+export async function harnessOf(
+  servers: Pick<PrivateNats, "url">,
+  more: Partial<NatsLogOptions> = {},
+): Promise<LogHarness> {
+  const { leaseMs = 1_000 } = more;
+  const options = { ...more, leaseMs };
+  const log = await connectTo(servers, options);
+  const other = await connectTo(servers, options);
   return {
     log,
     other,
@@ -71,11 +105,10 @@ export async function openNatsHarness(): Promise<LogHarness> {
     },
     letLeasesExpire: () => untilEmpty(log, "KV_freshet_leases"),
     setServerClockBack: () => keepAnHour(log, "KV_freshet_leases"),
-    passLeaseTime: (parts) => systemClock.sleep(parts * options.leaseMs),
+    passLeaseTime: (parts) => systemClock.sleep(parts * leaseMs),
     listen: (tenant) => listen(other, tenant),
     async close() {
       await Promise.all([log.close(), other.close()]);
-      await server[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,6 +1,14 @@
 /** Records for tests of the log. */
 
-import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
+import {
+  type DocumentId,
+  type Epoch,
+  incarnationOf,
+  incarnationSpan,
+  type Position,
+  type TenantId,
+  type Version,
+} from "../../src/contract/ids.ts";
 import type {
   ChunkRecord,
   DeleteRecord,
@@ -9,7 +17,7 @@ import type {
   RejectRecord,
   UpsertRecord,
 } from "../../src/contract/record.ts";
-import type { ChunksLog } from "../../src/log/port.ts";
+import type { ChunksLog, Log } from "../../src/log/port.ts";
 
 interface Origin {
   readonly tenant: TenantId;
@@ -99,4 +107,12 @@ export async function take<Item>(
   }
   end.abort();
   return all;
+}
+
+/** Where CHUNKS begins: a manifest that names more than the log has makes it one that is not whole. */
+export async function beginningOf(
+  log: Log,
+): Promise<{ readonly to: Position; readonly incarnation: number }> {
+  const incarnation = incarnationOf(await log.docs.lastSequence());
+  return { to: (incarnation * incarnationSpan) as Position, incarnation };
 }

@@ -124,6 +124,26 @@ const disturbedMerge: fc.Arbitrary<Command[]> = fc
     ...[wholeMerge, ...after],
   ]);
 
+/** An owner that begins with a backlog and is told too little of it, and an operation that comes by the reader then. */
+const shortJoin: fc.Arbitrary<Command[]> = fc
+  .record({
+    before: fc.array(command, { maxLength: 4 }),
+    backlog: fc.integer({ min: 1, max: 3 }),
+    recovery: fc.integer({ min: 1, max: 6 }),
+    records: fc.integer({ min: 1, max: 2 }),
+    joining: fc.integer({ min: 1, max: 12 }),
+    after: fc.array(command, { maxLength: 8 }),
+  })
+  .map(({ before, backlog, recovery, records, joining, after }) => [
+    ...before,
+    ...Array.from({ length: backlog }, () => write),
+    { do: "take over", kills: true, by: "other" },
+    { do: "run", who: "owner", calls: recovery, ends: "ok" },
+    { do: "read short", records },
+    { do: "run", who: "owner", calls: joining, ends: "ok" },
+    ...[write, work, ...after],
+  ]);
+
 /** Cold loses what a merge wrote; an attempt that noticed wakes up when another one has repaired it, or later still. */
 const lossyMerge: fc.Arbitrary<Command[]> = fc
   .record({
@@ -147,5 +167,6 @@ const lossyMerge: fc.Arbitrary<Command[]> = fc
 export const histories: fc.Arbitrary<Command[]> = fc.oneof(
   { weight: 2, arbitrary: free },
   { weight: 1, arbitrary: disturbedMerge },
+  { weight: 1, arbitrary: shortJoin },
   { weight: 1, arbitrary: lossyMerge },
 );

@@ -114,6 +114,12 @@ export const plants: Readonly<Record<string, Partial<Plant>>> = {
       deadLetters: over(deadLetters, { owe: async () => true }),
     }),
   },
+  "a tenant that joins its reader where its own reads happened to end": {
+    log: ({ docs, ...log }) => ({
+      ...log,
+      docs: over(docs, { nextVersion: ({ tenant }) => docs.lastVersion(tenant) }),
+    }),
+  },
   "a commit that does not compare": {
     log: ({ manifests, ...log }) => ({
       ...log,

@@ -2,11 +2,12 @@
 
 import type { MemoryCold } from "../../src/cold/memory.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
-import type { Position } from "../../src/contract/ids.ts";
+import type { Position, Version } from "../../src/contract/ids.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
 import { judgeAppend } from "../../src/log/append-outcome.ts";
 import type { MemoryLog } from "../../src/log/memory.ts";
 import type { AppendOutcome, ChunksRange, Log, StoredMessageId } from "../../src/log/port.ts";
+import { acme } from "../actors/kit.ts";
 import type { Slot } from "./slot.ts";
 
 export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
@@ -31,10 +32,35 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
     }
   }
   const { docs, chunks, manifests, deadLetters, leases } = log;
+  /** DOCS may be answered by a copy that lags, or by a leader that is none any more: without its newest operations. */
+  const told = <Value>(name: string, perform: (end: number) => Promise<Value>): Promise<Value> => {
+    let missing = 0;
+    const shorten = (operations: number): void => {
+      missing = operations;
+    };
+    const known = async (): Promise<Value> => {
+      if (missing === 0) return perform(Number.POSITIVE_INFINITY);
+      const all = await docs.readTenant({ tenant: acme, after: 0 as Version, max: 1_000 });
+      return perform(all.at(-1 - missing)?.version ?? 0);
+    };
+    return slot.call({ name, code, perform: known, shorten });
+  };
   return {
     ...log,
     docs: over(docs, {
-      readTenant: (options) => call("readTenant", () => docs.readTenant(options)),
+      readTenant: (options) =>
+        told("readTenant", async (end) =>
+          (await docs.readTenant(options)).filter(({ version }) => version <= end),
+        ),
+      nextVersion: (above) =>
+        told("nextVersion", async (end) => {
+          const next = await docs.nextVersion(above);
+          return next <= end ? next : (0 as Version);
+        }),
+      lastVersion: (tenant) =>
+        told("lastVersion", async (end) => {
+          return Math.min(await docs.lastVersion(tenant), end) as Version;
+        }),
       async *messageIds(options) {
         const ids: StoredMessageId[] = [];
         await call("messageIds", async () => {
@@ -42,7 +68,6 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
         });
         yield* ids;
       },
-      lastVersion: (tenant) => call("lastVersion", () => docs.lastVersion(tenant)),
       lastSequence: () => call("lastSequence", () => docs.lastSequence()),
     }),
     chunks: over(chunks, {

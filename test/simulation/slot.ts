@@ -25,7 +25,7 @@ export interface Call<Value> {
   readonly half?: (() => Promise<unknown>) | undefined;
   /** What the real adapter finds out by reading back when the answer was lost. */
   readonly readBack?: (() => Promise<Value>) | undefined;
-  /** Of a range read: makes it begin too late. */
+  /** Of a read: makes a range begin too late, and a read of DOCS end too early. */
   readonly shorten?: ((records: number) => void) | undefined;
 }
 
@@ -38,7 +38,7 @@ interface Waiting {
 export interface Faults {
   /** Effects whose callers have given up on them. */
   readonly late: (() => Promise<unknown>)[];
-  /** By how many records the next range read begins too late. */
+  /** How many records or operations the next read is told too little. */
   shortRead: number;
 }
 

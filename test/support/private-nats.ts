@@ -24,7 +24,9 @@ export interface PrivateNats {
 }
 
 /** Starts a nats-server with the shipped configuration on a free port and a folder of its own. */
-export async function startPrivateNats(): Promise<PrivateNats> {
+export async function startPrivateNats(
+  settings: { readonly maxPayloadBytes?: number | undefined } = {},
+): Promise<PrivateNats> {
   const directory = mkdtempSync(join(tmpdir(), "freshet-nats-"));
   const port = await freePort();
   const monitorPort = await freePort();
@@ -37,6 +39,7 @@ export async function startPrivateNats(): Promise<PrivateNats> {
       env: plainEnvironment(process.env),
       port,
       monitorPort,
+      ...settings,
     });
   let server = await start();
   return {
@@ -56,7 +59,7 @@ export async function startPrivateNats(): Promise<PrivateNats> {
   };
 }
 
-async function natsProgram(): Promise<string> {
+export async function natsProgram(): Promise<string> {
   const only = { nats: true, temporal: false, weaviate: false, embedding: false, llm: false };
   const tools = await ensureTools({ env: process.env, progress: silentProgress, want: only });
   if (tools.natsServer === undefined) throw new Error("nats-server was asked for; this is a bug");

@@ -1,0 +1,113 @@
+/** Three nats-servers on loopback that make one JetStream cluster of a test's own: to kill, freeze and start again. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { plainEnvironment } from "../../ops/servers/context.ts";
+import { startNatsAt } from "../../ops/servers/nats.ts";
+import { freePort } from "../../ops/servers/ports.ts";
+import type { RunningServer } from "../../ops/servers/supervise.ts";
+import { natsProgram } from "./private-nats.ts";
+
+export interface ClusterServer {
+  readonly name: string;
+  /** Stays the same over restarts. */
+  readonly url: string;
+  /** Resolves when JetStream answers, which takes two servers of three. */
+  start(): Promise<void>;
+  /** kill -9: nothing is flushed or closed. */
+  kill(): Promise<void>;
+  /** SIGSTOP: it keeps its connections and says nothing. */
+  freeze(): void;
+  thaw(): void;
+}
+
+export interface NatsCluster {
+  readonly servers: readonly ClusterServer[];
+  /** All of them, with commas between. */
+  readonly url: string;
+  server(name: string): ClusterServer;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+interface Ports {
+  readonly client: number;
+  readonly monitor: number;
+  readonly cluster: number;
+}
+
+const size = 3;
+
+export async function startNatsCluster(
+  settings: { readonly storeBytesMax?: number | undefined } = {},
+): Promise<NatsCluster> {
+  const directory = mkdtempSync(join(tmpdir(), "freshet-nats-cluster-"));
+  const program = await natsProgram();
+  const ports: Ports[] = [];
+  for (let index = 0; index < size; index += 1) {
+    ports.push({ client: await freePort(), monitor: await freePort(), cluster: await freePort() });
+  }
+  const servers = ports.map((own) => {
+    const name = `server-${ports.indexOf(own) + 1}`;
+    const others = ports.filter((one) => one !== own).map(({ cluster }) => cluster);
+    return new Server(name, {
+      program,
+      directory: join(directory, name),
+      logFile: join(directory, `${name}.log`),
+      env: plainEnvironment(process.env),
+      port: own.client,
+      monitorPort: own.monitor,
+      cluster: { name, port: own.cluster, others },
+      ...settings,
+    });
+  });
+  await Promise.all(servers.map((server) => server.start()));
+  return {
+    servers,
+    url: servers.map(({ url }) => url).join(","),
+    server(name) {
+      const found = servers.find((server) => server.name === name);
+      if (found === undefined) throw new RangeError(`no server ${name} in this cluster`);
+      return found;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(servers.map((server) => server.kill()));
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+class Server implements ClusterServer {
+  readonly name: string;
+  readonly url: string;
+  readonly #options: Parameters<typeof startNatsAt>[0];
+  #running: RunningServer | undefined;
+
+  constructor(name: string, options: Parameters<typeof startNatsAt>[0]) {
+    this.name = name;
+    this.url = `nats://127.0.0.1:${options.port}`;
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    this.#running ??= await startNatsAt(this.#options);
+  }
+
+  async kill(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.kill();
+  }
+
+  freeze(): void {
+    this.#signal("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#signal("SIGCONT");
+  }
+
+  #signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    if (this.#running !== undefined) process.kill(-this.#running.groupId, signal);
+  }
+}
