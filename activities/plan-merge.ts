@@ -97,9 +97,10 @@ function planned(
   if (end === undefined) return nothing(manifest);
   const repairs = purpose === "repair";
   // A takeover is nothing to merge: with each restart of a node every idle tenant would write all of its heads anew. At
-  // a bound fences are passed nevertheless: what lies behind them must be reached.
-  if (!repairs && !more && headers.every(({ kind }) => kind === "fence"))
-    return { kind: "nothing" };
+  // a bound fences are passed nevertheless: what lies behind them must be reached. What the takeover found merged and
+  // unconfirmed is owed nevertheless: nobody else would look at it before the tenant's next write.
+  const isIdle = !repairs && !more && headers.every(({ kind }) => kind === "fence");
+  if (isIdle) return nothing(manifest);
   return {
     kind: "merge",
     purpose,

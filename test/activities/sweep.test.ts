@@ -143,6 +143,18 @@ describe("a takeover of an idle tenant (A12)", () => {
     expect(await runRound(world.ports)).toEqual({ kind: "nothing" });
   });
 
+  it("still owes the confirmation of the merge before it, which nobody saw committed", async () => {
+    const world = createWorld();
+    await world.writer.upsert("alpha");
+    const round = await runRound(world.ports);
+    if (round.kind !== "merged") throw new Error("nothing was merged");
+    await world.writer.fence();
+    const owed = { kind: "nothing", unconfirmedTo: round.plan.to };
+    expect(await runRound(world.ports)).toEqual(owed);
+    await createMergeActivities(world.ports).confirmMerge({ tenant: acme, to: round.plan.to });
+    expect(await runRound(world.ports)).toEqual({ kind: "nothing" });
+  });
+
   it("hides no operation behind it: that makes due from its own age", async () => {
     const clock = createManualClock();
     const world = createWorld({ clock });

@@ -147,9 +147,10 @@ const shortJoin: fc.Arbitrary<Command[]> = fc
 /** Cold loses what a merge wrote; an attempt that noticed wakes up when another one has repaired it, or later still. */
 const lossyMerge: fc.Arbitrary<Command[]> = fc
   .record({
-    calls: fc.integer({ min: 5, max: 14 }),
+    // Mostly around the end of the writes, where a verification is about to look.
+    calls: fc.oneof(fc.integer({ min: 8, max: 11 }), fc.integer({ min: 5, max: 14 })),
     loses: lose,
-    noticed: fc.integer({ min: 1, max: 6 }),
+    noticed: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 6 })),
     ends: fc.constantFrom("timed out" as const, "cancelled" as const),
     losesAgain: fc.array(lose, { maxLength: 1 }),
     confirms: fc.boolean(),
@@ -164,9 +165,61 @@ const lossyMerge: fc.Arbitrary<Command[]> = fc
     ...[{ do: "ask", of: "owner", fresh: true } as const, ...after],
   ]);
 
+/** Cold loses what is merged before the second look at it, while an owner is told of the merge and questions come. */
+const lossBeforeConfirm: fc.Arbitrary<Command[]> = fc
+  .record({
+    before: fc.array(command, { maxLength: 4 }),
+    loses: lose,
+    ms,
+    after: fc.array(command, { maxLength: 8 }),
+  })
+  .map(({ before, loses, ms: passes, after }) => [
+    ...[...before, write, work, wholeMerge, { do: "tell manifest" } as const, loses],
+    ...[{ do: "pass time", ms: passes } as const, { do: "ask", of: "owner", fresh: true } as const],
+    ...[{ do: "run", who: "reader", calls: 40, ends: "ok" } as const, ...after],
+  ]);
+
+/** One range read of several records begins too late: that of a merge's step, or of an owner that loads. */
+const shortRange: fc.Arbitrary<Command[]> = fc
+  .record({
+    reached: fc.integer({ min: 1, max: 16 }),
+    records: fc.integer({ min: 1, max: 2 }),
+    merges: fc.boolean(),
+    after: fc.array(command, { maxLength: 8 }),
+  })
+  .map(({ reached, records, merges, after }) => {
+    const short = { do: "read short", records } as const;
+    const takeOver = { do: "take over", kills: true, by: "same" } as const;
+    return [
+      ...[write, { ...write, id: "b" } as const, write, work],
+      ...(merges
+        ? [{ do: "merge", calls: reached, ends: "ok" } as const, short, wholeMerge]
+        : [takeOver, short, work]),
+      ...[{ do: "ask", of: "owner", fresh: true } as const],
+      ...[{ do: "run", who: "reader", calls: 40, ends: "ok" } as const, ...after],
+    ];
+  });
+
+/** Cold is set back behind what was confirmed, and something happens to the merge that repairs it: no look follows. */
+const lossyRepair: fc.Arbitrary<Command[]> = fc
+  .record({
+    disturbed: fc.record({
+      do: is("merge"),
+      calls: fc.integer({ min: 4, max: 12 }),
+      ends: mergeEnds,
+    }),
+    after: fc.array(command, { maxLength: 8 }),
+  })
+  .map(({ disturbed, after }) => [
+    ...[{ do: "snapshot" } as const, write, work, wholeMerge, wholeConfirm],
+    ...[{ do: "restore" } as const, disturbed, wholeMerge],
+    ...[{ do: "ask", of: "owner", fresh: true } as const, ...after],
+  ]);
+
 export const histories: fc.Arbitrary<Command[]> = fc.oneof(
   { weight: 2, arbitrary: free },
   { weight: 1, arbitrary: disturbedMerge },
   { weight: 1, arbitrary: shortJoin },
   { weight: 1, arbitrary: lossyMerge },
+  { weight: 1, arbitrary: fc.oneof(lossBeforeConfirm, shortRange, lossyRepair) },
 );

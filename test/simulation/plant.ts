@@ -4,12 +4,14 @@ import type { MergePorts } from "../../activities/context.ts";
 import type { MergeActivities } from "../../activities/merge.ts";
 import type { ChainCheck } from "../../src/log/chain.ts";
 import type { MemoryLog } from "../../src/log/memory.ts";
-import type { ChunksRange } from "../../src/log/port.ts";
+import type { ChunksRange, StoredManifest } from "../../src/log/port.ts";
 
 export interface Plant {
   readonly log: (log: MemoryLog) => MemoryLog;
   readonly createChain: ((range: ChunksRange) => ChainCheck) | undefined;
   readonly activities: (activities: MergeActivities, ports: MergePorts) => MergeActivities;
+  /** What an owner that is told of a manifest takes it for. */
+  readonly told: (stored: StoredManifest) => StoredManifest;
   /** Whether readers drop cold hits that the heads do not name. */
   readonly masks: boolean;
   /** Whether a node proves that it still is the owner before it answers; otherwise it believes its lease. */
@@ -21,6 +23,7 @@ export const noPlant: Plant = {
   log: (log) => log,
   createChain: undefined,
   activities: (activities) => activities,
+  told: (stored) => stored,
   masks: true,
   proves: true,
 };

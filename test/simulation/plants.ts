@@ -58,12 +58,10 @@ export const plants: Readonly<Record<string, Partial<Plant>>> = {
     }),
   },
   "an owner that drops what is merged and not confirmed": {
-    log: ({ manifests, ...log }) => ({
-      ...log,
-      manifests: over(manifests, {
-        commit: async (tenant, manifest, revision) =>
-          manifests.commit(tenant, { ...manifest, confirmed: manifest.to }, revision),
-      }),
+    // At the owner and not in the log: the world takes nothing from cold that the log calls confirmed.
+    told: ({ manifest, revision }) => ({
+      manifest: { ...manifest, confirmed: manifest.to },
+      revision,
     }),
   },
   "a reader that believes cold": { masks: false },

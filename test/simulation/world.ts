@@ -13,7 +13,6 @@ import type { MergePorts } from "../../activities/context.ts";
 import { payLetters } from "../../activities/letters.ts";
 import { retentionBounds } from "../../activities/retention-plan.ts";
 import { createMemoryCold } from "../../src/cold/memory.ts";
-import type { ColdMarker, ColdObject } from "../../src/cold/port.ts";
 import type { Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { createMemoryLog } from "../../src/log/memory.ts";
@@ -22,22 +21,19 @@ import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import type { TenantConfirm } from "../../workflows/tenant-confirm.ts";
 import { acme } from "../actors/kit.ts";
 import { createManualClock, settle } from "../support/manual-clock.ts";
-import { broken, Checks, mustEqual } from "./checks.ts";
+import { broken, Checks } from "./checks.ts";
 import type { Command } from "./history.ts";
+import { ColdLosses } from "./losses.ts";
 import { Merger, type Work } from "./merger.ts";
 import { everything, graceMs, Node } from "./node.ts";
-import { chunksOf, Oracle, type Published } from "./oracle.ts";
+import { Oracle, type Published } from "./oracle.ts";
 import { noPlant, type Plant } from "./plant.ts";
 import { slottedCold, slottedLog } from "./ports.ts";
-import { type Asked, askNode, partition, proveLease, type Seen } from "./reader.ts";
+import { Questions } from "./questions.ts";
+import { partition } from "./reader.ts";
 import { type Answer, type Faults, Slot } from "./slot.ts";
 
 const hourMs = 3_600_000;
-
-interface Snapshot {
-  readonly marker: ColdMarker | null;
-  readonly objects: readonly ColdObject[];
-}
 
 export class World {
   readonly #plant: Plant;
@@ -47,10 +43,8 @@ export class World {
   readonly #oracle = new Oracle();
   readonly #checks: Checks;
   readonly #faults: Faults = { late: [], shortRead: 0 };
-  readonly #everCold = new Map<string, ColdObject>();
   /** What was sent for the first time. */
   readonly #sent: StoredOperation[] = [];
-  #snapshot: Snapshot = { marker: null, objects: [] };
   /** Which start of which node the owner is. */
   #name = 0;
   #boot = 0;
@@ -58,13 +52,9 @@ export class World {
   #owner!: Node;
   #old: Node[] = [];
   #merger: Merger;
-  #reader: Slot;
-  #reading = false;
-  /** Highest version that an answer had seen. */
-  #seen = 0;
-  #failure: { readonly thrown: unknown } | undefined;
+  readonly #questions: Questions;
+  readonly #losses: ColdLosses;
   #purged = false;
-  #restored = false;
 
   constructor(plant: Plant = noPlant) {
     this.#plant = plant;
@@ -79,7 +69,10 @@ export class World {
     this.#checks = new Checks(log, this.#cold, this.#oracle);
     this.#log = plant.log(log);
     this.#merger = this.#startMerger();
-    this.#reader = new Slot(this.#faults);
+    const shared = { faults: this.#faults, cold: this.#cold, checks: this.#checks };
+    const [clock, oracle] = [this.#clock, this.#oracle];
+    this.#questions = new Questions({ ...shared, plant, clock, oracle, log: this.#log });
+    this.#losses = new ColdLosses(shared);
   }
 
   async run(history: readonly Command[]): Promise<void> {
@@ -92,7 +85,7 @@ export class World {
       await this.#settle();
     } finally {
       this.#merger.kill();
-      this.#reader.kill();
+      this.#questions.end();
       await Promise.all([this.#owner, ...this.#old].map((node) => node.kill()));
     }
   }
@@ -138,22 +131,15 @@ export class World {
       case "purge":
         return this.#purge();
       case "lose":
-        return this.#lose(command);
+        return this.#losses.lose(this.#merger, command);
       case "find later":
-        return this.#cold.reveal(
-          acme,
-          this.#cold.objects(acme).map(({ id }) => id),
-        );
+        return this.#losses.findLater();
       case "resurrect":
-        return this.#cold.resurrect(acme, [...this.#everCold.values()]);
+        return this.#losses.resurrect();
       case "snapshot":
-        this.#snapshot = {
-          marker: await this.#cold.readMarker(acme),
-          objects: this.#cold.objects(acme),
-        };
-        return;
+        return this.#losses.snapshot();
       case "restore":
-        return this.#restore();
+        return this.#losses.restore(this.#merger, this.#questions.open);
       case "ask":
         return this.#ask(command.of, command.fresh);
     }
@@ -247,7 +233,7 @@ export class World {
       case "zombie":
         return this.#merger.zombie;
       case "reader":
-        return this.#reader;
+        return this.#questions.slot;
     }
   }
 
@@ -289,7 +275,7 @@ export class World {
   async #takeOver({ kills, by }: { kills: boolean; by: "same" | "other" }): Promise<void> {
     const old = this.#owner;
     if (kills) {
-      this.#endReading();
+      this.#questions.end();
       await old.kill();
     } else this.#old.push(old);
     this.#owner = await this.#startNode(by);
@@ -299,7 +285,8 @@ export class World {
   async #tellManifest(): Promise<void> {
     const stored = await this.#log.manifests.get(acme);
     if (stored === null) return;
-    for (const node of [this.#owner, ...this.#old]) node.tell(stored);
+    const told = this.#plant.told(stored);
+    for (const node of [this.#owner, ...this.#old]) node.tell(told);
     await settle();
   }
 
@@ -323,84 +310,14 @@ export class World {
     await this.#log.chunks.purge({ tenant: acme, below });
   }
 
-  /**
-   * Cold as it was. Only where a marker can tell: to a state from before the watermark, and not between the look at
-   * the marker and its use, or to the same marker in the middle of a scrub, which no marker can see (the next scrub can).
-   */
-  async #restore(): Promise<void> {
-    const { marker, objects } = this.#snapshot;
-    const isAsBefore = (await this.#cold.readMarker(acme))?.to === marker?.to;
-    if (this.#merger.scrubs && isAsBefore) return;
-    const blind = this.#merger.decides || this.#faults.late.length > 0 || this.#reading;
-    if (blind || (marker?.to ?? 0) >= this.#checks.to) return;
-    this.#restored = true;
-    this.#cold.dropTenant(acme);
-    this.#cold.resurrect(acme, objects);
-    if (marker !== null) await this.#cold.writeMarker(acme, marker);
-  }
-
-  /**
-   * Cold loses what it has acknowledged. Only what is not confirmed: later losses are for the scrub. And not between
-   * the confirming look and its use, which no look can see.
-   */
-  #lose({ how, every }: Extract<Command, { do: "lose" }>): void {
-    if (this.#merger.decides || this.#faults.late.length > 0) return;
-    const { confirmedVersion } = this.#checks;
-    const ids = this.#cold
-      .objects(acme)
-      .filter(({ version }, index) => version > confirmedVersion && index % every === 0)
-      .map(({ id }) => id);
-    if (how === "hides") this.#cold.hide(acme, ids);
-    else this.#cold.drop(acme, ids);
-  }
-
   #ask(of: "owner" | "old", fresh: boolean): Promise<void> {
-    this.#endReading();
-    const node = of === "owner" ? this.#owner : this.#old.at(-1);
-    if (node === undefined) return settle();
-    const slot = this.#reader;
-    const minVersion = fresh ? this.#oracle.last : 0;
-    this.#reading = true;
-    const { masks } = this.#plant;
-    const asked = { minVersion, floor: this.#seen, epoch: this.#checks.epoch };
-    const { leases } = slottedLog(this.#log, slot);
-    const prove = () => proveLease(node, { leases, clock: this.#clock, plant: this.#plant });
-    askNode(node, { cold: slottedCold(this.#cold, slot), minVersion, masks, prove })
-      .then(
-        (seen) => {
-          if (seen !== undefined && this.#reader === slot) this.#judge(node, seen, asked);
-        },
-        () => {},
-      )
-      .catch((thrown: unknown) => {
-        this.#failure ??= { thrown };
-      })
-      .finally(() => {
-        if (this.#reader === slot) this.#reading = false;
-      });
-    return settle();
-  }
-
-  #endReading(): void {
-    this.#reader.kill();
-    this.#reader = new Slot(this.#faults);
-    this.#reading = false;
-  }
-
-  #judge(node: Node, { visible, chunks, covered }: Seen, asked: Asked): void {
-    if (node.epoch < asked.epoch) throw broken("I6", "an owner answered after a newer one's fence");
-    if (visible < asked.floor) throw broken("I4, I6", "what is visible went back");
-    if (visible < asked.minVersion) throw broken("I8", "a question saw less than it asked for");
-    this.#seen = Math.max(this.#seen, visible);
-    const expected = chunksOf(this.#oracle.liveAt(visible));
-    if (covered) mustEqual(chunks, expected, "I3, I4, I5: an answer");
-    else expect(expected, "I3, I4: a degraded answer").toEqual(expect.arrayContaining([...chunks]));
+    return this.#questions.ask(of === "owner" ? this.#owner : this.#old.at(-1), fresh);
   }
 
   async #check(): Promise<void> {
-    for (const object of this.#cold.objects(acme)) this.#everCold.set(object.id, object);
+    this.#losses.remember();
     await this.#checks.run();
-    if (this.#failure !== undefined) throw this.#failure.thrown;
+    this.#questions.check();
     const fenced = this.#old.filter((node) => node.fenced);
     this.#old = this.#old.filter((node) => !node.fenced);
     for (const node of fenced) await node.kill();
@@ -430,7 +347,7 @@ export class World {
     await this.#clock.advance(graceMs);
     await this.#clock.advance(graceMs);
     expect(this.#owner.hotDocuments, "hot after its merge").toBe(0);
-    this.#cold.resurrect(acme, [...this.#everCold.values()]);
+    this.#losses.resurrect();
     await this.#mustSee();
     await this.#takeOver({ kills: true, by: "other" });
     await this.#work();
@@ -456,16 +373,16 @@ export class World {
 
   async #mustSee(): Promise<void> {
     await this.#ask("owner", true);
-    for (let turn = 0; this.#reading && turn < 50; turn += 1) {
-      if (!(await this.#reader.answer("ok"))) await settle();
+    for (let turn = 0; this.#questions.open && turn < 50; turn += 1) {
+      if (!(await this.#questions.slot.answer("ok"))) await settle();
     }
-    if (this.#reading) throw broken("I8", "a question was never answered");
+    if (this.#questions.open) throw broken("I8", "a question was never answered");
     await this.#check();
   }
 
   /** What cold lost and the log no longer holds stays lost, and is said to be (I12); all else is repaired. */
   async #mustBeWhole(): Promise<void> {
-    if (this.#purged && this.#restored) return;
+    if (this.#purged && this.#losses.restored) return;
     const marker = await this.#cold.readMarker(acme);
     if ((marker?.to ?? 0) < this.#checks.to) throw broken("I12", "cold stays incomplete");
   }
