@@ -26,6 +26,11 @@ export interface TenantRoute {
   skippedTo: Version;
 }
 
+/** Of a tenant that has not looked into DOCS yet. */
+export function newRoute(mailbox: TenantRoute["mailbox"], bytes: TenantBytes): TenantRoute {
+  return { mailbox, bytes, behind: true, skippedTo: 0 as Version };
+}
+
 /** From the shared reader to the tenant, or off that reader (T4). Never waits. */
 export function offer(route: TenantRoute, operation: StoredOperation): void {
   const admitted = route.behind ? undefined : route.bytes.tryAdmit(operation);

@@ -3,6 +3,7 @@
  * served, so a few documents of a thousand chunks would keep everybody else's one chunk waiting in front of it (I9).
  */
 
+import { FreshetError } from "../src/contract/errors.ts";
 import type { FairShares } from "../src/kernel/fair-shares.ts";
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import type { EmbedderMessage } from "./messages.ts";
@@ -11,11 +12,10 @@ import type { EmbedderMessage } from "./messages.ts";
 export function inShares(
   embedder: Mailbox<EmbedderMessage>,
   shares: FairShares,
-  textsMax: number,
-): Pick<Mailbox<EmbedderMessage>, "put"> {
-  return {
-    async put(message, signal = message.signal) {
-      const amount = Math.max(1, Math.min(message.inputs.length, textsMax / 2));
+): Pick<Mailbox<EmbedderMessage>, "put" | "tryPut"> {
+  const shared = {
+    async put(message: EmbedderMessage, signal = message.signal): Promise<boolean> {
+      const amount = Math.max(1, Math.min(message.inputs.length, shares.total / 2));
       const share = await shares.take(message.tenant, { amount, signal });
       if (share === undefined || share === "refused") return false;
       const { reply } = message;
@@ -37,6 +37,16 @@ export function inShares(
       );
       if (!isIn) share.release();
       return isIn;
+    },
+  };
+  return {
+    ...shared,
+    /** Never refuses: what waits here is bounded by those who wait for their answers, and each is answered. */
+    tryPut(message) {
+      void shared.put(message).then((isIn) => {
+        if (!isIn) message.reply.reject(new FreshetError("embedding_unavailable"));
+      });
+      return true;
     },
   };
 }

@@ -52,7 +52,7 @@ export interface QuestionOptions {
   readonly proofs: Proofs;
   readonly log: Pick<Log, "docs">;
   readonly cold: ColdShard;
-  readonly embedder: Mailbox<EmbedderMessage>;
+  readonly embedder: Pick<Mailbox<EmbedderMessage>, "tryPut">;
   readonly tokenizer: Tokenizer;
   readonly modelTokensMax: number;
   /** Begins the redaction of one question: its texts share what that may cost. */

@@ -2,6 +2,7 @@
 
 import type { TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
+import { FairShares } from "../src/kernel/fair-shares.ts";
 import type { ShardMessage } from "./messages.ts";
 import type { TenantLimits } from "./tenant.ts";
 
@@ -41,4 +42,10 @@ export function recordBytes(message: ShardMessage): number {
 /** `tenant/acme` counts as `tenant`: a metric label must not grow with the tenants. */
 export function kindOf(actor: string): string {
   return actor.split("/", 1)[0] ?? actor;
+}
+
+/** Questions that run on a node, and as many that wait. */
+export function questionPlaces(): FairShares {
+  const total = limits.questionsInFlightMax;
+  return new FairShares({ total, waitingMax: total });
 }

@@ -25,6 +25,7 @@ import type { MergeClient } from "../src/temporal/port.ts";
 import type { Tokenizer } from "../src/text/port.ts";
 import {
   Directory,
+  newRoute,
   noProgress,
   type Proofs,
   recoveringStatus,
@@ -52,7 +53,14 @@ import { questionActor } from "./question.ts";
 import { type QuestionTurns, questionTurns } from "./question-turns.ts";
 import { shardActor } from "./shard.ts";
 import { tenantActor } from "./tenant.ts";
-import { backoff, checkWeights, kindOf, recordBytes, tenantLimits } from "./topology-parts.ts";
+import {
+  backoff,
+  checkWeights,
+  kindOf,
+  questionPlaces,
+  recordBytes,
+  tenantLimits,
+} from "./topology-parts.ts";
 
 export interface TopologyOptions {
   /** This process, as leases name it. */
@@ -129,11 +137,9 @@ export function startTopology(options: TopologyOptions): Topology {
     }),
   });
   const hot = new HotMemory(directory, clock);
-  const isHotFull = (tenant: TenantId): boolean => hot.isFull(tenant);
   const recoveries = new FairShares({ total: limits.recoveriesInFlightMax });
-  const textsMax = limits.embedQueueTextsMax;
-  const texts = new FairShares({ total: textsMax });
-  const ingest = inShares(ingestEmbedder.mailbox, texts, textsMax);
+  const texts = new FairShares({ total: limits.embedQueueTextsMax });
+  const ingest = inShares(ingestEmbedder.mailbox, texts);
   const bounds = options.settings.tenants ?? { max: limits.tenantsMax };
   const catalogue = new TenantCatalogue(bounds, log.chunks);
   const node = { system, options, directory, recoveries, catalogue, bytes: nodeBytes() };
@@ -155,17 +161,13 @@ export function startTopology(options: TopologyOptions): Topology {
   });
   const questions = spawnQuestions(system, options, { directory, queryEmbedder, proofs });
   const [anyQuestion] = questions;
-  const places = new FairShares({
-    total: limits.questionsInFlightMax,
-    waitingMax: limits.questionsInFlightMax,
-  });
   if (anyQuestion === undefined) throw new RangeError("a node answers one question at least");
   return {
     directory,
     proofs,
-    questions: questionTurns({ pool: anyQuestion.mailbox, places, clock }),
+    questions: questionTurns({ pool: anyQuestion.mailbox, places: questionPlaces(), clock }),
     system,
-    isHotFull,
+    isHotFull: (tenant) => hot.isFull(tenant),
     isOwner: (tenant) => {
       const { state, validUntilMs } = directory.partitionOf(tenant);
       return state === "serving" && clock.monotonicMs() < validUntilMs;
@@ -298,12 +300,7 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
     tenant,
     epoch,
     shard: shard.mailbox,
-    route: {
-      mailbox: writer.mailbox,
-      bytes,
-      behind: true,
-      skippedTo: 0 as TenantEntry["route"]["skippedTo"],
-    },
+    route: newRoute(writer.mailbox, bytes),
     progress,
     status: recoveringStatus,
   };
@@ -360,6 +357,9 @@ function spawnQuestions(
     readonly queryEmbedder: ActorRef<EmbedderMessage>;
   },
 ): ActorRef<QuestionMessage>[] {
+  // As many as the backend is given at once: of a flood half of them are in hand when another's question comes.
+  const { inFlightMax, queryItemsMax } = options.settings.embedBatch ?? batchSizeOf("cpu");
+  const atOnce = inFlightMax * queryItemsMax;
   return system.spawnPool<QuestionMessage>(limits.questionsInFlightMax, {
     name: "question",
     capacity: limits.queryMailboxMax,
@@ -368,7 +368,7 @@ function spawnQuestions(
       proofs: parts.proofs,
       log: options.log,
       cold: options.cold,
-      embedder: parts.queryEmbedder.mailbox,
+      embedder: inShares(parts.queryEmbedder.mailbox, new FairShares({ total: atOnce })),
       tokenizer: options.tokenizer,
       modelTokensMax: options.embedder.model.maxTokens,
       redactor: options.redactor,

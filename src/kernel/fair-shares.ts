@@ -84,7 +84,7 @@ interface KeyState {
 }
 
 export class FairShares {
-  readonly #total: number;
+  readonly total: number;
   readonly #perKeyMax: number;
   readonly #timesFree: number;
   readonly #waitingMax: number;
@@ -95,7 +95,7 @@ export class FairShares {
 
   constructor({ total, perKeyMax, timesFree = 1, waitingMax }: FairSharesOptions) {
     if (!(total > 0)) throw new RangeError("shares are of an amount above zero");
-    this.#total = total;
+    this.total = total;
     this.#perKeyMax = Math.min(total, perKeyMax ?? total);
     this.#timesFree = timesFree;
     this.#waitingMax = waitingMax ?? Number.POSITIVE_INFINITY;
@@ -116,7 +116,7 @@ export class FairShares {
   /** At once or not at all, and never past those of the same key that wait. */
   tryTake(key: string, amount = 1): Share | undefined {
     const state = this.#keys.get(key);
-    const capped = Math.min(amount, this.#total);
+    const capped = Math.min(amount, this.total);
     if (state !== undefined && state.waiting.length > 0) return undefined;
     return this.#fits(state?.held ?? 0, capped) ? this.#grant(key, capped) : undefined;
   }
@@ -140,7 +140,7 @@ export class FairShares {
       this.#forget(key, state);
       return "refused";
     }
-    return this.#wait(key, state, { amount: Math.min(amount, this.#total), signal });
+    return this.#wait(key, state, { amount: Math.min(amount, this.total), signal });
   }
 
   /** Runs the work when its turn comes; undefined when the signal aborts before. Only where nobody is refused. */
@@ -185,7 +185,7 @@ export class FairShares {
   }
 
   #fits(held: number, amount: number): boolean {
-    const free = this.#total - this.#held;
+    const free = this.total - this.#held;
     return mayTake({ amount, held, free, perKeyMax: this.#perKeyMax, timesFree: this.#timesFree });
   }
 

@@ -16,7 +16,7 @@ function request(tenant: string, texts: number): EmbedRequest {
 it("I9: documents of many chunks, of many tenants, leave room for another's one chunk", async () => {
   const mailbox = new BoundedMailbox<EmbedderMessage>(4_096);
   const shares = new FairShares({ total: 1_024 });
-  const embedder = inShares(mailbox, shares, 1_024);
+  const embedder = inShares(mailbox, shares);
   for (let tenant = 0; tenant < 10; tenant += 1) void embedder.put(request(`flood-${tenant}`, 350));
   await quiet(2);
   expect(await embedder.put(request("quiet", 1))).toBe(true);
@@ -30,7 +30,7 @@ it("I9: documents of many chunks, of many tenants, leave room for another's one 
 it("a request that is larger than the queue goes through, and one that fails or ends gives its share back", async () => {
   const mailbox = new BoundedMailbox<EmbedderMessage>(4_096);
   const shares = new FairShares({ total: 1_024 });
-  const embedder = inShares(mailbox, shares, 1_024);
+  const embedder = inShares(mailbox, shares);
   expect(await embedder.put(request("one", 5_000))).toBe(true);
   expect(await embedder.put(request("two", 5_000))).toBe(true);
   (await mailbox.take())?.reply.reject(new Error("refused"));

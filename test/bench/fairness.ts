@@ -13,8 +13,8 @@ import { loadDocuments } from "./texts.ts";
 const documentsPerTenant = 100;
 const questionsPerRound = 100;
 const warmUpQuestions = 30;
-/** The flood's questions under way at once: twice what a node lets one tenant have. */
-const floodQuestions = 128;
+/** The flood's questions under way at once: all that a node lets one tenant have, running and waiting. */
+const floodQuestions = limits.questionsInFlightMax;
 const quietTenant = tenantId("quiet");
 const floodTenant = tenantId("flood");
 
@@ -72,10 +72,9 @@ function rowOf(idle: readonly number[][], flooded: readonly number[][]) {
 }
 
 async function fill(bench: BenchEngine, tenant: TenantId, texts: readonly string[]): Promise<void> {
-  const publishing = texts
-    .slice(0, documentsPerTenant)
-    .map((text, index) => bench.publishAs(tenant, { id: `document-${index}`, text }));
-  await Promise.all(publishing);
+  for (const [index, text] of texts.slice(0, documentsPerTenant).entries()) {
+    await bench.publishAs(tenant, { id: `document-${index}`, text });
+  }
 }
 
 /** One after the other; how long each took for its caller, milliseconds. */

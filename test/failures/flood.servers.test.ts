@@ -77,10 +77,6 @@ it("A7: under a flood at the payload limit, and right after kill -9 with its bac
   await systemClock.sleep(8_000);
   await becomesVisible(quiet, "in the backlog");
   const restarted = engine.peakBytes();
-  console.info(
-    "peak MiB",
-    [before, running, restarted].map((bytes) => Math.round(bytes / MiB)),
-  );
   // Of the engine, and not of the shell that watches it.
   expect(before).toBeGreaterThan(100 * MiB);
   expect(running).toBeLessThan(limits.engineBytesMax);
