@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ConfigError, readConfig, settings, settingsTable } from "../src/config.ts";
+import { ConfigError, readConfig } from "../src/config.ts";
+import { settings, settingsTable } from "../src/config-settings.ts";
 
 function complaints(env: Readonly<Record<string, string>>): readonly string[] {
   try {

@@ -54,6 +54,7 @@ export const vendors = [
     from: "^src/(answer/(openai|local)|embedding/remote|cold/weaviate|cli/)",
   },
   { name: "fastify", packages: "(fastify|@fastify/[^/]+)", from: "^src/gateway/" },
+  { name: "negotiator", packages: "negotiator", from: "^src/gateway/" },
   { name: "prom-client", packages: "prom-client", from: "^src/observe/" },
   { name: "pino", packages: "pino", from: "^src/observe/" },
   { name: "commander", packages: "(commander|cli-progress)", from: "^src/cli/" },

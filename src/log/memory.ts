@@ -131,22 +131,35 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       power.close();
       return Promise.resolve();
     },
-    hooks: {
-      ...heard,
-      publishRaw: (tenant, payload, messageId) => docs.store(tenant, payload, { messageId }),
-      putForeignRecord: (tenant, headers, body) => chunks.putForeign(tenant, headers, body),
-      putForeignManifest: (tenant, payload) => manifests.putForeign(tenant, payload),
-      putForeignLetter: (tenant, version) => deadLetters.putForeign(tenant, version),
-      loseNextAppendAck: () => chunks.loseNextAck(),
-      readNextLate: (records) => chunks.readNextLate(records),
-      setAvailable: (available) => power.setAvailable(available),
-      fillDeadLetters: (isFull) => {
-        deadLetters.isFull = isFull;
-      },
-      stepServerClock: (ms) => leases.stepClock(ms),
-      breakIdentity: () => power.setIdentity(false),
-      restoreIdentity: () => power.setIdentity(true),
+    hooks: { ...heard, ...hooksOf({ docs, chunks, manifests, deadLetters, leases, power }) },
+  };
+}
+
+interface Stores {
+  readonly docs: MemoryDocs;
+  readonly chunks: MemoryChunks;
+  readonly manifests: MemoryManifests;
+  readonly deadLetters: MemoryDeadLetters;
+  readonly leases: MemoryLeases;
+  readonly power: MemorySwitch;
+}
+
+function hooksOf(stores: Stores): Omit<MemoryLogHooks, "published" | "onEvent"> {
+  const { docs, chunks, manifests, deadLetters, leases, power } = stores;
+  return {
+    publishRaw: (tenant, payload, messageId) => docs.store(tenant, payload, { messageId }),
+    putForeignRecord: (tenant, headers, body) => chunks.putForeign(tenant, headers, body),
+    putForeignManifest: (tenant, payload) => manifests.putForeign(tenant, payload),
+    putForeignLetter: (tenant, version) => deadLetters.putForeign(tenant, version),
+    loseNextAppendAck: () => chunks.loseNextAck(),
+    readNextLate: (records) => chunks.readNextLate(records),
+    setAvailable: (available) => power.setAvailable(available),
+    fillDeadLetters: (isFull) => {
+      deadLetters.isFull = isFull;
     },
+    stepServerClock: (ms) => leases.stepClock(ms),
+    breakIdentity: () => power.setIdentity(false),
+    restoreIdentity: () => power.setIdentity(true),
   };
 }
 

@@ -87,6 +87,8 @@ export class PartitionClaim {
   readonly #takeAnywayMs: number;
   /** Nodes that let this partition lie; each until it leaves. */
   readonly #passedOver = new Set<string>();
+  /** The last answer: every look asks again, and nearly always about the same names. */
+  #drawn: { readonly of: string; readonly node: string } | undefined;
   #freeSinceMs: number | undefined;
   #awaitedSinceMs: number | undefined;
 
@@ -143,6 +145,10 @@ export class PartitionClaim {
   /** This node is never passed over: it knows that it is there. */
   #preferred({ nodes }: OwnershipView): string {
     const candidates = nodes.filter((node) => !this.#passedOver.has(node));
-    return preferredNode(this.#partition, candidates) ?? this.#me;
+    const of = candidates.join();
+    if (this.#drawn?.of !== of) {
+      this.#drawn = { of, node: preferredNode(this.#partition, candidates) ?? this.#me };
+    }
+    return this.#drawn.node;
   }
 }

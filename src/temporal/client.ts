@@ -276,7 +276,7 @@ class TemporalMergeClient implements MergeClient {
 }
 
 function isAnothers(own: string | undefined, { action }: ScheduleDescription): boolean {
-  const [input] = action.args ?? [];
+  const input: unknown = action.args?.[0];
   if (own === undefined || typeof input !== "object" || input === null) return false;
   return "deployment" in input && input.deployment !== own;
 }

@@ -88,7 +88,8 @@ describe("one tenant with a record that nobody can read (A14)", () => {
 });
 
 describe("a sweep whose first step fails (A14)", () => {
-  const isCancellation = (reason: unknown): boolean => reason === "cancelled";
+  const cancelled = new Error("cancelled");
+  const isCancellation = (reason: unknown): boolean => reason === cancelled;
 
   it("clears the log all the same, and then says that it failed", async () => {
     const clearLog = vi.fn(async () => {});
@@ -109,8 +110,8 @@ describe("a sweep whose first step fails (A14)", () => {
 
   it("ends at once when it is cancelled", async () => {
     const clearLog = vi.fn(async () => {});
-    const ask = () => Promise.reject("cancelled");
-    await expect(sweepStory({ ask, clearLog, isCancellation })).rejects.toBe("cancelled");
+    const ask = () => Promise.reject(cancelled);
+    await expect(sweepStory({ ask, clearLog, isCancellation })).rejects.toBe(cancelled);
     expect(clearLog).not.toHaveBeenCalled();
   });
 });

@@ -3,7 +3,7 @@
  * over the log and the cold shard in memory: bytes do not depend on who stores them.
  */
 
-import type { DocumentId, Fingerprint, TenantId, Version } from "../../src/contract/ids.ts";
+import type { DocumentId, Fingerprint, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { emptyManifest, type Manifest } from "../../src/contract/manifest.ts";
 import { fingerprintOf } from "../../src/log/fingerprint.ts";
@@ -34,10 +34,7 @@ const nameOf = (document: number): string => `document-${document}`;
 function headsOf(documents: number): Heads {
   const entries = function* (): Generator<HeadsEntry> {
     for (let document = 0; document < documents; document += 1) {
-      const fingerprint: Fingerprint = fingerprintOf(
-        acme as TenantId,
-        nameOf(document) as DocumentId,
-      );
+      const fingerprint: Fingerprint = fingerprintOf(acme, nameOf(document) as DocumentId);
       yield [fingerprint, 1 as Version];
     }
   };

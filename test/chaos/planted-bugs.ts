@@ -71,6 +71,12 @@ export const plantedBugs: readonly PlantedBug[] = [
           '    headers: messageHeaders({ "Freshet-Previous": String(message.expectedLast), ...message.headers }),\n' +
           '    ...(message.subject.startsWith("chunks.") ? {} : { expect: { lastSubjectSequence: message.expectedLast } }),',
       },
+      {
+        // Else readers would take a record without a condition for a foreign message, and the bug would be another one.
+        file: "src/log/record-header.ts",
+        find: 'const conditionHeader = "Nats-Expected-Last-Subject-Sequence";',
+        replace: 'const conditionHeader = "Freshet-Previous";',
+      },
     ],
     faults: [1, 2].map((engine) => ({
       atMs: engine === 1 ? 2_000 : 30_000,

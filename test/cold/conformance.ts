@@ -2,9 +2,9 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ColdEntry, ColdObject, ColdQuery, ColdShard } from "../../src/cold/port.ts";
-import type { Filter } from "../../src/contract/filter.ts";
 import { type Position, position, type TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { describeColdSearch } from "./conformance-search.ts";
 import {
   coldObject,
   direction,
@@ -280,119 +280,7 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
       expect(await found(theirs.tenant)).toEqual(["other", "same"]);
     });
 
-    test("search honours its limit and prefers what is near", async () => {
-      const { tenant } = await filled(
-        "near",
-        Array.from({ length: 20 }, (_, index) => ({
-          id: `d${index}`,
-          angle: index * 0.1,
-          text: "x",
-        })),
-      );
-      const hits = await search(tenant, { limit: 3, text: "nothing alike" });
-      expect(hits.map((hit) => hit.documentId).toSorted()).toEqual(["d0", "d1", "d2"]);
-    });
-
-    test("search finds a chunk by a word of its text, title or heading that its vector hides", async () => {
-      const far = { angle: Math.PI };
-      const { tenant } = await filled("word", [
-        ...Array.from({ length: 8 }, (_, index) => ({ id: `near${index}`, text: "plain prose" })),
-        { id: "in-text", text: "the zyzzyva is a weevil", ...far },
-        { id: "in-title", text: "none", info: { title: "Quokka facts" }, ...far },
-        { id: "in-heading", text: "none", heading: "Animals > Axolotl", ...far },
-      ]);
-      for (const [word, id] of [
-        ["zyzzyva", "in-text"],
-        ["quokka", "in-title"],
-        ["axolotl", "in-heading"],
-      ] as const) {
-        expect(await found(tenant, { text: word })).toContain(id);
-      }
-    });
-
-    test("a question without words is searched by its vector", async () => {
-      const { tenant } = await filled("wordless", [{ id: "a" }]);
-      for (const text of ["", "  ", "?!", "the"])
-        expect(await found(tenant, { text })).toEqual(["a"]);
-    });
-
-    test("filters select by id, title, source, metadata, lists and ranges", async () => {
-      const day = 86_400_000;
-      const from = Date.parse("2026-01-01T00:00:00Z");
-      const { tenant } = await filled("filters", [
-        {
-          id: "one",
-          info: {
-            title: "T",
-            source: "s/1",
-            timestamp: from,
-            metadata: { n: 1, tags: ["x", "y"] },
-          },
-        },
-        {
-          id: "two",
-          info: { timestamp: from + day, metadata: { n: 2, tags: ["y"], ok: true, s: "1" } },
-        },
-        {
-          id: "three",
-          info: { timestamp: from + 2 * day, metadata: { n: 3.5, ok: false, s: " pad " } },
-        },
-        { id: "bare" },
-      ]);
-      const cases: readonly (readonly [Filter, readonly string[]])[] = [
-        [{ id: "one" }, ["one"]],
-        [{ id: ["one", "bare", "none"] }, ["bare", "one"]],
-        [{ title: "T" }, ["one"]],
-        [{ title: "t" }, []],
-        [{ source: "s/1" }, ["one"]],
-        [{ "metadata.n": 1 }, ["one"]],
-        [{ "metadata.n": "1" }, []],
-        [{ "metadata.s": "1" }, ["two"]],
-        [{ "metadata.s": " pad " }, ["three"]],
-        [{ "metadata.s": "pad" }, []],
-        [{ "metadata.ok": true }, ["two"]],
-        [{ "metadata.ok": [true, false] }, ["three", "two"]],
-        [{ "metadata.tags": "y" }, ["one", "two"]],
-        [{ "metadata.tags": ["x", "z"] }, ["one"]],
-        [{ "metadata.n": { gte: 2 } }, ["three", "two"]],
-        [{ "metadata.n": { gt: 1, lt: 3.5 } }, ["two"]],
-        [{ timestamp: { gte: "2026-01-02T00:00:00Z" } }, ["three", "two"]],
-        [{ timestamp: { gt: from / 1000, lte: (from + day) / 1000 } }, ["two"]],
-        [{ timestamp: from / 1000 }, ["one"]],
-        [{ timestamp: [from / 1000, "2026-01-03T00:00:00Z"] }, ["one", "three"]],
-        [{ "metadata.tags": "y", timestamp: { lt: "2026-01-02T00:00:00Z" } }, ["one"]],
-        [{ "metadata.none": "x" }, []],
-      ];
-      for (const [filter, ids] of cases) {
-        expect(await found(tenant, { filter }), JSON.stringify(filter)).toEqual(ids);
-      }
-    });
-
-    test("a filter that few match finds them among many that are nearer", async () => {
-      const { tenant } = await filled("rare", [
-        ...Array.from({ length: 200 }, (_, index) => ({ id: `d${index}`, text: "text" })),
-        { id: "rare", angle: 3, info: { metadata: { kind: "rare", n: 9 } } },
-      ]);
-      expect(await found(tenant, { limit: 1, filter: { "metadata.kind": "rare" } })).toEqual([
-        "rare",
-      ]);
-      expect(await found(tenant, { limit: 1, filter: { "metadata.n": { gt: 8 } } })).toEqual([
-        "rare",
-      ]);
-    });
-
-    test("a deleted object is not searched any more", async () => {
-      const { tenant, objects } = await filled("gone", [{ id: "a" }, { id: "b" }]);
-      await cold.deleteIds(tenant, [objects[0]?.id ?? ""]);
-      expect(await found(tenant)).toEqual(["b"]);
-    });
-
-    test("an aborted search rejects as cancelled", async () => {
-      const { tenant } = await filled("abort", [{ id: "a" }]);
-      await expect(search(tenant, { signal: AbortSignal.abort() })).rejects.toMatchObject({
-        code: "cancelled",
-      });
-    });
+    describeColdSearch({ cold: () => cold, filled, search, found });
 
     test("the marker is what was written last, per tenant", async () => {
       const tenant = freshTenant("marker");

@@ -4,12 +4,15 @@ import type { SearchOutcome, ShardMessage, View } from "../../actors/messages.ts
 import { shardActor } from "../../actors/shard.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { Epoch, Position, Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import type { Outcome } from "../../src/contract/outcome.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import type { HotShardFactory } from "../../src/hot/port.ts";
 import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
 import type { MemoryLog } from "../../src/log/memory.ts";
 import type { StoredManifest, StoredOperation } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";
+import { outcomeOf } from "../../src/text/outcome.ts";
 import type { Preparer } from "../../src/text/prepare.ts";
 import { acme, answered, axis, dimensions, startActor } from "../actors/kit.ts";
 import { startTenant } from "../actors/tenant-kit.ts";
@@ -37,6 +40,16 @@ const prepare: Preparer = ({ text }) => ({
   redactor: "none",
 });
 
+/** After some owners in a row documents are suspects: what is made of them apart is the same. */
+function isolated(payload: Uint8Array): Promise<Outcome> {
+  return outcomeOf(payload, {
+    documentTextBytesMax: limits.documentTextBytesMax,
+    prepare,
+    embed: async (inputs) => inputs.map((_, index) => axis(index)),
+    named: () => {},
+  });
+}
+
 /** One owner of the tenant. Its clock may have stood still since it took its lease: it never knows that it is over. */
 export class Node {
   readonly epoch: Epoch;
@@ -56,7 +69,8 @@ export class Node {
     const createHot = hotShards;
     this.epoch = epoch;
     this.slot = new Slot(faults);
-    this.#tenant = startTenant({ log: slottedLog(log, this.slot), clock, epoch, prepare });
+    const slotted = slottedLog(log, this.slot);
+    this.#tenant = startTenant({ log: slotted, clock, epoch, prepare, isolated });
     const mailbox = this.#tenant.actor.mailbox;
     this.#shard = startActor<ShardMessage>(
       shardActor({

@@ -1,7 +1,6 @@
 /** Two deployments on one Temporal (A10): neither does the other's work, and neither takes the other's schedules. */
 import { Client } from "@temporalio/client";
 import { expect, it } from "vitest";
-import type { TenantId } from "../../src/contract/ids.ts";
 import { connectTemporal } from "../../src/temporal/client.ts";
 import { createWorld } from "../activities/world.ts";
 import { scheduled } from "./bench.ts";
@@ -11,7 +10,7 @@ const [ours, theirs] = ["0123456789abcdef", "fedcba9876543210"] as const;
 
 it("a worker refuses the descriptors of another deployment, and says so where the merge is looked at", async () => {
   const world = createWorld();
-  const tenant = freshName("two") as TenantId;
+  const tenant = freshName("two");
   const { ports } = world;
   const log = { ...ports.log, deployment: theirs };
   const deployment = deploy({ ...world, ports: { ...ports, log } });
