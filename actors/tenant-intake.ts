@@ -149,12 +149,14 @@ export class TenantIntake {
     const { log, tenant } = this.#options;
     const { life } = this.#parts;
     const after = (of - 1) as Version;
-    const found = await life.stalling("repetition", () =>
-      log.docs.readTenant({ tenant, after, max: 1 }),
-    );
-    if (found === undefined) throw new FreshetError("cancelled");
-    const [first] = found;
-    if (first?.version === of && equalBytes(first.payload, payload))
+    const first = await life.stalling("repetition", async () => {
+      const [found] = await log.docs.readTenant({ tenant, after, max: 1 });
+      // At least the repetition itself lies there: without anything the answer is older than it (TI1).
+      if (found === undefined) throw new FreshetError("log_unavailable", "DOCS was read too old");
+      return found;
+    });
+    if (first === undefined) throw new FreshetError("cancelled");
+    if (first.version === of && equalBytes(first.payload, payload))
       return { kind: "duplicate", of };
     const message = `operation ${of} has the same message id and other content`;
     return { kind: "reject", documentId: null, reason: "duplicate_id", message };

@@ -1,10 +1,10 @@
 /** T9: a message id names one operation of its tenant. */
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { ShardMessage } from "../../actors/messages.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { createMemoryLog } from "../../src/log/memory.ts";
-import { createManualClock } from "../support/manual-clock.ts";
+import { createManualClock, settle } from "../support/manual-clock.ts";
 import { drain, until } from "./kit.ts";
 import { committed, operations, publish, records, startTenant } from "./tenant-kit.ts";
 
@@ -42,6 +42,23 @@ describe("an operation under a message id that was used", () => {
     await committed(tenant.log, again.version);
     const upserts = (await records(tenant.log)).filter(({ kind }) => kind === "upsert");
     expect(upserts.at(-1)?.version).toBe(newer.version);
+  });
+
+  it("is no reject when the log's answer is older than the operation that it repeats (I2)", async () => {
+    const clock = createManualClock();
+    const log = createMemoryLog({ clock, partitions: 1 });
+    const tenant = startTenant({ clock, log });
+    const first = publish(log, document("one"), "m1");
+    await committed(log, first.version);
+    await until(() => !tenant.route.behind);
+    vi.spyOn(log.docs, "readTenant").mockResolvedValueOnce([]);
+    const again = publish(log, document("one"), "m1");
+    tenant.offer(again);
+    await settle();
+    await clock.advance(60_000);
+    await committed(log, again.version);
+    expect((await records(log)).at(-1)).toMatchObject({ kind: "duplicate", of: first.version });
+    expect(await log.deadLetters.list("acme", 9)).toEqual([]);
   });
 
   it("with other content is rejected with a reason, not swallowed (I2)", async () => {

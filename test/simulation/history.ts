@@ -102,8 +102,9 @@ const disturbedMerge: fc.Arbitrary<Command[]> = fc
   .record({
     disturbed: fc.record({
       do: is("merge"),
-      calls: fc.integer({ min: 1, max: 25 }),
-      ends: mergeEnds,
+      // Often behind the commit, where cleaning up lives on beside the next merge.
+      calls: fc.oneof(fc.integer({ min: 1, max: 25 }), fc.integer({ min: 16, max: 24 })),
+      ends: fc.oneof(mergeEnds, is("timed out")),
     }),
     shortRead: fc.array(
       fc.record({ do: is("read short"), records: fc.integer({ min: 1, max: 2 }) }),
@@ -148,9 +149,15 @@ const shortJoin: fc.Arbitrary<Command[]> = fc
 const lossyMerge: fc.Arbitrary<Command[]> = fc
   .record({
     // Mostly around the end of the writes, where a verification is about to look.
-    calls: fc.oneof(fc.integer({ min: 8, max: 11 }), fc.integer({ min: 5, max: 14 })),
+    calls: fc.oneof(
+      { weight: 3, arbitrary: fc.integer({ min: 8, max: 11 }) },
+      { weight: 1, arbitrary: fc.integer({ min: 5, max: 14 }) },
+    ),
     loses: lose,
-    noticed: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 6 })),
+    noticed: fc.oneof(
+      { weight: 3, arbitrary: fc.integer({ min: 1, max: 2 }) },
+      { weight: 1, arbitrary: fc.integer({ min: 3, max: 6 }) },
+    ),
     ends: fc.constantFrom("timed out" as const, "cancelled" as const),
     losesAgain: fc.array(lose, { maxLength: 1 }),
     confirms: fc.boolean(),
@@ -179,26 +186,32 @@ const lossBeforeConfirm: fc.Arbitrary<Command[]> = fc
     ...[{ do: "run", who: "reader", calls: 40, ends: "ok" } as const, ...after],
   ]);
 
-/** One range read of several records begins too late: that of a merge's step, or of an owner that loads. */
+/**
+ * One range read begins too late, and past the fence that every range begins with: that of a merge's step, or of an
+ * owner that loads, once it has asked DOCS.
+ */
 const shortRange: fc.Arbitrary<Command[]> = fc
   .record({
-    reached: fc.integer({ min: 1, max: 16 }),
-    records: fc.integer({ min: 1, max: 2 }),
-    merges: fc.boolean(),
+    records: fc.integer({ min: 1, max: 3 }),
+    disturbed: fc.oneof(
+      fc.record({ do: is("merge"), calls: fc.integer({ min: 1, max: 16 }), ends: is("ok") }),
+      fc.record({
+        do: is("run"),
+        who: is("owner"),
+        calls: fc.integer({ min: 1, max: 4 }),
+        ends: is("ok"),
+      }),
+    ),
     after: fc.array(command, { maxLength: 8 }),
   })
-  .map(({ reached, records, merges, after }) => {
-    const short = { do: "read short", records } as const;
-    const takeOver = { do: "take over", kills: true, by: "same" } as const;
-    return [
-      ...[write, { ...write, id: "b" } as const, write, work],
-      ...(merges
-        ? [{ do: "merge", calls: reached, ends: "ok" } as const, short, wholeMerge]
-        : [takeOver, short, work]),
-      ...[{ do: "ask", of: "owner", fresh: true } as const],
-      ...[{ do: "run", who: "reader", calls: 40, ends: "ok" } as const, ...after],
-    ];
-  });
+  .map(({ records, disturbed, after }) => [
+    ...[write, { ...write, id: "b" } as const, work],
+    ...(disturbed.do === "run" ? [{ do: "take over", kills: true, by: "same" } as const] : []),
+    ...[disturbed, { do: "read short", records } as const],
+    disturbed.do === "run" ? work : wholeMerge,
+    ...[{ do: "ask", of: "owner", fresh: true } as const],
+    ...[{ do: "run", who: "reader", calls: 40, ends: "ok" } as const, ...after],
+  ]);
 
 /** Cold is set back behind what was confirmed, and something happens to the merge that repairs it: no look follows. */
 const lossyRepair: fc.Arbitrary<Command[]> = fc
@@ -216,10 +229,38 @@ const lossyRepair: fc.Arbitrary<Command[]> = fc
     ...[{ do: "ask", of: "owner", fresh: true } as const, ...after],
   ]);
 
+/** An owner that is not told of its successor is asked when that one has written. */
+const oldOwner: fc.Arbitrary<Command[]> = fc
+  .record({
+    by: fc.constantFrom("same" as const, "other" as const),
+    between: fc.array(command, { maxLength: 4 }),
+    after: fc.array(command, { maxLength: 8 }),
+  })
+  .map(({ by, between, after }) => [
+    ...[write, work, { do: "take over", kills: false, by } as const, ...between, write, work],
+    ...[{ do: "ask", of: "old", fresh: false } as const],
+    ...[{ do: "run", who: "reader", calls: 40, ends: "ok" } as const, ...after],
+  ]);
+
+/** A merge commits while no letter is taken. */
+const owedLetters: fc.Arbitrary<Command[]> = fc
+  .record({
+    before: fc.array(command, { maxLength: 4 }),
+    disturbed: fc.record({ do: is("merge"), calls, ends: mergeEnds }),
+    after: fc.array(command, { maxLength: 8 }),
+  })
+  .map(({ before, disturbed, after }) => [
+    ...[...before, { do: "letters", areTaken: false } as const],
+    ...[{ do: "reject", id: "a" } as const, work, disturbed, wholeMerge, ...after],
+  ]);
+
+/** Each is one place where a fault would show. */
+const directed = fc.oneof(lossBeforeConfirm, shortRange, lossyRepair, oldOwner, owedLetters);
+
 export const histories: fc.Arbitrary<Command[]> = fc.oneof(
   { weight: 2, arbitrary: free },
   { weight: 1, arbitrary: disturbedMerge },
   { weight: 1, arbitrary: shortJoin },
   { weight: 1, arbitrary: lossyMerge },
-  { weight: 1, arbitrary: fc.oneof(lossBeforeConfirm, shortRange, lossyRepair) },
+  { weight: 2, arbitrary: directed },
 );

@@ -31,7 +31,7 @@ import { noPlant, type Plant } from "./plant.ts";
 import { slottedCold, slottedLog } from "./ports.ts";
 import { Questions } from "./questions.ts";
 import { partition } from "./reader.ts";
-import { type Answer, type Faults, Slot } from "./slot.ts";
+import type { Answer, Faults, Slot } from "./slot.ts";
 
 const hourMs = 3_600_000;
 
