@@ -12,7 +12,6 @@ import type { Epoch, TenantId, Version } from "../src/contract/ids.ts";
 import type { Outcome } from "../src/contract/outcome.ts";
 import { equalBytes } from "../src/kernel/bytes.ts";
 import type { Share } from "../src/kernel/fair-shares.ts";
-
 import type { Mailbox } from "../src/kernel/mailbox.ts";
 import { IdWindow } from "../src/log/id-window.ts";
 import type { Log, StoredOperation } from "../src/log/port.ts";
