@@ -160,7 +160,8 @@ export async function streamInfo(
 
 /**
  * Creates a stream; another node that did the same a moment ago is no error. The server reserves
- * `max_bytes` at once, so on a small disk the size is halved until it fits.
+ * `max_bytes` at once, so on a small disk the size is halved until it fits; then it gives half of that back, because
+ * what just fits may be all that there is, and other streams have to follow.
  * @throws FreshetError log_unavailable, overloaded (no room even for the smallest)
  */
 export async function createStream(
@@ -172,10 +173,7 @@ export async function createStream(
   for (let bytes = config.max_bytes ?? limits.streamBytesMin; ; bytes = Math.floor(bytes / 2)) {
     try {
       await context.jsm.streams.add({ ...config, max_bytes: bytes });
-      if (bytes !== config.max_bytes) {
-        const fields = { stream: config.name, bytes, wanted: config.max_bytes };
-        context.logger.warn(fields, "the server has less room for a stream than wanted");
-      }
+      if (bytes !== config.max_bytes) await leaveRoom(context, config, bytes);
       return;
     } catch (thrown) {
       if (apiCode(thrown) === jetStream.streamNameInUse) return;
@@ -183,9 +181,22 @@ export async function createStream(
       if (error.code !== "overloaded") throw error;
       // The room is counted before the name is looked at: another node's stream may be what filled it.
       if ((await streamInfo(context, role)) !== null) return;
-      if (bytes / 2 < limits.streamBytesMin) throw error;
+      if (bytes / 2 >= limits.streamBytesMin) continue;
+      if (apiCode(thrown) !== jetStream.noSuitablePeers) throw error;
+      // Servers of a cluster hear some seconds late of room that was given back: a start tries again until then.
+      throw new FreshetError("log_unavailable", error.message, { cause: thrown });
     }
   }
+}
+
+async function leaveRoom(
+  { jsm, logger }: NatsContext,
+  { name, max_bytes: wanted }: Partial<StreamConfig> & { readonly name: string },
+  fitted: number,
+): Promise<void> {
+  const bytes = Math.max(limits.streamBytesMin, Math.floor(fitted / 2));
+  await jsm.streams.update(name, { max_bytes: bytes });
+  logger.warn({ stream: name, bytes, wanted }, "the server has less room for a stream than wanted");
 }
 
 /**
