@@ -11,7 +11,7 @@ import {
 import { httpClient } from "../support/http-service.ts";
 
 /**
- * Ten tenants send as much as the log takes: small valid documents in payloads of up to 3.9 MiB, nearly all of it JSON
+ * Ten tenants send as much as the log takes: small valid documents in payloads of up to 1.9 MiB, nearly all of it JSON
  * white space, and real documents of 256 KiB. In number they are few, so a bound that counts messages keeps them all.
  */
 
@@ -36,8 +36,8 @@ const padded = (bytes: number): Uint8Array =>
   encode(`{"id":"padded","text":"a few words"${" ".repeat(bytes)}}`);
 const words = "rivers rise when snow melts in spring and fall again in a dry summer. ";
 const payloads = {
-  huge: padded(3.9 * MiB),
-  large: padded(1.9 * MiB),
+  huge: padded(1.9 * MiB),
+  large: padded(1 * MiB),
   real: encode(JSON.stringify({ id: "real", text: words.repeat(3_700) })),
 };
 
