@@ -153,7 +153,8 @@ describe("a merge worker that is killed at a step, and started again", () => {
       await worker?.kill();
       await worker?.start();
     }
-  }, 300_000);
+    // Eighteen starts of a worker and merges of two halves each: four minutes beside other work.
+  }, 600_000);
 
   it.each(steps)(
     "$point leaves the same objects in the same versions as an undisturbed run (I1, I3, I4)",
