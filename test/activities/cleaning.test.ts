@@ -4,20 +4,7 @@ import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdObject } from "../../src/cold/port.ts";
 import type { DocumentId, Version } from "../../src/contract/ids.ts";
 import { runMerge, runRound } from "./run-merge.ts";
-import { acme, coldState, createWorld, type World, writeSequel, writeStory } from "./world.ts";
-
-const sequel = [
-  "alpha@9#0 secret text 0 of alpha in version 9",
-  "beta@5#0 secret text 0 of beta in version 5",
-  "gamma@11#0 secret text 0 of gamma in version 11",
-  "gamma@11#1 secret text 1 of gamma in version 11",
-];
-
-async function storyWorld(): Promise<World> {
-  const world = createWorld();
-  await writeStory(world.writer);
-  return world;
-}
+import { acme, coldState, sequel, storyWorld, writeSequel } from "./world.ts";
 
 describe("cleaning", () => {
   const late = (id: string, version: number): ColdObject => {

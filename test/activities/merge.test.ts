@@ -13,9 +13,10 @@ import {
   coldState,
   createWorld,
   RecordWriter,
+  sequel,
+  storyWorld,
   type World,
   writeSequel,
-  writeStory,
 } from "./world.ts";
 
 const story = [
@@ -25,18 +26,6 @@ const story = [
   "beta@5#0 secret text 0 of beta in version 5",
   "epsilon@8#0 secret text 0 of epsilon in version 8",
 ];
-const sequel = [
-  "alpha@9#0 secret text 0 of alpha in version 9",
-  "beta@5#0 secret text 0 of beta in version 5",
-  "gamma@11#0 secret text 0 of gamma in version 11",
-  "gamma@11#1 secret text 1 of gamma in version 11",
-];
-
-async function storyWorld(): Promise<World> {
-  const world = createWorld();
-  await writeStory(world.writer);
-  return world;
-}
 
 async function planOf(world: World): Promise<PlannedMerge> {
   const plan = await createMergeActivities(world.ports).planMerge({ tenant: acme });

@@ -146,3 +146,17 @@ export function coldState(cold: MemoryCold, tenant: TenantId = acme): readonly s
     .map(({ documentId, version, chunk, text }) => `${documentId}@${version}#${chunk} ${text}`)
     .sort();
 }
+
+/** Cold once the sequel is merged and cleaned. */
+export const sequel = [
+  "alpha@9#0 secret text 0 of alpha in version 9",
+  "beta@5#0 secret text 0 of beta in version 5",
+  "gamma@11#0 secret text 0 of gamma in version 11",
+  "gamma@11#1 secret text 1 of gamma in version 11",
+];
+
+export async function storyWorld(): Promise<World> {
+  const world = createWorld();
+  await writeStory(world.writer);
+  return world;
+}

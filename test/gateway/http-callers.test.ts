@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Fixture, fixture, keyOfAcme, keyOfGlobex } from "./http-fixture.ts";
+import { callsOf, type Fixture, fixture, keyOfAcme, keyOfGlobex } from "./http-fixture.ts";
 
 let it_: Fixture;
 beforeEach(() => {
@@ -7,21 +7,7 @@ beforeEach(() => {
 });
 afterEach(() => it_.close());
 
-const json = { "content-type": "application/json" };
-const publish = (body: unknown, headers: Record<string, string> = {}) =>
-  it_.app.inject({
-    method: "POST",
-    url: "/v1/documents",
-    headers: { ...json, ...headers },
-    payload: JSON.stringify(body),
-  });
-const ask = (body: unknown, headers: Record<string, string> = {}) =>
-  it_.app.inject({
-    method: "POST",
-    url: "/answer",
-    headers: { ...json, ...headers },
-    payload: JSON.stringify(body),
-  });
+const { publish, ask } = callsOf(() => it_);
 
 describe("who is asking", () => {
   beforeEach(async () => {

@@ -118,3 +118,17 @@ export function rawSocket(url: string): { socket: Socket; received: Promise<stri
   });
   return { socket, received };
 }
+
+/** Injected requests to whatever fixture is the current one; a text goes as it is, any other body as JSON. */
+export function callsOf(current: () => Fixture) {
+  const posting =
+    (url: string) =>
+    (body: unknown, headers: Record<string, string> = {}) =>
+      current().app.inject({
+        method: "POST",
+        url,
+        headers: { "content-type": "application/json", ...headers },
+        payload: typeof body === "string" ? body : JSON.stringify(body),
+      });
+  return { publish: posting("/v1/documents"), ask: posting("/answer") };
+}

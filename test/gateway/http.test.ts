@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
-import { type Fixture, fixture } from "./http-fixture.ts";
+import { callsOf, type Fixture, fixture } from "./http-fixture.ts";
 
 let it_: Fixture;
 beforeEach(() => {
@@ -9,20 +9,7 @@ beforeEach(() => {
 afterEach(() => it_.close());
 
 const json = { "content-type": "application/json" };
-const publish = (body: unknown, headers: Record<string, string> = {}) =>
-  it_.app.inject({
-    method: "POST",
-    url: "/v1/documents",
-    headers: { ...json, ...headers },
-    payload: JSON.stringify(body),
-  });
-const ask = (body: unknown, headers: Record<string, string> = {}) =>
-  it_.app.inject({
-    method: "POST",
-    url: "/answer",
-    headers: { ...json, ...headers },
-    payload: typeof body === "string" ? body : JSON.stringify(body),
-  });
+const { publish, ask } = callsOf(() => it_);
 
 describe("a document over HTTP", () => {
   it("is published as it was sent and answered with its freshness token", async () => {
