@@ -6,7 +6,7 @@ import { limits } from "../src/contract/limits.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
 import type { Described, MergeReason } from "../src/contract/merge.ts";
 import type { MergePorts } from "./context.ts";
-import { passingOver, type SweepStep } from "./passing-over.ts";
+import { passingOver, type SweepStep } from "./merge/passing-over.ts";
 
 export interface SweepResult {
   /** Tenants that were looked at, and those of them that were asked to merge. */

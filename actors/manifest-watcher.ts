@@ -11,10 +11,10 @@
 
 import { toFreshetError } from "../src/contract/errors.ts";
 import type { TenantId } from "../src/contract/ids.ts";
-import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
+import type { ActorContext, Behaviour } from "../src/runtime/actor.ts";
 import type { ManifestStore, StoredManifest } from "../src/log/port.ts";
 import type { Logger } from "../src/observe/port.ts";
-import type { Directory } from "./directory.ts";
+import type { Directory } from "./directory/directory.ts";
 
 export interface ManifestWatcherOptions {
   readonly manifests: Pick<ManifestStore, "watch">;

@@ -13,10 +13,10 @@
  */
 
 import { toFreshetError } from "../src/contract/errors.ts";
-import type { ActorContext, Behaviour } from "../src/kernel/actor.ts";
-import type { Mailbox } from "../src/kernel/mailbox.ts";
-import { untilAborted } from "../src/kernel/until-aborted.ts";
-import { Members } from "../src/log/ownership.ts";
+import type { ActorContext, Behaviour } from "../src/runtime/actor.ts";
+import type { Mailbox } from "../src/runtime/mailbox.ts";
+import { untilAborted } from "../src/runtime/race-abort.ts";
+import { Members } from "../src/cluster/ownership.ts";
 import type { LeaseStore, NodeStart } from "../src/log/port.ts";
 import type { Logger } from "../src/observe/port.ts";
 import type { PartitionMessage } from "./messages.ts";

@@ -9,12 +9,12 @@ import type { DocumentId, Epoch, Position, TenantId, Version } from "../src/cont
 import type { Answer, AnswerEvent, Question } from "../src/contract/query.ts";
 import type { PlacedRecord } from "../src/contract/record.ts";
 import type { EmbedInput } from "../src/embedding/port.ts";
-import type { Asks } from "../src/kernel/reply.ts";
-import type { Heads } from "../src/log/heads.ts";
-import type { OwnershipView } from "../src/log/ownership.ts";
+import type { Asks } from "../src/runtime/reply.ts";
+import type { Heads } from "../src/heads/heads.ts";
+import type { OwnershipView } from "../src/cluster/ownership.ts";
 
 import type { NodeStart, StoredManifest } from "../src/log/port.ts";
-import type { Admitted } from "./directory-bytes.ts";
+import type { Admitted } from "./directory/bytes.ts";
 
 /** To an embedder: vectors for all inputs, in their order. */
 export interface EmbedRequest extends Asks<readonly Float32Array[]> {

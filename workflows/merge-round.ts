@@ -9,7 +9,7 @@
  *   MR4  a document that cold refuses for good holds up nobody: verification leaves it out, the commit dead-letters it.
  */
 
-import type { MergeActivities } from "../activities/merge.ts";
+import type { MergeActivities } from "../activities/merge/steps.ts";
 import type { Position, TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import {

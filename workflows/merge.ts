@@ -27,7 +27,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from "@temporalio/workflow";
-import type { MergeActivities } from "../activities/merge.ts";
+import type { MergeActivities } from "../activities/merge/steps.ts";
 import { type ErrorCode, errorTable } from "../src/contract/errors.ts";
 import type { Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";

@@ -4,7 +4,7 @@
  */
 
 import { isCancellation, patched, proxyActivities, workflowInfo } from "@temporalio/workflow";
-import type { RetentionActivities, RetentionPlace } from "../activities/retention.ts";
+import type { RetentionActivities, RetentionPlace } from "../activities/retention/retention.ts";
 import type { SweepActivities, SweepResult } from "../activities/sweep.ts";
 import { limits } from "../src/contract/limits.ts";
 import type { Described } from "../src/contract/merge.ts";

@@ -5,7 +5,7 @@
  *        document or the scrub cleans it.
  */
 
-import type { MergeActivities } from "../activities/merge.ts";
+import type { MergeActivities } from "../activities/merge/steps.ts";
 import type { TenantId } from "../src/contract/ids.ts";
 import type { PlannedMerge } from "../src/contract/merge.ts";
 

@@ -8,7 +8,7 @@
  *   TC3  what is unconfirmed outlives its run of the workflow: it is handed on, and the workflow does not complete before.
  */
 
-import type { MergeActivities } from "../activities/merge.ts";
+import type { MergeActivities } from "../activities/merge/steps.ts";
 import type { Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import type { MergeInput, Unconfirmed } from "../src/contract/merge.ts";

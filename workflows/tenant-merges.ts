@@ -1,6 +1,6 @@
 /**
  * All merges of one tenant, one after the other: the entity that the workflow `merge/<tenant>` is, and that
- * src/temporal/memory.ts runs in process. Deterministic; time and waiting come from its runtime.
+ * src/merges/memory.ts runs in process. Deterministic; time and waiting come from its runtime.
  *
  * Owns: what is due, who waits for an outcome, pause, back-off, which ranges still need confirming and cleaning.
  * Receives: due, force, pause, resume, cancel. Never does: effects (its steps do), two merges at once.
@@ -11,7 +11,7 @@
  *   TM4  a paused tenant starts nothing and does not complete, so a pause is not forgotten.
  */
 
-import type { MergeActivities } from "../activities/merge.ts";
+import type { MergeActivities } from "../activities/merge/steps.ts";
 import type { Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import type {

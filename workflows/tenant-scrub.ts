@@ -11,7 +11,7 @@
  *   TS4  a scrub that fails is given up: it found nothing that the next one would not find.
  */
 
-import type { MergeActivities } from "../activities/merge.ts";
+import type { MergeActivities } from "../activities/merge/steps.ts";
 import type { Position, TenantId, Version } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import type {

@@ -34,20 +34,20 @@ const leaves = [
     to: { pathNot: ["^src/contract/", packages("zod"), "^(node:)?crypto$"] },
   },
   {
-    name: "kernel-knows-no-domain",
+    name: "runtime-knows-no-domain",
     comment:
       "the actor runtime must stay readable without knowing Freshet: pass the domain value in as a type parameter, a message or an option (only limits and errors of the contract are known to it)",
-    from: { path: "^src/kernel/" },
+    from: { path: "^src/runtime/" },
     to: {
       path: "^(src|actors|workflows|activities)/",
-      pathNot: ["^src/kernel/", "^src/contract/(errors|limits)"],
+      pathNot: ["^src/runtime/", "^src/contract/(errors|limits)"],
     },
   },
   {
-    name: "kernel-has-no-vendor",
+    name: "runtime-has-no-vendor",
     comment:
       "the actor runtime is plain TypeScript: write it with node built-ins, or put the vendor behind a port",
-    from: { path: "^src/kernel/" },
+    from: { path: "^src/runtime/" },
     to: anyPackage,
   },
   {
@@ -89,7 +89,7 @@ const pure = [
       path: [
         adapterFile,
         rimRoom,
-        "^src/(kernel/(?!clock)|config|compose|index)",
+        "^src/(runtime/(?!clock)|config|compose|engine|main)",
         "^(actors|workflows|activities)/",
       ],
     },
@@ -100,21 +100,21 @@ const actors = [
   {
     name: "actors-never-import-each-other",
     comment:
-      "actors know messages, not each other: type the mailbox by its message union from actors/messages.ts and let actors/topology.ts hand it over (parts of one actor share its first word: tenant.ts, tenant-plan.ts)",
-    from: { path: "^actors/([a-z]+)[-./]", pathNot: "^actors/topology" },
-    to: { path: "^actors/", pathNot: ["^actors/$1[-./]", sharedByActors] },
+      "actors know messages, not each other: type the mailbox by its message union from actors/messages.ts and let actors/topology/topology.ts hand it over (parts of one actor share its folder)",
+    from: { path: "^actors/([a-z-]+)[./]", pathNot: "^actors/topology" },
+    to: { path: "^actors/", pathNot: ["^actors/$1[./]", sharedByActors] },
   },
   {
     name: "actors-import-inner-rooms-only",
     comment:
-      "an actor is mechanism over ports: take what it needs from src/contract, src/kernel, a port or a pure file, and let src/compose.ts pass the rest in",
+      "an actor is mechanism over ports: take what it needs from src/contract, src/kernel, a port or a pure file, and let src/compose pass the rest in",
     from: { path: "^actors/" },
     to: {
       path: [
         adapterFile,
         workerFile,
         rimRoom,
-        "^src/(config|compose|index)",
+        "^src/(config|compose|engine|main)",
         "^(workflows|activities)/",
       ],
       pathNot: portFile,
@@ -148,7 +148,7 @@ const temporal = [
         adapterFile,
         workerFile,
         rimRoom,
-        "^src/(kernel|config|compose|index)",
+        "^src/(runtime|config|compose|engine|main)",
       ],
     },
   },
@@ -172,14 +172,14 @@ const temporal = [
   {
     name: "activities-import-ports",
     comment:
-      "activities are createXActivities(ports): take the port as a parameter and let src/compose.ts hand over the adapter",
+      "activities are createXActivities(ports): take the port as a parameter and let src/compose hand over the adapter",
     from: { path: "^activities/" },
     to: {
       path: [
         adapterFile,
         workerFile,
         rimRoom,
-        "^src/(config|compose|index)",
+        "^src/(config|compose|engine|main)",
         "^(actors|workflows)/",
       ],
       pathNot: "^src/observe/port\\.ts$",
@@ -201,17 +201,17 @@ const assembly = [
   {
     name: "only-compose-imports-adapters",
     comment:
-      "nothing but src/compose.ts (and src/cli/connect.ts, for clients) picks an adapter: import the room's port.ts and take the instance as a parameter (an adapter's own parts share its first name)",
+      "nothing but src/compose (and src/cli/connect.ts, for clients) picks an adapter: import the room's port.ts and take the instance as a parameter (an adapter's own parts share its first name)",
     from: {
       path: "^(src|actors|workflows|activities)/",
-      pathNot: ["^src/(compose|cli/connect)[-./]", adapterFile, workerFile],
+      pathNot: ["^src/(compose/|cli/connect[.])", adapterFile, workerFile],
     },
     to: { path: adapterFile },
   },
   {
     name: "adapters-import-no-other-adapter",
     comment:
-      "an adapter knows its own vendor and its port: move what two adapters share into a pure file of the room, or wrap one by the other in src/compose.ts",
+      "an adapter knows its own vendor and its port: move what two adapters share into a pure file of the room, or wrap one by the other in src/compose",
     from: { path: adapterFile },
     to: { path: adapterFile, pathNot: "^src/$1/$2[-./]" },
   },
@@ -221,29 +221,29 @@ const assembly = [
       "an adapter serves its port and is called: it knows no actor, no surface and no configuration; take a value or a callback as a parameter",
     from: { path: [adapterFile, workerFile] },
     to: {
-      path: [rimRoom, "^src/(config|compose|index)", "^(actors|workflows|activities)/"],
+      path: [rimRoom, "^src/(config|compose|engine|main)", "^(actors|workflows|activities)/"],
       pathNot: "^src/observe/port\\.ts$",
     },
   },
   {
     name: "only-mains-import-compose",
     comment:
-      "src/compose.ts is the top: take the one part that is needed as a parameter instead of reaching up for the whole",
-    from: { pathNot: ["^src/(compose|index|main)", "^src/cli/", "^(ops|test)/"] },
+      "src/compose is the top: take the one part that is needed as a parameter instead of reaching up for the whole",
+    from: { pathNot: ["^src/(compose|main)", "^src/cli/", "^(ops|test)/"] },
     to: { path: "^src/compose" },
   },
   {
-    name: "index-is-for-others",
+    name: "nobody-imports-main",
     comment:
-      "src/index.ts is the public door for other programs: inside, import the file that owns the name",
+      "src/main.ts is a process, not a library: inside, import the file that owns the name",
     from: { path: productTree },
-    to: { path: "^src/index\\.ts$" },
+    to: { path: "^src/main\\.ts$" },
   },
   {
     name: "surfaces-do-not-import-each-other",
     comment:
-      "gateway, cli, temporal and observe meet in src/compose.ts only: share through src/contract, or pass a function in",
-    from: { path: "^src/(gateway|cli|temporal|observe)/", pathNot: "^src/cli/connect[.]ts$" },
+      "gateway, cli and observe meet in src/compose only: share through src/contract, or pass a function in",
+    from: { path: "^src/(gateway|cli|observe)/", pathNot: "^src/cli/connect[.]ts$" },
     to: {
       path: rimRoom,
       // Ports are what surfaces are for; src/cli/connect.ts is the composition root of a client process.
@@ -253,7 +253,7 @@ const assembly = [
   {
     name: "surfaces-do-not-import-actors",
     comment:
-      "a surface sends messages and calls handlers that src/compose.ts hands to it: import the message type from src/contract",
+      "a surface sends messages and calls handlers that src/compose hands to it: import the message type from src/contract",
     from: { path: "^src/(gateway|cli|observe)/" },
     to: { path: "^(actors|workflows|activities)/", ...valuesOnly },
   },

@@ -76,11 +76,11 @@ export default tseslint.config(
   {
     files: [
       "src/contract/**",
-      "src/kernel/**",
+      "src/runtime/**",
       "actors/**",
       `src/{${portRooms.replaceAll("|", ",")}}/**`,
     ],
-    ignores: ["src/kernel/clock.ts", "**/*-worker.ts", "**/*-thread.ts", ...adapters],
+    ignores: ["src/runtime/clock.ts", "**/*-worker.ts", "**/*-thread.ts", ...adapters],
     rules: hiddenInputs,
   },
   // What comes from outside (JSON, a vendor) is `unknown` until a schema has seen it. Tests may trust

@@ -7,11 +7,11 @@
  */
 
 /** Rooms that offer a port and hide adapters behind it. */
-export const portRooms = "log|text|embedding|hot|cold|answer";
+export const portRooms = "log|heads|cluster|text|ingest|embedding|hot|cold|retrieval|answer|merges";
 
 /** First words of the file names that are adapters. */
 export const adapterNames =
-  "nats|memory|weaviate|onnx|remote|openai|local|extractive|hnsw|tokenizer|html";
+  "nats|memory|weaviate|onnx|remote|openai|hnsw|tokenizer|temporal|child-process";
 
 /** The last group captures room and vendor, so that a rule can let an adapter use its own parts. */
 export const adapterFile = `^src/(${portRooms})/(${adapterNames})([-./])`;
@@ -22,14 +22,21 @@ export const workerFile = "-(worker|thread)\\.ts$";
 export const portFile = "^src/[^/]+/port\\.ts$";
 
 /** Rooms at the rim: they speak to the outside (people, scrapers, servers), not to each other. */
-export const rimRoom = "^src/(gateway|cli|temporal|observe)/";
+export const rimRoom = "^src/(gateway|cli|observe)/";
 
-/** Decisions: everything in a port room that is neither port, adapter nor thread. */
+/**
+ * Mechanism over a port: it holds state, time or threads, and works on its port like an actor does, so it may use the
+ * runtime and other ports, but no adapter and no vendor.
+ */
+export const mechanismFile =
+  "^src/(log/guard/|ingest/(preparation|isolation)/|answer/writer|engine/)";
+
+/** Decisions: everything in a port room that is neither port, adapter, thread nor mechanism. */
 export const pureRoom = `^src/(${portRooms})/`;
-export const notPure = [portFile, adapterFile, workerFile];
+export const notPure = [portFile, adapterFile, workerFile, mechanismFile];
 
 /** What actors share instead of each other: their message unions and the plain data of topology. */
-export const sharedByActors = "^actors/(messages|directory)[-./]";
+export const sharedByActors = "^actors/(messages\\.ts|directory/)";
 
 export const testTree = "^test/";
 export const productTree = "^(src|actors|workflows|activities)/";
@@ -39,39 +46,39 @@ export const productTree = "^(src|actors|workflows|activities)/";
  * allowed, because set-up scripts and tests drive the real servers.
  */
 export const vendors = [
-  { name: "nats", packages: "nats", from: "^src/(log|gateway|cli)/nats" },
+  { name: "nats", packages: "nats", from: "^src/(log|gateway|cluster)/nats" },
   { name: "weaviate", packages: "weaviate-client", from: "^src/cold/weaviate" },
   { name: "hnswlib", packages: "hnswlib-node", from: "^src/hot/hnsw" },
   { name: "onnx", packages: "onnxruntime-node", from: "^src/embedding/onnx" },
   {
     name: "tokenizers",
     packages: "@huggingface/tokenizers",
-    from: "^src/(text/tokenizer|embedding/onnx)",
+    from: "^src/text/tokenizer",
   },
   {
     name: "undici",
     packages: "undici",
-    from: "^src/(answer/(openai|local)|embedding/remote|cold/weaviate|cli/)",
+    from: "^src/(answer/openai|embedding/remote|cold/weaviate|cli/)",
   },
   { name: "fastify", packages: "(fastify|@fastify/[^/]+)", from: "^src/gateway/" },
   { name: "negotiator", packages: "negotiator", from: "^src/gateway/" },
   { name: "prom-client", packages: "prom-client", from: "^src/observe/" },
   { name: "pino", packages: "pino", from: "^src/observe/" },
   { name: "commander", packages: "(commander|cli-progress)", from: "^src/cli/" },
-  { name: "html-to-text", packages: "html-to-text", from: "^src/(text/html|cli/)" },
+  { name: "html-to-text", packages: "html-to-text", from: "^src/cli/" },
   { name: "libphonenumber", packages: "libphonenumber-js", from: "^src/text/" },
   { name: "stemmer", packages: "stemmer", from: "^src/text/" },
   { name: "protobufjs", packages: "protobufjs", from: "^ops/model/" },
   {
     name: "temporal-server-side",
     packages: "@temporalio/(worker|client|nexus|core-bridge)",
-    from: "^src/temporal/",
+    from: "^src/merges/temporal/",
   },
   { name: "temporal-workflow", packages: "@temporalio/workflow", from: "^workflows/" },
   {
     name: "temporal-activity",
     packages: "@temporalio/activity",
-    from: "^(activities|src/temporal)/",
+    from: "^(activities|src/merges/temporal)/",
   },
 ];
 

@@ -11,7 +11,7 @@ import {
 import { progressBar } from "../../src/cli/ingest/progress.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import type { Clock } from "../../src/kernel/clock.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
 import { SetupError } from "../setup/setup-error.ts";
 import type { PlannedDocument } from "./plan.ts";
 

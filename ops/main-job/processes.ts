@@ -8,7 +8,7 @@ import { logPath, type RunningServer, type ServerEnd, startServer } from "../ser
 import type { Environment } from "../setup/cache.ts";
 import type { EmbeddingModelFiles } from "../setup/ensure-tools.ts";
 
-const entry = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
+const entry = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const readyTimeoutMs = 120_000;
 /** Above the longest clean stop of the parts inside: questions, actors, leases, connections. */

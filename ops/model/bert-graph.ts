@@ -17,7 +17,7 @@
 import type { EncoderConfig } from "./encoder-config.ts";
 import type { EncoderLayer, EncoderWeights, LayerNorm } from "./encoder-weights.ts";
 import { type ElementType, GraphBuilder } from "./graph-builder.ts";
-import { contrib, type Kernels } from "./kernels.ts";
+import { contrib, type Operators } from "./operators.ts";
 import { dataType, type Graph, type OperatorSet } from "./onnx-proto.ts";
 
 export const operatorSets: readonly OperatorSet[] = [
@@ -32,12 +32,12 @@ const embedding = "embedding";
 interface Context {
   readonly graph: GraphBuilder;
   readonly config: EncoderConfig;
-  readonly kernels: Kernels;
+  readonly operators: Operators;
 }
 
-export function bertGraph(config: EncoderConfig, weights: EncoderWeights, kernels: Kernels): Graph {
-  const graph = new GraphBuilder(kernels.element);
-  const context: Context = { graph, config, kernels };
+export function bertGraph(config: EncoderConfig, weights: EncoderWeights, operators: Operators): Graph {
+  const graph = new GraphBuilder(operators.element);
+  const context: Context = { graph, config, operators };
   const tokens = embedTokens(context, weights);
   let hidden = fromFloat(context, tokens.states);
   for (const layer of weights.layers) {
@@ -86,15 +86,15 @@ function embedTokens({ graph, config }: Context, weights: EncoderWeights): Token
 }
 
 function encoderLayer(context: Context, layer: EncoderLayer, { states, lengths }: Tokens): string {
-  const { graph, config, kernels } = context;
-  const attention = kernels.attention(graph, {
+  const { graph, config, operators } = context;
+  const attention = operators.attention(graph, {
     input: states,
     lengths,
     weights: layer.queryKeyValue,
     heads: config.heads,
   });
   const attended = addAndNormalise(context, {
-    input: kernels.multiply(graph, attention, layer.attentionOutput),
+    input: operators.multiply(graph, attention, layer.attentionOutput),
     bias: layer.attentionOutput.bias,
     skip: states,
     norm: layer.attentionNorm,
@@ -103,12 +103,12 @@ function encoderLayer(context: Context, layer: EncoderLayer, { states, lengths }
     op: "BiasGelu",
     domain: contrib,
     inputs: [
-      kernels.multiply(graph, attended, layer.intermediate),
+      operators.multiply(graph, attended, layer.intermediate),
       graph.weight("bias", [config.intermediate], layer.intermediate.bias),
     ],
   });
   return addAndNormalise(context, {
-    input: kernels.multiply(graph, widened, layer.output),
+    input: operators.multiply(graph, widened, layer.output),
     bias: layer.output.bias,
     skip: attended,
     norm: layer.outputNorm,
@@ -123,7 +123,7 @@ interface Residual {
 }
 
 function addAndNormalise(
-  { graph, config, kernels }: Context,
+  { graph, config, operators }: Context,
   { input, bias, skip, norm }: Residual,
 ): string {
   const size = [config.hidden];
@@ -137,7 +137,7 @@ function addAndNormalise(
       graph.weight("beta", size, norm.beta),
       graph.weight("bias", size, bias),
     ],
-    attributes: { epsilon: { float: epsilonIn(kernels.element, config.layerNormEpsilon) } },
+    attributes: { epsilon: { float: epsilonIn(operators.element, config.layerNormEpsilon) } },
   });
 }
 
@@ -196,12 +196,12 @@ function toUnitLength(graph: GraphBuilder, vectors: string): string {
   return graph.node({ op: "Div", inputs: [vectors, lengths] });
 }
 
-function fromFloat({ graph, kernels }: Context, value: string): string {
-  return kernels.element === "float" ? value : cast(graph, value, kernels.element);
+function fromFloat({ graph, operators }: Context, value: string): string {
+  return operators.element === "float" ? value : cast(graph, value, operators.element);
 }
 
-function toFloat({ graph, kernels }: Context, value: string): string {
-  return kernels.element === "float" ? value : cast(graph, value, "float");
+function toFloat({ graph, operators }: Context, value: string): string {
+  return operators.element === "float" ? value : cast(graph, value, "float");
 }
 
 function cast(graph: GraphBuilder, value: string, to: ElementType): string {

@@ -8,7 +8,7 @@ import { bertGraph, operatorSets } from "./bert-graph.ts";
 import { CompileError, systemReason } from "./compile-error.ts";
 import { type Pooling, readEncoderConfig } from "./encoder-config.ts";
 import { readEncoderWeights } from "./encoder-weights.ts";
-import { kernelsOf } from "./kernels.ts";
+import { operatorsOf } from "./operators.ts";
 import { encodeModel, type Graph } from "./onnx-proto.ts";
 import { readSafetensors } from "./safetensors.ts";
 
@@ -41,7 +41,7 @@ export interface CompiledModel {
 export async function compileModel(request: CompileRequest): Promise<CompiledModel> {
   const config = await readEncoderConfig(request.modelDir, request.pooling);
   const file = await readSafetensors(join(request.modelDir, "model.safetensors"));
-  const graph = bertGraph(config, readEncoderWeights(file, config), kernelsOf[request.variant]);
+  const graph = bertGraph(config, readEncoderWeights(file, config), operatorsOf[request.variant]);
   const bytes = encodeModel(graph, operatorSets);
   await writeWhole(request.outFile, bytes);
   return {

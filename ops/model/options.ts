@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import type { Precision } from "../../src/embedding/precision.ts";
 import type { Pooling } from "./encoder-config.ts";
-import { kernelsOf } from "./kernels.ts";
+import { operatorsOf } from "./operators.ts";
 
 export interface ModelOptions {
   /** Absolute path of a folder that exists. */
@@ -39,7 +39,7 @@ export function readModelOptions(argv: readonly string[], cwd: string): ModelOpt
     .requiredOption("--out <file>", "where the graph is written")
     .addOption(
       new Option("--variant <name>", "precision of the arithmetic")
-        .choices(Object.keys(kernelsOf))
+        .choices(Object.keys(operatorsOf))
         .default("fp32"),
     )
     .addOption(

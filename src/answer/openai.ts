@@ -13,7 +13,7 @@ import { Agent, type Dispatcher } from "undici";
 import { type ErrorDetails, FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { cutText } from "../contract/well-formed.ts";
-import type { Clock } from "../kernel/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { Completion, LanguageModel } from "./port.ts";
 import { createEventParser } from "./sse.ts";
 

@@ -9,7 +9,7 @@
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
-import type { Clock } from "../kernel/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { createCitationFilter } from "./citations.ts";
 import { extractiveAnswer, missingCitations } from "./cited-sentences.ts";
 import type { AnswerWriter, LanguageModel, WriteRequest, Written } from "./port.ts";

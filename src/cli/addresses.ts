@@ -1,6 +1,6 @@
 /** Where the engine is: what was typed, then the environment, then `.freshet/run.json`, then the defaults. */
 
-import { ConfigError, readConfig } from "../config.ts";
+import { ConfigError, readConfig } from "../config/config.ts";
 import { usageError } from "./exit.ts";
 import { dataFolder, type RunFile, readRunFile } from "./run-file.ts";
 

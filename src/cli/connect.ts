@@ -4,10 +4,10 @@
  */
 
 import { limits } from "../contract/limits.ts";
-import { systemClock } from "../kernel/clock.ts";
+import { systemClock } from "../runtime/clock.ts";
 import type { ChunksLog, DeadLetterLog, DocsLog } from "../log/port.ts";
 import { silentLogger } from "../observe/port.ts";
-import type { MergeClient } from "../temporal/port.ts";
+import type { MergeClient } from "../merges/port.ts";
 import type { Addresses } from "./addresses.ts";
 import { CliError } from "./exit.ts";
 import { eventFeed, type IngestLog } from "./ingest/feed.ts";
@@ -24,7 +24,7 @@ export interface PublisherConnection {
 
 /** Creates nothing. @throws CliError when NATS does not answer, or has no log */
 export async function connectLog(addresses: Addresses): Promise<PublisherConnection> {
-  const { connectNatsLog } = await import("../log/nats.ts");
+  const { connectNatsLog } = await import("../log/nats/log.ts");
   try {
     const log = await connectNatsLog({
       servers: addresses.nats,
@@ -61,7 +61,7 @@ export async function connectMerges(
   addresses: Addresses,
   settings: { readonly confirmMs?: number | undefined } = {},
 ): Promise<MergeClient> {
-  const { connectTemporal } = await import("../temporal/client.ts");
+  const { connectTemporal } = await import("../merges/temporal/client.ts");
   const client = connectTemporal({
     ...addresses.temporal,
     ...settings,

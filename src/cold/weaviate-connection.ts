@@ -12,7 +12,7 @@ import type { WeaviateClient } from "weaviate-client";
 import weaviate from "weaviate-client";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { Clock } from "../kernel/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../observe/port.ts";
 
 export interface WeaviateAddress {

@@ -5,7 +5,7 @@
 
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import type { Clock } from "../kernel/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { ColdObject } from "./port.ts";
 import { type FailedObject, type PageReply, type Verdict, writeNarrowed } from "./refusal.ts";
 import {

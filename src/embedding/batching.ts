@@ -17,7 +17,7 @@ import {
   starving,
   type Turns,
   takeTurns,
-} from "./turns.ts";
+} from "./fair-queue.ts";
 
 export interface BatchLimits {
   /** Texts times the tokens of the longest, rounded up to `padTokensTo`. */

@@ -20,8 +20,8 @@
 import { Worker } from "node:worker_threads";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { Clock } from "../kernel/clock.ts";
-import { sleepAwake } from "../kernel/sleep-awake.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { sleepAwake } from "../runtime/sleep-running.ts";
 import { checkNotAborted } from "./checks.ts";
 import { lostError } from "./failures.ts";
 import type { PackedBatch, WorkerReply, WorkerRequest, WorkerSettings } from "./onnx-protocol.ts";

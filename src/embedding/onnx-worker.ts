@@ -12,7 +12,7 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
-import { yieldBy } from "../kernel/priority.ts";
+import { yieldBy } from "../runtime/priority.ts";
 import {
   unpackBatch,
   type WorkerReply,

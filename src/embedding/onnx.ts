@@ -13,13 +13,13 @@ import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { Clock } from "../kernel/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { type BatchSize, batchSizeOf } from "./batch-size.ts";
 import { splitByLength } from "./batching.ts";
 import { checkInputs, checkNotAborted, checkVector } from "./checks.ts";
 import { type LaneLogger, OnnxLane } from "./onnx-lane.ts";
 import { packBatch } from "./onnx-protocol.ts";
-import { patienceOf } from "./patience.ts";
+import { patienceOf } from "./timeout-factor.ts";
 import type { Embedder, EmbeddingModel, EmbedInput, EmbedOptions, Lane } from "./port.ts";
 import type { EmbedProvider } from "./precision.ts";
 

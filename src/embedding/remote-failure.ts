@@ -8,7 +8,7 @@
 
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import { backoffMs } from "../kernel/backoff.ts";
+import { backoffMs } from "../runtime/backoff.ts";
 import { unexplainedError } from "./failures.ts";
 
 export type Failure =

@@ -14,7 +14,7 @@
 import { Pool } from "undici";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { Clock } from "../kernel/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { checkNotAborted } from "./checks.ts";
 import { errorOf, type Failure, retryPauseMs } from "./remote-failure.ts";
 import { post } from "./remote-request.ts";

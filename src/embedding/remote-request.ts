@@ -3,7 +3,7 @@
 import type { Dispatcher } from "undici";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { Clock } from "../kernel/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { type Failure, failureOfStatus } from "./remote-failure.ts";
 import { unusable } from "./remote-wire.ts";
 

@@ -11,7 +11,7 @@
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { Clock } from "../kernel/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { checkInputs, checkNotAborted, checkVector } from "./checks.ts";
 import { probeText } from "./model-probe.ts";
 import type { Embedder, EmbeddingModel, EmbedInput, EmbedOptions, Lane } from "./port.ts";

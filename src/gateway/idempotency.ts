@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import type { Clock } from "../kernel/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 
 const pattern = /^[\x21-\x7e]+$/;
 

@@ -6,7 +6,7 @@
 import { type ErrorBody, FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { InFlight } from "../kernel/in-flight.ts";
+import { InFlight } from "../runtime/in-flight.ts";
 import { explainAsBody, type Handler } from "./handler.ts";
 import { parseJson } from "./json.ts";
 import { type Line, splitLines } from "./lines.ts";

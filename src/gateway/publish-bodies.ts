@@ -11,8 +11,8 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import type { Clock } from "../kernel/clock.ts";
-import { FairShares, type Share } from "../kernel/fair-shares.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { FairShares, type Share } from "../runtime/fair-shares.ts";
 
 /** Takes room for a line in flight; undefined when the signal aborts first. */
 export type LineRoom = (bytes: number, signal: AbortSignal) => Promise<Share | undefined>;

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import type { Clock } from "../kernel/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { askRoute } from "./ask-route.ts";
 import type { Authenticate, Check } from "./auth.ts";
 import { hasBody } from "./bodies.ts";

@@ -1,5 +1,5 @@
 /**
- * The memory of a node's hot vectors and graphs: one WebAssembly memory, because the kernel reads nothing
+ * The memory of a node's hot vectors and graphs: one WebAssembly memory, because the SIMD code reads nothing
  * else, shared, because builder threads read it without a copy. Shards allocate in it and free.
  *
  * Owns: which bytes are taken. Never: what they mean.

@@ -7,7 +7,7 @@
  *   2. the space is freed when nobody holds the block: the shard holds it, and a build that reads it.
  */
 
-import { codeBytes, type RowAddresses, type VectorMemory, vectorBytes, widthOf } from "./kernel.ts";
+import { codeBytes, type RowAddresses, type VectorMemory, vectorBytes, widthOf } from "./simd.ts";
 
 /** Rows come in words of the bit masks. */
 const wordRows = 32;
@@ -81,11 +81,11 @@ export class Block<Row extends Placed<Row>> {
   append(row: Row, vector: Float32Array): void {
     const index = this.#used;
     const at = this.vectorAt(index) / 4;
-    const { arena, kernel } = this.#memory;
+    const { arena, simd } = this.#memory;
     arena.f32.set(vector, at);
     arena.f32.fill(0, at + vector.length, at + this.#width);
     const codeAt = this.addresses.codesAt + index * codeBytes(this.#width);
-    kernel.encode(this.vectorAt(index), codeAt, this.#width);
+    simd.encode(this.vectorAt(index), codeAt, this.#width);
     this.#used = index + 1;
     this.#seat(row, index);
   }

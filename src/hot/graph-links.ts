@@ -1,11 +1,11 @@
-/** A graph's neighbours in the arena, as the kernel walks them. */
+/** A graph's neighbours in the arena, as the SIMD code walks them. */
 
 import type { Arena } from "./arena.ts";
 import type { BlockGraph } from "./block.ts";
 import type { GraphInput, GraphLinks } from "./graph.ts";
-import { codeBytes, type RowAddresses, vectorBytes, widthOf } from "./kernel.ts";
+import { codeBytes, type RowAddresses, vectorBytes, widthOf } from "./simd.ts";
 
-/** The description: nine numbers, which kernel/kernel.as.ts reads; padded to a cache line. */
+/** The description: nine numbers, which simd/simd.as.ts reads; padded to a cache line. */
 const headBytes = 64;
 
 /**

@@ -3,7 +3,7 @@
  * and the rows copied to one block. Vectors that reach it went through `checkVector`.
  */
 
-import type { RowAddresses } from "./kernel.ts";
+import type { RowAddresses } from "./simd.ts";
 
 /** Rows to build from, read in the arena: row i is at `places[i]` of `sources[sourceOf[i]]`. */
 export interface GraphInput {

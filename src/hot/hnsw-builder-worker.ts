@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import hnswlib from "hnswlib-node";
-import { yieldBy } from "../kernel/priority.ts";
+import { yieldBy } from "../runtime/priority.ts";
 import { copyRows } from "./graph-links.ts";
 import { readLinks } from "./hnsw-file.ts";
 import {
@@ -11,7 +11,7 @@ import {
   buildBreadth,
   linksPerVector,
 } from "./hnsw-protocol.ts";
-import { vectorBytes, widthOf } from "./kernel.ts";
+import { vectorBytes, widthOf } from "./simd.ts";
 
 /** Below embedding (src/embedding/onnx.ts), which lets questions and the log go first. */
 const builderNiceness = 15;

@@ -4,7 +4,7 @@ import { limits } from "../contract/limits.ts";
 import type { Logger } from "../observe/port.ts";
 import { createHnswBuilder } from "./hnsw-builder.ts";
 import { createHotShard } from "./hot-shard.ts";
-import { createVectorMemory } from "./kernel.ts";
+import { createVectorMemory } from "./simd.ts";
 import type { HotShardFactory } from "./port.ts";
 
 export interface HotShardFactoryOptions {

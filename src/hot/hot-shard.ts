@@ -74,16 +74,16 @@ class IndexedHotShard implements HotShard {
     const search = this.#filters.search;
     const accepts = ({ entry }: Row): boolean =>
       picked === undefined ? entry.alive : entry.matched === search;
-    const { kernel } = this.#options.memory;
+    const { simd } = this.#options.memory;
     const { scanBelow = scanBelowDefault } = this.#options;
     const blocks = [...this.#graphs.blocks, ...this.#tail.blocks];
     const found = new Map<Row, number>();
     const dense = { vector, limit, picked, scanBelow };
-    for (const { row, cosine } of nearestRows(kernel, blocks, dense)) found.set(row, cosine);
+    for (const { row, cosine } of nearestRows(simd, blocks, dense)) found.set(row, cosine);
     const lexical = createTopK<Row>(limit);
     this.#lexical.search(text, accepts, lexical);
     for (const row of lexical.items()) {
-      if (!found.has(row)) found.set(row, kernel.dot(row.block.vectorAt(row.index)));
+      if (!found.has(row)) found.set(row, simd.dot(row.block.vectorAt(row.index)));
     }
     return [...found].map(([row, cosine]) => candidate(row, cosine));
   }

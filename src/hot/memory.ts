@@ -1,7 +1,7 @@
 /** Hot shards without graphs: always exact, no threads and no files. For tests and small installations. */
 
 import { createHotShard } from "./hot-shard.ts";
-import { createVectorMemory } from "./kernel.ts";
+import { createVectorMemory } from "./simd.ts";
 import type { HotShardFactory } from "./port.ts";
 
 export function createExactHotShardFactory(): HotShardFactory {

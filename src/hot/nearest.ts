@@ -4,7 +4,7 @@
  * rows count. Both apply deletes and filters inside (H3).
  */
 
-import type { Kernel, Question } from "./kernel.ts";
+import type { Simd, Question } from "./simd.ts";
 import type { Entry, Row, RowBlock } from "./rows.ts";
 
 /** How many finds a walk keeps, at least: ef of HNSW. Recall 1.00 on 50k clustered vectors. */
@@ -29,22 +29,22 @@ export interface ScoredRow {
   readonly cosine: number;
 }
 
-/** About the `limit` best rows, unordered: exact over blocks without a graph. Leaves the kernel at the question. */
+/** About the `limit` best rows, unordered: exact over blocks without a graph. Leaves the SIMD code at the question. */
 export function nearestRows(
-  kernel: Kernel,
+  simd: Simd,
   blocks: readonly RowBlock[],
   { vector, limit, picked, scanBelow }: NearestQuestion,
 ): ScoredRow[] {
   if (picked !== undefined) pickRows(blocks, picked);
-  kernel.begin({ vector, limit });
+  simd.begin({ vector, limit });
   let base = 0;
   for (const block of blocks) {
     block.base = base;
     base += block.capacity;
-    lookInto(kernel, block, { limit, scanBelow, filtered: picked !== undefined });
+    lookInto(simd, block, { limit, scanBelow, filtered: picked !== undefined });
   }
   const rows: ScoredRow[] = [];
-  kernel.take((id, cosine) => {
+  simd.take((id, cosine) => {
     const row = rowOf(blocks, id);
     if (row !== undefined) rows.push({ row, cosine });
   });
@@ -59,7 +59,7 @@ function pickRows(blocks: readonly RowBlock[], picked: readonly Entry[]): void {
 }
 
 function lookInto(
-  kernel: Kernel,
+  simd: Simd,
   block: RowBlock,
   options: { readonly limit: number; readonly scanBelow: number; readonly filtered: boolean },
 ): void {
@@ -70,10 +70,10 @@ function lookInto(
   const maskAt = filtered ? block.pickedAt : block.liveAt;
   const rows = block.rows.length;
   if (graph === null || counting * counting < scanBelow * rows) {
-    kernel.scan({ ...block.addresses, maskAt, rows: block.used, base });
+    simd.scan({ ...block.addresses, maskAt, rows: block.used, base });
   } else {
     const breadth = Math.max(searchBreadth, limit + breadthSpare);
-    kernel.search({ graphAt: graph.address, rows, maskAt, base, breadth });
+    simd.search({ graphAt: graph.address, rows, maskAt, base, breadth });
   }
 }
 

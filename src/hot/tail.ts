@@ -7,7 +7,7 @@
  */
 
 import { Block } from "./block.ts";
-import type { VectorMemory } from "./kernel.ts";
+import type { VectorMemory } from "./simd.ts";
 import type { Row, RowBlock } from "./rows.ts";
 
 /** The first block is small, because most tenants are; each next one doubles up to the largest. */

@@ -1,4 +1,4 @@
-/** What kernel.ts and arena.ts use of WebAssembly: TypeScript declares it for browsers only. */
+/** What simd.ts and arena.ts use of WebAssembly: TypeScript declares it for browsers only. */
 
 declare namespace WebAssembly {
   interface MemoryDescriptor {

@@ -207,7 +207,7 @@ export interface ManifestStore {
 
 /**
  * A partition lease: liveness only. Safety is the fenced append, and for answers the proof that the lease is still
- * the newest one (actors/lease-proofs.ts).
+ * the newest one (actors/partition/lease-proofs.ts).
  */
 export interface Lease {
   readonly partition: Partition;

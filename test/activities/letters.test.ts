@@ -1,4 +1,4 @@
-/** Dead letters of what a merge goes past (activities/letters.ts). */
+/** Dead letters of what a merge goes past (activities/merge/dead-letters.ts). */
 
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { runMerge } from "./run-merge.ts";

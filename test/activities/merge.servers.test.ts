@@ -1,13 +1,13 @@
 /** The same merges over the real log and the real cold shard: what the memory ports may have flattered. */
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import type { MergePorts } from "../../activities/context.ts";
-import { createMergeActivities } from "../../activities/merge.ts";
+import { createMergeActivities } from "../../activities/merge/steps.ts";
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
 import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
-import { connectNatsLog } from "../../src/log/nats.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { connectNatsLog } from "../../src/log/nats/log.ts";
 import type { Log } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { TenantScrub } from "../../workflows/tenant-scrub.ts";

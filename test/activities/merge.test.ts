@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { createMergeActivities } from "../../activities/merge.ts";
+import { createMergeActivities } from "../../activities/merge/steps.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
 import type { DocumentId, Position, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { PlannedMerge } from "../../src/contract/merge.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
-import { fingerprintOf } from "../../src/log/fingerprint.ts";
-import { readHeads } from "../../src/log/heads-reading.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { fingerprintOf } from "../../src/heads/fingerprint.ts";
+import { readHeads } from "../../src/heads/read-heads.ts";
 import { runMerge, runRound, workflowId } from "./run-merge.ts";
 import {
   acme,

@@ -1,12 +1,12 @@
 /** Field case 58: one document that cold refuses stopped all merges of its tenant. Now it ends alone, and not silently. */
 import { describe, expect, it, vi } from "vitest";
-import { createMergeActivities } from "../../activities/merge.ts";
-import { readScrubbed } from "../../activities/scrub-standing.ts";
+import { createMergeActivities } from "../../activities/merge/steps.ts";
+import { readScrubbed } from "../../activities/scrub/standing.ts";
 import { replay } from "../../src/cli/dlq/replay.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, Epoch, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { fingerprintOf } from "../../src/log/fingerprint.ts";
+import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import { mergeRound, type RoundActivities } from "../../workflows/merge-round.ts";
 import { TenantScrub } from "../../workflows/tenant-scrub.ts";
 import { hooks, runMerge, runRound, workflowId } from "./run-merge.ts";

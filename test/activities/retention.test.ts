@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { purgeOld, type RetentionPlace } from "../../activities/retention.ts";
-import { type RetentionStanding, retentionBounds } from "../../activities/retention-plan.ts";
+import { purgeOld, type RetentionPlace } from "../../activities/retention/retention.ts";
+import { type RetentionStanding, retentionBounds } from "../../activities/retention/plan.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createMergeActivities } from "../../activities/merge.ts";
-import { judgeEntry } from "../../activities/scrub-plan.ts";
+import { createMergeActivities } from "../../activities/merge/steps.ts";
+import { judgeEntry } from "../../activities/scrub/judge-entry.ts";
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdObject } from "../../src/cold/port.ts";
 import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
 import type { ScrubOutcome } from "../../src/contract/scrub.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { TenantScrub } from "../../workflows/tenant-scrub.ts";
 import { runMerge, runRound } from "./run-merge.ts";
 import { acme, coldState, createWorld, type World, writeSequel, writeStory } from "./world.ts";

@@ -1,12 +1,12 @@
 /** Sweeps over all tenants: what one that fails, one without news, and a worker with a wrong clock do to the others. */
 import { describe, expect, it, vi } from "vitest";
-import { createMergeActivities } from "../../activities/merge.ts";
-import { purgeOld } from "../../activities/retention.ts";
+import { createMergeActivities } from "../../activities/merge/steps.ts";
+import { purgeOld } from "../../activities/retention/retention.ts";
 import { createSweepActivities, isInSlot } from "../../activities/sweep.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import type { Clock } from "../../src/kernel/clock.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
 import { sweepStory } from "../../workflows/sweep-story.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { runMerge, runRound } from "./run-merge.ts";

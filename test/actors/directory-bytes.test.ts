@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
-import { keptOf, nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
+import { keptOf, nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { FairShares } from "../../src/kernel/fair-shares.ts";
+import { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
 import { acme, globex, quiet, until } from "./kit.ts";
-import { committed, operations, publish, startTenant } from "./tenant-kit.ts";
+import { committed, operations, publish, startTenant } from "./writer-kit.ts";
 
 const small = { total: 40_000, perKeyMax: 10_000 };
 const pools = () => ({

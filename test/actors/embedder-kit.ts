@@ -1,6 +1,6 @@
 /** An embedder actor before a backend that answers when the test says so. */
 
-import { type EmbedderOptions, embedderActor } from "../../actors/embedder.ts";
+import { type EmbedderOptions, embedderActor } from "../../actors/embedder/embedder.ts";
 import type { EmbedderMessage } from "../../actors/messages.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import { inShares } from "../../actors/embedder-shares.ts";
+import { inShares } from "../../actors/embedder/shares.ts";
 import type { EmbedderMessage, EmbedRequest } from "../../actors/messages.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { FairShares } from "../../src/kernel/fair-shares.ts";
-import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
+import { FairShares } from "../../src/runtime/fair-shares.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { quiet } from "./kit.ts";
 
 function request(tenant: string, texts: number): EmbedRequest {

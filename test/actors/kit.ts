@@ -4,11 +4,11 @@ import { afterEach } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import type { PlacedRecord, RecordChunk } from "../../src/contract/record.ts";
-import type { BehaviourFactory } from "../../src/kernel/actor.ts";
-import type { Clock } from "../../src/kernel/clock.ts";
-import type { BoundedMailbox } from "../../src/kernel/mailbox.ts";
-import type { Reply } from "../../src/kernel/reply.ts";
-import { type ActorRef, ActorSystem } from "../../src/kernel/system.ts";
+import type { BehaviourFactory } from "../../src/runtime/actor.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
+import type { BoundedMailbox } from "../../src/runtime/mailbox.ts";
+import type { Reply } from "../../src/runtime/reply.ts";
+import { type ActorRef, ActorSystem } from "../../src/runtime/system.ts";
 import { settle } from "../support/manual-clock.ts";
 
 export const acme = "acme" as TenantId;

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
-import { Directory, noProgress, recoveringStatus } from "../../actors/directory.ts";
-import { nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
+import { Directory, noProgress, recoveringStatus } from "../../actors/directory/directory.ts";
+import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
 import { manifestWatcherActor } from "../../actors/manifest-watcher.ts";
 import type { ShardMessage, TenantMessage } from "../../actors/messages.ts";
 import type { Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
-import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
-import { createMemoryLog } from "../../src/log/memory.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
+import { createMemoryLog } from "../../src/log/memory/log.ts";
 import type { ManifestStore } from "../../src/log/port.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { createManualClock } from "../support/manual-clock.ts";

@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { Directory } from "../../actors/directory.ts";
+import { Directory } from "../../actors/directory/directory.ts";
 import { membershipActor } from "../../actors/membership.ts";
 import type { PartitionMessage } from "../../actors/messages.ts";
-import { partitionActor } from "../../actors/partition.ts";
+import { partitionActor } from "../../actors/partition/partition.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Partition } from "../../src/contract/ids.ts";
-import type { Clock } from "../../src/kernel/clock.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
 import { TenantCatalogue } from "../../src/log/catalogue.ts";
-import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
+import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import type { LeaseStore } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { createManualClock } from "../support/manual-clock.ts";

@@ -5,20 +5,20 @@ import {
   type PartitionEntry,
   recoveringStatus,
   type TenantEntry,
-} from "../../actors/directory.ts";
-import { nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
+} from "../../actors/directory/directory.ts";
+import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
 import { membershipActor } from "../../actors/membership.ts";
 import type { PartitionMessage, ShardMessage, TenantMessage } from "../../actors/messages.ts";
 import {
   type PartitionOptions,
   partitionActor,
   type TenantHandle,
-} from "../../actors/partition.ts";
+} from "../../actors/partition/partition.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
-import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { type TenantBounds, TenantCatalogue } from "../../src/log/catalogue.ts";
-import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
-import { preferredNode } from "../../src/log/ownership.ts";
+import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
+import { preferredNode } from "../../src/cluster/ownership.ts";
 import type { LeaseStore } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { createManualClock } from "../support/manual-clock.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, TenantId } from "../../src/contract/ids.ts";
-import type { MemoryLog } from "../../src/log/memory.ts";
+import type { MemoryLog } from "../../src/log/memory/log.ts";
 import { over } from "../simulation/ports.ts";
 import { acme, globex, quiet, until } from "./kit.ts";
 import {

@@ -5,11 +5,11 @@ import {
   noProgress,
   recoveringStatus,
   type TenantEntry,
-} from "../../actors/directory.ts";
+} from "../../actors/directory/directory.ts";
 
-import { nodeBytes, TenantBytes } from "../../actors/directory-bytes.ts";
+import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
 
-import { LeaseProofs } from "../../actors/lease-proofs.ts";
+import { LeaseProofs } from "../../actors/partition/lease-proofs.ts";
 
 import type {
   EmbedderMessage,
@@ -19,8 +19,8 @@ import type {
   ShardMessage,
   TenantMessage,
 } from "../../actors/messages.ts";
-import { questionActor } from "../../actors/question.ts";
-import { shardActor } from "../../actors/shard.ts";
+import { questionActor } from "../../actors/question/question.ts";
+import { shardActor } from "../../actors/tenant-view/view.ts";
 import type { WriteRequest, Written } from "../../src/answer/port.ts";
 import type { ColdMarker, ColdQuery, ColdShard } from "../../src/cold/port.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
@@ -29,10 +29,10 @@ import { emptyManifest } from "../../src/contract/manifest.ts";
 import { type Answer, type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
-import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
-import { fingerprintOf } from "../../src/log/fingerprint.ts";
-import { Heads } from "../../src/log/heads.ts";
-import { createMemoryLog } from "../../src/log/memory.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
+import { fingerprintOf } from "../../src/heads/fingerprint.ts";
+import { Heads } from "../../src/heads/heads.ts";
+import { createMemoryLog } from "../../src/log/memory/log.ts";
 import type { LeaseStore } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";

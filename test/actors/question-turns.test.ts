@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import type { QuestionMessage } from "../../actors/messages.ts";
-import { questionTurns } from "../../actors/question-turns.ts";
+import { questionTurns } from "../../actors/question/turns.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { type Answer, parseQuestion } from "../../src/contract/query.ts";
-import { FairShares } from "../../src/kernel/fair-shares.ts";
+import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { acme, codeOf, globex, quiet } from "./kit.ts";
 

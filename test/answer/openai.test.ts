@@ -3,7 +3,7 @@ import { createOpenAiModel } from "../../src/answer/openai.ts";
 import type { LanguageModel } from "../../src/answer/port.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { type Clock, systemClock } from "../../src/kernel/clock.ts";
+import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { delta, type Endpoint, startEndpoint, stream } from "./misbehaving-endpoint.ts";
 
 const secret = "the secret words of the prompt";

@@ -3,7 +3,7 @@
 import { splitByLength } from "../../src/embedding/batching.ts";
 import { createOnnxEmbedder, type OnnxEmbedder } from "../../src/embedding/onnx.ts";
 import type { EmbedInput } from "../../src/embedding/port.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import type { BenchContext } from "./context.ts";

@@ -6,9 +6,9 @@
 import type { DocumentId, Fingerprint, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { emptyManifest, type Manifest } from "../../src/contract/manifest.ts";
-import { fingerprintOf } from "../../src/log/fingerprint.ts";
-import { Heads, type HeadsEntry } from "../../src/log/heads.ts";
-import { encodePieces, headsEntryBytes } from "../../src/log/heads-pieces.ts";
+import { fingerprintOf } from "../../src/heads/fingerprint.ts";
+import { Heads, type HeadsEntry } from "../../src/heads/heads.ts";
+import { encodePieces, headsEntryBytes } from "../../src/heads/pieces.ts";
 import { runRound } from "../activities/run-merge.ts";
 import { acme, createWorld } from "../activities/world.ts";
 import type { BenchContext } from "./context.ts";

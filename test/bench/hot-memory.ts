@@ -3,7 +3,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { tenantId } from "../../src/contract/ids.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { startMemoryEngine } from "../support/memory-engine.ts";
 import type { BenchContext } from "./context.ts";
 import { fillShard } from "./hot-shards.ts";

@@ -1,7 +1,7 @@
 /** The write path of the hot shard, against adding to an hnswlib-node index of the same size. */
 
 import { createHotShard } from "../../src/hot/hot-shard.ts";
-import { createVectorMemory } from "../../src/hot/kernel.ts";
+import { createVectorMemory } from "../../src/hot/simd.ts";
 import type { BenchContext } from "./context.ts";
 import { documentAt } from "./hot-shards.ts";
 import { interleave } from "./interleave.ts";

@@ -20,7 +20,7 @@ export const batchLimits = {
   itemsMax: limits.embedBatchItemsMax,
 };
 
-/** As many as the engine takes (src/compose-embedding.ts). */
+/** As many as the engine takes (src/compose/embedding.ts). */
 export const ingestThreads = Math.min(limits.embedThreadsMax, availableParallelism());
 export const queryThreads = 1;
 

@@ -1,6 +1,6 @@
 /** Retrieval quality: what int8 costs against fp32, and what words add to vectors. */
 
-import { fuse } from "../../src/answer/fusion.ts";
+import { fuse } from "../../src/retrieval/fusion.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { DocumentId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";

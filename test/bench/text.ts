@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { limits } from "../../src/contract/limits.ts";
-import { packPrepared } from "../../src/preparation/protocol.ts";
-import { createPreparer } from "../../src/text/prepare.ts";
-import { preparedOf } from "../../src/text/prepared.ts";
+import { packPrepared } from "../../src/ingest/preparation/protocol.ts";
+import { createPreparer } from "../../src/ingest/prepare.ts";
+import { preparedOf } from "../../src/ingest/prepared.ts";
 import { defaultRedactor } from "../../src/text/redaction.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { adversarialText, entropyText, textOfEntropy } from "../text/adversarial-texts.ts";

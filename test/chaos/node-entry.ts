@@ -1,14 +1,14 @@
 /**
- * A Freshet process under chaos: the composition of src/index.ts, with fail-points around its stores. Its parent arms
+ * A Freshet process under chaos: the composition of src/main.ts, with fail-points around its stores. Its parent arms
  * them over the IPC channel, and the process kills or stops itself the moment it gets there.
  *
- * Usage: node test/chaos/node-entry.ts <engine|merge-worker> [repository], configured as src/index.ts is. A repository
+ * Usage: node test/chaos/node-entry.ts <engine|merge-worker> [repository], configured as src/main.ts is. A repository
  * elsewhere is one with a planted bug in it.
  */
 
 import { pathToFileURL } from "node:url";
-import type { Running, Seams } from "../../src/compose.ts";
-import type { Config } from "../../src/config.ts";
+import type { Running, Seams } from "../../src/compose/compose.ts";
+import type { Config } from "../../src/config/config.ts";
 import { failPointSeams } from "./fail-points.ts";
 import type { Armed, FromNode, ToNode } from "./node-process.ts";
 import { createStandingClock } from "./standing-clock.ts";
@@ -47,8 +47,8 @@ function tell(message: FromNode): Promise<void> {
 
 async function main(role: string | undefined, repository: string | undefined): Promise<void> {
   const root = repository === undefined ? new URL("../../", import.meta.url) : folder(repository);
-  const compose = (await import(new URL("src/compose.ts", root).href)) as Composition;
-  const { readConfig } = (await import(new URL("src/config.ts", root).href)) as {
+  const compose = (await import(new URL("src/compose/compose.ts", root).href)) as Composition;
+  const { readConfig } = (await import(new URL("src/config/config.ts", root).href)) as {
     readConfig: (env: NodeJS.ProcessEnv) => Config;
   };
   const config = readConfig(process.env);

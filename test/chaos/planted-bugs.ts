@@ -65,7 +65,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "drop the expectation header",
     patches: [
       {
-        file: "src/log/nats-connection.ts",
+        file: "src/log/nats/connection.ts",
         find: "    headers: messageHeaders(message.headers ?? {}),\n    expect: { lastSubjectSequence: message.expectedLast },",
         replace:
           '    headers: messageHeaders({ "Freshet-Previous": String(message.expectedLast), ...message.headers }),\n' +
@@ -96,7 +96,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "believe the lease",
     patches: [
       {
-        file: "actors/question.ts",
+        file: "actors/question/question.ts",
         find: "    return proofs.prove({ partition, epoch: this.#epoch }, this.#message.signal);",
         replace:
           "    void proofs;\n    void partition;\n    this.#checkLease();\n    return Promise.resolve();",
@@ -120,12 +120,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "answer before heads are loaded",
     patches: [
       {
-        file: "actors/shard.ts",
+        file: "actors/tenant-view/view.ts",
         find: 'if (this.#phase === "ready" && this.#visible >= wanted) {',
         replace: "if (this.#visible >= wanted) {",
       },
       {
-        file: "actors/shard.ts",
+        file: "actors/tenant-view/view.ts",
         find: '    if (this.#phase !== "ready") return request.reply.reject(new FreshetError("not_ready"));\n    if (request.watermark',
         replace: "    if (request.watermark",
       },
@@ -142,7 +142,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "mask before instead of after the cold search",
     patches: [
       {
-        file: "actors/question.ts",
+        file: "actors/question/question.ts",
         find: '      const cold = await this.#stages.time("cold", () =>',
         replace: `      const early = await this.#askShard<SearchOutcome>(entry, (reply) => ({
         type: "search",
@@ -157,7 +157,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       const cold = await this.#stages.time("cold", () =>`,
       },
       {
-        file: "actors/question.ts",
+        file: "actors/question/question.ts",
         find: '      if (outcome.kind === "dropped") {',
         replace: `      if (early.kind === "found") Object.assign(outcome, { hot: early.hot });
       if (outcome.kind === "dropped") {`,
@@ -205,19 +205,19 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "join the reader where a read happened to end",
     patches: [
       {
-        file: "actors/tenant-intake.ts",
+        file: "actors/tenant-writer/intake.ts",
         find: "    if (!this.#followsReader) this.#followsReader = await this.#isNext(operation);\n",
         replace: "    this.#followsReader = true;\n",
       },
       {
         // What the reader skipped would else be read in the end: somebody publishes all the time here.
-        file: "actors/tenant-intake.ts",
+        file: "actors/tenant-writer/intake.ts",
         find: "if (operations?.length === 0 && this.#takenIn >= route.skippedTo)",
         replace: "if (operations?.length === 0)",
       },
       {
         // What a copy says that lags, which on one server none does.
-        file: "src/log/nats-docs.ts",
+        file: "src/log/nats/docs.ts",
         find: "    const through = await this.lastVersion(tenant);",
         replace: "    const through = Math.random() < 0.5 ? 0 : await this.lastVersion(tenant);",
       },
@@ -234,7 +234,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "delete what a verification did not find",
     patches: [
       {
-        file: "activities/read-back.ts",
+        file: "activities/merge/read-back.ts",
         find: "    for (const { id, record } of absent) {",
         replace: `    if (absent.length > 0) await ports.cold.deleteIds(tenant, absent.map(({ id }) => id));
     for (const { id, record } of absent) {`,
@@ -264,7 +264,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "watermark without heads",
     patches: [
       {
-        file: "activities/commit-merge.ts",
+        file: "activities/merge/commit.ts",
         find: "    incarnation: incarnationOf(to),\n    pieces,",
         replace: "    incarnation: incarnationOf(to),\n    pieces: manifest.pieces,",
       },

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Log } from "../../src/log/port.ts";
-import type { MergeClient } from "../../src/temporal/port.ts";
+import type { MergeClient } from "../../src/merges/port.ts";
 import type { History } from "./history.ts";
 import { bucketName, bucketsPerTenant } from "./operations.ts";
 import { askOnce, type ReaderOptions } from "./reader.ts";

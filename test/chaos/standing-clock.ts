@@ -6,7 +6,7 @@
  * so that a busy machine is not taken for a sleeping one.
  */
 
-import { type Clock, systemClock } from "../../src/kernel/clock.ts";
+import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 
 export interface StandingClock extends Clock {
   /** The next jump of more than a second is taken out of the clock. */

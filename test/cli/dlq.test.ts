@@ -5,7 +5,7 @@ import { runCli } from "../../src/cli/program.ts";
 import type { ErrorCode } from "../../src/contract/errors.ts";
 import type { DocumentId, Epoch, Position, Version } from "../../src/contract/ids.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
-import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
+import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import { acme } from "../actors/kit.ts";
 
 const start = 0 as Version;

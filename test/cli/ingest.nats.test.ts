@@ -5,8 +5,8 @@ import { afterEach, beforeEach, expect, inject, it } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
 import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import { partitionOf, tenantId } from "../../src/contract/ids.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
-import { connectNatsLog, type NatsLog } from "../../src/log/nats.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 
 const servers = inject("servers").nats.url;

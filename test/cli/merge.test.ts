@@ -3,7 +3,7 @@ import { runMerge } from "../../src/cli/commands/merge.ts";
 import { type Position, tenantId, type Version } from "../../src/contract/ids.ts";
 import type { MergeOutcome, MergeProgress, PlannedMerge } from "../../src/contract/merge.ts";
 import type { ScrubOutcome } from "../../src/contract/scrub.ts";
-import type { MergeClient } from "../../src/temporal/port.ts";
+import type { MergeClient } from "../../src/merges/port.ts";
 
 const demo = tenantId("demo");
 const counts = {

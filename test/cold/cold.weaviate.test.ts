@@ -2,7 +2,7 @@ import { afterEach, expect, test } from "vitest";
 import type { ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { describeColdShard } from "./conformance.ts";
 import { createGate, type Gate } from "./gate.ts";

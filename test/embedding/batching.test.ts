@@ -9,7 +9,7 @@ import {
   splitByLength,
 } from "../../src/embedding/batching.ts";
 import { type CostModel, unmeasured, workMs } from "../../src/embedding/cost-model.ts";
-import { noTurns, type QueuedText } from "../../src/embedding/turns.ts";
+import { noTurns, type QueuedText } from "../../src/embedding/fair-queue.ts";
 import { type Entry, entry, nowMs, queues } from "./queued-texts.ts";
 
 const limits: BatchLimits = {

@@ -4,7 +4,7 @@ import { limits } from "../../src/contract/limits.ts";
 import { isLost } from "../../src/embedding/failures.ts";
 import { OnnxLane } from "../../src/embedding/onnx-lane.ts";
 import { packBatch } from "../../src/embedding/onnx-protocol.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { deadlyId, hangingId } from "./fixtures/deadly-id.ts";
 
 const lanes: OnnxLane[] = [];

@@ -9,7 +9,7 @@ import { createMemoryEmbedder } from "../../src/embedding/memory.ts";
 import { checkSameModel, probeText } from "../../src/embedding/model-probe.ts";
 import { createOnnxEmbedder, type OnnxEmbedder } from "../../src/embedding/onnx.ts";
 import type { Embedder, EmbedInput } from "../../src/embedding/port.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { describeEmbedder, sampleInputs } from "./conformance.ts";
 import { deadlyId } from "./fixtures/deadly-id.ts";

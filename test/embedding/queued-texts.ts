@@ -1,6 +1,6 @@
 /** Queues for tests of the batcher. */
 import fc from "fast-check";
-import type { QueuedText } from "../../src/embedding/turns.ts";
+import type { QueuedText } from "../../src/embedding/fair-queue.ts";
 
 export const nowMs = 10_000;
 

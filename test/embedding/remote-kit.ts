@@ -5,7 +5,7 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { Embedder, EmbedInput, Lane } from "../../src/embedding/port.ts";
 import { createRemoteEmbedder, type RemoteEmbedderOptions } from "../../src/embedding/remote.ts";
-import { type Clock, systemClock } from "../../src/kernel/clock.ts";
+import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { type Endpoint, type Handler, startEndpoint } from "../answer/misbehaving-endpoint.ts";
 import { embedding } from "./remote-endpoint.ts";
 

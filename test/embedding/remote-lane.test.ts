@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import type { Handler } from "../answer/misbehaving-endpoint.ts";
 import { embedding } from "./remote-endpoint.ts";
 import { ask, failure, hasty, input, remoteKit, status } from "./remote-kit.ts";

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import type { Embedder } from "../../src/embedding/port.ts";
 import { createRemoteEmbedder } from "../../src/embedding/remote.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { type Handler, startEndpoint } from "../answer/misbehaving-endpoint.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { describeEmbedder } from "./conformance.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
-import { streamNames } from "../../src/log/nats-streams.ts";
+import { streamNames } from "../../src/log/nats/streams.ts";
 import { deadLetterOf } from "../../src/log/subjects.ts";
 import {
   type FreshetProcess,

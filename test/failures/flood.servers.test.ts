@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import {
   type FreshetProcess,
   freshTenant,

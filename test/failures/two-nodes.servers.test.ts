@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { DocumentId, Partition, TenantId } from "../../src/contract/ids.ts";
 import { partitionOf } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { preferredNode } from "../../src/log/ownership.ts";
+import { preferredNode } from "../../src/cluster/ownership.ts";
 import {
   eventually,
   type FreshetProcess,

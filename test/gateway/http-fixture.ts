@@ -13,7 +13,7 @@ import {
   startHttp,
 } from "../../src/gateway/http.ts";
 import { openApiDocument } from "../../src/gateway/openapi.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import type { Logger } from "../../src/observe/port.ts";
 import { FakeService } from "./fake-service.ts";

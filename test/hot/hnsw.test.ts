@@ -8,7 +8,7 @@ import type { DocumentId, Position } from "../../src/contract/ids.ts";
 import { createHotShardFactory } from "../../src/hot/hnsw.ts";
 import { createHnswBuilder } from "../../src/hot/hnsw-builder.ts";
 import { readLinks } from "../../src/hot/hnsw-file.ts";
-import { createVectorMemory, vectorBytes, widthOf } from "../../src/hot/kernel.ts";
+import { createVectorMemory, vectorBytes, widthOf } from "../../src/hot/simd.ts";
 import type { HotShard } from "../../src/hot/port.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { clustered, cosine, hotDocument, random } from "./documents.ts";
@@ -197,7 +197,7 @@ describe("builds", () => {
 
   test("builds run one after the other, and a cancelled one that waits never takes its vectors", async () => {
     const builder = createHnswBuilder(directory);
-    const { arena, kernel } = createVectorMemory();
+    const { arena, simd } = createVectorMemory();
     const width = widthOf(dimensions);
     const addresses = () => ({
       vectorsAt: arena.allocate(100_000),
@@ -207,7 +207,7 @@ describe("builds", () => {
     for (const [row, vector] of vectors.slice(0, 20).entries()) {
       const at = source.vectorsAt + row * vectorBytes(width);
       arena.f32.set(vector, at / 4);
-      kernel.encode(at, source.codesAt + row * (width + 16), width);
+      simd.encode(at, source.codesAt + row * (width + 16), width);
     }
     const input = {
       memory: arena.memory,

@@ -4,7 +4,7 @@ import type { DocumentId, Position } from "../../src/contract/ids.ts";
 import type { GraphBuilder, GraphInput, GraphJob } from "../../src/hot/graph.ts";
 import { copyRows } from "../../src/hot/graph-links.ts";
 import { createHotShard } from "../../src/hot/hot-shard.ts";
-import { createVectorMemory } from "../../src/hot/kernel.ts";
+import { createVectorMemory } from "../../src/hot/simd.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import type { HotQuery } from "../../src/hot/port.ts";
 import { hotDocument, unit } from "./documents.ts";
@@ -250,8 +250,8 @@ describe("any sequence of operations", () => {
           shard.close();
           manual.endCancelled();
         }
-        // Nothing is left in the memory that shards share but the kernel's scratch space.
-        expect(memory.arena.bytes).toBe(memory.kernel.bytes);
+        // Nothing is left in the memory that shards share but the SIMD code's scratch space.
+        expect(memory.arena.bytes).toBe(memory.simd.bytes);
       }),
       { numRuns: 150 },
     );

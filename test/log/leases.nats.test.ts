@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Partition } from "../../src/contract/ids.ts";
-import type { NatsLog } from "../../src/log/nats.ts";
+import type { NatsLog } from "../../src/log/nats/log.ts";
 import type { Lease } from "../../src/log/port.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
 import { connectTo } from "./nats-harness.ts";

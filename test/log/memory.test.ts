@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import { type Position, tenantId } from "../../src/contract/ids.ts";
-import { createMemoryLog } from "../../src/log/memory.ts";
+import { createMemoryLog } from "../../src/log/memory/log.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { describeLog } from "./conformance.ts";
 import { collect, removal } from "./records.ts";

@@ -3,7 +3,7 @@
 import { type JetStreamClient, nanos } from "nats";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { tenantId, type Version } from "../../src/contract/ids.ts";
-import type { NatsLog } from "../../src/log/nats.ts";
+import type { NatsLog } from "../../src/log/nats/log.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
 import { connectTo } from "./nats-harness.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { endedBy, fellShort, isHasty, isTooLarge, type Pull } from "../../src/log/nats-pull-end.ts";
+import { endedBy, fellShort, isHasty, isTooLarge, type Pull } from "../../src/log/nats/pull-end.ts";
 
 const status = (code: number, description: string) => ({ code, description });
 const pull = (more: Partial<Pull> = {}): Pull => ({

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Position, Version } from "../../src/contract/ids.ts";
 import { incarnationOf, partitionOf, tenantId } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
-import type { NatsLog } from "../../src/log/nats.ts";
+import type { NatsLog } from "../../src/log/nats/log.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
 import { connectTo, testPartitions } from "./nats-harness.ts";
 import { appendAll, fence, removal } from "./records.ts";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
-import { streamConfig } from "../../src/log/nats-streams.ts";
+import { streamConfig } from "../../src/log/nats/streams.ts";
 
 const shape = { partitions: 8, replicas: 1, leaseMs: 9_000, incarnation: 3 };
 

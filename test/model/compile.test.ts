@@ -7,7 +7,7 @@ import { bertGraph } from "../../ops/model/bert-graph.ts";
 import { compileModel } from "../../ops/model/compile.ts";
 import { readEncoderConfig } from "../../ops/model/encoder-config.ts";
 import { readEncoderWeights } from "../../ops/model/encoder-weights.ts";
-import { kernelsOf } from "../../ops/model/kernels.ts";
+import { operatorsOf } from "../../ops/model/operators.ts";
 import { dataType } from "../../ops/model/onnx-proto.ts";
 import { readSafetensors } from "../../ops/model/safetensors.ts";
 import { runGraph } from "./run-graph.ts";
@@ -37,7 +37,7 @@ const compile = () => compileModel({ modelDir, outFile, variant: "fp32" });
 async function graphIn(variant: (typeof variants)[number]) {
   const config = await readEncoderConfig(modelDir);
   const file = await readSafetensors(join(modelDir, "model.safetensors"));
-  return bertGraph(config, readEncoderWeights(file, config), kernelsOf[variant]);
+  return bertGraph(config, readEncoderWeights(file, config), operatorsOf[variant]);
 }
 
 describe("a compiled graph", () => {

@@ -13,7 +13,7 @@ import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import { type Answer, type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
 import type { EngineStatus, Service } from "../../src/gateway/port.ts";
 import type { Log } from "../../src/log/port.ts";
-import type { MergeClient } from "../../src/temporal/port.ts";
+import type { MergeClient } from "../../src/merges/port.ts";
 import { readRecords } from "../support/records.ts";
 
 /** What a client may do, in this process or over the network. */

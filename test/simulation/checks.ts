@@ -10,9 +10,9 @@ import { objectId } from "../../src/cold/object-id.ts";
 import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
 import { confirmedTo, type Manifest } from "../../src/contract/manifest.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
-import { fingerprintOf } from "../../src/log/fingerprint.ts";
-import { readHeads } from "../../src/log/heads-reading.ts";
-import type { MemoryLog } from "../../src/log/memory.ts";
+import { fingerprintOf } from "../../src/heads/fingerprint.ts";
+import { readHeads } from "../../src/heads/read-heads.ts";
+import type { MemoryLog } from "../../src/log/memory/log.ts";
 import { acme } from "../actors/kit.ts";
 import type { LiveDocument, Oracle } from "./oracle.ts";
 

@@ -6,8 +6,8 @@
  */
 
 import type { MergePorts } from "../../activities/context.ts";
-import { createMergeActivities, type MergeActivities } from "../../activities/merge.ts";
-import type { Clock } from "../../src/kernel/clock.ts";
+import { createMergeActivities, type MergeActivities } from "../../activities/merge/steps.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
 import { mergeRound } from "../../workflows/merge-round.ts";
 import { TenantConfirm } from "../../workflows/tenant-confirm.ts";
 import { TenantScrub } from "../../workflows/tenant-scrub.ts";

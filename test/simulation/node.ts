@@ -1,21 +1,21 @@
 /** One owner of the tenant: the real tenant actor and the real shard actor, on a log behind a slot. */
 
 import type { SearchOutcome, ShardMessage, View } from "../../actors/messages.ts";
-import { shardActor } from "../../actors/shard.ts";
+import { shardActor } from "../../actors/tenant-view/view.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { Epoch, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import type { HotShardFactory } from "../../src/hot/port.ts";
-import { BoundedMailbox } from "../../src/kernel/mailbox.ts";
-import type { MemoryLog } from "../../src/log/memory.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
+import type { MemoryLog } from "../../src/log/memory/log.ts";
 import type { StoredManifest, StoredOperation } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";
-import { outcomeOf } from "../../src/text/outcome.ts";
-import type { Preparer } from "../../src/text/prepare.ts";
+import { outcomeOf } from "../../src/ingest/pipeline.ts";
+import type { Preparer } from "../../src/ingest/prepare.ts";
 import { acme, answered, axis, dimensions, startActor } from "../actors/kit.ts";
-import { startTenant } from "../actors/tenant-kit.ts";
+import { startTenant } from "../actors/writer-kit.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
 import { slottedLog } from "./ports.ts";
 import { type Faults, Slot } from "./slot.ts";

@@ -5,7 +5,7 @@ import type { ColdShard } from "../../src/cold/port.ts";
 import type { Position, Version } from "../../src/contract/ids.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
 import { judgeAppend } from "../../src/log/append-outcome.ts";
-import type { MemoryLog } from "../../src/log/memory.ts";
+import type { MemoryLog } from "../../src/log/memory/log.ts";
 import type { AppendOutcome, ChunksRange, Log, StoredMessageId } from "../../src/log/port.ts";
 import { acme } from "../actors/kit.ts";
 import type { Slot } from "./slot.ts";
@@ -114,7 +114,7 @@ export function over<Port extends object>(target: Port, replaced: Partial<Port>)
   });
 }
 
-/** What src/log/nats-chunks.ts does about a missing acknowledgement; a retry is left to the caller, who stalls. */
+/** What src/log/nats/chunks.ts does about a missing acknowledgement; a retry is left to the caller, who stalls. */
 async function judged(
   { chunks }: Pick<Log, "chunks">,
   record: ChunkRecord,

@@ -10,7 +10,7 @@
 
 import { expect } from "vitest";
 import type { MemoryCold } from "../../src/cold/memory.ts";
-import type { MemoryLog } from "../../src/log/memory.ts";
+import type { MemoryLog } from "../../src/log/memory/log.ts";
 import { type ManualClock, settle } from "../support/manual-clock.ts";
 import { broken, type Checks, mustEqual } from "./checks.ts";
 import type { Node } from "./node.ts";

@@ -10,12 +10,12 @@
 
 import { expect } from "vitest";
 import type { MergePorts } from "../../activities/context.ts";
-import { payLetters } from "../../activities/letters.ts";
-import { retentionBounds } from "../../activities/retention-plan.ts";
+import { payLetters } from "../../activities/merge/dead-letters.ts";
+import { retentionBounds } from "../../activities/retention/plan.ts";
 import { createMemoryCold } from "../../src/cold/memory.ts";
 import type { Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { createMemoryLog } from "../../src/log/memory.ts";
+import { createMemoryLog } from "../../src/log/memory/log.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import type { TenantConfirm } from "../../workflows/tenant-confirm.ts";

@@ -16,17 +16,17 @@ import { type ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
-import { connectNatsLog, type NatsLog } from "../../src/log/nats.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
 import { silentLogger } from "../../src/observe/port.ts";
-import { connectTemporal } from "../../src/temporal/client.ts";
-import type { MergeClient } from "../../src/temporal/port.ts";
+import { connectTemporal } from "../../src/merges/temporal/client.ts";
+import type { MergeClient } from "../../src/merges/port.ts";
 import { inheritedEnvironment } from "./environment.ts";
 import { type PrivateNats, startPrivateNats } from "./private-nats.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const entry = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
+const entry = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const readyTimeoutMs = 90_000;
 const graceS = 20;
@@ -60,7 +60,7 @@ export interface Site {
   readonly merges: MergeClient;
   /** What a process of this site is started with. */
   readonly env: Environment;
-  /** With a program other than `src/index.ts` that takes the same role. */
+  /** With a program other than `src/main.ts` that takes the same role. */
   startEngine(env?: Environment, program?: URL): Promise<FreshetProcess>;
   /** Resolves when it polls; with `polling: false`, because Temporal is away, as soon as it runs. */
   startMergeWorker(options?: {

@@ -1,9 +1,9 @@
 /** Isolation without a process: the same steps, for tests in which nothing dies of them. */
 
 import type { Embedder } from "../../src/embedding/port.ts";
-import type { Isolation } from "../../src/isolation/port.ts";
-import { outcomeOf } from "../../src/text/outcome.ts";
-import type { Preparer } from "../../src/text/prepare.ts";
+import type { Isolation } from "../../src/ingest/isolation/port.ts";
+import { outcomeOf } from "../../src/ingest/pipeline.ts";
+import type { Preparer } from "../../src/ingest/prepare.ts";
 
 export function inProcessIsolation(options: {
   readonly prepare: Preparer;

@@ -3,7 +3,7 @@
  * the machine was quick.
  */
 
-import type { Clock } from "../../src/kernel/clock.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
 
 export interface ManualClock extends Clock {
   /**

@@ -4,7 +4,7 @@
  * shard outlive any number of nodes, as servers would.
  */
 
-import { startTopology, type Topology } from "../../actors/topology.ts";
+import { startTopology, type Topology } from "../../actors/topology/topology.ts";
 import type { LanguageModel } from "../../src/answer/port.ts";
 import { createAnswerWriter } from "../../src/answer/writer.ts";
 import { createMemoryCold, type MemoryCold } from "../../src/cold/memory.ts";
@@ -15,15 +15,15 @@ import { createMemoryEmbedder } from "../../src/embedding/memory.ts";
 import type { Embedder } from "../../src/embedding/port.ts";
 import type { Peers, Service } from "../../src/gateway/port.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
-import { type Clock, systemClock } from "../../src/kernel/clock.ts";
-import { createMemoryLog, type MemoryLog } from "../../src/log/memory.ts";
+import { type Clock, systemClock } from "../../src/runtime/clock.ts";
+import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
-import { inlinePreparation } from "../../src/preparation/inline.ts";
-import { createLocalService, createService } from "../../src/service.ts";
-import { createMemoryMerges } from "../../src/temporal/memory.ts";
-import type { MergeClient } from "../../src/temporal/port.ts";
+import { inlinePreparation } from "../../src/ingest/preparation/inline.ts";
+import { createLocalService, createService } from "../../src/engine/service.ts";
+import { createMemoryMerges } from "../../src/merges/memory.ts";
+import type { MergeClient } from "../../src/merges/port.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
-import { createPreparer } from "../../src/text/prepare.ts";
+import { createPreparer } from "../../src/ingest/prepare.ts";
 import { defaultRedactor, questionRedactor } from "../../src/text/redaction.ts";
 import { inProcessIsolation } from "./in-process-isolation.ts";
 

@@ -21,9 +21,9 @@ export interface Run {
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** `node src/index.ts <role>` */
+/** `node src/main.ts <role>` */
 export function runRole(role: string, env: Environment): Run {
-  return run(process.execPath, ["src/index.ts", role], env);
+  return run(process.execPath, ["src/main.ts", role], env);
 }
 
 /** `ops/start …` */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ConfirmRequest } from "../../activities/confirm-merge.ts";
+import type { ConfirmRequest } from "../../activities/merge/confirm.ts";
 import type { Position } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { ConfirmResult } from "../../src/contract/merge.ts";

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import type { FreshetError } from "../../contract/errors.ts";
-import { systemClock } from "../../kernel/clock.ts";
+import { systemClock } from "../../runtime/clock.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { connectLog } from "../connect.ts";
 import { CliError, usageError } from "../exit.ts";

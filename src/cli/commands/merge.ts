@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import type { TenantId } from "../../contract/ids.ts";
 import type { MergeOutcome, MergePlan, MergeProgress } from "../../contract/merge.ts";
 import type { ScrubOutcome, ScrubReport } from "../../contract/scrub.ts";
-import type { MergeClient } from "../../temporal/port.ts";
+import type { MergeClient } from "../../merges/port.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { connectMerges } from "../connect.ts";
 import { CliError } from "../exit.ts";

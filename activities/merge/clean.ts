@@ -1,0 +1,100 @@
+/**
+ * Deletes what a merge made obsolete in cold. Correctness never waits for it: the heads mask all of it.
+ *
+ *   CS1  only objects older than their document's newest operation in the merged range are deleted. They can
+ *        never count again, so a clean-up that wakes up late can not take away what a later merge wrote.
+ *   CS2  only objects whose successor is at least `settleMs` old are deleted: until then an owner may not have seen
+ *        it, would not show it, and the older version must not go away either (I5). After it there is no such owner:
+ *        between landing in the log and the fold lies the writer's ack, which comes, or is read back, or ends its
+ *        tenancy within `appendAttemptsMax` times two requests; an owner that is slower than that, because it is
+ *        paused or cut off, has lost its lease meanwhile and answers nothing (I6). A delete needs no such wait: that
+ *        the document is gone is what it says. What is too young is left to the scrub.
+ */
+
+import { FreshetError } from "../../src/contract/errors.ts";
+import type { DocumentId, Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import type { HeadsPiece } from "../../src/contract/manifest.ts";
+import type { MergeRange } from "../../src/contract/merge.ts";
+import { fingerprintOf } from "../../src/heads/fingerprint.ts";
+import type { Heads } from "../../src/heads/heads.ts";
+import { decodePieces } from "../../src/heads/pieces.ts";
+import type { MergePorts } from "../context.ts";
+import { logNowMs } from "../retention/log-time.ts";
+import { readHeaders } from "./headers.ts";
+import { type NewestOperation, newestByDocument } from "./decide-plan.ts";
+
+export interface CleanRequest extends MergeRange {
+  /** Pieces of the heads before the merge: only their documents can have older objects. */
+  readonly piecesBefore: readonly HeadsPiece["digest"][];
+  /** Age from which a record is known to every owner that answers, milliseconds. */
+  readonly settleMs: number;
+}
+
+export interface CleanResult {
+  readonly documents: number;
+  readonly deleted: number;
+}
+
+/** @throws FreshetError broken_chain, cold_unavailable, log_unavailable */
+export async function cleanSuperseded(
+  ports: MergePorts,
+  request: CleanRequest,
+): Promise<CleanResult> {
+  const { tenant } = request;
+  const before = await headsBefore(ports, request);
+  const oldBeforeMs = (await logNowMs(ports)) - request.settleMs;
+  const touched = [...newestByDocument(await readHeaders(ports, request))].filter(
+    ([documentId, { kind, atMs }]) =>
+      (kind === "delete" || atMs <= oldBeforeMs) &&
+      (before === null || before.get(fingerprintOf(tenant, documentId)) !== undefined),
+  );
+  let done = 0;
+  let deleted = 0;
+  for (let at = 0; at < touched.length; at += limits.mergePagesInFlight) {
+    const page = touched.slice(at, at + limits.mergePagesInFlight);
+    const counts = await Promise.all(page.map((entry) => cleanDocument(ports, request, entry)));
+    deleted += counts.reduce((sum, count) => sum + count, 0);
+    done += page.length;
+    ports.heartbeat({ done, total: touched.length });
+    ports.signal()?.throwIfAborted();
+  }
+  return { documents: touched.length, deleted };
+}
+
+/** Null when the old pieces were swept already: then every document of the range is looked at. */
+async function headsBefore(
+  { log }: MergePorts,
+  { tenant, piecesBefore }: CleanRequest,
+): Promise<Heads | null> {
+  try {
+    const pieces: Uint8Array[] = [];
+    for (const digest of piecesBefore) pieces.push(await log.manifests.getPiece(tenant, digest));
+    // The plan names digests in the manifest's order and no runs: that each stands over those before is all it takes.
+    return decodePieces(
+      pieces,
+      pieces.map((_, index) => index),
+    );
+  } catch (error) {
+    if (error instanceof FreshetError && error.code === "log_identity") return null;
+    throw error;
+  }
+}
+
+async function cleanDocument(
+  { cold }: MergePorts,
+  { tenant }: CleanRequest,
+  [documentId, newest]: readonly [DocumentId, NewestOperation],
+): Promise<number> {
+  const keep = newest.kind === "upsert" ? newest.version : null;
+  const stale = await cold.staleIds(tenant, { documentId, keep });
+  if (stale.length === 0) return 0;
+  const versions = await cold.versions(tenant, stale);
+  const older = stale.filter((id) => isOlder(versions.get(id), newest.version));
+  if (older.length > 0) await cold.deleteIds(tenant, older);
+  return older.length;
+}
+
+function isOlder(found: Version | undefined, newest: Version): boolean {
+  return found !== undefined && found < newest;
+}

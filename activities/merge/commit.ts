@@ -1,0 +1,138 @@
+/**
+ * The commit of a merge. The order of its effects is what makes every crash point harmless:
+ *
+ *   1. dead letters of the range's rejects,  or a note of what is still to be written: nothing waits for a letter;
+ *      and of what cold refused for good     which no record tells of: these must be there;
+ *   2. heads pieces, read back               a manifest never names what is not there;
+ *   3. the marker in cold                    before the manifest: readers take a marker behind the manifest
+ *                                            for lost data, and one ahead of it for nothing at all;
+ *   4. the manifest, by compare-and-set      the only step that anybody sees.
+ *
+ * Steps 1 to 3 are idempotent and invisible; a lost answer of step 4 is found out by reading.
+ */
+
+import { incarnationOf, type Position, type TenantId, type Version } from "../../src/contract/ids.ts";
+import {
+  confirmedTo,
+  emptyManifest,
+  type HeadsPiece,
+  type Manifest,
+} from "../../src/contract/manifest.ts";
+import type { CommitResult, MergeRange } from "../../src/contract/merge.ts";
+import { HeadsFold, headsEntryBytes, type NextPieces } from "../../src/heads/pieces.ts";
+import { readPieces } from "../../src/heads/read-heads.ts";
+import type { MergePorts } from "../context.ts";
+import { writeLetters } from "./dead-letters.ts";
+import { foldHeads, readHeaders } from "./headers.ts";
+import { announceRefused, refusedAmong, writeRefusedLetters } from "./refused-documents.ts";
+
+export interface CommitRequest extends MergeRange {
+  readonly purpose: "advance" | "repair";
+  readonly version: Version;
+  readonly marks: boolean;
+  readonly expectedRevision: number;
+  readonly workflowId: string;
+  /** Positions of records that cold refused for good: their documents are gone when this is committed. */
+  readonly refused?: readonly Position[] | undefined;
+}
+
+/** @throws FreshetError broken_chain, log_identity, log_unavailable, cold_unavailable */
+export async function commitMerge(
+  ports: MergePorts,
+  request: CommitRequest,
+): Promise<CommitResult> {
+  const { tenant, from, to } = request;
+  const stored = await ports.log.manifests.get(tenant);
+  const manifest = stored?.manifest ?? emptyManifest;
+  if (request.purpose === "repair") return commitRepair(ports, request, manifest);
+  if (manifest.to >= to) return already(manifest);
+  const asPlanned = (stored?.revision ?? 0) === request.expectedRevision && manifest.to === from;
+  if (!asPlanned) return { kind: "replan" };
+  const headers = await readHeaders(ports, request);
+  const refused = refusedAmong(headers, request.refused);
+  await writeLetters(ports, request, headers);
+  await writeRefusedLetters(ports, refused);
+  const fold = new HeadsFold(await readPieces(ports.log.manifests, tenant, manifest.pieces));
+  foldHeads(fold, headers, new Set(request.refused));
+  const pieces = await storePieces(ports, tenant, fold.next());
+  if (request.marks && !(await mark(ports, request, manifest))) return { kind: "replan" };
+  const next: Manifest = {
+    format: 2,
+    to,
+    version: request.version,
+    incarnation: incarnationOf(to),
+    pieces,
+    documents: fold.heads.size,
+    workflowId: request.workflowId,
+    confirmed: confirmedTo(manifest),
+  };
+  const result = await compareAndSet(ports, request, next);
+  if (result.kind === "committed") announceRefused(ports, refused);
+  return result;
+}
+
+async function compareAndSet(
+  ports: MergePorts,
+  { tenant, to, expectedRevision }: CommitRequest,
+  next: Manifest,
+): Promise<CommitResult> {
+  const outcome = await ports.log.manifests.commit(tenant, next, expectedRevision);
+  if (outcome === "committed") {
+    return { kind: "committed", documents: next.documents, unconfirmed: true };
+  }
+  const current = (await ports.log.manifests.get(tenant))?.manifest ?? emptyManifest;
+  return current.to >= to ? already(current) : { kind: "replan" };
+}
+
+function already(manifest: Manifest): CommitResult {
+  const isConfirmed = confirmedTo(manifest) >= manifest.to;
+  return isConfirmed ? { kind: "already" } : { kind: "already", unconfirmed: true };
+}
+
+/**
+ * A repair lies at or below the watermark: the manifest is right already, only the marker follows. A document that cold
+ * refuses now and took before stays in the heads, which harms nothing: its letter says what became of it.
+ */
+async function commitRepair(
+  ports: MergePorts,
+  request: CommitRequest,
+  manifest: Manifest,
+): Promise<CommitResult> {
+  const { tenant, to, version } = request;
+  if (to > manifest.to) return { kind: "replan" };
+  if (request.refused !== undefined) {
+    const refused = refusedAmong(await readHeaders(ports, request), request.refused);
+    await writeRefusedLetters(ports, refused);
+  }
+  const marker = await ports.cold.readMarker(tenant);
+  if ((marker?.to ?? 0) >= to) return { kind: "already" };
+  await ports.cold.writeMarker(tenant, { to, version });
+  return { kind: "committed", documents: manifest.documents };
+}
+
+/** False when cold lost data since the plan: then the marker may not move before a repair. */
+async function mark(
+  ports: MergePorts,
+  { tenant, to, version }: CommitRequest,
+  manifest: Manifest,
+): Promise<boolean> {
+  const marker = await ports.cold.readMarker(tenant);
+  const markedTo = marker?.to ?? 0;
+  if (markedTo < manifest.to) return false;
+  // Never backwards: an attempt that stopped before its compare-and-set may have marked further ahead.
+  if (markedTo < to) await ports.cold.writeMarker(tenant, { to, version });
+  return true;
+}
+
+async function storePieces(
+  { log }: MergePorts,
+  tenant: TenantId,
+  { kept, written, run }: NextPieces,
+): Promise<HeadsPiece[]> {
+  const pieces = [...kept];
+  for (const bytes of written) {
+    const digest = await log.manifests.putPiece(tenant, bytes);
+    pieces.push({ digest, entries: bytes.byteLength / headsEntryBytes, run });
+  }
+  return pieces;
+}

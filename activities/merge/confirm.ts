@@ -1,0 +1,65 @@
+/**
+ * The second look at what merges committed, `mergeConfirmMs` later. The first one came right behind the writes; what an
+ * earlier attempt still had on its way, or a vendor lost behind its acknowledgement, shows only later.
+ *
+ *   CF1  `confirmed` moves only over records that this look found whole in cold: until then hot keeps them (SH3), an
+ *        owner that starts loads them, and the log does not forget them (`retentionBounds`);
+ *   CF2  what is missing is written again, and looked at once more after another wait;
+ *   CF3  `confirmed` never moves back, and never beyond the watermark.
+ */
+
+import { FreshetError } from "../../src/contract/errors.ts";
+import type { Position, TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
+import type { ConfirmResult } from "../../src/contract/merge.ts";
+import type { MergePorts } from "../context.ts";
+import { readBoundedHeaders } from "./headers.ts";
+import { readBack } from "./read-back.ts";
+import { repair } from "./repair.ts";
+import { liveIn, readScrubbed } from "../scrub/standing.ts";
+
+export interface ConfirmRequest {
+  readonly tenant: TenantId;
+  /** Of a merge that was committed long enough ago. */
+  readonly to: Position;
+}
+
+/** One window, as large as a merge. @throws FreshetError broken_chain, cold_unavailable, log_unavailable, log_identity */
+export async function confirmMerge(
+  ports: MergePorts,
+  { tenant, to }: ConfirmRequest,
+): Promise<ConfirmResult> {
+  const { heads, manifest } = await readScrubbed(ports, tenant);
+  const from = confirmedTo(manifest);
+  if (from >= to) return { through: from, repaired: 0 };
+  const { headers } = await readBoundedHeaders(ports, { tenant, from, to });
+  const through = headers.at(-1)?.position ?? to;
+  const live = liveIn(heads, headers);
+  const found = await readBack(ports, tenant, live);
+  if (found.lost.length === 0) {
+    return { through: await moveConfirmed(ports, tenant, through), repaired: 0 };
+  }
+  const { repaired } = await repair(ports, tenant, found);
+  // All that is missing was refused for good, and has dead letters: it would be missing at every look.
+  if (repaired === 0) return { through: await moveConfirmed(ports, tenant, through), repaired };
+  ports.logger.error({ tenant, objects: repaired }, "cold lost what it had acknowledged");
+  ports.metrics.count("confirm_repaired_total", { tenant }, repaired);
+  return { through: from, repaired };
+}
+
+/** A merge that was committed meanwhile has newer heads: what was found is more than enough for them. */
+async function moveConfirmed(
+  { log }: MergePorts,
+  tenant: TenantId,
+  through: Position,
+): Promise<Position> {
+  for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt += 1) {
+    const stored = await log.manifests.get(tenant);
+    const { manifest, revision } = stored ?? { manifest: emptyManifest, revision: 0 };
+    if (confirmedTo(manifest) >= through) return confirmedTo(manifest);
+    const next = { ...manifest, confirmed: Math.min(through, manifest.to) as Position };
+    if ((await log.manifests.commit(tenant, next, revision)) === "committed") return next.confirmed;
+  }
+  throw new FreshetError("log_unavailable", "others kept committing");
+}

@@ -1,0 +1,65 @@
+/** Reading back what records must have made in cold, several requests at a time. */
+
+import { objectId } from "../../src/cold/object-id.ts";
+import type { TenantId, Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import type { MergePorts } from "../context.ts";
+import { chunksOf, type LiveUpsert } from "./decide-plan.ts";
+
+export interface ReadBack {
+  /** Objects asked for. */
+  readonly checked: number;
+  /** Ids of those that a search does not find in their version. */
+  readonly missing: ReadonlySet<string>;
+  /** Records that made a missing object, in log order. */
+  readonly lost: readonly LiveUpsert[];
+}
+
+/** Reads back the id and version of every object of `live`. Only reads. @throws FreshetError cold_unavailable */
+export async function readBack(
+  ports: MergePorts,
+  tenant: TenantId,
+  live: readonly LiveUpsert[],
+): Promise<ReadBack> {
+  const total = chunksOf(live);
+  const lost = new Set<LiveUpsert>();
+  const missing = new Set<string>();
+  let checked = 0;
+  const check = async (page: readonly ExpectedObject[]): Promise<void> => {
+    const ids = page.map(({ id }) => id);
+    const found = await ports.cold.versions(tenant, ids);
+    const absent = page.filter(({ id, version }) => found.get(id) !== version);
+    for (const { id, record } of absent) {
+      missing.add(id);
+      lost.add(record);
+    }
+    checked += page.length;
+    ports.heartbeat({ done: checked, total });
+  };
+  const pages = [...pagesOf(live)];
+  for (let at = 0; at < pages.length; at += limits.mergePagesInFlight) {
+    ports.signal()?.throwIfAborted();
+    await Promise.all(pages.slice(at, at + limits.mergePagesInFlight).map(check));
+  }
+  return { checked, missing, lost: live.filter((record) => lost.has(record)) };
+}
+
+interface ExpectedObject {
+  readonly id: string;
+  readonly version: Version;
+  readonly record: LiveUpsert;
+}
+
+function* pagesOf(live: readonly LiveUpsert[]): Generator<readonly ExpectedObject[]> {
+  let page: ExpectedObject[] = [];
+  for (const record of live) {
+    const { tenant, documentId, version, chunkCount } = record;
+    for (let chunk = 0; chunk < chunkCount; chunk += 1) {
+      page.push({ id: objectId({ tenant, documentId, version, chunk }), version, record });
+      if (page.length < limits.coldIdsPerRequestMax) continue;
+      yield page;
+      page = [];
+    }
+  }
+  if (page.length > 0) yield page;
+}

@@ -1,0 +1,146 @@
+/** Making cold hold what a range of CHUNKS says, and reading it back. */
+
+import { objectId } from "../../src/cold/object-id.ts";
+import type { ColdObject } from "../../src/cold/port.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
+import type { Position } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { type MergeRange, tooManyRefused } from "../../src/contract/merge.ts";
+import type { PlacedRecord, UpsertRecord } from "../../src/contract/record.ts";
+import type { MergePorts } from "../context.ts";
+import { readHeaders } from "./headers.ts";
+import { chunksOf, type LiveUpsert, liveUpserts } from "./decide-plan.ts";
+import { PageWriter } from "./page-writer.ts";
+import { readBack } from "./read-back.ts";
+
+export interface WriteRequest extends MergeRange {
+  /** Where to go on: a position of the range; `from` at the start. */
+  readonly after: Position;
+  /** A verification missed objects: only what is missing is written, and so that it is found. */
+  readonly again?: true | undefined;
+}
+
+export interface WriteResult {
+  /** Objects written by this call. */
+  readonly written: number;
+  /** Everything up to here is written, or refused. */
+  readonly through: Position;
+  /** Records of which cold refuses an object for good; absent when there are none. At most `mergeRefusedMax`. */
+  readonly refused?: readonly Position[] | undefined;
+}
+
+/**
+ * Writes one window of the range: whole records from `after` on, until `mergeWindowObjects` are written or
+ * the range ends. Bounded so that a retry repeats little and progress is seen; ids are immutable, so
+ * repeating is harmless.
+ * @throws FreshetError broken_chain, cold_unavailable, log_unavailable, cold_refused (too many for one merge)
+ */
+export async function writeRange(ports: MergePorts, request: WriteRequest): Promise<WriteResult> {
+  const { tenant, after, to, again } = request;
+  const live = liveUpserts(await readHeaders(ports, request));
+  await ports.cold.ensureTenant(tenant);
+  const ahead = live.filter(({ position }) => position > after);
+  const lacking = again === true ? await readBack(ports, tenant, ahead) : undefined;
+  const total = chunksOf(live);
+  let done = chunksOf(live.filter(({ position }) => position <= after));
+  const onWritten = (objects: number): void => {
+    done += objects;
+    ports.heartbeat({ done, total });
+  };
+  return await writeRecords(
+    ports,
+    { tenant, after, to },
+    {
+      live: lacking?.lost ?? ahead,
+      only: lacking?.missing,
+      objectsMax: limits.mergeWindowObjects,
+      onWritten,
+    },
+  );
+}
+
+/**
+ * Writes the records of `live` that lie in the range, whole, until `objectsMax` objects are written. All of what it
+ * sent has been written when it returns.
+ */
+export async function writeRecords(
+  ports: MergePorts,
+  range: { readonly tenant: MergeRange["tenant"]; readonly after: Position; readonly to: Position },
+  work: {
+    readonly live: readonly LiveUpsert[];
+    readonly objectsMax: number;
+    readonly onWritten?: (objects: number) => void;
+    /** Objects that a read-back missed: only these, and so that they are found (`ColdShard.rewrite`). */
+    readonly only?: ReadonlySet<string> | undefined;
+  },
+): Promise<WriteResult> {
+  const { live, objectsMax, onWritten = () => {}, only } = work;
+  const rewrites = only !== undefined;
+  const pages = new PageWriter({ cold: ports.cold, tenant: range.tenant, rewrites, onWritten });
+  const positions = new Set(live.map(({ position }) => position));
+  let written = 0;
+  let through = range.after;
+  try {
+    for await (const record of ports.log.chunks.read({ ...range, signal: ports.signal() })) {
+      if (record.kind === "upsert" && positions.has(record.position)) {
+        for (const object of objectsOfRecord(record)) {
+          if (only?.has(object.id) === false) continue;
+          await pages.add(object, record.position);
+          written += 1;
+        }
+      }
+      through = record.position;
+      if (written >= objectsMax) break;
+    }
+    await pages.flush();
+    return { written: written - pages.refusedObjects, through, ...refusedOf(pages.refused) };
+  } finally {
+    // Also after a failure: a write that outlives its activity would run into the next attempt's.
+    await pages.settle();
+  }
+}
+
+/** @throws FreshetError cold_refused above the bound of a merge */
+function refusedOf(refused: readonly Position[]): Pick<WriteResult, "refused"> {
+  if (refused.length > limits.mergeRefusedMax) {
+    throw new FreshetError(tooManyRefused.code, tooManyRefused.message);
+  }
+  return refused.length === 0 ? {} : { refused };
+}
+
+/** The objects that a record makes in cold. */
+export function objectsOfRecord(record: UpsertRecord & PlacedRecord): readonly ColdObject[] {
+  const { tenant, documentId, version, body } = record;
+  return body.chunks.map(({ text, heading, vector }, chunk) => ({
+    id: objectId({ tenant, documentId, version, chunk }),
+    documentId,
+    version,
+    chunk,
+    chunkCount: body.chunks.length,
+    text,
+    heading,
+    info: body.info,
+    vector,
+  }));
+}
+
+export interface VerifyResult {
+  readonly checked: number;
+  readonly missing: number;
+  /** Where writing must start again: right before the first record that is incomplete; null when none is. */
+  readonly rewriteAfter: Position | null;
+}
+
+export interface VerifyRequest extends MergeRange {
+  /** Records that cold refused: nothing of them is expected. */
+  readonly refused?: readonly Position[] | undefined;
+}
+
+/** Reads back the id and version of every object that the range makes. */
+export async function verifyRange(ports: MergePorts, range: VerifyRequest): Promise<VerifyResult> {
+  const refused = new Set(range.refused);
+  const headers = await readHeaders(ports, range);
+  const live = liveUpserts(headers).filter(({ position }) => !refused.has(position));
+  const { checked, missing, lost } = await readBack(ports, range.tenant, live);
+  return { checked, missing: missing.size, rewriteAfter: lost[0]?.previous ?? null };
+}

@@ -1,0 +1,173 @@
+/**
+ * Retention: removes from DOCS and CHUNKS what is older than the replay window and needed by nobody any more.
+ *
+ * Never: removes a tenant's newest record, or a record that cold has not proved to hold (`retentionBounds`).
+ *
+ *   RT1  DOCS before CHUNKS, tenant by tenant in a fixed order: a call that was cut off is repeated without effect;
+ *   RT2  one call looks at a bounded number of tenants and says where to go on;
+ *   RT3  operations under a token that is no tenant, or of a tenant that was never served, have no record: they go up to
+ *        the newest dead letter of it;
+ *   RT4  letters go when what they tell of can not be sent again any more, and after RT3 has looked at them. What is still
+ *        owed of them is written before;
+ *   RT5  a tenant whose own state is broken keeps everything, and keeps nobody else from being looked at.
+ */
+
+import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
+import type { Version } from "../../src/contract/ids.ts";
+import { isTenantId, type Partition, type Position, type TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
+import type { Described } from "../../src/contract/merge.ts";
+import type { MergePorts } from "../context.ts";
+import { payLetters } from "../merge/dead-letters.ts";
+import { logNowMs } from "./log-time.ts";
+import { passingOver } from "../merge/passing-over.ts";
+import { type RetentionBounds, retentionBounds } from "./plan.ts";
+
+/** A tenant, or a token that is none, in the order of retention. */
+export interface RetentionPlace {
+  readonly partition: number;
+  readonly name: string;
+}
+
+export interface RetentionRequest extends Described {
+  /** Where to go on behind; null at the start. */
+  readonly after: RetentionPlace | null;
+}
+
+export interface RetentionResult {
+  readonly tenants: number;
+  /** Removed from DOCS and CHUNKS. */
+  readonly operations: number;
+  readonly records: number;
+  /** Places that were passed over because of a failure of theirs; absent when there are none. */
+  readonly failed?: number | undefined;
+  /** Null when every tenant was looked at. */
+  readonly next: RetentionPlace | null;
+}
+
+export interface RetentionActivities {
+  purgeOld(request: RetentionRequest): Promise<RetentionResult>;
+}
+
+interface Young {
+  readonly version: Version;
+  readonly position: Position;
+}
+
+/** @throws FreshetError log_unavailable, log_identity (then nothing is removed) */
+export async function purgeOld(
+  ports: MergePorts,
+  { after }: RetentionRequest,
+  replayWindowMs: number,
+): Promise<RetentionResult> {
+  const { log } = ports;
+  const sinceMs = (await logNowMs(ports)) - replayWindowMs;
+  const young = {
+    version: await log.docs.firstSince(sinceMs),
+    position: await log.chunks.firstSince(sinceMs),
+  };
+  const counts = { tenants: 0, operations: 0, records: 0, failed: 0 };
+  const result = (next: RetentionPlace | null): RetentionResult => {
+    const { failed, ...done } = counts;
+    return { ...done, ...(failed === 0 ? {} : { failed }), next };
+  };
+  for await (const place of placesBehind(ports, after)) {
+    ports.signal()?.throwIfAborted();
+    const purged = await passingOver(ports, { step: "retention", tenant: place.name }, () =>
+      purgePlace(ports, place.name, young),
+    );
+    counts.tenants += 1;
+    if (purged === undefined) counts.failed += 1;
+    const { operations, records } = purged ?? { operations: 0, records: 0 };
+    counts.operations += operations;
+    counts.records += records;
+    ports.metrics.count("purged_total", { stream: "DOCS" }, operations);
+    ports.metrics.count("purged_total", { stream: "CHUNKS" }, records);
+    ports.heartbeat({ done: counts.tenants, total: limits.retentionTenantsMax });
+    if (counts.tenants >= limits.retentionTenantsMax) return result(place);
+  }
+  const letters = await purgeLetters(ports, sinceMs);
+  ports.metrics.count("purged_total", { stream: "DLQ" }, letters);
+  return result(null);
+}
+
+async function* placesBehind(
+  { log }: MergePorts,
+  after: RetentionPlace | null,
+): AsyncGenerator<RetentionPlace> {
+  for (let partition = after?.partition ?? 0; partition < log.partitions; partition += 1) {
+    const names = new Set<string>([
+      ...(await log.docs.tenants(partition as Partition)),
+      ...(await log.chunks.tenants(partition as Partition)),
+    ]);
+    for (const name of [...names].sort()) {
+      if (partition === after?.partition && name <= after.name) continue;
+      yield { partition, name };
+    }
+  }
+}
+
+async function purgePlace(
+  ports: MergePorts,
+  name: string,
+  young: Young,
+): Promise<{ readonly operations: number; readonly records: number }> {
+  const { docs, chunks } = ports.log;
+  if (!isTenantId(name)) {
+    // The token stands for itself here, as in DOCS.
+    const tenant = name as TenantId;
+    const below = await refusedBelow(ports, tenant, young);
+    return { operations: await docs.purge({ tenant, below }), records: 0 };
+  }
+  // RT4: before CHUNKS loses the records that letters are written from.
+  await payLetters(ports, name);
+  const bounds = await boundsOf(ports, name, young);
+  if (bounds === null) {
+    const below = await refusedBelow(ports, name, young);
+    return { operations: await docs.purge({ tenant: name, below }), records: 0 };
+  }
+  const operations = await docs.purge({ tenant: name, below: bounds.docs });
+  const records = await chunks.purge({ tenant: name, below: bounds.chunks });
+  return { operations, records };
+}
+
+/** Null for a tenant without a record. */
+async function boundsOf(
+  { log, cold }: MergePorts,
+  tenant: TenantId,
+  young: Young,
+): Promise<RetentionBounds | null> {
+  const last = await log.chunks.last(tenant);
+  if (last === null) return null;
+  const manifest = (await log.manifests.get(tenant))?.manifest ?? emptyManifest;
+  const marker = await cold.readMarker(tenant).catch((thrown: unknown) => {
+    // While cold is away it proves nothing; operations do not wait for it.
+    if (thrown instanceof FreshetError && thrown.code === "cold_unavailable") return null;
+    throw thrown;
+  });
+  return retentionBounds({
+    cursor: last.version,
+    confirmed: confirmedTo(manifest),
+    markedTo: marker?.to ?? (0 as Position),
+    youngVersion: young.version,
+    youngPosition: young.position,
+  });
+}
+
+/** RT3. Letters are written in the order of the operations: below the newest all have had theirs. */
+async function refusedBelow({ log }: MergePorts, token: TenantId, young: Young): Promise<Version> {
+  const newest = await log.deadLetters.last(token);
+  return Math.min(young.version, newest + 1) as Version;
+}
+
+/** RT4. An hour later than what they tell of: then each sweep of RT3 has seen them. */
+async function purgeLetters({ log, logger }: MergePorts, sinceMs: number): Promise<number> {
+  try {
+    return await log.deadLetters.purgeBefore(sinceMs - limits.retentionEveryMs);
+  } catch (thrown) {
+    const { code, message: cause } = toFreshetError(thrown);
+    logger.warn({ code, cause }, "dead letters were not purged");
+    return 0;
+  }
+}

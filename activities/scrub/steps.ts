@@ -1,0 +1,91 @@
+/**
+ * Beginning and end of a scrub: what there is to compare, and what the comparison means for the marker.
+ *
+ *   SR1  the marker says that cold equals the log only if a scrub that saw the whole of both found it so; a scrub
+ *        that a merge overtook leaves the marker as it is;
+ *   SR2  a scrub that finds a live document lost takes the marker back, so that readers declare it (I12).
+ */
+
+import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
+import type { RecordHeader } from "../../src/contract/record.ts";
+import type { ScrubCounts, ScrubMarker, ScrubPlan } from "../../src/contract/scrub.ts";
+import type { MergePorts } from "../context.ts";
+import { readScrubbed } from "./standing.ts";
+
+/** @throws FreshetError log_unavailable, log_identity */
+export async function planScrub(
+  ports: MergePorts,
+  { tenant }: { readonly tenant: TenantId },
+): Promise<ScrubPlan> {
+  const { heads, manifest, revision } = await readScrubbed(ports, tenant);
+  const first = await ports.log.chunks.first(tenant);
+  const marker = await ports.cold.readMarker(tenant);
+  if (first === null || manifest.to === 0) return { kind: "nothing" };
+  const behind = first.position > manifest.to;
+  const heldFrom = behind ? ((manifest.version + 1) as Version) : heldFromOf(first);
+  let unheld = 0;
+  for (const [, version] of heads) if (version < heldFrom) unheld += 1;
+  return {
+    kind: "scrub",
+    tenant,
+    revision,
+    from: behind ? manifest.to : first.previous,
+    to: manifest.to,
+    heldFrom,
+    markedTo: marker?.to ?? (0 as Position),
+    unheld,
+    documents: heads.size,
+  };
+}
+
+/** A fence has the version of the operation before it, whose own record may be gone. */
+function heldFromOf({ kind, version }: RecordHeader): Version {
+  return (kind === "fence" ? version + 1 : version) as Version;
+}
+
+export interface FinishScrubRequest {
+  readonly tenant: TenantId;
+  readonly revision: number;
+  /** Live documents that cold lacks and the log no longer has; null when a merge overtook the scrub. */
+  readonly lost: number | null;
+  /** Of the plan. */
+  readonly markedTo?: Position | undefined;
+  readonly counts: ScrubCounts;
+}
+
+/** @throws FreshetError log_unavailable, cold_unavailable */
+export async function finishScrub(
+  ports: MergePorts,
+  request: FinishScrubRequest,
+): Promise<ScrubMarker> {
+  const { tenant, lost, counts } = request;
+  const marker = await settleMarker(ports, request);
+  ports.logger.info({ tenant, ...counts, lost, marker }, "a scrub has ended");
+  // A retry of this step counts again; the numbers are for alerts, the report has the exact ones.
+  ports.metrics.count("scrub_objects_total", { tenant, outcome: "deleted" }, counts.deleted);
+  ports.metrics.count("scrub_objects_total", { tenant, outcome: "repaired" }, counts.repaired);
+  if (lost !== null) ports.metrics.set("scrub_lost_documents", lost, { tenant });
+  return marker;
+}
+
+async function settleMarker(
+  { log, cold, logger }: MergePorts,
+  { tenant, revision, lost, markedTo }: FinishScrubRequest,
+): Promise<ScrubMarker> {
+  const stored = await log.manifests.get(tenant);
+  if (lost === null || stored === null || stored.revision !== revision) return "kept";
+  const { to, version } = stored.manifest;
+  const marker = await cold.readMarker(tenant);
+  const markedNow = marker?.to ?? 0;
+  const isCurrent = markedNow >= to;
+  if (lost > 0) {
+    logger.error({ tenant, documents: lost }, "cold lost documents that the log no longer holds");
+    if (!isCurrent) return "kept";
+    await cold.writeMarker(tenant, { to: 0 as Position, version: 0 as Version });
+    return "withdrawn";
+  }
+  // Behind another marker than at the beginning lies another cold: restored to an older state since it was looked at.
+  if (isCurrent || markedNow !== (markedTo ?? markedNow)) return "kept";
+  await cold.writeMarker(tenant, { to, version });
+  return "restored";
+}

@@ -1,0 +1,184 @@
+/**
+ * Who serves what on this node. Written by partition actors, read by everybody else; plain data, so
+ * that a lookup costs nothing and waits for nobody.
+ */
+
+import {
+  type Epoch,
+  type Partition,
+  partitionOf,
+  type TenantId,
+  type Version,
+} from "../../src/contract/ids.ts";
+import type { HotStats } from "../../src/hot/port.ts";
+import type { HotTotals, HotUse } from "../../src/hot/shares.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
+import type { StoredOperation } from "../../src/log/port.ts";
+import type { TenantBytes } from "./bytes.ts";
+import type { ShardMessage, TenantMessage } from "../messages.ts";
+
+/** The way from the shared DOCS reader to a tenant. */
+export interface TenantRoute {
+  readonly mailbox: Mailbox<TenantMessage>;
+  readonly bytes: TenantBytes;
+  /** The tenant is off the shared reader: it reads DOCS by itself until it has passed `skippedTo`. */
+  behind: boolean;
+  skippedTo: Version;
+}
+
+/** Of a tenant that has not looked into DOCS yet. */
+export function newRoute(mailbox: TenantRoute["mailbox"], bytes: TenantBytes): TenantRoute {
+  return { mailbox, bytes, behind: true, skippedTo: 0 as Version };
+}
+
+/** From the shared reader to the tenant, or off that reader (T4). Never waits. */
+export function offer(route: TenantRoute, operation: StoredOperation): void {
+  const admitted = route.behind ? undefined : route.bytes.tryAdmit(operation);
+  if (admitted !== undefined && route.mailbox.tryPut({ type: "operation", admitted })) return;
+  admitted?.share.release();
+  route.behind = true;
+  route.skippedTo = operation.version;
+}
+
+/** How far a tenant's recovery has come; written by the tenant, plain numbers. */
+export interface TenantProgress {
+  /** Records of CHUNKS that are to be replayed, once that is known. */
+  toReplay: number;
+  replayed: number;
+  /** Operations in DOCS that the tenant has not taken in, as far as it has looked. */
+  behind: number;
+}
+
+export const noProgress = (): TenantProgress => ({ toReplay: 0, replayed: 0, behind: 0 });
+
+/** What a shard lets others see without asking; replaced as a whole after each message. */
+export interface ShardStatus {
+  readonly state: "recovering" | "ready";
+  readonly visible: Version;
+  readonly documents: number;
+  readonly hot: HotStats;
+  /** Memory of the tenant's heads: no merge lets go of it, so it counts beside what hot holds. */
+  readonly headsBytes: number;
+  readonly watermark: number;
+  readonly unmergedChunks: number;
+  readonly oldestUnmergedAtMs: number | undefined;
+}
+
+export interface TenantEntry {
+  readonly tenant: TenantId;
+  /** Of the tenure in which it lives: what its shard says is this epoch's, whoever holds the lease later. */
+  readonly epoch: Epoch;
+  readonly shard: Mailbox<ShardMessage>;
+  readonly route: TenantRoute;
+  readonly progress: TenantProgress;
+  status: ShardStatus;
+}
+
+/**
+ * `joining`: whose it is is not known yet, or it is this node's own and on its way here; `waiting`: another node's, or
+ * on its way there.
+ */
+export type PartitionState = "joining" | "waiting" | "recovering" | "serving";
+
+export interface PartitionEntry {
+  readonly partition: Partition;
+  state: PartitionState;
+  /** Of the newest tenure; 0 before the first. */
+  epoch: Epoch;
+  /** Monotonic milliseconds until which the lease holds, if no clock has stepped or stood still. */
+  validUntilMs: number;
+  readonly tenants: Map<TenantId, TenantEntry>;
+}
+
+export interface Claim {
+  readonly partition: Partition;
+  /** Under which what is to be told was found. */
+  readonly epoch: Epoch;
+}
+
+/** Proofs that this node still is the owner: see lease-proofs.ts. */
+export interface Proofs {
+  /**
+   * Resolves when the lease was this claim's at some moment after the call.
+   * @throws FreshetError not_ready (it is not), log_unavailable, cancelled
+   */
+  prove(claim: Claim, signal?: AbortSignal): Promise<void>;
+}
+
+export const recoveringStatus: ShardStatus = {
+  state: "recovering",
+  visible: 0 as Version,
+  documents: 0,
+  hot: { documents: 0, chunks: 0, bytes: 0 },
+  headsBytes: 0,
+  watermark: 0,
+  unmergedChunks: 0,
+  oldestUnmergedAtMs: undefined,
+};
+
+/** Bytes that a tenant holds on this node. */
+export function memoryOf({ hot, headsBytes }: ShardStatus): number {
+  return hot.bytes + headsBytes;
+}
+
+export class Directory {
+  readonly partitions: ReadonlyMap<Partition, PartitionEntry>;
+  readonly #count: number;
+
+  constructor(count: number) {
+    this.#count = count;
+    this.partitions = new Map(
+      Array.from({ length: count }, (_, index) => {
+        const partition = index as Partition;
+        const entry: PartitionEntry = {
+          partition,
+          state: "joining",
+          epoch: 0 as Epoch,
+          validUntilMs: 0,
+          tenants: new Map(),
+        };
+        return [partition, entry];
+      }),
+    );
+  }
+
+  partitionOf(tenant: TenantId): PartitionEntry {
+    return this.partition(partitionOf(tenant, this.#count));
+  }
+
+  partition(partition: Partition): PartitionEntry {
+    const entry = this.partitions.get(partition);
+    if (entry === undefined) throw new RangeError("a partition outside the log's count");
+    return entry;
+  }
+
+  tenant(tenant: TenantId): TenantEntry | undefined {
+    return this.partitionOf(tenant).tenants.get(tenant);
+  }
+
+  *tenants(): Iterable<TenantEntry> {
+    for (const { tenants } of this.partitions.values()) yield* tenants.values();
+  }
+
+  /** What every tenant of this node holds in hot memory, its heads among it. */
+  hotUses(): readonly HotUse[] {
+    return [...this.tenants()].map(({ tenant, status }) => ({
+      tenant,
+      bytes: memoryOf(status),
+      mergeable: status.unmergedChunks > 0,
+      watermark: status.watermark,
+    }));
+  }
+
+  /** Memory of all hot shards and heads of this node, and how many tenants hold any. */
+  hotTotals(): HotTotals {
+    let bytes = 0;
+    let tenants = 0;
+    for (const { status } of this.tenants()) {
+      const held = memoryOf(status);
+      bytes += held;
+      if (held > 0) tenants += 1;
+    }
+    return { bytes, tenants };
+  }
+}

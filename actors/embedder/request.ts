@@ -1,0 +1,82 @@
+/** A request to the embedder until it is answered, and its texts as the batcher sees them. */
+
+import { FreshetError } from "../../src/contract/errors.ts";
+import type { EmbedInput } from "../../src/embedding/port.ts";
+import type { QueuedText } from "../../src/embedding/fair-queue.ts";
+import type { EmbedRequest } from "../messages.ts";
+
+/** One text of a request; cancelled once the request is answered, one way or the other. */
+export interface PendingText extends QueuedText {
+  readonly input: EmbedInput;
+  readonly index: number;
+  readonly request: PendingRequest;
+}
+
+/** Answers its caller once: with all vectors, with the first error, or with `cancelled` when the caller goes. */
+export class PendingRequest {
+  readonly sinceMs: number;
+  readonly #message: EmbedRequest;
+  readonly #vectors: Float32Array[];
+  readonly #onSettled: (request: PendingRequest) => void;
+  #left: number;
+  #settled = false;
+
+  /** For a caller who is there and wants at least one vector. `onSettled` is called once, with the answer. */
+  constructor(
+    message: EmbedRequest,
+    sinceMs: number,
+    onSettled: (request: PendingRequest) => void,
+  ) {
+    this.#message = message;
+    this.sinceMs = sinceMs;
+    this.#onSettled = onSettled;
+    this.#left = message.inputs.length;
+    this.#vectors = new Array<Float32Array>(this.#left);
+    message.signal.addEventListener("abort", this.#callerGone, { once: true });
+  }
+
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** Its texts for the queue, in their order. */
+  texts(weight: number): PendingText[] {
+    const { tenant, inputs } = this.#message;
+    return inputs.map((input, index) => {
+      const request = this;
+      return {
+        tenant,
+        weight,
+        tokens: input.tokens.length,
+        enqueuedAtMs: this.sinceMs,
+        get cancelled() {
+          return request.#settled;
+        },
+        input,
+        index,
+        request,
+      };
+    });
+  }
+
+  /** The vector of one of its texts; each comes once. */
+  deliver(index: number, vector: Float32Array): void {
+    this.#vectors[index] = vector;
+    this.#left -= 1;
+    if (this.#left === 0) this.#settle(() => this.#message.reply.resolve(this.#vectors));
+  }
+
+  fail(error: FreshetError): void {
+    this.#settle(() => this.#message.reply.reject(error));
+  }
+
+  readonly #callerGone = (): void => this.fail(new FreshetError("cancelled"));
+
+  #settle(answer: () => void): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#message.signal.removeEventListener("abort", this.#callerGone);
+    this.#onSettled(this);
+    answer();
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Texts of tenants on their way to an embedder, in shares: its queue is bounded and its mailbox is first come, first
+ * served, so a few documents of a thousand chunks would keep everybody else's one chunk waiting in front of it (I9).
+ */
+
+import { FreshetError } from "../../src/contract/errors.ts";
+import type { FairShares } from "../../src/runtime/fair-shares.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
+import type { EmbedderMessage } from "../messages.ts";
+
+/** A request of more texts than half of the shares counts as that half: it must find room beside others. */
+export function inShares(
+  embedder: Mailbox<EmbedderMessage>,
+  shares: FairShares,
+): Pick<Mailbox<EmbedderMessage>, "put" | "tryPut"> {
+  const shared = {
+    async put(message: EmbedderMessage, signal = message.signal): Promise<boolean> {
+      const amount = Math.max(1, Math.min(message.inputs.length, shares.total / 2));
+      const share = await shares.take(message.tenant, { amount, signal });
+      if (share === undefined || share === "refused") return false;
+      const { reply } = message;
+      const isIn = await embedder.put(
+        {
+          ...message,
+          reply: {
+            resolve: (vectors) => {
+              share.release();
+              reply.resolve(vectors);
+            },
+            reject: (error) => {
+              share.release();
+              reply.reject(error);
+            },
+          },
+        },
+        signal,
+      );
+      if (!isIn) share.release();
+      return isIn;
+    },
+  };
+  return {
+    ...shared,
+    /** Never refuses: what waits here is bounded by those who wait for their answers, and each is answered. */
+    tryPut(message) {
+      void shared.put(message).then((isIn) => {
+        if (!isIn) message.reply.reject(new FreshetError("embedding_unavailable"));
+      });
+      return true;
+    },
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * The read barrier: proves that this node still is the owner of a partition, right before something is answered (I6).
+ * Neither its lease nor its clock can say so: clocks step, and stand still while a machine sleeps. A newer owner takes
+ * the lease before it writes its first fence, so as long as the lease is the old one, no newer owner has said anything.
+ *
+ * Owns: the reads that are under way. Never: believes an answer that is older than the question.
+ *
+ *   LP1  a caller is served by a read that was sent after it asked, so after whatever it is about to answer was found;
+ *   LP2  one read of a partition is under way at a time; all who ask meanwhile share the next one;
+ *   LP3  a log that does not answer proves nothing: it is asked again for a while, then the caller fails with
+ *        log_unavailable. No lease is a substitute.
+ */
+
+import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
+import type { Epoch, Partition } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
+import { SharedCall } from "../../src/runtime/shared-call.ts";
+import type { ActorRef } from "../../src/runtime/system.ts";
+import { untilAborted } from "../../src/runtime/race-abort.ts";
+import type { LeaseStore, Log } from "../../src/log/port.ts";
+import type { Claim, Proofs } from "../directory/directory.ts";
+import type { PartitionMessage } from "../messages.ts";
+
+export interface LeaseProofsOptions {
+  readonly leases: Pick<LeaseStore, "epochOf">;
+  readonly clock: Clock;
+  /** An answer is waited for so long, then it is asked for again. */
+  readonly askAgainMs: number;
+  /** So long a log that does not answer is asked in all. */
+  readonly patienceMs: number;
+  /** The lease is another's, or gone: whoever serves under it must stop. */
+  readonly onLost: (partition: Partition, epoch: Epoch) => void;
+}
+
+export class LeaseProofs implements Proofs {
+  readonly #options: LeaseProofsOptions;
+  readonly #reads = new Map<Partition, SharedCall<Epoch | null>>();
+
+  constructor(options: LeaseProofsOptions) {
+    this.#options = options;
+  }
+
+  async prove({ partition, epoch }: Claim, signal?: AbortSignal): Promise<void> {
+    const { clock, askAgainMs, patienceMs, onLost } = this.#options;
+    const untilMs = clock.monotonicMs() + patienceMs;
+    for (;;) {
+      const read = this.#readOf(partition).next();
+      const newest = await (signal === undefined ? read : untilAborted(read, signal)).catch(
+        toFreshetError,
+      );
+      if (newest === epoch) return;
+      if (!(newest instanceof Error)) {
+        onLost(partition, epoch);
+        throw new FreshetError("not_ready");
+      }
+      const isOver = signal?.aborted === true || clock.monotonicMs() >= untilMs;
+      if (newest.code !== "log_unavailable" || isOver) throw newest;
+      await clock.sleep(askAgainMs / 10, signal);
+    }
+  }
+
+  #readOf(partition: Partition): SharedCall<Epoch | null> {
+    const known = this.#reads.get(partition);
+    if (known !== undefined) return known;
+    const read = new SharedCall(() => this.#read(partition));
+    this.#reads.set(partition, read);
+    return read;
+  }
+
+  /** An answer that was lost must not hold up those who wait for the next read. */
+  async #read(partition: Partition): Promise<Epoch | null> {
+    const { leases, clock, askAgainMs } = this.#options;
+    const answered = new AbortController();
+    const silence = clock.sleep(askAgainMs, answered.signal).then((): null => {
+      if (answered.signal.aborted) return null;
+      throw new FreshetError("log_unavailable");
+    });
+    silence.catch(() => {});
+    try {
+      return await Promise.race([leases.epochOf(partition), silence]);
+    } finally {
+      answered.abort();
+    }
+  }
+}
+
+/** The proofs of a node: a lease that is found lost ends the tenure of its partition at once. */
+export function createProofs(
+  { log, clock }: { readonly log: Pick<Log, "leases">; readonly clock: Clock },
+  /** By their numbers. */
+  partitions: readonly ActorRef<PartitionMessage>[],
+): LeaseProofs {
+  return new LeaseProofs({
+    leases: log.leases,
+    clock,
+    askAgainMs: limits.leaseProofAskAgainMs,
+    patienceMs: limits.leaseProofPatienceMs,
+    // A partition that is too busy for this hears it with the next question.
+    onLost: (partition, epoch) =>
+      void partitions[partition]?.mailbox.tryPut({ type: "lease-lost", epoch }),
+  });
+}

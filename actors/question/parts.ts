@@ -1,0 +1,115 @@
+/** Pure helpers of a question: its stopwatch, its waiting, and the shapes of its reply. */
+
+import type { Candidate } from "../../src/contract/candidate.ts";
+import { type ErrorCode, FreshetError } from "../../src/contract/errors.ts";
+import { type Filter, filterTexts, mapFilterTexts } from "../../src/contract/filter.ts";
+import type { Answer, Coverage, Question, Source } from "../../src/contract/query.ts";
+
+export interface QuestionLimits {
+  readonly candidatesPerShard: number;
+  readonly coldSearchMs: number;
+  readonly coldRefillRoundsMax: number;
+  readonly coldRestartsMax: number;
+  /** How often a tenant that does not exist yet is looked for while `min_seq` waits. */
+  readonly pollMs: number;
+  /** Characters that are redacted before others have their turn. */
+  readonly redactionSliceChars: number;
+  /** Kept of a question's deadline for what follows the model: checks, sentences instead of its words, the reply. */
+  readonly replyMs: number;
+  /** Words of a streamed answer are proved at most so often. */
+  readonly pieceEveryMs: number;
+}
+
+/** What cold contributed to a question, and why not more. */
+export interface ColdResult {
+  readonly hits: readonly Candidate[];
+  readonly coverage: Coverage["cold"];
+}
+
+/** I10: before anything else sees it. In slices: whatever a question holds, others have their turn in between. */
+export async function redactedQuestion(
+  { query, filter }: Pick<Question, "query" | "filter">,
+  work: {
+    readonly redact: (text: string) => string;
+    readonly sliceChars: number;
+    readonly turn: () => Promise<void>;
+  },
+): Promise<{ readonly text: string; readonly filter: Filter | undefined }> {
+  const redacted = new Map<string, string>();
+  let slice = 0;
+  for (const text of [query, ...filterTexts(filter)]) {
+    if (slice > 0 && slice + text.length > work.sliceChars) {
+      await work.turn();
+      slice = 0;
+    }
+    redacted.set(text, work.redact(text));
+    slice += text.length;
+  }
+  return {
+    text: redacted.get(query) ?? "",
+    filter: filter && mapFilterTexts(filter, (text) => redacted.get(text) ?? ""),
+  };
+}
+
+/** Stopwatch of a question: milliseconds by stage, each stage may run more than once. */
+export class Stages {
+  readonly #now: () => number;
+  readonly #begun: number;
+  readonly ms = { embed: 0, hot: 0, cold: 0, fuse: 0, llm: 0 };
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#begun = now();
+  }
+
+  async time<Value>(stage: keyof Stages["ms"], work: () => Promise<Value> | Value): Promise<Value> {
+    const begun = this.#now();
+    try {
+      return await work();
+    } finally {
+      this.ms[stage] += this.#now() - begun;
+    }
+  }
+
+  elapsedMs(): number {
+    return this.#now() - this.#begun;
+  }
+
+  timings(): Answer["timings"] {
+    return { ...this.ms, total: this.#now() - this.#begun };
+  }
+}
+
+export function sourceOf(candidate: Candidate, score: number): Source {
+  const { documentId: id, version, chunk, text, info, shard } = candidate;
+  const { title, source } = info;
+  return {
+    id,
+    version,
+    chunk,
+    score,
+    text,
+    ...(title === undefined ? {} : { title }),
+    ...(source === undefined ? {} : { source }),
+    shard,
+  };
+}
+
+export function notVisible(minSeq: number, visible: number): FreshetError {
+  const details = { min_seq: minSeq, visible_seq: visible };
+  return new FreshetError("not_visible_yet", undefined, { details });
+}
+
+/** I12: nothing found in half of the data is not "nothing matches": then the caller should come again. */
+export function nothingFound(coverage: Coverage["cold"]): FreshetError {
+  const isWhole = coverage === "complete" || coverage === "empty";
+  const code = isWhole ? "no_results" : "cold_unavailable";
+  return new FreshetError(code, undefined, { details: { coverage } });
+}
+
+const toldOfTenant = new Set<ErrorCode>(["no_results", "cold_unavailable", "not_visible_yet"]);
+
+/** Errors that say something about a tenant's documents are answers: only its owner may give them (I6). */
+export function tellsOfTenant(thrown: unknown): boolean {
+  return thrown instanceof FreshetError && toldOfTenant.has(thrown.code);
+}

@@ -1,0 +1,68 @@
+/**
+ * Which question gets the next free actor of the pool: tenants take turns, and none has all places (I9).
+ *
+ *   QT1  at most as many questions are in the pool as it has actors; what waits for them waits here, in shares;
+ *   QT2  a question that waits is still within its own deadline, and whose caller has gone waits no longer;
+ *   QT3  every question is answered: by the pool, or refused here.
+ */
+
+import { FreshetError } from "../../src/contract/errors.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
+import type { FairShares } from "../../src/runtime/fair-shares.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
+import type { QuestionMessage } from "../messages.ts";
+
+export type QuestionTurns = Pick<Mailbox<QuestionMessage>, "tryPut">;
+
+interface Turns {
+  readonly pool: Pick<Mailbox<QuestionMessage>, "tryPut">;
+  readonly places: FairShares;
+  readonly clock: Clock;
+}
+
+export function questionTurns(turns: Turns): QuestionTurns {
+  return {
+    tryPut(message) {
+      void inTurn(turns, message);
+      return true;
+    },
+  };
+}
+
+async function inTurn({ pool, places, clock }: Turns, message: QuestionMessage): Promise<void> {
+  const { tenant, question, reply, signal } = message;
+  const begunMs = clock.monotonicMs();
+  const over = new AbortController();
+  const deadline = new AbortController();
+  const stop = AbortSignal.any([signal, deadline.signal]);
+  const timer = AbortSignal.any([signal, over.signal]);
+  void clock.sleep(question.deadline_ms, timer).then(() => deadline.abort());
+  const place = await places.take(tenant, { signal: stop });
+  over.abort();
+  if (place === "refused") return reply.reject(new FreshetError("overloaded"));
+  if (place === undefined) {
+    return reply.reject(new FreshetError(signal.aborted ? "cancelled" : "deadline_exceeded"));
+  }
+  const waitedMs = Math.floor(clock.monotonicMs() - begunMs);
+  const left = {
+    deadline_ms: Math.max(1, question.deadline_ms - waitedMs),
+    wait_ms: Math.max(0, question.wait_ms - waitedMs),
+  };
+  const isIn = pool.tryPut({
+    ...message,
+    question: { ...question, ...left },
+    reply: {
+      resolve: (answer) => {
+        place.release();
+        reply.resolve(answer);
+      },
+      reject: (error) => {
+        place.release();
+        reply.reject(error);
+      },
+    },
+  });
+  if (isIn) return;
+  place.release();
+  reply.reject(new FreshetError("not_ready"));
+}

@@ -1,0 +1,188 @@
+/**
+ * Appends what became of a tenant's operations to CHUNKS, in log order (T1, T3), and hands each record to the shard.
+ *
+ * Owns: the position of the tenant's last record under one epoch. Never: appends out of order, or behind what it did
+ * not write.
+ */
+
+import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
+import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
+import { failedOutcome, type Outcome } from "../../src/contract/outcome.ts";
+import type { ChunkRecord, PlacedRecord } from "../../src/contract/record.ts";
+import type { BoundedMailbox, Mailbox } from "../../src/runtime/mailbox.ts";
+import { letterOf } from "../../src/log/dead-letter.ts";
+import type { Log, StoredOperation } from "../../src/log/port.ts";
+import type { Logger, Metrics } from "../../src/observe/port.ts";
+import type { MergeTriggerMessage, ShardMessage, TenantMessage } from "../messages.ts";
+import type { HeadFaults } from "./faults.ts";
+import type { InFlight } from "./intake.ts";
+import type { LetterWriter } from "./dead-letters.ts";
+import type { TenantLife } from "./life.ts";
+import type { Fault, OperationProcessor } from "./operation.ts";
+import { hadLaterOperation, isReplayOf, voidOutcome } from "./replay.ts";
+
+export interface CommitterOptions {
+  readonly tenant: TenantId;
+  readonly log: Log;
+  readonly shard: Mailbox<ShardMessage>;
+  readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
+  /** True while hot memory has no room for this tenant. */
+  readonly isHotFull: () => boolean;
+  /** Whose merges would make that room. */
+  readonly makesRoom: () => readonly TenantId[];
+  readonly limits: { readonly backoff: { readonly backoffMaxMs: number } };
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+export interface CommitterParts {
+  readonly life: TenantLife;
+  readonly processor: OperationProcessor;
+  readonly faults: HeadFaults;
+  readonly letters: LetterWriter;
+  readonly inFlight: BoundedMailbox<InFlight>;
+  /** What is not even taken in yet. */
+  readonly self: Mailbox<TenantMessage>;
+  /** Of the tenant's last record. */
+  readonly position: Position;
+}
+
+export class TenantCommitter {
+  readonly #options: CommitterOptions;
+  readonly #parts: CommitterParts;
+  #lastPosition: Position;
+
+  constructor(options: CommitterOptions, parts: CommitterParts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#lastPosition = parts.position;
+  }
+
+  async commitAll(): Promise<void> {
+    const { inFlight, life } = this.#parts;
+    while (!life.signal.aborted) {
+      const next = await inFlight.take(life.signal);
+      if (next === undefined) return;
+      try {
+        if (!(await this.#commit(next))) return;
+      } finally {
+        for (const share of next.shares) share.release();
+      }
+    }
+  }
+
+  /** False when this life ends meanwhile. */
+  async #commit(next: InFlight): Promise<boolean> {
+    const { inFlight, self, processor, letters, life } = this.#parts;
+    const { shard, metrics, tenant } = this.#options;
+    const { version } = next.operation;
+    const judged = this.#judged(version, await next.outcome);
+    const outcome = await this.#unlessVoid(next.operation, judged);
+    if (outcome === undefined) return false;
+    const record = processor.recordOf(version, outcome);
+    await this.#waitForRoom();
+    const placed = await this.#place(record);
+    if (placed === undefined) return false;
+    const publishedAtMs = next.operation.atMs;
+    if (placed.kind === "reject") letters.add(letterOf(placed, publishedAtMs));
+    await shard.put({ type: "apply", record: placed, publishedAtMs }, life.signal);
+    // Not a difference of versions: sequences of DOCS count every tenant's operations.
+    metrics.set("ingest_lag_operations", inFlight.depth + self.depth, { tenant });
+    return true;
+  }
+
+  /** T6. @throws FreshetError of a fault that the operation is not blamed for yet */
+  #judged(version: Version, outcome: Outcome | Fault): Outcome {
+    if (outcome.kind !== "fault") return outcome;
+    if (!this.#parts.faults.add(version)) throw outcome.error;
+    const { tenant, logger } = this.#options;
+    const { code, message: cause } = outcome.error;
+    logger.error(
+      { tenant, version, code, cause },
+      "a document is given up: it broke every attempt",
+    );
+    return failedOutcome(outcome.documentId);
+  }
+
+  /**
+   * T8. At the operation's turn, when all before it have their records; undefined when this life ends first.
+   * What can not be looked through any more (purged) may hold a later operation, so the replay is void as well. Any
+   * publisher can write the headers: only the place that the dead letter itself says is read from.
+   */
+  async #unlessVoid({ replay }: StoredOperation, outcome: Outcome): Promise<Outcome | undefined> {
+    if (replay === undefined || outcome.kind === "duplicate") return outcome;
+    const { documentId } = outcome;
+    if (documentId === null) return outcome;
+    const { log, tenant } = this.#options;
+    const { life } = this.#parts;
+    const range = { tenant, after: replay.after, to: this.#lastPosition, signal: life.signal };
+    const isVoid = await life.stalling("replay", async () => {
+      const letter = await log.deadLetters.get(tenant, replay.of);
+      if (!isReplayOf(letter, replay)) return true;
+      // A place behind the end is no place of this log.
+      if (replay.after > range.to) return true;
+      return hadLaterOperation(log.chunks.headers(range), replay, documentId);
+    });
+    if (isVoid === undefined) return undefined;
+    return isVoid ? voidOutcome(documentId) : outcome;
+  }
+
+  async #place(record: ChunkRecord): Promise<PlacedRecord | undefined> {
+    const { life, processor } = this.#parts;
+    try {
+      return await life.stalling("append", () => this.#append(record));
+    } catch (thrown) {
+      // Our limits keep a record below the server's; a server that was given a lower one since says otherwise.
+      if (record.kind !== "upsert" || toFreshetError(thrown).code !== "document_too_large")
+        throw thrown;
+      const { version, documentId } = record;
+      const reason = "document_too_large";
+      const message = "the document's record is above the server's payload limit";
+      const outcome = { kind: "reject", documentId, reason, message } as const;
+      const rejected = processor.recordOf(version, outcome);
+      return life.stalling("append", () => this.#append(rejected));
+    }
+  }
+
+  /** The record with its place, or undefined when a newer owner has taken over. */
+  async #append(record: ChunkRecord): Promise<PlacedRecord | undefined> {
+    const { log, metrics } = this.#options;
+    const { life } = this.#parts;
+    const begun = life.clock.monotonicMs();
+    const outcome = await log.chunks.append(record, this.#lastPosition);
+    metrics.observe("append_seconds", (life.clock.monotonicMs() - begun) / 1000);
+    const previous = this.#lastPosition;
+    switch (outcome.kind) {
+      case "appended":
+        this.#lastPosition = outcome.position;
+        return { ...record, position: outcome.position, previous };
+      case "fenced":
+        return life.standDown(outcome.by.epoch);
+      case "behind": {
+        metrics.count("appends_refused_total", { reason: "behind" });
+        const { last } = outcome;
+        // An append whose ack was lost, before a stall: it is already where it belongs (T1). One of another kind is
+        // what an earlier life decided and landed late: the next life takes it from the log (I7).
+        if (
+          last?.epoch === record.epoch &&
+          last.version === record.version &&
+          last.kind === record.kind
+        ) {
+          this.#lastPosition = last.position;
+          return { ...record, position: last.position, previous: last.previous };
+        }
+        throw new FreshetError("internal", "the tenant's log holds what its owner did not write");
+      }
+    }
+  }
+
+  /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps what waits. */
+  async #waitForRoom(): Promise<void> {
+    const { isHotFull, makesRoom, mergeTrigger, limits } = this.#options;
+    const { clock, signal } = this.#parts.life;
+    while (isHotFull() && !signal.aborted) {
+      for (const tenant of makesRoom()) mergeTrigger.tryPut({ type: "pressure", tenant });
+      await clock.sleep(limits.backoff.backoffMaxMs / 10, signal);
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Writes a tenant's dead letters beside its commits.
+ *
+ * Owns: the letters that wait for their stream. Never: keeps a commit, a recovery or anybody else waiting: the reject
+ * record has decided, and the letter only tells of it (I9).
+ *
+ *   LW1  letters are written in the order in which they came, each until it is stored or this life ends;
+ *   LW2  at most `deadLettersWaitingMax` wait; the others are left to the merge that goes past their records, as are all
+ *        that still wait when this life ends above the watermark: recovery brings them again;
+ *   LW3  the tenant keeps no more than its share of the stream, the newest letters of it (I11).
+ */
+
+import { toFreshetError } from "../../src/contract/errors.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
+import { backoffMs } from "../../src/runtime/backoff.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
+import { isTakenLater } from "../../src/log/dead-letter.ts";
+import type { DeadLetter, Log } from "../../src/log/port.ts";
+import type { Logger, Metrics } from "../../src/observe/port.ts";
+import type { TenantLife } from "./life.ts";
+
+export interface LetterOptions {
+  readonly tenant: TenantId;
+  readonly log: Pick<Log, "deadLetters">;
+  readonly limits: {
+    readonly deadLettersWaitingMax: number;
+    readonly deadLetterRetryMaxMs: number;
+    readonly backoff: { readonly backoffMinMs: number };
+  };
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** Letters between two looks at the tenant's share: so far above it the tenant may be. */
+const trimEvery = 128;
+
+export class LetterWriter {
+  readonly #options: LetterOptions;
+  readonly #life: Pick<TenantLife, "clock" | "signal">;
+  readonly #waiting: BoundedMailbox<DeadLetter>;
+  #sinceTrim = 0;
+
+  constructor(options: LetterOptions, life: Pick<TenantLife, "clock" | "signal">) {
+    this.#options = options;
+    this.#life = life;
+    this.#waiting = new BoundedMailbox(options.limits.deadLettersWaitingMax);
+  }
+
+  /** Returns at once. */
+  add(letter: DeadLetter): void {
+    if (this.#waiting.tryPut(letter)) return;
+    const { metrics, tenant } = this.#options;
+    metrics.count("dead_letters_deferred_total", { tenant });
+  }
+
+  async writeAll(): Promise<void> {
+    const { signal } = this.#life;
+    for (;;) {
+      const letter = await this.#waiting.take(signal);
+      if (letter === undefined) return;
+      await this.#write(letter);
+    }
+  }
+
+  async #write(letter: DeadLetter): Promise<void> {
+    const { log, limits, logger } = this.#options;
+    const { clock, signal } = this.#life;
+    const { tenant, version } = letter;
+    const { backoffMinMs } = limits.backoff;
+    const bounds = { backoffMinMs, backoffMaxMs: limits.deadLetterRetryMaxMs };
+    for (let repetition = 0; !signal.aborted; repetition += 1) {
+      try {
+        await log.deadLetters.publish(letter);
+        return await this.#trimNowAndThen();
+      } catch (thrown) {
+        const error = toFreshetError(thrown);
+        const { code, message: cause } = error;
+        const fields = { tenant, version, code, cause };
+        if (repetition === 0) logger.warn(fields, "a dead letter could not be written");
+        if (!isTakenLater(error)) return;
+        if (code === "overloaded") await this.#trim();
+        await clock.sleep(backoffMs(bounds, repetition), signal);
+      }
+    }
+  }
+
+  async #trimNowAndThen(): Promise<void> {
+    this.#sinceTrim += 1;
+    if (this.#sinceTrim >= trimEvery) await this.#trim();
+  }
+
+  /** LW3. What fails is tried again with later letters. */
+  async #trim(): Promise<void> {
+    const { log, tenant, metrics } = this.#options;
+    const trimmed = await log.deadLetters.trim(tenant).catch(() => 0);
+    this.#sinceTrim = 0;
+    if (trimmed > 0) metrics.count("purged_total", { stream: "DLQ" }, trimmed);
+  }
+}

@@ -1,0 +1,56 @@
+/** What the parts of one life of a tenant share: its clock and its end, waiting out trouble, standing down. */
+
+import { toFreshetError } from "../../src/contract/errors.ts";
+import type { Epoch, TenantId } from "../../src/contract/ids.ts";
+import { backoffMs } from "../../src/runtime/backoff.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
+import type { Logger, Metrics } from "../../src/observe/port.ts";
+
+export interface LifeOptions {
+  readonly tenant: TenantId;
+  readonly onFenced: (by: Epoch) => void;
+  readonly limits: {
+    readonly backoff: { readonly backoffMinMs: number; readonly backoffMaxMs: number };
+  };
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+export class TenantLife {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly #options: LifeOptions;
+
+  constructor(
+    options: LifeOptions,
+    { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+  ) {
+    this.#options = options;
+    this.clock = clock;
+    this.signal = signal;
+  }
+
+  /** T5: repeats while the trouble is transient; undefined when this life ends first. */
+  async stalling<Value>(what: string, work: () => Promise<Value>): Promise<Value | undefined> {
+    for (let repetition = 0; !this.signal.aborted; repetition += 1) {
+      try {
+        return await work();
+      } catch (thrown) {
+        const error = toFreshetError(thrown);
+        if (!error.retryable) throw error;
+        const { tenant, logger, limits } = this.#options;
+        const { code, message: cause } = error;
+        logger.warn({ tenant, what, code, cause, repetition }, "stalled, trying again");
+        await this.clock.sleep(backoffMs(limits.backoff, repetition), this.signal);
+      }
+    }
+    return undefined;
+  }
+
+  /** A newer owner has written (I6). */
+  standDown(by: Epoch): undefined {
+    this.#options.metrics.count("appends_refused_total", { reason: "fenced" });
+    this.#options.onFenced(by);
+    return undefined;
+  }
+}

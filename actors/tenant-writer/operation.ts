@@ -1,0 +1,160 @@
+/**
+ * What a tenant does with one operation before it has a place in CHUNKS. Many run at once; the tenant restores their
+ * order (T3). Nothing here touches the log.
+ */
+
+import { parseOperation } from "../../src/contract/document.ts";
+import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
+import type { DocumentId, Epoch, TenantId, Version } from "../../src/contract/ids.ts";
+import { failedOutcome, type Outcome } from "../../src/contract/outcome.ts";
+import type { ChunkRecord } from "../../src/contract/record.ts";
+import { isLost } from "../../src/embedding/failures.ts";
+import type { EmbedInput } from "../../src/embedding/port.ts";
+import type { Isolation } from "../../src/ingest/isolation/port.ts";
+import { backoffMs } from "../../src/runtime/backoff.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
+import { untilAborted } from "../../src/runtime/race-abort.ts";
+import type { Log, StoredOperation } from "../../src/log/port.ts";
+import type { Logger, Metrics } from "../../src/observe/port.ts";
+import type { Preparation } from "../../src/ingest/preparation/preparation.ts";
+import { embedPrepared } from "../../src/ingest/pipeline.ts";
+import { type KeptOperation, tooLarge } from "../directory/bytes.ts";
+import type { EmbedderMessage } from "../messages.ts";
+
+export interface ProcessorOptions {
+  readonly tenant: TenantId;
+  readonly epoch: Epoch;
+  readonly log: Pick<Log, "documentTextBytesMax">;
+  readonly preparation: Pick<Preparation, "prepare">;
+  /** Fingerprint of the embedding graph, kept with the vectors. */
+  readonly model: string;
+  readonly embedder: Pick<Mailbox<EmbedderMessage>, "put">;
+  readonly isolation: Pick<Isolation, "process">;
+  readonly limits: {
+    readonly attemptsMax: number;
+    readonly backoff: { readonly backoffMinMs: number; readonly backoffMaxMs: number };
+  };
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** Something broke that is not known to be the document's doing: the tenant decides what follows (T6). */
+export interface Fault {
+  readonly kind: "fault";
+  readonly documentId: DocumentId | null;
+  readonly error: FreshetError;
+}
+
+export class OperationProcessor {
+  readonly #options: ProcessorOptions;
+  readonly #context: { readonly clock: Clock; readonly signal: AbortSignal };
+
+  constructor(
+    options: ProcessorOptions,
+    context: { readonly clock: Clock; readonly signal: AbortSignal },
+  ) {
+    this.#options = options;
+    this.#context = context;
+  }
+
+  /** Rejects only when the actor's life ends meanwhile; whatever else goes wrong is an outcome or a fault. */
+  async process(operation: KeptOperation, suspect: boolean): Promise<Outcome | Fault> {
+    const { logger, tenant } = this.#options;
+    const refused = tooLarge(operation);
+    if (refused !== undefined) return refused;
+    let documentId: DocumentId | null = null;
+    try {
+      if (suspect) return await this.#isolated(operation);
+      return await this.#here(operation, (id) => {
+        documentId = id;
+      });
+    } catch (thrown) {
+      const error = toFreshetError(thrown);
+      if (this.#context.signal.aborted) throw error;
+      // The text itself stays out of log lines (I10): its version is enough to find it.
+      const { code, message: cause } = error;
+      const { version } = operation;
+      logger.warn({ tenant, version, code, cause }, "a document could not be processed");
+      if (code === "embedding_failed") return failedOutcome(documentId ?? this.#idIn(operation));
+      return { kind: "fault", documentId, error };
+    }
+  }
+
+  async #here(operation: StoredOperation, named: (id: DocumentId) => void): Promise<Outcome> {
+    const { log, preparation, tenant } = this.#options;
+    const { signal } = this.#context;
+    const { documentTextBytesMax } = log;
+    const job = { tenant, payload: operation.payload, documentTextBytesMax, named };
+    try {
+      const prepared = await this.#patiently(() => preparation.prepare(job, signal));
+      return await embedPrepared(prepared, (inputs) =>
+        this.#patiently(() => this.#askForVectors(inputs)),
+      );
+    } catch (thrown) {
+      if (!isLost(thrown) || this.#context.signal.aborted) throw thrown;
+      return await this.#isolated(operation);
+    }
+  }
+
+  /** T7: where it can harm nobody. What comes back is its result, not an opinion about it. */
+  #isolated({ payload, version }: StoredOperation): Promise<Outcome> {
+    const { isolation, logger, metrics, tenant } = this.#options;
+    logger.warn({ tenant, version }, "a document is processed in isolation");
+    metrics.count("documents_isolated_total", { tenant });
+    return this.#patiently(() => isolation.process(payload, this.#context.signal, tenant));
+  }
+
+  /** Of a suspect that its isolated process survived, so that reading it harms nobody here either. */
+  #idIn({ payload }: StoredOperation): DocumentId | null {
+    const parsed = parseOperation(payload, this.#options.log.documentTextBytesMax);
+    return parsed.ok ? parsed.operation.id : null;
+  }
+
+  /** T5: the embedder being down is not the document's fault; the model's refusal is, after bounded attempts. */
+  async #patiently<Value>(work: () => Promise<Value>): Promise<Value> {
+    const { limits } = this.#options;
+    const { clock, signal } = this.#context;
+    let refusals = 0;
+    for (let repetition = 0; ; repetition += 1) {
+      try {
+        return await work();
+      } catch (thrown) {
+        const error = toFreshetError(thrown);
+        if (signal.aborted) throw error;
+        if (!error.retryable || isLost(error)) throw error;
+        if (error.code === "embedding_failed") refusals += 1;
+        if (refusals >= limits.attemptsMax) throw error;
+        await clock.sleep(backoffMs(limits.backoff, repetition), signal);
+      }
+    }
+  }
+
+  async #askForVectors(inputs: readonly EmbedInput[]): Promise<readonly Float32Array[]> {
+    const { tenant, embedder } = this.#options;
+    const { signal } = this.#context;
+    const { promise, resolve, reject } = Promise.withResolvers<readonly Float32Array[]>();
+    const reply = { resolve, reject };
+    const sent = await embedder.put({ type: "embed", tenant, inputs, signal, reply }, signal);
+    if (!sent) throw new FreshetError("embedding_unavailable");
+    // An embedder that is down answers late: a tenant that ends does not wait for it.
+    return untilAborted(promise, signal);
+  }
+
+  /** The record that the outcome becomes, under this owner's epoch. */
+  recordOf(version: Version, outcome: Outcome): ChunkRecord {
+    const { tenant, epoch, model } = this.#options;
+    const base = { tenant, version, epoch };
+    switch (outcome.kind) {
+      case "delete":
+      case "reject":
+      case "duplicate":
+        return { ...base, ...outcome };
+      case "upsert": {
+        const { documentId, body } = outcome;
+        const chunkCount = body.chunks.length;
+        return { ...base, kind: "upsert", documentId, chunkCount, body: { ...body, model } };
+      }
+    }
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * Tenant: turns the operations of one tenant into records of CHUNKS, in log order.
+ *
+ * Owns: the tenant's end of CHUNKS (position and version of its last record) under one epoch.
+ * Never: answers questions, appends out of order, or appends before its fence.
+ * Receives: operation (from its partition); reload (from its shard). Sends: texts to the embedder;
+ * load, replay, ready, apply to its shard; `fenced` to its partition.
+ * Parts: tenant-recovery.ts (how a life begins), tenant-intake.ts (from DOCS), tenant-committer.ts (into CHUNKS),
+ * tenant-letters.ts (dead letters).
+ *
+ *   T1  exactly one record per operation, in version order, whatever restarts in between (I2, I3);
+ *   T2  the fence of its epoch is the first record that this owner appends (I6);
+ *   T3  an operation is prepared and embedded in parallel with others, but appended only after all before it;
+ *   T4  a full queue puts the tenant off the shared reader, never the reader to sleep (I9);
+ *   T5  transient trouble stalls with back-off; only a document that itself fails is rejected (I2);
+ *   T6  a fault of ours ends this life and is tried again in the next; the operation at the head of the queue is
+ *       rejected only when it has met `attemptsMax` of them, so that no document stops its tenant for ever;
+ *   T7  what may have been in hand when `attemptsMax` owners in a row ended is processed in isolation, one by one and
+ *       before anything behind it is taken in: a document that ends processes is found, an innocent one goes on (I2);
+ *   T8  the replay of a dead letter is void when the log has a later operation of its document (I3);
+ *   T9  a message id names one operation of the tenant within the duplicate window, on whatever way it came: what
+ *       repeats one leaves a record that says so, and changes nothing; other content under the id is rejected.
+ */
+
+import { FreshetError } from "../../src/contract/errors.ts";
+import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
+import type { FairShares } from "../../src/runtime/fair-shares.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
+import type { Log } from "../../src/log/port.ts";
+import type { Admitted } from "../directory/bytes.ts";
+import type { TenantMessage } from "../messages.ts";
+import { type CommitterOptions, TenantCommitter } from "./committer.ts";
+import { HeadFaults } from "./faults.ts";
+import { type InFlight, type IntakeOptions, TenantIntake } from "./intake.ts";
+import { type LetterOptions, LetterWriter } from "./dead-letters.ts";
+import { type LifeOptions, TenantLife } from "./life.ts";
+import { OperationProcessor, type ProcessorOptions } from "./operation.ts";
+import { type RecoveryOptions, recover } from "./recovery.ts";
+
+export interface TenantOptions
+  extends LifeOptions,
+    RecoveryOptions,
+    IntakeOptions,
+    ProcessorOptions,
+    CommitterOptions,
+    LetterOptions {
+  readonly log: Log;
+  /** Shared by all tenants of the node. */
+  readonly recoveries: FairShares;
+  readonly limits: TenantLimits;
+}
+
+export interface TenantLimits {
+  readonly inFlightMax: number;
+  readonly attemptsMax: number;
+  readonly pullMax: number;
+  readonly duplicateWindowMs: number;
+  readonly messageIdsPerTenantMax: number;
+  readonly deadLettersWaitingMax: number;
+  readonly deadLetterRetryMaxMs: number;
+  readonly backoff: { readonly backoffMinMs: number; readonly backoffMaxMs: number };
+}
+
+export function tenantActor(
+  options: TenantOptions,
+): (context: ActorContext<TenantMessage>) => Behaviour<TenantMessage> {
+  const faults = new HeadFaults(options.limits.attemptsMax);
+  return (context) => new TenantBehaviour(options, context, faults);
+}
+
+class TenantBehaviour implements Behaviour<TenantMessage> {
+  readonly #options: TenantOptions;
+  readonly #context: ActorContext<TenantMessage>;
+  readonly #faults: HeadFaults;
+  readonly #life: TenantLife;
+  readonly #inFlight: BoundedMailbox<InFlight>;
+  /** Undefined until this life has recovered, and for good when it was fenced off. */
+  #intake: TenantIntake | undefined;
+
+  constructor(options: TenantOptions, context: ActorContext<TenantMessage>, faults: HeadFaults) {
+    this.#options = options;
+    this.#context = context;
+    this.#faults = faults;
+    this.#life = new TenantLife(options, context);
+    this.#inFlight = new BoundedMailbox(options.limits.inFlightMax);
+  }
+
+  async start(): Promise<void> {
+    const options = this.#options;
+    const life = this.#life;
+    const letters = new LetterWriter(options, life);
+    this.#context.task(() => letters.writeAll());
+    const end = await life.stalling("recover", () =>
+      options.recoveries.run(
+        options.tenant,
+        () => recover(options, { life, letters }),
+        life.signal,
+      ),
+    );
+    if (end === undefined) return;
+    const { self } = this.#context;
+    const inFlight = this.#inFlight;
+    const processor = new OperationProcessor(options, life);
+    const { position, version: cursor } = end;
+    const faults = this.#faults;
+    const parts = { life, processor, inFlight };
+    const committer = new TenantCommitter(options, { ...parts, faults, letters, self, position });
+    this.#context.task(() => committer.commitAll());
+    this.#intake = new TenantIntake(options, { ...parts, cursor });
+    // What was published while nobody listened, or was in the hands of an earlier life, is still in DOCS.
+    options.route().behind = true;
+    await this.#intake.recallIds();
+    await this.#intake.catchUp();
+  }
+
+  async receive(message: TenantMessage): Promise<void> {
+    switch (message.type) {
+      case "operation":
+        await this.#takeIn(message.admitted);
+        break;
+      case "reload":
+        throw new FreshetError("internal", "the shard was lost and must be loaded again");
+    }
+    if (this.#context.self.depth === 0) await this.#intake?.catchUp();
+  }
+
+  stop(): void {
+    for (const { shares } of this.#inFlight.close()) for (const share of shares) share.release();
+  }
+
+  async #takeIn(admitted: Admitted): Promise<void> {
+    try {
+      await this.#intake?.takeFromReader(admitted);
+    } catch (thrown) {
+      admitted.share.release();
+      throw thrown;
+    }
+    if (this.#intake === undefined) admitted.share.release();
+  }
+}

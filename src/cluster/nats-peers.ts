@@ -1,0 +1,218 @@
+/**
+ * Node to node: a question that reached a node which does not own its tenant goes to the one that does.
+ *
+ * Owns its subscription, not the connection. Receives `freshet.peer.<node>.ask.<tenant>` and
+ * `freshet.peer.<node>.document.<tenant>`, and of a question that it has `freshet.peer.<node>.beat.<id>` and
+ * `freshet.peer.<node>.cancel.<id>`; sends the same to other nodes. The id is the last token of the reply subject.
+ *
+ *   PE1  a node answers a peer from what it owns itself, and never forwards again: no question can circle;
+ *   PE2  a peer that is gone, or owns nothing any more, is `not_ready`: the lease says who is asked next;
+ *   PE3  events of a streamed answer arrive in order, before the answer;
+ *   PE4  a peer is waited for so long in all, also one that falls silent in the middle of its answer;
+ *   PE5  only inboxes are answered: what somebody chose as reply could be a subject of the log;
+ *   PE6  a question ends at its owner when its asker goes: at once when that says so, and when its beats stop.
+ */
+
+import { createInbox, headers, type Msg, type NatsConnection } from "nats";
+import { errorBody, errorFromBody, FreshetError, toFreshetError } from "../contract/errors.ts";
+import { type DocumentId, tenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { type Answer, type AnswerEvent, parseQuestion, type Question } from "../contract/query.ts";
+import type { Metrics } from "../observe/port.ts";
+import { isInbox } from "../gateway/nats-replies.ts";
+import { Askers } from "./peer-askers.ts";
+import type { AskOptions, DocumentState, Peers, Service } from "../gateway/port.ts";
+
+const eventHeader = "Freshet-Event";
+const encoder = new TextEncoder();
+const encode = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value));
+
+/** Node names may hold dots; a subject token may not. */
+const tokenOf = (node: string): string => Buffer.from(node, "utf8").toString("base64url");
+const subjectOf = (node: string, verb: string, tenant: string): string =>
+  `freshet.peer.${tokenOf(node)}.${verb}.${tenant}`;
+
+export function connectPeers(connection: NatsConnection): Peers {
+  return {
+    ask: (node, tenant, asked) => {
+      const { question, signal, onEvent } = asked;
+      const body = encode({ question, stream: onEvent !== undefined, beats: true });
+      const subject = subjectOf(node, "ask", tenant);
+      const waitMs = question.deadline_ms + limits.peerMarginMs;
+      const inbox = createInbox();
+      const work = {
+        beat: subjectOf(node, "beat", idOf(inbox)),
+        cancel: subjectOf(node, "cancel", idOf(inbox)),
+      };
+      return exchange<Answer>(connection, { subject, body, waitMs, inbox, work, signal, onEvent });
+    },
+    document: (node, tenant, id) => {
+      const subject = subjectOf(node, "document", tenant);
+      const body = encode({ id });
+      const waitMs = limits.peerMarginMs;
+      return exchange<DocumentState>(connection, { subject, body, waitMs, inbox: createInbox() });
+    },
+  };
+}
+
+interface Exchange {
+  readonly subject: string;
+  readonly body: Uint8Array;
+  readonly waitMs: number;
+  readonly inbox: string;
+  /** Where work that lasts is kept alive, and ended (PE6). */
+  readonly work?: { readonly beat: string; readonly cancel: string };
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: AskOptions["onEvent"];
+}
+
+/** One request and its replies, the last of which is the result. */
+async function exchange<Result>(connection: NatsConnection, options: Exchange): Promise<Result> {
+  const { subject, body, waitMs, inbox, work, signal, onEvent } = options;
+  if (signal?.aborted) throw new FreshetError("cancelled");
+  const replies = connection.subscribe(inbox);
+  const gone = (): void => replies.unsubscribe();
+  signal?.addEventListener("abort", gone, { once: true });
+  // PE4: the client's own time-out on a subscription ends with the first message.
+  const deadline = setTimeout(gone, waitMs);
+  const beats = work && setInterval(() => tell(connection, work.beat), limits.peerBeatMs);
+  let isOver = false;
+  try {
+    connection.publish(subject, body, { reply: inbox });
+    for await (const reply of replies) {
+      isOver = isNobody(reply);
+      if (isOver) throw new FreshetError("not_ready");
+      const value: unknown = reply.json();
+      const error = errorFromBody(value);
+      isOver = error !== undefined || reply.headers?.get(eventHeader) === "done";
+      if (error !== undefined) throw error;
+      if (isOver) return value as Result;
+      onEvent?.(value as AnswerEvent);
+    }
+    throw new FreshetError(signal?.aborted ? "cancelled" : "not_ready");
+  } catch (thrown) {
+    if (thrown instanceof FreshetError) throw thrown;
+    throw new FreshetError("not_ready", undefined, { cause: thrown });
+  } finally {
+    clearTimeout(deadline);
+    clearInterval(beats);
+    signal?.removeEventListener("abort", gone);
+    replies.unsubscribe();
+    if (work !== undefined && !isOver) tell(connection, work.cancel);
+  }
+}
+
+/** Best effort: what does not arrive is a beat that is missing. */
+function tell(connection: NatsConnection, subject: string): void {
+  if (!connection.isClosed()) connection.publish(subject);
+}
+
+/** Which question a word is about: the last token of its reply subject. */
+function idOf(inbox: string): string {
+  return inbox.slice(inbox.lastIndexOf(".") + 1);
+}
+
+/** The server's own answer when nobody listens (PE2). */
+function isNobody(message: Msg): boolean {
+  return message.data.length === 0 && message.headers?.code === 503;
+}
+
+export interface PeerServerOptions {
+  readonly connection: NatsConnection;
+  readonly node: string;
+  /** What this node answers by itself (PE1). */
+  readonly local: Pick<Service, "ask" | "document">;
+  readonly stopMs: number;
+  readonly metrics: Metrics;
+}
+
+export interface PeerServer {
+  /** Takes no new request, waits for those it has. */
+  close(): Promise<void>;
+}
+
+export async function servePeers(options: PeerServerOptions): Promise<PeerServer> {
+  const { connection, node, stopMs, metrics } = options;
+  const stopping = new AbortController();
+  const running = new Set<Promise<void>>();
+  const askers = new Askers(limits.peerSilenceMs);
+  const subscription = connection.subscribe(`freshet.peer.${tokenOf(node)}.*.*`, {
+    callback: (error, message) => {
+      if (error !== null || hear(askers, message)) return;
+      if (!isInbox(message.reply)) {
+        metrics.count("replies_refused_total", { surface: "peer" });
+        return;
+      }
+      const run = serve(options, message, { stopping: stopping.signal, askers }).finally(() =>
+        running.delete(run),
+      );
+      running.add(run);
+    },
+  });
+  await connection.flush();
+  return {
+    async close() {
+      subscription.unsubscribe();
+      const cut = setTimeout(() => stopping.abort(new FreshetError("not_ready")), stopMs);
+      await Promise.allSettled(running);
+      clearTimeout(cut);
+    },
+  };
+}
+
+/** A word about a question that is being worked on (PE6); true when it was one. */
+function hear(askers: Askers, message: Msg): boolean {
+  const [verb, id] = verbOf(message);
+  if (verb === "beat") askers.beat(id);
+  if (verb === "cancel") askers.cancel(id);
+  return verb === "beat" || verb === "cancel";
+}
+
+/** Never rejects: whatever goes wrong is told to the peer. */
+async function serve(
+  { local }: PeerServerOptions,
+  message: Msg,
+  { stopping, askers }: { readonly stopping: AbortSignal; readonly askers: Askers },
+): Promise<void> {
+  const respond = (event: string, value: unknown): void => {
+    const named = headers();
+    named.set(eventHeader, event);
+    message.respond(encode(value), { headers: named });
+  };
+  const [verb, name] = verbOf(message);
+  const asker = askers.take(idOf(message.reply ?? ""));
+  try {
+    const tenant = tenantId(name);
+    if (verb === "document") {
+      const { id } = message.json<{ readonly id: DocumentId }>();
+      return respond("done", await local.document(tenant, id));
+    }
+    const asked = message.json<AskedByPeer>();
+    if (asked.beats === true) asker.expectBeats();
+    const onEvent = (event: AnswerEvent): void => {
+      if (event.type !== "done") respond(event.type, event);
+    };
+    const question = parseQuestion(asked.question);
+    const signal = AbortSignal.any([stopping, asker.gone]);
+    const asking = { signal, ...(asked.stream ? { onEvent } : {}) };
+    respond("done", await local.ask(tenant, question, asking));
+  } catch (thrown) {
+    // Whoever has gone quiet and is there after all may ask again; it has not cancelled anything.
+    const error = asker.gone.aborted ? new FreshetError("not_ready") : toFreshetError(thrown);
+    respond("error", errorBody(error));
+  } finally {
+    asker.done();
+  }
+}
+
+interface AskedByPeer {
+  readonly question: Question;
+  readonly stream: boolean;
+  /** The asker beats while it waits; those of earlier versions do not. */
+  readonly beats?: boolean;
+}
+
+function verbOf({ subject }: Msg): readonly [verb: string, name: string] {
+  const [verb = "", name = ""] = subject.split(".").slice(-2);
+  return [verb, name];
+}

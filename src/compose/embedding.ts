@@ -1,0 +1,142 @@
+/**
+ * The part of the composition root that knows what computes vectors: a graph in this process or an endpoint, and
+ * which model that is.
+ */
+
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { availableParallelism, homedir } from "node:os";
+import { basename, join } from "node:path";
+import type { Config } from "../config/config.ts";
+import { FreshetError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
+import { type BatchSize, batchSizeOf } from "../embedding/batch-size.ts";
+import { checkSameModel, probeText } from "../embedding/model-probe.ts";
+import { type ModelShape, modelShapeOf } from "../embedding/model-shape.ts";
+import { createOnnxEmbedder } from "../embedding/onnx.ts";
+import type { Embedder } from "../embedding/port.ts";
+import { choosePrecision, cpuFlagsOf } from "../embedding/precision.ts";
+import { createRemoteEmbedder } from "../embedding/remote.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Log } from "../log/port.ts";
+import type { Logger } from "../observe/port.ts";
+import type { Tokenizer } from "../text/port.ts";
+import { loadTokenizer } from "../text/tokenizer.ts";
+
+/** What `ops/setup` installs. */
+const defaultModel = "all-MiniLM-L6-v2";
+
+export interface EmbeddingParts {
+  readonly embedder: Embedder;
+  readonly tokenizer: Tokenizer;
+  /** Where the tokenizer was loaded from. */
+  readonly modelDir: string;
+  readonly batchSize: BatchSize;
+}
+
+interface EmbeddingContext {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The same for engine and merge worker, which must agree on the dimensions. @throws FreshetError embedding_unavailable */
+export function readModelShape(config: Config): ModelShape {
+  const { remote, dimensions } = config.embedding;
+  const dir = modelDir(config);
+  const name = remote?.model ?? basename(dir);
+  return modelShapeOf({
+    ...{ name, modelDir: dir, dimensions },
+    configJson: readText(join(dir, "config.json")),
+  });
+}
+
+/** @throws FreshetError with one line that says which setting is wrong, or what is missing */
+export async function openEmbedding(
+  context: EmbeddingContext,
+  shape: ModelShape,
+): Promise<EmbeddingParts> {
+  const { remote, provider } = context.config.embedding;
+  // Also for an endpoint: chunks are cut by tokens, before anything is embedded.
+  const dir = modelDir(context.config);
+  const tokenizer = await loadTokenizer(dir);
+  return {
+    embedder: await openEmbedder(context, shape),
+    tokenizer,
+    modelDir: dir,
+    batchSize: batchSizeOf(remote === undefined ? provider : "remote"),
+  };
+}
+
+function openEmbedder({ config, clock, logger }: EmbeddingContext, model: ModelShape) {
+  const { remote, provider, threads } = config.embedding;
+  if (remote !== undefined) {
+    const { url, model: requestModel, apiKey } = remote;
+    return createRemoteEmbedder({ url, model, requestModel, apiKey, clock, random: Math.random });
+  }
+  return createOnnxEmbedder({
+    ...{ graphFile: graphFile(config), provider, model, clock, logger },
+    ingestThreads: threads ?? Math.min(limits.embedThreadsMax, availableParallelism()),
+    queryThreads: 1,
+  });
+}
+
+/**
+ * Makes sure that this engine's vectors may stand beside those of the log: the first engine's model stays.
+ * @throws FreshetError model_mismatch, log_unavailable, log_identity; what the embedder throws
+ */
+export async function claimModel(
+  log: Pick<Log, "claimModel">,
+  { embedder, tokenizer }: Pick<EmbeddingParts, "embedder" | "tokenizer">,
+): Promise<void> {
+  const { name, maxTokens } = embedder.model;
+  const probe = async (text: string) => {
+    const input = { text, tokens: tokenizer.encode(text, maxTokens) };
+    const [vector] = await embedder.embed([input], { lane: "query" });
+    if (vector === undefined) throw new FreshetError("internal", "a text came without a vector");
+    return { text, vector, name };
+  };
+  const own = await probe(probeText);
+  const stored = await log.claimModel(own);
+  // An engine of another version may have chosen another sentence.
+  checkSameModel(stored, stored.text === own.text ? own : await probe(stored.text));
+}
+
+function modelDir({ embedding, cacheDir }: Config): string {
+  const cache = cacheDir ?? join(homedir(), ".cache", "freshet");
+  return embedding.modelDir ?? join(cache, "models", defaultModel);
+}
+
+/** @throws FreshetError embedding_unavailable when nothing compiled is in the model's folder */
+export function graphFile(config: Config): string {
+  const { graph, provider, precision: wanted } = config.embedding;
+  if (graph !== undefined) return graph;
+  const cpuFlags = cpuFlagsOf(readText("/proc/cpuinfo") ?? "");
+  const precision = choosePrecision({ wanted, provider, cpuFlags });
+  const dir = modelDir(config);
+  const prefix = `graph-${precision}-`;
+  const graphs = filesOf(dir).filter((name) => name.startsWith(prefix) && name.endsWith(".onnx"));
+  // An older compiler's graph may lie beside that of this one.
+  const age = (name: string): number => statSync(join(dir, name)).mtimeMs;
+  const newest = graphs.toSorted((left, right) => age(right) - age(left))[0];
+  if (newest !== undefined) return join(dir, newest);
+  throw new FreshetError(
+    "embedding_unavailable",
+    `no ${precision} graph in ${dir}: run ops/start once, or set FRESHET_MODEL_GRAPH or FRESHET_EMBED_PRECISION`,
+  );
+}
+
+function filesOf(dir: string): string[] {
+  try {
+    return readdirSync(dir).sort();
+  } catch {
+    return [];
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}

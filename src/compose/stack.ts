@@ -1,0 +1,30 @@
+import type { Logger } from "../observe/port.ts";
+
+/** What was started, to be stopped in the reverse order, also when a later start fails. */
+export class Stack {
+  readonly #stops: { readonly name: string; readonly stop: () => Promise<unknown> | unknown }[] =
+    [];
+
+  push<Value>(
+    name: string,
+    value: Value,
+    stop: (value: Value) => Promise<unknown> | unknown,
+  ): Value {
+    this.#stops.push({ name, stop: () => stop(value) });
+    return value;
+  }
+
+  /** Every part gets its chance; the first failure is thrown when all have had it. */
+  async unwind(logger: Logger): Promise<void> {
+    const failures: unknown[] = [];
+    for (const { name, stop } of this.#stops.splice(0).reverse()) {
+      try {
+        await stop();
+      } catch (thrown) {
+        logger.error({ part: name, err: thrown }, "a part would not stop");
+        failures.push(thrown);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * Everything that can be configured, from the environment only. The README's configuration table is
+ * checked against `settings` (config-settings.ts), so a setting that is not documented, or documented wrongly, fails a test.
+ */
+
+import { hostname } from "node:os";
+import type { z } from "zod";
+import { type Setting, type SettingName, settings } from "./settings.ts";
+import type { TenantId } from "../contract/ids.ts";
+import type { EmbedProvider, Precision } from "../embedding/precision.ts";
+
+export interface Config {
+  readonly nats: { readonly url: string; readonly replicas: number };
+  readonly temporal: {
+    readonly address: string;
+    readonly namespace: string;
+    readonly uiUrl: string | undefined;
+  };
+  readonly weaviate: {
+    readonly url: string;
+    readonly grpc: string;
+    readonly apiKey: string | undefined;
+  };
+  readonly http: {
+    readonly host: string;
+    /** 0 lets the system choose. */
+    readonly port: number;
+    /** Key → its tenant. Empty means that nobody is asked for a key: loopback only. */
+    readonly apiKeys: ReadonlyMap<string, TenantId>;
+    /** Opens what names tenants; undefined: nothing does where keys are configured. */
+    readonly operatorToken: string | undefined;
+    /** Names of this deployment that the Host header may have. */
+    readonly hosts: readonly string[];
+  };
+  /** What the command line sends. */
+  readonly apiKey: string | undefined;
+  /** An OpenAI-compatible endpoint; undefined means the local model, or extractive answers. */
+  readonly languageModel:
+    | { readonly url: string; readonly model: string; readonly apiKey: string | undefined }
+    | undefined;
+  readonly embedding: {
+    /** The model's folder and graph; undefined means what `ops/start` put into the cache. */
+    readonly modelDir: string | undefined;
+    readonly graph: string | undefined;
+    readonly provider: EmbedProvider;
+    readonly precision: Precision | "auto";
+    /** Threads of the embedding worker; undefined lets it choose from the cores. */
+    readonly threads: number | undefined;
+    /** An endpoint that embeds; undefined means a graph in this process. */
+    readonly remote:
+      | {
+          readonly url: string;
+          readonly model: string | undefined;
+          readonly apiKey: string | undefined;
+        }
+      | undefined;
+    /** Of a vector; undefined means what the model's `config.json` says. */
+    readonly dimensions: number | undefined;
+  };
+  /** Shares of the embedder; a tenant that is not named has the weight 1. */
+  readonly tenantWeights: ReadonlyMap<TenantId, number>;
+  /** Without API keys, so many tenants come into being by publishing to them. */
+  readonly tenantsMax: number;
+  readonly partitions: number;
+  readonly node: string;
+  readonly cacheDir: string | undefined;
+  readonly dataDir: string;
+  readonly merge: {
+    readonly sizeChunks: number;
+    readonly ageMs: number;
+    readonly graceMs: number;
+    readonly confirmMs: number;
+  };
+  readonly replayWindowMs: number;
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+}
+
+export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
+export type LogFormat = "auto" | "json" | "line";
+
+type Values = {
+  readonly [Name in SettingName]: z.output<(typeof settings)[Name]["schema"]> | undefined;
+};
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The configuration is unusable; every line names one variable, and what it should be. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly lines: readonly string[];
+
+  constructor(lines: readonly string[]) {
+    super(lines.join("\n"));
+    this.lines = lines;
+  }
+}
+
+/**
+ * Reads and checks the environment; an empty variable counts as unset.
+ * @throws ConfigError with one line for each bad value; a line never repeats the value of a secret
+ */
+export function readConfig(env: Environment): Config {
+  const { values, lines } = readValues(env);
+  const host = values.FRESHET_HTTP_HOST ?? "";
+  const keys = values.FRESHET_API_KEYS ?? new Map<string, TenantId>();
+  if (keys.size === 0 && !isLoopback(host)) {
+    lines.push(
+      "FRESHET_API_KEYS: set key=tenant pairs, or listen on loopback: FRESHET_HTTP_HOST is reachable from outside",
+    );
+  }
+  if (values.FRESHET_LLM_URL !== undefined && values.FRESHET_LLM_MODEL === undefined) {
+    lines.push("FRESHET_LLM_MODEL: name the model that FRESHET_LLM_URL should run");
+  }
+  if (lines.length > 0) throw new ConfigError(lines);
+  return assemble(values);
+}
+
+function readValues(env: Environment): { values: Values; lines: string[] } {
+  const lines: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, { fallback, schema }] of Object.entries<Setting>(settings)) {
+    const given = env[name]?.trim();
+    const raw = given === undefined || given === "" ? fallback : given;
+    if (raw === undefined) continue;
+    const parsed = schema.safeParse(raw);
+    if (parsed.success) values[name] = parsed.data;
+    else lines.push(complaint(name, raw, schema));
+  }
+  return { values: values as Values, lines };
+}
+
+function complaint(name: string, raw: string, schema: Setting["schema"]): string {
+  const expected = String(schema.meta()?.["expected"] ?? "another value");
+  const secret = /KEY|TOKEN/.test(name);
+  return `${name}: expected ${expected}${secret ? "" : `, got ${JSON.stringify(raw.slice(0, 80))}`}`;
+}
+
+/** A value with a fallback is there: `readValues` filled it or complained. */
+function presentIn(values: Values) {
+  return <Name extends SettingName>(name: Name) => values[name] as Exclude<Values[Name], undefined>;
+}
+
+function assemble(values: Values): Config {
+  const present = presentIn(values);
+  const languageUrl = values.FRESHET_LLM_URL;
+  const languageName = values.FRESHET_LLM_MODEL;
+  return {
+    nats: { url: present("FRESHET_NATS_URL"), replicas: present("FRESHET_STREAM_REPLICAS") },
+    temporal: {
+      address: present("FRESHET_TEMPORAL_ADDRESS"),
+      namespace: present("FRESHET_TEMPORAL_NAMESPACE"),
+      uiUrl: values.FRESHET_TEMPORAL_UI_URL,
+    },
+    weaviate: {
+      url: present("FRESHET_WEAVIATE_URL"),
+      grpc: present("FRESHET_WEAVIATE_GRPC"),
+      apiKey: values.FRESHET_WEAVIATE_API_KEY,
+    },
+    http: {
+      host: present("FRESHET_HTTP_HOST"),
+      port: present("FRESHET_HTTP_PORT"),
+      apiKeys: values.FRESHET_API_KEYS ?? new Map(),
+      operatorToken: values.FRESHET_OPERATOR_TOKEN,
+      hosts: values.FRESHET_HTTP_HOSTS ?? [],
+    },
+    apiKey: values.FRESHET_API_KEY,
+    languageModel:
+      languageUrl === undefined || languageName === undefined
+        ? undefined
+        : { url: languageUrl, model: languageName, apiKey: values.FRESHET_LLM_API_KEY },
+    embedding: assembleEmbedding(values),
+    tenantWeights: values.FRESHET_TENANT_WEIGHTS ?? new Map(),
+    tenantsMax: present("FRESHET_TENANTS_MAX"),
+    partitions: present("FRESHET_PARTITIONS"),
+    node: values.FRESHET_NODE ?? `${hostname()}-${process.pid}`,
+    cacheDir: values.FRESHET_CACHE_DIR,
+    dataDir: present("FRESHET_DATA_DIR"),
+    merge: {
+      sizeChunks: present("FRESHET_MERGE_SIZE_CHUNKS"),
+      ageMs: present("FRESHET_MERGE_AGE_MS"),
+      graceMs: present("FRESHET_MERGE_GRACE_MS"),
+      confirmMs: present("FRESHET_MERGE_CONFIRM_MS"),
+    },
+    replayWindowMs: present("FRESHET_REPLAY_WINDOW_MS"),
+    log: { level: present("FRESHET_LOG_LEVEL"), format: present("FRESHET_LOG_FORMAT") },
+  };
+}
+
+function assembleEmbedding(values: Values): Config["embedding"] {
+  const present = presentIn(values);
+  const remoteUrl = values.FRESHET_EMBED_URL;
+  return {
+    modelDir: values.FRESHET_MODEL_DIR,
+    graph: values.FRESHET_MODEL_GRAPH,
+    provider: present("FRESHET_EMBED_PROVIDER"),
+    precision: present("FRESHET_EMBED_PRECISION"),
+    threads: values.FRESHET_EMBED_THREADS,
+    remote:
+      remoteUrl === undefined
+        ? undefined
+        : {
+            url: remoteUrl,
+            model: values.FRESHET_EMBED_MODEL,
+            apiKey: values.FRESHET_EMBED_API_KEY,
+          },
+    dimensions: values.FRESHET_EMBED_DIMENSIONS,
+  };
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}

@@ -1,0 +1,92 @@
+/** What a value of the environment may look like. Each schema says in `expected` what it takes. */
+
+import { z } from "zod";
+import { isTenantId, type TenantId } from "../contract/ids.ts";
+
+export const whole = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,12}$/)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max)
+    .meta({ expected: `a whole number from ${min} to ${max}` });
+
+export const url = (...schemes: readonly string[]) =>
+  z
+    .string()
+    .refine((value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)))
+    .refine((value) => value.split(",").every((part) => URL.canParse(part)))
+    .meta({ expected: `a URL that starts with ${schemes.map((s) => `${s}://`).join(" or ")}` });
+
+export const hostPort = z
+  .string()
+  .regex(/^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/)
+  .meta({ expected: "host:port" });
+
+export const text = z
+  .string()
+  .min(1)
+  .max(1_000)
+  .meta({ expected: "text of at most 1000 characters" });
+
+export const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+  z.enum(values).meta({ expected: `one of ${values.join(", ")}` });
+
+/**
+ * `key=tenant,key=tenant`; a key is at least 16 characters, because a short one can be guessed, and may hold `=`, as
+ * base64 does. Twice the same key would silently be the last tenant's.
+ */
+export const apiKeys = z
+  .string()
+  .transform((value) => value.split(",").map((pair) => splitAtLast(pair.trim(), "=")))
+  .refine((pairs) =>
+    pairs.every(([key, tenant]) => /^[\x21-\x7e]{16,}$/.test(key) && isTenantId(tenant)),
+  )
+  .refine((pairs) => new Set(pairs.map(([key]) => key)).size === pairs.length)
+  .transform((pairs) => new Map(pairs.map(([key, tenant]) => [key, tenant as TenantId])))
+  .meta({
+    expected:
+      "key=tenant pairs with commas between, keys of at least 16 printable characters, each key once",
+  });
+
+function splitAtLast(text: string, separator: string): readonly [string, string] {
+  const at = text.lastIndexOf(separator);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + separator.length)];
+}
+
+/** Names without a port, as the Host header has them. */
+export const hostNames = z
+  .string()
+  .transform((value) => value.split(",").map((name) => name.trim()))
+  .refine((names) => names.every((name) => /^[A-Za-z0-9._-]{1,253}$/.test(name)))
+  .meta({ expected: "host names with commas between, without ports" });
+
+/** JetStream keeps an odd number of copies, or the loss of half of them would stop a stream. */
+export const replicaCount = z
+  .enum(["1", "3", "5"])
+  .transform(Number)
+  .meta({ expected: "1, 3 or 5" });
+
+/** Sent in a header: a line break or a space in it is a mistake of copying. */
+export const bearerToken = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,1000}$/)
+  .meta({ expected: "at most 1000 printable characters without spaces" });
+
+/** `tenant=weight,tenant=weight`; nobody is named twice. */
+export const tenantWeights = z
+  .string()
+  .transform((value) => value.split(",").map((pair) => pair.trim().split("=")))
+  .refine((pairs) =>
+    pairs.every(
+      ([tenant = "", weight = "", ...rest]) =>
+        rest.length === 0 && isTenantId(tenant) && /^([1-9]\d?|100)$/.test(weight),
+    ),
+  )
+  .refine((pairs) => new Set(pairs.map(([tenant]) => tenant)).size === pairs.length)
+  .transform(
+    (pairs) => new Map(pairs.map(([tenant = "", weight]) => [tenant as TenantId, Number(weight)])),
+  )
+  .meta({
+    expected: "tenant=weight pairs with commas between, weights from 1 to 100, each tenant once",
+  });

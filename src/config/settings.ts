@@ -1,0 +1,210 @@
+/** Each variable of the environment: what it means, what holds without it, and what it may be. */
+
+import type { z } from "zod";
+import {
+  apiKeys,
+  bearerToken,
+  hostNames,
+  hostPort,
+  oneOf,
+  replicaCount,
+  tenantWeights,
+  text,
+  url,
+  whole,
+} from "./schemas.ts";
+import { limits } from "../contract/limits.ts";
+
+export interface Setting {
+  /** What holds when the variable is unset or empty; undefined when nothing does. */
+  readonly fallback: string | undefined;
+  readonly what: string;
+  readonly schema: z.ZodType<unknown, string>;
+}
+
+const dayMs = 86_400_000;
+
+function setting<Schema extends z.ZodType<unknown, string>>(
+  fallback: string | undefined,
+  schema: Schema,
+  what: string,
+) {
+  return { fallback, schema, what };
+}
+
+/** One row of the README's table each: name, default, what it does. */
+export const settings = {
+  FRESHET_NATS_URL: setting(
+    "nats://127.0.0.1:4222",
+    url("nats", "tls", "ws", "wss"),
+    "NATS server with JetStream; several with commas between",
+  ),
+  FRESHET_STREAM_REPLICAS: setting(
+    "1",
+    replicaCount,
+    "copies of each stream on a NATS cluster: 1, 3 or 5; more than an existing log has are added, fewer take none away",
+  ),
+  FRESHET_TEMPORAL_ADDRESS: setting("127.0.0.1:7233", hostPort, "Temporal frontend"),
+  FRESHET_TEMPORAL_NAMESPACE: setting("default", text, "Temporal namespace of the merge workflows"),
+  FRESHET_TEMPORAL_UI_URL: setting(
+    undefined,
+    url("http", "https"),
+    "Temporal UI, for links to workflows",
+  ),
+  FRESHET_WEAVIATE_URL: setting(
+    "http://127.0.0.1:8080",
+    url("http", "https"),
+    "Weaviate, the cold shard",
+  ),
+  FRESHET_WEAVIATE_GRPC: setting("127.0.0.1:50051", hostPort, "Weaviate's gRPC endpoint"),
+  FRESHET_WEAVIATE_API_KEY: setting(undefined, text, "Weaviate's API key, where it asks for one"),
+  FRESHET_HTTP_HOST: setting("127.0.0.1", text, "address that the HTTP API listens on"),
+  FRESHET_HTTP_PORT: setting(
+    "8787",
+    whole(0, 65_535),
+    "port of the HTTP API; 0 lets the system choose",
+  ),
+  FRESHET_API_KEYS: setting(
+    undefined,
+    apiKeys,
+    "`key=tenant` pairs with commas between; without any, HTTP listens on loopback only and trusts `x-tenant`",
+  ),
+  FRESHET_OPERATOR_TOKEN: setting(
+    undefined,
+    bearerToken,
+    "bearer token for `/metrics`, which names tenants; with API keys and without it nobody may read them",
+  ),
+  FRESHET_HTTP_HOSTS: setting(
+    undefined,
+    hostNames,
+    "host names under which operators reach the HTTP API, with commas between; loopback and addresses always work",
+  ),
+  FRESHET_API_KEY: setting(undefined, text, "key that the command line sends to the HTTP API"),
+  FRESHET_LLM_URL: setting(
+    undefined,
+    url("http", "https"),
+    "OpenAI-compatible endpoint, such as `http://127.0.0.1:11434/v1`; unset: the local model with `ops/start`, else extractive",
+  ),
+  FRESHET_LLM_MODEL: setting(undefined, text, "model name sent to `FRESHET_LLM_URL`"),
+  FRESHET_LLM_API_KEY: setting(undefined, text, "bearer token for `FRESHET_LLM_URL`"),
+  FRESHET_MODEL_DIR: setting(
+    undefined,
+    text,
+    "folder of the embedding model (tokenizer and weights); unset means the cache",
+  ),
+  FRESHET_MODEL_GRAPH: setting(
+    undefined,
+    text,
+    "embedding graph (.onnx) to run; unset means the newest of `FRESHET_EMBED_PRECISION` in the model's folder",
+  ),
+  FRESHET_EMBED_PROVIDER: setting(
+    "cpu",
+    oneOf(["cpu", "cuda", "tensorrt"]),
+    "what runs the graph: cpu, cuda or tensorrt; one that is not there ends the start",
+  ),
+  FRESHET_EMBED_PRECISION: setting(
+    "auto",
+    oneOf(["auto", "fp32", "int8", "fp16"]),
+    "arithmetic of the graph: fp32, int8, fp16, or auto: fp16 on a GPU, int8 on a CPU with VNNI, else fp32",
+  ),
+  FRESHET_EMBED_URL: setting(
+    undefined,
+    url("http", "https"),
+    "endpoint that embeds instead of this process: base URL of an OpenAI-compatible API, such as `http://127.0.0.1:8080/v1`, or a `/embed` route of text-embeddings-inference",
+  ),
+  FRESHET_EMBED_MODEL: setting(
+    undefined,
+    text,
+    "model name sent to `FRESHET_EMBED_URL`, where it serves several",
+  ),
+  FRESHET_EMBED_API_KEY: setting(undefined, bearerToken, "bearer token for `FRESHET_EMBED_URL`"),
+  FRESHET_EMBED_DIMENSIONS: setting(
+    undefined,
+    whole(1, 16_384),
+    "dimensions of a vector, the same for engine and merge worker; unset means what `config.json` in the model's folder says",
+  ),
+  FRESHET_PARTITIONS: setting(
+    "8",
+    whole(1, 1_024),
+    "partitions of DOCS; fixed once the stream exists",
+  ),
+  FRESHET_NODE: setting(
+    undefined,
+    text
+      .regex(/^[A-Za-z0-9_.-]+$/)
+      .max(128)
+      .meta({ expected: "letters, digits, _ . or -" }),
+    "name of this node, unique in the deployment; unset means host name and process id",
+  ),
+  FRESHET_CACHE_DIR: setting(
+    undefined,
+    text,
+    "where servers and models are kept; unset means `~/.cache/freshet`",
+  ),
+  FRESHET_DATA_DIR: setting(
+    ".freshet",
+    text,
+    "data of the servers started here, `run.json`, ingest manifests",
+  ),
+  FRESHET_EMBED_THREADS: setting(
+    undefined,
+    whole(1, 256),
+    "threads of the embedding worker on a CPU; unset means from the cores",
+  ),
+  FRESHET_TENANT_WEIGHTS: setting(
+    undefined,
+    tenantWeights,
+    "`tenant=weight` pairs with commas between, from 1 to 100: shares of the embedder while it is busy; a tenant without one has 1",
+  ),
+  FRESHET_TENANTS_MAX: setting(
+    String(limits.tenantsMax),
+    whole(1, 1_000_000),
+    "tenants of the installation; what is published to more of them is refused. With `FRESHET_API_KEYS` the keys say which there are",
+  ),
+  FRESHET_MERGE_SIZE_CHUNKS: setting(
+    String(limits.mergeSizeChunks),
+    whole(1, 10_000_000),
+    "unmerged chunks of a tenant that start a merge",
+  ),
+  FRESHET_MERGE_AGE_MS: setting(
+    String(limits.mergeAgeMs),
+    whole(1_000, 7 * dayMs),
+    "age of a tenant's oldest unmerged operation that starts a merge",
+  ),
+  FRESHET_MERGE_GRACE_MS: setting(
+    String(limits.mergeGraceMs),
+    whole(0, 10 * 60_000),
+    "how long confirmed chunks stay hot, so that running questions finish",
+  ),
+  FRESHET_MERGE_CONFIRM_MS: setting(
+    String(limits.mergeConfirmMs),
+    whole(0, 60 * 60_000),
+    "from a merge to the second look at what it wrote, until which it stays hot",
+  ),
+  FRESHET_REPLAY_WINDOW_MS: setting(
+    String(limits.replayWindowMs),
+    whole(2 * limits.duplicateWindowMs, 365 * dayMs),
+    "how long DOCS and CHUNKS keep what is processed and merged; a lost cold shard can be rebuilt from no more",
+  ),
+  FRESHET_LOG_LEVEL: setting(
+    "info",
+    oneOf(["debug", "info", "warn", "error", "silent"]),
+    "least severe log line that is written: debug, info, warn, error or silent",
+  ),
+  FRESHET_LOG_FORMAT: setting(
+    "auto",
+    oneOf(["auto", "json", "line"]),
+    "`json`, `line` (one readable line), or `auto`: lines on a terminal",
+  ),
+} as const satisfies Readonly<Record<string, Setting>>;
+
+export type SettingName = keyof typeof settings;
+
+/** The README's table, in the order of `settings`. */
+export function settingsTable(): string {
+  const rows = Object.entries<Setting>(settings).map(
+    ([name, { fallback, what }]) =>
+      `| \`${name}\` | ${fallback === undefined ? "" : `\`${fallback}\``} | ${what} |`,
+  );
+  return ["| Variable | Default | What it does |", "| --- | --- | --- |", ...rows].join("\n");
+}

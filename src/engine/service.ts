@@ -1,0 +1,209 @@
+/** The engine behind its surfaces: what a gateway may ask, answered by the actors and the log. */
+
+import type { DocumentView, QuestionMessage, ShardMessage } from "../../actors/messages.ts";
+import type { Topology } from "../../actors/topology/topology.ts";
+import { FreshetError, toFreshetError } from "../contract/errors.ts";
+import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import type { Answer, AnswerEvent, Question } from "../contract/query.ts";
+import type { AskOptions, EngineStatus, Peers, Service, TenantStatus } from "../gateway/port.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { ask } from "../runtime/reply.ts";
+import type { Log } from "../log/port.ts";
+import type { LogGuard } from "../log/guard/identity-monitor.ts";
+
+/** While the log is refused nothing is answered, also not from memory: it was built on another log. */
+export type Trust = Pick<LogGuard, "pass" | "refusal">;
+
+export interface ServiceOptions {
+  readonly node: string;
+  readonly clock: Clock;
+  readonly topology: Topology;
+  readonly log: Log;
+  readonly trust: Trust;
+  readonly peers: Peers;
+  /** Latest results of the background health checks. */
+  readonly services: () => EngineStatus["services"];
+}
+
+/** What this node answers by itself: `not_ready` for tenants of others. */
+export type LocalService = Pick<Service, "ask" | "document">;
+
+export function createLocalService({
+  topology,
+  trust,
+  log,
+}: Pick<ServiceOptions, "topology" | "trust" | "log">): LocalService {
+  return {
+    ask: async (tenant, question, asking) => {
+      await trust.pass();
+      const answer = await askQuestion(topology, { tenant, question, ...asking });
+      // Found on a log that was refused meanwhile.
+      if (trust.refusal !== undefined) throw trust.refusal;
+      return answer;
+    },
+    document: async (tenant, id) => {
+      await trust.pass();
+      const view = await askDocument(topology, tenant, id);
+      const { version, shard, visible: visible_seq } = view;
+      if (version === undefined || (shard === "cold" && (await isRefused(log, tenant, version)))) {
+        return { id, status: "absent", visible_seq };
+      }
+      return { id, status: "visible", seq: version, shard };
+    },
+  };
+}
+
+/** The merge that cold refused a document to has taken it out of the stored heads; an owner's own still name it. */
+async function isRefused(
+  { deadLetters }: Pick<Log, "deadLetters">,
+  tenant: TenantId,
+  version: Version,
+): Promise<boolean> {
+  return (await deadLetters.get(tenant, version))?.reason === "cold_refused";
+}
+
+/** The same for every tenant: any node takes any request and asks the tenant's owner. */
+export function createService(options: ServiceOptions, local: LocalService): Service {
+  const { log, topology, peers, trust } = options;
+  return {
+    documentTextBytesMax: log.documentTextBytesMax,
+    ask: async (tenant, question, asking) => {
+      await trust.pass();
+      return askUntilServed(options.clock, { question, ...asking }, async (asked) => {
+        const { question: current, ...rest } = asked;
+        if (topology.isOwner(tenant)) return local.ask(tenant, current, rest);
+        return peers.ask(await ownerOf(options, tenant), tenant, asked);
+      });
+    },
+    publish: async (tenant, _operation, { payload, messageId }) => {
+      await trust.pass();
+      // I11: a full node refuses here, where the publisher can still be told.
+      if (topology.isHotFull(tenant)) throw new FreshetError("overloaded");
+      return log.docs.publish({ tenant, payload, messageId });
+    },
+    document: async (tenant, id) => {
+      await trust.pass();
+      if (topology.isOwner(tenant)) return local.document(tenant, id);
+      return peers.document(await ownerOf(options, tenant), tenant, id);
+    },
+    lastVersion: (tenant) => log.docs.lastVersion(tenant),
+    status: () => statusOf(options),
+  };
+}
+
+/** Another node's name. @throws FreshetError not_ready while nobody, or this node not yet, serves the tenant */
+async function ownerOf({ log, node, topology }: ServiceOptions, tenant: TenantId): Promise<string> {
+  const { partition } = topology.directory.partitionOf(tenant);
+  const owner = await log.leases.holder(partition);
+  if (owner === null || owner === node) throw new FreshetError("not_ready");
+  return owner;
+}
+
+type Asked = AskOptions & { readonly question: Question };
+type Asking = Asked & { readonly tenant: TenantId };
+
+/**
+ * While a tenant changes hands nobody answers for it. A question that may wait is asked again until its `wait_ms` is
+ * over, unless a part of an answer has gone out already.
+ */
+async function askUntilServed(
+  clock: Clock,
+  asked: Asked,
+  attempt: (asked: Asked) => Promise<Answer>,
+): Promise<Answer> {
+  const { wait_ms, deadline_ms } = asked.question;
+  const begunMs = clock.monotonicMs();
+  let hasSpoken = false;
+  const onEvent =
+    asked.onEvent &&
+    ((event: AnswerEvent): void => {
+      hasSpoken = true;
+      asked.onEvent?.(event);
+    });
+  for (;;) {
+    const goneMs = Math.floor(clock.monotonicMs() - begunMs);
+    const left = {
+      wait_ms: Math.max(0, wait_ms - goneMs),
+      deadline_ms: Math.max(1, deadline_ms - goneMs),
+    };
+    try {
+      return await attempt({ ...asked, question: { ...asked.question, ...left }, onEvent });
+    } catch (thrown) {
+      if (toFreshetError(thrown).code !== "not_ready" || hasSpoken) throw thrown;
+      const untilMs = begunMs + Math.min(wait_ms, deadline_ms);
+      const pauseMs = limits.ownerPollMs;
+      if (clock.monotonicMs() + pauseMs >= untilMs || asked.signal.aborted) throw thrown;
+      await clock.sleep(pauseMs, asked.signal);
+    }
+  }
+}
+
+function askQuestion({ questions }: Topology, asking: Asking): Promise<Answer> {
+  return ask<Answer, QuestionMessage>({
+    message: (reply) => ({ type: "question", onEvent: undefined, ...asking, reply }),
+    send: (message) => questions.tryPut(message),
+    refused: () => new FreshetError("overloaded"),
+  });
+}
+
+/** I6: what was found, also that there is nothing, is told once it is proved that this node could say so. */
+async function askDocument(
+  { directory, isOwner, proofs }: Pick<Topology, "directory" | "isOwner" | "proofs">,
+  tenant: TenantId,
+  documentId: DocumentId,
+): Promise<DocumentView> {
+  if (!isOwner(tenant)) throw new FreshetError("not_ready");
+  const { partition, epoch } = directory.partitionOf(tenant);
+  const entry = directory.tenant(tenant);
+  // A tenant that the owner of its partition does not know has no operations: nothing of it is there, nor was.
+  if (entry === undefined) {
+    await proofs.prove({ partition, epoch });
+    return { version: undefined, visible: 0 as Version, shard: "cold" };
+  }
+  const view = await ask<DocumentView, ShardMessage>({
+    message: (reply) => ({ type: "document", documentId, reply }),
+    send: (message) => entry.shard.tryPut(message),
+    refused: () => new FreshetError("overloaded"),
+  });
+  await proofs.prove({ partition, epoch: entry.epoch });
+  return view;
+}
+
+function statusOf({ node, topology, services, trust, log }: ServiceOptions): EngineStatus {
+  const quarantined = log.quarantined().slice(-limits.quarantineShownMax);
+  const { directory } = topology;
+  const partitions = [...directory.partitions.values()];
+  const owned = partitions.filter(({ state }) => state === "serving");
+  const joining = partitions.filter(({ state }) => state === "joining");
+  const entries = owned.flatMap((partition) => [...partition.tenants.values()]);
+  const tenants = entries.map(
+    ({ tenant, status, progress }): TenantStatus => ({
+      tenant,
+      state: status.state,
+      visible_seq: status.visible,
+      documents: status.documents,
+      hot: status.hot,
+      watermark: status.watermark,
+      unmerged_chunks: status.unmergedChunks,
+      records_to_replay: progress.toReplay,
+      records_replayed: progress.replayed,
+      operations_behind: progress.behind,
+    }),
+  );
+  return {
+    node,
+    // Ready: what is this node's own is here, and nothing of it is still recovering. That may be nothing at all, with
+    // more nodes than partitions: such a node asks the others.
+    ready:
+      trust.refusal === undefined &&
+      services().log === "up" &&
+      partitions.every(({ state }) => state === "serving" || state === "waiting") &&
+      tenants.every(({ state }) => state === "ready"),
+    ...(trust.refusal === undefined ? {} : { refusal: trust.refusal.message }),
+    ...(quarantined.length === 0 ? {} : { quarantined }),
+    partitions: { total: partitions.length, owned: owned.length, joining: joining.length },
+    tenants,
+    services: services(),
+  };
+}

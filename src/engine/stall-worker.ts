@@ -1,0 +1,19 @@
+/**
+ * The thread that looks at the main thread's beats.
+ *
+ * Owns: a timer. Never: talks to anybody.
+ */
+
+import { workerData } from "node:worker_threads";
+import type { MainWatch } from "./stall-watch.ts";
+
+const { beats, everyMs, missedMax } = workerData as MainWatch;
+let seen = Atomics.load(beats, 0);
+let missed = 0;
+
+setInterval(() => {
+  const now = Atomics.load(beats, 0);
+  missed = now === seen ? missed + 1 : 0;
+  seen = now;
+  if (missed >= missedMax) process.kill(process.pid, "SIGKILL");
+}, everyMs);

@@ -1,0 +1,26 @@
+/** Preparation on the calling thread: for small documents, and where nobody is waited for. */
+
+import type { Clock } from "../../runtime/clock.ts";
+import type { Metrics } from "../../observe/port.ts";
+import type { Preparer } from "../prepare.ts";
+import { preparedOf } from "../prepared.ts";
+import type { Preparation } from "./preparation.ts";
+
+export function inlinePreparation(options: {
+  readonly prepare: Preparer;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}): Preparation {
+  const { prepare, clock, metrics } = options;
+  return {
+    async prepare({ payload, ...job }) {
+      // A pull brings many documents at once: others have their turn between two of them.
+      await clock.turn();
+      const begunMs = clock.monotonicMs();
+      const prepared = preparedOf(payload, { ...job, prepare });
+      metrics.observe("ingest_prepare_seconds", (clock.monotonicMs() - begunMs) / 1000);
+      return prepared;
+    },
+    close: () => Promise.resolve(),
+  };
+}

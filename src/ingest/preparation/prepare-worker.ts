@@ -1,0 +1,23 @@
+/**
+ * The thread that prepares documents: parsing, redaction, chunking, tokens and terms of a large one take longer than
+ * the main thread may be away.
+ *
+ * Owns: a tokenizer with its cache. Never: talks to anybody but its engine, or keeps anything of a document.
+ * Receives: `PrepareRequest`, one at a time. Sends: `ready` once, then `named` (unless the document has no id) and
+ * `prepared` or `failed` for each request.
+ */
+
+import { parentPort, workerData } from "node:worker_threads";
+import { limits } from "../../contract/limits.ts";
+import { yieldBy } from "../../runtime/priority.ts";
+import type { PrepareWorkerSettings } from "./protocol.ts";
+import { answerRequests } from "./service.ts";
+import { createPreparer } from "../prepare.ts";
+import { defaultRedactor } from "../../text/redaction.ts";
+import { loadTokenizer } from "../../text/tokenizer.ts";
+
+const { modelDir } = workerData as PrepareWorkerSettings;
+yieldBy(limits.prepareNiceness);
+const tokenizer = await loadTokenizer(modelDir);
+if (parentPort === null) throw new Error("this file is a thread of an engine");
+answerRequests(parentPort, createPreparer({ tokenizer, redactor: defaultRedactor }));

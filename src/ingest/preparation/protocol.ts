@@ -1,0 +1,96 @@
+/** What the engine and a thread that prepares documents say to each other. */
+
+import type { ErrorBody } from "../../contract/errors.ts";
+import type { DocumentId } from "../../contract/ids.ts";
+import type { DocumentInfo } from "../../contract/record.ts";
+import { countTerms, indexedText, unpackTerms } from "../../text/chunk-terms.ts";
+import type { Chunk } from "../../text/chunking.ts";
+import type { Prepared } from "../prepared.ts";
+
+export interface PrepareWorkerSettings {
+  /** Where the model's tokenizer lies. */
+  readonly modelDir: string;
+}
+
+/** One at a time: the next follows the last reply. */
+export interface PrepareRequest {
+  readonly payload: Uint8Array;
+  readonly documentTextBytesMax: number;
+}
+
+export type PrepareReply =
+  | { readonly kind: "ready" }
+  | { readonly kind: "named"; readonly documentId: DocumentId }
+  | { readonly kind: "prepared"; readonly prepared: PackedPrepared; readonly ms: number }
+  | { readonly kind: "failed"; readonly error: ErrorBody };
+
+/** Hundreds of chunks as a few arrays: a structured clone of so many objects would cost the main thread what it saves. */
+export type PackedPrepared =
+  | Exclude<Prepared, { kind: "prepared" }>
+  | {
+      readonly kind: "prepared";
+      readonly documentId: DocumentId;
+      readonly info: DocumentInfo;
+      readonly redactor: string;
+      readonly texts: readonly string[];
+      readonly headings: readonly (string | undefined)[];
+      /** Tokens of all chunks, one after another, and where each chunk's end. */
+      readonly tokens: Int32Array;
+      readonly tokenEnds: Uint32Array;
+      /** Different terms of the document; chunks name them by their place here. */
+      readonly vocabulary: readonly string[];
+      /** A term's place and how often the chunk holds it, for all terms of all chunks, and where each chunk's end. */
+      readonly counts: Uint32Array;
+      readonly countEnds: Uint32Array;
+      /** Terms of each chunk, repetitions included. */
+      readonly lengths: Uint32Array;
+    };
+
+/** @returns the message, and what of it is handed over instead of copied */
+export function packPrepared(prepared: Prepared): {
+  readonly packed: PackedPrepared;
+  readonly transfer: readonly ArrayBuffer[];
+} {
+  if (prepared.kind !== "prepared") return { packed: prepared, transfer: [] };
+  const { documentId, document } = prepared;
+  const { info, chunks, redactor } = document;
+  const tokenEnds = endsOf(chunks.map(({ tokens }) => tokens.length));
+  const tokens = new Int32Array(tokenEnds.at(-1) ?? 0);
+  for (const [index, chunk] of chunks.entries())
+    tokens.set(chunk.tokens, index === 0 ? 0 : tokenEnds[index - 1]);
+  const terms = countTerms(chunks.map((chunk) => indexedText(info.title, chunk)));
+  const transferred = { tokens, tokenEnds, ...terms };
+  const { counts, countEnds, lengths } = terms;
+  const packed = {
+    ...({ kind: "prepared", documentId, info, redactor } as const),
+    texts: chunks.map(({ text }) => text),
+    headings: chunks.map(({ heading }) => heading),
+    ...transferred,
+  };
+  const arrays = [tokens, tokenEnds, counts, countEnds, lengths];
+  return { packed, transfer: arrays.map(({ buffer }) => buffer) };
+}
+
+export function unpackPrepared(packed: PackedPrepared): Prepared {
+  if (packed.kind !== "prepared") return packed;
+  const { documentId, info, redactor, texts, headings, tokens, tokenEnds } = packed;
+  const terms = unpackTerms(packed);
+  const chunks = texts.map((text, index): Chunk => {
+    const heading = headings[index];
+    return {
+      text,
+      ...(heading === undefined ? {} : { heading }),
+      tokens: tokens.subarray(index === 0 ? 0 : tokenEnds[index - 1], tokenEnds[index]),
+      terms: terms[index],
+    };
+  });
+  return { kind: "prepared", documentId, document: { info, redactor, chunks } };
+}
+
+function endsOf(lengths: readonly number[]): Uint32Array<ArrayBuffer> {
+  let end = 0;
+  return Uint32Array.from(lengths, (length) => {
+    end += length;
+    return end;
+  });
+}

@@ -1,0 +1,233 @@
+/** CHUNKS in memory. Records are kept as they would be on the wire, so that nothing is shared by reference. */
+
+import { FreshetError } from "../../contract/errors.ts";
+import { type Partition, type Position, partitionOf, type TenantId } from "../../contract/ids.ts";
+import type { QuarantineReason } from "../../contract/quarantine.ts";
+import type { ChunkRecord, PlacedRecord, RecordHeader } from "../../contract/record.ts";
+import { encodeBody } from "../../contract/record.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { judgeAppend } from "../append-outcome.ts";
+import { ChainCheck } from "../chain.ts";
+import type { MemorySwitch } from "./availability.ts";
+import type { AppendOutcome, ChunksLog, ChunksRange } from "../port.ts";
+import { type Quarantine, unreadableRecord } from "../quarantine.ts";
+import {
+  conditionHeaders,
+  headerFromWire,
+  isRecord,
+  type Place,
+  previousIn,
+  recordFromWire,
+  type WireHeaders,
+  wireHeaders,
+} from "../record-header.ts";
+import { chunksOf } from "../subjects.ts";
+
+interface Options {
+  readonly clock: Clock;
+  readonly partitions: number;
+  readonly base: number;
+  readonly power: MemorySwitch;
+  readonly quarantine: Quarantine;
+  /** The check of what a range read hands out; a test may plant a gullible one. */
+  readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
+}
+
+interface Stored {
+  readonly isRecord: boolean;
+  readonly place: Place;
+  readonly headers: WireHeaders;
+  readonly body: Uint8Array;
+}
+
+export class MemoryChunks implements ChunksLog {
+  readonly #options: Options;
+  readonly #byTenant = new Map<TenantId, Stored[]>();
+  #ackLost = false;
+  #recordsLate = 0;
+  lastSeq: Position;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.lastSeq = options.base as Position;
+  }
+
+  async append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome> {
+    await this.#options.power.pass();
+    const last = this.#last(record.tenant);
+    if ((last?.position ?? 0) !== expectedLast) return decided(record, expectedLast, last);
+    if (last !== null && last.epoch > record.epoch) {
+      // The server can not see this: only a writer that read a newer owner's record could expect it.
+      throw new FreshetError(
+        "internal",
+        "a writer of an older epoch expects a newer owner's record",
+      );
+    }
+    const position = this.#store(record, expectedLast);
+    if (!this.#ackLost) return { kind: "appended", position };
+    this.#ackLost = false;
+    return decided(record, expectedLast, this.#last(record.tenant));
+  }
+
+  async last(tenant: TenantId): Promise<RecordHeader | null> {
+    await this.#options.power.pass();
+    return this.#last(tenant);
+  }
+
+  async first(tenant: TenantId): Promise<RecordHeader | null> {
+    await this.#options.power.pass();
+    const first = this.#records(tenant)[0];
+    return first === undefined ? null : this.#headerOf(first);
+  }
+
+  async *read(range: ChunksRange): AsyncGenerator<PlacedRecord> {
+    for await (const stored of this.#range(range)) {
+      const { headers, place, body } = stored;
+      yield this.#readable(stored, () => recordFromWire((name) => headers[name], place, body));
+    }
+  }
+
+  async *headers(range: ChunksRange): AsyncGenerator<RecordHeader> {
+    for await (const stored of this.#range(range)) yield this.#headerOf(stored);
+  }
+
+  async tenants(partition: Partition): Promise<TenantId[]> {
+    await this.#options.power.pass();
+    const { partitions } = this.#options;
+    return [...this.#byTenant.keys()].filter(
+      (tenant) => partitionOf(tenant, partitions) === partition,
+    );
+  }
+
+  async tenantCount(): Promise<number> {
+    await this.#options.power.pass();
+    return this.#byTenant.size;
+  }
+
+  /** A message that no owner wrote, or one of ours that was damaged. */
+  putForeign(tenant: TenantId, headers: WireHeaders, body: Uint8Array): void {
+    const read = (name: string) => headers[name];
+    const previous = isRecord(read) ? previousIn(read) : (0 as Position);
+    this.#push({ tenant, previous }, headers, body);
+  }
+
+  loseNextAck(): void {
+    this.#ackLost = true;
+  }
+
+  readNextLate(records: number): void {
+    this.#recordsLate = records;
+  }
+
+  async firstSince(atMs: number): Promise<Position> {
+    await this.#options.power.pass();
+    const positions = [...this.#byTenant.values()]
+      .flat()
+      .filter(({ place }) => place.atMs >= atMs)
+      .map(({ place }) => place.position);
+    return Math.min(this.lastSeq + 1, ...positions) as Position;
+  }
+
+  async purge({ tenant, below }: Parameters<ChunksLog["purge"]>[0]): Promise<number> {
+    await this.#options.power.pass();
+    this.#options.power.checkIdentity();
+    const records = this.#byTenant.get(tenant) ?? [];
+    const newest = this.#records(tenant).at(-1);
+    if (newest === undefined) return 0;
+    const to = Math.min(below, newest.place.position);
+    const kept = records.filter((stored) => stored.place.position >= to);
+    this.#byTenant.set(tenant, kept);
+    return records.length - kept.length;
+  }
+
+  async *#range(range: ChunksRange): AsyncGenerator<Stored> {
+    const chain = this.#options.createChain?.(range) ?? new ChainCheck(range);
+    if (!chain.complete) {
+      range.onCount?.(
+        this.#records(range.tenant).filter(({ place }) => place.position > range.after).length,
+      );
+    }
+    let late = this.#recordsLate;
+    this.#recordsLate = 0;
+    while (!chain.complete) {
+      await this.#options.power.pass();
+      range.signal?.throwIfAborted();
+      const next = this.#records(range.tenant)
+        .filter(({ place }) => place.position > chain.last)
+        .at(late);
+      late = 0;
+      if (next === undefined) throw chain.broken();
+      chain.accept(next.place);
+      yield next;
+    }
+  }
+
+  #store(record: ChunkRecord, previous: Position): Position {
+    const body = record.kind === "upsert" ? encodeBody(record.body) : new Uint8Array();
+    const headers = { ...wireHeaders(record, body.byteLength), ...conditionHeaders(previous) };
+    return this.#push({ tenant: record.tenant, previous }, headers, body);
+  }
+
+  #push(
+    place: Pick<Place, "tenant" | "previous">,
+    headers: WireHeaders,
+    body: Uint8Array,
+  ): Position {
+    this.lastSeq = (this.lastSeq + 1) as Position;
+    const atMs = this.#options.clock.nowMs();
+    const stored: Stored = {
+      isRecord: isRecord((name) => headers[name]),
+      place: { ...place, atMs, position: this.lastSeq },
+      ...{ headers, body },
+    };
+    const records = this.#byTenant.get(place.tenant);
+    if (records === undefined) this.#byTenant.set(place.tenant, [stored]);
+    else records.push(stored);
+    return this.lastSeq;
+  }
+
+  /** What owners wrote: foreign messages between stand for nothing. */
+  #records(tenant: TenantId): readonly Stored[] {
+    return (this.#byTenant.get(tenant) ?? []).filter((stored) => {
+      if (stored.isRecord) return true;
+      this.#quarantine(stored, "foreign");
+      return false;
+    });
+  }
+
+  #last(tenant: TenantId): RecordHeader | null {
+    const last = this.#records(tenant).at(-1);
+    return last === undefined ? null : this.#headerOf(last);
+  }
+
+  #headerOf(stored: Stored): RecordHeader {
+    return this.#readable(stored, () =>
+      headerFromWire((name) => stored.headers[name], stored.place),
+    );
+  }
+
+  #readable<Value>(stored: Stored, read: () => Value): Value {
+    try {
+      return read();
+    } catch (cause) {
+      this.#quarantine(stored, "unreadable");
+      throw unreadableRecord(stored.place, cause);
+    }
+  }
+
+  #quarantine({ place }: Stored, why: QuarantineReason): void {
+    const { tenant, position: seq } = place;
+    const subject = chunksOf(partitionOf(tenant, this.#options.partitions), tenant);
+    this.#options.quarantine.add({ stream: "CHUNKS", seq, subject, why });
+  }
+}
+
+function decided(
+  record: ChunkRecord,
+  expectedLast: Position,
+  last: RecordHeader | null,
+): AppendOutcome {
+  const verdict = judgeAppend(record, expectedLast, last);
+  if (verdict.kind === "retry") throw new FreshetError("internal", "an append left no trace");
+  return verdict;
+}

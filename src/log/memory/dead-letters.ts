@@ -1,0 +1,120 @@
+/** Dead letters in memory. */
+
+import { FreshetError } from "../../contract/errors.ts";
+import type { TenantId, Version } from "../../contract/ids.ts";
+import { limits } from "../../contract/limits.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { letterShareOf } from "../dead-letter.ts";
+import type { MemorySwitch } from "./availability.ts";
+import type { DeadLetter, DeadLetterLog, OwedLetters } from "../port.ts";
+import type { Quarantine } from "../quarantine.ts";
+import { deadLetterOf } from "../subjects.ts";
+
+/** What somebody stored in a letter's place. */
+const foreign = "foreign";
+
+interface Written {
+  readonly letter: DeadLetter | typeof foreign;
+  readonly writtenAtMs: number;
+}
+
+export interface MemoryDeadLettersOptions {
+  readonly clock: Clock;
+  readonly power: MemorySwitch;
+  readonly quarantine: Quarantine;
+  /** Letters that a tenant may keep. */
+  readonly perTenantMax?: number | undefined;
+}
+
+export class MemoryDeadLetters implements DeadLetterLog {
+  readonly #options: MemoryDeadLettersOptions;
+  /** By tenant, in the order of their writing. */
+  readonly #written = new Map<string, Map<Version, Written>>();
+  readonly #owed = new Map<TenantId, OwedLetters>();
+  /** Takes no letter, as a stream at its bound. */
+  isFull = false;
+
+  constructor(options: MemoryDeadLettersOptions) {
+    this.#options = options;
+  }
+
+  putForeign(tenant: string, version: Version): void {
+    const writtenAtMs = this.#options.clock.nowMs();
+    this.#of(tenant).set(version, { letter: foreign, writtenAtMs });
+  }
+
+  async publish(letter: DeadLetter): Promise<void> {
+    await this.#options.power.pass();
+    const letters = this.#of(letter.tenant);
+    if (letters.has(letter.version)) return;
+    if (this.isFull) throw new FreshetError("overloaded", "the log is full");
+    const writtenAtMs = this.#options.clock.nowMs();
+    letters.set(letter.version, { letter: { ...letter }, writtenAtMs });
+  }
+
+  async list(tenant: string, max: number, after = 0 as Version): Promise<DeadLetter[]> {
+    await this.#options.power.pass();
+    return [...this.#of(tenant).keys()]
+      .filter((version) => version > after)
+      .sort((one, other) => one - other)
+      .map((version) => this.#letter(tenant, version))
+      .filter((letter) => letter !== null)
+      .slice(0, max);
+  }
+
+  async get(tenant: string, version: Version): Promise<DeadLetter | null> {
+    await this.#options.power.pass();
+    return this.#letter(tenant, version);
+  }
+
+  async last(tenant: string): Promise<Version> {
+    await this.#options.power.pass();
+    return [...this.#of(tenant).keys()].at(-1) ?? (0 as Version);
+  }
+
+  async trim(tenant: string): Promise<number> {
+    await this.#options.power.pass();
+    const letters = this.#of(tenant);
+    const keep = this.#options.perTenantMax ?? letterShareOf(limits.deadLetterBytesMax);
+    const oldest = [...letters.keys()].slice(0, Math.max(0, letters.size - keep));
+    for (const version of oldest) letters.delete(version);
+    return oldest.length;
+  }
+
+  async purgeBefore(atMs: number): Promise<number> {
+    await this.#options.power.pass();
+    let purged = 0;
+    for (const letters of this.#written.values()) {
+      for (const [version, { writtenAtMs }] of letters) {
+        if (writtenAtMs < atMs && letters.delete(version)) purged += 1;
+      }
+    }
+    return purged;
+  }
+
+  async owed(tenant: TenantId): Promise<OwedLetters> {
+    await this.#options.power.pass();
+    return this.#owed.get(tenant) ?? { after: null, revision: 0 };
+  }
+
+  async owe(tenant: TenantId, { after, revision }: OwedLetters): Promise<boolean> {
+    await this.#options.power.pass();
+    if ((this.#owed.get(tenant)?.revision ?? 0) !== revision) return false;
+    this.#owed.set(tenant, { after, revision: revision + 1 });
+    return true;
+  }
+
+  #of(tenant: string): Map<Version, Written> {
+    const letters = this.#written.get(tenant) ?? new Map<Version, Written>();
+    this.#written.set(tenant, letters);
+    return letters;
+  }
+
+  #letter(tenant: string, version: Version): DeadLetter | null {
+    const letter = this.#of(tenant).get(version)?.letter ?? null;
+    if (letter !== foreign) return letter;
+    const subject = deadLetterOf(tenant, version);
+    this.#options.quarantine.add({ stream: "DLQ", seq: version, subject, why: foreign });
+    return null;
+  }
+}

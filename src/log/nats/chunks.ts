@@ -1,0 +1,240 @@
+/**
+ * CHUNKS on JetStream: the fenced append, and unbroken reading.
+ *
+ *   NK1  a message that no owner wrote does not count: it is nobody's newest record, and no link of a chain;
+ *   NK2  an append behind such messages is conditional on the newest of them, after all up to it were looked at: so no
+ *        record can have come between the record that the writer knows and its own (I6);
+ *   NK3  a record of the chain that can not be read stops its tenant with broken_chain, and nobody else.
+ */
+
+import { FreshetError } from "../../contract/errors.ts";
+import {
+  isTenantId,
+  type Partition,
+  type Position,
+  partitionOf,
+  type TenantId,
+} from "../../contract/ids.ts";
+import { limits } from "../../contract/limits.ts";
+import {
+  type ChunkRecord,
+  encodeBody,
+  type PlacedRecord,
+  type RecordHeader,
+} from "../../contract/record.ts";
+import { type AppendVerdict, judgeAppend } from "../append-outcome.ts";
+import { ChainCheck } from "../chain.ts";
+import { type GuardedMessage, type NatsContext, publishGuarded } from "./connection.ts";
+import {
+  messageOf,
+  type NewestOf,
+  newestReadable,
+  oldestReadable,
+  type StoredMessage,
+  type SubjectRequest,
+} from "./newest.ts";
+import { pullMessages } from "./pull.ts";
+import { firstSince, purgeBelow } from "./retention.ts";
+import type { GuardedStream } from "./verified-stream.ts";
+import { lostTail, streamInfo } from "./streams.ts";
+import type { AppendOutcome, ChunksLog, ChunksRange } from "../port.ts";
+import { unreadableRecord } from "../quarantine.ts";
+import {
+  headerFromWire,
+  isRecord,
+  linkHeaders,
+  type Place,
+  previousIn,
+  recordFromWire,
+  wireHeaders,
+} from "../record-header.ts";
+import { chunksOf, chunksOfPartition, tenantIn } from "../subjects.ts";
+
+const noBytes = new Uint8Array();
+
+export class NatsChunks implements ChunksLog {
+  readonly #context: NatsContext;
+  readonly #stream: GuardedStream;
+  readonly #partitions: number;
+
+  constructor(context: NatsContext, stream: GuardedStream, partitions: number) {
+    this.#context = context;
+    this.#stream = stream;
+    this.#partitions = partitions;
+  }
+
+  /**
+   * No `Nats-Msg-Id`: on a cluster a stale append could be acknowledged as a duplicate, and on a single
+   * server the condition is checked before the id, so it would not help either.
+   */
+  async append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome> {
+    const body = record.kind === "upsert" ? encodeBody(record.body) : noBytes;
+    let message: GuardedMessage = {
+      subject: this.#subject(record.tenant),
+      payload: body,
+      headers: wireHeaders(record, body.byteLength),
+      expectedLast,
+    };
+    for (let attempt = 1; ; attempt += 1) {
+      const before = this.#stream.highest;
+      const outcome = await publishGuarded(this.#context, message);
+      if (outcome.kind === "stored") {
+        this.#stream.stored(outcome.ack.seq, before);
+        return { kind: "appended", position: outcome.ack.seq as Position };
+      }
+      const verdict = await this.#verdict(record, expectedLast);
+      if (verdict.kind !== "retry") return verdict;
+      if (verdict.tail !== undefined) message = behind(message, verdict.tail, expectedLast);
+      if (attempt >= limits.appendAttemptsMax) {
+        const cause = outcome.kind === "unknown" ? outcome.error : undefined;
+        throw new FreshetError("log_unavailable", "an append got no answer", { cause });
+      }
+      await this.#context.clock.sleep(limits.readRetryMinMs * attempt);
+    }
+  }
+
+  async last(tenant: TenantId): Promise<RecordHeader | null> {
+    return (await this.#newest(tenant)).value;
+  }
+
+  first(tenant: TenantId): Promise<RecordHeader | null> {
+    return oldestReadable(this.#context, this.#headersOf(tenant));
+  }
+
+  async *read(range: ChunksRange): AsyncGenerator<PlacedRecord> {
+    for await (const { message, place } of this.#range(range, false)) {
+      yield this.#readable(message, place.tenant, () =>
+        recordFromWire(message.header, place, message.data),
+      );
+    }
+  }
+
+  async *headers(range: ChunksRange): AsyncGenerator<RecordHeader> {
+    for await (const { message, place } of this.#range(range, true)) {
+      yield this.#readable(message, place.tenant, () => headerFromWire(message.header, place));
+    }
+  }
+
+  async tenants(partition: Partition): Promise<TenantId[]> {
+    const subjects = await this.#stream.subjects(chunksOfPartition(partition));
+    // A foreign message can name a tenant of another partition: two owners of one tenant would fence each other for ever.
+    const isHere = (tenant: TenantId) => partitionOf(tenant, this.#partitions) === partition;
+    return subjects.map(tenantIn).filter(isTenantId).filter(isHere);
+  }
+
+  async tenantCount(): Promise<number> {
+    const info = await streamInfo(this.#context, "chunks");
+    return info?.state.num_subjects ?? 0;
+  }
+
+  async firstSince(atMs: number): Promise<Position> {
+    const found = await firstSince(this.#context, this.#stream, { filter: "chunks.>", atMs });
+    return found as Position;
+  }
+
+  async purge({ tenant, below }: Parameters<ChunksLog["purge"]>[0]): Promise<number> {
+    const last = await this.last(tenant);
+    if (last === null) return 0;
+    const filter = this.#subject(tenant);
+    const to = Math.min(below, last.position);
+    return purgeBelow(this.#context, this.#stream, { filter, below: to });
+  }
+
+  #subject(tenant: TenantId): string {
+    return chunksOf(partitionOf(tenant, this.#partitions), tenant);
+  }
+
+  /** An unanswered look at the tail leaves the question open, as an unanswered publish does. */
+  async #verdict(
+    record: ChunkRecord,
+    expectedLast: Position,
+  ): Promise<AppendVerdict & { readonly tail?: number }> {
+    try {
+      const { value: last, tail } = await this.#newest(record.tenant);
+      const verdict = judgeAppend(record, expectedLast, last);
+      // The newest record of a tenant is never purged: one that was expected and is gone was lost.
+      const isLost = (last?.position ?? 0) < expectedLast && expectedLast > this.#stream.base;
+      if (verdict.kind === "behind" && isLost) throw lostTail(this.#stream.name);
+      return verdict.kind === "retry" ? { ...verdict, tail } : verdict;
+    } catch (thrown) {
+      if (thrown instanceof FreshetError && thrown.code === "log_unavailable") {
+        return { kind: "retry" };
+      }
+      throw thrown;
+    }
+  }
+
+  #newest(tenant: TenantId): Promise<NewestOf<RecordHeader>> {
+    return newestReadable(this.#context, this.#headersOf(tenant));
+  }
+
+  #headersOf(tenant: TenantId): SubjectRequest<RecordHeader> {
+    return {
+      stream: this.#stream.name,
+      subject: this.#subject(tenant),
+      headersOnly: true,
+      read: (message) =>
+        isRecord(message.header)
+          ? this.#readable(message, tenant, () =>
+              headerFromWire(message.header, placeOf(message, tenant)),
+            )
+          : undefined,
+    };
+  }
+
+  /** NK3. @throws FreshetError broken_chain */
+  #readable<Value>({ subject, seq }: StoredMessage, tenant: TenantId, read: () => Value): Value {
+    try {
+      return read();
+    } catch (cause) {
+      const stream = this.#stream.name;
+      this.#context.quarantine.add({ stream, seq, subject, why: "unreadable" });
+      throw unreadableRecord({ tenant, position: seq }, cause);
+    }
+  }
+
+  /** A consumer that starts below the first stored message silently starts later: the chain check sees it. */
+  async *#range(
+    range: ChunksRange,
+    headersOnly: boolean,
+  ): AsyncGenerator<{ readonly message: StoredMessage; readonly place: Place }> {
+    const { tenant, signal, onCount } = range;
+    const chain = new ChainCheck(range);
+    if (chain.complete) return;
+    await this.#stream.state();
+    const stream = this.#stream.name;
+    const messages = pullMessages(this.#context, {
+      ...{ stream, filter: this.#subject(tenant), start: range.after + 1 },
+      ...{ until: { through: range.to }, headersOnly, page: limits.rangePageMax, signal, onCount },
+    });
+    for await (const delivered of messages) {
+      const message = messageOf(delivered);
+      const { subject, seq } = message;
+      if (!isRecord(message.header)) {
+        this.#context.quarantine.add({ stream, seq, subject, why: "foreign" });
+        continue;
+      }
+      const place = this.#readable(message, tenant, () => placeOf(message, tenant));
+      chain.accept(place);
+      yield { message, place };
+      if (chain.complete) return;
+    }
+    signal?.throwIfAborted();
+    throw chain.broken();
+  }
+}
+
+/** NK2: the same record, behind foreign messages up to `tail`. */
+function behind(message: GuardedMessage, tail: number, previous: Position): GuardedMessage {
+  if (tail === message.expectedLast) return message;
+  return {
+    ...message,
+    headers: { ...message.headers, ...linkHeaders(previous) },
+    expectedLast: tail,
+  };
+}
+
+/** @throws FreshetError internal */
+function placeOf({ header, atMs, seq }: StoredMessage, tenant: TenantId): Place {
+  return { tenant, atMs, position: seq as Position, previous: previousIn(header) };
+}

@@ -1,0 +1,276 @@
+/**
+ * One connection to NATS and the calls that every part of the adapter makes through it.
+ *
+ * Owns: the connection. Never: gives up on a server that was reached once, or waits without a bound.
+ *
+ *   NC1  the first connection is made within `natsConnectMs` or fails with a message that names the server;
+ *   NC2  afterwards it reconnects for ever; calls meanwhile fail with log_unavailable within their time-out.
+ */
+
+import { readFileSync } from "node:fs";
+import {
+  type ConnectionOptions,
+  connect,
+  headers as createHeaders,
+  credsAuthenticator,
+  type JetStreamClient,
+  type JetStreamManager,
+  type MsgHdrs,
+  type MsgRequest,
+  type NatsConnection,
+  NatsError,
+  type PubAck,
+  type SeqMsgRequest,
+  type StoredMsg,
+} from "nats";
+import { FreshetError } from "../../contract/errors.ts";
+import { limits } from "../../contract/limits.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Logger, Metrics } from "../../observe/port.ts";
+import { apiCode, isInProcess, jetStream, logError } from "./errors.ts";
+import { Quarantine } from "../quarantine.ts";
+import type { WireHeaders } from "../record-header.ts";
+
+export interface NatsAccess {
+  /** One URL or several, separated by commas. */
+  readonly servers: string;
+  readonly name?: string | undefined;
+  readonly user?: string | undefined;
+  readonly pass?: string | undefined;
+  readonly token?: string | undefined;
+  /** Path of a credentials file (JWT and seed). */
+  readonly creds?: string | undefined;
+  readonly connectMs?: number | undefined;
+}
+
+/** What the parts of the adapter share. */
+export interface NatsContext {
+  readonly connection: NatsConnection;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly quarantine: Quarantine;
+  /** Called after every reconnect; returns the function that ends the subscription. */
+  readonly onReconnect: (listener: () => void) => () => void;
+}
+
+export interface Reports {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** @throws FreshetError log_unavailable */
+export async function openConnection(
+  access: NatsAccess,
+  { clock, logger, metrics }: Reports & { readonly clock: Clock },
+): Promise<NatsContext> {
+  const connection = await firstConnection(access, clock);
+  const listeners = new Set<() => void>();
+  void followStatus(connection, logger, listeners);
+  const timeout = limits.publishAckMs;
+  const js = connection.jetstream({ timeout });
+  const jsm = await connection.jetstreamManager({ timeout, checkAPI: false });
+  const onReconnect = (listener: () => void): (() => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  const quarantine = new Quarantine({
+    report: ({ stream, seq, subject, why }) => {
+      metrics.count("records_quarantined_total", { stream });
+      const message = "a record of the log is passed over: see ops/runbooks/quarantined-record.md";
+      logger.error({ stream, seq, subject, why }, message);
+    },
+  });
+  return { connection, js, jsm, clock, logger, quarantine, onReconnect };
+}
+
+async function firstConnection(access: NatsAccess, clock: Clock): Promise<NatsConnection> {
+  const options = connectionOptions(access);
+  const deadlineMs = clock.monotonicMs() + (access.connectMs ?? limits.natsConnectMs);
+  for (;;) {
+    try {
+      return await connect(options);
+    } catch (cause) {
+      const refused =
+        cause instanceof NatsError && (cause.isAuthError() || cause.isPermissionError());
+      if (!refused && clock.monotonicMs() < deadlineMs) {
+        await clock.sleep(limits.readRetryMinMs * 4);
+        continue;
+      }
+      const why = refused ? "refuses the credentials" : "does not answer";
+      throw new FreshetError("log_unavailable", `nats at ${shown(access.servers)} ${why}`, {
+        cause,
+      });
+    }
+  }
+}
+
+function connectionOptions(access: NatsAccess): ConnectionOptions {
+  const { user, pass, token, creds } = access;
+  return {
+    servers: access.servers.split(",").map((server) => server.trim()),
+    name: access.name ?? "freshet",
+    timeout: limits.publishAckMs,
+    // The first connection is bounded by our own loop; after it the client never gives up.
+    waitOnFirstConnect: false,
+    reconnect: true,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    pingInterval: limits.natsPingMs,
+    maxPingOut: 2,
+    ...(user === undefined ? {} : { user }),
+    ...(pass === undefined ? {} : { pass }),
+    ...(token === undefined ? {} : { token }),
+    ...(creds === undefined ? {} : { authenticator: credsAuthenticator(readFileSync(creds)) }),
+  };
+}
+
+/** Passwords in a URL do not belong into a message. */
+function shown(servers: string): string {
+  return servers.replaceAll(/\/\/[^@/,]*@/g, "//");
+}
+
+async function followStatus(
+  connection: NatsConnection,
+  logger: Logger,
+  listeners: ReadonlySet<() => void>,
+): Promise<void> {
+  for await (const status of connection.status()) {
+    if (status.type === "disconnect") logger.warn({}, "nats connection lost, reconnecting");
+    if (status.type !== "reconnect") continue;
+    logger.info({}, "nats connection restored");
+    for (const listener of [...listeners]) listener();
+  }
+}
+
+export type PublishOutcome =
+  | { readonly kind: "stored"; readonly ack: PubAck }
+  /** The compare-and-set failed, or this is a repetition whose first attempt had landed. */
+  | { readonly kind: "refused" }
+  /** No answer: it may be stored now, later or never. */
+  | { readonly kind: "unknown"; readonly error: FreshetError };
+
+export interface GuardedMessage {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly headers?: WireHeaders | undefined;
+  /** The message lands only behind this one on its subject; 0: only as the first. */
+  readonly expectedLast: number;
+}
+
+/**
+ * A publish with compare-and-set. @throws FreshetError on answers that are neither success nor a lost race
+ * (stream full, payload too large)
+ */
+export async function publishGuarded(
+  context: NatsContext,
+  message: GuardedMessage,
+): Promise<PublishOutcome> {
+  const options = {
+    headers: messageHeaders(message.headers ?? {}),
+    expect: { lastSubjectSequence: message.expectedLast },
+  };
+  try {
+    const send = () => context.js.publish(message.subject, message.payload, options);
+    return { kind: "stored", ack: await untilProcessed(context, send) };
+  } catch (thrown) {
+    if (apiCode(thrown) === jetStream.wrongLastSequence) return { kind: "refused" };
+    const error = logError(thrown);
+    if (error.code === "log_unavailable") return { kind: "unknown", error };
+    throw error;
+  }
+}
+
+export interface PlainMessage {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly headers?: WireHeaders | undefined;
+}
+
+/** A publish without a condition. Throws what the client throws. */
+export function publishPlain(
+  context: NatsContext,
+  { subject, payload, headers }: PlainMessage,
+): Promise<PubAck> {
+  const options = headers === undefined ? {} : { headers: messageHeaders(headers) };
+  return untilProcessed(context, () => context.js.publish(subject, payload, options));
+}
+
+/** Sends again what a cluster has not judged because others are on their way. */
+async function untilProcessed(context: NatsContext, send: () => Promise<PubAck>): Promise<PubAck> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await send();
+    } catch (thrown) {
+      if (!isInProcess(thrown) || attempt >= limits.appendAttemptsMax) throw thrown;
+      await context.clock.sleep(limits.readRetryMinMs * attempt);
+    }
+  }
+}
+
+export function messageHeaders(values: WireHeaders): MsgHdrs {
+  const headers = createHeaders();
+  for (const [name, value] of Object.entries(values)) headers.set(name, value);
+  return headers;
+}
+
+/**
+ * Newest message of a subject, or of those that a filter or several match, from the stream's leader; null when there is
+ * none. `STREAM.MSG.GET` is answered by the leader alone, unlike a direct get.
+ */
+export async function newestMessage(
+  context: NatsContext,
+  stream: string,
+  filter: string | readonly string[],
+): Promise<StoredMsg | null> {
+  let newest: StoredMsg | null = null;
+  for (const subject of [filter].flat()) {
+    const message = await storedMessage(context, stream, { last_by_subj: subject });
+    if (message !== null && message.seq > (newest?.seq ?? 0)) newest = message;
+  }
+  return newest;
+}
+
+/** The message of a sequence from the stream's leader; null when it was purged or never there. */
+export async function messageAt(
+  context: NatsContext,
+  stream: string,
+  seq: number,
+): Promise<StoredMsg | null> {
+  return await storedMessage(context, stream, { seq });
+}
+
+/** Oldest message of a subject, from a sequence on, that the stream's leader still holds; null when there is none. */
+export async function oldestMessage(
+  context: NatsContext,
+  {
+    stream,
+    subject,
+    from,
+  }: { readonly stream: string; readonly subject: string; readonly from: number },
+): Promise<StoredMsg | null> {
+  // The library's type of the request lacks the subject, which the server takes.
+  const request: SeqMsgRequest & { next_by_subj: string } = { seq: from, next_by_subj: subject };
+  return await storedMessage(context, stream, request);
+}
+
+async function storedMessage(
+  context: NatsContext,
+  stream: string,
+  request: MsgRequest,
+): Promise<StoredMsg | null> {
+  try {
+    return await context.jsm.streams.getMessage(stream, request);
+  } catch (thrown) {
+    if (apiCode(thrown) === jetStream.messageNotFound) return null;
+    throw logError(thrown);
+  }
+}
+
+export function headerReader(headers: MsgHdrs | undefined): (name: string) => string | undefined {
+  return (name) => {
+    const value = headers?.get(name);
+    return value === undefined || value === "" ? undefined : value;
+  };
+}

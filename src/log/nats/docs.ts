@@ -1,0 +1,209 @@
+/** DOCS on JetStream. */
+
+import type { PubAck } from "nats";
+import { FreshetError } from "../../contract/errors.ts";
+import type { PublishResult } from "../../contract/events.ts";
+import { type Partition, partitionOf, type TenantId, type Version } from "../../contract/ids.ts";
+import { limits } from "../../contract/limits.ts";
+import { checkReadStart } from "../log-identity.ts";
+import {
+  headerReader,
+  messageAt,
+  type NatsContext,
+  newestMessage,
+  oldestMessage,
+  publishPlain,
+} from "./connection.ts";
+import { logError } from "./errors.ts";
+import { type Delivered, pullMessages } from "./pull.ts";
+import { firstSince, purgeBelow } from "./retention.ts";
+import { retryReads } from "./retry.ts";
+import type { GuardedStream } from "./verified-stream.ts";
+import { removeUnplaced, unplacedMessages } from "./unplaced.ts";
+import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
+import { replayHeaders, replayIn } from "../replay-header.ts";
+import {
+  docsIn,
+  docsOf,
+  docsOfPartition,
+  isWildcard,
+  tenantIn,
+  unplacedDocs,
+  unplacedPartition,
+} from "../subjects.ts";
+
+/** Where a message id stands: in the header that every client sets, or in one that no window of the server looks at. */
+const idHeaders = { publishers: "Nats-Msg-Id", own: "Freshet-Message-Id" } as const;
+
+export class NatsDocs implements DocsLog {
+  readonly #context: NatsContext;
+  readonly #stream: GuardedStream;
+  readonly #partitions: number;
+
+  constructor(context: NatsContext, stream: GuardedStream, partitions: number) {
+    this.#context = context;
+    this.#stream = stream;
+    this.#partitions = partitions;
+  }
+
+  async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
+    const ack = await this.#send(message, idHeaders.publishers);
+    if (!ack.duplicate) return { seq: ack.seq as Version };
+    // Somebody gave DOCS a window again: what it calls a repetition may be anybody's, so nothing is stored yet.
+    const { seq } = await this.#send(message, idHeaders.own);
+    return { seq: seq as Version };
+  }
+
+  async #send(message: Parameters<DocsLog["publish"]>[0], idHeader: string): Promise<PubAck> {
+    const { tenant, payload, messageId, replay } = message;
+    const before = this.#stream.highest;
+    const headers = {
+      ...(messageId === undefined ? {} : { [idHeader]: messageId }),
+      ...(replay === undefined ? {} : replayHeaders(replay)),
+    };
+    try {
+      const message = { subject: docsIn(tenant), payload, headers };
+      const ack = await publishPlain(this.#context, message);
+      if (!ack.duplicate) this.#stream.stored(ack.seq, before);
+      return ack;
+    } catch (thrown) {
+      throw logError(thrown);
+    }
+  }
+
+  /**
+   * A first message later than `from` is legal here: DOCS is purged per tenant, below the cursors. What may
+   * not be skipped is guarded by the cursor itself, the version of the tenant's newest record in CHUNKS.
+   */
+  async *read(options: Parameters<DocsLog["read"]>[0]): AsyncGenerator<StoredOperation> {
+    let next: number = options.from;
+    const once = async function* (this: NatsDocs): AsyncGenerator<StoredOperation> {
+      checkReadStart({ from: next, ...(await this.#stream.verify()) });
+      const messages = pullMessages(this.#context, {
+        stream: this.#stream.name,
+        filter: filtersOf(options.partition),
+        start: next,
+        until: "aborted",
+        page: limits.pullMax,
+        signal: options.signal,
+      });
+      for await (const message of messages) {
+        this.#stream.saw(message);
+        next = message.seq + 1;
+        yield operationOf(message);
+      }
+    }.bind(this);
+    yield* retryReads(this.#context, options.signal, once);
+  }
+
+  async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
+    const { tenant, after, max, bytesMax = Number.POSITIVE_INFINITY, onCount } = options;
+    const start = after + 1;
+    const through = await this.lastVersion(tenant);
+    checkReadStart({ from: start, ...(await this.#stream.state()) });
+    const operations: StoredOperation[] = [];
+    if (through < start) onCount?.(0);
+    if (max < 1 || through < start) return operations;
+    const stream = this.#stream.name;
+    const messages = isWildcard(tenant)
+      ? unplacedMessages(this.#context, { stream, token: tenant, from: start })
+      : pullMessages(this.#context, {
+          ...{ stream, filter: this.#subject(tenant), start, until: { through } },
+          ...{ page: Math.min(max, limits.pullMax), onCount },
+        });
+    let bytes = 0;
+    for await (const message of messages) {
+      operations.push(operationOf(message));
+      bytes += message.data.byteLength;
+      if (operations.length >= max || bytes >= bytesMax) break;
+    }
+    return operations;
+  }
+
+  async *messageIds({
+    tenant,
+    to,
+    windowMs,
+    signal,
+  }: Parameters<DocsLog["messageIds"]>[0]): AsyncGenerator<StoredMessageId> {
+    await this.#stream.state();
+    const newest = await messageAt(this.#context, this.#stream.name, to);
+    if (newest === null) return;
+    const messages = pullMessages(this.#context, {
+      stream: this.#stream.name,
+      filter: this.#subject(tenant),
+      start: { sinceMs: newest.time.getTime() - windowMs },
+      until: { through: to },
+      headersOnly: true,
+      page: limits.pullMax,
+      signal,
+    });
+    for await (const { seq, atMs, headers } of messages) {
+      if (seq > to) break;
+      const { messageId } = messageIdIn(headerReader(headers));
+      if (messageId !== undefined) yield { version: seq as Version, atMs, messageId };
+      if (seq === to) return;
+    }
+    signal?.throwIfAborted();
+    throw new FreshetError("log_unavailable", "the message ids of a tenant were not all there");
+  }
+
+  async lastVersion(tenant: TenantId): Promise<Version> {
+    // Of a wildcard it is that of both: an end for reads, which no tenant asks for.
+    const filter = isWildcard(tenant) ? unplacedDocs : this.#subject(tenant);
+    const message = await newestMessage(this.#context, this.#stream.name, filter);
+    return (message?.seq ?? 0) as Version;
+  }
+
+  async nextVersion({ tenant, after }: Parameters<DocsLog["nextVersion"]>[0]): Promise<Version> {
+    const behind = { subject: this.#subject(tenant), from: after + 1 };
+    const message = await oldestMessage(this.#context, { stream: this.#stream.name, ...behind });
+    return (message?.seq ?? 0) as Version;
+  }
+
+  async lastSequence(): Promise<Version> {
+    const { lastSeq } = await this.#stream.state();
+    return lastSeq as Version;
+  }
+
+  async tenants(partition: Partition): Promise<string[]> {
+    const subjects = await Promise.all(
+      filtersOf(partition).map((filter) => this.#stream.subjects(filter)),
+    );
+    return subjects.flat().map(tenantIn);
+  }
+
+  async firstSince(atMs: number): Promise<Version> {
+    return (await firstSince(this.#context, this.#stream, { filter: "docs.>", atMs })) as Version;
+  }
+
+  async purge({ tenant, below }: Parameters<DocsLog["purge"]>[0]): Promise<number> {
+    if (!isWildcard(tenant)) {
+      const filter = this.#subject(tenant);
+      return purgeBelow(this.#context, this.#stream, { filter, below });
+    }
+    await this.#stream.verify();
+    return removeUnplaced(this.#context, { stream: this.#stream.name, token: tenant, below });
+  }
+
+  /** Not for a wildcard: as a filter it would mean others' operations. */
+  #subject(tenant: TenantId): string {
+    return docsOf(partitionOf(tenant, this.#partitions), tenant);
+  }
+}
+
+function filtersOf(partition: Partition): readonly string[] {
+  const own = docsOfPartition(partition);
+  return partition === unplacedPartition ? [own, unplacedDocs] : [own];
+}
+
+function operationOf({ subject, seq, atMs, headers, data: payload }: Delivered): StoredOperation {
+  const read = headerReader(headers);
+  const marks = { ...messageIdIn(read), ...replayIn(read) };
+  return { tenant: tenantIn(subject), version: seq as Version, atMs, payload, ...marks };
+}
+
+function messageIdIn(read: (name: string) => string | undefined): { readonly messageId?: string } {
+  const messageId = read(idHeaders.own) ?? read(idHeaders.publishers);
+  return messageId === undefined ? {} : { messageId };
+}

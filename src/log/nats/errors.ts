@@ -1,0 +1,140 @@
+/** What nats-server and its client say, as Freshet's errors, classed by what the caller should do next. */
+
+import { ErrorCode, NatsError } from "nats";
+import { FreshetError } from "../../contract/errors.ts";
+
+/** Error codes of the JetStream API that Freshet acts upon. */
+export const jetStream = {
+  wrongLastSequence: 10071,
+  /** A cluster: another message of the subject is on its way, so what this one expects can not be looked at. */
+  subjectInProcess: 10164,
+  /** A cluster: a new leader has not applied all that it must compare with. */
+  subjectNotReady: 10163,
+  /** A cluster: a message of the same id is on its way. */
+  idInProcess: 10158,
+  tooManyRequests: 10167,
+  /** Too few servers for the copies of a stream or consumer that are asked for: now, or at all. */
+  noSuitablePeers: 10005,
+  noCluster: 10074,
+  storeFailed: 10077,
+  streamNotFound: 10059,
+  messageNotFound: 10037,
+  sequenceNotFound: 10043,
+  consumerNotFound: 10014,
+  streamNameInUse: 10058,
+  messageTooLarge: 10054,
+  insufficientStorage: 10047,
+  insufficientResources: 10023,
+  memoryExceeded: 10028,
+  storageExceeded: 10002,
+} as const;
+
+export function apiCode(thrown: unknown): number | undefined {
+  return thrown instanceof NatsError ? thrown.api_error?.err_code : undefined;
+}
+
+/**
+ * The message is not stored, and is not refused either: a cluster answers so for as long as others are on their way,
+ * which is milliseconds. Sent again it gets its true answer.
+ */
+export function isInProcess(thrown: unknown): boolean {
+  switch (apiCode(thrown)) {
+    case jetStream.subjectInProcess:
+    case jetStream.subjectNotReady:
+    case jetStream.idInProcess:
+    case jetStream.tooManyRequests:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/**
+ * The server stores one message per subject and refuses the next: the same code stands for a full stream,
+ * so only the words tell the two apart.
+ */
+export function isSubjectTaken(thrown: unknown): boolean {
+  const error = thrown instanceof NatsError ? thrown.api_error : undefined;
+  if (error?.err_code !== jetStream.storeFailed) return false;
+  return /messages per subject/i.test(error.description);
+}
+
+/** A cluster says with the same code that servers are missing and that they have too little room. */
+function isStorageMissing(thrown: NatsError): boolean {
+  return /insufficient (storage|memory)/i.test(thrown.api_error?.description ?? "");
+}
+
+/** The store was closed under the message: by a leader that steps down or stops. It may be stored all the same. */
+function isStoreClosed(thrown: NatsError): boolean {
+  return /store (is )?closed/i.test(thrown.api_error?.description ?? "");
+}
+
+const clientIsCutOff = new Set<string>([
+  ErrorCode.Timeout,
+  ErrorCode.NoResponders,
+  ErrorCode.ConnectionClosed,
+  ErrorCode.ConnectionDraining,
+  ErrorCode.ConnectionRefused,
+  ErrorCode.ConnectionTimeout,
+  ErrorCode.Disconnect,
+  ErrorCode.RequestError,
+  ErrorCode.JetStreamIdleHeartBeat,
+]);
+
+const tooLarge = "the message is above the server's payload limit";
+
+export const tooFewServers =
+  "nats has too few servers, or too little room on them, for the copies that are asked for: " +
+  "start the others, or lower FRESHET_STREAM_REPLICAS";
+
+/** Any failure of a call to the log as a FreshetError. */
+export function logError(thrown: unknown): FreshetError {
+  if (thrown instanceof FreshetError) return thrown;
+  if (!(thrown instanceof NatsError)) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    return new FreshetError("internal", message, { cause: thrown });
+  }
+  const code = apiCode(thrown);
+  if (code !== undefined) return apiError(code, thrown);
+  if (thrown.code === ErrorCode.MaxPayloadExceeded) {
+    return new FreshetError("document_too_large", tooLarge, { cause: thrown });
+  }
+  if (clientIsCutOff.has(thrown.code)) {
+    return new FreshetError("log_unavailable", undefined, { cause: thrown });
+  }
+  if (thrown.isPermissionError() || thrown.isAuthError()) {
+    const message = "nats refuses Freshet's credentials or a subject that it needs";
+    return new FreshetError("log_unavailable", message, { cause: thrown });
+  }
+  return new FreshetError("internal", thrown.message.toLowerCase(), { cause: thrown });
+}
+
+function apiError(code: number, thrown: NatsError): FreshetError {
+  const cause = thrown;
+  if (isInProcess(thrown) || isStoreClosed(thrown)) {
+    return new FreshetError("log_unavailable", undefined, { cause });
+  }
+  switch (code) {
+    case jetStream.storeFailed:
+    case jetStream.insufficientStorage:
+    case jetStream.insufficientResources:
+    case jetStream.memoryExceeded:
+    case jetStream.storageExceeded:
+      return new FreshetError("overloaded", "the log is full", { cause });
+    case jetStream.messageTooLarge:
+      return new FreshetError("document_too_large", tooLarge, { cause });
+    case jetStream.noSuitablePeers:
+      if (isStorageMissing(thrown))
+        return new FreshetError("overloaded", "the log is full", { cause });
+      return new FreshetError("log_unavailable", tooFewServers, { cause });
+    case jetStream.noCluster:
+      return new FreshetError("log_unavailable", tooFewServers, { cause });
+    case jetStream.streamNotFound:
+      return new FreshetError("log_identity", "a stream of the log is missing", { cause });
+    default:
+      if ((thrown.api_error?.code ?? 0) >= 500) {
+        return new FreshetError("log_unavailable", undefined, { cause });
+      }
+      return new FreshetError("internal", thrown.message.toLowerCase(), { cause });
+  }
+}

@@ -1,0 +1,282 @@
+/**
+ * Which log this is (design.md, "Log identity").
+ *
+ * Owns: the identity record in the manifests store. It is written before the first stream and says which
+ * incarnation of each stream belongs to this log, so that a stream which was deleted, recreated, restored
+ * from an older backup, or cut at its end is refused instead of read.
+ * Never: repairs a log. What it can not prove to be whole it refuses, with the way out.
+ *
+ *   NI1  streams are created while the record says `creating`; once `ready`, a missing one is a loss;
+ *   NI2  leases and dead letters may be recreated: losing them costs no document, and epochs go on rising,
+ *        because a recreated lease stream starts at the next incarnation.
+ */
+
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { FreshetError } from "../../contract/errors.ts";
+import { limits } from "../../contract/limits.ts";
+import { jsonIn } from "../json-message.ts";
+import { type NatsContext, publishGuarded } from "./connection.ts";
+import { newestReadable } from "./newest.ts";
+import {
+  alignStream,
+  createStream,
+  incarnationIn,
+  manifestSubjects,
+  missingStream,
+  otherIncarnation,
+  refusedLog,
+  type StreamRole,
+  type StreamShape,
+  streamInfo,
+  streamNames,
+  streamRoles,
+} from "./streams.ts";
+
+const identitySchema = z.object({
+  format: z.literal(1),
+  state: z.enum(["creating", "ready"]),
+  createdAtMs: z.number(),
+  partitions: z.int().min(1),
+  /** Of DOCS, CHUNKS and HEADS. */
+  incarnation: z.int().min(1),
+  /** Of the lease stream. */
+  leases: z.int().min(1),
+});
+
+/** What the record of every version says. */
+const claimSchema = z.looseObject({ format: z.number(), incarnation: z.number() });
+
+export type LogIdentity = z.infer<typeof identitySchema>;
+
+/**
+ * What is the same for as long as this log lives, whoever writes its record again, and different for every other log.
+ * Two that are begun in one millisecond, by one script, differ in its fraction, which is the server's.
+ */
+export function deploymentOf({ createdAtMs, incarnation }: LogIdentity): string {
+  return createHash("sha256").update(`${createdAtMs}/${incarnation}`).digest("hex").slice(0, 16);
+}
+
+/** Of an RFC 3339 time in nanoseconds, as the server writes it: what lies below its milliseconds. */
+function fractionOfMs(time: string): number {
+  const digits = /\.\d{3}(\d+)Z$/.exec(time)?.[1] ?? "0";
+  return Number(`0.${digits}`);
+}
+
+export interface Deployment {
+  /** Whether what is missing may be created: by whoever serves, never by whoever only looks. */
+  readonly creates: boolean;
+  readonly partitions: number;
+  readonly replicas: number;
+  readonly leaseMs: number;
+}
+
+interface StoredIdentity {
+  readonly identity: LogIdentity;
+  readonly revision: number;
+}
+
+/** Null: something is stored in its place, and nothing older is left of it. */
+interface FoundIdentity {
+  readonly identity: LogIdentity | null;
+  readonly revision: number;
+}
+
+const subject = `${manifestSubjects}.identity`;
+const encoder = new TextEncoder();
+const dayMs = 24 * 60 * 60 * 1000;
+const firstDayMs = Date.UTC(2026, 0, 1);
+
+/**
+ * Incarnation of a new log: days since 2026. So the versions of a log that was begun anew lie above those
+ * of the one that was deleted, whose tokens and cold objects may still be around.
+ */
+export function newIncarnation(nowMs: number): number {
+  return 1 + Math.min(Math.max(Math.floor((nowMs - firstDayMs) / dayMs), 0), 8_000);
+}
+
+/**
+ * Creates what is missing in a new log, and refuses an old one that is not whole.
+ * @throws FreshetError log_identity, log_unavailable, overloaded (no room for a stream), not_ready (no log, and none may
+ * be created)
+ */
+export async function ensureLog(
+  context: NatsContext,
+  deployment: Deployment,
+): Promise<LogIdentity> {
+  const stored = present(await readIdentity(context)) ?? (await beginLog(context, deployment));
+  checkPartitions(stored.identity.partitions, deployment.partitions);
+  const isReady = stored.identity.state === "ready";
+  if (!isReady && !deployment.creates) throw noLog();
+  const ready = isReady ? stored : await complete(context, stored, deployment);
+  const known = await recreateHarmless(context, ready, deployment);
+  if (!deployment.creates) return known;
+  for (const role of streamRoles) {
+    await alignStream(context, role, { ...deployment, incarnation: known.incarnation });
+  }
+  return known;
+}
+
+const noLog = (): FreshetError =>
+  new FreshetError("not_ready", "there is no Freshet log on this NATS: start an engine first");
+
+/**
+ * The same for a log that was opened before: nothing is begun, what can be done without is created again.
+ * @throws FreshetError log_identity, log_unavailable
+ */
+export async function checkLog(
+  context: NatsContext,
+  deployment: Deployment,
+  known: LogIdentity,
+): Promise<LogIdentity> {
+  const found = await readIdentity(context);
+  // One foreign message must not stop everybody: what this process knows is checked against the streams themselves.
+  const stored = found && { ...found, identity: found.identity ?? known };
+  if (stored?.identity.createdAtMs !== known.createdAtMs) {
+    throw refusedLog("the record of the log's identity has changed");
+  }
+  checkPartitions(stored.identity.partitions, known.partitions);
+  return recreateHarmless(context, stored, deployment);
+}
+
+function checkPartitions(stored: number, configured: number): void {
+  if (stored === configured) return;
+  throw new FreshetError(
+    "log_identity",
+    `the log was created with ${stored} partitions, ${configured} are configured: ` +
+      `configure ${stored}; another number would split tenants`,
+  );
+}
+
+async function beginLog(context: NatsContext, deployment: Deployment): Promise<StoredIdentity> {
+  if (!deployment.creates) throw noLog();
+  for (const role of ["docs", "chunks", "heads"] as const) {
+    if ((await streamInfo(context, role)) === null) continue;
+    throw refusedLog(`stream ${streamNames[role]} exists, but no record of whose it is`);
+  }
+  const nowMs = context.clock.nowMs();
+  const incarnation = newIncarnation(nowMs);
+  await createStream(context, "manifests", { ...deployment, incarnation });
+  const created = (await streamInfo(context, "manifests"))?.created ?? "";
+  const identity: LogIdentity = {
+    format: 1,
+    state: "creating",
+    createdAtMs: nowMs + fractionOfMs(created),
+    partitions: deployment.partitions,
+    incarnation,
+    leases: incarnation,
+  };
+  return writeIdentity(context, identity, 0);
+}
+
+async function complete(
+  context: NatsContext,
+  { identity, revision }: StoredIdentity,
+  deployment: Deployment,
+): Promise<StoredIdentity> {
+  const shape = { ...deployment, incarnation: identity.incarnation };
+  await createStream(context, "leases", { ...shape, incarnation: identity.leases });
+  // From small to large: on a small disk the largest makes do with what is left.
+  for (const role of ["deadLetters", "heads", "docs", "chunks"] as const) {
+    await createStream(context, role, shape);
+  }
+  await checkStreams(context, identity);
+  return writeIdentity(context, { ...identity, state: "ready" }, revision);
+}
+
+async function recreateHarmless(
+  context: NatsContext,
+  stored: StoredIdentity,
+  deployment: Deployment,
+): Promise<LogIdentity> {
+  let { identity } = stored;
+  if (!deployment.creates) {
+    await checkHarmless(context);
+    return identity;
+  }
+  if (await isGone(context, "leases")) {
+    const next = { ...identity, leases: identity.leases + 1 };
+    ({ identity } = await writeIdentity(context, next, stored.revision));
+    await recreate(context, "leases", { ...deployment, incarnation: identity.leases });
+  }
+  if (await isGone(context, "deadLetters")) {
+    await recreate(context, "deadLetters", { ...deployment, incarnation: identity.incarnation });
+  }
+  return identity;
+}
+
+/** A second look: a cluster that just started, or an old leader of it, may not know of a stream for a moment. */
+async function isGone(context: NatsContext, role: StreamRole): Promise<boolean> {
+  if ((await streamInfo(context, role)) !== null) return false;
+  await context.clock.sleep(limits.lostTailLookEveryMs);
+  return (await streamInfo(context, role)) === null;
+}
+
+/** What an engine would create again. @throws FreshetError not_ready */
+async function checkHarmless(context: NatsContext): Promise<void> {
+  for (const role of ["leases", "deadLetters"] as const) {
+    if (!(await isGone(context, role))) continue;
+    const message = `stream ${streamNames[role]} is missing: an engine that starts creates it again`;
+    throw new FreshetError("not_ready", message);
+  }
+}
+
+async function recreate(context: NatsContext, role: StreamRole, shape: StreamShape): Promise<void> {
+  context.logger.error({ stream: streamNames[role] }, "a stream was missing and is created again");
+  await createStream(context, role, shape);
+}
+
+/** DOCS, CHUNKS and HEADS are those of the identity. @throws FreshetError log_identity */
+async function checkStreams(context: NatsContext, identity: LogIdentity): Promise<void> {
+  for (const role of ["docs", "chunks", "heads"] as const) {
+    const info = await streamInfo(context, role);
+    if (info === null) throw missingStream(streamNames[role]);
+    if (incarnationIn(info) !== identity.incarnation) throw otherIncarnation(streamNames[role]);
+  }
+}
+
+/** The record that the store holds now; null in a new log. @throws FreshetError log_identity (of a later version) */
+async function readIdentity(context: NatsContext): Promise<FoundIdentity | null> {
+  if ((await streamInfo(context, "manifests")) === null) return null;
+  const { value: identity, tail: revision } = await newestReadable(context, {
+    ...{ stream: streamNames.manifests, subject },
+    read: ({ data }) => {
+      const identity = jsonIn(identitySchema, data);
+      if (identity === undefined && jsonIn(claimSchema, data) !== undefined) throw unreadable();
+      return identity;
+    },
+  });
+  return revision === 0 ? null : { identity, revision };
+}
+
+function present(found: FoundIdentity | null): StoredIdentity | null {
+  if (found === null) return null;
+  const { identity, revision } = found;
+  if (identity === null) throw unreadable();
+  return { identity, revision };
+}
+
+const unreadable = (): FreshetError =>
+  refusedLog(
+    "the record of the log's identity is not readable: see ops/runbooks/quarantined-record.md",
+  );
+
+/** Another node may write the same step; whoever is second goes on with what is there. */
+async function writeIdentity(
+  context: NatsContext,
+  identity: LogIdentity,
+  expectedRevision: number,
+): Promise<StoredIdentity> {
+  const payload = encoder.encode(JSON.stringify(identity));
+  for (let attempt = 0; attempt < limits.appendAttemptsMax; attempt += 1) {
+    const outcome = await publishGuarded(context, {
+      subject,
+      payload,
+      expectedLast: expectedRevision,
+    });
+    if (outcome.kind === "stored") return { identity, revision: outcome.ack.seq };
+    const stored = present(await readIdentity(context));
+    if (stored !== null && stored.revision !== expectedRevision) return stored;
+  }
+  throw new FreshetError("log_unavailable");
+}

@@ -1,0 +1,242 @@
+/**
+ * Partition leases on JetStream: one message per held partition, which the server drops `leaseMs` after its
+ * last renewal (the stream's `max_age`; a time-to-live per message would be lost with the first update).
+ *
+ *   NL1  a lease is taken only where no message is, or where the message is this process's own, or an earlier start's
+ *        of the same node, or one that stood unchanged for `leaseMs` by this process's own clock: the server's may
+ *        have been set back, and then drops nothing for as long;
+ *   NL2  the epoch is the sequence of the message that took the lease, and sequences never go back;
+ *   NL3  validity is counted from before the message was sent, so it ends here before it ends at the server;
+ *   NL4  a node that is there has a message of its own beside the leases, dropped by the same age;
+ *   NL5  of two starts of one node the later one wins, for good: the earlier one takes nothing back from it;
+ *   NL6  a message that is no lease means that nobody holds it: it is named, and a lease may be put in its place.
+ */
+
+import type { StoredMsg } from "nats";
+import { z } from "zod";
+import type { Epoch, Partition } from "../../contract/ids.ts";
+import { jsonIn } from "../json-message.ts";
+import { LeaseWatch } from "../lease-watch.ts";
+import {
+  type NatsContext,
+  newestMessage,
+  publishGuarded,
+  publishPlain,
+} from "./connection.ts";
+import { apiCode, jetStream, logError } from "./errors.ts";
+import { leaseSubjects, streamNames } from "./streams.ts";
+import { subjectsOf } from "./subjects.ts";
+import type { Lease, LeaseLook, LeaseStore, NodeStart } from "../port.ts";
+
+const holderSchema = z.object({
+  node: z.string(),
+  /** The message that takes a lease does not know its own sequence yet, so it names no epoch. */
+  epoch: z.int().optional(),
+  /** Which start of which node; those of earlier versions say neither. */
+  name: z.string().optional(),
+  boot: z.int().optional(),
+});
+
+type Holder = z.infer<typeof holderSchema>;
+
+interface Held {
+  readonly holder: Holder & { readonly epoch: number };
+  readonly revision: number;
+  /** It stood like this for a lease time. */
+  readonly stale: boolean;
+}
+
+/** What stands in a lease's place. */
+interface Entry {
+  /** Null when nobody holds it. */
+  readonly held: Held | null;
+  /** What a lease that is taken must follow; 0 for nothing. */
+  readonly revision: number;
+}
+
+/** Shares of a lease time: so often each entry is read again, to see whether somebody renews it. */
+const watchesPerLease = 8;
+
+const subjectOf = (partition: Partition): string => `${leaseSubjects}.${partition}`;
+const partitionToken = /^\d{1,6}$/;
+const nodeSubjects = `${leaseSubjects}.node`;
+/** A name may hold what a subject's token may not. */
+const nodeSubjectOf = (name: string): string =>
+  `${nodeSubjects}.${Buffer.from(name, "utf8").toString("base64url")}`;
+const nodeIn = (subject: string): string =>
+  Buffer.from(subject.slice(nodeSubjects.length + 1), "base64url").toString("utf8");
+const encoder = new TextEncoder();
+const noBytes = new Uint8Array();
+
+export class NatsLeases implements LeaseStore {
+  readonly #context: NatsContext;
+  readonly #leaseMs: number;
+  readonly #watch: LeaseWatch<string>;
+  /** Subjects of leases that stand for none (NL6), as the last look at them said. */
+  readonly #foreign = new Set<string>();
+  #watchedMs: number | undefined;
+  #isTwinKnown = false;
+
+  constructor(context: NatsContext, leaseMs: number) {
+    this.#context = context;
+    this.#leaseMs = leaseMs;
+    this.#watch = new LeaseWatch(leaseMs);
+  }
+
+  async acquire(partition: Partition, node: string, start?: NodeStart): Promise<Lease | null> {
+    const { held, revision: expected } = await this.#entry(partition);
+    if (held !== null && !this.#mayTake(held, node, start)) return null;
+    const sentMs = this.#context.clock.monotonicMs();
+    const revision = await this.#put(partition, { node, ...start }, expected);
+    if (revision === null) return null;
+    return { partition, epoch: revision as Epoch, validUntilMs: sentMs + this.#leaseMs };
+  }
+
+  async renew(lease: Lease, node: string): Promise<Lease | null> {
+    const held = await this.#held(lease.partition);
+    if (held === null || !isMine(held, lease, node)) return null;
+    const sentMs = this.#context.clock.monotonicMs();
+    const revision = await this.#put(lease.partition, held.holder, held.revision);
+    return revision === null ? null : { ...lease, validUntilMs: sentMs + this.#leaseMs };
+  }
+
+  /** Removes exactly the message that was seen: if another node has the lease meanwhile, it is gone already. */
+  async release(lease: Lease, node: string): Promise<void> {
+    const held = await this.#held(lease.partition);
+    if (held !== null && isMine(held, lease, node)) await this.#remove(held.revision);
+  }
+
+  async holder(partition: Partition): Promise<string | null> {
+    return (await this.#held(partition))?.holder.node ?? null;
+  }
+
+  async epochOf(partition: Partition): Promise<Epoch | null> {
+    const held = await this.#held(partition);
+    return held === null ? null : (held.holder.epoch as Epoch);
+  }
+
+  async announce(name: string): Promise<number> {
+    try {
+      const subject = nodeSubjectOf(name);
+      return (await publishPlain(this.#context, { subject, payload: noBytes })).seq;
+    } catch (thrown) {
+      throw logError(thrown);
+    }
+  }
+
+  withdraw(_name: string, revision: number): Promise<void> {
+    return this.#remove(revision);
+  }
+
+  async look(): Promise<LeaseLook> {
+    const subjects = await subjectsOf(this.#context, streamNames.leases, `${leaseSubjects}.>`);
+    await this.#watchAll(subjects);
+    const live = subjects.filter((subject) => !this.#watch.isStale(subject));
+    const isNode = (subject: string): boolean => subject.startsWith(`${nodeSubjects}.`);
+    return { nodes: live.filter(isNode).map(nodeIn), held: live.flatMap(this.#partitionsIn) };
+  }
+
+  /** None for what is no lease (NL6), by its subject or by what the last look at it said. */
+  readonly #partitionsIn = (subject: string): Partition[] => {
+    const token = subject.slice(leaseSubjects.length + 1);
+    return partitionToken.test(token) && !this.#foreign.has(subject)
+      ? [Number(token) as Partition]
+      : [];
+  };
+
+  /** Now and then: a request an entry, which nobody waits for as long as leases live. */
+  async #watchAll(subjects: readonly string[]): Promise<void> {
+    const nowMs = this.#context.clock.monotonicMs();
+    const everyMs = this.#leaseMs / watchesPerLease;
+    if (this.#watchedMs !== undefined && nowMs - this.#watchedMs < everyMs) return;
+    this.#watchedMs = nowMs;
+    this.#watch.keepOnly(new Set(subjects));
+    this.#foreign.clear();
+    await Promise.all(subjects.map((subject) => this.#read(subject)));
+  }
+
+  /** NL1, NL5. */
+  #mayTake({ holder, stale }: Held, node: string, start: NodeStart | undefined): boolean {
+    if (stale || holder.node === node) return true;
+    if (start === undefined || holder.name !== start.name || holder.boot === undefined)
+      return false;
+    if (holder.boot < start.boot) return true;
+    this.#tellTwin(start.name);
+    return false;
+  }
+
+  #tellTwin(node: string): void {
+    if (this.#isTwinKnown) return;
+    this.#isTwinKnown = true;
+    const message =
+      "another process was started under this node's name and has its partitions: give each node a name of its own";
+    this.#context.logger.error({ node }, message);
+  }
+
+  /** A message that is gone, by age or because a newer one is in its place, is removed as well. */
+  async #remove(revision: number): Promise<void> {
+    try {
+      await this.#context.jsm.streams.deleteMessage(streamNames.leases, revision, false);
+    } catch (thrown) {
+      if (apiCode(thrown) !== jetStream.sequenceNotFound) throw logError(thrown);
+    }
+  }
+
+  async #held(partition: Partition): Promise<Held | null> {
+    return (await this.#entry(partition)).held;
+  }
+
+  async #entry(partition: Partition): Promise<Entry> {
+    const { message, stale } = await this.#read(subjectOf(partition));
+    if (message === null) return { held: null, revision: 0 };
+    const { seq: revision, subject } = message;
+    const holder = holderIn(message);
+    if (holder !== null) return { held: { holder, revision, stale }, revision };
+    const stream = streamNames.leases;
+    this.#context.quarantine.add({ stream, seq: revision, subject, why: "foreign" });
+    return { held: null, revision };
+  }
+
+  /** Every look at an entry is one of the watch's. */
+  async #read(
+    subject: string,
+  ): Promise<{ readonly message: StoredMsg | null; readonly stale: boolean }> {
+    const { clock } = this.#context;
+    const sentMs = clock.monotonicMs();
+    const message = await newestMessage(this.#context, streamNames.leases, subject);
+    if (message !== null && holderIn(message) === null) this.#foreign.add(subject);
+    else this.#foreign.delete(subject);
+    if (message === null) return { message, stale: false };
+    const times = { sentMs, answeredMs: clock.monotonicMs() };
+    return { message, stale: this.#watch.see(subject, message.seq, times) };
+  }
+
+  /** The new revision; null when somebody was faster. @throws FreshetError log_unavailable */
+  async #put(partition: Partition, value: Holder, expectedLast: number): Promise<number | null> {
+    const outcome = await publishGuarded(this.#context, {
+      subject: subjectOf(partition),
+      payload: encoder.encode(JSON.stringify(value)),
+      expectedLast,
+    });
+    switch (outcome.kind) {
+      case "stored":
+        this.#foreign.delete(subjectOf(partition));
+        return outcome.ack.seq;
+      case "refused":
+        return null;
+      case "unknown":
+        // The next renewal or acquisition finds out what became of it; nothing is served on a guess.
+        throw outcome.error;
+    }
+  }
+}
+
+function isMine({ holder }: Held, lease: Lease, node: string): boolean {
+  return holder.node === node && holder.epoch === lease.epoch;
+}
+
+/** Null for what is no lease. */
+function holderIn({ data, seq }: StoredMsg): Held["holder"] | null {
+  const holder = jsonIn(holderSchema, data);
+  return holder === undefined ? null : { ...holder, epoch: holder.epoch ?? seq };
+}

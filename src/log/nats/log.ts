@@ -1,0 +1,129 @@
+/**
+ * The log on NATS JetStream.
+ *
+ * Owns: one connection and the streams of one log. Never: consumes with broker acks, deletes what it did
+ * not write, or answers from a log that it can not prove to be its own.
+ * The server must run with `sync_interval: always`: by default it acks up to two minutes before it fsyncs.
+ */
+
+import type { NatsConnection } from "nats";
+import { FreshetError } from "../../contract/errors.ts";
+import { limits } from "../../contract/limits.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { type Logger, type Metrics, silentMetrics } from "../../observe/port.ts";
+import { NatsAttempts } from "./attempts.ts";
+import { NatsChunks } from "./chunks.ts";
+import { type NatsAccess, type NatsContext, openConnection } from "./connection.ts";
+import { NatsDeadLetters } from "./dead-letters.ts";
+import { NatsDocs } from "./docs.ts";
+import { deploymentOf, ensureLog, type LogIdentity } from "./identity.ts";
+import { NatsLeases } from "./leases.ts";
+import { claimModel } from "./model.ts";
+import { WholeLog } from "./integrity.ts";
+import type { EventSink, Log } from "../port.ts";
+import { eventsOf } from "../subjects.ts";
+
+export interface NatsLogOptions extends NatsAccess {
+  /** Of DOCS; fixed when the log is created. */
+  readonly partitions: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Copies of each stream on a cluster: 1, 3 or 5. */
+  readonly replicas?: number | undefined;
+  readonly leaseMs?: number | undefined;
+  readonly metrics?: Metrics | undefined;
+  /** False for whoever only looks: a NATS without a log stays as it is. */
+  readonly creates?: boolean | undefined;
+}
+
+export type NatsLog = Log & {
+  readonly connection: NatsConnection;
+  /** Called after every reconnect, when the log may be another one; returns the function that ends it. */
+  readonly onReconnect: (listener: () => void) => () => void;
+};
+
+/**
+ * Connects, creates what a new log needs, and checks an old one.
+ * @throws FreshetError log_unavailable, log_identity, overloaded (no room for the streams), not_ready (no log is there)
+ */
+export async function connectNatsLog(options: NatsLogOptions): Promise<NatsLog> {
+  const { clock, logger, metrics = silentMetrics, connectMs = limits.natsConnectMs } = options;
+  const deadlineMs = clock.monotonicMs() + connectMs;
+  const context = await openConnection(options, { clock, logger, metrics });
+  const { partitions, replicas = 1, leaseMs = limits.leaseMs, creates = true } = options;
+  const deployment = { partitions, replicas, leaseMs, creates };
+  for (;;) {
+    try {
+      const identity = await ensureLog(context, deployment);
+      const whole = await WholeLog.open(context, deployment, identity);
+      await whole.check();
+      return assemble(context, whole, { ...deployment, identity });
+    } catch (thrown) {
+      // Servers that just started have no leaders of streams yet, also when they take connections.
+      if (isPassing(thrown) && clock.monotonicMs() < deadlineMs) {
+        await clock.sleep(limits.readRetryMinMs * 4);
+        continue;
+      }
+      await context.connection.close();
+      throw thrown;
+    }
+  }
+}
+
+function isPassing(thrown: unknown): boolean {
+  return thrown instanceof FreshetError && thrown.code === "log_unavailable";
+}
+
+function assemble(
+  context: NatsContext,
+  whole: WholeLog,
+  {
+    partitions,
+    leaseMs,
+    identity,
+  }: { readonly partitions: number; readonly leaseMs: number; readonly identity: LogIdentity },
+): NatsLog {
+  return {
+    connection: context.connection,
+    onReconnect: context.onReconnect,
+    partitions,
+    deployment: deploymentOf(identity),
+    documentTextBytesMax: textBytesMax(context.connection.info?.max_payload ?? 0),
+    docs: new NatsDocs(context, whole.docs, partitions),
+    chunks: new NatsChunks(context, whole.chunks, partitions),
+    manifests: whole.manifests,
+    leases: new NatsLeases(context, leaseMs),
+    deadLetters: new NatsDeadLetters(context),
+    attempts: new NatsAttempts(context),
+    events: eventSink(context),
+    checkIdentity: () => whole.check(),
+    usage: () => whole.usage(),
+    quarantined: () => context.quarantine.list(),
+    nowMs: () => whole.nowMs(),
+    claimModel: (probe) => claimModel(context, probe),
+    async close() {
+      if (!context.connection.isClosed()) await context.connection.drain();
+    },
+  };
+}
+
+/** The record of a document of this size fits the server's `max_payload`, whatever its text is. */
+function textBytesMax(payloadBytesMax: number): number {
+  const room = Math.min(payloadBytesMax, limits.recordBytesMax) - limits.recordOverheadBytesMax;
+  const bytes = Math.floor(Math.max(room, 0) / limits.recordBytesPerTextByteMax);
+  return Math.min(limits.documentTextBytesMax, bytes);
+}
+
+function eventSink(context: NatsContext): EventSink {
+  return {
+    publish(tenant, event) {
+      try {
+        context.connection.publish(eventsOf(tenant), JSON.stringify(event));
+      } catch (thrown) {
+        // Events are best effort; whoever needs to know asks for the document.
+        const reason = thrown instanceof Error ? thrown.message : "unknown";
+        context.logger.debug({ reason }, "an event was not sent");
+      }
+    },
+  };
+}

@@ -1,0 +1,312 @@
+/**
+ * The merge client over Temporal. Connects when it is first used and again after every loss; each failure
+ * is a FreshetError. Requests are idempotent, so an unknown outcome may simply be asked for again.
+ */
+
+import {
+  Client,
+  Connection,
+  defaultGrpcRetryOptions,
+  isGrpcDeadlineError,
+  isGrpcServiceError,
+  makeGrpcRetryInterceptor,
+  ScheduleAlreadyRunning,
+  type ScheduleDescription,
+  ScheduleOverlapPolicy,
+  WithStartWorkflowOperation,
+  WorkflowNotFoundError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from "@temporalio/client";
+import type { mergeTenant } from "../../../workflows/merge.ts";
+import { FreshetError } from "../../contract/errors.ts";
+import type { TenantId } from "../../contract/ids.ts";
+import { limits } from "../../contract/limits.ts";
+import {
+  type Described,
+  type MergeInput,
+  type MergeOutcome,
+  type MergePlan,
+  type MergeProgress,
+  type MergeReason,
+  mergeNames,
+  mergeWorkflowId,
+} from "../../contract/merge.ts";
+import type { ScrubOutcome } from "../../contract/scrub.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Logger } from "../../observe/port.ts";
+import { fromFailure } from "./failures.ts";
+import type { MergeClient } from "../port.ts";
+
+export interface TemporalOptions {
+  /** host:port of Temporal's frontend. */
+  readonly address: string;
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long merged chunks stay hot; `limits.mergeGraceMs` by default. */
+  readonly graceMs?: number | undefined;
+  /** From commit to the deletion of what it superseded; `limits.mergeSettleMs` by default. */
+  readonly settleMs?: number | undefined;
+  /** `Log.deployment` of the log that is merged; without it nobody compares. */
+  readonly deployment?: string | undefined;
+  /** From commit to its confirmation, until which hot keeps it; `limits.mergeConfirmMs` by default. */
+  readonly confirmMs?: number | undefined;
+  /** Another queue keeps two deployments (or two tests) on one server apart. */
+  readonly taskQueue?: string | undefined;
+}
+
+/** gRPC status codes of an update whose run ended or moved on before it was handled. */
+const racedCodes = new Set([5 /* NOT_FOUND */, 10 /* ABORTED */]);
+const racedAttemptsMax = 3;
+
+/** Never fails: the first use of the result connects. */
+export function connectTemporal(options: TemporalOptions): MergeClient {
+  return new TemporalMergeClient(options);
+}
+
+class TemporalMergeClient implements MergeClient {
+  readonly #options: TemporalOptions;
+  readonly #connection: Connection;
+  readonly #client: Client;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+
+  constructor(options: TemporalOptions) {
+    const { address, namespace } = options;
+    this.#options = options;
+    this.#connection = Connection.lazy({
+      address,
+      connectTimeout: limits.temporalRequestMs,
+      interceptors: [makeGrpcRetryInterceptor(retriesUntil(this.#closing.signal))],
+    });
+    this.#client = new Client({ connection: this.#connection, namespace });
+  }
+
+  due(tenant: TenantId, reason: MergeReason): Promise<void> {
+    return this.#call(limits.temporalRequestMs, async () => {
+      await this.#client.workflow.signalWithStart<typeof mergeTenant, [{ reason: MergeReason }]>(
+        mergeNames.workflow,
+        { ...this.#start(tenant), signal: "due", signalArgs: [{ reason }] },
+      );
+    });
+  }
+
+  force(
+    tenant: TenantId,
+    options: Parameters<MergeClient["force"]>[1] = {},
+  ): Promise<MergeOutcome> {
+    const { upTo } = options;
+    const forceMs = limits.mergeForceMs;
+    return this.#update<MergeOutcome>(tenant, "force", { args: [{ upTo }], timeoutMs: forceMs });
+  }
+
+  scrubDue(tenant: TenantId): Promise<void> {
+    return this.#call(limits.temporalRequestMs, async () => {
+      await this.#client.workflow.signalWithStart<typeof mergeTenant, []>(mergeNames.workflow, {
+        ...this.#start(tenant),
+        signal: "scrubDue",
+      });
+    });
+  }
+
+  scrub(tenant: TenantId): Promise<ScrubOutcome> {
+    return this.#update<ScrubOutcome>(tenant, "scrub", { timeoutMs: limits.mergeForceMs });
+  }
+
+  preview(tenant: TenantId): Promise<MergePlan> {
+    return this.#update<MergePlan>(tenant, "preview");
+  }
+
+  pause(tenant: TenantId): Promise<MergeProgress> {
+    return this.#update<MergeProgress>(tenant, "pause");
+  }
+
+  resume(tenant: TenantId): Promise<MergeProgress> {
+    return this.#update<MergeProgress>(tenant, "resume");
+  }
+
+  async cancel(tenant: TenantId): Promise<boolean> {
+    return (await this.#update<{ cancelled: boolean }>(tenant, "cancel")).cancelled;
+  }
+
+  async progress(tenant: TenantId): Promise<MergeProgress | null> {
+    return this.#call(limits.temporalRequestMs, async () => {
+      const handle = this.#client.workflow.getHandle(mergeWorkflowId(tenant));
+      try {
+        return await handle.query<MergeProgress>("progress");
+      } catch (thrown) {
+        if (thrown instanceof WorkflowNotFoundError) return null;
+        throw thrown;
+      }
+    });
+  }
+
+  async ensureSchedule(): Promise<void> {
+    const { sweepSchedule, sweepWorkflow, scrubSchedule, scrubWorkflow } = mergeNames;
+    await this.#ensureSchedule(sweepSchedule, sweepWorkflow, limits.mergeSweepEveryMs);
+    await this.#ensureSchedule(scrubSchedule, scrubWorkflow, limits.scrubSlotMs);
+  }
+
+  /** The schedule of another deployment stays: it would sweep ours instead of its own. Then ours has a name of its own. */
+  async #ensureSchedule(name: string, workflowType: string, everyMs: number): Promise<void> {
+    if (await this.#putSchedule(name, workflowType, everyMs)) return;
+    const { namespace, deployment, logger } = this.#options;
+    logger.error(
+      { namespace, deployment },
+      "another deployment merges in this Temporal namespace: give each its own, they keep each other waiting",
+    );
+    await this.#putSchedule(`${name}-${deployment}`, workflowType, everyMs);
+  }
+
+  /** False when it belongs to another deployment. */
+  #putSchedule(scheduleId: string, workflowType: string, everyMs: number): Promise<boolean> {
+    const { deployment } = this.#options;
+    const action = {
+      type: "startWorkflow" as const,
+      workflowType,
+      workflowId: scheduleId,
+      taskQueue: this.#taskQueue,
+      args: deployment === undefined ? [] : [{ deployment } satisfies Described],
+    };
+    const spec = { intervals: [{ every: everyMs }] };
+    // A missed sweep is not made up for: the next one sees everything that it would have seen.
+    const policies = {
+      overlap: ScheduleOverlapPolicy.SKIP,
+      catchupWindow: limits.mergeSweepEveryMs,
+    };
+    return this.#call(limits.temporalRequestMs, async () => {
+      try {
+        await this.#client.schedule.create({ scheduleId, spec, action, policies });
+      } catch (thrown) {
+        if (!(thrown instanceof ScheduleAlreadyRunning)) throw thrown;
+        const handle = this.#client.schedule.getHandle(scheduleId);
+        if (isAnothers(deployment, await handle.describe())) return false;
+        await handle.update(({ state }) => ({ state, spec, action, policies }));
+      }
+      return true;
+    });
+  }
+
+  workflowUrl(tenant: TenantId, uiUrl: string): string {
+    const id = encodeURIComponent(mergeWorkflowId(tenant));
+    const namespace = encodeURIComponent(this.#options.namespace);
+    return `${uiUrl.replace(/\/+$/, "")}/namespaces/${namespace}/workflows/${id}`;
+  }
+
+  ping(): Promise<void> {
+    return this.#call(limits.temporalRequestMs, async () => {
+      const { namespace } = this.#options;
+      await this.#connection.workflowService.describeNamespace({ namespace });
+    });
+  }
+
+  /** Requests end first: a retry on a closed channel would throw where nobody can catch it. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const ended = Promise.allSettled(this.#running);
+    const patience = new AbortController();
+    const { clock } = this.#options;
+    await Promise.race([ended, clock.sleep(limits.temporalRequestMs, patience.signal)]);
+    patience.abort();
+    await this.#connection.close();
+  }
+
+  get #taskQueue(): string {
+    return this.#options.taskQueue ?? mergeNames.taskQueue;
+  }
+
+  #start(tenant: TenantId) {
+    const { graceMs, settleMs = limits.mergeSettleMs, deployment } = this.#options;
+    const { confirmMs = limits.mergeConfirmMs } = this.#options;
+    const input: MergeInput = {
+      ...{ tenant, settleMs, confirmMs },
+      ...(graceMs === undefined ? {} : { graceMs }),
+      ...(deployment === undefined ? {} : { deployment }),
+    };
+    return {
+      workflowId: mergeWorkflowId(tenant),
+      taskQueue: this.#taskQueue,
+      args: [input] as [MergeInput],
+      workflowIdConflictPolicy: "USE_EXISTING" as const,
+      workflowIdReusePolicy: "ALLOW_DUPLICATE" as const,
+      staticSummary: `merges of tenant ${tenant} into the cold shard`,
+    };
+  }
+
+  /** Update-with-start, so that an update needs no run: pausing an idle tenant starts a paused one. */
+  async #update<Result>(
+    tenant: TenantId,
+    name: string,
+    { args = [], timeoutMs = limits.mergeUpdateMs }: { args?: unknown[]; timeoutMs?: number } = {},
+  ): Promise<Result> {
+    const attempt = (): Promise<Result> =>
+      this.#client.workflow.executeUpdateWithStart<typeof mergeTenant, Result, unknown[]>(name, {
+        args,
+        startWorkflowOperation: new WithStartWorkflowOperation<typeof mergeTenant>(
+          mergeNames.workflow,
+          this.#start(tenant),
+        ),
+      });
+    return this.#call(timeoutMs, async () => {
+      for (let raced = 1; ; raced += 1) {
+        try {
+          return await attempt();
+        } catch (thrown) {
+          if (!wasRaced(thrown) || raced >= racedAttemptsMax) throw thrown;
+        }
+      }
+    });
+  }
+
+  async #call<Result>(timeoutMs: number, run: () => Promise<Result>): Promise<Result> {
+    try {
+      const deadline = this.#options.clock.nowMs() + timeoutMs;
+      const { signal } = this.#closing;
+      const call = this.#connection.withAbortSignal(signal, () =>
+        this.#connection.withDeadline(deadline, run),
+      );
+      this.#running.add(call);
+      return await call.finally(() => this.#running.delete(call));
+    } catch (thrown) {
+      const error = fromFailure(thrown) ?? transportError(thrown, timeoutMs);
+      this.#options.logger.debug({ code: error.code }, "a request to Temporal failed");
+      throw error;
+    }
+  }
+}
+
+function isAnothers(own: string | undefined, { action }: ScheduleDescription): boolean {
+  const input: unknown = action.args?.[0];
+  if (own === undefined || typeof input !== "object" || input === null) return false;
+  return "deployment" in input && input.deployment !== own;
+}
+
+/** The library's retries, but none after `closing`, and without pauses that a close would have to sit out. */
+function retriesUntil(closing: AbortSignal) {
+  const usual = defaultGrpcRetryOptions();
+  return {
+    ...usual,
+    delayFunction: (...failure: Parameters<typeof usual.delayFunction>) =>
+      Math.min(usual.delayFunction(...failure), limits.mergeRetryMinMs),
+    retryableDecider: (...failure: Parameters<typeof usual.retryableDecider>) =>
+      !closing.aborted && usual.retryableDecider(...failure),
+  };
+}
+
+/** The run completed or continued as new under the update: asking again reaches the next one. */
+function wasRaced(thrown: unknown): boolean {
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    if (isGrpcServiceError(error) && racedCodes.has(error.code)) return true;
+    if ("type" in error && error.type === "AcceptedUpdateCompletedWorkflow") return true;
+  }
+  return false;
+}
+
+/** A long wait that ran out means a slow merge; a short one means that Temporal or its workers are away. */
+function transportError(thrown: unknown, timeoutMs: number): FreshetError {
+  const late =
+    thrown instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isGrpcDeadlineError(thrown);
+  const code =
+    late && timeoutMs >= limits.mergeForceMs ? "deadline_exceeded" : "temporal_unavailable";
+  return new FreshetError(code, undefined, { cause: thrown });
+}

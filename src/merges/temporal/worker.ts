@@ -1,0 +1,206 @@
+/**
+ * The merge worker: bundles the workflows, polls Temporal, runs the activities against log and cold.
+ *
+ * Owns: its connection, its Temporal worker. Never does: bring the process down because Temporal is away.
+ *
+ *   MW1  while Temporal is down it tries again, with growing bounded pauses, until it is shut down;
+ *   MW2  a shutdown lets running activities end or cancel; what they left undone is repeated elsewhere.
+ */
+
+import { fileURLToPath } from "node:url";
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  makeTelemetryFilterString,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkflowBundle,
+} from "@temporalio/worker";
+import type { ColdShard } from "../../cold/port.ts";
+import { FreshetError } from "../../contract/errors.ts";
+import { limits } from "../../contract/limits.ts";
+import { mergeNames, mergeSearchAttributes } from "../../contract/merge.ts";
+import type { Log } from "../../log/port.ts";
+import type { Logger, Metrics } from "../../observe/port.ts";
+import { createTemporalActivities } from "./activities.ts";
+import { connectTemporal, type TemporalOptions } from "./client.ts";
+import type { MergeClient } from "../port.ts";
+
+export const workflowsPath = fileURLToPath(new URL("../../../workflows/index.ts", import.meta.url));
+
+export interface MergeWorkerOptions extends TemporalOptions {
+  readonly log: Log;
+  readonly cold: ColdShard;
+  readonly metrics: Metrics;
+  /** Age of the oldest unmerged record that makes a tenant due; `limits.mergeAgeMs` by default. */
+  readonly ageMs?: number | undefined;
+  /** How long the log keeps what nobody needs; `limits.replayWindowMs` by default. */
+  readonly replayWindowMs?: number | undefined;
+}
+
+export interface MergeWorker {
+  /** Works until `shutdown`. Rejects only when its own code is broken (the workflows do not bundle). */
+  run(): Promise<void>;
+  /** Resolves when it polls for the first time. */
+  readonly ready: Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+/** Prepares the worker; nothing is connected before `run`. */
+export async function startMergeWorker(options: MergeWorkerOptions): Promise<MergeWorker> {
+  installRuntime(options.logger);
+  const workflowBundle = await bundleWorkflowCode({
+    workflowsPath,
+    logger: temporalLogger(options.logger),
+  });
+  return new RunningMergeWorker(options, workflowBundle);
+}
+
+class RunningMergeWorker implements MergeWorker {
+  readonly #options: MergeWorkerOptions;
+  readonly #bundle: WorkflowBundle;
+  readonly #client: MergeClient;
+  readonly #stop = new AbortController();
+  readonly #polling = Promise.withResolvers<void>();
+  #worker: Worker | null = null;
+  #run: Promise<void> | null = null;
+
+  constructor(options: MergeWorkerOptions, bundle: WorkflowBundle) {
+    this.#options = options;
+    this.#bundle = bundle;
+    this.#client = connectTemporal(options);
+  }
+
+  get ready(): Promise<void> {
+    return this.#polling.promise;
+  }
+
+  run(): Promise<void> {
+    this.#run ??= this.#runUntilStopped();
+    return this.#run;
+  }
+
+  async shutdown(): Promise<void> {
+    this.#stop.abort();
+    if (this.#worker?.getState() === "RUNNING") this.#worker.shutdown();
+    await this.#run;
+    await this.#client.close();
+  }
+
+  async #runUntilStopped(): Promise<void> {
+    const { clock, logger } = this.#options;
+    let pauseMs: number = limits.mergeRetryMinMs;
+    while (!this.#stop.signal.aborted) {
+      const startedMs = clock.monotonicMs();
+      try {
+        await this.#serve();
+      } catch (thrown) {
+        const name = thrown instanceof Error ? thrown.name : typeof thrown;
+        logger.warn({ name, retryMs: pauseMs }, "the merge worker has no Temporal; trying again");
+      }
+      if (clock.monotonicMs() - startedMs > limits.mergeRetryMaxMs)
+        pauseMs = limits.mergeRetryMinMs;
+      await clock.sleep(pauseMs, this.#stop.signal);
+      pauseMs = Math.min(pauseMs * 2, limits.temporalReconnectMaxMs);
+    }
+  }
+
+  /** One connection's life. */
+  async #serve(): Promise<void> {
+    const { address, namespace } = this.#options;
+    const connection = await NativeConnection.connect({ address });
+    try {
+      await ensureSearchAttributes(connection, namespace);
+      await this.#client.ensureSchedule();
+      this.#worker = await this.#createWorker(connection);
+      // Shut down while it was being made: `shutdown` found no worker to stop.
+      if (this.#stop.signal.aborted) return;
+      this.#polling.resolve();
+      await this.#worker.run();
+    } finally {
+      this.#worker = null;
+      await connection.close();
+    }
+  }
+
+  #createWorker(connection: NativeConnection): Promise<Worker> {
+    const { namespace, log, cold, clock, logger, metrics, taskQueue } = this.#options;
+    const { ageMs = limits.mergeAgeMs, replayWindowMs = limits.replayWindowMs } = this.#options;
+    return Worker.create({
+      connection,
+      namespace,
+      taskQueue: taskQueue ?? mergeNames.taskQueue,
+      workflowBundle: this.#bundle,
+      activities: createTemporalActivities({
+        ports: { log, cold, clock, logger, metrics },
+        client: this.#client,
+        ageMs,
+        replayWindowMs,
+      }),
+      // Each merge keeps several pages of vectors in memory, and cold has to share its cores with questions.
+      maxConcurrentActivityTaskExecutions: limits.mergesInFlightMax,
+      maxHeartbeatThrottleInterval: limits.mergeHeartbeatEveryMs,
+      shutdownGraceTime: limits.mergeShutdownMs,
+      shutdownForceTime: limits.stopMs,
+    });
+  }
+}
+
+/** Temporal's numbers of the types that we use. */
+const attributeTypes = { KEYWORD: 2, INT: 3 } as const;
+
+/**
+ * Adds what the namespace lacks. Without them every task of the workflow would fail, so a server that
+ * refuses (Temporal Cloud: an operator creates them) is an error that says what is missing.
+ */
+async function ensureSearchAttributes(
+  { operatorService }: NativeConnection,
+  namespace: string,
+): Promise<void> {
+  const known = await operatorService.listSearchAttributes({ namespace });
+  const missing = Object.entries(mergeSearchAttributes).filter(
+    ([name]) => known.customAttributes[name] === undefined,
+  );
+  if (missing.length === 0) return;
+  try {
+    await operatorService.addSearchAttributes({
+      namespace,
+      searchAttributes: Object.fromEntries(
+        missing.map(([name, type]) => [name, attributeTypes[type]]),
+      ),
+    });
+  } catch (cause) {
+    const names = missing.map(([name, type]) => `${name}=${type}`).join(", ");
+    const message = `the Temporal namespace lacks search attributes that could not be added: ${names}`;
+    throw new FreshetError("temporal_unavailable", message, { cause });
+  }
+}
+
+let runtimeInstalled = false;
+
+/** Once a process: signals are the host's to handle, and Temporal's own log lines go where all others go. */
+function installRuntime(logger: Logger): void {
+  if (runtimeInstalled) return;
+  runtimeInstalled = true;
+  Runtime.install({
+    logger: temporalLogger(logger),
+    shutdownSignals: [],
+    // Forwarded instead of printed past our logs; its warnings repeat with each retry of an outage.
+    telemetryOptions: {
+      logging: {
+        forward: {},
+        filter: makeTelemetryFilterString({ core: "ERROR", other: "ERROR" }),
+      },
+    },
+  });
+}
+
+/** Messages only: the metadata of a task may carry anything. */
+function temporalLogger(logger: Logger): DefaultLogger {
+  return new DefaultLogger("WARN", ({ level, message }) => {
+    const line = message.split("\n", 1)[0] ?? "";
+    if (level === "ERROR") logger.error({ part: "temporal" }, line);
+    else logger.warn({ part: "temporal" }, line);
+  });
+}

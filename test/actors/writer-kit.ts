@@ -1,0 +1,181 @@
+/** A tenant actor between a memory log and mailboxes that the test plays: reader, embedder, shard. */
+
+import { noProgress, offer, type TenantRoute } from "../../actors/directory/directory.ts";
+import { type NodeBytes, nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
+import type {
+  EmbedderMessage,
+  EmbedRequest,
+  MergeTriggerMessage,
+  ShardMessage,
+  TenantMessage,
+} from "../../actors/messages.ts";
+import { tenantActor } from "../../actors/tenant-writer/writer.ts";
+import type { Epoch, Version } from "../../src/contract/ids.ts";
+import type { Outcome } from "../../src/contract/outcome.ts";
+import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";
+import type { Isolation } from "../../src/ingest/isolation/port.ts";
+import { FairShares } from "../../src/runtime/fair-shares.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
+import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
+import type { StoredOperation } from "../../src/log/port.ts";
+import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { inlinePreparation } from "../../src/ingest/preparation/inline.ts";
+import type { Preparation } from "../../src/ingest/preparation/preparation.ts";
+import { outcomeOf } from "../../src/ingest/pipeline.ts";
+import type { Preparer } from "../../src/ingest/prepare.ts";
+import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
+import { acme, axis, quiet, startActor } from "./kit.ts";
+
+export interface TenantSetUp {
+  readonly log?: MemoryLog;
+  readonly clock?: ManualClock;
+  readonly epoch?: number;
+  readonly queueMax?: number;
+  readonly inFlightMax?: number;
+  readonly attemptsMax?: number;
+  readonly lettersMax?: number;
+  /** Embeds at once what it is asked; otherwise requests wait in `asked`. */
+  readonly embeds?: boolean;
+  /** What isolation makes of a payload; without it the payload is a document of one chunk. */
+  readonly isolated?: (payload: Uint8Array, signal: AbortSignal) => Promise<Outcome>;
+  readonly prepare?: Preparer;
+  readonly preparation?: Pick<Preparation, "prepare">;
+  readonly bytes?: NodeBytes;
+}
+
+/** `boom` can not be prepared, `blank` has nothing to index; anything else is one chunk. */
+const prepareOne: Preparer = ({ text }) => {
+  if (text === "boom") throw new Error("this document breaks the preparer");
+  const chunk = { text, heading: undefined, tokens: new Int32Array(4) };
+  return { info: {}, chunks: text === "blank" ? [] : [chunk], redactor: "none" };
+};
+
+export function startTenant(options: TenantSetUp = {}) {
+  const clock = options.clock ?? createManualClock();
+  const log = options.log ?? createMemoryLog({ clock, partitions: 1 });
+  const prepare = options.prepare ?? prepareOne;
+  const preparation =
+    options.preparation ?? inlinePreparation({ prepare, clock, metrics: silentMetrics });
+  const embedder = new BoundedMailbox<EmbedderMessage>(1_000);
+  const shard = new BoundedMailbox<ShardMessage>(10_000);
+  const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(100);
+  const fenced: number[] = [];
+  const isolated: string[] = [];
+  const isolation: Pick<Isolation, "process"> = {
+    process(payload, signal) {
+      const text = new TextDecoder().decode(payload);
+      isolated.push((JSON.parse(text) as { id: string }).id);
+      return options.isolated?.(payload, signal) ?? isolatedOutcome(payload);
+    },
+  };
+  const hot = { full: false };
+  const progress = noProgress();
+  const started = startActor<TenantMessage>(
+    tenantActor({
+      tenant: acme,
+      epoch: (options.epoch ?? 1) as Epoch,
+      preparation,
+      ...{ log, model: "hand", embedder, isolation, shard, mergeTrigger },
+      route: () => route,
+      progress,
+      recoveries: new FairShares({ total: 1 }),
+      isHotFull: () => hot.full,
+      makesRoom: () => [acme],
+      onFenced: (by) => fenced.push(by),
+      limits: {
+        inFlightMax: options.inFlightMax ?? 64,
+        attemptsMax: options.attemptsMax ?? 3,
+        pullMax: 4,
+        duplicateWindowMs: 120_000,
+        messageIdsPerTenantMax: 100,
+        deadLettersWaitingMax: options.lettersMax ?? 100,
+        deadLetterRetryMaxMs: 2_000,
+        backoff: { backoffMinMs: 10, backoffMaxMs: 1_000 },
+      },
+      metrics: silentMetrics,
+      logger: silentLogger,
+    }),
+    { clock, capacity: options.queueMax ?? 1_000, name: "tenant" },
+  );
+  const route: TenantRoute = {
+    mailbox: started.actor.mailbox,
+    bytes: new TenantBytes(acme, options.bytes ?? nodeBytes(), log.documentTextBytesMax),
+    behind: true,
+    skippedTo: 0 as Version,
+  };
+  const asked: EmbedRequest[] = [];
+  const embedded: string[] = [];
+  if (options.embeds !== false) void embedAll(embedder, embedded);
+  else void collect(embedder, asked);
+  return {
+    ...{ clock, log, route, shard, mergeTrigger, fenced, hot, progress, asked, embedded, isolated },
+    ...started,
+    /** As the partition's reader does it (T4). */
+    offer: (operation: StoredOperation): void => offer(route, operation),
+  };
+}
+
+/** Prepared and embedded, as if nothing were wrong with it. */
+function isolatedOutcome(payload: Uint8Array): Promise<Outcome> {
+  return outcomeOf(payload, {
+    documentTextBytesMax: 1_000_000,
+    prepare: prepareOne,
+    embed: async (inputs) => inputs.map((_, index) => axis(index)),
+    named: () => {},
+  });
+}
+
+async function embedAll(
+  embedder: BoundedMailbox<EmbedderMessage>,
+  embedded: string[],
+): Promise<void> {
+  for (let next = await embedder.take(); next !== undefined; next = await embedder.take()) {
+    embedded.push(...next.inputs.map(({ text }) => text));
+    answer(next);
+  }
+}
+
+async function collect(
+  embedder: BoundedMailbox<EmbedderMessage>,
+  asked: EmbedRequest[],
+): Promise<void> {
+  for (let next = await embedder.take(); next !== undefined; next = await embedder.take()) {
+    asked.push(next);
+  }
+}
+
+export function answer(request: EmbedRequest | undefined): void {
+  request?.reply.resolve(request.inputs.map((_, index) => axis(index)));
+}
+
+export function publish(log: MemoryLog, body: unknown, messageId?: string): StoredOperation {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return log.hooks.publishRaw(acme, new TextEncoder().encode(text), messageId);
+}
+
+/** Every record of the tenant, oldest first. */
+export async function records(log: MemoryLog): Promise<PlacedRecord[]> {
+  const last = await log.chunks.last(acme);
+  const all: PlacedRecord[] = [];
+  if (last === null) return all;
+  const range = { tenant: acme, after: 0 as RecordHeader["position"], to: last.position };
+  for await (const record of log.chunks.read(range)) all.push(record);
+  return all;
+}
+
+/** `kind version`, fences left out. */
+export async function operations(log: MemoryLog): Promise<string[]> {
+  const all = await records(log);
+  return all
+    .filter(({ kind }) => kind !== "fence")
+    .map(({ kind, version }) => `${kind} ${version}`);
+}
+
+/** Waits until the tenant's last record answers `version`. */
+export async function committed(log: MemoryLog, version: number): Promise<void> {
+  for (let turn = 0; turn < 2_000; turn += 1) {
+    if ((await log.chunks.last(acme))?.version === version) return quiet(5);
+    await quiet(1);
+  }
+  throw new Error(`version ${version} was never committed`);
+}

@@ -1,0 +1,152 @@
+import { connect, type NatsConnection } from "nats";
+import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
+import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
+import { connectPeers, type PeerServer, servePeers } from "../../src/cluster/nats-peers.ts";
+import type { Peers } from "../../src/gateway/port.ts";
+import { countingMetrics } from "../support/counting-metrics.ts";
+import { FakeService } from "../gateway/fake-service.ts";
+
+const demo = "demo" as TenantId;
+const node = `host.with.dots-${process.pid}`;
+const signal = new AbortController().signal;
+
+let asking: NatsConnection;
+let owning: NatsConnection;
+let owner: FakeService;
+let server: PeerServer;
+let peers: Peers;
+let metrics: ReturnType<typeof countingMetrics>;
+
+beforeEach(async () => {
+  const servers = inject("servers").nats.url;
+  [asking, owning] = await Promise.all([connect({ servers }), connect({ servers })]);
+  owner = new FakeService();
+  const operation = { op: "upsert", id: "a", text: "rivers rise" } as never;
+  await owner.publish(demo, operation, { payload: new Uint8Array() });
+  metrics = countingMetrics();
+  server = await servePeers({ connection: owning, node, local: owner, stopMs: 100, metrics });
+  peers = connectPeers(asking);
+});
+
+afterEach(async () => {
+  await server.close();
+  await Promise.all([asking.close(), owning.close()]);
+});
+
+describe("peers", () => {
+  it("a question reaches the node that owns its tenant, and its answer comes back", async () => {
+    const question = parseQuestion({ query: "rivers", top_k: 3 });
+    const answer = await peers.ask(node, demo, { question, signal });
+    expect(answer).toMatchObject({ answer: "It was.", sources: [{ id: "a" }] });
+    expect(owner.asked).toMatchObject([{ tenant: "demo", question: { top_k: 3 } }]);
+  });
+
+  it("PE3: events of a streamed answer arrive in order, before the answer", async () => {
+    const events: AnswerEvent["type"][] = [];
+    const onEvent = (event: AnswerEvent): void => void events.push(event.type);
+    const question = parseQuestion({ query: "rivers" });
+    await peers.ask(node, demo, { question, signal, onEvent });
+    expect(events[0]).toBe("retrieval");
+    expect(events).toContain("delta");
+    expect(events).not.toContain("done");
+  });
+
+  it("a typed error of the owner is the caller's error", async () => {
+    const question = parseQuestion({ query: "rivers" });
+    const asked = peers.ask(node, "nobody" as TenantId, { question, signal });
+    await expect(asked).rejects.toMatchObject({ code: "no_results" });
+  });
+
+  it("PE5: whoever names a subject of the log as reply is not answered, and nothing is worked on", async () => {
+    let heard = 0;
+    asking.subscribe("chunks.0.b", { callback: () => void (heard += 1) });
+    await asking.flush();
+    const token = Buffer.from(node, "utf8").toString("base64url");
+    const body = JSON.stringify({ question: { query: "rivers" }, stream: false });
+    asking.publish(`freshet.peer.${token}.ask.demo`, body, { reply: "chunks.0.b" });
+    const question = parseQuestion({ query: "rivers" });
+    await peers.ask(node, demo, { question, signal });
+    expect([heard, owner.asked.length]).toEqual([0, 1]);
+    expect(metrics.counted("replies_refused_total")).toBe(1);
+  });
+
+  it("a document's state is asked of the owner", async () => {
+    const state = await peers.document(node, demo, "a" as DocumentId);
+    expect(state).toMatchObject({ id: "a", status: "visible" });
+  });
+
+  it("PE2: a node that is gone is not_ready, at once", async () => {
+    const question = parseQuestion({ query: "rivers" });
+    const gone = { code: "not_ready", retryable: true };
+    await expect(peers.ask("nowhere", demo, { question, signal })).rejects.toMatchObject(gone);
+    await server.close();
+    await expect(peers.ask(node, demo, { question, signal })).rejects.toMatchObject(gone);
+  });
+
+  describe("PE6, A11: a question ends at its owner when its asker goes", () => {
+    const question = parseQuestion({ query: "rivers", deadline_ms: 120_000 });
+    const never = new Promise<void>(() => {});
+
+    async function working(): Promise<AbortSignal> {
+      await expect.poll(() => owner.signals.length).toBe(1);
+      return owner.signals[0] as AbortSignal;
+    }
+
+    it("at once when it says so", async () => {
+      owner.hold = never;
+      const caller = new AbortController();
+      const asked = peers.ask(node, demo, { question, signal: caller.signal });
+      const failed = expect(asked).rejects.toMatchObject({ code: "cancelled" });
+      const work = await working();
+      expect(work.aborted).toBe(false);
+      caller.abort();
+      await failed;
+      await expect.poll(() => work.aborted, { timeout: 1_000 }).toBe(true);
+    });
+
+    it("within some beats when it dies without a word", async () => {
+      owner.hold = never;
+      const asked = peers.ask(node, demo, { question, signal });
+      const failed = expect(asked).rejects.toMatchObject({ code: "not_ready" });
+      const work = await working();
+      await asking.close();
+      await failed;
+      const timeout = limits.peerSilenceMs + limits.peerBeatMs + 1_000;
+      await expect.poll(() => work.aborted, { timeout }).toBe(true);
+    });
+
+    it("not while it waits, however long", async () => {
+      const held = Promise.withResolvers<void>();
+      owner.hold = held.promise;
+      const asked = peers.ask(node, demo, { question, signal });
+      const work = await working();
+      await new Promise((resolve) => setTimeout(resolve, limits.peerSilenceMs + 500));
+      expect(work.aborted).toBe(false);
+      held.resolve();
+      expect((await asked).answer).toBe("It was.");
+    });
+
+    it("not because it is of a version that does not beat", async () => {
+      const held = Promise.withResolvers<void>();
+      owner.hold = held.promise;
+      const subject = `freshet.peer.${Buffer.from(node).toString("base64url")}.ask.${demo}`;
+      const body = new TextEncoder().encode(JSON.stringify({ question, stream: false }));
+      const asked = asking.request(subject, body, { timeout: 10_000 });
+      const work = await working();
+      await new Promise((resolve) => setTimeout(resolve, limits.peerSilenceMs + 500));
+      expect(work.aborted).toBe(false);
+      held.resolve();
+      expect((await asked).json()).toMatchObject({ answer: "It was." });
+    });
+  });
+
+  it("a caller that has gone is not kept waiting", async () => {
+    const caller = new AbortController();
+    const question = parseQuestion({ query: "rivers" });
+    caller.abort();
+    const asked = peers.ask(node, demo, { question, signal: caller.signal });
+    await expect(asked).rejects.toMatchObject({ code: "cancelled" });
+  });
+});

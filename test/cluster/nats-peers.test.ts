@@ -1,0 +1,65 @@
+import type { Msg, NatsConnection } from "nats";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { parseQuestion } from "../../src/contract/query.ts";
+import { connectPeers } from "../../src/cluster/nats-peers.ts";
+
+const demo = "demo" as TenantId;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A connection on which one message comes for each subscription, and nothing after it. */
+function silentAfter(first: unknown) {
+  let open = 0;
+  const subscribe = () => {
+    const ended = Promise.withResolvers<void>();
+    open += 1;
+    async function* replies(): AsyncGenerator<Msg> {
+      if (first !== undefined)
+        yield { data: new Uint8Array(1), json: () => first } as unknown as Msg;
+      await ended.promise;
+    }
+    let isOpen = true;
+    const unsubscribe = (): void => {
+      if (isOpen) open -= 1;
+      isOpen = false;
+      ended.resolve();
+    };
+    return Object.assign(replies(), { unsubscribe });
+  };
+  const published: string[] = [];
+  const publish = (subject: string): void => void published.push(subject.split(".")[3] ?? "");
+  const isClosed = (): boolean => false;
+  const connection = { subscribe, publish, isClosed } as unknown as NatsConnection;
+  return { connection, published, open: () => open };
+}
+
+it("PE4: a peer that falls silent in the middle of its answer is not waited for without end", async () => {
+  const { connection, published, open } = silentAfter({ type: "delta", text: "It" });
+  const question = parseQuestion({ query: "rivers" });
+  const { signal } = new AbortController();
+  const events: unknown[] = [];
+  const onEvent = (event: unknown): void => void events.push(event);
+  const asked = connectPeers(connection).ask("node", demo, { question, signal, onEvent });
+  const failed = expect(asked).rejects.toMatchObject({ code: "not_ready", retryable: true });
+  await vi.advanceTimersByTimeAsync(question.deadline_ms + limits.peerMarginMs);
+  await failed;
+  expect(events).toHaveLength(1);
+  expect(open()).toBe(0);
+  expect([published[0], ...new Set(published.slice(1))]).toEqual(["ask", "beat", "cancel"]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it("PE2: a look-up that nobody answers is not ready, and was not cancelled by anybody", async () => {
+  const { connection } = silentAfter(undefined);
+  const asked = connectPeers(connection).document("node", demo, "a" as DocumentId);
+  const failed = expect(asked).rejects.toMatchObject({ code: "not_ready" });
+  await vi.advanceTimersByTimeAsync(limits.peerMarginMs);
+  await failed;
+});

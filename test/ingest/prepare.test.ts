@@ -1,0 +1,52 @@
+import { describe, expect, test } from "vitest";
+import type { UpsertOperation } from "../../src/contract/document.ts";
+import type { DocumentId } from "../../src/contract/ids.ts";
+import { createMemoryTokenizer } from "../../src/text/memory.ts";
+import { createPreparer } from "../../src/ingest/prepare.ts";
+import { defaultRedactor, redactorVersion } from "../../src/text/redaction.ts";
+
+const prepare = createPreparer({ tokenizer: createMemoryTokenizer(), redactor: defaultRedactor });
+const operation = (fields: Partial<UpsertOperation>): UpsertOperation => ({
+  op: "upsert",
+  id: "d" as DocumentId,
+  text: "Some text.",
+  ...fields,
+});
+
+describe("preparation", () => {
+  test("I10: text, title, source and metadata values are redacted, keys and numbers stay", () => {
+    const prepared = prepare(
+      operation({
+        text: "Write to jane@example.com.",
+        title: "Card 4111 1111 1111 1111",
+        source: "mailto:jane@example.com",
+        timestamp: 5,
+        metadata: { owner: "jane@example.com", hosts: ["203.0.113.7", 3], year: 2024, ok: true },
+      }),
+    );
+    expect(prepared.info).toEqual({
+      title: "Card [CARD]",
+      source: "mailto:[EMAIL]",
+      timestamp: 5,
+      metadata: { owner: "[EMAIL]", hosts: ["[IP]", 3], year: 2024, ok: true },
+    });
+    expect(prepared.chunks.map(({ text, heading }) => [text, heading])).toEqual([
+      ["Write to [EMAIL].", "Card [CARD]"],
+    ]);
+    expect(prepared.redactor).toBe(redactorVersion);
+  });
+
+  test("personal data split by invisible characters is found", () => {
+    const { chunks } = prepare(operation({ text: "jane\u200b@exam\u00adple.com" }));
+    expect(chunks[0]?.text).toBe("[EMAIL]");
+  });
+
+  test("what is not given is not there", () => {
+    expect(prepare(operation({})).info).toEqual({});
+    expect(prepare(operation({ title: " \u200b" })).info).toEqual({});
+  });
+
+  test("a text of invisible characters makes no chunks", () => {
+    expect(prepare(operation({ text: "\u200b\u202e \u{e0001}" })).chunks).toEqual([]);
+  });
+});

@@ -1,0 +1,92 @@
+/** A merge worker and client on the Temporal server that test/support/servers.ts runs, over memory ports. */
+
+import { Client, Connection } from "@temporalio/client";
+import { inject } from "vitest";
+import type { TenantId } from "../../src/contract/ids.ts";
+import { mergeWorkflowId } from "../../src/contract/merge.ts";
+import { connectTemporal } from "../../src/merges/temporal/client.ts";
+import type { MergeClient } from "../../src/merges/port.ts";
+import { type MergeWorker, startMergeWorker } from "../../src/merges/temporal/worker.ts";
+import type { World } from "../activities/world.ts";
+
+interface TemporalServer {
+  readonly address: string;
+  readonly namespace: string;
+}
+
+export function server(): TemporalServer {
+  const { address, namespace } = inject("servers").temporal;
+  return { address, namespace };
+}
+
+let made = 0;
+
+/** Names that no other test or earlier run on the same server uses. */
+export function freshName(label: string): TenantId {
+  made += 1;
+  return `${label}-${process.pid.toString(36)}-${Date.now().toString(36)}-${made}` as TenantId;
+}
+
+export interface Deployment {
+  readonly taskQueue: string;
+  readonly client: MergeClient;
+  /** Bundles, connects and polls; ends the one before it, if any. */
+  startWorker(): Promise<MergeWorker>;
+  stopWorker(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `ageMs` is the age trigger's; without grace, because no questions run here. */
+export function deploy(world: World, ageMs?: number, replayWindowMs?: number): Deployment {
+  const { clock, logger, metrics, log, cold } = world.ports;
+  const taskQueue = freshName("merge-test");
+  const temporal = { ...server(), clock, logger, taskQueue, graceMs: 0, settleMs: 0, confirmMs: 0 };
+  const client = connectTemporal(temporal);
+  let worker: MergeWorker | null = null;
+  let running: Promise<void> = Promise.resolve();
+  const stopWorker = async (): Promise<void> => {
+    await worker?.shutdown();
+    worker = null;
+    await running;
+  };
+  return {
+    taskQueue,
+    client,
+    stopWorker,
+    async startWorker() {
+      await stopWorker();
+      worker = await startMergeWorker({ ...temporal, log, cold, metrics, ageMs, replayWindowMs });
+      running = worker.run();
+      await worker.ready;
+      return worker;
+    },
+    async close() {
+      await stopWorker();
+      await client.close();
+    },
+  };
+}
+
+/** Polls until the condition holds; the test's own time limit bounds it. */
+export async function eventually(holds: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+export async function withConnection<Result>(
+  use: (connection: Connection) => Promise<Result>,
+): Promise<Result> {
+  const connection = await Connection.connect({ address: server().address });
+  try {
+    return await use(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** History of the tenant's newest run, as Temporal keeps it. */
+export async function historyOf(tenant: TenantId) {
+  return withConnection(async (connection) => {
+    const client = new Client({ connection, namespace: server().namespace });
+    return client.workflow.getHandle(mergeWorkflowId(tenant)).fetchHistory();
+  });
+}

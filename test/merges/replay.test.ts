@@ -1,0 +1,58 @@
+/**
+ * Histories of real runs, replayed against the workflows as they are now: a change that would break runs
+ * that are under way fails here. Saved by merge.temporal.test.ts with FRESHET_SAVE_HISTORIES=1; after an
+ * intended break (no run of the old code is alive anywhere) save them anew.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { historyFromJSON } from "@temporalio/common/lib/proto-utils.js";
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkflowBundle,
+} from "@temporalio/worker";
+import { beforeAll, describe, expect, it } from "vitest";
+import { workflowsPath } from "../../src/merges/temporal/worker.ts";
+
+const directory = new URL("./histories/", import.meta.url);
+const files = readdirSync(directory).filter((name) => name.endsWith(".json"));
+
+interface JsonEvent {
+  readonly eventType: string;
+  activityTaskScheduledEventAttributes?: { activityType: { name: string } };
+}
+
+describe("the merge workflow replays", () => {
+  let workflowBundle: WorkflowBundle;
+
+  beforeAll(async () => {
+    const logger = new DefaultLogger("ERROR");
+    Runtime.install({ logger });
+    workflowBundle = await bundleWorkflowCode({ workflowsPath, logger });
+  });
+
+  it("at least a full merge, an outage, a stopped worker and a scrub", () => {
+    expect(files).toEqual(
+      expect.arrayContaining([
+        ...["cold-down.json", "scrub.json", "story.json", "worker-stopped.json"],
+      ]),
+    );
+  });
+
+  it.each(files)("%s", async (file) => {
+    const history = JSON.parse(readFileSync(new URL(file, directory), "utf8")) as unknown;
+    await Worker.runReplayHistory({ workflowBundle }, historyFromJSON(history), "merge/replay");
+  });
+
+  it("and notices when the story differs from the history", async () => {
+    const text = readFileSync(new URL("story.json", directory), "utf8");
+    const history = JSON.parse(text) as { events: JsonEvent[] };
+    const first = history.events.find((event) => event.activityTaskScheduledEventAttributes);
+    if (first?.activityTaskScheduledEventAttributes === undefined) throw new Error("no activity");
+    first.activityTaskScheduledEventAttributes.activityType.name = "commitMerge";
+    await expect(
+      Worker.runReplayHistory({ workflowBundle }, historyFromJSON(history), "merge/replay"),
+    ).rejects.toThrow(/Nondeterminism|determinism/i);
+  });
+});
