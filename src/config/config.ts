@@ -171,7 +171,7 @@ function assemble(values: Values): Config {
     tenantWeights: values.FRESHET_TENANT_WEIGHTS ?? new Map(),
     tenantsMax: present("FRESHET_TENANTS_MAX"),
     partitions: present("FRESHET_PARTITIONS"),
-    node: values.FRESHET_NODE ?? `${hostname()}-${process.pid}`,
+    node: values.FRESHET_NODE ?? defaultNode(present("FRESHET_HTTP_PORT")),
     cacheDir: values.FRESHET_CACHE_DIR,
     dataDir: present("FRESHET_DATA_DIR"),
     merge: {
@@ -183,6 +183,11 @@ function assemble(values: Values): Config {
     replayWindowMs: present("FRESHET_REPLAY_WINDOW_MS"),
     log: { level: present("FRESHET_LOG_LEVEL"), format: present("FRESHET_LOG_FORMAT") },
   };
+}
+
+/** Stable over restarts, so that an engine takes its own dead lease at once; two engines of a host differ in port. */
+function defaultNode(port: number): string {
+  return `${hostname()}-${port === 0 ? process.pid : port}`;
 }
 
 function assembleEmbedding(values: Values): Config["embedding"] {

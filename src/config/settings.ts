@@ -134,7 +134,7 @@ export const settings = {
       .regex(/^[A-Za-z0-9_.-]+$/)
       .max(128)
       .meta({ expected: "letters, digits, _ . or -" }),
-    "name of this node, unique in the deployment; unset means host name and process id",
+    "name of this node, unique in the deployment; unset means host name and HTTP port, so that a restarted engine is the same node",
   ),
   FRESHET_CACHE_DIR: setting(
     undefined,
