@@ -1,9 +1,9 @@
 /** What every activity needs of the place it runs in; src/temporal provides Temporal's, tests their own. */
 
 import type { ColdShard } from "../src/cold/port.ts";
-import type { Clock } from "../src/runtime/clock.ts";
 import type { Log } from "../src/log/port.ts";
 import type { Logger, Metrics } from "../src/observe/port.ts";
+import type { Clock } from "../src/runtime/clock.ts";
 
 /** Objects done of those to do. */
 export interface ActivityProgress {

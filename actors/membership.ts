@@ -12,13 +12,13 @@
  *   MB4  without a look there is no view: who can not see the store changes nothing, and its leases end by themselves.
  */
 
-import { toFreshetError } from "../src/contract/errors.ts";
-import type { ActorContext, Behaviour } from "../src/runtime/actor.ts";
-import type { Mailbox } from "../src/runtime/mailbox.ts";
-import { untilAborted } from "../src/runtime/race-abort.ts";
 import { Members } from "../src/cluster/ownership.ts";
+import { toFreshetError } from "../src/contract/errors.ts";
 import type { LeaseStore, NodeStart } from "../src/log/port.ts";
 import type { Logger } from "../src/observe/port.ts";
+import type { ActorContext, Behaviour } from "../src/runtime/actor.ts";
+import type { Mailbox } from "../src/runtime/mailbox.ts";
+import { raceAbort } from "../src/runtime/race-abort.ts";
 import type { PartitionMessage } from "./messages.ts";
 
 export interface MembershipOptions {
@@ -50,7 +50,7 @@ export function membershipActor(
 }
 
 function firstOrNone(first: Promise<number>, signal: AbortSignal): Promise<number | undefined> {
-  return untilAborted(first, signal).catch(() => undefined);
+  return raceAbort(first, signal).catch(() => undefined);
 }
 
 async function announce(
@@ -82,7 +82,7 @@ async function look(
   let told = "";
   for (; !signal.aborted; await clock.sleep(lookEveryMs, signal)) {
     const atMs = clock.monotonicMs();
-    const seen = await leases.look().catch(toFreshetError);
+    const seen = await leases.snapshot().catch(toFreshetError);
     if (seen instanceof Error) {
       logger.warn({ code: seen.code }, "the other nodes can not be seen");
       continue;
@@ -92,6 +92,6 @@ async function look(
     told = nodes.join();
     const view = { nodes, held: new Set(seen.held), atMs };
     // A partition that is too busy for this view gets the next one.
-    for (const partition of partitions) partition.tryPut({ type: "view", view, start });
+    for (const partition of partitions) partition.tryPut({ type: "ownership", view, start });
   }
 }

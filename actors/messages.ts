@@ -3,17 +3,16 @@
  * never another actor.
  */
 
+import type { OwnershipView } from "../src/cluster/ownership.ts";
 import type { Candidate } from "../src/contract/candidate.ts";
 import type { Filter } from "../src/contract/filter.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
 import type { Answer, AnswerEvent, Question } from "../src/contract/query.ts";
 import type { PlacedRecord } from "../src/contract/record.ts";
 import type { EmbedInput } from "../src/embedding/port.ts";
-import type { Asks } from "../src/runtime/reply.ts";
 import type { Heads } from "../src/heads/heads.ts";
-import type { OwnershipView } from "../src/cluster/ownership.ts";
-
 import type { NodeStart, StoredManifest } from "../src/log/port.ts";
+import type { Asks } from "../src/runtime/reply.ts";
 import type { Admitted } from "./directory/bytes.ts";
 
 /** To an embedder: vectors for all inputs, in their order. */
@@ -29,7 +28,7 @@ export interface EmbedRequest extends Asks<readonly Float32Array[]> {
 export type EmbedderMessage = EmbedRequest;
 
 /** To a tenant: its operations in log order. */
-export type TenantMessage =
+export type TenantWriterMessage =
   | { readonly type: "operation"; readonly admitted: Admitted }
   /** The shard was restarted and holds nothing: load it again. */
   | { readonly type: "reload" };
@@ -58,7 +57,7 @@ export type SearchOutcome =
   | { readonly kind: "dropped"; readonly view: View };
 
 /** To a tenant's shard: the one place that knows its heads. */
-export type ShardMessage =
+export type TenantViewMessage =
   /** Start anew from a manifest and its heads; the tail follows as `replay`. */
   | { readonly type: "load"; readonly stored: StoredManifest | null; readonly heads: Heads }
   | { readonly type: "replay"; readonly record: PlacedRecord }
@@ -73,7 +72,7 @@ export type ShardMessage =
   | DocumentRequest;
 
 export interface ViewRequest extends Asks<View> {
-  readonly type: "view";
+  readonly type: "snapshot";
   /** Answer only when this version is visible (I8). */
   readonly minVersion: Version | undefined;
   readonly waitMs: number;
@@ -114,7 +113,7 @@ export interface QuestionMessage extends Asks<Answer> {
 /** To a partition. */
 export type PartitionMessage =
   /** Who shares the partitions now, and which of them are held: decide again. */
-  | { readonly type: "view"; readonly view: OwnershipView; readonly start: NodeStart }
+  | { readonly type: "ownership"; readonly view: OwnershipView; readonly start: NodeStart }
   /** A newer owner has written: this node stands down (I6). */
   | { readonly type: "fenced"; readonly epoch: Epoch }
   /** The lease of this epoch is another's by now, or gone: nothing can be answered under it any more (I6). */

@@ -31,9 +31,9 @@ export type RoundActivities = Pick<
 export interface RoundHooks {
   enter(state: MergeState): void;
   /** Asked before each step: false ends the round. */
-  goesOn(): boolean;
+  shouldContinue(): boolean;
   /** Runs the commit to its end, also when the merge is cancelled meanwhile: its outcome must be known. */
-  shielded<T>(step: () => Promise<T>): Promise<T>;
+  uncancellable<T>(step: () => Promise<T>): Promise<T>;
 }
 
 export interface RoundRequest {
@@ -64,17 +64,17 @@ export async function mergeRound(
   request: RoundRequest,
 ): Promise<RoundResult> {
   const { tenant, upTo, workflowId } = request;
-  if (!hooks.goesOn()) return { kind: "paused" };
+  if (!hooks.shouldContinue()) return { kind: "paused" };
   hooks.enter({ phase: "planning" });
   const plan: MergePlan = await steps.planMerge({ tenant, upTo });
   if (plan.kind === "nothing") return plan;
   const verified = await writeVerified(steps, hooks, plan);
   if ("kind" in verified) return verified;
-  if (!hooks.goesOn()) return { kind: "paused" };
+  if (!hooks.shouldContinue()) return { kind: "paused" };
   const { written, refused } = verified;
   hooks.enter({ phase: "committing", plan, written });
   const { from, to, version, purpose, marks, expectedRevision, deployment } = plan;
-  const committed = await hooks.shielded(() =>
+  const committed = await hooks.uncancellable(() =>
     steps.commitMerge({
       ...{ tenant, from, to, version, purpose, marks, deployment },
       ...{ expectedRevision, workflowId, ...listed(refused) },
@@ -120,7 +120,7 @@ async function writeVerified(
   let after = from;
   for (let pass = 1; pass <= limits.mergePassesMax; pass += 1) {
     while (after < to) {
-      if (!hooks.goesOn()) return { kind: "paused" };
+      if (!hooks.shouldContinue()) return { kind: "paused" };
       hooks.enter({ phase: "writing", plan, written });
       const again = pass > 1 ? { again: true as const } : {};
       const result = await steps.writeRange({ ...range, after, ...again });
@@ -129,7 +129,7 @@ async function writeVerified(
       for (const position of result.refused ?? []) refused.add(position);
       if (refused.size > limits.mergeRefusedMax) return { kind: "failed", error: tooManyRefused };
     }
-    if (!hooks.goesOn()) return { kind: "paused" };
+    if (!hooks.shouldContinue()) return { kind: "paused" };
     hooks.enter({ phase: "verifying", plan, written });
     const request = { ...range, ...listed([...refused]) };
     const { rewriteAfter } = await steps.verifyRange(request);

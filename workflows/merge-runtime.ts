@@ -12,10 +12,10 @@ export interface MergeRuntime {
     readonly done: Promise<T>;
     readonly cancel: () => void;
   };
-  shielded<T>(work: () => Promise<T>): Promise<T>;
+  uncancellable<T>(work: () => Promise<T>): Promise<T>;
   /** What a step threw, as an error to show; undefined when it is not a step's failure: thrown on. */
   failureOf(thrown: unknown): MergeError | undefined;
   /** The run should end soon and continue as new. */
   isFull(): boolean;
-  entered(state: MergeState): void;
+  onState(state: MergeState): void;
 }

@@ -77,10 +77,10 @@ export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
   for (;;) {
     const end = await merges.run();
     // One that came after `run` ended waits for a merge or a scrub: only `run` can finish its handler.
-    await condition(() => allHandlersFinished() || merges.isWaitedFor());
-    if (merges.isWaitedFor()) continue;
+    await condition(() => allHandlersFinished() || merges.hasCallers());
+    if (merges.hasCallers()) continue;
     // What came in while the last handlers finished is not lost: the loop looks again, the next run carries it.
-    if (end === "complete" && !merges.isAwaited()) return merges.progress();
+    if (end === "complete" && !merges.hasPendingWork()) return merges.progress();
     if (end === "complete") continue;
     await continueAsNew<typeof mergeTenant>({ ...input, carried: merges.carried() });
   }
@@ -181,11 +181,11 @@ function temporalRuntime(input: MergeInput): MergeRuntime {
       const scope = new CancellationScope();
       return { done: scope.run(work), cancel: () => scope.cancel() };
     },
-    shielded: (work) => CancellationScope.nonCancellable(work),
+    uncancellable: (work) => CancellationScope.nonCancellable(work),
     failureOf,
     isFull: () =>
       workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > historyEventsMax,
-    entered: display(input),
+    onState: display(input),
   };
 }
 

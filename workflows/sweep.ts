@@ -4,7 +4,7 @@
  */
 
 import { isCancellation, patched, proxyActivities, workflowInfo } from "@temporalio/workflow";
-import type { RetentionActivities, RetentionPlace } from "../activities/retention/retention.ts";
+import type { RetentionActivities, RetentionCursor } from "../activities/retention/retention.ts";
 import type { SweepActivities, SweepResult } from "../activities/sweep.ts";
 import { limits } from "../src/contract/limits.ts";
 import type { Described } from "../src/contract/merge.ts";
@@ -52,7 +52,7 @@ export function mergeSweep({ deployment }: Described = {}): Promise<SweepResult>
 
 /** Retention of all tenants at once, also for an operator who starts it by hand. */
 export async function retain({ deployment }: Described = {}): Promise<void> {
-  let after: RetentionPlace | null = null;
+  let after: RetentionCursor | null = null;
   do {
     ({ next: after } = await purgeOld({ after, deployment }));
   } while (after !== null);

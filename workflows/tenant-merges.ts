@@ -119,7 +119,7 @@ export class TenantMerges {
       this.#cancelWork?.();
       return true;
     }
-    const asked = this.#hasWork() || this.#scrub.isAwaited();
+    const asked = this.#hasWork() || this.#scrub.hasPendingWork();
     if (asked) this.#cancelled();
     return asked;
   }
@@ -133,8 +133,8 @@ export class TenantMerges {
   }
 
   /** Something is to do, or would be forgotten by completing (TM4). */
-  isAwaited(): boolean {
-    return this.#hasWork() || this.#scrub.isAwaited() || this.#paused;
+  hasPendingWork(): boolean {
+    return this.#hasWork() || this.#scrub.hasPendingWork() || this.#paused;
   }
 
   /** For a runtime whose next run is this object: it begins to count anew. */
@@ -144,8 +144,8 @@ export class TenantMerges {
   }
 
   /** Somebody waits for an outcome that only `run` can bring. */
-  isWaitedFor(): boolean {
-    return this.#waiting.length > 0 || this.#scrub.isWaitedFor();
+  hasCallers(): boolean {
+    return this.#waiting.length > 0 || this.#scrub.hasCallers();
   }
 
   carried(): MergeCarried {
@@ -169,7 +169,7 @@ export class TenantMerges {
       if (this.#paused) await this.#whilePaused();
       else if (!scrubs && this.#confirm.dueInMs(nowMs) === 0) await this.#confirmStep();
       else if (!scrubs && this.#hasWork()) await this.#merge();
-      else if (this.#scrub.isAwaited()) await this.#scrubStep();
+      else if (this.#scrub.hasPendingWork()) await this.#scrubStep();
       else if (this.#cleaning.isOwed) await this.#clean();
       else if (!(await this.#linger())) return "complete";
     }
@@ -207,7 +207,7 @@ export class TenantMerges {
     const dueInMs = this.#confirm.dueInMs(this.#runtime.nowMs());
     const isOwed = Number.isFinite(dueInMs);
     const came = await this.#runtime.until(
-      () => this.isAwaited(),
+      () => this.hasPendingWork(),
       isOwed ? dueInMs : limits.mergeIdleMs,
     );
     return came || isOwed;
@@ -242,8 +242,8 @@ export class TenantMerges {
     const { tenant } = this.#input;
     const hooks = {
       enter: (state: MergeState) => this.#enter(state),
-      goesOn: () => !this.#paused,
-      shielded: <T>(work: () => Promise<T>) => this.#runtime.shielded(work),
+      shouldContinue: () => !this.#paused,
+      uncancellable: <T>(work: () => Promise<T>) => this.#runtime.uncancellable(work),
     };
     const workflowId = mergeWorkflowId(tenant);
     return mergeRound(this.#steps, hooks, { tenant, upTo, workflowId });
@@ -324,7 +324,7 @@ export class TenantMerges {
     const cleanInMs = this.#cleaning.dueInMs(nowMs, this.#settleMs);
     const confirmInMs = this.#confirm.dueInMs(nowMs);
     const waitMs = Math.min(cleanInMs, confirmInMs);
-    if (await this.#runtime.until(() => this.isAwaited(), waitMs)) return;
+    if (await this.#runtime.until(() => this.hasPendingWork(), waitMs)) return;
     if (cleanInMs <= confirmInMs) await this.#cleanAll();
   }
 
@@ -392,6 +392,6 @@ export class TenantMerges {
   #enter(state: MergeState): void {
     this.#state = state;
     if (!isMerging(state.phase)) this.#startedAtMs = null;
-    this.#runtime.entered(state);
+    this.#runtime.onState(state);
   }
 }

@@ -61,11 +61,11 @@ export class TenantScrub {
     return new Promise((settle) => this.#waiting.push(settle));
   }
 
-  isAwaited(): boolean {
+  hasPendingWork(): boolean {
     return this.#due || this.#run !== null;
   }
 
-  isWaitedFor(): boolean {
+  hasCallers(): boolean {
     return this.#waiting.length + this.#served.length > 0;
   }
 

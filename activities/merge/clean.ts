@@ -21,8 +21,8 @@ import type { Heads } from "../../src/heads/heads.ts";
 import { decodePieces } from "../../src/heads/pieces.ts";
 import type { MergePorts } from "../context.ts";
 import { logNowMs } from "../retention/log-time.ts";
-import { readHeaders } from "./headers.ts";
 import { type NewestOperation, newestByDocument } from "./decide-plan.ts";
+import { readHeaders } from "./headers.ts";
 
 export interface CleanRequest extends MergeRange {
   /** Pieces of the heads before the merge: only their documents can have older objects. */

@@ -11,7 +11,12 @@
  * Steps 1 to 3 are idempotent and invisible; a lost answer of step 4 is found out by reading.
  */
 
-import { incarnationOf, type Position, type TenantId, type Version } from "../../src/contract/ids.ts";
+import {
+  incarnationOf,
+  type Position,
+  type TenantId,
+  type Version,
+} from "../../src/contract/ids.ts";
 import {
   confirmedTo,
   emptyManifest,

@@ -14,10 +14,10 @@ import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { ConfirmResult } from "../../src/contract/merge.ts";
 import type { MergePorts } from "../context.ts";
+import { liveIn, readScrubbed } from "../scrub/standing.ts";
 import { readBoundedHeaders } from "./headers.ts";
 import { readBack } from "./read-back.ts";
 import { repair } from "./repair.ts";
-import { liveIn, readScrubbed } from "../scrub/standing.ts";
 
 export interface ConfirmRequest {
   readonly tenant: TenantId;

@@ -11,7 +11,7 @@ import type { Position, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { MergeRange } from "../../src/contract/merge.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
-import { isTakenLater, letterOf } from "../../src/log/dead-letter.ts";
+import { deadLetterOf, isTakenLater } from "../../src/log/dead-letter.ts";
 import type { MergePorts } from "../context.ts";
 
 /**
@@ -91,6 +91,6 @@ async function writeOne(
   { tenant, previous: after, position: to, atMs }: RecordHeader,
 ): Promise<void> {
   for await (const record of log.chunks.read({ tenant, after, to })) {
-    if (record.kind === "reject") await log.deadLetters.publish(letterOf(record, atMs));
+    if (record.kind === "reject") await log.deadLetters.publish(deadLetterOf(record, atMs));
   }
 }

@@ -13,8 +13,8 @@ import { confirmedTo, emptyManifest, type Manifest } from "../../src/contract/ma
 import type { MergePlan, PlannedMerge } from "../../src/contract/merge.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
 import type { MergePorts } from "../context.ts";
-import { type BoundedHeaders, readBoundedHeaders } from "./headers.ts";
 import { countRange } from "./decide-plan.ts";
+import { type BoundedHeaders, readBoundedHeaders } from "./headers.ts";
 
 export interface PlanRequest {
   readonly tenant: TenantId;

@@ -5,22 +5,27 @@
  */
 
 import type { TenantId } from "../../src/contract/ids.ts";
-import type { CommitResult, ConfirmResult, MergePhase, MergePlan } from "../../src/contract/merge.ts";
+import type {
+  CommitResult,
+  ConfirmResult,
+  MergePhase,
+  MergePlan,
+} from "../../src/contract/merge.ts";
 import type {
   ScrubColdResult,
   ScrubLogResult,
   ScrubMarker,
   ScrubPlan,
 } from "../../src/contract/scrub.ts";
+import type { MergePorts } from "../context.ts";
+import { type ScrubColdRequest, scrubCold } from "../scrub/cold-pass.ts";
+import { type ScrubLogRequest, scrubLog } from "../scrub/log-pass.ts";
+import { type FinishScrubRequest, finishScrub, planScrub } from "../scrub/steps.ts";
 import { type CleanRequest, type CleanResult, cleanSuperseded } from "./clean.ts";
 import { type CommitRequest, commitMerge } from "./commit.ts";
 import { type ConfirmRequest, confirmMerge } from "./confirm.ts";
-import type { MergePorts } from "../context.ts";
 import { silentOnceEnded } from "./ended.ts";
 import { type PlanRequest, planMerge } from "./plan.ts";
-import { type FinishScrubRequest, finishScrub, planScrub } from "../scrub/steps.ts";
-import { type ScrubColdRequest, scrubCold } from "../scrub/cold-pass.ts";
-import { type ScrubLogRequest, scrubLog } from "../scrub/log-pass.ts";
 import {
   type VerifyRequest,
   type VerifyResult,

@@ -8,8 +8,8 @@ import { limits } from "../../src/contract/limits.ts";
 import { type MergeRange, tooManyRefused } from "../../src/contract/merge.ts";
 import type { PlacedRecord, UpsertRecord } from "../../src/contract/record.ts";
 import type { MergePorts } from "../context.ts";
-import { readHeaders } from "./headers.ts";
 import { chunksOf, type LiveUpsert, liveUpserts } from "./decide-plan.ts";
+import { readHeaders } from "./headers.ts";
 import { PageWriter } from "./page-writer.ts";
 import { readBack } from "./read-back.ts";
 

@@ -14,25 +14,30 @@
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Version } from "../../src/contract/ids.ts";
-import { isTenantId, type Partition, type Position, type TenantId } from "../../src/contract/ids.ts";
+import {
+  isTenantId,
+  type Partition,
+  type Position,
+  type TenantId,
+} from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { Described } from "../../src/contract/merge.ts";
 import type { MergePorts } from "../context.ts";
 import { payLetters } from "../merge/dead-letters.ts";
-import { logNowMs } from "./log-time.ts";
 import { passingOver } from "../merge/passing-over.ts";
+import { logNowMs } from "./log-time.ts";
 import { type RetentionBounds, retentionBounds } from "./plan.ts";
 
 /** A tenant, or a token that is none, in the order of retention. */
-export interface RetentionPlace {
+export interface RetentionCursor {
   readonly partition: number;
   readonly name: string;
 }
 
 export interface RetentionRequest extends Described {
   /** Where to go on behind; null at the start. */
-  readonly after: RetentionPlace | null;
+  readonly after: RetentionCursor | null;
 }
 
 export interface RetentionResult {
@@ -43,7 +48,7 @@ export interface RetentionResult {
   /** Places that were passed over because of a failure of theirs; absent when there are none. */
   readonly failed?: number | undefined;
   /** Null when every tenant was looked at. */
-  readonly next: RetentionPlace | null;
+  readonly next: RetentionCursor | null;
 }
 
 export interface RetentionActivities {
@@ -68,7 +73,7 @@ export async function purgeOld(
     position: await log.chunks.firstSince(sinceMs),
   };
   const counts = { tenants: 0, operations: 0, records: 0, failed: 0 };
-  const result = (next: RetentionPlace | null): RetentionResult => {
+  const result = (next: RetentionCursor | null): RetentionResult => {
     const { failed, ...done } = counts;
     return { ...done, ...(failed === 0 ? {} : { failed }), next };
   };
@@ -94,8 +99,8 @@ export async function purgeOld(
 
 async function* placesBehind(
   { log }: MergePorts,
-  after: RetentionPlace | null,
-): AsyncGenerator<RetentionPlace> {
+  after: RetentionCursor | null,
+): AsyncGenerator<RetentionCursor> {
   for (let partition = after?.partition ?? 0; partition < log.partitions; partition += 1) {
     const names = new Set<string>([
       ...(await log.docs.tenants(partition as Partition)),

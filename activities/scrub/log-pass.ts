@@ -6,10 +6,10 @@
 import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
 import type { ScrubLogResult } from "../../src/contract/scrub.ts";
 import type { MergePorts } from "../context.ts";
-import { logNowMs } from "../retention/log-time.ts";
 import { readBoundedHeaders } from "../merge/headers.ts";
 import { readBack } from "../merge/read-back.ts";
 import { repair } from "../merge/repair.ts";
+import { logNowMs } from "../retention/log-time.ts";
 import { liveIn, readScrubbed } from "./standing.ts";
 
 export interface ScrubLogRequest {

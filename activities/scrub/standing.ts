@@ -7,8 +7,8 @@ import type { RecordHeader } from "../../src/contract/record.ts";
 import { Heads } from "../../src/heads/heads.ts";
 import { readHeads } from "../../src/heads/read-heads.ts";
 import type { MergePorts } from "../context.ts";
-import { fingerprintOfHeader } from "../merge/headers.ts";
 import type { LiveUpsert } from "../merge/decide-plan.ts";
+import { fingerprintOfHeader } from "../merge/headers.ts";
 
 export interface Scrubbed {
   readonly manifest: Manifest;

@@ -15,8 +15,8 @@
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
-import { FairShares, type Share } from "../../src/runtime/fair-shares.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
+import { FairShares, type Share } from "../../src/runtime/fair-shares.ts";
 
 /** An operation as it is kept in memory. */
 export interface KeptOperation extends StoredOperation {

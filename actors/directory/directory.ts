@@ -12,14 +12,14 @@ import {
 } from "../../src/contract/ids.ts";
 import type { HotStats } from "../../src/hot/port.ts";
 import type { HotTotals, HotUse } from "../../src/hot/shares.ts";
-import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
+import type { TenantViewMessage, TenantWriterMessage } from "../messages.ts";
 import type { TenantBytes } from "./bytes.ts";
-import type { ShardMessage, TenantMessage } from "../messages.ts";
 
 /** The way from the shared DOCS reader to a tenant. */
 export interface TenantRoute {
-  readonly mailbox: Mailbox<TenantMessage>;
+  readonly mailbox: Mailbox<TenantWriterMessage>;
   readonly bytes: TenantBytes;
   /** The tenant is off the shared reader: it reads DOCS by itself until it has passed `skippedTo`. */
   behind: boolean;
@@ -68,7 +68,7 @@ export interface TenantEntry {
   readonly tenant: TenantId;
   /** Of the tenure in which it lives: what its shard says is this epoch's, whoever holds the lease later. */
   readonly epoch: Epoch;
-  readonly shard: Mailbox<ShardMessage>;
+  readonly shard: Mailbox<TenantViewMessage>;
   readonly route: TenantRoute;
   readonly progress: TenantProgress;
   status: ShardStatus;

@@ -25,13 +25,13 @@ import {
 } from "../../src/embedding/batching.ts";
 import { learn, serviceMs, unmeasured } from "../../src/embedding/cost-model.ts";
 import { failsAlone, isLost, isUnexplained } from "../../src/embedding/failures.ts";
-import type { Embedder, EmbedInput, Lane } from "../../src/embedding/port.ts";
 import { noTurns } from "../../src/embedding/fair-queue.ts";
+import type { Embedder, EmbedInput, Lane } from "../../src/embedding/port.ts";
+import type { Metrics } from "../../src/observe/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
-import type { Metrics } from "../../src/observe/port.ts";
-import { PendingRequest, type PendingText } from "./request.ts";
 import type { EmbedderMessage } from "../messages.ts";
+import { PendingRequest, type PendingText } from "./request.ts";
 
 export interface EmbedderOptions {
   readonly embedder: Embedder;

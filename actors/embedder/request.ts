@@ -1,8 +1,8 @@
 /** A request to the embedder until it is answered, and its texts as the batcher sees them. */
 
 import { FreshetError } from "../../src/contract/errors.ts";
-import type { EmbedInput } from "../../src/embedding/port.ts";
 import type { QueuedText } from "../../src/embedding/fair-queue.ts";
+import type { EmbedInput } from "../../src/embedding/port.ts";
 import type { EmbedRequest } from "../messages.ts";
 
 /** One text of a request; cancelled once the request is answered, one way or the other. */

@@ -14,11 +14,11 @@
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, Partition } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import type { LeaseStore, Log } from "../../src/log/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
+import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { SharedCall } from "../../src/runtime/shared-call.ts";
 import type { ActorRef } from "../../src/runtime/system.ts";
-import { untilAborted } from "../../src/runtime/race-abort.ts";
-import type { LeaseStore, Log } from "../../src/log/port.ts";
 import type { Claim, Proofs } from "../directory/directory.ts";
 import type { PartitionMessage } from "../messages.ts";
 
@@ -46,7 +46,7 @@ export class LeaseProofs implements Proofs {
     const untilMs = clock.monotonicMs() + patienceMs;
     for (;;) {
       const read = this.#readOf(partition).next();
-      const newest = await (signal === undefined ? read : untilAborted(read, signal)).catch(
+      const newest = await (signal === undefined ? read : raceAbort(read, signal)).catch(
         toFreshetError,
       );
       if (newest === epoch) return;

@@ -16,6 +16,7 @@
  *   P6  a partition that is this node's own is asked for while it is held, too: the lease may be an earlier start's.
  */
 
+import { type OwnershipView, PartitionClaim } from "../../src/cluster/ownership.ts";
 import { toFreshetError } from "../../src/contract/errors.ts";
 import {
   type Epoch,
@@ -24,13 +25,12 @@ import {
   type TenantId,
   type Version,
 } from "../../src/contract/ids.ts";
-import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { Admission, TenantCatalogue } from "../../src/log/catalogue.ts";
-import { type OwnershipView, PartitionClaim } from "../../src/cluster/ownership.ts";
 import type { Lease, Log, NodeStart, StoredOperation } from "../../src/log/port.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
-import { offer, type PartitionEntry, type TenantEntry } from "../directory/directory.ts";
+import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import { readBytesMax } from "../directory/bytes.ts";
+import { offer, type PartitionEntry, type TenantEntry } from "../directory/directory.ts";
 import type { PartitionMessage } from "../messages.ts";
 
 /** What a partition needs to start and end a tenant; topology knows how. */
@@ -96,7 +96,7 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
   }
 
   receive(message: PartitionMessage): void {
-    if (message.type === "view") return this.#decide(message.view, message.start);
+    if (message.type === "ownership") return this.#decide(message.view, message.start);
     const tenure = this.#tenure;
     if (tenure === undefined) return;
     switch (message.type) {

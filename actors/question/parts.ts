@@ -52,7 +52,7 @@ export async function redactedQuestion(
 }
 
 /** Stopwatch of a question: milliseconds by stage, each stage may run more than once. */
-export class Stages {
+export class Stopwatch {
   readonly #now: () => number;
   readonly #begun: number;
   readonly ms = { embed: 0, hot: 0, cold: 0, fuse: 0, llm: 0 };
@@ -62,7 +62,10 @@ export class Stages {
     this.#begun = now();
   }
 
-  async time<Value>(stage: keyof Stages["ms"], work: () => Promise<Value> | Value): Promise<Value> {
+  async time<Value>(
+    stage: keyof Stopwatch["ms"],
+    work: () => Promise<Value> | Value,
+  ): Promise<Value> {
     const begun = this.#now();
     try {
       return await work();

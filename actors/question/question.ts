@@ -13,26 +13,26 @@
  *   Q5  the reply says what was covered; cold being away costs its share, never the answer (I12).
  */
 
-import { fuse } from "../../src/retrieval/fusion.ts";
 import type { AnswerWriter, Written } from "../../src/answer/port.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Filter } from "../../src/contract/filter.ts";
 import { type Epoch, incarnationOf, type Version } from "../../src/contract/ids.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
-import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
-import type { Mailbox } from "../../src/runtime/mailbox.ts";
-import { ask, type Reply } from "../../src/runtime/reply.ts";
-import { untilAborted } from "../../src/runtime/race-abort.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { Metrics } from "../../src/observe/port.ts";
+import { fuse } from "../../src/retrieval/fusion.ts";
+import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
+import { raceAbort } from "../../src/runtime/race-abort.ts";
+import { ask, type Reply } from "../../src/runtime/reply.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
 import type { Directory, Proofs, TenantEntry } from "../directory/directory.ts";
 import type {
   EmbedderMessage,
   QuestionMessage,
   SearchOutcome,
-  ShardMessage,
+  TenantViewMessage,
   View,
 } from "../messages.ts";
 import {
@@ -41,7 +41,7 @@ import {
   notVisible,
   type QuestionLimits,
   redactedQuestion,
-  Stages,
+  Stopwatch,
   sourceOf,
   tellsOfTenant,
 } from "./parts.ts";
@@ -117,7 +117,7 @@ class QuestionRun {
   readonly #options: QuestionOptions;
   readonly #context: ActorContext<QuestionMessage>;
   readonly #message: QuestionMessage;
-  readonly #stages: Stages;
+  readonly #stages: Stopwatch;
   #text = "";
   #filter: Filter | undefined;
   /** Of the tenure in which it is answered; 0 until that is known. */
@@ -131,7 +131,7 @@ class QuestionRun {
     this.#options = options;
     this.#context = context;
     this.#message = message;
-    this.#stages = new Stages(() => context.clock.monotonicMs());
+    this.#stages = new Stopwatch(() => context.clock.monotonicMs());
   }
 
   async run(): Promise<Answer> {
@@ -286,7 +286,7 @@ class QuestionRun {
       if (minVersion <= lastOfAll) minVersion = Math.min(minVersion, lastOfTenant) as Version;
     }
     return this.#askShard<View>(entry, (reply) => ({
-      type: "view",
+      type: "snapshot",
       minVersion,
       waitMs: question.wait_ms,
       signal: this.#message.signal,
@@ -352,7 +352,7 @@ class QuestionRun {
     const begun = clock.monotonicMs();
     try {
       const query = { tenant, vector, text: this.#text, limit, filter: this.#filter };
-      const [hits, isCurrent] = await untilAborted(
+      const [hits, isCurrent] = await raceAbort(
         Promise.all([
           cold.search({ ...query, signal: searchSignal }),
           this.#markerIsCurrent(entry, view),
@@ -382,14 +382,14 @@ class QuestionRun {
 
   #askShard<Value>(
     { shard }: TenantEntry,
-    message: (reply: Reply<Value>) => ShardMessage,
+    message: (reply: Reply<Value>) => TenantViewMessage,
   ): Promise<Value> {
     const refused = () => new FreshetError("overloaded");
-    const send = (built: ShardMessage) => shard.tryPut(built);
-    return this.#orAborted(ask<Value, ShardMessage>({ message, send, refused }));
+    const send = (built: TenantViewMessage) => shard.tryPut(built);
+    return this.#orAborted(ask<Value, TenantViewMessage>({ message, send, refused }));
   }
 
   #orAborted<Value>(work: Promise<Value>): Promise<Value> {
-    return untilAborted(work, this.#message.signal);
+    return raceAbort(work, this.#message.signal);
   }
 }

@@ -21,25 +21,25 @@ import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { confirmedTo, emptyManifest, type Manifest } from "../../src/contract/manifest.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
-import type { HotShard } from "../../src/hot/port.ts";
-import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
-import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import { Heads } from "../../src/heads/heads.ts";
+import type { HotShard } from "../../src/hot/port.ts";
 import type { EventSink, StoredManifest } from "../../src/log/port.ts";
 import type { Metrics } from "../../src/observe/port.ts";
+import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { recoveringStatus, type ShardStatus } from "../directory/directory.ts";
 import type {
   DocumentRequest,
   MergeTriggerMessage,
   SearchRequest,
-  ShardMessage,
+  TenantViewMessage,
   View,
   ViewRequest,
 } from "../messages.ts";
 import { Unmerged } from "./unmerged.ts";
 
-export interface ShardOptions {
+export interface TenantViewOptions {
   readonly tenant: TenantId;
   readonly createHot: () => HotShard;
   readonly graceMs: number;
@@ -61,19 +61,19 @@ interface Waiter {
 
 type Phase = "unloaded" | "loading" | "ready";
 
-export function shardActor(
-  options: ShardOptions,
-): (context: ActorContext<ShardMessage>) => Behaviour<ShardMessage> {
+export function tenantViewActor(
+  options: TenantViewOptions,
+): (context: ActorContext<TenantViewMessage>) => Behaviour<TenantViewMessage> {
   let lives = 0;
   return (context) => {
     lives += 1;
-    return new ShardBehaviour(options, context, lives);
+    return new TenantViewBehaviour(options, context, lives);
   };
 }
 
-class ShardBehaviour implements Behaviour<ShardMessage> {
-  readonly #options: ShardOptions;
-  readonly #context: ActorContext<ShardMessage>;
+class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
+  readonly #options: TenantViewOptions;
+  readonly #context: ActorContext<TenantViewMessage>;
   readonly #life: number;
   #phase: Phase = "unloaded";
   #hot: HotShard;
@@ -98,7 +98,7 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
   #unmerged = new Unmerged();
   #waiters: Waiter[] = [];
 
-  constructor(options: ShardOptions, context: ActorContext<ShardMessage>, life: number) {
+  constructor(options: TenantViewOptions, context: ActorContext<TenantViewMessage>, life: number) {
     this.#options = options;
     this.#context = context;
     this.#life = life;
@@ -119,7 +119,7 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
     this.#options.publishStatus(recoveringStatus);
   }
 
-  receive(message: ShardMessage): void {
+  receive(message: TenantViewMessage): void {
     switch (message.type) {
       case "load":
         return this.#load(message.stored, message.heads);
@@ -135,7 +135,7 @@ class ShardBehaviour implements Behaviour<ShardMessage> {
         return this.#drop(message.watermark);
       case "marker":
         return this.#mark(message.watermark, message.seen);
-      case "view":
+      case "snapshot":
         return this.#view(message);
       case "search":
         return this.#search(message);

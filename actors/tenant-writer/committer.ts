@@ -9,22 +9,22 @@ import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { failedOutcome, type Outcome } from "../../src/contract/outcome.ts";
 import type { ChunkRecord, PlacedRecord } from "../../src/contract/record.ts";
-import type { BoundedMailbox, Mailbox } from "../../src/runtime/mailbox.ts";
-import { letterOf } from "../../src/log/dead-letter.ts";
+import { deadLetterOf } from "../../src/log/dead-letter.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
-import type { MergeTriggerMessage, ShardMessage, TenantMessage } from "../messages.ts";
+import type { BoundedMailbox, Mailbox } from "../../src/runtime/mailbox.ts";
+import type { MergeTriggerMessage, TenantViewMessage, TenantWriterMessage } from "../messages.ts";
+import type { DeadLetterWriter } from "./dead-letters.ts";
 import type { HeadFaults } from "./faults.ts";
 import type { InFlight } from "./intake.ts";
-import type { LetterWriter } from "./dead-letters.ts";
-import type { TenantLife } from "./life.ts";
+import type { WriterLife } from "./life.ts";
 import type { Fault, OperationProcessor } from "./operation.ts";
 import { hadLaterOperation, isReplayOf, voidOutcome } from "./replay.ts";
 
 export interface CommitterOptions {
   readonly tenant: TenantId;
   readonly log: Log;
-  readonly shard: Mailbox<ShardMessage>;
+  readonly shard: Mailbox<TenantViewMessage>;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
   /** True while hot memory has no room for this tenant. */
   readonly isHotFull: () => boolean;
@@ -36,18 +36,18 @@ export interface CommitterOptions {
 }
 
 export interface CommitterParts {
-  readonly life: TenantLife;
+  readonly life: WriterLife;
   readonly processor: OperationProcessor;
   readonly faults: HeadFaults;
-  readonly letters: LetterWriter;
+  readonly letters: DeadLetterWriter;
   readonly inFlight: BoundedMailbox<InFlight>;
   /** What is not even taken in yet. */
-  readonly self: Mailbox<TenantMessage>;
+  readonly self: Mailbox<TenantWriterMessage>;
   /** Of the tenant's last record. */
   readonly position: Position;
 }
 
-export class TenantCommitter {
+export class Committer {
   readonly #options: CommitterOptions;
   readonly #parts: CommitterParts;
   #lastPosition: Position;
@@ -84,7 +84,7 @@ export class TenantCommitter {
     const placed = await this.#place(record);
     if (placed === undefined) return false;
     const publishedAtMs = next.operation.atMs;
-    if (placed.kind === "reject") letters.add(letterOf(placed, publishedAtMs));
+    if (placed.kind === "reject") letters.add(deadLetterOf(placed, publishedAtMs));
     await shard.put({ type: "apply", record: placed, publishedAtMs }, life.signal);
     // Not a difference of versions: sequences of DOCS count every tenant's operations.
     metrics.set("ingest_lag_operations", inFlight.depth + self.depth, { tenant });

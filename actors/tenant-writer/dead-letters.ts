@@ -12,14 +12,14 @@
 
 import { toFreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { backoffMs } from "../../src/runtime/backoff.ts";
-import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { isTakenLater } from "../../src/log/dead-letter.ts";
 import type { DeadLetter, Log } from "../../src/log/port.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
-import type { TenantLife } from "./life.ts";
+import { backoffMs } from "../../src/runtime/backoff.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
+import type { WriterLife } from "./life.ts";
 
-export interface LetterOptions {
+export interface DeadLetterOptions {
   readonly tenant: TenantId;
   readonly log: Pick<Log, "deadLetters">;
   readonly limits: {
@@ -34,13 +34,13 @@ export interface LetterOptions {
 /** Letters between two looks at the tenant's share: so far above it the tenant may be. */
 const trimEvery = 128;
 
-export class LetterWriter {
-  readonly #options: LetterOptions;
-  readonly #life: Pick<TenantLife, "clock" | "signal">;
+export class DeadLetterWriter {
+  readonly #options: DeadLetterOptions;
+  readonly #life: Pick<WriterLife, "clock" | "signal">;
   readonly #waiting: BoundedMailbox<DeadLetter>;
   #sinceTrim = 0;
 
-  constructor(options: LetterOptions, life: Pick<TenantLife, "clock" | "signal">) {
+  constructor(options: DeadLetterOptions, life: Pick<WriterLife, "clock" | "signal">) {
     this.#options = options;
     this.#life = life;
     this.#waiting = new BoundedMailbox(options.limits.deadLettersWaitingMax);

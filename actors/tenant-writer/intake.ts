@@ -10,15 +10,15 @@
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, TenantId, Version } from "../../src/contract/ids.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
-import { equalBytes } from "../../src/runtime/bytes.ts";
-import type { Share } from "../../src/runtime/fair-shares.ts";
-import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { IdWindow } from "../../src/log/id-window.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
 import type { Logger } from "../../src/observe/port.ts";
-import type { TenantProgress, TenantRoute } from "../directory/directory.ts";
+import { equalBytes } from "../../src/runtime/bytes.ts";
+import type { Share } from "../../src/runtime/fair-shares.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { type Admitted, type KeptOperation, readBytesMax, tooLarge } from "../directory/bytes.ts";
-import type { TenantLife } from "./life.ts";
+import type { TenantProgress, TenantRoute } from "../directory/directory.ts";
+import type { WriterLife } from "./life.ts";
 import type { Fault, OperationProcessor } from "./operation.ts";
 import { attemptsOf, suspectsTo } from "./suspects.ts";
 
@@ -48,7 +48,7 @@ export interface InFlight {
 }
 
 export interface IntakeParts {
-  readonly life: TenantLife;
+  readonly life: WriterLife;
   readonly processor: OperationProcessor;
   /** To the committer, in log order (T3). */
   readonly inFlight: Mailbox<InFlight>;
@@ -56,7 +56,7 @@ export interface IntakeParts {
   readonly cursor: Version;
 }
 
-export class TenantIntake {
+export class Intake {
   readonly #options: IntakeOptions;
   readonly #parts: IntakeParts;
   /** Version of the newest operation taken in. */

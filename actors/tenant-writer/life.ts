@@ -2,9 +2,9 @@
 
 import { toFreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, TenantId } from "../../src/contract/ids.ts";
+import type { Logger, Metrics } from "../../src/observe/port.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
-import type { Logger, Metrics } from "../../src/observe/port.ts";
 
 export interface LifeOptions {
   readonly tenant: TenantId;
@@ -16,7 +16,7 @@ export interface LifeOptions {
   readonly logger: Logger;
 }
 
-export class TenantLife {
+export class WriterLife {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly #options: LifeOptions;

@@ -11,14 +11,14 @@ import type { ChunkRecord } from "../../src/contract/record.ts";
 import { isLost } from "../../src/embedding/failures.ts";
 import type { EmbedInput } from "../../src/embedding/port.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
+import { embedPrepared } from "../../src/ingest/pipeline.ts";
+import type { Preparation } from "../../src/ingest/preparation/preparation.ts";
+import type { Log, StoredOperation } from "../../src/log/port.ts";
+import type { Logger, Metrics } from "../../src/observe/port.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
-import { untilAborted } from "../../src/runtime/race-abort.ts";
-import type { Log, StoredOperation } from "../../src/log/port.ts";
-import type { Logger, Metrics } from "../../src/observe/port.ts";
-import type { Preparation } from "../../src/ingest/preparation/preparation.ts";
-import { embedPrepared } from "../../src/ingest/pipeline.ts";
+import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { type KeptOperation, tooLarge } from "../directory/bytes.ts";
 import type { EmbedderMessage } from "../messages.ts";
 
@@ -138,7 +138,7 @@ export class OperationProcessor {
     const sent = await embedder.put({ type: "embed", tenant, inputs, signal, reply }, signal);
     if (!sent) throw new FreshetError("embedding_unavailable");
     // An embedder that is down answers late: a tenant that ends does not wait for it.
-    return untilAborted(promise, signal);
+    return raceAbort(promise, signal);
   }
 
   /** The record that the outcome becomes, under this owner's epoch. */

@@ -5,22 +5,22 @@ import type { Epoch, Position, TenantId, Version } from "../../src/contract/ids.
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { ChunkRecord, PlacedRecord, RecordChunk } from "../../src/contract/record.ts";
+import { readHeads } from "../../src/heads/read-heads.ts";
+import { deadLetterOf } from "../../src/log/dead-letter.ts";
+import type { Log } from "../../src/log/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
-import { readHeads } from "../../src/heads/read-heads.ts";
-import { letterOf } from "../../src/log/dead-letter.ts";
-import type { Log } from "../../src/log/port.ts";
 import { countTerms, indexedText, unpackTerms } from "../../src/text/chunk-terms.ts";
 import type { TenantProgress } from "../directory/directory.ts";
-import type { ShardMessage } from "../messages.ts";
-import type { LetterWriter } from "./dead-letters.ts";
-import type { TenantLife } from "./life.ts";
+import type { TenantViewMessage } from "../messages.ts";
+import type { DeadLetterWriter } from "./dead-letters.ts";
+import type { WriterLife } from "./life.ts";
 
 export interface RecoveryOptions {
   readonly tenant: TenantId;
   readonly epoch: Epoch;
   readonly log: Log;
-  readonly shard: Mailbox<ShardMessage>;
+  readonly shard: Mailbox<TenantViewMessage>;
   readonly progress: TenantProgress;
 }
 
@@ -33,7 +33,7 @@ export interface LogEnd {
 /** Fence, manifest, heads, tail; resolves with the end of the log, or undefined when fenced off. */
 export async function recover(
   options: RecoveryOptions,
-  { life, letters }: { readonly life: TenantLife; readonly letters: LetterWriter },
+  { life, letters }: { readonly life: WriterLife; readonly letters: DeadLetterWriter },
 ): Promise<LogEnd | undefined> {
   const { log, tenant, shard, progress } = options;
   const { signal, clock } = life;
@@ -51,7 +51,7 @@ export async function recover(
   };
   for await (const record of log.chunks.read({ ...range, onCount })) {
     if (record.kind === "reject" && record.position > manifest.to) {
-      letters.add(letterOf(record, clock.nowMs()));
+      letters.add(deadLetterOf(record, clock.nowMs()));
     }
     await shard.put({ type: "replay", record: await withTerms(record, clock) }, signal);
     progress.replayed += 1;
@@ -78,7 +78,7 @@ async function withTerms(record: PlacedRecord, clock: Clock): Promise<PlacedReco
 /** T2. The end of the log with this owner's fence in it. */
 async function fence(
   { log, tenant, epoch }: RecoveryOptions,
-  life: TenantLife,
+  life: WriterLife,
 ): Promise<LogEnd | undefined> {
   const last = await log.chunks.last(tenant);
   if (last !== null && last.epoch > epoch) return life.standDown(last.epoch);

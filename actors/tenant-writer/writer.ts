@@ -23,27 +23,27 @@
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";
+import type { Log } from "../../src/log/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { FairShares } from "../../src/runtime/fair-shares.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
-import type { Log } from "../../src/log/port.ts";
 import type { Admitted } from "../directory/bytes.ts";
-import type { TenantMessage } from "../messages.ts";
-import { type CommitterOptions, TenantCommitter } from "./committer.ts";
+import type { TenantWriterMessage } from "../messages.ts";
+import { Committer, type CommitterOptions } from "./committer.ts";
+import { type DeadLetterOptions, DeadLetterWriter } from "./dead-letters.ts";
 import { HeadFaults } from "./faults.ts";
-import { type InFlight, type IntakeOptions, TenantIntake } from "./intake.ts";
-import { type LetterOptions, LetterWriter } from "./dead-letters.ts";
-import { type LifeOptions, TenantLife } from "./life.ts";
+import { type InFlight, Intake, type IntakeOptions } from "./intake.ts";
+import { type LifeOptions, WriterLife } from "./life.ts";
 import { OperationProcessor, type ProcessorOptions } from "./operation.ts";
 import { type RecoveryOptions, recover } from "./recovery.ts";
 
-export interface TenantOptions
+export interface TenantWriterOptions
   extends LifeOptions,
     RecoveryOptions,
     IntakeOptions,
     ProcessorOptions,
     CommitterOptions,
-    LetterOptions {
+    DeadLetterOptions {
   readonly log: Log;
   /** Shared by all tenants of the node. */
   readonly recoveries: FairShares;
@@ -61,34 +61,38 @@ export interface TenantLimits {
   readonly backoff: { readonly backoffMinMs: number; readonly backoffMaxMs: number };
 }
 
-export function tenantActor(
-  options: TenantOptions,
-): (context: ActorContext<TenantMessage>) => Behaviour<TenantMessage> {
+export function tenantWriterActor(
+  options: TenantWriterOptions,
+): (context: ActorContext<TenantWriterMessage>) => Behaviour<TenantWriterMessage> {
   const faults = new HeadFaults(options.limits.attemptsMax);
-  return (context) => new TenantBehaviour(options, context, faults);
+  return (context) => new TenantWriterBehaviour(options, context, faults);
 }
 
-class TenantBehaviour implements Behaviour<TenantMessage> {
-  readonly #options: TenantOptions;
-  readonly #context: ActorContext<TenantMessage>;
+class TenantWriterBehaviour implements Behaviour<TenantWriterMessage> {
+  readonly #options: TenantWriterOptions;
+  readonly #context: ActorContext<TenantWriterMessage>;
   readonly #faults: HeadFaults;
-  readonly #life: TenantLife;
+  readonly #life: WriterLife;
   readonly #inFlight: BoundedMailbox<InFlight>;
   /** Undefined until this life has recovered, and for good when it was fenced off. */
-  #intake: TenantIntake | undefined;
+  #intake: Intake | undefined;
 
-  constructor(options: TenantOptions, context: ActorContext<TenantMessage>, faults: HeadFaults) {
+  constructor(
+    options: TenantWriterOptions,
+    context: ActorContext<TenantWriterMessage>,
+    faults: HeadFaults,
+  ) {
     this.#options = options;
     this.#context = context;
     this.#faults = faults;
-    this.#life = new TenantLife(options, context);
+    this.#life = new WriterLife(options, context);
     this.#inFlight = new BoundedMailbox(options.limits.inFlightMax);
   }
 
   async start(): Promise<void> {
     const options = this.#options;
     const life = this.#life;
-    const letters = new LetterWriter(options, life);
+    const letters = new DeadLetterWriter(options, life);
     this.#context.task(() => letters.writeAll());
     const end = await life.stalling("recover", () =>
       options.recoveries.run(
@@ -104,16 +108,16 @@ class TenantBehaviour implements Behaviour<TenantMessage> {
     const { position, version: cursor } = end;
     const faults = this.#faults;
     const parts = { life, processor, inFlight };
-    const committer = new TenantCommitter(options, { ...parts, faults, letters, self, position });
+    const committer = new Committer(options, { ...parts, faults, letters, self, position });
     this.#context.task(() => committer.commitAll());
-    this.#intake = new TenantIntake(options, { ...parts, cursor });
+    this.#intake = new Intake(options, { ...parts, cursor });
     // What was published while nobody listened, or was in the hands of an earlier life, is still in DOCS.
     options.route().behind = true;
     await this.#intake.recallIds();
     await this.#intake.catchUp();
   }
 
-  async receive(message: TenantMessage): Promise<void> {
+  async receive(message: TenantWriterMessage): Promise<void> {
     switch (message.type) {
       case "operation":
         await this.#takeIn(message.admitted);

@@ -3,7 +3,7 @@
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
-import type { ShardMessage } from "../messages.ts";
+import type { TenantViewMessage } from "../messages.ts";
 import type { TenantLimits } from "../tenant-writer/writer.ts";
 
 export const backoff = {
@@ -31,7 +31,7 @@ export function checkWeights(weights: ReadonlyMap<TenantId, number> = new Map())
 }
 
 /** What a message to a shard holds: next to all of it is the record that it brings. */
-export function recordBytes(message: ShardMessage): number {
+export function recordBytes(message: TenantViewMessage): number {
   if (message.type !== "replay" && message.type !== "apply") return 0;
   const { record } = message;
   if (record.kind !== "upsert") return 0;

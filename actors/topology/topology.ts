@@ -13,16 +13,17 @@ import { probeText } from "../../src/embedding/model-probe.ts";
 import type { Embedder, Lane } from "../../src/embedding/port.ts";
 import type { HotShardFactory } from "../../src/hot/port.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
+import type { Preparation } from "../../src/ingest/preparation/preparation.ts";
+import { type TenantBounds, TenantCatalogue } from "../../src/log/catalogue.ts";
+import type { Log } from "../../src/log/port.ts";
+import type { MergeClient } from "../../src/merges/port.ts";
+import type { Logger, Metrics } from "../../src/observe/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { type ActorRef, ActorSystem } from "../../src/runtime/system.ts";
-import { type TenantBounds, TenantCatalogue } from "../../src/log/catalogue.ts";
-import type { Log } from "../../src/log/port.ts";
-import type { Logger, Metrics } from "../../src/observe/port.ts";
-import type { Preparation } from "../../src/ingest/preparation/preparation.ts";
-import type { MergeClient } from "../../src/merges/port.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
+import { type NodeBytes, nodeBytes, TenantBytes } from "../directory/bytes.ts";
 import {
   Directory,
   newRoute,
@@ -31,12 +32,9 @@ import {
   recoveringStatus,
   type TenantEntry,
 } from "../directory/directory.ts";
-import { type NodeBytes, nodeBytes, TenantBytes } from "../directory/bytes.ts";
+import { HotMemory } from "../directory/hot-memory.ts";
 import { embedderActor } from "../embedder/embedder.ts";
 import { inShares } from "../embedder/shares.ts";
-import { HotMemory } from "../directory/hot-memory.ts";
-import { createProofs } from "../partition/lease-proofs.ts";
-
 import { manifestWatcherActor } from "../manifest-watcher.ts";
 import { membershipActor } from "../membership.ts";
 import { mergeTriggerActor } from "../merge-trigger.ts";
@@ -45,14 +43,15 @@ import type {
   MergeTriggerMessage,
   PartitionMessage,
   QuestionMessage,
-  ShardMessage,
-  TenantMessage,
+  TenantViewMessage,
+  TenantWriterMessage,
 } from "../messages.ts";
+import { createProofs } from "../partition/lease-proofs.ts";
 import { partitionActor, type TenantHandle } from "../partition/partition.ts";
 import { questionActor } from "../question/question.ts";
 import { type QuestionTurns, questionTurns } from "../question/turns.ts";
-import { shardActor } from "../tenant-view/view.ts";
-import { tenantActor } from "../tenant-writer/writer.ts";
+import { tenantViewActor } from "../tenant-view/view.ts";
+import { tenantWriterActor } from "../tenant-writer/writer.ts";
 import {
   backoff,
   checkWeights,
@@ -253,12 +252,12 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
   const { log, metrics, logger, embedder, settings, preparation, isolation } = options;
   // A partition of many tenants may fail with all of them at once: who finds its mailbox full waits for room.
   const failed = (): void => void partition().put({ type: "tenant-failed", tenant });
-  const shard = system.spawn<ShardMessage>({
+  const shard = system.spawn<TenantViewMessage>({
     name: `shard/${tenant}`,
     capacity: limits.shardMailboxMax,
     weight: { max: limits.shardMailboxBytesMax, of: recordBytes },
     onEscalate: failed,
-    behaviour: shardActor({
+    behaviour: tenantViewActor({
       tenant,
       createHot: () => options.createHot({ dimensions: embedder.model.dimensions }),
       graceMs: settings.graceMs,
@@ -275,11 +274,11 @@ function spawnTenant({ tenant, epoch, wiring, partition }: TenantWiring): Tenant
       },
     }),
   });
-  const writer: ActorRef<TenantMessage> = system.spawn<TenantMessage>({
+  const writer: ActorRef<TenantWriterMessage> = system.spawn<TenantWriterMessage>({
     name: `tenant/${tenant}`,
     capacity: limits.tenantQueueMax,
     onEscalate: failed,
-    behaviour: tenantActor({
+    behaviour: tenantWriterActor({
       ...{ tenant, epoch, log, preparation, isolation },
       model: embedder.model.fingerprint,
       embedder: ingest,

@@ -219,10 +219,11 @@ const assembly = [
     name: "adapters-import-no-mechanism",
     comment:
       "an adapter serves its port and is called: it knows no actor, no surface and no configuration; take a value or a callback as a parameter",
-    from: { path: [adapterFile, workerFile] },
+    // The adapters of src/merges run our own workflows and activities: that is what they adapt.
+    from: { path: [adapterFile, workerFile], pathNot: "^src/merges/" },
     to: {
-      path: [rimRoom, "^src/(config|compose|engine|main)", "^(actors|workflows|activities)/"],
-      pathNot: "^src/observe/port\\.ts$",
+      path: [rimRoom, "^src/(config|compose|main)", "^(actors|workflows|activities)/"],
+      pathNot: portFile,
     },
   },
   {
@@ -234,8 +235,7 @@ const assembly = [
   },
   {
     name: "nobody-imports-main",
-    comment:
-      "src/main.ts is a process, not a library: inside, import the file that owns the name",
+    comment: "src/main.ts is a process, not a library: inside, import the file that owns the name",
     from: { path: productTree },
     to: { path: "^src/main\\.ts$" },
   },

@@ -2,7 +2,7 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Answer } from "../../src/contract/query.ts";
-import type { EngineStatus } from "../../src/gateway/port.ts";
+import type { EngineStatus } from "../../src/contract/service.ts";
 
 export interface AskedQuestion {
   readonly query: string;

@@ -17,8 +17,8 @@
 import type { EncoderConfig } from "./encoder-config.ts";
 import type { EncoderLayer, EncoderWeights, LayerNorm } from "./encoder-weights.ts";
 import { type ElementType, GraphBuilder } from "./graph-builder.ts";
-import { contrib, type Operators } from "./operators.ts";
 import { dataType, type Graph, type OperatorSet } from "./onnx-proto.ts";
+import { contrib, type Operators } from "./operators.ts";
 
 export const operatorSets: readonly OperatorSet[] = [
   { domain: "", version: 17 },
@@ -35,7 +35,11 @@ interface Context {
   readonly operators: Operators;
 }
 
-export function bertGraph(config: EncoderConfig, weights: EncoderWeights, operators: Operators): Graph {
+export function bertGraph(
+  config: EncoderConfig,
+  weights: EncoderWeights,
+  operators: Operators,
+): Graph {
   const graph = new GraphBuilder(operators.element);
   const context: Context = { graph, config, operators };
   const tokens = embedTokens(context, weights);

@@ -8,8 +8,8 @@ import { bertGraph, operatorSets } from "./bert-graph.ts";
 import { CompileError, systemReason } from "./compile-error.ts";
 import { type Pooling, readEncoderConfig } from "./encoder-config.ts";
 import { readEncoderWeights } from "./encoder-weights.ts";
-import { operatorsOf } from "./operators.ts";
 import { encodeModel, type Graph } from "./onnx-proto.ts";
+import { operatorsOf } from "./operators.ts";
 import { readSafetensors } from "./safetensors.ts";
 
 export interface CompileRequest {

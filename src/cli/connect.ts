@@ -4,10 +4,10 @@
  */
 
 import { limits } from "../contract/limits.ts";
-import { systemClock } from "../runtime/clock.ts";
 import type { ChunksLog, DeadLetterLog, DocsLog } from "../log/port.ts";
-import { silentLogger } from "../observe/port.ts";
 import type { MergeClient } from "../merges/port.ts";
+import { silentLogger } from "../observe/port.ts";
+import { systemClock } from "../runtime/clock.ts";
 import type { Addresses } from "./addresses.ts";
 import { CliError } from "./exit.ts";
 import { eventFeed, type IngestLog } from "./ingest/feed.ts";

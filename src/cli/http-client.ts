@@ -10,7 +10,7 @@ import {
   coverageSchema,
   sourceSchema,
 } from "../contract/query.ts";
-import type { DocumentState, EngineStatus } from "../gateway/port.ts";
+import type { DocumentState, EngineStatus } from "../contract/service.ts";
 import type { Addresses } from "./addresses.ts";
 import { readEvents } from "./event-reader.ts";
 import { CliError, usageError } from "./exit.ts";

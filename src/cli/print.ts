@@ -3,8 +3,8 @@
 import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { Source, Timings } from "../contract/query.ts";
 import { recoveryLine, recoveryOf } from "../contract/recovery.ts";
+import type { EngineStatus } from "../contract/service.ts";
 import { cutText } from "../contract/well-formed.ts";
-import type { EngineStatus } from "../gateway/port.ts";
 
 /** Text from documents could steer a terminal: control characters other than line feed and tab go. */
 export function printable(text: string): string {

@@ -16,12 +16,12 @@
 import { createInbox, headers, type Msg, type NatsConnection } from "nats";
 import { errorBody, errorFromBody, FreshetError, toFreshetError } from "../contract/errors.ts";
 import { type DocumentId, tenantId } from "../contract/ids.ts";
+import { isInbox } from "../contract/inbox.ts";
 import { limits } from "../contract/limits.ts";
 import { type Answer, type AnswerEvent, parseQuestion, type Question } from "../contract/query.ts";
+import type { AskOptions, DocumentState, Peers, Service } from "../contract/service.ts";
 import type { Metrics } from "../observe/port.ts";
-import { isInbox } from "../gateway/nats-replies.ts";
 import { Askers } from "./peer-askers.ts";
-import type { AskOptions, DocumentState, Peers, Service } from "../gateway/port.ts";
 
 const eventHeader = "Freshet-Event";
 const encoder = new TextEncoder();

@@ -8,16 +8,16 @@
  *   O3  a partition that its node lets lie is passed on, so that none is without an owner for ever.
  */
 
-import type { Partition } from "../contract/ids.ts";
 import { digestOf } from "../contract/digest.ts";
+import type { Partition } from "../contract/ids.ts";
 
 /** The node that a partition belongs to: of all names, the one that it is drawn to most. Undefined when there are none. */
 export function preferredNode(partition: Partition, nodes: Iterable<string>): string | undefined {
-  let best: { readonly node: string; readonly draw: number } | undefined;
+  let best: { readonly node: string; readonly score: number } | undefined;
   for (const node of nodes) {
-    const draw = drawOf(partition, node);
-    const isBetter = best === undefined || draw > best.draw;
-    if (isBetter || (draw === best?.draw && node < best.node)) best = { node, draw };
+    const score = scoreOf(partition, node);
+    const isBetter = best === undefined || score > best.score;
+    if (isBetter || (score === best?.score && node < best.node)) best = { node, score };
   }
   return best?.node;
 }
@@ -27,7 +27,7 @@ const salt = 439;
 const encoder = new TextEncoder();
 
 /** 48 bits of SHA-256: names and partitions that differ in one character must be drawn independently. */
-function drawOf(partition: Partition, node: string): number {
+function scoreOf(partition: Partition, node: string): number {
   const digest = digestOf(encoder.encode(`${salt}/${partition}/${node}`));
   return Number.parseInt(digest.slice(0, 12), 16);
 }

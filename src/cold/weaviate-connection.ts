@@ -12,8 +12,8 @@ import type { WeaviateClient } from "weaviate-client";
 import weaviate from "weaviate-client";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../observe/port.ts";
+import type { Clock } from "../runtime/clock.ts";
 
 export interface WeaviateAddress {
   /** Base URL of the REST interface. */

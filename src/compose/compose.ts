@@ -11,44 +11,39 @@ import { startTopology, type Topology } from "../../actors/topology/topology.ts"
 import { createOpenAiModel } from "../answer/openai.ts";
 import type { LanguageModel } from "../answer/port.ts";
 import { createAnswerWriter } from "../answer/writer.ts";
+import { connectPeers, servePeers } from "../cluster/nats-peers.ts";
 import type { ColdShard } from "../cold/port.ts";
 import { connectWeaviate } from "../cold/weaviate.ts";
-import {
-  claimModel,
-  type EmbeddingParts,
-  openEmbedding,
-  readModelShape,
-} from "./embedding.ts";
-import { openIsolation } from "./isolation.ts";
-import { Stack } from "./stack.ts";
 import type { Config } from "../config/config.ts";
 import { limits } from "../contract/limits.ts";
+import type { EngineStatus } from "../contract/service.ts";
 import type { ModelShape } from "../embedding/model-shape.ts";
 import type { Embedder } from "../embedding/port.ts";
+import { startHealthChecks } from "../engine/health.ts";
+import { createLocalService, createService } from "../engine/service.ts";
+import { watchMain } from "../engine/stall-watch.ts";
 import { createHandler } from "../gateway/handler.ts";
 import { type HttpServer, startHttp } from "../gateway/http.ts";
-import { connectPeers, servePeers } from "../cluster/nats-peers.ts";
 import { type NatsService, startNatsService } from "../gateway/nats-service.ts";
-import type { EngineStatus } from "../gateway/port.ts";
-import { guardedLog } from "../log/guard/guarded-log.ts";
-import { startHealthChecks } from "../engine/health.ts";
 import { createHotShardFactory } from "../hot/hnsw.ts";
-import { watchMain } from "../engine/stall-watch.ts";
 import type { Isolation } from "../ingest/isolation/port.ts";
-import { type Clock, systemClock } from "../runtime/clock.ts";
+import { createPreparationPool } from "../ingest/preparation/pool.ts";
+import type { Preparation } from "../ingest/preparation/preparation.ts";
+import { createPreparer } from "../ingest/prepare.ts";
+import { guardedLog } from "../log/guard/guarded-log.ts";
+import { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
 import { connectNatsLog } from "../log/nats/log.ts";
-import { LogGuard } from "../log/guard/identity-monitor.ts";
+import type { MergeClient } from "../merges/port.ts";
+import { connectTemporal } from "../merges/temporal/client.ts";
+import { startMergeWorker } from "../merges/temporal/worker.ts";
 import { createLogger } from "../observe/logs.ts";
 import { createMetrics, type PromMetrics } from "../observe/metrics.ts";
 import type { Logger } from "../observe/port.ts";
-import { createPreparationPool } from "../ingest/preparation/pool.ts";
-import type { Preparation } from "../ingest/preparation/preparation.ts";
-import { createLocalService, createService } from "../engine/service.ts";
-import { connectTemporal } from "../merges/temporal/client.ts";
-import type { MergeClient } from "../merges/port.ts";
-import { startMergeWorker } from "../merges/temporal/worker.ts";
-import { createPreparer } from "../ingest/prepare.ts";
+import { type Clock, systemClock } from "../runtime/clock.ts";
 import { defaultRedactor, questionRedactor } from "../text/redaction.ts";
+import { claimModel, type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
+import { openIsolation } from "./isolation.ts";
+import { Stack } from "./stack.ts";
 
 /** A running process part that can be stopped cleanly, once. */
 export interface Running {
@@ -232,7 +227,7 @@ async function connectLog(
   base: Foundation,
   stack: Stack,
   role: string,
-): Promise<{ readonly log: NatsLog; readonly trust: LogGuard }> {
+): Promise<{ readonly log: NatsLog; readonly trust: LogIdentityMonitor }> {
   const { config, clock, logger, metrics } = base;
   const log = await connectNatsLog({
     servers: config.nats.url,
@@ -248,7 +243,7 @@ async function connectLog(
   const everyMs = limits.identityEveryMs;
   const trust = stack.push(
     "log guard",
-    new LogGuard({ log: seen, onReconnect, clock, everyMs, logger, metrics }),
+    new LogIdentityMonitor({ log: seen, onReconnect, clock, everyMs, logger, metrics }),
     (part) => part.stop(),
   );
   return { log: guardedLog(seen, trust), trust };
@@ -349,7 +344,7 @@ async function startSurfaces(
   parts: {
     readonly topology: Topology;
     readonly log: NatsLog;
-    readonly trust: LogGuard;
+    readonly trust: LogIdentityMonitor;
     readonly services: () => EngineStatus["services"];
     readonly stack: Stack;
   },

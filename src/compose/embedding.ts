@@ -16,9 +16,9 @@ import { createOnnxEmbedder } from "../embedding/onnx.ts";
 import type { Embedder } from "../embedding/port.ts";
 import { choosePrecision, cpuFlagsOf } from "../embedding/precision.ts";
 import { createRemoteEmbedder } from "../embedding/remote.ts";
-import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../log/port.ts";
 import type { Logger } from "../observe/port.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { Tokenizer } from "../text/port.ts";
 import { loadTokenizer } from "../text/tokenizer.ts";
 

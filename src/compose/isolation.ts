@@ -4,24 +4,28 @@
 
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
 import type { Config } from "../config/config.ts";
 import { errorBody, toFreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { failsAlone, isLost, isUnexplained } from "../embedding/failures.ts";
 import { probeText } from "../embedding/model-probe.ts";
-import { patienceOf } from "../embedding/timeout-factor.ts";
 import type { Embedder, EmbedInput } from "../embedding/port.ts";
+import { timeoutFactor } from "../embedding/timeout-factor.ts";
 import { createChildIsolation } from "../ingest/isolation/child-process.ts";
 import { endWithParent } from "../ingest/isolation/end-with-parent.ts";
 import type { Isolation } from "../ingest/isolation/port.ts";
-import { type IsolatedReply, type IsolatedRequest, requestOf } from "../ingest/isolation/protocol.ts";
-import { type Clock, systemClock } from "../runtime/clock.ts";
+import {
+  type IsolatedReply,
+  type IsolatedRequest,
+  requestOf,
+} from "../ingest/isolation/protocol.ts";
+import { processOperation } from "../ingest/pipeline.ts";
+import { createPreparer } from "../ingest/prepare.ts";
 import type { Log } from "../log/port.ts";
 import { type Logger, silentLogger } from "../observe/port.ts";
-import { outcomeOf } from "../ingest/pipeline.ts";
-import { createPreparer } from "../ingest/prepare.ts";
+import { type Clock, systemClock } from "../runtime/clock.ts";
 import { defaultRedactor } from "../text/redaction.ts";
+import { type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
 
 /** The role of `src/main.ts` that `runIsolated` is behind. */
 export const isolatedRole = "isolated";
@@ -38,7 +42,7 @@ export function openIsolation(
   { documentTextBytesMax }: Pick<Log, "documentTextBytesMax">,
   { entry, config, clock, logger }: IsolationContext,
 ): Isolation {
-  const patience = patienceOf(config.embedding.provider);
+  const patience = timeoutFactor(config.embedding.provider);
   return createChildIsolation({
     // Structured clones carry vectors as they are. Its own words are the engine's: what it says goes to the same place.
     fork: () => fork(fileURLToPath(entry), [isolatedRole], { serialization: "advanced" }),
@@ -87,7 +91,7 @@ async function answer(
 ): Promise<void> {
   const { tokenizer } = parts;
   try {
-    const outcome = await outcomeOf(payload, {
+    const outcome = await processOperation(payload, {
       documentTextBytesMax,
       prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
       embed: (inputs) => embedInParts(parts, inputs, () => say({ kind: "progress" })),

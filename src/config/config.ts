@@ -5,9 +5,9 @@
 
 import { hostname } from "node:os";
 import type { z } from "zod";
-import { type Setting, type SettingName, settings } from "./settings.ts";
 import type { TenantId } from "../contract/ids.ts";
 import type { EmbedProvider, Precision } from "../embedding/precision.ts";
+import { type Setting, type SettingName, settings } from "./settings.ts";
 
 export interface Config {
   readonly nats: { readonly url: string; readonly replicas: number };

@@ -1,6 +1,7 @@
 /** Each variable of the environment: what it means, what holds without it, and what it may be. */
 
 import type { z } from "zod";
+import { limits } from "../contract/limits.ts";
 import {
   apiKeys,
   bearerToken,
@@ -13,7 +14,6 @@ import {
   url,
   whole,
 } from "./schemas.ts";
-import { limits } from "../contract/limits.ts";
 
 export interface Setting {
   /** What holds when the variable is unset or empty; undefined when nothing does. */

@@ -21,7 +21,7 @@ import { Worker } from "node:worker_threads";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { sleepAwake } from "../runtime/sleep-running.ts";
+import { sleepRunning } from "../runtime/sleep-running.ts";
 import { checkNotAborted } from "./checks.ts";
 import { lostError } from "./failures.ts";
 import type { PackedBatch, WorkerReply, WorkerRequest, WorkerSettings } from "./onnx-protocol.ts";
@@ -222,7 +222,7 @@ export class OnnxLane {
     this.#watch = watch;
     const { clock, hangMs } = this.#options;
     const over = AbortSignal.any([watch.signal, this.#closed.signal]);
-    void sleepAwake(clock, hangMs, over).then(() => {
+    void sleepRunning(clock, hangMs, over).then(() => {
       if (!over.aborted) this.#giveUp(state.worker);
     });
   }

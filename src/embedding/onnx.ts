@@ -19,9 +19,9 @@ import { splitByLength } from "./batching.ts";
 import { checkInputs, checkNotAborted, checkVector } from "./checks.ts";
 import { type LaneLogger, OnnxLane } from "./onnx-lane.ts";
 import { packBatch } from "./onnx-protocol.ts";
-import { patienceOf } from "./timeout-factor.ts";
 import type { Embedder, EmbeddingModel, EmbedInput, EmbedOptions, Lane } from "./port.ts";
 import type { EmbedProvider } from "./precision.ts";
+import { timeoutFactor } from "./timeout-factor.ts";
 
 export interface OnnxEmbedderOptions {
   /** A graph made by `ops/model`. */
@@ -89,7 +89,7 @@ function createLane(lane: Lane, threads: number, options: OnnxEmbedderOptions): 
     workerUrl: options.workerUrl ?? new URL("./onnx-worker.ts", import.meta.url),
     clock: options.clock,
     logger: options.logger,
-    hangMs: options.hangMs ?? limits.embedHangMs * patienceOf(provider),
+    hangMs: options.hangMs ?? limits.embedHangMs * timeoutFactor(provider),
     onHopeless: options.onHopeless ?? killProcess,
   });
 }

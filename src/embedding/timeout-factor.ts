@@ -3,6 +3,6 @@
 import { limits } from "../contract/limits.ts";
 import type { EmbedProvider } from "./precision.ts";
 
-export function patienceOf(provider: EmbedProvider): number {
+export function timeoutFactor(provider: EmbedProvider): number {
   return provider === "tensorrt" ? limits.embedTensorRtPatience : 1;
 }

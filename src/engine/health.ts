@@ -5,7 +5,7 @@
  * Owns: the latest result of each check. Never: decides what a service being down means.
  */
 
-import type { EngineStatus } from "../gateway/port.ts";
+import type { EngineStatus } from "../contract/service.ts";
 import type { Clock } from "../runtime/clock.ts";
 
 type Services = EngineStatus["services"];

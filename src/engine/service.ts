@@ -1,19 +1,25 @@
 /** The engine behind its surfaces: what a gateway may ask, answered by the actors and the log. */
 
-import type { DocumentView, QuestionMessage, ShardMessage } from "../../actors/messages.ts";
+import type { DocumentView, QuestionMessage, TenantViewMessage } from "../../actors/messages.ts";
 import type { Topology } from "../../actors/topology/topology.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Answer, AnswerEvent, Question } from "../contract/query.ts";
-import type { AskOptions, EngineStatus, Peers, Service, TenantStatus } from "../gateway/port.ts";
+import type {
+  AskOptions,
+  EngineStatus,
+  Peers,
+  Service,
+  TenantStatus,
+} from "../contract/service.ts";
+import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
+import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/reply.ts";
-import type { Log } from "../log/port.ts";
-import type { LogGuard } from "../log/guard/identity-monitor.ts";
 
 /** While the log is refused nothing is answered, also not from memory: it was built on another log. */
-export type Trust = Pick<LogGuard, "pass" | "refusal">;
+export type Trust = Pick<LogIdentityMonitor, "pass" | "refusal">;
 
 export interface ServiceOptions {
   readonly node: string;
@@ -161,7 +167,7 @@ async function askDocument(
     await proofs.prove({ partition, epoch });
     return { version: undefined, visible: 0 as Version, shard: "cold" };
   }
-  const view = await ask<DocumentView, ShardMessage>({
+  const view = await ask<DocumentView, TenantViewMessage>({
     message: (reply) => ({ type: "document", documentId, reply }),
     send: (message) => entry.shard.tryPut(message),
     refused: () => new FreshetError("overloaded"),

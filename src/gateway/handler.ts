@@ -11,11 +11,11 @@ import type { PublishResult } from "../contract/events.ts";
 import { type DocumentId, isDocumentId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type Answer, type AnswerEvent, parseQuestion, type Question } from "../contract/query.ts";
+import type { DocumentState, EngineStatus, Service } from "../contract/service.ts";
+import type { Logger } from "../observe/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { FairShares } from "../runtime/fair-shares.ts";
-import type { Logger } from "../observe/port.ts";
 import { checkKey, IdempotencyKeys } from "./idempotency.ts";
-import type { DocumentState, EngineStatus, Service } from "./port.ts";
 
 export interface AskRequest {
   readonly tenant: TenantId;

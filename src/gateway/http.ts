@@ -16,8 +16,8 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { systemClock } from "../runtime/clock.ts";
 import type { Logger } from "../observe/port.ts";
+import { systemClock } from "../runtime/clock.ts";
 import { authentication, hostCheck, operatorCheck } from "./auth.ts";
 import { readOutRefusedBodies } from "./bodies.ts";
 import type { Handler } from "./handler.ts";

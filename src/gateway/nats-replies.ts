@@ -7,17 +7,8 @@
  */
 
 import type { Msg, NatsConnection, Subscription, SubscriptionOptions } from "nats";
+import { isInbox } from "../contract/inbox.ts";
 import type { Metrics } from "../observe/port.ts";
-
-/**
- * `_INBOX.` is what clients use unless they are told otherwise, `_INBOX_<name>.` what one with permissions of its own is
- * given, `_R_.` what nats-server makes of any reply subject that crosses accounts; it lets no client use that one itself.
- */
-const inbox = /^(_INBOX(_[A-Za-z0-9_-]+)?|_R_)\.[^\s*>]+$/;
-
-export function isInbox(reply: string | undefined): boolean {
-  return reply !== undefined && inbox.test(reply);
-}
 
 export interface ReplyOptions {
   readonly surface: "service" | "peer";

@@ -6,7 +6,7 @@
 import { type ErrorBody, FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { InFlight } from "../runtime/in-flight.ts";
+import { KeyedTaskPool } from "../runtime/task-pool.ts";
 import { explainAsBody, type Handler } from "./handler.ts";
 import { parseJson } from "./json.ts";
 import { type Line, splitLines } from "./lines.ts";
@@ -37,7 +37,7 @@ export async function publishLines(
   request: LinesRequest,
 ): Promise<readonly LineResult[]> {
   const results: LineResult[] = [];
-  const inFlight = new InFlight(limits.ndjsonInFlightMax);
+  const inFlight = new KeyedTaskPool(limits.ndjsonInFlightMax);
   const linesMax = request.linesMax ?? limits.ndjsonLinesMax;
   let reached = 0;
   let stopped: unknown;
@@ -68,7 +68,7 @@ interface LineJob {
   readonly handler: Handler;
   readonly request: LinesRequest;
   readonly line: Line;
-  readonly inFlight: InFlight;
+  readonly inFlight: KeyedTaskPool;
   readonly add: (result: LineResult) => void;
 }
 

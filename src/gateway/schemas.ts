@@ -2,8 +2,8 @@
 
 import { z } from "zod";
 import { type ErrorCode, errorTable } from "../contract/errors.ts";
+import type { DocumentState, EngineStatus } from "../contract/service.ts";
 import type { LineResult } from "./ndjson.ts";
-import type { DocumentState, EngineStatus } from "./port.ts";
 import type { Problem } from "./problem.ts";
 import type { Readiness } from "./readiness.ts";
 

@@ -4,9 +4,9 @@ import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { HeadsPiece } from "../contract/manifest.ts";
+import type { ManifestStore } from "../log/port.ts";
 import type { Heads } from "./heads.ts";
 import { decodePieces, headsEntryBytes, type ReadPiece, runOf } from "./pieces.ts";
-import type { ManifestStore } from "../log/port.ts";
 
 /** @throws FreshetError log_identity when a piece is missing, damaged or of another size; log_unavailable */
 export async function readPieces(

@@ -13,8 +13,8 @@
 import { Block } from "./block.ts";
 import type { GraphBuilder, GraphInput, GraphLinks } from "./graph.ts";
 import { placeLinks } from "./graph-links.ts";
-import type { RowAddresses, VectorMemory } from "./simd.ts";
 import type { Row, RowBlock } from "./rows.ts";
+import type { RowAddresses, VectorMemory } from "./simd.ts";
 import type { Tail } from "./tail.ts";
 
 export interface GraphsOptions {

@@ -4,8 +4,8 @@ import { limits } from "../contract/limits.ts";
 import type { Logger } from "../observe/port.ts";
 import { createHnswBuilder } from "./hnsw-builder.ts";
 import { createHotShard } from "./hot-shard.ts";
-import { createVectorMemory } from "./simd.ts";
 import type { HotShardFactory } from "./port.ts";
+import { createVectorMemory } from "./simd.ts";
 
 export interface HotShardFactoryOptions {
   /** For hnswlib's index files; used by this process alone, emptied as it goes. */

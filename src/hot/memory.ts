@@ -1,8 +1,8 @@
 /** Hot shards without graphs: always exact, no threads and no files. For tests and small installations. */
 
 import { createHotShard } from "./hot-shard.ts";
-import { createVectorMemory } from "./simd.ts";
 import type { HotShardFactory } from "./port.ts";
+import { createVectorMemory } from "./simd.ts";
 
 export function createExactHotShardFactory(): HotShardFactory {
   const memory = createVectorMemory();

@@ -4,8 +4,8 @@
  * rows count. Both apply deletes and filters inside (H3).
  */
 
-import type { Simd, Question } from "./simd.ts";
 import type { Entry, Row, RowBlock } from "./rows.ts";
+import type { Question, Simd } from "./simd.ts";
 
 /** How many finds a walk keeps, at least: ef of HNSW. Recall 1.00 on 50k clustered vectors. */
 export const searchBreadth = 64;

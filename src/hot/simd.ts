@@ -87,9 +87,7 @@ export function createVectorMemory(): VectorMemory {
 }
 
 /** Compiled once for all arenas of the process. */
-const code = new WebAssembly.Module(
-  Uint8Array.from(atob(simdCode), (char) => char.charCodeAt(0)),
-);
+const code = new WebAssembly.Module(Uint8Array.from(atob(simdCode), (char) => char.charCodeAt(0)));
 
 export class Simd {
   readonly #arena: Arena;

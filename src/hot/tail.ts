@@ -7,8 +7,8 @@
  */
 
 import { Block } from "./block.ts";
-import type { VectorMemory } from "./simd.ts";
 import type { Row, RowBlock } from "./rows.ts";
+import type { VectorMemory } from "./simd.ts";
 
 /** The first block is small, because most tenants are; each next one doubles up to the largest. */
 const firstBlockRows = 32;

@@ -12,7 +12,7 @@ import { type Prepared, type PrepareSteps, preparedOf } from "./prepared.ts";
 export type Embed = (inputs: readonly EmbedInput[]) => Promise<readonly Float32Array[]>;
 
 /** A bad document is an outcome. @throws whatever a step throws: nothing is decided then */
-export async function outcomeOf(
+export async function processOperation(
   payload: Uint8Array,
   { embed, ...steps }: PrepareSteps & { readonly embed: Embed },
 ): Promise<Outcome> {

@@ -6,7 +6,7 @@ import type { PlacedRecord, RecordHeader } from "../contract/record.ts";
 import type { DeadLetter } from "./port.ts";
 
 /** @param atMs unix milliseconds of the publish, where that is known; else of the record */
-export function letterOf(record: PlacedRecord & { kind: "reject" }, atMs: number): DeadLetter {
+export function deadLetterOf(record: PlacedRecord & { kind: "reject" }, atMs: number): DeadLetter {
   const { tenant, version, documentId, reason, position } = record;
   const message = record.message.slice(0, limits.deadLetterMessageCharsMax);
   return { tenant, version, documentId, reason, message, atMs, position };

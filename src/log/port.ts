@@ -244,10 +244,10 @@ export interface LeaseStore {
   /** Takes an announcement back. A later one of the same name, by whatever process, stays. */
   withdraw(name: string, revision: number): Promise<void>;
   /** What everybody else needs to share the partitions, in one request. */
-  look(): Promise<LeaseLook>;
+  snapshot(): Promise<LeaseSnapshot>;
 }
 
-export interface LeaseLook {
+export interface LeaseSnapshot {
   /** Names that were announced within a lease time, by the server's clock or by this store's own. */
   readonly nodes: readonly string[];
   /** Partitions whose lease somebody holds, and has renewed within that time. */

@@ -137,7 +137,7 @@ class MemoryMergeClient implements MergeClient {
       do {
         merges.startOver();
         await merges.run();
-      } while (merges.isAwaited() && !this.#closed.signal.aborted);
+      } while (merges.hasPendingWork() && !this.#closed.signal.aborted);
     } catch (thrown) {
       if (this.#closed.signal.aborted) return;
       const { code } = toFreshetError(thrown);
@@ -223,7 +223,7 @@ class MemoryRuntime implements MergeRuntime {
   }
 
   /** Steps look at the signal; without one they run to their end. */
-  async shielded<T>(work: () => Promise<T>): Promise<T> {
+  async uncancellable<T>(work: () => Promise<T>): Promise<T> {
     const signal = this.workSignal;
     this.workSignal = null;
     try {
@@ -243,5 +243,5 @@ class MemoryRuntime implements MergeRuntime {
     return this.#closed.aborted;
   }
 
-  entered(): void {}
+  onState(): void {}
 }

@@ -3,7 +3,7 @@
 import { FreshetError } from "../contract/errors.ts";
 
 /** The work's result, unless the signal aborts first: then the caller has gone and nobody waits for it. */
-export function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+export function raceAbort<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   return new Promise((resolve, reject) => {
     const aborted = (): void => reject(new FreshetError("cancelled"));
     if (signal.aborted) aborted();

@@ -6,10 +6,10 @@ import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
 import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { connectNatsLog } from "../../src/log/nats/log.ts";
 import type { Log } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { TenantScrub } from "../../workflows/tenant-scrub.ts";
 import { runMerge } from "./run-merge.ts";
 import { RecordWriter, writeSequel, writeStory } from "./world.ts";
@@ -91,7 +91,7 @@ describe("merges over NATS and Weaviate", () => {
     const scrubs = new TenantScrub(undefined);
     const asked = scrubs.force();
     const options = { tenant, settleMs: 0, nowMs: () => systemClock.nowMs() };
-    while (scrubs.isAwaited()) await scrubs.step(createMergeActivities(ports), options);
+    while (scrubs.hasPendingWork()) await scrubs.step(createMergeActivities(ports), options);
     expect(await asked).toMatchObject({
       ...{ kind: "scrubbed", walked: 5, live: 4, deleted: 1, checked: 4, repaired: 1 },
       ...{ lost: 0, marker: "kept" },

@@ -4,9 +4,9 @@ import { createSweepActivities } from "../../activities/sweep.ts";
 import type { DocumentId, Position, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { PlannedMerge } from "../../src/contract/merge.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import { readHeads } from "../../src/heads/read-heads.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { runMerge, runRound, workflowId } from "./run-merge.ts";
 import {
   acme,

@@ -255,6 +255,6 @@ async function scrub({ ports }: World) {
   const asked = scrubs.force();
   const steps = createMergeActivities(ports);
   const options = { tenant: acme, settleMs: 0, nowMs: () => ports.clock.nowMs() };
-  while (scrubs.isAwaited()) await scrubs.step(steps, options);
+  while (scrubs.hasPendingWork()) await scrubs.step(steps, options);
   return asked;
 }

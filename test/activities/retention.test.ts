@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { purgeOld, type RetentionPlace } from "../../activities/retention/retention.ts";
 import { type RetentionStanding, retentionBounds } from "../../activities/retention/plan.ts";
+import { purgeOld, type RetentionCursor } from "../../activities/retention/retention.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
@@ -201,7 +201,7 @@ describe("retention", () => {
     for (const tenant of tenants) {
       await new RecordWriter(world.log, tenant as TenantId).upsert("a");
     }
-    let after: RetentionPlace | null = null;
+    let after: RetentionCursor | null = null;
     const seen: number[] = [];
     do {
       const result = await purgeOld(world.ports, { after }, windowMs);

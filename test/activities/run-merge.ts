@@ -11,8 +11,8 @@ export const workflowId = "merge/acme";
 /** A round that nobody watches or pauses. */
 export const hooks: RoundHooks = {
   enter: () => {},
-  goesOn: () => true,
-  shielded: (work) => work(),
+  shouldContinue: () => true,
+  uncancellable: (work) => work(),
 };
 
 export async function runRound(ports: MergePorts, tenant: TenantId = acme): Promise<RoundResult> {

@@ -29,7 +29,7 @@ async function scrub(
   const steps = createMergeActivities(ports);
   const scrubs = new TenantScrub(undefined);
   const asked = scrubs.force();
-  while (scrubs.isAwaited()) {
+  while (scrubs.hasPendingWork()) {
     await scrubs.step(steps, { tenant: acme, settleMs, nowMs: () => ports.clock.nowMs() });
     await between();
   }
@@ -247,7 +247,7 @@ describe("a scrub", () => {
     const steps = createMergeActivities(world.ports);
     const scrubs = new TenantScrub(undefined);
     const outcomes: Promise<ScrubOutcome>[] = [scrubs.force()];
-    for (let step = 0; scrubs.isAwaited(); step += 1) {
+    for (let step = 0; scrubs.hasPendingWork(); step += 1) {
       await scrubs.step(steps, { tenant: acme, settleMs: 0, nowMs: () => 0 });
       if (step !== 1) continue;
       world.cold.resurrect(acme, [object("epsilon", 8)]);
@@ -264,7 +264,7 @@ describe("a scrub", () => {
     const steps = createMergeActivities(world.ports);
     let scrubs = new TenantScrub(undefined);
     scrubs.due();
-    for (let step = 0; scrubs.isAwaited(); step += 1) {
+    for (let step = 0; scrubs.hasPendingWork(); step += 1) {
       await scrubs.step(steps, { tenant: acme, settleMs: 0, nowMs: () => 0 });
       scrubs = new TenantScrub(structuredClone(scrubs.carried()));
     }

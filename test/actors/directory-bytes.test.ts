@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import { keptOf, nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
+import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { acme, globex, quiet, until } from "./kit.ts";
 import { committed, operations, publish, startTenant } from "./writer-kit.ts";
 

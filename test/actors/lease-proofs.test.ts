@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import { LeaseProofs } from "../../actors/partition/lease-proofs.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, Partition } from "../../src/contract/ids.ts";
-import { codeOf } from "./kit.ts";
 import { createManualClock, settle } from "../support/manual-clock.ts";
+import { codeOf } from "./kit.ts";
 
 const partition = 3 as Partition;
 const epoch = 7 as Epoch;

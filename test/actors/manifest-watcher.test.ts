@@ -1,14 +1,14 @@
 import { expect, it } from "vitest";
-import { Directory, noProgress, recoveringStatus } from "../../actors/directory/directory.ts";
 import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
+import { Directory, noProgress, recoveringStatus } from "../../actors/directory/directory.ts";
 import { manifestWatcherActor } from "../../actors/manifest-watcher.ts";
-import type { ShardMessage, TenantMessage } from "../../actors/messages.ts";
+import type { TenantViewMessage, TenantWriterMessage } from "../../actors/messages.ts";
 import type { Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
-import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
 import type { ManifestStore } from "../../src/log/port.ts";
 import { silentLogger } from "../../src/observe/port.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { acme, drain, globex, quiet, startActor } from "./kit.ts";
 
@@ -16,9 +16,9 @@ function setUp(wrap: (manifests: ManifestStore) => Pick<ManifestStore, "watch"> 
   const clock = createManualClock();
   const log = createMemoryLog({ clock, partitions: 2 });
   const directory = new Directory(2);
-  const serve = (tenant: TenantId, capacity = 10): BoundedMailbox<ShardMessage> => {
-    const shard = new BoundedMailbox<ShardMessage>(capacity);
-    const mailbox = new BoundedMailbox<TenantMessage>(1);
+  const serve = (tenant: TenantId, capacity = 10): BoundedMailbox<TenantViewMessage> => {
+    const shard = new BoundedMailbox<TenantViewMessage>(capacity);
+    const mailbox = new BoundedMailbox<TenantWriterMessage>(1);
     const bytes = new TenantBytes(tenant, nodeBytes(), 1_000);
     const route = { mailbox, bytes, behind: false, skippedTo: 0 as Version };
     const epoch = 1 as Epoch;
@@ -41,7 +41,7 @@ function setUp(wrap: (manifests: ManifestStore) => Pick<ManifestStore, "watch"> 
   return { clock, log, serve, commit, start };
 }
 
-async function watermarks(shard: BoundedMailbox<ShardMessage>): Promise<number[]> {
+async function watermarks(shard: BoundedMailbox<TenantViewMessage>): Promise<number[]> {
   const messages = await drain(shard);
   return messages.map((message) =>
     message.type === "manifest" ? message.stored.manifest.to : Number.NaN,

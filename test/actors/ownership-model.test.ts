@@ -6,11 +6,11 @@ import type { PartitionMessage } from "../../actors/messages.ts";
 import { partitionActor } from "../../actors/partition/partition.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Partition } from "../../src/contract/ids.ts";
-import type { Clock } from "../../src/runtime/clock.ts";
 import { TenantCatalogue } from "../../src/log/catalogue.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import type { LeaseStore } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { createSystem } from "./kit.ts";
 
@@ -116,7 +116,7 @@ function startNode(name: string, log: MemoryLog, time: Clock): Node {
     epochOf: (...args) => call(() => log.leases.epochOf(...args)),
     announce: (...args) => call(() => log.leases.announce(...args)),
     withdraw: (...args) => call(() => log.leases.withdraw(...args)),
-    look: () => call(() => log.leases.look()),
+    snapshot: () => call(() => log.leases.snapshot()),
   };
   const system = createSystem(clock);
   const actors = [...directory.partitions.values()].map((entry) =>

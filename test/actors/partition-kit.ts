@@ -1,26 +1,30 @@
 /** One partition with the membership of its node, over a log in memory, and tenants that only keep what comes. */
 
+import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
 import {
   noProgress,
   type PartitionEntry,
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory/directory.ts";
-import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
 import { membershipActor } from "../../actors/membership.ts";
-import type { PartitionMessage, ShardMessage, TenantMessage } from "../../actors/messages.ts";
+import type {
+  PartitionMessage,
+  TenantViewMessage,
+  TenantWriterMessage,
+} from "../../actors/messages.ts";
 import {
   type PartitionOptions,
   partitionActor,
   type TenantHandle,
 } from "../../actors/partition/partition.ts";
+import { preferredNode } from "../../src/cluster/ownership.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
-import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { type TenantBounds, TenantCatalogue } from "../../src/log/catalogue.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
-import { preferredNode } from "../../src/cluster/ownership.ts";
 import type { LeaseStore } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { startActor } from "./kit.ts";
 
@@ -46,7 +50,7 @@ export interface FakeTenant {
   readonly tenant: TenantId;
   readonly epoch: Epoch;
   readonly entry: TenantEntry;
-  readonly mailbox: BoundedMailbox<TenantMessage>;
+  readonly mailbox: BoundedMailbox<TenantWriterMessage>;
   stopped: boolean;
 }
 
@@ -70,10 +74,10 @@ export function setUp(options: SetUp = {}) {
     if (spawned.some((other) => other.tenant === tenant && !other.stopped)) {
       throw new Error(`${tenant} lives already`);
     }
-    const mailbox = new BoundedMailbox<TenantMessage>(options.queueMax ?? 100);
+    const mailbox = new BoundedMailbox<TenantWriterMessage>(options.queueMax ?? 100);
     const bytes = new TenantBytes(tenant, nodeBytes(), log.documentTextBytesMax);
     const route = { mailbox, bytes, behind: false, skippedTo: 0 as Version };
-    const shard = new BoundedMailbox<ShardMessage>(1);
+    const shard = new BoundedMailbox<TenantViewMessage>(1);
     const tenantEntry: TenantEntry = {
       ...{ tenant, epoch, shard, route, progress: noProgress(), status: recoveringStatus },
     };
@@ -121,7 +125,7 @@ export function bound(leases: LeaseStore): LeaseStore {
     epochOf: (...args) => leases.epochOf(...args),
     announce: (...args) => leases.announce(...args),
     withdraw: (...args) => leases.withdraw(...args),
-    look: () => leases.look(),
+    snapshot: () => leases.snapshot(),
   };
 }
 

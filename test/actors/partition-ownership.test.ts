@@ -19,10 +19,10 @@ it("gives the lease back when it is stopped, so that another node takes over at 
   const { actor, membership } = start();
   await until(() => entry.state === "serving");
   expect(await log.leases.holder(partition)).toBe("me~1");
-  expect((await log.leases.look()).nodes).toEqual([me]);
+  expect((await log.leases.snapshot()).nodes).toEqual([me]);
   await membership.stop();
   await actor.stop();
-  expect(await log.leases.look()).toEqual({ nodes: [], held: [] });
+  expect(await log.leases.snapshot()).toEqual({ nodes: [], held: [] });
   expect(time.sleeping).toBe(0);
 });
 

@@ -1,26 +1,23 @@
 /** A question actor beside a real shard, with a cold shard, an embedder and a writer that follow a script. */
 
+import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
 import {
   Directory,
   noProgress,
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory/directory.ts";
-
-import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
-
-import { LeaseProofs } from "../../actors/partition/lease-proofs.ts";
-
 import type {
   EmbedderMessage,
   EmbedRequest,
   MergeTriggerMessage,
   QuestionMessage,
-  ShardMessage,
-  TenantMessage,
+  TenantViewMessage,
+  TenantWriterMessage,
 } from "../../actors/messages.ts";
+import { LeaseProofs } from "../../actors/partition/lease-proofs.ts";
 import { questionActor } from "../../actors/question/question.ts";
-import { shardActor } from "../../actors/tenant-view/view.ts";
+import { tenantViewActor } from "../../actors/tenant-view/view.ts";
 import type { WriteRequest, Written } from "../../src/answer/port.ts";
 import type { ColdMarker, ColdQuery, ColdShard } from "../../src/cold/port.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
@@ -28,13 +25,13 @@ import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/c
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import { type Answer, type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
-import { createExactHotShardFactory } from "../../src/hot/memory.ts";
-import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import { Heads } from "../../src/heads/heads.ts";
+import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
 import type { LeaseStore } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { acme, answered, axis, createSystem, dimensions } from "./kit.ts";
@@ -86,10 +83,10 @@ export function startQuestions(options: QuestionSetUp = {}) {
   const writes: WriteRequest[] = [];
   void playEmbedder(embedder, embeds, options.embeds ?? true);
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(1);
-  const shard = system.spawn<ShardMessage>({
+  const shard = system.spawn<TenantViewMessage>({
     name: "shard",
     capacity: 100,
-    behaviour: shardActor({
+    behaviour: tenantViewActor({
       tenant: acme,
       createHot: () => createExactHotShardFactory()({ dimensions }),
       ...{ graceMs, markerEveryMs: 10_000, mergeSizeChunks: 1_000, metrics: silentMetrics },
@@ -102,7 +99,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
     }),
   });
   const route = {
-    mailbox: new BoundedMailbox<TenantMessage>(1),
+    mailbox: new BoundedMailbox<TenantWriterMessage>(1),
     bytes: new TenantBytes(acme, nodeBytes(), 1_000),
     behind: false,
     skippedTo: 0 as Version,
@@ -153,7 +150,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
       },
     }),
   });
-  const tell = (...messages: readonly ShardMessage[]) => {
+  const tell = (...messages: readonly TenantViewMessage[]) => {
     for (const message of messages) shard.mailbox.tryPut(message);
   };
   return {

@@ -4,21 +4,21 @@ import type {
   DocumentView,
   MergeTriggerMessage,
   SearchOutcome,
-  ShardMessage,
+  TenantViewMessage,
   View,
 } from "../../actors/messages.ts";
-import { shardActor } from "../../actors/tenant-view/view.ts";
+import { tenantViewActor } from "../../actors/tenant-view/view.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
-import { createExactHotShardFactory } from "../../src/hot/memory.ts";
-import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import { Heads } from "../../src/heads/heads.ts";
+import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import type { StoredManifest } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import {
   acme,
@@ -44,8 +44,8 @@ function setUp() {
   const events: DocumentEvent[] = [];
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(10);
   let loadRequests = 0;
-  const started = startActor<ShardMessage>(
-    shardActor({
+  const started = startActor<TenantViewMessage>(
+    tenantViewActor({
       tenant: acme,
       createHot: () => createExactHotShardFactory()({ dimensions }),
       graceMs,
@@ -62,7 +62,7 @@ function setUp() {
     { clock },
   );
   const { mailbox } = started.actor;
-  const send = (...messages: readonly ShardMessage[]) => {
+  const send = (...messages: readonly TenantViewMessage[]) => {
     for (const message of messages) mailbox.tryPut(message);
   };
   const apply = (...records: readonly PlacedRecord[]) =>
@@ -71,7 +71,7 @@ function setUp() {
     const { reply, promise } = answered<View>();
     const { signal } = new AbortController();
     const wanted = minVersion as Version | undefined;
-    send({ type: "view", minVersion: wanted, waitMs, signal, reply });
+    send({ type: "snapshot", minVersion: wanted, waitMs, signal, reply });
     return promise;
   };
   const search = (watermark: number, coldHits: readonly Candidate[] = [], at = 0) => {

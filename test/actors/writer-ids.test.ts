@@ -1,7 +1,7 @@
 /** T9: a message id names one operation of its tenant. */
 
 import { describe, expect, it, vi } from "vitest";
-import type { ShardMessage } from "../../actors/messages.ts";
+import type { TenantViewMessage } from "../../actors/messages.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
 import { createManualClock, settle } from "../support/manual-clock.ts";
@@ -11,7 +11,7 @@ import { committed, operations, publish, records, startTenant } from "./writer-k
 const document = (text: string, id = "a") => ({ id, text });
 
 async function applied(shard: ReturnType<typeof startTenant>["shard"]) {
-  const messages: ShardMessage[] = await drain(shard);
+  const messages: TenantViewMessage[] = await drain(shard);
   return messages.flatMap((message) => (message.type === "apply" ? [message.record] : []));
 }
 

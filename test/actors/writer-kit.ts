@@ -1,28 +1,28 @@
 /** A tenant actor between a memory log and mailboxes that the test plays: reader, embedder, shard. */
 
-import { noProgress, offer, type TenantRoute } from "../../actors/directory/directory.ts";
 import { type NodeBytes, nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
+import { noProgress, offer, type TenantRoute } from "../../actors/directory/directory.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
   MergeTriggerMessage,
-  ShardMessage,
-  TenantMessage,
+  TenantViewMessage,
+  TenantWriterMessage,
 } from "../../actors/messages.ts";
-import { tenantActor } from "../../actors/tenant-writer/writer.ts";
+import { tenantWriterActor } from "../../actors/tenant-writer/writer.ts";
 import type { Epoch, Version } from "../../src/contract/ids.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
-import { FairShares } from "../../src/runtime/fair-shares.ts";
-import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
+import { processOperation } from "../../src/ingest/pipeline.ts";
+import { inlinePreparation } from "../../src/ingest/preparation/inline.ts";
+import type { Preparation } from "../../src/ingest/preparation/preparation.ts";
+import type { Preparer } from "../../src/ingest/prepare.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
-import { inlinePreparation } from "../../src/ingest/preparation/inline.ts";
-import type { Preparation } from "../../src/ingest/preparation/preparation.ts";
-import { outcomeOf } from "../../src/ingest/pipeline.ts";
-import type { Preparer } from "../../src/ingest/prepare.ts";
+import { FairShares } from "../../src/runtime/fair-shares.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
 import { acme, axis, quiet, startActor } from "./kit.ts";
 
@@ -57,7 +57,7 @@ export function startTenant(options: TenantSetUp = {}) {
   const preparation =
     options.preparation ?? inlinePreparation({ prepare, clock, metrics: silentMetrics });
   const embedder = new BoundedMailbox<EmbedderMessage>(1_000);
-  const shard = new BoundedMailbox<ShardMessage>(10_000);
+  const shard = new BoundedMailbox<TenantViewMessage>(10_000);
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(100);
   const fenced: number[] = [];
   const isolated: string[] = [];
@@ -70,8 +70,8 @@ export function startTenant(options: TenantSetUp = {}) {
   };
   const hot = { full: false };
   const progress = noProgress();
-  const started = startActor<TenantMessage>(
-    tenantActor({
+  const started = startActor<TenantWriterMessage>(
+    tenantWriterActor({
       tenant: acme,
       epoch: (options.epoch ?? 1) as Epoch,
       preparation,
@@ -117,7 +117,7 @@ export function startTenant(options: TenantSetUp = {}) {
 
 /** Prepared and embedded, as if nothing were wrong with it. */
 function isolatedOutcome(payload: Uint8Array): Promise<Outcome> {
-  return outcomeOf(payload, {
+  return processOperation(payload, {
     documentTextBytesMax: 1_000_000,
     prepare: prepareOne,
     embed: async (inputs) => inputs.map((_, index) => axis(index)),

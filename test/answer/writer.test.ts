@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { Completion, LanguageModel } from "../../src/answer/port.ts";
 import { brokenOff, createAnswerWriter } from "../../src/answer/writer.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { type Metrics, silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { sources } from "./sources.ts";
 
 const known = sources(

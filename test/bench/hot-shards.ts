@@ -7,8 +7,8 @@ import type { Arena } from "../../src/hot/arena.ts";
 import type { GraphBuilder } from "../../src/hot/graph.ts";
 import { createHnswBuilder } from "../../src/hot/hnsw-builder.ts";
 import { createHotShard } from "../../src/hot/hot-shard.ts";
-import { createVectorMemory } from "../../src/hot/simd.ts";
 import type { HotDocument, HotShard } from "../../src/hot/port.ts";
+import { createVectorMemory } from "../../src/hot/simd.ts";
 import { dimensions } from "./models.ts";
 
 /** The tail when a shard is looked at: on its way from empty to the size at which a graph is built. */

@@ -17,7 +17,7 @@ const chunksPerRound = 480;
 
 /** Below the bound in bytes, so that a few characters of more than one fit. */
 const largeChars = 250 * 1_024;
-const largePerRound = 6;
+const largePerRound = 3;
 const largeRounds = 4;
 
 export async function benchPipeline(context: BenchContext): Promise<BenchResult> {

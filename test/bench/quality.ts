@@ -1,10 +1,10 @@
 /** Retrieval quality: what int8 costs against fp32, and what words add to vectors. */
 
-import { fuse } from "../../src/retrieval/fusion.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { DocumentId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { splitByLength } from "../../src/embedding/batching.ts";
+import { fuse } from "../../src/retrieval/fusion.ts";
 import { bm25, type CorpusStats, termCounts, terms } from "../../src/text/lexical.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";

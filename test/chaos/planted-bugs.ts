@@ -40,7 +40,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         file: mergeRound,
         find: `  const verified = await writeVerified(steps, hooks, plan);
   if ("kind" in verified) return verified;
-  if (!hooks.goesOn()) return { kind: "paused" };
+  if (!hooks.shouldContinue()) return { kind: "paused" };
   const { written, refused } = verified;
 `,
         replace: "  const { written, refused } = { written: 0, refused: [] };\n",

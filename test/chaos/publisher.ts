@@ -32,10 +32,10 @@ const attemptsMax = 12;
 
 export async function publish(
   options: PublisherOptions,
-  pace: { readonly goesOn: () => boolean; readonly mayPublish: () => boolean },
+  pace: { readonly shouldContinue: () => boolean; readonly mayPublish: () => boolean },
 ): Promise<void> {
   const { name, random, tenants, history, everyMs, sleep } = options;
-  for (let count = 1; pace.goesOn(); count += 1) {
+  for (let count = 1; pace.shouldContinue(); count += 1) {
     await sleep(everyMs * (0.5 + random.next()));
     if (!pace.mayPublish()) continue;
     const operation = makeOperation(random, {

@@ -11,13 +11,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Tools } from "../../ops/setup/ensure-tools.ts";
 import { type TenantId, tenantId } from "../../src/contract/ids.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
-import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
 import { openConnection } from "../../src/log/nats/connection.ts";
+import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
 import { streamNames } from "../../src/log/nats/streams.ts";
-import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
-import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
+import { connectTemporal } from "../../src/merges/temporal/client.ts";
+import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import type { PlannedFault, PlannedKind } from "./faults.ts";
 import { History } from "./history.ts";
 import { Nemesis } from "./nemesis.ts";
@@ -195,7 +195,7 @@ class ChaosRun {
 
   #startLoops(): readonly Promise<void>[] {
     const options = this.#options;
-    const goesOn = (): boolean => !this.#ending;
+    const shouldContinue = (): boolean => !this.#ending;
     const loops = [this.#tail(), this.#report()];
     for (let index = 1; index <= options.readers; index += 1) loops.push(this.#read());
     for (let index = 1; index <= options.publishers; index += 1) {
@@ -211,7 +211,7 @@ class ChaosRun {
         onAcked: (tenant: TenantId, seq: number) => this.#heardOf(tenant, seq),
         sleep: (ms: number) => sleep(ms),
       };
-      loops.push(publish(publisher, { goesOn, mayPublish: () => this.#publishing }));
+      loops.push(publish(publisher, { shouldContinue, mayPublish: () => this.#publishing }));
     }
     return loops;
   }

@@ -5,9 +5,9 @@ import { afterEach, beforeEach, expect, inject, it } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
 import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import { partitionOf, tenantId } from "../../src/contract/ids.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
 import { silentLogger } from "../../src/observe/port.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 
 const servers = inject("servers").nats.url;
 const partitions = 8;

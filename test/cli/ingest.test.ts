@@ -12,8 +12,8 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentStatus } from "../../src/contract/events.ts";
 import { type TenantId, tenantId, type Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 
 const demo = tenantId("demo");
 let folder: string;

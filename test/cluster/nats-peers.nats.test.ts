@@ -1,12 +1,12 @@
 import { connect, type NatsConnection } from "nats";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
+import { connectPeers, type PeerServer, servePeers } from "../../src/cluster/nats-peers.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
-import { connectPeers, type PeerServer, servePeers } from "../../src/cluster/nats-peers.ts";
-import type { Peers } from "../../src/gateway/port.ts";
-import { countingMetrics } from "../support/counting-metrics.ts";
+import type { Peers } from "../../src/contract/service.ts";
 import { FakeService } from "../gateway/fake-service.ts";
+import { countingMetrics } from "../support/counting-metrics.ts";
 
 const demo = "demo" as TenantId;
 const node = `host.with.dots-${process.pid}`;

@@ -1,9 +1,9 @@
 import type { Msg, NatsConnection } from "nats";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { connectPeers } from "../../src/cluster/nats-peers.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { parseQuestion } from "../../src/contract/query.ts";
-import { connectPeers } from "../../src/cluster/nats-peers.ts";
 
 const demo = "demo" as TenantId;
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Partition } from "../../src/contract/ids.ts";
 import { Members, type Move, PartitionClaim, preferredNode } from "../../src/cluster/ownership.ts";
+import type { Partition } from "../../src/contract/ids.ts";
 
 const partitions = Array.from({ length: 256 }, (_, index) => index as Partition);
 const names = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 12 }), {

@@ -13,8 +13,8 @@ import { openClient } from "../../src/cold/weaviate-connection.ts";
 import { storedObject } from "../../src/cold/weaviate-object.ts";
 import { chunksOf } from "../../src/cold/weaviate-search.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { silentLogger } from "../../src/observe/port.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { coldObject, dimensions } from "./objects.ts";
 
 /** A Weaviate of its own, to be killed. */

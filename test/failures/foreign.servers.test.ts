@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { partitionOf, type TenantId, type Version } from "../../src/contract/ids.ts";
-import type { EngineStatus } from "../../src/gateway/port.ts";
+import type { EngineStatus } from "../../src/contract/service.ts";
 import type { FreshetProcess } from "../support/engine-process.ts";
 import { eventually, freshTenant, openSite, type Site } from "../support/engine-process.ts";
 

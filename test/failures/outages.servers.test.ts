@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { freePort } from "../../ops/servers/ports.ts";
 import type { Version } from "../../src/contract/ids.ts";
 import type { Answer } from "../../src/contract/query.ts";
-import type { TenantStatus } from "../../src/gateway/port.ts";
+import type { TenantStatus } from "../../src/contract/service.ts";
 import { type Gate, gateTo } from "../cold/gate.ts";
 import {
   eventually,

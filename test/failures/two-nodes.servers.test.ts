@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { connect, nanos } from "nats";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { preferredNode } from "../../src/cluster/ownership.ts";
 import type { DocumentId, Partition, TenantId } from "../../src/contract/ids.ts";
 import { partitionOf } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { preferredNode } from "../../src/cluster/ownership.ts";
 import {
   eventually,
   type FreshetProcess,

@@ -4,7 +4,7 @@ import type { Operation } from "../../src/contract/document.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Version } from "../../src/contract/ids.ts";
 import type { Answer, AnswerEvent, Question, Source } from "../../src/contract/query.ts";
-import type { AskOptions, EngineStatus, Service } from "../../src/gateway/port.ts";
+import type { AskOptions, EngineStatus, Service } from "../../src/contract/service.ts";
 
 const decoder = new TextDecoder();
 

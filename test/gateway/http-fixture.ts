@@ -13,9 +13,9 @@ import {
   startHttp,
 } from "../../src/gateway/http.ts";
 import { openApiDocument } from "../../src/gateway/openapi.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import type { Logger } from "../../src/observe/port.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { FakeService } from "./fake-service.ts";
 
 export const keyOfAcme = "key-of-acme-0123456789";

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import { type NatsService, startNatsService } from "../../src/gateway/nats-service.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { silentLogger } from "../../src/observe/port.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { countingMetrics } from "../support/counting-metrics.ts";
 import { FakeService } from "./fake-service.ts";
 

@@ -6,8 +6,8 @@ import { createHandler } from "../../src/gateway/handler.ts";
 import { splitLines } from "../../src/gateway/lines.ts";
 import { publishLines } from "../../src/gateway/ndjson.ts";
 import { PublishBodies } from "../../src/gateway/publish-bodies.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { silentLogger } from "../../src/observe/port.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { FakeService } from "./fake-service.ts";
 import { type Fixture, fixture } from "./http-fixture.ts";
 

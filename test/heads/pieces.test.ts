@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { digestOf } from "../../src/contract/digest.ts";
 import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { HeadsPiece } from "../../src/contract/manifest.ts";
-import { digestOf } from "../../src/contract/digest.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import { Heads, type HeadsRecord } from "../../src/heads/heads.ts";
 import {

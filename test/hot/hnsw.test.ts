@@ -8,8 +8,8 @@ import type { DocumentId, Position } from "../../src/contract/ids.ts";
 import { createHotShardFactory } from "../../src/hot/hnsw.ts";
 import { createHnswBuilder } from "../../src/hot/hnsw-builder.ts";
 import { readLinks } from "../../src/hot/hnsw-file.ts";
-import { createVectorMemory, vectorBytes, widthOf } from "../../src/hot/simd.ts";
 import type { HotShard } from "../../src/hot/port.ts";
+import { createVectorMemory, vectorBytes, widthOf } from "../../src/hot/simd.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { clustered, cosine, hotDocument, random } from "./documents.ts";
 

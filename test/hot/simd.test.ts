@@ -25,11 +25,7 @@ function place(vectors: readonly Float32Array[], accepts: (index: number) => boo
   arena.f32.fill(0, vectorsAt / 4, vectorsAt / 4 + vectors.length * width);
   for (const [index, vector] of vectors.entries()) {
     arena.f32.set(vector, (vectorsAt + index * vectorBytes(width)) / 4);
-    simd.encode(
-      vectorsAt + index * vectorBytes(width),
-      codesAt + index * codeBytes(width),
-      width,
-    );
+    simd.encode(vectorsAt + index * vectorBytes(width), codesAt + index * codeBytes(width), width);
     const word = maskAt / 4 + (index >> 5);
     if (accepts(index)) arena.u32[word] = (arena.u32[word] ?? 0) | (1 << (index & 31));
   }

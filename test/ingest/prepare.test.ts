@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { UpsertOperation } from "../../src/contract/document.ts";
 import type { DocumentId } from "../../src/contract/ids.ts";
-import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { createPreparer } from "../../src/ingest/prepare.ts";
+import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { defaultRedactor, redactorVersion } from "../../src/text/redaction.ts";
 
 const prepare = createPreparer({ tokenizer: createMemoryTokenizer(), redactor: defaultRedactor });

@@ -6,10 +6,10 @@
 import type { JetStreamManager, StreamInfo } from "nats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Position, partitionOf, tenantId, type Version } from "../../src/contract/ids.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
 import type { NatsLog } from "../../src/log/nats/log.ts";
 import { streamNames } from "../../src/log/nats/streams.ts";
 import type { Log } from "../../src/log/port.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { type NatsCluster, startNatsCluster } from "../support/nats-cluster.ts";
 import { startPrivateNats } from "../support/private-nats.ts";
 import { describeLog } from "./conformance.ts";

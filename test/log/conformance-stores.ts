@@ -349,15 +349,15 @@ function describeLeases(opened: Opened): void {
       const second = await log.leases.announce(name);
       await other.leases.announce("another");
       for (const { leases } of [log, other]) {
-        const { nodes, held: all } = await leases.look();
+        const { nodes, held: all } = await leases.snapshot();
         expect(nodes.toSorted()).toEqual([name, "another"].sort());
         expect(all).toContain(held);
       }
       await log.leases.withdraw(name, first);
-      expect((await other.leases.look()).nodes).toContain(name);
+      expect((await other.leases.snapshot()).nodes).toContain(name);
       await log.leases.withdraw(name, second);
       await log.leases.release(lease, "node-a");
-      const left = await other.leases.look();
+      const left = await other.leases.snapshot();
       expect(left.nodes).toEqual(["another"]);
       expect(left.held).not.toContain(held);
       await log.leases.withdraw(name, second);
@@ -368,7 +368,7 @@ function describeLeases(opened: Opened): void {
       await log.leases.announce("silent");
       await log.leases.acquire(5 as Partition, "node-a");
       await letLeasesExpire();
-      expect(await other.leases.look()).toEqual({ nodes: [], held: [] });
+      expect(await other.leases.snapshot()).toEqual({ nodes: [], held: [] });
     });
 
     it("A4: go to whoever has seen them unchanged for a lease time by its own clock, when the server drops nothing", async () => {
@@ -380,14 +380,14 @@ function describeLeases(opened: Opened): void {
       if (lost === null || kept === null) return expect.fail("the partitions were free");
       await setServerClockBack();
       for (let part = 0; part < 4; part += 1) {
-        expect((await other.leases.look()).held).toEqual(expect.arrayContaining([dead, alive]));
+        expect((await other.leases.snapshot()).held).toEqual(expect.arrayContaining([dead, alive]));
         expect(await other.leases.acquire(dead, "node-b")).toBeNull();
         await passLeaseTime(1 / 4);
         kept = await log.leases.renew(kept, "node-a");
         if (kept === null) return expect.fail("a lease that is renewed was lost");
       }
       await passLeaseTime(1 / 4);
-      const seen = await other.leases.look();
+      const seen = await other.leases.snapshot();
       expect(seen.held).toContain(alive);
       expect(seen.held).not.toContain(dead);
       expect(seen.nodes).not.toContain("node-a");

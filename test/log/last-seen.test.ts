@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isSameMessage, StreamMemory } from "../../src/log/nats/last-seen.ts";
+import { isSameMessage, LastSeenTail } from "../../src/log/nats/last-seen.ts";
 
 describe("what a process remembers of a stream (L5)", () => {
   it("is the highest sequence, and the newest message whose time is known, in whatever order they come", () => {
@@ -10,7 +10,7 @@ describe("what a process remembers of a stream (L5)", () => {
     });
     fc.assert(
       fc.property(fc.array(seen), (all) => {
-        const memory = new StreamMemory(0);
+        const memory = new LastSeenTail(0);
         for (const { seq, atMs } of all) memory.saw(seq, atMs);
         expect(memory.highest).toBe(Math.max(0, ...all.map(({ seq }) => seq)));
         const timed = all.filter(({ atMs }) => atMs !== undefined);

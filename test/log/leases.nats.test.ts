@@ -39,7 +39,7 @@ async function taken(by: NatsLog, node: string): Promise<Lease> {
 }
 
 async function heldAs(by: NatsLog): Promise<readonly Partition[]> {
-  return (await by.leases.look()).held;
+  return (await by.leases.snapshot()).held;
 }
 
 describe("a message in a lease's place that is no lease", () => {
@@ -92,7 +92,7 @@ it("a subject beside the leases that names no partition is held by nobody", asyn
   await put("1.5", '{"node":"stranger"}');
   await put("x", '{"node":"stranger"}');
   await put("-3", '{"node":"stranger"}');
-  const { held } = await other.leases.look();
+  const { held } = await other.leases.snapshot();
   expect(held).toContain(partition);
   for (const each of held) expect(Number.isSafeInteger(each) && each >= 0).toBe(true);
 });

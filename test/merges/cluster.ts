@@ -4,8 +4,8 @@ import { Client, Connection } from "@temporalio/client";
 import { inject } from "vitest";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { mergeWorkflowId } from "../../src/contract/merge.ts";
-import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
+import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import { type MergeWorker, startMergeWorker } from "../../src/merges/temporal/worker.ts";
 import type { World } from "../activities/world.ts";
 

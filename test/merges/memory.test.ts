@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { createMemoryMerges } from "../../src/merges/memory.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { runMerge } from "../activities/run-merge.ts";
 import {
   acme,

@@ -11,7 +11,7 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import { type Answer, type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
-import type { EngineStatus, Service } from "../../src/gateway/port.ts";
+import type { EngineStatus, Service } from "../../src/contract/service.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
 import { readRecords } from "../support/records.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Fused, fuse } from "../../src/retrieval/fusion.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
+import { type Fused, fuse } from "../../src/retrieval/fusion.ts";
 import { candidate } from "../answer/candidates.ts";
 
 const ids = (fused: readonly Fused[]) => fused.map(({ candidate: found }) => found.documentId);

@@ -108,13 +108,13 @@ export class Merger {
         const scrub = new TenantScrub(undefined);
         scrub.due();
         const options = { tenant: acme, settleMs: 0, nowMs };
-        while (scrub.isAwaited()) await scrub.step(steps, options);
+        while (scrub.hasPendingWork()) await scrub.step(steps, options);
         return;
       }
       const hooks = {
         enter: () => {},
-        goesOn: () => true,
-        shielded: <T>(work: () => Promise<T>) => work(),
+        shouldContinue: () => true,
+        uncancellable: <T>(work: () => Promise<T>) => work(),
       };
       const request = { tenant: acme, workflowId: "merge/acme" };
       const result = await mergeRound(steps, hooks, request);

@@ -1,19 +1,19 @@
 /** One owner of the tenant: the real tenant actor and the real shard actor, on a log behind a slot. */
 
-import type { SearchOutcome, ShardMessage, View } from "../../actors/messages.ts";
-import { shardActor } from "../../actors/tenant-view/view.ts";
+import type { SearchOutcome, TenantViewMessage, View } from "../../actors/messages.ts";
+import { tenantViewActor } from "../../actors/tenant-view/view.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { Epoch, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import type { HotShardFactory } from "../../src/hot/port.ts";
-import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
+import { processOperation } from "../../src/ingest/pipeline.ts";
+import type { Preparer } from "../../src/ingest/prepare.ts";
 import type { MemoryLog } from "../../src/log/memory/log.ts";
 import type { StoredManifest, StoredOperation } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";
-import { outcomeOf } from "../../src/ingest/pipeline.ts";
-import type { Preparer } from "../../src/ingest/prepare.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { acme, answered, axis, dimensions, startActor } from "../actors/kit.ts";
 import { startTenant } from "../actors/writer-kit.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
@@ -42,7 +42,7 @@ const prepare: Preparer = ({ text }) => ({
 
 /** After some owners in a row documents are suspects: what is made of them apart is the same. */
 function isolated(payload: Uint8Array): Promise<Outcome> {
-  return outcomeOf(payload, {
+  return processOperation(payload, {
     documentTextBytesMax: limits.documentTextBytesMax,
     prepare,
     embed: async (inputs) => inputs.map((_, index) => axis(index)),
@@ -55,7 +55,7 @@ export class Node {
   readonly epoch: Epoch;
   readonly slot: Slot;
   readonly #tenant: ReturnType<typeof startTenant>;
-  readonly #shard: ReturnType<typeof startActor<ShardMessage>>;
+  readonly #shard: ReturnType<typeof startActor<TenantViewMessage>>;
   hotDocuments = 0;
 
   constructor(options: {
@@ -72,8 +72,8 @@ export class Node {
     const slotted = slottedLog(log, this.slot);
     this.#tenant = startTenant({ log: slotted, clock, epoch, prepare, isolated });
     const mailbox = this.#tenant.actor.mailbox;
-    this.#shard = startActor<ShardMessage>(
-      shardActor({
+    this.#shard = startActor<TenantViewMessage>(
+      tenantViewActor({
         tenant: acme,
         createHot: () => createHot({ dimensions }),
         graceMs,
@@ -109,7 +109,7 @@ export class Node {
     const { reply, promise } = answered<View>();
     const { signal } = new AbortController();
     const wanted = { minVersion: minVersion as Version, waitMs: patienceMs, signal };
-    this.#shard.actor.mailbox.tryPut({ type: "view", ...wanted, reply });
+    this.#shard.actor.mailbox.tryPut({ type: "snapshot", ...wanted, reply });
     return promise;
   }
 

@@ -1,13 +1,13 @@
 /** A question without its language model, as actors/question/question.ts asks it: cold first, then mask and hot in one step. */
 
 import { LeaseProofs } from "../../actors/partition/lease-proofs.ts";
-import { fuse } from "../../src/retrieval/fusion.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { Partition } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import type { Clock } from "../../src/runtime/clock.ts";
 import type { LeaseStore } from "../../src/log/port.ts";
+import { fuse } from "../../src/retrieval/fusion.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
 import { acme, axis } from "../actors/kit.ts";
 import { everything, type Node } from "./node.ts";
 import type { Plant } from "./plant.ts";

@@ -16,11 +16,11 @@ import { type ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
-import { silentLogger } from "../../src/observe/port.ts";
-import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
+import { connectTemporal } from "../../src/merges/temporal/client.ts";
+import { silentLogger } from "../../src/observe/port.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { inheritedEnvironment } from "./environment.ts";
 import { type PrivateNats, startPrivateNats } from "./private-nats.ts";
 

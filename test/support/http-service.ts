@@ -5,7 +5,7 @@ import type { PublishResult } from "../../src/contract/events.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { Answer } from "../../src/contract/query.ts";
-import type { DocumentState, EngineStatus } from "../../src/gateway/port.ts";
+import type { DocumentState, EngineStatus } from "../../src/contract/service.ts";
 import type { StoryService } from "../paths/stories.ts";
 
 export interface Client extends StoryService {

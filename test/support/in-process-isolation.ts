@@ -2,7 +2,7 @@
 
 import type { Embedder } from "../../src/embedding/port.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
-import { outcomeOf } from "../../src/ingest/pipeline.ts";
+import { processOperation } from "../../src/ingest/pipeline.ts";
 import type { Preparer } from "../../src/ingest/prepare.ts";
 
 export function inProcessIsolation(options: {
@@ -13,7 +13,7 @@ export function inProcessIsolation(options: {
   const { prepare, embedder, documentTextBytesMax } = options;
   return {
     process: (payload) =>
-      outcomeOf(payload, {
+      processOperation(payload, {
         ...{ prepare, documentTextBytesMax },
         embed: (inputs) => embedder.embed(inputs, { lane: "ingest" }),
         named: () => {},

@@ -16,7 +16,7 @@ import type { DocumentEvent } from "../../contract/events.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import { InFlight } from "../../runtime/in-flight.ts";
+import { KeyedTaskPool } from "../../runtime/task-pool.ts";
 import type { IngestLog } from "./feed.ts";
 import type { CorpusDocument, SkipReason } from "./formats.ts";
 import { OutcomeCounter, type Outcomes } from "./outcomes.ts";
@@ -88,7 +88,7 @@ class IngestRun {
   readonly #digests: Map<string, string>;
   readonly #outcomes = new OutcomeCounter();
   readonly #skipped: Partial<Record<SkipReason, number>> = {};
-  readonly #inFlight = new InFlight(limits.ingestInFlightMax);
+  readonly #inFlight = new KeyedTaskPool(limits.ingestInFlightMax);
   /** Version → document id, to forget the digest of one that is rejected. */
   readonly #versions = new Map<number, string>();
   #seq: number;

@@ -18,11 +18,11 @@ import type { ChildProcess } from "node:child_process";
 import { errorFromBody, FreshetError } from "../../contract/errors.ts";
 import type { DocumentId, TenantId } from "../../contract/ids.ts";
 import { failedOutcome, type Outcome } from "../../contract/outcome.ts";
+import type { Logger } from "../../observe/port.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { FairShares } from "../../runtime/fair-shares.ts";
-import { sleepAwake } from "../../runtime/sleep-running.ts";
-import type { Logger } from "../../observe/port.ts";
+import { sleepRunning } from "../../runtime/sleep-running.ts";
 import type { Isolation } from "./port.ts";
 import type { IsolatedReply, IsolatedRequest } from "./protocol.ts";
 
@@ -214,7 +214,7 @@ class IsolatedChild {
       this.#wake = resolve;
     });
     if (this.#heard.length === 0 && !this.#ended && !signal.aborted) {
-      const time = sleepAwake(this.#clock, withinMs, stop).then(() => {
+      const time = sleepRunning(this.#clock, withinMs, stop).then(() => {
         silent = !over.signal.aborted;
       });
       await Promise.race([heard, time]);

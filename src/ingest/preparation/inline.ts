@@ -1,7 +1,7 @@
 /** Preparation on the calling thread: for small documents, and where nobody is waited for. */
 
-import type { Clock } from "../../runtime/clock.ts";
 import type { Metrics } from "../../observe/port.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import type { Preparer } from "../prepare.ts";
 import { preparedOf } from "../prepared.ts";
 import type { Preparation } from "./preparation.ts";

@@ -15,7 +15,7 @@ import { errorFromBody, FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import { lostError } from "../../embedding/failures.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import { sleepAwake } from "../../runtime/sleep-running.ts";
+import { sleepRunning } from "../../runtime/sleep-running.ts";
 import type { Prepared } from "../prepared.ts";
 import type { PrepareJob } from "./preparation.ts";
 import {
@@ -61,7 +61,7 @@ export class PrepareLane {
     const copy = new Uint8Array(payload);
     thread.send({ payload: copy, documentTextBytesMax });
     const over = new AbortController();
-    const deadline = sleepAwake(this.#options.clock, this.#options.deadlineMs, over.signal);
+    const deadline = sleepRunning(this.#options.clock, this.#options.deadlineMs, over.signal);
     try {
       for (;;) {
         const heard = await thread.next(deadline);
@@ -104,7 +104,7 @@ export class PrepareLane {
     const thread = new Thread(workerUrl, settings);
     this.#thread = thread;
     const over = new AbortController();
-    const heard = await thread.next(sleepAwake(clock, readyMs, over.signal));
+    const heard = await thread.next(sleepRunning(clock, readyMs, over.signal));
     over.abort();
     if (heard.kind === "ready") return thread;
     await this.close();

@@ -11,9 +11,9 @@
 
 import { FreshetError } from "../../contract/errors.ts";
 import { isLost } from "../../embedding/failures.ts";
-import type { Clock } from "../../runtime/clock.ts";
-import { untilAborted } from "../../runtime/race-abort.ts";
 import type { Logger, Metrics } from "../../observe/port.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { raceAbort } from "../../runtime/race-abort.ts";
 import type { Preparer } from "../prepare.ts";
 import type { Prepared } from "../prepared.ts";
 import { inlinePreparation } from "./inline.ts";
@@ -85,7 +85,7 @@ class PreparationPool implements Preparation {
     if (!this.#queue.push(job.tenant, waiting))
       throw new FreshetError("overloaded", "too many of the tenant's documents wait");
     this.#dispatch();
-    return untilAborted(promise, signal).finally(() => this.#queue.remove(job.tenant, waiting));
+    return raceAbort(promise, signal).finally(() => this.#queue.remove(job.tenant, waiting));
   }
 
   async close(): Promise<void> {

@@ -10,11 +10,11 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { limits } from "../../contract/limits.ts";
 import { yieldBy } from "../../runtime/priority.ts";
-import type { PrepareWorkerSettings } from "./protocol.ts";
-import { answerRequests } from "./service.ts";
-import { createPreparer } from "../prepare.ts";
 import { defaultRedactor } from "../../text/redaction.ts";
 import { loadTokenizer } from "../../text/tokenizer.ts";
+import { createPreparer } from "../prepare.ts";
+import type { PrepareWorkerSettings } from "./protocol.ts";
+import { answerRequests } from "./service.ts";
 
 const { modelDir } = workerData as PrepareWorkerSettings;
 yieldBy(limits.prepareNiceness);

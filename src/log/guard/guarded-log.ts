@@ -6,10 +6,10 @@
 import { FreshetError } from "../../contract/errors.ts";
 import type { Epoch, Partition } from "../../contract/ids.ts";
 import type { ChunksLog, DocsLog, LeaseStore, Log, ManifestStore } from "../port.ts";
-import type { LogGuard } from "./identity-monitor.ts";
+import type { LogIdentityMonitor } from "./identity-monitor.ts";
 
 /** The same log, for whoever serves; `checkIdentity` and `close` are not guarded. */
-export function guardedLog<Guarded extends Log>(log: Guarded, guard: LogGuard): Guarded {
+export function guardedLog<Guarded extends Log>(log: Guarded, guard: LogIdentityMonitor): Guarded {
   return {
     ...log,
     nowMs: passing(guard, () => log.nowMs()),
@@ -34,7 +34,7 @@ export function guardedLog<Guarded extends Log>(log: Guarded, guard: LogGuard): 
   };
 }
 
-function guardedDocs(docs: DocsLog, guard: LogGuard): DocsLog {
+function guardedDocs(docs: DocsLog, guard: LogIdentityMonitor): DocsLog {
   return {
     publish: passing(guard, (message) => docs.publish(message)),
     read: (options) =>
@@ -50,7 +50,7 @@ function guardedDocs(docs: DocsLog, guard: LogGuard): DocsLog {
   };
 }
 
-function guardedChunks(chunks: ChunksLog, guard: LogGuard): ChunksLog {
+function guardedChunks(chunks: ChunksLog, guard: LogIdentityMonitor): ChunksLog {
   return {
     append: passing(guard, (record, expectedLast) => chunks.append(record, expectedLast)),
     last: passing(guard, (tenant) => chunks.last(tenant)),
@@ -64,7 +64,7 @@ function guardedChunks(chunks: ChunksLog, guard: LogGuard): ChunksLog {
   };
 }
 
-function guardedManifests(manifests: ManifestStore, guard: LogGuard): ManifestStore {
+function guardedManifests(manifests: ManifestStore, guard: LogIdentityMonitor): ManifestStore {
   return {
     get: passing(guard, (tenant) => manifests.get(tenant)),
     commit: passing(guard, (tenant, manifest, expected) =>
@@ -80,7 +80,7 @@ function guardedManifests(manifests: ManifestStore, guard: LogGuard): ManifestSt
 }
 
 /** LG4: a lease of before a refusal is not renewed, also if the log is right again by the time it is asked. */
-function guardedLeases(leases: LeaseStore, guard: LogGuard): LeaseStore {
+function guardedLeases(leases: LeaseStore, guard: LogIdentityMonitor): LeaseStore {
   const held = new Map<Partition, { readonly epoch: Epoch; readonly trust: AbortSignal }>();
   return {
     acquire: passing(guard, async (partition, node, start) => {
@@ -102,12 +102,12 @@ function guardedLeases(leases: LeaseStore, guard: LogGuard): LeaseStore {
     epochOf: passing(guard, (partition) => leases.epochOf(partition)),
     announce: passing(guard, (name) => leases.announce(name)),
     withdraw: (name, revision) => leases.withdraw(name, revision),
-    look: passing(guard, () => leases.look()),
+    snapshot: passing(guard, () => leases.snapshot()),
   };
 }
 
 function passing<Parameters extends readonly unknown[], Result>(
-  guard: LogGuard,
+  guard: LogIdentityMonitor,
   call: (...parameters: Parameters) => Promise<Result>,
 ): (...parameters: Parameters) => Promise<Result> {
   return async (...parameters) => {
@@ -123,7 +123,7 @@ function passing<Parameters extends readonly unknown[], Result>(
 
 /** Ends with log_identity when the log is refused, however long nothing has come. */
 async function* endless<Item>(
-  guard: LogGuard,
+  guard: LogIdentityMonitor,
   signal: AbortSignal,
   read: (signal: AbortSignal) => AsyncIterable<Item>,
 ): AsyncGenerator<Item> {
@@ -134,7 +134,7 @@ async function* endless<Item>(
 }
 
 async function* trusted<Item>(
-  guard: LogGuard,
+  guard: LogIdentityMonitor,
   read: () => AsyncIterable<Item>,
 ): AsyncGenerator<Item> {
   await guard.pass();

@@ -13,9 +13,9 @@
  */
 
 import { FreshetError, toFreshetError } from "../../contract/errors.ts";
+import type { Logger, Metrics } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../port.ts";
-import type { Logger, Metrics } from "../../observe/port.ts";
 
 export interface LogGuardOptions {
   readonly log: Pick<Log, "checkIdentity" | "usage">;
@@ -32,7 +32,7 @@ type Verdict =
   | { readonly kind: "unsure" }
   | { readonly kind: "refused"; readonly error: FreshetError };
 
-export class LogGuard {
+export class LogIdentityMonitor {
   readonly #options: LogGuardOptions;
   readonly #stopped = new AbortController();
   readonly #endReconnect: () => void;

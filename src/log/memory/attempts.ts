@@ -1,24 +1,24 @@
 /** The attempt journal in memory. */
 
 import type { TenantId } from "../../contract/ids.ts";
-import type { MemorySwitch } from "./availability.ts";
 import type { AttemptJournal, Attempts } from "../port.ts";
+import type { Availability } from "./availability.ts";
 
 export class MemoryAttempts implements AttemptJournal {
-  readonly #power: MemorySwitch;
+  readonly #availability: Availability;
   readonly #entries = new Map<TenantId, Attempts>();
 
-  constructor(power: MemorySwitch) {
-    this.#power = power;
+  constructor(availability: Availability) {
+    this.#availability = availability;
   }
 
   async get(tenant: TenantId): Promise<Attempts | null> {
-    await this.#power.pass();
+    await this.#availability.pass();
     return this.#entries.get(tenant) ?? null;
   }
 
   async put(tenant: TenantId, attempts: Attempts): Promise<void> {
-    await this.#power.pass();
+    await this.#availability.pass();
     this.#entries.set(tenant, { ...attempts });
   }
 }

@@ -2,7 +2,7 @@
 
 import { FreshetError } from "../../contract/errors.ts";
 
-export class MemorySwitch {
+export class Availability {
   #available = true;
   #identity = true;
   #closed = false;

@@ -8,7 +8,6 @@ import { encodeBody } from "../../contract/record.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { judgeAppend } from "../append-outcome.ts";
 import { ChainCheck } from "../chain.ts";
-import type { MemorySwitch } from "./availability.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "../port.ts";
 import { type Quarantine, unreadableRecord } from "../quarantine.ts";
 import {
@@ -22,12 +21,13 @@ import {
   wireHeaders,
 } from "../record-header.ts";
 import { chunksOf } from "../subjects.ts";
+import type { Availability } from "./availability.ts";
 
 interface Options {
   readonly clock: Clock;
   readonly partitions: number;
   readonly base: number;
-  readonly power: MemorySwitch;
+  readonly availability: Availability;
   readonly quarantine: Quarantine;
   /** The check of what a range read hands out; a test may plant a gullible one. */
   readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
@@ -53,7 +53,7 @@ export class MemoryChunks implements ChunksLog {
   }
 
   async append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     const last = this.#last(record.tenant);
     if ((last?.position ?? 0) !== expectedLast) return decided(record, expectedLast, last);
     if (last !== null && last.epoch > record.epoch) {
@@ -70,12 +70,12 @@ export class MemoryChunks implements ChunksLog {
   }
 
   async last(tenant: TenantId): Promise<RecordHeader | null> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     return this.#last(tenant);
   }
 
   async first(tenant: TenantId): Promise<RecordHeader | null> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     const first = this.#records(tenant)[0];
     return first === undefined ? null : this.#headerOf(first);
   }
@@ -92,7 +92,7 @@ export class MemoryChunks implements ChunksLog {
   }
 
   async tenants(partition: Partition): Promise<TenantId[]> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     const { partitions } = this.#options;
     return [...this.#byTenant.keys()].filter(
       (tenant) => partitionOf(tenant, partitions) === partition,
@@ -100,7 +100,7 @@ export class MemoryChunks implements ChunksLog {
   }
 
   async tenantCount(): Promise<number> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     return this.#byTenant.size;
   }
 
@@ -120,7 +120,7 @@ export class MemoryChunks implements ChunksLog {
   }
 
   async firstSince(atMs: number): Promise<Position> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     const positions = [...this.#byTenant.values()]
       .flat()
       .filter(({ place }) => place.atMs >= atMs)
@@ -129,8 +129,8 @@ export class MemoryChunks implements ChunksLog {
   }
 
   async purge({ tenant, below }: Parameters<ChunksLog["purge"]>[0]): Promise<number> {
-    await this.#options.power.pass();
-    this.#options.power.checkIdentity();
+    await this.#options.availability.pass();
+    this.#options.availability.checkIdentity();
     const records = this.#byTenant.get(tenant) ?? [];
     const newest = this.#records(tenant).at(-1);
     if (newest === undefined) return 0;
@@ -150,7 +150,7 @@ export class MemoryChunks implements ChunksLog {
     let late = this.#recordsLate;
     this.#recordsLate = 0;
     while (!chain.complete) {
-      await this.#options.power.pass();
+      await this.#options.availability.pass();
       range.signal?.throwIfAborted();
       const next = this.#records(range.tenant)
         .filter(({ place }) => place.position > chain.last)

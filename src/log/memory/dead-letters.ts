@@ -5,10 +5,10 @@ import type { TenantId, Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { letterShareOf } from "../dead-letter.ts";
-import type { MemorySwitch } from "./availability.ts";
 import type { DeadLetter, DeadLetterLog, OwedLetters } from "../port.ts";
 import type { Quarantine } from "../quarantine.ts";
 import { deadLetterOf } from "../subjects.ts";
+import type { Availability } from "./availability.ts";
 
 /** What somebody stored in a letter's place. */
 const foreign = "foreign";
@@ -20,7 +20,7 @@ interface Written {
 
 export interface MemoryDeadLettersOptions {
   readonly clock: Clock;
-  readonly power: MemorySwitch;
+  readonly availability: Availability;
   readonly quarantine: Quarantine;
   /** Letters that a tenant may keep. */
   readonly perTenantMax?: number | undefined;
@@ -44,7 +44,7 @@ export class MemoryDeadLetters implements DeadLetterLog {
   }
 
   async publish(letter: DeadLetter): Promise<void> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     const letters = this.#of(letter.tenant);
     if (letters.has(letter.version)) return;
     if (this.isFull) throw new FreshetError("overloaded", "the log is full");
@@ -53,7 +53,7 @@ export class MemoryDeadLetters implements DeadLetterLog {
   }
 
   async list(tenant: string, max: number, after = 0 as Version): Promise<DeadLetter[]> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     return [...this.#of(tenant).keys()]
       .filter((version) => version > after)
       .sort((one, other) => one - other)
@@ -63,17 +63,17 @@ export class MemoryDeadLetters implements DeadLetterLog {
   }
 
   async get(tenant: string, version: Version): Promise<DeadLetter | null> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     return this.#letter(tenant, version);
   }
 
   async last(tenant: string): Promise<Version> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     return [...this.#of(tenant).keys()].at(-1) ?? (0 as Version);
   }
 
   async trim(tenant: string): Promise<number> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     const letters = this.#of(tenant);
     const keep = this.#options.perTenantMax ?? letterShareOf(limits.deadLetterBytesMax);
     const oldest = [...letters.keys()].slice(0, Math.max(0, letters.size - keep));
@@ -82,7 +82,7 @@ export class MemoryDeadLetters implements DeadLetterLog {
   }
 
   async purgeBefore(atMs: number): Promise<number> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     let purged = 0;
     for (const letters of this.#written.values()) {
       for (const [version, { writtenAtMs }] of letters) {
@@ -93,12 +93,12 @@ export class MemoryDeadLetters implements DeadLetterLog {
   }
 
   async owed(tenant: TenantId): Promise<OwedLetters> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     return this.#owed.get(tenant) ?? { after: null, revision: 0 };
   }
 
   async owe(tenant: TenantId, { after, revision }: OwedLetters): Promise<boolean> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     if ((this.#owed.get(tenant)?.revision ?? 0) !== revision) return false;
     this.#owed.set(tenant, { after, revision: revision + 1 });
     return true;

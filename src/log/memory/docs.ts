@@ -6,9 +6,9 @@ import { type Partition, partitionOf, type TenantId, type Version } from "../../
 import { limits } from "../../contract/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { checkReadStart } from "../log-identity.ts";
-import type { MemorySwitch } from "./availability.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
 import { isWildcard, unplacedPartition } from "../subjects.ts";
+import type { Availability } from "./availability.ts";
 
 /** What a message of DOCS says besides its document. */
 type Marks = Pick<StoredOperation, "messageId" | "replay">;
@@ -18,7 +18,7 @@ interface Options {
   readonly partitions: number;
   /** The sequence before the first. */
   readonly base: number;
-  readonly power: MemorySwitch;
+  readonly availability: Availability;
 }
 
 export class MemoryDocs implements DocsLog {
@@ -32,7 +32,7 @@ export class MemoryDocs implements DocsLog {
   }
 
   async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     if (message.payload.byteLength > limits.docsMessageBytesMax) {
       throw new FreshetError("document_too_large");
     }
@@ -51,30 +51,30 @@ export class MemoryDocs implements DocsLog {
       ...(replay === undefined ? {} : { replay }),
     };
     this.#operations.push(operation);
-    this.#options.power.wake();
+    this.#options.availability.wake();
     return operation;
   }
 
   async *read(options: Parameters<DocsLog["read"]>[0]): AsyncGenerator<StoredOperation> {
-    const { power, base } = this.#options;
+    const { availability, base } = this.#options;
     let next = options.from;
-    while (!options.signal.aborted && power.open) {
-      power.checkIdentity();
+    while (!options.signal.aborted && availability.open) {
+      availability.checkIdentity();
       checkReadStart({ from: next, base, lastSeq: this.lastSeq });
-      const operation = power.available ? this.#firstOf(options.partition, next) : undefined;
+      const operation = availability.available ? this.#firstOf(options.partition, next) : undefined;
       if (operation === undefined) {
-        await power.changed(options.signal);
+        await availability.changed(options.signal);
         continue;
       }
       next = (operation.version + 1) as Version;
       yield operation;
       await Promise.resolve();
     }
-    power.endRead(options.signal);
+    availability.endRead(options.signal);
   }
 
   async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     const waiting = this.#operations.filter(
       ({ tenant, version }) => tenant === options.tenant && version > options.after,
     );
@@ -87,7 +87,7 @@ export class MemoryDocs implements DocsLog {
     to,
     windowMs,
   }: Parameters<DocsLog["messageIds"]>[0]): AsyncGenerator<StoredMessageId> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     const newest = this.#operations.find(({ version }) => version === to);
     if (newest === undefined) return;
     const sinceMs = newest.atMs - windowMs;
@@ -98,37 +98,37 @@ export class MemoryDocs implements DocsLog {
   }
 
   async lastVersion(tenant: TenantId): Promise<Version> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     const last = this.#operations.findLast((operation) => operation.tenant === tenant);
     return last?.version ?? (0 as Version);
   }
 
   async nextVersion({ tenant, after }: Parameters<DocsLog["nextVersion"]>[0]): Promise<Version> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     const next = this.#operations.find((one) => one.tenant === tenant && one.version > after);
     return next?.version ?? (0 as Version);
   }
 
   async lastSequence(): Promise<Version> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     return this.lastSeq;
   }
 
   async tenants(partition: Partition): Promise<string[]> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     const tenants = new Set(this.#operations.map(({ tenant }) => tenant));
     return [...tenants].filter((tenant) => this.#partitionOf(tenant) === partition);
   }
 
   async firstSince(atMs: number): Promise<Version> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     const found = this.#operations.find((operation) => operation.atMs >= atMs);
     return found?.version ?? ((this.lastSeq + 1) as Version);
   }
 
   async purge({ tenant, below }: Parameters<DocsLog["purge"]>[0]): Promise<number> {
-    await this.#options.power.pass();
-    this.#options.power.checkIdentity();
+    await this.#options.availability.pass();
+    this.#options.availability.checkIdentity();
     const before = this.#operations.length;
     this.#operations = this.#operations.filter(
       (operation) => operation.tenant !== tenant || operation.version >= below,

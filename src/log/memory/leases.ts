@@ -7,13 +7,13 @@ import type { Epoch, Partition } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { LeaseWatch } from "../lease-watch.ts";
-import type { MemorySwitch } from "./availability.ts";
-import type { Lease, LeaseLook, LeaseStore, NodeStart } from "../port.ts";
+import type { Lease, LeaseSnapshot, LeaseStore, NodeStart } from "../port.ts";
+import type { Availability } from "./availability.ts";
 
 interface Options {
   readonly clock: Clock;
   readonly base: number;
-  readonly power: MemorySwitch;
+  readonly availability: Availability;
   readonly leaseMs?: number | undefined;
 }
 
@@ -52,7 +52,7 @@ export class MemoryLeases implements LeaseStore {
   }
 
   async acquire(partition: Partition, node: string, start?: NodeStart): Promise<Lease | null> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     const held = this.#current(partition);
     if (held !== undefined && !this.#mayTake(partition, held, { node, start })) return null;
     const epoch = (this.#revision + 1) as Epoch;
@@ -60,40 +60,40 @@ export class MemoryLeases implements LeaseStore {
   }
 
   async renew(lease: Lease, node: string): Promise<Lease | null> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     const held = this.#mine(lease, node);
     return held === undefined ? null : this.#hold(lease.partition, held);
   }
 
   async release(lease: Lease, node: string): Promise<void> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     if (this.#mine(lease, node) !== undefined) this.#held.delete(lease.partition);
   }
 
   async holder(partition: Partition): Promise<string | null> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     return this.#current(partition)?.node ?? null;
   }
 
   async epochOf(partition: Partition): Promise<Epoch | null> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     return this.#current(partition)?.epoch ?? null;
   }
 
   async announce(name: string): Promise<number> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     this.#revision += 1;
     this.#announced.set(name, { revision: this.#revision, untilMs: this.#expiryMs() });
     return this.#revision;
   }
 
   async withdraw(name: string, revision: number): Promise<void> {
-    await this.#options.power.pass();
+    await this.#options.availability.pass();
     if (this.#announced.get(name)?.revision === revision) this.#announced.delete(name);
   }
 
-  async look(): Promise<LeaseLook> {
-    await this.#options.power.pass();
+  async snapshot(): Promise<LeaseSnapshot> {
+    await this.#options.availability.pass();
     for (const [name, { untilMs }] of this.#announced) {
       if (untilMs <= this.#serverMs()) this.#announced.delete(name);
     }

@@ -17,16 +17,16 @@ import { limits } from "../../contract/limits.ts";
 import type { ModelProbe } from "../../contract/model-probe.ts";
 import { type Clock, systemClock } from "../../runtime/clock.ts";
 import type { ChainCheck } from "../chain.ts";
+import type { ChunksRange, EventSink, Log, StoredOperation } from "../port.ts";
+import { Quarantine } from "../quarantine.ts";
+import type { WireHeaders } from "../record-header.ts";
 import { MemoryAttempts } from "./attempts.ts";
+import { Availability } from "./availability.ts";
 import { MemoryChunks } from "./chunks.ts";
 import { MemoryDeadLetters } from "./dead-letters.ts";
 import { MemoryDocs } from "./docs.ts";
 import { MemoryLeases } from "./leases.ts";
 import { MemoryManifests } from "./manifests.ts";
-import { MemorySwitch } from "./availability.ts";
-import type { ChunksRange, EventSink, Log, StoredOperation } from "../port.ts";
-import { Quarantine } from "../quarantine.ts";
-import type { WireHeaders } from "../record-header.ts";
 
 export interface PublishedEvent {
   readonly tenant: TenantId;
@@ -79,20 +79,27 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const clock = options.clock ?? systemClock;
   const partitions = options.partitions ?? 8;
   const base = (options.incarnation ?? 1) * incarnationSpan;
-  const power = new MemorySwitch();
+  const availability = new Availability();
   const quarantine = new Quarantine({ report: () => {} });
-  const docs = new MemoryDocs({ clock, partitions, base, power });
+  const docs = new MemoryDocs({ clock, partitions, base, availability });
   const { createChain } = options;
-  const chunks = new MemoryChunks({ clock, partitions, base, power, quarantine, createChain });
-  const manifests = new MemoryManifests(power, quarantine);
+  const chunks = new MemoryChunks({
+    clock,
+    partitions,
+    base,
+    availability,
+    quarantine,
+    createChain,
+  });
+  const manifests = new MemoryManifests(availability, quarantine);
   const deadLetters = new MemoryDeadLetters({
     clock,
-    power,
+    availability,
     quarantine,
     perTenantMax: options.lettersPerTenantMax,
   });
   const { events, ...heard } = memoryEvents();
-  const leases = new MemoryLeases({ clock, base, power, leaseMs: options.leaseMs });
+  const leases = new MemoryLeases({ clock, base, availability, leaseMs: options.leaseMs });
   let model: ModelProbe | undefined;
   return {
     partitions,
@@ -103,35 +110,35 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     manifests,
     leases,
     deadLetters,
-    attempts: new MemoryAttempts(power),
+    attempts: new MemoryAttempts(availability),
     events,
     async checkIdentity() {
-      await power.pass();
-      power.checkIdentity();
+      await availability.pass();
+      availability.checkIdentity();
       const heads = { docs: docs.lastSeq, chunks: chunks.lastSeq };
       if (manifests.reachBeyond(heads)) {
         throw new FreshetError("log_identity", "a manifest lies beyond the end of the log");
       }
     },
     async usage() {
-      await power.pass();
+      await availability.pass();
       return [];
     },
     quarantined: () => quarantine.list(),
     async nowMs() {
-      await power.pass();
+      await availability.pass();
       return clock.nowMs();
     },
     async claimModel(probe) {
-      await power.pass();
+      await availability.pass();
       model ??= { ...probe, vector: probe.vector.slice() };
       return { ...model, vector: model.vector.slice() };
     },
     close() {
-      power.close();
+      availability.close();
       return Promise.resolve();
     },
-    hooks: { ...heard, ...hooksOf({ docs, chunks, manifests, deadLetters, leases, power }) },
+    hooks: { ...heard, ...hooksOf({ docs, chunks, manifests, deadLetters, leases, availability }) },
   };
 }
 
@@ -141,11 +148,11 @@ interface Stores {
   readonly manifests: MemoryManifests;
   readonly deadLetters: MemoryDeadLetters;
   readonly leases: MemoryLeases;
-  readonly power: MemorySwitch;
+  readonly availability: Availability;
 }
 
 function hooksOf(stores: Stores): Omit<MemoryLogHooks, "published" | "onEvent"> {
-  const { docs, chunks, manifests, deadLetters, leases, power } = stores;
+  const { docs, chunks, manifests, deadLetters, leases, availability } = stores;
   return {
     publishRaw: (tenant, payload, messageId) => docs.store(tenant, payload, { messageId }),
     putForeignRecord: (tenant, headers, body) => chunks.putForeign(tenant, headers, body),
@@ -153,13 +160,13 @@ function hooksOf(stores: Stores): Omit<MemoryLogHooks, "published" | "onEvent"> 
     putForeignLetter: (tenant, version) => deadLetters.putForeign(tenant, version),
     loseNextAppendAck: () => chunks.loseNextAck(),
     readNextLate: (records) => chunks.readNextLate(records),
-    setAvailable: (available) => power.setAvailable(available),
+    setAvailable: (available) => availability.setAvailable(available),
     fillDeadLetters: (isFull) => {
       deadLetters.isFull = isFull;
     },
     stepServerClock: (ms) => leases.stepClock(ms),
-    breakIdentity: () => power.setIdentity(false),
-    restoreIdentity: () => power.setIdentity(true),
+    breakIdentity: () => availability.setIdentity(false),
+    restoreIdentity: () => availability.setIdentity(true),
   };
 }
 

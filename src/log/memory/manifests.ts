@@ -1,13 +1,13 @@
 /** Manifests and pieces of heads in memory. */
 
+import { digestOf } from "../../contract/digest.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { emptyManifest, type HeadsPiece, type Manifest } from "../../contract/manifest.ts";
-import { digestOf } from "../../contract/digest.ts";
 import { readManifest, unreadableManifest } from "../manifest-message.ts";
-import type { MemorySwitch } from "./availability.ts";
 import type { ManifestStore, PiecesSweep, StoredManifest } from "../port.ts";
 import type { Quarantine } from "../quarantine.ts";
+import type { Availability } from "./availability.ts";
 
 interface StoredPiece {
   readonly bytes: Uint8Array;
@@ -23,7 +23,7 @@ interface Foreign {
 }
 
 export class MemoryManifests implements ManifestStore {
-  readonly #power: MemorySwitch;
+  readonly #availability: Availability;
   readonly #quarantine: Quarantine;
   readonly #manifests = new Map<TenantId, StoredManifest>();
   /** What lies behind a tenant's newest manifest. */
@@ -32,8 +32,8 @@ export class MemoryManifests implements ManifestStore {
   #revision = 0;
   #lastPiece = 0;
 
-  constructor(power: MemorySwitch, quarantine: Quarantine) {
-    this.#power = power;
+  constructor(availability: Availability, quarantine: Quarantine) {
+    this.#availability = availability;
     this.#quarantine = quarantine;
   }
 
@@ -42,11 +42,11 @@ export class MemoryManifests implements ManifestStore {
     if (kind === "manifest") throw new RangeError("a manifest is not foreign");
     this.#revision += 1;
     this.#foreign.set(tenant, { revision: this.#revision, kind });
-    this.#power.wake();
+    this.#availability.wake();
   }
 
   async get(tenant: TenantId): Promise<StoredManifest | null> {
-    await this.#power.pass();
+    await this.#availability.pass();
     return this.#newest(tenant);
   }
 
@@ -55,7 +55,7 @@ export class MemoryManifests implements ManifestStore {
     manifest: Manifest,
     expectedRevision: number,
   ): Promise<"committed" | "conflict"> {
-    await this.#power.pass();
+    await this.#availability.pass();
     const current = this.#newest(tenant);
     if ((current?.revision ?? 0) !== expectedRevision) {
       const same = JSON.stringify(current?.manifest) === JSON.stringify(manifest);
@@ -64,12 +64,12 @@ export class MemoryManifests implements ManifestStore {
     this.#revision += 1;
     this.#manifests.set(tenant, { manifest: structuredClone(manifest), revision: this.#revision });
     this.#foreign.delete(tenant);
-    this.#power.wake();
+    this.#availability.wake();
     return "committed";
   }
 
   async putPiece(tenant: TenantId, bytes: Uint8Array): Promise<Digest> {
-    await this.#power.pass();
+    await this.#availability.pass();
     const digest = digestOf(bytes);
     const pieces = this.#pieces.get(tenant) ?? new Map<Digest, StoredPiece>();
     this.#lastPiece += 1;
@@ -79,19 +79,19 @@ export class MemoryManifests implements ManifestStore {
   }
 
   async getPiece(tenant: TenantId, digest: Digest): Promise<Uint8Array> {
-    await this.#power.pass();
+    await this.#availability.pass();
     const piece = this.#pieces.get(tenant)?.get(digest);
     if (piece === undefined) throw new FreshetError("log_identity", "a piece of heads is missing");
     return piece.bytes.slice();
   }
 
   async lastPiece(): Promise<number> {
-    await this.#power.pass();
+    await this.#availability.pass();
     return this.#lastPiece;
   }
 
   async sweepPieces(tenant: TenantId, { keep, through }: PiecesSweep): Promise<void> {
-    await this.#power.pass();
+    await this.#availability.pass();
     const pieces = this.#pieces.get(tenant);
     const named = this.#manifests.get(tenant)?.manifest.pieces.map(({ digest }) => digest) ?? [];
     for (const [digest, { seq }] of pieces ?? []) {
@@ -101,7 +101,7 @@ export class MemoryManifests implements ManifestStore {
   }
 
   async tenants(): Promise<TenantId[]> {
-    await this.#power.pass();
+    await this.#availability.pass();
     return [...this.#manifests.keys()];
   }
 
@@ -109,17 +109,17 @@ export class MemoryManifests implements ManifestStore {
     signal: AbortSignal,
   ): AsyncGenerator<StoredManifest & { readonly tenant: TenantId }> {
     let seen = 0;
-    while (!signal.aborted && this.#power.open) {
-      const next = this.#power.available ? this.#firstAbove(seen) : undefined;
+    while (!signal.aborted && this.#availability.open) {
+      const next = this.#availability.available ? this.#firstAbove(seen) : undefined;
       if (next === undefined) {
-        await this.#power.changed(signal);
+        await this.#availability.changed(signal);
         continue;
       }
       seen = next.revision;
       yield next;
       await Promise.resolve();
     }
-    this.#power.endRead(signal);
+    this.#availability.endRead(signal);
   }
 
   reachBeyond(lastSeq: { readonly docs: number; readonly chunks: number }): boolean {

@@ -3,11 +3,11 @@
 import { z } from "zod";
 import type { Epoch, TenantId, Version } from "../../contract/ids.ts";
 import { jsonIn } from "../json-message.ts";
+import type { AttemptJournal, Attempts } from "../port.ts";
 import { type NatsContext, publishPlain } from "./connection.ts";
 import { logError } from "./errors.ts";
 import { newestReadable } from "./newest.ts";
 import { manifestSubjects, streamNames } from "./streams.ts";
-import type { AttemptJournal, Attempts } from "../port.ts";
 
 const attemptsSchema = z.object({
   upTo: z.int().transform((value) => value as Version),

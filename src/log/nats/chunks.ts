@@ -24,19 +24,6 @@ import {
 } from "../../contract/record.ts";
 import { type AppendVerdict, judgeAppend } from "../append-outcome.ts";
 import { ChainCheck } from "../chain.ts";
-import { type GuardedMessage, type NatsContext, publishGuarded } from "./connection.ts";
-import {
-  messageOf,
-  type NewestOf,
-  newestReadable,
-  oldestReadable,
-  type StoredMessage,
-  type SubjectRequest,
-} from "./newest.ts";
-import { pullMessages } from "./pull.ts";
-import { firstSince, purgeBelow } from "./retention.ts";
-import type { GuardedStream } from "./verified-stream.ts";
-import { lostTail, streamInfo } from "./streams.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "../port.ts";
 import { unreadableRecord } from "../quarantine.ts";
 import {
@@ -49,15 +36,28 @@ import {
   wireHeaders,
 } from "../record-header.ts";
 import { chunksOf, chunksOfPartition, tenantIn } from "../subjects.ts";
+import { type ConditionalMessage, type NatsContext, publishIfLast } from "./connection.ts";
+import {
+  messageOf,
+  type NewestOf,
+  newestReadable,
+  oldestReadable,
+  type StoredMessage,
+  type SubjectRequest,
+} from "./newest.ts";
+import { pullMessages } from "./pull.ts";
+import { firstSince, purgeBelow } from "./retention.ts";
+import { lostTail, streamInfo } from "./streams.ts";
+import type { VerifiedStream } from "./verified-stream.ts";
 
 const noBytes = new Uint8Array();
 
 export class NatsChunks implements ChunksLog {
   readonly #context: NatsContext;
-  readonly #stream: GuardedStream;
+  readonly #stream: VerifiedStream;
   readonly #partitions: number;
 
-  constructor(context: NatsContext, stream: GuardedStream, partitions: number) {
+  constructor(context: NatsContext, stream: VerifiedStream, partitions: number) {
     this.#context = context;
     this.#stream = stream;
     this.#partitions = partitions;
@@ -69,7 +69,7 @@ export class NatsChunks implements ChunksLog {
    */
   async append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome> {
     const body = record.kind === "upsert" ? encodeBody(record.body) : noBytes;
-    let message: GuardedMessage = {
+    let message: ConditionalMessage = {
       subject: this.#subject(record.tenant),
       payload: body,
       headers: wireHeaders(record, body.byteLength),
@@ -77,7 +77,7 @@ export class NatsChunks implements ChunksLog {
     };
     for (let attempt = 1; ; attempt += 1) {
       const before = this.#stream.highest;
-      const outcome = await publishGuarded(this.#context, message);
+      const outcome = await publishIfLast(this.#context, message);
       if (outcome.kind === "stored") {
         this.#stream.stored(outcome.ack.seq, before);
         return { kind: "appended", position: outcome.ack.seq as Position };
@@ -225,7 +225,7 @@ export class NatsChunks implements ChunksLog {
 }
 
 /** NK2: the same record, behind foreign messages up to `tail`. */
-function behind(message: GuardedMessage, tail: number, previous: Position): GuardedMessage {
+function behind(message: ConditionalMessage, tail: number, previous: Position): ConditionalMessage {
   if (tail === message.expectedLast) return message;
   return {
     ...message,

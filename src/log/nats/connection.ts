@@ -25,11 +25,11 @@ import {
 } from "nats";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
-import type { Clock } from "../../runtime/clock.ts";
 import type { Logger, Metrics } from "../../observe/port.ts";
-import { apiCode, isInProcess, jetStream, logError } from "./errors.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import { Quarantine } from "../quarantine.ts";
 import type { WireHeaders } from "../record-header.ts";
+import { apiCode, isInProcess, jetStream, logError } from "./errors.ts";
 
 export interface NatsAccess {
   /** One URL or several, separated by commas. */
@@ -151,7 +151,7 @@ export type PublishOutcome =
   /** No answer: it may be stored now, later or never. */
   | { readonly kind: "unknown"; readonly error: FreshetError };
 
-export interface GuardedMessage {
+export interface ConditionalMessage {
   readonly subject: string;
   readonly payload: Uint8Array;
   readonly headers?: WireHeaders | undefined;
@@ -163,9 +163,9 @@ export interface GuardedMessage {
  * A publish with compare-and-set. @throws FreshetError on answers that are neither success nor a lost race
  * (stream full, payload too large)
  */
-export async function publishGuarded(
+export async function publishIfLast(
   context: NatsContext,
-  message: GuardedMessage,
+  message: ConditionalMessage,
 ): Promise<PublishOutcome> {
   const options = {
     headers: messageHeaders(message.headers ?? {}),

@@ -11,20 +11,15 @@ import {
   type Version,
 } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import { jsonIn } from "../json-message.ts";
 import { letterShareOf } from "../dead-letter.ts";
-import {
-  type NatsContext,
-  newestMessage,
-  publishGuarded,
-  publishPlain,
-} from "./connection.ts";
+import { jsonIn } from "../json-message.ts";
+import type { DeadLetter, DeadLetterLog, OwedLetters } from "../port.ts";
+import { deadLetterOf, deadLettersOf } from "../subjects.ts";
+import { type NatsContext, newestMessage, publishIfLast, publishPlain } from "./connection.ts";
 import { isSubjectTaken, logError } from "./errors.ts";
 import { newestReadable } from "./newest.ts";
 import { pullMessages } from "./pull.ts";
 import { manifestSubjects, streamInfo, streamNames } from "./streams.ts";
-import type { DeadLetter, DeadLetterLog, OwedLetters } from "../port.ts";
-import { deadLetterOf, deadLettersOf } from "../subjects.ts";
 
 const letterSchema = z.object({
   tenant: z.string(),
@@ -140,7 +135,7 @@ export class NatsDeadLetters implements DeadLetterLog {
   }
 
   async owe(tenant: TenantId, { after, revision }: OwedLetters): Promise<boolean> {
-    const outcome = await publishGuarded(this.#context, {
+    const outcome = await publishIfLast(this.#context, {
       subject: owedOf(tenant),
       payload: encoder.encode(JSON.stringify({ after })),
       expectedLast: revision,

@@ -6,6 +6,17 @@ import type { PublishResult } from "../../contract/events.ts";
 import { type Partition, partitionOf, type TenantId, type Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { checkReadStart } from "../log-identity.ts";
+import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
+import { replayHeaders, replayIn } from "../replay-header.ts";
+import {
+  docsIn,
+  docsOf,
+  docsOfPartition,
+  isWildcard,
+  tenantIn,
+  unplacedDocs,
+  unplacedPartition,
+} from "../subjects.ts";
 import {
   headerReader,
   messageAt,
@@ -18,29 +29,18 @@ import { logError } from "./errors.ts";
 import { type Delivered, pullMessages } from "./pull.ts";
 import { firstSince, purgeBelow } from "./retention.ts";
 import { retryReads } from "./retry.ts";
-import type { GuardedStream } from "./verified-stream.ts";
 import { removeUnplaced, unplacedMessages } from "./unplaced.ts";
-import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
-import { replayHeaders, replayIn } from "../replay-header.ts";
-import {
-  docsIn,
-  docsOf,
-  docsOfPartition,
-  isWildcard,
-  tenantIn,
-  unplacedDocs,
-  unplacedPartition,
-} from "../subjects.ts";
+import type { VerifiedStream } from "./verified-stream.ts";
 
 /** Where a message id stands: in the header that every client sets, or in one that no window of the server looks at. */
 const idHeaders = { publishers: "Nats-Msg-Id", own: "Freshet-Message-Id" } as const;
 
 export class NatsDocs implements DocsLog {
   readonly #context: NatsContext;
-  readonly #stream: GuardedStream;
+  readonly #stream: VerifiedStream;
   readonly #partitions: number;
 
-  constructor(context: NatsContext, stream: GuardedStream, partitions: number) {
+  constructor(context: NatsContext, stream: VerifiedStream, partitions: number) {
     this.#context = context;
     this.#stream = stream;
     this.#partitions = partitions;

@@ -16,7 +16,7 @@ import { z } from "zod";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import { jsonIn } from "../json-message.ts";
-import { type NatsContext, publishGuarded } from "./connection.ts";
+import { type NatsContext, publishIfLast } from "./connection.ts";
 import { newestReadable } from "./newest.ts";
 import {
   alignStream,
@@ -269,7 +269,7 @@ async function writeIdentity(
 ): Promise<StoredIdentity> {
   const payload = encoder.encode(JSON.stringify(identity));
   for (let attempt = 0; attempt < limits.appendAttemptsMax; attempt += 1) {
-    const outcome = await publishGuarded(context, {
+    const outcome = await publishIfLast(context, {
       subject,
       payload,
       expectedLast: expectedRevision,

@@ -14,11 +14,12 @@
 import type { StreamInfo } from "nats";
 import { limits } from "../../contract/limits.ts";
 import type { QuarantineReason } from "../../contract/quarantine.ts";
+import type { StreamUsage } from "../port.ts";
+import { isRecord, writerOf } from "../record-header.ts";
 import { headerReader, messageAt, type NatsContext } from "./connection.ts";
 import { logError } from "./errors.ts";
 import { checkLog, type Deployment, type LogIdentity } from "./identity.ts";
 import { NatsManifests } from "./manifests.ts";
-import { GuardedStream } from "./verified-stream.ts";
 import {
   incarnationIn,
   lostTail,
@@ -29,19 +30,18 @@ import {
   streamNames,
   withoutMessageIds,
 } from "./streams.ts";
-import type { StreamUsage } from "../port.ts";
-import { isRecord, writerOf } from "../record-header.ts";
+import { VerifiedStream } from "./verified-stream.ts";
 
-export class WholeLog {
-  readonly docs: GuardedStream;
-  readonly chunks: GuardedStream;
+export class LogIntegrity {
+  readonly docs: VerifiedStream;
+  readonly chunks: VerifiedStream;
   readonly manifests: NatsManifests;
   readonly #context: NatsContext;
   readonly #deployment: Deployment;
-  readonly #heads: GuardedStream;
-  readonly #manifestStream: GuardedStream;
+  readonly #heads: VerifiedStream;
+  readonly #manifestStream: VerifiedStream;
   #identity: LogIdentity;
-  #leases: GuardedStream;
+  #leases: VerifiedStream;
   /** Manifests up to this revision were compared: their sources only grow, so that holds for good. */
   #comparedTo = 0;
 
@@ -50,17 +50,17 @@ export class WholeLog {
     options: {
       readonly deployment: Deployment;
       readonly identity: LogIdentity;
-      readonly manifests: GuardedStream;
+      readonly manifests: VerifiedStream;
     },
   ) {
     const { identity } = options;
     this.#context = context;
     this.#deployment = options.deployment;
     this.#identity = identity;
-    this.docs = new GuardedStream(context, "docs", identity.incarnation);
-    this.chunks = new GuardedStream(context, "chunks", identity.incarnation);
-    this.#heads = new GuardedStream(context, "heads", identity.incarnation);
-    this.#leases = new GuardedStream(context, "leases", identity.leases);
+    this.docs = new VerifiedStream(context, "docs", identity.incarnation);
+    this.chunks = new VerifiedStream(context, "chunks", identity.incarnation);
+    this.#heads = new VerifiedStream(context, "heads", identity.incarnation);
+    this.#leases = new VerifiedStream(context, "leases", identity.leases);
     this.#manifestStream = options.manifests;
     this.manifests = new NatsManifests(context, options.manifests);
   }
@@ -70,19 +70,19 @@ export class WholeLog {
     context: NatsContext,
     deployment: Deployment,
     identity: LogIdentity,
-  ): Promise<WholeLog> {
+  ): Promise<LogIntegrity> {
     const info = await streamInfo(context, "manifests");
     if (info === null) throw missingStream(streamNames.manifests);
     // Its own: a start that ended before the record was written may have left it on an earlier day.
-    const manifests = new GuardedStream(context, "manifests", incarnationIn(info));
-    return new WholeLog(context, { deployment, identity, manifests });
+    const manifests = new VerifiedStream(context, "manifests", incarnationIn(info));
+    return new LogIntegrity(context, { deployment, identity, manifests });
   }
 
   /** @throws FreshetError log_identity, log_unavailable */
   async check(): Promise<void> {
     const identity = await checkLog(this.#context, this.#deployment, this.#identity);
     if (identity.leases !== this.#identity.leases) {
-      this.#leases = new GuardedStream(this.#context, "leases", identity.leases);
+      this.#leases = new VerifiedStream(this.#context, "leases", identity.leases);
     }
     this.#identity = identity;
     // Views before their sources: what is added while we look makes the sources longer, not shorter.

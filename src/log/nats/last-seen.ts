@@ -19,7 +19,7 @@ export interface SeenMessage {
 /** Two ways to cut nanoseconds to milliseconds may differ by one. */
 const timeToleranceMs = 1;
 
-export class StreamMemory {
+export class LastSeenTail {
   #highest: number;
   #message: SeenMessage | undefined;
 

@@ -17,16 +17,11 @@ import { z } from "zod";
 import type { Epoch, Partition } from "../../contract/ids.ts";
 import { jsonIn } from "../json-message.ts";
 import { LeaseWatch } from "../lease-watch.ts";
-import {
-  type NatsContext,
-  newestMessage,
-  publishGuarded,
-  publishPlain,
-} from "./connection.ts";
+import type { Lease, LeaseSnapshot, LeaseStore, NodeStart } from "../port.ts";
+import { type NatsContext, newestMessage, publishIfLast, publishPlain } from "./connection.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
 import { leaseSubjects, streamNames } from "./streams.ts";
 import { subjectsOf } from "./subjects.ts";
-import type { Lease, LeaseLook, LeaseStore, NodeStart } from "../port.ts";
 
 const holderSchema = z.object({
   node: z.string(),
@@ -128,7 +123,7 @@ export class NatsLeases implements LeaseStore {
     return this.#remove(revision);
   }
 
-  async look(): Promise<LeaseLook> {
+  async snapshot(): Promise<LeaseSnapshot> {
     const subjects = await subjectsOf(this.#context, streamNames.leases, `${leaseSubjects}.>`);
     await this.#watchAll(subjects);
     const live = subjects.filter((subject) => !this.#watch.isStale(subject));
@@ -213,7 +208,7 @@ export class NatsLeases implements LeaseStore {
 
   /** The new revision; null when somebody was faster. @throws FreshetError log_unavailable */
   async #put(partition: Partition, value: Holder, expectedLast: number): Promise<number | null> {
-    const outcome = await publishGuarded(this.#context, {
+    const outcome = await publishIfLast(this.#context, {
       subject: subjectOf(partition),
       payload: encoder.encode(JSON.stringify(value)),
       expectedLast,

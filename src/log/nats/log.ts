@@ -9,19 +9,19 @@
 import type { NatsConnection } from "nats";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
-import type { Clock } from "../../runtime/clock.ts";
 import { type Logger, type Metrics, silentMetrics } from "../../observe/port.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { EventSink, Log } from "../port.ts";
+import { eventsOf } from "../subjects.ts";
 import { NatsAttempts } from "./attempts.ts";
 import { NatsChunks } from "./chunks.ts";
 import { type NatsAccess, type NatsContext, openConnection } from "./connection.ts";
 import { NatsDeadLetters } from "./dead-letters.ts";
 import { NatsDocs } from "./docs.ts";
 import { deploymentOf, ensureLog, type LogIdentity } from "./identity.ts";
+import { LogIntegrity } from "./integrity.ts";
 import { NatsLeases } from "./leases.ts";
 import { claimModel } from "./model.ts";
-import { WholeLog } from "./integrity.ts";
-import type { EventSink, Log } from "../port.ts";
-import { eventsOf } from "../subjects.ts";
 
 export interface NatsLogOptions extends NatsAccess {
   /** Of DOCS; fixed when the log is created. */
@@ -55,7 +55,7 @@ export async function connectNatsLog(options: NatsLogOptions): Promise<NatsLog> 
   for (;;) {
     try {
       const identity = await ensureLog(context, deployment);
-      const whole = await WholeLog.open(context, deployment, identity);
+      const whole = await LogIntegrity.open(context, deployment, identity);
       await whole.check();
       return assemble(context, whole, { ...deployment, identity });
     } catch (thrown) {
@@ -76,7 +76,7 @@ function isPassing(thrown: unknown): boolean {
 
 function assemble(
   context: NatsContext,
-  whole: WholeLog,
+  whole: LogIntegrity,
   {
     partitions,
     leaseMs,

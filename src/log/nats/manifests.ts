@@ -8,28 +8,28 @@
  */
 
 import { isDeepStrictEqual } from "node:util";
+import { digestOf } from "../../contract/digest.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import { isTenantId, type TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { emptyManifest, type HeadsPiece, type Manifest } from "../../contract/manifest.ts";
-import { digestOf } from "../../contract/digest.ts";
 import { readManifest, unreadableManifest } from "../manifest-message.ts";
+import type { ManifestStore, PiecesSweep, StoredManifest } from "../port.ts";
+import { pieceOf, piecesOf } from "../subjects.ts";
 import {
   headerReader,
   type NatsContext,
   newestMessage,
-  publishGuarded,
+  publishIfLast,
   publishPlain,
 } from "./connection.ts";
 import { logError } from "./errors.ts";
 import { type NewestOf, newestReadable } from "./newest.ts";
 import { type PullRequest, pullMessages } from "./pull.ts";
 import { retryReads } from "./retry.ts";
-import type { GuardedStream } from "./verified-stream.ts";
 import { manifestSubjects, streamNames } from "./streams.ts";
 import { subjectsOf } from "./subjects.ts";
-import type { ManifestStore, PiecesSweep, StoredManifest } from "../port.ts";
-import { pieceOf, piecesOf } from "../subjects.ts";
+import type { VerifiedStream } from "./verified-stream.ts";
 
 type Digest = HeadsPiece["digest"];
 type WatchedManifest = StoredManifest & { readonly tenant: TenantId };
@@ -45,9 +45,9 @@ const encoder = new TextEncoder();
 
 export class NatsManifests implements ManifestStore {
   readonly #context: NatsContext;
-  readonly #stream: GuardedStream;
+  readonly #stream: VerifiedStream;
 
-  constructor(context: NatsContext, stream: GuardedStream) {
+  constructor(context: NatsContext, stream: VerifiedStream) {
     this.#context = context;
     this.#stream = stream;
   }
@@ -68,7 +68,7 @@ export class NatsManifests implements ManifestStore {
     const headers = confirmed === undefined ? {} : { [confirmedHeader]: String(confirmed) };
     for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt += 1) {
       const before = this.#stream.highest;
-      const outcome = await publishGuarded(this.#context, {
+      const outcome = await publishIfLast(this.#context, {
         subject: subjectOf(tenant),
         payload,
         headers,

@@ -6,7 +6,7 @@
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import { decodeProbe, encodeProbe, type ModelProbe } from "../../contract/model-probe.ts";
-import { type NatsContext, publishGuarded } from "./connection.ts";
+import { type NatsContext, publishIfLast } from "./connection.ts";
 import { newestReadable } from "./newest.ts";
 import { manifestSubjects, refusedLog, streamNames } from "./streams.ts";
 
@@ -20,7 +20,7 @@ export async function claimModel(context: NatsContext, probe: ModelProbe): Promi
   for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt += 1) {
     const stored = await readModel(context);
     if (stored !== null) return stored;
-    const outcome = await publishGuarded(context, { subject, payload, expectedLast: 0 });
+    const outcome = await publishIfLast(context, { subject, payload, expectedLast: 0 });
     if (outcome.kind === "stored") return probe;
     // Lost to another engine, or no answer: the next look says which.
     if (outcome.kind === "unknown") await context.clock.sleep(limits.readRetryMinMs * attempt);

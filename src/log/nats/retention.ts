@@ -4,7 +4,7 @@ import { FreshetError } from "../../contract/errors.ts";
 import { type NatsContext, newestMessage } from "./connection.ts";
 import { logError } from "./errors.ts";
 import { pullMessages } from "./pull.ts";
-import type { GuardedStream } from "./verified-stream.ts";
+import type { VerifiedStream } from "./verified-stream.ts";
 
 /**
  * The server finds it by its own times: nothing older is read. That nothing is as young says the newest message of the
@@ -13,7 +13,7 @@ import type { GuardedStream } from "./verified-stream.ts";
  */
 export async function firstSince(
   context: NatsContext,
-  stream: GuardedStream,
+  stream: VerifiedStream,
   { filter, atMs }: { readonly filter: string; readonly atMs: number },
 ): Promise<number> {
   const { lastSeq } = await stream.state();
@@ -34,7 +34,7 @@ export async function firstSince(
 /** @throws FreshetError log_identity (then nothing is removed), log_unavailable (then it may be, now or later) */
 export async function purgeBelow(
   context: NatsContext,
-  stream: GuardedStream,
+  stream: VerifiedStream,
   { filter, below }: { readonly filter: string; readonly below: number },
 ): Promise<number> {
   // In a stream that is not ours the same sequences mean something else: the look comes first.

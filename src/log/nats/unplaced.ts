@@ -7,10 +7,10 @@
  */
 
 import { limits } from "../../contract/limits.ts";
+import { tenantIn, unplacedDocs } from "../subjects.ts";
 import { type NatsContext, newestMessage } from "./connection.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
 import { type Delivered, pullMessages } from "./pull.ts";
-import { tenantIn, unplacedDocs } from "../subjects.ts";
 
 /** No partition has this name: the second filter, which nothing lies under. */
 const nowhere = "docs.-.-";

@@ -16,6 +16,7 @@ import { incarnationOf, incarnationSpan } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { NatsContext } from "./connection.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
+import { isSameMessage, LastSeenTail } from "./last-seen.ts";
 import {
   incarnationIn,
   lostTail,
@@ -25,7 +26,6 @@ import {
   streamInfo,
   streamNames,
 } from "./streams.ts";
-import { isSameMessage, StreamMemory } from "./last-seen.ts";
 
 export interface StreamState {
   /** The sequence before the first of this incarnation. */
@@ -35,19 +35,19 @@ export interface StreamState {
 }
 
 /** A stream of known incarnation: nobody reads from it without having looked whether it is still that one. */
-export class GuardedStream {
+export class VerifiedStream {
   readonly name: string;
   readonly base: number;
   readonly #context: NatsContext;
   readonly #role: StreamRole;
-  readonly #memory: StreamMemory;
+  readonly #memory: LastSeenTail;
 
   constructor(context: NatsContext, role: StreamRole, incarnation: number) {
     this.name = streamNames[role];
     this.base = incarnation * incarnationSpan;
     this.#context = context;
     this.#role = role;
-    this.#memory = new StreamMemory(this.base);
+    this.#memory = new LastSeenTail(this.base);
   }
 
   /** Highest sequence that was confirmed to this process; taken before a publish, for `stored` after it. */

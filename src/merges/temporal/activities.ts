@@ -20,8 +20,8 @@ import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Described } from "../../contract/merge.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import { toApplicationFailure } from "./failures.ts";
 import type { MergeClient } from "../port.ts";
+import { toApplicationFailure } from "./failures.ts";
 
 export interface TemporalActivitiesOptions {
   readonly ports: Omit<MergePorts, "heartbeat" | "signal">;

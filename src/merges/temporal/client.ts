@@ -32,10 +32,10 @@ import {
   mergeWorkflowId,
 } from "../../contract/merge.ts";
 import type { ScrubOutcome } from "../../contract/scrub.ts";
-import type { Clock } from "../../runtime/clock.ts";
 import type { Logger } from "../../observe/port.ts";
-import { fromFailure } from "./failures.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import type { MergeClient } from "../port.ts";
+import { fromFailure } from "./failures.ts";
 
 export interface TemporalOptions {
   /** host:port of Temporal's frontend. */

@@ -23,9 +23,9 @@ import { limits } from "../../contract/limits.ts";
 import { mergeNames, mergeSearchAttributes } from "../../contract/merge.ts";
 import type { Log } from "../../log/port.ts";
 import type { Logger, Metrics } from "../../observe/port.ts";
+import type { MergeClient } from "../port.ts";
 import { createTemporalActivities } from "./activities.ts";
 import { connectTemporal, type TemporalOptions } from "./client.ts";
-import type { MergeClient } from "../port.ts";
 
 export const workflowsPath = fileURLToPath(new URL("../../../workflows/index.ts", import.meta.url));
 

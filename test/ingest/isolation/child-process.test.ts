@@ -4,8 +4,8 @@ import { afterEach, expect, it } from "vitest";
 import type { TenantId } from "../../../src/contract/ids.ts";
 import { createChildIsolation } from "../../../src/ingest/isolation/child-process.ts";
 import type { Isolation } from "../../../src/ingest/isolation/port.ts";
-import { systemClock } from "../../../src/runtime/clock.ts";
 import { silentLogger } from "../../../src/observe/port.ts";
+import { systemClock } from "../../../src/runtime/clock.ts";
 import { codeOf } from "../../actors/kit.ts";
 
 const acme = "acme" as TenantId;

@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type TenantId, tenantId } from "../../../src/contract/ids.ts";
 import { isLost } from "../../../src/embedding/failures.ts";
-import { systemClock } from "../../../src/runtime/clock.ts";
-import { silentLogger, silentMetrics } from "../../../src/observe/port.ts";
 import { createPreparationPool } from "../../../src/ingest/preparation/pool.ts";
 import type { Preparation } from "../../../src/ingest/preparation/preparation.ts";
 import { packPrepared, unpackPrepared } from "../../../src/ingest/preparation/protocol.ts";
-import { createMemoryTokenizer } from "../../../src/text/memory.ts";
 import { createPreparer } from "../../../src/ingest/prepare.ts";
 import { type Prepared, preparedOf } from "../../../src/ingest/prepared.ts";
+import { silentLogger, silentMetrics } from "../../../src/observe/port.ts";
+import { systemClock } from "../../../src/runtime/clock.ts";
+import { createMemoryTokenizer } from "../../../src/text/memory.ts";
 import { defaultRedactor } from "../../../src/text/redaction.ts";
 
 const acme = tenantId("acme");

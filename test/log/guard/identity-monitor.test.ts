@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import { FreshetError } from "../../../src/contract/errors.ts";
 import { type Partition, tenantId, type Version } from "../../../src/contract/ids.ts";
 import { guardedLog } from "../../../src/log/guard/guarded-log.ts";
+import { LogIdentityMonitor } from "../../../src/log/guard/identity-monitor.ts";
 import { createMemoryLog } from "../../../src/log/memory/log.ts";
-import { LogGuard } from "../../../src/log/guard/identity-monitor.ts";
 import { type Metrics, silentLogger, silentMetrics } from "../../../src/observe/port.ts";
 import { createManualClock } from "../../support/manual-clock.ts";
 
@@ -11,7 +11,7 @@ const demo = tenantId("demo");
 const payload = new TextEncoder().encode("{}");
 const everyMs = 1_000;
 const refused = { code: "log_identity", retryable: false };
-const open: LogGuard[] = [];
+const open: LogIdentityMonitor[] = [];
 
 afterEach(async () => {
   for (const guard of open.splice(0)) await guard.stop();
@@ -24,7 +24,7 @@ function setUp() {
   const gauges = new Map<string, number>();
   const metrics: Metrics = { ...silentMetrics, set: (name, value) => gauges.set(name, value) };
   let checks = 0;
-  const guard = new LogGuard({
+  const guard = new LogIdentityMonitor({
     log: {
       checkIdentity: async () => {
         checks += 1;

@@ -4,7 +4,7 @@
  *
  * Tasks deal with their own errors; the first that throws nevertheless ends `start` or `idle`.
  */
-export class InFlight {
+export class KeyedTaskPool {
   readonly #max: number;
   readonly #running = new Set<Promise<void>>();
   readonly #keys = new Map<string, Promise<void>>();

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { InFlight } from "../../src/runtime/in-flight.ts";
+import { KeyedTaskPool } from "../../src/runtime/task-pool.ts";
 
 describe("tasks in flight", () => {
   it("never exceed the bound, keep the order of a key, and all run", async () => {
@@ -9,7 +9,7 @@ describe("tasks in flight", () => {
         fc.integer({ min: 1, max: 5 }),
         fc.array(fc.tuple(fc.constantFrom("a", "b", "c"), fc.nat(3)), { maxLength: 40 }),
         async (max, tasks) => {
-          const inFlight = new InFlight(max);
+          const inFlight = new KeyedTaskPool(max);
           const done = new Map<string, number[]>();
           const keys = new Set<string>();
           let running = 0;
@@ -34,7 +34,7 @@ describe("tasks in flight", () => {
   });
 
   it("that throw end the start of later ones and the wait for all", async () => {
-    const inFlight = new InFlight(1);
+    const inFlight = new KeyedTaskPool(1);
     await inFlight.start("a", async () => {
       throw new Error("broken");
     });

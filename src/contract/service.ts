@@ -1,11 +1,11 @@
 /** What every surface (NATS, HTTP, later MCP and the console) may ask of the engine. */
 
-import type { Operation } from "../contract/document.ts";
-import type { PublishResult } from "../contract/events.ts";
-import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
-import type { QuarantinedRecord } from "../contract/quarantine.ts";
-import type { Answer, AnswerEvent, Question } from "../contract/query.ts";
-import type { TenantRecovery } from "../contract/recovery.ts";
+import type { Operation } from "./document.ts";
+import type { PublishResult } from "./events.ts";
+import type { DocumentId, TenantId, Version } from "./ids.ts";
+import type { QuarantinedRecord } from "./quarantine.ts";
+import type { Answer, AnswerEvent, Question } from "./query.ts";
+import type { TenantRecovery } from "./recovery.ts";
 
 export interface AskOptions {
   /** Aborts when the caller has gone: no work is left behind. */

@@ -1,0 +1,53 @@
+/** Bounds on waiting. Every wait with a time limit is one of these two, so that no timer outlives what it was for. */
+
+import type { Clock } from "./clock.ts";
+
+/** What `waitAtMost` resolves with when the time is over first. */
+export const late: unique symbol = Symbol("late");
+
+/**
+ * The work's result, or `late` after `ms`. The work goes on: give it a `Deadline`'s signal where it can be stopped. Its
+ * failure after that is nobody's.
+ */
+export async function waitAtMost<Value>(
+  clock: Clock,
+  ms: number,
+  work: Promise<Value>,
+): Promise<Value | typeof late> {
+  const over = new AbortController();
+  const timer = clock.sleep(ms, over.signal).then((): typeof late => late);
+  try {
+    return await Promise.race([work, timer]);
+  } finally {
+    over.abort();
+    work.catch(() => {});
+  }
+}
+
+/**
+ * A signal that aborts `ms` after its making, or when the caller's does; `clear` ends the timer. `isOver` tells the two
+ * apart.
+ */
+export class Deadline {
+  readonly signal: AbortSignal;
+  readonly #over = new AbortController();
+  readonly #cleared = new AbortController();
+
+  constructor(clock: Clock, ms: number, caller?: AbortSignal) {
+    this.signal =
+      caller === undefined ? this.#over.signal : AbortSignal.any([caller, this.#over.signal]);
+    const until = AbortSignal.any([this.signal, this.#cleared.signal]);
+    void clock.sleep(ms, until).then(() => {
+      if (!until.aborted) this.#over.abort();
+    });
+  }
+
+  /** Whether the time ran out, as opposed to a caller that has gone. */
+  get isOver(): boolean {
+    return this.#over.signal.aborted;
+  }
+
+  clear(): void {
+    this.#cleared.abort();
+  }
+}
