@@ -5,59 +5,88 @@
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const integrationFiles = ["test/**/*.{nats,weaviate,temporal,servers}.test.ts"];
 const modelFiles = ["test/**/*.model.test.ts"];
 
+/** Longest first, so that no worker is left alone with a long file at the end. */
+const longest = [
+  "test/chaos/merge-steps.servers.test.ts",
+  "test/chaos/chaos.servers.test.ts",
+  "test/failures/poison.servers.test.ts",
+  "test/failures/start.servers.test.ts",
+  "test/failures/two-nodes.servers.test.ts",
+  "test/failures/crash.servers.test.ts",
+  "test/merges/handles.temporal.test.ts",
+  "test/log/identity.nats.test.ts",
+  "test/log/replaced.nats.test.ts",
+  "test/merges/merge.temporal.test.ts",
+  "test/failures/outages.servers.test.ts",
+  "test/failures/embedding.servers.test.ts",
+  "test/simulation/core.test.ts",
+  "test/cli/cli.test.ts",
+  "test/gateway/publish-bodies.test.ts",
+  "test/architecture/lint.test.ts",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = longest.findIndex((file) => moduleId.endsWith(file));
+      return at === -1 ? longest.length : at;
+    };
+    return (await super.sort(files)).toSorted((left, right) => rank(left) - rank(right));
+  }
+}
+
+/**
+ * More than there are cores, because most integration files wait for processes and leases: each has a nats-server and
+ * tenants of its own. One group, so that files which compute run beside files which wait.
+ */
+const side = { pool: "forks", maxWorkers: 3, sequence: { groupOrder: 0 } } as const;
+
 export default defineConfig({
   root: repository,
   test: {
     pool: "forks",
-    // Two cores: a third process would only take time from the servers under test.
-    maxWorkers: 2,
+    maxWorkers: side.maxWorkers,
     passWithNoTests: false,
     allowOnly: false,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         root: repository,
         test: {
+          ...side,
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: [...integrationFiles, ...modelFiles],
-          pool: "forks",
-          maxWorkers: 2,
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
-          sequence: { groupOrder: 0 },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
         root: repository,
         test: {
+          ...side,
           name: "model",
           include: modelFiles,
           exclude: integrationFiles,
-          pool: "forks",
-          maxWorkers: 1,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 1 },
         },
       },
       {
         root: repository,
         test: {
+          ...side,
           name: "integration",
           include: integrationFiles,
           globalSetup: ["test/support/servers.ts"],
-          pool: "forks",
-          // One file at a time: the servers share the two cores with the test that waits for them.
-          maxWorkers: 1,
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 180_000,
-          sequence: { groupOrder: 2 },
+          testTimeout: 180_000,
+          hookTimeout: 240_000,
         },
       },
     ],
