@@ -88,6 +88,8 @@ const topLevel = new Set([
   "ops",
   "test",
   "README.md",
+  "ARCHITECTURE.md",
+  "CONTRIBUTING.md",
   "CHANGELOG.md",
   "SECURITY.md",
   "LICENSE",
