@@ -88,6 +88,8 @@ const topLevel = new Set([
   "ops",
   "test",
   "README.md",
+  "ARCHITECTURE.md",
+  "CONTRIBUTING.md",
   "CHANGELOG.md",
   "SECURITY.md",
   "LICENSE",
@@ -215,16 +217,16 @@ interface ErrorRow {
   readonly summary: string;
 }
 
-/** README lists every code once, in a table row that starts with the code and holds its status. */
+/** The guide lists every code once, in a table row that starts with the code and holds its status. */
 export function errorsNotDocumented(
   table: Readonly<Record<string, ErrorRow>>,
-  readme: string,
+  guide: string,
 ): string[] {
   return Object.entries(table).flatMap(([code, { status }]) => {
-    const row = readme.split("\n").filter((line) => line.startsWith(`| \`${code}\` |`));
+    const row = guide.split("\n").filter((line) => line.startsWith(`| \`${code}\` |`));
     if (row.length === 1 && row[0]?.includes(String(status))) return [];
     return [
-      `${code}: give it one row in the error table of README.md: | \`${code}\` | ${status} | … |`,
+      `${code}: give it one row in the table of ops/guides/errors.md: | \`${code}\` | ${status} | … |`,
     ];
   });
 }

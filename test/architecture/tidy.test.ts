@@ -144,7 +144,7 @@ describe("limits", () => {
 describe("error codes", () => {
   const table = { no_results: { status: 404, summary: "nothing matches" } };
 
-  it("missing from the README, or with another status there, are found", () => {
+  it("missing from the guide, or with another status there, are found", () => {
     expect(rules.errorsNotDocumented(table, "")).toHaveLength(1);
     expect(rules.errorsNotDocumented(table, "| `no_results` | 400 | … |")).toHaveLength(1);
     expect(rules.errorsNotDocumented(table, "| `no_results` | 404 | … |")).toEqual([]);
@@ -160,8 +160,8 @@ describe("error codes", () => {
     expect(rules.errorsBadlyNamed(errorTable)).toEqual([]);
   });
 
-  it("each have a row in the README", () => {
-    const readme = repository.find((file) => file.path === "README.md")?.text ?? "";
-    expect(rules.errorsNotDocumented(errorTable, readme)).toEqual([]);
+  it("each have a row in the guide", () => {
+    const guide = repository.find((file) => file.path === "ops/guides/errors.md")?.text ?? "";
+    expect(rules.errorsNotDocumented(errorTable, guide)).toEqual([]);
   });
 });
