@@ -65,7 +65,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "drop the expectation header",
     patches: [
       {
-        file: "src/log/nats/connection.ts",
+        file: "src/log/nats/publish.ts",
         find: "    headers: messageHeaders(message.headers ?? {}),\n    expect: { lastSubjectSequence: message.expectedLast },",
         replace:
           '    headers: messageHeaders({ "Freshet-Previous": String(message.expectedLast), ...message.headers }),\n' +

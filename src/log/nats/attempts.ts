@@ -4,9 +4,10 @@ import { z } from "zod";
 import type { Epoch, TenantId, Version } from "../../contract/ids.ts";
 import { jsonIn } from "../json-message.ts";
 import type { AttemptJournal, Attempts } from "../port.ts";
-import { type NatsContext, publishPlain } from "./connection.ts";
+import type { NatsContext } from "./connection.ts";
 import { logError } from "./errors.ts";
 import { newestReadable } from "./newest.ts";
+import { publishPlain } from "./publish.ts";
 import { manifestSubjects, streamNames } from "./streams.ts";
 
 const attemptsSchema = z.object({

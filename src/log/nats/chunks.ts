@@ -13,6 +13,7 @@ import {
   type Partition,
   type Position,
   partitionOf,
+  position,
   type TenantId,
 } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
@@ -22,7 +23,7 @@ import {
   type PlacedRecord,
   type RecordHeader,
 } from "../../contract/record.ts";
-import { type AppendVerdict, judgeAppend } from "../append-outcome.ts";
+import { judgeAppend } from "../append-outcome.ts";
 import { ChainCheck } from "../chain.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "../port.ts";
 import { unreadableRecord } from "../quarantine.ts";
@@ -36,7 +37,7 @@ import {
   wireHeaders,
 } from "../record-header.ts";
 import { chunksOf, chunksOfPartition, tenantIn } from "../subjects.ts";
-import { type ConditionalMessage, type NatsContext, publishIfLast } from "./connection.ts";
+import type { NatsContext } from "./connection.ts";
 import {
   messageOf,
   type NewestOf,
@@ -45,6 +46,7 @@ import {
   type StoredMessage,
   type SubjectRequest,
 } from "./newest.ts";
+import { type ConditionalMessage, publishIfLastUntilKnown, type ReadBack } from "./publish.ts";
 import { pullMessages } from "./pull.ts";
 import { firstSince, purgeBelow } from "./retention.ts";
 import { lostTail, streamInfo } from "./streams.ts";
@@ -69,28 +71,18 @@ export class NatsChunks implements ChunksLog {
    */
   async append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome> {
     const body = record.kind === "upsert" ? encodeBody(record.body) : noBytes;
-    let message: ConditionalMessage = {
-      subject: this.#subject(record.tenant),
-      payload: body,
-      headers: wireHeaders(record, body.byteLength),
-      expectedLast,
-    };
-    for (let attempt = 1; ; attempt += 1) {
-      const before = this.#stream.highest;
-      const outcome = await publishIfLast(this.#context, message);
-      if (outcome.kind === "stored") {
-        this.#stream.stored(outcome.ack.seq, before);
-        return { kind: "appended", position: outcome.ack.seq as Position };
-      }
-      const verdict = await this.#verdict(record, expectedLast);
-      if (verdict.kind !== "retry") return verdict;
-      if (verdict.tail !== undefined) message = behind(message, verdict.tail, expectedLast);
-      if (attempt >= limits.appendAttemptsMax) {
-        const cause = outcome.kind === "unknown" ? outcome.error : undefined;
-        throw new FreshetError("log_unavailable", "an append got no answer", { cause });
-      }
-      await this.#context.clock.sleep(limits.readRetryMinMs * attempt);
-    }
+    return publishIfLastUntilKnown<AppendOutcome>(this.#context, {
+      message: {
+        subject: this.#subject(record.tenant),
+        payload: body,
+        headers: wireHeaders(record, body.byteLength),
+        expectedLast,
+      },
+      stream: this.#stream,
+      stored: ({ seq }) => ({ kind: "appended", position: position(seq) }),
+      readBack: (sent) => this.#readBack(record, expectedLast, sent),
+      silence: "an append got no answer",
+    });
   }
 
   async last(tenant: TenantId): Promise<RecordHeader | null> {
@@ -145,20 +137,24 @@ export class NatsChunks implements ChunksLog {
   }
 
   /** An unanswered look at the tail leaves the question open, as an unanswered publish does. */
-  async #verdict(
+  async #readBack(
     record: ChunkRecord,
     expectedLast: Position,
-  ): Promise<AppendVerdict & { readonly tail?: number }> {
+    sent: ConditionalMessage,
+  ): Promise<ReadBack<AppendOutcome>> {
     try {
       const { value: last, tail } = await this.#newest(record.tenant);
       const verdict = judgeAppend(record, expectedLast, last);
+      if (verdict.kind === "retry") {
+        return { kind: "open", next: afterForeign(sent, tail, expectedLast) };
+      }
       // The newest record of a tenant is never purged: one that was expected and is gone was lost.
       const isLost = (last?.position ?? 0) < expectedLast && expectedLast > this.#stream.base;
       if (verdict.kind === "behind" && isLost) throw lostTail(this.#stream.name);
-      return verdict.kind === "retry" ? { ...verdict, tail } : verdict;
+      return { kind: "known", result: verdict };
     } catch (thrown) {
       if (thrown instanceof FreshetError && thrown.code === "log_unavailable") {
-        return { kind: "retry" };
+        return { kind: "open" };
       }
       throw thrown;
     }
@@ -224,8 +220,12 @@ export class NatsChunks implements ChunksLog {
   }
 }
 
-/** NK2: the same record, behind foreign messages up to `tail`. */
-function behind(message: ConditionalMessage, tail: number, previous: Position): ConditionalMessage {
+/** NK2: the same record, after foreign messages up to `tail`. */
+function afterForeign(
+  message: ConditionalMessage,
+  tail: number,
+  previous: Position,
+): ConditionalMessage {
   if (tail === message.expectedLast) return message;
   return {
     ...message,

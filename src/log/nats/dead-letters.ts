@@ -15,9 +15,10 @@ import { letterShareOf } from "../dead-letter.ts";
 import { jsonIn } from "../json-message.ts";
 import type { DeadLetter, DeadLetterLog, OwedLetters } from "../port.ts";
 import { deadLetterOf, deadLettersOf } from "../subjects.ts";
-import { type NatsContext, newestMessage, publishIfLast, publishPlain } from "./connection.ts";
+import { type NatsContext, newestMessage } from "./connection.ts";
 import { isSubjectTaken, logError } from "./errors.ts";
 import { newestReadable } from "./newest.ts";
+import { publishIfLast, publishPlain } from "./publish.ts";
 import { pullMessages } from "./pull.ts";
 import { manifestSubjects, streamInfo, streamNames } from "./streams.ts";
 

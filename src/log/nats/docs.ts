@@ -23,9 +23,9 @@ import {
   type NatsContext,
   newestMessage,
   oldestMessage,
-  publishPlain,
 } from "./connection.ts";
 import { logError } from "./errors.ts";
+import { publishPlain } from "./publish.ts";
 import { type Delivered, pullMessages } from "./pull.ts";
 import { firstSince, purgeBelow } from "./retention.ts";
 import { retryReads } from "./retry.ts";

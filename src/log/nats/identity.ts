@@ -16,8 +16,9 @@ import { z } from "zod";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import { jsonIn } from "../json-message.ts";
-import { type NatsContext, publishIfLast } from "./connection.ts";
+import type { NatsContext } from "./connection.ts";
 import { newestReadable } from "./newest.ts";
+import { publishIfLastUntilKnown } from "./publish.ts";
 import {
   alignStream,
   createStream,
@@ -261,22 +262,21 @@ const unreadable = (): FreshetError =>
     "the record of the log's identity is not readable: see ops/runbooks/quarantined-record.md",
   );
 
-/** Another node may write the same step; whoever is second goes on with what is there. */
-async function writeIdentity(
+/** Another node may write the same step; the second of two continues with what is there. */
+function writeIdentity(
   context: NatsContext,
   identity: LogIdentity,
   expectedRevision: number,
 ): Promise<StoredIdentity> {
   const payload = encoder.encode(JSON.stringify(identity));
-  for (let attempt = 0; attempt < limits.appendAttemptsMax; attempt += 1) {
-    const outcome = await publishIfLast(context, {
-      subject,
-      payload,
-      expectedLast: expectedRevision,
-    });
-    if (outcome.kind === "stored") return { identity, revision: outcome.ack.seq };
-    const stored = present(await readIdentity(context));
-    if (stored !== null && stored.revision !== expectedRevision) return stored;
-  }
-  throw new FreshetError("log_unavailable");
+  return publishIfLastUntilKnown<StoredIdentity>(context, {
+    message: { subject, payload, expectedLast: expectedRevision },
+    stored: ({ seq }) => ({ identity, revision: seq }),
+    readBack: async () => {
+      const result = present(await readIdentity(context));
+      const isNewer = result !== null && result.revision !== expectedRevision;
+      return isNewer ? { kind: "known", result } : { kind: "open" };
+    },
+    silence: "the record of the log's identity got no answer",
+  });
 }

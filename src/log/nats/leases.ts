@@ -18,8 +18,9 @@ import type { Epoch, Partition } from "../../contract/ids.ts";
 import { jsonIn } from "../json-message.ts";
 import { LeaseWatch } from "../lease-watch.ts";
 import type { Lease, LeaseSnapshot, LeaseStore, NodeStart } from "../port.ts";
-import { type NatsContext, newestMessage, publishIfLast, publishPlain } from "./connection.ts";
+import { type NatsContext, newestMessage } from "./connection.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
+import { publishIfLast, publishPlain } from "./publish.ts";
 import { leaseSubjects, streamNames } from "./streams.ts";
 import { subjectsOf } from "./subjects.ts";
 

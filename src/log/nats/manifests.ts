@@ -16,15 +16,10 @@ import { emptyManifest, type HeadsPiece, type Manifest } from "../../contract/ma
 import { readManifest, unreadableManifest } from "../manifest-message.ts";
 import type { ManifestStore, PiecesSweep, StoredManifest } from "../port.ts";
 import { pieceOf, piecesOf } from "../subjects.ts";
-import {
-  headerReader,
-  type NatsContext,
-  newestMessage,
-  publishIfLast,
-  publishPlain,
-} from "./connection.ts";
+import { headerReader, type NatsContext, newestMessage } from "./connection.ts";
 import { logError } from "./errors.ts";
 import { type NewestOf, newestReadable } from "./newest.ts";
+import { publishIfLastUntilKnown, publishPlain } from "./publish.ts";
 import { type PullRequest, pullMessages } from "./pull.ts";
 import { retryReads } from "./retry.ts";
 import { manifestSubjects, streamNames } from "./streams.ts";
@@ -66,24 +61,21 @@ export class NatsManifests implements ManifestStore {
     const { confirmed, ...body } = manifest;
     const payload = encoder.encode(JSON.stringify(body));
     const headers = confirmed === undefined ? {} : { [confirmedHeader]: String(confirmed) };
-    for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt += 1) {
-      const before = this.#stream.highest;
-      const outcome = await publishIfLast(this.#context, {
-        subject: subjectOf(tenant),
-        payload,
-        headers,
-        expectedLast: expectedRevision,
-      });
-      if (outcome.kind === "stored") {
-        this.#stream.stored(outcome.ack.seq, before);
-        return "committed";
-      }
-      const current = await this.get(tenant);
-      if (isDeepStrictEqual(current?.manifest, manifest)) return "committed";
-      if ((current?.revision ?? 0) !== expectedRevision) return "conflict";
-      await this.#context.clock.sleep(limits.readRetryMinMs * attempt);
-    }
-    throw new FreshetError("log_unavailable", "a commit got no answer");
+    const message = { subject: subjectOf(tenant), payload, headers };
+    return publishIfLastUntilKnown<"committed" | "conflict">(this.#context, {
+      message: { ...message, expectedLast: expectedRevision },
+      stream: this.#stream,
+      stored: () => "committed",
+      readBack: async () => {
+        const current = await this.get(tenant);
+        if (isDeepStrictEqual(current?.manifest, manifest)) {
+          return { kind: "known", result: "committed" };
+        }
+        if ((current?.revision ?? 0) === expectedRevision) return { kind: "open" };
+        return { kind: "known", result: "conflict" };
+      },
+      silence: "a commit got no answer",
+    });
   }
 
   async putPiece(tenant: TenantId, bytes: Uint8Array): Promise<Digest> {

@@ -1,13 +1,28 @@
-/** Endless reads outlive their connection. */
+/** Pauses before a request is sent again, and endless reads that outlive their connection. */
 
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
+import { backoffMs } from "../../runtime/backoff.ts";
 import type { NatsContext } from "./connection.ts";
 import { logError } from "./errors.ts";
 
+const pauses = { backoffMinMs: limits.readRetryMinMs, backoffMaxMs: limits.readRetryMaxMs };
+/** Short ones: who starts waits for servers that start as well. */
+const openingPauses = { ...pauses, backoffMaxMs: 4 * limits.readRetryMinMs };
+
+/** Milliseconds to wait after the n-th attempt that failed, from 1. */
+export function retryPauseMs(attempt: number): number {
+  return backoffMs(pauses, attempt - 1);
+}
+
+/** The same while a log is opened. */
+export function openingPauseMs(attempt: number): number {
+  return backoffMs(openingPauses, attempt - 1);
+}
+
 /**
- * Reads by `once` again and again until the signal aborts; `once` goes on where it stopped. Only an
- * unavailable log is tried again: any other failure would be the same the next time.
+ * Reads by `once` again and again until the signal aborts; `once` continues where it stopped. Only
+ * an unavailable log is tried again: any other failure would be the same the next time.
  * @throws FreshetError log_identity, internal; log_unavailable when the connection was closed for good
  */
 export async function* retryReads<Item>(
@@ -15,19 +30,20 @@ export async function* retryReads<Item>(
   signal: AbortSignal,
   once: () => AsyncGenerator<Item>,
 ): AsyncGenerator<Item> {
-  let pauseMs: number = limits.readRetryMinMs;
+  let failures = 0;
   while (!signal.aborted && !context.connection.isClosed()) {
     try {
       for await (const item of once()) {
-        pauseMs = limits.readRetryMinMs;
+        failures = 0;
         yield item;
       }
     } catch (thrown) {
       const error = logError(thrown);
       if (error.code !== "log_unavailable") throw error;
+      failures += 1;
+      const pauseMs = retryPauseMs(failures);
       context.logger.debug({ reason: error.message, pauseMs }, "a read of the log starts again");
       await context.clock.sleep(pauseMs, signal);
-      pauseMs = Math.min(pauseMs * 2, limits.readRetryMaxMs);
     }
   }
   // A read without end that ended by itself would look like a log without news.
