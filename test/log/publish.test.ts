@@ -6,7 +6,7 @@ import { limits } from "../../src/contract/limits.ts";
 import type { NatsContext } from "../../src/log/nats/connection.ts";
 import { publishIfLastUntilKnown, type ReadBack } from "../../src/log/nats/publish.ts";
 
-const refusal = Object.assign(new NatsError("refused", ErrorCode.JetStreamApiError), {
+const refusal = Object.assign(new NatsError("refused", ErrorCode.ApiError), {
   api_error: { code: 400, err_code: 10071, description: "wrong last sequence" },
 });
 const silence = NatsError.errorForCode(ErrorCode.Timeout);

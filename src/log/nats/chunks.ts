@@ -9,10 +9,10 @@
 
 import { FreshetError } from "../../contract/errors.ts";
 import {
+  earliestOf,
   isTenantId,
   type Partition,
   type Position,
-  partitionOf,
   position,
   type TenantId,
 } from "../../contract/ids.ts";
@@ -36,7 +36,6 @@ import {
   recordFromWire,
   wireHeaders,
 } from "../record-header.ts";
-import { chunksOf, chunksOfPartition, tenantIn } from "../subjects.ts";
 import type { NatsContext } from "./connection.ts";
 import {
   messageOf,
@@ -48,21 +47,19 @@ import {
 } from "./newest.ts";
 import { type ConditionalMessage, publishIfLastUntilKnown, type ReadBack } from "./publish.ts";
 import { pullMessages } from "./pull.ts";
-import { firstSince, purgeBelow } from "./retention.ts";
 import { lostTail, streamInfo } from "./streams.ts";
+import { TenantStream } from "./tenant-stream.ts";
 import type { VerifiedStream } from "./verified-stream.ts";
 
 const noBytes = new Uint8Array();
 
 export class NatsChunks implements ChunksLog {
   readonly #context: NatsContext;
-  readonly #stream: VerifiedStream;
-  readonly #partitions: number;
+  readonly #stream: TenantStream;
 
-  constructor(context: NatsContext, stream: VerifiedStream, partitions: number) {
+  constructor(context: NatsContext, verified: VerifiedStream, partitions: number) {
     this.#context = context;
-    this.#stream = stream;
-    this.#partitions = partitions;
+    this.#stream = new TenantStream({ context, stream: verified, root: "chunks", partitions });
   }
 
   /**
@@ -73,12 +70,12 @@ export class NatsChunks implements ChunksLog {
     const body = record.kind === "upsert" ? encodeBody(record.body) : noBytes;
     return publishIfLastUntilKnown<AppendOutcome>(this.#context, {
       message: {
-        subject: this.#subject(record.tenant),
+        subject: this.#stream.subjectOf(record.tenant),
         payload: body,
         headers: wireHeaders(record, body.byteLength),
         expectedLast,
       },
-      stream: this.#stream,
+      stream: this.#stream.verified,
       stored: ({ seq }) => ({ kind: "appended", position: position(seq) }),
       readBack: (sent) => this.#readBack(record, expectedLast, sent),
       silence: "an append got no answer",
@@ -108,10 +105,11 @@ export class NatsChunks implements ChunksLog {
   }
 
   async tenants(partition: Partition): Promise<TenantId[]> {
-    const subjects = await this.#stream.subjects(chunksOfPartition(partition));
-    // A foreign message can name a tenant of another partition: two owners of one tenant would fence each other for ever.
-    const isHere = (tenant: TenantId) => partitionOf(tenant, this.#partitions) === partition;
-    return subjects.map(tenantIn).filter(isTenantId).filter(isHere);
+    const tokens = await this.#stream.tokens([this.#stream.filterOf(partition)]);
+    // A foreign message can name a tenant of another partition: two owners of one tenant would
+    // fence each other for ever.
+    const isHere = (tenant: TenantId) => this.#stream.partitionOf(tenant) === partition;
+    return tokens.filter(isTenantId).filter(isHere);
   }
 
   async tenantCount(): Promise<number> {
@@ -120,20 +118,13 @@ export class NatsChunks implements ChunksLog {
   }
 
   async firstSince(atMs: number): Promise<Position> {
-    const found = await firstSince(this.#context, this.#stream, { filter: "chunks.>", atMs });
-    return found as Position;
+    return position(await this.#stream.firstSince(atMs));
   }
 
   async purge({ tenant, below }: Parameters<ChunksLog["purge"]>[0]): Promise<number> {
     const last = await this.last(tenant);
     if (last === null) return 0;
-    const filter = this.#subject(tenant);
-    const to = Math.min(below, last.position);
-    return purgeBelow(this.#context, this.#stream, { filter, below: to });
-  }
-
-  #subject(tenant: TenantId): string {
-    return chunksOf(partitionOf(tenant, this.#partitions), tenant);
+    return this.#stream.purgeBelow(tenant, earliestOf(below, last.position));
   }
 
   /** An unanswered look at the tail leaves the question open, as an unanswered publish does. */
@@ -149,7 +140,8 @@ export class NatsChunks implements ChunksLog {
         return { kind: "open", next: afterForeign(sent, tail, expectedLast) };
       }
       // The newest record of a tenant is never purged: one that was expected and is gone was lost.
-      const isLost = (last?.position ?? 0) < expectedLast && expectedLast > this.#stream.base;
+      const isLost =
+        (last?.position ?? 0) < expectedLast && expectedLast > this.#stream.verified.base;
       if (verdict.kind === "behind" && isLost) throw lostTail(this.#stream.name);
       return { kind: "known", result: verdict };
     } catch (thrown) {
@@ -167,7 +159,7 @@ export class NatsChunks implements ChunksLog {
   #headersOf(tenant: TenantId): SubjectRequest<RecordHeader> {
     return {
       stream: this.#stream.name,
-      subject: this.#subject(tenant),
+      subject: this.#stream.subjectOf(tenant),
       headersOnly: true,
       read: (message) =>
         isRecord(message.header)
@@ -197,10 +189,10 @@ export class NatsChunks implements ChunksLog {
     const { tenant, signal, onCount } = range;
     const chain = new ChainCheck(range);
     if (chain.complete) return;
-    await this.#stream.state();
+    await this.#stream.verified.state();
     const stream = this.#stream.name;
     const messages = pullMessages(this.#context, {
-      ...{ stream, filter: this.#subject(tenant), start: range.after + 1 },
+      ...{ stream, filter: this.#stream.subjectOf(tenant), start: range.after + 1 },
       ...{ until: { through: range.to }, headersOnly, page: limits.rangePageMax, signal, onCount },
     });
     for await (const delivered of messages) {
@@ -236,5 +228,5 @@ function afterForeign(
 
 /** @throws FreshetError internal */
 function placeOf({ header, atMs, seq }: StoredMessage, tenant: TenantId): Place {
-  return { tenant, atMs, position: seq as Position, previous: previousIn(header) };
+  return { tenant, atMs, position: position(seq), previous: previousIn(header) };
 }
