@@ -192,10 +192,10 @@ async function serve(
   try {
     const tenant = tenantId(name);
     if (verb === "document") {
-      const { id } = message.json<{ readonly id: DocumentId }>();
+      const { id } = bodyOf<{ readonly id: DocumentId }>(message);
       return respond("done", await local.document(tenant, id));
     }
-    const asked = message.json<AskedByPeer>();
+    const asked = bodyOf<AskedByPeer>(message);
     if (asked.beats === true) asker.expectBeats();
     const onEvent = (event: AnswerEvent): void => {
       if (event.type !== "done") respond(event.type, event);
@@ -218,6 +218,15 @@ interface AskedByPeer {
   readonly stream: boolean;
   /** The asker beats while it waits; those of earlier versions do not. */
   readonly beats?: boolean;
+}
+
+/** What a peer of this release sent. @throws FreshetError invalid_json */
+function bodyOf<Body>(message: Msg): Body {
+  try {
+    return message.json<Body>();
+  } catch (cause) {
+    throw new FreshetError("invalid_json", undefined, { cause });
+  }
 }
 
 function verbOf({ subject }: Msg): readonly [verb: string, name: string] {

@@ -73,7 +73,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         // Else readers would take a record without a condition for a foreign message, and the bug would be another one.
-        file: "src/log/record-header.ts",
+        file: "src/log/wire/record.ts",
         find: 'const conditionHeader = "Nats-Expected-Last-Subject-Sequence";',
         replace: 'const conditionHeader = "Freshet-Previous";',
       },

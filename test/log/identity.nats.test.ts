@@ -14,7 +14,7 @@ import {
 import { limits } from "../../src/contract/limits.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import { messageHeaders } from "../../src/log/nats/publish.ts";
-import { conditionHeaders } from "../../src/log/record-header.ts";
+import { conditionHeaders } from "../../src/log/wire/record.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
 import {
   connectTo,

@@ -8,7 +8,7 @@
 
 import { toFreshetError } from "../../contract/errors.ts";
 import type { DocumentId, TenantId, Version } from "../../contract/ids.ts";
-import { isLaterOperation } from "../../log/later-operation.ts";
+import { isLaterOperation } from "../../contract/record.ts";
 import type { ChunksLog, DeadLetter, DocsLog } from "../../log/port.ts";
 import { payloadOf } from "./letters.ts";
 

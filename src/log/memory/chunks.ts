@@ -26,8 +26,8 @@ import {
   recordFromWire,
   type WireHeaders,
   wireHeaders,
-} from "../record-header.ts";
-import { chunksOf } from "../subjects.ts";
+} from "../wire/record.ts";
+import { tenantSubject } from "../wire/subjects.ts";
 import { TenantStream, type TenantStreamOptions } from "./tenant-stream.ts";
 
 interface Options extends TenantStreamOptions {
@@ -205,7 +205,7 @@ export class MemoryChunks implements ChunksLog {
 
   #quarantine({ place }: Stored, why: QuarantineReason): void {
     const { tenant, position: seq } = place;
-    const subject = chunksOf(this.#stream.partitionOf(tenant), tenant);
+    const subject = tenantSubject("chunks", this.#stream.partitionOf(tenant), tenant);
     this.#options.quarantine.add({ stream: "CHUNKS", seq, subject, why });
   }
 }

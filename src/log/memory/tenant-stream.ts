@@ -12,7 +12,7 @@ import {
   type Version,
 } from "../../contract/ids.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import { isWildcard, unplacedPartition } from "../subjects.ts";
+import { isWildcard, unplacedPartition } from "../wire/subjects.ts";
 import type { Availability } from "./availability.ts";
 
 export interface TenantStreamOptions {

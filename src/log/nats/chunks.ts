@@ -35,7 +35,7 @@ import {
   previousIn,
   recordFromWire,
   wireHeaders,
-} from "../record-header.ts";
+} from "../wire/record.ts";
 import type { NatsContext } from "./connection.ts";
 import {
   messageOf,

@@ -14,8 +14,14 @@ import {
 import { limits } from "../../contract/limits.ts";
 import { checkReadStart } from "../log-identity.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
-import { replayHeaders, replayIn } from "../replay-header.ts";
-import { docsIn, isWildcard, tenantIn, unplacedDocs, unplacedPartition } from "../subjects.ts";
+import { replayHeaders, replayIn } from "../wire/replay.ts";
+import {
+  isWildcard,
+  publishSubject,
+  tenantIn,
+  unplacedDocs,
+  unplacedPartition,
+} from "../wire/subjects.ts";
 import {
   headerReader,
   messageAt,
@@ -60,7 +66,7 @@ export class NatsDocs implements DocsLog {
       ...(replay === undefined ? {} : replayHeaders(replay)),
     };
     try {
-      const message = { subject: docsIn(tenant), payload, headers };
+      const message = { subject: publishSubject(tenant), payload, headers };
       const ack = await publishPlain(this.#context, message);
       if (!ack.duplicate) this.#stream.verified.stored(ack.seq, before);
       return ack;

@@ -13,13 +13,14 @@ import { type Logger, type Metrics, silentMetrics } from "../../observe/port.ts"
 import type { Clock } from "../../runtime/clock.ts";
 import { Deadline } from "../../runtime/deadline.ts";
 import type { EventSink, Log } from "../port.ts";
-import { eventsOf } from "../subjects.ts";
+import type { LogIdentity } from "../wire/identity.ts";
+import { eventsSubject } from "../wire/subjects.ts";
 import { NatsAttempts } from "./attempts.ts";
 import { NatsChunks } from "./chunks.ts";
 import { type NatsAccess, type NatsContext, openConnection } from "./connection.ts";
 import { NatsDeadLetters } from "./dead-letters.ts";
 import { NatsDocs } from "./docs.ts";
-import { type Deployment, deploymentOf, ensureLog, type LogIdentity } from "./identity.ts";
+import { type Deployment, deploymentOf, ensureLog } from "./identity.ts";
 import { LogIntegrity } from "./integrity.ts";
 import { NatsLeases } from "./leases.ts";
 import { claimModel } from "./model.ts";
@@ -137,7 +138,7 @@ function eventSink(context: NatsContext): EventSink {
   return {
     publish(tenant, event) {
       try {
-        context.connection.publish(eventsOf(tenant), JSON.stringify(event));
+        context.connection.publish(eventsSubject(tenant), JSON.stringify(event));
       } catch (thrown) {
         // Events are best effort; whoever needs to know asks for the document.
         const reason = thrown instanceof Error ? thrown.message : "unknown";

@@ -4,12 +4,12 @@
  */
 
 import { decodeProbe, encodeProbe, type ModelProbe } from "../../contract/model-probe.ts";
+import { modelSubject } from "../wire/subjects.ts";
 import type { NatsContext } from "./connection.ts";
 import { newestReadable } from "./newest.ts";
 import { publishIfLastUntilKnown } from "./publish.ts";
-import { manifestSubjects, refusedLog, streamNames } from "./streams.ts";
+import { refusedLog, streamNames } from "./streams.ts";
 
-const subject = `${manifestSubjects}.model`;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -18,7 +18,11 @@ export async function claimModel(context: NatsContext, probe: ModelProbe): Promi
   const earlier = await readModel(context);
   if (earlier !== null) return earlier;
   return publishIfLastUntilKnown<ModelProbe>(context, {
-    message: { subject, payload: encoder.encode(encodeProbe(probe)), expectedLast: 0 },
+    message: {
+      subject: modelSubject,
+      payload: encoder.encode(encodeProbe(probe)),
+      expectedLast: 0,
+    },
     stored: () => probe,
     readBack: async () => {
       const result = await readModel(context);
@@ -30,7 +34,7 @@ export async function claimModel(context: NatsContext, probe: ModelProbe): Promi
 
 async function readModel(context: NatsContext): Promise<ModelProbe | null> {
   const { value, tail } = await newestReadable(context, {
-    ...{ stream: streamNames.manifests, subject },
+    ...{ stream: streamNames.manifests, subject: modelSubject },
     read: ({ data }) => decodeProbe(decoder.decode(data)),
   });
   // Which model filled the log is not known any more: another claim could mix two.

@@ -8,7 +8,7 @@
 import { headers as createHeaders, type MsgHdrs, type PubAck } from "nats";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
-import type { WireHeaders } from "../record-header.ts";
+import type { WireHeaders } from "../wire/record.ts";
 import type { NatsContext } from "./connection.ts";
 import { apiCode, isInProcess, jetStream, logError } from "./errors.ts";
 import { retryPauseMs } from "./retry.ts";

@@ -5,7 +5,7 @@
 
 import { FreshetError } from "../../contract/errors.ts";
 import { type Partition, partitionOf, type TenantId } from "../../contract/ids.ts";
-import { tenantIn } from "../subjects.ts";
+import { partitionFilter, type TenantRoot, tenantIn, tenantSubject } from "../wire/subjects.ts";
 import { type NatsContext, newestMessage } from "./connection.ts";
 import { logError } from "./errors.ts";
 import { pullMessages } from "./pull.ts";
@@ -15,14 +15,14 @@ export interface TenantStreamOptions {
   readonly context: NatsContext;
   readonly stream: VerifiedStream;
   /** First token of its subjects. */
-  readonly root: "docs" | "chunks";
+  readonly root: TenantRoot;
   readonly partitions: number;
 }
 
 export class TenantStream {
   readonly context: NatsContext;
   readonly verified: VerifiedStream;
-  readonly #root: string;
+  readonly #root: TenantRoot;
   readonly #partitions: number;
 
   constructor({ context, stream, root, partitions }: TenantStreamOptions) {
@@ -42,11 +42,11 @@ export class TenantStream {
 
   /** Not for a wildcard: as a filter it would mean what others stored. */
   subjectOf(tenant: TenantId): string {
-    return `${this.#root}.${this.partitionOf(tenant)}.${tenant}`;
+    return tenantSubject(this.#root, this.partitionOf(tenant), tenant);
   }
 
   filterOf(partition: Partition): string {
-    return `${this.#root}.${partition}.>`;
+    return partitionFilter(this.#root, partition);
   }
 
   /** Tenant tokens, unchecked, of the subjects that hold messages and match one of the filters. */
