@@ -10,7 +10,7 @@ import {
   type Version,
 } from "../../src/contract/ids.ts";
 import { emptyManifest, type Manifest } from "../../src/contract/manifest.ts";
-import type { DeadLetter } from "../../src/log/port.ts";
+import type { DeadLetter } from "../../src/log/dead-letter-port.ts";
 import { conditionHeaders, wireHeaders } from "../../src/log/wire/record.ts";
 import type { Opened } from "./harness.ts";
 import { appendAll, collect, fence, reject, removal, take, upsert } from "./records.ts";

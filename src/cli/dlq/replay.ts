@@ -9,7 +9,8 @@
 import { toFreshetError } from "../../contract/errors.ts";
 import type { DocumentId, TenantId, Version } from "../../contract/ids.ts";
 import { isLaterOperation } from "../../contract/record.ts";
-import type { ChunksLog, DeadLetter, DocsLog } from "../../log/port.ts";
+import type { DeadLetter } from "../../log/dead-letter-port.ts";
+import type { ChunksLog, DocsLog } from "../../log/port.ts";
 import { payloadOf } from "./letters.ts";
 
 export interface ReplayLog {

@@ -7,7 +7,8 @@
 import { FreshetError } from "../../contract/errors.ts";
 import type { Epoch, Partition } from "../../contract/ids.ts";
 import { type Around, mapCalls } from "../../runtime/map-calls.ts";
-import type { LeaseStore, Log } from "../port.ts";
+import type { LeaseStore } from "../lease-port.ts";
+import type { Log } from "../port.ts";
 import type { LogIdentityMonitor } from "./identity-monitor.ts";
 
 /** The same log for what serves; `checkIdentity` and `close` pass unchecked. */

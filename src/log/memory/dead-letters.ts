@@ -5,7 +5,7 @@ import { noVersion, type TenantId, type Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { letterShareOf } from "../dead-letter.ts";
-import type { DeadLetter, DeadLetterLog, OwedLetters } from "../port.ts";
+import type { DeadLetter, DeadLetterLog, OwedLetters } from "../dead-letter-port.ts";
 import type { Quarantine } from "../quarantine.ts";
 import { deadLetterSubject } from "../wire/subjects.ts";
 import type { Availability } from "./availability.ts";

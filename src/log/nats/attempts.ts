@@ -1,7 +1,7 @@
 /** The attempt journal on JetStream: one message a tenant, beside its manifest. */
 
 import type { TenantId } from "../../contract/ids.ts";
-import type { AttemptJournal, Attempts } from "../port.ts";
+import type { AttemptJournal, Attempts } from "../dead-letter-port.ts";
 import { decodeAttempts, encodeAttempts } from "../wire/attempts.ts";
 import { attemptsSubject } from "../wire/subjects.ts";
 import type { NatsContext } from "./connection.ts";

@@ -4,7 +4,7 @@ import type { PurgeOpts } from "nats";
 import { noVersion, type TenantId, type Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { letterShareOf } from "../dead-letter.ts";
-import type { DeadLetter, DeadLetterLog, OwedLetters } from "../port.ts";
+import type { DeadLetter, DeadLetterLog, OwedLetters } from "../dead-letter-port.ts";
 import { decodeDeadLetter, decodeOwed, encodeDeadLetter, encodeOwed } from "../wire/dead-letter.ts";
 import { deadLetterSubject, deadLettersFilter, owedSubject } from "../wire/subjects.ts";
 import { type NatsContext, newestMessage } from "./connection.ts";

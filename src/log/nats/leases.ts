@@ -14,8 +14,8 @@
 
 import type { StoredMsg } from "nats";
 import { type Epoch, epoch, type Partition } from "../../contract/ids.ts";
+import type { Lease, LeaseSnapshot, LeaseStore, NodeStart } from "../lease-port.ts";
 import { LeaseWatch } from "../lease-watch.ts";
-import type { Lease, LeaseSnapshot, LeaseStore, NodeStart } from "../port.ts";
 import { decodeHolder, encodeHolder, type LeaseHolder } from "../wire/lease.ts";
 import {
   leasedPartitionIn,

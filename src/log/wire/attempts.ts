@@ -1,7 +1,7 @@
 /** An entry of the attempt journal as it is stored. Pure. */
 
 import { z } from "zod";
-import type { Attempts } from "../port.ts";
+import type { Attempts } from "../dead-letter-port.ts";
 import { decodeJson, encodeJson, epochSchema, versionSchema } from "./json.ts";
 
 const attemptsSchema = z.object({

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { type ErrorCode, errorTable } from "../../contract/errors.ts";
 import { type DocumentId, isDocumentId, type Position } from "../../contract/ids.ts";
-import type { DeadLetter } from "../port.ts";
+import type { DeadLetter } from "../dead-letter-port.ts";
 import { decodeJson, encodeJson, positionSchema, versionSchema } from "./json.ts";
 
 const deadLetterSchema = z.object({

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { DocumentId, Partition, TenantId } from "../../../src/contract/ids.ts";
 import { epoch, position, version } from "../../../src/contract/ids.ts";
 import { emptyManifest, type Manifest } from "../../../src/contract/manifest.ts";
-import type { DeadLetter } from "../../../src/log/port.ts";
+import type { DeadLetter } from "../../../src/log/dead-letter-port.ts";
 import { decodeAttempts, encodeAttempts } from "../../../src/log/wire/attempts.ts";
 import {
   decodeDeadLetter,
