@@ -23,7 +23,7 @@ import type { AskOptions, DocumentState, Peers, Service } from "../contract/serv
 import type { Metrics } from "../observe/port.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { Deadline, late, waitAtMost } from "../runtime/deadline.ts";
-import { Askers } from "./peer-askers.ts";
+import { Askers } from "./nats-askers.ts";
 
 const eventHeader = "Freshet-Event";
 const encoder = new TextEncoder();

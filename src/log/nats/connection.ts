@@ -28,7 +28,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import { Deadline } from "../../runtime/deadline.ts";
 import { Quarantine } from "../quarantine.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
-import { openingPauseMs } from "./retry.ts";
+import { openingPauseMs } from "./pauses.ts";
 
 export interface NatsAccess {
   /** One URL or several, separated by commas. */

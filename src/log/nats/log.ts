@@ -24,7 +24,7 @@ import { type Deployment, deploymentOf, ensureLog } from "./identity.ts";
 import { LogIntegrity } from "./integrity.ts";
 import { NatsLeases } from "./leases.ts";
 import { claimModel } from "./model.ts";
-import { openingPauseMs } from "./retry.ts";
+import { openingPauseMs } from "./pauses.ts";
 
 export interface NatsLogOptions extends NatsAccess {
   /** Of DOCS; fixed when the log is created. */

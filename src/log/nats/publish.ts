@@ -11,7 +11,7 @@ import { limits } from "../../contract/limits.ts";
 import type { WireHeaders } from "../wire/record.ts";
 import type { NatsContext } from "./connection.ts";
 import { apiCode, isInProcess, jetStream, logError } from "./errors.ts";
-import { retryPauseMs } from "./retry.ts";
+import { retryPauseMs } from "./pauses.ts";
 import type { VerifiedStream } from "./verified-stream.ts";
 
 export interface PlainMessage {

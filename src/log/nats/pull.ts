@@ -30,8 +30,8 @@ import { limits } from "../../contract/limits.ts";
 import { type NatsContext, newestMessage } from "./connection.ts";
 import { logError } from "./errors.ts";
 import { NatsInbox } from "./inbox.ts";
+import { retryPauseMs } from "./pauses.ts";
 import { endedBy, fellShort, isHasty, isTooLarge, type Pull, trouble } from "./pull-end.ts";
-import { retryPauseMs } from "./retry.ts";
 
 export interface PullRequest {
   readonly stream: string;

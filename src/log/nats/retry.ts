@@ -1,24 +1,9 @@
-/** Pauses before a request is sent again, and endless reads that outlive their connection. */
+/** Endless reads that outlive their connection. */
 
 import { FreshetError } from "../../contract/errors.ts";
-import { limits } from "../../contract/limits.ts";
-import { backoffMs } from "../../runtime/backoff.ts";
 import type { NatsContext } from "./connection.ts";
 import { logError } from "./errors.ts";
-
-const pauses = { backoffMinMs: limits.readRetryMinMs, backoffMaxMs: limits.readRetryMaxMs };
-/** Short ones: who starts waits for servers that start as well. */
-const openingPauses = { ...pauses, backoffMaxMs: 4 * limits.readRetryMinMs };
-
-/** Milliseconds to wait after the n-th attempt that failed, from 1. */
-export function retryPauseMs(attempt: number): number {
-  return backoffMs(pauses, attempt - 1);
-}
-
-/** The same while a log is opened. */
-export function openingPauseMs(attempt: number): number {
-  return backoffMs(openingPauses, attempt - 1);
-}
+import { retryPauseMs } from "./pauses.ts";
 
 /**
  * Reads by `once` again and again until the signal aborts; `once` continues where it stopped. Only
