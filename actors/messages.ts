@@ -11,7 +11,8 @@ import type { Answer, AnswerEvent, Question } from "../src/contract/query.ts";
 import type { PlacedRecord } from "../src/contract/record.ts";
 import type { EmbedInput } from "../src/embedding/port.ts";
 import type { Heads } from "../src/heads/heads.ts";
-import type { NodeStart, StoredManifest } from "../src/log/port.ts";
+import type { NodeStart } from "../src/log/lease-port.ts";
+import type { StoredManifest } from "../src/log/port.ts";
 import type { Asks } from "../src/runtime/reply.ts";
 import type { Admitted } from "./directory/bytes.ts";
 

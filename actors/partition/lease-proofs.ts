@@ -14,7 +14,8 @@
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, Partition } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import type { LeaseStore, Log } from "../../src/log/port.ts";
+import type { LeaseStore } from "../../src/log/lease-port.ts";
+import type { Log } from "../../src/log/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { SharedCall } from "../../src/runtime/shared-call.ts";

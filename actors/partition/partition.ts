@@ -26,7 +26,8 @@ import {
   type Version,
 } from "../../src/contract/ids.ts";
 import type { Admission, TenantCatalogue } from "../../src/log/catalogue.ts";
-import type { Lease, Log, NodeStart, StoredOperation } from "../../src/log/port.ts";
+import type { Lease, NodeStart } from "../../src/log/lease-port.ts";
+import type { Log, StoredOperation } from "../../src/log/port.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import { readBytesMax } from "../directory/bytes.ts";

@@ -13,7 +13,8 @@
 import { toFreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { isTakenLater } from "../../src/log/dead-letter.ts";
-import type { DeadLetter, Log } from "../../src/log/port.ts";
+import type { DeadLetter } from "../../src/log/dead-letter-port.ts";
+import type { Log } from "../../src/log/port.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";

@@ -3,9 +3,9 @@
 import { errorTable, toFreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId } from "../../src/contract/ids.ts";
 import type { RejectOutcome } from "../../src/contract/outcome.ts";
-import type { RecordHeader } from "../../src/contract/record.ts";
-import { isLaterOperation } from "../../src/log/later-operation.ts";
-import type { DeadLetter, Replay } from "../../src/log/port.ts";
+import { isLaterOperation, type RecordHeader } from "../../src/contract/record.ts";
+import type { DeadLetter } from "../../src/log/dead-letter-port.ts";
+import type { Replay } from "../../src/log/port.ts";
 
 /** A replay repeats what a dead letter is about, from where its record lies; anything else was made up. */
 export function isReplayOf(letter: DeadLetter | null, { after }: Replay): boolean {

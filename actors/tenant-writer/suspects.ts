@@ -7,7 +7,7 @@
  */
 
 import type { Epoch, Version } from "../../src/contract/ids.ts";
-import type { Attempts } from "../../src/log/port.ts";
+import type { Attempts } from "../../src/log/dead-letter-port.ts";
 
 export interface Backlog {
   readonly entry: Attempts | null;

@@ -55,7 +55,7 @@ const leaves = [
     comment:
       "a port is an interface in contract words: move the type that it needs into src/contract, or state it in the port itself",
     from: { path: portFile },
-    to: { pathNot: ["^src/contract/"] },
+    to: { pathNot: ["^src/contract/", portFile] },
   },
 ];
 

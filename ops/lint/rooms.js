@@ -19,7 +19,7 @@ export const adapterFile = `^src/(${portRooms})/(${adapterNames})([-./])`;
 /** A thread of its own: its entry and the client beside it may use node built-ins. */
 export const workerFile = "-(worker|thread)\\.ts$";
 
-export const portFile = "^src/[^/]+/port\\.ts$";
+export const portFile = "^src/[^/]+/(port|[a-z-]+-port)\\.ts$";
 
 /** Rooms at the rim: they speak to the outside (people, scrapers, servers), not to each other. */
 export const rimRoom = "^src/(gateway|cli|observe)/";

@@ -4,7 +4,8 @@
  */
 
 import { limits } from "../contract/limits.ts";
-import type { ChunksLog, DeadLetterLog, DocsLog } from "../log/port.ts";
+import type { DeadLetterLog } from "../log/dead-letter-port.ts";
+import type { ChunksLog, DocsLog } from "../log/port.ts";
 import type { MergeClient } from "../merges/port.ts";
 import { silentLogger } from "../observe/port.ts";
 import { systemClock } from "../runtime/clock.ts";

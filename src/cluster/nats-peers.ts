@@ -21,7 +21,9 @@ import { limits } from "../contract/limits.ts";
 import { type Answer, type AnswerEvent, parseQuestion, type Question } from "../contract/query.ts";
 import type { AskOptions, DocumentState, Peers, Service } from "../contract/service.ts";
 import type { Metrics } from "../observe/port.ts";
-import { Askers } from "./peer-askers.ts";
+import { type Clock, systemClock } from "../runtime/clock.ts";
+import { Deadline, late, waitAtMost } from "../runtime/deadline.ts";
+import { Askers } from "./nats-askers.ts";
 
 const eventHeader = "Freshet-Event";
 const encoder = new TextEncoder();
@@ -32,7 +34,8 @@ const tokenOf = (node: string): string => Buffer.from(node, "utf8").toString("ba
 const subjectOf = (node: string, verb: string, tenant: string): string =>
   `freshet.peer.${tokenOf(node)}.${verb}.${tenant}`;
 
-export function connectPeers(connection: NatsConnection): Peers {
+export function connectPeers(connection: NatsConnection, clock = systemClock): Peers {
+  const asking = { connection, clock };
   return {
     ask: (node, tenant, asked) => {
       const { question, signal, onEvent } = asked;
@@ -44,13 +47,13 @@ export function connectPeers(connection: NatsConnection): Peers {
         beat: subjectOf(node, "beat", idOf(inbox)),
         cancel: subjectOf(node, "cancel", idOf(inbox)),
       };
-      return exchange<Answer>(connection, { subject, body, waitMs, inbox, work, signal, onEvent });
+      return exchange<Answer>(asking, { subject, body, waitMs, inbox, work, signal, onEvent });
     },
     document: (node, tenant, id) => {
       const subject = subjectOf(node, "document", tenant);
       const body = encode({ id });
       const waitMs = limits.peerMarginMs;
-      return exchange<DocumentState>(connection, { subject, body, waitMs, inbox: createInbox() });
+      return exchange<DocumentState>(asking, { subject, body, waitMs, inbox: createInbox() });
     },
   };
 }
@@ -67,14 +70,17 @@ interface Exchange {
 }
 
 /** One request and its replies, the last of which is the result. */
-async function exchange<Result>(connection: NatsConnection, options: Exchange): Promise<Result> {
+async function exchange<Result>(
+  { connection, clock }: { readonly connection: NatsConnection; readonly clock: Clock },
+  options: Exchange,
+): Promise<Result> {
   const { subject, body, waitMs, inbox, work, signal, onEvent } = options;
   if (signal?.aborted) throw new FreshetError("cancelled");
   const replies = connection.subscribe(inbox);
-  const gone = (): void => replies.unsubscribe();
-  signal?.addEventListener("abort", gone, { once: true });
   // PE4: the client's own time-out on a subscription ends with the first message.
-  const deadline = setTimeout(gone, waitMs);
+  const deadline = new Deadline(clock, waitMs, signal);
+  const gone = (): void => replies.unsubscribe();
+  deadline.signal.addEventListener("abort", gone, { once: true });
   const beats = work && setInterval(() => tell(connection, work.beat), limits.peerBeatMs);
   let isOver = false;
   try {
@@ -94,9 +100,9 @@ async function exchange<Result>(connection: NatsConnection, options: Exchange): 
     if (thrown instanceof FreshetError) throw thrown;
     throw new FreshetError("not_ready", undefined, { cause: thrown });
   } finally {
-    clearTimeout(deadline);
+    deadline.clear();
     clearInterval(beats);
-    signal?.removeEventListener("abort", gone);
+    deadline.signal.removeEventListener("abort", gone);
     replies.unsubscribe();
     if (work !== undefined && !isOver) tell(connection, work.cancel);
   }
@@ -124,6 +130,7 @@ export interface PeerServerOptions {
   readonly local: Pick<Service, "ask" | "document">;
   readonly stopMs: number;
   readonly metrics: Metrics;
+  readonly clock?: Clock | undefined;
 }
 
 export interface PeerServer {
@@ -132,10 +139,10 @@ export interface PeerServer {
 }
 
 export async function servePeers(options: PeerServerOptions): Promise<PeerServer> {
-  const { connection, node, stopMs, metrics } = options;
+  const { connection, node, stopMs, metrics, clock = systemClock } = options;
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
-  const askers = new Askers(limits.peerSilenceMs);
+  const askers = new Askers(limits.peerSilenceMs, clock);
   const subscription = connection.subscribe(`freshet.peer.${tokenOf(node)}.*.*`, {
     callback: (error, message) => {
       if (error !== null || hear(askers, message)) return;
@@ -153,9 +160,10 @@ export async function servePeers(options: PeerServerOptions): Promise<PeerServer
   return {
     async close() {
       subscription.unsubscribe();
-      const cut = setTimeout(() => stopping.abort(new FreshetError("not_ready")), stopMs);
-      await Promise.allSettled(running);
-      clearTimeout(cut);
+      const ended = Promise.allSettled(running);
+      if ((await waitAtMost(clock, stopMs, ended)) !== late) return;
+      stopping.abort(new FreshetError("not_ready"));
+      await ended;
     },
   };
 }
@@ -184,10 +192,10 @@ async function serve(
   try {
     const tenant = tenantId(name);
     if (verb === "document") {
-      const { id } = message.json<{ readonly id: DocumentId }>();
+      const { id } = bodyOf<{ readonly id: DocumentId }>(message);
       return respond("done", await local.document(tenant, id));
     }
-    const asked = message.json<AskedByPeer>();
+    const asked = bodyOf<AskedByPeer>(message);
     if (asked.beats === true) asker.expectBeats();
     const onEvent = (event: AnswerEvent): void => {
       if (event.type !== "done") respond(event.type, event);
@@ -210,6 +218,15 @@ interface AskedByPeer {
   readonly stream: boolean;
   /** The asker beats while it waits; those of earlier versions do not. */
   readonly beats?: boolean;
+}
+
+/** What a peer of this release sent. @throws FreshetError invalid_json */
+function bodyOf<Body>(message: Msg): Body {
+  try {
+    return message.json<Body>();
+  } catch (cause) {
+    throw new FreshetError("invalid_json", undefined, { cause });
+  }
 }
 
 function verbOf({ subject }: Msg): readonly [verb: string, name: string] {

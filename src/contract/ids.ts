@@ -1,4 +1,4 @@
-/** Branded ids: a tenant can not be passed where a document id is meant. */
+/** Branded ids: a tenant cannot be passed where a document id is meant. */
 
 import { FreshetError } from "./errors.ts";
 import { isPlainName } from "./well-formed.ts";
@@ -52,7 +52,7 @@ export function isDocumentId(value: string): value is DocumentId {
   return value.length <= documentIdBytesMax && utf8.encode(value).length <= documentIdBytesMax;
 }
 
-/** A stream sequence from the outside world. @throws FreshetError invalid_request */
+/** @throws FreshetError invalid_request (not a whole number, or negative) */
 function sequence<T extends number>(value: number): T {
   if (!Number.isSafeInteger(value) || value < 0) {
     throw new FreshetError("invalid_request", "a sequence is a whole number that is not negative");
@@ -64,6 +64,29 @@ export const version = (value: number): Version => sequence<Version>(value);
 export const position = (value: number): Position => sequence<Position>(value);
 export const epoch = (value: number): Epoch => sequence<Epoch>(value);
 export const partition = (value: number): Partition => sequence<Partition>(value);
+
+/** Before the first operation of a tenant, or of a stream. */
+export const noVersion: Version = version(0);
+/** Before the first record of a tenant, or of a stream. */
+export const noPosition: Position = position(0);
+/** Below that of every lease. */
+export const noEpoch: Epoch = epoch(0);
+
+type Sequence = Version | Position;
+
+/** The sequence right after this one, whether or not anything is stored there yet. */
+export const nextAfter = <T extends Sequence>(value: T): T => (value + 1) as T;
+
+/** The sequence right before this one: what lies from `value` on lies after it. */
+export const lastBefore = <T extends Sequence>(value: T): T => Math.max(value - 1, 0) as T;
+
+/** The latest of several sequences of one stream. */
+export const latestOf = <T extends Sequence>(first: T, ...others: readonly T[]): T =>
+  Math.max(first, ...others) as T;
+
+/** The earliest of several sequences of one stream. */
+export const earliestOf = <T extends Sequence>(first: T, ...others: readonly T[]): T =>
+  Math.min(first, ...others) as T;
 
 /** Sequences of one incarnation of a stream; 2^53 / 2^40 leaves 8,192 incarnations. */
 export const incarnationSpan = 2 ** 40;

@@ -79,6 +79,17 @@ export interface RecordHeader extends Placed {
   readonly bytes: number;
 }
 
+/**
+ * Whether a record says something new about its document after a version: what makes a replay of
+ * that version void. A void replay and a repetition say nothing new; the rest of a newer version does.
+ */
+export function isLaterOperation(
+  { version, reason, kind }: Pick<RecordHeader, "version" | "reason" | "kind">,
+  than: Version,
+): boolean {
+  return kind !== "fence" && kind !== "duplicate" && version > than && reason !== "replay_void";
+}
+
 /** What is known of a document besides its chunks; redacted. `timestamp` is unix milliseconds. */
 export interface DocumentInfo {
   readonly title?: string | undefined;

@@ -3,7 +3,7 @@
 import type { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { PlacedRecord, RecordHeader } from "../contract/record.ts";
-import type { DeadLetter } from "./port.ts";
+import type { DeadLetter } from "./dead-letter-port.ts";
 
 /** @param atMs unix milliseconds of the publish, where that is known; else of the record */
 export function deadLetterOf(record: PlacedRecord & { kind: "reject" }, atMs: number): DeadLetter {

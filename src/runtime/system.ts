@@ -13,6 +13,7 @@
 import { type ActorState, type BehaviourFactory, live } from "./actor.ts";
 import { judgeFailure, type RestartPolicy } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
+import { late, waitAtMost } from "./deadline.ts";
 import { BoundedMailbox, type Mailbox, type Weight } from "./mailbox.ts";
 import { replyOf } from "./reply.ts";
 
@@ -83,15 +84,11 @@ export class ActorSystem {
   /** S3. @throws Error that names the actors which did not end within `stopMs` */
   async stop(): Promise<void> {
     this.#stopping = true;
+    const { clock, stopMs } = this.#options;
     const stuck: string[] = [];
     for (const member of [...this.#members.values()].reverse()) {
-      const timeout = new AbortController();
-      const ended = await Promise.race([
-        member.stop().then(() => true),
-        this.#options.clock.sleep(this.#options.stopMs, timeout.signal).then(() => false),
-      ]);
-      timeout.abort();
-      if (!ended) stuck.push(member.name);
+      const ended = await waitAtMost(clock, stopMs, member.stop());
+      if (ended === late) stuck.push(member.name);
     }
     if (stuck.length > 0) throw new Error(`actors that would not stop: ${stuck.join(", ")}`);
   }

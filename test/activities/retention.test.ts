@@ -7,7 +7,7 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
-import { conditionHeaders, wireHeaders } from "../../src/log/record-header.ts";
+import { conditionHeaders, wireHeaders } from "../../src/log/wire/record.ts";
 import { isRetentionTime } from "../../workflows/retention-time.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { runMerge } from "./run-merge.ts";

@@ -21,8 +21,8 @@ import {
 import { preferredNode } from "../../src/cluster/ownership.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
 import { type TenantBounds, TenantCatalogue } from "../../src/log/catalogue.ts";
+import type { LeaseStore } from "../../src/log/lease-port.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
-import type { LeaseStore } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock } from "../support/manual-clock.ts";

@@ -65,7 +65,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "drop the expectation header",
     patches: [
       {
-        file: "src/log/nats/connection.ts",
+        file: "src/log/nats/publish.ts",
         find: "    headers: messageHeaders(message.headers ?? {}),\n    expect: { lastSubjectSequence: message.expectedLast },",
         replace:
           '    headers: messageHeaders({ "Freshet-Previous": String(message.expectedLast), ...message.headers }),\n' +
@@ -73,7 +73,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         // Else readers would take a record without a condition for a foreign message, and the bug would be another one.
-        file: "src/log/record-header.ts",
+        file: "src/log/wire/record.ts",
         find: 'const conditionHeader = "Nats-Expected-Last-Subject-Sequence";',
         replace: 'const conditionHeader = "Freshet-Previous";',
       },

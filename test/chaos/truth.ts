@@ -19,8 +19,8 @@ import { headerReader, type NatsContext, newestMessage } from "../../src/log/nat
 import { type Delivered, pullMessages } from "../../src/log/nats/pull.ts";
 import { streamNames } from "../../src/log/nats/streams.ts";
 import type { Log } from "../../src/log/port.ts";
-import { headerFromWire } from "../../src/log/record-header.ts";
-import { tenantIn } from "../../src/log/subjects.ts";
+import { headerFromWire } from "../../src/log/wire/record.ts";
+import { tenantIn } from "../../src/log/wire/subjects.ts";
 import { checkAnswer, type Observation } from "./check-answer.ts";
 import { ChainChecker } from "./check-log.ts";
 import type { History } from "./history.ts";

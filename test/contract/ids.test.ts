@@ -2,11 +2,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   documentIdBytesMax,
+  earliestOf,
   epoch,
   incarnationOf,
   incarnationSpan,
   isDocumentId,
   isTenantId,
+  lastBefore,
+  latestOf,
+  nextAfter,
+  noEpoch,
+  noPosition,
+  noVersion,
   partition,
   partitionOf,
   position,
@@ -68,6 +75,23 @@ describe("sequences", () => {
     expect(incarnationOf(incarnationSpan - 1)).toBe(0);
     expect(incarnationOf(incarnationSpan)).toBe(1);
     expect(incarnationOf(Number.MAX_SAFE_INTEGER)).toBe(8_191);
+  });
+});
+
+describe("sequences of one stream", () => {
+  it("begin after none", () => {
+    expect([noVersion, noPosition, noEpoch]).toEqual([0, 0, 0]);
+  });
+
+  it("have neighbours, and none lies before the beginning", () => {
+    expect(nextAfter(version(7))).toBe(8);
+    expect(lastBefore(position(7))).toBe(6);
+    expect(lastBefore(noVersion)).toBe(noVersion);
+  });
+
+  it("have a latest and an earliest", () => {
+    expect(latestOf(version(2), version(5), version(3))).toBe(5);
+    expect(earliestOf(position(4), position(9))).toBe(4);
   });
 });
 

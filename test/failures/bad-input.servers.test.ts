@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
 import { streamNames } from "../../src/log/nats/streams.ts";
-import { deadLetterOf } from "../../src/log/subjects.ts";
+import { deadLetterSubject } from "../../src/log/wire/subjects.ts";
 import {
   type FreshetProcess,
   freshTenant,
@@ -84,7 +84,7 @@ describe("bad input over JetStream", () => {
         () =>
           manager.streams
             .getMessage(streamNames.deadLetters, {
-              last_by_subj: deadLetterOf(token, seq as Version),
+              last_by_subj: deadLetterSubject(token, seq as Version),
             })
             .then((message) => message?.json())
             .catch(() => undefined),

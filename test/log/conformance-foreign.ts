@@ -10,8 +10,8 @@ import {
   type Version,
 } from "../../src/contract/ids.ts";
 import { emptyManifest, type Manifest } from "../../src/contract/manifest.ts";
-import type { DeadLetter } from "../../src/log/port.ts";
-import { conditionHeaders, wireHeaders } from "../../src/log/record-header.ts";
+import type { DeadLetter } from "../../src/log/dead-letter-port.ts";
+import { conditionHeaders, wireHeaders } from "../../src/log/wire/record.ts";
 import type { Opened } from "./harness.ts";
 import { appendAll, collect, fence, reject, removal, take, upsert } from "./records.ts";
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { DocumentId, Epoch, Partition, Position, Version } from "../../src/contract/ids.ts";
 import type { Manifest } from "../../src/contract/manifest.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
-import type { DeadLetter } from "../../src/log/port.ts";
+import type { DeadLetter } from "../../src/log/dead-letter-port.ts";
 import type { Opened } from "./harness.ts";
 import { beginningOf, take } from "./records.ts";
 

@@ -3,7 +3,7 @@
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
 import type { Log } from "../../src/log/port.ts";
-import type { WireHeaders } from "../../src/log/record-header.ts";
+import type { WireHeaders } from "../../src/log/wire/record.ts";
 
 export interface LogHarness {
   readonly log: Log;

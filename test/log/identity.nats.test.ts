@@ -13,8 +13,8 @@ import {
 } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
-import { messageHeaders } from "../../src/log/nats/connection.ts";
-import { conditionHeaders } from "../../src/log/record-header.ts";
+import { messageHeaders } from "../../src/log/nats/publish.ts";
+import { conditionHeaders } from "../../src/log/wire/record.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
 import {
   connectTo,

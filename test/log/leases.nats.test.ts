@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Partition } from "../../src/contract/ids.ts";
+import type { Lease } from "../../src/log/lease-port.ts";
 import type { NatsLog } from "../../src/log/nats/log.ts";
-import type { Lease } from "../../src/log/port.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
 import { connectTo } from "./nats-harness.ts";
 

@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type TenantId, tenantId, type Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import type { DeadLetter } from "../../src/log/dead-letter-port.ts";
 import type { NatsLog } from "../../src/log/nats/log.ts";
-import type { DeadLetter } from "../../src/log/port.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
 import { connectTo } from "./nats-harness.ts";
 

@@ -3,8 +3,8 @@
 import { ErrorCode, NatsError, nanos } from "nats";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import { partitionOf, type TenantId } from "../../src/contract/ids.ts";
-import { messageHeaders } from "../../src/log/nats/connection.ts";
 import { connectNatsLog, type NatsLog, type NatsLogOptions } from "../../src/log/nats/log.ts";
+import { messageHeaders } from "../../src/log/nats/publish.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
 import type { LogHarness } from "./harness.ts";

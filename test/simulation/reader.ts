@@ -5,7 +5,7 @@ import type { ColdShard } from "../../src/cold/port.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { Partition } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import type { LeaseStore } from "../../src/log/port.ts";
+import type { LeaseStore } from "../../src/log/lease-port.ts";
 import { fuse } from "../../src/retrieval/fusion.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { acme, axis } from "../actors/kit.ts";

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { type ErrorCode, errorTable } from "../../contract/errors.ts";
 import type { TenantId, Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import type { DeadLetter } from "../../log/port.ts";
+import type { DeadLetter } from "../../log/dead-letter-port.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { connectLog, type PublisherConnection } from "../connect.ts";
 import { pageOf, payloadOf } from "../dlq/letters.ts";

@@ -2,7 +2,8 @@
 
 import type { ErrorCode } from "../../contract/errors.ts";
 import type { TenantId, Version } from "../../contract/ids.ts";
-import type { DeadLetter, DeadLetterLog, DocsLog } from "../../log/port.ts";
+import type { DeadLetter, DeadLetterLog } from "../../log/dead-letter-port.ts";
+import type { DocsLog } from "../../log/port.ts";
 
 export interface Page {
   readonly letters: readonly DeadLetter[];

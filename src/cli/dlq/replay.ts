@@ -8,8 +8,9 @@
 
 import { toFreshetError } from "../../contract/errors.ts";
 import type { DocumentId, TenantId, Version } from "../../contract/ids.ts";
-import { isLaterOperation } from "../../log/later-operation.ts";
-import type { ChunksLog, DeadLetter, DocsLog } from "../../log/port.ts";
+import { isLaterOperation } from "../../contract/record.ts";
+import type { DeadLetter } from "../../log/dead-letter-port.ts";
+import type { ChunksLog, DocsLog } from "../../log/port.ts";
 import { payloadOf } from "./letters.ts";
 
 export interface ReplayLog {

@@ -17,7 +17,7 @@ import type { Logger, Metrics } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../port.ts";
 
-export interface LogGuardOptions {
+export interface IdentityMonitorOptions {
   readonly log: Pick<Log, "checkIdentity" | "usage">;
   readonly onReconnect: (listener: () => void) => () => void;
   readonly clock: Clock;
@@ -33,7 +33,7 @@ type Verdict =
   | { readonly kind: "refused"; readonly error: FreshetError };
 
 export class LogIdentityMonitor {
-  readonly #options: LogGuardOptions;
+  readonly #options: IdentityMonitorOptions;
   readonly #stopped = new AbortController();
   readonly #endReconnect: () => void;
   readonly #loop: Promise<void>;
@@ -45,7 +45,7 @@ export class LogIdentityMonitor {
   #again = false;
 
   /** The log was checked when it was opened, so the guard begins by trusting it. */
-  constructor(options: LogGuardOptions) {
+  constructor(options: IdentityMonitorOptions) {
     this.#options = options;
     this.#endReconnect = options.onReconnect(() => this.#reconnected());
     this.#loop = this.#watch();

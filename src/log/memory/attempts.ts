@@ -1,7 +1,7 @@
 /** The attempt journal in memory. */
 
 import type { TenantId } from "../../contract/ids.ts";
-import type { AttemptJournal, Attempts } from "../port.ts";
+import type { AttemptJournal, Attempts } from "../dead-letter-port.ts";
 import type { Availability } from "./availability.ts";
 
 export class MemoryAttempts implements AttemptJournal {

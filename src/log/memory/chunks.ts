@@ -1,11 +1,18 @@
 /** CHUNKS in memory. Records are kept as they would be on the wire, so that nothing is shared by reference. */
 
 import { FreshetError } from "../../contract/errors.ts";
-import { type Partition, type Position, partitionOf, type TenantId } from "../../contract/ids.ts";
+import {
+  earliestOf,
+  isTenantId,
+  noPosition,
+  type Partition,
+  type Position,
+  position,
+  type TenantId,
+} from "../../contract/ids.ts";
 import type { QuarantineReason } from "../../contract/quarantine.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../../contract/record.ts";
 import { encodeBody } from "../../contract/record.ts";
-import type { Clock } from "../../runtime/clock.ts";
 import { judgeAppend } from "../append-outcome.ts";
 import { ChainCheck } from "../chain.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "../port.ts";
@@ -19,15 +26,11 @@ import {
   recordFromWire,
   type WireHeaders,
   wireHeaders,
-} from "../record-header.ts";
-import { chunksOf } from "../subjects.ts";
-import type { Availability } from "./availability.ts";
+} from "../wire/record.ts";
+import { tenantSubject } from "../wire/subjects.ts";
+import { TenantStream, type TenantStreamOptions } from "./tenant-stream.ts";
 
-interface Options {
-  readonly clock: Clock;
-  readonly partitions: number;
-  readonly base: number;
-  readonly availability: Availability;
+interface Options extends TenantStreamOptions {
   readonly quarantine: Quarantine;
   /** The check of what a range read hands out; a test may plant a gullible one. */
   readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
@@ -42,14 +45,17 @@ interface Stored {
 
 export class MemoryChunks implements ChunksLog {
   readonly #options: Options;
-  readonly #byTenant = new Map<TenantId, Stored[]>();
+  readonly #stream: TenantStream<Position, Stored>;
   #ackLost = false;
   #recordsLate = 0;
-  lastSeq: Position;
 
   constructor(options: Options) {
     this.#options = options;
-    this.lastSeq = options.base as Position;
+    this.#stream = new TenantStream(options, position(options.base));
+  }
+
+  get lastSeq(): Position {
+    return this.#stream.lastSeq;
   }
 
   async append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome> {
@@ -93,21 +99,18 @@ export class MemoryChunks implements ChunksLog {
 
   async tenants(partition: Partition): Promise<TenantId[]> {
     await this.#options.availability.pass();
-    const { partitions } = this.#options;
-    return [...this.#byTenant.keys()].filter(
-      (tenant) => partitionOf(tenant, partitions) === partition,
-    );
+    return this.#stream.tenantsOf(partition).filter(isTenantId);
   }
 
   async tenantCount(): Promise<number> {
     await this.#options.availability.pass();
-    return this.#byTenant.size;
+    return this.#stream.tenants().length;
   }
 
   /** A message that no owner wrote, or one of ours that was damaged. */
   putForeign(tenant: TenantId, headers: WireHeaders, body: Uint8Array): void {
     const read = (name: string) => headers[name];
-    const previous = isRecord(read) ? previousIn(read) : (0 as Position);
+    const previous = isRecord(read) ? previousIn(read) : noPosition;
     this.#push({ tenant, previous }, headers, body);
   }
 
@@ -121,23 +124,13 @@ export class MemoryChunks implements ChunksLog {
 
   async firstSince(atMs: number): Promise<Position> {
     await this.#options.availability.pass();
-    const positions = [...this.#byTenant.values()]
-      .flat()
-      .filter(({ place }) => place.atMs >= atMs)
-      .map(({ place }) => place.position);
-    return Math.min(this.lastSeq + 1, ...positions) as Position;
+    return this.#stream.firstSince(atMs);
   }
 
   async purge({ tenant, below }: Parameters<ChunksLog["purge"]>[0]): Promise<number> {
     await this.#options.availability.pass();
-    this.#options.availability.checkIdentity();
-    const records = this.#byTenant.get(tenant) ?? [];
-    const newest = this.#records(tenant).at(-1);
-    if (newest === undefined) return 0;
-    const to = Math.min(below, newest.place.position);
-    const kept = records.filter((stored) => stored.place.position >= to);
-    this.#byTenant.set(tenant, kept);
-    return records.length - kept.length;
+    const newest = this.#records(tenant).at(-1)?.place.position ?? noPosition;
+    return this.#stream.purgeBelow(tenant, earliestOf(below, newest));
   }
 
   async *#range(range: ChunksRange): AsyncGenerator<Stored> {
@@ -173,22 +166,17 @@ export class MemoryChunks implements ChunksLog {
     headers: WireHeaders,
     body: Uint8Array,
   ): Position {
-    this.lastSeq = (this.lastSeq + 1) as Position;
-    const atMs = this.#options.clock.nowMs();
-    const stored: Stored = {
+    const stored = this.#stream.add(place.tenant, (position, atMs) => ({
       isRecord: isRecord((name) => headers[name]),
-      place: { ...place, atMs, position: this.lastSeq },
+      place: { ...place, atMs, position },
       ...{ headers, body },
-    };
-    const records = this.#byTenant.get(place.tenant);
-    if (records === undefined) this.#byTenant.set(place.tenant, [stored]);
-    else records.push(stored);
-    return this.lastSeq;
+    }));
+    return stored.place.position;
   }
 
   /** What owners wrote: foreign messages between stand for nothing. */
   #records(tenant: TenantId): readonly Stored[] {
-    return (this.#byTenant.get(tenant) ?? []).filter((stored) => {
+    return this.#stream.of(tenant).filter((stored) => {
       if (stored.isRecord) return true;
       this.#quarantine(stored, "foreign");
       return false;
@@ -217,7 +205,7 @@ export class MemoryChunks implements ChunksLog {
 
   #quarantine({ place }: Stored, why: QuarantineReason): void {
     const { tenant, position: seq } = place;
-    const subject = chunksOf(partitionOf(tenant, this.#options.partitions), tenant);
+    const subject = tenantSubject("chunks", this.#stream.partitionOf(tenant), tenant);
     this.#options.quarantine.add({ stream: "CHUNKS", seq, subject, why });
   }
 }

@@ -1,13 +1,13 @@
 /** Dead letters in memory. */
 
 import { FreshetError } from "../../contract/errors.ts";
-import type { TenantId, Version } from "../../contract/ids.ts";
+import { noVersion, type TenantId, type Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { letterShareOf } from "../dead-letter.ts";
-import type { DeadLetter, DeadLetterLog, OwedLetters } from "../port.ts";
+import type { DeadLetter, DeadLetterLog, OwedLetters } from "../dead-letter-port.ts";
 import type { Quarantine } from "../quarantine.ts";
-import { deadLetterOf } from "../subjects.ts";
+import { deadLetterSubject } from "../wire/subjects.ts";
 import type { Availability } from "./availability.ts";
 
 /** What somebody stored in a letter's place. */
@@ -52,7 +52,7 @@ export class MemoryDeadLetters implements DeadLetterLog {
     letters.set(letter.version, { letter: { ...letter }, writtenAtMs });
   }
 
-  async list(tenant: string, max: number, after = 0 as Version): Promise<DeadLetter[]> {
+  async list(tenant: string, max: number, after = noVersion): Promise<DeadLetter[]> {
     await this.#options.availability.pass();
     return [...this.#of(tenant).keys()]
       .filter((version) => version > after)
@@ -69,7 +69,7 @@ export class MemoryDeadLetters implements DeadLetterLog {
 
   async last(tenant: string): Promise<Version> {
     await this.#options.availability.pass();
-    return [...this.#of(tenant).keys()].at(-1) ?? (0 as Version);
+    return [...this.#of(tenant).keys()].at(-1) ?? noVersion;
   }
 
   async trim(tenant: string): Promise<number> {
@@ -113,7 +113,7 @@ export class MemoryDeadLetters implements DeadLetterLog {
   #letter(tenant: string, version: Version): DeadLetter | null {
     const letter = this.#of(tenant).get(version)?.letter ?? null;
     if (letter !== foreign) return letter;
-    const subject = deadLetterOf(tenant, version);
+    const subject = deadLetterSubject(tenant, version);
     this.#options.quarantine.add({ stream: "DLQ", seq: version, subject, why: foreign });
     return null;
   }

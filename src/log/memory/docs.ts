@@ -2,33 +2,33 @@
 
 import { FreshetError } from "../../contract/errors.ts";
 import type { PublishResult } from "../../contract/events.ts";
-import { type Partition, partitionOf, type TenantId, type Version } from "../../contract/ids.ts";
+import {
+  nextAfter,
+  noVersion,
+  type Partition,
+  type TenantId,
+  type Version,
+  version,
+} from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import type { Clock } from "../../runtime/clock.ts";
 import { checkReadStart } from "../log-identity.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
-import { isWildcard, unplacedPartition } from "../subjects.ts";
-import type { Availability } from "./availability.ts";
+import { TenantStream, type TenantStreamOptions } from "./tenant-stream.ts";
 
 /** What a message of DOCS says besides its document. */
 type Marks = Pick<StoredOperation, "messageId" | "replay">;
 
-interface Options {
-  readonly clock: Clock;
-  readonly partitions: number;
-  /** The sequence before the first. */
-  readonly base: number;
-  readonly availability: Availability;
-}
-
 export class MemoryDocs implements DocsLog {
-  readonly #options: Options;
-  #operations: StoredOperation[] = [];
-  lastSeq: Version;
+  readonly #options: TenantStreamOptions;
+  readonly #stream: TenantStream<Version, StoredOperation>;
 
-  constructor(options: Options) {
+  constructor(options: TenantStreamOptions) {
     this.#options = options;
-    this.lastSeq = options.base as Version;
+    this.#stream = new TenantStream(options, version(options.base));
+  }
+
+  get lastSeq(): Version {
+    return this.#stream.lastSeq;
   }
 
   async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
@@ -41,16 +41,12 @@ export class MemoryDocs implements DocsLog {
   }
 
   store(tenant: string, payload: Uint8Array, { messageId, replay }: Marks = {}): StoredOperation {
-    this.lastSeq = (this.lastSeq + 1) as Version;
-    const operation: StoredOperation = {
-      tenant,
-      version: this.lastSeq,
-      atMs: this.#options.clock.nowMs(),
+    const operation = this.#stream.add(tenant, (version, atMs) => ({
+      ...{ tenant, version, atMs },
       payload: payload.slice(),
       ...(messageId === undefined ? {} : { messageId }),
       ...(replay === undefined ? {} : { replay }),
-    };
-    this.#operations.push(operation);
+    }));
     this.#options.availability.wake();
     return operation;
   }
@@ -61,12 +57,14 @@ export class MemoryDocs implements DocsLog {
     while (!options.signal.aborted && availability.open) {
       availability.checkIdentity();
       checkReadStart({ from: next, base, lastSeq: this.lastSeq });
-      const operation = availability.available ? this.#firstOf(options.partition, next) : undefined;
+      const operation = availability.available
+        ? this.#stream.firstFrom(options.partition, next)
+        : undefined;
       if (operation === undefined) {
         await availability.changed(options.signal);
         continue;
       }
-      next = (operation.version + 1) as Version;
+      next = nextAfter(operation.version);
       yield operation;
       await Promise.resolve();
     }
@@ -75,9 +73,9 @@ export class MemoryDocs implements DocsLog {
 
   async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
     await this.#options.availability.pass();
-    const waiting = this.#operations.filter(
-      ({ tenant, version }) => tenant === options.tenant && version > options.after,
-    );
+    const waiting = this.#stream
+      .of(options.tenant)
+      .filter(({ version }) => version > options.after);
     options.onCount?.(waiting.length);
     return firstBytes(waiting.slice(0, options.max), options.bytesMax);
   }
@@ -88,25 +86,23 @@ export class MemoryDocs implements DocsLog {
     windowMs,
   }: Parameters<DocsLog["messageIds"]>[0]): AsyncGenerator<StoredMessageId> {
     await this.#options.availability.pass();
-    const newest = this.#operations.find(({ version }) => version === to);
+    const newest = this.#stream.all().find(({ version }) => version === to);
     if (newest === undefined) return;
     const sinceMs = newest.atMs - windowMs;
-    for (const { tenant: of, version, atMs, messageId } of [...this.#operations]) {
-      if (of !== tenant || version > to || atMs < sinceMs || messageId === undefined) continue;
+    for (const { version, atMs, messageId } of [...this.#stream.of(tenant)]) {
+      if (version > to || atMs < sinceMs || messageId === undefined) continue;
       yield { version, atMs, messageId };
     }
   }
 
   async lastVersion(tenant: TenantId): Promise<Version> {
     await this.#options.availability.pass();
-    const last = this.#operations.findLast((operation) => operation.tenant === tenant);
-    return last?.version ?? (0 as Version);
+    return this.#stream.of(tenant).at(-1)?.version ?? noVersion;
   }
 
   async nextVersion({ tenant, after }: Parameters<DocsLog["nextVersion"]>[0]): Promise<Version> {
     await this.#options.availability.pass();
-    const next = this.#operations.find((one) => one.tenant === tenant && one.version > after);
-    return next?.version ?? (0 as Version);
+    return this.#stream.of(tenant).find(({ version }) => version > after)?.version ?? noVersion;
   }
 
   async lastSequence(): Promise<Version> {
@@ -116,36 +112,17 @@ export class MemoryDocs implements DocsLog {
 
   async tenants(partition: Partition): Promise<string[]> {
     await this.#options.availability.pass();
-    const tenants = new Set(this.#operations.map(({ tenant }) => tenant));
-    return [...tenants].filter((tenant) => this.#partitionOf(tenant) === partition);
+    return this.#stream.tenantsOf(partition);
   }
 
   async firstSince(atMs: number): Promise<Version> {
     await this.#options.availability.pass();
-    const found = this.#operations.find((operation) => operation.atMs >= atMs);
-    return found?.version ?? ((this.lastSeq + 1) as Version);
+    return this.#stream.firstSince(atMs);
   }
 
   async purge({ tenant, below }: Parameters<DocsLog["purge"]>[0]): Promise<number> {
     await this.#options.availability.pass();
-    this.#options.availability.checkIdentity();
-    const before = this.#operations.length;
-    this.#operations = this.#operations.filter(
-      (operation) => operation.tenant !== tenant || operation.version >= below,
-    );
-    return before - this.#operations.length;
-  }
-
-  #firstOf(partition: Partition, from: Version): StoredOperation | undefined {
-    return this.#operations.find(
-      ({ tenant, version }) => version >= from && this.#partitionOf(tenant) === partition,
-    );
-  }
-
-  /** The server's transform hashes any token but a wildcard; only checked tenants ever ask for a partition by name. */
-  #partitionOf(tenant: string): Partition {
-    if (isWildcard(tenant)) return unplacedPartition;
-    return partitionOf(tenant as TenantId, this.#options.partitions);
+    return this.#stream.purgeBelow(tenant, below);
   }
 }
 

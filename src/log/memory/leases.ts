@@ -6,8 +6,8 @@
 import type { Epoch, Partition } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import type { Lease, LeaseSnapshot, LeaseStore, NodeStart } from "../lease-port.ts";
 import { LeaseWatch } from "../lease-watch.ts";
-import type { Lease, LeaseSnapshot, LeaseStore, NodeStart } from "../port.ts";
 import type { Availability } from "./availability.ts";
 
 interface Options {

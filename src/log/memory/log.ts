@@ -19,7 +19,7 @@ import { type Clock, systemClock } from "../../runtime/clock.ts";
 import type { ChainCheck } from "../chain.ts";
 import type { ChunksRange, EventSink, Log, StoredOperation } from "../port.ts";
 import { Quarantine } from "../quarantine.ts";
-import type { WireHeaders } from "../record-header.ts";
+import type { WireHeaders } from "../wire/record.ts";
 import { MemoryAttempts } from "./attempts.ts";
 import { Availability } from "./availability.ts";
 import { MemoryChunks } from "./chunks.ts";

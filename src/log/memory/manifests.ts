@@ -4,9 +4,9 @@ import { digestOf } from "../../contract/digest.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { emptyManifest, type HeadsPiece, type Manifest } from "../../contract/manifest.ts";
-import { readManifest, unreadableManifest } from "../manifest-message.ts";
 import type { ManifestStore, PiecesSweep, StoredManifest } from "../port.ts";
 import type { Quarantine } from "../quarantine.ts";
+import { decodeManifest, unreadableManifest } from "../wire/manifest.ts";
 import type { Availability } from "./availability.ts";
 
 interface StoredPiece {
@@ -38,7 +38,7 @@ export class MemoryManifests implements ManifestStore {
   }
 
   putForeign(tenant: TenantId, payload: Uint8Array): void {
-    const { kind } = readManifest(payload);
+    const { kind } = decodeManifest(payload);
     if (kind === "manifest") throw new RangeError("a manifest is not foreign");
     this.#revision += 1;
     this.#foreign.set(tenant, { revision: this.#revision, kind });

@@ -1,22 +1,14 @@
 /** The attempt journal on JetStream: one message a tenant, beside its manifest. */
 
-import { z } from "zod";
-import type { Epoch, TenantId, Version } from "../../contract/ids.ts";
-import { jsonIn } from "../json-message.ts";
-import type { AttemptJournal, Attempts } from "../port.ts";
-import { type NatsContext, publishPlain } from "./connection.ts";
+import type { TenantId } from "../../contract/ids.ts";
+import type { AttemptJournal, Attempts } from "../dead-letter-port.ts";
+import { decodeAttempts, encodeAttempts } from "../wire/attempts.ts";
+import { attemptsSubject } from "../wire/subjects.ts";
+import type { NatsContext } from "./connection.ts";
 import { logError } from "./errors.ts";
 import { newestReadable } from "./newest.ts";
-import { manifestSubjects, streamNames } from "./streams.ts";
-
-const attemptsSchema = z.object({
-  upTo: z.int().transform((value) => value as Version),
-  lives: z.int().min(1),
-  epoch: z.int().transform((value) => value as Epoch),
-});
-
-const subjectOf = (tenant: TenantId): string => `${manifestSubjects}.attempts.${tenant}`;
-const encoder = new TextEncoder();
+import { publishPlain } from "./publish.ts";
+import { streamNames } from "./streams.ts";
 
 export class NatsAttempts implements AttemptJournal {
   readonly #context: NatsContext;
@@ -27,16 +19,16 @@ export class NatsAttempts implements AttemptJournal {
 
   async get(tenant: TenantId): Promise<Attempts | null> {
     const { value } = await newestReadable(this.#context, {
-      ...{ stream: streamNames.manifests, subject: subjectOf(tenant) },
-      read: ({ data }) => jsonIn(attemptsSchema, data),
+      ...{ stream: streamNames.manifests, subject: attemptsSubject(tenant) },
+      read: ({ data }) => decodeAttempts(data),
     });
     return value;
   }
 
-  async put(tenant: TenantId, { upTo, lives, epoch }: Attempts): Promise<void> {
-    const payload = encoder.encode(JSON.stringify({ upTo, lives, epoch }));
+  async put(tenant: TenantId, attempts: Attempts): Promise<void> {
+    const message = { subject: attemptsSubject(tenant), payload: encodeAttempts(attempts) };
     try {
-      await publishPlain(this.#context, { subject: subjectOf(tenant), payload });
+      await publishPlain(this.#context, message);
     } catch (thrown) {
       throw logError(thrown);
     }

@@ -9,10 +9,11 @@
 
 import { FreshetError } from "../../contract/errors.ts";
 import {
+  earliestOf,
   isTenantId,
   type Partition,
   type Position,
-  partitionOf,
+  position,
   type TenantId,
 } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
@@ -22,7 +23,7 @@ import {
   type PlacedRecord,
   type RecordHeader,
 } from "../../contract/record.ts";
-import { type AppendVerdict, judgeAppend } from "../append-outcome.ts";
+import { judgeAppend } from "../append-outcome.ts";
 import { ChainCheck } from "../chain.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "../port.ts";
 import { unreadableRecord } from "../quarantine.ts";
@@ -34,9 +35,8 @@ import {
   previousIn,
   recordFromWire,
   wireHeaders,
-} from "../record-header.ts";
-import { chunksOf, chunksOfPartition, tenantIn } from "../subjects.ts";
-import { type ConditionalMessage, type NatsContext, publishIfLast } from "./connection.ts";
+} from "../wire/record.ts";
+import type { NatsContext } from "./connection.ts";
 import {
   messageOf,
   type NewestOf,
@@ -45,22 +45,21 @@ import {
   type StoredMessage,
   type SubjectRequest,
 } from "./newest.ts";
+import { type ConditionalMessage, publishIfLastUntilKnown, type ReadBack } from "./publish.ts";
 import { pullMessages } from "./pull.ts";
-import { firstSince, purgeBelow } from "./retention.ts";
 import { lostTail, streamInfo } from "./streams.ts";
+import { TenantStream } from "./tenant-stream.ts";
 import type { VerifiedStream } from "./verified-stream.ts";
 
 const noBytes = new Uint8Array();
 
 export class NatsChunks implements ChunksLog {
   readonly #context: NatsContext;
-  readonly #stream: VerifiedStream;
-  readonly #partitions: number;
+  readonly #stream: TenantStream;
 
-  constructor(context: NatsContext, stream: VerifiedStream, partitions: number) {
+  constructor(context: NatsContext, verified: VerifiedStream, partitions: number) {
     this.#context = context;
-    this.#stream = stream;
-    this.#partitions = partitions;
+    this.#stream = new TenantStream({ context, stream: verified, root: "chunks", partitions });
   }
 
   /**
@@ -69,28 +68,18 @@ export class NatsChunks implements ChunksLog {
    */
   async append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome> {
     const body = record.kind === "upsert" ? encodeBody(record.body) : noBytes;
-    let message: ConditionalMessage = {
-      subject: this.#subject(record.tenant),
-      payload: body,
-      headers: wireHeaders(record, body.byteLength),
-      expectedLast,
-    };
-    for (let attempt = 1; ; attempt += 1) {
-      const before = this.#stream.highest;
-      const outcome = await publishIfLast(this.#context, message);
-      if (outcome.kind === "stored") {
-        this.#stream.stored(outcome.ack.seq, before);
-        return { kind: "appended", position: outcome.ack.seq as Position };
-      }
-      const verdict = await this.#verdict(record, expectedLast);
-      if (verdict.kind !== "retry") return verdict;
-      if (verdict.tail !== undefined) message = behind(message, verdict.tail, expectedLast);
-      if (attempt >= limits.appendAttemptsMax) {
-        const cause = outcome.kind === "unknown" ? outcome.error : undefined;
-        throw new FreshetError("log_unavailable", "an append got no answer", { cause });
-      }
-      await this.#context.clock.sleep(limits.readRetryMinMs * attempt);
-    }
+    return publishIfLastUntilKnown<AppendOutcome>(this.#context, {
+      message: {
+        subject: this.#stream.subjectOf(record.tenant),
+        payload: body,
+        headers: wireHeaders(record, body.byteLength),
+        expectedLast,
+      },
+      stream: this.#stream.verified,
+      stored: ({ seq }) => ({ kind: "appended", position: position(seq) }),
+      readBack: (sent) => this.#readBack(record, expectedLast, sent),
+      silence: "an append got no answer",
+    });
   }
 
   async last(tenant: TenantId): Promise<RecordHeader | null> {
@@ -116,10 +105,11 @@ export class NatsChunks implements ChunksLog {
   }
 
   async tenants(partition: Partition): Promise<TenantId[]> {
-    const subjects = await this.#stream.subjects(chunksOfPartition(partition));
-    // A foreign message can name a tenant of another partition: two owners of one tenant would fence each other for ever.
-    const isHere = (tenant: TenantId) => partitionOf(tenant, this.#partitions) === partition;
-    return subjects.map(tenantIn).filter(isTenantId).filter(isHere);
+    const tokens = await this.#stream.tokens([this.#stream.filterOf(partition)]);
+    // A foreign message can name a tenant of another partition: two owners of one tenant would
+    // fence each other for ever.
+    const isHere = (tenant: TenantId) => this.#stream.partitionOf(tenant) === partition;
+    return tokens.filter(isTenantId).filter(isHere);
   }
 
   async tenantCount(): Promise<number> {
@@ -128,37 +118,35 @@ export class NatsChunks implements ChunksLog {
   }
 
   async firstSince(atMs: number): Promise<Position> {
-    const found = await firstSince(this.#context, this.#stream, { filter: "chunks.>", atMs });
-    return found as Position;
+    return position(await this.#stream.firstSince(atMs));
   }
 
   async purge({ tenant, below }: Parameters<ChunksLog["purge"]>[0]): Promise<number> {
     const last = await this.last(tenant);
     if (last === null) return 0;
-    const filter = this.#subject(tenant);
-    const to = Math.min(below, last.position);
-    return purgeBelow(this.#context, this.#stream, { filter, below: to });
-  }
-
-  #subject(tenant: TenantId): string {
-    return chunksOf(partitionOf(tenant, this.#partitions), tenant);
+    return this.#stream.purgeBelow(tenant, earliestOf(below, last.position));
   }
 
   /** An unanswered look at the tail leaves the question open, as an unanswered publish does. */
-  async #verdict(
+  async #readBack(
     record: ChunkRecord,
     expectedLast: Position,
-  ): Promise<AppendVerdict & { readonly tail?: number }> {
+    sent: ConditionalMessage,
+  ): Promise<ReadBack<AppendOutcome>> {
     try {
       const { value: last, tail } = await this.#newest(record.tenant);
       const verdict = judgeAppend(record, expectedLast, last);
+      if (verdict.kind === "retry") {
+        return { kind: "open", next: afterForeign(sent, tail, expectedLast) };
+      }
       // The newest record of a tenant is never purged: one that was expected and is gone was lost.
-      const isLost = (last?.position ?? 0) < expectedLast && expectedLast > this.#stream.base;
+      const isLost =
+        (last?.position ?? 0) < expectedLast && expectedLast > this.#stream.verified.base;
       if (verdict.kind === "behind" && isLost) throw lostTail(this.#stream.name);
-      return verdict.kind === "retry" ? { ...verdict, tail } : verdict;
+      return { kind: "known", result: verdict };
     } catch (thrown) {
       if (thrown instanceof FreshetError && thrown.code === "log_unavailable") {
-        return { kind: "retry" };
+        return { kind: "open" };
       }
       throw thrown;
     }
@@ -171,7 +159,7 @@ export class NatsChunks implements ChunksLog {
   #headersOf(tenant: TenantId): SubjectRequest<RecordHeader> {
     return {
       stream: this.#stream.name,
-      subject: this.#subject(tenant),
+      subject: this.#stream.subjectOf(tenant),
       headersOnly: true,
       read: (message) =>
         isRecord(message.header)
@@ -201,10 +189,10 @@ export class NatsChunks implements ChunksLog {
     const { tenant, signal, onCount } = range;
     const chain = new ChainCheck(range);
     if (chain.complete) return;
-    await this.#stream.state();
+    await this.#stream.verified.state();
     const stream = this.#stream.name;
     const messages = pullMessages(this.#context, {
-      ...{ stream, filter: this.#subject(tenant), start: range.after + 1 },
+      ...{ stream, filter: this.#stream.subjectOf(tenant), start: range.after + 1 },
       ...{ until: { through: range.to }, headersOnly, page: limits.rangePageMax, signal, onCount },
     });
     for await (const delivered of messages) {
@@ -224,8 +212,12 @@ export class NatsChunks implements ChunksLog {
   }
 }
 
-/** NK2: the same record, behind foreign messages up to `tail`. */
-function behind(message: ConditionalMessage, tail: number, previous: Position): ConditionalMessage {
+/** NK2: the same record, after foreign messages up to `tail`. */
+function afterForeign(
+  message: ConditionalMessage,
+  tail: number,
+  previous: Position,
+): ConditionalMessage {
   if (tail === message.expectedLast) return message;
   return {
     ...message,
@@ -236,5 +228,5 @@ function behind(message: ConditionalMessage, tail: number, previous: Position): 
 
 /** @throws FreshetError internal */
 function placeOf({ header, atMs, seq }: StoredMessage, tenant: TenantId): Place {
-  return { tenant, atMs, position: seq as Position, previous: previousIn(header) };
+  return { tenant, atMs, position: position(seq), previous: previousIn(header) };
 }

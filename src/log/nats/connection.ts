@@ -11,7 +11,6 @@ import { readFileSync } from "node:fs";
 import {
   type ConnectionOptions,
   connect,
-  headers as createHeaders,
   credsAuthenticator,
   type JetStreamClient,
   type JetStreamManager,
@@ -19,7 +18,6 @@ import {
   type MsgRequest,
   type NatsConnection,
   NatsError,
-  type PubAck,
   type SeqMsgRequest,
   type StoredMsg,
 } from "nats";
@@ -27,9 +25,10 @@ import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Logger, Metrics } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import { Deadline } from "../../runtime/deadline.ts";
 import { Quarantine } from "../quarantine.ts";
-import type { WireHeaders } from "../record-header.ts";
-import { apiCode, isInProcess, jetStream, logError } from "./errors.ts";
+import { apiCode, jetStream, logError } from "./errors.ts";
+import { openingPauseMs } from "./pauses.ts";
 
 export interface NatsAccess {
   /** One URL or several, separated by commas. */
@@ -87,22 +86,24 @@ export async function openConnection(
 
 async function firstConnection(access: NatsAccess, clock: Clock): Promise<NatsConnection> {
   const options = connectionOptions(access);
-  const deadlineMs = clock.monotonicMs() + (access.connectMs ?? limits.natsConnectMs);
-  for (;;) {
-    try {
-      return await connect(options);
-    } catch (cause) {
-      const refused =
-        cause instanceof NatsError && (cause.isAuthError() || cause.isPermissionError());
-      if (!refused && clock.monotonicMs() < deadlineMs) {
-        await clock.sleep(limits.readRetryMinMs * 4);
-        continue;
+  const deadline = new Deadline(clock, access.connectMs ?? limits.natsConnectMs);
+  try {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await connect(options);
+      } catch (cause) {
+        const refused =
+          cause instanceof NatsError && (cause.isAuthError() || cause.isPermissionError());
+        if (refused || deadline.isOver) {
+          const why = refused ? "refuses the credentials" : "does not answer";
+          const message = `nats at ${shown(access.servers)} ${why}`;
+          throw new FreshetError("log_unavailable", message, { cause });
+        }
       }
-      const why = refused ? "refuses the credentials" : "does not answer";
-      throw new FreshetError("log_unavailable", `nats at ${shown(access.servers)} ${why}`, {
-        cause,
-      });
+      await clock.sleep(openingPauseMs(attempt), deadline.signal);
     }
+  } finally {
+    deadline.clear();
   }
 }
 
@@ -142,77 +143,6 @@ async function followStatus(
     logger.info({}, "nats connection restored");
     for (const listener of [...listeners]) listener();
   }
-}
-
-export type PublishOutcome =
-  | { readonly kind: "stored"; readonly ack: PubAck }
-  /** The compare-and-set failed, or this is a repetition whose first attempt had landed. */
-  | { readonly kind: "refused" }
-  /** No answer: it may be stored now, later or never. */
-  | { readonly kind: "unknown"; readonly error: FreshetError };
-
-export interface ConditionalMessage {
-  readonly subject: string;
-  readonly payload: Uint8Array;
-  readonly headers?: WireHeaders | undefined;
-  /** The message lands only behind this one on its subject; 0: only as the first. */
-  readonly expectedLast: number;
-}
-
-/**
- * A publish with compare-and-set. @throws FreshetError on answers that are neither success nor a lost race
- * (stream full, payload too large)
- */
-export async function publishIfLast(
-  context: NatsContext,
-  message: ConditionalMessage,
-): Promise<PublishOutcome> {
-  const options = {
-    headers: messageHeaders(message.headers ?? {}),
-    expect: { lastSubjectSequence: message.expectedLast },
-  };
-  try {
-    const send = () => context.js.publish(message.subject, message.payload, options);
-    return { kind: "stored", ack: await untilProcessed(context, send) };
-  } catch (thrown) {
-    if (apiCode(thrown) === jetStream.wrongLastSequence) return { kind: "refused" };
-    const error = logError(thrown);
-    if (error.code === "log_unavailable") return { kind: "unknown", error };
-    throw error;
-  }
-}
-
-export interface PlainMessage {
-  readonly subject: string;
-  readonly payload: Uint8Array;
-  readonly headers?: WireHeaders | undefined;
-}
-
-/** A publish without a condition. Throws what the client throws. */
-export function publishPlain(
-  context: NatsContext,
-  { subject, payload, headers }: PlainMessage,
-): Promise<PubAck> {
-  const options = headers === undefined ? {} : { headers: messageHeaders(headers) };
-  return untilProcessed(context, () => context.js.publish(subject, payload, options));
-}
-
-/** Sends again what a cluster has not judged because others are on their way. */
-async function untilProcessed(context: NatsContext, send: () => Promise<PubAck>): Promise<PubAck> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await send();
-    } catch (thrown) {
-      if (!isInProcess(thrown) || attempt >= limits.appendAttemptsMax) throw thrown;
-      await context.clock.sleep(limits.readRetryMinMs * attempt);
-    }
-  }
-}
-
-export function messageHeaders(values: WireHeaders): MsgHdrs {
-  const headers = createHeaders();
-  for (const [name, value] of Object.entries(values)) headers.set(name, value);
-  return headers;
 }
 
 /**

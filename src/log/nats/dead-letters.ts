@@ -1,49 +1,18 @@
 /** The dead-letter stream: one message for each operation that was refused, as long as the stream has it. */
 
 import type { PurgeOpts } from "nats";
-import { z } from "zod";
-import { type ErrorCode, errorTable } from "../../contract/errors.ts";
-import {
-  type DocumentId,
-  isDocumentId,
-  type Position,
-  type TenantId,
-  type Version,
-} from "../../contract/ids.ts";
+import { noVersion, type TenantId, type Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { letterShareOf } from "../dead-letter.ts";
-import { jsonIn } from "../json-message.ts";
-import type { DeadLetter, DeadLetterLog, OwedLetters } from "../port.ts";
-import { deadLetterOf, deadLettersOf } from "../subjects.ts";
-import { type NatsContext, newestMessage, publishIfLast, publishPlain } from "./connection.ts";
+import type { DeadLetter, DeadLetterLog, OwedLetters } from "../dead-letter-port.ts";
+import { decodeDeadLetter, decodeOwed, encodeDeadLetter, encodeOwed } from "../wire/dead-letter.ts";
+import { deadLetterSubject, deadLettersFilter, owedSubject } from "../wire/subjects.ts";
+import { type NatsContext, newestMessage } from "./connection.ts";
 import { isSubjectTaken, logError } from "./errors.ts";
 import { newestReadable } from "./newest.ts";
+import { publishIfLast, publishPlain } from "./publish.ts";
 import { pullMessages } from "./pull.ts";
-import { manifestSubjects, streamInfo, streamNames } from "./streams.ts";
-
-const letterSchema = z.object({
-  tenant: z.string(),
-  version: z.int().transform((value) => value as Version),
-  documentId: z.custom<DocumentId>((id) => typeof id === "string" && isDocumentId(id)).nullable(),
-  reason: z.custom<ErrorCode>(
-    (code) => typeof code === "string" && Object.hasOwn(errorTable, code),
-  ),
-  message: z.string(),
-  atMs: z.number(),
-  position: z
-    .int()
-    .transform((value) => value as Position)
-    .optional(),
-});
-
-const owedSchema = z.object({
-  after: z
-    .int()
-    .transform((value) => value as Position)
-    .nullable(),
-});
-
-const encoder = new TextEncoder();
+import { streamInfo, streamNames } from "./streams.ts";
 
 export class NatsDeadLetters implements DeadLetterLog {
   readonly #context: NatsContext;
@@ -53,19 +22,17 @@ export class NatsDeadLetters implements DeadLetterLog {
   }
 
   async publish(letter: DeadLetter): Promise<void> {
-    const { tenant, version, documentId, reason, message, atMs, position } = letter;
-    const body = JSON.stringify({ tenant, version, documentId, reason, message, atMs, position });
+    const subject = deadLetterSubject(letter.tenant, letter.version);
     try {
-      const subject = deadLetterOf(tenant, version);
-      await publishPlain(this.#context, { subject, payload: encoder.encode(body) });
+      await publishPlain(this.#context, { subject, payload: encodeDeadLetter(letter) });
     } catch (thrown) {
       if (!isSubjectTaken(thrown)) throw logError(thrown);
     }
   }
 
-  async list(tenant: string, max: number, after = 0 as Version): Promise<DeadLetter[]> {
+  async list(tenant: string, max: number, after = noVersion): Promise<DeadLetter[]> {
     const stream = streamNames.deadLetters;
-    const filter = deadLettersOf(tenant);
+    const filter = deadLettersFilter(tenant);
     const newest = max < 1 ? null : await newestMessage(this.#context, stream, filter);
     if (newest === null) return [];
     const found = new Firsts(max);
@@ -77,7 +44,7 @@ export class NatsDeadLetters implements DeadLetterLog {
       page: limits.pullMax,
     });
     for await (const { data, seq, subject } of messages) {
-      const letter = jsonIn(letterSchema, data);
+      const letter = decodeDeadLetter(data);
       if (letter === undefined) {
         this.#context.quarantine.add({ stream, seq, subject, why: "foreign" });
         continue;
@@ -89,26 +56,26 @@ export class NatsDeadLetters implements DeadLetterLog {
   }
 
   async get(tenant: string, version: Version): Promise<DeadLetter | null> {
-    const subject = deadLetterOf(tenant, version);
+    const subject = deadLetterSubject(tenant, version);
     const { value } = await newestReadable(this.#context, {
       ...{ stream: streamNames.deadLetters, subject },
-      read: ({ data }) => jsonIn(letterSchema, data),
+      read: ({ data }) => decodeDeadLetter(data),
     });
     return value;
   }
 
   async last(tenant: string): Promise<Version> {
-    const filter = deadLettersOf(tenant);
+    const filter = deadLettersFilter(tenant);
     const message = await newestMessage(this.#context, streamNames.deadLetters, filter);
-    const letter = message === null ? undefined : jsonIn(letterSchema, message.data);
-    return letter?.tenant === tenant ? letter.version : (0 as Version);
+    const letter = message === null ? undefined : decodeDeadLetter(message.data);
+    return letter?.tenant === tenant ? letter.version : noVersion;
   }
 
   async trim(tenant: string): Promise<number> {
     const info = await streamInfo(this.#context, "deadLetters");
     if (info === null) return 0;
     return this.#purge({
-      filter: deadLettersOf(tenant),
+      filter: deadLettersFilter(tenant),
       keep: letterShareOf(info.config.max_bytes),
     });
   }
@@ -129,15 +96,15 @@ export class NatsDeadLetters implements DeadLetterLog {
   }
 
   async owed(tenant: TenantId): Promise<OwedLetters> {
-    const message = await newestMessage(this.#context, streamNames.manifests, owedOf(tenant));
+    const message = await newestMessage(this.#context, streamNames.manifests, owedSubject(tenant));
     if (message === null) return { after: null, revision: 0 };
-    return { after: jsonIn(owedSchema, message.data)?.after ?? null, revision: message.seq };
+    return { after: decodeOwed(message.data), revision: message.seq };
   }
 
   async owe(tenant: TenantId, { after, revision }: OwedLetters): Promise<boolean> {
     const outcome = await publishIfLast(this.#context, {
-      subject: owedOf(tenant),
-      payload: encoder.encode(JSON.stringify({ after })),
+      subject: owedSubject(tenant),
+      payload: encodeOwed(after),
       expectedLast: revision,
     });
     if (outcome.kind === "stored") return true;
@@ -174,5 +141,3 @@ class Firsts {
     return this.#letters.sort((one, other) => one.version - other.version).slice(0, this.#max);
   }
 }
-
-const owedOf = (tenant: TenantId): string => `${manifestSubjects}.letters.${tenant}`;

@@ -3,32 +3,37 @@
 import type { PubAck } from "nats";
 import { FreshetError } from "../../contract/errors.ts";
 import type { PublishResult } from "../../contract/events.ts";
-import { type Partition, partitionOf, type TenantId, type Version } from "../../contract/ids.ts";
+import {
+  nextAfter,
+  noVersion,
+  type Partition,
+  type TenantId,
+  type Version,
+  version,
+} from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { checkReadStart } from "../log-identity.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
-import { replayHeaders, replayIn } from "../replay-header.ts";
+import { replayHeaders, replayIn } from "../wire/replay.ts";
 import {
-  docsIn,
-  docsOf,
-  docsOfPartition,
   isWildcard,
+  publishSubject,
   tenantIn,
   unplacedDocs,
   unplacedPartition,
-} from "../subjects.ts";
+} from "../wire/subjects.ts";
 import {
   headerReader,
   messageAt,
   type NatsContext,
   newestMessage,
   oldestMessage,
-  publishPlain,
 } from "./connection.ts";
 import { logError } from "./errors.ts";
+import { publishPlain } from "./publish.ts";
 import { type Delivered, pullMessages } from "./pull.ts";
-import { firstSince, purgeBelow } from "./retention.ts";
 import { retryReads } from "./retry.ts";
+import { TenantStream } from "./tenant-stream.ts";
 import { removeUnplaced, unplacedMessages } from "./unplaced.ts";
 import type { VerifiedStream } from "./verified-stream.ts";
 
@@ -37,34 +42,33 @@ const idHeaders = { publishers: "Nats-Msg-Id", own: "Freshet-Message-Id" } as co
 
 export class NatsDocs implements DocsLog {
   readonly #context: NatsContext;
-  readonly #stream: VerifiedStream;
-  readonly #partitions: number;
+  readonly #stream: TenantStream;
 
-  constructor(context: NatsContext, stream: VerifiedStream, partitions: number) {
+  constructor(context: NatsContext, verified: VerifiedStream, partitions: number) {
     this.#context = context;
-    this.#stream = stream;
-    this.#partitions = partitions;
+    this.#stream = new TenantStream({ context, stream: verified, root: "docs", partitions });
   }
 
   async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
     const ack = await this.#send(message, idHeaders.publishers);
-    if (!ack.duplicate) return { seq: ack.seq as Version };
-    // Somebody gave DOCS a window again: what it calls a repetition may be anybody's, so nothing is stored yet.
+    if (!ack.duplicate) return { seq: version(ack.seq) };
+    // Somebody gave DOCS a window again: what it calls a repetition may repeat another tenant's
+    // operation, so nothing is stored yet.
     const { seq } = await this.#send(message, idHeaders.own);
-    return { seq: seq as Version };
+    return { seq: version(seq) };
   }
 
   async #send(message: Parameters<DocsLog["publish"]>[0], idHeader: string): Promise<PubAck> {
     const { tenant, payload, messageId, replay } = message;
-    const before = this.#stream.highest;
+    const before = this.#stream.verified.highest;
     const headers = {
       ...(messageId === undefined ? {} : { [idHeader]: messageId }),
       ...(replay === undefined ? {} : replayHeaders(replay)),
     };
     try {
-      const message = { subject: docsIn(tenant), payload, headers };
+      const message = { subject: publishSubject(tenant), payload, headers };
       const ack = await publishPlain(this.#context, message);
-      if (!ack.duplicate) this.#stream.stored(ack.seq, before);
+      if (!ack.duplicate) this.#stream.verified.stored(ack.seq, before);
       return ack;
     } catch (thrown) {
       throw logError(thrown);
@@ -78,17 +82,17 @@ export class NatsDocs implements DocsLog {
   async *read(options: Parameters<DocsLog["read"]>[0]): AsyncGenerator<StoredOperation> {
     let next: number = options.from;
     const once = async function* (this: NatsDocs): AsyncGenerator<StoredOperation> {
-      checkReadStart({ from: next, ...(await this.#stream.verify()) });
+      checkReadStart({ from: next, ...(await this.#stream.verified.verify()) });
       const messages = pullMessages(this.#context, {
         stream: this.#stream.name,
-        filter: filtersOf(options.partition),
+        filter: this.#filtersOf(options.partition),
         start: next,
         until: "aborted",
         page: limits.pullMax,
         signal: options.signal,
       });
       for await (const message of messages) {
-        this.#stream.saw(message);
+        this.#stream.verified.saw(message);
         next = message.seq + 1;
         yield operationOf(message);
       }
@@ -100,7 +104,7 @@ export class NatsDocs implements DocsLog {
     const { tenant, after, max, bytesMax = Number.POSITIVE_INFINITY, onCount } = options;
     const start = after + 1;
     const through = await this.lastVersion(tenant);
-    checkReadStart({ from: start, ...(await this.#stream.state()) });
+    checkReadStart({ from: start, ...(await this.#stream.verified.state()) });
     const operations: StoredOperation[] = [];
     if (through < start) onCount?.(0);
     if (max < 1 || through < start) return operations;
@@ -108,7 +112,7 @@ export class NatsDocs implements DocsLog {
     const messages = isWildcard(tenant)
       ? unplacedMessages(this.#context, { stream, token: tenant, from: start })
       : pullMessages(this.#context, {
-          ...{ stream, filter: this.#subject(tenant), start, until: { through } },
+          ...{ stream, filter: this.#stream.subjectOf(tenant), start, until: { through } },
           ...{ page: Math.min(max, limits.pullMax), onCount },
         });
     let bytes = 0;
@@ -126,12 +130,12 @@ export class NatsDocs implements DocsLog {
     windowMs,
     signal,
   }: Parameters<DocsLog["messageIds"]>[0]): AsyncGenerator<StoredMessageId> {
-    await this.#stream.state();
+    await this.#stream.verified.state();
     const newest = await messageAt(this.#context, this.#stream.name, to);
     if (newest === null) return;
     const messages = pullMessages(this.#context, {
       stream: this.#stream.name,
-      filter: this.#subject(tenant),
+      filter: this.#stream.subjectOf(tenant),
       start: { sinceMs: newest.time.getTime() - windowMs },
       until: { through: to },
       headersOnly: true,
@@ -141,7 +145,7 @@ export class NatsDocs implements DocsLog {
     for await (const { seq, atMs, headers } of messages) {
       if (seq > to) break;
       const { messageId } = messageIdIn(headerReader(headers));
-      if (messageId !== undefined) yield { version: seq as Version, atMs, messageId };
+      if (messageId !== undefined) yield { version: version(seq), atMs, messageId };
       if (seq === to) return;
     }
     signal?.throwIfAborted();
@@ -150,57 +154,47 @@ export class NatsDocs implements DocsLog {
 
   async lastVersion(tenant: TenantId): Promise<Version> {
     // Of a wildcard it is that of both: an end for reads, which no tenant asks for.
-    const filter = isWildcard(tenant) ? unplacedDocs : this.#subject(tenant);
+    const filter = isWildcard(tenant) ? unplacedDocs : this.#stream.subjectOf(tenant);
     const message = await newestMessage(this.#context, this.#stream.name, filter);
-    return (message?.seq ?? 0) as Version;
+    return version(message?.seq ?? noVersion);
   }
 
   async nextVersion({ tenant, after }: Parameters<DocsLog["nextVersion"]>[0]): Promise<Version> {
-    const behind = { subject: this.#subject(tenant), from: after + 1 };
-    const message = await oldestMessage(this.#context, { stream: this.#stream.name, ...behind });
-    return (message?.seq ?? 0) as Version;
+    const subject = this.#stream.subjectOf(tenant);
+    const wanted = { stream: this.#stream.name, subject, from: nextAfter(after) };
+    const message = await oldestMessage(this.#context, wanted);
+    return version(message?.seq ?? noVersion);
   }
 
   async lastSequence(): Promise<Version> {
-    const { lastSeq } = await this.#stream.state();
-    return lastSeq as Version;
+    const { lastSeq } = await this.#stream.verified.state();
+    return version(lastSeq);
   }
 
-  async tenants(partition: Partition): Promise<string[]> {
-    const subjects = await Promise.all(
-      filtersOf(partition).map((filter) => this.#stream.subjects(filter)),
-    );
-    return subjects.flat().map(tenantIn);
+  tenants(partition: Partition): Promise<string[]> {
+    return this.#stream.tokens(this.#filtersOf(partition));
   }
 
   async firstSince(atMs: number): Promise<Version> {
-    return (await firstSince(this.#context, this.#stream, { filter: "docs.>", atMs })) as Version;
+    return version(await this.#stream.firstSince(atMs));
   }
 
   async purge({ tenant, below }: Parameters<DocsLog["purge"]>[0]): Promise<number> {
-    if (!isWildcard(tenant)) {
-      const filter = this.#subject(tenant);
-      return purgeBelow(this.#context, this.#stream, { filter, below });
-    }
-    await this.#stream.verify();
+    if (!isWildcard(tenant)) return this.#stream.purgeBelow(tenant, below);
+    await this.#stream.verified.verify();
     return removeUnplaced(this.#context, { stream: this.#stream.name, token: tenant, below });
   }
 
-  /** Not for a wildcard: as a filter it would mean others' operations. */
-  #subject(tenant: TenantId): string {
-    return docsOf(partitionOf(tenant, this.#partitions), tenant);
+  #filtersOf(partition: Partition): readonly string[] {
+    const own = this.#stream.filterOf(partition);
+    return partition === unplacedPartition ? [own, unplacedDocs] : [own];
   }
-}
-
-function filtersOf(partition: Partition): readonly string[] {
-  const own = docsOfPartition(partition);
-  return partition === unplacedPartition ? [own, unplacedDocs] : [own];
 }
 
 function operationOf({ subject, seq, atMs, headers, data: payload }: Delivered): StoredOperation {
   const read = headerReader(headers);
   const marks = { ...messageIdIn(read), ...replayIn(read) };
-  return { tenant: tenantIn(subject), version: seq as Version, atMs, payload, ...marks };
+  return { tenant: tenantIn(subject), version: version(seq), atMs, payload, ...marks };
 }
 
 function messageIdIn(read: (name: string) => string | undefined): { readonly messageId?: string } {

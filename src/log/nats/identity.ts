@@ -12,17 +12,17 @@
  */
 
 import { createHash } from "node:crypto";
-import { z } from "zod";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
-import { jsonIn } from "../json-message.ts";
-import { type NatsContext, publishIfLast } from "./connection.ts";
+import { decodeIdentity, encodeIdentity, type LogIdentity } from "../wire/identity.ts";
+import { identitySubject } from "../wire/subjects.ts";
+import type { NatsContext } from "./connection.ts";
 import { newestReadable } from "./newest.ts";
+import { publishIfLastUntilKnown } from "./publish.ts";
 import {
   alignStream,
   createStream,
   incarnationIn,
-  manifestSubjects,
   missingStream,
   otherIncarnation,
   refusedLog,
@@ -32,22 +32,6 @@ import {
   streamNames,
   streamRoles,
 } from "./streams.ts";
-
-const identitySchema = z.object({
-  format: z.literal(1),
-  state: z.enum(["creating", "ready"]),
-  createdAtMs: z.number(),
-  partitions: z.int().min(1),
-  /** Of DOCS, CHUNKS and HEADS. */
-  incarnation: z.int().min(1),
-  /** Of the lease stream. */
-  leases: z.int().min(1),
-});
-
-/** What the record of every version says. */
-const claimSchema = z.looseObject({ format: z.number(), incarnation: z.number() });
-
-export type LogIdentity = z.infer<typeof identitySchema>;
 
 /**
  * What is the same for as long as this log lives, whoever writes its record again, and different for every other log.
@@ -82,8 +66,6 @@ interface FoundIdentity {
   readonly revision: number;
 }
 
-const subject = `${manifestSubjects}.identity`;
-const encoder = new TextEncoder();
 const dayMs = 24 * 60 * 60 * 1000;
 const firstDayMs = Date.UTC(2026, 0, 1);
 
@@ -239,11 +221,11 @@ async function checkStreams(context: NatsContext, identity: LogIdentity): Promis
 async function readIdentity(context: NatsContext): Promise<FoundIdentity | null> {
   if ((await streamInfo(context, "manifests")) === null) return null;
   const { value: identity, tail: revision } = await newestReadable(context, {
-    ...{ stream: streamNames.manifests, subject },
+    ...{ stream: streamNames.manifests, subject: identitySubject },
     read: ({ data }) => {
-      const identity = jsonIn(identitySchema, data);
-      if (identity === undefined && jsonIn(claimSchema, data) !== undefined) throw unreadable();
-      return identity;
+      const reading = decodeIdentity(data);
+      if (reading.kind === "unreadable") throw unreadable();
+      return reading.kind === "identity" ? reading.identity : undefined;
     },
   });
   return revision === 0 ? null : { identity, revision };
@@ -261,22 +243,21 @@ const unreadable = (): FreshetError =>
     "the record of the log's identity is not readable: see ops/runbooks/quarantined-record.md",
   );
 
-/** Another node may write the same step; whoever is second goes on with what is there. */
-async function writeIdentity(
+/** Another node may write the same step; the second of two continues with what is there. */
+function writeIdentity(
   context: NatsContext,
   identity: LogIdentity,
   expectedRevision: number,
 ): Promise<StoredIdentity> {
-  const payload = encoder.encode(JSON.stringify(identity));
-  for (let attempt = 0; attempt < limits.appendAttemptsMax; attempt += 1) {
-    const outcome = await publishIfLast(context, {
-      subject,
-      payload,
-      expectedLast: expectedRevision,
-    });
-    if (outcome.kind === "stored") return { identity, revision: outcome.ack.seq };
-    const stored = present(await readIdentity(context));
-    if (stored !== null && stored.revision !== expectedRevision) return stored;
-  }
-  throw new FreshetError("log_unavailable");
+  const payload = encodeIdentity(identity);
+  return publishIfLastUntilKnown<StoredIdentity>(context, {
+    message: { subject: identitySubject, payload, expectedLast: expectedRevision },
+    stored: ({ seq }) => ({ identity, revision: seq }),
+    readBack: async () => {
+      const result = present(await readIdentity(context));
+      const isNewer = result !== null && result.revision !== expectedRevision;
+      return isNewer ? { kind: "known", result } : { kind: "open" };
+    },
+    silence: "the record of the log's identity got no answer",
+  });
 }

@@ -6,6 +6,7 @@
  */
 
 import { createInbox, type Msg, type Subscription } from "nats";
+import { waitAtMost } from "../../runtime/deadline.ts";
 import type { NatsContext } from "./connection.ts";
 
 export class NatsInbox {
@@ -74,13 +75,11 @@ export class NatsInbox {
   }
 
   async #arrival(silenceMs: number): Promise<void> {
-    const timer = new AbortController();
     const arrived = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    await Promise.race([arrived, this.#context.clock.sleep(silenceMs, timer.signal)]);
+    await waitAtMost(this.#context.clock, silenceMs, arrived);
     this.#wake = undefined;
-    timer.abort();
   }
 
   #shift(): Msg | undefined {

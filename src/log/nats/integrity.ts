@@ -15,10 +15,11 @@ import type { StreamInfo } from "nats";
 import { limits } from "../../contract/limits.ts";
 import type { QuarantineReason } from "../../contract/quarantine.ts";
 import type { StreamUsage } from "../port.ts";
-import { isRecord, writerOf } from "../record-header.ts";
+import type { LogIdentity } from "../wire/identity.ts";
+import { isRecord, writerOf } from "../wire/record.ts";
 import { headerReader, messageAt, type NatsContext } from "./connection.ts";
 import { logError } from "./errors.ts";
-import { checkLog, type Deployment, type LogIdentity } from "./identity.ts";
+import { checkLog, type Deployment } from "./identity.ts";
 import { NatsManifests } from "./manifests.ts";
 import {
   incarnationIn,

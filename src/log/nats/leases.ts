@@ -13,29 +13,25 @@
  */
 
 import type { StoredMsg } from "nats";
-import { z } from "zod";
-import type { Epoch, Partition } from "../../contract/ids.ts";
-import { jsonIn } from "../json-message.ts";
+import { type Epoch, epoch, type Partition } from "../../contract/ids.ts";
+import type { Lease, LeaseSnapshot, LeaseStore, NodeStart } from "../lease-port.ts";
 import { LeaseWatch } from "../lease-watch.ts";
-import type { Lease, LeaseSnapshot, LeaseStore, NodeStart } from "../port.ts";
-import { type NatsContext, newestMessage, publishIfLast, publishPlain } from "./connection.ts";
+import { decodeHolder, encodeHolder, type LeaseHolder } from "../wire/lease.ts";
+import {
+  leasedPartitionIn,
+  leaseSubject,
+  leaseSubjects,
+  nodeIn,
+  nodeSubject,
+} from "../wire/subjects.ts";
+import { type NatsContext, newestMessage } from "./connection.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
-import { leaseSubjects, streamNames } from "./streams.ts";
+import { publishIfLast, publishPlain } from "./publish.ts";
+import { streamNames } from "./streams.ts";
 import { subjectsOf } from "./subjects.ts";
 
-const holderSchema = z.object({
-  node: z.string(),
-  /** The message that takes a lease does not know its own sequence yet, so it names no epoch. */
-  epoch: z.int().optional(),
-  /** Which start of which node; those of earlier versions say neither. */
-  name: z.string().optional(),
-  boot: z.int().optional(),
-});
-
-type Holder = z.infer<typeof holderSchema>;
-
 interface Held {
-  readonly holder: Holder & { readonly epoch: number };
+  readonly holder: LeaseHolder & { readonly epoch: Epoch };
   readonly revision: number;
   /** It stood like this for a lease time. */
   readonly stale: boolean;
@@ -52,15 +48,6 @@ interface Entry {
 /** Shares of a lease time: so often each entry is read again, to see whether somebody renews it. */
 const watchesPerLease = 8;
 
-const subjectOf = (partition: Partition): string => `${leaseSubjects}.${partition}`;
-const partitionToken = /^\d{1,6}$/;
-const nodeSubjects = `${leaseSubjects}.node`;
-/** A name may hold what a subject's token may not. */
-const nodeSubjectOf = (name: string): string =>
-  `${nodeSubjects}.${Buffer.from(name, "utf8").toString("base64url")}`;
-const nodeIn = (subject: string): string =>
-  Buffer.from(subject.slice(nodeSubjects.length + 1), "base64url").toString("utf8");
-const encoder = new TextEncoder();
 const noBytes = new Uint8Array();
 
 export class NatsLeases implements LeaseStore {
@@ -84,7 +71,7 @@ export class NatsLeases implements LeaseStore {
     const sentMs = this.#context.clock.monotonicMs();
     const revision = await this.#put(partition, { node, ...start }, expected);
     if (revision === null) return null;
-    return { partition, epoch: revision as Epoch, validUntilMs: sentMs + this.#leaseMs };
+    return { partition, epoch: epoch(revision), validUntilMs: sentMs + this.#leaseMs };
   }
 
   async renew(lease: Lease, node: string): Promise<Lease | null> {
@@ -107,12 +94,12 @@ export class NatsLeases implements LeaseStore {
 
   async epochOf(partition: Partition): Promise<Epoch | null> {
     const held = await this.#held(partition);
-    return held === null ? null : (held.holder.epoch as Epoch);
+    return held?.holder.epoch ?? null;
   }
 
   async announce(name: string): Promise<number> {
     try {
-      const subject = nodeSubjectOf(name);
+      const subject = nodeSubject(name);
       return (await publishPlain(this.#context, { subject, payload: noBytes })).seq;
     } catch (thrown) {
       throw logError(thrown);
@@ -127,17 +114,13 @@ export class NatsLeases implements LeaseStore {
     const subjects = await subjectsOf(this.#context, streamNames.leases, `${leaseSubjects}.>`);
     await this.#watchAll(subjects);
     const live = subjects.filter((subject) => !this.#watch.isStale(subject));
-    const isNode = (subject: string): boolean => subject.startsWith(`${nodeSubjects}.`);
-    return { nodes: live.filter(isNode).map(nodeIn), held: live.flatMap(this.#partitionsIn) };
+    // What is no lease, by its subject or by what the last look at it said, is none (NL6).
+    const leases = live.filter((subject) => !this.#foreign.has(subject));
+    return {
+      nodes: live.map(nodeIn).filter((node) => node !== undefined),
+      held: leases.map(leasedPartitionIn).filter((partition) => partition !== undefined),
+    };
   }
-
-  /** None for what is no lease (NL6), by its subject or by what the last look at it said. */
-  readonly #partitionsIn = (subject: string): Partition[] => {
-    const token = subject.slice(leaseSubjects.length + 1);
-    return partitionToken.test(token) && !this.#foreign.has(subject)
-      ? [Number(token) as Partition]
-      : [];
-  };
 
   /** Now and then: a request an entry, which nobody waits for as long as leases live. */
   async #watchAll(subjects: readonly string[]): Promise<void> {
@@ -182,7 +165,7 @@ export class NatsLeases implements LeaseStore {
   }
 
   async #entry(partition: Partition): Promise<Entry> {
-    const { message, stale } = await this.#read(subjectOf(partition));
+    const { message, stale } = await this.#read(leaseSubject(partition));
     if (message === null) return { held: null, revision: 0 };
     const { seq: revision, subject } = message;
     const holder = holderIn(message);
@@ -207,15 +190,19 @@ export class NatsLeases implements LeaseStore {
   }
 
   /** The new revision; null when somebody was faster. @throws FreshetError log_unavailable */
-  async #put(partition: Partition, value: Holder, expectedLast: number): Promise<number | null> {
+  async #put(
+    partition: Partition,
+    value: LeaseHolder,
+    expectedLast: number,
+  ): Promise<number | null> {
     const outcome = await publishIfLast(this.#context, {
-      subject: subjectOf(partition),
-      payload: encoder.encode(JSON.stringify(value)),
+      subject: leaseSubject(partition),
+      payload: encodeHolder(value),
       expectedLast,
     });
     switch (outcome.kind) {
       case "stored":
-        this.#foreign.delete(subjectOf(partition));
+        this.#foreign.delete(leaseSubject(partition));
         return outcome.ack.seq;
       case "refused":
         return null;
@@ -232,6 +219,6 @@ function isMine({ holder }: Held, lease: Lease, node: string): boolean {
 
 /** Null for what is no lease. */
 function holderIn({ data, seq }: StoredMsg): Held["holder"] | null {
-  const holder = jsonIn(holderSchema, data);
-  return holder === undefined ? null : { ...holder, epoch: holder.epoch ?? seq };
+  const holder = decodeHolder(data);
+  return holder === undefined ? null : { ...holder, epoch: epoch(holder.epoch ?? seq) };
 }

@@ -11,17 +11,20 @@ import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import { type Logger, type Metrics, silentMetrics } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import { Deadline } from "../../runtime/deadline.ts";
 import type { EventSink, Log } from "../port.ts";
-import { eventsOf } from "../subjects.ts";
+import type { LogIdentity } from "../wire/identity.ts";
+import { eventsSubject } from "../wire/subjects.ts";
 import { NatsAttempts } from "./attempts.ts";
 import { NatsChunks } from "./chunks.ts";
 import { type NatsAccess, type NatsContext, openConnection } from "./connection.ts";
 import { NatsDeadLetters } from "./dead-letters.ts";
 import { NatsDocs } from "./docs.ts";
-import { deploymentOf, ensureLog, type LogIdentity } from "./identity.ts";
+import { type Deployment, deploymentOf, ensureLog } from "./identity.ts";
 import { LogIntegrity } from "./integrity.ts";
 import { NatsLeases } from "./leases.ts";
 import { claimModel } from "./model.ts";
+import { openingPauseMs } from "./pauses.ts";
 
 export interface NatsLogOptions extends NatsAccess {
   /** Of DOCS; fixed when the log is created. */
@@ -48,25 +51,42 @@ export type NatsLog = Log & {
  */
 export async function connectNatsLog(options: NatsLogOptions): Promise<NatsLog> {
   const { clock, logger, metrics = silentMetrics, connectMs = limits.natsConnectMs } = options;
-  const deadlineMs = clock.monotonicMs() + connectMs;
+  const deadline = new Deadline(clock, connectMs);
   const context = await openConnection(options, { clock, logger, metrics });
   const { partitions, replicas = 1, leaseMs = limits.leaseMs, creates = true } = options;
   const deployment = { partitions, replicas, leaseMs, creates };
-  for (;;) {
+  try {
+    const { identity, integrity } = await openWithin(context, deployment, deadline);
+    return assemble(context, integrity, { ...deployment, identity });
+  } catch (thrown) {
+    await context.connection.close();
+    throw thrown;
+  } finally {
+    deadline.clear();
+  }
+}
+
+interface Opened {
+  readonly identity: LogIdentity;
+  readonly integrity: LogIntegrity;
+}
+
+/** Servers that just started have no leaders of streams yet, also when they take connections. */
+async function openWithin(
+  context: NatsContext,
+  deployment: Deployment,
+  deadline: Deadline,
+): Promise<Opened> {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       const identity = await ensureLog(context, deployment);
-      const whole = await LogIntegrity.open(context, deployment, identity);
-      await whole.check();
-      return assemble(context, whole, { ...deployment, identity });
+      const integrity = await LogIntegrity.open(context, deployment, identity);
+      await integrity.check();
+      return { identity, integrity };
     } catch (thrown) {
-      // Servers that just started have no leaders of streams yet, also when they take connections.
-      if (isPassing(thrown) && clock.monotonicMs() < deadlineMs) {
-        await clock.sleep(limits.readRetryMinMs * 4);
-        continue;
-      }
-      await context.connection.close();
-      throw thrown;
+      if (!isPassing(thrown) || deadline.isOver) throw thrown;
     }
+    await context.clock.sleep(openingPauseMs(attempt), deadline.signal);
   }
 }
 
@@ -76,7 +96,7 @@ function isPassing(thrown: unknown): boolean {
 
 function assemble(
   context: NatsContext,
-  whole: LogIntegrity,
+  integrity: LogIntegrity,
   {
     partitions,
     leaseMs,
@@ -89,17 +109,17 @@ function assemble(
     partitions,
     deployment: deploymentOf(identity),
     documentTextBytesMax: textBytesMax(context.connection.info?.max_payload ?? 0),
-    docs: new NatsDocs(context, whole.docs, partitions),
-    chunks: new NatsChunks(context, whole.chunks, partitions),
-    manifests: whole.manifests,
+    docs: new NatsDocs(context, integrity.docs, partitions),
+    chunks: new NatsChunks(context, integrity.chunks, partitions),
+    manifests: integrity.manifests,
     leases: new NatsLeases(context, leaseMs),
     deadLetters: new NatsDeadLetters(context),
     attempts: new NatsAttempts(context),
     events: eventSink(context),
-    checkIdentity: () => whole.check(),
-    usage: () => whole.usage(),
+    checkIdentity: () => integrity.check(),
+    usage: () => integrity.usage(),
     quarantined: () => context.quarantine.list(),
-    nowMs: () => whole.nowMs(),
+    nowMs: () => integrity.nowMs(),
     claimModel: (probe) => claimModel(context, probe),
     async close() {
       if (!context.connection.isClosed()) await context.connection.drain();
@@ -118,7 +138,7 @@ function eventSink(context: NatsContext): EventSink {
   return {
     publish(tenant, event) {
       try {
-        context.connection.publish(eventsOf(tenant), JSON.stringify(event));
+        context.connection.publish(eventsSubject(tenant), JSON.stringify(event));
       } catch (thrown) {
         // Events are best effort; whoever needs to know asks for the document.
         const reason = thrown instanceof Error ? thrown.message : "unknown";

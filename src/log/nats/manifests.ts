@@ -13,35 +13,27 @@ import { FreshetError } from "../../contract/errors.ts";
 import { isTenantId, type TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { emptyManifest, type HeadsPiece, type Manifest } from "../../contract/manifest.ts";
-import { readManifest, unreadableManifest } from "../manifest-message.ts";
 import type { ManifestStore, PiecesSweep, StoredManifest } from "../port.ts";
-import { pieceOf, piecesOf } from "../subjects.ts";
+import { decodeManifest, encodeManifest, unreadableManifest } from "../wire/manifest.ts";
 import {
-  headerReader,
-  type NatsContext,
-  newestMessage,
-  publishIfLast,
-  publishPlain,
-} from "./connection.ts";
+  manifestSubject,
+  manifestsFilter,
+  pieceSubject,
+  piecesFilter,
+  tenantIn,
+} from "../wire/subjects.ts";
+import { headerReader, type NatsContext, newestMessage } from "./connection.ts";
 import { logError } from "./errors.ts";
 import { type NewestOf, newestReadable } from "./newest.ts";
+import { publishIfLastUntilKnown, publishPlain } from "./publish.ts";
 import { type PullRequest, pullMessages } from "./pull.ts";
 import { retryReads } from "./retry.ts";
-import { manifestSubjects, streamNames } from "./streams.ts";
+import { streamNames } from "./streams.ts";
 import { subjectsOf } from "./subjects.ts";
 import type { VerifiedStream } from "./verified-stream.ts";
 
 type Digest = HeadsPiece["digest"];
 type WatchedManifest = StoredManifest & { readonly tenant: TenantId };
-
-const prefix = `${manifestSubjects}.tenant.`;
-const subjectOf = (tenant: TenantId): string => `${prefix}${tenant}`;
-/**
- * Where `confirmed` lies: in a header, because an engine of the release before refuses a body with a field that it does
- * not know.
- */
-const confirmedHeader = "Freshet-Confirmed";
-const encoder = new TextEncoder();
 
 export class NatsManifests implements ManifestStore {
   readonly #context: NatsContext;
@@ -63,27 +55,21 @@ export class NatsManifests implements ManifestStore {
     manifest: Manifest,
     expectedRevision: number,
   ): Promise<"committed" | "conflict"> {
-    const { confirmed, ...body } = manifest;
-    const payload = encoder.encode(JSON.stringify(body));
-    const headers = confirmed === undefined ? {} : { [confirmedHeader]: String(confirmed) };
-    for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt += 1) {
-      const before = this.#stream.highest;
-      const outcome = await publishIfLast(this.#context, {
-        subject: subjectOf(tenant),
-        payload,
-        headers,
-        expectedLast: expectedRevision,
-      });
-      if (outcome.kind === "stored") {
-        this.#stream.stored(outcome.ack.seq, before);
-        return "committed";
-      }
-      const current = await this.get(tenant);
-      if (isDeepStrictEqual(current?.manifest, manifest)) return "committed";
-      if ((current?.revision ?? 0) !== expectedRevision) return "conflict";
-      await this.#context.clock.sleep(limits.readRetryMinMs * attempt);
-    }
-    throw new FreshetError("log_unavailable", "a commit got no answer");
+    const message = { subject: manifestSubject(tenant), ...encodeManifest(manifest) };
+    return publishIfLastUntilKnown<"committed" | "conflict">(this.#context, {
+      message: { ...message, expectedLast: expectedRevision },
+      stream: this.#stream,
+      stored: () => "committed",
+      readBack: async () => {
+        const current = await this.get(tenant);
+        if (isDeepStrictEqual(current?.manifest, manifest)) {
+          return { kind: "known", result: "committed" };
+        }
+        if ((current?.revision ?? 0) === expectedRevision) return { kind: "open" };
+        return { kind: "known", result: "conflict" };
+      },
+      silence: "a commit got no answer",
+    });
   }
 
   async putPiece(tenant: TenantId, bytes: Uint8Array): Promise<Digest> {
@@ -91,7 +77,7 @@ export class NatsManifests implements ManifestStore {
     try {
       // Always anew, even if the same piece is there: its new sequence protects it from a sweep that
       // was paused and goes on now (see sweepPieces).
-      const subject = pieceOf(tenant, digest);
+      const subject = pieceSubject(tenant, digest);
       await publishPlain(this.#context, { subject, payload: bytes });
     } catch (thrown) {
       throw logError(thrown);
@@ -101,7 +87,11 @@ export class NatsManifests implements ManifestStore {
   }
 
   async getPiece(tenant: TenantId, digest: Digest): Promise<Uint8Array> {
-    const message = await newestMessage(this.#context, streamNames.heads, pieceOf(tenant, digest));
+    const message = await newestMessage(
+      this.#context,
+      streamNames.heads,
+      pieceSubject(tenant, digest),
+    );
     if (message === null) throw new FreshetError("log_identity", "a piece of heads is missing");
     if (digestOf(message.data) !== digest) {
       throw new FreshetError("log_identity", "a piece of heads is damaged");
@@ -125,8 +115,8 @@ export class NatsManifests implements ManifestStore {
       // written before its own merge, and nothing that the manifest of this moment names.
       const current = await this.get(tenant);
       const named = current?.manifest.pieces.map(({ digest }) => digest) ?? [];
-      const kept = new Set([...keep, ...named].map((digest) => pieceOf(tenant, digest)));
-      const subjects = await subjectsOf(this.#context, streamNames.heads, piecesOf(tenant));
+      const kept = new Set([...keep, ...named].map((digest) => pieceSubject(tenant, digest)));
+      const subjects = await subjectsOf(this.#context, streamNames.heads, piecesFilter(tenant));
       for (const filter of subjects.filter((subject) => !kept.has(subject))) {
         await jsm.streams.purge(streamNames.heads, { filter, seq: through + 1 });
       }
@@ -136,8 +126,8 @@ export class NatsManifests implements ManifestStore {
   }
 
   async tenants(): Promise<TenantId[]> {
-    const subjects = await subjectsOf(this.#context, streamNames.manifests, `${prefix}*`);
-    return subjects.map((subject) => subject.slice(prefix.length)).filter(isTenantId);
+    const subjects = await subjectsOf(this.#context, streamNames.manifests, manifestsFilter);
+    return subjects.map(tenantIn).filter(isTenantId);
   }
 
   async *watch(signal: AbortSignal): AsyncGenerator<WatchedManifest> {
@@ -153,7 +143,7 @@ export class NatsManifests implements ManifestStore {
 
   /** Every current manifest that was committed behind a revision, once; 0 means every one. */
   async *committedSince(revision: number): AsyncGenerator<WatchedManifest> {
-    const newest = await newestMessage(this.#context, streamNames.manifests, `${prefix}*`);
+    const newest = await newestMessage(this.#context, streamNames.manifests, manifestsFilter);
     if (newest === null || newest.seq <= revision) return;
     const start = revision === 0 ? "newest-of-each" : revision + 1;
     yield* this.#from(start, { through: newest.seq });
@@ -166,16 +156,16 @@ export class NatsManifests implements ManifestStore {
   ): AsyncGenerator<WatchedManifest> {
     const messages = pullMessages(this.#context, {
       stream: streamNames.manifests,
-      filter: `${prefix}*`,
+      filter: manifestsFilter,
       start,
       until,
       page: limits.pullMax,
       signal,
     });
     for await (const { subject, data, seq, headers } of messages) {
-      const tenant = subject.slice(prefix.length);
+      const tenant = tenantIn(subject);
       if (!isTenantId(tenant)) continue;
-      const read = readManifest(data, confirmedIn(headerReader(headers)));
+      const read = decodeManifest(data, headerReader(headers));
       if (read.kind === "manifest") {
         yield { tenant, manifest: read.manifest, revision: seq };
         continue;
@@ -202,9 +192,9 @@ export class NatsManifests implements ManifestStore {
   #newest(tenant: TenantId): Promise<NewestOf<Manifest>> {
     const stream = streamNames.manifests;
     return newestReadable(this.#context, {
-      ...{ stream, subject: subjectOf(tenant) },
+      ...{ stream, subject: manifestSubject(tenant) },
       read: ({ data, subject, seq, header }) => {
-        const read = readManifest(data, confirmedIn(header));
+        const read = decodeManifest(data, header);
         if (read.kind === "manifest") return read.manifest;
         if (read.kind === "foreign") return undefined;
         this.#context.quarantine.add({ stream, seq, subject, why: "unreadable" });
@@ -212,9 +202,4 @@ export class NatsManifests implements ManifestStore {
       },
     });
   }
-}
-
-function confirmedIn(read: (name: string) => string | undefined): number | undefined {
-  const confirmed = read(confirmedHeader);
-  return confirmed === undefined || confirmed === "" ? undefined : Number(confirmed);
 }

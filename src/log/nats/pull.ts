@@ -30,6 +30,7 @@ import { limits } from "../../contract/limits.ts";
 import { type NatsContext, newestMessage } from "./connection.ts";
 import { logError } from "./errors.ts";
 import { NatsInbox } from "./inbox.ts";
+import { retryPauseMs } from "./pauses.ts";
 import { endedBy, fellShort, isHasty, isTooLarge, type Pull, trouble } from "./pull-end.ts";
 
 export interface PullRequest {
@@ -95,7 +96,7 @@ export async function* pullMessages(
     if (await isOver(context, request, cursor)) return;
     if (short >= limits.shortReadsMax) throw trouble("a copy of the log is behind its leader");
     onCount = undefined;
-    await context.clock.sleep(limits.readRetryMinMs * short, request.signal);
+    await context.clock.sleep(retryPauseMs(short), request.signal);
   }
 }
 

@@ -11,6 +11,7 @@ import {
 import { FreshetError } from "../../contract/errors.ts";
 import { incarnationSpan } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
+import { leaseSubjects, manifestSubjects } from "../wire/subjects.ts";
 import type { NatsContext } from "./connection.ts";
 import { apiCode, jetStream, logError, tooFewServers } from "./errors.ts";
 
@@ -34,9 +35,6 @@ export const streamRoles = [
   "leases",
   "deadLetters",
 ] as const;
-
-export const manifestSubjects = "$KV.freshet_manifests";
-export const leaseSubjects = "$KV.freshet_leases";
 
 const metadataKeys = {
   format: "freshet_format",

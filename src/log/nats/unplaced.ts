@@ -7,7 +7,7 @@
  */
 
 import { limits } from "../../contract/limits.ts";
-import { tenantIn, unplacedDocs } from "../subjects.ts";
+import { tenantIn, unplacedDocs } from "../wire/subjects.ts";
 import { type NatsContext, newestMessage } from "./connection.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
 import { type Delivered, pullMessages } from "./pull.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { Position, Version } from "../../src/contract/ids.ts";
-import { replayHeaders, replayIn } from "../../src/log/replay-header.ts";
+import type { Position, Version } from "../../../src/contract/ids.ts";
+import { replayHeaders, replayIn } from "../../../src/log/wire/replay.ts";
 
 const sequence = fc.nat({ max: Number.MAX_SAFE_INTEGER });
 

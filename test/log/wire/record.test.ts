@@ -1,10 +1,10 @@
 /** The headers of a record, as readers of any release meet them. */
 
 import { expect, it } from "vitest";
-import type { Position } from "../../src/contract/ids.ts";
-import { tenantId } from "../../src/contract/ids.ts";
-import { headerFromWire, wireHeaders } from "../../src/log/record-header.ts";
-import { duplicate, reject } from "./records.ts";
+import type { Position } from "../../../src/contract/ids.ts";
+import { tenantId } from "../../../src/contract/ids.ts";
+import { headerFromWire, wireHeaders } from "../../../src/log/wire/record.ts";
+import { duplicate, reject } from "../records.ts";
 
 const tenant = tenantId("acme");
 const origin = { tenant, version: 7, epoch: 1 };

@@ -4,6 +4,9 @@
  * Owns: one timer for each asker that beats. An asker that goes says so; one that dies, or is cut off, stops beating.
  */
 
+import type { Clock } from "../runtime/clock.ts";
+import { Deadline } from "../runtime/deadline.ts";
+
 export interface Asker {
   /** Aborts when nobody waits any more. */
   readonly gone: AbortSignal;
@@ -14,15 +17,18 @@ export interface Asker {
 
 interface Waiting {
   readonly gone: AbortController;
-  silence: NodeJS.Timeout | undefined;
+  /** Runs out when the asker misses its beats; undefined for one that sends none. */
+  silence: Deadline | undefined;
 }
 
 export class Askers {
   readonly #silenceMs: number;
+  readonly #clock: Clock;
   readonly #waiting = new Map<string, Waiting>();
 
-  constructor(silenceMs: number) {
+  constructor(silenceMs: number, clock: Clock) {
     this.#silenceMs = silenceMs;
+    this.#clock = clock;
   }
 
   take(id: string): Asker {
@@ -30,21 +36,27 @@ export class Askers {
     this.#waiting.set(id, waiting);
     return {
       gone: waiting.gone.signal,
-      expectBeats: () => {
-        waiting.silence = setTimeout(() => waiting.gone.abort(), this.#silenceMs);
-      },
+      expectBeats: () => this.#expectNext(waiting),
       done: () => {
-        clearTimeout(waiting.silence);
+        waiting.silence?.clear();
         if (this.#waiting.get(id) === waiting) this.#waiting.delete(id);
       },
     };
   }
 
   beat(id: string): void {
-    this.#waiting.get(id)?.silence?.refresh();
+    const waiting = this.#waiting.get(id);
+    if (waiting?.silence !== undefined) this.#expectNext(waiting);
   }
 
   cancel(id: string): void {
     this.#waiting.get(id)?.gone.abort();
+  }
+
+  #expectNext(waiting: Waiting): void {
+    waiting.silence?.clear();
+    const silence = new Deadline(this.#clock, this.#silenceMs);
+    silence.signal.addEventListener("abort", () => waiting.gone.abort(), { once: true });
+    waiting.silence = silence;
   }
 }

@@ -1,14 +1,23 @@
-/** A record to its header, its place and its headers on the wire, and back. */
+/** A record as it is stored: its headers on the wire, and back. The body: contract/record.ts. */
 
-import { type ErrorCode, errorTable, FreshetError } from "../contract/errors.ts";
-import type { DocumentId, Epoch, Position, TenantId, Version } from "../contract/ids.ts";
+import { type ErrorCode, errorTable, FreshetError } from "../../contract/errors.ts";
+import {
+  type DocumentId,
+  type Epoch,
+  epoch,
+  type Position,
+  position,
+  type TenantId,
+  type Version,
+  version,
+} from "../../contract/ids.ts";
 import {
   type ChunkRecord,
   decodeBody,
   type Placed,
   type PlacedRecord,
   type RecordHeader,
-} from "../contract/record.ts";
+} from "../../contract/record.ts";
 
 /** Where and when a record was stored. */
 export interface Place extends Placed {
@@ -64,8 +73,8 @@ export function wireHeaders(record: ChunkRecord, bytes: number): WireHeaders {
 }
 
 /**
- * The link to the record before, where foreign messages lie between: then the condition has to name the last of those,
- * and the chain goes on by this header.
+ * The link to the record before, where foreign messages lie between: then the condition has to name the last
+ * of those, and the chain continues by this header.
  */
 export function linkHeaders(previous: Position): WireHeaders {
   return { [names.previous]: String(previous) };
@@ -76,7 +85,8 @@ export function conditionHeaders(expectedLast: number): WireHeaders {
   return { [conditionHeader]: String(expectedLast) };
 }
 
-type ReadHeader = (name: string) => string | undefined;
+/** Undefined for a header that a message does not have. */
+export type ReadHeader = (name: string) => string | undefined;
 
 /**
  * No owner writes without a condition, or without a kind. A message that lacks one was not written by any, and means
@@ -88,7 +98,7 @@ export function isRecord(read: ReadHeader): boolean {
 
 /** @throws FreshetError internal */
 export function previousIn(read: ReadHeader): Position {
-  return integerOf(read(names.previous) ?? read(conditionHeader)) as Position;
+  return position(integerOf(read(names.previous) ?? read(conditionHeader)));
 }
 
 /** @throws FreshetError internal when the headers are not what `wireHeaders` writes */
@@ -99,8 +109,8 @@ export function headerFromWire(read: ReadHeader, place: Place): RecordHeader {
     ...place,
     kind,
     ...(kind === "reject" ? { reason: reasonOf(read(names.reason)) } : {}),
-    version: integerOf(read(names.version)) as Version,
-    epoch: integerOf(read(names.epoch)) as Epoch,
+    version: version(integerOf(read(names.version))),
+    epoch: epoch(integerOf(read(names.epoch))),
     documentId: document === undefined ? null : (decodeURIComponent(document) as DocumentId),
     chunkCount: integerOf(read(names.chunks) ?? "0"),
     bytes: integerOf(read(names.bytes)),
@@ -110,16 +120,19 @@ export function headerFromWire(read: ReadHeader, place: Place): RecordHeader {
 /** Whose record it is and what it answers; for a look at a record of an unknown tenant. */
 export function writerOf(read: ReadHeader): { readonly version: Version; readonly epoch: Epoch } {
   return {
-    version: integerOf(read(names.version)) as Version,
-    epoch: integerOf(read(names.epoch)) as Epoch,
+    version: version(integerOf(read(names.version))),
+    epoch: epoch(integerOf(read(names.epoch))),
   };
 }
 
 /** @throws FreshetError internal when headers or body are malformed */
 export function recordFromWire(read: ReadHeader, place: Place, body: Uint8Array): PlacedRecord {
-  const { kind, tenant, version, epoch, documentId, chunkCount, position, previous } =
-    headerFromWire(read, place);
-  const common = { tenant, version, epoch, position, previous };
+  const header = headerFromWire(read, place);
+  const { kind, documentId, chunkCount } = header;
+  const common = {
+    ...{ tenant: header.tenant, version: header.version, epoch: header.epoch },
+    ...{ position: header.position, previous: header.previous },
+  };
   switch (kind) {
     case "upsert":
       return {
@@ -136,7 +149,7 @@ export function recordFromWire(read: ReadHeader, place: Place, body: Uint8Array)
       return { ...common, kind, documentId, reason: reasonOf(read(names.reason)), message };
     }
     case "duplicate":
-      return { ...common, kind, of: integerOf(read(names.repeats)) as Version };
+      return { ...common, kind, of: version(integerOf(read(names.repeats))) };
     case "fence":
       return { ...common, kind };
   }
