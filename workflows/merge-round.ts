@@ -9,7 +9,6 @@
  *   MR4  a document that cold refuses for good holds up nobody: verification leaves it out, the commit dead-letters it.
  */
 
-import type { MergeActivities } from "../activities/merge/steps.ts";
 import type { Position, TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import {
@@ -20,6 +19,7 @@ import {
   type PlannedMerge,
   tooManyRefused,
 } from "../src/contract/merge.ts";
+import type { MergeActivities } from "../src/contract/merge-steps.ts";
 import type { MergeState } from "./merge-state.ts";
 
 /** The steps of one merge. */

@@ -11,7 +11,6 @@
  *   TM4  a paused tenant starts nothing and does not complete, so a pause is not forgotten.
  */
 
-import type { MergeActivities } from "../activities/merge/steps.ts";
 import type { Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import type {
@@ -24,6 +23,7 @@ import type {
   MergeProgress,
 } from "../src/contract/merge.ts";
 import { mergeWorkflowId } from "../src/contract/merge.ts";
+import type { MergeActivities } from "../src/contract/merge-steps.ts";
 import type { ScrubOutcome } from "../src/contract/scrub.ts";
 import { mergeRound, type RoundResult } from "./merge-round.ts";
 import type { MergeRuntime } from "./merge-runtime.ts";

@@ -14,8 +14,11 @@
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import type { HeadsPiece } from "../../src/contract/manifest.ts";
-import type { MergeRange } from "../../src/contract/merge.ts";
+import type {
+  CleanRequest,
+  CleanResult,
+  SweepHeadsRequest,
+} from "../../src/contract/merge-steps.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import type { Heads } from "../../src/heads/heads.ts";
 import { decodePieces } from "../../src/heads/pieces.ts";
@@ -23,18 +26,6 @@ import type { MergePorts } from "../context.ts";
 import { logNowMs } from "../retention/log-time.ts";
 import { type NewestOperation, newestByDocument } from "./decide-plan.ts";
 import { readHeaders } from "./headers.ts";
-
-export interface CleanRequest extends MergeRange {
-  /** Pieces of the heads before the merge: only their documents can have older objects. */
-  readonly piecesBefore: readonly HeadsPiece["digest"][];
-  /** Age from which a record is known to every owner that answers, milliseconds. */
-  readonly settleMs: number;
-}
-
-export interface CleanResult {
-  readonly documents: number;
-  readonly deleted: number;
-}
 
 /** @throws FreshetError broken_chain, cold_unavailable, log_unavailable */
 export async function cleanSuperseded(
@@ -97,4 +88,15 @@ async function cleanDocument(
 
 function isOlder(found: Version | undefined, newest: Version): boolean {
   return found !== undefined && found < newest;
+}
+
+/** Deletes the heads pieces that the manifest no longer names, of merges up to `through`. */
+export async function sweepHeads(
+  { log }: MergePorts,
+  { tenant, through }: SweepHeadsRequest,
+): Promise<void> {
+  const stored = await log.manifests.get(tenant);
+  if (stored === null) return;
+  const keep = stored.manifest.pieces.map(({ digest }) => digest);
+  await log.manifests.sweepPieces(tenant, { keep, through });
 }

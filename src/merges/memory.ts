@@ -4,8 +4,7 @@
  */
 
 import type { MergePorts } from "../../activities/context.ts";
-import type { MergeActivities } from "../../activities/merge/steps.ts";
-import { createMergeActivities } from "../../activities/merge/steps.ts";
+import { createMergeActivities } from "../../activities/steps.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
 import type { MergeRuntime } from "../../workflows/merge-runtime.ts";
 import { TenantMerges } from "../../workflows/tenant-merges.ts";
@@ -13,6 +12,7 @@ import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type MergeProgress, mergeWorkflowId } from "../contract/merge.ts";
+import type { MergeActivities } from "../contract/merge-steps.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { MergeClient } from "./port.ts";
 
