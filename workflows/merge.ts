@@ -144,9 +144,9 @@ function temporalRuntime(input: MergeInput): MergeRuntime {
       await condition(holds);
       return true;
     },
-    cancellable(work) {
+    cancellable() {
       const scope = new CancellationScope();
-      return { done: scope.run(work), cancel: () => scope.cancel() };
+      return { run: (work) => scope.run(work), cancel: () => scope.cancel() };
     },
     uncancellable: (work) => CancellationScope.nonCancellable(work),
     failureOf,

@@ -216,10 +216,13 @@ class MemoryRuntime implements MergeRuntime {
     }
   }
 
-  cancellable<T>(work: () => Promise<T>) {
+  cancellable() {
     const controller = new AbortController();
-    this.workSignal = controller.signal;
-    return { done: work(), cancel: () => controller.abort() };
+    const run = <T>(work: () => Promise<T>): Promise<T> => {
+      this.workSignal = controller.signal;
+      return work();
+    };
+    return { run, cancel: () => controller.abort() };
   }
 
   /** Steps look at the signal; without one they run to their end. */
