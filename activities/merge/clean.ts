@@ -21,7 +21,8 @@ import type {
 } from "../../src/contract/merge-steps.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import type { Heads } from "../../src/heads/heads.ts";
-import { decodePieces } from "../../src/heads/pieces.ts";
+import { readHeads } from "../../src/heads/read-heads.ts";
+import { forEachAtMost } from "../../src/runtime/for-each.ts";
 import type { MergePorts } from "../context.ts";
 import { logNowMs } from "../retention/log-time.ts";
 import { type NewestOperation, newestByDocument } from "./decide-plan.ts";
@@ -42,14 +43,13 @@ export async function cleanSuperseded(
   );
   let done = 0;
   let deleted = 0;
-  for (let at = 0; at < touched.length; at += limits.mergePagesInFlight) {
-    const page = touched.slice(at, at + limits.mergePagesInFlight);
-    const counts = await Promise.all(page.map((entry) => cleanDocument(ports, request, entry)));
-    deleted += counts.reduce((sum, count) => sum + count, 0);
-    done += page.length;
-    ports.heartbeat({ done, total: touched.length });
+  await forEachAtMost(touched, limits.mergePagesInFlight, async (entry) => {
     ports.signal()?.throwIfAborted();
-  }
+    const count = await cleanDocument(ports, request, entry);
+    deleted += count;
+    done += 1;
+    ports.heartbeat({ done, total: touched.length });
+  });
   return { documents: touched.length, deleted };
 }
 
@@ -58,14 +58,11 @@ async function headsBefore(
   { log }: MergePorts,
   { tenant, piecesBefore }: CleanRequest,
 ): Promise<Heads | null> {
+  // The plan names digests in the manifest's order and no runs. That each stands over those before
+  // it is all that counts.
+  const pieces = piecesBefore.map((digest, run) => ({ digest, run }));
   try {
-    const pieces: Uint8Array[] = [];
-    for (const digest of piecesBefore) pieces.push(await log.manifests.getPiece(tenant, digest));
-    // The plan names digests in the manifest's order and no runs: that each stands over those before is all it takes.
-    return decodePieces(
-      pieces,
-      pieces.map((_, index) => index),
-    );
+    return await readHeads(log.manifests, tenant, pieces);
   } catch (error) {
     if (error instanceof FreshetError && error.code === "log_identity") return null;
     throw error;

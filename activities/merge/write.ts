@@ -16,8 +16,8 @@ import type { PlacedRecord, UpsertRecord } from "../../src/contract/record.ts";
 import type { MergePorts } from "../context.ts";
 import { chunksOf, type LiveUpsert, liveUpserts } from "./decide-plan.ts";
 import { readHeaders } from "./headers.ts";
-import { PageWriter } from "./page-writer.ts";
 import { readBack } from "./read-back.ts";
+import { type PlacedObject, writePages } from "./write-pages.ts";
 
 /**
  * Writes one window of the range: whole records from `after` on, until `mergeWindowObjects` are written or
@@ -67,29 +67,26 @@ export async function writeRecords(
   },
 ): Promise<WriteResult> {
   const { live, objectsMax, onWritten = () => {}, only } = work;
-  const rewrites = only !== undefined;
-  const pages = new PageWriter({ cold: ports.cold, tenant: range.tenant, rewrites, onWritten });
+  const { cold, log } = ports;
+  const { tenant } = range;
   const positions = new Set(live.map(({ position }) => position));
-  let written = 0;
-  let through = range.after;
-  try {
-    for await (const record of ports.log.chunks.read({ ...range, signal: ports.signal() })) {
-      if (record.kind === "upsert" && positions.has(record.position)) {
-        for (const object of objectsOfRecord(record)) {
-          if (only?.has(object.id) === false) continue;
-          await pages.add(object, record.position);
-          written += 1;
-        }
-      }
-      through = record.position;
-      if (written >= objectsMax) break;
+  let { after: through } = range;
+  async function* objects(): AsyncGenerator<PlacedObject> {
+    let count = 0;
+    for await (const record of log.chunks.read({ ...range, signal: ports.signal() })) {
+      const { position } = record;
+      const made =
+        record.kind === "upsert" && positions.has(position) ? objectsOfRecord(record) : [];
+      const wanted = made.filter(({ id }) => only?.has(id) !== false);
+      for (const object of wanted) yield { object, position };
+      through = position;
+      count += wanted.length;
+      if (count >= objectsMax) return;
     }
-    await pages.flush();
-    return { written: written - pages.refusedObjects, through, ...refusedOf(pages.refused) };
-  } finally {
-    // Also after a failure: a write that outlives its activity would run into the next attempt's.
-    await pages.settle();
   }
+  const target = { cold, tenant, rewrites: only !== undefined, onWritten };
+  const { written, refused } = await writePages(target, objects());
+  return { written, through, ...refusedOf(refused) };
 }
 
 /** @throws FreshetError cold_refused above the bound of a merge */

@@ -14,7 +14,7 @@ import type { WeaviateClient } from "weaviate-client";
 import { FreshetError } from "../contract/errors.ts";
 import { position, type TenantId, type Version, version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { mapMethods } from "../runtime/map-methods.ts";
+import { type Around, mapCalls } from "../runtime/map-calls.ts";
 import { checkObjects, checkQuery, throwRefused } from "./checks.ts";
 import { markerId } from "./object-id.ts";
 import type { ColdEntry, ColdMarker, ColdObject, ColdShard } from "./port.ts";
@@ -78,7 +78,7 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
       connection.close();
     },
   };
-  return mapErrors(shard);
+  return mapCalls(shard, withoutVendorErrors, {});
 }
 
 type ObjectMethods = Pick<
@@ -313,13 +313,13 @@ function pagesOf<T>(items: readonly T[], size: number): readonly (readonly T[])[
 }
 
 /** What is left of the tenant errors here is an outage to the caller: a tenant that cannot be made. */
-function mapErrors(shard: ColdShard): ColdShard {
-  return mapMethods(shard, (method) => async (...args) => {
+const withoutVendorErrors: Around =
+  (call) =>
+  async (...parameters) => {
     try {
-      return await method(...args);
+      return await call(...parameters);
     } catch (error) {
       if (error instanceof FreshetError) throw error;
       throw new FreshetError("cold_unavailable", undefined, { cause: error });
     }
-  });
-}
+  };

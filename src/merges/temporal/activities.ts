@@ -16,7 +16,7 @@ import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { MergeActivities } from "../../contract/merge-steps.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import { mapMethods } from "../../runtime/map-methods.ts";
+import { type Around, mapCalls } from "../../runtime/map-calls.ts";
 import type { MergeClient } from "../port.ts";
 import { toApplicationFailure } from "./failures.ts";
 
@@ -50,27 +50,30 @@ export function createTemporalActivities({
     ...createSweepActivities({ ports, ageMs, requestMerge, requestScrub }),
     purgeOld: (request: RetentionRequest) => purgeOld(ports, request, replayWindowMs),
   };
-  return mapMethods(activities, (run, name) => async (...args) => {
-    const context = Context.current();
-    const ended = new AbortController();
-    // A step without progress (a slow request) is alive too; its own time limits end it, not this.
-    const beating = beat(outer.clock, ended.signal, () =>
-      context.heartbeat(lastProgress.get(context)),
-    );
-    try {
-      checkDeployment(args[0], outer.log.deployment);
-      return await run(...args);
-    } catch (thrown) {
-      if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
-      const failure = toApplicationFailure(thrown);
-      const { attempt } = context.info;
-      outer.logger.warn({ activity: name, code: failure.type, attempt }, "a merge step failed");
-      throw failure;
-    } finally {
-      ended.abort();
-      await beating;
-    }
-  });
+  const attempted: Around =
+    (run) =>
+    async (...args) => {
+      const context = Context.current();
+      const ended = new AbortController();
+      // A step without progress (a slow request) is alive too; its own time limits end it, not this.
+      const beating = beat(outer.clock, ended.signal, () =>
+        context.heartbeat(lastProgress.get(context)),
+      );
+      try {
+        checkDeployment(args[0], outer.log.deployment);
+        return await run(...args);
+      } catch (thrown) {
+        if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
+        const failure = toApplicationFailure(thrown);
+        const { activityType: activity, attempt } = context.info;
+        outer.logger.warn({ activity, code: failure.type, attempt }, "a merge step failed");
+        throw failure;
+      } finally {
+        ended.abort();
+        await beating;
+      }
+    };
+  return mapCalls(activities, attempted, {});
 }
 
 /** @param request of whatever step, with or without `Described` @throws FreshetError log_identity */
