@@ -9,7 +9,6 @@
  *   MR4  a document that cold refuses for good holds up nobody: verification leaves it out, the commit dead-letters it.
  */
 
-import type { MergeActivities } from "../activities/merge/steps.ts";
 import type { Position, TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import {
@@ -20,7 +19,8 @@ import {
   type PlannedMerge,
   tooManyRefused,
 } from "../src/contract/merge.ts";
-import type { MergeState } from "./merge-state.ts";
+import type { MergeActivities } from "../src/contract/merge-steps.ts";
+import type { RoundState } from "./merge-state.ts";
 
 /** The steps of one merge. */
 export type RoundActivities = Pick<
@@ -29,7 +29,7 @@ export type RoundActivities = Pick<
 >;
 
 export interface RoundHooks {
-  enter(state: MergeState): void;
+  enter(state: RoundState): void;
   /** Asked before each step: false ends the round. */
   shouldContinue(): boolean;
   /** Runs the commit to its end, also when the merge is cancelled meanwhile: its outcome must be known. */

@@ -7,9 +7,9 @@ export interface MergeRuntime {
   nowMs(): number;
   /** Resolves true as soon as the condition holds, or false when the time is over. */
   until(condition: () => boolean, timeoutMs?: number): Promise<boolean>;
-  /** Runs work that `cancel` of the result makes fail. */
-  cancellable<T>(work: () => Promise<T>): {
-    readonly done: Promise<T>;
+  /** For one piece of work: `run` runs it, and `cancel` makes it fail. */
+  cancellable(): {
+    readonly run: <T>(work: () => Promise<T>) => Promise<T>;
     readonly cancel: () => void;
   };
   uncancellable<T>(work: () => Promise<T>): Promise<T>;

@@ -1,20 +1,18 @@
 /** Pure: the states of a tenant's merges, and what an operator is told about each. */
 
-import type {
-  MergeError,
-  MergeOutcome,
-  MergePhase,
-  MergeProgress,
-  PlannedMerge,
-} from "../src/contract/merge.ts";
+import type { MergeError, MergeProgress, PlannedMerge } from "../src/contract/merge.ts";
 import type { ScrubCounts } from "../src/contract/scrub.ts";
 
-export type MergeState =
-  | { readonly phase: "idle" }
+/** A merge that has begun and not ended. */
+export type RoundState =
   | { readonly phase: "planning" }
   | { readonly phase: "writing"; readonly plan: PlannedMerge; readonly written: number }
   | { readonly phase: "verifying"; readonly plan: PlannedMerge; readonly written: number }
-  | { readonly phase: "committing"; readonly plan: PlannedMerge; readonly written: number }
+  | { readonly phase: "committing"; readonly plan: PlannedMerge; readonly written: number };
+
+export type MergeState =
+  | (RoundState & { readonly startedAtMs: number })
+  | { readonly phase: "idle" }
   /** Until every owner that answers has folded what was merged; then superseded objects are deleted. */
   | { readonly phase: "grace" }
   | { readonly phase: "confirming" }
@@ -29,25 +27,6 @@ export type MergeState =
       readonly retryAtMs: number;
     };
 
-/** Phases in which a merge has begun and not ended. */
-export function isMerging(phase: MergePhase): boolean {
-  switch (phase) {
-    case "planning":
-    case "writing":
-    case "verifying":
-    case "committing":
-      return true;
-    case "idle":
-    case "confirming":
-    case "grace":
-    case "cleaning":
-    case "scrubbing":
-    case "paused":
-    case "retrying":
-      return false;
-  }
-}
-
 export function planOf(state: MergeState): PlannedMerge | null {
   return "plan" in state ? state.plan : null;
 }
@@ -55,15 +34,13 @@ export function planOf(state: MergeState): PlannedMerge | null {
 /** What an operator's query tells. */
 export function progressOf(
   state: MergeState,
-  rest: Pick<
-    MergeProgress,
-    "tenant" | "paused" | "startedAtMs" | "lastMerge" | "scrub" | "lastScrub"
-  >,
+  rest: Pick<MergeProgress, "tenant" | "paused" | "lastMerge" | "scrub" | "lastScrub">,
 ): MergeProgress {
   const plan = planOf(state);
   return {
     ...rest,
     phase: state.phase,
+    startedAtMs: "startedAtMs" in state ? state.startedAtMs : null,
     from: plan?.from ?? null,
     to: plan?.to ?? null,
     written: "written" in state ? state.written : 0,
@@ -130,31 +107,4 @@ export function retryDelayMs(
   bounds: { readonly minMs: number; readonly maxMs: number },
 ): number {
   return Math.min(bounds.maxMs, bounds.minMs * 2 ** Math.min(attempt - 1, 30));
-}
-
-export type Merged = Extract<MergeOutcome, { kind: "merged" }>;
-
-/** What a series of merges did so far, with one more. */
-export function addMerge(
-  total: Merged | null,
-  plan: PlannedMerge,
-  done: { readonly written: number; readonly refused?: number | undefined },
-): Merged {
-  const refusedDocuments = (total?.refused ?? 0) + (done.refused ?? 0);
-  const { from, to, records, upserts, superseded, deletes, rejects, chunks, bytes } = plan;
-  return {
-    kind: "merged",
-    from: total?.from ?? from,
-    to,
-    merges: (total?.merges ?? 0) + 1,
-    written: (total?.written ?? 0) + done.written,
-    ...(refusedDocuments === 0 ? {} : { refused: refusedDocuments }),
-    records: (total?.records ?? 0) + records,
-    upserts: (total?.upserts ?? 0) + upserts,
-    superseded: (total?.superseded ?? 0) + superseded,
-    deletes: (total?.deletes ?? 0) + deletes,
-    rejects: (total?.rejects ?? 0) + rejects,
-    chunks: (total?.chunks ?? 0) + chunks,
-    bytes: (total?.bytes ?? 0) + bytes,
-  };
 }

@@ -20,14 +20,13 @@ import {
   defineSignal,
   defineUpdate,
   isCancellation,
-  proxyActivities,
+  scheduleActivity,
   setCurrentDetails,
   setHandler,
   TimeoutFailure,
   upsertSearchAttributes,
   workflowInfo,
 } from "@temporalio/workflow";
-import type { MergeActivities } from "../activities/merge/steps.ts";
 import { type ErrorCode, errorTable } from "../src/contract/errors.ts";
 import type { Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
@@ -40,6 +39,14 @@ import {
   type MergeReason,
   mergeSearchAttributes,
 } from "../src/contract/merge.ts";
+import {
+  type MergeActivities,
+  type MergeStepName,
+  makeSteps,
+  mergeSteps,
+  type RequestOf,
+  type ResultOf,
+} from "../src/contract/merge-steps.ts";
 import type { ScrubOutcome } from "../src/contract/scrub.ts";
 import type { MergeRuntime } from "./merge-runtime.ts";
 import { describeState, type MergeState, planOf } from "./merge-state.ts";
@@ -58,7 +65,7 @@ export const scrubUpdate = defineUpdate<ScrubOutcome>("scrub");
 export const cancelUpdate = defineUpdate<{ readonly cancelled: boolean }>("cancel");
 
 export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
-  const merges = new TenantMerges(mergeSteps(input), temporalRuntime(input), input);
+  const merges = new TenantMerges(temporalSteps(input), temporalRuntime(input), input);
   setHandler(dueSignal, () => merges.due());
   setHandler(progressQuery, () => merges.progress());
   setHandler(forceUpdate, ({ upTo }) => merges.force(upTo));
@@ -88,78 +95,38 @@ export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
 
 // --- activities --------------------------------------------------------------------------------
 
-/**
- * Few attempts inside Temporal, so that a short hiccup costs nothing; then the workflow itself says what is
- * wrong and waits longer (TM3), which a policy of endless retries would hide. Heartbeats find a dead worker
- * within half a minute; the attempt's own limit only ends one that hangs while it beats.
- */
-const options: ActivityOptions = {
-  startToCloseTimeout: limits.mergeActivityMs,
-  heartbeatTimeout: limits.mergeHeartbeatMs,
-  retry: {
-    initialInterval: limits.mergeRetryMinMs,
-    backoffCoefficient: 2,
-    maximumAttempts: limits.mergeActivityAttemptsMax,
-  },
-  // An abandoned attempt is harmless, so a cancel need not wait for it: ids are immutable, commits compare and set, no
-  // delete rests on a look that may be old (CS1, SC1, RP1), and once it hears of its end it has no more effects.
-  cancellationType: ActivityCancellationType.TRY_CANCEL,
-};
-
 /** Every descriptor says whose work it is: a worker of another deployment refuses it. */
-function mergeSteps({ deployment }: MergeInput): MergeActivities {
-  const activities = proxyActivities<MergeActivities>(options);
-  const described = <Request>(request: Request): [Request] =>
-    deployment === undefined ? [request] : [{ ...request, deployment }];
-  const range = ({ from, to }: { from: number; to: number }): string => `(${from}, ${to}]`;
-  const summed = (summary: string): ActivityOptions => ({ ...options, summary });
+function temporalSteps({ deployment }: MergeInput): MergeActivities {
+  return makeSteps(<Name extends MergeStepName>(name: Name) => (request: RequestOf<Name>) => {
+    const described = deployment === undefined ? request : { ...request, deployment };
+    return scheduleActivity<ResultOf<Name>>(name, [described], optionsOf(name, request));
+  });
+}
+
+/**
+ * Few attempts inside Temporal, so that a short hiccup costs nothing; then the workflow itself says
+ * what is wrong and waits longer (TM3), which a policy of endless retries would hide. Heartbeats
+ * find a dead worker within half a minute; the attempt's own limit only ends one that hangs while
+ * it beats.
+ */
+function optionsOf<Name extends MergeStepName>(
+  name: Name,
+  request: RequestOf<Name>,
+): ActivityOptions {
+  const { summary, attemptMs, heartbeatMs } = mergeSteps[name];
   return {
-    planMerge: (request) =>
-      activities.planMerge.executeWithOptions(summed("plan"), described(request)),
-    writeRange: (request) =>
-      activities.writeRange.executeWithOptions(
-        summed(`write ${range(request)} behind ${request.after}`),
-        described(request),
-      ),
-    verifyRange: (request) =>
-      activities.verifyRange.executeWithOptions(
-        summed(`read back ${range(request)}`),
-        described(request),
-      ),
-    commitMerge: (request) =>
-      activities.commitMerge.executeWithOptions(
-        summed(`commit ${request.purpose} ${range(request)}`),
-        described(request),
-      ),
-    confirmMerge: (request) =>
-      activities.confirmMerge.executeWithOptions(
-        summed(`confirm up to ${request.to}`),
-        described(request),
-      ),
-    cleanSuperseded: (request) =>
-      activities.cleanSuperseded.executeWithOptions(
-        summed(`clean ${range(request)}`),
-        described(request),
-      ),
-    sweepHeads: (request) =>
-      activities.sweepHeads.executeWithOptions(
-        summed("sweep old heads pieces"),
-        described(request),
-      ),
-    planScrub: (request) =>
-      activities.planScrub.executeWithOptions(summed("plan a scrub"), described(request)),
-    scrubLog: (request) =>
-      activities.scrubLog.executeWithOptions(
-        summed(`read back what the log holds behind ${request.after}`),
-        described(request),
-      ),
-    scrubCold: (request) =>
-      activities.scrubCold.executeWithOptions(
-        summed(`walk the cold shard behind ${request.after ?? "its start"}`),
-        described(request),
-      ),
-    finishScrub: (request) =>
-      activities.finishScrub.executeWithOptions(summed("end the scrub"), described(request)),
+    summary: summary(request),
+    startToCloseTimeout: attemptMs,
+    heartbeatTimeout: heartbeatMs,
+    retry: {
+      initialInterval: limits.mergeRetryMinMs,
+      backoffCoefficient: 2,
+      maximumAttempts: limits.mergeActivityAttemptsMax,
+    },
+    // An abandoned attempt is harmless, so a cancel need not wait for it: ids are immutable,
+    // commits compare and set, no delete rests on a look that may be old (CS1, SC1, RP1), and once
+    // it hears of its end it has no more effects.
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
   };
 }
 
@@ -177,9 +144,9 @@ function temporalRuntime(input: MergeInput): MergeRuntime {
       await condition(holds);
       return true;
     },
-    cancellable(work) {
+    cancellable() {
       const scope = new CancellationScope();
-      return { done: scope.run(work), cancel: () => scope.cancel() };
+      return { run: (work) => scope.run(work), cancel: () => scope.cancel() };
     },
     uncancellable: (work) => CancellationScope.nonCancellable(work),
     failureOf,

@@ -5,9 +5,9 @@
  *        document or the scrub cleans it.
  */
 
-import type { MergeActivities } from "../activities/merge/steps.ts";
 import type { TenantId } from "../src/contract/ids.ts";
 import type { PlannedMerge } from "../src/contract/merge.ts";
+import type { MergeActivities } from "../src/contract/merge-steps.ts";
 
 export class TenantCleaning {
   #merged: PlannedMerge[] = [];

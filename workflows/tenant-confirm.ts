@@ -8,10 +8,10 @@
  *   TC3  what is unconfirmed outlives its run of the workflow: it is handed on, and the workflow does not complete before.
  */
 
-import type { MergeActivities } from "../activities/merge/steps.ts";
 import type { Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import type { MergeInput, Unconfirmed } from "../src/contract/merge.ts";
+import type { MergeActivities } from "../src/contract/merge-steps.ts";
 import { retryDelayMs } from "./merge-state.ts";
 
 export class TenantConfirm {

@@ -11,9 +11,9 @@
  *   TS4  a scrub that fails is given up: it found nothing that the next one would not find.
  */
 
-import type { MergeActivities } from "../activities/merge/steps.ts";
 import type { Position, TenantId, Version } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
+import type { MergeActivities } from "../src/contract/merge-steps.ts";
 import type {
   PlannedScrub,
   ScrubCarried,

@@ -14,27 +14,19 @@
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import type { HeadsPiece } from "../../src/contract/manifest.ts";
-import type { MergeRange } from "../../src/contract/merge.ts";
+import type {
+  CleanRequest,
+  CleanResult,
+  SweepHeadsRequest,
+} from "../../src/contract/merge-steps.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import type { Heads } from "../../src/heads/heads.ts";
-import { decodePieces } from "../../src/heads/pieces.ts";
+import { readHeads } from "../../src/heads/read-heads.ts";
+import { forEachAtMost } from "../../src/runtime/for-each.ts";
 import type { MergePorts } from "../context.ts";
 import { logNowMs } from "../retention/log-time.ts";
 import { type NewestOperation, newestByDocument } from "./decide-plan.ts";
 import { readHeaders } from "./headers.ts";
-
-export interface CleanRequest extends MergeRange {
-  /** Pieces of the heads before the merge: only their documents can have older objects. */
-  readonly piecesBefore: readonly HeadsPiece["digest"][];
-  /** Age from which a record is known to every owner that answers, milliseconds. */
-  readonly settleMs: number;
-}
-
-export interface CleanResult {
-  readonly documents: number;
-  readonly deleted: number;
-}
 
 /** @throws FreshetError broken_chain, cold_unavailable, log_unavailable */
 export async function cleanSuperseded(
@@ -51,14 +43,13 @@ export async function cleanSuperseded(
   );
   let done = 0;
   let deleted = 0;
-  for (let at = 0; at < touched.length; at += limits.mergePagesInFlight) {
-    const page = touched.slice(at, at + limits.mergePagesInFlight);
-    const counts = await Promise.all(page.map((entry) => cleanDocument(ports, request, entry)));
-    deleted += counts.reduce((sum, count) => sum + count, 0);
-    done += page.length;
-    ports.heartbeat({ done, total: touched.length });
+  await forEachAtMost(touched, limits.mergePagesInFlight, async (entry) => {
     ports.signal()?.throwIfAborted();
-  }
+    const count = await cleanDocument(ports, request, entry);
+    deleted += count;
+    done += 1;
+    ports.heartbeat({ done, total: touched.length });
+  });
   return { documents: touched.length, deleted };
 }
 
@@ -67,14 +58,11 @@ async function headsBefore(
   { log }: MergePorts,
   { tenant, piecesBefore }: CleanRequest,
 ): Promise<Heads | null> {
+  // The plan names digests in the manifest's order and no runs. That each stands over those before
+  // it is all that counts.
+  const pieces = piecesBefore.map((digest, run) => ({ digest, run }));
   try {
-    const pieces: Uint8Array[] = [];
-    for (const digest of piecesBefore) pieces.push(await log.manifests.getPiece(tenant, digest));
-    // The plan names digests in the manifest's order and no runs: that each stands over those before is all it takes.
-    return decodePieces(
-      pieces,
-      pieces.map((_, index) => index),
-    );
+    return await readHeads(log.manifests, tenant, pieces);
   } catch (error) {
     if (error instanceof FreshetError && error.code === "log_identity") return null;
     throw error;
@@ -97,4 +85,15 @@ async function cleanDocument(
 
 function isOlder(found: Version | undefined, newest: Version): boolean {
   return found !== undefined && found < newest;
+}
+
+/** Deletes the heads pieces that the manifest no longer names, of merges up to `through`. */
+export async function sweepHeads(
+  { log }: MergePorts,
+  { tenant, through }: SweepHeadsRequest,
+): Promise<void> {
+  const stored = await log.manifests.get(tenant);
+  if (stored === null) return;
+  const keep = stored.manifest.pieces.map(({ digest }) => digest);
+  await log.manifests.sweepPieces(tenant, { keep, through });
 }

@@ -11,19 +11,15 @@
  * Steps 1 to 3 are idempotent and invisible; a lost answer of step 4 is found out by reading.
  */
 
-import {
-  incarnationOf,
-  type Position,
-  type TenantId,
-  type Version,
-} from "../../src/contract/ids.ts";
+import { incarnationOf, type TenantId } from "../../src/contract/ids.ts";
 import {
   confirmedTo,
   emptyManifest,
   type HeadsPiece,
   type Manifest,
 } from "../../src/contract/manifest.ts";
-import type { CommitResult, MergeRange } from "../../src/contract/merge.ts";
+import type { CommitResult } from "../../src/contract/merge.ts";
+import type { CommitRequest } from "../../src/contract/merge-steps.ts";
 import { HeadsFold, headsEntryBytes, type NextPieces } from "../../src/heads/pieces.ts";
 import { readPieces } from "../../src/heads/read-heads.ts";
 import type { MergePorts } from "../context.ts";
@@ -31,21 +27,18 @@ import { writeLetters } from "./dead-letters.ts";
 import { foldHeads, readHeaders } from "./headers.ts";
 import { announceRefused, refusedAmong, writeRefusedLetters } from "./refused-documents.ts";
 
-export interface CommitRequest extends MergeRange {
-  readonly purpose: "advance" | "repair";
-  readonly version: Version;
-  readonly marks: boolean;
-  readonly expectedRevision: number;
-  readonly workflowId: string;
-  /** Positions of records that cold refused for good: their documents are gone when this is committed. */
-  readonly refused?: readonly Position[] | undefined;
-}
-
 /** @throws FreshetError broken_chain, log_identity, log_unavailable, cold_unavailable */
 export async function commitMerge(
   ports: MergePorts,
   request: CommitRequest,
 ): Promise<CommitResult> {
+  const { tenant, from, to, purpose } = request;
+  const result = await commit(ports, request);
+  ports.logger.info({ tenant, from, to, purpose, result: result.kind }, "merge commit");
+  return result;
+}
+
+async function commit(ports: MergePorts, request: CommitRequest): Promise<CommitResult> {
   const { tenant, from, to } = request;
   const stored = await ports.log.manifests.get(tenant);
   const manifest = stored?.manifest ?? emptyManifest;

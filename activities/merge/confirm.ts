@@ -13,17 +13,12 @@ import type { Position, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { ConfirmResult } from "../../src/contract/merge.ts";
+import type { ConfirmRequest } from "../../src/contract/merge-steps.ts";
 import type { MergePorts } from "../context.ts";
 import { liveIn, readScrubbed } from "../scrub/standing.ts";
 import { readBoundedHeaders } from "./headers.ts";
 import { readBack } from "./read-back.ts";
 import { repair } from "./repair.ts";
-
-export interface ConfirmRequest {
-  readonly tenant: TenantId;
-  /** Of a merge that was committed long enough ago. */
-  readonly to: Position;
-}
 
 /** One window, as large as a merge. @throws FreshetError broken_chain, cold_unavailable, log_unavailable, log_identity */
 export async function confirmMerge(

@@ -11,16 +11,11 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import { incarnationOf, type Position, type TenantId } from "../../src/contract/ids.ts";
 import { confirmedTo, emptyManifest, type Manifest } from "../../src/contract/manifest.ts";
 import type { MergePlan, PlannedMerge } from "../../src/contract/merge.ts";
+import type { PlanRequest } from "../../src/contract/merge-steps.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
 import type { MergePorts } from "../context.ts";
 import { countRange } from "./decide-plan.ts";
 import { type BoundedHeaders, readBoundedHeaders } from "./headers.ts";
-
-export interface PlanRequest {
-  readonly tenant: TenantId;
-  /** Merge no further than this position; all that there is when absent. */
-  readonly upTo?: Position | undefined;
-}
 
 interface Standing {
   readonly deployment: string;

@@ -3,6 +3,7 @@
 import { objectId } from "../../src/cold/object-id.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { forEachAtMost } from "../../src/runtime/for-each.ts";
 import type { MergePorts } from "../context.ts";
 import { chunksOf, type LiveUpsert } from "./decide-plan.ts";
 
@@ -26,6 +27,7 @@ export async function readBack(
   const missing = new Set<string>();
   let checked = 0;
   const check = async (page: readonly ExpectedObject[]): Promise<void> => {
+    ports.signal()?.throwIfAborted();
     const ids = page.map(({ id }) => id);
     const found = await ports.cold.versions(tenant, ids);
     const absent = page.filter(({ id, version }) => found.get(id) !== version);
@@ -36,11 +38,7 @@ export async function readBack(
     checked += page.length;
     ports.heartbeat({ done: checked, total });
   };
-  const pages = [...pagesOf(live)];
-  for (let at = 0; at < pages.length; at += limits.mergePagesInFlight) {
-    ports.signal()?.throwIfAborted();
-    await Promise.all(pages.slice(at, at + limits.mergePagesInFlight).map(check));
-  }
+  await forEachAtMost(pagesOf(live), limits.mergePagesInFlight, check);
   return { checked, missing, lost: live.filter((record) => lost.has(record)) };
 }
 

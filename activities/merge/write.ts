@@ -6,28 +6,18 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { Position } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { type MergeRange, tooManyRefused } from "../../src/contract/merge.ts";
+import type {
+  VerifyRequest,
+  VerifyResult,
+  WriteRequest,
+  WriteResult,
+} from "../../src/contract/merge-steps.ts";
 import type { PlacedRecord, UpsertRecord } from "../../src/contract/record.ts";
 import type { MergePorts } from "../context.ts";
 import { chunksOf, type LiveUpsert, liveUpserts } from "./decide-plan.ts";
 import { readHeaders } from "./headers.ts";
-import { PageWriter } from "./page-writer.ts";
 import { readBack } from "./read-back.ts";
-
-export interface WriteRequest extends MergeRange {
-  /** Where to go on: a position of the range; `from` at the start. */
-  readonly after: Position;
-  /** A verification missed objects: only what is missing is written, and so that it is found. */
-  readonly again?: true | undefined;
-}
-
-export interface WriteResult {
-  /** Objects written by this call. */
-  readonly written: number;
-  /** Everything up to here is written, or refused. */
-  readonly through: Position;
-  /** Records of which cold refuses an object for good; absent when there are none. At most `mergeRefusedMax`. */
-  readonly refused?: readonly Position[] | undefined;
-}
+import { type PlacedObject, writePages } from "./write-pages.ts";
 
 /**
  * Writes one window of the range: whole records from `after` on, until `mergeWindowObjects` are written or
@@ -47,7 +37,7 @@ export async function writeRange(ports: MergePorts, request: WriteRequest): Prom
     done += objects;
     ports.heartbeat({ done, total });
   };
-  return await writeRecords(
+  const result = await writeRecords(
     ports,
     { tenant, after, to },
     {
@@ -57,6 +47,8 @@ export async function writeRange(ports: MergePorts, request: WriteRequest): Prom
       onWritten,
     },
   );
+  ports.metrics.set("merge_written_objects", result.written, { tenant });
+  return result;
 }
 
 /**
@@ -75,29 +67,26 @@ export async function writeRecords(
   },
 ): Promise<WriteResult> {
   const { live, objectsMax, onWritten = () => {}, only } = work;
-  const rewrites = only !== undefined;
-  const pages = new PageWriter({ cold: ports.cold, tenant: range.tenant, rewrites, onWritten });
+  const { cold, log } = ports;
+  const { tenant } = range;
   const positions = new Set(live.map(({ position }) => position));
-  let written = 0;
-  let through = range.after;
-  try {
-    for await (const record of ports.log.chunks.read({ ...range, signal: ports.signal() })) {
-      if (record.kind === "upsert" && positions.has(record.position)) {
-        for (const object of objectsOfRecord(record)) {
-          if (only?.has(object.id) === false) continue;
-          await pages.add(object, record.position);
-          written += 1;
-        }
-      }
-      through = record.position;
-      if (written >= objectsMax) break;
+  let { after: through } = range;
+  async function* objects(): AsyncGenerator<PlacedObject> {
+    let count = 0;
+    for await (const record of log.chunks.read({ ...range, signal: ports.signal() })) {
+      const { position } = record;
+      const made =
+        record.kind === "upsert" && positions.has(position) ? objectsOfRecord(record) : [];
+      const wanted = made.filter(({ id }) => only?.has(id) !== false);
+      for (const object of wanted) yield { object, position };
+      through = position;
+      count += wanted.length;
+      if (count >= objectsMax) return;
     }
-    await pages.flush();
-    return { written: written - pages.refusedObjects, through, ...refusedOf(pages.refused) };
-  } finally {
-    // Also after a failure: a write that outlives its activity would run into the next attempt's.
-    await pages.settle();
   }
+  const target = { cold, tenant, rewrites: only !== undefined, onWritten };
+  const { written, refused } = await writePages(target, objects());
+  return { written, through, ...refusedOf(refused) };
 }
 
 /** @throws FreshetError cold_refused above the bound of a merge */
@@ -122,18 +111,6 @@ export function objectsOfRecord(record: UpsertRecord & PlacedRecord): readonly C
     info: body.info,
     vector,
   }));
-}
-
-export interface VerifyResult {
-  readonly checked: number;
-  readonly missing: number;
-  /** Where writing must start again: right before the first record that is incomplete; null when none is. */
-  readonly rewriteAfter: Position | null;
-}
-
-export interface VerifyRequest extends MergeRange {
-  /** Records that cold refused: nothing of them is expected. */
-  readonly refused?: readonly Position[] | undefined;
 }
 
 /** Reads back the id and version of every object that the range makes. */

@@ -9,22 +9,13 @@
 
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdEntry } from "../../src/cold/port.ts";
-import type { TenantId, Version } from "../../src/contract/ids.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import type { ScrubColdResult } from "../../src/contract/scrub.ts";
+import type { ScrubColdRequest, ScrubColdResult } from "../../src/contract/scrub.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import type { MergePorts } from "../context.ts";
 import { judgeEntry } from "./judge-entry.ts";
 import { readScrubbed } from "./standing.ts";
-
-export interface ScrubColdRequest {
-  readonly tenant: TenantId;
-  /** Id to go on behind; null at the start. */
-  readonly after: string | null;
-  readonly settledVersion: Version;
-  /** Of the oldest record that the log holds: older documents are known from their objects alone. */
-  readonly heldFrom: Version;
-}
 
 /** One window. @throws FreshetError cold_unavailable, log_unavailable, log_identity */
 export async function scrubCold(

@@ -3,23 +3,14 @@
  * missing is written again. Ids are immutable, so repeating a window is harmless.
  */
 
-import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
-import type { ScrubLogResult } from "../../src/contract/scrub.ts";
+import type { Version } from "../../src/contract/ids.ts";
+import type { ScrubLogRequest, ScrubLogResult } from "../../src/contract/scrub.ts";
 import type { MergePorts } from "../context.ts";
 import { readBoundedHeaders } from "../merge/headers.ts";
 import { readBack } from "../merge/read-back.ts";
 import { repair } from "../merge/repair.ts";
 import { logNowMs } from "../retention/log-time.ts";
 import { liveIn, readScrubbed } from "./standing.ts";
-
-export interface ScrubLogRequest {
-  readonly tenant: TenantId;
-  /** Where to go on: a position of the tenant, or that before its oldest record. */
-  readonly after: Position;
-  readonly to: Position;
-  /** Age from which a record is known to every owner that answers, milliseconds. */
-  readonly settleMs: number;
-}
 
 /** One window of records. @throws FreshetError broken_chain, cold_unavailable, log_unavailable, log_identity */
 export async function scrubLog(

@@ -8,7 +8,7 @@
 
 import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
-import type { ScrubCounts, ScrubMarker, ScrubPlan } from "../../src/contract/scrub.ts";
+import type { FinishScrubRequest, ScrubMarker, ScrubPlan } from "../../src/contract/scrub.ts";
 import type { MergePorts } from "../context.ts";
 import { readScrubbed } from "./standing.ts";
 
@@ -41,16 +41,6 @@ export async function planScrub(
 /** A fence has the version of the operation before it, whose own record may be gone. */
 function heldFromOf({ kind, version }: RecordHeader): Version {
   return (kind === "fence" ? version + 1 : version) as Version;
-}
-
-export interface FinishScrubRequest {
-  readonly tenant: TenantId;
-  readonly revision: number;
-  /** Live documents that cold lacks and the log no longer has; null when a merge overtook the scrub. */
-  readonly lost: number | null;
-  /** Of the plan. */
-  readonly markedTo?: Position | undefined;
-  readonly counts: ScrubCounts;
 }
 
 /** @throws FreshetError log_unavailable, cold_unavailable */

@@ -8,7 +8,8 @@ import type { Candidate } from "../contract/candidate.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { matchesFilter } from "../contract/filter.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
-import { checkObjects, checkQuery, cosine, throwRefused } from "./checks.ts";
+import { dotProduct } from "../contract/vector.ts";
+import { checkObjects, checkQuery, throwRefused } from "./checks.ts";
 import type { ColdEntry, ColdMarker, ColdObject, ColdQuery, ColdShard } from "./port.ts";
 
 interface TenantState {
@@ -247,7 +248,7 @@ function hybrid(objects: readonly ColdObject[], query: ColdQuery): readonly Cand
     .filter((object) => matchesFilter({ id: object.documentId, ...object.info }, query.filter))
     .map((object) => ({
       object,
-      dense: cosine(object.vector, query.vector),
+      dense: dotProduct(object.vector, query.vector),
       lexical: sharedWords(object, wanted),
     }));
   const dense = scaler(scored.map((entry) => entry.dense));

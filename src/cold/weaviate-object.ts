@@ -4,7 +4,7 @@ import type { Candidate } from "../contract/candidate.ts";
 import { FreshetError } from "../contract/errors.ts";
 import type { DocumentId, Version } from "../contract/ids.ts";
 import type { DocumentInfo } from "../contract/record.ts";
-import { cosine } from "./checks.ts";
+import { dotProduct } from "../contract/vector.ts";
 import type { ColdEntry, ColdObject } from "./port.ts";
 import { facetsOf } from "./weaviate-filter.ts";
 
@@ -111,6 +111,6 @@ export function candidateOf(found: FoundObject, vector: Float32Array): Candidate
     heading: typeof heading === "string" && heading !== "" ? heading : undefined,
     info: JSON.parse(info) as DocumentInfo,
     // Computed here, from the stored vector: exact, and the same measure as in the hot shard.
-    cosine: cosine(own as number[], vector),
+    cosine: dotProduct(own as number[], vector),
   };
 }

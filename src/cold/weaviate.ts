@@ -14,6 +14,7 @@ import type { WeaviateClient } from "weaviate-client";
 import { FreshetError } from "../contract/errors.ts";
 import { position, type TenantId, type Version, version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import { type Around, mapCalls } from "../runtime/map-calls.ts";
 import { checkObjects, checkQuery, throwRefused } from "./checks.ts";
 import { markerId } from "./object-id.ts";
 import type { ColdEntry, ColdMarker, ColdObject, ColdShard } from "./port.ts";
@@ -77,7 +78,7 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
       connection.close();
     },
   };
-  return mapErrors(shard);
+  return mapCalls(shard, withoutVendorErrors, {});
 }
 
 type ObjectMethods = Pick<
@@ -311,30 +312,14 @@ function pagesOf<T>(items: readonly T[], size: number): readonly (readonly T[])[
   return pages;
 }
 
-/** What is left of the tenant errors here is an outage to the caller: a tenant that can not be made. */
-function mapErrors(shard: ColdShard): ColdShard {
-  const guard =
-    <Args extends readonly unknown[], Result>(method: (...args: Args) => Promise<Result>) =>
-    async (...args: Args): Promise<Result> => {
-      try {
-        return await method(...args);
-      } catch (error) {
-        if (error instanceof FreshetError) throw error;
-        throw new FreshetError("cold_unavailable", undefined, { cause: error });
-      }
-    };
-  return {
-    ensureTenant: guard(shard.ensureTenant),
-    upsert: guard(shard.upsert),
-    rewrite: guard(shard.rewrite),
-    versions: guard(shard.versions),
-    staleIds: guard(shard.staleIds),
-    deleteIds: guard(shard.deleteIds),
-    walk: guard(shard.walk),
-    search: guard(shard.search),
-    writeMarker: guard(shard.writeMarker),
-    readMarker: guard(shard.readMarker),
-    ping: guard(shard.ping),
-    close: guard(shard.close),
+/** What is left of the tenant errors here is an outage to the caller: a tenant that cannot be made. */
+const withoutVendorErrors: Around =
+  (call) =>
+  async (...parameters) => {
+    try {
+      return await call(...parameters);
+    } catch (error) {
+      if (error instanceof FreshetError) throw error;
+      throw new FreshetError("cold_unavailable", undefined, { cause: error });
+    }
   };
-}

@@ -23,6 +23,15 @@ export interface PlannedScrub {
   readonly unheld: number;
 }
 
+export interface ScrubLogRequest {
+  readonly tenant: TenantId;
+  /** Read what follows: a position of the tenant, or the one before its oldest record. */
+  readonly after: Position;
+  readonly to: Position;
+  /** Age from which a record is known to every owner that answers, milliseconds. */
+  readonly settleMs: number;
+}
+
 export interface ScrubLogResult {
   readonly revision: number;
   /** Objects read back, and those of them that were missing and are written again. */
@@ -33,6 +42,15 @@ export interface ScrubLogResult {
   readonly through: Position;
   /** Newest version of the window that every owner has folded; 0 when all are too young. */
   readonly settledVersion: Version;
+}
+
+export interface ScrubColdRequest {
+  readonly tenant: TenantId;
+  /** Walk what follows this id; null from the start. */
+  readonly after: string | null;
+  readonly settledVersion: Version;
+  /** Of the oldest record that the log holds: older documents are known from their objects alone. */
+  readonly heldFrom: Version;
 }
 
 export interface ScrubColdResult {
@@ -63,6 +81,16 @@ export interface ScrubCounts {
   readonly repaired: number;
   /** Documents that cold refused to take back, each with a dead letter; absent when there are none. */
   readonly refused?: number | undefined;
+}
+
+export interface FinishScrubRequest {
+  readonly tenant: TenantId;
+  readonly revision: number;
+  /** Live documents that cold lacks and the log no longer has; null when a merge overtook the scrub. */
+  readonly lost: number | null;
+  /** Of the plan. */
+  readonly markedTo?: Position | undefined;
+  readonly counts: ScrubCounts;
 }
 
 export interface ScrubReport extends ScrubCounts {

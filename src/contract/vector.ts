@@ -4,24 +4,45 @@
 const squaredNormTolerance = 1e-2;
 
 export interface VectorDefect {
+  readonly kind: "dimensions" | "length";
   readonly message: string;
   readonly details: Readonly<Record<string, number | string>>;
 }
 
-/** Undefined for `dimensions` finite numbers of unit length; native code aborts the process on some of the rest. */
+/**
+ * Undefined for `dimensions` finite numbers of unit length; native code aborts the process on some of
+ * the rest.
+ */
 export function vectorDefect(vector: Float32Array, dimensions: number): VectorDefect | undefined {
   if (!(vector instanceof Float32Array) || vector.length !== dimensions) {
     return {
+      kind: "dimensions",
       message: "a vector has the wrong number of dimensions",
       details: { dimensions: vector.length, expected: dimensions },
     };
   }
-  let squaredNorm = 0;
-  for (let index = 0; index < dimensions; index += 1) squaredNorm += (vector[index] as number) ** 2;
+  const squaredNorm = dotProduct(vector, vector);
   // A NaN or an infinity anywhere makes the sum NaN or infinite; NaN compares false with everything.
   if (Math.abs(squaredNorm - 1) <= squaredNormTolerance) return undefined;
   return {
+    kind: "length",
     message: "a vector is not finite or not of unit length",
     details: { squaredNorm: String(squaredNorm) },
   };
+}
+
+/** The cosine of two vectors of unit length; 0 when they differ in their dimensions. */
+export function dotProduct(left: ArrayLike<number>, right: ArrayLike<number>): number {
+  if (left.length !== right.length) return 0;
+  let sum = 0;
+  for (let index = 0; index < left.length; index += 1) {
+    sum += (left[index] as number) * (right[index] as number);
+  }
+  return sum;
+}
+
+/** The cosine of two vectors of any length but 0; NaN for that. */
+export function cosine(left: ArrayLike<number>, right: ArrayLike<number>): number {
+  const squaredNorms = dotProduct(left, left) * dotProduct(right, right);
+  return dotProduct(left, right) / Math.sqrt(squaredNorms);
 }

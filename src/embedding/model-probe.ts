@@ -2,6 +2,7 @@
 
 import { FreshetError } from "../contract/errors.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
+import { cosine } from "../contract/vector.ts";
 
 /** Ordinary words, a name and a number: what models, and precisions of one model, render differently. */
 export const probeText =
@@ -36,17 +37,4 @@ function mismatch(stored: ModelProbe, own: ModelProbe, how: string): FreshetErro
   return new FreshetError("model_mismatch", message, {
     details: { stored: stored.name, configured: own.name },
   });
-}
-
-function cosine(left: Float32Array, right: Float32Array): number {
-  let product = 0;
-  let leftSquared = 0;
-  let rightSquared = 0;
-  for (const [index, value] of left.entries()) {
-    const other = right[index] ?? Number.NaN;
-    product += value * other;
-    leftSquared += value * value;
-    rightSquared += other * other;
-  }
-  return product / Math.sqrt(leftSquared * rightSquared);
 }

@@ -203,7 +203,7 @@ export class HeadsFold {
   }
 }
 
-export function runOf({ run = 0 }: HeadsPiece): number {
+export function runOf({ run = 0 }: Pick<HeadsPiece, "run">): number {
   return run;
 }
 

@@ -4,8 +4,7 @@
  */
 
 import type { MergePorts } from "../../activities/context.ts";
-import type { MergeActivities } from "../../activities/merge/steps.ts";
-import { createMergeActivities } from "../../activities/merge/steps.ts";
+import { createMergeActivities } from "../../activities/steps.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
 import type { MergeRuntime } from "../../workflows/merge-runtime.ts";
 import { TenantMerges } from "../../workflows/tenant-merges.ts";
@@ -13,6 +12,7 @@ import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type MergeProgress, mergeWorkflowId } from "../contract/merge.ts";
+import type { MergeActivities } from "../contract/merge-steps.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { MergeClient } from "./port.ts";
 
@@ -216,10 +216,13 @@ class MemoryRuntime implements MergeRuntime {
     }
   }
 
-  cancellable<T>(work: () => Promise<T>) {
+  cancellable() {
     const controller = new AbortController();
-    this.workSignal = controller.signal;
-    return { done: work(), cancel: () => controller.abort() };
+    const run = <T>(work: () => Promise<T>): Promise<T> => {
+      this.workSignal = controller.signal;
+      return work();
+    };
+    return { run, cancel: () => controller.abort() };
   }
 
   /** Steps look at the signal; without one they run to their end. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createMergeActivities } from "../../activities/merge/steps.ts";
+import { createMergeActivities } from "../../activities/steps.ts";
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdObject } from "../../src/cold/port.ts";
 import type { DocumentId, Version } from "../../src/contract/ids.ts";

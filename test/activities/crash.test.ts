@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from "vitest";
 import type { MergePorts } from "../../activities/context.ts";
-import { createMergeActivities } from "../../activities/merge/steps.ts";
+import { createMergeActivities } from "../../activities/steps.ts";
 import { runMerge } from "./run-merge.ts";
 import { acme, coldState, createWorld, type World, writeSequel, writeStory } from "./world.ts";
 

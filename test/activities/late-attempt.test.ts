@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import type { MergePorts } from "../../activities/context.ts";
-import { createMergeActivities } from "../../activities/merge/steps.ts";
+import { createMergeActivities } from "../../activities/steps.ts";
 import type { Position, Version } from "../../src/contract/ids.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { PlannedMerge } from "../../src/contract/merge.ts";

@@ -1,7 +1,7 @@
 /** The same merges over the real log and the real cold shard: what the memory ports may have flattered. */
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import type { MergePorts } from "../../activities/context.ts";
-import { createMergeActivities } from "../../activities/merge/steps.ts";
+import { createMergeActivities } from "../../activities/steps.ts";
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";

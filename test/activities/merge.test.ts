@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { createMergeActivities } from "../../activities/merge/steps.ts";
+import { createMergeActivities } from "../../activities/steps.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
 import type { DocumentId, Position, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";

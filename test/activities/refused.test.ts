@@ -1,7 +1,7 @@
 /** Field case 58: one document that cold refuses stopped all merges of its tenant. Now it ends alone, and not silently. */
 import { describe, expect, it, vi } from "vitest";
-import { createMergeActivities } from "../../activities/merge/steps.ts";
 import { readScrubbed } from "../../activities/scrub/standing.ts";
+import { createMergeActivities } from "../../activities/steps.ts";
 import { replay } from "../../src/cli/dlq/replay.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, Epoch, Position, Version } from "../../src/contract/ids.ts";

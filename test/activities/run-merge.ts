@@ -1,7 +1,7 @@
 /** Runs merges to their end without Temporal, as the story of workflows/merge-round.ts tells it. */
 
 import type { MergePorts } from "../../activities/context.ts";
-import { createMergeActivities } from "../../activities/merge/steps.ts";
+import { createMergeActivities } from "../../activities/steps.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { mergeRound, type RoundHooks, type RoundResult } from "../../workflows/merge-round.ts";
 import { acme } from "./world.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createMergeActivities } from "../../activities/merge/steps.ts";
 import { judgeEntry } from "../../activities/scrub/judge-entry.ts";
+import { createMergeActivities } from "../../activities/steps.ts";
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdObject } from "../../src/cold/port.ts";
 import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";

@@ -1,7 +1,7 @@
 /** Sweeps over all tenants: what one that fails, one without news, and a worker with a wrong clock do to the others. */
 import { describe, expect, it, vi } from "vitest";
-import { createMergeActivities } from "../../activities/merge/steps.ts";
 import { purgeOld } from "../../activities/retention/retention.ts";
+import { createMergeActivities } from "../../activities/steps.ts";
 import { createSweepActivities, isInSlot } from "../../activities/sweep.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";

@@ -57,7 +57,3 @@ export function clustered(
     return unit(...numbers().map((number, index) => number * 0.5 + (centre[index] ?? 0)));
   });
 }
-
-export function cosine(left: Float32Array, right: Float32Array): number {
-  return left.reduce((sum, value, index) => sum + value * (right[index] ?? 0), 0);
-}

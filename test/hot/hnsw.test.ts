@@ -5,13 +5,14 @@ import type { Worker } from "node:worker_threads";
 import hnswlib from "hnswlib-node";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DocumentId, Position } from "../../src/contract/ids.ts";
+import { dotProduct } from "../../src/contract/vector.ts";
 import { createHotShardFactory } from "../../src/hot/hnsw.ts";
 import { createHnswBuilder } from "../../src/hot/hnsw-builder.ts";
 import { readLinks } from "../../src/hot/hnsw-file.ts";
 import type { HotShard } from "../../src/hot/port.ts";
 import { createVectorMemory, vectorBytes, widthOf } from "../../src/hot/simd.ts";
 import { silentLogger } from "../../src/observe/port.ts";
-import { clustered, cosine, hotDocument, random } from "./documents.ts";
+import { clustered, hotDocument, random } from "./documents.ts";
 
 const dimensions = 32;
 const flatMax = 200;
@@ -54,7 +55,7 @@ function exactNearest(
   query: { vector: Float32Array; k: number; accepts?: (index: number) => boolean },
 ): readonly number[] {
   return vectors
-    .map((vector, index) => ({ index, score: cosine(vector, query.vector) }))
+    .map((vector, index) => ({ index, score: dotProduct(vector, query.vector) }))
     .filter(({ index }) => query.accepts?.(index) ?? true)
     .toSorted((left, right) => right.score - left.score)
     .slice(0, query.k)

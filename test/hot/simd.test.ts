@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { dotProduct } from "../../src/contract/vector.ts";
 import { placeLinks } from "../../src/hot/graph-links.ts";
 import {
   codeBytes,
@@ -8,7 +9,7 @@ import {
   vectorBytes,
   widthOf,
 } from "../../src/hot/simd.ts";
-import { clustered, cosine, unit } from "./documents.ts";
+import { clustered, unit } from "./documents.ts";
 import { everyLink } from "./links.ts";
 
 const memory = createVectorMemory();
@@ -35,7 +36,7 @@ function place(vectors: readonly Float32Array[], accepts: (index: number) => boo
 
 function best(vectors: readonly Float32Array[], vector: Float32Array, limit: number): number[] {
   return vectors
-    .map((own) => cosine(own, vector))
+    .map((own) => dotProduct(own, vector))
     .toSorted((left, right) => right - left)
     .slice(0, limit);
 }
@@ -77,7 +78,7 @@ describe("K1, K2: a scan", () => {
           for (const [index, { id, score }] of found.entries()) {
             expect(score).toBeCloseTo(wanted[index] ?? Number.NaN, 5);
             // The score is that of the row it is said to be of.
-            expect(score).toBeCloseTo(cosine(vectors[id - 1_000] ?? unit(1), vector), 5);
+            expect(score).toBeCloseTo(dotProduct(vectors[id - 1_000] ?? unit(1), vector), 5);
           }
         },
       ),

@@ -32,3 +32,18 @@ it("starts nothing after a failure, and throws it once what runs has ended", asy
   expect(started).toEqual([1, 2]);
   expect(ended).toEqual([2]);
 });
+
+it("lets what runs end also when the items fail", async () => {
+  const ended: number[] = [];
+  async function* items(): AsyncGenerator<number> {
+    yield* [1, 2];
+    await Promise.resolve();
+    throw new Error("no more");
+  }
+  const work = forEachAtMost(items(), 3, async (item) => {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    ended.push(item);
+  });
+  await expect(work).rejects.toThrow("no more");
+  expect(ended).toEqual([1, 2]);
+});

@@ -6,7 +6,8 @@
  */
 
 import type { MergePorts } from "../../activities/context.ts";
-import { createMergeActivities, type MergeActivities } from "../../activities/merge/steps.ts";
+import { createMergeActivities } from "../../activities/steps.ts";
+import { type MergeActivities, makeSteps } from "../../src/contract/merge-steps.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { mergeRound } from "../../workflows/merge-round.ts";
 import { TenantConfirm } from "../../workflows/tenant-confirm.ts";
@@ -132,23 +133,7 @@ export class Merger {
   }
 
   #steps(): MergeActivities {
-    const step =
-      <Name extends Step>(name: Name) =>
-      (request: never): Promise<never> =>
-        this.#repeat(name, request);
-    return {
-      planMerge: step("planMerge"),
-      writeRange: step("writeRange"),
-      verifyRange: step("verifyRange"),
-      commitMerge: step("commitMerge"),
-      confirmMerge: step("confirmMerge"),
-      cleanSuperseded: step("cleanSuperseded"),
-      sweepHeads: step("sweepHeads"),
-      planScrub: step("planScrub"),
-      scrubLog: step("scrubLog"),
-      scrubCold: step("scrubCold"),
-      finishScrub: step("finishScrub"),
-    };
+    return makeSteps((name) => (request) => this.#repeat(name, request as never));
   }
 
   async #repeat(name: Step, request: never): Promise<never> {

@@ -1,7 +1,7 @@
 /** Where a test replaces a part of the real code by a wrong one, to show that the simulation can fail. */
 
 import type { MergePorts } from "../../activities/context.ts";
-import type { MergeActivities } from "../../activities/merge/steps.ts";
+import type { MergeActivities } from "../../src/contract/merge-steps.ts";
 import type { ChainCheck } from "../../src/log/chain.ts";
 import type { MemoryLog } from "../../src/log/memory/log.ts";
 import type { ChunksRange, StoredManifest } from "../../src/log/port.ts";

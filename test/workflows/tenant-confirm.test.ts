@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { ConfirmRequest } from "../../activities/merge/confirm.ts";
 import type { Position } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { ConfirmResult } from "../../src/contract/merge.ts";
+import type { ConfirmRequest } from "../../src/contract/merge-steps.ts";
 import { TenantConfirm } from "../../workflows/tenant-confirm.ts";
 import { acme } from "../activities/world.ts";
 

@@ -5,21 +5,18 @@
 
 import { Context } from "@temporalio/activity";
 import type { ActivityProgress, MergePorts } from "../../../activities/context.ts";
-import { createMergeActivities, type MergeActivities } from "../../../activities/merge/steps.ts";
 import {
   purgeOld,
   type RetentionActivities,
   type RetentionRequest,
 } from "../../../activities/retention/retention.ts";
-import {
-  createSweepActivities,
-  type ScrubSweepRequest,
-  type SweepActivities,
-} from "../../../activities/sweep.ts";
+import { createMergeActivities } from "../../../activities/steps.ts";
+import { createSweepActivities, type SweepActivities } from "../../../activities/sweep.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
-import type { Described } from "../../contract/merge.ts";
+import type { MergeActivities } from "../../contract/merge-steps.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import { type Around, mapCalls } from "../../runtime/map-calls.ts";
 import type { MergeClient } from "../port.ts";
 import { toApplicationFailure } from "./failures.ts";
 
@@ -51,10 +48,11 @@ export function createTemporalActivities({
   const activities = {
     ...createMergeActivities(ports),
     ...createSweepActivities({ ports, ageMs, requestMerge, requestScrub }),
+    purgeOld: (request: RetentionRequest) => purgeOld(ports, request, replayWindowMs),
   };
-
-  function wrap<Request, Result>(name: string, run: (request: Request) => Promise<Result>) {
-    return async (request: Request): Promise<Result> => {
+  const attempted: Around =
+    (run) =>
+    async (...args) => {
       const context = Context.current();
       const ended = new AbortController();
       // A step without progress (a slow request) is alive too; its own time limits end it, not this.
@@ -62,43 +60,20 @@ export function createTemporalActivities({
         context.heartbeat(lastProgress.get(context)),
       );
       try {
-        checkDeployment(request, outer.log.deployment);
-        return await run(request);
+        checkDeployment(args[0], outer.log.deployment);
+        return await run(...args);
       } catch (thrown) {
         if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
         const failure = toApplicationFailure(thrown);
-        const { attempt } = context.info;
-        outer.logger.warn({ activity: name, code: failure.type, attempt }, "a merge step failed");
+        const { activityType: activity, attempt } = context.info;
+        outer.logger.warn({ activity, code: failure.type, attempt }, "a merge step failed");
         throw failure;
       } finally {
         ended.abort();
         await beating;
       }
     };
-  }
-
-  return {
-    planMerge: wrap("planMerge", activities.planMerge),
-    writeRange: wrap("writeRange", activities.writeRange),
-    verifyRange: wrap("verifyRange", activities.verifyRange),
-    commitMerge: wrap("commitMerge", activities.commitMerge),
-    confirmMerge: wrap("confirmMerge", activities.confirmMerge),
-    cleanSuperseded: wrap("cleanSuperseded", activities.cleanSuperseded),
-    sweepHeads: wrap("sweepHeads", activities.sweepHeads),
-    planScrub: wrap("planScrub", activities.planScrub),
-    scrubLog: wrap("scrubLog", activities.scrubLog),
-    scrubCold: wrap("scrubCold", activities.scrubCold),
-    finishScrub: wrap("finishScrub", activities.finishScrub),
-    purgeOld: wrap("purgeOld", (request: RetentionRequest) =>
-      purgeOld(ports, request, replayWindowMs),
-    ),
-    signalDueTenants: wrap("signalDueTenants", (request?: Described) =>
-      activities.signalDueTenants(request),
-    ),
-    requestScrubs: wrap("requestScrubs", (request?: ScrubSweepRequest) =>
-      activities.requestScrubs(request),
-    ),
-  };
+  return mapCalls(activities, attempted, {});
 }
 
 /** @param request of whatever step, with or without `Described` @throws FreshetError log_identity */

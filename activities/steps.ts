@@ -1,0 +1,65 @@
+/**
+ * The activities of merges and scrubs. Each is idempotent: run twice, or run again after a crash
+ * anywhere inside, it leaves the same cold shard, manifest and dead letters. They speak to ports
+ * and throw FreshetError; src/merges/temporal translates for Temporal.
+ */
+
+import type { TenantId } from "../src/contract/ids.ts";
+import type { MergePhase } from "../src/contract/merge.ts";
+import {
+  type MergeActivities,
+  type MergeStepName,
+  makeSteps,
+  mergeSteps,
+  type RequestOf,
+  type ResultOf,
+} from "../src/contract/merge-steps.ts";
+import type { MergePorts } from "./context.ts";
+import { cleanSuperseded, sweepHeads } from "./merge/clean.ts";
+import { commitMerge } from "./merge/commit.ts";
+import { confirmMerge } from "./merge/confirm.ts";
+import { silentOnceEnded } from "./merge/ended.ts";
+import { planMerge } from "./merge/plan.ts";
+import { verifyRange, writeRange } from "./merge/write.ts";
+import { scrubCold } from "./scrub/cold-pass.ts";
+import { scrubLog } from "./scrub/log-pass.ts";
+import { finishScrub, planScrub } from "./scrub/steps.ts";
+
+type Implementations = {
+  readonly [Name in MergeStepName]: (
+    ports: MergePorts,
+    request: RequestOf<Name>,
+  ) => Promise<ResultOf<Name>>;
+};
+
+const implementations: Implementations = {
+  planMerge,
+  writeRange,
+  verifyRange,
+  commitMerge,
+  confirmMerge,
+  cleanSuperseded,
+  sweepHeads,
+  planScrub,
+  scrubLog,
+  scrubCold,
+  finishScrub,
+};
+
+export function createMergeActivities(given: MergePorts): MergeActivities {
+  const ports = silentOnceEnded(given);
+  return makeSteps((name) => (request) => {
+    showPhase(ports, request.tenant, mergeSteps[name].phase);
+    return implementations[name](ports, request);
+  });
+}
+
+const phases = new Set(Object.values(mergeSteps).map(({ phase }) => phase));
+phases.delete("idle");
+
+/** One gauge per tenant and phase, 1 for the current phase. */
+function showPhase({ metrics }: MergePorts, tenant: TenantId, phase: MergePhase): void {
+  for (const one of phases) {
+    metrics.set("merge_phase", one === phase ? 1 : 0, { tenant, phase: one });
+  }
+}
