@@ -55,9 +55,6 @@ type State =
   | { readonly kind: "down" }
   | { readonly kind: "closing" };
 
-/** One batch runs while the next waits in the thread's own queue, so the thread never idles between two. */
-const sentMax = 2;
-
 const givenUp = new WeakSet<Worker>();
 
 export class OnnxLane {
@@ -252,7 +249,7 @@ export class OnnxLane {
   }
 
   #sendNext(): void {
-    while (this.#state.kind === "ready" && this.#sent.size < sentMax) {
+    while (this.#state.kind === "ready" && this.#sent.size < limits.embedSentBatchesMax) {
       const job = this.#waiting.shift();
       if (job === undefined) return;
       this.#sent.set(job.id, job);
