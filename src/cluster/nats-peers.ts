@@ -189,9 +189,7 @@ async function serve(
     }
     const asked = message.json<AskedByPeer>();
     if (asked.beats === true) asker.expectBeats();
-    const onEvent = (event: AnswerEvent): void => {
-      if (event.type !== "done") respond(event.type, event);
-    };
+    const onEvent = (event: AnswerEvent): void => respond(event.type, event);
     const question = parseQuestion(asked.question);
     const signal = AbortSignal.any([stopping, asker.gone]);
     const asking = { signal, ...(asked.stream ? { onEvent } : {}) };

@@ -15,7 +15,7 @@
  */
 
 import type { ChildProcess } from "node:child_process";
-import { errorFromBody, FreshetError } from "../../contract/errors.ts";
+import { FreshetError } from "../../contract/errors.ts";
 import type { DocumentId, TenantId } from "../../contract/ids.ts";
 import { failedOutcome, type Outcome } from "../../contract/outcome.ts";
 import type { Logger } from "../../observe/port.ts";
@@ -24,7 +24,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import { FairShares } from "../../runtime/fair-shares.ts";
 import { sleepRunning } from "../../runtime/sleep-running.ts";
 import type { Isolation } from "./port.ts";
-import type { IsolatedReply, IsolatedRequest } from "./protocol.ts";
+import { errorOfReply, type IsolatedReply, type IsolatedRequest } from "./protocol.ts";
 
 export interface ChildIsolationOptions {
   /** Starts a process that speaks the protocol over its IPC channel. */
@@ -197,7 +197,7 @@ class IsolatedChild {
         case "outcome":
           return heard;
         case "failed":
-          throw errorFromBody(heard.error) ?? new FreshetError("internal");
+          throw errorOfReply(heard);
         case "ready":
         case "progress":
           break;
