@@ -14,6 +14,7 @@ import { type ErrorDetails, FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { cutText } from "../contract/well-formed.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { Deadline, waitAtMost } from "../runtime/deadline.ts";
 import type { Completion, LanguageModel } from "./port.ts";
 import { createEventParser } from "./sse.ts";
 
@@ -71,8 +72,8 @@ class Call {
   readonly #options: OpenAiOptions;
   readonly #agent: Agent;
   readonly #completion: Completion;
-  readonly #over = new AbortController();
-  #isTimedOut = false;
+  /** Ends what is left of the request. */
+  readonly #ended = new AbortController();
   #answer = "";
   #isFinished = false;
 
@@ -85,28 +86,20 @@ class Call {
   async run(): Promise<string> {
     const caller = this.#completion.signal;
     if (caller.aborted) throw new FreshetError("cancelled");
-    const signal = AbortSignal.any([caller, this.#over.signal]);
-    const timer = this.#timeOut();
+    const until = AbortSignal.any([caller, this.#ended.signal]);
+    const deadline = new Deadline(this.#options.clock, limits.modelRequestMs, until);
     try {
-      const response = await this.#request(signal);
+      const response = await this.#request(deadline.signal);
       await this.#read(response);
       if (!this.#isFinished) throw unavailable({ reason: "broke off" });
       return this.#answer;
     } catch (thrown) {
       if (caller.aborted) throw new FreshetError("cancelled");
-      if (this.#isTimedOut) throw unavailable({ reason: "timeout" });
+      if (deadline.isOver) throw unavailable({ reason: "timeout" });
       throw thrown instanceof FreshetError ? thrown : unavailable({ reason: reasonOf(thrown) });
     } finally {
-      this.#over.abort();
-      await timer;
+      this.#ended.abort();
     }
-  }
-
-  async #timeOut(): Promise<void> {
-    await this.#options.clock.sleep(limits.modelRequestMs, this.#over.signal);
-    if (this.#over.signal.aborted) return;
-    this.#isTimedOut = true;
-    this.#over.abort();
   }
 
   #request(signal: AbortSignal): Promise<Dispatcher.ResponseData> {
@@ -162,8 +155,8 @@ class Call {
     const toEnd = async (): Promise<void> => {
       while ((await reader.next()).done !== true);
     };
-    const patience = this.#options.clock.sleep(limits.modelDrainMs, this.#over.signal);
-    await Promise.race([toEnd().catch(() => undefined), patience]);
+    const drained = toEnd().catch(() => undefined);
+    await waitAtMost(this.#options.clock, limits.modelDrainMs, drained);
   }
 
   #takeEvent(payload: string): void {

@@ -9,7 +9,9 @@
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
+import type { Logger, Metrics } from "../observe/port.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { Deadline } from "../runtime/deadline.ts";
 import { createCitationFilter } from "./citations.ts";
 import { extractiveAnswer, missingCitations } from "./cited-sentences.ts";
 import type { AnswerWriter, LanguageModel, WriteRequest, Written } from "./port.ts";
@@ -19,20 +21,9 @@ import { createRepetitionGuard } from "./repetition.ts";
 export const brokenOff =
   "(The language model stopped here; what follows are sentences of the sources.)";
 
-/** What the writer reports with; the application's own logger and metrics fit. */
-interface WriterReports {
-  readonly logger: { warn(fields: Readonly<Record<string, unknown>>, message: string): void };
-  readonly metrics: {
-    count(name: "language_model_errors_total", labels: Readonly<Record<string, string>>): void;
-    observe(
-      name: "language_model_seconds",
-      value: number,
-      labels: Readonly<Record<string, string>>,
-    ): void;
-  };
-}
-
-export interface WriterOptions extends WriterReports {
+export interface WriterOptions {
+  readonly logger: Pick<Logger, "warn">;
+  readonly metrics: Pick<Metrics, "count" | "observe">;
   /** Undefined: every answer is extractive. */
   readonly model?: LanguageModel | undefined;
   readonly clock: Clock;
@@ -88,11 +79,7 @@ async function writeWithModel(run: ModelRun): Promise<boolean> {
   const filter = createCitationFilter({ shown });
   const guard = createRepetitionGuard();
   const enough = new AbortController();
-  const late = new AbortController();
-  const done = new AbortController();
-  const timer = clock.sleep(budgetMs, done.signal).then(() => {
-    if (!done.signal.aborted) late.abort();
-  });
+  const heard = new Deadline(clock, budgetMs, AbortSignal.any([signal, enough.signal]));
   const begun = clock.monotonicMs();
   let streamed = "";
   const onText = (text: string): void => {
@@ -101,9 +88,8 @@ async function writeWithModel(run: ModelRun): Promise<boolean> {
     if (guard.isLooping()) enough.abort();
   };
   try {
-    const heard = AbortSignal.any([signal, enough.signal, late.signal]);
     const whole = await model
-      .complete({ messages, maxTokens, signal: heard, onText })
+      .complete({ messages, maxTokens, signal: heard.signal, onText })
       .catch((thrown: unknown) => {
         // A loop was ended by us: what came before it is the answer.
         if (guard.isLooping() && !signal.aborted) return streamed;
@@ -127,8 +113,7 @@ async function writeWithModel(run: ModelRun): Promise<boolean> {
     // What the filter still holds stays unsaid: half a construct is what it waits for.
     return false;
   } finally {
-    done.abort();
-    await timer;
+    heard.clear();
   }
 }
 

@@ -1,6 +1,6 @@
 /** Where the engine is: what was typed, then the environment, then `.freshet/run.json`, then the defaults. */
 
-import { ConfigError, readConfig } from "../config/config.ts";
+import { ConfigError, readClientConfig } from "../config/config.ts";
 import { usageError } from "./exit.ts";
 import { dataFolder, type RunFile, readRunFile } from "./run-file.ts";
 
@@ -62,13 +62,9 @@ function httpAddress({ host, port }: { readonly host: string; readonly port: num
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** The command line reads addresses only: that a server may not listen somewhere is not its concern. */
 function readOrUsage(env: Environment) {
   try {
-    return readConfig({
-      ...env,
-      FRESHET_API_KEYS: env["FRESHET_API_KEYS"] ?? "unused-0123456789=x",
-    });
+    return readClientConfig(env);
   } catch (error) {
     if (error instanceof ConfigError) throw usageError(error.message);
     throw error;

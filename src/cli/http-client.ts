@@ -10,7 +10,8 @@ import {
   coverageSchema,
   sourceSchema,
 } from "../contract/query.ts";
-import type { DocumentState, EngineStatus } from "../contract/service.ts";
+import type { EngineStatus } from "../contract/service.ts";
+import { documentStateSchema, engineStatusSchema } from "../contract/service-schemas.ts";
 import type { Addresses } from "./addresses.ts";
 import { readEvents } from "./event-reader.ts";
 import { CliError, usageError } from "./exit.ts";
@@ -56,10 +57,10 @@ export function connectEngine(addresses: Addresses, tenant: string): Engine {
     },
     isVisible: async (id, signal) => {
       const response = await send(`/v1/documents/${encodeURIComponent(id)}`, { signal });
-      return ((await response.json()) as DocumentState).status === "visible";
+      return documentStateSchema.parse(await response.json()).status === "visible";
     },
     status: async (signal) =>
-      (await send("/v1/status", { signal })).json() as Promise<EngineStatus>,
+      engineStatusSchema.parse(await (await send("/v1/status", { signal })).json()),
   };
 }
 
@@ -74,6 +75,12 @@ function refuseOpenWire(address: string): void {
 
 const retrievalSchema = z.object({ sources: z.array(sourceSchema), coverage: coverageSchema });
 const deltaSchema = z.object({ text: z.string() });
+/** What is read of a problem document; its code is judged by `errorFromBody`. */
+const problemSchema = z.object({
+  code: z.string(),
+  detail: z.string(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
 
 async function readAnswer(
   body: ReadableStream<Uint8Array>,
@@ -89,10 +96,9 @@ async function readAnswer(
 }
 
 async function problemOf(response: Response): Promise<Error> {
-  const problem: unknown = await response.json().catch(() => undefined);
-  if (typeof problem === "object" && problem !== null && "code" in problem && "detail" in problem) {
-    const { code, detail: message } = problem;
-    const details = "details" in problem ? problem.details : undefined;
+  const problem = problemSchema.safeParse(await response.json().catch(() => undefined));
+  if (problem.success) {
+    const { code, detail: message, details } = problem.data;
     const error = errorFromBody({ error: { code, message, details } });
     if (error !== undefined) return error;
   }

@@ -197,9 +197,7 @@ async function serve(
     }
     const asked = bodyOf<AskedByPeer>(message);
     if (asked.beats === true) asker.expectBeats();
-    const onEvent = (event: AnswerEvent): void => {
-      if (event.type !== "done") respond(event.type, event);
-    };
+    const onEvent = (event: AnswerEvent): void => respond(event.type, event);
     const question = parseQuestion(asked.question);
     const signal = AbortSignal.any([stopping, asker.gone]);
     const asking = { signal, ...(asked.stream ? { onEvent } : {}) };

@@ -5,7 +5,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../config/config.ts";
-import { errorBody, toFreshetError } from "../contract/errors.ts";
+import { toFreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { failsAlone, isLost, isUnexplained } from "../embedding/failures.ts";
 import { probeText } from "../embedding/model-probe.ts";
@@ -15,6 +15,7 @@ import { createChildIsolation } from "../ingest/isolation/child-process.ts";
 import { endWithParent } from "../ingest/isolation/end-with-parent.ts";
 import type { Isolation } from "../ingest/isolation/port.ts";
 import {
+  failedReply,
   type IsolatedReply,
   type IsolatedRequest,
   requestOf,
@@ -101,7 +102,7 @@ async function answer(
   } catch (thrown) {
     // A thread of this process died or hangs: the engine counts the end of the process, and starts another.
     if (isLost(thrown)) process.kill(process.pid, "SIGKILL");
-    say({ kind: "failed", error: errorBody(toFreshetError(thrown)) });
+    say(failedReply(thrown));
   }
 }
 

@@ -95,23 +95,38 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads and checks the environment; an empty variable counts as unset.
+ * Reads and checks the environment of an engine; an empty variable counts as unset.
  * @throws ConfigError with one line for each bad value; a line never repeats the value of a secret
  */
 export function readConfig(env: Environment): Config {
+  return read(env, complaintsOfServing);
+}
+
+/**
+ * The same for a program that serves nobody and reads addresses only: it may name a host that an
+ * engine here would refuse to listen on.
+ * @throws ConfigError
+ */
+export function readClientConfig(env: Environment): Config {
+  return read(env, () => []);
+}
+
+function read(env: Environment, complaints: (values: Values) => readonly string[]): Config {
   const { values, lines } = readValues(env);
-  const host = values.FRESHET_HTTP_HOST ?? "";
-  const keys = values.FRESHET_API_KEYS ?? new Map<string, TenantId>();
-  if (keys.size === 0 && !isLoopback(host)) {
-    lines.push(
-      "FRESHET_API_KEYS: set key=tenant pairs, or listen on loopback: FRESHET_HTTP_HOST is reachable from outside",
-    );
-  }
+  lines.push(...complaints(values));
   if (values.FRESHET_LLM_URL !== undefined && values.FRESHET_LLM_MODEL === undefined) {
     lines.push("FRESHET_LLM_MODEL: name the model that FRESHET_LLM_URL should run");
   }
   if (lines.length > 0) throw new ConfigError(lines);
   return assemble(values);
+}
+
+function complaintsOfServing(values: Values): readonly string[] {
+  const keys = values.FRESHET_API_KEYS?.size ?? 0;
+  if (keys > 0 || isLoopback(values.FRESHET_HTTP_HOST ?? "")) return [];
+  return [
+    "FRESHET_API_KEYS: set key=tenant pairs, or listen on loopback: FRESHET_HTTP_HOST is reachable from outside",
+  ];
 }
 
 function readValues(env: Environment): { values: Values; lines: string[] } {

@@ -1,6 +1,7 @@
 /** Each variable of the environment: what it means, what holds without it, and what it may be. */
 
 import type { z } from "zod";
+import { dayMs, hourMs, minuteMs } from "../contract/limits/units.ts";
 import { limits } from "../contract/limits.ts";
 import {
   apiKeys,
@@ -21,8 +22,6 @@ export interface Setting {
   readonly what: string;
   readonly schema: z.ZodType<unknown, string>;
 }
-
-const dayMs = 86_400_000;
 
 function setting<Schema extends z.ZodType<unknown, string>>(
   fallback: string | undefined,
@@ -173,12 +172,12 @@ export const settings = {
   ),
   FRESHET_MERGE_GRACE_MS: setting(
     String(limits.mergeGraceMs),
-    whole(0, 10 * 60_000),
+    whole(0, 10 * minuteMs),
     "how long confirmed chunks stay hot, so that running questions finish",
   ),
   FRESHET_MERGE_CONFIRM_MS: setting(
     String(limits.mergeConfirmMs),
-    whole(0, 60 * 60_000),
+    whole(0, hourMs),
     "from a merge to the second look at what it wrote, until which it stays hot",
   ),
   FRESHET_REPLAY_WINDOW_MS: setting(

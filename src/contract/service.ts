@@ -1,6 +1,5 @@
 /** What every surface (NATS, HTTP, later MCP and the console) may ask of the engine. */
 
-import type { Operation } from "./document.ts";
 import type { PublishResult } from "./events.ts";
 import type { DocumentId, TenantId, Version } from "./ids.ts";
 import type { QuarantinedRecord } from "./quarantine.ts";
@@ -65,11 +64,10 @@ export interface Peers {
 export interface Service {
   /** @throws FreshetError; codes in contract/errors.ts */
   ask(tenant: TenantId, question: Question, options: AskOptions): Promise<Answer>;
-  /** Publishes one checked operation; bytes are what DOCS will hold. */
+  /** Publishes one checked operation: `payload` is what DOCS will hold. */
   publish(
     tenant: TenantId,
-    operation: Operation,
-    options: { readonly payload: Uint8Array; readonly messageId?: string | undefined },
+    operation: { readonly payload: Uint8Array; readonly messageId?: string | undefined },
   ): Promise<PublishResult>;
   document(tenant: TenantId, id: DocumentId): Promise<DocumentState>;
   /** The limit that the log's `max_payload` leaves for a document's text, bytes. */

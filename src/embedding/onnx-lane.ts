@@ -20,7 +20,9 @@
 import { Worker } from "node:worker_threads";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { waitAtMost } from "../runtime/deadline.ts";
 import { sleepRunning } from "../runtime/sleep-running.ts";
 import { checkNotAborted } from "./checks.ts";
 import { lostError } from "./failures.ts";
@@ -55,8 +57,10 @@ type State =
   | { readonly kind: "down" }
   | { readonly kind: "closing" };
 
-/** One batch runs while the next waits in the thread's own queue, so the thread never idles between two. */
-const sentMax = 2;
+const restartPauses = {
+  backoffMinMs: limits.restartBackoffMinMs,
+  backoffMaxMs: limits.restartBackoffMaxMs,
+};
 
 const givenUp = new WeakSet<Worker>();
 
@@ -123,10 +127,8 @@ export class OnnxLane {
       for (const job of this.#waiting.splice(0)) job.settle(this.#unavailable());
       worker?.postMessage({ kind: "close" } satisfies WorkerRequest);
     }
-    // A thread that hangs in native code must not hang the shutdown; the process's end takes it along.
-    const over = new AbortController();
-    await Promise.race([this.#ended, this.#options.clock.sleep(limits.stopMs, over.signal)]);
-    over.abort();
+    // A thread that hangs in native code must not hang the shutdown; the process's end ends it.
+    await waitAtMost(this.#options.clock, limits.stopMs, this.#ended);
   }
 
   #worker(): Worker | undefined {
@@ -240,10 +242,7 @@ export class OnnxLane {
 
   async #restart(): Promise<void> {
     while (this.#state.kind === "down") {
-      const pauseMs = Math.min(
-        limits.restartBackoffMinMs * 2 ** Math.min(this.#failures, 16),
-        limits.restartBackoffMaxMs,
-      );
+      const pauseMs = backoffMs(restartPauses, this.#failures);
       this.#failures += 1;
       await this.#options.clock.sleep(pauseMs, this.#closed.signal);
       if (this.#closed.signal.aborted) return;
@@ -252,7 +251,7 @@ export class OnnxLane {
   }
 
   #sendNext(): void {
-    while (this.#state.kind === "ready" && this.#sent.size < sentMax) {
+    while (this.#state.kind === "ready" && this.#sent.size < limits.embedSentBatchesMax) {
       const job = this.#waiting.shift();
       if (job === undefined) return;
       this.#sent.set(job.id, job);

@@ -5,7 +5,8 @@
  * Never does: splitting, following redirects, or letting a text or the key into an error.
  * Receives: `run` and `close`. Sends: HTTP requests.
  *
- *   RL1  at most `inFlightMax` requests run; more wait in order, and past a bound they are refused as overloaded;
+ *   RL1  at most `inFlightMax` requests run; more wait in order, and past a bound they are refused
+ *        as overloaded;
  *   RL2  every `run` settles: attempts, pauses and each request's time are bounded;
  *   RL3  a caller that aborts is answered at once, and its request is ended;
  *   RL4  `close` rejects what waits or pauses, lets what runs finish within `stopMs`, and ends the rest.
@@ -15,6 +16,8 @@ import { Pool } from "undici";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { waitAtMost } from "../runtime/deadline.ts";
+import { Semaphore } from "../runtime/semaphore.ts";
 import { checkNotAborted } from "./checks.ts";
 import { errorOf, type Failure, retryPauseMs } from "./remote-failure.ts";
 import { post } from "./remote-request.ts";
@@ -32,25 +35,22 @@ export interface RemoteLaneOptions {
   readonly random: () => number;
 }
 
-interface Waiting {
-  proceed(): void;
-  fail(error: FreshetError): void;
-}
-
 const closed = (): FreshetError =>
   new FreshetError("embedding_unavailable", "the embedder is closed");
 
 export class RemoteLane {
   readonly #options: RemoteLaneOptions;
   readonly #pool: Pool;
-  readonly #waiting: Waiting[] = [];
+  readonly #requests: Semaphore;
   readonly #closing = new AbortController();
-  #running = 0;
-  #idle: (() => void) | undefined;
   #ended: Promise<void> | undefined;
 
   constructor(options: RemoteLaneOptions) {
     this.#options = options;
+    this.#requests = new Semaphore({
+      total: options.inFlightMax,
+      waitingMax: limits.embedPendingBatchesMax,
+    });
     this.#pool = new Pool(options.endpoint.origin, {
       connections: options.inFlightMax,
       connectTimeout: limits.embedRemoteConnectMs,
@@ -62,13 +62,7 @@ export class RemoteLane {
 
   /** Unit vectors of the texts of one request, in their order. */
   async run(texts: readonly string[], signal: AbortSignal | undefined): Promise<Float32Array[]> {
-    checkNotAborted(signal);
-    await this.#begin(signal);
-    try {
-      return await this.#attempts(texts, signal);
-    } finally {
-      this.#end();
-    }
+    return await this.#requests.run(() => this.#attempts(texts, signal), signal);
   }
 
   /** May be called again; resolves once nothing is left running. */
@@ -79,15 +73,7 @@ export class RemoteLane {
 
   async #close(): Promise<void> {
     this.#closing.abort();
-    for (const { fail } of this.#waiting.splice(0)) fail(closed());
-    if (this.#running > 0) {
-      const over = new AbortController();
-      const idle = new Promise<void>((resolve) => {
-        this.#idle = resolve;
-      });
-      await Promise.race([idle, this.#options.clock.sleep(limits.stopMs, over.signal)]);
-      over.abort();
-    }
+    await waitAtMost(this.#options.clock, limits.stopMs, this.#requests.close(closed()));
     await this.#pool.destroy();
   }
 
@@ -122,42 +108,5 @@ export class RemoteLane {
     await clock.sleep(pauseMs, AbortSignal.any(signals));
     checkNotAborted(signal);
     if (this.#closing.signal.aborted) throw closed();
-  }
-
-  #begin(signal: AbortSignal | undefined): Promise<void> {
-    if (this.#closing.signal.aborted) throw closed();
-    if (this.#running < this.#options.inFlightMax) {
-      this.#running += 1;
-      return Promise.resolve();
-    }
-    if (this.#waiting.length >= limits.embedPendingBatchesMax) {
-      throw new FreshetError("overloaded", "the embedding queue is full");
-    }
-    return new Promise((resolve, reject) => {
-      const waiting: Waiting = {
-        proceed: () => {
-          signal?.removeEventListener("abort", abort);
-          resolve();
-        },
-        fail: (error) => {
-          signal?.removeEventListener("abort", abort);
-          reject(error);
-        },
-      };
-      const abort = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-        waiting.fail(new FreshetError("cancelled"));
-      };
-      signal?.addEventListener("abort", abort, { once: true });
-      this.#waiting.push(waiting);
-    });
-  }
-
-  /** The place goes to the one that has waited longest, without becoming free in between. */
-  #end(): void {
-    const next = this.#waiting.shift();
-    if (next !== undefined) return next.proceed();
-    this.#running -= 1;
-    if (this.#running === 0) this.#idle?.();
   }
 }

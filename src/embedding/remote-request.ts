@@ -4,6 +4,7 @@ import type { Dispatcher } from "undici";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { Deadline } from "../runtime/deadline.ts";
 import { type Failure, failureOfStatus } from "./remote-failure.ts";
 import { unusable } from "./remote-wire.ts";
 
@@ -22,24 +23,16 @@ export async function post(
   request: RemoteRequest,
   clock: Clock,
 ): Promise<Answer> {
-  const over = new AbortController();
-  let isTimedOut = false;
-  const timer = clock.sleep(limits.embedRemoteRequestMs, over.signal).then(() => {
-    if (over.signal.aborted) return;
-    isTimedOut = true;
-    over.abort();
-  });
   const { signal: caller } = request;
-  const signal = caller === undefined ? over.signal : AbortSignal.any([over.signal, caller]);
+  const deadline = new Deadline(clock, limits.embedRemoteRequestMs, caller);
   try {
-    return await exchange(pool, { ...request, signal }, clock);
+    return await exchange(pool, { ...request, signal: deadline.signal }, clock);
   } catch (thrown) {
     if (caller?.aborted === true) throw new FreshetError("cancelled");
-    if (isTimedOut) return { kind: "unanswered", reason: "timeout" };
+    if (deadline.isOver) return { kind: "unanswered", reason: "timeout" };
     return { kind: "down", reason: reasonOf(thrown), retryAfterMs: undefined };
   } finally {
-    over.abort();
-    await timer;
+    deadline.clear();
   }
 }
 

@@ -4,5 +4,5 @@ import { limits } from "../contract/limits.ts";
 import type { EmbedProvider } from "./precision.ts";
 
 export function timeoutFactor(provider: EmbedProvider): number {
-  return provider === "tensorrt" ? limits.embedTensorRtPatience : 1;
+  return provider === "tensorrt" ? limits.embedTensorRtTimeoutFactor : 1;
 }

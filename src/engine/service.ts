@@ -82,7 +82,7 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
         return peers.ask(await ownerOf(options, tenant), tenant, asked);
       });
     },
-    publish: async (tenant, _operation, { payload, messageId }) => {
+    publish: async (tenant, { payload, messageId }) => {
       await trust.pass();
       // I11: a full node refuses here, where the publisher can still be told.
       if (topology.isHotFull(tenant)) throw new FreshetError("overloaded");

@@ -82,7 +82,7 @@ export function createHandler(options: HandlerOptions): Handler {
     const before = keyed && keys.receiptOf(keyed);
     if (before !== undefined) return { id, seq: before };
     const messageId = idempotencyKey;
-    const { seq } = await service.publish(tenant, parsed.operation, { payload, messageId });
+    const { seq } = await service.publish(tenant, { payload, messageId });
     if (keyed !== undefined) keys.remember(keyed, seq);
     return { id, seq };
   }

@@ -94,9 +94,7 @@ async function reply(
     }
     const body = parseJson(message.data);
     const onEvent = wantsStream(body)
-      ? (event: { readonly type: string }) => {
-          if (event.type !== "done") respond(message, event.type, event);
-        }
+      ? (event: { readonly type: string }) => respond(message, event.type, event)
       : undefined;
     respond(message, "done", await handler.answer({ tenant, body, signal, onEvent }));
     return "answered";

@@ -9,15 +9,9 @@ import { type ErrorCode, errorTable } from "../contract/errors.ts";
 import { documentIdBytesMax } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { answerSchema, questionSchema } from "../contract/query.ts";
+import { documentStateSchema, engineStatusSchema } from "../contract/service-schemas.ts";
 import { problemType } from "./problem.ts";
-import {
-  documentStateSchema,
-  engineStatusSchema,
-  lineResultsSchema,
-  problemSchema,
-  publishedSchema,
-  readinessSchema,
-} from "./schemas.ts";
+import { lineResultsSchema, problemSchema, publishedSchema, readinessSchema } from "./schemas.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

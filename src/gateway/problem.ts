@@ -34,8 +34,7 @@ export function problemOf(error: FreshetError): Problem {
 export function retryAfterSeconds(error: FreshetError): number | undefined {
   if (error.status !== 429 && error.status !== 503) return undefined;
   if (!error.retryable) return undefined;
-  const given = error.details?.["retry_after_ms"];
-  return Math.max(1, Math.ceil((typeof given === "number" ? given : limits.retryAfterMs) / 1000));
+  return Math.ceil(limits.retryAfterMs / 1000);
 }
 
 /** What the HTTP framework throws before a handler runs, in our words. */

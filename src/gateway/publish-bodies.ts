@@ -12,6 +12,7 @@ import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { late, waitAtMost } from "../runtime/deadline.ts";
 import { FairShares, type Share } from "../runtime/fair-shares.ts";
 
 /** Takes room for a line in flight; undefined when the signal aborts first. */
@@ -69,44 +70,23 @@ export async function* boundedBody(
   let bytes = 0;
   let waitedMs = 0;
   let broughtBytes = 0;
-  // One that is still under way when nobody reads on may fail with the socket: nobody is left to hear of it.
-  const read = (): Promise<IteratorResult<Uint8Array>> => {
-    const next = chunks.next();
-    next.catch(() => {});
-    return next;
-  };
-  let reading = read();
+  let reading = chunks.next();
   for (;;) {
     const begunMs = clock.monotonicMs();
-    const next = await within(reading, rateMs - waitedMs, clock);
+    const next = await waitAtMost(clock, Math.max(0, rateMs - waitedMs), reading);
     waitedMs += clock.monotonicMs() - begunMs;
-    if (next !== "late" && next.done === true) return;
-    broughtBytes += next === "late" ? 0 : next.value.length;
-    if (next === "late" || waitedMs >= rateMs) {
+    if (next !== late && next.done === true) return;
+    broughtBytes += next === late ? 0 : next.value.length;
+    if (next === late || waitedMs >= rateMs) {
       if (broughtBytes < leastBytes) throw tooSlow(bytesPerSecondMin);
       waitedMs = 0;
       broughtBytes = 0;
     }
-    if (next === "late") continue;
+    if (next === late) continue;
     bytes += next.value.length;
     if (bytes > limits.httpNdjsonBytesMax) throw tooLong();
     yield next.value;
-    reading = read();
-  }
-}
-
-/** What comes of the work within the time, or `late`: then it goes on and is asked for again. */
-async function within<Value>(
-  work: Promise<Value>,
-  ms: number,
-  clock: Clock,
-): Promise<Value | "late"> {
-  const over = new AbortController();
-  const late = clock.sleep(Math.max(0, ms), over.signal).then(() => "late" as const);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    over.abort();
+    reading = chunks.next();
   }
 }
 

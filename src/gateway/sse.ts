@@ -38,15 +38,13 @@ export class EventStream {
     return this.#state !== "waiting";
   }
 
-  /** `done` comes from `finish`, once the answer is complete and checked. */
+  /** `finish` ends the stream, once the answer is complete and checked. */
   send(event: AnswerEvent): void {
     switch (event.type) {
       case "retrieval":
         return this.#event("retrieval", { sources: event.sources, coverage: event.coverage });
       case "delta":
         return this.#event("delta", { text: event.text });
-      case "done":
-        return;
     }
   }
 

@@ -77,8 +77,8 @@ export class Block<Row extends Placed<Row>> {
     return this.#used;
   }
 
-  /** Puts a row with its vector, which was checked, into the next place. */
-  append(row: Row, vector: Float32Array): void {
+  /** Puts the row that is made for the next place, and its vector, which was checked, there. */
+  append(rowAt: (place: Placed<Row>) => Row, vector: Float32Array): Row {
     const index = this.#used;
     const at = this.vectorAt(index) / 4;
     const { arena, simd } = this.#memory;
@@ -87,7 +87,9 @@ export class Block<Row extends Placed<Row>> {
     const codeAt = this.addresses.codesAt + index * codeBytes(this.#width);
     simd.encode(this.vectorAt(index), codeAt, this.#width);
     this.#used = index + 1;
+    const row = rowAt({ block: this, index });
     this.#seat(row, index);
+    return row;
   }
 
   /** Takes a row over from where it is: a builder has written its vector and code to this place. */

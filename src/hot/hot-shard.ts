@@ -112,9 +112,10 @@ class IndexedHotShard implements HotShard {
     const rows: Row[] = [];
     const entry = createEntry(document, rows);
     for (const [chunk, { text, heading, vector, terms }] of document.chunks.entries()) {
-      // `append` sets the block; until then the row is known to nobody.
-      const row = { entry, chunk, text, heading, index: 0, indexed: null } as unknown as Row;
-      this.#tail.append(row, vector);
+      const row = this.#tail.append(
+        ({ block, index }) => ({ entry, chunk, text, heading, block, index, indexed: null }),
+        vector,
+      );
       rows.push(row);
       if (terms !== undefined) this.#lexical.addCounted(row, terms);
       else this.#lexical.add(row, indexedText(document.info.title, { heading, text }));

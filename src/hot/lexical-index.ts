@@ -10,13 +10,11 @@
  */
 
 import type { ChunkTerms } from "../contract/record.ts";
-import { termCounts, terms } from "../text/lexical.ts";
+import { bm25Constants, termCounts, terms } from "../text/lexical.ts";
 import type { Row } from "./rows.ts";
 import type { TopK } from "./top-k.ts";
 
-/** The constants of `bm25` in src/text/lexical.ts; a test holds the two together. */
-const k1 = 1.5;
-const b = 0.75;
+const { k1, b } = bm25Constants;
 
 /** What V8 takes: a reference per occurrence; a list's term, array and map entry; a row's record. */
 const occurrenceBytes = 8;

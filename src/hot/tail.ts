@@ -6,7 +6,7 @@
  *   1. a block without live rows is given up at once, and blocks that are mostly dead are rewritten.
  */
 
-import { Block } from "./block.ts";
+import { Block, type Placed } from "./block.ts";
 import type { Row, RowBlock } from "./rows.ts";
 import type { VectorMemory } from "./simd.ts";
 
@@ -38,8 +38,8 @@ export class Tail {
   }
 
   /** @throws FreshetError overloaded when the arena is full */
-  append(row: Row, vector: Float32Array): void {
-    this.#open().append(row, vector);
+  append(rowAt: (place: Placed<Row>) => Row, vector: Float32Array): Row {
+    return this.#open().append(rowAt, vector);
   }
 
   rows(): Row[] {
@@ -82,7 +82,8 @@ export class Tail {
     for (const block of old) {
       for (const row of block.rows) {
         // A copy: the append may grow the arena, and a view would go stale.
-        if (row !== undefined) this.append(row, block.vectorOf(row, this.#dimensions).slice());
+        if (row !== undefined)
+          this.append(() => row, block.vectorOf(row, this.#dimensions).slice());
       }
       block.release();
     }

@@ -1,15 +1,37 @@
-/** Waiting for something that should have happened while this process was awake. */
+/**
+ * Waiting that counts only the time in which this process ran: a process that was stopped meanwhile
+ * (SIGSTOP, a suspended machine) does not find the whole time gone when it continues, as what it
+ * waits for may have been stopped with it.
+ */
 
+import { limits } from "../contract/limits.ts";
 import type { Clock } from "./clock.ts";
+import { late } from "./deadline.ts";
 
-const slices = 10;
+/** Sleeps `ms`, in slices: being stopped costs at most one of them. */
+export async function sleepRunning(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  for (let slice = 0; slice < limits.sleepSlices && !signal.aborted; slice += 1) {
+    await clock.sleep(ms / limits.sleepSlices, signal);
+  }
+}
 
 /**
- * Sleeps `ms` in slices, so that a process that was stopped meanwhile (SIGSTOP, a suspended machine) does not find
- * the whole time gone when it goes on: whoever it waits for may have been stopped with it.
+ * The work's result, or `late` when the time is over or the signal aborts first. The work continues;
+ * its failure after that is ignored.
  */
-export async function sleepRunning(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  for (let slice = 0; slice < slices && !signal.aborted; slice += 1) {
-    await clock.sleep(ms / slices, signal);
+export async function waitRunningAtMost<Value>(
+  clock: Clock,
+  ms: number,
+  work: { readonly promise: Promise<Value>; readonly signal?: AbortSignal | undefined },
+): Promise<Value | typeof late> {
+  const over = new AbortController();
+  const until =
+    work.signal === undefined ? over.signal : AbortSignal.any([work.signal, over.signal]);
+  const timer = sleepRunning(clock, ms, until).then((): typeof late => late);
+  try {
+    return await Promise.race([work.promise, timer]);
+  } finally {
+    over.abort();
+    work.promise.catch(() => {});
   }
 }

@@ -10,9 +10,12 @@ import { stopWords } from "./stop-words.ts";
 /** Longer words are data (hashes, base64), not language: their start is enough to match them. */
 const termCharsMax = 64;
 
-/** Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009); values measured in performance.md M. */
-const k1 = 1.5;
-const b = 0.75;
+/**
+ * The constants of BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009):
+ * how soon repetitions of a term stop counting, and how much a chunk's length weighs. Measured.
+ */
+export const bm25Constants = { k1: 1.5, b: 0.75 } as const;
+const { k1, b } = bm25Constants;
 
 /** A word, or words joined as in `snake_case`, `kebab-case`, `a.b.c`, `user's`, `c++`. */
 const compoundPattern =

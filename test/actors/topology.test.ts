@@ -12,8 +12,7 @@ const tenants = Array.from({ length: 20 }, (_, index) => `tenant-${index}` as Te
 async function publish(engine: MemoryEngine, tenant: TenantId, text: string): Promise<number> {
   const body = { id: "one", text };
   const payload = new TextEncoder().encode(JSON.stringify(body));
-  const operation = { op: "upsert", ...body, id: "one" as DocumentId } as const;
-  return (await engine.service.publish(tenant, operation, { payload })).seq;
+  return (await engine.service.publish(tenant, { payload })).seq;
 }
 
 function ask(

@@ -23,8 +23,8 @@ beforeEach(async () => {
   const servers = inject("servers").nats.url;
   [asking, owning] = await Promise.all([connect({ servers }), connect({ servers })]);
   owner = new FakeService();
-  const operation = { op: "upsert", id: "a", text: "rivers rise" } as never;
-  await owner.publish(demo, operation, { payload: new Uint8Array() });
+  const payload = new TextEncoder().encode(JSON.stringify({ id: "a", text: "rivers rise" }));
+  await owner.publish(demo, { payload });
   metrics = countingMetrics();
   server = await servePeers({ connection: owning, node, local: owner, stopMs: 100, metrics });
   peers = connectPeers(asking);

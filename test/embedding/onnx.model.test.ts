@@ -158,7 +158,7 @@ describe("an embedder whose worker dies", () => {
     const embedder = await create(dyingWorker);
     await expect(embedder.embed([deadly], { lane: "query" })).rejects.toMatchObject({
       code: "embedding_failed",
-      details: { lost: true },
+      reason: { kind: "lost" },
     });
     await embedder.close();
     const late = embedder.embed(sampleInputs, { lane: "query" });

@@ -59,7 +59,7 @@ async function flood(messages: number): Promise<void> {
 async function becomesVisible(tenant: TenantId, text: string): Promise<void> {
   const { publish } = httpClient(engine.url);
   const payload = encode(JSON.stringify({ id: "quiet", text }));
-  const { seq } = await publish(tenant, { op: "upsert", id: "quiet" as never, text }, { payload });
+  const { seq } = await publish(tenant, { payload });
   expect(await site.event(seq)).toMatchObject({ status: "visible" });
 }
 

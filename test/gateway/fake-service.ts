@@ -1,6 +1,6 @@
 /** A small in-memory engine behind the surfaces: it stores, finds by substring, and can be told to fail or wait. */
 
-import type { Operation } from "../../src/contract/document.ts";
+import { type Operation, operationSchema } from "../../src/contract/document.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Version } from "../../src/contract/ids.ts";
 import type { Answer, AnswerEvent, Question, Source } from "../../src/contract/query.ts";
@@ -56,15 +56,16 @@ export class FakeService implements Service {
     };
   }
 
-  async publish(tenant: string, operation: Operation, options: Parameters<Service["publish"]>[2]) {
+  async publish(tenant: string, { payload, messageId }: Parameters<Service["publish"]>[1]) {
     this.publishing += 1;
     this.publishingMost = Math.max(this.publishingMost, this.publishing);
     await new Promise(setImmediate);
     this.publishing -= 1;
     if (this.publishFailure !== undefined) throw this.publishFailure;
-    const { messageId, payload } = options;
     this.#seq += 1;
-    this.payloads.push(decoder.decode(payload));
+    const text = decoder.decode(payload);
+    const operation = operationSchema.parse(JSON.parse(text)) as Operation;
+    this.payloads.push(text);
     this.messageIds.push(messageId);
     const documents = this.#tenants.get(tenant) ?? new Map<string, Stored>();
     this.#tenants.set(tenant, documents);

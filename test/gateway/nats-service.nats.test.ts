@@ -30,8 +30,8 @@ beforeEach(async () => {
   [client, engine] = await Promise.all([connect({ servers }), connect({ servers })]);
   service = new FakeService();
   metrics = countingMetrics();
-  const operation = { op: "upsert", id: "a", text: "rivers rise" } as never;
-  await service.publish("demo", operation, { payload: new Uint8Array() });
+  const payload = new TextEncoder().encode(JSON.stringify({ id: "a", text: "rivers rise" }));
+  await service.publish("demo", { payload });
   micro = await start(engine, 1);
 });
 afterEach(async () => {

@@ -11,7 +11,7 @@ async function put({ service, event }: MemoryEngine, id: string, text: string): 
   const parsed = checkOperation(json, 10_000);
   if (!parsed.ok) throw parsed.error;
   const payload = new TextEncoder().encode(JSON.stringify(json));
-  const { seq } = await service.publish(tenant, parsed.operation, { payload });
+  const { seq } = await service.publish(tenant, { payload });
   expect(await event(seq)).toMatchObject({ id, status: "visible" });
 }
 

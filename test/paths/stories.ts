@@ -215,7 +215,7 @@ async function publish(engine: StoryEngine, tenant: TenantId, body: object): Pro
   const parsed = checkOperation(body, engine.service.documentTextBytesMax);
   if (!parsed.ok) throw parsed.error;
   const payload = new TextEncoder().encode(JSON.stringify(body));
-  return (await engine.service.publish(tenant, parsed.operation, { payload })).seq;
+  return (await engine.service.publish(tenant, { payload })).seq;
 }
 
 interface Asking {

@@ -40,7 +40,7 @@ export function httpClient(url: string): Client {
       onEvent === undefined
         ? engine(tenant).ask(asked, signal)
         : engine(tenant).askStreamed(asked, { signal, onEvent }),
-    publish: async (tenant, _operation, { payload }) =>
+    publish: async (tenant, { payload }) =>
       (await send(`${url}/v1/documents`, {
         method: "POST",
         headers: { ...json, "x-tenant": tenant },

@@ -15,6 +15,7 @@ import { FreshetError } from "../../contract/errors.ts";
 import type { DocumentEvent } from "../../contract/events.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
+import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { KeyedTaskPool } from "../../runtime/task-pool.ts";
 import type { IngestLog } from "./feed.ts";
@@ -123,7 +124,7 @@ class IngestRun {
     this.#lastHeardMs = clock.monotonicMs();
     const stalled = () => clock.monotonicMs() - this.#lastHeardMs > stallMs;
     while (this.#outcomes.waiting > 0 && !signal.aborted && !stalled()) {
-      await clock.sleep(pollMs, signal);
+      await clock.sleep(limits.ingestPollMs, signal);
     }
   }
 
@@ -163,7 +164,7 @@ class IngestRun {
   async #publish(id: string, payload: Uint8Array, digest: string): Promise<void> {
     const { tenant, log, force = "" } = this.#options;
     const messageId = messageIdOf([tenant, id, digest, this.#digests.get(id) ?? "", force]);
-    const { seq } = await publishPatiently(this.#options, () =>
+    const { seq } = await publishWithRetries(this.#options, () =>
       log.docs.publish({ tenant, payload, messageId }),
     );
     this.#digests.set(id, digest);
@@ -190,25 +191,24 @@ class IngestRun {
   }
 }
 
-const pollMs = 10;
-
 /**
  * A log that is full or away for a moment is waited for, because an import has time; the message id makes
  * the repetition safe. The wait ends well inside the duplicate window (IN2).
  */
-async function publishPatiently<Result>(
+async function publishWithRetries<Result>(
   { clock, signal, onWaiting }: Pick<IngestOptions, "clock" | "signal" | "onWaiting">,
   publish: () => Promise<Result>,
 ): Promise<Result> {
   const giveUpMs = clock.monotonicMs() + limits.duplicateWindowMs / 4;
-  for (let pauseMs = 50; ; pauseMs = Math.min(2 * pauseMs, 2_000)) {
+  const bounds = { backoffMinMs: limits.ingestRetryMinMs, backoffMaxMs: limits.ingestRetryMaxMs };
+  for (let retries = 0; ; retries += 1) {
     try {
       return await publish();
     } catch (error) {
       const retry = error instanceof FreshetError && error.retryable;
       if (!retry || signal.aborted || clock.monotonicMs() > giveUpMs) throw error;
       onWaiting?.(error);
-      await clock.sleep(pauseMs, signal);
+      await clock.sleep(backoffMs(bounds, retries), signal);
     }
   }
 }

@@ -4,11 +4,9 @@
  */
 
 import type { DocumentStatus } from "../../contract/events.ts";
+import { limits } from "../../contract/limits.ts";
 
 export type Outcomes = Readonly<Record<DocumentStatus, number>>;
-
-/** Events kept for publishes that have not returned yet: far more than can be in flight. */
-const earlyMax = 4_096;
 
 export class OutcomeCounter {
   readonly #counts = { visible: 0, deleted: 0, superseded: 0, rejected: 0 };
@@ -32,7 +30,8 @@ export class OutcomeCounter {
       return;
     }
     this.#early.set(seq, status);
-    const oldest = this.#early.size > earlyMax ? this.#early.keys().next().value : undefined;
+    if (this.#early.size <= limits.ingestEarlyEventsMax) return;
+    const oldest = this.#early.keys().next().value;
     if (oldest !== undefined) this.#early.delete(oldest);
   }
 

@@ -15,16 +15,16 @@
  */
 
 import type { ChildProcess } from "node:child_process";
-import { errorFromBody, FreshetError } from "../../contract/errors.ts";
+import { FreshetError } from "../../contract/errors.ts";
 import type { DocumentId, TenantId } from "../../contract/ids.ts";
 import { failedOutcome, type Outcome } from "../../contract/outcome.ts";
 import type { Logger } from "../../observe/port.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { FairShares } from "../../runtime/fair-shares.ts";
-import { sleepRunning } from "../../runtime/sleep-running.ts";
+import { waitRunningAtMost } from "../../runtime/sleep-running.ts";
 import type { Isolation } from "./port.ts";
-import type { IsolatedReply, IsolatedRequest } from "./protocol.ts";
+import { errorOfReply, type IsolatedReply, type IsolatedRequest } from "./protocol.ts";
 
 export interface ChildIsolationOptions {
   /** Starts a process that speaks the protocol over its IPC channel. */
@@ -197,7 +197,7 @@ class IsolatedChild {
         case "outcome":
           return heard;
         case "failed":
-          throw errorFromBody(heard.error) ?? new FreshetError("internal");
+          throw errorOfReply(heard);
         case "ready":
         case "progress":
           break;
@@ -207,23 +207,15 @@ class IsolatedChild {
 
   /** The next thing that it says, or that it does not. */
   async next(withinMs: number, signal: AbortSignal): Promise<Heard> {
-    const over = new AbortController();
-    const stop = AbortSignal.any([over.signal, signal]);
-    let silent = false;
-    const heard = new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
     if (this.#heard.length === 0 && !this.#ended && !signal.aborted) {
-      const time = sleepRunning(this.#clock, withinMs, stop).then(() => {
-        silent = !over.signal.aborted;
-      });
-      await Promise.race([heard, time]);
-      over.abort();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await waitRunningAtMost(this.#clock, withinMs, { promise, signal });
     }
     const reply = this.#heard.shift();
     if (reply !== undefined) return reply;
     if (this.#ended) return "ended";
     if (signal.aborted) return "aborted";
-    return silent ? "silent" : "ended";
+    return "silent";
   }
 }

@@ -15,7 +15,8 @@ import { errorFromBody, FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import { lostError } from "../../embedding/failures.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import { sleepRunning } from "../../runtime/sleep-running.ts";
+import { late } from "../../runtime/deadline.ts";
+import { waitRunningAtMost } from "../../runtime/sleep-running.ts";
 import type { Prepared } from "../prepared.ts";
 import type { PrepareJob } from "./preparation.ts";
 import {
@@ -37,10 +38,9 @@ export interface PrepareLaneOptions {
 }
 
 /** What a thread says next, or what becomes of it instead. */
-type Heard =
-  | PrepareReply
-  | { readonly kind: "ended"; readonly cause: unknown }
-  | { readonly kind: "silent" };
+type Heard = PrepareReply | { readonly kind: "ended"; readonly cause: unknown };
+
+type Result = Exclude<Heard, { readonly kind: "ready" | "named" }>;
 
 export class PrepareLane {
   readonly #options: PrepareLaneOptions;
@@ -60,30 +60,18 @@ export class PrepareLane {
     // A copy, handed over: the payload may be part of a larger buffer, and is needed again if the thread is lost.
     const copy = new Uint8Array(payload);
     thread.send({ payload: copy, documentTextBytesMax });
-    const over = new AbortController();
-    const deadline = sleepRunning(this.#options.clock, this.#options.deadlineMs, over.signal);
-    try {
-      for (;;) {
-        const heard = await thread.next(deadline);
-        switch (heard.kind) {
-          case "named":
-            named(heard.documentId);
-            break;
-          case "prepared":
-            this.#options.onPrepared(heard.ms);
-            return unpackPrepared(heard.prepared);
-          case "failed":
-            throw errorFromBody(heard.error) ?? new FreshetError("internal");
-          case "ready":
-            break;
-          case "ended":
-            throw await this.#lost("the thread that prepared the document ended", heard.cause);
-          case "silent":
-            throw await this.#lost("preparing the document takes too long");
-        }
-      }
-    } finally {
-      over.abort();
+    const { clock, deadlineMs, onPrepared } = this.#options;
+    const promise = resultOf(thread, named);
+    const result = await waitRunningAtMost(clock, deadlineMs, { promise });
+    if (result === late) throw await this.#lost("preparing the document takes too long");
+    switch (result.kind) {
+      case "prepared":
+        onPrepared(result.ms);
+        return unpackPrepared(result.prepared);
+      case "failed":
+        throw errorFromBody(result.error) ?? new FreshetError("internal");
+      case "ended":
+        throw await this.#lost("the thread that prepared the document ended", result.cause);
     }
   }
 
@@ -103,14 +91,21 @@ export class PrepareLane {
     const { workerUrl, settings, clock, readyMs } = this.#options;
     const thread = new Thread(workerUrl, settings);
     this.#thread = thread;
-    const over = new AbortController();
-    const heard = await thread.next(sleepRunning(clock, readyMs, over.signal));
-    over.abort();
-    if (heard.kind === "ready") return thread;
+    const heard = await waitRunningAtMost(clock, readyMs, { promise: thread.next() });
+    if (heard !== late && heard.kind === "ready") return thread;
     await this.close();
-    const cause = heard.kind === "ended" ? heard.cause : undefined;
+    const cause = heard !== late && heard.kind === "ended" ? heard.cause : undefined;
     const message = "the thread that prepares documents does not start";
     throw new FreshetError("embedding_unavailable", message, { cause });
+  }
+}
+
+/** What became of the document that the thread works on. */
+async function resultOf(thread: Thread, named: PrepareJob["named"]): Promise<Result> {
+  for (;;) {
+    const heard = await thread.next();
+    if (heard.kind === "named") named(heard.documentId);
+    else if (heard.kind !== "ready") return heard;
   }
 }
 
@@ -141,13 +136,15 @@ class Thread {
     this.#worker.postMessage(request, [request.payload.buffer]);
   }
 
-  /** @param time resolves when nothing more is waited for */
-  async next(time: Promise<void>): Promise<Heard> {
-    const woken = new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    if (this.#heard.length === 0) await Promise.race([woken, time]);
-    return this.#heard.shift() ?? { kind: "silent" };
+  /** One caller at a time. Resolves for certain once the thread has ended. */
+  async next(): Promise<Heard> {
+    for (;;) {
+      const heard = this.#heard.shift();
+      if (heard !== undefined) return heard;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
   }
 
   async end(): Promise<void> {

@@ -9,6 +9,7 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { limits } from "../../contract/limits.ts";
+import { systemClock } from "../../runtime/clock.ts";
 import { yieldBy } from "../../runtime/priority.ts";
 import { defaultRedactor } from "../../text/redaction.ts";
 import { loadTokenizer } from "../../text/tokenizer.ts";
@@ -20,4 +21,4 @@ const { modelDir } = workerData as PrepareWorkerSettings;
 yieldBy(limits.prepareNiceness);
 const tokenizer = await loadTokenizer(modelDir);
 if (parentPort === null) throw new Error("this file is a thread of an engine");
-answerRequests(parentPort, createPreparer({ tokenizer, redactor: defaultRedactor }));
+answerRequests(parentPort, createPreparer({ tokenizer, redactor: defaultRedactor }), systemClock);

@@ -2,21 +2,22 @@
 
 import type { MessagePort } from "node:worker_threads";
 import { errorBody, toFreshetError } from "../../contract/errors.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import type { Preparer } from "../prepare.ts";
 import { preparedOf } from "../prepared.ts";
 import { type PrepareReply, type PrepareRequest, packPrepared } from "./protocol.ts";
 
-export function answerRequests(port: MessagePort, prepare: Preparer): void {
+export function answerRequests(port: MessagePort, prepare: Preparer, clock: Clock): void {
   const say = (reply: PrepareReply, transfer: readonly ArrayBuffer[] = []): void =>
     port.postMessage(reply, [...transfer]);
   port.on("message", ({ payload, documentTextBytesMax }: PrepareRequest) => {
-    const begunMs = performance.now();
+    const begunMs = clock.monotonicMs();
     const named = (documentId: Extract<PrepareReply, { kind: "named" }>["documentId"]): void =>
       say({ kind: "named", documentId });
     try {
       const prepared = preparedOf(payload, { documentTextBytesMax, prepare, named });
       const { packed, transfer } = packPrepared(prepared);
-      say({ kind: "prepared", prepared: packed, ms: performance.now() - begunMs }, transfer);
+      say({ kind: "prepared", prepared: packed, ms: clock.monotonicMs() - begunMs }, transfer);
     } catch (thrown) {
       say({ kind: "failed", error: errorBody(toFreshetError(thrown)) });
     }

@@ -2,9 +2,13 @@
  * An isolated process that does what the payload tells it: `die`, `hang` (its main thread), `mute`, `refuse`, or the
  * id of a document. With the argument `dead` or `mute` it never becomes ready. A program, not a test.
  */
-import { errorBody, FreshetError } from "../../../src/contract/errors.ts";
+import { FreshetError } from "../../../src/contract/errors.ts";
 import type { DocumentId } from "../../../src/contract/ids.ts";
-import { type IsolatedReply, requestOf } from "../../../src/ingest/isolation/protocol.ts";
+import {
+  failedReply,
+  type IsolatedReply,
+  requestOf,
+} from "../../../src/ingest/isolation/protocol.ts";
 
 const say = (reply: IsolatedReply): void => void process.send?.(reply);
 
@@ -27,7 +31,7 @@ process.on("message", (message) => {
     case "mute":
       break;
     case "refuse":
-      say({ kind: "failed", error: errorBody(new FreshetError("embedding_failed")) });
+      say(failedReply(new FreshetError("embedding_failed")));
       break;
     default:
       say({ kind: "progress" });

@@ -1,0 +1,31 @@
+/** The cold shard: requests to Weaviate, its outages, and what it refuses. */
+
+import { secondMs } from "./units.ts";
+
+export const coldLimits = {
+  /** Ids of one delete or read-back request: below Weaviate's QUERY_MAXIMUM_RESULTS of 10,000. */
+  coldIdsPerRequestMax: 1_000,
+  coldRequestMs: 30 * secondMs,
+  /**
+   * An object whose failure Weaviate words in a way that we do not know counts as refused after so
+   * many writes that its neighbours passed, with so long a pause between them: what is short of
+   * something for a moment has it again by then.
+   */
+  coldRefusalsMax: 5,
+  coldRefusalPauseMs: secondMs,
+  /** Weaviate answers a readiness probe at once or is not there. */
+  coldConnectMs: 3 * secondMs,
+  /** A slower operation is accompanied by probes: the client's own retries take half a minute. */
+  coldProbeEveryMs: secondMs,
+  /** While Weaviate is down it is asked after these pauses; in between callers are refused. */
+  coldReconnectMinMs: 100,
+  coldReconnectMaxMs: 2 * secondMs,
+  /** While questions come, a tenant's marker is looked for so often: a lost shard is declared. */
+  coldMarkerEveryMs: 10 * secondMs,
+  /** Hits fetched at most when a filter cannot be told to Weaviate whole and is checked here. */
+  coldOverFetchMax: 4_096,
+  /** Objects of a document looked at for stale versions; Weaviate's QUERY_MAXIMUM_RESULTS. */
+  coldDocumentObjectsMax: 10_000,
+  /** Tenants that are remembered as existing in Weaviate; above it the memory starts anew. */
+  coldTenantsCachedMax: 10_000,
+} as const;

@@ -1,0 +1,85 @@
+/** Questions: what one may ask for, how long it may take, and what the model gets of it. */
+
+import { atMost, below, type Relations } from "./relation.ts";
+import { KiB, secondMs } from "./units.ts";
+
+export const questionLimits = {
+  // --- what may be asked ---------------------------------------------------------------------
+  questionCharsMax: 4_000,
+  /** A question as JSON: text and filter, every character escaped. Checked before it is parsed. */
+  questionBytesMax: 256 * KiB,
+  topKMax: 50,
+  maxTokensMax: 2_048,
+  /** Texts of a filter together: what is redacted, sent to cold and compared for one question. */
+  filterCharsMax: 16 * KiB,
+  filterClausesMax: 16,
+  filterValuesMax: 64,
+  /** The longest a question may wait for `min_seq`. */
+  waitMsMax: 30 * secondMs,
+  deadlineMsDefault: 30 * secondMs,
+  deadlineMsMax: 120 * secondMs,
+
+  // --- redaction -----------------------------------------------------------------------------
+  /**
+   * `redactionCandidatesMin` for all texts of a question together: a millisecond of main thread.
+   */
+  questionRedactionCandidatesMax: 32,
+  /** After so many characters of a question others have their turn: half a millisecond at worst. */
+  questionRedactionSliceChars: 2_000,
+
+  // --- search --------------------------------------------------------------------------------
+  /** Questions that one node works on; as many again wait, the next is refused with 429. */
+  questionsInFlightMax: 64,
+  /** The cold shard's share of a question; after it `coverage.cold` says that hot answers alone. */
+  coldSearchMs: 2 * secondMs,
+  /** Candidates per shard before fusion, so that relative-score fusion sees a spread of scores. */
+  candidatesPerShard: 64,
+  /** Cold is asked for more when heads hide stale hits: each round doubles, until this one. */
+  coldRefillRoundsMax: 3,
+  /** Cold is searched again, so often, if hot drops past the watermark a question began with. */
+  coldRestartsMax: 3,
+  /** How often a question with `min_seq` looks for a tenant whose first document is on its way. */
+  tenantPollMs: 20,
+  /** How often a question that may wait looks for the owner of a tenant that changes hands. */
+  ownerPollMs: 50,
+
+  // --- the answer ----------------------------------------------------------------------------
+  /** Context for the model: the local one has 2,048 tokens for prompt and answer together. */
+  promptCharsMax: 5_000,
+  /** Answer text kept of a model that does not stop. */
+  answerCharsMax: 16_000,
+  /** Kept of a question's deadline for what follows the model: checks and the reply. */
+  replyMs: 500,
+  /** Words of a streamed answer are proved and sent so often at most: 20 reads a second. */
+  answerPieceEveryMs: 50,
+  /** One request to the language model. */
+  modelRequestMs: 60 * secondMs,
+  /** A host that does not even accept a connection will not answer in time. */
+  modelConnectMs: 5 * secondMs,
+  /** After a model's last word the connection is waited for so long, to be used again. */
+  modelDrainMs: 100,
+  /** One event of a model's stream; usual are a few hundred characters. */
+  modelEventCharsMax: 256 * KiB,
+  /** An OpenAI-compatible endpoint's error body that is read for the message. */
+  modelErrorBytesMax: 4 * KiB,
+} as const;
+
+const { waitMsMax, deadlineMsDefault, deadlineMsMax } = questionLimits;
+
+export const questionRelations: Relations = {
+  "a question that waits for min_seq still gets an answer before the deadline": [
+    atMost(waitMsMax, deadlineMsMax),
+    atMost(waitMsMax, deadlineMsDefault),
+    atMost(deadlineMsDefault, deadlineMsMax),
+  ],
+  "cold and the model have their share of the deadline": [
+    below(questionLimits.coldSearchMs * (1 + questionLimits.coldRestartsMax), deadlineMsDefault),
+    atMost(questionLimits.modelRequestMs, deadlineMsMax),
+  ],
+  "each shard finds more candidates than an answer may ask for": [
+    atMost(questionLimits.topKMax, questionLimits.candidatesPerShard),
+  ],
+  "a question at its limits, every character escaped, is within the bound of its bytes": [
+    below(questionLimits.questionCharsMax * 6 + 64 * KiB, questionLimits.questionBytesMax),
+  ],
+};

@@ -1,0 +1,113 @@
+/** What faces a caller or an operator: HTTP, the command line, health and metrics. */
+
+import { documentLimits } from "./documents.ts";
+import { publishingLimits } from "./publishing.ts";
+import { questionLimits } from "./questions.ts";
+import { atMost, below, type Relations } from "./relation.ts";
+import { KiB, MiB, minuteMs, secondMs } from "./units.ts";
+
+export const surfaceLimits = {
+  // --- HTTP ----------------------------------------------------------------------------------
+  /** Sockets of one node; beyond it the system refuses new ones. */
+  httpConnectionsMax: 1_024,
+  /** After so many requests a keep-alive socket is closed, so that load spreads again. */
+  httpRequestsPerSocketMax: 10_000,
+  httpHeaderBytesMax: 16 * KiB,
+  httpHeadersMs: 10 * secondMs,
+  /** A JSON body arrives in this time; slow bodies are an attack or a dead link. */
+  httpBodyMs: 30 * secondMs,
+  /** A whole request, for long NDJSON imports; single documents and questions have `httpBodyMs`. */
+  httpRequestMs: 5 * minuteMs,
+  httpKeepAliveMs: 5 * secondMs,
+  /**
+   * A body that was refused unread is read out and thrown away, so that its sender reads the
+   * refusal instead of a reset connection; above these the connection is cut after all. Twice the
+   * size of the largest body.
+   */
+  httpRefusedBodyBytesMax: 64 * MiB,
+  httpRefusedBodyMs: 10 * secondMs,
+  /** A socket without a byte for so long is cut; above the longest deadline of a question. */
+  httpIdleSocketMs: 150 * secondMs,
+  /** Publish requests at once; one tenant alone has half of them (`src/runtime/fair-shares.ts`). */
+  httpPublishesInFlightMax: 128,
+  /**
+   * Bodies of these requests, of all tenants: a document at its declared length, of NDJSON the line
+   * that is read and those in flight. Parsed and written again they take three times as much.
+   */
+  httpBodyBytesMax: 64 * MiB,
+  /** A body that brings less, over so long a wait for it, is cut: others need its place. */
+  httpBodyBytesPerSecondMin: 1 * KiB,
+  httpBodyRateMs: 15 * secondMs,
+  /** Lines of one NDJSON request: the reply names each. */
+  ndjsonLinesMax: 50_000,
+  /** Publishes of one NDJSON request that wait for their PubAck. */
+  ndjsonInFlightMax: 64,
+  /** A reader of a streamed answer that leaves so much unread is cut. */
+  sseBufferBytesMax: 1 * MiB,
+  sseHeartbeatMs: 10 * secondMs,
+  /** Questions and documents nest five deep at most; deeper input is an attack on recursion. */
+  jsonDepthMax: 32,
+  idempotencyKeyCharsMax: 256,
+  /** Idempotency keys whose content is remembered, to tell a retry from a mistake. */
+  idempotencyKeysMax: 10_000,
+  /** What `Retry-After` says when nothing better is known. */
+  retryAfterMs: secondMs,
+
+  // --- command line --------------------------------------------------------------------------
+  /** Publishes of an import that wait for their PubAck. */
+  ingestInFlightMax: 64,
+  /** An import stops waiting when no document became visible for so long. */
+  ingestStallMs: 60 * secondMs,
+  /** Dead letters of a page: what a person looks through, and what a program may ask for. */
+  dlqListDefault: 50,
+  dlqListMax: 10_000,
+  /** How often an import that waits looks whether all has been dealt with. */
+  ingestPollMs: 10,
+  /**
+   * Pauses of an import while the log is full or away; `duplicateWindowMs` bounds them together.
+   */
+  ingestRetryMinMs: 50,
+  ingestRetryMaxMs: 2 * secondMs,
+  /** Events kept for publishes that have not returned yet: far more than can be in flight. */
+  ingestEarlyEventsMax: 4_096,
+  /** A server that does not answer the command line in this time is down. */
+  cliConnectMs: 5 * secondMs,
+
+  // --- observability -------------------------------------------------------------------------
+  /** Health checks of the services beside the engine: their spacing and their time-out. */
+  healthEveryMs: 3 * secondMs,
+  /** Tenants with a label of their own; all others are counted as `other`. */
+  tenantLabelsMax: 100,
+} as const;
+
+const { httpDocumentBytesMax, docsMessageBytesMax, recordBytesMax } = documentLimits;
+
+export const surfaceRelations: Relations = {
+  "DOCS takes whatever HTTP takes, with its headers, and the server takes that": [
+    atMost(httpDocumentBytesMax + surfaceLimits.idempotencyKeyCharsMax * 4, docsMessageBytesMax),
+    atMost(docsMessageBytesMax, recordBytesMax),
+  ],
+  "no socket is cut under a question that is still within its deadline": [
+    below(questionLimits.deadlineMsMax, surfaceLimits.httpIdleSocketMs),
+    below(surfaceLimits.sseHeartbeatMs * 2, surfaceLimits.httpIdleSocketMs),
+  ],
+  "a node that refuses questions still has sockets to say so": [
+    below(
+      questionLimits.questionsInFlightMax + surfaceLimits.httpPublishesInFlightMax,
+      surfaceLimits.httpConnectionsMax,
+    ),
+  ],
+  "a slow request is cut in order: headers, body, whole request": [
+    atMost(surfaceLimits.httpHeadersMs, surfaceLimits.httpBodyMs),
+    atMost(surfaceLimits.httpBodyMs, surfaceLimits.httpRequestMs),
+    below(surfaceLimits.httpKeepAliveMs, surfaceLimits.httpHeadersMs),
+    below(surfaceLimits.httpBodyRateMs, surfaceLimits.httpBodyMs),
+  ],
+  "an import keeps more early events than its publishes in flight can have": [
+    below(surfaceLimits.ingestInFlightMax, surfaceLimits.ingestEarlyEventsMax),
+  ],
+  "an import's pauses grow, and many fit into the duplicate window": [
+    atMost(surfaceLimits.ingestRetryMinMs, surfaceLimits.ingestRetryMaxMs),
+    below(surfaceLimits.ingestRetryMaxMs * 10, publishingLimits.duplicateWindowMs),
+  ],
+};

@@ -1,0 +1,55 @@
+/**
+ * What a service tells of a document and of itself, as schemas: for those who make it known and for
+ * those who read it. The compiler ties them to the types.
+ */
+
+import { z } from "zod";
+import type { QuarantinedRecord } from "./quarantine.ts";
+import type { DocumentState, EngineStatus } from "./service.ts";
+
+export const documentStateSchema = z.union([
+  z.object({
+    id: z.string(),
+    status: z.literal("visible"),
+    seq: z.int(),
+    shard: z.enum(["hot", "cold"]),
+  }),
+  z.object({ id: z.string(), status: z.literal("absent"), visible_seq: z.int() }),
+]) satisfies z.ZodType<DocumentState>;
+
+const serviceState = z.enum(["up", "down", "none"]);
+
+const tenantStatusSchema = z.object({
+  tenant: z.string(),
+  state: z.enum(["recovering", "ready"]),
+  visible_seq: z.int(),
+  documents: z.int(),
+  hot: z.object({ documents: z.int(), chunks: z.int(), bytes: z.int() }),
+  watermark: z.int(),
+  unmerged_chunks: z.int(),
+  records_to_replay: z.int(),
+  records_replayed: z.int(),
+  operations_behind: z.int(),
+});
+
+const quarantinedSchema = z.object({
+  stream: z.string(),
+  seq: z.int(),
+  subject: z.string(),
+  why: z.enum(["foreign", "unreadable"]),
+}) satisfies z.ZodType<QuarantinedRecord>;
+
+export const engineStatusSchema = z.object({
+  node: z.string(),
+  ready: z.boolean(),
+  refusal: z.string().optional(),
+  partitions: z.object({ total: z.int(), owned: z.int(), joining: z.int() }),
+  tenants: z.array(tenantStatusSchema),
+  quarantined: z.array(quarantinedSchema).optional(),
+  services: z.object({
+    log: serviceState,
+    cold: serviceState,
+    temporal: serviceState,
+    model: serviceState,
+  }),
+}) satisfies z.ZodType<EngineStatus>;
