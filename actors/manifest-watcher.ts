@@ -70,11 +70,11 @@ class Deliveries {
     const { signal } = this.#context;
     for (;;) {
       const stored = this.#waiting.get(tenant);
-      const shard = this.#directory.tenant(tenant)?.shard;
-      if (stored === undefined || shard === undefined || signal.aborted) break;
-      const isIn = await shard.put({ type: "manifest", stored }, signal);
-      // A shard that ended meanwhile may have read its manifest before this one: its successor is told instead.
-      const isThere = this.#directory.tenant(tenant)?.shard === shard;
+      const view = this.#directory.tenant(tenant)?.view;
+      if (stored === undefined || view === undefined || signal.aborted) break;
+      const isIn = await view.put({ type: "manifest", stored }, signal);
+      // A view that ended meanwhile may have read its manifest before this one: its successor is told instead.
+      const isThere = this.#directory.tenant(tenant)?.view === view;
       if (isThere && (!isIn || this.#waiting.get(tenant) === stored)) break;
     }
     this.#waiting.delete(tenant);

@@ -12,35 +12,11 @@ import {
 } from "../../src/contract/ids.ts";
 import type { HotStats } from "../../src/hot/port.ts";
 import type { HotTotals, HotUse } from "../../src/hot/shares.ts";
-import type { StoredOperation } from "../../src/log/port.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
-import type { TenantViewMessage, TenantWriterMessage } from "../messages.ts";
-import type { TenantBytes } from "./bytes.ts";
+import type { TenantViewMessage } from "../messages.ts";
+import type { TenantRoute } from "./route.ts";
 
-/** The way from the shared DOCS reader to a tenant. */
-export interface TenantRoute {
-  readonly mailbox: Mailbox<TenantWriterMessage>;
-  readonly bytes: TenantBytes;
-  /** The tenant is off the shared reader: it reads DOCS by itself until it has passed `skippedTo`. */
-  behind: boolean;
-  skippedTo: Version;
-}
-
-/** Of a tenant that has not looked into DOCS yet. */
-export function newRoute(mailbox: TenantRoute["mailbox"], bytes: TenantBytes): TenantRoute {
-  return { mailbox, bytes, behind: true, skippedTo: 0 as Version };
-}
-
-/** From the shared reader to the tenant, or off that reader (T4). Never waits. */
-export function offer(route: TenantRoute, operation: StoredOperation): void {
-  const admitted = route.behind ? undefined : route.bytes.tryAdmit(operation);
-  if (admitted !== undefined && route.mailbox.tryPut({ type: "operation", admitted })) return;
-  admitted?.share.release();
-  route.behind = true;
-  route.skippedTo = operation.version;
-}
-
-/** How far a tenant's recovery has come; written by the tenant, plain numbers. */
+/** How far a tenant's recovery has come; written by the tenant writer, plain numbers. */
 export interface TenantProgress {
   /** Records of CHUNKS that are to be replayed, once that is known. */
   toReplay: number;
@@ -51,8 +27,8 @@ export interface TenantProgress {
 
 export const noProgress = (): TenantProgress => ({ toReplay: 0, replayed: 0, behind: 0 });
 
-/** What a shard lets others see without asking; replaced as a whole after each message. */
-export interface ShardStatus {
+/** What a tenant view lets others see without asking; replaced as a whole after each message. */
+export interface ViewStatus {
   readonly state: "recovering" | "ready";
   readonly visible: Version;
   readonly documents: number;
@@ -66,12 +42,13 @@ export interface ShardStatus {
 
 export interface TenantEntry {
   readonly tenant: TenantId;
-  /** Of the tenure in which it lives: what its shard says is this epoch's, whoever holds the lease later. */
+  /** Of the tenure in which it lives: its view speaks under this epoch, whoever has the lease later. */
   readonly epoch: Epoch;
-  readonly shard: Mailbox<TenantViewMessage>;
+  readonly view: Mailbox<TenantViewMessage>;
   readonly route: TenantRoute;
   readonly progress: TenantProgress;
-  status: ShardStatus;
+  /** Written by the tenant view only. */
+  status: ViewStatus;
 }
 
 /**
@@ -105,7 +82,7 @@ export interface Proofs {
   prove(claim: Claim, signal?: AbortSignal): Promise<void>;
 }
 
-export const recoveringStatus: ShardStatus = {
+export const recoveringStatus: ViewStatus = {
   state: "recovering",
   visible: 0 as Version,
   documents: 0,
@@ -117,7 +94,7 @@ export const recoveringStatus: ShardStatus = {
 };
 
 /** Bytes that a tenant holds on this node. */
-export function memoryOf({ hot, headsBytes }: ShardStatus): number {
+export function memoryOf({ hot, headsBytes }: ViewStatus): number {
   return hot.bytes + headsBytes;
 }
 

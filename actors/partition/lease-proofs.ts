@@ -16,11 +16,11 @@ import type { Epoch, Partition } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { LeaseStore, Log } from "../../src/log/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { SharedCall } from "../../src/runtime/shared-call.ts";
-import type { ActorRef } from "../../src/runtime/system.ts";
 import type { Claim, Proofs } from "../directory/directory.ts";
-import type { PartitionMessage } from "../messages.ts";
+import type { LeaseLostMessage } from "../messages.ts";
 
 export interface LeaseProofsOptions {
   readonly leases: Pick<LeaseStore, "epochOf">;
@@ -89,7 +89,7 @@ export class LeaseProofs implements Proofs {
 export function createProofs(
   { log, clock }: { readonly log: Pick<Log, "leases">; readonly clock: Clock },
   /** By their numbers. */
-  partitions: readonly ActorRef<PartitionMessage>[],
+  partitions: readonly Pick<Mailbox<LeaseLostMessage>, "tryPut">[],
 ): LeaseProofs {
   return new LeaseProofs({
     leases: log.leases,
@@ -97,7 +97,6 @@ export function createProofs(
     askAgainMs: limits.leaseProofAskAgainMs,
     patienceMs: limits.leaseProofPatienceMs,
     // A partition that is too busy for this hears it with the next question.
-    onLost: (partition, epoch) =>
-      void partitions[partition]?.mailbox.tryPut({ type: "lease-lost", epoch }),
+    onLost: (partition, epoch) => void partitions[partition]?.tryPut({ type: "lease-lost", epoch }),
   });
 }

@@ -30,7 +30,7 @@ import type { Lease, Log, NodeStart, StoredOperation } from "../../src/log/port.
 import type { Logger, Metrics } from "../../src/observe/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import { readBytesMax } from "../directory/bytes.ts";
-import { offer, type PartitionEntry, type TenantEntry } from "../directory/directory.ts";
+import type { PartitionEntry, TenantEntry } from "../directory/directory.ts";
 import type { PartitionMessage } from "../messages.ts";
 
 /** What a partition needs to start and end a tenant; topology knows how. */
@@ -242,7 +242,7 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
   #route(tenure: Tenure, operation: StoredOperation): void {
     const handle = this.#serves(tenure, operation.tenant);
     if (handle === undefined) return this.#refuse(tenure);
-    offer(handle.entry.route, operation);
+    handle.entry.route.offer(operation);
   }
 
   /** P5. The tenant's actors, which are started if it may come in. */

@@ -32,8 +32,8 @@ import type {
   EmbedderMessage,
   QuestionMessage,
   SearchOutcome,
+  Snapshot,
   TenantViewMessage,
-  View,
 } from "../messages.ts";
 import {
   type ColdResult,
@@ -274,7 +274,7 @@ class QuestionRun {
    * I8. A `min_seq` that belongs to somebody else's operation is satisfied once every operation of this tenant up to it
    * is visible: sequences are shared by all tenants, so the tenant itself may never reach that number.
    */
-  async #view(entry: TenantEntry): Promise<View> {
+  async #view(entry: TenantEntry): Promise<Snapshot> {
     const { question, tenant } = this.#message;
     const { log } = this.#options;
     let minVersion = (question.min_seq ?? 0) as Version;
@@ -285,7 +285,7 @@ class QuestionRun {
       ]);
       if (minVersion <= lastOfAll) minVersion = Math.min(minVersion, lastOfTenant) as Version;
     }
-    return this.#askShard<View>(entry, (reply) => ({
+    return this.#askShard<Snapshot>(entry, (reply) => ({
       type: "snapshot",
       minVersion,
       waitMs: question.wait_ms,
@@ -296,7 +296,7 @@ class QuestionRun {
 
   async #search(
     entry: TenantEntry,
-    begun: View,
+    begun: Snapshot,
     vector: Float32Array,
   ): Promise<{ readonly found: Found; readonly coverage: Coverage["cold"] }> {
     const { limits } = this.#options;
@@ -322,7 +322,7 @@ class QuestionRun {
       if (outcome.kind === "dropped") {
         restarts += 1;
         if (restarts > limits.coldRestartsMax) throw new FreshetError("overloaded");
-        view = outcome.view; // Q2
+        view = outcome.snapshot; // Q2
         continue;
       }
       this.#stages.ms.hot += outcome.hotMs;
@@ -340,7 +340,7 @@ class QuestionRun {
   /** Never throws: what cold can not do is said in `coverage` (Q5). */
   async #searchCold(
     entry: TenantEntry,
-    { view, vector, limit }: { view: View; vector: Float32Array; limit: number },
+    { view, vector, limit }: { view: Snapshot; vector: Float32Array; limit: number },
   ): Promise<ColdResult> {
     if (!view.coldExists) return { hits: [], coverage: "empty" };
     const { cold, limits, metrics } = this.#options;
@@ -371,21 +371,21 @@ class QuestionRun {
   }
 
   /** Whether cold holds the marker of this watermark: looked up now and then, in between remembered by the shard. */
-  async #markerIsCurrent(entry: TenantEntry, view: View): Promise<boolean> {
+  async #markerIsCurrent(entry: TenantEntry, view: Snapshot): Promise<boolean> {
     if (view.markerSeen !== undefined) return view.markerSeen;
     const marker = await this.#options.cold.readMarker(this.#message.tenant);
     const seen = marker !== null && marker.to >= view.watermark;
     // One that is missing is looked for again: a repair, which the shard asks for, writes it without a new manifest.
-    entry.shard.tryPut({ type: "marker", watermark: view.watermark, seen });
+    entry.view.tryPut({ type: "marker", watermark: view.watermark, seen });
     return seen;
   }
 
   #askShard<Value>(
-    { shard }: TenantEntry,
+    { view }: TenantEntry,
     message: (reply: Reply<Value>) => TenantViewMessage,
   ): Promise<Value> {
     const refused = () => new FreshetError("overloaded");
-    const send = (built: TenantViewMessage) => shard.tryPut(built);
+    const send = (built: TenantViewMessage) => view.tryPut(built);
     return this.#orAborted(ask<Value, TenantViewMessage>({ message, send, refused }));
   }
 

@@ -28,14 +28,15 @@ import type { EventSink, StoredManifest } from "../../src/log/port.ts";
 import type { Metrics } from "../../src/observe/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
-import { recoveringStatus, type ShardStatus } from "../directory/directory.ts";
+import { recoveringStatus, type TenantEntry, type ViewStatus } from "../directory/directory.ts";
 import type {
   DocumentRequest,
   MergeTriggerMessage,
+  ReloadMessage,
   SearchRequest,
+  Snapshot,
+  SnapshotRequest,
   TenantViewMessage,
-  View,
-  ViewRequest,
 } from "../messages.ts";
 import { Unmerged } from "./unmerged.ts";
 
@@ -49,13 +50,14 @@ export interface TenantViewOptions {
   readonly events: EventSink;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
   readonly metrics: Metrics;
-  /** Called when a later life of this actor begins with nothing (SH5); waits for room, so it is never lost. */
-  readonly requestLoad: (signal: AbortSignal) => Promise<void>;
-  readonly publishStatus: (status: ShardStatus) => void;
+  /** Loads this view; a later life, which begins with nothing, asks for it (SH5). */
+  readonly writer: Pick<Mailbox<ReloadMessage>, "put">;
+  /** Where others see this view's status. */
+  readonly entry: Pick<TenantEntry, "status">;
 }
 
 interface Waiter {
-  readonly request: ViewRequest;
+  readonly request: SnapshotRequest;
   readonly until: number;
 }
 
@@ -106,9 +108,8 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
   }
 
   start(): void {
-    this.#options.publishStatus(recoveringStatus);
-    const { signal, task } = this.#context;
-    if (this.#life > 1) task(() => this.#options.requestLoad(signal));
+    this.#options.entry.status = recoveringStatus;
+    if (this.#life > 1) this.#context.task(() => this.#requestLoad());
   }
 
   stop(): void {
@@ -116,7 +117,12 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
       request.reply.reject(new FreshetError("not_ready"));
     }
     this.#hot.close();
-    this.#options.publishStatus(recoveringStatus);
+    this.#options.entry.status = recoveringStatus;
+  }
+
+  /** Waits for room, so it is never lost. */
+  async #requestLoad(): Promise<void> {
+    await this.#options.writer.put({ type: "reload" }, this.#context.signal);
   }
 
   receive(message: TenantViewMessage): void {
@@ -267,7 +273,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     return undefined;
   }
 
-  #view(request: ViewRequest): void {
+  #view(request: SnapshotRequest): void {
     const wanted = request.minVersion ?? 0;
     if (this.#phase === "ready" && this.#visible >= wanted) {
       return request.reply.resolve(this.#currentView());
@@ -299,7 +305,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     for (const { request } of served) request.reply.resolve(this.#currentView());
   }
 
-  #currentView(): View {
+  #currentView(): Snapshot {
     return {
       visible: this.#visible,
       watermark: this.#manifest.to,
@@ -311,7 +317,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
   #search(request: SearchRequest): void {
     if (this.#phase !== "ready") return request.reply.reject(new FreshetError("not_ready"));
     if (request.watermark < this.#dropped) {
-      return request.reply.resolve({ kind: "dropped", view: this.#currentView() });
+      return request.reply.resolve({ kind: "dropped", snapshot: this.#currentView() });
     }
     const begun = this.#context.clock.monotonicMs();
     const { vector, text, limit, filter } = request;
@@ -354,9 +360,9 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
   }
 
   #publishStatus(): void {
-    const { tenant, metrics, publishStatus } = this.#options;
+    const { tenant, metrics, entry } = this.#options;
     const hot = this.#hot.stats();
-    const status: ShardStatus = {
+    const status: ViewStatus = {
       state: this.#phase === "ready" ? "ready" : "recovering",
       visible: this.#visible,
       documents: this.#heads.size,
@@ -366,7 +372,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
       unmergedChunks: this.#unmerged.chunks,
       oldestUnmergedAtMs: this.#unmerged.oldestAtMs,
     };
-    publishStatus(status);
+    entry.status = status;
     metrics.set("hot_documents", hot.documents, { tenant });
     metrics.set("hot_chunks", hot.chunks, { tenant });
     metrics.set("hot_bytes", hot.bytes, { tenant });

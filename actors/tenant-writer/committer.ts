@@ -6,30 +6,28 @@
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
-import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
+import type { Position, Version } from "../../src/contract/ids.ts";
 import { failedOutcome, type Outcome } from "../../src/contract/outcome.ts";
 import type { ChunkRecord, PlacedRecord } from "../../src/contract/record.ts";
 import { deadLetterOf } from "../../src/log/dead-letter.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
 import type { BoundedMailbox, Mailbox } from "../../src/runtime/mailbox.ts";
+import type { HotMemory } from "../directory/hot-memory.ts";
 import type { MergeTriggerMessage, TenantViewMessage, TenantWriterMessage } from "../messages.ts";
 import type { DeadLetterWriter } from "./dead-letters.ts";
 import type { HeadFaults } from "./faults.ts";
 import type { InFlight } from "./intake.ts";
 import type { WriterLife } from "./life.ts";
-import type { Fault, OperationProcessor } from "./operation.ts";
+import type { Fault } from "./operation.ts";
+import { type RecordOptions, recordOf } from "./record.ts";
 import { hadLaterOperation, isReplayOf, voidOutcome } from "./replay.ts";
 
-export interface CommitterOptions {
-  readonly tenant: TenantId;
+export interface CommitterOptions extends RecordOptions {
   readonly log: Log;
-  readonly shard: Mailbox<TenantViewMessage>;
+  readonly view: Mailbox<TenantViewMessage>;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
-  /** True while hot memory has no room for this tenant. */
-  readonly isHotFull: () => boolean;
-  /** Whose merges would make that room. */
-  readonly makesRoom: () => readonly TenantId[];
+  readonly hot: HotMemory;
   readonly limits: { readonly backoff: { readonly backoffMaxMs: number } };
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -37,7 +35,6 @@ export interface CommitterOptions {
 
 export interface CommitterParts {
   readonly life: WriterLife;
-  readonly processor: OperationProcessor;
   readonly faults: HeadFaults;
   readonly letters: DeadLetterWriter;
   readonly inFlight: BoundedMailbox<InFlight>;
@@ -73,19 +70,19 @@ export class Committer {
 
   /** False when this life ends meanwhile. */
   async #commit(next: InFlight): Promise<boolean> {
-    const { inFlight, self, processor, letters, life } = this.#parts;
-    const { shard, metrics, tenant } = this.#options;
+    const { inFlight, self, letters, life } = this.#parts;
+    const { view, metrics, tenant } = this.#options;
     const { version } = next.operation;
     const judged = this.#judged(version, await next.outcome);
     const outcome = await this.#unlessVoid(next.operation, judged);
     if (outcome === undefined) return false;
-    const record = processor.recordOf(version, outcome);
+    const record = recordOf(this.#options, version, outcome);
     await this.#waitForRoom();
     const placed = await this.#place(record);
     if (placed === undefined) return false;
     const publishedAtMs = next.operation.atMs;
     if (placed.kind === "reject") letters.add(deadLetterOf(placed, publishedAtMs));
-    await shard.put({ type: "apply", record: placed, publishedAtMs }, life.signal);
+    await view.put({ type: "apply", record: placed, publishedAtMs }, life.signal);
     // Not a difference of versions: sequences of DOCS count every tenant's operations.
     metrics.set("ingest_lag_operations", inFlight.depth + self.depth, { tenant });
     return true;
@@ -128,7 +125,7 @@ export class Committer {
   }
 
   async #place(record: ChunkRecord): Promise<PlacedRecord | undefined> {
-    const { life, processor } = this.#parts;
+    const { life } = this.#parts;
     try {
       return await life.stalling("append", () => this.#append(record));
     } catch (thrown) {
@@ -139,7 +136,7 @@ export class Committer {
       const reason = "document_too_large";
       const message = "the document's record is above the server's payload limit";
       const outcome = { kind: "reject", documentId, reason, message } as const;
-      const rejected = processor.recordOf(version, outcome);
+      const rejected = recordOf(this.#options, version, outcome);
       return life.stalling("append", () => this.#append(rejected));
     }
   }
@@ -178,10 +175,12 @@ export class Committer {
 
   /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps what waits. */
   async #waitForRoom(): Promise<void> {
-    const { isHotFull, makesRoom, mergeTrigger, limits } = this.#options;
+    const { tenant, hot, mergeTrigger, limits } = this.#options;
     const { clock, signal } = this.#parts.life;
-    while (isHotFull() && !signal.aborted) {
-      for (const tenant of makesRoom()) mergeTrigger.tryPut({ type: "pressure", tenant });
+    while (hot.isFull(tenant) && !signal.aborted) {
+      for (const large of hot.tenantsToMerge(tenant)) {
+        mergeTrigger.tryPut({ type: "pressure", tenant: large });
+      }
       await clock.sleep(limits.backoff.backoffMaxMs / 10, signal);
     }
   }

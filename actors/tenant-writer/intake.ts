@@ -17,7 +17,8 @@ import { equalBytes } from "../../src/runtime/bytes.ts";
 import type { Share } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { type Admitted, type KeptOperation, readBytesMax, tooLarge } from "../directory/bytes.ts";
-import type { TenantProgress, TenantRoute } from "../directory/directory.ts";
+import type { TenantProgress } from "../directory/directory.ts";
+import type { TenantRoute } from "../directory/route.ts";
 import type { WriterLife } from "./life.ts";
 import type { Fault, OperationProcessor } from "./operation.ts";
 import { attemptsOf, suspectsTo } from "./suspects.ts";
@@ -26,7 +27,7 @@ export interface IntakeOptions {
   readonly tenant: TenantId;
   readonly epoch: Epoch;
   readonly log: Log;
-  readonly route: () => TenantRoute;
+  readonly route: TenantRoute;
   readonly progress: TenantProgress;
   readonly limits: {
     readonly inFlightMax: number;
@@ -97,14 +98,12 @@ export class Intake {
     if (!this.#followsReader) this.#followsReader = await this.#isNext(operation);
     if (this.#followsReader) return this.#takeIn(admitted);
     share.release();
-    const route = this.#options.route();
-    route.behind = true;
-    if (route.skippedTo < operation.version) route.skippedTo = operation.version;
+    this.#options.route.fellBehind(operation.version);
   }
 
   /** TI1. False also when this life ends first, or is off the reader already and will read for itself. */
   async #isNext({ version }: KeptOperation): Promise<boolean> {
-    if (this.#options.route().behind) return false;
+    if (this.#options.route.isBehind) return false;
     const { log, tenant } = this.#options;
     const after = this.#takenIn;
     const next = await this.#parts.life.stalling("join", () =>
@@ -117,7 +116,7 @@ export class Intake {
     const { processor, inFlight, life } = this.#parts;
     const isNew = operation.version > this.#takenIn;
     const inHand = isNew
-      ? await this.#options.route().bytes.inHand(operation, life.signal)
+      ? await this.#options.route.bytes.inHand(operation, life.signal)
       : undefined;
     if (inHand === undefined) return share.release();
     this.#takenIn = operation.version;
@@ -168,18 +167,17 @@ export class Intake {
 
   /** Reads skipped operations from DOCS until the tenant has caught up with the shared reader (T4). */
   async catchUp(): Promise<void> {
-    const { limits, progress } = this.#options;
+    const { limits, progress, route } = this.#options;
     const { life } = this.#parts;
-    const route = this.#options.route();
-    while (route.behind && !life.signal.aborted) {
+    while (route.isBehind && !life.signal.aborted) {
       const operations = await this.#readPage();
       for (const admitted of operations ?? []) {
         await this.#takeIn(admitted);
         progress.behind -= 1;
       }
-      // No await between the test and the assignment: the reader can not skip another one in between.
-      if (operations?.length === 0 && this.#takenIn >= route.skippedTo) route.behind = false;
-      else if (operations?.length === 0) await life.clock.sleep(limits.backoff.backoffMinMs);
+      if (operations?.length === 0 && !route.caughtUp(this.#takenIn)) {
+        await life.clock.sleep(limits.backoff.backoffMinMs);
+      }
     }
   }
 
@@ -187,7 +185,7 @@ export class Intake {
   async #readPage(): Promise<readonly Admitted[] | undefined> {
     const { log, tenant, limits, progress } = this.#options;
     const { life } = this.#parts;
-    const { bytes } = this.#options.route();
+    const { bytes } = this.#options.route;
     const onCount = (operations: number): void => {
       progress.behind = operations;
     };

@@ -5,10 +5,13 @@ import type { Epoch, TenantId } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
+import type { FencedMessage } from "../messages.ts";
 
 export interface LifeOptions {
   readonly tenant: TenantId;
-  readonly onFenced: (by: Epoch) => void;
+  /** Hears of a newer owner. */
+  readonly partition: Pick<Mailbox<FencedMessage>, "put">;
   readonly limits: {
     readonly backoff: { readonly backoffMinMs: number; readonly backoffMaxMs: number };
   };
@@ -50,7 +53,7 @@ export class WriterLife {
   /** A newer owner has written (I6). */
   standDown(by: Epoch): undefined {
     this.#options.metrics.count("appends_refused_total", { reason: "fenced" });
-    this.#options.onFenced(by);
+    void this.#options.partition.put({ type: "fenced", epoch: by });
     return undefined;
   }
 }

@@ -5,9 +5,8 @@
 
 import { parseOperation } from "../../src/contract/document.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
-import type { DocumentId, Epoch, TenantId, Version } from "../../src/contract/ids.ts";
+import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import { failedOutcome, type Outcome } from "../../src/contract/outcome.ts";
-import type { ChunkRecord } from "../../src/contract/record.ts";
 import { isLost } from "../../src/embedding/failures.ts";
 import type { EmbedInput } from "../../src/embedding/port.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
@@ -24,11 +23,8 @@ import type { EmbedderMessage } from "../messages.ts";
 
 export interface ProcessorOptions {
   readonly tenant: TenantId;
-  readonly epoch: Epoch;
   readonly log: Pick<Log, "documentTextBytesMax">;
   readonly preparation: Pick<Preparation, "prepare">;
-  /** Fingerprint of the embedding graph, kept with the vectors. */
-  readonly model: string;
   readonly embedder: Pick<Mailbox<EmbedderMessage>, "put">;
   readonly isolation: Pick<Isolation, "process">;
   readonly limits: {
@@ -139,22 +135,5 @@ export class OperationProcessor {
     if (!sent) throw new FreshetError("embedding_unavailable");
     // An embedder that is down answers late: a tenant that ends does not wait for it.
     return raceAbort(promise, signal);
-  }
-
-  /** The record that the outcome becomes, under this owner's epoch. */
-  recordOf(version: Version, outcome: Outcome): ChunkRecord {
-    const { tenant, epoch, model } = this.#options;
-    const base = { tenant, version, epoch };
-    switch (outcome.kind) {
-      case "delete":
-      case "reject":
-      case "duplicate":
-        return { ...base, ...outcome };
-      case "upsert": {
-        const { documentId, body } = outcome;
-        const chunkCount = body.chunks.length;
-        return { ...base, kind: "upsert", documentId, chunkCount, body: { ...body, model } };
-      }
-    }
   }
 }

@@ -20,7 +20,7 @@ export interface RecoveryOptions {
   readonly tenant: TenantId;
   readonly epoch: Epoch;
   readonly log: Log;
-  readonly shard: Mailbox<TenantViewMessage>;
+  readonly view: Mailbox<TenantViewMessage>;
   readonly progress: TenantProgress;
 }
 
@@ -35,7 +35,7 @@ export async function recover(
   options: RecoveryOptions,
   { life, letters }: { readonly life: WriterLife; readonly letters: DeadLetterWriter },
 ): Promise<LogEnd | undefined> {
-  const { log, tenant, shard, progress } = options;
+  const { log, tenant, view, progress } = options;
   const { signal, clock } = life;
   Object.assign(progress, { toReplay: 0, replayed: 0 });
   const end = await fence(options, life);
@@ -43,7 +43,7 @@ export async function recover(
   const stored = await log.manifests.get(tenant);
   const manifest = stored?.manifest ?? emptyManifest;
   const heads = await readHeads(log.manifests, tenant, manifest.pieces);
-  await shard.put({ type: "load", stored, heads }, signal);
+  await view.put({ type: "load", stored, heads }, signal);
   // What is merged and not yet confirmed stays in hot, as it does with an owner that lived through the merge.
   const range = { tenant, after: confirmedTo(manifest), to: end.position, signal };
   const onCount = (records: number): void => {
@@ -53,10 +53,10 @@ export async function recover(
     if (record.kind === "reject" && record.position > manifest.to) {
       letters.add(deadLetterOf(record, clock.nowMs()));
     }
-    await shard.put({ type: "replay", record: await withTerms(record, clock) }, signal);
+    await view.put({ type: "replay", record: await withTerms(record, clock) }, signal);
     progress.replayed += 1;
   }
-  await shard.put({ type: "ready", visible: end.version }, signal);
+  await view.put({ type: "ready", visible: end.version }, signal);
   return end;
 }
 

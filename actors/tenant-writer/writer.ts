@@ -107,12 +107,11 @@ class TenantWriterBehaviour implements Behaviour<TenantWriterMessage> {
     const processor = new OperationProcessor(options, life);
     const { position, version: cursor } = end;
     const faults = this.#faults;
-    const parts = { life, processor, inFlight };
-    const committer = new Committer(options, { ...parts, faults, letters, self, position });
+    const committer = new Committer(options, { life, inFlight, faults, letters, self, position });
     this.#context.task(() => committer.commitAll());
-    this.#intake = new Intake(options, { ...parts, cursor });
-    // What was published while nobody listened, or was in the hands of an earlier life, is still in DOCS.
-    options.route().behind = true;
+    this.#intake = new Intake(options, { life, processor, inFlight, cursor });
+    // What was published before, or was in the hands of an earlier life, is still in DOCS.
+    options.route.fellBehind();
     await this.#intake.recallIds();
     await this.#intake.catchUp();
   }

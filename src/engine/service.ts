@@ -169,7 +169,7 @@ async function askDocument(
   }
   const view = await ask<DocumentView, TenantViewMessage>({
     message: (reply) => ({ type: "document", documentId, reply }),
-    send: (message) => entry.shard.tryPut(message),
+    send: (message) => entry.view.tryPut(message),
     refused: () => new FreshetError("overloaded"),
   });
   await proofs.prove({ partition, epoch: entry.epoch });

@@ -7,6 +7,7 @@ import {
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory/directory.ts";
+import { TenantRoute } from "../../actors/directory/route.ts";
 import { membershipActor } from "../../actors/membership.ts";
 import type {
   PartitionMessage,
@@ -76,10 +77,11 @@ export function setUp(options: SetUp = {}) {
     }
     const mailbox = new BoundedMailbox<TenantWriterMessage>(options.queueMax ?? 100);
     const bytes = new TenantBytes(tenant, nodeBytes(), log.documentTextBytesMax);
-    const route = { mailbox, bytes, behind: false, skippedTo: 0 as Version };
-    const shard = new BoundedMailbox<TenantViewMessage>(1);
+    const route = new TenantRoute(mailbox, bytes);
+    route.caughtUp(0 as Version);
+    const view = new BoundedMailbox<TenantViewMessage>(1);
     const tenantEntry: TenantEntry = {
-      ...{ tenant, epoch, shard, route, progress: noProgress(), status: recoveringStatus },
+      ...{ tenant, epoch, view, route, progress: noProgress(), status: recoveringStatus },
     };
     const fake = { tenant, epoch, entry: tenantEntry, mailbox, stopped: false };
     spawned.push(fake);

@@ -7,6 +7,7 @@ import {
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory/directory.ts";
+import { TenantRoute } from "../../actors/directory/route.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -83,35 +84,28 @@ export function startQuestions(options: QuestionSetUp = {}) {
   const writes: WriteRequest[] = [];
   void playEmbedder(embedder, embeds, options.embeds ?? true);
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(1);
-  const shard = system.spawn<TenantViewMessage>({
-    name: "shard",
-    capacity: 100,
+  const mailbox = new BoundedMailbox<TenantViewMessage>(100);
+  const writer = new BoundedMailbox<TenantWriterMessage>(1);
+  const entry: TenantEntry = {
+    tenant: acme,
+    epoch,
+    view: mailbox,
+    route: new TenantRoute(writer, new TenantBytes(acme, nodeBytes(), 1_000)),
+    progress: noProgress(),
+    status: recoveringStatus,
+  };
+  const view = system.spawnAt(mailbox, {
+    name: "view",
     behaviour: tenantViewActor({
       tenant: acme,
       createHot: () => createExactHotShardFactory()({ dimensions }),
       ...{ graceMs, markerEveryMs: 10_000, mergeSizeChunks: 1_000, metrics: silentMetrics },
       events: { publish: () => {} },
       mergeTrigger,
-      requestLoad: async () => {},
-      publishStatus: (status) => {
-        entry.status = status;
-      },
+      writer,
+      entry,
     }),
   });
-  const route = {
-    mailbox: new BoundedMailbox<TenantWriterMessage>(1),
-    bytes: new TenantBytes(acme, nodeBytes(), 1_000),
-    behind: false,
-    skippedTo: 0 as Version,
-  };
-  const entry: TenantEntry = {
-    tenant: acme,
-    epoch,
-    shard: shard.mailbox,
-    route,
-    progress: noProgress(),
-    status: recoveringStatus,
-  };
   if (options.served !== false) partition.tenants.set(acme, entry);
   const cold = {
     search: (query: ColdQuery) => {
@@ -151,10 +145,10 @@ export function startQuestions(options: QuestionSetUp = {}) {
     }),
   });
   const tell = (...messages: readonly TenantViewMessage[]) => {
-    for (const message of messages) shard.mailbox.tryPut(message);
+    for (const message of messages) mailbox.tryPut(message);
   };
   return {
-    ...{ clock, log, directory, partition, entry, embeds, searches, writes, actor, shard, tell },
+    ...{ clock, log, directory, partition, entry, embeds, searches, writes, actor, view, tell },
     ...{ markerReads: () => markerReads, mergeTrigger, lost },
     /** Another node takes the lease; nobody tells this one. */
     takeOver(): void {

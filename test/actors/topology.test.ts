@@ -212,7 +212,7 @@ it("SH5: a shard that fails while its tenant's queue is full is loaded again", a
   await quiet(200);
   expect(entry.route.mailbox.depth).toBe(limits.tenantQueueMax);
   // A drop above the watermark breaks an invariant: the shard fails with all it holds.
-  entry.shard.tryPut({ type: "drop", watermark: Number.MAX_SAFE_INTEGER as Position });
+  entry.view.tryPut({ type: "drop", watermark: Number.MAX_SAFE_INTEGER as Position });
   await until(() => entry.status.state === "recovering");
   for (let turn = 0; entry.status.state !== "ready" && turn < 1_000; turn += 1) {
     await clock.advance(limits.restartBackoffMinMs);

@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
-import type { ShardStatus } from "../../actors/directory/directory.ts";
+import { recoveringStatus, type ViewStatus } from "../../actors/directory/directory.ts";
 import type {
   DocumentView,
   MergeTriggerMessage,
+  ReloadMessage,
   SearchOutcome,
+  Snapshot,
   TenantViewMessage,
-  View,
 } from "../../actors/messages.ts";
 import { tenantViewActor } from "../../actors/tenant-view/view.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
@@ -40,10 +41,10 @@ const markerEveryMs = 1_000;
 
 function setUp() {
   const clock = createManualClock();
-  const statuses: ShardStatus[] = [];
+  const statuses: ViewStatus[] = [];
   const events: DocumentEvent[] = [];
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(10);
-  let loadRequests = 0;
+  const reloads = new BoundedMailbox<ReloadMessage>(10);
   const started = startActor<TenantViewMessage>(
     tenantViewActor({
       tenant: acme,
@@ -54,10 +55,15 @@ function setUp() {
       events: { publish: (_tenant, event) => events.push(event) },
       mergeTrigger,
       metrics: silentMetrics,
-      requestLoad: async () => {
-        loadRequests += 1;
+      writer: reloads,
+      entry: {
+        get status() {
+          return statuses.at(-1) ?? recoveringStatus;
+        },
+        set status(status) {
+          statuses.push(status);
+        },
       },
-      publishStatus: (status) => statuses.push(status),
     }),
     { clock },
   );
@@ -68,7 +74,7 @@ function setUp() {
   const apply = (...records: readonly PlacedRecord[]) =>
     send(...records.map((record) => ({ type: "apply", record, publishedAtMs: 0 }) as const));
   const view = (minVersion?: number, waitMs = 1_000) => {
-    const { reply, promise } = answered<View>();
+    const { reply, promise } = answered<Snapshot>();
     const { signal } = new AbortController();
     const wanted = minVersion as Version | undefined;
     send({ type: "snapshot", minVersion: wanted, waitMs, signal, reply });
@@ -90,7 +96,7 @@ function setUp() {
   return {
     ...{ clock, statuses, events, mergeTrigger, send, apply, view, search, found, becomeReady },
     ...started,
-    loadRequests: () => loadRequests,
+    loadRequests: () => reloads.depth,
   };
 }
 
@@ -238,7 +244,7 @@ it("SH4: a search whose watermark hot has dropped past is refused with the new v
   expect((await search(0)).kind).toBe("found");
   await clock.advance(graceMs);
   const outcome = await search(0);
-  expect(outcome).toMatchObject({ kind: "dropped", view: { watermark: 1, coldExists: true } });
+  expect(outcome).toMatchObject({ kind: "dropped", snapshot: { watermark: 1, coldExists: true } });
   expect((await search(1)).kind).toBe("found");
 });
 

@@ -37,7 +37,7 @@ describe("while the dead-letter stream is full", () => {
     await committed(log, refused.version);
     await before.system.stop();
     const after = startTenant({ clock, log, epoch: 2 });
-    await until(() => !after.route.behind, "the recovery");
+    await until(() => !after.route.isBehind, "the recovery");
     log.hooks.fillDeadLetters(false);
     for (let round = 0; round < 5; round += 1) await clock.advance(1_000);
     expect(await versionsOf(log)).toEqual([refused.version]);

@@ -40,7 +40,7 @@ class Interleaving {
     for (const next of steps) await this.#step(next);
     await this.#finish();
     expect(await operations(log)).toEqual(this.#published.map((version) => `upsert ${version}`));
-    expect(route.behind).toBe(false);
+    expect(route.isBehind).toBe(false);
     await system.stop();
   }
 
@@ -72,9 +72,9 @@ class Interleaving {
   #read(): void {
     const operation = this.#unread.shift();
     if (operation === undefined) return;
-    const before = this.#tenant.route.behind;
+    const before = this.#tenant.route.isBehind;
     this.#tenant.offer(operation);
-    if (!before && this.#tenant.route.behind) this.overflows += 1;
+    if (!before && this.#tenant.route.isBehind) this.overflows += 1;
   }
 
   #embed(): void {
@@ -89,7 +89,7 @@ class Interleaving {
       this.#embed();
       await clock.advance(10);
       const last = (await log.chunks.last(acme))?.version ?? 0;
-      if (this.#unread.length === 0 && !route.behind && last === (this.#published.at(-1) ?? 0))
+      if (this.#unread.length === 0 && !route.isBehind && last === (this.#published.at(-1) ?? 0))
         return;
     }
   }

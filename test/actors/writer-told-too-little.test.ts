@@ -37,7 +37,7 @@ it("an operation that the catch-up was not told of is found before the reader's 
   const log = createMemoryLog({ clock, partitions: 1 });
   const [one, two] = [publish(log, { id: "a", text: "t" }), publish(log, { id: "b", text: "t" })];
   const tenant = startTenant({ clock, log: lagging(log, [1, 1, 1]) });
-  while (tenant.route.behind) await clock.advance(10);
+  while (tenant.route.isBehind) await clock.advance(10);
   const three = publish(log, { id: "c", text: "t" });
   tenant.offer(three);
   await committed(log, three.version);
@@ -58,7 +58,7 @@ it("whatever each read is told, every operation has its one record, in order (T1
       const log = createMemoryLog({ clock, partitions: 1 });
       const all = Array.from({ length: before }, () => publish(log, { id: "a", text: "t" }));
       const tenant = startTenant({ clock, log: lagging(log, lags) });
-      while (tenant.route.behind) await clock.advance(10);
+      while (tenant.route.isBehind) await clock.advance(10);
       for (let index = 0; index < later; index += 1) {
         const operation = publish(log, { id: "b", text: "t" });
         all.push(operation);
@@ -68,7 +68,7 @@ it("whatever each read is told, every operation has its one record, in order (T1
       }
       for (let turn = 0; turn < 50; turn += 1) await clock.advance(10);
       expect(await operations(log)).toEqual(all.map(({ version }) => `upsert ${version}`));
-      expect(tenant.route.behind).toBe(false);
+      expect(tenant.route.isBehind).toBe(false);
       await tenant.system.stop();
     },
   );

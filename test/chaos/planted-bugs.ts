@@ -211,9 +211,9 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         // What the reader skipped would else be read in the end: somebody publishes all the time here.
-        file: "actors/tenant-writer/intake.ts",
-        find: "if (operations?.length === 0 && this.#takenIn >= route.skippedTo)",
-        replace: "if (operations?.length === 0)",
+        file: "actors/directory/route.ts",
+        find: "    if (takenIn < this.#skippedTo) return false;\n",
+        replace: "    void takenIn;\n",
       },
       {
         // What a copy says that lags, which on one server none does.

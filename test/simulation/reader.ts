@@ -53,7 +53,7 @@ export async function askNode(
       : { hits: [], covered: true };
     const outcome = await node.search(view.watermark, hits);
     if (outcome.kind === "dropped") {
-      view = outcome.view;
+      view = outcome.snapshot;
       continue;
     }
     const cold = options.masks ? outcome.cold : hits;
