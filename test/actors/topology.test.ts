@@ -195,7 +195,7 @@ it("asks for a merge by size, and cold has the documents without anybody forcing
   await engine.stop();
 });
 
-it("SH5: a shard that fails while its tenant's queue is full is loaded again", async () => {
+it("V5: a shard that fails while its tenant's queue is full is loaded again", async () => {
   const clock = createManualClock();
   const engine = startMemoryEngine({ clock, partitions: 1 });
   const [tenant] = tenants as [TenantId];

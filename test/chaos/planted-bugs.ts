@@ -121,13 +121,18 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: "actors/tenant-view/view.ts",
-        find: 'if (this.#phase === "ready" && this.#visible >= wanted) {',
-        replace: "if (this.#visible >= wanted) {",
+        find: 'return this.#state.kind === "ready" ? this.#state.data : undefined;',
+        replace: `if (this.#state.kind === "unloaded") {
+      const { tenant, markerEveryMs, createHot } = this.#options;
+      const nothing = { stored: null, heads: new Heads() };
+      return new ViewData({ tenant, hot: createHot(), markerEveryMs, ...nothing });
+    }
+    return this.#state.data;`,
       },
       {
         file: "actors/tenant-view/view.ts",
-        find: '    if (this.#phase !== "ready") return request.reply.reject(new FreshetError("not_ready"));\n    if (request.watermark',
-        replace: "    if (request.watermark",
+        find: "import type { Heads } from",
+        replace: "import { Heads } from",
       },
     ],
     faults: every(
