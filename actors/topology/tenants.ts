@@ -20,7 +20,7 @@ import type {
   TenantViewMessage,
   TenantWriterMessage,
 } from "../messages.ts";
-import type { TenantHandle } from "../partition/partition.ts";
+import type { TenantHandle } from "../partition/tenants.ts";
 import { tenantViewActor } from "../tenant-view/view.ts";
 import { tenantWriterActor } from "../tenant-writer/writer.ts";
 import type { TopologyOptions } from "./options.ts";

@@ -14,11 +14,8 @@ import type {
   TenantViewMessage,
   TenantWriterMessage,
 } from "../../actors/messages.ts";
-import {
-  type PartitionOptions,
-  partitionActor,
-  type TenantHandle,
-} from "../../actors/partition/partition.ts";
+import { type PartitionOptions, partitionActor } from "../../actors/partition/partition.ts";
+import type { TenantHandle } from "../../actors/partition/tenants.ts";
 import { preferredNode } from "../../src/cluster/ownership.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
 import { type TenantBounds, TenantCatalogue } from "../../src/log/catalogue.ts";
