@@ -16,6 +16,7 @@ import type { Epoch, Partition } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { LeaseStore, Log } from "../../src/log/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
+import { late, waitAtMost } from "../../src/runtime/deadline.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { SharedCall } from "../../src/runtime/shared-call.ts";
@@ -71,17 +72,9 @@ export class LeaseProofs implements Proofs {
   /** An answer that was lost must not hold up those who wait for the next read. */
   async #read(partition: Partition): Promise<Epoch | null> {
     const { leases, clock, askAgainMs } = this.#options;
-    const answered = new AbortController();
-    const silence = clock.sleep(askAgainMs, answered.signal).then((): null => {
-      if (answered.signal.aborted) return null;
-      throw new FreshetError("log_unavailable");
-    });
-    silence.catch(() => {});
-    try {
-      return await Promise.race([leases.epochOf(partition), silence]);
-    } finally {
-      answered.abort();
-    }
+    const epoch = await waitAtMost(clock, askAgainMs, leases.epochOf(partition));
+    if (epoch === late) throw new FreshetError("log_unavailable");
+    return epoch;
   }
 }
 

@@ -8,6 +8,7 @@
 
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
+import { Deadline } from "../../src/runtime/deadline.ts";
 import type { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import type { QuestionMessage } from "../messages.ts";
@@ -32,13 +33,9 @@ export function questionTurns(turns: Turns): QuestionTurns {
 async function inTurn({ pool, places, clock }: Turns, message: QuestionMessage): Promise<void> {
   const { tenant, question, reply, signal } = message;
   const begunMs = clock.monotonicMs();
-  const over = new AbortController();
-  const deadline = new AbortController();
-  const stop = AbortSignal.any([signal, deadline.signal]);
-  const timer = AbortSignal.any([signal, over.signal]);
-  void clock.sleep(question.deadline_ms, timer).then(() => deadline.abort());
-  const place = await places.take(tenant, { signal: stop });
-  over.abort();
+  const deadline = new Deadline(clock, question.deadline_ms, signal);
+  const place = await places.take(tenant, { signal: deadline.signal });
+  deadline.clear();
   if (place === "refused") return reply.reject(new FreshetError("overloaded"));
   if (place === undefined) {
     return reply.reject(new FreshetError(signal.aborted ? "cancelled" : "deadline_exceeded"));

@@ -7,6 +7,8 @@
 
 import type { EngineStatus } from "../contract/service.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { late, waitAtMost } from "../runtime/deadline.ts";
+import { raceAbort } from "../runtime/race-abort.ts";
 
 type Services = EngineStatus["services"];
 type ServiceName = keyof Services;
@@ -57,13 +59,10 @@ async function isUp(
   check: () => Promise<unknown>,
   { clock, everyMs, signal }: { clock: Clock; everyMs: number; signal: AbortSignal },
 ): Promise<State> {
-  const timer = new AbortController();
-  const late = clock.sleep(everyMs, AbortSignal.any([timer.signal, signal])).then(() => false);
-  const answered = check().then(
-    () => true,
-    () => false,
+  const answered = raceAbort(check(), signal).then(
+    (): State => "up",
+    (): State => "down",
   );
-  const up = await Promise.race([answered, late]);
-  timer.abort();
-  return up ? "up" : "down";
+  const state = await waitAtMost(clock, everyMs, answered);
+  return state === late ? "down" : state;
 }
