@@ -7,8 +7,9 @@ import type { OwnershipView } from "../src/cluster/ownership.ts";
 import type { Candidate } from "../src/contract/candidate.ts";
 import type { Filter } from "../src/contract/filter.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
-import type { Answer, AnswerEvent, Question } from "../src/contract/query.ts";
+import type { Answer } from "../src/contract/query.ts";
 import type { PlacedRecord } from "../src/contract/record.ts";
+import type { AskRequest } from "../src/contract/service.ts";
 import type { EmbedInput } from "../src/embedding/port.ts";
 import type { Heads } from "../src/heads/heads.ts";
 import type { NodeStart, StoredManifest } from "../src/log/port.ts";
@@ -109,12 +110,8 @@ export interface DocumentRequest extends Asks<DocumentView> {
 }
 
 /** To the question pool. */
-export interface QuestionMessage extends Asks<Answer> {
+export interface QuestionMessage extends AskRequest, Asks<Answer> {
   readonly type: "question";
-  readonly tenant: TenantId;
-  readonly question: Question;
-  readonly signal: AbortSignal;
-  readonly onEvent: ((event: AnswerEvent) => void) | undefined;
 }
 
 /** To a partition: which nodes share the partitions now, and which partitions are held. */

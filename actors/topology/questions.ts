@@ -50,6 +50,7 @@ export function spawnQuestions(
         pieceEveryMs: limits.answerPieceEveryMs,
       },
       metrics: options.metrics,
+      logger: options.logger,
     }),
   });
 }

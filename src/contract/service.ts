@@ -7,8 +7,11 @@ import type { QuarantinedRecord } from "./quarantine.ts";
 import type { Answer, AnswerEvent, Question } from "./query.ts";
 import type { TenantRecovery } from "./recovery.ts";
 
-export interface AskOptions {
-  /** Aborts when the caller has gone: no work is left behind. */
+/** A checked question with its caller: one shape from the gateway to the question actor. */
+export interface AskRequest {
+  readonly tenant: TenantId;
+  readonly question: Question;
+  /** Aborts when the caller has gone: work for it ends. */
   readonly signal: AbortSignal;
   /** For streamed answers. */
   readonly onEvent?: ((event: AnswerEvent) => void) | undefined;
@@ -54,17 +57,13 @@ export interface EngineStatus {
 
 /** Other nodes, by the name that their leases carry. Both reject with not_ready when the node is gone. */
 export interface Peers {
-  ask(
-    node: string,
-    tenant: TenantId,
-    asked: AskOptions & { readonly question: Question },
-  ): Promise<Answer>;
+  ask(node: string, request: AskRequest): Promise<Answer>;
   document(node: string, tenant: TenantId, id: DocumentId): Promise<DocumentState>;
 }
 
 export interface Service {
   /** @throws FreshetError; codes in contract/errors.ts */
-  ask(tenant: TenantId, question: Question, options: AskOptions): Promise<Answer>;
+  ask(request: AskRequest): Promise<Answer>;
   /** Publishes one checked operation; bytes are what DOCS will hold. */
   publish(
     tenant: TenantId,

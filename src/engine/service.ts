@@ -5,9 +5,9 @@ import type { Topology } from "../../actors/topology/topology.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import type { Answer, AnswerEvent, Question } from "../contract/query.ts";
+import type { Answer, AnswerEvent } from "../contract/query.ts";
 import type {
-  AskOptions,
+  AskRequest,
   EngineStatus,
   Peers,
   Service,
@@ -41,9 +41,9 @@ export function createLocalService({
   log,
 }: Pick<ServiceOptions, "topology" | "trust" | "log">): LocalService {
   return {
-    ask: async (tenant, question, asking) => {
+    ask: async (request) => {
       await trust.pass();
-      const answer = await askQuestion(topology, { tenant, question, ...asking });
+      const answer = await askQuestion(topology, request);
       // Found on a log that was refused meanwhile.
       if (trust.refusal !== undefined) throw trust.refusal;
       return answer;
@@ -74,12 +74,11 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
   const { log, topology, peers, trust } = options;
   return {
     documentTextBytesMax: log.documentTextBytesMax,
-    ask: async (tenant, question, asking) => {
+    ask: async (request) => {
       await trust.pass();
-      return askUntilServed(options.clock, { question, ...asking }, async (asked) => {
-        const { question: current, ...rest } = asked;
-        if (topology.isOwner(tenant)) return local.ask(tenant, current, rest);
-        return peers.ask(await ownerOf(options, tenant), tenant, asked);
+      return askUntilServed(options.clock, request, async (current) => {
+        if (topology.isOwner(current.tenant)) return local.ask(current);
+        return peers.ask(await ownerOf(options, current.tenant), current);
       });
     },
     publish: async (tenant, _operation, { payload, messageId }) => {
@@ -106,26 +105,23 @@ async function ownerOf({ log, node, topology }: ServiceOptions, tenant: TenantId
   return owner;
 }
 
-type Asked = AskOptions & { readonly question: Question };
-type Asking = Asked & { readonly tenant: TenantId };
-
 /**
  * While a tenant changes hands nobody answers for it. A question that may wait is asked again until its `wait_ms` is
  * over, unless a part of an answer has gone out already.
  */
 async function askUntilServed(
   clock: Clock,
-  asked: Asked,
-  attempt: (asked: Asked) => Promise<Answer>,
+  request: AskRequest,
+  attempt: (request: AskRequest) => Promise<Answer>,
 ): Promise<Answer> {
-  const { wait_ms, deadline_ms } = asked.question;
+  const { wait_ms, deadline_ms } = request.question;
   const begunMs = clock.monotonicMs();
   let hasSpoken = false;
   const onEvent =
-    asked.onEvent &&
+    request.onEvent &&
     ((event: AnswerEvent): void => {
       hasSpoken = true;
-      asked.onEvent?.(event);
+      request.onEvent?.(event);
     });
   for (;;) {
     const goneMs = Math.floor(clock.monotonicMs() - begunMs);
@@ -134,20 +130,20 @@ async function askUntilServed(
       deadline_ms: Math.max(1, deadline_ms - goneMs),
     };
     try {
-      return await attempt({ ...asked, question: { ...asked.question, ...left }, onEvent });
+      return await attempt({ ...request, question: { ...request.question, ...left }, onEvent });
     } catch (thrown) {
       if (toFreshetError(thrown).code !== "not_ready" || hasSpoken) throw thrown;
       const untilMs = begunMs + Math.min(wait_ms, deadline_ms);
       const pauseMs = limits.ownerPollMs;
-      if (clock.monotonicMs() + pauseMs >= untilMs || asked.signal.aborted) throw thrown;
-      await clock.sleep(pauseMs, asked.signal);
+      if (clock.monotonicMs() + pauseMs >= untilMs || request.signal.aborted) throw thrown;
+      await clock.sleep(pauseMs, request.signal);
     }
   }
 }
 
-function askQuestion({ questions }: Topology, asking: Asking): Promise<Answer> {
+function askQuestion({ questions }: Topology, request: AskRequest): Promise<Answer> {
   return ask<Answer, QuestionMessage>({
-    message: (reply) => ({ type: "question", onEvent: undefined, ...asking, reply }),
+    message: (reply) => ({ type: "question", ...request, reply }),
     send: (message) => questions.tryPut(message),
     refused: () => new FreshetError("overloaded"),
   });

@@ -10,20 +10,15 @@ import { type ErrorBody, errorBody, FreshetError, toFreshetError } from "../cont
 import type { PublishResult } from "../contract/events.ts";
 import { type DocumentId, isDocumentId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { type Answer, type AnswerEvent, parseQuestion, type Question } from "../contract/query.ts";
-import type { DocumentState, EngineStatus, Service } from "../contract/service.ts";
+import { type Answer, parseQuestion } from "../contract/query.ts";
+import type { AskRequest, DocumentState, EngineStatus, Service } from "../contract/service.ts";
 import type { Logger } from "../observe/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { FairShares } from "../runtime/fair-shares.ts";
 import { checkKey, IdempotencyKeys } from "./idempotency.ts";
 
-export interface AskRequest {
-  readonly tenant: TenantId;
-  /** Parsed JSON, unchecked. */
-  readonly body: unknown;
-  readonly signal: AbortSignal;
-  readonly onEvent?: ((event: AnswerEvent) => void) | undefined;
-}
+/** A question as it comes in; `body` is parsed JSON, unchecked. */
+export type UncheckedAsk = Omit<AskRequest, "question"> & { readonly body: unknown };
 
 export interface PublishRequest {
   readonly tenant: TenantId;
@@ -34,7 +29,7 @@ export interface PublishRequest {
 
 export interface Handler {
   /** @throws FreshetError */
-  answer(request: AskRequest): Promise<Answer>;
+  answer(request: UncheckedAsk): Promise<Answer>;
   /** @throws FreshetError */
   publish(request: PublishRequest): Promise<PublishResult & { readonly id: DocumentId }>;
   document(tenant: TenantId, id: string): Promise<DocumentState>;
@@ -59,12 +54,12 @@ export function createHandler(options: HandlerOptions): Handler {
   const total = options.questionsInFlightMax ?? 2 * limits.questionsInFlightMax;
   const questions = new FairShares({ total });
 
-  async function ask(question: Question, request: AskRequest): Promise<Answer> {
-    const { tenant, signal, onEvent } = request;
-    const place = questions.tryTake(tenant);
+  async function answer({ body, ...caller }: UncheckedAsk): Promise<Answer> {
+    const request = { ...caller, question: parseQuestion(body) };
+    const place = questions.tryTake(request.tenant);
     if (place === undefined) throw new FreshetError("overloaded", "too many questions at once");
     try {
-      return await service.ask(tenant, question, { signal, onEvent });
+      return await service.ask(request);
     } finally {
       place.release();
     }
@@ -88,7 +83,7 @@ export function createHandler(options: HandlerOptions): Handler {
   }
 
   return {
-    answer: async (request) => ask(parseQuestion(request.body), request),
+    answer,
     publish,
     document: async (tenant, id) => service.document(tenant, documentIdOf(id)),
     status: () => service.status(),

@@ -184,7 +184,7 @@ class History {
     });
     for (;;) {
       const { signal } = new AbortController();
-      const asking = this.#engine.service.ask(name as TenantId, question, { signal });
+      const asking = this.#engine.service.ask({ tenant: name as TenantId, question, signal });
       try {
         const { sources, coverage } = await this.#within(asking);
         return { sources, coverage: coverage.cold };

@@ -31,7 +31,7 @@ import { Heads } from "../../src/heads/heads.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
 import type { LeaseStore } from "../../src/log/port.ts";
-import { silentMetrics } from "../../src/observe/port.ts";
+import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { createManualClock } from "../support/manual-clock.ts";
@@ -79,6 +79,8 @@ export function startQuestions(options: QuestionSetUp = {}) {
   });
   const embedder = new BoundedMailbox<EmbedderMessage>(100);
   const embeds: EmbedRequest[] = [];
+  const errors: string[] = [];
+  const logger = { ...silentLogger, error: (_fields: object, what: string) => errors.push(what) };
   const searches: ColdQuery[] = [];
   let markerReads = 0;
   const writes: WriteRequest[] = [];
@@ -121,7 +123,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
     name: "question",
     capacity: 10,
     behaviour: questionActor({
-      ...{ directory, proofs, log, cold, embedder, metrics: silentMetrics },
+      ...{ directory, proofs, log, cold, embedder, metrics: silentMetrics, logger },
       tokenizer: createMemoryTokenizer(),
       modelTokensMax: 64,
       redactor: () => (text) => text.replaceAll("secret", "[redacted]"),
@@ -149,7 +151,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
   };
   return {
     ...{ clock, log, directory, partition, entry, embeds, searches, writes, actor, view, tell },
-    ...{ markerReads: () => markerReads, mergeTrigger, lost },
+    ...{ markerReads: () => markerReads, mergeTrigger, lost, errors },
     /** Another node takes the lease; nobody tells this one. */
     takeOver(): void {
       newest = 2 as Epoch;

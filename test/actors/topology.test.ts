@@ -24,7 +24,7 @@ function ask(
 ): Promise<Answer> {
   const asked = { query: "who lives here", mode: "search", min_seq: minSeq, wait_ms: waitMs };
   const question = parseQuestion(asked);
-  return engine.service.ask(tenant, question, { signal: new AbortController().signal });
+  return engine.service.ask({ tenant, question, signal: new AbortController().signal });
 }
 
 async function serving({ topology }: MemoryEngine): Promise<void> {
@@ -86,12 +86,12 @@ it("T5, I6: while the log is away nothing is answered that is not proved, publis
   expect(await codeOf(publish(engine, tenant, "meanwhile"))).toBe("log_unavailable");
   const question = parseQuestion({ query: "before", mode: "search" });
   const signal = new AbortController().signal;
-  const refused = codeOf(engine.service.ask(tenant, question, { signal }));
+  const refused = codeOf(engine.service.ask({ tenant, question, signal }));
   await quiet();
   await clock.advance(limits.leaseProofPatienceMs + limits.leaseProofAskAgainMs);
   expect(await refused).toBe("log_unavailable");
   // One that is asked shortly before the log is back is answered: a restart of the server costs time, no questions.
-  const during = engine.service.ask(tenant, question, { signal });
+  const during = engine.service.ask({ tenant, question, signal });
   await quiet();
   engine.log.hooks.setAvailable(true);
   await clock.advance(limits.leaseProofAskAgainMs);

@@ -90,7 +90,7 @@ it("A3: one tenant's flood of rejects keeps no other from ingest, merge, restart
   const found = async (seq: number) => {
     const question = parseQuestion({ query: "common", mode: "search", min_seq: seq });
     const { signal } = new AbortController();
-    const { sources } = await within(engine.service.ask(globex, question, { signal }));
+    const { sources } = await within(engine.service.ask({ tenant: globex, question, signal }));
     return sources.map(({ id }) => id).sort();
   };
   try {

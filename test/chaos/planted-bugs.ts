@@ -97,7 +97,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: "actors/question/question.ts",
-        find: "    return proofs.prove({ partition, epoch: this.#epoch }, this.#message.signal);",
+        find: "    return proofs.prove({ partition, epoch: this.#lookup.epoch }, this.#request.signal);",
         replace:
           "    void proofs;\n    void partition;\n    this.#checkLease();\n    return Promise.resolve();",
       },
@@ -147,22 +147,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "mask before instead of after the cold search",
     patches: [
       {
-        file: "actors/question/question.ts",
+        file: "actors/question/search.ts",
         find: '      const cold = await this.#stages.time("cold", () =>',
-        replace: `      const early = await this.#askShard<SearchOutcome>(entry, (reply) => ({
-        type: "search",
-        watermark: view.watermark,
-        coldHits: [],
-        vector,
-        text: this.#text,
-        limit: limits.candidatesPerShard,
-        filter: this.#filter,
-        reply,
-      }));
+        replace: `      const early = await this.#maskAndSearchHot(snapshot, []);
       const cold = await this.#stages.time("cold", () =>`,
       },
       {
-        file: "actors/question/question.ts",
+        file: "actors/question/search.ts",
         find: '      if (outcome.kind === "dropped") {',
         replace: `      if (early.kind === "found") Object.assign(outcome, { hot: early.hot });
       if (outcome.kind === "dropped") {`,

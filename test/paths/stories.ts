@@ -231,7 +231,7 @@ function ask(
 ): Promise<Answer> {
   const { signal } = new AbortController();
   const question = parseQuestion({ query, ...body });
-  return whenReady(() => engine.service.ask(tenant, question, { signal, onEvent }));
+  return whenReady(() => engine.service.ask({ tenant, question, signal, onEvent }));
 }
 
 function search(
