@@ -1,6 +1,6 @@
 /**
- * Everything that actors say to each other. An actor knows these unions and mailboxes typed by them,
- * never another actor.
+ * Every message between actors. An actor knows these types and mailboxes typed by them, never
+ * another actor.
  */
 
 import type { OwnershipView } from "../src/cluster/ownership.ts";
@@ -22,7 +22,7 @@ export interface EmbedRequest extends Asks<readonly Float32Array[]> {
   /** For fairness between tenants; texts of one request may end up in several batches. */
   readonly tenant: TenantId;
   readonly inputs: readonly EmbedInput[];
-  /** A request whose caller has gone is dropped unembedded. */
+  /** Aborts when the caller has left: its texts are not embedded any more. */
   readonly signal: AbortSignal;
 }
 
@@ -128,7 +128,10 @@ export interface FencedMessage {
   readonly epoch: Epoch;
 }
 
-/** To a partition: the lease of this epoch is another's, or gone, and nothing is answered under it (I6). */
+/**
+ * To a partition: the lease of this epoch is another's, or gone, and nothing is answered under it
+ * (I6).
+ */
 export interface LeaseLostMessage {
   readonly type: "lease-lost";
   readonly epoch: Epoch;

@@ -1,6 +1,9 @@
 /**
- * Who serves what on this node. Written by partition actors, read by everybody else; plain data, so
- * that a lookup costs nothing and waits for nobody.
+ * Which tenants and partitions this node serves, and how they are doing.
+ *
+ * Plain data, so that a lookup costs nothing and waits for no actor. Each part has one writer: the
+ * partition actor writes its `PartitionEntry`, the tenant writer its `progress`, the tenant view
+ * its `status`; a `TenantRoute` keeps its own state. Everything else only reads.
  */
 
 import {
@@ -16,9 +19,9 @@ import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import type { TenantViewMessage } from "../messages.ts";
 import type { TenantRoute } from "./route.ts";
 
-/** How far a tenant's recovery has come; written by the tenant writer, plain numbers. */
+/** How far a tenant's recovery has come; written by the tenant writer. */
 export interface TenantProgress {
-  /** Records of CHUNKS that are to be replayed, once that is known. */
+  /** Records of CHUNKS to replay, once their number is known. */
   toReplay: number;
   replayed: number;
   /** Operations in DOCS that the tenant has not taken in, as far as it has looked. */
@@ -33,7 +36,7 @@ export interface ViewStatus {
   readonly visible: Version;
   readonly documents: number;
   readonly hot: HotStats;
-  /** Memory of the tenant's heads: no merge lets go of it, so it counts beside what hot holds. */
+  /** Memory of the tenant's heads: no merge frees it, so it counts beside what hot holds. */
   readonly headsBytes: number;
   readonly watermark: number;
   readonly unmergedChunks: number;
@@ -42,7 +45,9 @@ export interface ViewStatus {
 
 export interface TenantEntry {
   readonly tenant: TenantId;
-  /** Of the tenure in which it lives: its view speaks under this epoch, whoever has the lease later. */
+  /**
+   * Of the tenure in which it lives: its view answers under it, whichever node has the lease later.
+   */
   readonly epoch: Epoch;
   readonly view: Mailbox<TenantViewMessage>;
   readonly route: TenantRoute;
@@ -52,8 +57,8 @@ export interface TenantEntry {
 }
 
 /**
- * `joining`: whose it is is not known yet, or it is this node's own and on its way here; `waiting`: another node's, or
- * on its way there.
+ * `joining`: its owner is not known yet, or it is this node's own and on its way here; `waiting`:
+ * another node's, or on its way there.
  */
 export type PartitionState = "joining" | "waiting" | "recovering" | "serving";
 
@@ -69,11 +74,11 @@ export interface PartitionEntry {
 
 export interface Claim {
   readonly partition: Partition;
-  /** Under which what is to be told was found. */
+  /** Of the tenure in which the answer was found. */
   readonly epoch: Epoch;
 }
 
-/** Proofs that this node still is the owner: see lease-proofs.ts. */
+/** Proofs that this node is still the owner: see partition/lease-proofs.ts. */
 export interface Proofs {
   /**
    * Resolves when the lease was this claim's at some moment after the call.
@@ -137,7 +142,7 @@ export class Directory {
     for (const { tenants } of this.partitions.values()) yield* tenants.values();
   }
 
-  /** What every tenant of this node holds in hot memory, its heads among it. */
+  /** What every tenant of this node holds in hot memory, heads included. */
   hotUses(): readonly HotUse[] {
     return [...this.tenants()].map(({ tenant, status }) => ({
       tenant,

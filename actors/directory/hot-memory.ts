@@ -1,6 +1,6 @@
 /**
- * The node's hot memory as its actors ask for it: the decisions of `src/hot/shares.ts` over what the
- * directory knows.
+ * The node's hot memory as its actors ask for it: the decisions of `src/hot/shares.ts` over what
+ * the directory knows.
  */
 
 import type { TenantId } from "../../src/contract/ids.ts";
@@ -23,8 +23,10 @@ const pressure = {
 
 /** Memory for hot shards and heads, as one tenant after another asks for it. */
 export interface HotMemory {
-  /** True while there is no room for this tenant: its publishers are refused and its operations
-   * wait in DOCS (I11). */
+  /**
+   * True while there is no room for this tenant: its publishers are refused and its operations wait
+   * in DOCS (I11).
+   */
   isFull(tenant: TenantId): boolean;
   /** The tenants whose merges would make room for the one that waits. */
   tenantsToMerge(waiting: TenantId): readonly TenantId[];

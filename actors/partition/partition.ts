@@ -8,23 +8,23 @@
  * (from questions).
  * Sends: operation, to tenant writers.
  *
- *   P1  a lease that was not renewed in time by this node's monotonic clock ends the tenure. That is
- *       for liveness: what is answered is proved (lease-proofs.ts), what is written is fenced;
+ *   P1  a lease that was not renewed in time by this node's monotonic clock ends the tenure. That
+ *       is for liveness: what is answered is proved (lease-proofs.ts), what is written is fenced;
  *   P2  reading starts at the log's end as it was before any tenant recovered, and every tenant
  *       catches up to there by itself: no operation falls between the two;
  *   P3  when the tenure ends (lease lost, fenced, handed over, stopped) its tenants end before
  *       another tenure begins;
  *   P4  the lease is given back when the tenants have ended, so that the next owner begins at once;
- *   P5  a tenant without records is admitted by the catalogue, or its operations end as dead letters
- *       (I11);
+ *   P5  a tenant without records is admitted by the catalogue, or its operations end as dead
+ *       letters (I11);
  *   P6  a partition that is this node's own is asked for while it is held, too: the lease may be an
  *       earlier start's.
  *
- *   | state        | take, await | hand-over | fenced, lease-lost, reader ends | lease answered         |
- *   | idle, unsure | acquiring   | -         | -                               | -                      |
- *   | acquiring    | -           | -         | -                               | idle, unsure, serving  |
- *   | serving      | -           | releasing | releasing                       | -                      |
- *   | releasing    | -           | -         | -                               | idle, unsure           |
+ *   | state        | take, await | hand-over, fenced, lease-lost | the lease store answers |
+ *   | idle, unsure | acquiring   | -                             | -                       |
+ *   | acquiring    | -           | -                             | idle, unsure, serving   |
+ *   | serving      | -           | releasing                     | -                       |
+ *   | releasing    | -           | -                             | idle, unsure            |
  */
 
 import { type OwnershipView, PartitionClaim } from "../../src/cluster/ownership.ts";

@@ -2,8 +2,8 @@
  * Dead letters for operations under a subject token that is no tenant, or none that is admitted.
  * Such a token has no position in CHUNKS, so its dead letters are where its operations end (I2).
  *
- * They are written beside the shared reader, and from DOCS: dead letters that cannot be written must
- * not keep tenants waiting (I9).
+ * They are written beside the shared reader, and from DOCS: dead letters that cannot be written
+ * must not keep tenants waiting (I9).
  */
 
 import { toFreshetError } from "../../src/contract/errors.ts";

@@ -1,5 +1,6 @@
 /**
- * The tenants of one tenure: started when they have records or are admitted, ended with it (P3, P5).
+ * The tenants of one tenure: started when they have records or are admitted, ended with it (P3,
+ * P5).
  *
  * Owns: the handles of their actors, and the partition's entries in the directory.
  */

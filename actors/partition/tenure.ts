@@ -1,4 +1,6 @@
-/** One stretch of holding a partition's lease: the lease, the tenants that live in it, and its end. */
+/**
+ * One stretch of holding a partition's lease: the lease, the tenants that live in it, and its end.
+ */
 
 import type { Lease } from "../../src/log/port.ts";
 import type { ActorContext } from "../../src/runtime/actor.ts";

@@ -1,6 +1,6 @@
 /**
- * Where a question finds its tenant: its entry in the directory, and its snapshot once the `min_seq`
- * that the question names is visible (I8).
+ * Where a question finds its tenant: its entry in the directory, and its snapshot once the
+ * `min_seq` that the question names is visible (I8).
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";
@@ -71,8 +71,9 @@ export class TenantLookup {
   }
 
   /**
-   * I8. A `min_seq` of another tenant's operation is satisfied once every operation of this tenant up
-   * to it is visible: all tenants share the sequence, so this tenant may never reach that number.
+   * I8. A `min_seq` of another tenant's operation is satisfied once every operation of this tenant
+   * up to it is visible: all tenants share the sequence, so this tenant may never reach that
+   * number.
    */
   async snapshot(entry: TenantEntry): Promise<Snapshot> {
     const { question, tenant, signal } = this.#request;

@@ -18,7 +18,9 @@ export interface QuestionLimits {
   readonly pollMs: number;
   /** Characters that are redacted before others have their turn. */
   readonly redactionSliceChars: number;
-  /** Part of the deadline kept for what follows the model: checks, fallback sentences, the reply. */
+  /**
+   * Part of the deadline kept for what follows the model: checks, fallback sentences, the reply.
+   */
   readonly replyMs: number;
   /** Least time between two proofs of a streamed answer's words. */
   readonly pieceEveryMs: number;
@@ -127,7 +129,10 @@ export function nothingFound(coverage: Coverage["cold"]): FreshetError {
 
 const toldOfTenant = new Set<ErrorCode>(["no_results", "cold_unavailable", "not_visible_yet"]);
 
-/** Errors that say something about a tenant's documents are answers: only its owner may give them (I6). */
+/**
+ * Errors that say something about a tenant's documents are answers: only its owner may give them
+ * (I6).
+ */
 export function tellsOfTenant(thrown: unknown): boolean {
   return thrown instanceof FreshetError && toldOfTenant.has(thrown.code);
 }

@@ -15,8 +15,8 @@
  *   Q2  if hot has dropped past the watermark that the question began with, cold is searched again;
  *   Q3  cold is asked for more while the heads hide part of what it found;
  *   Q4  everything that is said of the tenant (sources, words, that there is nothing) waits for a
- *       proof, asked for after it was found, that this node still was the owner (I6); a log that does
- *       not answer proves nothing;
+ *       proof, asked for after it was found, that this node still was the owner (I6); a log that
+ *       does not answer proves nothing;
  *   Q5  the reply says what was covered; cold being away costs its share, never the answer (I12);
  *   Q6  a broken invariant is logged and fails the question as `internal`: it is no outage.
  */

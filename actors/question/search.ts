@@ -59,7 +59,9 @@ export class QuestionSearch {
     this.#stages = stages;
   }
 
-  /** @throws FreshetError overloaded (hot dropped again and again), not_ready, cancelled, internal */
+  /**
+   * @throws FreshetError overloaded (hot dropped again and again), not_ready, cancelled, internal
+   */
   async run(
     begun: Snapshot,
   ): Promise<{ readonly found: Found; readonly coverage: Coverage["cold"] }> {
@@ -108,7 +110,10 @@ export class QuestionSearch {
     }));
   }
 
-  /** Q5: what cold cannot do is said in `coverage`. @throws FreshetError internal, which is a bug */
+  /**
+   * Q5: what cold cannot do is said in `coverage`.
+   * @throws FreshetError internal, which is a bug
+   */
   async #searchCold(snapshot: Snapshot, limit: number): Promise<ColdResult> {
     if (!snapshot.coldExists) return { hits: [], coverage: "empty" };
     const { cold, limits, metrics } = this.#options;
@@ -133,7 +138,7 @@ export class QuestionSearch {
     }
   }
 
-  /** Q6: told as "unavailable", a bug would look like an outage that never ends. */
+  /** Q6: answered as "unavailable", a bug would look like an outage that never ends. */
   #throwBug(thrown: unknown): void {
     const error = toFreshetError(thrown);
     if (error.code !== "internal") return;
@@ -143,16 +148,16 @@ export class QuestionSearch {
   }
 
   /**
-   * Whether cold holds the marker of this watermark: looked up now and then, remembered by the tenant
-   * view in between.
+   * Whether cold holds the marker of this watermark: looked up now and then, remembered by the
+   * tenant view in between.
    */
   async #markerIsCurrent({ markerSeen, watermark }: Snapshot): Promise<boolean> {
     if (markerSeen !== undefined) return markerSeen;
     const { tenant, entry } = this.#searched;
     const marker = await this.#options.cold.readMarker(tenant);
     const seen = marker !== null && marker.to >= watermark;
-    // A missing one is looked for again by each question: the repair that the view asks for writes it
-    // without a new manifest.
+    // A missing one is looked for again by each question: the repair that the view asks for writes
+    // it without a new manifest.
     entry.view.tryPut({ type: "marker", watermark, seen });
     return seen;
   }

@@ -1,6 +1,6 @@
 /**
- * What a tenant view holds once it is being loaded: heads, hot shard and the adopted manifest, which
- * change together in one step (V2). State without time or messages of its own.
+ * What a tenant view holds once it is being loaded: heads, hot shard and the adopted manifest,
+ * which change together in one step (V2). State without time or messages of its own.
  */
 
 import type { Candidate } from "../../src/contract/candidate.ts";
@@ -74,7 +74,9 @@ export class ViewData {
     this.#visible = Math.max(this.#visible, version) as Version;
   }
 
-  /** V2: one record into heads, hot shard and `visible`. True when hot has dropped something, too. */
+  /**
+   * V2: one record into heads, hot shard and `visible`. True when hot has dropped something, too.
+   */
   fold(record: PlacedRecord, atMs: number): boolean {
     if (record.position <= this.#folded) return false;
     this.#folded = record.position;
@@ -134,7 +136,9 @@ export class ViewData {
     return true;
   }
 
-  /** What a question found of the marker. False when cold has lost that of the adopted watermark. */
+  /**
+   * What a question found of the marker. False when cold has lost that of the adopted watermark.
+   */
   mark(watermark: Position, seen: boolean, nowMs: number): boolean {
     if (watermark !== this.#manifest.to) return true;
     if (seen) this.#marker.found(nowMs);

@@ -4,7 +4,8 @@
  * between two operations.
  *
  * Owns: the tenant's heads, its hot shard, the manifest it has adopted.
- * Never: writes to the log, waits for anything inside `receive`, or answers before the tail is loaded.
+ * Never: writes to the log, waits for anything inside `receive`, or answers before the tail is
+ * loaded.
  * Receives: load, replay, ready, apply (from its tenant writer); manifest (from the manifest
  * watcher); snapshot, search, document, marker (from questions); drop (from itself, a grace period
  * after a manifest).
@@ -87,7 +88,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
   readonly #life: number;
   #state: ViewState = { kind: "unloaded" };
   /**
-   * The newest commit that the watcher has told of. It tells each once, and a load may have read the
+   * The newest commit that the watcher has sent. It sends each once, and a load may have read the
    * manifest before it. Forgotten by that load, hot would keep what is merged until the next merge,
    * which a full hot shard never gets.
    */
@@ -207,7 +208,9 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     if (data?.drop(watermark)) this.#publishStatus(data);
   }
 
-  /** Cold without its marker has lost documents. A merge repairs that, and only this asks for one. */
+  /**
+   * Cold without its marker has lost documents: a merge repairs that, and only this asks for it.
+   */
   #mark(watermark: Position, seen: boolean): void {
     const data = this.#loaded();
     if (data === undefined) return;

@@ -1,8 +1,9 @@
 /**
- * Appends what became of a tenant's operations to CHUNKS, in log order (T1, T3), and hands each record to the shard.
+ * Appends the outcome of a tenant's operations to CHUNKS, in log order (T1, T3), and hands each
+ * record to the tenant view.
  *
- * Owns: the position of the tenant's last record under one epoch. Never: appends out of order, or behind what it did
- * not write.
+ * Owns: the position of the tenant's last record under one epoch.
+ * Never: appends out of order, or after a record that it does not know.
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
@@ -36,11 +37,11 @@ export interface CommitterOptions extends RecordOptions {
 export interface CommitterParts {
   readonly life: WriterLife;
   readonly faults: HeadFaults;
-  readonly letters: DeadLetterWriter;
+  readonly deadLetters: DeadLetterWriter;
   readonly inFlight: BoundedMailbox<InFlight>;
-  /** What is not even taken in yet. */
+  /** Operations that are not taken in yet. */
   readonly self: Mailbox<TenantWriterMessage>;
-  /** Of the tenant's last record. */
+  /** Where the tenant's last record is. */
   readonly position: Position;
 }
 
@@ -70,7 +71,7 @@ export class Committer {
 
   /** False when this life ends meanwhile. */
   async #commit(next: InFlight): Promise<boolean> {
-    const { inFlight, self, letters, life } = this.#parts;
+    const { inFlight, self, deadLetters, life } = this.#parts;
     const { view, metrics, tenant } = this.#options;
     const { version } = next.operation;
     const judged = this.#judged(version, await next.outcome);
@@ -78,10 +79,10 @@ export class Committer {
     if (outcome === undefined) return false;
     const record = recordOf(this.#options, version, outcome);
     await this.#waitForRoom();
-    const placed = await this.#place(record);
+    const placed = await this.#appendWithFallback(record);
     if (placed === undefined) return false;
     const publishedAtMs = next.operation.atMs;
-    if (placed.kind === "reject") letters.add(deadLetterOf(placed, publishedAtMs));
+    if (placed.kind === "reject") deadLetters.add(deadLetterOf(placed, publishedAtMs));
     await view.put({ type: "apply", record: placed, publishedAtMs }, life.signal);
     // Not a difference of versions: sequences of DOCS count every tenant's operations.
     metrics.set("ingest_lag_operations", inFlight.depth + self.depth, { tenant });
@@ -102,9 +103,10 @@ export class Committer {
   }
 
   /**
-   * T8. At the operation's turn, when all before it have their records; undefined when this life ends first.
-   * What can not be looked through any more (purged) may hold a later operation, so the replay is void as well. Any
-   * publisher can write the headers: only the place that the dead letter itself says is read from.
+   * T8. At the operation's turn, when all before it have their records; undefined when this life
+   * ends first. Records that were purged may have held a later operation, so then the replay is
+   * void, too. Any publisher can write the headers: reading starts only where the dead letter
+   * itself says.
    */
   async #unlessVoid({ replay }: StoredOperation, outcome: Outcome): Promise<Outcome | undefined> {
     if (replay === undefined || outcome.kind === "duplicate") return outcome;
@@ -114,9 +116,9 @@ export class Committer {
     const { life } = this.#parts;
     const range = { tenant, after: replay.after, to: this.#lastPosition, signal: life.signal };
     const isVoid = await life.stalling("replay", async () => {
-      const letter = await log.deadLetters.get(tenant, replay.of);
-      if (!isReplayOf(letter, replay)) return true;
-      // A place behind the end is no place of this log.
+      const deadLetter = await log.deadLetters.get(tenant, replay.of);
+      if (!isReplayOf(deadLetter, replay)) return true;
+      // A position after the end is none of this log.
       if (replay.after > range.to) return true;
       return hadLaterOperation(log.chunks.headers(range), replay, documentId);
     });
@@ -124,12 +126,12 @@ export class Committer {
     return isVoid ? voidOutcome(documentId) : outcome;
   }
 
-  async #place(record: ChunkRecord): Promise<PlacedRecord | undefined> {
+  async #appendWithFallback(record: ChunkRecord): Promise<PlacedRecord | undefined> {
     const { life } = this.#parts;
     try {
       return await life.stalling("append", () => this.#append(record));
     } catch (thrown) {
-      // Our limits keep a record below the server's; a server that was given a lower one since says otherwise.
+      // Our limits keep a record below the server's, unless that was lowered since.
       if (record.kind !== "upsert" || toFreshetError(thrown).code !== "document_too_large")
         throw thrown;
       const { version, documentId } = record;
@@ -141,7 +143,7 @@ export class Committer {
     }
   }
 
-  /** The record with its place, or undefined when a newer owner has taken over. */
+  /** The record with its position, or undefined when a newer owner has taken over. */
   async #append(record: ChunkRecord): Promise<PlacedRecord | undefined> {
     const { log, metrics } = this.#options;
     const { life } = this.#parts;
@@ -158,8 +160,9 @@ export class Committer {
       case "behind": {
         metrics.count("appends_refused_total", { reason: "behind" });
         const { last } = outcome;
-        // An append whose ack was lost, before a stall: it is already where it belongs (T1). One of another kind is
-        // what an earlier life decided and landed late: the next life takes it from the log (I7).
+        // An append whose ack was lost before a stall: it is already where it belongs (T1). One of
+        // another kind was decided by an earlier life and landed late: the next life takes it from
+        // the log (I7).
         if (
           last?.epoch === record.epoch &&
           last.version === record.version &&
@@ -173,7 +176,7 @@ export class Committer {
     }
   }
 
-  /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps what waits. */
+  /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps the rest. */
   async #waitForRoom(): Promise<void> {
     const { tenant, hot, mergeTrigger, limits } = this.#options;
     const { clock, signal } = this.#parts.life;

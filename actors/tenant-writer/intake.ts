@@ -1,10 +1,15 @@
 /**
- * Takes a tenant's operations in, in log order: from its partition's reader, and by its own reads of DOCS while it is
- * off that reader (T4) or looks for suspects (T7). What is taken in is processed at once and waits for the committer.
+ * Takes a tenant's operations in, in log order: from its partition's reader, and by its own reads
+ * of DOCS while it is off that reader (T4) or looks for suspects (T7). An operation that is taken
+ * in is processed at once and waits for the committer.
  *
- *   TI1  the first operation that a life takes from the shared reader follows right behind the one before, as the log's
- *        leader says. Nobody else knows what lies between the end of a life's own reads and the reader's start, and an
- *        operation that is left out there is passed by the cursor for good (I1, I2).
+ * Owns: the version of the newest operation taken in, and the message ids of the window.
+ * Never: takes an operation in twice, or leaves one out.
+ *
+ *   TI1  the first operation that a life takes from the shared reader is the next one after its own
+ *        reads, as the log's leader says. Nothing else knows what lies between the end of those
+ *        reads and the reader's start, and an operation left out there is passed by the cursor for
+ *        good (I1, I2).
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";
@@ -62,9 +67,11 @@ export class Intake {
   readonly #parts: IntakeParts;
   /** Version of the newest operation taken in. */
   #takenIn: Version;
-  /** T9: of what was taken in. */
+  /** T9: of the operations taken in. */
   #ids: IdWindow;
-  /** T7: suspects are at or below it; undefined until the backlog of this life has been looked at. */
+  /**
+   * T7: suspects are at or below it; undefined until the backlog of this life has been looked at.
+   */
   #suspectsTo: Version | undefined;
   /** TI1. Later rejoins need no proof: what the reader skipped is known. */
   #followsReader = false;
@@ -76,12 +83,12 @@ export class Intake {
     this.#ids = this.#noIds();
   }
 
-  /** T9: the ids of what has its record already, from DOCS, which holds it for longer than the window. */
+  /** T9: the ids of operations with a record, from DOCS, which keeps them beyond the window. */
   async recallIds(): Promise<void> {
     const { log, tenant, limits } = this.#options;
     const { life, cursor } = this.#parts;
     if (cursor === 0) return;
-    // Twice the window: what is no first operation itself is known by its own first.
+    // Twice the window: a repetition in it is recognised by its first operation.
     const windowMs = 2 * limits.duplicateWindowMs;
     await life.stalling("message ids", async () => {
       const ids = this.#noIds();
@@ -101,7 +108,9 @@ export class Intake {
     this.#options.route.fellBehind(operation.version);
   }
 
-  /** TI1. False also when this life ends first, or is off the reader already and will read for itself. */
+  /**
+   * TI1. False also when this life ends first, or is off the reader already and reads by itself.
+   */
   async #isNext({ version }: KeptOperation): Promise<boolean> {
     if (this.#options.route.isBehind) return false;
     const { log, tenant } = this.#options;
@@ -121,7 +130,7 @@ export class Intake {
     if (inHand === undefined) return share.release();
     this.#takenIn = operation.version;
     const suspect = operation.version <= (this.#suspectsTo ?? 0);
-    // One whose payload is not kept can not be compared: it is refused, as often as it comes.
+    // One whose payload is not kept cannot be compared: it is refused, as often as it comes.
     const repeated = tooLarge(operation) === undefined ? this.#repeatedBy(operation) : undefined;
     const outcome =
       repeated === undefined
@@ -142,14 +151,14 @@ export class Intake {
     return messageId === undefined ? undefined : this.#ids.take({ version, atMs, messageId });
   }
 
-  /** T9. Other content under a used id is no retry: swallowed, it would be lost without a word (I2). */
+  /** T9. Other content under a used id is no retry: dropped, it would be lost silently (I2). */
   async #repetition({ payload }: StoredOperation, of: Version): Promise<Outcome> {
     const { log, tenant } = this.#options;
     const { life } = this.#parts;
     const after = (of - 1) as Version;
     const first = await life.stalling("repetition", async () => {
       const [found] = await log.docs.readTenant({ tenant, after, max: 1 });
-      // At least the repetition itself lies there: without anything the answer is older than it (TI1).
+      // At least the repetition itself is there: an empty answer is older than it (TI1).
       if (found === undefined) throw new FreshetError("log_unavailable", "DOCS was read too old");
       return found;
     });
@@ -165,7 +174,9 @@ export class Intake {
     return new IdWindow({ windowMs, idsMax });
   }
 
-  /** Reads skipped operations from DOCS until the tenant has caught up with the shared reader (T4). */
+  /**
+   * Reads skipped operations from DOCS until the tenant has caught up with the shared reader (T4).
+   */
   async catchUp(): Promise<void> {
     const { limits, progress, route } = this.#options;
     const { life } = this.#parts;
@@ -181,7 +192,7 @@ export class Intake {
     }
   }
 
-  /** The tenant's next operations, within its part of the node's memory. Undefined when this life ends first. */
+  /** The next operations, within the tenant's memory; undefined when this life ends first. */
   async #readPage(): Promise<readonly Admitted[] | undefined> {
     const { log, tenant, limits, progress } = this.#options;
     const { life } = this.#parts;
@@ -204,12 +215,12 @@ export class Intake {
     }
   }
 
-  /** T7: journals the backlog that this life begins with, before any of it is taken in. */
+  /** T7: journals the backlog that this life begins with, before it takes any of it in. */
   async #lookForSuspects(operations: readonly StoredOperation[]): Promise<void> {
     const { life } = this.#parts;
     if (this.#suspectsTo !== undefined || life.signal.aborted) return;
     this.#suspectsTo = 0 as Version;
-    // What the committer holds, what waits for it, and what waits to wait for it.
+    // One is with the committer, `inFlightMax` wait for it, and one waits for room.
     const inHand = operations.slice(0, this.#options.limits.inFlightMax + 2);
     const [first, ...others] = inHand.map(({ version }) => version);
     if (first === undefined) return;

@@ -1,4 +1,4 @@
-/** What the parts of one life of a tenant share: its clock and its end, waiting out trouble, standing down. */
+/** What the parts of one life of a tenant writer share: clock, end, retries, standing down. */
 
 import { toFreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, TenantId } from "../../src/contract/ids.ts";
@@ -10,7 +10,7 @@ import type { FencedMessage } from "../messages.ts";
 
 export interface LifeOptions {
   readonly tenant: TenantId;
-  /** Hears of a newer owner. */
+  /** Ends the tenure when a newer owner has written. */
   readonly partition: Pick<Mailbox<FencedMessage>, "put">;
   readonly limits: {
     readonly backoff: { readonly backoffMinMs: number; readonly backoffMaxMs: number };
@@ -33,7 +33,7 @@ export class WriterLife {
     this.signal = signal;
   }
 
-  /** T5: repeats while the trouble is transient; undefined when this life ends first. */
+  /** T5: repeats while the error is transient; undefined when this life ends first. */
   async stalling<Value>(what: string, work: () => Promise<Value>): Promise<Value | undefined> {
     for (let repetition = 0; !this.signal.aborted; repetition += 1) {
       try {

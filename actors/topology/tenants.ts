@@ -61,7 +61,8 @@ export function spawnTenant(
   const { log, metrics, logger, embedder, settings, preparation, isolation } = options;
   // A partition of many tenants may fail with all of them at once: a full mailbox is waited for.
   const onEscalate = (): void => void partition.put({ type: "tenant-failed", tenant });
-  // The names of the two are metric labels (`kindOf`), and older than the words "view" and "writer".
+  // The names of the two are metric labels (`kindOf`), and older than the words "view" and
+  // "writer".
   const view = system.spawnAt(viewMailbox, {
     name: `shard/${tenant}`,
     onEscalate,

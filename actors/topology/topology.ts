@@ -21,7 +21,7 @@ import { type QuestionTurns, questionTurns } from "../question/turns.ts";
 import { spawnEmbedder } from "./embedders.ts";
 import type { TopologyOptions } from "./options.ts";
 import { spawnMembership, spawnPartition } from "./partitions.ts";
-import { backoff, checkWeights, kindOf, questionPlaces } from "./parts.ts";
+import { backoff, checkWeights, kindOf, questionShares } from "./parts.ts";
 import { spawnQuestions } from "./questions.ts";
 
 export interface Topology {
@@ -72,7 +72,7 @@ export function startTopology(options: TopologyOptions): Topology {
   return {
     directory,
     proofs,
-    questions: questionTurns({ pool: anyQuestion.mailbox, places: questionPlaces(), clock }),
+    questions: questionTurns({ pool: anyQuestion.mailbox, shares: questionShares(), clock }),
     system,
     isHotFull: (tenant) => hot.isFull(tenant),
     isOwner: (tenant) => {

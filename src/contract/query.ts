@@ -35,15 +35,15 @@ export const sourceSchema = z.object({
   shard: z.enum(["hot", "cold"]),
 });
 
-/** One numbered source: `[1]` in the answer is `sources[0]`. `score` is in 0…1 within one reply only. */
+/** One numbered source: `[1]` in the answer is `sources[0]`. `score`: 0 to 1, within one reply. */
 export type Source = z.infer<typeof sourceSchema>;
 
 export const coverageSchema = z.object({
   /** `complete`: everything visible was searched. */
   hot: z.enum(["complete"]),
-  /** `complete`; `empty`: nothing was merged yet; `timeout`, `unavailable`, `stale`: not covered, and why. */
+  /** `empty`: nothing is merged yet; `timeout`, `unavailable`, `stale`: why it is not covered. */
   cold: z.enum(["complete", "empty", "timeout", "unavailable", "stale"]),
-  /** Who wrote the answer: the model's name, `extractive` when none answered, `none` for a search. */
+  /** The model that wrote the answer; `extractive` when none answered, `none` for a search. */
   llm: z.string(),
 });
 
@@ -72,7 +72,7 @@ export const answerSchema = z.object({
 
 export type Answer = z.infer<typeof answerSchema>;
 
-/** What a streamed answer sends, in order: one `retrieval`, any number of `delta`, one `done` or `error`. */
+/** Events of a streamed answer: one `retrieval`, any number of `delta`, one `done` or `error`. */
 export type AnswerEvent =
   | { readonly type: "retrieval"; readonly sources: readonly Source[]; readonly coverage: Coverage }
   | { readonly type: "delta"; readonly text: string }

@@ -1,6 +1,6 @@
 /**
- * Health of the services beside the engine, looked at in the background: a status request must not wait for a
- * service that hangs.
+ * Health of the services beside the engine, looked at in the background: a status request must not
+ * wait for a service that hangs.
  *
  * Owns: the latest result of each check. Never: decides what a service being down means.
  */
@@ -16,7 +16,7 @@ type State = Services[ServiceName];
 
 export interface HealthOptions {
   readonly clock: Clock;
-  /** Also the time-out of one check. */
+  /** Also the longest that one check may take. */
   readonly everyMs: number;
   /** Resolves when the service answers; undefined when there is no such service here. */
   readonly checks: Readonly<Record<ServiceName, (() => Promise<unknown>) | undefined>>;

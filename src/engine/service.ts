@@ -1,4 +1,4 @@
-/** The engine behind its surfaces: what a gateway may ask, answered by the actors and the log. */
+/** The engine as its surfaces see it: their requests, answered by the actors and the log. */
 
 import type { DocumentView, QuestionMessage, TenantViewMessage } from "../../actors/messages.ts";
 import type { Topology } from "../../actors/topology/topology.ts";
@@ -18,7 +18,7 @@ import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/reply.ts";
 
-/** While the log is refused nothing is answered, also not from memory: it was built on another log. */
+/** While the log is refused nothing is answered, not even from memory: another log built it. */
 export type Trust = Pick<LogIdentityMonitor, "pass" | "refusal">;
 
 export interface ServiceOptions {
@@ -44,7 +44,7 @@ export function createLocalService({
     ask: async (request) => {
       await trust.pass();
       const answer = await askQuestion(topology, request);
-      // Found on a log that was refused meanwhile.
+      // It was found on a log that was refused meanwhile.
       if (trust.refusal !== undefined) throw trust.refusal;
       return answer;
     },
@@ -60,7 +60,9 @@ export function createLocalService({
   };
 }
 
-/** The merge that cold refused a document to has taken it out of the stored heads; an owner's own still name it. */
+/**
+ * A merge takes a document that cold refused out of the stored heads; an owner's own still name it.
+ */
 async function isRefused(
   { deadLetters }: Pick<Log, "deadLetters">,
   tenant: TenantId,
@@ -83,7 +85,7 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
     },
     publish: async (tenant, _operation, { payload, messageId }) => {
       await trust.pass();
-      // I11: a full node refuses here, where the publisher can still be told.
+      // I11: a full node refuses here, where the publisher still hears of it.
       if (topology.isHotFull(tenant)) throw new FreshetError("overloaded");
       return log.docs.publish({ tenant, payload, messageId });
     },
@@ -97,7 +99,7 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
   };
 }
 
-/** Another node's name. @throws FreshetError not_ready while nobody, or this node not yet, serves the tenant */
+/** Another node's name. @throws FreshetError not_ready while no node serves the tenant yet */
 async function ownerOf({ log, node, topology }: ServiceOptions, tenant: TenantId): Promise<string> {
   const { partition } = topology.directory.partitionOf(tenant);
   const owner = await log.leases.holder(partition);
@@ -106,8 +108,8 @@ async function ownerOf({ log, node, topology }: ServiceOptions, tenant: TenantId
 }
 
 /**
- * While a tenant changes hands nobody answers for it. A question that may wait is asked again until its `wait_ms` is
- * over, unless a part of an answer has gone out already.
+ * While a tenant moves between nodes none answers for it. A question that may wait is asked again
+ * until its `wait_ms` is over, unless a part of an answer has left already.
  */
 async function askUntilServed(
   clock: Clock,
@@ -116,11 +118,11 @@ async function askUntilServed(
 ): Promise<Answer> {
   const { wait_ms, deadline_ms } = request.question;
   const begunMs = clock.monotonicMs();
-  let hasSpoken = false;
+  let hasAnswered = false;
   const onEvent =
     request.onEvent &&
     ((event: AnswerEvent): void => {
-      hasSpoken = true;
+      hasAnswered = true;
       request.onEvent?.(event);
     });
   for (;;) {
@@ -132,7 +134,7 @@ async function askUntilServed(
     try {
       return await attempt({ ...request, question: { ...request.question, ...left }, onEvent });
     } catch (thrown) {
-      if (toFreshetError(thrown).code !== "not_ready" || hasSpoken) throw thrown;
+      if (toFreshetError(thrown).code !== "not_ready" || hasAnswered) throw thrown;
       const untilMs = begunMs + Math.min(wait_ms, deadline_ms);
       const pauseMs = limits.ownerPollMs;
       if (clock.monotonicMs() + pauseMs >= untilMs || request.signal.aborted) throw thrown;
@@ -149,7 +151,7 @@ function askQuestion({ questions }: Topology, request: AskRequest): Promise<Answ
   });
 }
 
-/** I6: what was found, also that there is nothing, is told once it is proved that this node could say so. */
+/** I6: what was found, even that there is nothing, is answered after a proof of the lease. */
 async function askDocument(
   { directory, isOwner, proofs }: Pick<Topology, "directory" | "isOwner" | "proofs">,
   tenant: TenantId,
@@ -158,7 +160,7 @@ async function askDocument(
   if (!isOwner(tenant)) throw new FreshetError("not_ready");
   const { partition, epoch } = directory.partitionOf(tenant);
   const entry = directory.tenant(tenant);
-  // A tenant that the owner of its partition does not know has no operations: nothing of it is there, nor was.
+  // A tenant that its partition's owner does not know has no operations, so no documents either.
   if (entry === undefined) {
     await proofs.prove({ partition, epoch });
     return { version: undefined, visible: 0 as Version, shard: "cold" };
@@ -195,8 +197,8 @@ function statusOf({ node, topology, services, trust, log }: ServiceOptions): Eng
   );
   return {
     node,
-    // Ready: what is this node's own is here, and nothing of it is still recovering. That may be nothing at all, with
-    // more nodes than partitions: such a node asks the others.
+    // Ready: this node's own partitions are here, and no tenant of them is still recovering. With
+    // more nodes than partitions a node may have none: it asks the others.
     ready:
       trust.refusal === undefined &&
       services().log === "up" &&

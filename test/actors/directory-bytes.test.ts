@@ -36,7 +36,8 @@ it("A7, T4: a tenant whose operations exceed its bytes leaves the shared reader,
     tenant.offer(operation);
     highest = Math.max(highest, node.mailboxes.held);
   }
-  // 60 operations are 120 kB and few in number: a bound that counts messages would have kept them all.
+  // 60 operations are 120 kB and few in number: a bound that counts messages would have kept them
+  // all.
   expect(tenant.route.isBehind).toBe(true);
   expect(highest).toBeLessThanOrEqual(small.perKeyMax);
   await committed(tenant.log, last);
@@ -53,7 +54,8 @@ it("A7: what is in hand is counted at what it becomes, and given back when the r
   }
   await until(() => tenant.asked.length > 0);
   expect(node.inHand.held).toBeLessThanOrEqual(small.perKeyMax);
-  // Each is taken for 16 times its payload: two or three at once, not the 64 that the queue would hold.
+  // Each is taken for 16 times its payload: two or three at once, not the 64 that the queue would
+  // hold.
   expect(tenant.asked.length).toBeLessThan(5);
   await tenant.actor.stop();
   expect(node.inHand.held).toBe(0);
@@ -131,7 +133,8 @@ it("S1: a life that ends while its mailbox is full of bytes starts anew and catc
   const node = pools();
   const tenant = startTenant({ bytes: node, embeds: false });
   await until(() => !tenant.route.isBehind);
-  // The first one is on its way, so that the life follows the reader (TI1) and what comes next waits in the mailbox.
+  // The first one is on its way, so that the life follows the reader (TI1) and what comes next
+  // waits in the mailbox.
   tenant.offer(publish(tenant.log, padded("d0", 400)));
   await until(() => tenant.asked.length > 0);
   let last = 0;

@@ -1,4 +1,7 @@
-/** What actor tests share: one actor in a system of its own, mailboxes to look into, records made by hand. */
+/**
+ * What actor tests share: one actor in a system of its own, mailboxes to look into, records made by
+ * hand.
+ */
 
 import { afterEach } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";

@@ -1,4 +1,7 @@
-/** One partition with the membership of its node, over a log in memory, and tenants that only keep what comes. */
+/**
+ * One partition with the membership of its node, over a log in memory, and tenants that only keep
+ * what comes.
+ */
 
 import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
 import {
@@ -34,7 +37,10 @@ export const settleMs = 2_000;
 export const takeAnywayMs = 2 * leaseMs;
 export const partition = 0 as Partition;
 const names = Array.from({ length: 20 }, (_, index) => `node-${index}`);
-/** By how much the partition prefers them: one that comes before this node, and one that comes after. */
+/**
+ * By how much the partition prefers them: one that comes before this node, and one that comes
+ * after.
+ */
 export const [greater, me, lesser] = ranked(names) as [string, string, string];
 
 function ranked(nodes: readonly string[]): string[] {

@@ -1,4 +1,7 @@
-/** A question actor beside a real shard, with a cold shard, an embedder and a writer that follow a script. */
+/**
+ * A question actor beside a real shard, with a cold shard, an embedder and a writer that follow a
+ * script.
+ */
 
 import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
 import {

@@ -90,7 +90,8 @@ it("T5, I6: while the log is away nothing is answered that is not proved, publis
   await quiet();
   await clock.advance(limits.leaseProofPatienceMs + limits.leaseProofAskAgainMs);
   expect(await refused).toBe("log_unavailable");
-  // One that is asked shortly before the log is back is answered: a restart of the server costs time, no questions.
+  // One that is asked shortly before the log is back is answered: a restart of the server costs
+  // time, no questions.
   const during = engine.service.ask({ tenant, question, signal });
   await quiet();
   engine.log.hooks.setAvailable(true);

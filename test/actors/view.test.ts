@@ -295,7 +295,8 @@ it("V5: a manifest that was adopted before a load which had read an older one is
   apply(upsert({ id: "a", position: 1 }));
   send({ type: "manifest", stored: manifest(1, 2) });
   await quiet();
-  // The tenant's next life read the manifest right before that commit; the watcher tells it only once.
+  // The tenant's next life read the manifest right before that commit; the watcher tells it only
+  // once.
   send({ type: "load", stored: null, heads: new Heads() });
   send({ type: "replay", record: upsert({ id: "a", position: 1 }) });
   send({ type: "ready", visible: 1 as Version });

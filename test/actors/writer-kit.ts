@@ -1,4 +1,6 @@
-/** A tenant writer between a memory log and mailboxes that the test plays: reader, embedder, view. */
+/**
+ * A tenant writer between a memory log and mailboxes that the test plays: reader, embedder, view.
+ */
 
 import { type NodeBytes, nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
 import { noProgress } from "../../actors/directory/directory.ts";

@@ -43,7 +43,7 @@ describe("while the dead-letter stream is full", () => {
     expect(await versionsOf(log)).toEqual([refused.version]);
   });
 
-  it("so many letters wait and no more (LW2)", async () => {
+  it("so many letters wait and no more (TL2)", async () => {
     const clock = createManualClock();
     const tenant = startTenant({ clock, lettersMax: 3 });
     const { log } = tenant;
@@ -57,7 +57,7 @@ describe("while the dead-letter stream is full", () => {
   });
 });
 
-it("a tenant keeps its share of the letters, the newest of them (LW3)", async () => {
+it("a tenant keeps its share of the letters, the newest of them (TL3)", async () => {
   const clock = createManualClock();
   const log = createMemoryLog({ clock, partitions: 1, lettersPerTenantMax: 100 });
   startTenant({ clock, log, lettersMax: 1_000 });

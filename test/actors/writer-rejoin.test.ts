@@ -1,4 +1,7 @@
-/** T4: whatever the reader offers and skips while the tenant works, nothing is lost and nothing doubled. */
+/**
+ * T4: whatever the reader offers and skips while the tenant works, nothing is lost and nothing
+ * doubled.
+ */
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -22,7 +25,10 @@ const bounds = fc.record({
   inFlightMax: fc.integer({ min: 1, max: 3 }),
 });
 
-/** One tenant, its publisher and the shared reader, which comes to each operation some time after its publish. */
+/**
+ * One tenant, its publisher and the shared reader, which comes to each operation some time after
+ * its publish.
+ */
 class Interleaving {
   readonly #tenant: ReturnType<typeof startTenant>;
   readonly #unread: StoredOperation[] = [];

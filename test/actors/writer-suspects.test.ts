@@ -14,7 +14,10 @@ import { answer, committed, operations, publish, startTenant } from "./writer-ki
 const doc = (id: string, text = `text of ${id}`) => ({ id, text });
 const attemptsMax = 3;
 
-/** Owners that take the tenant's operations in hand and end, one after the other, before they have done anything. */
+/**
+ * Owners that take the tenant's operations in hand and end, one after the other, before they have
+ * done anything.
+ */
 async function ownersThatEnd(log: MemoryLog, epochs: readonly number[]): Promise<void> {
   for (const epoch of epochs) {
     const owner = startTenant({ log, epoch, attemptsMax, embeds: false });

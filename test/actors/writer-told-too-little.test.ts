@@ -1,4 +1,7 @@
-/** TI1: a tenant whose reads are told too little, by a copy of the log that lags, loses nothing that was acknowledged. */
+/**
+ * TI1: a tenant whose reads are told too little, by a copy of the log that lags, loses nothing that
+ * was acknowledged.
+ */
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -9,7 +12,10 @@ import { createManualClock } from "../support/manual-clock.ts";
 import { acme } from "./kit.ts";
 import { committed, operations, publish, startTenant } from "./writer-kit.ts";
 
-/** The answers to the next questions about DOCS are those of a log that ends `lags[i]` operations earlier. */
+/**
+ * The answers to the next questions about DOCS are those of a log that ends `lags[i]` operations
+ * earlier.
+ */
 function lagging(log: MemoryLog, lags: readonly number[]): MemoryLog {
   const left = [...lags];
   const { docs } = log;

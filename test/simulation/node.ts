@@ -1,4 +1,6 @@
-/** One owner of the tenant: the real tenant writer and the real tenant view, on a log with a slot. */
+/**
+ * One owner of the tenant: the real tenant writer and the real tenant view, on a log with a slot.
+ */
 
 import { recoveringStatus } from "../../actors/directory/directory.ts";
 import type { SearchOutcome, Snapshot, TenantViewMessage } from "../../actors/messages.ts";
@@ -51,7 +53,10 @@ function isolated(payload: Uint8Array): Promise<Outcome> {
   });
 }
 
-/** One owner of the tenant. Its clock may have stood still since it took its lease: it never knows that it is over. */
+/**
+ * One owner of the tenant. Its clock may have stood still since it took its lease: it never knows
+ * that it is over.
+ */
 export class Node {
   readonly epoch: Epoch;
   readonly slot: Slot;
