@@ -1,12 +1,13 @@
 /**
- * Manifest watcher: tells shards of committed merges.
+ * Manifest watcher: tells tenant views of committed merges.
  *
- * Owns: the watch on manifests. Never: decides what a manifest means (the shard does).
- * Receives: nothing. Sends: manifest, to the shard of the tenant, if this node serves it.
+ * Owns: the watch on manifests. Never: decides what a manifest means (the tenant view does).
+ * Receives: nothing. Sends: manifest, to the view of the tenant, if this node serves it.
  *
- *   W1  a commit is seen without anybody calling this node: the log is the only channel (I7);
- *   W2  a watch that breaks is opened again; the current manifests come first, so no commit is missed;
- *   W3  a shard that takes nothing delays nobody else's: what waits for it is its newest manifest alone (I9).
+ *   W1  a commit is seen without a call to this node: the log is the only channel (I7);
+ *   W2  a watch that breaks is opened again; the current manifests come first, so no commit is
+ *       missed;
+ *   W3  a view that takes nothing delays no other: only its newest manifest waits for it (I9).
  */
 
 import { toFreshetError } from "../src/contract/errors.ts";
@@ -40,7 +41,7 @@ async function watchAll(
   const deliveries = new Deliveries(directory, context);
   while (!signal.aborted) {
     try {
-      for await (const stored of manifests.watch(signal)) deliveries.give(stored.tenant, stored);
+      for await (const stored of manifests.watch(signal)) deliveries.deliver(stored.tenant, stored);
     } catch (thrown) {
       logger.warn({ code: toFreshetError(thrown).code }, "the watch on manifests broke");
     }
@@ -48,11 +49,11 @@ async function watchAll(
   }
 }
 
-/** W3: per tenant at most one delivery that waits for room, and the newest manifest behind it. */
+/** W3: per tenant at most one delivery that waits for room, and the newest manifest after it. */
 class Deliveries {
   readonly #directory: Directory;
   readonly #context: ActorContext<never>;
-  /** What is still to be told, of tenants whose shard is being told something. */
+  /** The newest manifest of each tenant that has a delivery under way. */
   readonly #waiting = new Map<TenantId, StoredManifest>();
 
   constructor(directory: Directory, context: ActorContext<never>) {
@@ -60,21 +61,22 @@ class Deliveries {
     this.#context = context;
   }
 
-  give(tenant: TenantId, stored: StoredManifest): void {
+  deliver(tenant: TenantId, stored: StoredManifest): void {
     const isBusy = this.#waiting.has(tenant);
     this.#waiting.set(tenant, stored);
-    if (!isBusy) this.#context.task(() => this.#deliver(tenant));
+    if (!isBusy) this.#context.task(() => this.#deliverAll(tenant));
   }
 
-  async #deliver(tenant: TenantId): Promise<void> {
+  async #deliverAll(tenant: TenantId): Promise<void> {
     const { signal } = this.#context;
     for (;;) {
       const stored = this.#waiting.get(tenant);
-      const shard = this.#directory.tenant(tenant)?.shard;
-      if (stored === undefined || shard === undefined || signal.aborted) break;
-      const isIn = await shard.put({ type: "manifest", stored }, signal);
-      // A shard that ended meanwhile may have read its manifest before this one: its successor is told instead.
-      const isThere = this.#directory.tenant(tenant)?.shard === shard;
+      const view = this.#directory.tenant(tenant)?.view;
+      if (stored === undefined || view === undefined || signal.aborted) break;
+      const isIn = await view.put({ type: "manifest", stored }, signal);
+      // A view that ended meanwhile may have read its manifest before this one: its successor gets
+      // it.
+      const isThere = this.#directory.tenant(tenant)?.view === view;
       if (isThere && (!isIn || this.#waiting.get(tenant) === stored)) break;
     }
     this.#waiting.delete(tenant);

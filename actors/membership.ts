@@ -1,15 +1,17 @@
 /**
- * Membership: says that this node is there, looks who else is, and tells its partitions.
+ * Membership: announces this node, looks which other nodes are there, and tells its partitions.
  *
- * Owns: this node's announcement in the lease store, and which nodes count. Never: holds a lease, or decides about
- * a partition.
- * Receives: nothing; it runs by the clock. Sends: view, to every partition of this node.
+ * Owns: this node's announcement in the lease store, and which nodes count.
+ * Never: holds a lease, or decides about a partition.
+ * Receives: nothing; it runs by the clock. Sends: ownership, to every partition of this node.
  *
- *   MB1  an announcement is renewed at a third of the lease, so the store forgets a node after it has missed two;
- *   MB2  at a clean stop it is withdrawn: others need not wait for what this node gives back;
- *   MB3  its first announcement numbers this start of the node; partitions decide nothing before they know it, because
- *        of two processes under one name the later one has to win;
- *   MB4  without a look there is no view: who can not see the store changes nothing, and its leases end by themselves.
+ *   MB1  an announcement is renewed at a third of the lease, so the store forgets a node after it
+ *        has missed two renewals;
+ *   MB2  at a clean stop it is withdrawn: other nodes need not wait to take this node's partitions;
+ *   MB3  its first announcement numbers this start of the node; partitions decide nothing before
+ *        they know it, because of two processes under one name the later one has to win;
+ *   MB4  without a look there is no view: a node that cannot see the store changes nothing, and its
+ *        leases end by themselves.
  */
 
 import { Members } from "../src/cluster/ownership.ts";
@@ -28,7 +30,7 @@ export interface MembershipOptions {
   readonly partitions: readonly Mailbox<PartitionMessage>[];
   readonly announceEveryMs: number;
   readonly lookEveryMs: number;
-  /** A node counts after it was seen for so long. */
+  /** A node counts after it was seen for this long. */
   readonly settleMs: number;
   readonly logger: Logger;
 }
@@ -63,13 +65,13 @@ async function announce(
   for (; !signal.aborted; await clock.sleep(pauseMs, signal)) {
     revision = await leases.announce(name).catch((thrown: unknown) => {
       const { code } = toFreshetError(thrown);
-      logger.warn({ code }, "this node can not be announced");
+      logger.warn({ code }, "this node cannot be announced");
       return undefined;
     });
     pauseMs = revision === undefined ? lookEveryMs : announceEveryMs;
     if (revision !== undefined) announced(revision);
   }
-  // MB2. A store that did not answer just now would only hold up the stop.
+  // MB2. A store that did not answer just now would only delay the stop.
   if (revision !== undefined) await leases.withdraw(name, revision).catch(() => {});
 }
 
@@ -79,17 +81,17 @@ async function look(
   start: NodeStart,
 ): Promise<void> {
   const members = new Members({ me: name, settleMs });
-  let told = "";
+  let logged = "";
   for (; !signal.aborted; await clock.sleep(lookEveryMs, signal)) {
     const atMs = clock.monotonicMs();
     const seen = await leases.snapshot().catch(toFreshetError);
     if (seen instanceof Error) {
-      logger.warn({ code: seen.code }, "the other nodes can not be seen");
+      logger.warn({ code: seen.code }, "the other nodes cannot be seen");
       continue;
     }
     const nodes = members.see(seen.nodes, atMs);
-    if (nodes.join() !== told) logger.info({ nodes }, "nodes that share the partitions");
-    told = nodes.join();
+    if (nodes.join() !== logged) logger.info({ nodes }, "nodes that share the partitions");
+    logged = nodes.join();
     const view = { nodes, held: new Set(seen.held), atMs };
     // A partition that is too busy for this view gets the next one.
     for (const partition of partitions) partition.tryPut({ type: "ownership", view, start });

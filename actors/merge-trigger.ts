@@ -1,12 +1,15 @@
 /**
  * Merge trigger: asks Temporal to merge a tenant, by size or under memory pressure.
  *
- * Owns: which tenants were asked for, and when. Never: merges, or blocks ingest when Temporal is down.
- * Receives: unmerged (size), pressure (from tenants). Sends: `due` signals through the merge port.
+ * Owns: which tenants were asked for, and when. Never: merges, or blocks ingest when Temporal is
+ * down.
+ * Receives: unmerged (from tenant views), pressure (from tenant writers).
+ * Sends: `due` signals through the merge port.
  *
  *   MT1  one request per tenant is under way at a time, and repeats are spaced by `everyMs`;
- *   MT2  a request that fails or comes too soon is made later, one for each tenant: a tenant that falls quiet
- *        is merged all the same, after an outage of Temporal and right after its last merge.
+ *   MT2  a request that fails or comes too soon is made later, one for each tenant: a tenant that
+ *        receives nothing more is merged all the same, after an outage of Temporal and right after
+ *        its last merge.
  */
 
 import { toFreshetError } from "../src/contract/errors.ts";
@@ -46,7 +49,7 @@ class MergeTriggerBehaviour implements Behaviour<MergeTriggerMessage> {
     const now = this.#context.clock.monotonicMs();
     const quietMs = (this.#quietUntilMs.get(message.tenant) ?? 0) - now;
     if (quietMs > 0) return this.#askLater(message, quietMs);
-    this.#forgetThePast(now);
+    this.#forgetPast(now);
     this.#quietUntilMs.set(message.tenant, now + everyMs);
     try {
       await merges.due(message.tenant, message.type === "pressure" ? "memory" : "size");
@@ -70,7 +73,7 @@ class MergeTriggerBehaviour implements Behaviour<MergeTriggerMessage> {
   }
 
   /** Keeps the map as small as what is quiet now. */
-  #forgetThePast(now: number): void {
+  #forgetPast(now: number): void {
     for (const [tenant, until] of this.#quietUntilMs) {
       if (until <= now) this.#quietUntilMs.delete(tenant);
     }

@@ -1,14 +1,15 @@
 /**
- * Everything that actors say to each other. An actor knows these unions and mailboxes typed by them,
- * never another actor.
+ * Every message between actors. An actor knows these types and mailboxes typed by them, never
+ * another actor.
  */
 
 import type { OwnershipView } from "../src/cluster/ownership.ts";
 import type { Candidate } from "../src/contract/candidate.ts";
 import type { Filter } from "../src/contract/filter.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
-import type { Answer, AnswerEvent, Question } from "../src/contract/query.ts";
+import type { Answer } from "../src/contract/query.ts";
 import type { PlacedRecord } from "../src/contract/record.ts";
+import type { AskRequest } from "../src/contract/service.ts";
 import type { EmbedInput } from "../src/embedding/port.ts";
 import type { Heads } from "../src/heads/heads.ts";
 import type { NodeStart } from "../src/log/lease-port.ts";
@@ -22,20 +23,27 @@ export interface EmbedRequest extends Asks<readonly Float32Array[]> {
   /** For fairness between tenants; texts of one request may end up in several batches. */
   readonly tenant: TenantId;
   readonly inputs: readonly EmbedInput[];
-  /** A request whose caller has gone is dropped unembedded. */
+  /** Aborts when the caller has left: its texts are not embedded any more. */
   readonly signal: AbortSignal;
 }
 
 export type EmbedderMessage = EmbedRequest;
 
-/** To a tenant: its operations in log order. */
-export type TenantWriterMessage =
-  | { readonly type: "operation"; readonly admitted: Admitted }
-  /** The shard was restarted and holds nothing: load it again. */
-  | { readonly type: "reload" };
+/** To a tenant writer: its operations in log order. */
+export interface OperationMessage {
+  readonly type: "operation";
+  readonly admitted: Admitted;
+}
+
+/** To a tenant writer: its view was restarted and holds nothing, so it has to be loaded again. */
+export interface ReloadMessage {
+  readonly type: "reload";
+}
+
+export type TenantWriterMessage = OperationMessage | ReloadMessage;
 
 /** What a question sees of a tenant before it searches cold. */
-export interface View {
+export interface Snapshot {
   readonly visible: Version;
   /** Cold covers the log up to here; a later search is void if hot has dropped past it. */
   readonly watermark: Position;
@@ -55,24 +63,24 @@ export type SearchOutcome =
       readonly hotMs: number;
     }
   /** Hot has dropped past the watermark that the question began with: search cold again. */
-  | { readonly kind: "dropped"; readonly view: View };
+  | { readonly kind: "dropped"; readonly snapshot: Snapshot };
 
-/** To a tenant's shard: the one place that knows its heads. */
+/** To a tenant view: the one place that knows the tenant's heads. */
 export type TenantViewMessage =
   /** Start anew from a manifest and its heads; the tail follows as `replay`. */
   | { readonly type: "load"; readonly stored: StoredManifest | null; readonly heads: Heads }
   | { readonly type: "replay"; readonly record: PlacedRecord }
-  /** The tail is complete: from here on the shard answers. */
+  /** The tail is complete: from here on the view answers. */
   | { readonly type: "ready"; readonly visible: Version }
   | { readonly type: "apply"; readonly record: PlacedRecord; readonly publishedAtMs: number }
   | { readonly type: "manifest"; readonly stored: StoredManifest }
   | { readonly type: "drop"; readonly watermark: Position }
   | { readonly type: "marker"; readonly watermark: Position; readonly seen: boolean }
-  | ViewRequest
+  | SnapshotRequest
   | SearchRequest
   | DocumentRequest;
 
-export interface ViewRequest extends Asks<View> {
+export interface SnapshotRequest extends Asks<Snapshot> {
   readonly type: "snapshot";
   /** Answer only when this version is visible (I8). */
   readonly minVersion: Version | undefined;
@@ -103,24 +111,44 @@ export interface DocumentRequest extends Asks<DocumentView> {
 }
 
 /** To the question pool. */
-export interface QuestionMessage extends Asks<Answer> {
+export interface QuestionMessage extends AskRequest, Asks<Answer> {
   readonly type: "question";
-  readonly tenant: TenantId;
-  readonly question: Question;
-  readonly signal: AbortSignal;
-  readonly onEvent: ((event: AnswerEvent) => void) | undefined;
 }
 
-/** To a partition. */
+/** To a partition: which nodes share the partitions now, and which partitions are held. */
+export interface OwnershipMessage {
+  readonly type: "ownership";
+  readonly view: OwnershipView;
+  readonly start: NodeStart;
+}
+
+/** To a partition: a newer owner has written, so this node stands down (I6). */
+export interface FencedMessage {
+  readonly type: "fenced";
+  /** The newer owner's. */
+  readonly epoch: Epoch;
+}
+
+/**
+ * To a partition: the lease of this epoch is another's, or gone, and nothing is answered under it
+ * (I6).
+ */
+export interface LeaseLostMessage {
+  readonly type: "lease-lost";
+  readonly epoch: Epoch;
+}
+
+/** To a partition: an actor of the tenant failed for good; both are spawned again after a pause. */
+export interface TenantFailedMessage {
+  readonly type: "tenant-failed";
+  readonly tenant: TenantId;
+}
+
 export type PartitionMessage =
-  /** Who shares the partitions now, and which of them are held: decide again. */
-  | { readonly type: "ownership"; readonly view: OwnershipView; readonly start: NodeStart }
-  /** A newer owner has written: this node stands down (I6). */
-  | { readonly type: "fenced"; readonly epoch: Epoch }
-  /** The lease of this epoch is another's by now, or gone: nothing can be answered under it any more (I6). */
-  | { readonly type: "lease-lost"; readonly epoch: Epoch }
-  /** The tenant's actor failed for good; it is spawned again after a pause. */
-  | { readonly type: "tenant-failed"; readonly tenant: TenantId };
+  | OwnershipMessage
+  | FencedMessage
+  | LeaseLostMessage
+  | TenantFailedMessage;
 
 /** To the merge trigger. */
 export type MergeTriggerMessage =

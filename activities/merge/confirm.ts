@@ -2,7 +2,7 @@
  * The second look at what merges committed, `mergeConfirmMs` later. The first one came right behind the writes; what an
  * earlier attempt still had on its way, or a vendor lost behind its acknowledgement, shows only later.
  *
- *   CF1  `confirmed` moves only over records that this look found whole in cold: until then hot keeps them (SH3), an
+ *   CF1  `confirmed` moves only over records that this look found whole in cold: until then hot keeps them (V3), an
  *        owner that starts loads them, and the log does not forget them (`retentionBounds`);
  *   CF2  what is missing is written again, and looked at once more after another wait;
  *   CF3  `confirmed` never moves back, and never beyond the watermark.

@@ -1,14 +1,18 @@
 /**
  * The bytes that a tenant's operations hold in memory, from DOCS to their records (I9, I11).
  *
- * Three pools of the node, shared by all tenants: payloads in mailboxes, pages of tenants' own reads, and what payloads
- * become while they are in hand. A tenant that gets no part at the shared reader leaves it (T4) and waits for its turn by
- * itself; so neither one flood nor many stuck tenants take memory without end, or keep another from its next operation.
- * Pages have a pool of their own: what lies in the mailbox of a tenant that starts anew waits until it has read, so it
- * must not hold what that reading needs.
+ * Three pools of the node, shared by all tenants: payloads in mailboxes, pages of tenants' own
+ * reads, and what payloads become while they are processed. A tenant that gets no share at the
+ * shared reader leaves it (T4) and waits for its turn by itself, so neither one flood nor many
+ * stuck tenants take memory without end, or keep another tenant from its next operation. Pages have
+ * a pool of their own: the mailbox of a tenant that starts anew waits until the tenant has read, so
+ * it must not hold what that reading needs.
  *
- *   TB1  a payload is counted before it is kept, and given back when its record is applied, or its life ends;
- *   TB2  a payload that no document can have (JSON white space, mostly) is not kept: its size is what is left of it;
+ * Owns: the shares of one tenant, by which it is counted in the pools. Never: holds a payload.
+ *
+ *   TB1  a payload is counted before it is kept, and given back when its record is applied or its
+ *        life ends;
+ *   TB2  a payload that no document can have (mostly JSON white space) is not kept, only its size;
  *   TB3  after `close` nothing is held, whatever was left in a mailbox.
  */
 
@@ -24,7 +28,7 @@ export interface KeptOperation extends StoredOperation {
   readonly tooLargeBytes?: number | undefined;
 }
 
-/** An operation and the part of the pool that its payload holds. */
+/** An operation and the share of the pool that its payload holds. */
 export interface Admitted {
   readonly operation: KeptOperation;
   readonly share: Share;
@@ -47,12 +51,12 @@ export function nodeBytes(): NodeBytes {
   };
 }
 
-/** What a read of one tenant's operations may bring, so that with the one that crosses it a page is not exceeded. */
+/** Bound for one read, which ends with the operation that crosses it: together they fit a page. */
 export const readBytesMax = limits.rangePageBytesMax - limits.recordBytesMax;
 
 const nothing = new Uint8Array();
 
-/** TB2. The client's buffers hold many messages: a small one that is kept must not keep a large buffer. */
+/** TB2. The client's buffers hold many messages: a small one must not keep a large buffer. */
 export function keptOf(operation: StoredOperation): KeptOperation {
   const { payload } = operation;
   const bytes = payload.byteLength;
@@ -64,10 +68,11 @@ export function keptOf(operation: StoredOperation): KeptOperation {
     : operation;
 }
 
-/** TB2: what becomes of an operation whose payload is not kept. */
+/** TB2: the outcome of an operation whose payload is not kept. */
 export function tooLarge({ tooLargeBytes }: KeptOperation): Outcome | undefined {
   if (tooLargeBytes === undefined) return undefined;
-  const message = `the payload has ${tooLargeBytes} bytes, the limit is ${limits.httpDocumentBytesMax}`;
+  const max = limits.httpDocumentBytesMax;
+  const message = `the payload has ${tooLargeBytes} bytes, the limit is ${max}`;
   return { kind: "reject", documentId: null, reason: "document_too_large", message };
 }
 
@@ -92,7 +97,9 @@ export class TenantBytes {
     return share && { operation, share: this.#counted(share) };
   }
 
-  /** Before a page of the tenant's own reads is asked for. Undefined when the signal aborts first. */
+  /**
+   * Before a page of the tenant's own reads is asked for. Undefined when the signal aborts first.
+   */
   async page(signal: AbortSignal): Promise<Share | undefined> {
     const share = await this.#node.pages.take(this.#tenant, {
       amount: limits.rangePageBytesMax,
@@ -101,7 +108,7 @@ export class TenantBytes {
     return typeof share === "object" ? this.#counted(share) : undefined;
   }
 
-  /** The operations of a page, each with its part; what they do not need is given back. */
+  /** The operations of a page, each with its share; what they do not need is given back. */
   admitted(page: Share, operations: readonly StoredOperation[]): readonly Admitted[] {
     const all = operations.map((stored) => {
       const operation = keptOf(stored);
@@ -140,7 +147,7 @@ export class TenantBytes {
   }
 }
 
-/** With what an operation costs besides its payload. */
+/** The payload, and what an operation costs besides it. */
 function sizeOf({ payload }: KeptOperation): number {
   return payload.byteLength + limits.operationOverheadBytes;
 }

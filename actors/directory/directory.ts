@@ -1,6 +1,9 @@
 /**
- * Who serves what on this node. Written by partition actors, read by everybody else; plain data, so
- * that a lookup costs nothing and waits for nobody.
+ * Which tenants and partitions this node serves, and how they are doing.
+ *
+ * Plain data, so that a lookup costs nothing and waits for no actor. Each part has one writer: the
+ * partition actor writes its `PartitionEntry`, the tenant writer its `progress`, the tenant view
+ * its `status`; a `TenantRoute` keeps its own state. Everything else only reads.
  */
 
 import {
@@ -12,37 +15,13 @@ import {
 } from "../../src/contract/ids.ts";
 import type { HotStats } from "../../src/hot/port.ts";
 import type { HotTotals, HotUse } from "../../src/hot/shares.ts";
-import type { StoredOperation } from "../../src/log/port.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
-import type { TenantViewMessage, TenantWriterMessage } from "../messages.ts";
-import type { TenantBytes } from "./bytes.ts";
+import type { TenantViewMessage } from "../messages.ts";
+import type { TenantRoute } from "./route.ts";
 
-/** The way from the shared DOCS reader to a tenant. */
-export interface TenantRoute {
-  readonly mailbox: Mailbox<TenantWriterMessage>;
-  readonly bytes: TenantBytes;
-  /** The tenant is off the shared reader: it reads DOCS by itself until it has passed `skippedTo`. */
-  behind: boolean;
-  skippedTo: Version;
-}
-
-/** Of a tenant that has not looked into DOCS yet. */
-export function newRoute(mailbox: TenantRoute["mailbox"], bytes: TenantBytes): TenantRoute {
-  return { mailbox, bytes, behind: true, skippedTo: 0 as Version };
-}
-
-/** From the shared reader to the tenant, or off that reader (T4). Never waits. */
-export function offer(route: TenantRoute, operation: StoredOperation): void {
-  const admitted = route.behind ? undefined : route.bytes.tryAdmit(operation);
-  if (admitted !== undefined && route.mailbox.tryPut({ type: "operation", admitted })) return;
-  admitted?.share.release();
-  route.behind = true;
-  route.skippedTo = operation.version;
-}
-
-/** How far a tenant's recovery has come; written by the tenant, plain numbers. */
+/** How far a tenant's recovery has come; written by the tenant writer. */
 export interface TenantProgress {
-  /** Records of CHUNKS that are to be replayed, once that is known. */
+  /** Records of CHUNKS to replay, once their number is known. */
   toReplay: number;
   replayed: number;
   /** Operations in DOCS that the tenant has not taken in, as far as it has looked. */
@@ -51,13 +30,13 @@ export interface TenantProgress {
 
 export const noProgress = (): TenantProgress => ({ toReplay: 0, replayed: 0, behind: 0 });
 
-/** What a shard lets others see without asking; replaced as a whole after each message. */
-export interface ShardStatus {
+/** What a tenant view lets others see without asking; replaced as a whole after each message. */
+export interface ViewStatus {
   readonly state: "recovering" | "ready";
   readonly visible: Version;
   readonly documents: number;
   readonly hot: HotStats;
-  /** Memory of the tenant's heads: no merge lets go of it, so it counts beside what hot holds. */
+  /** Memory of the tenant's heads: no merge frees it, so it counts beside what hot holds. */
   readonly headsBytes: number;
   readonly watermark: number;
   readonly unmergedChunks: number;
@@ -66,17 +45,20 @@ export interface ShardStatus {
 
 export interface TenantEntry {
   readonly tenant: TenantId;
-  /** Of the tenure in which it lives: what its shard says is this epoch's, whoever holds the lease later. */
+  /**
+   * Of the tenure in which it lives: its view answers under it, whichever node has the lease later.
+   */
   readonly epoch: Epoch;
-  readonly shard: Mailbox<TenantViewMessage>;
+  readonly view: Mailbox<TenantViewMessage>;
   readonly route: TenantRoute;
   readonly progress: TenantProgress;
-  status: ShardStatus;
+  /** Written by the tenant view only. */
+  status: ViewStatus;
 }
 
 /**
- * `joining`: whose it is is not known yet, or it is this node's own and on its way here; `waiting`: another node's, or
- * on its way there.
+ * `joining`: its owner is not known yet, or it is this node's own and on its way here; `waiting`:
+ * another node's, or on its way there.
  */
 export type PartitionState = "joining" | "waiting" | "recovering" | "serving";
 
@@ -92,11 +74,11 @@ export interface PartitionEntry {
 
 export interface Claim {
   readonly partition: Partition;
-  /** Under which what is to be told was found. */
+  /** Of the tenure in which the answer was found. */
   readonly epoch: Epoch;
 }
 
-/** Proofs that this node still is the owner: see lease-proofs.ts. */
+/** Proofs that this node is still the owner: see partition/lease-proofs.ts. */
 export interface Proofs {
   /**
    * Resolves when the lease was this claim's at some moment after the call.
@@ -105,7 +87,7 @@ export interface Proofs {
   prove(claim: Claim, signal?: AbortSignal): Promise<void>;
 }
 
-export const recoveringStatus: ShardStatus = {
+export const recoveringStatus: ViewStatus = {
   state: "recovering",
   visible: 0 as Version,
   documents: 0,
@@ -117,7 +99,7 @@ export const recoveringStatus: ShardStatus = {
 };
 
 /** Bytes that a tenant holds on this node. */
-export function memoryOf({ hot, headsBytes }: ShardStatus): number {
+export function memoryOf({ hot, headsBytes }: ViewStatus): number {
   return hot.bytes + headsBytes;
 }
 
@@ -160,7 +142,7 @@ export class Directory {
     for (const { tenants } of this.partitions.values()) yield* tenants.values();
   }
 
-  /** What every tenant of this node holds in hot memory, its heads among it. */
+  /** What every tenant of this node holds in hot memory, heads included. */
   hotUses(): readonly HotUse[] {
     return [...this.tenants()].map(({ tenant, status }) => ({
       tenant,

@@ -1,4 +1,7 @@
-/** The node's hot memory as its actors ask for it: the decisions of `src/hot/shares.ts` over what the directory knows. */
+/**
+ * The node's hot memory as its actors ask for it: the decisions of `src/hot/shares.ts` over what
+ * the directory knows.
+ */
 
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
@@ -18,7 +21,18 @@ const pressure = {
   forgetMs: limits.pressureForgetMs,
 };
 
-export class HotMemory {
+/** Memory for hot shards and heads, as one tenant after another asks for it. */
+export interface HotMemory {
+  /**
+   * True while there is no room for this tenant: its publishers are refused and its operations wait
+   * in DOCS (I11).
+   */
+  isFull(tenant: TenantId): boolean;
+  /** The tenants whose merges would make room for the one that waits. */
+  tenantsToMerge(waiting: TenantId): readonly TenantId[];
+}
+
+export class NodeHotMemory implements HotMemory {
   readonly #directory: Directory;
   readonly #clock: Clock;
   #asked: Pressure["asked"] = new Map();
@@ -28,15 +42,13 @@ export class HotMemory {
     this.#clock = clock;
   }
 
-  /** True while there is no room for this tenant: its publishers are refused, its operations wait in DOCS (I11). */
   isFull(tenant: TenantId): boolean {
     const status = this.#directory.tenant(tenant)?.status;
     const bytes = status === undefined ? 0 : memoryOf(status);
     return !mayGrow(bytes, this.#directory.hotTotals(), bounds);
   }
 
-  /** Whose merges make room for the tenant that waits. */
-  askForRoom(waiting: TenantId): readonly TenantId[] {
+  tenantsToMerge(waiting: TenantId): readonly TenantId[] {
     const options = { ...pressure, asked: this.#asked, nowMs: this.#clock.monotonicMs() };
     const { ask, asked } = askForRoom(waiting, this.#directory.hotUses(), options);
     this.#asked = asked;

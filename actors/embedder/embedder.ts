@@ -1,18 +1,24 @@
 /**
  * Embedder: micro-batches texts of all tenants through one lane of the embedding port.
  *
- * Owns: the queue of texts that wait for a vector, whose turn it is, and what batches are known to cost.
+ * Owns: the queue of texts that wait for a vector, the order of their turns, and what batches are
+ * known to cost.
  * Never: touches the log, or knows a document.
- * Receives: EmbedRequest, from tenants (lane ingest) or questions (lane query). Sends: replies only.
+ * Receives: embed, from tenant writers (lane ingest) or questions (lane query). Sends: replies
+ * only.
  *
  *   E1  a request is answered once, with one vector per input in its order, or with one error;
- *   E2  there is no timer: what is queued goes when the backend is free, so an idle text waits for nothing;
- *   E3  a text that the model refuses fails alone: its batch is tried again text by text, and others go on meanwhile;
+ *   E2  there is no timer: the queue goes when the backend is free, so an idle text waits for
+ *       nothing;
+ *   E3  a text that the model refuses fails alone: its batch is tried again text by text, and other
+ *       batches run meanwhile;
  *   E4  while the backend restarts nothing fails: texts wait, up to `requestMs`;
- *   E5  a caller that goes is answered at once, and none of its texts is sent from then on;
- *   E6  a failure without a reason costs a text nothing while a control text fails too; one that fails `controlsMax`
- *       times in a row where the control passes is refused. So one text can not stop its tenant for ever;
- *   E7  texts that were in hand when the backend was lost are not sent again: their requests fail as lost.
+ *   E5  a caller that leaves is answered at once, and none of its texts is sent from then on;
+ *   E6  a failure without a reason costs a text nothing while a control text fails too; a text that
+ *       fails `controlsMax` times in a row while the control passes is refused, so one text cannot
+ *       stop its tenant for ever;
+ *   E7  texts that were in a batch when the backend was lost are not sent again: their requests
+ *       fail as lost.
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
@@ -39,7 +45,9 @@ export interface EmbedderOptions {
   readonly batch: BatchLimits;
   /** Batches handed to the backend before the first comes back: two keep it busy without a gap. */
   readonly batchesInFlightMax: number;
-  /** Batches that the backend works on at once; one beyond them is handed over only when it is full. */
+  /**
+   * Batches that the backend works on at once; one beyond them is handed over only when it is full.
+   */
   readonly batchesAtOnceMax: number;
   /** Texts that wait here; above it the mailbox fills and senders wait. */
   readonly textsMax: number;
@@ -47,13 +55,13 @@ export interface EmbedderOptions {
   /** A text that any working backend embeds (E6). */
   readonly control: EmbedInput;
   readonly controlsMax: number;
-  /** A tenant's share of the backend against others that wait; above zero, and 1 for all unless said otherwise. */
+  /** A tenant's share of the backend against others that wait; above zero, by default 1. */
   readonly weightOf?: ((tenant: TenantId) => number) | undefined;
   readonly backoff: { readonly backoffMinMs: number; readonly backoffMaxMs: number };
   readonly metrics: Metrics;
 }
 
-/** How a batch has fared so far. */
+/** What a batch has been through so far. */
 interface Tried {
   readonly repetition: number;
   /** Failures in a row after which the control passed. */

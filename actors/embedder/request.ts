@@ -12,7 +12,7 @@ export interface PendingText extends QueuedText {
   readonly request: PendingRequest;
 }
 
-/** Answers its caller once: with all vectors, with the first error, or with `cancelled` when the caller goes. */
+/** Answers its caller once: with all vectors, the first error, or `cancelled` when it leaves. */
 export class PendingRequest {
   readonly sinceMs: number;
   readonly #message: EmbedRequest;
@@ -21,7 +21,7 @@ export class PendingRequest {
   #left: number;
   #settled = false;
 
-  /** For a caller who is there and wants at least one vector. `onSettled` is called once, with the answer. */
+  /** @param onSettled called once, right before the answer */
   constructor(
     message: EmbedRequest,
     sinceMs: number,

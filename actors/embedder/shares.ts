@@ -1,6 +1,7 @@
 /**
- * Texts of tenants on their way to an embedder, in shares: its queue is bounded and its mailbox is first come, first
- * served, so a few documents of a thousand chunks would keep everybody else's one chunk waiting in front of it (I9).
+ * Texts of tenants on their way to an embedder, in shares. The embedder's queue is bounded and its
+ * mailbox is first come, first served, so without shares a few documents of a thousand chunks would
+ * keep another tenant's one chunk waiting (I9).
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";
@@ -8,7 +9,7 @@ import type { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import type { EmbedderMessage } from "../messages.ts";
 
-/** A request of more texts than half of the shares counts as that half: it must find room beside others. */
+/** A request for more than half of the shares counts as half: it must find room beside others. */
 export function inShares(
   embedder: Mailbox<EmbedderMessage>,
   shares: FairShares,
@@ -41,7 +42,9 @@ export function inShares(
   };
   return {
     ...shared,
-    /** Never refuses: what waits here is bounded by those who wait for their answers, and each is answered. */
+    /**
+     * Never refuses: the callers that wait for an answer bound what waits, and each is answered.
+     */
     tryPut(message) {
       void shared.put(message).then((isIn) => {
         if (!isIn) message.reply.reject(new FreshetError("embedding_unavailable"));

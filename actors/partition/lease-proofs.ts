@@ -1,14 +1,16 @@
 /**
- * The read barrier: proves that this node still is the owner of a partition, right before something is answered (I6).
- * Neither its lease nor its clock can say so: clocks step, and stand still while a machine sleeps. A newer owner takes
- * the lease before it writes its first fence, so as long as the lease is the old one, no newer owner has said anything.
+ * The read barrier: proves that this node still is the owner of a partition, right before something
+ * is answered (I6). Neither its lease nor its clock can say so: clocks step, and stand still while
+ * a machine sleeps. A newer owner takes the lease before it writes its first fence, so while the
+ * lease is the old one, no newer owner has said anything.
  *
  * Owns: the reads that are under way. Never: believes an answer that is older than the question.
  *
- *   LP1  a caller is served by a read that was sent after it asked, so after whatever it is about to answer was found;
- *   LP2  one read of a partition is under way at a time; all who ask meanwhile share the next one;
- *   LP3  a log that does not answer proves nothing: it is asked again for a while, then the caller fails with
- *        log_unavailable. No lease is a substitute.
+ *   LP1  a caller is served by a read that was sent after it asked, so after it found its answer;
+ *   LP2  one read of a partition is under way at a time; all callers that ask meanwhile share the
+ *        next one;
+ *   LP3  a log that does not answer proves nothing: it is asked again for a while, then the caller
+ *        fails with log_unavailable. No lease is a substitute.
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
@@ -17,20 +19,21 @@ import { limits } from "../../src/contract/limits.ts";
 import type { LeaseStore } from "../../src/log/lease-port.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
+import { late, waitAtMost } from "../../src/runtime/deadline.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { SharedCall } from "../../src/runtime/shared-call.ts";
-import type { ActorRef } from "../../src/runtime/system.ts";
 import type { Claim, Proofs } from "../directory/directory.ts";
-import type { PartitionMessage } from "../messages.ts";
+import type { LeaseLostMessage } from "../messages.ts";
 
 export interface LeaseProofsOptions {
   readonly leases: Pick<LeaseStore, "epochOf">;
   readonly clock: Clock;
-  /** An answer is waited for so long, then it is asked for again. */
+  /** How long one answer is waited for before the log is asked again. */
   readonly askAgainMs: number;
-  /** So long a log that does not answer is asked in all. */
+  /** How long a log that does not answer is asked in all. */
   readonly patienceMs: number;
-  /** The lease is another's, or gone: whoever serves under it must stop. */
+  /** The lease is another node's, or gone: serving under it must stop. */
   readonly onLost: (partition: Partition, epoch: Epoch) => void;
 }
 
@@ -69,20 +72,12 @@ export class LeaseProofs implements Proofs {
     return read;
   }
 
-  /** An answer that was lost must not hold up those who wait for the next read. */
+  /** A lost answer must not keep the callers of the next read waiting. */
   async #read(partition: Partition): Promise<Epoch | null> {
     const { leases, clock, askAgainMs } = this.#options;
-    const answered = new AbortController();
-    const silence = clock.sleep(askAgainMs, answered.signal).then((): null => {
-      if (answered.signal.aborted) return null;
-      throw new FreshetError("log_unavailable");
-    });
-    silence.catch(() => {});
-    try {
-      return await Promise.race([leases.epochOf(partition), silence]);
-    } finally {
-      answered.abort();
-    }
+    const epoch = await waitAtMost(clock, askAgainMs, leases.epochOf(partition));
+    if (epoch === late) throw new FreshetError("log_unavailable");
+    return epoch;
   }
 }
 
@@ -90,15 +85,14 @@ export class LeaseProofs implements Proofs {
 export function createProofs(
   { log, clock }: { readonly log: Pick<Log, "leases">; readonly clock: Clock },
   /** By their numbers. */
-  partitions: readonly ActorRef<PartitionMessage>[],
+  partitions: readonly Pick<Mailbox<LeaseLostMessage>, "tryPut">[],
 ): LeaseProofs {
   return new LeaseProofs({
     leases: log.leases,
     clock,
     askAgainMs: limits.leaseProofAskAgainMs,
     patienceMs: limits.leaseProofPatienceMs,
-    // A partition that is too busy for this hears it with the next question.
-    onLost: (partition, epoch) =>
-      void partitions[partition]?.mailbox.tryPut({ type: "lease-lost", epoch }),
+    // A partition whose mailbox is full hears it with the next question.
+    onLost: (partition, epoch) => void partitions[partition]?.tryPut({ type: "lease-lost", epoch }),
   });
 }

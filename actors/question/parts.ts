@@ -1,9 +1,13 @@
-/** Pure helpers of a question: its stopwatch, its waiting, and the shapes of its reply. */
+/** Small parts of a question: its limits, redaction, stopwatch, and the shapes of its reply. */
 
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { type ErrorCode, FreshetError } from "../../src/contract/errors.ts";
 import { type Filter, filterTexts, mapFilterTexts } from "../../src/contract/filter.ts";
 import type { Answer, Coverage, Question, Source } from "../../src/contract/query.ts";
+import { raceAbort } from "../../src/runtime/race-abort.ts";
+import { ask, type Reply } from "../../src/runtime/reply.ts";
+import type { TenantEntry } from "../directory/directory.ts";
+import type { TenantViewMessage } from "../messages.ts";
 
 export interface QuestionLimits {
   readonly candidatesPerShard: number;
@@ -14,19 +18,15 @@ export interface QuestionLimits {
   readonly pollMs: number;
   /** Characters that are redacted before others have their turn. */
   readonly redactionSliceChars: number;
-  /** Kept of a question's deadline for what follows the model: checks, sentences instead of its words, the reply. */
+  /**
+   * Part of the deadline kept for what follows the model: checks, fallback sentences, the reply.
+   */
   readonly replyMs: number;
-  /** Words of a streamed answer are proved at most so often. */
+  /** Least time between two proofs of a streamed answer's words. */
   readonly pieceEveryMs: number;
 }
 
-/** What cold contributed to a question, and why not more. */
-export interface ColdResult {
-  readonly hits: readonly Candidate[];
-  readonly coverage: Coverage["cold"];
-}
-
-/** I10: before anything else sees it. In slices: whatever a question holds, others have their turn in between. */
+/** I10: before anything else sees it. In slices, so that others have their turn in between. */
 export async function redactedQuestion(
   { query, filter }: Pick<Question, "query" | "filter">,
   work: {
@@ -98,12 +98,29 @@ export function sourceOf(candidate: Candidate, score: number): Source {
   };
 }
 
+/**
+ * Asks a tenant view and waits for its answer, until the signal aborts.
+ * @throws FreshetError overloaded (its mailbox is full), cancelled, and what the view answers with
+ */
+export function askView<Value>(
+  { view }: Pick<TenantEntry, "view">,
+  signal: AbortSignal,
+  message: (reply: Reply<Value>) => TenantViewMessage,
+): Promise<Value> {
+  const asked = ask<Value, TenantViewMessage>({
+    message,
+    send: (built) => view.tryPut(built),
+    refused: () => new FreshetError("overloaded"),
+  });
+  return raceAbort(asked, signal);
+}
+
 export function notVisible(minSeq: number, visible: number): FreshetError {
   const details = { min_seq: minSeq, visible_seq: visible };
   return new FreshetError("not_visible_yet", undefined, { details });
 }
 
-/** I12: nothing found in half of the data is not "nothing matches": then the caller should come again. */
+/** I12: nothing found in half of the data is not "nothing matches": the caller should ask again. */
 export function nothingFound(coverage: Coverage["cold"]): FreshetError {
   const isWhole = coverage === "complete" || coverage === "empty";
   const code = isWhole ? "no_results" : "cold_unavailable";
@@ -112,7 +129,10 @@ export function nothingFound(coverage: Coverage["cold"]): FreshetError {
 
 const toldOfTenant = new Set<ErrorCode>(["no_results", "cold_unavailable", "not_visible_yet"]);
 
-/** Errors that say something about a tenant's documents are answers: only its owner may give them (I6). */
+/**
+ * Errors that say something about a tenant's documents are answers: only its owner may give them
+ * (I6).
+ */
 export function tellsOfTenant(thrown: unknown): boolean {
   return thrown instanceof FreshetError && toldOfTenant.has(thrown.code);
 }

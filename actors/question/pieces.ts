@@ -1,10 +1,12 @@
 /**
- * The words of a streamed answer on their way out. Each leaves behind a proof of the lease that was asked for after it
- * was written (I6): a node that is no owner any more must not go on with what it has begun.
+ * The words of a streamed answer on their way out. Each leaves after a proof of the lease that was
+ * asked for after the word was written (I6): a node that is no owner any more must not continue.
  *
- *   QP1  pieces leave in their order; those that were written while a proof was under way wait for the next one;
+ *   QP1  pieces leave in their order; those written while a proof is under way wait for the next
+ *        one;
  *   QP2  proofs come at a bounded rate, the first at once;
- *   QP3  a proof that fails ends the answer: nothing more leaves, and `failed` aborts, so that nobody writes on.
+ *   QP3  a proof that fails ends the answer: nothing more leaves, and `failed` aborts, so that the
+ *        model stops writing.
  */
 
 import { toFreshetError } from "../../src/contract/errors.ts";
@@ -29,7 +31,7 @@ export class ProvedPieces {
     this.#options = options;
   }
 
-  /** Aborts, with the error as its reason, when nothing more may be said. */
+  /** Aborts, with the error as its reason, when nothing more may leave. */
   get failed(): AbortSignal {
     return this.#failed.signal;
   }

@@ -1,13 +1,14 @@
 /**
- * Which question gets the next free actor of the pool: tenants take turns, and none has all places (I9).
+ * Which question gets the next free actor of the pool: tenants take turns, and none has all (I9).
  *
- *   QT1  at most as many questions are in the pool as it has actors; what waits for them waits here, in shares;
- *   QT2  a question that waits is still within its own deadline, and whose caller has gone waits no longer;
+ *   QT1  at most as many questions are in the pool as it has actors; others wait here, in shares;
+ *   QT2  the deadline of a question includes its wait; one whose caller has left stops waiting;
  *   QT3  every question is answered: by the pool, or refused here.
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
+import { Deadline } from "../../src/runtime/deadline.ts";
 import type { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import type { QuestionMessage } from "../messages.ts";
@@ -16,7 +17,7 @@ export type QuestionTurns = Pick<Mailbox<QuestionMessage>, "tryPut">;
 
 interface Turns {
   readonly pool: Pick<Mailbox<QuestionMessage>, "tryPut">;
-  readonly places: FairShares;
+  readonly shares: FairShares;
   readonly clock: Clock;
 }
 
@@ -29,18 +30,14 @@ export function questionTurns(turns: Turns): QuestionTurns {
   };
 }
 
-async function inTurn({ pool, places, clock }: Turns, message: QuestionMessage): Promise<void> {
+async function inTurn({ pool, shares, clock }: Turns, message: QuestionMessage): Promise<void> {
   const { tenant, question, reply, signal } = message;
   const begunMs = clock.monotonicMs();
-  const over = new AbortController();
-  const deadline = new AbortController();
-  const stop = AbortSignal.any([signal, deadline.signal]);
-  const timer = AbortSignal.any([signal, over.signal]);
-  void clock.sleep(question.deadline_ms, timer).then(() => deadline.abort());
-  const place = await places.take(tenant, { signal: stop });
-  over.abort();
-  if (place === "refused") return reply.reject(new FreshetError("overloaded"));
-  if (place === undefined) {
+  const deadline = new Deadline(clock, question.deadline_ms, signal);
+  const share = await shares.take(tenant, { signal: deadline.signal });
+  deadline.clear();
+  if (share === "refused") return reply.reject(new FreshetError("overloaded"));
+  if (share === undefined) {
     return reply.reject(new FreshetError(signal.aborted ? "cancelled" : "deadline_exceeded"));
   }
   const waitedMs = Math.floor(clock.monotonicMs() - begunMs);
@@ -53,16 +50,16 @@ async function inTurn({ pool, places, clock }: Turns, message: QuestionMessage):
     question: { ...question, ...left },
     reply: {
       resolve: (answer) => {
-        place.release();
+        share.release();
         reply.resolve(answer);
       },
       reject: (error) => {
-        place.release();
+        share.release();
         reply.reject(error);
       },
     },
   });
   if (isIn) return;
-  place.release();
+  share.release();
   reply.reject(new FreshetError("not_ready"));
 }

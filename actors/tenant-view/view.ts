@@ -1,43 +1,53 @@
 /**
- * Shard: what one tenant can see. Heads, hot shard and watermark together, behind one mailbox, so that a
- * question is masked and searched in one step between two operations.
+ * Tenant view: what a question can see of one tenant. It holds heads, hot shard and watermark
+ * together and takes one message at a time, so that a question is masked and searched in one step
+ * between two operations.
  *
- * Owns: the tenant's heads, its hot shard, the watermark it has adopted. Never: writes to the log, waits for anything
- * inside `receive`, or answers before the tail is loaded.
- * Receives: load, replay, ready, apply (from its tenant actor); manifest (from the manifest watcher); view, search, document,
- * marker (from questions); drop (from itself, a grace period after a manifest).
- * Sends: events of applied operations; merge requests when much is unmerged, or cold has lost its marker.
+ * Owns: the tenant's heads, its hot shard, the manifest it has adopted.
+ * Never: writes to the log, waits for anything inside `receive`, or answers before the tail is
+ * loaded.
+ * Receives: load, replay, ready, apply (from its tenant writer); manifest (from the manifest
+ * watcher); snapshot, search, document, marker (from questions); drop (from itself, a grace period
+ * after a manifest).
+ * Sends: reload, to its tenant writer; events of applied operations; merge requests, when much is
+ * unmerged or cold has lost its marker.
  *
- *   SH1  a cold hit counts only if its version equals its head (I4, I5);
- *   SH2  heads, hot shard and `visible` change together, in one `receive`;
- *   SH3  hot never drops above what is confirmed to be in cold (`confirmedTo`, at most the adopted watermark), and only
- *        after the grace period;
- *   SH4  a search whose watermark is below what hot has dropped is refused as `dropped`, never answered with a gap;
- *   SH5  a new life holds nothing: it asks for a reload, and until then views wait or fail as `not_ready`.
+ *   V1  a cold hit counts only if its version equals its head (I4, I5);
+ *   V2  heads, hot shard and `visible` change together, in one `receive`;
+ *   V3  hot never drops above what is confirmed to be in cold (`confirmedTo`, at most the adopted
+ *       watermark), and only after the grace period;
+ *   V4  a search whose watermark is below what hot has dropped is refused as `dropped`, never
+ *       answered with a gap;
+ *   V5  a new life holds nothing: it asks for a reload, and until then snapshots wait and searches
+ *       fail as `not_ready`.
+ *
+ *   | state    | load    | replay | ready   | apply | snapshot      | search, document |
+ *   | unloaded | loading | -      | -       | -     | waits         | not_ready        |
+ *   | loading  | loading | folds  | ready   | -     | waits         | not_ready        |
+ *   | ready    | loading | folds  | -       | folds | when visible  | answers          |
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";
-import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
-import { confirmedTo, emptyManifest, type Manifest } from "../../src/contract/manifest.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
-import { fingerprintOf } from "../../src/heads/fingerprint.ts";
-import { Heads } from "../../src/heads/heads.ts";
+import type { Heads } from "../../src/heads/heads.ts";
 import type { HotShard } from "../../src/hot/port.ts";
 import type { EventSink, StoredManifest } from "../../src/log/port.ts";
 import type { Metrics } from "../../src/observe/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
-import { recoveringStatus, type ShardStatus } from "../directory/directory.ts";
+import { recoveringStatus, type TenantEntry, type ViewStatus } from "../directory/directory.ts";
 import type {
   DocumentRequest,
   MergeTriggerMessage,
+  ReloadMessage,
   SearchRequest,
+  SnapshotRequest,
   TenantViewMessage,
-  View,
-  ViewRequest,
 } from "../messages.ts";
-import { Unmerged } from "./unmerged.ts";
+import { ViewData } from "./data.ts";
+import { eventOf } from "./events.ts";
+import { SnapshotWaiters } from "./waiters.ts";
 
 export interface TenantViewOptions {
   readonly tenant: TenantId;
@@ -45,21 +55,22 @@ export interface TenantViewOptions {
   readonly graceMs: number;
   /** How long a marker that was found in cold is believed to be there. */
   readonly markerEveryMs: number;
+  /** Unmerged chunks at which a merge is asked for. */
   readonly mergeSizeChunks: number;
   readonly events: EventSink;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
   readonly metrics: Metrics;
-  /** Called when a later life of this actor begins with nothing (SH5); waits for room, so it is never lost. */
-  readonly requestLoad: (signal: AbortSignal) => Promise<void>;
-  readonly publishStatus: (status: ShardStatus) => void;
+  /** Loads this view; a later life, which begins with nothing, asks it to (V5). */
+  readonly writer: Pick<Mailbox<ReloadMessage>, "put">;
+  /** Where others see this view's status. */
+  readonly entry: Pick<TenantEntry, "status">;
 }
 
-interface Waiter {
-  readonly request: ViewRequest;
-  readonly until: number;
-}
-
-type Phase = "unloaded" | "loading" | "ready";
+type ViewState =
+  | { readonly kind: "unloaded" }
+  /** The manifest's heads are there; the tail of the log is on its way. */
+  | { readonly kind: "loading"; readonly data: ViewData }
+  | { readonly kind: "ready"; readonly data: ViewData };
 
 export function tenantViewActor(
   options: TenantViewOptions,
@@ -75,48 +86,30 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
   readonly #options: TenantViewOptions;
   readonly #context: ActorContext<TenantViewMessage>;
   readonly #life: number;
-  #phase: Phase = "unloaded";
-  #hot: HotShard;
-  #heads = new Heads();
-  #manifest: Manifest = emptyManifest;
-  #revision = 0;
-  #markerSeen: boolean | undefined;
-  #markerLookAtMs = 0;
+  #state: ViewState = { kind: "unloaded" };
   /**
-   * The newest commit that the watcher told: it tells each once, and a load may have read the manifest before it.
-   * Forgotten by that load, hot would keep what is merged until the next merge, which a full hot shard never gets.
+   * The newest commit that the watcher has sent. It sends each once, and a load may have read the
+   * manifest before it. Forgotten by that load, hot would keep what is merged until the next merge,
+   * which a full hot shard never gets.
    */
-  #told: StoredManifest | undefined;
-  #visible = 0 as Version;
-  /** What the heads knew when they were loaded: records up to here that hot takes in again change nothing in them. */
-  #headsTo = 0 as Position;
-  /** Position that `heads` and hot have folded up to; a replayed record at or below it is skipped. */
-  #folded = 0 as Position;
-  #dropped = 0 as Position;
-  /** What hot is to drop; above `dropped` while the fold has not come so far. */
-  #dropWanted = 0 as Position;
-  #unmerged = new Unmerged();
-  #waiters: Waiter[] = [];
+  #newestManifest: StoredManifest | undefined;
+  readonly #waiters = new SnapshotWaiters();
 
   constructor(options: TenantViewOptions, context: ActorContext<TenantViewMessage>, life: number) {
     this.#options = options;
     this.#context = context;
     this.#life = life;
-    this.#hot = options.createHot();
   }
 
   start(): void {
-    this.#options.publishStatus(recoveringStatus);
-    const { signal, task } = this.#context;
-    if (this.#life > 1) task(() => this.#options.requestLoad(signal));
+    this.#options.entry.status = recoveringStatus;
+    if (this.#life > 1) this.#context.task(() => this.#requestLoad());
   }
 
   stop(): void {
-    for (const { request } of this.#waiters.splice(0)) {
-      request.reply.reject(new FreshetError("not_ready"));
-    }
-    this.#hot.close();
-    this.#options.publishStatus(recoveringStatus);
+    for (const { reply } of this.#waiters.takeAll()) reply.reject(new FreshetError("not_ready"));
+    this.#loaded()?.close();
+    this.#options.entry.status = recoveringStatus;
   }
 
   receive(message: TenantViewMessage): void {
@@ -124,7 +117,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
       case "load":
         return this.#load(message.stored, message.heads);
       case "replay":
-        return this.#fold(message.record, this.#context.clock.nowMs());
+        return this.#replay(message.record);
       case "ready":
         return this.#becomeReady(message.visible);
       case "apply":
@@ -136,7 +129,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
       case "marker":
         return this.#mark(message.watermark, message.seen);
       case "snapshot":
-        return this.#view(message);
+        return this.#snapshot(message);
       case "search":
         return this.#search(message);
       case "document":
@@ -144,190 +137,134 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     }
   }
 
+  /** What heads and hot hold, complete or not. */
+  #loaded(): ViewData | undefined {
+    return this.#state.kind === "unloaded" ? undefined : this.#state.data;
+  }
+
+  /** What may be answered from: only a complete tail (V5). */
+  #answerable(): ViewData | undefined {
+    return this.#state.kind === "ready" ? this.#state.data : undefined;
+  }
+
+  /** Waits for room, so the request is never lost. */
+  async #requestLoad(): Promise<void> {
+    await this.#options.writer.put({ type: "reload" }, this.#context.signal);
+  }
+
   #load(stored: StoredManifest | null, heads: Heads): void {
-    this.#hot.close();
-    this.#hot = this.#options.createHot();
-    this.#heads = heads;
-    this.#manifest = stored?.manifest ?? emptyManifest;
-    this.#revision = stored?.revision ?? 0;
-    this.#markerSeen = undefined;
-    this.#headsTo = this.#manifest.to;
-    this.#folded = confirmedTo(this.#manifest);
-    this.#dropped = this.#folded;
-    this.#dropWanted = this.#folded;
-    this.#visible = this.#manifest.version;
-    this.#unmerged = new Unmerged();
-    this.#phase = "loading";
-    this.#publishStatus();
-    if (this.#told !== undefined) this.#adopt(this.#told);
+    this.#loaded()?.close();
+    const { tenant, markerEveryMs, createHot } = this.#options;
+    const data = new ViewData({ tenant, hot: createHot(), stored, heads, markerEveryMs });
+    this.#state = { kind: "loading", data };
+    this.#publishStatus(data);
+    if (this.#newestManifest !== undefined) this.#adopt(this.#newestManifest);
+  }
+
+  #replay(record: PlacedRecord): void {
+    const data = this.#loaded();
+    if (data?.fold(record, this.#context.clock.nowMs())) this.#publishStatus(data);
   }
 
   #becomeReady(visible: Version): void {
-    if (this.#phase !== "loading") return;
-    this.#phase = "ready";
-    this.#visible = Math.max(this.#visible, visible) as Version;
-    this.#publishStatus();
-    this.#serveWaiters();
-    this.#wantMerge();
+    if (this.#state.kind !== "loading") return;
+    const { data } = this.#state;
+    data.seen(visible);
+    this.#state = { kind: "ready", data };
+    this.#publishStatus(data);
+    this.#serveWaiters(data);
+    this.#wantMerge(data);
   }
 
   #apply(record: PlacedRecord, publishedAtMs: number): void {
-    if (this.#phase !== "ready") return;
+    if (this.#state.kind !== "ready") return;
+    const { data } = this.#state;
     const { clock } = this.#context;
     const begun = clock.monotonicMs();
-    this.#fold(record, clock.nowMs());
+    data.fold(record, clock.nowMs());
     this.#options.metrics.observe("hot_insert_seconds", (clock.monotonicMs() - begun) / 1000);
     this.#announce(record, publishedAtMs);
-    this.#publishStatus();
-    this.#serveWaiters();
-    this.#wantMerge();
-  }
-
-  /** SH2: one record into heads, hot shard and `visible`. */
-  #fold(record: PlacedRecord, atMs: number): void {
-    if (this.#phase === "unloaded" || record.position <= this.#folded) return;
-    this.#folded = record.position;
-    this.#visible = Math.max(this.#visible, record.version) as Version;
-    if (record.position <= this.#headsTo) return this.#keepUnconfirmed(record);
-    const { kind, version } = record;
-    switch (kind) {
-      case "upsert": {
-        const { documentId, position, body } = record;
-        this.#heads.apply({ kind, version, fingerprint: this.#fingerprint(documentId) });
-        this.#hot.upsert({ documentId, version, position, info: body.info, chunks: body.chunks });
-        break;
-      }
-      case "delete":
-        this.#heads.apply({ kind, version, fingerprint: this.#fingerprint(record.documentId) });
-        this.#hot.delete(record.documentId);
-        break;
-      case "reject":
-      case "duplicate":
-      case "fence":
-        break;
-    }
-    const chunks = kind === "upsert" ? record.chunkCount : 0;
-    if (kind !== "fence" && record.position > this.#manifest.to) {
-      this.#unmerged.add({ position: record.position, chunks, atMs });
-    }
-    if (this.#dropWanted > this.#dropped) this.#drop(this.#dropWanted);
-  }
-
-  /** A record that is merged, and not yet confirmed: hot holds what of it is live, beside cold. */
-  #keepUnconfirmed(record: PlacedRecord): void {
-    if (record.kind !== "upsert") return;
-    const { documentId, version, position, body } = record;
-    if (this.#heads.get(this.#fingerprint(documentId)) !== version) return;
-    this.#hot.upsert({ documentId, version, position, info: body.info, chunks: body.chunks });
+    this.#publishStatus(data);
+    this.#serveWaiters(data);
+    this.#wantMerge(data);
   }
 
   #adopt(stored: StoredManifest): void {
-    if (stored.revision > (this.#told?.revision ?? 0)) this.#told = stored;
-    if (this.#phase === "unloaded" || stored.revision <= this.#revision) return;
-    this.#manifest = stored.manifest;
-    this.#revision = stored.revision;
-    this.#markerSeen = undefined;
-    this.#unmerged.removeThrough(stored.manifest.to);
-    this.#publishStatus();
-    const confirmed = confirmedTo(stored.manifest);
-    if (confirmed <= this.#dropWanted) return;
+    if (stored.revision > (this.#newestManifest?.revision ?? 0)) this.#newestManifest = stored;
+    const data = this.#loaded();
+    if (data === undefined || !data.adopt(stored)) return;
+    this.#publishStatus(data);
+    const watermark = data.droppable;
+    if (watermark === undefined) return;
     const { clock, signal, self } = this.#context;
     this.#context.task(async () => {
       await clock.sleep(this.#options.graceMs, signal);
-      if (!signal.aborted) await self.put({ type: "drop", watermark: confirmed }, signal);
+      if (!signal.aborted) await self.put({ type: "drop", watermark }, signal);
     });
   }
 
   #drop(watermark: Position): void {
-    if (watermark > this.#manifest.to) {
-      throw new FreshetError("internal", "hot was told to drop above the watermark");
-    }
-    if (watermark <= this.#dropped) return;
-    this.#dropWanted = watermark;
-    // A merge can be ahead of what is applied here: until then the heads still name what hot holds (I5).
-    if (watermark > this.#folded) return;
-    this.#dropped = watermark;
-    this.#hot.dropThrough(watermark);
-    this.#publishStatus();
+    const data = this.#loaded();
+    if (data?.drop(watermark)) this.#publishStatus(data);
   }
 
-  /** Cold that lost its marker has lost documents. A merge repairs that first, and nobody else would ask for one. */
+  /**
+   * Cold without its marker has lost documents: a merge repairs that, and only this asks for it.
+   */
   #mark(watermark: Position, seen: boolean): void {
-    if (watermark !== this.#manifest.to) return;
-    this.#markerSeen = seen ? true : undefined;
-    this.#markerLookAtMs = this.#context.clock.monotonicMs() + this.#options.markerEveryMs;
-    if (!seen) this.#askForMerge();
+    const data = this.#loaded();
+    if (data === undefined) return;
+    const isThere = data.mark(watermark, seen, this.#context.clock.monotonicMs());
+    if (!isThere) this.#askForMerge(data);
   }
 
-  /** Cold can be restored older at any time: now and then one question looks again, the others go on believing. */
-  #markerToTell(): boolean | undefined {
-    const now = this.#context.clock.monotonicMs();
-    if (this.#markerSeen === undefined || now < this.#markerLookAtMs) return this.#markerSeen;
-    this.#markerLookAtMs = now + this.#options.markerEveryMs;
-    return undefined;
-  }
-
-  #view(request: ViewRequest): void {
-    const wanted = request.minVersion ?? 0;
-    if (this.#phase === "ready" && this.#visible >= wanted) {
-      return request.reply.resolve(this.#currentView());
-    }
+  #snapshot(request: SnapshotRequest): void {
+    const data = this.#answerable();
     const { clock, signal } = this.#context;
-    const waiter: Waiter = { request, until: clock.monotonicMs() + request.waitMs };
-    this.#waiters.push(waiter);
+    if (data !== undefined && data.visible >= (request.minVersion ?? 0)) {
+      return request.reply.resolve(data.snapshot(clock.monotonicMs()));
+    }
+    this.#waiters.add(request);
     this.#context.task(async () => {
       await clock.sleep(request.waitMs, AbortSignal.any([signal, request.signal]));
-      if (!signal.aborted) this.#expire(waiter); // else `stop` answers
+      if (!signal.aborted) this.#expire(request); // else `stop` answers
     });
   }
 
-  #expire(waiter: Waiter): void {
-    const at = this.#waiters.indexOf(waiter);
-    if (at === -1) return;
-    this.#waiters.splice(at, 1);
-    const { reply, minVersion } = waiter.request;
-    if (this.#phase !== "ready") return reply.reject(new FreshetError("not_ready"));
-    const details = { min_seq: minVersion, visible_seq: this.#visible };
+  #expire(request: SnapshotRequest): void {
+    if (!this.#waiters.remove(request)) return;
+    const { reply, minVersion } = request;
+    const data = this.#answerable();
+    if (data === undefined) return reply.reject(new FreshetError("not_ready"));
+    const details = { min_seq: minVersion, visible_seq: data.visible };
     reply.reject(new FreshetError("not_visible_yet", undefined, { details }));
   }
 
-  #serveWaiters(): void {
-    if (this.#waiters.length === 0) return;
-    const visible = this.#visible;
-    const served = this.#waiters.filter(({ request }) => visible >= (request.minVersion ?? 0));
-    this.#waiters = this.#waiters.filter((waiter) => !served.includes(waiter));
-    for (const { request } of served) request.reply.resolve(this.#currentView());
-  }
-
-  #currentView(): View {
-    return {
-      visible: this.#visible,
-      watermark: this.#manifest.to,
-      coldExists: this.#manifest.to > 0,
-      markerSeen: this.#markerToTell(),
-    };
+  #serveWaiters(data: ViewData): void {
+    if (this.#waiters.isEmpty) return;
+    const nowMs = this.#context.clock.monotonicMs();
+    for (const { reply } of this.#waiters.takeServed(data.visible)) {
+      reply.resolve(data.snapshot(nowMs));
+    }
   }
 
   #search(request: SearchRequest): void {
-    if (this.#phase !== "ready") return request.reply.reject(new FreshetError("not_ready"));
-    if (request.watermark < this.#dropped) {
-      return request.reply.resolve({ kind: "dropped", view: this.#currentView() });
+    const data = this.#answerable();
+    if (data === undefined) return request.reply.reject(new FreshetError("not_ready"));
+    const { clock } = this.#context;
+    const begun = clock.monotonicMs();
+    if (data.hasDroppedPast(request.watermark)) {
+      return request.reply.resolve({ kind: "dropped", snapshot: data.snapshot(begun) });
     }
-    const begun = this.#context.clock.monotonicMs();
-    const { vector, text, limit, filter } = request;
-    const hot = this.#hot.search({ vector, text, limit, filter });
-    const cold = request.coldHits.filter(
-      ({ documentId, version }) => this.#heads.get(this.#fingerprint(documentId)) === version,
-    );
-    const hotMs = this.#context.clock.monotonicMs() - begun;
-    request.reply.resolve({ kind: "found", hot, cold, visible: this.#visible, hotMs });
+    const { hot, cold } = data.search(request);
+    const hotMs = clock.monotonicMs() - begun;
+    request.reply.resolve({ kind: "found", hot, cold, visible: data.visible, hotMs });
   }
 
   #document({ documentId, reply }: DocumentRequest): void {
-    if (this.#phase !== "ready") return reply.reject(new FreshetError("not_ready"));
-    const version = this.#heads.get(this.#fingerprint(documentId));
-    const shard = (version ?? 0) > this.#manifest.version ? "hot" : "cold";
-    reply.resolve({ version, visible: this.#visible, shard });
+    const data = this.#answerable();
+    if (data === undefined) return reply.reject(new FreshetError("not_ready"));
+    reply.resolve(data.document(documentId));
   }
 
   #announce(record: PlacedRecord, publishedAtMs: number): void {
@@ -339,61 +276,31 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     if (event.status === "visible") metrics.observe("visible_seconds", event.ms / 1000, { tenant });
   }
 
-  #wantMerge(): void {
-    if (this.#unmerged.chunks >= this.#options.mergeSizeChunks) this.#askForMerge();
+  #wantMerge(data: ViewData): void {
+    if (data.unmergedChunks >= this.#options.mergeSizeChunks) this.#askForMerge(data);
   }
 
-  /** A full mailbox loses nothing: the next operation or question asks again, and the sweep asks by age. */
-  #askForMerge(): void {
+  /**
+   * A full mailbox loses nothing: the next operation or question asks again, and the sweep asks for
+   * what is old.
+   */
+  #askForMerge(data: ViewData): void {
     const { tenant, mergeTrigger } = this.#options;
-    mergeTrigger.tryPut({ type: "unmerged", tenant, chunks: this.#unmerged.chunks });
+    mergeTrigger.tryPut({ type: "unmerged", tenant, chunks: data.unmergedChunks });
   }
 
-  #fingerprint(documentId: Parameters<typeof fingerprintOf>[1]) {
-    return fingerprintOf(this.#options.tenant, documentId);
-  }
-
-  #publishStatus(): void {
-    const { tenant, metrics, publishStatus } = this.#options;
-    const hot = this.#hot.stats();
-    const status: ShardStatus = {
-      state: this.#phase === "ready" ? "ready" : "recovering",
-      visible: this.#visible,
-      documents: this.#heads.size,
-      hot,
-      headsBytes: this.#heads.bytes,
-      watermark: this.#manifest.to,
-      unmergedChunks: this.#unmerged.chunks,
-      oldestUnmergedAtMs: this.#unmerged.oldestAtMs,
-    };
-    publishStatus(status);
-    metrics.set("hot_documents", hot.documents, { tenant });
-    metrics.set("hot_chunks", hot.chunks, { tenant });
-    metrics.set("hot_bytes", hot.bytes, { tenant });
+  #publishStatus(data: ViewData): void {
+    const { tenant, metrics, entry } = this.#options;
+    const state = this.#state.kind === "ready" ? "ready" : "recovering";
+    const status: ViewStatus = { state, ...data.status() };
+    entry.status = status;
+    metrics.set("hot_documents", status.hot.documents, { tenant });
+    metrics.set("hot_chunks", status.hot.chunks, { tenant });
+    metrics.set("hot_bytes", status.hot.bytes, { tenant });
     metrics.set("heads_bytes", status.headsBytes, { tenant });
     metrics.set("unmerged_chunks", status.unmergedChunks, { tenant });
     const oldestS = (status.oldestUnmergedAtMs ?? 0) / 1000;
     metrics.set("oldest_unmerged_timestamp_seconds", oldestS, { tenant });
     metrics.set("watermark_position", status.watermark, { tenant });
-  }
-}
-
-/** The event of an applied record; a fence is nobody's operation. */
-function eventOf(record: PlacedRecord, elapsedMs: number): DocumentEvent | undefined {
-  const ms = Math.max(0, elapsedMs);
-  const seq = record.version;
-  switch (record.kind) {
-    case "upsert":
-      return { id: record.documentId, seq, status: "visible", ms };
-    case "delete":
-      return { id: record.documentId, seq, status: "deleted", ms };
-    case "reject": {
-      const { documentId: id, reason, message } = record;
-      return { id, seq, status: "rejected", reason, message, ms };
-    }
-    case "duplicate":
-      return { id: null, seq, status: "superseded", ms };
-    case "fence":
-      return undefined;
   }
 }

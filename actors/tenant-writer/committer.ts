@@ -1,35 +1,34 @@
 /**
- * Appends what became of a tenant's operations to CHUNKS, in log order (T1, T3), and hands each record to the shard.
+ * Appends the outcome of a tenant's operations to CHUNKS, in log order (T1, T3), and hands each
+ * record to the tenant view.
  *
- * Owns: the position of the tenant's last record under one epoch. Never: appends out of order, or behind what it did
- * not write.
+ * Owns: the position of the tenant's last record under one epoch.
+ * Never: appends out of order, or after a record that it does not know.
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
-import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
+import type { Position, Version } from "../../src/contract/ids.ts";
 import { failedOutcome, type Outcome } from "../../src/contract/outcome.ts";
 import type { ChunkRecord, PlacedRecord } from "../../src/contract/record.ts";
 import { deadLetterOf } from "../../src/log/dead-letter.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
 import type { BoundedMailbox, Mailbox } from "../../src/runtime/mailbox.ts";
+import type { HotMemory } from "../directory/hot-memory.ts";
 import type { MergeTriggerMessage, TenantViewMessage, TenantWriterMessage } from "../messages.ts";
 import type { DeadLetterWriter } from "./dead-letters.ts";
 import type { HeadFaults } from "./faults.ts";
 import type { InFlight } from "./intake.ts";
 import type { WriterLife } from "./life.ts";
-import type { Fault, OperationProcessor } from "./operation.ts";
+import type { Fault } from "./operation.ts";
+import { type RecordOptions, recordOf } from "./record.ts";
 import { hadLaterOperation, isReplayOf, voidOutcome } from "./replay.ts";
 
-export interface CommitterOptions {
-  readonly tenant: TenantId;
+export interface CommitterOptions extends RecordOptions {
   readonly log: Log;
-  readonly shard: Mailbox<TenantViewMessage>;
+  readonly view: Mailbox<TenantViewMessage>;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
-  /** True while hot memory has no room for this tenant. */
-  readonly isHotFull: () => boolean;
-  /** Whose merges would make that room. */
-  readonly makesRoom: () => readonly TenantId[];
+  readonly hot: HotMemory;
   readonly limits: { readonly backoff: { readonly backoffMaxMs: number } };
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -37,13 +36,12 @@ export interface CommitterOptions {
 
 export interface CommitterParts {
   readonly life: WriterLife;
-  readonly processor: OperationProcessor;
   readonly faults: HeadFaults;
-  readonly letters: DeadLetterWriter;
+  readonly deadLetters: DeadLetterWriter;
   readonly inFlight: BoundedMailbox<InFlight>;
-  /** What is not even taken in yet. */
+  /** Operations that are not taken in yet. */
   readonly self: Mailbox<TenantWriterMessage>;
-  /** Of the tenant's last record. */
+  /** Where the tenant's last record is. */
   readonly position: Position;
 }
 
@@ -73,19 +71,19 @@ export class Committer {
 
   /** False when this life ends meanwhile. */
   async #commit(next: InFlight): Promise<boolean> {
-    const { inFlight, self, processor, letters, life } = this.#parts;
-    const { shard, metrics, tenant } = this.#options;
+    const { inFlight, self, deadLetters, life } = this.#parts;
+    const { view, metrics, tenant } = this.#options;
     const { version } = next.operation;
     const judged = this.#judged(version, await next.outcome);
     const outcome = await this.#unlessVoid(next.operation, judged);
     if (outcome === undefined) return false;
-    const record = processor.recordOf(version, outcome);
+    const record = recordOf(this.#options, version, outcome);
     await this.#waitForRoom();
-    const placed = await this.#place(record);
+    const placed = await this.#appendWithFallback(record);
     if (placed === undefined) return false;
     const publishedAtMs = next.operation.atMs;
-    if (placed.kind === "reject") letters.add(deadLetterOf(placed, publishedAtMs));
-    await shard.put({ type: "apply", record: placed, publishedAtMs }, life.signal);
+    if (placed.kind === "reject") deadLetters.add(deadLetterOf(placed, publishedAtMs));
+    await view.put({ type: "apply", record: placed, publishedAtMs }, life.signal);
     // Not a difference of versions: sequences of DOCS count every tenant's operations.
     metrics.set("ingest_lag_operations", inFlight.depth + self.depth, { tenant });
     return true;
@@ -105,9 +103,10 @@ export class Committer {
   }
 
   /**
-   * T8. At the operation's turn, when all before it have their records; undefined when this life ends first.
-   * What can not be looked through any more (purged) may hold a later operation, so the replay is void as well. Any
-   * publisher can write the headers: only the place that the dead letter itself says is read from.
+   * T8. At the operation's turn, when all before it have their records; undefined when this life
+   * ends first. Records that were purged may have held a later operation, so then the replay is
+   * void, too. Any publisher can write the headers: reading starts only where the dead letter
+   * itself says.
    */
   async #unlessVoid({ replay }: StoredOperation, outcome: Outcome): Promise<Outcome | undefined> {
     if (replay === undefined || outcome.kind === "duplicate") return outcome;
@@ -117,9 +116,9 @@ export class Committer {
     const { life } = this.#parts;
     const range = { tenant, after: replay.after, to: this.#lastPosition, signal: life.signal };
     const isVoid = await life.stalling("replay", async () => {
-      const letter = await log.deadLetters.get(tenant, replay.of);
-      if (!isReplayOf(letter, replay)) return true;
-      // A place behind the end is no place of this log.
+      const deadLetter = await log.deadLetters.get(tenant, replay.of);
+      if (!isReplayOf(deadLetter, replay)) return true;
+      // A position after the end is none of this log.
       if (replay.after > range.to) return true;
       return hadLaterOperation(log.chunks.headers(range), replay, documentId);
     });
@@ -127,24 +126,24 @@ export class Committer {
     return isVoid ? voidOutcome(documentId) : outcome;
   }
 
-  async #place(record: ChunkRecord): Promise<PlacedRecord | undefined> {
-    const { life, processor } = this.#parts;
+  async #appendWithFallback(record: ChunkRecord): Promise<PlacedRecord | undefined> {
+    const { life } = this.#parts;
     try {
       return await life.stalling("append", () => this.#append(record));
     } catch (thrown) {
-      // Our limits keep a record below the server's; a server that was given a lower one since says otherwise.
+      // Our limits keep a record below the server's, unless that was lowered since.
       if (record.kind !== "upsert" || toFreshetError(thrown).code !== "document_too_large")
         throw thrown;
       const { version, documentId } = record;
       const reason = "document_too_large";
       const message = "the document's record is above the server's payload limit";
       const outcome = { kind: "reject", documentId, reason, message } as const;
-      const rejected = processor.recordOf(version, outcome);
+      const rejected = recordOf(this.#options, version, outcome);
       return life.stalling("append", () => this.#append(rejected));
     }
   }
 
-  /** The record with its place, or undefined when a newer owner has taken over. */
+  /** The record with its position, or undefined when a newer owner has taken over. */
   async #append(record: ChunkRecord): Promise<PlacedRecord | undefined> {
     const { log, metrics } = this.#options;
     const { life } = this.#parts;
@@ -161,8 +160,9 @@ export class Committer {
       case "behind": {
         metrics.count("appends_refused_total", { reason: "behind" });
         const { last } = outcome;
-        // An append whose ack was lost, before a stall: it is already where it belongs (T1). One of another kind is
-        // what an earlier life decided and landed late: the next life takes it from the log (I7).
+        // An append whose ack was lost before a stall: it is already where it belongs (T1). One of
+        // another kind was decided by an earlier life and landed late: the next life takes it from
+        // the log (I7).
         if (
           last?.epoch === record.epoch &&
           last.version === record.version &&
@@ -176,12 +176,14 @@ export class Committer {
     }
   }
 
-  /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps what waits. */
+  /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps the rest. */
   async #waitForRoom(): Promise<void> {
-    const { isHotFull, makesRoom, mergeTrigger, limits } = this.#options;
+    const { tenant, hot, mergeTrigger, limits } = this.#options;
     const { clock, signal } = this.#parts.life;
-    while (isHotFull() && !signal.aborted) {
-      for (const tenant of makesRoom()) mergeTrigger.tryPut({ type: "pressure", tenant });
+    while (hot.isFull(tenant) && !signal.aborted) {
+      for (const large of hot.tenantsToMerge(tenant)) {
+        mergeTrigger.tryPut({ type: "pressure", tenant: large });
+      }
       await clock.sleep(limits.backoff.backoffMaxMs / 10, signal);
     }
   }

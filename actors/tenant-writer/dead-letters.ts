@@ -1,13 +1,16 @@
 /**
  * Writes a tenant's dead letters beside its commits.
  *
- * Owns: the letters that wait for their stream. Never: keeps a commit, a recovery or anybody else waiting: the reject
- * record has decided, and the letter only tells of it (I9).
+ * Owns: the dead letters that wait for their stream.
+ * Never: delays a commit or a recovery: the reject record has decided, and the dead letter only
+ * tells of it (I9).
  *
- *   LW1  letters are written in the order in which they came, each until it is stored or this life ends;
- *   LW2  at most `deadLettersWaitingMax` wait; the others are left to the merge that goes past their records, as are all
- *        that still wait when this life ends above the watermark: recovery brings them again;
- *   LW3  the tenant keeps no more than its share of the stream, the newest letters of it (I11).
+ *   TL1  dead letters are written in the order in which they came, each until it is stored or this
+ *        life ends;
+ *   TL2  at most `deadLettersWaitingMax` wait; the others are left to the merge that passes their
+ *        records, as are all that still wait when this life ends above the watermark: recovery
+ *        brings them again;
+ *   TL3  the tenant keeps no more than its share of the stream, its newest dead letters (I11).
  */
 
 import { toFreshetError } from "../../src/contract/errors.ts";
@@ -32,7 +35,7 @@ export interface DeadLetterOptions {
   readonly logger: Logger;
 }
 
-/** Letters between two looks at the tenant's share: so far above it the tenant may be. */
+/** Dead letters between two trims to the tenant's share, which it may exceed by so many. */
 const trimEvery = 128;
 
 export class DeadLetterWriter {
@@ -48,8 +51,8 @@ export class DeadLetterWriter {
   }
 
   /** Returns at once. */
-  add(letter: DeadLetter): void {
-    if (this.#waiting.tryPut(letter)) return;
+  add(deadLetter: DeadLetter): void {
+    if (this.#waiting.tryPut(deadLetter)) return;
     const { metrics, tenant } = this.#options;
     metrics.count("dead_letters_deferred_total", { tenant });
   }
@@ -57,22 +60,22 @@ export class DeadLetterWriter {
   async writeAll(): Promise<void> {
     const { signal } = this.#life;
     for (;;) {
-      const letter = await this.#waiting.take(signal);
-      if (letter === undefined) return;
-      await this.#write(letter);
+      const deadLetter = await this.#waiting.take(signal);
+      if (deadLetter === undefined) return;
+      await this.#write(deadLetter);
     }
   }
 
-  async #write(letter: DeadLetter): Promise<void> {
+  async #write(deadLetter: DeadLetter): Promise<void> {
     const { log, limits, logger } = this.#options;
     const { clock, signal } = this.#life;
-    const { tenant, version } = letter;
+    const { tenant, version } = deadLetter;
     const { backoffMinMs } = limits.backoff;
     const bounds = { backoffMinMs, backoffMaxMs: limits.deadLetterRetryMaxMs };
     for (let repetition = 0; !signal.aborted; repetition += 1) {
       try {
-        await log.deadLetters.publish(letter);
-        return await this.#trimNowAndThen();
+        await log.deadLetters.publish(deadLetter);
+        return await this.#trimSometimes();
       } catch (thrown) {
         const error = toFreshetError(thrown);
         const { code, message: cause } = error;
@@ -85,12 +88,12 @@ export class DeadLetterWriter {
     }
   }
 
-  async #trimNowAndThen(): Promise<void> {
+  async #trimSometimes(): Promise<void> {
     this.#sinceTrim += 1;
     if (this.#sinceTrim >= trimEvery) await this.#trim();
   }
 
-  /** LW3. What fails is tried again with later letters. */
+  /** TL3. A trim that fails is tried again with later dead letters. */
   async #trim(): Promise<void> {
     const { log, tenant, metrics } = this.#options;
     const trimmed = await log.deadLetters.trim(tenant).catch(() => 0);

@@ -1,7 +1,8 @@
 /**
- * Pure bookkeeping of faults that are not the document's: how often the operation at the head of a tenant's queue
- * met one. Only the head counts, because what waits behind it may suffer from the same cause. Outlives the
- * actor's lives, so that a document which breaks every one of them is found (T6).
+ * Pure bookkeeping of faults that are not the document's: how often the operation at the head of a
+ * tenant's queue met one. Only the head counts, because the operations after it may suffer from the
+ * same cause. It outlives the actor's lives, so that a document which breaks every one of them is
+ * found (T6).
  */
 
 import type { Version } from "../../src/contract/ids.ts";
@@ -15,7 +16,7 @@ export class HeadFaults {
     this.#attemptsMax = attemptsMax;
   }
 
-  /** True when the operation has had all its attempts: from now on it is held to be its own fault. */
+  /** True when the operation has had all its attempts: from now on it counts as its own fault. */
   add(version: Version): boolean {
     this.#attempts = version === this.#head ? this.#attempts + 1 : 1;
     this.#head = version;

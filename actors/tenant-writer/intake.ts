@@ -1,10 +1,15 @@
 /**
- * Takes a tenant's operations in, in log order: from its partition's reader, and by its own reads of DOCS while it is
- * off that reader (T4) or looks for suspects (T7). What is taken in is processed at once and waits for the committer.
+ * Takes a tenant's operations in, in log order: from its partition's reader, and by its own reads
+ * of DOCS while it is off that reader (T4) or looks for suspects (T7). An operation that is taken
+ * in is processed at once and waits for the committer.
  *
- *   TI1  the first operation that a life takes from the shared reader follows right behind the one before, as the log's
- *        leader says. Nobody else knows what lies between the end of a life's own reads and the reader's start, and an
- *        operation that is left out there is passed by the cursor for good (I1, I2).
+ * Owns: the version of the newest operation taken in, and the message ids of the window.
+ * Never: takes an operation in twice, or leaves one out.
+ *
+ *   TI1  the first operation that a life takes from the shared reader is the next one after its own
+ *        reads, as the log's leader says. Nothing else knows what lies between the end of those
+ *        reads and the reader's start, and an operation left out there is passed by the cursor for
+ *        good (I1, I2).
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";
@@ -17,7 +22,8 @@ import { equalBytes } from "../../src/runtime/bytes.ts";
 import type { Share } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { type Admitted, type KeptOperation, readBytesMax, tooLarge } from "../directory/bytes.ts";
-import type { TenantProgress, TenantRoute } from "../directory/directory.ts";
+import type { TenantProgress } from "../directory/directory.ts";
+import type { TenantRoute } from "../directory/route.ts";
 import type { WriterLife } from "./life.ts";
 import type { Fault, OperationProcessor } from "./operation.ts";
 import { attemptsOf, suspectsTo } from "./suspects.ts";
@@ -26,7 +32,7 @@ export interface IntakeOptions {
   readonly tenant: TenantId;
   readonly epoch: Epoch;
   readonly log: Log;
-  readonly route: () => TenantRoute;
+  readonly route: TenantRoute;
   readonly progress: TenantProgress;
   readonly limits: {
     readonly inFlightMax: number;
@@ -61,9 +67,11 @@ export class Intake {
   readonly #parts: IntakeParts;
   /** Version of the newest operation taken in. */
   #takenIn: Version;
-  /** T9: of what was taken in. */
+  /** T9: of the operations taken in. */
   #ids: IdWindow;
-  /** T7: suspects are at or below it; undefined until the backlog of this life has been looked at. */
+  /**
+   * T7: suspects are at or below it; undefined until the backlog of this life has been looked at.
+   */
   #suspectsTo: Version | undefined;
   /** TI1. Later rejoins need no proof: what the reader skipped is known. */
   #followsReader = false;
@@ -75,12 +83,12 @@ export class Intake {
     this.#ids = this.#noIds();
   }
 
-  /** T9: the ids of what has its record already, from DOCS, which holds it for longer than the window. */
+  /** T9: the ids of operations with a record, from DOCS, which keeps them beyond the window. */
   async recallIds(): Promise<void> {
     const { log, tenant, limits } = this.#options;
     const { life, cursor } = this.#parts;
     if (cursor === 0) return;
-    // Twice the window: what is no first operation itself is known by its own first.
+    // Twice the window: a repetition in it is recognised by its first operation.
     const windowMs = 2 * limits.duplicateWindowMs;
     await life.stalling("message ids", async () => {
       const ids = this.#noIds();
@@ -97,14 +105,14 @@ export class Intake {
     if (!this.#followsReader) this.#followsReader = await this.#isNext(operation);
     if (this.#followsReader) return this.#takeIn(admitted);
     share.release();
-    const route = this.#options.route();
-    route.behind = true;
-    if (route.skippedTo < operation.version) route.skippedTo = operation.version;
+    this.#options.route.fellBehind(operation.version);
   }
 
-  /** TI1. False also when this life ends first, or is off the reader already and will read for itself. */
+  /**
+   * TI1. False also when this life ends first, or is off the reader already and reads by itself.
+   */
   async #isNext({ version }: KeptOperation): Promise<boolean> {
-    if (this.#options.route().behind) return false;
+    if (this.#options.route.isBehind) return false;
     const { log, tenant } = this.#options;
     const after = this.#takenIn;
     const next = await this.#parts.life.stalling("join", () =>
@@ -117,12 +125,12 @@ export class Intake {
     const { processor, inFlight, life } = this.#parts;
     const isNew = operation.version > this.#takenIn;
     const inHand = isNew
-      ? await this.#options.route().bytes.inHand(operation, life.signal)
+      ? await this.#options.route.bytes.inHand(operation, life.signal)
       : undefined;
     if (inHand === undefined) return share.release();
     this.#takenIn = operation.version;
     const suspect = operation.version <= (this.#suspectsTo ?? 0);
-    // One whose payload is not kept can not be compared: it is refused, as often as it comes.
+    // One whose payload is not kept cannot be compared: it is refused, as often as it comes.
     const repeated = tooLarge(operation) === undefined ? this.#repeatedBy(operation) : undefined;
     const outcome =
       repeated === undefined
@@ -143,14 +151,14 @@ export class Intake {
     return messageId === undefined ? undefined : this.#ids.take({ version, atMs, messageId });
   }
 
-  /** T9. Other content under a used id is no retry: swallowed, it would be lost without a word (I2). */
+  /** T9. Other content under a used id is no retry: dropped, it would be lost silently (I2). */
   async #repetition({ payload }: StoredOperation, of: Version): Promise<Outcome> {
     const { log, tenant } = this.#options;
     const { life } = this.#parts;
     const after = (of - 1) as Version;
     const first = await life.stalling("repetition", async () => {
       const [found] = await log.docs.readTenant({ tenant, after, max: 1 });
-      // At least the repetition itself lies there: without anything the answer is older than it (TI1).
+      // At least the repetition itself is there: an empty answer is older than it (TI1).
       if (found === undefined) throw new FreshetError("log_unavailable", "DOCS was read too old");
       return found;
     });
@@ -166,28 +174,29 @@ export class Intake {
     return new IdWindow({ windowMs, idsMax });
   }
 
-  /** Reads skipped operations from DOCS until the tenant has caught up with the shared reader (T4). */
+  /**
+   * Reads skipped operations from DOCS until the tenant has caught up with the shared reader (T4).
+   */
   async catchUp(): Promise<void> {
-    const { limits, progress } = this.#options;
+    const { limits, progress, route } = this.#options;
     const { life } = this.#parts;
-    const route = this.#options.route();
-    while (route.behind && !life.signal.aborted) {
+    while (route.isBehind && !life.signal.aborted) {
       const operations = await this.#readPage();
       for (const admitted of operations ?? []) {
         await this.#takeIn(admitted);
         progress.behind -= 1;
       }
-      // No await between the test and the assignment: the reader can not skip another one in between.
-      if (operations?.length === 0 && this.#takenIn >= route.skippedTo) route.behind = false;
-      else if (operations?.length === 0) await life.clock.sleep(limits.backoff.backoffMinMs);
+      if (operations?.length === 0 && !route.caughtUp(this.#takenIn)) {
+        await life.clock.sleep(limits.backoff.backoffMinMs);
+      }
     }
   }
 
-  /** The tenant's next operations, within its part of the node's memory. Undefined when this life ends first. */
+  /** The next operations, within the tenant's memory; undefined when this life ends first. */
   async #readPage(): Promise<readonly Admitted[] | undefined> {
     const { log, tenant, limits, progress } = this.#options;
     const { life } = this.#parts;
-    const { bytes } = this.#options.route();
+    const { bytes } = this.#options.route;
     const onCount = (operations: number): void => {
       progress.behind = operations;
     };
@@ -206,12 +215,12 @@ export class Intake {
     }
   }
 
-  /** T7: journals the backlog that this life begins with, before any of it is taken in. */
+  /** T7: journals the backlog that this life begins with, before it takes any of it in. */
   async #lookForSuspects(operations: readonly StoredOperation[]): Promise<void> {
     const { life } = this.#parts;
     if (this.#suspectsTo !== undefined || life.signal.aborted) return;
     this.#suspectsTo = 0 as Version;
-    // What the committer holds, what waits for it, and what waits to wait for it.
+    // One is with the committer, `inFlightMax` wait for it, and one waits for room.
     const inHand = operations.slice(0, this.#options.limits.inFlightMax + 2);
     const [first, ...others] = inHand.map(({ version }) => version);
     if (first === undefined) return;

@@ -1,14 +1,17 @@
-/** What the parts of one life of a tenant share: its clock and its end, waiting out trouble, standing down. */
+/** What the parts of one life of a tenant writer share: clock, end, retries, standing down. */
 
 import { toFreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, TenantId } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
+import type { FencedMessage } from "../messages.ts";
 
 export interface LifeOptions {
   readonly tenant: TenantId;
-  readonly onFenced: (by: Epoch) => void;
+  /** Ends the tenure when a newer owner has written. */
+  readonly partition: Pick<Mailbox<FencedMessage>, "put">;
   readonly limits: {
     readonly backoff: { readonly backoffMinMs: number; readonly backoffMaxMs: number };
   };
@@ -30,7 +33,7 @@ export class WriterLife {
     this.signal = signal;
   }
 
-  /** T5: repeats while the trouble is transient; undefined when this life ends first. */
+  /** T5: repeats while the error is transient; undefined when this life ends first. */
   async stalling<Value>(what: string, work: () => Promise<Value>): Promise<Value | undefined> {
     for (let repetition = 0; !this.signal.aborted; repetition += 1) {
       try {
@@ -50,7 +53,7 @@ export class WriterLife {
   /** A newer owner has written (I6). */
   standDown(by: Epoch): undefined {
     this.#options.metrics.count("appends_refused_total", { reason: "fenced" });
-    this.#options.onFenced(by);
+    void this.#options.partition.put({ type: "fenced", epoch: by });
     return undefined;
   }
 }

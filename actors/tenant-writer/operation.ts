@@ -1,13 +1,12 @@
 /**
- * What a tenant does with one operation before it has a place in CHUNKS. Many run at once; the tenant restores their
- * order (T3). Nothing here touches the log.
+ * Processes one operation, before it has a position in CHUNKS. Many run at once; the committer
+ * restores their order (T3). Nothing here touches the log.
  */
 
 import { parseOperation } from "../../src/contract/document.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
-import type { DocumentId, Epoch, TenantId, Version } from "../../src/contract/ids.ts";
+import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import { failedOutcome, type Outcome } from "../../src/contract/outcome.ts";
-import type { ChunkRecord } from "../../src/contract/record.ts";
 import { isLost } from "../../src/embedding/failures.ts";
 import type { EmbedInput } from "../../src/embedding/port.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
@@ -24,11 +23,8 @@ import type { EmbedderMessage } from "../messages.ts";
 
 export interface ProcessorOptions {
   readonly tenant: TenantId;
-  readonly epoch: Epoch;
   readonly log: Pick<Log, "documentTextBytesMax">;
   readonly preparation: Pick<Preparation, "prepare">;
-  /** Fingerprint of the embedding graph, kept with the vectors. */
-  readonly model: string;
   readonly embedder: Pick<Mailbox<EmbedderMessage>, "put">;
   readonly isolation: Pick<Isolation, "process">;
   readonly limits: {
@@ -39,7 +35,7 @@ export interface ProcessorOptions {
   readonly logger: Logger;
 }
 
-/** Something broke that is not known to be the document's doing: the tenant decides what follows (T6). */
+/** Something broke that may not be the document's fault: the committer decides about it (T6). */
 export interface Fault {
   readonly kind: "fault";
   readonly documentId: DocumentId | null;
@@ -58,7 +54,7 @@ export class OperationProcessor {
     this.#context = context;
   }
 
-  /** Rejects only when the actor's life ends meanwhile; whatever else goes wrong is an outcome or a fault. */
+  /** Rejects only when this life ends meanwhile; anything else is an outcome or a fault. */
   async process(operation: KeptOperation, suspect: boolean): Promise<Outcome | Fault> {
     const { logger, tenant } = this.#options;
     const refused = tooLarge(operation);
@@ -87,9 +83,9 @@ export class OperationProcessor {
     const { documentTextBytesMax } = log;
     const job = { tenant, payload: operation.payload, documentTextBytesMax, named };
     try {
-      const prepared = await this.#patiently(() => preparation.prepare(job, signal));
+      const prepared = await this.#retrying(() => preparation.prepare(job, signal));
       return await embedPrepared(prepared, (inputs) =>
-        this.#patiently(() => this.#askForVectors(inputs)),
+        this.#retrying(() => this.#askForVectors(inputs)),
       );
     } catch (thrown) {
       if (!isLost(thrown) || this.#context.signal.aborted) throw thrown;
@@ -97,22 +93,22 @@ export class OperationProcessor {
     }
   }
 
-  /** T7: where it can harm nobody. What comes back is its result, not an opinion about it. */
+  /** T7: in a process of its own. What comes back is the outcome, not a verdict. */
   #isolated({ payload, version }: StoredOperation): Promise<Outcome> {
     const { isolation, logger, metrics, tenant } = this.#options;
     logger.warn({ tenant, version }, "a document is processed in isolation");
     metrics.count("documents_isolated_total", { tenant });
-    return this.#patiently(() => isolation.process(payload, this.#context.signal, tenant));
+    return this.#retrying(() => isolation.process(payload, this.#context.signal, tenant));
   }
 
-  /** Of a suspect that its isolated process survived, so that reading it harms nobody here either. */
+  /** Of a suspect that its isolated process survived, so it can be read here, too. */
   #idIn({ payload }: StoredOperation): DocumentId | null {
     const parsed = parseOperation(payload, this.#options.log.documentTextBytesMax);
     return parsed.ok ? parsed.operation.id : null;
   }
 
-  /** T5: the embedder being down is not the document's fault; the model's refusal is, after bounded attempts. */
-  async #patiently<Value>(work: () => Promise<Value>): Promise<Value> {
+  /** T5: an embedder that is down is waited for; a model's refusal counts against the document. */
+  async #retrying<Value>(work: () => Promise<Value>): Promise<Value> {
     const { limits } = this.#options;
     const { clock, signal } = this.#context;
     let refusals = 0;
@@ -137,24 +133,7 @@ export class OperationProcessor {
     const reply = { resolve, reject };
     const sent = await embedder.put({ type: "embed", tenant, inputs, signal, reply }, signal);
     if (!sent) throw new FreshetError("embedding_unavailable");
-    // An embedder that is down answers late: a tenant that ends does not wait for it.
+    // An embedder that is down answers late: a life that ends does not wait for it.
     return raceAbort(promise, signal);
-  }
-
-  /** The record that the outcome becomes, under this owner's epoch. */
-  recordOf(version: Version, outcome: Outcome): ChunkRecord {
-    const { tenant, epoch, model } = this.#options;
-    const base = { tenant, version, epoch };
-    switch (outcome.kind) {
-      case "delete":
-      case "reject":
-      case "duplicate":
-        return { ...base, ...outcome };
-      case "upsert": {
-        const { documentId, body } = outcome;
-        const chunkCount = body.chunks.length;
-        return { ...base, kind: "upsert", documentId, chunkCount, body: { ...body, model } };
-      }
-    }
   }
 }

@@ -1,4 +1,7 @@
-/** How a life of a tenant begins: its fence, then what the log holds of the tenant, handed to its shard (I7). */
+/**
+ * How a life of a tenant writer begins: its fence, then what the log holds of the tenant, handed to
+ * its view (I7).
+ */
 
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
@@ -20,22 +23,24 @@ export interface RecoveryOptions {
   readonly tenant: TenantId;
   readonly epoch: Epoch;
   readonly log: Log;
-  readonly shard: Mailbox<TenantViewMessage>;
+  readonly view: Mailbox<TenantViewMessage>;
   readonly progress: TenantProgress;
 }
 
-/** The tenant's end of CHUNKS: where its last record lies, and the cursor into DOCS. */
+/** The tenant's end of CHUNKS: its last record's position, and the cursor into DOCS. */
 export interface LogEnd {
   readonly position: Position;
   readonly version: Version;
 }
 
-/** Fence, manifest, heads, tail; resolves with the end of the log, or undefined when fenced off. */
+/**
+ * Fence, manifest, heads, tail; the end of the log, or undefined when a newer owner has written.
+ */
 export async function recover(
   options: RecoveryOptions,
-  { life, letters }: { readonly life: WriterLife; readonly letters: DeadLetterWriter },
+  { life, deadLetters }: { readonly life: WriterLife; readonly deadLetters: DeadLetterWriter },
 ): Promise<LogEnd | undefined> {
-  const { log, tenant, shard, progress } = options;
+  const { log, tenant, view, progress } = options;
   const { signal, clock } = life;
   Object.assign(progress, { toReplay: 0, replayed: 0 });
   const end = await fence(options, life);
@@ -43,24 +48,24 @@ export async function recover(
   const stored = await log.manifests.get(tenant);
   const manifest = stored?.manifest ?? emptyManifest;
   const heads = await readHeads(log.manifests, tenant, manifest.pieces);
-  await shard.put({ type: "load", stored, heads }, signal);
-  // What is merged and not yet confirmed stays in hot, as it does with an owner that lived through the merge.
+  await view.put({ type: "load", stored, heads }, signal);
+  // Hot keeps what is merged and not yet confirmed, as with an owner that lived through the merge.
   const range = { tenant, after: confirmedTo(manifest), to: end.position, signal };
   const onCount = (records: number): void => {
     progress.toReplay = records;
   };
   for await (const record of log.chunks.read({ ...range, onCount })) {
     if (record.kind === "reject" && record.position > manifest.to) {
-      letters.add(deadLetterOf(record, clock.nowMs()));
+      deadLetters.add(deadLetterOf(record, clock.nowMs()));
     }
-    await shard.put({ type: "replay", record: await withTerms(record, clock) }, signal);
+    await view.put({ type: "replay", record: await withTerms(record, clock) }, signal);
     progress.replayed += 1;
   }
-  await shard.put({ type: "ready", visible: end.version }, signal);
+  await view.put({ type: "ready", visible: end.version }, signal);
   return end;
 }
 
-/** Counting the terms of a record's hundreds of chunks takes long: others have their turn in between. */
+/** Counting the terms of hundreds of chunks takes long: others have their turn in between. */
 async function withTerms(record: PlacedRecord, clock: Clock): Promise<PlacedRecord> {
   if (record.kind !== "upsert" || record.body.chunks.length <= limits.termsSliceChunks)
     return record;

@@ -1,4 +1,4 @@
-/** Whether the replay of a dead letter still means anything (T8). */
+/** Whether the replay of a dead letter is void (T8). */
 
 import { errorTable, toFreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId } from "../../src/contract/ids.ts";
@@ -7,22 +7,24 @@ import { isLaterOperation, type RecordHeader } from "../../src/contract/record.t
 import type { DeadLetter } from "../../src/log/dead-letter-port.ts";
 import type { Replay } from "../../src/log/port.ts";
 
-/** A replay repeats what a dead letter is about, from where its record lies; anything else was made up. */
-export function isReplayOf(letter: DeadLetter | null, { after }: Replay): boolean {
-  return letter?.position === after;
+/**
+ * A replay names its dead letter and that one's position; headers that do not agree are made up.
+ */
+export function isReplayOf(deadLetter: DeadLetter | null, { after }: Replay): boolean {
+  return deadLetter?.position === after;
 }
 
 /**
- * @param behind the records behind the reject record of what is replayed, to the end of the log
- * @throws what reading them throws, except that they are not all there any more: then it may have had one
+ * @param after the records after the reject record of the replayed operation, to the end of the log
+ * @throws what reading them throws; when some were purged, one may have been such an operation
  */
 export async function hadLaterOperation(
-  behind: AsyncIterable<RecordHeader>,
+  after: AsyncIterable<RecordHeader>,
   { of }: Replay,
   documentId: DocumentId,
 ): Promise<boolean> {
   try {
-    for await (const header of behind) {
+    for await (const header of after) {
       if (header.documentId === documentId && isLaterOperation(header, of)) return true;
     }
     return false;

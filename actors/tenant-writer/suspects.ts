@@ -1,9 +1,10 @@
 /**
  * Pure: which operations are suspected of having ended the process (T7).
  *
- * The operations right behind the cursor may have been in hand when the last owner ended. A journal entry counts the
- * lives that began with the same ones: each that finds it again has ended before it was done with them, whatever the
- * reason. The life before the first entry counts too, since it left them.
+ * The operations right after the cursor may have been in flight when the last owner ended. A
+ * journal entry counts the lives that began with the same ones: each life that finds it again ended
+ * before it was done with them, for whatever reason. The life before the first entry counts too,
+ * since it left them.
  */
 
 import type { Epoch, Version } from "../../src/contract/ids.ts";
@@ -13,11 +14,11 @@ export interface Backlog {
   readonly entry: Attempts | null;
   readonly cursor: Version;
   readonly epoch: Epoch;
-  /** Versions of the operations right behind the cursor, at least one and as many as may be in hand at once. */
+  /** Versions right after the cursor: at least one, at most as many as are in flight at once. */
   readonly versions: readonly [Version, ...Version[]];
 }
 
-/** The entry to be stored before any of the backlog is taken in. */
+/** The entry to store before any of the backlog is taken in. */
 export function attemptsOf({ entry, cursor, epoch, versions }: Backlog): Attempts {
   if (entry === null || entry.upTo <= cursor) {
     return { upTo: versions.at(-1) ?? versions[0], lives: 1, epoch };

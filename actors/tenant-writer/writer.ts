@@ -1,25 +1,31 @@
 /**
- * Tenant: turns the operations of one tenant into records of CHUNKS, in log order.
+ * Tenant writer: turns the operations of one tenant into records of CHUNKS, in log order.
  *
  * Owns: the tenant's end of CHUNKS (position and version of its last record) under one epoch.
  * Never: answers questions, appends out of order, or appends before its fence.
- * Receives: operation (from its partition); reload (from its shard). Sends: texts to the embedder;
- * load, replay, ready, apply to its shard; `fenced` to its partition.
- * Parts: tenant-recovery.ts (how a life begins), tenant-intake.ts (from DOCS), tenant-committer.ts (into CHUNKS),
- * tenant-letters.ts (dead letters).
+ * Receives: operation (from its partition); reload (from its view).
+ * Sends: texts to the embedder; load, replay, ready, apply to its view; fenced to its partition;
+ * pressure to the merge trigger.
+ * Parts: recovery.ts (how a life begins), intake.ts (from DOCS), operation.ts (processing),
+ * committer.ts (into CHUNKS), dead-letters.ts.
  *
  *   T1  exactly one record per operation, in version order, whatever restarts in between (I2, I3);
  *   T2  the fence of its epoch is the first record that this owner appends (I6);
- *   T3  an operation is prepared and embedded in parallel with others, but appended only after all before it;
- *   T4  a full queue puts the tenant off the shared reader, never the reader to sleep (I9);
+ *   T3  an operation is prepared and embedded in parallel with others, but appended only after all
+ *       before it;
+ *   T4  a full queue takes the tenant off the shared reader; the reader never waits (I9);
  *   T5  transient trouble stalls with back-off; only a document that itself fails is rejected (I2);
- *   T6  a fault of ours ends this life and is tried again in the next; the operation at the head of the queue is
- *       rejected only when it has met `attemptsMax` of them, so that no document stops its tenant for ever;
- *   T7  what may have been in hand when `attemptsMax` owners in a row ended is processed in isolation, one by one and
- *       before anything behind it is taken in: a document that ends processes is found, an innocent one goes on (I2);
- *   T8  the replay of a dead letter is void when the log has a later operation of its document (I3);
- *   T9  a message id names one operation of the tenant within the duplicate window, on whatever way it came: what
- *       repeats one leaves a record that says so, and changes nothing; other content under the id is rejected.
+ *   T6  a fault of ours ends this life and is tried again in the next; the operation at the head of
+ *       the queue is rejected only when it has met `attemptsMax` of them, so that no document stops
+ *       its tenant for ever;
+ *   T7  operations that may have been in flight when `attemptsMax` owners in a row ended are
+ *       processed in isolation, one by one and before anything after them is taken in: a document
+ *       that ends processes is found, an innocent one passes (I2);
+ *   T8  the replay of a dead letter is void when the log has a later operation of its document
+ *       (I3);
+ *   T9  a message id names one operation of the tenant within the duplicate window, whichever way
+ *       it came: a repetition leaves a record that says so and changes nothing; other content under
+ *       the id is rejected.
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";
@@ -74,7 +80,7 @@ class TenantWriterBehaviour implements Behaviour<TenantWriterMessage> {
   readonly #faults: HeadFaults;
   readonly #life: WriterLife;
   readonly #inFlight: BoundedMailbox<InFlight>;
-  /** Undefined until this life has recovered, and for good when it was fenced off. */
+  /** Undefined until this life has recovered; it never does when a newer owner has written. */
   #intake: Intake | undefined;
 
   constructor(
@@ -92,12 +98,12 @@ class TenantWriterBehaviour implements Behaviour<TenantWriterMessage> {
   async start(): Promise<void> {
     const options = this.#options;
     const life = this.#life;
-    const letters = new DeadLetterWriter(options, life);
-    this.#context.task(() => letters.writeAll());
+    const deadLetters = new DeadLetterWriter(options, life);
+    this.#context.task(() => deadLetters.writeAll());
     const end = await life.stalling("recover", () =>
       options.recoveries.run(
         options.tenant,
-        () => recover(options, { life, letters }),
+        () => recover(options, { life, deadLetters }),
         life.signal,
       ),
     );
@@ -107,12 +113,18 @@ class TenantWriterBehaviour implements Behaviour<TenantWriterMessage> {
     const processor = new OperationProcessor(options, life);
     const { position, version: cursor } = end;
     const faults = this.#faults;
-    const parts = { life, processor, inFlight };
-    const committer = new Committer(options, { ...parts, faults, letters, self, position });
+    const committer = new Committer(options, {
+      life,
+      inFlight,
+      faults,
+      deadLetters,
+      self,
+      position,
+    });
     this.#context.task(() => committer.commitAll());
-    this.#intake = new Intake(options, { ...parts, cursor });
-    // What was published while nobody listened, or was in the hands of an earlier life, is still in DOCS.
-    options.route().behind = true;
+    this.#intake = new Intake(options, { life, processor, inFlight, cursor });
+    // What was published before, or was in the hands of an earlier life, is still in DOCS.
+    options.route.fellBehind();
     await this.#intake.recallIds();
     await this.#intake.catchUp();
   }
@@ -123,7 +135,7 @@ class TenantWriterBehaviour implements Behaviour<TenantWriterMessage> {
         await this.#takeIn(message.admitted);
         break;
       case "reload":
-        throw new FreshetError("internal", "the shard was lost and must be loaded again");
+        throw new FreshetError("internal", "the tenant view was lost and must be loaded again");
     }
     if (this.#context.self.depth === 0) await this.#intake?.catchUp();
   }

@@ -22,7 +22,10 @@ export const tenantLimits: TenantLimits = {
   backoff,
 };
 
-/** A weight of zero would stop its tenant once it had its first turn; an infinite one would stop all others. */
+/**
+ * A weight of zero would stop its tenant once it had its first turn; an infinite one would stop all
+ * others.
+ */
 export function checkWeights(weights: ReadonlyMap<TenantId, number> = new Map()): void {
   for (const [tenant, weight] of weights) {
     if (Number.isFinite(weight) && weight > 0) continue;
@@ -30,7 +33,7 @@ export function checkWeights(weights: ReadonlyMap<TenantId, number> = new Map())
   }
 }
 
-/** What a message to a shard holds: next to all of it is the record that it brings. */
+/** What a message to a tenant view holds: nearly all of it is the record that it brings. */
 export function recordBytes(message: TenantViewMessage): number {
   if (message.type !== "replay" && message.type !== "apply") return 0;
   const { record } = message;
@@ -45,7 +48,7 @@ export function kindOf(actor: string): string {
 }
 
 /** Questions that run on a node, and as many that wait. */
-export function questionPlaces(): FairShares {
+export function questionShares(): FairShares {
   const total = limits.questionsInFlightMax;
   return new FairShares({ total, waitingMax: total });
 }

@@ -19,7 +19,7 @@ import { type DocumentId, tenantId } from "../contract/ids.ts";
 import { isInbox } from "../contract/inbox.ts";
 import { limits } from "../contract/limits.ts";
 import { type Answer, type AnswerEvent, parseQuestion, type Question } from "../contract/query.ts";
-import type { AskOptions, DocumentState, Peers, Service } from "../contract/service.ts";
+import type { AskRequest, DocumentState, Peers, Service } from "../contract/service.ts";
 import type { Metrics } from "../observe/port.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { Deadline, late, waitAtMost } from "../runtime/deadline.ts";
@@ -37,8 +37,7 @@ const subjectOf = (node: string, verb: string, tenant: string): string =>
 export function connectPeers(connection: NatsConnection, clock = systemClock): Peers {
   const asking = { connection, clock };
   return {
-    ask: (node, tenant, asked) => {
-      const { question, signal, onEvent } = asked;
+    ask: (node, { tenant, question, signal, onEvent }) => {
       const body = encode({ question, stream: onEvent !== undefined, beats: true });
       const subject = subjectOf(node, "ask", tenant);
       const waitMs = question.deadline_ms + limits.peerMarginMs;
@@ -66,7 +65,7 @@ interface Exchange {
   /** Where work that lasts is kept alive, and ended (PE6). */
   readonly work?: { readonly beat: string; readonly cancel: string };
   readonly signal?: AbortSignal | undefined;
-  readonly onEvent?: AskOptions["onEvent"];
+  readonly onEvent?: AskRequest["onEvent"];
 }
 
 /** One request and its replies, the last of which is the result. */
@@ -200,8 +199,8 @@ async function serve(
     const onEvent = (event: AnswerEvent): void => respond(event.type, event);
     const question = parseQuestion(asked.question);
     const signal = AbortSignal.any([stopping, asker.gone]);
-    const asking = { signal, ...(asked.stream ? { onEvent } : {}) };
-    respond("done", await local.ask(tenant, question, asking));
+    const asking = { tenant, question, signal, ...(asked.stream ? { onEvent } : {}) };
+    respond("done", await local.ask(asking));
   } catch (thrown) {
     // Whoever has gone quiet and is there after all may ask again; it has not cancelled anything.
     const error = asker.gone.aborted ? new FreshetError("not_ready") : toFreshetError(thrown);

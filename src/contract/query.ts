@@ -35,15 +35,15 @@ export const sourceSchema = z.object({
   shard: z.enum(["hot", "cold"]),
 });
 
-/** One numbered source: `[1]` in the answer is `sources[0]`. `score` is in 0…1 within one reply only. */
+/** One numbered source: `[1]` in the answer is `sources[0]`. `score`: 0 to 1, within one reply. */
 export type Source = z.infer<typeof sourceSchema>;
 
 export const coverageSchema = z.object({
   /** `complete`: everything visible was searched. */
   hot: z.enum(["complete"]),
-  /** `complete`; `empty`: nothing was merged yet; `timeout`, `unavailable`, `stale`: not covered, and why. */
+  /** `empty`: nothing is merged yet; `timeout`, `unavailable`, `stale`: why it is not covered. */
   cold: z.enum(["complete", "empty", "timeout", "unavailable", "stale"]),
-  /** Who wrote the answer: the model's name, `extractive` when none answered, `none` for a search. */
+  /** The model that wrote the answer; `extractive` when none answered, `none` for a search. */
   llm: z.string(),
 });
 

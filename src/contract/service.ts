@@ -1,4 +1,4 @@
-/** What every surface (NATS, HTTP, later MCP and the console) may ask of the engine. */
+/** What every surface (NATS, HTTP, MCP, the console) may ask of the engine. */
 
 import type { PublishResult } from "./events.ts";
 import type { DocumentId, TenantId, Version } from "./ids.ts";
@@ -6,8 +6,11 @@ import type { QuarantinedRecord } from "./quarantine.ts";
 import type { Answer, AnswerEvent, Question } from "./query.ts";
 import type { TenantRecovery } from "./recovery.ts";
 
-export interface AskOptions {
-  /** Aborts when the caller has gone: no work is left behind. */
+/** A checked question with its caller: one shape from the gateway to the question actor. */
+export interface AskRequest {
+  readonly tenant: TenantId;
+  readonly question: Question;
+  /** Aborts when the caller has gone: work for it ends. */
   readonly signal: AbortSignal;
   /** For streamed answers. */
   readonly onEvent?: ((event: AnswerEvent) => void) | undefined;
@@ -37,42 +40,38 @@ export interface EngineStatus {
   readonly ready: boolean;
   /** Why the log is refused, and what to do; absent while it is trusted. */
   readonly refusal?: string | undefined;
-  /** `joining`: this node's own, but not here yet. Others belong to other nodes. */
+  /** `joining`: this node's own, but not here yet. The rest belongs to other nodes. */
   readonly partitions: {
     readonly total: number;
     readonly owned: number;
     readonly joining: number;
   };
   readonly tenants: readonly TenantStatus[];
-  /** What this node met in the log and passed over, the newest of it; absent while there is nothing. */
+  /** The newest records that this node met in the log and skipped; absent while there are none. */
   readonly quarantined?: readonly QuarantinedRecord[] | undefined;
   readonly services: Readonly<
     Record<"log" | "cold" | "temporal" | "model", "up" | "down" | "none">
   >;
 }
 
-/** Other nodes, by the name that their leases carry. Both reject with not_ready when the node is gone. */
+/** Other nodes, by the name in their leases. Both reject with not_ready when the node is gone. */
 export interface Peers {
-  ask(
-    node: string,
-    tenant: TenantId,
-    asked: AskOptions & { readonly question: Question },
-  ): Promise<Answer>;
+  ask(node: string, request: AskRequest): Promise<Answer>;
   document(node: string, tenant: TenantId, id: DocumentId): Promise<DocumentState>;
 }
 
 export interface Service {
   /** @throws FreshetError; codes in contract/errors.ts */
-  ask(tenant: TenantId, question: Question, options: AskOptions): Promise<Answer>;
+  ask(request: AskRequest): Promise<Answer>;
   /** Publishes one checked operation: `payload` is what DOCS will hold. */
   publish(
     tenant: TenantId,
     operation: { readonly payload: Uint8Array; readonly messageId?: string | undefined },
   ): Promise<PublishResult>;
   document(tenant: TenantId, id: DocumentId): Promise<DocumentState>;
-  /** The limit that the log's `max_payload` leaves for a document's text, bytes. */
+  /** Bytes that the log's `max_payload` leaves for a document's text. */
   readonly documentTextBytesMax: number;
   status(): EngineStatus;
-  /** Newest version a publisher could wait for; 0 when the tenant has none. */
+  /** The newest version that a publisher could wait for; 0 when the tenant has none. */
   lastVersion(tenant: TenantId): Promise<Version>;
 }

@@ -1,12 +1,14 @@
 /**
- * Health of the services beside the engine, looked at in the background: a status request must not wait for a
- * service that hangs.
+ * Health of the services beside the engine, looked at in the background: a status request must not
+ * wait for a service that hangs.
  *
  * Owns: the latest result of each check. Never: decides what a service being down means.
  */
 
 import type { EngineStatus } from "../contract/service.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { late, waitAtMost } from "../runtime/deadline.ts";
+import { raceAbort } from "../runtime/race-abort.ts";
 
 type Services = EngineStatus["services"];
 type ServiceName = keyof Services;
@@ -14,7 +16,7 @@ type State = Services[ServiceName];
 
 export interface HealthOptions {
   readonly clock: Clock;
-  /** Also the time-out of one check. */
+  /** Also the longest that one check may take. */
   readonly everyMs: number;
   /** Resolves when the service answers; undefined when there is no such service here. */
   readonly checks: Readonly<Record<ServiceName, (() => Promise<unknown>) | undefined>>;
@@ -57,13 +59,10 @@ async function isUp(
   check: () => Promise<unknown>,
   { clock, everyMs, signal }: { clock: Clock; everyMs: number; signal: AbortSignal },
 ): Promise<State> {
-  const timer = new AbortController();
-  const late = clock.sleep(everyMs, AbortSignal.any([timer.signal, signal])).then(() => false);
-  const answered = check().then(
-    () => true,
-    () => false,
+  const answered = raceAbort(check(), signal).then(
+    (): State => "up",
+    (): State => "down",
   );
-  const up = await Promise.race([answered, late]);
-  timer.abort();
-  return up ? "up" : "down";
+  const state = await waitAtMost(clock, everyMs, answered);
+  return state === late ? "down" : state;
 }

@@ -1,13 +1,13 @@
-/** The engine behind its surfaces: what a gateway may ask, answered by the actors and the log. */
+/** The engine as its surfaces see it: their requests, answered by the actors and the log. */
 
 import type { DocumentView, QuestionMessage, TenantViewMessage } from "../../actors/messages.ts";
 import type { Topology } from "../../actors/topology/topology.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import type { Answer, AnswerEvent, Question } from "../contract/query.ts";
+import type { Answer, AnswerEvent } from "../contract/query.ts";
 import type {
-  AskOptions,
+  AskRequest,
   EngineStatus,
   Peers,
   Service,
@@ -18,7 +18,7 @@ import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/reply.ts";
 
-/** While the log is refused nothing is answered, also not from memory: it was built on another log. */
+/** While the log is refused nothing is answered, not even from memory: another log built it. */
 export type Trust = Pick<LogIdentityMonitor, "pass" | "refusal">;
 
 export interface ServiceOptions {
@@ -41,10 +41,10 @@ export function createLocalService({
   log,
 }: Pick<ServiceOptions, "topology" | "trust" | "log">): LocalService {
   return {
-    ask: async (tenant, question, asking) => {
+    ask: async (request) => {
       await trust.pass();
-      const answer = await askQuestion(topology, { tenant, question, ...asking });
-      // Found on a log that was refused meanwhile.
+      const answer = await askQuestion(topology, request);
+      // It was found on a log that was refused meanwhile.
       if (trust.refusal !== undefined) throw trust.refusal;
       return answer;
     },
@@ -60,7 +60,9 @@ export function createLocalService({
   };
 }
 
-/** The merge that cold refused a document to has taken it out of the stored heads; an owner's own still name it. */
+/**
+ * A merge takes a document that cold refused out of the stored heads; an owner's own still name it.
+ */
 async function isRefused(
   { deadLetters }: Pick<Log, "deadLetters">,
   tenant: TenantId,
@@ -74,17 +76,16 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
   const { log, topology, peers, trust } = options;
   return {
     documentTextBytesMax: log.documentTextBytesMax,
-    ask: async (tenant, question, asking) => {
+    ask: async (request) => {
       await trust.pass();
-      return askUntilServed(options.clock, { question, ...asking }, async (asked) => {
-        const { question: current, ...rest } = asked;
-        if (topology.isOwner(tenant)) return local.ask(tenant, current, rest);
-        return peers.ask(await ownerOf(options, tenant), tenant, asked);
+      return askUntilServed(options.clock, request, async (current) => {
+        if (topology.isOwner(current.tenant)) return local.ask(current);
+        return peers.ask(await ownerOf(options, current.tenant), current);
       });
     },
     publish: async (tenant, { payload, messageId }) => {
       await trust.pass();
-      // I11: a full node refuses here, where the publisher can still be told.
+      // I11: a full node refuses here, where the publisher still hears of it.
       if (topology.isHotFull(tenant)) throw new FreshetError("overloaded");
       return log.docs.publish({ tenant, payload, messageId });
     },
@@ -98,7 +99,7 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
   };
 }
 
-/** Another node's name. @throws FreshetError not_ready while nobody, or this node not yet, serves the tenant */
+/** Another node's name. @throws FreshetError not_ready while no node serves the tenant yet */
 async function ownerOf({ log, node, topology }: ServiceOptions, tenant: TenantId): Promise<string> {
   const { partition } = topology.directory.partitionOf(tenant);
   const owner = await log.leases.holder(partition);
@@ -106,26 +107,23 @@ async function ownerOf({ log, node, topology }: ServiceOptions, tenant: TenantId
   return owner;
 }
 
-type Asked = AskOptions & { readonly question: Question };
-type Asking = Asked & { readonly tenant: TenantId };
-
 /**
- * While a tenant changes hands nobody answers for it. A question that may wait is asked again until its `wait_ms` is
- * over, unless a part of an answer has gone out already.
+ * While a tenant moves between nodes none answers for it. A question that may wait is asked again
+ * until its `wait_ms` is over, unless a part of an answer has left already.
  */
 async function askUntilServed(
   clock: Clock,
-  asked: Asked,
-  attempt: (asked: Asked) => Promise<Answer>,
+  request: AskRequest,
+  attempt: (request: AskRequest) => Promise<Answer>,
 ): Promise<Answer> {
-  const { wait_ms, deadline_ms } = asked.question;
+  const { wait_ms, deadline_ms } = request.question;
   const begunMs = clock.monotonicMs();
-  let hasSpoken = false;
+  let hasAnswered = false;
   const onEvent =
-    asked.onEvent &&
+    request.onEvent &&
     ((event: AnswerEvent): void => {
-      hasSpoken = true;
-      asked.onEvent?.(event);
+      hasAnswered = true;
+      request.onEvent?.(event);
     });
   for (;;) {
     const goneMs = Math.floor(clock.monotonicMs() - begunMs);
@@ -134,26 +132,26 @@ async function askUntilServed(
       deadline_ms: Math.max(1, deadline_ms - goneMs),
     };
     try {
-      return await attempt({ ...asked, question: { ...asked.question, ...left }, onEvent });
+      return await attempt({ ...request, question: { ...request.question, ...left }, onEvent });
     } catch (thrown) {
-      if (toFreshetError(thrown).code !== "not_ready" || hasSpoken) throw thrown;
+      if (toFreshetError(thrown).code !== "not_ready" || hasAnswered) throw thrown;
       const untilMs = begunMs + Math.min(wait_ms, deadline_ms);
       const pauseMs = limits.ownerPollMs;
-      if (clock.monotonicMs() + pauseMs >= untilMs || asked.signal.aborted) throw thrown;
-      await clock.sleep(pauseMs, asked.signal);
+      if (clock.monotonicMs() + pauseMs >= untilMs || request.signal.aborted) throw thrown;
+      await clock.sleep(pauseMs, request.signal);
     }
   }
 }
 
-function askQuestion({ questions }: Topology, asking: Asking): Promise<Answer> {
+function askQuestion({ questions }: Topology, request: AskRequest): Promise<Answer> {
   return ask<Answer, QuestionMessage>({
-    message: (reply) => ({ type: "question", onEvent: undefined, ...asking, reply }),
+    message: (reply) => ({ type: "question", ...request, reply }),
     send: (message) => questions.tryPut(message),
     refused: () => new FreshetError("overloaded"),
   });
 }
 
-/** I6: what was found, also that there is nothing, is told once it is proved that this node could say so. */
+/** I6: what was found, even that there is nothing, is answered after a proof of the lease. */
 async function askDocument(
   { directory, isOwner, proofs }: Pick<Topology, "directory" | "isOwner" | "proofs">,
   tenant: TenantId,
@@ -162,14 +160,14 @@ async function askDocument(
   if (!isOwner(tenant)) throw new FreshetError("not_ready");
   const { partition, epoch } = directory.partitionOf(tenant);
   const entry = directory.tenant(tenant);
-  // A tenant that the owner of its partition does not know has no operations: nothing of it is there, nor was.
+  // A tenant that its partition's owner does not know has no operations, so no documents either.
   if (entry === undefined) {
     await proofs.prove({ partition, epoch });
     return { version: undefined, visible: 0 as Version, shard: "cold" };
   }
   const view = await ask<DocumentView, TenantViewMessage>({
     message: (reply) => ({ type: "document", documentId, reply }),
-    send: (message) => entry.shard.tryPut(message),
+    send: (message) => entry.view.tryPut(message),
     refused: () => new FreshetError("overloaded"),
   });
   await proofs.prove({ partition, epoch: entry.epoch });
@@ -199,8 +197,8 @@ function statusOf({ node, topology, services, trust, log }: ServiceOptions): Eng
   );
   return {
     node,
-    // Ready: what is this node's own is here, and nothing of it is still recovering. That may be nothing at all, with
-    // more nodes than partitions: such a node asks the others.
+    // Ready: this node's own partitions are here, and no tenant of them is still recovering. With
+    // more nodes than partitions a node may have none: it asks the others.
     ready:
       trust.refusal === undefined &&
       services().log === "up" &&

@@ -1,6 +1,7 @@
 /**
- * Ends a process whose main thread computes for ever. A document can do that to it, and then nobody else in the process
- * can say so: as a death it is one that the next owner counts (actors/tenant-writer/suspects.ts).
+ * Ends a process whose main thread computes for ever. A document can cause that, and then nothing
+ * on that thread can report it; the death of the process is an attempt that the next owner counts
+ * (actors/tenant-writer/suspects.ts).
  */
 
 import { Worker } from "node:worker_threads";
@@ -15,8 +16,8 @@ export interface MainWatch {
 }
 
 /**
- * @param stallMs time without a turn of the event loop; counted in looks of the watching thread, so that a process that
- * was stopped as a whole (SIGSTOP) has missed one only
+ * @param stallMs time without a turn of the event loop; counted in looks of the watching thread, so
+ * that a process that was stopped as a whole (SIGSTOP) has missed only one
  * @returns the function that ends the watch
  */
 export async function watchMain(stallMs: number): Promise<() => Promise<void>> {

@@ -1,7 +1,7 @@
 /**
  * The thread that looks at the main thread's beats.
  *
- * Owns: a timer. Never: talks to anybody.
+ * Owns: a timer. Never: sends or receives a message.
  */
 
 import { workerData } from "node:worker_threads";

@@ -42,8 +42,8 @@ export async function askRoute(route: AskRoute): Promise<unknown> {
 }
 
 /**
- * What the body says holds; where it says nothing the Accept header decides, by its weights, then by its order. The
- * body is not checked yet; a question that is refused is refused as JSON either way.
+ * The body decides; where it says nothing the Accept header does, by its weights, then by its
+ * order. The body is not checked yet; a question that is refused is refused as JSON either way.
  */
 function wantsStream({ body, raw }: FastifyRequest): boolean {
   if (typeof body === "object" && body !== null && "stream" in body) return body.stream === true;

@@ -1,8 +1,10 @@
 /**
- * What every surface does with a request, whatever it came by: parse, check, bound, ask the service.
+ * What every surface does with a request, whichever way it came: parse, check, bound, ask the
+ * service.
  *
- * Owns the bound on questions in flight, of which no tenant takes all. Never knows a transport: it takes values and bytes, gives
- * values, and throws FreshetError only.
+ * Owns: the bound on questions in flight, of which no tenant takes all.
+ * Never: knows a transport. It takes values and bytes, returns values, and throws FreshetError
+ * only.
  */
 
 import { checkOperation } from "../contract/document.ts";
@@ -10,20 +12,15 @@ import { type ErrorBody, errorBody, FreshetError, toFreshetError } from "../cont
 import type { PublishResult } from "../contract/events.ts";
 import { type DocumentId, isDocumentId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { type Answer, type AnswerEvent, parseQuestion, type Question } from "../contract/query.ts";
-import type { DocumentState, EngineStatus, Service } from "../contract/service.ts";
+import { type Answer, parseQuestion } from "../contract/query.ts";
+import type { AskRequest, DocumentState, EngineStatus, Service } from "../contract/service.ts";
 import type { Logger } from "../observe/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { FairShares } from "../runtime/fair-shares.ts";
 import { checkKey, IdempotencyKeys } from "./idempotency.ts";
 
-export interface AskRequest {
-  readonly tenant: TenantId;
-  /** Parsed JSON, unchecked. */
-  readonly body: unknown;
-  readonly signal: AbortSignal;
-  readonly onEvent?: ((event: AnswerEvent) => void) | undefined;
-}
+/** A question as it comes in; `body` is parsed JSON, unchecked. */
+export type UncheckedAsk = Omit<AskRequest, "question"> & { readonly body: unknown };
 
 export interface PublishRequest {
   readonly tenant: TenantId;
@@ -34,12 +31,12 @@ export interface PublishRequest {
 
 export interface Handler {
   /** @throws FreshetError */
-  answer(request: AskRequest): Promise<Answer>;
+  answer(request: UncheckedAsk): Promise<Answer>;
   /** @throws FreshetError */
   publish(request: PublishRequest): Promise<PublishResult & { readonly id: DocumentId }>;
   document(tenant: TenantId, id: string): Promise<DocumentState>;
   status(): EngineStatus;
-  /** What may be told to a caller; an unexpected error is logged and told without its message. */
+  /** The error as a caller may see it; an unexpected one is logged and loses its message. */
   explain(thrown: unknown): FreshetError;
 }
 
@@ -55,18 +52,18 @@ const encoder = new TextEncoder();
 export function createHandler(options: HandlerOptions): Handler {
   const { service, log } = options;
   const keys = new IdempotencyKeys(options.clock);
-  // Those that run, and those that wait for a place at the tenant's owner.
+  // Those that run, and those that wait for a free question actor at the tenant's owner.
   const total = options.questionsInFlightMax ?? 2 * limits.questionsInFlightMax;
   const questions = new FairShares({ total });
 
-  async function ask(question: Question, request: AskRequest): Promise<Answer> {
-    const { tenant, signal, onEvent } = request;
-    const place = questions.tryTake(tenant);
-    if (place === undefined) throw new FreshetError("overloaded", "too many questions at once");
+  async function answer({ body, ...caller }: UncheckedAsk): Promise<Answer> {
+    const request = { ...caller, question: parseQuestion(body) };
+    const share = questions.tryTake(request.tenant);
+    if (share === undefined) throw new FreshetError("overloaded", "too many questions at once");
     try {
-      return await service.ask(tenant, question, { signal, onEvent });
+      return await service.ask(request);
     } finally {
-      place.release();
+      share.release();
     }
   }
 
@@ -74,7 +71,8 @@ export function createHandler(options: HandlerOptions): Handler {
     if (idempotencyKey !== undefined) checkKey(idempotencyKey);
     const parsed = checkOperation(body, service.documentTextBytesMax);
     if (!parsed.ok) throw parsed.error;
-    // DOCS holds what the publisher said, not what the schema made of it (a timestamp keeps its form).
+    // DOCS holds what the publisher said, not what the schema made of it (a timestamp keeps its
+    // form).
     const payload = encoder.encode(JSON.stringify(body));
     const { id } = parsed.operation;
     const keyed =
@@ -88,7 +86,7 @@ export function createHandler(options: HandlerOptions): Handler {
   }
 
   return {
-    answer: async (request) => ask(parseQuestion(request.body), request),
+    answer,
     publish,
     document: async (tenant, id) => service.document(tenant, documentIdOf(id)),
     status: () => service.status(),

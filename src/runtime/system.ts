@@ -28,14 +28,17 @@ export interface SystemOptions {
   readonly onEscalate?: ((actor: string, failure: unknown) => void) | undefined;
 }
 
-export interface SpawnOptions<Message> {
+export interface ActorOptions<Message> {
   readonly name: string;
-  readonly capacity: number;
-  /** What messages weigh, and how much its mailbox holds of that. */
-  readonly weight?: Weight<Message> | undefined;
   readonly behaviour: BehaviourFactory<Message>;
   /** Told instead of the system's `onEscalate` when this actor fails for good. */
   readonly onEscalate?: ((failure: unknown) => void) | undefined;
+}
+
+export interface SpawnOptions<Message> extends ActorOptions<Message> {
+  readonly capacity: number;
+  /** What messages weigh, and how much its mailbox holds of that. */
+  readonly weight?: Weight<Message> | undefined;
 }
 
 export interface ActorRef<Message> {
@@ -66,7 +69,14 @@ export class ActorSystem {
   }
 
   spawn<Message>(options: SpawnOptions<Message>): ActorRef<Message> {
-    const mailbox = new BoundedMailbox<Message>(options.capacity, options.weight);
+    return this.spawnAt(new BoundedMailbox(options.capacity, options.weight), options);
+  }
+
+  /** At a mailbox made before: actors that send to each other hold both before either starts. */
+  spawnAt<Message>(
+    mailbox: BoundedMailbox<Message>,
+    options: ActorOptions<Message>,
+  ): ActorRef<Message> {
     return this.#supervise(options, { mailbox, takers: 0 });
   }
 
@@ -94,7 +104,7 @@ export class ActorSystem {
   }
 
   #supervise<Message>(
-    options: SpawnOptions<Message>,
+    options: ActorOptions<Message>,
     shared: { readonly mailbox: BoundedMailbox<Message>; takers: number },
   ): ActorRef<Message> {
     const { mailbox } = shared;
@@ -134,7 +144,7 @@ export class ActorSystem {
   }
 
   async #lives<Message>(
-    options: SpawnOptions<Message>,
+    options: ActorOptions<Message>,
     mailbox: BoundedMailbox<Message>,
     control: { readonly signal: AbortSignal; readonly onState: (state: ActorState) => void },
   ): Promise<void> {

@@ -27,7 +27,7 @@ function stored(tenant: TenantId, version: number, bytes: number): StoredOperati
 it("A7, T4: a tenant whose operations exceed its bytes leaves the shared reader, catches up, and loses nothing", async () => {
   const node = pools();
   const tenant = startTenant({ bytes: node });
-  await until(() => !tenant.route.behind);
+  await until(() => !tenant.route.isBehind);
   let highest = 0;
   let last = 0;
   for (let index = 0; index < 60; index += 1) {
@@ -36,8 +36,9 @@ it("A7, T4: a tenant whose operations exceed its bytes leaves the shared reader,
     tenant.offer(operation);
     highest = Math.max(highest, node.mailboxes.held);
   }
-  // 60 operations are 120 kB and few in number: a bound that counts messages would have kept them all.
-  expect(tenant.route.behind).toBe(true);
+  // 60 operations are 120 kB and few in number: a bound that counts messages would have kept them
+  // all.
+  expect(tenant.route.isBehind).toBe(true);
   expect(highest).toBeLessThanOrEqual(small.perKeyMax);
   await committed(tenant.log, last);
   expect(await operations(tenant.log)).toHaveLength(60);
@@ -47,13 +48,14 @@ it("A7, T4: a tenant whose operations exceed its bytes leaves the shared reader,
 it("A7: what is in hand is counted at what it becomes, and given back when the record is applied", async () => {
   const node = pools();
   const tenant = startTenant({ bytes: node, embeds: false });
-  await until(() => !tenant.route.behind);
+  await until(() => !tenant.route.isBehind);
   for (let index = 0; index < 60; index += 1) {
     tenant.offer(publish(tenant.log, padded(`d${index}`, 200)));
   }
   await until(() => tenant.asked.length > 0);
   expect(node.inHand.held).toBeLessThanOrEqual(small.perKeyMax);
-  // Each is taken for 16 times its payload: two or three at once, not the 64 that the queue would hold.
+  // Each is taken for 16 times its payload: two or three at once, not the 64 that the queue would
+  // hold.
   expect(tenant.asked.length).toBeLessThan(5);
   await tenant.actor.stop();
   expect(node.inHand.held).toBe(0);
@@ -89,7 +91,7 @@ it("I9: ten tenants that hold all the pages they may leave an eleventh one, also
 it("TB2: a payload that no document can have is not kept; its record says why it was refused, in its place", async () => {
   const node = nodeBytes();
   const tenant = startTenant({ bytes: node });
-  await until(() => !tenant.route.behind);
+  await until(() => !tenant.route.isBehind);
   const before = publish(tenant.log, padded("before", 0));
   const large = publish(tenant.log, padded("large", limits.httpDocumentBytesMax));
   const after = publish(tenant.log, padded("after", 0));
@@ -130,8 +132,9 @@ it("TB3: a tenant that ends gives everything back, also what lies in its mailbox
 it("S1: a life that ends while its mailbox is full of bytes starts anew and catches up", async () => {
   const node = pools();
   const tenant = startTenant({ bytes: node, embeds: false });
-  await until(() => !tenant.route.behind);
-  // The first one is on its way, so that the life follows the reader (TI1) and what comes next waits in the mailbox.
+  await until(() => !tenant.route.isBehind);
+  // The first one is on its way, so that the life follows the reader (TI1) and what comes next
+  // waits in the mailbox.
   tenant.offer(publish(tenant.log, padded("d0", 400)));
   await until(() => tenant.asked.length > 0);
   let last = 0;

@@ -3,7 +3,10 @@ import { isLost, lostError, unexplainedError } from "../../src/embedding/failure
 import { input, setUp } from "./embedder-kit.ts";
 import { codeOf, quiet, until } from "./kit.ts";
 
-/** Answers the controls with `passes`, and fails everything else without a reason, until the request is answered. */
+/**
+ * Answers the controls with `passes`, and fails everything else without a reason, until the request
+ * is answered.
+ */
 async function failUnexplained(
   { backend, clock }: ReturnType<typeof setUp>,
   request: { readonly answers: () => number },

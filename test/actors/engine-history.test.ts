@@ -1,8 +1,9 @@
 /**
- * The engine against an oracle: random histories of two tenants. The oracle is a map; whatever merges,
- * restarts, outages and resurrected objects come in between, a question sees exactly what the map says:
- * each live document once, in its newest version, nothing deleted, nothing of the other tenant
- * (I2, I3, I4, I5, I7, I8, I9), and a cold shard that is away hides documents only with a word (I12).
+ * The engine against an oracle: random histories of two tenants. The oracle is a map; whatever
+ * merges, restarts, outages and resurrected objects come in between, a question sees exactly what
+ * the map says: each live document once, in its newest version, nothing deleted, nothing of the
+ * other tenant (I2, I3, I4, I5, I7, I8, I9), and a cold shard that is away hides documents only
+ * with a word (I12).
  */
 
 import fc from "fast-check";
@@ -124,7 +125,10 @@ class History {
     return seq;
   }
 
-  /** A publisher that never saw its receipt sends the same again, under the same id: it stays one operation (T9). */
+  /**
+   * A publisher that never saw its receipt sends the same again, under the same id: it stays one
+   * operation (T9).
+   */
   async #publishAgain(name: (typeof tenants)[number]): Promise<void> {
     const last = this.#lastSent.get(name);
     if (last === undefined) return;
@@ -184,7 +188,7 @@ class History {
     });
     for (;;) {
       const { signal } = new AbortController();
-      const asking = this.#engine.service.ask(name as TenantId, question, { signal });
+      const asking = this.#engine.service.ask({ tenant: name as TenantId, question, signal });
       try {
         const { sources, coverage } = await this.#within(asking);
         return { sources, coverage: coverage.cold };
@@ -217,7 +221,10 @@ class History {
     for (let turn = 0; turn < count; turn += 1) await settle();
   }
 
-  /** Until the second look has found all that is merged (0022): where cold was away, that one is repeated after a pause. */
+  /**
+   * Until the second look has found all that is merged (0022): where cold was away, that one is
+   * repeated after a pause.
+   */
   async #confirmed(name: string): Promise<void> {
     const { log, graceMs } = this.#engine;
     for (let waitedMs = 0; waitedMs <= limits.mergeRetryMaxMs; waitedMs += graceMs) {
@@ -229,7 +236,9 @@ class History {
     throw new Error(`what is merged of ${name} is never confirmed`);
   }
 
-  /** At rest everything is covered: hot and cold together, cold alone, and cold behind a new node. */
+  /**
+   * At rest everything is covered: hot and cold together, cold alone, and cold behind a new node.
+   */
   async #settleDown(): Promise<void> {
     const { cold, merges, log } = this.#engine;
     cold.setDown(false);

@@ -1,4 +1,7 @@
-/** What actor tests share: one actor in a system of its own, mailboxes to look into, records made by hand. */
+/**
+ * What actor tests share: one actor in a system of its own, mailboxes to look into, records made by
+ * hand.
+ */
 
 import { afterEach } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
@@ -6,7 +9,7 @@ import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/c
 import type { PlacedRecord, RecordChunk } from "../../src/contract/record.ts";
 import type { BehaviourFactory } from "../../src/runtime/actor.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
-import type { BoundedMailbox } from "../../src/runtime/mailbox.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import type { Reply } from "../../src/runtime/reply.ts";
 import { type ActorRef, ActorSystem } from "../../src/runtime/system.ts";
 import { settle } from "../support/manual-clock.ts";
@@ -30,12 +33,16 @@ export interface Started<Message> {
 
 export function startActor<Message>(
   behaviour: BehaviourFactory<Message>,
-  options: { readonly clock: Clock; readonly capacity?: number; readonly name?: string },
+  options: {
+    readonly clock: Clock;
+    readonly mailbox?: BoundedMailbox<Message>;
+    readonly name?: string;
+  },
 ): Started<Message> {
   const restarts: unknown[] = [];
   const system = createSystem(options.clock, restarts);
-  const { capacity = 1_000, name = "actor" } = options;
-  const actor = system.spawn<Message>({ name, capacity, behaviour });
+  const { mailbox = new BoundedMailbox<Message>(1_000), name = "actor" } = options;
+  const actor = system.spawnAt(mailbox, { name, behaviour });
   return { actor, system, restarts };
 }
 

@@ -1,9 +1,10 @@
 import { expect, it } from "vitest";
 import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
 import { Directory, noProgress, recoveringStatus } from "../../actors/directory/directory.ts";
+import { TenantRoute } from "../../actors/directory/route.ts";
 import { manifestWatcherActor } from "../../actors/manifest-watcher.ts";
 import type { TenantViewMessage, TenantWriterMessage } from "../../actors/messages.ts";
-import type { Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
+import type { Epoch, Position, TenantId } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
 import type { ManifestStore } from "../../src/log/port.ts";
@@ -17,14 +18,14 @@ function setUp(wrap: (manifests: ManifestStore) => Pick<ManifestStore, "watch"> 
   const log = createMemoryLog({ clock, partitions: 2 });
   const directory = new Directory(2);
   const serve = (tenant: TenantId, capacity = 10): BoundedMailbox<TenantViewMessage> => {
-    const shard = new BoundedMailbox<TenantViewMessage>(capacity);
+    const view = new BoundedMailbox<TenantViewMessage>(capacity);
     const mailbox = new BoundedMailbox<TenantWriterMessage>(1);
     const bytes = new TenantBytes(tenant, nodeBytes(), 1_000);
-    const route = { mailbox, bytes, behind: false, skippedTo: 0 as Version };
+    const route = new TenantRoute(mailbox, bytes);
     const epoch = 1 as Epoch;
-    const entry = { tenant, epoch, shard, route, progress: noProgress(), status: recoveringStatus };
+    const entry = { tenant, epoch, view, route, progress: noProgress(), status: recoveringStatus };
     directory.partitionOf(tenant).tenants.set(tenant, entry);
-    return shard;
+    return view;
   };
   const commit = (tenant: TenantId, to: number, revision: number) =>
     log.manifests.commit(tenant, { ...emptyManifest, to: to as Position }, revision);
@@ -41,8 +42,8 @@ function setUp(wrap: (manifests: ManifestStore) => Pick<ManifestStore, "watch"> 
   return { clock, log, serve, commit, start };
 }
 
-async function watermarks(shard: BoundedMailbox<TenantViewMessage>): Promise<number[]> {
-  const messages = await drain(shard);
+async function watermarks(view: BoundedMailbox<TenantViewMessage>): Promise<number[]> {
+  const messages = await drain(view);
   return messages.map((message) =>
     message.type === "manifest" ? message.stored.manifest.to : Number.NaN,
   );

@@ -15,8 +15,9 @@ import { createManualClock } from "../support/manual-clock.ts";
 import { createSystem } from "./kit.ts";
 
 /**
- * Nodes with their real actors on one lease store that answers each of them as it is told: right, not at all, after it
- * has done what was asked, or late; nodes that stop where they stand, die, and come back under their name.
+ * Nodes with their real actors on one lease store that answers each of them as it is told: right,
+ * not at all, after it has done what was asked, or late; nodes that stop where they stand, die, and
+ * come back under their name.
  */
 
 const leaseMs = 9_000;
@@ -24,7 +25,10 @@ const renewEveryMs = 3_000;
 const lookEveryMs = 500;
 const settleMs = 2_000;
 const takeAnywayMs = 2 * leaseMs;
-/** On the way there, and again on the way back: two calls one after the other stay within a clean stop. */
+/**
+ * On the way there, and again on the way back: two calls one after the other stay within a clean
+ * stop.
+ */
 const lateMs = 2_000;
 const partitions = 3;
 const names = ["a", "b", "c"] as const;

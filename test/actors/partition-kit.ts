@@ -1,4 +1,7 @@
-/** One partition with the membership of its node, over a log in memory, and tenants that only keep what comes. */
+/**
+ * One partition with the membership of its node, over a log in memory, and tenants that only keep
+ * what comes.
+ */
 
 import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
 import {
@@ -7,17 +10,15 @@ import {
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory/directory.ts";
+import { TenantRoute } from "../../actors/directory/route.ts";
 import { membershipActor } from "../../actors/membership.ts";
 import type {
   PartitionMessage,
   TenantViewMessage,
   TenantWriterMessage,
 } from "../../actors/messages.ts";
-import {
-  type PartitionOptions,
-  partitionActor,
-  type TenantHandle,
-} from "../../actors/partition/partition.ts";
+import { type PartitionOptions, partitionActor } from "../../actors/partition/partition.ts";
+import type { TenantHandle } from "../../actors/partition/tenants.ts";
 import { preferredNode } from "../../src/cluster/ownership.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
 import { type TenantBounds, TenantCatalogue } from "../../src/log/catalogue.ts";
@@ -36,7 +37,10 @@ export const settleMs = 2_000;
 export const takeAnywayMs = 2 * leaseMs;
 export const partition = 0 as Partition;
 const names = Array.from({ length: 20 }, (_, index) => `node-${index}`);
-/** By how much the partition prefers them: one that comes before this node, and one that comes after. */
+/**
+ * By how much the partition prefers them: one that comes before this node, and one that comes
+ * after.
+ */
 export const [greater, me, lesser] = ranked(names) as [string, string, string];
 
 function ranked(nodes: readonly string[]): string[] {
@@ -76,10 +80,11 @@ export function setUp(options: SetUp = {}) {
     }
     const mailbox = new BoundedMailbox<TenantWriterMessage>(options.queueMax ?? 100);
     const bytes = new TenantBytes(tenant, nodeBytes(), log.documentTextBytesMax);
-    const route = { mailbox, bytes, behind: false, skippedTo: 0 as Version };
-    const shard = new BoundedMailbox<TenantViewMessage>(1);
+    const route = new TenantRoute(mailbox, bytes);
+    route.caughtUp(0 as Version);
+    const view = new BoundedMailbox<TenantViewMessage>(1);
     const tenantEntry: TenantEntry = {
-      ...{ tenant, epoch, shard, route, progress: noProgress(), status: recoveringStatus },
+      ...{ tenant, epoch, view, route, progress: noProgress(), status: recoveringStatus },
     };
     const fake = { tenant, epoch, entry: tenantEntry, mailbox, stopped: false };
     spawned.push(fake);

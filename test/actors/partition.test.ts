@@ -182,7 +182,7 @@ it("T4: a full queue takes its tenant off the reader; others are served on (I9)"
   await publish(globex);
   await until(() => living().some(({ tenant, mailbox }) => tenant === globex && mailbox.depth > 0));
   const behind = living().find(({ tenant }) => tenant === acme)?.entry.route;
-  expect(behind).toMatchObject({ behind: true, skippedTo: last });
+  expect(behind).toMatchObject({ isBehind: true, skippedTo: last });
 });
 
 it("a tenant that failed for good is spawned again after a pause, once, whoever of its actors failed", async () => {

@@ -1,4 +1,7 @@
-/** A question actor beside a real shard, with a cold shard, an embedder and a writer that follow a script. */
+/**
+ * A question actor beside a real shard, with a cold shard, an embedder and a writer that follow a
+ * script.
+ */
 
 import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
 import {
@@ -7,6 +10,7 @@ import {
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory/directory.ts";
+import { TenantRoute } from "../../actors/directory/route.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -30,7 +34,7 @@ import { Heads } from "../../src/heads/heads.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import type { LeaseStore } from "../../src/log/lease-port.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
-import { silentMetrics } from "../../src/observe/port.ts";
+import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { createManualClock } from "../support/manual-clock.ts";
@@ -78,40 +82,35 @@ export function startQuestions(options: QuestionSetUp = {}) {
   });
   const embedder = new BoundedMailbox<EmbedderMessage>(100);
   const embeds: EmbedRequest[] = [];
+  const errors: string[] = [];
+  const logger = { ...silentLogger, error: (_fields: object, what: string) => errors.push(what) };
   const searches: ColdQuery[] = [];
   let markerReads = 0;
   const writes: WriteRequest[] = [];
   void playEmbedder(embedder, embeds, options.embeds ?? true);
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(1);
-  const shard = system.spawn<TenantViewMessage>({
-    name: "shard",
-    capacity: 100,
+  const mailbox = new BoundedMailbox<TenantViewMessage>(100);
+  const writer = new BoundedMailbox<TenantWriterMessage>(1);
+  const entry: TenantEntry = {
+    tenant: acme,
+    epoch,
+    view: mailbox,
+    route: new TenantRoute(writer, new TenantBytes(acme, nodeBytes(), 1_000)),
+    progress: noProgress(),
+    status: recoveringStatus,
+  };
+  const view = system.spawnAt(mailbox, {
+    name: "view",
     behaviour: tenantViewActor({
       tenant: acme,
       createHot: () => createExactHotShardFactory()({ dimensions }),
       ...{ graceMs, markerEveryMs: 10_000, mergeSizeChunks: 1_000, metrics: silentMetrics },
       events: { publish: () => {} },
       mergeTrigger,
-      requestLoad: async () => {},
-      publishStatus: (status) => {
-        entry.status = status;
-      },
+      writer,
+      entry,
     }),
   });
-  const route = {
-    mailbox: new BoundedMailbox<TenantWriterMessage>(1),
-    bytes: new TenantBytes(acme, nodeBytes(), 1_000),
-    behind: false,
-    skippedTo: 0 as Version,
-  };
-  const entry: TenantEntry = {
-    tenant: acme,
-    epoch,
-    shard: shard.mailbox,
-    route,
-    progress: noProgress(),
-    status: recoveringStatus,
-  };
   if (options.served !== false) partition.tenants.set(acme, entry);
   const cold = {
     search: (query: ColdQuery) => {
@@ -127,7 +126,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
     name: "question",
     capacity: 10,
     behaviour: questionActor({
-      ...{ directory, proofs, log, cold, embedder, metrics: silentMetrics },
+      ...{ directory, proofs, log, cold, embedder, metrics: silentMetrics, logger },
       tokenizer: createMemoryTokenizer(),
       modelTokensMax: 64,
       redactor: () => (text) => text.replaceAll("secret", "[redacted]"),
@@ -151,11 +150,11 @@ export function startQuestions(options: QuestionSetUp = {}) {
     }),
   });
   const tell = (...messages: readonly TenantViewMessage[]) => {
-    for (const message of messages) shard.mailbox.tryPut(message);
+    for (const message of messages) mailbox.tryPut(message);
   };
   return {
-    ...{ clock, log, directory, partition, entry, embeds, searches, writes, actor, shard, tell },
-    ...{ markerReads: () => markerReads, mergeTrigger, lost },
+    ...{ clock, log, directory, partition, entry, embeds, searches, writes, actor, view, tell },
+    ...{ markerReads: () => markerReads, mergeTrigger, lost, errors },
     /** Another node takes the lease; nobody tells this one. */
     takeOver(): void {
       newest = 2 as Epoch;

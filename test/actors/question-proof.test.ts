@@ -1,4 +1,6 @@
-/** Q4: what a question is told leaves behind a proof that its node still is the owner (review A4). */
+/**
+ * Q4: what a question is told leaves behind a proof that its node still is the owner (review A4).
+ */
 
 import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";

@@ -15,7 +15,7 @@ function pool(places: number) {
   const shares = new FairShares({ total: places, waitingMax: places });
   const turns = questionTurns({
     pool: { tryPut: (message) => running.push(message) > 0 },
-    places: shares,
+    shares,
     clock,
   });
   const ask = (tenant: TenantId, options: { deadlineMs?: number; signal?: AbortSignal } = {}) => {

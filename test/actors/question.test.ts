@@ -127,6 +127,20 @@ it("Q5, I12: cold that is down costs its share and says so; hot answers", async 
   expect(answer.coverage).toEqual({ hot: "complete", cold: "unavailable", llm: "hand" });
 });
 
+it("Q6: a bug in cold is logged and fails the question, not told as an outage", async () => {
+  const bugs = [
+    new FreshetError("internal", "a vector is broken"),
+    new TypeError("no such method"),
+  ];
+  for (const bug of bugs) {
+    const { load, apply, ask, errors } = startQuestions({ search: () => Promise.reject(bug) });
+    load(5);
+    apply(upsert({ id: "new", position: 6 }));
+    expect(await codeOf(ask().promise)).toBe("internal");
+    expect(errors).toEqual(["the search in cold broke an invariant"]);
+  }
+});
+
 it("Q5, I12: cold that is silent is given up after its budget, not after the question's", async () => {
   const { load, apply, ask, searches, clock } = startQuestions({ search: never });
   load(5);

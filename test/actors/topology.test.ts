@@ -23,7 +23,7 @@ function ask(
 ): Promise<Answer> {
   const asked = { query: "who lives here", mode: "search", min_seq: minSeq, wait_ms: waitMs };
   const question = parseQuestion(asked);
-  return engine.service.ask(tenant, question, { signal: new AbortController().signal });
+  return engine.service.ask({ tenant, question, signal: new AbortController().signal });
 }
 
 async function serving({ topology }: MemoryEngine): Promise<void> {
@@ -85,12 +85,13 @@ it("T5, I6: while the log is away nothing is answered that is not proved, publis
   expect(await codeOf(publish(engine, tenant, "meanwhile"))).toBe("log_unavailable");
   const question = parseQuestion({ query: "before", mode: "search" });
   const signal = new AbortController().signal;
-  const refused = codeOf(engine.service.ask(tenant, question, { signal }));
+  const refused = codeOf(engine.service.ask({ tenant, question, signal }));
   await quiet();
   await clock.advance(limits.leaseProofPatienceMs + limits.leaseProofAskAgainMs);
   expect(await refused).toBe("log_unavailable");
-  // One that is asked shortly before the log is back is answered: a restart of the server costs time, no questions.
-  const during = engine.service.ask(tenant, question, { signal });
+  // One that is asked shortly before the log is back is answered: a restart of the server costs
+  // time, no questions.
+  const during = engine.service.ask({ tenant, question, signal });
   await quiet();
   engine.log.hooks.setAvailable(true);
   await clock.advance(limits.leaseProofAskAgainMs);
@@ -194,7 +195,7 @@ it("asks for a merge by size, and cold has the documents without anybody forcing
   await engine.stop();
 });
 
-it("SH5: a shard that fails while its tenant's queue is full is loaded again", async () => {
+it("V5: a shard that fails while its tenant's queue is full is loaded again", async () => {
   const clock = createManualClock();
   const engine = startMemoryEngine({ clock, partitions: 1 });
   const [tenant] = tenants as [TenantId];
@@ -211,7 +212,7 @@ it("SH5: a shard that fails while its tenant's queue is full is loaded again", a
   await quiet(200);
   expect(entry.route.mailbox.depth).toBe(limits.tenantQueueMax);
   // A drop above the watermark breaks an invariant: the shard fails with all it holds.
-  entry.shard.tryPut({ type: "drop", watermark: Number.MAX_SAFE_INTEGER as Position });
+  entry.view.tryPut({ type: "drop", watermark: Number.MAX_SAFE_INTEGER as Position });
   await until(() => entry.status.state === "recovering");
   for (let turn = 0; entry.status.state !== "ready" && turn < 1_000; turn += 1) {
     await clock.advance(limits.restartBackoffMinMs);

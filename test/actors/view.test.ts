@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
-import type { ShardStatus } from "../../actors/directory/directory.ts";
+import { recoveringStatus, type ViewStatus } from "../../actors/directory/directory.ts";
 import type {
   DocumentView,
   MergeTriggerMessage,
+  ReloadMessage,
   SearchOutcome,
+  Snapshot,
   TenantViewMessage,
-  View,
 } from "../../actors/messages.ts";
 import { tenantViewActor } from "../../actors/tenant-view/view.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
@@ -40,10 +41,10 @@ const markerEveryMs = 1_000;
 
 function setUp() {
   const clock = createManualClock();
-  const statuses: ShardStatus[] = [];
+  const statuses: ViewStatus[] = [];
   const events: DocumentEvent[] = [];
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(10);
-  let loadRequests = 0;
+  const reloads = new BoundedMailbox<ReloadMessage>(10);
   const started = startActor<TenantViewMessage>(
     tenantViewActor({
       tenant: acme,
@@ -54,10 +55,15 @@ function setUp() {
       events: { publish: (_tenant, event) => events.push(event) },
       mergeTrigger,
       metrics: silentMetrics,
-      requestLoad: async () => {
-        loadRequests += 1;
+      writer: reloads,
+      entry: {
+        get status() {
+          return statuses.at(-1) ?? recoveringStatus;
+        },
+        set status(status) {
+          statuses.push(status);
+        },
       },
-      publishStatus: (status) => statuses.push(status),
     }),
     { clock },
   );
@@ -68,7 +74,7 @@ function setUp() {
   const apply = (...records: readonly PlacedRecord[]) =>
     send(...records.map((record) => ({ type: "apply", record, publishedAtMs: 0 }) as const));
   const view = (minVersion?: number, waitMs = 1_000) => {
-    const { reply, promise } = answered<View>();
+    const { reply, promise } = answered<Snapshot>();
     const { signal } = new AbortController();
     const wanted = minVersion as Version | undefined;
     send({ type: "snapshot", minVersion: wanted, waitMs, signal, reply });
@@ -90,7 +96,7 @@ function setUp() {
   return {
     ...{ clock, statuses, events, mergeTrigger, send, apply, view, search, found, becomeReady },
     ...started,
-    loadRequests: () => loadRequests,
+    loadRequests: () => reloads.depth,
   };
 }
 
@@ -122,7 +128,7 @@ function coldHit(id: string, version: number): Candidate {
   };
 }
 
-it("SH1: a cold hit counts only in the version of its head; no head means deleted (I4, I5)", async () => {
+it("V1: a cold hit counts only in the version of its head; no head means deleted (I4, I5)", async () => {
   const { becomeReady, apply, found } = setUp();
   becomeReady(manifest(10, 1), headsOf(["kept", 3], ["replaced", 4], ["deleted", 5]), 10);
   apply(upsert({ id: "replaced", position: 11 }), deletion("deleted", 12));
@@ -136,7 +142,7 @@ it("SH1: a cold hit counts only in the version of its head; no head means delete
   expect(await found(10, hits)).toEqual({ cold: ["kept@3"], hot: ["replaced@11"] });
 });
 
-it("SH2: each applied record changes hot, heads and what is visible together, and is announced", async () => {
+it("V2: each applied record changes hot, heads and what is visible together, and is announced", async () => {
   const { becomeReady, apply, found, view, events } = setUp();
   becomeReady();
   apply(upsert({ id: "a", position: 1 }), upsert({ id: "b", position: 2 }));
@@ -153,14 +159,14 @@ it("SH2: each applied record changes hot, heads and what is visible together, an
   ]);
 });
 
-it("SH2: a record that was folded already changes nothing", async () => {
+it("V2: a record that was folded already changes nothing", async () => {
   const { becomeReady, apply, found } = setUp();
   becomeReady();
   apply(upsert({ id: "a", position: 1 }), deletion("a", 2), upsert({ id: "a", position: 1 }));
   expect(await found(0)).toEqual({ cold: [], hot: [] });
 });
 
-it("SH3: hot drops what a manifest covers, only after the grace period", async () => {
+it("V3: hot drops what a manifest covers, only after the grace period", async () => {
   const { becomeReady, apply, found, send, clock } = setUp();
   becomeReady();
   apply(upsert({ id: "a", position: 1 }), upsert({ id: "b", position: 2 }));
@@ -172,7 +178,7 @@ it("SH3: hot drops what a manifest covers, only after the grace period", async (
   expect(await found(1, [coldHit("a", 1)])).toEqual({ hot: ["b@2"], cold: ["a@1"] });
 });
 
-it("SH3: hot keeps what is merged until a second look has confirmed it, and a grace period more (I1)", async () => {
+it("V3: hot keeps what is merged until a second look has confirmed it, and a grace period more (I1)", async () => {
   const { becomeReady, apply, found, send, clock } = setUp();
   becomeReady();
   apply(upsert({ id: "a", position: 1 }), upsert({ id: "b", position: 2 }));
@@ -188,7 +194,7 @@ it("SH3: hot keeps what is merged until a second look has confirmed it, and a gr
   expect(await found(2, [coldHit("a", 1)])).toEqual({ hot: ["b@2"], cold: ["a@1"] });
 });
 
-it("SH3: an owner that starts holds what is merged and not confirmed, as far as it is live (I1, I4)", async () => {
+it("V3: an owner that starts holds what is merged and not confirmed, as far as it is live (I1, I4)", async () => {
   const { send, found, view } = setUp();
   const heads = headsOf(["kept", 1], ["replaced", 4]);
   send({ type: "load", stored: manifest(6, 3, 0), heads });
@@ -208,7 +214,7 @@ it("SH3: an owner that starts holds what is merged and not confirmed, as far as 
   });
 });
 
-it("SH3: a merge that is ahead of what is applied here drops nothing that the heads still name", async () => {
+it("V3: a merge that is ahead of what is applied here drops nothing that the heads still name", async () => {
   const { becomeReady, apply, found, send, clock } = setUp();
   becomeReady();
   apply(upsert({ id: "a", position: 1 }));
@@ -221,7 +227,7 @@ it("SH3: a merge that is ahead of what is applied here drops nothing that the he
   expect(await found(2, [coldHit("a", 2)])).toEqual({ hot: [], cold: ["a@2"] });
 });
 
-it("SH3: a manifest that is older than the adopted one changes nothing", async () => {
+it("V3: a manifest that is older than the adopted one changes nothing", async () => {
   const { becomeReady, send, view, clock } = setUp();
   becomeReady(manifest(10, 5), new Heads(), 10);
   send({ type: "manifest", stored: manifest(3, 4) });
@@ -229,7 +235,7 @@ it("SH3: a manifest that is older than the adopted one changes nothing", async (
   expect((await view()).watermark).toBe(10);
 });
 
-it("SH4: a search whose watermark hot has dropped past is refused with the new view (Q2)", async () => {
+it("V4: a search whose watermark hot has dropped past is refused with the new view (Q2)", async () => {
   const { becomeReady, apply, send, search, clock } = setUp();
   becomeReady();
   apply(upsert({ id: "a", position: 1 }));
@@ -238,11 +244,11 @@ it("SH4: a search whose watermark hot has dropped past is refused with the new v
   expect((await search(0)).kind).toBe("found");
   await clock.advance(graceMs);
   const outcome = await search(0);
-  expect(outcome).toMatchObject({ kind: "dropped", view: { watermark: 1, coldExists: true } });
+  expect(outcome).toMatchObject({ kind: "dropped", snapshot: { watermark: 1, coldExists: true } });
   expect((await search(1)).kind).toBe("found");
 });
 
-it("SH5: answers nothing before its tail is complete, then what the whole tail says (I7)", async () => {
+it("V5: answers nothing before its tail is complete, then what the whole tail says (I7)", async () => {
   const { send, search, view, found } = setUp();
   const early = view();
   expect(await codeOf(search(0))).toBe("not_ready");
@@ -255,7 +261,7 @@ it("SH5: answers nothing before its tail is complete, then what the whole tail s
   expect(await found(4, [coldHit("old", 2)])).toEqual({ hot: ["a@5"], cold: [] });
 });
 
-it("SH5: a new life holds nothing, asks for a reload, and is whole again after it", async () => {
+it("V5: a new life holds nothing, asks for a reload, and is whole again after it", async () => {
   const { becomeReady, apply, send, search, found, loadRequests, restarts, clock } = setUp();
   becomeReady();
   apply(upsert({ id: "a", position: 1 }));
@@ -275,7 +281,7 @@ it("SH5: a new life holds nothing, asks for a reload, and is whole again after i
   expect(await found(0)).toEqual({ hot: ["a@1", "b@2"], cold: [] });
 });
 
-it("SH5: a manifest that comes before the load is adopted with it", async () => {
+it("V5: a manifest that comes before the load is adopted with it", async () => {
   const { becomeReady, send, view, clock } = setUp();
   send({ type: "manifest", stored: manifest(7, 2) });
   becomeReady(manifest(3, 1), new Heads(), 7);
@@ -283,13 +289,14 @@ it("SH5: a manifest that comes before the load is adopted with it", async () => 
   expect((await view()).watermark).toBe(7);
 });
 
-it("SH5: a manifest that was adopted before a load which had read an older one is not forgotten (I11)", async () => {
+it("V5: a manifest that was adopted before a load which had read an older one is not forgotten (I11)", async () => {
   const { becomeReady, apply, send, view, clock, restarts, statuses } = setUp();
   becomeReady();
   apply(upsert({ id: "a", position: 1 }));
   send({ type: "manifest", stored: manifest(1, 2) });
   await quiet();
-  // The tenant's next life read the manifest right before that commit; the watcher tells it only once.
+  // The tenant's next life read the manifest right before that commit; the watcher tells it only
+  // once.
   send({ type: "load", stored: null, heads: new Heads() });
   send({ type: "replay", record: upsert({ id: "a", position: 1 }) });
   send({ type: "ready", visible: 1 as Version });

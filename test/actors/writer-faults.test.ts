@@ -29,7 +29,7 @@ it("T6: only the operation that met all faults in a row is blamed", () => {
 
 it("T6: a document that breaks every attempt ends as a dead letter, and those behind it go on (I2)", async () => {
   const { log, offer, route, clock, restarts } = startTenant({ attemptsMax: 3 });
-  await until(() => !route.behind);
+  await until(() => !route.isBehind);
   const sent = [publish(log, doc("deadly", "boom")), publish(log, doc("fine"))];
   for (const operation of sent) offer(operation);
   await lives(clock, () => restarts.length === 2);
@@ -46,7 +46,7 @@ it("T6: a document that breaks every attempt ends as a dead letter, and those be
 
 it("T6: a fault of ours that passes costs no document", async () => {
   const { log, offer, route, asked, clock, restarts } = startTenant({ embeds: false });
-  await until(() => !route.behind);
+  await until(() => !route.isBehind);
   const sent = publish(log, doc("a"));
   offer(sent);
   for (let fault = 0; fault < 2; fault += 1) {
@@ -78,8 +78,8 @@ it("T6: a record above the server's payload limit is a reject, and stops nobody"
 });
 
 it("I7: what an earlier life decided and landed late is taken from the log, not from memory", async () => {
-  const { log, offer, route, asked, clock, restarts, shard } = startTenant({ embeds: false });
-  await until(() => !route.behind);
+  const { log, offer, route, asked, clock, restarts, view } = startTenant({ embeds: false });
+  await until(() => !route.isBehind);
   const sent = publish(log, doc("a"));
   offer(sent);
   await until(() => asked.length === 1);
@@ -95,8 +95,8 @@ it("I7: what an earlier life decided and landed late is taken from the log, not 
   await quiet();
   await clock.advance(1_000);
   const applied: string[] = [];
-  while (shard.depth > 0) {
-    const message = await shard.take();
+  while (view.depth > 0) {
+    const message = await view.take();
     if (message?.type === "apply" || message?.type === "replay") applied.push(message.record.kind);
   }
   expect(applied).not.toContain("upsert");

@@ -10,8 +10,8 @@ import { committed, operations, publish, records, startTenant } from "./writer-k
 
 const document = (text: string, id = "a") => ({ id, text });
 
-async function applied(shard: ReturnType<typeof startTenant>["shard"]) {
-  const messages: TenantViewMessage[] = await drain(shard);
+async function applied(view: ReturnType<typeof startTenant>["view"]) {
+  const messages: TenantViewMessage[] = await drain(view);
   return messages.flatMap((message) => (message.type === "apply" ? [message.record] : []));
 }
 
@@ -31,7 +31,7 @@ describe("an operation under a message id that was used", () => {
     expect(record).toMatchObject({ kind: "duplicate", of: first.version });
     expect(tenant.embedded).toEqual(["one", "two"]);
     expect(await tenant.log.deadLetters.list("acme", 9)).toEqual([]);
-    expect((await applied(tenant.shard)).map(({ kind }) => kind)).toContain("duplicate");
+    expect((await applied(tenant.view)).map(({ kind }) => kind)).toContain("duplicate");
   });
 
   it("does not bring an older content back over a newer one (I3)", async () => {
@@ -50,7 +50,7 @@ describe("an operation under a message id that was used", () => {
     const tenant = startTenant({ clock, log });
     const first = publish(log, document("one"), "m1");
     await committed(log, first.version);
-    await until(() => !tenant.route.behind);
+    await until(() => !tenant.route.isBehind);
     vi.spyOn(log.docs, "readTenant").mockResolvedValueOnce([]);
     const again = publish(log, document("one"), "m1");
     tenant.offer(again);
@@ -74,7 +74,7 @@ describe("an operation under a message id that was used", () => {
     const clock = createManualClock();
     const tenant = startTenant({ clock });
     publish(tenant.log, document("one"), "m1");
-    await until(() => !tenant.route.behind);
+    await until(() => !tenant.route.isBehind);
     await clock.advance(120_000);
     const late = publish(tenant.log, document("one"), "m1");
     tenant.offer(late);
@@ -90,7 +90,7 @@ describe("an operation under a message id that was used", () => {
     await committed(log, first.version);
     await before.system.stop();
     const after = startTenant({ clock, log, epoch: 2 });
-    await until(() => !after.route.behind);
+    await until(() => !after.route.isBehind);
     const again = publish(log, document("one"), "m1");
     after.offer(again);
     await committed(log, again.version);

@@ -1,7 +1,10 @@
-/** A tenant actor between a memory log and mailboxes that the test plays: reader, embedder, shard. */
+/**
+ * A tenant writer between a memory log and mailboxes that the test plays: reader, embedder, view.
+ */
 
 import { type NodeBytes, nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
-import { noProgress, offer, type TenantRoute } from "../../actors/directory/directory.ts";
+import { noProgress } from "../../actors/directory/directory.ts";
+import { TenantRoute } from "../../actors/directory/route.ts";
 import type {
   EmbedderMessage,
   EmbedRequest,
@@ -10,7 +13,7 @@ import type {
   TenantWriterMessage,
 } from "../../actors/messages.ts";
 import { tenantWriterActor } from "../../actors/tenant-writer/writer.ts";
-import type { Epoch, Version } from "../../src/contract/ids.ts";
+import type { Epoch } from "../../src/contract/ids.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
@@ -57,7 +60,7 @@ export function startTenant(options: TenantSetUp = {}) {
   const preparation =
     options.preparation ?? inlinePreparation({ prepare, clock, metrics: silentMetrics });
   const embedder = new BoundedMailbox<EmbedderMessage>(1_000);
-  const shard = new BoundedMailbox<TenantViewMessage>(10_000);
+  const view = new BoundedMailbox<TenantViewMessage>(10_000);
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(100);
   const fenced: number[] = [];
   const isolated: string[] = [];
@@ -70,18 +73,20 @@ export function startTenant(options: TenantSetUp = {}) {
   };
   const hot = { full: false };
   const progress = noProgress();
+  const mailbox = new BoundedMailbox<TenantWriterMessage>(options.queueMax ?? 1_000);
+  const bytes = new TenantBytes(acme, options.bytes ?? nodeBytes(), log.documentTextBytesMax);
+  const route = new TenantRoute(mailbox, bytes);
   const started = startActor<TenantWriterMessage>(
     tenantWriterActor({
       tenant: acme,
       epoch: (options.epoch ?? 1) as Epoch,
       preparation,
-      ...{ log, model: "hand", embedder, isolation, shard, mergeTrigger },
-      route: () => route,
+      ...{ log, model: "hand", embedder, isolation, view, mergeTrigger },
+      route,
       progress,
       recoveries: new FairShares({ total: 1 }),
-      isHotFull: () => hot.full,
-      makesRoom: () => [acme],
-      onFenced: (by) => fenced.push(by),
+      hot: { isFull: () => hot.full, tenantsToMerge: () => [acme] },
+      partition: { put: async ({ epoch }) => fenced.push(epoch) > 0 },
       limits: {
         inFlightMax: options.inFlightMax ?? 64,
         attemptsMax: options.attemptsMax ?? 3,
@@ -95,23 +100,17 @@ export function startTenant(options: TenantSetUp = {}) {
       metrics: silentMetrics,
       logger: silentLogger,
     }),
-    { clock, capacity: options.queueMax ?? 1_000, name: "tenant" },
+    { clock, mailbox, name: "tenant" },
   );
-  const route: TenantRoute = {
-    mailbox: started.actor.mailbox,
-    bytes: new TenantBytes(acme, options.bytes ?? nodeBytes(), log.documentTextBytesMax),
-    behind: true,
-    skippedTo: 0 as Version,
-  };
   const asked: EmbedRequest[] = [];
   const embedded: string[] = [];
   if (options.embeds !== false) void embedAll(embedder, embedded);
   else void collect(embedder, asked);
   return {
-    ...{ clock, log, route, shard, mergeTrigger, fenced, hot, progress, asked, embedded, isolated },
+    ...{ clock, log, route, view, mergeTrigger, fenced, hot, progress, asked, embedded, isolated },
     ...started,
     /** As the partition's reader does it (T4). */
-    offer: (operation: StoredOperation): void => offer(route, operation),
+    offer: (operation: StoredOperation): void => route.offer(operation),
   };
 }
 

@@ -37,13 +37,13 @@ describe("while the dead-letter stream is full", () => {
     await committed(log, refused.version);
     await before.system.stop();
     const after = startTenant({ clock, log, epoch: 2 });
-    await until(() => !after.route.behind, "the recovery");
+    await until(() => !after.route.isBehind, "the recovery");
     log.hooks.fillDeadLetters(false);
     for (let round = 0; round < 5; round += 1) await clock.advance(1_000);
     expect(await versionsOf(log)).toEqual([refused.version]);
   });
 
-  it("so many letters wait and no more (LW2)", async () => {
+  it("so many letters wait and no more (TL2)", async () => {
     const clock = createManualClock();
     const tenant = startTenant({ clock, lettersMax: 3 });
     const { log } = tenant;
@@ -57,7 +57,7 @@ describe("while the dead-letter stream is full", () => {
   });
 });
 
-it("a tenant keeps its share of the letters, the newest of them (LW3)", async () => {
+it("a tenant keeps its share of the letters, the newest of them (TL3)", async () => {
   const clock = createManualClock();
   const log = createMemoryLog({ clock, partitions: 1, lettersPerTenantMax: 100 });
   startTenant({ clock, log, lettersMax: 1_000 });
@@ -90,7 +90,7 @@ it("A3: one tenant's flood of rejects keeps no other from ingest, merge, restart
   const found = async (seq: number) => {
     const question = parseQuestion({ query: "common", mode: "search", min_seq: seq });
     const { signal } = new AbortController();
-    const { sources } = await within(engine.service.ask(globex, question, { signal }));
+    const { sources } = await within(engine.service.ask({ tenant: globex, question, signal }));
     return sources.map(({ id }) => id).sort();
   };
   try {

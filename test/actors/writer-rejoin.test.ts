@@ -1,4 +1,7 @@
-/** T4: whatever the reader offers and skips while the tenant works, nothing is lost and nothing doubled. */
+/**
+ * T4: whatever the reader offers and skips while the tenant works, nothing is lost and nothing
+ * doubled.
+ */
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -22,7 +25,10 @@ const bounds = fc.record({
   inFlightMax: fc.integer({ min: 1, max: 3 }),
 });
 
-/** One tenant, its publisher and the shared reader, which comes to each operation some time after its publish. */
+/**
+ * One tenant, its publisher and the shared reader, which comes to each operation some time after
+ * its publish.
+ */
 class Interleaving {
   readonly #tenant: ReturnType<typeof startTenant>;
   readonly #unread: StoredOperation[] = [];
@@ -40,7 +46,7 @@ class Interleaving {
     for (const next of steps) await this.#step(next);
     await this.#finish();
     expect(await operations(log)).toEqual(this.#published.map((version) => `upsert ${version}`));
-    expect(route.behind).toBe(false);
+    expect(route.isBehind).toBe(false);
     await system.stop();
   }
 
@@ -72,9 +78,9 @@ class Interleaving {
   #read(): void {
     const operation = this.#unread.shift();
     if (operation === undefined) return;
-    const before = this.#tenant.route.behind;
+    const before = this.#tenant.route.isBehind;
     this.#tenant.offer(operation);
-    if (!before && this.#tenant.route.behind) this.overflows += 1;
+    if (!before && this.#tenant.route.isBehind) this.overflows += 1;
   }
 
   #embed(): void {
@@ -89,7 +95,7 @@ class Interleaving {
       this.#embed();
       await clock.advance(10);
       const last = (await log.chunks.last(acme))?.version ?? 0;
-      if (this.#unread.length === 0 && !route.behind && last === (this.#published.at(-1) ?? 0))
+      if (this.#unread.length === 0 && !route.isBehind && last === (this.#published.at(-1) ?? 0))
         return;
     }
   }

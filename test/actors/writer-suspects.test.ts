@@ -14,7 +14,10 @@ import { answer, committed, operations, publish, startTenant } from "./writer-ki
 const doc = (id: string, text = `text of ${id}`) => ({ id, text });
 const attemptsMax = 3;
 
-/** Owners that take the tenant's operations in hand and end, one after the other, before they have done anything. */
+/**
+ * Owners that take the tenant's operations in hand and end, one after the other, before they have
+ * done anything.
+ */
 async function ownersThatEnd(log: MemoryLog, epochs: readonly number[]): Promise<void> {
   for (const epoch of epochs) {
     const owner = startTenant({ log, epoch, attemptsMax, embeds: false });
@@ -138,7 +141,7 @@ it("T7: owners that make progress leave no suspects", async () => {
 it("T7: without a backlog nothing is journalled", async () => {
   const log = createMemoryLog({ partitions: 1 });
   const { offer, route } = startTenant({ log });
-  await until(() => !route.behind);
+  await until(() => !route.isBehind);
   const sent = publish(log, doc("live"));
   offer(sent);
   await committed(log, sent.version);
@@ -170,7 +173,7 @@ it("T7: a document that takes the thread that prepares it along is isolated, and
 
 it("T7: a document whose worker was lost is isolated at once, and its neighbours are not", async () => {
   const { log, offer, route, asked, isolated } = startTenant({ embeds: false });
-  await until(() => !route.behind);
+  await until(() => !route.isBehind);
   const sent = [publish(log, doc("deadly")), publish(log, doc("fine"))];
   for (const operation of sent) offer(operation);
   await until(() => asked.length === 2);

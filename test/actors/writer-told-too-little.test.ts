@@ -1,4 +1,7 @@
-/** TI1: a tenant whose reads are told too little, by a copy of the log that lags, loses nothing that was acknowledged. */
+/**
+ * TI1: a tenant whose reads are told too little, by a copy of the log that lags, loses nothing that
+ * was acknowledged.
+ */
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -9,7 +12,10 @@ import { createManualClock } from "../support/manual-clock.ts";
 import { acme } from "./kit.ts";
 import { committed, operations, publish, startTenant } from "./writer-kit.ts";
 
-/** The answers to the next questions about DOCS are those of a log that ends `lags[i]` operations earlier. */
+/**
+ * The answers to the next questions about DOCS are those of a log that ends `lags[i]` operations
+ * earlier.
+ */
 function lagging(log: MemoryLog, lags: readonly number[]): MemoryLog {
   const left = [...lags];
   const { docs } = log;
@@ -37,7 +43,7 @@ it("an operation that the catch-up was not told of is found before the reader's 
   const log = createMemoryLog({ clock, partitions: 1 });
   const [one, two] = [publish(log, { id: "a", text: "t" }), publish(log, { id: "b", text: "t" })];
   const tenant = startTenant({ clock, log: lagging(log, [1, 1, 1]) });
-  while (tenant.route.behind) await clock.advance(10);
+  while (tenant.route.isBehind) await clock.advance(10);
   const three = publish(log, { id: "c", text: "t" });
   tenant.offer(three);
   await committed(log, three.version);
@@ -58,7 +64,7 @@ it("whatever each read is told, every operation has its one record, in order (T1
       const log = createMemoryLog({ clock, partitions: 1 });
       const all = Array.from({ length: before }, () => publish(log, { id: "a", text: "t" }));
       const tenant = startTenant({ clock, log: lagging(log, lags) });
-      while (tenant.route.behind) await clock.advance(10);
+      while (tenant.route.isBehind) await clock.advance(10);
       for (let index = 0; index < later; index += 1) {
         const operation = publish(log, { id: "b", text: "t" });
         all.push(operation);
@@ -68,7 +74,7 @@ it("whatever each read is told, every operation has its one record, in order (T1
       }
       for (let turn = 0; turn < 50; turn += 1) await clock.advance(10);
       expect(await operations(log)).toEqual(all.map(({ version }) => `upsert ${version}`));
-      expect(tenant.route.behind).toBe(false);
+      expect(tenant.route.isBehind).toBe(false);
       await tenant.system.stop();
     },
   );

@@ -19,7 +19,7 @@ async function fenceOf(log: MemoryLog, epoch: number): Promise<void> {
 
 it("T1, T3: one record per operation, in log order, though embedding finishes in any other", async () => {
   const { log, offer, asked, route } = startTenant({ embeds: false });
-  await until(() => !route.behind);
+  await until(() => !route.isBehind);
   const sent = ["a", "b", "c", "d"].map((id) => publish(log, doc(id)));
   for (const operation of sent) offer(operation);
   await until(() => asked.length === 4);
@@ -37,7 +37,7 @@ it("T1, T3: one record per operation, in log order, though embedding finishes in
 
 it("T1: an operation that is offered twice has one record", async () => {
   const { log, offer, route } = startTenant();
-  await until(() => !route.behind);
+  await until(() => !route.isBehind);
   const [first, second] = [publish(log, doc("a")), publish(log, { id: "a", op: "delete" })];
   for (const operation of [first, second, first, second]) offer(operation);
   await committed(log, second.version);
@@ -64,7 +64,7 @@ it("I6: an owner of a stale epoch writes nothing and says so", async () => {
 
 it("I6: an owner that is fenced while it works writes nothing more", async () => {
   const { log, offer, asked, fenced, route } = startTenant({ embeds: false });
-  await until(() => !route.behind);
+  await until(() => !route.isBehind);
   offer(publish(log, doc("a")));
   await until(() => asked.length === 1);
   await fenceOf(log, 2);
@@ -76,7 +76,7 @@ it("I6: an owner that is fenced while it works writes nothing more", async () =>
 
 it("T1: an append whose acknowledgement is lost is not repeated", async () => {
   const { log, offer, route } = startTenant();
-  await until(() => !route.behind);
+  await until(() => !route.isBehind);
   log.hooks.loseNextAppendAck();
   const sent = ["a", "b"].map((id) => publish(log, doc(id)));
   for (const operation of sent) offer(operation);
@@ -86,7 +86,7 @@ it("T1: an append whose acknowledgement is lost is not repeated", async () => {
 
 it("I2: what can not become a document ends in a reject record and a dead letter; those behind go on", async () => {
   const { log, offer, route } = startTenant();
-  await until(() => !route.behind);
+  await until(() => !route.isBehind);
   const bodies = [
     "{not json",
     { text: "no id" },
@@ -116,7 +116,7 @@ it("I2: what can not become a document ends in a reject record and a dead letter
 
 it("I10: a dead letter says nothing of the text that failed", async () => {
   const { log, offer, route } = startTenant({ attemptsMax: 1 });
-  await until(() => !route.behind);
+  await until(() => !route.isBehind);
   const sent = publish(log, doc("deadly", "boom"));
   offer(sent);
   await committed(log, sent.version);
@@ -125,7 +125,7 @@ it("I10: a dead letter says nothing of the text that failed", async () => {
 
 it("T5: the model's refusals reject the document after bounded attempts", async () => {
   const { log, offer, asked, route, clock } = startTenant({ embeds: false, attemptsMax: 2 });
-  await until(() => !route.behind);
+  await until(() => !route.isBehind);
   const sent = publish(log, doc("a"));
   offer(sent);
   for (let attempt = 0; attempt < 2; attempt += 1) {
@@ -140,7 +140,7 @@ it("T5: the model's refusals reject the document after bounded attempts", async 
 
 it("T5: an embedder that is down, full or restarting is never the document's fault", async () => {
   const { log, offer, asked, route, clock } = startTenant({ embeds: false, attemptsMax: 2 });
-  await until(() => !route.behind);
+  await until(() => !route.isBehind);
   const sent = publish(log, doc("a"));
   offer(sent);
   const troubles = ["embedding_unavailable", "overloaded", "not_ready"] as const;
@@ -158,7 +158,7 @@ it("T5: an embedder that is down, full or restarting is never the document's fau
 
 it("T5: an outage of the log stalls, and nothing is lost or doubled when it ends", async () => {
   const { log, offer, route, clock, restarts } = startTenant();
-  await until(() => !route.behind);
+  await until(() => !route.isBehind);
   log.hooks.setAvailable(false);
   const sent = ["a", "b", "c"].map((id) => publish(log, doc(id)));
   for (const operation of sent) offer(operation);
@@ -172,20 +172,20 @@ it("T5: an outage of the log stalls, and nothing is lost or doubled when it ends
 });
 
 it("I7: a restart embeds only what is not in CHUNKS, and loads the shard from the log", async () => {
-  const { actor, log, offer, route, shard, embedded, clock } = startTenant();
-  await until(() => !route.behind);
+  const { actor, log, offer, route, view, embedded, clock } = startTenant();
+  await until(() => !route.isBehind);
   const sent = ["a", "b"].map((id) => publish(log, doc(id)));
   for (const operation of sent) offer(operation);
   await committed(log, sent[1]?.version ?? 0);
   const third = publish(log, doc("c"));
   expect(embedded).toHaveLength(2);
-  await drain(shard);
+  await drain(view);
   actor.mailbox.tryPut({ type: "reload" });
   await quiet();
   await clock.advance(10);
   await committed(log, third.version);
   expect(embedded).toEqual(["text of a", "text of b", "text of c"]);
-  const told = (await drain(shard)).map((message) =>
+  const told = (await drain(view)).map((message) =>
     message.type === "replay" || message.type === "apply"
       ? `${message.type} ${message.record.version}`
       : message.type,
@@ -215,7 +215,7 @@ it("I7: a new owner goes on where the last record ends, from the manifest and th
   const second = startTenant({ clock, log, epoch: 2 });
   const third = publish(log, doc("c"));
   await committed(log, third.version);
-  const replayed = (await drain(second.shard)).flatMap((message) =>
+  const replayed = (await drain(second.view)).flatMap((message) =>
     message.type === "replay" ? [message.record.version] : [],
   );
   expect(replayed).toEqual([b?.version, b?.version]);
@@ -225,7 +225,7 @@ it("I7: a new owner goes on where the last record ends, from the manifest and th
 it("tells how far its recovery is: records replayed of those to replay, operations to catch up", async () => {
   const log = createMemoryLog({ partitions: 1 });
   const first = startTenant({ log });
-  await until(() => !first.route.behind);
+  await until(() => !first.route.isBehind);
   const sent = ["a", "b", "c"].map((id) => publish(log, doc(id)));
   for (const operation of sent) first.offer(operation);
   await committed(log, sent[2]?.version ?? 0);
@@ -242,7 +242,7 @@ it("I2: a reject whose dead letter was not written before a crash gets it from t
   const clock = createManualClock();
   const first = startTenant({ clock });
   const { log } = first;
-  await until(() => !first.route.behind);
+  await until(() => !first.route.isBehind);
   const { version } = publish(log, "{not json");
   const reject: ChunkRecord = {
     ...{ kind: "reject", tenant: acme, version, epoch: 1 as Epoch, documentId: null },
@@ -257,7 +257,7 @@ it("I2: a reject whose dead letter was not written before a crash gets it from t
 
 it("I11: with hot memory full it asks for a merge and waits; DOCS keeps what waits", async () => {
   const { log, offer, route, hot, mergeTrigger, clock } = startTenant();
-  await until(() => !route.behind);
+  await until(() => !route.isBehind);
   hot.full = true;
   const sent = publish(log, doc("a"));
   offer(sent);
@@ -273,7 +273,7 @@ it("ends at once while the embedder owes it vectors, and leaves what it had in h
   const clock = createManualClock();
   const first = startTenant({ clock, embeds: false });
   const { log, asked, actor } = first;
-  await until(() => !first.route.behind);
+  await until(() => !first.route.isBehind);
   const sent = publish(log, doc("a"));
   first.offer(sent);
   await until(() => asked.length === 1);

@@ -97,7 +97,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: "actors/question/question.ts",
-        find: "    return proofs.prove({ partition, epoch: this.#epoch }, this.#message.signal);",
+        find: "    return proofs.prove({ partition, epoch: this.#lookup.epoch }, this.#request.signal);",
         replace:
           "    void proofs;\n    void partition;\n    this.#checkLease();\n    return Promise.resolve();",
       },
@@ -121,13 +121,18 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: "actors/tenant-view/view.ts",
-        find: 'if (this.#phase === "ready" && this.#visible >= wanted) {',
-        replace: "if (this.#visible >= wanted) {",
+        find: 'return this.#state.kind === "ready" ? this.#state.data : undefined;',
+        replace: `if (this.#state.kind === "unloaded") {
+      const { tenant, markerEveryMs, createHot } = this.#options;
+      const nothing = { stored: null, heads: new Heads() };
+      return new ViewData({ tenant, hot: createHot(), markerEveryMs, ...nothing });
+    }
+    return this.#state.data;`,
       },
       {
         file: "actors/tenant-view/view.ts",
-        find: '    if (this.#phase !== "ready") return request.reply.reject(new FreshetError("not_ready"));\n    if (request.watermark',
-        replace: "    if (request.watermark",
+        find: "import type { Heads } from",
+        replace: "import { Heads } from",
       },
     ],
     faults: every(
@@ -142,22 +147,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "mask before instead of after the cold search",
     patches: [
       {
-        file: "actors/question/question.ts",
+        file: "actors/question/search.ts",
         find: '      const cold = await this.#stages.time("cold", () =>',
-        replace: `      const early = await this.#askShard<SearchOutcome>(entry, (reply) => ({
-        type: "search",
-        watermark: view.watermark,
-        coldHits: [],
-        vector,
-        text: this.#text,
-        limit: limits.candidatesPerShard,
-        filter: this.#filter,
-        reply,
-      }));
+        replace: `      const early = await this.#maskAndSearchHot(snapshot, []);
       const cold = await this.#stages.time("cold", () =>`,
       },
       {
-        file: "actors/question/question.ts",
+        file: "actors/question/search.ts",
         find: '      if (outcome.kind === "dropped") {',
         replace: `      if (early.kind === "found") Object.assign(outcome, { hot: early.hot });
       if (outcome.kind === "dropped") {`,
@@ -211,9 +207,9 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         // What the reader skipped would else be read in the end: somebody publishes all the time here.
-        file: "actors/tenant-writer/intake.ts",
-        find: "if (operations?.length === 0 && this.#takenIn >= route.skippedTo)",
-        replace: "if (operations?.length === 0)",
+        file: "actors/directory/route.ts",
+        find: "    if (takenIn < this.#skippedTo) return false;\n",
+        replace: "    void takenIn;\n",
       },
       {
         // What a copy says that lags, which on one server none does.

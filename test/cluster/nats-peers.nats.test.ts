@@ -38,7 +38,7 @@ afterEach(async () => {
 describe("peers", () => {
   it("a question reaches the node that owns its tenant, and its answer comes back", async () => {
     const question = parseQuestion({ query: "rivers", top_k: 3 });
-    const answer = await peers.ask(node, demo, { question, signal });
+    const answer = await peers.ask(node, { tenant: demo, question, signal });
     expect(answer).toMatchObject({ answer: "It was.", sources: [{ id: "a" }] });
     expect(owner.asked).toMatchObject([{ tenant: "demo", question: { top_k: 3 } }]);
   });
@@ -47,7 +47,7 @@ describe("peers", () => {
     const events: AnswerEvent["type"][] = [];
     const onEvent = (event: AnswerEvent): void => void events.push(event.type);
     const question = parseQuestion({ query: "rivers" });
-    await peers.ask(node, demo, { question, signal, onEvent });
+    await peers.ask(node, { tenant: demo, question, signal, onEvent });
     expect(events[0]).toBe("retrieval");
     expect(events).toContain("delta");
     expect(events).not.toContain("done");
@@ -55,7 +55,7 @@ describe("peers", () => {
 
   it("a typed error of the owner is the caller's error", async () => {
     const question = parseQuestion({ query: "rivers" });
-    const asked = peers.ask(node, "nobody" as TenantId, { question, signal });
+    const asked = peers.ask(node, { tenant: "nobody" as TenantId, question, signal });
     await expect(asked).rejects.toMatchObject({ code: "no_results" });
   });
 
@@ -67,7 +67,7 @@ describe("peers", () => {
     const body = JSON.stringify({ question: { query: "rivers" }, stream: false });
     asking.publish(`freshet.peer.${token}.ask.demo`, body, { reply: "chunks.0.b" });
     const question = parseQuestion({ query: "rivers" });
-    await peers.ask(node, demo, { question, signal });
+    await peers.ask(node, { tenant: demo, question, signal });
     expect([heard, owner.asked.length]).toEqual([0, 1]);
     expect(metrics.counted("replies_refused_total")).toBe(1);
   });
@@ -80,9 +80,11 @@ describe("peers", () => {
   it("PE2: a node that is gone is not_ready, at once", async () => {
     const question = parseQuestion({ query: "rivers" });
     const gone = { code: "not_ready", retryable: true };
-    await expect(peers.ask("nowhere", demo, { question, signal })).rejects.toMatchObject(gone);
+    await expect(peers.ask("nowhere", { tenant: demo, question, signal })).rejects.toMatchObject(
+      gone,
+    );
     await server.close();
-    await expect(peers.ask(node, demo, { question, signal })).rejects.toMatchObject(gone);
+    await expect(peers.ask(node, { tenant: demo, question, signal })).rejects.toMatchObject(gone);
   });
 
   describe("PE6, A11: a question ends at its owner when its asker goes", () => {
@@ -97,7 +99,7 @@ describe("peers", () => {
     it("at once when it says so", async () => {
       owner.hold = never;
       const caller = new AbortController();
-      const asked = peers.ask(node, demo, { question, signal: caller.signal });
+      const asked = peers.ask(node, { tenant: demo, question, signal: caller.signal });
       const failed = expect(asked).rejects.toMatchObject({ code: "cancelled" });
       const work = await working();
       expect(work.aborted).toBe(false);
@@ -108,7 +110,7 @@ describe("peers", () => {
 
     it("within some beats when it dies without a word", async () => {
       owner.hold = never;
-      const asked = peers.ask(node, demo, { question, signal });
+      const asked = peers.ask(node, { tenant: demo, question, signal });
       const failed = expect(asked).rejects.toMatchObject({ code: "not_ready" });
       const work = await working();
       await asking.close();
@@ -120,7 +122,7 @@ describe("peers", () => {
     it("not while it waits, however long", async () => {
       const held = Promise.withResolvers<void>();
       owner.hold = held.promise;
-      const asked = peers.ask(node, demo, { question, signal });
+      const asked = peers.ask(node, { tenant: demo, question, signal });
       const work = await working();
       await new Promise((resolve) => setTimeout(resolve, limits.peerSilenceMs + 500));
       expect(work.aborted).toBe(false);
@@ -146,7 +148,7 @@ describe("peers", () => {
     const caller = new AbortController();
     const question = parseQuestion({ query: "rivers" });
     caller.abort();
-    const asked = peers.ask(node, demo, { question, signal: caller.signal });
+    const asked = peers.ask(node, { tenant: demo, question, signal: caller.signal });
     await expect(asked).rejects.toMatchObject({ code: "cancelled" });
   });
 });

@@ -46,7 +46,7 @@ it("PE4: a peer that falls silent in the middle of its answer is not waited for 
   const { signal } = new AbortController();
   const events: unknown[] = [];
   const onEvent = (event: unknown): void => void events.push(event);
-  const asked = connectPeers(connection).ask("node", demo, { question, signal, onEvent });
+  const asked = connectPeers(connection).ask("node", { tenant: demo, question, signal, onEvent });
   const failed = expect(asked).rejects.toMatchObject({ code: "not_ready", retryable: true });
   await vi.advanceTimersByTimeAsync(question.deadline_ms + limits.peerMarginMs);
   await failed;

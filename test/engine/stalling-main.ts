@@ -1,4 +1,7 @@
-/** A process that serves its timers for a while and then, if told to, never again. A program, not a test. */
+/**
+ * A process that serves its timers for a while and then, if told to, never again. A program, not a
+ * test.
+ */
 import { watchMain } from "../../src/engine/stall-watch.ts";
 
 const [, , stallMs, what] = process.argv;

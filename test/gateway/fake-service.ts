@@ -4,7 +4,7 @@ import { type Operation, operationSchema } from "../../src/contract/document.ts"
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Version } from "../../src/contract/ids.ts";
 import type { Answer, AnswerEvent, Question, Source } from "../../src/contract/query.ts";
-import type { AskOptions, EngineStatus, Service } from "../../src/contract/service.ts";
+import type { AskRequest, EngineStatus, Service } from "../../src/contract/service.ts";
 
 const decoder = new TextDecoder();
 
@@ -32,7 +32,7 @@ export class FakeService implements Service {
   #seq = 0;
   readonly #tenants = new Map<string, Map<string, Stored>>();
 
-  async ask(tenant: string, question: Question, options: AskOptions): Promise<Answer> {
+  async ask({ tenant, question, ...options }: AskRequest): Promise<Answer> {
     this.asked.push({ tenant, question });
     this.signals.push(options.signal);
     if (this.failure !== undefined) throw this.failure;

@@ -19,7 +19,7 @@ async function put({ service, event }: MemoryEngine, id: string, text: string): 
 async function found({ service }: MemoryEngine): Promise<readonly string[]> {
   const question = parseQuestion({ query: "When does the ski rental open?", mode: "search" });
   const signal = new AbortController().signal;
-  const { sources } = await service.ask(tenant, question, { signal });
+  const { sources } = await service.ask({ tenant, question, signal });
   return sources.map(({ id }) => id).toSorted();
 }
 

@@ -1,6 +1,6 @@
 /**
- * The two stories of Freshet, told once and run twice: over memory adapters and over the real servers.
- * Each reads top to bottom; what it says between the lines is checked at that line.
+ * The two stories of Freshet, told once and run twice: over memory adapters and over the real
+ * servers. Each reads top to bottom; what it says between the lines is checked at that line.
  */
 
 import { expect } from "vitest";
@@ -50,7 +50,8 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
   // A moment later it is searchable, and its publisher is told.
   expect(await engine.event(first)).toMatchObject({ id, seq: first, status: "visible" });
 
-  // In between it was redacted, cut into chunks, embedded, and became one record behind the owner's fence.
+  // In between it was redacted, cut into chunks, embedded, and became one record behind the owner's
+  // fence.
   const [fence, record] = await readRecords(log.chunks, tenant);
   expect(fence?.kind).toBe("fence");
   if (record?.kind !== "upsert") throw new Error("the document has no record");
@@ -96,7 +97,8 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
   expect(namesOf(newest)).toEqual([`${id}@${second} hot`]);
   expect(await cold.versions(tenant, [firstObject])).toEqual(new Map([[firstObject, first]]));
 
-  // The next merge writes the new version, and cleans the old one away when nobody reads it any more.
+  // The next merge writes the new version, and cleans the old one away when nobody reads it any
+  // more.
   expect(await merges.force(tenant)).toMatchObject({ kind: "merged", upserts: 1 });
   const secondObject = objectId({ tenant, documentId: id, version: second, chunk: 0 });
   const both = [firstObject, secondObject];
@@ -160,8 +162,8 @@ export async function tellQuestionStory(engine: StoryEngine, tenant: TenantId): 
     doc("office", "The spare key of the office lies in the safe.", "north"),
   );
 
-  // One question, asked right after the publish and with its sequence: it sees what was just written,
-  // fuses it with what lies in cold, and streams the answer.
+  // One question, asked right after the publish and with its sequence: it sees what was just
+  // written, fuses it with what lies in cold, and streams the answer.
   const events: AnswerEvent[] = [];
   const answer = await ask(engine, tenant, {
     query: "Where is the spare key? Tell jane.doe@example.com.",
@@ -231,7 +233,7 @@ function ask(
 ): Promise<Answer> {
   const { signal } = new AbortController();
   const question = parseQuestion({ query, ...body });
-  return whenReady(() => engine.service.ask(tenant, question, { signal, onEvent }));
+  return whenReady(() => engine.service.ask({ tenant, question, signal, onEvent }));
 }
 
 function search(

@@ -1,6 +1,6 @@
 /**
- * What holds after every effect, read past all slots: the log against the oracle, the manifest and its heads
- * against the log, cold against the manifest. Throws with the invariant's name.
+ * What holds after every effect, read past all slots: the log against the oracle, the manifest and
+ * its heads against the log, cold against the manifest. Throws with the invariant's name.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -122,7 +122,8 @@ export class Checks {
     const letters = await this.#log.deadLetters.list(acme, 1_000);
     const told = new Set<number>(letters.map(({ version }) => version));
     const owed = (await this.#log.deadLetters.owed(acme)).after ?? manifest.to;
-    // Below what is owed each reject has its letter; what lies behind it is known to be missing (DL1, DL2).
+    // Below what is owed each reject has its letter; what lies behind it is known to be missing
+    // (DL1, DL2).
     const paid = this.#records.find(({ position }) => position === Math.min(owed, manifest.to));
     const untold = this.#oracle
       .rejectsUpTo(paid?.version ?? 0)
@@ -130,7 +131,10 @@ export class Checks {
     mustEqual(untold, [], "I2: rejects without a dead letter");
   }
 
-  /** While cold's marker says so, a search finds in it each confirmed document that is still live, whole. */
+  /**
+   * While cold's marker says so, a search finds in it each confirmed document that is still live,
+   * whole.
+   */
   async #checkCold({ to }: Manifest): Promise<void> {
     const marker = await this.#cold.readMarker(acme);
     if ((marker?.to ?? 0) < to) return;

@@ -1,6 +1,7 @@
 /**
- * The core under simulated faults: thousands of histories in which every call of every process is answered,
- * refused, lost, half done or done later, processes die at any step, zombies write, cold forgets and resurrects.
+ * The core under simulated faults: thousands of histories in which every call of every process is
+ * answered, refused, lost, half done or done later, processes die at any step, zombies write, cold
+ * forgets and resurrects.
  */
 
 import fc from "fast-check";

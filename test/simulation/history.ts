@@ -18,7 +18,10 @@ const calls = fc.oneof(
   { weight: 1, arbitrary: fc.constant(40) },
 );
 
-/** A merge's activity may also time out or be cancelled: it goes on as a zombie, beside what comes next. */
+/**
+ * A merge's activity may also time out or be cancelled: it goes on as a zombie, beside what comes
+ * next.
+ */
 const mergeEnds = fc.oneof(
   { weight: 8, arbitrary: answer },
   { weight: 2, arbitrary: fc.constant("timed out" as const) },
@@ -37,7 +40,10 @@ const lose = fc.record({
   every: fc.integer({ min: 1, max: 2 }),
 });
 
-/** `run`, `merge`, `confirm` and `scrub` answer some calls of one process with `ok`, and the last of them with `ends`. */
+/**
+ * `run`, `merge`, `confirm` and `scrub` answer some calls of one process with `ok`, and the last of
+ * them with `ends`.
+ */
 const command = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: is("upsert"), id, chunks }) },
   { weight: 2, arbitrary: fc.record({ do: is("delete"), id }) },
@@ -60,7 +66,10 @@ const command = fc.oneof(
     arbitrary: fc.record({
       do: is("take over"),
       kills: fc.boolean(),
-      /** A start of the same node, which waits for nothing; or another node, when the server has dropped the lease. */
+      /**
+       * A start of the same node, which waits for nothing; or another node, when the server has
+       * dropped the lease.
+       */
       by: fc.constantFrom("same" as const, "other" as const),
     }),
   },
@@ -95,8 +104,8 @@ const wholeMerge: Command = { do: "merge", calls: 40, ends: "ok" };
 const wholeConfirm: Command = { do: "confirm", calls: 40, ends: "ok" };
 
 /**
- * What chance alone seldom makes: a merge that something happens to at one of its calls, and whose remains come to
- * life after a later merge of the same document.
+ * What chance alone seldom makes: a merge that something happens to at one of its calls, and whose
+ * remains come to life after a later merge of the same document.
  */
 const disturbedMerge: fc.Arbitrary<Command[]> = fc
   .record({
@@ -125,7 +134,10 @@ const disturbedMerge: fc.Arbitrary<Command[]> = fc
     ...[wholeMerge, ...after],
   ]);
 
-/** An owner that begins with a backlog and is told too little of it, and an operation that comes by the reader then. */
+/**
+ * An owner that begins with a backlog and is told too little of it, and an operation that comes by
+ * the reader then.
+ */
 const shortJoin: fc.Arbitrary<Command[]> = fc
   .record({
     before: fc.array(command, { maxLength: 4 }),
@@ -145,7 +157,10 @@ const shortJoin: fc.Arbitrary<Command[]> = fc
     ...[write, work, ...after],
   ]);
 
-/** Cold loses what a merge wrote; an attempt that noticed wakes up when another one has repaired it, or later still. */
+/**
+ * Cold loses what a merge wrote; an attempt that noticed wakes up when another one has repaired it,
+ * or later still.
+ */
 const lossyMerge: fc.Arbitrary<Command[]> = fc
   .record({
     // Mostly around the end of the writes, where a verification is about to look.
@@ -172,7 +187,10 @@ const lossyMerge: fc.Arbitrary<Command[]> = fc
     ...[{ do: "ask", of: "owner", fresh: true } as const, ...after],
   ]);
 
-/** Cold loses what is merged before the second look at it, while an owner is told of the merge and questions come. */
+/**
+ * Cold loses what is merged before the second look at it, while an owner is told of the merge and
+ * questions come.
+ */
 const lossBeforeConfirm: fc.Arbitrary<Command[]> = fc
   .record({
     before: fc.array(command, { maxLength: 4 }),
@@ -187,8 +205,8 @@ const lossBeforeConfirm: fc.Arbitrary<Command[]> = fc
   ]);
 
 /**
- * One range read begins too late, and past the fence that every range begins with: that of a merge's step, or of an
- * owner that loads, once it has asked DOCS.
+ * One range read begins too late, and past the fence that every range begins with: that of a
+ * merge's step, or of an owner that loads, once it has asked DOCS.
  */
 const shortRange: fc.Arbitrary<Command[]> = fc
   .record({
@@ -213,7 +231,10 @@ const shortRange: fc.Arbitrary<Command[]> = fc
     ...[{ do: "run", who: "reader", calls: 40, ends: "ok" } as const, ...after],
   ]);
 
-/** Cold is set back behind what was confirmed, and something happens to the merge that repairs it: no look follows. */
+/**
+ * Cold is set back behind what was confirmed, and something happens to the merge that repairs it:
+ * no look follows.
+ */
 const lossyRepair: fc.Arbitrary<Command[]> = fc
   .record({
     disturbed: fc.record({

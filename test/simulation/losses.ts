@@ -1,7 +1,8 @@
 /**
  * What cold loses, and what of it comes back: only where somebody can still notice.
  *
- * Owns: the snapshot, all that was ever in cold. Never: loses between a look at cold and its use, which no look can see.
+ * Owns: the snapshot, all that was ever in cold. Never: loses between a look at cold and its use,
+ * which no look can see.
  */
 
 import type { MemoryCold } from "../../src/cold/memory.ts";
@@ -62,8 +63,9 @@ export class ColdLosses {
   }
 
   /**
-   * Cold as it was. Only where a marker can tell: to a state from before the watermark, and not between the look at
-   * the marker and its use, or to the same marker in the middle of a scrub, which no marker can see (the next scrub can).
+   * Cold as it was. Only where a marker can tell: to a state from before the watermark, and not
+   * between the look at the marker and its use, or to the same marker in the middle of a scrub,
+   * which no marker can see (the next scrub can).
    */
   async restore(merger: Merger, isAsking: boolean): Promise<void> {
     const { marker, objects } = this.#snapshot;
@@ -78,8 +80,8 @@ export class ColdLosses {
   }
 
   /**
-   * Cold loses what it has acknowledged. Only what is not confirmed: later losses are for the scrub. And not between
-   * the confirming look and its use, which no look can see.
+   * Cold loses what it has acknowledged. Only what is not confirmed: later losses are for the
+   * scrub. And not between the confirming look and its use, which no look can see.
    */
   lose(merger: Merger, { how, every }: Extract<Command, { do: "lose" }>): void {
     if (merger.decides || this.#faults.late.length > 0) return;

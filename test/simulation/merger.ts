@@ -1,8 +1,9 @@
 /**
- * The merge worker of the simulation: the real stories (workflows/merge-round.ts, tenant-confirm.ts, tenant-scrub.ts)
- * over the real activities, with Temporal's part played here. An attempt of an activity that times out goes on as a
- * zombie, beside the next attempt with the same input: that is what a second worker is. One that is cancelled goes on
- * too, beside whatever comes next. A failed one is repeated a few times, then its story ends and begins anew.
+ * The merge worker of the simulation: the real stories (workflows/merge-round.ts,
+ * tenant-confirm.ts, tenant-scrub.ts) over the real activities, with Temporal's part played here.
+ * An attempt of an activity that times out goes on as a zombie, beside the next attempt with the
+ * same input: that is what a second worker is. One that is cancelled goes on too, beside whatever
+ * comes next. A failed one is repeated a few times, then its story ends and begins anew.
  */
 
 import type { MergePorts } from "../../activities/context.ts";
@@ -74,7 +75,10 @@ export class Merger {
     return [this.#step, ...waiting].some((step) => deciding.includes(step));
   }
 
-  /** Begins a story, unless one is under way. One that fails is over: the next begins with a new plan. */
+  /**
+   * Begins a story, unless one is under way. One that fails is over: the next begins with a new
+   * plan.
+   */
   begin(work: Work): void {
     if (this.#running) return;
     this.#running = true;

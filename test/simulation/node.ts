@@ -1,6 +1,9 @@
-/** One owner of the tenant: the real tenant actor and the real shard actor, on a log behind a slot. */
+/**
+ * One owner of the tenant: the real tenant writer and the real tenant view, on a log with a slot.
+ */
 
-import type { SearchOutcome, TenantViewMessage, View } from "../../actors/messages.ts";
+import { recoveringStatus } from "../../actors/directory/directory.ts";
+import type { SearchOutcome, Snapshot, TenantViewMessage } from "../../actors/messages.ts";
 import { tenantViewActor } from "../../actors/tenant-view/view.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { Epoch, Position, Version } from "../../src/contract/ids.ts";
@@ -50,13 +53,16 @@ function isolated(payload: Uint8Array): Promise<Outcome> {
   });
 }
 
-/** One owner of the tenant. Its clock may have stood still since it took its lease: it never knows that it is over. */
+/**
+ * One owner of the tenant. Its clock may have stood still since it took its lease: it never knows
+ * that it is over.
+ */
 export class Node {
   readonly epoch: Epoch;
   readonly slot: Slot;
   readonly #tenant: ReturnType<typeof startTenant>;
-  readonly #shard: ReturnType<typeof startActor<TenantViewMessage>>;
-  hotDocuments = 0;
+  readonly #view: ReturnType<typeof startActor<TenantViewMessage>>;
+  readonly #entry = { status: recoveringStatus };
 
   constructor(options: {
     readonly epoch: Epoch;
@@ -71,8 +77,7 @@ export class Node {
     this.slot = new Slot(faults);
     const slotted = slottedLog(log, this.slot);
     this.#tenant = startTenant({ log: slotted, clock, epoch, prepare, isolated });
-    const mailbox = this.#tenant.actor.mailbox;
-    this.#shard = startActor<TenantViewMessage>(
+    this.#view = startActor<TenantViewMessage>(
       tenantViewActor({
         tenant: acme,
         createHot: () => createHot({ dimensions }),
@@ -82,14 +87,16 @@ export class Node {
         events: { publish: () => {} },
         mergeTrigger: new BoundedMailbox(1),
         metrics: silentMetrics,
-        requestLoad: async (signal) => void (await mailbox.put({ type: "reload" }, signal)),
-        publishStatus: ({ hot }) => {
-          this.hotDocuments = hot.documents;
-        },
+        writer: this.#tenant.actor.mailbox,
+        entry: this.#entry,
       }),
       { clock },
     );
-    void this.#feedShard();
+    void this.#feedView();
+  }
+
+  get hotDocuments(): number {
+    return this.#entry.status.hot.documents;
   }
 
   /** A newer owner has written; this one has seen it. */
@@ -102,35 +109,35 @@ export class Node {
   }
 
   tell(stored: StoredManifest): void {
-    this.#shard.actor.mailbox.tryPut({ type: "manifest", stored });
+    this.#view.actor.mailbox.tryPut({ type: "manifest", stored });
   }
 
-  view(minVersion: number): Promise<View> {
-    const { reply, promise } = answered<View>();
+  view(minVersion: number): Promise<Snapshot> {
+    const { reply, promise } = answered<Snapshot>();
     const { signal } = new AbortController();
     const wanted = { minVersion: minVersion as Version, waitMs: patienceMs, signal };
-    this.#shard.actor.mailbox.tryPut({ type: "snapshot", ...wanted, reply });
+    this.#view.actor.mailbox.tryPut({ type: "snapshot", ...wanted, reply });
     return promise;
   }
 
   search(watermark: Position, coldHits: readonly Candidate[]): Promise<SearchOutcome> {
     const { reply, promise } = answered<SearchOutcome>();
     const query = { vector: axis(0), text: "common", limit: everything, filter: undefined };
-    this.#shard.actor.mailbox.tryPut({ type: "search", watermark, coldHits, ...query, reply });
+    this.#view.actor.mailbox.tryPut({ type: "search", watermark, coldHits, ...query, reply });
     return promise;
   }
 
   /** `kill -9`: what was on its way to a server is on its way, nothing else happens any more. */
   async kill(): Promise<void> {
     this.slot.kill();
-    await Promise.all([this.#tenant.system.stop(), this.#shard.system.stop()]);
-    this.#tenant.shard.close();
+    await Promise.all([this.#tenant.system.stop(), this.#view.system.stop()]);
+    this.#tenant.view.close();
   }
 
-  async #feedShard(): Promise<void> {
-    const { mailbox } = this.#shard.actor;
+  async #feedView(): Promise<void> {
+    const { mailbox } = this.#view.actor;
     for (;;) {
-      const message = await this.#tenant.shard.take();
+      const message = await this.#tenant.view.take();
       if (message === undefined) return;
       await mailbox.put(message);
     }

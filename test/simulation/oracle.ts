@@ -1,4 +1,7 @@
-/** What must be, computed in the dullest way: the last operation of each document, in the order of DOCS. */
+/**
+ * What must be, computed in the dullest way: the last operation of each document, in the order of
+ * DOCS.
+ */
 
 export interface Published {
   readonly version: number;

@@ -1,4 +1,7 @@
-/** Where a test replaces a part of the real code by a wrong one, to show that the simulation can fail. */
+/**
+ * Where a test replaces a part of the real code by a wrong one, to show that the simulation can
+ * fail.
+ */
 
 import type { MergePorts } from "../../activities/context.ts";
 import type { MergeActivities } from "../../src/contract/merge-steps.ts";
@@ -14,7 +17,10 @@ export interface Plant {
   readonly told: (stored: StoredManifest) => StoredManifest;
   /** Whether readers drop cold hits that the heads do not name. */
   readonly masks: boolean;
-  /** Whether a node proves that it still is the owner before it answers; otherwise it believes its lease. */
+  /**
+   * Whether a node proves that it still is the owner before it answers; otherwise it believes its
+   * lease.
+   */
   readonly proves: boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The simulation must be able to fail: each of these faults is planted where real code stands, and a history that
- * shows it is found within the budget of the real run.
+ * The simulation must be able to fail: each of these faults is planted where real code stands, and
+ * a history that shows it is found within the budget of the real run.
  */
 
 import fc from "fast-check";

@@ -58,7 +58,8 @@ export const plants: Readonly<Record<string, Partial<Plant>>> = {
     }),
   },
   "an owner that drops what is merged and not confirmed": {
-    // At the owner and not in the log: the world takes nothing from cold that the log calls confirmed.
+    // At the owner and not in the log: the world takes nothing from cold that the log calls
+    // confirmed.
     told: ({ manifest, revision }) => ({
       manifest: { ...manifest, confirmed: manifest.to },
       revision,

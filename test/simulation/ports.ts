@@ -1,4 +1,7 @@
-/** The memory log and the memory cold shard behind a slot: every call that another process could feel is answered by the history. */
+/**
+ * The memory log and the memory cold shard behind a slot: every call that another process could
+ * feel is answered by the history.
+ */
 
 import type { MemoryCold } from "../../src/cold/memory.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
@@ -32,7 +35,10 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
     }
   }
   const { docs, chunks, manifests, deadLetters, leases } = log;
-  /** DOCS may be answered by a copy that lags, or by a leader that is none any more: without its newest operations. */
+  /**
+   * DOCS may be answered by a copy that lags, or by a leader that is none any more: without its
+   * newest operations.
+   */
   const told = <Value>(name: string, perform: (end: number) => Promise<Value>): Promise<Value> => {
     let missing = 0;
     const shorten = (operations: number): void => {
@@ -104,7 +110,9 @@ export function slottedLog(log: MemoryLog, slot: Slot): MemoryLog {
   };
 }
 
-/** The target with some methods replaced; the others, also those that come later, answer at once. */
+/**
+ * The target with some methods replaced; the others, also those that come later, answer at once.
+ */
 export function over<Port extends object>(target: Port, replaced: Partial<Port>): Port {
   return new Proxy(target, {
     get(object, key) {
@@ -114,7 +122,10 @@ export function over<Port extends object>(target: Port, replaced: Partial<Port>)
   });
 }
 
-/** What src/log/nats/chunks.ts does about a missing acknowledgement; a retry is left to the caller, who stalls. */
+/**
+ * What src/log/nats/chunks.ts does about a missing acknowledgement; a retry is left to the caller,
+ * who stalls.
+ */
 async function judged(
   { chunks }: Pick<Log, "chunks">,
   record: ChunkRecord,

@@ -1,10 +1,14 @@
 /**
- * The questions of a simulated history, one at a time, each judged by the oracle at the version that it saw.
+ * The questions of a simulated history, one at a time, each judged by the oracle at the version
+ * that it saw.
  *
- * Owns: the reader's slot, what answers have shown so far. Never: decides when a call of a question is answered.
+ * Owns: the reader's slot, what answers have shown so far. Never: decides when a call of a question
+ * is answered.
  *
- *   QS1  what an answer shows is the oracle's state at its version; a degraded one shows nothing else (I3 - I5);
- *   QS2  what was seen once is never unseen, and no owner answers behind a newer one's fence (I4, I6);
+ *   QS1  what an answer shows is the oracle's state at its version; a degraded one shows nothing
+ *        else (I3 - I5);
+ *   QS2  what was seen once is never unseen, and no owner answers behind a newer one's fence (I4,
+ *        I6);
  *   QS3  a question that was ended is judged no more: nobody has its answer.
  */
 

@@ -1,4 +1,7 @@
-/** A question without its language model, as actors/question/question.ts asks it: cold first, then mask and hot in one step. */
+/**
+ * A question without its language model, as actors/question/question.ts asks it: cold first, then
+ * mask and hot in one step.
+ */
 
 import { LeaseProofs } from "../../actors/partition/lease-proofs.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
@@ -53,7 +56,7 @@ export async function askNode(
       : { hits: [], covered: true };
     const outcome = await node.search(view.watermark, hits);
     if (outcome.kind === "dropped") {
-      view = outcome.view;
+      view = outcome.snapshot;
       continue;
     }
     const cold = options.masks ? outcome.cold : hits;

@@ -1,8 +1,10 @@
 /**
- * Where the simulated processes meet their servers. Each call to a port waits in its process' slot until the
- * history answers it, so that one history is one order of all effects, whatever the event loop does.
+ * Where the simulated processes meet their servers. Each call to a port waits in its process' slot
+ * until the history answers it, so that one history is one order of all effects, whatever the event
+ * loop does.
  *
- *   SL1  a call has its effect exactly when it is answered, or never, or later: `late` puts it off until `land`;
+ *   SL1  a call has its effect exactly when it is answered, or never, or later: `late` puts it off
+ *        until `land`;
  *   SL2  a call that fails tells its caller nothing about its effect: unknown looks like failed;
  *   SL3  a killed slot answers nothing with success any more, and lets no new call have an effect.
  */
@@ -11,8 +13,8 @@ import { type ErrorCode, FreshetError } from "../../src/contract/errors.ts";
 import { settle } from "../support/manual-clock.ts";
 
 /**
- * What becomes of a call. `lost`: the effect, and no answer. `torn`: half of the effect (of writes that have
- * halves). `late`: no answer, and the effect lands after others.
+ * What becomes of a call. `lost`: the effect, and no answer. `torn`: half of the effect (of writes
+ * that have halves). `late`: no answer, and the effect lands after others.
  */
 export type Answer = "ok" | "fail" | "lost" | "torn" | "late";
 

@@ -1,11 +1,13 @@
 /**
- * One tenant's world under simulated faults: a log, a cold shard, owners that come and go, a merge worker, a
- * reader. Deterministic: a history of commands is the one order of all effects.
+ * One tenant's world under simulated faults: a log, a cold shard, owners that come and go, a merge
+ * worker, a reader. Deterministic: a history of commands is the one order of all effects.
  *
  * Owns: everything that a history touches. Never: waits for real time.
  *
- *   SW1  what the servers hold is checked after every command, every answer against the oracle at its version;
- *   SW2  `settle` ends all faults; then everything published must be there, once, in hot, in cold and after a rebuild.
+ *   SW1  what the servers hold is checked after every command, every answer against the oracle at
+ *        its version;
+ *   SW2  `settle` ends all faults; then everything published must be there, once, in hot, in cold
+ *        and after a rebuild.
  */
 
 import { expect } from "vitest";
@@ -208,7 +210,10 @@ export class World {
     return this.#stored({ ...operation, version: stored.version }, stored);
   }
 
-  /** A retry: the same content under the same id. The histories are far shorter than the window (T9). */
+  /**
+   * A retry: the same content under the same id. The histories are far shorter than the window
+   * (T9).
+   */
   async #publishAgain(back: number): Promise<void> {
     const first = this.#sent.at(-1 - back);
     if (first === undefined) return;
@@ -271,7 +276,10 @@ export class World {
     }
   }
 
-  /** The old owner is gone, or does not know: it is paused, or believes a clock. Then it may be asked still. */
+  /**
+   * The old owner is gone, or does not know: it is paused, or believes a clock. Then it may be
+   * asked still.
+   */
   async #takeOver({ kills, by }: { kills: boolean; by: "same" | "other" }): Promise<void> {
     const old = this.#owner;
     if (kills) {
@@ -291,12 +299,14 @@ export class World {
   }
 
   /**
-   * Never while a zombie is about: the replay window is longer than any lives. One that moves the marker back, which
-   * no read before it can rule out, costs a repair; with the records gone it would cost `stale` for ever.
+   * Never while a zombie is about: the replay window is longer than any lives. One that moves the
+   * marker back, which no read before it can rule out, costs a repair; with the records gone it
+   * would cost `stale` for ever.
    */
   async #purge(): Promise<void> {
     if (this.#merger.zombie !== undefined || this.#faults.late.length > 0) return;
-    // Retention writes first what is owed; what it has no room for by then is given up, and no fault.
+    // Retention writes first what is owed; what it has no room for by then is given up, and no
+    // fault.
     if ((await this.#log.deadLetters.owed(acme)).after !== null) return;
     const marker = await this.#cold.readMarker(acme);
     const { chunks: below } = retentionBounds({
@@ -380,7 +390,10 @@ export class World {
     await this.#check();
   }
 
-  /** What cold lost and the log no longer holds stays lost, and is said to be (I12); all else is repaired. */
+  /**
+   * What cold lost and the log no longer holds stays lost, and is said to be (I12); all else is
+   * repaired.
+   */
   async #mustBeWhole(): Promise<void> {
     if (this.#purged && this.#losses.restored) return;
     const marker = await this.#cold.readMarker(acme);

@@ -36,7 +36,7 @@ export function httpClient(url: string): Client {
     engine(tenant).ask(body, new AbortController().signal);
   return {
     documentTextBytesMax: limits.documentTextBytesMax,
-    ask: (tenant, asked, { signal, onEvent }) =>
+    ask: ({ tenant, question: asked, signal, onEvent }) =>
       onEvent === undefined
         ? engine(tenant).ask(asked, signal)
         : engine(tenant).askStreamed(asked, { signal, onEvent }),

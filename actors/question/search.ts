@@ -1,0 +1,164 @@
+/**
+ * The search of one question: cold first, then the tenant view, again while the answer would have a
+ * gap (Q1-Q3, Q5).
+ */
+
+import type { ColdQuery, ColdShard } from "../../src/cold/port.ts";
+import type { Candidate } from "../../src/contract/candidate.ts";
+import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
+import type { Coverage } from "../../src/contract/query.ts";
+import type { Logger, Metrics } from "../../src/observe/port.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
+import { Deadline } from "../../src/runtime/deadline.ts";
+import { raceAbort } from "../../src/runtime/race-abort.ts";
+import type { TenantEntry } from "../directory/directory.ts";
+import type { SearchOutcome, Snapshot } from "../messages.ts";
+import { askView, type QuestionLimits, type Stopwatch } from "./parts.ts";
+
+export interface SearchOptions {
+  readonly cold: Pick<ColdShard, "search" | "readMarker">;
+  readonly limits: Pick<
+    QuestionLimits,
+    "candidatesPerShard" | "coldSearchMs" | "coldRefillRoundsMax" | "coldRestartsMax"
+  >;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** What is searched for, and until when. */
+export interface Searched extends Pick<ColdQuery, "tenant" | "vector" | "text" | "filter"> {
+  readonly entry: TenantEntry;
+  /** Live hits that the question wants. */
+  readonly topK: number;
+  /** Aborts when the question is over. */
+  readonly signal: AbortSignal;
+}
+
+export type Found = Extract<SearchOutcome, { kind: "found" }>;
+
+/** What cold contributed to a question, and why not more. */
+interface ColdResult {
+  readonly hits: readonly Candidate[];
+  readonly coverage: Coverage["cold"];
+}
+
+export class QuestionSearch {
+  readonly #options: SearchOptions;
+  readonly #searched: Searched;
+  readonly #clock: Clock;
+  readonly #stages: Stopwatch;
+
+  constructor(
+    options: SearchOptions,
+    searched: Searched,
+    { clock, stages }: { readonly clock: Clock; readonly stages: Stopwatch },
+  ) {
+    this.#options = options;
+    this.#searched = searched;
+    this.#clock = clock;
+    this.#stages = stages;
+  }
+
+  /**
+   * @throws FreshetError overloaded (hot dropped again and again), not_ready, cancelled, internal
+   */
+  async run(
+    begun: Snapshot,
+  ): Promise<{ readonly found: Found; readonly coverage: Coverage["cold"] }> {
+    const { limits } = this.#options;
+    const { topK } = this.#searched;
+    let snapshot = begun;
+    let limit = limits.candidatesPerShard;
+    let restarts = 0;
+    let refills = 0;
+    for (;;) {
+      const cold = await this.#stages.time("cold", () => this.#searchCold(snapshot, limit));
+      const outcome = await this.#maskAndSearchHot(snapshot, cold.hits);
+      if (outcome.kind === "dropped") {
+        restarts += 1;
+        if (restarts > limits.coldRestartsMax) throw new FreshetError("overloaded");
+        snapshot = outcome.snapshot; // Q2
+        continue;
+      }
+      this.#stages.ms.hot += outcome.hotMs;
+      const hidden = cold.hits.length - outcome.cold.length;
+      const isShort = hidden > 0 && cold.hits.length >= limit && outcome.cold.length < topK;
+      if (!isShort || refills >= limits.coldRefillRoundsMax) {
+        return { found: outcome, coverage: cold.coverage };
+      }
+      refills += 1; // Q3
+      limit *= 2;
+    }
+  }
+
+  /** Q1: one step at the tenant view. */
+  #maskAndSearchHot(
+    { watermark }: Snapshot,
+    coldHits: readonly Candidate[],
+  ): Promise<SearchOutcome> {
+    const { entry, vector, text, filter, signal } = this.#searched;
+    const limit = this.#options.limits.candidatesPerShard;
+    return askView<SearchOutcome>(entry, signal, (reply) => ({
+      type: "search",
+      watermark,
+      coldHits,
+      vector,
+      text,
+      limit,
+      filter,
+      reply,
+    }));
+  }
+
+  /**
+   * Q5: what cold cannot do is said in `coverage`.
+   * @throws FreshetError internal, which is a bug
+   */
+  async #searchCold(snapshot: Snapshot, limit: number): Promise<ColdResult> {
+    if (!snapshot.coldExists) return { hits: [], coverage: "empty" };
+    const { cold, limits, metrics } = this.#options;
+    const { tenant, vector, text, filter, signal } = this.#searched;
+    const budget = new Deadline(this.#clock, limits.coldSearchMs, signal);
+    const begun = this.#clock.monotonicMs();
+    try {
+      const query = { tenant, vector, text, limit, filter, signal: budget.signal };
+      const [hits, isCurrent] = await raceAbort(
+        Promise.all([cold.search(query), this.#markerIsCurrent(snapshot)]),
+        budget.signal,
+      );
+      metrics.observe("cold_search_seconds", (this.#clock.monotonicMs() - begun) / 1000);
+      return { hits, coverage: isCurrent ? "complete" : "stale" };
+    } catch (thrown) {
+      metrics.count("cold_errors_total", { operation: "search" });
+      if (budget.isOver) return { hits: [], coverage: "timeout" };
+      this.#throwBug(thrown);
+      return { hits: [], coverage: "unavailable" };
+    } finally {
+      budget.clear();
+    }
+  }
+
+  /** Q6: answered as "unavailable", a bug would look like an outage that never ends. */
+  #throwBug(thrown: unknown): void {
+    const error = toFreshetError(thrown);
+    if (error.code !== "internal") return;
+    const { tenant } = this.#searched;
+    this.#options.logger.error({ tenant, err: thrown }, "the search in cold broke an invariant");
+    throw error;
+  }
+
+  /**
+   * Whether cold holds the marker of this watermark: looked up now and then, remembered by the
+   * tenant view in between.
+   */
+  async #markerIsCurrent({ markerSeen, watermark }: Snapshot): Promise<boolean> {
+    if (markerSeen !== undefined) return markerSeen;
+    const { tenant, entry } = this.#searched;
+    const marker = await this.#options.cold.readMarker(tenant);
+    const seen = marker !== null && marker.to >= watermark;
+    // A missing one is looked for again by each question: the repair that the view asks for writes
+    // it without a new manifest.
+    entry.view.tryPut({ type: "marker", watermark, seen });
+    return seen;
+  }
+}

@@ -1,0 +1,24 @@
+/** Pure: the event that tells a publisher what became of an operation. */
+
+import type { DocumentEvent } from "../../src/contract/events.ts";
+import type { PlacedRecord } from "../../src/contract/record.ts";
+
+/** The event of an applied record; undefined for a fence, which answers no operation. */
+export function eventOf(record: PlacedRecord, elapsedMs: number): DocumentEvent | undefined {
+  const ms = Math.max(0, elapsedMs);
+  const seq = record.version;
+  switch (record.kind) {
+    case "upsert":
+      return { id: record.documentId, seq, status: "visible", ms };
+    case "delete":
+      return { id: record.documentId, seq, status: "deleted", ms };
+    case "reject": {
+      const { documentId: id, reason, message } = record;
+      return { id, seq, status: "rejected", reason, message, ms };
+    }
+    case "duplicate":
+      return { id: null, seq, status: "superseded", ms };
+    case "fence":
+      return undefined;
+  }
+}

@@ -1,0 +1,47 @@
+/** What a node's actors are made of: its ports, its names and its settings. */
+
+import type { AnswerWriter } from "../../src/answer/port.ts";
+import type { ColdShard } from "../../src/cold/port.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
+import type { BatchSize } from "../../src/embedding/batch-size.ts";
+import type { Embedder } from "../../src/embedding/port.ts";
+import type { HotShardFactory } from "../../src/hot/port.ts";
+import type { Isolation } from "../../src/ingest/isolation/port.ts";
+import type { Preparation } from "../../src/ingest/preparation/preparation.ts";
+import type { TenantBounds } from "../../src/log/catalogue.ts";
+import type { Log } from "../../src/log/port.ts";
+import type { MergeClient } from "../../src/merges/port.ts";
+import type { Logger, Metrics } from "../../src/observe/port.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
+import type { Tokenizer } from "../../src/text/port.ts";
+
+export interface TopologyOptions {
+  /** This process, as leases name it. */
+  readonly node: string;
+  /** The node's name in the deployment; `node` by default. */
+  readonly name?: string | undefined;
+  readonly log: Log;
+  readonly cold: ColdShard;
+  readonly embedder: Embedder;
+  readonly isolation: Pick<Isolation, "process">;
+  readonly createHot: HotShardFactory;
+  readonly tokenizer: Tokenizer;
+  readonly preparation: Pick<Preparation, "prepare">;
+  /** Begins the redaction of one question. */
+  readonly redactor: () => (text: string) => string;
+  readonly writer: AnswerWriter;
+  readonly merges: Pick<MergeClient, "due">;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly settings: {
+    readonly mergeSizeChunks: number;
+    readonly graceMs: number;
+    /** What suits the device that computes the vectors; a CPU by default. */
+    readonly embedBatch?: BatchSize | undefined;
+    /** Shares of the embedder while tenants wait for it, above zero; a tenant without one has 1. */
+    readonly tenantWeights?: ReadonlyMap<TenantId, number> | undefined;
+    /** Which tenants without records are admitted; by default all, up to `limits.tenantsMax`. */
+    readonly tenants?: TenantBounds | undefined;
+  };
+}

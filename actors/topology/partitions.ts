@@ -1,0 +1,68 @@
+/** The wiring of the partitions, and of the membership that tells them who else is there. */
+
+import type { Partition } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import type { TenantCatalogue } from "../../src/log/catalogue.ts";
+import { BoundedMailbox, type Mailbox } from "../../src/runtime/mailbox.ts";
+import type { ActorSystem } from "../../src/runtime/system.ts";
+import type { Directory } from "../directory/directory.ts";
+import { membershipActor } from "../membership.ts";
+import type { PartitionMessage } from "../messages.ts";
+import { partitionActor } from "../partition/partition.ts";
+import type { TopologyOptions } from "./options.ts";
+import { spawnTenant, type TenantWiring } from "./tenants.ts";
+
+const renewEveryMs = limits.leaseMs / 3;
+
+export interface PartitionWiring extends TenantWiring {
+  readonly directory: Directory;
+  readonly catalogue: TenantCatalogue;
+}
+
+export function spawnPartition(
+  partition: Partition,
+  wiring: PartitionWiring,
+): Mailbox<PartitionMessage> {
+  const { system, options, directory } = wiring;
+  const { log, metrics, logger, node } = options;
+  const mailbox = new BoundedMailbox<PartitionMessage>(limits.partitionMailboxMax);
+  system.spawnAt(mailbox, {
+    name: `partition/${partition}`,
+    behaviour: partitionActor({
+      partition,
+      node,
+      name: options.name ?? node,
+      log,
+      entry: directory.partition(partition),
+      catalogue: wiring.catalogue,
+      spawnTenant: (tenant, epoch) => spawnTenant(wiring, { tenant, epoch, partition: mailbox }),
+      renewEveryMs,
+      takeAnywayMs: limits.partitionTakeAnywayMs,
+      respawnMs: limits.restartBackoffMaxMs,
+      pullMax: limits.pullMax,
+      metrics,
+      logger,
+    }),
+  });
+  return mailbox;
+}
+
+export function spawnMembership(
+  system: ActorSystem,
+  { name, node, log, logger }: TopologyOptions,
+  partitions: readonly Mailbox<PartitionMessage>[],
+): void {
+  system.spawn<never>({
+    name: "membership",
+    capacity: 1,
+    behaviour: membershipActor({
+      name: name ?? node,
+      leases: log.leases,
+      partitions,
+      announceEveryMs: renewEveryMs,
+      lookEveryMs: limits.membershipLookEveryMs,
+      settleMs: limits.membershipSettleMs,
+      logger,
+    }),
+  });
+}

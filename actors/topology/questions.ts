@@ -1,0 +1,56 @@
+/** The wiring of the question pool: equal actors on one mailbox. */
+
+import { limits } from "../../src/contract/limits.ts";
+import { batchSizeOf } from "../../src/embedding/batch-size.ts";
+import { FairShares } from "../../src/runtime/fair-shares.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
+import type { ActorRef, ActorSystem } from "../../src/runtime/system.ts";
+import type { Directory, Proofs } from "../directory/directory.ts";
+import { inShares } from "../embedder/shares.ts";
+import type { EmbedderMessage, QuestionMessage } from "../messages.ts";
+import { questionActor } from "../question/question.ts";
+import type { TopologyOptions } from "./options.ts";
+
+interface QuestionParts {
+  readonly directory: Directory;
+  readonly proofs: Proofs;
+  readonly queryEmbedder: Mailbox<EmbedderMessage>;
+}
+
+export function spawnQuestions(
+  system: ActorSystem,
+  options: TopologyOptions,
+  parts: QuestionParts,
+): ActorRef<QuestionMessage>[] {
+  // As many as the backend gets at once: a flood has at most half of them in hand when another
+  // tenant's question comes.
+  const { inFlightMax, queryItemsMax } = options.settings.embedBatch ?? batchSizeOf("cpu");
+  const atOnce = inFlightMax * queryItemsMax;
+  return system.spawnPool<QuestionMessage>(limits.questionsInFlightMax, {
+    name: "question",
+    capacity: limits.queryMailboxMax,
+    behaviour: questionActor({
+      directory: parts.directory,
+      proofs: parts.proofs,
+      log: options.log,
+      cold: options.cold,
+      embedder: inShares(parts.queryEmbedder, new FairShares({ total: atOnce })),
+      tokenizer: options.tokenizer,
+      modelTokensMax: options.embedder.model.maxTokens,
+      redactor: options.redactor,
+      writer: options.writer,
+      limits: {
+        candidatesPerShard: limits.candidatesPerShard,
+        coldSearchMs: limits.coldSearchMs,
+        coldRefillRoundsMax: limits.coldRefillRoundsMax,
+        coldRestartsMax: limits.coldRestartsMax,
+        pollMs: limits.tenantPollMs,
+        redactionSliceChars: limits.questionRedactionSliceChars,
+        replyMs: limits.replyMs,
+        pieceEveryMs: limits.answerPieceEveryMs,
+      },
+      metrics: options.metrics,
+      logger: options.logger,
+    }),
+  });
+}
