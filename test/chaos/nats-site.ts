@@ -5,6 +5,7 @@ import { plainEnvironment } from "../../ops/servers/context.ts";
 import { startNatsAt } from "../../ops/servers/nats.ts";
 import { freePort } from "../../ops/servers/ports.ts";
 import { logPath, type RunningServer } from "../../ops/servers/supervise.ts";
+import { roomyBytes } from "../support/nats-cluster.ts";
 import type { NatsServer } from "./faults.ts";
 import { Server, ServerGroup } from "./server.ts";
 
@@ -82,6 +83,7 @@ export class NatsSite {
       directory: join(storeDir, name),
       logFile: logPath(directory, name),
       cluster: { name, port: own.cluster, others },
+      storeBytesMax: roomyBytes,
     });
   }
 }

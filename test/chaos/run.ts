@@ -52,6 +52,7 @@ export interface ChaosOptions {
 
 const tailEveryMs = 300;
 const readEveryMs = 20;
+const answerMs = 120_000;
 const reportEveryMs = 10_000;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
@@ -320,11 +321,14 @@ class ChaosRun {
     }
   }
 
+  /** @throws what was thrown last, once it was asked for longer than any fault lasts */
   async #untilAnswered<Value>(ask: () => Promise<Value>): Promise<Value> {
+    const until = performance.now() + answerMs;
     for (;;) {
       try {
         return await ask();
-      } catch {
+      } catch (thrown) {
+        if (performance.now() > until) throw thrown;
         await sleep(200);
       }
     }

@@ -37,8 +37,11 @@ interface Ports {
 }
 
 const size = 3;
-/** Servers reserve what streams may hold, three times on one disk: without a word of ours they would count its free bytes. */
-const roomyBytes = 1024 ** 4;
+/**
+ * Servers reserve what streams may hold, three times on one disk. Without this they would count the free bytes of the
+ * disk, and refuse every later change of a stream.
+ */
+export const roomyBytes = 1024 ** 4;
 
 export async function startNatsCluster(
   settings: { readonly storeBytesMax?: number | undefined } = {},
