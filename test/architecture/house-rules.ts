@@ -30,8 +30,9 @@ export const filesStayShort: Rule = (files) =>
     ];
   });
 
-/** An actor is a file in actors/ that is run by the runtime; plans, messages and data are not. */
-const runByRuntime = /from "\.\.\/(?:\.\.\/)?src\/runtime\/actor\.ts"/;
+/** An actor has a behaviour that the runtime runs; its parts, plans, messages and data have none. */
+const runByRuntime =
+  /import [^;]*\bBehaviour\b[^;]* from "\.\.\/(?:\.\.\/)?src\/runtime\/actor\.ts"/;
 const headWords = ["owns", "never", "receives", "sends"];
 
 export const isActor = (file: RepositoryFile): boolean =>

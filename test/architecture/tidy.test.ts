@@ -10,7 +10,7 @@ const binary = /\.(onnx|png|ico|gguf|safetensors|gz|zst|parquet|bin|npy|wasm)$/;
 const repository = readRepository(repositoryPaths().filter((path) => !binary.test(path)));
 const contractHead =
   "/**\n * Owns a queue. Never blocks. Receives A. Sends B.\n * T1 one at a time\n */\n";
-const usesRuntime = `import { actor } from "../../src/runtime/actor.ts";\n`;
+const usesRuntime = `import type { Behaviour } from "../../src/runtime/actor.ts";\n`;
 const host = ["npmjs", "org"].join(".");
 const later = ["TO", "DO"].join("");
 
@@ -46,7 +46,10 @@ const cases: readonly {
       path: "actors/tenant-writer/writer.ts",
       text: contractHead.replace("T1 ", "") + usesRuntime,
     },
-    allowed: { path: "actors/tenant-writer/plan.ts", text: "export const plan = 1;" },
+    allowed: {
+      path: "actors/tenant-writer/life.ts",
+      text: usesRuntime.replace("Behaviour", "ActorContext"),
+    },
   },
   {
     sentence: "work left for later has the number of its issue",
