@@ -1,6 +1,6 @@
 /**
  * One installer per thing at a time, across checkouts and processes: a second one waits and then
- * finds the work done. Only saves double work; correctness rests on atomic renames (cache.ts, CD1).
+ * finds the work done. Only saves double work; correctness rests on atomic renames (cache.ts, C1).
  */
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
