@@ -1,5 +1,5 @@
 /**
- * The layer rules of the design, one rule each, every comment saying what to do instead.
+ * The layer rules (ARCHITECTURE.md, Rooms), one each, every comment saying what to do instead.
  * `test/architecture/layers.test.ts` plants a violation of every rule here and fails when a rule
  * has none, or when the checker sees no modules (it does so silently under a TypeScript it does
  * not know).
@@ -107,7 +107,7 @@ const actors = [
   {
     name: "actors-import-inner-rooms-only",
     comment:
-      "an actor is mechanism over ports: take what it needs from src/contract, src/kernel, a port or a pure file, and let src/compose pass the rest in",
+      "an actor is mechanism over ports: take what it needs from src/contract, src/runtime, a port or a pure file, and let src/compose pass the rest in",
     from: { path: "^actors/" },
     to: {
       path: [

@@ -2,8 +2,9 @@
  * What kind of file a path is. One place, so that the layer rules (dependency-cruiser), the lint
  * (eslint) and the house rules (test/architecture) can never disagree about what "an adapter" is.
  *
- * An adapter is a file, a folder or a companion (`nats.ts`, `nats/streams.ts`, `nats-append.ts`)
- * named after what it talks to. A new vendor gets its name added here and in `vendors` below.
+ * An adapter is a file, a folder or a companion (`weaviate.ts`, `nats/streams.ts`,
+ * `weaviate-write.ts`) named after what it talks to. A new vendor gets its name added here and in
+ * `vendors` below.
  */
 
 /** Rooms that offer a port and hide adapters behind it. */

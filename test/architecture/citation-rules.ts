@@ -63,6 +63,8 @@ const definition = /^\s*(?:\*|#)(?: {2,}([A-Z]{1,3}\d+) +\S| ([A-Z]{1,3}\d+) {2,
 const law = /^\| \*\*(I\d+)\*\* \|/gm;
 const blockComment = /\/\*\*[\s\S]*?\*\/|(?:^#.*\n)+/gm;
 const tag = /(?<![\w.\-/])([A-Z]{1,3}[1-9]\d*)\b(?![\w-])/g;
+/** The JavaScript engine. */
+const noTags = new Set(["V8"]);
 const prefixOf = (name: string): string => name.replace(/\d+$/, "");
 
 /** The tags that a file defines: with the first of them, since a quoted one begins no series. */
@@ -98,7 +100,7 @@ export const citedTagsAreDefined = (files: Files): string[] => {
   const prefixes = new Set([...defined].map(prefixOf));
   return files
     .flatMap((file) => citations(file, prose(file), tag))
-    .filter(({ text }) => prefixes.has(prefixOf(text)) && !defined.has(text))
+    .filter(({ text }) => prefixes.has(prefixOf(text)) && !defined.has(text) && !noTags.has(text))
     .map((cited) =>
       complaint(
         cited,

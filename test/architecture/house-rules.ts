@@ -30,8 +30,9 @@ export const filesStayShort: Rule = (files) =>
     ];
   });
 
-/** An actor is a file in actors/ that is run by the runtime; plans, messages and data are not. */
-const runByRuntime = /from "\.\.\/(?:\.\.\/)?src\/runtime\/actor\.ts"/;
+/** An actor has a behaviour that the runtime runs; its parts, plans, messages and data have none. */
+const runByRuntime =
+  /import [^;]*\bBehaviour\b[^;]* from "\.\.\/(?:\.\.\/)?src\/runtime\/actor\.ts"/;
 const headWords = ["owns", "never", "receives", "sends"];
 
 export const isActor = (file: RepositoryFile): boolean =>
@@ -191,7 +192,8 @@ export const fileNamesAreKebabCase: Rule = (files) =>
       (file) => `${file.path}: write folder and file names in kebab-case, after the main export`,
     );
 
-const limitsFile = "src/contract/limits.ts";
+/** The numbers themselves: limits.ts, and one file a topic beside or below it. */
+const limitsFile = /^src\/contract\/limits[./-]/;
 
 /** A limit counts as used where any other file names it, or where limits.ts derives from it. */
 export function limitsNobodyUses(
@@ -200,7 +202,7 @@ export function limitsNobodyUses(
 ): string[] {
   const words = new Set(
     files.filter(isTypeScript).flatMap((file) => {
-      const name = file.path === limitsFile ? /\blimits\.([a-z]\w*)/g : /\b([a-z]\w*)\b/g;
+      const name = limitsFile.test(file.path) ? /\blimits\.([a-z]\w*)/g : /\b([a-z]\w*)\b/g;
       return [...file.text.matchAll(name)].map((match) => match[1]);
     }),
   );

@@ -4,8 +4,8 @@
  *
  * Owns: all processes, proxies and files of the run. Never: decides what is to fail.
  *
- *   CS1  the harness itself reaches nats-server without a proxy that faults happen to: what it reads is the truth;
- *   CS2  a server that is started again keeps its data; where it listens may change, and the proxies follow.
+ *   XS1  the harness itself reaches nats-server without a proxy that faults happen to: what it reads is the truth;
+ *   XS2  a server that is started again keeps its data; where it listens may change, and the proxies follow.
  */
 
 import { execFileSync } from "node:child_process";
@@ -214,7 +214,7 @@ export class ChaosSite {
     return { dataDir: this.#options.directory, env, ports: this.#serverPorts };
   }
 
-  /** CS2. */
+  /** XS2. */
   #follow(server: ServerName): void {
     for (const { proxy, port } of this.#doors.get(server) ?? []) proxy.retarget(port());
   }
