@@ -8,7 +8,10 @@ import type { ManifestStore } from "../log/port.ts";
 import type { Heads } from "./heads.ts";
 import { decodePieces, headsEntryBytes, type ReadPiece, runOf } from "./pieces.ts";
 
-/** @throws FreshetError log_identity when a piece is missing, damaged or of another size; log_unavailable */
+/**
+ * @throws FreshetError log_identity when a piece is missing, damaged or of another size;
+ * log_unavailable
+ */
 export async function readPieces(
   manifests: Pick<ManifestStore, "getPiece">,
   tenant: TenantId,
