@@ -1,4 +1,4 @@
-/** What is stored comes back; bytes of somebody else are named for what they are, and never thrown at a reader. */
+/** What is stored comes back; foreign bytes are named for what they are, and never throw. */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -117,7 +117,7 @@ describe("what is stored", () => {
 });
 
 describe("subjects", () => {
-  it("of leases and of nodes are told apart", () => {
+  it("of leases and of nodes are distinct", () => {
     const lease = leaseSubject(12 as Partition);
     const node = nodeSubject("a.b 1");
     expect([leasedPartitionIn(lease), nodeIn(lease)]).toEqual([12, undefined]);
