@@ -5,6 +5,7 @@ import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { HeadsPiece } from "../contract/manifest.ts";
 import type { ManifestStore } from "../log/port.ts";
+import { forEachAtMost } from "../runtime/for-each.ts";
 import type { Heads } from "./heads.ts";
 import { decodePieces, headsEntryBytes, type ReadPiece, runOf } from "./pieces.ts";
 
@@ -18,16 +19,14 @@ export async function readPieces(
   pieces: readonly HeadsPiece[],
 ): Promise<readonly ReadPiece[]> {
   const found: ReadPiece[] = [];
-  const atOnce = limits.headsPiecesInFlight;
-  for (let at = 0; at < pieces.length; at += atOnce) {
-    const reading = pieces.slice(at, at + atOnce).map(async (piece): Promise<ReadPiece> => {
-      const bytes = await manifests.getPiece(tenant, piece.digest);
-      if (bytes.byteLength === piece.entries * headsEntryBytes) return { piece, bytes };
+  await forEachAtMost(pieces.entries(), limits.headsPiecesInFlight, async ([at, piece]) => {
+    const bytes = await manifests.getPiece(tenant, piece.digest);
+    if (bytes.byteLength !== piece.entries * headsEntryBytes) {
       const message = "a heads piece has not the size that its manifest says";
       throw new FreshetError("log_identity", message);
-    });
-    found.push(...(await Promise.all(reading)));
-  }
+    }
+    found[at] = { piece, bytes };
+  });
   return found;
 }
 

@@ -12,8 +12,8 @@ import {
   version,
 } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import { checkReadStart } from "../log-identity.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
+import { checkReadStart } from "../read-start.ts";
 import { replayHeaders, replayIn } from "../wire/replay.ts";
 import {
   isWildcard,

@@ -32,8 +32,7 @@ import {
 import { type NatsContext, newestMessage } from "./connection.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
 import { publishIfLast, publishPlain } from "./publish.ts";
-import { streamNames } from "./streams.ts";
-import { subjectsOf } from "./subjects.ts";
+import { streamNames, subjectsOf } from "./streams.ts";
 
 interface Held {
   readonly holder: LeaseHolder & { readonly epoch: Epoch };

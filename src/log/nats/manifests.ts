@@ -28,8 +28,7 @@ import { type NewestOf, newestReadable } from "./newest.ts";
 import { publishIfLastUntilKnown, publishPlain } from "./publish.ts";
 import { type PullRequest, pullMessages } from "./pull.ts";
 import { retryReads } from "./retry.ts";
-import { streamNames } from "./streams.ts";
-import { subjectsOf } from "./subjects.ts";
+import { streamNames, subjectsOf } from "./streams.ts";
 import type { VerifiedStream } from "./verified-stream.ts";
 
 type Digest = HeadsPiece["digest"];

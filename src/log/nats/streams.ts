@@ -163,6 +163,23 @@ export async function streamInfo(
 }
 
 /**
+ * The subjects of a stream that hold messages and match the filter.
+ * @throws FreshetError log_unavailable, log_identity (the stream is missing)
+ */
+export async function subjectsOf(
+  context: NatsContext,
+  stream: string,
+  filter: string,
+): Promise<string[]> {
+  try {
+    const info = await context.jsm.streams.info(stream, { subjects_filter: filter });
+    return Object.keys(info.state.subjects ?? {});
+  } catch (thrown) {
+    throw logError(thrown);
+  }
+}
+
+/**
  * Creates a stream; another node that did the same a moment ago is no error. The server reserves
  * `max_bytes` at once, so on a small disk the size is halved until it fits; then it gives half of
  * that back, because what just fits may be all the space there is, and other streams follow.

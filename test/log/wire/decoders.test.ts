@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { DocumentId, Partition, TenantId } from "../../../src/contract/ids.ts";
+import type { DocumentId, Partition } from "../../../src/contract/ids.ts";
 import { epoch, position, version } from "../../../src/contract/ids.ts";
 import { emptyManifest, type Manifest } from "../../../src/contract/manifest.ts";
 import type { DeadLetter } from "../../../src/log/dead-letter-port.ts";

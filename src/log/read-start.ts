@@ -1,7 +1,4 @@
-/**
- * Decisions about whether a stream is still the one that a cursor or a record of identity belongs
- * to.
- */
+/** Whether a cursor belongs to the stream that is there now. Pure. */
 
 import { FreshetError } from "../contract/errors.ts";
 import { incarnationSpan } from "../contract/ids.ts";
