@@ -30,7 +30,7 @@ export const rimRoom = "^src/(gateway|cli|observe)/";
  * runtime and other ports, but no adapter and no vendor.
  */
 export const mechanismFile =
-  "^src/(log/guard/|ingest/(preparation|isolation)/|answer/writer|engine/)";
+  "^src/(log/guard/|heads/read-heads|ingest/(preparation|isolation)/|answer/writer|engine/)";
 
 /** Decisions: everything in a port room that is neither port, adapter, thread nor mechanism. */
 export const pureRoom = `^src/(${portRooms})/`;

@@ -1,16 +1,17 @@
 /**
- * Who waits for an answer of this node, so that nothing is worked on for somebody who has gone.
+ * Which peers wait for an answer of this node, so that no work is done for one that has gone.
  *
- * Owns: one timer for each asker that beats. An asker that goes says so; one that dies, or is cut off, stops beating.
+ * Owns: one deadline for each asker that beats. An asker that leaves cancels; one that dies, or is
+ * cut off, stops beating.
  */
 
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
 
 export interface Asker {
-  /** Aborts when nobody waits any more. */
+  /** Aborts when the asker no longer waits. */
   readonly gone: AbortSignal;
-  /** From now on silence means that it is gone. */
+  /** From now on, silence means that it has gone. */
   expectBeats(): void;
   done(): void;
 }

@@ -1,16 +1,22 @@
 /**
- * Node to node: a question that reached a node which does not own its tenant goes to the one that does.
+ * Node to node: a question that reached a node which does not own its tenant goes to the one that
+ * does.
  *
  * Owns its subscription, not the connection. Receives `freshet.peer.<node>.ask.<tenant>` and
- * `freshet.peer.<node>.document.<tenant>`, and of a question that it has `freshet.peer.<node>.beat.<id>` and
- * `freshet.peer.<node>.cancel.<id>`; sends the same to other nodes. The id is the last token of the reply subject.
+ * `freshet.peer.<node>.document.<tenant>`, and of a question that it has
+ * `freshet.peer.<node>.beat.<id>` and `freshet.peer.<node>.cancel.<id>`; sends the same to other
+ * nodes. The id is the last token of the reply subject.
  *
- *   PE1  a node answers a peer from what it owns itself, and never forwards again: no question can circle;
- *   PE2  a peer that is gone, or owns nothing any more, is `not_ready`: the lease says who is asked next;
+ *   PE1  a node answers a peer from what it owns itself, and never forwards again: no question can
+ *        circle;
+ *   PE2  a peer that is gone, or owns nothing any more, is `not_ready`: the lease says who is asked
+ *        next;
  *   PE3  events of a streamed answer arrive in order, before the answer;
- *   PE4  a peer is waited for so long in all, also one that falls silent in the middle of its answer;
- *   PE5  only inboxes are answered: what somebody chose as reply could be a subject of the log;
- *   PE6  a question ends at its owner when its asker goes: at once when that says so, and when its beats stop.
+ *   PE4  the wait for a peer is bounded in all, also for one that falls silent in the middle of its
+ *        answer;
+ *   PE5  only inboxes are answered: another reply subject could be a subject of the log;
+ *   PE6  a question ends at its owner when its asker goes: at once when the asker cancels it, or
+ *        when its beats stop.
  */
 
 import { createInbox, headers, type Msg, type NatsConnection } from "nats";
@@ -85,7 +91,7 @@ async function exchange<Result>(
   try {
     connection.publish(subject, body, { reply: inbox });
     for await (const reply of replies) {
-      isOver = isNobody(reply);
+      isOver = hasNoSubscriber(reply);
       if (isOver) throw new FreshetError("not_ready");
       const value: unknown = reply.json();
       const error = errorFromBody(value);
@@ -107,18 +113,18 @@ async function exchange<Result>(
   }
 }
 
-/** Best effort: what does not arrive is a beat that is missing. */
+/** Best effort: what does not arrive counts as a missing beat. */
 function tell(connection: NatsConnection, subject: string): void {
   if (!connection.isClosed()) connection.publish(subject);
 }
 
-/** Which question a word is about: the last token of its reply subject. */
+/** Which question a message is about: the last token of its reply subject. */
 function idOf(inbox: string): string {
   return inbox.slice(inbox.lastIndexOf(".") + 1);
 }
 
-/** The server's own answer when nobody listens (PE2). */
-function isNobody(message: Msg): boolean {
+/** The server's own answer when there is no subscriber (PE2). */
+function hasNoSubscriber(message: Msg): boolean {
   return message.data.length === 0 && message.headers?.code === 503;
 }
 
@@ -167,7 +173,7 @@ export async function servePeers(options: PeerServerOptions): Promise<PeerServer
   };
 }
 
-/** A word about a question that is being worked on (PE6); true when it was one. */
+/** A beat or a cancel for a question that is being worked on (PE6); true when it was one. */
 function hear(askers: Askers, message: Msg): boolean {
   const [verb, id] = verbOf(message);
   if (verb === "beat") askers.beat(id);
@@ -175,7 +181,7 @@ function hear(askers: Askers, message: Msg): boolean {
   return verb === "beat" || verb === "cancel";
 }
 
-/** Never rejects: whatever goes wrong is told to the peer. */
+/** Never rejects: every failure is sent to the peer. */
 async function serve(
   { local }: PeerServerOptions,
   message: Msg,
@@ -202,7 +208,7 @@ async function serve(
     const asking = { tenant, question, signal, ...(asked.stream ? { onEvent } : {}) };
     respond("done", await local.ask(asking));
   } catch (thrown) {
-    // Whoever has gone quiet and is there after all may ask again; it has not cancelled anything.
+    // An asker that fell silent but is alive may ask again; it has not cancelled anything.
     const error = asker.gone.aborted ? new FreshetError("not_ready") : toFreshetError(thrown);
     respond("error", errorBody(error));
   } finally {

@@ -1,17 +1,23 @@
 /**
- * Whose a partition is, and what a node does about it. Pure: looks at the lease store in, moves out.
- * Only liveness hangs on it: two nodes that decide differently meet at the lease, and behind it at the fence.
+ * Which node a partition belongs to, and what a node does about it. Pure: snapshots of the lease
+ * store in, moves out. Only liveness depends on it: two nodes that decide differently meet at the
+ * lease, and after it at the fence.
  *
- *   O1  the same names give the same answer on every node, and a name that comes or goes moves only partitions that
- *       become or were its own (rendezvous hashing);
- *   O2  a node that joins is given partitions once it was seen steadily; until then it takes only what lies free;
- *   O3  a partition that its node lets lie is passed on, so that none is without an owner for ever.
+ *   O1  the same names give the same answer on every node, and a name that joins or leaves moves
+ *       only partitions that become or were its own (rendezvous hashing);
+ *   O2  a node that joins is given partitions once it was seen steadily; until then it takes only
+ *       free ones;
+ *   O3  a partition that its node does not take passes to another, so that none stays without an
+ *       owner.
  */
 
 import { digestOf } from "../contract/digest.ts";
 import type { Partition } from "../contract/ids.ts";
 
-/** The node that a partition belongs to: of all names, the one that it is drawn to most. Undefined when there are none. */
+/**
+ * The node that a partition belongs to: the one with the highest score. Undefined when there are
+ * none.
+ */
 export function preferredNode(partition: Partition, nodes: Iterable<string>): string | undefined {
   let best: { readonly node: string; readonly score: number } | undefined;
   for (const node of nodes) {
@@ -22,11 +28,16 @@ export function preferredNode(partition: Partition, nodes: Iterable<string>): st
   return best?.node;
 }
 
-/** Any would do; with this one the names that `ops/start` gives share the eight partitions of a new log evenly. */
+/**
+ * Any would do; with this one the names that `ops/start` gives share the eight partitions of a new
+ * log evenly.
+ */
 const salt = 439;
 const encoder = new TextEncoder();
 
-/** 48 bits of SHA-256: names and partitions that differ in one character must be drawn independently. */
+/**
+ * 48 bits of SHA-256: names and partitions that differ in one character must score independently.
+ */
 function scoreOf(partition: Partition, node: string): number {
   const digest = digestOf(encoder.encode(`${salt}/${partition}/${node}`));
   return Number.parseInt(digest.slice(0, 12), 16);
@@ -36,7 +47,7 @@ function scoreOf(partition: Partition, node: string): number {
 export class Members {
   readonly #me: string;
   readonly #settleMs: number;
-  /** Since when each other node was there at every look. */
+  /** Since when each other node was present at every look, monotonic milliseconds. */
   #since: ReadonlyMap<string, number> | undefined;
 
   constructor(options: { readonly me: string; readonly settleMs: number }) {
@@ -45,8 +56,9 @@ export class Members {
   }
 
   /**
-   * Names that count now, this node's own among them. A node that the store has forgotten is gone: it missed all its
-   * renewals of a lease time. Those of the very first look were there before this node and count at once.
+   * Names that count now, this node's own among them. A node that the store has forgotten is gone:
+   * it missed all its renewals of a lease time. Those of the very first look were there before this
+   * node and count at once.
    */
   see(nodes: readonly string[], atMs: number): readonly string[] {
     const before = this.#since;
@@ -64,7 +76,7 @@ export class Members {
 export interface OwnershipView {
   /** Names of the nodes that count, this one's among them. */
   readonly nodes: readonly string[];
-  /** Partitions whose lease somebody holds. */
+  /** Partitions whose lease is held. */
   readonly held: ReadonlySet<Partition>;
   /** Monotonic milliseconds of the look. */
   readonly atMs: number;
@@ -76,7 +88,7 @@ export type Move =
   | { readonly kind: "keep" }
   /** End the tenure and give the lease back: the partition is another node's. */
   | { readonly kind: "hand-over"; readonly to: string }
-  /** This node's own, but another one has it still: it will come. */
+  /** This node's own, but another one still holds it: wait for the hand-over. */
   | { readonly kind: "await" }
   | { readonly kind: "leave" };
 
@@ -85,9 +97,9 @@ export class PartitionClaim {
   readonly #partition: Partition;
   readonly #me: string;
   readonly #takeAnywayMs: number;
-  /** Nodes that let this partition lie; each until it leaves. */
+  /** Nodes that did not take this partition; each until it leaves. */
   readonly #passedOver = new Set<string>();
-  /** The last answer: every look asks again, and nearly always about the same names. */
+  /** The last answer: every look asks again, nearly always with the same names. */
   #drawn: { readonly of: string; readonly node: string } | undefined;
   #freeSinceMs: number | undefined;
   #awaitedSinceMs: number | undefined;
@@ -95,7 +107,7 @@ export class PartitionClaim {
   constructor(options: {
     readonly partition: Partition;
     readonly me: string;
-    /** So long a partition may lie free, or be awaited. */
+    /** How long a partition may stay free, or be awaited, milliseconds. */
     readonly takeAnywayMs: number;
   }) {
     this.#partition = options.partition;
@@ -142,7 +154,7 @@ export class PartitionClaim {
     return this.#preferred(view) === this.#me ? { kind: "take" } : { kind: "leave" };
   }
 
-  /** This node is never passed over: it knows that it is there. */
+  /** This node is never passed over: it is certainly there. */
   #preferred({ nodes }: OwnershipView): string {
     const candidates = nodes.filter((node) => !this.#passedOver.has(node));
     const of = candidates.join();

@@ -1,5 +1,6 @@
 /**
- * The one error table. A code is stable: clients match on it, tests name it, and the README lists it.
+ * The one error table. A code is stable: clients match on it, tests name it, and the README lists
+ * it.
  *
  * Errors are classed by what the caller should do next: `retryable` says whether the same request
  * may succeed later unchanged. Only boundaries (gateway, command line) translate codes to a status.
@@ -149,7 +150,10 @@ export interface ErrorBody {
   };
 }
 
-/** An error with a stable code. Its message never contains document text, questions or ids of other tenants. */
+/**
+ * An error with a stable code. Its message never contains document text, questions or ids of other
+ * tenants.
+ */
 export class FreshetError extends Error {
   override readonly name = "FreshetError";
   readonly code: ErrorCode;
@@ -186,7 +190,10 @@ export function errorBody(error: FreshetError): ErrorBody {
   return { error: { code, message, retryable, ...(details === undefined ? {} : { details }) } };
 }
 
-/** The inverse of `errorBody`, for clients of a remote node; undefined when the value is no error body. */
+/**
+ * The inverse of `errorBody`, for clients of a remote node; undefined when the value is no error
+ * body.
+ */
 export function errorFromBody(body: unknown): FreshetError | undefined {
   if (typeof body !== "object" || body === null || !("error" in body)) return undefined;
   const error = body.error;

@@ -1,9 +1,9 @@
 /** A message of the log that a reader could not use. */
 
 /**
- * `foreign`: nobody of this log wrote it, so it stands for nothing and is passed over. `unreadable`: it claims its place
- * in the chain of a tenant and does not say what it did there; its tenant stops, because going on could bring a deleted
- * document back.
+ * `foreign`: this log did not write it, so it means nothing and is passed over. `unreadable`: it
+ * claims a place in a tenant's chain but cannot be read; its tenant stops, because continuing could
+ * bring a deleted document back.
  */
 export type QuarantineReason = "foreign" | "unreadable";
 

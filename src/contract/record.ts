@@ -1,6 +1,6 @@
 /**
- * One record of CHUNKS: what became of one operation. The header fields travel as NATS headers, so a
- * reader of heads never touches a body; the body (upserts only) is JSON followed by raw vectors.
+ * One record of CHUNKS: what became of one operation. The header fields travel as NATS headers, so
+ * a reader of heads never touches a body; the body (upserts only) is JSON followed by raw vectors.
  */
 
 import type { Metadata } from "./document.ts";
@@ -35,8 +35,8 @@ export interface RejectRecord extends RecordBase {
 }
 
 /**
- * The operation repeats an earlier one of its tenant: the same message id within the duplicate window, the same
- * content. It changes nothing; what it wanted stands in the record of the first.
+ * The operation repeats an earlier one of its tenant: the same message id within the duplicate
+ * window, the same content. It changes nothing: the record of the first says what became of it.
  */
 export interface DuplicateRecord extends RecordBase {
   readonly kind: "duplicate";
@@ -44,7 +44,9 @@ export interface DuplicateRecord extends RecordBase {
   readonly of: Version;
 }
 
-/** Written by a new owner before anything else: from now on an older epoch can append nothing (I6). */
+/**
+ * Written by a new owner before anything else: from now on an older epoch can append nothing (I6).
+ */
 export interface FenceRecord extends RecordBase {
   readonly kind: "fence";
 }
@@ -56,7 +58,9 @@ export type ChunkRecord =
   | DuplicateRecord
   | FenceRecord;
 
-/** Where a record lies. `previous` is the tenant's record before it (0 for the first): the chain. */
+/**
+ * Where a record lies. `previous` is the tenant's record before it (0 for the first): the chain.
+ */
 export interface Placed {
   readonly position: Position;
   readonly previous: Position;
@@ -81,7 +85,8 @@ export interface RecordHeader extends Placed {
 
 /**
  * Whether a record says something new about its document after a version: what makes a replay of
- * that version void. A void replay and a repetition say nothing new; the rest of a newer version does.
+ * that version void. A void replay and a repetition say nothing new; the rest of a newer version
+ * does.
  */
 export function isLaterOperation(
   { version, reason, kind }: Pick<RecordHeader, "version" | "reason" | "kind">,
@@ -112,7 +117,10 @@ export interface RecordChunk {
 /** Shared arrays of a whole document, and this chunk's part of them. */
 export interface ChunkTerms {
   readonly vocabulary: readonly string[];
-  /** Place in the vocabulary and number of times, in turn, in the order in which the terms first occur. */
+  /**
+   * Place in the vocabulary and number of times, in turn, in the order in which the terms first
+   * occur.
+   */
   readonly counts: Uint32Array;
   /** Terms with repetitions. */
   readonly length: number;
@@ -121,7 +129,7 @@ export interface ChunkTerms {
 export interface RecordBody {
   readonly info: DocumentInfo;
   readonly chunks: readonly RecordChunk[];
-  /** Fingerprint of what computed the vectors, for whoever looks into a record. */
+  /** Fingerprint of what computed the vectors, for a person who looks into a record. */
   readonly model: string;
   /** Version of the redaction rules that the text went through. */
   readonly redactor: string;
@@ -183,8 +191,8 @@ export function decodeBody(bytes: Uint8Array): RecordBody {
     if (bytes.byteLength !== vectorsAt + json.chunks.length * dimensions * 4) {
       throw new RangeError("body length");
     }
-    // A copy: a message's bytes are rarely aligned to 4, and a subarray would keep the whole message alive.
-    // Not by `slice`: that of a Buffer, which a socket hands out, copies nothing.
+    // A copy: a message's bytes are rarely aligned to 4, and a subarray would keep the whole
+    // message alive. Not by `slice`: that of a Buffer, which a socket hands out, copies nothing.
     const copy = new Uint8Array(bytes.byteLength - vectorsAt);
     copy.set(bytes.subarray(vectorsAt));
     const vectors = new Float32Array(copy.buffer);

@@ -2,7 +2,9 @@
 
 export interface TenantRecovery {
   readonly state: "recovering" | "ready";
-  /** Records of CHUNKS that make up the hot shard of this tenure, and how many of them are there. */
+  /**
+   * Records of CHUNKS that make up the hot shard of this tenure, and how many of them are there.
+   */
   readonly records_to_replay: number;
   readonly records_replayed: number;
   /** Operations in DOCS that the tenant has yet to take in. */

@@ -1,13 +1,16 @@
 /**
- * A map from fingerprints to whole numbers, packed: 24 bytes an entry and what the table leaves free, at most 40
- * together. A Map with strings as keys takes four times as much, and a tenant may have tens of millions of documents.
+ * A map from fingerprints to whole numbers, packed: 24 bytes an entry and what the table leaves
+ * free, at most 40 together. A Map with strings as keys takes four times as much, and a tenant may
+ * have tens of millions of documents.
  *
- * Owns: typed arrays with open addressing and linear probing (Knuth, The Art of Computer Programming 3, 6.4). SHA-256
- * spreads fingerprints evenly, so a part of one serves as its hash: the second word, because entries often come in
- * order, and the first would crowd them into the same slots.
+ * Owns: typed arrays with open addressing and linear probing (Knuth, The Art of Computer
+ * Programming 3, 6.4). SHA-256 spreads fingerprints evenly, so a part of one serves as its hash:
+ * the second word, because entries often come in order, and the first would crowd them into the
+ * same slots.
  * Never: stores zero (it marks a free slot), or stops for longer than it takes to move one segment.
  *
- *   FT1  what was set last is what is got; what was deleted is gone, however the probes ran past it;
+ *   FT1  what was set last is what is got; what was deleted is gone, however the probes ran past
+ *        it;
  *   FT2  the entries of a segment take at most 40 bytes each, once there are a few hundred.
  */
 
@@ -19,13 +22,15 @@ export const fingerprintWords = 4;
 export type Words = Uint32Array;
 
 const wordSpan = 2 ** 32;
-/** Fuller tables probe for long; growing by a quarter keeps at least two thirds of the slots in use. */
+/**
+ * Fuller tables probe for long; growing by a quarter keeps at least two thirds of the slots in use.
+ */
 const loadMax = 0.85;
 const growth = 1.25;
 const slotsMin = 8;
 /**
- * A table this large is split by its fingerprints' first byte: growing a part moves a few hundred entries instead of
- * all. Earlier, the arrays themselves would weigh more than what they hold.
+ * A table this large is split by its fingerprints' first byte: growing a part moves a few hundred
+ * entries instead of all. Earlier, the arrays themselves would weigh more than what they hold.
  */
 const splitAtEntries = 32_768;
 const splitSegments = 256;
@@ -128,8 +133,8 @@ class Segment {
   }
 
   /**
-   * Whether there was one. What was probed past the slot moves back into it (Knuth's algorithm R), so no mark stays
-   * behind and the table never has to be cleaned.
+   * Whether there was one. What was probed past the slot moves back into it (Knuth's algorithm R),
+   * so no mark remains and the table never has to be cleaned.
    */
   delete(words: Words): boolean {
     let free = this.#find(words);
@@ -169,7 +174,10 @@ class Segment {
     }
   }
 
-  /** The slot that holds the entry, or the free one where it would stand; undefined in an empty table. */
+  /**
+   * The slot that holds the entry, or the free one where it would stand; undefined in an empty
+   * table.
+   */
   #find(words: Words): number | undefined {
     const slots = this.#values.length;
     if (slots === 0) return undefined;

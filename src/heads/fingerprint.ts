@@ -5,8 +5,9 @@ import type { DocumentId, Fingerprint, TenantId } from "../contract/ids.ts";
 
 /**
  * The first 128 bits of SHA-256 over the length-prefixed tenant and document id, as 32 lower-case
- * hexadecimal digits. Lengths are prefixed so that ("a", "bc") and ("ab", "c") differ; 128 bits make a
- * collision among a billion documents less likely than 10^-20, and SHA-256 keeps a publisher from making one.
+ * hexadecimal digits. Lengths are prefixed so that ("a", "bc") and ("ab", "c") differ; 128 bits
+ * make a collision among a billion documents less likely than 10^-20, and SHA-256 keeps a publisher
+ * from making one.
  */
 export function fingerprintOf(tenant: TenantId, documentId: DocumentId): Fingerprint {
   const hash = createHash("sha256");

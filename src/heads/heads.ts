@@ -1,25 +1,31 @@
 /**
- * Heads: document fingerprint → newest version, one entry per live document. The authority on what of
- * cold counts (ARCHITECTURE: heads). How they are stored: heads-pieces.ts.
+ * Heads: document fingerprint → newest version, one entry per live document. The authority on what
+ * of cold counts (ARCHITECTURE.md, glossary). How they are stored: pieces.ts.
  *
  * Owns: the fold of one tenant's CHUNKS, and of nothing else. Never does: I/O, hashing, time.
  *
- *   HE1  after a prefix of CHUNKS the entries are exactly its live documents, each in its newest version;
- *   HE2  a record that is older than its document's entry changes nothing; applying a record twice is once.
+ *   HE1  after a prefix of CHUNKS the entries are exactly its live documents, each in its newest
+ *        version;
+ *   HE2  a record that is older than its document's entry changes nothing; applying a record twice
+ *        is once.
  *
- * There are no tombstones. A delete removes the entry and nothing remembers its version, which would let
- * an older upsert that arrives later bring the document back. It cannot arrive later: a tenant's CHUNKS
- * records are in version order (the fenced append keeps them so), every reader folds an unbroken chain
- * from the start that its heads were taken at, and what late writers leave in cold never passes through
- * here. So keep feeding the fold in log order, each stretch once: that is what makes 24 bytes enough.
+ * There are no tombstones. A delete removes the entry and nothing remembers its version, which
+ * would let an older upsert that arrives later bring the document back. It cannot arrive later: a
+ * tenant's CHUNKS records are in version order (the fenced append keeps them so), every reader
+ * folds an unbroken chain from the start that its heads were taken at, and what late writers leave
+ * in cold never passes through here. So keep feeding the fold in log order, each stretch once: that
+ * is what makes 24 bytes enough.
  */
 
 import { FreshetError } from "../contract/errors.ts";
-import type { Fingerprint, Version } from "../contract/ids.ts";
+import { type Fingerprint, type Version, version } from "../contract/ids.ts";
 import type { ChunkRecord } from "../contract/record.ts";
 import { FingerprintTable, fingerprintIn, type Words, wordsOf } from "./fingerprint-table.ts";
 
-/** What the fold reads of a record. Fences have no document, rejects may have none, duplicates name none: all change nothing. */
+/**
+ * What the fold reads of a record. Fences have no document, rejects may have none, duplicates name
+ * none: all change nothing.
+ */
 export interface HeadsRecord {
   readonly kind: ChunkRecord["kind"];
   readonly version: Version;
@@ -95,11 +101,13 @@ export class Heads implements Iterable<HeadsEntry> {
   }
 }
 
-/** The table can not hold a zero, and a version may be one in tests and repairs; none is negative. */
+/**
+ * The table cannot hold a zero, and a version may be one in tests and repairs; none is negative.
+ */
 function valueOf(version: Version): number {
   return version === 0 ? -1 : version;
 }
 
 function versionIn(value: number): Version {
-  return Math.max(0, value) as Version;
+  return version(Math.max(0, value));
 }

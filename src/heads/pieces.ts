@@ -1,19 +1,21 @@
 /**
  * Heads as they are stored: immutable pieces that a manifest names. Pure.
  *
- * A merge changes a few thousand of possibly millions of entries, anywhere in the order of fingerprints, so no cut of
- * the entries into pieces keeps most pieces as they are. Instead each merge writes its changes as a *run* of its own,
- * and runs are merged when eight of a size have come together: a log-structured merge (O'Neil et al., The
- * Log-Structured Merge-Tree, 1996; tiers as in Cassandra's size-tiered compaction). An entry is written once a tier, so
- * the bytes of a merge grow with its changes and the logarithm of the heads, not with the heads.
+ * A merge changes a few thousand of possibly millions of entries, anywhere in the order of
+ * fingerprints, so no cut of the entries into pieces keeps most pieces as they are. Instead each
+ * merge writes its changes as a *run* of its own, and runs are merged when eight of a size have
+ * come together: a log-structured merge (O'Neil et al., The Log-Structured Merge-Tree, 1996; tiers
+ * as in Cassandra's size-tiered compaction). An entry is written once a tier, so the bytes of a
+ * merge grow with its changes and the logarithm of the heads, not with the heads.
  *
  *   HP1  pieces read in the manifest's order, each entry over the one before, give the heads;
- *   HP2  the same manifest and the same records give the same bytes, whoever encodes: pieces are named by digest;
+ *   HP2  the same manifest and the same records give the same bytes on every node: pieces are named
+ *        by digest;
  *   HP3  within a run fingerprints rise strictly; the oldest run deletes nothing.
  */
 
 import { FreshetError } from "../contract/errors.ts";
-import type { Version } from "../contract/ids.ts";
+import { type Version, version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { HeadsPiece } from "../contract/manifest.ts";
 import {
@@ -25,7 +27,10 @@ import {
 } from "./fingerprint-table.ts";
 import { Heads, type HeadsRecord } from "./heads.ts";
 
-/** 16 bytes of fingerprint, then the version as unsigned 64-bit little-endian; its top bit says "deleted". */
+/**
+ * 16 bytes of fingerprint, then the version as unsigned 64-bit little-endian; its top bit says
+ * "deleted".
+ */
 const fingerprintBytes = 4 * fingerprintWords;
 export const headsEntryBytes = fingerprintBytes + 8;
 
@@ -38,7 +43,9 @@ interface RunEntry {
   readonly version: Version | null;
 }
 
-/** Pieces of at most `entriesPerPiece` entries, together in fingerprint order; none for empty heads. */
+/**
+ * Pieces of at most `entriesPerPiece` entries, together in fingerprint order; none for empty heads.
+ */
 export function encodePieces(heads: Heads, entriesPerPiece: number): Uint8Array[] {
   return encodeRun(liveEntries(heads), entriesPerPiece);
 }
@@ -133,9 +140,9 @@ function decodeEntry(view: DataView, at: number): RunEntry {
   const low = view.getUint32(at + fingerprintBytes, true);
   const high = view.getUint32(at + fingerprintBytes + 4, true);
   if (high === deletedBit && low === 0) return { words, version: null };
-  const version = high * wordSpan + low;
-  if (!Number.isSafeInteger(version)) throw malformed("a version is out of range");
-  return { words, version: version as Version };
+  const value = high * wordSpan + low;
+  if (!Number.isSafeInteger(value)) throw malformed("a version is out of range");
+  return { words, version: version(value) };
 }
 
 function malformed(why: string): FreshetError {
@@ -190,7 +197,10 @@ export class HeadsFold {
     return { kept, written: encodeRun(this.#runFrom(from), perPiece), run: from };
   }
 
-  /** The runs from `from` on and the changes as one: each fingerprint that any of them names, as the heads have it. */
+  /**
+   * The runs from `from` on and the changes as one: each fingerprint that any of them names, as the
+   * heads have it.
+   */
   *#runFrom(from: number): Generator<RunEntry> {
     const named = this.#touched.copy();
     const reader = new PieceReader();
@@ -215,8 +225,8 @@ function runSizes(pieces: readonly HeadsPiece[]): readonly number[] {
 }
 
 /**
- * The oldest run that is written anew together with all newer ones and the changes; the number of runs when the
- * changes become a run of their own.
+ * The oldest run that is written anew together with all newer ones and the changes; the number of
+ * runs when the changes become a run of their own.
  */
 export function firstRunToMerge(state: {
   /** Entries of each run, oldest first. */

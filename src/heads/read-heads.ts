@@ -5,6 +5,7 @@ import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { HeadsPiece } from "../contract/manifest.ts";
 import type { ManifestStore } from "../log/port.ts";
+import { forEachAtMost } from "../runtime/for-each.ts";
 import type { Heads } from "./heads.ts";
 import { decodePieces, headsEntryBytes, runOf } from "./pieces.ts";
 
@@ -16,24 +17,25 @@ interface FoundPiece<Piece> {
   readonly bytes: Uint8Array;
 }
 
-/** @throws FreshetError log_identity when a piece is missing, damaged or of another size; log_unavailable */
+/**
+ * @throws FreshetError log_identity when a piece is missing, damaged or of another size;
+ * log_unavailable
+ */
 export async function readPieces<Piece extends NamedPiece>(
   manifests: Pick<ManifestStore, "getPiece">,
   tenant: TenantId,
   pieces: readonly Piece[],
 ): Promise<readonly FoundPiece<Piece>[]> {
   const found: FoundPiece<Piece>[] = [];
-  const atOnce = limits.headsPiecesInFlight;
-  for (let at = 0; at < pieces.length; at += atOnce) {
-    const reading = pieces.slice(at, at + atOnce).map(async (piece) => {
-      const bytes = await manifests.getPiece(tenant, piece.digest);
-      const { entries = bytes.byteLength / headsEntryBytes } = piece;
-      if (bytes.byteLength === entries * headsEntryBytes) return { piece, bytes };
+  await forEachAtMost(pieces.entries(), limits.headsPiecesInFlight, async ([at, piece]) => {
+    const bytes = await manifests.getPiece(tenant, piece.digest);
+    const { entries = bytes.byteLength / headsEntryBytes } = piece;
+    if (bytes.byteLength !== entries * headsEntryBytes) {
       const message = "a heads piece has not the size that its manifest says";
       throw new FreshetError("log_identity", message);
-    });
-    found.push(...(await Promise.all(reading)));
-  }
+    }
+    found[at] = { piece, bytes };
+  });
   return found;
 }
 

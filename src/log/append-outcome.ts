@@ -1,4 +1,6 @@
-/** What became of an append whose acknowledgement is missing or negative (design.md, "Fence"). */
+/**
+ * What became of an append whose acknowledgement is missing or negative (ARCHITECTURE.md, "Fence").
+ */
 
 import type { ChunkRecord, RecordHeader } from "../contract/record.ts";
 import type { AppendOutcome } from "./port.ts";
@@ -6,8 +8,9 @@ import type { AppendOutcome } from "./port.ts";
 export type AppendVerdict = { readonly kind: "retry" } | AppendOutcome;
 
 /**
- * Judges by the tenant's newest record. Order matters: a record in the expected place means that mine has
- * not landed (yet); then a higher epoch means that I was fenced, even where mine had landed before that.
+ * Judges by the tenant's newest record. Order matters: a record in the expected place means that
+ * mine has not landed (yet); then a higher epoch means that I was fenced, even where mine had
+ * landed before that.
  */
 export function judgeAppend(
   record: ChunkRecord,

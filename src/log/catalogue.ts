@@ -1,12 +1,13 @@
 /**
  * Which tenants a node lets into its installation (I11).
  *
- * Owns: how many tenants the installation has, as far as this node knows. Never: turns away a tenant that has records;
- * what was acknowledged once is served.
+ * Owns: how many tenants the installation has, as far as this node knows. Never: turns away a
+ * tenant that has records; what was acknowledged once is served.
  *
- *   CA1  while API keys name the tenants, nobody else comes in: whoever may publish to NATS makes none by it;
- *   CA2  without keys there are at most `max`. Other nodes let tenants in at the same time: the bound is passed by no
- *        more than they do within the time of one look.
+ *   CA1  while API keys name the tenants, no other tenant comes in: being allowed to publish to
+ *        NATS is not enough;
+ *   CA2  without keys there are at most `max`. Other nodes let tenants in at the same time: the
+ *        bound is exceeded by at most what they let in within the time of one look.
  */
 
 import type { TenantId } from "../contract/ids.ts";
@@ -20,7 +21,7 @@ export interface TenantBounds {
 
 export type Admission =
   | { readonly kind: "admitted" }
-  /** What is said in the dead letter. */
+  /** What the dead letter says. */
   | { readonly kind: "refused"; readonly message: string };
 
 const admitted: Admission = { kind: "admitted" };
@@ -35,7 +36,7 @@ export class TenantCatalogue {
   readonly #chunks: Pick<Log["chunks"], "tenantCount">;
   /** Let in by this node; they may have no record yet. */
   readonly #admitted = new Set<TenantId>();
-  /** Of the installation, in CHUNKS when it was looked last, or let in here since. */
+  /** Tenants of the installation: in CHUNKS at the last look, or let in here since. */
   #total = 0;
   #looking: Promise<void> | undefined;
 
@@ -44,12 +45,12 @@ export class TenantCatalogue {
     this.#chunks = chunks;
   }
 
-  /** Whether who has records has to prove it, because only named tenants come in. */
+  /** False where only named tenants come in and this is none: then its records have to prove it. */
   isNamed(tenant: TenantId): boolean {
     return this.#bounds.named?.has(tenant) ?? true;
   }
 
-  /** One request, shared by all who want one. @throws FreshetError log_unavailable */
+  /** One request, shared by all callers meanwhile. @throws FreshetError log_unavailable */
   look(): Promise<void> {
     this.#looking ??= this.#chunks
       .tenantCount()

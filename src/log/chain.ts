@@ -1,4 +1,7 @@
-/** The chain check of a range read (L3): each record names the one before it, from the very first on. */
+/**
+ * The chain check of a range read (L3): each record names the one before it, from the very first
+ * on.
+ */
 
 import { FreshetError } from "../contract/errors.ts";
 import type { Position, TenantId } from "../contract/ids.ts";
@@ -19,7 +22,9 @@ export class ChainCheck {
     this.#to = range.to;
   }
 
-  /** @throws FreshetError broken_chain when `placed` does not lie directly behind what was seen last */
+  /**
+   * @throws FreshetError broken_chain when `placed` does not lie directly after what was seen last
+   */
   accept(placed: Placed): void {
     if (placed.previous !== this.#last || placed.position > this.#to) throw this.broken();
     this.#last = placed.position;
@@ -29,17 +34,17 @@ export class ChainCheck {
     return this.#last >= this.#to;
   }
 
-  /** Where the chain is whole up to. */
+  /** Up to where the chain is unbroken. */
   get last(): Position {
     return this.#last;
   }
 
   broken(): FreshetError {
     const message =
-      `records of tenant ${this.#tenant} behind position ${this.#last} are not in CHUNKS: purged above the watermark, ` +
-      "or lost; see ops/runbooks/log-identity.md";
+      `records of tenant ${this.#tenant} after position ${this.#last} are not in CHUNKS: ` +
+      "purged above the watermark, or lost; see ops/runbooks/log-identity.md";
     return new FreshetError("broken_chain", message, {
-      details: { tenant: this.#tenant, behind: this.#last, to: this.#to },
+      details: { tenant: this.#tenant, after: this.#last, to: this.#to },
     });
   }
 }

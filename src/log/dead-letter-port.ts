@@ -17,13 +17,13 @@ export interface DeadLetter {
 }
 
 /**
- * Dead letters are a view that no other part waits for: the reject record in CHUNKS says what became
- * of an operation. A store that cannot take a letter now gets it later, from the record.
+ * Dead letters are a view that no other part waits for: the reject record in CHUNKS says what
+ * became of an operation. A store that cannot take a letter now gets it later, from the record.
  */
 export interface DeadLetterLog {
   /**
-   * Idempotent by tenant and version, as long as the letter is kept: a second publish of the same is
-   * success.
+   * Idempotent by tenant and version, as long as the letter is kept: a second publish of the same
+   * is success.
    * @throws FreshetError overloaded (full), log_unavailable
    */
   publish(letter: DeadLetter): Promise<void>;

@@ -1,4 +1,7 @@
-/** Dead letters of records. Pure: whoever writes one, an owner, a recovery or a merge, says the same of it. */
+/**
+ * Dead letters of records. Pure: an owner, a recovery and a merge all write the same letter for the
+ * same record.
+ */
 
 import type { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
@@ -12,19 +15,25 @@ export function deadLetterOf(record: PlacedRecord & { kind: "reject" }, atMs: nu
   return { tenant, version, documentId, reason, message, atMs, position };
 }
 
-/** Of a document that was visible, until the merge that cold refused it to. Its replay makes a new version of it. */
+/**
+ * For a document that was visible until cold refused it in a merge. Its replay makes a new version
+ * of it.
+ */
 export function refusedLetterOf(header: RecordHeader): DeadLetter {
   const { tenant, version, documentId, position, atMs } = header;
-  const message = "the cold shard can not store this document: change it and publish it again";
+  const message = "the cold shard cannot store this document: change it and publish it again";
   return { tenant, version, documentId, reason: "cold_refused", message, atMs, position };
 }
 
-/** Letters that a tenant may keep in a stream of so many bytes. */
+/** How many dead letters a tenant may keep in a stream of so many bytes. */
 export function letterShareOf(streamBytesMax: number): number {
   const share = Math.floor(streamBytesMax / limits.deadLetterShares / limits.deadLetterBytes);
   return Math.max(share, limits.deadLettersPerTenantMin);
 }
 
-/** Whether the letter that failed so may be taken later: a stream that is missing is created again by itself. */
+/**
+ * Whether a dead letter that failed with this error may be taken later: a missing stream is created
+ * again without an operator.
+ */
 export const isTakenLater = ({ code, retryable }: FreshetError): boolean =>
   retryable || code === "log_identity";

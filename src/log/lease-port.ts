@@ -14,7 +14,9 @@ export interface Lease {
   readonly validUntilMs: number;
 }
 
-/** Which start of a node this process is. A later one has a higher boot, whatever any clock says. */
+/**
+ * Which start of a node this process is. A later one has a higher boot, whatever any clock says.
+ */
 export interface NodeStart {
   /** The node's name in the deployment. */
   readonly name: string;
@@ -26,8 +28,8 @@ export interface LeaseStore {
   /**
    * The lease, or null while another process holds it. It is taken from a holder that has not
    * renewed it for a lease time by this store's own clock, and at once from an earlier start of the
-   * same node; never from a later one, so that two processes under one name do not take it from each
-   * other for ever.
+   * same node; never from a later one, so that two processes under one name do not take it from
+   * each other for ever.
    */
   acquire(partition: Partition, node: string, start?: NodeStart): Promise<Lease | null>;
   /** A new validity, or null when the lease was lost. */

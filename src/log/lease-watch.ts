@@ -1,9 +1,11 @@
 /**
- * Which entries of the lease store nobody renews any more, by this process's own monotonic clock: what the server's
- * clock says of their age may be wrong in both directions. Pure: times come with the calls.
+ * Which entries of the lease store are no longer renewed, by this process's own monotonic clock:
+ * what the server's clock says of their age may be wrong in both directions. Pure: times come with
+ * the calls.
  *
- *   LW1  an entry is stale when its revision was seen twice, and between the answer to the first look and the sending of
- *        the second a lease time passed here: less than what passed between the two looks at the server;
+ *   LW1  an entry is stale when its revision was seen twice, and between the answer to the first
+ *        look and the sending of the second a lease time passed here: less than what passed between
+ *        the two looks at the server;
  *   LW2  a clock that stood still makes it stale later, never sooner.
  */
 

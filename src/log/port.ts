@@ -6,14 +6,16 @@
  * Invariants that every adapter keeps and the conformance suite checks:
  *   L1  a publish that returned is stored and survives kill -9 (I1);
  *   L2  an append lands only directly after the record it expects, whatever others write (I6);
- *   L3  a range read is an unbroken chain or fails with broken_chain; it never silently starts later;
+ *   L3  a range read is an unbroken chain or fails with broken_chain; it never silently starts
+ *       later;
  *   L4  a manifest changes only by compare-and-set against the revision that was read;
- *   L5  streams of another incarnation, or with another partition count, are refused with log_identity;
+ *   L5  streams of another incarnation, or with another partition count, are refused with
+ *       log_identity;
  *   L6  the embedding model that was claimed first stays, also when others are claimed at the same
  *       time or later;
  *   L7  a message that this log did not write is passed over and named (`quarantined`): no reader
- *       ends for one message. A record of a tenant's own chain that cannot be read stops that tenant
- *       with broken_chain, and no other;
+ *       ends for one message. A record of a tenant's own chain that cannot be read stops that
+ *       tenant with broken_chain, and no other;
  *   L8  a read that ends says no less than the leader has: what a lagging copy does not know yet is
  *       not "nothing".
  */
@@ -60,10 +62,11 @@ export interface Replay {
 
 export interface DocsLog {
   /**
-   * Resolves when the log has fsynced the operation. Every publish is stored, also under a message id
-   * that was used: ids are compared by the tenant's owner, within the tenant. A log that compared
-   * them would let one tenant's id swallow another's document.
-   * @throws FreshetError overloaded (stream full), document_too_large, log_unavailable (outcome unknown)
+   * Resolves when the log has fsynced the operation. Every publish is stored, also under a message
+   * id that was used: ids are compared by the tenant's owner, within the tenant. A log that
+   * compared them would let one tenant's id swallow another's document.
+   * @throws FreshetError overloaded (stream full), document_too_large, log_unavailable (outcome
+   * unknown)
    */
   publish(message: {
     readonly tenant: TenantId;
@@ -82,16 +85,18 @@ export interface DocsLog {
     readonly signal: AbortSignal;
   }): AsyncIterable<StoredOperation>;
   /**
-   * At most `max` operations of one tenant with a version above `after`, in order. Fewer than `max`,
-   * and than `bytesMax` brings, are a proof: the log's leader had no more when it was asked, and it
-   * had every publish that returned before (L8).
+   * At most `max` operations of one tenant with a version above `after`, in order. Fewer than
+   * `max`, and than `bytesMax` brings, are a proof: the log's leader had no more when it was asked,
+   * and it had every publish that returned before (L8).
    * @throws FreshetError log_unavailable, also when what the leader has cannot be read now
    */
   readTenant(options: {
     readonly tenant: TenantId;
     readonly after: Version;
     readonly max: number;
-    /** The read ends with the operation whose payload reaches this sum; one is returned at least. */
+    /**
+     * The read ends with the operation whose payload reaches this sum; one is returned at least.
+     */
     readonly bytesMax?: number | undefined;
     /** Called with the number of operations above `after`, including those that are returned. */
     readonly onCount?: ((operations: number) => void) | undefined;
@@ -136,7 +141,9 @@ export type AppendOutcome =
   | { readonly kind: "appended"; readonly position: Position }
   /** A higher epoch has written: this writer must stand down (I6). */
   | { readonly kind: "fenced"; readonly by: RecordHeader }
-  /** This writer lags: not the expected record, and no newer owner. Reload the tail, then continue. */
+  /**
+   * This writer lags: not the expected record, and no newer owner. Reload the tail, then continue.
+   */
   | { readonly kind: "behind"; readonly last: RecordHeader | null };
 
 export interface ChunksLog {
@@ -146,11 +153,14 @@ export interface ChunksLog {
    * @throws FreshetError log_unavailable when the log stays silent: then nothing may be assumed
    */
   append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome>;
-  /** The tenant's newest record, without its body. @throws FreshetError broken_chain (unreadable) */
+  /**
+   * The tenant's newest record, without its body.
+   * @throws FreshetError broken_chain (unreadable)
+   */
   last(tenant: TenantId): Promise<RecordHeader | null>;
   /**
-   * The tenant's oldest record that is still held: what is older was purged, so a range may begin at
-   * its `previous`.
+   * The tenant's oldest record that is still held: what is older was purged, so a range may begin
+   * at its `previous`.
    */
   first(tenant: TenantId): Promise<RecordHeader | null>;
   /**
@@ -161,7 +171,9 @@ export interface ChunksLog {
   /** The same without bodies: heads and plans need no vectors. */
   headers(range: ChunksRange): AsyncIterable<RecordHeader>;
   tenants(partition: Partition): Promise<readonly TenantId[]>;
-  /** How many tenants have records in any partition; one with nothing but foreign messages counts. */
+  /**
+   * How many tenants have records in any partition; one with nothing but foreign messages counts.
+   */
   tenantCount(): Promise<number>;
   /**
    * The first position, of any tenant, that was stored at `atMs` (unix milliseconds) or later; one
@@ -169,8 +181,8 @@ export interface ChunksLog {
    */
   firstSince(atMs: number): Promise<Position>;
   /**
-   * Removes the tenant's records below a position for good; how many. The newest one stays, whatever
-   * is asked: it carries the fence and the cursor. @throws FreshetError log_identity
+   * Removes the tenant's records below a position for good; how many. The newest one stays,
+   * whatever is asked: it carries the fence and the cursor. @throws FreshetError log_identity
    */
   purge(below: { readonly tenant: TenantId; readonly below: Position }): Promise<number>;
 }
@@ -180,7 +192,10 @@ export interface ChunksRange {
   readonly after: Position;
   readonly to: Position;
   readonly signal?: AbortSignal | undefined;
-  /** Called once, before the first record, with the number of those that the tenant has after `after`. */
+  /**
+   * Called once, before the first record, with the number of those that the tenant has after
+   * `after`.
+   */
   readonly onCount?: ((records: number) => void) | undefined;
 }
 
@@ -197,8 +212,8 @@ export interface PiecesSweep {
 
 export interface ManifestStore {
   /**
-   * A tenant whose manifest was lost to a foreign message, and no older one is left, has an empty one
-   * with a revision. @throws FreshetError broken_chain (unreadable)
+   * A tenant whose manifest was lost to a foreign message, and no older one is left, has an empty
+   * one with a revision. @throws FreshetError broken_chain (unreadable)
    */
   get(tenant: TenantId): Promise<StoredManifest | null>;
   /**
@@ -214,13 +229,15 @@ export interface ManifestStore {
   putPiece(tenant: TenantId, bytes: Uint8Array): Promise<HeadsPiece["digest"]>;
   /** @throws FreshetError log_identity when the piece is missing or its digest differs */
   getPiece(tenant: TenantId, digest: HeadsPiece["digest"]): Promise<Uint8Array>;
-  /** Sequence of the newest piece, of any tenant: every piece that is put from now on lies above it. */
+  /**
+   * Sequence of the newest piece, of any tenant: every piece that is put from now on lies above it.
+   */
   lastPiece(): Promise<number>;
   /**
-   * Removes pieces of the tenant that were put at or below `through`, are not in `keep` and not named
-   * by the manifest. Called after a commit; failing is harmless. `through` is from before that
-   * commit's own pieces, so a sweep that runs late never takes what a later merge has put and not
-   * committed yet.
+   * Removes pieces of the tenant that were put at or below `through`, are not in `keep` and not
+   * named by the manifest. Called after a commit; failing is harmless. `through` is from before
+   * that commit's own pieces, so a sweep that runs late never takes what a later merge has put and
+   * not committed yet.
    */
   sweepPieces(tenant: TenantId, sweep: PiecesSweep): Promise<void>;
   /** Every tenant that has a manifest. */
@@ -244,8 +261,9 @@ export interface EventSink {
 export interface Log {
   readonly partitions: number;
   /**
-   * Tells this log, and all that is built on it, from every other: 16 hexadecimal digits, fixed when
-   * the log is created. What works on a log from outside (merges, the cold shard) compares it first.
+   * Tells this log, and all that is built on it, from every other: 16 hexadecimal digits, fixed
+   * when the log is created. What works on a log from outside (merges, the cold shard) compares it
+   * first.
    */
   readonly deployment: string;
   /** Largest document text that fits this server's payload limit, bytes. */
@@ -267,8 +285,8 @@ export interface Log {
   /** What this process met in the log and passed over, oldest first; the last so many. */
   quarantined(): readonly QuarantinedRecord[];
   /**
-   * The time of the clock that stamps records, unix milliseconds: the ages of records are counted by
-   * it, because the caller's clock may be days off. @throws FreshetError log_unavailable
+   * The time of the clock that stamps records, unix milliseconds: the ages of records are counted
+   * by it, because the caller's clock may be days off. @throws FreshetError log_unavailable
    */
   nowMs(): Promise<number>;
   /**

@@ -1,11 +1,14 @@
 /**
- * What readers of the log met and could not use.
+ * Messages that readers of the log found and could not use.
  *
- * Whoever may publish to a subject of the log can store anything there, and so can a server that answers to a reply
- * subject which somebody else chose. A reader passes over such a message and says so here; it never stops for it.
+ * Any client that may publish to a subject of the log can store anything there, and so can a server
+ * that answers to a reply subject which a client chose. A reader passes over such a message and
+ * reports it here; it never stops for it.
  *
- *   QU1  each message is counted and logged once by a process, however often it is read (as long as it is remembered);
- *   QU2  nothing of a message's content is kept or logged: stream, sequence and subject are enough to look at it.
+ *   QU1  each message is counted and logged once by a process, however often it is read (as long as
+ *        it is remembered);
+ *   QU2  nothing of a message's content is kept or logged: stream, sequence and subject are enough
+ *        to look at it.
  */
 
 import { FreshetError } from "../contract/errors.ts";
@@ -45,11 +48,13 @@ export class Quarantine {
   }
 }
 
-/** The tenant's own chain is broken by a record in it; the others go on. */
+/** A record breaks its tenant's chain; the other tenants continue. */
 export function unreadableRecord(
   { tenant, position }: { readonly tenant: string; readonly position: number },
   cause: unknown,
 ): FreshetError {
-  const message = `record ${position} of tenant ${tenant} in CHUNKS is not readable; see ops/runbooks/quarantined-record.md`;
+  const message =
+    `record ${position} of tenant ${tenant} in CHUNKS is not readable; ` +
+    "see ops/runbooks/quarantined-record.md";
   return new FreshetError("broken_chain", message, { details: { tenant, position }, cause });
 }

@@ -1,12 +1,15 @@
 /**
  * One actor: a mailbox, a behaviour, and the loop that hands it one message at a time.
  *
- * Owns: the life of the behaviour. Never: runs two messages of one actor at once, or swallows a failure.
+ * Owns: the life of the behaviour. Never: runs two messages of one actor at once, or swallows a
+ * failure.
  *
  *   A1  `start` ends before the first `receive`; each `receive` ends before the next;
- *   A2  a failure (of start, receive, or a task) ends this life of the behaviour: its signal aborts, its `stop` runs,
- *       and the supervisor decides about the next life, which gets a fresh behaviour and the same mailbox;
- *   A3  a message that was in hand when the actor failed is not delivered again; its reply is rejected.
+ *   A2  a failure (of start, receive, or a task) ends this life of the behaviour: its signal
+ *       aborts, its `stop` runs, and the supervisor decides about the next life, which gets a fresh
+ *       behaviour and the same mailbox;
+ *   A3  a message that was in hand when the actor failed is not delivered again; its reply is
+ *       rejected.
  */
 
 import type { Clock } from "./clock.ts";
@@ -19,7 +22,10 @@ export interface ActorContext<Message> {
   readonly clock: Clock;
   /** Aborts when this life of the actor ends. */
   readonly signal: AbortSignal;
-  /** Runs beside the mailbox; its failure is the actor's failure. It must end when the signal aborts. */
+  /**
+   * Runs beside the mailbox; its failure is the actor's failure. It must end when the signal
+   * aborts.
+   */
   task(work: () => Promise<void>): void;
 }
 

@@ -5,17 +5,19 @@ export interface Clock {
   nowMs(): number;
   /** Never goes back: for durations and for anything that safety depends on. */
   monotonicMs(): number;
-  /** Resolves after `ms`, or at once when `signal` aborts: sleepers look at the signal themselves. */
+  /**
+   * Resolves after `ms`, or at once when `signal` aborts: sleepers look at the signal themselves.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /**
-   * Resolves in a turn of the event loop of its own: whoever is about to compute for long awaits it first, so that
-   * however many do, messages and timers are served between two of them. In the order of the calls; microseconds
-   * where nobody else computes.
+   * Resolves in a turn of the event loop of its own. Await it before a long computation: however
+   * many there are, messages and timers are served between two of them. In the order of the calls;
+   * takes microseconds when no other computation waits.
    */
   turn(): Promise<void>;
 }
 
-/** The last turn that was given out. */
+/** The last turn that was promised. */
 let lastTurn: Promise<void> = Promise.resolve();
 
 export const systemClock: Clock = {
@@ -33,7 +35,7 @@ export const systemClock: Clock = {
       }
     }),
   turn: () => {
-    // One after the other: immediates that are set together would all run within the same turn.
+    // One after the other: immediates that are set together all run within the same turn.
     lastTurn = lastTurn.then(() => new Promise((resolve) => setImmediate(resolve)));
     return lastTurn;
   },

@@ -1,4 +1,7 @@
-/** Bounds on waiting. Every wait with a time limit is one of these two, so that no timer outlives what it was for. */
+/**
+ * Bounds on waiting. Every wait with a time limit is one of these two, so that no timer outlives
+ * its purpose.
+ */
 
 import type { Clock } from "./clock.ts";
 
@@ -6,8 +9,8 @@ import type { Clock } from "./clock.ts";
 export const late: unique symbol = Symbol("late");
 
 /**
- * The work's result, or `late` after `ms`. The work goes on: give it a `Deadline`'s signal where it can be stopped. Its
- * failure after that is nobody's.
+ * The work's result, or `late` after `ms`. The work continues: give it a `Deadline`'s signal where
+ * it can be stopped. A failure after that is ignored.
  */
 export async function waitAtMost<Value>(
   clock: Clock,
@@ -25,8 +28,8 @@ export async function waitAtMost<Value>(
 }
 
 /**
- * A signal that aborts `ms` after its making, or when the caller's does; `clear` ends the timer. `isOver` tells the two
- * apart.
+ * A signal that aborts `ms` after its making, or when the caller's does; `clear` ends the timer.
+ * `isOver` tells the two apart.
  */
 export class Deadline {
   readonly signal: AbortSignal;
@@ -42,7 +45,7 @@ export class Deadline {
     });
   }
 
-  /** Whether the time ran out, as opposed to a caller that has gone. */
+  /** Whether the time ran out, as opposed to an abort by the caller. */
   get isOver(): boolean {
     return this.#over.signal.aborted;
   }

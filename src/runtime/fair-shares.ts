@@ -1,17 +1,22 @@
 /**
- * A bounded amount (bytes, places) that many keys (tenants) take from, and that none of them can take whole.
+ * A bounded amount (bytes, places) that many keys (tenants) take from, and that none of them can
+ * take all of.
  *
- * Owns: what each key holds, and who waits.
- * Never: gives out more than the total, or keeps one key waiting for what another can not give back.
+ * Owns: what each key holds, and which takes wait.
+ * Never: gives out more than the total, or keeps one key waiting for what another cannot give back.
  *
- *   FS1  what all keys hold together is at most the total; a take larger than the total counts as the total;
- *   FS2  a key that holds something gets more only up to `perKeyMax`, and only while it then holds no more than
- *        `timesFree` of what is free (the dynamic threshold of Choudhury and Hahne, 1998): k keys that never give back
- *        leave something free for the next one, and one that holds nothing gets whatever fits;
- *   FS3  keys that wait take turns, one grant each; within a key the order is that of the calls. One whose take does not
- *        fit is passed over: what others may add to what they hold is bounded by what is free (FS2), so it fits soon;
- *   FS4  the queue is shared by the same rule, and who finds no place in it is refused at once;
- *   FS5  each share is given back once, also by a waiter that goes in the moment of its grant.
+ *   FS1  what all keys hold together is at most the total; a take larger than the total counts as
+ *        the total;
+ *   FS2  a key that holds something gets more only up to `perKeyMax`, and only while it then holds
+ *        no more than `timesFree` of what is free (the dynamic threshold of Choudhury and Hahne,
+ *        1998): k keys that never give back leave something free for the next one, and one that
+ *        holds nothing gets whatever fits;
+ *   FS3  keys that wait take turns, one grant each; within a key the order is that of the calls.
+ *        One whose take does not fit is passed over: what others may add is bounded by what is free
+ *        (FS2), so it fits soon;
+ *   FS4  the queue is shared by the same rule, and a take that finds no place in it is refused at
+ *        once;
+ *   FS5  each share is given back once, also by a waiter that aborts at the moment of its grant.
  */
 
 export interface Share {
@@ -25,11 +30,13 @@ export interface Share {
 
 export interface FairSharesOptions {
   readonly total: number;
-  /** At most so much for one key, however much is free; the total unless said otherwise. */
+  /** The most that one key may hold, however much is free; the total by default. */
   readonly perKeyMax?: number | undefined;
-  /** FS2; 1 unless said otherwise: one key alone gets half. With 1/4 ten that never give back leave a tenth. */
+  /**
+   * FS2; 1 by default: one key alone gets half. With 1/4 ten that never give back leave a tenth.
+   */
   readonly timesFree?: number | undefined;
-  /** Takes that may wait, of all keys together; none is refused unless said otherwise. */
+  /** Takes that may wait, of all keys together; unbounded by default. */
   readonly waitingMax?: number | undefined;
 }
 
@@ -88,7 +95,10 @@ export class FairShares {
   readonly #perKeyMax: number;
   readonly #timesFree: number;
   readonly #waitingMax: number;
-  /** In the order of their turns: a key that was served goes to the end. Only keys that hold or wait. */
+  /**
+   * In the order of their turns: a key that was served goes to the end. Only keys that hold or
+   * wait.
+   */
   readonly #keys = new Map<string, KeyState>();
   #held = 0;
   #waiting = 0;
@@ -113,7 +123,7 @@ export class FairShares {
     return this.#keys.get(key)?.held ?? 0;
   }
 
-  /** At once or not at all, and never past those of the same key that wait. */
+  /** At once or not at all, and never before waiting takes of the same key. */
   tryTake(key: string, amount = 1): Share | undefined {
     const state = this.#keys.get(key);
     const capped = Math.min(amount, this.total);
@@ -121,7 +131,10 @@ export class FairShares {
     return this.#fits(state?.held ?? 0, capped) ? this.#grant(key, capped) : undefined;
   }
 
-  /** Waits for its turn. `refused` when the queue has no place for this key; undefined when the signal aborts. */
+  /**
+   * Waits for its turn. `refused` when the queue has no place for this key; undefined when the
+   * signal aborts.
+   */
   async take(
     key: string,
     options: { readonly amount?: number; readonly signal: AbortSignal },
@@ -143,7 +156,10 @@ export class FairShares {
     return this.#wait(key, state, { amount: Math.min(amount, this.total), signal });
   }
 
-  /** Runs the work when its turn comes; undefined when the signal aborts before. Only where nobody is refused. */
+  /**
+   * Runs the work when its turn comes; undefined when the signal aborts before. Only for shares
+   * without `waitingMax`.
+   */
   async run<Value>(
     key: string,
     work: () => Promise<Value>,

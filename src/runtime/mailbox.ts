@@ -4,11 +4,14 @@
  * Owns: the messages that were put and not yet taken, in order.
  * Never: drops a message silently, grows above its capacity, or delivers after `close`.
  *
- *   M1  messages are taken in the order in which they were put, each exactly once; who waits for room is not overtaken;
- *   M2  `tryPut` refuses at capacity; `put` waits for room: the sender chooses between refusing and waiting;
+ *   M1  messages are taken in the order in which they were put, each exactly once; a sender that
+ *       waits for room is not overtaken;
+ *   M2  `tryPut` refuses at capacity; `put` waits for room: the sender chooses between refusing and
+ *       waiting;
  *   M3  after `close` nothing can be put, and what was left comes back to the closer;
- *   M4  with a weight, what lies here weighs at most `max` together, or is one message that is heavier by itself. What
- *        weighs nothing needs only a place: it goes in before those that wait because they are heavy.
+ *   M4  with a weight, the messages held weigh at most `max` together, or are a single heavier one.
+ *       A message without weight needs only a free slot: it enters before those that wait because
+ *       they are heavy.
  */
 
 export interface Mailbox<Message> {
@@ -20,7 +23,7 @@ export interface Mailbox<Message> {
   readonly capacity: number;
 }
 
-/** M4. In whatever unit, bytes mostly. */
+/** M4. In any unit, mostly bytes. */
 export interface Weight<Message> {
   readonly max: number;
   readonly of: (message: Message) => number;
@@ -28,7 +31,10 @@ export interface Weight<Message> {
 
 type Waiter<Value> = (value: Value) => void;
 
-/** A message that waits for room. It is moved in by whoever makes room, so nobody can slip in before it (M1). */
+/**
+ * A message that waits for room. The call that makes room moves it in, so no other message can
+ * overtake it (M1).
+ */
 interface Putter<Message> {
   readonly message: Message;
   readonly admitted: Waiter<boolean>;
@@ -64,7 +70,7 @@ export class BoundedMailbox<Message> implements Mailbox<Message> {
       return true;
     }
     if (!this.#hasRoomFor(message)) return false;
-    // Who waits for room is not overtaken by one that is light enough (M1).
+    // A sender that waits for room is not overtaken by a lighter message (M1).
     if (this.#putters.length > 0 && this.#weightOf(message) > 0) return false;
     this.#add(message);
     return true;
@@ -90,8 +96,8 @@ export class BoundedMailbox<Message> implements Mailbox<Message> {
   }
 
   /**
-   * The next message; undefined once the mailbox is closed or the signal aborts. Several takers share
-   * the work. An aborted take leaves every message where it is (M1).
+   * The next message; undefined once the mailbox is closed or the signal aborts. Several takers
+   * share the work. An aborted take leaves every message where it is (M1).
    */
   take(signal?: AbortSignal): Promise<Message | undefined> {
     if (signal?.aborted === true) return Promise.resolve(undefined);
@@ -115,7 +121,7 @@ export class BoundedMailbox<Message> implements Mailbox<Message> {
     });
   }
 
-  /** Ends delivery and hands back what nobody took. */
+  /** Ends delivery and returns what was not taken. */
   close(): readonly Message[] {
     if (this.#closed) return [];
     this.#closed = true;

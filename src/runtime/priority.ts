@@ -3,8 +3,9 @@
 import { getPriority, setPriority } from "node:os";
 
 /**
- * Lets everything else go first, by `niceness` steps. On Linux this is the calling thread's alone, and threads that it
- * starts from then on inherit it; elsewhere the process's. Where it is not permitted the thread merely does not yield.
+ * Lets everything else go first, by `niceness` steps. On Linux this is the calling thread's alone,
+ * and threads that it starts from then on inherit it; elsewhere the process's. Where it is not
+ * permitted the thread merely does not yield.
  */
 export function yieldBy(niceness: number): void {
   if (niceness === 0) return;

@@ -1,8 +1,11 @@
-/** Waiting for work that goes on without whoever waited. */
+/** Waiting for work that continues after its caller has gone. */
 
 import { FreshetError } from "../contract/errors.ts";
 
-/** The work's result, unless the signal aborts first: then the caller has gone and nobody waits for it. */
+/**
+ * The work's result, unless the signal aborts first: then the caller has gone, and the result is
+ * dropped.
+ */
 export function raceAbort<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   return new Promise((resolve, reject) => {
     const aborted = (): void => reject(new FreshetError("cancelled"));

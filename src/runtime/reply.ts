@@ -5,7 +5,10 @@ export interface Reply<Value> {
   reject(error: unknown): void;
 }
 
-/** A message that expects an answer has its reply under this name, so that the kernel can refuse it. */
+/**
+ * A message that expects an answer has its reply under this name, so that the runtime can refuse
+ * it.
+ */
 export interface Asks<Value> {
   readonly reply: Reply<Value>;
 }
@@ -16,8 +19,8 @@ export function replyOf(message: unknown): Reply<unknown> | undefined {
 }
 
 /**
- * Builds a message around a fresh reply, sends it, and resolves with the answer. `send` returns false
- * when the mailbox refused the message; then `refused` says with what error.
+ * Builds a message around a fresh reply, sends it, and resolves with the answer. `send` returns
+ * false when the mailbox refused the message; then `refused` says with what error.
  */
 export function ask<Value, Message>(options: {
   readonly message: (reply: Reply<Value>) => Message;

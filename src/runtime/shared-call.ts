@@ -1,6 +1,6 @@
 /**
- * One call that many share. Whoever asks gets the outcome of a call that begins after it asked: never of the one that
- * is under way, which may have looked before.
+ * One call that many callers share. A caller gets the outcome of a call that begins after it asked:
+ * never of one that is under way, which may have read earlier state.
  */
 
 export class SharedCall<Value> {

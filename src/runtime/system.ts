@@ -3,9 +3,11 @@
  *
  * Owns: every actor spawned through it. Never: knows what a message means.
  *
- *   S1  a failed actor is started again after a back-off, with a fresh behaviour and its old mailbox;
- *   S2  an actor that fails too often within the window stays failed, and `onEscalate` is told;
- *   S3  `stop` ends actors in the reverse order of their spawning: what is upstream was spawned last;
+ *   S1  a failed actor is started again after a back-off, with a fresh behaviour and its old
+ *       mailbox;
+ *   S2  an actor that fails too often within the window stays failed, and `onEscalate` is called;
+ *   S3  `stop` ends actors in the reverse order of their spawning: what is upstream was spawned
+ *       last;
  *   S4  an asker is never left waiting: what is still in a mailbox when its actor ends is rejected;
  *   S5  after `stop` no actor is alive, or `stop` says which ones would not end.
  */
@@ -20,9 +22,9 @@ import { replyOf } from "./reply.ts";
 export interface SystemOptions {
   readonly clock: Clock;
   readonly restart: RestartPolicy;
-  /** How long `stop` waits for one actor. */
+  /** How long `stop` waits for one actor, milliseconds. */
   readonly stopMs: number;
-  /** What an asker gets whose message nobody will take. */
+  /** The error for an asker whose message no actor will take. */
   readonly unanswered: () => Error;
   readonly onRestart?: ((actor: string, failure: unknown) => void) | undefined;
   readonly onEscalate?: ((actor: string, failure: unknown) => void) | undefined;
@@ -31,7 +33,7 @@ export interface SystemOptions {
 export interface ActorOptions<Message> {
   readonly name: string;
   readonly behaviour: BehaviourFactory<Message>;
-  /** Told instead of the system's `onEscalate` when this actor fails for good. */
+  /** Called instead of the system's `onEscalate` when this actor fails for good. */
   readonly onEscalate?: ((failure: unknown) => void) | undefined;
 }
 
@@ -63,7 +65,7 @@ export class ActorSystem {
     this.#options = options;
   }
 
-  /** Names and states of the living, for status pages and leak tests. */
+  /** Names and states of the living actors, for status pages and leak tests. */
   actors(): readonly { readonly name: string; readonly state: ActorState }[] {
     return [...this.#members.values()].map(({ name, state }) => ({ name, state: state() }));
   }
@@ -150,7 +152,8 @@ export class ActorSystem {
   ): Promise<void> {
     const { clock, restart, onRestart } = this.#options;
     let failuresMs: readonly number[] = [];
-    // The first life begins in a later turn: whoever spawns finishes its wiring before anything runs.
+    // The first life begins in a later turn: the caller of `spawn` finishes its wiring before
+    // anything runs.
     await Promise.resolve();
     for (;;) {
       const ending = await live({

@@ -16,8 +16,8 @@ export class KeyedTaskPool {
   }
 
   /**
-   * Resolves once the task runs, so that a caller who awaits it is held back by the bound. Tasks are
-   * let in strictly in the order of the calls, also of callers who do not await.
+   * Resolves once the task runs, so that a caller who awaits it is held back by the bound. Tasks
+   * are let in strictly in the order of the calls, also of callers who do not await.
    */
   start(key: string, task: () => Promise<void>): Promise<void> {
     const admitted = this.#admitted.then(() => this.#admit(key, task));

@@ -59,7 +59,7 @@ describe("peers", () => {
     await expect(asked).rejects.toMatchObject({ code: "no_results" });
   });
 
-  it("PE5: whoever names a subject of the log as reply is not answered, and nothing is worked on", async () => {
+  it("PE5: a request with a subject of the log as reply is not answered, and no work is done", async () => {
     let heard = 0;
     asking.subscribe("chunks.0.b", { callback: () => void (heard += 1) });
     await asking.flush();

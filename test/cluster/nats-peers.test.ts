@@ -40,7 +40,7 @@ function silentAfter(first: unknown) {
   return { connection, published, open: () => open };
 }
 
-it("PE4: a peer that falls silent in the middle of its answer is not waited for without end", async () => {
+it("PE4: the wait for a peer that falls silent in the middle of its answer is bounded", async () => {
   const { connection, published, open } = silentAfter({ type: "delta", text: "It" });
   const question = parseQuestion({ query: "rivers" });
   const { signal } = new AbortController();
@@ -56,7 +56,7 @@ it("PE4: a peer that falls silent in the middle of its answer is not waited for 
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it("PE2: a look-up that nobody answers is not ready, and was not cancelled by anybody", async () => {
+it("PE2: an unanswered look-up is not ready, and was not cancelled", async () => {
   const { connection } = silentAfter(undefined);
   const asked = connectPeers(connection).document("node", demo, "a" as DocumentId);
   const failed = expect(asked).rejects.toMatchObject({ code: "not_ready" });

@@ -10,7 +10,7 @@ const names = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 12 }), {
 });
 
 describe("the node that a partition belongs to", () => {
-  it("is exactly one of those that are there, the same in whatever order they are seen (O1)", () => {
+  it("is exactly one of those that are there, the same in any order (O1)", () => {
     fc.assert(
       fc.property(names, fc.nat(255), fc.infiniteStream(fc.nat()), (nodes, index, order) => {
         const partition = index as Partition;
@@ -26,7 +26,7 @@ describe("the node that a partition belongs to", () => {
     expect(preferredNode(0 as Partition, [])).toBeUndefined();
   });
 
-  it("changes with a join only to the node that joins, and with its leaving back to what it was (O1)", () => {
+  it("changes with a join only to the node that joins, and back when it leaves (O1)", () => {
     fc.assert(
       fc.property(names, fc.string({ minLength: 13, maxLength: 14 }), (nodes, joining) => {
         for (const partition of partitions.slice(0, 32)) {
@@ -117,7 +117,7 @@ describe("the claim of a node on a partition", () => {
     expect(mine.next(view([first, second], 101), false)).toEqual({ kind: "take" });
   });
 
-  it("passes over nodes that let the partition lie, one after the other, until they leave (O3)", () => {
+  it("passes over nodes that do not take the partition, one by one, until they leave (O3)", () => {
     const nodes = [first, second, third];
     const mine = claim(third);
     expect(mine.next(view(nodes, 0), false)).toEqual({ kind: "leave" });
@@ -129,7 +129,7 @@ describe("the claim of a node on a partition", () => {
     expect(mine.next(view(nodes, 203, true), true)).toEqual({ kind: "hand-over", to: first });
   });
 
-  it("starts counting anew when somebody held the partition in between", () => {
+  it("starts counting anew when the partition was held in between", () => {
     const mine = claim(second);
     expect(mine.next(view([first, second], 0), false)).toEqual({ kind: "leave" });
     expect(mine.next(view([first, second], 99, true), false)).toEqual({ kind: "leave" });

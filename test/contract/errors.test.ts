@@ -97,7 +97,7 @@ describe("errorFromBody", () => {
 });
 
 describe("toFreshetError", () => {
-  it("leaves a FreshetError alone and calls everything else a broken invariant, with its cause", () => {
+  it("leaves a FreshetError alone; all else is a broken invariant, with its cause", () => {
     const known = new FreshetError("overloaded");
     expect(toFreshetError(known)).toBe(known);
     const thrown = new TypeError("x is undefined");

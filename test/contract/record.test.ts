@@ -88,7 +88,7 @@ describe("encodeBody and decodeBody", () => {
     expect(decoded).toEqual(example);
   });
 
-  it("put vectors as raw little-endian float32 behind the JSON", () => {
+  it("put vectors as raw little-endian float32 after the JSON", () => {
     const bytes = encodeBody(example);
     const view = new DataView(bytes.buffer, bytes.byteLength - 24);
     const floats = Array.from({ length: 6 }, (_, index) => view.getFloat32(index * 4, true));

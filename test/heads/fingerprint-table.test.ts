@@ -56,7 +56,7 @@ describe("a table of fingerprints", () => {
     );
   });
 
-  it("holds a hundred thousand entries, in order, before and after half of them are deleted", () => {
+  it("holds a hundred thousand entries, in order, before and after half are deleted", () => {
     const count = 100_000;
     const table = filled(count);
     for (let index = 0; index < count; index += 2) table.delete(spread(index));

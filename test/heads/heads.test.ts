@@ -161,7 +161,7 @@ describe("heads pieces", () => {
     );
   });
 
-  it("can not be made of no entries", () => {
+  it("cannot be made of no entries", () => {
     expect(() => encodePieces(new Heads(), 0)).toThrow(
       expect.objectContaining({ code: "internal" }),
     );

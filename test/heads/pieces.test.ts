@@ -52,7 +52,7 @@ function* records(options: { from: number; count: number; documents: number; del
 }
 
 describe("heads as runs of pieces", () => {
-  it("are the fold of all records after any number of merges, whatever was merged when (HP1)", () => {
+  it("are the fold of all records after any number and order of merges (HP1)", () => {
     let pieces: readonly ReadPiece[] = [];
     const expected = new Heads();
     let most = 0;
@@ -70,7 +70,7 @@ describe("heads as runs of pieces", () => {
     expect([...read(pieces)]).toEqual([...expected]);
   });
 
-  it("are the same bytes from the same pieces and records, whoever encodes (HP2)", () => {
+  it("are the same bytes from the same pieces and records, on every node (HP2)", () => {
     const first = merge([], [...records({ from: 1, count: 6_000, documents: 6_000 })]).after;
     const batch = [...records({ from: 6_001, count: 50, documents: 6_000, deletesOf: 3 })];
     const digests = [merge(first, batch), merge(first, [...batch])].map(({ after }) =>

@@ -1,6 +1,7 @@
 /**
- * The log on a cluster of three servers, with three copies of each stream: the conformance suite, and what only a
- * cluster does. Servers are killed and frozen while writers race, and nothing that was acknowledged is lost.
+ * The log on a cluster of three servers, with three copies of each stream: the conformance suite,
+ * and what only a cluster does. Servers are killed and frozen while writers race, and nothing that
+ * was acknowledged is lost.
  */
 
 import type { JetStreamManager, StreamInfo } from "nats";
@@ -56,7 +57,10 @@ class Told {
   }
 }
 
-/** Two writers of one tenant's chain, of the same epoch: each knows only what it has read or written. */
+/**
+ * Two writers of one tenant's chain, of the same epoch: each knows only what it has read or
+ * written.
+ */
 async function race(logs: readonly Log[], tenant: ReturnType<typeof tenantId>, ends: AbortSignal) {
   const told = new Told();
   const writers = logs.map(async ({ chunks }, writer) => {
@@ -118,7 +122,7 @@ describe("a cluster in trouble", () => {
   });
 
   it("reads what was acknowledged a moment ago, while its copies are busy (L8, I1)", async () => {
-    const tenant = tenantId("right-behind-an-ack");
+    const tenant = tenantId("right-after-an-ack");
     const [log, other] = logs;
     const ends = new AbortController();
     const large = new Uint8Array(20_000);
@@ -138,7 +142,10 @@ describe("a cluster in trouble", () => {
   });
 
   describe("a leader that says less than was seen", () => {
-    /** The next `answers` about DOCS come from one that ends one message earlier; it has heard its followers so long ago. */
+    /**
+     * The next `answers` about DOCS come from one that ends one message earlier; it has heard its
+     * followers so long ago.
+     */
     const older = (log: NatsLog, answers: number, silentMs: number): (() => void) => {
       let left = answers;
       return rewriteAnswers(log, "$JS.API.STREAM.INFO.DOCS", (info) => {
@@ -159,7 +166,7 @@ describe("a cluster in trouble", () => {
       end();
     });
 
-    it("has lost its tail when its followers hear it, and is cut off when they do not", async () => {
+    it("has lost its tail when its followers hear it, else it is cut off", async () => {
       const tenant = tenantId("shorter");
       const asked = logs.map(async (log, index) => {
         await log.docs.publish({ tenant, payload });
@@ -175,7 +182,7 @@ describe("a cluster in trouble", () => {
     });
   });
 
-  it("stores both operations of two publishers at once under one key, for their owner to compare", async () => {
+  it("stores both operations of two publishers under one key, for their owner to compare", async () => {
     const tenant = tenantId("same-key");
     for (let index = 0; index < 40; index += 1) {
       const message = { tenant, payload, messageId: `key-${index}` };
@@ -188,7 +195,7 @@ describe("a cluster in trouble", () => {
     }
   });
 
-  it("loses nothing that it acknowledged when a leader steps down, a server dies and a copy lags (I1, L2)", async () => {
+  it("loses no acknowledged message when a leader steps down, one dies, a copy lags (I1, L2)", async () => {
     const tenant = tenantId("storm");
     await logs[0].chunks.append(fence({ tenant, version: 0, epoch: 1 }), 0 as Position);
     const ends = new AbortController();
@@ -223,7 +230,8 @@ describe("a cluster in trouble", () => {
     const [log] = logs;
     const last = await log.chunks.last(tenant);
     const range = { tenant, after: 0 as Position, to: last?.position ?? (0 as Position) };
-    // An unbroken chain: what two writers wrote is one order, and each acknowledged append is in it.
+    // An unbroken chain: what two writers wrote is one order, and each acknowledged append is in
+    // it.
     const chain = new Set(
       (await collect(log.chunks.headers(range))).map(({ position }) => position),
     );
@@ -241,7 +249,7 @@ describe("a cluster in trouble", () => {
     await expect(log.checkIdentity()).resolves.toBeUndefined();
   }, 60_000);
 
-  it("a reader of a partition goes on through the death of the server that serves it", async () => {
+  it("a reader of a partition continues through the death of the server that serves it", async () => {
     const tenant = tenantId("endless");
     const [log] = logs;
     const from = ((await log.docs.lastSequence()) + 1) as Version;
@@ -281,7 +289,8 @@ describe("a cluster that is small", () => {
       "DOCS",
       "HEADS",
     ]);
-    // Each fits; their sum may not, because the servers look at what others reserved some seconds ago.
+    // Each fits; their sum may not, because the servers look at what others reserved some seconds
+    // ago.
     for (const { bytesMax } of usage) expect(bytesMax).toBeLessThanOrEqual(storeBytesMax);
     await Promise.all(logs.map((log) => log.close()));
   }, 60_000);

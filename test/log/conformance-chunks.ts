@@ -81,7 +81,7 @@ export function describeChunks(opened: Opened): void {
       expect(await log.chunks.last(tenant)).toBeNull();
     });
 
-    it("finds out that an append landed whose acknowledgement was lost, and appends it once", async () => {
+    it("finds an append that landed without its acknowledgement, and appends it once", async () => {
       const { log, loseNextAppendAck } = opened.harness;
       const tenant = opened.tenant();
       const [at = zero] = await appendAll(log.chunks, [fence({ tenant, version: 0, epoch: 1 })]);
@@ -122,7 +122,7 @@ export function describeChunks(opened: Opened): void {
       expect(found.map(({ position }) => position)).toEqual([one, two]);
     });
 
-    it("fails with broken_chain where the beginning of a range was purged, or its end is missing (L3)", async () => {
+    it("fails with broken_chain where a range's beginning was purged or its end is missing (L3)", async () => {
       const { log } = opened.harness;
       const tenant = opened.tenant();
       const origin = { tenant, version: 1, epoch: 1 };
@@ -145,7 +145,7 @@ export function describeChunks(opened: Opened): void {
       await expect(collect(log.chunks.headers(beyond))).rejects.toMatchObject(broken);
     });
 
-    it("tells the oldest record of a tenant that is still held, whoever else writes", async () => {
+    it("says a tenant's oldest record that is still held, whatever others write", async () => {
       const { log, other } = opened.harness;
       const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
       expect(await log.chunks.first(tenant)).toBeNull();
@@ -158,7 +158,7 @@ export function describeChunks(opened: Opened): void {
       expect(await other.chunks.first(tenant)).toMatchObject({ position: three, previous: two });
     });
 
-    it("keeps the newest record of a tenant whatever is purged, so that the fence stands", async () => {
+    it("keeps the newest record of a tenant in every purge, so that the fence stands", async () => {
       const { log } = opened.harness;
       const tenant = opened.tenant();
       const origin = { tenant, version: 1, epoch: 4 };

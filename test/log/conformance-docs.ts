@@ -55,7 +55,7 @@ export function describeDocs(opened: Opened): void {
       expect(first?.replay).toEqual(replay);
     });
 
-    it("stores what two tenants send under one message id, and what one sends again (I1, I9)", async () => {
+    it("stores what two tenants send under one message id, and repetitions (I1, I9)", async () => {
       const { log, other } = opened.harness;
       const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
       const messageId = "order-1";
@@ -74,7 +74,7 @@ export function describeDocs(opened: Opened): void {
       expect(theirs?.map((operation) => textOf(operation.payload))).toEqual(["theirs"]);
     });
 
-    it("tells a tenant's recent message ids up to an operation, in order, and none behind it", async () => {
+    it("yields a tenant's recent message ids up to an operation, in order, none after it", async () => {
       const { log, other, atNextMoment } = opened.harness;
       const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
       const send = async (to: TenantId, messageId?: string) =>
@@ -113,7 +113,7 @@ export function describeDocs(opened: Opened): void {
       await expect(log.docs.publish(message)).rejects.toMatchObject({ code: "document_too_large" });
     });
 
-    it("reads a partition in order, from a cursor on, and goes on with what comes later", async () => {
+    it("reads a partition in order, from a cursor on, and continues with what comes later", async () => {
       const { log, other } = opened.harness;
       const tenant = opened.tenant();
       const [skipped, one] = await publishAll(log, tenant, ["skipped", "one"]);
@@ -151,7 +151,7 @@ export function describeDocs(opened: Opened): void {
       expect(own.map(({ version }) => version)).toEqual(found.map(({ version }) => version));
     });
 
-    it("starts later where older operations were purged, and ends when the signal aborts", async () => {
+    it("starts later where older operations were purged, and ends with its signal", async () => {
       const { log } = opened.harness;
       const tenant = opened.tenant();
       const [, second = zero] = await publishAll(log, tenant, ["one", "two"]);
@@ -210,15 +210,15 @@ export function describeDocs(opened: Opened): void {
       await expect(next.next()).rejects.toMatchObject({ code: "log_identity" });
     });
 
-    it("reads every publish that returned before, and names the next one behind each (L8)", async () => {
+    it("reads every publish that returned before, and the next one after each (L8)", async () => {
       const { log, other } = opened.harness;
       const tenant = opened.tenant();
       const versions: Version[] = [];
       for (let index = 0; index < 20; index += 1) {
         versions.push(...(await publishAll(log, tenant, [`text ${index}`])));
         const after = versions.at(-2) ?? zero;
-        const behind = await other.docs.readTenant({ tenant, after, max: 5 });
-        expect(behind.map(({ version }) => version)).toEqual(versions.slice(-1));
+        const later = await other.docs.readTenant({ tenant, after, max: 5 });
+        expect(later.map(({ version }) => version)).toEqual(versions.slice(-1));
         expect(await other.docs.nextVersion({ tenant, after })).toBe(versions.at(-1));
       }
       const all = await other.docs.readTenant({ tenant, after: zero, max: 100 });
@@ -227,7 +227,7 @@ export function describeDocs(opened: Opened): void {
       expect(await other.docs.nextVersion({ tenant, after: versions.at(-1) ?? zero })).toBe(0);
     });
 
-    it("reads one tenant's operations behind a version, at most so many", async () => {
+    it("reads one tenant's operations after a version, at most so many", async () => {
       const { log } = opened.harness;
       const tenant = opened.tenant();
       const neighbour = opened.tenant();

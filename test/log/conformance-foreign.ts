@@ -1,4 +1,7 @@
-/** What somebody else stored in the log (L7): passed over and named; a damaged record stops its own tenant alone. */
+/**
+ * Foreign messages in the log (L7): passed over and named; a damaged record stops its own tenant
+ * alone.
+ */
 
 import { describe, expect, it } from "vitest";
 import {
@@ -24,7 +27,7 @@ const manifestOf = (workflowId: string): Manifest => ({ ...emptyManifest, workfl
 const bytesOf = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
 export function describeForeign(opened: Opened): void {
-  describe("what somebody else stored", () => {
+  describe("a foreign message", () => {
     describeRecords(opened);
     describeDamage(opened);
     describeManifests(opened);
@@ -33,7 +36,7 @@ export function describeForeign(opened: Opened): void {
 }
 
 function describeRecords(opened: Opened): void {
-  it("is no record: an owner appends behind it, and its chain has no gap", async () => {
+  it("is no record: an owner appends after it, and its chain has no gap", async () => {
     const { log, other, putForeignRecord } = opened.harness;
     const tenant = opened.tenant();
     const origin = { tenant, version: 1, epoch: 1 };
@@ -71,7 +74,7 @@ function describeRecords(opened: Opened): void {
     ]);
   });
 
-  it("opens no way around the fence: an older owner that appends behind it is refused (I6)", async () => {
+  it("opens no way around the fence: an older owner that appends after it is refused (I6)", async () => {
     const { log, other, putForeignRecord } = opened.harness;
     const tenant = opened.tenant();
     const [old = zero] = await appendAll(log.chunks, [fence({ tenant, version: 0, epoch: 1 })]);
@@ -109,7 +112,7 @@ function describeRecords(opened: Opened): void {
     expect(await read(two)).toHaveLength(1);
   });
 
-  it("keeps neither the newest record from being kept by a purge, nor older ones from going", async () => {
+  it("changes no purge: the newest record stays, older ones go", async () => {
     const { log, putForeignRecord } = opened.harness;
     const tenant = opened.tenant();
     const origin = { tenant, version: 1, epoch: 3 };
@@ -122,7 +125,7 @@ function describeRecords(opened: Opened): void {
 }
 
 function describeDamage(opened: Opened): void {
-  it("stops the tenant alone in whose chain a record can not be read", async () => {
+  it("stops the tenant alone in whose chain a record cannot be read", async () => {
     const { log, putForeignRecord } = opened.harness;
     const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
     const origin = { tenant, version: 1, epoch: 1 };
@@ -143,7 +146,7 @@ function describeDamage(opened: Opened): void {
     expect(named).toMatchObject([{ stream: "CHUNKS", why: "unreadable" }]);
   });
 
-  it("stops the tenant alone whose record has a body that can not be read", async () => {
+  it("stops the tenant alone whose record has a body that cannot be read", async () => {
     const { log, putForeignRecord } = opened.harness;
     const tenant = opened.tenant();
     const origin = { tenant, version: 1, epoch: 1 };
@@ -161,7 +164,7 @@ function describeDamage(opened: Opened): void {
 }
 
 function describeManifests(opened: Opened): void {
-  it("takes the place of no manifest: readers, watchers and commits go on with the one before", async () => {
+  it("replaces no manifest: readers, watchers and commits continue with the one before", async () => {
     const { log, other, putForeignManifest } = opened.harness;
     const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
     await log.manifests.commit(tenant, manifestOf("one"), 0);
@@ -185,7 +188,7 @@ function describeManifests(opened: Opened): void {
     expect((await other.manifests.get(tenant))?.manifest).toEqual(manifestOf("two"));
   });
 
-  it("does not end a watch on manifests, whoever it is about", async () => {
+  it("does not end a watch on manifests, in any tenant's place", async () => {
     const { log, other, putForeignManifest } = opened.harness;
     const [tenant, neighbour] = [opened.tenant(), opened.tenant()];
     const end = new AbortController();
@@ -205,7 +208,7 @@ function describeManifests(opened: Opened): void {
     expect(seen).toEqual(["before", "after"]);
   });
 
-  it("leaves an empty manifest where there never was another, and the next commit lands", async () => {
+  it("leaves an empty manifest where there was none before, and the next commit lands", async () => {
     const { log, putForeignManifest } = opened.harness;
     const tenant = opened.tenant();
     await putForeignManifest(tenant, ack);
@@ -215,7 +218,7 @@ function describeManifests(opened: Opened): void {
     expect(await log.manifests.commit(tenant, manifestOf("one"), revision)).toBe("committed");
   });
 
-  it("stops the tenant alone whose manifest is of another version: an older one would take back a merge", async () => {
+  it("stops only the tenant whose manifest is of another version: an older one would undo a merge", async () => {
     const { log, putForeignManifest } = opened.harness;
     const tenant = opened.tenant();
     await log.manifests.commit(tenant, manifestOf("one"), 0);
@@ -248,7 +251,7 @@ function describeOthers(opened: Opened): void {
     expect(found).toEqual([partitionOf(tenant, log.partitions)]);
   });
 
-  it("is read under the subjects that no partition has, each under its own token alone", async () => {
+  it("is read under the subjects without a partition, each only under its own token", async () => {
     const { log, publishRaw } = opened.harness;
     const tenant = opened.tenant();
     const from = ((await log.docs.lastSequence()) + 1) as Version;

@@ -59,7 +59,7 @@ export function describeStores(opened: Opened): void {
       expect(await other.deadLetters.get(opened.tenant(), 8 as Version)).toBeNull();
     });
 
-    it("are listed by version whenever they were written, and the last one written is known", async () => {
+    it("are listed by version, whenever they were written; the last written is known", async () => {
       const { log, other } = opened.harness;
       const tenant = opened.tenant();
       expect(await log.deadLetters.last(tenant)).toBe(0);
@@ -126,7 +126,7 @@ export function describeStores(opened: Opened): void {
 }
 
 function describeAttempts(opened: Opened): void {
-  it("the attempt journal keeps each tenant's newest entry, and no manifest is made of it", async () => {
+  it("the attempt journal keeps each tenant's newest entry, which is no manifest", async () => {
     const { log, other } = opened.harness;
     const tenant = opened.tenant();
     expect(await log.attempts.get(tenant)).toBeNull();
@@ -142,7 +142,7 @@ function describeAttempts(opened: Opened): void {
 
 function describeManifests(opened: Opened): void {
   describe("manifests", () => {
-    it("keep up to where a merge is confirmed, and say nothing of it where nobody did", async () => {
+    it("keep up to where a merge is confirmed, and say nothing where none is", async () => {
       const { log, other } = opened.harness;
       const tenant = opened.tenant();
       const { to, incarnation } = await beginningOf(log);
@@ -230,7 +230,7 @@ function describeManifests(opened: Opened): void {
       expect(await log.manifests.getPiece(tenant, digest)).toHaveLength(24);
     });
 
-    it("survive a late sweep of an older merge while a newer one has put them, anew or again, and not committed", async () => {
+    it("survive a late sweep of an older merge while a newer one has put and not committed them", async () => {
       const { log } = opened.harness;
       const tenant = opened.tenant();
       const again = new Uint8Array(48);
@@ -290,7 +290,7 @@ function describeLeases(opened: Opened): void {
       if (first !== null) expect(await log.leases.renew(first, "node-a")).toBeNull();
     });
 
-    it("expire without renewal; the next holder has a higher epoch and the last can not renew", async () => {
+    it("expire without renewal; the next holder has a higher epoch, the last cannot renew", async () => {
       const { log, other, letLeasesExpire } = opened.harness;
       const lost = 5 as Partition;
       const lease = await log.leases.acquire(lost, "node-a");
@@ -303,7 +303,7 @@ function describeLeases(opened: Opened): void {
       expect(await log.leases.holder(lost)).toBe("node-b");
     });
 
-    it("name the epoch under which they are held, through every renewal, and none when they are free", async () => {
+    it("name the epoch under which they are held, through renewals, and none when free", async () => {
       const { log, other } = opened.harness;
       const told = 8 as Partition;
       expect(await other.leases.epochOf(told)).toBeNull();
@@ -316,7 +316,7 @@ function describeLeases(opened: Opened): void {
       expect(await other.leases.epochOf(told)).toBeNull();
     });
 
-    it("go at once to a later start of the same node, and never back to an earlier one", async () => {
+    it("go at once to a later start of the same node, never back to an earlier one", async () => {
       const { log, other } = opened.harness;
       const own = 9 as Partition;
       const start = (boot: number) => ({ name: "node-a", boot });
@@ -339,7 +339,7 @@ function describeLeases(opened: Opened): void {
       await other.leases.release(second, "node-a~2");
     });
 
-    it("show who was announced and what is held, to every node, until it is withdrawn or given back", async () => {
+    it("show every node what is announced and held, until it is withdrawn or given back", async () => {
       const { log, other } = opened.harness;
       const held = 7 as Partition;
       const name = "Zürich.rack-1 > *";
@@ -371,7 +371,7 @@ function describeLeases(opened: Opened): void {
       expect(await other.leases.snapshot()).toEqual({ nodes: [], held: [] });
     });
 
-    it("A4: go to whoever has seen them unchanged for a lease time by its own clock, when the server drops nothing", async () => {
+    it("A4: go to a node that saw them unchanged for a lease time, when the server drops nothing", async () => {
       const { log, other, setServerClockBack, passLeaseTime } = opened.harness;
       const [dead, alive] = [10 as Partition, 11 as Partition];
       const lost = await log.leases.acquire(dead, "node-a");

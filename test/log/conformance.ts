@@ -1,6 +1,6 @@
 /**
- * What every adapter of the log port must do (L1 … L4, L6; L5 needs an adapter's own means). The harness opens
- * the log twice, as two nodes would, and lends the few hooks that no port offers.
+ * What every adapter of the log port must do (L1 … L4, L6; L5 needs an adapter's own means). The
+ * harness opens the log twice, as two nodes would, and lends the few hooks that no port offers.
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -81,7 +81,7 @@ export function describeLog(name: string, open: () => Promise<LogHarness>): void
       expect(opened.harness.log.partitions).toBe(opened.harness.other.partitions);
     });
 
-    it("sends events to whoever listens", async () => {
+    it("sends events to all who listen", async () => {
       const { harness: of } = opened;
       const tenant = opened.tenant();
       const heard = await of.listen(tenant);

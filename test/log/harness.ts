@@ -9,9 +9,12 @@ export interface LogHarness {
   readonly log: Log;
   /** The same log as another node sees it. */
   readonly other: Log;
-  /** Stores an operation under a token that nobody checked. */
+  /** Stores an operation under an unchecked token. */
   publishRaw(tenant: string, payload: Uint8Array): Promise<void>;
-  /** Stores what no owner wrote, or a damaged record of the chain, under the tenant's subject in CHUNKS. */
+  /**
+   * Stores what no owner wrote, or a damaged record of the chain, under the tenant's subject in
+   * CHUNKS.
+   */
   putForeignRecord(tenant: TenantId, headers: WireHeaders, body?: Uint8Array): Promise<void>;
   /** The same in the place of the tenant's manifest. */
   putForeignManifest(tenant: TenantId, payload: Uint8Array): Promise<void>;
@@ -19,7 +22,10 @@ export interface LogHarness {
   putForeignLetter(tenant: TenantId, version: Version): Promise<void>;
   /** The next append through `log` is stored, but its acknowledgement is lost. */
   loseNextAppendAck(): void;
-  /** Waits until the log's clock has moved on, and tells it: nothing that is stored is as young. Unix milliseconds. */
+  /**
+   * Waits until the log's clock has moved on, and tells it: nothing that is stored is as young.
+   * Unix milliseconds.
+   */
   atNextMoment(): Promise<number>;
   /** Waits until no lease of before is held any more. */
   letLeasesExpire(): Promise<void>;

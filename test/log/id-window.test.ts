@@ -9,7 +9,7 @@ const take = (window: IdWindow, version: number, atMs: number, messageId: string
   window.take({ version: version as Version, atMs, messageId });
 
 describe("the window of message ids", () => {
-  it("names the first operation under an id, and counts from it, not from its repetitions (IW2)", () => {
+  it("names the first operation under an id, and counts from it, not from repetitions (IW2)", () => {
     const window = windowOf();
     expect(take(window, 1, 0, "a")).toBeUndefined();
     expect(take(window, 2, 60, "a")).toBe(1);
@@ -35,7 +35,7 @@ describe("the window of message ids", () => {
     expect(take(window, 4, 20, "b")).toBe(3);
   });
 
-  it("any history: an owner that begins anywhere decides as one that saw all of it (IW1, I7)", () => {
+  it("any history: an owner that begins anywhere decides as one that saw it all (IW1, I7)", () => {
     const step = fc.record({ id: fc.constantFrom("a", "b", "c"), pauseMs: fc.nat(140) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), fc.nat(60), (steps, begin) => {

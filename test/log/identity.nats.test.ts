@@ -50,7 +50,7 @@ describe("a log on JetStream", () => {
     await again.close();
   });
 
-  it("is created by nobody who only looks, and told so on the command line", async () => {
+  it("is not created by a process that only reads, and the command line says so", async () => {
     const looking = connectTo(server, { creates: false });
     await expect(looking).rejects.toMatchObject({ code: "not_ready" });
     const addresses = resolveAddresses({ nats: server.url }, {});
@@ -66,7 +66,7 @@ describe("a log on JetStream", () => {
     await client.close();
   });
 
-  it("of an earlier version keeps its manifests as long as a new one, once an engine has opened it", async () => {
+  it("of an earlier version keeps its manifests as long as a new one, once it was opened", async () => {
     const log = await connectTo(server);
     const manager = await log.connection.jetstreamManager();
     const kept = async () => (await manager.streams.info(manifests)).config.max_msgs_per_subject;
@@ -79,7 +79,7 @@ describe("a log on JetStream", () => {
     await Promise.all([log.close(), again.close()]);
   });
 
-  it("starts and runs over a foreign message in the place of its identity, and over foreign and damaged ends of CHUNKS", async () => {
+  it("starts and runs over a foreign identity, and over foreign and damaged ends of CHUNKS", async () => {
     const log = await connectTo(server);
     const publish = (subject: string, headers: Readonly<Record<string, string>> = {}) =>
       log.connection.jetstream().publish(subject, "{}", { headers: messageHeaders(headers) });
@@ -161,7 +161,7 @@ describe("a log on JetStream", () => {
     await log.close();
   });
 
-  it("creates lost leases and dead letters again, with epochs above every earlier one", async () => {
+  it("creates lost leases and dead letters again, with epochs above earlier ones", async () => {
     const log = await connectTo(server);
     const before = await log.leases.acquire(0 as never, "node-a");
     const manager = await log.connection.jetstreamManager();
@@ -188,7 +188,7 @@ describe("a log on JetStream", () => {
     await again.close();
   });
 
-  it("remembers its embedding model over a kill of the server and a foreign message, and refuses when it is lost", async () => {
+  it("remembers its model over a killed server and a foreign message, and refuses a lost one", async () => {
     const log = await connectTo(server);
     const claimed = { text: "a", vector: Float32Array.of(0.6, 0.8), name: "first" };
     expect(await log.claimModel(claimed)).toEqual(claimed);
@@ -224,7 +224,7 @@ describe("a log on JetStream", () => {
 });
 
 describe("a full or narrow log", () => {
-  it("refuses publishers as overloaded, and takes documents again when there is room (I11)", async () => {
+  it("refuses publishers as overloaded, and takes documents when there is room (I11)", async () => {
     const log = await connectTo(server);
     const manager = await log.connection.jetstreamManager();
     const { seq } = await log.docs.publish({ tenant: demo, payload: new Uint8Array(2_000) });
@@ -238,7 +238,7 @@ describe("a full or narrow log", () => {
     await log.close();
   });
 
-  it("refuses a record above the payload limit, and the tenant goes on", async () => {
+  it("refuses a record above the payload limit, and the tenant continues", async () => {
     const log = await connectTo(server);
     const origin = { tenant: demo, version: 1, epoch: 1 };
     const huge = upsert(origin, "a", "x".repeat(4 * 1024 * 1024));
@@ -318,7 +318,7 @@ describe("a server that is killed", () => {
     await log.close();
   });
 
-  it("does not end a reader: it goes on where it was", async () => {
+  it("does not end a reader: it continues where it was", async () => {
     const log = await connectTo(server);
     const end = new AbortController();
     const read = log.docs.read({
@@ -345,7 +345,7 @@ describe("a server that is killed", () => {
     await log.close();
   });
 
-  it("resolves an append whose answer was lost although a newer owner has fenced since", async () => {
+  it("resolves an append whose answer was lost, though a newer owner has fenced since", async () => {
     const log = await connectTo(server);
     const other = await connectTo(server);
     const [at = 0 as Position] = await appendAll(log.chunks, [

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { isSameMessage, LastSeenTail } from "../../src/log/nats/last-seen.ts";
 
 describe("what a process remembers of a stream (L5)", () => {
-  it("is the highest sequence, and the newest message whose time is known, in whatever order they come", () => {
+  it("is the highest sequence, and the newest message whose time is known, in any order", () => {
     const seen = fc.record({
       seq: fc.integer({ min: 1, max: 1_000 }),
       atMs: fc.option(fc.integer({ min: 1, max: 9_000 }), { nil: undefined }),
@@ -20,7 +20,7 @@ describe("what a process remembers of a stream (L5)", () => {
     );
   });
 
-  it("knows a message by its time, whichever way it was cut to milliseconds; a purged one is no other one", () => {
+  it("knows a message by its time, however it was rounded; a purged one is no other one", () => {
     const seen = { seq: 7, atMs: 1_000 };
     expect([999, 1_000, 1_001, undefined].map((at) => isSameMessage(seen, at))).toEqual([
       ...[true, true, true, true],

@@ -4,7 +4,7 @@ import { LeaseWatch } from "../../src/log/lease-watch.ts";
 
 const leaseMs = 100;
 
-it("LW1: an entry is stale only when the server held one revision of it for a lease time, however slow the looks are", () => {
+it("LW1: an entry is stale only after one revision for a lease time, however slow the looks", () => {
   const look = fc.record({
     /** Until the look is sent, on its way there, and on its way back. */
     pauseMs: fc.nat(120),

@@ -1,4 +1,4 @@
-/** NL6: whoever may write to the log can store anything in the place of a lease. */
+/** NL6: any client that may write to the log can store anything in the place of a lease. */
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Partition } from "../../src/contract/ids.ts";
@@ -34,7 +34,7 @@ async function put(token: number | string, body: string | Uint8Array): Promise<n
 
 async function taken(by: NatsLog, node: string): Promise<Lease> {
   const lease = await by.leases.acquire(partition, node);
-  if (lease === null) throw new Error("somebody holds the lease");
+  if (lease === null) throw new Error("the lease is held");
   return lease;
 }
 
@@ -48,7 +48,7 @@ describe("a message in a lease's place that is no lease", () => {
     ["no text", Uint8Array.of(0xff, 0xfe)],
     ["nothing", ""],
     ["other JSON", '{"node":7}'],
-  ])("that is %s means that nobody holds it, and is named", async (_what, body) => {
+  ])("that is %s means that the lease is free, and is named", async (_what, body) => {
     const seq = await put(partition, body);
     expect(await log.leases.holder(partition)).toBeNull();
     expect(await log.leases.epochOf(partition)).toBeNull();
@@ -70,7 +70,7 @@ describe("a message in a lease's place that is no lease", () => {
     expect(await log.leases.holder(partition)).toBe(leases[0] === null ? "two" : "one");
   });
 
-  it("ends the lease that stood there: it is renewed no more, and its release removes nothing", async () => {
+  it("ends the lease that was there: it is not renewed, and its release removes nothing", async () => {
     const lease = await taken(log, "one");
     const seq = await put(partition, "hello");
     expect(await log.leases.renew(lease, "one")).toBeNull();
@@ -78,7 +78,7 @@ describe("a message in a lease's place that is no lease", () => {
     expect((await taken(other, "two")).epoch).toBeGreaterThan(seq);
   });
 
-  it("is seen behind a lease that was taken in its place", async () => {
+  it("is seen after a lease that was taken in its place", async () => {
     await put(partition, "hello");
     await expect.poll(() => heldAs(log)).not.toContain(partition);
     await taken(other, "two");
@@ -87,7 +87,7 @@ describe("a message in a lease's place that is no lease", () => {
   });
 });
 
-it("a subject beside the leases that names no partition is held by nobody", async () => {
+it("a subject beside the leases that names no partition is held by no node", async () => {
   await taken(log, "one");
   await put("1.5", '{"node":"stranger"}');
   await put("x", '{"node":"stranger"}');

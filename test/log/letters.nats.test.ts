@@ -26,7 +26,7 @@ const letter = (tenant: TenantId, version: number): DeadLetter => ({
   ...{ message: "x".repeat(200), atMs: 1 },
 });
 
-it("a full stream refuses letters as overloaded, a trim to the tenant's share makes room for another's", async () => {
+it("a full stream refuses letters as overloaded, a trim of one tenant makes room for another", async () => {
   const [acme, globex] = [tenantId("acme"), tenantId("globex")];
   let version = 0;
   const flood = async () => {

@@ -40,7 +40,7 @@ describeLog("memory", () => {
 });
 
 describe("the memory log's own hooks", () => {
-  it("answers nothing while it is away, and goes on afterwards", async () => {
+  it("answers nothing while it is away, and continues afterwards", async () => {
     const log = createMemoryLog();
     const tenant = tenantId("demo");
     log.hooks.setAvailable(false);
@@ -77,7 +77,7 @@ describe("the chain of a tenant", () => {
     ackLost: fc.boolean(),
   });
 
-  it("is what a model with one list a tenant says, whoever appends when", async () => {
+  it("is what a model with one list a tenant says, whichever writer appends", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const log = createMemoryLog();

@@ -1,4 +1,7 @@
-/** DOCS compares no message ids, whatever it was created with: what one tenant's id would swallow is another's document. */
+/**
+ * DOCS compares no message ids, however it was created: one tenant's id must swallow no other's
+ * document.
+ */
 
 import { type JetStreamClient, nanos } from "nats";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -34,7 +37,7 @@ const window = async () => {
   return config.duplicate_window ?? 0;
 };
 
-it("field case 48: a plain NATS publisher's id that another tenant used is stored and acked as its own", async () => {
+it("field case 48: a plain publisher's id that another tenant used is stored and acked", async () => {
   const msgID = "order-1001";
   const mine = await js.publish("docs.acme", bytes("forty loaves"), { msgID });
   const theirs = await js.publish("docs.globex", bytes("four tyres"), { msgID });
@@ -44,7 +47,7 @@ it("field case 48: a plain NATS publisher's id that another tenant used is store
   expect(await textsOf(globex)).toEqual(["four tyres"]);
 });
 
-it("a log that was created with a window loses it when an engine opens it, and keeps its operations", async () => {
+it("a log that was created with a window loses it when it is opened, and no operation", async () => {
   const manager = await log.connection.jetstreamManager();
   await manager.streams.update("DOCS", { sources: [], duplicate_window: nanos(120_000) });
   expect(await window()).toBeGreaterThan(0);
@@ -58,7 +61,7 @@ it("a log that was created with a window loses it when an engine opens it, and k
   expect((await textsOf(acme))[0]).toBe("forty loaves");
 });
 
-it("an id that somebody forged while DOCS had a window neither silences nor misleads a publish (I1, I9)", async () => {
+it("an id forged while DOCS had a window neither silences nor misleads a publish (I1, I9)", async () => {
   const manager = await log.connection.jetstreamManager();
   await manager.streams.update("DOCS", { sources: [], duplicate_window: nanos(120_000) });
   const messageId = "the key of globex";

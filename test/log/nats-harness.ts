@@ -12,7 +12,7 @@ import type { LogHarness } from "./harness.ts";
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 export const testPartitions = 8;
 
-/** Whatever is published there takes the place of the tenant's manifest. */
+/** What is published there takes the place of the tenant's manifest. */
 export const manifestSubject = (tenant: string): string => `$KV.freshet_manifests.tenant.${tenant}`;
 
 export function connectTo(
@@ -42,7 +42,10 @@ export function loseNextAnswer(log: NatsLog, subjects: string): void {
   };
 }
 
-/** What a server says in answer to requests on subjects that start so is changed; returns the function that ends it. */
+/**
+ * What a server says in answer to requests on subjects that start so is changed; returns the
+ * function that ends it.
+ */
 export function rewriteAnswers(
   { connection }: Pick<NatsLog, "connection">,
   subjects: string,
@@ -118,7 +121,10 @@ async function untilEmpty(log: NatsLog, stream: string): Promise<void> {
   while ((await manager.streams.info(stream)).state.messages > 0) await systemClock.sleep(50);
 }
 
-/** No test can set a server's clock; what a clock that was set back does is that messages outlive their time. */
+/**
+ * No test can set a server's clock; what a clock that was set back does is that messages outlive
+ * their time.
+ */
 async function keepAnHour(log: NatsLog, stream: string): Promise<void> {
   const manager = await log.connection.jetstreamManager();
   await manager.streams.update(stream, { max_age: nanos(3_600_000) });
@@ -126,7 +132,8 @@ async function keepAnHour(log: NatsLog, stream: string): Promise<void> {
 
 async function listen(log: NatsLog, tenant: TenantId): ReturnType<LogHarness["listen"]> {
   const subscription = log.connection.subscribe(`events.${tenant}`, { max: 1 });
-  // The event is published over another connection: only a round trip says that the server knows us.
+  // The event is published over another connection: only a round trip says that the server knows
+  // us.
   await log.connection.flush();
   const first = async (): Promise<DocumentEvent> => {
     for await (const message of subscription) return message.json<DocumentEvent>();

@@ -54,7 +54,7 @@ describe("PU1: a conditional publish", () => {
     expect(expected).toEqual([3]);
   });
 
-  it("is sent again while nothing is decided, with the condition that the read-back names", async () => {
+  it("is sent again while nothing is decided, with the read-back's condition", async () => {
     const { context, expected, pausesMs } = scripted(silence, silence, 9);
     const next = { ...message, expectedLast: 5 };
     expect(await send(context, () => ({ kind: "open", next }))).toBe("stored 9");

@@ -7,7 +7,7 @@ const pull = (more: Partial<Pull> = {}): Pull => ({
   ...more,
 });
 
-it("knows a heartbeat, an expiry, a message above the bytes of a pull, and a consumer that is not there", () => {
+it("knows a heartbeat, an expiry, a message above a pull's bytes, and a missing consumer", () => {
   expect(endedBy(status(100, "Idle Heartbeat"))).toBeUndefined();
   expect(endedBy(status(408, "Request Timeout"))).toBe("expired");
   expect(endedBy(status(404, "No Messages"))).toBe("expired");

@@ -73,7 +73,7 @@ export function fence(origin: Origin): FenceRecord {
   return { ...baseOf(origin), kind: "fence" };
 }
 
-/** Appends one behind the other and returns the positions. */
+/** Appends one after the other and returns the positions. */
 export async function appendAll(
   chunks: ChunksLog,
   records: readonly ChunkRecord[],
@@ -109,7 +109,9 @@ export async function take<Item>(
   return all;
 }
 
-/** Where CHUNKS begins: a manifest that names more than the log has makes it one that is not whole. */
+/**
+ * Where CHUNKS begins: a manifest that names more than the log has makes it one that is not whole.
+ */
 export async function beginningOf(
   log: Log,
 ): Promise<{ readonly to: Position; readonly incarnation: number }> {

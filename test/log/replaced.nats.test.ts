@@ -1,4 +1,6 @@
-/** L5 while a process runs: what an operator, a backup or a disk can do to a log under its readers. */
+/**
+ * L5 while a process runs: what an operator, a backup or a disk can do to a log under its readers.
+ */
 
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -70,7 +72,7 @@ async function reconnected(): Promise<void> {
 }
 
 describe("a log that is replaced by an older copy under its process", () => {
-  it("is refused by whoever has seen more of DOCS, though nothing was built on it yet", async () => {
+  it("is refused by a process that has seen more of DOCS, though nothing was built on it yet", async () => {
     await publish();
     await keepCopy();
     await publish();
@@ -78,11 +80,11 @@ describe("a log that is replaced by an older copy under its process", () => {
     await expect(log.checkIdentity()).rejects.toMatchObject(refused);
     await expect(log.docs.lastSequence()).rejects.toThrow(/DOCS ends before/);
     await expect(publish()).rejects.toMatchObject(refused);
-    // What is not in the log itself is known only to who has seen it: a new process finds nothing wrong.
+    // Only a process that saw it knows what is not in the log: a new one finds nothing wrong.
     await asStranger((stranger) => stranger.checkIdentity());
   });
 
-  it("is refused also when it has grown beyond what was seen: its newest message is another one", async () => {
+  it("is refused also when it has grown beyond what was seen: its newest message differs", async () => {
     await publish();
     await keepCopy();
     await publish();
@@ -104,7 +106,7 @@ describe("a log that is replaced by an older copy under its process", () => {
     await expect(read.next()).rejects.toMatchObject(refused);
   });
 
-  it("is refused by a reader that goes on, and no re-used sequence is skipped or read", async () => {
+  it("is refused by a reader that continues; no re-used sequence is skipped or read", async () => {
     const first = await publish();
     await keepCopy();
     const second = await publish();
@@ -182,7 +184,7 @@ describe("a stream that is replaced while the connection stays", () => {
     },
   );
 
-  it("creates leases and dead letters again under a running process, with epochs above all earlier ones", async () => {
+  it("creates leases and dead letters again under a running process, with higher epochs", async () => {
     const before = await log.leases.acquire(0 as never, "node-a");
     const { streams } = await log.connection.jetstreamManager();
     await streams.delete("KV_freshet_leases");
@@ -194,7 +196,7 @@ describe("a stream that is replaced while the connection stays", () => {
     expect(await log.deadLetters.list(demo, 1)).toEqual([]);
   });
 
-  it("is refused when somebody edits how tenants are spread over partitions", async () => {
+  it("is refused when the spread of tenants over partitions was edited", async () => {
     await publish();
     const { streams } = await log.connection.jetstreamManager();
     const dest = `docs.{{partition(${testPartitions * 2},1)}}.{{wildcard(1)}}`;
@@ -221,7 +223,7 @@ describe("retention on a real server", () => {
     await expect(next).rejects.toMatchObject({ code: "broken_chain" });
   });
 
-  it("goes on to trust a log whose newest message was purged with its neighbours", async () => {
+  it("still trusts a log whose newest message was purged with its neighbours", async () => {
     await publish();
     const seen = (await log.docs.publish({ tenant: other, payload })).seq;
     await log.checkIdentity();
@@ -230,7 +232,7 @@ describe("retention on a real server", () => {
     expect(await publish()).toBe(seen + 1);
   });
 
-  it("keeps the ids of what is young enough to be retried, through a purge and a killed server (I1)", async () => {
+  it("keeps the ids that may be retried, through a purge and a killed server (I1)", async () => {
     const message = { tenant: demo, payload, messageId: "retried" };
     const { seq } = await log.docs.publish(message);
     const young = await log.docs.firstSince(Date.now() - 60_000);

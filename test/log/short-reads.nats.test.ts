@@ -1,4 +1,7 @@
-/** NP2, L8: what a consumer says about itself decides nothing; NP4: no message is too large to be read past. */
+/**
+ * NP2, L8: what a consumer says about itself decides nothing; NP4: no message is too large to be
+ * read past.
+ */
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Position, partitionOf, tenantId, type Version } from "../../src/contract/ids.ts";
@@ -80,7 +83,7 @@ describe("on a server whose payload limit is above the bytes of one pull", () =>
     await expect(log.docs.publish(largest)).resolves.toMatchObject({ seq: expect.any(Number) });
   });
 
-  it("a message that was stored before DOCS had a limit stops neither its partition nor its tenant", async () => {
+  it("a message from before DOCS had a limit stops neither its partition nor its tenant", async () => {
     const manager = await log.connection.jetstreamManager();
     await manager.streams.update("DOCS", { max_msg_size: -1 });
     const stored = [(await log.docs.publish({ tenant: demo, payload })).seq];

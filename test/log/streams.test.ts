@@ -4,7 +4,7 @@ import { streamConfig } from "../../src/log/nats/streams.ts";
 
 const shape = { partitions: 8, replicas: 1, leaseMs: 9_000, incarnation: 3 };
 
-it("I11: what is written anew replaces itself, so that no merge or renewal fills its stream", () => {
+it("I11: what is written anew replaces itself: no merge or renewal fills its stream", () => {
   for (const role of ["heads", "leases", "deadLetters"] as const) {
     expect(streamConfig(role, shape).max_msgs_per_subject).toBe(1);
   }

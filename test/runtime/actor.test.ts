@@ -79,7 +79,7 @@ describe("A1: one at a time", () => {
     expect(log).toEqual(["started", "a begins", "a ends", "b begins", "b ends", "stopped"]);
   });
 
-  it("awaits the message in hand and the tasks before it has stopped, and takes no further message", async () => {
+  it("awaits the message in hand and the tasks before it stops, and takes no further message", async () => {
     const inHand = gate();
     const task = gate();
     const log: string[] = [];
@@ -220,7 +220,7 @@ describe("A2: a failure ends this life", () => {
 });
 
 describe("A3: the message in hand", () => {
-  it("rejects its asker and is not delivered again; those behind it stay", async () => {
+  it("rejects its asker and is not delivered again; those after it stay", async () => {
     const failure = new Error("poison");
     const received: string[] = [];
     const life = startLife(() => ({

@@ -58,7 +58,7 @@ describe("judgeFailure", () => {
     expect(judgeFailure({ ...policy, restartsMax: 0 }, [], 5)).toEqual({ kind: "escalate" });
   });
 
-  it("escalates an actor that fails at once with the shipped bounds, before its window moves on", () => {
+  it("with the shipped bounds escalates an actor that fails at once, within one window", () => {
     const shipped: RestartPolicy = {
       backoffMinMs: limits.restartBackoffMinMs,
       backoffMaxMs: limits.restartBackoffMaxMs,

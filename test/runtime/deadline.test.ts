@@ -9,7 +9,7 @@ describe("waitAtMost", () => {
     expect(clock.sleeping).toBe(0);
   });
 
-  it("gives `late` when the time is over first, and the work's later failure is nobody's", async () => {
+  it("gives `late` when the time is over first, and ignores a later failure of the work", async () => {
     const clock = createManualClock();
     const work = Promise.withResolvers<number>();
     const waited = waitAtMost(clock, 1_000, work.promise);

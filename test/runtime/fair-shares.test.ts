@@ -20,7 +20,7 @@ async function granted(shares: FairShares, key: string, amount = 1): Promise<Sha
 }
 
 describe("what one key may take", () => {
-  it("FS2: one that never gives back leaves half, the next a quarter, and whoever holds nothing gets something", () => {
+  it("FS2: one that never gives back leaves half, the next a quarter, and a newcomer gets some", () => {
     const shares = new FairShares({ total: 64 });
     expect(fill(shares, "greedy")).toHaveLength(32);
     expect(fill(shares, "second")).toHaveLength(16);
@@ -28,7 +28,7 @@ describe("what one key may take", () => {
     expect(shares.tryTake("quiet")).toBeDefined();
   });
 
-  it("FS2: a key's own bound holds, however much is free; a first take that is larger is given all the same", () => {
+  it("FS2: a key's own bound holds, however much is free; a larger first take is granted", () => {
     const shares = new FairShares({ total: 100, perKeyMax: 3 });
     expect(fill(shares, "one")).toHaveLength(3);
     expect(shares.tryTake("large", 50)).toBeDefined();
@@ -60,7 +60,7 @@ describe("what one key may take", () => {
 });
 
 describe("waiting", () => {
-  it("FS3: keys take turns, so that one question waits for one of the flood and not for all", async () => {
+  it("FS3: keys take turns: one question waits for one of the flood and not for all", async () => {
     const shares = new FairShares({ total: 2 });
     const order: string[] = [];
     const releases: Share[] = [];
@@ -122,7 +122,7 @@ describe("waiting", () => {
     expect(begun).toEqual([0, 1, 2, 3]);
   });
 
-  it("takes nobody's place when who waits gives up", async () => {
+  it("frees its place when a waiter gives up", async () => {
     const places = new FairShares({ total: 1 });
     const first = Promise.withResolvers<void>();
     const running = places.run("one", () => first.promise, never);
@@ -143,7 +143,7 @@ describe("whatever keys do", () => {
     act: fc.constantFrom("take", "take", "try", "release", "shrink", "leave"),
   });
 
-  it("FS1 to FS5: never more than the total, no share lost, and whoever waits is served when all give back", async () => {
+  it("FS1 to FS5: never above the total, no share lost, and all are served when all give back", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const shares = new FairShares({ total: 24, perKeyMax: 16 });
@@ -181,7 +181,7 @@ describe("whatever keys do", () => {
     );
   });
 
-  it("FS2: keys that take all they may and give nothing back always leave room for a newcomer's first", () => {
+  it("FS2: keys that take all they may and keep it always leave room for a newcomer", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 10 }),

@@ -123,7 +123,7 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("close" as const) }) },
 );
 
-it("does what a plain queue with waiting senders and takers does, in every interleaving", async () => {
+it("does what a plain queue with waiters on both ends does, in every interleaving", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 3 }),

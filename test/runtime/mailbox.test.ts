@@ -46,7 +46,7 @@ describe("M1: in order, each exactly once", () => {
     expect(await mailbox.take()).toBe("b");
   });
 
-  it("lets nobody overtake a sender that waits for room", async () => {
+  it("lets no message overtake a sender that waits for room", async () => {
     const mailbox = fullMailbox();
     const waiting = mailbox.put("second");
     const taken = mailbox.take();
@@ -66,7 +66,7 @@ describe("M2: bounded", () => {
     expect(mailbox.tryPut("second")).toBe(true);
   });
 
-  it("makes put wait for room, and stops waiting on abort without losing the next one's wake-up", async () => {
+  it("makes put wait for room; an aborted wait does not lose the next one's wake-up", async () => {
     const mailbox = fullMailbox();
     const abort = new AbortController();
     const gone = mailbox.put("gone", abort.signal);
@@ -84,7 +84,7 @@ describe("M2: bounded", () => {
     expect(await fullMailbox().put("late", AbortSignal.abort())).toBe(false);
   });
 
-  it.each([0, -1, 1.5, Number.NaN])("can not be built with capacity %s", (capacity) => {
+  it.each([0, -1, 1.5, Number.NaN])("cannot be built with capacity %s", (capacity) => {
     expect(() => new BoundedMailbox(capacity)).toThrow(RangeError);
   });
 });
@@ -124,7 +124,7 @@ describe("a mailbox with a weight", () => {
     expect(mailbox.tryPut(10)).toBe(true);
   });
 
-  it("M1, M4: who waits for room is not overtaken by a lighter one, and one take lets in all that fit", async () => {
+  it("M1, M4: no lighter message overtakes one that waits, and one take lets in all that fit", async () => {
     const mailbox = heavy();
     mailbox.tryPut(9);
     const order: number[] = [];

@@ -56,7 +56,7 @@ afterEach(() => {
 });
 
 describe("S1: restart", () => {
-  it("starts a failed actor after its back-off, with a fresh behaviour and its old mailbox", async () => {
+  it("starts a failed actor after its back-off: fresh behaviour, old mailbox", async () => {
     const { system, clock, told } = createSystem();
     const log: string[] = [];
     let lives = 0;
@@ -103,7 +103,7 @@ describe("S2: escalation", () => {
     expect(actor.mailbox.tryPut({ name: "late" })).toBe(false);
   });
 
-  it("goes on restarting an actor whose failures are further apart than the window", async () => {
+  it("keeps restarting an actor whose failures are further apart than the window", async () => {
     const { system, clock } = createSystem();
     const log: string[] = [];
     const actor = system.spawn<Message>(options("a", () => receiveTo(log)));
@@ -167,7 +167,7 @@ describe("S3: stop", () => {
     expect(() => system.spawn(options("late", () => idle))).toThrow("stopping");
   });
 
-  it("goes on when one actor's stop throws", async () => {
+  it("continues when one actor's stop throws", async () => {
     const { system, told } = createSystem();
     let stopped = false;
     const stop = (): void => {
@@ -202,7 +202,7 @@ describe("S4: no asker is left waiting", () => {
   it("rejects them when the actor fails for good", async () => {
     const { system, clock } = createSystem();
     const actor = system.spawn<Message>(options("a", () => receiveTo([])));
-    const questions = ["poison", "poison", "poison", "behind"].map(asking);
+    const questions = ["poison", "poison", "poison", "last"].map(asking);
     for (const { message } of questions) actor.mailbox.tryPut(message);
     await clock.advance(60_000);
     for (const { answer } of questions.slice(0, 3)) await expect(answer).rejects.toThrow("poison");

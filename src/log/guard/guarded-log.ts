@@ -57,7 +57,8 @@ function guardedLeases(leases: LeaseStore, monitor: LogIdentityMonitor): LeaseSt
       const renewed = await leases.renew(lease, node);
       return under.trust.aborted ? null : renewed;
     },
-    // Unchecked: giving back what a wrong log does not know is harmless, and no other process does it.
+    // Unchecked: giving back what a wrong log does not know is harmless, and no other process does
+    // it.
     release: (lease, node) => leases.release(lease, node),
     withdraw: (name, revision) => leases.withdraw(name, revision),
   });

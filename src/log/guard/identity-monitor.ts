@@ -1,15 +1,18 @@
 /**
- * Whether the log may be trusted, looked at for as long as a process runs: a stream can be deleted, recreated or
- * restored under its readers.
+ * Whether the log may be trusted, checked for as long as a process runs: a stream can be deleted,
+ * recreated or restored under its readers.
  *
  * Owns: the verdict, and the signal that ends what was begun under an earlier one.
- * Never: ends the process. An operator must be able to ask it what is wrong, and it serves again by itself.
- * Receives: reconnects, log_identity failures of whoever uses the log (`suspect`), its own timer.
+ * Never: ends the process. An operator must be able to ask it what is wrong, and it serves again by
+ * itself.
+ * Receives: reconnects, log_identity failures of those who use the log (`suspect`), its own timer.
  *
- *   LG1  after a reconnect nothing passes before the check has passed: what answers may be another log;
+ *   LG1  after a reconnect nothing passes before the check has passed: what answers may be another
+ *        log;
  *   LG2  a refused log lets nothing pass, and every call says why and what to do;
  *   LG3  a check that gets no answer changes no verdict, and confirms none;
- *   LG4  what began under one verdict (a reader, a lease) ends with it, also when the log is right again at once.
+ *   LG4  what began under one verdict (a reader, a lease) ends with it, also when the log is right
+ *        again at once.
  */
 
 import { FreshetError, toFreshetError } from "../../contract/errors.ts";
@@ -28,7 +31,7 @@ export interface IdentityMonitorOptions {
 
 type Verdict =
   | { readonly kind: "trusted" }
-  /** Since a reconnect: nobody has looked yet. */
+  /** Since a reconnect: not checked yet. */
   | { readonly kind: "unsure" }
   | { readonly kind: "refused"; readonly error: FreshetError };
 
@@ -41,10 +44,10 @@ export class LogIdentityMonitor {
   /** Aborted by the next refusal. */
   #trust = new AbortController();
   #checking: Promise<void> | undefined;
-  /** A reconnect during a check: what it says may be about the log before. */
+  /** A reconnect during a check: its result may be about the earlier log. */
   #again = false;
 
-  /** The log was checked when it was opened, so the guard begins by trusting it. */
+  /** The log was checked when it was opened, so the monitor begins by trusting it. */
   constructor(options: IdentityMonitorOptions) {
     this.#options = options;
     this.#endReconnect = options.onReconnect(() => this.#reconnected());
@@ -76,12 +79,15 @@ export class LogIdentityMonitor {
     }
   }
 
-  /** Whoever was refused with log_identity says so: the next look does not wait for its time. */
+  /**
+   * Called with an error of the log: after a log_identity the next check does not wait for its
+   * time.
+   */
   suspect(error: FreshetError): void {
     if (error.code === "log_identity" && this.#verdict.kind === "trusted") void this.check();
   }
 
-  /** One look, shared by all who want one. Never rejects. */
+  /** One check, shared by all callers meanwhile. Never rejects. */
   check(): Promise<void> {
     this.#checking ??= this.#look().finally(() => {
       this.#checking = undefined;

@@ -1,4 +1,7 @@
-/** What all parts of the memory log share: whether it answers at all, and the wake-up of its readers. */
+/**
+ * What all parts of the memory log share: whether it answers at all, and the wake-up of its
+ * readers.
+ */
 
 import { FreshetError } from "../../contract/errors.ts";
 
@@ -8,7 +11,7 @@ export class Availability {
   #closed = false;
   readonly #waiting = new Set<() => void>();
 
-  /** Every call comes through here first (ML2, ML3). */
+  /** Every call begins here (ML2, ML3). */
   async pass(): Promise<void> {
     await Promise.resolve();
     if (this.#closed) throw new FreshetError("log_unavailable", "the log is closed");

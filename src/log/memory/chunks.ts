@@ -1,4 +1,7 @@
-/** CHUNKS in memory. Records are kept as they would be on the wire, so that nothing is shared by reference. */
+/**
+ * CHUNKS in memory. Records are kept as they would be on the wire, so that nothing is shared by
+ * reference.
+ */
 
 import { FreshetError } from "../../contract/errors.ts";
 import {
@@ -63,7 +66,7 @@ export class MemoryChunks implements ChunksLog {
     const last = this.#last(record.tenant);
     if ((last?.position ?? 0) !== expectedLast) return decided(record, expectedLast, last);
     if (last !== null && last.epoch > record.epoch) {
-      // The server can not see this: only a writer that read a newer owner's record could expect it.
+      // The server cannot see this: only a writer that read a newer owner's record could expect it.
       throw new FreshetError(
         "internal",
         "a writer of an older epoch expects a newer owner's record",

@@ -10,7 +10,7 @@ import type { Quarantine } from "../quarantine.ts";
 import { deadLetterSubject } from "../wire/subjects.ts";
 import type { Availability } from "./availability.ts";
 
-/** What somebody stored in a letter's place. */
+/** A foreign message in a dead letter's place. */
 const foreign = "foreign";
 
 interface Written {
@@ -22,7 +22,7 @@ export interface MemoryDeadLettersOptions {
   readonly clock: Clock;
   readonly availability: Availability;
   readonly quarantine: Quarantine;
-  /** Letters that a tenant may keep. */
+  /** Dead letters that a tenant may keep. */
   readonly perTenantMax?: number | undefined;
 }
 
@@ -31,7 +31,7 @@ export class MemoryDeadLetters implements DeadLetterLog {
   /** By tenant, in the order of their writing. */
   readonly #written = new Map<string, Map<Version, Written>>();
   readonly #owed = new Map<TenantId, OwedLetters>();
-  /** Takes no letter, as a stream at its bound. */
+  /** Takes no dead letter, as a stream at its bound. */
   isFull = false;
 
   constructor(options: MemoryDeadLettersOptions) {

@@ -11,8 +11,8 @@ import {
   version,
 } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import { checkReadStart } from "../log-identity.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
+import { checkReadStart } from "../read-start.ts";
 import { TenantStream, type TenantStreamOptions } from "./tenant-stream.ts";
 
 /** What a message of DOCS says besides its document. */

@@ -1,9 +1,9 @@
 /**
- * Partition leases and announcements in memory. They expire by the server's clock, which a test may set, or when nobody
- * renewed them for a lease time of the injected one.
+ * Partition leases and announcements in memory. They expire by the server's clock, which a test may
+ * set, or when they were not renewed for a lease time of the injected clock.
  */
 
-import type { Epoch, Partition } from "../../contract/ids.ts";
+import { type Epoch, epoch, type Partition } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Lease, LeaseSnapshot, LeaseStore, NodeStart } from "../lease-port.ts";
@@ -55,8 +55,7 @@ export class MemoryLeases implements LeaseStore {
     await this.#options.availability.pass();
     const held = this.#current(partition);
     if (held !== undefined && !this.#mayTake(partition, held, { node, start })) return null;
-    const epoch = (this.#revision + 1) as Epoch;
-    return this.#hold(partition, { node, start, epoch });
+    return this.#hold(partition, { node, start, epoch: epoch(this.#revision + 1) });
   }
 
   async renew(lease: Lease, node: string): Promise<Lease | null> {

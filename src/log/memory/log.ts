@@ -1,13 +1,17 @@
 /**
- * The log in memory: the whole port with the semantics of the NATS adapter, for tests and for following a
- * document step by step. Every method answers as the server would, including its refusals.
+ * The log in memory: the whole port with the semantics of the NATS adapter, for tests and for
+ * following a document step by step. Every method answers as the server would, including its
+ * refusals.
  *
  * Owns: all data of one log. Several nodes may share one instance, as they share one server.
  * Never: survives its process, or waits for anything but its clock and its own writers.
  *
- *   ML1  sequences of a stream start at incarnation x 2^40 + 1 and rise by one a message, whatever is purged;
- *   ML2  no method answers before a microtask has passed: callers can not rely on being synchronous;
- *   ML3  while `setAvailable(false)` holds, every method fails with log_unavailable, as a server that is away.
+ *   ML1  sequences of a stream start at incarnation x 2^40 + 1 and rise by one a message, also
+ *        after a purge;
+ *   ML2  no method answers before a microtask has passed: callers cannot rely on a synchronous
+ *        answer;
+ *   ML3  while `setAvailable(false)` holds, every method fails with log_unavailable, as a server
+ *        that is away.
  */
 
 import { FreshetError } from "../../contract/errors.ts";
@@ -39,9 +43,12 @@ export interface MemoryLogHooks {
   readonly published: readonly PublishedEvent[];
   /** Returns the function that ends the subscription. */
   onEvent(listener: (published: PublishedEvent) => void): () => void;
-  /** Stores an operation under a tenant token that nobody checked, as a plain NATS client can. */
+  /** Stores an operation under an unchecked tenant token, as a plain NATS client can. */
   publishRaw(tenant: string, payload: Uint8Array, messageId?: string): StoredOperation;
-  /** Stores what no owner wrote, or a damaged record, as whoever may publish to a tenant's subject in CHUNKS can. */
+  /**
+   * Stores a foreign message or a damaged record, as any client that may publish to a tenant's
+   * subject in CHUNKS can.
+   */
   putForeignRecord(tenant: TenantId, headers: WireHeaders, body: Uint8Array): void;
   /** The same in the place of a tenant's manifest. */
   putForeignManifest(tenant: TenantId, payload: Uint8Array): void;
@@ -49,14 +56,19 @@ export interface MemoryLogHooks {
   putForeignLetter(tenant: string, version: Version): void;
   /** The next append is stored, but its acknowledgement is lost: the adapter reads back. */
   loseNextAppendAck(): void;
-  /** The next range read begins this many records too late, as a consumer whose start was purged. */
+  /**
+   * The next range read begins this many records too late, as a consumer whose start was purged.
+   */
   readNextLate(records: number): void;
   setAvailable(available: boolean): void;
-  /** While true no dead letter is taken: their stream is full. */
+  /** While true, no dead letter is taken: their stream is full. */
   fillDeadLetters(isFull: boolean): void;
   /** Sets the server's clock forward, or back: leases expire so much sooner or later. */
   stepServerClock(ms: number): void;
-  /** Makes `checkIdentity` and DOCS readers fail, as after a stream was recreated; `restoreIdentity` ends it. */
+  /**
+   * Makes `checkIdentity` and DOCS readers fail, as after a stream was recreated; `restoreIdentity`
+   * ends it.
+   */
   breakIdentity(): void;
   restoreIdentity(): void;
 }
@@ -69,7 +81,9 @@ export interface MemoryLogOptions {
   readonly leaseMs?: number | undefined;
   readonly lettersPerTenantMax?: number | undefined;
   readonly deployment?: string | undefined;
-  /** Stands in for the chain check of range reads (L3): how a test plants one that checks nothing. */
+  /**
+   * Stands in for the chain check of range reads (L3): how a test plants one that checks nothing.
+   */
   readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
 }
 

@@ -16,7 +16,7 @@ interface StoredPiece {
 
 type Digest = HeadsPiece["digest"];
 
-/** A message that somebody stored in a manifest's place. */
+/** A foreign message in a manifest's place. */
 interface Foreign {
   readonly revision: number;
   readonly kind: "foreign" | "unreadable";
@@ -26,7 +26,7 @@ export class MemoryManifests implements ManifestStore {
   readonly #availability: Availability;
   readonly #quarantine: Quarantine;
   readonly #manifests = new Map<TenantId, StoredManifest>();
-  /** What lies behind a tenant's newest manifest. */
+  /** What was stored after a tenant's newest manifest. */
   readonly #foreign = new Map<TenantId, Foreign>();
   readonly #pieces = new Map<TenantId, Map<Digest, StoredPiece>>();
   #revision = 0;

@@ -1,10 +1,13 @@
 /**
  * CHUNKS on JetStream: the fenced append, and unbroken reading.
  *
- *   NK1  a message that no owner wrote does not count: it is nobody's newest record, and no link of a chain;
- *   NK2  an append behind such messages is conditional on the newest of them, after all up to it were looked at: so no
- *        record can have come between the record that the writer knows and its own (I6);
- *   NK3  a record of the chain that can not be read stops its tenant with broken_chain, and nobody else.
+ *   NK1  a message that no owner wrote does not count: it is no tenant's newest record, and no link
+ *        of a chain;
+ *   NK2  an append after such messages is conditional on the newest of them, after all up to it
+ *        were looked at: so no record can have come between the record that the writer knows and
+ *        its own (I6);
+ *   NK3  a record of the chain that cannot be read stops its tenant with broken_chain, and no
+ *        other.
  */
 
 import { FreshetError } from "../../contract/errors.ts";
@@ -63,8 +66,8 @@ export class NatsChunks implements ChunksLog {
   }
 
   /**
-   * No `Nats-Msg-Id`: on a cluster a stale append could be acknowledged as a duplicate, and on a single
-   * server the condition is checked before the id, so it would not help either.
+   * No `Nats-Msg-Id`: on a cluster a stale append could be acknowledged as a duplicate, and on a
+   * single server the condition is checked before the id, so it would not help either.
    */
   async append(record: ChunkRecord, expectedLast: Position): Promise<AppendOutcome> {
     const body = record.kind === "upsert" ? encodeBody(record.body) : noBytes;
@@ -181,7 +184,10 @@ export class NatsChunks implements ChunksLog {
     }
   }
 
-  /** A consumer that starts below the first stored message silently starts later: the chain check sees it. */
+  /**
+   * A consumer that starts below the first stored message silently starts later: the chain check
+   * sees it.
+   */
   async *#range(
     range: ChunksRange,
     headersOnly: boolean,

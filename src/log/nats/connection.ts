@@ -1,10 +1,13 @@
 /**
  * One connection to NATS and the calls that every part of the adapter makes through it.
  *
- * Owns: the connection. Never: gives up on a server that was reached once, or waits without a bound.
+ * Owns: the connection. Never: gives up on a server that was reached once, or waits without a
+ * bound.
  *
- *   NC1  the first connection is made within `natsConnectMs` or fails with a message that names the server;
- *   NC2  afterwards it reconnects for ever; calls meanwhile fail with log_unavailable within their time-out.
+ *   NC1  the first connection is made within `natsConnectMs` or fails with a message that names the
+ *        server;
+ *   NC2  afterwards it reconnects for ever; calls meanwhile fail with log_unavailable within their
+ *        time-out.
  */
 
 import { readFileSync } from "node:fs";
@@ -146,8 +149,9 @@ async function followStatus(
 }
 
 /**
- * Newest message of a subject, or of those that a filter or several match, from the stream's leader; null when there is
- * none. `STREAM.MSG.GET` is answered by the leader alone, unlike a direct get.
+ * Newest message of a subject, or of those that a filter or several match, from the stream's
+ * leader; null when there is none. `STREAM.MSG.GET` is answered by the leader alone, unlike a
+ * direct get.
  */
 export async function newestMessage(
   context: NatsContext,
@@ -171,7 +175,10 @@ export async function messageAt(
   return await storedMessage(context, stream, { seq });
 }
 
-/** Oldest message of a subject, from a sequence on, that the stream's leader still holds; null when there is none. */
+/**
+ * Oldest message of a subject, from a sequence on, that the stream's leader still holds; null when
+ * there is none.
+ */
 export async function oldestMessage(
   context: NatsContext,
   {

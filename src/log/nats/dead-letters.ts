@@ -1,4 +1,7 @@
-/** The dead-letter stream: one message for each operation that was refused, as long as the stream has it. */
+/**
+ * The dead-letter stream: one message for each operation that was refused, as long as the stream
+ * keeps it.
+ */
 
 import type { PurgeOpts } from "nats";
 import { noVersion, type TenantId, type Version } from "../../contract/ids.ts";
@@ -49,7 +52,7 @@ export class NatsDeadLetters implements DeadLetterLog {
         this.#context.quarantine.add({ stream, seq, subject, why: "foreign" });
         continue;
       }
-      // A long token is cut in the subject, so that several may share one.
+      // A long token is cut in the subject, so several may share one.
       if (letter.tenant === tenant && letter.version > after) found.add(letter);
     }
     return found.letters();
@@ -91,7 +94,7 @@ export class NatsDeadLetters implements DeadLetterLog {
       ...{ headersOnly: true, page: 1 },
     });
     for await (const { seq } of messages) return seq <= 1 ? 0 : this.#purge({ seq });
-    // What the leader named was purged meanwhile, by somebody who did the same.
+    // What the leader named was purged meanwhile, by another process that did the same.
     return 0;
   }
 
@@ -123,7 +126,7 @@ export class NatsDeadLetters implements DeadLetterLog {
   }
 }
 
-/** The letters of lowest version among those that are added, in bounded room. */
+/** The dead letters of lowest version among those that are added, in bounded memory. */
 class Firsts {
   readonly #max: number;
   #letters: DeadLetter[] = [];

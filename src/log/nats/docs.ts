@@ -12,8 +12,8 @@ import {
   version,
 } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import { checkReadStart } from "../log-identity.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
+import { checkReadStart } from "../read-start.ts";
 import { replayHeaders, replayIn } from "../wire/replay.ts";
 import {
   isWildcard,
@@ -37,7 +37,10 @@ import { TenantStream } from "./tenant-stream.ts";
 import { removeUnplaced, unplacedMessages } from "./unplaced.ts";
 import type { VerifiedStream } from "./verified-stream.ts";
 
-/** Where a message id stands: in the header that every client sets, or in one that no window of the server looks at. */
+/**
+ * Where a message id is: in the header that every client sets, or in one that the server's
+ * duplicate window ignores.
+ */
 const idHeaders = { publishers: "Nats-Msg-Id", own: "Freshet-Message-Id" } as const;
 
 export class NatsDocs implements DocsLog {
@@ -52,8 +55,8 @@ export class NatsDocs implements DocsLog {
   async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
     const ack = await this.#send(message, idHeaders.publishers);
     if (!ack.duplicate) return { seq: version(ack.seq) };
-    // Somebody gave DOCS a window again: what it calls a repetition may repeat another tenant's
-    // operation, so nothing is stored yet.
+    // DOCS was given a duplicate window again: what it calls a repetition may repeat another
+    // tenant's operation, so nothing is stored yet.
     const { seq } = await this.#send(message, idHeaders.own);
     return { seq: version(seq) };
   }
@@ -76,8 +79,9 @@ export class NatsDocs implements DocsLog {
   }
 
   /**
-   * A first message later than `from` is legal here: DOCS is purged per tenant, below the cursors. What may
-   * not be skipped is guarded by the cursor itself, the version of the tenant's newest record in CHUNKS.
+   * A first message later than `from` is legal here: DOCS is purged per tenant, below the cursors.
+   * What may not be skipped is protected by the cursor itself, the version of the tenant's newest
+   * record in CHUNKS.
    */
   async *read(options: Parameters<DocsLog["read"]>[0]): AsyncGenerator<StoredOperation> {
     let next: number = options.from;
@@ -153,7 +157,7 @@ export class NatsDocs implements DocsLog {
   }
 
   async lastVersion(tenant: TenantId): Promise<Version> {
-    // Of a wildcard it is that of both: an end for reads, which no tenant asks for.
+    // For a wildcard it is that of both wildcards: an end for reads, which no tenant asks for.
     const filter = isWildcard(tenant) ? unplacedDocs : this.#stream.subjectOf(tenant);
     const message = await newestMessage(this.#context, this.#stream.name, filter);
     return version(message?.seq ?? noVersion);

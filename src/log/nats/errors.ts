@@ -1,4 +1,7 @@
-/** What nats-server and its client say, as Freshet's errors, classed by what the caller should do next. */
+/**
+ * Errors of nats-server and its client as Freshet's errors, classed by what the caller should do
+ * next.
+ */
 
 import { ErrorCode, NatsError } from "nats";
 import { FreshetError } from "../../contract/errors.ts";
@@ -6,7 +9,10 @@ import { FreshetError } from "../../contract/errors.ts";
 /** Error codes of the JetStream API that Freshet acts upon. */
 export const jetStream = {
   wrongLastSequence: 10071,
-  /** A cluster: another message of the subject is on its way, so what this one expects can not be looked at. */
+  /**
+   * A cluster: another message of the subject is on its way, so what this one expects cannot be
+   * checked.
+   */
   subjectInProcess: 10164,
   /** A cluster: a new leader has not applied all that it must compare with. */
   subjectNotReady: 10163,
@@ -34,8 +40,8 @@ export function apiCode(thrown: unknown): number | undefined {
 }
 
 /**
- * The message is not stored, and is not refused either: a cluster answers so for as long as others are on their way,
- * which is milliseconds. Sent again it gets its true answer.
+ * The message is neither stored nor refused: a cluster answers so while others are on their way,
+ * which takes milliseconds. Sent again it gets its true answer.
  */
 export function isInProcess(thrown: unknown): boolean {
   switch (apiCode(thrown)) {
@@ -50,8 +56,8 @@ export function isInProcess(thrown: unknown): boolean {
 }
 
 /**
- * The server stores one message per subject and refuses the next: the same code stands for a full stream,
- * so only the words tell the two apart.
+ * The server stores one message per subject and refuses the next: the same code stands for a full
+ * stream, so only the description tells the two apart.
  */
 export function isSubjectTaken(thrown: unknown): boolean {
   const error = thrown instanceof NatsError ? thrown.api_error : undefined;
@@ -59,12 +65,15 @@ export function isSubjectTaken(thrown: unknown): boolean {
   return /messages per subject/i.test(error.description);
 }
 
-/** A cluster says with the same code that servers are missing and that they have too little room. */
+/** A cluster uses one code for missing servers and for too little space on them. */
 function isStorageMissing(thrown: NatsError): boolean {
   return /insufficient (storage|memory)/i.test(thrown.api_error?.description ?? "");
 }
 
-/** The store was closed under the message: by a leader that steps down or stops. It may be stored all the same. */
+/**
+ * The store was closed under the message: by a leader that steps down or stops. It may be stored
+ * all the same.
+ */
 function isStoreClosed(thrown: NatsError): boolean {
   return /store (is )?closed/i.test(thrown.api_error?.description ?? "");
 }

@@ -1,14 +1,15 @@
 /**
- * Which log this is (design.md, "Log identity").
+ * Which log this is (ARCHITECTURE.md, "Log identity").
  *
- * Owns: the identity record in the manifests store. It is written before the first stream and says which
- * incarnation of each stream belongs to this log, so that a stream which was deleted, recreated, restored
- * from an older backup, or cut at its end is refused instead of read.
- * Never: repairs a log. What it can not prove to be whole it refuses, with the way out.
+ * Owns: the identity record in the manifests store. It is written before the first stream and says
+ * which incarnation of each stream belongs to this log, so that a stream which was deleted,
+ * recreated, restored from an older backup, or cut at its end is refused instead of read.
+ * Never: repairs a log. It refuses a log that it cannot prove to be whole, and says what to do.
  *
- *   NI1  streams are created while the record says `creating`; once `ready`, a missing one is a loss;
- *   NI2  leases and dead letters may be recreated: losing them costs no document, and epochs go on rising,
- *        because a recreated lease stream starts at the next incarnation.
+ *   NI1  streams are created while the record says `creating`; once `ready`, a missing one is a
+ *        loss;
+ *   NI2  leases and dead letters may be recreated: losing them costs no document, and epochs keep
+ *        rising, because a recreated lease stream starts at the next incarnation.
  */
 
 import { createHash } from "node:crypto";
@@ -34,21 +35,26 @@ import {
 } from "./streams.ts";
 
 /**
- * What is the same for as long as this log lives, whoever writes its record again, and different for every other log.
- * Two that are begun in one millisecond, by one script, differ in its fraction, which is the server's.
+ * The same for as long as this log lives, whichever process writes its record again, and different
+ * for every other log. Two logs that one script creates in the same millisecond differ in its
+ * fraction, which the server sets.
  */
 export function deploymentOf({ createdAtMs, incarnation }: LogIdentity): string {
   return createHash("sha256").update(`${createdAtMs}/${incarnation}`).digest("hex").slice(0, 16);
 }
 
-/** Of an RFC 3339 time in nanoseconds, as the server writes it: what lies below its milliseconds. */
+/**
+ * Of an RFC 3339 time in nanoseconds, as the server writes it: what lies below its milliseconds.
+ */
 function fractionOfMs(time: string): number {
   const digits = /\.\d{3}(\d+)Z$/.exec(time)?.[1] ?? "0";
   return Number(`0.${digits}`);
 }
 
 export interface Deployment {
-  /** Whether what is missing may be created: by whoever serves, never by whoever only looks. */
+  /**
+   * Whether what is missing may be created: by a process that serves, never by one that only reads.
+   */
   readonly creates: boolean;
   readonly partitions: number;
   readonly replicas: number;
@@ -70,8 +76,8 @@ const dayMs = 24 * 60 * 60 * 1000;
 const firstDayMs = Date.UTC(2026, 0, 1);
 
 /**
- * Incarnation of a new log: days since 2026. So the versions of a log that was begun anew lie above those
- * of the one that was deleted, whose tokens and cold objects may still be around.
+ * Incarnation of a new log: days since 2026. So the versions of a log that was begun anew lie above
+ * those of the one that was deleted, whose tokens and cold objects may still be around.
  */
 export function newIncarnation(nowMs: number): number {
   return 1 + Math.min(Math.max(Math.floor((nowMs - firstDayMs) / dayMs), 0), 8_000);
@@ -79,8 +85,8 @@ export function newIncarnation(nowMs: number): number {
 
 /**
  * Creates what is missing in a new log, and refuses an old one that is not whole.
- * @throws FreshetError log_identity, log_unavailable, overloaded (no room for a stream), not_ready (no log, and none may
- * be created)
+ * @throws FreshetError log_identity, log_unavailable, overloaded (no room for a stream), not_ready
+ * (no log, and none may be created)
  */
 export async function ensureLog(
   context: NatsContext,
@@ -103,7 +109,8 @@ const noLog = (): FreshetError =>
   new FreshetError("not_ready", "there is no Freshet log on this NATS: start an engine first");
 
 /**
- * The same for a log that was opened before: nothing is begun, what can be done without is created again.
+ * The same for a log that was opened before: nothing is begun, what is not essential is created
+ * again.
  * @throws FreshetError log_identity, log_unavailable
  */
 export async function checkLog(
@@ -112,7 +119,8 @@ export async function checkLog(
   known: LogIdentity,
 ): Promise<LogIdentity> {
   const found = await readIdentity(context);
-  // One foreign message must not stop everybody: what this process knows is checked against the streams themselves.
+  // One foreign message must not stop every tenant: what this process knows is checked against the
+  // streams themselves.
   const stored = found && { ...found, identity: found.identity ?? known };
   if (stored?.identity.createdAtMs !== known.createdAtMs) {
     throw refusedLog("the record of the log's identity has changed");
@@ -187,7 +195,10 @@ async function recreateHarmless(
   return identity;
 }
 
-/** A second look: a cluster that just started, or an old leader of it, may not know of a stream for a moment. */
+/**
+ * With a second look: a cluster that just started, or an old leader of it, may not know of a stream
+ * for a moment.
+ */
 async function isGone(context: NatsContext, role: StreamRole): Promise<boolean> {
   if ((await streamInfo(context, role)) !== null) return false;
   await context.clock.sleep(limits.lostTailLookEveryMs);
@@ -198,7 +209,8 @@ async function isGone(context: NatsContext, role: StreamRole): Promise<boolean> 
 async function checkHarmless(context: NatsContext): Promise<void> {
   for (const role of ["leases", "deadLetters"] as const) {
     if (!(await isGone(context, role))) continue;
-    const message = `stream ${streamNames[role]} is missing: an engine that starts creates it again`;
+    const name = streamNames[role];
+    const message = `stream ${name} is missing: an engine that starts creates it again`;
     throw new FreshetError("not_ready", message);
   }
 }
@@ -217,7 +229,10 @@ async function checkStreams(context: NatsContext, identity: LogIdentity): Promis
   }
 }
 
-/** The record that the store holds now; null in a new log. @throws FreshetError log_identity (of a later version) */
+/**
+ * The record that the store holds now; null in a new log.
+ * @throws FreshetError log_identity (of a later version)
+ */
 async function readIdentity(context: NatsContext): Promise<FoundIdentity | null> {
   if ((await streamInfo(context, "manifests")) === null) return null;
   const { value: identity, tail: revision } = await newestReadable(context, {

@@ -1,7 +1,8 @@
 /**
  * Where the server's answers to pulls arrive, taken one by one.
  *
- * Owns: a subscription and what arrived on it. It holds at most one pull, because the reader has one open.
+ * Owns: a subscription and what arrived on it. It holds at most one pull, because the reader has
+ * one open.
  * Never: works inside the client's callback.
  */
 

@@ -1,14 +1,16 @@
 /**
  * Does the log still hold everything that later state was built on?
  *
- * Owns: what this process has seen of each stream, and how far manifests were compared with their sources.
+ * Owns: what this process has seen of each stream, and how far manifests were compared with their
+ * sources.
  * Never: repairs anything but the streams that nothing depends on (NI2).
  *
- *   NW1  each view names how far its source reached when it was built: manifests name CHUNKS and DOCS, the newest
- *        record of CHUNKS names DOCS and the leases. A source that ends earlier has lost its tail, and its next
- *        messages would re-use sequences that mean something else already;
- *   NW2  no view tells of a tail that nobody had worked on yet: for that, this process remembers what it saw, until
- *        it ends.
+ *   NW1  each view names how far its source reached when it was built: manifests name CHUNKS and
+ *        DOCS, the newest record of CHUNKS names DOCS and the leases. A source that ends earlier
+ *        has lost its tail, and its next messages would re-use sequences that mean something else
+ *        already;
+ *   NW2  no view names a tail that has not been processed yet: for that, this process remembers
+ *        what it saw, until it ends.
  */
 
 import type { StreamInfo } from "nats";
@@ -43,7 +45,9 @@ export class LogIntegrity {
   readonly #manifestStream: VerifiedStream;
   #identity: LogIdentity;
   #leases: VerifiedStream;
-  /** Manifests up to this revision were compared: their sources only grow, so that holds for good. */
+  /**
+   * Manifests up to this revision were compared: their sources only grow, so that holds for good.
+   */
   #comparedTo = 0;
 
   private constructor(
@@ -86,7 +90,7 @@ export class LogIntegrity {
       this.#leases = new VerifiedStream(this.#context, "leases", identity.leases);
     }
     this.#identity = identity;
-    // Views before their sources: what is added while we look makes the sources longer, not shorter.
+    // Views before their sources: what is added meanwhile makes the sources longer, not shorter.
     const manifests = await this.#manifestStream.verify();
     const chunks = await this.chunks.verify();
     const newest = await newestWriter(this.#context, chunks.lastSeq);
@@ -114,14 +118,14 @@ export class LogIntegrity {
     return usages;
   }
 
-  /** As the server tells it: also while nothing is published. */
+  /** The server's clock, also while nothing is published. */
   async nowMs(): Promise<number> {
     const info: (StreamInfo & { readonly ts?: string }) | null = await streamInfo(
       this.#context,
       "chunks",
     );
     if (info === null) throw missingStream(streamNames.chunks);
-    // Servers below 2.10 do not tell their time, only that of the newest message.
+    // Servers below 2.10 do not send their time, only that of the newest message.
     return Date.parse(info.ts ?? String(info.state.last_ts));
   }
 
@@ -142,7 +146,9 @@ export class LogIntegrity {
   }
 }
 
-/** Editing the transform sends later documents of a tenant to another partition than earlier ones. */
+/**
+ * Editing the transform sends later documents of a tenant to another partition than earlier ones.
+ */
 function checkTransform({ config }: StreamInfo, partitions: number): void {
   const dest = config.subject_transform?.dest;
   if (dest === partitionedSubject(partitions)) return;
@@ -152,7 +158,10 @@ function checkTransform({ config }: StreamInfo, partitions: number): void {
   );
 }
 
-/** A log of an earlier release compares message ids across tenants, as one does whose DOCS was edited. */
+/**
+ * A log of an earlier release compares message ids across tenants, as one does whose DOCS was
+ * edited.
+ */
 async function forgetMessageIds(context: NatsContext, { config }: StreamInfo): Promise<void> {
   if (config.duplicate_window === undefined || config.duplicate_window === 0) return;
   const { name: stream } = config;
@@ -167,8 +176,8 @@ async function forgetMessageIds(context: NatsContext, { config }: StreamInfo): P
 }
 
 /**
- * Null when there is none: the stream is empty, or its newest messages were removed, or are foreign or not readable.
- * Then there is one proof less (NW1), which is no reason to serve nobody.
+ * Null when there is none: the stream is empty, or its newest messages were removed, or are foreign
+ * or not readable. Then one proof is missing (NW1), which is no reason to stop serving.
  */
 async function newestWriter(
   context: NatsContext,

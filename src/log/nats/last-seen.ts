@@ -1,13 +1,17 @@
 /**
- * What this process has seen of a stream, and whether the stream can still be the same one. Pure bookkeeping.
+ * What this process has seen of a stream, and whether the stream can still be the same one. Pure
+ * bookkeeping.
  *
- * A copy from an earlier moment says the same about itself as the stream that it replaces: same incarnation, same
- * configuration. Only who saw more of it can tell them apart, for as long as it lives.
+ * A copy from an earlier moment says the same about itself as the stream that it replaces: same
+ * incarnation, same configuration. Only who saw more of it can tell them apart, for as long as it
+ * lives.
  *
- *   SM1  what was seen only grows, and only by what the log confirmed: an ack, a delivery, or a look that was
- *        found right. So a wrong stream never teaches what a right one is then measured by;
- *   SM2  the number of messages is not enough: a copy that was written to meanwhile may be longer. So the newest
- *        message whose time is known is remembered too, and must still be the one with that time.
+ *   SM1  what was seen only grows, and only by what the log confirmed: an ack, a delivery, or a
+ *        look that was found right. So a wrong stream never teaches what a right one is then
+ *        measured by;
+ *   SM2  the number of messages is not enough: a copy that was written to meanwhile may be longer.
+ *        So the newest message whose time is known is remembered too, and must still be the one
+ *        with that time.
  */
 
 export interface SeenMessage {
@@ -45,8 +49,9 @@ export class LastSeenTail {
 }
 
 /**
- * Is `foundAtMs`, the time of what the stream has under the sequence of a message that was seen, that message? One
- * that is no longer there was purged: retention does that, and a copy that re-used the sequence would have another.
+ * Is `foundAtMs`, the time of what the stream has under the sequence of a message that was seen,
+ * that message? One that is no longer there was purged: retention does that, and a copy that
+ * re-used the sequence would have another.
  */
 export function isSameMessage(seen: SeenMessage, foundAtMs: number | undefined): boolean {
   return foundAtMs === undefined || Math.abs(foundAtMs - seen.atMs) <= timeToleranceMs;

@@ -1,15 +1,20 @@
 /**
- * Partition leases on JetStream: one message per held partition, which the server drops `leaseMs` after its
- * last renewal (the stream's `max_age`; a time-to-live per message would be lost with the first update).
+ * Partition leases on JetStream: one message per held partition, which the server drops `leaseMs`
+ * after its last renewal (the stream's `max_age`; a time-to-live per message would be lost with the
+ * first update).
  *
- *   NL1  a lease is taken only where no message is, or where the message is this process's own, or an earlier start's
- *        of the same node, or one that stood unchanged for `leaseMs` by this process's own clock: the server's may
- *        have been set back, and then drops nothing for as long;
+ *   NL1  a lease is taken only where no message is, or where the message is this process's own, or
+ *        an earlier start's of the same node, or one that stood unchanged for `leaseMs` by this
+ *        process's own clock: the server's may have been set back, and then drops nothing for as
+ *        long;
  *   NL2  the epoch is the sequence of the message that took the lease, and sequences never go back;
- *   NL3  validity is counted from before the message was sent, so it ends here before it ends at the server;
+ *   NL3  validity is counted from before the message was sent, so it ends here before it ends at
+ *        the server;
  *   NL4  a node that is there has a message of its own beside the leases, dropped by the same age;
- *   NL5  of two starts of one node the later one wins, for good: the earlier one takes nothing back from it;
- *   NL6  a message that is no lease means that nobody holds it: it is named, and a lease may be put in its place.
+ *   NL5  of two starts of one node the later one wins, for good: the earlier one takes nothing
+ *        back;
+ *   NL6  a message that is no lease means that the lease is free: it is quarantined, and a lease
+ *        may be put in its place.
  */
 
 import type { StoredMsg } from "nats";
@@ -27,8 +32,7 @@ import {
 import { type NatsContext, newestMessage } from "./connection.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
 import { publishIfLast, publishPlain } from "./publish.ts";
-import { streamNames } from "./streams.ts";
-import { subjectsOf } from "./subjects.ts";
+import { streamNames, subjectsOf } from "./streams.ts";
 
 interface Held {
   readonly holder: LeaseHolder & { readonly epoch: Epoch };
@@ -39,13 +43,13 @@ interface Held {
 
 /** What stands in a lease's place. */
 interface Entry {
-  /** Null when nobody holds it. */
+  /** Null when the lease is free. */
   readonly held: Held | null;
   /** What a lease that is taken must follow; 0 for nothing. */
   readonly revision: number;
 }
 
-/** Shares of a lease time: so often each entry is read again, to see whether somebody renews it. */
+/** Shares of a lease time: how often each entry is read again, to see whether it is renewed. */
 const watchesPerLease = 8;
 
 const noBytes = new Uint8Array();
@@ -82,7 +86,10 @@ export class NatsLeases implements LeaseStore {
     return revision === null ? null : { ...lease, validUntilMs: sentMs + this.#leaseMs };
   }
 
-  /** Removes exactly the message that was seen: if another node has the lease meanwhile, it is gone already. */
+  /**
+   * Removes exactly the message that was seen: if another node has the lease meanwhile, it is gone
+   * already.
+   */
   async release(lease: Lease, node: string): Promise<void> {
     const held = await this.#held(lease.partition);
     if (held !== null && isMine(held, lease, node)) await this.#remove(held.revision);
@@ -122,7 +129,7 @@ export class NatsLeases implements LeaseStore {
     };
   }
 
-  /** Now and then: a request an entry, which nobody waits for as long as leases live. */
+  /** Rarely: it takes one request an entry, and is not waited for within a lease time. */
   async #watchAll(subjects: readonly string[]): Promise<void> {
     const nowMs = this.#context.clock.monotonicMs();
     const everyMs = this.#leaseMs / watchesPerLease;
@@ -147,7 +154,8 @@ export class NatsLeases implements LeaseStore {
     if (this.#isTwinKnown) return;
     this.#isTwinKnown = true;
     const message =
-      "another process was started under this node's name and has its partitions: give each node a name of its own";
+      "another process was started under this node's name and has its partitions: " +
+      "give each node a name of its own";
     this.#context.logger.error({ node }, message);
   }
 
@@ -189,7 +197,10 @@ export class NatsLeases implements LeaseStore {
     return { message, stale: this.#watch.see(subject, message.seq, times) };
   }
 
-  /** The new revision; null when somebody was faster. @throws FreshetError log_unavailable */
+  /**
+   * The new revision; null when another process was faster.
+   * @throws FreshetError log_unavailable
+   */
   async #put(
     partition: Partition,
     value: LeaseHolder,
@@ -207,7 +218,8 @@ export class NatsLeases implements LeaseStore {
       case "refused":
         return null;
       case "unknown":
-        // The next renewal or acquisition finds out what became of it; nothing is served on a guess.
+        // The next renewal or acquisition finds out what became of it; nothing is served on a
+        // guess.
         throw outcome.error;
     }
   }

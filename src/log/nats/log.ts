@@ -1,9 +1,9 @@
 /**
  * The log on NATS JetStream.
  *
- * Owns: one connection and the streams of one log. Never: consumes with broker acks, deletes what it did
- * not write, or answers from a log that it can not prove to be its own.
- * The server must run with `sync_interval: always`: by default it acks up to two minutes before it fsyncs.
+ * Owns: one connection and the streams of one log. Never: consumes with broker acks, deletes what
+ * it did not write, or answers from a log that it cannot prove to be its own. The server must run
+ * with `sync_interval: always`: by default it acks up to two minutes before it fsyncs.
  */
 
 import type { NatsConnection } from "nats";
@@ -35,19 +35,23 @@ export interface NatsLogOptions extends NatsAccess {
   readonly replicas?: number | undefined;
   readonly leaseMs?: number | undefined;
   readonly metrics?: Metrics | undefined;
-  /** False for whoever only looks: a NATS without a log stays as it is. */
+  /** False for a process that only reads: a NATS without a log stays as it is. */
   readonly creates?: boolean | undefined;
 }
 
 export type NatsLog = Log & {
   readonly connection: NatsConnection;
-  /** Called after every reconnect, when the log may be another one; returns the function that ends it. */
+  /**
+   * Called after every reconnect, when the log may be another one; returns the function that ends
+   * it.
+   */
   readonly onReconnect: (listener: () => void) => () => void;
 };
 
 /**
  * Connects, creates what a new log needs, and checks an old one.
- * @throws FreshetError log_unavailable, log_identity, overloaded (no room for the streams), not_ready (no log is there)
+ * @throws FreshetError log_unavailable, log_identity, overloaded (no room for the streams),
+ * not_ready (no log is there)
  */
 export async function connectNatsLog(options: NatsLogOptions): Promise<NatsLog> {
   const { clock, logger, metrics = silentMetrics, connectMs = limits.natsConnectMs } = options;
@@ -140,7 +144,7 @@ function eventSink(context: NatsContext): EventSink {
       try {
         context.connection.publish(eventsSubject(tenant), JSON.stringify(event));
       } catch (thrown) {
-        // Events are best effort; whoever needs to know asks for the document.
+        // Events are best effort; a client that needs to know asks for the document.
         const reason = thrown instanceof Error ? thrown.message : "unknown";
         context.logger.debug({ reason }, "an event was not sent");
       }

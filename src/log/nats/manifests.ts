@@ -1,10 +1,10 @@
 /**
  * Manifests and pieces of heads on JetStream.
  *
- *   NM1  a message that is no manifest does not count: the newest one before it does, as long as the stream has it, and
- *        a commit is conditional on the newest message of all;
- *   NM2  a tenant whose manifests are all gone begins at the start of its chain: the chain check tells whether CHUNKS
- *        still has that. A manifest that can not be read stops its tenant.
+ *   NM1  a message that is no manifest does not count: the newest one before it does, as long as
+ *        the stream has it, and a commit is conditional on the newest message of all;
+ *   NM2  a tenant whose manifests are all gone begins at the start of its chain: the chain check
+ *        tells whether CHUNKS still has that. A manifest that cannot be read stops its tenant.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -28,8 +28,7 @@ import { type NewestOf, newestReadable } from "./newest.ts";
 import { publishIfLastUntilKnown, publishPlain } from "./publish.ts";
 import { type PullRequest, pullMessages } from "./pull.ts";
 import { retryReads } from "./retry.ts";
-import { streamNames } from "./streams.ts";
-import { subjectsOf } from "./subjects.ts";
+import { streamNames, subjectsOf } from "./streams.ts";
 import type { VerifiedStream } from "./verified-stream.ts";
 
 type Digest = HeadsPiece["digest"];
@@ -75,8 +74,8 @@ export class NatsManifests implements ManifestStore {
   async putPiece(tenant: TenantId, bytes: Uint8Array): Promise<Digest> {
     const digest = digestOf(bytes);
     try {
-      // Always anew, even if the same piece is there: its new sequence protects it from a sweep that
-      // was paused and goes on now (see sweepPieces).
+      // Always anew, even if the same piece is there: its new sequence protects it from a sweep
+      // that was paused and continues now (see sweepPieces).
       const subject = pieceSubject(tenant, digest);
       await publishPlain(this.#context, { subject, payload: bytes });
     } catch (thrown) {
@@ -111,8 +110,8 @@ export class NatsManifests implements ManifestStore {
   async sweepPieces(tenant: TenantId, { keep, through }: PiecesSweep): Promise<void> {
     const { jsm } = this.#context;
     try {
-      // A sweep may be late: newer merges may have committed, or be about to. So it removes only what was
-      // written before its own merge, and nothing that the manifest of this moment names.
+      // A sweep may be late: newer merges may have committed, or be about to. So it removes only
+      // what was written before its own merge, and nothing that the manifest of this moment names.
       const current = await this.get(tenant);
       const named = current?.manifest.pieces.map(({ digest }) => digest) ?? [];
       const kept = new Set([...keep, ...named].map((digest) => pieceSubject(tenant, digest)));
@@ -141,7 +140,7 @@ export class NatsManifests implements ManifestStore {
     yield* retryReads(this.#context, signal, once);
   }
 
-  /** Every current manifest that was committed behind a revision, once; 0 means every one. */
+  /** Every current manifest that was committed after a revision, once; 0 means every one. */
   async *committedSince(revision: number): AsyncGenerator<WatchedManifest> {
     const newest = await newestMessage(this.#context, streamNames.manifests, manifestsFilter);
     if (newest === null || newest.seq <= revision) return;
@@ -172,14 +171,18 @@ export class NatsManifests implements ManifestStore {
       }
       const stream = streamNames.manifests;
       this.#context.quarantine.add({ stream, seq, subject, why: read.kind });
-      // What lies before it was told already, unless only the newest message of each tenant was asked for.
+      // What lies before it was yielded already, unless only the newest message of each tenant was
+      // asked for.
       if (start !== "newest-of-each") continue;
       const { value: manifest, tail: revision } = await this.#newestUnlessUnreadable(tenant);
       if (manifest !== null) yield { tenant, manifest, revision };
     }
   }
 
-  /** It stops its tenant, who asks by itself; whoever reads those of all goes on. */
+  /**
+   * An unreadable manifest stops its tenant, whose owner asks for it; a reader of all tenants
+   * continues.
+   */
   async #newestUnlessUnreadable(tenant: TenantId): Promise<NewestOf<Manifest>> {
     try {
       return await this.#newest(tenant);

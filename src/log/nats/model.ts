@@ -1,6 +1,7 @@
 /**
- * Which embedding model this log was filled with: one record beside the identity, written once. It is a key of the
- * manifests store, not metadata of a stream, because a stream's update has no compare-and-set.
+ * Which embedding model this log was filled with: one record beside the identity, written once. It
+ * is a key of the manifests store, not metadata of a stream, because a stream's update has no
+ * compare-and-set.
  */
 
 import { decodeProbe, encodeProbe, type ModelProbe } from "../../contract/model-probe.ts";

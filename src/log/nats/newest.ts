@@ -1,9 +1,10 @@
 /**
  * The newest message of a subject that means something.
  *
- * A foreign message can be stored behind it, or in its place. What counts is the newest readable one; what a writer has
- * to expect is the newest of all. Messages are only added at the end, so once the newest is known, the search below it
- * has one answer, and a compare-and-set against its sequence proves that nothing was added since.
+ * A foreign message can be stored after it, or in its place. What counts is the newest readable
+ * one; what a writer has to expect is the newest of all. Messages are only added at the end, so
+ * once the newest is known, the search below it has one answer, and a compare-and-set against its
+ * sequence proves that nothing was added since.
  */
 
 import type { StoredMsg } from "nats";
@@ -47,7 +48,9 @@ export async function newestReadable<Value>(
   return { value: await readableBelow(context, request, newest.seq), tail: newest.seq };
 }
 
-/** The oldest message of a subject that is still held and means something; null when there is none. */
+/**
+ * The oldest message of a subject that is still held and means something; null when there is none.
+ */
 export async function oldestReadable<Value>(
   context: NatsContext,
   request: SubjectRequest<Value>,
@@ -62,7 +65,10 @@ export async function oldestReadable<Value>(
   }
 }
 
-/** A later one than `tail` ends the search as well: what the leader named first may have been removed meanwhile. */
+/**
+ * A later one than `tail` ends the search as well: what the leader named first may have been
+ * removed meanwhile.
+ */
 async function readableBelow<Value>(
   context: NatsContext,
   request: SubjectRequest<Value>,

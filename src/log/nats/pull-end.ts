@@ -1,4 +1,7 @@
-/** How a pull ended, and what that means for the read (NP2, NP3, NP4). Pure: the server's words in, a decision out. */
+/**
+ * How a pull ended, and what that means for the read (NP2, NP3, NP4). Pure: the server's status in,
+ * a decision out.
+ */
 
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
@@ -13,7 +16,10 @@ export interface Pull {
   received: number;
 }
 
-/** `bytes`: the next message is above what the pull may still bring; `not there`: nobody answers for the consumer. */
+/**
+ * `bytes`: the next message is above what the pull may still return; `not there`: no server answers
+ * for the consumer.
+ */
 export type PullEnd = "expired" | "bytes" | "not there";
 
 interface StatusHeaders {
@@ -21,7 +27,10 @@ interface StatusHeaders {
   readonly description: string;
 }
 
-/** What a status message of the server ends; undefined: nothing, it is a heartbeat. @throws FreshetError when it ends the consumer */
+/**
+ * What a status message of the server ends; undefined: nothing, it is a heartbeat.
+ * @throws FreshetError when it ends the consumer
+ */
 export function endedBy(status: StatusHeaders | undefined): PullEnd | undefined {
   const code = status?.code ?? 0;
   const description = status?.description.toLowerCase() ?? "";
@@ -42,7 +51,10 @@ export function endedBy(status: StatusHeaders | undefined): PullEnd | undefined 
   }
 }
 
-/** Of a bounded read: its consumer does not bring what the leader has. On a cluster a new one may not answer at first. */
+/**
+ * Of a bounded read: its consumer does not deliver what the leader has. On a cluster a new one may
+ * not answer at first.
+ */
 export function fellShort(end: PullEnd, { received, alone }: Pull): boolean {
   switch (end) {
     case "not there":
@@ -59,7 +71,7 @@ export function isTooLarge(end: PullEnd, { received, alone }: Pull): boolean {
   return end === "bytes" && received === 0 && !alone;
 }
 
-/** A pull that finds nothing waits until it expires; one that ends before found something wrong. */
+/** A pull that finds nothing waits until it expires; one that ends earlier met a fault. */
 export function isHasty({ received, sentAtMs }: Pull, nowMs: number): boolean {
   return received === 0 && nowMs - sentAtMs < limits.pullHeartbeatMs;
 }

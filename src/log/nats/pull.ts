@@ -2,18 +2,22 @@
  * Ordered reading of a stream without broker acks.
  *
  * Owns: one ephemeral consumer (ack none) for the time of one read, and its pulls.
- * Never: has more than one pull open, skips a message, or waits for a message that can not come.
- * The client's own consumer resets itself silently; here trouble ends the read, because whoever goes on
- * must first look whether the stream is still the same (design.md, "Log identity").
+ * Never: has more than one pull open, skips a message, or waits for a message that cannot come. The
+ * client's own consumer resets itself silently; here trouble ends the read, because its caller must
+ * first check that the stream is still the same (ARCHITECTURE.md, "Log identity").
  *
- *   NP1  messages come in stream order; a gap in the consumer's delivery ends the read with an error;
- *   NP2  a bounded read ends behind the message that the stream's leader has named, an endless one when its signal
- *        aborts. What a consumer says is pending decides nothing: on a cluster it may live beside a copy that lags. When
- *        it claims to be at the end, the leader is asked whether there is more (what it named may have been purged);
- *        a consumer that then falls short is replaced a few times, and the read ends with log_unavailable;
- *   NP3  silence of three heartbeats, a reconnect or a deleted consumer ends the read with log_unavailable;
- *   NP4  a message larger than the bytes of one pull is asked for alone, so that it stops nobody; pulls that end at
- *        once without a message, again and again, end the read with log_unavailable: never a busy loop.
+ *   NP1  messages come in stream order; a gap in the consumer's delivery ends the read with an
+ *        error;
+ *   NP2  a bounded read ends with the message that the stream's leader has named, an endless one
+ *        when its signal aborts. What a consumer says is pending decides nothing: on a cluster it
+ *        may live beside a copy that lags. When it claims to be at the end, the leader is asked
+ *        whether there is more (what it named may have been purged); a consumer that then falls
+ *        short is replaced a few times, and the read ends with log_unavailable;
+ *   NP3  silence of three heartbeats, a reconnect or a deleted consumer ends the read with
+ *        log_unavailable;
+ *   NP4  a message larger than the bytes of one pull is asked for alone, so that it stops no read;
+ *        pulls that end at once without a message, again and again, end the read with
+ *        log_unavailable: never a busy loop.
  */
 
 import {
@@ -36,19 +40,25 @@ import { endedBy, fellShort, isHasty, isTooLarge, type Pull, trouble } from "./p
 export interface PullRequest {
   readonly stream: string;
   readonly filter: string | readonly string[];
-  /** A sequence or a server time (the first message at or behind it), or each subject's newest and what follows. */
+  /**
+   * A sequence or a server time (the first message at or after it), or each subject's newest and
+   * what follows.
+   */
   readonly start: number | "newest-of-each" | { readonly sinceMs: number };
   /**
-   * `through`: the sequence of a message that matches the filter, which the stream's leader has named; the read ends
-   * when this one or a later one was delivered, or when the leader says that no more is there. An end that only the
-   * consumer claims would lose acknowledged messages (NP2).
+   * `through`: the sequence of a message that matches the filter, which the stream's leader has
+   * named; the read ends when this one or a later one was delivered, or when the leader says that
+   * no more is there. An end that only the consumer claims would lose acknowledged messages (NP2).
    */
   readonly until: "aborted" | { readonly through: number };
   readonly headersOnly?: boolean | undefined;
   /** Messages of one pull. */
   readonly page: number;
   readonly signal?: AbortSignal | undefined;
-  /** Told once, before the first message, how many there were when the read began: for progress, it may be too few. */
+  /**
+   * Called once, before the first message, with the number of messages when the read began: for
+   * progress; it may be too low.
+   */
   readonly onCount?: ((messages: number) => void) | undefined;
 }
 
@@ -68,14 +78,14 @@ interface Delivery {
   readonly atMs: number;
 }
 
-/** Where a read is; it outlives the consumers that the read takes one after the other. */
+/** How far a read has come; it outlives the consumers that the read uses one after the other. */
 interface Cursor {
   start: PullRequest["start"];
   /** The sequence of the newest message that was delivered. */
   seq: number;
 }
 
-/** How one consumer's part of a read ended. `short`: before the end, and nothing more came. */
+/** How one consumer's part of a read ended. `short`: before the end, with nothing more to come. */
 type End = "complete" | "aborted" | "short";
 
 /** @throws FreshetError log_unavailable, log_identity (the stream is missing) */
@@ -100,7 +110,10 @@ export async function* pullMessages(
   }
 }
 
-/** Has the leader nothing behind the cursor? Only where the read found less than the leader had named before. */
+/**
+ * Does the leader have nothing after the cursor? Asked only when the read found less than the
+ * leader had named.
+ */
 async function isOver(
   context: NatsContext,
   { stream, filter }: PullRequest,
@@ -220,7 +233,10 @@ async function* deliveries(reading: Reading): AsyncGenerator<Delivered, End> {
   }
 }
 
-/** A bounded read waits for less long: what it waits for is there, only perhaps not where its consumer is. */
+/**
+ * A bounded read waits for a shorter time: what it waits for exists, if perhaps not yet on its
+ * consumer's server.
+ */
 function pullTimes({ until }: PullRequest): {
   readonly expiresMs: number;
   readonly heartbeatMs: number;
@@ -256,7 +272,8 @@ function askForMore(
 
 /**
  * The reply subject of a delivered message:
- * `$JS.ACK[.<domain>.<account>].<stream>.<consumer>.<tries>.<seq>.<order>.<nanoseconds>.<pending>[.<token>]`.
+ * `$JS.ACK[.<domain>.<account>].<stream>.<consumer>.<tries>.<seq>.<order>.<nanoseconds>.<pending>`,
+ * after which a newer server adds `.<token>`.
  */
 function deliveryOf(msg: Msg): Delivery {
   const tokens = (msg.reply ?? "").split(".");

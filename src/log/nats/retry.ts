@@ -8,7 +8,8 @@ import { retryPauseMs } from "./pauses.ts";
 /**
  * Reads by `once` again and again until the signal aborts; `once` continues where it stopped. Only
  * an unavailable log is tried again: any other failure would be the same the next time.
- * @throws FreshetError log_identity, internal; log_unavailable when the connection was closed for good
+ * @throws FreshetError log_identity, internal; log_unavailable when the connection was closed for
+ * good
  */
 export async function* retryReads<Item>(
   context: NatsContext,

@@ -17,7 +17,7 @@ import { apiCode, jetStream, logError, tooFewServers } from "./errors.ts";
 
 export type StreamRole = (typeof streamRoles)[number];
 
-/** `KV_` streams can be looked at with `nats kv`. */
+/** `KV_` streams can be read with `nats kv`. */
 export const streamNames = {
   manifests: "KV_freshet_manifests",
   docs: "DOCS",
@@ -53,7 +53,10 @@ export interface StreamShape {
 
 type Config = Partial<StreamConfig> & { readonly name: string };
 
-/** What every stream has in common: nothing is dropped by age or to make room, reads come from the leader. */
+/**
+ * What every stream has in common: nothing is dropped by age or to make room, reads come from the
+ * leader.
+ */
 function common(role: StreamRole, shape: StreamShape): Config {
   return {
     name: streamNames[role],
@@ -74,15 +77,18 @@ function common(role: StreamRole, shape: StreamShape): Config {
   };
 }
 
-/** How the server spreads tenants over partitions; editing it on a living stream would split them. */
+/**
+ * How the server spreads tenants over partitions; editing it on a living stream would split them.
+ */
 export const partitionedSubject = (partitions: number): string =>
   `docs.{{partition(${partitions},1)}}.{{wildcard(1)}}`;
 
 /**
- * Message ids are the tenant's affair: DOCS must compare none, or one tenant's id swallows another's document. The
- * server takes a window of zero as "two minutes", except for a stream that has a source, where it turns the comparison
- * off (nats-server, stream.go: checkStreamCfg, storeMsgIdLocked). So DOCS has one that nothing can come from: a subject
- * that no dead letter has, since a token is never empty.
+ * Message ids are compared per tenant, by its owner: DOCS must compare none, or one tenant's id
+ * swallows another's document. The server takes a window of zero as "two minutes", except for a
+ * stream that has a source, where it turns the comparison off (nats-server, stream.go:
+ * checkStreamCfg, storeMsgIdLocked). So DOCS has one that nothing can come from: a subject that no
+ * dead letter has, since a token is never empty.
  */
 export const withoutMessageIds = {
   sources: [{ name: streamNames.deadLetters, filter_subject: "dlq.~.0" }],
@@ -108,8 +114,8 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
       return {
         ...base,
         subjects: ["heads.*.*"],
-        // A piece that did not change is written anew by each merge: its new copy replaces the old one, which no
-        // sweep would remove, and on which the stream would fill up.
+        // A piece that did not change is written anew by each merge: its new copy replaces the old
+        // one, which no sweep would remove, and on which the stream would fill up.
         max_msgs_per_subject: 1,
         max_bytes: limits.headsBytesMax,
       };
@@ -133,7 +139,7 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
       return {
         ...base,
         subjects: ["dlq.*.*"],
-        // The second letter of an operation is refused, whenever it comes: idempotent for ever.
+        // A second dead letter of an operation is always refused: idempotent for ever.
         max_msgs_per_subject: 1,
         discard_new_per_subject: true,
         max_bytes: limits.deadLetterBytesMax,
@@ -157,9 +163,26 @@ export async function streamInfo(
 }
 
 /**
+ * The subjects of a stream that hold messages and match the filter.
+ * @throws FreshetError log_unavailable, log_identity (the stream is missing)
+ */
+export async function subjectsOf(
+  context: NatsContext,
+  stream: string,
+  filter: string,
+): Promise<string[]> {
+  try {
+    const info = await context.jsm.streams.info(stream, { subjects_filter: filter });
+    return Object.keys(info.state.subjects ?? {});
+  } catch (thrown) {
+    throw logError(thrown);
+  }
+}
+
+/**
  * Creates a stream; another node that did the same a moment ago is no error. The server reserves
- * `max_bytes` at once, so on a small disk the size is halved until it fits; then it gives half of that back, because
- * what just fits may be all that there is, and other streams have to follow.
+ * `max_bytes` at once, so on a small disk the size is halved until it fits; then it gives half of
+ * that back, because what just fits may be all the space there is, and other streams follow.
  * @throws FreshetError log_unavailable, overloaded (no room even for the smallest)
  */
 export async function createStream(
@@ -177,11 +200,12 @@ export async function createStream(
       if (apiCode(thrown) === jetStream.streamNameInUse) return;
       const error = logError(thrown);
       if (error.code !== "overloaded") throw error;
-      // The room is counted before the name is looked at: another node's stream may be what filled it.
+      // The server checks the space before the name: another node's stream may have filled it.
       if ((await streamInfo(context, role)) !== null) return;
       if (bytes / 2 >= limits.streamBytesMin) continue;
       if (apiCode(thrown) !== jetStream.noSuitablePeers) throw error;
-      // Servers of a cluster hear some seconds late of room that was given back: a start tries again until then.
+      // Servers of a cluster learn of freed space some seconds late: a start tries again until
+      // then.
       throw new FreshetError("log_unavailable", error.message, { cause: thrown });
     }
   }
@@ -198,10 +222,11 @@ async function leaveRoom(
 }
 
 /**
- * Makes an existing stream what a new one would be, as far as that is safe while others use it. Copies are only ever
- * added: a process that was told less (the command line knows nothing of them) takes none away. So is the history of
- * manifests: with one message of each, a foreign one takes its place.
- * @throws FreshetError log_unavailable (copies are missing, and can not be added)
+ * Makes an existing stream what a new one would be, as far as that is safe while others use it.
+ * Copies are only ever added: a process that is configured for fewer (the command line does not
+ * know the number) removes none. The same holds for the history of manifests: with one message of
+ * each, a foreign one takes its place.
+ * @throws FreshetError log_unavailable (copies are missing, and cannot be added)
  */
 export async function alignStream(
   context: NatsContext,
@@ -219,12 +244,12 @@ export async function alignStream(
   } catch (thrown) {
     const cause = logError(thrown);
     if (wanted.num_replicas === undefined) {
-      // A help, and no condition: whoever may not change a stream can serve its log.
-      context.logger.warn({ stream, code: cause.code }, "a stream can not be changed");
+      // Only a help: a process that may not change a stream can still serve its log.
+      context.logger.warn({ stream, code: cause.code }, "a stream cannot be changed");
       return;
     }
     if (cause.code !== "overloaded") throw cause;
-    // Servers count each other's reservations some seconds late: room may be found when it is tried again.
+    // Servers count each other's reservations some seconds late: another attempt may find space.
     throw new FreshetError("log_unavailable", tooFewServers, { cause });
   }
 }

@@ -1,9 +1,11 @@
 /**
- * Operations that have no partition: those that were published to the literal subjects `docs.*` and `docs.>`.
+ * Operations that have no partition: those that were published to the literal subjects `docs.*` and
+ * `docs.>`.
  *
- * Where a stored subject is itself a wildcard, nats-server 2.15.1 takes a single filter `docs.*` for that subject alone:
- * a consumer counts what waits for it wrongly, so that a bounded read would not end, and a look for the next message
- * passes over `docs.>`. With two filters it compares each subject, and both are right.
+ * Where a stored subject is itself a wildcard, nats-server 2.15.1 takes a single filter `docs.*`
+ * for that subject alone: a consumer counts what waits for it wrongly, so that a bounded read would
+ * not end, and a look for the next message passes over `docs.>`. With two filters it compares each
+ * subject, and both are right.
  */
 
 import { limits } from "../../contract/limits.ts";

@@ -1,13 +1,15 @@
 /**
- * The look at a stream that everybody takes before they trust a sequence of it.
+ * The check of a stream that comes before any trust in one of its sequences.
  *
- * Owns: what this process has seen of the stream. Never: reads or writes a message for anybody.
+ * Owns: what this process has seen of the stream. Never: reads or writes a message for a caller.
  *
- *   SG1  a stream that is missing, of another incarnation, or shorter than what was seen of it, is refused;
- *   SG2  a sequence that the server gives must lie above all that was seen before it was asked: a lower one is
- *        used for the second time;
- *   SG3  on a cluster an old leader, that was frozen or is cut off, may answer with an earlier end for a while: such
- *        an answer is confirmed, and only a leader whose followers hear it can say that a tail was lost.
+ *   SG1  a stream that is missing, of another incarnation, or shorter than what was seen of it, is
+ *        refused;
+ *   SG2  a sequence that the server gives must lie above all that was seen before it was asked: a
+ *        lower one is used for the second time;
+ *   SG3  on a cluster an old leader, that was frozen or is cut off, may answer with an earlier end
+ *        for a while: such an answer is confirmed, and only a leader whose followers hear it can
+ *        say that a tail was lost.
  */
 
 import { nanos, type StreamInfo } from "nats";
@@ -34,34 +36,43 @@ export interface StreamState {
   readonly lastSeq: number;
 }
 
-/** A stream of known incarnation: nobody reads from it without having looked whether it is still that one. */
+/** A stream of known incarnation: it is read only after a check that it is still that one. */
 export class VerifiedStream {
   readonly name: string;
   readonly base: number;
   readonly #context: NatsContext;
   readonly #role: StreamRole;
-  readonly #memory: LastSeenTail;
+  readonly #lastSeen: LastSeenTail;
 
   constructor(context: NatsContext, role: StreamRole, incarnation: number) {
     this.name = streamNames[role];
     this.base = incarnation * incarnationSpan;
     this.#context = context;
     this.#role = role;
-    this.#memory = new LastSeenTail(this.base);
+    this.#lastSeen = new LastSeenTail(this.base);
   }
 
-  /** Highest sequence that was confirmed to this process; taken before a publish, for `stored` after it. */
+  /**
+   * Highest sequence that was confirmed to this process; taken before a publish, for `stored` after
+   * it.
+   */
   get highest(): number {
-    return this.#memory.highest;
+    return this.#lastSeen.highest;
   }
 
-  /** One request: enough where a wrong answer is found out later. @throws FreshetError log_identity, log_unavailable */
+  /**
+   * One request: enough where a wrong answer is noticed later.
+   * @throws FreshetError log_identity, log_unavailable
+   */
   async state(): Promise<StreamState> {
     const { lastSeq } = await this.#look();
     return { base: this.base, lastSeq };
   }
 
-  /** Those that hold messages and match the filter, by the same answer that the look at the stream judges. */
+  /**
+   * Those that hold messages and match the filter, by the same answer that the look at the stream
+   * judges.
+   */
   async subjects(filter: string): Promise<string[]> {
     const { info } = await this.#look(filter);
     return Object.keys(info.state.subjects ?? {});
@@ -69,30 +80,33 @@ export class VerifiedStream {
 
   /** The same, and that it still holds the message that was seen last (SM2). */
   async verify(): Promise<StreamState & { readonly info: StreamInfo }> {
-    const seen = this.#memory.message;
+    const seen = this.#lastSeen.message;
     const { info, lastSeq } = await this.#look();
     if (seen !== undefined && !isSameMessage(seen, await this.#timeOf(seen.seq))) {
       throw lostTail(this.name);
     }
-    this.#memory.saw(lastSeq, timeIn(info));
+    this.#lastSeen.saw(lastSeq, timeIn(info));
     return { base: this.base, lastSeq, info };
   }
 
-  /** A message that a reader was given, behind a look at the stream. */
+  /** A message that a reader received after a check of the stream. */
   saw({ seq, atMs }: { readonly seq: number; readonly atMs: number }): void {
-    this.#memory.saw(seq, atMs);
+    this.#lastSeen.saw(seq, atMs);
   }
 
-  /** A sequence that an ack gave; `before`: the highest when the message was sent. @throws FreshetError log_identity */
+  /**
+   * A sequence that an ack gave; `before`: the highest when the message was sent.
+   * @throws FreshetError log_identity
+   */
   stored(seq: number, before: number): void {
     if (incarnationOf(seq) !== incarnationOf(this.base)) throw otherIncarnation(this.name);
     if (seq <= before) throw lostTail(this.name);
-    this.#memory.saw(seq);
+    this.#lastSeen.saw(seq);
   }
 
   async #look(subjects?: string): Promise<{ readonly info: StreamInfo; readonly lastSeq: number }> {
     // Before the question: what is acknowledged while the answer is under way may be missing in it.
-    const seen = this.#memory.highest;
+    const seen = this.#lastSeen.highest;
     for (let looks = 1; ; looks += 1) {
       const info = await streamInfo(this.#context, this.#role, subjects);
       if (info === null) throw missingStream(this.name);
@@ -116,7 +130,10 @@ export class VerifiedStream {
   }
 }
 
-/** SG3: a majority has spoken to this leader of late; one that is cut off steps down some ten seconds later. */
+/**
+ * SG3: a majority has spoken to this leader recently; one that is cut off steps down some ten
+ * seconds later.
+ */
 function isHeard({ config, cluster }: StreamInfo): boolean {
   const others = cluster?.replicas ?? [];
   const heard = others.filter(({ active }) => active < nanos(limits.followerSilenceMs));

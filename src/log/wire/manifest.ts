@@ -10,14 +10,16 @@ import type { ReadHeader, WireHeaders } from "./record.ts";
 const claimSchema = z.looseObject({ format: z.number(), to: z.number() });
 
 /**
- * Where `confirmed` lies: in a header, because an engine of the release before refuses a body with a
- * field that it does not know.
+ * Where `confirmed` lies: in a header, because an engine of the release before refuses a body with
+ * a field that it does not know.
  */
 const confirmedHeader = "Freshet-Confirmed";
 
 export type ManifestReading =
   | { readonly kind: "manifest"; readonly manifest: Manifest }
-  /** One of a later version, or a damaged one: an older one in its place would take back a merge. */
+  /**
+   * One of a later version, or a damaged one: an older one in its place would take back a merge.
+   */
   | { readonly kind: "unreadable" }
   | { readonly kind: "foreign" };
 

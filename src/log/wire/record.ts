@@ -44,8 +44,9 @@ const names = {
 const conditionHeader = "Nats-Expected-Last-Subject-Sequence";
 
 /**
- * A duplicate travels as the reject of a used message id with one more header: to a reader that does not know
- * duplicates it is a refused operation, which changes nothing either, and at most a dead letter too many.
+ * A duplicate travels as the reject of a used message id with one more header: to a reader that
+ * does not know duplicates it is a refused operation, which changes nothing either, and at most a
+ * dead letter too many.
  *
  * Ids and messages are percent-encoded: header values lose outer spaces and may hold no line break.
  */
@@ -73,8 +74,8 @@ export function wireHeaders(record: ChunkRecord, bytes: number): WireHeaders {
 }
 
 /**
- * The link to the record before, where foreign messages lie between: then the condition has to name the last
- * of those, and the chain continues by this header.
+ * The link to the record before, where foreign messages lie between: then the condition has to name
+ * the last of those, and the chain continues by this header.
  */
 export function linkHeaders(previous: Position): WireHeaders {
   return { [names.previous]: String(previous) };
@@ -89,8 +90,8 @@ export function conditionHeaders(expectedLast: number): WireHeaders {
 export type ReadHeader = (name: string) => string | undefined;
 
 /**
- * No owner writes without a condition, or without a kind. A message that lacks one was not written by any, and means
- * nothing; one that has both stands in the chain, whether it can be read or not.
+ * No owner writes without a condition, or without a kind. A message that lacks one was not written
+ * by any, and means nothing; one that has both stands in the chain, whether it can be read or not.
  */
 export function isRecord(read: ReadHeader): boolean {
   return read(conditionHeader) !== undefined && read(names.kind) !== undefined;

@@ -1,4 +1,6 @@
-/** Subjects of the log. One place, because a subject is also an address that others may publish to. */
+/**
+ * Subjects of the log. One place, because a subject is also an address that others may publish to.
+ */
 
 import {
   isTenantId,
@@ -24,7 +26,7 @@ export const partitionFilter = (root: TenantRoot, at: Partition): string => `${r
 /**
  * nats-server takes a publish to the literal subjects `docs.*` and `docs.>`, and its transform
  * leaves them as they are. They have no partition, so one of the partitions takes them in. As a
- * filter `docs.*` means just these two: whatever was transformed has a token more.
+ * filter `docs.*` means just these two: a transformed subject has a token more.
  */
 export const unplacedDocs = "docs.*";
 export const unplacedPartition: Partition = partition(0);
@@ -48,9 +50,9 @@ export const piecesFilter = (tenant: TenantId): string => `heads.${tenant}.*`;
 const tokenBytesMax = 192;
 
 /**
- * A tenant token that was never checked as one safe token of a subject. What is no tenant id becomes
- * `~` and base64url, so that it never meets one. A long one is cut: it stays a place to look, and is
- * no identity.
+ * A tenant token that was never checked as one safe token of a subject. What is no tenant id
+ * becomes `~` and base64url, so that it never meets one. A long one is cut: it stays a place to
+ * look, and is no identity.
  */
 function safeToken(tenant: string): string {
   if (isTenantId(tenant)) return tenant;

@@ -48,7 +48,7 @@ function setUp() {
 }
 
 describe("the guard of the log (L5)", () => {
-  it("notices a log that was replaced while the connection stayed, and lets nothing pass", async () => {
+  it("notices a log that was replaced under its connection, and lets nothing pass", async () => {
     const { clock, hooks, guard, guarded, gauges } = setUp();
     await guarded.docs.publish({ tenant: demo, payload });
     hooks.breakIdentity();
@@ -85,7 +85,7 @@ describe("the guard of the log (L5)", () => {
     expect(guard.refusal).toMatchObject(refused);
   });
 
-  it("ends a reader that waits, and trusts the log again by itself when it is put back", async () => {
+  it("ends a reader that waits, and trusts the log again when it is put back", async () => {
     const { clock, hooks, guard, guarded, gauges } = setUp();
     const { signal } = new AbortController();
     const { seq } = await guarded.docs.publish({ tenant: demo, payload });
@@ -105,7 +105,7 @@ describe("the guard of the log (L5)", () => {
     await expect(guarded.docs.publish({ tenant: demo, payload })).resolves.toBeDefined();
   });
 
-  it("renews no lease of before a refusal, also when the log is right again at once (LG4)", async () => {
+  it("renews no lease of before a refusal, also when the log is right at once (LG4)", async () => {
     const { clock, hooks, guard, guarded } = setUp();
     const partition = 3 as Partition;
     const before = await guarded.leases.acquire(partition, "node");
@@ -123,7 +123,7 @@ describe("the guard of the log (L5)", () => {
     await clock.advance(1);
   });
 
-  it("looks at once when somebody was refused, and blames no log for a damaged piece", async () => {
+  it("checks at once when a call was refused, and blames no log for a damaged piece", async () => {
     const { clock, guard, guarded, checks } = setUp();
     const piece = guarded.manifests.getPiece(demo, "missing");
     await expect(piece).rejects.toMatchObject(refused);

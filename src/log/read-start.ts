@@ -1,12 +1,12 @@
-/** Decisions about whether a stream is still the one that a cursor or a record of identity belongs to. */
+/** Whether a cursor belongs to the stream that is there now. Pure. */
 
 import { FreshetError } from "../contract/errors.ts";
 import { incarnationSpan } from "../contract/ids.ts";
 
 /**
- * May a reader start at `from`? Zero and one mean "from the beginning". Anything else must belong to this
- * incarnation and lie at most one past the end: a consumer beyond the end would wait for ever, and then
- * miss what is stored under re-used sequences.
+ * May a reader start at `from`? Zero and one mean "from the beginning". Anything else must belong
+ * to this incarnation and lie at most one past the end: a consumer beyond the end would wait for
+ * ever, and then miss what is stored under re-used sequences.
  * @throws FreshetError log_identity
  */
 export function checkReadStart(cursor: {
