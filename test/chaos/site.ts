@@ -44,6 +44,7 @@ export interface SiteOptions {
 type ServerName = "nats" | "temporal" | "weaviate";
 
 /** Of the log; memory is taken as it is written. A smaller one gives CHUNKS too little for half an hour. */
+const fillAttemptsMax = 50;
 const storeBytes = 8 * 1024 * 1024 * 1024;
 const stopMs = 20_000;
 /** Short, or hot would keep all that is merged in a storm, and nothing would be asked of cold alone. */
@@ -161,10 +162,19 @@ export class ChaosSite {
     return [...this.#links.values()].flat();
   }
 
-  /** Leaves no byte on the log's disk: it is made as small as what is on it. */
+  /**
+   * Leaves no byte on the log's disk: it is made as small as what is on it. Servers write between the look and the
+   * change, and a disk cannot be made smaller than what is on it: then it is looked at again.
+   */
   fillDisk(): void {
-    const { blocks, bfree, bsize } = statfsSync(this.#storeDir);
-    this.#resizeDisk((blocks - bfree) * bsize);
+    for (let attempt = 1; ; attempt += 1) {
+      const { blocks, bfree, bsize } = statfsSync(this.#storeDir);
+      try {
+        return this.#resizeDisk((blocks - bfree) * bsize);
+      } catch (thrown) {
+        if (attempt === fillAttemptsMax) throw thrown;
+      }
+    }
   }
 
   freeDisk(): void {
