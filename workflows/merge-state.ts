@@ -1,5 +1,6 @@
 /** Pure: the states of a tenant's merges, and what an operator is told about each. */
 
+import { limits } from "../src/contract/limits.ts";
 import type { MergeError, MergeProgress, PlannedMerge } from "../src/contract/merge.ts";
 import type { ScrubCounts } from "../src/contract/scrub.ts";
 
@@ -30,6 +31,12 @@ export type MergeState =
 export function planOf(state: MergeState): PlannedMerge | null {
   return "plan" in state ? state.plan : null;
 }
+
+/** The growing pause before what failed is tried again. */
+export const mergeRetries = {
+  backoffMinMs: limits.mergeRetryMinMs,
+  backoffMaxMs: limits.mergeRetryMaxMs,
+};
 
 /** What an operator's query tells. */
 export function progressOf(
@@ -99,12 +106,4 @@ export function describePlan({
 }: PlannedMerge): string {
   const what = purpose === "repair" ? "repairing" : "merging";
   return `${what} (${from}, ${to}]: ${upserts} documents, ${deletes} deletes, ${chunks} chunks`;
-}
-
-/** Pause before the n-th retry, n from 1: doubles up to the bound. */
-export function retryDelayMs(
-  attempt: number,
-  bounds: { readonly minMs: number; readonly maxMs: number },
-): number {
-  return Math.min(bounds.maxMs, bounds.minMs * 2 ** Math.min(attempt - 1, 30));
 }

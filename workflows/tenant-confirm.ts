@@ -12,12 +12,14 @@ import type { Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import type { MergeInput, Unconfirmed } from "../src/contract/merge.ts";
 import type { MergeActivities } from "../src/contract/merge-steps.ts";
-import { retryDelayMs } from "./merge-state.ts";
+import { backoffMs } from "../src/runtime/backoff.ts";
+import { mergeRetries } from "./merge-state.ts";
 
 export class TenantConfirm {
   readonly #input: MergeInput;
   #waiting: Unconfirmed[];
-  #attempt = 0;
+  /** Looks that failed since the last that did not. */
+  #failures = 0;
 
   constructor(input: MergeInput) {
     this.#input = input;
@@ -46,7 +48,7 @@ export class TenantConfirm {
     const to = Math.max(...due) as Position;
     for (;;) {
       const { through, repaired } = await steps.confirmMerge({ tenant, to });
-      this.#attempt = 0;
+      this.#failures = 0;
       if (repaired > 0) return this.#putOff(to, nowMs() + this.#confirmMs);
       if (through >= to) break;
     }
@@ -55,10 +57,9 @@ export class TenantConfirm {
 
   /** After a failure or a cancel. */
   retryLater(nowMs: number): void {
-    this.#attempt += 1;
-    const bounds = { minMs: limits.mergeRetryMinMs, maxMs: limits.mergeRetryMaxMs };
     const to = Math.max(...this.#waiting.map((one) => one.to)) as Position;
-    this.#putOff(to, nowMs + retryDelayMs(this.#attempt, bounds));
+    this.#putOff(to, nowMs + backoffMs(mergeRetries, this.#failures));
+    this.#failures += 1;
   }
 
   #putOff(to: Position, atMs: number): void {

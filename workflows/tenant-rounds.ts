@@ -5,7 +5,6 @@
  */
 
 import type { TenantId } from "../src/contract/ids.ts";
-import { limits } from "../src/contract/limits.ts";
 import {
   type LastMerge,
   type MergeCarried,
@@ -13,10 +12,11 @@ import {
   mergeWorkflowId,
 } from "../src/contract/merge.ts";
 import type { MergeActivities } from "../src/contract/merge-steps.ts";
+import { backoffMs } from "../src/runtime/backoff.ts";
 import type { MergeRequests, Series } from "./merge-requests.ts";
 import { mergeRound, type RoundResult } from "./merge-round.ts";
 import type { MergeRuntime } from "./merge-runtime.ts";
-import { type RoundState, retryDelayMs } from "./merge-state.ts";
+import { mergeRetries, type RoundState } from "./merge-state.ts";
 import type { TenantCleaning } from "./tenant-cleaning.ts";
 import type { TenantConfirm } from "./tenant-confirm.ts";
 import type { Ended, WorkInHand } from "./work-in-hand.ts";
@@ -75,8 +75,7 @@ export class TenantRounds {
     const { runtime, work, requests } = this.#parts;
     this.#failures += 1;
     const attempt = this.#failures;
-    const bounds = { minMs: limits.mergeRetryMinMs, maxMs: limits.mergeRetryMaxMs };
-    const delayMs = retryDelayMs(attempt, bounds);
+    const delayMs = backoffMs(mergeRetries, attempt - 1);
     const retryAtMs = runtime.nowMs() + delayMs;
     work.backOff({ phase: "retrying", error, attempt, retryAtMs });
     // Not woken by `due`: the sweep repeats it every minute, which would undo the growing pause.

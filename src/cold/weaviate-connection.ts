@@ -13,7 +13,10 @@ import weaviate from "weaviate-client";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../observe/port.ts";
+import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { Deadline } from "../runtime/deadline.ts";
+import { raceAbort } from "../runtime/race-abort.ts";
 
 export interface WeaviateAddress {
   /** Base URL of the REST interface. */
@@ -48,13 +51,22 @@ export class RequestRefusedError extends Error {
 type State =
   | { readonly is: "closed" }
   | { readonly is: "connected"; readonly client: WeaviateClient }
-  | { readonly is: "down"; readonly retryAtMs: number; readonly pauseMs: number };
+  /** `failures` counts the attempts to connect since the outage began. */
+  | { readonly is: "down"; readonly retryAtMs: number; readonly failures: number };
+
+/** Down, and the next caller may try at once. */
+const downAtOnce: State = { is: "down", retryAtMs: Number.NEGATIVE_INFINITY, failures: 0 };
+
+const reconnects = {
+  backoffMinMs: limits.coldReconnectMinMs,
+  backoffMaxMs: limits.coldReconnectMaxMs,
+};
 
 type Work<T> = (client: WeaviateClient, signal: AbortSignal) => Promise<T>;
 
 export class Connection {
   readonly #options: ConnectionOptions;
-  #state: State = { is: "down", retryAtMs: Number.NEGATIVE_INFINITY, pauseMs: 0 };
+  #state: State = downAtOnce;
   #connecting: Promise<WeaviateClient> | null = null;
 
   constructor(options: ConnectionOptions) {
@@ -104,14 +116,14 @@ export class Connection {
         ) {
           throw new FreshetError("cold_unavailable");
         }
-        this.#connecting ??= this.#connect(this.#state.pauseMs).finally(() => {
+        this.#connecting ??= this.#connect(this.#state.failures).finally(() => {
           this.#connecting = null;
         });
         return await this.#connecting;
     }
   }
 
-  async #connect(lastPauseMs: number): Promise<WeaviateClient> {
+  async #connect(failures: number): Promise<WeaviateClient> {
     const { url, logger } = this.#options;
     let client: WeaviateClient | null = null;
     try {
@@ -121,7 +133,7 @@ export class Connection {
       await this.#prepare(client);
     } catch (cause) {
       client?.close().catch(() => {});
-      this.#isDown(lastPauseMs, cause);
+      this.#isDown(failures, cause);
       throw new FreshetError("cold_unavailable", undefined, { cause });
     }
     if (this.#state.is === "closed") {
@@ -146,14 +158,13 @@ export class Connection {
     return this.#bounded({ ms: limits.coldRequestMs }, () => prepare(client));
   }
 
-  #isDown(lastPauseMs: number, error: unknown): void {
+  #isDown(failures: number, error: unknown): void {
     if (this.#state.is === "closed") return;
     const { url, clock, logger } = this.#options;
-    const doubled = Math.min(2 * lastPauseMs, limits.coldReconnectMaxMs);
-    const pauseMs = Math.max(doubled, limits.coldReconnectMinMs);
     // Once per outage, not once per attempt.
-    if (lastPauseMs === 0) logger.warn({ error, url }, "weaviate does not answer");
-    this.#state = { is: "down", retryAtMs: clock.monotonicMs() + pauseMs, pauseMs };
+    if (failures === 0) logger.warn({ error, url }, "weaviate does not answer");
+    const retryAtMs = clock.monotonicMs() + backoffMs(reconnects, failures);
+    this.#state = { is: "down", retryAtMs, failures: failures + 1 };
   }
 
   /** Only the client that failed is given up: a slow failure must not close its successor. */
@@ -161,7 +172,7 @@ export class Connection {
     if (this.#state.is !== "connected" || this.#state.client !== client) return;
     const { url, logger } = this.#options;
     logger.warn({ error, url }, "the connection to weaviate broke");
-    this.#state = { is: "down", retryAtMs: Number.NEGATIVE_INFINITY, pauseMs: 0 };
+    this.#state = downAtOnce;
     client.close().catch(() => {});
   }
 
@@ -174,22 +185,25 @@ export class Connection {
     }
   }
 
-  /** The first of: the work, its deadline, its caller's end. The work is told through its signal. */
+  /**
+   * The work's result, unless its deadline or its caller's end comes first. The work's signal aborts
+   * as soon as nobody waits for it any more.
+   */
   async #bounded<T>(
     until: { readonly ms: number; readonly caller?: AbortSignal | undefined },
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { ms, caller } = until;
-    const over = new AbortController();
-    const signal = caller === undefined ? over.signal : AbortSignal.any([over.signal, caller]);
-    const deadline = this.#options.clock.sleep(ms, signal).then(() => {
-      if (hasGone(caller)) throw new FreshetError("cancelled");
-      throw new NoAnswerError(`no answer within ${ms} ms`);
-    });
+    const deadline = new Deadline(this.#options.clock, ms, caller);
+    const ended = new AbortController();
+    const signal = AbortSignal.any([deadline.signal, ended.signal]);
     try {
-      return await Promise.race([work(signal), deadline]);
+      return await raceAbort(work(signal), deadline.signal);
+    } catch (error) {
+      throw deadline.isOver ? new NoAnswerError(`no answer within ${ms} ms`) : error;
     } finally {
-      over.abort();
+      deadline.clear();
+      ended.abort();
     }
   }
 }

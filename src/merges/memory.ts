@@ -14,6 +14,7 @@ import { limits } from "../contract/limits.ts";
 import { type MergeProgress, mergeWorkflowId } from "../contract/merge.ts";
 import type { MergeActivities } from "../contract/merge-steps.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { late, waitAtMost } from "../runtime/deadline.ts";
 import type { MergeClient } from "./port.ts";
 
 export interface MemoryMergesOptions extends Omit<MergePorts, "heartbeat" | "signal"> {
@@ -197,22 +198,17 @@ class MemoryRuntime implements MergeRuntime {
 
   async until(holds: () => boolean, timeoutMs?: number): Promise<boolean> {
     if (holds()) return true;
-    const over = new AbortController();
-    const held = new Promise<boolean>((resolve) => {
-      const look = (): void => {
-        if (!holds() && !this.#closed.aborted) return;
-        this.#waiting.delete(look);
-        resolve(holds());
-      };
-      this.#waiting.add(look);
-      over.signal.addEventListener("abort", () => this.#waiting.delete(look));
-    });
-    if (timeoutMs === undefined) return held;
-    const timeout = this.#clock.sleep(timeoutMs, over.signal).then(() => holds());
+    const { promise: held, resolve } = Promise.withResolvers<boolean>();
+    const look = (): void => {
+      if (holds() || this.#closed.aborted) resolve(holds());
+    };
+    this.#waiting.add(look);
     try {
-      return await Promise.race([held, timeout]);
+      if (timeoutMs === undefined) return await held;
+      const outcome = await waitAtMost(this.#clock, timeoutMs, held);
+      return outcome === late ? holds() : outcome;
     } finally {
-      over.abort();
+      this.#waiting.delete(look);
     }
   }
 

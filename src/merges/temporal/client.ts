@@ -34,6 +34,7 @@ import {
 import type { ScrubOutcome } from "../../contract/scrub.ts";
 import type { Logger } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import { waitAtMost } from "../../runtime/deadline.ts";
 import type { MergeClient } from "../port.ts";
 import { fromFailure } from "./failures.ts";
 
@@ -204,10 +205,7 @@ class TemporalMergeClient implements MergeClient {
   async close(): Promise<void> {
     this.#closing.abort();
     const ended = Promise.allSettled(this.#running);
-    const patience = new AbortController();
-    const { clock } = this.#options;
-    await Promise.race([ended, clock.sleep(limits.temporalRequestMs, patience.signal)]);
-    patience.abort();
+    await waitAtMost(this.#options.clock, limits.temporalRequestMs, ended);
     await this.#connection.close();
   }
 

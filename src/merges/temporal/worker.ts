@@ -23,6 +23,7 @@ import { limits } from "../../contract/limits.ts";
 import { mergeNames, mergeSearchAttributes } from "../../contract/merge.ts";
 import type { Log } from "../../log/port.ts";
 import type { Logger, Metrics } from "../../observe/port.ts";
+import { backoffMs } from "../../runtime/backoff.ts";
 import type { MergeClient } from "../port.ts";
 import { createTemporalActivities } from "./activities.ts";
 import { connectTemporal, type TemporalOptions } from "./client.ts";
@@ -46,6 +47,11 @@ export interface MergeWorker {
   readonly ready: Promise<void>;
   shutdown(): Promise<void>;
 }
+
+const reconnects = {
+  backoffMinMs: limits.mergeRetryMinMs,
+  backoffMaxMs: limits.temporalReconnectMaxMs,
+};
 
 /** Prepares the worker; nothing is connected before `run`. */
 export async function startMergeWorker(options: MergeWorkerOptions): Promise<MergeWorker> {
@@ -90,19 +96,19 @@ class RunningMergeWorker implements MergeWorker {
 
   async #runUntilStopped(): Promise<void> {
     const { clock, logger } = this.#options;
-    let pauseMs: number = limits.mergeRetryMinMs;
+    let failures = 0;
     while (!this.#stop.signal.aborted) {
       const startedMs = clock.monotonicMs();
-      try {
-        await this.#serve();
-      } catch (thrown) {
-        const name = thrown instanceof Error ? thrown.name : typeof thrown;
-        logger.warn({ name, retryMs: pauseMs }, "the merge worker has no Temporal; trying again");
+      const failure = await this.#serve().then(() => undefined, nameOf);
+      // A connection that held for long is not what its successor has to be patient for.
+      if (clock.monotonicMs() - startedMs > limits.mergeRetryMaxMs) failures = 0;
+      const retryMs = backoffMs(reconnects, failures);
+      failures += 1;
+      if (failure !== undefined) {
+        const reported = { name: failure, retryMs };
+        logger.warn(reported, "the merge worker has no Temporal; trying again");
       }
-      if (clock.monotonicMs() - startedMs > limits.mergeRetryMaxMs)
-        pauseMs = limits.mergeRetryMinMs;
-      await clock.sleep(pauseMs, this.#stop.signal);
-      pauseMs = Math.min(pauseMs * 2, limits.temporalReconnectMaxMs);
+      await clock.sleep(retryMs, this.#stop.signal);
     }
   }
 
@@ -145,6 +151,11 @@ class RunningMergeWorker implements MergeWorker {
       shutdownForceTime: limits.stopMs,
     });
   }
+}
+
+/** What may be logged of anything thrown: its message may quote what it was given. */
+function nameOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.name : typeof thrown;
 }
 
 /** Temporal's numbers of the types that we use. */
