@@ -23,10 +23,8 @@ import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import type { Heads } from "../../src/heads/heads.ts";
 import { readHeads } from "../../src/heads/read-heads.ts";
 import { forEachAtMost } from "../../src/runtime/for-each.ts";
-import type { MergePorts } from "../context.ts";
-import { logNowMs } from "../retention/log-time.ts";
-import { type NewestOperation, newestByDocument } from "./decide-plan.ts";
-import { readHeaders } from "./headers.ts";
+import { logNowMs, type MergePorts } from "../context.ts";
+import { type NewestOperation, newestByDocument, readHeaders } from "./range.ts";
 
 /** @throws FreshetError broken_chain, cold_unavailable, log_unavailable */
 export async function cleanSuperseded(

@@ -23,9 +23,13 @@ import type { CommitRequest } from "../../src/contract/merge-steps.ts";
 import { HeadsFold, headsEntryBytes, type NextPieces } from "../../src/heads/pieces.ts";
 import { readPieces } from "../../src/heads/read-heads.ts";
 import type { MergePorts } from "../context.ts";
-import { writeLetters } from "./dead-letters.ts";
-import { foldHeads, readHeaders } from "./headers.ts";
-import { announceRefused, refusedAmong, writeRefusedLetters } from "./refused-documents.ts";
+import {
+  announceRefused,
+  refusedAmong,
+  writeLetters,
+  writeRefusedLetters,
+} from "./dead-letters.ts";
+import { foldHeads, readHeaders } from "./range.ts";
 
 /** @throws FreshetError broken_chain, log_identity, log_unavailable, cold_unavailable */
 export async function commitMerge(

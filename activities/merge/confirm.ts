@@ -16,9 +16,9 @@ import type { ConfirmResult } from "../../src/contract/merge.ts";
 import type { ConfirmRequest } from "../../src/contract/merge-steps.ts";
 import type { MergePorts } from "../context.ts";
 import { liveIn, readScrubbed } from "../scrub/standing.ts";
-import { readBoundedHeaders } from "./headers.ts";
-import { readBack } from "./read-back.ts";
+import { readBoundedHeaders } from "./range.ts";
 import { repair } from "./repair.ts";
+import { readBack } from "./verify.ts";
 
 /** One window, as large as a merge. @throws FreshetError broken_chain, cold_unavailable, log_unavailable, log_identity */
 export async function confirmMerge(

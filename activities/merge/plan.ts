@@ -14,8 +14,7 @@ import type { MergePlan, PlannedMerge } from "../../src/contract/merge.ts";
 import type { PlanRequest } from "../../src/contract/merge-steps.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
 import type { MergePorts } from "../context.ts";
-import { countRange } from "./decide-plan.ts";
-import { type BoundedHeaders, readBoundedHeaders } from "./headers.ts";
+import { type BoundedHeaders, countRange, readBoundedHeaders } from "./range.ts";
 
 interface Standing {
   readonly deployment: string;

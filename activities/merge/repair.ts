@@ -12,8 +12,8 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { incomplete } from "../../src/contract/merge.ts";
 import type { MergePorts } from "../context.ts";
-import { type ReadBack, readBack } from "./read-back.ts";
-import { refusedAmong, writeRefusedLetters } from "./refused-documents.ts";
+import { refusedAmong, writeRefusedLetters } from "./dead-letters.ts";
+import { type ReadBack, readBack } from "./verify.ts";
 import { writeRecords } from "./write.ts";
 
 export interface Repaired {

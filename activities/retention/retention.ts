@@ -13,20 +13,19 @@
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
-import type { Version } from "../../src/contract/ids.ts";
 import {
   isTenantId,
   type Partition,
   type Position,
   type TenantId,
+  type Version,
 } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { Described } from "../../src/contract/merge.ts";
-import type { MergePorts } from "../context.ts";
+import { logNowMs, type MergePorts } from "../context.ts";
 import { payLetters } from "../merge/dead-letters.ts";
-import { passingOver } from "../merge/passing-over.ts";
-import { logNowMs } from "./log-time.ts";
+import { passingOver } from "../sweep.ts";
 import { type RetentionBounds, retentionBounds } from "./plan.ts";
 
 /** A tenant, or a token that is none, in the order of retention. */

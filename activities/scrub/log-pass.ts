@@ -5,11 +5,10 @@
 
 import type { Version } from "../../src/contract/ids.ts";
 import type { ScrubLogRequest, ScrubLogResult } from "../../src/contract/scrub.ts";
-import type { MergePorts } from "../context.ts";
-import { readBoundedHeaders } from "../merge/headers.ts";
-import { readBack } from "../merge/read-back.ts";
+import { logNowMs, type MergePorts } from "../context.ts";
+import { readBoundedHeaders } from "../merge/range.ts";
 import { repair } from "../merge/repair.ts";
-import { logNowMs } from "../retention/log-time.ts";
+import { readBack } from "../merge/verify.ts";
 import { liveIn, readScrubbed } from "./standing.ts";
 
 /** One window of records. @throws FreshetError broken_chain, cold_unavailable, log_unavailable, log_identity */

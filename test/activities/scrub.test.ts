@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { judgeEntry } from "../../activities/scrub/judge-entry.ts";
+import { judgeEntry } from "../../activities/scrub/cold-pass.ts";
 import { createMergeActivities } from "../../activities/steps.ts";
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdObject } from "../../src/cold/port.ts";

@@ -234,7 +234,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "delete what a verification did not find",
     patches: [
       {
-        file: "activities/merge/read-back.ts",
+        file: "activities/merge/verify.ts",
         find: "    for (const { id, record } of absent) {",
         replace: `    if (absent.length > 0) await ports.cold.deleteIds(tenant, absent.map(({ id }) => id));
     for (const { id, record } of absent) {`,
