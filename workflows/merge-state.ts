@@ -1,4 +1,4 @@
-/** Pure: the states of a tenant's merges, and what an operator is told about each. */
+/** Pure: the states of a tenant's merges, and what an operator sees of each. */
 
 import { limits } from "../src/contract/limits.ts";
 import type { MergeError, MergeProgress, PlannedMerge } from "../src/contract/merge.ts";
@@ -14,7 +14,9 @@ export type RoundState =
 export type MergeState =
   | (RoundState & { readonly startedAtMs: number })
   | { readonly phase: "idle" }
-  /** Until every owner that answers has folded what was merged; then superseded objects are deleted. */
+  /**
+   * Until every owner that answers has folded what was merged; then superseded objects are deleted.
+   */
   | { readonly phase: "grace" }
   | { readonly phase: "confirming" }
   | { readonly phase: "cleaning" }
@@ -67,7 +69,7 @@ export function describeState(state: MergeState): string {
     case "planning":
       return "reading the headers of what is not merged yet";
     case "writing":
-      return `${describePlan(state.plan)}: ${state.written} of ${state.plan.chunks} objects written`;
+      return `${describePlan(state.plan)}: ${describeWritten(state)}`;
     case "verifying":
       return `${describePlan(state.plan)}: reading ${state.plan.chunks} objects back`;
     case "committing":
@@ -81,7 +83,7 @@ export function describeState(state: MergeState): string {
     case "scrubbing":
       return `comparing the cold shard with the log${describeScrub(state.counts)}`;
     case "paused":
-      return "paused by an operator; update `resume` goes on";
+      return "paused by an operator; update `resume` continues";
     case "retrying": {
       const { error, attempt, retryAtMs } = state;
       const at = new Date(retryAtMs).toISOString();
@@ -90,10 +92,15 @@ export function describeState(state: MergeState): string {
   }
 }
 
+function describeWritten(state: { readonly plan: PlannedMerge; readonly written: number }): string {
+  return `${state.written} of ${state.plan.chunks} objects written`;
+}
+
 function describeScrub(counts: ScrubCounts | null): string {
   if (counts === null) return "";
   const { checked, repaired, walked, deleted } = counts;
-  return `: ${checked} objects read back, ${repaired} written again, ${walked} walked, ${deleted} deleted`;
+  const log = `${checked} objects read back, ${repaired} written again`;
+  return `: ${log}, ${walked} walked, ${deleted} deleted`;
 }
 
 export function describePlan({

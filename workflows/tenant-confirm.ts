@@ -1,11 +1,14 @@
 /**
- * Which merges of one tenant still have to be confirmed, and when. Deterministic; part of tenant-merges.ts, which calls
- * `step` when it is its turn.
+ * Which merges of one tenant still have to be confirmed, and when. Deterministic; part of
+ * tenant-merges.ts, which calls `step` when it is its turn.
  *
- *   TC1  a merge is confirmed no earlier than `confirmMs` behind its commit, and as soon after as nothing else is in work:
- *        merges that follow each other without a pause do not put it off, or hot would never drop anything;
- *   TC2  what was missing is looked at again after another `confirmMs`; a look that failed, after a growing pause;
- *   TC3  what is unconfirmed outlives its run of the workflow: it is handed on, and the workflow does not complete before.
+ *   TC1  a merge is confirmed no earlier than `confirmMs` after its commit, and then as soon as
+ *        nothing else is in work: merges that follow each other without a pause do not put it off,
+ *        or hot would never drop anything;
+ *   TC2  what was missing is looked at again after another `confirmMs`; a look that failed, after a
+ *        growing pause;
+ *   TC3  what is unconfirmed outlives its run of the workflow: it is handed on, and the workflow
+ *        does not complete before.
  */
 
 import type { Position } from "../src/contract/ids.ts";
@@ -30,7 +33,9 @@ export class TenantConfirm {
     return this.#waiting;
   }
 
-  /** A merge up to `to`, if there is one, was committed now or is known to lack its confirmation. */
+  /**
+   * A merge up to `to`, if there is one, was committed now or is known to lack its confirmation.
+   */
   owe(to: Position | undefined, nowMs: number): void {
     if (to === undefined || this.#waiting.some((one) => one.to >= to)) return;
     this.#waiting.push({ to, atMs: nowMs + this.#confirmMs });

@@ -1,5 +1,5 @@
 /**
- * The rounds of merging of one tenant: what a round's end means for those who asked, and how long
+ * The rounds of merging of one tenant: what a round's end means for its callers, and how long
  * to wait after a failure. Part of tenant-merges.ts, which runs one when it is its turn.
  * Deterministic.
  */
@@ -55,7 +55,7 @@ export class TenantRounds {
   }
 
   /**
-   * What the round's end means for those who asked. Returns the error to back off for, if any.
+   * What the round's end means for its callers. Returns the error to back off for, if any.
    * Synchronous, as is what follows until the next state is shown: histories have a caller's answer
    * after that state.
    */

@@ -26,7 +26,7 @@ import type { MergePorts } from "../context.ts";
  * @param headers those of the range, when they are read already
  * @throws FreshetError log_unavailable when what is owed cannot be noted
  */
-export async function writeLetters(
+export async function writeDeadLetters(
   ports: MergePorts,
   range: MergeRange,
   headers: readonly RecordHeader[],
@@ -44,11 +44,11 @@ export async function writeLetters(
 }
 
 /** What merges left owed, as far as there is room now. */
-export async function payLetters(ports: MergePorts, tenant: TenantId): Promise<void> {
+export async function payDeadLetters(ports: MergePorts, tenant: TenantId): Promise<void> {
   const { deadLetters, manifests } = ports.log;
   if ((await deadLetters.owed(tenant)).after === null) return;
   const to = (await manifests.get(tenant))?.manifest.to ?? (0 as Position);
-  await writeLetters(ports, { tenant, from: to, to }, []);
+  await writeDeadLetters(ports, { tenant, from: to, to }, []);
 }
 
 /**
@@ -131,7 +131,7 @@ export function refusedAmong(
  * line, the event and the count are what is left.
  * @throws FreshetError log_unavailable
  */
-export async function writeRefusedLetters(
+export async function writeRefusedDeadLetters(
   { log, logger }: MergePorts,
   refused: readonly RecordHeader[],
 ): Promise<void> {

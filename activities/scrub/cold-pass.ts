@@ -1,10 +1,13 @@
 /**
- * The half of a scrub that walks the cold shard, all of it, by its cursor. Never deletes but by explicit id.
+ * The half of a scrub that walks the cold shard, all of it, by its cursor. Never deletes but by
+ * explicit id.
  *
- *   SC1  what is deleted can never count again, and no owner that answers can still show it (`judgeEntry`);
- *   SC2  a document whose record the log no longer holds is complete only if every chunk that its objects speak of
- *        is found by a search;
- *   SC3  memory is the heads (24 bytes a document, as in every merge) and one page; a window repeated is harmless.
+ *   SC1  what is deleted can never count again, and no owner that answers can still show it
+ *        (`judgeEntry`);
+ *   SC2  a document whose record the log no longer holds is complete only if every chunk that its
+ *        objects speak of is found by a search;
+ *   SC3  memory is the heads (24 bytes a document, as in every merge) and one page; a window
+ *        repeated is harmless.
  */
 
 import { objectId } from "../../src/cold/object-id.ts";
@@ -73,8 +76,9 @@ async function countComplete(
 // --- one object --------------------------------------------------------------------------------
 
 /**
- * `live`: counts. `orphan`: can never count again, and nobody can still need it. `waiting`: an unfinished merge
- * wrote it ahead of the watermark, or what supersedes it is so young that an owner may not have seen it yet.
+ * `live`: counts. `orphan`: can never count again, and no owner can still need it. `waiting`: an
+ * unfinished merge wrote it ahead of the watermark, or what supersedes it is so young that an owner
+ * may not have seen it yet.
  */
 export type ScrubVerdict = "live" | "orphan" | "waiting";
 
@@ -82,13 +86,16 @@ export interface ScrubStanding {
   readonly tenant: TenantId;
   /** Of the manifest: everything up to it is decided by the heads. */
   readonly watermarkVersion: Version;
-  /** Records up to it landed long enough ago for every owner that answers to have folded them (CS2). */
+  /**
+   * Records up to it landed long enough ago for every owner that answers to have folded them (CS2).
+   */
   readonly settledVersion: Version;
 }
 
 /**
- * Ahead of the watermark nothing is an orphan: a merge that was cut off wrote it, and the next one, which may have
- * begun to rely on it by reading it back, decides. What that one does not need is behind the watermark afterwards.
+ * Ahead of the watermark nothing is an orphan: a merge that was cut off wrote it, and the next one,
+ * which may have begun to rely on it by reading it back, decides. What that one does not need lies
+ * below the watermark afterwards.
  */
 export function judgeEntry(
   entry: ColdEntry,
@@ -100,7 +107,8 @@ export function judgeEntry(
   // An object under another id than its own would be shown beside it: nothing of ours wrote it.
   if (entry.id !== objectId({ ...entry, tenant })) return "orphan";
   if (head === version) return "live";
-  // Without a head the document is deleted: that no owner needs. Behind a newer head it may still be shown.
+  // Without a head the document is deleted, so no owner needs the object. Under a newer head one
+  // may still show it.
   if (head === undefined || head <= settledVersion) return "orphan";
   return "waiting";
 }

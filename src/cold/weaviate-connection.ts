@@ -1,11 +1,14 @@
 /**
  * A connection to Weaviate that may be down. Nothing here throws before it is used.
  *
- * Owns the vendor's client. Never retries an operation: it says `cold_unavailable`, and who asked knows
- * whether asking again makes sense.
- *   W1  while Weaviate is down a caller is refused at once, except the one that probes it after a pause;
- *   W2  a client whose connection broke is replaced: the channel's own reconnect would wait for minutes;
- *   W3  no operation outlives its deadline, its caller, or the server by much.
+ * Owns the vendor's client. Never retries an operation: it says `cold_unavailable`, and its caller
+ * knows whether to ask again.
+ *
+ *   WC1  while Weaviate is down a caller is refused at once, except the one that probes it after a
+ *        pause;
+ *   WC2  a client whose connection broke is replaced: the channel's own reconnect would wait for
+ *        minutes;
+ *   WC3  no operation outlives its deadline, its caller, or the server by much.
  */
 
 import type { WeaviateClient } from "weaviate-client";
@@ -29,7 +32,7 @@ export interface WeaviateAddress {
 export interface ConnectionOptions extends WeaviateAddress {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** What each new client goes through before anybody uses it. */
+  /** What each new client goes through before it is used. */
   readonly prepare?: ((client: WeaviateClient) => Promise<void>) | undefined;
 }
 
@@ -43,7 +46,9 @@ export class InactiveTenantError extends Error {
   override readonly name = "InactiveTenantError";
 }
 
-/** The server, or the vendor's client, can not take what the request says, however often it is sent. */
+/**
+ * The server, or the vendor's client, cannot take what the request says, however often it is sent.
+ */
 export class RequestRefusedError extends Error {
   override readonly name = "RequestRefusedError";
 }
@@ -75,7 +80,8 @@ export class Connection {
 
   /**
    * Runs one operation.
-   * @throws FreshetError cold_unavailable | cancelled, UnknownTenantError, InactiveTenantError, RequestRefusedError
+   * @throws FreshetError cold_unavailable | cancelled, UnknownTenantError, InactiveTenantError,
+   *   RequestRefusedError
    */
   async run<T>(work: Work<T>, signal?: AbortSignal): Promise<T> {
     if (hasGone(signal)) throw new FreshetError("cancelled");
@@ -146,8 +152,9 @@ export class Connection {
   }
 
   /**
-   * The vendor asks for the server's version with each collection that is named, and waits for none of these requests,
-   * until it knows it: one that fails then ends the process as an unhandled rejection. Asked here, it is asked once.
+   * The vendor asks for the server's version with each collection that is named, and waits for none
+   * of these requests, until it knows it: one that fails then ends the process as an unhandled
+   * rejection. Asked here, it is asked once.
    */
   #learnVersion(client: WeaviateClient): Promise<unknown> {
     return this.#bounded({ ms: limits.coldConnectMs }, () => client.getWeaviateVersion());
@@ -176,7 +183,9 @@ export class Connection {
     client.close().catch(() => {});
   }
 
-  /** Rejects when Weaviate stops answering while an operation runs; the vendor would go on retrying. */
+  /**
+   * Rejects when Weaviate stops answering while an operation runs; the vendor would keep retrying.
+   */
   async #outage(ended: AbortSignal): Promise<never> {
     for (;;) {
       await this.#options.clock.sleep(limits.coldProbeEveryMs, ended);
@@ -186,8 +195,8 @@ export class Connection {
   }
 
   /**
-   * The work's result, unless its deadline or its caller's end comes first. The work's signal aborts
-   * as soon as nobody waits for it any more.
+   * The work's result, unless its deadline or its caller's end comes first. The work's signal
+   * aborts as soon as its result is of no use.
    */
   async #bounded<T>(
     until: { readonly ms: number; readonly caller?: AbortSignal | undefined },
@@ -229,8 +238,8 @@ export function openClient({ url, grpc, apiKey }: WeaviateAddress): Promise<Weav
 }
 
 /**
- * Asked directly: the vendor's `isReady` starts a second request that nobody waits for, and whose failure
- * ends the process as an unhandled rejection.
+ * Asked directly: the vendor's `isReady` starts a second request without waiting for it, whose
+ * failure ends the process as an unhandled rejection.
  */
 async function checkReady(url: string, signal: AbortSignal): Promise<void> {
   const reply = await fetch(`${url.replace(/\/$/, "")}/v1/.well-known/ready`, { signal });
@@ -268,8 +277,8 @@ export function isInactiveTenant(message: string): boolean {
 const clientRefusals = new Set(["WeaviateSerializationError", "WeaviateInvalidInputError"]);
 
 /**
- * By the gRPC status that the vendor leaves in its message, and by what its client throws before it sends. Half a
- * character, for one, comes back as INTERNAL: the server can not decode the request.
+ * By the gRPC status that the vendor leaves in its message, and by what its client throws before it
+ * sends. Half a character, for one, comes back as INTERNAL: the server cannot decode the request.
  */
 export function isRefusedRequest(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

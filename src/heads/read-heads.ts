@@ -16,7 +16,10 @@ interface FoundPiece<Piece> {
   readonly bytes: Uint8Array;
 }
 
-/** @throws FreshetError log_identity when a piece is missing, damaged or of another size; log_unavailable */
+/**
+ * @throws FreshetError log_identity when a piece is missing, damaged or of another size;
+ *   log_unavailable
+ */
 export async function readPieces<Piece extends NamedPiece>(
   manifests: Pick<ManifestStore, "getPiece">,
   tenant: TenantId,

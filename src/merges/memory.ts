@@ -1,6 +1,7 @@
 /**
- * Merges in process, with the same activities and the same story as under Temporal, for paths without
- * servers. Nothing is durable but the log: after a restart, what is unmerged is asked for again.
+ * Merges in process, with the same activities and the same story as under Temporal, for paths
+ * without servers. Nothing is durable but the log: after a restart, what is unmerged is asked for
+ * again.
  */
 
 import type { MergePorts } from "../../activities/context.ts";
@@ -132,7 +133,7 @@ class MemoryMergeClient implements MergeClient {
   }
 
   async #run(tenant: TenantId, { merges }: Entity): Promise<void> {
-    // Nothing has to be awaited first: whoever started the entity tells it what to do before it looks.
+    // One turn, in which the caller that started the entity says what to do.
     await Promise.resolve();
     try {
       do {

@@ -1,10 +1,13 @@
 /**
- * The merge worker: bundles the workflows, polls Temporal, runs the activities against log and cold.
+ * The merge worker: bundles the workflows, polls Temporal, runs the activities against log and
+ * cold.
  *
- * Owns: its connection, its Temporal worker. Never does: bring the process down because Temporal is away.
+ * Owns: its connection, its Temporal worker. Never does: bring the process down because Temporal is
+ * away.
  *
  *   MW1  while Temporal is down it tries again, with growing bounded pauses, until it is shut down;
- *   MW2  a shutdown lets running activities end or cancel; what they left undone is repeated elsewhere.
+ *   MW2  a shutdown lets running activities end or cancel; what they left undone is repeated
+ *        elsewhere.
  */
 
 import { fileURLToPath } from "node:url";
@@ -36,12 +39,14 @@ export interface MergeWorkerOptions extends TemporalOptions {
   readonly metrics: Metrics;
   /** Age of the oldest unmerged record that makes a tenant due; `limits.mergeAgeMs` by default. */
   readonly ageMs?: number | undefined;
-  /** How long the log keeps what nobody needs; `limits.replayWindowMs` by default. */
+  /** How long the log keeps what is no longer needed; `limits.replayWindowMs` by default. */
   readonly replayWindowMs?: number | undefined;
 }
 
 export interface MergeWorker {
-  /** Works until `shutdown`. Rejects only when its own code is broken (the workflows do not bundle). */
+  /**
+   * Works until `shutdown`. Rejects only when its own code is broken (the workflows do not bundle).
+   */
   run(): Promise<void>;
   /** Resolves when it polls for the first time. */
   readonly ready: Promise<void>;
@@ -144,7 +149,8 @@ class RunningMergeWorker implements MergeWorker {
         ageMs,
         replayWindowMs,
       }),
-      // Each merge keeps several pages of vectors in memory, and cold has to share its cores with questions.
+      // Each merge keeps several pages of vectors in memory, and cold has to share its cores with
+      // questions.
       maxConcurrentActivityTaskExecutions: limits.mergesInFlightMax,
       maxHeartbeatThrottleInterval: limits.mergeHeartbeatEveryMs,
       shutdownGraceTime: limits.mergeShutdownMs,
@@ -162,8 +168,8 @@ function nameOf(thrown: unknown): string {
 const attributeTypes = { KEYWORD: 2, INT: 3 } as const;
 
 /**
- * Adds what the namespace lacks. Without them every task of the workflow would fail, so a server that
- * refuses (Temporal Cloud: an operator creates them) is an error that says what is missing.
+ * Adds what the namespace lacks. Without them every task of the workflow would fail, so a server
+ * that refuses (Temporal Cloud: an operator creates them) is an error that says what is missing.
  */
 async function ensureSearchAttributes(
   { operatorService }: NativeConnection,
@@ -183,14 +189,18 @@ async function ensureSearchAttributes(
     });
   } catch (cause) {
     const names = missing.map(([name, type]) => `${name}=${type}`).join(", ");
-    const message = `the Temporal namespace lacks search attributes that could not be added: ${names}`;
+    const lacks = "lacks search attributes that could not be added";
+    const message = `the Temporal namespace ${lacks}: ${names}`;
     throw new FreshetError("temporal_unavailable", message, { cause });
   }
 }
 
 let runtimeInstalled = false;
 
-/** Once a process: signals are the host's to handle, and Temporal's own log lines go where all others go. */
+/**
+ * Once a process: signals are the host's to handle, and Temporal's own log lines go where all
+ * others go.
+ */
 function installRuntime(logger: Logger): void {
   if (runtimeInstalled) return;
   runtimeInstalled = true;
