@@ -50,6 +50,12 @@ export const plantedBugs: readonly PlantedBug[] = [
         find: "  switch (committed.kind) {",
         replace: "  await writeVerified(steps, hooks, plan);\n  switch (committed.kind) {",
       },
+      {
+        // Else hot would keep what is committed until the second look, which writes what is missing.
+        file: "activities/merge/commit.ts",
+        find: "    confirmed: confirmedTo(manifest),",
+        replace: "    confirmed: to,",
+      },
     ],
     faults: every(
       9_000,
