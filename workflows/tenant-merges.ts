@@ -69,9 +69,7 @@ export class TenantMerges {
     this.#requests.due();
   }
 
-  /**
-   * Resolves when everything up to `upTo` (default: all there is) is committed, or says why not.
-   */
+  /** Resolves when all up to `upTo` (default: all there is) is committed, or says why not. */
   force(upTo?: Position): Promise<MergeOutcome> {
     return this.#requests.force(upTo);
   }
@@ -138,9 +136,7 @@ export class TenantMerges {
 
   // --- the story -----------------------------------------------------------------------------
 
-  /**
-   * Runs until nothing is to do for a while (`complete`) or the run is long enough (`continue`).
-   */
+  /** Runs until nothing is to do for a while (`complete`) or the run is full (`continue`). */
   async run(): Promise<"complete" | "continue"> {
     for (;;) {
       // Those who wait for an outcome get it first: a new run would not know of them.

@@ -68,9 +68,7 @@ class RangeBound {
     this.#chunksMax = bounds.chunksMax;
   }
 
-  /**
-   * Whether the record still fits. The first always does: a merge must get past any single record.
-   */
+  /** Whether the record still fits. The first always does: a merge must get past any record. */
   take({ chunkCount }: RecordHeader): boolean {
     const fits = this.#records < this.#recordsMax && this.#chunks + chunkCount <= this.#chunksMax;
     if (!fits && this.#records > 0) return false;
@@ -90,9 +88,7 @@ export interface NewestOperation {
   readonly atMs: number;
 }
 
-/**
- * Last writer wins, in log order: a later header replaces an earlier one, never the reverse (I3).
- */
+/** Last writer wins, in log order: a later header replaces an earlier one (I3). */
 export function newestByDocument(
   headers: readonly RecordHeader[],
 ): ReadonlyMap<DocumentId, NewestOperation> {

@@ -129,7 +129,7 @@ interface PageTarget {
   readonly tenant: TenantId;
   /** The objects were missed by a read-back: they are written so that a search finds them. */
   readonly rewrites: boolean;
-  /** Told of each page that is done. */
+  /** Called after each page. */
   readonly onWritten: (objects: number) => void;
 }
 
@@ -140,7 +140,7 @@ interface PagesWritten {
   readonly refused: readonly Position[];
 }
 
-/** @throws FreshetError cold_unavailable, or whatever `objects` throws */
+/** @throws FreshetError cold_unavailable, and what `objects` throws */
 async function writePages(
   target: PageTarget,
   objects: AsyncIterable<PlacedObject>,
