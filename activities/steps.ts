@@ -14,16 +14,17 @@ import {
   type RequestOf,
   type ResultOf,
 } from "../src/contract/merge-steps.ts";
-import type { MergePorts } from "./context.ts";
+import { type MergePorts, silentOnceEnded } from "./context.ts";
 import { cleanSuperseded, sweepHeads } from "./merge/clean.ts";
 import { commitMerge } from "./merge/commit.ts";
 import { confirmMerge } from "./merge/confirm.ts";
-import { silentOnceEnded } from "./merge/ended.ts";
 import { planMerge } from "./merge/plan.ts";
-import { verifyRange, writeRange } from "./merge/write.ts";
+import { verifyRange } from "./merge/verify.ts";
+import { writeRange } from "./merge/write.ts";
 import { scrubCold } from "./scrub/cold-pass.ts";
+import { finishScrub } from "./scrub/finish.ts";
 import { scrubLog } from "./scrub/log-pass.ts";
-import { finishScrub, planScrub } from "./scrub/steps.ts";
+import { planScrub } from "./scrub/plan.ts";
 
 type Implementations = {
   readonly [Name in MergeStepName]: (

@@ -1,18 +1,21 @@
-/** What is asked for by time: merges of tenants whose records wait too long, and scrubs of all tenants. */
+/**
+ * What is asked for by time: merges of tenants whose records wait too long, and scrubs of all
+ * tenants. A tenant that fails is counted and named to the operator, and the others have their
+ * turn; a failure that all would have ends the sweep, which is then repeated.
+ */
 
-import { FreshetError } from "../src/contract/errors.ts";
+import { type ErrorCode, FreshetError, toFreshetError } from "../src/contract/errors.ts";
 import { type Partition, partitionOf, type TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
 import type { Described, MergeReason } from "../src/contract/merge.ts";
 import type { MergePorts } from "./context.ts";
-import { passingOver, type SweepStep } from "./merge/passing-over.ts";
 
 export interface SweepResult {
   /** Tenants that were looked at, and those of them that were asked to merge. */
   readonly tenants: number;
   readonly due: number;
-  /** Tenants that were passed over because of a failure of theirs; absent when there are none. */
+  /** Tenants that were passed over because of their own failure; absent when there are none. */
   readonly failed?: number | undefined;
 }
 
@@ -23,7 +26,7 @@ export interface ScrubSweepRequest extends Described {
 
 export interface SweepActivities {
   signalDueTenants(request?: Described): Promise<SweepResult>;
-  /** Asks those tenants that were ever merged whose slot of the day it is; each takes its turn at the worker. */
+  /** Asks the merged tenants whose slot of the day it is; each takes its turn at the worker. */
   requestScrubs(request?: ScrubSweepRequest): Promise<SweepResult>;
 }
 
@@ -38,7 +41,7 @@ export interface SweepOptions {
 export function createSweepActivities(options: SweepOptions): SweepActivities {
   const { ports } = options;
   return {
-    /** Bounded by `sweepTenantsMax` requests; those that were left out are still due at the next sweep. */
+    /** At most `sweepTenantsMax` requests; those left out are still due at the next sweep. */
     signalDueTenants: () =>
       eachTenant(ports, "merge", {
         tenants: allTenants(ports),
@@ -67,7 +70,7 @@ async function* allTenants({ log }: MergePorts): AsyncGenerator<TenantId> {
   }
 }
 
-/** One tenant that can not be asked is passed over: a sweep that ended there would end there every time. */
+/** A tenant that cannot be asked is passed over: the sweep would end at it every time. */
 async function eachTenant(
   ports: MergePorts,
   step: SweepStep,
@@ -91,7 +94,38 @@ async function eachTenant(
   return failed === 0 ? result : { ...result, failed };
 }
 
-/** A tenant's slot is a function of its name, so that nobody has to remember when it was scrubbed. */
+export type SweepStep = "merge" | "retention" | "scrub";
+
+/** Failures that the next tenant would have as well. */
+const sharedFailures: ReadonlySet<ErrorCode> = new Set([
+  "log_unavailable",
+  "log_identity",
+  "temporal_unavailable",
+  "cancelled",
+]);
+
+/**
+ * What the work brings; undefined when it failed and the sweep continues. `tenant` may be a token
+ * that is no tenant.
+ */
+export async function passingOver<Result>(
+  ports: MergePorts,
+  { step, tenant }: { readonly step: SweepStep; readonly tenant: string },
+  work: () => Promise<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await work();
+  } catch (thrown) {
+    ports.signal()?.throwIfAborted();
+    const { code } = toFreshetError(thrown);
+    if (sharedFailures.has(code)) throw thrown;
+    ports.metrics.count("sweep_failures_total", { step });
+    ports.logger.error({ tenant, step, code }, "a sweep passed over a tenant that failed");
+    return undefined;
+  }
+}
+
+/** A tenant's slot is a function of its name: when it was scrubbed need not be remembered. */
 export function isInSlot(tenant: TenantId, atMs: number): boolean {
   const { scrubEveryMs, scrubSlotMs } = limits;
   const slots = scrubEveryMs / scrubSlotMs;
@@ -99,8 +133,8 @@ export function isInSlot(tenant: TenantId, atMs: number): boolean {
 }
 
 /**
- * Whether the tenant has an operation that waits unmerged for at least `ageMs`. A fence is none: it repeats the version
- * of the record before it, so a tail of fences is told by its newest record.
+ * Whether the tenant has an operation that waits unmerged for at least `ageMs`. A fence is none: it
+ * repeats the version of the record before it, so the newest record tells a tail of fences.
  */
 export async function isDue(ports: MergePorts, tenant: TenantId, ageMs: number): Promise<boolean> {
   const { log, clock } = ports;

@@ -56,7 +56,7 @@ export class MergeRequests {
     return this.#due || this.#waiting.length > 0 || this.#series !== null;
   }
 
-  /** Somebody waits who is not in the series yet. */
+  /** There are callers that are not in the series yet. */
   get hasCallers(): boolean {
     return this.#waiting.length > 0;
   }

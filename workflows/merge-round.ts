@@ -1,12 +1,14 @@
 /**
- * The story of one merge, from plan to commit: the same under Temporal and in memory. Deterministic: all
- * effects are steps, all waiting is hooks.
+ * The story of one merge, from plan to commit: the same under Temporal and in memory.
+ * Deterministic: all effects are steps, all waiting is hooks.
  *
- *   MR1  the commit comes after a verification that found nothing missing; what it committed still has to be confirmed
- *        (tenant-confirm.ts);
- *   MR2  a pause ends the round before its next step, never inside one; after it the merge is planned anew;
+ *   MR1  the commit comes after a verification that found nothing missing; what it committed still
+ *        has to be confirmed (tenant-confirm.ts);
+ *   MR2  a pause ends the round before its next step, never inside one; after it the merge is
+ *        planned anew;
  *   MR3  a round that ends early (failure, cancel, crash) leaves only objects that the heads mask;
- *   MR4  a document that cold refuses for good holds up nobody: verification leaves it out, the commit dead-letters it.
+ *   MR4  a document that cold refuses for good does not hold up the rest: verification leaves it
+ *        out, the commit dead-letters it.
  */
 
 import type { Position, TenantId } from "../src/contract/ids.ts";
@@ -32,7 +34,10 @@ export interface RoundHooks {
   enter(state: RoundState): void;
   /** Asked before each step: false ends the round. */
   shouldContinue(): boolean;
-  /** Runs the commit to its end, also when the merge is cancelled meanwhile: its outcome must be known. */
+  /**
+   * Runs the commit to its end, also when the merge is cancelled meanwhile: its outcome must be
+   * known.
+   */
   uncancellable<T>(step: () => Promise<T>): Promise<T>;
 }
 

@@ -13,7 +13,9 @@ export interface MergeRuntime {
     readonly cancel: () => void;
   };
   uncancellable<T>(work: () => Promise<T>): Promise<T>;
-  /** What a step threw, as an error to show; undefined when it is not a step's failure: thrown on. */
+  /**
+   * What a step threw, as an error to show; undefined when it is not a step's failure: thrown on.
+   */
   failureOf(thrown: unknown): MergeError | undefined;
   /** The run should end soon and continue as new. */
   isFull(): boolean;

@@ -1,5 +1,6 @@
-/** Pure: the states of a tenant's merges, and what an operator is told about each. */
+/** Pure: the states of a tenant's merges, and what an operator sees of each. */
 
+import { limits } from "../src/contract/limits.ts";
 import type { MergeError, MergeProgress, PlannedMerge } from "../src/contract/merge.ts";
 import type { ScrubCounts } from "../src/contract/scrub.ts";
 
@@ -13,7 +14,9 @@ export type RoundState =
 export type MergeState =
   | (RoundState & { readonly startedAtMs: number })
   | { readonly phase: "idle" }
-  /** Until every owner that answers has folded what was merged; then superseded objects are deleted. */
+  /**
+   * Until every owner that answers has folded what was merged; then superseded objects are deleted.
+   */
   | { readonly phase: "grace" }
   | { readonly phase: "confirming" }
   | { readonly phase: "cleaning" }
@@ -30,6 +33,12 @@ export type MergeState =
 export function planOf(state: MergeState): PlannedMerge | null {
   return "plan" in state ? state.plan : null;
 }
+
+/** The growing pause before what failed is tried again. */
+export const mergeRetries = {
+  backoffMinMs: limits.mergeRetryMinMs,
+  backoffMaxMs: limits.mergeRetryMaxMs,
+};
 
 /** What an operator's query tells. */
 export function progressOf(
@@ -60,7 +69,7 @@ export function describeState(state: MergeState): string {
     case "planning":
       return "reading the headers of what is not merged yet";
     case "writing":
-      return `${describePlan(state.plan)}: ${state.written} of ${state.plan.chunks} objects written`;
+      return `${describePlan(state.plan)}: ${describeWritten(state)}`;
     case "verifying":
       return `${describePlan(state.plan)}: reading ${state.plan.chunks} objects back`;
     case "committing":
@@ -74,7 +83,7 @@ export function describeState(state: MergeState): string {
     case "scrubbing":
       return `comparing the cold shard with the log${describeScrub(state.counts)}`;
     case "paused":
-      return "paused by an operator; update `resume` goes on";
+      return "paused by an operator; update `resume` continues";
     case "retrying": {
       const { error, attempt, retryAtMs } = state;
       const at = new Date(retryAtMs).toISOString();
@@ -83,10 +92,15 @@ export function describeState(state: MergeState): string {
   }
 }
 
+function describeWritten(state: { readonly plan: PlannedMerge; readonly written: number }): string {
+  return `${state.written} of ${state.plan.chunks} objects written`;
+}
+
 function describeScrub(counts: ScrubCounts | null): string {
   if (counts === null) return "";
   const { checked, repaired, walked, deleted } = counts;
-  return `: ${checked} objects read back, ${repaired} written again, ${walked} walked, ${deleted} deleted`;
+  const log = `${checked} objects read back, ${repaired} written again`;
+  return `: ${log}, ${walked} walked, ${deleted} deleted`;
 }
 
 export function describePlan({
@@ -99,12 +113,4 @@ export function describePlan({
 }: PlannedMerge): string {
   const what = purpose === "repair" ? "repairing" : "merging";
   return `${what} (${from}, ${to}]: ${upserts} documents, ${deletes} deletes, ${chunks} chunks`;
-}
-
-/** Pause before the n-th retry, n from 1: doubles up to the bound. */
-export function retryDelayMs(
-  attempt: number,
-  bounds: { readonly minMs: number; readonly maxMs: number },
-): number {
-  return Math.min(bounds.maxMs, bounds.minMs * 2 ** Math.min(attempt - 1, 30));
 }

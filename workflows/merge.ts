@@ -1,10 +1,12 @@
 /**
- * The workflow `merge/<tenant>`: an entity, started by the first signal or update that concerns the tenant.
- * The story is in tenant-merges.ts; this file gives it Temporal's time, activities, handlers and display.
+ * The workflow `merge/<tenant>`: an entity, started by the first signal or update that concerns the
+ * tenant. The story is in tenant-merges.ts; this file gives it Temporal's time, activities,
+ * handlers and display.
  *
- * It completes when nothing is to do for a while, instead of staying open: Temporal UI then lists as running
- * what really runs, new code needs no versioning of year-old runs, and signal-with-start makes starting it
- * again free. History is bounded by continue-as-new; inputs and results are descriptors, never documents.
+ * It completes when nothing is to do for a while, instead of staying open: Temporal UI then lists
+ * as running what really runs, new code needs no versioning of year-old runs, and signal-with-start
+ * makes starting it again free. History is bounded by continue-as-new; inputs and results are
+ * descriptors, never documents.
  */
 
 import type { ActivityOptions } from "@temporalio/workflow";
@@ -83,10 +85,12 @@ export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
   setHandler(cancelUpdate, () => ({ cancelled: merges.cancel() }));
   for (;;) {
     const end = await merges.run();
-    // One that came after `run` ended waits for a merge or a scrub: only `run` can finish its handler.
+    // One that came after `run` ended waits for a merge or a scrub: only `run` can finish its
+    // handler.
     await condition(() => allHandlersFinished() || merges.hasCallers());
     if (merges.hasCallers()) continue;
-    // What came in while the last handlers finished is not lost: the loop looks again, the next run carries it.
+    // What came in while the last handlers finished is not lost: the loop looks again, the next run
+    // carries it.
     if (end === "complete" && !merges.hasPendingWork()) return merges.progress();
     if (end === "complete") continue;
     await continueAsNew<typeof mergeTenant>({ ...input, carried: merges.carried() });
@@ -156,7 +160,10 @@ function temporalRuntime(input: MergeInput): MergeRuntime {
   };
 }
 
-/** Codes travel as the failure's type. A worker that vanished is a time-out: Temporal's own to explain. */
+/**
+ * Codes travel as the failure's type. A worker that vanished is a time-out: Temporal's own to
+ * explain.
+ */
 function failureOf(thrown: unknown): MergeError | undefined {
   if (!(thrown instanceof ActivityFailure) || isCancellation(thrown)) return undefined;
   const { cause } = thrown;
@@ -174,7 +181,10 @@ function failureOf(thrown: unknown): MergeError | undefined {
 
 // --- display -----------------------------------------------------------------------------------
 
-/** A key is its name and type; the function that makes one lives in a package that is not the workflow's. */
+/**
+ * A key is its name and type; the function that makes one lives in a package that is not the
+ * workflow's.
+ */
 function keyOf<Name extends keyof typeof mergeSearchAttributes>(name: Name) {
   return { name, type: mergeSearchAttributes[name] };
 }

@@ -1,6 +1,9 @@
 /** Pure: when the sweep looks for what is old. */
 
-/** Whether the sweep that begins now is the first behind a full `everyMs`; it remembers no other sweep. */
+/**
+ * Whether the sweep that begins now is the first after a full `everyMs`; it remembers no other
+ * sweep.
+ */
 export function isRetentionTime(
   startedAtMs: number,
   { everyMs, sweepEveryMs }: { readonly everyMs: number; readonly sweepEveryMs: number },

@@ -1,4 +1,6 @@
-/** Pure: in what order a sweep does its work, and what the failure of one part means for the other. */
+/**
+ * Pure: in what order a sweep does its work, and what the failure of one part means for the other.
+ */
 
 export interface SweepSteps<Result> {
   readonly ask: () => Promise<Result>;
@@ -7,8 +9,9 @@ export interface SweepSteps<Result> {
 }
 
 /**
- * Merges first: what they commit is what later sweeps may remove. But clearing the log does not depend on them: a sweep
- * that fails is told as failed when that is done, or the log would fill up for as long as sweeps fail.
+ * Merges first: what they commit is what later sweeps may remove. But clearing the log does not
+ * depend on them: a sweep that fails is reported as failed after that, or the log would fill up for
+ * as long as sweeps fail.
  */
 export async function sweepStory<Result>(steps: SweepSteps<Result>): Promise<Result> {
   const [asked] = await Promise.allSettled([steps.ask()]);

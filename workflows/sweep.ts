@@ -1,6 +1,6 @@
 /**
- * The workflows that the Schedules `merge-sweep` and `scrub-sweep` start: they ask tenants to merge, or to scrub; once
- * an hour the former removes what is old from the log.
+ * The workflows that the Schedules `merge-sweep` and `scrub-sweep` start: they ask tenants to
+ * merge, or to scrub; once an hour the former removes what is old from the log.
  */
 
 import { isCancellation, patched, proxyActivities, workflowInfo } from "@temporalio/workflow";
@@ -30,7 +30,7 @@ const { requestScrubs } = proxyActivities<SweepActivities>({
 
 const { purgeOld } = proxyActivities<RetentionActivities>({
   ...options,
-  summary: "remove what is older than the replay window and needed by nobody",
+  summary: "remove what is older than the replay window and no longer needed",
 });
 
 const retentionTimes = {
@@ -38,7 +38,7 @@ const retentionTimes = {
   sweepEveryMs: limits.mergeSweepEveryMs,
 };
 
-/** (No history goes on behind a failure of the first step: in the release before it was the end of the run.) */
+/** No history continues after a failure of the first step: it ended the run in earlier releases. */
 export function mergeSweep({ deployment }: Described = {}): Promise<SweepResult> {
   return sweepStory({
     ask: () => signalDueTenants({ deployment }),

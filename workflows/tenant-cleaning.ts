@@ -1,8 +1,8 @@
 /**
  * Which merges of one tenant are not cleaned up after yet. Deterministic; part of tenant-merges.ts.
  *
- *   TL1  nothing waits for it: given up when it fails, what stays in cold is masked by the heads, and the next change of a
- *        document or the scrub cleans it.
+ *   TG1  nothing waits for it: given up when it fails, what stays in cold is masked by the heads,
+ *        and the next change of a document or the scrub cleans it.
  */
 
 import type { TenantId } from "../src/contract/ids.ts";
@@ -22,7 +22,9 @@ export class TenantCleaning {
     if (plan.purpose === "advance") this.#merged.push(plan);
   }
 
-  /** At least a moment where there is a settle time at all: histories of before have a timer here in any case. */
+  /**
+   * At least a moment when there is a settle time: earlier histories have a timer here in any case.
+   */
   dueInMs(nowMs: number, settleMs: number): number {
     return settleMs === 0 ? 0 : Math.max(1, this.#mergedAtMs + settleMs - nowMs);
   }

@@ -1,23 +1,28 @@
 /**
- * Which merges of one tenant still have to be confirmed, and when. Deterministic; part of tenant-merges.ts, which calls
- * `step` when it is its turn.
+ * Which merges of one tenant still have to be confirmed, and when. Deterministic; part of
+ * tenant-merges.ts, which calls `step` when it is its turn.
  *
- *   TC1  a merge is confirmed no earlier than `confirmMs` behind its commit, and as soon after as nothing else is in work:
- *        merges that follow each other without a pause do not put it off, or hot would never drop anything;
- *   TC2  what was missing is looked at again after another `confirmMs`; a look that failed, after a growing pause;
- *   TC3  what is unconfirmed outlives its run of the workflow: it is handed on, and the workflow does not complete before.
+ *   TC1  a merge is confirmed no earlier than `confirmMs` after its commit, and then as soon as
+ *        nothing else is in work: merges that follow each other without a pause do not put it off,
+ *        or hot would never drop anything;
+ *   TC2  what was missing is looked at again after another `confirmMs`; a look that failed, after a
+ *        growing pause;
+ *   TC3  what is unconfirmed outlives its run of the workflow: it is handed on, and the workflow
+ *        does not complete before.
  */
 
 import type { Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import type { MergeInput, Unconfirmed } from "../src/contract/merge.ts";
 import type { MergeActivities } from "../src/contract/merge-steps.ts";
-import { retryDelayMs } from "./merge-state.ts";
+import { backoffMs } from "../src/runtime/backoff.ts";
+import { mergeRetries } from "./merge-state.ts";
 
 export class TenantConfirm {
   readonly #input: MergeInput;
   #waiting: Unconfirmed[];
-  #attempt = 0;
+  /** Looks that failed since the last that did not. */
+  #failures = 0;
 
   constructor(input: MergeInput) {
     this.#input = input;
@@ -28,7 +33,9 @@ export class TenantConfirm {
     return this.#waiting;
   }
 
-  /** A merge up to `to`, if there is one, was committed now or is known to lack its confirmation. */
+  /**
+   * A merge up to `to`, if there is one, was committed now or is known to lack its confirmation.
+   */
   owe(to: Position | undefined, nowMs: number): void {
     if (to === undefined || this.#waiting.some((one) => one.to >= to)) return;
     this.#waiting.push({ to, atMs: nowMs + this.#confirmMs });
@@ -46,7 +53,7 @@ export class TenantConfirm {
     const to = Math.max(...due) as Position;
     for (;;) {
       const { through, repaired } = await steps.confirmMerge({ tenant, to });
-      this.#attempt = 0;
+      this.#failures = 0;
       if (repaired > 0) return this.#putOff(to, nowMs() + this.#confirmMs);
       if (through >= to) break;
     }
@@ -55,10 +62,9 @@ export class TenantConfirm {
 
   /** After a failure or a cancel. */
   retryLater(nowMs: number): void {
-    this.#attempt += 1;
-    const bounds = { minMs: limits.mergeRetryMinMs, maxMs: limits.mergeRetryMaxMs };
     const to = Math.max(...this.#waiting.map((one) => one.to)) as Position;
-    this.#putOff(to, nowMs + retryDelayMs(this.#attempt, bounds));
+    this.#putOff(to, nowMs + backoffMs(mergeRetries, this.#failures));
+    this.#failures += 1;
   }
 
   #putOff(to: Position, atMs: number): void {

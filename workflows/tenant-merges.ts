@@ -69,7 +69,7 @@ export class TenantMerges {
     this.#requests.due();
   }
 
-  /** Resolves when everything up to `upTo` (default: all there is) is committed, or says why not. */
+  /** Resolves when all up to `upTo` (default: all there is) is committed, or says why not. */
   force(upTo?: Position): Promise<MergeOutcome> {
     return this.#requests.force(upTo);
   }
@@ -122,7 +122,7 @@ export class TenantMerges {
     this.#run = { rounds: 0, isWrappedUp: false };
   }
 
-  /** Somebody waits for an outcome that only `run` can bring. */
+  /** There are callers whose outcome only `run` can bring. */
   hasCallers(): boolean {
     return this.#requests.hasCallers || this.#scrub.hasCallers();
   }
@@ -136,7 +136,7 @@ export class TenantMerges {
 
   // --- the story -----------------------------------------------------------------------------
 
-  /** Runs until nothing is to do for a while (`complete`) or the run is long enough (`continue`). */
+  /** Runs until nothing is to do for a while (`complete`) or the run is full (`continue`). */
   async run(): Promise<"complete" | "continue"> {
     for (;;) {
       // Those who wait for an outcome get it first: a new run would not know of them.

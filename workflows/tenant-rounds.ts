@@ -1,11 +1,10 @@
 /**
- * The rounds of merging of one tenant: what a round's end means for those who asked, and how long
+ * The rounds of merging of one tenant: what a round's end means for its callers, and how long
  * to wait after a failure. Part of tenant-merges.ts, which runs one when it is its turn.
  * Deterministic.
  */
 
 import type { TenantId } from "../src/contract/ids.ts";
-import { limits } from "../src/contract/limits.ts";
 import {
   type LastMerge,
   type MergeCarried,
@@ -13,10 +12,11 @@ import {
   mergeWorkflowId,
 } from "../src/contract/merge.ts";
 import type { MergeActivities } from "../src/contract/merge-steps.ts";
+import { backoffMs } from "../src/runtime/backoff.ts";
 import type { MergeRequests, Series } from "./merge-requests.ts";
 import { mergeRound, type RoundResult } from "./merge-round.ts";
 import type { MergeRuntime } from "./merge-runtime.ts";
-import { type RoundState, retryDelayMs } from "./merge-state.ts";
+import { mergeRetries, type RoundState } from "./merge-state.ts";
 import type { TenantCleaning } from "./tenant-cleaning.ts";
 import type { TenantConfirm } from "./tenant-confirm.ts";
 import type { Ended, WorkInHand } from "./work-in-hand.ts";
@@ -55,7 +55,7 @@ export class TenantRounds {
   }
 
   /**
-   * What the round's end means for those who asked. Returns the error to back off for, if any.
+   * What the round's end means for its callers. Returns the error to back off for, if any.
    * Synchronous, as is what follows until the next state is shown: histories have a caller's answer
    * after that state.
    */
@@ -75,8 +75,7 @@ export class TenantRounds {
     const { runtime, work, requests } = this.#parts;
     this.#failures += 1;
     const attempt = this.#failures;
-    const bounds = { minMs: limits.mergeRetryMinMs, maxMs: limits.mergeRetryMaxMs };
-    const delayMs = retryDelayMs(attempt, bounds);
+    const delayMs = backoffMs(mergeRetries, attempt - 1);
     const retryAtMs = runtime.nowMs() + delayMs;
     work.backOff({ phase: "retrying", error, attempt, retryAtMs });
     // Not woken by `due`: the sweep repeats it every minute, which would undo the growing pause.

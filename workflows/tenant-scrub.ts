@@ -1,13 +1,15 @@
 /**
- * The scrub of one tenant, window by window, between its merges: first along the log, then along the whole cold
- * shard. Deterministic; part of tenant-merges.ts, which calls `step` when it is its turn.
+ * The scrub of one tenant, window by window, between its merges: first along the log, then along
+ * the whole cold shard. Deterministic; part of tenant-merges.ts, which calls `step` when it is its
+ * turn.
  *
- * Owns: whether a scrub is due, how far it is, who waits for it. Never does: effects (its steps do).
+ * Owns: whether a scrub is due, how far it is, who waits for it. Never does: effects (its steps
+ * do).
  *
  *   TS1  one step at a time, and never beside a merge: the caller runs either;
  *   TS2  every request gets exactly one outcome;
- *   TS3  merges wait for a scrub no longer than `scrubExclusiveMs`; then they go first, and a scrub that one of them
- *        overtook still deletes and repairs, but says nothing about what is lost;
+ *   TS3  merges wait for a scrub no longer than `scrubExclusiveMs`; then they go first, and a scrub
+ *        that one of them overtook still deletes and repairs, but says nothing about what is lost;
  *   TS4  a scrub that fails is given up: it found nothing that the next one would not find.
  */
 
@@ -97,7 +99,7 @@ export class TenantScrub {
     for (const settle of this.#served.splice(0)) settle(outcome);
   }
 
-  /** Ends it, whatever it is at. */
+  /** Ends it at any stage. */
   end(outcome: ScrubOutcome): void {
     this.#due = false;
     this.#run = null;
@@ -119,7 +121,7 @@ export class TenantScrub {
   }
 
   async #begin(steps: MergeActivities, { tenant, nowMs }: ScrubStepOptions): Promise<void> {
-    // Who asks from here on is served by the next one: this may have passed what they mean.
+    // Requests from here on are served by the next scrub: this one may have passed what they mean.
     this.#due = false;
     this.#served = this.#waiting.splice(0);
     const plan = await steps.planScrub({ tenant });
@@ -203,7 +205,10 @@ function refusedOf(refused: number): Pick<ScrubCounts, "refused"> {
   return refused === 0 ? {} : { refused };
 }
 
-/** What has a record in the log is there by now, or was refused and has a letter; of the rest all that is not complete is lost. */
+/**
+ * What has a record in the log is there by now, or was refused and has a dead letter; of the rest
+ * all that is not complete is lost.
+ */
 function lostOf(
   { unheld }: PlannedScrub,
   { complete, overtaken }: Pick<ScrubRun, "complete" | "overtaken">,

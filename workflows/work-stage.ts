@@ -13,7 +13,7 @@ export type WorkStage =
   | { readonly is: "waiting"; readonly shown: MergeState }
   /** A step is in work, and `cancel` makes it fail. */
   | { readonly is: "working"; readonly shown: MergeState; readonly cancel: () => void }
-  /** The step in work was told to end. */
+  /** The step in work was asked to end. */
   | { readonly is: "stopping"; readonly shown: MergeState }
   /** A merge failed, and the next attempt waits for its time. */
   | { readonly is: "backing-off"; readonly shown: MergeState }
@@ -42,7 +42,7 @@ const waiting = ({ shown }: { readonly shown: MergeState }): WorkStage => ({
 });
 const stay = (stage: WorkStage): WorkStage => stage;
 const never = (stage: WorkStage, event: WorkEvent): never => {
-  throw new FreshetError("internal", `merges that are ${stage.is} were told to ${event.is}`);
+  throw new FreshetError("internal", `merges cannot ${event.is} while they are ${stage.is}`);
 };
 
 const transitions: Transitions = {

@@ -1,13 +1,16 @@
 /**
- * Deletes what a merge made obsolete in cold. Correctness never waits for it: the heads mask all of it.
+ * Deletes what a merge made obsolete in cold. Correctness never waits for it: the heads mask all of
+ * it.
  *
- *   CS1  only objects older than their document's newest operation in the merged range are deleted. They can
- *        never count again, so a clean-up that wakes up late can not take away what a later merge wrote.
- *   CS2  only objects whose successor is at least `settleMs` old are deleted: until then an owner may not have seen
- *        it, would not show it, and the older version must not go away either (I5). After it there is no such owner:
- *        between landing in the log and the fold lies the writer's ack, which comes, or is read back, or ends its
- *        tenancy within `appendAttemptsMax` times two requests; an owner that is slower than that, because it is
- *        paused or cut off, has lost its lease meanwhile and answers nothing (I6). A delete needs no such wait: that
+ *   CS1  only objects older than their document's newest operation in the merged range are deleted.
+ *        They can never count again, so a clean-up that wakes up late cannot take away what a later
+ *        merge wrote.
+ *   CS2  only objects whose successor is at least `settleMs` old are deleted: until then an owner
+ *        may not have seen it, would not show it, and the older version must not go away either
+ *        (I5). After it there is no such owner: between landing in the log and the fold lies the
+ *        writer's ack, which comes, or is read back, or ends its tenancy within `appendAttemptsMax`
+ *        times two requests; an owner that is slower than that, because it is paused or cut off,
+ *        has lost its lease meanwhile and answers nothing (I6). A delete needs no such wait: that
  *        the document is gone is what it says. What is too young is left to the scrub.
  */
 
@@ -23,10 +26,8 @@ import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import type { Heads } from "../../src/heads/heads.ts";
 import { readHeads } from "../../src/heads/read-heads.ts";
 import { forEachAtMost } from "../../src/runtime/for-each.ts";
-import type { MergePorts } from "../context.ts";
-import { logNowMs } from "../retention/log-time.ts";
-import { type NewestOperation, newestByDocument } from "./decide-plan.ts";
-import { readHeaders } from "./headers.ts";
+import { logNowMs, type MergePorts } from "../context.ts";
+import { type NewestOperation, newestByDocument, readHeaders } from "./range.ts";
 
 /** @throws FreshetError broken_chain, cold_unavailable, log_unavailable */
 export async function cleanSuperseded(
@@ -58,8 +59,8 @@ async function headsBefore(
   { log }: MergePorts,
   { tenant, piecesBefore }: CleanRequest,
 ): Promise<Heads | null> {
-  // The plan names digests in the manifest's order and no runs. That each stands over those before
-  // it is all that counts.
+  // The plan names digests in the manifest's order and no runs. That each overrides those before it
+  // is all that counts.
   const pieces = piecesBefore.map((digest, run) => ({ digest, run }));
   try {
     return await readHeads(log.manifests, tenant, pieces);

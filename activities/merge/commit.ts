@@ -1,14 +1,14 @@
 /**
  * The commit of a merge. The order of its effects is what makes every crash point harmless:
  *
- *   1. dead letters of the range's rejects,  or a note of what is still to be written: nothing waits for a letter;
- *      and of what cold refused for good     which no record tells of: these must be there;
- *   2. heads pieces, read back               a manifest never names what is not there;
- *   3. the marker in cold                    before the manifest: readers take a marker behind the manifest
- *                                            for lost data, and one ahead of it for nothing at all;
- *   4. the manifest, by compare-and-set      the only step that anybody sees.
+ *   CM1  first the dead letters: of the range's rejects, or a note of those that are owed (DL1); and
+ *        of what cold refused for good, which no record tells of (DL3);
+ *   CM2  then the heads pieces, read back: a manifest never names what is not there;
+ *   CM3  then the marker in cold: readers take a marker that is behind the manifest for lost data,
+ *        and ignore one that is ahead of it;
+ *   CM4  last the manifest, by compare-and-set: the only step that readers see.
  *
- * Steps 1 to 3 are idempotent and invisible; a lost answer of step 4 is found out by reading.
+ * CM1 to CM3 are idempotent and invisible; a lost answer of CM4 is found out by reading.
  */
 
 import { incarnationOf, type TenantId } from "../../src/contract/ids.ts";
@@ -23,9 +23,13 @@ import type { CommitRequest } from "../../src/contract/merge-steps.ts";
 import { HeadsFold, headsEntryBytes, type NextPieces } from "../../src/heads/pieces.ts";
 import { readPieces } from "../../src/heads/read-heads.ts";
 import type { MergePorts } from "../context.ts";
-import { writeLetters } from "./dead-letters.ts";
-import { foldHeads, readHeaders } from "./headers.ts";
-import { announceRefused, refusedAmong, writeRefusedLetters } from "./refused-documents.ts";
+import {
+  announceRefused,
+  refusedAmong,
+  writeDeadLetters,
+  writeRefusedDeadLetters,
+} from "./dead-letters.ts";
+import { foldHeads, readHeaders } from "./range.ts";
 
 /** @throws FreshetError broken_chain, log_identity, log_unavailable, cold_unavailable */
 export async function commitMerge(
@@ -39,17 +43,17 @@ export async function commitMerge(
 }
 
 async function commit(ports: MergePorts, request: CommitRequest): Promise<CommitResult> {
-  const { tenant, from, to } = request;
+  const { tenant, from: after, to } = request;
   const stored = await ports.log.manifests.get(tenant);
   const manifest = stored?.manifest ?? emptyManifest;
   if (request.purpose === "repair") return commitRepair(ports, request, manifest);
   if (manifest.to >= to) return already(manifest);
-  const asPlanned = (stored?.revision ?? 0) === request.expectedRevision && manifest.to === from;
+  const asPlanned = (stored?.revision ?? 0) === request.expectedRevision && manifest.to === after;
   if (!asPlanned) return { kind: "replan" };
   const headers = await readHeaders(ports, request);
   const refused = refusedAmong(headers, request.refused);
-  await writeLetters(ports, request, headers);
-  await writeRefusedLetters(ports, refused);
+  await writeDeadLetters(ports, request, headers);
+  await writeRefusedDeadLetters(ports, refused);
   const fold = new HeadsFold(await readPieces(ports.log.manifests, tenant, manifest.pieces));
   foldHeads(fold, headers, new Set(request.refused));
   const pieces = await storePieces(ports, tenant, fold.next());
@@ -88,8 +92,9 @@ function already(manifest: Manifest): CommitResult {
 }
 
 /**
- * A repair lies at or below the watermark: the manifest is right already, only the marker follows. A document that cold
- * refuses now and took before stays in the heads, which harms nothing: its letter says what became of it.
+ * A repair lies at or below the watermark: the manifest is right already, only the marker follows.
+ * A document that cold refuses now and took before stays in the heads, which harms nothing: its
+ * dead letter says what became of it.
  */
 async function commitRepair(
   ports: MergePorts,
@@ -100,7 +105,7 @@ async function commitRepair(
   if (to > manifest.to) return { kind: "replan" };
   if (request.refused !== undefined) {
     const refused = refusedAmong(await readHeaders(ports, request), request.refused);
-    await writeRefusedLetters(ports, refused);
+    await writeRefusedDeadLetters(ports, refused);
   }
   const marker = await ports.cold.readMarker(tenant);
   if ((marker?.to ?? 0) >= to) return { kind: "already" };
@@ -117,7 +122,8 @@ async function mark(
   const marker = await ports.cold.readMarker(tenant);
   const markedTo = marker?.to ?? 0;
   if (markedTo < manifest.to) return false;
-  // Never backwards: an attempt that stopped before its compare-and-set may have marked further ahead.
+  // Never backwards: an attempt that stopped before its compare-and-set may have marked further
+  // ahead.
   if (markedTo < to) await ports.cold.writeMarker(tenant, { to, version });
   return true;
 }

@@ -1,9 +1,11 @@
 /**
- * The second look at what merges committed, `mergeConfirmMs` later. The first one came right behind the writes; what an
- * earlier attempt still had on its way, or a vendor lost behind its acknowledgement, shows only later.
+ * The second look at what merges committed, `mergeConfirmMs` later. The first one came right after
+ * the writes; what an earlier attempt still had on its way, or a vendor lost after it had
+ * acknowledged it, shows only later.
  *
- *   CF1  `confirmed` moves only over records that this look found whole in cold: until then hot keeps them (V3), an
- *        owner that starts loads them, and the log does not forget them (`retentionBounds`);
+ *   CF1  `confirmed` moves only over records that this look found whole in cold: until then hot
+ *        keeps them (V3), an owner that starts loads them, and the log does not forget them
+ *        (`retentionBounds`);
  *   CF2  what is missing is written again, and looked at once more after another wait;
  *   CF3  `confirmed` never moves back, and never beyond the watermark.
  */
@@ -16,19 +18,22 @@ import type { ConfirmResult } from "../../src/contract/merge.ts";
 import type { ConfirmRequest } from "../../src/contract/merge-steps.ts";
 import type { MergePorts } from "../context.ts";
 import { liveIn, readScrubbed } from "../scrub/standing.ts";
-import { readBoundedHeaders } from "./headers.ts";
-import { readBack } from "./read-back.ts";
+import { readBoundedHeaders } from "./range.ts";
 import { repair } from "./repair.ts";
+import { readBack } from "./verify.ts";
 
-/** One window, as large as a merge. @throws FreshetError broken_chain, cold_unavailable, log_unavailable, log_identity */
+/**
+ * One window, as large as a merge.
+ * @throws FreshetError broken_chain, cold_unavailable, log_unavailable, log_identity
+ */
 export async function confirmMerge(
   ports: MergePorts,
   { tenant, to }: ConfirmRequest,
 ): Promise<ConfirmResult> {
   const { heads, manifest } = await readScrubbed(ports, tenant);
-  const from = confirmedTo(manifest);
-  if (from >= to) return { through: from, repaired: 0 };
-  const { headers } = await readBoundedHeaders(ports, { tenant, from, to });
+  const after = confirmedTo(manifest);
+  if (after >= to) return { through: after, repaired: 0 };
+  const { headers } = await readBoundedHeaders(ports, { tenant, from: after, to });
   const through = headers.at(-1)?.position ?? to;
   const live = liveIn(heads, headers);
   const found = await readBack(ports, tenant, live);
@@ -36,14 +41,18 @@ export async function confirmMerge(
     return { through: await moveConfirmed(ports, tenant, through), repaired: 0 };
   }
   const { repaired } = await repair(ports, tenant, found);
-  // All that is missing was refused for good, and has dead letters: it would be missing at every look.
+  // All that is missing was refused for good, and has dead letters: it would be missing at every
+  // look.
   if (repaired === 0) return { through: await moveConfirmed(ports, tenant, through), repaired };
   ports.logger.error({ tenant, objects: repaired }, "cold lost what it had acknowledged");
   ports.metrics.count("confirm_repaired_total", { tenant }, repaired);
-  return { through: from, repaired };
+  return { through: after, repaired };
 }
 
-/** A merge that was committed meanwhile has newer heads: what was found is more than enough for them. */
+/**
+ * A merge that was committed meanwhile has newer heads: what was found is more than enough for
+ * them.
+ */
 async function moveConfirmed(
   { log }: MergePorts,
   tenant: TenantId,

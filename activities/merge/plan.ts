@@ -1,10 +1,10 @@
 /**
  * What the next merge of a tenant will do. Reads only, so `preview` is the plan itself.
  *
- * A marker behind the manifest means that cold was restored from an older state or emptied. Merging on top
- * and writing a newer marker would hide that, so the lost range is merged again first, from the log, marker
- * by marker. Where the log no longer holds it, merges go on (hot memory must drain) but no longer mark:
- * readers then keep declaring cold incomplete.
+ * A marker behind the manifest means that cold was restored from an older state or emptied. Merging
+ * on top and writing a newer marker would hide that, so the lost range is merged again first, from
+ * the log, marker by marker. Where the log no longer holds it, merges continue (hot memory must
+ * drain) but no longer mark: readers then keep declaring cold incomplete.
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";
@@ -14,8 +14,7 @@ import type { MergePlan, PlannedMerge } from "../../src/contract/merge.ts";
 import type { PlanRequest } from "../../src/contract/merge-steps.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
 import type { MergePorts } from "../context.ts";
-import { countRange } from "./decide-plan.ts";
-import { type BoundedHeaders, readBoundedHeaders } from "./headers.ts";
+import { type BoundedHeaders, countRange, readBoundedHeaders } from "./range.ts";
 
 interface Standing {
   readonly deployment: string;
@@ -60,7 +59,10 @@ async function readStanding(ports: MergePorts, tenant: TenantId): Promise<Standi
   };
 }
 
-/** The newest record of a tenant is never purged, so a log that ends before the watermark is another log. */
+/**
+ * The newest record of a tenant is never purged, so a log that ends before the watermark is another
+ * log.
+ */
 function checkIdentity(manifest: Manifest, last: RecordHeader | null): void {
   if (manifest.to === 0) return;
   const same =
@@ -91,16 +93,17 @@ function planned(
   const end = headers.at(-1);
   if (end === undefined) return nothing(manifest);
   const repairs = purpose === "repair";
-  // A takeover is nothing to merge: with each restart of a node every idle tenant would write all of its heads anew. At
-  // a bound fences are passed nevertheless: what lies behind them must be reached. What the takeover found merged and
-  // unconfirmed is owed nevertheless: nobody else would look at it before the tenant's next write.
+  // A takeover is nothing to merge: with each restart of a node every idle tenant would write all
+  // of its heads anew. At a bound fences are passed nevertheless: what lies after them must be
+  // reached. What the takeover found merged and unconfirmed is still owed: nothing else would look
+  // at it before the tenant's next write.
   const isIdle = !repairs && !more && headers.every(({ kind }) => kind === "fence");
   if (isIdle) return nothing(manifest);
   return {
     kind: "merge",
     purpose,
     tenant: end.tenant,
-    // Also where whoever asked did not say: the steps that follow are of the same log, whoever runs them.
+    // Also when the request did not say: the steps that follow are of the same log, on any worker.
     deployment,
     from: repairs ? markedTo : manifest.to,
     to: end.position,
@@ -110,7 +113,7 @@ function planned(
     piecesThrough,
     piecesBefore: manifest.pieces.map(({ digest }) => digest),
     marks: repairs || markedTo >= manifest.to,
-    // Behind a repair there may be unmerged records: the next plan tells.
+    // After a repair there may be unmerged records: the next plan tells.
     more: more || (repairs && last !== null && last.position > end.position),
   };
 }

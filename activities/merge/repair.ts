@@ -1,10 +1,11 @@
 /**
  * Writing again what a read-back missed.
  *
- *   RP1  nothing is deleted for it: an attempt that is paused between its look and its act must not be able to take away
- *        what another one has repaired, verified and committed meanwhile. What is stored and not found is written anew
- *        in place (`ColdShard.rewrite`), and what was found is left alone;
- *   RP2  a document that cold refuses now has a dead letter, once, and holds up nobody.
+ *   RP1  nothing is deleted for it: an attempt that is paused between its look and its act must not
+ *        be able to take away what another one has repaired, verified and committed meanwhile. What
+ *        is stored and not found is written anew in place (`ColdShard.rewrite`), and what was found
+ *        is left alone;
+ *   RP2  a document that cold refuses now gets one dead letter, and does not hold up the rest.
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";
@@ -12,8 +13,8 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { incomplete } from "../../src/contract/merge.ts";
 import type { MergePorts } from "../context.ts";
-import { type ReadBack, readBack } from "./read-back.ts";
-import { refusedAmong, writeRefusedLetters } from "./refused-documents.ts";
+import { refusedAmong, writeRefusedDeadLetters } from "./dead-letters.ts";
+import { type ReadBack, readBack } from "./verify.ts";
 import { writeRecords } from "./write.ts";
 
 export interface Repaired {
@@ -40,7 +41,7 @@ export async function repair(
     only: missing,
   });
   const refusedOnes = refusedAmong(lost, refused);
-  await writeRefusedLetters(ports, refusedOnes);
+  await writeRefusedDeadLetters(ports, refusedOnes);
   const taken = lost.filter((record) => !refusedOnes.includes(record));
   const again = await readBack(ports, tenant, taken);
   if (again.lost.length > 0) throw new FreshetError(incomplete.code, incomplete.message);

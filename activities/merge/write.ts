@@ -1,29 +1,35 @@
-/** Making cold hold what a range of CHUNKS says, and reading it back. */
+/**
+ * Makes cold hold what a range of CHUNKS says: record by record, in pages, a bounded number of them
+ * at once.
+ *
+ *   PW1  at most `mergePagesInFlight` pages are being written, and at most one is being filled:
+ *        memory is bounded;
+ *   PW2  when a call ends, also by a failure, no write of it is under way: one that outlives its
+ *        activity would run into the next attempt's;
+ *   PW3  a call resolves only when every object has been written, or refused for good;
+ *   PW4  a page's refusal stops no other page: the records that it is about are returned.
+ */
 
 import { objectId } from "../../src/cold/object-id.ts";
-import type { ColdObject } from "../../src/cold/port.ts";
+import type { ColdObject, ColdShard } from "../../src/cold/port.ts";
+import { RefusedObjectsError } from "../../src/cold/refusal.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
-import type { Position } from "../../src/contract/ids.ts";
+import type { Position, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { type MergeRange, tooManyRefused } from "../../src/contract/merge.ts";
-import type {
-  VerifyRequest,
-  VerifyResult,
-  WriteRequest,
-  WriteResult,
-} from "../../src/contract/merge-steps.ts";
+import { tooManyRefused } from "../../src/contract/merge.ts";
+import type { WriteRequest, WriteResult } from "../../src/contract/merge-steps.ts";
 import type { PlacedRecord, UpsertRecord } from "../../src/contract/record.ts";
+import { forEachAtMost } from "../../src/runtime/for-each.ts";
 import type { MergePorts } from "../context.ts";
-import { chunksOf, type LiveUpsert, liveUpserts } from "./decide-plan.ts";
-import { readHeaders } from "./headers.ts";
-import { readBack } from "./read-back.ts";
-import { type PlacedObject, writePages } from "./write-pages.ts";
+import { chunksOf, type LiveUpsert, liveUpserts, readHeaders } from "./range.ts";
+import { readBack } from "./verify.ts";
 
 /**
- * Writes one window of the range: whole records from `after` on, until `mergeWindowObjects` are written or
- * the range ends. Bounded so that a retry repeats little and progress is seen; ids are immutable, so
- * repeating is harmless.
- * @throws FreshetError broken_chain, cold_unavailable, log_unavailable, cold_refused (too many for one merge)
+ * Writes one window of the range: whole records after `after`, until `mergeWindowObjects` are
+ * written or the range ends. Bounded so that a retry repeats little and progress is seen; ids are
+ * immutable, so repeating is harmless.
+ * @throws FreshetError broken_chain, cold_unavailable, log_unavailable, cold_refused (too many for
+ *   one merge)
  */
 export async function writeRange(ports: MergePorts, request: WriteRequest): Promise<WriteResult> {
   const { tenant, after, to, again } = request;
@@ -51,18 +57,15 @@ export async function writeRange(ports: MergePorts, request: WriteRequest): Prom
   return result;
 }
 
-/**
- * Writes the records of `live` that lie in the range, whole, until `objectsMax` objects are written. All of what it
- * sent has been written when it returns.
- */
+/** Writes the records of `live` that lie in the range, whole, until `objectsMax` are written. */
 export async function writeRecords(
   ports: MergePorts,
-  range: { readonly tenant: MergeRange["tenant"]; readonly after: Position; readonly to: Position },
+  range: { readonly tenant: TenantId; readonly after: Position; readonly to: Position },
   work: {
     readonly live: readonly LiveUpsert[];
     readonly objectsMax: number;
     readonly onWritten?: (objects: number) => void;
-    /** Objects that a read-back missed: only these, and so that they are found (`ColdShard.rewrite`). */
+    /** Only these, which a read-back missed, and so that it finds them (`ColdShard.rewrite`). */
     readonly only?: ReadonlySet<string> | undefined;
   },
 ): Promise<WriteResult> {
@@ -113,11 +116,70 @@ export function objectsOfRecord(record: UpsertRecord & PlacedRecord): readonly C
   }));
 }
 
-/** Reads back the id and version of every object that the range makes. */
-export async function verifyRange(ports: MergePorts, range: VerifyRequest): Promise<VerifyResult> {
-  const refused = new Set(range.refused);
-  const headers = await readHeaders(ports, range);
-  const live = liveUpserts(headers).filter(({ position }) => !refused.has(position));
-  const { checked, missing, lost } = await readBack(ports, range.tenant, live);
-  return { checked, missing: missing.size, rewriteAfter: lost[0]?.previous ?? null };
+// --- pages -------------------------------------------------------------------------------------
+
+interface PlacedObject {
+  readonly object: ColdObject;
+  /** Of the record that makes it. */
+  readonly position: Position;
+}
+
+interface PageTarget {
+  readonly cold: ColdShard;
+  readonly tenant: TenantId;
+  /** The objects were missed by a read-back: they are written so that a search finds them. */
+  readonly rewrites: boolean;
+  /** Called after each page. */
+  readonly onWritten: (objects: number) => void;
+}
+
+interface PagesWritten {
+  /** Objects written. */
+  readonly written: number;
+  /** Records, in log order, that made an object which cold refuses. */
+  readonly refused: readonly Position[];
+}
+
+/** @throws FreshetError cold_unavailable, and what `objects` throws */
+async function writePages(
+  target: PageTarget,
+  objects: AsyncIterable<PlacedObject>,
+): Promise<PagesWritten> {
+  const refused = new Set<Position>();
+  let written = 0;
+  await forEachAtMost(pagesOf(objects), limits.mergePagesInFlight, async (page) => {
+    const ids = await writePage(target, page);
+    for (const { object, position } of page) if (ids.has(object.id)) refused.add(position);
+    written += page.length - ids.size;
+    target.onWritten(page.length);
+  });
+  return { written, refused: [...refused].sort((one, other) => one - other) };
+}
+
+async function* pagesOf(
+  objects: AsyncIterable<PlacedObject>,
+): AsyncGenerator<readonly PlacedObject[]> {
+  let page: PlacedObject[] = [];
+  for await (const object of objects) {
+    page.push(object);
+    if (page.length < limits.mergePageObjects) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}
+
+/** The ids that are refused for good. */
+async function writePage(
+  { cold, tenant, rewrites }: PageTarget,
+  page: readonly PlacedObject[],
+): Promise<ReadonlySet<string>> {
+  const objects = page.map(({ object }) => object);
+  try {
+    await (rewrites ? cold.rewrite(tenant, objects) : cold.upsert(tenant, objects));
+    return new Set();
+  } catch (error) {
+    if (error instanceof RefusedObjectsError) return new Set(error.ids);
+    throw error;
+  }
 }

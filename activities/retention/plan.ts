@@ -21,8 +21,8 @@ export interface RetentionBounds {
 }
 
 /**
- * Operations go when they are old and their records are there. Records go when they are old and cold holds them, by
- * the word of both sides: what cold lost must still be there to repair it from.
+ * Operations go when they are old and their records are there. Records go when they are old and
+ * cold holds them, by the word of both sides: what cold lost must still be there to repair it from.
  */
 export function retentionBounds(standing: RetentionStanding): RetentionBounds {
   const { cursor, confirmed, markedTo, youngVersion, youngPosition } = standing;

@@ -1,32 +1,34 @@
 /**
- * Retention: removes from DOCS and CHUNKS what is older than the replay window and needed by nobody any more.
+ * Retention: removes from DOCS and CHUNKS what is older than the replay window and no longer
+ * needed.
  *
- * Never: removes a tenant's newest record, or a record that cold has not proved to hold (`retentionBounds`).
+ * Never: removes a tenant's newest record, or a record that cold has not proved to hold
+ * (`retentionBounds`).
  *
- *   RT1  DOCS before CHUNKS, tenant by tenant in a fixed order: a call that was cut off is repeated without effect;
- *   RT2  one call looks at a bounded number of tenants and says where to go on;
- *   RT3  operations under a token that is no tenant, or of a tenant that was never served, have no record: they go up to
- *        the newest dead letter of it;
- *   RT4  letters go when what they tell of can not be sent again any more, and after RT3 has looked at them. What is still
- *        owed of them is written before;
- *   RT5  a tenant whose own state is broken keeps everything, and keeps nobody else from being looked at.
+ *   RT1  DOCS before CHUNKS, tenant by tenant in a fixed order: a call that was cut off is repeated
+ *        without effect;
+ *   RT2  one call looks at a bounded number of tenants and says where to continue;
+ *   RT3  operations under a token that is no tenant, or of a tenant that was never served, have no
+ *        record: they go up to the newest dead letter of it;
+ *   RT4  dead letters go when what they tell of can no longer be sent again, and after RT3 has
+ *        looked at them. Those still owed are written before;
+ *   RT5  a tenant whose own state is broken keeps everything, and the others are still looked at.
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
-import type { Version } from "../../src/contract/ids.ts";
 import {
   isTenantId,
   type Partition,
   type Position,
   type TenantId,
+  type Version,
 } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { Described } from "../../src/contract/merge.ts";
-import type { MergePorts } from "../context.ts";
-import { payLetters } from "../merge/dead-letters.ts";
-import { passingOver } from "../merge/passing-over.ts";
-import { logNowMs } from "./log-time.ts";
+import { logNowMs, type MergePorts } from "../context.ts";
+import { payDeadLetters } from "../merge/dead-letters.ts";
+import { passingOver } from "../sweep.ts";
 import { type RetentionBounds, retentionBounds } from "./plan.ts";
 
 /** A tenant, or a token that is none, in the order of retention. */
@@ -36,7 +38,7 @@ export interface RetentionCursor {
 }
 
 export interface RetentionRequest extends Described {
-  /** Where to go on behind; null at the start. */
+  /** Continue after this one; null at the start. */
   readonly after: RetentionCursor | null;
 }
 
@@ -45,7 +47,7 @@ export interface RetentionResult {
   /** Removed from DOCS and CHUNKS. */
   readonly operations: number;
   readonly records: number;
-  /** Places that were passed over because of a failure of theirs; absent when there are none. */
+  /** What was passed over because of its own failure; absent when there is none. */
   readonly failed?: number | undefined;
   /** Null when every tenant was looked at. */
   readonly next: RetentionCursor | null;
@@ -77,10 +79,10 @@ export async function purgeOld(
     const { failed, ...done } = counts;
     return { ...done, ...(failed === 0 ? {} : { failed }), next };
   };
-  for await (const place of placesBehind(ports, after)) {
+  for await (const cursor of cursorsAfter(ports, after)) {
     ports.signal()?.throwIfAborted();
-    const purged = await passingOver(ports, { step: "retention", tenant: place.name }, () =>
-      purgePlace(ports, place.name, young),
+    const purged = await passingOver(ports, { step: "retention", tenant: cursor.name }, () =>
+      purgeOne(ports, cursor.name, young),
     );
     counts.tenants += 1;
     if (purged === undefined) counts.failed += 1;
@@ -90,14 +92,14 @@ export async function purgeOld(
     ports.metrics.count("purged_total", { stream: "DOCS" }, operations);
     ports.metrics.count("purged_total", { stream: "CHUNKS" }, records);
     ports.heartbeat({ done: counts.tenants, total: limits.retentionTenantsMax });
-    if (counts.tenants >= limits.retentionTenantsMax) return result(place);
+    if (counts.tenants >= limits.retentionTenantsMax) return result(cursor);
   }
-  const letters = await purgeLetters(ports, sinceMs);
+  const letters = await purgeDeadLetters(ports, sinceMs);
   ports.metrics.count("purged_total", { stream: "DLQ" }, letters);
   return result(null);
 }
 
-async function* placesBehind(
+async function* cursorsAfter(
   { log }: MergePorts,
   after: RetentionCursor | null,
 ): AsyncGenerator<RetentionCursor> {
@@ -113,7 +115,7 @@ async function* placesBehind(
   }
 }
 
-async function purgePlace(
+async function purgeOne(
   ports: MergePorts,
   name: string,
   young: Young,
@@ -125,8 +127,8 @@ async function purgePlace(
     const below = await refusedBelow(ports, tenant, young);
     return { operations: await docs.purge({ tenant, below }), records: 0 };
   }
-  // RT4: before CHUNKS loses the records that letters are written from.
-  await payLetters(ports, name);
+  // RT4: before CHUNKS loses the records that dead letters are written from.
+  await payDeadLetters(ports, name);
   const bounds = await boundsOf(ports, name, young);
   if (bounds === null) {
     const below = await refusedBelow(ports, name, young);
@@ -160,14 +162,16 @@ async function boundsOf(
   });
 }
 
-/** RT3. Letters are written in the order of the operations: below the newest all have had theirs. */
+/**
+ * RT3. Dead letters are written in the order of the operations: all below the newest have theirs.
+ */
 async function refusedBelow({ log }: MergePorts, token: TenantId, young: Young): Promise<Version> {
   const newest = await log.deadLetters.last(token);
   return Math.min(young.version, newest + 1) as Version;
 }
 
 /** RT4. An hour later than what they tell of: then each sweep of RT3 has seen them. */
-async function purgeLetters({ log, logger }: MergePorts, sinceMs: number): Promise<number> {
+async function purgeDeadLetters({ log, logger }: MergePorts, sinceMs: number): Promise<number> {
   try {
     return await log.deadLetters.purgeBefore(sinceMs - limits.retentionEveryMs);
   } catch (thrown) {

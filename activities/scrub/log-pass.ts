@@ -1,18 +1,20 @@
 /**
- * The half of a scrub that follows the log: what its records say that cold must hold is read back, and what is
- * missing is written again. Ids are immutable, so repeating a window is harmless.
+ * The half of a scrub that follows the log: what its records say that cold must hold is read back,
+ * and what is missing is written again. Ids are immutable, so repeating a window is harmless.
  */
 
 import type { Version } from "../../src/contract/ids.ts";
 import type { ScrubLogRequest, ScrubLogResult } from "../../src/contract/scrub.ts";
-import type { MergePorts } from "../context.ts";
-import { readBoundedHeaders } from "../merge/headers.ts";
-import { readBack } from "../merge/read-back.ts";
+import { logNowMs, type MergePorts } from "../context.ts";
+import { readBoundedHeaders } from "../merge/range.ts";
 import { repair } from "../merge/repair.ts";
-import { logNowMs } from "../retention/log-time.ts";
+import { readBack } from "../merge/verify.ts";
 import { liveIn, readScrubbed } from "./standing.ts";
 
-/** One window of records. @throws FreshetError broken_chain, cold_unavailable, log_unavailable, log_identity */
+/**
+ * One window of records.
+ * @throws FreshetError broken_chain, cold_unavailable, log_unavailable, log_identity
+ */
 export async function scrubLog(
   ports: MergePorts,
   request: ScrubLogRequest,

@@ -1,14 +1,12 @@
 /** What a scrub compares cold with: the heads at the watermark, as of one manifest. */
 
 import type { TenantId } from "../../src/contract/ids.ts";
-import type { Manifest } from "../../src/contract/manifest.ts";
-import { emptyManifest } from "../../src/contract/manifest.ts";
+import { emptyManifest, type Manifest } from "../../src/contract/manifest.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
 import { Heads } from "../../src/heads/heads.ts";
 import { readHeads } from "../../src/heads/read-heads.ts";
 import type { MergePorts } from "../context.ts";
-import type { LiveUpsert } from "../merge/decide-plan.ts";
-import { fingerprintOfHeader } from "../merge/headers.ts";
+import { fingerprintOfHeader, type LiveUpsert } from "../merge/range.ts";
 
 export interface Scrubbed {
   readonly manifest: Manifest;

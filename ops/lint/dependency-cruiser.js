@@ -148,7 +148,7 @@ const temporal = [
         adapterFile,
         workerFile,
         rimRoom,
-        "^src/(runtime|config|compose|engine|main)",
+        "^src/(runtime/(?!backoff)|config|compose|engine|main)",
       ],
     },
   },

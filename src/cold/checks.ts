@@ -17,7 +17,8 @@ export interface CheckedObjects {
 
 /**
  * @param dimensions of the model; any when absent
- * @throws FreshetError internal (a page above the bound, a vector of another length than the model's)
+ * @throws FreshetError internal (a page above the bound, a vector of another length than the
+ *   model's)
  */
 export function checkObjects(objects: readonly ColdObject[], dimensions?: number): CheckedObjects {
   if (objects.length > limits.mergePageObjects) {
@@ -40,7 +41,10 @@ export function throwRefused(refused: readonly ColdObject[]): void {
   if (refused.length > 0) throw new RefusedObjectsError(refused.map(({ id }) => id));
 }
 
-/** @throws FreshetError internal on a limit that is no positive integer or a vector that is not sound */
+/**
+ * @throws FreshetError internal on a limit that is no positive integer or a vector that is not
+ *   sound
+ */
 export function checkQuery(query: ColdQuery, dimensions?: number): void {
   if (!Number.isSafeInteger(query.limit) || query.limit < 1) {
     throw new FreshetError("internal", "a cold search needs a positive limit");

@@ -3,8 +3,8 @@
 import { createHash } from "node:crypto";
 
 /**
- * UUIDv5 of `name` in `namespace` (16 bytes): the first 16 bytes of SHA-1(namespace ‖ name) with version
- * and variant set. SHA-1 serves as a spreading function here, never as a proof of anything.
+ * UUIDv5 of `name` in `namespace` (16 bytes): the first 16 bytes of SHA-1(namespace ‖ name) with
+ * version and variant set. SHA-1 serves as a spreading function here, never as a proof of anything.
  */
 export function uuidV5(namespace: Uint8Array, name: Uint8Array): string {
   const digest = createHash("sha1").update(namespace).update(name).digest().subarray(0, 16);

@@ -1,7 +1,7 @@
 /**
  * A complete cold shard in memory, for tests and for the two stories without servers. Exact where
- * Weaviate is approximate. Its hooks do to it what happens to a real one: outages, lost objects, objects
- * that are stored and not found, and deleted objects that come back.
+ * Weaviate is approximate. Its hooks do to it what happens to a real one: outages, lost objects,
+ * objects that are stored and not found, and deleted objects that come back.
  */
 
 import type { Candidate } from "../contract/candidate.ts";
@@ -14,7 +14,9 @@ import type { ColdEntry, ColdMarker, ColdObject, ColdQuery, ColdShard } from "./
 
 interface TenantState {
   readonly objects: Map<string, ColdObject>;
-  /** Ids of stored objects that no search finds; writing the same again changes nothing about it. */
+  /**
+   * Ids of stored objects that no search finds; writing the same again changes nothing about it.
+   */
   readonly hidden: Set<string>;
   marker: ColdMarker | null;
 }
@@ -22,7 +24,10 @@ interface TenantState {
 export interface MemoryCold extends ColdShard {
   /** While down every method rejects with cold_unavailable. */
   setDown(down: boolean): void;
-  /** The next `count` upserts write half of their objects and then reject: a partial error of the vendor. */
+  /**
+   * The next `count` upserts write half of their objects and then reject: a partial error of the
+   * vendor.
+   */
   breakUpserts(count: number): void;
   /** From now on these objects are refused for good; the others of their page are written. */
   refuse(isRefused: (object: ColdObject) => boolean): void;
@@ -79,7 +84,10 @@ class ColdInMemory implements MemoryCold {
   readonly #tenants = new Map<TenantId, TenantState>();
   #down = false;
   #upsertsToBreak = 0;
-  /** As Weaviate does: it can not read half a character, and the number of a chunk is an integer in its schema. */
+  /**
+   * As Weaviate does: it cannot read half a character, and the number of a chunk is an integer in
+   * its schema.
+   */
   #isRefused = ({ documentId, chunk }: ColdObject): boolean =>
     !documentId.isWellFormed() || !Number.isInteger(chunk);
 
@@ -241,7 +249,10 @@ interface Scored {
   readonly lexical: number;
 }
 
-/** Mean of the two scores, each scaled to 0…1 over the matching objects: relative-score fusion, alpha 0.5. */
+/**
+ * Mean of the two scores, each scaled to 0…1 over the matching objects: relative-score fusion,
+ * alpha 0.5.
+ */
 function hybrid(objects: readonly ColdObject[], query: ColdQuery): readonly Candidate[] {
   const wanted = new Set(words(query.text));
   const scored = objects

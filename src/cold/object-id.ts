@@ -1,6 +1,6 @@
 /**
- * Ids of cold objects are immutable: a function of what they hold (C1). A timed-out write that lands
- * late can only re-create what is superseded already, never overwrite something newer.
+ * Ids of cold objects are immutable: a function of what they hold (C1). A timed-out write that
+ * lands late can only re-create what is superseded already, never overwrite something newer.
  */
 
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
@@ -13,7 +13,10 @@ export interface ObjectKey {
   readonly chunk: number;
 }
 
-/** Drawn once, at random, for Freshet's cold objects. Changing it orphans everything that was merged. */
+/**
+ * Drawn once, at random, for Freshet's cold objects. Changing it orphans everything that was
+ * merged.
+ */
 const chunkNamespace = uuidBytes("6e0c2f0a-9d57-4a43-9a1e-3f5d1c8b7e42");
 const markerNamespace = uuidBytes("b1d2c6f4-52e8-4d0b-8f77-0a9e6c35d918");
 

@@ -1,11 +1,15 @@
 /**
- * The cold shard: merged chunks in Weaviate, one Weaviate tenant per tenant. It may hold more than is
- * live (late writers, failed clean-ups, resurrected objects): the heads decide what of it counts (design.md, Heads).
+ * The cold shard: merged chunks in Weaviate, one Weaviate tenant per tenant. It may hold more than
+ * is live (late writers, failed clean-ups, resurrected objects): the heads decide what of it counts
+ * (ARCHITECTURE.md, Heads).
  *
- *   C1  object ids are immutable: a function of tenant, document, version and chunk; writing twice is writing once;
- *   C2  an upsert that returned is complete, and survives kill -9: partial errors of the vendor are thrown;
+ *   C1  object ids are immutable: a function of tenant, document, version and chunk; writing twice
+ *       is writing once;
+ *   C2  an upsert that returned is complete, and survives kill -9: partial errors of the vendor are
+ *       thrown;
  *   C3  a tenant never sees another tenant's objects (I9);
- *   C4  an object that the vendor refuses for good is told from an outage, by its id, and its neighbours are written.
+ *   C4  an object that the vendor refuses for good is named by its id, apart from an outage, and
+ *       its neighbours are written.
  */
 
 import type { Candidate } from "../contract/candidate.ts";
@@ -19,7 +23,10 @@ export interface ColdObject {
   readonly documentId: DocumentId;
   readonly version: Version;
   readonly chunk: number;
-  /** How many its document has in this version: tells whether all are there when the log no longer does. */
+  /**
+   * How many its document has in this version: tells whether all are there when the log no longer
+   * does.
+   */
   readonly chunkCount: number;
   readonly text: string;
   readonly heading?: string | undefined;
@@ -41,13 +48,19 @@ export interface ColdQuery {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Written by each merge for its `to`; compared with the manifest, it tells a cold shard that was restored older. */
+/**
+ * Written by each merge for its `to`; compared with the manifest, it tells a cold shard that was
+ * restored older.
+ */
 export interface ColdMarker {
   readonly to: Position;
   readonly version: Version;
 }
 
-/** Every method rejects with FreshetError cold_unavailable when Weaviate does not do its part: a later call may pass. */
+/**
+ * Every method rejects with FreshetError cold_unavailable when Weaviate does not do its part: a
+ * later call may pass.
+ */
 export interface ColdShard {
   /** Creates the collection and the tenant, explicitly; idempotent. */
   ensureTenant(tenant: TenantId): Promise<void>;
@@ -57,13 +70,14 @@ export interface ColdShard {
    */
   upsert(tenant: TenantId, objects: readonly ColdObject[]): Promise<void>;
   /**
-   * As `upsert`, for objects that a read-back missed: makes a search find them also where they are stored already, and
-   * a plain write would be skipped as unchanged. Deletes nothing first, so it may come late and twice. Refuses as `upsert`.
+   * As `upsert`, for objects that a read-back missed: makes a search find them also where they are
+   * stored already, and a plain write would be skipped as unchanged. Deletes nothing first, so it
+   * may come late and twice. Refuses as `upsert`.
    */
   rewrite(tenant: TenantId, objects: readonly ColdObject[]): Promise<void>;
   /**
-   * Read-back: id to version for those that a search can find, and will still find after kill -9. What is stored but
-   * not found needs a `rewrite`. Pages itself.
+   * Read-back: id to version for those that a search can find, and will still find after kill -9.
+   * What is stored but not found needs a `rewrite`. Pages itself.
    */
   versions(tenant: TenantId, ids: readonly string[]): Promise<ReadonlyMap<string, Version>>;
   /** Ids of the document's objects whose version is not `keep` (null: all of them). */
@@ -73,9 +87,9 @@ export interface ColdShard {
   ): Promise<readonly string[]>;
   deleteIds(tenant: TenantId, ids: readonly string[]): Promise<void>;
   /**
-   * The stored objects behind the id `after` (null: from the first), in order of their ids, at most `limit` (up to
-   * `limits.coldIdsPerRequestMax`); none is the end. All that is there, found by a search or not. What is written or
-   * deleted meanwhile may be missed.
+   * The stored objects after the id `after` (null: from the first), in order of their ids, at most
+   * `limit` (up to `limits.coldIdsPerRequestMax`); none is the end. All that is there, found by a
+   * search or not. What is written or deleted meanwhile may be missed.
    */
   walk(
     tenant: TenantId,

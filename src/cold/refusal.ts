@@ -1,6 +1,7 @@
 /**
- * What cold will never take, told from what it can not take now. The difference decides what becomes of a document: an
- * outage is waited for, a refusal ends in a dead letter, and its neighbours merge.
+ * What cold will never take, as opposed to what it cannot take now. The difference decides what
+ * becomes of a document: an outage is waited for, a refusal ends in a dead letter, and its
+ * neighbours merge.
  */
 
 import { FreshetError } from "../contract/errors.ts";
@@ -30,7 +31,7 @@ export interface FailedObject {
 
 export type PageReply =
   | { readonly kind: "answered"; readonly failed: readonly FailedObject[] }
-  /** The request as a whole was refused for what it says: which object it was for is not told. */
+  /** The request as a whole was refused for what it says: it does not say for which object. */
   | { readonly kind: "refused"; readonly cause: unknown };
 
 export interface NarrowOptions<Item> {
@@ -43,10 +44,12 @@ export interface NarrowOptions<Item> {
 /**
  * Writes a page and returns the items that are refused for good; all others are written.
  *
- *   NA1  a request that is refused as a whole is halved, so that one item never stops its neighbours;
- *   NA2  an unclear failure counts as a refusal only beside a neighbour that passes, again and again: an outage of
- *        everything is never taken for the fault of one;
- *   NA3  an outage of any item ends the page: the caller repeats it, and writing twice is writing once.
+ *   NA1  a request that is refused as a whole is halved, so that one item never stops its
+ *        neighbours;
+ *   NA2  an unclear failure counts as a refusal only beside a neighbour that passes, again and
+ *        again: an outage of everything is never taken for the fault of one;
+ *   NA3  an outage of any item ends the page: the caller repeats it, and writing twice is writing
+ *        once.
  *
  * @throws FreshetError cold_unavailable
  */

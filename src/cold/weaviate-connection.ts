@@ -1,11 +1,14 @@
 /**
  * A connection to Weaviate that may be down. Nothing here throws before it is used.
  *
- * Owns the vendor's client. Never retries an operation: it says `cold_unavailable`, and who asked knows
- * whether asking again makes sense.
- *   W1  while Weaviate is down a caller is refused at once, except the one that probes it after a pause;
- *   W2  a client whose connection broke is replaced: the channel's own reconnect would wait for minutes;
- *   W3  no operation outlives its deadline, its caller, or the server by much.
+ * Owns the vendor's client. Never retries an operation: it says `cold_unavailable`, and its caller
+ * knows whether to ask again.
+ *
+ *   WC1  while Weaviate is down a caller is refused at once, except the one that probes it after a
+ *        pause;
+ *   WC2  a client whose connection broke is replaced: the channel's own reconnect would wait for
+ *        minutes;
+ *   WC3  no operation outlives its deadline, its caller, or the server by much.
  */
 
 import type { WeaviateClient } from "weaviate-client";
@@ -13,7 +16,10 @@ import weaviate from "weaviate-client";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../observe/port.ts";
+import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { Deadline } from "../runtime/deadline.ts";
+import { raceAbort } from "../runtime/race-abort.ts";
 
 export interface WeaviateAddress {
   /** Base URL of the REST interface. */
@@ -26,7 +32,7 @@ export interface WeaviateAddress {
 export interface ConnectionOptions extends WeaviateAddress {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** What each new client goes through before anybody uses it. */
+  /** What each new client goes through before it is used. */
   readonly prepare?: ((client: WeaviateClient) => Promise<void>) | undefined;
 }
 
@@ -40,7 +46,9 @@ export class InactiveTenantError extends Error {
   override readonly name = "InactiveTenantError";
 }
 
-/** The server, or the vendor's client, can not take what the request says, however often it is sent. */
+/**
+ * The server, or the vendor's client, cannot take what the request says, however often it is sent.
+ */
 export class RequestRefusedError extends Error {
   override readonly name = "RequestRefusedError";
 }
@@ -48,13 +56,22 @@ export class RequestRefusedError extends Error {
 type State =
   | { readonly is: "closed" }
   | { readonly is: "connected"; readonly client: WeaviateClient }
-  | { readonly is: "down"; readonly retryAtMs: number; readonly pauseMs: number };
+  /** `failures` counts the attempts to connect since the outage began. */
+  | { readonly is: "down"; readonly retryAtMs: number; readonly failures: number };
+
+/** Down, and the next caller may try at once. */
+const downAtOnce: State = { is: "down", retryAtMs: Number.NEGATIVE_INFINITY, failures: 0 };
+
+const reconnects = {
+  backoffMinMs: limits.coldReconnectMinMs,
+  backoffMaxMs: limits.coldReconnectMaxMs,
+};
 
 type Work<T> = (client: WeaviateClient, signal: AbortSignal) => Promise<T>;
 
 export class Connection {
   readonly #options: ConnectionOptions;
-  #state: State = { is: "down", retryAtMs: Number.NEGATIVE_INFINITY, pauseMs: 0 };
+  #state: State = downAtOnce;
   #connecting: Promise<WeaviateClient> | null = null;
 
   constructor(options: ConnectionOptions) {
@@ -63,7 +80,8 @@ export class Connection {
 
   /**
    * Runs one operation.
-   * @throws FreshetError cold_unavailable | cancelled, UnknownTenantError, InactiveTenantError, RequestRefusedError
+   * @throws FreshetError cold_unavailable | cancelled, UnknownTenantError, InactiveTenantError,
+   *   RequestRefusedError
    */
   async run<T>(work: Work<T>, signal?: AbortSignal): Promise<T> {
     if (hasGone(signal)) throw new FreshetError("cancelled");
@@ -104,14 +122,14 @@ export class Connection {
         ) {
           throw new FreshetError("cold_unavailable");
         }
-        this.#connecting ??= this.#connect(this.#state.pauseMs).finally(() => {
+        this.#connecting ??= this.#connect(this.#state.failures).finally(() => {
           this.#connecting = null;
         });
         return await this.#connecting;
     }
   }
 
-  async #connect(lastPauseMs: number): Promise<WeaviateClient> {
+  async #connect(failures: number): Promise<WeaviateClient> {
     const { url, logger } = this.#options;
     let client: WeaviateClient | null = null;
     try {
@@ -121,7 +139,7 @@ export class Connection {
       await this.#prepare(client);
     } catch (cause) {
       client?.close().catch(() => {});
-      this.#isDown(lastPauseMs, cause);
+      this.#isDown(failures, cause);
       throw new FreshetError("cold_unavailable", undefined, { cause });
     }
     if (this.#state.is === "closed") {
@@ -134,8 +152,9 @@ export class Connection {
   }
 
   /**
-   * The vendor asks for the server's version with each collection that is named, and waits for none of these requests,
-   * until it knows it: one that fails then ends the process as an unhandled rejection. Asked here, it is asked once.
+   * The vendor asks for the server's version with each collection that is named, and waits for none
+   * of these requests, until it knows it: one that fails then ends the process as an unhandled
+   * rejection. Asked here, it is asked once.
    */
   #learnVersion(client: WeaviateClient): Promise<unknown> {
     return this.#bounded({ ms: limits.coldConnectMs }, () => client.getWeaviateVersion());
@@ -146,14 +165,13 @@ export class Connection {
     return this.#bounded({ ms: limits.coldRequestMs }, () => prepare(client));
   }
 
-  #isDown(lastPauseMs: number, error: unknown): void {
+  #isDown(failures: number, error: unknown): void {
     if (this.#state.is === "closed") return;
     const { url, clock, logger } = this.#options;
-    const doubled = Math.min(2 * lastPauseMs, limits.coldReconnectMaxMs);
-    const pauseMs = Math.max(doubled, limits.coldReconnectMinMs);
     // Once per outage, not once per attempt.
-    if (lastPauseMs === 0) logger.warn({ error, url }, "weaviate does not answer");
-    this.#state = { is: "down", retryAtMs: clock.monotonicMs() + pauseMs, pauseMs };
+    if (failures === 0) logger.warn({ error, url }, "weaviate does not answer");
+    const retryAtMs = clock.monotonicMs() + backoffMs(reconnects, failures);
+    this.#state = { is: "down", retryAtMs, failures: failures + 1 };
   }
 
   /** Only the client that failed is given up: a slow failure must not close its successor. */
@@ -161,11 +179,13 @@ export class Connection {
     if (this.#state.is !== "connected" || this.#state.client !== client) return;
     const { url, logger } = this.#options;
     logger.warn({ error, url }, "the connection to weaviate broke");
-    this.#state = { is: "down", retryAtMs: Number.NEGATIVE_INFINITY, pauseMs: 0 };
+    this.#state = downAtOnce;
     client.close().catch(() => {});
   }
 
-  /** Rejects when Weaviate stops answering while an operation runs; the vendor would go on retrying. */
+  /**
+   * Rejects when Weaviate stops answering while an operation runs; the vendor would keep retrying.
+   */
   async #outage(ended: AbortSignal): Promise<never> {
     for (;;) {
       await this.#options.clock.sleep(limits.coldProbeEveryMs, ended);
@@ -174,22 +194,25 @@ export class Connection {
     }
   }
 
-  /** The first of: the work, its deadline, its caller's end. The work is told through its signal. */
+  /**
+   * The work's result, unless its deadline or its caller's end comes first. The work's signal
+   * aborts as soon as its result is of no use.
+   */
   async #bounded<T>(
     until: { readonly ms: number; readonly caller?: AbortSignal | undefined },
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { ms, caller } = until;
-    const over = new AbortController();
-    const signal = caller === undefined ? over.signal : AbortSignal.any([over.signal, caller]);
-    const deadline = this.#options.clock.sleep(ms, signal).then(() => {
-      if (hasGone(caller)) throw new FreshetError("cancelled");
-      throw new NoAnswerError(`no answer within ${ms} ms`);
-    });
+    const deadline = new Deadline(this.#options.clock, ms, caller);
+    const ended = new AbortController();
+    const signal = AbortSignal.any([deadline.signal, ended.signal]);
     try {
-      return await Promise.race([work(signal), deadline]);
+      return await raceAbort(work(signal), deadline.signal);
+    } catch (error) {
+      throw deadline.isOver ? new NoAnswerError(`no answer within ${ms} ms`) : error;
     } finally {
-      over.abort();
+      deadline.clear();
+      ended.abort();
     }
   }
 }
@@ -215,8 +238,8 @@ export function openClient({ url, grpc, apiKey }: WeaviateAddress): Promise<Weav
 }
 
 /**
- * Asked directly: the vendor's `isReady` starts a second request that nobody waits for, and whose failure
- * ends the process as an unhandled rejection.
+ * Asked directly: the vendor's `isReady` starts a second request without waiting for it, whose
+ * failure ends the process as an unhandled rejection.
  */
 async function checkReady(url: string, signal: AbortSignal): Promise<void> {
   const reply = await fetch(`${url.replace(/\/$/, "")}/v1/.well-known/ready`, { signal });
@@ -254,8 +277,8 @@ export function isInactiveTenant(message: string): boolean {
 const clientRefusals = new Set(["WeaviateSerializationError", "WeaviateInvalidInputError"]);
 
 /**
- * By the gRPC status that the vendor leaves in its message, and by what its client throws before it sends. Half a
- * character, for one, comes back as INTERNAL: the server can not decode the request.
+ * By the gRPC status that the vendor leaves in its message, and by what its client throws before it
+ * sends. Half a character, for one, comes back as INTERNAL: the server cannot decode the request.
  */
 export function isRefusedRequest(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

@@ -1,8 +1,8 @@
 /**
- * Which part of a filter Weaviate can apply. Values in, values out: the vendor's own filter objects are
- * made from this in weaviate-search.ts. The native part may let too much through (Weaviate trims and
- * rounds), never too little; `matchesFilter` decides afterwards. All texts are well-formed: one that is not
- * would make the server refuse the request that it is in.
+ * Which part of a filter Weaviate can apply. Values in, values out: the vendor's own filter objects
+ * are made from this in weaviate-search.ts. The native part may let too much through (Weaviate
+ * trims and rounds), never too little; `matchesFilter` decides afterwards. All texts are
+ * well-formed: one that is not would make the server refuse the request that it is in.
  */
 
 import {
@@ -32,7 +32,10 @@ export interface NativeFilter {
   readonly exact: boolean;
 }
 
-/** What an object is found by: `field, type, value` for every value, and `field, is a number` for ranges. */
+/**
+ * What an object is found by: `field, type, value` for every value, and `field, is a number` for
+ * ranges.
+ */
 export function facetsOf(document: Omit<Filterable, "id" | "timestamp">): readonly string[] {
   const facets: string[] = [];
   if (document.title !== undefined) facets.push(facet("title", document.title));
@@ -71,7 +74,10 @@ function nativeClauses(name: string, wanted: Condition): NativeFilter {
   };
 }
 
-/** Weaviate has no ranges over facets: it is told that there must be a number, the rest is checked here. */
+/**
+ * Weaviate has no ranges over facets: it checks that there is a number, and the rest is checked
+ * here.
+ */
 function numberRange(name: string): NativeFilter {
   if (!name.startsWith("metadata.")) return nothing;
   return { clauses: [{ property: "facets", anyOf: [numberFacet(name)] }], exact: false };

@@ -8,7 +8,10 @@ import { dotProduct } from "../contract/vector.ts";
 import type { ColdEntry, ColdObject } from "./port.ts";
 import { facetsOf } from "./weaviate-filter.ts";
 
-/** As stored; optional ones are left out, never null. An alias: an interface would lack the index signature. */
+/**
+ * As stored; optional ones are left out, never null. An alias: an interface would lack the index
+ * signature.
+ */
 export type ChunkProperties = {
   documentId: string;
   version: number;
@@ -42,8 +45,9 @@ interface StoredObject {
 }
 
 /**
- * Every text but the id is repaired: what reaches the server is well-formed, also of records that an earlier Freshet
- * wrote. (JSON escapes what is not, so `info` comes back as it was.) An id can not be repaired, it is what names the document.
+ * Every text but the id is repaired: what reaches the server is well-formed, also of records that
+ * an earlier Freshet wrote. (JSON escapes what is not, so `info` comes back as it was.) An id
+ * cannot be repaired, it is what names the document.
  */
 export function storedObject(object: ColdObject): StoredObject {
   const { documentId, version, chunk, chunkCount, text, heading, info } = object;
@@ -77,7 +81,8 @@ export function entryOf(found: {
     documentId: (typeof documentId === "string" ? documentId : "") as DocumentId,
     version: (typeof version === "number" ? version : 0) as Version,
     chunk: typeof chunk === "number" ? chunk : 0,
-    // Written before the property existed: its document is taken for incomplete until it is written anew.
+    // Written before the property existed: its document is taken for incomplete until it is written
+    // anew.
     chunkCount: typeof chunkCount === "number" ? chunkCount : 0,
   };
 }
@@ -109,8 +114,18 @@ export function candidateOf(found: FoundObject, vector: Float32Array): Candidate
     text,
     // Weaviate gives absent text as null or as an empty string, and an empty heading says nothing.
     heading: typeof heading === "string" && heading !== "" ? heading : undefined,
-    info: JSON.parse(info) as DocumentInfo,
+    info: infoIn(info),
     // Computed here, from the stored vector: exact, and the same measure as in the hot shard.
     cosine: dotProduct(own as number[], vector),
   };
+}
+
+/** @throws FreshetError cold_unavailable */
+function infoIn(text: string): DocumentInfo {
+  try {
+    return JSON.parse(text) as DocumentInfo;
+  } catch (cause) {
+    const message = "weaviate returned an object whose info is not JSON";
+    throw new FreshetError("cold_unavailable", message, { cause });
+  }
 }

@@ -1,9 +1,10 @@
 /**
- * Writing an object that Weaviate stores and does not find, without deleting it first: a delete can be late, and take
- * away what somebody has repaired meanwhile. Weaviate skips a write that changes nothing, and leaves the vector index
- * alone when only properties change (adapters/repos/db/shard_write_put.go, `compareObjsForInsertStatus`); with another
- * vector the object is indexed anew. So the write brings a vector that differs from the stored one in the last bit of
- * one number, and the true one when the stored one differs already.
+ * Writing an object that Weaviate stores and does not find, without deleting it first: a delete can
+ * be late, and take away what another attempt has repaired meanwhile. Weaviate skips a write that
+ * changes nothing, and leaves the vector index alone when only properties change
+ * (adapters/repos/db/shard_write_put.go, `compareObjsForInsertStatus`); with another vector the
+ * object is indexed anew. So the write brings a vector that differs from the stored one in the last
+ * bit of one number, and the true one when the stored one differs already.
  */
 
 import type { ColdObject } from "./port.ts";

@@ -1,9 +1,11 @@
 /**
  * The two collections. Everything explicit: with auto-schema a typo would become a property.
  *
- *   WS1  collections that carry a deployment are used by no other one: its scrub would delete our objects as orphans,
- *        its markers would speak for our merges. Who comes second on one Weaviate has collections with names of its own;
- *   WS2  collections of before deployments were told apart belong to the first that finds them.
+ *   WS1  collections that carry a deployment are used by no other one: its scrub would delete our
+ *        objects as orphans, its markers would speak for our merges. The second deployment on one
+ *        Weaviate has collections with names of its own;
+ *   WS2  collections from before deployments were distinguished belong to the first that finds
+ *        them.
  */
 
 import type { CollectionConfigCreate, WeaviateClient } from "weaviate-client";
@@ -13,7 +15,7 @@ import weaviate from "weaviate-client";
 export interface Collections {
   readonly chunks: string;
   readonly markers: string;
-  /** Of whoever uses them; undefined where nobody compares. */
+  /** Of the deployment that uses them; undefined where deployments are not compared. */
   readonly deployment?: string | undefined;
 }
 
@@ -24,17 +26,19 @@ export function collectionsOf(client: WeaviateClient): Collections {
   return claimed.get(client) ?? common;
 }
 
-/** Once a connection, before anything else (WS1). Resolves with whether they have the common names. */
+/**
+ * Once a connection, before anything else (WS1). Resolves with whether they have the common names.
+ */
 export async function claimCollections(
   client: WeaviateClient,
   deployment: string,
 ): Promise<boolean> {
   const owner = await ownerOf(client, common.chunks);
-  if (owner === "nobody") await adopt(client, deployment);
+  if (owner === "unclaimed") await adopt(client, deployment);
   const isOurs =
     owner === undefined ||
     owner === deployment ||
-    (owner === "nobody" && (await ownerOf(client, common.chunks)) === deployment);
+    (owner === "unclaimed" && (await ownerOf(client, common.chunks)) === deployment);
   claimed.set(client, isOurs ? { ...common, deployment } : ownCollections(deployment));
   return isOurs;
 }
@@ -48,7 +52,7 @@ function ownCollections(deployment: string): Collections {
 async function ownerOf(client: WeaviateClient, name: string): Promise<string | undefined> {
   if (!(await client.collections.exists(name))) return undefined;
   const { description = "" } = await client.collections.use(name).config.get();
-  return /\bdeployment ([0-9a-f]{16})\b/.exec(description)?.[1] ?? "nobody";
+  return /\bdeployment ([0-9a-f]{16})\b/.exec(description)?.[1] ?? "unclaimed";
 }
 
 /** WS2. */
@@ -60,7 +64,9 @@ async function adopt(client: WeaviateClient, deployment: string): Promise<void> 
   }
 }
 
-/** A misspelt tenant must be an error, and a cold tenant must not wake up half-way through a delete. */
+/**
+ * A misspelt tenant must be an error, and a cold tenant must not wake up half-way through a delete.
+ */
 const multiTenancy = { enabled: true, autoTenantCreation: false, autoTenantActivation: false };
 
 const shown = { indexFilterable: false, indexSearchable: false } as const;
@@ -102,10 +108,11 @@ const markers: Omit<CollectionConfigCreate, "name"> = {
 
 function configs(names: Collections): readonly CollectionConfigCreate[] {
   const { deployment } = names;
+  const owner = deployment === undefined ? "" : `; deployment ${deployment}`;
   const of = (name: string, config: Omit<CollectionConfigCreate, "name">) => ({
     ...config,
     name,
-    description: `${config.description}${deployment === undefined ? "" : `; deployment ${deployment}`}`,
+    description: `${config.description}${owner}`,
   });
   return [of(names.chunks, chunks), of(names.markers, markers)];
 }
@@ -121,7 +128,10 @@ export async function ensureCollections(client: WeaviateClient): Promise<void> {
   await addMissingProperty(client);
 }
 
-/** A collection of an earlier Freshet has no chunk counts: without the property every write would be refused. */
+/**
+ * A collection of an earlier Freshet has no chunk counts: without the property every write would be
+ * refused.
+ */
 async function addMissingProperty(client: WeaviateClient): Promise<void> {
   const { config } = client.collections.use(collectionsOf(client).chunks);
   const has = async (): Promise<boolean> =>

@@ -22,7 +22,10 @@ import { collectionsOf } from "./weaviate-schema.ts";
 
 /** Weight of the vector half; the keyword half has the rest. */
 const alpha = 0.5;
-/** How much more is fetched when too few hits passed the part of a filter that Weaviate can not apply. */
+/**
+ * How much more is fetched when too few hits passed the part of a filter that Weaviate cannot
+ * apply.
+ */
 const growth = 4;
 
 export type ChunkCollection = Collection<ChunkProperties>;
@@ -33,7 +36,10 @@ export function chunksOf(client: WeaviateClient, tenant: string): ChunkCollectio
   return client.collections.use<string, ChunkProperties>(chunks).withTenant(tenant);
 }
 
-/** Best `query.limit` chunks, best first. One request, unless a metadata range has to be checked here. */
+/**
+ * Best `query.limit` chunks, best first. One request, unless a metadata range has to be checked
+ * here.
+ */
 export async function hybridSearch(
   chunks: ChunkCollection,
   query: ColdQuery,
@@ -49,7 +55,8 @@ export async function hybridSearch(
       matchesFilter({ id: hit.documentId, ...hit.info }, query.filter),
     );
     const exhausted = found.length < fetch || fetch >= fetchMax;
-    // A native filter lets too much through only where Weaviate trims blanks: then, too, ask for more.
+    // A native filter lets too much through only where Weaviate trims blanks: then, too, ask for
+    // more.
     if (hits.length >= query.limit || exhausted || hits.length === found.length) {
       return hits.slice(0, query.limit);
     }

@@ -1,6 +1,6 @@
 /**
- * Tenants are created explicitly, once per process. Owns the memory of which exist and are awake; the
- * server's word that one does not is what empties it again.
+ * Tenants are created explicitly, once per process. Owns the memory of which exist and are awake;
+ * the server's word that one does not is what empties it again.
  */
 
 import type { WeaviateClient } from "weaviate-client";
@@ -11,7 +11,7 @@ import { collectionsOf, ensureCollections } from "./weaviate-schema.ts";
 
 export interface Tenants {
   ensure(tenant: TenantId): Promise<void>;
-  /** Runs a write; a tenant that has gone, or fell asleep, meanwhile is made once more. */
+  /** Runs a write; a tenant that was removed, or fell asleep, meanwhile is made once more. */
   writing<T>(tenant: TenantId, work: () => Promise<T>): Promise<T>;
   /** Runs a read; a tenant that does not exist is not made for it. */
   reading<T>(

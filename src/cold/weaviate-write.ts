@@ -1,6 +1,7 @@
 /**
- * Writing a page of objects into Weaviate, and what its refusals mean. `insertMany` tells failures of single objects
- * inside a successful reply; a request that the server can not read, or takes for too large, fails as a whole.
+ * Writing a page of objects into Weaviate, and what its refusals mean. `insertMany` tells failures
+ * of single objects inside a successful reply; a request that the server cannot read, or takes for
+ * too large, fails as a whole.
  */
 
 import type { TenantId } from "../contract/ids.ts";
@@ -69,8 +70,9 @@ const outagePattern =
   /deadline|time-?out|timed out|read-?only|shut(ting)? ?down|memory|disk|replica|connection|cancell?ed|unavailable|not ready|loading/i;
 
 /**
- * Weaviate 1.35 has no codes for these; the conformance suite notices when its wording changes. What speaks of the
- * schema is unclear: it may be the object that does not fit the collection, or the collection that is not ours.
+ * Weaviate 1.35 has no codes for these; the conformance suite notices when its wording changes.
+ * What speaks of the schema is unclear: it may be the object that does not fit the collection, or
+ * the collection that is not ours.
  */
 export function verdictOf(message: string): Verdict {
   if (outagePattern.test(message)) return "outage";

@@ -1,13 +1,14 @@
 /**
- * The cold shard in Weaviate (port.ts, C1-C3), through one multi-tenant collection for chunks and one
- * for markers. Weaviate may be down at any time, also at the start: see weaviate-connection.ts.
+ * The cold shard in Weaviate (port.ts, C1-C3), through one multi-tenant collection for chunks and
+ * one for markers. Weaviate may be down at any time, also at the start: see weaviate-connection.ts.
  *
- * Facts that shape this file, tried on 1.35.2 with weaviate-client 3.14: `insertMany` takes 500 ms for any page, so that
- * callers run several at once (what it refuses: weaviate-write.ts); a `field`
+ * Facts that shape this file, tried on 1.35.2 with weaviate-client 3.14: `insertMany` takes 500 ms
+ * for any page, so that callers run several at once (what it refuses: weaviate-write.ts); a `field`
  * tokenised text is trimmed in the index, so that what a filter finds is compared again; creating a
- * tenant that sleeps does not wake it; a batch is answered when its vectors are in the index, but the index's
- * log is flushed before they are (adapters/repos/db/shard_write_batch_objects.go), so that kill -9 loses them
- * while the objects stay, and writing the same object again does nothing: see `flush`, `versionsOf` and `changed`.
+ * tenant that sleeps does not wake it; a batch is answered when its vectors are in the index, but
+ * the index's log is flushed before they are (adapters/repos/db/shard_write_batch_objects.go), so
+ * that kill -9 loses them while the objects stay, and writing the same object again does nothing:
+ * see `flush`, `versionsOf` and `changed`.
  */
 
 import type { WeaviateClient } from "weaviate-client";
@@ -36,7 +37,7 @@ import { type WriteParts, writePage } from "./weaviate-write.ts";
 export interface WeaviateOptions extends ConnectionOptions {
   /** Of the embedding model; other vectors are refused before they are sent. */
   readonly dimensions: number;
-  /** `Log.deployment` of the log that is merged here; without it nobody compares. */
+  /** `Log.deployment` of the log that is merged here; without it deployments are not compared. */
   readonly deployment?: string | undefined;
 }
 
@@ -154,8 +155,9 @@ async function storedVectors(
 }
 
 /**
- * Asked of the vector index, which may lack what the object store has: any vector will do, because a filter this narrow is
- * searched exhaustively. What is found is flushed too: it may have been written by a request that nobody waited for.
+ * Asked of the vector index, which may lack what the object store has: any vector will do, because
+ * a filter this narrow is searched exhaustively. What is found is flushed too: it may have been
+ * written by a request that was given up.
  */
 async function versionsOf(
   { connection, dimensions }: Parts,
@@ -183,8 +185,8 @@ async function versionsOf(
 }
 
 /**
- * Makes Weaviate write the tenant's vector index to its log, up to what is in it now. Any batch does that, also a delete
- * that is not carried out.
+ * Makes Weaviate write the tenant's vector index to its log, up to what is in it now. Any batch
+ * does that, also a delete that is not carried out.
  */
 async function flush(
   connection: Connection,
@@ -271,7 +273,8 @@ function markerMethods({ connection, tenants }: Parts): MarkerMethods {
         connection.run(async (client) => {
           const markers = markersOf(client, tenant);
           const properties = { to: marker.to, version: marker.version };
-          // `insertMany` overwrites where `insert` would refuse; for a single object it does not wait.
+          // `insertMany` overwrites where `insert` would refuse; for a single object it does not
+          // wait.
           const reply = await markers.data.insertMany([{ id: markerId(tenant), properties }]);
           const message = reply.errors[0]?.message;
           if (message === undefined) return;
@@ -312,7 +315,9 @@ function pagesOf<T>(items: readonly T[], size: number): readonly (readonly T[])[
   return pages;
 }
 
-/** What is left of the tenant errors here is an outage to the caller: a tenant that cannot be made. */
+/**
+ * What is left of the tenant errors here is an outage to the caller: a tenant that cannot be made.
+ */
 const withoutVendorErrors: Around =
   (call) =>
   async (...parameters) => {

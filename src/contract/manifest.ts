@@ -1,7 +1,7 @@
 /**
- * The watermark manifest of a tenant: one small value that says how far the cold shard equals the log,
- * and names the heads that go with it. Watermark and heads can never disagree, because the pieces are
- * immutable, written and read back before the manifest is committed by compare-and-set.
+ * The watermark manifest of a tenant: one small value that says how far the cold shard equals the
+ * log, and names the heads that go with it. Watermark and heads can never disagree, because the
+ * pieces are immutable, written and read back before the manifest is committed by compare-and-set.
  */
 
 import { z } from "zod";
@@ -23,8 +23,8 @@ export const manifestSchema = z.strictObject({
   /** Incarnation of CHUNKS that `to` belongs to. */
   incarnation: z.int().min(0),
   /**
-   * Immutable heads pieces, run by run from the oldest, each run in fingerprint order; empty when no document is live.
-   * A newer run's entry stands over an older one's.
+   * Immutable heads pieces, run by run from the oldest, each run in fingerprint order; empty when
+   * no document is live. A newer run's entry overrides an older one's.
    */
   pieces: z.array(
     z.strictObject({
@@ -38,8 +38,9 @@ export const manifestSchema = z.strictObject({
   /** The workflow that committed it. */
   workflowId: z.string(),
   /**
-   * Up to here a second look, `mergeConfirmMs` after the commit, found in cold all that must be there: hot may drop
-   * it, and the log may forget it. Absent in manifests of an earlier Freshet, which looked once.
+   * Up to here a second look, `mergeConfirmMs` after the commit, found in cold all that must be
+   * there: hot may drop it, and the log may forget it. Absent in manifests of an earlier Freshet,
+   * which looked once.
    */
   confirmed: z
     .int()

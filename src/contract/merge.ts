@@ -22,7 +22,10 @@ export function mergeWorkflowId(tenant: TenantId): string {
   return `merge/${tenant}`;
 }
 
-/** Search attributes and their Temporal types. Ids and numbers only: they are not encrypted by any codec. */
+/**
+ * Search attributes and their Temporal types. Ids and numbers only: they are not encrypted by any
+ * codec.
+ */
 export const mergeSearchAttributes = {
   FreshetTenant: "KEYWORD",
   FreshetPhase: "KEYWORD",
@@ -32,9 +35,9 @@ export const mergeSearchAttributes = {
 } as const;
 
 /**
- * Every descriptor says whose log its positions are of (`Log.deployment`), and every activity looks: a worker of another
- * deployment would merge its own log into its own cold shard under our watermark. Absent in what an earlier Freshet
- * started.
+ * Every descriptor says whose log its positions are of (`Log.deployment`), and every activity
+ * looks: a worker of another deployment would merge its own log into its own cold shard under our
+ * watermark. Absent in what an earlier Freshet started.
  */
 export interface Described {
   readonly deployment?: string | undefined;
@@ -43,9 +46,13 @@ export interface Described {
 /** Why a merge was asked for. */
 export type MergeReason = "size" | "age" | "memory" | "operator";
 
-/** The records of CHUNKS in (`from`, `to`]. */
+/**
+ * The records of CHUNKS after `from`, up to and including `to`. `from` is the serialized name, in
+ * the histories of running workflows; code calls the value `after`.
+ */
 export interface MergeRange extends Described {
   readonly tenant: TenantId;
+  /** Exclusive: the position right before the first record. */
   readonly from: Position;
   readonly to: Position;
 }
@@ -53,7 +60,10 @@ export interface MergeRange extends Described {
 export interface MergeCounts {
   /** Records in the range, fences included. */
   readonly records: number;
-  /** Documents that are written: upserts that are the newest operation of their document in the range. */
+  /**
+   * Documents that are written: upserts that are the newest operation of their document in the
+   * range.
+   */
   readonly upserts: number;
   /** Operations that a newer one in the same range made void: never written. */
   readonly superseded: number;
@@ -67,8 +77,8 @@ export interface MergeCounts {
 }
 
 /**
- * What a merge is about to do; `preview` shows the same. `repair` writes again what cold has lost below
- * the watermark and moves only the marker; `advance` moves the watermark.
+ * What a merge is about to do; `preview` shows the same. `repair` writes again what cold has lost
+ * below the watermark and moves only the marker; `advance` moves the watermark.
  */
 export interface PlannedMerge extends MergeRange, MergeCounts, Described {
   readonly kind: "merge";
@@ -79,14 +89,17 @@ export interface PlannedMerge extends MergeRange, MergeCounts, Described {
   readonly expectedRevision: number;
   /** Heads pieces of that manifest: what may have older objects in cold. */
   readonly piecesBefore: readonly HeadsPiece["digest"][];
-  /** The newest heads piece when it was made: the cleaning after this merge removes none that was put later. */
+  /**
+   * The newest heads piece when it was made: the cleaning after this merge removes none that was
+   * put later.
+   */
   readonly piecesThrough: number;
   /**
-   * False when cold lost data that the log no longer holds: then the marker stays behind, so that readers
-   * keep declaring cold incomplete (I12) instead of a merge hiding the loss.
+   * False when cold lost data that the log no longer holds: then the marker stays behind, so that
+   * readers keep declaring cold incomplete (I12) instead of a merge hiding the loss.
    */
   readonly marks: boolean;
-  /** The plan stopped at a bound: records behind `to` wait for the next merge. */
+  /** The plan stopped at a bound: records after `to` wait for the next merge. */
   readonly more: boolean;
 }
 
@@ -95,13 +108,13 @@ export type MergePlan =
   { readonly kind: "nothing"; readonly unconfirmedTo?: Position } | PlannedMerge;
 
 /**
- * `unconfirmed`: the watermark moved, and what was merged has to be confirmed. Absent in what a worker of an earlier
- * Freshet answered, so that histories of its time replay as they were.
+ * `unconfirmed`: the watermark moved, and what was merged has to be confirmed. Absent in what a
+ * worker of an earlier Freshet answered, so that histories of its time replay as they were.
  */
 export type CommitResult =
   /** `documents` live after it. */
   | { readonly kind: "committed"; readonly documents: number; readonly unconfirmed?: true }
-  /** Somebody (an earlier attempt) committed up to here or further. */
+  /** An earlier attempt committed up to here or further. */
   | { readonly kind: "already"; readonly unconfirmed?: true }
   /** The manifest or cold is not what the plan was made from. */
   | { readonly kind: "replan" };
@@ -109,7 +122,10 @@ export type CommitResult =
 export interface ConfirmResult {
   /** Everything up to here is confirmed. */
   readonly through: Position;
-  /** Objects of the window behind it that were missing, and are written again: the window is to be looked at anew. */
+  /**
+   * Objects of the window after it that were missing, and are written again: the window is to be
+   * looked at anew.
+   */
   readonly repaired: number;
 }
 
@@ -122,7 +138,9 @@ export type MergeOutcome =
       /** Ranges that it took. */
       readonly merges: number;
       readonly written: number;
-      /** Documents that cold refuses for good, each with a dead letter; absent when there are none. */
+      /**
+       * Documents that cold refuses for good, each with a dead letter; absent when there are none.
+       */
       readonly refused?: number | undefined;
     })
   | { readonly kind: "nothing" }
@@ -135,7 +153,9 @@ export interface MergeError {
   readonly message: string;
 }
 
-/** Few documents that cold refuses end as dead letters; so many mean that something else is wrong. */
+/**
+ * Few documents that cold refuses end as dead letters; so many mean that something else is wrong.
+ */
 export const tooManyRefused = {
   code: "cold_refused",
   message: "the cold shard refuses more documents of one merge than its dead letters may be",
@@ -176,7 +196,7 @@ export interface MergeProgress {
   /** Of the scrub in work, and of the one before it as far as this workflow knows. */
   readonly scrub: ScrubCounts | null;
   readonly lastScrub: ScrubReport | null;
-  /** Why the merge does not go on now, and when it tries again. */
+  /** Why the merge does not continue now, and when it tries again. */
   readonly error: (MergeError & { readonly attempt: number; readonly retryAtMs: number }) | null;
 }
 
@@ -193,7 +213,10 @@ export interface LastMerge {
 export interface MergeInput extends Described {
   readonly tenant: TenantId;
   readonly graceMs?: number | undefined;
-  /** From commit to clean-up; absent in runs that an earlier Freshet started, which took `graceMs` for it. */
+  /**
+   * From commit to clean-up; absent in runs that an earlier Freshet started, which took `graceMs`
+   * for it.
+   */
   readonly settleMs?: number | undefined;
   /** From commit to its confirmation; absent in runs that an earlier Freshet started. */
   readonly confirmMs?: number | undefined;

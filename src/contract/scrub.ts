@@ -11,7 +11,10 @@ export interface PlannedScrub {
   readonly tenant: TenantId;
   /** Of the manifest that it was made from. */
   readonly revision: number;
-  /** The records in (`from`, `to`] are held by the log and merged. */
+  /**
+   * The records after `from`, up to and including `to`, are held by the log and merged. `from` is
+   * the serialized name, as in `MergeRange`.
+   */
   readonly from: Position;
   readonly to: Position;
   /** Version of the oldest record that the log holds. */
@@ -49,7 +52,9 @@ export interface ScrubColdRequest {
   /** Walk what follows this id; null from the start. */
   readonly after: string | null;
   readonly settledVersion: Version;
-  /** Of the oldest record that the log holds: older documents are known from their objects alone. */
+  /**
+   * Of the oldest record that the log holds: older documents are known from their objects alone.
+   */
   readonly heldFrom: Version;
 }
 
@@ -61,7 +66,7 @@ export interface ScrubColdResult {
   readonly deleted: number;
   /** Documents without a record in the log that have all their chunks. */
   readonly complete: number;
-  /** Where to go on; null at the end. */
+  /** Continue after this id; null at the end. */
   readonly after: string | null;
 }
 
@@ -70,23 +75,32 @@ export type ScrubMarker = "kept" | "withdrawn" | "restored";
 
 /** Objects, unless it says documents. */
 export interface ScrubCounts {
-  /** Seen in cold; of these those that count, and those that an unfinished or very recent merge explains. */
+  /**
+   * Seen in cold; of these those that count, and those that an unfinished or very recent merge
+   * explains.
+   */
   readonly walked: number;
   readonly live: number;
   readonly waiting: number;
   /** Could never count again: superseded or deleted long ago. */
   readonly deleted: number;
-  /** That the log says must be there, read back; and what was written again because it was missing. */
+  /**
+   * That the log says must be there, read back; and what was written again because it was missing.
+   */
   readonly checked: number;
   readonly repaired: number;
-  /** Documents that cold refused to take back, each with a dead letter; absent when there are none. */
+  /**
+   * Documents that cold refused to take back, each with a dead letter; absent when there are none.
+   */
   readonly refused?: number | undefined;
 }
 
 export interface FinishScrubRequest {
   readonly tenant: TenantId;
   readonly revision: number;
-  /** Live documents that cold lacks and the log no longer has; null when a merge overtook the scrub. */
+  /**
+   * Live documents that cold lacks and the log no longer has; null when a merge overtook the scrub.
+   */
   readonly lost: number | null;
   /** Of the plan. */
   readonly markedTo?: Position | undefined;
@@ -95,8 +109,8 @@ export interface FinishScrubRequest {
 
 export interface ScrubReport extends ScrubCounts {
   /**
-   * Documents that are live, that cold lacks in whole or in part, and whose record the log no longer holds. Null when
-   * a merge overtook the scrub, so that it can not tell.
+   * Documents that are live, that cold lacks in whole or in part, and whose record the log no
+   * longer holds. Null when a merge overtook the scrub, so that it cannot tell.
    */
   readonly lost: number | null;
   readonly marker: ScrubMarker;
@@ -129,7 +143,7 @@ export type ScrubOutcome =
   | (ScrubReport & { readonly kind: "scrubbed" })
   /** The tenant was never merged. */
   | { readonly kind: "nothing" }
-  /** Longer than one run of the workflow: it goes on, and `progress` tells how far it is. */
+  /** Longer than one run of the workflow: it continues, and `progress` shows how far it is. */
   | { readonly kind: "continues" }
   | { readonly kind: "paused" }
   | { readonly kind: "cancelled" }

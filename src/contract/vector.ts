@@ -1,4 +1,7 @@
-/** What a vector must be, wherever it comes from: the one check in front of every index, native or not. */
+/**
+ * What a vector must be, wherever it comes from: the one check in front of every index, native or
+ * not.
+ */
 
 /** Squared length may differ from 1 by the rounding of fp16 and int8 graphs, never by more. */
 const squaredNormTolerance = 1e-2;
@@ -10,8 +13,8 @@ export interface VectorDefect {
 }
 
 /**
- * Undefined for `dimensions` finite numbers of unit length; native code aborts the process on some of
- * the rest.
+ * Undefined for `dimensions` finite numbers of unit length; native code aborts the process on some
+ * of the rest.
  */
 export function vectorDefect(vector: Float32Array, dimensions: number): VectorDefect | undefined {
   if (!(vector instanceof Float32Array) || vector.length !== dimensions) {
@@ -22,7 +25,8 @@ export function vectorDefect(vector: Float32Array, dimensions: number): VectorDe
     };
   }
   const squaredNorm = dotProduct(vector, vector);
-  // A NaN or an infinity anywhere makes the sum NaN or infinite; NaN compares false with everything.
+  // A NaN or an infinity anywhere makes the sum NaN or infinite; NaN compares false with
+  // everything.
   if (Math.abs(squaredNorm - 1) <= squaredNormTolerance) return undefined;
   return {
     kind: "length",

@@ -1,6 +1,7 @@
 /**
- * Merges in process, with the same activities and the same story as under Temporal, for paths without
- * servers. Nothing is durable but the log: after a restart, what is unmerged is asked for again.
+ * Merges in process, with the same activities and the same story as under Temporal, for paths
+ * without servers. Nothing is durable but the log: after a restart, what is unmerged is asked for
+ * again.
  */
 
 import type { MergePorts } from "../../activities/context.ts";
@@ -14,6 +15,7 @@ import { limits } from "../contract/limits.ts";
 import { type MergeProgress, mergeWorkflowId } from "../contract/merge.ts";
 import type { MergeActivities } from "../contract/merge-steps.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { late, waitAtMost } from "../runtime/deadline.ts";
 import type { MergeClient } from "./port.ts";
 
 export interface MemoryMergesOptions extends Omit<MergePorts, "heartbeat" | "signal"> {
@@ -131,7 +133,7 @@ class MemoryMergeClient implements MergeClient {
   }
 
   async #run(tenant: TenantId, { merges }: Entity): Promise<void> {
-    // Nothing has to be awaited first: whoever started the entity tells it what to do before it looks.
+    // One turn, in which the caller that started the entity says what to do.
     await Promise.resolve();
     try {
       do {
@@ -197,22 +199,17 @@ class MemoryRuntime implements MergeRuntime {
 
   async until(holds: () => boolean, timeoutMs?: number): Promise<boolean> {
     if (holds()) return true;
-    const over = new AbortController();
-    const held = new Promise<boolean>((resolve) => {
-      const look = (): void => {
-        if (!holds() && !this.#closed.aborted) return;
-        this.#waiting.delete(look);
-        resolve(holds());
-      };
-      this.#waiting.add(look);
-      over.signal.addEventListener("abort", () => this.#waiting.delete(look));
-    });
-    if (timeoutMs === undefined) return held;
-    const timeout = this.#clock.sleep(timeoutMs, over.signal).then(() => holds());
+    const { promise: held, resolve } = Promise.withResolvers<boolean>();
+    const look = (): void => {
+      if (holds() || this.#closed.aborted) resolve(holds());
+    };
+    this.#waiting.add(look);
     try {
-      return await Promise.race([held, timeout]);
+      if (timeoutMs === undefined) return await held;
+      const outcome = await waitAtMost(this.#clock, timeoutMs, held);
+      return outcome === late ? holds() : outcome;
     } finally {
-      over.abort();
+      this.#waiting.delete(look);
     }
   }
 

@@ -1,32 +1,43 @@
-/** What the engine, the command line and the surfaces may ask of merges, whoever runs them. */
+/** What the engine, the command line and the surfaces may ask of merges, however they are run. */
 
 import type { Position, TenantId } from "../contract/ids.ts";
 import type { MergeOutcome, MergePlan, MergeProgress, MergeReason } from "../contract/merge.ts";
 import type { ScrubOutcome } from "../contract/scrub.ts";
 
 /**
- * Every method fails with temporal_unavailable while Temporal does not answer, and works again by itself
- * when it does. Losing a request is harmless: what is unmerged stays due, and the sweep asks again.
+ * Every method fails with temporal_unavailable while Temporal does not answer, and works again by
+ * itself when it does. Losing a request is harmless: what is unmerged stays due, and the sweep asks
+ * again.
  */
 export interface MergeClient {
-  /** The tenant has something to merge. Returns when the request is durable, not when it is merged. */
+  /**
+   * The tenant has something to merge. Returns when the request is durable, not when it is merged.
+   */
   due(tenant: TenantId, reason: MergeReason): Promise<void>;
   /**
-   * Merges everything up to `upTo` (default: all that is in the log now); resolves when it is committed.
+   * Merges everything up to `upTo` (default: all that is in the log now); resolves when it is
+   * committed.
    * @throws FreshetError deadline_exceeded when that takes longer than `limits.mergeForceMs`
    */
   force(
     tenant: TenantId,
     options?: { readonly upTo?: Position | undefined },
   ): Promise<MergeOutcome>;
-  /** The tenant's cold shard is to be compared with the log. Returns when the request is durable. */
+  /**
+   * The tenant's cold shard is to be compared with the log. Returns when the request is durable.
+   */
   scrubDue(tenant: TenantId): Promise<void>;
   /**
-   * Compares the whole cold shard with log and heads, deletes what can never count, writes again what is missing.
-   * @throws FreshetError deadline_exceeded when that takes longer than `limits.mergeForceMs`; it goes on
+   * Compares the whole cold shard with log and heads, deletes what can never count, writes again
+   * what is missing.
+   * @throws FreshetError deadline_exceeded when that takes longer than `limits.mergeForceMs`; it
+   *   continues
    */
   scrub(tenant: TenantId): Promise<ScrubOutcome>;
-  /** What `force` would do now. @throws FreshetError as planning does: cold_unavailable, log_identity, … */
+  /**
+   * What `force` would do now.
+   * @throws FreshetError as planning does: cold_unavailable, log_identity, …
+   */
   preview(tenant: TenantId): Promise<MergePlan>;
   /** Ends a running merge before its next step and starts no other until `resume`. */
   pause(tenant: TenantId): Promise<MergeProgress>;

@@ -1,7 +1,7 @@
 /**
- * Kills a merge at every call that it makes to log or cold, right before and right after the call's effect,
- * and lets a new attempt go on with nothing but what is stored. The outcome must be that of a run that
- * nobody disturbed.
+ * Kills a merge at every call that it makes to log or cold, right before and right after the call's
+ * effect, and lets a new attempt continue with nothing but what is stored. The outcome must be that
+ * of a run that was not disturbed.
  */
 import { describe, expect, it } from "vitest";
 import type { MergePorts } from "../../activities/context.ts";
@@ -62,7 +62,9 @@ async function storedState({ log, cold }: World) {
   };
 }
 
-/** A world in which the second of two merges is due: replaced, shrunk, deleted, rejected, returned. */
+/**
+ * A world in which the second of two merges is due: replaced, shrunk, deleted, rejected, returned.
+ */
 async function preparedWorld(): Promise<World> {
   const world = createWorld();
   await writeStory(world.writer);
@@ -71,7 +73,10 @@ async function preparedWorld(): Promise<World> {
   return world;
 }
 
-/** What a restarted workflow does: a merge; and the confirmation and cleaning that the killed one still owed. */
+/**
+ * What a restarted workflow does: a merge; and the confirmation and cleaning that the killed one
+ * still owed.
+ */
 async function runAgain(world: World): Promise<void> {
   const activities = createMergeActivities(world.ports);
   const plan = await activities.planMerge({ tenant: acme });

@@ -1,6 +1,7 @@
 /**
- * Attempts that Temporal gave up on and that go on later, with the real activities: whatever they had read, and
- * whatever they do with it, takes nothing away from what a later attempt wrote, verified and committed (I1, I5).
+ * Attempts that Temporal gave up on and that continue later, with the real activities: whatever
+ * they had read, and whatever they do with it, takes nothing away from what a later attempt wrote,
+ * verified and committed (I1, I5).
  */
 import { describe, expect, it } from "vitest";
 import type { MergePorts } from "../../activities/context.ts";
@@ -85,7 +86,7 @@ describe("a late attempt", () => {
     expect(await steps.scrubLog(window)).toMatchObject({ repaired: whole.length });
     late.wake();
     await zombie;
-    // Between a delete and the write behind it, a reader would miss a document that is merged.
+    // Between a delete and the write after it, a reader would miss a document that is merged.
     expect([...deleted]).toEqual([]);
     expect(coldState(world.cold)).toEqual(whole);
   });
@@ -152,7 +153,7 @@ describe("a confirmation", () => {
   });
 
   it.each(["hide", "drop"] as const)(
-    "repairs what cold lost behind its acknowledgement (%s), and moves at the next look only (CF1, CF2)",
+    "repairs what cold lost after its acknowledgement (%s), and moves at the next look only (CF1, CF2)",
     async (how) => {
       const { world, to } = await committed();
       const whole = coldState(world.cold);

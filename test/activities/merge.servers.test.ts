@@ -1,4 +1,7 @@
-/** The same merges over the real log and the real cold shard: what the memory ports may have flattered. */
+/**
+ * The same merges over the real log and the real cold shard: what the memory ports may have
+ * flattered.
+ */
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import type { MergePorts } from "../../activities/context.ts";
 import { createMergeActivities } from "../../activities/steps.ts";

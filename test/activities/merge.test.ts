@@ -117,7 +117,7 @@ describe("a merge", () => {
     expect(plan.chunks).toBeGreaterThan(limits.mergeChunksMax - 4_000);
   });
 
-  it("writes in windows and goes on where the last one ended", async () => {
+  it("writes in windows and continues where the last one ended", async () => {
     const world = createWorld();
     for (let index = 0; index < 5; index += 1) await world.writer.upsert(`d${index}`, 3_000);
     const { from, to } = await planOf(world);
@@ -207,7 +207,7 @@ describe("a commit", () => {
     return plan;
   }
 
-  it("that was made already is found, whoever made it", async () => {
+  it("that was made already is found, by any attempt", async () => {
     const world = await storyWorld();
     const plan = await written(world);
     const { commitMerge } = createMergeActivities(world.ports);
@@ -269,7 +269,7 @@ describe("a cold shard that lost data", () => {
     expect(coldState(world.cold)).toEqual(sequel);
   });
 
-  it("keeps its old marker when the log no longer holds the loss: readers go on declaring it", async () => {
+  it("keeps its old marker when the log no longer holds the loss: readers keep declaring it", async () => {
     const world = await storyWorld();
     await runMerge(world.ports);
     const watermark = world.writer.last;

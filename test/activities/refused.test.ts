@@ -1,4 +1,7 @@
-/** Field case 58: one document that cold refuses stopped all merges of its tenant. Now it ends alone, and not silently. */
+/**
+ * Field case 58: one document that cold refuses stopped all merges of its tenant. Now it ends
+ * alone, and not silently.
+ */
 import { describe, expect, it, vi } from "vitest";
 import { readScrubbed } from "../../activities/scrub/standing.ts";
 import { createMergeActivities } from "../../activities/steps.ts";
@@ -60,7 +63,7 @@ describe("a merge with a document that cold refuses for good", () => {
     expect(count).toHaveBeenCalledExactlyOnceWith("cold_refused_total", { tenant: acme }, 1);
   });
 
-  it("does not commit when the letter can not be written", async () => {
+  it("does not commit when the dead letter cannot be written", async () => {
     const world = cursedWorld();
     await world.writer.upsert("cursed");
     vi.spyOn(world.log.deadLetters, "publish").mockRejectedValue(new Error("full"));
@@ -68,7 +71,7 @@ describe("a merge with a document that cold refuses for good", () => {
     expect(await world.log.manifests.get(acme)).toBeNull();
   });
 
-  it("does not wait for room among the letters: it could stand for days", async () => {
+  it("does not wait for room in the dead-letter stream: it could stand for days", async () => {
     const world = cursedWorld();
     await world.writer.upsert("cursed");
     await world.writer.upsert("alpha");
@@ -117,7 +120,7 @@ describe("a merge with a document that cold refuses for good", () => {
     ]);
   });
 
-  it("is no way out of an outage: nothing is committed, no letter is written", async () => {
+  it("is no way out of an outage: nothing is committed, no dead letter is written", async () => {
     const world = createWorld();
     await world.writer.upsert("alpha");
     world.cold.breakUpserts(1);
@@ -218,7 +221,7 @@ describe("a repair or a scrub that meets such a document", () => {
     expect(await letters(world)).toMatchObject([{ documentId: "cursed", reason: "cold_refused" }]);
   });
 
-  it("a confirmation puts everything else right, writes its letter and then passes it", async () => {
+  it("a confirmation puts everything else right, writes its dead letter and then passes it", async () => {
     const world = createWorld();
     await world.writer.upsert("alpha");
     await world.writer.upsert("cursed");

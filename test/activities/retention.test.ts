@@ -89,7 +89,7 @@ describe("retention", () => {
     expect((await purgeOld(world.ports, start, windowMs)).records).toBe(0);
   });
 
-  it("keeps what is not merged, however old, and merges go on right behind the watermark (I2)", async () => {
+  it("keeps what is not merged, however old, and merges continue right after the watermark (I2)", async () => {
     const world = setUp();
     await writeStory(world.writer);
     await runMerge(world.ports);
@@ -195,7 +195,7 @@ describe("retention", () => {
     expect(await log.deadLetters.list(acme, 9)).toEqual([]);
   });
 
-  it("looks at so many tenants in one call, and goes on where it was (RT2)", async () => {
+  it("looks at so many tenants in one call, and continues where it was (RT2)", async () => {
     const world = setUp();
     const tenants = Array.from({ length: limits.retentionTenantsMax + 3 }, (_, i) => `t-${i}`);
     for (const tenant of tenants) {
@@ -237,7 +237,7 @@ describe("a tenant whose own state is broken", () => {
     return world;
   }
 
-  it("keeps nobody else's records from going, and loses nothing itself", async () => {
+  it("keeps no other tenant's records from going, and loses nothing itself", async () => {
     const world = await withBroken();
     await world.clock.advance(windowMs + 1);
     const before = (await positions(world)).length;
@@ -248,7 +248,7 @@ describe("a tenant whose own state is broken", () => {
     expect(await world.log.docs.readTenant(kept)).toHaveLength(1);
   });
 
-  it("keeps nobody else from being asked to merge; its own merge says what is wrong", async () => {
+  it("keeps no other tenant from being asked to merge; its own merge says what is wrong", async () => {
     const world = setUp();
     world.log.hooks.putForeignRecord(broken, { ...damaged, ...conditionHeaders(0) }, payload);
     await writeStory(world.writer);

@@ -8,7 +8,7 @@ import { acme } from "./world.ts";
 
 export const workflowId = "merge/acme";
 
-/** A round that nobody watches or pauses. */
+/** A round that is neither watched nor paused. */
 export const hooks: RoundHooks = {
   enter: () => {},
   shouldContinue: () => true,

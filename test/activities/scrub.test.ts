@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { judgeEntry } from "../../activities/scrub/judge-entry.ts";
+import { judgeEntry } from "../../activities/scrub/cold-pass.ts";
 import { createMergeActivities } from "../../activities/steps.ts";
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdObject } from "../../src/cold/port.ts";
@@ -47,7 +47,10 @@ async function mergedWorld(): Promise<World> {
   return world;
 }
 
-/** A merged story, then a change and a delete that come a second later and are not merged; `pass` moves the clock. */
+/**
+ * A merged story, then a change and a delete that come a second later and are not merged; `pass`
+ * moves the clock.
+ */
 async function lateChanges(): Promise<{ readonly world: World; pass(ms: number): void }> {
   let nowMs = 1_000_000;
   const world = createWorld({ clock: { ...systemClock, nowMs: () => nowMs } });
@@ -132,7 +135,7 @@ describe("a scrub", () => {
     expect(coldState(world.cold)).toEqual(before);
   });
 
-  it("writes again what cold lost behind its marker, from the log, and leaves no other trace (I12)", async () => {
+  it("writes again what cold lost below its marker, from the log, and leaves no other trace (I12)", async () => {
     const world = await mergedWorld();
     const before = coldState(world.cold);
     const gone = world.cold.objects(acme).filter(({ documentId, chunk }) => {
@@ -258,7 +261,7 @@ describe("a scrub", () => {
     expect(coldState(world.cold)).toHaveLength(4);
   });
 
-  it("goes on where it was in the next run of the workflow", async () => {
+  it("continues where it was in the next run of the workflow", async () => {
     const world = await mergedWorld();
     world.cold.resurrect(acme, [object("epsilon", 8)]);
     const steps = createMergeActivities(world.ports);
@@ -291,7 +294,7 @@ describe("an object of cold", () => {
   });
 });
 
-describe("cleaning up behind a merge", () => {
+describe("cleaning up after a merge", () => {
   it("spares what was superseded so lately that an owner may not know it (I5, CS2)", async () => {
     const { world, pass } = await lateChanges();
     const round = await runRound(world.ports);

@@ -1,4 +1,7 @@
-/** Sweeps over all tenants: what one that fails, one without news, and a worker with a wrong clock do to the others. */
+/**
+ * Sweeps over all tenants: what one that fails, one without news, and a worker with a wrong clock
+ * do to the others.
+ */
 import { describe, expect, it, vi } from "vitest";
 import { purgeOld } from "../../activities/retention/retention.ts";
 import { createMergeActivities } from "../../activities/steps.ts";
@@ -30,7 +33,10 @@ function sweepOf(world: World, ask = async (_tenant: TenantId): Promise<void> =>
   return { asked, sweep };
 }
 
-/** Three merged tenants, all with a newer document; the log of the middle one fails when it is looked at. */
+/**
+ * Three merged tenants, all with a newer document; the log of the middle one fails when it is
+ * looked at.
+ */
 async function worldWithBadTenant(code: "internal" | "log_unavailable") {
   const clock = createManualClock();
   const world = createWorld({ clock });
@@ -51,7 +57,7 @@ async function worldWithBadTenant(code: "internal" | "log_unavailable") {
   return world;
 }
 
-describe("one tenant with a record that nobody can read (A14)", () => {
+describe("one tenant with a record that cannot be read (A14)", () => {
   it("ends no sweep: it is counted, and all others are asked to merge", async () => {
     const world = await worldWithBadTenant("internal");
     const count = vi.spyOn(world.ports.metrics, "count");
@@ -68,7 +74,7 @@ describe("one tenant with a record that nobody can read (A14)", () => {
     expect(result.records).toBeGreaterThan(10);
   });
 
-  it("ends no sweep of scrubs either, when its workflow can not be asked", async () => {
+  it("ends no sweep of scrubs either, when its workflow cannot be asked", async () => {
     const world = await worldWithBadTenant("internal");
     const { asked, sweep } = sweepOf(world, async (tenant) => {
       if (tenant === "middle") throw new FreshetError("internal");
@@ -77,7 +83,7 @@ describe("one tenant with a record that nobody can read (A14)", () => {
     expect(asked.toSorted()).toEqual(["first", "last"]);
   });
 
-  it("is told from an outage of the log, which ends the step: it is repeated whole", async () => {
+  it("is distinguished from an outage of the log, which ends the step: it is repeated whole", async () => {
     const world = await worldWithBadTenant("log_unavailable");
     const { sweep } = sweepOf(world);
     await expect(sweep.signalDueTenants()).rejects.toMatchObject({ code: "log_unavailable" });
@@ -143,7 +149,7 @@ describe("a takeover of an idle tenant (A12)", () => {
     expect(await runRound(world.ports)).toEqual({ kind: "nothing" });
   });
 
-  it("still owes the confirmation of the merge before it, which nobody saw committed", async () => {
+  it("still owes the confirmation of the merge before it, which no worker saw committed", async () => {
     const world = createWorld();
     await world.writer.upsert("alpha");
     const round = await runRound(world.ports);
@@ -155,7 +161,7 @@ describe("a takeover of an idle tenant (A12)", () => {
     expect(await runRound(world.ports)).toEqual({ kind: "nothing" });
   });
 
-  it("hides no operation behind it: that makes due from its own age", async () => {
+  it("hides no operation after it: that makes due from its own age", async () => {
     const clock = createManualClock();
     const world = createWorld({ clock });
     await writeStory(world.writer);

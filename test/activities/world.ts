@@ -118,7 +118,10 @@ function unitVector(angle: number): Float32Array {
   return vector;
 }
 
-/** Upserts, a replaced and shrunk document, one superseded within the range, deletes, rejects, a fence. */
+/**
+ * Upserts, a replaced and shrunk document, one superseded within the range, deletes, rejects, a
+ * fence.
+ */
 export async function writeStory(writer: RecordWriter): Promise<void> {
   await writer.fence();
   await writer.upsert("alpha", 3);
@@ -131,7 +134,9 @@ export async function writeStory(writer: RecordWriter): Promise<void> {
   await writer.upsert("epsilon", 1);
 }
 
-/** What comes after the story was merged: a shrunk document, a delete, a document that comes back. */
+/**
+ * What comes after the story was merged: a shrunk document, a delete, a document that comes back.
+ */
 export async function writeSequel(writer: RecordWriter): Promise<void> {
   await writer.upsert("alpha", 1);
   await writer.delete("epsilon");

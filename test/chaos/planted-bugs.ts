@@ -50,6 +50,12 @@ export const plantedBugs: readonly PlantedBug[] = [
         find: "  switch (committed.kind) {",
         replace: "  await writeVerified(steps, hooks, plan);\n  switch (committed.kind) {",
       },
+      {
+        // Else hot would keep what is committed until the second look, which writes what is missing.
+        file: "activities/merge/commit.ts",
+        find: "    confirmed: confirmedTo(manifest),",
+        replace: "    confirmed: to,",
+      },
     ],
     faults: every(
       9_000,
@@ -230,7 +236,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "delete what a verification did not find",
     patches: [
       {
-        file: "activities/merge/read-back.ts",
+        file: "activities/merge/verify.ts",
         find: "    for (const { id, record } of absent) {",
         replace: `    if (absent.length > 0) await ports.cold.deleteIds(tenant, absent.map(({ id }) => id));
     for (const { id, record } of absent) {`,

@@ -1,4 +1,7 @@
-/** What every cold shard promises (C1-C3 of src/cold/port.ts), run against memory and Weaviate alike. */
+/**
+ * What every cold shard promises (C1-C3 of src/cold/port.ts), run against memory and Weaviate
+ * alike.
+ */
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ColdEntry, ColdObject, ColdQuery, ColdShard } from "../../src/cold/port.ts";

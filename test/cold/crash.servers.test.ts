@@ -68,7 +68,7 @@ it("what an upsert wrote is still found by a search after kill -9 of Weaviate (I
   expect(await searchByVector(tenant, objects)).toHaveLength(objects.length);
 });
 
-it("a read-back misses what Weaviate stored and can not find after kill -9; rewritten in place it is found (I5)", async () => {
+it("a read-back misses what Weaviate stored and cannot find after kill -9; rewritten in place it is found (I5)", async () => {
   const tenant = "crash-lost" as TenantId;
   const objects = objectsOf(tenant);
   const ids = objects.map(({ id }) => id);

@@ -1,6 +1,6 @@
 /**
- * A TCP gate in front of a server: closed, it refuses connections as a dead server does; cut, it breaks
- * those that run. So an outage is tested without ending a server that other tests use.
+ * A TCP gate in front of a server: closed, it refuses connections as a dead server does; cut, it
+ * breaks those that run. So an outage is tested without ending a server that other tests use.
  */
 
 import { connect, createServer, type Server, type Socket } from "node:net";

@@ -1,4 +1,7 @@
-/** Cold objects made by hand: a vector that points where the test says, ids as production makes them. */
+/**
+ * Cold objects made by hand: a vector that points where the test says, ids as production makes
+ * them.
+ */
 
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdObject } from "../../src/cold/port.ts";
@@ -19,7 +22,9 @@ export function freshTenant(label: string): TenantId {
   return tenant(`${label}-${process.pid.toString(36)}-${Date.now().toString(36)}-${tenantsMade}`);
 }
 
-/** A unit vector at `angle` radians in the plane of the first two axes: cosines are known by heart. */
+/**
+ * A unit vector at `angle` radians in the plane of the first two axes: cosines are known by heart.
+ */
 export function direction(angle: number): Float32Array {
   const vector = new Float32Array(dimensions);
   vector[0] = Math.cos(angle);

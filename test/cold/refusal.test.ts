@@ -4,7 +4,10 @@ import { type FailedObject, type PageReply, writeNarrowed } from "../../src/cold
 import { isRefusedRequest } from "../../src/cold/weaviate-connection.ts";
 import { verdictOf } from "../../src/cold/weaviate-write.ts";
 
-/** `cursed` makes the server refuse the request that it is in; `odd` fails with words that nobody knows. */
+/**
+ * `cursed` makes the server refuse the request that it is in; `odd` fails with words that are not
+ * known.
+ */
 type Item = { readonly id: number; readonly is: "good" | "cursed" | "odd" | "named" };
 
 class Server {

@@ -5,7 +5,10 @@ import { limits } from "../../src/contract/limits.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 
-/** A server that counts readiness probes and answers them as it is told; its version it tells, or breaks off. */
+/**
+ * A server that counts readiness probes and answers them as configured; it says its version, or
+ * breaks off.
+ */
 let server: Server;
 let url: string;
 let probes: number;
@@ -74,7 +77,7 @@ test("a server that breaks off while it is asked for its version is down", async
 });
 
 describe("while Weaviate is down", () => {
-  test("W1: callers are refused without a probe until the pause is over, which doubles to its bound", async () => {
+  test("WC1: callers are refused without a probe until the pause is over, which doubles to its bound", async () => {
     status = 503;
     const { clock, connection, warnings } = open();
     let pauseMs: number = limits.coldReconnectMinMs;
@@ -107,7 +110,7 @@ describe("an operation", () => {
       signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
     });
 
-  test("W3: ends when its caller goes, and is told so", async () => {
+  test("WC3: ends when its caller goes, and says so", async () => {
     const { connection } = open();
     const caller = new AbortController();
     let told = false;
@@ -122,7 +125,7 @@ describe("an operation", () => {
     expect(told).toBe(true);
   });
 
-  test("W3: that hangs is given up when Weaviate stops answering, long before its deadline", async () => {
+  test("WC3: that hangs is given up when Weaviate stops answering, long before its deadline", async () => {
     const { clock, connection, warnings } = open();
     await ask(connection);
     const refused = expect(connection.run((_, signal) => hangs(signal))).rejects.toEqual(

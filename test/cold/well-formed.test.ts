@@ -1,4 +1,7 @@
-/** Field case 58: one key that ended in half a character made Weaviate refuse every page that it was in. */
+/**
+ * Field case 58: one key that ended in half a character made Weaviate refuse every page that it was
+ * in.
+ */
 import fc from "fast-check";
 import { Reader, Writer } from "protobufjs";
 import { expect, test } from "vitest";

@@ -1,4 +1,7 @@
-/** A merge worker and client on the Temporal server that test/support/servers.ts runs, over memory ports. */
+/**
+ * A merge worker and client on the Temporal server that test/support/servers.ts runs, over memory
+ * ports.
+ */
 
 import { Client, Connection } from "@temporalio/client";
 import { inject } from "vitest";

@@ -1,4 +1,7 @@
-/** Two deployments on one Temporal (A10): neither does the other's work, and neither takes the other's schedules. */
+/**
+ * Two deployments on one Temporal (A10): neither does the other's work, and neither takes the
+ * other's schedules.
+ */
 import { Client } from "@temporalio/client";
 import { expect, it } from "vitest";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";

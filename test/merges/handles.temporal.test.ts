@@ -1,4 +1,7 @@
-/** What an operator can do to a tenant's merges, with real Temporal: preview, scrub, pause, cancel in every phase. */
+/**
+ * What an operator can do to a tenant's merges, with real Temporal: preview, scrub, pause, cancel
+ * in every phase.
+ */
 
 import { Client } from "@temporalio/client";
 import { describe, expect, it } from "vitest";

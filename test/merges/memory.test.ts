@@ -101,7 +101,7 @@ describe("merges in memory", () => {
     await eventually(async () => (await log.manifests.get(acme)) !== null);
   });
 
-  it("report a failure to who forced, and go on by themselves when cold is back (TM3)", async () => {
+  it("report a failure to the caller, and continue by themselves when cold is back (TM3)", async () => {
     const { merges, writer, cold, log } = setUp();
     await writeStory(writer);
     cold.setDown(true);
@@ -113,7 +113,7 @@ describe("merges in memory", () => {
     await eventually(async () => (await log.manifests.get(acme)) !== null);
   });
 
-  it("delete superseded objects behind the commit", async () => {
+  it("delete superseded objects after the commit", async () => {
     const { merges, writer, cold } = setUp();
     await writeStory(writer);
     await merges.force(acme);

@@ -101,7 +101,7 @@ describe("the merge workflow", () => {
     expect(coldState(world.cold, tenant)).toEqual(await undisturbed(writeStory));
   });
 
-  it("says why it can not go on while cold is down, and goes on by itself when it is back", async () => {
+  it("says why it cannot continue while cold is down, and continues by itself when it is back", async () => {
     const { world, tenant, writer, deployment } = bench("down");
     const { client } = deployment;
     await deployment.startWorker();

@@ -1,7 +1,8 @@
 /**
- * Histories of real runs, replayed against the workflows as they are now: a change that would break runs
- * that are under way fails here. Saved by merge.temporal.test.ts with FRESHET_SAVE_HISTORIES=1; after an
- * intended break (no run of the old code is alive anywhere) save them anew.
+ * Histories of real runs, replayed against the workflows as they are now: a change that would break
+ * runs that are under way fails here. Saved by merge.temporal.test.ts with
+ * FRESHET_SAVE_HISTORIES=1; after an intended break (no run of the old code is alive anywhere) save
+ * them anew.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { historyFromJSON } from "@temporalio/common/lib/proto-utils.js";

@@ -74,7 +74,7 @@ describe("failures", () => {
   );
 
   it("drop the text of unknown errors, which may quote a document (I10)", () => {
-    const failure = toApplicationFailure(new TypeError("can not parse: secret text"));
+    const failure = toApplicationFailure(new TypeError("cannot parse: secret text"));
     expect(JSON.stringify([failure.message, failure.details, failure.cause])).not.toContain(
       "secret",
     );

@@ -1,6 +1,6 @@
 /** Wrong parts that tests plant where real code stands. */
 
-import { liveUpserts, newestByDocument } from "../../activities/merge/decide-plan.ts";
+import { liveUpserts, newestByDocument } from "../../activities/merge/range.ts";
 import { objectId } from "../../src/cold/object-id.ts";
 import type { Epoch, Position } from "../../src/contract/ids.ts";
 import type { Placed, RecordHeader } from "../../src/contract/record.ts";

@@ -12,7 +12,7 @@
 
 import { expect } from "vitest";
 import type { MergePorts } from "../../activities/context.ts";
-import { payLetters } from "../../activities/merge/dead-letters.ts";
+import { payDeadLetters } from "../../activities/merge/dead-letters.ts";
 import { retentionBounds } from "../../activities/retention/plan.ts";
 import { createMemoryCold } from "../../src/cold/memory.ts";
 import type { Position, Version } from "../../src/contract/ids.ts";
@@ -375,7 +375,7 @@ export class World {
 
   /** What was owed is written by retention, since nothing is left to merge. */
   async #mustHaveLetters(): Promise<void> {
-    await payLetters(this.#portsOf(), acme);
+    await payDeadLetters(this.#portsOf(), acme);
     const letters = await this.#log.deadLetters.list(acme, everything);
     const told = letters.map(({ version }) => version);
     expect(told, "I2: dead letters at rest").toEqual(this.#oracle.rejectsUpTo(this.#oracle.last));

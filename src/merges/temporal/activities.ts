@@ -1,6 +1,6 @@
 /**
- * Thin adapter between the activities and Temporal: heartbeats, cancellation, failures. All that the
- * activities do is in activities/, in terms of ports.
+ * Thin adapter between the activities and Temporal: heartbeats, cancellation, failures. All that
+ * the activities do is in activities/, in terms of ports.
  */
 
 import { Context } from "@temporalio/activity";
@@ -55,7 +55,8 @@ export function createTemporalActivities({
     async (...args) => {
       const context = Context.current();
       const ended = new AbortController();
-      // A step without progress (a slow request) is alive too; its own time limits end it, not this.
+      // A step without progress (a slow request) is alive too; its own time limits end it, not
+      // this.
       const beating = beat(outer.clock, ended.signal, () =>
         context.heartbeat(lastProgress.get(context)),
       );
@@ -76,14 +77,15 @@ export function createTemporalActivities({
   return mapCalls(activities, attempted, {});
 }
 
-/** @param request of whatever step, with or without `Described` @throws FreshetError log_identity */
+/** @param request of any step, with or without `Described` @throws FreshetError log_identity */
 function checkDeployment(request: unknown, own: string): void {
   if (typeof request !== "object" || request === null || !("deployment" in request)) return;
   const wanted = request.deployment;
   if (wanted === undefined || wanted === own) return;
   throw new FreshetError(
     "log_identity",
-    `this is work of deployment ${wanted}, and the worker belongs to ${own}: give each a Temporal namespace`,
+    `this is work of deployment ${wanted}, and the worker belongs to ${own}: ` +
+      "give each a Temporal namespace",
   );
 }
 

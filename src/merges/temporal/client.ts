@@ -1,6 +1,7 @@
 /**
- * The merge client over Temporal. Connects when it is first used and again after every loss; each failure
- * is a FreshetError. Requests are idempotent, so an unknown outcome may simply be asked for again.
+ * The merge client over Temporal. Connects when it is first used and again after every loss; each
+ * failure is a FreshetError. Requests are idempotent, so an unknown outcome may simply be asked for
+ * again.
  */
 
 import {
@@ -34,6 +35,7 @@ import {
 import type { ScrubOutcome } from "../../contract/scrub.ts";
 import type { Logger } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import { waitAtMost } from "../../runtime/deadline.ts";
 import type { MergeClient } from "../port.ts";
 import { fromFailure } from "./failures.ts";
 
@@ -47,9 +49,11 @@ export interface TemporalOptions {
   readonly graceMs?: number | undefined;
   /** From commit to the deletion of what it superseded; `limits.mergeSettleMs` by default. */
   readonly settleMs?: number | undefined;
-  /** `Log.deployment` of the log that is merged; without it nobody compares. */
+  /** `Log.deployment` of the log that is merged; without it deployments are not compared. */
   readonly deployment?: string | undefined;
-  /** From commit to its confirmation, until which hot keeps it; `limits.mergeConfirmMs` by default. */
+  /**
+   * From commit to its confirmation, until which hot keeps it; `limits.mergeConfirmMs` by default.
+   */
   readonly confirmMs?: number | undefined;
   /** Another queue keeps two deployments (or two tests) on one server apart. */
   readonly taskQueue?: string | undefined;
@@ -147,13 +151,17 @@ class TemporalMergeClient implements MergeClient {
     await this.#ensureSchedule(scrubSchedule, scrubWorkflow, limits.scrubSlotMs);
   }
 
-  /** The schedule of another deployment stays: it would sweep ours instead of its own. Then ours has a name of its own. */
+  /**
+   * The schedule of another deployment stays: it would sweep ours instead of its own. Then ours has
+   * a name of its own.
+   */
   async #ensureSchedule(name: string, workflowType: string, everyMs: number): Promise<void> {
     if (await this.#putSchedule(name, workflowType, everyMs)) return;
     const { namespace, deployment, logger } = this.#options;
     logger.error(
       { namespace, deployment },
-      "another deployment merges in this Temporal namespace: give each its own, they keep each other waiting",
+      "another deployment merges in this Temporal namespace: give each its own, " +
+        "they keep each other waiting",
     );
     await this.#putSchedule(`${name}-${deployment}`, workflowType, everyMs);
   }
@@ -200,14 +208,11 @@ class TemporalMergeClient implements MergeClient {
     });
   }
 
-  /** Requests end first: a retry on a closed channel would throw where nobody can catch it. */
+  /** Requests end first: a retry on a closed channel would throw where it cannot be caught. */
   async close(): Promise<void> {
     this.#closing.abort();
     const ended = Promise.allSettled(this.#running);
-    const patience = new AbortController();
-    const { clock } = this.#options;
-    await Promise.race([ended, clock.sleep(limits.temporalRequestMs, patience.signal)]);
-    patience.abort();
+    await waitAtMost(this.#options.clock, limits.temporalRequestMs, ended);
     await this.#connection.close();
   }
 
@@ -233,7 +238,9 @@ class TemporalMergeClient implements MergeClient {
     };
   }
 
-  /** Update-with-start, so that an update needs no run: pausing an idle tenant starts a paused one. */
+  /**
+   * Update-with-start, so that an update needs no run: pausing an idle tenant starts a paused one.
+   */
   async #update<Result>(
     tenant: TenantId,
     name: string,
@@ -281,7 +288,10 @@ function isAnothers(own: string | undefined, { action }: ScheduleDescription): b
   return "deployment" in input && input.deployment !== own;
 }
 
-/** The library's retries, but none after `closing`, and without pauses that a close would have to sit out. */
+/**
+ * The library's retries, but none after `closing`, and without pauses that a close would have to
+ * sit out.
+ */
 function retriesUntil(closing: AbortSignal) {
   const usual = defaultGrpcRetryOptions();
   return {
@@ -302,7 +312,10 @@ function wasRaced(thrown: unknown): boolean {
   return false;
 }
 
-/** A long wait that ran out means a slow merge; a short one means that Temporal or its workers are away. */
+/**
+ * A long wait that ran out means a slow merge; a short one means that Temporal or its workers are
+ * away.
+ */
 function transportError(thrown: unknown, timeoutMs: number): FreshetError {
   const late =
     thrown instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isGrpcDeadlineError(thrown);

@@ -1,12 +1,15 @@
-/** FreshetError to Temporal's failures and back. Nothing but codes, fixed messages and counts crosses (I10). */
+/**
+ * FreshetError to Temporal's failures and back. Nothing but codes, fixed messages and counts
+ * crosses (I10).
+ */
 
 import { ApplicationFailure } from "@temporalio/common";
 import { type ErrorCode, errorTable, FreshetError } from "../../contract/errors.ts";
 
 /**
- * What an activity throws, as Temporal sees it: the type is the code. Not retryable inside Temporal are
- * broken invariants, and a broken chain: only a new plan helps, which is the workflow's to make.
- * The text of an unknown error stays here: a vendor's message may quote what it was given.
+ * What an activity throws, as Temporal sees it: the type is the code. Not retryable inside Temporal
+ * are broken invariants, and a broken chain: only a new plan helps, which is the workflow's to
+ * make. The text of an unknown error stays here: a vendor's message may quote what it was given.
  */
 export function toApplicationFailure(thrown: unknown): ApplicationFailure {
   if (!(thrown instanceof FreshetError)) {
@@ -21,7 +24,10 @@ export function toApplicationFailure(thrown: unknown): ApplicationFailure {
   });
 }
 
-/** The FreshetError that a failure carries, wherever in its chain of causes; undefined when none does. */
+/**
+ * The FreshetError that a failure carries, wherever in its chain of causes; undefined when none
+ * does.
+ */
 export function fromFailure(thrown: unknown): FreshetError | undefined {
   for (let error = thrown; error instanceof Error; error = error.cause) {
     if (!(error instanceof ApplicationFailure)) continue;

@@ -1,10 +1,13 @@
 /**
- * The merge worker: bundles the workflows, polls Temporal, runs the activities against log and cold.
+ * The merge worker: bundles the workflows, polls Temporal, runs the activities against log and
+ * cold.
  *
- * Owns: its connection, its Temporal worker. Never does: bring the process down because Temporal is away.
+ * Owns: its connection, its Temporal worker. Never does: bring the process down because Temporal is
+ * away.
  *
  *   MW1  while Temporal is down it tries again, with growing bounded pauses, until it is shut down;
- *   MW2  a shutdown lets running activities end or cancel; what they left undone is repeated elsewhere.
+ *   MW2  a shutdown lets running activities end or cancel; what they left undone is repeated
+ *        elsewhere.
  */
 
 import { fileURLToPath } from "node:url";
@@ -23,6 +26,7 @@ import { limits } from "../../contract/limits.ts";
 import { mergeNames, mergeSearchAttributes } from "../../contract/merge.ts";
 import type { Log } from "../../log/port.ts";
 import type { Logger, Metrics } from "../../observe/port.ts";
+import { backoffMs } from "../../runtime/backoff.ts";
 import type { MergeClient } from "../port.ts";
 import { createTemporalActivities } from "./activities.ts";
 import { connectTemporal, type TemporalOptions } from "./client.ts";
@@ -35,17 +39,24 @@ export interface MergeWorkerOptions extends TemporalOptions {
   readonly metrics: Metrics;
   /** Age of the oldest unmerged record that makes a tenant due; `limits.mergeAgeMs` by default. */
   readonly ageMs?: number | undefined;
-  /** How long the log keeps what nobody needs; `limits.replayWindowMs` by default. */
+  /** How long the log keeps what is no longer needed; `limits.replayWindowMs` by default. */
   readonly replayWindowMs?: number | undefined;
 }
 
 export interface MergeWorker {
-  /** Works until `shutdown`. Rejects only when its own code is broken (the workflows do not bundle). */
+  /**
+   * Works until `shutdown`. Rejects only when its own code is broken (the workflows do not bundle).
+   */
   run(): Promise<void>;
   /** Resolves when it polls for the first time. */
   readonly ready: Promise<void>;
   shutdown(): Promise<void>;
 }
+
+const reconnects = {
+  backoffMinMs: limits.mergeRetryMinMs,
+  backoffMaxMs: limits.temporalReconnectMaxMs,
+};
 
 /** Prepares the worker; nothing is connected before `run`. */
 export async function startMergeWorker(options: MergeWorkerOptions): Promise<MergeWorker> {
@@ -90,19 +101,19 @@ class RunningMergeWorker implements MergeWorker {
 
   async #runUntilStopped(): Promise<void> {
     const { clock, logger } = this.#options;
-    let pauseMs: number = limits.mergeRetryMinMs;
+    let failures = 0;
     while (!this.#stop.signal.aborted) {
       const startedMs = clock.monotonicMs();
-      try {
-        await this.#serve();
-      } catch (thrown) {
-        const name = thrown instanceof Error ? thrown.name : typeof thrown;
-        logger.warn({ name, retryMs: pauseMs }, "the merge worker has no Temporal; trying again");
+      const failure = await this.#serve().then(() => undefined, nameOf);
+      // A connection that held for long is not what its successor has to be patient for.
+      if (clock.monotonicMs() - startedMs > limits.mergeRetryMaxMs) failures = 0;
+      const retryMs = backoffMs(reconnects, failures);
+      failures += 1;
+      if (failure !== undefined) {
+        const reported = { name: failure, retryMs };
+        logger.warn(reported, "the merge worker has no Temporal; trying again");
       }
-      if (clock.monotonicMs() - startedMs > limits.mergeRetryMaxMs)
-        pauseMs = limits.mergeRetryMinMs;
-      await clock.sleep(pauseMs, this.#stop.signal);
-      pauseMs = Math.min(pauseMs * 2, limits.temporalReconnectMaxMs);
+      await clock.sleep(retryMs, this.#stop.signal);
     }
   }
 
@@ -138,7 +149,8 @@ class RunningMergeWorker implements MergeWorker {
         ageMs,
         replayWindowMs,
       }),
-      // Each merge keeps several pages of vectors in memory, and cold has to share its cores with questions.
+      // Each merge keeps several pages of vectors in memory, and cold has to share its cores with
+      // questions.
       maxConcurrentActivityTaskExecutions: limits.mergesInFlightMax,
       maxHeartbeatThrottleInterval: limits.mergeHeartbeatEveryMs,
       shutdownGraceTime: limits.mergeShutdownMs,
@@ -147,12 +159,17 @@ class RunningMergeWorker implements MergeWorker {
   }
 }
 
+/** What may be logged of anything thrown: its message may quote what it was given. */
+function nameOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.name : typeof thrown;
+}
+
 /** Temporal's numbers of the types that we use. */
 const attributeTypes = { KEYWORD: 2, INT: 3 } as const;
 
 /**
- * Adds what the namespace lacks. Without them every task of the workflow would fail, so a server that
- * refuses (Temporal Cloud: an operator creates them) is an error that says what is missing.
+ * Adds what the namespace lacks. Without them every task of the workflow would fail, so a server
+ * that refuses (Temporal Cloud: an operator creates them) is an error that says what is missing.
  */
 async function ensureSearchAttributes(
   { operatorService }: NativeConnection,
@@ -172,14 +189,18 @@ async function ensureSearchAttributes(
     });
   } catch (cause) {
     const names = missing.map(([name, type]) => `${name}=${type}`).join(", ");
-    const message = `the Temporal namespace lacks search attributes that could not be added: ${names}`;
+    const lacks = "lacks search attributes that could not be added";
+    const message = `the Temporal namespace ${lacks}: ${names}`;
     throw new FreshetError("temporal_unavailable", message, { cause });
   }
 }
 
 let runtimeInstalled = false;
 
-/** Once a process: signals are the host's to handle, and Temporal's own log lines go where all others go. */
+/**
+ * Once a process: signals are the host's to handle, and Temporal's own log lines go where all
+ * others go.
+ */
 function installRuntime(logger: Logger): void {
   if (runtimeInstalled) return;
   runtimeInstalled = true;

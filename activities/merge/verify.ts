@@ -1,11 +1,24 @@
-/** Reading back what records must have made in cold, several requests at a time. */
+/** Whether cold holds what records must have made in it: read back, several requests at a time. */
 
 import { objectId } from "../../src/cold/object-id.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import type { VerifyRequest, VerifyResult } from "../../src/contract/merge-steps.ts";
 import { forEachAtMost } from "../../src/runtime/for-each.ts";
 import type { MergePorts } from "../context.ts";
-import { chunksOf, type LiveUpsert } from "./decide-plan.ts";
+import { chunksOf, type LiveUpsert, liveUpserts, readHeaders } from "./range.ts";
+
+/**
+ * Reads back the id and version of every object that the range makes. Only reads.
+ * @throws FreshetError broken_chain, cold_unavailable, log_unavailable
+ */
+export async function verifyRange(ports: MergePorts, range: VerifyRequest): Promise<VerifyResult> {
+  const refused = new Set(range.refused);
+  const headers = await readHeaders(ports, range);
+  const live = liveUpserts(headers).filter(({ position }) => !refused.has(position));
+  const { checked, missing, lost } = await readBack(ports, range.tenant, live);
+  return { checked, missing: missing.size, rewriteAfter: lost[0]?.previous ?? null };
+}
 
 export interface ReadBack {
   /** Objects asked for. */
@@ -16,7 +29,10 @@ export interface ReadBack {
   readonly lost: readonly LiveUpsert[];
 }
 
-/** Reads back the id and version of every object of `live`. Only reads. @throws FreshetError cold_unavailable */
+/**
+ * Reads back the id and version of every object of `live`. Only reads.
+ * @throws FreshetError cold_unavailable
+ */
 export async function readBack(
   ports: MergePorts,
   tenant: TenantId,

@@ -26,7 +26,7 @@ describe("a merge", () => {
     expect(published).toBeLessThan(commit.mock.invocationCallOrder[0] ?? Number.NaN);
   });
 
-  it("commits past rejects whose letters find no room, and the next merge writes them (DL1, DL2)", async () => {
+  it("commits past rejects whose dead letters find no room, and the next merge writes them (DL1, DL2)", async () => {
     const world = await storyWorld();
     const { log, writer } = world;
     log.hooks.fillDeadLetters(true);
@@ -44,7 +44,7 @@ describe("a merge", () => {
     expect((await log.deadLetters.owed(acme)).after).toBeNull();
   });
 
-  it("gives up letters whose records were purged, and writes those behind them", async () => {
+  it("gives up dead letters whose records were purged, and writes those after them", async () => {
     const world = await storyWorld();
     const { log, writer } = world;
     log.hooks.fillDeadLetters(true);
@@ -57,7 +57,7 @@ describe("a merge", () => {
     expect((await log.deadLetters.owed(acme)).after).toBeNull();
   });
 
-  it("a letter that its stream never takes keeps neither the commit nor the other letters", async () => {
+  it("a dead letter that its stream never takes holds up neither the commit nor the others", async () => {
     const world = await storyWorld();
     vi.spyOn(world.log.deadLetters, "publish").mockRejectedValueOnce(new Error("never"));
     await runMerge(world.ports);
