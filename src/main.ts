@@ -4,8 +4,10 @@
  */
 
 import { readFileSync } from "node:fs";
-import { type Running, startEngine, startMerges } from "./compose/compose.ts";
+import { startEngine } from "./compose/engine.ts";
+import type { Running } from "./compose/foundation.ts";
 import { isolatedRole, runIsolated } from "./compose/isolation.ts";
+import { startMerges } from "./compose/merges.ts";
 import { ConfigError, readConfig } from "./config/config.ts";
 
 const usage = `Usage: node src/main.ts <engine|merge-worker>

@@ -1,7 +1,6 @@
 /**
- * The composition root: the only place that knows which vendor stands behind which port. Two
- * processes are made here, the engine (ingest, questions, surfaces) and the merge worker; they share
- * nothing but the log.
+ * The engine of one node: what takes documents in and answers questions. The composition root of
+ * this process; `merges.ts` is that of the other, and they share nothing but the log.
  */
 
 import { randomUUID } from "node:crypto";
@@ -11,93 +10,36 @@ import { startTopology, type Topology } from "../../actors/topology/topology.ts"
 import { createOpenAiModel } from "../answer/openai.ts";
 import type { LanguageModel } from "../answer/port.ts";
 import { createAnswerWriter } from "../answer/writer.ts";
-import { connectPeers, servePeers } from "../cluster/nats-peers.ts";
 import type { ColdShard } from "../cold/port.ts";
-import { connectWeaviate } from "../cold/weaviate.ts";
 import type { Config } from "../config/config.ts";
 import { limits } from "../contract/limits.ts";
-import type { EngineStatus } from "../contract/service.ts";
-import type { ModelShape } from "../embedding/model-shape.ts";
-import type { Embedder } from "../embedding/port.ts";
 import { startHealthChecks } from "../engine/health.ts";
-import { createLocalService, createService } from "../engine/service.ts";
 import { watchMain } from "../engine/stall-watch.ts";
-import { createHandler } from "../gateway/handler.ts";
-import { type HttpServer, startHttp } from "../gateway/http.ts";
-import { type NatsService, startNatsService } from "../gateway/nats-service.ts";
 import { createHotShardFactory } from "../hot/hnsw.ts";
 import type { Isolation } from "../ingest/isolation/port.ts";
 import { createPreparationPool } from "../ingest/preparation/pool.ts";
 import type { Preparation } from "../ingest/preparation/preparation.ts";
 import { createPreparer } from "../ingest/prepare.ts";
-import { guardedLog } from "../log/guard/guarded-log.ts";
-import { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
-import { connectNatsLog } from "../log/nats/log.ts";
 import type { MergeClient } from "../merges/port.ts";
 import { connectTemporal } from "../merges/temporal/client.ts";
-import { startMergeWorker } from "../merges/temporal/worker.ts";
-import { createLogger } from "../observe/logs.ts";
-import { createMetrics, type PromMetrics } from "../observe/metrics.ts";
 import type { Logger } from "../observe/port.ts";
-import { type Clock, systemClock } from "../runtime/clock.ts";
 import { defaultRedactor, questionRedactor } from "../text/redaction.ts";
 import { claimModel, type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
+import {
+  connectCold,
+  connectLog,
+  type Foundation,
+  foundation,
+  type NatsLog,
+  type Running,
+  type Seams,
+} from "./foundation.ts";
 import { openIsolation } from "./isolation.ts";
 import { Stack } from "./stack.ts";
-
-/** A running process part that can be stopped cleanly, once. */
-export interface Running {
-  /** Resolves when it has ended by itself or by `stop`; rejects when it could not go on. */
-  readonly ended: Promise<void>;
-  stop(): Promise<void>;
-}
+import { startSurfaces } from "./surfaces.ts";
 
 export interface Engine extends Running {
   readonly httpUrl: string;
-}
-
-export interface MergeWorkerProcess extends Running {
-  /** Resolves when it polls for the first time; Temporal may come up long after the worker. */
-  readonly ready: Promise<void>;
-}
-
-interface Foundation {
-  readonly config: Config;
-  readonly seams: Seams;
-  /**
-   * This process, in leases and between peers: the node's name and a random part. Two processes that were given one
-   * name must not take each other's lease for their own, and a restarted one must not speak for its predecessor.
-   */
-  readonly identity: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: PromMetrics;
-  readonly version: string;
-}
-
-type NatsLog = Awaited<ReturnType<typeof connectNatsLog>>;
-
-/** What may stand between a process and its stores. Only a test harness puts something there. */
-export interface Seams {
-  readonly log?: ((log: NatsLog) => NatsLog) | undefined;
-  readonly cold?: ((cold: ColdShard) => ColdShard) | undefined;
-  readonly clock?: Clock | undefined;
-  readonly embedder?: ((embedder: Embedder) => Embedder) | undefined;
-  /** The program that is started for isolated documents, when it is not the engine's own. */
-  readonly isolated?: URL | undefined;
-}
-
-function foundation(config: Config, version: string, seams: Seams): Foundation {
-  const { level, format } = config.log;
-  return {
-    config,
-    seams,
-    identity: `${config.node}~${randomUUID().slice(0, 8)}`,
-    clock: seams.clock ?? systemClock,
-    logger: createLogger({ level, format, node: config.node }),
-    metrics: createMetrics(),
-    version,
-  };
 }
 
 /**
@@ -179,85 +121,6 @@ function warnOfSmallMemory(logger: Logger): void {
   logger.warn({ hasBytes, mayTakeBytes }, "an engine may take more memory than this machine has");
 }
 
-/** The merge worker: runs the activities and workflows of all tenants. Any number of them may run. */
-export async function startMerges(
-  config: Config,
-  version: string,
-  seams: Seams = {},
-): Promise<MergeWorkerProcess> {
-  const base = foundation(config, version, seams);
-  const stack = new Stack();
-  try {
-    const shape = readModelShape(config);
-    const { log } = await connectLog(base, stack, "merge-worker");
-    const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
-    const { temporal, merge } = config;
-    const worker = await startMergeWorker({
-      address: temporal.address,
-      namespace: temporal.namespace,
-      graceMs: merge.graceMs,
-      confirmMs: merge.confirmMs,
-      ageMs: merge.ageMs,
-      replayWindowMs: config.replayWindowMs,
-      deployment: log.deployment,
-      log,
-      cold,
-      clock: base.clock,
-      logger: base.logger,
-      metrics: base.metrics,
-    });
-    const ended = worker.run();
-    return {
-      ended,
-      ready: worker.ready,
-      stop: async () => {
-        await worker.shutdown();
-        await ended;
-        await stack.unwind(base.logger);
-      },
-    };
-  } catch (thrown) {
-    await stack.unwind(base.logger).catch(() => {});
-    throw thrown;
-  }
-}
-
-/** The log, and the guard that it is used through for as long as the process runs. */
-async function connectLog(
-  base: Foundation,
-  stack: Stack,
-  role: string,
-): Promise<{ readonly log: NatsLog; readonly trust: LogIdentityMonitor }> {
-  const { config, clock, logger, metrics } = base;
-  const log = await connectNatsLog({
-    servers: config.nats.url,
-    replicas: config.nats.replicas,
-    partitions: config.partitions,
-    name: `freshet-${role}-${config.node}`,
-    clock,
-    logger,
-    metrics,
-  });
-  const seen = stack.push("log", base.seams.log?.(log) ?? log, (part) => part.close());
-  const { onReconnect } = seen;
-  const everyMs = limits.identityEveryMs;
-  const trust = stack.push(
-    "log guard",
-    new LogIdentityMonitor({ log: seen, onReconnect, clock, everyMs, logger, metrics }),
-    (part) => part.stop(),
-  );
-  return { log: guardedLog(seen, trust), trust };
-}
-
-function connectCold(
-  { config, seams, clock, logger }: Foundation,
-  { dimensions }: ModelShape,
-  { deployment }: NatsLog,
-): ColdShard {
-  const cold = connectWeaviate({ ...config.weaviate, deployment, dimensions, clock, logger });
-  return seams.cold?.(cold) ?? cold;
-}
-
 function connectMerges(
   { config, clock, logger }: Foundation,
   { deployment }: NatsLog,
@@ -337,39 +200,4 @@ function startActors(base: Foundation, parts: Parts): Topology {
       },
     },
   });
-}
-
-async function startSurfaces(
-  base: Foundation,
-  parts: {
-    readonly topology: Topology;
-    readonly log: NatsLog;
-    readonly trust: LogIdentityMonitor;
-    readonly services: () => EngineStatus["services"];
-    readonly stack: Stack;
-  },
-): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
-  const { config, identity: node, logger, metrics, version, clock } = base;
-  const { topology, log, trust, services, stack } = parts;
-  const local = createLocalService({ topology, trust, log });
-  const peers = connectPeers(log.connection);
-  const service = createService({ node, clock, topology, log, trust, peers, services }, local);
-  const { connection } = log;
-  stack.push(
-    "peers",
-    await servePeers({ connection, node, local, stopMs: limits.stopMs, metrics }),
-    (part) => part.close(),
-  );
-  const handler = createHandler({ service, log: logger, clock });
-  const nats = stack.push(
-    "NATS service",
-    await startNatsService({ connection, handler, version, stopMs: limits.stopMs, metrics }),
-    (part) => part.close(),
-  );
-  const http = stack.push(
-    "HTTP",
-    await startHttp({ handler, log: logger, metrics, version, ...config.http }),
-    (part) => part.close(),
-  );
-  return { http, nats };
 }
