@@ -21,7 +21,7 @@ import {
   requestOf,
 } from "../ingest/isolation/protocol.ts";
 import { processOperation } from "../ingest/pipeline.ts";
-import { createPreparer } from "../ingest/prepare.ts";
+import { createPreparer } from "../ingest/preparer.ts";
 import type { Log } from "../log/port.ts";
 import { type Logger, silentLogger } from "../observe/port.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
