@@ -1,6 +1,6 @@
 /**
- * The part of the composition root that knows what computes vectors: a graph in this process or an endpoint, and
- * which model that is.
+ * The part of the composition root that knows what computes vectors: a graph in this process or an
+ * endpoint, and which model that is.
  */
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
@@ -39,7 +39,10 @@ interface EmbeddingContext {
   readonly logger: Logger;
 }
 
-/** The same for engine and merge worker, which must agree on the dimensions. @throws FreshetError embedding_unavailable */
+/**
+ * The same for engine and merge worker, which must agree on the dimensions. @throws FreshetError
+ * embedding_unavailable
+ */
 export function readModelShape(config: Config): ModelShape {
   const { remote, dimensions } = config.embedding;
   const dir = modelDir(config);
@@ -81,7 +84,8 @@ function openEmbedder({ config, clock, logger }: EmbeddingContext, model: ModelS
 }
 
 /**
- * Makes sure that this engine's vectors may stand beside those of the log: the first engine's model stays.
+ * Makes sure that this engine's vectors may stand beside those of the log: the first engine's model
+ * stays.
  * @throws FreshetError model_mismatch, log_unavailable, log_identity; what the embedder throws
  */
 export async function claimModel(

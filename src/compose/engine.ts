@@ -113,7 +113,10 @@ export async function startEngine(
   }
 }
 
-/** Its bounds are fixed: a machine that has less ends the engine when its tenants fill them, not before. */
+/**
+ * Its bounds are fixed: a machine that has less ends the engine when its tenants fill them, not
+ * before.
+ */
 function warnOfSmallMemory(logger: Logger): void {
   const mayTakeBytes = limits.engineBytesMax + limits.hotBytesPerNodeMax;
   const hasBytes = totalmem();

@@ -21,7 +21,7 @@ import type { Stack } from "./stack.ts";
 
 /** A running process part that can be stopped cleanly, once. */
 export interface Running {
-  /** Resolves when it has ended by itself or by `stop`; rejects when it could not go on. */
+  /** Resolves when it has ended by itself or by `stop`; rejects when it could not continue. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
 }
@@ -30,8 +30,9 @@ export interface Foundation {
   readonly config: Config;
   readonly seams: Seams;
   /**
-   * This process, in leases and between peers: the node's name and a random part. Two processes that were given one
-   * name must not take each other's lease for their own, and a restarted one must not speak for its predecessor.
+   * This process, in leases and between peers: the node's name and a random part. Two processes
+   * that were given one name must not take each other's lease for their own, and a restarted one
+   * must not speak for its predecessor.
    */
   readonly identity: string;
   readonly clock: Clock;

@@ -3,8 +3,8 @@
 import fc from "fast-check";
 import { limits } from "../../src/contract/limits.ts";
 import { packPrepared } from "../../src/ingest/preparation/protocol.ts";
-import { createPreparer } from "../../src/ingest/preparer.ts";
 import { preparePayload } from "../../src/ingest/prepare-payload.ts";
+import { createPreparer } from "../../src/ingest/preparer.ts";
 import { defaultRedactor } from "../../src/text/redaction.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { adversarialText, entropyText, textOfEntropy } from "../text/adversarial-texts.ts";

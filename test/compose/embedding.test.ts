@@ -79,7 +79,10 @@ describe("an engine that joins a log", () => {
   const first = createMemoryEmbedder();
   const refused = { code: "model_mismatch", retryable: false };
 
-  /** The same vectors with noise, as another precision makes them; with enough noise it is another model. */
+  /**
+   * The same vectors with noise, as another precision makes them; with enough noise it is another
+   * model.
+   */
   function noisy(amount: number, asked: string[] = []): Embedder {
     return {
       ...first,

@@ -72,7 +72,7 @@ describe("sequences", () => {
 });
 
 describe("partitionOf", () => {
-  /** FNV-1a 32 written from its definition, with numbers that can not overflow. */
+  /** FNV-1a 32 written from its definition, with numbers that cannot overflow. */
   const fnv1a = (text: string): number => {
     let hash = 2_166_136_261n;
     for (const byte of new TextEncoder().encode(text)) {

@@ -1,4 +1,7 @@
-/** What the tests of the remote embedder share: an endpoint for each test, and embedders that ask it. */
+/**
+ * What the tests of the remote embedder share: an endpoint for each test, and embedders that ask
+ * it.
+ */
 
 import { afterEach, beforeEach, expect } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";

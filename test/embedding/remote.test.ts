@@ -1,4 +1,7 @@
-/** A real adapter over real sockets, against an endpoint that misbehaves in every way that is told apart. */
+/**
+ * A real adapter over real sockets, against an endpoint that misbehaves in every way that is told
+ * apart.
+ */
 
 import { describe, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";

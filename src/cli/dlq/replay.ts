@@ -1,9 +1,11 @@
 /**
- * Publishes rejected operations again. Whether a replay means anything is decided by the tenant's owner, by the log;
- * here it is only foreseen, so that what is void anyway makes no new dead letter.
+ * Publishes rejected operations again. Whether a replay means anything is decided by the tenant's
+ * owner, by the log; here it is only foreseen, so that what is void anyway makes no new dead
+ * letter.
  *
- * RP1  a replay says which operation it repeats: the owner voids it if the document had a later one (I3).
- * RP2  repeating a replay has no second effect: by its message id, and after that by RP1.
+ * DR1  a replay says which operation it repeats: the owner voids it if the document had a later one
+ *      (I3).
+ * DR2  repeating a replay has no second effect: by its message id, and after that by DR1.
  */
 
 import { toFreshetError } from "../../contract/errors.ts";
@@ -41,7 +43,7 @@ export async function replay(
 interface One {
   readonly tenant: TenantId;
   readonly letter: DeadLetter;
-  /** Document → version of its newest operation; undefined when the log can not tell any more. */
+  /** Document → version of its newest operation; undefined when the log cannot tell any more. */
   readonly newest: ReadonlyMap<DocumentId, Version> | undefined;
 }
 
@@ -63,7 +65,7 @@ async function replayOne(log: ReplayLog, { tenant, letter, newest }: One): Promi
   return { kind: "published", seq: version, as: seq };
 }
 
-/** One pass over what lies behind the oldest letter. */
+/** One pass over what lies after the oldest dead letter. */
 async function newestOperations(
   chunks: ReplayLog["chunks"],
   tenant: TenantId,
