@@ -61,7 +61,8 @@ export async function runJob(context: JobContext): Promise<JobReport> {
   const merges = await connectMerges(addresses, { confirmMs });
   const engine = connectEngine(addresses, tenant);
   const nodes = context.nodes.map(({ name, httpUrl: http }) => ({
-    ...{ name, http },
+    name,
+    http,
     engine: connectEngine({ ...addresses, http }, tenant),
   }));
   const engines = nodes.map((node) => node.engine);

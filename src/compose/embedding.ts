@@ -48,7 +48,9 @@ export function readModelShape(config: Config): ModelShape {
   const dir = modelDir(config);
   const name = remote?.model ?? basename(dir);
   return modelShapeOf({
-    ...{ name, modelDir: dir, dimensions },
+    name,
+    modelDir: dir,
+    dimensions,
     configJson: readText(join(dir, "config.json")),
   });
 }
@@ -77,7 +79,11 @@ function openEmbedder({ config, clock, logger }: EmbeddingContext, model: ModelS
     return createRemoteEmbedder({ url, model, requestModel, apiKey, clock, random: Math.random });
   }
   return createOnnxEmbedder({
-    ...{ graphFile: graphFile(config), provider, model, clock, logger },
+    graphFile: graphFile(config),
+    provider,
+    model,
+    clock,
+    logger,
     ingestThreads: threads ?? Math.min(limits.embedThreadsMax, availableParallelism()),
     queryThreads: 1,
   });

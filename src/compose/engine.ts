@@ -154,7 +154,10 @@ function openPreparation(
   { tokenizer, modelDir }: EmbeddingParts,
 ): Preparation {
   return createPreparationPool({
-    ...{ settings: { modelDir }, clock, logger, metrics },
+    settings: { modelDir },
+    clock,
+    logger,
+    metrics,
     workerUrl: new URL("../ingest/preparation/prepare-worker.ts", import.meta.url),
     prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
     limits: {

@@ -48,7 +48,9 @@ export function openIsolation(
     // Structured clones carry vectors as they are. Its own words are the engine's: what it says
     // goes to the same place.
     fork: () => fork(fileURLToPath(entry), [isolatedRole], { serialization: "advanced" }),
-    ...{ documentTextBytesMax, clock, logger },
+    documentTextBytesMax,
+    clock,
+    logger,
     limits: {
       attemptsMax: limits.documentAttemptsMax,
       readyMs: limits.isolationReadyMs * timeFactor,

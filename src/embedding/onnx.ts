@@ -91,7 +91,11 @@ function createLane(lane: Lane, threads: number, options: OnnxEmbedderOptions): 
   return new OnnxLane({
     lane,
     settings: {
-      ...{ graphFile, provider, threads, dimensions: model.dimensions, niceness: niceness[lane] },
+      graphFile,
+      provider,
+      threads,
+      dimensions: model.dimensions,
+      niceness: niceness[lane],
     },
     workerUrl: options.workerUrl ?? new URL("./onnx-worker.ts", import.meta.url),
     clock: options.clock,

@@ -77,7 +77,13 @@ function createLane(
   const { requestModel, apiKey, clock, random } = options;
   const { dimensions } = options.model;
   return new RemoteLane({
-    ...{ endpoint, model: requestModel, dimensions, apiKey, inFlightMax, clock, random },
+    endpoint,
+    model: requestModel,
+    dimensions,
+    apiKey,
+    inFlightMax,
+    clock,
+    random,
   });
 }
 

@@ -58,7 +58,8 @@ export class IdempotencyKeys {
     const name = nameOf(tenant, key);
     this.#receipts.delete(name);
     this.#receipts.set(name, {
-      ...{ digest: digestOf(payload), seq },
+      digest: digestOf(payload),
+      seq,
       atMs: this.#clock.monotonicMs(),
     });
     const isFull = this.#receipts.size > limits.idempotencyKeysMax;

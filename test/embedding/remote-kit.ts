@@ -86,7 +86,11 @@ export function remoteKit(): RemoteKit {
     },
     async open(options = {}) {
       const embedder = await createRemoteEmbedder({
-        ...{ url: `${kit.endpoint.url}/v1`, model, clock: systemClock, random: () => 0.5, apiKey },
+        url: `${kit.endpoint.url}/v1`,
+        model,
+        clock: systemClock,
+        random: () => 0.5,
+        apiKey,
         ...options,
       });
       opened.push(embedder);

@@ -35,7 +35,10 @@ function conformant(path: string, handler: Handler): () => Promise<Embedder> {
     own.handle = handler;
     const url = own.url + path;
     const embedder = await createRemoteEmbedder({
-      ...{ url, model, clock: systemClock, random: Math.random },
+      url,
+      model,
+      clock: systemClock,
+      random: Math.random,
     });
     return {
       ...embedder,

@@ -25,7 +25,7 @@ export type Replayed =
 
 const later = "its document had a later operation";
 const isVoid = "it was a replay that came too late";
-const noRecord = "the letter does not say where it was refused: publish the document again";
+const noRecord = "the dead letter does not say where it was refused: publish the document again";
 const noPayload = "DOCS does not hold what was sent any more: publish the document again";
 
 /** @throws FreshetError when the log refuses a publish or does not answer */
@@ -59,7 +59,9 @@ async function replayOne(log: ReplayLog, { tenant, letter, newest }: One): Promi
   const payload = await payloadOf(log.docs, tenant, version);
   if (payload === undefined) return skipped(noPayload);
   const { seq } = await log.docs.publish({
-    ...{ tenant, payload, messageId: `replay/${tenant}/${version}` },
+    tenant,
+    payload,
+    messageId: `replay/${tenant}/${version}`,
     replay: { of: version, after: position },
   });
   return { kind: "published", seq: version, as: seq };

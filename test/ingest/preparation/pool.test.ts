@@ -33,7 +33,10 @@ function openPool(options: SetUp = {}): Preparation {
   const pool = createPreparationPool({
     settings: { modelDir: "" },
     workerUrl: options.workerUrl ?? new URL("./fixtures/prepare-worker.ts", import.meta.url),
-    ...{ prepare, clock: systemClock, metrics: silentMetrics, logger: silentLogger },
+    prepare,
+    clock: systemClock,
+    metrics: silentMetrics,
+    logger: silentLogger,
     limits: {
       threadsMax: options.threadsMax ?? 1,
       inlineBytesMax: 0,
