@@ -1,6 +1,6 @@
 /**
  * Everything that can be configured, from the environment only. The README's configuration table is
- * checked against `settings` (config-settings.ts), so a setting that is not documented, or
+ * checked against `settings` (settings.ts), so a setting that is not documented, or
  * documented wrongly, fails a test.
  */
 

@@ -64,10 +64,10 @@ export interface Peers {
 export interface Service {
   /** @throws FreshetError; codes in contract/errors.ts */
   ask(tenant: TenantId, question: Question, options: AskOptions): Promise<Answer>;
-  /** Publishes one checked operation: `payload` is what DOCS will hold. */
+  /** Publishes one checked operation; bytes are what DOCS will hold. */
   publish(
     tenant: TenantId,
-    operation: { readonly payload: Uint8Array; readonly messageId?: string | undefined },
+    options: { readonly payload: Uint8Array; readonly messageId?: string | undefined },
   ): Promise<PublishResult>;
   document(tenant: TenantId, id: DocumentId): Promise<DocumentState>;
   /** The limit that the log's `max_payload` leaves for a document's text, bytes. */

@@ -7,7 +7,7 @@
  * busy one fills its batches), a budget in padded tokens (the backend computes and stores those),
  * texts of like length together (padding is waste), and texts dropped whose caller has gone. A
  * budget in predicted time makes batches small on a slow backend and large on a fast one. Whose
- * turn it is, is decided in turns.ts.
+ * turn it is, is decided in fair-queue.ts.
  */
 
 import { type BatchShape, type CostModel, workMs } from "./cost-model.ts";

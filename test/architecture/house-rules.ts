@@ -189,17 +189,16 @@ export const fileNamesAreKebabCase: Rule = (files) =>
       (file) => `${file.path}: write folder and file names in kebab-case, after the main export`,
     );
 
-/** They are declared here, and related to each other. */
-const limitsFiles = /^src\/contract\/limits(?:\.ts$|\/)/;
+const limitsFile = "src/contract/limits.ts";
 
-/** A limit counts as used where a file names it, or where the limits' own files derive from it. */
+/** A limit counts as used where any other file names it, or where limits.ts derives from it. */
 export function limitsNobodyUses(
   names: readonly string[],
   files: readonly RepositoryFile[],
 ): string[] {
   const words = new Set(
     files.filter(isTypeScript).flatMap((file) => {
-      const name = limitsFiles.test(file.path) ? /\blimits\.([a-z]\w*)/g : /\b([a-z]\w*)\b/g;
+      const name = file.path === limitsFile ? /\blimits\.([a-z]\w*)/g : /\b([a-z]\w*)\b/g;
       return [...file.text.matchAll(name)].map((match) => match[1]);
     }),
   );

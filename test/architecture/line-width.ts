@@ -18,7 +18,7 @@ export const roomsWithinWidth = new RegExp(
     "src/gateway/(?!handler|ask-route)",
     "src/main\\.ts$",
     "src/contract/limits",
-    "src/contract/(?:candidate|document|events|filter|model-probe|outcome|vector|well-formed)\\.ts$",
+    "src/contract/(?:candidate|document|events|filter|model-probe|outcome|well-formed)\\.ts$",
     "src/contract/service-schemas\\.ts$",
     "ops/",
   ].join("|")})`,

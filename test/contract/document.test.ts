@@ -1,5 +1,5 @@
 /**
- * Rows are those of the bad-input matrix, reliability.md section 9, that concern the bytes of a
+ * The numbers are rows of the matrix of bad input; those here concern the bytes of a
  * document.
  */
 import fc from "fast-check";
