@@ -1,11 +1,14 @@
 /**
- * The process: `node src/main.ts engine` or `node src/main.ts merge-worker`. Configuration comes from the
- * environment. Prints one line when ready and stops cleanly on SIGINT, SIGTERM, or when its parent goes.
+ * The process: `node src/main.ts engine` or `node src/main.ts merge-worker`. Configuration comes
+ * from the environment. Prints one line when ready and stops cleanly on SIGINT, SIGTERM, or when
+ * its parent goes.
  */
 
 import { readFileSync } from "node:fs";
-import { type Running, startEngine, startMerges } from "./compose/compose.ts";
+import { startEngine } from "./compose/engine.ts";
+import type { Running } from "./compose/foundation.ts";
 import { isolatedRole, runIsolated } from "./compose/isolation.ts";
+import { startMerges } from "./compose/merges.ts";
 import { ConfigError, readConfig } from "./config/config.ts";
 
 const usage = `Usage: node src/main.ts <engine|merge-worker>
@@ -37,7 +40,7 @@ async function main(role: string | undefined): Promise<number> {
     process.stdout.write(`${usage}\n`);
     return 0;
   }
-  // Not for people: an engine starts it for itself, and its life is the engine's to end.
+  // Not for people: an engine starts it, and ends it.
   if (role === isolatedRole) {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {});
     await runIsolated(readConfig(process.env));
@@ -47,7 +50,8 @@ async function main(role: string | undefined): Promise<number> {
     process.stderr.write(`${usage}\n`);
     return 2;
   }
-  // Before anything starts: a signal that comes early is kept, and the start is undone as a stop is.
+  // Before anything starts: a signal that comes early is kept, and the start is undone as a stop
+  // is.
   const signalled = new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });

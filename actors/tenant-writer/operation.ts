@@ -11,7 +11,7 @@ import { isLost } from "../../src/embedding/failures.ts";
 import type { EmbedInput } from "../../src/embedding/port.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
 import { embedPrepared } from "../../src/ingest/pipeline.ts";
-import type { Preparation } from "../../src/ingest/preparation/preparation.ts";
+import type { Preparation } from "../../src/ingest/preparation/port.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";

@@ -7,7 +7,7 @@ import type { BatchSize } from "../../src/embedding/batch-size.ts";
 import type { Embedder } from "../../src/embedding/port.ts";
 import type { HotShardFactory } from "../../src/hot/port.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
-import type { Preparation } from "../../src/ingest/preparation/preparation.ts";
+import type { Preparation } from "../../src/ingest/preparation/port.ts";
 import type { TenantBounds } from "../../src/log/catalogue.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { MergeClient } from "../../src/merges/port.ts";

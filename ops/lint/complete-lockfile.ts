@@ -1,9 +1,10 @@
 /**
  * Completes the lock files: `npm run lockfile`, after every change of a dependency.
  *
- * A registry mirror that does not list the builds of a package for other systems makes npm leave them out
- * of the lock file, and then `npm ci` refuses it everywhere as out of step. Each missing one is added as an
- * optional package of its own system, so that npm skips it where it does not fit.
+ * A registry mirror that does not list the builds of a package for other systems makes npm leave
+ * them out of the lock file, and then `npm ci` refuses it everywhere as out of step. Each missing
+ * one is added as an optional package of its own system, so that npm skips it where it does not
+ * fit.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";

@@ -4,8 +4,8 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import type { ChunksLog } from "../../src/log/port.ts";
 
 /**
- * Chunks of the tenant's live documents, as far as the log still has their records: the newest of each counts. What
- * retention, or an operator, has removed is in cold alone.
+ * Chunks of the tenant's live documents, as far as the log still has their records: the newest of
+ * each counts. What retention, or an operator, has removed is in cold alone.
  */
 export async function countChunks(
   chunks: Pick<ChunksLog, "first" | "last" | "headers">,

@@ -89,8 +89,9 @@ export interface SinglesResult {
 }
 
 /**
- * Publishes one document after the other, each when the one before is visible, and takes the time from the publish
- * call to the event, with this process's own clock. They are sent also when they are unchanged: the time is what is asked.
+ * Publishes one document after the other, each when the one before is visible, and takes the time
+ * from the publish call to the event, with this process's own clock. They are sent also when they
+ * are unchanged: the time is what is asked.
  */
 export async function ingestSingly(step: IngestStep): Promise<SinglesResult> {
   const { documents, tenant, log, clock, signal } = step;

@@ -27,12 +27,15 @@ import type { AskedQuestion, JobReport } from "./report.ts";
 export const tenant = tenantId("demo");
 const clock = systemClock;
 /**
- * The confirmation, which a workflow of another engine may have put off for its full time, the grace period, and one
- * look at the manifest, with room for a busy machine.
+ * The confirmation, which a workflow of another engine may have put off for its full time, the
+ * grace period, and one look at the manifest, with room for a busy machine.
  */
 const dropWithinMs = limits.mergeConfirmMs + 60_000;
 const pollMs = 200;
-/** Little to read and little to write: the local model is slow on a machine that is busy with the rest. */
+/**
+ * Little to read and little to write: the local model is slow on a machine that is busy with the
+ * rest.
+ */
 const asking = { top_k: 3, max_tokens: 80, deadline_ms: 60_000 };
 /** The worker connects by itself; a fresh Temporal namespace needs a moment. */
 const mergePollMs = 500;
@@ -58,7 +61,8 @@ export async function runJob(context: JobContext): Promise<JobReport> {
   const merges = await connectMerges(addresses, { confirmMs });
   const engine = connectEngine(addresses, tenant);
   const nodes = context.nodes.map(({ name, httpUrl: http }) => ({
-    ...{ name, http },
+    name,
+    http,
     engine: connectEngine({ ...addresses, http }, tenant),
   }));
   const engines = nodes.map((node) => node.engine);
@@ -152,7 +156,7 @@ async function mergeOnce(
   }
 }
 
-/** A merge that can not go on waits for minutes; whoever presses Ctrl-C does not wait for it. */
+/** A merge that cannot continue waits for minutes; Ctrl-C does not wait for it. */
 function orInterrupted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   const interrupted = new Promise<never>((_resolve, reject) => {
     const stop = (): void => reject(new SetupError("interrupted"));
@@ -179,7 +183,9 @@ async function showProgress(
   }
 }
 
-/** Until hot has let go of what cold holds now: only then is a cold source really read from cold. */
+/**
+ * Until hot has dropped what cold holds now: only then is a cold source really read from cold.
+ */
 async function untilDropped(engines: readonly Engine[], signal: AbortSignal): Promise<void> {
   const until = clock.monotonicMs() + dropWithinMs;
   for (;;) {

@@ -8,7 +8,9 @@ export interface JobOptions {
   readonly once: boolean;
   /** Absolute path of the JSON summary. */
   readonly report: string | undefined;
-  /** Absolute path of a folder or file; undefined = the Markdown files of the installed packages. */
+  /**
+   * Absolute path of a folder or file; undefined = the Markdown files of the installed packages.
+   */
   readonly corpus: string | undefined;
   /** Engines that share the partitions. */
   readonly nodes: number;

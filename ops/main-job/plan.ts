@@ -1,8 +1,8 @@
 /**
  * What the main job does with a corpus. Pure: documents in, plan out.
  *
- * Most of the corpus is ingested together and merged, so that it is cold. A few small documents are then published
- * one by one: that measures how soon a document is visible, and leaves them hot.
+ * Most of the corpus is ingested together and merged, so that it is cold. A few small documents are
+ * then published one by one: that measures how soon a document is visible, and leaves them hot.
  */
 
 /** What the plan looks at; ids are paths relative to the corpus. */
@@ -69,7 +69,9 @@ export function planJob<Document extends PlannedDocument>(
   return { together, singly, questions: chooseQuestions(together, singly) };
 }
 
-/** Known files first, then those nearest to `singleBytes`; never more than a third of the corpus. */
+/**
+ * Known files first, then those nearest to `singleBytes`; never more than a third of the corpus.
+ */
 function chooseSingles<Document extends PlannedDocument>(
   documents: readonly Document[],
 ): readonly Document[] {

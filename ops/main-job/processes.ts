@@ -24,7 +24,7 @@ export interface FreshetProcesses {
   /** Of the first node. */
   readonly httpUrl: string;
   readonly nodes: readonly FreshetNode[];
-  /** Environment of the first engine, for whoever starts a client beside it. */
+  /** Environment of the first engine, for a client that is started beside it. */
   readonly env: Environment;
   readonly logs: Readonly<Record<string, string>>;
   stop(): Promise<void>;
@@ -97,7 +97,9 @@ async function planNodes(options: ProcessesOptions): Promise<[Planned, ...Planne
   return [first, ...others];
 }
 
-/** 8787 and those behind it, or any other free ports when they are taken and nobody asked for them. */
+/**
+ * 8787 and those after it, or any other free ports when they are taken and were not asked for.
+ */
 async function httpPorts(env: Environment, nodes: number): Promise<readonly number[]> {
   const variable = "FRESHET_HTTP_PORT";
   const first = Number(env[variable] ?? "") || httpPortDefault;
@@ -113,7 +115,10 @@ async function httpPorts(env: Environment, nodes: number): Promise<readonly numb
   });
 }
 
-/** A look so soon proves less than the 90 s of an engine of its own; nothing here is paused or killed meanwhile. */
+/**
+ * A look so soon proves less than the 90 s of an engine of its own; nothing here is paused or
+ * killed meanwhile.
+ */
 const confirmMs = 5_000;
 
 function engineEnvironment(options: ProcessesOptions, port: number): Record<string, string> {
@@ -123,7 +128,7 @@ function engineEnvironment(options: ProcessesOptions, port: number): Record<stri
     value === undefined ? [] : [[name, value] as const],
   );
   return {
-    // The job waits until hot lets go of what it merged, to show answers that come from cold.
+    // The job waits until hot drops what it merged, to show answers that come from cold.
     FRESHET_MERGE_CONFIRM_MS: String(confirmMs),
     ...Object.fromEntries(kept),
     FRESHET_DATA_DIR: dataDir,
@@ -141,7 +146,10 @@ function engineEnvironment(options: ProcessesOptions, port: number): Record<stri
   };
 }
 
-/** A model of one's own, or the tokenizer of an endpoint's, is used as it is; the set-up's graph would not fit it. */
+/**
+ * A model of one's own, or the tokenizer of an endpoint's, is used as it is; the set-up's graph
+ * would not fit it.
+ */
 function modelEnvironment(
   model: EmbeddingModelFiles,
   env: Environment,
@@ -155,8 +163,8 @@ function modelEnvironment(
 }
 
 /**
- * Ready when the process itself says that it listens and its API agrees. The API alone is not enough: on a port
- * that another engine was quicker to take, that one would answer.
+ * Ready when the process itself says that it listens and its API agrees. The API alone is not
+ * enough: on a port that another engine was quicker to take, that one would answer.
  */
 function startEngineProcess(
   options: ProcessesOptions,

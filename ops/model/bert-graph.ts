@@ -2,14 +2,15 @@
  * The fused graph of a BERT sentence encoder: ids and mask in, one unit vector per row out.
  *
  * Fused operators (com.microsoft) replace the dozens of small ones of an export, and pooling and
- * normalisation are inside, so [batch, hidden] crosses to JavaScript and not [batch, sequence, hidden].
- * Ids and mask are int32, which the fused operators want and which JavaScript fills without BigInt. A row's
- * padding follows its tokens: attention gets the length of each row, as the fastest kernels on a GPU want it.
+ * normalisation are inside, so [batch, hidden] crosses to JavaScript and not [batch, sequence,
+ * hidden]. Ids and mask are int32, which the fused operators want and which JavaScript fills
+ * without BigInt. A row's padding follows its tokens: attention gets the length of each row, as the
+ * fastest kernels on a GPU want it.
  *
- * Layers compute in the element type of the variant. What comes before and after them is float32 in every
- * variant, and so is the embedding:
- * - the norm of the embeddings, because the CUDA kernel sums squares over the width in the element type, and
- *   those of embeddings (1e-5 each) are below float16's normal range;
+ * Layers compute in the element type of the variant. What comes before and after them is float32 in
+ * every variant, and so is the embedding:
+ * - the norm of the embeddings, because the CUDA kernel sums squares over the width in the element
+ *   type, and those of embeddings (1e-5 each) are below float16's normal range;
  * - pooling, because a sum over hundreds of tokens loses the low bits of each in float16;
  * - the unit length, because it is a sum of squares.
  */
@@ -190,7 +191,10 @@ function meanOfTokens(context: Context, hidden: string): string {
   return graph.node({ op: "Div", inputs: [sum, count] });
 }
 
-/** Two operators and not LpNormalization, which CUDA lacks: the vectors would make a detour over the CPU. */
+/**
+ * Two operators and not LpNormalization, which CUDA lacks: the vectors would make a detour over the
+ * CPU.
+ */
 function toUnitLength(graph: GraphBuilder, vectors: string): string {
   const lengths = graph.node({
     op: "ReduceL2",

@@ -1,4 +1,7 @@
-/** What the person who compiles can repair; the message names the file and says what is wrong with it. */
+/**
+ * What the person who compiles can repair; the message names the file and says what is wrong with
+ * it.
+ */
 export class CompileError extends Error {
   override readonly name = "CompileError";
 }

@@ -1,4 +1,7 @@
-/** From a sentence encoder's published weights to our own fused ONNX graph. No Python, no export tool. */
+/**
+ * From a sentence encoder's published weights to our own fused ONNX graph. No Python, no export
+ * tool.
+ */
 
 import { createHash } from "node:crypto";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
@@ -33,10 +36,10 @@ export interface CompiledModel {
 }
 
 /**
- * Writes the graph. The same input gives the same bytes. The file appears whole or not at all: it is
- * written beside its place and renamed, so a killed run leaves nothing that looks finished.
- * @throws CompileError when the model is none that we compile, its files are missing or broken, or `outFile` can not be
- * written.
+ * Writes the graph. The same input gives the same bytes. The file appears whole or not at all: it
+ * is written beside its place and renamed, so a killed run leaves nothing that looks finished.
+ * @throws CompileError when the model is none that we compile, its files are missing or broken, or
+ * `outFile` cannot be written.
  */
 export async function compileModel(request: CompileRequest): Promise<CompiledModel> {
   const config = await readEncoderConfig(request.modelDir, request.pooling);
@@ -65,7 +68,7 @@ async function writeWhole(outFile: string, bytes: Uint8Array): Promise<void> {
     await mkdir(dirname(outFile), { recursive: true });
     await writeAndRename(outFile, bytes);
   } catch (cause) {
-    throw new CompileError(`${outFile} can not be written: ${systemReason(cause)}`, { cause });
+    throw new CompileError(`${outFile} cannot be written: ${systemReason(cause)}`, { cause });
   }
 }
 

@@ -1,4 +1,7 @@
-/** What a BERT encoder's `config.json` says about its sizes; anything that we cannot compile is refused. */
+/**
+ * What a BERT encoder's `config.json` says about its sizes; anything that we cannot compile is
+ * refused.
+ */
 
 import { join } from "node:path";
 import { CompileError } from "./compile-error.ts";
@@ -19,8 +22,9 @@ export interface EncoderConfig {
 }
 
 /**
- * Reads `<modelDir>/config.json`; other keys than these are ignored. Pooling is the caller's choice, else what sentence-transformers'
- * `1_Pooling/config.json` says when the model comes with one, else the mean.
+ * Reads `<modelDir>/config.json`; other keys than these are ignored. Pooling is the caller's
+ * choice, else what sentence-transformers' `1_Pooling/config.json` says when the model comes with
+ * one, else the mean.
  * @throws CompileError when it is missing, no JSON, or of a kind that the graph does not compute.
  */
 export async function readEncoderConfig(

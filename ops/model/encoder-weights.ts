@@ -1,4 +1,6 @@
-/** A BERT encoder's weights in the layout that the fused operators take. Pure apart from the reader. */
+/**
+ * A BERT encoder's weights in the layout that the fused operators take. Pure apart from the reader.
+ */
 
 import type { EncoderConfig } from "./encoder-config.ts";
 import type { Safetensors } from "./safetensors.ts";
@@ -28,7 +30,9 @@ export interface EncoderLayer {
 
 export interface EncoderWeights {
   readonly words: Float32Array;
-  /** Position embeddings with the embedding of token type 0 added: a sentence has only that type. */
+  /**
+   * Position embeddings with the embedding of token type 0 added: a sentence has only that type.
+   */
   readonly positions: Float32Array;
   readonly embeddingNorm: LayerNorm;
   readonly layers: readonly EncoderLayer[];
@@ -88,7 +92,9 @@ function readNorm(source: Source, name: string, size: number): LayerNorm {
   };
 }
 
-/** PyTorch stores a linear layer's weight with one row per output; the operators want one column. */
+/**
+ * PyTorch stores a linear layer's weight with one row per output; the operators want one column.
+ */
 function readLinear(
   source: Source,
   name: string,

@@ -6,9 +6,10 @@ import { CompileError } from "./compile-error.ts";
 const largest = 65504;
 
 /**
- * Rounds each value to the nearest float16, ties to even. Smaller than half of the smallest subnormal (2^-25)
- * becomes zero, which a weight may be.
- * @throws CompileError when a value has no finite float16: infinity in one weight makes every vector NaN.
+ * Rounds each value to the nearest float16, ties to even. Smaller than half of the smallest
+ * subnormal (2^-25) becomes zero, which a weight may be.
+ * @throws CompileError when a value has no finite float16: infinity in one weight makes every
+ * vector NaN.
  */
 export function toFloat16(label: string, values: Float32Array): Float16Array<ArrayBuffer> {
   const rounded = new Float16Array(values);

@@ -1,4 +1,7 @@
-/** Collects nodes and tensors of one graph; names come from a counter, so they are the same each time. */
+/**
+ * Collects nodes and tensors of one graph; names come from a counter, so they are the same each
+ * time.
+ */
 
 import { toFloat16 } from "./float16.ts";
 import {
@@ -35,7 +38,9 @@ export class GraphBuilder {
     this.#element = element;
   }
 
-  /** Adds a weight of the encoder's layers, converted to their element type, and returns its name. */
+  /**
+   * Adds a weight of the encoder's layers, converted to their element type, and returns its name.
+   */
   weight(label: string, dims: readonly number[], values: Float32Array): string {
     return this.constant(
       label,

@@ -1,4 +1,6 @@
-/** Reads the files of a model's folder; a missing one is said as that, and not as a system error. */
+/**
+ * Reads the files of a model's folder; a missing one is said as that, and not as a system error.
+ */
 
 import { readFile } from "node:fs/promises";
 import { CompileError, systemReason } from "./compile-error.ts";
@@ -15,7 +17,7 @@ export async function readOptionalModelFile(path: string): Promise<Buffer | unde
     return await readFile(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new CompileError(`${path} can not be read: ${systemReason(error)}`, { cause: error });
+    throw new CompileError(`${path} cannot be read: ${systemReason(error)}`, { cause: error });
   }
 }
 

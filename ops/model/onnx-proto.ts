@@ -1,8 +1,9 @@
 /**
  * The part of ONNX's file format that our graphs use, written by protobufjs.
  *
- * Field numbers are those of onnx/onnx.proto3 (IR version 8); a field that no graph of ours sets is left
- * out, which protobuf allows: an absent field and one at its default are the same thing on the wire.
+ * Field numbers are those of onnx/onnx.proto3 (IR version 8); a field that no graph of ours sets is
+ * left out, which protobuf allows: an absent field and one at its default are the same thing on the
+ * wire.
  */
 
 import protobuf from "protobufjs";
@@ -118,7 +119,9 @@ export interface OperatorSet {
   readonly version: number;
 }
 
-/** The bytes of a model file. The same graph gives the same bytes: no time, no host, no random name. */
+/**
+ * The bytes of a model file. The same graph gives the same bytes: no time, no host, no random name.
+ */
 export function encodeModel(graph: Graph, operatorSets: readonly OperatorSet[]): Uint8Array {
   const type = protobuf.parse(schema, { keepCase: true }).root.lookupType("onnx.ModelProto");
   const message = {

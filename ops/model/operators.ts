@@ -20,7 +20,7 @@ export interface AttentionRequest {
 
 export interface Operators {
   readonly element: ElementType;
-  /** x * weight, without the bias, which the operator behind it adds. */
+  /** x * weight, without the bias, which the next operator adds. */
   multiply(graph: GraphBuilder, input: string, weights: Linear): string;
   /** Multi-head self-attention, before its output projection. */
   attention(graph: GraphBuilder, request: AttentionRequest): string;
@@ -47,16 +47,16 @@ const fp32: Operators = { element: "float", ...floatingPoint };
 
 /**
  * For GPUs: onnxruntime's CUDA provider has float16 kernels of all operators in the layers (its
- * docs/OperatorKernels.md). Its CPU provider lacks most of them and puts casts around: the graph runs there,
- * rounded between operators as on a GPU, and no faster than fp32.
+ * docs/OperatorKernels.md). Its CPU provider lacks most of them and puts casts around: the graph
+ * runs there, rounded between operators as on a GPU, and no faster than fp32.
  */
 const fp16: Operators = { element: "float16", ...floatingPoint };
 
 /**
- * Arithmetic in int8, not only storage: activations are quantized as they come (uint8, per tensor), weights
- * are stored as int8 per column, and the products run on the CPU's int8 units (VNNI). Softmax, GELU and
- * norms stay in fp32 inside the fused operators. As the activations' scale is one per tensor, a text's
- * vector depends a little on what else is in its batch.
+ * Arithmetic in int8, not only storage: activations are quantized as they come (uint8, per tensor),
+ * weights are stored as int8 per column, and the products run on the CPU's int8 units (VNNI).
+ * Softmax, GELU and norms stay in fp32 inside the fused operators. As the activations' scale is one
+ * per tensor, a text's vector depends a little on what else is in its batch.
  */
 const int8: Operators = {
   element: "float",

@@ -14,9 +14,9 @@ const largest = 127;
 const smallestScale = 2 ** -126;
 
 /**
- * Per column and not per tensor: one column with large weights would take the resolution of all others
- * (measured: worst cosine against fp32 0.87 per tensor, 0.986 or better per column). -128 is not used, so
- * the range is symmetric and no zero point is needed.
+ * Per column and not per tensor: one column with large weights would take the resolution of all
+ * others (measured: worst cosine against fp32 0.87 per tensor, 0.986 or better per column). -128 is
+ * not used, so the range is symmetric and no zero point is needed.
  */
 export function quantizeColumns({ inputs, outputs, weight }: Linear): QuantizedWeight {
   const scales = new Float32Array(outputs);

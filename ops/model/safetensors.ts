@@ -1,7 +1,7 @@
 /**
- * Reads the safetensors format: 8 bytes of header length (little-endian), a JSON header of names, types,
- * shapes and byte ranges, then the tensors' bytes. Everything is checked before it is used, because the
- * file comes from a download.
+ * Reads the safetensors format: 8 bytes of header length (little-endian), a JSON header of names,
+ * types, shapes and byte ranges, then the tensors' bytes. Everything is checked before it is used,
+ * because the file comes from a download.
  */
 
 import { CompileError } from "./compile-error.ts";
@@ -15,7 +15,10 @@ export interface Matrix {
 
 export interface Safetensors {
   has(name: string): boolean;
-  /** @throws CompileError when the tensor is missing, has another shape, or is of no floating-point type. */
+  /**
+   * @throws CompileError when the tensor is missing, has another shape, or is of no floating-point
+   * type.
+   */
   read(name: string, shape: readonly number[]): Matrix;
 }
 

@@ -2,7 +2,7 @@
  * A small OpenAI-compatible server over the local model, in a process of its own so that its
  * memory and its crashes are not the engine's.
  *
- * Owns: one model, one generation at a time, a bounded queue behind it.
+ * Owns: one model, one generation at a time, a bounded queue before it.
  * Receives: POST /v1/chat/completions (with and without `stream`), GET /v1/models, GET /health.
  *
  * Invariants

@@ -9,7 +9,7 @@ export interface PortRequest {
   readonly variable: string;
 }
 
-/** A port and whether a person chose it: only ports that nobody chose may be replaced. */
+/** A port and whether a person chose it: only ports that were not chosen may be replaced. */
 export interface ChosenPort {
   readonly port: number;
   readonly configured: boolean;

@@ -1,6 +1,6 @@
 /**
  * One run per data folder: two sets of servers on the same files would destroy them. Also knows
- * what an earlier run left behind, so that a new one never starts beside dying servers.
+ * what an earlier run left, so that a new one never starts beside dying servers.
  */
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -34,7 +34,8 @@ export interface RunLock {
 /** @throws SetupError when a living run owns the folder. */
 export async function acquireRunLock(dataDir: string): Promise<RunLock> {
   createFolder(dataDir);
-  // The servers write files that everybody may read: Weaviate's hold texts, Temporal's tenants. The folder keeps them.
+  // The servers write files that everybody may read: Weaviate's hold texts, Temporal's tenants. The
+  // folder keeps them.
   chmodSync(dataDir, 0o700);
   const path = join(dataDir, "servers.json");
   const earlier = readState(path);

@@ -29,7 +29,7 @@ export interface StartServersOptions {
   readonly want: { readonly llm: boolean };
   /** What ensureTools returned; without it the missing ones are installed first. */
   readonly tools?: Tools | undefined;
-  /** A server ended that nobody stopped; `message` has the last lines of its log. */
+  /** A server ended that was not stopped; `message` has the last lines of its log. */
   readonly onDeath?: ((end: ServerEnd) => void) | undefined;
 }
 
@@ -203,7 +203,7 @@ async function stopAll(run: Run): Promise<void> {
   run.lock.release();
 }
 
-/** Waits for all of them also after a failure, so that none starts behind the clean-up (SS1). */
+/** Waits for all of them also after a failure, so that none starts after the clean-up (SS1). */
 async function allSettledOrThrow<T extends readonly Promise<unknown>[]>(
   starts: readonly [...T],
 ): Promise<{ -readonly [I in keyof T]: Awaited<T[I]> }> {

@@ -2,7 +2,7 @@
  * One server as a child process: start, real readiness, unexpected death, stop.
  *
  * Owns: the child (through watch.sh, which ends it when this process dies in any way) and its log
- * file. Never restarts a server: whoever owns the run decides what a death means.
+ * file. Never restarts a server: the owner of the run decides what a death means.
  *
  * Invariants
  *  SV1 A server counts as started only after its readiness check succeeded.
@@ -57,7 +57,7 @@ export interface RunningServer {
 export interface ServerEnd {
   readonly name: string;
   readonly expected: boolean;
-  /** What happened, with the last lines of the log when nobody asked for it. */
+  /** What happened, with the last lines of the log when it was not asked for. */
   readonly message: string;
 }
 

@@ -43,7 +43,7 @@ export function temporalParameters(
     ...["server", "start-dev"],
     // Neither a file nor variables of the user's own Temporal set-up may change this server.
     ...["--disable-config-file", "--disable-config-env"],
-    // Merges go on after a restart: without a file the server forgets them.
+    // Merges continue after a restart: without a file the server forgets them.
     ...["--db-filename", files.database],
     // Loopback only: the development server has no authentication.
     ...["--ip", "127.0.0.1", "--ui-ip", "127.0.0.1"],
@@ -52,7 +52,7 @@ export function temporalParameters(
     ...["--http-port", String(ports.httpPort), "--metrics-port", String(ports.metricsPort)],
     ...["--namespace", files.namespace],
     ...searchAttributes.flatMap((attribute) => ["--search-attribute", attribute]),
-    // The UI must work without the internet, and asks nobody for news.
+    // The UI must work without the internet, and asks for no news.
     "--ui-disable-news-fetch",
     ...["--log-level", "warn"],
   ];

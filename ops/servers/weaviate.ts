@@ -10,7 +10,7 @@ export interface WeaviateAddress {
   readonly url: string;
   /** host:port of the gRPC listener. */
   readonly grpc: string;
-  /** Undefined for a server of somebody else's that asks for none. */
+  /** Undefined for a foreign server that asks for none. */
   readonly apiKey?: string | undefined;
 }
 
@@ -76,8 +76,8 @@ export function weaviateEnvironment(settings: WeaviateSettings): Record<string, 
     ENABLE_MODULES: "",
     ENABLE_API_BASED_MODULES: "false",
     DISABLE_TELEMETRY: "true",
-    // The gRPC listener binds every interface and cannot be told otherwise (1.35.2): a random key for
-    // each run keeps the network out.
+    // The gRPC listener binds every interface and cannot be told otherwise (1.35.2): a random key
+    // for each run keeps the network out.
     AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED: "false",
     AUTHENTICATION_APIKEY_ENABLED: "true",
     AUTHENTICATION_APIKEY_ALLOWED_KEYS: settings.apiKey,

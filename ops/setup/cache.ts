@@ -5,9 +5,10 @@
  * run trust a file without hashing hundreds of megabytes again.
  *
  * Invariants
- *  C1 A file has its final name only after its checksum was verified (temporary name, then rename).
- *  C2 A file whose size or time differs from its stamp is hashed again; a wrong hash deletes it.
- *  C3 Two runs may install the same thing at once; the loser drops its copy.
+ *  CD1 A file has its final name only after its checksum was verified (temporary name, then
+ *      rename).
+ *  CD2 A file whose size or time differs from its stamp is hashed again; a wrong hash deletes it.
+ *  CD3 Two runs may install the same thing at once; the loser drops its copy.
  */
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from "node:fs";
@@ -45,7 +46,7 @@ export async function withTemporaryFolder<T>(
   }
 }
 
-/** Moves a verified file to its final name (C1) and remembers that it was verified (C2). */
+/** Moves a verified file to its final name (CD1) and remembers that it was verified (CD2). */
 export async function publishFile(temporary: string, final: string, sha256: string): Promise<void> {
   if (!(await isFileWithChecksum(temporary, sha256))) {
     throw new SetupError(
@@ -58,7 +59,7 @@ export async function publishFile(temporary: string, final: string, sha256: stri
   await stampFile(final, sha256);
 }
 
-/** Moves a complete folder to its final name; when another run was first, its copy stays (C3). */
+/** Moves a complete folder to its final name; when another run was first, its copy stays (CD3). */
 export function publishFolder(temporary: string, final: string): void {
   createFolder(dirname(final));
   try {

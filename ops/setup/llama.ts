@@ -1,7 +1,8 @@
 /**
- * node-llama-cpp in the cache, not among Freshet's dependencies: its optional GPU builds weigh
- * 600 MB. Without them it is 85 MB, with its CPU build for this platform. The lock file beside this one pins every
- * package that comes with it: they run in the model's process, whoever publishes a new version of one tomorrow.
+ * node-llama-cpp in the cache, not among Freshet's dependencies: its optional GPU builds weigh 600
+ * MB. Without them it is 85 MB, with its CPU build for this platform. The lock file beside this one
+ * pins every package that comes with it: they run in the model's process, and a new version of
+ * one must not get there unseen.
  */
 import { readFileSync } from "node:fs";
 import { copyFile, rm } from "node:fs/promises";

@@ -1,6 +1,6 @@
 /**
  * One installer per thing at a time, across checkouts and processes: a second one waits and then
- * finds the work done. Only saves double work; correctness rests on atomic renames (cache.ts, C1).
+ * finds the work done. Only saves double work; correctness rests on atomic renames (cache.ts, CD1).
  */
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
@@ -35,7 +35,7 @@ export async function withLock<T>(
   }
 }
 
-/** Takes the lock file if nobody has it. */
+/** Takes the lock file if it is free. */
 export function tryLock(path: string): boolean {
   try {
     const file = openSync(path, "wx");

@@ -1,4 +1,7 @@
-/** Set-up alone, for ops/test and for people who want to be ready before they start: `node ops/setup/main.ts`. */
+/**
+ * Set-up alone, for ops/test and for people who want to be ready before they start: `node
+ * ops/setup/main.ts`.
+ */
 import { ensureTools } from "./ensure-tools.ts";
 import { lineProgress } from "./progress.ts";
 import { SetupError } from "./setup-error.ts";

@@ -1,7 +1,7 @@
 /**
- * The embedding graph: compiled by ops/model from the weights, once per precision, compiler and weights.
- * Its file name carries the precision and the hash of the others, so a changed compiler can never meet an
- * old graph, and machines of different kinds can share a cache.
+ * The embedding graph: compiled by ops/model from the weights, once per precision, compiler and
+ * weights. Its file name carries the precision and the hash of the others, so a changed compiler
+ * can never meet an old graph, and machines of different kinds can share a cache.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
@@ -54,7 +54,10 @@ async function compile(
   context.progress.done(step, "ready");
 }
 
-/** Of one variant; each is 60 to 90 MB. Two checkouts with different compilers may alternate; more is left-overs. */
+/**
+ * Of one variant; each is 60 to 90 MB. Two checkouts with different compilers may alternate; more
+ * is left-overs.
+ */
 const graphsKept = 3;
 
 function removeOlderGraphs({ modelDir, variant }: GraphRequest, current: string): void {

@@ -1,4 +1,7 @@
-/** Which embedding graph this machine gets: what the environment asks for, else what its CPU is good at. */
+/**
+ * Which embedding graph this machine gets: what the environment asks for, else what its CPU is good
+ * at.
+ */
 import { readFileSync } from "node:fs";
 import {
   choosePrecision,

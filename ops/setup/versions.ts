@@ -47,7 +47,7 @@ export function readPins(): Pins {
   return pinsFile.parse(JSON.parse(readFileSync(path, "utf8")));
 }
 
-/** The pins of one platform. @throws SetupError for a platform that nobody has pinned yet. */
+/** The pins of one platform. @throws SetupError for a platform without pins. */
 export function pinsForPlatform(pins: Pins, platform: string): PlatformPins {
   const found = pins.platforms[platform];
   if (found === undefined) {

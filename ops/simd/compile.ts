@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 
 const inRepository = (path: string): string =>
   fileURLToPath(new URL(`../../${path}`, import.meta.url));
-/** Run as a command: its types redefine those of JavaScript's own arrays for whoever imports it. */
+/** Run as a command: its types redefine those of JavaScript's own arrays for every importer. */
 const compiler = inRepository("node_modules/assemblyscript/bin/asc.js");
 const simdSource = inRepository("src/hot/simd/simd.as.ts");
 export const simdCodeFile = inRepository("src/hot/simd-code.ts");

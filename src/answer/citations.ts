@@ -2,10 +2,11 @@
  * What of a model's words may leave. The same for a streamed answer and a whole one, however it is
  * split: every decision waits until its text is complete or its bound is reached.
  *
- *   C1  a marker `[n]` leaves only if source n was shown to the model;
- *   C2  no Markdown image, link or reference, and no loading HTML tag leaves: a document could have made
- *       the model write one, and a reader's browser would then send the address to a stranger;
- *   C3  everything else leaves as it was written.
+ *   CC1  a marker `[n]` leaves only if source n was shown to the model;
+ *   CC2  no Markdown image, link or reference, and no loading HTML tag leaves: a document could
+ *       have made the model write one, and a reader's browser would then send the address to a
+ *       stranger;
+ *   CC3  everything else leaves as it was written.
  */
 
 export interface CitationFilter {
@@ -140,7 +141,7 @@ function readBracket(text: string, isLast: boolean, shown: number): Token | unde
   const stop = rest.search(/[[\]<]/);
   const dropped: Token = { length: 1, text: "" };
   if (stop === -1) return isLast || rest.length === bracketCharsMax - 1 ? dropped : undefined;
-  // Brackets in brackets: what is inside is read for itself, and can not be joined to a new marker.
+  // Brackets in brackets: what is inside is read for itself, and cannot be joined to a new marker.
   if (rest[stop] !== "]") return dropped;
   const inner = rest.slice(0, stop);
   const length = stop + 2;

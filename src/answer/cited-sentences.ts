@@ -57,8 +57,8 @@ const evidenceTermsMin = 2;
 const evidenceMax = 3;
 
 /**
- * What to append to an answer that cites nothing: markers of the sources that hold most terms of one
- * of its sentences. Empty when the answer cites, declines, or says what no source says: a wrong
+ * What to append to an answer that cites nothing: markers of the sources that hold most terms of
+ * one of its sentences. Empty when the answer cites, declines, or says what no source says: a wrong
  * source is worse than none.
  */
 export function missingCitations(answer: string, sources: readonly Source[]): string {
@@ -80,7 +80,9 @@ export function missingCitations(answer: string, sources: readonly Source[]): st
 /** A picture that is a link, as at the head of many a README: nothing of it is a sentence. */
 const badgePattern = /\[!\[[^\]]{0,200}\]\([^)]{0,500}\)\]\([^)]{0,500}\)/g;
 
-/** Markers and links in a source are its own: they would cite and lead where nobody checked. */
+/**
+ * Markers and links in a source are its own: they would cite and lead where nothing was checked.
+ */
 function sentencesOf(text: string, number: number): Sentence[] {
   const prose = filterCitations(text.replace(badgePattern, ""), 0).replace(
     /^[ \t]*(?:#{1,6}[ \t]|```.*$|~~~.*$|[=-]{3,}$)/gm,

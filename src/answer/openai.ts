@@ -1,12 +1,13 @@
 /**
  * Any OpenAI-compatible `/v1/chat/completions`.
  *
- * Owns: a keep-alive pool of connections to one endpoint. Never: retries (the writer has a fallback that
- * costs nothing), follows redirects, or lets a prompt into an error.
+ * Owns: a keep-alive pool of connections to one endpoint. Never: retries (the writer has a fallback
+ * that costs nothing), follows redirects, or lets a prompt into an error.
  *
- *   M1  every failure is `model_unavailable`; its details hold the HTTP status or a reason, no text;
- *   M2  an abort of the caller ends the upstream request, and is `cancelled`;
- *   M3  time, answer and error bodies are bounded; a stream that ends too early is a failure.
+ *   OA1  every failure is `model_unavailable`; its details hold the HTTP status or a reason, no
+ *       text;
+ *   OA2  an abort of the caller ends the upstream request, and is `cancelled`;
+ *   OA3  time, answer and error bodies are bounded; a stream that ends too early is a failure.
  */
 
 import { Agent, type Dispatcher } from "undici";
@@ -43,7 +44,9 @@ export function createOpenAiModel(options: OpenAiOptions): LanguageModel {
   };
 }
 
-/** Any answer below 500 will do: not every endpoint lists its models, and a wrong key is no outage. */
+/**
+ * Any answer below 500 will do: not every endpoint lists its models, and a wrong key is no outage.
+ */
 async function ping(options: OpenAiOptions, agent: Agent): Promise<void> {
   const { origin, pathname } = endpoint(options, "models");
   const headers = authorization(options);
@@ -134,7 +137,7 @@ class Call {
       });
     }
     if (!String(headers["content-type"] ?? "").startsWith("text/event-stream")) {
-      // A server that can not stream answers with the whole; its JSON is a few times its text.
+      // A server that cannot stream answers with the whole; its JSON is a few times its text.
       this.#take(await readAtMost(body, limits.answerCharsMax * 8));
       this.#isFinished = true;
       return;
@@ -150,7 +153,10 @@ class Call {
     if (this.#answer.length < limits.answerCharsMax) await this.#drain(reader);
   }
 
-  /** A body read to its end leaves the connection to the next question; one that goes on costs it. */
+  /**
+   * A body read to its end leaves the connection to the next question; one that does not end costs
+   * it.
+   */
   async #drain(reader: AsyncIterator<Uint8Array>): Promise<void> {
     const toEnd = async (): Promise<void> => {
       while ((await reader.next()).done !== true);
@@ -184,7 +190,10 @@ interface Chunk {
   readonly isError: boolean;
 }
 
-/** A chunk of a stream, or a whole completion. @throws FreshetError model_unavailable when it is not JSON */
+/**
+ * A chunk of a stream, or a whole completion. @throws FreshetError model_unavailable when it is not
+ * JSON
+ */
 function parseChunk(payload: string): Chunk {
   let json: unknown;
   try {
@@ -206,7 +215,7 @@ function field(value: unknown, name: string): unknown {
   return Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
 }
 
-/** Names only: an error's message may repeat the prompt (M1). */
+/** Names only: an error's message may repeat the prompt (OA1). */
 function errorNames(body: string): Readonly<Record<string, string>> {
   try {
     const error = field(JSON.parse(body), "error");

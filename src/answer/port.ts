@@ -1,4 +1,7 @@
-/** The language model behind an answer: any OpenAI-compatible endpoint, or cited sentences when there is none. */
+/**
+ * The language model behind an answer: any OpenAI-compatible endpoint, or cited sentences when
+ * there is none.
+ */
 
 import type { Source } from "../contract/query.ts";
 
@@ -32,9 +35,9 @@ export interface WriteRequest {
   /** In the order of their numbers: `[1]` is the first. At least one. */
   readonly sources: readonly Source[];
   readonly maxTokens: number;
-  /** Aborts when nobody waits for the answer any more. */
+  /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
-  /** What the model may take. Past it the answer goes on without the model. */
+  /** What the model may take. After it the answer is made without the model. */
   readonly budgetMs: number;
   /** Checked text as it is ready; together the pieces are the answer. */
   readonly onText?: ((text: string) => void) | undefined;

@@ -1,6 +1,7 @@
 /**
- * The prompt. Retrieved text is data (OWASP LLM01): each source stands between fences of its own that no document
- * can know, so that none can begin another one's; it is cut to a bound, and no tool is ever offered to the model.
+ * The prompt. Retrieved text is data (OWASP LLM01): each source stands between fences of its own
+ * that no document can know, so that none can begin another one's; it is cut to a bound, and no
+ * tool is ever offered to the model.
  */
 
 import { limits } from "../contract/limits.ts";
@@ -30,8 +31,8 @@ const system = [
 const sourceCharsMin = 300;
 
 /**
- * At most `limits.promptCharsMax` characters, unless the question alone is longer. `fence` is random
- * for each request.
+ * At most `limits.promptCharsMax` characters, unless the question alone is longer. `fence` is
+ * random for each request.
  */
 export function buildPrompt(options: {
   readonly question: string;
@@ -69,7 +70,10 @@ function textOf({ title, text }: Source, fence: string): string {
   return (title === undefined ? text : `${title}\n${text}`).replaceAll(fence, "");
 }
 
-/** The number stands outside of the fence, where only we write: what looks like a number inside is the source's text. */
+/**
+ * The number stands outside of the fence, where only we write: what looks like a number inside is
+ * the source's text.
+ */
 function fenced({ number, text }: { number: number; text: string }, fence: string): string {
   return `[${number}] <<<${fence}\n${text}\n${fence}>>>`;
 }

@@ -1,7 +1,8 @@
 /**
- * Small models fall into loops: they say a sentence again, and again, until their tokens run out. The
- * guard lets text through as it comes, holds a sentence back only while it reads like one said before,
- * and ends the answer when it turns out to be one. Decided letter by letter, so however it is split.
+ * Small models fall into loops: they say a sentence again, and again, until their tokens run out.
+ * The guard lets text through as it comes, holds a sentence back only while it reads like one said
+ * before, and ends the answer when it turns out to be one. Decided letter by letter, so however it
+ * is split.
  */
 
 export interface RepetitionGuard {

@@ -1,4 +1,7 @@
-/** Server-sent events: bytes to `data` payloads (HTML standard, 9.2.6), as far as chat completions use them. */
+/**
+ * Server-sent events: bytes to `data` payloads (HTML standard, 9.2.6), as far as chat completions
+ * use them.
+ */
 
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";

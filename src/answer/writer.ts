@@ -1,10 +1,10 @@
 /**
  * Writer: the model's words, checked, or cited sentences when there is no model.
  *
- *   W1  every marker in an answer names a source that the model was shown;
- *   W2  what `onText` got, joined, is the answer: streamed and whole are the same;
- *   W3  a model that fails costs its words, never the answer. Before its first word the sentences
- *       simply take its place. After it, they follow what the reader has seen already, behind a line
+ *   AW1  every marker in an answer names a source that the model was shown;
+ *   AW2  what `onText` got, joined, is the answer: streamed and whole are the same;
+ *   AW3  a model that fails costs its words, never the answer. Before its first word the sentences
+ *       simply take its place. After it, they follow what the reader has seen already, after a line
  *       that says so, and `llm` is `extractive`: no reply claims a model that did not finish.
  */
 
@@ -47,7 +47,7 @@ export function createAnswerWriter(options: WriterOptions): AnswerWriter {
   };
 }
 
-/** W2: the one place through which text leaves. */
+/** AW2: the one place through which text leaves. */
 class GrowingAnswer {
   readonly #onText: ((text: string) => void) | undefined;
   text = "";
@@ -117,7 +117,7 @@ async function writeWithModel(run: ModelRun): Promise<boolean> {
   }
 }
 
-/** W3. */
+/** AW3. */
 function writeExtractively(request: WriteRequest, answer: GrowingAnswer): void {
   const { question, sources } = request;
   const sentences = extractiveAnswer({ question, sources });

@@ -1,4 +1,7 @@
-/** Where the engine is: what was typed, then the environment, then `.freshet/run.json`, then the defaults. */
+/**
+ * Where the engine is: what was typed, then the environment, then `.freshet/run.json`, then the
+ * defaults.
+ */
 
 import { ConfigError, readClientConfig } from "../config/config.ts";
 import { usageError } from "./exit.ts";
@@ -30,7 +33,10 @@ export function resolveAddresses(
 ): Addresses {
   const config = readOrUsage(env);
   const isSet = (name: string) => (env[name] ?? "").trim() !== "";
-  /** The configuration holds the default when its variables are unset: then what runs here goes first. */
+  /**
+   * The configuration holds the default when its variables are unset: then what runs here goes
+   * first.
+   */
   const choose = <Value>(names: readonly string[], configured: Value, runs: Value | undefined) =>
     names.some(isSet) ? configured : (runs ?? configured);
   const { nats, temporal, partitions } = config;

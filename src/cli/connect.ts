@@ -1,6 +1,6 @@
 /**
- * The command line's own composition root: the only file of it that picks adapters. They are loaded when
- * they are needed, because `freshet ask` should not wait for Temporal's client.
+ * The command line's own composition root: the only file of it that picks adapters. They are loaded
+ * when they are needed, because `freshet ask` should not wait for Temporal's client.
  */
 
 import { limits } from "../contract/limits.ts";

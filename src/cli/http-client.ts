@@ -1,4 +1,7 @@
-/** The engine's HTTP API as the command line uses it. Every failure is one line that says what to do. */
+/**
+ * The engine's HTTP API as the command line uses it. Every failure is one line that says what to
+ * do.
+ */
 
 import { z } from "zod";
 import { isLoopback } from "../config/config.ts";

@@ -6,7 +6,9 @@ import { recoveryLine, recoveryOf } from "../contract/recovery.ts";
 import type { EngineStatus } from "../contract/service.ts";
 import { cutText } from "../contract/well-formed.ts";
 
-/** Text from documents could steer a terminal: control characters other than line feed and tab go. */
+/**
+ * Text from documents could steer a terminal: control characters other than line feed and tab go.
+ */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "");

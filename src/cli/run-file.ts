@@ -1,4 +1,7 @@
-/** `.freshet/run.json`: where the engine that `ops/start` runs can be reached. Written by it, read by the command line. */
+/**
+ * `.freshet/run.json`: where the engine that `ops/start` runs can be reached. Written by it, read
+ * by the command line.
+ */
 
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -23,7 +26,9 @@ export interface RunFile {
 
 const repository = resolve(import.meta.dirname, "../..");
 
-/** The data folder: as configured from here, or `.freshet` in the repository, wherever one stands. */
+/**
+ * The data folder: as configured from here, or `.freshet` in the repository, wherever one stands.
+ */
 export function dataFolder(env: Readonly<Record<string, string | undefined>>): string {
   const given = env["FRESHET_DATA_DIR"];
   return given === undefined || given === "" ? join(repository, ".freshet") : resolve(given);

@@ -1,6 +1,6 @@
 /**
- * The part of the composition root that knows what computes vectors: a graph in this process or an endpoint, and
- * which model that is.
+ * The part of the composition root that knows what computes vectors: a graph in this process or an
+ * endpoint, and which model that is.
  */
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
@@ -39,13 +39,18 @@ interface EmbeddingContext {
   readonly logger: Logger;
 }
 
-/** The same for engine and merge worker, which must agree on the dimensions. @throws FreshetError embedding_unavailable */
+/**
+ * The same for engine and merge worker, which must agree on the dimensions. @throws FreshetError
+ * embedding_unavailable
+ */
 export function readModelShape(config: Config): ModelShape {
   const { remote, dimensions } = config.embedding;
   const dir = modelDir(config);
   const name = remote?.model ?? basename(dir);
   return modelShapeOf({
-    ...{ name, modelDir: dir, dimensions },
+    name,
+    modelDir: dir,
+    dimensions,
     configJson: readText(join(dir, "config.json")),
   });
 }
@@ -74,14 +79,19 @@ function openEmbedder({ config, clock, logger }: EmbeddingContext, model: ModelS
     return createRemoteEmbedder({ url, model, requestModel, apiKey, clock, random: Math.random });
   }
   return createOnnxEmbedder({
-    ...{ graphFile: graphFile(config), provider, model, clock, logger },
+    graphFile: graphFile(config),
+    provider,
+    model,
+    clock,
+    logger,
     ingestThreads: threads ?? Math.min(limits.embedThreadsMax, availableParallelism()),
     queryThreads: 1,
   });
 }
 
 /**
- * Makes sure that this engine's vectors may stand beside those of the log: the first engine's model stays.
+ * Makes sure that this engine's vectors may stand beside those of the log: the first engine's model
+ * stays.
  * @throws FreshetError model_mismatch, log_unavailable, log_identity; what the embedder throws
  */
 export async function claimModel(

@@ -21,14 +21,14 @@ import {
   requestOf,
 } from "../ingest/isolation/protocol.ts";
 import { processOperation } from "../ingest/pipeline.ts";
-import { createPreparer } from "../ingest/prepare.ts";
+import { createPreparer } from "../ingest/preparer.ts";
 import type { Log } from "../log/port.ts";
 import { type Logger, silentLogger } from "../observe/port.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { defaultRedactor } from "../text/redaction.ts";
 import { type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
 
-/** The role of `src/main.ts` that `runIsolated` is behind. */
+/** The role of `src/main.ts` that runs `runIsolated`. */
 export const isolatedRole = "isolated";
 
 interface IsolationContext {
@@ -43,15 +43,18 @@ export function openIsolation(
   { documentTextBytesMax }: Pick<Log, "documentTextBytesMax">,
   { entry, config, clock, logger }: IsolationContext,
 ): Isolation {
-  const patience = timeoutFactor(config.embedding.provider);
+  const timeFactor = timeoutFactor(config.embedding.provider);
   return createChildIsolation({
-    // Structured clones carry vectors as they are. Its own words are the engine's: what it says goes to the same place.
+    // Structured clones carry vectors as they are. Its own words are the engine's: what it says
+    // goes to the same place.
     fork: () => fork(fileURLToPath(entry), [isolatedRole], { serialization: "advanced" }),
-    ...{ documentTextBytesMax, clock, logger },
+    documentTextBytesMax,
+    clock,
+    logger,
     limits: {
       attemptsMax: limits.documentAttemptsMax,
-      readyMs: limits.isolationReadyMs * patience,
-      silenceMs: limits.isolationSilenceMs * patience,
+      readyMs: limits.isolationReadyMs * timeFactor,
+      silenceMs: limits.isolationSilenceMs * timeFactor,
       idleMs: limits.isolationIdleMs,
       backoff: {
         backoffMinMs: limits.isolationPauseMinMs,
@@ -100,7 +103,8 @@ async function answer(
     });
     say({ kind: "outcome", outcome });
   } catch (thrown) {
-    // A thread of this process died or hangs: the engine counts the end of the process, and starts another.
+    // A thread of this process died or hangs: the engine counts the end of the process, and starts
+    // another.
     if (isLost(thrown)) process.kill(process.pid, "SIGKILL");
     say(failedReply(thrown));
   }
@@ -120,7 +124,10 @@ async function embedInParts(
   return vectors;
 }
 
-/** An embedder that is away fails a sentence too; one that fails only these texts, again and again, refuses them. */
+/**
+ * An embedder that is away fails a sentence too; one that fails only these texts, again and again,
+ * refuses them.
+ */
 async function embedOrBlame(
   parts: EmbeddingParts,
   inputs: readonly EmbedInput[],

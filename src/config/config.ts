@@ -1,6 +1,7 @@
 /**
  * Everything that can be configured, from the environment only. The README's configuration table is
- * checked against `settings` (config-settings.ts), so a setting that is not documented, or documented wrongly, fails a test.
+ * checked against `settings` (settings.ts), so a setting that is not documented, or
+ * documented wrongly, fails a test.
  */
 
 import { hostname } from "node:os";
@@ -25,7 +26,7 @@ export interface Config {
     readonly host: string;
     /** 0 lets the system choose. */
     readonly port: number;
-    /** Key → its tenant. Empty means that nobody is asked for a key: loopback only. */
+    /** Key → its tenant. Empty means that no key is asked for: loopback only. */
     readonly apiKeys: ReadonlyMap<string, TenantId>;
     /** Opens what names tenants; undefined: nothing does where keys are configured. */
     readonly operatorToken: string | undefined;
@@ -103,7 +104,7 @@ export function readConfig(env: Environment): Config {
 }
 
 /**
- * The same for a program that serves nobody and reads addresses only: it may name a host that an
+ * The same for a program that reads addresses only: it may name a host that an
  * engine here would refuse to listen on.
  * @throws ConfigError
  */
@@ -200,7 +201,10 @@ function assemble(values: Values): Config {
   };
 }
 
-/** Stable over restarts, so that an engine takes its own dead lease at once; two engines of a host differ in port. */
+/**
+ * Stable over restarts, so that an engine takes its own dead lease at once; two engines of a host
+ * differ in port.
+ */
 function defaultNode(port: number): string {
   return `${hostname()}-${port === 0 ? process.pid : port}`;
 }

@@ -33,8 +33,8 @@ export const oneOf = <const Values extends readonly [string, ...string[]]>(value
   z.enum(values).meta({ expected: `one of ${values.join(", ")}` });
 
 /**
- * `key=tenant,key=tenant`; a key is at least 16 characters, because a short one can be guessed, and may hold `=`, as
- * base64 does. Twice the same key would silently be the last tenant's.
+ * `key=tenant,key=tenant`; a key is at least 16 characters, because a short one can be guessed, and
+ * may hold `=`, as base64 does. Twice the same key would silently be the last tenant's.
  */
 export const apiKeys = z
   .string()
@@ -73,7 +73,7 @@ export const bearerToken = z
   .regex(/^[\x21-\x7e]{1,1000}$/)
   .meta({ expected: "at most 1000 printable characters without spaces" });
 
-/** `tenant=weight,tenant=weight`; nobody is named twice. */
+/** `tenant=weight,tenant=weight`; no tenant is named twice. */
 export const tenantWeights = z
   .string()
   .transform((value) => value.split(",").map((pair) => pair.trim().split("=")))

@@ -1,4 +1,7 @@
-/** A chunk that a shard found, before fusion. Both shards speak this, so that fusion compares like with like. */
+/**
+ * A chunk that a shard found, before fusion. Both shards speak this, so that fusion compares like
+ * with like.
+ */
 
 import type { DocumentId, Version } from "./ids.ts";
 import type { DocumentInfo } from "./record.ts";

@@ -1,4 +1,7 @@
-/** What a publisher sends: one operation on one document. Wire format of DOCS and of POST /v1/documents. */
+/**
+ * What a publisher sends: one operation on one document. Wire format of DOCS and of POST
+ * /v1/documents.
+ */
 
 import { z } from "zod";
 import { type ErrorCode, FreshetError } from "./errors.ts";
@@ -9,10 +12,15 @@ import { isPlainName } from "./well-formed.ts";
 
 const scalar = z.union([z.string().max(limits.metadataValueCharsMax), z.number(), z.boolean()]);
 
-/** A metadata value: a scalar or a short list of scalars; nesting is refused, because no filter could reach it. */
+/**
+ * A metadata value: a scalar or a short list of scalars; nesting is refused, because no filter
+ * could reach it.
+ */
 const metadataValue = z.union([scalar, z.array(scalar).max(limits.metadataListMax)]);
 
-/** Values are cleaned when a document is prepared; keys stay as they are, because filters name them. */
+/**
+ * Values are cleaned when a document is prepared; keys stay as they are, because filters name them.
+ */
 const metadataKey = z.string().min(1).max(limits.metadataKeyCharsMax).refine(isPlainName);
 
 const metadataSchema = z
@@ -94,7 +102,7 @@ export function checkOperation(json: unknown, textBytesMax: number): ParsedOpera
   return { ok: true, operation };
 }
 
-/** What the schema can not say: bounds in bytes, and a text without a word. */
+/** What the schema cannot say: bounds in bytes, and a text without a word. */
 function contentProblem(
   { text, metadata }: UpsertOperation,
   textBytesMax: number,

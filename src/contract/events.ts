@@ -1,4 +1,7 @@
-/** What happens to a publish: the receipt, and the event (core NATS, `events.<tenant>`, at most once). */
+/**
+ * What happens to a publish: the receipt, and the event (core NATS, `events.<tenant>`, at most
+ * once).
+ */
 
 import type { ErrorCode } from "./errors.ts";
 import type { Version } from "./ids.ts";
@@ -8,7 +11,9 @@ export interface PublishResult {
   readonly seq: Version;
 }
 
-/** `superseded`: a repetition of an earlier publish under its message id, which counts in its place. */
+/**
+ * `superseded`: a repetition of an earlier publish under its message id, which counts in its place.
+ */
 export type DocumentStatus = "visible" | "deleted" | "superseded" | "rejected";
 
 export interface DocumentEvent {

@@ -1,6 +1,6 @@
 /**
- * Filters of a question: every clause must hold (a logical AND). One evaluator serves both shards, so
- * a document matches the same way before and after it moves from hot to cold.
+ * Filters of a question: every clause must hold (a logical AND). One evaluator serves both shards,
+ * so a document matches the same way before and after it moves from hot to cold.
  */
 
 import { z } from "zod";
@@ -49,7 +49,10 @@ export const filterSchema = z
     }
   });
 
-/** What makes a clause one that no document can match, so that its author is told instead of finding nothing. */
+/**
+ * What makes a clause one that no document can match, so that its author hears of it instead of
+ * finding nothing.
+ */
 function cannotMatch(name: string, wanted: unknown): string | undefined {
   if (name.startsWith("metadata.")) return undefined;
   if (name === "timestamp") {
@@ -83,9 +86,10 @@ export interface Filterable {
 }
 
 /**
- * A scalar is equality, a list is membership, an object is a range over numbers. A range bound given
- * as RFC 3339 text is compared as unix milliseconds for `timestamp`; a number is unix seconds there,
- * as in a document. A metadata list matches when any of its values does. A missing field never matches.
+ * A scalar is equality, a list is membership, an object is a range over numbers. A range bound
+ * given as RFC 3339 text is compared as unix milliseconds for `timestamp`; a number is unix seconds
+ * there, as in a document. A metadata list matches when any of its values does. A missing field
+ * never matches.
  */
 export function matchesFilter(document: Filterable, filter: Filter | undefined): boolean {
   if (filter === undefined) return true;
@@ -166,9 +170,9 @@ export function comparable(value: Scalar, isTimestamp: boolean): Scalar {
 }
 
 /**
- * The filter with its texts passed through `map`, where documents' texts were too: title, source and metadata are
- * redacted before they are indexed, so a filter that names what was redacted must be redacted the same way. Ids
- * and times stay as they are.
+ * The filter with its texts passed through `map`, where documents' texts were too: title, source
+ * and metadata are redacted before they are indexed, so a filter that names what was redacted must
+ * be redacted the same way. Ids and times stay as they are.
  */
 export function mapFilterTexts(filter: Filter, map: (text: string) => string): Filter {
   const mapped = Object.entries(filter).map(([name, wanted]): [string, Condition] => {

@@ -1,6 +1,7 @@
 /**
- * What tells two embedding models apart: the vector that each makes of the same sentence. A name says what a model
- * is called; this says what it computes, so fp32, int8 and a remote server of the same weights are one model.
+ * What tells two embedding models apart: the vector that each makes of the same sentence. A name
+ * says what a model is called; this says what it computes, so fp32, int8 and a remote server of the
+ * same weights are one model.
  */
 
 import { z } from "zod";

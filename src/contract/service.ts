@@ -66,7 +66,7 @@ export interface Service {
   /** Publishes one checked operation: `payload` is what DOCS will hold. */
   publish(
     tenant: TenantId,
-    operation: { readonly payload: Uint8Array; readonly messageId?: string | undefined },
+    options: { readonly payload: Uint8Array; readonly messageId?: string | undefined },
   ): Promise<PublishResult>;
   document(tenant: TenantId, id: DocumentId): Promise<DocumentState>;
   /** Bytes that the log's `max_payload` leaves for a document's text. */

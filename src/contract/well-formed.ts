@@ -1,7 +1,7 @@
 /**
- * Texts that every vendor takes. A JavaScript string may hold half of a surrogate pair, which UTF-8 can not say: one
- * such key of one document made Weaviate refuse each page that it was in. So texts are checked where they come in, and
- * wherever one is cut afterwards it is cut here.
+ * Texts that every vendor takes. A JavaScript string may hold half of a surrogate pair, which UTF-8
+ * cannot say: one such key of one document made Weaviate refuse each page that it was in. So texts
+ * are checked where they come in, and wherever one is cut afterwards it is cut here.
  */
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
@@ -14,12 +14,14 @@ export function isPlainName(name: string): boolean {
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/** The longest cluster that is kept whole, UTF-16 units: a family of four with skin tones has 19. */
+/**
+ * The longest cluster that is kept whole, UTF-16 units: a family of four with skin tones has 19.
+ */
 const graphemeCharsMax = 64;
 
 /**
- * The beginning of a text, at most `charsMax` UTF-16 units: never half a character, and no letter without its marks or
- * emoji without its parts unless they are absurdly many.
+ * The beginning of a text, at most `charsMax` UTF-16 units: never half a character, and no letter
+ * without its marks or emoji without its parts unless they are absurdly many.
  */
 export function cutText(text: string, charsMax: number): string {
   if (text.length <= charsMax) return text;

@@ -9,7 +9,10 @@ export interface BatchSize extends Pick<BatchLimits, "paddedTokensMax" | "itemsM
   readonly queryItemsMax: number;
   /** Batches that the backend works on at once. */
   readonly parallelMax: number;
-  /** Ingest batches handed over before the first comes back; those beyond `parallelMax` wait there, to leave no gap. */
+  /**
+   * Ingest batches handed over before the first comes back; those beyond `parallelMax` wait there,
+   * to leave no gap.
+   */
   readonly inFlightMax: number;
 }
 
@@ -19,8 +22,9 @@ export function batchSizeOf(backend: EmbedProvider | "remote"): BatchSize {
       return {
         paddedTokensMax: limits.embedBatchPaddedTokensMax,
         itemsMax: limits.embedBatchItemsMax,
-        // An int8 graph scales activations by batch, so company changes a vector a little: a question asked twice
-        // should find the same twice. Nor would a batch save time: one by one costs a CPU the same.
+        // An int8 graph scales activations by batch, so company changes a vector a little: a
+        // question asked twice should find the same twice. Nor would a batch save time: one by one
+        // costs a CPU the same.
         queryItemsMax: 1,
         parallelMax: 1,
         inFlightMax: limits.embedBatchesInFlightMax,

@@ -1,11 +1,13 @@
 /**
- * Which queued texts form the next embed batch. Pure: queue, turns, costs and time in, decision out.
+ * Which queued texts form the next embed batch. Pure: queue, turns, costs and time in, decision
+ * out.
  *
- * The rules are those of Hugging Face's text-embeddings-inference queue, with tenants and time added: no timer
- * (the caller asks when the backend is free, so an idle system adds no wait and a busy one fills its batches), a
- * budget in padded tokens (the backend computes and stores those), texts of like length together (padding is
- * waste), and texts dropped whose caller has gone. A budget in predicted time makes batches small on a slow
- * backend and large on a fast one. Whose turn it is, is decided in turns.ts.
+ * The rules are those of Hugging Face's text-embeddings-inference queue, with tenants and time
+ * added: no timer (the caller asks when the backend is free, so an idle system adds no wait and a
+ * busy one fills its batches), a budget in padded tokens (the backend computes and stores those),
+ * texts of like length together (padding is waste), and texts dropped whose caller has gone. A
+ * budget in predicted time makes batches small on a slow backend and large on a fast one. Whose
+ * turn it is, is decided in fair-queue.ts.
  */
 
 import { type BatchShape, type CostModel, workMs } from "./cost-model.ts";
@@ -24,13 +26,16 @@ export interface BatchLimits {
   readonly paddedTokensMax: number;
   readonly itemsMax: number;
   /**
-   * Predicted time of the batch's texts. The backend's overhead is not in it: a batch of one pays that too, and
-   * no batch is small enough to save it.
+   * Predicted time of the batch's texts. The backend's overhead is not in it: a batch of one pays
+   * that too, and no batch is small enough to save it.
    */
   readonly predictedMsMax: number;
   /** Texts, first by turn, that are considered. */
   readonly lookAheadMax: number;
-  /** A text that has been its tenant's oldest for longer leads the next batch, whoever's turn it is. */
+  /**
+   * A text that has been its tenant's oldest for longer leads the next batch, whichever tenant's
+   * turn it is.
+   */
   readonly ageMaxMs: number;
 }
 
@@ -42,7 +47,9 @@ export interface BatchState {
 }
 
 export interface BatchChoice<T> {
-  /** In the order in which they were chosen; empty only when nothing but cancelled texts was queued. */
+  /**
+   * In the order in which they were chosen; empty only when nothing but cancelled texts was queued.
+   */
   readonly batch: T[];
   /** What stays queued, in its old order. Cancelled texts do not. */
   readonly rest: T[];
@@ -71,14 +78,14 @@ function paddedTokens({ rows, columns }: BatchShape): number {
 /**
  * Takes the next batch from `queue` (oldest first).
  *
- * The oldest text of the tenant that got least leads, unless another has starved. The batch is then filled with the
- * texts nearest in length, tenants by turn where lengths are alike. All are padded to the longest, and the backend
- * computes padding too: a text joins where that costs less than the overhead of the batch that it saves. The batch
- * ends at the first budget that is used up. One text always goes, even if it alone
- * is over a budget.
+ * The oldest text of the tenant that got least leads, unless another has starved. The batch is then
+ * filled with the texts nearest in length, tenants by turn where lengths are alike. All are padded
+ * to the longest, and the backend computes padding too: a text joins where that costs less than the
+ * overhead of the batch that it saves. The batch ends at the first budget that is used up. One text
+ * always goes, even if it alone is over a budget.
  *
- * For the sake of like lengths a tenant may come before its turn, by one batch in tokens over weight; as far as
- * it likes while no other waits.
+ * For the sake of like lengths a tenant may come before its turn, by one batch in tokens over
+ * weight; as far as it likes while no other waits.
  */
 export function selectBatch<T extends QueuedText>(
   queue: readonly T[],
@@ -101,8 +108,8 @@ export function selectBatch<T extends QueuedText>(
 }
 
 /**
- * Splits one caller's texts into batches within the limits, shortest first, as indexes into `lengths`.
- * Every index appears exactly once; a text over the budget gets a batch of its own.
+ * Splits one caller's texts into batches within the limits, shortest first, as indexes into
+ * `lengths`. Every index appears exactly once; a text over the budget gets a batch of its own.
  */
 export function splitByLength(
   lengths: readonly number[],
@@ -169,8 +176,9 @@ function fillBatch<T extends QueuedText>(
 }
 
 /**
- * Whether what is queued fills a batch. A batch that is handed over before the one in work came back takes what has
- * arrived so far; if that is little, those who come meanwhile are better in one batch with it.
+ * Whether what is queued fills a batch. A batch that is handed over before the one in work came
+ * back takes what has arrived so far; if that is little, those who come meanwhile are better in one
+ * batch with it.
  */
 export function fillsBatch(
   queue: readonly QueuedText[],

@@ -1,4 +1,7 @@
-/** What every embedder owes its callers and its backend: inputs within the model, outputs that are sound. */
+/**
+ * What every embedder owes its callers and its backend: inputs within the model, outputs that are
+ * sound.
+ */
 
 import { FreshetError } from "../contract/errors.ts";
 import { vectorDefect } from "../contract/vector.ts";
@@ -14,7 +17,10 @@ export function checkInputs(batch: readonly EmbedInput[], model: EmbeddingModel)
   }
 }
 
-/** Throws `embedding_failed` unless the vector has the model's dimensions, is finite and of unit length. */
+/**
+ * Throws `embedding_failed` unless the vector has the model's dimensions, is finite and of unit
+ * length.
+ */
 export function checkVector(vector: Float32Array, dimensions: number): void {
   const defect = vectorDefect(vector, dimensions);
   if (defect === undefined) return;

@@ -1,13 +1,16 @@
 /**
- * Whose turn it is at the embedder. Pure: what is queued and the turns so far in, an order and new turns out.
+ * Whose turn it is at the embedder. Pure: what is queued and the turns so far in, an order and new
+ * turns out.
  *
- * Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996). Virtual time runs in tokens over weight. A
- * text's start tag is where its tenant's texts before it end, so the text of the smallest tag goes next, and a
- * tenant of weight 4 gets four times the tokens of one of weight 1. A tenant that comes back starts at the
- * virtual time: it has saved up nothing, and one that is quiet most of the time goes before all who are busy.
+ * Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996). Virtual time runs in tokens over
+ * weight. A text's start tag is where its tenant's texts before it end, so the text of the smallest
+ * tag goes next, and a tenant of weight 4 gets four times the tokens of one of weight 1. A tenant
+ * that comes back starts at the virtual time: it has saved up nothing, and one that is quiet most
+ * of the time goes before all who are busy.
  *
- * The batcher departs from the order for texts of like length. `aheadMax` bounds that: of two tenants that stay
- * queued, neither gets more than `aheadMax` and one text, in tokens over weight, before the other.
+ * The batcher departs from the order for texts of like length. `aheadMax` bounds that: of two
+ * tenants that stay queued, neither gets more than `aheadMax` and one text, in tokens over weight,
+ * before the other.
  */
 
 export interface QueuedText {
@@ -19,7 +22,10 @@ export interface QueuedText {
   readonly cancelled: boolean;
 }
 
-/** Where the tenants stand after the batches so far; only those that are queued, or ahead of their turn. */
+/**
+ * Where the tenants stand after the batches so far; only those that are queued, or ahead of their
+ * turn.
+ */
 export interface Turns {
   readonly virtualTime: number;
   readonly tenants: ReadonlyMap<string, Turn>;
@@ -32,7 +38,7 @@ interface Turn {
   readonly oldestTakenAtMs: number;
 }
 
-/** Nobody waits, so nobody is owed anything. */
+/** No tenant waits, so none is owed anything. */
 export const noTurns: Turns = { virtualTime: 0, tenants: new Map() };
 
 /** A tenant's queued texts, oldest first and never none. */
@@ -93,8 +99,9 @@ export function inTurn<T extends QueuedText>(lines: readonly Line<T>[], reach: R
 }
 
 /**
- * The text that has been its tenant's oldest the longest, if that began before `beforeMs`. The time before,
- * behind texts of its own tenant, does not count: a long queue of one tenant is no reason to hurry it.
+ * The text that has been its tenant's oldest the longest, if that began before `beforeMs`. The time
+ * before, after texts of its own tenant, does not count: a long queue of one tenant is no reason
+ * to hurry it.
  */
 export function starving<T extends QueuedText>(
   lines: readonly Line<T>[],

@@ -1,7 +1,8 @@
 /**
- * An embedder without a model, for tests of other rooms: feature hashing of words (Weinberger et al.,
- * 2009). Texts that share words are near each other, texts that share none are nearly orthogonal, and the
- * same text always gets the same vector. It knows no synonyms and no word order.
+ * An embedder without a model, for tests of other rooms: feature hashing of words (Weinberger et
+ * al., 2009). Texts that share words are near each other, texts that share none are nearly
+ * orthogonal, and the same text always gets the same vector. It knows no synonyms and no word
+ * order.
  */
 
 import { FreshetError } from "../contract/errors.ts";
@@ -33,7 +34,8 @@ export function createMemoryEmbedder(model: EmbeddingModel = memoryModel): Embed
       if (closed) throw new FreshetError("embedding_unavailable", "the embedder is closed");
       checkNotAborted(options.signal);
       checkInputs(batch, model);
-      // A turn of the event loop, so that callers meet the same interleavings as with a real worker.
+      // A turn of the event loop, so that callers meet the same interleavings as with a real
+      // worker.
       await new Promise((resolve) => setImmediate(resolve));
       checkNotAborted(options.signal);
       return batch.map((input) => hashedVector(input.text, model.dimensions));
@@ -70,7 +72,9 @@ function addWord(vector: Float32Array, word: string, weight: number): void {
   }
 }
 
-/** FNV-1a over UTF-16 code units, finished with a mixer because its low bits are weak on short keys. */
+/**
+ * FNV-1a over UTF-16 code units, finished with a mixer because its low bits are weak on short keys.
+ */
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) {

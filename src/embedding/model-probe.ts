@@ -1,16 +1,21 @@
-/** Whether two models may fill one log: decided by what they compute, not by what they are called. */
+/**
+ * Whether two models may fill one log: decided by what they compute, not by what they are called.
+ */
 
 import { FreshetError } from "../contract/errors.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
 import { cosine } from "../contract/vector.ts";
 
-/** Ordinary words, a name and a number: what models, and precisions of one model, render differently. */
+/**
+ * Ordinary words, a name and a number: what models, and precisions of one model, render
+ * differently.
+ */
 export const probeText =
   "On Tuesday the pump at Mill Lane failed after 340 hours, because a bearing ran dry.";
 
 /**
- * Below it a question and the documents are in different spaces. Precisions of one model stay above 0.98; two models
- * of the same width are near 0.
+ * Below it a question and the documents are in different spaces. Precisions of one model stay above
+ * 0.98; two models of the same width are near 0.
  */
 export const sameModelCosineMin = 0.95;
 

@@ -1,4 +1,7 @@
-/** What a model's `config.json` (of Hugging Face's transformers) says that Freshet has to know. Pure. */
+/**
+ * What a model's `config.json` (of Hugging Face's transformers) says that Freshet has to know.
+ * Pure.
+ */
 
 import { z } from "zod";
 import { FreshetError } from "../contract/errors.ts";
@@ -20,7 +23,10 @@ export interface ShapeSources {
 const size = z.int().min(1);
 const configSchema = z.object({ hidden_size: size, max_position_embeddings: size });
 
-/** @throws FreshetError embedding_unavailable when neither the file nor the configuration says the dimensions */
+/**
+ * @throws FreshetError embedding_unavailable when neither the file nor the configuration says the
+ * dimensions
+ */
 export function modelShapeOf({ name, modelDir, configJson, dimensions }: ShapeSources): ModelShape {
   const config = configSchema.safeParse(parseJson(configJson));
   const positions = config.data?.max_position_embeddings ?? limits.chunkTokensMax;

@@ -5,16 +5,19 @@
  * Never does: batching, validation of vectors.
  * Receives: `run` and `close`. Sends: `WorkerRequest` to the thread.
  *
- * 1. Every `run` settles: with vectors, or with one of the port's errors.
- * 2. When the thread ends unasked, what it had in hand is lost (`failures.ts`): it may be the reason. What waited rejects
- *    with `embedding_unavailable`, and the thread is started again after a pause that doubles up to a bound and
- *    falls back when a start works.
- * 3. A caller that aborts is answered at once; a batch that the thread has not got yet is never sent.
- * 4. The thread is asked to end, never terminated: that can crash native code that is running. For the same
- *    reason a process must await `close` before `process.exit`: seen with onnxruntime-node 1.30, an exit
- *    while a batch runs aborts the process (SIGABRT, code 134); while idle it does no harm.
- * 5. A thread that has not answered for `hangMs` is given up, as if it had ended, and asked to end should it ever come
- *    back. It keeps its core until then; with `hungMax` such threads only a new process helps: `onHopeless`.
+ * OL1  Every `run` settles: with vectors, or with one of the port's errors.
+ * OL2  When the thread ends unasked, what it had in hand is lost (`failures.ts`): it may be the
+ *    reason. What waited rejects with `embedding_unavailable`, and the thread is started again
+ *    after a pause that doubles up to a bound and falls back when a start works.
+ * OL3  A caller that aborts is answered at once; a batch that the thread has not got yet is never
+ *    sent.
+ * OL4  The thread is asked to end, never terminated: that can crash native code that is running.
+ *    For the same reason a process must await `close` before `process.exit`: seen with
+ *    onnxruntime-node 1.30, an exit while a batch runs aborts the process (SIGABRT, code 134);
+ *    while idle it does no harm.
+ * OL5  A thread that has not answered for `hangMs` is given up, as if it had ended, and asked to
+ *    end should it ever come back. It keeps its core until then; with `hungMax` such threads only a
+ *    new process helps: `onHopeless`.
  */
 
 import { Worker } from "node:worker_threads";
@@ -82,7 +85,9 @@ export class OnnxLane {
     this.#options = options;
   }
 
-  /** Starts the first thread; throws `embedding_unavailable` with the cause when it cannot start. */
+  /**
+   * Starts the first thread; throws `embedding_unavailable` with the cause when it cannot start.
+   */
   async start(): Promise<void> {
     const failure = await this.#startWorker();
     if (failure === undefined) return;
@@ -184,7 +189,8 @@ export class OnnxLane {
     this.#sent.delete(reply.id);
     this.#watchNext();
     if (reply.kind === "embedded") {
-      // The pause falls back only after real work: a graph that dies on its first batch keeps backing off.
+      // The pause falls back only after real work: a graph that dies on its first batch keeps
+      // backing off.
       this.#failures = 0;
       job?.settle(reply.vectors);
     } else {

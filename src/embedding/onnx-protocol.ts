@@ -12,7 +12,9 @@ export interface WorkerSettings {
   readonly provider: EmbedProvider;
   readonly dimensions: number;
   readonly threads: number;
-  /** Added to the thread's own: a lane of bulk work lets everything else on the machine go first. */
+  /**
+   * Added to the thread's own: a lane of bulk work lets everything else on the machine go first.
+   */
   readonly niceness: number;
 }
 
@@ -38,7 +40,9 @@ export interface PackedBatch {
   readonly buffer: ArrayBuffer;
 }
 
-/** Pads to the batch's longest text, rounded up, so that the shapes an arena has to hold stay few. */
+/**
+ * Pads to the batch's longest text, rounded up, so that the shapes an arena has to hold stay few.
+ */
 export function packBatch(texts: readonly Int32Array[]): PackedBatch {
   const longest = texts.reduce((max, tokens) => Math.max(max, tokens.length), 1);
   const columns = Math.ceil(longest / padTokensTo) * padTokensTo;

@@ -1,15 +1,20 @@
 /**
- * How a graph is run by each execution provider of onnxruntime, and what to do when one is not there. Pure.
+ * How a graph is run by each execution provider of onnxruntime, and what to do when one is not
+ * there. Pure.
  *
- * The npm package of onnxruntime holds the CPU provider. Its install script fetches the other two (Linux x64,
- * CUDA 12), and they need NVIDIA's own libraries from the system. The binding passes `deviceId` on and nothing
- * else, so TensorRT builds its engines anew at each start: its cache can not be switched on from here.
+ * The npm package of onnxruntime holds the CPU provider. Its install script fetches the other two
+ * (Linux x64, CUDA 12), and they need NVIDIA's own libraries from the system. The binding passes
+ * `deviceId` on and nothing else, so TensorRT builds its engines anew at each start: its cache can
+ * not be switched on from here.
  */
 
 import type { InferenceSession } from "onnxruntime-node";
 import type { EmbedProvider } from "./precision.ts";
 
-/** `cpu` is never listed beside another: onnxruntime runs there what a provider lacks, but not everything. */
+/**
+ * `cpu` is never listed beside another: onnxruntime runs there what a provider lacks, but not
+ * everything.
+ */
 const sessionProviders = {
   cpu: ["cpu"],
   cuda: [{ name: "cuda", deviceId: 0 }],
@@ -20,9 +25,10 @@ const sessionProviders = {
 } as const satisfies Record<EmbedProvider, readonly InferenceSession.ExecutionProviderConfig[]>;
 
 /**
- * Threads of a run wait for the next operator awake, for at most so long: an operator takes about that, and going to
- * sleep between two cost a short batch a sixth of its time. By default they stay awake for far longer, also after the
- * batch, and burn the cores that the main thread and the other lane need.
+ * Threads of a run wait for the next operator awake, for at most so long: an operator takes about
+ * that, and going to sleep between two cost a short batch a sixth of its time. By default they stay
+ * awake for far longer, also after the batch, and burn the cores that the main thread and the other
+ * lane need.
  */
 export const shortSpin = { allow_spinning: "1", spin_duration_us: "50" };
 
@@ -46,8 +52,8 @@ export function sessionOptions(
 }
 
 /**
- * Asked before a session is made, because onnxruntime leaves a provider that its binding does not know out of the
- * list, with a warning, and goes on with the others.
+ * Asked before a session is made, because onnxruntime leaves a provider that its binding does not
+ * know out of the list, with a warning, and uses the others.
  * @param known the names that the binding lists
  * @returns undefined when all that `provider` needs are known
  */
@@ -62,7 +68,10 @@ export function unknownProvider(
   return `${system}: set FRESHET_EMBED_PROVIDER=cpu`;
 }
 
-/** As onnxruntime spells it when a provider's library, a library of NVIDIA, a driver or a GPU is not there. */
+/**
+ * As onnxruntime spells it when a provider's library, a library of NVIDIA, a driver or a GPU is not
+ * there.
+ */
 const providerFailure =
   /AppendExecutionProvider|CUDA|CUDNN|CUBLAS|TensorRT|Failed to load shared library/;
 
@@ -75,7 +84,7 @@ export function explainSessionFailure(provider: EmbedProvider, thrown: unknown):
   if (provider === "cpu" || !providerFailure.test(reason)) return reason;
   const what = provider === "cuda" ? "CUDA 12 and cuDNN 9" : "TensorRT 10, CUDA 12 and cuDNN 9";
   return (
-    `FRESHET_EMBED_PROVIDER is ${provider}, which can not be used here (${reason}): ` +
+    `FRESHET_EMBED_PROVIDER is ${provider}, which cannot be used here (${reason}): ` +
     `it takes an NVIDIA GPU with ${what}, and onnxruntime's CUDA libraries ` +
     "(ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node); or set FRESHET_EMBED_PROVIDER=cpu"
   );

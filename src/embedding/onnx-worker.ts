@@ -1,13 +1,14 @@
 /**
- * The thread that owns one onnxruntime session, because creating a session and running it both block.
+ * The thread that owns one onnxruntime session, because creating a session and running it both
+ * block.
  *
  * Owns: the session. Never does: batching, retries, validation of vectors.
  * Receives: `WorkerRequest`, one at a time and in order. Sends: `WorkerReply`.
  *
- * 1. `ready` is sent once, before any other reply.
- * 2. Every `embed` gets exactly one `embedded` or `failed` with its id, unless the thread dies.
- * 3. `close` is last: the session is released here and the thread ends by itself. Terminating a thread
- *    from outside while native code runs can take the process down.
+ * OW1  `ready` is sent once, before any other reply.
+ * OW2  Every `embed` gets exactly one `embedded` or `failed` with its id, unless the thread dies.
+ * OW3  `close` is last: the session is released here and the thread ends by itself. Terminating a
+ *    thread from outside while native code runs can take the process down.
  */
 
 import { parentPort, workerData } from "node:worker_threads";
@@ -36,7 +37,9 @@ parentPort?.on("message", (request: WorkerRequest) => {
 });
 reply({ kind: "ready" });
 
-/** No other provider stands in for the one that is configured: whoever pays for a GPU wants to know. */
+/**
+ * No other provider replaces the configured one: somebody who pays for a GPU wants to know.
+ */
 async function createSession({ graphFile, provider, threads }: WorkerSettings) {
   const known = listSupportedBackends().map(({ name }) => name);
   const unknown = unknownProvider(provider, known);

@@ -1,11 +1,13 @@
 /**
  * The embedder that runs our compiled graph with onnxruntime, one worker thread per lane.
  *
- * Owns: the two lanes. Never does: batching across callers (that is the embedder actor's), tokenization.
+ * Owns: the two lanes. Never does: batching across callers (that is the embedder actor's),
+ * tokenization.
  *
- * 1. A query never waits behind an ingest batch: the lanes share no thread and no queue.
- * 2. What comes out has passed `checkVector`, so no bad value reaches native index code.
- * 3. A call larger than one batch is split by length, and its results come back in the caller's order.
+ * OX1  a query never waits for an ingest batch: the lanes share no thread and no queue.
+ * OX2  What comes out has passed `checkVector`, so no bad value reaches native index code.
+ * OX3  A call larger than one batch is split by length, and its results come back in the caller's
+ *    order.
  */
 
 import { createHash } from "node:crypto";
@@ -38,7 +40,10 @@ export interface OnnxEmbedderOptions {
   readonly workerUrl?: URL | undefined;
   /** The longest that a thread may work on one batch; by provider unless given. */
   readonly hangMs?: number | undefined;
-  /** Called when threads hang that only the end of the process can end; by default the process is killed. */
+  /**
+   * Called when threads hang that only the end of the process can end; by default the process is
+   * killed.
+   */
   readonly onHopeless?: (() => void) | undefined;
 }
 
@@ -49,8 +54,8 @@ export interface OnnxEmbedder extends Embedder {
 const fingerprintHexChars = 16;
 
 /**
- * Loads the graph into both lanes. Throws `embedding_unavailable` when the graph is missing or is not one
- * of ours, or when the provider can not be used here; nothing is left running then.
+ * Loads the graph into both lanes. Throws `embedding_unavailable` when the graph is missing or is
+ * not one of ours, or when the provider cannot be used here; nothing is left running then.
  */
 export async function createOnnxEmbedder(options: OnnxEmbedderOptions): Promise<OnnxEmbedder> {
   const fingerprint = await fileFingerprint(options.graphFile);
@@ -76,7 +81,9 @@ export async function createOnnxEmbedder(options: OnnxEmbedderOptions): Promise<
   };
 }
 
-/** Ingest is bulk: on two cores a question, the log and the main thread must not wait for its batch. */
+/**
+ * Ingest is bulk: on two cores a question, the log and the main thread must not wait for its batch.
+ */
 const niceness: Readonly<Record<Lane, number>> = { ingest: 10, query: 0 };
 
 function createLane(lane: Lane, threads: number, options: OnnxEmbedderOptions): OnnxLane {
@@ -84,7 +91,11 @@ function createLane(lane: Lane, threads: number, options: OnnxEmbedderOptions): 
   return new OnnxLane({
     lane,
     settings: {
-      ...{ graphFile, provider, threads, dimensions: model.dimensions, niceness: niceness[lane] },
+      graphFile,
+      provider,
+      threads,
+      dimensions: model.dimensions,
+      niceness: niceness[lane],
     },
     workerUrl: options.workerUrl ?? new URL("./onnx-worker.ts", import.meta.url),
     clock: options.clock,
@@ -114,7 +125,8 @@ async function embed(request: EmbedRequest): Promise<Float32Array[]> {
   const results = new Array<Float32Array>(batch.length);
   const tokens = batch.map((input) => input.tokens);
   const lengths = tokens.map((ids) => ids.length);
-  // One after the other, so that a large call takes one place in the lane's queue and not all of them.
+  // One after the other, so that a large call takes one place in the lane's queue and not all of
+  // them.
   for (const indexes of splitByLength(lengths, batchSize)) {
     const packed = packBatch(indexes.map((index) => tokens[index] as Int32Array));
     const flat = await lanes[options.lane].run(packed, options.signal);

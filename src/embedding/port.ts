@@ -1,4 +1,7 @@
-/** Text to vectors: what the rest of Freshet sees of any embedder (in process, remote, or in memory). */
+/**
+ * Text to vectors: what the rest of Freshet sees of any embedder (in process, remote, or in
+ * memory).
+ */
 
 /** One text with its token ids. An adapter uses whichever of the two its model takes. */
 export interface EmbedInput {
@@ -7,7 +10,9 @@ export interface EmbedInput {
   readonly tokens: Int32Array;
 }
 
-/** A query never waits behind an ingest batch, so each lane has its own worker and its own queue. */
+/**
+ * A query never waits for an ingest batch, so each lane has its own worker and its own queue.
+ */
 export type Lane = "query" | "ingest";
 
 export interface EmbeddingModel {
@@ -15,8 +20,8 @@ export interface EmbeddingModel {
   readonly dimensions: number;
   readonly maxTokens: number;
   /**
-   * Names what computed a vector, down to the precision; it is kept with each record. Whether two of them may be
-   * compared is decided by what they compute (model-probe.ts).
+   * Names what computed a vector, down to the precision; it is kept with each record. Whether two
+   * of them may be compared is decided by what they compute (model-probe.ts).
    */
   readonly fingerprint: string;
 }
@@ -31,10 +36,10 @@ export interface Embedder {
   readonly model: EmbeddingModel;
 
   /**
-   * Finite vectors of unit length, one per input and in the order of the inputs. A batch succeeds or
-   * fails as a whole. Errors (FreshetError): `embedding_failed` when the model refuses the batch,
-   * `embedding_unavailable` while it restarts or after `close`, `overloaded` when the lane's queue is
-   * full, `cancelled` on abort.
+   * Finite vectors of unit length, one per input and in the order of the inputs. A batch succeeds
+   * or fails as a whole. Errors (FreshetError): `embedding_failed` when the model refuses the
+   * batch, `embedding_unavailable` while it restarts or after `close`, `overloaded` when the lane's
+   * queue is full, `cancelled` on abort.
    */
   embed(batch: readonly EmbedInput[], options: EmbedOptions): Promise<Float32Array[]>;
 

@@ -1,9 +1,10 @@
 /**
  * What can go wrong with a request to an embedding endpoint, and what follows from it. Pure.
  *
- * Only a reply that is about the texts themselves is `embedding_failed`, because that can cost a document. A wrong
- * setting or a strange server is `embedding_unavailable`: documents wait until somebody has put it right. A failure
- * without a reason may be either (`failures.ts`): the embedder actor finds out.
+ * Only a reply that is about the texts themselves is `embedding_failed`, because that can cost a
+ * document. A wrong setting or a strange server is `embedding_unavailable`: documents wait until it
+ * is put right. A failure without a reason may be either (`failures.ts`): the embedder actor finds
+ * out.
  */
 
 import { FreshetError } from "../contract/errors.ts";

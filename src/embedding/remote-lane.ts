@@ -9,7 +9,8 @@
  *        as overloaded;
  *   RL2  every `run` settles: attempts, pauses and each request's time are bounded;
  *   RL3  a caller that aborts is answered at once, and its request is ended;
- *   RL4  `close` rejects what waits or pauses, lets what runs finish within `stopMs`, and ends the rest.
+ *   RL4  `close` rejects what waits or pauses, lets what runs finish within `stopMs`, and ends the
+ *        rest.
  */
 
 import { Pool } from "undici";

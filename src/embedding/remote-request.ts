@@ -1,4 +1,7 @@
-/** One request to an embedding endpoint, from first byte to last; bounded in time and size, never repeated here. */
+/**
+ * One request to an embedding endpoint, from first byte to last; bounded in time and size, never
+ * repeated here.
+ */
 
 import type { Dispatcher } from "undici";
 import { FreshetError } from "../contract/errors.ts";

@@ -32,7 +32,8 @@ export function requestBody(
   model: string | undefined,
 ): string {
   if (shape === "tei") return JSON.stringify({ inputs: texts, normalize: true });
-  // Base64 is a third of the bytes and needs no parsing of numbers; a server that can not ignores the wish.
+  // Base64 is a third of the bytes and needs no parsing of numbers; a server that cannot ignores
+  // the wish.
   return JSON.stringify({ model, input: texts, encoding_format: "base64" });
 }
 
@@ -64,7 +65,8 @@ export function readReply(
   expected: { readonly count: number; readonly dimensions: number },
 ): Reply {
   const json = parseJson(body);
-  // Python servers write NaN as a word, which is no JSON: that is about a text, not about the server.
+  // Python servers write NaN as a word, which is no JSON: that is about a text, not about the
+  // server.
   if (json === undefined) {
     return /[[,:]\s*-?(?:NaN|Infinity)\b/.test(body) ? { kind: "broken" } : unusable("is not JSON");
   }
@@ -100,7 +102,10 @@ function otherModel(actual: number, dimensions: number): Failure {
   );
 }
 
-/** The embeddings by their `index`, which need not be the order that they come in; undefined when it is no order. */
+/**
+ * The embeddings by their `index`, which need not be the order that they come in; undefined when it
+ * is no order.
+ */
 function inOrder(items: readonly unknown[]): unknown[] | undefined {
   if (items.every((item) => field(item, "index") === undefined)) {
     return items.map((item) => field(item, "embedding"));

@@ -1,12 +1,15 @@
 /**
- * The embedder that asks an endpoint: any OpenAI-compatible `/embeddings`, or text-embeddings-inference. So one pool
- * on GPU hosts serves many engines.
+ * The embedder that asks an endpoint: any OpenAI-compatible `/embeddings`, or
+ * text-embeddings-inference. So one pool on GPU hosts serves many engines.
  *
- * Owns: the two lanes. Never does: batching across callers (that is the embedder actor's), tokenization.
+ * Owns: the two lanes. Never does: batching across callers (that is the embedder actor's),
+ * tokenization.
  *
- *   R1  a query never waits behind an ingest request: the lanes share no connection and no queue;
- *   R2  vectors come out in the order of the inputs, of unit length, whatever order and length the server chose;
- *   R3  a text goes to the endpoint, and nowhere else: no error and no log line holds one, or the key.
+ *   RE1  a query never waits for an ingest request: the lanes share no connection and no queue;
+ *   RE2  vectors come out in the order of the inputs, of unit length, whatever order and length the
+ *       server chose;
+ *   RE3  a text goes to the endpoint, and nowhere else: no error and no log line holds one, or the
+ *       key.
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
@@ -19,7 +22,9 @@ import { RemoteLane } from "./remote-lane.ts";
 import { type Endpoint, endpointOf, splitTexts } from "./remote-wire.ts";
 
 export interface RemoteEmbedderOptions {
-  /** Base URL of an OpenAI-compatible API, or the URL of an `/embeddings` or `/embed` route itself. */
+  /**
+   * Base URL of an OpenAI-compatible API, or the URL of an `/embeddings` or `/embed` route itself.
+   */
   readonly url: string;
   readonly model: Omit<EmbeddingModel, "fingerprint">;
   /** Sent as `model`; undefined where the endpoint serves one. */
@@ -34,9 +39,11 @@ export interface RemoteEmbedderOptions {
 type Lanes = Readonly<Record<Lane, RemoteLane>>;
 
 /**
- * Asks the endpoint once, so that a wrong address, key, model or number of dimensions ends the start and not the
- * first document. So does an endpoint that is down: whether it serves the right model is not known yet.
- * @throws FreshetError embedding_unavailable, overloaded or embedding_failed, with one line that says what to do
+ * Asks the endpoint once, so that a wrong address, key, model or number of dimensions ends the
+ * start and not the first document. So does an endpoint that is down: whether it serves the right
+ * model is not known yet.
+ * @throws FreshetError embedding_unavailable, overloaded or embedding_failed, with one line that
+ * says what to do
  */
 export async function createRemoteEmbedder(options: RemoteEmbedderOptions): Promise<Embedder> {
   const endpoint = endpointOf(options.url);
@@ -70,7 +77,13 @@ function createLane(
   const { requestModel, apiKey, clock, random } = options;
   const { dimensions } = options.model;
   return new RemoteLane({
-    ...{ endpoint, model: requestModel, dimensions, apiKey, inFlightMax, clock, random },
+    endpoint,
+    model: requestModel,
+    dimensions,
+    apiKey,
+    inFlightMax,
+    clock,
+    random,
   });
 }
 

@@ -1,6 +1,7 @@
 /**
  * Who is asking. With keys configured the tenant comes from the key and from nothing else; without,
- * only loopback is served and the tenant is what the caller says. Operators have a token of their own.
+ * only loopback is served and the tenant is what the caller says. Operators have a token of their
+ * own.
  */
 
 import { createHash, timingSafeEqual } from "node:crypto";
@@ -10,7 +11,7 @@ import { FreshetError } from "../contract/errors.ts";
 import { type TenantId, tenantId } from "../contract/ids.ts";
 
 export type Authenticate = (headers: IncomingHttpHeaders) => TenantId;
-/** Returns when the request may go on. @throws FreshetError unauthorized */
+/** Returns when the request is allowed. @throws FreshetError unauthorized */
 export type Check = (headers: IncomingHttpHeaders) => void;
 
 const defaultTenant = "demo";
@@ -26,7 +27,8 @@ export function authentication(apiKeys: ReadonlyMap<string, TenantId>): Authenti
     const given = bearerOf(headers);
     if (given === undefined) throw new FreshetError("unauthorized");
     const digest = digestOf(given);
-    // Every key is compared, each in constant time: time tells neither how many there are nor which fits.
+    // Every key is compared, each in constant time: time tells neither how many there are nor which
+    // fits.
     const [match] = keys.filter((key) => timingSafeEqual(key.digest, digest));
     if (match === undefined) throw new FreshetError("unauthorized");
     const wanted = headers["x-tenant"];
@@ -41,9 +43,10 @@ function withoutKeys(headers: IncomingHttpHeaders): TenantId {
 }
 
 /**
- * A page in a browser can reach addresses of its own network under a name that its author controls (DNS
- * rebinding); it can not forge the Host header. Without keys only loopback is served, so only loopback names are
- * right. With keys an address is no danger, since rebinding needs a name, and `hosts` are the deployment's own names.
+ * A page in a browser can reach addresses of its own network under a name that its author controls
+ * (DNS rebinding); it cannot forge the Host header. Without keys only loopback is served, so only
+ * loopback names are right. With keys an address is no danger, since rebinding needs a name, and
+ * `hosts` are the deployment's own names.
  */
 export function hostCheck(options: {
   readonly keys: boolean;
@@ -63,8 +66,9 @@ export function hostCheck(options: {
 }
 
 /**
- * What names tenants (I9) is for operators. Where the peer's address comes from says nothing: behind a proxy on this
- * machine every request comes from loopback. So with keys, or with a token, only the token opens the door.
+ * What names tenants (I9) is for operators. Where the peer's address comes from says nothing:
+ * behind a proxy on this machine every request comes from loopback. So with keys, or with a token,
+ * only the token opens the door.
  */
 export function operatorCheck(options: {
   readonly keys: boolean;

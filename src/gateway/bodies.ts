@@ -1,9 +1,9 @@
 /**
- * Bodies that nobody reads: whether there is one, and reading out what was refused.
+ * Bodies that are not read: whether there is one, and reading out what was refused.
  *
- * A socket that is closed with unread bytes makes the system send a reset, and a reset makes the client's system
- * throw away the reply that it has received already: the sender of a large document would see a broken
- * connection instead of a 413. nginx calls the same "lingering close".
+ * A socket that is closed with unread bytes makes the system send a reset, and a reset makes the
+ * client's system throw away the reply that it has received already: the sender of a large document
+ * would see a broken connection instead of a 413. nginx calls the same "lingering close".
  */
 
 import type { IncomingMessage } from "node:http";
@@ -18,14 +18,18 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
 
-/** A reply to a request that is still being sent waits until that has come, within bounds; nothing of it is kept. */
+/**
+ * A reply to a request that is still being sent waits until that has come, within bounds; nothing
+ * of it is kept.
+ */
 export function readOutRefusedBodies(app: FastifyInstance, bounds: RefusedBodyBounds): void {
   app.addHook("onSend", async ({ raw }, reply) => {
     if (!hasBody(raw) || raw.complete || raw.readableEnded) return;
     // One that is late is cut: waiting for it was the trouble.
     if (reply.statusCode === 408) return;
     const isOut = await readOut(raw, bounds);
-    // The framework announces a close wherever it stops reading; there is nothing to close for any more.
+    // The framework announces a close wherever it stops reading; there is nothing to close for any
+    // more.
     if (isOut) reply.removeHeader("connection");
     else reply.header("connection", "close");
   });

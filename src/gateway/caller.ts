@@ -1,4 +1,4 @@
-/** The caller's presence as an abort signal, so that nobody works for someone who has gone. */
+/** The caller's presence as an abort signal, so that no work is done for a caller who has gone. */
 
 import type { ServerResponse } from "node:http";
 import { FreshetError } from "../contract/errors.ts";

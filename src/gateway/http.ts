@@ -1,12 +1,13 @@
 /**
  * The HTTP API: a bounded server around the handler.
  *
- * Owns the listening socket and every limit of a connection. Never reads a body before the caller is
- * known and its size is allowed; never tells an outsider what an unexpected error said.
+ * Owns the listening socket and every limit of a connection. Never reads a body before the caller
+ * is known and its size is allowed; never tells an outsider what an unexpected error said.
  *
- * H1  a reply carries `X-Request-Id`; an error reply is problem+json with a code of the error table.
- * H2  a caller that leaves aborts the work done for it.
- * H3  sockets, header bytes, body bytes and the time for each are bounded.
+ * GH1  a reply carries `X-Request-Id`; an error reply is problem+json with a code of the error
+ *     table.
+ * GH2  a caller that leaves aborts the work done for it.
+ * GH3  sockets, header bytes, body bytes and the time for each are bounded.
  */
 
 import { randomUUID } from "node:crypto";
@@ -43,7 +44,7 @@ export type HttpBounds = Readonly<Record<keyof typeof defaultBounds, number>>;
 export interface HttpOptions {
   readonly handler: Handler;
   readonly apiKeys: ReadonlyMap<string, TenantId>;
-  /** For what only operators may see; undefined means that nobody has one. */
+  /** For what only operators may see; undefined means that there is none. */
   readonly operatorToken?: string | undefined;
   /** Names that the Host header may have, beside loopback and addresses. */
   readonly hosts?: readonly string[] | undefined;
@@ -60,7 +61,7 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** @throws Error with one line that says what to do when the address can not be listened on */
+/** @throws Error with one line that says what to do when the address cannot be listened on */
 export async function startHttp(
   options: HttpOptions & { readonly host: string; readonly port: number },
 ): Promise<HttpServer> {

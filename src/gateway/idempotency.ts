@@ -1,10 +1,10 @@
 /**
- * What a retry over HTTP is told. Whether a publish repeats an earlier one is decided by the tenant's owner, later and
- * by the log; this remembers what went through this node, so that a retry gets its first receipt and a mistake is named
- * at once.
+ * What a retry over HTTP gets. Whether a publish repeats an earlier one is decided by the
+ * tenant's owner, later and by the log; this remembers what went through this node, so that a retry
+ * gets its first receipt and a mistake is named at once.
  *
- * Owns a bounded table of receipts. Never: knows what another node published; there the retry is stored, and the
- * owner finds that it repeats (T9).
+ * Owns a bounded table of receipts. Never: knows what another node published; there the retry is
+ * stored, and the owner finds that it repeats (T9).
  */
 
 import { createHash } from "node:crypto";
@@ -58,7 +58,8 @@ export class IdempotencyKeys {
     const name = nameOf(tenant, key);
     this.#receipts.delete(name);
     this.#receipts.set(name, {
-      ...{ digest: digestOf(payload), seq },
+      digest: digestOf(payload),
+      seq,
       atMs: this.#clock.monotonicMs(),
     });
     const isFull = this.#receipts.size > limits.idempotencyKeysMax;

@@ -1,4 +1,4 @@
-/** Why an address can not be listened on, in one line that says what to do. */
+/** Why an address cannot be listened on, in one line that says what to do. */
 
 export class ListenError extends Error {
   override readonly name = "ListenError";

@@ -1,9 +1,9 @@
 /**
- * Whom this node answers over NATS: inboxes, and nobody else.
+ * What this node answers over NATS: inboxes only.
  *
- * A requester chooses the reply subject, and the server does not ask whether it may publish there. An answer to
- * `chunks.0.b` would be stored in somebody's log over a connection that may write it (a confused deputy). So a request
- * without an inbox is not worked on at all.
+ * A requester chooses the reply subject, and the server does not ask whether it may publish there.
+ * An answer to `chunks.0.b` would be stored in a log over a connection that may write it
+ * (a confused deputy). So a request without an inbox is not worked on at all.
  */
 
 import type { Msg, NatsConnection, Subscription, SubscriptionOptions } from "nats";
@@ -16,8 +16,9 @@ export interface ReplyOptions {
 }
 
 /**
- * The same connection, whose subscriptions are given only requests that have an inbox. It goes around whatever a library
- * subscribes to and answers by itself, as the micro service does on `$SRV.>`.
+ * The same connection, whose subscriptions are given only requests that have an inbox. It goes
+ * around whatever a library subscribes to and answers by itself, as the micro service does on
+ * `$SRV.>`.
  */
 export function answeringInboxes(
   connection: NatsConnection,

@@ -1,12 +1,14 @@
 /**
  * The NATS micro service `freshet`: `nats req query.<tenant> '{"query": "…"}'`.
  *
- * Owns its subscription, not the connection. Receives requests on `query.*` in a queue group, so that any
- * node answers and each question is answered once. Sends one reply; with `stream: true` it sends messages
- * with the header `Freshet-Event` (`retrieval`, `delta`…) before, and the whole answer as `done`.
- * Never trusts a tenant in a body: the subject says it, and the server's permissions guard the subject.
+ * Owns its subscription, not the connection. Receives requests on `query.*` in a queue group, so
+ * that any node answers and each question is answered once. Sends one reply; with `stream: true` it
+ * sends messages with the header `Freshet-Event` (`retrieval`, `delta`…) before, and the whole
+ * answer as `done`. Never trusts a tenant in a body: the subject says it, and the server's
+ * permissions guard the subject.
  *
- * Never answers to anything but an inbox: what a requester chose as reply could be a subject of the log.
+ * Never answers to anything but an inbox: what a requester chose as reply could be a subject of the
+ * log.
  *
  * N1  an error reply carries `Nats-Service-Error(-Code)` and the same JSON body as everywhere.
  * N2  a stop takes no new question and waits for those it has.
@@ -80,7 +82,7 @@ export async function startNatsService(options: NatsServiceOptions): Promise<Nat
   };
 }
 
-/** Never rejects: whatever goes wrong is told to the caller. */
+/** Never rejects: what goes wrong is the reply. */
 async function reply(
   handler: Handler,
   message: ServiceMsg,

@@ -1,6 +1,6 @@
 /**
- * Many documents in one request: one line each, every line with its own result. A bad line stops
- * nobody; lines of one document are published in their order, others in parallel.
+ * Many documents in one request: one line each, every line with its own result. A bad line stops no
+ * other; lines of one document are published in their order, others in parallel.
  */
 
 import { type ErrorBody, FreshetError } from "../contract/errors.ts";
@@ -29,8 +29,8 @@ export interface LinesRequest {
 }
 
 /**
- * Results in line order. When a bound of the whole request is hit (lines, bytes), the last result says so
- * and names the first line that was not read: the lines before it are published.
+ * Results in line order. When a bound of the whole request is hit (lines, bytes), the last result
+ * says so and names the first line that was not read: the lines before it are published.
  */
 export async function publishLines(
   handler: Handler,
@@ -110,7 +110,7 @@ function keyOf(body: unknown): string {
   return typeof body.id === "string" ? body.id : "";
 }
 
-/** The log refuses everything just now: the caller goes on later with the lines that are left. */
+/** The log refuses everything just now: the caller sends the remaining lines later. */
 function stopsTheRest(result: LineResult): boolean {
   return "error" in result && ["log_unavailable", "overloaded"].includes(result.error.code);
 }

@@ -1,6 +1,6 @@
 /**
- * The OpenAPI document, generated from the schemas that requests are checked with. There is no second,
- * hand-written description that could disagree.
+ * The OpenAPI document, generated from the schemas that requests are checked with. There is no
+ * second, hand-written description that could disagree.
  */
 
 import { z } from "zod";
@@ -21,7 +21,8 @@ export function jsonSchema(schema: z.ZodType, io: "input" | "output"): Json {
     io,
     unrepresentable: "any",
     override({ zodSchema, jsonSchema: made }) {
-      // The contract's only custom schema is the document id; what it checks is more than JSON Schema can say.
+      // The contract's only custom schema is the document id; what it checks is more than JSON
+      // Schema can say.
       if (zodSchema._zod.def.type !== "custom") return;
       Object.assign(made, { type: "string", minLength: 1, maxLength: documentIdBytesMax });
     },

@@ -1,4 +1,6 @@
-/** Errors as HTTP tells them: problem details (RFC 9457) with the stable code of the error table. */
+/**
+ * Errors as HTTP tells them: problem details (RFC 9457) with the stable code of the error table.
+ */
 
 import { type ErrorCode, type ErrorDetails, errorTable, FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";

@@ -1,9 +1,11 @@
 /**
- * What bodies of publish requests may hold of a node: places and bytes, in shares of the tenants, and time.
+ * What bodies of publish requests may hold of a node: places and bytes, in shares of the tenants,
+ * and time.
  *
- *   BO1  a request has its place and its bytes before its body is read; whoever finds none is refused at once;
- *   BO2  of an NDJSON body the line that is read is counted from the start, lines in flight by their own bytes: the
- *        reader waits for room, so the socket does;
+ *   BO1  a request has its place and its bytes before its body is read; one that finds none is
+ *        refused at once;
+ *   BO2  of an NDJSON body the line that is read is counted from the start, lines in flight by
+ *        their own bytes: the reader waits for room, so the socket does;
  *   BO3  a body that trickles is cut: only time spent waiting for the caller counts, never our own.
  */
 
@@ -47,7 +49,10 @@ export class PublishBodies {
   }
 }
 
-/** A declared length is what the framework enforces; without one, and for NDJSON, it is the largest document. */
+/**
+ * A declared length is what the framework enforces; without one, and for NDJSON, it is the largest
+ * document.
+ */
 function heldBytes({ headers }: FastifyRequest): number {
   const declared = Number(headers["content-length"] ?? Number.NaN);
   const max = limits.httpDocumentBytesMax;

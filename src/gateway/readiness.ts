@@ -1,4 +1,7 @@
-/** What a node that is not ready is missing, in words an operator can act on, and how far it has come. Pure. */
+/**
+ * What a node that is not ready is missing, in words an operator can act on, and how far it has
+ * come. Pure.
+ */
 
 import { type Recovery, recoveryLine, recoveryOf } from "../contract/recovery.ts";
 import type { EngineStatus } from "../contract/service.ts";

@@ -1,4 +1,7 @@
-/** The routes of the HTTP API: each turns a request into a call of the handler, and its value into a reply. */
+/**
+ * The routes of the HTTP API: each turns a request into a call of the handler, and its value into a
+ * reply.
+ */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
 import { FreshetError } from "../contract/errors.ts";
@@ -20,7 +23,7 @@ export interface RouteOptions {
   readonly authenticate: Authenticate;
   readonly checkHost: Check;
   readonly checkOperator: Check;
-  /** Whether API keys are configured: then nobody sees another tenant. */
+  /** Whether API keys are configured: then no caller sees another tenant. */
   readonly keys: boolean;
   readonly version: string;
   readonly metrics: { metricsText(): Promise<string>; readonly contentType: string };
@@ -154,12 +157,15 @@ async function wantsDocuments(request: FastifyRequest): Promise<void> {
   if (!jsonType.test(type) && !ndjson.test(type)) throw new FreshetError("unsupported_media_type");
 }
 
-/** Many clients name a type with every request; where no body follows, it describes nothing and is no reason to refuse. */
+/**
+ * Many clients name a type with every request; where no body follows, it describes nothing and is
+ * no reason to refuse.
+ */
 async function forgetTypeOfNoBody({ raw }: FastifyRequest): Promise<void> {
   if (!hasBody(raw)) delete raw.headers["content-type"];
 }
 
-/** A compressed body may be a bomb, and nobody has asked for one yet. */
+/** A compressed body may be a bomb, and no client needs one yet. */
 function refuseEncodedBody(request: FastifyRequest): void {
   const encoding = request.headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity") {

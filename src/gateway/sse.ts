@@ -5,7 +5,8 @@
  * read: such a reader is cut, and the caller's signal aborts the work.
  *
  * SSE1  ids are 1, 2, 3 … without a gap.
- * SSE2  nothing is sent before the first event or heartbeat, so an early error keeps its HTTP status.
+ * SSE2  nothing is sent before the first event or heartbeat, so an early error keeps its HTTP
+ *       status.
  * SSE3  after `done` or `error` nothing follows.
  */
 

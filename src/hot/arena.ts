@@ -1,13 +1,15 @@
 /**
- * The memory of a node's hot vectors and graphs: one WebAssembly memory, because the SIMD code reads nothing
- * else, shared, because builder threads read it without a copy. Shards allocate in it and free.
+ * The memory of a node's hot vectors and graphs: one WebAssembly memory, because the SIMD code
+ * reads nothing else, shared, because builder threads read it without a copy. Shards allocate in it
+ * and free.
  *
  * Owns: which bytes are taken. Never: what they mean.
  *
- *   A1  allocations do not overlap, and start at a multiple of 64;
- *   A2  freed space is joined with its free neighbours, so a memory without allocations is one piece again;
- *   A3  memory grows up to `limits.hotArenaBytesMax` and is never given back to the system: WebAssembly can not.
- *       What is free is used again before it grows.
+ *   AR1  allocations do not overlap, and start at a multiple of 64;
+ *   AR2  freed space is joined with its free neighbours, so a memory without allocations is one
+ *       piece again;
+ *   AR3  memory grows up to `limits.hotArenaBytesMax` and is never given back to the system:
+ *       WebAssembly cannot. What is free is used again before it grows.
  */
 
 import { FreshetError } from "../contract/errors.ts";
@@ -57,7 +59,7 @@ export class Arena {
   }
 
   /**
-   * The address of `bytes` bytes, whose content is left over from whoever had them before.
+   * The address of `bytes` bytes, whose content is left over from their last use.
    * @throws FreshetError overloaded when the arena is full
    */
   allocate(bytes: number): number {

@@ -1,10 +1,12 @@
 /**
- * A block of rows in the arena: their f32 vectors, their codes, and two bits each, of which live and of which
- * a filtered search picked. Blocks without a graph are scanned, the others are walked.
+ * A block of rows in the arena: their f32 vectors, their codes, and two bits each, of which live
+ * and of which a filtered search picked. Blocks without a graph are scanned, the others are walked.
  *
  * Owns its space in the arena from creation to its last `release`.
- *   1. a place is written once and never used again, so a builder thread reads what it was told to read;
- *   2. the space is freed when nobody holds the block: the shard holds it, and a build that reads it.
+ *   HB1  a place is written once and never used again, so a builder thread reads what it was told
+ *      to read;
+ *   HB2  the space is freed when the last holder releases the block: the shard holds it, and a
+ *      build that reads it.
  */
 
 import { codeBytes, type RowAddresses, type VectorMemory, vectorBytes, widthOf } from "./simd.ts";

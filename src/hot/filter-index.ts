@@ -1,9 +1,11 @@
 /**
- * Which documents a filter matches, without asking every document: an index for each field that filters
- * name. It answers as `matchesFilter` does, so a document matches the same way in both shards.
+ * Which documents a filter matches, without asking every document: an index for each field that
+ * filters name. It answers as `matchesFilter` does, so a document matches the same way in both
+ * shards.
  *
- * Owns the field indexes. A field gets one at the first filter that names it, and keeps it as long as it is
- * among the last `limits.hotFilterFieldsMax` that were named: what nobody filters by costs nothing.
+ * Owns the field indexes. A field gets one at the first filter that names it, and keeps it as long
+ * as it is among the last `limits.hotFilterFieldsMax` that were named: a field that no filter names
+ * costs nothing.
  */
 
 import {
@@ -57,7 +59,10 @@ export class FilterIndex {
     for (const [name, field] of this.#fields) unlist(field, valuesOf(entry, name));
   }
 
-  /** The live entries that match, each once, marked with `search`. `all` is asked when a field is new. */
+  /**
+   * The live entries that match, each once, marked with `search`. `all` is asked when a field is
+   * new.
+   */
   select(filter: Filter, all: () => Iterable<Entry>): Entry[] {
     this.#searches += 1;
     const tests = Object.entries(filter).map(([name, wanted]) => ({

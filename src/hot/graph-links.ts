@@ -9,7 +9,7 @@ import { codeBytes, type RowAddresses, vectorBytes, widthOf } from "./simd.ts";
 const headBytes = 64;
 
 /**
- * Copies the links behind their description. Its address is the graph's.
+ * Copies the links after their description. Its address is the graph's.
  * @throws FreshetError overloaded when the arena is full
  */
 export function placeLinks(arena: Arena, links: GraphLinks, rows: RowAddresses): BlockGraph {
@@ -28,7 +28,10 @@ export function placeLinks(arena: Arena, links: GraphLinks, rows: RowAddresses):
   return { address, bytes };
 }
 
-/** The builder's part that needs no index: vectors and codes of all rows, to where the graph wants them. */
+/**
+ * The builder's part that needs no index: vectors and codes of all rows, to where the graph wants
+ * them.
+ */
 export function copyRows(input: GraphInput): void {
   const { memory, dimensions, sources, sourceOf, places, target } = input;
   const bytes = new Uint8Array(memory.buffer);

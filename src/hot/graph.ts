@@ -1,6 +1,6 @@
 /**
- * What the hot shard needs of whoever builds its graphs: neighbours of every row, found off the main thread,
- * and the rows copied to one block. Vectors that reach it went through `checkVector`.
+ * What the hot shard needs of a builder of its graphs: neighbours of every row, found off the
+ * main thread, and the rows copied to one block. Vectors that reach it went through `checkVector`.
  */
 
 import type { RowAddresses } from "./simd.ts";
@@ -22,7 +22,9 @@ export interface GraphLinks {
   /** Per row: how many neighbours, then their rows, in `baseWords` numbers. */
   readonly base: Uint32Array<ArrayBuffer>;
   readonly baseWords: number;
-  /** Per row: where in `upper` its lists begin, in bytes; only rows above the base layer have any. */
+  /**
+   * Per row: where in `upper` its lists begin, in bytes; only rows above the base layer have any.
+   */
   readonly offsets: Uint32Array<ArrayBuffer>;
   /** Per row and level above the base layer: count and neighbours, in `upperWords` numbers. */
   readonly upper: Uint32Array<ArrayBuffer>;
@@ -33,12 +35,18 @@ export interface GraphLinks {
 }
 
 export interface GraphJob {
-  /** Called when the build's turn comes: until then a waiting job holds no rows. Null: not needed any more. */
+  /**
+   * Called when the build's turn comes: until then a waiting job holds no rows. Null: not needed
+   * any more.
+   */
   readonly input: () => GraphInput | null;
   /** One of these is called once, unless the job was cancelled or not needed. */
   readonly done: (links: GraphLinks) => void;
   readonly failed: (error: unknown) => void;
-  /** Called once after `input` gave one, when nothing reads or writes its memory any more; before `done` or `failed`. */
+  /**
+   * Called once after `input` gave one, when nothing reads or writes its memory any more; before
+   * `done` or `failed`.
+   */
   readonly ended: () => void;
 }
 

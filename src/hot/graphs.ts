@@ -1,11 +1,11 @@
 /**
  * The graphs of a hot shard: when to build one, what to fold into it, when to give one up.
  *
- * Owns the blocks that have a graph, and the one build that may be under way. Sends jobs to a GraphBuilder,
- * whose reply is swapped in within one synchronous step.
+ * Owns the blocks that have a graph, and the one build that may be under way. Sends jobs to a
+ * GraphBuilder, whose reply is swapped in within one synchronous step.
  *
- *   G1  a build reads a snapshot, whose blocks it holds; rows that died meanwhile are left out when it is
- *       swapped in, rows that arrived meanwhile stay in the tail;
+ *   G1  a build reads a snapshot, whose blocks it holds; rows that died meanwhile are left out when
+ *       it is swapped in, rows that arrived meanwhile stay in the tail;
  *   G2  a failed build costs speed only: the tail is scanned, and a later size tries again;
  *   G3  a graph that is mostly dead is given up: its block goes to the tail.
  */
@@ -98,7 +98,7 @@ export class Graphs {
       },
       ended: () => {
         for (const block of this.#snapshot?.sources ?? []) block.release();
-        // Cancelled: nobody will call `done`, and nobody holds the target.
+        // Cancelled: `done` is never called, and nothing holds the target.
         if (this.#cancel === null) this.#forget();
       },
       done: (links) => {
@@ -153,8 +153,8 @@ export class Graphs {
 }
 
 /**
- * Graphs to fold into the next build, smallest first, as long as each is no larger than what it joins: sizes
- * stay a geometric row, so there are few graphs and each row is built few times.
+ * Graphs to fold into the next build, smallest first, as long as each is no larger than what it
+ * joins: sizes stay a geometric row, so there are few graphs and each row is built few times.
  */
 export function blocksToFold(tailRows: number, blocks: readonly RowBlock[]): readonly RowBlock[] {
   const folded: RowBlock[] = [];

@@ -1,4 +1,6 @@
-/** A builder thread: finds the neighbours of every row with hnswlib, copies the rows, reports, ends. */
+/**
+ * A builder thread: finds the neighbours of every row with hnswlib, copies the rows, reports, ends.
+ */
 
 import { parentPort, workerData } from "node:worker_threads";
 import hnswlib from "hnswlib-node";
@@ -21,7 +23,8 @@ function build(request: BuildRequest): BuildReply {
   copyRows(request);
   const size = places.length;
   const numbers = new Float32Array(memory.buffer);
-  // hnswlib ends the process on a bad argument: it gets plain arrays of numbers that passed `checkVector`.
+  // hnswlib ends the process on a bad argument: it gets plain arrays of numbers that passed
+  // `checkVector`.
   const index = new hnswlib.HierarchicalNSW("ip", dimensions);
   index.initIndex(size, linksPerVector, buildBreadth);
   for (let row = 0; row < size; row += 1) {
@@ -40,7 +43,8 @@ function reply(): BuildReply {
   }
 }
 
-// Nobody waits for a graph: a build of a second at full priority delayed documents by half of one.
+// No search waits for a graph: a build of a second at full priority delayed documents by half of
+// one.
 yieldBy(builderNiceness);
 const result = reply();
 const lists = result.ok ? [result.links.base, result.links.offsets, result.links.upper] : [];

@@ -2,7 +2,8 @@
  * Builds graphs off the main thread, one after the other for all shards of the process: two at once
  * would take both cores from questions.
  *
- * Owns the builder threads and the files of hnswlib; both are gone when a job ends, however it ends.
+ * Owns the builder threads and the files of hnswlib; both are gone when a job ends, however it
+ * ends.
  */
 
 import { mkdir, readdir, rm } from "node:fs/promises";
@@ -78,7 +79,7 @@ async function build(
   }
 }
 
-/** Resolves when the thread has ended, so that nobody removes a file that it still writes. */
+/** Resolves when the thread has ended, so that no file is removed that it still writes. */
 function runWorker(request: BuildRequest, signal: AbortSignal): Promise<BuildReply> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();

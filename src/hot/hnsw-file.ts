@@ -1,13 +1,14 @@
 /**
- * Reads the neighbours out of an index file of hnswlib: its addon tells them no other way, and searching with
- * the addon itself would need every vector a second time. Everything is checked, since a full disk cuts a
- * file short in silence and a wrong number would send a walk astray.
+ * Reads the neighbours out of an index file of hnswlib: its addon tells them no other way, and
+ * searching with the addon itself would need every vector a second time. Everything is checked,
+ * since a full disk cuts a file short in silence and a wrong number would send a walk astray.
  *
- * The layout (hnswlib 0.8, `HierarchicalNSW::saveIndex`), little-endian, sizes as u64: offset of the base
- * layer, capacity, count, bytes of a row, offset of its label, offset of its vector, highest level (i32), entry
- * row (u32), links per row above the base layer, on it, and M, 1/ln M (f64), efConstruction; then the rows
- * (count and ids of the base links as u32, vector, label u64); then for each row the bytes of its upper links
- * (u32) and these (per level: count and ids). A count is 16 bits.
+ * The layout (hnswlib 0.8, `HierarchicalNSW::saveIndex`), little-endian, sizes as u64: offset of
+ * the base layer, capacity, count, bytes of a row, offset of its label, offset of its vector,
+ * highest level (i32), entry row (u32), links per row above the base layer, on it, and M, 1/ln M
+ * (f64), efConstruction; then the rows (count and ids of the base links as u32, vector, label u64);
+ * then for each row the bytes of its upper links (u32) and these (per level: count and ids). A
+ * count is 16 bits.
  */
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** Messages between the shard's thread and a builder thread: one request in, one reply out, then it ends. */
+/**
+ * Messages between the shard's thread and a builder thread: one request in, one reply out, then it
+ * ends.
+ */
 
 import type { GraphInput, GraphLinks } from "./graph.ts";
 
@@ -11,7 +14,7 @@ export type BuildReply =
   | { readonly ok: true; readonly links: GraphLinks }
   | { readonly ok: false; readonly message: string };
 
-/** Links per vector: 16 gives recall 1.00 on 20k clustered vectors (performance.md, M). */
+/** Links per vector: 16 gives recall 1.00 on 20,000 clustered vectors. */
 export const linksPerVector = 16;
 /** Twice the build speed of 200 at the same recall there. */
 export const buildBreadth = 100;

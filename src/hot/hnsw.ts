@@ -11,7 +11,10 @@ export interface HotShardFactoryOptions {
   /** For hnswlib's index files; used by this process alone, emptied as it goes. */
   readonly directory: string;
   readonly logger: Logger;
-  /** Chunks outside of graphs above which one is built; `limits.hotFlatMax` unless a test needs less. */
+  /**
+   * Chunks outside of graphs above which one is built; `limits.hotFlatMax` unless a test needs
+   * less.
+   */
   readonly flatMax?: number | undefined;
   /** Where a scan is taken for cheaper than a walk (nearest.ts), unless a test needs less. */
   readonly scanBelow?: number | undefined;

@@ -1,11 +1,13 @@
 /**
  * The hot shard of one tenant (port.ts, H1-H4).
  *
- * Owns the entries, their vectors, the inverted index, the filter index and the graphs. Never reads a clock, a
- * file or the log. Receives documents in log order from the tenant's owner; sends build jobs to a GraphBuilder.
+ * Owns the entries, their vectors, the inverted index, the filter index and the graphs. Never reads
+ * a clock, a file or the log. Receives documents in log order from the tenant's owner; sends build
+ * jobs to a GraphBuilder.
  *
- *   S1  every live row is in exactly one block: of the tail, or of a graph;
- *   S2  a row is dead from the moment its document is replaced, deleted or dropped: every search looks.
+ *   HH1  every live row is in exactly one block: of the tail, or of a graph;
+ *   HH2  a row is dead from the moment its document is replaced, deleted or dropped: every search
+ *       looks.
  */
 
 import type { Candidate } from "../contract/candidate.ts";

@@ -1,12 +1,14 @@
 /**
- * Inverted index of a hot shard's chunks, scored by BM25. Inserting costs what the chunk's own terms cost,
- * removing costs nearly nothing.
+ * Inverted index of a hot shard's chunks, scored by BM25. Inserting costs what the chunk's own
+ * terms cost, removing costs nearly nothing.
  *
- * Owns, for each term, the rows that hold it: each as often as it holds it, side by side. A row that is taken
- * out stays in its lists until they are swept; how many hold a term is counted when it is asked for.
+ * Owns, for each term, the rows that hold it: each as often as it holds it, side by side. A row
+ * that is taken out stays in its lists until they are swept; how many hold a term is counted when
+ * it is asked for.
  *
- *   L1  a search sees no row that was taken out, and scores as if none had ever been there;
- *   L2  every insert and removal sweeps a few lists in turn, so what is dead is bounded by one round.
+ *   LI1  a search sees no row that was taken out, and scores as if none had ever been there;
+ *   LI2  every insert and removal sweeps a few lists in turn, so what is dead is bounded by one
+ *       round.
  */
 
 import type { ChunkTerms } from "../contract/record.ts";
@@ -16,14 +18,22 @@ import type { TopK } from "./top-k.ts";
 
 const { k1, b } = bm25Constants;
 
-/** What V8 takes: a reference per occurrence; a list's term, array and map entry; a row's record. */
+/**
+ * What V8 takes: a reference per occurrence; a list's term, array and map entry; a row's record.
+ */
 const occurrenceBytes = 8;
 const listBytes = 110;
 const rowBytes = 64;
 
-/** Lists looked at per insert or removal: about 2 us. Thirty thousand terms are through after 2,000 of them. */
+/**
+ * Lists looked at per insert or removal: about 2 us. Thirty thousand terms are through after 2,000
+ * of them.
+ */
 const listsPerSweep = 16;
-/** V8 gives an array that grows room for 17 elements and more: for most terms all of it would stay empty. */
+/**
+ * V8 gives an array that grows room for 17 elements and more: for most terms all of it would stay
+ *    empty.
+ */
 const exactMax = 16;
 /** Shorter strings are copied anyway; a longer one cut from a text keeps the whole text alive. */
 const sliceMin = 13;
@@ -45,7 +55,7 @@ export class LexicalIndex {
     this.#added(row, list.length);
   }
 
-  /** The same where somebody has counted the terms of that text already. */
+  /** The same for a text whose terms are counted already. */
   addCounted(row: Row, { vocabulary, counts, length }: ChunkTerms): void {
     for (let at = 0; at < counts.length; at += 2) {
       const term = vocabulary[counts[at] as number] as string;
@@ -122,7 +132,10 @@ export class LexicalIndex {
     }
   }
 
-  /** Adds the term's share to the score of each row that holds it; collects rows met for the first time. */
+  /**
+   * Adds the term's share to the score of each row that holds it; collects rows met for the first
+   * time.
+   */
   #accumulate(rows: readonly Row[], found: Row[]): void {
     const holding = countLive(rows);
     const rarity = Math.log(1 + (this.#rows - holding + 0.5) / (holding + 0.5));

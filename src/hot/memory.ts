@@ -1,4 +1,7 @@
-/** Hot shards without graphs: always exact, no threads and no files. For tests and small installations. */
+/**
+ * Hot shards without graphs: always exact, no threads and no files. For tests and small
+ * installations.
+ */
 
 import { createHotShard } from "./hot-shard.ts";
 import type { HotShardFactory } from "./port.ts";

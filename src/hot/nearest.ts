@@ -1,7 +1,7 @@
 /**
- * The dense half of a search: the best rows of all blocks for a question's vector, each block by the cheaper
- * of two ways. A scan looks at every row that counts; a walk follows a graph and needs more steps the fewer
- * rows count. Both apply deletes and filters inside (H3).
+ * The dense half of a search: the best rows of all blocks for a question's vector, each block by
+ * the cheaper of two ways. A scan looks at every row that counts; a walk follows a graph and needs
+ * more steps the fewer rows count. Both apply deletes and filters inside (H3).
  */
 
 import type { Entry, Row, RowBlock } from "./rows.ts";
@@ -12,8 +12,8 @@ export const searchBreadth = 64;
 /** Finds beyond those wanted, since codes order them only about. */
 const breadthSpare = 32;
 /**
- * A walk over rows of which a share s counts costs about 60 us / s, a scan of them 15 ns a row; both measured at
- * 384 dimensions. So the scan is cheaper where rows x s^2 is below this.
+ * A walk over rows of which a share s counts costs about 60 us / s, a scan of them 15 ns a row;
+ * both measured at 384 dimensions. So the scan is cheaper where rows x s^2 is below this.
  */
 export const scanBelowDefault = 4_000;
 
@@ -29,7 +29,10 @@ export interface ScoredRow {
   readonly cosine: number;
 }
 
-/** About the `limit` best rows, unordered: exact over blocks without a graph. Leaves the SIMD code at the question. */
+/**
+ * About the `limit` best rows, unordered: exact over blocks without a graph. Leaves the SIMD code
+ * at the question.
+ */
 export function nearestRows(
   simd: Simd,
   blocks: readonly RowBlock[],

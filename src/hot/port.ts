@@ -1,7 +1,7 @@
 /**
  * The hot shard of one tenant: the documents whose CHUNKS records are not merged yet, searchable in
- * memory. A function of the log (I7): dropping it loses nothing. Every method is synchronous, because the
- * owner masks cold hits and searches hot in one step (design.md, Query).
+ * memory. A function of the log (I7): dropping it loses nothing. Every method is synchronous,
+ * because the owner masks cold hits and searches hot in one step (ARCHITECTURE.md, Query).
  */
 
 import type { Candidate } from "../contract/candidate.ts";
@@ -38,11 +38,15 @@ export interface HotStats {
 /**
  *   H1  a search right after `upsert` finds the document, and only its newest version;
  *   H2  a search right after `delete` does not find the document;
- *   H3  filters and deletes apply inside the search: a filtered search is as complete as an unfiltered one;
+ *   H3  filters and deletes apply inside the search: a filtered search is as complete as an
+ *       unfiltered one;
  *   H4  a malformed vector is refused before native code sees it.
  */
 export interface HotShard {
-  /** Replaces any older version. @throws FreshetError internal on a vector that is not finite or of wrong length */
+  /**
+   * Replaces any older version. @throws FreshetError internal on a vector that is not finite or of
+   * wrong length
+   */
   upsert(document: HotDocument): void;
   delete(documentId: DocumentId): void;
   /** Forgets documents whose position is at or below the watermark: cold has them. */

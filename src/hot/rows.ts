@@ -30,7 +30,10 @@ export interface Row extends Placed<Row> {
   indexed: Indexed | null;
 }
 
-/** What the inverted index keeps of a row: its number of terms, and room for its score in a running search. */
+/**
+ * What the inverted index keeps of a row: its number of terms, and room for its score in a running
+ * search.
+ */
 export interface Indexed {
   readonly length: number;
   /** The search that `score` belongs to. */

@@ -1,14 +1,16 @@
 /**
- * Who may use hot memory, who is asked to merge, and who is refused (I9, I11). Pure: what every tenant of the node holds
- * in, verdicts out.
+ * Who may use hot memory, who is asked to merge, and who is refused (I9, I11). Pure: what every
+ * tenant of the node holds in, verdicts out.
  *
- *   HS1  no tenant holds more than its own bound, and the node no more than its bound (by the record that crosses it);
- *   HS2  a tenant below its guaranteed share is never refused while the node is within its bound: the guarantees are
- *        parts of a reserve that tenants above theirs can not use;
- *   HS3  above its guarantee a tenant may grow while it holds less than is free outside of the reserve (as in
- *        `FairShares`), so a few that never merge leave room for all others, and who holds most is refused first;
- *   HS4  tenants whose merges are stuck are not asked for ever: one that was asked and has not merged within the
- *        patience makes place for the next largest, until it merges or its time is over.
+ *   HS1  no tenant holds more than its own bound, and the node no more than its bound (by the
+ *        record that crosses it);
+ *   HS2  a tenant below its guaranteed share is never refused while the node is within its bound:
+ *        the guarantees are parts of a reserve that tenants above theirs cannot use;
+ *   HS3  above its guarantee a tenant may grow while it holds less than is free outside of the
+ *        reserve (as in `FairShares`), so a few that never merge leave room for all others, and who
+ *        holds most is refused first;
+ *   HS4  tenants whose merges are stuck are not asked again and again: one that has not merged
+ *        within `patienceMs` makes place for the next largest, until it merges or its time is over.
  */
 
 import type { TenantId } from "../contract/ids.ts";
@@ -17,7 +19,7 @@ export interface HotUse {
   readonly tenant: TenantId;
   /** Memory of its hot shard. */
   readonly bytes: number;
-  /** Whether a merge would let go of anything. */
+  /** Whether a merge would free anything. */
   readonly mergeable: boolean;
   /** Moves on with each merge. */
   readonly watermark: number;
@@ -67,8 +69,8 @@ export interface Pressure {
 }
 
 /**
- * HS4: the tenant that waits, and the largest others that a merge would make smaller. Those that were asked and still
- * have time count among `tenantsMax`: so many merges run at once.
+ * HS4: the tenant that waits, and the largest others that a merge would make smaller. Those that
+ * were asked and still have time count among `tenantsMax`: so many merges run at once.
  */
 export function askForRoom(
   waiting: TenantId,

@@ -1,6 +1,7 @@
 /**
- * The SIMD code (simd/simd.as.ts) with names and types: exact scans, and walks through graphs, over the rows of an
- * arena. One question at a time: `begin`, any number of `scan` and `search`, then `take`.
+ * The SIMD code (simd/simd.as.ts) with names and types: exact scans, and walks through graphs, over
+ * the rows of an arena. One question at a time: `begin`, any number of `scan` and `search`, then
+ * `take`.
  *
  * Owns its scratch space in the arena: the question, the best so far, and the notes of a walk.
  */

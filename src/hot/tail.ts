@@ -1,9 +1,10 @@
 /**
- * The blocks that no graph holds, where every vector begins. Appending is the whole write path of a vector: a
- * copy of its numbers and its code.
+ * The blocks that no graph holds, where every vector begins. Appending is the whole write path of a
+ * vector: a copy of its numbers and its code.
  *
  * Owns these blocks. Never decides what lives: the shard says what is dead.
- *   1. a block without live rows is given up at once, and blocks that are mostly dead are rewritten.
+ *   HT1  a block without live rows is given up at once, and blocks that are mostly dead are
+ *      rewritten.
  */
 
 import { Block, type Placed } from "./block.ts";

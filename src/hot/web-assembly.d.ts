@@ -10,7 +10,9 @@ declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: MemoryDescriptor);
     readonly buffer: SharedArrayBuffer;
-    /** By pages of 64 KiB; returns how many there were. Older buffers stay as short as they were. */
+    /**
+     * By pages of 64 KiB; returns how many there were. Older buffers stay as short as they were.
+     */
     grow(pages: number): number;
   }
 

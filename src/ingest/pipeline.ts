@@ -1,13 +1,16 @@
 /**
- * One operation to what becomes of it: prepare, embed. The same steps in the engine and in the process that suspects
- * are handed to, so that what one refuses the other refuses too.
+ * A document's way from bytes to an outcome: `prepare-payload.ts` parses it and has it prepared
+ * (`preparer.ts`), then its chunks are embedded here. The engine and the process of suspects take
+ * the same steps, so that what one refuses the other refuses too.
+ *
+ * Where they run: `preparation/` prepares in threads, `isolation/` does all of it in a process.
  */
 
 import { FreshetError } from "../contract/errors.ts";
 import type { Outcome } from "../contract/outcome.ts";
 import type { EmbedInput } from "../embedding/port.ts";
-import type { PreparedDocument } from "./prepare.ts";
-import { type Prepared, type PrepareSteps, preparedOf } from "./prepared.ts";
+import { type Prepared, type PrepareSteps, preparePayload } from "./prepare-payload.ts";
+import type { PreparedDocument } from "./preparer.ts";
 
 export type Embed = (inputs: readonly EmbedInput[]) => Promise<readonly Float32Array[]>;
 
@@ -16,7 +19,7 @@ export async function processOperation(
   payload: Uint8Array,
   { embed, ...steps }: PrepareSteps & { readonly embed: Embed },
 ): Promise<Outcome> {
-  return embedPrepared(preparedOf(payload, steps), embed);
+  return embedPrepared(preparePayload(payload, steps), embed);
 }
 
 /** @throws whatever embedding throws */

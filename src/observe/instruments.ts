@@ -1,4 +1,7 @@
-/** What each metric is called, labelled and bucketed; typed so that a name of the port can not be missing. */
+/**
+ * What each metric is called, labelled and bucketed; typed so that a name of the port cannot be
+ * missing.
+ */
 
 import type { CounterLabels, GaugeLabels, HistogramLabels } from "./port.ts";
 
@@ -14,7 +17,10 @@ type Instruments<Labels> = { readonly [Name in keyof Labels]: Instrument<Labels[
 
 /** Work inside the process: from a tenth of a millisecond. */
 const fastSeconds = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1];
-/** A hop to a server or a worker, and whole stories: 60 ms to visible is the promise, so it is a bound. */
+/**
+ * A hop to a server or a worker, and whole stories: 60 ms to visible is the promise, so it is a
+ * bound.
+ */
 const hopSeconds = [
   0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60,
 ];

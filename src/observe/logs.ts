@@ -1,7 +1,7 @@
 /**
- * Log lines of a node. JSON for machines, one readable line for a terminal. No document text, question
- * or document id is ever given to a logger (I10): fields with such names are cut out here as well,
- * because a line written by mistake is a leak for as long as logs are kept.
+ * Log lines of a node. JSON for machines, one readable line for a terminal. No document text,
+ * question or document id is ever given to a logger (I10): fields with such names are cut out here
+ * as well, because a line written by mistake is a leak for as long as logs are kept.
  */
 
 import { pino } from "pino";
@@ -37,7 +37,10 @@ export function createLogger(options: LogOptions): Logger {
   );
 }
 
-/** The stack stays: it names code. The cause's message stays out: a vendor may quote its input there. */
+/**
+ * The stack stays: it names code. The cause's message stays out: a vendor may quote its input
+ * there.
+ */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return typeof error === "string" ? error : typeof error;
   const code = "code" in error ? error.code : undefined;

@@ -1,7 +1,7 @@
 /**
- * Metrics of a node for Prometheus. Owns one registry; never takes a label it does not know, and never
- * lets tenants grow the number of series: the first `limits.tenantLabelsMax` get their own label,
- * all later ones count together as `other`.
+ * Metrics of a node for Prometheus. Owns one registry; never takes a label it does not know, and
+ * never lets tenants grow the number of series: the first `limits.tenantLabelsMax` get their own
+ * label, all later ones count together as `other`.
  */
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -75,7 +75,10 @@ function boundTenants(max: number): (labels: Labels) => Labels {
   };
 }
 
-/** A gauge for each quantile, over the time since the last scrape: a spike is seen once, not for ever. */
+/**
+ * A gauge for each quantile, over the time since the last scrape: a spike is seen once, not for
+ * ever.
+ */
 function watchEventLoop(registry: Registry): ReturnType<typeof monitorEventLoopDelay> {
   const monitor = monitorEventLoopDelay({ resolution: 1 });
   monitor.enable();

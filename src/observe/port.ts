@@ -1,7 +1,7 @@
 /**
- * What the moving parts report. Names are a closed set, so that a dashboard can not silently lose one;
- * a tenant label goes through a bounded set (`limits.tenantLabelsMax`), all others count as `other`.
- * No document text, question or id ever goes into a label or a log line (I10).
+ * What the moving parts report. Names are a closed set, so that a dashboard cannot silently lose
+ * one; a tenant label goes through a bounded set (`limits.tenantLabelsMax`), all others count as
+ * `other`. No document text, question or id ever goes into a label or a log line (I10).
  */
 
 /** Counters and their labels; `never` is none. */
@@ -16,7 +16,7 @@ export interface CounterLabels {
   /** reason: fenced, behind */
   readonly appends_refused_total: "reason";
   readonly cold_errors_total: "operation";
-  /** Documents that were suspected of ending their process, and processed where they can not. */
+  /** Documents that were suspected of ending their process, and processed where they cannot. */
   readonly documents_isolated_total: "tenant";
   /** Written again because the second look at a merge missed them. */
   readonly confirm_repaired_total: "tenant";
@@ -26,7 +26,9 @@ export interface CounterLabels {
   readonly dead_letters_deferred_total: "tenant";
   /** Documents that cold refused for good; each has a dead letter. */
   readonly cold_refused_total: "tenant";
-  /** Tenants that a sweep passed over because of a failure of theirs. step: merge, retention, scrub */
+  /**
+   * Tenants that a sweep passed over because of a failure of theirs. step: merge, retention, scrub
+   */
   readonly sweep_failures_total: "step";
   /** Messages that retention removed. */
   readonly purged_total: "stream";
@@ -62,7 +64,10 @@ export interface GaugeLabels {
   readonly hot_bytes: "tenant";
   readonly heads_bytes: "tenant";
   readonly unmerged_chunks: "tenant";
-  /** Unix time, 0 for none: an age would stand still while nothing happens, which is when it matters. */
+  /**
+   * Unix time, 0 for none: an age would stand still while nothing happens, which is when it
+   * matters.
+   */
   readonly oldest_unmerged_timestamp_seconds: "tenant";
   readonly watermark_position: "tenant";
   /** 1 while this node holds its lease. */

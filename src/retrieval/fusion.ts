@@ -3,7 +3,8 @@
  * again here: ops/decisions/0010-fusion.md.
  *
  *   F1  a chunk appears once, and only the newest version of a document;
- *   F2  order and scores depend on the candidates alone: not on their order, nor on the shard they are in;
+ *   F2  order and scores depend on the candidates alone: not on their order, nor on the shard they
+ *       are in;
  *   F3  scores are in 0…1 and fall along the list; ties are broken by document id, then chunk.
  */
 
@@ -17,7 +18,7 @@ export interface Fused {
   readonly score: number;
 }
 
-/** Weight of the dense list; measured in performance.md M. */
+/** Weight of the dense list; measured. */
 const alpha = 0.5;
 
 export function fuse(options: {
@@ -26,7 +27,8 @@ export function fuse(options: {
   readonly cold: readonly Candidate[];
   readonly limit: number;
 }): Fused[] {
-  // Hot first: of a chunk that both shards have, the reply names the one that is sure to be current.
+  // Hot first: of a chunk that both shards have, the reply names the one that is sure to be
+  // current.
   const pool = newestOnce([...options.hot, ...options.cold]);
   const dense = relative(pool.map(({ cosine }) => (Number.isFinite(cosine) ? cosine : -1)));
   const lexicalScores = scoreLexically(options.question, pool);
@@ -79,7 +81,9 @@ function scoreLexically(question: string, pool: readonly Candidate[]): number[] 
   return documents.map(({ counts, length }) => bm25({ queryTerms, counts, length, stats }));
 }
 
-/** Min-max to 0…1. Equal scores, or a single one, are all best: there is nothing to tell them apart. */
+/**
+ * Min-max to 0…1. Equal scores, or a single one, are all best: there is nothing to tell them apart.
+ */
 function relative(scores: readonly number[]): number[] {
   const low = scores.reduce((least, score) => Math.min(least, score), Number.POSITIVE_INFINITY);
   const high = scores.reduce((most, score) => Math.max(most, score), Number.NEGATIVE_INFINITY);

@@ -16,8 +16,8 @@ export async function sleepRunning(clock: Clock, ms: number, signal: AbortSignal
 }
 
 /**
- * The work's result, or `late` when the time is over or the signal aborts first. The work continues;
- * its failure after that is ignored.
+ * The work's result, or `late` when the time is over or the signal aborts first. The work
+ * continues; its failure after that is ignored.
  */
 export async function waitRunningAtMost<Value>(
   clock: Clock,

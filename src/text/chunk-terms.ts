@@ -1,4 +1,7 @@
-/** The terms of a document's chunks, counted where it does no harm, as arrays that cross threads for nothing. */
+/**
+ * The terms of a document's chunks, counted where it does no harm, as arrays that cross threads for
+ * nothing.
+ */
 
 import type { ChunkTerms } from "../contract/record.ts";
 import { termCounts, terms } from "./lexical.ts";
@@ -6,7 +9,9 @@ import { termCounts, terms } from "./lexical.ts";
 export interface PackedTerms {
   /** Different terms of the document. */
   readonly vocabulary: readonly string[];
-  /** A term's place in the vocabulary and how often the chunk holds it, for all terms of all chunks. */
+  /**
+   * A term's place in the vocabulary and how often the chunk holds it, for all terms of all chunks.
+   */
   readonly counts: Uint32Array<ArrayBuffer>;
   /** Where each chunk's end in `counts`. */
   readonly countEnds: Uint32Array<ArrayBuffer>;

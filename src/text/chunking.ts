@@ -2,10 +2,11 @@
  * Token-aware chunking. A chunk holds whole sentences, list items and code blocks where they fit,
  * starts a new section with it, and carries the path of headings above as context.
  *
- *   K1  [CLS], heading, text and [SEP] together are at most `limits.chunkTokensMax` tokens;
- *   K2  every word of the text is in some chunk, in order;
- *   K3  neighbours of one section overlap by whole sentences of at most `limits.chunkOverlapTokens`;
- *   K4  the same text gives the same chunks, in linear time.
+ *   CK1  [CLS], heading, text and [SEP] together are at most `limits.chunkTokensMax` tokens;
+ *   CK2  every word of the text is in some chunk, in order;
+ *   CK3  neighbours of one section overlap by whole sentences of at most
+ *       `limits.chunkOverlapTokens`;
+ *   CK4  the same text gives the same chunks, in linear time.
  */
 
 import { limits } from "../contract/limits.ts";
@@ -27,7 +28,10 @@ export interface Chunk {
 
 const frameTokensCount = 2;
 
-/** A section shorter than this share of a chunk joins the one before it: many files are all headings. */
+/**
+ * A section shorter than this share of a chunk joins the one before it: many files are all
+ * headings.
+ */
 const sectionShareMin = 0.25;
 
 /** Chunks of a text; none for a text without words. `title` is the outermost heading. */
@@ -61,7 +65,9 @@ interface Range {
   readonly label: HeadingLabel;
 }
 
-/** Greedy packing of units into ranges of words; one pass, looking back no further than an overlap. */
+/**
+ * Greedy packing of units into ranges of words; one pass, looking back no further than an overlap.
+ */
 class Packer {
   readonly #words: readonly Word[];
   readonly #labelOf: (path: readonly string[]) => HeadingLabel;
@@ -151,7 +157,10 @@ class Packer {
     }
   }
 
-  /** End of the longest run of words that fits, at a space if one is near (`a.b` stays whole); at least one word. */
+  /**
+   * End of the longest run of words that fits, at a space if one is near (`a.b` stays whole); at
+   * least one word.
+   */
   #fill(from: number, end: number): number {
     const room = this.#room();
     let to = from;

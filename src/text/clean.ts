@@ -3,12 +3,18 @@
  * words past redaction (OWASP, prompt injection). Visible text keeps its spelling.
  */
 
-/** C0 and C1 controls (but line feed and tab), soft hyphen, zero-width, bidi, annotation, tag and variation characters. */
+/**
+ * C0 and C1 controls (but line feed and tab), soft hyphen, zero-width, bidi, annotation, tag and
+ *    variation characters.
+ */
 const invisiblePattern =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
   /[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}]+/gu;
 
-/** Joiners carry meaning between letters of some scripts and in emoji; anywhere else they only hide something. */
+/**
+ * Joiners carry meaning between letters of some scripts and in emoji; anywhere else they only hide
+ * something.
+ */
 const strayJoinerPattern =
   /(?<![\u0590-\u1fff\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])[\u200c\u200d]+|[\u200c\u200d]+(?![\u0590-\u1fff\p{Extended_Pictographic}\p{Emoji_Modifier}])/gu;
 

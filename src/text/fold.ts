@@ -1,6 +1,7 @@
 /**
  * Text as recognisers see it, with the way back. A card number in full-width digits, or with a
- * zero-width space inside, is still one: matching happens on the folded text, replacing in the original.
+ * zero-width space inside, is still one: matching happens on the folded text, replacing in the
+ * original.
  */
 
 export interface Folded {
@@ -11,12 +12,20 @@ export interface Folded {
 
 const asciiOnly = /^[\0-\x7f]*$/;
 const dropped = /^[\p{Cf}\p{Mn}\p{Variation_Selector}]$/u;
-/** Digits that compatibility folding leaves alone: Arabic-Indic, its Persian forms, Devanagari, Bengali. */
+/**
+ * Digits that compatibility folding leaves alone: Arabic-Indic, its Persian forms, Devanagari,
+ * Bengali.
+ */
 const zeros = [0x660, 0x6f0, 0x966, 0x9e6];
 
-/** Longer forms are words (`ﷺ`, `㌖`) and hide no number; folded, a text of them would grow eighteenfold. */
+/**
+ * Longer forms are words (`ﷺ`, `㌖`) and hide no number; folded, a text of them would grow
+ * eighteenfold.
+ */
 const foldedCharsMax = 4;
-/** Characters of the basic plane that were folded before: a text uses few of them again and again. */
+/**
+ * Characters of the basic plane that were folded before: a text uses few of them again and again.
+ */
 const known = new Map<number, string>();
 
 /** Linear. `starts` is undefined where nothing changed. */

@@ -1,4 +1,6 @@
-/** The heading path of a chunk as text and tokens, within its own bound: "Guide > Setup > Linux". */
+/**
+ * The heading path of a chunk as text and tokens, within its own bound: "Guide > Setup > Linux".
+ */
 
 import { limits } from "../contract/limits.ts";
 import type { Tokenizer } from "./port.ts";

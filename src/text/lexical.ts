@@ -1,6 +1,6 @@
 /**
- * Lexical matching: text to terms, and BM25 over them. Both shards' hits and the question go through
- * the same `terms`, so that a word matches whatever its case, accents or ending.
+ * Lexical matching: text to terms, and BM25 over them. Both shards' hits and the question go
+ * through the same `terms`, so that a word matches whatever its case, accents or ending.
  */
 
 import { stemmer } from "stemmer";
@@ -20,11 +20,15 @@ const { k1, b } = bm25Constants;
 /** A word, or words joined as in `snake_case`, `kebab-case`, `a.b.c`, `user's`, `c++`. */
 const compoundPattern =
   /[\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*(?:['’.\-/:][\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*)*(?:\+\+|#)?/gu;
-/** The same where all is ASCII, which most text is: without Unicode's tables it takes half the time. */
+/**
+ * The same where all is ASCII, which most text is: without Unicode's tables it takes half the time.
+ */
 const asciiCompoundPattern = /[A-Za-z0-9_]+(?:['.\-/:][A-Za-z0-9_]+)*(?:\+\+|#)?/g;
 const apostrophePattern = /['’]/g;
 const joinerPattern = /[._\-/:]+/;
-/** Scripts written without spaces (and Hangul, whose endings stick to the word): matched by bigrams. */
+/**
+ * Scripts written without spaces (and Hangul, whose endings stick to the word): matched by bigrams.
+ */
 const unspacedPattern =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u30fc]+/gu;
 const asciiOnlyPattern = /^[\0-\x7f]*$/;
@@ -43,8 +47,8 @@ export interface CorpusStats {
 /**
  * The terms of a text, in order and with repetitions: case-folded, without accents, English words
  * stemmed (Porter), unspaced scripts as bigrams. An identifier gives its parts and itself, so that
- * `maxAckPending` is found by "ack" and by its whole name. Stop words go, unless nothing else is left.
- * Linear in the text.
+ * `maxAckPending` is found by "ack" and by its whole name. Stop words go, unless nothing else is
+ * left. Linear in the text.
  */
 export function terms(text: string): string[] {
   const kept: string[] = [];
@@ -71,8 +75,9 @@ interface CompoundTerms {
 }
 
 /**
- * A corpus repeats its words, and splitting and stemming one costs more than finding it: remembering them
- * makes a text about three times cheaper. A function of the compound alone, so forgetting changes nothing.
+ * A corpus repeats its words, and splitting and stemming one costs more than finding it:
+ * remembering them makes a text about three times cheaper. A function of the compound alone, so
+ * forgetting changes nothing.
  */
 const memory = new Map<string, CompoundTerms>();
 
@@ -103,8 +108,8 @@ export function termCounts(list: Iterable<string>): Map<string, number> {
 }
 
 /**
- * BM25 of one chunk for a question; 0 when no term matches, never negative. A term that the question
- * repeats counts once: questions are short, and repetition in them is not emphasis.
+ * BM25 of one chunk for a question; 0 when no term matches, never negative. A term that the
+ * question repeats counts once: questions are short, and repetition in them is not emphasis.
  */
 export function bm25(options: {
   readonly queryTerms: Iterable<string>;
@@ -131,7 +136,10 @@ function inverseFrequency(stats: CorpusStats, term: string): number {
   return Math.log(1 + (stats.documents - frequency + 0.5) / (frequency + 0.5));
 }
 
-/** Only combining marks of European scripts go: in Indic scripts and kana marks are part of the letter. */
+/**
+ * Only combining marks of European scripts go: in Indic scripts and kana marks are part of the
+ * letter.
+ */
 function foldAccents(text: string): string {
   return text
     .normalize("NFKD")

@@ -29,7 +29,9 @@ const fencePattern = /^ {0,3}(`{3,}|~{3,})/;
 const listItemPattern = /^[ \t]{0,12}(?:[-*+]|\d{1,9}[.)])[ \t]/;
 const tableRowPattern = /^ {0,3}\|/;
 
-/** Blocks in order, without overlaps, together covering all that is not blank. Linear in the text. */
+/**
+ * Blocks in order, without overlaps, together covering all that is not blank. Linear in the text.
+ */
 export function parseBlocks(text: string): Block[] {
   const lines = splitLines(text);
   const blocks: Block[] = [];
@@ -124,7 +126,10 @@ function splitLines(text: string): Line[] {
   return lines;
 }
 
-/** No class below holds what opens its pattern: a title of nothing but brackets is gone through once. */
+/**
+ * No class below holds what opens its pattern: a title of nothing but brackets is gone through
+ * once.
+ */
 function plainTitle(markup: string): string {
   return withoutClosingHashes(markup)
     .replace(/!?\[([^[\]]*)\]\([^()]*\)/g, "$1")
@@ -134,7 +139,10 @@ function plainTitle(markup: string): string {
     .trim();
 }
 
-/** `Title ##`: by hand, because a pattern that ends at the end tries each run of blanks and hashes again. */
+/**
+ * `Title ##`: by hand, because a pattern that ends at the end tries each run of blanks and hashes
+ * again.
+ */
 function withoutClosingHashes(markup: string): string {
   const title = markup.trimEnd();
   let end = title.length;

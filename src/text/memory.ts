@@ -1,4 +1,7 @@
-/** A tokenizer without a model: ids from a hash, one for every four letters. For tests of other rooms. */
+/**
+ * A tokenizer without a model: ids from a hash, one for every four letters. For tests of other
+ * rooms.
+ */
 
 import type { Tokenizer, Word } from "./port.ts";
 import { frameTokens, pieceOffsets } from "./word-pieces.ts";

@@ -1,6 +1,8 @@
 /** Text to token ids: what chunking and questions see of any tokenizer. */
 
-/** A piece of text that is never torn, with its ids. Text between words is white space and has none. */
+/**
+ * A piece of text that is never torn, with its ids. Text between words is white space and has none.
+ */
 export interface Word {
   /** Offsets into the text in UTF-16 units, end exclusive. */
   readonly start: number;
@@ -10,10 +12,12 @@ export interface Word {
 }
 
 /**
- *   T1  `words` covers every character that is not white space, in order and without overlaps, in linear time;
- *   T2  `encode` is [CLS], the ids of `words` one after another, [SEP]: what was counted is what is embedded;
- *   T3  text that looks like a special token is text;
- *   T4  no word is longer than `limits.wordCharsMax`, and nothing is ever padded.
+ *   TK1  `words` covers every character that is not white space, in order and without overlaps, in
+ *       linear time;
+ *   TK2  `encode` is [CLS], the ids of `words` one after another, [SEP]: what was counted is what
+ *       is embedded;
+ *   TK3  text that looks like a special token is text;
+ *   TK4  no word is longer than `limits.wordCharsMax`, and nothing is ever padded.
  */
 export interface Tokenizer {
   /** Id of [CLS]. */

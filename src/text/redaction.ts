@@ -1,11 +1,13 @@
 /**
  * Redaction: personal and secret data is replaced by the name of its kind before anything is
- * embedded, indexed, shown to a model or logged (I10). Deterministic, versioned, linear in the text.
+ * embedded, indexed, shown to a model or logged (I10). Deterministic, versioned, linear in the
+ * text.
  *
- *   R1  redacting twice changes nothing more;
- *   R2  of overlapping finds the longest wins, so that a card number is not half a phone number;
- *   R3  what is not found stays exactly as it was written;
- *   R4  the work is bounded by the text's length alone; where a bound is hit, what could not be looked at goes.
+ *   RD1  redacting twice changes nothing more;
+ *   RD2  of overlapping finds the longest wins, so that a card number is not half a phone number;
+ *   RD3  what is not found stays exactly as it was written;
+ *   RD4  the work is bounded by the text's length alone; where a bound is hit, what could not be
+ *       looked at goes.
  */
 
 import { limits } from "../contract/limits.ts";
@@ -38,15 +40,18 @@ export interface Redactor {
 const recognisers: readonly Recogniser[] = [apiKey, iban, card, email, ip, phone];
 
 /**
- * Looks at a text, and how many characters beside each find go with it. A replacement changes what its neighbours stand
- * beside, so a text with a find is looked at again until there is none (R1): two looks are usual. A text that was made
- * so that each look uncovers another find loses what surrounds them, in the end all of it: that ends it, and hides
- * more, never less.
+ * Looks at a text, and how many characters beside each find go with it. A replacement changes what
+ * its neighbours stand beside, so a text with a find is looked at again until there is none (RD1):
+ * two looks are usual. A text that was made so that each look uncovers another find loses what
+ * surrounds them, in the end all of it: that ends it, and hides more, never less.
  */
 const margins = [0, 0, 0, 64, 4_096, Number.POSITIVE_INFINITY] as const;
 
 export interface RedactOptions {
-  /** Shared with other texts; else each look has what the text's length gives it, so that R1 holds beyond bounds too. */
+  /**
+   * Shared with other texts; else each look has what the text's length gives it, so that RD1 holds
+   * beyond bounds too.
+   */
   readonly effort?: Effort | undefined;
   readonly spent?: Spent | undefined;
 }
@@ -96,7 +101,10 @@ function findIn(folded: Folded, effort: Effort): Find[] {
   return finds;
 }
 
-/** R2. The sort is stable, so recognisers' order decides between equals. Result in order of the text. */
+/**
+ * RD2. The sort is stable, so recognisers' order decides between equals. Result in order of the
+ * text.
+ */
 function longestFirst(finds: readonly Find[], chars: number): Find[] {
   const byLength = [...finds].sort((a, b) => b.end - b.start - (a.end - a.start));
   const taken = new Uint8Array(chars);

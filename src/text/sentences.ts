@@ -3,7 +3,9 @@
 /** Fixed, so that the same text is cut the same way on every machine. */
 const segmenter = new Intl.Segmenter("en", { granularity: "sentence" });
 
-/** Shorter prose is one sentence: not worth the segmenter, of which a table would need thousands. */
+/**
+ * Shorter prose is one sentence: not worth the segmenter, of which a table would need thousands.
+ */
 const splitFromChars = 48;
 
 /**

@@ -1,4 +1,6 @@
-/** English function words: they occur everywhere, so they say nothing about what a text is about. */
+/**
+ * English function words: they occur everywhere, so they say nothing about what a text is about.
+ */
 export const stopWords: ReadonlySet<string> = new Set(
   (
     "a about after all also am an and any are as at be because been before being between both but by " +

@@ -3,8 +3,9 @@
  *
  * Traps that this file answers: the published file pads every text to 128 tokens and cuts it there
  * (both switched off here), and it reads `[CLS]` in a document as the special token (its added
- * tokens are withheld from the library, so that such text is text: T3). The library's search for pieces costs the
- * third power of a word's length (a text of unknown letters took 100 us a character), so it is replaced.
+ * tokens are withheld from the library, so that such text is text: TK3). The library's search for
+ * pieces costs the third power of a word's length (a text of unknown letters took 100 us a
+ * character), so it is replaced.
  */
 
 import { readFile } from "node:fs/promises";
@@ -42,7 +43,7 @@ export async function loadTokenizer(modelDir: string): Promise<Tokenizer> {
     searchByLetters(vendor);
     return new CachingTokenizer(vendor);
   } catch (cause) {
-    throw new FreshetError("internal", "the model's tokenizer.json can not be used", { cause });
+    throw new FreshetError("internal", "the model's tokenizer.json cannot be used", { cause });
   }
 }
 
@@ -102,7 +103,10 @@ class CachingTokenizer implements Tokenizer {
   }
 }
 
-/** What the model's normaliser only turns into small letters: the library's own way there takes 20 us a word. */
+/**
+ * What the model's normaliser only turns into small letters: the library's own way there takes 20
+ * us a word.
+ */
 const plainPattern = /^[A-Za-z0-9]+$/;
 
 function specialId(vendor: WordPiece, token: string): number {

@@ -10,7 +10,10 @@ export interface Unit {
   readonly from: number;
   readonly to: number;
   readonly tokens: number;
-  /** Headings above; of a heading, those above itself. Shared by identity between units of a section. */
+  /**
+   * Headings above; of a heading, those above itself. Shared by identity between units of a
+   * section.
+   */
   readonly path: readonly string[];
 }
 
@@ -26,8 +29,8 @@ export function wordCost(word: Word): number {
 }
 
 /**
- * Units in order, together holding every word. Code that fits into `codeTokensMax` is one unit, else
- * one unit a line; prose is one unit a sentence.
+ * Units in order, together holding every word. Code that fits into `codeTokensMax` is one unit,
+ * else one unit a line; prose is one unit a sentence.
  */
 export function splitUnits(options: {
   readonly text: string;
@@ -86,7 +89,9 @@ function startsWithin(text: string, block: Block): number[] {
   return sentenceStarts(text.slice(block.start, block.end)).map((start) => block.start + start);
 }
 
-/** A word belongs to the boundary at or before its start: words are never torn, none is left out. */
+/**
+ * A word belongs to the boundary at or before its start: words are never torn, none is left out.
+ */
 function runsOf(boundaries: readonly Boundary[], words: readonly Word[]): Omit<Unit, "tokens">[] {
   const runs: Omit<Unit, "tokens">[] = [];
   let from = 0;

@@ -11,7 +11,10 @@ import type { Word } from "./port.ts";
  */
 const punctuation = "\\p{P}\\u0021-\\u002f\\u003a-\\u0040\\u005b-\\u0060\\u007b-\\u007e";
 const ideographs = "\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff";
-/** Not `\s`: form feed, vertical tab and byte order mark are dropped by the model and separate nothing. */
+/**
+ * Not `\s`: form feed, vertical tab and byte order mark are dropped by the model and separate
+ * nothing.
+ */
 const space = "\\t\\n\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 
 const piecePattern = new RegExp(
@@ -35,8 +38,9 @@ export function* pieceOffsets(text: string): Generator<readonly [number, number]
 }
 
 /**
- * A vocabulary of WordPiece as a tree of its letters. Looking a piece up letter by letter ends at the first one that no
- * piece goes on with: trying every length instead makes an unknown word of 100 letters cost 10 ms.
+ * A vocabulary of WordPiece as a tree of its letters. Looking a piece up letter by letter ends at
+ * the first one that no piece continues with: trying every length instead makes an unknown word of
+ * 100 letters cost 10 ms.
  */
 export class PieceTree {
   /** Node and letter to node, as one number; nodes are numbered as they come. */
@@ -52,7 +56,10 @@ export class PieceTree {
     }
   }
 
-  /** The longest piece first, later ones marked by `##`; undefined for a word that its pieces do not make. */
+  /**
+   * The longest piece first, later ones marked by `##`; undefined for a word that its pieces do not
+   * make.
+   */
   split(word: string): string[] | undefined {
     const pieces: string[] = [];
     for (let start = 0; start < word.length; ) {

@@ -63,7 +63,7 @@ describe("citation filter", () => {
     );
   });
 
-  test("C1, C2: no foreign marker, image, link or loading tag leaves, also none grown together", () => {
+  test("CC1, CC2: no foreign marker, image, link or loading tag leaves, also none grown together", () => {
     fc.assert(
       fc.property(pieces, (parts) => {
         const out = filtered(parts.join(""));
@@ -76,7 +76,7 @@ describe("citation filter", () => {
     );
   });
 
-  test("C3: text without brackets, tags and exclamation marks leaves as it was", () => {
+  test("CC3: text without brackets, tags and exclamation marks leaves as it was", () => {
     const plain = fc.string({ unit: "grapheme" }).map((text) => text.replace(/[[\]<!]/g, ""));
     fc.assert(
       fc.property(plain, (text) => {

@@ -85,7 +85,7 @@ describe("OpenAI-compatible model", () => {
     });
   });
 
-  test("M3: events, lines and characters may be split anywhere; comments and other fields are skipped", async () => {
+  test("OA3: events, lines and characters may be split anywhere; comments and other fields are skipped", async () => {
     const bytes = Buffer.from(
       `: keep-alive\r\n\r\nevent: x\r\nid: 1\r\n${delta("Zürich 🚲")}retry: 5\n\n${delta("!", "stop")}`,
     );
@@ -93,7 +93,7 @@ describe("OpenAI-compatible model", () => {
     expect(await complete()).toBe("Zürich 🚲!");
   });
 
-  test("a server that can not stream answers with the whole", async () => {
+  test("a server that cannot stream answers with the whole", async () => {
     endpoint.handle = (_request, response) => {
       response.writeHead(200, { "content-type": "application/json" });
       response.end(JSON.stringify({ choices: [{ message: { content: "All at once." } }] }));
@@ -118,13 +118,13 @@ describe("OpenAI-compatible model", () => {
       stream(`data: {"error":{"message":"${secret}"}}\n\n`),
       "error in the stream",
     ],
-  ])("M1, M3: a stream that %s is a failure", async (_name, handle, reason) => {
+  ])("OA1, OA3: a stream that %s is a failure", async (_name, handle, reason) => {
     endpoint.handle = handle;
     const error = await failure(complete());
     expect([error.code, error.details?.["reason"]]).toEqual(["model_unavailable", reason]);
   });
 
-  test("M1: an error status is named, its text is not", async () => {
+  test("OA1: an error status is named, its text is not", async () => {
     endpoint.handle = (_request, response) => {
       response.writeHead(429, { "content-type": "application/json" });
       response.end(
@@ -136,7 +136,7 @@ describe("OpenAI-compatible model", () => {
     expect(error.details).toEqual({ status: 429, code: "rate_limit" });
   });
 
-  test("M3: an endless error body is not read to its end", async () => {
+  test("OA3: an endless error body is not read to its end", async () => {
     let written = 0;
     endpoint.handle = (_request, response) => {
       response.writeHead(500);
@@ -150,7 +150,7 @@ describe("OpenAI-compatible model", () => {
     expect(written).toBeLessThan(64 * 1024 * 1024);
   });
 
-  test("M3: an endless answer is cut at its bound and the request is ended", async () => {
+  test("OA3: an endless answer is cut at its bound and the request is ended", async () => {
     let isClosed: (() => void) | undefined;
     const closed = new Promise<void>((resolve) => {
       isClosed = resolve;
@@ -169,12 +169,12 @@ describe("OpenAI-compatible model", () => {
     await closed;
   });
 
-  test("M3: an endless event is a failure", async () => {
+  test("OA3: an endless event is a failure", async () => {
     endpoint.handle = stream(...Array.from({ length: 40 }, () => `${"x".repeat(16_384)}`));
     expect((await failure(complete())).code).toBe("model_unavailable");
   });
 
-  test("M2: an abort ends the upstream request and is cancelled", async () => {
+  test("OA2: an abort ends the upstream request and is cancelled", async () => {
     const caller = new AbortController();
     const closed = new Promise<void>((resolve) => {
       endpoint.handle = (_request, response) => {
@@ -189,7 +189,7 @@ describe("OpenAI-compatible model", () => {
     expect((await failure(complete(undefined, caller.signal))).code).toBe("cancelled");
   });
 
-  test("M3: a server that never answers runs out of time", async () => {
+  test("OA3: a server that never answers runs out of time", async () => {
     await model.close();
     let ring: (() => void) | undefined;
     const clock: Clock = {
@@ -207,7 +207,7 @@ describe("OpenAI-compatible model", () => {
     expect([error.code, error.details?.["reason"]]).toEqual(["model_unavailable", "timeout"]);
   });
 
-  test("M1: a refused and a reset connection are failures by name", async () => {
+  test("OA1: a refused and a reset connection are failures by name", async () => {
     endpoint.handle = (request) => request.socket.destroy();
     expect((await failure(complete())).code).toBe("model_unavailable");
     await endpoint.close();

@@ -41,7 +41,7 @@ async function write(
   const { budgetMs = 60_000 } = options;
   const asked = { question, sources: known, maxTokens: 50, signal, budgetMs };
   const written = await writer.write({ ...asked, onText });
-  expect(heard.join("")).toBe(written.answer); // W2, on every path
+  expect(heard.join("")).toBe(written.answer); // AW2, on every path
   return written;
 }
 
@@ -56,7 +56,7 @@ describe("answer writer", () => {
     });
   });
 
-  test("W1: markers of sources that do not exist never leave", async () => {
+  test("AW1: markers of sources that do not exist never leave", async () => {
     const { answer } = await write(speaking(["It moves [9", "9] later [2]", " ![x](http://e/)."]));
     expect(answer).toBe("It moves later [2].");
   });
@@ -94,7 +94,7 @@ describe("answer writer", () => {
     });
   });
 
-  test("W3: a model that fails or says nothing is replaced, and the failure is counted", async () => {
+  test("AW3: a model that fails or says nothing is replaced, and the failure is counted", async () => {
     const counted: unknown[] = [];
     const metrics: Metrics = { ...silentMetrics, count: (...args) => void counted.push(args) };
     const expected = await write();
@@ -103,7 +103,7 @@ describe("answer writer", () => {
     expect(counted).toEqual(Array(2).fill(["language_model_errors_total", { model: "tiny" }]));
   });
 
-  test("W3: a model that breaks off is completed by sentences, and the answer says so", async () => {
+  test("AW3: a model that breaks off is completed by sentences, and the answer says so", async () => {
     const { answer, llm } = await write(speaking(["The watermark", " moves [2"], true));
     expect(llm).toBe("extractive");
     expect(answer).toBe(
@@ -111,7 +111,7 @@ describe("answer writer", () => {
     );
   });
 
-  test("W3: a model that takes longer than its budget is ended, and sentences take its place", async () => {
+  test("AW3: a model that takes longer than its budget is ended, and sentences take its place", async () => {
     const slow = modelThat(
       ({ signal }) =>
         new Promise((_, reject) => {

@@ -3,8 +3,8 @@
 import fc from "fast-check";
 import { limits } from "../../src/contract/limits.ts";
 import { packPrepared } from "../../src/ingest/preparation/protocol.ts";
-import { createPreparer } from "../../src/ingest/prepare.ts";
-import { preparedOf } from "../../src/ingest/prepared.ts";
+import { preparePayload } from "../../src/ingest/prepare-payload.ts";
+import { createPreparer } from "../../src/ingest/preparer.ts";
 import { defaultRedactor } from "../../src/text/redaction.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { adversarialText, entropyText, textOfEntropy } from "../text/adversarial-texts.ts";
@@ -70,7 +70,7 @@ function costMeter(tokenizer: Awaited<ReturnType<typeof loadTokenizer>>) {
   return (text: string): number => {
     const payload = new TextEncoder().encode(JSON.stringify({ id: "d", text }));
     const begun = process.cpuUsage();
-    packPrepared(preparedOf(payload, { documentTextBytesMax, prepare, named: () => {} }));
+    packPrepared(preparePayload(payload, { documentTextBytesMax, prepare, named: () => {} }));
     const { user, system } = process.cpuUsage(begun);
     return ((user + system) * 1_000) / text.length;
   };

@@ -6,7 +6,7 @@ import { readCorpus } from "../../src/cli/ingest/corpus.ts";
 import { checkOperation } from "../../src/contract/document.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { EmbedInput } from "../../src/embedding/port.ts";
-import { createPreparer } from "../../src/ingest/prepare.ts";
+import { createPreparer } from "../../src/ingest/preparer.ts";
 import { defaultRedactor } from "../../src/text/redaction.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { random } from "../hot/documents.ts";

@@ -3,7 +3,7 @@
  * the ports, so no production code knows of them, and together they are every crash point between two effects.
  */
 
-import type { Seams } from "../../src/compose/compose.ts";
+import type { Seams } from "../../src/compose/foundation.ts";
 
 const logEffects = {
   chunks: ["append"],

@@ -7,14 +7,17 @@
  */
 
 import { pathToFileURL } from "node:url";
-import type { Running, Seams } from "../../src/compose/compose.ts";
+import type { Running, Seams } from "../../src/compose/foundation.ts";
 import type { Config } from "../../src/config/config.ts";
 import { failPointSeams } from "./fail-points.ts";
 import type { Armed, FromNode, ToNode } from "./node-process.ts";
 import { createStandingClock } from "./standing-clock.ts";
 
-interface Composition {
+interface EngineModule {
   startEngine(config: Config, version: string, seams: Seams): Promise<Running>;
+}
+
+interface MergeWorkerModule {
   startMerges(
     config: Config,
     version: string,
@@ -47,16 +50,18 @@ function tell(message: FromNode): Promise<void> {
 
 async function main(role: string | undefined, repository: string | undefined): Promise<void> {
   const root = repository === undefined ? new URL("../../", import.meta.url) : folder(repository);
-  const compose = (await import(new URL("src/compose/compose.ts", root).href)) as Composition;
-  const { readConfig } = (await import(new URL("src/config/config.ts", root).href)) as {
+  const load = (path: string): Promise<unknown> => import(new URL(path, root).href);
+  const { readConfig } = (await load("src/config/config.ts")) as {
     readConfig: (env: NodeJS.ProcessEnv) => Config;
   };
   const config = readConfig(process.env);
   if (role === "engine") {
-    const engine = await compose.startEngine(config, version, seams);
+    const { startEngine } = (await load("src/compose/engine.ts")) as EngineModule;
+    const engine = await startEngine(config, version, seams);
     return endWith(engine);
   }
-  const worker = await compose.startMerges(config, version, seams);
+  const { startMerges } = (await load("src/compose/merges.ts")) as MergeWorkerModule;
+  const worker = await startMerges(config, version, seams);
   void worker.ready.then(() => tell({ type: "polls" }));
   return endWith(worker);
 }

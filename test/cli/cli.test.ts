@@ -31,7 +31,8 @@ function run(
     child.stdout.on("data", (data: Buffer) => {
       out += data.toString();
       if (interrupted || options.kill?.test(out) !== true) return;
-      // Once: a signal that meets the process on its way out, its handlers gone, would end it unhandled.
+      // Once: a signal that meets the process on its way out, its handlers gone, would end it
+      // unhandled.
       interrupted = true;
       child.kill("SIGINT");
     });

@@ -84,7 +84,8 @@ describe("replay", () => {
     expect(results).toEqual([{ kind: "published", seq: letter.version, as: operation?.version }]);
     expect(operation?.replay).toEqual({ of: letter.version, after: letter.position });
     expect(operation?.payload).toEqual(await payloadOf(log.docs, acme, letter.version));
-    // What is sent twice carries one message id, by which the tenant's owner knows the second for a repetition.
+    // What is sent twice carries one message id, by which the tenant's owner knows the second for a
+    // repetition.
     const [again] = await replay(log, acme, [letter]);
     const last = again?.kind === "published" ? again.as : letter.version;
     const read = await log.docs.readTenant({ tenant: acme, after: letter.version, max: 9 });

@@ -36,7 +36,9 @@ interface Engine {
   fate: (id: string) => DocumentStatus | undefined;
 }
 
-/** The memory log with an engine behind it that tells each document's fate at once, before the ack. */
+/**
+ * The memory log with an engine behind it that tells each document's fate at once, before the ack.
+ */
 function engine(log: MemoryLog = memory): Engine {
   const payloads: Engine["payloads"] = [];
   /** As the tenant's owner knows what was sent before. */

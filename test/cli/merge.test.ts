@@ -36,8 +36,15 @@ function progress(more: Partial<MergeProgress> = {}): MergeProgress {
 
 const scrubbed: ScrubOutcome = {
   kind: "scrubbed",
-  ...{ walked: 9, live: 6, waiting: 1, deleted: 2, checked: 5, repaired: 3 },
-  ...{ lost: 0, marker: "kept" as const, atMs: 1 },
+  walked: 9,
+  live: 6,
+  waiting: 1,
+  deleted: 2,
+  checked: 5,
+  repaired: 3,
+  lost: 0,
+  marker: "kept" as const,
+  atMs: 1,
 };
 
 /** Merges that are decided beforehand, with a record of what was asked. */
@@ -123,7 +130,11 @@ describe("freshet merge", () => {
       tenant: demo,
       ...range,
       ...counts,
-      ...{ version: 3 as Version, expectedRevision: 1, piecesBefore: [], marks: true, more: false },
+      version: 3 as Version,
+      expectedRevision: 1,
+      piecesBefore: [],
+      marks: true,
+      more: false,
       piecesThrough: 0,
     };
     const told = await runMerge({ ...made, preview: async () => plan }, demo, "preview");

@@ -10,7 +10,7 @@ import { storedObject } from "../../src/cold/weaviate-object.ts";
 import { parseOperation } from "../../src/contract/document.ts";
 import type { DocumentId } from "../../src/contract/ids.ts";
 import { parseQuestion } from "../../src/contract/query.ts";
-import { createPreparer } from "../../src/ingest/prepare.ts";
+import { createPreparer } from "../../src/ingest/preparer.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { defaultRedactor } from "../../src/text/redaction.ts";
 import { coldObject, freshTenant } from "./objects.ts";

@@ -23,11 +23,13 @@ describe("the model that is configured", () => {
     const file = { hidden_size: 48, max_position_embeddings: 512 };
     writeFileSync(join(folder, "config.json"), JSON.stringify(file));
     expect(readModelShape(config())).toMatchObject({
-      ...{ name: folder.split("/").at(-1), dimensions: 48 },
+      name: folder.split("/").at(-1),
+      dimensions: 48,
     });
     const remote = { FRESHET_EMBED_URL: "http://127.0.0.1:1/v1", FRESHET_EMBED_MODEL: "far" };
     expect(readModelShape(config({ ...remote, FRESHET_EMBED_DIMENSIONS: "96" }))).toMatchObject({
-      ...{ name: "far", dimensions: 96 },
+      name: "far",
+      dimensions: 96,
     });
   });
 
@@ -79,7 +81,10 @@ describe("an engine that joins a log", () => {
   const first = createMemoryEmbedder();
   const refused = { code: "model_mismatch", retryable: false };
 
-  /** The same vectors with noise, as another precision makes them; with enough noise it is another model. */
+  /**
+   * The same vectors with noise, as another precision makes them; with enough noise it is another
+   * model.
+   */
   function noisy(amount: number, asked: string[] = []): Embedder {
     return {
       ...first,

@@ -112,8 +112,13 @@ describe("configuration", () => {
 
   it("embeds on the CPU in this process unless it is told otherwise", () => {
     expect(readConfig({}).embedding).toEqual({
-      ...{ modelDir: undefined, graph: undefined, threads: undefined, remote: undefined },
-      ...{ provider: "cpu", precision: "auto", dimensions: undefined },
+      modelDir: undefined,
+      graph: undefined,
+      threads: undefined,
+      remote: undefined,
+      provider: "cpu",
+      precision: "auto",
+      dimensions: undefined,
     });
     const told = readConfig({
       FRESHET_EMBED_PROVIDER: "tensorrt",
@@ -123,7 +128,9 @@ describe("configuration", () => {
       FRESHET_EMBED_DIMENSIONS: "1024",
     });
     expect(told.embedding).toMatchObject({
-      ...{ provider: "tensorrt", precision: "fp16", dimensions: 1_024 },
+      provider: "tensorrt",
+      precision: "fp16",
+      dimensions: 1_024,
       remote: { url: "http://127.0.0.1:1/v1", model: undefined, apiKey: "k" },
     });
     for (const [name, value] of [

@@ -1,4 +1,7 @@
-/** Rows are those of the bad-input matrix, reliability.md section 9, that concern the bytes of a document. */
+/**
+ * The numbers are rows of the matrix of bad input; those here concern the bytes of a
+ * document.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -211,7 +214,7 @@ describe("accepted", () => {
     );
   });
 
-  it("31: keeps what JSON numbers can not carry as the nearest double", () => {
+  it("31: keeps what JSON numbers cannot carry as the nearest double", () => {
     const operation = accepted('{"id":"d1","text":"x","metadata":{"n":9007199254740993,"z":-0}}');
     expect(operation).toMatchObject({ metadata: { n: 9_007_199_254_740_992, z: -0 } });
   });

@@ -2,7 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cutText, isPlainName } from "../../src/contract/well-formed.ts";
 
-/** Characters of all planes, lone halves of pairs, marks, joiners, controls: what a careless sender cuts and joins. */
+/**
+ * Characters of all planes, lone halves of pairs, marks, joiners, controls: what a careless sender
+ * cuts and joins.
+ */
 const anyText = fc
   .array(
     fc.oneof(

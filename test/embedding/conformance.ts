@@ -1,4 +1,7 @@
-/** What every embedder must do, run by each adapter. Inputs are real texts with their real token ids. */
+/**
+ * What every embedder must do, run by each adapter. Inputs are real texts with their real token
+ * ids.
+ */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Embedder, EmbedInput } from "../../src/embedding/port.ts";

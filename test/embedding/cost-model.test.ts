@@ -93,7 +93,7 @@ describe("the cost model", () => {
     expect(rows).toBe(64);
   });
 
-  it("gives the whole time to the texts while batches of one size can not tell", () => {
+  it("gives the whole time to the texts while batches of one size cannot tell", () => {
     const model = taught(unmeasured, { overheadMs: 0, msPerGflop: 2 }, repeated(chunk, 60));
     expect(model.msPerGflop).toBeCloseTo(2, 1);
   });

@@ -1,4 +1,6 @@
-/** Fairness is a promise over many batches, so most tests here run the batcher itself for a while. */
+/**
+ * Fairness is a promise over many batches, so most tests here run the batcher itself for a while.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type BatchLimits, selectBatch } from "../../src/embedding/batching.ts";

@@ -1,4 +1,6 @@
-/** Where the real model lies: where the test run's set-up says, else in the cache that set-up fills. */
+/**
+ * Where the real model lies: where the test run's set-up says, else in the cache that set-up fills.
+ */
 
 import { homedir } from "node:os";
 import { join } from "node:path";

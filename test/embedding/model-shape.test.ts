@@ -17,7 +17,9 @@ describe("the shape of an embedding model", () => {
   it("is what its config.json says, with chunks no longer than the model reads", () => {
     const maxTokens = limits.chunkTokensMax;
     expect(modelShapeOf({ ...sources, configJson })).toEqual({
-      ...{ name: "m", dimensions: 768, maxTokens },
+      name: "m",
+      dimensions: 768,
+      maxTokens,
     });
     const short = JSON.stringify({ hidden_size: 32, max_position_embeddings: 64 });
     expect(modelShapeOf({ ...sources, configJson: short })).toMatchObject({ maxTokens: 64 });
@@ -27,7 +29,9 @@ describe("the shape of an embedding model", () => {
     const configured = { ...sources, dimensions: 1_024 };
     expect(modelShapeOf({ ...configured, configJson }).dimensions).toBe(1_024);
     expect(modelShapeOf({ ...configured, configJson: undefined })).toEqual({
-      ...{ name: "m", dimensions: 1_024, maxTokens: limits.chunkTokensMax },
+      name: "m",
+      dimensions: 1_024,
+      maxTokens: limits.chunkTokensMax,
     });
   });
 

@@ -44,7 +44,7 @@ describe("an execution provider", () => {
     expect(line).not.toContain("\n");
   });
 
-  it("is not blamed for a graph that can not be read", () => {
+  it("is not blamed for a graph that cannot be read", () => {
     const message = "Load model from /a/b.onnx failed:Protobuf parsing failed.";
     expect(explainSessionFailure("cuda", new Error(message))).toBe(message);
     expect(explainSessionFailure("cpu", new Error("CUDA failure 100"))).toBe("CUDA failure 100");

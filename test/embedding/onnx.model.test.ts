@@ -200,7 +200,11 @@ describe("an execution provider", () => {
     async (provider) => {
       const threads = { ingestThreads: 1, queryThreads: 1 };
       const starting = createOnnxEmbedder({
-        ...{ graphFile, model, provider, clock: systemClock, ...threads },
+        graphFile,
+        model,
+        provider,
+        clock: systemClock,
+        ...threads,
       });
       const failure: unknown = await starting.then(
         () => undefined,

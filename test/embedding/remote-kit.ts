@@ -1,4 +1,7 @@
-/** What the tests of the remote embedder share: an endpoint for each test, and embedders that ask it. */
+/**
+ * What the tests of the remote embedder share: an endpoint for each test, and embedders that ask
+ * it.
+ */
 
 import { afterEach, beforeEach, expect } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
@@ -83,7 +86,11 @@ export function remoteKit(): RemoteKit {
     },
     async open(options = {}) {
       const embedder = await createRemoteEmbedder({
-        ...{ url: `${kit.endpoint.url}/v1`, model, clock: systemClock, random: () => 0.5, apiKey },
+        url: `${kit.endpoint.url}/v1`,
+        model,
+        clock: systemClock,
+        random: () => 0.5,
+        apiKey,
         ...options,
       });
       opened.push(embedder);

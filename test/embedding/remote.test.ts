@@ -1,4 +1,7 @@
-/** A real adapter over real sockets, against an endpoint that misbehaves in every way that is told apart. */
+/**
+ * A real adapter over real sockets, against an endpoint that misbehaves in every way that is told
+ * apart.
+ */
 
 import { describe, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
@@ -32,7 +35,10 @@ function conformant(path: string, handler: Handler): () => Promise<Embedder> {
     own.handle = handler;
     const url = own.url + path;
     const embedder = await createRemoteEmbedder({
-      ...{ url, model, clock: systemClock, random: Math.random },
+      url,
+      model,
+      clock: systemClock,
+      random: Math.random,
     });
     return {
       ...embedder,

@@ -1,4 +1,7 @@
-/** A small in-memory engine behind the surfaces: it stores, finds by substring, and can be told to fail or wait. */
+/**
+ * A small in-memory engine behind the surfaces: it stores, finds by substring, and can be told to
+ * fail or wait.
+ */
 
 import { type Operation, operationSchema } from "../../src/contract/document.ts";
 import { FreshetError } from "../../src/contract/errors.ts";

@@ -58,7 +58,7 @@ describe("who is asking", () => {
     expect(tenants.map(({ tenant }) => tenant)).toEqual(["acme"]);
   });
 
-  it("can not scrape metrics, which name other tenants, from wherever it comes", async () => {
+  it("cannot scrape metrics, which name other tenants, from wherever it comes", async () => {
     const scrape = (remoteAddress: string, headers = {}) =>
       it_.app.inject({ url: "/metrics", remoteAddress, headers });
     // Behind a proxy on this machine every request comes from loopback.

@@ -119,7 +119,10 @@ export function rawSocket(url: string): { socket: Socket; received: Promise<stri
   return { socket, received };
 }
 
-/** Injected requests to whatever fixture is the current one; a text goes as it is, any other body as JSON. */
+/**
+ * Injected requests to whatever fixture is the current one; a text goes as it is, any other body as
+ * JSON.
+ */
 export function callsOf(current: () => Fixture) {
   const posting =
     (url: string) =>

@@ -297,7 +297,10 @@ describe("the edges of the API", () => {
           "0 of 1 tenants are ready, 0 of 1 records replayed, 0 operations to catch up",
         ],
         recovery: {
-          ...{ tenants_ready: 0, tenants_total: 1, records_replayed: 0, records_to_replay: 1 },
+          tenants_ready: 0,
+          tenants_total: 1,
+          records_replayed: 0,
+          records_to_replay: 1,
           operations_behind: 0,
         },
       },

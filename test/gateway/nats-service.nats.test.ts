@@ -138,7 +138,7 @@ describe("the micro service", () => {
     expect(stats[0]?.endpoints?.[0]?.data).toMatchObject({ answered: 1, refused: 1 });
   });
 
-  it("tells those it can not finish when it stops", async () => {
+  it("tells those it cannot finish when it stops", async () => {
     service.hold = new Promise(() => {});
     const waiting = ask("demo", { query: "rivers" });
     await expect.poll(() => service.asked.length).toBe(1);

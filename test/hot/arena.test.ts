@@ -8,7 +8,7 @@ interface Taken {
   readonly bytes: number;
 }
 
-test("A1, A2: allocations never overlap, and everything freed is one piece again, for any sequence", () => {
+test("AR1, AR2: allocations never overlap, and everything freed is one piece again, for any sequence", () => {
   fc.assert(
     fc.property(
       fc.array(fc.oneof(fc.integer({ min: 1, max: 300_000 }), fc.constant("free" as const)), {
@@ -56,7 +56,7 @@ test("views show all of a memory that has grown", () => {
   expect(arena.u32[(address + 9_999_996) / 4]).toBe(0x3f00_0000);
 });
 
-test("A3: a full arena refuses, and goes on once there is room", () => {
+test("AR3: a full arena refuses, and goes on once there is room", () => {
   const arena = new Arena();
   const most = limits.hotArenaBytesMax - 64;
   expect(() => arena.allocate(most + 1)).toThrow(expect.objectContaining({ code: "overloaded" }));

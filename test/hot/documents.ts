@@ -32,7 +32,7 @@ export function unit(...numbers: readonly number[]): Float32Array {
   return Float32Array.from(numbers, (number) => number / norm);
 }
 
-/** mulberry32: a short-cycle generator repeats vectors and spoils recall (performance.md, M). */
+/** mulberry32: a short-cycle generator repeats vectors and spoils recall. */
 export function random(seed: number): () => number {
   let state = seed;
   return () => {

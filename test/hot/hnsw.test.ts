@@ -43,7 +43,10 @@ function add(shard: HotShard, vectors: readonly Float32Array[], from = 0): void 
   });
 }
 
-/** Ends when the estimate of the shard shows that a graph holds its rows; the time limit of the test is the bound. */
+/**
+ * Ends when the estimate of the shard shows that a graph holds its rows; the time limit of the test
+ * is the bound.
+ */
 async function graphIsIn(shard: HotShard, before: number): Promise<void> {
   while (shard.stats().bytes === before) await new Promise((resolve) => setTimeout(resolve, 10));
 }
@@ -168,7 +171,7 @@ describe("builds", () => {
     expect(warnings).toEqual([]);
   });
 
-  test("a folder that can not be used costs speed only", async () => {
+  test("a folder that cannot be used costs speed only", async () => {
     const file = join(directory, "not-a-folder");
     writeFileSync(file, "");
     const shard = openShard(join(file, "sub"));

@@ -18,7 +18,7 @@ function find(index: LexicalIndex, question: string): number[] {
     .toSorted((left, right) => left - right);
 }
 
-test("L2: what was taken out does not stay, however long rows come and go", () => {
+test("LI2: what was taken out does not stay, however long rows come and go", () => {
   const fresh = new LexicalIndex();
   for (let at = 0; at < 100; at += 1) fresh.add(rowOf(at), textOf(at));
   const index = new LexicalIndex();

@@ -17,7 +17,10 @@ const totalsOf = (held: readonly number[]) => ({
   bytes: sum(held),
 });
 
-/** Every tenant takes what it may, a byte at a time, in the order that the turns say; nobody ever merges. */
+/**
+ * Every tenant takes what it may, a byte at a time, in the order that the turns say; nobody ever
+ * merges.
+ */
 function grow(held: number[], turns: readonly number[]): void {
   for (const turn of turns) {
     const tenant = turn % held.length;

@@ -61,7 +61,7 @@ const vectorOf = (dimensions: number) =>
       return unit(...lopsided.map((value) => value + 1e-3));
     });
 
-describe("K1, K2: a scan", () => {
+describe("SD1, SD2: a scan", () => {
   test.each([3, 64, 100])("of %i dimensions finds the exact best of any rows", (dimensions) => {
     fc.assert(
       fc.property(
@@ -86,7 +86,7 @@ describe("K1, K2: a scan", () => {
     );
   });
 
-  test("K2: passes over rows that are nearly as good as the best only where that is proved", () => {
+  test("SD2: passes over rows that are nearly as good as the best only where that is proved", () => {
     // All within a thousandth of each other: far below what codes can tell apart.
     const base = clustered(1, { dimensions: 384, clusters: 1, seed: 5 })[0] ?? unit(1);
     const noise = clustered(2_000, { dimensions: 384, clusters: 50, seed: 6 });
@@ -104,7 +104,7 @@ describe("K1, K2: a scan", () => {
     }
   });
 
-  test("K4: offers only rows of the mask", () => {
+  test("SD4: offers only rows of the mask", () => {
     const vectors = clustered(500, { dimensions: 48, clusters: 5, seed: 1 });
     const accepts = (index: number): boolean => index % 7 === 3;
     const { addresses, maskAt, rows } = place(vectors, accepts);
@@ -130,7 +130,7 @@ describe("K1, K2: a scan", () => {
   });
 });
 
-describe("K3, K4: a walk", () => {
+describe("SD3, SD4: a walk", () => {
   const vectors = clustered(200, { dimensions: 64, clusters: 8, seed: 3 });
 
   function walk(vector: Float32Array, accepts: (index: number) => boolean, breadth: number) {

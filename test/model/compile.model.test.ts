@@ -78,7 +78,8 @@ describe("all-MiniLM-L6-v2, compiled", () => {
   });
 
   it("in fp16 is within 0.999 of fp32 for each text", async () => {
-    // Measured: 0.99999 or better. The CPU rounds between operators and not inside them, as CUDA does.
+    // Measured: 0.99999 or better. The CPU rounds between operators and not inside them, as CUDA
+    // does.
     for (const { cosine } of await cosinesToFp32("fp16")) expect(cosine).toBeGreaterThan(0.999);
   });
 

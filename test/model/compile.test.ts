@@ -201,12 +201,12 @@ describe("a model that cannot be compiled", () => {
     await compile();
   });
 
-  it("leaves nothing behind when the graph can not be written", async () => {
+  it("leaves nothing behind when the graph cannot be written", async () => {
     const taken = join(modelDir, "config.json");
     const into = compileModel({ modelDir, outFile: join(taken, "graph.onnx"), variant: "fp32" });
-    await expect(into).rejects.toThrow(/graph\.onnx can not be written: E/);
+    await expect(into).rejects.toThrow(/graph\.onnx cannot be written: E/);
     const over = compileModel({ modelDir, outFile: modelDir, variant: "fp32" });
-    await expect(over).rejects.toThrow(/can not be written: E/);
+    await expect(over).rejects.toThrow(/cannot be written: E/);
     expect(await readdir(dirname(modelDir))).not.toContainEqual(
       expect.stringContaining(`${basename(modelDir)}.partial`),
     );

@@ -84,7 +84,8 @@ describe("an encoder of 12 layers", () => {
     ),
   )("is what plain loops compute: $pooling pooling in $variant", (request) => check(request));
 
-  // Promised for CPUs with VNNI: others add pairs of products in 16 bits, which full weights overflow (precision.ts).
+  // Promised for CPUs with VNNI: others add pairs of products in 16 bits, which full weights
+  // overflow (precision.ts).
   it.runIf(hasVnni).each(poolings)(
     "is what plain loops compute on a CPU with VNNI: %s pooling in int8",
     (pooling) => check({ pooling, variant: "int8" }),
@@ -175,8 +176,9 @@ describe("a checkpoint", () => {
 });
 
 /**
- * Every second input of each product weighs nothing: of two neighbours, whose products AVX2 adds in 16 bits, one is
- * 0, and 255 x 127 of the other fits. The others weigh more instead, so that vectors lie as far apart as before.
+ * Every second input of each product weighs nothing: of two neighbours, whose products AVX2 adds in
+ * 16 bits, one is 0, and 255 x 127 of the other fits. The others weigh more instead, so that
+ * vectors lie as far apart as before.
  */
 function withoutPairs(tensors: ReadonlyMap<string, EncoderTensor>): Map<string, EncoderTensor> {
   return new Map(

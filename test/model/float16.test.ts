@@ -2,7 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { toFloat16 } from "../../ops/model/float16.ts";
 
-/** The step between neighbouring float16 at a magnitude: 10 bits below its power of two, 2^-24 at the least. */
+/**
+ * The step between neighbouring float16 at a magnitude: 10 bits below its power of two, 2^-24 at
+ * the least.
+ */
 const stepAt = (value: number): number => {
   const exponent = Math.floor(Math.log2(Math.abs(value)));
   return 2 ** Math.max(exponent - 10, -24);

@@ -1,6 +1,7 @@
 /**
- * A BERT encoder as its paper has it (post layer norm, erf GELU), in plain float64 loops over the tensors as a
- * checkpoint stores them. It shares nothing with the compiler: no fused weights, no transposition, no graph.
+ * A BERT encoder as its paper has it (post layer norm, erf GELU), in plain float64 loops over the
+ * tensors as a checkpoint stores them. It shares nothing with the compiler: no fused weights, no
+ * transposition, no graph.
  */
 
 import { type EncoderSizes, type EncoderTensor, epsilon } from "./tiny-encoder.ts";

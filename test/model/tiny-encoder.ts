@@ -1,4 +1,7 @@
-/** Whole BERT encoders of a few kilobytes with seeded weights, so that the compiler is tested offline. */
+/**
+ * Whole BERT encoders of a few kilobytes with seeded weights, so that the compiler is tested
+ * offline.
+ */
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -75,8 +78,8 @@ export function randomTensors(sizes: EncoderSizes): Map<string, EncoderTensor> {
 }
 
 /**
- * What all tokens have in common (biases, what attention mixes in) is small, as in a trained model. Else they
- * become one within 12 layers, and a wrong pooling or a wrong mask would not show.
+ * What all tokens have in common (biases, what attention mixes in) is small, as in a trained model.
+ * Else they become one within 12 layers, and a wrong pooling or a wrong mask would not show.
  */
 function spreadOf(name: string): number {
   if (name.endsWith(".bias")) return 0.1;

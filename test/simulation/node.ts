@@ -12,7 +12,7 @@ import type { Outcome } from "../../src/contract/outcome.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import type { HotShardFactory } from "../../src/hot/port.ts";
 import { processOperation } from "../../src/ingest/pipeline.ts";
-import type { Preparer } from "../../src/ingest/prepare.ts";
+import type { Preparer } from "../../src/ingest/preparer.ts";
 import type { MemoryLog } from "../../src/log/memory/log.ts";
 import type { StoredManifest, StoredOperation } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";

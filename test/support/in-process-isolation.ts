@@ -3,7 +3,7 @@
 import type { Embedder } from "../../src/embedding/port.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
 import { processOperation } from "../../src/ingest/pipeline.ts";
-import type { Preparer } from "../../src/ingest/prepare.ts";
+import type { Preparer } from "../../src/ingest/preparer.ts";
 
 export function inProcessIsolation(options: {
   readonly prepare: Preparer;

@@ -17,7 +17,7 @@ import type { Embedder } from "../../src/embedding/port.ts";
 import { createLocalService, createService } from "../../src/engine/service.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import { inlinePreparation } from "../../src/ingest/preparation/inline.ts";
-import { createPreparer } from "../../src/ingest/prepare.ts";
+import { createPreparer } from "../../src/ingest/preparer.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import { createMemoryMerges } from "../../src/merges/memory.ts";
 import type { MergeClient } from "../../src/merges/port.ts";

@@ -2,7 +2,7 @@
  * `src/main.ts`, with an embedder that some texts do harm to: `poison: abort` ends the process, as a fault in native
  * code does, and `poison: slow` takes a while. So in the engine, and in the processes that it isolates. A program, not a test.
  */
-import { startEngine } from "../../src/compose/compose.ts";
+import { startEngine } from "../../src/compose/engine.ts";
 import { isolatedRole, runIsolated } from "../../src/compose/isolation.ts";
 import { readConfig } from "../../src/config/config.ts";
 import type { Embedder } from "../../src/embedding/port.ts";

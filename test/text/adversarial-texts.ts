@@ -1,4 +1,7 @@
-/** Texts that are made to cost: what looks like personal data, again and again, in every neighbourhood. */
+/**
+ * Texts that are made to cost: what looks like personal data, again and again, in every
+ * neighbourhood.
+ */
 
 import fc from "fast-check";
 

@@ -10,7 +10,7 @@ const sentence = (n: number) => `Sentence number ${n} says something about the s
 const paragraphs = (count: number) =>
   Array.from({ length: count }, (_, n) => sentence(n)).join(" ");
 
-/** Words of K2, at the tokenizer's own grain. */
+/** Words of CK2, at the tokenizer's own grain. */
 const wordsOf = (text: string) =>
   tokenizer.words(text).map((word) => text.slice(word.start, word.end));
 
@@ -44,7 +44,7 @@ const markdownish = fc
   .map((lines) => lines.join("\n"));
 
 describe("chunks", () => {
-  test("K1, K2: hold every word in order and never exceed the bound", () => {
+  test("CK1, CK2: hold every word in order and never exceed the bound", () => {
     fc.assert(
       fc.property(markdownish, fc.option(fc.lorem(), { nil: undefined }), (text, title) => {
         const chunks = chunk(text, title);
@@ -58,7 +58,7 @@ describe("chunks", () => {
     );
   });
 
-  test("K4: the same text gives the same chunks", () => {
+  test("CK4: the same text gives the same chunks", () => {
     const text = `# A\n${paragraphs(80)}\n## B\n${paragraphs(3)}`;
     expect(chunk(text)).toEqual(chunk(text));
   });
@@ -72,7 +72,7 @@ describe("chunks", () => {
     expect(chunk("Just one line.")[0]?.heading).toBeUndefined();
   });
 
-  test("are cut between sentences and overlap by whole sentences of bounded length (K3)", () => {
+  test("are cut between sentences and overlap by whole sentences of bounded length (CK3)", () => {
     const chunks = chunk(paragraphs(100));
     expect(chunks.length).toBeGreaterThan(3);
     for (const { text } of chunks) {
@@ -176,7 +176,7 @@ describe("chunks", () => {
     ["ideographs", "漢".repeat(size / 3)],
     ["spaces in a heading", `# ${" ".repeat(size)}x`],
     ["emoji", "👩‍👩‍👧‍👦".repeat(10_000)],
-  ])("K1, K2 hold for 256 KiB of %s", (_name, text) => {
+  ])("CK1, CK2 hold for 256 KiB of %s", (_name, text) => {
     const chunks = chunk(text);
     expect(Math.max(...chunks.map(({ tokens }) => tokens.length))).toBeLessThanOrEqual(
       limits.chunkTokensMax,

@@ -1,4 +1,7 @@
-/** R1 and R4 for texts that are made to cost. Work is counted, so that no machine is too slow for this test. */
+/**
+ * RD1 and RD4 for texts that are made to cost. Work is counted, so that no machine is too slow for
+ *    this test.
+ */
 
 import fc from "fast-check";
 import type * as PhoneNumbers from "libphonenumber-js/max";
@@ -37,7 +40,7 @@ describe("redaction of a text that is made to cost", () => {
     calls.count = 0;
   });
 
-  test("R1, R4: stays within its checks and visits, and a second redaction finds nothing more", () => {
+  test("RD1, RD4: stays within its checks and visits, and a second redaction finds nothing more", () => {
     fc.assert(
       fc.property(adversarialText(chars), (text) => {
         calls.count = 0;
@@ -62,8 +65,9 @@ describe("redaction of a text that is made to cost", () => {
     expect(text).toBe("[PHONE]".repeat(400));
   });
 
-  test("R1: of more candidates than may be checked none is left, whichever came first", () => {
-    // No country has the code 999, and each number is another one: all would stay if all were checked.
+  test("RD1: of more candidates than may be checked none is left, whichever came first", () => {
+    // No country has the code 999, and each number is another one: all would stay if all were
+    // checked.
     const numbers = Array.from({ length: 400 }, (_, n) => `+999 ${100_000 + n}`);
     const few = numbers.slice(0, 20).join("; ");
     expect(redact(few).text).toBe(few);

@@ -79,7 +79,7 @@ describe("redaction", () => {
     expect(redacted(text)).toBe(expected);
   });
 
-  test.each(kept)("R3: %j stays", (text) => {
+  test.each(kept)("RD3: %j stays", (text) => {
     expect(redacted(text)).toBe(text);
   });
 
@@ -88,7 +88,7 @@ describe("redaction", () => {
     expect(counts).toEqual({ EMAIL: 2, PHONE: 0, CARD: 0, IBAN: 0, IP: 1, API_KEY: 0 });
   });
 
-  test("R2: the longest of overlapping finds wins", () => {
+  test("RD2: the longest of overlapping finds wins", () => {
     expect(redacted("phone 4111 1111 1111 1111")).toBe("phone [CARD]");
     expect(redacted("call DE89370400440532013000")).toBe("call [IBAN]");
   });
@@ -116,7 +116,7 @@ describe("redaction", () => {
     fc.stringMatching(/^[a-f0-9:.@]{0,40}$/),
   );
 
-  test("R1: redacting twice changes nothing more", () => {
+  test("RD1: redacting twice changes nothing more", () => {
     fc.assert(
       fc.property(fc.array(fragments, { maxLength: 12 }), (parts) => {
         const once = redacted(parts.join(""));

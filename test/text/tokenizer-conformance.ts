@@ -1,4 +1,4 @@
-/** What every tokenizer keeps (T1, T2, T4 of src/text/port.ts). */
+/** What every tokenizer keeps (TK1, TK2, TK4 of src/text/port.ts). */
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -19,7 +19,7 @@ const text = fc.oneof(
 );
 
 export function describeTokenizer(create: () => Tokenizer): void {
-  test("T1, T4: words cover all but white space, in order, none too long", () => {
+  test("TK1, TK4: words cover all but white space, in order, none too long", () => {
     const tokenizer = create();
     fc.assert(
       fc.property(text, (value) => {
@@ -35,7 +35,7 @@ export function describeTokenizer(create: () => Tokenizer): void {
     );
   });
 
-  test("T2: an encoded text is its words between [CLS] and [SEP], cut at the bound", () => {
+  test("TK2: an encoded text is its words between [CLS] and [SEP], cut at the bound", () => {
     const tokenizer = create();
     fc.assert(
       fc.property(text, fc.integer({ min: 2, max: 40 }), (value, maxTokens) => {

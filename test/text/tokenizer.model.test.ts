@@ -47,7 +47,7 @@ describe("the model's tokenizer", () => {
     expect(tokenizer.encode("word ".repeat(1_000), 256)).toHaveLength(256);
   });
 
-  test("T3: text that looks like a special token is text", () => {
+  test("TK3: text that looks like a special token is text", () => {
     const ids = [...tokenizer.encode("[CLS] a [SEP] b [PAD] [MASK]", 256)];
     expect(ids.filter((id) => [0, 100, 101, 102, 103].includes(id))).toEqual([101, 102]);
   });

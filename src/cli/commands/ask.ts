@@ -1,4 +1,7 @@
-/** `freshet ask` and `freshet search`: a question over HTTP, the answer as it comes, then its sources. */
+/**
+ * `freshet ask` and `freshet search`: a question over HTTP, the answer as it comes, then its
+ * sources.
+ */
 
 import { type Command, InvalidArgumentError } from "commander";
 import { limits } from "../../contract/limits.ts";
@@ -90,7 +93,8 @@ async function ask(query: string, options: AskOptions, terminal: Terminal): Prom
       terminal.out(printable(event.text));
     },
   });
-  // The engine checks citations at the end: when that changed the text, the checked one is the answer.
+  // The engine checks citations at the end: when that changed the text, the checked one is the
+  // answer.
   if (streamed.trim() !== answer.answer.trim()) {
     terminal.out(`${streamed === "" ? "" : "\n\n"}${printable(answer.answer)}`);
   }

@@ -47,14 +47,14 @@ export function addDlq(program: Command, terminal: Terminal): void {
     "freshet dlq list --token 'not a tenant'",
   ])
     .option("--token <token>", tokenHelp)
-    .option("--reason <code>", "only letters with this reason", reasonValue)
+    .option("--reason <code>", "only dead letters with this reason", reasonValue)
     .option(
       "--max <n>",
-      "letters at most",
+      "dead letters at most",
       wholeNumber(1, limits.dlqListMax),
       limits.dlqListDefault,
     )
-    .option("--after <seq>", "only letters of later operations", version, 0)
+    .option("--after <seq>", "only dead letters of later operations", version, 0)
     .action(async (options: ListOptions) => list(options, terminal));
   withDlq(dlq.command("show").description("one dead letter"), [
     "freshet dlq show 1099511627790",
@@ -72,7 +72,12 @@ export function addDlq(program: Command, terminal: Terminal): void {
     .argument("[seq...]", "sequences of the operations", collect)
     .option("--all", "every dead letter of the tenant")
     .option("--reason <code>", "every dead letter with this reason", reasonValue)
-    .option("--max <n>", "letters at most", wholeNumber(1, limits.dlqListMax), limits.dlqListMax)
+    .option(
+      "--max <n>",
+      "dead letters at most",
+      wholeNumber(1, limits.dlqListMax),
+      limits.dlqListMax,
+    )
     .action(async (seqs: Version[], options: ReplayOptions) => replayAll(seqs, options, terminal));
 }
 

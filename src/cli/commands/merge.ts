@@ -1,4 +1,7 @@
-/** `freshet merge`: makes the cold shard equal to the log now, or steers the tenant's merge workflow. */
+/**
+ * `freshet merge`: makes the cold shard equal to the log now, or steers the tenant's merge
+ * workflow.
+ */
 
 import { type Command, Option } from "commander";
 import type { TenantId } from "../../contract/ids.ts";
@@ -66,7 +69,10 @@ interface Told {
   readonly text: string;
 }
 
-/** What was asked for: a merge, or one of the actions. @throws CliError when the merge did not happen */
+/**
+ * What was asked for: a merge, or one of the actions. @throws CliError when the merge did not
+ * happen
+ */
 export function runMerge(
   client: MergeClient,
   tenant: TenantId,
@@ -158,7 +164,7 @@ function reportText({ lost, refused, ...report }: ScrubReport): string {
   return `${found}; ${lost} documents are lost: publish them again`;
 }
 
-/** A repair is no merge of new documents: nothing that anybody published is behind it. */
+/** A repair is no merge of new documents: nothing new was published. */
 function planText(plan: MergePlan): string {
   if (plan.kind === "nothing") return "nothing to merge";
   const more = plan.more ? "; more would follow" : "";
@@ -170,7 +176,8 @@ function planText(plan: MergePlan): string {
 
 function progressText(progress: MergeProgress): string {
   const { paused, written, total, lastMerge, scrub, lastScrub, error } = progress;
-  // A request to pause takes hold at the next step, so the phase may still say what is being finished.
+  // A request to pause takes hold at the next step, so the phase may still say what is being
+  // finished.
   const phase =
     paused && progress.phase !== "paused" ? `paused (${progress.phase})` : progress.phase;
   const state = !paused && phase === "paused" ? "resumed" : phase;

@@ -1,4 +1,7 @@
-/** Dead letters as they are looked through: pages of those of a tenant, and one with what it is about. */
+/**
+ * Dead letters as they are looked through: pages of those of a tenant, and one with what it is
+ * about.
+ */
 
 import type { ErrorCode } from "../../contract/errors.ts";
 import type { TenantId, Version } from "../../contract/ids.ts";

@@ -1,9 +1,11 @@
 /**
- * Publishes rejected operations again. Whether a replay means anything is decided by the tenant's owner, by the log;
- * here it is only foreseen, so that what is void anyway makes no new dead letter.
+ * Publishes rejected operations again. Whether a replay means anything is decided by the tenant's
+ * owner, by the log; here it is only foreseen, so that what is void anyway makes no new dead
+ * letter.
  *
- * RP1  a replay says which operation it repeats: the owner voids it if the document had a later one (I3).
- * RP2  repeating a replay has no second effect: by its message id, and after that by RP1.
+ * DR1  a replay says which operation it repeats: the owner voids it if the document had a later one
+ *      (I3).
+ * DR2  repeating a replay has no second effect: by its message id, and after that by DR1.
  */
 
 import { toFreshetError } from "../../contract/errors.ts";
@@ -24,7 +26,7 @@ export type Replayed =
 
 const later = "its document had a later operation";
 const isVoid = "it was a replay that came too late";
-const noRecord = "the letter does not say where it was refused: publish the document again";
+const noRecord = "the dead letter does not say where it was refused: publish the document again";
 const noPayload = "DOCS does not hold what was sent any more: publish the document again";
 
 /** @throws FreshetError when the log refuses a publish or does not answer */
@@ -42,7 +44,7 @@ export async function replay(
 interface One {
   readonly tenant: TenantId;
   readonly letter: DeadLetter;
-  /** Document → version of its newest operation; undefined when the log can not tell any more. */
+  /** Document → version of its newest operation; undefined when the log cannot tell any more. */
   readonly newest: ReadonlyMap<DocumentId, Version> | undefined;
 }
 
@@ -58,13 +60,15 @@ async function replayOne(log: ReplayLog, { tenant, letter, newest }: One): Promi
   const payload = await payloadOf(log.docs, tenant, version);
   if (payload === undefined) return skipped(noPayload);
   const { seq } = await log.docs.publish({
-    ...{ tenant, payload, messageId: `replay/${tenant}/${version}` },
+    tenant,
+    payload,
+    messageId: `replay/${tenant}/${version}`,
     replay: { of: version, after: position },
   });
   return { kind: "published", seq: version, as: seq };
 }
 
-/** One pass over what lies behind the oldest letter. */
+/** One pass over what lies after the oldest dead letter. */
 async function newestOperations(
   chunks: ReplayLog["chunks"],
   tenant: TenantId,

@@ -101,7 +101,9 @@ function foundFile(
   return kind === undefined ? undefined : { path, source: root, id, kind, bytes };
 }
 
-/** Symbolic links are not followed: they may lead in circles. Hidden folders are tools' business. */
+/**
+ * Symbolic links are not followed: they may lead in circles. Hidden folders are tools' business.
+ */
 async function* walk(folder: string): AsyncGenerator<string> {
   const inModules = folder.split(sep).includes("node_modules");
   const entries = await readdir(folder, { withFileTypes: true });

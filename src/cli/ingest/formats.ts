@@ -99,7 +99,10 @@ const htmlOptions: HtmlToTextOptions = {
   ],
 };
 
-/** The library recurses: a page of thousands of unclosed tags exhausts the stack, and only that page is at fault. */
+/**
+ * The library recurses: a page of thousands of unclosed tags exhausts the stack, and only that page
+ * is at fault.
+ */
 function htmlPart(file: CorpusFile, html: string): Part {
   try {
     return textPart(file, htmlText(html), htmlTitle(html));

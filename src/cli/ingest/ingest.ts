@@ -1,12 +1,12 @@
 /**
  * Publishes documents and waits until the engine has dealt with them.
  *
- * Owns the publishes in flight and the count of what became of each. Never sends what was ingested before
- * with the same content, and never more at once than `limits.ingestInFlightMax`.
+ * Owns the publishes in flight and the count of what became of each. Never sends what was ingested
+ * before with the same content, and never more at once than `limits.ingestInFlightMax`.
  *
  * IN1  documents of one id are published in the order they came.
- * IN2  a run that is repeated after a crash within the duplicate window changes nothing twice: the tenant's owner knows
- *      what it sends again by the message ids, and says "superseded" of it.
+ * IN2  a run that is repeated after a crash within the duplicate window changes nothing twice: the
+ *      tenant's owner knows what it sends again by the message ids, and says "superseded" of it.
  * IN3  waiting ends: when everything is dealt with, when nothing happens for long, or when aborted.
  */
 
@@ -192,8 +192,8 @@ class IngestRun {
 }
 
 /**
- * A log that is full or away for a moment is waited for, because an import has time; the message id makes
- * the repetition safe. The wait ends well inside the duplicate window (IN2).
+ * A log that is full or away for a moment is waited for, because an import has time; the message id
+ * makes the repetition safe. The wait ends well inside the duplicate window (IN2).
  */
 async function publishWithRetries<Result>(
   { clock, signal, onWaiting }: Pick<IngestOptions, "clock" | "signal" | "onWaiting">,

@@ -52,7 +52,10 @@ export function digestOf(payload: Uint8Array): string {
   return createHash("sha256").update(payload).digest("base64url");
 }
 
-/** The message id of a publish. It holds what was there before: going back to it is a change, not a repetition. */
+/**
+ * The message id of a publish. It holds what was there before: going back to it is a change, not a
+ * repetition.
+ */
 export function messageIdOf(parts: readonly string[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
 }

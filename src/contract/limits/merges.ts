@@ -37,7 +37,7 @@ export const mergeLimits = {
   /**
    * Each tenant has its place in the day, and so often a sweep asks those whose place has come: of
    * 10,000 tenants 35. All at once they would hold the activity slots for hours, and merges would
-   * wait behind them.
+   * wait for them.
    */
   scrubSlotMs: 5 * minuteMs,
   /** Objects that one activity of a scrub walks: some seconds; 100 million are 2,000 of them. */

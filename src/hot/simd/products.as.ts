@@ -2,14 +2,15 @@
  * Vectors, their codes, and the two products of a row and the question.
  *
  * A code is round(x / scale) with scale = max|x| / 127, a question's is round(x / scale) + 64 with
- * scale = max|x| / 63, since the instruction multiplies signed by 7-bit unsigned. The shift adds 64 times the
- * sum of a row's codes to each product, which is taken off again (`bias`). By Cauchy and Schwarz the f32
- * product is at most the codes' product + |row - its code| |question| + |code| |question - its code|.
+ * scale = max|x| / 63, since the instruction multiplies signed by 7-bit unsigned. The shift adds 64
+ * times the sum of a row's codes to each product, which is taken off again (`bias`). By Cauchy and
+ * Schwarz the f32 product is at most the codes' product + |row - its code| |question| + |code|
+ * |question - its code|.
  */
 
 /**
- * A code begins with what is needed to read it: scale f32, bias i32, slack f32 (|row - its code|), 4 bytes
- * unused; its numbers follow, in the same cache lines.
+ * A code begins with what is needed to read it: scale f32, bias i32, slack f32 (|row - its code|),
+ * 4 bytes unused; its numbers follow, in the same cache lines.
  */
 const headBytes: usize = 16;
 const questionShift: f32 = 64;
@@ -35,7 +36,9 @@ function sumOfLanes(lanes: v128): f32 {
   );
 }
 
-/** The f32 dot product with the question. Four accumulators: one alone would wait for each addition. */
+/**
+ * The f32 dot product with the question. Four accumulators: one alone would wait for each addition.
+ */
 export function dot(vector: usize): f32 {
   let a = f32x4.splat(0);
   let b = a;
@@ -86,8 +89,8 @@ let third: f32 = 0;
 let fourth: f32 = 0;
 
 /**
- * The dot products by codes of four rows that lie one behind the other, for `productOf` to tell. A scan's time goes
- * into loading the question's code and adding up lanes: four rows share both.
+ * The dot products by codes of four rows that lie one after the other, for `productOf` to tell. A
+ * scan's time goes into loading the question's code and adding up lanes: four rows share both.
  */
 export function approximateFour(rows: usize): void {
   let a = i32x4.splat(0);
@@ -141,8 +144,9 @@ export function ceiling(product: f32, code: usize): f32 {
 const chanceFrom: usize = 256;
 
 /**
- * The same, but for chance: in many dimensions rounding errors point anywhere, so their share along a vector is
- * about 1 / sqrt(width) of their length. Six times that is passed about once in a billion.
+ * The same, but for chance: in many dimensions rounding errors point anywhere, so their share along
+ * a vector is about 1 / sqrt(width) of their length. Six times that is passed about once in a
+ * billion.
  */
 export function likelyCeiling(product: f32, code: usize): f32 {
   if (width < chanceFrom) return ceiling(product, code);

@@ -1,16 +1,18 @@
 /**
- * The arithmetic of the hot index, in AssemblyScript: compiled by `npm run simd` into simd-code.ts, and
- * used through simd.ts only. 128-bit SIMD, because a scan in plain JavaScript is about ten times slower.
+ * The arithmetic of the hot index, in AssemblyScript: compiled by `npm run simd` into simd-code.ts,
+ * and used through simd.ts only. 128-bit SIMD, because a scan in plain JavaScript is about ten
+ * times slower.
  *
- * Every vector is there twice: as f32, and as one int8 code per number, a quarter of the size. Codes decide
- * where to look, f32 decides what a score is:
+ * Every vector is there twice: as f32, and as one int8 code per number, a quarter of the size.
+ * Codes decide where to look, f32 decides what a score is:
  *
- *   K1  a score that leaves the SIMD code is the f32 dot product;
- *   K2  `scan` is exact: a row is passed over only where its code proves that it can not be among the best;
- *   K3  `search` walks an HNSW graph by codes (Malkov and Yashunin, 2016, algorithm 2, as in hnswlib) and scores
- *       what it found by f32;
- *   K4  rows whose mask bit is 0 are never offered, but the walk goes through them: deletes and filters apply
- *       inside the search.
+ *   SD1  a score that leaves the SIMD code is the f32 dot product;
+ *   SD2  `scan` is exact: a row is passed over only where its code proves that it cannot be among
+ *       the best;
+ *   SD3  `search` walks an HNSW graph by codes (Malkov and Yashunin, 2016, algorithm 2, as in
+ *       hnswlib) and scores what it found by f32;
+ *   SD4  rows whose mask bit is 0 are never offered, but the walk goes through them: deletes and
+ *       filters apply inside the search.
  *
  * All addresses are bytes in the arena; nothing is allocated here. One search runs at a time.
  */
@@ -43,7 +45,10 @@ let epoch: u32 = 0;
 /** What `warm` read, so that the compiler keeps its loads. */
 let warmth: u32 = 0;
 
-/** Starts a search: the question's f32 numbers are at `vector`, its code goes to `code`, the best to `heap`. */
+/**
+ * Starts a search: the question's f32 numbers are at `vector`, its code goes to `code`, the best to
+ * `heap`.
+ */
 export function begin(vector: usize, code: usize, numbers: u32, heap: usize, limit: u32): void {
   ask(vector, code, numbers);
   best = heap;
@@ -83,7 +88,8 @@ export function scan(vectors: usize, codes: usize, mask: usize, rows: u32, base:
     let bits = <u32>(load<u8>(mask + <usize>(first >> 3)) >> <u8>(first & 4)) & 15;
     if (bits === 0) continue;
     const isAlone = (bits & (bits - 1)) === 0;
-    // Blocks have room for whole words of rows, so four are there, be they rows or what is left of others.
+    // Blocks have room for whole words of rows, so four are there, be they rows or what is left of
+    // others.
     if (!isAlone) approximateFour(codes + <usize>first * codeBytes);
     while (bits !== 0) {
       const index = ctz(bits);
@@ -96,7 +102,9 @@ export function scan(vectors: usize, codes: usize, mask: usize, rows: u32, base:
   }
 }
 
-/** Where walks keep their notes: a tag u32 (zero at first) and a pair per row, and a pair per find. */
+/**
+ * Where walks keep their notes: a tag u32 (zero at first) and a pair per row, and a pair per find.
+ */
 export function room(tagsAt: usize, candidatesAt: usize, foundAt: usize): void {
   tags = tagsAt;
   candidates = candidatesAt;
@@ -104,10 +112,10 @@ export function room(tagsAt: usize, candidatesAt: usize, foundAt: usize): void {
 }
 
 /**
- * Offers about the best rows of a graph whose mask bit is set. `graph` points to u32 numbers: vectors, codes,
- * base links (count and ids per row), words of a row's base links, offsets of the upper links (bytes, per
- * row), upper links (count and ids per level above 0), words of a level's links, entry row, entry's level.
- * `breadth` is ef: how many finds the walk keeps.
+ * Offers about the best rows of a graph whose mask bit is set. `graph` points to u32 numbers:
+ * vectors, codes, base links (count and ids per row), words of a row's base links, offsets of the
+ * upper links (bytes, per row), upper links (count and ids per level above 0), words of a level's
+ * links, entry row, entry's level. `breadth` is ef: how many finds the walk keeps.
  */
 export function search(graph: usize, mask: usize, breadth: u32, base: u32): void {
   const vectors = <usize>load<u32>(graph);
@@ -134,7 +142,10 @@ function sortFound(count: u32): void {
   }
 }
 
-/** From the entry down to the base layer: on each level on to the nearest neighbour until none is nearer. */
+/**
+ * From the entry down to the base layer: on each level on to the nearest neighbour until none is
+ * nearer.
+ */
 function descend(graph: usize, codes: usize): u32 {
   const offsets = <usize>load<u32>(graph, 16);
   const upper = <usize>load<u32>(graph, 20);
@@ -161,7 +172,10 @@ function descend(graph: usize, codes: usize): u32 {
   return row;
 }
 
-/** The base layer. Returns how many finds there are: pairs of product by codes and row, worst on top. */
+/**
+ * The base layer. Returns how many finds there are: pairs of product by codes and row, worst on
+ * top.
+ */
 function walk(graph: usize, mask: usize, breadth: u32, start: u32): u32 {
   const codes = <usize>load<u32>(graph, 4);
   const links = <usize>load<u32>(graph, 8);
@@ -204,8 +218,8 @@ function walk(graph: usize, mask: usize, breadth: u32, start: u32): u32 {
 }
 
 /**
- * Touches the codes of all neighbours, so that their cache misses overlap: WebAssembly has no prefetch. Worth a
- * third of a walk's time at 50k rows, and nothing where all are in the cache.
+ * Touches the codes of all neighbours, so that their cache misses overlap: WebAssembly has no
+ * prefetch. Worth a third of a walk's time at 50k rows, and nothing where all are in the cache.
  */
 function warm(list: usize, length: u32, codes: usize): void {
   let sum: u32 = 0;

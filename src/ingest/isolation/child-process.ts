@@ -1,17 +1,19 @@
 /**
- * Isolation in a child process, which is started when it is needed and ended when nobody has needed it for a while.
+ * Isolation in a child process, which is started when it is needed and ended after a while without
+ * work.
  *
- * Owns: the child, and the queue of those who wait for it.
+ * Owns: the child, and the queue of documents that wait for it.
  * Never: works on two documents at once, or lets the child outlive `close`.
  * Receives: `process` and `close`. Sends: IsolatedRequest; hears: IsolatedReply.
  *
- *   CI1  a document is blamed only for what a child did that had said `ready` (it had embedded a sentence just before)
- *        and held this document alone; and only when `attemptsMax` children in a row ended so, with pauses between:
- *        whoever ends a child by hand does not do it in time with one document again and again;
+ *   CI1  a document is blamed only for what a child did that had said `ready` (it had embedded a
+ *        sentence just before) and held this document alone; and only when `attemptsMax` children
+ *        in a row ended so, with pauses between: somebody who ends children by hand does not keep
+ *        step with one document;
  *   CI2  a child that says nothing for `silenceMs` hangs: it is killed, and that is its end;
- *   CI3  a child that does not become ready blames nobody: `embedding_unavailable`;
+ *   CI3  a child that does not become ready blames no document: `embedding_unavailable`;
  *   CI4  every `process` settles, also when its caller goes or the child is closed;
- *   CI5  tenants take turns: one whose suspects are many and slow keeps another's waiting for one of them (I9).
+ *   CI5  tenants take turns: many slow suspects of one delay another's by one of them (I9).
  */
 
 import type { ChildProcess } from "node:child_process";
@@ -161,7 +163,7 @@ class IsolatedChild {
         resolve();
       };
       process.once("exit", end);
-      // A process that can not even be started has no exit.
+      // A process that cannot even be started has no exit.
       process.once("error", () => {
         if (process.pid === undefined) end();
       });

@@ -1,4 +1,4 @@
-/** Makes a process end with the one that forked it, however that ends and whatever it computes meanwhile. */
+/** Makes a process end with its parent, however that ends and whatever the process computes. */
 
 import { Worker } from "node:worker_threads";
 
@@ -8,7 +8,7 @@ export interface ParentWatch {
   readonly everyMs: number;
 }
 
-/** There is nothing to be saved here, and a clean exit could wait for native code that never ends. */
+/** It has nothing to save, and a clean exit could wait for native code that never ends. */
 export function endWithParent(everyMs: number): void {
   process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
   const workerData: ParentWatch = { parentPid: process.ppid, everyMs };

@@ -1,8 +1,8 @@
 /**
- * Beside the main thread of an isolated process, which may compute for ever: when the engine is gone, even by
- * `kill -9`, nobody else would end it.
+ * Ends an isolated process when its engine is gone, even by `kill -9`: the main thread may compute
+ * for ever and cannot do it.
  *
- * Owns: a timer. Never: talks to anybody.
+ * Owns: a timer.
  */
 
 import { workerData } from "node:worker_threads";

@@ -1,10 +1,10 @@
-/** Preparation on the calling thread: for small documents, and where nobody is waited for. */
+/** Preparation on the calling thread: for small documents, and in tests. */
 
 import type { Metrics } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import type { Preparer } from "../prepare.ts";
-import { preparedOf } from "../prepared.ts";
-import type { Preparation } from "./preparation.ts";
+import { preparePayload } from "../prepare-payload.ts";
+import type { Preparer } from "../preparer.ts";
+import type { Preparation } from "./port.ts";
 
 export function inlinePreparation(options: {
   readonly prepare: Preparer;
@@ -17,7 +17,7 @@ export function inlinePreparation(options: {
       // A pull brings many documents at once: others have their turn between two of them.
       await clock.turn();
       const begunMs = clock.monotonicMs();
-      const prepared = preparedOf(payload, { ...job, prepare });
+      const prepared = preparePayload(payload, { ...job, prepare });
       metrics.observe("ingest_prepare_seconds", (clock.monotonicMs() - begunMs) / 1000);
       return prepared;
     },

@@ -1,11 +1,12 @@
 /**
- * Documents are prepared in a few threads of their own; small ones at once on the calling thread, where they take less
- * time than handing them over.
+ * Documents are prepared in a few threads; small ones at once on the calling thread, where they
+ * take less time than the transfer.
  *
- * Owns: the threads, and what waits for them. Never: lets one tenant's documents stand before another's.
+ * Owns: the threads, and what waits for them. Never: lets one tenant's documents delay another's.
  *
  *   PP1  every `prepare` settles, also when its caller goes or the pool closes;
- *   PP2  a document that takes a thread along or too long takes nothing else along: what waits is run by the next;
+ *   PP2  a document that ends its thread or takes too long harms no other: the next thread runs
+ *        what waits;
  *   PP3  tenants take turns, and no tenant has more than `waitingPerTenantMax` documents waiting.
  */
 
@@ -14,13 +15,13 @@ import { isLost } from "../../embedding/failures.ts";
 import type { Logger, Metrics } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { raceAbort } from "../../runtime/race-abort.ts";
-import type { Preparer } from "../prepare.ts";
-import type { Prepared } from "../prepared.ts";
+import type { Prepared } from "../prepare-payload.ts";
+import type { Preparer } from "../preparer.ts";
 import { inlinePreparation } from "./inline.ts";
-import { PrepareLane } from "./lane.ts";
-import type { Preparation, PrepareJob } from "./preparation.ts";
+import type { Preparation, PrepareJob } from "./port.ts";
 import type { PrepareWorkerSettings } from "./protocol.ts";
 import { PrepareQueue } from "./queue.ts";
+import { PreparingThread } from "./thread-client.ts";
 
 export interface PreparationPoolOptions {
   readonly settings: PrepareWorkerSettings;
@@ -54,8 +55,8 @@ class PreparationPool implements Preparation {
   readonly #options: PreparationPoolOptions;
   readonly #inline: Preparation;
   readonly #queue: PrepareQueue<Waiting>;
-  readonly #idle: PrepareLane[];
-  readonly #lanes: readonly PrepareLane[];
+  readonly #idle: PreparingThread[];
+  readonly #threads: readonly PreparingThread[];
   #closed = false;
 
   constructor(options: PreparationPoolOptions) {
@@ -63,8 +64,8 @@ class PreparationPool implements Preparation {
     this.#options = options;
     this.#inline = inlinePreparation(options);
     this.#queue = new PrepareQueue(limits.waitingPerTenantMax);
-    const lane = (): PrepareLane =>
-      new PrepareLane({
+    const thread = (): PreparingThread =>
+      new PreparingThread({
         workerUrl: options.workerUrl,
         settings: options.settings,
         clock,
@@ -72,8 +73,8 @@ class PreparationPool implements Preparation {
         readyMs: limits.readyMs,
         onPrepared: (ms) => metrics.observe("ingest_prepare_seconds", ms / 1000),
       });
-    this.#lanes = Array.from({ length: limits.threadsMax }, lane);
-    this.#idle = [...this.#lanes];
+    this.#threads = Array.from({ length: limits.threadsMax }, thread);
+    this.#idle = [...this.#threads];
   }
 
   async prepare(job: PrepareJob, signal: AbortSignal): Promise<Prepared> {
@@ -91,7 +92,7 @@ class PreparationPool implements Preparation {
   async close(): Promise<void> {
     this.#closed = true;
     for (const { reject } of this.#queue.takeAll()) reject(new FreshetError("cancelled"));
-    await Promise.all(this.#lanes.map((lane) => lane.close()));
+    await Promise.all(this.#threads.map((thread) => thread.close()));
   }
 
   #dispatch(): void {
@@ -99,22 +100,22 @@ class PreparationPool implements Preparation {
       const job = this.#queue.next();
       if (job === undefined) return;
       // A second thread is started only when the first is busy.
-      const started = this.#idle.findIndex((lane) => lane.isStarted);
-      const [lane] = this.#idle.splice(Math.max(0, started), 1);
-      if (lane !== undefined) void this.#run(lane, job);
+      const started = this.#idle.findIndex((thread) => thread.isStarted);
+      const [thread] = this.#idle.splice(Math.max(0, started), 1);
+      if (thread !== undefined) void this.#run(thread, job);
     }
   }
 
-  async #run(lane: PrepareLane, job: Waiting): Promise<void> {
+  async #run(thread: PreparingThread, job: Waiting): Promise<void> {
     const { logger } = this.#options;
     try {
-      job.resolve(await lane.run(job));
+      job.resolve(await thread.run(job));
     } catch (thrown) {
       // Its text stays out of log lines (I10), and its owner says which one it was.
       if (isLost(thrown) && !this.#closed) logger.warn({}, "a thread that prepares was lost");
       job.reject(this.#closed ? new FreshetError("cancelled") : thrown);
     } finally {
-      this.#idle.push(lane);
+      this.#idle.push(thread);
       this.#dispatch();
     }
   }

@@ -1,10 +1,10 @@
 /**
- * The thread that prepares documents: parsing, redaction, chunking, tokens and terms of a large one take longer than
- * the main thread may be away.
+ * The thread that prepares documents: parsing, redaction, chunking, tokens and terms of a large one
+ * take longer than the main thread may be away.
  *
- * Owns: a tokenizer with its cache. Never: talks to anybody but its engine, or keeps anything of a document.
- * Receives: `PrepareRequest`, one at a time. Sends: `ready` once, then `named` (unless the document has no id) and
- * `prepared` or `failed` for each request.
+ * Owns: a tokenizer with its cache. Never: keeps anything of a document. Receives:
+ * `PrepareRequest`, one at a time. Sends: `ready` once, then `named` (unless the document has no
+ * id) and `prepared` or `failed` for each request.
  */
 
 import { parentPort, workerData } from "node:worker_threads";
@@ -13,9 +13,9 @@ import { systemClock } from "../../runtime/clock.ts";
 import { yieldBy } from "../../runtime/priority.ts";
 import { defaultRedactor } from "../../text/redaction.ts";
 import { loadTokenizer } from "../../text/tokenizer.ts";
-import { createPreparer } from "../prepare.ts";
+import { createPreparer } from "../preparer.ts";
 import type { PrepareWorkerSettings } from "./protocol.ts";
-import { answerRequests } from "./service.ts";
+import { answerRequests } from "./thread-program.ts";
 
 const { modelDir } = workerData as PrepareWorkerSettings;
 yieldBy(limits.prepareNiceness);

@@ -5,7 +5,7 @@ import type { DocumentId } from "../../contract/ids.ts";
 import type { DocumentInfo } from "../../contract/record.ts";
 import { countTerms, indexedText, unpackTerms } from "../../text/chunk-terms.ts";
 import type { Chunk } from "../../text/chunking.ts";
-import type { Prepared } from "../prepared.ts";
+import type { Prepared } from "../prepare-payload.ts";
 
 export interface PrepareWorkerSettings {
   /** Where the model's tokenizer lies. */
@@ -24,7 +24,7 @@ export type PrepareReply =
   | { readonly kind: "prepared"; readonly prepared: PackedPrepared; readonly ms: number }
   | { readonly kind: "failed"; readonly error: ErrorBody };
 
-/** Hundreds of chunks as a few arrays: a structured clone of so many objects would cost the main thread what it saves. */
+/** Hundreds of chunks as a few arrays: cloning so many objects would cost what the thread saves. */
 export type PackedPrepared =
   | Exclude<Prepared, { kind: "prepared" }>
   | {
@@ -39,14 +39,17 @@ export type PackedPrepared =
       readonly tokenEnds: Uint32Array;
       /** Different terms of the document; chunks name them by their place here. */
       readonly vocabulary: readonly string[];
-      /** A term's place and how often the chunk holds it, for all terms of all chunks, and where each chunk's end. */
+      /**
+       * A term's place and how often the chunk holds it, for all terms of all chunks, and where
+       * each chunk's end.
+       */
       readonly counts: Uint32Array;
       readonly countEnds: Uint32Array;
       /** Terms of each chunk, repetitions included. */
       readonly lengths: Uint32Array;
     };
 
-/** @returns the message, and what of it is handed over instead of copied */
+/** @returns the message, and what of it is transferred instead of copied */
 export function packPrepared(prepared: Prepared): {
   readonly packed: PackedPrepared;
   readonly transfer: readonly ArrayBuffer[];
@@ -59,14 +62,18 @@ export function packPrepared(prepared: Prepared): {
   for (const [index, chunk] of chunks.entries())
     tokens.set(chunk.tokens, index === 0 ? 0 : tokenEnds[index - 1]);
   const terms = countTerms(chunks.map((chunk) => indexedText(info.title, chunk)));
-  const transferred = { tokens, tokenEnds, ...terms };
   const { counts, countEnds, lengths } = terms;
   const packed = {
-    ...({ kind: "prepared", documentId, info, redactor } as const),
+    kind: "prepared",
+    documentId,
+    info,
+    redactor,
     texts: chunks.map(({ text }) => text),
     headings: chunks.map(({ heading }) => heading),
-    ...transferred,
-  };
+    tokens,
+    tokenEnds,
+    ...terms,
+  } as const;
   const arrays = [tokens, tokenEnds, counts, countEnds, lengths];
   return { packed, transfer: arrays.map(({ buffer }) => buffer) };
 }

@@ -1,6 +1,6 @@
 /**
- * Documents that wait to be prepared. Pure: tenants take turns, one document each, so that nobody's many documents
- * stand before another's first.
+ * Documents that wait to be prepared. Pure: tenants take turns, one document each, so that one
+ * tenant's many documents do not delay another's first.
  */
 export class PrepareQueue<Job> {
   readonly #perTenantMax: number;
@@ -20,7 +20,7 @@ export class PrepareQueue<Job> {
     return true;
   }
 
-  /** The first job of the tenant whose turn it is; that tenant goes behind all others. */
+  /** The first job of the tenant whose turn it is; that tenant is last from then on. */
   next(): Job | undefined {
     const [first] = this.#jobs;
     if (first === undefined) return undefined;

@@ -35,7 +35,9 @@ const blockCharsMax = 16_384;
 /** Below this a value is a word or a path, above it is random (bits per character, Shannon). */
 const randomBitsMin = 3.2;
 
-/** Keys and tokens by their published prefixes, private key blocks, and random values after `key=`. */
+/**
+ * Keys and tokens by their published prefixes, private key blocks, and random values after `key=`.
+ */
 export const apiKey: Recogniser = {
   kind: "API_KEY",
   *find(text) {
@@ -48,8 +50,9 @@ export const apiKey: Recogniser = {
 };
 
 /**
- * A block whose end is missing, or too far to be its own, ends where no key can go on. Ends are looked for in one go
- * through the text: a text of nothing but beginnings must not be searched again from each.
+ * A block whose end is missing, or too far to be its own, ends where no key can continue. Ends are
+ * looked for in one go through the text: a text of nothing but beginnings must not be searched
+ * again from each.
  */
 function* privateKeys(text: string): Generator<Span> {
   let from = 0;
@@ -83,7 +86,9 @@ function* assignedValues(text: string): Generator<Span> {
   }
 }
 
-/** Digits among letters, and no part of it repeated much: `process.env.TOKEN` and paths are neither. */
+/**
+ * Digits among letters, and no part of it repeated much: `process.env.TOKEN` and paths are neither.
+ */
 function looksRandom(value: string): boolean {
   if (!/\d/.test(value) || !/[A-Za-z]/.test(value)) return false;
   const counts = new Map<string, number>();

@@ -10,7 +10,10 @@ const zero = 0x30;
 const space = 0x20;
 const hyphen = 0x2d;
 
-/** Payment cards: issuer prefix with its lengths, and the Luhn digit. A card may stand amid other numbers. */
+/**
+ * Payment cards: issuer prefix with its lengths, and the Luhn digit. A card may stand amid other
+ * numbers.
+ */
 export const card: Recogniser = {
   kind: "CARD",
   *find(text, effort) {
@@ -80,7 +83,10 @@ const lengthsByPrefix: readonly ReadonlySet<number>[] = Array.from(
   },
 );
 
-/** ISO/IEC 7812-1, annex B, digit by digit: which of them count double is known when the last one is. */
+/**
+ * ISO/IEC 7812-1, annex B, digit by digit: which of them count double is known when the last one
+ * is.
+ */
 class Luhn {
   count = 0;
   #prefix = 0;

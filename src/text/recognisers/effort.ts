@@ -1,15 +1,21 @@
 /**
- * What looking through a text may cost. Recognisers are linear but for the checks of phone numbers against the world's
- * numbering plans, each as dear as hundreds of characters: they are bounded by the candidates for one.
+ * What looking through a text may cost. Recognisers are linear but for the checks of phone numbers
+ * against the world's numbering plans, each as dear as hundreds of characters: they are bounded by
+ * the candidates for one.
  *
- *   E1  beyond the bound nothing is checked: every candidate counts as found, and the text is looked through once more
- *       in this way, so that none is left that was only lucky to come first;
- *   E2  a check is a function of its candidate alone and remembered, so a second look at a text costs none.
+ *   EF1  beyond the bound nothing is checked: every candidate counts as found, and the text is
+ *       looked through once more in this way, so that none is left that was only lucky to come
+ *       first;
+ *   EF2  a check is a function of its candidate alone and remembered, so a second look at a text
+ *       costs none.
  */
 
 import { limits } from "../../contract/limits.ts";
 
-/** What was spent so far, by any number of looks: a test bounds it for generated texts, without a clock. */
+/**
+ * What was spent so far, by any number of looks: a test bounds it for generated texts, without a
+ * clock.
+ */
 export class Spent {
   readonly known = new Map<string, boolean>();
   /** Characters that loops have looked at; expressions go through a text once each. */
@@ -45,7 +51,7 @@ export class Effort {
     this.#spent.visits += characters;
   }
 
-  /** Whether a candidate passes an expensive check, or can not be checked any more (E1). */
+  /** Whether a candidate passes an expensive check, or cannot be checked any more (EF1). */
   passes(candidate: string, check: () => boolean): boolean {
     this.#candidates += 1;
     if (this.isExhausted) return true;

@@ -11,7 +11,7 @@ const topLevelPattern = /^(?:\p{L}{2,63}|xn--[a-z0-9-]{2,59})$/iu;
 
 /**
  * Addresses around each `@` with a top-level domain of letters, so that `react@18.2.0` and
- * `@scope/name` stay. `git@host:path` is how a repository is named and addresses nobody.
+ * `@scope/name` stay. `git@host:path` names a repository and addresses no one.
  */
 export const email: Recogniser = {
   kind: "EMAIL",
@@ -23,7 +23,10 @@ export const email: Recogniser = {
   },
 };
 
-/** Neither side goes beyond the `@` next to this one, so that each character is looked at twice at most. */
+/**
+ * Neither side goes beyond the `@` next to this one, so that each character is looked at twice at
+ * most.
+ */
 function around(text: string, at: number, effort: Effort): Span | undefined {
   let start = at;
   while (start > 0 && at - start < localCharsMax && isLocal(text, start - 1)) start -= 1;

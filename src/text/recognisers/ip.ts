@@ -6,14 +6,15 @@ const v6CharsMax = 45;
 
 /**
  * What makes four numbers a version: `v1.2.3.4`, `version 1.2.3.4`, `^1.2.3.4`, `name==1.2.3.4`,
- * `Chrome/120.0.0.0`. Not `//10.1.2.3`, `root@10.1.2.3`, `host=10.1.2.3`: when in doubt it is an address.
+ * `Chrome/120.0.0.0`. Not `//10.1.2.3`, `root@10.1.2.3`, `host=10.1.2.3`: when in doubt it is an
+ * address.
  */
 const versionBefore =
   /(?:\b(?:v|ver|version|release|rev|build)[.:]? ?|[~^]|[\p{L}\p{N}\]][~<>=]=|\p{L}\/)$/iu;
 const versionLookBack = 12;
 
-/** Addresses of no machine in particular: they fill every manual and identify nobody. */
-const nobodyV4 = /^(?:127\.|0\.0\.0\.0$|255\.255\.)/;
+/** Addresses of no machine in particular: they fill every manual and identify no one. */
+const reservedV4 = /^(?:127\.|0\.0\.0\.0$|255\.255\.)/;
 
 /** IPv4 and IPv6 addresses, private ones too. Ports, masks and zones beside them stay. */
 export const ip: Recogniser = {
@@ -21,7 +22,7 @@ export const ip: Recogniser = {
   *find(text) {
     for (const { 0: match, index } of text.matchAll(v4Pattern)) {
       const before = text.slice(Math.max(0, index - versionLookBack), index);
-      if (isV4(match) && !nobodyV4.test(match) && !versionBefore.test(before)) {
+      if (isV4(match) && !reservedV4.test(match) && !versionBefore.test(before)) {
         yield { start: index, end: index + match.length };
       }
     }
@@ -37,7 +38,10 @@ function isV4(text: string): boolean {
   return text.split(".").every((part) => /^\d{1,3}$/.test(part) && Number(part) <= 255);
 }
 
-/** RFC 4291. `a::b` is a path in C++ and Rust, so a shortened address needs a digit; `::1` is nobody. */
+/**
+ * RFC 4291. `a::b` is a path in C++ and Rust, so a shortened address needs a digit; `::1` is
+ * no one.
+ */
 function isV6(text: string): boolean {
   if (text.length > v6CharsMax || text === "::" || text === "::1") return false;
   const halves = text.split("::");

@@ -4,7 +4,7 @@ import { isDigit, isWordCharacter, type Recogniser, type Span } from "./recognis
 
 /** Where a row of digit groups may begin. */
 const startPattern = /(?<![\p{L}\p{N}_.+/-])(?:\+|\(\+?)?\d/gu;
-/** The same right behind a phone number: the next one of a list. */
+/** The same right after a phone number: the next one of a list. */
 const nextPattern = /[.,;/-]?\(?\+\d/y;
 /** North America's own form: with its separators it is unlike any other number. */
 const nanpPattern = /^(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-. ])[2-9]\d\d[-. ]\d{4}$/;
@@ -32,10 +32,10 @@ export const phone: Recogniser = {
     startPattern.lastIndex = 0;
     for (let from = rowAt(text, startPattern, 0); from !== undefined; ) {
       const row = readRow(text, from);
-      const behind: number = yield* phonesIn({ text, row, effort });
+      const after: number = yield* phonesIn({ text, row, effort });
       // Numbers joined by a plus follow one another without a place where a row may begin.
       const next: number | undefined =
-        behind === row.end ? rowAt(text, nextPattern, behind) : undefined;
+        after === row.end ? rowAt(text, nextPattern, after) : undefined;
       from = next ?? rowAt(text, startPattern, row.end);
     }
   },
@@ -115,20 +115,20 @@ interface Search {
 /** Yields the numbers of a row; returns where the last of them ended, or the row's start. */
 function* phonesIn(search: Search): Generator<Span, number> {
   const { text, row } = search;
-  let behind = row.start;
-  if (row.end - row.start < digitsMin) return behind;
+  let after = row.start;
+  if (row.end - row.start < digitsMin) return after;
   const before = text.slice(Math.max(0, row.start - phoneWordLookBack), row.start).toLowerCase();
   for (let index = 0; index < row.begins.length; index += 1) {
     const at = row.begins[index] as number;
-    if (at < behind) continue;
+    if (at < after) continue;
     const group = row.groups[index] as number;
     const announced = group === 0 && /\p{L}/u.test(before) && phoneWord.test(before);
     const end = phoneEnd(search, { at, group, announced });
     if (end === undefined) continue;
     yield { start: at, end };
-    behind = end;
+    after = end;
   }
-  return behind;
+  return after;
 }
 
 interface Begin {
@@ -159,7 +159,10 @@ function phoneEnd({ text, row, effort }: Search, begin: Begin): number | undefin
   return undefined;
 }
 
-/** What a number begins like: with a country code, behind a plus or two zeros, or with an area code of North America. */
+/**
+ * What a number begins like: with a country code, after a plus or two zeros, or with an area code
+ * of North America.
+ */
 type Form = "plus" | "zeros" | "area";
 
 function formOf(text: string, at: number): Form | undefined {
@@ -193,7 +196,7 @@ function digitsOf(written: string): string {
   return written.replace(/\D/g, "");
 }
 
-/** No country code begins with a zero, and no number of North America behind its 1. */
+/** No country code begins with a zero, and no number of North America after its 1. */
 function isInternational(digits: string, wanted: "possible" | "valid", effort: Effort): boolean {
   if (digits.startsWith("0") || digits.startsWith("10")) return false;
   const number = `+${digits}`;

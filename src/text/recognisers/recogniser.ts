@@ -1,4 +1,7 @@
-/** What a recogniser is: a pure function from text to the spans of one kind of personal or secret data. */
+/**
+ * What a recogniser is: a pure function from text to the spans of one kind of personal or secret
+ * data.
+ */
 
 import type { Effort } from "./effort.ts";
 
@@ -13,8 +16,9 @@ export interface Span {
 }
 
 /**
- * Sees folded text (`fold.ts`): compatibility forms, digits of other scripts and invisible characters
- * are plain there. Linear in the text, whatever the text; what a bound leaves unchecked counts as found.
+ * Sees folded text (`fold.ts`): compatibility forms, digits of other scripts and invisible
+ * characters are plain there. Linear in the text, whatever the text; what a bound leaves unchecked
+ * counts as found.
  */
 export interface Recogniser {
   readonly kind: Kind;
@@ -37,7 +41,7 @@ export function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
 
-/** Of upper or lower case. False for NaN, which is the code behind the end of a text. */
+/** Of upper or lower case. False for NaN, which is the code after the end of a text. */
 export function isAsciiLetter(code: number): boolean {
   const lower = code | 0x20;
   return lower >= 0x61 && lower <= 0x7a;

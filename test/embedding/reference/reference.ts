@@ -1,4 +1,7 @@
-/** The fixed sample with its independently made vectors; `make-reference.py` says how they came about. */
+/**
+ * The fixed sample with its independently made vectors; `make-reference.py` says how they came
+ * about.
+ */
 
 import { readFileSync } from "node:fs";
 

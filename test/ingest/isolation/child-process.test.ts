@@ -29,7 +29,10 @@ function open(options: { readonly argument?: string; readonly idleMs?: number } 
     clock: systemClock,
     logger: silentLogger,
     limits: {
-      ...{ attemptsMax: 3, readyMs: argument === "mute" ? 300 : 20_000, silenceMs: 500, idleMs },
+      attemptsMax: 3,
+      readyMs: argument === "mute" ? 300 : 20_000,
+      silenceMs: 500,
+      idleMs,
       backoff: { backoffMinMs: 10, backoffMaxMs: 20 },
     },
   });
@@ -40,7 +43,9 @@ function open(options: { readonly argument?: string; readonly idleMs?: number } 
 }
 
 const failed = (word: string) => ({
-  ...{ kind: "reject", documentId: `the ${word}`, reason: "document_failed" },
+  kind: "reject",
+  documentId: `the ${word}`,
+  reason: "document_failed",
   message: "the document could not be processed",
 });
 

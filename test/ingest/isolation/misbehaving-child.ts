@@ -1,6 +1,7 @@
 /**
- * An isolated process that does what the payload tells it: `die`, `hang` (its main thread), `mute`, `refuse`, or the
- * id of a document. With the argument `dead` or `mute` it never becomes ready. A program, not a test.
+ * An isolated process that does what the payload tells it: `die`, `hang` (its main thread), `mute`,
+ * `refuse`, or the id of a document. With the argument `dead` or `mute` it never becomes ready. A
+ * program, not a test.
  */
 import { FreshetError } from "../../../src/contract/errors.ts";
 import type { DocumentId } from "../../../src/contract/ids.ts";

@@ -1,6 +1,6 @@
 /**
- * With `parent` it forks itself, tells the child's process id on standard output, and waits. The child computes for ever
- * once it has said that it is watched. A program, not a test.
+ * With `parent` it forks itself, tells the child's process id on standard output, and waits. The
+ * child computes for ever once it has said that it is watched. A program, not a test.
  */
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";

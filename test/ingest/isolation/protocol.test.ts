@@ -1,4 +1,6 @@
-/** What an isolated process says about a failure is what its engine hears, and no client sees why. */
+/**
+ * What an isolated process says about a failure is what its engine hears, and no client sees why.
+ */
 import { expect, it } from "vitest";
 import { errorBody, FreshetError } from "../../../src/contract/errors.ts";
 import {

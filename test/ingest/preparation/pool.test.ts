@@ -2,10 +2,10 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type TenantId, tenantId } from "../../../src/contract/ids.ts";
 import { isLost } from "../../../src/embedding/failures.ts";
 import { createPreparationPool } from "../../../src/ingest/preparation/pool.ts";
-import type { Preparation } from "../../../src/ingest/preparation/preparation.ts";
+import type { Preparation } from "../../../src/ingest/preparation/port.ts";
 import { packPrepared, unpackPrepared } from "../../../src/ingest/preparation/protocol.ts";
-import { createPreparer } from "../../../src/ingest/prepare.ts";
-import { type Prepared, preparedOf } from "../../../src/ingest/prepared.ts";
+import { type Prepared, preparePayload } from "../../../src/ingest/prepare-payload.ts";
+import { createPreparer } from "../../../src/ingest/preparer.ts";
 import { silentLogger, silentMetrics } from "../../../src/observe/port.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { createMemoryTokenizer } from "../../../src/text/memory.ts";
@@ -33,7 +33,10 @@ function openPool(options: SetUp = {}): Preparation {
   const pool = createPreparationPool({
     settings: { modelDir: "" },
     workerUrl: options.workerUrl ?? new URL("./fixtures/prepare-worker.ts", import.meta.url),
-    ...{ prepare, clock: systemClock, metrics: silentMetrics, logger: silentLogger },
+    prepare,
+    clock: systemClock,
+    metrics: silentMetrics,
+    logger: silentLogger,
     limits: {
       threadsMax: options.threadsMax ?? 1,
       inlineBytesMax: 0,
@@ -74,7 +77,7 @@ const withoutTerms = (prepared: Prepared): unknown =>
 describe("documents that are prepared in threads", () => {
   it("become what they become on the main thread, and their ids are known first", async () => {
     const payload = payloadOf(long.join(" "));
-    const here = preparedOf(payload, { documentTextBytesMax, prepare, named: () => {} });
+    const here = preparePayload(payload, { documentTextBytesMax, prepare, named: () => {} });
     const asked = ask(openPool(), long.join(" "));
     expect(withoutTerms(await asked)).toEqual(withoutTerms(here));
     expect(asked.named).toEqual(["d"]);
@@ -155,7 +158,7 @@ describe("documents that are prepared in threads", () => {
 
   it("cross threads as a few arrays and come out whole", () => {
     const payload = payloadOf(long.join("\n\n# A heading\n\n"));
-    const here = preparedOf(payload, { documentTextBytesMax, prepare, named: () => {} });
+    const here = preparePayload(payload, { documentTextBytesMax, prepare, named: () => {} });
     const { packed, transfer } = packPrepared(here);
     const sent = structuredClone(packed, { transfer: [...transfer] });
     expect(transfer.every(({ byteLength }) => byteLength === 0)).toBe(true);

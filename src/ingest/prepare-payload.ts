@@ -1,9 +1,12 @@
-/** An operation from its bytes to what is embedded: everything that a computer can do to a document by itself. */
+/**
+ * An operation from its bytes to what is embedded: parse, check, prepare. Pure but for its
+ * preparer.
+ */
 
 import { parseOperation } from "../contract/document.ts";
 import type { DocumentId } from "../contract/ids.ts";
 import type { DeleteOutcome, RejectOutcome } from "../contract/outcome.ts";
-import type { PreparedDocument, Preparer } from "./prepare.ts";
+import type { PreparedDocument, Preparer } from "./preparer.ts";
 
 export type Prepared =
   | RejectOutcome
@@ -23,7 +26,7 @@ export interface PrepareSteps {
 }
 
 /** A bad document is an outcome. @throws whatever the preparer throws */
-export function preparedOf(payload: Uint8Array, steps: PrepareSteps): Prepared {
+export function preparePayload(payload: Uint8Array, steps: PrepareSteps): Prepared {
   const parsed = parseOperation(payload, steps.documentTextBytesMax);
   if (!parsed.ok) {
     const { code: reason, message } = parsed.error;

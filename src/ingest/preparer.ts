@@ -1,6 +1,7 @@
 /**
- * An operation as it is embedded and indexed: cleaned, redacted, cut into chunks with their tokens.
- * Everything of a document that reaches an index, a prompt or a log line goes through here (I10).
+ * A parsed operation to what is embedded and indexed: cleaned, redacted, cut into chunks with their
+ * tokens. Everything of a document that reaches an index, a prompt or a log line goes through here
+ * (I10).
  */
 
 import type { Metadata, MetadataValue, UpsertOperation } from "../contract/document.ts";
@@ -29,7 +30,7 @@ export function createPreparer(options: {
   const { tokenizer, redactor } = options;
 
   return (operation) => {
-    // One for all of a document: two thousand short values may not cost two thousand times the least.
+    // One for the whole document: many short values must not each cost the minimum.
     const effort = Effort.of(charsOf(operation));
     const redactLine = (text: string): string => redactor.redact(cleanLine(text), effort).text;
     const title = operation.title === undefined ? undefined : redactLine(operation.title);

@@ -1,10 +1,12 @@
-/** What a preparing thread does with what it is sent, whatever its tokenizer. */
+/**
+ * The thread's end: prepares each payload that it is sent. `thread-client.ts` is the engine's end.
+ */
 
 import type { MessagePort } from "node:worker_threads";
 import { errorBody, toFreshetError } from "../../contract/errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import type { Preparer } from "../prepare.ts";
-import { preparedOf } from "../prepared.ts";
+import { preparePayload } from "../prepare-payload.ts";
+import type { Preparer } from "../preparer.ts";
 import { type PrepareReply, type PrepareRequest, packPrepared } from "./protocol.ts";
 
 export function answerRequests(port: MessagePort, prepare: Preparer, clock: Clock): void {
@@ -15,7 +17,7 @@ export function answerRequests(port: MessagePort, prepare: Preparer, clock: Cloc
     const named = (documentId: Extract<PrepareReply, { kind: "named" }>["documentId"]): void =>
       say({ kind: "named", documentId });
     try {
-      const prepared = preparedOf(payload, { documentTextBytesMax, prepare, named });
+      const prepared = preparePayload(payload, { documentTextBytesMax, prepare, named });
       const { packed, transfer } = packPrepared(prepared);
       say({ kind: "prepared", prepared: packed, ms: clock.monotonicMs() - begunMs }, transfer);
     } catch (thrown) {

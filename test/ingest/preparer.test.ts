@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { UpsertOperation } from "../../src/contract/document.ts";
 import type { DocumentId } from "../../src/contract/ids.ts";
-import { createPreparer } from "../../src/ingest/prepare.ts";
+import { createPreparer } from "../../src/ingest/preparer.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { defaultRedactor, redactorVersion } from "../../src/text/redaction.ts";
 

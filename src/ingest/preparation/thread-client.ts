@@ -1,12 +1,15 @@
 /**
- * One thread that prepares documents, started when it is needed.
+ * The engine's end of one thread that prepares documents; `thread-program.ts` is the other end. The
+ * thread is started when it is needed.
  *
  * Owns: the thread, and the document that it works on.
  * Never: works on two documents at once, or keeps a thread that took too long.
  *
- *   PL1  every `run` settles: with what the document became, or with an error of the port (preparation.ts);
- *   PL2  a thread that ends with a document in hand, or works on it for `deadlineMs`, is gone, and the document is lost
- *        (embedding/failures.ts): whoever has it takes it into isolation. It is plain JavaScript, so it can be terminated;
+ *   PL1  every `run` settles: with what the document became, or with an error of the port
+ *        (port.ts);
+ *   PL2  a thread that ends with a document in hand, or works on it for `deadlineMs`, is gone, and
+ *        the document is lost (embedding/failures.ts): its caller isolates it. The thread runs
+ *        JavaScript only, so it can be terminated;
  *   PL3  a thread that does not start blames no document: `embedding_unavailable`.
  */
 
@@ -17,8 +20,8 @@ import { lostError } from "../../embedding/failures.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { late } from "../../runtime/deadline.ts";
 import { waitRunningAtMost } from "../../runtime/sleep-running.ts";
-import type { Prepared } from "../prepared.ts";
-import type { PrepareJob } from "./preparation.ts";
+import type { Prepared } from "../prepare-payload.ts";
+import type { PrepareJob } from "./port.ts";
 import {
   type PrepareReply,
   type PrepareRequest,
@@ -26,7 +29,7 @@ import {
   unpackPrepared,
 } from "./protocol.ts";
 
-export interface PrepareLaneOptions {
+export interface PreparingThreadOptions {
   readonly workerUrl: URL;
   readonly settings: PrepareWorkerSettings;
   readonly clock: Clock;
@@ -42,11 +45,11 @@ type Heard = PrepareReply | { readonly kind: "ended"; readonly cause: unknown };
 
 type Result = Exclude<Heard, { readonly kind: "ready" | "named" }>;
 
-export class PrepareLane {
-  readonly #options: PrepareLaneOptions;
+export class PreparingThread {
+  readonly #options: PreparingThreadOptions;
   #thread: Thread | undefined;
 
-  constructor(options: PrepareLaneOptions) {
+  constructor(options: PreparingThreadOptions) {
     this.#options = options;
   }
 
@@ -57,7 +60,8 @@ export class PrepareLane {
 
   async run({ payload, documentTextBytesMax, named }: PrepareJob): Promise<Prepared> {
     const thread = await this.#started();
-    // A copy, handed over: the payload may be part of a larger buffer, and is needed again if the thread is lost.
+    // A copy is transferred: the payload may be part of a larger buffer, and is needed again if the
+    // thread is lost.
     const copy = new Uint8Array(payload);
     thread.send({ payload: copy, documentTextBytesMax });
     const { clock, deadlineMs, onPrepared } = this.#options;
@@ -128,7 +132,7 @@ class Thread {
       this.hasEnded = true;
       this.#hear({ kind: "ended", cause });
     });
-    // A process that has nothing else to do does not stay for it.
+    // It does not keep a process alive that has nothing else to do.
     this.#worker.unref();
   }
 

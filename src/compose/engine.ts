@@ -1,0 +1,209 @@
+/**
+ * The engine of one node: what takes documents in and answers questions. The composition root of
+ * this process; `merges.ts` is that of the other, and they share nothing but the log.
+ */
+
+import { randomUUID } from "node:crypto";
+import { tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { startTopology, type Topology } from "../../actors/topology/topology.ts";
+import { createOpenAiModel } from "../answer/openai.ts";
+import type { LanguageModel } from "../answer/port.ts";
+import { createAnswerWriter } from "../answer/writer.ts";
+import type { ColdShard } from "../cold/port.ts";
+import type { Config } from "../config/config.ts";
+import { limits } from "../contract/limits.ts";
+import { startHealthChecks } from "../engine/health.ts";
+import { watchMain } from "../engine/stall-watch.ts";
+import { createHotShardFactory } from "../hot/hnsw.ts";
+import type { Isolation } from "../ingest/isolation/port.ts";
+import { createPreparationPool } from "../ingest/preparation/pool.ts";
+import type { Preparation } from "../ingest/preparation/port.ts";
+import { createPreparer } from "../ingest/preparer.ts";
+import type { MergeClient } from "../merges/port.ts";
+import { connectTemporal } from "../merges/temporal/client.ts";
+import type { Logger } from "../observe/port.ts";
+import { defaultRedactor, questionRedactor } from "../text/redaction.ts";
+import { claimModel, type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
+import {
+  connectCold,
+  connectLog,
+  type Foundation,
+  foundation,
+  type NatsLog,
+  type Running,
+  type Seams,
+} from "./foundation.ts";
+import { openIsolation } from "./isolation.ts";
+import { Stack } from "./stack.ts";
+import { startSurfaces } from "./surfaces.ts";
+
+export interface Engine extends Running {
+  readonly httpUrl: string;
+}
+
+/**
+ * The engine of one node: joins the log, serves the partitions it gets, and listens.
+ * @throws FreshetError or Error with one line that says what to do; nothing is left running then
+ */
+export async function startEngine(
+  config: Config,
+  version: string,
+  seams: Seams = {},
+): Promise<Engine> {
+  const base = foundation(config, version, seams);
+  const stack = new Stack();
+  warnOfSmallMemory(base.logger);
+  try {
+    stack.push("main watch", await watchMain(limits.mainStallMs), (end) => end());
+    const shape = readModelShape(config);
+    const { log, trust } = await connectLog(base, stack, "engine");
+    const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
+    const merges = stack.push("temporal", connectMerges(base, log), (part) => part.close());
+    const opened = stack.push("embedder", await openEmbedding(base, shape), ({ embedder }) =>
+      embedder.close(),
+    );
+    const embedding = { ...opened, embedder: seams.embedder?.(opened.embedder) ?? opened.embedder };
+    await claimModel(log, embedding);
+    const model = createLanguageModel(base);
+    if (model !== undefined) stack.push("language model", model, (part) => part.close());
+    const entry = seams.isolated ?? new URL("../main.ts", import.meta.url);
+    const isolation = stack.push("isolation", openIsolation(log, { entry, ...base }), (part) =>
+      part.close(),
+    );
+    const preparation = stack.push("preparation", openPreparation(base, embedding), (part) =>
+      part.close(),
+    );
+    const topology = stack.push(
+      "actors",
+      startActors(base, { log, cold, merges, embedding, isolation, preparation, model }),
+      (part) => part.stop(),
+    );
+    const health = stack.push(
+      "health checks",
+      startHealthChecks({
+        clock: base.clock,
+        everyMs: limits.healthEveryMs,
+        checks: {
+          log: () => log.connection.flush(),
+          cold: () => cold.ping(),
+          temporal: () => merges.ping(),
+          model: model === undefined ? undefined : () => model.ping(),
+        },
+      }),
+      (part) => part.stop(),
+    );
+    const services = health.states;
+    const surfaces = await startSurfaces(base, { topology, log, trust, services, stack });
+    const stopped = Promise.withResolvers<void>();
+    log.connection.closed().then((failure) => {
+      if (failure instanceof Error) stopped.reject(failure);
+    }, stopped.reject);
+    return {
+      httpUrl: surfaces.http.url,
+      ended: stopped.promise,
+      stop: async () => {
+        await stack.unwind(base.logger);
+        stopped.resolve();
+      },
+    };
+  } catch (thrown) {
+    await stack.unwind(base.logger).catch(() => {});
+    throw thrown;
+  }
+}
+
+/**
+ * Its bounds are fixed: a machine that has less ends the engine when its tenants fill them, not
+ * before.
+ */
+function warnOfSmallMemory(logger: Logger): void {
+  const mayTakeBytes = limits.engineBytesMax + limits.hotBytesPerNodeMax;
+  const hasBytes = totalmem();
+  if (hasBytes >= mayTakeBytes) return;
+  logger.warn({ hasBytes, mayTakeBytes }, "an engine may take more memory than this machine has");
+}
+
+function connectMerges(
+  { config, clock, logger }: Foundation,
+  { deployment }: NatsLog,
+): MergeClient {
+  const { address, namespace } = config.temporal;
+  const { graceMs, confirmMs } = config.merge;
+  return connectTemporal({ address, namespace, deployment, graceMs, confirmMs, clock, logger });
+}
+
+function createLanguageModel({ config, clock }: Foundation): LanguageModel | undefined {
+  if (config.languageModel === undefined) return undefined;
+  const { url, model, apiKey } = config.languageModel;
+  return createOpenAiModel({ baseUrl: url, model, apiKey, clock });
+}
+
+interface Parts {
+  readonly log: NatsLog;
+  readonly cold: ColdShard;
+  readonly merges: MergeClient;
+  readonly embedding: EmbeddingParts;
+  readonly isolation: Isolation;
+  readonly preparation: Preparation;
+  readonly model: LanguageModel | undefined;
+}
+
+function openPreparation(
+  { clock, logger, metrics }: Foundation,
+  { tokenizer, modelDir }: EmbeddingParts,
+): Preparation {
+  return createPreparationPool({
+    settings: { modelDir },
+    clock,
+    logger,
+    metrics,
+    workerUrl: new URL("../ingest/preparation/prepare-worker.ts", import.meta.url),
+    prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
+    limits: {
+      threadsMax: limits.prepareThreadsMax,
+      inlineBytesMax: limits.prepareInlineBytesMax,
+      waitingPerTenantMax: limits.prepareWaitingPerTenantMax,
+      deadlineMs: limits.prepareDeadlineMs,
+      readyMs: limits.prepareReadyMs,
+    },
+  });
+}
+
+function startActors(base: Foundation, parts: Parts): Topology {
+  const { config, identity, clock, logger, metrics } = base;
+  const { log, cold, merges, isolation, model, preparation } = parts;
+  const { embedder, tokenizer, batchSize } = parts.embedding;
+  const createHot = createHotShardFactory({
+    directory: join(tmpdir(), `freshet-${identity}`),
+    logger,
+  });
+  const fence = (): string => randomUUID();
+  return startTopology({
+    node: identity,
+    name: config.node,
+    log,
+    cold,
+    embedder,
+    isolation,
+    createHot,
+    tokenizer,
+    preparation,
+    redactor: questionRedactor,
+    writer: createAnswerWriter({ model, clock, logger, metrics, fence }),
+    merges,
+    clock,
+    metrics,
+    logger,
+    settings: {
+      mergeSizeChunks: config.merge.sizeChunks,
+      graceMs: config.merge.graceMs,
+      embedBatch: batchSize,
+      tenantWeights: config.tenantWeights,
+      tenants: {
+        max: config.tenantsMax,
+        named: config.http.apiKeys.size > 0 ? new Set(config.http.apiKeys.values()) : undefined,
+      },
+    },
+  });
+}

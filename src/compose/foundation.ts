@@ -1,0 +1,103 @@
+/**
+ * What both processes stand on: configuration, clock, logs, metrics, and the two stores. Only files
+ * of this room know which vendor stands behind which port.
+ */
+
+import { randomUUID } from "node:crypto";
+import type { ColdShard } from "../cold/port.ts";
+import { connectWeaviate } from "../cold/weaviate.ts";
+import type { Config } from "../config/config.ts";
+import { limits } from "../contract/limits.ts";
+import type { ModelShape } from "../embedding/model-shape.ts";
+import type { Embedder } from "../embedding/port.ts";
+import { guardedLog } from "../log/guard/guarded-log.ts";
+import { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
+import { connectNatsLog } from "../log/nats/log.ts";
+import { createLogger } from "../observe/logs.ts";
+import { createMetrics, type PromMetrics } from "../observe/metrics.ts";
+import type { Logger } from "../observe/port.ts";
+import { type Clock, systemClock } from "../runtime/clock.ts";
+import type { Stack } from "./stack.ts";
+
+/** A running process part that can be stopped cleanly, once. */
+export interface Running {
+  /** Resolves when it has ended by itself or by `stop`; rejects when it could not continue. */
+  readonly ended: Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface Foundation {
+  readonly config: Config;
+  readonly seams: Seams;
+  /**
+   * This process, in leases and between peers: the node's name and a random part. Two processes
+   * that were given one name must not take each other's lease for their own, and a restarted one
+   * must not speak for its predecessor.
+   */
+  readonly identity: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: PromMetrics;
+  readonly version: string;
+}
+
+export type NatsLog = Awaited<ReturnType<typeof connectNatsLog>>;
+
+/** What may stand between a process and its stores. Only a test harness puts something there. */
+export interface Seams {
+  readonly log?: ((log: NatsLog) => NatsLog) | undefined;
+  readonly cold?: ((cold: ColdShard) => ColdShard) | undefined;
+  readonly clock?: Clock | undefined;
+  readonly embedder?: ((embedder: Embedder) => Embedder) | undefined;
+  /** The program that is started for isolated documents, when it is not the engine's own. */
+  readonly isolated?: URL | undefined;
+}
+
+export function foundation(config: Config, version: string, seams: Seams): Foundation {
+  const { level, format } = config.log;
+  return {
+    config,
+    seams,
+    identity: `${config.node}~${randomUUID().slice(0, 8)}`,
+    clock: seams.clock ?? systemClock,
+    logger: createLogger({ level, format, node: config.node }),
+    metrics: createMetrics(),
+    version,
+  };
+}
+
+/** The log, and the guard that it is used through for as long as the process runs. */
+export async function connectLog(
+  base: Foundation,
+  stack: Stack,
+  role: string,
+): Promise<{ readonly log: NatsLog; readonly trust: LogIdentityMonitor }> {
+  const { config, clock, logger, metrics } = base;
+  const log = await connectNatsLog({
+    servers: config.nats.url,
+    replicas: config.nats.replicas,
+    partitions: config.partitions,
+    name: `freshet-${role}-${config.node}`,
+    clock,
+    logger,
+    metrics,
+  });
+  const seen = stack.push("log", base.seams.log?.(log) ?? log, (part) => part.close());
+  const { onReconnect } = seen;
+  const everyMs = limits.identityEveryMs;
+  const trust = stack.push(
+    "log guard",
+    new LogIdentityMonitor({ log: seen, onReconnect, clock, everyMs, logger, metrics }),
+    (part) => part.stop(),
+  );
+  return { log: guardedLog(seen, trust), trust };
+}
+
+export function connectCold(
+  { config, seams, clock, logger }: Foundation,
+  { dimensions }: ModelShape,
+  { deployment }: NatsLog,
+): ColdShard {
+  const cold = connectWeaviate({ ...config.weaviate, deployment, dimensions, clock, logger });
+  return seams.cold?.(cold) ?? cold;
+}

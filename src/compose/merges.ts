@@ -1,0 +1,55 @@
+/** The merge worker: the composition root of the process that merges the log into Weaviate. */
+
+import type { Config } from "../config/config.ts";
+import { startMergeWorker } from "../merges/temporal/worker.ts";
+import { readModelShape } from "./embedding.ts";
+import { connectCold, connectLog, foundation, type Running, type Seams } from "./foundation.ts";
+import { Stack } from "./stack.ts";
+
+export interface MergeWorkerProcess extends Running {
+  /** Resolves when it polls for the first time; Temporal may come up long after the worker. */
+  readonly ready: Promise<void>;
+}
+
+/** Runs the activities and workflows of all tenants. Any number of them may run. */
+export async function startMerges(
+  config: Config,
+  version: string,
+  seams: Seams = {},
+): Promise<MergeWorkerProcess> {
+  const base = foundation(config, version, seams);
+  const stack = new Stack();
+  try {
+    const shape = readModelShape(config);
+    const { log } = await connectLog(base, stack, "merge-worker");
+    const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
+    const { temporal, merge } = config;
+    const worker = await startMergeWorker({
+      address: temporal.address,
+      namespace: temporal.namespace,
+      graceMs: merge.graceMs,
+      confirmMs: merge.confirmMs,
+      ageMs: merge.ageMs,
+      replayWindowMs: config.replayWindowMs,
+      deployment: log.deployment,
+      log,
+      cold,
+      clock: base.clock,
+      logger: base.logger,
+      metrics: base.metrics,
+    });
+    const ended = worker.run();
+    return {
+      ended,
+      ready: worker.ready,
+      stop: async () => {
+        await worker.shutdown();
+        await ended;
+        await stack.unwind(base.logger);
+      },
+    };
+  } catch (thrown) {
+    await stack.unwind(base.logger).catch(() => {});
+    throw thrown;
+  }
+}

@@ -1,0 +1,48 @@
+/** What faces callers and other nodes: peers, the NATS service and HTTP, over one service. */
+
+import type { Topology } from "../../actors/topology/topology.ts";
+import { connectPeers, servePeers } from "../cluster/nats-peers.ts";
+import { limits } from "../contract/limits.ts";
+import type { EngineStatus } from "../contract/service.ts";
+import { createLocalService, createService } from "../engine/service.ts";
+import { createHandler } from "../gateway/handler.ts";
+import { type HttpServer, startHttp } from "../gateway/http.ts";
+import { type NatsService, startNatsService } from "../gateway/nats-service.ts";
+import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
+import type { Foundation, NatsLog } from "./foundation.ts";
+import type { Stack } from "./stack.ts";
+
+export async function startSurfaces(
+  base: Foundation,
+  parts: {
+    readonly topology: Topology;
+    readonly log: NatsLog;
+    readonly trust: LogIdentityMonitor;
+    readonly services: () => EngineStatus["services"];
+    readonly stack: Stack;
+  },
+): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
+  const { config, identity: node, logger, metrics, version, clock } = base;
+  const { topology, log, trust, services, stack } = parts;
+  const local = createLocalService({ topology, trust, log });
+  const peers = connectPeers(log.connection);
+  const service = createService({ node, clock, topology, log, trust, peers, services }, local);
+  const { connection } = log;
+  stack.push(
+    "peers",
+    await servePeers({ connection, node, local, stopMs: limits.stopMs, metrics }),
+    (part) => part.close(),
+  );
+  const handler = createHandler({ service, log: logger, clock });
+  const nats = stack.push(
+    "NATS service",
+    await startNatsService({ connection, handler, version, stopMs: limits.stopMs, metrics }),
+    (part) => part.close(),
+  );
+  const http = stack.push(
+    "HTTP",
+    await startHttp({ handler, log: logger, metrics, version, ...config.http }),
+    (part) => part.close(),
+  );
+  return { http, nats };
+}
