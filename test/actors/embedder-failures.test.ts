@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { isLost, lostError, unexplainedError } from "../../src/embedding/failures.ts";
+import { codeOf } from "../support/promises.ts";
 import { input, setUp } from "./embedder-kit.ts";
-import { codeOf, quiet, until } from "./kit.ts";
+import { quiet, until } from "./kit.ts";
 
 /**
  * Answers the controls with `passes`, and fails everything else without a reason, until the request

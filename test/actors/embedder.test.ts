@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
+import { codeOf } from "../support/promises.ts";
 import {
   batchBounds,
   type Call,
@@ -9,7 +10,7 @@ import {
   setUp,
   vectorOf,
 } from "./embedder-kit.ts";
-import { codeOf, quiet, until } from "./kit.ts";
+import { quiet, until } from "./kit.ts";
 
 const refusal = () => new FreshetError("embedding_failed");
 const outage = () => new FreshetError("embedding_unavailable");

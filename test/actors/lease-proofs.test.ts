@@ -3,7 +3,7 @@ import { LeaseProofs } from "../../actors/partition/lease-proofs.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, Partition } from "../../src/contract/ids.ts";
 import { createManualClock, settle } from "../support/manual-clock.ts";
-import { codeOf } from "./kit.ts";
+import { codeOf } from "../support/promises.ts";
 
 const partition = 3 as Partition;
 const epoch = 7 as Epoch;

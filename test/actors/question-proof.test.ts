@@ -5,7 +5,8 @@
 import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch } from "../../src/contract/ids.ts";
-import { codeOf, quiet, until, upsert } from "./kit.ts";
+import { codeOf } from "../support/promises.ts";
+import { quiet, until, upsert } from "./kit.ts";
 import { namesOf, pieceEveryMs, startQuestions } from "./question-kit.ts";
 
 const search = { mode: "search" };

@@ -5,7 +5,8 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import { type Answer, parseQuestion } from "../../src/contract/query.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { createManualClock } from "../support/manual-clock.ts";
-import { acme, codeOf, globex, quiet } from "./kit.ts";
+import { codeOf } from "../support/promises.ts";
+import { acme, globex, quiet } from "./kit.ts";
 
 const answer = { answer: "it was" } as Answer;
 

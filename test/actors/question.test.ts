@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
-import { codeOf, deletion, quiet, until, upsert } from "./kit.ts";
+import { codeOf } from "../support/promises.ts";
+import { deletion, quiet, until, upsert } from "./kit.ts";
 import {
   candidatesPerShard,
   coldHit,

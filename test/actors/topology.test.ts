@@ -5,7 +5,8 @@ import { limits } from "../../src/contract/limits.ts";
 import { type Answer, parseQuestion } from "../../src/contract/query.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
-import { codeOf, quiet, until } from "./kit.ts";
+import { codeOf } from "../support/promises.ts";
+import { quiet, until } from "./kit.ts";
 
 const tenants = Array.from({ length: 20 }, (_, index) => `tenant-${index}` as TenantId);
 

@@ -21,11 +21,11 @@ import type { StoredManifest } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock } from "../support/manual-clock.ts";
+import { codeOf } from "../support/promises.ts";
 import {
   acme,
   answered,
   axis,
-  codeOf,
   deletion,
   dimensions,
   drain,

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { Position, Version } from "../../src/contract/ids.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import { acme } from "./kit.ts";
-import { committed, operations, publish, startTenant } from "./writer-kit.ts";
+import { committed, operations, publish, recoveringTenant } from "./writer-kit.ts";
 
 const encoder = new TextEncoder();
 const good = { id: "a", text: "the corrected text" };
@@ -14,7 +14,11 @@ async function replayed(log: MemoryLog, replay: { of: Version; after: Position }
 }
 
 /** Offered in the order of the log, as its reader does. */
-async function offerAll(log: MemoryLog, { offer }: ReturnType<typeof startTenant>, after: Version) {
+async function offerAll(
+  log: MemoryLog,
+  { offer }: ReturnType<typeof recoveringTenant>,
+  after: Version,
+) {
   const sent = await log.docs.readTenant({ tenant: acme, after, max: 99 });
   for (const operation of sent) offer(operation);
   await committed(log, sent.at(-1)?.version ?? 0);
@@ -29,7 +33,7 @@ async function voids(log: MemoryLog): Promise<Version[]> {
 async function firstRefused() {
   const log = createMemoryLog({ partitions: 1 });
   const { version } = publish(log, { id: "a", text: "   " });
-  const owner = startTenant({ log });
+  const owner = recoveringTenant({ log });
   await committed(log, version);
   const letter = await log.deadLetters.get(acme, version);
   return { log, owner, replay: { of: version, after: letter?.position ?? (0 as Position) } };

@@ -14,6 +14,7 @@ import { type Answer, type AnswerEvent, parseQuestion } from "../../src/contract
 import type { EngineStatus, Service } from "../../src/contract/service.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
+import { codeOf, eventually, Final } from "../support/promises.ts";
 import { readRecords } from "../support/records.ts";
 
 /** What a client may do, in this process or over the network. */
@@ -258,25 +259,6 @@ async function whenReady<Value>(work: () => Promise<Value>): Promise<Value> {
   return result as Value;
 }
 
-class Final extends Error {
-  constructor(cause: unknown) {
-    super("final", { cause });
-  }
-}
-
-/** The check, again and again, until it passes; after a long while its last failure. */
-async function eventually(check: () => Promise<void>): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await check();
-    } catch (thrown) {
-      if (thrown instanceof Final) throw thrown.cause;
-      if (attempt === 1_000) throw thrown;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}
-
 async function hotDocuments(service: StoryService, tenant: TenantId): Promise<number | undefined> {
   const { tenants } = await service.status();
   return tenants.find((one) => one.tenant === tenant)?.hot.documents;
@@ -288,13 +270,4 @@ function namesOf({ sources }: Answer): string[] {
 
 function normOf(vector: Float32Array): number {
   return Math.hypot(...vector);
-}
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-    return "none";
-  } catch (thrown) {
-    return thrown instanceof FreshetError ? thrown.code : String(thrown);
-  }
 }
