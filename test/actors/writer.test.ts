@@ -266,9 +266,8 @@ it("I11: with hot memory full it asks for a merge and waits; DOCS keeps what wai
 
 it("ends at once while the embedder owes it vectors, and leaves what it had in hand to the next life", async () => {
   const clock = createManualClock();
-  const first = recoveringTenant({ clock, embeds: false });
+  const first = await startTenant({ clock, embeds: false });
   const { log, asked, actor } = first;
-  await until(() => !first.route.isBehind);
   const sent = publish(log, doc("a"));
   first.offer(sent);
   await until(() => asked.length === 1);
