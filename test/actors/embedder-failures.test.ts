@@ -32,7 +32,7 @@ it("E6: a text that fails without a reason is refused once a control passed afte
   expect(texts).toEqual(["a", "control", "a", "control", "a", "control"]);
 });
 
-it("E6: while controls fail too, even now and then, a text waits and is refused by nobody", async () => {
+it("E6: while controls fail too, even now and then, a text waits and is not refused", async () => {
   const world = setUp();
   const request = world.ask("acme", [input("a")]);
   let controls = 0;

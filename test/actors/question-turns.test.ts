@@ -61,7 +61,7 @@ it("QT2: a question that waited is asked with what is left of its time", async (
   expect(shares.held).toBe(0);
 });
 
-it("QT2: one whose deadline passes or whose caller goes while it waits is told so, and holds nothing", async () => {
+it("QT2: one whose deadline passes or whose caller goes while it waits gets that as its error, and holds nothing", async () => {
   const { clock, running, shares, ask } = pool(2);
   const first = ask(acme);
   const other = ask(globex);

@@ -1,4 +1,4 @@
-/** A3: dead letters tell of rejects, and nobody waits for one. */
+/** A3: dead letters tell of rejects, and delay nothing. */
 
 import { describe, expect, it } from "vitest";
 import type { TenantId } from "../../src/contract/ids.ts";
@@ -13,7 +13,7 @@ const versionsOf = async (log: ReturnType<typeof createMemoryLog>) =>
   (await log.deadLetters.list(acme, 1_000)).map(({ version }) => version);
 
 describe("while the dead-letter stream is full", () => {
-  it("a tenant's rejects are committed, and what comes behind them, and the letters come later", async () => {
+  it("a tenant's rejects are committed, and what comes after them; the dead letters come later", async () => {
     const clock = createManualClock();
     const tenant = recoveringTenant({ clock });
     const { log } = tenant;
@@ -42,7 +42,7 @@ describe("while the dead-letter stream is full", () => {
     expect(await versionsOf(log)).toEqual([refused.version]);
   });
 
-  it("so many letters wait and no more (TL2)", async () => {
+  it("only so many dead letters wait (TL2)", async () => {
     const clock = createManualClock();
     const tenant = recoveringTenant({ clock, lettersMax: 3 });
     const { log } = tenant;
@@ -56,7 +56,7 @@ describe("while the dead-letter stream is full", () => {
   });
 });
 
-it("a tenant keeps its share of the letters, the newest of them (TL3)", async () => {
+it("a tenant keeps its share of the dead letters, the newest of them (TL3)", async () => {
   const clock = createManualClock();
   const log = createMemoryLog({ clock, partitions: 1, lettersPerTenantMax: 100 });
   recoveringTenant({ clock, log, lettersMax: 1_000 });

@@ -34,7 +34,7 @@ it("T6: only the operation that met all faults in a row is blamed", () => {
   expect(faults.add(second)).toBe(true);
 });
 
-it("T6: a document that breaks every attempt ends as a dead letter, and those behind it go on (I2)", async () => {
+it("T6: a document that breaks every attempt ends as a dead letter, and later ones pass (I2)", async () => {
   const { log, offer, clock, restarts } = await startTenant({ attemptsMax: 3 });
   const sent = [publish(log, doc("deadly", "boom")), publish(log, doc("fine"))];
   for (const operation of sent) offer(operation);
@@ -65,7 +65,7 @@ it("T6: a fault of ours that passes costs no document", async () => {
   expect(await operations(log)).toEqual([`upsert ${sent.version}`]);
 });
 
-it("T6: a record above the server's payload limit is a reject, and stops nobody", async () => {
+it("T6: a record above the server's payload limit is a reject, and stops no other", async () => {
   const clock = createManualClock();
   const log = createMemoryLog({ clock, partitions: 1 });
   const append = log.chunks.append.bind(log.chunks);

@@ -105,7 +105,7 @@ describe("an operation under a message id that was used", () => {
     expect(last).toMatchObject({ kind: "duplicate", of: first.version });
   });
 
-  it("waits while DOCS can not say which ids were used (T5)", async () => {
+  it("waits while DOCS cannot say which ids were used (T5)", async () => {
     const clock = createManualClock();
     const log = createMemoryLog({ clock, partitions: 1 });
     const before = recoveringTenant({ clock, log });

@@ -46,7 +46,7 @@ export interface TenantSetUp {
   readonly bytes?: NodeBytes;
 }
 
-/** `boom` can not be prepared, `blank` has nothing to index; anything else is one chunk. */
+/** `boom` cannot be prepared, `blank` has nothing to index; anything else is one chunk. */
 const prepareOne: Preparer = ({ text }) => {
   if (text === "boom") throw new Error("this document breaks the preparer");
   const chunk = { text, heading: undefined, tokens: new Int32Array(4) };

@@ -72,9 +72,9 @@ it.each([
   },
 );
 
-it("T8: operations of other documents, void replays and newer ones behind it void nothing", async () => {
+it("T8: operations of other documents, void replays and newer ones after it void nothing", async () => {
   const { log, owner, replay } = await firstRefused();
-  publish(log, { id: "b", text: "of somebody else" });
+  publish(log, { id: "b", text: "of another document" });
   // Of the beginning: void, and no news about the document.
   const older = await replayed(log, { of: 1 as Version, after: 0 as Position });
   const sound = await replayed(log, replay);
@@ -88,7 +88,7 @@ it("T8: operations of other documents, void replays and newer ones behind it voi
   expect(await voids(log)).toEqual([older]);
 });
 
-it("T8: headers that no dead letter stands behind are void, and nothing is read for them", async () => {
+it("T8: headers that no dead letter confirms are void, and nothing is read for them", async () => {
   const { log, owner, replay } = await firstRefused();
   const ranges: Position[] = [];
   const headers = log.chunks.headers.bind(log.chunks);
@@ -97,16 +97,16 @@ it("T8: headers that no dead letter stands behind are void, and nothing is read 
     return headers(range);
   };
   const madeUp = await replayed(log, { of: replay.of, after: 0 as Position });
-  const nobodys = await replayed(log, { of: 3 as Version, after: replay.after });
+  const unknown = await replayed(log, { of: 3 as Version, after: replay.after });
   await offerAll(log, owner, replay.of);
-  expect(await voids(log)).toEqual([madeUp, nobodys]);
+  expect(await voids(log)).toEqual([madeUp, unknown]);
   expect(ranges).toEqual([]);
 });
 
-it("T8: a replay is void when what came after it was purged, or its place is behind the end of the log", async () => {
+it("T8: a replay is void when what came after it was purged, or its position is after the end of the log", async () => {
   const { log, owner, replay } = await firstRefused();
   const newer = publish(log, { id: "a", text: "a newer text" });
-  publish(log, { id: "b", text: "of somebody else" });
+  publish(log, { id: "b", text: "of another document" });
   await offerAll(log, owner, replay.of);
   const last = await log.chunks.last(acme);
   await log.chunks.purge({ tenant: acme, below: last?.position ?? (0 as Position) });

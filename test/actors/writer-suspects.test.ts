@@ -104,7 +104,7 @@ it("T7: after three owners that ended, the operations that they may have had in 
   expect(await operations(log)).toEqual([`delete ${a}`, `reject ${b}`, `delete ${c}`]);
   const letters = await log.deadLetters.list(acme, 9);
   expect(letters).toMatchObject([{ version: b, documentId: "b", reason: "document_failed" }]);
-  // What comes after them is nobody's suspect.
+  // What comes after them is no suspect.
   const next = publish(log, doc("d"));
   third.offer(next);
   await until(() => third.asked.length === 1);

@@ -88,7 +88,7 @@ it("T1: an append whose acknowledgement is lost is not repeated", async () => {
   expect(await operations(log)).toEqual(sent.map(({ version }) => `upsert ${version}`));
 });
 
-it("I2: what can not become a document ends in a reject record and a dead letter; those behind go on", async () => {
+it("I2: what cannot become a document ends as a reject record and a dead letter; later ones pass", async () => {
   const { log, offer } = await startTenant();
   const bodies = [
     "{not json",
@@ -170,7 +170,7 @@ it("T5: an outage of the log stalls, and nothing is lost or doubled when it ends
   expect(restarts).toEqual([]);
 });
 
-it("I7: a restart embeds only what is not in CHUNKS, and loads the shard from the log", async () => {
+it("I7: a restart embeds only what is not in CHUNKS, and loads the view from the log", async () => {
   const { actor, log, offer, view, embedded, clock } = await startTenant();
   const sent = ["a", "b"].map((id) => publish(log, doc(id)));
   for (const operation of sent) offer(operation);
@@ -183,14 +183,14 @@ it("I7: a restart embeds only what is not in CHUNKS, and loads the shard from th
   await clock.advance(10);
   await committed(log, third.version);
   expect(embedded).toEqual(["text of a", "text of b", "text of c"]);
-  const told = (await drain(view)).map((message) =>
+  const toView = (await drain(view)).map((message) =>
     message.type === "replay" || message.type === "apply"
       ? `${message.type} ${message.record.version}`
       : message.type,
   );
   const [a, b] = sent.map(({ version }) => version);
   // The fence is a record too; it repeats the version of the record before it.
-  expect(told).toEqual([
+  expect(toView).toEqual([
     "load",
     "replay 0",
     `replay ${a}`,
@@ -200,7 +200,7 @@ it("I7: a restart embeds only what is not in CHUNKS, and loads the shard from th
   ]);
 });
 
-it("I7: a new owner goes on where the last record ends, from the manifest and the records behind it", async () => {
+it("I7: a new owner continues where the last record ends, from the manifest and the records after it", async () => {
   const clock = createManualClock();
   const first = recoveringTenant({ clock });
   const { log } = first;

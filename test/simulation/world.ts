@@ -61,7 +61,7 @@ export class World {
   constructor(plant: Plant = noPlant) {
     this.#plant = plant;
     const { createChain } = plant;
-    // Nobody renews here: only the server's clock ends a lease, or a later start of the same node.
+    // Nothing renews here: only the server's clock ends a lease, or a later start of the same node.
     const log = createMemoryLog({
       clock: this.#clock,
       partitions: 1,

@@ -1,5 +1,5 @@
 /**
- * TI1: a tenant whose reads are told too little, by a copy of the log that lags, loses nothing that
+ * TI1: a tenant whose reads return too little, from a copy of the log that lags, loses nothing that
  * was acknowledged.
  */
 
@@ -38,7 +38,7 @@ function lagging(log: MemoryLog, lags: readonly number[]): MemoryLog {
   return { ...log, docs: over(docs, laggingDocs) };
 }
 
-it("an operation that the catch-up was not told of is found before the reader's first is taken in (I1)", async () => {
+it("an operation that the catch-up did not see is found before the reader's first is taken in (I1)", async () => {
   const clock = createManualClock();
   const log = createMemoryLog({ clock, partitions: 1 });
   const [one, two] = [publish(log, { id: "a", text: "t" }), publish(log, { id: "b", text: "t" })];
@@ -53,7 +53,7 @@ it("an operation that the catch-up was not told of is found before the reader's 
   await tenant.system.stop();
 });
 
-it("whatever each read is told, every operation has its one record, in order (T1)", async () => {
+it("whatever each read returns, every operation has its one record, in order (T1)", async () => {
   let holes = 0;
   const property = fc.asyncProperty(
     fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 12 }),
