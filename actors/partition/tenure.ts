@@ -3,9 +3,17 @@
  */
 
 import type { Lease } from "../../src/log/lease-port.ts";
-import type { ActorContext } from "../../src/runtime/actor.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
+
 import { Refusals, type RefusalsOptions } from "./refusals.ts";
 import { type TenantsOptions, TenureTenants } from "./tenants.ts";
+
+/** The life of the partition actor that the tenure is part of. */
+interface PartitionLife {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  task(work: () => Promise<void>): void;
+}
 
 export class Tenure {
   /** The newest renewal; its epoch is the same all through. */
@@ -19,7 +27,7 @@ export class Tenure {
   constructor(
     lease: Lease,
     options: TenantsOptions & RefusalsOptions,
-    { clock, signal, task }: Pick<ActorContext<never>, "clock" | "signal" | "task">,
+    { clock, signal, task }: PartitionLife,
   ) {
     this.lease = lease;
     this.ended = AbortSignal.any([this.#end.signal, signal]);

@@ -26,8 +26,7 @@ function stored(tenant: TenantId, version: number, bytes: number): StoredOperati
 
 it("A7, T4: a tenant whose operations exceed its bytes leaves the shared reader, catches up, and loses nothing", async () => {
   const node = pools();
-  const tenant = startTenant({ bytes: node });
-  await until(() => !tenant.route.isBehind);
+  const tenant = await startTenant({ bytes: node });
   let highest = 0;
   let last = 0;
   for (let index = 0; index < 60; index += 1) {
@@ -47,8 +46,7 @@ it("A7, T4: a tenant whose operations exceed its bytes leaves the shared reader,
 
 it("A7: what is in hand is counted at what it becomes, and given back when the record is applied", async () => {
   const node = pools();
-  const tenant = startTenant({ bytes: node, embeds: false });
-  await until(() => !tenant.route.isBehind);
+  const tenant = await startTenant({ bytes: node, embeds: false });
   for (let index = 0; index < 60; index += 1) {
     tenant.offer(publish(tenant.log, padded(`d${index}`, 200)));
   }
@@ -90,8 +88,7 @@ it("I9: ten tenants that hold all the pages they may leave an eleventh one, also
 
 it("TB2: a payload that no document can have is not kept; its record says why it was refused, in its place", async () => {
   const node = nodeBytes();
-  const tenant = startTenant({ bytes: node });
-  await until(() => !tenant.route.isBehind);
+  const tenant = await startTenant({ bytes: node });
   const before = publish(tenant.log, padded("before", 0));
   const large = publish(tenant.log, padded("large", limits.httpDocumentBytesMax));
   const after = publish(tenant.log, padded("after", 0));
@@ -131,8 +128,7 @@ it("TB3: a tenant that ends gives everything back, also what lies in its mailbox
 
 it("S1: a life that ends while its mailbox is full of bytes starts anew and catches up", async () => {
   const node = pools();
-  const tenant = startTenant({ bytes: node, embeds: false });
-  await until(() => !tenant.route.isBehind);
+  const tenant = await startTenant({ bytes: node, embeds: false });
   // The first one is on its way, so that the life follows the reader (TI1) and what comes next
   // waits in the mailbox.
   tenant.offer(publish(tenant.log, padded("d0", 400)));

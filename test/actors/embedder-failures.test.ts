@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { isLost, lostError, unexplainedError } from "../../src/embedding/failures.ts";
+import { codeOf } from "../support/promises.ts";
 import { input, setUp } from "./embedder-kit.ts";
-import { codeOf, quiet, until } from "./kit.ts";
+import { quiet, until } from "./kit.ts";
 
 /**
  * Answers the controls with `passes`, and fails everything else without a reason, until the request
@@ -31,7 +32,7 @@ it("E6: a text that fails without a reason is refused once a control passed afte
   expect(texts).toEqual(["a", "control", "a", "control", "a", "control"]);
 });
 
-it("E6: while controls fail too, even now and then, a text waits and is refused by nobody", async () => {
+it("E6: while controls fail too, even now and then, a text waits and is not refused", async () => {
   const world = setUp();
   const request = world.ask("acme", [input("a")]);
   let controls = 0;

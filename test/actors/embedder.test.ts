@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
+import { codeOf } from "../support/promises.ts";
 import {
   batchBounds,
   type Call,
@@ -9,7 +10,7 @@ import {
   setUp,
   vectorOf,
 } from "./embedder-kit.ts";
-import { codeOf, quiet, until } from "./kit.ts";
+import { quiet, until } from "./kit.ts";
 
 const refusal = () => new FreshetError("embedding_failed");
 const outage = () => new FreshetError("embedding_unavailable");
@@ -159,7 +160,7 @@ it("E5: a caller that goes is answered at once, and its texts that wait are neve
   const stays = ask("globex", [input("c")]);
   await quiet();
   caller.abort();
-  // The backend still works on the first batch: nobody waits for it to hear this.
+  // The backend still works on the first batch: the caller hears of it before that ends.
   expect(await codeOf(gone.promise)).toBe("cancelled");
   await serveAll(backend);
   expect(await stays.promise).toHaveLength(1);
@@ -236,7 +237,7 @@ it("learns what a batch takes: small batches for a slow backend, large ones for 
   expect((await batchSizes(0.1, 1)).at(-1)).toBe(64);
 });
 
-it("does not take the wait behind another batch for the time of a batch", async () => {
+it("does not take the wait for an earlier batch for the time of a batch", async () => {
   expect([2, 3]).toContain((await batchSizes(10, 2)).at(-1));
 });
 

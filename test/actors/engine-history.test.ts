@@ -237,7 +237,7 @@ class History {
   }
 
   /**
-   * At rest everything is covered: hot and cold together, cold alone, and cold behind a new node.
+   * At rest everything is covered: hot and cold together, cold alone, and cold under a new node.
    */
   async #settleDown(): Promise<void> {
     const { cold, merges, log } = this.#engine;
@@ -246,7 +246,7 @@ class History {
     await this.#within(Promise.all(this.#merging));
     for (const name of tenants) await this.#within(merges.force(name as TenantId));
     for (const name of tenants) await this.#confirmed(name);
-    // Hot drops a grace behind the confirmation, and not sooner: the shard has to hear of it first.
+    // Hot drops a grace period after the confirmation, not sooner: the view must hear of it first.
     await this.#turns(40);
     await this.#clock.advance(this.#engine.graceMs);
     for (const name of tenants) {

@@ -100,16 +100,6 @@ export function answered<Value>(): Answered<Value> {
   return { reply, promise, answers: () => answers };
 }
 
-/** The code that a promise fails with; `none` when it does not fail. */
-export async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-    return "none";
-  } catch (thrown) {
-    return thrown instanceof FreshetError ? thrown.code : String(thrown);
-  }
-}
-
 export const dimensions = 8;
 
 /** A unit vector in the direction of one axis. */

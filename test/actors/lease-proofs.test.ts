@@ -3,7 +3,7 @@ import { LeaseProofs } from "../../actors/partition/lease-proofs.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, Partition } from "../../src/contract/ids.ts";
 import { createManualClock, settle } from "../support/manual-clock.ts";
-import { codeOf } from "./kit.ts";
+import { codeOf } from "../support/promises.ts";
 
 const partition = 3 as Partition;
 const epoch = 7 as Epoch;
@@ -52,7 +52,7 @@ it("LP1, LP2: who asks while a read is under way is served by the next one, and 
 });
 
 it.each([8 as Epoch, 6 as Epoch, null])(
-  "a lease under epoch %s is not this node's: not_ready, and it is told",
+  "a lease under epoch %s is not this node's: not_ready, and the partition hears of it",
   async (found) => {
     const { reads, lost, prove } = setUp();
     const asked = codeOf(prove());
@@ -62,14 +62,14 @@ it.each([8 as Epoch, 6 as Epoch, null])(
   },
 );
 
-it("LP3: an answer that does not come holds nobody up: it is asked for again, until patience ends", async () => {
+it("LP3: a lost answer delays no caller: the lease is read again, until patience ends", async () => {
   const { clock, reads, lost, prove } = setUp();
   const served = prove();
   await clock.advance(110);
   expect(reads).toHaveLength(2);
   reads[1]?.resolve(epoch);
   await served;
-  // The first answer arrives after all: it is nobody's any more.
+  // The first answer arrives after all: no caller waits for it any more.
   reads[0]?.resolve(9 as Epoch);
   const asked = codeOf(prove());
   await clock.advance(1_000);

@@ -49,23 +49,23 @@ async function watermarks(view: BoundedMailbox<TenantViewMessage>): Promise<numb
   );
 }
 
-it("W1: a commit reaches the shard of its tenant, and nobody else's", async () => {
+it("W1: a commit reaches the view of its tenant, and no other", async () => {
   const { serve, commit, start } = setUp();
-  const shard = serve(acme);
+  const view = serve(acme);
   start();
   await commit(acme, 7, 0);
   await commit(globex, 8, 0);
   await quiet();
-  expect(await watermarks(shard)).toEqual([7]);
+  expect(await watermarks(view)).toEqual([7]);
 });
 
-it("W1: a commit from before the start is told too", async () => {
+it("W1: a commit from before the start is delivered, too", async () => {
   const { serve, commit, start } = setUp();
-  const shard = serve(acme);
+  const view = serve(acme);
   await commit(acme, 7, 0);
   start();
   await quiet();
-  expect(await watermarks(shard)).toEqual([7]);
+  expect(await watermarks(view)).toEqual([7]);
 });
 
 it("W2: a watch that breaks is opened again, and what was committed meanwhile comes first", async () => {
@@ -76,19 +76,19 @@ it("W2: a watch that breaks is opened again, and what was committed meanwhile co
       yield* manifests.watch(signal);
     },
   }));
-  const shard = serve(acme);
+  const view = serve(acme);
   const { restarts } = start();
   await quiet();
   await commit(acme, 7, 0);
   broken = false;
-  expect(shard.depth).toBe(0);
+  expect(view.depth).toBe(0);
   await clock.advance(100);
   await quiet();
-  expect(await watermarks(shard)).toEqual([7]);
+  expect(await watermarks(view)).toEqual([7]);
   expect(restarts).toEqual([]);
 });
 
-it("W3: a shard that takes nothing delays nobody else, and is told its newest manifest when it does again (I9)", async () => {
+it("W3: a view that takes nothing delays no other, and gets its newest manifest when it does (I9)", async () => {
   const { serve, commit, start } = setUp();
   const stuck = serve(acme, 1);
   const other = serve(globex);
@@ -105,12 +105,12 @@ it("W3: a shard that takes nothing delays nobody else, and is told its newest ma
   await quiet();
   const first = await watermarks(stuck);
   await quiet();
-  const told = [...first, ...(await watermarks(stuck))];
-  expect(told.at(-1)).toBe(9);
-  expect(told).not.toContain(8);
+  const delivered = [...first, ...(await watermarks(stuck))];
+  expect(delivered.at(-1)).toBe(9);
+  expect(delivered).not.toContain(8);
 });
 
-it("W3: what waits for a shard that ends is told to the one that follows", async () => {
+it("W3: a manifest that waits for a view that ends goes to its successor", async () => {
   const { serve, commit, start } = setUp();
   const ended = serve(acme, 1);
   ended.tryPut({ type: "drop", watermark: 1 as Position });

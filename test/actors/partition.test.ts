@@ -185,7 +185,7 @@ it("T4: a full queue takes its tenant off the reader; others are served on (I9)"
   expect(behind).toMatchObject({ isBehind: true, skippedTo: last });
 });
 
-it("a tenant that failed for good is spawned again after a pause, once, whoever of its actors failed", async () => {
+it("a tenant that failed for good is spawned again after a pause, once, whichever of its actors failed", async () => {
   const { entry, start, publish, spawned, living, clock: time } = setUp();
   await publish(acme);
   const { actor, restarts } = start();
@@ -245,7 +245,7 @@ it("I2: what came under an invalid token before this node read is found in DOCS"
   expect(await letters(log)).toEqual(sent.map(({ version }) => [version, "invalid_tenant"]));
 });
 
-it("I9: dead letters that can not be written keep nobody waiting, and are written later", async () => {
+it("I9: dead letters that cannot be written delay no tenant, and are written later", async () => {
   let full = true;
   const {
     entry,

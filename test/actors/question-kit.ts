@@ -155,11 +155,11 @@ export function startQuestions(options: QuestionSetUp = {}) {
   return {
     ...{ clock, log, directory, partition, entry, embeds, searches, writes, actor, view, tell },
     ...{ markerReads: () => markerReads, mergeTrigger, lost, errors },
-    /** Another node takes the lease; nobody tells this one. */
+    /** Another node takes the lease; this one does not hear of it. */
     takeOver(): void {
       newest = 2 as Epoch;
     },
-    /** The shard is ready with this watermark and these heads. */
+    /** The view is ready with this watermark and these heads. */
     load(watermark: number, heads: readonly (readonly [string, number])[] = []): void {
       tell({ type: "load", stored: storedAt(watermark, 1), heads: headsOf(heads) });
       tell({ type: "ready", visible: watermark as Version });

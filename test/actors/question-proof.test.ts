@@ -1,17 +1,19 @@
 /**
- * Q4: what a question is told leaves behind a proof that its node still is the owner (review A4).
+ * Q4: what a question is answered leaves after a proof that its node still is the owner (review
+ * A4).
  */
 
 import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch } from "../../src/contract/ids.ts";
-import { codeOf, quiet, until, upsert } from "./kit.ts";
+import { codeOf } from "../support/promises.ts";
+import { quiet, until, upsert } from "./kit.ts";
 import { namesOf, pieceEveryMs, startQuestions } from "./question-kit.ts";
 
 const search = { mode: "search" };
 const never = () => new Promise<never>(() => {});
 
-it("A4, I6: an owner whose lease went to another node, by whatever clock, answers nothing and is told so", async () => {
+it("A4, I6: an owner whose lease went to another node, by whatever clock, answers nothing and hears of it", async () => {
   const { load, apply, ask, takeOver, lost, partition, clock } = startQuestions();
   load(0);
   apply(upsert({ id: "a", position: 1 }));

@@ -5,7 +5,8 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import { type Answer, parseQuestion } from "../../src/contract/query.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { createManualClock } from "../support/manual-clock.ts";
-import { acme, codeOf, globex, quiet } from "./kit.ts";
+import { codeOf } from "../support/promises.ts";
+import { acme, globex, quiet } from "./kit.ts";
 
 const answer = { answer: "it was" } as Answer;
 
@@ -60,7 +61,7 @@ it("QT2: a question that waited is asked with what is left of its time", async (
   expect(shares.held).toBe(0);
 });
 
-it("QT2: one whose deadline passes or whose caller goes while it waits is told so, and holds nothing", async () => {
+it("QT2: one whose deadline passes or whose caller goes while it waits gets that as its error, and holds nothing", async () => {
   const { clock, running, shares, ask } = pool(2);
   const first = ask(acme);
   const other = ask(globex);

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
-import { codeOf, deletion, quiet, until, upsert } from "./kit.ts";
+import { codeOf } from "../support/promises.ts";
+import { deletion, quiet, until, upsert } from "./kit.ts";
 import {
   candidatesPerShard,
   coldHit,
@@ -127,7 +128,7 @@ it("Q5, I12: cold that is down costs its share and says so; hot answers", async 
   expect(answer.coverage).toEqual({ hot: "complete", cold: "unavailable", llm: "hand" });
 });
 
-it("Q6: a bug in cold is logged and fails the question, not told as an outage", async () => {
+it("Q6: a bug in cold is logged and fails the question: it is no outage", async () => {
   const bugs = [
     new FreshetError("internal", "a vector is broken"),
     new TypeError("no such method"),

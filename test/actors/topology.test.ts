@@ -5,7 +5,8 @@ import { limits } from "../../src/contract/limits.ts";
 import { type Answer, parseQuestion } from "../../src/contract/query.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
-import { codeOf, quiet, until } from "./kit.ts";
+import { codeOf } from "../support/promises.ts";
+import { quiet, until } from "./kit.ts";
 
 const tenants = Array.from({ length: 20 }, (_, index) => `tenant-${index}` as TenantId);
 
@@ -117,7 +118,7 @@ it("I6: without a valid lease neither questions nor document states are answered
   expect(engine.topology.isOwner(tenant)).toBe(false);
   expect(await codeOf(engine.service.document(tenant, id))).toBe("not_ready");
   expect(await codeOf(ask(engine, tenant, seq, 0))).toBe("not_ready");
-  // One that may wait is asked again until somebody serves its tenant, or its time is over.
+  // One that may wait is asked again until a node serves its tenant, or its time is over.
   const late = codeOf(ask(engine, tenant, seq, 200));
   const patient = ask(engine, tenant, seq, 5_000);
   await clock.advance(300);
@@ -142,7 +143,7 @@ it("I11: a tenant without room in hot memory is refused at the door, where its p
   await engine.stop();
 });
 
-it("I9, I11: at the node's bound those are merged that hold most, not only whoever waits", async () => {
+it("I9, I11: at the node's bound those are merged that hold most, not only the one that waits", async () => {
   const engine = startMemoryEngine({ partitions: 1 });
   const [small, large] = tenants as [TenantId, TenantId];
   await serving(engine);
@@ -152,7 +153,7 @@ it("I9, I11: at the node's bound those are merged that hold most, not only whoev
   const bytes = limits.hotBytesPerNodeMax;
   entry.status = { ...entry.status, hot: { ...entry.status.hot, bytes } };
   expect(await codeOf(publish(engine, small, "mine"))).toBe("overloaded");
-  // As a JetStream publisher: nobody refuses it, so it waits.
+  // As a JetStream publisher: it is not refused, so it waits.
   const payload = new TextEncoder().encode(JSON.stringify({ id: "mine", text: "mine" }));
   const { seq } = await engine.log.docs.publish({ tenant: small, payload });
   await until(() => engine.cold.objects(large).length === 1);
@@ -160,7 +161,7 @@ it("I9, I11: at the node's bound those are merged that hold most, not only whoev
   await engine.stop();
 });
 
-it("A6: four tenants whose merges are stuck, each at its bound, stop nobody else", async () => {
+it("A6: four tenants whose merges are stuck, each at its bound, stop no other", async () => {
   const engine = startMemoryEngine({ partitions: 1 });
   const [quietOne, ...others] = tenants as [TenantId, ...TenantId[]];
   await serving(engine);
@@ -185,7 +186,7 @@ it("A6: four tenants whose merges are stuck, each at its bound, stop nobody else
   await engine.stop();
 });
 
-it("asks for a merge by size, and cold has the documents without anybody forcing it", async () => {
+it("asks for a merge by size, and cold has the documents without a forced merge", async () => {
   const engine = startMemoryEngine({ partitions: 1, mergeSizeChunks: 1 });
   const [tenant] = tenants as [TenantId];
   await serving(engine);
@@ -195,7 +196,7 @@ it("asks for a merge by size, and cold has the documents without anybody forcing
   await engine.stop();
 });
 
-it("V5: a shard that fails while its tenant's queue is full is loaded again", async () => {
+it("V5: a view that fails while its tenant's queue is full is loaded again", async () => {
   const clock = createManualClock();
   const engine = startMemoryEngine({ clock, partitions: 1 });
   const [tenant] = tenants as [TenantId];
@@ -203,7 +204,7 @@ it("V5: a shard that fails while its tenant's queue is full is loaded again", as
   await engine.event(await publish(engine, tenant, "first"));
   const entry = engine.topology.directory.tenant(tenant);
   if (entry === undefined) throw new FreshetError("internal");
-  // Hot memory at its bound stalls the tenant, so that its queue fills up behind it.
+  // Hot memory at its bound stalls the tenant, so that its queue fills up.
   const bytes = limits.hotBytesPerTenantMax;
   entry.status = { ...entry.status, hot: { ...entry.status.hot, bytes } };
   const payload = new TextEncoder().encode(JSON.stringify({ id: "many", text: "many" }));
@@ -211,7 +212,7 @@ it("V5: a shard that fails while its tenant's queue is full is loaded again", as
   await until(() => entry.route.mailbox.depth === limits.tenantQueueMax);
   await quiet(200);
   expect(entry.route.mailbox.depth).toBe(limits.tenantQueueMax);
-  // A drop above the watermark breaks an invariant: the shard fails with all it holds.
+  // A drop above the watermark breaks an invariant: the view fails with all it holds.
   entry.view.tryPut({ type: "drop", watermark: Number.MAX_SAFE_INTEGER as Position });
   await until(() => entry.status.state === "recovering");
   for (let turn = 0; entry.status.state !== "ready" && turn < 1_000; turn += 1) {

@@ -6,18 +6,25 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
 import { createManualClock, settle } from "../support/manual-clock.ts";
 import { drain, until } from "./kit.ts";
-import { committed, operations, publish, records, startTenant } from "./writer-kit.ts";
+import {
+  committed,
+  operations,
+  publish,
+  records,
+  recoveringTenant,
+  startTenant,
+} from "./writer-kit.ts";
 
 const document = (text: string, id = "a") => ({ id, text });
 
-async function applied(view: ReturnType<typeof startTenant>["view"]) {
+async function applied(view: ReturnType<typeof recoveringTenant>["view"]) {
   const messages: TenantViewMessage[] = await drain(view);
   return messages.flatMap((message) => (message.type === "apply" ? [message.record] : []));
 }
 
 describe("an operation under a message id that was used", () => {
   it("with the same content leaves a record that says what it repeats, and is not embedded again", async () => {
-    const tenant = startTenant();
+    const tenant = recoveringTenant();
     const first = publish(tenant.log, document("one"), "m1");
     const again = publish(tenant.log, document("one"), "m1");
     const next = publish(tenant.log, document("two", "b"), "m2");
@@ -35,7 +42,7 @@ describe("an operation under a message id that was used", () => {
   });
 
   it("does not bring an older content back over a newer one (I3)", async () => {
-    const tenant = startTenant();
+    const tenant = recoveringTenant();
     publish(tenant.log, document("one"), "m1");
     const newer = publish(tenant.log, document("two"), "m2");
     const again = publish(tenant.log, document("one"), "m1");
@@ -47,7 +54,7 @@ describe("an operation under a message id that was used", () => {
   it("is no reject when the log's answer is older than the operation that it repeats (I2)", async () => {
     const clock = createManualClock();
     const log = createMemoryLog({ clock, partitions: 1 });
-    const tenant = startTenant({ clock, log });
+    const tenant = recoveringTenant({ clock, log });
     const first = publish(log, document("one"), "m1");
     await committed(log, first.version);
     await until(() => !tenant.route.isBehind);
@@ -62,7 +69,7 @@ describe("an operation under a message id that was used", () => {
   });
 
   it("with other content is rejected with a reason, not swallowed (I2)", async () => {
-    const tenant = startTenant();
+    const tenant = recoveringTenant();
     publish(tenant.log, document("one"), "m1");
     const other = publish(tenant.log, document("two"), "m1");
     await committed(tenant.log, other.version);
@@ -72,7 +79,7 @@ describe("an operation under a message id that was used", () => {
 
   it("is an operation of its own again when the window is over", async () => {
     const clock = createManualClock();
-    const tenant = startTenant({ clock });
+    const tenant = recoveringTenant({ clock });
     publish(tenant.log, document("one"), "m1");
     await until(() => !tenant.route.isBehind);
     await clock.advance(120_000);
@@ -85,12 +92,11 @@ describe("an operation under a message id that was used", () => {
   it("is known to the next owner, from DOCS, also in front of one that begins without a backlog (I7)", async () => {
     const clock = createManualClock();
     const log = createMemoryLog({ clock, partitions: 1 });
-    const before = startTenant({ clock, log });
+    const before = recoveringTenant({ clock, log });
     const first = publish(log, document("one"), "m1");
     await committed(log, first.version);
     await before.system.stop();
-    const after = startTenant({ clock, log, epoch: 2 });
-    await until(() => !after.route.isBehind);
+    const after = await startTenant({ clock, log, epoch: 2 });
     const again = publish(log, document("one"), "m1");
     after.offer(again);
     await committed(log, again.version);
@@ -99,10 +105,10 @@ describe("an operation under a message id that was used", () => {
     expect(last).toMatchObject({ kind: "duplicate", of: first.version });
   });
 
-  it("waits while DOCS can not say which ids were used (T5)", async () => {
+  it("waits while DOCS cannot say which ids were used (T5)", async () => {
     const clock = createManualClock();
     const log = createMemoryLog({ clock, partitions: 1 });
-    const before = startTenant({ clock, log });
+    const before = recoveringTenant({ clock, log });
     const first = publish(log, document("one"), "m1");
     await committed(log, first.version);
     await before.system.stop();
@@ -120,7 +126,7 @@ describe("an operation under a message id that was used", () => {
       },
     });
     const again = publish(log, document("one"), "m1");
-    startTenant({ clock, log: { ...log, docs }, epoch: 2 });
+    recoveringTenant({ clock, log: { ...log, docs }, epoch: 2 });
     for (let round = 0; round < 20; round += 1) await clock.advance(100);
     await committed(log, again.version);
     expect(failures).toBe(0);

@@ -27,7 +27,7 @@ import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
-import { acme, axis, quiet, startActor } from "./kit.ts";
+import { acme, axis, quiet, startActor, until } from "./kit.ts";
 
 export interface TenantSetUp {
   readonly log?: MemoryLog;
@@ -46,14 +46,22 @@ export interface TenantSetUp {
   readonly bytes?: NodeBytes;
 }
 
-/** `boom` can not be prepared, `blank` has nothing to index; anything else is one chunk. */
+/** `boom` cannot be prepared, `blank` has nothing to index; anything else is one chunk. */
 const prepareOne: Preparer = ({ text }) => {
   if (text === "boom") throw new Error("this document breaks the preparer");
   const chunk = { text, heading: undefined, tokens: new Int32Array(4) };
   return { info: {}, chunks: text === "blank" ? [] : [chunk], redactor: "none" };
 };
 
-export function startTenant(options: TenantSetUp = {}) {
+/** A tenant writer that has recovered and is on the shared reader. */
+export async function startTenant(options: TenantSetUp = {}) {
+  const tenant = recoveringTenant(options);
+  await until(() => !tenant.route.isBehind, "the recovery");
+  return tenant;
+}
+
+/** A tenant writer whose first life has just begun. */
+export function recoveringTenant(options: TenantSetUp = {}) {
   const clock = options.clock ?? createManualClock();
   const log = options.log ?? createMemoryLog({ clock, partitions: 1 });
   const prepare = options.prepare ?? prepareOne;

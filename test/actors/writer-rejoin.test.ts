@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { StoredOperation } from "../../src/log/port.ts";
 import { acme } from "./kit.ts";
-import { answer, operations, publish, startTenant } from "./writer-kit.ts";
+import { answer, operations, publish, recoveringTenant } from "./writer-kit.ts";
 
 type Step = "publish" | "read" | "embed" | "reload" | { readonly microtasks: number };
 
@@ -30,7 +30,7 @@ const bounds = fc.record({
  * its publish.
  */
 class Interleaving {
-  readonly #tenant: ReturnType<typeof startTenant>;
+  readonly #tenant: ReturnType<typeof recoveringTenant>;
   readonly #unread: StoredOperation[] = [];
   readonly #published: number[] = [];
   #answered = 0;
@@ -38,7 +38,7 @@ class Interleaving {
   overflows = 0;
 
   constructor(limits: { readonly queueMax: number; readonly inFlightMax: number }) {
-    this.#tenant = startTenant({ ...limits, embeds: false });
+    this.#tenant = recoveringTenant({ ...limits, embeds: false });
   }
 
   async run(steps: readonly Step[]): Promise<void> {

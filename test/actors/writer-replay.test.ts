@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { Position, Version } from "../../src/contract/ids.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import { acme } from "./kit.ts";
-import { committed, operations, publish, startTenant } from "./writer-kit.ts";
+import { committed, operations, publish, recoveringTenant } from "./writer-kit.ts";
 
 const encoder = new TextEncoder();
 const good = { id: "a", text: "the corrected text" };
@@ -14,7 +14,11 @@ async function replayed(log: MemoryLog, replay: { of: Version; after: Position }
 }
 
 /** Offered in the order of the log, as its reader does. */
-async function offerAll(log: MemoryLog, { offer }: ReturnType<typeof startTenant>, after: Version) {
+async function offerAll(
+  log: MemoryLog,
+  { offer }: ReturnType<typeof recoveringTenant>,
+  after: Version,
+) {
   const sent = await log.docs.readTenant({ tenant: acme, after, max: 99 });
   for (const operation of sent) offer(operation);
   await committed(log, sent.at(-1)?.version ?? 0);
@@ -29,7 +33,7 @@ async function voids(log: MemoryLog): Promise<Version[]> {
 async function firstRefused() {
   const log = createMemoryLog({ partitions: 1 });
   const { version } = publish(log, { id: "a", text: "   " });
-  const owner = startTenant({ log });
+  const owner = recoveringTenant({ log });
   await committed(log, version);
   const letter = await log.deadLetters.get(acme, version);
   return { log, owner, replay: { of: version, after: letter?.position ?? (0 as Position) } };
@@ -68,9 +72,9 @@ it.each([
   },
 );
 
-it("T8: operations of other documents, void replays and newer ones behind it void nothing", async () => {
+it("T8: operations of other documents, void replays and newer ones after it void nothing", async () => {
   const { log, owner, replay } = await firstRefused();
-  publish(log, { id: "b", text: "of somebody else" });
+  publish(log, { id: "b", text: "of another document" });
   // Of the beginning: void, and no news about the document.
   const older = await replayed(log, { of: 1 as Version, after: 0 as Position });
   const sound = await replayed(log, replay);
@@ -84,7 +88,7 @@ it("T8: operations of other documents, void replays and newer ones behind it voi
   expect(await voids(log)).toEqual([older]);
 });
 
-it("T8: headers that no dead letter stands behind are void, and nothing is read for them", async () => {
+it("T8: headers that no dead letter confirms are void, and nothing is read for them", async () => {
   const { log, owner, replay } = await firstRefused();
   const ranges: Position[] = [];
   const headers = log.chunks.headers.bind(log.chunks);
@@ -93,16 +97,16 @@ it("T8: headers that no dead letter stands behind are void, and nothing is read 
     return headers(range);
   };
   const madeUp = await replayed(log, { of: replay.of, after: 0 as Position });
-  const nobodys = await replayed(log, { of: 3 as Version, after: replay.after });
+  const unknown = await replayed(log, { of: 3 as Version, after: replay.after });
   await offerAll(log, owner, replay.of);
-  expect(await voids(log)).toEqual([madeUp, nobodys]);
+  expect(await voids(log)).toEqual([madeUp, unknown]);
   expect(ranges).toEqual([]);
 });
 
-it("T8: a replay is void when what came after it was purged, or its place is behind the end of the log", async () => {
+it("T8: a replay is void when what came after it was purged, or its position is after the end of the log", async () => {
   const { log, owner, replay } = await firstRefused();
   const newer = publish(log, { id: "a", text: "a newer text" });
-  publish(log, { id: "b", text: "of somebody else" });
+  publish(log, { id: "b", text: "of another document" });
   await offerAll(log, owner, replay.of);
   const last = await log.chunks.last(acme);
   await log.chunks.purge({ tenant: acme, below: last?.position ?? (0 as Position) });

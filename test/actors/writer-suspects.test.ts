@@ -9,7 +9,14 @@ import type { Attempts } from "../../src/log/dead-letter-port.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { acme, quiet, until } from "./kit.ts";
-import { answer, committed, operations, publish, startTenant } from "./writer-kit.ts";
+import {
+  answer,
+  committed,
+  operations,
+  publish,
+  recoveringTenant,
+  startTenant,
+} from "./writer-kit.ts";
 
 const doc = (id: string, text = `text of ${id}`) => ({ id, text });
 const attemptsMax = 3;
@@ -20,7 +27,7 @@ const attemptsMax = 3;
  */
 async function ownersThatEnd(log: MemoryLog, epochs: readonly number[]): Promise<void> {
   for (const epoch of epochs) {
-    const owner = startTenant({ log, epoch, attemptsMax, embeds: false });
+    const owner = recoveringTenant({ log, epoch, attemptsMax, embeds: false });
     await until(() => owner.asked.length > 0 || owner.isolated.length > 0);
     await owner.system.stop();
   }
@@ -74,7 +81,7 @@ it("T7: after three owners that ended, the operations that they may have had in 
   // The first owner found these, the next two found them again.
   await ownersThatEnd(log, [1, 2]);
   const gates: (() => void)[] = [];
-  const third = startTenant({
+  const third = recoveringTenant({
     ...{ log, clock, epoch: 3, attemptsMax, inFlightMax: 1, embeds: false },
     isolated: (payload) =>
       new Promise((resolve) => {
@@ -97,7 +104,7 @@ it("T7: after three owners that ended, the operations that they may have had in 
   expect(await operations(log)).toEqual([`delete ${a}`, `reject ${b}`, `delete ${c}`]);
   const letters = await log.deadLetters.list(acme, 9);
   expect(letters).toMatchObject([{ version: b, documentId: "b", reason: "document_failed" }]);
-  // What comes after them is nobody's suspect.
+  // What comes after them is no suspect.
   const next = publish(log, doc("d"));
   third.offer(next);
   await until(() => third.asked.length === 1);
@@ -110,7 +117,7 @@ it("T7: an innocent document that is in hand at every end becomes visible, howev
   const sent = publish(log, doc("slow"));
   await ownersThatEnd(log, [1, 2]);
   for (let epoch = 3; epoch < 13; epoch += 1) {
-    const owner = startTenant({
+    const owner = recoveringTenant({
       ...{ log, epoch, attemptsMax },
       isolated: (_payload, signal) =>
         new Promise((_resolve, reject) => {
@@ -120,7 +127,7 @@ it("T7: an innocent document that is in hand at every end becomes visible, howev
     await until(() => owner.isolated.length === 1);
     await owner.system.stop();
   }
-  startTenant({ log, epoch: 13, attemptsMax });
+  recoveringTenant({ log, epoch: 13, attemptsMax });
   await committed(log, sent.version);
   expect(await operations(log)).toEqual([`upsert ${sent.version}`]);
   expect(await log.deadLetters.list(acme, 9)).toEqual([]);
@@ -131,7 +138,7 @@ it("T7: owners that make progress leave no suspects", async () => {
   for (let epoch = 1; epoch < 6; epoch += 1) {
     publish(log, doc(`first-${epoch}`));
     const last = publish(log, doc(`last-${epoch}`));
-    const owner = startTenant({ log, epoch, attemptsMax });
+    const owner = recoveringTenant({ log, epoch, attemptsMax });
     await committed(log, last.version);
     await owner.system.stop();
     expect(owner.isolated).toEqual([]);
@@ -140,8 +147,7 @@ it("T7: owners that make progress leave no suspects", async () => {
 
 it("T7: without a backlog nothing is journalled", async () => {
   const log = createMemoryLog({ partitions: 1 });
-  const { offer, route } = startTenant({ log });
-  await until(() => !route.isBehind);
+  const { offer } = await startTenant({ log });
   const sent = publish(log, doc("live"));
   offer(sent);
   await committed(log, sent.version);
@@ -150,7 +156,7 @@ it("T7: without a backlog nothing is journalled", async () => {
 
 it("T7: a document that takes the thread that prepares it along is isolated, and its neighbours are not", async () => {
   const log = createMemoryLog({ clock: createManualClock(), partitions: 1 });
-  const { offer, isolated } = startTenant({
+  const { offer, isolated } = recoveringTenant({
     log,
     preparation: {
       prepare: async ({ payload, named }) => {
@@ -172,8 +178,7 @@ it("T7: a document that takes the thread that prepares it along is isolated, and
 });
 
 it("T7: a document whose worker was lost is isolated at once, and its neighbours are not", async () => {
-  const { log, offer, route, asked, isolated } = startTenant({ embeds: false });
-  await until(() => !route.isBehind);
+  const { log, offer, asked, isolated } = await startTenant({ embeds: false });
   const sent = [publish(log, doc("deadly")), publish(log, doc("fine"))];
   for (const operation of sent) offer(operation);
   await until(() => asked.length === 2);
@@ -191,7 +196,7 @@ it("T5: isolation that is away is waited for; a text that it refuses is rejected
   const sent = publish(log, doc("suspect"));
   await ownersThatEnd(log, [1, 2]);
   let asked = 0;
-  startTenant({
+  recoveringTenant({
     ...{ log, clock, epoch: 3, attemptsMax },
     isolated: () => {
       asked += 1;

@@ -13,7 +13,7 @@ import type { MergeClient } from "../../src/merges/port.ts";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
-import { eventually } from "../support/engine-process.ts";
+import { eventually } from "../support/promises.ts";
 import { failPointsOf } from "./fail-points.ts";
 import { ChaosSite } from "./site.ts";
 

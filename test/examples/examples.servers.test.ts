@@ -18,8 +18,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { writeRunFile } from "../../src/cli/run-file.ts";
-import { type Environment, eventually, openSite, type Site } from "../support/engine-process.ts";
+import { type Environment, openSite, type Site } from "../support/engine-process.ts";
 import { inheritedEnvironment } from "../support/environment.ts";
+import { eventually } from "../support/promises.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const examples = join(root, "ops/examples");

@@ -4,13 +4,13 @@ import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import type { Answer } from "../../src/contract/query.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
 import {
-  eventually,
   type FreshetProcess,
   freshTenant,
   openSite,
   type Site,
 } from "../support/engine-process.ts";
 import { type Client, embeddedTexts, httpClient } from "../support/http-service.ts";
+import { eventually } from "../support/promises.ts";
 import { readHeaders } from "../support/records.ts";
 
 let site: Site;

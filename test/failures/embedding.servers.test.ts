@@ -6,8 +6,9 @@ import { logPath } from "../../ops/servers/supervise.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { type Endpoint, startEndpoint } from "../answer/misbehaving-endpoint.ts";
 import { asNumbers, embedding } from "../embedding/remote-endpoint.ts";
-import { eventually, freshTenant, openSite, type Site } from "../support/engine-process.ts";
+import { freshTenant, openSite, type Site } from "../support/engine-process.ts";
 import { httpClient } from "../support/http-service.ts";
+import { eventually } from "../support/promises.ts";
 
 const tenant = freshTenant("remote");
 let site: Site;

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { partitionOf, type TenantId, type Version } from "../../src/contract/ids.ts";
 import type { EngineStatus } from "../../src/contract/service.ts";
 import type { FreshetProcess } from "../support/engine-process.ts";
-import { eventually, freshTenant, openSite, type Site } from "../support/engine-process.ts";
+import { freshTenant, openSite, type Site } from "../support/engine-process.ts";
+import { eventually } from "../support/promises.ts";
 
 const attacker = freshTenant("attacker");
 const victim = freshTenant("victim");

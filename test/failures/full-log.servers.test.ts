@@ -3,12 +3,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Version } from "../../src/contract/ids.ts";
 import {
-  eventually,
   type FreshetProcess,
   freshTenant,
   openSite,
   type Site,
 } from "../support/engine-process.ts";
+import { eventually } from "../support/promises.ts";
 
 let site: Site;
 let engine: FreshetProcess;

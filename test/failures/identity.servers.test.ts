@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DocumentId, Version } from "../../src/contract/ids.ts";
 import {
-  eventually,
   type FreshetProcess,
   freshTenant,
   openSite,
   type Site,
 } from "../support/engine-process.ts";
 import { type Client, httpClient, refusal } from "../support/http-service.ts";
+import { eventually } from "../support/promises.ts";
 
 /**
  * The log is replaced under a running engine, by an older copy and by a stream of somebody else, and put back. The

@@ -6,13 +6,13 @@ import type { Answer } from "../../src/contract/query.ts";
 import type { TenantStatus } from "../../src/contract/service.ts";
 import { type Gate, gateTo } from "../cold/gate.ts";
 import {
-  eventually,
   type FreshetProcess,
   freshTenant,
   openSite,
   type Site,
 } from "../support/engine-process.ts";
 import { type Client, httpClient, refusal } from "../support/http-service.ts";
+import { eventually } from "../support/promises.ts";
 import { expectOneLine, type Run, runRole } from "../support/run-freshet.ts";
 
 /** The stories of this file go on from test to test, as an outage does: down, back, down again. */

@@ -6,12 +6,12 @@ import type { TenantId, Version } from "../../src/contract/ids.ts";
 import { type Endpoint, startEndpoint } from "../answer/misbehaving-endpoint.ts";
 import { type AskedBody, embedding } from "../embedding/remote-endpoint.ts";
 import {
-  eventually,
   type FreshetProcess,
   freshTenant,
   openSite,
   type Site,
 } from "../support/engine-process.ts";
+import { eventually } from "../support/promises.ts";
 
 const program = new URL("../support/poisoned-engine.ts", import.meta.url);
 const longMs = 300_000;

@@ -6,13 +6,13 @@ import type { DocumentId, Partition, TenantId } from "../../src/contract/ids.ts"
 import { partitionOf } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import {
-  eventually,
   type FreshetProcess,
   freshTenant,
   openSite,
   type Site,
 } from "../support/engine-process.ts";
 import { type Client, httpClient } from "../support/http-service.ts";
+import { eventually } from "../support/promises.ts";
 import { readHeaders } from "../support/records.ts";
 
 /**

@@ -14,6 +14,7 @@ import { type Answer, type AnswerEvent, parseQuestion } from "../../src/contract
 import type { EngineStatus, Service } from "../../src/contract/service.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
+import { codeOf, eventually, Final } from "../support/promises.ts";
 import { readRecords } from "../support/records.ts";
 
 /** What a client may do, in this process or over the network. */
@@ -37,7 +38,7 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
   const id = "boiler-manual" as DocumentId;
   const question = "how is the boiler drained";
 
-  // A publisher sends a document; the log has it, word by word, before anybody has read it.
+  // A publisher sends a document; the log has it, word by word, before anything has read it.
   const first = await publish(engine, tenant, {
     id,
     title: "Boiler manual",
@@ -47,10 +48,10 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
   const [stored] = await log.docs.readTenant({ tenant, after: (first - 1) as Version, max: 1 });
   expect(new TextDecoder().decode(stored?.payload)).toContain("jane.doe@example.com");
 
-  // A moment later it is searchable, and its publisher is told.
+  // A moment later it is searchable, and its publisher hears of it.
   expect(await engine.event(first)).toMatchObject({ id, seq: first, status: "visible" });
 
-  // In between it was redacted, cut into chunks, embedded, and became one record behind the owner's
+  // In between it was redacted, cut into chunks, embedded, and became one record after the owner's
   // fence.
   const [fence, record] = await readRecords(log.chunks, tenant);
   expect(fence?.kind).toBe("fence");
@@ -97,7 +98,7 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
   expect(namesOf(newest)).toEqual([`${id}@${second} hot`]);
   expect(await cold.versions(tenant, [firstObject])).toEqual(new Map([[firstObject, first]]));
 
-  // The next merge writes the new version, and cleans the old one away when nobody reads it any
+  // The next merge writes the new version, and cleans the old one away when nothing reads it any
   // more.
   expect(await merges.force(tenant)).toMatchObject({ kind: "merged", upserts: 1 });
   const secondObject = objectId({ tenant, documentId: id, version: second, chunk: 0 });
@@ -120,11 +121,11 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
   );
   expect((await log.manifests.get(tenant))?.manifest).toMatchObject({ documents: 0, pieces: [] });
 
-  // Nor has anybody sent a document of a tenant that nobody has used: it is told in the same way.
+  // Nor is there a document of a tenant that was never used: the answer is the same.
   const unused = `${tenant}-unused` as TenantId;
   expect(await service.document(unused, id)).toEqual({ id, status: "absent", visible_seq: 0 });
 
-  // What could never become a document ends as a dead letter, and its publisher is told why.
+  // What could never become a document ends as a dead letter, and its publisher hears why.
   const broken = await log.docs.publish({ tenant, payload: new TextEncoder().encode("{oops") });
   expect(await engine.event(broken.seq)).toMatchObject({
     status: "rejected",
@@ -258,25 +259,6 @@ async function whenReady<Value>(work: () => Promise<Value>): Promise<Value> {
   return result as Value;
 }
 
-class Final extends Error {
-  constructor(cause: unknown) {
-    super("final", { cause });
-  }
-}
-
-/** The check, again and again, until it passes; after a long while its last failure. */
-async function eventually(check: () => Promise<void>): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await check();
-    } catch (thrown) {
-      if (thrown instanceof Final) throw thrown.cause;
-      if (attempt === 1_000) throw thrown;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}
-
 async function hotDocuments(service: StoryService, tenant: TenantId): Promise<number | undefined> {
   const { tenants } = await service.status();
   return tenants.find((one) => one.tenant === tenant)?.hot.documents;
@@ -288,13 +270,4 @@ function namesOf({ sources }: Answer): string[] {
 
 function normOf(vector: Float32Array): number {
   return Math.hypot(...vector);
-}
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-    return "none";
-  } catch (thrown) {
-    return thrown instanceof FreshetError ? thrown.code : String(thrown);
-  }
 }

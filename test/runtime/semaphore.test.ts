@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { Semaphore } from "../../src/runtime/semaphore.ts";
-import { codeOf } from "../actors/kit.ts";
+import { codeOf } from "../support/promises.ts";
 
 function start(total: number, waitingMax = 10) {
   const semaphore = new Semaphore({ total, waitingMax });

@@ -120,14 +120,14 @@ export class Checks {
       a.fingerprint < b.fingerprint ? -1 : 1;
     mustEqual(heads, live.sort(order), "I3: heads of the manifest");
     const letters = await this.#log.deadLetters.list(acme, 1_000);
-    const told = new Set<number>(letters.map(({ version }) => version));
+    const written = new Set<number>(letters.map(({ version }) => version));
     const owed = (await this.#log.deadLetters.owed(acme)).after ?? manifest.to;
-    // Below what is owed each reject has its letter; what lies behind it is known to be missing
+    // Below what is owed each reject has its letter; what comes after it is known to be missing
     // (DL1, DL2).
     const paid = this.#records.find(({ position }) => position === Math.min(owed, manifest.to));
     const untold = this.#oracle
       .rejectsUpTo(paid?.version ?? 0)
-      .filter((version) => !told.has(version));
+      .filter((version) => !written.has(version));
     mustEqual(untold, [], "I2: rejects without a dead letter");
   }
 

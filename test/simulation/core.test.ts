@@ -62,7 +62,7 @@ it("what cold does not prove is not purged, so a marker that a zombie set back c
   ]);
 });
 
-it("a commit that lands unseen is confirmed although a takeover's fence is all that lies behind it (I12)", async () => {
+it("a commit that lands unseen is confirmed although a takeover's fence is all that comes after it (I12)", async () => {
   const merge = (calls: number, ends: "ok" | "late"): Command => ({ do: "merge", calls, ends });
   // Whichever call of the merge it is: the compare-and-set is one of them.
   for (let calls = 1; calls <= 24; calls += 1) {

@@ -19,7 +19,7 @@ const calls = fc.oneof(
 );
 
 /**
- * A merge's activity may also time out or be cancelled: it goes on as a zombie, beside what comes
+ * A merge's activity may also time out or be cancelled: it runs on as a zombie, beside what comes
  * next.
  */
 const mergeEnds = fc.oneof(
@@ -111,7 +111,7 @@ const disturbedMerge: fc.Arbitrary<Command[]> = fc
   .record({
     disturbed: fc.record({
       do: is("merge"),
-      // Often behind the commit, where cleaning up lives on beside the next merge.
+      // Often after the commit, where cleaning up lives on beside the next merge.
       calls: fc.oneof(fc.integer({ min: 1, max: 25 }), fc.integer({ min: 16, max: 24 })),
       ends: fc.oneof(mergeEnds, is("timed out")),
     }),
@@ -135,7 +135,7 @@ const disturbedMerge: fc.Arbitrary<Command[]> = fc
   ]);
 
 /**
- * An owner that begins with a backlog and is told too little of it, and an operation that comes by
+ * An owner that begins with a backlog and reads too little of it, and an operation that comes by
  * the reader then.
  */
 const shortJoin: fc.Arbitrary<Command[]> = fc
@@ -188,7 +188,7 @@ const lossyMerge: fc.Arbitrary<Command[]> = fc
   ]);
 
 /**
- * Cold loses what is merged before the second look at it, while an owner is told of the merge and
+ * Cold loses what is merged before the second look at it, while an owner hears of the merge and
  * questions come.
  */
 const lossBeforeConfirm: fc.Arbitrary<Command[]> = fc
@@ -232,8 +232,8 @@ const shortRange: fc.Arbitrary<Command[]> = fc
   ]);
 
 /**
- * Cold is set back behind what was confirmed, and something happens to the merge that repairs it:
- * no look follows.
+ * Cold is set back to before what was confirmed, and something happens to the merge that repairs
+ * it: no look follows.
  */
 const lossyRepair: fc.Arbitrary<Command[]> = fc
   .record({
@@ -250,7 +250,7 @@ const lossyRepair: fc.Arbitrary<Command[]> = fc
     ...[{ do: "ask", of: "owner", fresh: true } as const, ...after],
   ]);
 
-/** An owner that is not told of its successor is asked when that one has written. */
+/** An owner that has not heard of its successor is asked when that one has written. */
 const oldOwner: fc.Arbitrary<Command[]> = fc
   .record({
     by: fc.constantFrom("same" as const, "other" as const),

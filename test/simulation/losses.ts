@@ -1,5 +1,5 @@
 /**
- * What cold loses, and what of it comes back: only where somebody can still notice.
+ * What cold loses, and what of it comes back: only where it can still be noticed.
  *
  * Owns: the snapshot, all that was ever in cold. Never: loses between a look at cold and its use,
  * which no look can see.
@@ -41,7 +41,7 @@ export class ColdLosses {
     return this.#restored;
   }
 
-  /** Told after every command. */
+  /** Called after every command. */
   remember(): void {
     for (const object of this.#cold.objects(acme)) this.#everCold.set(object.id, object);
   }

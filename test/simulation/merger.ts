@@ -1,8 +1,8 @@
 /**
  * The merge worker of the simulation: the real stories (workflows/merge-round.ts,
  * tenant-confirm.ts, tenant-scrub.ts) over the real activities, with Temporal's part played here.
- * An attempt of an activity that times out goes on as a zombie, beside the next attempt with the
- * same input: that is what a second worker is. One that is cancelled goes on too, beside whatever
+ * An attempt of an activity that times out runs on as a zombie, beside the next attempt with the
+ * same input: that is what a second worker is. One that is cancelled runs on too, beside whatever
  * comes next. A failed one is repeated a few times, then its story ends and begins anew.
  */
 
@@ -90,7 +90,7 @@ export class Merger {
     });
   }
 
-  /** The attempt goes on, and nobody waits for it any more. */
+  /** The attempt runs on, and nothing waits for it any more. */
   giveUp(how: Ended): void {
     this.#end?.(how);
   }

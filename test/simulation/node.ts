@@ -18,7 +18,7 @@ import type { StoredManifest, StoredOperation } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { acme, answered, axis, dimensions, startActor } from "../actors/kit.ts";
-import { startTenant } from "../actors/writer-kit.ts";
+import { recoveringTenant } from "../actors/writer-kit.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
 import { slottedLog } from "./ports.ts";
 import { type Faults, Slot } from "./slot.ts";
@@ -60,7 +60,7 @@ function isolated(payload: Uint8Array): Promise<Outcome> {
 export class Node {
   readonly epoch: Epoch;
   readonly slot: Slot;
-  readonly #tenant: ReturnType<typeof startTenant>;
+  readonly #tenant: ReturnType<typeof recoveringTenant>;
   readonly #view: ReturnType<typeof startActor<TenantViewMessage>>;
   readonly #entry = { status: recoveringStatus };
 
@@ -76,7 +76,7 @@ export class Node {
     this.epoch = epoch;
     this.slot = new Slot(faults);
     const slotted = slottedLog(log, this.slot);
-    this.#tenant = startTenant({ log: slotted, clock, epoch, prepare, isolated });
+    this.#tenant = recoveringTenant({ log: slotted, clock, epoch, prepare, isolated });
     this.#view = startActor<TenantViewMessage>(
       tenantViewActor({
         tenant: acme,

@@ -13,7 +13,7 @@ export interface Plant {
   readonly log: (log: MemoryLog) => MemoryLog;
   readonly createChain: ((range: ChunksRange) => ChainCheck) | undefined;
   readonly activities: (activities: MergeActivities, ports: MergePorts) => MergeActivities;
-  /** What an owner that is told of a manifest takes it for. */
+  /** What an owner that hears of a manifest takes it for. */
   readonly told: (stored: StoredManifest) => StoredManifest;
   /** Whether readers drop cold hits that the heads do not name. */
   readonly masks: boolean;

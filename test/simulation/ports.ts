@@ -1,6 +1,6 @@
 /**
- * The memory log and the memory cold shard behind a slot: every call that another process could
- * feel is answered by the history.
+ * The memory log and the memory cold shard with a slot before them: every call that another process
+ * could feel is answered by the history.
  */
 
 import type { MemoryCold } from "../../src/cold/memory.ts";

@@ -7,9 +7,9 @@
  *
  *   QS1  what an answer shows is the oracle's state at its version; a degraded one shows nothing
  *        else (I3 - I5);
- *   QS2  what was seen once is never unseen, and no owner answers behind a newer one's fence (I4,
+ *   QS2  what was seen once is never unseen, and no owner answers after a newer one's fence (I4,
  *        I6);
- *   QS3  a question that was ended is judged no more: nobody has its answer.
+ *   QS3  a question that was ended is judged no more: it has no answer.
  */
 
 import { expect } from "vitest";

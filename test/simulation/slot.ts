@@ -40,7 +40,7 @@ interface Waiting {
 export interface Faults {
   /** Effects whose callers have given up on them. */
   readonly late: (() => Promise<unknown>)[];
-  /** How many records or operations the next read is told too little. */
+  /** How many records or operations the next read returns too little. */
   shortRead: number;
 }
 

@@ -61,7 +61,7 @@ export class World {
   constructor(plant: Plant = noPlant) {
     this.#plant = plant;
     const { createChain } = plant;
-    // Nobody renews here: only the server's clock ends a lease, or a later start of the same node.
+    // Nothing renews here: only the server's clock ends a lease, or a later start of the same node.
     const log = createMemoryLog({
       clock: this.#clock,
       partitions: 1,
@@ -210,10 +210,7 @@ export class World {
     return this.#stored({ ...operation, version: stored.version }, stored);
   }
 
-  /**
-   * A retry: the same content under the same id. The histories are far shorter than the window
-   * (T9).
-   */
+  /** A retry: same content, same id. Histories are far shorter than the window (T9). */
   async #publishAgain(back: number): Promise<void> {
     const first = this.#sent.at(-1 - back);
     if (first === undefined) return;
@@ -276,10 +273,7 @@ export class World {
     }
   }
 
-  /**
-   * The old owner is gone, or does not know: it is paused, or believes a clock. Then it may be
-   * asked still.
-   */
+  /** The old owner is gone, or does not know (paused, or a wrong clock) and may still be asked. */
   async #takeOver({ kills, by }: { kills: boolean; by: "same" | "other" }): Promise<void> {
     const old = this.#owner;
     if (kills) {
@@ -305,8 +299,7 @@ export class World {
    */
   async #purge(): Promise<void> {
     if (this.#merger.zombie !== undefined || this.#faults.late.length > 0) return;
-    // Retention writes first what is owed; what it has no room for by then is given up, and no
-    // fault.
+    // Retention first writes what is owed; what then finds no room is given up, and is no fault.
     if ((await this.#log.deadLetters.owed(acme)).after !== null) return;
     const marker = await this.#cold.readMarker(acme);
     const { chunks: below } = retentionBounds({
@@ -390,10 +383,7 @@ export class World {
     await this.#check();
   }
 
-  /**
-   * What cold lost and the log no longer holds stays lost, and is said to be (I12); all else is
-   * repaired.
-   */
+  /** What cold lost and the log no longer holds stays lost and is declared (I12). */
   async #mustBeWhole(): Promise<void> {
     if (this.#purged && this.#losses.restored) return;
     const marker = await this.#cold.readMarker(acme);

@@ -256,16 +256,3 @@ function peakOf(pid: string): number {
   const kib = /^VmHWM:\s*(\d+) kB$/m.exec(readText(`/proc/${pid}/status`))?.[1];
   return Number(kib ?? 0) * 1024;
 }
-
-/** The check, again and again, until it passes; the test's own time limit bounds it, its last failure is shown. */
-export async function eventually(check: () => Promise<void> | void): Promise<void> {
-  const attemptsMax = 1_500;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await check();
-    } catch (thrown) {
-      if (attempt === attemptsMax) throw thrown;
-      await systemClock.sleep(50);
-    }
-  }
-}

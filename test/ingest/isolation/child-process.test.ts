@@ -6,7 +6,7 @@ import { createChildIsolation } from "../../../src/ingest/isolation/child-proces
 import type { Isolation } from "../../../src/ingest/isolation/port.ts";
 import { silentLogger } from "../../../src/observe/port.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
-import { codeOf } from "../../actors/kit.ts";
+import { codeOf } from "../../support/promises.ts";
 
 const acme = "acme" as TenantId;
 const program = fileURLToPath(new URL("./misbehaving-child.ts", import.meta.url));

@@ -1,4 +1,4 @@
-/** A3: dead letters tell of rejects, and nobody waits for one. */
+/** A3: dead letters tell of rejects, and delay nothing. */
 
 import { describe, expect, it } from "vitest";
 import type { TenantId } from "../../src/contract/ids.ts";
@@ -6,16 +6,16 @@ import { parseQuestion } from "../../src/contract/query.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
 import { createManualClock, settle } from "../support/manual-clock.ts";
 import { startMemoryEngine } from "../support/memory-engine.ts";
-import { acme, globex, until } from "./kit.ts";
-import { committed, operations, publish, startTenant } from "./writer-kit.ts";
+import { acme, globex } from "./kit.ts";
+import { committed, operations, publish, recoveringTenant, startTenant } from "./writer-kit.ts";
 
 const versionsOf = async (log: ReturnType<typeof createMemoryLog>) =>
   (await log.deadLetters.list(acme, 1_000)).map(({ version }) => version);
 
 describe("while the dead-letter stream is full", () => {
-  it("a tenant's rejects are committed, and what comes behind them, and the letters come later", async () => {
+  it("a tenant's rejects are committed, and what comes after them; the dead letters come later", async () => {
     const clock = createManualClock();
-    const tenant = startTenant({ clock });
+    const tenant = recoveringTenant({ clock });
     const { log } = tenant;
     log.hooks.fillDeadLetters(true);
     const refused = [publish(log, "{broken"), publish(log, "{broken")];
@@ -32,20 +32,19 @@ describe("while the dead-letter stream is full", () => {
     const clock = createManualClock();
     const log = createMemoryLog({ clock, partitions: 1 });
     log.hooks.fillDeadLetters(true);
-    const before = startTenant({ clock, log });
+    const before = recoveringTenant({ clock, log });
     const refused = publish(log, "{broken");
     await committed(log, refused.version);
     await before.system.stop();
-    const after = startTenant({ clock, log, epoch: 2 });
-    await until(() => !after.route.isBehind, "the recovery");
+    await startTenant({ clock, log, epoch: 2 });
     log.hooks.fillDeadLetters(false);
     for (let round = 0; round < 5; round += 1) await clock.advance(1_000);
     expect(await versionsOf(log)).toEqual([refused.version]);
   });
 
-  it("so many letters wait and no more (TL2)", async () => {
+  it("only so many dead letters wait (TL2)", async () => {
     const clock = createManualClock();
-    const tenant = startTenant({ clock, lettersMax: 3 });
+    const tenant = recoveringTenant({ clock, lettersMax: 3 });
     const { log } = tenant;
     log.hooks.fillDeadLetters(true);
     const refused = Array.from({ length: 20 }, () => publish(log, "{broken"));
@@ -57,10 +56,10 @@ describe("while the dead-letter stream is full", () => {
   });
 });
 
-it("a tenant keeps its share of the letters, the newest of them (TL3)", async () => {
+it("a tenant keeps its share of the dead letters, the newest of them (TL3)", async () => {
   const clock = createManualClock();
   const log = createMemoryLog({ clock, partitions: 1, lettersPerTenantMax: 100 });
-  startTenant({ clock, log, lettersMax: 1_000 });
+  recoveringTenant({ clock, log, lettersMax: 1_000 });
   const refused = Array.from({ length: 300 }, () => publish(log, "{broken"));
   await committed(log, refused.at(-1)?.version ?? 0);
   const kept = await versionsOf(log);

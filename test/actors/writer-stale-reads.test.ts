@@ -1,5 +1,5 @@
 /**
- * TI1: a tenant whose reads are told too little, by a copy of the log that lags, loses nothing that
+ * TI1: a tenant whose reads return too little, from a copy of the log that lags, loses nothing that
  * was acknowledged.
  */
 
@@ -10,7 +10,7 @@ import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import { over } from "../simulation/ports.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { acme } from "./kit.ts";
-import { committed, operations, publish, startTenant } from "./writer-kit.ts";
+import { committed, operations, publish, recoveringTenant } from "./writer-kit.ts";
 
 /**
  * The answers to the next questions about DOCS are those of a log that ends `lags[i]` operations
@@ -38,11 +38,11 @@ function lagging(log: MemoryLog, lags: readonly number[]): MemoryLog {
   return { ...log, docs: over(docs, laggingDocs) };
 }
 
-it("an operation that the catch-up was not told of is found before the reader's first is taken in (I1)", async () => {
+it("an operation that the catch-up did not see is found before the reader's first is taken in (I1)", async () => {
   const clock = createManualClock();
   const log = createMemoryLog({ clock, partitions: 1 });
   const [one, two] = [publish(log, { id: "a", text: "t" }), publish(log, { id: "b", text: "t" })];
-  const tenant = startTenant({ clock, log: lagging(log, [1, 1, 1]) });
+  const tenant = recoveringTenant({ clock, log: lagging(log, [1, 1, 1]) });
   while (tenant.route.isBehind) await clock.advance(10);
   const three = publish(log, { id: "c", text: "t" });
   tenant.offer(three);
@@ -53,7 +53,7 @@ it("an operation that the catch-up was not told of is found before the reader's 
   await tenant.system.stop();
 });
 
-it("whatever each read is told, every operation has its one record, in order (T1)", async () => {
+it("whatever each read returns, every operation has its one record, in order (T1)", async () => {
   let holes = 0;
   const property = fc.asyncProperty(
     fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 12 }),
@@ -63,7 +63,7 @@ it("whatever each read is told, every operation has its one record, in order (T1
       const clock = createManualClock();
       const log = createMemoryLog({ clock, partitions: 1 });
       const all = Array.from({ length: before }, () => publish(log, { id: "a", text: "t" }));
-      const tenant = startTenant({ clock, log: lagging(log, lags) });
+      const tenant = recoveringTenant({ clock, log: lagging(log, lags) });
       while (tenant.route.isBehind) await clock.advance(10);
       for (let index = 0; index < later; index += 1) {
         const operation = publish(log, { id: "b", text: "t" });
