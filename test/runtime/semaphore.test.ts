@@ -1,7 +1,6 @@
 import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { Semaphore } from "../../src/runtime/semaphore.ts";
-import { codeOf } from "../actors/kit.ts";
 
 function start(total: number, waitingMax = 10) {
   const semaphore = new Semaphore({ total, waitingMax });
@@ -40,8 +39,8 @@ it("SM2: a caller that goes is answered at once, and its place in the queue is a
   const gone = run("b", leaving.signal);
   const next = run("c");
   leaving.abort();
-  expect(await codeOf(gone)).toBe("cancelled");
-  expect(await codeOf(run("d", leaving.signal))).toBe("cancelled");
+  await expect(gone).rejects.toMatchObject({ code: "cancelled" });
+  await expect(run("d", leaving.signal)).rejects.toMatchObject({ code: "cancelled" });
   end("a");
   await first;
   await settle();
@@ -54,7 +53,7 @@ it("a queue that is full refuses, and what fails gives its place back", async ()
   const { semaphore, run, end, settle } = start(1, 1);
   const first = run("a");
   const waiting = run("b");
-  expect(await codeOf(run("c"))).toBe("overloaded");
+  await expect(run("c")).rejects.toMatchObject({ code: "overloaded" });
   end("a");
   await first;
   await settle();
@@ -72,8 +71,8 @@ it("SM2: a close answers what waits and what comes later, and waits for what run
   const first = run("a");
   const waiting = run("b");
   const closed = semaphore.close(new FreshetError("embedding_unavailable"));
-  expect(await codeOf(waiting)).toBe("embedding_unavailable");
-  expect(await codeOf(run("c"))).toBe("embedding_unavailable");
+  await expect(waiting).rejects.toMatchObject({ code: "embedding_unavailable" });
+  await expect(run("c")).rejects.toMatchObject({ code: "embedding_unavailable" });
   end("a");
   expect(await first).toBe("a");
   await closed;
