@@ -17,7 +17,7 @@ function start(total: number, waitingMax = 10) {
   return { semaphore, begun, run, end, settle };
 }
 
-it("SM1: no more than its total run, and the rest in the order of the calls", async () => {
+it("SE1: no more than its total run, and the rest in the order of the calls", async () => {
   const { begun, run, end, settle } = start(2);
   const all = ["a", "b", "c", "d"].map((name) => run(name));
   await settle();
@@ -32,7 +32,7 @@ it("SM1: no more than its total run, and the rest in the order of the calls", as
   expect(await all[3]).toBe("d");
 });
 
-it("SM2: a caller that goes is answered at once, and its place in the queue is another's", async () => {
+it("SE2: a caller that goes is answered at once, and its place in the queue is another's", async () => {
   const { begun, run, end, settle } = start(1);
   const leaving = new AbortController();
   const first = run("a");
@@ -66,7 +66,7 @@ it("a queue that is full refuses, and what fails gives its place back", async ()
   expect(await last).toBe("d");
 });
 
-it("SM2: a close answers what waits and what comes later, and waits for what runs", async () => {
+it("SE2: a close answers what waits and what comes later, and waits for what runs", async () => {
   const { semaphore, run, end } = start(1);
   const first = run("a");
   const waiting = run("b");
