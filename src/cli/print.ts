@@ -14,7 +14,7 @@ export function printable(text: string): string {
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "");
 }
 
-/** `[1] Title — docs/file.md (hot, 0.82)`, in the order that the answer cites. */
+/** `[1] Title — the source (hot, 0.82)`, in the order that the answer cites. */
 export function sourceLines(sources: readonly Source[], withText: boolean): readonly string[] {
   return sources.flatMap((source, index) => {
     const name = source.source ?? source.id;

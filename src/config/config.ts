@@ -7,7 +7,6 @@
 import { hostname } from "node:os";
 import type { z } from "zod";
 import type { TenantId } from "../contract/ids.ts";
-import type { EmbedProvider, Precision } from "../embedding/precision.ts";
 import { type Setting, type SettingName, settings } from "./settings.ts";
 
 export interface Config {
@@ -43,8 +42,8 @@ export interface Config {
     /** The model's folder and graph; undefined means what `ops/start` put into the cache. */
     readonly modelDir: string | undefined;
     readonly graph: string | undefined;
-    readonly provider: EmbedProvider;
-    readonly precision: Precision | "auto";
+    readonly provider: Value<"FRESHET_EMBED_PROVIDER">;
+    readonly precision: Value<"FRESHET_EMBED_PRECISION">;
     /** Threads of the embedding worker; undefined lets it choose from the cores. */
     readonly threads: number | undefined;
     /** An endpoint that embeds; undefined means a graph in this process. */
@@ -79,8 +78,9 @@ export interface Config {
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 export type LogFormat = "auto" | "json" | "line";
 
+type Value<Name extends SettingName> = z.output<(typeof settings)[Name]["schema"]>;
 type Values = {
-  readonly [Name in SettingName]: z.output<(typeof settings)[Name]["schema"]> | undefined;
+  readonly [Name in SettingName]: Value<Name> | undefined;
 };
 type Environment = Readonly<Record<string, string | undefined>>;
 

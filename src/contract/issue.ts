@@ -4,7 +4,8 @@ import type { z } from "zod";
 
 /**
  * The first issue as one line. A key that the sender chose is never repeated: it may hold personal
- * data (I10), line ends, or a hundred kilobytes. `names` are the names of the schema, which are ours.
+ * data (I10), line ends, or a hundred kilobytes. `names` are the names of the schema, which are
+ * ours.
  */
 export function describeIssue(
   error: z.ZodError,
@@ -29,7 +30,10 @@ function problemOf(issue: z.core.$ZodIssue, names: readonly string[]): string {
     : `${misplaced} has no place here`;
 }
 
-/** JSON can say `__proto__`; the schema library drops that key without a word, so it is refused before. */
+/**
+ * JSON can say `__proto__`; the schema library drops that key without a word, so it is refused
+ * before.
+ */
 export function hasProtoKey(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.hasOwn(value, "__proto__");
 }

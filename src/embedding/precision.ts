@@ -3,10 +3,9 @@
  * `/proc/cpuinfo`.
  *
  * int8 pays on a CPU with VNNI, whose instructions multiply unsigned by signed bytes and add in 32
- * bits. On
- * AVX2 alone the gain is small (1.08x, onnxruntime issue 6695) and sums saturate at 16 bits, so the
- * same text gets another vector (onnxruntime issue 14642). A GPU has no such operators but computes
- * fp16 at full rate.
+ * bits. On AVX2 alone the gain is small (1.08x, onnxruntime issue 6695) and sums saturate at 16
+ * bits, so the same text gets another vector (onnxruntime issue 14642). A GPU has no such operators
+ * but computes fp16 at full rate.
  */
 
 export type Precision = "fp32" | "int8" | "fp16";

@@ -3,9 +3,9 @@
  *
  * Owns: the places, and who waits for one. Never: looks at what runs.
  *
- *   SM1  at most `total` run; a place goes to the one that has waited longest, without becoming
+ *   SE1  at most `total` run; a place goes to the one that has waited longest, without becoming
  *        free in between;
- *   SM2  every `run` settles: one that waits is answered at once when its caller goes or the
+ *   SE2  every `run` settles: one that waits is answered at once when its caller goes or the
  *        semaphore closes.
  */
 

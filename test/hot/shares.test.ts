@@ -40,7 +40,7 @@ describe("who may grow", () => {
     expect(held).toEqual([512]);
   });
 
-  it("A6: four tenants that never merge leave room for a fifth, and for twenty more", () => {
+  it("HS3: four tenants that never merge leave room for a fifth, and for twenty more", () => {
     const held = [0, 0, 0, 0];
     grow(held, []);
     expect(sum(held)).toBeLessThan(bounds.nodeBytesMax);
@@ -106,7 +106,7 @@ describe("who is asked to merge", () => {
     expect(again.ask).toEqual(["waits", "a", "b"]);
   });
 
-  it("A6: those that were asked and did not merge make place for the next, until their time is over", () => {
+  it("HS4: those that were asked and did not merge make place for the next, until their time is over", () => {
     const first = askForRoom(waits, uses, { ...options, asked: none, nowMs: 0 });
     const second = askForRoom(waits, uses, { ...options, asked: first.asked, nowMs: 100 });
     expect(second.ask).toEqual(["waits", "c", "d"]);
