@@ -57,7 +57,7 @@ async function worldWithBadTenant(code: "internal" | "log_unavailable") {
   return world;
 }
 
-describe("one tenant with a record that cannot be read (A14)", () => {
+describe("one tenant with a record that cannot be read", () => {
   it("ends no sweep: it is counted, and all others are asked to merge", async () => {
     const world = await worldWithBadTenant("internal");
     const count = vi.spyOn(world.ports.metrics, "count");
@@ -93,7 +93,7 @@ describe("one tenant with a record that cannot be read (A14)", () => {
   });
 });
 
-describe("a sweep whose first step fails (A14)", () => {
+describe("a sweep whose first step fails", () => {
   const cancelled = new Error("cancelled");
   const isCancellation = (reason: unknown): boolean => reason === cancelled;
 
@@ -122,7 +122,7 @@ describe("a sweep whose first step fails (A14)", () => {
   });
 });
 
-describe("a takeover of an idle tenant (A12)", () => {
+describe("a takeover of an idle tenant", () => {
   it("makes it not due, however old, and plans no merge", async () => {
     const clock = createManualClock();
     const world = createWorld({ clock });
@@ -189,7 +189,7 @@ describe("a takeover of an idle tenant (A12)", () => {
   });
 });
 
-describe("a worker whose clock is wrong (A15)", () => {
+describe("a worker whose clock is wrong", () => {
   const shifted = (clock: Clock, ms: number): Clock => ({
     ...clock,
     nowMs: () => clock.nowMs() + ms,

@@ -24,7 +24,7 @@ function stored(tenant: TenantId, version: number, bytes: number): StoredOperati
   return { tenant, version: version as Version, atMs: 0, payload };
 }
 
-it("A7, T4: a tenant whose operations exceed its bytes leaves the shared reader, catches up, and loses nothing", async () => {
+it("T4: a tenant whose operations exceed its bytes leaves the shared reader, catches up, and loses nothing", async () => {
   const node = pools();
   const tenant = await startTenant({ bytes: node });
   let highest = 0;
@@ -44,7 +44,7 @@ it("A7, T4: a tenant whose operations exceed its bytes leaves the shared reader,
   await until(() => heldIn(node).every((bytes) => bytes === 0));
 });
 
-it("A7: what is in hand is counted at what it becomes, and given back when the record is applied", async () => {
+it("what is in hand is counted at what it becomes, and given back when the record is applied", async () => {
   const node = pools();
   const tenant = await startTenant({ bytes: node, embeds: false });
   for (let index = 0; index < 60; index += 1) {

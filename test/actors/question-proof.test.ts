@@ -1,6 +1,5 @@
 /**
- * Q4: what a question is answered leaves after a proof that its node still is the owner (review
- * A4).
+ * Q4: what a question is answered leaves after a proof that its node still is the owner.
  */
 
 import { expect, it } from "vitest";
@@ -13,7 +12,7 @@ import { namesOf, pieceEveryMs, startQuestions } from "./question-kit.ts";
 const search = { mode: "search" };
 const never = () => new Promise<never>(() => {});
 
-it("A4, I6: an owner whose lease went to another node, by whatever clock, answers nothing and hears of it", async () => {
+it("I6: an owner whose lease went to another node, by whatever clock, answers nothing and hears of it", async () => {
   const { load, apply, ask, takeOver, lost, partition, clock } = startQuestions();
   load(0);
   apply(upsert({ id: "a", position: 1 }));
@@ -28,7 +27,7 @@ it("A4, I6: an owner whose lease went to another node, by whatever clock, answer
   expect(lost).toEqual([1, 1]);
 });
 
-it("A4, I6: that there is nothing is an answer as well: only its owner tells it of a tenant", async () => {
+it("I6: that there is nothing is an answer as well: only its owner tells it of a tenant", async () => {
   const empty = startQuestions();
   empty.load(5);
   empty.takeOver();
@@ -49,7 +48,7 @@ it("A4, I6: that there is nothing is an answer as well: only its owner tells it 
   expect(await codeOf(late.promise)).toBe("not_ready");
 });
 
-it("A4, Q4: an answer whose lease goes while the model writes is not given", async () => {
+it("Q4: an answer whose lease goes while the model writes is not given", async () => {
   const gate = Promise.withResolvers<void>();
   const { load, apply, ask, takeOver, writes } = startQuestions({
     write: async () => {
@@ -66,7 +65,7 @@ it("A4, Q4: an answer whose lease goes while the model writes is not given", asy
   expect(await codeOf(promise)).toBe("not_ready");
 });
 
-it("A4, Q4: words that are written after the lease has gone do not leave, and the model is stopped", async () => {
+it("Q4: words that are written after the lease has gone do not leave, and the model is stopped", async () => {
   let say: (text: string) => void = () => {};
   const { load, apply, ask, takeOver, writes, clock } = startQuestions({
     write: ({ onText, signal }) => {

@@ -161,7 +161,7 @@ it("I9, I11: at the node's bound those are merged that hold most, not only the o
   await engine.stop();
 });
 
-it("A6: four tenants whose merges are stuck, each at its bound, stop no other", async () => {
+it("four tenants whose merges are stuck, each at its bound, stop no other", async () => {
   const engine = startMemoryEngine({ partitions: 1 });
   const [quietOne, ...others] = tenants as [TenantId, ...TenantId[]];
   await serving(engine);

@@ -87,7 +87,7 @@ describe("peers", () => {
     await expect(peers.ask(node, { tenant: demo, question, signal })).rejects.toMatchObject(gone);
   });
 
-  describe("PE6, A11: a question ends at its owner when its asker goes", () => {
+  describe("PE6: a question ends at its owner when its asker goes", () => {
     const question = parseQuestion({ query: "rivers", deadline_ms: 120_000 });
     const never = new Promise<void>(() => {});
 

@@ -63,7 +63,7 @@ async function becomesVisible(tenant: TenantId, text: string): Promise<void> {
   expect(await site.event(seq)).toMatchObject({ status: "visible" });
 }
 
-it("A7: under a flood at the payload limit, and right after kill -9 with its backlog, memory stays below the stated bound and an eleventh tenant is served", async () => {
+it("under a flood at the payload limit, and right after kill -9 with its backlog, memory stays below the stated bound and an eleventh tenant is served", async () => {
   const quiet = freshTenant("quiet");
   await becomesVisible(quiet, "before the flood");
   const before = engine.peakBytes();

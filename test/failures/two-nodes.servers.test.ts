@@ -153,7 +153,7 @@ it("a node that comes back gets its partitions again, while the other's tenants 
   expect(failures).toEqual([]);
 });
 
-it("A4, I6: when the server's clock steps forward and all leases are gone, whoever lost its tenants answers nothing old", async () => {
+it("I6: when the server's clock steps forward and all leases are gone, whoever lost its tenants answers nothing old", async () => {
   const manager = await jetstreamOf(site.nats.url);
   const before = await publish(ofB, "step", "The clock says noon.");
   await b.client.search(ofB, "what does the clock say", before);
@@ -176,7 +176,7 @@ it("A4, I6: when the server's clock steps forward and all leases are gone, whoev
   await manager.close();
 });
 
-it("A4: a node that was killed and starts again under its name takes its own leases, also when the server drops none", async () => {
+it("a node that was killed and starts again under its name takes its own leases, also when the server drops none", async () => {
   await isShared();
   const manager = await jetstreamOf(site.nats.url);
   // What a clock that was set back does: leases outlive their time.

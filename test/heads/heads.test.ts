@@ -118,7 +118,7 @@ describe("heads", () => {
 });
 
 describe("heads pieces", () => {
-  it("give the same heads back, whatever the piece size (HE3)", () => {
+  it("give the same heads back, whatever the piece size (HP1)", () => {
     fc.assert(
       fc.property(headsArbitrary, fc.integer({ min: 1, max: 50 }), (heads, perPiece) => {
         const pieces = encodePieces(heads, perPiece);
@@ -131,7 +131,7 @@ describe("heads pieces", () => {
     );
   });
 
-  it("are the same bytes however the heads came about (HE3)", () => {
+  it("are the same bytes however the heads came about (HP2)", () => {
     const one = fold([upsert(0, 1), upsert(1, 2), upsert(2, 3), remove(0, 4)]);
     const two = fold([upsert(2, 3)]);
     two.apply(upsert(1, 2));

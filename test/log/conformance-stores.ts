@@ -371,7 +371,7 @@ function describeLeases(opened: Opened): void {
       expect(await other.leases.snapshot()).toEqual({ nodes: [], held: [] });
     });
 
-    it("A4: go to a node that saw them unchanged for a lease time, when the server drops nothing", async () => {
+    it("go to a node that saw them unchanged for a lease time, when the server drops nothing", async () => {
       const { log, other, setServerClockBack, passLeaseTime } = opened.harness;
       const [dead, alive] = [10 as Partition, 11 as Partition];
       const lost = await log.leases.acquire(dead, "node-a");

@@ -1,5 +1,5 @@
 /**
- * Two deployments on one Temporal (A10): neither does the other's work, and neither takes the
+ * Two deployments on one Temporal: neither does the other's work, and neither takes the
  * other's schedules.
  */
 import { Client } from "@temporalio/client";

@@ -2,8 +2,6 @@ import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { Semaphore } from "../../src/runtime/semaphore.ts";
 
-import { codeOf } from "../support/promises.ts";
-
 function start(total: number, waitingMax = 10) {
   const semaphore = new Semaphore({ total, waitingMax });
   const begun: string[] = [];

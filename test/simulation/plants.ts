@@ -66,7 +66,7 @@ export const plants: Readonly<Record<string, Partial<Plant>>> = {
     }),
   },
   "a reader that believes cold": { masks: false },
-  // Review A4: its clock stood still, or the server's was set forward, so its lease seems to hold.
+  // Its clock stood still, or the server's was set forward, so its lease seems to hold.
   "an owner that believes its lease": { proves: false },
   "a range read that takes a broken chain": {
     createChain: (range) => new GullibleChain(range),

@@ -20,11 +20,10 @@ import {
   Worker,
   type WorkflowBundle,
 } from "@temporalio/worker";
-import type { ColdShard } from "../../cold/port.ts";
+import type { MergePorts } from "../../../activities/context.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import { mergeNames, mergeSearchAttributes } from "../../contract/merge.ts";
-import type { Log } from "../../log/port.ts";
 import type { Logger, Metrics } from "../../observe/port.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { MergeClient } from "../port.ts";
@@ -34,8 +33,8 @@ import { connectTemporal, type TemporalOptions } from "./client.ts";
 export const workflowsPath = fileURLToPath(new URL("../../../workflows/index.ts", import.meta.url));
 
 export interface MergeWorkerOptions extends TemporalOptions {
-  readonly log: Log;
-  readonly cold: ColdShard;
+  readonly log: MergePorts["log"];
+  readonly cold: MergePorts["cold"];
   readonly metrics: Metrics;
   /** Age of the oldest unmerged record that makes a tenant due; `limits.mergeAgeMs` by default. */
   readonly ageMs?: number | undefined;
