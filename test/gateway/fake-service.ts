@@ -67,7 +67,7 @@ export class FakeService implements Service {
     if (this.publishFailure !== undefined) throw this.publishFailure;
     this.#seq += 1;
     const text = decoder.decode(payload);
-    const operation = operationSchema.parse(JSON.parse(text)) as Operation;
+    const operation = operationSchema.parse(JSON.parse(text));
     this.payloads.push(text);
     this.messageIds.push(messageId);
     const documents = this.#tenants.get(tenant) ?? new Map<string, Stored>();
