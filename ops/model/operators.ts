@@ -47,8 +47,8 @@ const fp32: Operators = { element: "float", ...floatingPoint };
 
 /**
  * For GPUs: onnxruntime's CUDA provider has float16 kernels of all operators in the layers
- * (OperatorKernels in its documentation). Its CPU provider lacks most of them and puts casts around:
- * the graph runs there, rounded between operators as on a GPU, and no faster than fp32.
+ * (OperatorKernels in its documentation). Its CPU provider lacks most of them and puts casts
+ * around: the graph runs there, rounded between operators as on a GPU, and no faster than fp32.
  */
 const fp16: Operators = { element: "float16", ...floatingPoint };
 
