@@ -76,7 +76,7 @@ async function sweep(options: RestOptions, tenant: TenantId): Promise<boolean> {
 
 /** Polls until the condition holds; a failure to look counts as "not yet". */
 async function within(
-  { history }: RestOptions,
+  { history, reading }: RestOptions,
   what: string,
   holds: () => Promise<boolean>,
 ): Promise<boolean> {
@@ -90,6 +90,17 @@ async function within(
     }
     await sleep(pollMs);
   }
+  const said = await Promise.all(reading.engines().map(({ url }) => statusOf(url)));
+  history.note({ stuck: what, engines: said });
   history.violation("recovery", `not within ${recoverMs / 1000} s: ${what} (${last})`);
   return false;
+}
+
+/** What an engine says of its tenants, for whoever looks for the reason afterwards. */
+async function statusOf(url: string): Promise<unknown> {
+  try {
+    return await (await fetch(`${url}/v1/status`, { signal: AbortSignal.timeout(10_000) })).json();
+  } catch (thrown) {
+    return String(thrown);
+  }
 }
