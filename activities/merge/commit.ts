@@ -1,8 +1,8 @@
 /**
  * The commit of a merge. The order of its effects is what makes every crash point harmless:
  *
- *   CM1  first the dead letters: of the range's rejects, or a note of those that are owed (DL1); and
- *        of what cold refused for good, which no record tells of (DL3);
+ *   CM1  first the dead letters: of the range's rejects, or a note of those that are owed (DL1);
+ *        and of what cold refused for good, which no record tells of (DL3);
  *   CM2  then the heads pieces, read back: a manifest never names what is not there;
  *   CM3  then the marker in cold: readers take a marker that is behind the manifest for lost data,
  *        and ignore one that is ahead of it;

@@ -27,7 +27,7 @@ async function post(path: string, body: object): Promise<Response> {
   return response;
 }
 
-/** Events are separated by an empty line; a line that begins with a colon only keeps the socket open. */
+/** An empty line ends an event; a line that begins with a colon only keeps the socket open. */
 async function* eventsOf(response: Response): AsyncGenerator<{ event: string; data: unknown }> {
   if (response.body === null) return;
   let text = "";

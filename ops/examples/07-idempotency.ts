@@ -1,6 +1,6 @@
 /**
- * Retries that are safe: `Nats-Msg-Id` (over HTTP `Idempotency-Key`) names one operation of the tenant
- * for two minutes. The same id and content again changes nothing, other content is refused.
+ * Retries that are safe: `Nats-Msg-Id` (over HTTP `Idempotency-Key`) names one operation of the
+ * tenant for two minutes. The same id and content again changes nothing, other content is refused.
  */
 import { randomUUID } from "node:crypto";
 import { connect } from "nats";

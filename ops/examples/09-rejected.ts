@@ -1,6 +1,6 @@
 /**
- * A broken document over JetStream: the server acknowledges it, because it stores bytes. Its publisher
- * hears of the refusal by the event, and a dead letter keeps the reason.
+ * A broken document over JetStream: the server acknowledges it, because it stores bytes. Its
+ * publisher hears of the refusal by the event, and a dead letter keeps the reason.
  */
 import { connect } from "nats";
 

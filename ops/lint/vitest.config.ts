@@ -42,8 +42,9 @@ class LongestFirst extends BaseSequencer {
 }
 
 /**
- * More than there are cores, because most integration files wait for processes and leases: each has a nats-server and
- * tenants of its own. One group, so that files which compute run beside files which wait.
+ * More than there are cores, because most integration files wait for processes and leases: each has
+ * a nats-server and tenants of its own. One group, so that files which compute run beside files
+ * which wait.
  */
 const side = { pool: "forks", maxWorkers: 3, sequence: { groupOrder: 0 } } as const;
 

@@ -72,7 +72,10 @@ export const answerSchema = z.object({
 
 export type Answer = z.infer<typeof answerSchema>;
 
-/** What a streamed answer sends, in order: one `retrieval`, any number of `delta`, one `done` or `error`. */
+/**
+ * What a streamed answer sends before it is complete: one `retrieval`, then any number of `delta`.
+ * The surfaces end it with `done` or `error`.
+ */
 export type AnswerEvent =
   | { readonly type: "retrieval"; readonly sources: readonly Source[]; readonly coverage: Coverage }
   | { readonly type: "delta"; readonly text: string };

@@ -6,10 +6,10 @@
  * incarnation, same configuration. Only who saw more of it can tell them apart, for as long as it
  * lives.
  *
- *   LS1  what was seen only grows, and only by what the log confirmed: an ack, a delivery, or a
+ *   LN1  what was seen only grows, and only by what the log confirmed: an ack, a delivery, or a
  *        look that was found right. So a wrong stream never teaches what a right one is then
  *        measured by;
- *   LS2  the number of messages is not enough: a copy that was written to meanwhile may be longer.
+ *   LN2  the number of messages is not enough: a copy that was written to meanwhile may be longer.
  *        So the newest message whose time is known is remembered too, and must still be the one
  *        with that time.
  */

@@ -78,7 +78,7 @@ export class VerifiedStream {
     return Object.keys(info.state.subjects ?? {});
   }
 
-  /** The same, and that it still holds the message that was seen last (LS2). */
+  /** The same, and that it still holds the message that was seen last (LN2). */
   async verify(): Promise<StreamState & { readonly info: StreamInfo }> {
     const seen = this.#lastSeen.message;
     const { info, lastSeq } = await this.#look();
