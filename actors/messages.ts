@@ -152,6 +152,6 @@ export type PartitionMessage =
 
 /** To the merge trigger. */
 export type MergeTriggerMessage =
-  | { readonly type: "unmerged"; readonly tenant: TenantId; readonly chunks: number }
+  | { readonly type: "unmerged"; readonly tenant: TenantId }
   /** Hot memory is at its bound: only a merge makes room. */
   | { readonly type: "pressure"; readonly tenant: TenantId };

@@ -16,7 +16,7 @@ const usage = `Usage: node src/main.ts <engine|merge-worker>
   engine        ingest, questions, NATS micro service and HTTP API of one node
   merge-worker  Temporal worker that merges the log into Weaviate
 
-Configuration: FRESHET_* environment variables, see README.md`;
+Configuration: FRESHET_* environment variables, see ops/guides/configuration.md`;
 
 function packageVersion(): string {
   const json = readFileSync(new URL("../package.json", import.meta.url), "utf8");

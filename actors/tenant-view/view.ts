@@ -215,7 +215,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     const data = this.#loaded();
     if (data === undefined) return;
     const isThere = data.mark(watermark, seen, this.#context.clock.monotonicMs());
-    if (!isThere) this.#askForMerge(data);
+    if (!isThere) this.#askForMerge();
   }
 
   #snapshot(request: SnapshotRequest): void {
@@ -277,16 +277,16 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
   }
 
   #wantMerge(data: ViewData): void {
-    if (data.unmergedChunks >= this.#options.mergeSizeChunks) this.#askForMerge(data);
+    if (data.unmergedChunks >= this.#options.mergeSizeChunks) this.#askForMerge();
   }
 
   /**
    * A full mailbox loses nothing: the next operation or question asks again, and the sweep asks for
    * what is old.
    */
-  #askForMerge(data: ViewData): void {
+  #askForMerge(): void {
     const { tenant, mergeTrigger } = this.#options;
-    mergeTrigger.tryPut({ type: "unmerged", tenant, chunks: data.unmergedChunks });
+    mergeTrigger.tryPut({ type: "unmerged", tenant });
   }
 
   #publishStatus(data: ViewData): void {

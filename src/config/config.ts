@@ -1,7 +1,7 @@
 /**
- * Everything that can be configured, from the environment only. The README's configuration table is
- * checked against `settings` (settings.ts), so a setting that is not documented, or
- * documented wrongly, fails a test.
+ * Everything that can be configured, from the environment only. The table in
+ * ops/guides/configuration.md is checked against `settings` (settings.ts), so a setting that is not
+ * documented, or documented wrongly, fails a test.
  */
 
 import { hostname } from "node:os";

@@ -31,7 +31,7 @@ function setting<Schema extends z.ZodType<unknown, string>>(
   return { fallback, schema, what };
 }
 
-/** One row of the README's table each: name, default, what it does. */
+/** One row each of the table in ops/guides/configuration.md: name, default, what it does. */
 export const settings = {
   FRESHET_NATS_URL: setting(
     "nats://127.0.0.1:4222",
@@ -199,7 +199,7 @@ export const settings = {
 
 export type SettingName = keyof typeof settings;
 
-/** The README's table, in the order of `settings`. */
+/** The guide's table, in the order of `settings`. */
 export function settingsTable(): string {
   const rows = Object.entries<Setting>(settings).map(
     ([name, { fallback, what }]) =>

@@ -1,6 +1,6 @@
 /**
- * The one error table. A code is stable: clients match on it, tests name it, and the README lists
- * it.
+ * The one error table. A code is stable: clients match on it, tests name it, and
+ * ops/guides/errors.md lists it.
  *
  * Errors are classed by what the caller should do next: `retryable` says whether the same request
  * may succeed later unchanged. Only boundaries (gateway, command line) translate codes to a status.
@@ -10,7 +10,7 @@ interface ErrorClass {
   /** HTTP status that the gateway answers with; also the NATS micro service error code. */
   readonly status: number;
   readonly retryable: boolean;
-  /** What happened and what to do, in one line; the README's table is checked against it. */
+  /** What happened and what to do, in one line; the guide's table is checked against it. */
   readonly summary: string;
 }
 

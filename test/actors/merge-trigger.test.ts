@@ -28,7 +28,7 @@ function setUp() {
   return { clock, asked, tell, setDown, ...started };
 }
 
-const unmerged = { type: "unmerged", tenant: acme, chunks: 9 } as const;
+const unmerged = { type: "unmerged", tenant: acme } as const;
 
 it("MT1: repeats of one tenant are spaced, others are asked for at once", async () => {
   const { asked, tell, clock } = setUp();

@@ -91,7 +91,9 @@ function collect(value: string, before: readonly number[] = []): readonly number
 
 function reasonValue(value: string): ErrorCode {
   if (Object.hasOwn(errorTable, value)) return value as ErrorCode;
-  throw new InvalidArgumentError("a code of the README's error table, such as document_failed");
+  throw new InvalidArgumentError(
+    "a code of the error table (ops/guides/errors.md), such as document_failed",
+  );
 }
 
 async function connected<Value>(

@@ -14,6 +14,7 @@
 
 import { createHash } from "node:crypto";
 import { FreshetError } from "../../contract/errors.ts";
+import { dayMs } from "../../contract/limits/units.ts";
 import { limits } from "../../contract/limits.ts";
 import { decodeIdentity, encodeIdentity, type LogIdentity } from "../wire/identity.ts";
 import { identitySubject } from "../wire/subjects.ts";
@@ -72,7 +73,6 @@ interface FoundIdentity {
   readonly revision: number;
 }
 
-const dayMs = 24 * 60 * 60 * 1000;
 const firstDayMs = Date.UTC(2026, 0, 1);
 
 /**
