@@ -12,6 +12,7 @@ import { connectWeaviate } from "../../src/cold/weaviate.ts";
 import { openClient } from "../../src/cold/weaviate-connection.ts";
 import { storedObject } from "../../src/cold/weaviate-object.ts";
 import { chunksOf } from "../../src/cold/weaviate-search.ts";
+import { filterSchema } from "../../src/contract/filter.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
@@ -20,6 +21,9 @@ import { coldObject, dimensions } from "./objects.ts";
 /** A Weaviate of its own, to be killed. */
 const dataDir = mkdtempSync(join(tmpdir(), "freshet-weaviate-"));
 const ports: Record<string, number> = {};
+const losesMax = 5;
+const info = { metadata: { kept: true } };
+const filter = filterSchema.parse({ "metadata.kept": true });
 let server: RunningServer;
 let address: WeaviateAddress;
 let cold: ColdShard;
@@ -49,14 +53,17 @@ afterAll(async () => {
 
 function objectsOf(tenant: TenantId): readonly ColdObject[] {
   return Array.from({ length: 60 }, (_, index) =>
-    coldObject(tenant, { id: `doc-${index}`, angle: index / 10 }),
+    coldObject(tenant, { id: `doc-${index}`, angle: index / 10, info }),
   );
 }
 
-/** Words that no object has: only the vector index can find it. */
+/**
+ * Words that no object has: only the vector index can find it. With a filter the index is searched
+ * exhaustively; without one, a walk through a graph of objects that were indexed anew may miss one.
+ */
 function searchByVector(tenant: TenantId, [object]: readonly ColdObject[]) {
   const vector = object?.vector ?? new Float32Array();
-  return cold.search({ tenant, vector, text: "zzz", limit: 1_000 });
+  return cold.search({ tenant, vector, text: "zzz", limit: 1_000, filter });
 }
 
 it("what an upsert wrote is still found by a search after kill -9 of Weaviate (I1, I5)", async () => {
@@ -69,14 +76,7 @@ it("what an upsert wrote is still found by a search after kill -9 of Weaviate (I
 });
 
 it("a read-back misses what Weaviate stored and cannot find after kill -9; rewritten in place it is found (I5)", async () => {
-  const tenant = "crash-lost" as TenantId;
-  const objects = objectsOf(tenant);
-  const ids = objects.map(({ id }) => id);
-  await cold.ensureTenant(tenant);
-  await insertAsAnybody(tenant, objects);
-  await crash();
-  const found = await cold.versions(tenant, ids);
-  expect(found.size).toBeLessThan(objects.length);
+  const { tenant, objects, ids, found } = await lose(1);
   // They are stored, so writing them again is skipped by Weaviate.
   await cold.upsert(tenant, objects);
   expect((await cold.versions(tenant, ids)).size).toBe(found.size);
@@ -90,6 +90,20 @@ it("a read-back misses what Weaviate stored and cannot find after kill -9; rewri
   }
   expect(await searchByVector(tenant, objects)).toHaveLength(objects.length);
 });
+
+/** A tenant that lost objects. On a busy machine Weaviate may have flushed them in time: once more. */
+async function lose(attempt: number) {
+  const tenant = `crash-lost-${attempt}` as TenantId;
+  const objects = objectsOf(tenant);
+  const ids = objects.map(({ id }) => id);
+  await cold.ensureTenant(tenant);
+  await insertAsAnybody(tenant, objects);
+  await crash();
+  const found = await cold.versions(tenant, ids);
+  if (found.size < objects.length) return { tenant, objects, ids, found };
+  if (attempt === losesMax) throw new Error("Weaviate lost nothing; is it still as it was?");
+  return lose(attempt + 1);
+}
 
 /** A merge that died between the vendor's reply and ours. */
 async function insertAsAnybody(tenant: TenantId, objects: readonly ColdObject[]): Promise<void> {
