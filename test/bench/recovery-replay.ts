@@ -76,7 +76,7 @@ function chunksOf(record: { readonly kind: string } | UpsertRecord): number {
 }
 
 interface Life {
-  /** From the start of the process, the dead owner's leases included. */
+  /** From the start of the process, which takes the leases of the killed one at once. */
   readonly readyS: number;
   /** From when the engine knows of the tenant until it answers for it. */
   readonly replayS: number;
@@ -134,7 +134,7 @@ function rowsOf(measures: {
         p99: percentile(ready, 0.99),
         n: ready.length,
       }),
-      note: `${chunks} chunks; from the start of the process, and the leases of the killed one run out first`,
+      note: `${chunks} chunks; from the start of the process; its leases are those of the killed one, which it takes at once`,
     },
     measured({
       name: "recovery.embedded_again",

@@ -31,6 +31,7 @@ const targets: Readonly<Record<string, Target>> = {
   "hot.bytes_vs_raw": atMost(2.2),
   "heads.bytes_per_entry.": atMost(40),
   "merge.heads_bytes_per_change.": atMost(200),
+  "recovery.ready_s": atMost(5),
   "recovery.replay_vs_ingest": atLeast(20),
   "recovery.embedded_again": atMost(0),
   "merge.throughput_vs_bare": atLeast(0.85),
