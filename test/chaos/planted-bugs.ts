@@ -249,10 +249,11 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
     faults: [
-      ...every(3_000, 18_000, { kind: "kill", target: "weaviate", lastsMs: 300 }),
+      // Only a kill right after a write loses it, so there are many.
+      ...every(2_000, 60_000, { kind: "kill", target: "weaviate", lastsMs: 100 }),
       ...every(
         1_000,
-        18_000,
+        60_000,
         ...mergeWorkers.map((target) => ({
           ...({ kind: "fail-point", target, point: "before cold.deleteIds", calls: 1 } as const),
           // The other worker has written, verified, committed and confirmed when this one goes on.
