@@ -41,11 +41,7 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-/**
- * More than there are cores, because most integration files wait for processes and leases: each has
- * a nats-server and tenants of its own. One group, so that files which compute run beside files
- * which wait.
- */
+/** More than there are cores, because several files wait for real time. */
 const side = { pool: "forks", maxWorkers: 3, sequence: { groupOrder: 0 } } as const;
 
 export default defineConfig({
@@ -66,8 +62,8 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: [...integrationFiles, ...modelFiles],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {
@@ -84,10 +80,15 @@ export default defineConfig({
       {
         root: repository,
         test: {
-          ...side,
           name: "integration",
           include: integrationFiles,
           globalSetup: ["test/support/servers.ts"],
+          pool: "forks",
+          // One file at a time: merge workers of two sites would take each other's work from the
+          // Temporal server that they share, and refuse it (another deployment's).
+          maxWorkers: 1,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
           testTimeout: 180_000,
           hookTimeout: 240_000,
         },
