@@ -13,21 +13,11 @@ const modelFiles = ["test/**/*.model.test.ts"];
 
 /** Longest first, so that no worker is left alone with a long file at the end. */
 const longest = [
-  "test/chaos/merge-steps.servers.test.ts",
-  "test/chaos/chaos.servers.test.ts",
-  "test/failures/poison.servers.test.ts",
-  "test/failures/start.servers.test.ts",
-  "test/failures/two-nodes.servers.test.ts",
-  "test/failures/crash.servers.test.ts",
-  "test/merges/handles.temporal.test.ts",
-  "test/log/identity.nats.test.ts",
-  "test/log/replaced.nats.test.ts",
-  "test/merges/merge.temporal.test.ts",
-  "test/failures/outages.servers.test.ts",
-  "test/failures/embedding.servers.test.ts",
   "test/simulation/core.test.ts",
   "test/cli/cli.test.ts",
+  "test/simulation/planted.test.ts",
   "test/gateway/publish-bodies.test.ts",
+  "test/gateway/http-socket.test.ts",
   "test/architecture/lint.test.ts",
 ];
 
@@ -57,8 +47,6 @@ export default defineConfig({
         root: repository,
         test: {
           ...side,
-          // One process for many files: half of a small file's time is the start of its process.
-          isolate: false,
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: [...integrationFiles, ...modelFiles],

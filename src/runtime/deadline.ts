@@ -12,13 +12,21 @@ export const late: unique symbol = Symbol("late");
  * The work's result, or `late` after `ms`. The work continues: give it a `Deadline`'s signal where
  * it can be stopped. A failure after that is ignored.
  */
-export async function waitAtMost<Value>(
+export function waitAtMost<Value>(
   clock: Clock,
   ms: number,
   work: Promise<Value>,
 ): Promise<Value | typeof late> {
+  return waitWhile((signal) => clock.sleep(ms, signal), work);
+}
+
+/** The same for any kind of sleep; it is ended once the work has settled. */
+export async function waitWhile<Value>(
+  sleep: (signal: AbortSignal) => Promise<void>,
+  work: Promise<Value>,
+): Promise<Value | typeof late> {
   const over = new AbortController();
-  const timer = clock.sleep(ms, over.signal).then((): typeof late => late);
+  const timer = sleep(over.signal).then((): typeof late => late);
   try {
     return await Promise.race([work, timer]);
   } finally {

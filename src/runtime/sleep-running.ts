@@ -6,7 +6,7 @@
 
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "./clock.ts";
-import { late } from "./deadline.ts";
+import { type late, waitWhile } from "./deadline.ts";
 
 /** Sleeps `ms`, in slices: being stopped costs at most one of them. */
 export async function sleepRunning(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
@@ -19,19 +19,14 @@ export async function sleepRunning(clock: Clock, ms: number, signal: AbortSignal
  * The work's result, or `late` when the time is over or the signal aborts first. The work
  * continues; its failure after that is ignored.
  */
-export async function waitRunningAtMost<Value>(
+export function waitRunningAtMost<Value>(
   clock: Clock,
   ms: number,
   work: { readonly promise: Promise<Value>; readonly signal?: AbortSignal | undefined },
 ): Promise<Value | typeof late> {
-  const over = new AbortController();
-  const until =
-    work.signal === undefined ? over.signal : AbortSignal.any([work.signal, over.signal]);
-  const timer = sleepRunning(clock, ms, until).then((): typeof late => late);
-  try {
-    return await Promise.race([work.promise, timer]);
-  } finally {
-    over.abort();
-    work.promise.catch(() => {});
-  }
+  const { promise, signal } = work;
+  return waitWhile((over) => {
+    const until = signal === undefined ? over : AbortSignal.any([signal, over]);
+    return sleepRunning(clock, ms, until);
+  }, promise);
 }

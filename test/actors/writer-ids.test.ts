@@ -17,6 +17,17 @@ import {
 
 const document = (text: string, id = "a") => ({ id, text });
 
+/** A log whose first owner has ended, after it committed one document under the id `m1`. */
+async function ownerThatEnded() {
+  const clock = createManualClock();
+  const log = createMemoryLog({ clock, partitions: 1 });
+  const owner = recoveringTenant({ clock, log });
+  const first = publish(log, document("one"), "m1");
+  await committed(log, first.version);
+  await owner.system.stop();
+  return { clock, log, first };
+}
+
 async function applied(view: ReturnType<typeof recoveringTenant>["view"]) {
   const messages: TenantViewMessage[] = await drain(view);
   return messages.flatMap((message) => (message.type === "apply" ? [message.record] : []));
@@ -90,12 +101,7 @@ describe("an operation under a message id that was used", () => {
   });
 
   it("is known to the next owner, from DOCS, also in front of one that begins without a backlog (I7)", async () => {
-    const clock = createManualClock();
-    const log = createMemoryLog({ clock, partitions: 1 });
-    const before = recoveringTenant({ clock, log });
-    const first = publish(log, document("one"), "m1");
-    await committed(log, first.version);
-    await before.system.stop();
+    const { clock, log, first } = await ownerThatEnded();
     const after = await startTenant({ clock, log, epoch: 2 });
     const again = publish(log, document("one"), "m1");
     after.offer(again);
@@ -106,12 +112,7 @@ describe("an operation under a message id that was used", () => {
   });
 
   it("waits while DOCS cannot say which ids were used (T5)", async () => {
-    const clock = createManualClock();
-    const log = createMemoryLog({ clock, partitions: 1 });
-    const before = recoveringTenant({ clock, log });
-    const first = publish(log, document("one"), "m1");
-    await committed(log, first.version);
-    await before.system.stop();
+    const { clock, log } = await ownerThatEnded();
     let failures = 2;
     const docs = new Proxy(log.docs, {
       get(target, key) {
