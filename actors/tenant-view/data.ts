@@ -160,15 +160,22 @@ export class ViewData {
     return watermark < this.#dropped;
   }
 
-  /** V1, V2: searches hot and masks cold hits in one step. */
+  /**
+   * V1, V2: searches hot and masks cold hits in one step. A merged chunk that hot keeps until its
+   * merge is confirmed comes from cold where cold found it, so that a reply names where it lies for
+   * good; hot's copy counts where cold lacks it.
+   */
   search({ vector, text, limit, filter, coldHits }: SearchRequest): {
     readonly hot: readonly Candidate[];
     readonly cold: readonly Candidate[];
   } {
-    const hot = this.#hot.search({ vector, text, limit, filter });
     const cold = coldHits.filter(
       ({ documentId, version }) => this.#heads.get(this.#fingerprint(documentId)) === version,
     );
+    const found = new Set(cold.map(placeOf));
+    const hot = this.#hot
+      .search({ vector, text, limit, filter })
+      .filter((hit) => hit.version > this.#manifest.version || !found.has(placeOf(hit)));
     return { hot, cold };
   }
 
@@ -215,4 +222,9 @@ export class ViewData {
   #fingerprint(documentId: DocumentId) {
     return fingerprintOf(this.#tenant, documentId);
   }
+}
+
+/** Ids hold no control characters. */
+function placeOf({ documentId, version, chunk }: Candidate): string {
+  return `${documentId}\n${version}\n${chunk}`;
 }

@@ -52,7 +52,7 @@ it("V3: hot drops what a manifest covers, only after the grace period", async ()
   send({ type: "manifest", stored: manifest(1, 1) });
   await quiet();
   await clock.advance(graceMs - 1);
-  expect((await found(1, [coldHit("a", 1)])).hot).toEqual(["a@1", "b@2"]);
+  expect((await found(1)).hot).toEqual(["a@1", "b@2"]);
   await clock.advance(1);
   expect(await found(1, [coldHit("a", 1)])).toEqual({ hot: ["b@2"], cold: ["a@1"] });
 });
@@ -87,10 +87,20 @@ it("V3: an owner that starts holds what is merged and not confirmed, as far as i
   send({ type: "ready", visible: 7 as Version });
   expect(await view()).toMatchObject({ watermark: 6, visible: 7 });
   const late = [coldHit("gone", 3), coldHit("replaced", 2), coldHit("kept", 1)];
-  expect(await found(6, late)).toEqual({
-    hot: ["kept@1", "new@7", "replaced@4"],
-    cold: ["kept@1"],
-  });
+  expect(await found(6, late)).toEqual({ hot: ["new@7", "replaced@4"], cold: ["kept@1"] });
+  expect((await found(6)).hot).toEqual(["kept@1", "new@7", "replaced@4"]);
+});
+
+it("V1: a merged chunk comes from cold as soon as cold finds it, and from hot where cold lacks it", async () => {
+  const { becomeReady, apply, found, send } = setUp();
+  becomeReady();
+  apply(upsert({ id: "a", position: 1 }), upsert({ id: "b", position: 2 }));
+  const hits = [coldHit("a", 1)];
+  // A merge that has written and not committed: nothing is merged yet.
+  expect(await found(0, hits)).toEqual({ hot: ["a@1", "b@2"], cold: ["a@1"] });
+  send({ type: "manifest", stored: manifest(2, 1, 0) });
+  await quiet();
+  expect(await found(2, hits)).toEqual({ hot: ["b@2"], cold: ["a@1"] });
 });
 
 it("V3: a merge that is ahead of what is applied here drops nothing that the heads still name", async () => {
