@@ -57,12 +57,13 @@ export async function startEngine(
   try {
     stack.push("main watch", await watchMain(limits.mainStallMs), (end) => end());
     const shape = readModelShape(config);
+    // Beside the connections: reading the model takes as long as they do.
+    const opening = stack.push("embedder", openEmbedding(base, shape), closeEmbedder);
+    opening.catch(() => {}); // It is thrown where it is awaited.
     const { log, trust } = await connectLog(base, stack, "engine");
     const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
     const merges = stack.push("temporal", connectMerges(base, log), (part) => part.close());
-    const opened = stack.push("embedder", await openEmbedding(base, shape), ({ embedder }) =>
-      embedder.close(),
-    );
+    const opened = await opening;
     const embedding = { ...opened, embedder: seams.embedder?.(opened.embedder) ?? opened.embedder };
     await claimModel(log, embedding);
     const model = createLanguageModel(base);
@@ -111,6 +112,12 @@ export async function startEngine(
     await stack.unwind(base.logger).catch(() => {});
     throw thrown;
   }
+}
+
+/** Also one that is still being opened when a connection fails. */
+async function closeEmbedder(opening: Promise<EmbeddingParts>): Promise<void> {
+  const opened = await opening.catch(() => undefined);
+  await opened?.embedder.close();
 }
 
 /**

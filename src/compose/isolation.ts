@@ -27,9 +27,7 @@ import { type Logger, silentLogger } from "../observe/port.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { defaultRedactor } from "../text/redaction.ts";
 import { type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
-
-/** The role of `src/main.ts` that runs `runIsolated`. */
-export const isolatedRole = "isolated";
+import { isolatedRole } from "./roles.ts";
 
 interface IsolationContext {
   readonly entry: URL;

@@ -3,7 +3,8 @@
  * code does, and `poison: slow` takes a while. So in the engine, and in the processes that it isolates. A program, not a test.
  */
 import { startEngine } from "../../src/compose/engine.ts";
-import { isolatedRole, runIsolated } from "../../src/compose/isolation.ts";
+import { runIsolated } from "../../src/compose/isolation.ts";
+import { isolatedRole } from "../../src/compose/roles.ts";
 import { readConfig } from "../../src/config/config.ts";
 import type { Embedder } from "../../src/embedding/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
