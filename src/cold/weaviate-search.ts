@@ -6,12 +6,7 @@ import type { Candidate } from "../contract/candidate.ts";
 import { matchesFilter } from "../contract/filter.ts";
 import { limits } from "../contract/limits.ts";
 import type { ColdQuery } from "./port.ts";
-import {
-  matchesNothing,
-  type NativeClause,
-  type NativeFilter,
-  nativeFilter,
-} from "./weaviate-filter.ts";
+import { type NativeClause, type NativeLeaf, nativeFilter } from "./weaviate-filter.ts";
 import {
   type ChunkProperties,
   candidateOf,
@@ -46,11 +41,12 @@ export async function hybridSearch(
   signal: AbortSignal,
 ): Promise<readonly Candidate[]> {
   const native = nativeFilter(query.filter);
-  if (matchesNothing(native)) return [];
+  const { clause } = native;
+  if (clause === "none") return [];
   const fetchMax = Math.max(query.limit, limits.coldOverFetchMax);
   let fetch = native.exact ? query.limit : Math.min(query.limit * growth, fetchMax);
   for (;;) {
-    const found = await fetchHits(chunks, { query, native, fetch }, signal);
+    const found = await fetchHits(chunks, { query, clause, fetch }, signal);
     const hits = found.filter((hit) =>
       matchesFilter({ id: hit.documentId, ...hit.info }, query.filter),
     );
@@ -66,11 +62,15 @@ export async function hybridSearch(
 
 async function fetchHits(
   chunks: ChunkCollection,
-  request: { readonly query: ColdQuery; readonly native: NativeFilter; readonly fetch: number },
+  request: {
+    readonly query: ColdQuery;
+    readonly clause: NativeClause | undefined;
+    readonly fetch: number;
+  },
   signal: AbortSignal,
 ): Promise<readonly Candidate[]> {
-  const { query, native, fetch } = request;
-  const filters = vendorFilter(chunks, native.clauses);
+  const { query, clause, fetch } = request;
+  const filters = clause && vendorFilter(chunks, clause);
   const reply = await chunks.query.hybrid(
     query.text.toWellFormed(),
     {
@@ -89,26 +89,25 @@ async function fetchHits(
   return reply.objects.map((object) => candidateOf(object, query.vector));
 }
 
-function vendorFilter(
-  chunks: ChunkCollection,
-  clauses: readonly NativeClause[],
-): FilterValue | undefined {
-  const parts = clauses.map((clause) => vendorClause(chunks, clause));
-  if (parts.length <= 1) return parts[0];
-  return Filters.and(...parts);
+function vendorFilter(chunks: ChunkCollection, clause: NativeClause): FilterValue {
+  if ("and" in clause) return Filters.and(...clause.and.map((each) => vendorFilter(chunks, each)));
+  if ("or" in clause) return Filters.or(...clause.or.map((each) => vendorFilter(chunks, each)));
+  if ("not" in clause) return Filters.not(vendorLeaf(chunks, clause.not));
+  return vendorLeaf(chunks, clause);
 }
 
-function vendorClause(chunks: ChunkCollection, clause: NativeClause): FilterValue {
-  const property = chunks.filter.byProperty(clause.property);
-  if ("anyOf" in clause) return property.containsAny([...clause.anyOf]);
-  switch (clause.bound) {
+function vendorLeaf(chunks: ChunkCollection, leaf: NativeLeaf): FilterValue {
+  const property = chunks.filter.byProperty(leaf.property);
+  if ("anyOf" in leaf) return property.containsAny([...leaf.anyOf]);
+  if ("beginsWith" in leaf) return property.like(`${leaf.beginsWith}*`);
+  switch (leaf.bound) {
     case "gt":
-      return property.greaterThan(clause.value);
+      return property.greaterThan(leaf.value);
     case "gte":
-      return property.greaterOrEqual(clause.value);
+      return property.greaterOrEqual(leaf.value);
     case "lt":
-      return property.lessThan(clause.value);
+      return property.lessThan(leaf.value);
     case "lte":
-      return property.lessOrEqual(clause.value);
+      return property.lessOrEqual(leaf.value);
   }
 }

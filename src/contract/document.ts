@@ -8,15 +8,17 @@ import { type ErrorCode, FreshetError } from "./errors.ts";
 import { type DocumentId, isDocumentId } from "./ids.ts";
 import { describeIssue, hasProtoKey } from "./issue.ts";
 import { limits } from "./limits.ts";
+import { scalarSchema, valueProblem } from "./scalar.ts";
+import { timestampSchema } from "./time.ts";
 import { isPlainName } from "./well-formed.ts";
-
-const scalar = z.union([z.string().max(limits.metadataValueCharsMax), z.number(), z.boolean()]);
 
 /**
  * A metadata value: a scalar or a short list of scalars; nesting is refused, because no filter
  * could reach it.
  */
-const metadataValue = z.union([scalar, z.array(scalar).max(limits.metadataListMax)]);
+const metadataValue = z.union([scalarSchema, z.array(scalarSchema).max(limits.metadataListMax)], {
+  error: ({ input }) => valueProblem(input),
+});
 
 /**
  * Values are cleaned when a document is prepared; keys stay as they are, because filters name them.
@@ -28,11 +30,6 @@ const metadataSchema = z
   .refine((value) => Object.keys(value).length <= limits.metadataKeysMax, {
     error: `at most ${limits.metadataKeysMax} metadata keys`,
   });
-
-/** RFC 3339 text or unix seconds; kept as unix milliseconds. */
-const timestampSchema = z
-  .union([z.iso.datetime({ offset: true }), z.number().min(-62_135_596_800).max(253_402_300_799)])
-  .transform((value) => (typeof value === "number" ? Math.round(value * 1000) : Date.parse(value)));
 
 const idSchema = z.custom<DocumentId>((value) => typeof value === "string" && isDocumentId(value), {
   error: "id is 1-512 bytes of UTF-8 without control characters",

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import type { ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
+import { normalFilter } from "../../src/contract/filter.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
@@ -141,7 +142,7 @@ test("a metadata range finds its few matches among more objects than one request
   await cold.upsert(tenant, [
     coldObject(tenant, { id: "rare", angle: 3, info: { metadata: { n: 9 } }, text: "none" }),
   ]);
-  const filter = { "metadata.n": { gt: 8 } };
+  const filter = normalFilter({ "metadata.n": { gt: 8 } });
   const hits = await cold.search({ tenant, vector: direction(0), text: "text", limit: 2, filter });
   expect(hits.map((hit) => hit.documentId)).toEqual(["rare"]);
 });

@@ -21,6 +21,8 @@ export const documentLimits = {
   recordOverheadBytesMax: 128 * KiB,
   titleCharsMax: 1_000,
   sourceCharsMax: 2_000,
+  /** A time as text: nanoseconds and an offset take 35, and decimals may be any number. */
+  timeCharsMax: 64,
   metadataKeysMax: 64,
   metadataKeyCharsMax: 64,
   metadataValueCharsMax: 1_000,
