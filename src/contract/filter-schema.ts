@@ -171,7 +171,6 @@ function isFieldName(name: string): boolean {
 function flatProblem(input: unknown): string {
   const meant = Array.isArray(input) ? values : isRange(input) ? range : scalarSchema;
   const said = meant.safeParse(input).error?.issues[0];
-  if (said?.code === "unrecognized_keys") return "a range has gt, gte, lt and lte";
   return said?.message ?? "a condition is a value, a list of values, or a range";
 }
 

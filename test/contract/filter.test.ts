@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { FreshetError } from "../../src/contract/errors.ts";
 import {
   type Filterable,
   filterTexts,
@@ -12,6 +13,8 @@ import {
   type FilterTree,
   filterSchema,
 } from "../../src/contract/filter-schema.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { parseQuestion } from "../../src/contract/query.ts";
 import { documents, filterInputs, passesInput } from "../support/filters.ts";
 
 const at = Date.parse("2024-01-01T00:00:00Z");
@@ -167,5 +170,154 @@ describe("mapFilterTexts", () => {
     expect(filterTexts(normalFilter(filter(mail)))).toEqual([mail, mail, "s", mail]);
     const mapped = mapFilterTexts(normalFilter(filter(mail)), (text) => text.toUpperCase());
     expect(filterTexts(mapped)).toEqual(["A@B.EXAMPLE", "A@B.EXAMPLE", "S", "A@B.EXAMPLE"]);
+  });
+});
+
+describe("a filter that no document can pass", () => {
+  const refusal = (filter: unknown): string => {
+    try {
+      parseQuestion({ query: "why?", filter });
+    } catch (thrown) {
+      return (thrown as FreshetError).message;
+    }
+    return "accepted";
+  };
+  const within = (leaf: object) => ({
+    type: "and",
+    filters: [
+      { type: "exists", key: "a" },
+      { type: "not", filter: leaf },
+    ],
+  });
+
+  const time = "is no time as RFC 3339 writes it, such as 2026-03-01T10:00:00Z";
+  const either = "a time is RFC 3339 text, such as 2026-03-01T10:00:00Z, or unix seconds";
+  const text = "id, title, source, language are compared with text, or with a list of texts";
+  const digits = "a number beyond 9007199254740991 loses digits: send it as text";
+  const kinds = "a value is text, a number, true or false, or a list of such";
+  const bound = "a bound is a number or a time as RFC 3339 writes it";
+  const huge = 1546130668394913822;
+
+  it.each([
+    [{ timestamp: "yesterday" }, `filter.timestamp: ${time}`],
+    [{ timestamp: true }, `filter.timestamp: ${either}`],
+    [{ timestamp: ["2026-03-01T10:00:00Z", "soon"] }, `filter.timestamp: ${time}`],
+    [{ timestamp: { gte: "2026-02-30T00:00:00Z" } }, `filter.timestamp.gte: ${time}`],
+    [
+      { published_at: { gte: 1_772_359_200_000 } },
+      "filter.published_at: is no unix time in seconds of the years 1 to 9999",
+    ],
+    [{ id: 1 }, `filter.id: ${text}`],
+    [{ id: ["a", 2] }, `filter.id: ${text}`],
+    [{ source: true }, `filter.source: ${text}`],
+    [{ language: 5 }, `filter.language: ${text}`],
+    [{ title: { gt: 1 } }, `filter.title: ${text}`],
+    [{ id: null }, `filter.id: ${kinds}`],
+    [{ id: [] }, "filter.id: too small: expected array to have >=1 items"],
+    [{ "metadata.order": huge }, `filter.metadata.<key>: ${digits}`],
+    [{ "metadata.order": [1, -huge] }, `filter.metadata.<key>: ${digits}`],
+    [{ "metadata.order": { gt: huge } }, `filter.metadata.<key>: ${digits}`],
+    [{ "metadata.order": Number.POSITIVE_INFINITY }, `filter.metadata.<key>: ${digits}`],
+    [{ "metadata.x": { gt: "soon" } }, `filter.metadata.<key>: ${time}`],
+    [{ "metadata.x": { gt: true } }, `filter.metadata.<key>: ${bound}`],
+    [{ "metadata.x": { $gt: 1 } }, "filter.metadata.<key>: has a field that is not known"],
+    [{ "metadata.x": {} }, "filter.metadata.<key>: an empty range matches nothing"],
+    [{ "metadata.x": null }, `filter.metadata.<key>: ${kinds}`],
+    [null, "filter: invalid input: expected record, received null"],
+    ["id", "filter: invalid input: expected record, received string"],
+  ])("is refused in the flat form, by the name of the field: %j", (filter, said) => {
+    expect(refusal(filter)).toBe(said);
+  });
+
+  it.each([
+    [{ type: "eq", key: "timestamp", value: "yesterday" }, `value: ${time}`],
+    [{ type: "in", key: "published_at", value: [1, true] }, `value: ${either}`],
+    [{ type: "lt", key: "timestamp", value: true }, `value: ${bound}`],
+    [{ type: "eq", key: "id", value: 1 }, `value: ${text}`],
+    [{ type: "gt", key: "title", value: 1 }, `value: ${text}`],
+    [{ type: "eq", key: "order", value: huge }, `value: ${digits}`],
+    [{ type: "nin", key: "order", value: [1, huge] }, `value.1: ${digits}`],
+    [{ type: "gte", key: "order", value: huge }, `value: ${digits}`],
+    [{ type: "eq", key: "a", value: null }, `value: ${kinds}`],
+    [{ type: "eq", key: "a", value: ["x"] }, `value: ${kinds}`],
+    [{ type: "eq", key: "a" }, `value: ${kinds}`],
+    [{ type: "in", key: "a", value: "x" }, "value: invalid input: expected array, received string"],
+    [{ type: "gt", key: "a", value: "soon" }, `value: ${time}`],
+    [
+      { type: "contains", key: "id", value: "x" },
+      "value: contains asks for values of a metadata list",
+    ],
+    [
+      { type: "exists", key: "a", value: "yes" },
+      "value: invalid input: expected boolean, received string",
+    ],
+    [{ type: "exists", key: "metadata." }, "key: a key is "],
+    [{ type: "exists", key: "x".repeat(65) }, "key: a key is "],
+    [{ type: "exists", key: "a\nb" }, "key: a key is text without control characters"],
+    [{ type: "exists" }, "key: invalid input: expected string, received undefined"],
+    [{ type: "or", filters: [] }, "filters: too small: expected array to have >=1 items"],
+    [{ type: "nor", filters: [] }, "type: type is and, or, not, eq"],
+    [{ type: "not" }, "filter: type is and, or, not, eq"],
+    [{ type: "eq", key: "a", value: 1, op: "x" }, " has a field that is not known"],
+    [{ "metadata.a": 1 }, "type: type is and, or, not, eq"],
+    ["x", " type is and, or, not, eq"],
+  ])("is refused at every depth, by its path: %j", (leaf, said) => {
+    const at = said.startsWith(" ") ? `:${said}` : `.${said}`;
+    if (typeof leaf === "object" && "type" in leaf) expect(refusal(leaf)).toContain(`filter${at}`);
+    expect(refusal(within(leaf as object))).toContain(`filter.filters.1.filter${at}`);
+  });
+
+  it("repeats nothing that its author chose (I10)", () => {
+    const said = refusal({ type: "eq", key: "kari@example.org", value: { a: 1 } });
+    expect(said).toBe(`filter.value: ${kinds}`);
+    expect(refusal({ "metadata.kari@example.org": null })).not.toContain("kari");
+  });
+
+  const leaf = (n: number) => ({ type: "eq", key: "a", value: n });
+  const nested = (depth: number): object => {
+    let filter: object = leaf(1);
+    for (let at = 1; at < depth; at += 1) filter = { type: "not", filter };
+    return filter;
+  };
+  const many = (count: number) => ({
+    type: "or",
+    filters: Array.from({ length: count }, (_, n) => leaf(n)),
+  });
+
+  it("has a bound for depth, clauses, fields and characters, over the whole tree", () => {
+    expect(refusal(nested(limits.filterDepthMax))).toBe("accepted");
+    expect(refusal(nested(limits.filterDepthMax + 1))).toBe("filter: it nests more than 8 deep");
+    expect(refusal(nested(10_000))).toBe("filter: it nests more than 8 deep");
+    expect(refusal(many(limits.filterClausesMax))).toBe("accepted");
+    expect(refusal(many(limits.filterClausesMax + 1))).toBe("filter: at most 32 clauses");
+    const parts = Array.from({ length: 5 }, () => many(limits.filterClausesMax / 4));
+    expect(refusal({ type: "and", filters: parts })).toBe("filter: at most 32 clauses");
+    const fields = Array.from({ length: 17 }, (_, n) => ({ type: "exists", key: `k${n}` }));
+    expect(refusal({ type: "or", filters: fields })).toBe("filter: at most 16 fields");
+    const long = Array.from({ length: 17 }, () => ({ ...leaf(1), value: "x".repeat(1_000) }));
+    expect(refusal({ type: "or", filters: long })).toContain("more than 16384 characters together");
+  });
+
+  it.each([
+    [{ timestamp: 1_772_359_200 }],
+    [{ timestamp: ["2026-03-01T10:00:00+01:00", 0] }],
+    [{ timestamp: { gte: "2026-03-01t10:00:00z", lt: 5 } }],
+    [{ id: ["a", "b"], title: "t", source: "s" }],
+    [{ "metadata.a": 1, "metadata.b": true, "metadata.c": { gt: 0 } }],
+    [{ "metadata.type": "a", "metadata.metadata.x": "b", "metadata.🙂": "c" }],
+    [{ type: "eq", key: "$and", value: 9_007_199_254_740_991 }],
+    [{ type: "in", key: "metadata.a", value: [-0, 0.1234567890123456789] }],
+  ])("is none of these: %j", (filter) => {
+    expect(refusal(filter)).toBe("accepted");
+  });
+
+  it("is read again by another node as what it was", () => {
+    fc.assert(
+      fc.property(filterInputs, (filter) => {
+        const sent = JSON.stringify(parseQuestion({ query: "why?", filter }));
+        const again = parseQuestion(JSON.parse(sent)).filter;
+        expect(normalFilter(again ?? {})).toEqual(normalFilter(JSON.parse(JSON.stringify(filter))));
+      }),
+    );
   });
 });
