@@ -10,7 +10,7 @@
  */
 
 import type { Bounds, Filter, Filterable, Leaf } from "../contract/filter.ts";
-import { type Field, isMetadataField } from "../contract/filter-schema.ts";
+import { type Field, isMetadataField, isTimeField } from "../contract/filter-schema.ts";
 import type { Scalar } from "../contract/scalar.ts";
 
 /** Separates the parts of a facet; ids and keys may hold anything printable. */
@@ -18,12 +18,16 @@ const separator = "\u001f";
 
 const boundNames = ["gt", "gte", "lt", "lte"] as const;
 
+type TimeProperty = "timestamp" | "publishedAt";
+
+const timeProperties = { timestamp: "timestamp", published_at: "publishedAt" } as const;
+
 export type NativeLeaf =
   | { readonly property: "documentId" | "facets"; readonly anyOf: readonly string[] }
   | { readonly property: "facets"; readonly beginsWith: string }
-  | { readonly property: "timestamp"; readonly anyOf: readonly number[] }
+  | { readonly property: TimeProperty; readonly anyOf: readonly number[] }
   | {
-      readonly property: "timestamp";
+      readonly property: TimeProperty;
       readonly bound: (typeof boundNames)[number];
       readonly value: number;
     };
@@ -49,12 +53,14 @@ const nothing: NativeFilter = { clause: "none", exact: true };
  * What an object is found by: `field, type, value` for every value, and `field, is a number` for
  * ranges.
  */
-export function facetsOf(document: Omit<Filterable, "id" | "timestamp">): readonly string[] {
+export function facetsOf(
+  document: Omit<Filterable, "id" | "timestamp" | "publishedAtMs">,
+): readonly string[] {
   const facets: string[] = [];
   const { title, source, language } = document;
   if (title !== undefined) facets.push(facet("title", title));
   if (source !== undefined) facets.push(facet("source", source));
-  if (language !== undefined) facets.push(facet("language", language.toLowerCase()));
+  if (language !== undefined) facets.push(facet("language", language));
   for (const [key, value] of Object.entries(document.metadata ?? {})) {
     const name: Field = `metadata.${key}`;
     const values: readonly Scalar[] = typeof value === "object" ? value : [value];
@@ -117,17 +123,18 @@ function nativeLeaf(leaf: Leaf): NativeFilter {
     case "all":
       return joined([...test.values].map((value) => anyOf(leaf, [value])));
     case "range":
-      return field === "timestamp" ? timestampRange(test.bounds) : otherRange(field, test.bounds);
+      return isTimeField(field) ? timeRange(field, test.bounds) : otherRange(field, test.bounds);
     case "exists":
       return exists(field);
   }
 }
 
 function anyOf({ field, negated }: Leaf, values: readonly Scalar[]): NativeFilter {
-  if (field === "published_at") return unsaid;
-  if (field === "timestamp") {
+  if (isTimeField(field)) {
     const anyOf = values.filter((value) => typeof value === "number" && Number.isFinite(value));
-    return anyOf.length === 0 ? nothing : leafOf({ property: field, anyOf: anyOf as number[] });
+    return anyOf.length === 0
+      ? nothing
+      : leafOf({ property: timeProperties[field], anyOf: anyOf as number[] });
   }
   if (field !== "id") {
     const written = values.map((value) => facet(field, value));
@@ -140,18 +147,17 @@ function anyOf({ field, negated }: Leaf, values: readonly Scalar[]): NativeFilte
   return anyId.length === 0 ? nothing : leafOf({ property: "documentId", anyOf: anyId });
 }
 
-function timestampRange(bounds: Bounds): NativeFilter {
+function timeRange(field: keyof typeof timeProperties, bounds: Bounds): NativeFilter {
   const given = boundNames.filter((bound) => Number.isFinite(bounds[bound]));
-  // A range without bounds still asks for a timestamp to be there, which no clause says.
+  // A range without bounds still asks for a time to be there, which no clause says.
   if (given.length === 0) return unsaid;
   return joined(
-    given.map((bound) => leafOf({ property: "timestamp", bound, value: bounds[bound] })),
+    given.map((bound) => leafOf({ property: timeProperties[field], bound, value: bounds[bound] })),
   );
 }
 
 /** Weaviate has no ranges over facets: it checks that there is a number, the rest is checked here. */
 function otherRange(field: Field, { ofTimes }: Bounds): NativeFilter {
-  if (field === "published_at") return unsaid;
   if (!isMetadataField(field)) return nothing;
   const numbers: NativeLeaf = { property: "facets", anyOf: [numberFacet(field)] };
   if (!ofTimes) return { clause: numbers, exact: false };
@@ -162,9 +168,12 @@ function otherRange(field: Field, { ofTimes }: Bounds): NativeFilter {
 
 function exists(field: Field): NativeFilter {
   if (field === "id") return anything;
-  if (field === "published_at") return unsaid;
-  if (field === "timestamp") {
-    return leafOf({ property: field, bound: "gte", value: Number.MIN_SAFE_INTEGER });
+  if (isTimeField(field)) {
+    return leafOf({
+      property: timeProperties[field],
+      bound: "gte",
+      value: Number.MIN_SAFE_INTEGER,
+    });
   }
   // Two signs stand for others in such a pattern: then it lets more through.
   const beginsWith = start(field);

@@ -7,6 +7,7 @@
  */
 
 import { z } from "zod";
+import { canonicalLanguage } from "./language.ts";
 import { limits } from "./limits.ts";
 import { exactNumber, type Scalar, scalarSchema } from "./scalar.ts";
 import { timeSchema, timeText } from "./time.ts";
@@ -69,7 +70,10 @@ function mismatch(field: Field, wanted: unknown): string | undefined {
     const wrong = given.map((one) => timeSchema.safeParse(one)).find(({ success }) => !success);
     return wrong === undefined ? undefined : (wrong.error?.issues[0]?.message ?? "is no time");
   }
-  if (offered.every((one) => typeof one === "string")) return undefined;
+  if (offered.every((one) => typeof one === "string")) {
+    const isTag = field !== "language" || offered.every((tag) => canonicalLanguage(tag));
+    return isTag ? undefined : "is no language tag (BCP 47), such as de-CH";
+  }
   return `${textFields.join(", ")} are compared with text, or with a list of texts`;
 }
 

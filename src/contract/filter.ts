@@ -22,6 +22,7 @@ import {
   isTree,
   type Range,
 } from "./filter-schema.ts";
+import { canonicalLanguage } from "./language.ts";
 import type { Scalar } from "./scalar.ts";
 import { parseTime, timeMs } from "./time.ts";
 
@@ -129,7 +130,7 @@ function anyOf(field: Field, values: readonly Scalar[]): Test {
 /** A value as documents have it in that field. */
 function stored(field: Field, value: Scalar): Scalar {
   if (isTimeField(field)) return typeof value === "boolean" ? value : timeMs(value);
-  return field === "language" ? String(value).toLowerCase() : value;
+  return field === "language" ? (canonicalLanguage(String(value)) ?? value) : value;
 }
 
 function rangeOf(field: Field, { gt, gte, lt, lte }: Range): Test {
@@ -190,8 +191,6 @@ export function fieldValues(document: Filterable, field: Field): readonly Scalar
   switch (field) {
     case "published_at":
       return one(document.publishedAtMs);
-    case "language":
-      return one(document.language?.toLowerCase());
     default:
       return one(document[field]);
   }

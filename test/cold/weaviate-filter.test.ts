@@ -18,23 +18,35 @@ function accepts(document: Filterable, clause: NativeClause): boolean {
 }
 
 function acceptsLeaf(document: Filterable, leaf: NativeLeaf): boolean {
-  if (leaf.property === "timestamp") {
-    const { timestamp } = document;
-    if (timestamp === undefined) return false;
-    if ("anyOf" in leaf) return leaf.anyOf.includes(timestamp);
-    const { bound, value } = leaf;
-    if (bound === "gt") return timestamp > value;
-    if (bound === "gte") return timestamp >= value;
-    return bound === "lt" ? timestamp < value : timestamp <= value;
+  const held = valuesOf(document, leaf.property);
+  if ("anyOf" in leaf) {
+    const wanted = leaf.anyOf.map((value) => trimmed(value));
+    return held.some((value) => wanted.includes(value));
   }
-  const stored = leaf.property === "documentId" ? [document.id] : facetsOf(document);
-  const trimmed = stored.map((value) => value.trim());
-  if ("anyOf" in leaf) return leaf.anyOf.some((value) => trimmed.includes(value.trim()));
-  // A pattern: a star stands for any text, a question mark for one sign.
-  const pattern = leaf.beginsWith.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&");
-  const like = new RegExp(`^${pattern.replaceAll("*", ".*").replaceAll("?", ".")}`, "s");
-  return trimmed.some((value) => like.test(value));
+  if ("beginsWith" in leaf) {
+    // A pattern: a star stands for any text, a question mark for one sign.
+    const pattern = leaf.beginsWith.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&");
+    const like = new RegExp(`^${pattern.replaceAll("*", ".*").replaceAll("?", ".")}`, "s");
+    return held.some((value) => like.test(String(value)));
+  }
+  const { bound, value } = leaf;
+  return held.some((at) => {
+    if (bound === "gt") return Number(at) > value;
+    if (bound === "gte") return Number(at) >= value;
+    return bound === "lt" ? Number(at) < value : Number(at) <= value;
+  });
 }
+
+function valuesOf(document: Filterable, property: NativeLeaf["property"]) {
+  const { id, timestamp, publishedAtMs } = document;
+  if (property === "documentId") return [trimmed(id)];
+  if (property === "facets") return facetsOf(document).map((value) => trimmed(value));
+  const at = property === "timestamp" ? timestamp : publishedAtMs;
+  return at === undefined ? [] : [at];
+}
+
+const trimmed = (value: string | number): string | number =>
+  typeof value === "string" ? value.trim() : value;
 
 const native = (document: Filterable, filter: FilterInput): boolean => {
   const { clause } = nativeFilter(normalFilter(filter));

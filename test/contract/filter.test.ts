@@ -212,6 +212,7 @@ describe("a filter that no document can pass", () => {
     [{ source: true }, `filter.source: ${text}`],
     [{ language: 5 }, `filter.language: ${text}`],
     [{ title: { gt: 1 } }, `filter.title: ${text}`],
+    [{ language: "en_US" }, "filter.language: is no language tag (BCP 47), such as de-CH"],
     [{ id: null }, `filter.id: ${kinds}`],
     [{ id: [] }, "filter.id: too small: expected array to have >=1 items"],
     [{ "metadata.order": huge }, `filter.metadata.<key>: ${digits}`],
