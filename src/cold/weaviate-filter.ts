@@ -156,7 +156,7 @@ function timeRange(field: keyof typeof timeProperties, bounds: Bounds): NativeFi
   );
 }
 
-/** Weaviate has no ranges over facets: it checks that there is a number, the rest is checked here. */
+/** Weaviate has no ranges over facets: it looks for a number, and the rest is checked here. */
 function otherRange(field: Field, { ofTimes }: Bounds): NativeFilter {
   if (!isMetadataField(field)) return nothing;
   const numbers: NativeLeaf = { property: "facets", anyOf: [numberFacet(field)] };

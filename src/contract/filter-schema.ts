@@ -14,14 +14,15 @@ import { timeSchema, timeText } from "./time.ts";
 import { isPlainName } from "./well-formed.ts";
 
 const metadataPrefix = "metadata.";
-const timeFields = ["timestamp", "published_at"] as const;
 const textFields = ["id", "title", "source", "language"] as const;
-const ownFields: readonly string[] = [...timeFields, ...textFields];
+const timeFields = ["timestamp", "published_at"] as const;
+/** Ours; every other field of a document is metadata. */
+export const filterFields: readonly string[] = [...textFields, ...timeFields];
 
 /** Words of the grammar, which a refusal may repeat: an asker did not choose them. */
 export const filterNames: readonly string[] = [
   ...["filters", "filter", "type", "key", "value", "gt", "gte", "lt", "lte"],
-  ...ownFields,
+  ...filterFields,
 ];
 
 export type Field =
@@ -39,7 +40,7 @@ export function isMetadataField(field: Field): field is `metadata.${string}` {
 
 /** In a tree a name that is none of our fields is a metadata key: OpenAI's attributes are flat. */
 export function fieldOf(key: string): Field {
-  const isField = ownFields.includes(key) || key.startsWith(metadataPrefix);
+  const isField = filterFields.includes(key) || key.startsWith(metadataPrefix);
   return (isField ? key : `${metadataPrefix}${key}`) as Field;
 }
 
@@ -81,6 +82,12 @@ function isRange(value: unknown): value is Range {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** What a node of a tree can be. */
+export const filterTypes: readonly string[] = [
+  ...["and", "or", "not", "eq", "ne", "in", "nin"],
+  ...["gt", "gte", "lt", "lte", "contains", "exists"],
+];
+
 // --- the tree ----------------------------------------------------------------------------------
 
 const key = z
@@ -88,7 +95,7 @@ const key = z
   .min(1)
   .refine(isPlainName, { error: "a key is text without control characters" })
   .refine((name) => isFieldName(fieldOf(name)), {
-    error: `a key is id, title, source, timestamp, published_at, language or a metadata key of 1 to ${limits.metadataKeyCharsMax} characters`,
+    error: `a key is ${filterFields.join(", ")} or a metadata key of 1 to ${limits.metadataKeyCharsMax} characters`,
   });
 
 const comparison = z
@@ -136,8 +143,7 @@ const treeSchema: z.ZodType<FilterTree> = z
       comparison,
     ],
     {
-      error:
-        "type is and, or, not, eq, ne, gt, gte, lt, lte, in, nin, contains or exists, in an object",
+      error: `type is one of ${filterTypes.join(", ")}, in an object`,
     },
   )
   .meta({ id: "FilterTree" });
@@ -147,8 +153,7 @@ const treeSchema: z.ZodType<FilterTree> = z
 const flatField = z
   .string()
   .refine(isFieldName, {
-    error:
-      "a filter field is id, title, source, timestamp, published_at, language or metadata.<key>",
+    error: `a filter field is ${filterFields.join(", ")} or metadata.<key>`,
   })
   .refine(isPlainName, { error: "a field is text without control characters" });
 
@@ -166,7 +171,7 @@ const flatSchema = z.record(flatField, condition).superRefine((filter, context) 
 export type FlatFilter = Readonly<Record<string, Scalar | Scalar[] | Range>>;
 
 function isFieldName(name: string): boolean {
-  if (ownFields.includes(name)) return true;
+  if (filterFields.includes(name)) return true;
   const keyChars = name.length - metadataPrefix.length;
   return name.startsWith(metadataPrefix) && keyChars >= 1 && keyChars <= limits.metadataKeyCharsMax;
 }
@@ -188,7 +193,7 @@ export function isTree(filter: FilterInput): filter is FilterTree {
   return Object.hasOwn(filter, "type");
 }
 
-/** What `filterSchema` checks, for a description: a union that tells its members apart by itself. */
+/** What `filterSchema` checks, as a description of it: a union of both forms. */
 export const filterShape = z.union([flatSchema, treeSchema]);
 
 export const filterSchema = z.custom<FilterInput>().superRefine((value, context) => {
@@ -197,9 +202,9 @@ export const filterSchema = z.custom<FilterInput>().superRefine((value, context)
     context.addIssue({ code: "custom", message });
     return;
   }
-  const schema = isRange(value) && isTree(value as FilterInput) ? treeSchema : flatSchema;
+  const schema = isRange(value) && Object.hasOwn(value, "type") ? treeSchema : flatSchema;
   for (const issue of schema.safeParse(value).error?.issues ?? []) {
-    context.addIssue({ ...issue } as Parameters<typeof context.addIssue>[0]);
+    context.addIssue({ ...issue });
   }
 });
 
@@ -228,7 +233,7 @@ function countTree(value: unknown, depth: number, spent: Spent): boolean {
     for (const [name, wanted] of Object.entries(node)) countClause(name, wanted, spent);
     return true;
   }
-  const inner = Array.isArray(node["filters"]) ? node["filters"] : [];
+  const inner: readonly unknown[] = Array.isArray(node["filters"]) ? node["filters"] : [];
   const below: readonly unknown[] = "filter" in node ? [...inner, node["filter"]] : inner;
   if (below.length === 0) countClause(node["key"], node["value"], spent);
   return below.every((each) => countTree(each, depth + 1, spent));

@@ -2,12 +2,12 @@
  * Filters as they are searched with. One evaluator serves both shards, so a document matches the
  * same way before and after it moves from hot to cold.
  *
- *   FT1  a comparison holds or does not: there is no third outcome. A field that is missing has no
+ *   FV1  a comparison holds or does not: there is no third outcome. A field that is missing has no
  *        value, so `eq`, `in`, a range, `contains` and `exists` fail, and `ne`, `nin` and `not` of
  *        any of these hold;
- *   FT2  a list holds each of its values: one that passes is enough, `ne` and `nin` want that none
+ *   FV2  a list holds each of its values: one that passes is enough, `ne` and `nin` want that none
  *        does, `contains` wants all that it names;
- *   FT3  text, numbers and truth values are never equal to each other, and are not guessed.
+ *   FV3  text, numbers and truth values are never equal to each other, and are not guessed.
  */
 
 import {
@@ -161,7 +161,7 @@ export function matchesFilter(document: Filterable, filter: Filter | undefined):
   }
 }
 
-/** Whether what a field holds passes (FT1, FT2). */
+/** Whether what a field holds passes (FV1, FV2). */
 export function passes(values: readonly Scalar[], test: Test): boolean {
   switch (test.kind) {
     case "any":

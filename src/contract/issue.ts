@@ -26,8 +26,8 @@ export function describeIssue(
 }
 
 function problemOf(issue: z.core.$ZodIssue, names: readonly string[]): string {
-  if (issue.code === "invalid_key")
-    return problemOf(issue.issues[0] ?? { ...issue, code: "custom" }, names);
+  const [inner] = issue.code === "invalid_key" ? issue.issues : [];
+  if (inner !== undefined) return problemOf(inner, names);
   if (issue.code !== "unrecognized_keys") return issue.message.replace(/^[A-Z]/, lowered);
   const misplaced = issue.keys.find((key) => names.includes(key));
   return misplaced === undefined

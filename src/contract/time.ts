@@ -2,13 +2,13 @@
  * Times as publishers and askers write them: RFC 3339 text or unix seconds. One reading for
  * documents and filters, so that a filter means the moment that a document was given.
  *
- *   TM1  text is what RFC 3339 allows, whole: small `t` and `z`, a blank instead of `T`, any number
- *        of decimals, offsets, `-00:00`, years 0000 to 9999, leap seconds. Seconds may be left out;
- *   TM2  the unit kept is the millisecond. Finer decimals of a text are left out, so that a moment
+ *   RFC1 text is what RFC 3339 allows, whole: small `t` and `z`, a blank for `T`, any number
+ *        of decimals, offsets, `-00:00`, years 0 to 9999, leap seconds. Seconds may be left out;
+ *   RFC2  the unit kept is the millisecond. Finer decimals of a text are left out, so that a moment
  *        never moves into the next second; seconds given as a number are rounded, because their
  *        decimals are not exact;
- *   TM3  a leap second is the first of the next minute, as in unix time, which does not count it;
- *   TM4  a time that its offset pushes out of the years 0000 to 9999 is the end of that range, so
+ *   RFC3  a leap second is the first of the next minute, as in unix time, which does not count it;
+ *   RFC4  a time that its offset pushes out of the years 0 to 9999 is the end of that range, so
  *        that what is kept can always be written as RFC 3339 again.
  */
 

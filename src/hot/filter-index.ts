@@ -189,7 +189,7 @@ function dropDead(column: NumberColumn): void {
   column.dead = 0;
 }
 
-/** About how many entries it takes to answer: what a listing holds, or all that a range looks at. */
+/** About how many entries it takes: what a listing holds, or all that a range looks at. */
 function costOf({ test }: Leaf, { byValue, numbers }: FieldIndex): number {
   switch (test.kind) {
     case "any":
@@ -228,5 +228,9 @@ function* listed({ field, test }: Leaf, { byValue, numbers }: FieldIndex): Gener
       for (const [value, { entries }] of byValue) {
         if (typeof value === "string" && isInside(value, test.bounds)) yield* entries;
       }
+      return;
+    case "exists":
+      // Asked of each entry, see #planOfLeaf: a listing would name it once for each value.
+      return;
   }
 }

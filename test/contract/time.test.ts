@@ -24,7 +24,7 @@ describe("a time", () => {
     ["1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59.500Z"],
     ["2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000Z"],
     ["2000-02-29T00:00:00Z", "2000-02-29T00:00:00.000Z"],
-  ])("as RFC 3339 allows it is understood (TM1, TM2): %s", (text, moment) => {
+  ])("as RFC 3339 allows it is understood (RFC1, RFC2): %s", (text, moment) => {
     expect(parseTime(text)).toBe(Date.parse(moment));
   });
 
@@ -32,14 +32,14 @@ describe("a time", () => {
     ["2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000Z"],
     ["1990-12-31T15:59:60-08:00", "1991-01-01T00:00:00.000Z"],
     ["2015-07-01T02:59:60.500+03:00", "2015-07-01T00:00:00.500Z"],
-  ])("may be a leap second at the end of a month (TM3): %s", (text, moment) => {
+  ])("may be a leap second at the end of a month (RFC3): %s", (text, moment) => {
     expect(parseTime(text)).toBe(Date.parse(moment));
   });
 
   test.each([
     ["0000-01-01T00:00:00+14:00", "0000-01-01T00:00:00.000Z"],
     ["9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59.999Z"],
-  ])("that its offset pushes out of the years is their end (TM4): %s", (text, moment) => {
+  ])("that its offset pushes out of the years is their end (RFC4): %s", (text, moment) => {
     expect(parseTime(text)).toBe(Date.parse(moment));
   });
 
