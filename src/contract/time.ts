@@ -2,7 +2,7 @@
  * Times as publishers and askers write them: RFC 3339 text or unix seconds. One reading for
  * documents and filters, so that a filter means the moment that a document was given.
  *
- *   RFC1 text is what RFC 3339 allows, whole: small `t` and `z`, a blank for `T`, any number
+ *   RFC1  text is what RFC 3339 allows, whole: small `t` and `z`, a blank for `T`, any number
  *        of decimals, offsets, `-00:00`, years 0 to 9999, leap seconds. Seconds may be left out;
  *   RFC2  the unit kept is the millisecond. Finer decimals of a text are left out, so that a moment
  *        never moves into the next second; seconds given as a number are rounded, because their
