@@ -103,7 +103,7 @@ function refusedOf(refused: readonly Position[]): Pick<WriteResult, "refused"> {
 /** The objects that a record makes in cold. */
 export function objectsOfRecord(record: UpsertRecord & PlacedRecord): readonly ColdObject[] {
   const { tenant, documentId, version, body } = record;
-  return body.chunks.map(({ text, heading, vector }, chunk) => ({
+  return body.chunks.map(({ text, heading, range, vector }, chunk) => ({
     id: objectId({ tenant, documentId, version, chunk }),
     documentId,
     version,
@@ -111,6 +111,7 @@ export function objectsOfRecord(record: UpsertRecord & PlacedRecord): readonly C
     chunkCount: body.chunks.length,
     text,
     heading,
+    range,
     info: body.info,
     vector,
   }));

@@ -2,7 +2,12 @@
 
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { type ErrorCode, FreshetError } from "../../src/contract/errors.ts";
-import { type Filter, filterTexts, mapFilterTexts } from "../../src/contract/filter.ts";
+import {
+  type Filter,
+  filterTexts,
+  mapFilterTexts,
+  normalFilter,
+} from "../../src/contract/filter.ts";
 import type { Answer, Coverage, Question, Source } from "../../src/contract/query.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { ask, type Reply } from "../../src/runtime/reply.ts";
@@ -28,13 +33,14 @@ export interface QuestionLimits {
 
 /** I10: before anything else sees it. In slices, so that others have their turn in between. */
 export async function redactedQuestion(
-  { query, filter }: Pick<Question, "query" | "filter">,
+  { query, filter: input }: Pick<Question, "query" | "filter">,
   work: {
     readonly redact: (text: string) => string;
     readonly sliceChars: number;
     readonly turn: () => Promise<void>;
   },
 ): Promise<{ readonly text: string; readonly filter: Filter | undefined }> {
+  const filter = input && normalFilter(input);
   const redacted = new Map<string, string>();
   let slice = 0;
   for (const text of [query, ...filterTexts(filter)]) {

@@ -27,6 +27,7 @@ import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Filter } from "../../src/contract/filter.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
 import type { AskRequest } from "../../src/contract/service.ts";
+import { meanDirection } from "../../src/contract/vector.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
 import { fuse } from "../../src/retrieval/fusion.ts";
@@ -36,6 +37,7 @@ import { Deadline } from "../../src/runtime/deadline.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { ask } from "../../src/runtime/reply.ts";
+import { piecesOf } from "../../src/text/pieces.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
 import type { Directory, Proofs } from "../directory/directory.ts";
 import type { EmbedderMessage, QuestionMessage } from "../messages.ts";
@@ -230,17 +232,21 @@ class QuestionRun {
     return proofs.prove({ partition, epoch: this.#lookup.epoch }, this.#request.signal);
   }
 
+  /** Of a text that is longer than the model takes, all pieces count alike: nothing is cut off. */
   async #embed(text: string): Promise<Float32Array> {
     const { tokenizer, modelTokensMax, embedder } = this.#options;
     const { tenant, signal } = this.#request;
-    const inputs = [{ text, tokens: tokenizer.encode(text, modelTokensMax) }];
+    const inputs = piecesOf(text, tokenizer, modelTokensMax).map((piece) => ({
+      text: piece,
+      tokens: tokenizer.encode(piece, modelTokensMax),
+    }));
     const asked = ask<readonly Float32Array[], EmbedderMessage>({
       message: (reply) => ({ type: "embed", tenant, inputs, signal, reply }),
       send: (message) => embedder.tryPut(message),
       refused: () => new FreshetError("overloaded"),
     });
-    const [vector] = await raceAbort(asked, signal);
+    const [vector, ...others] = await raceAbort(asked, signal);
     if (vector === undefined) throw new FreshetError("internal", "a question has no vector");
-    return vector;
+    return meanDirection([vector, ...others]);
   }
 }

@@ -77,9 +77,9 @@ export class Committer {
     const judged = this.#judged(version, await next.outcome);
     const outcome = await this.#unlessVoid(next.operation, judged);
     if (outcome === undefined) return false;
-    const record = recordOf(this.#options, version, outcome);
+    const record = recordOf(this.#options, next.operation, outcome);
     await this.#waitForRoom();
-    const placed = await this.#appendWithFallback(record);
+    const placed = await this.#appendWithFallback(record, next.operation);
     if (placed === undefined) return false;
     const publishedAtMs = next.operation.atMs;
     if (placed.kind === "reject") deadLetters.add(deadLetterOf(placed, publishedAtMs));
@@ -126,7 +126,10 @@ export class Committer {
     return isVoid ? voidOutcome(documentId) : outcome;
   }
 
-  async #appendWithFallback(record: ChunkRecord): Promise<PlacedRecord | undefined> {
+  async #appendWithFallback(
+    record: ChunkRecord,
+    operation: StoredOperation,
+  ): Promise<PlacedRecord | undefined> {
     const { life } = this.#parts;
     try {
       return await life.stalling("append", () => this.#append(record));
@@ -134,11 +137,11 @@ export class Committer {
       // Our limits keep a record below the server's, unless that was lowered since.
       if (record.kind !== "upsert" || toFreshetError(thrown).code !== "document_too_large")
         throw thrown;
-      const { version, documentId } = record;
+      const { documentId } = record;
       const reason = "document_too_large";
       const message = "the document's record is above the server's payload limit";
       const outcome = { kind: "reject", documentId, reason, message } as const;
-      const rejected = recordOf(this.#options, version, outcome);
+      const rejected = recordOf(this.#options, operation, outcome);
       return life.stalling("append", () => this.#append(rejected));
     }
   }

@@ -1,8 +1,9 @@
 /** Pure: the record of CHUNKS that an operation's outcome becomes, under its owner's epoch. */
 
-import type { Epoch, TenantId, Version } from "../../src/contract/ids.ts";
+import type { Epoch, TenantId } from "../../src/contract/ids.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
+import type { StoredOperation } from "../../src/log/port.ts";
 
 export interface RecordOptions {
   readonly tenant: TenantId;
@@ -13,7 +14,7 @@ export interface RecordOptions {
 
 export function recordOf(
   { tenant, epoch, model }: RecordOptions,
-  version: Version,
+  { version, atMs: publishedAtMs }: Pick<StoredOperation, "version" | "atMs">,
   outcome: Outcome,
 ): ChunkRecord {
   const base = { tenant, version, epoch };
@@ -25,7 +26,8 @@ export function recordOf(
     case "upsert": {
       const { documentId, body } = outcome;
       const chunkCount = body.chunks.length;
-      return { ...base, kind: "upsert", documentId, chunkCount, body: { ...body, model } };
+      const info = { ...body.info, publishedAtMs };
+      return { ...base, kind: "upsert", documentId, chunkCount, body: { ...body, info, model } };
     }
   }
 }

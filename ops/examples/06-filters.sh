@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Filters: every clause must hold. Publishes three prices, then asks with equality, a list, a range
-# and a time, without the model (`"mode": "search"`).
+# Filters, flat and as a tree. Publishes three prices, then asks with equality, a list, a range, a
+# time, `ne`, `contains` and `not`, without the model (`"mode": "search"`).
 set -euo pipefail
 freshet="${FRESHET:-http://127.0.0.1:8787}"
 tenant="${TENANT:-demo}"
@@ -33,3 +33,8 @@ expect ac '{"metadata.set": "example-06", "metadata.tags": ["hot", "sweet"]}'
 expect bc '{"metadata.set": "example-06", "metadata.price": {"gt": 3, "lte": 5}}'
 expect ab '{"metadata.set": "example-06", "timestamp": {"lt": "2026-03-01T00:00:00Z"}}'
 expect c '{"id": ["example-06-c", "example-06-none"]}'
+# The same as a tree, in the grammar of OpenAI's vector stores, with `not`, `exists`, `contains`.
+set='{"type": "eq", "key": "set", "value": "example-06"}'
+expect ac "{\"type\": \"and\", \"filters\": [$set, {\"type\": \"ne\", \"key\": \"price\", \"value\": 4}]}"
+expect b "{\"type\": \"and\", \"filters\": [$set, {\"type\": \"contains\", \"key\": \"tags\", \"value\": [\"cold\", \"drink\"]}]}"
+expect c "{\"type\": \"and\", \"filters\": [$set, {\"type\": \"not\", \"filter\": {\"type\": \"lte\", \"key\": \"price\", \"value\": 4}}]}"

@@ -6,14 +6,27 @@
 
 import type { Candidate } from "../contract/candidate.ts";
 import { FreshetError } from "../contract/errors.ts";
+import { hasExpired } from "../contract/expiry.ts";
 import { matchesFilter } from "../contract/filter.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { dotProduct } from "../contract/vector.ts";
+import { bm25, type CorpusStats, termCounts } from "../text/lexical.ts";
 import { checkObjects, checkQuery, throwRefused } from "./checks.ts";
-import type { ColdEntry, ColdMarker, ColdObject, ColdQuery, ColdShard } from "./port.ts";
+import type {
+  ColdEntry,
+  ColdMarker,
+  ColdObject,
+  ColdQuery,
+  ColdShard,
+  ExpiredEntry,
+} from "./port.ts";
+import { objectTerms, questionTerms } from "./terms.ts";
+
+/** With its terms, made when it was written; none of one that an earlier Freshet wrote. */
+type StoredObject = ColdObject & { readonly terms: readonly string[] | undefined };
 
 interface TenantState {
-  readonly objects: Map<string, ColdObject>;
+  readonly objects: Map<string, StoredObject>;
   /**
    * Ids of stored objects that no search finds; writing the same again changes nothing about it.
    */
@@ -33,6 +46,8 @@ export interface MemoryCold extends ColdShard {
   refuse(isRefused: (object: ColdObject) => boolean): void;
   /** Puts objects there past every rule: a late writer, or a delete that a restart undid. */
   resurrect(tenant: TenantId, objects: readonly ColdObject[]): void;
+  /** Makes objects such as an earlier Freshet wrote: words find none of them. */
+  forgetTerms(tenant: TenantId, ids: readonly string[]): void;
   /** Loses objects silently. */
   drop(tenant: TenantId, ids: readonly string[]): void;
   /** Makes objects stay stored and be found no more: an index that lost its entries in a crash. */
@@ -61,6 +76,8 @@ export function createMemoryCold(): MemoryCold {
     staleIds: (tenant, document) => cold.staleIds(tenant, document),
     deleteIds: (tenant, ids) => cold.deleteIds(tenant, ids),
     walk: (tenant, page) => cold.walk(tenant, page),
+    expired: (tenant, page) => cold.expired(tenant, page),
+    renewTerms: (tenant, ids) => cold.renewTerms(tenant, ids),
     search: (query) => cold.search(query),
     writeMarker: (tenant, marker) => cold.writeMarker(tenant, marker),
     readMarker: (tenant) => cold.readMarker(tenant),
@@ -70,6 +87,7 @@ export function createMemoryCold(): MemoryCold {
     breakUpserts: (count) => cold.breakUpserts(count),
     refuse: (isRefused) => cold.refuse(isRefused),
     resurrect: (tenant, objects) => cold.resurrect(tenant, objects),
+    forgetTerms: (tenant, ids) => cold.forgetTerms(tenant, ids),
     drop: (tenant, ids) => cold.drop(tenant, ids),
     hide: (tenant, ids) => cold.hide(tenant, ids),
     reveal: (tenant, ids) => cold.reveal(tenant, ids),
@@ -103,7 +121,7 @@ class ColdInMemory implements MemoryCold {
     const taken = sound.filter((object) => !this.#isRefused(object));
     const written = broken ? taken.slice(0, Math.floor(taken.length / 2)) : taken;
     const state = this.#stateOf(tenant);
-    for (const object of written) state.objects.set(object.id, structuredClone(object));
+    for (const object of written) state.objects.set(object.id, stored(structuredClone(object)));
     if (broken) {
       this.#upsertsToBreak -= 1;
       throw new FreshetError("cold_unavailable", "some objects were not taken");
@@ -148,19 +166,42 @@ class ColdInMemory implements MemoryCold {
     { after, limit }: { readonly after: string | null; readonly limit: number },
   ): Promise<readonly ColdEntry[]> {
     await this.#enter("walk");
-    return this.objects(tenant)
+    return this.#storedIn(tenant)
       .filter(({ id }) => id > (after ?? ""))
       .toSorted((left, right) => (left.id < right.id ? -1 : 1))
       .slice(0, limit)
-      .map(({ id, documentId, version, chunk, chunkCount }) => ({
+      .map(({ id, documentId, version, chunk, chunkCount, terms }) => ({
         ...{ id, documentId, version, chunk, chunkCount },
+        ...(terms === undefined ? { hasOldTerms: true } : {}),
       }));
+  }
+
+  async expired(
+    tenant: TenantId,
+    { atMs, limit }: { readonly atMs: number; readonly limit: number },
+  ): Promise<readonly ExpiredEntry[]> {
+    await this.#enter("expired");
+    return this.objects(tenant)
+      .filter(({ info }) => hasExpired(info, atMs))
+      .slice(0, limit)
+      .map(({ id, documentId, version }) => ({ id, documentId, version }));
+  }
+
+  async renewTerms(tenant: TenantId, ids: readonly string[]): Promise<void> {
+    await this.#enter("renewTerms");
+    const objects = this.#tenants.get(tenant)?.objects;
+    for (const id of ids) {
+      const object = objects?.get(id);
+      if (object !== undefined) objects?.set(id, stored(object));
+    }
   }
 
   async search(query: ColdQuery): Promise<readonly Candidate[]> {
     checkQuery(query);
     await this.#enter("search", query.signal);
-    return hybrid(this.findable(query.tenant), query);
+    const hidden = this.#tenants.get(query.tenant)?.hidden;
+    const findable = this.#storedIn(query.tenant).filter(({ id }) => hidden?.has(id) !== true);
+    return bothLists(findable, query);
   }
 
   async writeMarker(tenant: TenantId, marker: ColdMarker): Promise<void> {
@@ -192,11 +233,19 @@ class ColdInMemory implements MemoryCold {
   }
 
   resurrect(tenant: TenantId, objects: readonly ColdObject[]): void {
-    for (const object of objects) this.#stateOf(tenant).objects.set(object.id, object);
+    for (const object of objects) this.#stateOf(tenant).objects.set(object.id, stored(object));
     this.reveal(
       tenant,
       objects.map(({ id }) => id),
     );
+  }
+
+  forgetTerms(tenant: TenantId, ids: readonly string[]): void {
+    const { objects } = this.#stateOf(tenant);
+    for (const id of ids) {
+      const object = objects.get(id);
+      if (object !== undefined) objects.set(id, { ...object, terms: undefined });
+    }
   }
 
   drop(tenant: TenantId, ids: readonly string[]): void {
@@ -223,6 +272,10 @@ class ColdInMemory implements MemoryCold {
   }
 
   objects(tenant: TenantId): readonly ColdObject[] {
+    return this.#storedIn(tenant).map(({ terms: _, ...object }) => object);
+  }
+
+  #storedIn(tenant: TenantId): readonly StoredObject[] {
     return [...(this.#tenants.get(tenant)?.objects.values() ?? [])];
   }
 
@@ -243,50 +296,57 @@ class ColdInMemory implements MemoryCold {
   }
 }
 
-interface Scored {
-  readonly object: ColdObject;
-  readonly dense: number;
-  readonly lexical: number;
+function stored(object: ColdObject): StoredObject {
+  return { ...object, terms: wordsIn(objectTerms(object)) };
 }
 
-/**
- * Mean of the two scores, each scaled to 0…1 over the matching objects: relative-score fusion,
- * alpha 0.5.
- */
-function hybrid(objects: readonly ColdObject[], query: ColdQuery): readonly Candidate[] {
-  const wanted = new Set(words(query.text));
-  const scored = objects
-    .filter((object) => matchesFilter({ id: object.documentId, ...object.info }, query.filter))
-    .map((object) => ({
-      object,
-      dense: dotProduct(object.vector, query.vector),
-      lexical: sharedWords(object, wanted),
-    }));
-  const dense = scaler(scored.map((entry) => entry.dense));
-  const lexical = scaler(scored.map((entry) => entry.lexical));
-  const fused = (entry: Scored): number => dense(entry.dense) + lexical(entry.lexical);
-  return scored
-    .toSorted((left, right) => fused(right) - fused(left))
-    .slice(0, query.limit)
-    .map((entry) => candidate(entry.object, entry.dense));
+function wordsIn(terms: string): readonly string[] {
+  return terms === "" ? [] : terms.split(" ");
+}
+
+/** Exact where Weaviate is approximate: the best by cosine and the best by BM25. */
+function bothLists(objects: readonly StoredObject[], query: ColdQuery): readonly Candidate[] {
+  const { filter, limit, aliveAtMs } = query;
+  const matching = objects.filter(
+    ({ documentId, info }) =>
+      matchesFilter({ id: documentId, ...info }, filter) &&
+      (aliveAtMs === undefined || !hasExpired(info, aliveAtMs)),
+  );
+  const cosines = matching.map(({ vector }) => dotProduct(vector, query.vector));
+  const scores = scoresOf(objects, matching, wordsIn(questionTerms(query.text)));
+  const byScore = (values: readonly number[]) => (left: number, right: number) =>
+    (values[right] as number) - (values[left] as number);
+  const all = [...matching.keys()];
+  const dense = all.toSorted(byScore(cosines)).slice(0, limit);
+  const lexical = all.filter((at) => (scores[at] as number) > 0).toSorted(byScore(scores));
+  const found = new Set([...dense, ...lexical.slice(0, limit)]);
+  return [...found].map((at) => candidate(matching[at] as ColdObject, cosines[at] as number));
+}
+
+/** With the statistics of all that is stored, filtered or not, as Weaviate has them. */
+function scoresOf(
+  objects: readonly StoredObject[],
+  matching: readonly StoredObject[],
+  queryTerms: readonly string[],
+): readonly number[] {
+  const frequencies = new Map<string, number>();
+  let length = 0;
+  for (const { terms = [] } of objects) {
+    length += terms.length;
+    for (const term of new Set(terms)) frequencies.set(term, (frequencies.get(term) ?? 0) + 1);
+  }
+  const stats: CorpusStats = {
+    documents: objects.length,
+    averageLength: length / (objects.length || 1),
+    documentFrequency: (term) => frequencies.get(term) ?? 0,
+  };
+  return matching.map(({ terms = [] }) =>
+    bm25({ queryTerms, counts: termCounts(terms), length: terms.length, stats }),
+  );
 }
 
 function candidate(object: ColdObject, cosineOfObject: number): Candidate {
-  const { documentId, version, chunk, text, heading, info } = object;
-  return { shard: "cold", documentId, version, chunk, text, heading, info, cosine: cosineOfObject };
-}
-
-function sharedWords(object: ColdObject, wanted: ReadonlySet<string>): number {
-  const own = new Set(words(`${object.info.title ?? ""} ${object.heading ?? ""} ${object.text}`));
-  return [...wanted].filter((word) => own.has(word)).length;
-}
-
-function words(text: string): readonly string[] {
-  return text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
-}
-
-function scaler(values: readonly number[]): (value: number) => number {
-  const min = Math.min(...values);
-  const span = Math.max(...values) - min;
-  return (value) => (span === 0 ? 0 : (value - min) / span);
+  const { documentId, version, chunk, text, heading, range, info } = object;
+  const found = { documentId, version, chunk, text, heading, range, info };
+  return { shard: "cold", ...found, cosine: cosineOfObject };
 }

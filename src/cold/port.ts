@@ -9,13 +9,15 @@
  *       thrown;
  *   C3  a tenant never sees another tenant's objects (I9);
  *   C4  an object that the vendor refuses for good is named by its id, apart from an outage, and
- *       its neighbours are written.
+ *       its neighbours are written;
+ *   C5  a chunk is found by the terms that `terms` makes of its title, heading and text, as in the
+ *       hot shard, and by no tokenisation of the vendor: a merge changes no answer.
  */
 
 import type { Candidate } from "../contract/candidate.ts";
 import type { Filter } from "../contract/filter.ts";
 import type { DocumentId, Position, TenantId, Version } from "../contract/ids.ts";
-import type { DocumentInfo } from "../contract/record.ts";
+import type { DocumentInfo, TextRange } from "../contract/record.ts";
 
 export interface ColdObject {
   /** UUIDv5, see `object-id.ts`. */
@@ -30,20 +32,34 @@ export interface ColdObject {
   readonly chunkCount: number;
   readonly text: string;
   readonly heading?: string | undefined;
+  readonly range?: TextRange | undefined;
   readonly info: DocumentInfo;
   readonly vector: Float32Array;
 }
 
 /** What a walk tells of an object. */
-export type ColdEntry = Pick<ColdObject, "id" | "documentId" | "version" | "chunk" | "chunkCount">;
+export interface ColdEntry
+  extends Pick<ColdObject, "id" | "documentId" | "version" | "chunk" | "chunkCount"> {
+  /** Its terms were made by another Freshet, or never: words find it only after `renewTerms`. */
+  readonly hasOldTerms?: true;
+}
+
+/** An object of a document that has expired. */
+export type ExpiredEntry = Pick<ColdObject, "id" | "documentId" | "version">;
 
 export interface ColdQuery {
   readonly tenant: TenantId;
   /** Unit norm. */
   readonly vector: Float32Array;
-  /** The (redacted) question, for the keyword half of the hybrid search. */
+  /** The (redacted) question: lexical candidates are found by its terms. */
   readonly text: string;
+  /** Candidates wanted from each of the two lists, dense and lexical. */
   readonly limit: number;
+  /**
+   * Leave out what has expired by then, unix milliseconds. Without it expired objects take their
+   * places in the lists.
+   */
+  readonly aliveAtMs?: number | undefined;
   readonly filter?: Filter | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -95,7 +111,23 @@ export interface ColdShard {
     tenant: TenantId,
     page: { readonly after: string | null; readonly limit: number },
   ): Promise<readonly ColdEntry[]>;
-  /** Best `limit` chunks of a hybrid search, each with its cosine. An unknown tenant has none. */
+  /**
+   * At most `limit` objects of documents whose time was over at `atMs` (unix milliseconds), in no
+   * order. Fewer are all.
+   */
+  expired(
+    tenant: TenantId,
+    page: { readonly atMs: number; readonly limit: number },
+  ): Promise<readonly ExpiredEntry[]>;
+  /**
+   * Gives these objects the terms of today, from what they hold themselves; absent ids are passed
+   * over. May come late and twice.
+   */
+  renewTerms(tenant: TenantId, ids: readonly string[]): Promise<void>;
+  /**
+   * The best `limit` chunks by vector and the best by words, each once, with its cosine; unordered.
+   * An unknown tenant has none.
+   */
   search(query: ColdQuery): Promise<readonly Candidate[]>;
   writeMarker(tenant: TenantId, marker: ColdMarker): Promise<void>;
   readMarker(tenant: TenantId): Promise<ColdMarker | null>;

@@ -1,47 +1,68 @@
 /**
  * Which part of a filter Weaviate can apply. Values in, values out: the vendor's own filter objects
- * are made from this in weaviate-search.ts. The native part may let too much through (Weaviate
- * trims and rounds), never too little; `matchesFilter` decides afterwards. All texts are
- * well-formed: one that is not would make the server refuse the request that it is in.
+ * are made from this in weaviate-search.ts. All texts are well-formed: one that is not would make
+ * the server refuse the request that it is in.
+ *
+ *   WF1  the native part may let too much through (Weaviate trims, and knows no ranges over
+ *        metadata), never too little; `matchesFilter` decides afterwards;
+ *   WF2  so what is negated must let too little through before it is turned around: a leaf that is
+ *        not exact is left out where it is negated.
  */
 
-import {
-  type Condition,
-  comparable,
-  type Filter,
-  type Filterable,
-  type Scalar,
-} from "../contract/filter.ts";
+import type { Bounds, Filter, Filterable, Leaf } from "../contract/filter.ts";
+import { type Field, isMetadataField, isTimeField } from "../contract/filter-schema.ts";
+import type { Scalar } from "../contract/scalar.ts";
 
 /** Separates the parts of a facet; ids and keys may hold anything printable. */
 const separator = "\u001f";
 
-export type NativeClause =
+const boundNames = ["gt", "gte", "lt", "lte"] as const;
+
+type TimeProperty = "timestamp" | "publishedAt";
+
+const timeProperties = { timestamp: "timestamp", published_at: "publishedAt" } as const;
+
+export type NativeLeaf =
   | { readonly property: "documentId" | "facets"; readonly anyOf: readonly string[] }
-  | { readonly property: "timestamp"; readonly anyOf: readonly number[] }
+  | { readonly property: "facets"; readonly beginsWith: string }
+  | { readonly property: TimeProperty; readonly anyOf: readonly number[] }
   | {
-      readonly property: "timestamp";
-      readonly bound: "gt" | "gte" | "lt" | "lte";
+      readonly property: TimeProperty;
+      readonly bound: (typeof boundNames)[number];
       readonly value: number;
     };
 
+export type NativeClause =
+  | NativeLeaf
+  | { readonly and: readonly NativeClause[] }
+  | { readonly or: readonly NativeClause[] }
+  | { readonly not: NativeLeaf };
+
 export interface NativeFilter {
-  /** All must hold. */
-  readonly clauses: readonly NativeClause[];
-  /** False: the clauses let more through than the filter, so hits have to be over-fetched. */
+  /** Undefined: the server is told nothing. "none": no object can match, it need not be asked. */
+  readonly clause: NativeClause | "none" | undefined;
+  /** False: more is let through than the filter does, so hits have to be over-fetched. */
   readonly exact: boolean;
 }
+
+const anything: NativeFilter = { clause: undefined, exact: true };
+const unsaid: NativeFilter = { clause: undefined, exact: false };
+const nothing: NativeFilter = { clause: "none", exact: true };
 
 /**
  * What an object is found by: `field, type, value` for every value, and `field, is a number` for
  * ranges.
  */
-export function facetsOf(document: Omit<Filterable, "id" | "timestamp">): readonly string[] {
+export function facetsOf(
+  document: Omit<Filterable, "id" | "timestamp" | "publishedAtMs">,
+): readonly string[] {
   const facets: string[] = [];
-  if (document.title !== undefined) facets.push(facet("title", document.title));
-  if (document.source !== undefined) facets.push(facet("source", document.source));
+  const { title, source, language } = document;
+  if (title !== undefined) facets.push(facet("title", title));
+  if (source !== undefined) facets.push(facet("source", source));
+  if (language !== undefined) facets.push(facet("language", language));
   for (const [key, value] of Object.entries(document.metadata ?? {})) {
-    const name = `metadata.${key}`;
+    const name: Field = `metadata.${key}`;
     const values: readonly Scalar[] = typeof value === "object" ? value : [value];
     for (const each of values) facets.push(facet(name, each));
     if (values.some((each) => typeof each === "number")) facets.push(numberFacet(name));
@@ -50,73 +71,137 @@ export function facetsOf(document: Omit<Filterable, "id" | "timestamp">): readon
 }
 
 export function nativeFilter(filter: Filter | undefined): NativeFilter {
-  const parts = Object.entries(filter ?? {}).map(([name, wanted]) => nativeClauses(name, wanted));
-  return {
-    clauses: parts.flatMap((part) => part.clauses),
-    exact: parts.every((part) => part.exact),
-  };
+  if (filter === undefined) return anything;
+  if (filter.kind === "leaf") return filter.negated ? negatedLeaf(filter) : nativeLeaf(filter);
+  const parts = filter.filters.map((each) => nativeFilter(each));
+  return filter.kind === "and" ? joined(parts) : anyPart(parts);
 }
 
-function nativeClauses(name: string, wanted: Condition): NativeFilter {
-  const isRange = typeof wanted === "object" && !Array.isArray(wanted);
-  if (isRange) return name === "timestamp" ? timestampRange(wanted) : numberRange(name);
-  const values = Array.isArray(wanted) ? wanted : [wanted];
-  if (name === "timestamp") return timestampAnyOf(values);
-  if (name === "id") {
-    const anyOf = values
-      .filter((value): value is string => typeof value === "string")
-      .map((value) => value.toWellFormed());
-    return { clauses: [{ property: "documentId", anyOf }], exact: true };
+function joined(parts: readonly NativeFilter[]): NativeFilter {
+  if (parts.some(({ clause }) => clause === "none")) return nothing;
+  const and = parts.flatMap(({ clause }) => clausesOf(clause));
+  const clause = and.length > 1 ? { and } : and[0];
+  return { clause, exact: parts.every(({ exact }) => exact) };
+}
+
+function anyPart(parts: readonly NativeFilter[]): NativeFilter {
+  // One part of which nothing can be said may let anything through.
+  if (parts.some(({ clause }) => clause === undefined)) return unsaid;
+  const or = parts.flatMap(({ clause }) => clausesOf(clause));
+  const exact = parts.every((part) => part.exact);
+  if (or.length <= 1) return { clause: or[0] ?? "none", exact };
+  return { clause: { or }, exact };
+}
+
+function clausesOf(clause: NativeFilter["clause"]): readonly NativeClause[] {
+  return clause === undefined || clause === "none" ? [] : [clause];
+}
+
+function negatedLeaf(leaf: Leaf): NativeFilter {
+  const { clause, exact } = nativeLeaf(leaf);
+  if (clause === "none") return anything;
+  const isTrimmed = leaf.field === "id";
+  if (clause === undefined) return exact ? nothing : unsaid;
+  if (!exact || isTrimmed || "not" in clause) return unsaid;
+  if ("and" in clause) return anyPart(clause.and.map((each) => turned(each)));
+  if ("or" in clause) return joined(clause.or.map((each) => turned(each)));
+  return turned(clause);
+}
+
+/** Only leaves are turned around: the vendor's `Not` of those is the complement. */
+function turned(clause: NativeClause): NativeFilter {
+  const isLeaf = "property" in clause;
+  return isLeaf ? { clause: { not: clause }, exact: true } : unsaid;
+}
+
+/** What the leaf's test says, before it is turned around. */
+function nativeLeaf(leaf: Leaf): NativeFilter {
+  const { field, test } = leaf;
+  switch (test.kind) {
+    case "any":
+      return anyOf(leaf, [...test.values]);
+    case "all":
+      return joined([...test.values].map((value) => anyOf(leaf, [value])));
+    case "range":
+      return isTimeField(field) ? timeRange(field, test.bounds) : otherRange(field, test.bounds);
+    case "exists":
+      return exists(field);
   }
-  return {
-    clauses: [{ property: "facets", anyOf: values.map((value) => facet(name, value)) }],
-    exact: true,
-  };
+}
+
+function anyOf({ field, negated }: Leaf, values: readonly Scalar[]): NativeFilter {
+  if (isTimeField(field)) {
+    const anyOf = values.filter((value) => typeof value === "number" && Number.isFinite(value));
+    return anyOf.length === 0
+      ? nothing
+      : leafOf({ property: timeProperties[field], anyOf: anyOf as number[] });
+  }
+  if (field !== "id") {
+    const written = values.map((value) => facet(field, value));
+    // Too much is let through, which must not be turned around (WF2).
+    const earlier = negated ? [] : values.map((value) => unmarked(field, value));
+    return leafOf({ property: "facets", anyOf: [...new Set([...written, ...earlier])] });
+  }
+  const texts = values.filter((value) => typeof value === "string");
+  const anyId = texts.map((value) => value.toWellFormed());
+  return anyId.length === 0 ? nothing : leafOf({ property: "documentId", anyOf: anyId });
+}
+
+function timeRange(field: keyof typeof timeProperties, bounds: Bounds): NativeFilter {
+  const given = boundNames.filter((bound) => Number.isFinite(bounds[bound]));
+  // A range without bounds still asks for a time to be there, which no clause says.
+  if (given.length === 0) return unsaid;
+  return joined(
+    given.map((bound) => leafOf({ property: timeProperties[field], bound, value: bounds[bound] })),
+  );
+}
+
+/** Weaviate has no ranges over facets: it looks for a number, and the rest is checked here. */
+function otherRange(field: Field, { ofTimes }: Bounds): NativeFilter {
+  if (!isMetadataField(field)) return nothing;
+  const numbers: NativeLeaf = { property: "facets", anyOf: [numberFacet(field)] };
+  if (!ofTimes) return { clause: numbers, exact: false };
+  // A time may be text, and text may be anything.
+  const texts: NativeLeaf = { property: "facets", beginsWith: start(field, "string") };
+  return { clause: { or: [numbers, texts] }, exact: false };
+}
+
+function exists(field: Field): NativeFilter {
+  if (field === "id") return anything;
+  if (isTimeField(field)) {
+    return leafOf({
+      property: timeProperties[field],
+      bound: "gte",
+      value: Number.MIN_SAFE_INTEGER,
+    });
+  }
+  // Two signs stand for others in such a pattern: then it lets more through.
+  const beginsWith = start(field);
+  return { clause: { property: "facets", beginsWith }, exact: !/[*?\\]/.test(beginsWith) };
+}
+
+function leafOf(clause: NativeLeaf): NativeFilter {
+  return { clause, exact: true };
 }
 
 /**
- * Weaviate has no ranges over facets: it checks that there is a number, and the rest is checked
- * here.
+ * Weaviate trims what it compares, so a value with blanks at its end is written with a mark behind
+ * it. Objects of an earlier Freshet have none: there `a` and `a ` are one facet.
  */
-function numberRange(name: string): NativeFilter {
-  if (!name.startsWith("metadata.")) return nothing;
-  return { clauses: [{ property: "facets", anyOf: [numberFacet(name)] }], exact: false };
+function facet(field: Field, value: Scalar): string {
+  const plain = unmarked(field, value);
+  return /[\s\u0085]$/.test(plain) ? `${plain}${separator}` : plain;
 }
 
-function timestampAnyOf(values: readonly Scalar[]): NativeFilter {
-  const anyOf = values.map((value) => comparable(value, true)).filter(isFiniteNumber);
-  return { clauses: [{ property: "timestamp", anyOf }], exact: true };
-}
-
-function timestampRange(range: Exclude<Condition, Scalar | Scalar[]>): NativeFilter {
-  const clauses: NativeClause[] = [];
-  for (const bound of ["gt", "gte", "lt", "lte"] as const) {
-    const wanted = range[bound];
-    if (wanted === undefined) continue;
-    const value = comparable(wanted, true);
-    if (!isFiniteNumber(value)) return nothing;
-    clauses.push({ property: "timestamp", bound, value });
-  }
-  // A range without bounds still asks for a timestamp to be there, which no clause says.
-  return { clauses, exact: clauses.length > 0 };
-}
-
-/** No object can match. */
-const nothing: NativeFilter = { clauses: [{ property: "facets", anyOf: [] }], exact: true };
-
-/** True when a clause accepts no value at all: the server need not be asked. */
-export function matchesNothing(filter: NativeFilter): boolean {
-  return filter.clauses.some((clause) => "anyOf" in clause && clause.anyOf.length === 0);
-}
-
-function isFiniteNumber(value: Scalar): value is number {
-  return typeof value === "number" && Number.isFinite(value);
-}
-
-function facet(field: string, value: Scalar): string {
+function unmarked(field: Field, value: Scalar): string {
   return [field, typeof value, String(value)].join(separator).toWellFormed();
 }
 
-function numberFacet(field: string): string {
+function numberFacet(field: Field): string {
   return [field, "is-number"].join(separator).toWellFormed();
+}
+
+/** How facets of a field begin. */
+function start(...parts: readonly string[]): string {
+  return `${parts.join(separator)}${separator}`.toWellFormed();
 }

@@ -3,9 +3,10 @@
 import type { Candidate } from "../contract/candidate.ts";
 import { FreshetError } from "../contract/errors.ts";
 import type { DocumentId, Version } from "../contract/ids.ts";
-import type { DocumentInfo } from "../contract/record.ts";
+import type { DocumentInfo, TextRange } from "../contract/record.ts";
 import { dotProduct } from "../contract/vector.ts";
 import type { ColdEntry, ColdObject } from "./port.ts";
+import { objectTerms, termsVersion } from "./terms.ts";
 import { facetsOf } from "./weaviate-filter.ts";
 
 /**
@@ -22,16 +23,24 @@ export type ChunkProperties = {
   title?: string;
   facets: string[];
   timestamp?: number;
+  publishedAt?: number;
+  expiresAt?: number;
+  language?: string;
+  acl?: string[];
+  range?: number[];
+  terms: string;
+  termsVersion: number;
   info: string;
 };
 
-/** What a search has to bring back; title, timestamp and facets are all in `info`. */
+/** What a search has to bring back; title, times, labels and facets are all in `info`. */
 export const candidateProperties = [
   "documentId",
   "version",
   "chunk",
   "text",
   "heading",
+  "range",
   "info",
 ] as const;
 
@@ -50,8 +59,8 @@ interface StoredObject {
  * cannot be repaired, it is what names the document.
  */
 export function storedObject(object: ColdObject): StoredObject {
-  const { documentId, version, chunk, chunkCount, text, heading, info } = object;
-  const { title, timestamp } = info;
+  const { documentId, version, chunk, chunkCount, text, heading, range, info } = object;
+  const { title, timestamp, publishedAtMs, expiresAtMs, language, acl } = info;
   return {
     id: object.id,
     properties: {
@@ -63,6 +72,13 @@ export function storedObject(object: ColdObject): StoredObject {
       ...(heading === undefined ? {} : { heading: heading.toWellFormed() }),
       ...(title === undefined ? {} : { title: title.toWellFormed() }),
       ...(timestamp === undefined ? {} : { timestamp }),
+      ...(publishedAtMs === undefined ? {} : { publishedAt: publishedAtMs }),
+      ...(expiresAtMs === undefined ? {} : { expiresAt: expiresAtMs }),
+      ...(language === undefined ? {} : { language }),
+      ...(acl === undefined ? {} : { acl: [...acl] }),
+      ...(range === undefined ? {} : { range: [...range] }),
+      terms: objectTerms(object),
+      termsVersion,
       facets: [...facetsOf(info)],
       info: JSON.stringify(info),
     },
@@ -75,7 +91,7 @@ export function entryOf(found: {
   readonly uuid: string;
   readonly properties: Readonly<Record<string, unknown>>;
 }): ColdEntry {
-  const { documentId, version, chunk, chunkCount } = found.properties;
+  const { documentId, version, chunk, chunkCount, termsVersion: made } = found.properties;
   return {
     id: found.uuid,
     documentId: (typeof documentId === "string" ? documentId : "") as DocumentId,
@@ -84,6 +100,7 @@ export function entryOf(found: {
     // Written before the property existed: its document is taken for incomplete until it is written
     // anew.
     chunkCount: typeof chunkCount === "number" ? chunkCount : 0,
+    ...(made === termsVersion ? {} : { hasOldTerms: true }),
   };
 }
 
@@ -94,7 +111,7 @@ export interface FoundObject {
 
 /** @throws FreshetError cold_unavailable when the object is not one that `storedObject` made */
 export function candidateOf(found: FoundObject, vector: Float32Array): Candidate {
-  const { documentId, version, chunk, text, heading, info } = found.properties;
+  const { documentId, version, chunk, text, heading, range, info } = found.properties;
   const own = found.vectors[vectorName];
   if (
     typeof documentId !== "string" ||
@@ -114,10 +131,27 @@ export function candidateOf(found: FoundObject, vector: Float32Array): Candidate
     text,
     // Weaviate gives absent text as null or as an empty string, and an empty heading says nothing.
     heading: typeof heading === "string" && heading !== "" ? heading : undefined,
+    ...(isRange(range) ? { range } : {}),
     info: infoIn(info),
     // Computed here, from the stored vector: exact, and the same measure as in the hot shard.
     cosine: dotProduct(own as number[], vector),
   };
+}
+
+/**
+ * A stored object as it was written.
+ * @throws FreshetError cold_unavailable
+ */
+export function objectOf(found: FoundObject & { readonly uuid: string }): ColdObject {
+  const own = found.vectors[vectorName];
+  const vector = Float32Array.from(Array.isArray(own) ? (own as number[]) : []);
+  const { documentId, version, chunk, text, heading, range, info } = candidateOf(found, vector);
+  const { id, chunkCount } = entryOf(found);
+  return { id, documentId, version, chunk, chunkCount, text, heading, range, info, vector };
+}
+
+function isRange(range: unknown): range is TextRange {
+  return Array.isArray(range) && range.length === 2;
 }
 
 /** @throws FreshetError cold_unavailable */

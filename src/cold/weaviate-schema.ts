@@ -10,6 +10,7 @@
 
 import type { CollectionConfigCreate, WeaviateClient } from "weaviate-client";
 import weaviate from "weaviate-client";
+import { bm25Constants } from "../text/lexical.ts";
 
 /** What a client works with; remembered for as long as its connection. */
 export interface Collections {
@@ -70,10 +71,39 @@ async function adopt(client: WeaviateClient, deployment: string): Promise<void> 
 const multiTenancy = { enabled: true, autoTenantCreation: false, autoTenantActivation: false };
 
 const shown = { indexFilterable: false, indexSearchable: false } as const;
-const searched = { tokenization: "word", indexFilterable: false, indexSearchable: true } as const;
+/** Terms are ours (terms.ts): cut at blanks, nothing folded, nothing left out. */
+const searched = {
+  tokenization: "whitespace",
+  indexFilterable: false,
+  indexSearchable: true,
+} as const;
 const matched = { tokenization: "field", indexFilterable: true, indexSearchable: false } as const;
 
-const chunkCount = { name: "chunkCount", dataType: "int", indexFilterable: false } as const;
+const aTime = { dataType: "number", indexFilterable: true, indexRangeFilters: true } as const;
+
+/**
+ * What collections of an earlier Freshet lack; without a property every write that has it would be
+ * refused. Only added to, in the order in which they came.
+ */
+const addedProperties = [
+  { name: "chunkCount", dataType: "int", indexFilterable: false },
+  { name: "terms", dataType: "text", ...searched },
+  { name: "termsVersion", dataType: "int", indexFilterable: false },
+  { name: "publishedAt", ...aTime },
+  { name: "expiresAt", ...aTime },
+  { name: "language", dataType: "text", ...matched },
+  { name: "acl", dataType: "text[]", ...matched },
+  { name: "range", dataType: "int[]", indexFilterable: false },
+] as const;
+
+/**
+ * The vendor's own stop words would take terms away that the hot shard has; ours are taken out
+ * where terms are made.
+ */
+const invertedIndex = {
+  stopwords: { preset: "none", additions: [], removals: [] },
+  bm25: bm25Constants,
+};
 
 const chunks: Omit<CollectionConfigCreate, "name"> = {
   description:
@@ -82,18 +112,19 @@ const chunks: Omit<CollectionConfigCreate, "name"> = {
   vectorizers: weaviate.configure.vectors.selfProvided({
     vectorIndexConfig: weaviate.configure.vectorIndex.hnsw({ distanceMetric: "cosine" }),
   }),
+  invertedIndex,
   properties: [
     { name: "documentId", dataType: "text", ...matched },
     // `number` is a float64: exact up to 2^53, which is where versions end.
     { name: "version", dataType: "number", indexFilterable: false },
     { name: "chunk", dataType: "int", indexFilterable: false },
-    chunkCount,
-    { name: "text", dataType: "text", ...searched },
-    { name: "heading", dataType: "text", ...searched },
-    { name: "title", dataType: "text", ...searched },
+    { name: "text", dataType: "text", ...shown },
+    { name: "heading", dataType: "text", ...shown },
+    { name: "title", dataType: "text", ...shown },
     { name: "facets", dataType: "text[]", ...matched },
-    { name: "timestamp", dataType: "number", indexFilterable: true, indexRangeFilters: true },
+    { name: "timestamp", ...aTime },
     { name: "info", dataType: "text", ...shown },
+    ...addedProperties,
   ],
 };
 
@@ -125,23 +156,33 @@ export async function ensureCollections(client: WeaviateClient): Promise<void> {
     claimed.set(client, ownCollections(deployment));
     await createCollections(client);
   }
-  await addMissingProperty(client);
+  await upgradeChunks(client);
 }
 
 /**
- * A collection of an earlier Freshet has no chunk counts: without the property every write would be
- * refused.
+ * Brings a collection of an earlier Freshet up to what this one writes and asks; nothing where
+ * there is none. Its objects have no terms until a scrub gives them some.
  */
-async function addMissingProperty(client: WeaviateClient): Promise<void> {
-  const { config } = client.collections.use(collectionsOf(client).chunks);
-  const has = async (): Promise<boolean> =>
-    (await config.get()).properties.some(({ name }) => name === chunkCount.name);
-  if (await has()) return;
-  try {
-    await config.addProperty(chunkCount);
-  } catch (error) {
-    if (!(await has())) throw error;
+export async function upgradeChunks(client: WeaviateClient): Promise<void> {
+  const { chunks: name } = collectionsOf(client);
+  if (!(await client.collections.exists(name))) return;
+  const { config } = client.collections.use(name);
+  const found = await config.get();
+  for (const property of addedProperties) {
+    if (found.properties.some((known) => known.name === property.name)) continue;
+    try {
+      await config.addProperty(property);
+    } catch (error) {
+      const now = await config.get(); // another process may have been faster
+      if (!now.properties.some((known) => known.name === property.name)) throw error;
+    }
   }
+  const { stopwords, bm25 } = found.invertedIndex;
+  const isOurs =
+    stopwords.preset === invertedIndex.stopwords.preset &&
+    bm25.k1 === bm25Constants.k1 &&
+    bm25.b === bm25Constants.b;
+  if (!isOurs) await config.update({ invertedIndex });
 }
 
 async function createCollections(client: WeaviateClient): Promise<void> {

@@ -1,4 +1,8 @@
-/** One hybrid search: what is asked of Weaviate, and what of its reply counts. */
+/**
+ * One search: what is asked of Weaviate, and what of its replies counts. Two requests at once, one
+ * by vector and one by words, because its own hybrid search brings one mixed list: which chunks are
+ * in that depends on scores that the hot shard does not have, and a merge would change answers.
+ */
 
 import type { Collection, FilterValue, WeaviateClient } from "weaviate-client";
 import { Filters } from "weaviate-client";
@@ -6,12 +10,8 @@ import type { Candidate } from "../contract/candidate.ts";
 import { matchesFilter } from "../contract/filter.ts";
 import { limits } from "../contract/limits.ts";
 import type { ColdQuery } from "./port.ts";
-import {
-  matchesNothing,
-  type NativeClause,
-  type NativeFilter,
-  nativeFilter,
-} from "./weaviate-filter.ts";
+import { questionTerms } from "./terms.ts";
+import { type NativeClause, type NativeLeaf, nativeFilter } from "./weaviate-filter.ts";
 import {
   type ChunkProperties,
   candidateOf,
@@ -20,8 +20,6 @@ import {
 } from "./weaviate-object.ts";
 import { collectionsOf } from "./weaviate-schema.ts";
 
-/** Weight of the vector half; the keyword half has the rest. */
-const alpha = 0.5;
 /**
  * How much more is fetched when too few hits passed the part of a filter that Weaviate cannot
  * apply.
@@ -36,21 +34,53 @@ export function chunksOf(client: WeaviateClient, tenant: string): ChunkCollectio
   return client.collections.use<string, ChunkProperties>(chunks).withTenant(tenant);
 }
 
-/**
- * Best `query.limit` chunks, best first. One request, unless a metadata range has to be checked
- * here.
- */
-export async function hybridSearch(
+/** The best `query.limit` chunks by vector and the best by words, each once. */
+export async function searchBothWays(
   chunks: ChunkCollection,
   query: ColdQuery,
   signal: AbortSignal,
 ): Promise<readonly Candidate[]> {
   const native = nativeFilter(query.filter);
-  if (matchesNothing(native)) return [];
+  const { clause, exact } = native;
+  if (clause === "none") return [];
+  const terms = questionTerms(query.text);
+  const request = { query, exact, filters: filtersOf(chunks, clause, query.aliveAtMs) };
+  const { vector } = query;
+  const lists = await Promise.all([
+    bestOf(byVector(chunks, query, signal), request),
+    terms === "" ? [] : bestOf(byTerms(chunks, { terms, vector }, signal), request),
+  ]);
+  const found = new Map<string, Candidate>();
+  for (const hit of lists.flat()) {
+    const { documentId, version, chunk } = hit;
+    found.set(JSON.stringify([documentId, version, chunk]), hit);
+  }
+  return [...found.values()];
+}
+
+interface ListOptions {
+  readonly limit: number;
+  readonly filters: FilterValue | undefined;
+}
+
+/** Best first. */
+type List = (options: ListOptions) => Promise<readonly Candidate[]>;
+
+interface ListRequest {
+  readonly query: ColdQuery;
+  readonly exact: boolean;
+  readonly filters: FilterValue | undefined;
+}
+
+/** One request, unless a metadata range has to be checked here. */
+async function bestOf(
+  list: List,
+  { query, exact, filters }: ListRequest,
+): Promise<readonly Candidate[]> {
   const fetchMax = Math.max(query.limit, limits.coldOverFetchMax);
-  let fetch = native.exact ? query.limit : Math.min(query.limit * growth, fetchMax);
+  let fetch = exact ? query.limit : Math.min(query.limit * growth, fetchMax);
   for (;;) {
-    const found = await fetchHits(chunks, { query, native, fetch }, signal);
+    const found = await list({ limit: fetch, filters });
     const hits = found.filter((hit) =>
       matchesFilter({ id: hit.documentId, ...hit.info }, query.filter),
     );
@@ -64,51 +94,74 @@ export async function hybridSearch(
   }
 }
 
-async function fetchHits(
-  chunks: ChunkCollection,
-  request: { readonly query: ColdQuery; readonly native: NativeFilter; readonly fetch: number },
-  signal: AbortSignal,
-): Promise<readonly Candidate[]> {
-  const { query, native, fetch } = request;
-  const filters = vendorFilter(chunks, native.clauses);
-  const reply = await chunks.query.hybrid(
-    query.text.toWellFormed(),
-    {
-      vector: Array.from(query.vector),
-      alpha,
-      fusionType: "RelativeScore",
-      queryProperties: ["text", "title", "heading"],
-      targetVector: vectorName,
-      limit: fetch,
-      includeVector: true,
-      returnProperties: [...candidateProperties],
-      ...(filters === undefined ? {} : { filters }),
-    },
-    { abortSignal: signal },
-  );
-  return reply.objects.map((object) => candidateOf(object, query.vector));
+/** What both requests say beside what they search for. */
+function optionsOf({ limit, filters }: ListOptions) {
+  return {
+    limit,
+    includeVector: true,
+    returnProperties: [...candidateProperties],
+    ...(filters === undefined ? {} : { filters }),
+  };
 }
 
-function vendorFilter(
+function byVector(chunks: ChunkCollection, { vector }: ColdQuery, abortSignal: AbortSignal): List {
+  const near = Array.from(vector);
+  return async (options) => {
+    const request = { ...optionsOf(options), targetVector: vectorName };
+    const reply = await chunks.query.nearVector(near, request, { abortSignal });
+    return reply.objects.map((object) => candidateOf(object, vector));
+  };
+}
+
+function byTerms(
   chunks: ChunkCollection,
-  clauses: readonly NativeClause[],
+  { terms, vector }: { readonly terms: string; readonly vector: Float32Array },
+  abortSignal: AbortSignal,
+): List {
+  return async (options) => {
+    const request = { ...optionsOf(options), queryProperties: ["terms" as const] };
+    const reply = await chunks.query.bm25(terms, request, { abortSignal });
+    return reply.objects.map((object) => candidateOf(object, vector));
+  };
+}
+
+/**
+ * Also where an object has no such property, as nothing that does not expire has: what is not below
+ * is above, or nowhere.
+ */
+function alive(chunks: ChunkCollection, atMs: number): FilterValue {
+  return Filters.not(chunks.filter.byProperty("expiresAt").lessOrEqual(atMs));
+}
+
+function filtersOf(
+  chunks: ChunkCollection,
+  clause: NativeClause | undefined,
+  aliveAtMs: number | undefined,
 ): FilterValue | undefined {
-  const parts = clauses.map((clause) => vendorClause(chunks, clause));
-  if (parts.length <= 1) return parts[0];
-  return Filters.and(...parts);
+  const parts = clause === undefined ? [] : [vendorFilter(chunks, clause)];
+  if (aliveAtMs !== undefined) parts.push(alive(chunks, aliveAtMs));
+  return parts.length <= 1 ? parts[0] : Filters.and(...parts);
 }
 
-function vendorClause(chunks: ChunkCollection, clause: NativeClause): FilterValue {
-  const property = chunks.filter.byProperty(clause.property);
-  if ("anyOf" in clause) return property.containsAny([...clause.anyOf]);
-  switch (clause.bound) {
+function vendorFilter(chunks: ChunkCollection, clause: NativeClause): FilterValue {
+  if ("and" in clause) return Filters.and(...clause.and.map((each) => vendorFilter(chunks, each)));
+  if ("or" in clause) return Filters.or(...clause.or.map((each) => vendorFilter(chunks, each)));
+  if ("not" in clause) return Filters.not(vendorLeaf(chunks, clause.not));
+  return vendorLeaf(chunks, clause);
+}
+
+function vendorLeaf(chunks: ChunkCollection, leaf: NativeLeaf): FilterValue {
+  const property = chunks.filter.byProperty(leaf.property);
+  if ("anyOf" in leaf) return property.containsAny([...leaf.anyOf]);
+  if ("beginsWith" in leaf) return property.like(`${leaf.beginsWith}*`);
+  switch (leaf.bound) {
     case "gt":
-      return property.greaterThan(clause.value);
+      return property.greaterThan(leaf.value);
     case "gte":
-      return property.greaterOrEqual(clause.value);
+      return property.greaterOrEqual(leaf.value);
     case "lt":
-      return property.lessThan(clause.value);
+      return property.lessThan(leaf.value);
     case "lte":
-      return property.lessOrEqual(clause.value);
+      return property.lessOrEqual(leaf.value);
   }
 }

@@ -18,7 +18,7 @@ import { limits } from "../contract/limits.ts";
 import { type Around, mapCalls } from "../runtime/map-calls.ts";
 import { checkObjects, checkQuery, throwRefused } from "./checks.ts";
 import { markerId } from "./object-id.ts";
-import type { ColdEntry, ColdMarker, ColdObject, ColdShard } from "./port.ts";
+import type { ColdEntry, ColdMarker, ColdObject, ColdShard, ExpiredEntry } from "./port.ts";
 import {
   Connection,
   type ConnectionOptions,
@@ -29,8 +29,9 @@ import {
 } from "./weaviate-connection.ts";
 import { entryOf } from "./weaviate-object.ts";
 import { changed, vectorsOf } from "./weaviate-rewrite.ts";
-import { claimCollections, collectionsOf } from "./weaviate-schema.ts";
-import { type ChunkCollection, chunksOf, hybridSearch } from "./weaviate-search.ts";
+import { claimCollections, collectionsOf, upgradeChunks } from "./weaviate-schema.ts";
+import { type ChunkCollection, chunksOf, searchBothWays } from "./weaviate-search.ts";
+import { expiredPage, storedObjects } from "./weaviate-stored.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
 import { type WriteParts, writePage } from "./weaviate-write.ts";
 
@@ -52,7 +53,10 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
   const connection = new Connection({
     ...options,
     async prepare(client) {
-      if (deployment === undefined || (await claimCollections(client, deployment))) return;
+      const isCommon = deployment === undefined || (await claimCollections(client, deployment));
+      // Before the first question, not only before the first write: it asks for what may be new.
+      await upgradeChunks(client);
+      if (isCommon) return;
       const { chunks } = collectionsOf(client);
       logger.warn({ deployment, chunks }, "another deployment has this weaviate's collections");
     },
@@ -69,7 +73,7 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
         whenUnknown: [],
         work: () =>
           connection.run(
-            (client, signal) => hybridSearch(chunksOf(client, query.tenant), query, signal),
+            (client, signal) => searchBothWays(chunksOf(client, query.tenant), query, signal),
             query.signal,
           ),
       });
@@ -84,7 +88,7 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
 
 type ObjectMethods = Pick<
   ColdShard,
-  "upsert" | "rewrite" | "versions" | "staleIds" | "deleteIds" | "walk"
+  "upsert" | "rewrite" | "versions" | "staleIds" | "deleteIds" | "walk" | "expired" | "renewTerms"
 >;
 
 function objectMethods(parts: Parts): ObjectMethods {
@@ -130,6 +134,25 @@ function objectMethods(parts: Parts): ObjectMethods {
           whenUnknown: undefined,
           work: () => deletePage(connection, tenant, page),
         });
+      }
+    },
+    expired: (tenant, page) =>
+      tenants.reading<readonly ExpiredEntry[]>(tenant, {
+        whenUnknown: [],
+        work: () =>
+          connection.run((client, signal) => expiredPage(chunksOf(client, tenant), page, signal)),
+      }),
+    async renewTerms(tenant, ids) {
+      for (const page of pagesOf(ids, limits.mergePageObjects)) {
+        const stored = await tenants.reading<readonly ColdObject[]>(tenant, {
+          whenUnknown: [],
+          work: () =>
+            connection.run((client, signal) =>
+              storedObjects(chunksOf(client, tenant), page, signal),
+            ),
+        });
+        // What is refused stays as it is: found by its vector, as before.
+        if (stored.length > 0) await write(tenant, stored);
       }
     },
     walk: (tenant, page) =>
@@ -257,7 +280,7 @@ async function walkPage(
     {
       limit,
       ...(after === null ? {} : { after }),
-      returnProperties: ["documentId", "version", "chunk", "chunkCount"],
+      returnProperties: ["documentId", "version", "chunk", "chunkCount", "termsVersion"],
     },
     { abortSignal: signal },
   );

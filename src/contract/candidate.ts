@@ -4,7 +4,7 @@
  */
 
 import type { DocumentId, Version } from "./ids.ts";
-import type { DocumentInfo } from "./record.ts";
+import type { DocumentInfo, TextRange } from "./record.ts";
 
 export interface Candidate {
   readonly shard: "hot" | "cold";
@@ -14,6 +14,8 @@ export interface Candidate {
   readonly chunk: number;
   readonly text: string;
   readonly heading?: string | undefined;
+  /** Where the text lies in its document; absent where that was not recorded (format 1). */
+  readonly range?: TextRange | undefined;
   readonly info: DocumentInfo;
   /** Cosine with the question's vector, -1…1; the same measure in both shards. */
   readonly cosine: number;

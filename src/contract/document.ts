@@ -7,16 +7,19 @@ import { z } from "zod";
 import { type ErrorCode, FreshetError } from "./errors.ts";
 import { type DocumentId, isDocumentId } from "./ids.ts";
 import { describeIssue, hasProtoKey } from "./issue.ts";
+import { canonicalLanguage } from "./language.ts";
 import { limits } from "./limits.ts";
+import { scalarSchema, valueProblem } from "./scalar.ts";
+import { timestampSchema } from "./time.ts";
 import { isPlainName } from "./well-formed.ts";
-
-const scalar = z.union([z.string().max(limits.metadataValueCharsMax), z.number(), z.boolean()]);
 
 /**
  * A metadata value: a scalar or a short list of scalars; nesting is refused, because no filter
  * could reach it.
  */
-const metadataValue = z.union([scalar, z.array(scalar).max(limits.metadataListMax)]);
+const metadataValue = z.union([scalarSchema, z.array(scalarSchema).max(limits.metadataListMax)], {
+  error: ({ input }) => valueProblem(input),
+});
 
 /**
  * Values are cleaned when a document is prepared; keys stay as they are, because filters name them.
@@ -29,10 +32,35 @@ const metadataSchema = z
     error: `at most ${limits.metadataKeysMax} metadata keys`,
   });
 
-/** RFC 3339 text or unix seconds; kept as unix milliseconds. */
-const timestampSchema = z
-  .union([z.iso.datetime({ offset: true }), z.number().min(-62_135_596_800).max(253_402_300_799)])
-  .transform((value) => (typeof value === "number" ? Math.round(value * 1000) : Date.parse(value)));
+/**
+ * Labels of who may read a document: names that programs compare, never text of people. They are
+ * kept as they are, so they are neither cleaned nor redacted. Blanks around one are refused, since
+ * an index would trim them.
+ */
+const aclLabel = z
+  .string()
+  .min(1)
+  .max(limits.aclLabelCharsMax)
+  .refine((label) => isPlainName(label) && label.trim() === label, {
+    error: "a label has no control characters and no blanks around it",
+  });
+
+/** A set: sorted, each label once. An empty one is not the same as none. */
+const aclSchema = z
+  .array(aclLabel)
+  .max(limits.aclLabelsMax)
+  .transform((labels) => [...new Set(labels)].sort());
+
+/** A BCP 47 tag in its canonical form: `zh-hans-cn` becomes `zh-Hans-CN`. */
+const languageSchema = z
+  .string()
+  .max(limits.languageCharsMax)
+  .transform((tag, context) => {
+    const canonical = canonicalLanguage(tag);
+    if (canonical !== undefined) return canonical;
+    context.addIssue({ code: "custom", message: "is no language tag (BCP 47), such as de-CH" });
+    return z.NEVER;
+  });
 
 const idSchema = z.custom<DocumentId>((value) => typeof value === "string" && isDocumentId(value), {
   error: "id is 1-512 bytes of UTF-8 without control characters",
@@ -45,6 +73,10 @@ const upsertSchema = z.strictObject({
   title: z.string().max(limits.titleCharsMax).optional(),
   source: z.string().max(limits.sourceCharsMax).optional(),
   timestamp: timestampSchema.optional(),
+  /** From then on the document is found no more; in the past, it never is. */
+  expires_at: timestampSchema.optional(),
+  language: languageSchema.optional(),
+  acl: aclSchema.optional(),
   metadata: metadataSchema.optional(),
 });
 

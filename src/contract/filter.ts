@@ -1,186 +1,226 @@
 /**
- * Filters of a question: every clause must hold (a logical AND). One evaluator serves both shards,
- * so a document matches the same way before and after it moves from hot to cold.
+ * Filters as they are searched with. One evaluator serves both shards, so a document matches the
+ * same way before and after it moves from hot to cold.
+ *
+ *   FV1  a comparison holds or does not: there is no third outcome. A field that is missing has no
+ *        value, so `eq`, `in`, a range, `contains` and `exists` fail, and `ne`, `nin` and `not` of
+ *        any of these hold;
+ *   FV2  a list holds each of its values: one that passes is enough, `ne` and `nin` want that none
+ *        does, `contains` wants all that it names;
+ *   FV3  text, numbers and truth values are never equal to each other, and are not guessed.
  */
 
-import { z } from "zod";
-import { limits } from "./limits.ts";
-import { isPlainName } from "./well-formed.ts";
+import {
+  type Bound,
+  type Field,
+  type FilterInput,
+  type FilterTree,
+  type FlatFilter,
+  fieldOf,
+  isMetadataField,
+  isTimeField,
+  isTree,
+  type Range,
+} from "./filter-schema.ts";
+import { canonicalLanguage } from "./language.ts";
+import type { Scalar } from "./scalar.ts";
+import { parseTime, timeMs } from "./time.ts";
 
-const scalar = z.union([z.string().max(limits.metadataValueCharsMax), z.number(), z.boolean()]);
-const bound = z.union([z.number(), z.iso.datetime({ offset: true })]);
-
-const range = z
-  .strictObject({
-    gt: bound.optional(),
-    gte: bound.optional(),
-    lt: bound.optional(),
-    lte: bound.optional(),
-  })
-  .refine((value) => Object.keys(value).length > 0, { error: "an empty range matches nothing" });
-
-const aTime = z.union([z.number(), z.iso.datetime({ offset: true })]);
-const aText = z.string().max(limits.metadataValueCharsMax);
-const timeCondition = z.union([aTime, z.array(aTime).min(1).max(limits.filterValuesMax), range]);
-const textCondition = z.union([aText, z.array(aText).min(1).max(limits.filterValuesMax)]);
-
-const condition = z.union([scalar, z.array(scalar).min(1).max(limits.filterValuesMax), range]);
-
-/** Field names: `id`, `title`, `source`, `timestamp`, or `metadata.<key>`. */
-const field = z
-  .string()
-  .regex(/^(id|title|source|timestamp|metadata\..{1,64})$/s, {
-    error: "a filter field is id, title, source, timestamp or metadata.<key>",
-  })
-  .refine(isPlainName);
-
-export const filterSchema = z
-  .record(field, condition)
-  .refine((value) => Object.keys(value).length <= limits.filterClausesMax, {
-    error: `at most ${limits.filterClausesMax} clauses`,
-  })
-  .refine((value) => charsOf(value) <= limits.filterCharsMax, {
-    error: `its texts have more than ${limits.filterCharsMax} characters together`,
-  })
-  .superRefine((value, context) => {
-    for (const [name, wanted] of Object.entries(value)) {
-      const error = cannotMatch(name, wanted);
-      if (error !== undefined) context.addIssue({ code: "custom", path: [name], message: error });
-    }
-  });
-
-/**
- * What makes a clause one that no document can match, so that its author hears of it instead of
- * finding nothing.
- */
-function cannotMatch(name: string, wanted: unknown): string | undefined {
-  if (name.startsWith("metadata.")) return undefined;
-  if (name === "timestamp") {
-    if (timeCondition.safeParse(wanted).success) return undefined;
-    return "a timestamp is compared with unix seconds or RFC 3339 text";
-  }
-  if (textCondition.safeParse(wanted).success) return undefined;
-  return "id, title and source are compared with text, or with a list of texts";
+/** One field of one document, asked for one thing. */
+export interface Leaf {
+  readonly kind: "leaf";
+  readonly field: Field;
+  readonly test: Test;
+  /** Holds where the test does not. */
+  readonly negated: boolean;
 }
 
-export type Scalar = z.infer<typeof scalar>;
-export type Condition = z.infer<typeof condition>;
-export type Filter = Readonly<Record<string, Condition>>;
+/** Negations have moved to the leaves; no filters in an `and` match everything. */
+export type Filter = { readonly kind: "and" | "or"; readonly filters: readonly Filter[] } | Leaf;
 
-function charsOf(filter: Filter): number {
-  const perClause = Object.entries(filter).map(([name, wanted]) => {
-    const values: readonly unknown[] = Array.isArray(wanted) ? wanted : [wanted];
-    const texts = values.filter((value) => typeof value === "string");
-    return texts.reduce((sum, text) => sum + text.length, name.length);
-  });
-  return perClause.reduce((sum, chars) => sum + chars, 0);
+/** Bounds are in the units in which documents are stored. */
+export type Test =
+  | { readonly kind: "any" | "all"; readonly values: ReadonlySet<Scalar> }
+  | { readonly kind: "range"; readonly bounds: Bounds }
+  | { readonly kind: "exists" };
+
+export interface Bounds {
+  readonly gt: number;
+  readonly gte: number;
+  readonly lt: number;
+  readonly lte: number;
+  /** Texts that are times are inside, too; for metadata, whose times may be text. */
+  readonly ofTimes: boolean;
 }
 
-/** What a filter can see of a document. `timestamp` is unix milliseconds. */
+/** What a filter can see of a document. Times are unix milliseconds. */
 export interface Filterable {
   readonly id: string;
   readonly title?: string | undefined;
   readonly source?: string | undefined;
   readonly timestamp?: number | undefined;
+  readonly publishedAtMs?: number | undefined;
+  readonly language?: string | undefined;
   readonly metadata?: Readonly<Record<string, Scalar | readonly Scalar[]>> | undefined;
 }
 
-/**
- * A scalar is equality, a list is membership, an object is a range over numbers. A range bound
- * given as RFC 3339 text is compared as unix milliseconds for `timestamp`; a number is unix seconds
- * there, as in a document. A metadata list matches when any of its values does. A missing field
- * never matches.
- */
+/** What `filterSchema` has accepted, in the form that is searched with. */
+export function normalFilter(input: FilterInput): Filter {
+  return isTree(input) ? ofTree(input, false) : ofFlat(input);
+}
+
+function ofFlat(flat: FlatFilter): Filter {
+  const filters = Object.entries(flat).map(([name, wanted]) => {
+    const field = name as Field;
+    if (Array.isArray(wanted)) return leaf(field, anyOf(field, wanted));
+    if (typeof wanted === "object") return leaf(field, rangeOf(field, wanted));
+    return leaf(field, anyOf(field, [wanted]));
+  });
+  return { kind: "and", filters };
+}
+
+function ofTree(tree: FilterTree, negated: boolean): Filter {
+  switch (tree.type) {
+    case "and":
+    case "or": {
+      const filters = tree.filters.map((each) => ofTree(each, negated));
+      const isAnd = (tree.type === "and") !== negated;
+      return { kind: isAnd ? "and" : "or", filters };
+    }
+    case "not":
+      return ofTree(tree.filter, !negated);
+    default:
+      return ofComparison(tree, negated);
+  }
+}
+
+function ofComparison(
+  tree: Exclude<FilterTree, { type: "and" | "or" | "not" }>,
+  negated: boolean,
+): Leaf {
+  const field = fieldOf(tree.key);
+  switch (tree.type) {
+    case "eq":
+      return leaf(field, anyOf(field, [tree.value]), negated);
+    case "ne":
+      return leaf(field, anyOf(field, [tree.value]), !negated);
+    case "in":
+      return leaf(field, anyOf(field, tree.value), negated);
+    case "nin":
+      return leaf(field, anyOf(field, tree.value), !negated);
+    case "contains": {
+      const values = new Set(Array.isArray(tree.value) ? tree.value : [tree.value]);
+      return leaf(field, { kind: "all", values }, negated);
+    }
+    case "exists":
+      return leaf(field, { kind: "exists" }, negated !== (tree.value === false));
+    default:
+      return leaf(field, rangeOf(field, { [tree.type]: tree.value }), negated);
+  }
+}
+
+function leaf(field: Field, test: Test, negated = false): Leaf {
+  return { kind: "leaf", field, test, negated };
+}
+
+function anyOf(field: Field, values: readonly Scalar[]): Test {
+  return { kind: "any", values: new Set(values.map((value) => stored(field, value))) };
+}
+
+/** A value as documents have it in that field. */
+function stored(field: Field, value: Scalar): Scalar {
+  if (isTimeField(field)) return typeof value === "boolean" ? value : timeMs(value);
+  return field === "language" ? (canonicalLanguage(String(value)) ?? value) : value;
+}
+
+function rangeOf(field: Field, { gt, gte, lt, lte }: Range): Test {
+  const at = (bound: Bound | undefined, unbounded: number): number => {
+    if (bound === undefined) return unbounded;
+    return typeof bound === "string" || isTimeField(field) ? timeMs(bound) : bound;
+  };
+  const bounds: Bounds = {
+    gt: at(gt, Number.NEGATIVE_INFINITY),
+    gte: at(gte, Number.NEGATIVE_INFINITY),
+    lt: at(lt, Number.POSITIVE_INFINITY),
+    lte: at(lte, Number.POSITIVE_INFINITY),
+    ofTimes:
+      isMetadataField(field) && [gt, gte, lt, lte].some((bound) => typeof bound === "string"),
+  };
+  return { kind: "range", bounds };
+}
+
 export function matchesFilter(document: Filterable, filter: Filter | undefined): boolean {
   if (filter === undefined) return true;
-  return Object.entries(filter).every(([name, wanted]) => {
-    const test = testOf(name, wanted);
-    return fieldValues(document, name).some((value) => passes(value, test));
-  });
+  switch (filter.kind) {
+    case "and":
+      return filter.filters.every((each) => matchesFilter(document, each));
+    case "or":
+      return filter.filters.some((each) => matchesFilter(document, each));
+    case "leaf":
+      return passes(fieldValues(document, filter.field), filter.test) !== filter.negated;
+  }
 }
 
-/** A condition with its bounds in the units in which documents are stored. */
-export type Test =
-  | { readonly kind: "one of"; readonly values: readonly Scalar[] }
-  | {
-      readonly kind: "range";
-      readonly gt: number;
-      readonly gte: number;
-      readonly lt: number;
-      readonly lte: number;
-    };
-
-export function testOf(name: string, wanted: Condition): Test {
-  const isTimestamp = name === "timestamp";
-  if (Array.isArray(wanted)) {
-    return { kind: "one of", values: wanted.map((value) => comparable(value, isTimestamp)) };
-  }
-  if (typeof wanted !== "object") {
-    return { kind: "one of", values: [comparable(wanted, isTimestamp)] };
-  }
-  const { gt, gte, lt, lte } = wanted;
-  const bound = (raw: number | string | undefined, unbounded: number): number => {
-    if (raw === undefined) return unbounded;
-    const value = comparable(raw, isTimestamp || typeof raw === "string");
-    return typeof value === "number" ? value : Number.NaN;
-  };
-  return {
-    kind: "range",
-    gt: bound(gt, Number.NEGATIVE_INFINITY),
-    gte: bound(gte, Number.NEGATIVE_INFINITY),
-    lt: bound(lt, Number.POSITIVE_INFINITY),
-    lte: bound(lte, Number.POSITIVE_INFINITY),
-  };
-}
-
-export function passes(value: Scalar, test: Test): boolean {
+/** Whether what a field holds passes (FV1, FV2). */
+export function passes(values: readonly Scalar[], test: Test): boolean {
   switch (test.kind) {
-    case "one of":
-      return test.values.includes(value);
+    case "any":
+      return values.some((value) => test.values.has(value));
+    case "all":
+      return [...test.values].every((wanted) => values.some((value) => isSame(value, wanted)));
     case "range":
-      return (
-        typeof value === "number" &&
-        value > test.gt &&
-        value >= test.gte &&
-        value < test.lt &&
-        value <= test.lte
-      );
+      return values.some((value) => isInside(value, test.bounds));
+    case "exists":
+      return values.length > 0;
   }
+}
+
+/** As a Set compares: 0 and -0 are one. */
+function isSame(left: Scalar, right: Scalar): boolean {
+  return left === right;
+}
+
+export function isInside(value: Scalar, { gt, gte, lt, lte, ofTimes }: Bounds): boolean {
+  const at = typeof value === "string" && ofTimes ? parseTime(value) : value;
+  return typeof at === "number" && at > gt && at >= gte && at < lt && at <= lte;
 }
 
 /** What a document has under a filter's field name. */
-export function fieldValues(document: Filterable, name: string): readonly Scalar[] {
-  if (name.startsWith("metadata.")) {
-    const key = name.slice("metadata.".length);
-    const metadata = document.metadata;
-    if (metadata === undefined || !Object.hasOwn(metadata, key)) return [];
-    const value = metadata[key];
-    if (value === undefined) return [];
-    return typeof value === "object" ? value : [value];
+export function fieldValues(document: Filterable, field: Field): readonly Scalar[] {
+  if (isMetadataField(field)) return metadataValues(document, field.slice("metadata.".length));
+  switch (field) {
+    case "published_at":
+      return one(document.publishedAtMs);
+    default:
+      return one(document[field]);
   }
-  const value = document[name as "id" | "title" | "source" | "timestamp"];
+}
+
+function one(value: Scalar | undefined): readonly Scalar[] {
   return value === undefined ? [] : [value];
 }
 
-/** A timestamp as a publisher writes it (unix seconds or RFC 3339) in the unit it is stored in. */
-export function comparable(value: Scalar, isTimestamp: boolean): Scalar {
-  if (!isTimestamp) return value;
-  if (typeof value === "number") return Math.round(value * 1000);
-  return typeof value === "string" ? Date.parse(value) : value;
+function metadataValues({ metadata }: Filterable, key: string): readonly Scalar[] {
+  if (metadata === undefined || !Object.hasOwn(metadata, key)) return [];
+  const value = metadata[key];
+  if (value === undefined) return [];
+  return typeof value === "object" ? value : [value];
 }
 
 /**
  * The filter with its texts passed through `map`, where documents' texts were too: title, source
  * and metadata are redacted before they are indexed, so a filter that names what was redacted must
- * be redacted the same way. Ids and times stay as they are.
+ * be redacted the same way. Ids, times and languages stay as they are.
  */
 export function mapFilterTexts(filter: Filter, map: (text: string) => string): Filter {
-  const mapped = Object.entries(filter).map(([name, wanted]): [string, Condition] => {
-    if (name === "id" || name === "timestamp") return [name, wanted];
-    if (Array.isArray(wanted)) return [name, wanted.map((value) => mapScalar(value, map))];
-    return [name, typeof wanted === "object" ? wanted : mapScalar(wanted, map)];
-  });
-  return Object.fromEntries(mapped);
+  if (filter.kind !== "leaf") {
+    return { ...filter, filters: filter.filters.map((each) => mapFilterTexts(each, map)) };
+  }
+  const { field, test } = filter;
+  const isRedacted = isMetadataField(field) || field === "title" || field === "source";
+  if (!isRedacted || (test.kind !== "any" && test.kind !== "all")) return filter;
+  const values = [...test.values].map((value) => (typeof value === "string" ? map(value) : value));
+  return { ...filter, test: { ...test, values: new Set(values) } };
 }
 
 /** The texts that `mapFilterTexts` maps. */
@@ -192,8 +232,4 @@ export function filterTexts(filter: Filter | undefined): readonly string[] {
       return text;
     });
   return texts;
-}
-
-function mapScalar(value: Scalar, map: (text: string) => string): Scalar {
-  return typeof value === "string" ? map(value) : value;
 }

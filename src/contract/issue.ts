@@ -15,7 +15,10 @@ export function describeIssue(
   if (issue === undefined) return `${schema.root}: invalid`;
   const known: string[] = [];
   for (const part of issue.path) {
-    if (typeof part === "string" && !schema.names.includes(part)) break;
+    if (typeof part === "string" && !schema.names.includes(part)) {
+      if (part.startsWith("metadata.")) known.push("metadata.<key>");
+      break;
+    }
     known.push(String(part));
   }
   const place = known.length === 0 ? schema.root : known.join(".");
@@ -23,11 +26,17 @@ export function describeIssue(
 }
 
 function problemOf(issue: z.core.$ZodIssue, names: readonly string[]): string {
-  if (issue.code !== "unrecognized_keys") return issue.message.toLowerCase();
+  const [inner] = issue.code === "invalid_key" ? issue.issues : [];
+  if (inner !== undefined) return problemOf(inner, names);
+  if (issue.code !== "unrecognized_keys") return issue.message.replace(/^[A-Z]/, lowered);
   const misplaced = issue.keys.find((key) => names.includes(key));
   return misplaced === undefined
     ? "has a field that is not known"
     : `${misplaced} has no place here`;
+}
+
+function lowered(letter: string): string {
+  return letter.toLowerCase();
 }
 
 /**

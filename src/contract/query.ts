@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { FreshetError } from "./errors.ts";
-import { filterSchema } from "./filter.ts";
+import { filterNames, filterSchema } from "./filter-schema.ts";
 import { describeIssue, hasProtoKey } from "./issue.ts";
 import { limits } from "./limits.ts";
 
@@ -84,7 +84,10 @@ export type AnswerEvent =
 export function parseQuestion(value: unknown): Question {
   const result = questionSchema.safeParse(value);
   if (!result.success) {
-    const schema = { root: "request", names: Object.keys(questionSchema.shape) };
+    const schema = {
+      root: "request",
+      names: [...Object.keys(questionSchema.shape), ...filterNames],
+    };
     throw new FreshetError("invalid_request", describeIssue(result.error, schema));
   }
   if (hasProtoKey((value as { filter?: unknown }).filter)) {

@@ -1,10 +1,11 @@
 /**
  * One record of CHUNKS: what became of one operation. The header fields travel as NATS headers, so
- * a reader of heads never touches a body; the body (upserts only) is JSON followed by raw vectors.
+ * a reader of heads never touches a body; the body (upserts only) is JSON followed by raw vectors
+ * (record-body.ts).
  */
 
 import type { Metadata } from "./document.ts";
-import { type ErrorCode, FreshetError } from "./errors.ts";
+import type { ErrorCode } from "./errors.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "./ids.ts";
 
 interface RecordBase {
@@ -78,6 +79,8 @@ export interface RecordHeader extends Placed {
   /** Of a reject. */
   readonly reason?: ErrorCode | undefined;
   readonly chunkCount: number;
+  /** Of an upsert whose document expires, unix milliseconds. */
+  readonly expiresAtMs?: number | undefined;
   /** Server time of the append, unix milliseconds. */
   readonly atMs: number;
   readonly bytes: number;
@@ -95,12 +98,32 @@ export function isLaterOperation(
   return kind !== "fence" && kind !== "duplicate" && version > than && reason !== "replay_void";
 }
 
-/** What is known of a document besides its chunks; redacted. `timestamp` is unix milliseconds. */
+/** What is known of a document besides its chunks; its texts are redacted. */
 export interface DocumentInfo {
   readonly title?: string | undefined;
   readonly source?: string | undefined;
+  /** What the author says, unix milliseconds. */
   readonly timestamp?: number | undefined;
+  /** When DOCS stored it, by the server's clock, unix milliseconds. */
+  readonly publishedAtMs?: number | undefined;
+  /** From then on it is found no more, unix milliseconds. */
+  readonly expiresAtMs?: number | undefined;
+  /** BCP 47, canonical. */
+  readonly language?: string | undefined;
+  /** Labels of who may read it, sorted: names, so they are not redacted. Enforced by nothing yet. */
+  readonly acl?: readonly string[] | undefined;
+  /** Of what was published (content-hash.ts), before redaction: for who wants to compare. */
+  readonly contentHash?: string | undefined;
   readonly metadata?: Metadata | undefined;
+}
+
+/** UTF-16 units from and up to; the end is not in it. */
+export type TextRange = readonly [start: number, end: number];
+
+/** Of the same text as the dense vector beside it: ascending indices, and a value for each. */
+export interface SparseVector {
+  readonly indices: Uint32Array;
+  readonly values: Float32Array;
 }
 
 export interface RecordChunk {
@@ -108,11 +131,18 @@ export interface RecordChunk {
   readonly text: string;
   /** Path of headings above the chunk, joined with " > "; embedded in front of the text. */
   readonly heading?: string | undefined;
+  /** Where `text` lies in the document's cleaned and redacted text of this version. */
+  readonly range?: TextRange | undefined;
   /** Unit norm, `dimensions` long. */
   readonly vector: Float32Array;
+  readonly sparse?: SparseVector | undefined;
   /** Where they were counted already: what the chunk is found by. Not stored. */
   readonly terms?: ChunkTerms | undefined;
+  /** Fields that a later Freshet wrote: kept, never read. */
+  readonly extra?: UnknownFields | undefined;
 }
+
+export type UnknownFields = Readonly<Record<string, unknown>>;
 
 /** Shared arrays of a whole document, and this chunk's part of them. */
 export interface ChunkTerms {
@@ -133,101 +163,13 @@ export interface RecordBody {
   readonly model: string;
   /** Version of the redaction rules that the text went through. */
   readonly redactor: string;
+  /** What a later Freshet wrote into it: kept, never read. */
+  readonly extra?: UnknownFields | undefined;
+  readonly extraSections?: readonly BodySection[] | undefined;
 }
 
-const bodyFormat = 1;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
-
-interface BodyJson {
-  readonly format: number;
-  readonly info: DocumentInfo;
-  readonly chunks: readonly { readonly text: string; readonly heading?: string | undefined }[];
-  readonly dimensions: number;
-  readonly model: string;
-  readonly redactor: string;
-}
-
-/**
- * Layout, little-endian: u32 length of the JSON, the JSON, zero padding to a multiple of 4, then
- * `chunks x dimensions` float32. Vectors stay binary: as JSON they would be five times larger and
- * would dominate the cost of a replay.
- */
-export function encodeBody(body: RecordBody): Uint8Array {
-  const dimensions = body.chunks[0]?.vector.length ?? 0;
-  const json = encoder.encode(
-    JSON.stringify({
-      format: bodyFormat,
-      info: body.info,
-      chunks: body.chunks.map(({ text, heading }) => ({ text, heading })),
-      dimensions,
-      model: body.model,
-      redactor: body.redactor,
-    } satisfies BodyJson),
-  );
-  const vectorsAt = align4(4 + json.length);
-  const bytes = new Uint8Array(vectorsAt + body.chunks.length * dimensions * 4);
-  new DataView(bytes.buffer).setUint32(0, json.length, true);
-  bytes.set(json, 4);
-  const vectors = new Float32Array(bytes.buffer, vectorsAt);
-  body.chunks.forEach((chunk, index) => {
-    if (chunk.vector.length !== dimensions) {
-      throw new FreshetError("internal", "the vectors of a record differ in length");
-    }
-    vectors.set(chunk.vector, index * dimensions);
-  });
-  return bytes;
-}
-
-/** @throws FreshetError internal when the bytes are not what `encodeBody` writes */
-export function decodeBody(bytes: Uint8Array): RecordBody {
-  try {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const jsonLength = view.getUint32(0, true);
-    const json = JSON.parse(decoder.decode(bytes.subarray(4, 4 + jsonLength))) as unknown;
-    if (!isBodyJson(json)) throw new RangeError("body shape or format");
-    const { dimensions } = json;
-    const vectorsAt = align4(4 + jsonLength);
-    if (bytes.byteLength !== vectorsAt + json.chunks.length * dimensions * 4) {
-      throw new RangeError("body length");
-    }
-    // A copy: a message's bytes are rarely aligned to 4, and a subarray would keep the whole
-    // message alive. Not by `slice`: that of a Buffer, which a socket hands out, copies nothing.
-    const copy = new Uint8Array(bytes.byteLength - vectorsAt);
-    copy.set(bytes.subarray(vectorsAt));
-    const vectors = new Float32Array(copy.buffer);
-    return {
-      info: json.info,
-      chunks: json.chunks.map(({ text, heading }, index) => ({
-        text,
-        heading,
-        vector: vectors.subarray(index * dimensions, (index + 1) * dimensions),
-      })),
-      model: json.model,
-      redactor: json.redactor,
-    };
-  } catch (cause) {
-    throw new FreshetError("internal", "a record body is malformed", { cause });
-  }
-}
-
-/** Cheap enough for every record of a replay: a body that is not ours must not become an index. */
-function isBodyJson(json: unknown): json is BodyJson {
-  if (typeof json !== "object" || json === null) return false;
-  const { format, info, chunks, dimensions, model, redactor } = json as Record<string, unknown>;
-  return (
-    format === bodyFormat &&
-    typeof info === "object" &&
-    info !== null &&
-    Array.isArray(chunks) &&
-    chunks.every((chunk) => typeof (chunk as { text?: unknown } | null)?.text === "string") &&
-    Number.isSafeInteger(dimensions) &&
-    (dimensions as number) >= 0 &&
-    typeof model === "string" &&
-    typeof redactor === "string"
-  );
-}
-
-function align4(bytes: number): number {
-  return (bytes + 3) & ~3;
+/** Binary data after the dense vectors of a body. */
+export interface BodySection {
+  readonly name: string;
+  readonly data: Uint8Array;
 }

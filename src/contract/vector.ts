@@ -50,3 +50,19 @@ export function cosine(left: ArrayLike<number>, right: ArrayLike<number>): numbe
   const squaredNorms = dotProduct(left, left) * dotProduct(right, right);
   return dotProduct(left, right) / Math.sqrt(squaredNorms);
 }
+
+/** The mean of vectors of unit length, of unit length again: what texts in pieces mean together. */
+export function meanDirection(vectors: readonly [Float32Array, ...Float32Array[]]): Float32Array {
+  const [first, ...others] = vectors;
+  if (others.length === 0) return first;
+  // In float64, so that the order of the pieces is all that the sum depends on.
+  const sum = Float64Array.from(first);
+  for (const vector of others) {
+    for (let index = 0; index < sum.length; index += 1) {
+      sum[index] = (sum[index] as number) + (vector[index] as number);
+    }
+  }
+  const norm = Math.sqrt(dotProduct(sum, sum));
+  // Pieces that cancel each other out mean nothing together: then the first speaks for all.
+  return norm < 1e-6 ? first : Float32Array.from(sum, (value) => value / norm);
+}

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { operationSchema } from "../contract/document.ts";
 import { type ErrorCode, errorTable } from "../contract/errors.ts";
+import { filterSchema, filterShape } from "../contract/filter-schema.ts";
 import { documentIdBytesMax } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { answerSchema, questionSchema } from "../contract/query.ts";
@@ -17,16 +18,42 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** A schema as callers may send it (`input`) or as they receive it (`output`). */
 export function jsonSchema(schema: z.ZodType, io: "input" | "output"): Json {
-  return z.toJSONSchema(schema, {
+  let hasFilter = false;
+  const made = z.toJSONSchema(schema, {
     io,
     unrepresentable: "any",
-    override({ zodSchema, jsonSchema: made }) {
-      // The contract's only custom schema is the document id; what it checks is more than JSON
-      // Schema can say.
+    override({ zodSchema, jsonSchema: part }) {
       if (zodSchema._zod.def.type !== "custom") return;
-      Object.assign(made, { type: "string", minLength: 1, maxLength: documentIdBytesMax });
+      if (zodSchema === filterSchema) {
+        hasFilter = true;
+        Object.assign(part, { $ref: `${definitions}Filter` });
+        return;
+      }
+      // The contract's other custom schema is the document id; what it checks is more than JSON
+      // Schema can say.
+      Object.assign(part, { type: "string", minLength: 1, maxLength: documentIdBytesMax });
     },
   });
+  return hasFilter ? { ...made, $defs: { ...made.$defs, ...filterDefinitions() } } : made;
+}
+
+const definitions = "#/$defs/";
+
+/** Both forms of a filter, and the tree, which refers to itself. */
+function filterDefinitions(): Json {
+  const { $schema: _, $defs, ...filter } = z.toJSONSchema(filterShape, { io: "input" });
+  const description =
+    "clauses over fields that must all hold, or a tree in the grammar of OpenAI's vector stores";
+  return { ...$defs, Filter: { description, ...filter } };
+}
+
+/** What a schema defines for itself becomes a component, which every schema may refer to. */
+function withDefinitions(schemas: Readonly<Record<string, Json>>): Json {
+  const lifted = Object.values(schemas).map(({ $defs = {} }) => $defs as Json);
+  const all = Object.assign({}, ...lifted, schemas) as Record<string, Json>;
+  const plain = Object.entries(all).map(([name, { $defs: _, ...schema }]) => [name, schema]);
+  const text = JSON.stringify(Object.fromEntries(plain));
+  return JSON.parse(text.replaceAll(`"${definitions}`, '"#/components/schemas/')) as Json;
 }
 
 const components = {
@@ -237,7 +264,7 @@ export function openApiDocument(options: { version: string; keys: boolean }): Js
       ...operatorPaths,
     },
     components: {
-      schemas: components,
+      schemas: withDefinitions(components),
       ...(options.keys ? { securitySchemes: { key: { type: "http", scheme: "bearer" } } } : {}),
     },
     ...(options.keys ? { security: [{ key: [] }] } : {}),

@@ -11,12 +11,14 @@
 import {
   type Filter,
   fieldValues,
+  isInside,
+  type Leaf,
+  matchesFilter,
   passes,
-  type Scalar,
-  type Test,
-  testOf,
 } from "../contract/filter.ts";
+import type { Field } from "../contract/filter-schema.ts";
 import { limits } from "../contract/limits.ts";
+import type { Scalar } from "../contract/scalar.ts";
 import type { Entry } from "./rows.ts";
 
 /** Entries, dead ones among them until they are half of it. */
@@ -28,6 +30,12 @@ interface Listing {
 /** The same with a number for each, in the order of arrival. */
 interface NumberColumn extends Listing {
   numbers: number[];
+}
+
+/** How to find what a filter matches, and about how many entries that takes. */
+interface Plan {
+  readonly cost: number;
+  readonly offer: () => Iterable<Entry>;
 }
 
 interface FieldIndex {
@@ -42,7 +50,7 @@ const listingBytes = 150;
 
 export class FilterIndex {
   /** Least lately named first. */
-  readonly #fields = new Map<string, FieldIndex>();
+  readonly #fields = new Map<Field, FieldIndex>();
   #searches = 0;
 
   /** The newest search: entries that it matched carry it in `matched`. */
@@ -65,22 +73,38 @@ export class FilterIndex {
    */
   select(filter: Filter, all: () => Iterable<Entry>): Entry[] {
     this.#searches += 1;
-    const tests = Object.entries(filter).map(([name, wanted]) => ({
-      name,
-      test: testOf(name, wanted),
-      field: this.#field(name, all),
-    }));
-    const [first, ...others] = tests.toSorted((left, right) => costOf(left) - costOf(right));
     const matching: Entry[] = [];
-    // No clause at all matches everything.
-    const offered = first === undefined ? all() : listed(first.field, first.test);
-    for (const entry of offered) {
+    for (const entry of this.#plan(filter, all).offer()) {
       if (!entry.alive || entry.matched === this.#searches) continue;
-      if (!others.every(({ name, test }) => matches(entry, name, test))) continue;
       entry.matched = this.#searches;
       matching.push(entry);
     }
     return matching;
+  }
+
+  /** What a filter offers matches it; it may be dead, and may come twice. */
+  #plan(filter: Filter, all: () => Iterable<Entry>): Plan {
+    if (filter.kind === "leaf") return this.#planOfLeaf(filter, all);
+    if (filter.kind === "or") {
+      const plans = filter.filters.map((each) => this.#plan(each, all));
+      const cost = plans.reduce((sum, plan) => sum + plan.cost, 0);
+      return { cost, offer: () => offersOf(plans) };
+    }
+    const plans = filter.filters.map((each) => ({ each, ...this.#plan(each, all) }));
+    const [first, ...others] = plans.toSorted((left, right) => left.cost - right.cost);
+    // No clause at all matches everything.
+    if (first === undefined) return { cost: Number.POSITIVE_INFINITY, offer: all };
+    const rest: Filter = { kind: "and", filters: others.map(({ each }) => each) };
+    return { cost: first.cost, offer: () => matchingOf(first.offer(), rest) };
+  }
+
+  #planOfLeaf(leaf: Leaf, all: () => Iterable<Entry>): Plan {
+    // What does not have a value is in no listing.
+    if (leaf.negated || leaf.test.kind === "exists") {
+      return { cost: Number.POSITIVE_INFINITY, offer: () => matchingOf(all(), leaf) };
+    }
+    const field = this.#field(leaf.field, all);
+    return { cost: costOf(leaf, field), offer: () => listed(leaf, field) };
   }
 
   get bytes(): number {
@@ -96,7 +120,7 @@ export class FilterIndex {
     this.#fields.clear();
   }
 
-  #field(name: string, all: () => Iterable<Entry>): FieldIndex {
+  #field(name: Field, all: () => Iterable<Entry>): FieldIndex {
     const known = this.#fields.get(name);
     this.#fields.delete(name);
     const field = known ?? indexOf(name, all());
@@ -109,7 +133,7 @@ export class FilterIndex {
   }
 }
 
-function indexOf(name: string, entries: Iterable<Entry>): FieldIndex {
+function indexOf(name: Field, entries: Iterable<Entry>): FieldIndex {
   const numbers: NumberColumn = { entries: [], numbers: [], dead: 0 };
   const field: FieldIndex = { byValue: new Map(), numbers };
   for (const entry of entries) list(field, entry, valuesOf(entry, name));
@@ -117,14 +141,19 @@ function indexOf(name: string, entries: Iterable<Entry>): FieldIndex {
 }
 
 /** Each value once: a metadata list may repeat one. */
-function valuesOf({ documentId, info }: Entry, name: string): Iterable<Scalar> {
+function valuesOf({ documentId, info }: Entry, name: Field): Iterable<Scalar> {
   const values = fieldValues({ id: documentId, ...info }, name);
   return values.length > 1 ? new Set(values) : values;
 }
 
-function matches(entry: Entry, name: string, test: Test): boolean {
-  for (const value of valuesOf(entry, name)) if (passes(value, test)) return true;
-  return false;
+function* matchingOf(entries: Iterable<Entry>, filter: Filter): Generator<Entry> {
+  for (const entry of entries) {
+    if (matchesFilter({ id: entry.documentId, ...entry.info }, filter)) yield entry;
+  }
+}
+
+function* offersOf(plans: readonly Plan[]): Generator<Entry> {
+  for (const plan of plans) yield* plan.offer();
 }
 
 function list({ byValue, numbers }: FieldIndex, entry: Entry, values: Iterable<Scalar>): void {
@@ -160,21 +189,48 @@ function dropDead(column: NumberColumn): void {
   column.dead = 0;
 }
 
-/** About how many entries it takes to answer: what a listing holds, or all numbers for a range. */
-function costOf({ test, field }: { readonly test: Test; readonly field: FieldIndex }): number {
-  if (test.kind === "range") return field.numbers.entries.length;
-  return test.values.reduce<number>(
-    (sum, value) => sum + (field.byValue.get(value)?.entries.length ?? 0),
-    0,
-  );
+/** About how many entries it takes: what a listing holds, or all that a range looks at. */
+function costOf({ test }: Leaf, { byValue, numbers }: FieldIndex): number {
+  switch (test.kind) {
+    case "any":
+      return countsOf(test.values, byValue).reduce((sum, count) => sum + count, 0);
+    case "all":
+      return Math.min(...countsOf(test.values, byValue));
+    case "range":
+      return numbers.entries.length + (test.bounds.ofTimes ? byValue.size : 0);
+    case "exists":
+      return Number.POSITIVE_INFINITY;
+  }
 }
 
-function* listed({ byValue, numbers }: FieldIndex, test: Test): Generator<Entry> {
-  if (test.kind === "one of") {
-    for (const value of test.values) yield* byValue.get(value)?.entries ?? [];
-    return;
-  }
-  for (const [index, value] of numbers.numbers.entries()) {
-    if (passes(value, test)) yield numbers.entries[index] as Entry;
+function countsOf(values: ReadonlySet<Scalar>, byValue: FieldIndex["byValue"]): readonly number[] {
+  return [...values].map((value) => byValue.get(value)?.entries.length ?? 0);
+}
+
+function* listed({ field, test }: Leaf, { byValue, numbers }: FieldIndex): Generator<Entry> {
+  switch (test.kind) {
+    case "any":
+      for (const value of test.values) yield* byValue.get(value)?.entries ?? [];
+      return;
+    case "all": {
+      const counts = countsOf(test.values, byValue);
+      const rarest = [...test.values][counts.indexOf(Math.min(...counts))] as Scalar;
+      for (const entry of byValue.get(rarest)?.entries ?? []) {
+        if (passes([...valuesOf(entry, field)], test)) yield entry;
+      }
+      return;
+    }
+    case "range":
+      for (const [index, value] of numbers.numbers.entries()) {
+        if (isInside(value, test.bounds)) yield numbers.entries[index] as Entry;
+      }
+      if (!test.bounds.ofTimes) return;
+      for (const [value, { entries }] of byValue) {
+        if (typeof value === "string" && isInside(value, test.bounds)) yield* entries;
+      }
+      return;
+    case "exists":
+      // Asked of each entry, see #planOfLeaf: a listing would name it once for each value.
+      return;
   }
 }

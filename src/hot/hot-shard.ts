@@ -26,7 +26,7 @@ import { createTopK } from "./top-k.ts";
 /** Strings are counted as two bytes a character, objects as V8 lays them out on 64 bits. */
 const charBytes = 2;
 const entryBytes = 300;
-const rowBytes = 160;
+const rowBytes = 200;
 
 export function createHotShard(options: GraphsOptions): HotShard {
   return new IndexedHotShard(options);
@@ -113,9 +113,9 @@ class IndexedHotShard implements HotShard {
   #insert(document: HotDocument): void {
     const rows: Row[] = [];
     const entry = createEntry(document, rows);
-    for (const [chunk, { text, heading, vector, terms }] of document.chunks.entries()) {
+    for (const [chunk, { text, heading, range, vector, terms }] of document.chunks.entries()) {
       const row = this.#tail.append(
-        ({ block, index }) => ({ entry, chunk, text, heading, block, index, indexed: null }),
+        ({ block, index }) => ({ entry, chunk, text, heading, range, block, index, indexed: null }),
         vector,
       );
       rows.push(row);
@@ -157,6 +157,6 @@ function createEntry(document: HotDocument, rows: readonly Row[]): Entry {
 
 function candidate(row: Row, cosine: number): Candidate {
   const { documentId, version, info } = row.entry;
-  const { chunk, text, heading } = row;
-  return { shard: "hot", documentId, version, chunk, text, heading, info, cosine };
+  const { chunk, text, heading, range } = row;
+  return { shard: "hot", documentId, version, chunk, text, heading, range, info, cosine };
 }

@@ -38,10 +38,10 @@ function inputsOf({ chunks }: PreparedDocument): readonly EmbedInput[] {
 }
 
 function bodyOf({ info, chunks, redactor }: PreparedDocument, vectors: readonly Float32Array[]) {
-  const embedded = chunks.map(({ text, heading, terms }, index) => {
+  const embedded = chunks.map(({ text, heading, range, terms }, index) => {
     const vector = vectors[index];
     if (vector === undefined) throw new FreshetError("internal", "a chunk has no vector");
-    return { text, heading, vector, ...(terms === undefined ? {} : { terms }) };
+    return { text, heading, range, vector, ...(terms === undefined ? {} : { terms }) };
   });
   return { info, chunks: embedded, redactor };
 }

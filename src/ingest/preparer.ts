@@ -4,6 +4,7 @@
  * (I10).
  */
 
+import { contentHash } from "../contract/content-hash.ts";
 import type { Metadata, MetadataValue, UpsertOperation } from "../contract/document.ts";
 import type { DocumentInfo } from "../contract/record.ts";
 import { type Chunk, chunkText } from "../text/chunking.ts";
@@ -35,11 +36,15 @@ export function createPreparer(options: {
     const redactLine = (text: string): string => redactor.redact(cleanLine(text), effort).text;
     const title = operation.title === undefined ? undefined : redactLine(operation.title);
     const { text } = redactor.redact(cleanText(operation.text), effort);
-    const { source, timestamp, metadata } = operation;
+    const { source, timestamp, expires_at, language, acl, metadata } = operation;
     const info: DocumentInfo = {
       ...(title === undefined || title === "" ? {} : { title }),
       ...(source === undefined ? {} : { source: redactLine(source) }),
       ...(timestamp === undefined ? {} : { timestamp }),
+      ...(expires_at === undefined ? {} : { expiresAtMs: expires_at }),
+      ...(language === undefined ? {} : { language }),
+      ...(acl === undefined ? {} : { acl }),
+      contentHash: contentHash(operation),
       ...(metadata === undefined ? {} : { metadata: redactMetadata(metadata, redactLine) }),
     };
     return { info, chunks: chunkText({ text, title, tokenizer }), redactor: redactor.version };

@@ -14,6 +14,7 @@
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { QuarantinedRecord } from "../contract/quarantine.ts";
+import { RecordFormatError } from "../contract/record-body.ts";
 
 export interface QuarantineOptions {
   /** Counts and logs it (QU1). */
@@ -53,8 +54,9 @@ export function unreadableRecord(
   { tenant, position }: { readonly tenant: string; readonly position: number },
   cause: unknown,
 ): FreshetError {
+  const why = cause instanceof RecordFormatError ? `: ${cause.message}` : "";
   const message =
-    `record ${position} of tenant ${tenant} in CHUNKS is not readable; ` +
+    `record ${position} of tenant ${tenant} in CHUNKS is not readable${why}; ` +
     "see ops/runbooks/quarantined-record.md";
   return new FreshetError("broken_chain", message, { details: { tenant, position }, cause });
 }

@@ -6,11 +6,12 @@
  *   CK2  every word of the text is in some chunk, in order;
  *   CK3  neighbours of one section overlap by whole sentences of at most
  *       `limits.chunkOverlapTokens`;
- *   CK4  the same text gives the same chunks, in linear time.
+ *   CK4  the same text gives the same chunks, in linear time;
+ *   CK5  a chunk's text is what lies at its range.
  */
 
 import { limits } from "../contract/limits.ts";
-import type { ChunkTerms } from "../contract/record.ts";
+import type { ChunkTerms, TextRange } from "../contract/record.ts";
 import { createHeadingLabeller, type HeadingLabel } from "./heading-path.ts";
 import type { Tokenizer, Word } from "./port.ts";
 import { splitUnits, type Unit, wordCost } from "./units.ts";
@@ -20,6 +21,8 @@ export interface Chunk {
   /** Text as it is shown, without the heading path. */
   readonly text: string;
   readonly heading?: string | undefined;
+  /** Where `text` lies in the text that was cut. */
+  readonly range: TextRange;
   /** [CLS] heading text [SEP]. */
   readonly tokens: Int32Array;
   /** Where they were counted on the way. */
@@ -54,8 +57,15 @@ export function chunkText(options: {
       words: [label, ...words.slice(from, to)],
       maxTokens: limits.chunkTokensMax,
     });
-    const shown = text.slice(startOf(text, words, from), words[to - 1]?.end);
-    return { text: shown, ...(heading === undefined ? {} : { heading }), tokens };
+    const start = startOf(text, words, from);
+    const end = words[to - 1]?.end ?? text.length;
+    const shown = text.slice(start, end);
+    return {
+      text: shown,
+      ...(heading === undefined ? {} : { heading }),
+      range: [start, end],
+      tokens,
+    };
   });
 }
 

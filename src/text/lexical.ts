@@ -6,6 +6,14 @@
 import { stemmer } from "stemmer";
 import { limits } from "../contract/limits.ts";
 import { stopWords } from "./stop-words.ts";
+import { foldForTerms } from "./term-folding.ts";
+import { splitUnspaced } from "./unspaced.ts";
+
+/**
+ * Goes up with every change of what a text's terms are: objects in cold with another number are
+ * given new ones (activities/scrub).
+ */
+export const termsVersion = 1;
 
 /** Longer words are data (hashes, base64), not language: their start is enough to match them. */
 const termCharsMax = 64;
@@ -25,12 +33,13 @@ const compoundPattern =
  */
 const asciiCompoundPattern = /[A-Za-z0-9_]+(?:['.\-/:][A-Za-z0-9_]+)*(?:\+\+|#)?/g;
 const apostrophePattern = /['’]/g;
+/** French and Italian: `l'accord` is found by `accord`. */
+const elisionPattern =
+  /^(?:[ldjmnstc]|qu|jusqu|lorsqu|puisqu|quoiqu|dell|all|nell|sull|dall|quell|un)['’](?=\p{L}{3})/iu;
+/** The Arabic article, alone or behind a one-letter word that is written with it. */
+const arabicArticlePattern =
+  /^(?:[\u0648\u0641\u0628\u0643]?\u0627\u0644|\u0644\u0644)(?=\p{L}{3})/u;
 const joinerPattern = /[._\-/:]+/;
-/**
- * Scripts written without spaces (and Hangul, whose endings stick to the word): matched by bigrams.
- */
-const unspacedPattern =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u30fc]+/gu;
 const asciiOnlyPattern = /^[\0-\x7f]*$/;
 const plainWordPattern = /^[A-Z]?[a-z0-9]+$/;
 const latinWordPattern = /^[a-z]{3,}$/;
@@ -45,8 +54,9 @@ export interface CorpusStats {
 }
 
 /**
- * The terms of a text, in order and with repetitions: case-folded, without accents, English words
- * stemmed (Porter), unspaced scripts as bigrams. An identifier gives its parts and itself, so that
+ * The terms of a text, in order and with repetitions: case-folded, without accents
+ * (term-folding.ts), English words stemmed (Porter), unspaced scripts as pairs of letters
+ * (unspaced.ts). An identifier gives its parts and itself, so that
  * `maxAckPending` is found by "ack" and by its whole name. Stop words go, unless nothing else is
  * left. Linear in the text.
  */
@@ -65,7 +75,7 @@ export function terms(text: string): string[] {
 function compoundsOf(text: string): readonly string[] {
   const found = asciiOnlyPattern.test(text)
     ? text.match(asciiCompoundPattern)
-    : foldAccents(text).match(compoundPattern);
+    : foldForTerms(text).match(compoundPattern);
   return found ?? [];
 }
 
@@ -136,21 +146,10 @@ function inverseFrequency(stats: CorpusStats, term: string): number {
   return Math.log(1 + (stats.documents - frequency + 0.5) / (frequency + 0.5));
 }
 
-/**
- * Only combining marks of European scripts go: in Indic scripts and kana marks are part of the
- * letter.
- */
-function foldAccents(text: string): string {
-  return text
-    .normalize("NFKD")
-    .replace(/[\u0300-\u036f]/g, "")
-    .normalize("NFC");
-}
-
 function wordsOf(compound: string): string[] {
   // Most words have no part: looking for one costs more than all that follows.
   if (plainWordPattern.test(compound)) return [compound.toLowerCase().slice(0, termCharsMax)];
-  const plain = compound.replace(apostrophePattern, "");
+  const plain = compound.replace(elisionPattern, "").replace(apostrophePattern, "");
   const pieces = plain
     .split(joinerPattern)
     .flatMap(splitCamelCase)
@@ -158,7 +157,16 @@ function wordsOf(compound: string): string[] {
   const words = pieces.flatMap(splitUnspaced);
   // The whole joins its parts only where they fit: a 200-letter path is found by its parts.
   if (pieces.length > 1 && plain.length <= termCharsMax) words.push(plain);
-  return words.map((word) => word.toLowerCase().slice(0, termCharsMax));
+  return words.map(termOf);
+}
+
+function termOf(word: string): string {
+  const lower = word.toLowerCase();
+  const folded = asciiOnlyPattern.test(lower)
+    ? lower
+    : // Lower case makes a sigma at the end of a word another letter.
+      lower.replaceAll("ς", "σ").replace(arabicArticlePattern, "");
+  return folded.slice(0, termCharsMax);
 }
 
 function splitCamelCase(word: string): string[] {
@@ -166,23 +174,4 @@ function splitCamelCase(word: string): string[] {
     .replace(/(\p{Ll})(\p{Lu})/gu, "$1 $2")
     .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, "$1 $2")
     .split(" ");
-}
-
-function splitUnspaced(piece: string): string[] {
-  if (asciiOnlyPattern.test(piece)) return [piece];
-  const words: string[] = [];
-  let end = 0;
-  for (const run of piece.matchAll(unspacedPattern)) {
-    if (run.index > end) words.push(piece.slice(end, run.index));
-    for (const bigram of bigrams(run[0])) words.push(bigram);
-    end = run.index + run[0].length;
-  }
-  if (end < piece.length) words.push(piece.slice(end));
-  return words;
-}
-
-function bigrams(run: string): string[] {
-  const letters = [...run];
-  if (letters.length === 1) return letters;
-  return letters.slice(1).map((letter, index) => `${letters[index]}${letter}`);
 }

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { codeOf } from "../support/promises.ts";
-import { deletion, quiet, until, upsert } from "./kit.ts";
+import { axis, deletion, quiet, until, upsert } from "./kit.ts";
 import {
   candidatesPerShard,
   coldHit,
@@ -211,6 +211,23 @@ it("search mode returns sources without asking the model", async () => {
   const { answer, coverage, sources } = await ask(search).promise;
   expect([answer, coverage.llm, sources.length]).toEqual(["", "none", 1]);
   expect(writes).toEqual([]);
+});
+
+it("a question that is longer than the model's window is embedded in pieces, all of which count", async () => {
+  const { load, ask, embeds, searches } = startQuestions({ embeds: false });
+  load(1);
+  const first = "tells of the weather at the harbour ".repeat(9).trim();
+  const { promise } = ask({ ...search, query: `${first} and asks about zebras` });
+  await until(() => embeds.length === 1);
+  const texts = embeds[0]?.inputs.map(({ text }) => text) ?? [];
+  expect(texts.length).toBe(2);
+  expect(texts.join(" ")).toBe(`${first} and asks about zebras`);
+  expect(texts.at(-1)).toMatch(/zebras$/);
+  expect(embeds[0]?.inputs.every(({ tokens }) => tokens.length <= 64)).toBe(true);
+  embeds[0]?.reply.resolve([axis(0), axis(1)]);
+  await codeOf(promise);
+  const [x, y] = searches[0]?.vector ?? [];
+  expect([x, y]).toEqual([expect.closeTo(Math.SQRT1_2), expect.closeTo(Math.SQRT1_2)]);
 });
 
 it("I10: embedder, cold shard and model see the redacted question only", async () => {

@@ -49,7 +49,8 @@ export interface TenantSetUp {
 /** `boom` cannot be prepared, `blank` has nothing to index; anything else is one chunk. */
 const prepareOne: Preparer = ({ text }) => {
   if (text === "boom") throw new Error("this document breaks the preparer");
-  const chunk = { text, heading: undefined, tokens: new Int32Array(4) };
+  const range = [0, text.length] as const;
+  const chunk = { text, heading: undefined, range, tokens: new Int32Array(4) };
   return { info: {}, chunks: text === "blank" ? [] : [chunk], redactor: "none" };
 };
 

@@ -6,10 +6,12 @@ import { describe, expect, it } from "vitest";
 import { operationSchema } from "../../src/contract/document.ts";
 import { errorTable } from "../../src/contract/errors.ts";
 import type { DocumentEvent, DocumentStatus } from "../../src/contract/events.ts";
+import { filterFields, filterTypes } from "../../src/contract/filter-schema.ts";
 import { limits } from "../../src/contract/limits.ts";
 import {
   answerSchema,
   coverageSchema,
+  parseQuestion,
   questionSchema,
   sourceSchema,
   timingsSchema,
@@ -172,10 +174,30 @@ describe("http-and-nats-api.md", () => {
 });
 
 describe("filter-language.md", () => {
+  const text = guide("filter-language.md");
+
   it("has the bounds of a filter", () => {
-    const rows = tableIn(guide("filter-language.md"), "Bound | Value").map(([, value]) => value);
-    const { filterClausesMax, filterValuesMax, metadataValueCharsMax, filterCharsMax } = limits;
-    const bounds = [filterClausesMax, filterValuesMax, metadataValueCharsMax, filterCharsMax];
-    expect(rows).toEqual(bounds.map(number));
+    const rows = tableIn(text, "Bound | Value").map(([, value]) => value);
+    const { filterClausesMax, filterFieldsMax, filterDepthMax, filterValuesMax } = limits;
+    const { metadataValueCharsMax, filterCharsMax } = limits;
+    const counts = [filterClausesMax, filterFieldsMax, filterDepthMax, filterValuesMax];
+    expect(rows).toEqual([...counts, metadataValueCharsMax, filterCharsMax].map(number));
+    expect(text).toContain(number(limits.coldOverFetchMax));
+  });
+
+  it("has examples that are accepted", () => {
+    const examples = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => json ?? "");
+    expect(examples).toHaveLength(2);
+    for (const json of examples) {
+      const question = { query: "?", filter: JSON.parse(json) as unknown };
+      expect(parseQuestion(question).filter).toEqual(question.filter);
+    }
+  });
+
+  it("has every type of a tree, and every field, and no other", () => {
+    const types = tableIn(text, "`type` | Beside it | Holds when").map(([type]) => type);
+    expect(types).toEqual(named(filterTypes));
+    const fields = tableIn(text, "Field | Compared with").map(([field]) => field);
+    expect(fields).toEqual(named([...filterFields, "metadata.<key>"]));
   });
 });

@@ -1,6 +1,6 @@
 /** Searches of the hot shard: speed against hnswlib-node, recall against exact search, filters against none. */
 
-import type { Filter } from "../../src/contract/filter.ts";
+import { type Filter, normalFilter } from "../../src/contract/filter.ts";
 import type { HotShard } from "../../src/hot/port.ts";
 import type { BenchContext } from "./context.ts";
 import { fillShard, tailRows } from "./hot-shards.ts";
@@ -15,8 +15,14 @@ const k = 10;
 const queries = 200;
 const sizes = { "1k": 1_000, "10k": 10_000, "50k": 50_000 };
 const filters = {
-  "10pct": { filter: { "metadata.tenth": 3 }, accepts: (index: number) => index % 10 === 3 },
-  "1pct": { filter: { "metadata.hundredth": 3 }, accepts: (index: number) => index % 100 === 3 },
+  "10pct": {
+    filter: normalFilter({ "metadata.tenth": 3 }),
+    accepts: (index: number) => index % 10 === 3,
+  },
+  "1pct": {
+    filter: normalFilter({ "metadata.hundredth": 3 }),
+    accepts: (index: number) => index % 100 === 3,
+  },
 };
 
 type TextOf = (index: number) => string;

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import type { ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
+import { normalFilter } from "../../src/contract/filter.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
@@ -141,7 +142,7 @@ test("a metadata range finds its few matches among more objects than one request
   await cold.upsert(tenant, [
     coldObject(tenant, { id: "rare", angle: 3, info: { metadata: { n: 9 } }, text: "none" }),
   ]);
-  const filter = { "metadata.n": { gt: 8 } };
+  const filter = normalFilter({ "metadata.n": { gt: 8 } });
   const hits = await cold.search({ tenant, vector: direction(0), text: "text", limit: 2, filter });
   expect(hits.map((hit) => hit.documentId)).toEqual(["rare"]);
 });
@@ -188,4 +189,67 @@ test("two deployments on one Weaviate see, delete and mark nothing of each other
   expect(await openAs(ours).search(query)).toHaveLength(1);
   expect(await openAs(theirs).search(query)).toEqual([]);
   expect(await openAs(ours).readMarker(tenant)).toMatchObject({ to: 7 });
+});
+
+/** The collections of the Freshet before terms were ours. */
+const oldChunks = {
+  multiTenancyConfig: { enabled: true },
+  vectorConfig: { default: { vectorizer: { none: {} }, vectorIndexType: "hnsw" } },
+  properties: [
+    { name: "documentId", dataType: ["text"], tokenization: "field" },
+    { name: "version", dataType: ["number"] },
+    { name: "chunk", dataType: ["int"] },
+    { name: "text", dataType: ["text"], tokenization: "word", indexSearchable: true },
+    { name: "heading", dataType: ["text"], tokenization: "word", indexSearchable: true },
+    { name: "title", dataType: ["text"], tokenization: "word", indexSearchable: true },
+    { name: "facets", dataType: ["text[]"], tokenization: "field" },
+    { name: "timestamp", dataType: ["number"] },
+    { name: "info", dataType: ["text"], indexFilterable: false, indexSearchable: false },
+  ],
+};
+
+test("a collection of an earlier Freshet is read, and its objects are found by words once their terms are renewed", async () => {
+  const { url, apiKey = "" } = weaviateAddress();
+  const headers = { "content-type": "application/json", authorization: `Bearer ${apiKey}` };
+  const post = async (path: string, body: unknown) => {
+    const reply = await fetch(`${url}/v1/${path}`, {
+      ...{ method: "POST", headers, body: JSON.stringify(body) },
+    });
+    expect(await reply.text(), path).not.toContain("error");
+    expect(reply.ok).toBe(true);
+  };
+  const deployment = freshDeployment();
+  const name = `FreshetChunk_${deployment}`;
+  const tenant = freshTenant("old");
+  const { id, vector, documentId: of } = coldObject(tenant, { id: "a" });
+  await post("schema", { class: name, description: `deployment ${deployment}`, ...oldChunks });
+  await post(`schema/${name}/tenants`, [{ name: tenant }]);
+  await post("objects", {
+    ...{ class: name, id, tenant, vectors: { default: Array.from(vector) } },
+    properties: {
+      ...{ documentId: of, version: 1, chunk: 0, text: "an old zyzzyva", facets: [], info: "{}" },
+    },
+  });
+  const cold = connectWeaviate({
+    ...{ ...weaviateAddress(), deployment, dimensions },
+    ...{ clock: systemClock, logger: silentLogger },
+  });
+  closing.push(() => cold.close());
+  await cold.ensureTenant(tenant);
+  const near = Array.from({ length: 3 }, (_, index) =>
+    coldObject(tenant, { id: `near${index}`, angle: 2 }),
+  );
+  await cold.upsert(tenant, near);
+  const query = { tenant, vector: direction(2), text: "zyzzyva", limit: 2 };
+  const ids = async () => (await cold.search(query)).map(({ documentId: found }) => found);
+  expect(await ids()).not.toContain("a");
+  expect(await cold.search({ ...query, vector: direction(0), limit: 1 })).toHaveLength(1);
+  const old = (await cold.walk(tenant, { after: null, limit: 10 })).filter(
+    ({ hasOldTerms }) => hasOldTerms === true,
+  );
+  expect(old.map((entry) => entry.id)).toEqual([id]);
+  await cold.renewTerms(tenant, [id]);
+  expect(await ids()).toContain("a");
+  const walked = await cold.walk(tenant, { after: null, limit: 10 });
+  expect(walked.some(({ hasOldTerms }) => hasOldTerms === true)).toBe(false);
 });

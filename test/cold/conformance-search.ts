@@ -3,7 +3,8 @@
 import { expect, test } from "vitest";
 import type { ColdObject, ColdQuery, ColdShard } from "../../src/cold/port.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
-import type { Filter } from "../../src/contract/filter.ts";
+import { normalFilter } from "../../src/contract/filter.ts";
+import type { FilterInput } from "../../src/contract/filter-schema.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { ObjectOptions } from "./objects.ts";
 
@@ -51,6 +52,56 @@ export function describeColdSearch({ cold, filled, search, found }: ColdBench): 
     }
   });
 
+  test.each([
+    ["Thai", "ประกาศเรื่องการจ่ายน้ำประปาในหมู่บ้าน", "น้ำประปา"],
+    ["Lao", "ປະກາດເລື່ອງໂຮງຮຽນໃນໝູ່ບ້ານ", "ໂຮງຮຽນ"],
+    ["Khmer", "សេចក្តីជូនដំណឹងអំពីសាលារៀននៅភូមិ", "សាលារៀន"],
+    ["Burmese", "ကျောင်းပိတ်ရက်အကြောင်းကြေညာချက်", "ကျောင်း"],
+    ["Chinese", "关于村里停水的通知", "停水"],
+    ["Japanese", "明日の会議はデータベースについて", "ﾃﾞｰﾀﾍﾞｰｽ"],
+    ["Korean", "데이터베이스를 다시 시작한다", "데이터베이스"],
+    ["an identifier", "calls createTenantViewActor when it starts", "tenant view"],
+    ["an accent", "Le café de la préfecture", "PREFECTURE"],
+    ["NFD", "Le cafe\u0301 ferme", "café"],
+    ["Arabic vowel signs", "قرأتُ الكِتَابَ أمس", "كتاب"],
+    ["foreign digits", "الطلب رقم ٤٥٧٨", "4578"],
+    ["a vendor's stop word of ours that is none", "vitamin will", "vitamin"],
+  ])("C5: a word is found in a text of its script: %s", async (_script, text, word) => {
+    const { tenant } = await filled("script", [
+      ...Array.from({ length: 8 }, (_, index) => ({ id: `near${index}`, text: "plain prose" })),
+      { id: "wanted", text, angle: Math.PI },
+    ]);
+    expect(await found(tenant, { text: word, limit: 3 })).toContain("wanted");
+  });
+
+  test("C5: what has more of a word, in fewer words, comes before what has less of it", async () => {
+    const filler = "one two three four five six seven eight nine ten";
+    const { tenant } = await filled("counted", [
+      { id: "twice", text: `quokka quokka ${filler}`, angle: 3 },
+      { id: "once-long", text: `quokka ${filler} ${filler} ${filler}`, angle: 3 },
+      { id: "once", text: `quokka ${filler}`, angle: 3 },
+      ...Array.from({ length: 5 }, (_, index) => ({ id: `near${index}`, text: filler })),
+    ]);
+    const byWord = async (limit: number) => {
+      const ids = await found(tenant, { text: "quokkas quokka", limit });
+      return ids.filter((id) => !id.startsWith("near"));
+    };
+    expect(await byWord(1)).toEqual(["twice"]);
+    expect(await byWord(2)).toEqual(["once", "twice"]);
+  });
+
+  test("a search leaves out what has expired when it is told the time, and only then", async () => {
+    const { tenant } = await filled("alive", [
+      { id: "expired", info: { expiresAtMs: 1_000 } },
+      { id: "later", info: { expiresAtMs: 1_001, metadata: { k: 1 } } },
+      { id: "never", info: { metadata: { k: 1 } } },
+    ]);
+    expect(await found(tenant)).toEqual(["expired", "later", "never"]);
+    expect(await found(tenant, { aliveAtMs: 1_000 })).toEqual(["later", "never"]);
+    const filter = normalFilter({ "metadata.k": 1 });
+    expect(await found(tenant, { aliveAtMs: 1_001, filter })).toEqual(["never"]);
+  });
+
   test("a question without words is searched by its vector", async () => {
     const { tenant } = await filled("wordless", [{ id: "a" }]);
     for (const text of ["", "  ", "?!", "the"])
@@ -80,7 +131,7 @@ export function describeColdSearch({ cold, filled, search, found }: ColdBench): 
       },
       { id: "bare" },
     ]);
-    const cases: readonly (readonly [Filter, readonly string[]])[] = [
+    const cases: readonly (readonly [FilterInput, readonly string[]])[] = [
       [{ id: "one" }, ["one"]],
       [{ id: ["one", "bare", "none"] }, ["bare", "one"]],
       [{ title: "T" }, ["one"]],
@@ -105,7 +156,9 @@ export function describeColdSearch({ cold, filled, search, found }: ColdBench): 
       [{ "metadata.none": "x" }, []],
     ];
     for (const [filter, ids] of cases) {
-      expect(await found(tenant, { filter }), JSON.stringify(filter)).toEqual(ids);
+      expect(await found(tenant, { filter: normalFilter(filter) }), JSON.stringify(filter)).toEqual(
+        ids,
+      );
     }
   });
 
@@ -114,12 +167,10 @@ export function describeColdSearch({ cold, filled, search, found }: ColdBench): 
       ...Array.from({ length: 200 }, (_, index) => ({ id: `d${index}`, text: "text" })),
       { id: "rare", angle: 3, info: { metadata: { kind: "rare", n: 9 } } },
     ]);
-    expect(await found(tenant, { limit: 1, filter: { "metadata.kind": "rare" } })).toEqual([
-      "rare",
-    ]);
-    expect(await found(tenant, { limit: 1, filter: { "metadata.n": { gt: 8 } } })).toEqual([
-      "rare",
-    ]);
+    for (const wanted of [{ "metadata.kind": "rare" }, { "metadata.n": { gt: 8 } }]) {
+      const filter = normalFilter(wanted);
+      expect(await found(tenant, { limit: 1, filter })).toEqual(["rare"]);
+    }
   });
 
   test("a deleted object is not searched any more", async () => {

@@ -68,6 +68,11 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
         title: "Ships",
         source: "docs/ships.md",
         timestamp: 1_700_000_000_123,
+        publishedAtMs: 1_700_000_000_456,
+        expiresAtMs: 4_700_000_000_789,
+        language: "de-CH",
+        acl: ["Team:Ops", "jane@example.com"],
+        contentHash: "0123456789abcdef0123456789abcdef",
         metadata: { lang: "en", tags: ["a", "b"], pages: 12, draft: false },
       };
       const { tenant } = await filled("whole", [
@@ -76,6 +81,7 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
           version: incarnation + 5,
           chunk: 7,
           heading: "One > Two",
+          range: [3, 99],
           info,
           angle: 0.5,
         },
@@ -88,6 +94,7 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
         chunk: 7,
         text: "text of a/b c.md",
         heading: "One > Two",
+        range: [3, 99],
         info,
       });
       expect(hit?.cosine).toBeCloseTo(Math.cos(0.5), 5);
@@ -227,6 +234,47 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
       );
       expect(versions.has(absent)).toBe(false);
       expect(await cold.versions(tenant, [])).toEqual(new Map());
+    });
+
+    test("expired names what has an expiry that is over, that millisecond included, up to a limit", async () => {
+      const at = (expiresAtMs: number) => ({ info: { expiresAtMs } });
+      const { tenant, objects } = await filled("expired", [
+        { id: "past", version: 4, ...at(999) },
+        { id: "now", ...at(1_000) },
+        { id: "later", ...at(1_001) },
+        { id: "before 1970", ...at(-5) },
+        { id: "never", info: { timestamp: 1 } },
+      ]);
+      const expired = async (atMs: number, limit = 10) =>
+        await cold.expired(tenant, { atMs, limit });
+      const entry = ({ id, documentId: of, version: made }: ColdObject) => {
+        return { id, documentId: of, version: made };
+      };
+      const found = await expired(1_000);
+      const wanted = [0, 1, 3].map((index) => entry(objects[index] as ColdObject));
+      const byId = (left: { id: string }, right: { id: string }) => (left.id < right.id ? -1 : 1);
+      expect(found.toSorted(byId)).toEqual(wanted.toSorted(byId));
+      expect(await expired(-6)).toEqual([]);
+      expect(await expired(5_000, 2)).toHaveLength(2);
+      expect(await cold.expired(freshTenant("nobody"), { atMs: 1, limit: 1 })).toEqual([]);
+    });
+
+    test("renewing the terms of objects changes nothing else of them, also of absent ones", async () => {
+      const info = { title: "T", expiresAtMs: 9_000_000_000_000, acl: ["a"] };
+      const { tenant, objects } = await filled("renewed", [
+        { id: "a", heading: "H", range: [0, 4], info, angle: 0.3 },
+        { id: "b", chunk: 1, chunkCount: 2 },
+      ]);
+      const ids = objects.map(({ id }) => id);
+      const before = await search(tenant);
+      const walked = await cold.walk(tenant, { after: null, limit: 10 });
+      await cold.renewTerms(tenant, [...ids, coldObject(tenant, { id: "absent" }).id]);
+      const byId = (left: { documentId: string }, right: { documentId: string }) =>
+        left.documentId < right.documentId ? -1 : 1;
+      expect((await search(tenant)).toSorted(byId)).toEqual(before.toSorted(byId));
+      expect(await cold.walk(tenant, { after: null, limit: 10 })).toEqual(walked);
+      expect((await cold.versions(tenant, ids)).size).toBe(2);
+      await expect(cold.renewTerms(freshTenant("nobody"), ids)).resolves.toBeUndefined();
     });
 
     test("staleIds names every other version of exactly this document", async () => {

@@ -6,7 +6,7 @@
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdObject } from "../../src/cold/port.ts";
 import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
-import type { DocumentInfo } from "../../src/contract/record.ts";
+import type { DocumentInfo, TextRange } from "../../src/contract/record.ts";
 
 export const dimensions = 384;
 
@@ -39,6 +39,7 @@ export interface ObjectOptions {
   readonly chunkCount?: number;
   readonly text?: string;
   readonly heading?: string;
+  readonly range?: TextRange;
   readonly info?: DocumentInfo;
   readonly angle?: number;
 }
@@ -55,6 +56,7 @@ export function coldObject(owner: TenantId, options: ObjectOptions): ColdObject 
     text: options.text ?? `text of ${options.id}`,
     chunkCount: options.chunkCount ?? 1,
     heading: options.heading,
+    range: options.range,
     info: options.info ?? {},
     vector: direction(options.angle ?? 0),
   };

@@ -214,9 +214,11 @@ describe("accepted", () => {
     );
   });
 
-  it("31: keeps what JSON numbers cannot carry as the nearest double", () => {
-    const operation = accepted('{"id":"d1","text":"x","metadata":{"n":9007199254740993,"z":-0}}');
-    expect(operation).toMatchObject({ metadata: { n: 9_007_199_254_740_992, z: -0 } });
+  it("31: keeps decimals as the nearest double", () => {
+    const operation = accepted(
+      '{"id":"d1","text":"x","metadata":{"n":0.30000000000000001,"z":-0}}',
+    );
+    expect(operation).toMatchObject({ metadata: { n: 0.3, z: -0 } });
   });
 });
 
@@ -278,3 +280,44 @@ function bulk(count: number): Record<string, string[]> {
   );
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, list]));
 }
+
+describe("labels, language and expiry", () => {
+  it("are kept in one form: labels as a sorted set, language canonical, times as milliseconds", () => {
+    const fields = { acl: ["b", "a", "b"], language: "zh-hans-cn", expires_at: 12.5 };
+    expect(accepted(document(fields))).toMatchObject({
+      acl: ["a", "b"],
+      language: "zh-Hans-CN",
+      expires_at: 12_500,
+    });
+    const text = "2026-11-01T00:00:00+01:00";
+    expect(accepted(document({ expires_at: text }))).toMatchObject({
+      expires_at: Date.parse(text),
+    });
+    expect(accepted(document({ acl: [] }))).toMatchObject({ acl: [] });
+  });
+
+  it("may be an address or a name in any script: a label is no text", () => {
+    const acl = ["jane@example.com", "группа", "team:ops/on call"];
+    expect(accepted(document({ acl }))).toMatchObject({ acl: [...acl].sort() });
+  });
+
+  it.each<[string, Readonly<Record<string, unknown>>, RegExp]>([
+    ["an empty label", { acl: [""] }, /acl/],
+    ["a label with a control character", { acl: ["a\u0000b"] }, /acl/],
+    ["a label with half a character", { acl: ["\ud800"] }, /acl/],
+    ["a label with a blank around it", { acl: [" a"] }, /acl/],
+    ["a label that is too long", { acl: ["x".repeat(limits.aclLabelCharsMax + 1)] }, /acl/],
+    ["a label that is no text", { acl: [1] }, /acl/],
+    ["labels that are one text", { acl: "a" }, /acl/],
+    ["too many labels", { acl: Array.from({ length: 65 }, (_, n) => `l${n}`) }, /acl/],
+    ["a language that is no tag", { language: "german please" }, /language/],
+    ["an empty language", { language: "" }, /language/],
+    ["a language of the wrong form", { language: "de_CH" }, /language/],
+    ["an expiry in milliseconds", { expires_at: 1_772_359_200_000 }, /expires_at/],
+    ["an expiry that is no time", { expires_at: "tomorrow" }, /expires_at/],
+  ])("are refused by name: %s", (_what, fields, named) => {
+    const { code, message } = refusal(document(fields));
+    expect(code).toBe("invalid_document");
+    expect(message).toMatch(named);
+  });
+});

@@ -1,25 +1,42 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { FreshetError } from "../../src/contract/errors.ts";
 import {
-  type Condition,
-  type Filter,
   type Filterable,
-  filterSchema,
+  filterTexts,
   mapFilterTexts,
   matchesFilter,
-  type Scalar,
+  normalFilter,
 } from "../../src/contract/filter.ts";
+import {
+  type FilterInput,
+  type FilterTree,
+  filterSchema,
+} from "../../src/contract/filter-schema.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { parseQuestion } from "../../src/contract/query.ts";
+import { documents, filterInputs, passesInput } from "../support/filters.ts";
 
 const at = Date.parse("2024-01-01T00:00:00Z");
 const document: Filterable = {
   id: "d1",
   title: "A title",
   timestamp: at,
-  metadata: { lang: "en", stars: 3, tags: ["a", "b"], draft: false, empty: [] },
+  publishedAtMs: at + 1000,
+  language: "en-GB",
+  metadata: {
+    lang: "en",
+    stars: 3,
+    tags: ["a", "b"],
+    draft: false,
+    empty: [],
+    due: "2024-05-01T00:00:00+02:00",
+    id: "inner",
+  },
 };
 
-describe("matchesFilter", () => {
-  it.each<[string, Filter, boolean]>([
+describe("a filter", () => {
+  it.each<[string, FilterInput, boolean]>([
     ["no clause", {}, true],
     ["equality", { "metadata.lang": "en" }, true],
     ["equality that fails", { "metadata.lang": "EN" }, false],
@@ -39,15 +56,60 @@ describe("matchesFilter", () => {
     ["a range over text", { "metadata.lang": { gte: 0 } }, false],
     ["a time as unix seconds", { timestamp: at / 1000 }, true],
     ["a time as RFC 3339", { timestamp: "2024-01-01T01:00:00+01:00" }, true],
+    ["a time with small letters", { timestamp: "2024-01-01t00:00:00z" }, true],
+    ["a leap second", { timestamp: "2023-12-31T23:59:60Z" }, true],
     ["a time range as RFC 3339", { timestamp: { lt: "2024-01-01T00:00:01Z" } }, true],
     ["a time range as unix seconds", { timestamp: { lte: at / 1000 - 1 } }, false],
     ["a time among several", { timestamp: ["2023-01-01T00:00:00Z", at / 1000] }, true],
-  ])("%s", (_what, filter, expected) => {
+    ["when it was published", { published_at: { gt: "2024-01-01T00:00:00Z" } }, true],
+    ["a language, whatever its case", { language: "EN-gb" }, true],
+    ["a time in metadata that is text", { "metadata.due": { lt: "2024-04-30T22:00:01Z" } }, true],
+  ])("in the flat form: %s", (_what, filter, expected) => {
     expect(filterSchema.safeParse(filter).success).toBe(true);
-    expect(matchesFilter(document, filter)).toBe(expected);
+    expect(matchesFilter(document, normalFilter(filter))).toBe(expected);
   });
 
-  it("holds without a filter", () => {
+  const eq = (key: string, value: string | number) => ({ type: "eq", key, value }) as const;
+  const yes = eq("id", "d1");
+  const no = eq("id", "d2");
+  it.each<[string, FilterInput, boolean]>([
+    ["eq", eq("lang", "en"), true],
+    ["a bare key is one of metadata", eq("stars", 3), true],
+    ["a field of ours is no bare key", eq("id", "inner"), false],
+    ["a metadata key that is called like a field", eq("metadata.id", "inner"), true],
+    ["ne", { type: "ne", key: "lang", value: "de" }, true],
+    ["ne of a list wants none", { type: "ne", key: "tags", value: "b" }, false],
+    ["ne of a missing field holds (FV1)", { type: "ne", key: "nope", value: "b" }, true],
+    ["in", { type: "in", key: "lang", value: ["de", "en"] }, true],
+    ["nin", { type: "nin", key: "tags", value: ["x", "b"] }, false],
+    ["nin of a missing field holds (FV1)", { type: "nin", key: "nope", value: ["b"] }, true],
+    ["gt", { type: "gt", key: "stars", value: 3 }, false],
+    ["gte", { type: "gte", key: "stars", value: 3 }, true],
+    ["lt", { type: "lt", key: "timestamp", value: "2024-01-01T00:00:01Z" }, true],
+    ["lte", { type: "lte", key: "timestamp", value: at / 1000 - 1 }, false],
+    ["contains", { type: "contains", key: "tags", value: "b" }, true],
+    ["contains wants all (FV2)", { type: "contains", key: "tags", value: ["a", "x"] }, false],
+    ["contains of a single value", { type: "contains", key: "lang", value: "en" }, true],
+    ["exists", { type: "exists", key: "draft" }, true],
+    ["an empty list holds nothing", { type: "exists", key: "empty" }, false],
+    ["exists of a field of ours", { type: "exists", key: "source" }, false],
+    ["does not exist", { type: "exists", key: "nope", value: false }, true],
+    ["and", { type: "and", filters: [yes, no] }, false],
+    ["or", { type: "or", filters: [no, yes] }, true],
+    ["not", { type: "not", filter: no }, true],
+    [
+      "not of a range over a missing field holds (FV1)",
+      not({ type: "gt", key: "n", value: 1 }),
+      true,
+    ],
+    ["not of or", not({ type: "or", filters: [yes, no] }), false],
+    ["not of not", not(not({ type: "and", filters: [yes, yes] })), true],
+  ])("as a tree: %s", (_what, filter, expected) => {
+    expect(filterSchema.safeParse(filter).success).toBe(true);
+    expect(matchesFilter(document, normalFilter(filter))).toBe(expected);
+  });
+
+  it("that is absent matches everything", () => {
     expect(matchesFilter(document, undefined)).toBe(true);
   });
 
@@ -55,139 +117,208 @@ describe("matchesFilter", () => {
     fc.assert(
       fc.property(fc.double({ min: -1e9, max: 1e10, noNaN: true }), (seconds) => {
         const stored = { id: "d", timestamp: Math.round(seconds * 1000) };
-        expect(matchesFilter(stored, { timestamp: seconds })).toBe(true);
+        expect(matchesFilter(stored, normalFilter({ timestamp: seconds }))).toBe(true);
       }),
     );
   });
-});
 
-// --- the oracle: the documented rules, spelled out case by case --------------------------------
-
-const times = ["1970-01-01T00:00:01Z", "1970-01-01T00:00:02Z"];
-
-function holds(document: Filterable, name: string, wanted: Condition): boolean {
-  let values: readonly Scalar[] = [];
-  if (name === "id") values = [document.id];
-  if (name === "title" && document.title !== undefined) values = [document.title];
-  if (name === "timestamp" && document.timestamp !== undefined) values = [document.timestamp];
-  for (const [key, value] of Object.entries(document.metadata ?? {})) {
-    if (name === `metadata.${key}`) values = Array.isArray(value) ? value : [value as Scalar];
-  }
-  for (const value of values) if (valueHolds(value, wanted, name === "timestamp")) return true;
-  return false;
-}
-
-function valueHolds(value: Scalar, wanted: Condition, isTime: boolean): boolean {
-  const stored = (raw: Scalar): Scalar => {
-    if (isTime && typeof raw === "number") return Math.round(raw * 1000);
-    if (isTime && typeof raw === "string") return new Date(raw).getTime();
-    return raw;
-  };
-  if (Array.isArray(wanted)) return wanted.some((one) => stored(one) === value);
-  if (typeof wanted !== "object") return stored(wanted) === value;
-  if (typeof value !== "number") return false;
-  let inside = true;
-  for (const [bound, raw] of Object.entries(wanted)) {
-    if (raw === undefined) continue;
-    const limit = typeof raw === "string" ? new Date(raw).getTime() : (stored(raw) as number);
-    if (bound === "gt") inside &&= value > limit;
-    if (bound === "gte") inside &&= value >= limit;
-    if (bound === "lt") inside &&= value < limit;
-    if (bound === "lte") inside &&= value <= limit;
-  }
-  return inside;
-}
-
-/** Few values, so that they meet often. */
-const scalar = fc.constantFrom<Scalar>("x", "y", ...times, 0, 1, 2, 1_000, 2_000, true, false);
-const bound = fc.constantFrom<number | string>(0, 1, 1.5, 2, 1_000, ...times);
-const range = fc
-  .record({ gt: bound, gte: bound, lt: bound, lte: bound }, { requiredKeys: [] })
-  .filter((bounds) => Object.keys(bounds).length > 0);
-const oneOrSome = (value: fc.Arbitrary<Scalar>): fc.Arbitrary<Condition> =>
-  fc.oneof(value, fc.array(value, { minLength: 1, maxLength: 3 }));
-const text = fc.constantFrom<Scalar>("x", "y", ...times);
-const time = fc.constantFrom<Scalar>(0, 1, 2, 1_000, ...times);
-const conditionOf: Record<string, fc.Arbitrary<Condition>> = {
-  id: oneOrSome(text),
-  title: oneOrSome(text),
-  timestamp: fc.oneof(oneOrSome(time), range),
-  "metadata.a": fc.oneof(oneOrSome(scalar), range),
-  "metadata.b": fc.oneof(oneOrSome(scalar), range),
-};
-const documentArbitrary: fc.Arbitrary<Filterable> = fc.record(
-  {
-    id: fc.constantFrom("x", "y"),
-    title: fc.constantFrom("x", "y"),
-    timestamp: fc.constantFrom(0, 1_000, 1_500, 2_000),
-    metadata: fc.dictionary(
-      fc.constantFrom("a", "b"),
-      fc.oneof(scalar, fc.array(scalar, { maxLength: 3 })),
-    ),
-  },
-  { requiredKeys: ["id"] },
-);
-const filterArbitrary: fc.Arbitrary<Filter> = fc
-  .subarray(Object.keys(conditionOf), { maxLength: 3 })
-  .chain((names) =>
-    fc.record(Object.fromEntries(names.map((name) => [name, conditionOf[name] ?? range]))),
-  );
-
-it("agrees with the rules spelled out case by case, on anything the schema accepts", () => {
-  const seen = { true: 0, false: 0 };
-  fc.assert(
-    fc.property(documentArbitrary, filterArbitrary, (candidate, filter) => {
-      expect(filterSchema.safeParse(filter).success).toBe(true);
-      const expected = Object.entries(filter).every(([name, wanted]) =>
-        holds(candidate, name, wanted),
-      );
-      expect(matchesFilter(candidate, filter)).toBe(expected);
-      if (Object.keys(filter).length > 0) seen[`${expected}`] += 1;
-    }),
-    { numRuns: 3_000 },
-  );
-  // Both outcomes really occurred: agreement on "never" alone would say little.
-  expect(Math.min(seen.true, seen.false)).toBeGreaterThan(50);
-});
-
-describe("mapFilterTexts", () => {
-  it("changes texts as documents' texts are changed, and leaves ids, times and other values", () => {
-    const filter: Filter = {
-      id: "a@b.example",
-      timestamp: "2024-01-01T00:00:00Z",
-      title: "a@b.example",
-      "metadata.mail": ["a@b.example", 3],
-      "metadata.stars": { gte: 2 },
-    };
-    expect(mapFilterTexts(filter, () => "[EMAIL]")).toEqual({
-      ...filter,
-      title: "[EMAIL]",
-      "metadata.mail": ["[EMAIL]", 3],
-    });
+  it("agrees with the rules spelled out case by case, on anything that is accepted", () => {
+    const seen = { true: 0, false: 0 };
+    fc.assert(
+      fc.property(documents, filterInputs, (candidate, input) => {
+        expect(filterSchema.safeParse(input).error?.issues).toBeUndefined();
+        const expected = passesInput(candidate, input);
+        expect(matchesFilter(candidate, normalFilter(input))).toBe(expected);
+        seen[`${expected}`] += 1;
+      }),
+      { numRuns: 5_000 },
+    );
+    // Both outcomes really occurred: agreement on "never" alone would say little.
+    expect(Math.min(seen.true, seen.false)).toBeGreaterThan(500);
   });
 });
 
-describe("a clause that no document can match", () => {
+function not(filter: FilterTree): FilterTree {
+  return { type: "not", filter };
+}
+
+describe("mapFilterTexts", () => {
+  const mail = "a@b.example";
+
+  it("changes texts as documents' texts are changed, and leaves ids, times and other values", () => {
+    const filter = (said: string): FilterInput => ({
+      id: mail,
+      language: "en",
+      timestamp: "2024-01-01T00:00:00Z",
+      title: said,
+      "metadata.mail": [said, 3],
+      "metadata.stars": { gte: 2 },
+    });
+    const mapped = mapFilterTexts(normalFilter(filter(mail)), () => "[EMAIL]");
+    expect(mapped).toEqual(normalFilter(filter("[EMAIL]")));
+  });
+
+  it("reaches every text of a tree", () => {
+    const filter = (said: string): FilterInput => ({
+      type: "or",
+      filters: [
+        { type: "not", filter: { type: "contains", key: "cc", value: [said] } },
+        { type: "and", filters: [{ type: "nin", key: "source", value: [said, "s"] }] },
+        { type: "ne", key: "mail", value: said },
+      ],
+    });
+    expect(filterTexts(normalFilter(filter(mail)))).toEqual([mail, mail, "s", mail]);
+    const mapped = mapFilterTexts(normalFilter(filter(mail)), (text) => text.toUpperCase());
+    expect(filterTexts(mapped)).toEqual(["A@B.EXAMPLE", "A@B.EXAMPLE", "S", "A@B.EXAMPLE"]);
+  });
+});
+
+describe("a filter that no document can pass", () => {
+  const refusal = (filter: unknown): string => {
+    try {
+      parseQuestion({ query: "why?", filter });
+    } catch (thrown) {
+      return (thrown as FreshetError).message;
+    }
+    return "accepted";
+  };
+  const within = (leaf: object) => ({
+    type: "and",
+    filters: [
+      { type: "exists", key: "a" },
+      { type: "not", filter: leaf },
+    ],
+  });
+
+  const time = "is no time as RFC 3339 writes it, such as 2026-03-01T10:00:00Z";
+  const either = "a time is RFC 3339 text, such as 2026-03-01T10:00:00Z, or unix seconds";
+  const text = "id, title, source, language are compared with text, or with a list of texts";
+  const digits = "a number beyond 9007199254740991 loses digits: send it as text";
+  const kinds = "a value is text, a number, true or false, or a list of such";
+  const bound = "a bound is a number or a time as RFC 3339 writes it";
+  const huge = 1546130668394913822;
+
   it.each([
-    [{ timestamp: "yesterday" }],
-    [{ timestamp: true }],
-    [{ timestamp: ["2026-03-01T10:00:00Z", "soon"] }],
-    [{ id: 1 }],
-    [{ id: ["a", 2] }],
-    [{ source: true }],
-    [{ title: { gt: 1 } }],
-  ])("is refused by name: %j", (filter) => {
-    const result = filterSchema.safeParse(filter);
-    expect(result.error?.issues.map(({ path }) => path)).toEqual([Object.keys(filter)]);
+    [{ timestamp: "yesterday" }, `filter.timestamp: ${time}`],
+    [{ timestamp: true }, `filter.timestamp: ${either}`],
+    [{ timestamp: ["2026-03-01T10:00:00Z", "soon"] }, `filter.timestamp: ${time}`],
+    [{ timestamp: { gte: "2026-02-30T00:00:00Z" } }, `filter.timestamp.gte: ${time}`],
+    [
+      { published_at: { gte: 1_772_359_200_000 } },
+      "filter.published_at: is no unix time in seconds of the years 1 to 9999",
+    ],
+    [{ id: 1 }, `filter.id: ${text}`],
+    [{ id: ["a", 2] }, `filter.id: ${text}`],
+    [{ source: true }, `filter.source: ${text}`],
+    [{ language: 5 }, `filter.language: ${text}`],
+    [{ title: { gt: 1 } }, `filter.title: ${text}`],
+    [{ language: "en_US" }, "filter.language: is no language tag (BCP 47), such as de-CH"],
+    [{ id: null }, `filter.id: ${kinds}`],
+    [{ id: [] }, "filter.id: too small: expected array to have >=1 items"],
+    [{ "metadata.order": huge }, `filter.metadata.<key>: ${digits}`],
+    [{ "metadata.order": [1, -huge] }, `filter.metadata.<key>: ${digits}`],
+    [{ "metadata.order": { gt: huge } }, `filter.metadata.<key>: ${digits}`],
+    [{ "metadata.order": Number.POSITIVE_INFINITY }, `filter.metadata.<key>: ${digits}`],
+    [{ "metadata.x": { gt: "soon" } }, `filter.metadata.<key>: ${time}`],
+    [{ "metadata.x": { gt: true } }, `filter.metadata.<key>: ${bound}`],
+    [{ "metadata.x": { $gt: 1 } }, "filter.metadata.<key>: has a field that is not known"],
+    [{ "metadata.x": {} }, "filter.metadata.<key>: an empty range matches nothing"],
+    [{ "metadata.x": null }, `filter.metadata.<key>: ${kinds}`],
+    [null, "filter: invalid input: expected record, received null"],
+    ["id", "filter: invalid input: expected record, received string"],
+  ])("is refused in the flat form, by the name of the field: %j", (filter, said) => {
+    expect(refusal(filter)).toBe(said);
+  });
+
+  it.each([
+    [{ type: "eq", key: "timestamp", value: "yesterday" }, `value: ${time}`],
+    [{ type: "in", key: "published_at", value: [1, true] }, `value: ${either}`],
+    [{ type: "lt", key: "timestamp", value: true }, `value: ${bound}`],
+    [{ type: "eq", key: "id", value: 1 }, `value: ${text}`],
+    [{ type: "gt", key: "title", value: 1 }, `value: ${text}`],
+    [{ type: "eq", key: "order", value: huge }, `value: ${digits}`],
+    [{ type: "nin", key: "order", value: [1, huge] }, `value.1: ${digits}`],
+    [{ type: "gte", key: "order", value: huge }, `value: ${digits}`],
+    [{ type: "eq", key: "a", value: null }, `value: ${kinds}`],
+    [{ type: "eq", key: "a", value: ["x"] }, `value: ${kinds}`],
+    [{ type: "eq", key: "a" }, `value: ${kinds}`],
+    [{ type: "in", key: "a", value: "x" }, "value: invalid input: expected array, received string"],
+    [{ type: "gt", key: "a", value: "soon" }, `value: ${time}`],
+    [
+      { type: "contains", key: "id", value: "x" },
+      "value: contains asks for values of a metadata list",
+    ],
+    [
+      { type: "exists", key: "a", value: "yes" },
+      "value: invalid input: expected boolean, received string",
+    ],
+    [{ type: "exists", key: "metadata." }, "key: a key is "],
+    [{ type: "exists", key: "x".repeat(65) }, "key: a key is "],
+    [{ type: "exists", key: "a\nb" }, "key: a key is text without control characters"],
+    [{ type: "exists" }, "key: invalid input: expected string, received undefined"],
+    [{ type: "or", filters: [] }, "filters: too small: expected array to have >=1 items"],
+    [{ type: "nor", filters: [] }, "type: type is one of and, or, not, eq"],
+    [{ type: "not" }, "filter: type is one of and, or, not, eq"],
+    [{ type: "eq", key: "a", value: 1, op: "x" }, " has a field that is not known"],
+    [{ "metadata.a": 1 }, "type: type is one of and, or, not, eq"],
+    ["x", " type is one of and, or, not, eq"],
+  ])("is refused at every depth, by its path: %j", (leaf, said) => {
+    const at = said.startsWith(" ") ? `:${said}` : `.${said}`;
+    if (typeof leaf === "object" && "type" in leaf) expect(refusal(leaf)).toContain(`filter${at}`);
+    expect(refusal(within(leaf as object))).toContain(`filter.filters.1.filter${at}`);
+  });
+
+  it("repeats nothing that its author chose (I10)", () => {
+    const said = refusal({ type: "eq", key: "kari@example.org", value: { a: 1 } });
+    expect(said).toBe(`filter.value: ${kinds}`);
+    expect(refusal({ "metadata.kari@example.org": null })).not.toContain("kari");
+  });
+
+  const leaf = (n: number) => ({ type: "eq", key: "a", value: n });
+  const nested = (depth: number): object => {
+    let filter: object = leaf(1);
+    for (let at = 1; at < depth; at += 1) filter = { type: "not", filter };
+    return filter;
+  };
+  const many = (count: number) => ({
+    type: "or",
+    filters: Array.from({ length: count }, (_, n) => leaf(n)),
+  });
+
+  it("has a bound for depth, clauses, fields and characters, over the whole tree", () => {
+    expect(refusal(nested(limits.filterDepthMax))).toBe("accepted");
+    expect(refusal(nested(limits.filterDepthMax + 1))).toBe("filter: it nests more than 8 deep");
+    expect(refusal(nested(10_000))).toBe("filter: it nests more than 8 deep");
+    expect(refusal(many(limits.filterClausesMax))).toBe("accepted");
+    expect(refusal(many(limits.filterClausesMax + 1))).toBe("filter: at most 32 clauses");
+    const parts = Array.from({ length: 5 }, () => many(limits.filterClausesMax / 4));
+    expect(refusal({ type: "and", filters: parts })).toBe("filter: at most 32 clauses");
+    const fields = Array.from({ length: 17 }, (_, n) => ({ type: "exists", key: `k${n}` }));
+    expect(refusal({ type: "or", filters: fields })).toBe("filter: at most 16 fields");
+    const long = Array.from({ length: 17 }, () => ({ ...leaf(1), value: "x".repeat(1_000) }));
+    expect(refusal({ type: "or", filters: long })).toContain("more than 16384 characters together");
   });
 
   it.each([
     [{ timestamp: 1_772_359_200 }],
     [{ timestamp: ["2026-03-01T10:00:00+01:00", 0] }],
-    [{ timestamp: { gte: "2026-03-01T10:00:00Z", lt: 5 } }],
+    [{ timestamp: { gte: "2026-03-01t10:00:00z", lt: 5 } }],
     [{ id: ["a", "b"], title: "t", source: "s" }],
     [{ "metadata.a": 1, "metadata.b": true, "metadata.c": { gt: 0 } }],
+    [{ "metadata.type": "a", "metadata.metadata.x": "b", "metadata.🙂": "c" }],
+    [{ type: "eq", key: "$and", value: 9_007_199_254_740_991 }],
+    [{ type: "in", key: "metadata.a", value: [-0, 0.1234567890123456789] }],
   ])("is none of these: %j", (filter) => {
-    expect(filterSchema.safeParse(filter).success).toBe(true);
+    expect(refusal(filter)).toBe("accepted");
+  });
+
+  it("is read again by another node as what it was", () => {
+    fc.assert(
+      fc.property(filterInputs, (filter) => {
+        const sent = JSON.stringify(parseQuestion({ query: "why?", filter }));
+        const again = parseQuestion(JSON.parse(sent)).filter;
+        expect(normalFilter(again ?? {})).toEqual(normalFilter(JSON.parse(JSON.stringify(filter))));
+      }),
+    );
   });
 });

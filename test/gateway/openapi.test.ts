@@ -3,7 +3,7 @@ import { z } from "zod";
 import { errorTable } from "../../src/contract/errors.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { questionSchema } from "../../src/contract/query.ts";
-import { openApiDocument } from "../../src/gateway/openapi.ts";
+import { jsonSchema, openApiDocument } from "../../src/gateway/openapi.ts";
 import { problemSchema } from "../../src/gateway/schemas.ts";
 import { fixture } from "./http-fixture.ts";
 
@@ -38,6 +38,28 @@ describe("the OpenAPI document", () => {
     const names = [...JSON.stringify(document).matchAll(/#\/components\/schemas\/(\w+)/g)];
     expect(names.length).toBeGreaterThan(10);
     for (const [, name] of names) expect(document.components.schemas).toHaveProperty(name ?? "");
+  });
+
+  it("describes both forms of a filter, and a tree as a thing that holds trees", () => {
+    const { Filter, FilterTree, Question } = document.components.schemas as Record<string, unknown>;
+    const tree = { $ref: "#/components/schemas/FilterTree" };
+    expect(Question).toMatchObject({
+      properties: { filter: { $ref: "#/components/schemas/Filter" } },
+    });
+    expect(Filter).toMatchObject({ anyOf: [{ type: "object" }, tree] });
+    expect(JSON.stringify(FilterTree)).toContain(JSON.stringify(tree));
+    for (const name of ["and", "or", "not", "eq", "nin", "gte", "contains", "exists"]) {
+      expect(JSON.stringify(FilterTree)).toContain(`"${name}"`);
+    }
+  });
+
+  it("gives a schema that stands alone all that it refers to", () => {
+    const alone = jsonSchema(questionSchema, "input");
+    const names = [...JSON.stringify(alone).matchAll(/"#\/([^"]*)"/g)].map(([, name]) => name);
+    expect(new Set(names)).toEqual(new Set(["$defs/Filter", "$defs/FilterTree"]));
+    expect(Object.keys(alone["$defs"] as object)).toEqual(
+      expect.arrayContaining(["Filter", "FilterTree"]),
+    );
   });
 
   it("says what a document id is", () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
 import hnswlib from "hnswlib-node";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { normalFilter } from "../../src/contract/filter.ts";
 import type { DocumentId, Position } from "../../src/contract/ids.ts";
 import { dotProduct } from "../../src/contract/vector.ts";
 import { createHotShardFactory } from "../../src/hot/hnsw.ts";
@@ -103,7 +104,7 @@ describe("a tenant with more chunks than are scanned flat", () => {
       ["hundredth", 100],
     ] as const) {
       const recalls = questions.map((vector) => {
-        const filter = { [`metadata.${key}`]: 3 };
+        const filter = normalFilter({ [`metadata.${key}`]: 3 });
         const found = shard.search({ vector, text: "", limit: 10, filter }).map(numberOf);
         const accepts = (index: number): boolean => (index + 1) % of === 3;
         return recall(found, exactNearest(vectors, { vector, k: 10, accepts }));

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { normalFilter } from "../../src/contract/filter.ts";
 import type { DocumentId, Position } from "../../src/contract/ids.ts";
 import type { GraphBuilder, GraphInput, GraphJob } from "../../src/hot/graph.ts";
 import { copyRows } from "../../src/hot/graph-links.ts";
@@ -238,7 +239,9 @@ describe("any sequence of operations", () => {
               case "search": {
                 const { vector, text, limit } = step;
                 const filter =
-                  step.filter === undefined ? undefined : { "metadata.kind": step.filter };
+                  step.filter === undefined
+                    ? undefined
+                    : normalFilter({ "metadata.kind": step.filter });
                 const asked: HotQuery = { vector, text, limit, filter };
                 expectComplete(shard.search(asked), { oracle, query: asked });
                 break;

@@ -28,11 +28,13 @@ describe("preparation", () => {
       title: "Card [CARD]",
       source: "mailto:[EMAIL]",
       timestamp: 5,
+      contentHash: expect.stringMatching(/^[0-9a-f]{32}$/),
       metadata: { owner: "[EMAIL]", hosts: ["[IP]", 3], year: 2024, ok: true },
     });
     expect(prepared.chunks.map(({ text, heading }) => [text, heading])).toEqual([
       ["Write to [EMAIL].", "Card [CARD]"],
     ]);
+    expect(prepared.chunks.map(({ range }) => range)).toEqual([[0, "Write to [EMAIL].".length]]);
     expect(prepared.redactor).toBe(redactorVersion);
   });
 
@@ -42,8 +44,15 @@ describe("preparation", () => {
   });
 
   test("what is not given is not there", () => {
-    expect(prepare(operation({})).info).toEqual({});
-    expect(prepare(operation({ title: " \u200b" })).info).toEqual({});
+    const contentHash = expect.any(String);
+    expect(prepare(operation({})).info).toEqual({ contentHash });
+    expect(prepare(operation({ title: " \u200b" })).info).toEqual({ contentHash });
+  });
+
+  test("labels, language and expiry are kept as they are: labels are names, not redacted", () => {
+    const acl = ["jane@example.com", "team:ops"];
+    const { info } = prepare(operation({ acl, language: "de-CH", expires_at: 7 }));
+    expect(info).toMatchObject({ acl, language: "de-CH", expiresAtMs: 7 });
   });
 
   test("a text of invisible characters makes no chunks", () => {

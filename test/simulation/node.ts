@@ -38,6 +38,7 @@ const prepare: Preparer = ({ text }) => ({
   chunks: Array.from({ length: Number(text) }, (_, chunk) => ({
     text: `common ${chunk}`,
     heading: undefined,
+    range: [chunk, chunk + 1],
     tokens: new Int32Array(1),
   })),
   redactor: "none",

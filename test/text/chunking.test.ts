@@ -58,6 +58,14 @@ describe("chunks", () => {
     );
   });
 
+  test("CK5: the range of a chunk is where its text lies", () => {
+    fc.assert(
+      fc.property(markdownish, (text) => {
+        for (const { text: shown, range } of chunk(text)) expect(text.slice(...range)).toBe(shown);
+      }),
+    );
+  });
+
   test("CK4: the same text gives the same chunks", () => {
     const text = `# A\n${paragraphs(80)}\n## B\n${paragraphs(3)}`;
     expect(chunk(text)).toEqual(chunk(text));

@@ -10,7 +10,7 @@ export const documentLimits = {
   /**
    * A record is at worst this many times its text. A chunk of 256 tokens brings at least 190 new
    * ones (the rest is overlap, heading and two marks), of one byte each at worst, and makes 1,536
-   * bytes of vector, 444 of text (every byte escaped), 27 of JSON: 10.6 times; the remainder is 843
+   * bytes of vector, 444 of text (every byte escaped), 53 of JSON: 10.7 times; the remainder is 817
    * bytes of heading, repeated with every chunk. With 4 MiB a record, 256 KiB of text still fit:
    * (4 MiB - 128 KiB) / 15 = 264 KiB.
    */
@@ -21,10 +21,17 @@ export const documentLimits = {
   recordOverheadBytesMax: 128 * KiB,
   titleCharsMax: 1_000,
   sourceCharsMax: 2_000,
+  /** A time as text: nanoseconds and an offset take 35, and decimals may be any number. */
+  timeCharsMax: 64,
   metadataKeysMax: 64,
   metadataKeyCharsMax: 64,
   metadataValueCharsMax: 1_000,
   metadataListMax: 32,
+  /** Labels of who may read a document: groups and roles, as an identity provider lists them. */
+  aclLabelsMax: 64,
+  aclLabelCharsMax: 128,
+  /** RFC 5646, section 4.4.1: 35 are enough for any tag in use; extensions get some room. */
+  languageCharsMax: 64,
   /** Metadata as JSON: with title and source it must fit into `recordOverheadBytesMax`. */
   metadataBytesMax: 64 * KiB,
   /** A body of one document: every character escaped as \uXXXX at worst, and its metadata. */
@@ -57,10 +64,14 @@ const {
   metadataKeyCharsMax,
   metadataValueCharsMax,
   metadataBytesMax,
+  aclLabelsMax,
+  aclLabelCharsMax,
   httpDocumentBytesMax,
   httpNdjsonBytesMax,
 } = documentLimits;
-const infoBytes = (titleCharsMax + sourceCharsMax) * jsonBytesPerChar + metadataBytesMax;
+/** A label has no control characters: three bytes of UTF-8 a character, quotes and a comma. */
+const aclBytes = aclLabelsMax * (aclLabelCharsMax * 3 + 3);
+const infoBytes = (titleCharsMax + sourceCharsMax) * jsonBytesPerChar + metadataBytesMax + aclBytes;
 const shortValueBytes = metadataKeyCharsMax * 2 + 6;
 
 export const documentRelations: Relations = {
@@ -70,7 +81,7 @@ export const documentRelations: Relations = {
       recordBytesMax,
     ),
   ],
-  "title, source, metadata and id fit into what is set aside for them": [
+  "title, source, metadata, labels and id fit into what is set aside for them": [
     // An id is percent-encoded in a header: three characters a byte.
     below(infoBytes + documentIdBytesMax * 3, recordOverheadBytesMax),
   ],

@@ -12,8 +12,13 @@ export const questionLimits = {
   maxTokensMax: 2_048,
   /** Texts of a filter together: what is redacted, sent to cold and compared for one question. */
   filterCharsMax: 16 * KiB,
-  filterClausesMax: 16,
+  /** Comparisons of a filter: what one document of the hot shard is asked, 2 us at worst. */
+  filterClausesMax: 32,
+  /** Different fields of a filter: each may cost the hot shard an index. */
+  filterFieldsMax: 16,
   filterValuesMax: 64,
+  /** `and`, `or` and `not` around each other: people need three, programs that translate five. */
+  filterDepthMax: 8,
   /** The longest a question may wait for `min_seq`. */
   waitMsMax: 30 * secondMs,
   deadlineMsDefault: 30 * secondMs,

@@ -34,6 +34,8 @@ export type PackedPrepared =
       readonly redactor: string;
       readonly texts: readonly string[];
       readonly headings: readonly (string | undefined)[];
+      /** Start and end of each chunk's text, in turn. */
+      readonly ranges: Uint32Array;
       /** Tokens of all chunks, one after another, and where each chunk's end. */
       readonly tokens: Int32Array;
       readonly tokenEnds: Uint32Array;
@@ -61,6 +63,7 @@ export function packPrepared(prepared: Prepared): {
   const tokens = new Int32Array(tokenEnds.at(-1) ?? 0);
   for (const [index, chunk] of chunks.entries())
     tokens.set(chunk.tokens, index === 0 ? 0 : tokenEnds[index - 1]);
+  const ranges = Uint32Array.from(chunks.flatMap(({ range }) => range));
   const terms = countTerms(chunks.map((chunk) => indexedText(info.title, chunk)));
   const { counts, countEnds, lengths } = terms;
   const packed = {
@@ -70,23 +73,25 @@ export function packPrepared(prepared: Prepared): {
     redactor,
     texts: chunks.map(({ text }) => text),
     headings: chunks.map(({ heading }) => heading),
+    ranges,
     tokens,
     tokenEnds,
     ...terms,
   } as const;
-  const arrays = [tokens, tokenEnds, counts, countEnds, lengths];
+  const arrays = [ranges, tokens, tokenEnds, counts, countEnds, lengths];
   return { packed, transfer: arrays.map(({ buffer }) => buffer) };
 }
 
 export function unpackPrepared(packed: PackedPrepared): Prepared {
   if (packed.kind !== "prepared") return packed;
-  const { documentId, info, redactor, texts, headings, tokens, tokenEnds } = packed;
+  const { documentId, info, redactor, texts, headings, ranges, tokens, tokenEnds } = packed;
   const terms = unpackTerms(packed);
   const chunks = texts.map((text, index): Chunk => {
     const heading = headings[index];
     return {
       text,
       ...(heading === undefined ? {} : { heading }),
+      range: [ranges[index * 2] as number, ranges[index * 2 + 1] as number],
       tokens: tokens.subarray(index === 0 ? 0 : tokenEnds[index - 1], tokenEnds[index]),
       terms: terms[index],
     };

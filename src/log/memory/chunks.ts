@@ -15,7 +15,7 @@ import {
 } from "../../contract/ids.ts";
 import type { QuarantineReason } from "../../contract/quarantine.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../../contract/record.ts";
-import { encodeBody } from "../../contract/record.ts";
+import { encodeBody } from "../../contract/record-body.ts";
 import { judgeAppend } from "../append-outcome.ts";
 import { ChainCheck } from "../chain.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "../port.ts";

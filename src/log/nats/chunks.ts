@@ -20,12 +20,8 @@ import {
   type TenantId,
 } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import {
-  type ChunkRecord,
-  encodeBody,
-  type PlacedRecord,
-  type RecordHeader,
-} from "../../contract/record.ts";
+import type { ChunkRecord, PlacedRecord, RecordHeader } from "../../contract/record.ts";
+import { encodeBody } from "../../contract/record-body.ts";
 import { judgeAppend } from "../append-outcome.ts";
 import { ChainCheck } from "../chain.ts";
 import type { AppendOutcome, ChunksLog, ChunksRange } from "../port.ts";

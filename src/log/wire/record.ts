@@ -1,4 +1,4 @@
-/** A record as it is stored: its headers on the wire, and back. The body: contract/record.ts. */
+/** A record as it is stored: its headers on the wire, and back. The body: contract/record-body.ts. */
 
 import { type ErrorCode, errorTable, FreshetError } from "../../contract/errors.ts";
 import {
@@ -11,13 +11,8 @@ import {
   type Version,
   version,
 } from "../../contract/ids.ts";
-import {
-  type ChunkRecord,
-  decodeBody,
-  type Placed,
-  type PlacedRecord,
-  type RecordHeader,
-} from "../../contract/record.ts";
+import type { ChunkRecord, Placed, PlacedRecord, RecordHeader } from "../../contract/record.ts";
+import { decodeBody } from "../../contract/record-body.ts";
 
 /** Where and when a record was stored. */
 export interface Place extends Placed {
@@ -33,6 +28,7 @@ const names = {
   epoch: "Freshet-Epoch",
   document: "Freshet-Document",
   chunks: "Freshet-Chunks",
+  expires: "Freshet-Expires",
   bytes: "Freshet-Bytes",
   reason: "Freshet-Reason",
   message: "Freshet-Message",
@@ -60,7 +56,12 @@ export function wireHeaders(record: ChunkRecord, bytes: number): WireHeaders {
   if ("documentId" in record && record.documentId !== null) {
     headers[names.document] = encodeURIComponent(record.documentId);
   }
-  if (record.kind === "upsert") headers[names.chunks] = String(record.chunkCount);
+  if (record.kind === "upsert") {
+    headers[names.chunks] = String(record.chunkCount);
+    const { expiresAtMs } = record.body.info;
+    // A time before 1970 has expired as surely as 1970 has.
+    if (expiresAtMs !== undefined) headers[names.expires] = String(Math.max(0, expiresAtMs));
+  }
   if (record.kind === "reject") {
     headers[names.reason] = record.reason;
     headers[names.message] = encodeURIComponent(record.message.toWellFormed());
@@ -105,6 +106,7 @@ export function previousIn(read: ReadHeader): Position {
 /** @throws FreshetError internal when the headers are not what `wireHeaders` writes */
 export function headerFromWire(read: ReadHeader, place: Place): RecordHeader {
   const document = read(names.document);
+  const expires = read(names.expires);
   const kind = kindOf(read);
   return {
     ...place,
@@ -114,6 +116,7 @@ export function headerFromWire(read: ReadHeader, place: Place): RecordHeader {
     epoch: epoch(integerOf(read(names.epoch))),
     documentId: document === undefined ? null : (decodeURIComponent(document) as DocumentId),
     chunkCount: integerOf(read(names.chunks) ?? "0"),
+    ...(expires === undefined ? {} : { expiresAtMs: integerOf(expires) }),
     bytes: integerOf(read(names.bytes)),
   };
 }

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
-import { decodeBody, encodeBody, type RecordBody } from "../../src/contract/record.ts";
+import type { RecordBody } from "../../src/contract/record.ts";
+import { bodyFormat, decodeBody, encodeBody } from "../../src/contract/record-body.ts";
 
 const scalar = fc.oneof(
   fc.string({ unit: "binary" }),
@@ -11,6 +12,27 @@ const scalar = fc.oneof(
 const optional = <Value>(arbitrary: fc.Arbitrary<Value>) =>
   fc.option(arbitrary, { nil: undefined });
 
+const rangeArbitrary = fc
+  .tuple(fc.nat(), fc.nat())
+  .map(([start, length]): [number, number] => [start, start + length]);
+
+const sparseArbitrary = fc
+  .uniqueArray(fc.nat({ max: 0xffff_ffff }), { minLength: 1, maxLength: 5 })
+  .chain((indices) =>
+    fc.float32Array({ minLength: indices.length, maxLength: indices.length }).map((values) => ({
+      indices: Uint32Array.from(indices),
+      values,
+    })),
+  );
+
+/** At least one field that no Freshet knows. */
+const unknownFields = (known: readonly string[]) =>
+  fc.dictionary(
+    fc.string({ minLength: 1 }).filter((name) => !known.includes(name) && name !== "__proto__"),
+    fc.oneof(scalar, fc.array(scalar)),
+    { minKeys: 1, maxKeys: 3 },
+  );
+
 const bodyArbitrary: fc.Arbitrary<RecordBody> = fc
   .record({ dimensions: fc.integer({ min: 1, max: 9 }), count: fc.nat({ max: 5 }) })
   .chain(({ dimensions, count }) =>
@@ -19,18 +41,40 @@ const bodyArbitrary: fc.Arbitrary<RecordBody> = fc
         title: optional(fc.string({ unit: "binary" })),
         source: optional(fc.string()),
         timestamp: optional(fc.maxSafeInteger()),
+        publishedAtMs: optional(fc.maxSafeNat()),
+        expiresAtMs: optional(fc.maxSafeInteger()),
+        language: optional(fc.constantFrom("de", "zh-Hans-CN")),
+        acl: optional(fc.array(fc.string({ unit: "binary" }))),
+        contentHash: optional(fc.string()),
         metadata: optional(fc.dictionary(fc.string(), fc.oneof(scalar, fc.array(scalar)))),
       }),
       chunks: fc.array(
         fc.record({
           text: fc.string({ unit: "binary" }),
           heading: optional(fc.string()),
+          range: optional(rangeArbitrary),
           vector: fc.float32Array({ minLength: dimensions, maxLength: dimensions }),
+          sparse: optional(sparseArbitrary),
+          extra: optional(unknownFields(["text", "heading", "range"])),
         }),
         { minLength: count, maxLength: count },
       ),
       model: fc.string(),
       redactor: fc.string(),
+      extra: optional(
+        unknownFields([
+          ...["format", "info", "chunks", "dimensions", "model", "redactor", "sections"],
+        ]),
+      ),
+      extraSections: optional(
+        fc.array(
+          fc.record({
+            name: fc.string().filter((name) => name !== "sparse"),
+            data: fc.uint8Array({ maxLength: 9 }),
+          }),
+          { minLength: 1, maxLength: 3 },
+        ),
+      ),
     }),
   );
 
@@ -152,7 +196,13 @@ describe("malformed bytes", () => {
     redactor: "r",
   };
   it.each<[string, unknown]>([
-    ["another format", { ...json, format: 2 }],
+    ["a format that is no number", { ...json, format: "1" }],
+    ["format 0", { ...json, format: 0 }],
+    ["a range that is no pair", { ...json, chunks: [{ text: "x", range: [1] }] }],
+    ["a range that ends before it starts", { ...json, chunks: [{ text: "x", range: [2, 1] }] }],
+    ["a section that is not there", { ...json, sections: [{ name: "x", bytes: 4 }] }],
+    ["a section of negative length", { ...json, sections: [{ name: "x", bytes: -4 }] }],
+    ["a section beyond all numbers", { ...json, sections: [{ name: "x", bytes: 2 ** 53 }] }],
     ["no object", null],
     ["chunks that are a string", { ...json, chunks: "x" }],
     ["a chunk that is null", { ...json, chunks: [null] }],
@@ -165,5 +215,75 @@ describe("malformed bytes", () => {
   ])("are refused: %s", (_what, wrong) => {
     expect(decodeBody(handMade(json, 4)).chunks).toHaveLength(1);
     expect(() => decodeBody(handMade(wrong, 4))).toThrow(malformed);
+  });
+});
+
+/** Written by `encodeBody` of the last commit that wrote format 1. */
+const format1 = [
+  "BwEAAHsiZm9ybWF0IjoxLCJpbmZvIjp7InRpdGxlIjoiQSB0aXRsZSIsInNvdXJjZSI6Imh0dHBzOi8vZXhhbXBsZS5jb20v",
+  "YSIsInRpbWVzdGFtcCI6MTc3MjM1OTIwMDAwMCwibWV0YWRhdGEiOnsibGFuZyI6ImRlIiwibiI6WzEsMl19fSwiY2h1bmtz",
+  "IjpbeyJ0ZXh0IjoiRGFzIFN0w7xjayBpc3QgZmVydGlnLiIsImhlYWRpbmciOiJBIHRpdGxlID4gVGVpbCJ9LHsidGV4dCI6",
+  "InR3byJ9XSwiZGltZW5zaW9ucyI6MywibW9kZWwiOiJtIiwicmVkYWN0b3IiOiJyMSJ9AAAAgD8AAAAAAAAAPwAAAAAAAIA/",
+  "AAAAvw==",
+].join("");
+
+describe("formats", () => {
+  it("of the first one, bytes that were stored are read as they are (RB1)", () => {
+    expect(decodeBody(Buffer.from(format1, "base64"))).toEqual({
+      info: {
+        title: "A title",
+        source: "https://example.com/a",
+        timestamp: 1_772_359_200_000,
+        metadata: { lang: "de", n: [1, 2] },
+      },
+      chunks: [
+        {
+          text: "Das Stück ist fertig.",
+          heading: "A title > Teil",
+          vector: Float32Array.of(1, 0, 0.5),
+        },
+        { text: "two", vector: Float32Array.of(0, 1, -0.5) },
+      ],
+      model: "m",
+      redactor: "r1",
+    });
+  });
+
+  it("keep the fields and the sections of a later Freshet when they are written again (RB2)", () => {
+    const body: RecordBody = {
+      info: { title: "t", ...{ mood: "calm" } },
+      chunks: [
+        { text: "x", range: [3, 4], vector: Float32Array.of(1), extra: { page: 7 } },
+        {
+          text: "y",
+          vector: Float32Array.of(0),
+          sparse: { indices: Uint32Array.of(2, 9), values: Float32Array.of(0.5, 0.25) },
+        },
+      ],
+      model: "m",
+      redactor: "r",
+      extra: { origin: { kind: "pdf" } },
+      extraSections: [{ name: "colours", data: Uint8Array.of(1, 2, 3) }],
+    };
+    const once = decodeBody(encodeBody(body));
+    expect(once).toEqual(body);
+    expect(decodeBody(encodeBody(once))).toEqual(body);
+  });
+
+  it("of a later Freshet are refused with the way out (RB3)", () => {
+    const later = { format: bodyFormat + 1, info: {}, chunks: [], dimensions: 0 };
+    const bytes = handMade({ ...later, model: "m", redactor: "r" }, 0);
+    expect(() => decodeBody(bytes)).toThrow(/record format 3.*start the later version again/);
+  });
+
+  it("refuse a sparse vector whose numbers do not match", () => {
+    const sparse = { indices: Uint32Array.of(1, 2), values: Float32Array.of(1) };
+    const chunks = [{ text: "x", vector: Float32Array.of(1), sparse }];
+    expect(() => encodeBody({ ...example, chunks })).toThrow(malformed);
+    const sections = [{ name: "sparse", bytes: 4 }];
+    const json = { format: 2, info: {}, chunks: [{ text: "x" }], dimensions: 1, sections };
+    const bytes = handMade({ ...json, model: "m", redactor: "r" }, 8);
+    new DataView(bytes.buffer).setUint32(bytes.length - 4, 5, true);
+    expect(() => decodeBody(bytes)).toThrow(malformed);
   });
 });

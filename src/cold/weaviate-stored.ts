@@ -1,0 +1,42 @@
+/** Reading stored objects back, whole or in part, without a search. */
+
+import type { ColdObject, ExpiredEntry } from "./port.ts";
+import { entryOf, objectOf } from "./weaviate-object.ts";
+import type { ChunkCollection } from "./weaviate-search.ts";
+
+/** The objects with these ids, with all that they were written with; absent ones are passed over. */
+export async function storedObjects(
+  chunks: ChunkCollection,
+  ids: readonly string[],
+  abortSignal: AbortSignal,
+): Promise<readonly ColdObject[]> {
+  const reply = await chunks.query.fetchObjects(
+    {
+      filters: chunks.filter.byId().containsAny([...ids]),
+      limit: ids.length,
+      includeVector: true,
+    },
+    { abortSignal },
+  );
+  return reply.objects.map(objectOf);
+}
+
+/** @throws an error of the vendor */
+export async function expiredPage(
+  chunks: ChunkCollection,
+  { atMs, limit }: { readonly atMs: number; readonly limit: number },
+  abortSignal: AbortSignal,
+): Promise<readonly ExpiredEntry[]> {
+  const reply = await chunks.query.fetchObjects(
+    {
+      filters: chunks.filter.byProperty("expiresAt").lessOrEqual(atMs),
+      limit,
+      returnProperties: ["documentId", "version"],
+    },
+    { abortSignal },
+  );
+  return reply.objects.map((object) => {
+    const { id, documentId, version } = entryOf(object);
+    return { id, documentId, version };
+  });
+}

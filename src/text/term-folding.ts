@@ -1,0 +1,103 @@
+/**
+ * What two spellings of one word share: the text of a term with case kept, since camel case is cut
+ * later. Only text with a character beyond ASCII comes here. Linear in the text.
+ *
+ *   TF1  forms that Unicode calls equivalent (NFC, NFD) or compatible (full and half width,
+ *        ligatures, presentation forms, jamo) fold to one;
+ *   TF2  marks go where readers leave them out: accents of European scripts, vowel signs of Arabic
+ *        and Hebrew, the nukta of Indic scripts. Elsewhere a mark is part of the letter;
+ *   TF3  digits of every script are the digits 0 to 9.
+ */
+
+/** Accents of European scripts; what joins letters or varies their shape and is not seen. */
+const strippedPattern = /[\u0300-\u036f\u00ad\u200b\u200d\u2060\ufeff\ufe00-\ufe0f]/g;
+
+/** Characters with a rule below: most texts have none, and a look is cheaper than the rules. */
+const special = {
+  latin: "\u00b7\u00d0\u00d8\u00de\u00df\u00e6\u00c6\u00f0\u00f8\u00fe\u0110-\u0111\u0126-\u0127",
+  latinMore: "\u0131\u0141-\u0142\u0152-\u0153\u0166-\u0167\u1e9e\u02bc\u2010\u2011",
+  greek: "\u03c2",
+  hebrew: "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u05d0-\u05ea\u05f3\u05f4",
+  arabic: "\u0600-\u06ff\u08d3-\u08ff",
+  indic: "\u0900-\u0dff\u200c",
+  ideographs: "\u{e0100}-\u{e01ef}",
+};
+const specialPattern = new RegExp(`[${Object.values(special).join("")}]|(?![0-9])\\p{Nd}`, "u");
+
+/** Letters that no decomposition takes apart, as they are typed on a keyboard without them. */
+const letters: Readonly<Record<string, string>> = {
+  ...{ ß: "ss", ẞ: "SS", æ: "ae", Æ: "AE", œ: "oe", Œ: "OE", ø: "o", Ø: "O", ł: "l", Ł: "L" },
+  ...{ đ: "d", Đ: "D", ð: "d", Ð: "D", þ: "th", Þ: "TH", ħ: "h", Ħ: "H", ŧ: "t", Ŧ: "T" },
+  ...{ ı: "i", ς: "σ", "\u02bc": "'", "\u2010": "-", "\u2011": "-" },
+  // Alef wasla; yeh, kaf, heh and teh marbuta, each written in several ways.
+  ...{ "\u0649": "\u064a", "\u06cc": "\u064a", "\u06a9": "\u0643", "\u0629": "\u0647" },
+  ...{ "\u06c1": "\u0647", "\u06d5": "\u0647", "\u06be": "\u0647", "\u0671": "\u0627" },
+  // Candrabindu is anusvara where it is hard to print.
+  ...{ "\u0901": "\u0902", "\u0981": "\u0982" },
+  // Letters of one code point that are also written as a consonant with virama (and a joiner).
+  ...{ "\u09ce": "\u09a4\u09cd", "\u0d7a": "\u0d23\u0d4d", "\u0d7b": "\u0d28\u0d4d" },
+  ...{ "\u0d7c": "\u0d30\u0d4d", "\u0d7d": "\u0d32\u0d4d", "\u0d7e": "\u0d33\u0d4d" },
+  ...{ "\u0d7f": "\u0d15\u0d4d" },
+};
+const letterPattern = new RegExp(`[${Object.keys(letters).join("")}]`, "gu");
+
+const vowelSigns = {
+  hebrew: "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u05f3\u05f4",
+  /** With tatweel, which only makes a word longer. */
+  arabic:
+    "\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u08d3-\u08ff",
+  nukta: "\u093c\u09bc\u0a3c\u0abc\u0b3c\u0cbc",
+  ideographicVariations: "\u{e0100}-\u{e01ef}",
+};
+const vowelSignPattern = new RegExp(`[${Object.values(vowelSigns).join("")}]`, "gu");
+
+/** An abbreviation's quotation mark, typed in ASCII. */
+const gershayimPattern = /(?<=[\u05d0-\u05ea])["'](?=[\u05d0-\u05ea])/g;
+/** In Persian a non-joiner stands between parts of a word, in Indic scripts inside a letter. */
+const indicNonJoinerPattern = /(?<=[\u0900-\u0dff])\u200c/g;
+const catalanPattern = /(?<=l)\u00b7(?=l)/gi;
+const foreignDigitPattern = /(?![0-9])\p{Nd}/gu;
+
+export function foldForTerms(text: string): string {
+  const plain = text.normalize("NFKD").replace(strippedPattern, "").normalize("NFC");
+  return specialPattern.test(plain) ? foldSpecial(plain) : plain;
+}
+
+function foldSpecial(text: string): string {
+  return text
+    .replace(vowelSignPattern, "")
+    .replace(gershayimPattern, "")
+    .replace(indicNonJoinerPattern, "")
+    .replace(catalanPattern, "")
+    .replace(letterPattern, letterFor)
+    .replace(foreignDigitPattern, asciiDigit);
+}
+
+/** Two capitals for one would be taken for the end of a word inside `Æther`. */
+function letterFor(letter: string, at: number, text: string): string {
+  const typed = letters[letter] ?? letter;
+  if (typed.length === 1 || !/^[A-Z]/.test(typed)) return typed;
+  return /^\p{Ll}/u.test(text.slice(at + 1, at + 3))
+    ? typed.charAt(0) + typed.slice(1).toLowerCase()
+    : typed;
+}
+
+const digits = new Map<string, string>();
+
+function asciiDigit(digit: string): string {
+  const known = digits.get(digit);
+  if (known !== undefined) return known;
+  const value = String(digitValue(digit));
+  digits.set(digit, value);
+  return value;
+}
+
+const digitPattern = /^\p{Nd}$/u;
+
+/** Unicode lays the ten digits of a script side by side, so its place says what a digit is worth. */
+function digitValue(digit: string): number {
+  const code = digit.codePointAt(0) ?? 0;
+  let value = 0;
+  while (value < 9 && digitPattern.test(String.fromCodePoint(code - value - 1))) value += 1;
+  return value;
+}
