@@ -14,6 +14,8 @@ export const questionLimits = {
   filterCharsMax: 16 * KiB,
   filterClausesMax: 16,
   filterValuesMax: 64,
+  /** A thousand years: beyond it age makes no difference that a score could show. */
+  recencyHalfLifeSecondsMax: 1_000 * 366 * 24 * 3_600,
   /** The longest a question may wait for `min_seq`. */
   waitMsMax: 30 * secondMs,
   deadlineMsDefault: 30 * secondMs,
