@@ -90,18 +90,24 @@ export class Stopwatch {
 }
 
 export function sourceOf(candidate: Candidate, score: number): Source {
-  const { documentId: id, version, chunk, text, info, shard } = candidate;
-  const { title, source } = info;
-  return {
-    id,
-    version,
-    chunk,
-    score,
-    text,
-    ...(title === undefined ? {} : { title }),
-    ...(source === undefined ? {} : { source }),
-    shard,
+  const { documentId: id, version, chunk, text, heading, info, shard } = candidate;
+  const { title, source, language, acl, metadata } = info;
+  const described = {
+    ...{ heading, title, source, language, metadata },
+    timestamp: rfc3339(info.timestamp),
+    published_at: rfc3339(info.publishedAtMs),
+    expires_at: rfc3339(info.expiresAtMs),
+    acl: acl && [...acl],
   };
+  // An absent field is left out of the reply, not sent as null.
+  const present = Object.fromEntries(
+    Object.entries(described).filter(([, value]) => value !== undefined),
+  ) as Partial<Source>;
+  return { id, version, chunk, score, text, ...present, shard };
+}
+
+function rfc3339(atMs: number | undefined): string | undefined {
+  return atMs === undefined ? undefined : new Date(atMs).toISOString();
 }
 
 /**

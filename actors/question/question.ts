@@ -154,7 +154,13 @@ class QuestionRun {
     const { found, coverage } = await this.#search({ ...redacted, vector });
 
     const fused = await this.#stages.time("fuse", () =>
-      fuse({ question: text, hot: found.hot, cold: found.cold, limit: question.top_k }),
+      fuse({
+        question: text,
+        hot: found.hot,
+        cold: found.cold,
+        limit: question.top_k,
+        recency: question.recency && { recency: question.recency, nowMs: this.#clock.nowMs() },
+      }),
     );
     metrics.observe("fusion_seconds", this.#stages.ms.fuse / 1000);
     metrics.observe("hot_search_seconds", found.hotMs / 1000);

@@ -75,7 +75,8 @@ interface ModelRun extends WriterOptions {
 async function writeWithModel(run: ModelRun): Promise<boolean> {
   const { model, request, answer, clock, metrics, logger } = run;
   const { question, sources, maxTokens, signal, budgetMs } = request;
-  const { messages, shown } = buildPrompt({ question, sources, fence: run.fence() });
+  const nowMs = clock.nowMs();
+  const { messages, shown } = buildPrompt({ question, sources, fence: run.fence(), nowMs });
   const filter = createCitationFilter({ shown });
   const guard = createRepetitionGuard();
   const enough = new AbortController();

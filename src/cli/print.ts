@@ -14,12 +14,14 @@ export function printable(text: string): string {
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "");
 }
 
-/** `[1] Title — the source (hot, 0.82)`, in the order that the answer cites. */
+/** `[1] Title — the source, 2026-11-29 (hot, 0.82)`, in the order that the answer cites. */
 export function sourceLines(sources: readonly Source[], withText: boolean): readonly string[] {
   return sources.flatMap((source, index) => {
     const name = source.source ?? source.id;
     const title = source.title === undefined || source.title === name ? "" : `${source.title} — `;
-    const head = `[${index + 1}] ${title}${name} (${source.shard}, ${source.score.toFixed(2)})`;
+    const dated = source.timestamp ?? source.published_at;
+    const date = dated === undefined ? "" : `, ${dated.slice(0, 10)}`;
+    const head = `[${index + 1}] ${title}${name}${date} (${source.shard}, ${source.score.toFixed(2)})`;
     const text = withText ? [`    ${snippet(source.text)}`] : [];
     return [head, ...text].map(printable);
   });

@@ -26,7 +26,7 @@ const metadataValue = z.union([scalarSchema, z.array(scalarSchema).max(limits.me
  */
 const metadataKey = z.string().min(1).max(limits.metadataKeyCharsMax).refine(isPlainName);
 
-const metadataSchema = z
+export const metadataSchema = z
   .record(metadataKey, metadataValue)
   .refine((value) => Object.keys(value).length <= limits.metadataKeysMax, {
     error: `at most ${limits.metadataKeysMax} metadata keys`,

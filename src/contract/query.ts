@@ -1,10 +1,29 @@
 /** Questions in, answers out: the wire format of `query.<tenant>` and `POST /answer`. */
 
 import { z } from "zod";
+import { metadataSchema } from "./document.ts";
 import { FreshetError } from "./errors.ts";
 import { filterNames, filterSchema } from "./filter-schema.ts";
 import { describeIssue, hasProtoKey } from "./issue.ts";
 import { limits } from "./limits.ts";
+
+/**
+ * How much newer documents come before older ones: a document's relevance is multiplied with
+ * `1 - weight * (1 - 0.5 ^ (age / half_life_s))`. Absent, age plays no part.
+ */
+export const recencySchema = z.strictObject({
+  /**
+   * What a document's age is counted from: `timestamp`, the time that its author gave, or else that
+   * of its publication; `published_at`, always that of its publication.
+   */
+  field: z.enum(["timestamp", "published_at"]).default("timestamp"),
+  /** Seconds after which half of the weighted part is gone. */
+  half_life_s: z.number().positive().max(limits.recencyHalfLifeSecondsMax),
+  /** 0: age plays no part; 1: a document of great age counts nothing. */
+  weight: z.number().min(0).max(1).default(0.5),
+});
+
+export type Recency = z.infer<typeof recencySchema>;
 
 export const questionSchema = z.strictObject({
   query: z
@@ -14,6 +33,7 @@ export const questionSchema = z.strictObject({
   top_k: z.int().min(1).max(limits.topKMax).default(5),
   max_tokens: z.int().min(1).max(limits.maxTokensMax).default(200),
   filter: filterSchema.optional(),
+  recency: recencySchema.optional(),
   mode: z.enum(["answer", "search"]).default("answer"),
   /** Read-your-writes: the `seq` of a publish that this question must see (I8). */
   min_seq: z.int().min(0).optional(),
@@ -30,8 +50,19 @@ export const sourceSchema = z.object({
   chunk: z.int(),
   score: z.number(),
   text: z.string(),
+  /** Headings above the passage, the outermost first. */
+  heading: z.string().optional(),
   title: z.string().optional(),
   source: z.string().optional(),
+  /** The time that the author gave, RFC 3339. */
+  timestamp: z.string().optional(),
+  /** When this version was published, by the log's clock, RFC 3339. */
+  published_at: z.string().optional(),
+  /** When it stops being found, RFC 3339. */
+  expires_at: z.string().optional(),
+  language: z.string().optional(),
+  acl: z.array(z.string()).optional(),
+  metadata: metadataSchema.optional(),
   shard: z.enum(["hot", "cold"]),
 });
 
@@ -86,7 +117,11 @@ export function parseQuestion(value: unknown): Question {
   if (!result.success) {
     const schema = {
       root: "request",
-      names: [...Object.keys(questionSchema.shape), ...filterNames],
+      names: [
+        ...Object.keys(questionSchema.shape),
+        ...Object.keys(recencySchema.shape),
+        ...filterNames,
+      ],
     };
     throw new FreshetError("invalid_request", describeIssue(result.error, schema));
   }

@@ -11,6 +11,7 @@
 import type { Candidate } from "../contract/candidate.ts";
 import type { DocumentId, Version } from "../contract/ids.ts";
 import { bm25, type CorpusStats, termCounts, terms } from "../text/lexical.ts";
+import { type RecencyAt, recencyFactor } from "./recency.ts";
 
 export interface Fused {
   readonly candidate: Candidate;
@@ -26,6 +27,8 @@ export function fuse(options: {
   readonly hot: readonly Candidate[];
   readonly cold: readonly Candidate[];
   readonly limit: number;
+  /** Absent: age plays no part. */
+  readonly recency?: RecencyAt | undefined;
 }): Fused[] {
   // Hot first: of a chunk that both shards have, the reply names the one that is sure to be
   // current.
@@ -39,8 +42,9 @@ export function fuse(options: {
     .map((candidate, index) => {
       const denseScore = dense[index] ?? 0;
       const lexicalScore = lexical[index] ?? 0;
-      const score = matched ? alpha * denseScore + (1 - alpha) * lexicalScore : denseScore;
-      return { candidate, score };
+      const relevance = matched ? alpha * denseScore + (1 - alpha) * lexicalScore : denseScore;
+      const factor = options.recency ? recencyFactor(candidate.info, options.recency) : 1;
+      return { candidate, score: relevance * factor };
     })
     .sort(compareFused)
     .slice(0, options.limit);

@@ -4,8 +4,9 @@ import { buildPrompt } from "../../src/answer/prompt.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { sources } from "./sources.ts";
 
+const nowMs = Date.UTC(2026, 10, 29, 8, 31);
 const build = (question: string, ...texts: string[]) =>
-  buildPrompt({ question, sources: sources(...texts), fence: "k3jd9" });
+  buildPrompt({ question, sources: sources(...texts), fence: "k3jd9", nowMs });
 const user = (...args: Parameters<typeof build>) => build(...args).messages[1]?.content ?? "";
 
 describe("prompt", () => {
@@ -16,8 +17,25 @@ describe("prompt", () => {
   test("numbers the sources outside of their fences, the question last", () => {
     const content = user("What moves?", "The watermark moves.", "Cats sleep.");
     expect(content).toBe(
-      "[1] <<<k3jd9\nThe watermark moves.\nk3jd9>>>\n[2] <<<k3jd9\nCats sleep.\nk3jd9>>>\n\nQuestion: What moves?",
+      "[1] <<<k3jd9\nThe watermark moves.\nk3jd9>>>\n[2] <<<k3jd9\nCats sleep.\nk3jd9>>>\n\nNow: Sun, 29 Nov 2026 08:31:00 GMT\nQuestion: What moves?",
     );
+  });
+
+  test("says when a source is from, outside of its fence: the author's date, else that of its publication", () => {
+    const dated = sources("Old.", "New.", "Undated.").map((source, index) => ({
+      ...source,
+      ...[
+        { timestamp: "2024-02-29T23:59:59.000Z", published_at: "2026-11-29T08:00:00.000Z" },
+        { published_at: "2026-11-28T08:00:00.000Z" },
+        {},
+      ][index],
+    }));
+    const { messages } = buildPrompt({ question: "q", sources: dated, fence: "k3jd9", nowMs });
+    expect(messages[1]?.content.match(/^\[\d\].*/gm)).toEqual([
+      "[1] (2024-02-29) <<<k3jd9",
+      "[2] (published 2026-11-28) <<<k3jd9",
+      "[3] <<<k3jd9",
+    ]);
   });
 
   test("a source cannot close its fence", () => {

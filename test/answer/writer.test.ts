@@ -145,7 +145,7 @@ describe("answer writer", () => {
     expect(seen?.maxTokens).toBe(50);
     expect(seen?.messages.map(({ role }) => role)).toEqual(["system", "user"]);
     expect(seen?.messages[1]?.content).toMatch(
-      /^\[1\] <<<f3nce\nCats[^]*\nf3nce>>>\n\[2\] <<<f3nce\n[^]*\nf3nce>>>\n\nQuestion: When/,
+      /^\[1\] <<<f3nce\nCats[^]*\nf3nce>>>\n\[2\] <<<f3nce\n[^]*\nf3nce>>>\n\nNow: .*\nQuestion: When/,
     );
   });
 });

@@ -13,6 +13,7 @@ import {
   coverageSchema,
   parseQuestion,
   questionSchema,
+  recencySchema,
   sourceSchema,
   timingsSchema,
 } from "../../src/contract/query.ts";
@@ -124,6 +125,19 @@ describe("http-and-nats-api.md", () => {
     ["deadline_ms", limits.deadlineMsMax],
   ])("has the bound of a question's %s", (field, bound) => {
     expect(rowOf("Field | Default | Bounds | What it is", field)).toContain(number(bound));
+  });
+
+  it("has every field of recency with its default and bounds", () => {
+    const defaults = recencySchema.parse({ half_life_s: 1 }) as Readonly<Record<string, unknown>>;
+    const rows = tableIn(text, "Field of recency | Default | Bounds | What it is");
+    expect(new Set(rows.map(([name]) => name))).toEqual(
+      new Set(named(Object.keys(recencySchema.shape))),
+    );
+    for (const [name = "", fallback] of rows) {
+      const value = name === "`half_life_s`" ? undefined : defaults[name.slice(1, -1)];
+      expect(fallback).toBe(value === undefined ? "" : `\`${JSON.stringify(value)}\``);
+    }
+    expect(rows[0]?.join(" ")).toContain(number(limits.recencyHalfLifeSecondsMax));
   });
 
   it("has every field of a document", () => {

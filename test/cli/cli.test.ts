@@ -52,6 +52,18 @@ describe("usage", () => {
     expect(out).toMatch(/^Usage: freshet ask [\s\S]*Examples:\n {2}\$ /);
   });
 
+  it.each([
+    [["--half-life", "30"], "a number and one of s, m, h, d, w, y"],
+    [["--half-life", "0d"], "a number and one of s, m, h, d, w, y"],
+    [["--half-life", "30d", "--recency-weight", "2"], "a number from 0 to 1"],
+    [["--half-life", "30d", "--recency-field", "title"], "Allowed choices are"],
+    [["--recency-weight", "0.5"], "need --half-life"],
+  ])("of newer first that is wrong (%j) exits 2 and says what is right", async (args, message) => {
+    const { code, err } = await run(["search", "q", ...args]);
+    expect(code).toBe(2);
+    expect(err).toContain(message);
+  });
+
   it("that is wrong exits 2 and says why on standard error", async () => {
     const { code, out, err } = await run(["bogus"]);
     expect([code, out]).toEqual([2, ""]);

@@ -3,14 +3,17 @@
  * sources.
  */
 
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { limits } from "../../contract/limits.ts";
-import type { Answer } from "../../contract/query.ts";
+import { type Answer, recencySchema } from "../../contract/query.ts";
 import { resolveAddresses } from "../addresses.ts";
+import { usageError } from "../exit.ts";
 import { connectEngine } from "../http-client.ts";
 import { type CommonOptions, wholeNumber, withCommon, withEngine } from "../options.ts";
 import { printable, sourceLines, timingLine } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
+
+const recencyFields = recencySchema.shape.field.unwrap().options;
 
 interface AskOptions extends CommonOptions {
   readonly url?: string | undefined;
@@ -20,6 +23,9 @@ interface AskOptions extends CommonOptions {
   readonly waitMs?: number | undefined;
   readonly deadlineMs?: number | undefined;
   readonly filter?: Readonly<Record<string, unknown>> | undefined;
+  readonly halfLife?: number | undefined;
+  readonly recencyWeight?: number | undefined;
+  readonly recencyField?: string | undefined;
 }
 
 export function addAsk(program: Command, terminal: Terminal): void {
@@ -31,6 +37,7 @@ export function addAsk(program: Command, terminal: Terminal): void {
   questionOptions(command, [
     'freshet ask "how do I configure retries?"',
     'freshet ask "what changed?" --tenant acme --top-k 8 --json',
+    'freshet ask "who is on call?" --half-life 7d',
     'freshet ask "is it there yet?" --min-seq 1099511627790',
   ]).action(async (question: string, options: AskOptions) => ask(question, options, terminal));
 }
@@ -50,6 +57,11 @@ function questionOptions(command: Command, examples: readonly string[]): Command
   return withEngine(withCommon(command, examples))
     .option("-k, --top-k <n>", "sources at most", wholeNumber(1, limits.topKMax))
     .option("--filter <field=value>", "only documents that match; repeat for more", addClause)
+    .option("--half-life <time>", "newer first: relevance halves each 12h, 30d, 1y …", duration)
+    .option("--recency-weight <w>", "how much age may take away, 0 to 1 (default: 0.5)", share)
+    .addOption(
+      new Option("--recency-field <field>", "what age is counted from").choices(recencyFields),
+    )
     .option("--min-seq <seq>", "wait for this write", wholeNumber(0, Number.MAX_SAFE_INTEGER))
     .option("--wait-ms <ms>", "how long to wait for it", wholeNumber(0, limits.waitMsMax))
     .option("--deadline-ms <ms>", "give up after this time", wholeNumber(1, limits.deadlineMsMax));
@@ -64,6 +76,30 @@ function addClause(value: string, before: Readonly<Record<string, unknown>> = {}
   return { ...before, [value.slice(0, at)]: typed };
 }
 
+const secondsOf = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800, y: 31_557_600 } as const;
+
+/** Seconds. */
+function duration(value: string): number {
+  const parts = /^(\d+(?:\.\d+)?)([smhdwy])$/.exec(value);
+  const seconds = Number(parts?.[1]) * secondsOf[(parts?.[2] ?? "s") as keyof typeof secondsOf];
+  if (seconds > 0) return seconds;
+  throw new InvalidArgumentError("a number and one of s, m, h, d, w, y, such as 30d");
+}
+
+function share(value: string): number {
+  const number = value.trim() === "" ? Number.NaN : Number(value);
+  if (number >= 0 && number <= 1) return number;
+  throw new InvalidArgumentError("a number from 0 to 1");
+}
+
+function recencyOf({ halfLife, recencyWeight, recencyField }: AskOptions) {
+  if (halfLife !== undefined) {
+    return { half_life_s: halfLife, weight: recencyWeight, field: recencyField };
+  }
+  if (recencyWeight === undefined && recencyField === undefined) return undefined;
+  throw usageError("--recency-weight and --recency-field need --half-life");
+}
+
 function questionOf(query: string, options: AskOptions) {
   return {
     query,
@@ -73,6 +109,7 @@ function questionOf(query: string, options: AskOptions) {
     wait_ms: options.waitMs,
     deadline_ms: options.deadlineMs,
     filter: options.filter,
+    recency: recencyOf(options),
   };
 }
 

@@ -19,6 +19,8 @@ export const questionLimits = {
   filterValuesMax: 64,
   /** `and`, `or` and `not` around each other: people need three, programs that translate five. */
   filterDepthMax: 8,
+  /** A thousand years: beyond it age makes no difference that a score could show. */
+  recencyHalfLifeSecondsMax: 1_000 * 366 * 24 * 3_600,
   /** The longest a question may wait for `min_seq`. */
   waitMsMax: 30 * secondMs,
   deadlineMsDefault: 30 * secondMs,
