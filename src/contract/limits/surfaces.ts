@@ -70,6 +70,35 @@ export const surfaceLimits = {
   ingestRetryMaxMs: 2 * secondMs,
   /** Events kept for publishes that have not returned yet: far more than can be in flight. */
   ingestEarlyEventsMax: 4_096,
+  /** A file that is one value in memory: a PDF, a page, a list of documents. */
+  ingestFileBytesMax: 32 * MiB,
+  /** A list of patterns; a larger file is no such list. */
+  ingestIgnoreFileBytesMax: 1 * MiB,
+  /** Files that a run names for each reason why it left some out. */
+  ingestProblemsShownMax: 20,
+  /** Documents that a preview, or a refusal to delete them, names. */
+  ingestDeletesShownMax: 20,
+  /** What the log holds that is not processed yet, read in pages of so many operations. */
+  ingestTailPageOperations: 256,
+  ingestTailPageBytesMax: 8 * MiB,
+  /** The log is read again when it was merged or purged meanwhile; each merge takes longer. */
+  ingestStateAttemptsMax: 5,
+  /** Times that what was taken for a repetition, and is not what the log has, is sent again. */
+  ingestRoundsMax: 3,
+  /**
+   * A mirror deletes this share of its scope, or so many documents, without being asked twice: more
+   * is a wrong folder or a disk that is not there, more often than it is meant.
+   */
+  ingestDeleteSharePercent: 20,
+  ingestDeleteFreelyMax: 10,
+  /** Changes of files come in bursts: a pass begins when nothing came for so long. */
+  ingestWatchQuietMs: 300,
+  /** A pass begins after so long in any case: the system may drop notices, or have none. */
+  ingestWatchEveryMs: 30 * secondMs,
+  /** Folders that are watched; of the others only the pass in any case tells. */
+  ingestWatchFoldersMax: 8_192,
+  /** A file that changed less long ago is read again: the clock of some file systems is coarse. */
+  ingestAtRestMs: 2 * secondMs,
   /** A server that does not answer the command line in this time is down. */
   cliConnectMs: 5 * secondMs,
 
@@ -105,6 +134,9 @@ export const surfaceRelations: Relations = {
   ],
   "an import keeps more early events than its publishes in flight can have": [
     below(surfaceLimits.ingestInFlightMax, surfaceLimits.ingestEarlyEventsMax),
+  ],
+  "a pass of a watched folder waits for the end of a burst, and not for ever": [
+    below(surfaceLimits.ingestWatchQuietMs, surfaceLimits.ingestWatchEveryMs),
   ],
   "an import's pauses grow, and many fit into the duplicate window": [
     atMost(surfaceLimits.ingestRetryMinMs, surfaceLimits.ingestRetryMaxMs),
