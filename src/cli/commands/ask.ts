@@ -3,10 +3,12 @@
  * sources.
  */
 
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { limits } from "../../contract/limits.ts";
 import type { Answer } from "../../contract/query.ts";
 import { resolveAddresses } from "../addresses.ts";
+import { usageError } from "../exit.ts";
+import { addClause, type FilterFlag, filterJson } from "../filter-flags.ts";
 import { connectEngine } from "../http-client.ts";
 import { type CommonOptions, wholeNumber, withCommon, withEngine } from "../options.ts";
 import { printable, sourceLines, timingLine } from "../print.ts";
@@ -19,7 +21,8 @@ interface AskOptions extends CommonOptions {
   readonly minSeq?: number | undefined;
   readonly waitMs?: number | undefined;
   readonly deadlineMs?: number | undefined;
-  readonly filter?: Readonly<Record<string, unknown>> | undefined;
+  readonly filter?: FilterFlag | undefined;
+  readonly filterJson?: FilterFlag | undefined;
 }
 
 export function addAsk(program: Command, terminal: Terminal): void {
@@ -50,21 +53,23 @@ function questionOptions(command: Command, examples: readonly string[]): Command
   return withEngine(withCommon(command, examples))
     .option("-k, --top-k <n>", "sources at most", wholeNumber(1, limits.topKMax))
     .option("--filter <field=value>", "only documents that match; repeat for more", addClause)
+    .option("--filter-json <json>", "the same as the API takes it, instead of --filter", filterJson)
     .option("--min-seq <seq>", "wait for this write", wholeNumber(0, Number.MAX_SAFE_INTEGER))
     .option("--wait-ms <ms>", "how long to wait for it", wholeNumber(0, limits.waitMsMax))
-    .option("--deadline-ms <ms>", "give up after this time", wholeNumber(1, limits.deadlineMsMax));
+    .option("--deadline-ms <ms>", "give up after this time", wholeNumber(1, limits.deadlineMsMax))
+    .addHelpText("after", filterHelp);
 }
 
-/** `metadata.lang=en`; a number or true/false is taken as such, as in JSON. */
-function addClause(value: string, before: Readonly<Record<string, unknown>> = {}) {
-  const at = value.indexOf("=");
-  if (at < 1) throw new InvalidArgumentError("write field=value");
-  const raw = value.slice(at + 1);
-  const typed = /^(true|false|-?\d+(\.\d+)?)$/.test(raw) ? (JSON.parse(raw) as unknown) : raw;
-  return { ...before, [value.slice(0, at)]: typed };
-}
+const filterHelp = `
+Filters: field=value takes the value as it is written, so that 01234 and 1.10 stay
+codes; for metadata it also finds the number 7 or true under 7 or true. A type, a
+list or a range is said in JSON: --filter 'metadata.year:={"gte": 2020}'.`;
 
+/** @throws CliError usage */
 function questionOf(query: string, options: AskOptions) {
+  if (options.filter !== undefined && options.filterJson !== undefined) {
+    throw usageError("--filter or --filter-json: a filter is said in one of them");
+  }
   return {
     query,
     top_k: options.topK,
@@ -72,7 +77,7 @@ function questionOf(query: string, options: AskOptions) {
     min_seq: options.minSeq,
     wait_ms: options.waitMs,
     deadline_ms: options.deadlineMs,
-    filter: options.filter,
+    filter: options.filterJson ?? options.filter,
   };
 }
 

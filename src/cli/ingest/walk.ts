@@ -42,6 +42,8 @@ interface Folder {
   readonly name: string;
   readonly levels: IgnoreLevels;
   readonly inModules: boolean;
+  /** Below a link: what is here may have been walked under its own name. */
+  readonly inLink: boolean;
 }
 
 const slash = Buffer.from("/");
@@ -62,7 +64,7 @@ class Walk {
   constructor(root: Buffer, options: WalkOptions) {
     this.#options = options;
     const inModules = root.toString("latin1").split("/").includes("node_modules");
-    this.#root = { path: root, name: "", levels: [], inModules };
+    this.#root = { path: root, name: "", levels: [], inModules, inLink: false };
   }
 
   async *run(): AsyncGenerator<WalkEntry> {
@@ -109,7 +111,7 @@ class Walk {
     } else if (!this.#options.selection.takesFile(name, folder.levels)) {
       yield { kind: "excluded", path };
     } else if (dirent.isFile()) {
-      yield* this.#file(path, name);
+      yield* this.#file(entry.path, name, folder);
     } else {
       yield { kind: "problem", path, reason: "special", name };
     }
@@ -120,13 +122,20 @@ class Walk {
       yield { kind: "excluded", path: folder.path };
       return;
     }
-    if (this.#options.followLinks) await this.#visit(folder.path);
+    if (this.#options.followLinks && !(await this.#visit(folder.path)) && folder.inLink) {
+      yield readAlready(folder.path, folder.name);
+      return;
+    }
     yield* this.#folder(folder);
   }
 
-  async *#file(path: Buffer, name: string): AsyncGenerator<WalkEntry> {
+  async *#file(path: Buffer, name: string, { inLink }: Folder): AsyncGenerator<WalkEntry> {
     try {
       const info = await lstat(path, { bigint: true });
+      if (inLink && this.#visited.has(identity(info))) {
+        yield readAlready(path, name);
+        return;
+      }
       if (this.#options.followLinks) this.#visited.add(identity(info));
       // It was a file when the folder was listed.
       if (info.isFile()) yield { kind: "file", path, name, info: fileInfo(info) };
@@ -154,16 +163,10 @@ class Walk {
     if (!isMeant) {
       yield { kind: "excluded", path };
     } else if (this.#visited.has(identity(info))) {
-      yield {
-        kind: "problem",
-        path,
-        reason: "link",
-        name,
-        detail: "it leads to what is read already",
-      };
+      yield readAlready(path, name);
     } else if (info.isDirectory()) {
       this.#visited.add(identity(info));
-      yield* this.#folder({ ...folder, path, name });
+      yield* this.#folder({ ...folder, path, name, inLink: true });
     } else if (info.isFile()) {
       this.#visited.add(identity(info));
       yield { kind: "file", path, name, info: fileInfo(info) };
@@ -172,10 +175,13 @@ class Walk {
     }
   }
 
-  /** A folder that cannot be looked at is a problem when it is read. */
-  async #visit(path: Buffer): Promise<void> {
+  /** False for one that was visited. One that cannot be looked at is a problem when it is read. */
+  async #visit(path: Buffer): Promise<boolean> {
     const info = await stat(path, { bigint: true }).catch(() => undefined);
-    if (info !== undefined) this.#visited.add(identity(info));
+    if (info === undefined) return true;
+    const isNew = !this.#visited.has(identity(info));
+    this.#visited.add(identity(info));
+    return isNew;
   }
 }
 
@@ -197,6 +203,16 @@ function entryOf(folder: Folder, dirent: Dirent<Buffer>): Entry {
   } catch {
     return { path, name: undefined, dirent };
   }
+}
+
+function readAlready(path: Buffer, name: string): WalkEntry {
+  return {
+    kind: "problem",
+    path,
+    reason: "link",
+    name,
+    detail: "it leads to what is read already",
+  };
 }
 
 export function fileInfo(info: BigIntStats): FileInfo {
