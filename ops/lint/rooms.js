@@ -66,7 +66,7 @@ export const vendors = [
   { name: "prom-client", packages: "prom-client", from: "^src/observe/" },
   { name: "pino", packages: "pino", from: "^src/observe/" },
   { name: "commander", packages: "(commander|cli-progress)", from: "^src/cli/" },
-  { name: "html-to-text", packages: "html-to-text", from: "^src/cli/" },
+  { name: "html-to-text", packages: "html-to-text", from: "^src/formats/" },
   { name: "libphonenumber", packages: "libphonenumber-js", from: "^src/text/" },
   { name: "stemmer", packages: "stemmer", from: "^src/text/" },
   { name: "protobufjs", packages: "protobufjs", from: "^ops/model/" },

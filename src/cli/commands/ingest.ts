@@ -3,12 +3,13 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import type { FreshetError } from "../../contract/errors.ts";
+import type { CorpusDocument, FileReader } from "../../formats/port.ts";
+import { openFileReader } from "../../formats/reader.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { connectLog } from "../connect.ts";
 import { CliError, usageError } from "../exit.ts";
 import { type Corpus, readCorpus, readStream } from "../ingest/corpus.ts";
-import type { CorpusDocument } from "../ingest/formats.ts";
 import { type IngestSummary, ingestCorpus } from "../ingest/ingest.ts";
 import { progressBar } from "../ingest/progress.ts";
 import { seenPath } from "../ingest/seen.ts";
@@ -42,7 +43,8 @@ async function ingest(
   terminal: Terminal,
 ): Promise<void> {
   const addresses = resolveAddresses(options, terminal.env);
-  const corpora = await openCorpora(paths, terminal);
+  const reader = openFileReader();
+  const corpora = await openCorpora(paths, { terminal, reader });
   const connection = await connectLog(addresses);
   const total = corpora.reduce((sum, { files }) => sum + files, 0);
   const bar = progressBar({ total, terminal: terminal.terminal && options.json !== true });
@@ -68,19 +70,19 @@ async function ingest(
     tell(withSkipped(summary, corpora), options, terminal);
   } finally {
     bar.stop();
-    await connection.close();
+    await Promise.all([connection.close(), reader.close()]);
   }
 }
 
 async function openCorpora(
   paths: readonly string[],
-  terminal: Terminal,
+  { terminal, reader }: { readonly terminal: Terminal; readonly reader: FileReader },
 ): Promise<readonly Corpus[]> {
   if (paths.includes("-")) {
     if (paths.length > 1) throw usageError("- stands alone: standard input or paths, not both");
     return [readStream(terminal.stdin)];
   }
-  return Promise.all(paths.map((path) => readCorpus(path)));
+  return Promise.all(paths.map((path) => readCorpus(path, { reader })));
 }
 
 async function* allDocuments(corpora: readonly Corpus[]): AsyncGenerator<CorpusDocument> {

@@ -3,17 +3,18 @@
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { basename, join, relative, resolve, sep } from "node:path";
 import { limits } from "../../contract/limits.ts";
+import { lineDocument } from "../../formats/json.ts";
+import { kindOf } from "../../formats/kinds.ts";
+import type {
+  CorpusDocument,
+  CorpusFile,
+  FileKind,
+  FileReader,
+  Part,
+  SkipReason,
+} from "../../formats/port.ts";
+import { openFileReader } from "../../formats/reader.ts";
 import { usageError } from "../exit.ts";
-import {
-  type CorpusDocument,
-  type CorpusFile,
-  documentsOf,
-  type FileKind,
-  kindOf,
-  lineDocument,
-  type Part,
-  type SkipReason,
-} from "./formats.ts";
 
 export interface CorpusOptions {
   /** Only files of these kinds; all that can be read unless given. */
@@ -23,6 +24,8 @@ export interface CorpusOptions {
   readonly maxTokens?: number | undefined;
   /** `smallest`: short files first, so that a bound gives many documents. Otherwise by path. */
   readonly order?: "smallest" | "path" | undefined;
+  /** Reads the files; one with the default settings unless given. */
+  readonly reader?: FileReader | undefined;
 }
 
 export interface Corpus {
@@ -129,10 +132,11 @@ async function* readFiles(
   skip: (reason: SkipReason) => void,
 ): AsyncGenerator<CorpusDocument> {
   const { maxDocuments = Number.POSITIVE_INFINITY, maxTokens = Number.POSITIVE_INFINITY } = options;
+  const { reader = openFileReader() } = options;
   let documents = 0;
   let tokens = 0;
   for (const file of files) {
-    for await (const part of partsOf(file)) {
+    for await (const part of partsOf(file, reader)) {
       if (documents >= maxDocuments || tokens >= maxTokens) return;
       if ("skipped" in part) {
         skip(part.skipped);
@@ -146,14 +150,14 @@ async function* readFiles(
   }
 }
 
-async function* partsOf(file: FoundFile): AsyncGenerator<Part> {
+async function* partsOf(file: FoundFile, reader: FileReader): AsyncGenerator<Part> {
   if (file.kind === "ndjson") {
     const handle = await open(file.path);
     for await (const line of linesOf(handle.createReadStream())) yield lineDocument(line);
   } else if (file.bytes > wholeFileBytesMax) {
     yield { skipped: "size" };
   } else {
-    yield* documentsOf(file, await readFile(file.path));
+    yield* await reader.documentsOf(file, await readFile(file.path));
   }
 }
 

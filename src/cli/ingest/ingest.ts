@@ -15,11 +15,11 @@ import { FreshetError } from "../../contract/errors.ts";
 import type { DocumentEvent } from "../../contract/events.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
+import type { CorpusDocument, SkipReason } from "../../formats/port.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { KeyedTaskPool } from "../../runtime/task-pool.ts";
 import type { IngestLog } from "./feed.ts";
-import type { CorpusDocument, SkipReason } from "./formats.ts";
 import { OutcomeCounter, type Outcomes } from "./outcomes.ts";
 import { digestOf, messageIdOf, readSeen, type Seen, writeSeen } from "./seen.ts";
 
