@@ -53,7 +53,8 @@ export interface CorpusFile {
   readonly source: string;
   /**
    * What its document is called: the path relative to the folder that was given, with `/`. A file
-   * of several documents calls the first of them so, and the others `<id>#2`, `<id>#3`, …
+   * of several documents calls the first of them so, and the others `<id>#2`, `<id>#3`, …, or after
+   * what they are: `<id>#<attachment>`, `<id>#<message id>`.
    */
   readonly id: string;
   readonly kind: FileKind;
