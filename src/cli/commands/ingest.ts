@@ -4,6 +4,9 @@ import { randomUUID } from "node:crypto";
 import { dirname } from "node:path";
 import type { Command } from "commander";
 import type { FreshetError } from "../../contract/errors.ts";
+import { readableNames } from "../../formats/kinds.ts";
+import type { FileReader } from "../../formats/port.ts";
+import { openFileReader } from "../../formats/reader.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { connectLog, type PublisherConnection } from "../connect.ts";
@@ -24,7 +27,7 @@ import { checkIngest, type IngestFlags, withIngestOptions } from "./ingest-optio
 export function addIngest(program: Command, terminal: Terminal): void {
   const command = program
     .command("ingest")
-    .description("publish documents: .md, .txt, .html, .json, .ndjson; unchanged ones are skipped");
+    .description(`publish documents: ${readableNames}; unchanged ones are skipped`);
   withIngestOptions(command).action(async (paths: string[], flags: IngestFlags) =>
     ingest(paths, flags, terminal),
   );
@@ -37,34 +40,39 @@ async function ingest(
 ): Promise<void> {
   checkIngest(paths, flags);
   const { dataDir, ...addresses } = resolveAddresses(flags, terminal.env);
+  const reader = openFileReader();
+  const source = { paths, flags, terminal, reader };
   // What is not there is said before anything is connected.
-  const first = await openCorpus(paths, flags, { terminal });
+  const first = await openCorpus(source);
   const connection = await connectLog({ ...addresses, dataDir });
   const memoryPath = seenPath(dataDir, flags.tenant);
-  const pass = { paths, flags, terminal, connection, memoryPath };
+  const pass = { ...source, connection, memoryPath };
   try {
     if (flags.watch === true) await watched(pass);
     else await once(pass, first);
   } finally {
-    await connection.close();
+    await Promise.all([connection.close(), reader.close()]);
   }
 }
 
-interface Pass {
+interface Source {
   readonly paths: readonly string[];
   readonly flags: IngestFlags;
   readonly terminal: Terminal;
+  readonly reader: FileReader;
+}
+
+interface Pass extends Source {
   readonly connection: PublisherConnection;
   readonly memoryPath: string;
 }
 
 async function openCorpus(
-  paths: readonly string[],
-  flags: IngestFlags,
-  { terminal, memory }: { readonly terminal: Terminal; readonly memory?: FileMemory },
+  { paths, flags, terminal, reader }: Source,
+  memory?: FileMemory,
 ): Promise<Corpus> {
   if (paths.includes("-")) return readStream(terminal.stdin);
-  const corpus = await readCorpora(paths, { ...flags, memory });
+  const corpus = await readCorpora(paths, { ...flags, reader, memory });
   if (flags.mirror === true && corpus.roots.some(({ isFolder }) => !isFolder)) {
     throw usageError("--mirror stands for folders: a single file says nothing of others");
   }
@@ -89,7 +97,7 @@ async function once(pass: Pass, corpus: Corpus): Promise<void> {
 
 /** Each pass is whole; files that did not change since the last one are not read. */
 async function watched(pass: Pass): Promise<void> {
-  const { paths, flags, terminal, connection, memoryPath } = pass;
+  const { flags, terminal, connection, memoryPath } = pass;
   const { tenant } = flags;
   const { signal } = terminal;
   const { log } = connection;
@@ -109,7 +117,7 @@ async function watched(pass: Pass): Promise<void> {
       await state.refresh();
       const lastSequence = await log.docs.lastSequence();
       seen = Seen.peek(memoryPath, { deployment: log.deployment, lastSequence });
-      const corpus = await openCorpus(paths, flags, { terminal, memory });
+      const corpus = await openCorpus(pass, memory);
       const report = await run(pass, { corpus, state });
       passes += 1;
       if (passes === 1 || isNews(report)) tell(report, pass);

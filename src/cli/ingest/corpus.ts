@@ -9,18 +9,13 @@ import { lstatSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isDocumentId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
+import { lineDocument } from "../../formats/json.ts";
+import { kindOf } from "../../formats/kinds.ts";
+import type { CorpusDocument, CorpusFile, FileKind, FileReader } from "../../formats/port.ts";
+import { openFileReader } from "../../formats/reader.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { usageError } from "../exit.ts";
 import type { FileMemory } from "./file-memory.ts";
-import {
-  type CorpusDocument,
-  type CorpusFile,
-  documentsOf,
-  type FileKind,
-  kindOf,
-  lineDocument,
-  type Part,
-} from "./formats.ts";
 import { type Problem, Problems, type SkipReason, shownPath } from "./problems.ts";
 import { FileProblem, linesOf, openPlain, readBounded } from "./read-file.ts";
 import { asId, nameRoots, type Root } from "./roots.ts";
@@ -38,6 +33,8 @@ export interface CorpusOptions extends SelectionOptions {
   /** In front of every id that comes from a path. */
   readonly prefix?: string | undefined;
   readonly followLinks?: boolean | undefined;
+  /** Reads the files; one with the default settings unless given. */
+  readonly reader?: FileReader | undefined;
   /** Files that need not be read again. */
   readonly memory?: FileMemory | undefined;
 }
@@ -244,8 +241,9 @@ class CorpusReading {
     let tokens = 0;
     // Another iteration reads all again, so nothing is a collision with the one before.
     this.#owners.clear();
+    const { reader = openFileReader() } = this.#options;
     for (const file of files) {
-      for await (const document of this.#readFile(file)) {
+      for await (const document of this.#readFile(file, reader)) {
         if (documents >= maxDocuments || tokens >= maxTokens) return;
         documents += 1;
         const { text } = document;
@@ -255,7 +253,7 @@ class CorpusReading {
     }
   }
 
-  async *#readFile(file: FoundFile): AsyncGenerator<CorpusDocument> {
+  async *#readFile(file: FoundFile, reader: FileReader): AsyncGenerator<CorpusDocument> {
     const { memory } = this.#options;
     const known = memory?.idsOf(file.path, file.info);
     if (known !== undefined) {
@@ -264,7 +262,7 @@ class CorpusReading {
     }
     const ids: string[] = [];
     let isWhole = true;
-    for await (const part of partsOf(file)) {
+    for await (const part of partsOf(file, reader)) {
       const document = this.#taken(part, file.source);
       if (document === undefined) {
         isWhole = false;
@@ -328,7 +326,7 @@ function choose(files: readonly FoundFile[], options: CorpusOptions): readonly F
   return sorted.filter(({ info }) => info.bytes > 0).slice(0, maxDocuments);
 }
 
-async function* partsOf(file: FoundFile): AsyncGenerator<ReadPart> {
+async function* partsOf(file: FoundFile, reader: FileReader): AsyncGenerator<ReadPart> {
   try {
     const handle = await openPlain(file.path, file.followLinks);
     try {
@@ -336,7 +334,7 @@ async function* partsOf(file: FoundFile): AsyncGenerator<ReadPart> {
         yield* linesAsParts(handle.createReadStream({ autoClose: false }));
       } else {
         const bytes = await readBounded(handle, limits.ingestFileBytesMax);
-        yield* await documentsOf(file, bytes);
+        yield* await reader.documentsOf(file, bytes);
       }
     } finally {
       await handle.close();
@@ -357,7 +355,7 @@ function failed(error: unknown, file: FoundFile): ReadPart {
 
 async function* linesAsParts(stream: AsyncIterable<Uint8Array | string>): AsyncGenerator<ReadPart> {
   for await (const line of linesOf(stream, limits.docsMessageBytesMax)) {
-    const part: Part = "problem" in line ? { skipped: line.problem } : lineDocument(line.text);
+    const part: ReadPart = "problem" in line ? { skipped: line.problem } : lineDocument(line.text);
     yield { ...part, line: line.number };
   }
 }

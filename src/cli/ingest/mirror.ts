@@ -65,11 +65,13 @@ export function isInScope(id: string, scopes: readonly string[]): boolean {
   return scopes.some((scope) => id.startsWith(scope));
 }
 
-/** The names of what could not be read: of a file the id, of a folder the beginning of ids. */
+/** The names of what could not be read: of a file its id, of a folder the beginning of ids. */
 function isUnread(id: string, unread: readonly string[]): boolean {
-  return unread.some(
-    (name) => name === id || ((name === "" || name.endsWith("/")) && id.startsWith(name)),
-  );
+  return unread.some((name) => {
+    const isFolder = name === "" || name.endsWith("/");
+    // A file may be several documents.
+    return name === id || id.startsWith(isFolder ? name : `${name}#`);
+  });
 }
 
 function refusalOf(
