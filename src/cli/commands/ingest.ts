@@ -191,6 +191,7 @@ function mirrorOf(corpus: Corpus, flags: IngestFlags): IngestMirror {
   return {
     isInScope: (id) => isInScope(id, scopes),
     ids: () => contents.ids.keys(),
+    listed: async function* () {},
     plan: (state) => planMirror(options, { ...state, contents, hasCome }),
   };
 }

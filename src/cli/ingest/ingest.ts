@@ -61,6 +61,8 @@ export interface IngestMirror {
   readonly isInScope: (id: DocumentId) => boolean;
   /** What the source holds, once it was read. */
   readonly ids: () => Iterable<string>;
+  /** The names of all documents that the engine has; asked when the log does not name them. */
+  readonly listed: () => AsyncIterable<DocumentId>;
 }
 
 export interface SkippedDocument {
@@ -172,8 +174,7 @@ class IngestRun {
     if (mirror === undefined || signal.aborted) return;
     await this.#state.refresh();
     const isOurs = (id: DocumentId) => this.#seen.has(id);
-    const { ids: live, unnamed } = this.#state.live([...this.#seen.ids(), ...mirror.ids()]);
-    this.#mirrored = mirror.plan({ live, unnamed, isOurs });
+    this.#mirrored = mirror.plan({ ...(await this.#live(mirror)), isOurs });
     if (dryRun === true) return;
     for (const id of this.#mirrored.deletes) {
       if (signal.aborted) break;
@@ -185,6 +186,15 @@ class IngestRun {
       await this.#inFlight.start(id, () => this.#send(sending, basis));
     }
     await this.#inFlight.idle();
+  }
+
+  async #live(mirror: IngestMirror): Promise<Pick<MirrorState, "live" | "unnamed">> {
+    const known = [...this.#seen.ids(), ...mirror.ids()];
+    const before = this.#state.live(known);
+    if (before.unnamed === 0) return before;
+    // Others published them so long ago that the log has forgotten their names: the engine has not.
+    for await (const id of mirror.listed()) if (mirror.isInScope(id)) known.push(id);
+    return this.#state.live(known);
   }
 
   async untilHeard(): Promise<void> {

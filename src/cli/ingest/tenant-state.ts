@@ -95,16 +95,16 @@ export class TenantState {
    * tenant has: their records are purged, and heads keep no names.
    */
   live(known: Iterable<string>): {
-    readonly ids: ReadonlySet<DocumentId>;
+    readonly live: ReadonlySet<DocumentId>;
     readonly unnamed: number;
   } {
-    const ids = new Set<DocumentId>();
+    const live = new Set<DocumentId>();
     let applied = 0;
     for (const id of new Set([...known, ...this.#names, ...this.#tail.keys()]) as Set<DocumentId>) {
       if (this.#heads.get(this.#fingerprint(id)) !== undefined) applied += 1;
-      if (this.versionOf(id) !== undefined) ids.add(id);
+      if (this.versionOf(id) !== undefined) live.add(id);
     }
-    return { ids, unnamed: this.#heads.size - applied };
+    return { live, unnamed: this.#heads.size - applied };
   }
 
   /** What the publisher sent as this version; undefined when DOCS does not hold it any more. */
