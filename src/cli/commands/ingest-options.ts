@@ -5,10 +5,11 @@ import { documentIdBytesMax } from "../../contract/ids.ts";
 import { isPlainName } from "../../contract/well-formed.ts";
 import { usageError } from "../exit.ts";
 import type { DeleteMax } from "../ingest/mirror.ts";
-import { type CommonOptions, withCommon } from "../options.ts";
+import { type CommonOptions, withCommon, withEngine } from "../options.ts";
 
 export interface IngestFlags extends CommonOptions {
   readonly nats?: string | undefined;
+  readonly url?: string | undefined;
   readonly force?: true | undefined;
   readonly wait: boolean;
   readonly prefix?: string | undefined;
@@ -39,7 +40,7 @@ export function withIngestOptions(command: Command): Command {
     .option("--yes", "delete as many as it takes, whoever published them")
     .option("--watch", "stay, and follow every change of the files")
     .option("--nats <url>", "address of NATS");
-  return withCommon(optioned, [
+  return withCommon(withEngine(optioned), [
     "freshet ingest docs/",
     "freshet ingest handbook.md faq.html --tenant acme",
     "freshet ingest docs/ --mirror --prefix docs/ --dry-run",

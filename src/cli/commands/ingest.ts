@@ -4,13 +4,15 @@ import { randomUUID } from "node:crypto";
 import { dirname } from "node:path";
 import type { Command } from "commander";
 import type { FreshetError } from "../../contract/errors.ts";
+import type { DocumentId } from "../../contract/ids.ts";
 import { readableNames } from "../../formats/kinds.ts";
 import type { FileReader } from "../../formats/port.ts";
 import { openFileReader } from "../../formats/reader.ts";
 import { systemClock } from "../../runtime/clock.ts";
-import { resolveAddresses } from "../addresses.ts";
+import { type Addresses, resolveAddresses } from "../addresses.ts";
 import { connectLog, type PublisherConnection } from "../connect.ts";
 import { CliError, describeFailure, usageError } from "../exit.ts";
+import { connectEngine } from "../http-client.ts";
 import { arrivals } from "../ingest/arrivals.ts";
 import { type Corpus, readCorpora, readStream } from "../ingest/corpus.ts";
 import { FileMemory } from "../ingest/file-memory.ts";
@@ -39,14 +41,14 @@ async function ingest(
   terminal: Terminal,
 ): Promise<void> {
   checkIngest(paths, flags);
-  const { dataDir, ...addresses } = resolveAddresses(flags, terminal.env);
+  const addresses = resolveAddresses(flags, terminal.env);
   const reader = openFileReader();
   const source = { paths, flags, terminal, reader };
   // What is not there is said before anything is connected.
   const first = await openCorpus(source);
-  const connection = await connectLog({ ...addresses, dataDir });
-  const memoryPath = seenPath(dataDir, flags.tenant);
-  const pass = { ...source, connection, memoryPath };
+  const connection = await connectLog(addresses);
+  const memoryPath = seenPath(addresses.dataDir, flags.tenant);
+  const pass = { ...source, addresses, connection, memoryPath };
   try {
     if (flags.watch === true) await watched(pass);
     else await once(pass, first);
@@ -63,6 +65,7 @@ interface Source {
 }
 
 interface Pass extends Source {
+  readonly addresses: Addresses;
   readonly connection: PublisherConnection;
   readonly memoryPath: string;
 }
@@ -138,7 +141,7 @@ function isNews({ documents, deleted, mirror, unheard }: IngestReport): boolean 
 }
 
 async function run(
-  { flags, terminal, connection, memoryPath }: Pass,
+  pass: Pass,
   {
     corpus,
     state,
@@ -149,6 +152,7 @@ async function run(
     readonly onProgress?: (progress: IngestProgress) => void;
   },
 ): Promise<IngestReport> {
+  const { flags, terminal, connection, memoryPath } = pass;
   let waited = false;
   const onWaiting = ({ code, message }: FreshetError): void => {
     if (!waited) terminal.note(`waiting: ${message} (${code})\n`);
@@ -165,7 +169,7 @@ async function run(
     force: flags.force === true ? randomUUID() : undefined,
     wait: flags.wait && flags.dryRun !== true,
     dryRun: flags.dryRun,
-    mirror: flags.mirror === true ? mirrorOf(corpus, flags) : undefined,
+    mirror: flags.mirror === true ? mirrorOf(corpus, pass) : undefined,
     onProgress,
     onSkipped: ({ document, reason, detail }) =>
       corpus.problems.add({ file: nameOf(document), reason, detail }),
@@ -174,11 +178,21 @@ async function run(
   return reportOf(summary, corpus, flags.dryRun === true);
 }
 
+/** Without an engine the names are missing, and the documents stay: the summary counts them. */
+async function* listed({ addresses, flags, terminal }: Pass): AsyncGenerator<DocumentId> {
+  try {
+    yield* connectEngine(addresses, flags.tenant).documents(terminal.signal);
+  } catch (error) {
+    terminal.note(`the engine lists no documents: ${describeFailure(error, false)}\n`);
+  }
+}
+
 function nameOf({ source, id }: Readonly<Record<string, unknown>>): string {
   return typeof source === "string" ? source : String(id);
 }
 
-function mirrorOf(corpus: Corpus, flags: IngestFlags): IngestMirror {
+function mirrorOf(corpus: Corpus, pass: Pass): IngestMirror {
+  const { flags } = pass;
   const { roots, contents } = corpus;
   const scopes = roots.map(({ name }) => name);
   const options: MirrorOptions = {
@@ -191,7 +205,7 @@ function mirrorOf(corpus: Corpus, flags: IngestFlags): IngestMirror {
   return {
     isInScope: (id) => isInScope(id, scopes),
     ids: () => contents.ids.keys(),
-    listed: async function* () {},
+    listed: () => listed(pass),
     plan: (state) => planMirror(options, { ...state, contents, hasCome }),
   };
 }

@@ -1,5 +1,6 @@
 /** What faces a caller or an operator: HTTP, the command line, health and metrics. */
 
+import { coldLimits } from "./cold.ts";
 import { documentLimits } from "./documents.ts";
 import { publishingLimits } from "./publishing.ts";
 import { questionLimits } from "./questions.ts";
@@ -48,6 +49,11 @@ export const surfaceLimits = {
   /** Questions and documents nest five deep at most; deeper input is an attack on recursion. */
   jsonDepthMax: 32,
   idempotencyKeyCharsMax: 256,
+  /** Documents of a page of a listing. */
+  documentPageDefault: 100,
+  documentPageMax: 1_000,
+  /** Of a cursor: the id of an object. */
+  listingCursorCharsMax: 64,
   /** Idempotency keys whose content is remembered, to tell a retry from a mistake. */
   idempotencyKeysMax: 10_000,
   /** What `Retry-After` says when nothing better is known. */
@@ -109,6 +115,7 @@ export const surfaceLimits = {
   tenantLabelsMax: 100,
 } as const;
 
+const { coldIdsPerRequestMax } = coldLimits;
 const { httpDocumentBytesMax, docsMessageBytesMax, recordBytesMax } = documentLimits;
 
 export const surfaceRelations: Relations = {
@@ -134,6 +141,10 @@ export const surfaceRelations: Relations = {
   ],
   "an import keeps more early events than its publishes in flight can have": [
     below(surfaceLimits.ingestInFlightMax, surfaceLimits.ingestEarlyEventsMax),
+  ],
+  "a page of a listing is one request to cold": [
+    atMost(surfaceLimits.documentPageDefault, surfaceLimits.documentPageMax),
+    atMost(surfaceLimits.documentPageMax, coldIdsPerRequestMax),
   ],
   "a pass of a watched folder waits for the end of a burst, and not for ever": [
     below(surfaceLimits.ingestWatchQuietMs, surfaceLimits.ingestWatchEveryMs),
