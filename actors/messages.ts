@@ -78,7 +78,8 @@ export type TenantViewMessage =
   | { readonly type: "marker"; readonly watermark: Position; readonly seen: boolean }
   | SnapshotRequest
   | SearchRequest
-  | DocumentRequest;
+  | DocumentRequest
+  | ListRequest;
 
 export interface SnapshotRequest extends Asks<Snapshot> {
   readonly type: "snapshot";
@@ -108,6 +109,28 @@ export interface DocumentView {
 export interface DocumentRequest extends Asks<DocumentView> {
   readonly type: "document";
   readonly documentId: DocumentId;
+}
+
+/** What is live of a page of documents. */
+export interface ListRequest extends Asks<ListView> {
+  readonly type: "list";
+  /** A page of what is in memory: at most `limit` after this position; undefined for none. */
+  readonly hotAfter: Position | undefined;
+  readonly limit: number;
+  /** A page of what cold holds: those that are the newest version come back. */
+  readonly cold: readonly ListedDocument[];
+}
+
+export interface ListedDocument {
+  readonly documentId: DocumentId;
+  readonly version: Version;
+}
+
+export interface ListView {
+  readonly hot: readonly (ListedDocument & { readonly position: Position })[];
+  readonly cold: readonly ListedDocument[];
+  /** False until the first merge: there is nothing to list in cold. */
+  readonly coldExists: boolean;
 }
 
 /** To the question pool. */

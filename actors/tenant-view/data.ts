@@ -13,7 +13,14 @@ import type { Heads } from "../../src/heads/heads.ts";
 import type { HotShard } from "../../src/hot/port.ts";
 import type { StoredManifest } from "../../src/log/port.ts";
 import type { ViewStatus } from "../directory/directory.ts";
-import type { DocumentView, SearchRequest, Snapshot } from "../messages.ts";
+import type {
+  DocumentView,
+  ListedDocument,
+  ListRequest,
+  ListView,
+  SearchRequest,
+  Snapshot,
+} from "../messages.ts";
 import { MarkerBelief } from "./marker.ts";
 import { Unmerged } from "./unmerged.ts";
 
@@ -183,6 +190,17 @@ export class ViewData {
     const version = this.#heads.get(this.#fingerprint(documentId));
     const shard = (version ?? 0) > this.#manifest.version ? "hot" : "cold";
     return { version, visible: this.#visible, shard };
+  }
+
+  list({ hotAfter: after, limit, cold }: Omit<ListRequest, "reply" | "type">): ListView {
+    const isNewest = ({ documentId, version }: ListedDocument): boolean =>
+      this.#heads.get(this.#fingerprint(documentId)) === version;
+    const hot = after === undefined ? [] : this.#hot.documents({ after, limit });
+    return {
+      hot: hot.map(({ documentId, version, position }) => ({ documentId, version, position })),
+      cold: cold.filter(isNewest),
+      coldExists: this.#manifest.to > 0,
+    };
   }
 
   status(): Omit<ViewStatus, "state"> {

@@ -7,7 +7,7 @@
  * Never: writes to the log, waits for anything inside `receive`, or answers before the tail is
  * loaded.
  * Receives: load, replay, ready, apply (from its tenant writer); manifest (from the manifest
- * watcher); snapshot, search, document, marker (from questions); drop (from itself, a grace period
+ * watcher); snapshot, search, document, list, marker (from questions); drop (from itself, a grace period
  * after a manifest).
  * Sends: reload, to its tenant writer; events of applied operations; merge requests, when much is
  * unmerged or cold has lost its marker.
@@ -39,6 +39,7 @@ import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { recoveringStatus, type TenantEntry, type ViewStatus } from "../directory/directory.ts";
 import type {
   DocumentRequest,
+  ListRequest,
   MergeTriggerMessage,
   ReloadMessage,
   SearchRequest,
@@ -134,6 +135,8 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
         return this.#search(message);
       case "document":
         return this.#document(message);
+      case "list":
+        return this.#list(message);
     }
   }
 
@@ -265,6 +268,12 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     const data = this.#answerable();
     if (data === undefined) return reply.reject(new FreshetError("not_ready"));
     reply.resolve(data.document(documentId));
+  }
+
+  #list({ reply, ...page }: ListRequest): void {
+    const data = this.#answerable();
+    if (data === undefined) return reply.reject(new FreshetError("not_ready"));
+    reply.resolve(data.list(page));
   }
 
   #announce(record: PlacedRecord, publishedAtMs: number): void {

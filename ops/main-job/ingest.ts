@@ -2,7 +2,6 @@
 
 import { readCorpus } from "../../src/cli/ingest/corpus.ts";
 import type { IngestLog } from "../../src/cli/ingest/feed.ts";
-import type { CorpusDocument } from "../../src/cli/ingest/formats.ts";
 import {
   type IngestProgress,
   type IngestSummary,
@@ -11,6 +10,7 @@ import {
 import { progressBar } from "../../src/cli/ingest/progress.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
+import type { CorpusDocument } from "../../src/formats/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { SetupError } from "../setup/setup-error.ts";
 import type { PlannedDocument } from "./plan.ts";

@@ -5,7 +5,7 @@
 
 import { limits } from "../contract/limits.ts";
 import type { DeadLetterLog } from "../log/dead-letter-port.ts";
-import type { ChunksLog, DocsLog } from "../log/port.ts";
+import type { ChunksLog, DocsLog, Log } from "../log/port.ts";
 import type { MergeClient } from "../merges/port.ts";
 import { silentLogger } from "../observe/port.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -39,7 +39,7 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
     });
     const events = eventFeed(log.connection);
     return {
-      log: { docs: log.docs, documentTextBytesMax: log.documentTextBytesMax, events },
+      log: { ...partsOf(log), events },
       chunks: log.chunks,
       docs: log.docs,
       deadLetters: log.deadLetters,
@@ -56,6 +56,10 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
     }
     throw cause;
   }
+}
+
+function partsOf({ docs, chunks, manifests, deployment, documentTextBytesMax }: Log) {
+  return { docs, chunks, manifests, deployment, documentTextBytesMax };
 }
 
 export async function connectMerges(

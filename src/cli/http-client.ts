@@ -6,6 +6,8 @@
 import { z } from "zod";
 import { isLoopback } from "../config/config.ts";
 import { errorFromBody, FreshetError } from "../contract/errors.ts";
+import type { DocumentId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
 import {
   type Answer,
   type AnswerEvent,
@@ -14,7 +16,11 @@ import {
   sourceSchema,
 } from "../contract/query.ts";
 import type { EngineStatus } from "../contract/service.ts";
-import { documentStateSchema, engineStatusSchema } from "../contract/service-schemas.ts";
+import {
+  documentPageSchema,
+  documentStateSchema,
+  engineStatusSchema,
+} from "../contract/service-schemas.ts";
 import type { Addresses } from "./addresses.ts";
 import { readEvents } from "./event-reader.ts";
 import { CliError, usageError } from "./exit.ts";
@@ -27,6 +33,8 @@ export interface Engine {
     options: { readonly signal: AbortSignal; readonly onEvent: (event: AnswerEvent) => void },
   ): Promise<Answer>;
   status(signal: AbortSignal): Promise<EngineStatus>;
+  /** Every document of the tenant; what changes meanwhile may be missed, or come twice. */
+  documents(signal: AbortSignal): AsyncIterable<DocumentId>;
   /** Whether a question can find the document. */
   isVisible(id: string, signal: AbortSignal): Promise<boolean>;
 }
@@ -57,6 +65,18 @@ export function connectEngine(addresses: Addresses, tenant: string): Engine {
     async askStreamed(question, { signal, onEvent }) {
       const { body } = await post({ ...question, stream: true }, signal);
       return reach(addresses.http, () => readAnswer(body ?? new ReadableStream(), onEvent));
+    },
+    async *documents(signal) {
+      let after = "";
+      for (;;) {
+        const response = await send(`/v1/documents?limit=${limits.documentPageMax}${after}`, {
+          signal,
+        });
+        const { documents, next } = documentPageSchema.parse(await response.json());
+        for (const { id } of documents) yield id as DocumentId;
+        if (next === null) return;
+        after = `&after=${encodeURIComponent(next)}`;
+      }
     },
     isVisible: async (id, signal) => {
       const response = await send(`/v1/documents/${encodeURIComponent(id)}`, { signal });

@@ -3,7 +3,7 @@
  * does.
  *
  * Owns its subscription, not the connection. Receives `freshet.peer.<node>.ask.<tenant>` and
- * `freshet.peer.<node>.document.<tenant>`, and of a question that it has
+ * `freshet.peer.<node>.document(s).<tenant>`, and of a question that it has
  * `freshet.peer.<node>.beat.<id>` and `freshet.peer.<node>.cancel.<id>`; sends the same to other
  * nodes. The id is the last token of the reply subject.
  *
@@ -25,7 +25,14 @@ import { type DocumentId, tenantId } from "../contract/ids.ts";
 import { isInbox } from "../contract/inbox.ts";
 import { limits } from "../contract/limits.ts";
 import { type Answer, type AnswerEvent, parseQuestion, type Question } from "../contract/query.ts";
-import type { AskRequest, DocumentState, Peers, Service } from "../contract/service.ts";
+import type {
+  AskRequest,
+  DocumentPage,
+  DocumentPageRequest,
+  DocumentState,
+  Peers,
+  Service,
+} from "../contract/service.ts";
 import type { Metrics } from "../observe/port.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { Deadline, late, waitAtMost } from "../runtime/deadline.ts";
@@ -59,6 +66,13 @@ export function connectPeers(connection: NatsConnection, clock = systemClock): P
       const body = encode({ id });
       const waitMs = limits.peerMarginMs;
       return exchange<DocumentState>(asking, { subject, body, waitMs, inbox: createInbox() });
+    },
+    documents: (node, tenant, page) => {
+      const subject = subjectOf(node, "documents", tenant);
+      const waitMs = limits.coldRequestMs + limits.peerMarginMs;
+      return exchange<DocumentPage>(asking, {
+        ...{ subject, body: encode(page), waitMs, inbox: createInbox() },
+      });
     },
   };
 }
@@ -132,7 +146,7 @@ export interface PeerServerOptions {
   readonly connection: NatsConnection;
   readonly node: string;
   /** What this node answers by itself (PE1). */
-  readonly local: Pick<Service, "ask" | "document">;
+  readonly local: Pick<Service, "ask" | "document" | "documents">;
   readonly stopMs: number;
   readonly metrics: Metrics;
   readonly clock?: Clock | undefined;
@@ -199,6 +213,10 @@ async function serve(
     if (verb === "document") {
       const { id } = bodyOf<{ readonly id: DocumentId }>(message);
       return respond("done", await local.document(tenant, id));
+    }
+    if (verb === "documents") {
+      const page = bodyOf<DocumentPageRequest>(message);
+      return respond("done", await local.documents(tenant, page));
     }
     const asked = bodyOf<AskedByPeer>(message);
     if (asked.beats === true) asker.expectBeats();

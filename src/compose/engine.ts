@@ -95,7 +95,7 @@ export async function startEngine(
       (part) => part.stop(),
     );
     const services = health.states;
-    const surfaces = await startSurfaces(base, { topology, log, trust, services, stack });
+    const surfaces = await startSurfaces(base, { topology, log, cold, trust, services, stack });
     const stopped = Promise.withResolvers<void>();
     log.connection.closed().then((failure) => {
       if (failure instanceof Error) stopped.reject(failure);

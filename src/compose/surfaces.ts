@@ -2,6 +2,7 @@
 
 import type { Topology } from "../../actors/topology/topology.ts";
 import { connectPeers, servePeers } from "../cluster/nats-peers.ts";
+import type { ColdShard } from "../cold/port.ts";
 import { limits } from "../contract/limits.ts";
 import type { EngineStatus } from "../contract/service.ts";
 import { createLocalService, createService } from "../engine/service.ts";
@@ -17,14 +18,15 @@ export async function startSurfaces(
   parts: {
     readonly topology: Topology;
     readonly log: NatsLog;
+    readonly cold: ColdShard;
     readonly trust: LogIdentityMonitor;
     readonly services: () => EngineStatus["services"];
     readonly stack: Stack;
   },
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
-  const { topology, log, trust, services, stack } = parts;
-  const local = createLocalService({ topology, trust, log });
+  const { topology, log, cold, trust, services, stack } = parts;
+  const local = createLocalService({ topology, trust, log, cold });
   const peers = connectPeers(log.connection);
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);
   const { connection } = log;

@@ -8,6 +8,7 @@ import { clusterLimits, clusterRelations } from "./limits/cluster.ts";
 import { coldLimits } from "./limits/cold.ts";
 import { documentLimits, documentRelations } from "./limits/documents.ts";
 import { embeddingLimits, embeddingRelations } from "./limits/embedding.ts";
+import { formatLimits, formatRelations } from "./limits/formats.ts";
 import { headsLimits, headsRelations } from "./limits/heads.ts";
 import { logLimits, logRelations } from "./limits/log.ts";
 import { memoryLimits, memoryRelations } from "./limits/memory.ts";
@@ -21,6 +22,7 @@ import { textLimits, textRelations } from "./limits/text.ts";
 export const limits = {
   ...documentLimits,
   ...textLimits,
+  ...formatLimits,
   ...embeddingLimits,
   ...runtimeLimits,
   ...memoryLimits,
@@ -38,6 +40,7 @@ export const limits = {
 export const limitRelations = {
   documents: documentRelations,
   text: textRelations,
+  formats: formatRelations,
   embedding: embeddingRelations,
   runtime: runtimeRelations,
   memory: memoryRelations,

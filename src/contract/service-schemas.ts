@@ -5,7 +5,7 @@
 
 import { z } from "zod";
 import type { QuarantinedRecord } from "./quarantine.ts";
-import type { DocumentState, EngineStatus } from "./service.ts";
+import type { DocumentPage, DocumentState, EngineStatus } from "./service.ts";
 
 export const documentStateSchema = z.union([
   z.object({
@@ -16,6 +16,11 @@ export const documentStateSchema = z.union([
   }),
   z.object({ id: z.string(), status: z.literal("absent"), visible_seq: z.int() }),
 ]) satisfies z.ZodType<DocumentState>;
+
+export const documentPageSchema = z.object({
+  documents: z.array(z.object({ id: z.string(), seq: z.int(), shard: z.enum(["hot", "cold"]) })),
+  next: z.string().nullable(),
+}) satisfies z.ZodType<DocumentPage>;
 
 const serviceState = z.enum(["up", "down", "none"]);
 

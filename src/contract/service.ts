@@ -25,6 +25,23 @@ export type DocumentState =
     }
   | { readonly id: string; readonly status: "absent"; readonly visible_seq: number };
 
+/** A page of a tenant's live documents. */
+export interface DocumentPage {
+  readonly documents: readonly {
+    readonly id: string;
+    readonly seq: number;
+    readonly shard: "hot" | "cold";
+  }[];
+  /** What the next page begins after; null at the end. A page may be empty before it. */
+  readonly next: string | null;
+}
+
+export interface DocumentPageRequest {
+  /** `next` of the page before; undefined for the first. */
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
 export interface TenantStatus extends TenantRecovery {
   readonly tenant: string;
   /** DOCS sequence up to which every operation of the tenant is applied. */
@@ -54,10 +71,11 @@ export interface EngineStatus {
   >;
 }
 
-/** Other nodes, by the name in their leases. Both reject with not_ready when the node is gone. */
+/** Other nodes, by the name in their leases. All reject with not_ready when the node is gone. */
 export interface Peers {
   ask(node: string, request: AskRequest): Promise<Answer>;
   document(node: string, tenant: TenantId, id: DocumentId): Promise<DocumentState>;
+  documents(node: string, tenant: TenantId, page: DocumentPageRequest): Promise<DocumentPage>;
 }
 
 export interface Service {
@@ -69,6 +87,11 @@ export interface Service {
     options: { readonly payload: Uint8Array; readonly messageId?: string | undefined },
   ): Promise<PublishResult>;
   document(tenant: TenantId, id: DocumentId): Promise<DocumentState>;
+  /**
+   * The tenant's live documents, page by page, in no order. What is there from the first page to
+   * the last in one version is listed; what changes meanwhile may be missed, or come twice.
+   */
+  documents(tenant: TenantId, page: DocumentPageRequest): Promise<DocumentPage>;
   /** Bytes that the log's `max_payload` leaves for a document's text. */
   readonly documentTextBytesMax: number;
   status(): EngineStatus;

@@ -1,7 +1,14 @@
 /** The engine as its surfaces see it: their requests, answered by the actors and the log. */
 
-import type { DocumentView, QuestionMessage, TenantViewMessage } from "../../actors/messages.ts";
+import type {
+  DocumentView,
+  ListRequest,
+  ListView,
+  QuestionMessage,
+  TenantViewMessage,
+} from "../../actors/messages.ts";
 import type { Topology } from "../../actors/topology/topology.ts";
+import type { ColdShard } from "../cold/port.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -17,6 +24,7 @@ import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
 import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/reply.ts";
+import { type AskView, listDocuments } from "./listing.ts";
 
 /** While the log is refused nothing is answered, not even from memory: another log built it. */
 export type Trust = Pick<LogIdentityMonitor, "pass" | "refusal">;
@@ -33,13 +41,16 @@ export interface ServiceOptions {
 }
 
 /** What this node answers by itself: `not_ready` for tenants of others. */
-export type LocalService = Pick<Service, "ask" | "document">;
+export type LocalService = Pick<Service, "ask" | "document" | "documents">;
 
 export function createLocalService({
   topology,
   trust,
   log,
-}: Pick<ServiceOptions, "topology" | "trust" | "log">): LocalService {
+  cold,
+}: Pick<ServiceOptions, "topology" | "trust" | "log"> & {
+  readonly cold: Pick<ColdShard, "walk">;
+}): LocalService {
   return {
     ask: async (request) => {
       await trust.pass();
@@ -56,6 +67,13 @@ export function createLocalService({
         return { id, status: "absent", visible_seq };
       }
       return { id, status: "visible", seq: version, shard };
+    },
+    documents: async (tenant, page) => {
+      await trust.pass();
+      const askView: AskView = (request) => askList(topology, tenant, request);
+      const listed = await listDocuments({ tenant, cold, askView }, page);
+      if (trust.refusal !== undefined) throw trust.refusal;
+      return listed;
     },
   };
 }
@@ -93,6 +111,11 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
       await trust.pass();
       if (topology.isOwner(tenant)) return local.document(tenant, id);
       return peers.document(await ownerOf(options, tenant), tenant, id);
+    },
+    documents: async (tenant, page) => {
+      await trust.pass();
+      if (topology.isOwner(tenant)) return local.documents(tenant, page);
+      return peers.documents(await ownerOf(options, tenant), tenant, page);
     },
     lastVersion: (tenant) => log.docs.lastVersion(tenant),
     status: () => statusOf(options),
@@ -167,6 +190,28 @@ async function askDocument(
   }
   const view = await ask<DocumentView, TenantViewMessage>({
     message: (reply) => ({ type: "document", documentId, reply }),
+    send: (message) => entry.view.tryPut(message),
+    refused: () => new FreshetError("overloaded"),
+  });
+  await proofs.prove({ partition, epoch: entry.epoch });
+  return view;
+}
+
+/** I6, as for one document. */
+async function askList(
+  { directory, isOwner, proofs }: Pick<Topology, "directory" | "isOwner" | "proofs">,
+  tenant: TenantId,
+  page: Omit<ListRequest, "type" | "reply">,
+): Promise<ListView> {
+  if (!isOwner(tenant)) throw new FreshetError("not_ready");
+  const { partition, epoch } = directory.partitionOf(tenant);
+  const entry = directory.tenant(tenant);
+  if (entry === undefined) {
+    await proofs.prove({ partition, epoch });
+    return { hot: [], cold: [], coldExists: false };
+  }
+  const view = await ask<ListView, TenantViewMessage>({
+    message: (reply) => ({ type: "list", ...page, reply }),
     send: (message) => entry.view.tryPut(message),
     refused: () => new FreshetError("overloaded"),
   });

@@ -13,7 +13,14 @@ import type { PublishResult } from "../contract/events.ts";
 import { type DocumentId, isDocumentId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type Answer, parseQuestion } from "../contract/query.ts";
-import type { AskRequest, DocumentState, EngineStatus, Service } from "../contract/service.ts";
+import type {
+  AskRequest,
+  DocumentPage,
+  DocumentPageRequest,
+  DocumentState,
+  EngineStatus,
+  Service,
+} from "../contract/service.ts";
 import type { Logger } from "../observe/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { FairShares } from "../runtime/fair-shares.ts";
@@ -35,6 +42,11 @@ export interface Handler {
   /** @throws FreshetError */
   publish(request: PublishRequest): Promise<PublishResult & { readonly id: DocumentId }>;
   document(tenant: TenantId, id: string): Promise<DocumentState>;
+  /** `limit` as it came, unchecked. */
+  documents(
+    tenant: TenantId,
+    page: { readonly after?: unknown; readonly limit?: unknown },
+  ): Promise<DocumentPage>;
   status(): EngineStatus;
   /** The error as a caller may see it; an unexpected one is logged and loses its message. */
   explain(thrown: unknown): FreshetError;
@@ -89,6 +101,7 @@ export function createHandler(options: HandlerOptions): Handler {
     answer,
     publish,
     document: async (tenant, id) => service.document(tenant, documentIdOf(id)),
+    documents: async (tenant, page) => service.documents(tenant, pageOf(page)),
     status: () => service.status(),
     explain(thrown) {
       const error = toFreshetError(thrown);
@@ -97,6 +110,25 @@ export function createHandler(options: HandlerOptions): Handler {
       return new FreshetError("internal");
     },
   };
+}
+
+/** @throws FreshetError invalid_request */
+function pageOf({
+  after,
+  limit = `${limits.documentPageDefault}`,
+}: {
+  readonly after?: unknown;
+  readonly limit?: unknown;
+}): DocumentPageRequest {
+  const number = typeof limit === "string" && /^\d{1,6}$/.test(limit) ? Number(limit) : 0;
+  if (number < 1 || number > limits.documentPageMax) {
+    const message = `limit: a whole number from 1 to ${limits.documentPageMax}`;
+    throw new FreshetError("invalid_request", message);
+  }
+  if (after !== undefined && typeof after !== "string") {
+    throw new FreshetError("invalid_request", "after: not the `next` of a page");
+  }
+  return { after, limit: number };
 }
 
 /** @throws FreshetError invalid_request */

@@ -10,7 +10,11 @@ import { filterSchema, filterShape } from "../contract/filter-schema.ts";
 import { documentIdBytesMax } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { answerSchema, questionSchema } from "../contract/query.ts";
-import { documentStateSchema, engineStatusSchema } from "../contract/service-schemas.ts";
+import {
+  documentPageSchema,
+  documentStateSchema,
+  engineStatusSchema,
+} from "../contract/service-schemas.ts";
 import { problemType } from "./problem.ts";
 import { lineResultsSchema, problemSchema, publishedSchema, readinessSchema } from "./schemas.ts";
 
@@ -63,6 +67,7 @@ const components = {
   Published: jsonSchema(publishedSchema, "output"),
   LineResults: jsonSchema(lineResultsSchema, "output"),
   DocumentState: jsonSchema(documentStateSchema, "output"),
+  DocumentPage: jsonSchema(documentPageSchema, "output"),
   EngineStatus: jsonSchema(engineStatusSchema, "output"),
   Readiness: jsonSchema(readinessSchema, "output"),
   Problem: jsonSchema(problemSchema, "output"),
@@ -166,6 +171,32 @@ const answerPath = {
 };
 
 const documentsPath = {
+  get: {
+    operationId: "listDocuments",
+    summary: "The tenant's live documents, page by page",
+    description:
+      "In no order. What is there from the first page to the last in one version is listed; what changes meanwhile may be missed, or come twice.",
+    parameters: [
+      tenantHeader,
+      {
+        ...{ name: "after", in: "query", schema: { type: "string" } },
+        description: "`next` of the page before; the first page has none",
+      },
+      {
+        ...{ name: "limit", in: "query" },
+        schema: {
+          type: "integer",
+          minimum: 1,
+          maximum: limits.documentPageMax,
+          default: limits.documentPageDefault,
+        },
+      },
+    ],
+    responses: {
+      200: json("DocumentPage", "a page; it may be empty before the last"),
+      ...problems(...anywhere, "cold_unavailable"),
+    },
+  },
   post: {
     operationId: "publish",
     summary: "Publishes one document, or one a line",

@@ -92,6 +92,11 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
     reply.code(202);
     return { seq };
   });
+  app.get<{ Querystring: { after?: unknown; limit?: unknown } }>(
+    "/v1/documents",
+    { onRequest },
+    async (request) => handler.documents(tenantOf(request), request.query),
+  );
   app.get<DocumentRoute>("/v1/documents/:id", { onRequest }, async (request) =>
     handler.document(tenantOf(request), request.params.id),
   );
@@ -125,7 +130,7 @@ function addOperatorRoutes(app: FastifyInstance, options: RouteOptions): void {
 
 const ownMethods: Readonly<Record<string, readonly string[]>> = {
   "/answer": ["POST"],
-  "/v1/documents": ["POST"],
+  "/v1/documents": ["GET", "HEAD", "POST"],
   "/v1/documents/:id": ["GET", "HEAD", "DELETE"],
   "/v1/status": ["GET", "HEAD"],
   "/healthz": ["GET", "HEAD"],

@@ -90,6 +90,17 @@ class IndexedHotShard implements HotShard {
     return [...found].map(([row, cosine]) => candidate(row, cosine));
   }
 
+  /** Documents come in log order, and one that is replaced goes to the end of the entries. */
+  documents({ after, limit }: Parameters<HotShard["documents"]>[0]): readonly Entry[] {
+    const page: Entry[] = [];
+    for (const entry of this.#entries.values()) {
+      if (entry.position <= after) continue;
+      page.push(entry);
+      if (page.length === limit) break;
+    }
+    return page;
+  }
+
   stats(): HotStats {
     const indexBytes =
       this.#tail.bytes + this.#graphs.bytes + this.#lexical.bytes() + this.#filters.bytes;

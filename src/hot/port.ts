@@ -53,6 +53,11 @@ export interface HotShard {
   dropThrough(watermark: Position): void;
   /** Union of the best dense and the best lexical chunks, each with its cosine; unordered. */
   search(query: HotQuery): readonly Candidate[];
+  /** At most `limit` documents after a position, in log order: a page of what is held. */
+  documents(page: {
+    readonly after: Position;
+    readonly limit: number;
+  }): readonly Pick<HotDocument, "documentId" | "version" | "position">[];
   stats(): HotStats;
   /** Frees native memory and ends background builds. */
   close(): void;

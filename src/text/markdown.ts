@@ -150,3 +150,11 @@ function withoutClosingHashes(markup: string): string {
   const isClosing = end < title.length && (title[end - 1] === " " || title[end - 1] === "\t");
   return isClosing ? title.slice(0, end) : title;
 }
+
+/** The title of the first heading that has one: what a text without a title is called. */
+export function firstHeading(text: string): string | undefined {
+  for (const block of parseBlocks(text)) {
+    if (block.kind === "heading" && block.title !== "") return block.title;
+  }
+  return undefined;
+}

@@ -144,7 +144,7 @@ describe("with an engine", () => {
       "-k",
       "3",
       "--filter",
-      "metadata.n=7",
+      "metadata.n:=7",
       "--filter",
       "title=x",
       "--min-seq",

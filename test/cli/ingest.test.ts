@@ -50,8 +50,12 @@ function engine(log: MemoryLog = memory): Engine {
     fate: () => "visible",
     log: {
       documentTextBytesMax: 1_000,
+      deployment: log.deployment,
+      chunks: log.chunks,
+      manifests: log.manifests,
       docs: {
         lastSequence: () => log.docs.lastSequence(),
+        readTenant: (options) => log.docs.readTenant(options),
         async publish(message) {
           running += 1;
           made.most = Math.max(made.most, running);

@@ -77,6 +77,13 @@ describe("peers", () => {
     expect(state).toMatchObject({ id: "a", status: "visible" });
   });
 
+  it("a page of documents is asked of the owner", async () => {
+    expect(await peers.documents(node, demo, { limit: 5 })).toEqual({
+      documents: [{ id: "a", seq: 1, shard: "hot" }],
+      next: null,
+    });
+  });
+
   it("PE2: a node that is gone is not_ready, at once", async () => {
     const question = parseQuestion({ query: "rivers" });
     const gone = { code: "not_ready", retryable: true };

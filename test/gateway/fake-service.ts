@@ -7,7 +7,12 @@ import { type Operation, operationSchema } from "../../src/contract/document.ts"
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Version } from "../../src/contract/ids.ts";
 import type { Answer, AnswerEvent, Question, Source } from "../../src/contract/query.ts";
-import type { AskRequest, EngineStatus, Service } from "../../src/contract/service.ts";
+import type {
+  AskRequest,
+  DocumentPageRequest,
+  EngineStatus,
+  Service,
+} from "../../src/contract/service.ts";
 
 const decoder = new TextDecoder();
 
@@ -81,6 +86,15 @@ export class FakeService implements Service {
     const stored = this.#tenants.get(tenant)?.get(id);
     if (stored === undefined) return { id, status: "absent", visible_seq: this.#seq } as const;
     return { id, status: "visible", seq: stored.seq, shard: "hot" } as const;
+  }
+
+  async documents(tenant: string, { after = "0", limit }: DocumentPageRequest) {
+    const all = [...(this.#tenants.get(tenant) ?? [])];
+    const from = Number(after);
+    const documents = all
+      .slice(from, from + limit)
+      .map(([id, { seq }]) => ({ id, seq, shard: "hot" as const }));
+    return { documents, next: from + limit < all.length ? `${from + limit}` : null };
   }
 
   async lastVersion(): Promise<Version> {

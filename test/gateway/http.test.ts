@@ -28,6 +28,28 @@ describe("a document over HTTP", () => {
     expect(absent.json()).toEqual({ id: "x", status: "absent", visible_seq: 1 });
   });
 
+  it("is listed with the others of its tenant, page by page", async () => {
+    for (const id of ["a", "b", "c"]) await publish({ id, text: "rivers" });
+    const first = await it_.app.inject("/v1/documents?limit=2");
+    expect(first.json()).toEqual({
+      documents: [
+        { id: "a", seq: 1, shard: "hot" },
+        { id: "b", seq: 2, shard: "hot" },
+      ],
+      next: "2",
+    });
+    const rest = await it_.app.inject("/v1/documents?after=2");
+    expect(rest.json()).toMatchObject({ documents: [{ id: "c" }], next: null });
+  });
+
+  it.each(["limit=0", "limit=1001", "limit=x", "limit=", "limit=1&limit=2", "after=1&after=2"])(
+    "is not listed by a page that is none: %s",
+    async (query) => {
+      const reply = await it_.app.inject(`/v1/documents?${query}`);
+      expect([reply.statusCode, reply.json().code]).toEqual([400, "invalid_request"]);
+    },
+  );
+
   it("is deleted by its id", async () => {
     await publish({ id: "a", text: "rivers" });
     const reply = await it_.app.inject({ method: "DELETE", url: "/v1/documents/a" });
@@ -208,7 +230,7 @@ describe("the edges of the API", () => {
     ["GET", "/answer", "POST"],
     ["PUT", "/answer", "POST"],
     ["TRACE", "/answer", "POST"],
-    ["GET", "/v1/documents", "POST"],
+    ["PUT", "/v1/documents", "GET, HEAD, POST"],
     ["PATCH", "/v1/documents/a", "GET, HEAD, DELETE"],
     ["POST", "/healthz", "GET, HEAD"],
   ] as const)("%s %s is 405 and says what is allowed", async (method, url, allow) => {

@@ -31,6 +31,7 @@ import { inProcessIsolation } from "./in-process-isolation.ts";
 const alone: Peers = {
   ask: () => Promise.reject(new FreshetError("not_ready")),
   document: () => Promise.reject(new FreshetError("not_ready")),
+  documents: () => Promise.reject(new FreshetError("not_ready")),
 };
 
 const alwaysTrusted = { pass: () => Promise.resolve(), refusal: undefined };
@@ -103,7 +104,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
       },
     });
     const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;
-    const local = createLocalService({ topology, trust: alwaysTrusted, log });
+    const local = createLocalService({ topology, trust: alwaysTrusted, log, cold });
     const service = createService(
       { node, clock, topology, log, trust: alwaysTrusted, peers: alone, services: () => services },
       local,

@@ -3,29 +3,27 @@
  * sources.
  */
 
-import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Command } from "commander";
 import { limits } from "../../contract/limits.ts";
-import { type Answer, recencySchema } from "../../contract/query.ts";
+import type { Answer } from "../../contract/query.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { usageError } from "../exit.ts";
+import { addClause, type FilterFlag, filterJson } from "../filter-flags.ts";
 import { connectEngine } from "../http-client.ts";
 import { type CommonOptions, wholeNumber, withCommon, withEngine } from "../options.ts";
 import { printable, sourceLines, timingLine } from "../print.ts";
+import { type RecencyFlags, recencyOf, withRecency } from "../recency-flags.ts";
 import type { Terminal } from "../terminal.ts";
 
-const recencyFields = recencySchema.shape.field.unwrap().options;
-
-interface AskOptions extends CommonOptions {
+interface AskOptions extends CommonOptions, RecencyFlags {
   readonly url?: string | undefined;
   readonly topK?: number | undefined;
   readonly maxTokens?: number | undefined;
   readonly minSeq?: number | undefined;
   readonly waitMs?: number | undefined;
   readonly deadlineMs?: number | undefined;
-  readonly filter?: Readonly<Record<string, unknown>> | undefined;
-  readonly halfLife?: number | undefined;
-  readonly recencyWeight?: number | undefined;
-  readonly recencyField?: string | undefined;
+  readonly filter?: FilterFlag | undefined;
+  readonly filterJson?: FilterFlag | undefined;
 }
 
 export function addAsk(program: Command, terminal: Terminal): void {
@@ -54,53 +52,26 @@ export function addSearch(program: Command, terminal: Terminal): void {
 }
 
 function questionOptions(command: Command, examples: readonly string[]): Command {
-  return withEngine(withCommon(command, examples))
+  return withRecency(withEngine(withCommon(command, examples)))
     .option("-k, --top-k <n>", "sources at most", wholeNumber(1, limits.topKMax))
     .option("--filter <field=value>", "only documents that match; repeat for more", addClause)
-    .option("--half-life <time>", "newer first: relevance halves each 12h, 30d, 1y …", duration)
-    .option("--recency-weight <w>", "how much age may take away, 0 to 1 (default: 0.5)", share)
-    .addOption(
-      new Option("--recency-field <field>", "what age is counted from").choices(recencyFields),
-    )
+    .option("--filter-json <json>", "the same as the API takes it, instead of --filter", filterJson)
     .option("--min-seq <seq>", "wait for this write", wholeNumber(0, Number.MAX_SAFE_INTEGER))
     .option("--wait-ms <ms>", "how long to wait for it", wholeNumber(0, limits.waitMsMax))
-    .option("--deadline-ms <ms>", "give up after this time", wholeNumber(1, limits.deadlineMsMax));
+    .option("--deadline-ms <ms>", "give up after this time", wholeNumber(1, limits.deadlineMsMax))
+    .addHelpText("after", filterHelp);
 }
 
-/** `metadata.lang=en`; a number or true/false is taken as such, as in JSON. */
-function addClause(value: string, before: Readonly<Record<string, unknown>> = {}) {
-  const at = value.indexOf("=");
-  if (at < 1) throw new InvalidArgumentError("write field=value");
-  const raw = value.slice(at + 1);
-  const typed = /^(true|false|-?\d+(\.\d+)?)$/.test(raw) ? (JSON.parse(raw) as unknown) : raw;
-  return { ...before, [value.slice(0, at)]: typed };
-}
+const filterHelp = `
+Filters: field=value takes the value as it is written, so that 01234 and 1.10 stay
+codes; for metadata it also finds the number 7 or true under 7 or true. A type, a
+list or a range is said in JSON: --filter 'metadata.year:={"gte": 2020}'.`;
 
-const secondsOf = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800, y: 31_557_600 } as const;
-
-/** Seconds. */
-function duration(value: string): number {
-  const parts = /^(\d+(?:\.\d+)?)([smhdwy])$/.exec(value);
-  const seconds = Number(parts?.[1]) * secondsOf[(parts?.[2] ?? "s") as keyof typeof secondsOf];
-  if (seconds > 0) return seconds;
-  throw new InvalidArgumentError("a number and one of s, m, h, d, w, y, such as 30d");
-}
-
-function share(value: string): number {
-  const number = value.trim() === "" ? Number.NaN : Number(value);
-  if (number >= 0 && number <= 1) return number;
-  throw new InvalidArgumentError("a number from 0 to 1");
-}
-
-function recencyOf({ halfLife, recencyWeight, recencyField }: AskOptions) {
-  if (halfLife !== undefined) {
-    return { half_life_s: halfLife, weight: recencyWeight, field: recencyField };
-  }
-  if (recencyWeight === undefined && recencyField === undefined) return undefined;
-  throw usageError("--recency-weight and --recency-field need --half-life");
-}
-
+/** @throws CliError usage */
 function questionOf(query: string, options: AskOptions) {
+  if (options.filter !== undefined && options.filterJson !== undefined) {
+    throw usageError("--filter or --filter-json: a filter is said in one of them");
+  }
   return {
     query,
     top_k: options.topK,
@@ -108,7 +79,7 @@ function questionOf(query: string, options: AskOptions) {
     min_seq: options.minSeq,
     wait_ms: options.waitMs,
     deadline_ms: options.deadlineMs,
-    filter: options.filter,
+    filter: options.filterJson ?? options.filter,
     recency: recencyOf(options),
   };
 }

@@ -1,118 +1,230 @@
-/** `freshet ingest`: files and folders into the log, and how far they are. */
+/** `freshet ingest`: files and folders into the log, once or for as long as they change. */
 
 import { randomUUID } from "node:crypto";
+import { dirname } from "node:path";
 import type { Command } from "commander";
 import type { FreshetError } from "../../contract/errors.ts";
+import type { DocumentId } from "../../contract/ids.ts";
+import { readableNames } from "../../formats/kinds.ts";
+import type { FileReader } from "../../formats/port.ts";
+import { openFileReader } from "../../formats/reader.ts";
 import { systemClock } from "../../runtime/clock.ts";
-import { resolveAddresses } from "../addresses.ts";
-import { connectLog } from "../connect.ts";
-import { CliError, usageError } from "../exit.ts";
-import { type Corpus, readCorpus, readStream } from "../ingest/corpus.ts";
-import type { CorpusDocument } from "../ingest/formats.ts";
-import { type IngestSummary, ingestCorpus } from "../ingest/ingest.ts";
+import { type Addresses, resolveAddresses } from "../addresses.ts";
+import { connectLog, type PublisherConnection } from "../connect.ts";
+import { CliError, describeFailure, usageError } from "../exit.ts";
+import { connectEngine } from "../http-client.ts";
+import { arrivals } from "../ingest/arrivals.ts";
+import { type Corpus, readCorpora, readStream } from "../ingest/corpus.ts";
+import { FileMemory } from "../ingest/file-memory.ts";
+import { type IngestMirror, type IngestProgress, ingestCorpus } from "../ingest/ingest.ts";
+import { isInScope, type MirrorOptions, planMirror } from "../ingest/mirror.ts";
 import { progressBar } from "../ingest/progress.ts";
-import { seenPath } from "../ingest/seen.ts";
-import { type CommonOptions, withCommon } from "../options.ts";
+import { type IngestReport, reportLines, reportOf } from "../ingest/report.ts";
+import { Seen, seenPath } from "../ingest/seen.ts";
+import { TenantState } from "../ingest/tenant-state.ts";
+import { watchSource } from "../ingest/watch.ts";
 import type { Terminal } from "../terminal.ts";
-
-interface IngestOptions extends CommonOptions {
-  readonly nats?: string | undefined;
-  readonly force?: true | undefined;
-  readonly wait: boolean;
-}
+import { checkIngest, type IngestFlags, withIngestOptions } from "./ingest-options.ts";
 
 export function addIngest(program: Command, terminal: Terminal): void {
   const command = program
     .command("ingest")
-    .description("publish documents: .md, .txt, .html, .json, .ndjson; unchanged ones are skipped")
-    .argument("<paths...>", "files and folders, or - for NDJSON on standard input")
-    .option("--force", "send unchanged content again")
-    .option("--no-wait", "do not wait until everything is visible")
-    .option("--nats <url>", "address of NATS");
-  withCommon(command, [
-    "freshet ingest docs/",
-    "freshet ingest handbook.md faq.html --tenant acme",
-    `echo '{"id": "a", "text": "a document"}' | freshet ingest -`,
-  ]).action(async (paths: string[], options: IngestOptions) => ingest(paths, options, terminal));
+    .description(`publish documents: ${readableNames}; unchanged ones are skipped`);
+  withIngestOptions(command).action(async (paths: string[], flags: IngestFlags) =>
+    ingest(paths, flags, terminal),
+  );
 }
 
 async function ingest(
   paths: readonly string[],
-  options: IngestOptions,
+  flags: IngestFlags,
   terminal: Terminal,
 ): Promise<void> {
-  const addresses = resolveAddresses(options, terminal.env);
-  const corpora = await openCorpora(paths, terminal);
+  checkIngest(paths, flags);
+  const addresses = resolveAddresses(flags, terminal.env);
+  const reader = openFileReader();
+  const source = { paths, flags, terminal, reader };
+  // What is not there is said before anything is connected.
+  const first = await openCorpus(source);
   const connection = await connectLog(addresses);
-  const total = corpora.reduce((sum, { files }) => sum + files, 0);
-  const bar = progressBar({ total, terminal: terminal.terminal && options.json !== true });
+  const memoryPath = seenPath(addresses.dataDir, flags.tenant);
+  const pass = { ...source, addresses, connection, memoryPath };
+  try {
+    if (flags.watch === true) await watched(pass);
+    else await once(pass, first);
+  } finally {
+    await Promise.all([connection.close(), reader.close()]);
+  }
+}
+
+interface Source {
+  readonly paths: readonly string[];
+  readonly flags: IngestFlags;
+  readonly terminal: Terminal;
+  readonly reader: FileReader;
+}
+
+interface Pass extends Source {
+  readonly addresses: Addresses;
+  readonly connection: PublisherConnection;
+  readonly memoryPath: string;
+}
+
+async function openCorpus(
+  { paths, flags, terminal, reader }: Source,
+  memory?: FileMemory,
+): Promise<Corpus> {
+  if (paths.includes("-")) return readStream(terminal.stdin);
+  const corpus = await readCorpora(paths, { ...flags, reader, memory });
+  if (flags.mirror === true && corpus.roots.some(({ isFolder }) => !isFolder)) {
+    throw usageError("--mirror stands for folders: a single file says nothing of others");
+  }
+  return corpus;
+}
+
+async function once(pass: Pass, corpus: Corpus): Promise<void> {
+  const { flags, terminal } = pass;
+  const bar = progressBar({
+    total: corpus.files,
+    terminal: terminal.terminal && flags.json !== true,
+  });
+  try {
+    const report = await run(pass, { corpus, onProgress: (progress) => bar.update(progress) });
+    bar.stop();
+    tell(report, pass);
+    failUnlessDone(report, flags);
+  } finally {
+    bar.stop();
+  }
+}
+
+/** Each pass is whole; files that did not change since the last one are not read. */
+async function watched(pass: Pass): Promise<void> {
+  const { flags, terminal, connection, memoryPath } = pass;
+  const { tenant } = flags;
+  const { signal } = terminal;
+  const { log } = connection;
+  const scopes = [flags.prefix ?? ""];
+  const names = flags.mirror === true ? (id: string) => isInScope(id, scopes) : undefined;
+  const state = new TenantState({ tenant, log, signal, names });
+  let seen: Seen | undefined;
+  const memory = new FileMemory({
+    nowMs: () => systemClock.nowMs(),
+    isCurrent: (id) => isCurrent(state, seen, id),
+  });
+  let passes = 0;
+  await watchSource({
+    clock: systemClock,
+    signal,
+    pass: async () => {
+      await state.refresh();
+      const lastSequence = await log.docs.lastSequence();
+      seen = Seen.peek(memoryPath, { deployment: log.deployment, lastSequence });
+      const corpus = await openCorpus(pass, memory);
+      const report = await run(pass, { corpus, state });
+      passes += 1;
+      if (passes === 1 || isNews(report)) tell(report, pass);
+      const files = corpus.roots.filter(({ isFolder }) => !isFolder);
+      return [...corpus.folders, ...files.map(({ absolute }) => Buffer.from(dirname(absolute)))];
+    },
+    onFailure: (error) => terminal.note(`${describeFailure(error, flags.json === true)}\n`),
+  });
+}
+
+function isCurrent(state: TenantState, seen: Seen | undefined, id: string): boolean {
+  const version = state.versionOf(id as Parameters<TenantState["versionOf"]>[0]);
+  return version !== undefined && seen?.get(id)?.version === version;
+}
+
+function isNews({ documents, deleted, mirror, unheard }: IngestReport): boolean {
+  return documents > 0 || deleted > 0 || unheard > 0 || mirror?.refused !== undefined;
+}
+
+async function run(
+  pass: Pass,
+  {
+    corpus,
+    state,
+    onProgress,
+  }: {
+    readonly corpus: Corpus;
+    readonly state?: TenantState;
+    readonly onProgress?: (progress: IngestProgress) => void;
+  },
+): Promise<IngestReport> {
+  const { flags, terminal, connection, memoryPath } = pass;
   let waited = false;
   const onWaiting = ({ code, message }: FreshetError): void => {
     if (!waited) terminal.note(`waiting: ${message} (${code})\n`);
     waited = true;
   };
+  const summary = await ingestCorpus({
+    documents: corpus.documents,
+    tenant: flags.tenant,
+    log: connection.log,
+    clock: systemClock,
+    signal: terminal.signal,
+    seenPath: memoryPath,
+    state,
+    force: flags.force === true ? randomUUID() : undefined,
+    wait: flags.wait && flags.dryRun !== true,
+    dryRun: flags.dryRun,
+    mirror: flags.mirror === true ? mirrorOf(corpus, pass) : undefined,
+    onProgress,
+    onSkipped: ({ document, reason, detail }) =>
+      corpus.problems.add({ file: nameOf(document), reason, detail }),
+    onWaiting,
+  });
+  return reportOf(summary, corpus, flags.dryRun === true);
+}
+
+/** Without an engine the names are missing, and the documents stay: the summary counts them. */
+async function* listed({ addresses, flags, terminal }: Pass): AsyncGenerator<DocumentId> {
   try {
-    const summary = await ingestCorpus({
-      documents: allDocuments(corpora),
-      tenant: options.tenant,
-      log: connection.log,
-      clock: systemClock,
-      signal: terminal.signal,
-      seenPath: seenPath(addresses.dataDir, options.tenant),
-      force: options.force === true ? randomUUID() : undefined,
-      wait: options.wait,
-      onProgress: (progress) => bar.update(progress),
-      onWaiting,
-    });
-    bar.stop();
-    tell(withSkipped(summary, corpora), options, terminal);
-  } finally {
-    bar.stop();
-    await connection.close();
+    yield* connectEngine(addresses, flags.tenant).documents(terminal.signal);
+  } catch (error) {
+    terminal.note(`the engine lists no documents: ${describeFailure(error, false)}\n`);
   }
 }
 
-async function openCorpora(
-  paths: readonly string[],
-  terminal: Terminal,
-): Promise<readonly Corpus[]> {
-  if (paths.includes("-")) {
-    if (paths.length > 1) throw usageError("- stands alone: standard input or paths, not both");
-    return [readStream(terminal.stdin)];
-  }
-  return Promise.all(paths.map((path) => readCorpus(path)));
+function nameOf({ source, id }: Readonly<Record<string, unknown>>): string {
+  return typeof source === "string" ? source : String(id);
 }
 
-async function* allDocuments(corpora: readonly Corpus[]): AsyncGenerator<CorpusDocument> {
-  for (const corpus of corpora) yield* corpus.documents;
+function mirrorOf(corpus: Corpus, pass: Pass): IngestMirror {
+  const { flags } = pass;
+  const { roots, contents } = corpus;
+  const scopes = roots.map(({ name }) => name);
+  const options: MirrorOptions = {
+    scopes,
+    isNamed: flags.prefix !== undefined,
+    yes: flags.yes === true,
+    deleteMax: flags.deleteMax,
+  };
+  const hasCome = arrivals(roots, corpus.begunMs);
+  return {
+    isInScope: (id) => isInScope(id, scopes),
+    ids: () => contents.ids.keys(),
+    listed: () => listed(pass),
+    plan: (state) => planMirror(options, { ...state, contents, hasCome }),
+  };
 }
 
-/** What was left out while reading, and what before publishing, in one count by reason. */
-function withSkipped(summary: IngestSummary, corpora: readonly Corpus[]) {
-  const reasons: Record<string, number> = { ...summary.skipped };
-  for (const [reason, count] of corpora.flatMap(({ skipped }) => [...skipped])) {
-    reasons[reason] = (reasons[reason] ?? 0) + count;
+function tell(report: IngestReport, { flags, terminal }: Pass): void {
+  if (flags.json === true) {
+    terminal.out(`${JSON.stringify(report)}\n`);
+    return;
   }
-  const skipped = Object.values(reasons).reduce((sum, count) => sum + count, 0);
-  return { ...summary, skipped, skipped_by_reason: reasons };
+  const { results, notes } = reportLines(report, flags.wait);
+  terminal.out(results.map((line) => `${line}\n`).join(""));
+  terminal.note(notes.map((line) => `${line}\n`).join(""));
 }
 
-function tell(
-  summary: ReturnType<typeof withSkipped>,
-  options: IngestOptions,
-  terminal: Terminal,
-): void {
-  const { documents, visible, rejected, unchanged, skipped, unheard, seconds } = summary;
-  if (options.json === true) terminal.out(`${JSON.stringify(summary)}\n`);
-  else {
-    const seen = options.wait ? `${visible} visible, ${rejected} rejected, ` : "";
-    terminal.out(
-      `${documents} documents published, ${seen}${unchanged} unchanged, ${skipped} skipped in ${seconds.toFixed(1)} s\n`,
-    );
-    const reasons = Object.entries(summary.skipped_by_reason).map(([why, n]) => `${why} ${n}`);
-    if (reasons.length > 0) terminal.note(`skipped: ${reasons.join(", ")}\n`);
+function failUnlessDone({ mirror, unheard }: IngestReport, flags: IngestFlags): void {
+  if (mirror?.refused !== undefined && flags.dryRun !== true) {
+    throw new CliError(`nothing is deleted: ${mirror.refused}`);
   }
-  if (options.wait && unheard > 0) {
+  if (flags.wait && unheard > 0) {
     throw new CliError(
       `${unheard} documents are stored but not visible yet: is the engine running? (freshet status)`,
     );

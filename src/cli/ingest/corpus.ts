@@ -1,21 +1,28 @@
-/** Folders and files to documents, lazily: one file is in memory at a time. */
+/**
+ * Folders and files to documents, lazily: one file is in memory at a time.
+ *
+ * Owns: what the files of one run are called, that each id comes from one file, and what was left
+ * out. A failure concerns one file; the run ends for none.
+ */
 
-import { open, readdir, readFile, stat } from "node:fs/promises";
-import { basename, join, relative, resolve, sep } from "node:path";
+import { lstatSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { isDocumentId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
+import { lineDocument } from "../../formats/json.ts";
+import { kindOf } from "../../formats/kinds.ts";
+import type { CorpusDocument, CorpusFile, FileKind, FileReader } from "../../formats/port.ts";
+import { openFileReader } from "../../formats/reader.ts";
+import { systemClock } from "../../runtime/clock.ts";
 import { usageError } from "../exit.ts";
-import {
-  type CorpusDocument,
-  type CorpusFile,
-  documentsOf,
-  type FileKind,
-  kindOf,
-  lineDocument,
-  type Part,
-  type SkipReason,
-} from "./formats.ts";
+import type { FileMemory } from "./file-memory.ts";
+import { type Problem, Problems, type SkipReason, shownPath } from "./problems.ts";
+import { FileProblem, linesOf, openPlain, readBounded } from "./read-file.ts";
+import { asId, nameRoots, type Root } from "./roots.ts";
+import { Selection, type SelectionOptions } from "./selection.ts";
+import { type FileInfo, fileInfo, problemOf, walk } from "./walk.ts";
 
-export interface CorpusOptions {
+export interface CorpusOptions extends SelectionOptions {
   /** Only files of these kinds; all that can be read unless given. */
   readonly kinds?: readonly FileKind[] | undefined;
   readonly maxDocuments?: number | undefined;
@@ -23,6 +30,13 @@ export interface CorpusOptions {
   readonly maxTokens?: number | undefined;
   /** `smallest`: short files first, so that a bound gives many documents. Otherwise by path. */
   readonly order?: "smallest" | "path" | undefined;
+  /** In front of every id that comes from a path. */
+  readonly prefix?: string | undefined;
+  readonly followLinks?: boolean | undefined;
+  /** Reads the files; one with the default settings unless given. */
+  readonly reader?: FileReader | undefined;
+  /** Files that need not be read again. */
+  readonly memory?: FileMemory | undefined;
 }
 
 export interface Corpus {
@@ -31,140 +45,322 @@ export interface Corpus {
   /** Files that will be read: what a progress bar can promise. */
   readonly files: number;
   /** Grows while `documents` is read; files of other types are counted from the start. */
-  readonly skipped: Map<SkipReason, number>;
+  readonly skipped: ReadonlyMap<SkipReason, number>;
+  readonly problems: Problems;
+  /** Left out by globs and ignore files; a folder counts once. */
+  readonly excluded: number;
+  /** What the source holds, once `documents` was read. */
+  readonly contents: Contents;
+  /** Every folder that was listed. */
+  readonly folders: readonly Buffer[];
+  readonly roots: readonly Root[];
+  /** When the search for files began, by the clock of this machine. */
+  readonly begunMs: number;
+}
+
+/** Which documents the files hold, as far as they could be read. */
+export interface Contents {
+  readonly ids: ReadonlyMap<string, unknown>;
+  /** Ids of files, and beginnings of ids of folders, that are there but could not be read. */
+  readonly unread: readonly string[];
+  /** Files of documents with ids of their own that could not be read whole: any id may be in one. */
+  readonly unknown: readonly string[];
 }
 
 interface FoundFile extends CorpusFile {
-  readonly path: string;
-  readonly bytes: number;
+  readonly path: Buffer;
+  readonly info: FileInfo;
+  readonly followLinks: boolean;
 }
 
-/** NDJSON may be long and is read by line; every other file is one value in memory. */
-const wholeFileBytesMax = limits.httpNdjsonBytesMax;
 const bytesPerToken = 4;
 
 /** @throws CliError usage when the path is not there */
 export async function readCorpus(path: string, options: CorpusOptions = {}): Promise<Corpus> {
-  const skipped = new Map<SkipReason, number>();
-  const skip = (reason: SkipReason, by = 1) => skipped.set(reason, (skipped.get(reason) ?? 0) + by);
-  const { files, others } = await findFiles(path);
-  if (others > 0) skip("type", others);
-  const { kinds } = options;
-  const wanted = kinds === undefined ? files : files.filter(({ kind }) => kinds.includes(kind));
-  if (wanted.length < files.length) skip("type", files.length - wanted.length);
-  const ordered = choose(wanted, options);
-  return {
-    files: ordered.length,
-    skipped,
-    documents: { [Symbol.asyncIterator]: () => readFiles(ordered, options, skip) },
-  };
+  return readCorpora([path], options);
+}
+
+/** Several roots as one corpus. @throws CliError usage when one is not there */
+export async function readCorpora(
+  paths: readonly string[],
+  options: CorpusOptions = {},
+): Promise<Corpus> {
+  const roots = nameRoots(paths, { isFolder, prefix: options.prefix });
+  const reading = new CorpusReading(options);
+  for (const root of roots) await reading.find(root);
+  return reading.corpus(roots);
 }
 
 /** NDJSON from a stream, such as standard input. */
 export function readStream(stream: AsyncIterable<Uint8Array | string>): Corpus {
-  const skipped = new Map<SkipReason, number>();
-  async function* documents(): AsyncGenerator<CorpusDocument> {
-    for await (const line of linesOf(stream)) {
-      const part = lineDocument(line);
-      if ("document" in part) yield part.document;
-      else skipped.set(part.skipped, (skipped.get(part.skipped) ?? 0) + 1);
+  const reading = new CorpusReading({});
+  return reading.streamed(stream);
+}
+
+function isFolder(path: string): boolean {
+  const info = statSync(path, { throwIfNoEntry: false });
+  if (info === undefined) throw usageError(`there is no ${shownPath(path)}`);
+  return info.isDirectory();
+}
+
+class CorpusReading {
+  readonly #options: CorpusOptions;
+  readonly #problems = new Problems();
+  readonly #files: FoundFile[] = [];
+  readonly #folders: Buffer[] = [];
+  /** Which file a document comes from, so that no second one replaces it. */
+  readonly #owners = new Map<string, string>();
+  readonly #unread: string[] = [];
+  readonly #unknown: string[] = [];
+  readonly #begunMs = systemClock.nowMs();
+  #excluded = 0;
+
+  constructor(options: CorpusOptions) {
+    this.#options = options;
+  }
+
+  async find(root: Root): Promise<void> {
+    const path = Buffer.from(root.absolute);
+    if (!isFolder(root.given)) {
+      const info = statSync(path, { bigint: true });
+      if (!info.isFile()) {
+        this.#leaveOut(root, { path, reason: "special", name: "" });
+        return;
+      }
+      // A link that was named is meant.
+      const isLink = lstatSync(path).isSymbolicLink();
+      this.#found(root, { path, name: "", followLinks: isLink, info: fileInfo(info) });
+      return;
+    }
+    const { followLinks = false } = this.#options;
+    const selection = new Selection(this.#options);
+    for await (const entry of walk(path, { selection, followLinks })) {
+      switch (entry.kind) {
+        case "file":
+          this.#found(root, { ...entry, followLinks });
+          break;
+        case "folder":
+          this.#folders.push(entry.path);
+          break;
+        case "excluded":
+          this.#excluded += 1;
+          break;
+        case "problem":
+          this.#leaveOut(root, entry);
+          break;
+      }
     }
   }
-  return { files: 1, skipped, documents: { [Symbol.asyncIterator]: documents } };
+
+  corpus(roots: readonly Root[]): Corpus {
+    const files = choose(this.#files, this.#options);
+    return this.#made(files.length, roots, () => this.#readFiles(files));
+  }
+
+  streamed(stream: AsyncIterable<Uint8Array | string>): Corpus {
+    const read = async function* (this: CorpusReading): AsyncGenerator<CorpusDocument> {
+      for await (const part of linesAsParts(stream)) {
+        const document = this.#taken(part, "-");
+        if (document !== undefined) yield document;
+      }
+    };
+    return this.#made(1, [], read.bind(this));
+  }
+
+  #made(
+    files: number,
+    roots: readonly Root[],
+    documents: () => AsyncGenerator<CorpusDocument>,
+  ): Corpus {
+    return {
+      files,
+      roots,
+      begunMs: this.#begunMs,
+      documents: { [Symbol.asyncIterator]: documents },
+      skipped: this.#problems.counts,
+      problems: this.#problems,
+      excluded: this.#excluded,
+      contents: { ids: this.#owners, unread: this.#unread, unknown: this.#unknown },
+      folders: this.#folders,
+    };
+  }
+
+  #found(
+    root: Root,
+    entry: {
+      readonly path: Buffer;
+      readonly name: string;
+      readonly info: FileInfo;
+      readonly followLinks: boolean;
+    },
+  ): void {
+    const { path, name, info, followLinks } = entry;
+    const kind = kindOf(name === "" ? root.absolute : name);
+    const { kinds } = this.#options;
+    if (kind === undefined || (kinds !== undefined && !kinds.includes(kind))) {
+      return this.#leaveOut(root, { path, reason: "type", name });
+    }
+    const id = asId(root.name + name);
+    if (!isDocumentId(id) && !namesItsDocuments(kind)) {
+      const detail = "a document id is 1-512 bytes without control characters";
+      return this.#leaveOut(root, { path, reason: "name", name, detail });
+    }
+    const source = name === "" ? root.given : join(root.given, name);
+    this.#files.push({ path, id, source, kind, info, followLinks });
+  }
+
+  #leaveOut(
+    root: Root,
+    {
+      path,
+      reason,
+      name,
+      detail,
+    }: {
+      readonly path: Buffer;
+      readonly reason: SkipReason;
+      readonly name: string | undefined;
+      readonly detail?: string | undefined;
+    },
+  ): void {
+    this.#problems.add({ file: shownIn(root, path), reason, detail });
+    if (reason !== "unreadable" && reason !== "vanished") return;
+    const id = asId(root.name + (name === "/" ? "" : (name ?? "")));
+    const kind = kindOf(name ?? "");
+    this.#unread.push(id);
+    // A folder may hold files whose documents have ids of their own.
+    if (name?.endsWith("/") === true || (kind !== undefined && namesItsDocuments(kind))) {
+      this.#unknown.push(shownIn(root, path));
+    }
+  }
+
+  async *#readFiles(files: readonly FoundFile[]): AsyncGenerator<CorpusDocument> {
+    const { maxDocuments = Number.POSITIVE_INFINITY, maxTokens = Number.POSITIVE_INFINITY } =
+      this.#options;
+    let documents = 0;
+    let tokens = 0;
+    // Another iteration reads all again, so nothing is a collision with the one before.
+    this.#owners.clear();
+    const { reader = openFileReader() } = this.#options;
+    for (const file of files) {
+      for await (const document of this.#readFile(file, reader)) {
+        if (documents >= maxDocuments || tokens >= maxTokens) return;
+        documents += 1;
+        const { text } = document;
+        tokens += typeof text === "string" ? text.length / bytesPerToken : 0;
+        yield document;
+      }
+    }
+  }
+
+  async *#readFile(file: FoundFile, reader: FileReader): AsyncGenerator<CorpusDocument> {
+    const { memory } = this.#options;
+    const known = memory?.idsOf(file.path, file.info);
+    if (known !== undefined) {
+      for (const id of known) this.#owners.set(id, file.source);
+      return;
+    }
+    const ids: string[] = [];
+    let isWhole = true;
+    for await (const part of partsOf(file, reader)) {
+      const document = this.#taken(part, file.source);
+      if (document === undefined) {
+        isWhole = false;
+        this.#keepUnread(file, part);
+        continue;
+      }
+      if (typeof document["id"] === "string") ids.push(document["id"]);
+      yield document;
+    }
+    if (isWhole) memory?.remember(file.path, file.info, ids);
+  }
+
+  /** What could not be read may be there all the same: its documents stay. */
+  #keepUnread(file: FoundFile, part: ReadPart): void {
+    if (!("skipped" in part) || part.skipped === "empty") return;
+    if (namesItsDocuments(file.kind)) this.#unknown.push(file.source);
+    else this.#unread.push(file.id);
+  }
+
+  /** The document if it is the first file's with this id. */
+  #taken(part: ReadPart, source: string): CorpusDocument | undefined {
+    if ("skipped" in part) {
+      const { skipped: reason, line, detail } = part;
+      this.#problems.add({ file: source, reason, line, detail } satisfies Problem);
+      return undefined;
+    }
+    const { document } = part;
+    const { id } = document;
+    if (typeof id !== "string") return document;
+    const owner = this.#owners.get(id);
+    if (owner !== undefined && owner !== source) {
+      const detail = `${shownPath(owner)} has the id ${shownPath(id)}, too`;
+      this.#problems.add({ file: source, reason: "collision", line: part.line, detail });
+      return undefined;
+    }
+    // Within one file of operations a later line may take a document away, or bring it back.
+    if (document["op"] === "delete") this.#owners.delete(id);
+    else this.#owners.set(id, source);
+    return document;
+  }
 }
 
-async function findFiles(root: string): Promise<{ files: FoundFile[]; others: number }> {
-  const info = await stat(root).catch(() => undefined);
-  if (info === undefined) throw usageError(`there is no ${root}`);
-  const absolute = resolve(root);
-  if (!info.isDirectory()) {
-    const file = foundFile(absolute, { root, id: basename(absolute), bytes: info.size });
-    return file === undefined ? { files: [], others: 1 } : { files: [file], others: 0 };
-  }
-  const files: FoundFile[] = [];
-  let others = 0;
-  for await (const path of walk(absolute)) {
-    const id = relative(absolute, path).split(sep).join("/");
-    const { size: bytes } = await stat(path);
-    const file = foundFile(path, { root: join(root, id), id, bytes });
-    if (file === undefined) others += 1;
-    else files.push(file);
-  }
-  return { files, others };
-}
+type ReadPart =
+  | { readonly document: CorpusDocument; readonly line?: number | undefined }
+  | {
+      readonly skipped: SkipReason;
+      readonly line?: number | undefined;
+      readonly detail?: string | undefined;
+    };
 
-function foundFile(
-  path: string,
-  { root, id, bytes }: { root: string; id: string; bytes: number },
-): FoundFile | undefined {
-  const kind = kindOf(path);
-  return kind === undefined ? undefined : { path, source: root, id, kind, bytes };
-}
-
-/**
- * Symbolic links are not followed: they may lead in circles. Hidden folders are tools' business.
- */
-async function* walk(folder: string): AsyncGenerator<string> {
-  const inModules = folder.split(sep).includes("node_modules");
-  const entries = await readdir(folder, { withFileTypes: true });
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const path = join(folder, entry.name);
-    if (entry.name.startsWith(".")) continue;
-    if (entry.isFile()) yield path;
-    if (entry.isDirectory() && (inModules || entry.name !== "node_modules")) yield* walk(path);
-  }
+/** Files whose documents say their ids themselves, instead of being named after the file. */
+function namesItsDocuments(kind: FileKind): boolean {
+  return kind === "json" || kind === "ndjson";
 }
 
 function choose(files: readonly FoundFile[], options: CorpusOptions): readonly FoundFile[] {
   const { order, maxDocuments = Number.POSITIVE_INFINITY } = options;
   if (order !== "smallest") return files;
-  const sorted = files.toSorted((a, b) => a.bytes - b.bytes || (a.id < b.id ? -1 : 1));
+  const sorted = files.toSorted((a, b) => a.info.bytes - b.info.bytes || (a.id < b.id ? -1 : 1));
   // Files with nothing in them would only use up the bound.
-  return sorted.filter(({ bytes }) => bytes > 0).slice(0, maxDocuments);
+  return sorted.filter(({ info }) => info.bytes > 0).slice(0, maxDocuments);
 }
 
-async function* readFiles(
-  files: readonly FoundFile[],
-  options: CorpusOptions,
-  skip: (reason: SkipReason) => void,
-): AsyncGenerator<CorpusDocument> {
-  const { maxDocuments = Number.POSITIVE_INFINITY, maxTokens = Number.POSITIVE_INFINITY } = options;
-  let documents = 0;
-  let tokens = 0;
-  for (const file of files) {
-    for await (const part of partsOf(file)) {
-      if (documents >= maxDocuments || tokens >= maxTokens) return;
-      if ("skipped" in part) {
-        skip(part.skipped);
-        continue;
+async function* partsOf(file: FoundFile, reader: FileReader): AsyncGenerator<ReadPart> {
+  try {
+    const handle = await openPlain(file.path, file.followLinks);
+    try {
+      if (file.kind === "ndjson") {
+        yield* linesAsParts(handle.createReadStream({ autoClose: false }));
+      } else {
+        const bytes = await readBounded(handle, limits.ingestFileBytesMax);
+        yield* await reader.documentsOf(file, bytes);
       }
-      documents += 1;
-      const { text } = part.document;
-      tokens += typeof text === "string" ? text.length / bytesPerToken : 0;
-      yield part.document;
+    } finally {
+      await handle.close();
     }
+  } catch (error) {
+    yield failed(error, file);
   }
 }
 
-async function* partsOf(file: FoundFile): AsyncGenerator<Part> {
-  if (file.kind === "ndjson") {
-    const handle = await open(file.path);
-    for await (const line of linesOf(handle.createReadStream())) yield lineDocument(line);
-  } else if (file.bytes > wholeFileBytesMax) {
-    yield { skipped: "size" };
-  } else {
-    yield* documentsOf(file, await readFile(file.path));
+function failed(error: unknown, file: FoundFile): ReadPart {
+  if (error instanceof FileProblem) return { skipped: error.reason, detail: error.message };
+  // Only the system's errors have a code: the rest is a reader that broke on this content.
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === undefined) return { skipped: "broken" };
+  const { reason, detail } = problemOf(error, file.path, undefined);
+  return { skipped: reason, detail };
+}
+
+async function* linesAsParts(stream: AsyncIterable<Uint8Array | string>): AsyncGenerator<ReadPart> {
+  for await (const line of linesOf(stream, limits.docsMessageBytesMax)) {
+    const part: ReadPart = "problem" in line ? { skipped: line.problem } : lineDocument(line.text);
+    yield { ...part, line: line.number };
   }
 }
 
-async function* linesOf(stream: AsyncIterable<Uint8Array | string>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of stream) {
-    rest += typeof chunk === "string" ? chunk : decoder.decode(chunk, { stream: true });
-    const lines = rest.split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) if (line.trim() !== "") yield line;
-  }
-  if (rest.trim() !== "") yield rest;
+function shownIn(root: Root, path: Buffer): string {
+  const below = path.subarray(Buffer.byteLength(root.absolute));
+  return shownPath(Buffer.concat([Buffer.from(root.given.replace(/\/+$/, "")), below]));
 }

@@ -3,15 +3,17 @@
 import type { DocumentEvent } from "../../contract/events.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import type { DocsLog } from "../../log/port.ts";
+import type { StateLog } from "./tenant-state.ts";
 
 export interface EventFeed {
   /** Resolves once no event can be missed any more; the function it gives ends the subscription. */
   subscribe(tenant: TenantId, onEvent: (event: DocumentEvent) => void): Promise<() => void>;
 }
 
-export interface IngestLog {
-  readonly docs: Pick<DocsLog, "publish" | "lastSequence">;
-  readonly documentTextBytesMax: number;
+export interface IngestLog extends StateLog {
+  readonly docs: Pick<DocsLog, "publish" | "lastSequence" | "readTenant">;
+  /** Which log it is. */
+  readonly deployment: string;
   readonly events: EventFeed;
 }
 

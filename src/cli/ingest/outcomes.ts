@@ -12,7 +12,11 @@ export class OutcomeCounter {
   readonly #counts = { visible: 0, deleted: 0, superseded: 0, rejected: 0 };
   readonly #waiting = new Set<number>();
   readonly #early = new Map<number, DocumentStatus>();
-  readonly #rejected: number[] = [];
+  readonly #onSettled: (seq: number, status: DocumentStatus) => void;
+
+  constructor(onSettled: (seq: number, status: DocumentStatus) => void = () => {}) {
+    this.#onSettled = onSettled;
+  }
 
   published(seq: number): void {
     const status = this.#early.get(seq);
@@ -43,12 +47,8 @@ export class OutcomeCounter {
     return this.#waiting.size;
   }
 
-  get rejectedVersions(): readonly number[] {
-    return this.#rejected;
-  }
-
   #settle(seq: number, status: DocumentStatus): void {
     this.#counts[status] += 1;
-    if (status === "rejected") this.#rejected.push(seq);
+    this.#onSettled(seq, status);
   }
 }

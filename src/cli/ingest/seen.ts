@@ -1,51 +1,180 @@
 /**
- * What was ingested before, so that unchanged content is not sent again. A memory of the publisher
- * only: losing it costs work, never correctness.
+ * What this machine published before: for each document the digest of what was sent and the version
+ * that it became. A memory of the publisher only: whether a document is unchanged is decided by the
+ * version that the log has now (tenant-state.ts), and losing this file costs work, never
+ * correctness.
  *
- * It belongs to one log: sequences of another incarnation, or past its end, mean another log or one
- * that lost its tail, and then nothing counts as ingested.
+ * A journal: a line is written before a document is sent for the first time and after each receipt,
+ * so that a run that is killed leaves behind what it did. It is written anew, short, when a run
+ * ends well.
+ *
+ *   SE1  the digest and version of an entry belong to one publish whose receipt was read;
+ *   SE2  it belongs to one log: sequences of another incarnation, or past its end, mean another log
+ *        or one that lost its tail, and then nothing counts as published.
  */
 
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { incarnationOf, type TenantId } from "../../contract/ids.ts";
+import { incarnationOf, type TenantId, type Version } from "../../contract/ids.ts";
 
-const schema = z.object({
-  format: z.literal(1),
-  /** Newest sequence of these documents. */
-  seq: z.int().min(0),
-  /** Document id → digest of what was published. */
-  digests: z.record(z.string(), z.string()),
+const format = 2;
+const headSchema = z.object({ format: z.literal(format), deployment: z.string() });
+const lineSchema = z.object({
+  id: z.string(),
+  /** Absent where nothing is known but that the document came from here. */
+  digest: z.string().optional(),
+  version: z.int().min(0).optional(),
+  /** The document was refused or taken away. */
+  gone: z.literal(true).optional(),
 });
 
-export interface Seen {
-  readonly seq: number;
-  readonly digests: ReadonlyMap<string, string>;
+export interface SeenEntry {
+  /** Of the content that was sent; undefined until a receipt came. */
+  readonly digest?: string | undefined;
+  /** Undefined when the publish may have been taken for a repetition of an earlier one. */
+  readonly version?: Version | undefined;
 }
 
-const nothing: Seen = { seq: 0, digests: new Map() };
+/** Tells logs apart: a memory of one says nothing of another. */
+export interface SeenLog {
+  readonly deployment: string;
+  readonly lastSequence: number;
+}
 
 export function seenPath(dataDir: string, tenant: TenantId): string {
-  return join(dataDir, `ingested-${tenant}.json`);
+  return join(dataDir, `ingested-${tenant}.ndjson`);
 }
 
-export function readSeen(path: string, lastSequence: number): Seen {
-  try {
-    const { seq, digests } = schema.parse(JSON.parse(readFileSync(path, "utf8")));
-    const sameLog = incarnationOf(seq) === incarnationOf(lastSequence) && seq <= lastSequence;
-    return sameLog ? { seq, digests: new Map(Object.entries(digests)) } : nothing;
-  } catch {
-    return nothing;
+export class Seen {
+  readonly #path: string | undefined;
+  readonly #deployment: string;
+  readonly #entries: Map<string, SeenEntry>;
+  #file: number | undefined;
+
+  private constructor(
+    path: string | undefined,
+    deployment: string,
+    entries: Map<string, SeenEntry>,
+  ) {
+    this.#path = path;
+    this.#deployment = deployment;
+    this.#entries = entries;
+  }
+
+  /** Without a path nothing is remembered beyond the run. */
+  static open(path: string | undefined, log: SeenLog): Seen {
+    const entries = path === undefined ? undefined : readJournal(path, log);
+    const seen = new Seen(path, log.deployment, entries ?? new Map());
+    // What does not belong to this log, or is no journal, is not appended to.
+    if (path !== undefined && entries === undefined) seen.#rewrite();
+    return seen;
+  }
+
+  /** What a run would find; it changes nothing on disk. */
+  static peek(path: string | undefined, log: SeenLog): Seen {
+    const entries = path === undefined ? undefined : readJournal(path, log);
+    return new Seen(undefined, log.deployment, entries ?? new Map());
+  }
+
+  get(id: string): SeenEntry | undefined {
+    return this.#entries.get(id);
+  }
+
+  has(id: string): boolean {
+    return this.#entries.has(id);
+  }
+
+  ids(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
+  /** Before the first publish of a document: from now on it is known to come from here. */
+  intend(id: string): void {
+    if (!this.#entries.has(id)) this.#put(id, {});
+  }
+
+  put(id: string, entry: SeenEntry): void {
+    this.#put(id, entry);
+  }
+
+  /** Refused, or taken away: what is sent next is new. */
+  forget(id: string): void {
+    if (this.#entries.delete(id)) this.#append({ id, gone: true });
+  }
+
+  /** Ends the journal; also after a failure. */
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+    if (this.#path !== undefined) this.#rewrite();
+  }
+
+  #put(id: string, entry: SeenEntry): void {
+    this.#entries.set(id, entry);
+    this.#append({ id, ...entry });
+  }
+
+  #append(line: z.infer<typeof lineSchema>): void {
+    if (this.#path === undefined) return;
+    if (this.#file === undefined) {
+      this.#file = openSync(this.#path, "a", 0o600);
+      // A run that was killed may have left half a line: what follows is not to be lost with it.
+      writeSync(this.#file, "\n");
+    }
+    writeSync(this.#file, `${JSON.stringify(line)}\n`);
+  }
+
+  #rewrite(): void {
+    const path = this.#path as string;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const draft = `${path}.${process.pid}`;
+    const head = JSON.stringify({ format, deployment: this.#deployment });
+    const lines = [...this.#entries].map(([id, entry]) => JSON.stringify({ id, ...entry }));
+    writeFileSync(draft, `${[head, ...lines].join("\n")}\n`, { mode: 0o600 });
+    renameSync(draft, path);
   }
 }
 
-export function writeSeen(path: string, { seq, digests }: Seen): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, JSON.stringify({ format: 1, seq, digests: Object.fromEntries(digests) }));
-  renameSync(draft, path);
+/** Undefined when there is none that belongs to this log. */
+function readJournal(path: string, log: SeenLog): Map<string, SeenEntry> | undefined {
+  try {
+    const [head = "", ...lines] = readFileSync(path, "utf8").split("\n");
+    if (headSchema.parse(JSON.parse(head)).deployment !== log.deployment) return undefined;
+    const entries = new Map<string, SeenEntry>();
+    let newest = 0;
+    for (const line of lines) {
+      const { id, gone, digest, version } = parsed(line) ?? {};
+      if (id === undefined) continue;
+      newest = Math.max(newest, version ?? 0);
+      if (gone === true) entries.delete(id);
+      else entries.set(id, { digest, version: version as Version | undefined });
+    }
+    const last = log.lastSequence;
+    const isSameLog =
+      newest === 0 || (incarnationOf(newest) === incarnationOf(last) && newest <= last);
+    return isSameLog ? entries : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A run that was killed may have left half a line. */
+function parsed(line: string): z.infer<typeof lineSchema> | undefined {
+  try {
+    return lineSchema.parse(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
 }
 
 export function digestOf(payload: Uint8Array): string {

@@ -1,5 +1,6 @@
 /** What faces a caller or an operator: HTTP, the command line, health and metrics. */
 
+import { coldLimits } from "./cold.ts";
 import { documentLimits } from "./documents.ts";
 import { publishingLimits } from "./publishing.ts";
 import { questionLimits } from "./questions.ts";
@@ -48,6 +49,11 @@ export const surfaceLimits = {
   /** Questions and documents nest five deep at most; deeper input is an attack on recursion. */
   jsonDepthMax: 32,
   idempotencyKeyCharsMax: 256,
+  /** Documents of a page of a listing. */
+  documentPageDefault: 100,
+  documentPageMax: 1_000,
+  /** Of a cursor: the id of an object. */
+  listingCursorCharsMax: 64,
   /** Idempotency keys whose content is remembered, to tell a retry from a mistake. */
   idempotencyKeysMax: 10_000,
   /** What `Retry-After` says when nothing better is known. */
@@ -70,6 +76,35 @@ export const surfaceLimits = {
   ingestRetryMaxMs: 2 * secondMs,
   /** Events kept for publishes that have not returned yet: far more than can be in flight. */
   ingestEarlyEventsMax: 4_096,
+  /** A file that is one value in memory: a PDF, a page, a list of documents. */
+  ingestFileBytesMax: 32 * MiB,
+  /** A list of patterns; a larger file is no such list. */
+  ingestIgnoreFileBytesMax: 1 * MiB,
+  /** Files that a run names for each reason why it left some out. */
+  ingestProblemsShownMax: 20,
+  /** Documents that a preview, or a refusal to delete them, names. */
+  ingestDeletesShownMax: 20,
+  /** What the log holds that is not processed yet, read in pages of so many operations. */
+  ingestTailPageOperations: 256,
+  ingestTailPageBytesMax: 8 * MiB,
+  /** The log is read again when it was merged or purged meanwhile; each merge takes longer. */
+  ingestStateAttemptsMax: 5,
+  /** Times that what was taken for a repetition, and is not what the log has, is sent again. */
+  ingestRoundsMax: 3,
+  /**
+   * A mirror deletes this share of its scope, or so many documents, without being asked twice: more
+   * is a wrong folder or a disk that is not there, more often than it is meant.
+   */
+  ingestDeleteSharePercent: 20,
+  ingestDeleteFreelyMax: 10,
+  /** Changes of files come in bursts: a pass begins when nothing came for so long. */
+  ingestWatchQuietMs: 300,
+  /** A pass begins after so long in any case: the system may drop notices, or have none. */
+  ingestWatchEveryMs: 30 * secondMs,
+  /** Folders that are watched; of the others only the pass in any case tells. */
+  ingestWatchFoldersMax: 8_192,
+  /** A file that changed less long ago is read again: the clock of some file systems is coarse. */
+  ingestAtRestMs: 2 * secondMs,
   /** A server that does not answer the command line in this time is down. */
   cliConnectMs: 5 * secondMs,
 
@@ -80,6 +115,7 @@ export const surfaceLimits = {
   tenantLabelsMax: 100,
 } as const;
 
+const { coldIdsPerRequestMax } = coldLimits;
 const { httpDocumentBytesMax, docsMessageBytesMax, recordBytesMax } = documentLimits;
 
 export const surfaceRelations: Relations = {
@@ -105,6 +141,13 @@ export const surfaceRelations: Relations = {
   ],
   "an import keeps more early events than its publishes in flight can have": [
     below(surfaceLimits.ingestInFlightMax, surfaceLimits.ingestEarlyEventsMax),
+  ],
+  "a page of a listing is one request to cold": [
+    atMost(surfaceLimits.documentPageDefault, surfaceLimits.documentPageMax),
+    atMost(surfaceLimits.documentPageMax, coldIdsPerRequestMax),
+  ],
+  "a pass of a watched folder waits for the end of a burst, and not for ever": [
+    below(surfaceLimits.ingestWatchQuietMs, surfaceLimits.ingestWatchEveryMs),
   ],
   "an import's pauses grow, and many fit into the duplicate window": [
     atMost(surfaceLimits.ingestRetryMinMs, surfaceLimits.ingestRetryMaxMs),

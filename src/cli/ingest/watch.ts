@@ -1,0 +1,90 @@
+/**
+ * When a watched source is read again. A notice of the system is a hint only: each pass walks the
+ * folders whole, so one that is lost, doubled or late costs time and nothing else.
+ *
+ *   WA1  a pass begins after the last notice of a burst, and in any case after a while;
+ *   WA2  a pass that fails is told and followed by the next one; only the signal ends the watch.
+ */
+
+import { type FSWatcher, watch } from "node:fs";
+import { limits } from "../../contract/limits.ts";
+import type { Clock } from "../../runtime/clock.ts";
+
+export interface WatchOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** One pass; which folders it has read. */
+  readonly pass: () => Promise<readonly Buffer[]>;
+  readonly onFailure: (error: unknown) => void;
+}
+
+export async function watchSource({ clock, signal, pass, onFailure }: WatchOptions): Promise<void> {
+  const notices = new FolderNotices();
+  try {
+    while (!signal.aborted) {
+      try {
+        notices.watch(await pass());
+      } catch (error) {
+        if (!signal.aborted) onFailure(error);
+      }
+      await untilDue(notices, clock, signal);
+    }
+  } finally {
+    notices.close();
+  }
+}
+
+/** WA1. What comes while a pass runs counts for the next. */
+async function untilDue(notices: FolderNotices, clock: Clock, signal: AbortSignal): Promise<void> {
+  const dueMs = clock.monotonicMs() + limits.ingestWatchEveryMs;
+  let seen = 0;
+  while (!signal.aborted && clock.monotonicMs() < dueMs) {
+    await clock.sleep(limits.ingestWatchQuietMs, signal);
+    const now = notices.count;
+    if (now > 0 && now === seen) break;
+    seen = now;
+  }
+  notices.count = 0;
+}
+
+/** The system's notices of changes in folders, counted. */
+class FolderNotices {
+  count = 0;
+  readonly #watchers = new Map<string, FSWatcher>();
+
+  /** From now on these folders, as far as the system allows. */
+  watch(folders: readonly Buffer[]): void {
+    const wanted = new Map(
+      folders.slice(0, limits.ingestWatchFoldersMax).map((path) => [path.toString("latin1"), path]),
+    );
+    for (const [key, watcher] of this.#watchers) {
+      if (wanted.has(key)) continue;
+      watcher.close();
+      this.#watchers.delete(key);
+    }
+    for (const [key, path] of wanted) if (!this.#watchers.has(key)) this.#add(key, path);
+  }
+
+  close(): void {
+    for (const watcher of this.#watchers.values()) watcher.close();
+    this.#watchers.clear();
+  }
+
+  #add(key: string, path: Buffer): void {
+    // A folder that went, or one watch too many: the pass in any case is still there.
+    const drop = () => {
+      this.count += 1;
+      this.#watchers.get(key)?.close();
+      this.#watchers.delete(key);
+    };
+    try {
+      const watcher = watch(path, { persistent: false, encoding: "buffer" }, () => {
+        this.count += 1;
+      });
+      // What came between the walk and this watch.
+      this.#watchers.set(key, watcher.on("error", drop));
+    } catch {
+      this.#watchers.delete(key);
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/** Reading files: the process that converts them, and what one file may become. */
+
+import { documentLimits } from "./documents.ts";
+import { atMost, type Relations } from "./relation.ts";
+import { KiB, MiB, minuteMs, secondMs } from "./units.ts";
+
+export const formatLimits = {
+  /** A file whose conversion takes longer is skipped: 1,000 pages of PDF take 10 s. */
+  conversionDeadlineMs: minuteMs,
+  /** The process loads libraries when it needs them; it only has to start. */
+  conversionReadyMs: 30 * secondMs,
+  /** Ends of the process over one file before the file is called broken: one may be an accident. */
+  conversionAttemptsMax: 2,
+  /** Heap of that process, MiB, and all its memory: a bomb ends it, and not the import. */
+  conversionHeapMiBMax: 768,
+  conversionMemoryBytesMax: 1_536 * MiB,
+  /** How often it looks at its memory, and whether the one that started it is still there. */
+  conversionWatchMs: 100,
+  /** Text that one file may become, and documents: a mailbox of years, a table of a million rows. */
+  convertedTextBytesMax: 64 * MiB,
+  convertedDocumentsMax: 20_000,
+  /** Attachments of attachments, and attachments of one mail: more is an attack. */
+  attachmentDepthMax: 3,
+  attachmentsMax: 64,
+  /** Front matter is a few lines; longer is text between two rules. */
+  frontMatterCharsMax: 16 * KiB,
+  /** A remote parser reads scans with a model: seconds a page. */
+  remoteParserMs: 5 * minuteMs,
+  /** What a remote parser answers: the text of a book, and JSON around it. */
+  remoteParserBytesMax: 64 * MiB,
+} as const;
+
+export const formatRelations: Relations = {
+  "what a file becomes is many documents at least": [
+    atMost(documentLimits.documentTextBytesMax * 16, formatLimits.convertedTextBytesMax),
+  ],
+};

@@ -1,0 +1,74 @@
+/** AsciiDoc as text: headings and code as Markdown has them, the header's fields as metadata. */
+
+import type { Converted } from "./convert.ts";
+
+const headingLine = /^(={1,6})[ \t]+(\S.*?)(?:[ \t]+=+)?$/;
+const attributeLine = /^:(!?[\w-]+!?):(?:[ \t]+(.*))?$/;
+/** `-----` or `.....`: what is between two of them is shown as it is. */
+const literalFence = /^(-{4,}|\.{4,})$/;
+const commentFence = /^\/{4,}$/;
+const otherFence = /^(?:={4,}|\*{4,}|_{4,}|\+{4,})$/;
+const sourceLine = /^\[source(?:%\w+)?,\s*([\w+#-]+).*\]$/;
+/** A line of attributes of the block below it, an anchor, a conditional. */
+const silentLine = /^(?:\[[^\]]*\]|(?:ifdef|ifndef|ifeval|endif|include|toc)::.*)$/;
+
+export function asciidocDocument(source: string): Converted {
+  const lines = source.split(/\r\n|\r|\n/);
+  const out: string[] = [];
+  const attributes = new Map<string, string>();
+  let title: string | undefined;
+  let language = "";
+  for (let at = 0; at < lines.length; at += 1) {
+    const line = (lines[at] ?? "").trimEnd();
+    const fence = literalFence.exec(line)?.[1];
+    const heading = headingLine.exec(line);
+    const attribute = attributeLine.exec(line);
+    if (fence !== undefined || commentFence.test(line)) {
+      const end = endOf(lines, at, line);
+      if (fence !== undefined) out.push(...fenced(lines.slice(at + 1, end), language));
+      at = end;
+      language = "";
+    } else if (heading !== null) {
+      const [, marks = "=", text = ""] = heading;
+      title ??= text;
+      out.push(`${"#".repeat(marks.length)} ${text}`, "");
+    } else if (attribute !== null) {
+      attributes.set(attribute[1] ?? "", attribute[2] ?? "");
+    } else if (sourceLine.test(line)) {
+      language = sourceLine.exec(line)?.[1] ?? "";
+    } else if (!line.startsWith("//") && !otherFence.test(line) && !silentLine.test(line)) {
+      out.push(textLine(line));
+    }
+  }
+  const author = attributes.get("author");
+  return {
+    title,
+    text: out.join("\n").trim(),
+    date: attributes.get("revdate"),
+    metadata: author === undefined || author === "" ? {} : { author },
+  };
+}
+
+/** Where a block that `line` opens ends: at the same line again, or with the file. */
+function endOf(lines: readonly string[], from: number, line: string): number {
+  for (let at = from + 1; at < lines.length; at += 1) {
+    if ((lines[at] ?? "").trimEnd() === line) return at;
+  }
+  return lines.length;
+}
+
+function fenced(code: readonly string[], language: string): readonly string[] {
+  const longest = code.reduce((most, line) => Math.max(most, /^\s*(`{3,})/.exec(line)?.[1]?.length ?? 0), 2);
+  const fence = "`".repeat(longest + 1);
+  return [`${fence}${language}`, ...code, fence];
+}
+
+/** `* item`, `** item` and `. step`: lists by the number of marks; `.Title` above a block. */
+function textLine(line: string): string {
+  const item = /^(\*{1,5}|\.{1,5}|-)[ \t]+(\S.*)$/.exec(line);
+  if (item !== null) {
+    const [, marks = "*", text = ""] = item;
+    return `${"  ".repeat(marks.length - 1)}${marks.startsWith(".") ? "1." : "-"} ${text}`;
+  }
+  return line.replace(/^\.(?=[A-Za-z\d])/, "");
+}

@@ -1,0 +1,31 @@
+/** Dates as files write them. */
+
+const iso = /^(\d{4})-(\d{2})(?:-(\d{2}))?(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?[ \t]*(Z|[+-]\d{2}:?\d{2})?)?$/i;
+/** `Tue, 5 Mar 2024 10:00:00 +0100`, also without its zone: then it is read as UTC. */
+const zoned = /(?:Z|GMT|UTC?|[A-Z]{3,4}|[+-]\d{4})\)?\s*(?:\([^)]*\))?$/i;
+const mailLike = /^(?:[a-z]{3,9},?\s+)?\d{1,2}\s+[a-z]{3,9}\.?,?\s+\d{2,4}/i;
+const monthFirst = /^(?:[a-z]{3,9},?\s+)?[a-z]{3,9}\.?\s+\d{1,2},?\s+\d{4}/i;
+
+/**
+ * Unix seconds as a publisher sends them; undefined for what is no date, or could be two: `3/4/2024`
+ * is read in two ways. A day alone is its first moment in UTC.
+ */
+export function timestampOf(written: string | undefined): number | undefined {
+  const text = written?.trim().slice(0, 100) ?? "";
+  const parts = iso.exec(text);
+  if (parts !== null) return isoSeconds(parts);
+  if (!mailLike.test(text) && !monthFirst.test(text)) return undefined;
+  const ms = Date.parse(zoned.test(text) ? text : `${text} UTC`);
+  return inRange(ms);
+}
+
+function isoSeconds(parts: RegExpExecArray): number | undefined {
+  const [, year, month, day = "01", hour = "00", minute = "00", second = "00", zone = "Z"] = parts;
+  const offset = /^z$/i.test(zone) ? "Z" : zone.replace(/^(...)(\d\d)$/, "$1:$2");
+  return inRange(Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}${offset}`));
+}
+
+/** Programs without a date write zero; times before it exist in scanned archives only. */
+function inRange(ms: number): number | undefined {
+  return Number.isFinite(ms) && ms !== 0 ? Math.floor(ms / 1000) : undefined;
+}

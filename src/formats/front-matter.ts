@@ -1,0 +1,91 @@
+/** The fields above a Markdown text: YAML between `---`, TOML between `+++`, or a JSON object. */
+
+import { parse as parseToml } from "smol-toml";
+import { parse as parseYaml } from "yaml";
+import { limits } from "../contract/limits.ts";
+import type { FileMetadata } from "./convert.ts";
+
+export interface FrontMatter {
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** The text below it. */
+  readonly body: string;
+}
+
+const rules: Readonly<Record<string, (text: string) => unknown>> = {
+  // Aliases may multiply what they name; dates stay as they are written.
+  "---": (text) => parseYaml(text, { maxAliasCount: 20, schema: "core", logLevel: "error" }),
+  "+++": (text) => parseToml(text),
+};
+
+/** Undefined for a text that begins with anything else, also with a rule between two thoughts. */
+export function frontMatterOf(text: string): FrontMatter | undefined {
+  const head = text.slice(0, limits.frontMatterCharsMax);
+  const opened = /^(---|\+\+\+)[ \t]*\r?\n/.exec(head);
+  if (opened === null) return jsonMatterOf(text, head);
+  const [{ length }, rule = ""] = opened;
+  const escaped = rule === "---" ? "(?:---|\\.\\.\\.)" : "\\+\\+\\+";
+  const closed = new RegExp(`^${escaped}[ \\t]*(?:\\r?\\n|$)`, "m").exec(head.slice(length));
+  if (closed === null) return undefined;
+  const fields = fieldsOf(() => rules[rule]?.(head.slice(length, length + closed.index)));
+  if (fields === undefined) return undefined;
+  return { fields, body: text.slice(length + closed.index + closed[0].length) };
+}
+
+/** Hugo's third form: an object, alone at the top, with a blank line below it. */
+function jsonMatterOf(text: string, head: string): FrontMatter | undefined {
+  if (!head.startsWith("{")) return undefined;
+  const end = /^\}[ \t]*\r?\n/m.exec(head);
+  if (end === null) return undefined;
+  const fields = fieldsOf(() => JSON.parse(head.slice(0, end.index + 1)));
+  return fields === undefined ? undefined : { fields, body: text.slice(end.index + end[0].length) };
+}
+
+/** What can not be read is text, and stays where it is. */
+function fieldsOf(read: () => unknown): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value = read();
+    // An empty one, as a template leaves it, has no fields.
+    if (value === null || value === undefined) return {};
+    if (typeof value !== "object" || Array.isArray(value)) return undefined;
+    return value as Readonly<Record<string, unknown>>;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What dates a document, the one that says most first. */
+const dateNames = ["lastmod", "last_modified", "last_modified_at", "updated", "modified", "date", "published"];
+const ownNames = new Set(["title", ...dateNames]);
+
+export function titleOfFields(fields: FrontMatter["fields"]): string | undefined {
+  const { title } = fields as { readonly title?: unknown };
+  if (typeof title === "number") return String(title);
+  return typeof title === "string" && title.trim() !== "" ? title.trim() : undefined;
+}
+
+export function dateOfFields(fields: FrontMatter["fields"]): string | undefined {
+  for (const name of dateNames) {
+    const value = fields[name];
+    if (value instanceof Date) return value.toISOString();
+    if (typeof value === "string" && value.trim() !== "") return value.trim();
+  }
+  return undefined;
+}
+
+/** Fields that a filter can name: plain values, and lists of them. Others are left out. */
+export function metadataOfFields(fields: FrontMatter["fields"]): FileMetadata {
+  const metadata: Record<string, string | number | boolean | readonly string[]> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (ownNames.has(name)) continue;
+    if (typeof value === "string" ? value !== "" : isScalar(value)) metadata[name] = value as string;
+    else if (Array.isArray(value)) {
+      const items = value.filter((item) => typeof item === "string" || isScalar(item)).map(String);
+      if (items.length > 0) metadata[name] = items;
+    }
+  }
+  return metadata;
+}
+
+function isScalar(value: unknown): value is number | boolean {
+  return typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value));
+}

@@ -1,0 +1,71 @@
+/** What the elements of a page mean for its text. */
+
+import { attributeOf, type Element } from "./tree.ts";
+
+/** Nothing that a reader reads: programs, forms to fill in, pictures, other documents. */
+const silent = new Set([
+  "script",
+  "style",
+  "template",
+  "head",
+  "title",
+  "svg",
+  "math",
+  "canvas",
+  "iframe",
+  "frame",
+  "object",
+  "embed",
+  "audio",
+  "video",
+  "map",
+  "textarea",
+  "datalist",
+  "progress",
+  "meter",
+  "rp",
+]);
+
+const blockNames =
+  "address article aside blockquote body center dd details dialog dir div dl dt fieldset figcaption figure footer form header hgroup hr legend li main menu nav ol optgroup option p search section select summary table tbody td tfoot th thead tr ul caption";
+const blocks = new Set(blockNames.split(" "));
+
+/** Lead somewhere else; they say nothing about what the page is about. */
+const wayfinding = new Set(["navigation", "search", "banner", "contentinfo", "menu", "menubar"]);
+
+export const headings: ReadonlyMap<string, number> = new Map(
+  [1, 2, 3, 4, 5, 6].map((level) => [`h${level}`, level]),
+);
+
+export function isSilent(tagName: string): boolean {
+  return silent.has(tagName);
+}
+
+export function isBlock(tagName: string): boolean {
+  return blocks.has(tagName);
+}
+
+/** `hidden` and the like: on the page, but not to be seen. */
+export function isHidden(element: Element): boolean {
+  const hidden = attributeOf(element, "hidden");
+  // `until-found` is shown as soon as somebody looks for it.
+  if (hidden !== undefined && hidden !== "until-found") return true;
+  const style = attributeOf(element, "style");
+  return style !== undefined && /(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden)/i.test(style);
+}
+
+export function isWayfinding(element: Element): boolean {
+  return element.tagName === "nav" || wayfinding.has(attributeOf(element, "role") ?? "");
+}
+
+/** The language of a block of code, as highlighters write it. */
+export function codeLanguage(element: Element): string {
+  const names = attributeOf(element, "class") ?? "";
+  return /(?:^|\s)(?:lang|language|brush|highlight-source)[-:]\s*([\w+#-]{1,30})/.exec(names)?.[1] ?? "";
+}
+
+/** Cells that a cell takes the place of; 1 for what is no number. */
+export function spanOf(element: Element, name: "colspan" | "rowspan"): number {
+  const span = Number(attributeOf(element, name) ?? 1);
+  return Number.isInteger(span) && span > 1 ? span : 1;
+}

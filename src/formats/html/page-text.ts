@@ -1,0 +1,282 @@
+/** A tree to text: headings, lists, tables and code as Markdown, everything else as paragraphs. */
+
+import { Blocks } from "./blocks.ts";
+import { codeLanguage, headings, isBlock, isHidden, isSilent, spanOf } from "./elements.ts";
+import { type OpenTable, tableBlocks } from "./tables.ts";
+import { attributeOf, type Document, type Element, isElement, rawText, walk } from "./tree.ts";
+
+export interface PageText {
+  readonly text: string;
+  /** Letters outside of links: what a page says itself, where its links only lead on. */
+  readonly ownChars: number;
+  /** The first heading, without markup. */
+  readonly heading: string | undefined;
+}
+
+/** Linear in the tree. `leaveOut` names elements to pass over, beyond what nobody reads. */
+export function pageText(
+  root: Document | Element,
+  leaveOut: (element: Element) => boolean,
+): PageText {
+  const writer = new PageWriter(leaveOut);
+  walk(root, writer);
+  return writer.finish();
+}
+
+/** Each level of tables within tables goes through its text once more. */
+const tableDepthMax = 20;
+/** Marks beside headings that link to themselves. */
+const permalink = /[\s\u00a0]*(?:[¶§#]|🔗\uFE0F?)$/u;
+/** An exponent: without its sign, 10 to the power of 3 would be 103. */
+const exponent = /^[-+\u2212]?\d{1,4}$/;
+
+class PageWriter {
+  readonly #leaveOut: (element: Element) => boolean;
+  /** The page, and within it the cell, heading or term that is open. */
+  readonly #targets: Blocks[] = [new Blocks()];
+  readonly #tables: OpenTable[] = [];
+  /** Tables within the deepest one that counts. */
+  #tablesBeyond = 0;
+  /** Of each open definition list: the terms that wait for what explains them. */
+  readonly #terms: { term: string; isUsed: boolean }[] = [];
+  #links = 0;
+  #ownChars = 0;
+  #heading: string | undefined;
+
+  constructor(leaveOut: (element: Element) => boolean) {
+    this.#leaveOut = leaveOut;
+  }
+
+  open(element: Element): boolean {
+    const { tagName } = element;
+    if (isSilent(tagName) || isHidden(element) || this.#leaveOut(element)) return false;
+    if (tagName === "pre") {
+      this.#addCode(element);
+      return false;
+    }
+    if (headings.has(tagName)) this.#openHeading();
+    else if (isBlock(tagName)) this.#openBlock(element);
+    else this.#openInline(element);
+    return true;
+  }
+
+  text(value: string): void {
+    this.#blocks.text(value);
+    if (this.#links === 0) this.#ownChars += value.trim().length;
+  }
+
+  close({ tagName }: Element): void {
+    const level = headings.get(tagName);
+    if (level !== undefined) this.#closeHeading(level);
+    else if (isBlock(tagName)) this.#closeBlock(tagName);
+    else this.#closeInline(tagName);
+  }
+
+  finish(): PageText {
+    const text = this.#blocks.finish().join("\n\n");
+    return { text, ownChars: this.#ownChars, heading: this.#heading };
+  }
+
+  get #blocks(): Blocks {
+    return this.#targets.at(-1) as Blocks;
+  }
+
+  /** The text of the element that closes, on one line. */
+  #takeTarget(): string {
+    const blocks = this.#targets.pop()?.finish() ?? [];
+    return blocks.join(" ").replace(/\s+/g, " ").trim();
+  }
+
+  #markLayout(): void {
+    const table = this.#tables.at(-1);
+    if (table !== undefined) table.isLayout = true;
+  }
+
+  #addCode(element: Element): void {
+    const code = rawText(element).replace(/^\n+/, "").trimEnd();
+    if (code.trim() === "") return;
+    const inner = element.childNodes.find((child) => isElement(child) && child.tagName === "code");
+    const named = [element, inner as Element | undefined].map((each) =>
+      each === undefined ? "" : codeLanguage(each),
+    );
+    const runs = Array.from(code.matchAll(/^\s*(`{3,})/gm), (run) => run[1]?.length ?? 0);
+    const fence = "`".repeat(runs.reduce((longest, run) => Math.max(longest, run), 2) + 1);
+    this.#markLayout();
+    this.#ownChars += code.length;
+    this.#blocks.add(`${fence}${named.find((name) => name !== "") ?? ""}\n${code}\n${fence}`);
+  }
+
+  #openHeading(): void {
+    this.#markLayout();
+    this.#blocks.end();
+    this.#targets.push(new Blocks());
+  }
+
+  #closeHeading(level: number): void {
+    const title = this.#takeTarget().replace(permalink, "");
+    if (title === "") return;
+    this.#heading ??= title;
+    this.#blocks.add(`${"#".repeat(level)} ${title}`);
+  }
+
+  #openInline(element: Element): void {
+    switch (element.tagName) {
+      case "a":
+        this.#links += 1;
+        break;
+      case "br":
+        this.#blocks.newLine();
+        break;
+      case "sup":
+        if (/[\p{L}\p{N})]/u.test(this.#blocks.lineEnd) && exponent.test(rawText(element).trim())) {
+          this.#blocks.text("^");
+        }
+        break;
+      case "q":
+        this.#blocks.text("“");
+        break;
+      case "rt":
+        this.#blocks.text("(");
+        break;
+      case "button":
+      case "img":
+      case "input":
+        this.#blocks.space();
+        break;
+      default:
+    }
+  }
+
+  #closeInline(tagName: string): void {
+    if (tagName === "a") this.#links -= 1;
+    if (tagName === "q") this.#blocks.text("”");
+    if (tagName === "rt") this.#blocks.text(")");
+    if (tagName === "button") this.#blocks.space();
+  }
+
+  #openBlock(element: Element): void {
+    switch (element.tagName) {
+      case "ul":
+      case "menu":
+      case "dir":
+        this.#blocks.openList(false);
+        break;
+      case "ol":
+        this.#blocks.openList(true, startOf(element));
+        break;
+      case "dl":
+        this.#blocks.openList(false);
+        this.#terms.push({ term: "", isUsed: true });
+        break;
+      case "li":
+        this.#blocks.openItem();
+        break;
+      case "dt":
+        this.#blocks.closeItem();
+        this.#targets.push(new Blocks());
+        break;
+      case "dd":
+        this.#openDefinition();
+        break;
+      case "table":
+        this.#openTable();
+        break;
+      case "tr":
+        this.#tables.at(-1)?.rows.push([]);
+        break;
+      case "td":
+      case "th":
+        this.#openCell(element);
+        break;
+      default:
+        this.#blocks.end();
+    }
+  }
+
+  #closeBlock(tagName: string): void {
+    switch (tagName) {
+      case "ul":
+      case "menu":
+      case "dir":
+      case "ol":
+        this.#blocks.closeList();
+        break;
+      case "dl":
+        this.#closeTerms();
+        this.#blocks.closeList();
+        break;
+      case "li":
+      case "dd":
+        this.#blocks.closeItem();
+        break;
+      case "dt":
+        this.#closeTerm();
+        break;
+      case "td":
+      case "th":
+        this.#targets.pop();
+        break;
+      case "table":
+        this.#closeTable();
+        break;
+      default:
+        this.#blocks.end();
+    }
+  }
+
+  /** Several terms may have one definition, and one term several. */
+  #closeTerm(): void {
+    const term = this.#takeTarget().replace(/\s*[:：]$/, "");
+    const open = this.#terms.at(-1);
+    if (open === undefined) this.#terms.push({ term, isUsed: false });
+    else if (open.isUsed || open.term === "") Object.assign(open, { term, isUsed: term === "" });
+    else if (term !== "") open.term += `, ${term}`;
+  }
+
+  #openDefinition(): void {
+    const open = this.#terms.at(-1);
+    this.#blocks.openDefinition(open?.term ?? "");
+    if (open !== undefined) open.isUsed = true;
+  }
+
+  /** A term without a definition is said all the same. */
+  #closeTerms(): void {
+    const open = this.#terms.pop();
+    if (open === undefined || open.isUsed) return;
+    this.#blocks.openItem();
+    this.#blocks.text(open.term);
+    this.#blocks.closeItem();
+  }
+
+  #openTable(): void {
+    this.#markLayout();
+    this.#blocks.end();
+    if (this.#tables.length === tableDepthMax) this.#tablesBeyond += 1;
+    else this.#tables.push({ rows: [], isLayout: false });
+  }
+
+  #openCell(element: Element): void {
+    const content = new Blocks();
+    this.#targets.push(content);
+    this.#tables.at(-1)?.rows.at(-1)?.push({
+      isHeader: element.tagName === "th",
+      columns: spanOf(element, "colspan"),
+      rows: spanOf(element, "rowspan"),
+      content,
+    });
+  }
+
+  #closeTable(): void {
+    if (this.#tablesBeyond > 0) {
+      this.#tablesBeyond -= 1;
+      return;
+    }
+    const table = this.#tables.pop();
+    if (table !== undefined) for (const block of tableBlocks(table)) this.#blocks.add(block);
+  }
+}
+
+function startOf(list: Element): number {
+  const start = Number(attributeOf(list, "start") ?? 1);
+  return Number.isInteger(start) && Math.abs(start) < 1e6 ? start : 1;
+}

@@ -1,0 +1,74 @@
+/** An HTML page as a document: its title, its text, what its head says of it. */
+
+import type { Converted } from "../convert.ts";
+import { flatPage } from "./flat.ts";
+import { type FindArticle, mainContent } from "./main-content.ts";
+import { pageText } from "./page-text.ts";
+import { attributeOf, type Document, type Element, elementsOf, parsePage, rawText, TooDeep } from "./tree.ts";
+
+/** Head fields that date a page, the one that says most first. */
+const dateNames = [
+  "article:modified_time",
+  "og:updated_time",
+  "article:published_time",
+  "last-modified",
+  "dcterms.modified",
+  "date",
+  "dc.date",
+  "dcterms.date",
+];
+
+export async function readPage(html: string, findArticle: FindArticle): Promise<Converted> {
+  let page: Document;
+  try {
+    page = parsePage(html);
+  } catch (error) {
+    if (!(error instanceof TooDeep)) throw error;
+    const { title, heading, text } = flatPage(html);
+    return { title: title ?? heading, text };
+  }
+  const { text, heading } = await mainContent(page, { html, findArticle });
+  const head = readHead(page);
+  return { ...head, title: head.title ?? heading, text };
+}
+
+/** A piece of HTML that a program wrote: a mail, a converted file. All of it is content. */
+export function readFragment(
+  html: string,
+  leaveOut: (element: Element) => boolean = () => false,
+): Pick<Converted, "text" | "title"> {
+  try {
+    const { text, heading } = pageText(parsePage(html), leaveOut);
+    return { text, title: heading };
+  } catch (error) {
+    if (!(error instanceof TooDeep)) throw error;
+    return { text: flatPage(html).text };
+  }
+}
+
+function readHead(page: Document): Omit<Converted, "text"> {
+  const elements = elementsOf(page);
+  const html = elements.find(({ tagName }) => tagName === "html");
+  // The first one of HTML: a picture has titles, too, in a name space of its own.
+  const titles = elements.filter(
+    ({ tagName, namespaceURI }) => tagName === "title" && namespaceURI === html?.namespaceURI,
+  );
+  const meta = new Map(elements.filter(({ tagName }) => tagName === "meta").map(namedContent));
+  const [title = ""] = titles.map((element) => oneLine(rawText(element)));
+  const date = dateNames.map((name) => meta.get(name)).find((value) => value !== undefined);
+  const author = meta.get("author");
+  return {
+    title: [title, oneLine(meta.get("og:title") ?? "")].find((each) => each !== ""),
+    date,
+    metadata: author === undefined || author === "" ? {} : { author },
+  };
+}
+
+function namedContent(meta: Element): readonly [string, string] {
+  const name = attributeOf(meta, "name") ?? attributeOf(meta, "property") ?? attributeOf(meta, "http-equiv");
+  return [name?.toLowerCase() ?? "", attributeOf(meta, "content") ?? ""];
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").trim();
+}

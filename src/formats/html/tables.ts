@@ -1,0 +1,74 @@
+/** Tables of a page: which ones hold data, and which only place things. */
+
+import { type TableRow, tableText } from "../table-text.ts";
+import type { Blocks } from "./blocks.ts";
+
+export interface Cell {
+  readonly isHeader: boolean;
+  readonly columns: number;
+  readonly rows: number;
+  readonly content: Blocks;
+}
+
+export interface OpenTable {
+  readonly rows: Cell[][];
+  /** Something in it that no table of data holds: another table, a heading, code. */
+  isLayout: boolean;
+}
+
+/** Longer or more cells are a page that is laid out as a table. */
+const cellCharsMax = 1_000;
+const cellBlocksMax = 4;
+/** Spans beyond these are mistakes or attacks. */
+const spanMax = 50;
+const spannedCellsMax = 5_000;
+
+/** A table's blocks: one with its rows, or those of its cells one after the other. */
+export function tableBlocks({ rows, isLayout }: OpenTable): readonly string[] {
+  const filled = rows.map((cells) => cells.map((cell) => ({ ...cell, blocks: blocksOf(cell) })));
+  const cells = filled.flat();
+  const isLong = ({ blocks }: { blocks: readonly string[] }) =>
+    blocks.length > cellBlocksMax || blocks.reduce((sum, { length }) => sum + length, 0) > cellCharsMax;
+  const hasHeader = cells.some(({ isHeader }) => isHeader);
+  const isColumn = !hasHeader && filled.every(({ length }) => length <= 1);
+  if (isLayout || isColumn || cells.some(isLong)) return cells.flatMap(({ blocks }) => blocks);
+  const text = tableText(spread(filled).filter(({ cells }) => cells.some((cell) => cell !== "")));
+  return text === "" ? [] : [text];
+}
+
+function blocksOf({ content }: Cell): readonly string[] {
+  return content.finish();
+}
+
+interface FilledCell extends Cell {
+  readonly blocks: readonly string[];
+}
+
+/** A cell over several rows or columns is said in each of them: rows are found one by one. */
+function spread(rows: readonly (readonly FilledCell[])[]): TableRow[] {
+  let spare = spannedCellsMax;
+  const pending: { text: string; rows: number }[] = [];
+  return rows.map((cells) => {
+    const texts: string[] = [];
+    const takePending = () => {
+      for (let above = pending[texts.length]; above !== undefined && above.rows > 0; ) {
+        above.rows -= 1;
+        texts.push(above.text);
+        above = pending[texts.length];
+      }
+    };
+    for (const cell of cells) {
+      takePending();
+      const text = cell.blocks.map((block) => block.replace(/^- /gm, "")).join("; ");
+      const columns = Math.min(cell.columns, spanMax, spare + 1);
+      spare -= columns - 1;
+      for (let column = 0; column < columns; column += 1) {
+        pending[texts.length] = { text, rows: Math.min(cell.rows - 1, spanMax) };
+        // A title over all columns is said once.
+        texts.push(column > 0 && !cell.isHeader ? "" : text);
+      }
+    }
+    takePending();
+    return { cells: texts, isHeader: cells.length > 0 && cells.every(({ isHeader }) => isHeader) };
+  });
+}

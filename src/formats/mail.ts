@@ -1,0 +1,213 @@
+/** Mail: one message, or a mailbox of them. Headers become fields, attachments documents. */
+
+import PostalMime, { type Address, type Attachment, type Email } from "postal-mime";
+import { limits } from "../contract/limits.ts";
+import { type Converted, type ConvertedPart, type FileMetadata, isConverted } from "./convert.ts";
+import { readFragment } from "./html/page.ts";
+import { attributeOf, type Element } from "./html/tree.ts";
+import { kindOf } from "./kinds.ts";
+import type { FileKind } from "./port.ts";
+import { withoutQuotes } from "./quotes.ts";
+
+/** Reads an attachment as the file that it is; `depth` counts mails within mails. */
+export type ReadAttachment = (
+  file: { readonly kind: FileKind; readonly bytes: Uint8Array },
+  depth: number,
+) => Promise<readonly ConvertedPart[]>;
+
+interface MailContext {
+  readonly depth: number;
+  readonly readAttachment: ReadAttachment;
+}
+
+/**
+ * Operations of a publisher, not documents: what comes by mail may not delete anything.
+ */
+const neverAttached: ReadonlySet<FileKind> = new Set(["json", "ndjson"]);
+
+export async function mailParts(
+  bytes: Uint8Array,
+  context: MailContext,
+): Promise<readonly ConvertedPart[]> {
+  const mail = await PostalMime.parse(bytes, {
+    attachmentEncoding: "arraybuffer",
+    maxNestingDepth: 64,
+    maxRfc822NestingDepth: limits.attachmentDepthMax,
+  });
+  const message = messageOf(mail);
+  const attached = await attachmentsOf(mail, context);
+  const parts = message.text.trim() === "" ? attached : [message, ...attached];
+  return parts.length > 0 ? parts : [{ skipped: "empty" }];
+}
+
+/** Messages begin with a line `From ` after a blank one; a text line that begins so is quoted. */
+export async function mailboxParts(
+  bytes: Uint8Array,
+  context: MailContext,
+): Promise<readonly ConvertedPart[]> {
+  const parts: ConvertedPart[] = [];
+  for (const message of splitMailbox(bytes)) {
+    if (parts.length >= limits.convertedDocumentsMax) return [...parts, { skipped: "size" }];
+    parts.push(...(await messageParts(message, context)));
+  }
+  return parts.length > 0 ? parts : [{ skipped: "empty" }];
+}
+
+/** Parts of one message among others are named after it: its place changes when others go. */
+async function messageParts(
+  bytes: Uint8Array,
+  context: MailContext,
+): Promise<readonly ConvertedPart[]> {
+  let parts: readonly ConvertedPart[];
+  try {
+    parts = await mailParts(bytes, context);
+  } catch {
+    // The others are mails of their own.
+    return [{ skipped: "broken" }];
+  }
+  const first = parts.find(isConverted);
+  const id = first?.metadata?.["message_id"];
+  if (typeof id !== "string") return parts;
+  return parts.map((part) => {
+    if (!isConverted(part)) return part;
+    return { ...part, part: part.part === undefined ? id : `${id}/${part.part}` };
+  });
+}
+
+function messageOf(mail: Email): Converted {
+  const { subject, date } = mail;
+  return { title: subject?.trim(), text: bodyOf(mail), date, metadata: headersOf(mail) };
+}
+
+/** Plain text where there is any that says something: it is what was written, more or less. */
+function bodyOf({ text = "", html = "" }: Email): string {
+  const plain = text.trim();
+  if (plain !== "" && !(html !== "" && isPlaceholder(plain))) return withoutQuotes(text);
+  if (html === "") return withoutQuotes(text);
+  const own = readFragment(html, isQuotation).text;
+  return own.trim() === "" ? readFragment(html).text : withoutQuotes(own);
+}
+
+/** Programs that send HTML only put a notice where the text should be. */
+function isPlaceholder(text: string): boolean {
+  return text.length < 200 && /\b(?:html|view (?:it|this|the)|browser)\b/i.test(text);
+}
+
+/** How programs mark what a reply repeats. */
+function isQuotation(element: Element): boolean {
+  if (element.tagName !== "blockquote") return false;
+  const isCited = attributeOf(element, "type") === "cite";
+  return isCited || /\bgmail_quote\b/.test(attributeOf(element, "class") ?? "");
+}
+
+/** Names and addresses; redaction decides what of them is stored. */
+function headersOf(mail: Email): FileMetadata {
+  const { from, to = [], cc = [], messageId, inReplyTo } = mail;
+  return Object.fromEntries(
+    Object.entries({
+      from: from === undefined ? [] : peopleOf([from]),
+      to: peopleOf(to),
+      cc: peopleOf(cc),
+      message_id: withoutBrackets(messageId),
+      in_reply_to: withoutBrackets(inReplyTo),
+    }).flatMap(([key, value]) => {
+      if (value.length === 0) return [];
+      return [[key, key === "from" && typeof value !== "string" ? (value[0] ?? "") : value]];
+    }),
+  );
+}
+
+function withoutBrackets(id = ""): string {
+  return id.trim().replace(/^<|>$/g, "");
+}
+
+function peopleOf(addresses: readonly Address[]): readonly string[] {
+  return addresses
+    .flatMap((address): readonly Address[] => address.group ?? [address])
+    .map(({ name, address = "" }) => {
+      if (address === "" || name === "" || name === address) return address === "" ? name : address;
+      return `${name} <${address}>`;
+    })
+    .filter((person) => person !== "");
+}
+
+async function attachmentsOf(
+  { attachments }: Email,
+  { depth, readAttachment }: MailContext,
+): Promise<readonly ConvertedPart[]> {
+  const parts: ConvertedPart[] = [];
+  const files = attachments.filter((each) => each.disposition !== "inline" || each.filename);
+  for (const [index, attachment] of files.entries()) {
+    const kind = kindOfAttachment(attachment);
+    if (kind === undefined || neverAttached.has(kind)) {
+      parts.push({ skipped: "type" });
+    } else if (index >= limits.attachmentsMax || depth >= limits.attachmentDepthMax) {
+      parts.push({ skipped: "size" });
+    } else {
+      const bytes = bytesOf(attachment);
+      const name = attachment.filename ?? `${index + 1}`;
+      const read = await readAttachment({ kind, bytes }, depth + 1);
+      parts.push(...read.map((part) => ("skipped" in part ? part : named(part, name))));
+    }
+  }
+  return parts;
+}
+
+function named(document: Converted, name: string): Converted {
+  const { part, title, metadata = {} } = document;
+  return {
+    ...document,
+    title: title ?? name,
+    part: part === undefined ? name : `${name}/${part}`,
+    metadata: { ...metadata, attachment: name },
+  };
+}
+
+function kindOfAttachment({ filename, mimeType }: Attachment): FileKind | undefined {
+  const byName = filename === null ? undefined : kindOf(filename);
+  return byName ?? kindsOfTypes[mimeType];
+}
+
+const kindsOfTypes: Readonly<Record<string, FileKind>> = {
+  "text/plain": "text",
+  "text/html": "html",
+  "text/markdown": "markdown",
+  "text/csv": "csv",
+  "application/pdf": "pdf",
+  "message/rfc822": "eml",
+  "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+};
+
+function bytesOf({ content }: Attachment): Uint8Array {
+  return typeof content === "string" ? Buffer.from(content) : new Uint8Array(content);
+}
+
+const lineFeed = 10;
+const fromMark = Buffer.from("From ");
+
+function* splitMailbox(bytes: Uint8Array): Generator<Uint8Array> {
+  const mailbox = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let start = -1;
+  for (let at = 0; at !== -1 && at < mailbox.length; ) {
+    if (mailbox.subarray(at, at + fromMark.length).equals(fromMark) && isAfterBlank(mailbox, at)) {
+      if (start !== -1) yield unquoted(mailbox.subarray(start, at));
+      const end = mailbox.indexOf(lineFeed, at);
+      start = end === -1 ? mailbox.length : end + 1;
+    }
+    const next = mailbox.indexOf(lineFeed, at);
+    at = next === -1 ? -1 : next + 1;
+  }
+  if (start !== -1 && start < mailbox.length) yield unquoted(mailbox.subarray(start));
+}
+
+function isAfterBlank(mailbox: Buffer, at: number): boolean {
+  if (at === 0) return true;
+  const before = mailbox[at - 2] === 13 ? at - 3 : at - 2;
+  return before < 0 || mailbox[before] === lineFeed;
+}
+
+/** `>From ` at the start of a line stands for `From `. */
+function unquoted(message: Buffer): Uint8Array {
+  if (!message.includes("\n>From ")) return message;
+  return Buffer.from(message.toString("latin1").replace(/\n>(>*From )/g, "\n$1"), "latin1");
+}

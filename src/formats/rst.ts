@@ -1,0 +1,111 @@
+/** reStructuredText as text: headings and literal blocks as Markdown has them. */
+
+import type { Converted } from "./convert.ts";
+
+/** A row of one sign, under or over a title. */
+const adornment = /^([!-/:-@[-`{-~])\1+[ \t]*$/;
+const directive = /^(\s*)\.\.[ \t]+([\w-]+)::[ \t]*(.*)$/;
+const codeDirectives = new Set(["code", "code-block", "sourcecode", "highlight"]);
+/** Notes keep their name, because it says how to read them. */
+const admonitions = new Set(["note", "warning", "tip", "important", "caution", "danger", "hint", "attention", "error", "seealso"]);
+const docField = /^:(date|author|title|version):[ \t]+(\S.*)$/i;
+const optionLine = /^\s+:[\w-]+:.*$/;
+
+export function rstDocument(source: string): Converted {
+  return new RstReader(source.split(/\r\n|\r|\n/).map((line) => line.trimEnd())).read();
+}
+
+class RstReader {
+  readonly #lines: readonly string[];
+  readonly #out: string[] = [];
+  /** Which sign, and whether it is also above, in the order of their first use: that is the level. */
+  readonly #levels: string[] = [];
+  readonly #fields = new Map<string, string>();
+  #title: string | undefined;
+  #at = 0;
+
+  constructor(lines: readonly string[]) {
+    this.#lines = lines;
+  }
+
+  read(): Converted {
+    while (this.#at < this.#lines.length) {
+      if (!this.#heading() && !this.#directive()) this.#line();
+    }
+    const author = this.#fields.get("author");
+    return {
+      title: this.#title ?? this.#fields.get("title"),
+      text: this.#out.join("\n").replace(/\n{3,}/g, "\n\n").trim(),
+      date: this.#fields.get("date"),
+      metadata: author === undefined ? {} : { author },
+    };
+  }
+
+  #lineAt(offset: number): string {
+    return this.#lines[this.#at + offset] ?? "";
+  }
+
+  /** Each of these takes lines and says that it did, or leaves them to the next. */
+  #heading(): boolean {
+    const isOver = adornment.test(this.#lineAt(0)) && this.#lineAt(0).length > 1;
+    const title = this.#lineAt(isOver ? 1 : 0);
+    const under = this.#lineAt(isOver ? 2 : 1);
+    const isUnder = adornment.test(under) && under.length >= Math.min(3, title.trim().length);
+    const fits = isUnder && under.length >= title.trim().length - 1;
+    if (title.trim() === "" || !fits || adornment.test(title)) return false;
+    if (isOver ? under[0] !== this.#lineAt(0)[0] : /^\s/.test(title)) return false;
+    const style = `${isOver ? "over" : ""}${under[0]}`;
+    if (!this.#levels.includes(style)) this.#levels.push(style);
+    const level = Math.min(6, this.#levels.indexOf(style) + 1);
+    const text = title.trim();
+    this.#title ??= text;
+    this.#out.push("", `${"#".repeat(level)} ${text}`, "");
+    this.#at += isOver ? 3 : 2;
+    return true;
+  }
+
+  #directive(): boolean {
+    const found = directive.exec(this.#lineAt(0));
+    if (found === null) return false;
+    const [, indent = "", name = "", argument = ""] = found;
+    this.#at += 1;
+    while (optionLine.test(this.#lineAt(0))) this.#at += 1;
+    if (codeDirectives.has(name)) this.#code(indent.length, argument);
+    else if (admonitions.has(name)) this.#out.push(`${indent}${name}: ${argument}`);
+    else if (argument !== "") this.#out.push(`${indent}${argument}`);
+    return true;
+  }
+
+  #line(): void {
+    const line = this.#lineAt(0);
+    this.#at += 1;
+    const field = docField.exec(line);
+    if (field !== null) this.#fields.set((field[1] ?? "").toLowerCase(), field[2] ?? "");
+    // A row of one sign alone is a rule; Markdown would make a heading of the line above it.
+    if (adornment.test(line) && line.length > 3) this.#out.push("");
+    else if (line.endsWith("::")) {
+      if (line.trim() !== "::") this.#out.push(line.slice(0, -1));
+      this.#code(indentOf(line), "");
+    } else this.#out.push(line);
+  }
+
+  /** What follows further in than `indent`, as it is. */
+  #code(indent: number, language: string): void {
+    const code: string[] = [];
+    while (this.#at < this.#lines.length) {
+      const line = this.#lineAt(0);
+      if (line !== "" && indentOf(line) <= indent) break;
+      code.push(line);
+      this.#at += 1;
+    }
+    while (code.length > 0 && code.at(-1) === "") code.pop();
+    while (code.length > 0 && code[0] === "") code.shift();
+    if (code.length === 0) return;
+    const margin = code.reduce((least, line) => (line === "" ? least : Math.min(least, indentOf(line))), 80);
+    this.#out.push("", `\`\`\`\`${language}`, ...code.map((line) => line.slice(margin)), "````", "");
+  }
+}
+
+function indentOf(line: string): number {
+  return line.length - line.trimStart().length;
+}

@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { tenantId } from "../../src/contract/ids.ts";
+import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
+
+const demo = tenantId("demo");
+let engine: MemoryEngine;
+
+beforeEach(() => {
+  engine = startMemoryEngine({ graceMs: 0 });
+});
+afterEach(() => engine.stop());
+
+async function publish(...operations: readonly object[]): Promise<number> {
+  let seq = 0;
+  for (const operation of operations) {
+    const payload = Buffer.from(JSON.stringify(operation));
+    ({ seq } = await engine.service.publish(demo, { payload }));
+  }
+  await engine.event(seq);
+  return seq;
+}
+
+/** Whole; `between` runs after each page. */
+async function list(limit: number, between: () => Promise<unknown> = async () => {}) {
+  const listed: string[] = [];
+  for (let after: string | undefined; ; ) {
+    const page = await engine.service.documents(demo, { after, limit });
+    expect(page.documents.length).toBeLessThanOrEqual(limit);
+    listed.push(...page.documents.map(({ id, shard }) => `${id} ${shard}`));
+    if (page.next === null) return listed.sort();
+    after = page.next;
+    await between();
+  }
+}
+
+const ids = async (limit: number, between?: () => Promise<unknown>) =>
+  [...new Set((await list(limit, between)).map((line) => line.split(" ")[0]))].sort();
+
+const text = "Rivers rise in spring.";
+const some = (prefix: string, count: number) =>
+  Array.from({ length: count }, (_, n) => ({ id: `${prefix}${n}`, text }));
+
+async function merged(): Promise<void> {
+  expect(await engine.merges.force(demo)).toMatchObject({ kind: "merged" });
+  while (engine.service.status().tenants[0]?.hot.documents !== 0) {
+    await engine.clock.sleep(1);
+  }
+}
+
+describe("a listing of documents", () => {
+  it("of a tenant that has none is empty", async () => {
+    await expect
+      .poll(() => engine.service.documents(demo, { limit: 3 }).catch(() => undefined))
+      .toEqual({ documents: [], next: null });
+  });
+
+  it.each([1, 3, 100])("names what is in memory and what is merged, %d at once", async (limit) => {
+    await publish(...some("cold", 5), { id: "gone", text }, { id: "changed", text });
+    await merged();
+    await publish(...some("hot", 4), { id: "gone", op: "delete" }, { id: "changed", text: "New." });
+    expect(await list(limit)).toEqual(
+      [
+        "changed hot",
+        ...some("cold", 5).map(({ id }) => `${id} cold`),
+        ...some("hot", 4).map(({ id }) => `${id} hot`),
+      ].sort(),
+    );
+  });
+
+  it("names each document that stays as it is, also when it is merged meanwhile", async () => {
+    await publish(...some("a", 3));
+    await merged();
+    await publish(...some("b", 3));
+    let isMerged = false;
+    const listed = await ids(1, async () => {
+      if (!isMerged) await merged();
+      isMerged = true;
+    });
+    expect(listed).toEqual(["a0", "a1", "a2", "b0", "b1", "b2"]);
+  });
+
+  it.each(["x", "hot:", "hot:-1", "cold:z", "hot:99999999999999999", `cold:${"0".repeat(99)}`])(
+    "refuses a cursor that is none: %s",
+    async (after) => {
+      await publish({ id: "a", text });
+      const refused = engine.service.documents(demo, { after, limit: 1 });
+      await expect(refused).rejects.toMatchObject({ code: "invalid_request" });
+    },
+  );
+
+  it("says when cold cannot be asked, instead of ending early (I12)", async () => {
+    await publish(...some("a", 2));
+    await merged();
+    engine.cold.setDown(true);
+    await expect(list(10)).rejects.toMatchObject({ code: "cold_unavailable" });
+  });
+});
