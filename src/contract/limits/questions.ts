@@ -17,8 +17,6 @@ export const questionLimits = {
    * of main thread at worst for a hot shard of 50,000. Many values of a field are one `in`.
    */
   filterClausesMax: 16,
-  /** Different fields of a filter: each may cost the hot shard an index. */
-  filterFieldsMax: 16,
   filterValuesMax: 64,
   /** `and`, `or` and `not` around each other: people need three, programs that translate five. */
   filterDepthMax: 8,
