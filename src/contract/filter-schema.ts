@@ -210,10 +210,9 @@ export const filterSchema = z.custom<FilterInput>().superRefine((value, context)
 
 /** Counted before anything is checked, so that checking has a bound, too. */
 function budgetProblem(root: unknown): string | undefined {
-  const spent = { clauses: 0, chars: 0, fields: new Set<string>() };
+  const spent = { clauses: 0, chars: 0 };
   if (!countTree(root, 1, spent)) return `it nests more than ${limits.filterDepthMax} deep`;
   if (spent.clauses > limits.filterClausesMax) return `at most ${limits.filterClausesMax} clauses`;
-  if (spent.fields.size > limits.filterFieldsMax) return `at most ${limits.filterFieldsMax} fields`;
   if (spent.chars <= limits.filterCharsMax) return undefined;
   return `its texts have more than ${limits.filterCharsMax} characters together`;
 }
@@ -221,7 +220,6 @@ function budgetProblem(root: unknown): string | undefined {
 interface Spent {
   clauses: number;
   chars: number;
-  readonly fields: Set<string>;
 }
 
 /** False when it is deeper than it may be. Takes anything. */
@@ -244,6 +242,5 @@ function countClause(name: unknown, wanted: unknown, spent: Spent): void {
   const offered: readonly unknown[] = Array.isArray(wanted) ? wanted : [wanted];
   const texts = offered.filter((value) => typeof value === "string");
   spent.clauses += 1;
-  spent.fields.add(fieldOf(field));
   spent.chars += texts.reduce((sum, text) => sum + text.length, field.length);
 }

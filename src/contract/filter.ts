@@ -30,6 +30,8 @@ import { parseTime, timeMs } from "./time.ts";
 export interface Leaf {
   readonly kind: "leaf";
   readonly field: Field;
+  /** Of metadata; undefined for a field of ours. */
+  readonly key: string | undefined;
   readonly test: Test;
   /** Holds where the test does not. */
   readonly negated: boolean;
@@ -40,7 +42,8 @@ export type Filter = { readonly kind: "and" | "or"; readonly filters: readonly F
 
 /** Bounds are in the units in which documents are stored. */
 export type Test =
-  | { readonly kind: "any" | "all"; readonly values: ReadonlySet<Scalar> }
+  | { readonly kind: "any"; readonly values: ReadonlySet<Scalar> }
+  | { readonly kind: "all"; readonly values: ReadonlySet<Scalar> }
   | { readonly kind: "range"; readonly bounds: Bounds }
   | { readonly kind: "exists" };
 
@@ -120,7 +123,7 @@ function ofComparison(
 }
 
 function leaf(field: Field, test: Test, negated = false): Leaf {
-  return { kind: "leaf", field, test, negated };
+  return { kind: "leaf", field, key: metadataKey(field), test, negated };
 }
 
 function anyOf(field: Field, values: readonly Scalar[]): Test {
@@ -149,35 +152,40 @@ function rangeOf(field: Field, { gt, gte, lt, lte }: Range): Test {
   return { kind: "range", bounds };
 }
 
+/** Asked of each document that a search looks at, so it makes nothing. */
 export function matchesFilter(document: Filterable, filter: Filter | undefined): boolean {
   if (filter === undefined) return true;
-  switch (filter.kind) {
-    case "and":
-      return filter.filters.every((each) => matchesFilter(document, each));
-    case "or":
-      return filter.filters.some((each) => matchesFilter(document, each));
-    case "leaf":
-      return passes(fieldValues(document, filter.field), filter.test) !== filter.negated;
-  }
+  if (filter.kind === "leaf") return passes(held(document, filter), filter.test) !== filter.negated;
+  const isOr = filter.kind === "or";
+  for (const each of filter.filters) if (matchesFilter(document, each) === isOr) return isOr;
+  return !isOr;
 }
 
 /** Whether what a field holds passes (FV1, FV2). */
-export function passes(values: readonly Scalar[], test: Test): boolean {
+function passes(value: Held, test: Test): boolean {
+  if (value === undefined) return false;
+  if (test.kind === "all") return holdsAll(value, test.values);
+  if (typeof value !== "object") return passesOne(value, test);
+  for (const each of value) if (passesOne(each, test)) return true;
+  return false;
+}
+
+function passesOne(value: Scalar, test: Exclude<Test, { kind: "all" }>): boolean {
   switch (test.kind) {
     case "any":
-      return values.some((value) => test.values.has(value));
-    case "all":
-      return [...test.values].every((wanted) => values.some((value) => isSame(value, wanted)));
+      return test.values.has(value);
     case "range":
-      return values.some((value) => isInside(value, test.bounds));
+      return isInside(value, test.bounds);
     case "exists":
-      return values.length > 0;
+      return true;
   }
 }
 
-/** As a Set compares: 0 and -0 are one. */
-function isSame(left: Scalar, right: Scalar): boolean {
-  return left === right;
+function holdsAll(value: Scalar | readonly Scalar[], wanted: ReadonlySet<Scalar>): boolean {
+  const values = typeof value === "object" ? value : [value];
+  // `includes` compares as a set does: 0 and -0 are one.
+  for (const each of wanted) if (!values.includes(each)) return false;
+  return true;
 }
 
 export function isInside(value: Scalar, { gt, gte, lt, lte, ofTimes }: Bounds): boolean {
@@ -185,26 +193,27 @@ export function isInside(value: Scalar, { gt, gte, lt, lte, ofTimes }: Bounds): 
   return typeof at === "number" && at > gt && at >= gte && at < lt && at <= lte;
 }
 
+/** What a document has under a field; a list may be empty. */
+type Held = Scalar | readonly Scalar[] | undefined;
+
+function held(document: Filterable, { field, key }: Pick<Leaf, "field" | "key">): Held {
+  if (key !== undefined) {
+    const { metadata } = document;
+    return metadata !== undefined && Object.hasOwn(metadata, key) ? metadata[key] : undefined;
+  }
+  if (field === "published_at") return document.publishedAtMs;
+  return document[field as "id" | "title" | "source" | "language" | "timestamp"];
+}
+
 /** What a document has under a filter's field name. */
 export function fieldValues(document: Filterable, field: Field): readonly Scalar[] {
-  if (isMetadataField(field)) return metadataValues(document, field.slice("metadata.".length));
-  switch (field) {
-    case "published_at":
-      return one(document.publishedAtMs);
-    default:
-      return one(document[field]);
-  }
-}
-
-function one(value: Scalar | undefined): readonly Scalar[] {
-  return value === undefined ? [] : [value];
-}
-
-function metadataValues({ metadata }: Filterable, key: string): readonly Scalar[] {
-  if (metadata === undefined || !Object.hasOwn(metadata, key)) return [];
-  const value = metadata[key];
+  const value = held(document, { field, key: metadataKey(field) });
   if (value === undefined) return [];
   return typeof value === "object" ? value : [value];
+}
+
+function metadataKey(field: Field): string | undefined {
+  return isMetadataField(field) ? field.slice("metadata.".length) : undefined;
 }
 
 /**

@@ -14,7 +14,6 @@ import {
   isInside,
   type Leaf,
   matchesFilter,
-  passes,
 } from "../contract/filter.ts";
 import type { Field } from "../contract/filter-schema.ts";
 import { limits } from "../contract/limits.ts";
@@ -94,6 +93,7 @@ export class FilterIndex {
     const [first, ...others] = plans.toSorted((left, right) => left.cost - right.cost);
     // No clause at all matches everything.
     if (first === undefined) return { cost: Number.POSITIVE_INFINITY, offer: all };
+    if (others.length === 0) return first;
     const rest: Filter = { kind: "and", filters: others.map(({ each }) => each) };
     return { cost: first.cost, offer: () => matchingOf(first.offer(), rest) };
   }
@@ -147,9 +147,11 @@ function valuesOf({ documentId, info }: Entry, name: Field): Iterable<Scalar> {
 }
 
 function* matchingOf(entries: Iterable<Entry>, filter: Filter): Generator<Entry> {
-  for (const entry of entries) {
-    if (matchesFilter({ id: entry.documentId, ...entry.info }, filter)) yield entry;
-  }
+  for (const entry of entries) if (isMatch(entry, filter)) yield entry;
+}
+
+function isMatch({ documentId, info }: Entry, filter: Filter): boolean {
+  return matchesFilter({ id: documentId, ...info }, filter);
 }
 
 function* offersOf(plans: readonly Plan[]): Generator<Entry> {
@@ -207,7 +209,8 @@ function countsOf(values: ReadonlySet<Scalar>, byValue: FieldIndex["byValue"]): 
   return [...values].map((value) => byValue.get(value)?.entries.length ?? 0);
 }
 
-function* listed({ field, test }: Leaf, { byValue, numbers }: FieldIndex): Generator<Entry> {
+function* listed(leaf: Leaf, { byValue, numbers }: FieldIndex): Generator<Entry> {
+  const { test } = leaf;
   switch (test.kind) {
     case "any":
       for (const value of test.values) yield* byValue.get(value)?.entries ?? [];
@@ -216,7 +219,7 @@ function* listed({ field, test }: Leaf, { byValue, numbers }: FieldIndex): Gener
       const counts = countsOf(test.values, byValue);
       const rarest = [...test.values][counts.indexOf(Math.min(...counts))] as Scalar;
       for (const entry of byValue.get(rarest)?.entries ?? []) {
-        if (passes([...valuesOf(entry, field)], test)) yield entry;
+        if (isMatch(entry, leaf)) yield entry;
       }
       return;
     }

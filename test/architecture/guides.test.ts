@@ -192,9 +192,9 @@ describe("filter-language.md", () => {
 
   it("has the bounds of a filter", () => {
     const rows = tableIn(text, "Bound | Value").map(([, value]) => value);
-    const { filterClausesMax, filterFieldsMax, filterDepthMax, filterValuesMax } = limits;
+    const { filterClausesMax, filterDepthMax, filterValuesMax } = limits;
     const { metadataValueCharsMax, filterCharsMax } = limits;
-    const counts = [filterClausesMax, filterFieldsMax, filterDepthMax, filterValuesMax];
+    const counts = [filterClausesMax, filterDepthMax, filterValuesMax];
     expect(rows).toEqual([...counts, metadataValueCharsMax, filterCharsMax].map(number));
     expect(text).toContain(number(limits.coldOverFetchMax));
   });

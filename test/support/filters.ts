@@ -6,6 +6,7 @@
 import fc from "fast-check";
 import type { Filterable } from "../../src/contract/filter.ts";
 import type { FilterInput, FilterTree, Range } from "../../src/contract/filter-schema.ts";
+import { limits } from "../../src/contract/limits.ts";
 import type { Scalar } from "../../src/contract/scalar.ts";
 
 /** Few values, so that they meet often; some differ only in blanks, case, kind or zone. */
@@ -92,8 +93,12 @@ const flat = fc
   .subarray(fieldNames, { maxLength: 3 })
   .chain((names) => fc.record(Object.fromEntries(names.map((name) => [name, conditionOf(name)]))));
 
+/** Within the bound of clauses, each of which has a key. */
+const fits = (input: FilterTree): boolean =>
+  JSON.stringify(input).split('"key":').length <= limits.filterClausesMax;
+
 export const filterInputs: fc.Arbitrary<FilterInput> = fc.oneof(
-  { weight: 3, arbitrary: tree },
+  { weight: 3, arbitrary: tree.filter(fits) },
   { weight: 1, arbitrary: flat },
 );
 

@@ -91,7 +91,7 @@ const largestInHand = (1 + recordBytesPerTextByteMax) * documentTextBytesMax;
 
 export const memoryRelations: Relations = {
   "the hot shard keeps an index for every field of a filter": [
-    atMost(questionLimits.filterFieldsMax, memoryLimits.hotFilterFieldsMax),
+    atMost(questionLimits.filterClausesMax, memoryLimits.hotFilterFieldsMax),
   ],
   "a node holds, beyond its hot shards, the sum of its pools of bytes, within the stated bound": [
     atMost(engineBytes, memoryLimits.engineBytesMax),
