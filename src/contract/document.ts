@@ -22,9 +22,14 @@ const metadataValue = z.union([scalarSchema, z.array(scalarSchema).max(limits.me
 });
 
 /**
- * Values are cleaned when a document is prepared; keys stay as they are, because filters name them.
+ * Values are cleaned when a document is prepared; keys stay as they are, control characters and
+ * all, because filters name them. Only what UTF-8 cannot say is refused.
  */
-const metadataKey = z.string().min(1).max(limits.metadataKeyCharsMax).refine(isPlainName);
+const metadataKey = z
+  .string()
+  .min(1)
+  .max(limits.metadataKeyCharsMax)
+  .refine((key) => key.isWellFormed());
 
 export const metadataSchema = z
   .record(metadataKey, metadataValue)

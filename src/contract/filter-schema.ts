@@ -11,7 +11,6 @@ import { canonicalLanguage } from "./language.ts";
 import { limits } from "./limits.ts";
 import { exactNumber, type Scalar, scalarSchema } from "./scalar.ts";
 import { timeSchema, timeText } from "./time.ts";
-import { isPlainName } from "./well-formed.ts";
 
 const metadataPrefix = "metadata.";
 const textFields = ["id", "title", "source", "language"] as const;
@@ -93,7 +92,7 @@ export const filterTypes: readonly string[] = [
 const key = z
   .string()
   .min(1)
-  .refine(isPlainName, { error: "a key is text without control characters" })
+  .refine((name) => name.isWellFormed(), { error: "a key is text of whole characters" })
   .refine((name) => isFieldName(fieldOf(name)), {
     error: `a key is ${filterFields.join(", ")} or a metadata key of 1 to ${limits.metadataKeyCharsMax} characters`,
   });
@@ -155,7 +154,7 @@ const flatField = z
   .refine(isFieldName, {
     error: `a filter field is ${filterFields.join(", ")} or metadata.<key>`,
   })
-  .refine(isPlainName, { error: "a field is text without control characters" });
+  .refine((name) => name.isWellFormed(), { error: "a field is text of whole characters" });
 
 const condition = z.union([scalarSchema, values, range], {
   error: ({ input }) => flatProblem(input),

@@ -123,7 +123,10 @@ export function describeColdSearch({ cold, filled, search, found }: ColdBench): 
       },
       {
         id: "two",
-        info: { timestamp: from + day, metadata: { n: 2, tags: ["y"], ok: true, s: "1" } },
+        info: {
+          timestamp: from + day,
+          metadata: { "we\0ird\u001fkey": "v", n: 2, tags: ["y"], ok: true, s: "1" },
+        },
       },
       {
         id: "three",
@@ -153,6 +156,7 @@ export function describeColdSearch({ cold, filled, search, found }: ColdBench): 
       [{ timestamp: from / 1000 }, ["one"]],
       [{ timestamp: [from / 1000, "2026-01-03T00:00:00Z"] }, ["one", "three"]],
       [{ "metadata.tags": "y", timestamp: { lt: "2026-01-02T00:00:00Z" } }, ["one"]],
+      [{ "metadata.we\0ird\u001fkey": "v" }, ["two"]],
       [{ "metadata.none": "x" }, []],
     ];
     for (const [filter, ids] of cases) {
