@@ -10,6 +10,7 @@ import { type HttpServer, startHttp } from "../gateway/http.ts";
 import { type NatsService, startNatsService } from "../gateway/nats-service.ts";
 import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
 import type { Foundation, NatsLog } from "./foundation.ts";
+import { openWebhooks, type Sources } from "./sources.ts";
 import type { Stack } from "./stack.ts";
 
 export async function startSurfaces(
@@ -20,10 +21,11 @@ export async function startSurfaces(
     readonly trust: LogIdentityMonitor;
     readonly services: () => EngineStatus["services"];
     readonly stack: Stack;
+    readonly sources: Sources;
   },
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
-  const { topology, log, trust, services, stack } = parts;
+  const { topology, log, trust, services, stack, sources } = parts;
   const local = createLocalService({ topology, trust, log });
   const peers = connectPeers(log.connection);
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);
@@ -39,9 +41,12 @@ export async function startSurfaces(
     await startNatsService({ connection, handler, version, stopMs: limits.stopMs, metrics }),
     (part) => part.close(),
   );
+  const webhooks = stack.push("webhooks", openWebhooks(base, sources, service), (part) =>
+    part.close(),
+  );
   const http = stack.push(
     "HTTP",
-    await startHttp({ handler, log: logger, metrics, version, ...config.http }),
+    await startHttp({ handler, webhooks, log: logger, metrics, version, ...config.http }),
     (part) => part.close(),
   );
   return { http, nats };
