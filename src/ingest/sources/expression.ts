@@ -13,6 +13,7 @@ import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Mapped, SourceEvent } from "../../contract/source.ts";
 import { change } from "./change.ts";
+import { cloudEvents } from "./cloud-events.ts";
 import { mapperFunctions } from "./functions.ts";
 import { mappedOf } from "./operations.ts";
 
@@ -31,7 +32,7 @@ export interface ExpressionSettings {
 export function compileExpression(settings: ExpressionSettings): CompiledExpression {
   const { expression: text, options, documentTextBytesMax } = settings;
   const expression = parsed(text);
-  for (const [name, value] of Object.entries({ ...mapperFunctions, change })) {
+  for (const [name, value] of Object.entries({ ...mapperFunctions, change, cloudEvents })) {
     expression.assign(name, value);
   }
   for (const name of ["random", "shuffle"]) expression.registerFunction(name, unrepeatable);

@@ -49,13 +49,15 @@ const kafka = `(
   $value := $unwrap(body);
   $operation := $lookup(headers, "kv-operation");
   $own := $unwrap(key);
-  $token := $contains(subject, /^\\$KV\\./) ? $join($split(subject, ".")[[2..100]], ".") : undefined;
+  $bucket := $contains(subject, /^\\$KV\\./);
+  $tokens := $split(subject, ".");
+  $token := $bucket ? $join($tokens[[2..100]], ".");
   $named := $options.id and $type($value) = "object" ? $keyOf($columns($value, $options.id));
   $rowKey := $named ? $named : $keyOf($own) ? $keyOf($own) : $token ? $token
     : $type($value) = "object" ? $keyOf($value.id);
   $topic := $lookup(headers, "kafka_topic");
   $prefix := $options.prefix ? $options.prefix : $topic ? $topic
-    : $split(subject, ".")[$contains(subject, /^\\$KV\\./) ? 1 : -1];
+    : $bucket ? $tokens[1] : $tokens[-1];
   $gone := $value = null or $operation in ["DEL", "PURGE"];
   $not($exists($rowKey)) ? ($gone ? {"op": "skip", "reason": "tombstone without a key"}
     : $error("no key: name its header with --key-header, or its columns with --set id=column"))
@@ -73,38 +75,22 @@ const kafka = `(
  * CloudEvents, structured, batched, or binary in the headers of HTTP, NATS and Kafka. An event
  * whose type ends in a word for deleting deletes.
  */
-const cloudevents = `(
-  $header := function($name) {(
-    $value := $lookup(headers, "ce-" & $name);
-    $other := $lookup(headers, "ce_" & $name);
-    $given := $value ? $value : $other;
-    $given ? ($contains($given, "%") ? $decodeUrlComponent($given) : $given)
-  )};
-  $binary := $exists($header("type"));
-  $events := $binary ? {
-      "id": $header("id"), "type": $header("type"), "source": $header("source"),
-      "subject": $header("subject"), "time": $header("time"), "data": body
-    } : body;
-  $deletes := /(^|[._\\/:-])(deleted?|removed?|destroyed|tombstone)([._\\/:-]v?[0-9.]+)?$/i;
-  $map($events, function($e) {(
-    $not($exists($e.type) and $exists($e.source)) ? $error("no CloudEvent: it has no type and source") : (
-    $data := $exists($e.data) ? $e.data : $exists($e.data_base64) ? $base64decode($e.data_base64);
-    $own := $options.id ? $keyOf($columns($data, $options.id));
-    $about := $own ? $own : $e.subject ? $e.subject : $type($data) = "object" ? $keyOf($data.id);
-    $id := ($options.prefix ? $options.prefix : $e.source) & "/" & ($about ? $about : $e.id);
-    $contains($e.type, $deletes) ? {"op": "delete", "id": $id}
-    : $not($exists($data)) or $data = null ? {"op": "skip", "reason": "no data"}
-    : {
-        "id": $id,
-        "text": $type($data) != "object" ? $string($data)
-          : $options.text ? $texts($data, $options.text) : $lines($data),
-        "title": $type($data) = "object" ? ($title := $lookup($data, $options.title ? $options.title : "title");
-          $type($title) = "string" ? $cut($title, 1000)),
-        "timestamp": $e.time,
-        "source": $e.source,
-        "metadata": $merge([{"type": $e.type}, $options.metadata and $type($data) = "object" ? $scalars($data, $options.metadata) : {}])
-      }
-    ))}) 
+const cloudevents = `$cloudEvents(headers, body).(
+  $row := $type(data) = "object";
+  $own := $options.id ? $keyOf($columns(data, $options.id));
+  $about := $own ? $own : subject ? subject : $row and data.id ? $keyOf(data.id) : id;
+  $id := ($options.prefix ? $options.prefix : source) & "/" & $about;
+  deletes ? {"op": "delete", "id": $id}
+  : $not($exists(data)) ? {"op": "skip", "reason": "no data"}
+  : {
+      "id": $id,
+      "text": $row and $options.text ? $texts(data, $options.text) : $lines(data),
+      "title": $row ? $cut($lookup(data, $options.title ? $options.title : "title"), 1000),
+      "timestamp": time,
+      "source": source,
+      "metadata": $row and $options.metadata
+        ? $merge([{"type": type}, $scalars(data, $options.metadata)]) : {"type": type}
+    }
 )`;
 
 /**
@@ -153,7 +139,7 @@ const github = `(
       {"kind": "release", "title": body.release.name ? body.release.name : body.release.tag_name,
        "metadata": {"tag": body.release.tag_name, "prerelease": body.release.prerelease}})
   : $event = "push" ? (
-      $commits := body.commits[distinct != false];
+      $commits := body.commits[$not(distinct = false)];
       $count($commits) = 0 ? {"op": "skip", "reason": "push without commits"}
       : $commits.{
           "id": $repo & "/commit/" & id,
