@@ -4,11 +4,11 @@
  * Owns: one reading of the stream at a time, the mapper's thread, and the source's counts.
  * Never: acknowledges an event before all that it became is in DOCS or in the dead letters.
  *
- *   SR1  an event counts once, however often it is read: what an earlier reader left is compared
+ *   ER1  an event counts once, however often it is read: what an earlier reader left is compared
  *        with the message ids that DOCS has had since everything was settled;
- *   SR2  operations of one document reach DOCS in the order of their events;
- *   SR3  an event that cannot be mapped becomes a dead letter, and the source goes on;
- *   SR4  a source never has more than `sourceBehindMax` operations in DOCS that its tenant has not
+ *   ER2  operations of one document reach DOCS in the order of their events;
+ *   ER3  an event that cannot be mapped becomes a dead letter, and the source goes on;
+ *   ER4  a source never has more than `sourceBehindMax` operations in DOCS that its tenant has not
  *        applied: DOCS is everybody's, and a long history must not fill it (I9, I11).
  */
 
@@ -85,7 +85,7 @@ class ReaderLife {
   readonly #options: ReaderOptions;
   readonly #mapper: Mapper;
   readonly #tally: SourceTally;
-  /** Sequences in DOCS of what the tenant has not applied yet (SR4). */
+  /** Sequences in DOCS of what the tenant has not applied yet (ER4). */
   #unseen: number[] = [];
   hasAdvanced = false;
 
@@ -117,7 +117,7 @@ class ReaderLife {
     await this.#tally.store(`${error.message} (${error.code})`).catch(() => {});
   }
 
-  /** SR1: ids that DOCS has of events that nobody has acknowledged. */
+  /** ER1: ids that DOCS has of events that nobody has acknowledged. */
   async #published(state: SourceState | null, signal: AbortSignal): Promise<Set<string>> {
     const { source, streams, log } = this.#options;
     const { tenant, createdAtMs } = source;
@@ -200,7 +200,7 @@ class ReaderLife {
     return refused;
   }
 
-  /** SR4. */
+  /** ER4. */
   async #untilApplied(signal: AbortSignal): Promise<void> {
     const { visible, clock } = this.#options;
     for (;;) {
@@ -211,7 +211,7 @@ class ReaderLife {
     }
   }
 
-  /** SR3. A store that is away is waited for: the event is not dealt with before. */
+  /** ER3. A store that is away is waited for: the event is not dealt with before. */
   async #letter(
     { subject, sequence, atMs }: SourceDelivery,
     message: string,

@@ -78,7 +78,7 @@ export async function connectSources(addresses: Addresses): Promise<SourcesConne
     import("../ingest/nats-source-streams.ts"),
   ]);
   // An engine that ran before has created what sources need, with its replicas.
-  const nats = { connection: log.connection, replicas: 1, clock: systemClock };
+  const nats = { connection: log.connection, replicas: 1 };
   return {
     store: new NatsSourceStore(nats),
     streams: new NatsSourceStreams(nats),

@@ -18,7 +18,7 @@ export interface Sources {
 /** Nothing is opened before it is used: a server without room for the bucket starts all the same. */
 export function openSources({ config, clock }: Foundation, log: NatsLog): Sources {
   const { connection, documentTextBytesMax } = log;
-  const nats = { connection, replicas: config.nats.replicas, clock };
+  const nats = { connection, replicas: config.nats.replicas };
   return {
     store: new NatsSourceStore(nats),
     streams: new NatsSourceStreams(nats),

@@ -99,7 +99,7 @@ export class NatsSourceStore implements SourceStore {
         // Read before the first change and after each: what the change says is not needed.
         yield await this.list();
         for await (const _change of changes) {
-          if (changes.getPending() > 0) continue;
+          if (changes.getPending() > 1) continue;
           yield await this.list();
         }
       } finally {

@@ -7,12 +7,13 @@
  *
  *   NF1  the numbers of its deliveries follow one another; a gap means that a message went to
  *        somebody else, or nowhere;
- *   NF2  sequences of the stream rise; one that does not was given out before;
- *   NF3  what an earlier reading left comes first: as many deliveries as were pending when the
- *        reading began are repetitions.
+ *   NF2  what an earlier reading left comes first: until as many repetitions are here as were
+ *        pending when the reading began, nothing is handed out; then all, in the stream's order.
+ *        The broker gives them out in any order, and newer messages between them;
+ *   NF3  after that sequences of the stream rise; one that does not was given out before.
  *
- * A reading that finds it otherwise lets go of what it holds, in order, and ends; the next one
- * begins when the broker gives those out again.
+ * A reading that finds it otherwise ends and lets go of what it holds; the next one begins with
+ * that.
  */
 
 import {
@@ -30,7 +31,6 @@ import {
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { SourceProgress } from "../contract/source.ts";
-import type { Clock } from "../runtime/clock.ts";
 import { apiCode, jetStream, sourceError } from "./nats-errors.ts";
 import type { NatsSourcesOptions } from "./nats-source-store.ts";
 import type { SourceDelivery, SourceReading, SourceStreams, StreamSource } from "./sources/port.ts";
@@ -38,11 +38,9 @@ import type { SourceDelivery, SourceReading, SourceStreams, StreamSource } from 
 export class NatsSourceStreams implements SourceStreams {
   readonly #connection: NatsSourcesOptions["connection"];
   readonly #js: JetStreamClient;
-  readonly #clock: Clock;
 
-  constructor({ connection, clock }: NatsSourcesOptions & { readonly clock: Clock }) {
+  constructor({ connection }: NatsSourcesOptions) {
     this.#connection = connection;
-    this.#clock = clock;
     this.#js = connection.jetstream({ timeout: limits.publishAckMs });
   }
 
@@ -55,18 +53,15 @@ export class NatsSourceStreams implements SourceStreams {
     }
   }
 
-  async open(source: StreamSource, signal: AbortSignal): Promise<SourceReading> {
+  async open(source: StreamSource): Promise<SourceReading> {
     const { stream } = source.input;
     const durable = durableOf(source);
     try {
       const jsm = await this.#js.jetstreamManager();
-      const before = (await infoOf(jsm, source)) ?? (await create(jsm, source));
-      const isUnsure = before.num_ack_pending > 0;
-      if (isUnsure) await this.#clock.sleep(restMsOf(before), signal);
-      const info = isUnsure ? await jsm.consumers.info(stream, durable) : before;
+      const info = (await infoOf(jsm, source)) ?? (await create(jsm, source));
       const consumer = await this.#js.consumers.get(stream, durable);
       const flush = (): Promise<void> => this.#connection.flush();
-      return await NatsSourceReading.begin(consumer, { info, isUnsure, flush });
+      return await NatsSourceReading.begin(consumer, { info, flush });
     } catch (thrown) {
       throw explained(thrown, stream);
     }
@@ -126,14 +121,6 @@ function startOf(start: StreamSource["input"]["start"]) {
   return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: start.after + 1 };
 }
 
-/** From the broker's own clock: until what was given out last is given out again. */
-function restMsOf({ delivered, ts }: ConsumerInfo & { readonly ts?: unknown }): number {
-  const last = (delivered as { readonly last_active?: unknown }).last_active;
-  const goneMs = Date.parse(String(ts)) - Date.parse(String(last));
-  const restMs = limits.sourceAckWaitMs - (Number.isFinite(goneMs) ? goneMs : 0);
-  return Math.min(limits.sourceAckWaitMs, Math.max(0, restMs)) + limits.sourceRetryMinMs;
-}
-
 function explained(thrown: unknown, stream: string): FreshetError {
   if (apiCode(thrown) === jetStream.noSuchSubject) {
     const message = `the stream ${stream} has no such subjects`;
@@ -145,7 +132,6 @@ function explained(thrown: unknown, stream: string): FreshetError {
 
 interface Began {
   readonly info: ConsumerInfo;
-  readonly isUnsure: boolean;
   readonly flush: () => Promise<void>;
 }
 
@@ -156,6 +142,9 @@ class NatsSourceReading implements SourceReading {
   /** Given out and not acknowledged, by sequence of the stream. */
   readonly #held = new Map<number, JsMsg>();
   readonly #keeper: NodeJS.Timeout;
+  readonly #patience: NodeJS.Timeout;
+  /** What waits until all repetitions are here (NF2). */
+  #gathered: JsMsg[] = [];
   #arrived: JsMsg[] = [];
   #nextDelivery: number;
   #repetitionsDue: number;
@@ -172,13 +161,15 @@ class NatsSourceReading implements SourceReading {
     return reading.#reads(messages);
   }
 
-  private constructor({ info, isUnsure, flush }: Began) {
-    this.isUnsure = isUnsure;
+  private constructor({ info, flush }: Began) {
+    this.isUnsure = info.num_ack_pending > 0;
     this.#flush = flush;
     this.#nextDelivery = info.delivered.consumer_seq + 1;
     this.#repetitionsDue = info.num_ack_pending;
     this.#keeper = setInterval(() => this.#sayWorking(), limits.sourceWorkingEveryMs);
     this.#keeper.unref();
+    this.#patience = setTimeout(() => this.#missRepetitions(), 2 * limits.sourceAckWaitMs);
+    this.#patience.unref();
   }
 
   #reads(messages: ConsumerMessages): this {
@@ -213,6 +204,7 @@ class NatsSourceReading implements SourceReading {
 
   async close(): Promise<void> {
     clearInterval(this.#keeper);
+    clearTimeout(this.#patience);
     await this.#messages?.close();
     for (const message of [...this.#held.values()].sort((a, b) => a.seq - b.seq)) message.nak();
     this.#held.clear();
@@ -220,19 +212,32 @@ class NatsSourceReading implements SourceReading {
 
   #take(message: JsMsg): void {
     const { deliverySequence, streamSequence, deliveryCount } = message.info;
+    const isNew = !this.#held.has(streamSequence);
     this.#held.set(streamSequence, message);
     if (this.#failure !== undefined) return;
-    const isRepetition = deliveryCount > 1;
     if (deliverySequence !== this.#nextDelivery) return this.#fail(broken("a delivery is missing"));
-    if (streamSequence <= this.#lastSequence) return this.#fail(broken("a message came twice"));
-    if (this.#repetitionsDue > 0 && !isRepetition) {
-      return this.#fail(broken("what an earlier reader had in hand is not there yet"));
-    }
     this.#nextDelivery += 1;
-    this.#repetitionsDue = Math.max(0, this.#repetitionsDue - 1);
-    this.#lastSequence = streamSequence;
-    this.#arrived.push(message);
+    if (this.#repetitionsDue === 0) return this.#handOut([message]);
+    if (!isNew) return;
+    this.#gathered.push(message);
+    if (deliveryCount > 1) this.#repetitionsDue -= 1;
+    if (this.#repetitionsDue > 0) return;
+    this.#handOut(this.#gathered.splice(0).sort((one, other) => one.seq - other.seq));
+  }
+
+  #handOut(messages: readonly JsMsg[]): void {
+    for (const message of messages) {
+      if (message.seq <= this.#lastSequence) return this.#fail(broken("a message came twice"));
+      this.#lastSequence = message.seq;
+      this.#arrived.push(message);
+    }
     this.#wake();
+  }
+
+  /** They were acknowledged late, or purged: the next reading counts anew. */
+  #missRepetitions(): void {
+    if (this.#repetitionsDue === 0) return;
+    this.#fail(broken("what an earlier reader had in hand does not come again"));
   }
 
   #fail(failure: FreshetError): void {

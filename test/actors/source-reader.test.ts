@@ -39,7 +39,7 @@ describe("the reader of a source", () => {
     });
   });
 
-  it("makes a dead letter of an event that cannot be mapped, and goes on (SR3)", async () => {
+  it("makes a dead letter of an event that cannot be mapped, and goes on (ER3)", async () => {
     const world = sourceWorld();
     world.emit({ id: "a", v: 1 });
     world.emit({ id: "" });
@@ -73,7 +73,7 @@ describe("the reader of a source", () => {
     expect(operations).toHaveLength(5);
   });
 
-  it("publishes nothing twice after it was killed between DOCS and the acknowledgement (SR1)", async () => {
+  it("publishes nothing twice after it was killed between DOCS and the acknowledgement (ER1)", async () => {
     const world = sourceWorld();
     for (let v = 1; v <= 20; v += 1) world.emit({ id: `d${v % 3}`, v });
     let published = 0;
@@ -115,7 +115,7 @@ describe("the reader of a source", () => {
     expect(await world.streams.progress(world.source)).toMatchObject({ sequence: 0, lag: 5 });
   });
 
-  it("waits while its tenant has too much to apply (SR4)", async () => {
+  it("waits while its tenant has too much to apply (ER4)", async () => {
     const world = sourceWorld();
     world.visible = 0;
     const total = limits.sourceBehindMax + 3 * limits.sourceInHandMax;
@@ -149,7 +149,7 @@ describe("the reader of a source", () => {
     expect((await world.store.state(world.source))?.trouble).toBeUndefined();
   });
 
-  it("brings every event once and in the order of its document, however often it is killed (SR1, SR2)", async () => {
+  it("brings every event once and in the order of its document, however often it is killed (ER1, ER2)", async () => {
     const arbitrary = fc.record({
       documents: fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 1, maxLength: 60 }),
       kills: fc.array(fc.record({ at: fc.nat(20), lost: fc.boolean() }), { maxLength: 4 }),
@@ -192,7 +192,8 @@ describe("the reader of a source", () => {
         await stop();
         const operations = await world.operations();
         for (let document = 0; document <= 4; document += 1) {
-          const of = (list: readonly (readonly [string, string])[]) => list.filter(([id]) => id === `d${document}`);
+          const of = (list: readonly (readonly [string, string])[]) =>
+            list.filter(([id]) => id === `d${document}`);
           expect(of([...operations])).toEqual(of(expected));
         }
       }),

@@ -3,9 +3,9 @@
  *
  * Owns: the thread. Never: waits for one event longer than `mapDeadlineMs`.
  *
- *   MT1  every event gets an outcome, in the order of the events: an event that hangs or ends its
+ *   XM1  every event gets an outcome, in the order of the events: an event that hangs or ends its
  *        thread has failed, and its neighbours are mapped by the next thread;
- *   MT2  a thread that does not start blames no event: `overloaded`, which passes. An expression
+ *   XM2  a thread that does not start blames no event: `overloaded`, which passes. An expression
  *        that does not compile is told at the first call.
  */
 

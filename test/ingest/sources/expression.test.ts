@@ -105,7 +105,7 @@ describe("the thread of a mapper", () => {
       clock: systemClock,
     });
 
-  it("gives up the event that hangs, and maps its neighbours (MT1)", async () => {
+  it("gives up the event that hangs, and maps its neighbours (XM1)", async () => {
     // Backtracks exponentially on a body that nearly matches.
     const hanging = mapper(`{"id": "a", "text": $contains(body, /^(a+)+$/) ? "yes" : "no"}`, 200);
     const bodies = ["aaa", `${"a".repeat(60)}!`, "b", `${"a".repeat(61)}!`, "a"];
@@ -124,7 +124,7 @@ describe("the thread of a mapper", () => {
     await endless.close();
   });
 
-  it("tells what is wrong with an expression at the first event (MT2)", async () => {
+  it("tells what is wrong with an expression at the first event (XM2)", async () => {
     const wrong = mapper("{");
     await expect(wrong.map([rawEvent({})])).rejects.toMatchObject({ code: "invalid_request" });
     await wrong.close();

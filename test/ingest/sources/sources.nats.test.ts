@@ -1,7 +1,6 @@
 import { connect, type NatsConnection } from "nats";
 import { NatsSourceStore } from "../../../src/ingest/nats-source-store.ts";
 import { NatsSourceStreams } from "../../../src/ingest/nats-source-streams.ts";
-import { systemClock } from "../../../src/runtime/clock.ts";
 import { startPrivateNats } from "../../support/private-nats.ts";
 import { sourcesConformance } from "./conformance.ts";
 
@@ -18,13 +17,13 @@ sourcesConformance("NATS", async () => {
   const jsm = await js.jetstreamManager();
   let connection = await open();
   const streamsOf = (own: NatsConnection) =>
-    new NatsSourceStreams({ connection: own, replicas: 1, clock: systemClock });
+    new NatsSourceStreams({ connection: own, replicas: 1 });
   let streams = streamsOf(connection);
   return {
     store: new NatsSourceStore({ connection: publisher, replicas: 1 }),
     streams: {
       create: (source) => streams.create(source),
-      open: (source, signal) => streams.open(source, signal),
+      open: (source) => streams.open(source),
       progress: (source) => streams.progress(source),
       forget: (source) => streams.forget(source),
     },
