@@ -6,11 +6,11 @@
  * Receives: nothing; it runs by the clock and by the watch on definitions. Sends: nothing; readers
  * publish to DOCS as every publisher does.
  *
- *   XS1  a source is read where its tenant is: the ownership of partitions is what makes one of
+ *   OS1  a source is read where its tenant is: the ownership of partitions is what makes one of
  *        many nodes read it, and what a second reader would do is void (reader.ts, ER1);
- *   XS2  a source that is removed, changed or handed over ends before another one begins in its
+ *   OS2  a source that is removed, changed or handed over ends before another one begins in its
  *        place;
- *   XS3  a node without a store (it is away, or has no room) reads on what it knows, and looks
+ *   OS3  a node without a store (it is away, or has no room) reads on what it knows, and looks
  *        again.
  */
 

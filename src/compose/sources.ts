@@ -15,7 +15,7 @@ export interface Sources {
   readonly createMapper: (source: SourceDefinition) => Mapper;
 }
 
-/** Nothing is opened before it is used: a server without room for the bucket starts all the same. */
+/** Nothing is opened before it is used: a server without room for the bucket starts as well. */
 export function openSources({ config, clock }: Foundation, log: NatsLog): Sources {
   const { connection, documentTextBytesMax } = log;
   const nats = { connection, replicas: config.nats.replicas };

@@ -29,7 +29,7 @@ function nodeOf(world: ReturnType<typeof sourceWorld>, name: string) {
 }
 
 describe("the sources of a node", () => {
-  it("are read where their tenant is, and by the next owner after it moved (XS1)", async () => {
+  it("are read where their tenant is, and by the next owner after it moved (OS1)", async () => {
     const world = sourceWorld();
     const nodes = [nodeOf(world, "n1"), nodeOf(world, "n2")];
     await world.store.add(world.source);
@@ -48,7 +48,7 @@ describe("the sources of a node", () => {
     await Promise.all(nodes.map((node) => node.stop()));
   });
 
-  it("end when they are removed, and begin anew when they are added again (XS2)", async () => {
+  it("end when they are removed, and begin anew when they are added again (OS2)", async () => {
     const world = sourceWorld();
     const node = nodeOf(world, "n1");
     node.owns.add(tenant);

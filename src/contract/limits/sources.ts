@@ -1,4 +1,4 @@
-/** Change streams: what a source may hold, how long its mapper may take, how far it may run ahead. */
+/** Change streams: what a source may hold, how long mapping may take, how far it may run ahead. */
 
 import { clusterLimits } from "./cluster.ts";
 import { documentLimits } from "./documents.ts";

@@ -1,6 +1,6 @@
 /**
- * A mapper's expression: compiled once, evaluated for each event, within bounds of depth and output.
- * Its time is bounded from outside, by the end of its thread (mapper-thread.ts): a regular
+ * A mapper's expression: compiled once, evaluated for each event, within bounds of depth and
+ * output. Its time is bounded from outside, by the end of its thread (mapper-thread.ts): a regular
  * expression cannot be interrupted, and looking at the clock before each step took a third of all
  * mapping.
  *

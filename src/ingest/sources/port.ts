@@ -98,7 +98,7 @@ export function isStreamSource(source: SourceDefinition): source is StreamSource
 
 /** Maps events in a thread; one definition each. */
 export interface Mapper {
-  /** In the order of the events, each in bounded time. @throws FreshetError embedding_unavailable */
+  /** In the order of the events, each in bounded time. @throws FreshetError overloaded */
   map(events: readonly RawEvent[]): Promise<readonly Mapped[]>;
   close(): Promise<void>;
 }
