@@ -8,6 +8,12 @@ import type { Embedder } from "../../src/embedding/port.ts";
 import type { HotShardFactory } from "../../src/hot/port.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
 import type { Preparation } from "../../src/ingest/preparation/port.ts";
+import type {
+  Mapper,
+  SourceStore,
+  SourceStreams,
+  StreamSource,
+} from "../../src/ingest/sources/port.ts";
 import type { TenantBounds } from "../../src/log/catalogue.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
@@ -31,6 +37,14 @@ export interface TopologyOptions {
   readonly redactor: () => (text: string) => string;
   readonly writer: AnswerWriter;
   readonly merges: Pick<MergeClient, "due">;
+  /** Change streams of others; undefined where none are read. */
+  readonly sources?:
+    | {
+        readonly store: SourceStore;
+        readonly streams: SourceStreams;
+        readonly createMapper: (source: StreamSource) => Mapper;
+      }
+    | undefined;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;

@@ -23,6 +23,7 @@ import type { TopologyOptions } from "./options.ts";
 import { spawnMembership, spawnPartition } from "./partitions.ts";
 import { backoff, checkWeights, kindOf, questionShares } from "./parts.ts";
 import { spawnQuestions } from "./questions.ts";
+import { spawnSources } from "./sources.ts";
 
 export interface Topology {
   readonly directory: Directory;
@@ -69,16 +70,19 @@ export function startTopology(options: TopologyOptions): Topology {
   const questions = spawnQuestions(system, options, { directory, queryEmbedder, proofs });
   const [anyQuestion] = questions;
   if (anyQuestion === undefined) throw new RangeError("a node answers one question at least");
+  const isHotFull = (tenant: TenantId): boolean => hot.isFull(tenant);
+  const isOwner = (tenant: TenantId): boolean => {
+    const { state, validUntilMs } = directory.partitionOf(tenant);
+    return state === "serving" && clock.monotonicMs() < validUntilMs;
+  };
+  spawnSources(system, options, { directory, isOwner, isHotFull });
   return {
     directory,
     proofs,
     questions: questionTurns({ pool: anyQuestion.mailbox, shares: questionShares(), clock }),
     system,
-    isHotFull: (tenant) => hot.isFull(tenant),
-    isOwner: (tenant) => {
-      const { state, validUntilMs } = directory.partitionOf(tenant);
-      return state === "serving" && clock.monotonicMs() < validUntilMs;
-    },
+    isHotFull,
+    isOwner,
     stop: async () => {
       await Promise.all(questions.map((question) => question.stop()));
       await system.stop();

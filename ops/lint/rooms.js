@@ -30,7 +30,7 @@ export const rimRoom = "^src/(gateway|cli|observe)/";
  * runtime and other ports, but no adapter and no vendor.
  */
 export const mechanismFile =
-  "^src/(log/guard/|heads/read-heads|ingest/(preparation|isolation)/|answer/writer|engine/)";
+  "^src/(log/guard/|heads/read-heads|ingest/(preparation|isolation|sources)/|answer/writer|engine/)";
 
 /** Decisions: everything in a port room that is neither port, adapter, thread nor mechanism. */
 export const pureRoom = `^src/(${portRooms})/`;
@@ -47,7 +47,7 @@ export const productTree = "^(src|actors|workflows|activities)/";
  * allowed, because set-up scripts and tests drive the real servers.
  */
 export const vendors = [
-  { name: "nats", packages: "nats", from: "^src/(log|gateway|cluster)/nats" },
+  { name: "nats", packages: "nats", from: "^src/(log|gateway|cluster|ingest)/nats" },
   { name: "weaviate", packages: "weaviate-client", from: "^src/cold/weaviate" },
   { name: "hnswlib", packages: "hnswlib-node", from: "^src/hot/hnsw" },
   { name: "onnx", packages: "onnxruntime-node", from: "^src/embedding/onnx" },
@@ -78,6 +78,7 @@ export const vendors = [
   { name: "csv", packages: "csv-parse", from: "^src/formats/csv" },
   { name: "front-matter", packages: "(yaml|smol-toml)", from: "^src/formats/front-matter" },
   { name: "libphonenumber", packages: "libphonenumber-js", from: "^src/text/" },
+  { name: "jsonata", packages: "jsonata", from: "^src/ingest/sources/" },
   { name: "stemmer", packages: "stemmer", from: "^src/text/" },
   { name: "protobufjs", packages: "protobufjs", from: "^ops/model/" },
   {

@@ -4,6 +4,7 @@
  */
 
 import { limits } from "../contract/limits.ts";
+import type { SourceStore, SourceStreams } from "../ingest/sources/port.ts";
 import type { DeadLetterLog } from "../log/dead-letter-port.ts";
 import type { ChunksLog, DocsLog, Log } from "../log/port.ts";
 import type { MergeClient } from "../merges/port.ts";
@@ -25,9 +26,21 @@ export interface PublisherConnection {
 
 /** Creates nothing. @throws CliError when NATS does not answer, or has no log */
 export async function connectLog(addresses: Addresses): Promise<PublisherConnection> {
+  const log = await openLog(addresses);
+  const events = eventFeed(log.connection);
+  return {
+    log: { ...partsOf(log), events },
+    chunks: log.chunks,
+    docs: log.docs,
+    deadLetters: log.deadLetters,
+    close: () => log.close(),
+  };
+}
+
+async function openLog(addresses: Addresses) {
   const { connectNatsLog } = await import("../log/nats/log.ts");
   try {
-    const log = await connectNatsLog({
+    return await connectNatsLog({
       servers: addresses.nats,
       name: "freshet-cli",
       connectMs: limits.cliConnectMs,
@@ -37,14 +50,6 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
       clock: systemClock,
       logger: silentLogger,
     });
-    const events = eventFeed(log.connection);
-    return {
-      log: { ...partsOf(log), events },
-      chunks: log.chunks,
-      docs: log.docs,
-      deadLetters: log.deadLetters,
-      close: () => log.close(),
-    };
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "log_unavailable") {
       throw new CliError(`no NATS answers at ${addresses.nats}: start it with ./ops/start`, {
@@ -60,6 +65,30 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
 
 function partsOf({ docs, chunks, manifests, deployment, documentTextBytesMax }: Log) {
   return { docs, chunks, manifests, deployment, documentTextBytesMax };
+}
+
+export interface SourcesConnection {
+  readonly store: SourceStore;
+  readonly streams: SourceStreams;
+  readonly documentTextBytesMax: number;
+  close(): Promise<void>;
+}
+
+/** @throws CliError when NATS does not answer, or has no log */
+export async function connectSources(addresses: Addresses): Promise<SourcesConnection> {
+  const [log, { NatsSourceStore }, { NatsSourceStreams }] = await Promise.all([
+    openLog(addresses),
+    import("../ingest/nats-source-store.ts"),
+    import("../ingest/nats-source-streams.ts"),
+  ]);
+  // An engine that ran before has created what sources need, with its replicas.
+  const nats = { connection: log.connection, replicas: 1 };
+  return {
+    store: new NatsSourceStore(nats),
+    streams: new NatsSourceStreams(nats),
+    documentTextBytesMax: log.documentTextBytesMax,
+    close: () => log.close(),
+  };
 }
 
 export async function connectMerges(

@@ -5,6 +5,7 @@ import { addAsk, addSearch } from "./commands/ask.ts";
 import { addDlq } from "./commands/dlq.ts";
 import { addIngest } from "./commands/ingest.ts";
 import { addMerge } from "./commands/merge.ts";
+import { addSource } from "./commands/source.ts";
 import { addStatus } from "./commands/status.ts";
 import { CliError, describeFailure, type ExitCode, exitCodes } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
@@ -42,7 +43,7 @@ function createProgram(terminal: Terminal, version: string): Command {
       "after",
       "\nExit codes: 0 done, 1 failed, 2 usage, 130 interrupted.\nAddresses: options, then FRESHET_* variables, then .freshet/run.json, then the defaults.",
     );
-  for (const add of [addIngest, addAsk, addSearch, addStatus, addMerge, addDlq]) {
+  for (const add of [addIngest, addAsk, addSearch, addStatus, addMerge, addDlq, addSource]) {
     add(program, terminal);
   }
   return program;

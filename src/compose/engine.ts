@@ -35,6 +35,7 @@ import {
   type Seams,
 } from "./foundation.ts";
 import { openIsolation } from "./isolation.ts";
+import { openSources, type Sources } from "./sources.ts";
 import { Stack } from "./stack.ts";
 import { startSurfaces } from "./surfaces.ts";
 
@@ -75,27 +76,23 @@ export async function startEngine(
     const preparation = stack.push("preparation", openPreparation(base, embedding), (part) =>
       part.close(),
     );
+    const sources = openSources(base, log);
     const topology = stack.push(
       "actors",
-      startActors(base, { log, cold, merges, embedding, isolation, preparation, model }),
-      (part) => part.stop(),
-    );
-    const health = stack.push(
-      "health checks",
-      startHealthChecks({
-        clock: base.clock,
-        everyMs: limits.healthEveryMs,
-        checks: {
-          log: () => log.connection.flush(),
-          cold: () => cold.ping(),
-          temporal: () => merges.ping(),
-          model: model === undefined ? undefined : () => model.ping(),
-        },
+      startActors(base, {
+        ...{ log, cold, merges, embedding, isolation },
+        preparation,
+        model,
+        sources,
       }),
       (part) => part.stop(),
     );
+    const watched = { log, cold, merges, model };
+    const health = stack.push("health checks", watchServices(base, watched), (part) => part.stop());
     const services = health.states;
-    const surfaces = await startSurfaces(base, { topology, log, cold, trust, services, stack });
+    const surfaces = await startSurfaces(base, {
+      ...{ topology, log, cold, trust, services, stack, sources },
+    });
     const stopped = Promise.withResolvers<void>();
     log.connection.closed().then((failure) => {
       if (failure instanceof Error) stopped.reject(failure);
@@ -118,6 +115,22 @@ export async function startEngine(
 async function closeEmbedder(opening: Promise<EmbeddingParts>): Promise<void> {
   const opened = await opening.catch(() => undefined);
   await opened?.embedder.close();
+}
+
+function watchServices(
+  { clock }: Foundation,
+  { log, cold, merges, model }: Pick<Parts, "log" | "cold" | "merges" | "model">,
+): ReturnType<typeof startHealthChecks> {
+  return startHealthChecks({
+    clock,
+    everyMs: limits.healthEveryMs,
+    checks: {
+      log: () => log.connection.flush(),
+      cold: () => cold.ping(),
+      temporal: () => merges.ping(),
+      model: model === undefined ? undefined : () => model.ping(),
+    },
+  });
 }
 
 /**
@@ -154,6 +167,7 @@ interface Parts {
   readonly isolation: Isolation;
   readonly preparation: Preparation;
   readonly model: LanguageModel | undefined;
+  readonly sources: Sources;
 }
 
 function openPreparation(
@@ -179,7 +193,7 @@ function openPreparation(
 
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, isolation, model, preparation } = parts;
+  const { log, cold, merges, isolation, model, preparation, sources } = parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
@@ -199,6 +213,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     redactor: questionRedactor,
     writer: createAnswerWriter({ model, clock, logger, metrics, fence }),
     merges,
+    sources,
     clock,
     metrics,
     logger,

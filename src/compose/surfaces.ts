@@ -11,6 +11,7 @@ import { type HttpServer, startHttp } from "../gateway/http.ts";
 import { type NatsService, startNatsService } from "../gateway/nats-service.ts";
 import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
 import type { Foundation, NatsLog } from "./foundation.ts";
+import { openWebhooks, type Sources } from "./sources.ts";
 import type { Stack } from "./stack.ts";
 
 export async function startSurfaces(
@@ -22,10 +23,11 @@ export async function startSurfaces(
     readonly trust: LogIdentityMonitor;
     readonly services: () => EngineStatus["services"];
     readonly stack: Stack;
+    readonly sources: Sources;
   },
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
-  const { topology, log, cold, trust, services, stack } = parts;
+  const { topology, log, cold, trust, services, stack, sources } = parts;
   const local = createLocalService({ topology, trust, log, cold });
   const peers = connectPeers(log.connection);
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);
@@ -41,9 +43,12 @@ export async function startSurfaces(
     await startNatsService({ connection, handler, version, stopMs: limits.stopMs, metrics }),
     (part) => part.close(),
   );
+  const webhooks = stack.push("webhooks", openWebhooks(base, sources, service), (part) =>
+    part.close(),
+  );
   const http = stack.push(
     "HTTP",
-    await startHttp({ handler, log: logger, metrics, version, ...config.http }),
+    await startHttp({ handler, webhooks, log: logger, metrics, version, ...config.http }),
     (part) => part.close(),
   );
   return { http, nats };

@@ -16,6 +16,7 @@ import { mergeLimits, mergeRelations } from "./limits/merges.ts";
 import { publishingLimits, publishingRelations } from "./limits/publishing.ts";
 import { questionLimits, questionRelations } from "./limits/questions.ts";
 import { runtimeLimits, runtimeRelations } from "./limits/runtime.ts";
+import { sourceLimits, sourceRelations } from "./limits/sources.ts";
 import { surfaceLimits, surfaceRelations } from "./limits/surfaces.ts";
 import { textLimits, textRelations } from "./limits/text.ts";
 
@@ -34,6 +35,7 @@ export const limits = {
   ...coldLimits,
   ...mergeLimits,
   ...surfaceLimits,
+  ...sourceLimits,
 } as const;
 
 /** What must hold between them, by room; test/contract/limits.test.ts checks it. */
@@ -51,4 +53,5 @@ export const limitRelations = {
   questions: questionRelations,
   merges: mergeRelations,
   surfaces: surfaceRelations,
+  sources: sourceRelations,
 } as const;

@@ -17,6 +17,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import type { Webhooks } from "../contract/source.ts";
 import type { Logger } from "../observe/port.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { authentication, hostCheck, operatorCheck } from "./auth.ts";
@@ -43,6 +44,7 @@ export type HttpBounds = Readonly<Record<keyof typeof defaultBounds, number>>;
 
 export interface HttpOptions {
   readonly handler: Handler;
+  readonly webhooks?: Webhooks | undefined;
   readonly apiKeys: ReadonlyMap<string, TenantId>;
   /** For what only operators may see; undefined means that there is none. */
   readonly operatorToken?: string | undefined;

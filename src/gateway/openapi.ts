@@ -15,6 +15,7 @@ import {
   documentStateSchema,
   engineStatusSchema,
 } from "../contract/service-schemas.ts";
+import { webhookReceiptSchema } from "../contract/source.ts";
 import { problemType } from "./problem.ts";
 import { lineResultsSchema, problemSchema, publishedSchema, readinessSchema } from "./schemas.ts";
 
@@ -69,6 +70,7 @@ const components = {
   DocumentState: jsonSchema(documentStateSchema, "output"),
   DocumentPage: jsonSchema(documentPageSchema, "output"),
   EngineStatus: jsonSchema(engineStatusSchema, "output"),
+  WebhookReceipt: jsonSchema(webhookReceiptSchema, "output"),
   Readiness: jsonSchema(readinessSchema, "output"),
   Problem: jsonSchema(problemSchema, "output"),
 };
@@ -244,6 +246,25 @@ const documentPath = {
   },
 };
 
+const webhookOperation = {
+  post: {
+    operationId: "sourceEvent",
+    summary: "Takes an event of a source's sender: its webhook",
+    description:
+      "The body is what the source's mapper maps. A source with a signature takes that in place of an API key.",
+    parameters: [
+      { name: "name", in: "path", required: true, schema: { type: "string" } },
+      tenantHeader,
+      idempotencyHeader,
+    ],
+    requestBody: { required: true, content: { "*/*": { schema: {} } } },
+    responses: {
+      202: json("WebhookReceipt", "stored, left out, or in the source's dead letters"),
+      ...problems(...anywhere, "not_found"),
+    },
+  },
+};
+
 const operatorPaths = {
   "/v1/status": {
     get: {
@@ -292,6 +313,7 @@ export function openApiDocument(options: { version: string; keys: boolean }): Js
       "/answer": answerPath,
       "/v1/documents": documentsPath,
       "/v1/documents/{id}": documentPath,
+      "/v1/sources/{name}/events": webhookOperation,
       ...operatorPaths,
     },
     components: {

@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import type { Webhooks } from "../contract/source.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { askRoute } from "./ask-route.ts";
 import type { Authenticate, Check } from "./auth.ts";
@@ -17,9 +18,12 @@ import { publishLines } from "./ndjson.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type BodyBounds, boundedBody, PublishBodies } from "./publish-bodies.ts";
 import { readinessOf } from "./readiness.ts";
+import { addWebhookRoute, webhookPath } from "./webhook-route.ts";
 
 export interface RouteOptions {
   readonly handler: Handler;
+  /** Undefined where no sources are. */
+  readonly webhooks?: Webhooks | undefined;
   readonly authenticate: Authenticate;
   readonly checkHost: Check;
   readonly checkOperator: Check;
@@ -56,6 +60,7 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
     refuseEncodedBody(request);
   };
   const bodies = new PublishBodies();
+  addWebhookRoute(app, { ...options, webhooks: options.webhooks, bodies });
   const admit = async (request: FastifyRequest, reply: FastifyReply) =>
     bodies.admit(tenantOf(request), request, reply);
 
@@ -132,6 +137,7 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   "/answer": ["POST"],
   "/v1/documents": ["GET", "HEAD", "POST"],
   "/v1/documents/:id": ["GET", "HEAD", "DELETE"],
+  [webhookPath]: ["POST"],
   "/v1/status": ["GET", "HEAD"],
   "/healthz": ["GET", "HEAD"],
   "/readyz": ["GET", "HEAD"],

@@ -70,6 +70,14 @@ export const counters: Instruments<CounterLabels> = {
     help: "requests over NATS that were not worked on, because they have no inbox to answer to",
     labels: ["surface"],
   },
+  source_events_total: {
+    help: "events of change streams by what became of them",
+    labels: ["source", "outcome"],
+  },
+  source_operations_total: {
+    help: "operations that change streams brought to the log",
+    labels: ["source"],
+  },
 };
 
 export const histograms: Instruments<HistogramLabels> = {
@@ -133,5 +141,9 @@ export const gauges: Instruments<GaugeLabels> = {
   scrub_lost_documents: {
     help: "live documents that the last scrub found in neither the cold shard nor the log",
     labels: ["tenant"],
+  },
+  source_lag_events: {
+    help: "events of a change stream that are stored and not dealt with",
+    labels: ["source"],
   },
 };

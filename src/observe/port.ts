@@ -36,6 +36,10 @@ export interface CounterLabels {
   readonly records_quarantined_total: "stream";
   /** surface: service, peer */
   readonly replies_refused_total: "surface";
+  /** Events of change streams. outcome: mapped, skipped, failed */
+  readonly source_events_total: "source" | "outcome";
+  /** Operations that sources have published. */
+  readonly source_operations_total: "source";
 }
 
 export interface HistogramLabels {
@@ -80,6 +84,8 @@ export interface GaugeLabels {
   /** 1 for the current phase. */
   readonly merge_phase: "tenant" | "phase";
   readonly scrub_lost_documents: "tenant";
+  /** Events that are stored and not dealt with. */
+  readonly source_lag_events: "source";
 }
 
 export type CounterName = keyof CounterLabels;

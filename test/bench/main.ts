@@ -22,6 +22,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   heads: async () => (await import("./heads.ts")).benchHeads,
   recovery: async () => (await import("./recovery.ts")).benchRecovery,
   recency: async () => (await import("./recency.ts")).benchRecency,
+  mapper: async () => (await import("./mapper.ts")).benchMapper,
   quality: async () => (await import("./quality.ts")).benchQuality,
 };
 
@@ -36,6 +37,7 @@ const about = `Measures one part of Freshet against its reference, both in this 
   heads      memory of heads, and bytes of them that a merge writes for each change, 10k to 1M documents
   recovery   replay after kill -9 against ingest, and merges against bare writes; starts the same
   recency    "what is the latest on ...": hit@1 with recency against without, on dated changelogs
+  mapper     events of change streams to operations in a mapper's thread, against parsing their JSON
   quality    nDCG@10 of dense (fp32, int8), BM25 and fused ranking; needs --dataset
 
 A ratio is the row's value over its reference, in the direction of the row's name. A target applies to the

@@ -5,6 +5,7 @@ import type { FastifyInstance } from "fastify";
 import { expect } from "vitest";
 import { z } from "zod";
 import type { TenantId } from "../../src/contract/ids.ts";
+import type { Webhooks } from "../../src/contract/source.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import {
   createHttpApp,
@@ -22,6 +23,7 @@ export const keyOfAcme = "key-of-acme-0123456789";
 export const keyOfGlobex = "key-of-globex-0123456789";
 
 interface FixtureOptions {
+  readonly webhooks?: Webhooks;
   readonly keys?: boolean | undefined;
   readonly questionsInFlightMax?: number | undefined;
   readonly bounds?: Partial<HttpBounds> | undefined;
@@ -60,6 +62,7 @@ export function fixture(options: FixtureOptions = {}): Fixture {
     version: "0.0.1",
     bounds: options.bounds,
     operatorToken: options.operatorToken,
+    webhooks: options.webhooks,
     hosts: options.hosts,
   };
   const app = createHttpApp(http);
@@ -87,7 +90,7 @@ function watchStatuses(app: FastifyInstance): ReadonlySet<string> {
   const { paths } = described.parse(openApiDocument({ version: "0.0.1", keys: true }));
   const undocumented = new Set<string>();
   app.addHook("onResponse", async ({ method, routeOptions }, { statusCode }) => {
-    const path = routeOptions.url?.replace(":id", "{id}") ?? "";
+    const path = routeOptions.url?.replaceAll(/:(\w+)/g, "{$1}") ?? "";
     const verb = method === "HEAD" ? "get" : method.toLowerCase();
     const responses = paths[path]?.[verb]?.responses;
     if (responses === undefined || String(statusCode) in responses) return;

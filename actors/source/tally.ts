@@ -1,0 +1,91 @@
+/** What a source has done so far: counted in memory, stored now and then, told as metrics. */
+
+import { limits } from "../../src/contract/limits.ts";
+import {
+  type Mapped,
+  noCounts,
+  type SourceCounts,
+  type SourceState,
+} from "../../src/contract/source.ts";
+import type { SourceStore, StreamSource } from "../../src/ingest/sources/port.ts";
+import type { Metrics } from "../../src/observe/port.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
+
+export interface TallyOptions {
+  readonly source: StreamSource;
+  readonly node: string;
+  readonly store: Pick<SourceStore, "putState">;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+const otherReasons = "other reasons";
+
+export class SourceTally {
+  readonly #options: TallyOptions;
+  #counts: SourceCounts = noCounts;
+  #settledAtMs: number;
+  #storedMs = Number.NEGATIVE_INFINITY;
+  #trouble: string | undefined;
+
+  constructor(options: TallyOptions) {
+    this.#options = options;
+    this.#settledAtMs = options.source.createdAtMs;
+  }
+
+  begin(state: SourceState | null): void {
+    if (state === null) return;
+    this.#counts = state.counts;
+    this.#settledAtMs = state.settledAtMs;
+  }
+
+  count(mapped: Mapped): void {
+    const { metrics, source } = this.#options;
+    const outcome = mapped.kind === "operations" ? "mapped" : mapped.kind;
+    metrics.count("source_events_total", { source: source.name, outcome });
+    this.#counts = { ...this.#counts, [outcome]: this.#counts[outcome] + 1 };
+    if (mapped.kind !== "skipped") return;
+    const reasons = this.#counts.skippedByReason;
+    const isKnown = Object.hasOwn(reasons, mapped.reason);
+    const isFull = Object.keys(reasons).length >= limits.sourceSkipReasonsMax;
+    const reason = isKnown || !isFull ? mapped.reason : otherReasons;
+    const skippedByReason = { ...reasons, [reason]: (reasons[reason] ?? 0) + 1 };
+    this.#counts = { ...this.#counts, skippedByReason };
+  }
+
+  published(operations: number): void {
+    const { metrics, source } = this.#options;
+    metrics.count("source_operations_total", { source: source.name }, operations);
+    this.#counts = { ...this.#counts, operations: this.#counts.operations + operations };
+  }
+
+  /** Everything before this moment, by the log's clock, is acknowledged. */
+  async settle(atMs: number): Promise<void> {
+    this.#settledAtMs = atMs;
+    await this.store();
+  }
+
+  /** The same, as often as states are stored. */
+  async settleNowAndThen(nowMs: () => Promise<number>): Promise<void> {
+    const gone = this.#options.clock.monotonicMs() - this.#storedMs;
+    if (gone >= limits.sourceStateEveryMs) await this.settle(await nowMs());
+  }
+
+  /** Told with the next state; at once when the last one is old. */
+  wait(trouble: string): void {
+    const isNew = this.#trouble === undefined;
+    this.#trouble = trouble;
+    if (isNew) void this.store(trouble).catch(() => {});
+  }
+
+  async store(trouble?: string): Promise<void> {
+    const { store, source, node, clock } = this.#options;
+    this.#storedMs = clock.monotonicMs();
+    this.#trouble = trouble;
+    await store.putState(source.name, {
+      ...{ generation: source.generation, node, atMs: clock.nowMs() },
+      ...{ settledAtMs: this.#settledAtMs, counts: this.#counts },
+      ...(trouble === undefined ? {} : { trouble }),
+    });
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * Definitions and states of sources in a bucket of NATS (`nats kv ls freshet_sources`), their dead
+ * letters in a stream beside it. Both are created when they are first used.
+ */
+
+import {
+  DiscardPolicy,
+  type JetStreamClient,
+  type KV,
+  type NatsConnection,
+  RetentionPolicy,
+  StorageType,
+} from "nats";
+import type { z } from "zod";
+import { FreshetError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
+import {
+  type SourceDefinition,
+  type SourceLetter,
+  type SourceState,
+  sourceLetterSchema,
+  sourceSchema,
+  sourceStateSchema,
+} from "../contract/source.ts";
+import { apiCode, jetStream, sourceError } from "./nats-errors.ts";
+import type { SourceStore } from "./sources/port.ts";
+
+const bucket = "freshet_sources";
+const lettersStream = "freshet_source_letters";
+const letterSubjects = "freshet.source.letters";
+
+export interface NatsSourcesOptions {
+  readonly connection: NatsConnection;
+  /** Copies on a cluster. */
+  readonly replicas: number;
+}
+
+export class NatsSourceStore implements SourceStore {
+  readonly #options: NatsSourcesOptions;
+  readonly #js: JetStreamClient;
+  #kv: Promise<KV> | undefined;
+  #letters: Promise<void> | undefined;
+
+  constructor(options: NatsSourcesOptions) {
+    this.#options = options;
+    this.#js = options.connection.jetstream({ timeout: limits.publishAckMs });
+  }
+
+  async add(definition: SourceDefinition): Promise<void> {
+    const { name } = definition;
+    const others = await this.list();
+    if (others.length >= limits.sourcesMax) {
+      throw new FreshetError("overloaded", `there are ${limits.sourcesMax} sources already`);
+    }
+    try {
+      await (await this.#bucket()).create(definitionKey(name), encode(definition));
+    } catch (thrown) {
+      if (apiCode(thrown) !== jetStream.wrongLastSequence) throw sourceError(thrown);
+      const known = await this.get(name);
+      // A repetition of the client's own, whose first attempt had landed.
+      if (known?.generation === definition.generation) return;
+      throw new FreshetError("invalid_request", `there is a source ${name} already`);
+    }
+  }
+
+  get(name: string): Promise<SourceDefinition | null> {
+    return this.#read(definitionKey(name), sourceSchema);
+  }
+
+  async list(): Promise<readonly SourceDefinition[]> {
+    const found: SourceDefinition[] = [];
+    for (const name of await this.#names()) {
+      const definition = await this.get(name);
+      if (definition?.name === name) found.push(definition);
+    }
+    return found;
+  }
+
+  async remove(name: string): Promise<boolean> {
+    try {
+      const kv = await this.#bucket();
+      const entry = await kv.get(definitionKey(name));
+      const isThere = entry !== null && entry.operation === "PUT";
+      if (isThere) await kv.purge(definitionKey(name));
+      await kv.purge(stateKey(name));
+      return isThere;
+    } catch (thrown) {
+      throw sourceError(thrown);
+    }
+  }
+
+  async *watch(signal: AbortSignal): AsyncGenerator<readonly SourceDefinition[]> {
+    try {
+      const kv = await this.#bucket();
+      const changes = await kv.watch({ key: definitionKey("*"), headers_only: true });
+      const stop = (): void => changes.stop();
+      signal.addEventListener("abort", stop, { once: true });
+      try {
+        // Read before the first change and after each: what the change says is not needed.
+        yield await this.list();
+        for await (const _change of changes) {
+          if (changes.getPending() > 1) continue;
+          yield await this.list();
+        }
+      } finally {
+        signal.removeEventListener("abort", stop);
+        changes.stop();
+      }
+    } catch (thrown) {
+      if (!signal.aborted) throw sourceError(thrown);
+    }
+  }
+
+  async putState(name: string, state: SourceState): Promise<void> {
+    try {
+      await (await this.#bucket()).put(stateKey(name), encode(state));
+    } catch (thrown) {
+      throw sourceError(thrown);
+    }
+  }
+
+  async state({ name, generation }: SourceDefinition): Promise<SourceState | null> {
+    const state = await this.#read(stateKey(name), sourceStateSchema);
+    return state?.generation === generation ? state : null;
+  }
+
+  async putLetter(letter: SourceLetter): Promise<void> {
+    const { source, generation, sequence, delivery } = letter;
+    const token = delivery === undefined ? String(sequence) : `d${hexOf(delivery)}`;
+    try {
+      await this.#letterStream();
+      const subject = `${letterSubjects}.${source}.${generation}.${token}`;
+      await this.#js.publish(subject, encode(letter));
+    } catch (thrown) {
+      throw sourceError(thrown);
+    }
+  }
+
+  async letters({ name, generation }: SourceDefinition, max: number): Promise<SourceLetter[]> {
+    const newest: SourceLetter[] = [];
+    try {
+      await this.#letterStream();
+      const consumer = await this.#js.consumers.get(lettersStream, {
+        filterSubjects: `${letterSubjects}.${name}.${generation}.*`,
+      });
+      const { num_pending: count } = await consumer.info();
+      if (count === 0) return [];
+      const messages = await consumer.consume();
+      for await (const message of messages) {
+        const letter = decode(sourceLetterSchema, message.data);
+        if (letter !== null) newest.push(letter);
+        if (newest.length > max) newest.shift();
+        if (message.info.pending === 0) break;
+      }
+      return newest.reverse();
+    } catch (thrown) {
+      throw sourceError(thrown);
+    }
+  }
+
+  async #names(): Promise<readonly string[]> {
+    try {
+      const names: string[] = [];
+      for await (const key of await (await this.#bucket()).keys(definitionKey("*"))) {
+        names.push(key.slice(definitionKey("").length));
+      }
+      return names.sort();
+    } catch (thrown) {
+      throw sourceError(thrown);
+    }
+  }
+
+  async #read<Value>(key: string, schema: z.ZodType<Value>): Promise<Value | null> {
+    try {
+      const entry = await (await this.#bucket()).get(key);
+      if (entry === null || entry.operation !== "PUT") return null;
+      return decode(schema, entry.value);
+    } catch (thrown) {
+      throw sourceError(thrown);
+    }
+  }
+
+  /** Tried again by the next caller when it failed. */
+  #bucket(): Promise<KV> {
+    const { replicas } = this.#options;
+    this.#kv ??= this.#js.views
+      .kv(bucket, {
+        ...{ history: 1, replicas, storage: StorageType.File },
+        ...{ max_bytes: limits.sourceBucketBytesMax, description: "Freshet: change streams" },
+      })
+      .catch((thrown: unknown) => {
+        this.#kv = undefined;
+        throw thrown;
+      });
+    return this.#kv;
+  }
+
+  #letterStream(): Promise<void> {
+    this.#letters ??= this.#createLetters().catch((thrown: unknown) => {
+      this.#letters = undefined;
+      throw thrown;
+    });
+    return this.#letters;
+  }
+
+  async #createLetters(): Promise<void> {
+    const jsm = await this.#js.jetstreamManager();
+    await jsm.streams.info(lettersStream).catch((thrown: unknown) => {
+      if (apiCode(thrown) !== jetStream.streamNotFound) throw thrown;
+      return jsm.streams.add({
+        name: lettersStream,
+        subjects: [`${letterSubjects}.>`],
+        storage: StorageType.File,
+        retention: RetentionPolicy.Limits,
+        discard: DiscardPolicy.Old,
+        max_msgs_per_subject: 1,
+        max_bytes: limits.sourceLettersBytesMax,
+        num_replicas: this.#options.replicas,
+      });
+    });
+  }
+}
+
+const definitionKey = (name: string): string => `source.${name}`;
+const stateKey = (name: string): string => `state.${name}`;
+
+const hexOf = (text: string): string => Buffer.from(text, "utf8").toString("hex").slice(0, 128);
+
+const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+
+function decode<Value>(schema: z.ZodType<Value>, bytes: Uint8Array): Value | null {
+  try {
+    const result = schema.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
+    return result.success ? result.data : null;
+  } catch {
+    return null;
+  }
+}

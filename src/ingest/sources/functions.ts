@@ -1,0 +1,76 @@
+/**
+ * What Freshet adds to JSONata: functions that every mapping of rows needs, in plain code, because
+ * a lambda for each column would cost most of a mapping's time. Pure.
+ */
+
+import { cutText } from "../../contract/well-formed.ts";
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export const isRow = (value: unknown): value is Row =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const namesIn = (list: unknown): readonly string[] =>
+  typeof list === "string"
+    ? list.split(",").flatMap((name) => (name.trim() === "" ? [] : [name.trim()]))
+    : [];
+
+const isEmpty = (value: unknown): boolean => value === undefined || value === null || value === "";
+
+/** A value as a reader sees it; objects as JSON. */
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+}
+
+/** `$lines(row)`: `name: value` for each column that has one; `$lines(row, "a,b")`: only these. */
+function lines(row: unknown, names?: unknown): string | undefined {
+  if (!isRow(row)) return isEmpty(row) ? undefined : textOf(row);
+  const wanted = names === undefined ? Object.keys(row) : namesIn(names);
+  const found = wanted.filter((name) => !name.startsWith("__") && !isEmpty(row[name]));
+  return found.map((name) => `${name}: ${textOf(row[name])}`).join("\n");
+}
+
+/** `$texts(row, "a,b")`: the values of these columns, a paragraph each. */
+function texts(row: unknown, names: unknown): string | undefined {
+  if (!isRow(row)) return undefined;
+  const found = namesIn(names).flatMap((name) => (isEmpty(row[name]) ? [] : [textOf(row[name])]));
+  return found.length === 0 ? undefined : found.join("\n\n");
+}
+
+/** `$scalars(row, "a,b")`: these columns as metadata, without those that metadata cannot hold. */
+function scalars(row: unknown, names: unknown): Row | undefined {
+  if (!isRow(row)) return undefined;
+  const entries = namesIn(names).map((name) => [name, row[name]] as const);
+  return Object.fromEntries(entries.filter(([, value]) => isScalar(value)));
+}
+
+const isScalar = (value: unknown): boolean =>
+  ["string", "number", "boolean"].includes(typeof value);
+
+/** `$unwrap(value)`: the payload of Kafka Connect's `{schema, payload}`; all else as it is. */
+export function unwrap(value: unknown): unknown {
+  const isEnvelope = isRow(value) && "schema" in value && "payload" in value;
+  return isEnvelope ? value["payload"] : value;
+}
+
+/** `$keyOf(value)`: a key as one text; of several columns their values, with commas between. */
+export function keyOf(value: unknown): string | undefined {
+  if (isEmpty(value)) return undefined;
+  if (!isRow(value)) return textOf(value);
+  const parts = Object.values(value).map((part) => (isEmpty(part) ? "" : textOf(part)));
+  return parts.every((part) => part === "") ? undefined : parts.join(",");
+}
+
+/** `$columns(row, "a,b")`: the row with these columns only. */
+export function columns(row: unknown, names: unknown): Row | undefined {
+  if (!isRow(row)) return undefined;
+  return Object.fromEntries(namesIn(names).map((name) => [name, row[name]]));
+}
+
+/** `$cut(text, n)`: at most n characters, never half of one. */
+function cut(text: unknown, charsMax: unknown): string | undefined {
+  if (typeof text !== "string" || typeof charsMax !== "number") return undefined;
+  return cutText(text, charsMax);
+}
+
+export const mapperFunctions = { lines, texts, scalars, unwrap, keyOf, columns, cut } as const;

@@ -1,0 +1,192 @@
+/**
+ * The engine's end of the thread that maps a source's events; `mapper-worker.ts` is the other end.
+ *
+ * Owns: the thread. Never: waits for one event longer than `mapDeadlineMs`.
+ *
+ *   XM1  every event gets an outcome, in the order of the events: an event that hangs or ends its
+ *        thread has failed, and its neighbours are mapped by the next thread;
+ *   XM2  a thread that does not start blames no event: `overloaded`, which passes. An expression
+ *        that does not compile is told at the first call.
+ */
+
+import { Worker } from "node:worker_threads";
+import { errorFromBody, FreshetError } from "../../contract/errors.ts";
+import { limits } from "../../contract/limits.ts";
+import type { Mapped } from "../../contract/source.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { late, waitAtMost } from "../../runtime/deadline.ts";
+import { waitRunningAtMost } from "../../runtime/sleep-running.ts";
+import type { ExpressionSettings } from "./expression.ts";
+import type { MapReply, MapSettings } from "./mapper-protocol.ts";
+import type { Mapper, RawEvent } from "./port.ts";
+
+export interface MapperOptions extends ExpressionSettings {
+  readonly keyHeader?: string | undefined;
+  readonly clock: Clock;
+  readonly deadlineMs?: number | undefined;
+}
+
+const workerUrl = new URL("./mapper-worker.ts", import.meta.url);
+/** Looks within one deadline: an event takes at most that much longer to be given up. */
+const looks = 4;
+
+export function createMapper(options: MapperOptions): Mapper {
+  return new ThreadMapper(options);
+}
+
+type Heard = MapReply | { readonly kind: "ended" };
+
+class ThreadMapper implements Mapper {
+  readonly #options: MapperOptions;
+  #thread: MapThread | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  #idle = new AbortController();
+
+  constructor(options: MapperOptions) {
+    this.#options = options;
+  }
+
+  /** One after the other: what a webhook and a test send at once waits in line. */
+  map(events: readonly RawEvent[]): Promise<readonly Mapped[]> {
+    this.#idle.abort();
+    const mapping = this.#last.then(() => this.#mapAll(events));
+    const over = (): void => {
+      if (this.#last === last) this.#endWhenIdle();
+    };
+    const last: Promise<void> = mapping.then(over, over);
+    this.#last = last;
+    return mapping;
+  }
+
+  async close(): Promise<void> {
+    this.#idle.abort();
+    await this.#endThread();
+  }
+
+  #endWhenIdle(): void {
+    this.#idle = new AbortController();
+    const { signal } = this.#idle;
+    void this.#options.clock.sleep(limits.mapIdleMs, signal).then(() => {
+      if (!signal.aborted) void this.#endThread();
+    });
+  }
+
+  async #endThread(): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = undefined;
+    await thread?.end();
+  }
+
+  async #mapAll(events: readonly RawEvent[]): Promise<readonly Mapped[]> {
+    const outcomes: (Mapped | undefined)[] = events.map(() => undefined);
+    for (;;) {
+      const open = outcomes.flatMap((outcome, index) => (outcome === undefined ? [index] : []));
+      if (open.length === 0) return outcomes as Mapped[];
+      const thread = await this.#started();
+      const ran = await this.#run(
+        thread,
+        open.map((index) => events[index] as RawEvent),
+      );
+      if (ran.kind === "mapped") {
+        for (const [index, outcome] of ran.mapped.entries()) outcomes[open[index] ?? 0] = outcome;
+        continue;
+      }
+      await this.#endThread();
+      const culprit = open[thread.at];
+      if (culprit !== undefined) outcomes[culprit] = ran;
+    }
+  }
+
+  /** What the thread made of the events, or what is said of the one that it is at. */
+  async #run(thread: MapThread, events: readonly RawEvent[]): Promise<Ran> {
+    const { clock, deadlineMs = limits.mapDeadlineMs } = this.#options;
+    thread.send(events);
+    const reply = thread.next();
+    for (let at = -1, same = 0; ; ) {
+      const heard = await waitRunningAtMost(clock, deadlineMs / looks, { promise: reply });
+      if (heard === late) {
+        same = thread.at === at ? same + 1 : 0;
+        at = thread.at;
+        if (same >= looks) return failed(`the mapping took longer than ${deadlineMs} ms`);
+        continue;
+      }
+      if (heard.kind === "mapped") return heard;
+      return failed("the mapping ended its thread: it needs too much memory");
+    }
+  }
+
+  async #started(): Promise<MapThread> {
+    if (this.#thread !== undefined && !this.#thread.hasEnded) return this.#thread;
+    const { clock, deadlineMs: _, ...settings } = this.#options;
+    const thread = new MapThread({ keyHeader: undefined, ...settings });
+    this.#thread = thread;
+    const heard = await waitAtMost(clock, limits.mapReadyMs, thread.next());
+    if (heard !== late && heard.kind === "ready") return thread;
+    await this.#endThread();
+    if (heard !== late && heard.kind === "refused") {
+      throw errorFromBody(heard.error) ?? new FreshetError("internal");
+    }
+    throw new FreshetError("overloaded", "the thread that maps events does not start");
+  }
+}
+
+type Ran = Extract<MapReply, { kind: "mapped" }> | Extract<Mapped, { kind: "failed" }>;
+
+const failed = (message: string): Extract<Mapped, { kind: "failed" }> => ({
+  kind: "failed",
+  message,
+});
+
+class MapThread {
+  readonly #worker: Worker;
+  readonly #at: Int32Array;
+  readonly #heard: Heard[] = [];
+  #wake: () => void = () => {};
+  hasEnded = false;
+
+  constructor(settings: Omit<MapSettings, "progress">) {
+    const progress = new SharedArrayBuffer(4);
+    this.#at = new Int32Array(progress);
+    this.#worker = new Worker(workerUrl, {
+      workerData: { ...settings, progress } satisfies MapSettings,
+      resourceLimits: { maxOldGenerationSizeMb: limits.mapHeapMiBMax },
+    });
+    this.#worker.on("message", (reply: MapReply) => this.#hear(reply));
+    this.#worker.on("error", () => {});
+    this.#worker.on("exit", () => {
+      this.hasEnded = true;
+      this.#hear({ kind: "ended" });
+    });
+    // It does not keep a process alive that has nothing else to do.
+    this.#worker.unref();
+  }
+
+  /** The event that it is at. */
+  get at(): number {
+    return Atomics.load(this.#at, 0);
+  }
+
+  send(events: readonly RawEvent[]): void {
+    Atomics.store(this.#at, 0, 0);
+    this.#worker.postMessage({ events });
+  }
+
+  async next(): Promise<Heard> {
+    for (;;) {
+      const heard = this.#heard.shift();
+      if (heard !== undefined) return heard;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #hear(heard: Heard): void {
+    this.#heard.push(heard);
+    this.#wake();
+  }
+}

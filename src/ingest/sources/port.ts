@@ -1,0 +1,104 @@
+/**
+ * What a source stands on: where definitions and states are kept, the stream that is read, and the
+ * mapper. Adapters: `memory-sources.ts` and `nats-*.ts`, over one conformance suite.
+ */
+
+import type {
+  Mapped,
+  SourceDefinition,
+  SourceLetter,
+  SourceProgress,
+  SourceState,
+  StreamInput,
+} from "../../contract/source.ts";
+
+/** An event as it came in: bytes, and headers in lower case. */
+export interface RawEvent {
+  readonly subject: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly payload: Uint8Array;
+  readonly sequence: number;
+  /** Unix milliseconds. */
+  readonly atMs: number;
+}
+
+/**
+ *   SO1  a name is one source: adding it again is refused while it is there;
+ *   SO2  a watcher sees the newest definitions, at once and after each change, and may miss what
+ *        lay between;
+ *   SO3  what cannot be read as a definition is passed over, and harms no other.
+ */
+export interface SourceStore {
+  /** @throws FreshetError invalid_request (the name is taken), overloaded (too many) */
+  add(definition: SourceDefinition): Promise<void>;
+  get(name: string): Promise<SourceDefinition | null>;
+  list(): Promise<readonly SourceDefinition[]>;
+  /** False when there was none. Removes its state as well. */
+  remove(name: string): Promise<boolean>;
+  /** Ends when the signal aborts. @throws FreshetError log_unavailable */
+  watch(signal: AbortSignal): AsyncIterable<readonly SourceDefinition[]>;
+  putState(name: string, state: SourceState): Promise<void>;
+  /** Null also for the state of an earlier source of that name. */
+  state(definition: SourceDefinition): Promise<SourceState | null>;
+  /** Idempotent by source, generation, sequence and delivery. The oldest make room. */
+  putLetter(letter: SourceLetter): Promise<void>;
+  /** The newest of a source, newest first. */
+  letters(definition: SourceDefinition, max: number): Promise<readonly SourceLetter[]>;
+}
+
+export interface SourceDelivery extends RawEvent {
+  /** It is dealt with: the broker gives it out no more. */
+  ack(): void;
+}
+
+/**
+ * One stretch of reading a source's stream under its durable name.
+ *
+ *   SF1  events come in the order of the stream: what an earlier reader had in hand first, once it
+ *        is given out again, then what follows. A reading in which one was missed, or came twice,
+ *        ends with `broken_chain`, and nothing after the gap is handed out;
+ *   SF2  an event that was not acknowledged is given out again to the next reading: at once when
+ *        this one was closed, else `sourceAckWaitMs` after its last word. While it is open nothing
+ *        of it is given out twice;
+ *   SF3  at most `sourceInHandMax` events are out at a time.
+ */
+export interface SourceReading {
+  /** Whether an earlier reading left events: their operations may lie in DOCS already. */
+  readonly isUnsure: boolean;
+  /** Events that are here, at least one; empty when the signal aborts. @throws FreshetError */
+  next(signal: AbortSignal): Promise<readonly SourceDelivery[]>;
+  /** Resolves when the acknowledgements that were sent have arrived. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface SourceStreams {
+  /**
+   * Creates the durable name, which fixes where the source begins.
+   * @throws FreshetError not_found (no such stream), invalid_request (no such subject in it),
+   * log_unavailable
+   */
+  create(source: StreamSource): Promise<void>;
+  /**
+   * Creates the durable name when it is new.
+   * @throws FreshetError not_found (no such stream), log_unavailable
+   */
+  open(source: StreamSource, signal: AbortSignal): Promise<SourceReading>;
+  /** Null while the source was never read. */
+  progress(source: StreamSource): Promise<SourceProgress | null>;
+  /** Forgets how far the source was read. */
+  forget(source: StreamSource): Promise<void>;
+}
+
+export type StreamSource = SourceDefinition & { readonly input: StreamInput };
+
+export function isStreamSource(source: SourceDefinition): source is StreamSource {
+  return source.input.kind === "stream";
+}
+
+/** Maps events in a thread; one definition each. */
+export interface Mapper {
+  /** In the order of the events, each in bounded time. @throws FreshetError overloaded */
+  map(events: readonly RawEvent[]): Promise<readonly Mapped[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,176 @@
+/**
+ * Expressions for streams that many have. Each sees `{subject, headers, body, key, sequence,
+ * publishedAt}` and `$options` (what `--set name=value` gave), and returns operations. They are
+ * stored with a source as they are when it is added: a later Freshet changes no living source.
+ */
+
+import type { PresetName } from "../../contract/source.ts";
+
+export interface Preset {
+  readonly summary: string;
+  /** Names of `--set`, with what they mean. */
+  readonly options: Readonly<Record<string, string>>;
+  readonly expression: string;
+}
+
+const rowOptions = {
+  prefix: "beginning of document ids; default: the table, topic or bucket",
+  id: "columns that are the key, with commas between; default: the event's own key",
+  text: "columns that are the text; default: every column, as `name: value`",
+  title: "column that is the title",
+  metadata: "columns that become metadata",
+} as const;
+
+/**
+ * Debezium, with or without the `{schema, payload}` envelope, or flattened by its
+ * ExtractNewRecordState. Created, updated and read rows are upserts; `d`, a flattened `__deleted`
+ * and a tombstone are deletes; truncates and other messages are left out.
+ */
+const debezium = `(
+  $c := $change(body, key, $options.id);
+  $op := $c.op;
+  $in := $options.prefix ? $options.prefix : $c.from ? $c.from : $split(subject, ".")[-1];
+  $op = "upsert" ? ($c.key ? {
+      "id": $in & "/" & $c.key,
+      "text": $options.text ? $texts($c.row, $options.text) : $lines($c.row),
+      "title": $options.title ? $cut($string($lookup($c.row, $options.title)), 1000),
+      "timestamp": $c.at,
+      "metadata": $options.metadata
+        ? $merge([{"table": $c.table}, $scalars($c.row, $options.metadata)]) : {"table": $c.table}
+    } : $error("no key: name its columns with --set id=column"))
+  : $op = "delete" ? ($c.key ? {"op": "delete", "id": $in & "/" & $c.key}
+      : body ? $error("no key: name its columns with --set id=column")
+      : {"op": "skip", "reason": "tombstone without a key"})
+  : {"op": "skip", "reason": $op}
+)`;
+
+/** Any key and value: Kafka topics with tombstones, and buckets of NATS. */
+const kafka = `(
+  $value := $unwrap(body);
+  $operation := $lookup(headers, "kv-operation");
+  $own := $unwrap(key);
+  $bucket := $contains(subject, /^\\$KV\\./);
+  $tokens := $split(subject, ".");
+  $token := $bucket ? $join($tokens[[2..100]], ".");
+  $named := $options.id and $type($value) = "object" ? $keyOf($columns($value, $options.id));
+  $rowKey := $named ? $named : $keyOf($own) ? $keyOf($own) : $token ? $token
+    : $type($value) = "object" ? $keyOf($value.id);
+  $topic := $lookup(headers, "kafka_topic");
+  $prefix := $options.prefix ? $options.prefix : $topic ? $topic
+    : $bucket ? $tokens[1] : $tokens[-1];
+  $gone := $value = null or $operation in ["DEL", "PURGE"];
+  $not($exists($rowKey)) ? ($gone ? {"op": "skip", "reason": "tombstone without a key"}
+    : $error("no key: name its header with --key-header, or its columns with --set id=column"))
+  : $gone ? {"op": "delete", "id": $prefix & "/" & $rowKey}
+  : {
+      "id": $prefix & "/" & $rowKey,
+      "text": $options.text and $type($value) = "object" ? $texts($value, $options.text) : $lines($value),
+      "title": $options.title and $type($value) = "object" ? $cut($string($lookup($value, $options.title)), 1000),
+      "timestamp": publishedAt,
+      "metadata": $type($value) = "object" and $options.metadata ? $scalars($value, $options.metadata)
+    }
+)`;
+
+/**
+ * CloudEvents, structured, batched, or binary in the headers of HTTP, NATS and Kafka. An event
+ * whose type ends in a word for deleting deletes.
+ */
+const cloudevents = `$cloudEvents(headers, body).(
+  $row := $type(data) = "object";
+  $own := $options.id ? $keyOf($columns(data, $options.id));
+  $about := $own ? $own : subject ? subject : $row and data.id ? $keyOf(data.id) : id;
+  $id := ($options.prefix ? $options.prefix : source) & "/" & $about;
+  deletes ? {"op": "delete", "id": $id}
+  : $not($exists(data)) ? {"op": "skip", "reason": "no data"}
+  : {
+      "id": $id,
+      "text": $row and $options.text ? $texts(data, $options.text) : $lines(data),
+      "title": $row ? $cut($lookup(data, $options.title ? $options.title : "title"), 1000),
+      "timestamp": time,
+      "source": source,
+      "metadata": $row and $options.metadata
+        ? $merge([{"type": type}, $scalars(data, $options.metadata)]) : {"type": type}
+    }
+)`;
+
+/**
+ * GitHub's webhooks: issues, pull requests, reviews, comments, discussions, commits of pushes and
+ * releases become documents; what is deleted deletes; other events are left out by name.
+ */
+const github = `(
+  $event := $lookup(headers, "x-github-event");
+  $repo := body.repository.full_name;
+  $action := body.action;
+  $gone := $action in ["deleted", "transferred", "unpublished"];
+  $labels := function($of) {[$of.labels.name[[0..31]]]};
+  $doc := function($id, $of, $more) {
+    $gone ? {"op": "delete", "id": $repo & "/" & $id} : {
+      "id": $repo & "/" & $id,
+      "title": $more.title ? $cut($more.title, 1000),
+      "text": $join([$more.title, $of.body][$type($) = "string" and $trim($) != ""], "\\n\\n"),
+      "source": $of.html_url,
+      "timestamp": $of.updated_at ? $of.updated_at : $of.submitted_at ? $of.submitted_at
+        : $of.published_at ? $of.published_at : $of.created_at,
+      "metadata": $merge([{"kind": $more.kind, "repository": $repo, "author": $of.user.login ? $of.user.login : $of.author.login}, $more.metadata])
+    }};
+  $said := function($id, $of, $more) {
+    $gone or ($type($of.body) = "string" and $trim($of.body) != "") ? $doc($id, $of, $more)
+      : {"op": "skip", "reason": "no text"}};
+  $not($exists($event)) ? $error("no x-github-event header")
+  : $event = "issues" ? $doc("issues/" & body.issue.number, body.issue,
+      {"kind": "issue", "title": body.issue.title,
+       "metadata": {"state": body.issue.state, "labels": $labels(body.issue)}})
+  : $event = "issue_comment" ? $said("issues/" & body.issue.number & "/comments/" & body.comment.id, body.comment,
+      {"kind": "comment", "title": body.issue.title})
+  : $event = "pull_request" ? $doc("pull/" & body.pull_request.number, body.pull_request,
+      {"kind": "pull request", "title": body.pull_request.title,
+       "metadata": {"state": body.pull_request.merged ? "merged" : body.pull_request.state, "labels": $labels(body.pull_request)}})
+  : $event = "pull_request_review" ? $said("pull/" & body.pull_request.number & "/reviews/" & body.review.id, body.review,
+      {"kind": "review", "title": body.pull_request.title, "metadata": {"state": body.review.state}})
+  : $event = "pull_request_review_comment" ? $said("pull/" & body.pull_request.number & "/comments/" & body.comment.id, body.comment,
+      {"kind": "review comment", "title": body.pull_request.title, "metadata": {"path": body.comment.path}})
+  : $event = "commit_comment" ? $said("commit/" & body.comment.commit_id & "/comments/" & body.comment.id, body.comment,
+      {"kind": "commit comment"})
+  : $event = "discussion" ? $doc("discussions/" & body.discussion.number, body.discussion,
+      {"kind": "discussion", "title": body.discussion.title, "metadata": {"category": body.discussion.category.name}})
+  : $event = "discussion_comment" ? $said("discussions/" & body.discussion.number & "/comments/" & body.comment.id, body.comment,
+      {"kind": "discussion comment", "title": body.discussion.title})
+  : $event = "release" ? $doc("releases/" & body.release.id, body.release,
+      {"kind": "release", "title": body.release.name ? body.release.name : body.release.tag_name,
+       "metadata": {"tag": body.release.tag_name, "prerelease": body.release.prerelease}})
+  : $event = "push" ? (
+      $commits := body.commits[$not(distinct = false)];
+      $count($commits) = 0 ? {"op": "skip", "reason": "push without commits"}
+      : $commits.{
+          "id": $repo & "/commit/" & id,
+          "title": $cut($split(message, /\\r?\\n/)[0], 1000),
+          "text": $join([message, $join([added, modified, removed][[0..99]], "\\n")][$ != ""], "\\n\\n"),
+          "source": url,
+          "timestamp": timestamp,
+          "metadata": {"kind": "commit", "repository": $repo, "author": author.name}
+        })
+  : {"op": "skip", "reason": $event}
+)`;
+
+export const presets: Readonly<Record<PresetName, Preset>> = {
+  debezium: {
+    summary: "row changes of a database, in Debezium's JSON",
+    options: rowOptions,
+    expression: debezium,
+  },
+  cloudevents: {
+    summary: "CloudEvents 1.0, structured, batched or binary",
+    options: { ...rowOptions, prefix: "beginning of document ids; default: the event's source" },
+    expression: cloudevents,
+  },
+  github: {
+    summary: "GitHub's webhooks: issues, pull requests, comments, pushes, releases",
+    options: {},
+    expression: github,
+  },
+  kafka: {
+    summary: "keys and values with tombstones: Kafka topics, buckets of NATS",
+    options: rowOptions,
+    expression: kafka,
+  },
+};

@@ -1,0 +1,163 @@
+import { createHmac } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { FreshetError } from "../../src/contract/errors.ts";
+import type { TenantId, Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import type { SourceDefinition } from "../../src/contract/source.ts";
+import { MemorySourceStore } from "../../src/ingest/memory-sources.ts";
+import { createMapper } from "../../src/ingest/sources/mapper-thread.ts";
+import { presets } from "../../src/ingest/sources/presets.ts";
+import { createWebhooks, type RunningWebhooks } from "../../src/ingest/sources/webhooks.ts";
+import { silentMetrics } from "../../src/observe/port.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { documentTextBytesMax } from "../ingest/sources/kit.ts";
+import { fixture } from "./http-fixture.ts";
+
+const tenant = "acme" as TenantId;
+const secret = "a secret of GitHub's";
+const env = { FRESHET_SOURCE_SECRET_REPO: secret };
+const hook = (name: string, more: Partial<SourceDefinition>): SourceDefinition => ({
+  ...{ name, tenant, options: {}, generation: "00000001", createdAtMs: 0 },
+  input: { kind: "webhook" },
+  expression: `{"id": body.id, "text": body.text}`,
+  ...more,
+});
+const signedBy = (kind: "github" | "standard"): SourceDefinition["input"] => ({
+  kind: "webhook",
+  signature: { kind, secret: { env: "FRESHET_SOURCE_SECRET_REPO" } },
+});
+
+interface Published {
+  readonly tenant: TenantId;
+  readonly body: unknown;
+  readonly messageId: string | undefined;
+}
+
+describe("POST /v1/sources/{name}/events", () => {
+  let store: MemorySourceStore;
+  let webhooks: RunningWebhooks;
+  let published: Published[];
+  let refuses: FreshetError | undefined;
+  let http: ReturnType<typeof fixture>;
+
+  beforeEach(async () => {
+    store = new MemorySourceStore();
+    published = [];
+    refuses = undefined;
+    webhooks = createWebhooks({
+      ...{ store, env, clock: systemClock, metrics: silentMetrics },
+      createMapper: ({ expression, options }) =>
+        createMapper({ expression, options, documentTextBytesMax, clock: systemClock }),
+      service: {
+        publish: async (of, { payload, messageId }) => {
+          await Promise.resolve();
+          if (refuses !== undefined) throw refuses;
+          const body: unknown = JSON.parse(new TextDecoder().decode(payload));
+          published.push({ tenant: of, body, messageId });
+          return { seq: published.length as Version };
+        },
+      },
+    });
+    http = fixture({ webhooks });
+    const { expression } = presets.github;
+    await store.add(hook("plain", {}));
+    await store.add(hook("repo", { input: signedBy("github"), expression }));
+    await store.add(hook("standard", { input: signedBy("standard") }));
+  });
+  afterEach(async () => {
+    await http.close();
+    await webhooks.close();
+  });
+
+  const post = (name: string, body: string, headers: Readonly<Record<string, string>> = {}) =>
+    http.app.inject({
+      ...{ method: "POST", url: `/v1/sources/${name}/events`, body },
+      headers: { "content-type": "application/json", ...headers },
+    });
+  const github = (body: string, key = secret) => ({
+    "x-github-event": "issues",
+    "x-github-delivery": "72d3162e",
+    "x-hub-signature-256": `sha256=${createHmac("sha256", key).update(body).digest("hex")}`,
+  });
+  const issue = JSON.stringify({
+    action: "opened",
+    repository: { full_name: "a/b" },
+    issue: { number: 4, title: "Broken", body: "It fails.", state: "open", labels: [] },
+  });
+
+  it("publishes what a signed event becomes, and names the delivery (WH1, WH3)", async () => {
+    const reply = await post("repo", issue, github(issue));
+    expect([reply.statusCode, reply.json()]).toEqual([
+      202,
+      { operations: [{ id: "a/b/issues/4", seq: 1 }] },
+    ]);
+    expect(published).toMatchObject([
+      {
+        tenant,
+        messageId: "source/repo/00000001/72d3162e/0",
+        body: { id: "a/b/issues/4", title: "Broken", text: "Broken\n\nIt fails." },
+      },
+    ]);
+  });
+
+  it("takes the form that GitHub sends by default", async () => {
+    const form = `payload=${encodeURIComponent(issue)}`;
+    const type = { "content-type": "application/x-www-form-urlencoded" };
+    const reply = await post("repo", form, { ...github(form), ...type });
+    expect(reply.json()).toMatchObject({ operations: [{ id: "a/b/issues/4" }] });
+  });
+
+  it("refuses a missing, wrong or foreign signature (WH2)", async () => {
+    const other = github(`${issue} `);
+    for (const headers of [{}, github(issue, "another"), other, { "x-hub-signature-256": "x" }]) {
+      expect((await post("repo", issue, headers)).json()).toMatchObject({ code: "unauthorized" });
+    }
+    expect(published).toEqual([]);
+  });
+
+  it("takes Standard Webhooks with a fresh time only", async () => {
+    const body = JSON.stringify({ id: "a", text: "x" });
+    const signed = (seconds: number) => {
+      const signature = createHmac("sha256", secret).update(`m1.${seconds}.${body}`);
+      return {
+        ...{ "webhook-id": "m1", "webhook-timestamp": String(seconds) },
+        "webhook-signature": `v1,bad v1,${signature.digest("base64")}`,
+      };
+    };
+    const now = Math.floor(Date.now() / 1_000);
+    expect((await post("standard", body, signed(now))).statusCode).toBe(202);
+    const old = signed(now - limits.webhookToleranceMs / 1_000 - 5);
+    expect((await post("standard", body, old)).statusCode).toBe(401);
+  });
+
+  it("asks for the tenant where a source has no signature (WH2)", async () => {
+    const body = JSON.stringify({ id: "a", text: "x" });
+    expect((await post("plain", body)).statusCode).toBe(401);
+    expect((await post("plain", body, { "x-tenant": "acme" })).statusCode).toBe(202);
+  });
+
+  it("tells a failed mapping in the reply and in the dead letters (WH1)", async () => {
+    const headers = { "x-tenant": "acme", "idempotency-key": "k 1" };
+    const reply = await post("plain", JSON.stringify({ id: "a" }), headers);
+    expect([reply.statusCode, reply.json()]).toMatchObject([202, { operations: [] }]);
+    expect(reply.json()).toMatchObject({ failed: expect.stringContaining("text") });
+    const letters = await store.letters(hook("plain", {}), 5);
+    expect(letters).toMatchObject([{ source: "plain", sequence: 0 }]);
+  });
+
+  it("lets the sender try again what passes (WH1)", async () => {
+    refuses = new FreshetError("overloaded");
+    const reply = await post("repo", issue, github(issue));
+    expect([reply.statusCode, reply.headers["retry-after"]]).toEqual([429, "1"]);
+  });
+
+  it("knows no other names, methods or sizes", async () => {
+    for (const name of ["nothing", "No..t"]) {
+      expect((await post(name, "{}")).json()).toMatchObject({ code: "not_found" });
+    }
+    const get = await http.app.inject("/v1/sources/plain/events");
+    expect([get.statusCode, get.headers["allow"]]).toEqual([405, "POST"]);
+    const large = "x".repeat(limits.sourceEventBytesMax + 1);
+    expect((await post("plain", large, { "x-tenant": "acme" })).statusCode).toBe(413);
+  });
+});
