@@ -152,7 +152,10 @@ class QuestionRun {
     const { found, coverage } = await this.#search({ ...redacted, vector });
 
     const fused = await this.#stages.time("fuse", () =>
-      fuse({ question: text, hot: found.hot, cold: found.cold, limit: question.top_k }),
+      fuse({
+        ...{ question: text, hot: found.hot, cold: found.cold, limit: question.top_k },
+        perList: this.#options.limits.candidatesPerShard,
+      }),
     );
     metrics.observe("fusion_seconds", this.#stages.ms.fuse / 1000);
     metrics.observe("hot_search_seconds", found.hotMs / 1000);

@@ -5,6 +5,7 @@
 
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
+import { hasExpired } from "../../src/contract/expiry.ts";
 import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { confirmedTo, emptyManifest, type Manifest } from "../../src/contract/manifest.ts";
 import type { Placed, PlacedRecord, UpsertRecord } from "../../src/contract/record.ts";
@@ -14,6 +15,7 @@ import type { HotShard } from "../../src/hot/port.ts";
 import type { StoredManifest } from "../../src/log/port.ts";
 import type { ViewStatus } from "../directory/directory.ts";
 import type { DocumentView, SearchRequest, Snapshot } from "../messages.ts";
+import { Expiries } from "./expiries.ts";
 import { MarkerBelief } from "./marker.ts";
 import { Unmerged } from "./unmerged.ts";
 
@@ -33,6 +35,7 @@ export class ViewData {
   readonly #heads: Heads;
   readonly #markerEveryMs: number;
   readonly #unmerged = new Unmerged();
+  readonly #expiries = new Expiries();
   #manifest: Manifest;
   #revision: number;
   /** Of the adopted manifest's watermark. */
@@ -93,6 +96,7 @@ export class ViewData {
       case "delete":
         this.#applyToHeads(record.kind, record);
         this.#hot.delete(record.documentId);
+        this.#expiries.delete(record.documentId);
         break;
       case "reject":
       case "duplicate":
@@ -160,19 +164,25 @@ export class ViewData {
     return watermark < this.#dropped;
   }
 
-  /** V1, V2: searches hot and masks cold hits in one step. */
-  search({ vector, text, limit, filter, coldHits }: SearchRequest): {
+  /** V1, V2, V6: searches hot and masks cold hits in one step. */
+  search(
+    { vector, text, limit, filter, coldHits }: SearchRequest,
+    nowMs: number,
+  ): {
     readonly hot: readonly Candidate[];
     readonly cold: readonly Candidate[];
   } {
+    this.#expire(nowMs);
     const hot = this.#hot.search({ vector, text, limit, filter });
     const cold = coldHits.filter(
-      ({ documentId, version }) => this.#heads.get(this.#fingerprint(documentId)) === version,
+      ({ documentId, version, info }) =>
+        !hasExpired(info, nowMs) && this.#heads.get(this.#fingerprint(documentId)) === version,
     );
     return { hot, cold };
   }
 
-  document(documentId: DocumentId): DocumentView {
+  document(documentId: DocumentId, nowMs: number): DocumentView {
+    this.#expire(nowMs);
     const version = this.#heads.get(this.#fingerprint(documentId));
     const shard = (version ?? 0) > this.#manifest.version ? "hot" : "cold";
     return { version, visible: this.#visible, shard };
@@ -201,7 +211,16 @@ export class ViewData {
     this.#insert(record);
   }
 
+  /** V6. As a delete would: a later record of the document is newer than what is forgotten here. */
+  #expire(nowMs: number): void {
+    for (const { documentId, version } of this.#expiries.take(nowMs)) {
+      this.#hot.delete(documentId);
+      this.#applyToHeads("delete", { documentId, version });
+    }
+  }
+
   #insert({ documentId, version, position, body }: UpsertRecord & Placed): void {
+    this.#expiries.set({ documentId, version, expiresAtMs: body.info.expiresAtMs });
     this.#hot.upsert({ documentId, version, position, info: body.info, chunks: body.chunks });
   }
 
