@@ -11,7 +11,7 @@
 
 import type { Candidate } from "../contract/candidate.ts";
 import type { DocumentId, Version } from "../contract/ids.ts";
-import { bm25, type CorpusStats, termCounts, terms } from "../text/lexical.ts";
+import { bm25, bm25Max, type CorpusStats, termCounts, terms } from "../text/lexical.ts";
 
 export interface Fused {
   readonly candidate: Candidate;
@@ -19,8 +19,11 @@ export interface Fused {
   readonly score: number;
 }
 
-/** Weight of the dense list; measured. */
-const alpha = 0.5;
+/**
+ * Weight of nearness; the rest is that of words, which seldom reach half of what a question could
+ * have. Measured.
+ */
+const alpha = 0.25;
 
 /**
  * Cosines are compared as multiples of this. Both shards measure them alike, from vectors of which
@@ -41,20 +44,18 @@ export function fuse(options: {
   const queryTerms = [...new Set(terms(options.question))];
   const pool = newestOnce([...options.hot, ...options.cold]).map(withTerms);
   const nearest = pool.toSorted(compareNearness).slice(0, options.perList);
-  const scoreOf = scorer(queryTerms, nearest);
-  const lexical = pool.map(scoreOf);
-  const best = lexical.reduce((most, score) => Math.max(most, score), 0);
-  const dense = nearness(nearest);
-  return pool
-    .map((pooled, index) => {
-      const near = dense(pooled.cosine);
-      // BM25 has a natural zero: the weakest match still beats no match.
-      const score = best > 0 ? alpha * near + (1 - alpha) * ((lexical[index] ?? 0) / best) : near;
+  const words = wordScorer(queryTerms, nearest);
+  const near = nearness(nearest);
+  const fused = pool
+    .map((pooled) => {
+      const score = alpha * near(pooled.cosine) + (1 - alpha) * words(pooled);
       return { candidate: pooled.candidate, score };
     })
     .sort(compareFused)
-    .slice(0, options.limit)
-    .map(({ candidate, score }) => ({ candidate, score: Math.max(0, score) }));
+    .slice(0, options.limit);
+  const best = fused[0]?.score ?? 0;
+  const inUnits = (score: number): number => (best > 0 ? Math.max(0, score / best) : 1);
+  return fused.map(({ candidate, score }) => ({ candidate, score: inUnits(score) }));
 }
 
 /** F1. */
@@ -91,10 +92,11 @@ function withTerms(candidate: Candidate): Pooled {
 }
 
 /**
- * BM25 with the statistics of the nearest chunks, wherever they are. Those of the whole pool depend
- * on where the lists of words were cut, and that on what else is in a shard (F2).
+ * BM25, as a share of what a chunk would have that is full of every term of the question. With the
+ * statistics of the nearest chunks, wherever they are: those of the whole pool, and the best score
+ * in it, depend on where the lists of words were cut, and that on what else is in a shard (F2).
  */
-function scorer(
+function wordScorer(
   queryTerms: readonly string[],
   nearest: readonly Pooled[],
 ): (pooled: Pooled) => number {
@@ -106,7 +108,9 @@ function scorer(
     averageLength: nearest.reduce((sum, { length }) => sum + length, 0) / (nearest.length || 1),
     documentFrequency: (term) => frequency.get(term) ?? 0,
   };
-  return ({ counts, length }) => bm25({ queryTerms, counts, length, stats });
+  const full = bm25Max(queryTerms, stats);
+  if (full === 0) return () => 0;
+  return ({ counts, length }) => bm25({ queryTerms, counts, length, stats }) / full;
 }
 
 /**

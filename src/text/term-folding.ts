@@ -23,9 +23,11 @@ const letters: Readonly<Record<string, string>> = {
   ...{ ß: "ss", ẞ: "SS", æ: "ae", Æ: "AE", œ: "oe", Œ: "OE", ø: "o", Ø: "O", ł: "l", Ł: "L" },
   ...{ đ: "d", Đ: "D", ð: "d", Ð: "D", þ: "th", Þ: "TH", ħ: "h", Ħ: "H", ŧ: "t", Ŧ: "T" },
   ...{ ı: "i", ς: "σ", "\u02bc": "'", "\u2010": "-", "\u2011": "-" },
-  // Alef wasla; yeh, kaf, heh and teh marbuta, each written in several ways.
+  // Alef with its signs, their seats; yeh, kaf, heh and teh marbuta, each written in several ways.
   ...{ "\u0649": "\u064a", "\u06cc": "\u064a", "\u06a9": "\u0643", "\u0629": "\u0647" },
   ...{ "\u06c1": "\u0647", "\u06d5": "\u0647", "\u06be": "\u0647", "\u0671": "\u0627" },
+  ...{ "\u0622": "\u0627", "\u0623": "\u0627", "\u0625": "\u0627", "\u0624": "\u0648" },
+  ...{ "\u0626": "\u064a", "\u06c0": "\u0647", "\u06c2": "\u0647" },
   // Candrabindu is anusvara where it is hard to print.
   ...{ "\u0901": "\u0902", "\u0981": "\u0982" },
   // Letters of one code point that are also written as a consonant with virama (and a joiner).

@@ -35,6 +35,7 @@ const targets: Readonly<Record<string, Target>> = {
   "recovery.replay_vs_ingest": atLeast(20),
   "recovery.embedded_again": atMost(0),
   "merge.throughput_vs_bare": atLeast(0.85),
+  "placement.differences.": atMost(0),
   "quality.int8_vs_fp32": atLeast(0.99),
 };
 
