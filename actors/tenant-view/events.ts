@@ -5,8 +5,8 @@ import { hasExpired } from "../../src/contract/expiry.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
 
 /**
- * The event of an applied record; undefined for a fence, which answers no operation. A document that
- * has expired before it could be shown is gone, as one that was deleted.
+ * The event of an applied record; undefined for a fence, which answers no operation. A document
+ * that has expired before it could be shown is gone, as one that was deleted.
  */
 export function eventOf(
   record: PlacedRecord,

@@ -77,7 +77,8 @@ function newestOnce(candidates: readonly Candidate[]): Candidate[] {
 
 interface Pooled {
   readonly candidate: Candidate;
-  /** As it is compared. */
+  readonly exact: number;
+  /** In steps: as it is scored. */
   readonly cosine: number;
   readonly counts: ReadonlyMap<string, number>;
   /** Number of terms. */
@@ -87,8 +88,9 @@ interface Pooled {
 function withTerms(candidate: Candidate): Pooled {
   const { heading, text, cosine } = candidate;
   const list = terms(heading === undefined ? text : `${heading}\n${text}`);
-  const compared = Number.isFinite(cosine) ? Math.round(cosine / cosineStep) * cosineStep : -1;
-  return { candidate, cosine: compared, counts: termCounts(list), length: list.length };
+  const exact = Number.isFinite(cosine) ? cosine : -1;
+  const stepped = Math.round(exact / cosineStep) * cosineStep;
+  return { candidate, exact, cosine: stepped, counts: termCounts(list), length: list.length };
 }
 
 /**
@@ -114,8 +116,8 @@ function wordScorer(
 }
 
 /**
- * The best of the nearest is 1, the last of them 0, and what only words found lies below. Where they
- * are all alike, or there is one, they are all best: there is nothing to tell them apart.
+ * The best of the nearest is 1, the last of them 0, and what only words found lies below. Where
+ * they are all alike, or there is one, they are all best: there is nothing to tell them apart.
  */
 function nearness(nearest: readonly Pooled[]): (cosine: number) => number {
   const high = nearest[0]?.cosine ?? 0;
@@ -124,8 +126,9 @@ function nearness(nearest: readonly Pooled[]): (cosine: number) => number {
   return (cosine) => (cosine - low) / (high - low);
 }
 
+/** By the cosines themselves, as each shard picks its nearest. */
 function compareNearness(left: Pooled, right: Pooled): number {
-  return right.cosine - left.cosine || compareIdentity(left.candidate, right.candidate);
+  return right.exact - left.exact || compareIdentity(left.candidate, right.candidate);
 }
 
 function compareFused(a: Fused, b: Fused): number {

@@ -13,8 +13,8 @@
 const strippedPattern = /[\u0300-\u036f\u00ad\u200b\u200d\u2060\ufeff\ufe00-\ufe0f]/g;
 
 /**
- * Scripts with rules of their own, and all that is beyond the basic plane, told by their range: most
- * texts have none of them, and one look at such a class is cheaper than the rules.
+ * Scripts with rules of their own, and all that is beyond the basic plane, told by their range:
+ * most texts have none of them, and one look at such a class is cheaper than the rules.
  */
 const withRulesPattern = /[\u0590-\u1cff\ua620-\uabff\ud800-\udbff]/;
 
