@@ -58,7 +58,10 @@ export function silentOnceEnded(ports: MergePorts): MergePorts {
   const { log, cold } = ports;
   return {
     ...ports,
-    cold: guard(cold, ["ensureTenant", "upsert", "rewrite", "deleteIds", "writeMarker"]),
+    cold: guard(cold, [
+      ...(["ensureTenant", "upsert", "rewrite", "renewTerms"] as const),
+      ...(["deleteIds", "writeMarker"] as const),
+    ]),
     log: {
       ...log,
       manifests: guard(log.manifests, ["commit", "putPiece", "sweepPieces"]),

@@ -79,10 +79,11 @@ export async function mergeRound(
   const { written, refused } = verified;
   hooks.enter({ phase: "committing", plan, written });
   const { from, to, version, purpose, marks, expectedRevision, deployment } = plan;
+  const { expiredAtMs } = plan;
   const committed = await hooks.uncancellable(() =>
     steps.commitMerge({
       ...{ tenant, from, to, version, purpose, marks, deployment },
-      ...{ expectedRevision, workflowId, ...listed(refused) },
+      ...{ expectedRevision, workflowId, expiredAtMs, ...listed(refused) },
     }),
   );
   const rest = restOf(committed, refused);
@@ -118,8 +119,8 @@ async function writeVerified(
   hooks: RoundHooks,
   plan: PlannedMerge,
 ): Promise<Verified | RoundResult> {
-  const { tenant, from, to, deployment } = plan;
-  const range = { tenant, from, to, deployment };
+  const { tenant, from, to, deployment, expiredAtMs } = plan;
+  const range = { tenant, from, to, deployment, expiredAtMs };
   const refused = new Set<Position>();
   let written = 0;
   let after = from;

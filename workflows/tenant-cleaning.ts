@@ -36,8 +36,8 @@ export class TenantCleaning {
   ): Promise<void> {
     const merged = this.#merged;
     this.#merged = [];
-    for (const { from, to, piecesBefore } of merged) {
-      await steps.cleanSuperseded({ tenant, from, to, piecesBefore, settleMs });
+    for (const { from, to, piecesBefore, expiredAtMs } of merged) {
+      await steps.cleanSuperseded({ tenant, from, to, piecesBefore, settleMs, expiredAtMs });
     }
     // Fixed before the next merge begins, whenever an attempt of this gets to run.
     const through = Math.max(0, ...merged.map(({ piecesThrough }) => piecesThrough));

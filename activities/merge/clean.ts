@@ -11,7 +11,9 @@
  *        writer's ack, which comes, or is read back, or ends its tenancy within `appendAttemptsMax`
  *        times two requests; an owner that is slower than that, because it is paused or cut off,
  *        has lost its lease meanwhile and answers nothing (I6). A delete needs no such wait: that
- *        the document is gone is what it says. What is too young is left to the scrub.
+ *        the document is gone is what it says. What is too young is left to the scrub;
+ *   CS3  an object of a document that has expired is deleted once the heads do not name it: no
+ *        owner shows it, and a scrub does not take it for lost.
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";
@@ -51,7 +53,26 @@ export async function cleanSuperseded(
     done += 1;
     ports.heartbeat({ done, total: touched.length });
   });
+  deleted += await cleanExpired(ports, request);
   return { documents: touched.length, deleted };
+}
+
+/** CS3. What the heads name still is left to the merge that takes it out of them. */
+async function cleanExpired(
+  { cold, log }: MergePorts,
+  { tenant, expiredAtMs }: CleanRequest,
+): Promise<number> {
+  if (expiredAtMs === undefined) return 0;
+  const page = { atMs: expiredAtMs, limit: limits.mergeExpiredMax };
+  const expired = await cold.expired(tenant, page);
+  if (expired.length === 0) return 0;
+  const stored = await log.manifests.get(tenant);
+  const heads = await readHeads(log.manifests, tenant, stored?.manifest.pieces ?? []);
+  const ids = expired
+    .filter(({ documentId, version }) => heads.get(fingerprintOf(tenant, documentId)) !== version)
+    .map(({ id }) => id);
+  if (ids.length > 0) await cold.deleteIds(tenant, ids);
+  return ids.length;
 }
 
 /** Null when the old pieces were swept already: then every document of the range is looked at. */

@@ -12,6 +12,7 @@
  */
 
 import { incarnationOf, type TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import {
   confirmedTo,
   emptyManifest,
@@ -20,6 +21,7 @@ import {
 } from "../../src/contract/manifest.ts";
 import type { CommitResult } from "../../src/contract/merge.ts";
 import type { CommitRequest } from "../../src/contract/merge-steps.ts";
+import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import { HeadsFold, headsEntryBytes, type NextPieces } from "../../src/heads/pieces.ts";
 import { readPieces } from "../../src/heads/read-heads.ts";
 import type { MergePorts } from "../context.ts";
@@ -55,7 +57,9 @@ async function commit(ports: MergePorts, request: CommitRequest): Promise<Commit
   await writeDeadLetters(ports, request, headers);
   await writeRefusedDeadLetters(ports, refused);
   const fold = new HeadsFold(await readPieces(ports.log.manifests, tenant, manifest.pieces));
-  foldHeads(fold, headers, new Set(request.refused));
+  await foldExpired(ports, request, fold);
+  const { expiredAtMs } = request;
+  foldHeads(fold, headers, { refused: new Set(request.refused), expiredAtMs });
   const pieces = await storePieces(ports, tenant, fold.next());
   if (request.marks && !(await mark(ports, request, manifest))) return { kind: "replan" };
   const next: Manifest = {
@@ -71,6 +75,24 @@ async function commit(ports: MergePorts, request: CommitRequest): Promise<Commit
   const result = await compareAndSet(ports, request, next);
   if (result.kind === "committed") announceRefused(ports, refused);
   return result;
+}
+
+/**
+ * Documents that were merged before and have expired since: their entries go here, their objects
+ * when the merge is cleaned up after, so that heads never promise what cold lacks.
+ */
+async function foldExpired(
+  { cold }: MergePorts,
+  { tenant, expiredAtMs }: CommitRequest,
+  fold: HeadsFold,
+): Promise<void> {
+  if (expiredAtMs === undefined) return;
+  const page = { atMs: expiredAtMs, limit: limits.mergeExpiredMax };
+  for (const { documentId, version } of await cold.expired(tenant, page)) {
+    const fingerprint = fingerprintOf(tenant, documentId);
+    if (fold.heads.get(fingerprint) !== version) continue;
+    fold.apply({ kind: "delete", version, fingerprint });
+  }
 }
 
 async function compareAndSet(

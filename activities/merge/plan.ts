@@ -9,11 +9,12 @@
 
 import { FreshetError } from "../../src/contract/errors.ts";
 import { incarnationOf, type Position, type TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo, emptyManifest, type Manifest } from "../../src/contract/manifest.ts";
 import type { MergePlan, PlannedMerge } from "../../src/contract/merge.ts";
 import type { PlanRequest } from "../../src/contract/merge-steps.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
-import type { MergePorts } from "../context.ts";
+import { logNowMs, type MergePorts } from "../context.ts";
 import { type BoundedHeaders, countRange, readBoundedHeaders } from "./range.ts";
 
 interface Standing {
@@ -40,7 +41,12 @@ export async function planMerge(ports: MergePorts, request: PlanRequest): Promis
   if (last === null) return nothing(manifest);
   const { upTo } = request;
   const unmerged = { tenant, from: manifest.to, to: last.position, upTo };
-  return planned("advance", standing, await readBoundedHeaders(ports, unmerged));
+  const expiredAtMs = (await logNowMs(ports)) - limits.mergeExpiryMarginMs;
+  return planned(
+    "advance",
+    { ...standing, expiredAtMs },
+    await readBoundedHeaders(ports, unmerged),
+  );
 }
 
 async function readStanding(ports: MergePorts, tenant: TenantId): Promise<Standing> {
@@ -87,9 +93,11 @@ async function readUnlessBroken(
 
 function planned(
   purpose: PlannedMerge["purpose"],
-  { deployment, manifest, expectedRevision, piecesThrough, last, markedTo }: Standing,
+  standing: Standing & { readonly expiredAtMs?: number },
   { headers, more }: BoundedHeaders,
 ): MergePlan {
+  const { deployment, manifest, expectedRevision, piecesThrough, last, markedTo } = standing;
+  const { expiredAtMs } = standing;
   const end = headers.at(-1);
   if (end === undefined) return nothing(manifest);
   const repairs = purpose === "repair";
@@ -107,7 +115,8 @@ function planned(
     deployment,
     from: repairs ? markedTo : manifest.to,
     to: end.position,
-    ...countRange(headers),
+    ...countRange(headers, expiredAtMs),
+    ...(expiredAtMs === undefined ? {} : { expiredAtMs }),
     version: end.version,
     expectedRevision,
     piecesThrough,

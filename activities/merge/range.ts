@@ -3,6 +3,7 @@
  * operations of it that count.
  */
 
+import { hasExpired } from "../../src/contract/expiry.ts";
 import type { DocumentId, Fingerprint, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { MergeCounts, MergeRange } from "../../src/contract/merge.ts";
@@ -102,21 +103,32 @@ export function newestByDocument(
   return newest;
 }
 
-/** The upserts that cold must hold when the range is merged. */
-export function liveUpserts(headers: readonly RecordHeader[]): readonly LiveUpsert[] {
+/**
+ * The upserts that cold must hold when the range is merged. What has expired supersedes what was
+ * before it, and is not one of them.
+ */
+export function liveUpserts(
+  headers: readonly RecordHeader[],
+  expiredAtMs = Number.NEGATIVE_INFINITY,
+): readonly LiveUpsert[] {
   const newest = newestByDocument(headers);
   return headers.filter(
     (header): header is LiveUpsert =>
       header.kind === "upsert" &&
       header.documentId !== null &&
+      !hasExpired(header, expiredAtMs) &&
       newest.get(header.documentId)?.version === header.version,
   );
 }
 
 export type LiveUpsert = RecordHeader & { readonly documentId: DocumentId };
 
-export function countRange(headers: readonly RecordHeader[]): MergeCounts {
-  const live = liveUpserts(headers);
+/** A document that has expired counts among the deletes. */
+export function countRange(
+  headers: readonly RecordHeader[],
+  expiredAtMs?: number | undefined,
+): MergeCounts {
+  const live = liveUpserts(headers, expiredAtMs);
   const operations = headers.filter(({ kind }) => kind === "upsert" || kind === "delete").length;
   const documents = newestByDocument(headers);
   return {
@@ -146,15 +158,20 @@ export function fingerprintOfHeader({ tenant, documentId }: RecordHeader): Finge
   return documentId === null ? null : fingerprintOf(tenant, documentId);
 }
 
-/** A document that cold refused is gone, as if deleted: heads must not promise what cold lacks. */
+/**
+ * A document that cold refused is gone, as if deleted: heads must not promise what cold lacks. One
+ * that has expired is gone, too.
+ */
 export function foldHeads(
   fold: { apply(record: HeadsRecord): void },
   headers: readonly RecordHeader[],
-  refused: ReadonlySet<Position>,
+  gone: { readonly refused: ReadonlySet<Position>; readonly expiredAtMs?: number | undefined },
 ): void {
+  const { refused, expiredAtMs = Number.NEGATIVE_INFINITY } = gone;
   for (const header of headers) {
     const { version, position } = header;
-    const kind = refused.has(position) ? "delete" : header.kind;
+    const isGone = refused.has(position) || hasExpired(header, expiredAtMs);
+    const kind = isGone ? "delete" : header.kind;
     fold.apply({ kind, version, fingerprint: fingerprintOfHeader(header) });
   }
 }

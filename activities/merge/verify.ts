@@ -15,7 +15,8 @@ import { chunksOf, type LiveUpsert, liveUpserts, readHeaders } from "./range.ts"
 export async function verifyRange(ports: MergePorts, range: VerifyRequest): Promise<VerifyResult> {
   const refused = new Set(range.refused);
   const headers = await readHeaders(ports, range);
-  const live = liveUpserts(headers).filter(({ position }) => !refused.has(position));
+  const mustBe = liveUpserts(headers, range.expiredAtMs);
+  const live = mustBe.filter(({ position }) => !refused.has(position));
   const { checked, missing, lost } = await readBack(ports, range.tenant, live);
   return { checked, missing: missing.size, rewriteAfter: lost[0]?.previous ?? null };
 }

@@ -33,7 +33,7 @@ import { readBack } from "./verify.ts";
  */
 export async function writeRange(ports: MergePorts, request: WriteRequest): Promise<WriteResult> {
   const { tenant, after, to, again } = request;
-  const live = liveUpserts(await readHeaders(ports, request));
+  const live = liveUpserts(await readHeaders(ports, request), request.expiredAtMs);
   await ports.cold.ensureTenant(tenant);
   const ahead = live.filter(({ position }) => position > after);
   const lacking = again === true ? await readBack(ports, tenant, ahead) : undefined;

@@ -7,7 +7,9 @@
  *   SC2  a document whose record the log no longer holds is complete only if every chunk that its
  *        objects speak of is found by a search;
  *   SC3  memory is the heads (24 bytes a document, as in every merge) and one page; a window
- *        repeated is harmless.
+ *        repeated is harmless;
+ *   SC4  a live object whose terms an earlier Freshet made gets those of today, from its own text:
+ *        also where the log holds its record no more.
  */
 
 import { objectId } from "../../src/cold/object-id.ts";
@@ -37,16 +39,19 @@ export async function scrubCold(
     if (after === null) break;
     const orphans: string[] = [];
     const old: ColdEntry[] = [];
+    const oldTerms: string[] = [];
     for (const entry of page) {
       const head = heads.get(fingerprintOf(tenant, entry.documentId));
       const verdict = judgeEntry(entry, head, standing);
       if (verdict === "live") counts.live += 1;
+      if (verdict === "live" && entry.hasOldTerms === true) oldTerms.push(entry.id);
       if (verdict === "waiting") counts.waiting += 1;
       if (verdict === "orphan") orphans.push(entry.id);
       // Each document is looked at once: at its first chunk.
       if (verdict === "live" && entry.version < heldFrom && entry.chunk === 0) old.push(entry);
     }
     if (orphans.length > 0) await ports.cold.deleteIds(tenant, orphans);
+    if (oldTerms.length > 0) await ports.cold.renewTerms(tenant, oldTerms);
     counts.walked += page.length;
     counts.deleted += orphans.length;
     counts.complete += await countComplete(ports, tenant, old);

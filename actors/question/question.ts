@@ -155,10 +155,8 @@ class QuestionRun {
 
     const fused = await this.#stages.time("fuse", () =>
       fuse({
-        question: text,
-        hot: found.hot,
-        cold: found.cold,
-        limit: question.top_k,
+        ...{ question: text, hot: found.hot, cold: found.cold, limit: question.top_k },
+        perList: this.#options.limits.candidatesPerShard,
         recency: question.recency && { recency: question.recency, nowMs: this.#clock.nowMs() },
       }),
     );

@@ -72,7 +72,10 @@ export class QuestionSearch {
     let restarts = 0;
     let refills = 0;
     for (;;) {
-      const cold = await this.#stages.time("cold", () => this.#searchCold(snapshot, limit));
+      // What has expired is masked, as what is stale; only where that hid too much is cold told.
+      const aliveAtMs = refills === 0 ? undefined : this.#clock.nowMs();
+      const asked = { limit, aliveAtMs };
+      const cold = await this.#stages.time("cold", () => this.#searchCold(snapshot, asked));
       const outcome = await this.#maskAndSearchHot(snapshot, cold.hits);
       if (outcome.kind === "dropped") {
         restarts += 1;
@@ -114,14 +117,17 @@ export class QuestionSearch {
    * Q5: what cold cannot do is said in `coverage`.
    * @throws FreshetError internal, which is a bug
    */
-  async #searchCold(snapshot: Snapshot, limit: number): Promise<ColdResult> {
+  async #searchCold(
+    snapshot: Snapshot,
+    asked: Pick<ColdQuery, "limit" | "aliveAtMs">,
+  ): Promise<ColdResult> {
     if (!snapshot.coldExists) return { hits: [], coverage: "empty" };
     const { cold, limits, metrics } = this.#options;
     const { tenant, vector, text, filter, signal } = this.#searched;
     const budget = new Deadline(this.#clock, limits.coldSearchMs, signal);
     const begun = this.#clock.monotonicMs();
     try {
-      const query = { tenant, vector, text, limit, filter, signal: budget.signal };
+      const query = { tenant, vector, text, filter, ...asked, signal: budget.signal };
       const [hits, isCurrent] = await raceAbort(
         Promise.all([cold.search(query), this.#markerIsCurrent(snapshot)]),
         budget.signal,

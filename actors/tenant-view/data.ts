@@ -5,6 +5,7 @@
 
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
+import { hasExpired } from "../../src/contract/expiry.ts";
 import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { confirmedTo, emptyManifest, type Manifest } from "../../src/contract/manifest.ts";
 import type { Placed, PlacedRecord, UpsertRecord } from "../../src/contract/record.ts";
@@ -21,6 +22,7 @@ import type {
   SearchRequest,
   Snapshot,
 } from "../messages.ts";
+import { Expiries } from "./expiries.ts";
 import { MarkerBelief } from "./marker.ts";
 import { Unmerged } from "./unmerged.ts";
 
@@ -40,6 +42,7 @@ export class ViewData {
   readonly #heads: Heads;
   readonly #markerEveryMs: number;
   readonly #unmerged = new Unmerged();
+  readonly #expiries = new Expiries();
   #manifest: Manifest;
   #revision: number;
   /** Of the adopted manifest's watermark. */
@@ -100,6 +103,7 @@ export class ViewData {
       case "delete":
         this.#applyToHeads(record.kind, record);
         this.#hot.delete(record.documentId);
+        this.#expiries.delete(record.documentId);
         break;
       case "reject":
       case "duplicate":
@@ -168,16 +172,21 @@ export class ViewData {
   }
 
   /**
-   * V1, V2: searches hot and masks cold hits in one step. A merged chunk that hot keeps until its
-   * merge is confirmed comes from cold where cold found it, so that a reply names where it lies for
-   * good; hot's copy counts where cold lacks it.
+   * V1, V2, V6: searches hot and masks cold hits in one step. A merged chunk that hot keeps until
+   * its merge is confirmed comes from cold where cold found it, so that a reply names where it lies
+   * for good; hot's copy counts where cold lacks it.
    */
-  search({ vector, text, limit, filter, coldHits }: SearchRequest): {
+  search(
+    { vector, text, limit, filter, coldHits }: SearchRequest,
+    nowMs: number,
+  ): {
     readonly hot: readonly Candidate[];
     readonly cold: readonly Candidate[];
   } {
+    this.#expire(nowMs);
     const cold = coldHits.filter(
-      ({ documentId, version }) => this.#heads.get(this.#fingerprint(documentId)) === version,
+      ({ documentId, version, info }) =>
+        !hasExpired(info, nowMs) && this.#heads.get(this.#fingerprint(documentId)) === version,
     );
     const found = new Set(cold.map(placeOf));
     const hot = this.#hot
@@ -186,7 +195,8 @@ export class ViewData {
     return { hot, cold };
   }
 
-  document(documentId: DocumentId): DocumentView {
+  document(documentId: DocumentId, nowMs: number): DocumentView {
+    this.#expire(nowMs);
     const version = this.#heads.get(this.#fingerprint(documentId));
     const shard = (version ?? 0) > this.#manifest.version ? "hot" : "cold";
     return { version, visible: this.#visible, shard };
@@ -226,7 +236,16 @@ export class ViewData {
     this.#insert(record);
   }
 
+  /** V6. As a delete would: a later record of the document is newer than what is forgotten here. */
+  #expire(nowMs: number): void {
+    for (const { documentId, version } of this.#expiries.take(nowMs)) {
+      this.#hot.delete(documentId);
+      this.#applyToHeads("delete", { documentId, version });
+    }
+  }
+
   #insert({ documentId, version, position, body }: UpsertRecord & Placed): void {
+    this.#expiries.set({ documentId, version, expiresAtMs: body.info.expiresAtMs });
     this.#hot.upsert({ documentId, version, position, info: body.info, chunks: body.chunks });
   }
 

@@ -19,7 +19,9 @@
  *   V4  a search whose watermark is below what hot has dropped is refused as `dropped`, never
  *       answered with a gap;
  *   V5  a new life holds nothing: it asks for a reload, and until then snapshots wait and searches
- *       fail as `not_ready`.
+ *       fail as `not_ready`;
+ *   V6  what has expired by the clock of the step that answers is not in the answer (I4): it leaves
+ *       heads and hot in that step, and a cold hit of it does not count.
  *
  *   | state    | load    | replay | ready   | apply | snapshot      | search, document |
  *   | unloaded | loading | -      | -       | -     | waits         | not_ready        |
@@ -259,7 +261,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     if (data.hasDroppedPast(request.watermark)) {
       return request.reply.resolve({ kind: "dropped", snapshot: data.snapshot(begun) });
     }
-    const { hot, cold } = data.search(request);
+    const { hot, cold } = data.search(request, clock.nowMs());
     const hotMs = clock.monotonicMs() - begun;
     request.reply.resolve({ kind: "found", hot, cold, visible: data.visible, hotMs });
   }
@@ -267,7 +269,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
   #document({ documentId, reply }: DocumentRequest): void {
     const data = this.#answerable();
     if (data === undefined) return reply.reject(new FreshetError("not_ready"));
-    reply.resolve(data.document(documentId));
+    reply.resolve(data.document(documentId, this.#context.clock.nowMs()));
   }
 
   #list({ reply, ...page }: ListRequest): void {
@@ -277,7 +279,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
   }
 
   #announce(record: PlacedRecord, publishedAtMs: number): void {
-    const event = eventOf(record, this.#context.clock.nowMs() - publishedAtMs);
+    const event = eventOf(record, { nowMs: this.#context.clock.nowMs(), publishedAtMs });
     if (event === undefined) return;
     const { tenant, metrics, events } = this.#options;
     events.publish(tenant, event);

@@ -22,11 +22,10 @@ import type {
 } from "./port.ts";
 import { objectTerms, questionTerms } from "./terms.ts";
 
-/** With its terms, made when it was written; none of one that an earlier Freshet wrote. */
-type StoredObject = ColdObject & { readonly terms: readonly string[] | undefined };
-
 interface TenantState {
-  readonly objects: Map<string, StoredObject>;
+  readonly objects: Map<string, ColdObject>;
+  /** Made when an object was written; none of one that an earlier Freshet wrote. */
+  readonly terms: Map<string, readonly string[]>;
   /**
    * Ids of stored objects that no search finds; writing the same again changes nothing about it.
    */
@@ -121,7 +120,7 @@ class ColdInMemory implements MemoryCold {
     const taken = sound.filter((object) => !this.#isRefused(object));
     const written = broken ? taken.slice(0, Math.floor(taken.length / 2)) : taken;
     const state = this.#stateOf(tenant);
-    for (const object of written) state.objects.set(object.id, stored(structuredClone(object)));
+    for (const object of written) put(state, structuredClone(object));
     if (broken) {
       this.#upsertsToBreak -= 1;
       throw new FreshetError("cold_unavailable", "some objects were not taken");
@@ -166,13 +165,14 @@ class ColdInMemory implements MemoryCold {
     { after, limit }: { readonly after: string | null; readonly limit: number },
   ): Promise<readonly ColdEntry[]> {
     await this.#enter("walk");
-    return this.#storedIn(tenant)
+    const terms = this.#tenants.get(tenant)?.terms;
+    return this.objects(tenant)
       .filter(({ id }) => id > (after ?? ""))
       .toSorted((left, right) => (left.id < right.id ? -1 : 1))
       .slice(0, limit)
-      .map(({ id, documentId, version, chunk, chunkCount, terms }) => ({
+      .map(({ id, documentId, version, chunk, chunkCount }) => ({
         ...{ id, documentId, version, chunk, chunkCount },
-        ...(terms === undefined ? { hasOldTerms: true } : {}),
+        ...(terms?.has(id) === true ? {} : { hasOldTerms: true }),
       }));
   }
 
@@ -189,19 +189,18 @@ class ColdInMemory implements MemoryCold {
 
   async renewTerms(tenant: TenantId, ids: readonly string[]): Promise<void> {
     await this.#enter("renewTerms");
-    const objects = this.#tenants.get(tenant)?.objects;
+    const state = this.#tenants.get(tenant);
     for (const id of ids) {
-      const object = objects?.get(id);
-      if (object !== undefined) objects?.set(id, stored(object));
+      const object = state?.objects.get(id);
+      if (state !== undefined && object !== undefined) put(state, object);
     }
   }
 
   async search(query: ColdQuery): Promise<readonly Candidate[]> {
     checkQuery(query);
     await this.#enter("search", query.signal);
-    const hidden = this.#tenants.get(query.tenant)?.hidden;
-    const findable = this.#storedIn(query.tenant).filter(({ id }) => hidden?.has(id) !== true);
-    return bothLists(findable, query);
+    const terms = this.#tenants.get(query.tenant)?.terms ?? new Map();
+    return bothLists(this.findable(query.tenant), terms, query);
   }
 
   async writeMarker(tenant: TenantId, marker: ColdMarker): Promise<void> {
@@ -233,7 +232,7 @@ class ColdInMemory implements MemoryCold {
   }
 
   resurrect(tenant: TenantId, objects: readonly ColdObject[]): void {
-    for (const object of objects) this.#stateOf(tenant).objects.set(object.id, stored(object));
+    for (const object of objects) put(this.#stateOf(tenant), object);
     this.reveal(
       tenant,
       objects.map(({ id }) => id),
@@ -241,11 +240,7 @@ class ColdInMemory implements MemoryCold {
   }
 
   forgetTerms(tenant: TenantId, ids: readonly string[]): void {
-    const { objects } = this.#stateOf(tenant);
-    for (const id of ids) {
-      const object = objects.get(id);
-      if (object !== undefined) objects.set(id, { ...object, terms: undefined });
-    }
+    for (const id of ids) this.#stateOf(tenant).terms.delete(id);
   }
 
   drop(tenant: TenantId, ids: readonly string[]): void {
@@ -272,10 +267,6 @@ class ColdInMemory implements MemoryCold {
   }
 
   objects(tenant: TenantId): readonly ColdObject[] {
-    return this.#storedIn(tenant).map(({ terms: _, ...object }) => object);
-  }
-
-  #storedIn(tenant: TenantId): readonly StoredObject[] {
     return [...(this.#tenants.get(tenant)?.objects.values() ?? [])];
   }
 
@@ -290,59 +281,77 @@ class ColdInMemory implements MemoryCold {
   #stateOf(tenant: TenantId): TenantState {
     const known = this.#tenants.get(tenant);
     if (known !== undefined) return known;
-    const created: TenantState = { objects: new Map(), hidden: new Set(), marker: null };
+    const created: TenantState = {
+      objects: new Map(),
+      terms: new Map(),
+      hidden: new Set(),
+      marker: null,
+    };
     this.#tenants.set(tenant, created);
     return created;
   }
 }
 
-function stored(object: ColdObject): StoredObject {
-  return { ...object, terms: wordsIn(objectTerms(object)) };
+function put({ objects, terms }: TenantState, object: ColdObject): void {
+  objects.set(object.id, object);
+  terms.set(object.id, wordsIn(objectTerms(object)));
 }
 
 function wordsIn(terms: string): readonly string[] {
   return terms === "" ? [] : terms.split(" ");
 }
 
+type TermsById = ReadonlyMap<string, readonly string[]>;
+
 /** Exact where Weaviate is approximate: the best by cosine and the best by BM25. */
-function bothLists(objects: readonly StoredObject[], query: ColdQuery): readonly Candidate[] {
+function bothLists(
+  objects: readonly ColdObject[],
+  terms: TermsById,
+  query: ColdQuery,
+): readonly Candidate[] {
   const { filter, limit, aliveAtMs } = query;
-  const matching = objects.filter(
-    ({ documentId, info }) =>
-      matchesFilter({ id: documentId, ...info }, filter) &&
-      (aliveAtMs === undefined || !hasExpired(info, aliveAtMs)),
-  );
-  const cosines = matching.map(({ vector }) => dotProduct(vector, query.vector));
-  const scores = scoresOf(objects, matching, wordsIn(questionTerms(query.text)));
-  const byScore = (values: readonly number[]) => (left: number, right: number) =>
-    (values[right] as number) - (values[left] as number);
-  const all = [...matching.keys()];
-  const dense = all.toSorted(byScore(cosines)).slice(0, limit);
-  const lexical = all.filter((at) => (scores[at] as number) > 0).toSorted(byScore(scores));
-  const found = new Set([...dense, ...lexical.slice(0, limit)]);
-  return [...found].map((at) => candidate(matching[at] as ColdObject, cosines[at] as number));
+  const score = scorer(objects, terms, wordsIn(questionTerms(query.text)));
+  const matching = objects
+    .filter(
+      ({ documentId, info }) =>
+        matchesFilter({ id: documentId, ...info }, filter) &&
+        (aliveAtMs === undefined || !hasExpired(info, aliveAtMs)),
+    )
+    .map((object) => ({
+      object,
+      cosine: dotProduct(object.vector, query.vector),
+      score: score(object),
+    }));
+  const dense = matching.toSorted((left, right) => right.cosine - left.cosine);
+  const lexical = matching
+    .filter((each) => each.score > 0)
+    .toSorted((left, right) => right.score - left.score);
+  const found = new Set([...dense.slice(0, limit), ...lexical.slice(0, limit)]);
+  return [...found].map(({ object, cosine }) => candidate(object, cosine));
 }
 
 /** With the statistics of all that is stored, filtered or not, as Weaviate has them. */
-function scoresOf(
-  objects: readonly StoredObject[],
-  matching: readonly StoredObject[],
+function scorer(
+  objects: readonly ColdObject[],
+  terms: TermsById,
   queryTerms: readonly string[],
-): readonly number[] {
-  const frequencies = new Map<string, number>();
-  let length = 0;
-  for (const { terms = [] } of objects) {
-    length += terms.length;
-    for (const term of new Set(terms)) frequencies.set(term, (frequencies.get(term) ?? 0) + 1);
-  }
-  const stats: CorpusStats = {
-    documents: objects.length,
-    averageLength: length / (objects.length || 1),
-    documentFrequency: (term) => frequencies.get(term) ?? 0,
-  };
-  return matching.map(({ terms = [] }) =>
-    bm25({ queryTerms, counts: termCounts(terms), length: terms.length, stats }),
+): (object: ColdObject) => number {
+  const lists = objects.map(({ id }) => terms.get(id) ?? []);
+  const frequency = new Map(
+    queryTerms.map((term) => [term, lists.filter((list) => list.includes(term)).length]),
   );
+  const stats: CorpusStats = {
+    documents: lists.length,
+    averageLength: lists.reduce((sum, { length }) => sum + length, 0) / (lists.length || 1),
+    documentFrequency: (term) => frequency.get(term) ?? 0,
+  };
+  // Few objects have a word of the question: the others are not worth counting.
+  const wanted = new Set(queryTerms);
+  return ({ id }) => {
+    const list = terms.get(id) ?? [];
+    if (!list.some((term) => wanted.has(term))) return 0;
+    return bm25({ queryTerms, counts: termCounts(list), length: list.length, stats });
+  };
 }
 
 function candidate(object: ColdObject, cosineOfObject: number): Candidate {

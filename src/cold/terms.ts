@@ -8,8 +8,6 @@ import { indexedText } from "../text/chunk-terms.ts";
 import { terms } from "../text/lexical.ts";
 import type { ColdObject } from "./port.ts";
 
-export { termsVersion } from "../text/lexical.ts";
-
 export function objectTerms({
   info,
   heading,

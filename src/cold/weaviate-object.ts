@@ -5,8 +5,9 @@ import { FreshetError } from "../contract/errors.ts";
 import type { DocumentId, Version } from "../contract/ids.ts";
 import type { DocumentInfo, TextRange } from "../contract/record.ts";
 import { dotProduct } from "../contract/vector.ts";
+import { termsVersion } from "../text/lexical.ts";
 import type { ColdEntry, ColdObject } from "./port.ts";
-import { objectTerms, termsVersion } from "./terms.ts";
+import { objectTerms } from "./terms.ts";
 import { facetsOf } from "./weaviate-filter.ts";
 
 /**

@@ -4,7 +4,7 @@ import type { ColdObject, ExpiredEntry } from "./port.ts";
 import { entryOf, objectOf } from "./weaviate-object.ts";
 import type { ChunkCollection } from "./weaviate-search.ts";
 
-/** The objects with these ids, with all that they were written with; absent ones are passed over. */
+/** The objects with these ids, as they were written; absent ones are passed over. */
 export async function storedObjects(
   chunks: ChunkCollection,
   ids: readonly string[],

@@ -142,15 +142,9 @@ function objectMethods(parts: Parts): ObjectMethods {
         work: () =>
           connection.run((client, signal) => expiredPage(chunksOf(client, tenant), page, signal)),
       }),
-    async renewTerms(tenant, ids) {
+    renewTerms: async (tenant, ids) => {
       for (const page of pagesOf(ids, limits.mergePageObjects)) {
-        const stored = await tenants.reading<readonly ColdObject[]>(tenant, {
-          whenUnknown: [],
-          work: () =>
-            connection.run((client, signal) =>
-              storedObjects(chunksOf(client, tenant), page, signal),
-            ),
-        });
+        const stored = await readStored(parts, tenant, page);
         // What is refused stays as it is: found by its vector, as before.
         if (stored.length > 0) await write(tenant, stored);
       }
@@ -162,6 +156,18 @@ function objectMethods(parts: Parts): ObjectMethods {
           connection.run((client, signal) => walkPage(chunksOf(client, tenant), page, signal)),
       }),
   };
+}
+
+function readStored(
+  { connection, tenants }: Parts,
+  tenant: TenantId,
+  ids: readonly string[],
+): Promise<readonly ColdObject[]> {
+  return tenants.reading<readonly ColdObject[]>(tenant, {
+    whenUnknown: [],
+    work: () =>
+      connection.run((client, signal) => storedObjects(chunksOf(client, tenant), ids, signal)),
+  });
 }
 
 async function storedVectors(

@@ -9,7 +9,14 @@
 import type { Position, TenantId, Version } from "./ids.ts";
 import { limits } from "./limits.ts";
 import type { HeadsPiece } from "./manifest.ts";
-import type { CommitResult, ConfirmResult, MergePhase, MergePlan, MergeRange } from "./merge.ts";
+import type {
+  CommitResult,
+  ConfirmResult,
+  MergePhase,
+  MergePlan,
+  MergeRange,
+  PlannedMerge,
+} from "./merge.ts";
 import type {
   FinishScrubRequest,
   ScrubColdRequest,
@@ -31,6 +38,7 @@ export interface WriteRequest extends MergeRange {
   readonly after: Position;
   /** A verification missed objects: only what is missing is written, so that a search finds it. */
   readonly again?: true | undefined;
+  readonly expiredAtMs?: PlannedMerge["expiredAtMs"];
 }
 
 export interface WriteResult {
@@ -48,6 +56,7 @@ export interface WriteResult {
 export interface VerifyRequest extends MergeRange {
   /** Records that cold refused: nothing of them is expected. */
   readonly refused?: readonly Position[] | undefined;
+  readonly expiredAtMs?: PlannedMerge["expiredAtMs"];
 }
 
 export interface VerifyResult {
@@ -63,6 +72,7 @@ export interface CommitRequest extends MergeRange {
   readonly marks: boolean;
   readonly expectedRevision: number;
   readonly workflowId: string;
+  readonly expiredAtMs?: PlannedMerge["expiredAtMs"];
   /**
    * Positions of records that cold refused for good: their documents are gone when this is
    * committed.
@@ -81,6 +91,7 @@ export interface CleanRequest extends MergeRange {
   readonly piecesBefore: readonly HeadsPiece["digest"][];
   /** Age from which a record is known to every owner that answers, milliseconds. */
   readonly settleMs: number;
+  readonly expiredAtMs?: PlannedMerge["expiredAtMs"];
 }
 
 export interface CleanResult {

@@ -99,6 +99,11 @@ export interface PlannedMerge extends MergeRange, MergeCounts, Described {
    * readers keep declaring cold incomplete (I12) instead of a merge hiding the loss.
    */
   readonly marks: boolean;
+  /**
+   * What had expired by then, unix milliseconds, leaves heads and cold with this merge; one time
+   * for all of its steps. Absent in a repair, which makes cold what the heads say already.
+   */
+  readonly expiredAtMs?: number | undefined;
   /** The plan stopped at a bound: records after `to` wait for the next merge. */
   readonly more: boolean;
 }

@@ -3,14 +3,15 @@
  * again here: ops/decisions/0010-fusion.md.
  *
  *   F1  a chunk appears once, and only the newest version of a document;
- *   F2  order and scores depend on the candidates alone: not on their order, nor on the shard they
- *       are in;
+ *   F2  order and scores depend on what the shards hold together: not on the order of candidates,
+ *       nor on the shard that each is in, nor on which of two shards filled its lists with what the
+ *       other one would have kept out;
  *   F3  scores are in 0…1 and fall along the list; ties are broken by document id, then chunk.
  */
 
 import type { Candidate } from "../contract/candidate.ts";
 import type { DocumentId, Version } from "../contract/ids.ts";
-import { bm25, type CorpusStats, termCounts, terms } from "../text/lexical.ts";
+import { bm25, bm25Max, type CorpusStats, termCounts, terms } from "../text/lexical.ts";
 import { type RecencyAt, recencyFactor } from "./recency.ts";
 
 export interface Fused {
@@ -19,35 +20,49 @@ export interface Fused {
   readonly score: number;
 }
 
-/** Weight of the dense list; measured. */
-const alpha = 0.5;
+/**
+ * Weight of nearness; the rest is that of words, which seldom reach half of what a question could
+ * have. Measured.
+ */
+const alpha = 0.25;
+
+/**
+ * Cosines are compared as multiples of this. Both shards measure them alike, from vectors of which
+ * cold may have stored one number with another last bit (weaviate-rewrite.ts).
+ */
+const cosineStep = 2 ** -20;
 
 export function fuse(options: {
   readonly question: string;
   readonly hot: readonly Candidate[];
   readonly cold: readonly Candidate[];
   readonly limit: number;
+  /** Candidates that each list of each shard was asked for. */
+  readonly perList: number;
   /** Absent: age plays no part. */
   readonly recency?: RecencyAt | undefined;
 }): Fused[] {
   // Hot first: of a chunk that both shards have, the reply names the one that is sure to be
   // current.
-  const pool = newestOnce([...options.hot, ...options.cold]);
-  const dense = relative(pool.map(({ cosine }) => (Number.isFinite(cosine) ? cosine : -1)));
-  const lexicalScores = scoreLexically(options.question, pool);
-  const matched = lexicalScores.some((score) => score > 0);
-  // BM25 has a natural zero: the weakest match still beats no match.
-  const lexical = relative([...lexicalScores, 0]);
-  return pool
-    .map((candidate, index) => {
-      const denseScore = dense[index] ?? 0;
-      const lexicalScore = lexical[index] ?? 0;
-      const relevance = matched ? alpha * denseScore + (1 - alpha) * lexicalScore : denseScore;
-      const factor = options.recency ? recencyFactor(candidate.info, options.recency) : 1;
+  const queryTerms = [...new Set(terms(options.question))];
+  const pool = newestOnce([...options.hot, ...options.cold]).map(withTerms);
+  const nearest = pool.toSorted(compareNearness).slice(0, options.perList);
+  const words = wordScorer(queryTerms, nearest);
+  const near = nearness(nearest);
+  const fused = pool
+    .map((pooled) => {
+      const { candidate } = pooled;
+      const relevance = alpha * near(pooled.cosine) + (1 - alpha) * words(pooled);
+      // Below 0 lies what only words found, and few: age cannot take from nothing.
+      const isAged = options.recency !== undefined && relevance > 0;
+      const factor = isAged ? recencyFactor(candidate.info, options.recency) : 1;
       return { candidate, score: relevance * factor };
     })
     .sort(compareFused)
     .slice(0, options.limit);
+  const best = fused[0]?.score ?? 0;
+  const inUnits = (score: number): number => (best > 0 ? Math.max(0, score / best) : 1);
+  return fused.map(({ candidate, score }) => ({ candidate, score: inUnits(score) }));
 }
 
 /** F1. */
@@ -67,37 +82,68 @@ function newestOnce(candidates: readonly Candidate[]): Candidate[] {
   return [...chunks.values()].flatMap((known) => [...known.values()]);
 }
 
-/** BM25 with the statistics of the pool, the only ones that both shards share. */
-function scoreLexically(question: string, pool: readonly Candidate[]): number[] {
-  const queryTerms = [...new Set(terms(question))];
-  const documents = pool.map(({ heading, text }) => {
-    const list = terms(heading === undefined ? text : `${heading}\n${text}`);
-    return { counts: termCounts(list), length: list.length };
-  });
-  const frequency = new Map(
-    queryTerms.map((term) => [term, documents.filter(({ counts }) => counts.has(term)).length]),
-  );
-  const stats: CorpusStats = {
-    documents: pool.length,
-    averageLength: documents.reduce((sum, { length }) => sum + length, 0) / (pool.length || 1),
-    documentFrequency: (term) => frequency.get(term) ?? 0,
-  };
-  return documents.map(({ counts, length }) => bm25({ queryTerms, counts, length, stats }));
+interface Pooled {
+  readonly candidate: Candidate;
+  readonly exact: number;
+  /** In steps: as it is scored. */
+  readonly cosine: number;
+  readonly counts: ReadonlyMap<string, number>;
+  /** Number of terms. */
+  readonly length: number;
+}
+
+function withTerms(candidate: Candidate): Pooled {
+  const { heading, text, cosine } = candidate;
+  const list = terms(heading === undefined ? text : `${heading}\n${text}`);
+  const exact = Number.isFinite(cosine) ? cosine : -1;
+  const stepped = Math.round(exact / cosineStep) * cosineStep;
+  return { candidate, exact, cosine: stepped, counts: termCounts(list), length: list.length };
 }
 
 /**
- * Min-max to 0…1. Equal scores, or a single one, are all best: there is nothing to tell them apart.
+ * BM25, as a share of what a chunk would have that is full of every term of the question. With the
+ * statistics of the nearest chunks, wherever they are: those of the whole pool, and the best score
+ * in it, depend on where the lists of words were cut, and that on what else is in a shard (F2).
  */
-function relative(scores: readonly number[]): number[] {
-  const low = scores.reduce((least, score) => Math.min(least, score), Number.POSITIVE_INFINITY);
-  const high = scores.reduce((most, score) => Math.max(most, score), Number.NEGATIVE_INFINITY);
-  const spread = high - low;
-  return scores.map((score) => (spread > 0 ? (score - low) / spread : 1));
+function wordScorer(
+  queryTerms: readonly string[],
+  nearest: readonly Pooled[],
+): (pooled: Pooled) => number {
+  const frequency = new Map(
+    queryTerms.map((term) => [term, nearest.filter(({ counts }) => counts.has(term)).length]),
+  );
+  const stats: CorpusStats = {
+    documents: nearest.length,
+    averageLength: nearest.reduce((sum, { length }) => sum + length, 0) / (nearest.length || 1),
+    documentFrequency: (term) => frequency.get(term) ?? 0,
+  };
+  const full = bm25Max(queryTerms, stats);
+  if (full === 0) return () => 0;
+  return ({ counts, length }) => bm25({ queryTerms, counts, length, stats }) / full;
+}
+
+/**
+ * The best of the nearest is 1, the last of them 0, and what only words found lies below. Where
+ * they are all alike, or there is one, they are all best: there is nothing to tell them apart.
+ */
+function nearness(nearest: readonly Pooled[]): (cosine: number) => number {
+  const high = nearest[0]?.cosine ?? 0;
+  const low = nearest.at(-1)?.cosine ?? 0;
+  if (high === low) return (cosine) => (cosine < low ? 0 : 1);
+  return (cosine) => (cosine - low) / (high - low);
+}
+
+/** By the cosines themselves, as each shard picks its nearest. */
+function compareNearness(left: Pooled, right: Pooled): number {
+  return right.exact - left.exact || compareIdentity(left.candidate, right.candidate);
 }
 
 function compareFused(a: Fused, b: Fused): number {
   if (a.score !== b.score) return b.score - a.score;
-  const [left, right] = [a.candidate, b.candidate];
+  return compareIdentity(a.candidate, b.candidate);
+}
+
+function compareIdentity(left: Candidate, right: Candidate): number {
   if (left.documentId !== right.documentId) return left.documentId < right.documentId ? -1 : 1;
   return left.chunk - right.chunk;
 }

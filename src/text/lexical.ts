@@ -140,6 +140,13 @@ export function bm25(options: {
   return score;
 }
 
+/** What no chunk reaches, however often it holds every term. */
+export function bm25Max(queryTerms: Iterable<string>, stats: CorpusStats): number {
+  let score = 0;
+  for (const term of new Set(queryTerms)) score += inverseFrequency(stats, term) * (k1 + 1);
+  return score;
+}
+
 /** The form of Lucene, positive also for terms that most chunks hold. */
 function inverseFrequency(stats: CorpusStats, term: string): number {
   const frequency = Math.min(stats.documentFrequency(term), stats.documents);

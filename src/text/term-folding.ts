@@ -12,26 +12,22 @@
 /** Accents of European scripts; what joins letters or varies their shape and is not seen. */
 const strippedPattern = /[\u0300-\u036f\u00ad\u200b\u200d\u2060\ufeff\ufe00-\ufe0f]/g;
 
-/** Characters with a rule below: most texts have none, and a look is cheaper than the rules. */
-const special = {
-  latin: "\u00b7\u00d0\u00d8\u00de\u00df\u00e6\u00c6\u00f0\u00f8\u00fe\u0110-\u0111\u0126-\u0127",
-  latinMore: "\u0131\u0141-\u0142\u0152-\u0153\u0166-\u0167\u1e9e\u02bc\u2010\u2011",
-  greek: "\u03c2",
-  hebrew: "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u05d0-\u05ea\u05f3\u05f4",
-  arabic: "\u0600-\u06ff\u08d3-\u08ff",
-  indic: "\u0900-\u0dff\u200c",
-  ideographs: "\u{e0100}-\u{e01ef}",
-};
-const specialPattern = new RegExp(`[${Object.values(special).join("")}]|(?![0-9])\\p{Nd}`, "u");
+/**
+ * Scripts with rules of their own, and all that is beyond the basic plane, told by their range:
+ * most texts have none of them, and one look at such a class is cheaper than the rules.
+ */
+const withRulesPattern = /[\u0590-\u1cff\ua620-\uabff\ud800-\udbff]/;
 
 /** Letters that no decomposition takes apart, as they are typed on a keyboard without them. */
 const letters: Readonly<Record<string, string>> = {
   ...{ ß: "ss", ẞ: "SS", æ: "ae", Æ: "AE", œ: "oe", Œ: "OE", ø: "o", Ø: "O", ł: "l", Ł: "L" },
   ...{ đ: "d", Đ: "D", ð: "d", Ð: "D", þ: "th", Þ: "TH", ħ: "h", Ħ: "H", ŧ: "t", Ŧ: "T" },
   ...{ ı: "i", ς: "σ", "\u02bc": "'", "\u2010": "-", "\u2011": "-" },
-  // Alef wasla; yeh, kaf, heh and teh marbuta, each written in several ways.
+  // Alef with its signs, their seats; yeh, kaf, heh and teh marbuta, each written in several ways.
   ...{ "\u0649": "\u064a", "\u06cc": "\u064a", "\u06a9": "\u0643", "\u0629": "\u0647" },
   ...{ "\u06c1": "\u0647", "\u06d5": "\u0647", "\u06be": "\u0647", "\u0671": "\u0627" },
+  ...{ "\u0622": "\u0627", "\u0623": "\u0627", "\u0625": "\u0627", "\u0624": "\u0648" },
+  ...{ "\u0626": "\u064a", "\u06c0": "\u0647", "\u06c2": "\u0647" },
   // Candrabindu is anusvara where it is hard to print.
   ...{ "\u0901": "\u0902", "\u0981": "\u0982" },
   // Letters of one code point that are also written as a consonant with virama (and a joiner).
@@ -39,7 +35,7 @@ const letters: Readonly<Record<string, string>> = {
   ...{ "\u0d7c": "\u0d30\u0d4d", "\u0d7d": "\u0d32\u0d4d", "\u0d7e": "\u0d33\u0d4d" },
   ...{ "\u0d7f": "\u0d15\u0d4d" },
 };
-const letterPattern = new RegExp(`[${Object.keys(letters).join("")}]`, "gu");
+const letterPattern = new RegExp(`[${Object.keys(letters).join("")}]`, "g");
 
 const vowelSigns = {
   hebrew: "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u05f3\u05f4",
@@ -52,24 +48,23 @@ const vowelSigns = {
 const vowelSignPattern = new RegExp(`[${Object.values(vowelSigns).join("")}]`, "gu");
 
 /** An abbreviation's quotation mark, typed in ASCII. */
-const gershayimPattern = /(?<=[\u05d0-\u05ea])["'](?=[\u05d0-\u05ea])/g;
+const gershayimPattern = /["'](?<=[\u05d0-\u05ea]["'])(?=[\u05d0-\u05ea])/g;
 /** In Persian a non-joiner stands between parts of a word, in Indic scripts inside a letter. */
-const indicNonJoinerPattern = /(?<=[\u0900-\u0dff])\u200c/g;
-const catalanPattern = /(?<=l)\u00b7(?=l)/gi;
+const indicNonJoinerPattern = /\u200c(?<=[\u0900-\u0dff]\u200c)/g;
+const catalanPattern = /\u00b7(?<=[lL]\u00b7)(?=[lL])/g;
 const foreignDigitPattern = /(?![0-9])\p{Nd}/gu;
 
 export function foldForTerms(text: string): string {
   const plain = text.normalize("NFKD").replace(strippedPattern, "").normalize("NFC");
-  return specialPattern.test(plain) ? foldSpecial(plain) : plain;
+  const typed = plain.replace(letterPattern, letterFor).replace(catalanPattern, "");
+  return withRulesPattern.test(typed) ? foldScripts(typed) : typed;
 }
 
-function foldSpecial(text: string): string {
+function foldScripts(text: string): string {
   return text
     .replace(vowelSignPattern, "")
     .replace(gershayimPattern, "")
     .replace(indicNonJoinerPattern, "")
-    .replace(catalanPattern, "")
-    .replace(letterPattern, letterFor)
     .replace(foreignDigitPattern, asciiDigit);
 }
 

@@ -24,9 +24,9 @@ export async function runMerge(ports: MergePorts, tenant: TenantId = acme): Prom
   const result = await runRound(ports, tenant);
   if (result.kind !== "merged" || result.plan.purpose === "repair") return result;
   const activities = createMergeActivities(ports);
-  const { from, to, piecesBefore, piecesThrough: through } = result.plan;
+  const { from, to, piecesBefore, piecesThrough: through, expiredAtMs } = result.plan;
   await activities.confirmMerge({ tenant, to });
-  await activities.cleanSuperseded({ tenant, from, to, piecesBefore, settleMs: 0 });
+  await activities.cleanSuperseded({ tenant, from, to, piecesBefore, settleMs: 0, expiredAtMs });
   await activities.sweepHeads({ tenant, through });
   return result;
 }

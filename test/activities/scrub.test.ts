@@ -307,3 +307,15 @@ describe("cleaning up after a merge", () => {
     expect(await steps.cleanSuperseded(request)).toEqual({ documents: 2, deleted: 3 });
   });
 });
+
+it("SC4: live objects whose terms an earlier Freshet made get those of today", async () => {
+  const world = await mergedWorld();
+  const ids = world.cold.objects(acme).map(({ id }) => id);
+  world.cold.forgetTerms(acme, ids.slice(0, 2));
+  const walk = () => world.cold.walk(acme, { after: null, limit: 100 });
+  expect((await walk()).filter(({ hasOldTerms }) => hasOldTerms === true)).toHaveLength(2);
+  const before = coldState(world.cold);
+  await scrub(world);
+  expect((await walk()).filter(({ hasOldTerms }) => hasOldTerms === true)).toEqual([]);
+  expect(coldState(world.cold)).toEqual(before);
+});

@@ -3,7 +3,7 @@
 import type { MergePorts } from "../../activities/context.ts";
 import { createMemoryCold, type MemoryCold } from "../../src/cold/memory.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
-import type { ChunkRecord, RecordBody } from "../../src/contract/record.ts";
+import type { ChunkRecord, DocumentInfo, RecordBody } from "../../src/contract/record.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import type { Log } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
@@ -49,14 +49,14 @@ export class RecordWriter {
     this.#tenant = tenant;
   }
 
-  upsert(id: string, chunkCount = 1): Promise<Version> {
+  upsert(id: string, chunkCount = 1, info: DocumentInfo = {}): Promise<Version> {
     const documentId = id as DocumentId;
     return this.#append((base) => ({
       ...base,
       kind: "upsert",
       documentId,
       chunkCount,
-      body: bodyOf(id, base.version, chunkCount),
+      body: bodyOf(id, base.version, { chunkCount, info }),
     }));
   }
 
@@ -99,9 +99,13 @@ export class RecordWriter {
   }
 }
 
-function bodyOf(id: string, version: number, chunkCount: number): RecordBody {
+function bodyOf(
+  id: string,
+  version: number,
+  { chunkCount, info }: { readonly chunkCount: number; readonly info: DocumentInfo },
+): RecordBody {
   return {
-    info: { title: id, metadata: { version } },
+    info: { title: id, metadata: { version }, ...info },
     chunks: Array.from({ length: chunkCount }, (_, chunk) => ({
       text: `secret text ${chunk} of ${id} in version ${version}`,
       vector: unitVector(version * 31 + chunk),

@@ -6,7 +6,7 @@
 import { afterEach } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
-import type { PlacedRecord, RecordChunk } from "../../src/contract/record.ts";
+import type { DocumentInfo, PlacedRecord, RecordChunk } from "../../src/contract/record.ts";
 import type { BehaviourFactory } from "../../src/runtime/actor.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
@@ -116,6 +116,7 @@ export interface UpsertOptions {
   readonly text?: string;
   readonly axis?: number;
   readonly chunks?: readonly RecordChunk[];
+  readonly info?: DocumentInfo;
 }
 
 export function upsert(options: UpsertOptions): PlacedRecord {
@@ -126,7 +127,7 @@ export function upsert(options: UpsertOptions): PlacedRecord {
     kind: "upsert",
     documentId: id as DocumentId,
     chunkCount: chunks.length,
-    body: { info: {}, chunks, model: "hand", redactor: "hand" },
+    body: { info: options.info ?? {}, chunks, model: "hand", redactor: "hand" },
   };
 }
 

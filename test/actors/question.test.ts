@@ -102,6 +102,9 @@ it("Q3: asks cold for more while the heads hide what it found", async () => {
   load(5, live);
   expect(namesOf(await ask({ ...search, top_k: 2 }).promise)).toEqual(["a@1 cold", "b@1 cold"]);
   expect(searches.map(({ limit }) => limit / candidatesPerShard)).toEqual([1, 2, 4]);
+  // What hid too much may be what has expired: from then on cold leaves that out itself.
+  const told = searches.map(({ aliveAtMs }) => aliveAtMs !== undefined);
+  expect(told).toEqual([false, true, true]);
 });
 
 it("Q3: stops asking after its rounds, and at once when cold has no more", async () => {

@@ -294,3 +294,45 @@ it("says where a document is: hot above the watermark, cold below it, nowhere wh
   expect(await ask("new")).toMatchObject({ version: 6, shard: "hot" });
   expect((await ask("gone")).version).toBeUndefined();
 });
+
+it("V6: what expires is gone with its time, hot and cold, and a newer version counts (I4)", async () => {
+  const { becomeReady, apply, found, clock, send, statuses } = setUp();
+  becomeReady(manifest(2, 1), headsOf(["cold", 1], ["kept", 2]), 2);
+  const startMs = clock.nowMs();
+  const expiring = (ms: number) => ({ info: { expiresAtMs: startMs + ms } });
+  const hits = [
+    { ...coldHit("cold", 1), ...expiring(50) },
+    { ...coldHit("kept", 2), ...expiring(51) },
+  ];
+  apply(
+    upsert({ id: "a", position: 3, ...expiring(50) }),
+    upsert({ id: "b", position: 4, ...expiring(50) }),
+    upsert({ id: "b", position: 5 }),
+    upsert({ id: "c", position: 6 }),
+    upsert({ id: "c", position: 7, ...expiring(51) }),
+  );
+  await clock.advance(49);
+  expect(await found(2, hits)).toEqual({ cold: ["cold@1", "kept@2"], hot: ["a@3", "b@5", "c@7"] });
+  await clock.advance(1);
+  expect(await found(2, hits)).toEqual({ cold: ["kept@2"], hot: ["b@5", "c@7"] });
+  const versionOf = async (id: string) => {
+    const { reply, promise } = answered<DocumentView>();
+    send({ type: "document", documentId: id as DocumentId, reply });
+    return (await promise).version;
+  };
+  expect(await versionOf("a")).toBeUndefined();
+  expect(await versionOf("b")).toBe(5);
+  await clock.advance(1);
+  expect(await versionOf("c")).toBeUndefined();
+  apply(upsert({ id: "a", position: 8 }));
+  expect(await found(2, hits)).toEqual({ cold: [], hot: ["a@8", "b@5"] });
+  expect(statuses.at(-1)?.hot.documents).toBe(2);
+});
+
+it("V6: a document that had expired before it could be shown is announced as deleted", async () => {
+  const { becomeReady, apply, found, events, clock } = setUp();
+  becomeReady();
+  apply(upsert({ id: "a", position: 1, info: { expiresAtMs: clock.nowMs() } }));
+  expect(await found(0)).toEqual({ cold: [], hot: [] });
+  expect(events.map(({ id, status }) => [id, status])).toEqual([["a", "deleted"]]);
+});

@@ -277,3 +277,17 @@ it("ends at once while the embedder owes it vectors, and leaves what it had in h
   await committed(log, sent.version);
   expect(await operations(log)).toEqual([`upsert ${sent.version}`]);
 });
+
+it("a record says when DOCS stored its operation, however late it is processed", async () => {
+  const clock = createManualClock();
+  const { log, offer, asked } = await startTenant({ clock, embeds: false });
+  const sent = publish(log, doc("a"));
+  const storedAtMs = clock.nowMs();
+  offer(sent);
+  await until(() => asked.length === 1);
+  await clock.advance(5_000);
+  answer(asked[0]);
+  await committed(log, sent.version);
+  const record = (await records(log)).find(({ kind }) => kind === "upsert");
+  expect(record).toMatchObject({ body: { info: { publishedAtMs: storedAtMs } } });
+});

@@ -23,6 +23,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   recovery: async () => (await import("./recovery.ts")).benchRecovery,
   recency: async () => (await import("./recency.ts")).benchRecency,
   mapper: async () => (await import("./mapper.ts")).benchMapper,
+  placement: async () => (await import("./placement.ts")).benchPlacement,
   quality: async () => (await import("./quality.ts")).benchQuality,
 };
 
@@ -38,6 +39,7 @@ const about = `Measures one part of Freshet against its reference, both in this 
   recovery   replay after kill -9 against ingest, and merges against bare writes; starts the same
   recency    "what is the latest on ...": hit@1 with recency against without, on dated changelogs
   mapper     events of change streams to operations in a mapper's thread, against parsing their JSON
+  placement  questions whose ranking a merge changes, in many scripts; with Weaviate where it is configured
   quality    nDCG@10 of dense (fp32, int8), BM25 and fused ranking; needs --dataset
 
 A ratio is the row's value over its reference, in the direction of the row's name. A target applies to the

@@ -194,7 +194,10 @@ function fusedRanking(
     }),
   );
   const question = queries[query]?.text ?? "";
-  return fuse({ question, hot, cold: [], limit: k }).map(({ candidate }) => candidate.documentId);
+  const perList = limits.candidatesPerShard;
+  return fuse({ question, hot, cold: [], limit: k, perList }).map(
+    ({ candidate }) => candidate.documentId,
+  );
 }
 
 /** Indexes of the `count` highest scores. */

@@ -113,7 +113,8 @@ async function rowsOf(site: Site, name: string, questions: readonly Asked[]): Pr
     const found = hot.search({ vector, text: question, limit: limits.candidatesPerShard });
     const hit = (recency?: Recency): number => {
       const at = recency && { recency, nowMs };
-      const [first] = fuse({ question, hot: found, cold: [], limit: 1, recency: at });
+      const perList = limits.candidatesPerShard;
+      const [first] = fuse({ question, hot: found, cold: [], limit: 1, perList, recency: at });
       return first?.candidate.documentId === wanted ? 1 : 0;
     };
     hits.without.push(hit());

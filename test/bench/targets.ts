@@ -36,6 +36,7 @@ const targets: Readonly<Record<string, Target>> = {
   "recovery.embedded_again": atMost(0),
   "merge.throughput_vs_bare": atLeast(0.85),
   "mapper.operations_per_s.": atLeast(5_000),
+  "placement.differences.": atMost(0),
   "quality.int8_vs_fp32": atLeast(0.99),
 };
 

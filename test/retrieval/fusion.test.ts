@@ -6,7 +6,7 @@ import { candidate } from "../answer/candidates.ts";
 
 const ids = (fused: readonly Fused[]) => fused.map(({ candidate: found }) => found.documentId);
 const all = (hot: readonly Candidate[], cold: readonly Candidate[] = [], question = "watermark") =>
-  fuse({ question, hot, cold, limit: 50 });
+  fuse({ question, hot, cold, limit: 50, perList: 64 });
 
 /** Identity and score, without the shard. */
 const ranking = (fused: readonly Fused[]) =>
@@ -56,6 +56,7 @@ describe("fusion", () => {
           hot: candidates,
           cold: candidates,
           limit,
+          perList: 64,
         });
         const keys = fused.map(({ candidate: { documentId, chunk } }) => `${documentId}/${chunk}`);
         expect(new Set(keys).size).toBe(keys.length);

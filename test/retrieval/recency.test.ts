@@ -58,7 +58,7 @@ describe("recency", () => {
     const unlike = candidate({ id: "c", cosine: 0.1, text: "cats", info: { timestamp: nowMs } });
     const rank = (recency?: Recency) =>
       fuse({
-        ...{ question: "watermark", hot: [old, recent], cold: [unlike], limit: 3 },
+        ...{ question: "watermark", hot: [old, recent], cold: [unlike], limit: 3, perList: 64 },
         recency: recency && { recency, nowMs },
       }).map(({ candidate: { documentId } }) => documentId);
     expect(rank()).toEqual(["a", "b", "c"]);

@@ -67,7 +67,7 @@ export async function askNode(
 }
 
 function fused(hot: readonly Candidate[], cold: readonly Candidate[]): readonly string[] {
-  return fuse({ question: "common", hot, cold, limit: everything })
+  return fuse({ question: "common", hot, cold, limit: everything, perList: everything })
     .map(({ candidate: { documentId, version, chunk } }) => `${documentId}@${version}#${chunk}`)
     .sort();
 }

@@ -34,6 +34,81 @@ describe("terms", () => {
     expect(terms("한국어")).toEqual(["한국", "국어"]);
   });
 
+  test.each([
+    ["Thai", "ประกาศการจ่ายน้ำประปาในหมู่บ้าน", "น้ำประปา"],
+    ["Lao", "ປະກາດເລື່ອງໂຮງຮຽນໃນໝູ່ບ້ານ", "ໂຮງຮຽນ"],
+    ["Khmer", "សេចក្តីជូនដំណឹងអំពីសាលារៀននៅភូមិ", "សាលារៀន"],
+    ["Burmese", "ကျောင်းပိတ်ရက်အကြောင်းကြေညာချက်", "ကျောင်း"],
+    ["Javanese", "ꦧꦱꦗꦮꦲꦏ꧀ꦱꦫ", "ꦗꦮ"],
+    ["Chinese", "关于村里停水的通知", "停水"],
+    ["Japanese, kanji beside another particle", "猫が好きです", "猫は"],
+    ["Japanese", "明日の会議はデータベースについて", "データベース"],
+    ["Korean with an ending", "데이터베이스를 다시 시작한다", "데이터베이스"],
+  ])("every part of a word that stands inside a run is found: %s", (_script, text, word) => {
+    const own = new Set(terms(text));
+    const wanted = terms(word).filter((term) => term !== "は");
+    expect(wanted.length).toBeGreaterThan(0);
+    for (const term of wanted) expect(own).toContain(term);
+  });
+
+  test.each([
+    ["NFC and NFD", "café naïve Größe Đà Nẵng ñandú", "nfd"],
+    ["NFC and NFD of Hangul", "한국어 서울", "nfd"],
+    ["NFC and NFD of kana", "ガギグゲゴ パピプ", "nfd"],
+    ["NFC and NFD of Devanagari", "क़लम ज़मीन फ़िल्म", "nfd"],
+    ["half-width and full-width kana", "ﾃﾞｰﾀﾍﾞｰｽ", "データベース"],
+    ["full-width and ASCII", "ＦＲＥＳＨＥＴ　２０２６", "freshet 2026"],
+    ["sharp s", "Straße GROẞ", "STRASSE gross"],
+    ["Turkish i", "İSTANBUL ISPARTA", "istanbul ısparta"],
+    ["a sigma at the end", "ΟΔΟΣ ΣΊΣΥΦΟΣ", "οδός Σίσυφος"],
+    ["polytonic Greek", "ἄνθρωπος", "ανθρωπος"],
+    ["Cyrillic yo", "ЁЛКА", "елка"],
+    ["letters with a stroke", "Łódź Ørsted Đakovo", "Lodz Orsted Dakovo"],
+    ["ligatures of letters", "Æther œuvre Þór", "aether oeuvre Thor"],
+    ["Arabic vowel signs, tatweel, article, alef", "الكِتَـابُ أحمد إسلام", "كتاب احمد اسلام"],
+    ["letters of Persian", "کتابی", "كتابي"],
+    ["Arabic presentation forms", "ﻛﺘﺎﺏ", "كتاب"],
+    ["Hebrew vowel signs and abbreviations", "שָׁלוֹם צה״ל", 'שלום צה"ל'],
+    ["the nukta", "ज़मीन", "जमीन"],
+    ["a joiner inside a letter", "ക്\u200d", "ൿ"],
+    ["digits of other scripts", "٤٥٧٨ ۱۲۳ १२३ ๑๒๓ ၁၂၃", "4578 123 123 123 123"],
+    ["French elision, both apostrophes", "l'école d’accord qu'elle", "école accord elle"],
+    ["the Catalan middle dot", "col·lecció", "collecció"],
+    ["a hyphen that does not break", "sub\u2011task", "sub-task"],
+    ["a soft hyphen", "Donau\u00addampf", "Donaudampf"],
+    ["variation selectors", "葛\u{e0100}城", "葛城"],
+  ])("spellings of one word have the same terms: %s", (_what, one, other) => {
+    const wanted = other === "nfd" ? one.normalize("NFD") : other;
+    expect(terms(one)).toEqual(terms(wanted));
+    expect(terms(one).length).toBeGreaterThan(0);
+  });
+
+  test("what differs stays apart: marks that are part of a letter", () => {
+    expect(terms("กา")).not.toEqual(terms("กำ"));
+    expect(terms("か")).not.toEqual(terms("が"));
+    expect(terms("कि")).not.toEqual(terms("की"));
+    expect(terms("o'clock")).toEqual(["oclock"]);
+  });
+
+  test("no term holds a blank: cold keeps them as one text that is cut at blanks", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
+        expect(terms(text).filter((term) => /\s/u.test(term))).toEqual([]);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test("the same text in NFC, NFD and NFKD has the same terms, for any text", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme", maxLength: 40 }), (text) => {
+        const expected = terms(text.normalize("NFC"));
+        expect(terms(text.normalize("NFD"))).toEqual(expected);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   test("a text of ASCII gives the same terms as beside another script, for any text", () => {
     const piece = fc.constantFrom(
       "a",
@@ -75,6 +150,13 @@ describe("terms", () => {
     ["camel case", "aB".repeat(131_072)],
     ["joiners", "-_".repeat(131_072)],
     ["ideographs", "漢".repeat(87_381)],
+    ["Thai", "กำ".repeat(43_690)],
+    ["marks", "a\u0301".repeat(87_381)],
+    ["vowel signs", "ب\u064e".repeat(65_536)],
+    ["coeng signs", "ក្".repeat(43_690)],
+    ["marks of a script without spaces", "\u0e31".repeat(87_381)],
+    ["apostrophes", "l'".repeat(131_072)],
+    ["foreign digits", "٣".repeat(131_072)],
     ["signs that stand for four ideographs", "㍿".repeat(87_381)],
   ])("256 KiB of %s end", (_name, text) => {
     expect(terms(text).length).toBeLessThanOrEqual(4 * text.length + 1);

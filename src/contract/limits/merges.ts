@@ -32,6 +32,13 @@ export const mergeLimits = {
    * of its end has a request on its way.
    */
   mergeConfirmMs: 90 * secondMs,
+  /**
+   * A document leaves heads and cold so long after it has expired: a worker whose clock is ahead
+   * takes nothing away that an owner still shows.
+   */
+  mergeExpiryMarginMs: 90 * secondMs,
+  /** Expired objects that one merge takes out: Weaviate's QUERY_MAXIMUM_RESULTS. */
+  mergeExpiredMax: 10_000,
   /** A tenant's cold shard is compared with its log so often. */
   scrubEveryMs: dayMs,
   /**

@@ -1,0 +1,200 @@
+/**
+ * Generated corpora in many scripts, and the ranking of a question with all of a corpus in hot, half
+ * of it merged, or all of it (F2, C5).
+ */
+
+import { objectId } from "../../src/cold/object-id.ts";
+import type { ColdObject, ColdShard } from "../../src/cold/port.ts";
+import type { Candidate } from "../../src/contract/candidate.ts";
+import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import type { HotDocument, HotShard } from "../../src/hot/port.ts";
+import { fuse } from "../../src/retrieval/fusion.ts";
+import { random, unit } from "../hot/documents.ts";
+
+export const dimensions = 24;
+
+interface Script {
+  /** What words are made of. */
+  readonly letters: string;
+  /** Between words: scripts without spaces have none. */
+  readonly joiner: string;
+  readonly wordLettersMax: number;
+  /** Other spellings of the same word. */
+  readonly spellings: readonly ((word: string) => string)[];
+}
+
+const nfd = (word: string): string => word.normalize("NFD");
+const upper = (word: string): string => word.toUpperCase();
+const same = (word: string): string => word;
+const vowelled = (word: string): string => [...word].join("\u064e");
+const fullWidth = (word: string): string =>
+  word.replace(/[!-~]/g, (char) => String.fromCharCode(char.charCodeAt(0) + 0xfee0));
+
+const spaced = { joiner: " ", wordLettersMax: 8 };
+const unspaced = { joiner: "", wordLettersMax: 4, spellings: [same, nfd] };
+
+export const scripts: Readonly<Record<string, Script>> = {
+  latin: {
+    ...spaced,
+    letters: "aáàbcçdeéèfghiíjklłmnñoóöøpqrsštuüvwxyzžß",
+    spellings: [nfd, upper, same],
+  },
+  ascii: { ...spaced, letters: "abcdefghijklmnopqrstuvwxyz", spellings: [upper, fullWidth, same] },
+  cyrillic: {
+    ...spaced,
+    letters: "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
+    spellings: [nfd, upper, same],
+  },
+  greek: { ...spaced, letters: "αάβγδεέζηήθιίϊκλμνξοόπρσςτυύφχψωώ", spellings: [nfd, upper, same] },
+  arabic: {
+    ...spaced,
+    letters: "ابتثجحخدذرزسشصضطظعغفقكلمنهويأؤئةى",
+    spellings: [vowelled, nfd, same],
+  },
+  hebrew: { ...spaced, letters: "אבגדהוזחטיכלמנסעפצקרשתםןףךץ", spellings: [nfd, same] },
+  devanagari: {
+    ...spaced,
+    letters: "कखगघचछजझटठडढणतथदधनपफबभमयरलवशसहािीुूेैोौंक़ज़",
+    spellings: [nfd, same],
+  },
+  thai: { ...unspaced, letters: "กขคงจชซญดตถทนบปผพฟภมยรลวสหอะาเแโใไิีุู่้" },
+  lao: { ...unspaced, letters: "ກຂຄງຈສຊຍດຕຖທນບປຜຝພຟມຢຣລວຫອຮະາເແໂໃໄິີຸູ່້" },
+  khmer: { ...unspaced, letters: "កខគឃងចឆជឈញដឋឌណតថទធនបផពភមយរលវសហឡអាិីុូេែៃោ្" },
+  burmese: { ...unspaced, letters: "ကခဂဃငစဆဇညတထဒဓနပဖဗဘမယရလဝသဟအာိီုူေဲံ့း်" },
+  han: {
+    ...unspaced,
+    letters: "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动",
+  },
+  japanese: {
+    ...unspaced,
+    letters: "あいうえおかがきくけこさしすたつてとなにのはをアイカガタデベース語本日文東京会議",
+  },
+  korean: {
+    ...spaced,
+    wordLettersMax: 4,
+    letters: "가나다라마바사아자차카타파하국어한글서울시간회의",
+    spellings: [nfd, same],
+  },
+};
+
+export interface Corpus {
+  readonly tenant: TenantId;
+  readonly documents: readonly HotDocument[];
+  /** Documents that stay in hot when the others are merged. */
+  readonly unmerged: ReadonlySet<DocumentId>;
+  question(): { readonly text: string; readonly vector: Float32Array };
+}
+
+export function corpusOf(
+  script: string,
+  options: { tenant: TenantId; seed: number; size: number },
+): Corpus {
+  const { letters, joiner, wordLettersMax, spellings } = scripts[script] as Script;
+  const next = random(options.seed);
+  const below = (bound: number): number => Math.floor(next() * bound);
+  const pick = <Item>(items: readonly Item[]): Item => items[below(items.length)] as Item;
+  const alphabet = [...letters];
+  const word = (): string =>
+    Array.from({ length: 2 + below(wordLettersMax - 1) }, () => pick(alphabet)).join("");
+  const vocabulary = Array.from({ length: 150 }, word);
+  // Most words are rare, some are everywhere, as in any language.
+  const drawn = (): string => vocabulary[Math.floor(vocabulary.length * next() ** 2)] as string;
+  const words = (count: number): string[] => Array.from({ length: count }, drawn);
+  const point = (): number[] => Array.from({ length: dimensions }, () => next() + next() - 1);
+  const topics = Array.from({ length: 6 }, point);
+  const near = (): Float32Array => {
+    const topic = pick(topics);
+    return unit(...point().map((number, at) => number * 0.7 + (topic[at] ?? 0)));
+  };
+  const documents = Array.from({ length: options.size }, (_, index): HotDocument => {
+    const count = 1 + below(2);
+    const version = (index + 1) as Version;
+    const title = next() < 0.3 ? words(2).join(" ") : undefined;
+    return {
+      ...{
+        documentId: `d${index}` as DocumentId,
+        version,
+        position: version as number as Position,
+      },
+      info: title === undefined ? {} : { title },
+      chunks: Array.from({ length: count }, () => ({
+        text: `${words(3 + below(12)).join(joiner)}.`,
+        ...(title === undefined ? {} : { heading: title }),
+        vector: near(),
+      })),
+    };
+  });
+  const unmerged = documents.filter(() => next() < 0.5).map(({ documentId }) => documentId);
+  return {
+    ...{ tenant: options.tenant, documents, unmerged: new Set(unmerged) },
+    question: () => {
+      const spelling = pick(spellings);
+      return {
+        text: words(1 + below(3))
+          .map(spelling)
+          .join(" "),
+        vector: near(),
+      };
+    },
+  };
+}
+
+export function objectsOf(tenant: TenantId, documents: readonly HotDocument[]): ColdObject[] {
+  return documents.flatMap(({ documentId, version, info, chunks }) =>
+    chunks.map(({ text, heading, vector }, chunk) => ({
+      ...{ id: objectId({ tenant, documentId, version, chunk }), documentId, version, chunk },
+      ...{ chunkCount: chunks.length, text, heading, info, vector },
+    })),
+  );
+}
+
+export interface Placements {
+  /** Rankings of one question: all hot, half merged, all merged. */
+  rank(question: {
+    readonly text: string;
+    readonly vector: Float32Array;
+  }): Promise<readonly (readonly string[])[]>;
+}
+
+/** Puts the corpus into two tenants of `cold` (all, and the merged half) and into two hot shards. */
+export async function place(
+  corpus: Corpus,
+  shards: { readonly cold: ColdShard; readonly hot: () => HotShard },
+): Promise<Placements> {
+  const { documents, unmerged, tenant } = corpus;
+  const { cold } = shards;
+  const merged = documents.filter(({ documentId }) => !unmerged.has(documentId));
+  const half = `${tenant}-half` as TenantId;
+  for (const [owner, part] of [
+    [tenant, documents],
+    [half, merged],
+  ] as const) {
+    await cold.ensureTenant(owner);
+    const objects = objectsOf(owner, part);
+    for (let at = 0; at < objects.length; at += limits.mergePageObjects)
+      await cold.upsert(owner, objects.slice(at, at + limits.mergePageObjects));
+  }
+  const all = shards.hot();
+  const rest = shards.hot();
+  for (const document of documents) all.upsert(document);
+  for (const document of documents) if (unmerged.has(document.documentId)) rest.upsert(document);
+  const limit = limits.candidatesPerShard;
+  return {
+    async rank({ text, vector }) {
+      const fused = (hot: readonly Candidate[], found: readonly Candidate[]): readonly string[] =>
+        fuse({ question: text, hot, cold: found, limit: 10, perList: limit }).map(
+          ({ candidate: { documentId, chunk }, score }) => `${documentId}#${chunk} ${score}`,
+        );
+      const [inCold, inHalf] = await Promise.all([
+        cold.search({ tenant, text, vector, limit }),
+        cold.search({ tenant: half, text, vector, limit }),
+      ]);
+      return [
+        fused(all.search({ text, vector, limit }), []),
+        fused(rest.search({ text, vector, limit }), inHalf),
+        fused([], inCold),
+      ];
+    },
+  };
+}

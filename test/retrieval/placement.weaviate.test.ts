@@ -1,0 +1,30 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { connectWeaviate } from "../../src/cold/weaviate.ts";
+import { createExactHotShardFactory } from "../../src/hot/memory.ts";
+import { silentLogger } from "../../src/observe/port.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { freshTenant } from "../cold/objects.ts";
+import { weaviateAddress } from "../cold/weaviate-address.ts";
+import { corpusOf, dimensions, place, scripts } from "./placement.ts";
+
+const cold = connectWeaviate({
+  ...{ ...weaviateAddress(), dimensions },
+  ...{ clock: systemClock, logger: silentLogger },
+});
+afterAll(() => cold.close());
+const createHot = createExactHotShardFactory();
+const hot = () => createHot({ dimensions });
+const questions = 40;
+
+describe("F2, C5: what a merge moves into Weaviate keeps its rank and its score", () => {
+  test.each(Object.keys(scripts))("in %s", async (script) => {
+    const corpus = corpusOf(script, { tenant: freshTenant("placed"), seed: 3, size: 120 });
+    const placements = await place(corpus, { cold, hot });
+    for (let asked = 0; asked < questions; asked += 1) {
+      const question = corpus.question();
+      const [inHot, half, inCold] = await placements.rank(question);
+      expect(half, question.text).toEqual(inHot);
+      expect(inCold, question.text).toEqual(inHot);
+    }
+  });
+});
