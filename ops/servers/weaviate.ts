@@ -92,6 +92,8 @@ export function weaviateEnvironment(settings: WeaviateSettings): Record<string, 
     DISK_USE_WARNING_PERCENTAGE: String(settings.diskReadOnlyPercent - 1),
     // Freshet over-fetches to refill what its heads mask; a bound all the same.
     QUERY_MAXIMUM_RESULTS: "10000",
+    // With it a list of words that is cut lacks some of the best: up to 39 of 64, also the first.
+    USE_BLOCKMAX_WAND: "false",
     QUERY_DEFAULTS_LIMIT: "25",
     // The keyword half of a hybrid search; the default of 100 would cut an over-fetch short.
     QUERY_HYBRID_MAXIMUM_RESULTS: "1000",

@@ -107,7 +107,7 @@ function sectionJson({ name, data }: BodySection): SectionJson {
   return { name, bytes: data.byteLength };
 }
 
-/** How many numbers each chunk has, then all indices, then all values; absent where none has any. */
+/** Numbers of each chunk, then all indices, then all values; absent where no chunk has any. */
 function sparseSections(chunks: readonly RecordChunk[]): readonly BodySection[] {
   if (chunks.every(({ sparse }) => sparse === undefined)) return [];
   const lengths = chunks.map(({ sparse }) => sparse?.indices.length ?? 0);

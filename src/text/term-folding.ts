@@ -89,7 +89,7 @@ function asciiDigit(digit: string): string {
 
 const digitPattern = /^\p{Nd}$/u;
 
-/** Unicode lays the ten digits of a script side by side, so its place says what a digit is worth. */
+/** Unicode lays a script's ten digits side by side: its place says what a digit is worth. */
 function digitValue(digit: string): number {
   const code = digit.codePointAt(0) ?? 0;
   let value = 0;

@@ -1,4 +1,4 @@
-/** A record as it is stored: its headers on the wire, and back. Its body: contract/record-body.ts */
+/** A record as it is stored: its headers on the wire, and back (its body: record-body.ts). */
 
 import { type ErrorCode, errorTable, FreshetError } from "../../contract/errors.ts";
 import {
