@@ -7,8 +7,8 @@
  * Never: writes to the log, waits for anything inside `receive`, or answers before the tail is
  * loaded.
  * Receives: load, replay, ready, apply (from its tenant writer); manifest (from the manifest
- * watcher); snapshot, search, document, list, marker (from questions); drop (from itself, a grace period
- * after a manifest).
+ * watcher); snapshot, search, document, list, marker (from questions and surfaces); drop (from
+ * itself, a grace period after a manifest).
  * Sends: reload, to its tenant writer; events of applied operations; merge requests, when much is
  * unmerged or cold has lost its marker.
  *
@@ -21,10 +21,10 @@
  *   V5  a new life holds nothing: it asks for a reload, and until then snapshots wait and searches
  *       fail as `not_ready`.
  *
- *   | state    | load    | replay | ready   | apply | snapshot      | search, document |
- *   | unloaded | loading | -      | -       | -     | waits         | not_ready        |
- *   | loading  | loading | folds  | ready   | -     | waits         | not_ready        |
- *   | ready    | loading | folds  | -       | folds | when visible  | answers          |
+ *   | state    | load    | replay | ready   | apply | snapshot      | search, document, list |
+ *   | unloaded | loading | -      | -       | -     | waits         | not_ready              |
+ *   | loading  | loading | folds  | ready   | -     | waits         | not_ready              |
+ *   | ready    | loading | folds  | -       | folds | when visible  | answers                |
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";

@@ -7,7 +7,6 @@ import { limits } from "../contract/limits.ts";
 import type { DeadLetterLog } from "../log/dead-letter-port.ts";
 import type { ChunksLog, DocsLog, Log } from "../log/port.ts";
 import type { MergeClient } from "../merges/port.ts";
-import { silentLogger } from "../observe/port.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Addresses } from "./addresses.ts";
 import { CliError } from "./exit.ts";
@@ -35,7 +34,6 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
       // A log is begun by an engine, with its partitions and its replicas, which stay for good.
       creates: false,
       clock: systemClock,
-      logger: silentLogger,
     });
     const events = eventFeed(log.connection);
     return {
@@ -71,7 +69,6 @@ export async function connectMerges(
     ...addresses.temporal,
     ...settings,
     clock: systemClock,
-    logger: silentLogger,
   });
   try {
     await client.ping();

@@ -21,8 +21,8 @@ const servers = inject("servers").nats.url;
 const partitions = 8;
 const main = join(import.meta.dirname, "../../src/cli/main.ts");
 /** More of both take minutes: `MIRROR_FILES=10000 MIRROR_KILLS=30`. */
-const files = Number(process.env["MIRROR_FILES"] ?? 300);
-const kills = Number(process.env["MIRROR_KILLS"] ?? 5);
+const files = Number(process.env["MIRROR_FILES"] ?? 200);
+const kills = Number(process.env["MIRROR_KILLS"] ?? 3);
 
 let folder: string;
 let tenant: TenantId;
@@ -98,7 +98,7 @@ function filesNow(): Map<string, string> {
   return new Map(
     found.map((entry) => {
       const whole = join(entry.parentPath, entry.name);
-      return [`wiki/${whole.slice(path("").length)}`, readFileSync(whole, "utf8")];
+      return [`wiki/${whole.slice(path("").length + 1)}`, readFileSync(whole, "utf8")];
     }),
   );
 }
