@@ -114,9 +114,10 @@ export class Seen {
 
   /** Ends the journal; also after a failure. */
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
+    if (this.#file === undefined) return;
+    closeSync(this.#file);
     this.#file = undefined;
-    if (this.#path !== undefined) this.#rewrite();
+    this.#rewrite();
   }
 
   #put(id: string, entry: SeenEntry): void {
