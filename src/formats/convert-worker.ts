@@ -6,7 +6,11 @@
 
 import { Worker } from "node:worker_threads";
 import { limits } from "../contract/limits.ts";
-import { type ConversionBounds, type ConversionReply, requestSchema } from "./conversion-protocol.ts";
+import {
+  type ConversionBounds,
+  type ConversionReply,
+  requestSchema,
+} from "./conversion-protocol.ts";
 import { convertFile } from "./converters.ts";
 
 /** Libraries complain on the console; what counts is what they return. */

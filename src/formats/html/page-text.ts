@@ -258,12 +258,15 @@ class PageWriter {
   #openCell(element: Element): void {
     const content = new Blocks();
     this.#targets.push(content);
-    this.#tables.at(-1)?.rows.at(-1)?.push({
-      isHeader: element.tagName === "th",
-      columns: spanOf(element, "colspan"),
-      rows: spanOf(element, "rowspan"),
-      content,
-    });
+    this.#tables
+      .at(-1)
+      ?.rows.at(-1)
+      ?.push({
+        isHeader: element.tagName === "th",
+        columns: spanOf(element, "colspan"),
+        rows: spanOf(element, "rowspan"),
+        content,
+      });
   }
 
   #closeTable(): void {
