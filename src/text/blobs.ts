@@ -21,11 +21,11 @@ const longLine = /^.{4000,}$/gm;
 
 export function withoutBlobs(text: string): string {
   return text
-    .replace(
-      dataUri,
-      (_found, type: string | undefined, _parameters, data: string) =>
-        `data:${type ?? "text/plain"},(${data.length} characters left out)`,
-    )
+    .replace(dataUri, (found) => {
+      const [type = ""] = found.split(/[;,]/, 1);
+      const { length } = found.slice(found.indexOf(",") + 1);
+      return `${type},(${length} characters left out)`;
+    })
     .replace(wrappedLines, (lines) => (isMixed(lines) ? `${leftOut("base64", lines)}\n` : lines))
     .replace(longRun, (run) => {
       if (isHex(run)) return leftOut("hex", run);
@@ -56,14 +56,21 @@ function isMixed(run: string): boolean {
   );
 }
 
-/** Prose has a blank in six characters, data that people read has hardly a brace or a bracket. */
+/**
+ * Prose has a blank in six characters. Data that people read has braces, but calls nothing and ends
+ * no statement.
+ */
 const blankShareMax = 0.05;
-const markShareMin = 0.05;
+const bracketShareMin = 0.05;
+const statementShareMin = 0.02;
 
 function isPacked(line: string): boolean {
-  const blanks = line.length - line.replaceAll(" ", "").length;
-  const marks = line.length - line.replace(/[{}()]/g, "").length;
-  return blanks < line.length * blankShareMax && marks > line.length * markShareMin;
+  const without = (signs: RegExp): number => line.length - line.replace(signs, "").length;
+  return (
+    without(/ /g) < line.length * blankShareMax &&
+    without(/[{}()]/g) > line.length * bracketShareMin &&
+    without(/[;()]/g) > line.length * statementShareMin
+  );
 }
 
 function countOf(text: string, first: number, last: number): number {

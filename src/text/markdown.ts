@@ -156,9 +156,9 @@ class BlockParser {
         if (leaf.ends?.test(line.markup) === true) this.#closeLeaf();
         return true;
       case "indented":
-        if (cursor.blank) return true;
-        if (cursor.indent < 4) return false;
-        leaf.end = line.end;
+        if (!cursor.blank && cursor.indent < 4) return false;
+        // A line with nothing but the marks of a quotation is no blank one.
+        if (!line.isBlank) leaf.end = line.end;
         return true;
       default:
         return false;

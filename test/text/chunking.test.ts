@@ -186,3 +186,24 @@ describe("chunks", () => {
     expect(sum).toBeGreaterThanOrEqual(letters(text));
   });
 });
+
+describe("tables", () => {
+  const rows = Array.from({ length: 80 }, (_, n) => `| Pier ${n} of Askby | ${n * 5} crowns |`);
+  const table = ["# Ferries", "", "| Landing place | Price |", "| --- | ---: |", ...rows].join(
+    "\n",
+  );
+
+  test("each chunk of a table says what its columns are, and no row is torn", () => {
+    const chunks = chunk(table);
+    expect(chunks.length).toBeGreaterThan(3);
+    expect(chunks[0]?.heading).toBeUndefined();
+    for (const { heading } of chunks.slice(1))
+      expect(heading).toBe("Ferries > Landing place | Price");
+    for (const row of rows) expect(chunks.some(({ text }) => text.includes(row))).toBe(true);
+  });
+
+  test("what follows a table stands without its columns", () => {
+    const chunks = chunk(`${table}\n\n${paragraphs(40)}`);
+    expect(chunks.at(-1)?.heading).toBe("Ferries");
+  });
+});

@@ -43,7 +43,7 @@ async function ingest(
   terminal: Terminal,
 ): Promise<void> {
   const addresses = resolveAddresses(options, terminal.env);
-  const reader = openFileReader();
+  const reader = openFileReader({ parser: addresses.parser });
   const corpora = await openCorpora(paths, { terminal, reader });
   const connection = await connectLog(addresses);
   const total = corpora.reduce((sum, { files }) => sum + files, 0);

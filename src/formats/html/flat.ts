@@ -4,7 +4,7 @@
  * Linear in the page.
  */
 
-import { Token, Tokenizer, TokenizerMode } from "parse5";
+import { type Token, Tokenizer, TokenizerMode } from "parse5";
 import { Blocks } from "./blocks.ts";
 import { headings, isBlock, isSilent } from "./elements.ts";
 import type { PageText } from "./page-text.ts";

@@ -33,7 +33,7 @@ export async function mainContent(
   { html, findArticle }: { readonly html: string; readonly findArticle: FindArticle },
 ): Promise<PageText> {
   const whole = pageText(page, ordinary);
-  if (whole.ownChars < emptyBelowChars) return everything(page, whole);
+  if (whole.ownChars < emptyBelowChars) return everything(page, html);
   const stated = statedContent(page);
   if (stated !== undefined) {
     const content = pageText(stated, ordinary);
@@ -49,11 +49,9 @@ export async function mainContent(
 }
 
 /** Nothing but menus, or nothing but a notice for readers without scripts. */
-function everything(page: Document, whole: PageText): PageText {
+function everything(page: Document, html: string): PageText {
   const menus = pageText(page, ({ tagName }) => tagName === "noscript");
-  if (menus.text !== "") return menus;
-  const notices = pageText(page, () => false);
-  return notices.text === "" ? whole : notices;
+  return menus.text === "" ? pageText(parsePage(html, false), () => false) : menus;
 }
 
 /** The one element that the page calls its main content, or its only article. */
