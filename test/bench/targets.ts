@@ -15,6 +15,8 @@ const targets: Readonly<Record<string, Target>> = {
   "embed.int8_vs_fp32_query": atLeast(2),
   "embed.vs_packaged": atLeast(1.8),
   "text.worst_vs_prose": atMost(5),
+  "formats.unanswered": atMost(0),
+  "formats.slow": atMost(0),
   "pipeline.vs_raw_embedding": atLeast(0.9),
   "pipeline.event_loop_p99_ms": atMost(10),
   "pipeline.event_loop_p99_ms_large": atMost(20),

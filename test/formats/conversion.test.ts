@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import { Conversion } from "../../src/formats/conversion.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
@@ -17,7 +18,7 @@ afterEach(async () => {
 function conversionWith(limits: Partial<{ readyMs: number; deadlineMs: number }> = {}): Conversion {
   const conversion = new Conversion({
     fork: () => {
-      const child = fork(join(import.meta.dirname, "misbehaving-converter.ts"), {
+      const child = fork(fileURLToPath(new URL("./misbehaving-converter.ts", import.meta.url)), {
         serialization: "advanced",
         stdio: ["ignore", "ignore", "ignore", "ipc"],
       });
@@ -70,7 +71,7 @@ describe("conversions in a process of their own", () => {
   });
 
   test("ends with the process that started it, whatever it computes", async () => {
-    const parent = fork(join(import.meta.dirname, "orphaned-converter.ts"), {
+    const parent = fork(fileURLToPath(new URL("./orphaned-converter.ts", import.meta.url)), {
       stdio: ["ignore", "ignore", "ignore", "ipc"],
     });
     const [pid] = (await once(parent, "message")) as [number];

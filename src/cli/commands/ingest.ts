@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import type { FreshetError } from "../../contract/errors.ts";
+import { readableNames } from "../../formats/kinds.ts";
 import type { CorpusDocument, FileReader } from "../../formats/port.ts";
 import { openFileReader } from "../../formats/reader.ts";
 import { systemClock } from "../../runtime/clock.ts";
@@ -25,7 +26,7 @@ interface IngestOptions extends CommonOptions {
 export function addIngest(program: Command, terminal: Terminal): void {
   const command = program
     .command("ingest")
-    .description("publish documents: .md, .txt, .html, .json, .ndjson; unchanged ones are skipped")
+    .description(`publish documents: ${readableNames}; unchanged ones are skipped`)
     .argument("<paths...>", "files and folders, or - for NDJSON on standard input")
     .option("--force", "send unchanged content again")
     .option("--no-wait", "do not wait until everything is visible")

@@ -92,6 +92,7 @@ class FlatWriter {
     return {
       text: this.#blocks.finish().join("\n\n"),
       ownChars: this.#chars,
+      linkedChars: 0,
       heading: this.#heading,
       title: title === "" ? undefined : title,
     };

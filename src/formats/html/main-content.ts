@@ -20,6 +20,8 @@ const statedShareMin = 0.6;
 const guessedShareMin = 0.85;
 /** Shorter pages have nothing around their content that would be worth a guess. */
 const guessFromChars = 1_000;
+/** What a guess would leave out are links: without many of them there is nothing to gain. */
+const linkedShareMin = 0.2;
 /** Longer ones are books and tables, and a guess costs several times the reading. */
 const guessUpToChars = 1_000_000;
 /** A page that holds less than this beside its links is a list of links, and is taken as that. */
@@ -40,12 +42,17 @@ export async function mainContent(
     if (content.ownChars < whole.ownChars * statedShareMin) return whole;
     return { ...content, heading: content.heading ?? whole.heading };
   }
-  if (whole.ownChars < guessFromChars || html.length > guessUpToChars) return whole;
+  if (!isWorthAGuess(whole, html)) return whole;
   const article = await findArticle(html);
   if (article === undefined) return whole;
   const guessed = pageText(parsePage(article), ordinary);
   if (guessed.ownChars < whole.ownChars * guessedShareMin) return whole;
   return { ...guessed, heading: whole.heading };
+}
+
+function isWorthAGuess({ ownChars, linkedChars }: PageText, { length }: string): boolean {
+  const hasMenus = linkedChars > ownChars * linkedShareMin;
+  return hasMenus && ownChars >= guessFromChars && length <= guessUpToChars;
 }
 
 /** Nothing but menus, or nothing but a notice for readers without scripts. */
