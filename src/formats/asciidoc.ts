@@ -58,7 +58,10 @@ function endOf(lines: readonly string[], from: number, line: string): number {
 }
 
 function fenced(code: readonly string[], language: string): readonly string[] {
-  const longest = code.reduce((most, line) => Math.max(most, /^\s*(`{3,})/.exec(line)?.[1]?.length ?? 0), 2);
+  const longest = code.reduce(
+    (most, line) => Math.max(most, /^\s*(`{3,})/.exec(line)?.[1]?.length ?? 0),
+    2,
+  );
   const fence = "`".repeat(longest + 1);
   return [`${fence}${language}`, ...code, fence];
 }

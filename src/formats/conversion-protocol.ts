@@ -6,7 +6,8 @@ import type { ConvertedPart } from "./convert.ts";
 /** The request is a `ConversionRequest`. */
 export type ConversionReply =
   /** It runs: what happens from here on is the file's doing. */
-  { readonly kind: "ready" } | { readonly kind: "converted"; readonly parts: readonly ConvertedPart[] };
+  | { readonly kind: "ready" }
+  | { readonly kind: "converted"; readonly parts: readonly ConvertedPart[] };
 
 export const requestSchema = z.object({
   kind: z.enum([

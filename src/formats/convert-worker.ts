@@ -6,11 +6,12 @@
 
 import { Worker } from "node:worker_threads";
 import { limits } from "../contract/limits.ts";
-import { type ConversionBounds, type ConversionReply, requestSchema } from "./conversion-protocol.ts";
+import {
+  type ConversionBounds,
+  type ConversionReply,
+  requestSchema,
+} from "./conversion-protocol.ts";
 import { convertFile } from "./converters.ts";
-
-/** Libraries complain on the console; what counts is what they return. */
-for (const name of ["log", "info", "warn", "error", "debug"] as const) console[name] = () => {};
 
 process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
 const workerData: ConversionBounds = {

@@ -35,12 +35,15 @@ function readRows(text: string, delimiter: string): readonly (readonly string[])
     skip_records_with_empty_values: true,
     trim: true,
     max_record_size: recordCharsMax,
-  }) as string[][];
+  });
 }
 
 /** The one that cuts the first lines into the most columns that are the same for all of them. */
 function delimiterOf(text: string): string {
-  const lines = text.slice(0, sampleChars).split(/\r?\n|\r/).slice(0, 20);
+  const lines = text
+    .slice(0, sampleChars)
+    .split(/\r?\n|\r/)
+    .slice(0, 20);
   const complete = lines.filter((line) => line.trim() !== "").slice(0, 10);
   const score = (delimiter: string): number => {
     const counts = complete.map((line) => line.replace(/"[^"]*"/g, "").split(delimiter).length - 1);

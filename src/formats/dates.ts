@@ -1,6 +1,7 @@
 /** Dates as files write them. */
 
-const iso = /^(\d{4})-(\d{2})(?:-(\d{2}))?(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?[ \t]*(Z|[+-]\d{2}:?\d{2})?)?$/i;
+const iso =
+  /^(\d{4})-(\d{2})(?:-(\d{2}))?(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?[ \t]*(Z|[+-]\d{2}:?\d{2})?)?$/i;
 /** `Tue, 5 Mar 2024 10:00:00 +0100`, also without its zone: then it is read as UTC. */
 const zoned = /(?:Z|GMT|UTC?|[A-Z]{3,4}|[+-]\d{4})\)?\s*(?:\([^)]*\))?$/i;
 const mailLike = /^(?:[a-z]{3,9},?\s+)?\d{1,2}\s+[a-z]{3,9}\.?,?\s+\d{2,4}/i;

@@ -13,7 +13,8 @@ export interface FrontMatter {
 
 const rules: Readonly<Record<string, (text: string) => unknown>> = {
   // Aliases may multiply what they name; dates stay as they are written.
-  "---": (text) => parseYaml(text, { maxAliasCount: 20, schema: "core", logLevel: "error" }),
+  "---": (text): unknown =>
+    parseYaml(text, { maxAliasCount: 20, schema: "core", logLevel: "error" }),
   "+++": (text) => parseToml(text),
 };
 
@@ -54,7 +55,15 @@ function fieldsOf(read: () => unknown): Readonly<Record<string, unknown>> | unde
 }
 
 /** What dates a document, the one that says most first. */
-const dateNames = ["lastmod", "last_modified", "last_modified_at", "updated", "modified", "date", "published"];
+const dateNames = [
+  "lastmod",
+  "last_modified",
+  "last_modified_at",
+  "updated",
+  "modified",
+  "date",
+  "published",
+];
 const ownNames = new Set(["title", ...dateNames]);
 
 export function titleOfFields(fields: FrontMatter["fields"]): string | undefined {
@@ -77,7 +86,8 @@ export function metadataOfFields(fields: FrontMatter["fields"]): FileMetadata {
   const metadata: Record<string, string | number | boolean | readonly string[]> = {};
   for (const [name, value] of Object.entries(fields)) {
     if (ownNames.has(name)) continue;
-    if (typeof value === "string" ? value !== "" : isScalar(value)) metadata[name] = value as string;
+    if (typeof value === "string" ? value !== "" : isScalar(value))
+      metadata[name] = value as string;
     else if (Array.isArray(value)) {
       const items = value.filter((item) => typeof item === "string" || isScalar(item)).map(String);
       if (items.length > 0) metadata[name] = items;

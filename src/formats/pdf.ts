@@ -86,7 +86,8 @@ function joinLines(lines: readonly string[]): string {
 }
 
 /** Word processors leave the name of the file that was printed. */
-const isFileName = /^(?:untitled|microsoft word - |[a-z]:\\|file:|\/)|\.(?:docx?|wpd|indd|tex|pdf)\b/i;
+const isFileName =
+  /^(?:untitled|microsoft word - |[a-z]:\\|file:|\/)|\.(?:docx?|wpd|indd|tex|pdf)\b/i;
 
 function describe(
   info: Readonly<Record<string, unknown>>,
@@ -109,10 +110,22 @@ function describe(
 /** `D:20240131120000+01'00'` */
 export function pdfDate(value: string): string | undefined {
   const parts =
-    /^D:(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2})?)?(?:([+-])(\d{2})'?(\d{2})?'?|Z)?/.exec(value);
+    /^D:(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2})?)?(?:([+-])(\d{2})'?(\d{2})?'?|Z)?/.exec(
+      value,
+    );
   if (parts === null) return undefined;
-  const [, year, month, day, hour = "00", minute = "00", second = "00", sign, zoneHour, zoneMinute = "00"] =
-    parts;
+  const [
+    ,
+    year,
+    month,
+    day,
+    hour = "00",
+    minute = "00",
+    second = "00",
+    sign,
+    zoneHour,
+    zoneMinute = "00",
+  ] = parts;
   const zone = sign === undefined ? "Z" : `${sign}${zoneHour}:${zoneMinute}`;
   return `${year}-${month}-${day}T${hour}:${minute}:${second}${zone}`;
 }

@@ -21,7 +21,10 @@ export function withoutQuotes(text: string): string {
     if (!quotedLine.test(line)) own.push(line);
     else if (!quotedLine.test(upper[index - 1] ?? "")) dropAttribution(own);
   }
-  const kept = own.join("\n").replace(/\n{3,}/g, "\n\n").trim();
+  const kept = own
+    .join("\n")
+    .replace(/\n{3,}/g, "\n\n")
+    .trim();
   return kept === "" ? text : kept;
 }
 
@@ -30,7 +33,10 @@ function dropAttribution(lines: string[]): void {
   let end = lines.length;
   while (end > 0 && lines[end - 1]?.trim() === "") end -= 1;
   for (const count of [1, 2, 3]) {
-    const said = lines.slice(Math.max(0, end - count), end).join(" ").trim();
+    const said = lines
+      .slice(Math.max(0, end - count), end)
+      .join(" ")
+      .trim();
     if (!attribution.test(said)) continue;
     lines.length = Math.max(0, end - count);
     return;

@@ -7,7 +7,18 @@ const adornment = /^([!-/:-@[-`{-~])\1+[ \t]*$/;
 const directive = /^(\s*)\.\.[ \t]+([\w-]+)::[ \t]*(.*)$/;
 const codeDirectives = new Set(["code", "code-block", "sourcecode", "highlight"]);
 /** Notes keep their name, because it says how to read them. */
-const admonitions = new Set(["note", "warning", "tip", "important", "caution", "danger", "hint", "attention", "error", "seealso"]);
+const admonitions = new Set([
+  "note",
+  "warning",
+  "tip",
+  "important",
+  "caution",
+  "danger",
+  "hint",
+  "attention",
+  "error",
+  "seealso",
+]);
 const docField = /^:(date|author|title|version):[ \t]+(\S.*)$/i;
 const optionLine = /^\s+:[\w-]+:.*$/;
 
@@ -35,7 +46,10 @@ class RstReader {
     const author = this.#fields.get("author");
     return {
       title: this.#title ?? this.#fields.get("title"),
-      text: this.#out.join("\n").replace(/\n{3,}/g, "\n\n").trim(),
+      text: this.#out
+        .join("\n")
+        .replace(/\n{3,}/g, "\n\n")
+        .trim(),
       date: this.#fields.get("date"),
       metadata: author === undefined ? {} : { author },
     };
@@ -101,8 +115,17 @@ class RstReader {
     while (code.length > 0 && code.at(-1) === "") code.pop();
     while (code.length > 0 && code[0] === "") code.shift();
     if (code.length === 0) return;
-    const margin = code.reduce((least, line) => (line === "" ? least : Math.min(least, indentOf(line))), 80);
-    this.#out.push("", `\`\`\`\`${language}`, ...code.map((line) => line.slice(margin)), "````", "");
+    const margin = code.reduce(
+      (least, line) => (line === "" ? least : Math.min(least, indentOf(line))),
+      80,
+    );
+    this.#out.push(
+      "",
+      `\`\`\`\`${language}`,
+      ...code.map((line) => line.slice(margin)),
+      "````",
+      "",
+    );
   }
 }
 

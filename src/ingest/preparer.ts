@@ -6,6 +6,7 @@
 
 import type { Metadata, MetadataValue, UpsertOperation } from "../contract/document.ts";
 import type { DocumentInfo } from "../contract/record.ts";
+import { withoutBlobs } from "../text/blobs.ts";
 import { type Chunk, chunkText } from "../text/chunking.ts";
 import { cleanLine, cleanText } from "../text/clean.ts";
 import type { Tokenizer } from "../text/port.ts";
@@ -34,7 +35,7 @@ export function createPreparer(options: {
     const effort = Effort.of(charsOf(operation));
     const redactLine = (text: string): string => redactor.redact(cleanLine(text), effort).text;
     const title = operation.title === undefined ? undefined : redactLine(operation.title);
-    const { text } = redactor.redact(cleanText(operation.text), effort);
+    const { text } = redactor.redact(withoutBlobs(cleanText(operation.text)), effort);
     const { source, timestamp, metadata } = operation;
     const info: DocumentInfo = {
       ...(title === undefined || title === "" ? {} : { title }),

@@ -51,7 +51,9 @@ export function isHidden(element: Element): boolean {
   // `until-found` is shown as soon as somebody looks for it.
   if (hidden !== undefined && hidden !== "until-found") return true;
   const style = attributeOf(element, "style");
-  return style !== undefined && /(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden)/i.test(style);
+  return (
+    style !== undefined && /(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden)/i.test(style)
+  );
 }
 
 export function isWayfinding(element: Element): boolean {
@@ -61,7 +63,9 @@ export function isWayfinding(element: Element): boolean {
 /** The language of a block of code, as highlighters write it. */
 export function codeLanguage(element: Element): string {
   const names = attributeOf(element, "class") ?? "";
-  return /(?:^|\s)(?:lang|language|brush|highlight-source)[-:]\s*([\w+#-]{1,30})/.exec(names)?.[1] ?? "";
+  return (
+    /(?:^|\s)(?:lang|language|brush|highlight-source)[-:]\s*([\w+#-]{1,30})/.exec(names)?.[1] ?? ""
+  );
 }
 
 /** Cells that a cell takes the place of; 1 for what is no number. */

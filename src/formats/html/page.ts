@@ -4,7 +4,15 @@ import type { Converted } from "../convert.ts";
 import { flatPage } from "./flat.ts";
 import { type FindArticle, mainContent } from "./main-content.ts";
 import { pageText } from "./page-text.ts";
-import { attributeOf, type Document, type Element, elementsOf, parsePage, rawText, TooDeep } from "./tree.ts";
+import {
+  attributeOf,
+  type Document,
+  type Element,
+  elementsOf,
+  parsePage,
+  rawText,
+  TooDeep,
+} from "./tree.ts";
 
 /** Head fields that date a page, the one that says most first. */
 const dateNames = [
@@ -38,7 +46,10 @@ export function readFragment(
   leaveOut: (element: Element) => boolean = () => false,
 ): Pick<Converted, "text" | "title"> {
   try {
-    const { text, heading } = pageText(parsePage(html), leaveOut);
+    const { text, heading } = pageText(
+      parsePage(html),
+      (element) => element.tagName === "noscript" || leaveOut(element),
+    );
     return { text, title: heading };
   } catch (error) {
     if (!(error instanceof TooDeep)) throw error;
@@ -65,7 +76,8 @@ function readHead(page: Document): Omit<Converted, "text"> {
 }
 
 function namedContent(meta: Element): readonly [string, string] {
-  const name = attributeOf(meta, "name") ?? attributeOf(meta, "property") ?? attributeOf(meta, "http-equiv");
+  const name =
+    attributeOf(meta, "name") ?? attributeOf(meta, "property") ?? attributeOf(meta, "http-equiv");
   return [name?.toLowerCase() ?? "", attributeOf(meta, "content") ?? ""];
 }
 

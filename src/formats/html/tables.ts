@@ -28,7 +28,8 @@ export function tableBlocks({ rows, isLayout }: OpenTable): readonly string[] {
   const filled = rows.map((cells) => cells.map((cell) => ({ ...cell, blocks: blocksOf(cell) })));
   const cells = filled.flat();
   const isLong = ({ blocks }: { blocks: readonly string[] }) =>
-    blocks.length > cellBlocksMax || blocks.reduce((sum, { length }) => sum + length, 0) > cellCharsMax;
+    blocks.length > cellBlocksMax ||
+    blocks.reduce((sum, { length }) => sum + length, 0) > cellCharsMax;
   const hasHeader = cells.some(({ isHeader }) => isHeader);
   const isColumn = !hasHeader && filled.every(({ length }) => length <= 1);
   if (isLayout || isColumn || cells.some(isLong)) return cells.flatMap(({ blocks }) => blocks);
