@@ -7,8 +7,8 @@
  * Never: writes to the log, waits for anything inside `receive`, or answers before the tail is
  * loaded.
  * Receives: load, replay, ready, apply (from its tenant writer); manifest (from the manifest
- * watcher); snapshot, search, document, list, marker (from questions); drop (from itself, a grace period
- * after a manifest).
+ * watcher); snapshot, search, document, list, marker (from questions and surfaces); drop (from
+ * itself, a grace period after a manifest).
  * Sends: reload, to its tenant writer; events of applied operations; merge requests, when much is
  * unmerged or cold has lost its marker.
  *
@@ -23,10 +23,10 @@
  *   V6  what has expired by the clock of the step that answers is not in the answer (I4): it leaves
  *       heads and hot in that step, and a cold hit of it does not count.
  *
- *   | state    | load    | replay | ready   | apply | snapshot      | search, document |
- *   | unloaded | loading | -      | -       | -     | waits         | not_ready        |
- *   | loading  | loading | folds  | ready   | -     | waits         | not_ready        |
- *   | ready    | loading | folds  | -       | folds | when visible  | answers          |
+ *   | state    | load    | replay | ready   | apply | snapshot      | search, document, list |
+ *   | unloaded | loading | -      | -       | -     | waits         | not_ready              |
+ *   | loading  | loading | folds  | ready   | -     | waits         | not_ready              |
+ *   | ready    | loading | folds  | -       | folds | when visible  | answers                |
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";

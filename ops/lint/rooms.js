@@ -65,6 +65,7 @@ export const vendors = [
   { name: "negotiator", packages: "negotiator", from: "^src/gateway/" },
   { name: "prom-client", packages: "prom-client", from: "^src/observe/" },
   { name: "pino", packages: "pino", from: "^src/observe/" },
+  { name: "file-selection", packages: "(ignore|picomatch)", from: "^src/cli/" },
   { name: "commander", packages: "(commander|cli-progress)", from: "^src/cli/" },
   { name: "parse5", packages: "parse5", from: "^src/formats/html/" },
   {

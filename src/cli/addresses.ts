@@ -21,6 +21,8 @@ export interface Addresses {
   readonly partitions: number;
   readonly dataDir: string;
   readonly apiKey: string | undefined;
+  /** Reads files that have no text of their own. */
+  readonly parser?: { readonly url: string; readonly apiKey: string | undefined } | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -61,6 +63,7 @@ export function resolveAddresses(
     partitions: choose(["FRESHET_PARTITIONS"], partitions, runFile?.partitions),
     dataDir: dataFolder(env),
     apiKey: config.apiKey,
+    parser: config.parser,
   };
 }
 

@@ -8,7 +8,6 @@ import type { SourceStore, SourceStreams } from "../ingest/sources/port.ts";
 import type { DeadLetterLog } from "../log/dead-letter-port.ts";
 import type { ChunksLog, DocsLog, Log } from "../log/port.ts";
 import type { MergeClient } from "../merges/port.ts";
-import { silentLogger } from "../observe/port.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Addresses } from "./addresses.ts";
 import { CliError } from "./exit.ts";
@@ -48,7 +47,6 @@ async function openLog(addresses: Addresses) {
       // A log is begun by an engine, with its partitions and its replicas, which stay for good.
       creates: false,
       clock: systemClock,
-      logger: silentLogger,
     });
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "log_unavailable") {
@@ -100,7 +98,6 @@ export async function connectMerges(
     ...addresses.temporal,
     ...settings,
     clock: systemClock,
-    logger: silentLogger,
   });
   try {
     await client.ping();

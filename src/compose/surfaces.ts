@@ -2,9 +2,9 @@
 
 import type { Topology } from "../../actors/topology/topology.ts";
 import { connectPeers, servePeers } from "../cluster/nats-peers.ts";
-import type { ColdShard } from "../cold/port.ts";
 import { limits } from "../contract/limits.ts";
 import type { EngineStatus } from "../contract/service.ts";
+import type { ColdWalk } from "../engine/listing.ts";
 import { createLocalService, createService } from "../engine/service.ts";
 import { createHandler } from "../gateway/handler.ts";
 import { type HttpServer, startHttp } from "../gateway/http.ts";
@@ -19,7 +19,7 @@ export async function startSurfaces(
   parts: {
     readonly topology: Topology;
     readonly log: NatsLog;
-    readonly cold: ColdShard;
+    readonly cold: ColdWalk;
     readonly trust: LogIdentityMonitor;
     readonly services: () => EngineStatus["services"];
     readonly stack: Stack;

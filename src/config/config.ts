@@ -38,6 +38,8 @@ export interface Config {
   readonly languageModel:
     | { readonly url: string; readonly model: string; readonly apiKey: string | undefined }
     | undefined;
+  /** Reads files that have no text of their own; undefined: nothing does. */
+  readonly parser: { readonly url: string; readonly apiKey: string | undefined } | undefined;
   readonly embedding: {
     /** The model's folder and graph; undefined means what `ops/start` put into the cache. */
     readonly modelDir: string | undefined;
@@ -183,6 +185,10 @@ function assemble(values: Values): Config {
       languageUrl === undefined || languageName === undefined
         ? undefined
         : { url: languageUrl, model: languageName, apiKey: values.FRESHET_LLM_API_KEY },
+    parser:
+      values.FRESHET_PARSER_URL === undefined
+        ? undefined
+        : { url: values.FRESHET_PARSER_URL, apiKey: values.FRESHET_PARSER_API_KEY },
     embedding: assembleEmbedding(values),
     tenantWeights: values.FRESHET_TENANT_WEIGHTS ?? new Map(),
     tenantsMax: present("FRESHET_TENANTS_MAX"),

@@ -86,6 +86,12 @@ export const settings = {
   ),
   FRESHET_LLM_MODEL: setting(undefined, text, "model name sent to `FRESHET_LLM_URL`"),
   FRESHET_LLM_API_KEY: setting(undefined, text, "bearer token for `FRESHET_LLM_URL`"),
+  FRESHET_PARSER_URL: setting(
+    undefined,
+    url("http", "https"),
+    "docling-serve, which reads PDF files without a text layer for `freshet ingest`; unset: they are skipped as `scan`",
+  ),
+  FRESHET_PARSER_API_KEY: setting(undefined, text, "key for `FRESHET_PARSER_URL`"),
   FRESHET_MODEL_DIR: setting(
     undefined,
     text,

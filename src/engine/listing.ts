@@ -4,8 +4,7 @@
  * is from page to page is met in one of them.
  */
 
-import type { ListView } from "../../actors/messages.ts";
-import type { ColdShard } from "../cold/port.ts";
+import type { ListedDocument, ListView } from "../../actors/messages.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { noPosition, type Position, position, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -23,9 +22,17 @@ export type AskView = (page: {
   readonly cold: ListView["cold"];
 }) => Promise<ListView>;
 
+/** What is in cold, object by object, in the order of their ids. */
+export interface ColdWalk {
+  walk(
+    tenant: TenantId,
+    page: { readonly after: string | null; readonly limit: number },
+  ): Promise<readonly (ListedDocument & { readonly id: string; readonly chunk: number })[]>;
+}
+
 export interface ListingParts {
   readonly tenant: TenantId;
-  readonly cold: Pick<ColdShard, "walk">;
+  readonly cold: ColdWalk;
   readonly askView: AskView;
 }
 

@@ -8,7 +8,6 @@ import type {
   TenantViewMessage,
 } from "../../actors/messages.ts";
 import type { Topology } from "../../actors/topology/topology.ts";
-import type { ColdShard } from "../cold/port.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -24,7 +23,7 @@ import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
 import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/reply.ts";
-import { type AskView, listDocuments } from "./listing.ts";
+import { type AskView, type ColdWalk, listDocuments } from "./listing.ts";
 
 /** While the log is refused nothing is answered, not even from memory: another log built it. */
 export type Trust = Pick<LogIdentityMonitor, "pass" | "refusal">;
@@ -49,7 +48,7 @@ export function createLocalService({
   log,
   cold,
 }: Pick<ServiceOptions, "topology" | "trust" | "log"> & {
-  readonly cold: Pick<ColdShard, "walk">;
+  readonly cold: ColdWalk;
 }): LocalService {
   return {
     ask: async (request) => {

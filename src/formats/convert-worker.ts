@@ -13,9 +13,6 @@ import {
 } from "./conversion-protocol.ts";
 import { convertFile } from "./converters.ts";
 
-/** Libraries complain on the console; what counts is what they return. */
-for (const name of ["log", "info", "warn", "error", "debug"] as const) console[name] = () => {};
-
 process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
 const workerData: ConversionBounds = {
   parentPid: process.ppid,

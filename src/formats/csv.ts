@@ -35,7 +35,7 @@ function readRows(text: string, delimiter: string): readonly (readonly string[])
     skip_records_with_empty_values: true,
     trim: true,
     max_record_size: recordCharsMax,
-  }) as string[][];
+  });
 }
 
 /** The one that cuts the first lines into the most columns that are the same for all of them. */

@@ -13,7 +13,8 @@ export interface FrontMatter {
 
 const rules: Readonly<Record<string, (text: string) => unknown>> = {
   // Aliases may multiply what they name; dates stay as they are written.
-  "---": (text) => parseYaml(text, { maxAliasCount: 20, schema: "core", logLevel: "error" }),
+  "---": (text): unknown =>
+    parseYaml(text, { maxAliasCount: 20, schema: "core", logLevel: "error" }),
   "+++": (text) => parseToml(text),
 };
 

@@ -4,6 +4,7 @@
 
 import { z } from "zod";
 import { limits } from "../contract/limits.ts";
+import { firstHeading } from "../text/markdown.ts";
 import type { ConvertedPart } from "./convert.ts";
 import type { CorpusFile } from "./port.ts";
 
@@ -38,7 +39,7 @@ export function createDoclingParser(options: {
         const text = document.md_content ?? document.text_content ?? "";
         // `partial_success` has what could be read.
         if (!status.endsWith("success")) return [{ skipped: "parser" }];
-        return text.trim() === "" ? [{ skipped: "empty" }] : [{ text }];
+        return text.trim() === "" ? [{ skipped: "empty" }] : [{ title: firstHeading(text), text }];
       } catch {
         return [{ skipped: "parser" }];
       }
@@ -50,7 +51,7 @@ function formOf({ id }: CorpusFile, bytes: Uint8Array): FormData {
   const form = new FormData();
   form.set("files", new Blob([new Uint8Array(bytes)]), id.split("/").at(-1) ?? id);
   form.set("to_formats", "md");
-  // A page break of our own, so that what is found names its page.
+  // Pictures would come as text.
   form.set("image_export_mode", "placeholder");
   form.set("do_ocr", "true");
   return form;

@@ -5,6 +5,7 @@
  * a blank line, at a line's end, at a space. Nothing but blanks at the cuts is lost. Linear.
  */
 export function splitText(text: string, bytesMax: number): readonly string[] {
+  if (text.length * utf8BytesPerUnit <= bytesMax) return text.trim() === "" ? [] : [text];
   const room = new Uint8Array(bytesMax);
   const pieces: string[] = [];
   let from = 0;
@@ -20,6 +21,8 @@ export function splitText(text: string, bytesMax: number): readonly string[] {
   return pieces;
 }
 
+/** UTF-8 takes at most three bytes for a UTF-16 unit. */
+const utf8BytesPerUnit = 3;
 const encoder = new TextEncoder();
 
 /** The best first; a worse one is taken where the better ones would leave half of the room. */

@@ -2,7 +2,7 @@
  * What every surface does with a request, whichever way it came: parse, check, bound, ask the
  * service.
  *
- * Owns: the bound on questions in flight, of which no tenant takes all.
+ * Owns: the bounds on questions and on listings in flight, of which no tenant takes all.
  * Never: knows a transport. It takes values and bytes, returns values, and throws FreshetError
  * only.
  */
@@ -67,6 +67,7 @@ export function createHandler(options: HandlerOptions): Handler {
   // Those that run, and those that wait for a free question actor at the tenant's owner.
   const total = options.questionsInFlightMax ?? 2 * limits.questionsInFlightMax;
   const questions = new FairShares({ total });
+  const listings = new FairShares({ total: limits.listingsInFlightMax });
 
   async function answer({ body, ...caller }: UncheckedAsk): Promise<Answer> {
     const request = { ...caller, question: parseQuestion(body) };
@@ -101,7 +102,16 @@ export function createHandler(options: HandlerOptions): Handler {
     answer,
     publish,
     document: async (tenant, id) => service.document(tenant, documentIdOf(id)),
-    documents: async (tenant, page) => service.documents(tenant, pageOf(page)),
+    async documents(tenant, page) {
+      const request = pageOf(page);
+      const share = listings.tryTake(tenant);
+      if (share === undefined) throw new FreshetError("overloaded", "too many listings at once");
+      try {
+        return await service.documents(tenant, request);
+      } finally {
+        share.release();
+      }
+    },
     status: () => service.status(),
     explain(thrown) {
       const error = toFreshetError(thrown);

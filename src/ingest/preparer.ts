@@ -7,6 +7,7 @@
 import { contentHash } from "../contract/content-hash.ts";
 import type { Metadata, MetadataValue, UpsertOperation } from "../contract/document.ts";
 import type { DocumentInfo } from "../contract/record.ts";
+import { withoutBlobs } from "../text/blobs.ts";
 import { type Chunk, chunkText } from "../text/chunking.ts";
 import { cleanLine, cleanText } from "../text/clean.ts";
 import type { Tokenizer } from "../text/port.ts";
@@ -35,7 +36,7 @@ export function createPreparer(options: {
     const effort = Effort.of(charsOf(operation));
     const redactLine = (text: string): string => redactor.redact(cleanLine(text), effort).text;
     const title = operation.title === undefined ? undefined : redactLine(operation.title);
-    const { text } = redactor.redact(cleanText(operation.text), effort);
+    const { text } = redactor.redact(withoutBlobs(cleanText(operation.text)), effort);
     const { source, timestamp, expires_at, language, acl, metadata } = operation;
     const info: DocumentInfo = {
       ...(title === undefined || title === "" ? {} : { title }),

@@ -4,12 +4,27 @@
  */
 
 /**
- * C0 and C1 controls (but line feed and tab), soft hyphen, zero-width, bidi, annotation, tag and
- *    variation characters.
+ * C0 and C1 controls (but line feed and tab), soft hyphen, zero-width, bidi, annotation characters,
+ * and what else is reserved for characters that are never seen.
  */
 const invisiblePattern =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
-  /[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}]+/gu;
+  /[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e001f}\u{e0080}-\u{e00ff}\u{e01f0}-\u{e0fff}]+/gu;
+
+/**
+ * Tags spell the region of a flag (Scotland, Texas), three to six of them and an end, behind a black
+ * flag. Anywhere else they spell what only a model reads.
+ */
+const strayTagPattern =
+  /(?<flag>\u{1f3f4}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{3,6}\u{e007f})|[\u{e0020}-\u{e007f}]+/gu;
+
+/**
+ * A variation selector chooses between two forms of the sign before it: text or emoji, two ways to
+ * write an ideograph, a symbol of mathematics. One is enough; a row of them, or one behind a letter
+ * that has no forms, carries something else.
+ */
+const strayVariationPattern =
+  /(?<kept>[\p{Emoji}--[0-9#*]][\ufe0e\ufe0f]|[0-9#*]\ufe0f(?=\u20e3)|[\p{Script=Han}\p{Sm}\p{Script=Mongolian}\p{Script=Phags_Pa}\p{Script=Myanmar}\u3000-\u303f\uff01-\uff60][\ufe00-\ufe0d]|\p{Script=Han}[\u{e0100}-\u{e01ef}])|[\ufe00-\ufe0f\u{e0100}-\u{e01ef}]+/gv;
 
 /**
  * Joiners carry meaning between letters of some scripts and in emoji; anywhere else they only hide
@@ -31,6 +46,8 @@ export function cleanText(text: string): string {
   return text
     .toWellFormed()
     .replace(invisiblePattern, "")
+    .replace(strayTagPattern, "$<flag>")
+    .replace(strayVariationPattern, "$<kept>")
     .replace(strayJoinerPattern, "")
     .replace(lineEndPattern, "\n")
     .replace(longGapPattern, (gap) => gap.slice(0, 64))

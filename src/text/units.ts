@@ -56,6 +56,7 @@ function boundariesOf(text: string, title: string | undefined): Boundary[] {
   const boundaries: Boundary[] = [];
   let open: { readonly level: number; readonly title: string }[] = [];
   let path: readonly string[] = outermost;
+  const pathWithin = rowPaths();
   for (const block of parseBlocks(text)) {
     if (block.kind === "heading") {
       open = open.filter((above) => above.level < block.level);
@@ -67,12 +68,29 @@ function boundariesOf(text: string, title: string | undefined): Boundary[] {
       open = [...open, block];
       path = pathOf(outermost, open);
     } else {
+      const { kind } = block;
+      const shared = kind === "prose" ? pathWithin(path, block.columns) : path;
       for (const offset of startsWithin(text, block)) {
-        boundaries.push({ offset, kind: block.kind, path });
+        boundaries.push({ offset, kind, path: shared });
       }
     }
   }
   return boundaries;
+}
+
+/**
+ * The path of a row of a table ends with the names of its columns, so that a chunk that begins with
+ * the row says what its cells are. One path for all rows of a table.
+ */
+function rowPaths(): (path: readonly string[], columns: string | undefined) => readonly string[] {
+  let last: readonly string[] = [];
+  let lastOf: readonly string[] | undefined;
+  return (path, columns) => {
+    if (columns === undefined || columns === "") return path;
+    if (lastOf !== path || last.at(-1) !== columns) last = [...path, columns];
+    lastOf = path;
+    return last;
+  };
 }
 
 /** A document's first heading often repeats its title: once is enough. */

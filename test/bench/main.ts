@@ -16,6 +16,8 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   embed: async () => (await import("./embed.ts")).benchEmbed,
   hot: async () => (await import("./hot.ts")).benchHot,
   text: async () => (await import("./text.ts")).benchText,
+  formats: async () => (await import("./formats.ts")).benchFormats,
+  mirror: async () => (await import("./mirror.ts")).benchMirror,
   pipeline: async () => (await import("./pipeline.ts")).benchPipeline,
   freshness: async () => (await import("./freshness.ts")).benchFreshness,
   fairness: async () => (await import("./fairness.ts")).benchFairness,
@@ -32,6 +34,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
   embed      the embedding worker and the graphs, against plain onnxruntime loops
   hot        the hot shard, against hnswlib-node: search, recall, writes, filters, memory
   text       preparing documents: the worst of thousands of texts made to cost, against prose
+  formats    10,000 files with damage, of every kind: none may stay without a document or a reason
+  mirror     a folder of 10,000 files, changed at random, its mirror killed: the log against the folder
   pipeline   documents from JetStream to visible, against embedding alone; starts servers and an engine
   freshness  publish to visible, idle and under load, and questions beside a full ingest; starts the same
   fairness   a tenant's questions beside another's flood of them, against its own idle ones; starts the same

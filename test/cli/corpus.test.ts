@@ -56,11 +56,15 @@ describe("a folder as a corpus", () => {
     expect(skipped).toEqual({ type: 2, empty: 1, encoding: 1 });
   });
 
-  it("skips and counts a file that breaks its reader, and reads the files beside it", async () => {
-    write({ "a.pdf": "%PDF-1.7 and nothing that belongs there", "zoo.md": "# Zoo\n\nOtters." });
-    const { ids, skipped } = await read();
-    expect(ids).toEqual(["zoo.md"]);
-    expect(skipped).toEqual({ broken: 1 });
+  it("takes the words of a page that is nested to death, and reads the files beside it", async () => {
+    const nested = "<font color=red><b>".repeat(4_000);
+    write({ "a-forum.html": `<body>${nested}<p>Cheese.</p></body>`, "zoo.md": "# Zoo\n\nOtters." });
+    const { documents, skipped } = await read();
+    expect(documents).toMatchObject([
+      { id: "a-forum.html", text: "Cheese." },
+      { id: "zoo.md", title: "Zoo" },
+    ]);
+    expect(skipped).toEqual({});
   });
 
   it("leaves out hidden folders, installed packages and links that could lead in circles", async () => {

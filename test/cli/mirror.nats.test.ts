@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -21,8 +22,8 @@ const servers = inject("servers").nats.url;
 const partitions = 8;
 const main = join(import.meta.dirname, "../../src/cli/main.ts");
 /** More of both take minutes: `MIRROR_FILES=10000 MIRROR_KILLS=30`. */
-const files = Number(process.env["MIRROR_FILES"] ?? 300);
-const kills = Number(process.env["MIRROR_KILLS"] ?? 5);
+const files = Number(process.env["MIRROR_FILES"] ?? 200);
+const kills = Number(process.env["MIRROR_KILLS"] ?? 3);
 
 let folder: string;
 let tenant: TenantId;
@@ -98,7 +99,7 @@ function filesNow(): Map<string, string> {
   return new Map(
     found.map((entry) => {
       const whole = join(entry.parentPath, entry.name);
-      return [`wiki/${whole.slice(path("").length)}`, readFileSync(whole, "utf8")];
+      return [`wiki/${whole.slice(path("").length + 1)}`, readFileSync(whole, "utf8")];
     }),
   );
 }
@@ -110,15 +111,15 @@ function put(name: string, text: string): void {
 
 /** Edits, moves and deletions, some of them over each other. */
 function disturb(random: (below: number) => number): void {
+  const names = [...filesNow().keys()].map((name) => name.slice("wiki/".length));
   for (let times = 0; times < files / 10; times += 1) {
-    const names = [...filesNow().keys()].map((name) => name.slice("wiki/".length));
-    const name = names[random(names.length)] ?? "0/0.txt";
+    const name = names[random(names.length)] as string;
     const other = `${random(9)}/${random(files)}.txt`;
     const kind = random(4);
     if (kind === 0) put(name, `edited ${random(1_000)}`);
     else if (kind === 1) put(other, `new ${random(1_000)}`);
-    else if (kind === 2) rmSync(path(name));
-    else {
+    else if (kind === 2) rmSync(path(name), { force: true });
+    else if (existsSync(path(name))) {
       mkdirSync(dirname(path(other)), { recursive: true });
       renameSync(path(name), path(other));
     }

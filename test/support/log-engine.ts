@@ -24,6 +24,7 @@ export class LogEngine {
   readonly memory: MemoryLog;
   readonly #tenant: TenantId;
   #cursor = 0 as Version;
+  #last = 0 as Position;
   #working: Promise<void> = Promise.resolve();
   readonly #messageIds = new Map<string, Version>();
   readonly #texts = new Map<string, string>();
@@ -120,8 +121,9 @@ export class LogEngine {
   async #processOne(operation: StoredOperation): Promise<void> {
     const { version, messageId } = operation;
     const { record, event, apply } = this.#outcomeOf(operation);
-    const last = await this.memory.chunks.last(this.#tenant);
-    await this.memory.chunks.append(record, last?.position ?? (0 as Position));
+    const outcome = await this.memory.chunks.append(record, this.#last);
+    if (outcome.kind !== "appended") throw new Error("another writer");
+    this.#last = outcome.position;
     apply();
     this.#cursor = version;
     if (messageId !== undefined) this.#messageIds.set(messageId, version);

@@ -129,7 +129,7 @@ describe("chunks", () => {
     ["# C#", "C#"],
     ["# [a link](https://example.com) to `code`", "a link to code"],
     ["# <b>bold</b> ![image](x.png)", "bold image"],
-    ["# a < b and c > d", "a d"],
+    ["# a < b and c > d", "a < b and c > d"],
     ["# [[[ (", "[[[ ("],
   ])("the heading %j is shown as %j", (markup, shown) => {
     expect(chunk(`${markup}\n${paragraphs(60)}`).at(-1)?.heading).toBe(shown);
@@ -192,5 +192,26 @@ describe("chunks", () => {
     const letters = (value: string) => value.replace(/\s/g, "").length;
     const sum = chunks.reduce((total, each) => total + letters(each.text), 0);
     expect(sum).toBeGreaterThanOrEqual(letters(text));
+  });
+});
+
+describe("tables", () => {
+  const rows = Array.from({ length: 80 }, (_, n) => `| Pier ${n} of Askby | ${n * 5} crowns |`);
+  const table = ["# Ferries", "", "| Landing place | Price |", "| --- | ---: |", ...rows].join(
+    "\n",
+  );
+
+  test("each chunk of a table says what its columns are, and no row is torn", () => {
+    const chunks = chunk(table);
+    expect(chunks.length).toBeGreaterThan(3);
+    expect(chunks[0]?.heading).toBeUndefined();
+    for (const { heading } of chunks.slice(1))
+      expect(heading).toBe("Ferries > Landing place | Price");
+    for (const row of rows) expect(chunks.some(({ text }) => text.includes(row))).toBe(true);
+  });
+
+  test("what follows a table stands without its columns", () => {
+    const chunks = chunk(`${table}\n\n${paragraphs(40)}`);
+    expect(chunks.at(-1)?.heading).toBe("Ferries");
   });
 });

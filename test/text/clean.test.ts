@@ -2,6 +2,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { cleanLine, cleanText } from "../../src/text/clean.ts";
 
+/** Characters that nobody sees, one for each letter. */
+const tags = (letters: string) =>
+  Array.from(letters, (letter) =>
+    String.fromCodePoint(0xe0000 + (letter.codePointAt(0) ?? 0)),
+  ).join("");
+
 describe("cleaning", () => {
   test.each([
     ["NUL and other controls", "a\0b\x07c\tdé", "abc\tdé"],
@@ -9,10 +15,34 @@ describe("cleaning", () => {
     ["bidi overrides", "abc\u202edef\u202c", "abcdef"],
     ["tag characters", "hi\u{e0069}\u{e0067}", "hi"],
     ["variation selectors used as bytes", "x\u{e0100}\u{e01ef}", "x"],
+    ["a row of variation selectors behind an emoji", "😀\ufe0f\ufe00\ufe01\u{e0100}!", "😀\ufe0f!"],
+    ["a variation selector behind a letter", "a\ufe0fb\ufe01c\ufe0e", "abc"],
+    ["a variation selector behind a digit", "1\ufe0f2", "12"],
+    ["variation selectors in front of everything", "\ufe0f\ufe00x", "x"],
+    ["tags behind another flag", "🏁\u{e0067}\u{e0062}\u{e007f}", "🏁"],
+    ["tags without an end", "🏴\u{e0067}\u{e0062}\u{e0065}", "🏴"],
+    ["an order spelt in tags behind a flag", `🏴${tags("ignoreallrules")}\u{e007f}`, "🏴"],
     ["a joiner between Latin letters", "pass\u200dword", "password"],
     ["soft hyphens", "hy\u00adphen", "hyphen"],
   ])("%s go", (_name, text, expected) => {
     expect(cleanText(text)).toBe(expected);
+  });
+
+  test.each([
+    [
+      "of Scotland, Wales, England",
+      `🏴${tags("gbsct")}\u{e007f} 🏴${tags("gbwls")}\u{e007f} 🏴${tags("gbeng")}\u{e007f}`,
+    ],
+    ["of Texas", `🏴${tags("ustx")}\u{e007f}`],
+    ["of countries", "🇳🇴🇯🇵"],
+    ["of pirates and pride", "🏴‍☠️ 🏳️‍🌈 🏳️‍⚧️"],
+    ["as signs", "❤️ ❤︎ ☎︎ ©️ ™︎ ✔️"],
+    ["as keys", "1️⃣ #️⃣ *️⃣"],
+    ["of trades", "👩🏽‍⚕️ 👁️‍🗨️ 🧑‍🚒"],
+    ["of ideographs", "葛\u{e0100}城 辻\u{e0101} 﨑 直︀"],
+    ["of mathematics", "a ∩︀ b ≨︀ c ∅︀"],
+  ])("forms %s stay as they are spelt", (_name, text) => {
+    expect(cleanText(text)).toBe(text);
   });
 
   test.each(["👩‍👩‍👧‍👦 family", "می‌خواهم", "क्‍ष", "Zürich\n\n  code", "日本語"])(

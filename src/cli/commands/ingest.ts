@@ -42,7 +42,7 @@ async function ingest(
 ): Promise<void> {
   checkIngest(paths, flags);
   const addresses = resolveAddresses(flags, terminal.env);
-  const reader = openFileReader();
+  const reader = openFileReader({ parser: addresses.parser });
   const source = { paths, flags, terminal, reader };
   // What is not there is said before anything is connected.
   const first = await openCorpus(source);
@@ -113,6 +113,7 @@ async function watched(pass: Pass): Promise<void> {
     isCurrent: (id) => isCurrent(state, seen, id),
   });
   let passes = 0;
+  let toldRefusal: string | undefined;
   await watchSource({
     clock: systemClock,
     signal,
@@ -124,6 +125,11 @@ async function watched(pass: Pass): Promise<void> {
       const report = await run(pass, { corpus, state });
       passes += 1;
       if (passes === 1 || isNews(report)) tell(report, pass);
+      const refused = report.mirror?.refused;
+      if (refused !== undefined && refused !== toldRefusal) {
+        terminal.note(`nothing is deleted: ${refused}\n`);
+      }
+      toldRefusal = refused;
       const files = corpus.roots.filter(({ isFolder }) => !isFolder);
       return [...corpus.folders, ...files.map(({ absolute }) => Buffer.from(dirname(absolute)))];
     },
@@ -137,7 +143,8 @@ function isCurrent(state: TenantState, seen: Seen | undefined, id: string): bool
 }
 
 function isNews({ documents, deleted, mirror, unheard }: IngestReport): boolean {
-  return documents > 0 || deleted > 0 || unheard > 0 || mirror?.refused !== undefined;
+  const { deletes = 0 } = mirror ?? {};
+  return documents > 0 || deleted > 0 || deletes > 0 || unheard > 0;
 }
 
 async function run(

@@ -63,7 +63,7 @@ export interface Contents {
   readonly ids: ReadonlyMap<string, unknown>;
   /** Ids of files, and beginnings of ids of folders, that are there but could not be read. */
   readonly unread: readonly string[];
-  /** Files of documents with ids of their own that could not be read whole: any id may be in one. */
+  /** Files of documents with ids of their own, and folders, that could not be read whole. */
   readonly unknown: readonly string[];
 }
 

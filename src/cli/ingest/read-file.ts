@@ -1,4 +1,4 @@
-/** Bytes of one file, bounded, and of a stream of lines. A file that changes meanwhile is no trap. */
+/** Bytes of one file, bounded, and lines of a stream. A file that changes meanwhile is no trap. */
 
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";

@@ -8,8 +8,8 @@
  * so that a run that is killed leaves behind what it did. It is written anew, short, when a run
  * ends well.
  *
- *   SE1  the digest and version of an entry belong to one publish whose receipt was read;
- *   SE2  it belongs to one log: sequences of another incarnation, or past its end, mean another log
+ *   JN1  the digest and version of an entry belong to one publish whose receipt was read;
+ *   JN2  it belongs to one log: sequences of another incarnation, or past its end, mean another log
  *        or one that lost its tail, and then nothing counts as published.
  */
 
@@ -74,7 +74,7 @@ export class Seen {
   /** Without a path nothing is remembered beyond the run. */
   static open(path: string | undefined, log: SeenLog): Seen {
     const entries = path === undefined ? undefined : readJournal(path, log);
-    const seen = new Seen(path, log.deployment, entries ?? new Map());
+    const seen = new Seen(path, log.deployment, entries ?? new Map<string, SeenEntry>());
     // What does not belong to this log, or is no journal, is not appended to.
     if (path !== undefined && entries === undefined) seen.#rewrite();
     return seen;
@@ -83,7 +83,7 @@ export class Seen {
   /** What a run would find; it changes nothing on disk. */
   static peek(path: string | undefined, log: SeenLog): Seen {
     const entries = path === undefined ? undefined : readJournal(path, log);
-    return new Seen(undefined, log.deployment, entries ?? new Map());
+    return new Seen(undefined, log.deployment, entries ?? new Map<string, SeenEntry>());
   }
 
   get(id: string): SeenEntry | undefined {
@@ -114,9 +114,10 @@ export class Seen {
 
   /** Ends the journal; also after a failure. */
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
+    if (this.#file === undefined) return;
+    closeSync(this.#file);
     this.#file = undefined;
-    if (this.#path !== undefined) this.#rewrite();
+    this.#rewrite();
   }
 
   #put(id: string, entry: SeenEntry): void {

@@ -6,8 +6,8 @@
  * Owns: a fold of the log up to where it was read. Never: believes a part of it. A chain that broke
  * (a merge swept what it replaced, the log was purged) is read again from the newest manifest.
  *
- *   TS1  after `refresh` every operation that was published before it counts;
- *   TS2  an operation that is not processed yet counts as if it will be applied. If it is refused,
+ *   LV1  after `refresh` every operation that was published before it counts;
+ *   LV2  an operation that is not processed yet counts as if it will be applied. If it is refused,
  *        the next refresh says so.
  */
 

@@ -16,6 +16,8 @@ export const formatLimits = {
   conversionMemoryBytesMax: 1_536 * MiB,
   /** How often it looks at its memory, and whether the one that started it is still there. */
   conversionWatchMs: 100,
+  /** A library makes a tree of a document's XML, some twenty times as large. */
+  unpackedXmlBytesMax: 64 * MiB,
   /** Text that one file may become, and documents: a mailbox of years, a table of a million rows. */
   convertedTextBytesMax: 64 * MiB,
   convertedDocumentsMax: 20_000,

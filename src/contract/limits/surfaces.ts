@@ -52,6 +52,8 @@ export const surfaceLimits = {
   /** Documents of a page of a listing. */
   documentPageDefault: 100,
   documentPageMax: 1_000,
+  /** Pages that a node makes at once: each reads a thousand objects of cold at worst. */
+  listingsInFlightMax: 16,
   /** Of a cursor: the id of an object. */
   listingCursorCharsMax: 64,
   /** Idempotency keys whose content is remembered, to tell a retry from a mistake. */

@@ -6,9 +6,8 @@ export async function findArticle(html: string): Promise<string | undefined> {
     import("@mozilla/readability"),
     import("linkedom"),
   ]);
-  const { document } = parseHTML(html) as unknown as { document: Readable };
+  // The one wants the document of a browser, which has no type here, and the other has one.
+  const { document } = parseHTML(html) as unknown as { readonly document: never };
   if (!isProbablyReaderable(document)) return undefined;
   return new Readability(document).parse()?.content ?? undefined;
 }
-
-type Readable = ConstructorParameters<typeof import("@mozilla/readability").Readability>[0];

@@ -4,7 +4,7 @@
  * Linear in the page.
  */
 
-import { Token, Tokenizer, TokenizerMode } from "parse5";
+import { type Token, Tokenizer, TokenizerMode } from "parse5";
 import { Blocks } from "./blocks.ts";
 import { headings, isBlock, isSilent } from "./elements.ts";
 import type { PageText } from "./page-text.ts";
@@ -92,6 +92,7 @@ class FlatWriter {
     return {
       text: this.#blocks.finish().join("\n\n"),
       ownChars: this.#chars,
+      linkedChars: 0,
       heading: this.#heading,
       title: title === "" ? undefined : title,
     };

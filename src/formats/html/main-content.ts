@@ -20,6 +20,8 @@ const statedShareMin = 0.6;
 const guessedShareMin = 0.85;
 /** Shorter pages have nothing around their content that would be worth a guess. */
 const guessFromChars = 1_000;
+/** What a guess would leave out are links: without many of them there is nothing to gain. */
+const linkedShareMin = 0.2;
 /** Longer ones are books and tables, and a guess costs several times the reading. */
 const guessUpToChars = 1_000_000;
 /** A page that holds less than this beside its links is a list of links, and is taken as that. */
@@ -33,14 +35,14 @@ export async function mainContent(
   { html, findArticle }: { readonly html: string; readonly findArticle: FindArticle },
 ): Promise<PageText> {
   const whole = pageText(page, ordinary);
-  if (whole.ownChars < emptyBelowChars) return everything(page, whole);
+  if (whole.ownChars < emptyBelowChars) return everything(page, html);
   const stated = statedContent(page);
   if (stated !== undefined) {
     const content = pageText(stated, ordinary);
     if (content.ownChars < whole.ownChars * statedShareMin) return whole;
     return { ...content, heading: content.heading ?? whole.heading };
   }
-  if (whole.ownChars < guessFromChars || html.length > guessUpToChars) return whole;
+  if (!isWorthAGuess(whole, html)) return whole;
   const article = await findArticle(html);
   if (article === undefined) return whole;
   const guessed = pageText(parsePage(article), ordinary);
@@ -48,12 +50,15 @@ export async function mainContent(
   return { ...guessed, heading: whole.heading };
 }
 
+function isWorthAGuess({ ownChars, linkedChars }: PageText, { length }: string): boolean {
+  const hasMenus = linkedChars > ownChars * linkedShareMin;
+  return hasMenus && ownChars >= guessFromChars && length <= guessUpToChars;
+}
+
 /** Nothing but menus, or nothing but a notice for readers without scripts. */
-function everything(page: Document, whole: PageText): PageText {
+function everything(page: Document, html: string): PageText {
   const menus = pageText(page, ({ tagName }) => tagName === "noscript");
-  if (menus.text !== "") return menus;
-  const notices = pageText(page, () => false);
-  return notices.text === "" ? whole : notices;
+  return menus.text === "" ? pageText(parsePage(html, false), () => false) : menus;
 }
 
 /** The one element that the page calls its main content, or its only article. */

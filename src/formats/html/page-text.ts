@@ -9,6 +9,7 @@ export interface PageText {
   readonly text: string;
   /** Letters outside of links: what a page says itself, where its links only lead on. */
   readonly ownChars: number;
+  readonly linkedChars: number;
   /** The first heading, without markup. */
   readonly heading: string | undefined;
 }
@@ -41,6 +42,7 @@ class PageWriter {
   readonly #terms: { term: string; isUsed: boolean }[] = [];
   #links = 0;
   #ownChars = 0;
+  #linkedChars = 0;
   #heading: string | undefined;
 
   constructor(leaveOut: (element: Element) => boolean) {
@@ -62,7 +64,9 @@ class PageWriter {
 
   text(value: string): void {
     this.#blocks.text(value);
-    if (this.#links === 0) this.#ownChars += value.trim().length;
+    const { length } = value.trim();
+    if (this.#links === 0) this.#ownChars += length;
+    else this.#linkedChars += length;
   }
 
   close({ tagName }: Element): void {
@@ -74,7 +78,12 @@ class PageWriter {
 
   finish(): PageText {
     const text = this.#blocks.finish().join("\n\n");
-    return { text, ownChars: this.#ownChars, heading: this.#heading };
+    return {
+      text,
+      ownChars: this.#ownChars,
+      linkedChars: this.#linkedChars,
+      heading: this.#heading,
+    };
   }
 
   get #blocks(): Blocks {

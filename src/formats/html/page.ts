@@ -46,7 +46,10 @@ export function readFragment(
   leaveOut: (element: Element) => boolean = () => false,
 ): Pick<Converted, "text" | "title"> {
   try {
-    const { text, heading } = pageText(parsePage(html), leaveOut);
+    const { text, heading } = pageText(
+      parsePage(html),
+      (element) => element.tagName === "noscript" || leaveOut(element),
+    );
     return { text, title: heading };
   } catch (error) {
     if (!(error instanceof TooDeep)) throw error;

@@ -18,8 +18,13 @@ const treeDepthMax = 512;
 
 export class TooDeep extends Error {}
 
-/** @throws TooDeep */
-export function parsePage(html: string): Document {
+/**
+ * As a browser that runs scripts reads it, or as one that does not: then notices for such readers
+ * are part of the page.
+ *
+ * @throws TooDeep
+ */
+export function parsePage(html: string, scriptingEnabled = true): Document {
   const depths = new WeakMap<object, number>();
   const place = (parent: Parent, child: Child): void => {
     if (!("tagName" in child)) return;
@@ -28,7 +33,7 @@ export function parsePage(html: string): Document {
     depths.set(child, depth);
   };
   return parse(html, {
-    scriptingEnabled: false,
+    scriptingEnabled,
     treeAdapter: {
       ...defaultTreeAdapter,
       appendChild(parent, child) {

@@ -9,7 +9,7 @@
 import type { NatsConnection } from "nats";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
-import { type Logger, type Metrics, silentMetrics } from "../../observe/port.ts";
+import { type Logger, type Metrics, silentLogger, silentMetrics } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { Deadline } from "../../runtime/deadline.ts";
 import type { EventSink, Log } from "../port.ts";
@@ -30,7 +30,7 @@ export interface NatsLogOptions extends NatsAccess {
   /** Of DOCS; fixed when the log is created. */
   readonly partitions: number;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly logger?: Logger | undefined;
   /** Copies of each stream on a cluster: 1, 3 or 5. */
   readonly replicas?: number | undefined;
   readonly leaseMs?: number | undefined;
@@ -54,7 +54,12 @@ export type NatsLog = Log & {
  * not_ready (no log is there)
  */
 export async function connectNatsLog(options: NatsLogOptions): Promise<NatsLog> {
-  const { clock, logger, metrics = silentMetrics, connectMs = limits.natsConnectMs } = options;
+  const {
+    clock,
+    logger = silentLogger,
+    metrics = silentMetrics,
+    connectMs = limits.natsConnectMs,
+  } = options;
   const deadline = new Deadline(clock, connectMs);
   const context = await openConnection(options, { clock, logger, metrics });
   const { partitions, replicas = 1, leaseMs = limits.leaseMs, creates = true } = options;

@@ -33,7 +33,7 @@ import {
   mergeWorkflowId,
 } from "../../contract/merge.ts";
 import type { ScrubOutcome } from "../../contract/scrub.ts";
-import type { Logger } from "../../observe/port.ts";
+import { type Logger, silentLogger } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
 import type { MergeClient } from "../port.ts";
@@ -44,7 +44,7 @@ export interface TemporalOptions {
   readonly address: string;
   readonly namespace: string;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly logger?: Logger | undefined;
   /** How long merged chunks stay hot; `limits.mergeGraceMs` by default. */
   readonly graceMs?: number | undefined;
   /** From commit to the deletion of what it superseded; `limits.mergeSettleMs` by default. */
@@ -70,6 +70,7 @@ export function connectTemporal(options: TemporalOptions): MergeClient {
 
 class TemporalMergeClient implements MergeClient {
   readonly #options: TemporalOptions;
+  readonly #logger: Logger;
   readonly #connection: Connection;
   readonly #client: Client;
   readonly #closing = new AbortController();
@@ -78,6 +79,7 @@ class TemporalMergeClient implements MergeClient {
   constructor(options: TemporalOptions) {
     const { address, namespace } = options;
     this.#options = options;
+    this.#logger = options.logger ?? silentLogger;
     this.#connection = Connection.lazy({
       address,
       connectTimeout: limits.temporalRequestMs,
@@ -157,8 +159,8 @@ class TemporalMergeClient implements MergeClient {
    */
   async #ensureSchedule(name: string, workflowType: string, everyMs: number): Promise<void> {
     if (await this.#putSchedule(name, workflowType, everyMs)) return;
-    const { namespace, deployment, logger } = this.#options;
-    logger.error(
+    const { namespace, deployment } = this.#options;
+    this.#logger.error(
       { namespace, deployment },
       "another deployment merges in this Temporal namespace: give each its own, " +
         "they keep each other waiting",
@@ -276,7 +278,7 @@ class TemporalMergeClient implements MergeClient {
       return await call.finally(() => this.#running.delete(call));
     } catch (thrown) {
       const error = fromFailure(thrown) ?? transportError(thrown, timeoutMs);
-      this.#options.logger.debug({ code: error.code }, "a request to Temporal failed");
+      this.#logger.debug({ code: error.code }, "a request to Temporal failed");
       throw error;
     }
   }

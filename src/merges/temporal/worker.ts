@@ -33,6 +33,7 @@ import { connectTemporal, type TemporalOptions } from "./client.ts";
 export const workflowsPath = fileURLToPath(new URL("../../../workflows/index.ts", import.meta.url));
 
 export interface MergeWorkerOptions extends TemporalOptions {
+  readonly logger: Logger;
   readonly log: MergePorts["log"];
   readonly cold: MergePorts["cold"];
   readonly metrics: Metrics;

@@ -1,0 +1,83 @@
+/**
+ * Pictures, certificates and programs that stand in a text as characters. They say nothing to a
+ * reader, and each thousand of them makes a chunk that answers no question and crowds out others.
+ *
+ *   BL1  what goes is named where it stood, with its length;
+ *   BL2  words stay, in every script, also long ones, and so do addresses, hashes and keys: what is
+ *        taken for a blob is longer than any of them and mixed as no word is;
+ *   BL3  linear in the text.
+ */
+
+/** `data:image/png;base64,…`; short ones are examples of themselves. */
+const dataUri =
+  /\bdata:([a-z]+\/[\w.+-]{1,80})?((?:;[\w.-]+(?:=[\w.-]+)?){0,4}),([^\s"'()<>\\`]{128,})/gi;
+/** Nothing that people write is so long without a mark or a blank: SHA-512 in hex has 128. */
+const longRun = /(?<![\w+/-])[\w+/-]{300,}={0,2}/g;
+/** Lines of base64, as certificates and mails wrap it; the last may be shorter. */
+const wrappedLines =
+  /(?:^[ \t>]*[A-Za-z0-9+/]{60,100}\n){4,}(?:^[ \t>]*[A-Za-z0-9+/]{1,100}={0,2}$)?/gm;
+/** A line of a program that was packed for a machine. */
+const longLine = /^.{4000,}$/gm;
+
+export function withoutBlobs(text: string): string {
+  return text
+    .replace(dataUri, (found) => {
+      const [type = ""] = found.split(/[;,]/, 1);
+      const { length } = found.slice(found.indexOf(",") + 1);
+      return `${type},(${length} characters left out)`;
+    })
+    .replace(wrappedLines, (lines) => (isMixed(lines) ? `${leftOut("base64", lines)}\n` : lines))
+    .replace(longRun, (run) => {
+      if (isHex(run)) return leftOut("hex", run);
+      return isMixed(run) ? leftOut("base64", run) : run;
+    })
+    .replace(longLine, (line) => (isPacked(line) ? leftOut("packed code", line) : line));
+}
+
+function leftOut(kind: string, { length }: { readonly length: number }): string {
+  return `(${kind}, ${length} characters left out)`;
+}
+
+function isHex(run: string): boolean {
+  return /^(?:[0-9a-f]+|[0-9A-F]+)$/.test(run) && /[0-9]/.test(run) && /[a-f]/i.test(run);
+}
+
+/** Of coded bytes, two fifths are capitals, two fifths small letters, a sixth digits. */
+const capitalShare = 0.2;
+const smallShare = 0.2;
+const digitShare = 0.06;
+
+function isMixed(run: string): boolean {
+  const all = run.length;
+  return (
+    countOf(run, 65, 90) > all * capitalShare &&
+    countOf(run, 97, 122) > all * smallShare &&
+    countOf(run, 48, 57) > all * digitShare
+  );
+}
+
+/**
+ * Prose has a blank in six characters. Data that people read has braces, but calls nothing and ends
+ * no statement.
+ */
+const blankShareMax = 0.05;
+const bracketShareMin = 0.05;
+const statementShareMin = 0.02;
+
+function isPacked(line: string): boolean {
+  const without = (signs: RegExp): number => line.length - line.replace(signs, "").length;
+  return (
+    without(/ /g) < line.length * blankShareMax &&
+    without(/[{}()]/g) > line.length * bracketShareMin &&
+    without(/[;()]/g) > line.length * statementShareMin
+  );
+}
+
+function countOf(text: string, first: number, last: number): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code >= first && code <= last) count += 1;
+  }
+  return count;
+}

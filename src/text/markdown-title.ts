@@ -1,0 +1,73 @@
+/** A heading without its markup, as it is shown and embedded with each chunk below it. */
+
+/** A longer heading is cut when it is embedded; patterns with a tail see no more. */
+const titleCharsMax = 400;
+const codeSpan = /(`+)(?!`)(.+?)(?<!`)\1(?!`)/g;
+/** No class holds what opens its pattern: a title of nothing but brackets is gone through once. */
+const image = /!\[([^[\]]*)\](?:\([^()]*\)|\[[^[\]]*\])/g;
+const link = /\[([^[\]]*)\](?:\((?:[^()]|\([^()]*\))*\)|\[[^[\]]*\])/g;
+const autolink = /<([a-z][a-z0-9+.-]{1,31}:[^\s<>]*)>/gi;
+const tag = /<\/?[a-z][^<>]*>|<!--.*?-->/gi;
+const emphasis = /(\*{1,3})(?=\S)([^*]*[^*\s])\1/g;
+const deleted = /~~(?=\S)([^~]*[^~\s])~~/g;
+const anchor = /[ \t]*\{#[^{}\s]*\}$/;
+const escaped = /\\([!-/:-@[-`{-~])/g;
+const entity = /&(?:amp|lt|gt|quot|nbsp|copy|#(\d{1,7})|#x([\da-f]{1,6}));/gi;
+const entities: Readonly<Record<string, string>> = {
+  "&amp;": "&",
+  "&lt;": "<",
+  "&gt;": ">",
+  "&quot;": '"',
+  "&nbsp;": " ",
+  "&copy;": "©",
+};
+
+/**
+ * Code keeps its spelling, and an underscore is part of a name: `restart_worker_pool` is one far
+ * more often than an emphasis.
+ */
+export function plainTitle(markup: string): string {
+  const line = withoutClosingHashes(markup.slice(0, titleCharsMax));
+  const pieces: string[] = [];
+  let from = 0;
+  for (const span of line.matchAll(codeSpan)) {
+    pieces.push(plainText(line.slice(from, span.index)), span[2] ?? "");
+    from = span.index + span[0].length;
+  }
+  pieces.push(plainText(line.slice(from)));
+  return pieces.join("").replace(/\s+/g, " ").trim();
+}
+
+function plainText(markup: string): string {
+  return markup
+    .replace(image, "$1")
+    .replace(link, "$1")
+    .replace(autolink, "$1")
+    .replace(tag, "")
+    .replace(anchor, "")
+    .replace(emphasis, "$2")
+    .replace(deleted, "$1")
+    .replace(escaped, "$1")
+    .replace(entity, character);
+}
+
+function character(written: string, decimal?: string, hexadecimal?: string): string {
+  const known = entities[written.toLowerCase()];
+  if (known !== undefined) return known;
+  const code = Number.parseInt(decimal ?? hexadecimal ?? "", decimal === undefined ? 16 : 10);
+  const isCharacter = code > 0 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
+  return isCharacter ? String.fromCodePoint(code) : written;
+}
+
+/**
+ * `Title ##`: by hand, because a pattern that ends at the end tries each run of blanks and hashes
+ * again.
+ */
+function withoutClosingHashes(markup: string): string {
+  const title = markup.trimEnd();
+  let end = title.length;
+  while (title[end - 1] === "#") end -= 1;
+  const before = title[end - 1];
+  const isClosing = end < title.length && (end === 0 || before === " " || before === "\t");
+  return isClosing ? title.slice(0, end) : title;
+}

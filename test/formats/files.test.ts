@@ -1,0 +1,368 @@
+import { deflateRawSync } from "node:zlib";
+import {
+  HeadingLevel,
+  Packer,
+  Paragraph,
+  Table,
+  TableCell,
+  TableRow,
+  Document as WordDocument,
+} from "docx";
+import { PDFDocument, StandardFonts } from "pdf-lib";
+import { afterAll, describe, expect, test } from "vitest";
+import { openFileReader } from "../../src/formats/reader.ts";
+import { readNamed } from "./support.ts";
+
+const reader = openFileReader();
+afterAll(() => reader.close());
+const read = (name: string, content: string | Uint8Array) => readNamed(reader, name, content);
+
+async function pdf(pages: readonly (readonly string[])[], title?: string): Promise<Uint8Array> {
+  const file = await PDFDocument.create();
+  const font = await file.embedFont(StandardFonts.Helvetica);
+  if (title !== undefined) file.setTitle(title);
+  file.setModificationDate(new Date("2024-03-05T09:00:00Z"));
+  for (const lines of pages) {
+    const page = file.addPage([400, 600]);
+    for (const [index, line] of lines.entries()) {
+      page.drawText(line, { x: 30, y: 550 - index * 14, size: 11, font });
+    }
+  }
+  return file.save();
+}
+
+async function docx(children: (Paragraph | Table)[]): Promise<Uint8Array> {
+  return Packer.toBuffer(new WordDocument({ sections: [{ children }] }));
+}
+
+describe("PDF", () => {
+  test("is its text layer, a section for each page, with title, date and pages", async () => {
+    const bytes = await pdf(
+      [
+        ["The depot keeps the", "summer tyres."],
+        ["Winter tyres are in As-", "kby."],
+      ],
+      "Tyres",
+    );
+    const { documents, skipped } = await read("tyres.pdf", bytes);
+    expect(skipped).toEqual([]);
+    expect(documents).toEqual([
+      {
+        id: "tyres.pdf",
+        source: "/files/tyres.pdf",
+        title: "Tyres",
+        text: "## Page 1\n\nThe depot keeps the\nsummer tyres.\n\n## Page 2\n\nWinter tyres are in Askby.",
+        timestamp: Date.parse("2024-03-05T09:00:00Z") / 1000,
+        metadata: { pages: 2 },
+      },
+    ]);
+  });
+
+  test("without a text layer is counted as a scan, and as broken when it is none", async () => {
+    expect(await read("scan.pdf", await pdf([[], []]))).toMatchObject({ skipped: ["scan"] });
+    expect(await read("broken.pdf", "%PDF-1.7\nnothing")).toMatchObject({ skipped: ["broken"] });
+  });
+
+  test("longer than a document may be becomes several, each with its place", async () => {
+    const small = openFileReader({ documentTextBytesMax: 2_000 });
+    try {
+      const pages = Array.from({ length: 12 }, (_, page) =>
+        Array.from({ length: 10 }, (_, line) => `Page ${page + 1}, line ${line} of the handbook.`),
+      );
+      const { documents } = await readNamed(small, "book.pdf", await pdf(pages));
+      expect(documents.map(({ id }) => id)).toEqual(
+        documents.map((_, index) => (index === 0 ? "book.pdf" : `book.pdf#${index + 1}`)),
+      );
+      expect(documents.length).toBeGreaterThan(2);
+      expect(documents[1]).toMatchObject({ metadata: { piece: 2, pieces: documents.length } });
+      const text = documents.map((document) => String(document["text"])).join("\n");
+      for (let page = 1; page <= 12; page += 1) expect(text).toContain(`Page ${page}, line 9 of`);
+    } finally {
+      await small.close();
+    }
+  });
+});
+
+describe("DOCX", () => {
+  test("has its headings, lists and tables", async () => {
+    const cell = (text: string) => new TableCell({ children: [new Paragraph(text)] });
+    const bytes = await docx([
+      new Paragraph({ text: "Ferry handbook", heading: HeadingLevel.TITLE }),
+      new Paragraph({ text: "Prices", heading: HeadingLevel.HEADING_1 }),
+      new Paragraph("Prices hold from May."),
+      new Paragraph({ text: "dogs travel free", bullet: { level: 0 } }),
+      new Table({
+        rows: [
+          new TableRow({ tableHeader: true, children: [cell("Route"), cell("Price")] }),
+          new TableRow({ children: [cell("Vikholm"), cell("140")] }),
+        ],
+      }),
+    ]);
+    const { documents } = await read("ferry.docx", bytes);
+    expect(documents).toMatchObject([
+      {
+        title: "Ferry handbook",
+        text: "# Ferry handbook\n\n# Prices\n\nPrices hold from May.\n\n- dogs travel free\n\n| Route | Price |\n| --- | --- |\n| Vikholm | 140 |",
+      },
+    ]);
+  });
+
+  test("that is no archive, or an empty one, is counted as broken", async () => {
+    expect(await read("a.docx", "PK nothing")).toMatchObject({ skipped: ["broken"] });
+  });
+
+  test("that is a bomb is counted by its size, and the next one is read", async () => {
+    const { skipped } = await read(
+      "bomb.docx",
+      zip("word/document.xml", Buffer.alloc(150_000_000, "<w:p>")),
+    );
+    expect(skipped).toEqual(["size"]);
+    expect(await read("a.csv", "Name,Price\nVikholm,140\n")).toMatchObject({ skipped: [] });
+  });
+});
+
+/** An archive with one file, as small as its content is repetitive. */
+function zip(name: string, content: Uint8Array): Uint8Array {
+  const data = deflateRawSync(content);
+  const fields = Buffer.alloc(26);
+  fields.writeUInt16LE(20, 0);
+  fields.writeUInt16LE(8, 4);
+  fields.writeUInt32LE(data.length, 14);
+  fields.writeUInt32LE(content.length, 18);
+  fields.writeUInt16LE(name.length, 22);
+  const local = Buffer.concat([Buffer.from("PK\x03\x04"), fields, Buffer.from(name), data]);
+  const entry = Buffer.concat([
+    Buffer.from("PK\x01\x02\x14\0"),
+    fields,
+    Buffer.alloc(14),
+    Buffer.from(name),
+  ]);
+  const end = Buffer.alloc(18);
+  end.writeUInt16LE(1, 4);
+  end.writeUInt16LE(1, 6);
+  end.writeUInt32LE(entry.length, 8);
+  end.writeUInt32LE(local.length, 12);
+  return Buffer.concat([local, entry, Buffer.from("PK\x05\x06"), end]);
+}
+
+describe("tables in text", () => {
+  test.each([
+    ["commas", "a.csv", 'Route,Price\nVikholm,140\n"Mos, serud",95\n'],
+    ["semicolons", "a.csv", "Route;Price\r\nVikholm;140\r\nMos, serud;95\r\n"],
+    ["tabs", "a.tsv", "Route\tPrice\nVikholm\t140\nMos, serud\t95"],
+    ["tabs, called csv", "a.csv", "\ufeffRoute\tPrice\nVikholm\t140\nMos, serud\t95"],
+  ])(
+    "with %s give a paragraph a row, with the names of its columns",
+    async (_name, file, content) => {
+      expect((await read(file, content)).documents).toMatchObject([
+        {
+          text: "Route: Vikholm; Price: 140\n\nRoute: Mos, serud; Price: 95",
+          metadata: { rows: 2, columns: ["Route", "Price"] },
+        },
+      ]);
+    },
+  );
+
+  test.each([
+    ["rows of different lengths", "A,B\n1\n1,2,3\n", "A: 1\n\nA: 1; B: 2; 3"],
+    ["no header", "1,2\n3,4\n", "1; 2\n\n3; 4"],
+    ["line feeds in a cell", 'A,B\n"x\ny",2\n', "A: x y; B: 2"],
+    ["quotes inside", 'A,B\nsays "no",2\n', 'A: says "no"; B: 2'],
+    ["empty cells and rows", "A,B\n,2\n,\n\n1,\n", "B: 2\n\nA: 1"],
+  ])("with %s are read", async (_name, content, text) => {
+    expect((await read("a.csv", content)).documents).toMatchObject([{ text }]);
+  });
+
+  test("without a row are counted", async () => {
+    expect(await read("a.csv", "\n \n")).toMatchObject({ skipped: ["empty"] });
+    expect(await read("a.csv", Uint8Array.of(0x63, 0xe9, 0x2c))).toMatchObject({
+      skipped: ["encoding"],
+    });
+  });
+});
+
+describe("mail", () => {
+  const head =
+    "From: Ann Aune <ann@depot.example>\r\nTo: crew@depot.example, Bo <bo@depot.example>\r\nSubject: =?utf-8?q?F=C3=A4hre?= at noon\r\nDate: Tue, 5 Mar 2024 10:00:00 +0100\r\nMessage-ID: <one@depot.example>\r\n";
+
+  test("has its headers as fields, and what was written without what it quotes", async () => {
+    const body =
+      "In-Reply-To: <zero@depot.example>\r\n\r\nThe ferry leaves at noon.\r\n\r\nOn Mon, 4 Mar 2024 at 09:00, Bo <bo@depot.example>\r\nwrote:\r\n> When does it leave?\r\n> Bo\r\n";
+    expect((await read("a.eml", head + body)).documents).toEqual([
+      {
+        id: "a.eml",
+        source: "/files/a.eml",
+        title: "Fähre at noon",
+        text: "The ferry leaves at noon.",
+        timestamp: Date.parse("2024-03-05T09:00:00Z") / 1000,
+        metadata: {
+          from: "Ann Aune <ann@depot.example>",
+          to: ["crew@depot.example", "Bo <bo@depot.example>"],
+          message_id: "one@depot.example",
+          in_reply_to: "zero@depot.example",
+        },
+      },
+    ]);
+  });
+
+  test.each([
+    ["nothing but a quotation", "> When?\n> Bo\n", "> When?\n> Bo\n"],
+    ["an answer between quotations", "> Two?\n\nYes.\n\n> Three?\n\nNo.\n", "Yes.\n\nNo."],
+    ["Outlook's whole mail", "Yes.\n\n-----Original Message-----\nFrom: Bo\nTwo?\n", "Yes."],
+    ["German", "Ja.\n\nAm 04.03.2024 um 09:00 schrieb Bo:\n> Zwei?\n", "Ja."],
+    [
+      "a forwarded mail",
+      "See below.\n\n---------- Forwarded message ----------\nFrom: Bo\n\nTwo.\n",
+      "See below.\n\n---------- Forwarded message ----------\nFrom: Bo\n\nTwo.",
+    ],
+  ])("with %s", async (_name, body, text) => {
+    expect((await read("a.eml", `${head}\r\n${body}`)).documents).toMatchObject([{ text }]);
+  });
+
+  test("in HTML is read as a page is", async () => {
+    const html =
+      "<html><body><p>The <b>ferry</b> leaves.</p><table><tr><th>A</th></tr><tr><td>1</td></tr></table><blockquote type='cite'>When?</blockquote></body></html>";
+    const { documents } = await read(
+      "a.eml",
+      `${head}Content-Type: text/html; charset=utf-8\r\n\r\n${html}`,
+    );
+    expect(documents).toMatchObject([{ text: "The ferry leaves.\n\n| A |\n| --- |\n| 1 |" }]);
+  });
+
+  test("brings its attachments through the same door, and no operations", async () => {
+    const part = (name: string, type: string, content: Uint8Array | string) =>
+      `--b\r\nContent-Type: ${type}; name="${name}"\r\nContent-Disposition: attachment; filename="${name}"\r\nContent-Transfer-Encoding: base64\r\n\r\n${Buffer.from(content).toString("base64")}\r\n`;
+    const mail = `${head}MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nTwo files.\r\n${part("prices.csv", "text/csv", "Route,Price\nVikholm,140\n")}${part("plan.pdf", "application/pdf", await pdf([["The plan of the summer."]]))}${part("wipe.ndjson", "application/x-ndjson", '{"op":"delete","id":"a.md"}')}${part("logo.png", "image/png", "x")}--b--\r\n`;
+    const { documents, skipped } = await read("a.eml", mail);
+    expect(documents).toMatchObject([
+      { id: "a.eml", text: "Two files." },
+      { id: "a.eml#prices.csv", title: "prices.csv", text: "Route: Vikholm; Price: 140" },
+      {
+        id: "a.eml#plan.pdf",
+        text: "## Page 1\n\nThe plan of the summer.",
+        metadata: { attachment: "plan.pdf", pages: 1 },
+      },
+    ]);
+    expect(skipped).toEqual(["type", "type"]);
+  });
+
+  test("within mail within mail ends at a depth", async () => {
+    let mail = `${head}\r\nInnermost.\r\n`;
+    for (let depth = 0; depth < 30; depth += 1) {
+      mail = `${head}MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b${depth}\r\n\r\n--b${depth}\r\nContent-Type: text/plain\r\n\r\nLevel ${depth}.\r\n--b${depth}\r\nContent-Type: message/rfc822\r\nContent-Disposition: attachment; filename=m.eml\r\n\r\n${mail}\r\n--b${depth}--\r\n`;
+    }
+    const { documents, skipped } = await read("a.eml", mail);
+    expect(documents.length).toBeGreaterThan(0);
+    expect(documents.length + skipped.length).toBeLessThan(20);
+  });
+
+  test("in a mailbox is a document each, named after its message id", async () => {
+    const second = head.replace("one@", "two@");
+    const mailbox = `From ann@depot.example Tue Mar  5 10:00:00 2024\r\n${head}\r\nOne.\r\n>From here on it is text.\r\n\r\nFrom bo@depot.example Tue Mar  5 11:00:00 2024\r\n${second}\r\nTwo.\r\n`;
+    expect((await read("box.mbox", mailbox)).documents).toMatchObject([
+      { id: "box.mbox#one@depot.example", text: "One.\nFrom here on it is text." },
+      { id: "box.mbox#two@depot.example", text: "Two." },
+    ]);
+  });
+});
+
+describe("text", () => {
+  test.each([
+    [
+      "YAML",
+      "---\ntitle: Winter tyres\ntags: [tyres, snow]\nyear: 2024\ndraft: false\ndate: 2024-05-01\nnested: {a: 1}\n---\n\n# Other\n\nx",
+      {
+        title: "Winter tyres",
+        text: "# Other\n\nx",
+        timestamp: 1_714_521_600,
+        metadata: { tags: ["tyres", "snow"], year: 2024, draft: false },
+      },
+    ],
+    [
+      "YAML, with other line ends",
+      "---\r\ntitle: 'A: b'\r\n---\r\nx\r\n",
+      { title: "A: b", text: "x\r\n" },
+    ],
+    [
+      "TOML",
+      '+++\ntitle = "Winter"\ntags = ["a"]\ndate = 2024-05-01T00:00:00Z\n+++\nx',
+      { title: "Winter", text: "x", timestamp: 1_714_521_600, metadata: { tags: ["a"] } },
+    ],
+    [
+      "JSON",
+      '{\n  "title": "Winter",\n  "tags": ["a"]\n}\n\nx',
+      { title: "Winter", text: "x", metadata: { tags: ["a"] } },
+    ],
+    [
+      "no title",
+      "---\nowner: Team\n---\n\n# When to change\n\nx",
+      { title: "When to change", metadata: { owner: "Team" } },
+    ],
+    ["nothing in it", "---\n---\n# T\nx", { title: "T", text: "# T\nx" }],
+    [
+      "a rule that is none",
+      "---\n\nText between rules.\n\n---\nx",
+      { title: "a.md", text: "---\n\nText between rules.\n\n---\nx" },
+    ],
+    ["broken YAML", "---\na: [b\n---\n\n# T\n\nx", { title: "T" }],
+    [
+      "a YAML bomb",
+      `---\na: &a [x,x,x,x,x,x,x,x,x]\n${"bcdefghi"
+        .split("")
+        .map((n, i) => `${n}: &${n} [${`*${"abcdefgh"[i]},`.repeat(8)}*${"abcdefgh"[i]}]`)
+        .join("\n")}\n---\n# T\n\nx`,
+      { title: "T" },
+    ],
+  ])("with front matter of %s", async (_name, content, document) => {
+    expect((await read("a.md", content)).documents).toMatchObject([document]);
+  });
+
+  test.each([
+    ["# restart_worker_pool\n\nx", "restart_worker_pool"],
+    ["# The `__init__.py` of plugins\n\nx", "The __init__.py of plugins"],
+    ["Set\r\n===\r\nx", "Set"],
+    ["Two\nlines\n---\nx", "Two lines"],
+    ["    # code\n\n## After code", "After code"],
+    ["<!--\n# no\n-->\n\n# Yes", "Yes"],
+    ["- item\n\n  ```\n  # no\n  ```\n\n# Yes", "Yes"],
+    ["> # Quoted\n\nx", "Quoted"],
+    ["# 2 * 3 * 4\n", "2 * 3 * 4"],
+    ["# C:\\\\dir \\# [a](b) &amp; ![i](j) **bold**\n", "C:\\dir # a & i bold"],
+    ["# [![badge](x)](y) Name {#id}\n", "badge Name"],
+    ["#hashtag\n\n# Real", "Real"],
+    ["```\n# never closed", "a.md"],
+  ])("in Markdown %j is called %j", async (content, title) => {
+    expect((await read("a.md", content)).documents).toMatchObject([{ title }]);
+  });
+
+  test("in AsciiDoc has its headings, code and header", async () => {
+    const content =
+      "= Ferry handbook\nAnn Aune\n:revdate: 2024-05-01\n:author: Ann Aune\n\n== Prices\n\nFrom *May*.\n\n[source,sh]\n----\n== no heading\n----\n\n* dogs\n** big dogs\n\n////\nno\n////\n";
+    expect((await read("a.adoc", content)).documents).toMatchObject([
+      {
+        title: "Ferry handbook",
+        text: "# Ferry handbook\n\nAnn Aune\n\n## Prices\n\n\nFrom *May*.\n\n```sh\n== no heading\n```\n\n- dogs\n  - big dogs",
+        timestamp: 1_714_521_600,
+        metadata: { author: "Ann Aune" },
+      },
+    ]);
+  });
+
+  test("in reStructuredText has its headings and literal blocks", async () => {
+    const content =
+      "==============\nFerry handbook\n==============\n\nPrices\n======\n\nRun this::\n\n    pay --all\n    # no heading\n\n.. note:: Dogs travel free.\n\n.. code-block:: python\n   :linenos:\n\n   x = 1\n\nDetails\n-------\n\nMore.\n\n====  ====\nA     B\n====  ====\n1     2\n====  ====\n";
+    const { documents } = await read("a.rst", content);
+    const text = String(documents[0]?.["text"]);
+    expect(documents).toMatchObject([{ title: "Ferry handbook" }]);
+    expect(text.match(/^#+ .*$/gm)).toEqual([
+      "# Ferry handbook",
+      "## Prices",
+      "# no heading",
+      "### Details",
+    ]);
+    expect(text).toContain(
+      "Run this:\n\n````\npay --all\n# no heading\n````\n\nnote: Dogs travel free.\n\n````python\nx = 1\n````",
+    );
+    expect(text).toContain("1     2");
+  });
+});
