@@ -66,7 +66,7 @@ export const vendors = [
   { name: "prom-client", packages: "prom-client", from: "^src/observe/" },
   { name: "pino", packages: "pino", from: "^src/observe/" },
   { name: "commander", packages: "(commander|cli-progress)", from: "^src/cli/" },
-  { name: "parse5", packages: "parse5", from: "^src/formats/html/" },
+  { name: "html-parser", packages: "parse5", from: "^src/formats/html/" },
   {
     name: "readability",
     packages: "(@mozilla/readability|linkedom)",

@@ -31,7 +31,7 @@ export function rstDocument(source: string): Converted {
 class RstReader {
   readonly #lines: readonly string[];
   readonly #out: string[] = [];
-  /** Which sign, and whether it is also above, in the order of their first use: that is the level. */
+  /** Sign, and whether it is above as well, in the order of their first use: the level. */
   readonly #levels: string[] = [];
   readonly #fields = new Map<string, string>();
   #title: string | undefined;
