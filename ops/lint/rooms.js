@@ -67,7 +67,7 @@ export const vendors = [
   { name: "pino", packages: "pino", from: "^src/observe/" },
   { name: "file-selection", packages: "(ignore|picomatch)", from: "^src/cli/" },
   { name: "commander", packages: "(commander|cli-progress)", from: "^src/cli/" },
-  { name: "parse5", packages: "parse5", from: "^src/formats/html/" },
+  { name: "html-parser", packages: "parse5", from: "^src/formats/html/" },
   {
     name: "readability",
     packages: "(@mozilla/readability|linkedom)",

@@ -10,7 +10,6 @@ import {
 import { progressBar } from "../../src/cli/ingest/progress.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import type { CorpusDocument } from "../../src/formats/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { SetupError } from "../setup/setup-error.ts";
 import type { PlannedDocument } from "./plan.ts";
@@ -21,7 +20,7 @@ const corpusBounds = { maxDocuments: 300, maxTokens: 150_000 };
 const visibleWithinMs = 30_000;
 const lineEveryMs = 5_000;
 
-export type JobDocument = CorpusDocument & PlannedDocument;
+export type JobDocument = Readonly<Record<string, unknown>> & PlannedDocument;
 
 export interface JobCorpus {
   readonly documents: readonly JobDocument[];

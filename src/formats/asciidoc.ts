@@ -1,6 +1,7 @@
 /** AsciiDoc as text: headings and code as Markdown has them, the header's fields as metadata. */
 
 import type { Converted } from "./convert.ts";
+import { tableText } from "./table-text.ts";
 
 const headingLine = /^(={1,6})[ \t]+(\S.*?)(?:[ \t]+=+)?$/;
 const attributeLine = /^:(!?[\w-]+!?):(?:[ \t]+(.*))?$/;
@@ -13,7 +14,7 @@ const sourceLine = /^\[source(?:%\w+)?,\s*([\w+#-]+).*\]$/;
 const silentLine = /^(?:\[[^\]]*\]|(?:ifdef|ifndef|ifeval|endif|include|toc)::.*)$/;
 
 export function asciidocDocument(source: string): Converted {
-  const lines = source.split(/\r\n|\r|\n/);
+  const lines = withOneLineTitles(source.split(/\r\n|\r|\n/));
   const out: string[] = [];
   const attributes = new Map<string, string>();
   let title: string | undefined;
@@ -23,7 +24,11 @@ export function asciidocDocument(source: string): Converted {
     const fence = literalFence.exec(line)?.[1];
     const heading = headingLine.exec(line);
     const attribute = attributeLine.exec(line);
-    if (fence !== undefined || commentFence.test(line)) {
+    if (tableFence.test(line)) {
+      const end = endOf(lines, at, line);
+      out.push(...tableLines(lines.slice(at + 1, end)));
+      at = end;
+    } else if (fence !== undefined || commentFence.test(line)) {
       const end = endOf(lines, at, line);
       if (fence !== undefined) out.push(...fenced(lines.slice(at + 1, end), language));
       at = end;
@@ -47,6 +52,40 @@ export function asciidocDocument(source: string): Converted {
     date: attributes.get("revdate"),
     metadata: author === undefined || author === "" ? {} : { author },
   };
+}
+
+/** The older way to write a title: underlined with as many signs as it has letters. */
+const titleUnderlines = ["=", "", "~", "^"];
+
+function withOneLineTitles(lines: readonly string[]): readonly string[] {
+  const out: string[] = [];
+  for (const line of lines) {
+    const title = out.at(-1) ?? "";
+    const level = /^(=+|~+|\^+)$/.test(line) ? titleUnderlines.indexOf(line.charAt(0)) : -1;
+    const isUnder = level !== -1 && Math.abs(line.length - title.length) <= 1;
+    const isTitle = isUnder && /^[\p{L}\d]/u.test(title) && (out.at(-2) ?? "").trim() === "";
+    if (isTitle) out[out.length - 1] = `${"=".repeat(level + 1)} ${title}`;
+    else out.push(line);
+  }
+  return out;
+}
+
+const tableFence = /^\|={3,}$/;
+
+/** Rows of a line each as Markdown; other forms, such as a cell a line, stay as they are. */
+function tableLines(lines: readonly string[]): readonly string[] {
+  const filled = lines.filter((line) => line.trim() !== "");
+  const rows = filled.map((line) =>
+    line
+      .split("|")
+      .slice(1)
+      .map((cell) => cell.trim()),
+  );
+  const width = rows[0]?.length ?? 0;
+  if (width < 2 || rows.some((cells) => cells.length !== width)) return filled;
+  const first = lines.findIndex((line) => line.trim() !== "");
+  const hasHeader = rows.length > 1 && lines[first + 1]?.trim() === "";
+  return [tableText(rows.map((cells, at) => ({ cells, isHeader: hasHeader && at === 0 })))];
 }
 
 /** Where a block that `line` opens ends: at the same line again, or with the file. */

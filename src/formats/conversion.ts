@@ -5,8 +5,8 @@
  * Never: converts two files at once, or lets the child outlive this process.
  * Receives: `convert` and `close`. Sends: ConversionRequest; hears: ConversionReply.
  *
- *   CV1  every `convert` settles: a child that says nothing for `deadlineMs` is killed, and its file
- *        is `slow`;
+ *   CV1  every `convert` settles: a child that says nothing for `deadlineMs` is killed, and its
+ *        file is `slow`;
  *   CV2  a file is `broken` only when `attemptsMax` children in a row ended over it;
  *   CV3  a child that does not start blames no file.
  */

@@ -11,23 +11,52 @@ const delimiters = [",", ";", "\t", "|"];
 const sampleChars = 64 * 1024;
 const recordCharsMax = 1_000_000;
 
-export function csvDocument(text: string, given?: string): Converted {
-  const rows = readRows(text, given ?? delimiterOf(text));
-  const [first, ...others] = rows;
+export function csvDocument(source: string, given?: string): Converted {
+  // Excel's way to say which one it is.
+  const said = /^\ufeff?sep=(.)\r?\n/i.exec(source);
+  const text = said === null ? source : source.slice(said[0].length);
+  const all = readRows(text, given ?? said?.[1] ?? delimiterOf(text));
+  const start = tableStart(all);
+  const [first, ...others] = all.slice(start);
   if (first === undefined) throw new Unreadable("empty");
   const names = hasHeader(first, others) ? columnNames(first) : undefined;
-  const shown = names === undefined ? rows : others;
-  const paragraphs = shown.map((cells) => rowText(cells, names)).filter((row) => row !== "");
-  if (paragraphs.length === 0) throw new Unreadable("empty");
+  const above = all.slice(0, start).map((cells) => rowText(cells, undefined));
+  const rows = (names === undefined ? [first, ...others] : others)
+    .map((cells) => rowText(cells, names))
+    .filter((row) => row !== "");
+  if (rows.length === 0) throw new Unreadable("empty");
   return {
-    text: paragraphs.join("\n\n"),
-    metadata: { rows: paragraphs.length, ...(names === undefined ? {} : columnsOf(names)) },
+    text: [...above, ...rows].join("\n\n"),
+    metadata: { rows: rows.length, ...(names === undefined ? {} : columnsOf(names)) },
   };
 }
 
+/** Above many tables stands what they are about, in the first column. */
+function tableStart(rows: readonly (readonly string[])[]): number {
+  const filled = rows.slice(0, 10).map((cells) => cells.filter((cell) => cell !== "").length);
+  const start = filled.findIndex((count) => count > 1);
+  const below = filled.slice(start + 1);
+  const isTable = below.length > 0 && below.every((count) => count > 1);
+  return start > 0 && isTable ? start : 0;
+}
+
+/** A quotation mark that never ends is a letter like others, and so are all then. */
 function readRows(text: string, delimiter: string): readonly (readonly string[])[] {
+  try {
+    return parseRows(text, delimiter, '"');
+  } catch {
+    return parseRows(text, delimiter, null);
+  }
+}
+
+function parseRows(
+  text: string,
+  delimiter: string,
+  quote: string | null,
+): readonly (readonly string[])[] {
   return parse(text, {
     delimiter,
+    quote,
     bom: true,
     relax_column_count: true,
     relax_quotes: true,
@@ -47,19 +76,32 @@ function delimiterOf(text: string): string {
   const complete = lines.filter((line) => line.trim() !== "").slice(0, 10);
   const score = (delimiter: string): number => {
     const counts = complete.map((line) => line.replace(/"[^"]*"/g, "").split(delimiter).length - 1);
-    const [first = 0] = counts;
-    const same = counts.filter((count) => count === first).length;
-    return first * (same / Math.max(1, counts.length));
+    const scores = counts.map((count) => {
+      const same = counts.filter((other) => other === count).length;
+      return count * (same / counts.length);
+    });
+    return scores.reduce((most, each) => Math.max(most, each), 0);
   };
   return delimiters.reduce((best, each) => (score(each) > score(best) ? each : best));
 }
 
-/** A first row of distinct words, above rows of which some hold something else. */
+/** A first row of words: distinct ones, or above a column of numbers. */
 function hasHeader(first: readonly string[], others: readonly (readonly string[])[]): boolean {
   const names = first.filter((cell) => cell !== "");
-  const isNamed = names.length >= first.length / 2 && new Set(names).size === names.length;
-  const isWords = names.every((name) => name.length <= 100 && !/^[-+\d.,%€$£\s]+$/.test(name));
-  return others.length > 0 && isNamed && isWords;
+  const isNamed = names.length >= first.length / 2;
+  const isWords = names.every((name) => name.length <= nameCharsMax && !isNumber(name));
+  if (others.length === 0 || !isNamed || !isWords) return false;
+  const isDistinct = new Set(names).size === names.length;
+  const sample = others.slice(0, 20);
+  return (
+    isDistinct || first.some((_, column) => sample.every((row) => isNumber(row[column] ?? "")))
+  );
+}
+
+const nameCharsMax = 100;
+
+function isNumber(cell: string): boolean {
+  return /^[-+\d.,%€$£\s]*\d[-+\d.,%€$£\s]*$/.test(cell);
 }
 
 function columnNames(cells: readonly string[]): readonly string[] {

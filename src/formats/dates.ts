@@ -8,8 +8,8 @@ const mailLike = /^(?:[a-z]{3,9},?\s+)?\d{1,2}\s+[a-z]{3,9}\.?,?\s+\d{2,4}/i;
 const monthFirst = /^(?:[a-z]{3,9},?\s+)?[a-z]{3,9}\.?\s+\d{1,2},?\s+\d{4}/i;
 
 /**
- * Unix seconds as a publisher sends them; undefined for what is no date, or could be two: `3/4/2024`
- * is read in two ways. A day alone is its first moment in UTC.
+ * Unix seconds as a publisher sends them; undefined for what is no date, or could be two:
+ * `3/4/2024` is read in two ways. A day alone is its first moment in UTC.
  */
 export function timestampOf(written: string | undefined): number | undefined {
   const text = written?.trim().slice(0, 100) ?? "";

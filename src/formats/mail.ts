@@ -95,9 +95,11 @@ function isPlaceholder(text: string): boolean {
 
 /** How programs mark what a reply repeats. */
 function isQuotation(element: Element): boolean {
+  const names = attributeOf(element, "class") ?? "";
+  if (/\bgmail_attr\b/.test(names)) return true;
   if (element.tagName !== "blockquote") return false;
   const isCited = attributeOf(element, "type") === "cite";
-  return isCited || /\bgmail_quote\b/.test(attributeOf(element, "class") ?? "");
+  return isCited || /\bgmail_quote\b/.test(names);
 }
 
 /** Names and addresses; redaction decides what of them is stored. */

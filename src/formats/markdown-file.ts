@@ -8,11 +8,20 @@ export function markdownDocument(source: string): Converted {
   const matter = frontMatterOf(source);
   if (matter === undefined) return { title: firstHeading(source), text: source };
   const { fields, body } = matter;
-  const text = body.replace(/^(?:[ \t]*\r?\n)+/, "");
+  const below = body.replace(/^(?:[ \t]*\r?\n)+/, "");
+  const text = below.trim() === "" ? describedBy(fields) : below;
   return {
     title: titleOfFields(fields) ?? firstHeading(text),
     text,
     date: dateOfFields(fields),
     metadata: metadataOfFields(fields),
   };
+}
+
+/** A page that is nothing but fields is what they say of it. */
+function describedBy(fields: Readonly<Record<string, unknown>>): string {
+  return ["title", "description", "summary", "abstract"]
+    .map((name) => fields[name])
+    .filter((value) => typeof value === "string")
+    .join("\n\n");
 }

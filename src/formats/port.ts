@@ -1,4 +1,4 @@
-/** Files to documents: what a reader of files takes, what it gives, and why it leaves things out. */
+/** Files to documents: what a reader takes, what it gives, and why it leaves things out. */
 
 /** A document as it is published; checked only when it is. */
 export type CorpusDocument = Readonly<Record<string, unknown>>;

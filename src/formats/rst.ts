@@ -20,6 +20,8 @@ const admonitions = new Set([
   "seealso",
 ]);
 const docField = /^:(date|author|title|version):[ \t]+(\S.*)$/i;
+/** `.. _name:` names a place. */
+const targetLine = /^\s*\.\. _[^:]+:$/;
 const optionLine = /^\s+:[\w-]+:.*$/;
 
 export function rstDocument(source: string): Converted {
@@ -29,7 +31,7 @@ export function rstDocument(source: string): Converted {
 class RstReader {
   readonly #lines: readonly string[];
   readonly #out: string[] = [];
-  /** Which sign, and whether it is also above, in the order of their first use: that is the level. */
+  /** Sign, and whether it is above as well, in the order of their first use: the level. */
   readonly #levels: string[] = [];
   readonly #fields = new Map<string, string>();
   #title: string | undefined;
@@ -96,7 +98,7 @@ class RstReader {
     const field = docField.exec(line);
     if (field !== null) this.#fields.set((field[1] ?? "").toLowerCase(), field[2] ?? "");
     // A row of one sign alone is a rule; Markdown would make a heading of the line above it.
-    if (adornment.test(line) && line.length > 3) this.#out.push("");
+    if ((adornment.test(line) && line.length > 3) || targetLine.test(line)) this.#out.push("");
     else if (line.endsWith("::")) {
       if (line.trim() !== "::") this.#out.push(line.slice(0, -1));
       this.#code(indentOf(line), "");

@@ -12,8 +12,8 @@ const invisiblePattern =
   /[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e001f}\u{e0080}-\u{e00ff}\u{e01f0}-\u{e0fff}]+/gu;
 
 /**
- * Tags spell the region of a flag (Scotland, Texas), three to six of them and an end, behind a black
- * flag. Anywhere else they spell what only a model reads.
+ * Tags spell the region of a flag (Scotland, Texas), three to six of them and an end, behind a
+ * black flag. Anywhere else they spell what only a model reads.
  */
 const strayTagPattern =
   /(?<flag>\u{1f3f4}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{3,6}\u{e007f})|[\u{e0020}-\u{e007f}]+/gu;

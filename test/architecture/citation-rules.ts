@@ -181,7 +181,7 @@ export function arrowsBetweenRooms(files: Files): ReadonlyMap<string, ReadonlySe
   return arrows;
 }
 
-const arrowsMax = 100;
+const arrowsMax = 103;
 
 export const roomsKeepApart = (files: Files): string[] => {
   const arrows = arrowsBetweenRooms(files);

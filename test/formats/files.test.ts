@@ -168,6 +168,16 @@ describe("tables in text", () => {
     ["no header", "1,2\n3,4\n", "1; 2\n\n3; 4"],
     ["line feeds in a cell", 'A,B\n"x\ny",2\n', "A: x y; B: 2"],
     ["quotes inside", 'A,B\nsays "no",2\n', 'A: says "no"; B: 2'],
+    ["names that come twice", "A,A,B\n1,2,3\n", "A: 1; A: 2; B: 3"],
+    ["words alone", "yes,yes,no\nno,yes,no\n", "yes; yes; no\n\nno; yes; no"],
+    ["a delimiter that is said", "sep=;\nA;B\n1;2\n", "A: 1; B: 2"],
+    [
+      "a title above",
+      "Prices of May\n\nA;B\n1;2\n3;4\n",
+      "Prices of May\n\nA: 1; B: 2\n\nA: 3; B: 4",
+    ],
+    ["a quotation mark that never ends", 'A,B\n"x,1\n2,3\n', 'A: "x; B: 1\n\nA: 2; B: 3'],
+    ["the line ends of old", "A,B\r1,2\r3,4", "A: 1; B: 2\n\nA: 3; B: 4"],
     ["empty cells and rows", "A,B\n,2\n,\n\n1,\n", "B: 2\n\nA: 1"],
   ])("with %s are read", async (_name, content, text) => {
     expect((await read("a.csv", content)).documents).toMatchObject([{ text }]);
@@ -175,6 +185,8 @@ describe("tables in text", () => {
 
   test("without a row are counted", async () => {
     expect(await read("a.csv", "\n \n")).toMatchObject({ skipped: ["empty"] });
+    const utf16 = Buffer.from("Route,Price\nVikholm,140\n", "utf16le");
+    expect(await read("a.csv", utf16)).toMatchObject({ skipped: ["encoding"] });
     expect(await read("a.csv", Uint8Array.of(0x63, 0xe9, 0x2c))).toMatchObject({
       skipped: ["encoding"],
     });
@@ -297,6 +309,11 @@ describe("text", () => {
       "no title",
       "---\nowner: Team\n---\n\n# When to change\n\nx",
       { title: "When to change", metadata: { owner: "Team" } },
+    ],
+    [
+      "nothing below it",
+      "---\ntitle: Winter\ndescription: Tyres of the pool.\n---\n",
+      { title: "Winter", text: "Winter\n\nTyres of the pool." },
     ],
     ["nothing in it", "---\n---\n# T\nx", { title: "T", text: "# T\nx" }],
     [

@@ -40,6 +40,17 @@ describe("the structure of a page", () => {
       "| Summer | Summer |\n| --- | --- |\n| a | b |",
     ],
     [
+      "names over names",
+      "<table><caption>Summer</caption><thead><tr><th rowspan=2>Route<th colspan=2>Price<tr><th>Adult<th>Child<tbody><tr><th>Askby<td>1<td>2</table>",
+      "Summer\n\n| Route | Price Adult | Price Child |\n| --- | --- | --- |\n| Askby | 1 | 2 |",
+    ],
+    [
+      "elements of XHTML that close themselves",
+      "<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><head><title/><script src='a'/></head><body><p>Text<br/>more</p></body></html>",
+      "Text\nmore",
+    ],
+    ["formulas", "<p>so <math><mi>x</mi><mo>=</mo><mn>2</mn></math> holds</p>", "so x=2 holds"],
+    [
       "a pipe in a cell is no border",
       "<table><tr><td>a|b</td><td>c</td></tr></table>",
       "| a\\|b | c |",

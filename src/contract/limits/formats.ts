@@ -18,7 +18,7 @@ export const formatLimits = {
   conversionWatchMs: 100,
   /** A library makes a tree of a document's XML, some twenty times as large. */
   unpackedXmlBytesMax: 64 * MiB,
-  /** Text that one file may become, and documents: a mailbox of years, a table of a million rows. */
+  /** Text that one file may become, and documents: a mailbox of years, a table of millions. */
   convertedTextBytesMax: 64 * MiB,
   convertedDocumentsMax: 20_000,
   /** Attachments of attachments, and attachments of one mail: more is an attack. */

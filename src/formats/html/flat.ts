@@ -1,7 +1,7 @@
 /**
- * A page without a tree: for one that is nested deeper than any reader of trees should go. Its words
- * in their order, headings as Markdown, a new paragraph or line wherever a block begins or ends.
- * Linear in the page.
+ * A page without a tree: for one that is nested deeper than any reader of trees should go. Its
+ * words in their order, headings as Markdown, a new paragraph or line wherever a block begins or
+ * ends. Linear in the page.
  */
 
 import { type Token, Tokenizer, TokenizerMode } from "parse5";

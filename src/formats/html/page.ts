@@ -26,7 +26,8 @@ const dateNames = [
   "dcterms.date",
 ];
 
-export async function readPage(html: string, findArticle: FindArticle): Promise<Converted> {
+export async function readPage(source: string, findArticle: FindArticle): Promise<Converted> {
+  const html = withClosedElements(source);
   let page: Document;
   try {
     page = parsePage(html);
@@ -38,6 +39,18 @@ export async function readPage(html: string, findArticle: FindArticle): Promise<
   const { text, heading } = await mainContent(page, { html, findArticle });
   const head = readHead(page);
   return { ...head, title: head.title ?? heading, text };
+}
+
+const isXml = /^\s*(?:<\?xml\b|<!DOCTYPE[^>]*\bXHTML\b)/i;
+const selfClosed = /<([a-z][\w-]*)((?:\s+[\w:-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'))?)*)\s*\/>/gi;
+const alwaysEmpty = /^(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)$/i;
+
+/** In XHTML any element may close itself; to HTML `<title/>` is one that never ends. */
+function withClosedElements(html: string): string {
+  if (!isXml.test(html.slice(0, 1_000))) return html;
+  return html.replace(selfClosed, (element, name: string, attributes: string) =>
+    alwaysEmpty.test(name) ? element : `<${name}${attributes}></${name}>`,
+  );
 }
 
 /** A piece of HTML that a program wrote: a mail, a converted file. All of it is content. */

@@ -33,7 +33,8 @@ export function tableBlocks({ rows, isLayout }: OpenTable): readonly string[] {
   const hasHeader = cells.some(({ isHeader }) => isHeader);
   const isColumn = !hasHeader && filled.every(({ length }) => length <= 1);
   if (isLayout || isColumn || cells.some(isLong)) return cells.flatMap(({ blocks }) => blocks);
-  const text = tableText(spread(filled).filter(({ cells }) => cells.some((cell) => cell !== "")));
+  const spreadRows = spread(filled).filter(({ cells }) => cells.some((cell) => cell !== ""));
+  const text = tableText(withOneHeader(spreadRows));
   return text === "" ? [] : [text];
 }
 
@@ -72,4 +73,18 @@ function spread(rows: readonly (readonly FilledCell[])[]): TableRow[] {
     takePending();
     return { cells: texts, isHeader: cells.length > 0 && cells.every(({ isHeader }) => isHeader) };
   });
+}
+
+/** Names over names: `Price` above `Adult` and `Child` is `Price Adult` and `Price Child`. */
+function withOneHeader(rows: readonly TableRow[]): readonly TableRow[] {
+  const body = rows.findIndex(({ isHeader }) => !isHeader);
+  const headers = body === -1 ? [] : rows.slice(0, body);
+  const [first] = headers;
+  if (first === undefined || headers.length === 1) return rows;
+  const width = headers.reduce((most, { cells }) => Math.max(most, cells.length), 0);
+  const names = Array.from({ length: width }, (_, column) => {
+    const above = headers.map(({ cells }) => cells[column] ?? "").filter((name) => name !== "");
+    return [...new Set(above)].join(" ");
+  });
+  return [{ cells: names, isHeader: true }, ...rows.slice(body)];
 }

@@ -1,8 +1,8 @@
 /**
  * A page's tree, by the rules of the HTML standard, and a walk over it that does not recurse.
  *
- *   HT1  a tree is at most `treeDepthMax` deep; a deeper page is refused, in time linear in what was
- *        read of it, and read without a tree (`flat.ts`).
+ *   PG1  a tree is at most `treeDepthMax` deep; a deeper page is refused, in time linear in what
+ *        was read of it, and read without a tree (`flat.ts`).
  */
 
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse } from "parse5";
