@@ -32,9 +32,12 @@ export const rimRoom = "^src/(gateway|cli|observe)/";
 export const mechanismFile =
   "^src/(log/guard/|heads/read-heads|ingest/(preparation|isolation|sources)/|answer/writer|engine/)";
 
-/** Decisions: everything in a port room that is neither port, adapter, thread nor mechanism. */
+/** Readers of files: each library has its own file, see `vendors`; they run in a process of their own. */
+export const formatFile = "^src/ingest/formats/";
+
+/** Decisions: everything in a port room that is neither port, adapter, thread, mechanism nor reader. */
 export const pureRoom = `^src/(${portRooms})/`;
-export const notPure = [portFile, adapterFile, workerFile, mechanismFile];
+export const notPure = [portFile, adapterFile, workerFile, mechanismFile, formatFile];
 
 /** What actors share instead of each other: their message unions and the plain data of topology. */
 export const sharedByActors = "^actors/(messages\\.ts|directory/)";
@@ -67,17 +70,17 @@ export const vendors = [
   { name: "pino", packages: "pino", from: "^src/observe/" },
   { name: "file-selection", packages: "(ignore|picomatch)", from: "^src/cli/" },
   { name: "commander", packages: "(commander|cli-progress)", from: "^src/cli/" },
-  { name: "html-parser", packages: "parse5", from: "^src/formats/html/" },
+  { name: "html-parser", packages: "parse5", from: "^src/ingest/formats/html/" },
   {
     name: "readability",
     packages: "(@mozilla/readability|linkedom)",
-    from: "^src/formats/html/article",
+    from: "^src/ingest/formats/html/article",
   },
-  { name: "pdf", packages: "unpdf", from: "^src/formats/pdf" },
-  { name: "docx", packages: "mammoth", from: "^src/formats/docx" },
-  { name: "mail", packages: "postal-mime", from: "^src/formats/mail" },
-  { name: "csv", packages: "csv-parse", from: "^src/formats/csv" },
-  { name: "front-matter", packages: "(yaml|smol-toml)", from: "^src/formats/front-matter" },
+  { name: "pdf", packages: "unpdf", from: "^src/ingest/formats/pdf" },
+  { name: "docx", packages: "mammoth", from: "^src/ingest/formats/docx" },
+  { name: "mail", packages: "postal-mime", from: "^src/ingest/formats/mail" },
+  { name: "csv", packages: "csv-parse", from: "^src/ingest/formats/csv" },
+  { name: "front-matter", packages: "(yaml|smol-toml)", from: "^src/ingest/formats/front-matter" },
   { name: "libphonenumber", packages: "libphonenumber-js", from: "^src/text/" },
   { name: "jsonata", packages: "jsonata", from: "^src/ingest/sources/" },
   { name: "stemmer", packages: "stemmer", from: "^src/text/" },

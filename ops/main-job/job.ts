@@ -13,7 +13,6 @@ import { readConfig } from "../../src/config/config.ts";
 import { tenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { type MergeOutcome, mergeWorkflowId } from "../../src/contract/merge.ts";
-import type { MergeClient } from "../../src/merges/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import type { Environment } from "../setup/cache.ts";
 import { SetupError } from "../setup/setup-error.ts";
@@ -23,6 +22,8 @@ import type { JobOptions } from "./options.ts";
 import { type PlannedQuestion, percentile, planJob } from "./plan.ts";
 import type { FreshetNode } from "./processes.ts";
 import type { AskedQuestion, JobReport } from "./report.ts";
+
+type Merges = Awaited<ReturnType<typeof connectMerges>>;
 
 export const tenant = tenantId("demo");
 const clock = systemClock;
@@ -124,7 +125,7 @@ function summarise({ visibleMs }: SinglesResult): JobReport["visible_ms"] {
 
 async function mergeOnce(
   { say, urls, signal }: JobContext,
-  merges: MergeClient,
+  merges: Merges,
 ): Promise<{ readonly chunks: number }> {
   say("merging what is there into the cold shard");
   if (urls.temporal_ui !== "") say(`  ${merges.workflowUrl(tenant, urls.temporal_ui)}`);
@@ -167,7 +168,7 @@ function orInterrupted<Value>(work: Promise<Value>, signal: AbortSignal): Promis
 }
 
 async function showProgress(
-  merges: MergeClient,
+  merges: Merges,
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {

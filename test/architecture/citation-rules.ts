@@ -181,7 +181,7 @@ export function arrowsBetweenRooms(files: Files): ReadonlyMap<string, ReadonlySe
   return arrows;
 }
 
-const arrowsMax = 103;
+const arrowsMax = 100;
 
 export const roomsKeepApart = (files: Files): string[] => {
   const arrows = arrowsBetweenRooms(files);

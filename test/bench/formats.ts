@@ -1,6 +1,6 @@
 /** Files with damage, of every kind that is read: how many leave the reader without a document and without a reason. */
 
-import { openFileReader } from "../../src/formats/reader.ts";
+import { openFileReader } from "../../src/ingest/formats/reader.ts";
 import { damaged, type SeedFile, seedFiles } from "../formats/seeds.ts";
 import { readNamed } from "../formats/support.ts";
 import { random } from "../hot/documents.ts";

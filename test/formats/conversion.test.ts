@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
-import { Conversion } from "../../src/formats/conversion.ts";
+import { Conversion } from "../../src/ingest/formats/conversion.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 
 const made: Conversion[] = [];

@@ -10,7 +10,7 @@ import {
 } from "docx";
 import { PDFDocument, StandardFonts } from "pdf-lib";
 import { afterAll, describe, expect, test } from "vitest";
-import { openFileReader } from "../../src/formats/reader.ts";
+import { openFileReader } from "../../src/ingest/formats/reader.ts";
 import { readNamed } from "./support.ts";
 
 const reader = openFileReader();

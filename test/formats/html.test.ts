@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { findArticle } from "../../src/formats/html/article.ts";
-import { readPage } from "../../src/formats/html/page.ts";
+import { findArticle } from "../../src/ingest/formats/html/article.ts";
+import { readPage } from "../../src/ingest/formats/html/page.ts";
 
 const page = (html: string) => readPage(html, findArticle);
 const textOf = async (html: string) => (await page(html)).text;

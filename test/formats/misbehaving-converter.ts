@@ -1,6 +1,6 @@
 /** A process that converts as a test orders it to. */
 
-import type { ConversionRequest } from "../../src/formats/convert.ts";
+import type { ConversionRequest } from "../../src/ingest/formats/convert.ts";
 
 process.once("disconnect", () => process.exit());
 process.on("message", ({ bytes }: ConversionRequest) => {

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { PDFDocument } from "pdf-lib";
 import { afterEach, expect, test } from "vitest";
-import { openFileReader } from "../../src/formats/reader.ts";
-import { createDoclingParser } from "../../src/formats/remote-parser.ts";
+import { openFileReader } from "../../src/ingest/formats/reader.ts";
+import { createDoclingParser } from "../../src/ingest/formats/remote-parser.ts";
 import { readNamed } from "./support.ts";
 
 const open: Server[] = [];

@@ -1,7 +1,12 @@
 /** Files as a test writes them, and what a reader makes of them. */
 
-import { kindOf } from "../../src/formats/kinds.ts";
-import type { CorpusDocument, FileReader, Part, SkipReason } from "../../src/formats/port.ts";
+import { kindOf } from "../../src/ingest/formats/kinds.ts";
+import type {
+  CorpusDocument,
+  FileReader,
+  Part,
+  SkipReason,
+} from "../../src/ingest/formats/port.ts";
 
 export interface ReadFile {
   readonly documents: readonly CorpusDocument[];

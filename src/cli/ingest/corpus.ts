@@ -9,10 +9,15 @@ import { lstatSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isDocumentId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import { lineDocument } from "../../formats/json.ts";
-import { kindOf } from "../../formats/kinds.ts";
-import type { CorpusDocument, CorpusFile, FileKind, FileReader } from "../../formats/port.ts";
-import { openFileReader } from "../../formats/reader.ts";
+import { lineDocument } from "../../ingest/formats/json.ts";
+import { kindOf } from "../../ingest/formats/kinds.ts";
+import type {
+  CorpusDocument,
+  CorpusFile,
+  FileKind,
+  FileReader,
+} from "../../ingest/formats/port.ts";
+import { openFileReader } from "../../ingest/formats/reader.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { usageError } from "../exit.ts";
 import type { FileMemory } from "./file-memory.ts";

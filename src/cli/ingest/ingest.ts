@@ -20,7 +20,7 @@ import type { FreshetError } from "../../contract/errors.ts";
 import type { DocumentEvent, DocumentStatus } from "../../contract/events.ts";
 import type { DocumentId, TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import type { CorpusDocument } from "../../formats/port.ts";
+import type { CorpusDocument } from "../../ingest/formats/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { KeyedTaskPool } from "../../runtime/task-pool.ts";
 import type { IngestLog } from "./feed.ts";

@@ -4,7 +4,7 @@
  */
 
 import { limits } from "../../contract/limits.ts";
-import type { SkipReason as FormatReason } from "../../formats/port.ts";
+import type { SkipReason as FormatReason } from "../../ingest/formats/port.ts";
 
 /**
  * | reason | what it is |

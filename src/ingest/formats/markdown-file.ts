@@ -1,6 +1,6 @@
 /** A Markdown file as a document: what stands above the text, and the title of the text. */
 
-import { firstHeading } from "../text/markdown.ts";
+import { firstHeading } from "../../text/markdown.ts";
 import type { Converted } from "./convert.ts";
 import { dateOfFields, frontMatterOf, metadataOfFields, titleOfFields } from "./front-matter.ts";
 

@@ -2,7 +2,7 @@
 
 import { parse as parseToml } from "smol-toml";
 import { parse as parseYaml } from "yaml";
-import { limits } from "../contract/limits.ts";
+import { limits } from "../../contract/limits.ts";
 import type { FileMetadata } from "./convert.ts";
 
 export interface FrontMatter {

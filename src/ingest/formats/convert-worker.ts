@@ -5,7 +5,7 @@
  */
 
 import { Worker } from "node:worker_threads";
-import { limits } from "../contract/limits.ts";
+import { limits } from "../../contract/limits.ts";
 import {
   type ConversionBounds,
   type ConversionReply,

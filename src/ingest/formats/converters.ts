@@ -1,6 +1,6 @@
 /** Which library converts which kind. Runs in the process for conversions only. */
 
-import { limits } from "../contract/limits.ts";
+import { limits } from "../../contract/limits.ts";
 import { asciidocDocument } from "./asciidoc.ts";
 import { type ConversionRequest, type ConvertedPart, isConverted, Unreadable } from "./convert.ts";
 import { decodeText } from "./decode.ts";

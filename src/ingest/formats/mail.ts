@@ -1,7 +1,7 @@
 /** Mail: one message, or a mailbox of them. Headers become fields, attachments documents. */
 
 import PostalMime, { type Address, type Attachment, type Email } from "postal-mime";
-import { limits } from "../contract/limits.ts";
+import { limits } from "../../contract/limits.ts";
 import { type Converted, type ConvertedPart, type FileMetadata, isConverted } from "./convert.ts";
 import { readFragment } from "./html/page.ts";
 import { attributeOf, type Element } from "./html/tree.ts";

@@ -2,10 +2,10 @@
 
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { isDocumentId } from "../contract/ids.ts";
-import { limits } from "../contract/limits.ts";
-import { cutText } from "../contract/well-formed.ts";
-import { type Clock, systemClock } from "../runtime/clock.ts";
+import { isDocumentId } from "../../contract/ids.ts";
+import { limits } from "../../contract/limits.ts";
+import { cutText } from "../../contract/well-formed.ts";
+import { type Clock, systemClock } from "../../runtime/clock.ts";
 import { Conversion } from "./conversion.ts";
 import { type ConvertedPart, isConverted, Unreadable } from "./convert.ts";
 import { convertFile } from "./converters.ts";

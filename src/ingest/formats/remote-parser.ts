@@ -3,8 +3,8 @@
  */
 
 import { z } from "zod";
-import { limits } from "../contract/limits.ts";
-import { firstHeading } from "../text/markdown.ts";
+import { limits } from "../../contract/limits.ts";
+import { firstHeading } from "../../text/markdown.ts";
 import type { ConvertedPart } from "./convert.ts";
 import type { CorpusFile } from "./port.ts";
 

@@ -12,9 +12,9 @@
  */
 
 import type { ChildProcess } from "node:child_process";
-import { FreshetError } from "../contract/errors.ts";
-import type { Clock } from "../runtime/clock.ts";
-import { waitRunningAtMost } from "../runtime/sleep-running.ts";
+import { FreshetError } from "../../contract/errors.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { waitRunningAtMost } from "../../runtime/sleep-running.ts";
 import type { ConversionReply } from "./conversion-protocol.ts";
 import type { ConversionRequest, ConvertedPart } from "./convert.ts";
 

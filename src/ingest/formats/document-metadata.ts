@@ -1,8 +1,8 @@
 /** What a file says of itself, as metadata that the engine takes. */
 
-import type { Metadata, MetadataValue } from "../contract/document.ts";
-import { limits } from "../contract/limits.ts";
-import { cutText, isPlainName } from "../contract/well-formed.ts";
+import type { Metadata, MetadataValue } from "../../contract/document.ts";
+import { limits } from "../../contract/limits.ts";
+import { cutText, isPlainName } from "../../contract/well-formed.ts";
 import type { FileMetadata } from "./convert.ts";
 
 /** A piece of a long text says which one it is. */

@@ -1,6 +1,6 @@
 /** Word documents: to HTML by a library, and from there as every page. */
 
-import { limits } from "../contract/limits.ts";
+import { limits } from "../../contract/limits.ts";
 import { type Converted, Unreadable } from "./convert.ts";
 import { readFragment } from "./html/page.ts";
 
