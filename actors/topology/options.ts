@@ -14,6 +14,7 @@ import type { MergeClient } from "../../src/merges/port.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
+import type { FieldRedactor } from "../../src/text/redact-fields.ts";
 
 export interface TopologyOptions {
   /** This process, as leases name it. */
@@ -27,8 +28,8 @@ export interface TopologyOptions {
   readonly createHot: HotShardFactory;
   readonly tokenizer: Tokenizer;
   readonly preparation: Pick<Preparation, "prepare">;
-  /** Begins the redaction of one question. */
-  readonly redactor: () => (text: string) => string;
+  /** Begins the redaction of one question of the tenant. */
+  readonly redactorOf: (tenant: TenantId) => FieldRedactor;
   readonly writer: AnswerWriter;
   readonly merges: Pick<MergeClient, "due">;
   readonly clock: Clock;

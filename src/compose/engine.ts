@@ -23,7 +23,9 @@ import { createPreparer } from "../ingest/preparer.ts";
 import type { MergeClient } from "../merges/port.ts";
 import { connectTemporal } from "../merges/temporal/client.ts";
 import type { Logger } from "../observe/port.ts";
-import { defaultRedactor, questionRedactor } from "../text/redaction.ts";
+import { questionRedactor } from "../text/redact-fields.ts";
+import { createRedactor } from "../text/redaction.ts";
+import type { RedactionKeys } from "../text/redaction-keys.ts";
 import { claimModel, type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
 import {
   connectCold,
@@ -35,6 +37,7 @@ import {
   type Seams,
 } from "./foundation.ts";
 import { openIsolation } from "./isolation.ts";
+import { openRedaction } from "./redaction.ts";
 import { Stack } from "./stack.ts";
 import { startSurfaces } from "./surfaces.ts";
 
@@ -67,16 +70,30 @@ export async function startEngine(
     await claimModel(log, embedding);
     const model = createLanguageModel(base);
     if (model !== undefined) stack.push("language model", model, (part) => part.close());
+    const redactionKeys = await openRedaction(config, log);
     const entry = seams.isolated ?? new URL("../main.ts", import.meta.url);
-    const isolation = stack.push("isolation", openIsolation(log, { entry, ...base }), (part) =>
-      part.close(),
+    const isolation = stack.push(
+      "isolation",
+      openIsolation(log, { entry, redactionKeys, ...base }),
+      (part) => part.close(),
     );
-    const preparation = stack.push("preparation", openPreparation(base, embedding), (part) =>
-      part.close(),
+    const preparation = stack.push(
+      "preparation",
+      openPreparation(base, embedding, redactionKeys),
+      (part) => part.close(),
     );
     const topology = stack.push(
       "actors",
-      startActors(base, { log, cold, merges, embedding, isolation, preparation, model }),
+      startActors(base, {
+        log,
+        cold,
+        merges,
+        embedding,
+        isolation,
+        preparation,
+        redactionKeys,
+        model,
+      }),
       (part) => part.stop(),
     );
     const health = stack.push(
@@ -146,12 +163,14 @@ interface Parts {
   readonly embedding: EmbeddingParts;
   readonly isolation: Isolation;
   readonly preparation: Preparation;
+  readonly redactionKeys: RedactionKeys;
   readonly model: LanguageModel | undefined;
 }
 
 function openPreparation(
   { clock, logger, metrics }: Foundation,
   { tokenizer, modelDir }: EmbeddingParts,
+  redactionKeys: RedactionKeys,
 ): Preparation {
   return createPreparationPool({
     settings: { modelDir },
@@ -159,7 +178,9 @@ function openPreparation(
     logger,
     metrics,
     workerUrl: new URL("../ingest/preparation/prepare-worker.ts", import.meta.url),
-    prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
+    preparerOf: (tenant) =>
+      createPreparer({ tokenizer, redactor: createRedactor(redactionKeys.of(tenant)) }),
+    redactionKeyOf: (tenant) => redactionKeys.of(tenant),
     limits: {
       threadsMax: limits.prepareThreadsMax,
       inlineBytesMax: limits.prepareInlineBytesMax,
@@ -172,7 +193,7 @@ function openPreparation(
 
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, isolation, model, preparation } = parts;
+  const { log, cold, merges, isolation, model, preparation, redactionKeys } = parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
@@ -189,7 +210,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     createHot,
     tokenizer,
     preparation,
-    redactor: questionRedactor,
+    redactorOf: (tenant) => questionRedactor(createRedactor(redactionKeys.of(tenant))),
     writer: createAnswerWriter({ model, clock, logger, metrics, fence }),
     merges,
     clock,

@@ -25,7 +25,8 @@ import { createPreparer } from "../ingest/preparer.ts";
 import type { Log } from "../log/port.ts";
 import { type Logger, silentLogger } from "../observe/port.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
-import { defaultRedactor } from "../text/redaction.ts";
+import { createRedactor } from "../text/redaction.ts";
+import type { RedactionKeys } from "../text/redaction-keys.ts";
 import { type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
 
 /** The role of `src/main.ts` that runs `runIsolated`. */
@@ -36,12 +37,13 @@ interface IsolationContext {
   readonly config: Config;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly redactionKeys: RedactionKeys;
 }
 
 /** The engine's end. @param entry a program that takes a role, such as `src/main.ts` */
 export function openIsolation(
   { documentTextBytesMax }: Pick<Log, "documentTextBytesMax">,
-  { entry, config, clock, logger }: IsolationContext,
+  { entry, config, clock, logger, redactionKeys }: IsolationContext,
 ): Isolation {
   const timeFactor = timeoutFactor(config.embedding.provider);
   return createChildIsolation({
@@ -49,6 +51,7 @@ export function openIsolation(
     // goes to the same place.
     fork: () => fork(fileURLToPath(entry), [isolatedRole], { serialization: "advanced" }),
     documentTextBytesMax,
+    redactionKeyOf: (tenant) => redactionKeys.of(tenant),
     clock,
     logger,
     limits: {
@@ -90,14 +93,14 @@ export async function runIsolated(
 
 async function answer(
   parts: EmbeddingParts,
-  { payload, documentTextBytesMax }: IsolatedRequest,
+  { payload, documentTextBytesMax, redactionKey }: IsolatedRequest,
   say: (reply: IsolatedReply) => void,
 ): Promise<void> {
   const { tokenizer } = parts;
   try {
     const outcome = await processOperation(payload, {
       documentTextBytesMax,
-      prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
+      prepare: createPreparer({ tokenizer, redactor: createRedactor(redactionKey) }),
       embed: (inputs) => embedInParts(parts, inputs, () => say({ kind: "progress" })),
       named: (documentId) => say({ kind: "named", documentId }),
     });

@@ -72,6 +72,8 @@ export interface Config {
     readonly confirmMs: number;
   };
   readonly replayWindowMs: number;
+  /** Secret of redaction, the same on all nodes; undefined means one that the log keeps. */
+  readonly redactionKey: string | undefined;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
 
@@ -197,6 +199,7 @@ function assemble(values: Values): Config {
       confirmMs: present("FRESHET_MERGE_CONFIRM_MS"),
     },
     replayWindowMs: present("FRESHET_REPLAY_WINDOW_MS"),
+    redactionKey: values.FRESHET_REDACTION_KEY,
     log: { level: present("FRESHET_LOG_LEVEL"), format: present("FRESHET_LOG_FORMAT") },
   };
 }

@@ -185,6 +185,11 @@ export const settings = {
     whole(2 * limits.duplicateWindowMs, 365 * dayMs),
     "how long DOCS and CHUNKS keep what is processed and merged; a lost cold shard can be rebuilt from no more",
   ),
+  FRESHET_REDACTION_KEY: setting(
+    undefined,
+    text.min(32).meta({ expected: "at least 32 characters" }),
+    "secret under which values are redacted, the same on all nodes and for as long as the log lives; unset means one that the first engine makes and the log keeps",
+  ),
   FRESHET_LOG_LEVEL: setting(
     "info",
     oneOf(["debug", "info", "warn", "error", "silent"]),

@@ -169,31 +169,39 @@ export function comparable(value: Scalar, isTimestamp: boolean): Scalar {
   return typeof value === "string" ? Date.parse(value) : value;
 }
 
+/** What is done with a filter's fields and with the values that documents are compared with. */
+export interface FilterMap {
+  readonly field: (field: string) => string;
+  readonly value: (field: string, value: Scalar) => Scalar;
+}
+
 /**
- * The filter with its texts passed through `map`, where documents' texts were too: title, source
- * and metadata are redacted before they are indexed, so a filter that names what was redacted must
- * be redacted the same way. Ids and times stay as they are.
+ * The filter with its fields and values passed through `map`, where documents' were too: title,
+ * source and metadata are redacted before they are indexed, so a filter that names what was redacted
+ * must be redacted the same way. Ids, times and the bounds of ranges stay as they are.
  */
-export function mapFilterTexts(filter: Filter, map: (text: string) => string): Filter {
-  const mapped = Object.entries(filter).map(([name, wanted]): [string, Condition] => {
-    if (name === "id" || name === "timestamp") return [name, wanted];
-    if (Array.isArray(wanted)) return [name, wanted.map((value) => mapScalar(value, map))];
-    return [name, typeof wanted === "object" ? wanted : mapScalar(wanted, map)];
+export function mapFilter(filter: Filter, map: FilterMap): Filter {
+  const mapped = Object.entries(filter).map(([field, wanted]): [string, Condition] => {
+    if (field === "id" || field === "timestamp") return [field, wanted];
+    const name = map.field(field);
+    if (Array.isArray(wanted)) return [name, wanted.map((value) => map.value(field, value))];
+    return [name, typeof wanted === "object" ? wanted : map.value(field, wanted)];
   });
   return Object.fromEntries(mapped);
 }
 
-/** The texts that `mapFilterTexts` maps. */
-export function filterTexts(filter: Filter | undefined): readonly string[] {
-  const texts: string[] = [];
+/** The values that `mapFilter` maps. */
+export function filterValues(
+  filter: Filter | undefined,
+): readonly { readonly field: string; readonly value: Scalar }[] {
+  const values: { readonly field: string; readonly value: Scalar }[] = [];
   if (filter !== undefined)
-    mapFilterTexts(filter, (text) => {
-      texts.push(text);
-      return text;
+    mapFilter(filter, {
+      field: (field) => field,
+      value: (field, value) => {
+        values.push({ field, value });
+        return value;
+      },
     });
-  return texts;
-}
-
-function mapScalar(value: Scalar, map: (text: string) => string): Scalar {
-  return typeof value === "string" ? map(value) : value;
+  return values;
 }

@@ -11,7 +11,7 @@
  *   L4  a manifest changes only by compare-and-set against the revision that was read;
  *   L5  streams of another incarnation, or with another partition count, are refused with
  *       log_identity;
- *   L6  the embedding model that was claimed first stays, also when others are claimed at the same
+ *   L6  the embedding model (and the secret of redaction) that was claimed first stays, also when others are claimed at the same
  *       time or later;
  *   L7  a message that this log did not write is passed over and named (`quarantined`): no reader
  *       ends for one message. A record of a tenant's own chain that cannot be read stops that
@@ -26,6 +26,7 @@ import type { HeadsPiece, Manifest } from "../contract/manifest.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
 import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record.ts";
+import type { RedactionSecret } from "../contract/redaction-secret.ts";
 import type { AttemptJournal, DeadLetterLog } from "./dead-letter-port.ts";
 import type { LeaseStore } from "./lease-port.ts";
 
@@ -295,5 +296,10 @@ export interface Log {
    * @throws FreshetError log_unavailable, log_identity (the record is damaged)
    */
   claimModel(probe: ModelProbe): Promise<ModelProbe>;
+  /**
+   * The same for the secret of redaction: all engines of a deployment redact under one, and the
+   * first engine's stays. @throws FreshetError log_unavailable, log_identity (the record is damaged)
+   */
+  claimRedaction(secret: RedactionSecret): Promise<RedactionSecret>;
   close(): Promise<void>;
 }

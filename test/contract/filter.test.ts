@@ -5,7 +5,8 @@ import {
   type Filter,
   type Filterable,
   filterSchema,
-  mapFilterTexts,
+  filterValues,
+  mapFilter,
   matchesFilter,
   type Scalar,
 } from "../../src/contract/filter.ts";
@@ -150,8 +151,8 @@ it("agrees with the rules spelled out case by case, on anything the schema accep
   expect(Math.min(seen.true, seen.false)).toBeGreaterThan(50);
 });
 
-describe("mapFilterTexts", () => {
-  it("changes texts as documents' texts are changed, and leaves ids, times and other values", () => {
+describe("mapFilter", () => {
+  it("changes names and values as documents' were, and leaves ids, times and ranges", () => {
     const filter: Filter = {
       id: "a@b.example",
       timestamp: "2024-01-01T00:00:00Z",
@@ -159,11 +160,20 @@ describe("mapFilterTexts", () => {
       "metadata.mail": ["a@b.example", 3],
       "metadata.stars": { gte: 2 },
     };
-    expect(mapFilterTexts(filter, () => "[EMAIL]")).toEqual({
-      ...filter,
-      title: "[EMAIL]",
-      "metadata.mail": ["[EMAIL]", 3],
+    const mapped = mapFilter(filter, {
+      field: (field) => field.replace("mail", "post"),
+      value: (field, value) => `${field} ${value}`,
     });
+    expect(mapped).toEqual({
+      id: "a@b.example",
+      timestamp: "2024-01-01T00:00:00Z",
+      title: "title a@b.example",
+      "metadata.post": ["metadata.mail a@b.example", "metadata.mail 3"],
+      "metadata.stars": { gte: 2 },
+    });
+    expect(filterValues(filter).map(({ value }) => value)).toEqual([
+      ...["a@b.example", "a@b.example", 3],
+    ]);
   });
 });
 

@@ -16,6 +16,8 @@ export interface PrepareWorkerSettings {
 export interface PrepareRequest {
   readonly payload: Uint8Array;
   readonly documentTextBytesMax: number;
+  /** The tenant's. */
+  readonly redactionKey: Uint8Array;
 }
 
 export type PrepareReply =

@@ -1,30 +1,36 @@
 import { isPossiblePhoneNumber, isValidPhoneNumber } from "libphonenumber-js/max";
 import type { Effort } from "./effort.ts";
+import {
+  barePattern,
+  fictionalPattern,
+  looksLikeDate,
+  nanpCharsMax,
+  nanpPattern,
+  nationalForms,
+  notPhones,
+} from "./phone-forms.ts";
+import { type Announcement, announcementIn, countsThings } from "./phone-words.ts";
 import { isDigit, isWordCharacter, type Recogniser, type Span } from "./recogniser.ts";
 
-/** Where a row of digit groups may begin. */
-const startPattern = /(?<![\p{L}\p{N}_.+/-])(?:\+|\(\+?)?\d/gu;
+/** Where a row of digit groups may begin: a plus begins one behind anything but a short number. */
+const startPattern = /(?<![\p{L}_]|(?<!\d{7})\d)(?:\+|\(\+)\d|(?<![\p{L}\p{N}_.+/-])\(?\d/gu;
 /** The same right after a phone number: the next one of a list. */
-const nextPattern = /[.,;/-]?\(?\+\d/y;
-/** North America's own form: with its separators it is unlike any other number. */
-const nanpPattern = /^(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-. ])[2-9]\d\d[-. ]\d{4}$/;
-/** Its longest form has so many characters. */
-const nanpCharsMax = 16;
-const phoneWord =
-  /(?<!\p{L})(?:phone|tel|mobile|cell|fax|call|sms|whatsapp|dial|telefon|handy|tél|ring)[\p{L}]{0,6}[.:]?[\s:(#=]{0,3}(?:(?:us|me|him|her|them|at|on|number|no|is|under)[.:]?\s{0,2}){0,3}\(?$/u;
-const phoneWordLookBack = 40;
+const nextPattern = /[.,;/|+-]{0,2}\(?\+?\d/y;
+const wordsLookBack = 48;
+const wordsLookAhead = 24;
 const plus = 0x2b;
 const zero = 0x30;
 const bracket = 0x28;
+const separatorsMax = 3;
 const digitsMin = 7;
 const digitsMax = 15;
 /** A group of more digits belongs to no phone number: how many more is not looked at. */
 const groupDigitsMax = digitsMax + 1;
 
 /**
- * Phone numbers, conservatively: `+` or `00` with a country code and a possible length; the North
- * American form; anything of the right length right after a word like "phone" or "call". Dates,
- * times, versions and plain long numbers stay.
+ * Phone numbers, conservatively: `+` or `00` with a country code and a possible length; national
+ * forms that no other number has; anything of the right length right after a word like "phone".
+ * Dates, times, versions, counts and plain long numbers stay.
  */
 export const phone: Recogniser = {
   kind: "PHONE",
@@ -39,13 +45,23 @@ export const phone: Recogniser = {
       from = next ?? rowAt(text, startPattern, row.end);
     }
   },
+  normal: normalPhone,
 };
+
+/** `+49 (0) 171 …`, `0049 171 …`: one number. North America's has its 1 or not. */
+function normalPhone(value: string): string {
+  const isPlus = value.includes("+");
+  const digits = digitsOf(isPlus ? value.replace("(0)", "") : value);
+  if (isPlus && !digits.startsWith("00")) return digits;
+  if (digits.startsWith("00")) return digits.slice(2);
+  return barePattern.test(digits) && digits.length === 10 ? `1${digits}` : digits;
+}
 
 function rowAt(text: string, pattern: RegExp, from: number): number | undefined {
   pattern.lastIndex = from;
   const found = pattern.exec(text);
   if (found === null) return undefined;
-  const mark = found[0].search(/[(+\d]/);
+  const mark = found[0].search(/\(?\+?\d$/);
   return found.index + mark;
 }
 
@@ -89,11 +105,13 @@ function readRow(text: string, start: number): Row {
   }
 }
 
-/** The separators people use, up to two in a row; 0 where no digit follows. */
+/** The separators people use, up to three in a row; 0 where no digit follows. */
 function separatorWidth(text: string, at: number): number {
-  if (!isSeparator(text.charCodeAt(at))) return 0;
-  if (isDigit(text.charCodeAt(at + 1))) return 1;
-  return isSeparator(text.charCodeAt(at + 1)) && isDigit(text.charCodeAt(at + 2)) ? 2 : 0;
+  for (let width = 1; width <= separatorsMax; width += 1) {
+    if (!isSeparator(text.charCodeAt(at + width - 1))) return 0;
+    if (isDigit(text.charCodeAt(at + width))) return width;
+  }
+  return 0;
 }
 
 /** One of ` \t.-/()` or a dash of another length. */
@@ -117,13 +135,13 @@ function* phonesIn(search: Search): Generator<Span, number> {
   const { text, row } = search;
   let after = row.start;
   if (row.end - row.start < digitsMin) return after;
-  const before = text.slice(Math.max(0, row.start - phoneWordLookBack), row.start).toLowerCase();
+  const before = text.slice(Math.max(0, row.start - wordsLookBack), row.start).toLowerCase();
+  const announcement = announcementIn(before);
   for (let index = 0; index < row.begins.length; index += 1) {
     const at = row.begins[index] as number;
     if (at < after) continue;
     const group = row.groups[index] as number;
-    const announced = group === 0 && /\p{L}/u.test(before) && phoneWord.test(before);
-    const end = phoneEnd(search, { at, group, announced });
+    const end = phoneEnd(search, { at, group, announced: group === 0 ? announcement : "none" });
     if (end === undefined) continue;
     yield { start: at, end };
     after = end;
@@ -134,62 +152,103 @@ function* phonesIn(search: Search): Generator<Span, number> {
 interface Begin {
   readonly at: number;
   readonly group: number;
-  readonly announced: boolean;
+  readonly announced: Announcement;
 }
 
 /** The row may run into numbers that follow: the longest run of groups that is a phone number. */
 function phoneEnd({ text, row, effort }: Search, begin: Begin): number | undefined {
   const { at, group, announced } = begin;
   const form = formOf(text, at);
-  if (form === undefined && !announced) return undefined;
+  if (form === undefined && announced === "none") return undefined;
   const before = row.digits[group - 1] ?? 0;
   let last = group;
-  while ((row.digits[last + 1] ?? Number.POSITIVE_INFINITY) - before <= digitsMax) last += 1;
+  while ((row.digits[last + 1] ?? Number.POSITIVE_INFINITY) - before <= digitsMax + 1) last += 1;
   effort.visit((row.ends[last] as number) - at);
   for (; last >= group; last -= 1) {
     const count = (row.digits[last] as number) - before;
     if (count < digitsMin) return undefined;
     const end = row.ends[last] as number;
-    if (count > digitsMax || isWordCharacter(text[end])) continue;
-    // A number of another length or width than North America's needs no closer look.
-    if (form === "area" && !announced && (count > 11 || count < 10 || end - at > nanpCharsMax))
-      continue;
-    if (isPhone({ written: text.slice(at, end), form, announced }, effort)) return end;
+    if (isWordCharacter(text[end])) continue;
+    const candidate = { text, start: at, end, form, announced };
+    if (mayBe(candidate, count) && isPhone(candidate, effort)) return end;
   }
   return undefined;
 }
 
 /**
- * What a number begins like: with a country code, after a plus or two zeros, or with an area code
- * of North America.
+ * What a number begins like: with a country code, after a plus or two zeros, with the zero of a
+ * national number, or with the digits of an area code.
  */
-type Form = "plus" | "zeros" | "area";
+type Form = "plus" | "zeros" | "trunk" | "area";
 
 function formOf(text: string, at: number): Form | undefined {
-  const begin = text.charCodeAt(at) === bracket ? at + 1 : at;
+  const isBracket = text.charCodeAt(at) === bracket;
+  const begin = isBracket ? at + 1 : at;
   const code = text.charCodeAt(begin);
   if (code === plus) return "plus";
-  if (code === zero) return begin === at && text.charCodeAt(at + 1) === zero ? "zeros" : undefined;
-  if (code === zero + 1)
-    return begin === at && /[-. ]/.test(text[at + 1] ?? "") ? "area" : undefined;
-  const isArea = isDigit(text.charCodeAt(begin + 1)) && isDigit(text.charCodeAt(begin + 2));
-  return isArea ? "area" : undefined;
+  if (code === zero) return text.charCodeAt(begin + 1) === zero && !isBracket ? "zeros" : "trunk";
+  return isDigit(text.charCodeAt(begin + 1)) || /[-. (]/.test(text[begin + 1] ?? "")
+    ? "area"
+    : undefined;
 }
 
 interface Candidate {
-  readonly written: string;
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
   readonly form: Form | undefined;
-  readonly announced: boolean;
+  readonly announced: Announcement;
 }
 
-function isPhone({ written, form, announced }: Candidate, effort: Effort): boolean {
-  if (form === "plus") return isInternational(digitsOf(written), "possible", effort);
+/** Cheap: whether a number of so many digits and characters needs a closer look. */
+function mayBe({ start, end, form, announced }: Candidate, count: number): boolean {
+  // The zero in `+49 (0) 171 …` is not dialled with the rest.
+  if (count > (form === "plus" ? digitsMax + 1 : digitsMax)) return false;
+  if (form === "plus" || form === "zeros" || announced !== "none") return true;
+  return count >= 9 && count <= 12 && end - start <= nanpCharsMax + 3;
+}
+
+function isPhone(candidate: Candidate, effort: Effort): boolean {
+  const { text, start, end, form, announced } = candidate;
+  const written = text.slice(start, end);
+  if (form === "plus") return isInternational(normalPhone(written), "possible", effort);
   if (form === "zeros" && isInternational(digitsOf(written).slice(2), "valid", effort)) return true;
-  if (form === "area" && nanpPattern.test(written)) {
+  if (isNational(written, effort)) return true;
+  if (isNorthAmerican(candidate, written, effort)) return true;
+  if (announced === "none" || looksLikeDate(written)) return false;
+  if (announced === "strong") return true;
+  return !countsThings(text.slice(end, end + wordsLookAhead)) && !/0000$/.test(written);
+}
+
+function isNational(written: string, effort: Effort): boolean {
+  for (const { pattern, countries } of nationalForms) {
+    if (!pattern.test(written)) continue;
     const digits = digitsOf(written);
-    return announced || effort.passes(digits, () => isValidPhoneNumber(digits, "US"));
+    const isOne = (country: (typeof countries)[number]): boolean =>
+      effort.passes(`${country} ${digits}`, () => isValidPhoneNumber(digits, country));
+    if (countries.some(isOne)) return true;
   }
-  return announced && !looksLikeDate(written);
+  return false;
+}
+
+function isNorthAmerican(candidate: Candidate, written: string, effort: Effort): boolean {
+  const { text, start, end, form, announced } = candidate;
+  if (form !== "area" || end - start > nanpCharsMax) return false;
+  if (fictionalPattern.test(written)) return true;
+  const isBare = barePattern.test(written);
+  if (!isBare && !nanpPattern.test(written)) return false;
+  const digits = digitsOf(written);
+  if (announced === "strong") return true;
+  if (isBare && (notPhones.has(digits) || !standsAlone(text, { start, end }))) return false;
+  return effort.passes(digits, () => isValidPhoneNumber(digits, "US"));
+}
+
+/** Neither the value of anything, nor a count, nor one number of a row of them. */
+function standsAlone(text: string, { start, end }: Span): boolean {
+  const before = text.slice(Math.max(0, start - 3), start);
+  if (/[^\s"'`(,;|.!?[]\s?$/.test(before) && !/\p{L}\s$/u.test(before)) return false;
+  if (/^[^\s"'`),;|.!?\]+]|^\s?\d/.test(text.slice(end, end + 2))) return false;
+  return !countsThings(text.slice(end, end + wordsLookAhead));
 }
 
 function digitsOf(written: string): string {
@@ -202,8 +261,4 @@ function isInternational(digits: string, wanted: "possible" | "valid", effort: E
   const number = `+${digits}`;
   const check = wanted === "possible" ? isPossiblePhoneNumber : isValidPhoneNumber;
   return effort.passes(`${wanted} ${number}`, () => check(number));
-}
-
-function looksLikeDate(number: string): boolean {
-  return /^(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{4})/.test(number);
 }
