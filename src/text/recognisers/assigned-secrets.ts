@@ -15,9 +15,11 @@ const signatures =
   /(?:^|[^a-z])(?:sig|signature|session[_-]?id|sessid|authorization)["'`]?[ \t]*[:=]/i;
 
 const passwords =
-  /(?<![A-Za-z])(?:(?:[A-Za-z\d]{1,20}[_-])?(?:passw(?:or)?d|passwort|contraseña|mot de passe|senha|wachtwoord|lösenord|passphrase|passcode|pwd|psw)|(?:[A-Za-z\d]{1,20}_)?pass(?=[ \t]{0,2}=))["'`]?[ \t]{0,3}(?::=|[:=]{1,2}|is[ :])[ \t]{0,3}(?:(["'`])([^\n"'`]{1,256})\1|([^\s"'`]{1,256}))/giu;
+  /(?:passw(?:or)?d|passwort|contraseña|mot de passe|senha|wachtwoord|lösenord|passphrase|passcode|pwd|psw|pass(?=[ \t]{0,2}=))["'`]?[ \t]{0,3}(?::=|[:=]{1,2}|is[ :])[ \t]{0,3}(?:(["'`])([^\n"'`]{1,256})\1|([^\s"'`]{1,256}))/gi;
 const phrases =
-  /(?<![A-Za-z])(?:passphrase|seed phrase|recovery phrase|mnemonic)["'`]?[ \t]{0,3}[:=][ \t]{0,3}["'`]?([^\s"'`]{2,20}(?:[ -][^\s"'`]{2,20}){3,24})/giu;
+  /(?:passphrase|seed phrase|recovery phrase|mnemonic)["'`]?[ \t]{0,3}[:=][ \t]{0,3}["'`]?([^\s"'`]{2,20}(?:[ -][^\s"'`]{2,20}){3,24})/gi;
+/** Written as it is spoken: `Enter passphrase for …` is a prompt. */
+const spoken = /^[a-z]+(?:[ -][a-z]+)*$/;
 
 export function* assignedSecrets(text: string): Generator<Span> {
   for (const { 0: match, 1: value = "", index } of text.matchAll(keys)) {
@@ -33,12 +35,14 @@ export function* assignedSecrets(text: string): Generator<Span> {
   }
   for (const { 0: match, 1: words = "", index } of text.matchAll(phrases)) {
     const start = index + match.length - words.length;
-    if (!isPlace(words)) yield { start, end: start + words.length };
+    if (!isPlace(words) && spoken.test(words)) yield { start, end: start + words.length };
   }
 }
 
 function passwordSpan(text: string, match: RegExpExecArray): Span | undefined {
   const { 0: whole, 1: quote, 2: quoted, 3: bare = "", index } = match;
+  // `bypass=` is another word, `dbPassword=` is not.
+  if (/\p{L}/u.test(text[index - 1] ?? "") && !/^\p{Lu}/u.test(whole)) return undefined;
   const isQuery = /[?&]/.test(text[index - 1] ?? "");
   const value = quoted ?? trimmed(isQuery ? (bare.split("&")[0] ?? "") : bare);
   if (!looksLikePassword(value)) return undefined;

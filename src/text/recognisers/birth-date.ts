@@ -19,10 +19,15 @@ const pattern = new RegExp(
   "giu",
 );
 
+/** Cheap: most texts have none of the labels. */
+const gate =
+  /birth|born on|d\.?o\.?b|geb\.|geburt|geboren|naissance|née? le|nacimiento|nacid|nascita|nat[oa] il|nasc|geboorte|födelse|född|fødsel|født|syntym|urodz|doğum|рождения|生年|出生|생년/i;
+
 /** Dates of birth behind their label. */
 export const birthDate: Recogniser = {
   kind: "BIRTH_DATE",
   *find(text) {
+    if (!gate.test(text)) return;
     for (const { 0: match, 1: date = "", index } of text.matchAll(pattern)) {
       const end = index + match.length;
       yield { start: end - date.length, end };

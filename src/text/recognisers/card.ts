@@ -91,7 +91,8 @@ const issuers: readonly (readonly [RegExp, readonly number[]])[] = [
   [/^35(?:2[89]|[3-8])/, [16, 17, 18, 19]],
   [/^6(?:011|4[4-9]|5)/, [16, 17, 18, 19]],
   [/^(?:62|81)/, [16, 17, 18, 19]],
-  [/^(?:50|5[6-9]|6[0-9])/, [13, 14, 15, 16, 17, 18, 19]],
+  // Shorter ones exist on paper; codes of goods have 13 digits, too.
+  [/^(?:50|5[6-9]|6[0-9])/, [16, 17, 18, 19]],
 ];
 
 /** Lengths of a card by its first four digits, which no issuer's prefix exceeds. */

@@ -28,6 +28,8 @@ const fileEnds = new Set(
 const versionPattern = /^(?:v?\d+\.\d|(?:latest|next|canary|nightly|beta|alpha)\.)/i;
 /** Accounts that stand for a service: `git@host:path` names a repository and addresses no one. */
 const repositoryUsers = /^(?:git|hg|svn|aur|gitea|gitlab|forgejo)$/i;
+const forges =
+  /^(?:github|gitlab|bitbucket|codeberg|ssh\.dev\.azure|vs-ssh\.visualstudio|git\.sr)\.(?:com|org|ht)$/i;
 const repositoryPath = /^(?::(?=[\w~./-])|\/(?=[\w~]))/;
 /** `scheme://user:password@host`: what stands before this `@` is a secret of its own. */
 const userinfo = /:\/\/[^\s/@]{0,64}:[^\s@]{0,128}$/;
@@ -58,8 +60,8 @@ function around(text: string, sign: Span, effort: Effort): Span | undefined {
   const end = domainEnd(text, sign.end, effort);
   if (end === sign.end) return undefined;
   const local = text.slice(start, sign.start);
-  if (repositoryUsers.test(local) && repositoryPath.test(text.slice(end, end + 2)))
-    return undefined;
+  const isRepository = repositoryUsers.test(local) || forges.test(text.slice(sign.end, end));
+  if (isRepository && repositoryPath.test(text.slice(end, end + 2))) return undefined;
   const before = text.slice(Math.max(0, sign.start - userinfoCharsMax), sign.start);
   return before.includes("://") && userinfo.test(before) ? undefined : { start, end };
 }
@@ -67,8 +69,15 @@ function around(text: string, sign: Span, effort: Effort): Span | undefined {
 function localStart(text: string, at: number, effort: Effort): number {
   if (text[at - 1] === '"') return quotedStart(text, at, effort);
   const isForeign = text.charCodeAt(at - 1) >= 0x80;
+  // In a URL a percent sign ends what is written, unless it stands for a plus or a dot.
+  const isEncoded = text[at] === "%";
   let start = at;
-  while (start > 0 && at - start < localCharsMax && isLocal(text, start - 1, isForeign)) start -= 1;
+  while (start > 0 && at - start < localCharsMax && isLocal(text, start - 1, isForeign)) {
+    if (isEncoded && text[start - 1] === "%" && !/^2[be]/i.test(text.slice(start, start + 2))) {
+      return Math.min(at, start + 2);
+    }
+    start -= 1;
+  }
   effort.visit(at - start);
   while (start < at && /[.'&-]/.test(text[start] ?? "")) start += 1;
   return start;

@@ -27,7 +27,8 @@ const lengths: ReadonlyMap<string, number> = new Map(
 );
 
 /** The name may stand right before it: forms are copied with their labels. */
-const startPattern = /(?<![\p{L}\p{N}])(iban)?[A-Z]{2}[ .-]?\d{2}/giu;
+const startPattern = /[a-z]{2}[ .-]?\d{2}/gi;
+const nameBefore = /(?<![\p{L}\p{N}])iban$/iu;
 /** What forms write right behind it. */
 const glued = /^(?:[a-z]{3}(?![\p{L}\p{N}])|bic|swift|iban)/iu;
 
@@ -36,7 +37,9 @@ export const iban: Recogniser = {
   kind: "IBAN",
   *find(text, effort) {
     for (const match of text.matchAll(startPattern)) {
-      const start = match.index + (match[1]?.length ?? 0);
+      const start = match.index;
+      const isInside = isLetterOrDigit(text[start - 1]);
+      if (isInside && !nameBefore.test(text.slice(Math.max(0, start - 5), start))) continue;
       const end = ibanEnd(text, start, effort);
       if (end !== undefined) yield { start, end };
     }

@@ -1,13 +1,16 @@
-import type { Recogniser, Span } from "./recogniser.ts";
+import type { Effort } from "./effort.ts";
+import { isLetterOrDigit, isWordCharacter, type Recogniser, type Span } from "./recogniser.ts";
 
-const v4Pattern = /(?<![\p{L}\p{N}.])\d{1,3}(?:\.\d{1,3}){3}(?![\p{L}\p{N}]|\.\d)/gu;
+const v4Pattern = /\d{1,3}(?:\.\d{1,3}){3}(?!\d|\.\d)/g;
 /** Host names of clouds: `ip-10-1-2-3`. */
-const hyphenPattern = /(?<![\p{L}\p{N}_])(ip-)\d{1,3}(?:-\d{1,3}){3}(?![\p{L}\p{N}]|-\d)/giu;
-const v6Pattern = /(?<![\p{L}\p{N}_:.])[0-9a-f]{0,4}:[0-9a-f:.]*(?![\p{L}\p{N}_:])/giu;
+const hyphenPattern = /(ip-)\d{1,3}(?:-\d{1,3}){3}(?!\d|-\d)/gi;
+/** From the first colon on: what stands before it is looked at where one is. */
+const v6Pattern = /:[0-9a-f:.]*/gi;
+const v6GroupMax = 4;
 const v6CharsMax = 45;
 
-/** Addresses of no machine in particular: they fill every manual and identify no one. */
-const reserved = /^(?:127\.|0\.0\.0\.0$|255\.255\.)/;
+/** Addresses of no machine in particular, and masks: they identify no one. */
+const reserved = /^(?:127\.|0\.0\.0\.0$|255\.)/;
 /** Ranges that are hardly ever numbers of a version. */
 const surelyAddress = /^(?:192\.168\.|169\.254\.|172\.(?:1[6-9]|2\d|3[01])\.)/;
 const privateTen = /^10\./;
@@ -33,25 +36,45 @@ const versionAfter =
 /** IPv4 and IPv6 addresses, private ones too. Ports, masks and zones beside them stay. */
 export const ip: Recogniser = {
   kind: "IP",
-  *find(text) {
+  *find(text, effort) {
     for (const { 0: match, index } of text.matchAll(v4Pattern)) {
+      if (isInside(text, index, index + match.length)) continue;
       const span = { start: index, end: index + match.length };
       if (isV4(match) && !reserved.test(match) && isAddress(text, span, match)) yield span;
     }
     for (const { 0: match, 1: mark = "", index } of text.matchAll(hyphenPattern)) {
       const start = index + mark.length;
+      if (isInside(text, index, index + match.length)) continue;
       if (isV4(match.slice(mark.length).replaceAll("-", "."))) {
         yield { start, end: index + match.length };
       }
     }
-    for (const { 0: match, index } of text.matchAll(v6Pattern)) {
-      const hasMark = /[.:]/.test(match.at(-1) ?? "") && !match.endsWith("::");
-      const address = hasMark ? match.slice(0, -1) : match;
-      if (isV6(address)) yield { start: index, end: index + address.length };
-    }
+    if (text.includes(":")) yield* v6In(text, effort);
   },
   normal: (value) => (value.includes(":") ? expanded(value) : value.replaceAll("-", ".")),
 };
+
+function* v6In(text: string, effort: Effort): Generator<Span> {
+  for (const { 0: match, index } of text.matchAll(v6Pattern)) {
+    if (match.length < 2) continue;
+    let start = index;
+    while (index - start < v6GroupMax && /[0-9a-f]/i.test(text[start - 1] ?? "")) start -= 1;
+    effort.visit(match.length);
+    const before = text[start - 1];
+    const end = index + match.length;
+    if (isWordCharacter(before) || before === "." || isWordCharacter(text[end])) continue;
+    const written = text.slice(start, end);
+    const hasMark = /[.:]$/.test(written) && !written.endsWith("::");
+    const address = hasMark ? written.slice(0, -1) : written;
+    if (isV6(address)) yield { start, end: start + address.length };
+  }
+}
+
+/** Amid letters or digits, or behind another part of a longer number. */
+function isInside(text: string, start: number, end: number): boolean {
+  const before = text[start - 1];
+  return before === "." || isLetterOrDigit(before) || isLetterOrDigit(text[end]);
+}
 
 function isV4(text: string): boolean {
   return text.split(".").every((part) => /^\d{1,3}$/.test(part) && Number(part) <= 255);
@@ -74,13 +97,15 @@ function isAddress(text: string, { start, end }: Span, match: string): boolean {
 function isVersionList(text: string, start: number): boolean {
   const before = text.slice(Math.max(0, start - 2 * contextCharsMax), start);
   const first = /\d{1,3}(?:\.\d{1,3}){3}/.exec(before);
-  return first !== null && versionBefore.test(before.slice(0, first.index));
+  if (first === null) return false;
+  return versionBefore.test(before.slice(0, first.index)) || !isAddressByShape(first[0]);
 }
 
 /** Versions begin small and stay small: `1.128.1.0`, `17.0.8.1`, `2.0.0.14`. */
 function isAddressByShape(match: string): boolean {
   if (privateTen.test(match)) return true;
   const [first = 0, ...rest] = match.split(".").map(Number);
+  if (first >= 128) return true;
   const large = rest.filter((part) => part >= 20).length;
   return large >= (first < 10 ? 2 : 1);
 }

@@ -1,6 +1,6 @@
 import type { Effort } from "./effort.ts";
 import * as checks from "./national-id-checks.ts";
-import { compact, type Recogniser } from "./recogniser.ts";
+import { compact, isDigit, isWordCharacter, type Recogniser } from "./recogniser.ts";
 
 interface Form {
   readonly shape: string;
@@ -76,45 +76,79 @@ const forms: readonly Form[] = [
   },
 ];
 
-const before = "(?<![\\p{L}\\p{N}_.-])";
 const after = "(?![\\p{L}\\p{N}_]|[.-]\\d)";
 const numberWords =
   "(?: ?(?:no|nr|number|num|nummer|numéro|número|numero|id|#)\\b\\.?)?[\"'`]?[\\s:=：#]{0,3}(?:is )?[\"'`]?";
+const labelCharsMax = 48;
+/** Where one may begin: digits, or capital letters with digits behind them. */
+const startPattern = /\d+|[A-Z]{1,6}-? ?\d/g;
+/** The fewest that one has (a PAN of India). */
+const digitsMin = 4;
+const charsMax = 24;
 
-const plain = forms.filter(({ label }) => label === undefined);
-const labelled = forms.filter(({ label }) => label !== undefined);
-const plainPattern = new RegExp(
-  `${before}(?:${plain.map(({ shape }) => `(${shape})`).join("|")})${after}`,
-  "gu",
+interface Compiled extends Form {
+  readonly pattern: RegExp;
+  readonly before: RegExp | undefined;
+}
+
+const compiled = forms.map((form): Compiled => {
+  const { shape, label } = form;
+  if (label === undefined) return { ...form, pattern: anchored(shape, "u"), before: undefined };
+  const before = new RegExp(`(?<![\\p{L}\\p{N}])(?:${label})${numberWords}$`, "iu");
+  return { ...form, pattern: anchored(shape, "iu"), before };
+});
+const plain = compiled.filter(({ before }) => before === undefined);
+const labelled = compiled.filter(({ before }) => before !== undefined);
+/** Of any kind: asked first, because hardly any number has one of these forms. */
+const anyPlain = anchored(plain.map(({ shape }) => `(?:${shape})`).join("|"), "u");
+const anyLabelled = anchored(labelled.map(({ shape }) => `(?:${shape})`).join("|"), "iu");
+const anyLabel = new RegExp(
+  `(?<![\\p{L}\\p{N}])(?:${labelled.map(({ label }) => label).join("|")})${numberWords}$`,
+  "iu",
 );
-const labelledPattern = new RegExp(
-  `(?<![\\p{L}\\p{N}])(?:${labelled
-    .map(({ label, shape }) => `(?:${label})${numberWords}(${shape})`)
-    .join("|")})${after}`,
-  "giu",
-);
+
+function anchored(shape: string, flags: string): RegExp {
+  return new RegExp(`^(?:${shape})${after}`, flags);
+}
 
 /** Numbers that states give to persons. */
 export const nationalId: Recogniser = {
   kind: "NATIONAL_ID",
   *find(text, effort) {
-    yield* matches(text, { pattern: plainPattern, forms: plain }, effort);
-    yield* matches(text, { pattern: labelledPattern, forms: labelled }, effort);
+    for (const { index } of text.matchAll(startPattern)) {
+      if (/[._-]/.test(text[index - 1] ?? "") || isWordCharacter(text[index - 1])) continue;
+      const chars = numberAt(text, index, effort);
+      if (chars !== undefined) yield { start: index, end: index + chars };
+    }
   },
   normal: compact,
 };
 
-function* matches(
-  text: string,
-  { pattern, forms: all }: { readonly pattern: RegExp; readonly forms: readonly Form[] },
-  effort: Effort,
-) {
-  for (const match of text.matchAll(pattern)) {
-    const at = match.findIndex((group, index) => index > 0 && group !== undefined);
-    const written = match[at] ?? "";
-    effort.visit(written.length);
-    if (all[at - 1]?.isValid(compact(written)) !== true) continue;
-    const end = match.index + match[0].length;
-    yield { start: end - written.length, end };
+/** How many characters the number at a place has; undefined where none begins. */
+function numberAt(text: string, start: number, effort: Effort): number | undefined {
+  let digits = 0;
+  for (let at = start; at < start + charsMax; at += 1)
+    if (isDigit(text.charCodeAt(at))) digits += 1;
+  effort.visit(charsMax);
+  if (digits < digitsMin) return undefined;
+  const ahead = text.slice(start, start + charsMax);
+  if (anyPlain.test(ahead)) {
+    const found = matched(plain, ahead);
+    if (found !== undefined) return found;
   }
+  if (!anyLabelled.test(ahead)) return undefined;
+  const behind = text.slice(Math.max(0, start - labelCharsMax), start);
+  if (!anyLabel.test(behind)) return undefined;
+  return matched(
+    labelled.filter(({ before }) => before?.test(behind)),
+    ahead,
+  );
+}
+
+function matched(candidates: readonly Compiled[], ahead: string): number | undefined {
+  for (const { pattern, isValid } of candidates) {
+    const written = pattern.exec(ahead)?.[0];
+    if (written !== undefined && isValid(compact(written))) return written.length;
+  }
+  return undefined;
 }

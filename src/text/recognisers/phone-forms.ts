@@ -28,6 +28,11 @@ export const nationalForms: readonly NationalForm[] = [
   { pattern: /^0\d{2,4}\/\d{3,4}[ -]\d{2,4}$/, countries: ["DE", "AT"] },
 ];
 
+/** One of them: asked first, because hardly any number is. */
+export const anyNational = new RegExp(
+  nationalForms.map(({ pattern }) => pattern.source.replace("\\1", "[ -]")).join("|"),
+);
+
 /** North America's own form: with its separators it is unlike any other number. */
 export const nanpPattern = /^(?:1[-. ])?(?:\([2-9]\d\d\)[ -]?|[2-9]\d\d[-. ])[2-9]\d\d[-. ]\d{4}$/;
 /** Its longest form has so many characters. */
@@ -39,7 +44,9 @@ export const barePattern = /^1?[2-9]\d\d ?[2-9]\d\d ?\d{4}$/;
 /** The largest numbers of 32 bits look like one of Dallas. */
 export const notPhones: ReadonlySet<string> = new Set(["2147483647", "2147483648", "4294967295"]);
 
-/** Date or time: announced or not, it is no number to call. */
+/** A date, alone or behind a version: announced or not, it is no number to call. */
 export function looksLikeDate(number: string): boolean {
-  return /^(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{4})/.test(number);
+  return /(?<!\d)(?:(?:19|20)\d\d([-./])\d{1,2}\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2(?:19|20)\d\d)(?!\d)/.test(
+    number,
+  );
 }

@@ -14,7 +14,7 @@ const announced = new RegExp(
   `(?:(?<!\\p{L})(?:${names})|电话|電話|手机|手機|携帯|전화)(?:[-_ ]?numbers?)?["'\`]?[.:]?[\\s:：(#=_/-]{0,3}${between}["'\`]?\\(?$|(?<!\\p{L})${own}$`,
   "u",
 );
-const suggested = new RegExp(`(?<!\\p{L})(?:${verbs})\\.?[\\s(]{0,3}${between}["'\`]?\\(?$`, "u");
+const suggested = new RegExp(`(?<!\\p{L})(?:${verbs})\\.?[ \\t(]{0,3}${between}["'\`]?\\(?$`, "u");
 /** `T: 0171 …` in a signature. */
 const initial = /(?:^|[\s|,;(/·•])[tmfp][.:] {0,2}\(?$/;
 

@@ -1,6 +1,7 @@
 import { isPossiblePhoneNumber, isValidPhoneNumber } from "libphonenumber-js/max";
 import type { Effort } from "./effort.ts";
 import {
+  anyNational,
   barePattern,
   fictionalPattern,
   looksLikeDate,
@@ -213,14 +214,15 @@ function isPhone(candidate: Candidate, effort: Effort): boolean {
   const written = text.slice(start, end);
   if (form === "plus") return isInternational(normalPhone(written), "possible", effort);
   if (form === "zeros" && isInternational(digitsOf(written).slice(2), "valid", effort)) return true;
-  if (isNational(written, effort)) return true;
-  if (isNorthAmerican(candidate, written, effort)) return true;
-  if (announced === "none" || looksLikeDate(written)) return false;
-  if (announced === "strong") return true;
+  if (announced === "strong" && !looksLikeDate(written)) return true;
+  if (isNational(candidate, written, effort) || isNorthAmerican(candidate, written, effort))
+    return true;
+  if (announced !== "weak" || looksLikeDate(written)) return false;
   return !countsThings(text.slice(end, end + wordsLookAhead)) && !/0000$/.test(written);
 }
 
-function isNational(written: string, effort: Effort): boolean {
+function isNational({ text, start, end }: Candidate, written: string, effort: Effort): boolean {
+  if (!anyNational.test(written) || isAmidBytes(text, { start, end })) return false;
   for (const { pattern, countries } of nationalForms) {
     if (!pattern.test(written)) continue;
     const digits = digitsOf(written);
@@ -238,9 +240,17 @@ function isNorthAmerican(candidate: Candidate, written: string, effort: Effort):
   const isBare = barePattern.test(written);
   if (!isBare && !nanpPattern.test(written)) return false;
   const digits = digitsOf(written);
-  if (announced === "strong") return true;
   if (isBare && (notPhones.has(digits) || !standsAlone(text, { start, end }))) return false;
   return effort.passes(digits, () => isValidPhoneNumber(digits, "US"));
+}
+
+/** `28 13 02 00 00 00 00 05`: a dump of bytes, or a column of numbers. */
+function isAmidBytes(text: string, { start, end }: Span): boolean {
+  const before = text.slice(Math.max(0, start - 4), start);
+  return (
+    /^ [0-9a-f]{2}(?![\p{L}\p{N}])/iu.test(text.slice(end, end + 4)) ||
+    /(?<![\p{L}\p{N}])[0-9a-f]{2} $/iu.test(before)
+  );
 }
 
 /** Neither the value of anything, nor a count, nor one number of a row of them. */
