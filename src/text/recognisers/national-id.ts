@@ -81,7 +81,7 @@ const numberWords =
   "(?: ?(?:no|nr|number|num|nummer|numéro|número|numero|id|#)\\b\\.?)?[\"'`]?[\\s:=：#]{0,3}(?:is )?[\"'`]?";
 const labelCharsMax = 48;
 /** Where one may begin: digits, or capital letters with digits behind them. */
-const startPattern = /\d+|[A-Z]{1,6}-? ?\d/g;
+const startPattern = /\d+|[A-Z]{1,6}(?=-? ?\d)/g;
 /** The fewest that one has (a PAN of India). */
 const digitsMin = 4;
 const charsMax = 24;

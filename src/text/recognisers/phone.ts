@@ -74,7 +74,7 @@ interface Row {
   readonly ends: readonly number[];
   /** How many digits of the row have ended there. */
   readonly digits: readonly number[];
-  /** Where a phone number may begin: the row itself, and what follows a space. */
+  /** Where a phone number may begin: the row itself, and what follows a space or a slash. */
   readonly begins: readonly number[];
   /** With which group each of them begins. */
   readonly groups: readonly number[];
@@ -96,9 +96,9 @@ function readRow(text: string, start: number): Row {
     const width = separatorWidth(text, at);
     if (width === 0) return { start, end: at, ends, digits, begins, groups };
     const next = at + width;
-    // Behind a space, at the digit or at its bracket.
+    // Behind a space or a slash, at the digit or at its bracket.
     const begin = text.charCodeAt(next - 1) === bracket && width > 1 ? next - 1 : next;
-    if (isBlank(text.charCodeAt(begin - 1))) {
+    if (isBlank(text.charCodeAt(begin - 1)) || text[begin - 1] === "/") {
       begins.push(begin);
       groups.push(ends.length);
     }
@@ -142,6 +142,9 @@ function* phonesIn(search: Search): Generator<Span, number> {
     const at = row.begins[index] as number;
     if (at < after) continue;
     const group = row.groups[index] as number;
+    // Behind a slash only the next number of a list begins: `030/901820` is one.
+    const isSlashed = group > 0 && text[at - 1] === "/";
+    if (isSlashed && after !== row.ends[group - 1]) continue;
     const end = phoneEnd(search, { at, group, announced: group === 0 ? announcement : "none" });
     if (end === undefined) continue;
     yield { start: at, end };
