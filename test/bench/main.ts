@@ -21,6 +21,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   fairness: async () => (await import("./fairness.ts")).benchFairness,
   heads: async () => (await import("./heads.ts")).benchHeads,
   recovery: async () => (await import("./recovery.ts")).benchRecovery,
+  redaction: async () => (await import("./redaction.ts")).benchRedaction,
   quality: async () => (await import("./quality.ts")).benchQuality,
 };
 
@@ -34,6 +35,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
   fairness   a tenant's questions beside another's flood of them, against its own idle ones; starts the same
   heads      memory of heads, and bytes of them that a merge writes for each change, 10k to 1M documents
   recovery   replay after kill -9 against ingest, and merges against bare writes; starts the same
+  redaction  what redaction finds of generated values in ten locales, what it takes from documents that hold
+             none, and its time against embedding; --dataset adds a collection
   quality    nDCG@10 of dense (fp32, int8), BM25 and fused ranking; needs --dataset
 
 A ratio is the row's value over its reference, in the direction of the row's name. A target applies to the

@@ -35,6 +35,9 @@ const targets: Readonly<Record<string, Target>> = {
   "recovery.replay_vs_ingest": atLeast(20),
   "recovery.embedded_again": atMost(0),
   "merge.throughput_vs_bare": atLeast(0.85),
+  "redaction.recall": atLeast(0.97),
+  "redaction.false_per_100.": atMost(0.5),
+  "redaction.vs_embedding": atMost(0.03),
   "quality.int8_vs_fp32": atLeast(0.99),
 };
 

@@ -7,9 +7,9 @@ import { checkOperation } from "../../src/contract/document.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { EmbedInput } from "../../src/embedding/port.ts";
 import { createPreparer } from "../../src/ingest/preparer.ts";
-import { testRedactor } from "../support/redactor.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { random } from "../hot/documents.ts";
+import { testRedactor } from "../support/redactor.ts";
 import type { BenchContext } from "./context.ts";
 
 export interface BenchDocument {

@@ -147,7 +147,8 @@ function* phonesIn(search: Search): Generator<Span, number> {
     if (isSlashed && after !== row.ends[group - 1]) continue;
     const end = phoneEnd(search, { at, group, announced: group === 0 ? announcement : "none" });
     if (end === undefined) continue;
-    yield { start: at, end };
+    const isOpen = text[at] === "(" && !text.slice(at, end).includes(")");
+    yield { start: isOpen ? at + 1 : at, end };
     after = end;
   }
   return after;
@@ -190,7 +191,7 @@ function formOf(text: string, at: number): Form | undefined {
   const begin = isBracket ? at + 1 : at;
   const code = text.charCodeAt(begin);
   if (code === plus) return "plus";
-  if (code === zero) return text.charCodeAt(begin + 1) === zero && !isBracket ? "zeros" : "trunk";
+  if (code === zero) return text.charCodeAt(begin + 1) === zero ? "zeros" : "trunk";
   return isDigit(text.charCodeAt(begin + 1)) || /[-. (]/.test(text[begin + 1] ?? "")
     ? "area"
     : undefined;
