@@ -70,30 +70,19 @@ export async function startEngine(
     await claimModel(log, embedding);
     const model = createLanguageModel(base);
     if (model !== undefined) stack.push("language model", model, (part) => part.close());
-    const redactionKeys = await openRedaction(config, log);
+    const keys = await openRedaction(config, log);
     const entry = seams.isolated ?? new URL("../main.ts", import.meta.url);
     const isolation = stack.push(
       "isolation",
-      openIsolation(log, { entry, redactionKeys, ...base }),
+      openIsolation(log, { entry, keys, ...base }),
       (part) => part.close(),
     );
-    const preparation = stack.push(
-      "preparation",
-      openPreparation(base, embedding, redactionKeys),
-      (part) => part.close(),
+    const preparation = stack.push("preparation", openPreparation(base, embedding, keys), (part) =>
+      part.close(),
     );
     const topology = stack.push(
       "actors",
-      startActors(base, {
-        log,
-        cold,
-        merges,
-        embedding,
-        isolation,
-        preparation,
-        redactionKeys,
-        model,
-      }),
+      startActors(base, { log, cold, merges, embedding, isolation, preparation, keys, model }),
       (part) => part.stop(),
     );
     const health = stack.push(
@@ -163,14 +152,14 @@ interface Parts {
   readonly embedding: EmbeddingParts;
   readonly isolation: Isolation;
   readonly preparation: Preparation;
-  readonly redactionKeys: RedactionKeys;
+  readonly keys: RedactionKeys;
   readonly model: LanguageModel | undefined;
 }
 
 function openPreparation(
   { clock, logger, metrics }: Foundation,
   { tokenizer, modelDir }: EmbeddingParts,
-  redactionKeys: RedactionKeys,
+  keys: RedactionKeys,
 ): Preparation {
   return createPreparationPool({
     settings: { modelDir },
@@ -179,8 +168,8 @@ function openPreparation(
     metrics,
     workerUrl: new URL("../ingest/preparation/prepare-worker.ts", import.meta.url),
     preparerOf: (tenant) =>
-      createPreparer({ tokenizer, redactor: createRedactor(redactionKeys.of(tenant)) }),
-    redactionKeyOf: (tenant) => redactionKeys.of(tenant),
+      createPreparer({ tokenizer, redactor: createRedactor(keys.of(tenant)) }),
+    redactionKeyOf: (tenant) => keys.of(tenant),
     limits: {
       threadsMax: limits.prepareThreadsMax,
       inlineBytesMax: limits.prepareInlineBytesMax,
@@ -193,7 +182,7 @@ function openPreparation(
 
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, isolation, model, preparation, redactionKeys } = parts;
+  const { log, cold, merges, isolation, model, preparation, keys } = parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
@@ -210,7 +199,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     createHot,
     tokenizer,
     preparation,
-    redactorOf: (tenant) => questionRedactor(createRedactor(redactionKeys.of(tenant))),
+    redactorOf: (tenant) => questionRedactor(createRedactor(keys.of(tenant))),
     writer: createAnswerWriter({ model, clock, logger, metrics, fence }),
     merges,
     clock,

@@ -37,13 +37,13 @@ interface IsolationContext {
   readonly config: Config;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly redactionKeys: RedactionKeys;
+  readonly keys: RedactionKeys;
 }
 
 /** The engine's end. @param entry a program that takes a role, such as `src/main.ts` */
 export function openIsolation(
   { documentTextBytesMax }: Pick<Log, "documentTextBytesMax">,
-  { entry, config, clock, logger, redactionKeys }: IsolationContext,
+  { entry, config, clock, logger, keys }: IsolationContext,
 ): Isolation {
   const timeFactor = timeoutFactor(config.embedding.provider);
   return createChildIsolation({
@@ -51,7 +51,7 @@ export function openIsolation(
     // goes to the same place.
     fork: () => fork(fileURLToPath(entry), [isolatedRole], { serialization: "advanced" }),
     documentTextBytesMax,
-    redactionKeyOf: (tenant) => redactionKeys.of(tenant),
+    redactionKeyOf: (tenant) => keys.of(tenant),
     clock,
     logger,
     limits: {

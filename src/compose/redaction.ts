@@ -10,8 +10,8 @@ import { type RedactionKeys, redactionKeys, secretCheck } from "../text/redactio
 const secretBytes = 32;
 
 /**
- * All engines of a deployment use one secret: the configured one, or one that the first engine makes
- * and the log keeps.
+ * All engines of a deployment use one secret: the configured one, or one that the first engine
+ * makes and the log keeps.
  * @throws FreshetError log_identity (it is not the one under which the log was begun),
  * log_unavailable
  */

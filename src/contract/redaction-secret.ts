@@ -1,6 +1,6 @@
 /**
- * Under what a deployment redacts. The log keeps either the secret itself, made by the first engine,
- * or what tells a configured secret from others.
+ * Under what a deployment redacts. The log keeps either the secret itself, made by the first
+ * engine, or what tells a configured secret from others.
  */
 
 import { z } from "zod";

@@ -11,8 +11,8 @@
  *   L4  a manifest changes only by compare-and-set against the revision that was read;
  *   L5  streams of another incarnation, or with another partition count, are refused with
  *       log_identity;
- *   L6  the embedding model (and the secret of redaction) that was claimed first stays, also when others are claimed at the same
- *       time or later;
+ *   L6  the embedding model that was claimed first stays, also when others are claimed at the same
+ *       time or later, and so does the secret of redaction;
  *   L7  a message that this log did not write is passed over and named (`quarantined`): no reader
  *       ends for one message. A record of a tenant's own chain that cannot be read stops that
  *       tenant with broken_chain, and no other;
@@ -298,7 +298,8 @@ export interface Log {
   claimModel(probe: ModelProbe): Promise<ModelProbe>;
   /**
    * The same for the secret of redaction: all engines of a deployment redact under one, and the
-   * first engine's stays. @throws FreshetError log_unavailable, log_identity (the record is damaged)
+   * first engine's stays.
+   * @throws FreshetError log_unavailable, log_identity (the record is damaged)
    */
   claimRedaction(secret: RedactionSecret): Promise<RedactionSecret>;
   close(): Promise<void>;

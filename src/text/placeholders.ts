@@ -3,8 +3,8 @@
  * tenant's key. The digest begins with a letter, so that no recogniser takes one for a number.
  */
 
-import { createHmac } from "node:crypto";
 import { limits } from "../contract/limits.ts";
+import { keyedDigest } from "./digest.ts";
 import { type Kind, kinds, type Span } from "./recognisers/recogniser.ts";
 
 const digestChars = 10;
@@ -22,7 +22,8 @@ export interface Replaced extends Span {
 
 /**
  * The placeholders of one text. They may be longer than what they replace: a text made of nothing
- * but short addresses has digests for as many as its bound of growth allows, and kinds for the rest.
+ * but short addresses has digests for as many as its bound of growth allows, and kinds for the
+ * rest.
  */
 export class Placeholders {
   readonly #key: Uint8Array;
@@ -46,9 +47,9 @@ export class Placeholders {
     const name = `${kind}\0${normal}`;
     const known = this.#known.get(name);
     if (known !== undefined) return known;
-    const bytes = createHmac("sha256", this.#key).update(name).digest();
-    const first = firstLetters[(bytes[0] ?? 0) % firstLetters.length] ?? "";
-    const digest = first + bytes.toString("hex", 1).slice(0, digestChars - 1);
+    const hex = keyedDigest(this.#key, name);
+    const first = firstLetters[Number.parseInt(hex.slice(0, 2), 16) % firstLetters.length] ?? "";
+    const digest = first + hex.slice(2, digestChars + 1);
     this.#known.set(name, digest);
     return digest;
   }

@@ -3,10 +3,8 @@
  * that one tenant's placeholders say nothing of another's documents.
  */
 
-import { hkdfSync } from "node:crypto";
 import { limits } from "../contract/limits.ts";
-
-const keyBytes = 32;
+import { derivedKey } from "./digest.ts";
 
 export interface RedactionKeys {
   of(tenant: string): Uint8Array;
@@ -18,7 +16,7 @@ export function redactionKeys(secret: Uint8Array): RedactionKeys {
     of(tenant) {
       const earlier = known.get(tenant);
       if (earlier !== undefined) return earlier;
-      const key = derived(secret, `freshet redaction tenant ${tenant}`);
+      const key = derivedKey(secret, `freshet redaction tenant ${tenant}`);
       if (known.size >= limits.redactionKeysKeptMax) known.clear();
       known.set(tenant, key);
       return key;
@@ -28,9 +26,5 @@ export function redactionKeys(secret: Uint8Array): RedactionKeys {
 
 /** Tells secrets apart without telling one: what two engines of a deployment compare. */
 export function secretCheck(secret: Uint8Array): string {
-  return Buffer.from(derived(secret, "freshet redaction check")).toString("hex").slice(0, 16);
-}
-
-function derived(secret: Uint8Array, purpose: string): Uint8Array {
-  return new Uint8Array(hkdfSync("sha256", secret, "", purpose, keyBytes));
+  return Buffer.from(derivedKey(secret, "freshet redaction check")).toString("hex").slice(0, 16);
 }

@@ -115,8 +115,6 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   });
   const { events, ...heard } = memoryEvents();
   const leases = new MemoryLeases({ clock, base, availability, leaseMs: options.leaseMs });
-  let model: ModelProbe | undefined;
-  let redaction: RedactionSecret | undefined;
   return {
     partitions,
     deployment: options.deployment ?? "0".repeat(16),
@@ -145,6 +143,20 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       await availability.pass();
       return clock.nowMs();
     },
+    ...memoryClaims(availability),
+    close() {
+      availability.close();
+      return Promise.resolve();
+    },
+    hooks: { ...heard, ...hooksOf({ docs, chunks, manifests, deadLetters, leases, availability }) },
+  };
+}
+
+/** What the first engine decides for all later ones. */
+function memoryClaims(availability: Availability): Pick<Log, "claimModel" | "claimRedaction"> {
+  let model: ModelProbe | undefined;
+  let redaction: RedactionSecret | undefined;
+  return {
     async claimModel(probe) {
       await availability.pass();
       model ??= { ...probe, vector: probe.vector.slice() };
@@ -155,11 +167,6 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       redaction ??= secret;
       return redaction;
     },
-    close() {
-      availability.close();
-      return Promise.resolve();
-    },
-    hooks: { ...heard, ...hooksOf({ docs, chunks, manifests, deadLetters, leases, availability }) },
   };
 }
 

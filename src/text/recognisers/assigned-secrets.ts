@@ -1,4 +1,6 @@
-/** Values of settings whose name tells of a secret: only the value goes, the name is worth knowing. */
+/**
+ * Values of settings whose name tells of a secret: only the value goes, the name is worth knowing.
+ */
 
 import type { Span } from "./recogniser.ts";
 import { isPlace, looksLikePassword, looksRandom } from "./secret-values.ts";

@@ -4,7 +4,7 @@ import { compact, isWordCharacter, type Recogniser } from "./recogniser.ts";
 const pattern =
   /[0-9a-f]{2}(?:(?::[0-9a-f]{2}){5}|(?:-[0-9a-f]{2}){5}|[0-9a-f]{2}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![:.-][0-9a-f])/gi;
 const joints = ":.-";
-/** What manuals write for any address: `aa:bb:cc:dd:ee:ff`, `00:11:22:33:44:55`, all of one digit. */
+/** What manuals write for any address: `aa:bb:cc:dd:ee:ff`, `00:11:22:33:44:55`. */
 const examples = new Set(["AABBCCDDEEFF", "001122334455", "112233445566", "0123456789AB"]);
 
 /** Hardware addresses of network interfaces. */

@@ -20,7 +20,7 @@ export function hasYearFirst(text: string): boolean {
   return isDayMonth(Number(text.slice(4, 6)), Number(text.slice(2, 4)));
 }
 
-/** Never given: areas 000, 666 and 9xx, group 00, serial 0000 (and the one of advertisements). */
+/** Areas of nothing but zeros, 666 and 9xx were never given, nor groups and serials of zeros. */
 export function isSsn(text: string): boolean {
   return /^(?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4}$/.test(text);
 }

@@ -49,7 +49,7 @@ export const phone: Recogniser = {
   normal: normalPhone,
 };
 
-/** `+49 (0) 171 …`, `0049 171 …`: one number. North America's has its 1 or not. */
+/** With a plus, with two zeros, with a `(0)`: one number. North America's has its 1 or not. */
 function normalPhone(value: string): string {
   const isPlus = value.includes("+");
   const digits = digitsOf(isPlus ? value.replace("(0)", "") : value);
@@ -238,7 +238,7 @@ function isNational({ text, start, end }: Candidate, written: string, effort: Ef
 }
 
 function isNorthAmerican(candidate: Candidate, written: string, effort: Effort): boolean {
-  const { text, start, end, form, announced } = candidate;
+  const { text, start, end, form } = candidate;
   if (form !== "area" || end - start > nanpCharsMax) return false;
   if (fictionalPattern.test(written)) return true;
   const isBare = barePattern.test(written);

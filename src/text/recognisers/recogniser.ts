@@ -69,7 +69,7 @@ export function isAsciiAlphanumeric(code: number): boolean {
   return isDigit(code) || isAsciiLetter(code);
 }
 
-/** Letters and digits alone, in upper case: cards, IBANs and national numbers as they are compared. */
+/** Letters and digits alone, in upper case: how cards, IBANs and numbers of states are compared. */
 export function compact(value: string): string {
   return value.replace(/[^\p{L}\p{N}]/gu, "").toUpperCase();
 }

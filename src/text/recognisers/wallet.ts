@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { doubleSha256 } from "../digest.ts";
 import type { Effort } from "./effort.ts";
 import type { Recogniser } from "./recogniser.ts";
 
@@ -52,10 +52,6 @@ function isBase58(address: string, effort: Effort): boolean {
     if (hex.length > 2 * addressBytes) return false;
     const bytes = Buffer.from(hex.padStart(2 * addressBytes, "0"), "hex");
     const body = bytes.subarray(0, -4);
-    return sha256(sha256(body)).subarray(0, 4).equals(bytes.subarray(-4));
+    return doubleSha256(body).subarray(0, 4).equals(bytes.subarray(-4));
   });
-}
-
-function sha256(bytes: Uint8Array): Buffer {
-  return createHash("sha256").update(bytes).digest();
 }
