@@ -157,18 +157,19 @@ interface Parts {
 }
 
 function openPreparation(
-  { clock, logger, metrics }: Foundation,
+  { config, clock, logger, metrics }: Foundation,
   { tokenizer, modelDir }: EmbeddingParts,
   keys: RedactionKeys,
 ): Preparation {
+  const ids = config.documentIds;
   return createPreparationPool({
-    settings: { modelDir },
+    settings: { modelDir, ids },
     clock,
     logger,
     metrics,
     workerUrl: new URL("../ingest/preparation/prepare-worker.ts", import.meta.url),
     preparerOf: (tenant) =>
-      createPreparer({ tokenizer, redactor: createRedactor(keys.of(tenant)) }),
+      createPreparer({ tokenizer, redactor: createRedactor(keys.of(tenant)), ids }),
     redactionKeyOf: (tenant) => keys.of(tenant),
     limits: {
       threadsMax: limits.prepareThreadsMax,

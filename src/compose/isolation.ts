@@ -21,7 +21,7 @@ import {
   requestOf,
 } from "../ingest/isolation/protocol.ts";
 import { processOperation } from "../ingest/pipeline.ts";
-import { createPreparer } from "../ingest/preparer.ts";
+import { createPreparer, type IdPolicy } from "../ingest/preparer.ts";
 import type { Log } from "../log/port.ts";
 import { type Logger, silentLogger } from "../observe/port.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
@@ -82,7 +82,8 @@ export async function runIsolated(
   const say = (reply: IsolatedReply): void => void process.send?.(reply);
   const shape = readModelShape(config);
   const opened = await openEmbedding({ config, clock: systemClock, logger: silentLogger }, shape);
-  const parts = { ...opened, embedder: embedderSeam(opened.embedder) };
+  const embedder = embedderSeam(opened.embedder);
+  const parts = { ...opened, embedder, ids: config.documentIds };
   await embedProbe(parts);
   process.on("message", (message) => {
     const request = requestOf(message);
@@ -91,16 +92,20 @@ export async function runIsolated(
   say({ kind: "ready" });
 }
 
+interface IsolatedParts extends EmbeddingParts {
+  readonly ids: IdPolicy;
+}
+
 async function answer(
-  parts: EmbeddingParts,
+  parts: IsolatedParts,
   { payload, documentTextBytesMax, redactionKey }: IsolatedRequest,
   say: (reply: IsolatedReply) => void,
 ): Promise<void> {
-  const { tokenizer } = parts;
+  const { tokenizer, ids } = parts;
   try {
     const outcome = await processOperation(payload, {
       documentTextBytesMax,
-      prepare: createPreparer({ tokenizer, redactor: createRedactor(redactionKey) }),
+      prepare: createPreparer({ tokenizer, redactor: createRedactor(redactionKey), ids }),
       embed: (inputs) => embedInParts(parts, inputs, () => say({ kind: "progress" })),
       named: (documentId) => say({ kind: "named", documentId }),
     });

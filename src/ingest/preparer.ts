@@ -19,7 +19,12 @@ export interface PreparedDocument {
   readonly chunks: readonly Chunk[];
   /** Version of the redaction rules. */
   readonly redactor: string;
+  /** Why the document may not be stored at all. */
+  readonly refusal?: string | undefined;
 }
+
+/** Ids name documents and are not redacted; what to do with one that holds personal data. */
+export type IdPolicy = "keep" | "refuse";
 
 export type Preparer = (operation: UpsertOperation) => PreparedDocument;
 
@@ -31,8 +36,9 @@ export type Preparer = (operation: UpsertOperation) => PreparedDocument;
 export function createPreparer(options: {
   readonly tokenizer: Tokenizer;
   readonly redactor: Redactor;
+  readonly ids?: IdPolicy | undefined;
 }): Preparer {
-  const { tokenizer, redactor } = options;
+  const { tokenizer, redactor, ids = "keep" } = options;
 
   return (operation) => {
     // One for the whole document: many short values must not each cost the minimum.
@@ -47,8 +53,21 @@ export function createPreparer(options: {
       ...(timestamp === undefined ? {} : { timestamp }),
       ...(metadata === undefined ? {} : { metadata: redactMetadata(metadata, fields) }),
     };
-    return { info, chunks: chunkText({ text, title, tokenizer }), redactor: redactor.version };
+    return {
+      info,
+      chunks: chunkText({ text, title, tokenizer }),
+      redactor: redactor.version,
+      ...(ids === "refuse" ? refusalOf(operation.id, redactor) : {}),
+    };
   };
+}
+
+/** Names the kinds, never the value. */
+function refusalOf(id: string, redactor: Redactor): Pick<PreparedDocument, "refusal"> {
+  const { counts } = redactor.redact(id);
+  const found = Object.entries(counts).filter(([, count]) => count > 0);
+  if (found.length === 0) return {};
+  return { refusal: `id: holds personal data (${found.map(([kind]) => kind).join(", ")})` };
 }
 
 function charsOf({ text, title = "", source = "", metadata = {} }: UpsertOperation): number {

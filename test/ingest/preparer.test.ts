@@ -3,6 +3,7 @@ import { redactedQuestion } from "../../actors/question/parts.ts";
 import type { UpsertOperation } from "../../src/contract/document.ts";
 import { type Filter, matchesFilter } from "../../src/contract/filter.ts";
 import type { DocumentId } from "../../src/contract/ids.ts";
+import { preparePayload } from "../../src/ingest/prepare-payload.ts";
 import { createPreparer } from "../../src/ingest/preparer.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { questionRedactor } from "../../src/text/redact-fields.ts";
@@ -83,6 +84,31 @@ describe("preparation", () => {
       order: 1546130668394913,
       version: "10.4.2.1",
     });
+  });
+});
+
+describe("ids that hold personal data", () => {
+  const payload = (id: string): Uint8Array =>
+    new TextEncoder().encode(JSON.stringify({ id, text: "Some text." }));
+  const prepared = (id: string, ids: "keep" | "refuse") =>
+    preparePayload(payload(id), {
+      documentTextBytesMax: 1_000,
+      prepare: createPreparer({ tokenizer: createMemoryTokenizer(), redactor: testRedactor, ids }),
+      named: () => {},
+    });
+
+  test("are kept by default, because they name the document", () => {
+    expect(prepared("jane@example.com", "keep")).toMatchObject({ documentId: "jane@example.com" });
+  });
+
+  test("are refused where that is configured, and the refusal does not name them", () => {
+    expect(prepared("cards/4111 1111 1111 1111", "refuse")).toEqual({
+      kind: "reject",
+      documentId: null,
+      reason: "invalid_document",
+      message: "id: holds personal data (CARD)",
+    });
+    expect(prepared("guides/1.128.1.0.md", "refuse")).toMatchObject({ kind: "prepared" });
   });
 });
 

@@ -17,12 +17,12 @@ import { createPreparer } from "../preparer.ts";
 import type { PrepareWorkerSettings } from "./protocol.ts";
 import { answerRequests } from "./thread-program.ts";
 
-const { modelDir } = workerData as PrepareWorkerSettings;
+const { modelDir, ids } = workerData as PrepareWorkerSettings;
 yieldBy(limits.prepareNiceness);
 const tokenizer = await loadTokenizer(modelDir);
 if (parentPort === null) throw new Error("this file is a thread of an engine");
 answerRequests(
   parentPort,
-  (redactionKey) => createPreparer({ tokenizer, redactor: createRedactor(redactionKey) }),
+  (redactionKey) => createPreparer({ tokenizer, redactor: createRedactor(redactionKey), ids }),
   systemClock,
 );

@@ -31,7 +31,7 @@ interface SetUp {
 
 function openPool(options: SetUp = {}): Preparation {
   const pool = createPreparationPool({
-    settings: { modelDir: "" },
+    settings: { modelDir: "", ids: "keep" },
     workerUrl: options.workerUrl ?? new URL("./fixtures/prepare-worker.ts", import.meta.url),
     preparerOf: () => prepare,
     redactionKeyOf: () => testKey,
