@@ -112,7 +112,8 @@ function isAddressByShape(match: string): boolean {
 
 /**
  * RFC 4291. `a::b` and `1::2` are paths in C++ and Rust, or ranges: a shortened address has a
- * digit, and three groups or one that is long. `::1` is no one. Eight groups of two are a world wide name.
+ * digit, and three groups or one that is long. `::1` is no one. Eight groups of two are a world
+ * wide name.
  */
 function isV6(text: string): boolean {
   if (text.length > v6CharsMax || text === "::" || text === "::1") return false;

@@ -1,6 +1,6 @@
 import type { Effort } from "./effort.ts";
 import * as checks from "./national-id-checks.ts";
-import { compact, isDigit, isWordCharacter, type Recogniser } from "./recogniser.ts";
+import { compact, followsWord, isWordCharacter, type Recogniser } from "./recogniser.ts";
 
 interface Form {
   readonly shape: string;
@@ -82,8 +82,9 @@ const numberWords =
 const labelCharsMax = 48;
 /** Where one may begin: digits, or capital letters with digits behind them. */
 const startPattern = /\d+|[A-Z]{1,6}(?=-? ?\d)/g;
-/** The fewest that one has (a PAN of India). */
-const digitsMin = 4;
+/** How those begin that need no label: cheap, and it leaves out most numbers. */
+const plainStart =
+  /\d{3}[-.]\d|\d\d\.\d|\d{6}[-+A ]\d|\d{8}[-+A-Z]|[12] \d\d ?\d\d ?\d|\d{10,18}|[A-Z]/y;
 const charsMax = 24;
 
 interface Compiled extends Form {
@@ -126,17 +127,17 @@ export const nationalId: Recogniser = {
 
 /** How many characters the number at a place has; undefined where none begins. */
 function numberAt(text: string, start: number, effort: Effort): number | undefined {
-  let digits = 0;
-  for (let at = start; at < start + charsMax; at += 1)
-    if (isDigit(text.charCodeAt(at))) digits += 1;
+  plainStart.lastIndex = start;
+  const mayBePlain = plainStart.test(text);
+  const mayBeLabelled = followsWord(text, start);
+  if (!mayBePlain && !mayBeLabelled) return undefined;
   effort.visit(charsMax);
-  if (digits < digitsMin) return undefined;
   const ahead = text.slice(start, start + charsMax);
-  if (anyPlain.test(ahead)) {
+  if (mayBePlain && anyPlain.test(ahead)) {
     const found = matched(plain, ahead);
     if (found !== undefined) return found;
   }
-  if (!anyLabelled.test(ahead)) return undefined;
+  if (!mayBeLabelled || !anyLabelled.test(ahead)) return undefined;
   const behind = text.slice(Math.max(0, start - labelCharsMax), start);
   if (!anyLabel.test(behind)) return undefined;
   return matched(

@@ -11,7 +11,7 @@ import {
   notPhones,
 } from "./phone-forms.ts";
 import { type Announcement, announcementIn, countsThings } from "./phone-words.ts";
-import { isDigit, isWordCharacter, type Recogniser, type Span } from "./recogniser.ts";
+import { followsWord, isDigit, isWordCharacter, type Recogniser, type Span } from "./recogniser.ts";
 
 /** Where a row of digit groups may begin: a plus begins one behind anything but a short number. */
 const startPattern = /(?<![\p{L}_]|(?<!\d{7})\d)(?:\+|\(\+)\d|(?<![\p{L}\p{N}_.+/-])\(?\d/gu;
@@ -136,8 +136,9 @@ function* phonesIn(search: Search): Generator<Span, number> {
   const { text, row } = search;
   let after = row.start;
   if (row.end - row.start < digitsMin) return after;
-  const before = text.slice(Math.max(0, row.start - wordsLookBack), row.start).toLowerCase();
-  const announcement = announcementIn(before);
+  const announcement = followsWord(text, row.start)
+    ? announcementIn(text.slice(Math.max(0, row.start - wordsLookBack), row.start).toLowerCase())
+    : "none";
   for (let index = 0; index < row.begins.length; index += 1) {
     const at = row.begins[index] as number;
     if (at < after) continue;

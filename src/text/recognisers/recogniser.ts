@@ -53,6 +53,23 @@ export function isLetterOrDigit(character: string | undefined): boolean {
   return character !== "_" && isWordCharacter(character);
 }
 
+const announcing = " \t\n:：=#_-./(\"'`";
+const announcingCharsMax = 8;
+
+/**
+ * Whether a word stands right before a place: cheap, and most numbers of a row of numbers have none,
+ * so that nobody looks for a label there.
+ */
+export function followsWord(text: string, at: number): boolean {
+  let before = at - 1;
+  while (before >= 0 && at - before <= announcingCharsMax) {
+    const character = text[before] ?? "";
+    if (!announcing.includes(character)) return !isDigit(text.charCodeAt(before));
+    before -= 1;
+  }
+  return false;
+}
+
 const underscore = 0x5f;
 
 export function isDigit(code: number): boolean {
