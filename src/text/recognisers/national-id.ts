@@ -86,6 +86,7 @@ const startPattern = /\d+|[A-Z]{1,6}(?=-? ?\d)/g;
 const plainStart =
   /\d{3}[-.]\d|\d\d\.\d|\d{6}[-+A ]\d|\d{8}[-+A-Z]|[12] \d\d ?\d\d ?\d|\d{10,18}|[A-Z]/y;
 const charsMax = 24;
+const joints = "._-";
 
 interface Compiled extends Form {
   readonly pattern: RegExp;
@@ -117,7 +118,6 @@ export const nationalId: Recogniser = {
   kind: "NATIONAL_ID",
   *find(text, effort) {
     for (const { index } of text.matchAll(startPattern)) {
-      if (/[._-]/.test(text[index - 1] ?? "") || isWordCharacter(text[index - 1])) continue;
       const chars = numberAt(text, index, effort);
       if (chars !== undefined) yield { start: index, end: index + chars };
     }
@@ -131,6 +131,8 @@ function numberAt(text: string, start: number, effort: Effort): number | undefin
   const mayBePlain = plainStart.test(text);
   const mayBeLabelled = followsWord(text, start);
   if (!mayBePlain && !mayBeLabelled) return undefined;
+  const previous = text[start - 1];
+  if (isWordCharacter(previous) || joints.includes(previous ?? " ")) return undefined;
   effort.visit(charsMax);
   const ahead = text.slice(start, start + charsMax);
   if (mayBePlain && anyPlain.test(ahead)) {

@@ -28,6 +28,8 @@ export const nationalForms: readonly NationalForm[] = [
   { pattern: /^0\d{2,4}\/\d{3,4}[ -]\d{2,4}$/, countries: ["DE", "AT"] },
 ];
 
+/** How they begin. */
+export const nationalStart = /^(?:\(?0|\(\d\d\)|1[3-9]\d[ -]|8 ?\()/;
 /** One of them: asked first, because hardly any number is. */
 export const anyNational = new RegExp(
   nationalForms.map(({ pattern }) => pattern.source.replace("\\1", "[ -]")).join("|"),

@@ -8,6 +8,7 @@ import {
   nanpCharsMax,
   nanpPattern,
   nationalForms,
+  nationalStart,
   notPhones,
 } from "./phone-forms.ts";
 import { type Announcement, announcementIn, countsThings } from "./phone-words.ts";
@@ -148,11 +149,16 @@ function* phonesIn(search: Search): Generator<Span, number> {
     if (isSlashed && after !== row.ends[group - 1]) continue;
     const end = phoneEnd(search, { at, group, announced: group === 0 ? announcement : "none" });
     if (end === undefined) continue;
-    const isOpen = text[at] === "(" && !text.slice(at, end).includes(")");
+    const isOpen = text[at] === "(" && !isClosed(text.slice(at, end));
     yield { start: isOpen ? at + 1 : at, end };
     after = end;
   }
   return after;
+}
+
+/** Whether the bracket that a number begins with is its own, not that of a remark. */
+function isClosed(written: string): boolean {
+  return written.split("(").length === written.split(")").length;
 }
 
 interface Begin {
@@ -174,9 +180,8 @@ function phoneEnd({ text, row, effort }: Search, begin: Begin): number | undefin
     const count = (row.digits[last] as number) - before;
     if (count < digitsMin) return undefined;
     const end = row.ends[last] as number;
-    if (isWordCharacter(text[end])) continue;
-    const candidate = { text, start: at, end, form, announced };
-    if (mayBe(candidate, count) && isPhone(candidate, effort)) return end;
+    if (!mayBe(begin, form, { count, chars: end - at }) || isWordCharacter(text[end])) continue;
+    if (isPhone({ text, start: at, end, form, announced }, effort)) return end;
   }
   return undefined;
 }
@@ -207,11 +212,15 @@ interface Candidate {
 }
 
 /** Cheap: whether a number of so many digits and characters needs a closer look. */
-function mayBe({ start, end, form, announced }: Candidate, count: number): boolean {
+function mayBe(
+  { announced }: Begin,
+  form: Form | undefined,
+  { count, chars }: { readonly count: number; readonly chars: number },
+): boolean {
   // The zero in `+49 (0) 171 …` is not dialled with the rest.
   if (count > (form === "plus" ? digitsMax + 1 : digitsMax)) return false;
   if (form === "plus" || form === "zeros" || announced !== "none") return true;
-  return count >= 9 && count <= 12 && end - start <= nanpCharsMax + 3;
+  return count >= 9 && count <= 12 && chars <= nanpCharsMax + 3;
 }
 
 function isPhone(candidate: Candidate, effort: Effort): boolean {
@@ -227,7 +236,12 @@ function isPhone(candidate: Candidate, effort: Effort): boolean {
 }
 
 function isNational({ text, start, end }: Candidate, written: string, effort: Effort): boolean {
-  if (!anyNational.test(written) || isAmidBytes(text, { start, end })) return false;
+  if (
+    !nationalStart.test(written) ||
+    !anyNational.test(written) ||
+    isAmidBytes(text, { start, end })
+  )
+    return false;
   for (const { pattern, countries } of nationalForms) {
     if (!pattern.test(written)) continue;
     const digits = digitsOf(written);
