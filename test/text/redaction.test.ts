@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { terms } from "../../src/text/lexical.ts";
 import { redact, redactorVersion } from "../../src/text/redaction.ts";
 import { testKey, withoutDigests } from "../support/redactor.ts";
 import { finds, kept } from "./redaction-cases.ts";
@@ -49,6 +50,12 @@ describe("redaction", () => {
       expect(marks.size).toBe(addresses.length);
       const other = redact("user1@example.com", { key: new Uint8Array(32).fill(8) }).text;
       expect(marks.has(other)).toBe(false);
+    });
+
+    test("their digests are terms, so that words find them", () => {
+      const mark = exactly("jane@example.com");
+      const digest = mark.slice(mark.indexOf(":") + 1, -1);
+      expect(terms(`Write to ${mark}.`)).toContain(digest);
     });
 
     test("one that a publisher writes stays, and hides nothing", () => {

@@ -57,8 +57,8 @@ const announcing = " \t\n:：=#_-./(\"'`";
 const announcingCharsMax = 8;
 
 /**
- * Whether a word stands right before a place: cheap, and most numbers of a row of numbers have none,
- * so that nobody looks for a label there.
+ * Whether a word stands right before a place: cheap, and most numbers of a row have none, so no
+ * label is looked for there.
  */
 export function followsWord(text: string, at: number): boolean {
   let before = at - 1;
