@@ -2,15 +2,12 @@
 
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { type ErrorCode, FreshetError } from "../../src/contract/errors.ts";
-import {
-  type Filter,
-  filterTexts,
-  mapFilterTexts,
-  normalFilter,
-} from "../../src/contract/filter.ts";
+import { type Filter, filterValues, mapFilter, normalFilter } from "../../src/contract/filter.ts";
 import type { Answer, Coverage, Question, Source } from "../../src/contract/query.ts";
+import type { Scalar } from "../../src/contract/scalar.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { ask, type Reply } from "../../src/runtime/reply.ts";
+import type { FieldRedactor } from "../../src/text/redact-fields.ts";
 import type { TenantEntry } from "../directory/directory.ts";
 import type { TenantViewMessage } from "../messages.ts";
 
@@ -35,26 +32,52 @@ export interface QuestionLimits {
 export async function redactedQuestion(
   { query, filter: input }: Pick<Question, "query" | "filter">,
   work: {
-    readonly redact: (text: string) => string;
+    readonly redactor: FieldRedactor;
     readonly sliceChars: number;
     readonly turn: () => Promise<void>;
   },
 ): Promise<{ readonly text: string; readonly filter: Filter | undefined }> {
   const filter = input && normalFilter(input);
-  const redacted = new Map<string, string>();
+  const { redactor, sliceChars, turn } = work;
+  const redacted = new Map<string, Scalar>();
+  const keyOf = (field: string, value: Scalar): string => `${typeof value} ${field}\0${value}`;
   let slice = 0;
-  for (const text of [query, ...filterTexts(filter)]) {
-    if (slice > 0 && slice + text.length > work.sliceChars) {
-      await work.turn();
+  const others = async (chars: number): Promise<void> => {
+    if (slice > 0 && slice + chars > sliceChars) {
+      await turn();
       slice = 0;
     }
-    redacted.set(text, work.redact(text));
-    slice += text.length;
+    slice += chars;
+  };
+  await others(query.length);
+  const text = redactor.line(query);
+  for (const { field, value } of filterValues(filter)) {
+    await others(field.length + String(value).length);
+    redacted.set(keyOf(field, value), redactedValue(redactor, field, value));
   }
   return {
-    text: redacted.get(query) ?? "",
-    filter: filter && mapFilterTexts(filter, (text) => redacted.get(text) ?? ""),
+    text,
+    filter:
+      filter &&
+      mapFilter(filter, {
+        field: (field) => redactedField(redactor, field),
+        value: (field, value) => redacted.get(keyOf(field, value)) ?? value,
+      }),
   };
+}
+
+const metadataPrefix = "metadata.";
+
+function redactedField(redactor: FieldRedactor, field: string): string {
+  if (!field.startsWith(metadataPrefix)) return field;
+  return metadataPrefix + redactor.name(field.slice(metadataPrefix.length));
+}
+
+/** As the preparer redacted what it is compared with. */
+function redactedValue(redactor: FieldRedactor, field: string, value: Scalar): Scalar {
+  if (field.startsWith(metadataPrefix))
+    return redactor.value(field.slice(metadataPrefix.length), value);
+  return typeof value === "string" ? redactor.line(value) : value;
 }
 
 /** Stopwatch of a question: milliseconds by stage, each stage may run more than once. */

@@ -25,6 +25,7 @@ import type { AnswerWriter, Written } from "../../src/answer/port.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Filter } from "../../src/contract/filter.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
 import type { AskRequest } from "../../src/contract/service.ts";
 import { meanDirection } from "../../src/contract/vector.ts";
@@ -39,6 +40,7 @@ import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { ask } from "../../src/runtime/reply.ts";
 import { piecesOf } from "../../src/text/pieces.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
+import type { FieldRedactor } from "../../src/text/redact-fields.ts";
 import type { Directory, Proofs } from "../directory/directory.ts";
 import type { EmbedderMessage, QuestionMessage } from "../messages.ts";
 import { TenantLookup } from "./lookup.ts";
@@ -61,8 +63,8 @@ export interface QuestionOptions {
   readonly embedder: Pick<Mailbox<EmbedderMessage>, "tryPut">;
   readonly tokenizer: Tokenizer;
   readonly modelTokensMax: number;
-  /** Begins the redaction of one question: its texts share what that may cost. */
-  readonly redactor: () => (text: string) => string;
+  /** Begins the redaction of one question of the tenant: its texts share what that may cost. */
+  readonly redactorOf: (tenant: TenantId) => FieldRedactor;
   readonly writer: AnswerWriter;
   readonly limits: QuestionLimits;
   readonly metrics: Metrics;
@@ -141,10 +143,10 @@ class QuestionRun {
   }
 
   async #answer(): Promise<Answer> {
-    const { question, onEvent } = this.#request;
+    const { question, tenant, onEvent } = this.#request;
     const { metrics } = this.#options;
     const redacted = await redactedQuestion(question, {
-      redact: this.#options.redactor(),
+      redactor: this.#options.redactorOf(tenant),
       sliceChars: this.#options.limits.redactionSliceChars,
       turn: () => this.#clock.turn(),
     });

@@ -20,6 +20,7 @@ import type { MergeClient } from "../../src/merges/port.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
+import type { FieldRedactor } from "../../src/text/redact-fields.ts";
 
 export interface TopologyOptions {
   /** This process, as leases name it. */
@@ -33,8 +34,8 @@ export interface TopologyOptions {
   readonly createHot: HotShardFactory;
   readonly tokenizer: Tokenizer;
   readonly preparation: Pick<Preparation, "prepare">;
-  /** Begins the redaction of one question. */
-  readonly redactor: () => (text: string) => string;
+  /** Begins the redaction of one question of the tenant. */
+  readonly redactorOf: (tenant: TenantId) => FieldRedactor;
   readonly writer: AnswerWriter;
   readonly merges: Pick<MergeClient, "due">;
   /** Change streams of others; undefined where none are read. */

@@ -37,7 +37,7 @@ export function spawnQuestions(
       embedder: inShares(parts.queryEmbedder, new FairShares({ total: atOnce })),
       tokenizer: options.tokenizer,
       modelTokensMax: options.embedder.model.maxTokens,
-      redactor: options.redactor,
+      redactorOf: options.redactorOf,
       writer: options.writer,
       limits: {
         candidatesPerShard: limits.candidatesPerShard,

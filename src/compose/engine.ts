@@ -23,7 +23,9 @@ import { createPreparer } from "../ingest/preparer.ts";
 import type { MergeClient } from "../merges/port.ts";
 import { connectTemporal } from "../merges/temporal/client.ts";
 import type { Logger } from "../observe/port.ts";
-import { defaultRedactor, questionRedactor } from "../text/redaction.ts";
+import { questionRedactor } from "../text/redact-fields.ts";
+import { createRedactor } from "../text/redaction.ts";
+import type { RedactionKeys } from "../text/redaction-keys.ts";
 import { claimModel, type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
 import {
   connectCold,
@@ -35,6 +37,7 @@ import {
   type Seams,
 } from "./foundation.ts";
 import { openIsolation } from "./isolation.ts";
+import { openRedaction } from "./redaction.ts";
 import { openSources, type Sources } from "./sources.ts";
 import { Stack } from "./stack.ts";
 import { startSurfaces } from "./surfaces.ts";
@@ -69,11 +72,14 @@ export async function startEngine(
     await claimModel(log, embedding);
     const model = createLanguageModel(base);
     if (model !== undefined) stack.push("language model", model, (part) => part.close());
+    const keys = await openRedaction(config, log);
     const entry = seams.isolated ?? new URL("../main.ts", import.meta.url);
-    const isolation = stack.push("isolation", openIsolation(log, { entry, ...base }), (part) =>
-      part.close(),
+    const isolation = stack.push(
+      "isolation",
+      openIsolation(log, { entry, keys, ...base }),
+      (part) => part.close(),
     );
-    const preparation = stack.push("preparation", openPreparation(base, embedding), (part) =>
+    const preparation = stack.push("preparation", openPreparation(base, embedding, keys), (part) =>
       part.close(),
     );
     const sources = openSources(base, log);
@@ -81,9 +87,7 @@ export async function startEngine(
       "actors",
       startActors(base, {
         ...{ log, cold, merges, embedding, isolation },
-        preparation,
-        model,
-        sources,
+        ...{ preparation, keys, model, sources },
       }),
       (part) => part.stop(),
     );
@@ -166,21 +170,26 @@ interface Parts {
   readonly embedding: EmbeddingParts;
   readonly isolation: Isolation;
   readonly preparation: Preparation;
+  readonly keys: RedactionKeys;
   readonly model: LanguageModel | undefined;
   readonly sources: Sources;
 }
 
 function openPreparation(
-  { clock, logger, metrics }: Foundation,
+  { config, clock, logger, metrics }: Foundation,
   { tokenizer, modelDir }: EmbeddingParts,
+  keys: RedactionKeys,
 ): Preparation {
+  const ids = config.documentIds;
   return createPreparationPool({
-    settings: { modelDir },
+    settings: { modelDir, ids },
     clock,
     logger,
     metrics,
     workerUrl: new URL("../ingest/preparation/prepare-worker.ts", import.meta.url),
-    prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
+    preparerOf: (tenant) =>
+      createPreparer({ tokenizer, redactor: createRedactor(keys.of(tenant)), ids }),
+    redactionKeyOf: (tenant) => keys.of(tenant),
     limits: {
       threadsMax: limits.prepareThreadsMax,
       inlineBytesMax: limits.prepareInlineBytesMax,
@@ -193,7 +202,7 @@ function openPreparation(
 
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, isolation, model, preparation, sources } = parts;
+  const { log, cold, merges, isolation, model, preparation, keys, sources } = parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
@@ -210,7 +219,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     createHot,
     tokenizer,
     preparation,
-    redactor: questionRedactor,
+    redactorOf: (tenant) => questionRedactor(createRedactor(keys.of(tenant))),
     writer: createAnswerWriter({ model, clock, logger, metrics, fence }),
     merges,
     sources,

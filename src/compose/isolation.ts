@@ -21,11 +21,12 @@ import {
   requestOf,
 } from "../ingest/isolation/protocol.ts";
 import { processOperation } from "../ingest/pipeline.ts";
-import { createPreparer } from "../ingest/preparer.ts";
+import { createPreparer, type IdPolicy } from "../ingest/preparer.ts";
 import type { Log } from "../log/port.ts";
 import { type Logger, silentLogger } from "../observe/port.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
-import { defaultRedactor } from "../text/redaction.ts";
+import { createRedactor } from "../text/redaction.ts";
+import type { RedactionKeys } from "../text/redaction-keys.ts";
 import { type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
 import { isolatedRole } from "./roles.ts";
 
@@ -34,12 +35,13 @@ interface IsolationContext {
   readonly config: Config;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly keys: RedactionKeys;
 }
 
 /** The engine's end. @param entry a program that takes a role, such as `src/main.ts` */
 export function openIsolation(
   { documentTextBytesMax }: Pick<Log, "documentTextBytesMax">,
-  { entry, config, clock, logger }: IsolationContext,
+  { entry, config, clock, logger, keys }: IsolationContext,
 ): Isolation {
   const timeFactor = timeoutFactor(config.embedding.provider);
   return createChildIsolation({
@@ -47,6 +49,7 @@ export function openIsolation(
     // goes to the same place.
     fork: () => fork(fileURLToPath(entry), [isolatedRole], { serialization: "advanced" }),
     documentTextBytesMax,
+    redactionKeyOf: (tenant) => keys.of(tenant),
     clock,
     logger,
     limits: {
@@ -77,7 +80,8 @@ export async function runIsolated(
   const say = (reply: IsolatedReply): void => void process.send?.(reply);
   const shape = readModelShape(config);
   const opened = await openEmbedding({ config, clock: systemClock, logger: silentLogger }, shape);
-  const parts = { ...opened, embedder: embedderSeam(opened.embedder) };
+  const embedder = embedderSeam(opened.embedder);
+  const parts = { ...opened, embedder, ids: config.documentIds };
   await embedProbe(parts);
   process.on("message", (message) => {
     const request = requestOf(message);
@@ -86,16 +90,20 @@ export async function runIsolated(
   say({ kind: "ready" });
 }
 
+interface IsolatedParts extends EmbeddingParts {
+  readonly ids: IdPolicy;
+}
+
 async function answer(
-  parts: EmbeddingParts,
-  { payload, documentTextBytesMax }: IsolatedRequest,
+  parts: IsolatedParts,
+  { payload, documentTextBytesMax, redactionKey }: IsolatedRequest,
   say: (reply: IsolatedReply) => void,
 ): Promise<void> {
-  const { tokenizer } = parts;
+  const { tokenizer, ids } = parts;
   try {
     const outcome = await processOperation(payload, {
       documentTextBytesMax,
-      prepare: createPreparer({ tokenizer, redactor: defaultRedactor }),
+      prepare: createPreparer({ tokenizer, redactor: createRedactor(redactionKey), ids }),
       embed: (inputs) => embedInParts(parts, inputs, () => say({ kind: "progress" })),
       named: (documentId) => say({ kind: "named", documentId }),
     });

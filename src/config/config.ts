@@ -74,6 +74,9 @@ export interface Config {
     readonly confirmMs: number;
   };
   readonly replayWindowMs: number;
+  /** Secret of redaction, the same on all nodes; undefined means one that the log keeps. */
+  readonly redactionKey: string | undefined;
+  readonly documentIds: Value<"FRESHET_DOCUMENT_IDS">;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
 
@@ -203,6 +206,8 @@ function assemble(values: Values): Config {
       confirmMs: present("FRESHET_MERGE_CONFIRM_MS"),
     },
     replayWindowMs: present("FRESHET_REPLAY_WINDOW_MS"),
+    redactionKey: values.FRESHET_REDACTION_KEY,
+    documentIds: present("FRESHET_DOCUMENT_IDS"),
     log: { level: present("FRESHET_LOG_LEVEL"), format: present("FRESHET_LOG_FORMAT") },
   };
 }

@@ -191,6 +191,16 @@ export const settings = {
     whole(2 * limits.duplicateWindowMs, 365 * dayMs),
     "how long DOCS and CHUNKS keep what is processed and merged; a lost cold shard can be rebuilt from no more",
   ),
+  FRESHET_REDACTION_KEY: setting(
+    undefined,
+    text.min(32).meta({ expected: "at least 32 characters" }),
+    "secret under which values are redacted, the same on all nodes and for as long as the log lives; unset means one that the first engine makes and the log keeps",
+  ),
+  FRESHET_DOCUMENT_IDS: setting(
+    "keep",
+    oneOf(["keep", "refuse"]),
+    "`keep`: ids are stored as they are, whatever they hold; `refuse`: a document whose id holds personal data is rejected. The same on all nodes",
+  ),
   FRESHET_LOG_LEVEL: setting(
     "info",
     oneOf(["debug", "info", "warn", "error", "silent"]),

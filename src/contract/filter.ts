@@ -216,29 +216,42 @@ function metadataKey(field: Field): string | undefined {
   return isMetadataField(field) ? field.slice("metadata.".length) : undefined;
 }
 
+/** What is done with a filter's fields and with the values that documents are compared with. */
+export interface FilterMap {
+  readonly field: (field: string) => string;
+  readonly value: (field: string, value: Scalar) => Scalar;
+}
+
 /**
- * The filter with its texts passed through `map`, where documents' texts were too: title, source
- * and metadata are redacted before they are indexed, so a filter that names what was redacted must
- * be redacted the same way. Ids, times and languages stay as they are.
+ * The filter with its fields and values passed through `map`, where documents' were too: title,
+ * source and metadata are redacted before they are indexed, so a filter that names what was redacted
+ * must be redacted the same way. Ids, times, languages and the bounds of ranges stay as they are.
  */
-export function mapFilterTexts(filter: Filter, map: (text: string) => string): Filter {
+export function mapFilter(filter: Filter, map: FilterMap): Filter {
   if (filter.kind !== "leaf") {
-    return { ...filter, filters: filter.filters.map((each) => mapFilterTexts(each, map)) };
+    return { ...filter, filters: filter.filters.map((each) => mapFilter(each, map)) };
   }
   const { field, test } = filter;
   const isRedacted = isMetadataField(field) || field === "title" || field === "source";
-  if (!isRedacted || (test.kind !== "any" && test.kind !== "all")) return filter;
-  const values = [...test.values].map((value) => (typeof value === "string" ? map(value) : value));
-  return { ...filter, test: { ...test, values: new Set(values) } };
+  if (!isRedacted) return filter;
+  const mapped = map.field(field) as Field;
+  if (test.kind !== "any" && test.kind !== "all") return leaf(mapped, test, filter.negated);
+  const values = new Set([...test.values].map((value) => map.value(field, value)));
+  return leaf(mapped, { ...test, values }, filter.negated);
 }
 
-/** The texts that `mapFilterTexts` maps. */
-export function filterTexts(filter: Filter | undefined): readonly string[] {
-  const texts: string[] = [];
+/** The values that `mapFilter` maps. */
+export function filterValues(
+  filter: Filter | undefined,
+): readonly { readonly field: string; readonly value: Scalar }[] {
+  const values: { readonly field: string; readonly value: Scalar }[] = [];
   if (filter !== undefined)
-    mapFilterTexts(filter, (text) => {
-      texts.push(text);
-      return text;
+    mapFilter(filter, {
+      field: (field) => field,
+      value: (field, value) => {
+        values.push({ field, value });
+        return value;
+      },
     });
-  return texts;
+  return values;
 }

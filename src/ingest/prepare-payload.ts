@@ -38,6 +38,11 @@ export function preparePayload(payload: Uint8Array, steps: PrepareSteps): Prepar
   steps.named(documentId);
   if (operation.op === "delete") return { kind: "delete", documentId };
   const document = steps.prepare(operation);
+  if (document.refusal !== undefined) {
+    // Its record must not name it either.
+    const message = document.refusal;
+    return { kind: "reject", documentId: null, reason: "invalid_document", message };
+  }
   if (document.chunks.length > 0) return { kind: "prepared", documentId, document };
   const message = "text: nothing is left of it to index";
   return { kind: "reject", documentId, reason: "invalid_document", message };

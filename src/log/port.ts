@@ -12,7 +12,7 @@
  *   L5  streams of another incarnation, or with another partition count, are refused with
  *       log_identity;
  *   L6  the embedding model that was claimed first stays, also when others are claimed at the same
- *       time or later;
+ *       time or later, and so does the secret of redaction;
  *   L7  a message that this log did not write is passed over and named (`quarantined`): no reader
  *       ends for one message. A record of a tenant's own chain that cannot be read stops that
  *       tenant with broken_chain, and no other;
@@ -26,6 +26,7 @@ import type { HeadsPiece, Manifest } from "../contract/manifest.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
 import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record.ts";
+import type { RedactionSecret } from "../contract/redaction-secret.ts";
 import type { AttemptJournal, DeadLetterLog } from "./dead-letter-port.ts";
 import type { LeaseStore } from "./lease-port.ts";
 
@@ -295,5 +296,11 @@ export interface Log {
    * @throws FreshetError log_unavailable, log_identity (the record is damaged)
    */
   claimModel(probe: ModelProbe): Promise<ModelProbe>;
+  /**
+   * The same for the secret of redaction: all engines of a deployment redact under one, and the
+   * first engine's stays.
+   * @throws FreshetError log_unavailable, log_identity (the record is damaged)
+   */
+  claimRedaction(secret: RedactionSecret): Promise<RedactionSecret>;
   close(): Promise<void>;
 }

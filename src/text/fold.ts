@@ -86,5 +86,7 @@ function foldCharacter(character: string): string {
   const zero = zeros.find((each) => code >= each && code < each + 10);
   if (zero !== undefined) return String(code - zero);
   if (character === "\u00a0" || character === "\u202f" || character === "\u2009") return " ";
+  // Hyphens and dashes of every length, and the minus sign: numbers are grouped with all of them.
+  if ((code >= 0x2010 && code <= 0x2015) || code === 0x2212) return "-";
   return character.normalize("NFKC");
 }

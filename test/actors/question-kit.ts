@@ -129,7 +129,11 @@ export function startQuestions(options: QuestionSetUp = {}) {
       ...{ directory, proofs, log, cold, embedder, metrics: silentMetrics, logger },
       tokenizer: createMemoryTokenizer(),
       modelTokensMax: 64,
-      redactor: () => (text) => text.replaceAll("secret", "[redacted]"),
+      redactorOf: () => ({
+        line: (text) => text.replaceAll("secret", "[redacted]"),
+        name: (name) => name,
+        value: (_, value) => value,
+      }),
       writer: {
         write: (request) => {
           writes.push(request);

@@ -67,7 +67,8 @@ export function recoveringTenant(options: TenantSetUp = {}) {
   const log = options.log ?? createMemoryLog({ clock, partitions: 1 });
   const prepare = options.prepare ?? prepareOne;
   const preparation =
-    options.preparation ?? inlinePreparation({ prepare, clock, metrics: silentMetrics });
+    options.preparation ??
+    inlinePreparation({ preparerOf: () => prepare, clock, metrics: silentMetrics });
   const embedder = new BoundedMailbox<EmbedderMessage>(1_000);
   const view = new BoundedMailbox<TenantViewMessage>(10_000);
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(100);

@@ -26,6 +26,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   recency: async () => (await import("./recency.ts")).benchRecency,
   mapper: async () => (await import("./mapper.ts")).benchMapper,
   placement: async () => (await import("./placement.ts")).benchPlacement,
+  redaction: async () => (await import("./redaction.ts")).benchRedaction,
   quality: async () => (await import("./quality.ts")).benchQuality,
 };
 
@@ -44,6 +45,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
   recency    "what is the latest on ...": hit@1 with recency against without, on dated changelogs
   mapper     events of change streams to operations in a mapper's thread, against parsing their JSON
   placement  questions whose ranking a merge changes, in many scripts; with Weaviate where it is configured
+  redaction  what redaction finds of generated values in ten locales, what it takes from documents that hold
+             none, and its time against embedding; --dataset adds a collection
   quality    nDCG@10 of dense (fp32, int8), BM25 and fused ranking; needs --dataset
 
 A ratio is the row's value over its reference, in the direction of the row's name. A target applies to the

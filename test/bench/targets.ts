@@ -40,6 +40,9 @@ const targets: Readonly<Record<string, Target>> = {
   "merge.throughput_vs_bare": atLeast(0.85),
   "mapper.operations_per_s.": atLeast(5_000),
   "placement.differences.": atMost(0),
+  "redaction.recall": atLeast(0.97),
+  "redaction.false_per_100.": atMost(0.5),
+  "redaction.vs_embedding": atMost(0.03),
   "quality.int8_vs_fp32": atLeast(0.99),
 };
 

@@ -5,8 +5,8 @@ import { limits } from "../../src/contract/limits.ts";
 import { packPrepared } from "../../src/ingest/preparation/protocol.ts";
 import { preparePayload } from "../../src/ingest/prepare-payload.ts";
 import { createPreparer } from "../../src/ingest/preparer.ts";
-import { defaultRedactor } from "../../src/text/redaction.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
+import { testRedactor } from "../support/redactor.ts";
 import { adversarialText, entropyText, textOfEntropy } from "../text/adversarial-texts.ts";
 import type { BenchContext } from "./context.ts";
 import { embeddingModel } from "./models.ts";
@@ -65,7 +65,7 @@ export async function benchText(context: BenchContext): Promise<BenchResult> {
 
 /** Nanoseconds of CPU time for each character, by all that a preparing thread does. */
 function costMeter(tokenizer: Awaited<ReturnType<typeof loadTokenizer>>) {
-  const prepare = createPreparer({ tokenizer, redactor: defaultRedactor });
+  const prepare = createPreparer({ tokenizer, redactor: testRedactor });
   const { documentTextBytesMax } = limits;
   return (text: string): number => {
     const payload = new TextEncoder().encode(JSON.stringify({ id: "d", text }));

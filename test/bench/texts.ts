@@ -7,9 +7,9 @@ import { checkOperation } from "../../src/contract/document.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { EmbedInput } from "../../src/embedding/port.ts";
 import { createPreparer } from "../../src/ingest/preparer.ts";
-import { defaultRedactor } from "../../src/text/redaction.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { random } from "../hot/documents.ts";
+import { testRedactor } from "../support/redactor.ts";
 import type { BenchContext } from "./context.ts";
 
 export interface BenchDocument {
@@ -59,7 +59,7 @@ export type Chunker = (document: BenchDocument) => readonly BenchChunk[];
 /** Cleans, redacts and cuts documents as the engine does, so that both sides embed the same chunks. */
 export async function createChunker(modelDir: string): Promise<Chunker> {
   const tokenizer = await loadTokenizer(modelDir);
-  const prepare = createPreparer({ tokenizer, redactor: defaultRedactor });
+  const prepare = createPreparer({ tokenizer, redactor: testRedactor });
   return (document) => {
     const operation = checkOperation({ ...document, op: "upsert" }, limits.documentTextBytesMax);
     if (!operation.ok || operation.operation.op !== "upsert") return [];

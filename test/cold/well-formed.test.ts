@@ -13,10 +13,10 @@ import type { DocumentId } from "../../src/contract/ids.ts";
 import { parseQuestion } from "../../src/contract/query.ts";
 import { createPreparer } from "../../src/ingest/preparer.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
-import { defaultRedactor } from "../../src/text/redaction.ts";
+import { testRedactor } from "../support/redactor.ts";
 import { coldObject, freshTenant } from "./objects.ts";
 
-const prepare = createPreparer({ tokenizer: createMemoryTokenizer(), redactor: defaultRedactor });
+const prepare = createPreparer({ tokenizer: createMemoryTokenizer(), redactor: testRedactor });
 
 /** What a careless sender cuts and joins, between letters of all planes. */
 const anyText = fc

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { FreshetError } from "../../src/contract/errors.ts";
 import {
   type Filterable,
-  filterTexts,
-  mapFilterTexts,
+  filterValues,
+  mapFilter,
   matchesFilter,
   normalFilter,
 } from "../../src/contract/filter.ts";
@@ -142,23 +142,37 @@ function not(filter: FilterTree): FilterTree {
   return { type: "not", filter };
 }
 
-describe("mapFilterTexts", () => {
+describe("mapFilter", () => {
   const mail = "a@b.example";
+  const valuesIn = (filter: FilterInput) =>
+    filterValues(normalFilter(filter)).map(({ value }) => value);
 
-  it("changes texts as documents' texts are changed, and leaves ids, times and other values", () => {
-    const filter = (said: string): FilterInput => ({
+  it("changes names and values as documents' were, and leaves ids, times and ranges", () => {
+    const filter: FilterInput = {
       id: mail,
       language: "en",
       timestamp: "2024-01-01T00:00:00Z",
-      title: said,
-      "metadata.mail": [said, 3],
-      "metadata.stars": { gte: 2 },
+      title: mail,
+      "metadata.mail": [mail, 3],
+      "metadata.mailing": { gte: 2 },
+    };
+    const mapped = mapFilter(normalFilter(filter), {
+      field: (field) => field.replace("mail", "post"),
+      value: (field, value) => `${field} ${value}`,
     });
-    const mapped = mapFilterTexts(normalFilter(filter(mail)), () => "[EMAIL]");
-    expect(mapped).toEqual(normalFilter(filter("[EMAIL]")));
+    expect(mapped).toEqual(
+      normalFilter({
+        id: mail,
+        language: "en",
+        timestamp: "2024-01-01T00:00:00Z",
+        title: `title ${mail}`,
+        "metadata.post": [`metadata.mail ${mail}`, "metadata.mail 3"],
+        "metadata.posting": { gte: 2 },
+      }),
+    );
   });
 
-  it("reaches every text of a tree", () => {
+  it("reaches every value of a tree, and keeps what is negated", () => {
     const filter = (said: string): FilterInput => ({
       type: "or",
       filters: [
@@ -167,9 +181,12 @@ describe("mapFilterTexts", () => {
         { type: "ne", key: "mail", value: said },
       ],
     });
-    expect(filterTexts(normalFilter(filter(mail)))).toEqual([mail, mail, "s", mail]);
-    const mapped = mapFilterTexts(normalFilter(filter(mail)), (text) => text.toUpperCase());
-    expect(filterTexts(mapped)).toEqual(["A@B.EXAMPLE", "A@B.EXAMPLE", "S", "A@B.EXAMPLE"]);
+    expect(valuesIn(filter(mail))).toEqual([mail, mail, "s", mail]);
+    const mapped = mapFilter(normalFilter(filter(mail)), {
+      field: (field) => field,
+      value: (_, value) => (value === mail ? "[EMAIL]" : value),
+    });
+    expect(mapped).toEqual(normalFilter(filter("[EMAIL]")));
   });
 });
 

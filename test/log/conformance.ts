@@ -64,6 +64,19 @@ export function describeLog(name: string, open: () => Promise<LogHarness>): void
       expect(await other.claimModel(two)).toEqual(first);
     });
 
+    it("keeps the secret of redaction that was claimed first, also of two at once (L6)", async () => {
+      const { log, other } = opened.harness;
+      const made = { kind: "kept", secret: new Uint8Array(32).fill(9) } as const;
+      const configured = { kind: "configured", check: "0123456789abcdef" } as const;
+      const [here, there] = await Promise.all([
+        log.claimRedaction(made),
+        other.claimRedaction(configured),
+      ]);
+      expect(there).toEqual(here);
+      expect([made, configured]).toContainEqual(here);
+      expect(await log.claimRedaction(configured)).toEqual(here);
+    });
+
     it("tells the time by the clock that stamps its records", async () => {
       const { log } = opened.harness;
       const tenant = opened.tenant();

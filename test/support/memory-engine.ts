@@ -24,8 +24,9 @@ import type { MergeClient } from "../../src/merges/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
-import { defaultRedactor, questionRedactor } from "../../src/text/redaction.ts";
+import { questionRedactor } from "../../src/text/redact-fields.ts";
 import { inProcessIsolation } from "./in-process-isolation.ts";
+import { testRedactor } from "./redactor.ts";
 
 /** There is one node only: whoever else is asked for is gone. */
 const alone: Peers = {
@@ -73,8 +74,12 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
   const embedded: string[] = [];
   const embedder = listening(createMemoryEmbedder(), embedded);
   const tokenizer = createMemoryTokenizer();
-  const prepare = createPreparer({ tokenizer, redactor: defaultRedactor });
-  const preparation = inlinePreparation({ prepare, clock, metrics: silentMetrics });
+  const prepare = createPreparer({ tokenizer, redactor: testRedactor });
+  const preparation = inlinePreparation({
+    preparerOf: () => prepare,
+    clock,
+    metrics: silentMetrics,
+  });
   const { documentTextBytesMax } = log;
   const isolation = inProcessIsolation({ prepare, embedder, documentTextBytesMax });
   let nodes = 0;
@@ -95,7 +100,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
         ...reports,
       },
       createHot: createExactHotShardFactory(),
-      redactor: questionRedactor,
+      redactorOf: () => questionRedactor(testRedactor),
       writer: createAnswerWriter({ ...{ model: options.model, clock }, ...reports, fence }),
       settings: {
         mergeSizeChunks: options.mergeSizeChunks ?? Number.MAX_SAFE_INTEGER,

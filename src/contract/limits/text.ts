@@ -22,6 +22,14 @@ export const textLimits = {
    */
   redactionCandidatesMin: 32,
   redactionCandidatesPerKiBMax: 16,
+  /**
+   * By how much placeholders may make a text longer, so that a record of it still fits: most values
+   * are as long as their placeholder. A log with an address in each line grows by a twentieth.
+   */
+  redactionGrowthCharsMin: 1_024,
+  redactionGrowthShare: 1 / 8,
+  /** Keys of tenants that are kept derived: 32 bytes each. */
+  redactionKeysKeptMax: 10_000,
   /** Words whose terms are remembered for lexical scoring, about 5 MB. */
   lexicalMemoryWordsMax: 30_000,
   /** Chunks of a replayed record whose terms are counted in one go: 3 ms. */
@@ -89,6 +97,12 @@ export const textRelations: Relations = {
   "the factor from text to record covers vectors, escaped text and JSON of its chunks": [
     below(
       vectorBytes + chunkTextBytes + chunkJsonBytes,
+      newTokensPerChunk * documentLimits.recordBytesPerTextByteMax,
+    ),
+  ],
+  "the same of a text that redaction made longer": [
+    below(
+      (vectorBytes + chunkTextBytes + chunkJsonBytes) * (1 + textLimits.redactionGrowthShare),
       newTokensPerChunk * documentLimits.recordBytesPerTextByteMax,
     ),
   ],

@@ -32,6 +32,7 @@ export interface ChildIsolationOptions {
   /** Starts a process that speaks the protocol over its IPC channel. */
   readonly fork: () => ChildProcess;
   readonly documentTextBytesMax: number;
+  readonly redactionKeyOf: (tenant: TenantId) => Uint8Array;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: {
@@ -66,7 +67,9 @@ class ChildIsolation implements Isolation {
 
   async process(payload: Uint8Array, signal: AbortSignal, tenant: TenantId): Promise<Outcome> {
     const ended = AbortSignal.any([signal, this.#closed.signal]);
-    const outcome = await this.#turns.run(tenant, () => this.#turn(payload, ended), ended);
+    const { documentTextBytesMax, redactionKeyOf } = this.#options;
+    const request = { payload, documentTextBytesMax, redactionKey: redactionKeyOf(tenant) };
+    const outcome = await this.#turns.run(tenant, () => this.#turn(request, ended), ended);
     if (outcome === undefined) throw new FreshetError("cancelled");
     return outcome;
   }
@@ -77,19 +80,19 @@ class ChildIsolation implements Isolation {
     await this.#child?.kill();
   }
 
-  #turn(payload: Uint8Array, ended: AbortSignal): Promise<Outcome> {
-    const turn = this.#attempts(payload, ended);
+  #turn(request: IsolatedRequest, ended: AbortSignal): Promise<Outcome> {
+    const turn = this.#attempts(request, ended);
     this.#running = turn.catch(() => {});
     return turn;
   }
 
-  async #attempts(payload: Uint8Array, ended: AbortSignal): Promise<Outcome> {
+  async #attempts(request: IsolatedRequest, ended: AbortSignal): Promise<Outcome> {
     const { clock, logger, limits } = this.#options;
     let documentId: DocumentId | null = null;
     this.#uses += 1;
     try {
       for (let attempt = 1; attempt <= limits.attemptsMax; attempt += 1) {
-        const result = await this.#attempt(payload, ended);
+        const result = await this.#attempt(request, ended);
         if (result.kind === "outcome") return result.outcome;
         documentId = result.documentId;
         logger.warn({ attempt }, "a document ended the isolated process");
@@ -102,11 +105,10 @@ class ChildIsolation implements Isolation {
     }
   }
 
-  async #attempt(payload: Uint8Array, ended: AbortSignal): Promise<Attempt> {
-    const { documentTextBytesMax } = this.#options;
+  async #attempt(request: IsolatedRequest, ended: AbortSignal): Promise<Attempt> {
     if (ended.aborted) throw new FreshetError("cancelled");
     const child = await this.#ready(ended);
-    return child.run({ payload, documentTextBytesMax }, ended);
+    return child.run(request, ended);
   }
 
   async #ready(ended: AbortSignal): Promise<IsolatedChild> {

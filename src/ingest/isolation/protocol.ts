@@ -15,6 +15,8 @@ import { EmbedFailure, type EmbedFailureReason, reasonOf } from "../../embedding
 export interface IsolatedRequest {
   readonly payload: Uint8Array;
   readonly documentTextBytesMax: number;
+  /** The tenant's. */
+  readonly redactionKey: Uint8Array;
 }
 
 export type IsolatedReply =
@@ -46,6 +48,7 @@ export function errorOfReply({ error, reason }: FailedReply): FreshetError {
 const requestSchema = z.object({
   payload: z.instanceof(Uint8Array),
   documentTextBytesMax: z.number(),
+  redactionKey: z.instanceof(Uint8Array),
 });
 
 /** Undefined for what is no request. */

@@ -1,5 +1,6 @@
 /** Preparation on the calling thread: for small documents, and in tests. */
 
+import type { TenantId } from "../../contract/ids.ts";
 import type { Metrics } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { preparePayload } from "../prepare-payload.ts";
@@ -7,16 +8,17 @@ import type { Preparer } from "../preparer.ts";
 import type { Preparation } from "./port.ts";
 
 export function inlinePreparation(options: {
-  readonly prepare: Preparer;
+  readonly preparerOf: (tenant: TenantId) => Preparer;
   readonly clock: Clock;
   readonly metrics: Metrics;
 }): Preparation {
-  const { prepare, clock, metrics } = options;
+  const { preparerOf, clock, metrics } = options;
   return {
     async prepare({ payload, ...job }) {
       // A pull brings many documents at once: others have their turn between two of them.
       await clock.turn();
       const begunMs = clock.monotonicMs();
+      const prepare = preparerOf(job.tenant);
       const prepared = preparePayload(payload, { ...job, prepare });
       metrics.observe("ingest_prepare_seconds", (clock.monotonicMs() - begunMs) / 1000);
       return prepared;

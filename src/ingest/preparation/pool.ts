@@ -11,6 +11,7 @@
  */
 
 import { FreshetError } from "../../contract/errors.ts";
+import type { TenantId } from "../../contract/ids.ts";
 import { isLost } from "../../embedding/failures.ts";
 import type { Logger, Metrics } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
@@ -28,7 +29,9 @@ export interface PreparationPoolOptions {
   /** The program of the threads. */
   readonly workerUrl: URL;
   /** For what is prepared at once. */
-  readonly prepare: Preparer;
+  readonly preparerOf: (tenant: TenantId) => Preparer;
+  /** Under which a thread redacts the tenant's documents. */
+  readonly redactionKeyOf: (tenant: TenantId) => Uint8Array;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -68,6 +71,7 @@ class PreparationPool implements Preparation {
       new PreparingThread({
         workerUrl: options.workerUrl,
         settings: options.settings,
+        redactionKeyOf: options.redactionKeyOf,
         clock,
         deadlineMs: limits.deadlineMs,
         readyMs: limits.readyMs,

@@ -11,14 +11,18 @@ import { parentPort, workerData } from "node:worker_threads";
 import { limits } from "../../contract/limits.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { yieldBy } from "../../runtime/priority.ts";
-import { defaultRedactor } from "../../text/redaction.ts";
+import { createRedactor } from "../../text/redaction.ts";
 import { loadTokenizer } from "../../text/tokenizer.ts";
 import { createPreparer } from "../preparer.ts";
 import type { PrepareWorkerSettings } from "./protocol.ts";
 import { answerRequests } from "./thread-program.ts";
 
-const { modelDir } = workerData as PrepareWorkerSettings;
+const { modelDir, ids } = workerData as PrepareWorkerSettings;
 yieldBy(limits.prepareNiceness);
 const tokenizer = await loadTokenizer(modelDir);
 if (parentPort === null) throw new Error("this file is a thread of an engine");
-answerRequests(parentPort, createPreparer({ tokenizer, redactor: defaultRedactor }), systemClock);
+answerRequests(
+  parentPort,
+  (redactionKey) => createPreparer({ tokenizer, redactor: createRedactor(redactionKey), ids }),
+  systemClock,
+);

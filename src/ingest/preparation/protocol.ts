@@ -6,16 +6,20 @@ import type { DocumentInfo } from "../../contract/record.ts";
 import { countTerms, indexedText, unpackTerms } from "../../text/chunk-terms.ts";
 import type { Chunk } from "../../text/chunking.ts";
 import type { Prepared } from "../prepare-payload.ts";
+import type { IdPolicy } from "../preparer.ts";
 
 export interface PrepareWorkerSettings {
   /** Where the model's tokenizer lies. */
   readonly modelDir: string;
+  readonly ids: IdPolicy;
 }
 
 /** One at a time: the next follows the last reply. */
 export interface PrepareRequest {
   readonly payload: Uint8Array;
   readonly documentTextBytesMax: number;
+  /** The tenant's. */
+  readonly redactionKey: Uint8Array;
 }
 
 export type PrepareReply =

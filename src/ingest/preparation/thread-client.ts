@@ -15,6 +15,7 @@
 
 import { Worker } from "node:worker_threads";
 import { errorFromBody, FreshetError } from "../../contract/errors.ts";
+import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { lostError } from "../../embedding/failures.ts";
 import type { Clock } from "../../runtime/clock.ts";
@@ -32,6 +33,7 @@ import {
 export interface PreparingThreadOptions {
   readonly workerUrl: URL;
   readonly settings: PrepareWorkerSettings;
+  readonly redactionKeyOf: (tenant: TenantId) => Uint8Array;
   readonly clock: Clock;
   /** The longest that the thread may work on one document. */
   readonly deadlineMs: number;
@@ -58,13 +60,14 @@ export class PreparingThread {
     return this.#thread !== undefined;
   }
 
-  async run({ payload, documentTextBytesMax, named }: PrepareJob): Promise<Prepared> {
+  async run({ tenant, payload, documentTextBytesMax, named }: PrepareJob): Promise<Prepared> {
     const thread = await this.#started();
     // A copy is transferred: the payload may be part of a larger buffer, and is needed again if the
     // thread is lost.
     const copy = new Uint8Array(payload);
-    thread.send({ payload: copy, documentTextBytesMax });
-    const { clock, deadlineMs, onPrepared } = this.#options;
+    const { redactionKeyOf, clock, deadlineMs, onPrepared } = this.#options;
+    const redactionKey = redactionKeyOf(tenant);
+    thread.send({ payload: copy, documentTextBytesMax, redactionKey });
     const promise = resultOf(thread, named);
     const result = await waitRunningAtMost(clock, deadlineMs, { promise });
     if (result === late) throw await this.#lost("preparing the document takes too long");

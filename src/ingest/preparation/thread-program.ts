@@ -9,14 +9,19 @@ import { preparePayload } from "../prepare-payload.ts";
 import type { Preparer } from "../preparer.ts";
 import { type PrepareReply, type PrepareRequest, packPrepared } from "./protocol.ts";
 
-export function answerRequests(port: MessagePort, prepare: Preparer, clock: Clock): void {
+export function answerRequests(
+  port: MessagePort,
+  preparerOf: (redactionKey: Uint8Array) => Preparer,
+  clock: Clock,
+): void {
   const say = (reply: PrepareReply, transfer: readonly ArrayBuffer[] = []): void =>
     port.postMessage(reply, [...transfer]);
-  port.on("message", ({ payload, documentTextBytesMax }: PrepareRequest) => {
+  port.on("message", ({ payload, documentTextBytesMax, redactionKey }: PrepareRequest) => {
     const begunMs = clock.monotonicMs();
     const named = (documentId: Extract<PrepareReply, { kind: "named" }>["documentId"]): void =>
       say({ kind: "named", documentId });
     try {
+      const prepare = preparerOf(redactionKey);
       const prepared = preparePayload(payload, { documentTextBytesMax, prepare, named });
       const { packed, transfer } = packPrepared(prepared);
       say({ kind: "prepared", prepared: packed, ms: clock.monotonicMs() - begunMs }, transfer);

@@ -19,6 +19,7 @@ import type { DocumentEvent } from "../../contract/events.ts";
 import { incarnationSpan, type TenantId, type Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { ModelProbe } from "../../contract/model-probe.ts";
+import type { RedactionSecret } from "../../contract/redaction-secret.ts";
 import { type Clock, systemClock } from "../../runtime/clock.ts";
 import type { ChainCheck } from "../chain.ts";
 import type { ChunksRange, EventSink, Log, StoredOperation } from "../port.ts";
@@ -114,7 +115,6 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   });
   const { events, ...heard } = memoryEvents();
   const leases = new MemoryLeases({ clock, base, availability, leaseMs: options.leaseMs });
-  let model: ModelProbe | undefined;
   return {
     partitions,
     deployment: options.deployment ?? "0".repeat(16),
@@ -143,16 +143,30 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
       await availability.pass();
       return clock.nowMs();
     },
-    async claimModel(probe) {
-      await availability.pass();
-      model ??= { ...probe, vector: probe.vector.slice() };
-      return { ...model, vector: model.vector.slice() };
-    },
+    ...memoryClaims(availability),
     close() {
       availability.close();
       return Promise.resolve();
     },
     hooks: { ...heard, ...hooksOf({ docs, chunks, manifests, deadLetters, leases, availability }) },
+  };
+}
+
+/** What the first engine decides for all later ones. */
+function memoryClaims(availability: Availability): Pick<Log, "claimModel" | "claimRedaction"> {
+  let model: ModelProbe | undefined;
+  let redaction: RedactionSecret | undefined;
+  return {
+    async claimModel(probe) {
+      await availability.pass();
+      model ??= { ...probe, vector: probe.vector.slice() };
+      return { ...model, vector: model.vector.slice() };
+    },
+    async claimRedaction(secret) {
+      await availability.pass();
+      redaction ??= secret;
+      return redaction;
+    },
   };
 }
 

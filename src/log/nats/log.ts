@@ -17,13 +17,13 @@ import type { LogIdentity } from "../wire/identity.ts";
 import { eventsSubject } from "../wire/subjects.ts";
 import { NatsAttempts } from "./attempts.ts";
 import { NatsChunks } from "./chunks.ts";
+import { claimModel, claimRedaction } from "./claims.ts";
 import { type NatsAccess, type NatsContext, openConnection } from "./connection.ts";
 import { NatsDeadLetters } from "./dead-letters.ts";
 import { NatsDocs } from "./docs.ts";
 import { type Deployment, deploymentOf, ensureLog } from "./identity.ts";
 import { LogIntegrity } from "./integrity.ts";
 import { NatsLeases } from "./leases.ts";
-import { claimModel } from "./model.ts";
 import { openingPauseMs } from "./pauses.ts";
 
 export interface NatsLogOptions extends NatsAccess {
@@ -130,6 +130,7 @@ function assemble(
     quarantined: () => context.quarantine.list(),
     nowMs: () => integrity.nowMs(),
     claimModel: (probe) => claimModel(context, probe),
+    claimRedaction: (secret) => claimRedaction(context, secret),
     async close() {
       if (!context.connection.isClosed()) await context.connection.drain();
     },

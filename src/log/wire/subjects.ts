@@ -76,6 +76,7 @@ export const manifestsFilter = `${manifestPrefix}*`;
 
 export const identitySubject = `${manifestSubjects}.identity`;
 export const modelSubject = `${manifestSubjects}.model`;
+export const redactionSubject = `${manifestSubjects}.redaction`;
 export const attemptsSubject = (tenant: TenantId): string =>
   `${manifestSubjects}.attempts.${tenant}`;
 export const owedSubject = (tenant: TenantId): string => `${manifestSubjects}.letters.${tenant}`;

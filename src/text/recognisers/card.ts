@@ -1,14 +1,17 @@
 import type { Effort } from "./effort.ts";
-import { isDigit, isWordCharacter, type Recogniser, type Span } from "./recogniser.ts";
+import { compact, isDigit, isLetterOrDigit, type Recogniser, type Span } from "./recogniser.ts";
 
-/** Digits with spaces and hyphens, long enough for the shortest card. */
-const rowPattern = /\d[\d -]{11,}\d/g;
+/** Digits with separators, long enough for the shortest card. */
+const rowPattern = /\d[\d .\n-]{11,}\d/g;
 const digitsMin = 13;
 const digitsMax = 19;
 const prefixDigits = 4;
 const zero = 0x30;
 const space = 0x20;
-const hyphen = 0x2d;
+const lineEnd = 0x0a;
+const separators = " -.\n";
+/** Separators that stand between other numbers too: only cards are grouped so. */
+const cardGroups = /^\d{4}(?:[ .\n-]{1,2}\d{4}){3}$|^\d{4}[ .\n-]{1,2}\d{6}[ .\n-]{1,2}\d{5}$/;
 
 /**
  * Payment cards: issuer prefix with its lengths, and the Luhn digit. A card may stand amid other
@@ -21,6 +24,7 @@ export const card: Recogniser = {
       yield* cardsIn(text, { start: index, end: index + row.length }, effort);
     }
   },
+  normal: compact,
 };
 
 /** A card begins with a group of digits and ends with one. */
@@ -35,11 +39,15 @@ function* cardsIn(text: string, row: Span, effort: Effort): Generator<Span> {
   }
 }
 
-/** The end of the longest card of groups with one and the same separator. */
+/**
+ * The end of the longest card of groups with one and the same separator; a line end may stand for
+ * one of them.
+ */
 function cardEnd(text: string, start: number, effort: Effort): number | undefined {
-  if (!isIssuerDigit(text.charCodeAt(start)) || isWordCharacter(text[start - 1])) return undefined;
+  if (!isIssuerDigit(text.charCodeAt(start)) || isLetterOrDigit(text[start - 1])) return undefined;
   const luhn = new Luhn();
   let separator: number | undefined;
+  let isUsual = true;
   let best: number | undefined;
   for (let at = start; luhn.count <= digitsMax; at += 1) {
     const code = text.charCodeAt(at);
@@ -47,13 +55,25 @@ function cardEnd(text: string, start: number, effort: Effort): number | undefine
       luhn.add(code - zero);
       continue;
     }
-    if (luhn.isCard() && !isWordCharacter(text[at])) best = at;
-    const isJoint = (code === space || code === hyphen) && isDigit(text.charCodeAt(at + 1));
-    if (!isJoint || code !== (separator ?? code)) break;
-    separator = code;
+    const isEnd = luhn.isCard() && !isLetterOrDigit(text[at]);
+    if (isEnd && (isUsual || cardGroups.test(text.slice(start, at)))) best = at;
+    const width = jointWidth(text, at);
+    if (width === 0 || (code !== lineEnd && code !== (separator ?? code))) break;
+    isUsual &&= width === 1 && code !== lineEnd && text[at] !== ".";
+    if (code !== lineEnd) separator = code;
+    at += width - 1;
   }
   effort.visit(luhn.count);
   return best;
+}
+
+/** One separator or two spaces between two digits; 0 for anything else. */
+function jointWidth(text: string, at: number): number {
+  if (!separators.includes(text[at] ?? "x")) return 0;
+  if (isDigit(text.charCodeAt(at + 1))) return 1;
+  const next = text.charCodeAt(at + 1);
+  const isDouble = next === space && (text.charCodeAt(at) === space || text[at] === "\n");
+  return isDouble && isDigit(text.charCodeAt(at + 2)) ? 2 : 0;
 }
 
 /** With 0, 1, 7 or 9 no card begins. */
@@ -71,7 +91,8 @@ const issuers: readonly (readonly [RegExp, readonly number[]])[] = [
   [/^35(?:2[89]|[3-8])/, [16, 17, 18, 19]],
   [/^6(?:011|4[4-9]|5)/, [16, 17, 18, 19]],
   [/^(?:62|81)/, [16, 17, 18, 19]],
-  [/^(?:50|5[6-9]|6[0-9])/, [13, 14, 15, 16, 17, 18, 19]],
+  // Shorter ones exist on paper; codes of goods have 13 digits, too.
+  [/^(?:50|5[6-9]|6[0-9])/, [16, 17, 18, 19]],
 ];
 
 /** Lengths of a card by its first four digits, which no issuer's prefix exceeds. */

@@ -1,10 +1,17 @@
 import type { Effort } from "./effort.ts";
-import { isAsciiAlphanumeric, isDigit, isWordCharacter, type Recogniser } from "./recogniser.ts";
+import {
+  compact,
+  isAsciiAlphanumeric,
+  isDigit,
+  isLetterOrDigit,
+  type Recogniser,
+} from "./recogniser.ts";
 
 const zero = 0x30;
 const caseBit = 0x20;
 /** `a` is 10. */
 const letterBase = 0x61 - 10;
+const gluedCharsMax = 6;
 
 /** Length by country (SWIFT IBAN registry): tells where an IBAN ends when words follow it. */
 const lengths: ReadonlyMap<string, number> = new Map(
@@ -19,17 +26,25 @@ const lengths: ReadonlyMap<string, number> = new Map(
     .map((entry) => [entry.slice(0, 2), Number(entry.slice(2))]),
 );
 
-const startPattern = /(?<![\p{L}\p{N}_])[A-Z]{2}[ -]?\d{2}/giu;
+/** The name may stand right before it: forms are copied with their labels. */
+const startPattern = /[a-z]{2}[ .-]?\d{2}/gi;
+const nameBefore = /(?<![\p{L}\p{N}])iban$/iu;
+/** What forms write right behind it. */
+const glued = /^(?:[a-z]{3}(?![\p{L}\p{N}])|bic|swift|iban)/iu;
 
 /** IBANs with a right check number (ISO 13616, mod 97), in groups or not. */
 export const iban: Recogniser = {
   kind: "IBAN",
   *find(text, effort) {
     for (const match of text.matchAll(startPattern)) {
-      const end = ibanEnd(text, match.index, effort);
-      if (end !== undefined) yield { start: match.index, end };
+      const start = match.index;
+      const isInside = isLetterOrDigit(text[start - 1]);
+      if (isInside && !nameBefore.test(text.slice(Math.max(0, start - 5), start))) continue;
+      const end = ibanEnd(text, start, effort);
+      if (end !== undefined) yield { start, end };
     }
   },
+  normal: compact,
 };
 
 function ibanEnd(text: string, start: number, effort: Effort): number | undefined {
@@ -43,13 +58,21 @@ function ibanEnd(text: string, start: number, effort: Effort): number | undefine
     else if (!isJoint(text, at)) break;
   }
   effort.visit(at - start);
-  if (codes.length < length || isWordCharacter(text[at])) return undefined;
+  if (codes.length < length) return undefined;
+  if (isLetterOrDigit(text[at]) && !glued.test(text.slice(at, at + gluedCharsMax)))
+    return undefined;
   return checkNumber(codes) === 1 ? at : undefined;
 }
 
-/** One space or hyphen between two of its characters. */
+/** Up to two spaces, a line end, a hyphen or a dot between two of its characters. */
 function isJoint(text: string, at: number): boolean {
-  return (text[at] === " " || text[at] === "-") && isAsciiAlphanumeric(text.charCodeAt(at + 1));
+  if (isAsciiAlphanumeric(text.charCodeAt(at + 1))) return " -.\n".includes(text[at] ?? "x");
+  const isDouble = isBlank(text[at]) && isBlank(text[at + 1]);
+  return isDouble && isAsciiAlphanumeric(text.charCodeAt(at + 2));
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === " " || character === "\n";
 }
 
 /** Country and check digits are read last; a letter counts as two digits, A as 10. */

@@ -1,30 +1,38 @@
 import { isPossiblePhoneNumber, isValidPhoneNumber } from "libphonenumber-js/max";
 import type { Effort } from "./effort.ts";
-import { isDigit, isWordCharacter, type Recogniser, type Span } from "./recogniser.ts";
+import {
+  anyNational,
+  barePattern,
+  fictionalPattern,
+  looksLikeDate,
+  nanpCharsMax,
+  nanpPattern,
+  nationalForms,
+  nationalStart,
+  notPhones,
+} from "./phone-forms.ts";
+import { type Announcement, announcementIn, countsThings } from "./phone-words.ts";
+import { followsWord, isDigit, isWordCharacter, type Recogniser, type Span } from "./recogniser.ts";
 
-/** Where a row of digit groups may begin. */
-const startPattern = /(?<![\p{L}\p{N}_.+/-])(?:\+|\(\+?)?\d/gu;
+/** Where a row of digit groups may begin: a plus begins one behind anything but a short number. */
+const startPattern = /(?<![\p{L}_]|(?<!\d{7})\d)(?:\+|\(\+)\d|(?<![\p{L}\p{N}_.+/-])\(?\d/gu;
 /** The same right after a phone number: the next one of a list. */
-const nextPattern = /[.,;/-]?\(?\+\d/y;
-/** North America's own form: with its separators it is unlike any other number. */
-const nanpPattern = /^(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-. ])[2-9]\d\d[-. ]\d{4}$/;
-/** Its longest form has so many characters. */
-const nanpCharsMax = 16;
-const phoneWord =
-  /(?<!\p{L})(?:phone|tel|mobile|cell|fax|call|sms|whatsapp|dial|telefon|handy|tél|ring)[\p{L}]{0,6}[.:]?[\s:(#=]{0,3}(?:(?:us|me|him|her|them|at|on|number|no|is|under)[.:]?\s{0,2}){0,3}\(?$/u;
-const phoneWordLookBack = 40;
+const nextPattern = /[.,;/|+-]{0,2}\(?\+?\d/y;
+const wordsLookBack = 48;
+const wordsLookAhead = 24;
 const plus = 0x2b;
 const zero = 0x30;
 const bracket = 0x28;
+const separatorsMax = 3;
 const digitsMin = 7;
 const digitsMax = 15;
 /** A group of more digits belongs to no phone number: how many more is not looked at. */
 const groupDigitsMax = digitsMax + 1;
 
 /**
- * Phone numbers, conservatively: `+` or `00` with a country code and a possible length; the North
- * American form; anything of the right length right after a word like "phone" or "call". Dates,
- * times, versions and plain long numbers stay.
+ * Phone numbers, conservatively: `+` or `00` with a country code and a possible length; national
+ * forms that no other number has; anything of the right length right after a word like "phone".
+ * Dates, times, versions, counts and plain long numbers stay.
  */
 export const phone: Recogniser = {
   kind: "PHONE",
@@ -39,13 +47,23 @@ export const phone: Recogniser = {
       from = next ?? rowAt(text, startPattern, row.end);
     }
   },
+  normal: normalPhone,
 };
+
+/** With a plus, with two zeros, with a `(0)`: one number. North America's has its 1 or not. */
+function normalPhone(value: string): string {
+  const isPlus = value.includes("+");
+  const digits = digitsOf(isPlus ? value.replace("(0)", "") : value);
+  if (isPlus && !digits.startsWith("00")) return digits;
+  if (digits.startsWith("00")) return digits.slice(2);
+  return barePattern.test(digits) && digits.length === 10 ? `1${digits}` : digits;
+}
 
 function rowAt(text: string, pattern: RegExp, from: number): number | undefined {
   pattern.lastIndex = from;
   const found = pattern.exec(text);
   if (found === null) return undefined;
-  const mark = found[0].search(/[(+\d]/);
+  const mark = found[0].search(/\(?\+?\d$/);
   return found.index + mark;
 }
 
@@ -57,7 +75,7 @@ interface Row {
   readonly ends: readonly number[];
   /** How many digits of the row have ended there. */
   readonly digits: readonly number[];
-  /** Where a phone number may begin: the row itself, and what follows a space. */
+  /** Where a phone number may begin: the row itself, and what follows a space or a slash. */
   readonly begins: readonly number[];
   /** With which group each of them begins. */
   readonly groups: readonly number[];
@@ -79,9 +97,9 @@ function readRow(text: string, start: number): Row {
     const width = separatorWidth(text, at);
     if (width === 0) return { start, end: at, ends, digits, begins, groups };
     const next = at + width;
-    // Behind a space, at the digit or at its bracket.
+    // Behind a space or a slash, at the digit or at its bracket.
     const begin = text.charCodeAt(next - 1) === bracket && width > 1 ? next - 1 : next;
-    if (isBlank(text.charCodeAt(begin - 1))) {
+    if (isBlank(text.charCodeAt(begin - 1)) || text[begin - 1] === "/") {
       begins.push(begin);
       groups.push(ends.length);
     }
@@ -89,11 +107,13 @@ function readRow(text: string, start: number): Row {
   }
 }
 
-/** The separators people use, up to two in a row; 0 where no digit follows. */
+/** The separators people use, up to three in a row; 0 where no digit follows. */
 function separatorWidth(text: string, at: number): number {
-  if (!isSeparator(text.charCodeAt(at))) return 0;
-  if (isDigit(text.charCodeAt(at + 1))) return 1;
-  return isSeparator(text.charCodeAt(at + 1)) && isDigit(text.charCodeAt(at + 2)) ? 2 : 0;
+  for (let width = 1; width <= separatorsMax; width += 1) {
+    if (!isSeparator(text.charCodeAt(at + width - 1))) return 0;
+    if (isDigit(text.charCodeAt(at + width))) return width;
+  }
+  return 0;
 }
 
 /** One of ` \t.-/()` or a dash of another length. */
@@ -117,79 +137,147 @@ function* phonesIn(search: Search): Generator<Span, number> {
   const { text, row } = search;
   let after = row.start;
   if (row.end - row.start < digitsMin) return after;
-  const before = text.slice(Math.max(0, row.start - phoneWordLookBack), row.start).toLowerCase();
+  const announcement = followsWord(text, row.start)
+    ? announcementIn(text.slice(Math.max(0, row.start - wordsLookBack), row.start).toLowerCase())
+    : "none";
   for (let index = 0; index < row.begins.length; index += 1) {
     const at = row.begins[index] as number;
     if (at < after) continue;
     const group = row.groups[index] as number;
-    const announced = group === 0 && /\p{L}/u.test(before) && phoneWord.test(before);
-    const end = phoneEnd(search, { at, group, announced });
+    // Behind a slash only the next number of a list begins: `030/901820` is one.
+    const isSlashed = group > 0 && text[at - 1] === "/";
+    if (isSlashed && after !== row.ends[group - 1]) continue;
+    const end = phoneEnd(search, { at, group, announced: group === 0 ? announcement : "none" });
     if (end === undefined) continue;
-    yield { start: at, end };
+    const isOpen = text[at] === "(" && !isClosed(text.slice(at, end));
+    yield { start: isOpen ? at + 1 : at, end };
     after = end;
   }
   return after;
 }
 
+/** Whether the bracket that a number begins with is its own, not that of a remark. */
+function isClosed(written: string): boolean {
+  return written.split("(").length === written.split(")").length;
+}
+
 interface Begin {
   readonly at: number;
   readonly group: number;
-  readonly announced: boolean;
+  readonly announced: Announcement;
 }
 
 /** The row may run into numbers that follow: the longest run of groups that is a phone number. */
 function phoneEnd({ text, row, effort }: Search, begin: Begin): number | undefined {
   const { at, group, announced } = begin;
   const form = formOf(text, at);
-  if (form === undefined && !announced) return undefined;
+  if (form === undefined && announced === "none") return undefined;
   const before = row.digits[group - 1] ?? 0;
   let last = group;
-  while ((row.digits[last + 1] ?? Number.POSITIVE_INFINITY) - before <= digitsMax) last += 1;
+  while ((row.digits[last + 1] ?? Number.POSITIVE_INFINITY) - before <= digitsMax + 1) last += 1;
   effort.visit((row.ends[last] as number) - at);
   for (; last >= group; last -= 1) {
     const count = (row.digits[last] as number) - before;
     if (count < digitsMin) return undefined;
     const end = row.ends[last] as number;
-    if (count > digitsMax || isWordCharacter(text[end])) continue;
-    // A number of another length or width than North America's needs no closer look.
-    if (form === "area" && !announced && (count > 11 || count < 10 || end - at > nanpCharsMax))
-      continue;
-    if (isPhone({ written: text.slice(at, end), form, announced }, effort)) return end;
+    if (!mayBe(begin, form, { count, chars: end - at }) || isWordCharacter(text[end])) continue;
+    if (isPhone({ text, start: at, end, form, announced }, effort)) return end;
   }
   return undefined;
 }
 
 /**
- * What a number begins like: with a country code, after a plus or two zeros, or with an area code
- * of North America.
+ * What a number begins like: with a country code, after a plus or two zeros, with the zero of a
+ * national number, or with the digits of an area code.
  */
-type Form = "plus" | "zeros" | "area";
+type Form = "plus" | "zeros" | "trunk" | "area";
 
 function formOf(text: string, at: number): Form | undefined {
-  const begin = text.charCodeAt(at) === bracket ? at + 1 : at;
+  const isBracket = text.charCodeAt(at) === bracket;
+  const begin = isBracket ? at + 1 : at;
   const code = text.charCodeAt(begin);
   if (code === plus) return "plus";
-  if (code === zero) return begin === at && text.charCodeAt(at + 1) === zero ? "zeros" : undefined;
-  if (code === zero + 1)
-    return begin === at && /[-. ]/.test(text[at + 1] ?? "") ? "area" : undefined;
-  const isArea = isDigit(text.charCodeAt(begin + 1)) && isDigit(text.charCodeAt(begin + 2));
-  return isArea ? "area" : undefined;
+  if (code === zero) return text.charCodeAt(begin + 1) === zero ? "zeros" : "trunk";
+  return isDigit(text.charCodeAt(begin + 1)) || /[-. (]/.test(text[begin + 1] ?? "")
+    ? "area"
+    : undefined;
 }
 
 interface Candidate {
-  readonly written: string;
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
   readonly form: Form | undefined;
-  readonly announced: boolean;
+  readonly announced: Announcement;
 }
 
-function isPhone({ written, form, announced }: Candidate, effort: Effort): boolean {
-  if (form === "plus") return isInternational(digitsOf(written), "possible", effort);
+/** Cheap: whether a number of so many digits and characters needs a closer look. */
+function mayBe(
+  { announced }: Begin,
+  form: Form | undefined,
+  { count, chars }: { readonly count: number; readonly chars: number },
+): boolean {
+  // The zero in `+49 (0) 171 …` is not dialled with the rest.
+  if (count > (form === "plus" ? digitsMax + 1 : digitsMax)) return false;
+  if (form === "plus" || form === "zeros" || announced !== "none") return true;
+  return count >= 9 && count <= 12 && chars <= nanpCharsMax + 3;
+}
+
+function isPhone(candidate: Candidate, effort: Effort): boolean {
+  const { text, start, end, form, announced } = candidate;
+  const written = text.slice(start, end);
+  if (form === "plus") return isInternational(normalPhone(written), "possible", effort);
   if (form === "zeros" && isInternational(digitsOf(written).slice(2), "valid", effort)) return true;
-  if (form === "area" && nanpPattern.test(written)) {
+  if (announced === "strong" && !looksLikeDate(written)) return true;
+  if (isNational(candidate, written, effort) || isNorthAmerican(candidate, written, effort))
+    return true;
+  if (announced !== "weak" || looksLikeDate(written)) return false;
+  return !countsThings(text.slice(end, end + wordsLookAhead)) && !/0000$/.test(written);
+}
+
+function isNational({ text, start, end }: Candidate, written: string, effort: Effort): boolean {
+  if (
+    !nationalStart.test(written) ||
+    !anyNational.test(written) ||
+    isAmidBytes(text, { start, end })
+  )
+    return false;
+  for (const { pattern, countries } of nationalForms) {
+    if (!pattern.test(written)) continue;
     const digits = digitsOf(written);
-    return announced || effort.passes(digits, () => isValidPhoneNumber(digits, "US"));
+    const isOne = (country: (typeof countries)[number]): boolean =>
+      effort.passes(`${country} ${digits}`, () => isValidPhoneNumber(digits, country));
+    if (countries.some(isOne)) return true;
   }
-  return announced && !looksLikeDate(written);
+  return false;
+}
+
+function isNorthAmerican(candidate: Candidate, written: string, effort: Effort): boolean {
+  const { text, start, end, form } = candidate;
+  if (form !== "area" || end - start > nanpCharsMax) return false;
+  if (fictionalPattern.test(written)) return true;
+  const isBare = barePattern.test(written);
+  if (!isBare && !nanpPattern.test(written)) return false;
+  const digits = digitsOf(written);
+  if (isBare && (notPhones.has(digits) || !standsAlone(text, { start, end }))) return false;
+  return effort.passes(digits, () => isValidPhoneNumber(digits, "US"));
+}
+
+/** `28 13 02 00 00 00 00 05`: a dump of bytes, or a column of numbers. */
+function isAmidBytes(text: string, { start, end }: Span): boolean {
+  const before = text.slice(Math.max(0, start - 4), start);
+  return (
+    /^ [0-9a-f]{2}(?![\p{L}\p{N}])/iu.test(text.slice(end, end + 4)) ||
+    /(?<![\p{L}\p{N}])[0-9a-f]{2} $/iu.test(before)
+  );
+}
+
+/** Neither the value of anything, nor a count, nor one number of a row of them. */
+function standsAlone(text: string, { start, end }: Span): boolean {
+  const before = text.slice(Math.max(0, start - 3), start);
+  if (/[^\s"'`(,;|.!?[]\s?$/.test(before) && !/\p{L}\s$/u.test(before)) return false;
+  if (/^[^\s"'`),;|.!?\]+]|^\s?\d/.test(text.slice(end, end + 2))) return false;
+  return !countsThings(text.slice(end, end + wordsLookAhead));
 }
 
 function digitsOf(written: string): string {
@@ -202,8 +290,4 @@ function isInternational(digits: string, wanted: "possible" | "valid", effort: E
   const number = `+${digits}`;
   const check = wanted === "possible" ? isPossiblePhoneNumber : isValidPhoneNumber;
   return effort.passes(`${wanted} ${number}`, () => check(number));
-}
-
-function looksLikeDate(number: string): boolean {
-  return /^(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{4})/.test(number);
 }

@@ -5,7 +5,18 @@
 
 import type { Effort } from "./effort.ts";
 
-export const kinds = ["EMAIL", "PHONE", "CARD", "IBAN", "IP", "API_KEY"] as const;
+export const kinds = [
+  "EMAIL",
+  "PHONE",
+  "CARD",
+  "IBAN",
+  "IP",
+  "MAC",
+  "API_KEY",
+  "NATIONAL_ID",
+  "BIRTH_DATE",
+  "WALLET",
+] as const;
 
 export type Kind = (typeof kinds)[number];
 
@@ -23,6 +34,8 @@ export interface Span {
 export interface Recogniser {
   readonly kind: Kind;
   find(text: string, effort: Effort): Iterable<Span>;
+  /** The one spelling of a value that can be written in several ways. */
+  normal(value: string): string;
 }
 
 const wordPattern = /[\p{L}\p{N}_]/u;
@@ -33,6 +46,28 @@ export function isWordCharacter(character: string | undefined): boolean {
   const code = character.charCodeAt(0);
   if (code < 0x80) return isAsciiAlphanumeric(code) || code === underscore;
   return wordPattern.test(character);
+}
+
+/** The same for a number in an identifier: `order_4111…` holds one. */
+export function isLetterOrDigit(character: string | undefined): boolean {
+  return character !== "_" && isWordCharacter(character);
+}
+
+const announcing = " \t\n:：=#_-./(\"'`";
+const announcingCharsMax = 8;
+
+/**
+ * Whether a word stands right before a place: cheap, and most numbers of a row have none, so no
+ * label is looked for there.
+ */
+export function followsWord(text: string, at: number): boolean {
+  let before = at - 1;
+  while (before >= 0 && at - before <= announcingCharsMax) {
+    const character = text[before] ?? "";
+    if (!announcing.includes(character)) return !isDigit(text.charCodeAt(before));
+    before -= 1;
+  }
+  return false;
 }
 
 const underscore = 0x5f;
@@ -49,4 +84,9 @@ export function isAsciiLetter(code: number): boolean {
 
 export function isAsciiAlphanumeric(code: number): boolean {
   return isDigit(code) || isAsciiLetter(code);
+}
+
+/** Letters and digits alone, in upper case: how cards, IBANs and numbers of states are compared. */
+export function compact(value: string): string {
+  return value.replace(/[^\p{L}\p{N}]/gu, "").toUpperCase();
 }

@@ -7,6 +7,7 @@ import type { Isolation } from "../../../src/ingest/isolation/port.ts";
 import { silentLogger } from "../../../src/observe/port.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { codeOf } from "../../support/promises.ts";
+import { testKey } from "../../support/redactor.ts";
 
 const acme = "acme" as TenantId;
 const program = fileURLToPath(new URL("./misbehaving-child.ts", import.meta.url));
@@ -26,6 +27,7 @@ function open(options: { readonly argument?: string; readonly idleMs?: number } 
       return child;
     },
     documentTextBytesMax: 1_000,
+    redactionKeyOf: () => testKey,
     clock: systemClock,
     logger: silentLogger,
     limits: {

@@ -9,13 +9,13 @@ import { createPreparer } from "../../../src/ingest/preparer.ts";
 import { silentLogger, silentMetrics } from "../../../src/observe/port.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { createMemoryTokenizer } from "../../../src/text/memory.ts";
-import { defaultRedactor } from "../../../src/text/redaction.ts";
+import { testKey, testRedactor } from "../../support/redactor.ts";
 
 const acme = tenantId("acme");
 const other = tenantId("other");
 const never = new AbortController().signal;
 const documentTextBytesMax = 262_144;
-const prepare = createPreparer({ tokenizer: createMemoryTokenizer(), redactor: defaultRedactor });
+const prepare = createPreparer({ tokenizer: createMemoryTokenizer(), redactor: testRedactor });
 
 const open: Preparation[] = [];
 afterEach(async () => {
@@ -31,9 +31,10 @@ interface SetUp {
 
 function openPool(options: SetUp = {}): Preparation {
   const pool = createPreparationPool({
-    settings: { modelDir: "" },
+    settings: { modelDir: "", ids: "keep" },
     workerUrl: options.workerUrl ?? new URL("./fixtures/prepare-worker.ts", import.meta.url),
-    prepare,
+    preparerOf: () => prepare,
+    redactionKeyOf: () => testKey,
     clock: systemClock,
     metrics: silentMetrics,
     logger: silentLogger,
