@@ -42,7 +42,9 @@ describe("preparation", () => {
     expect(readable(prepared.chunks.map(({ text, heading }) => [text, heading]))).toEqual([
       ["Write to [EMAIL].", "Card [CARD]"],
     ]);
-    expect(prepared.chunks.map(({ range }) => range)).toEqual([[0, "Write to [EMAIL].".length]]);
+    expect(prepared.chunks.map(({ range }) => range)).toEqual([
+      [0, "Write to [EMAIL:0123456789].".length],
+    ]);
     expect(prepared.redactor).toBe(redactorVersion);
   });
 
