@@ -225,7 +225,8 @@ export interface FilterMap {
 /**
  * The filter with its fields and values passed through `map`, where documents' were too: title,
  * source and metadata are redacted before they are indexed, so a filter that names what was
- * redacted must be redacted the same way. Ids, times, languages and the bounds of ranges stay as they are.
+ * redacted must be redacted the same way. Ids, times, languages and the bounds of ranges stay as
+ * they are.
  */
 export function mapFilter(filter: Filter, map: FilterMap): Filter {
   if (filter.kind !== "leaf") {

@@ -23,24 +23,30 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 /**
- * Code keeps its spelling, and an underscore is part of a name: `restart_worker_pool` is one far
+ * Pictures are left out, most are badges, unless the heading is nothing else (a logo). Code keeps
+ * its spelling, and an underscore is part of a name: `restart_worker_pool` is one far
  * more often than an emphasis.
  */
 export function plainTitle(markup: string): string {
+  return plainLine(markup, "") || plainLine(markup, "$1");
+}
+
+/** @param pictures what stands for each: nothing, or its description */
+function plainLine(markup: string, pictures: "" | "$1"): string {
   const line = withoutClosingHashes(markup.slice(0, titleCharsMax));
   const pieces: string[] = [];
   let from = 0;
   for (const span of line.matchAll(codeSpan)) {
-    pieces.push(plainText(line.slice(from, span.index)), span[2] ?? "");
+    pieces.push(plainText(line.slice(from, span.index), pictures), span[2] ?? "");
     from = span.index + span[0].length;
   }
-  pieces.push(plainText(line.slice(from)));
+  pieces.push(plainText(line.slice(from), pictures));
   return pieces.join("").replace(/\s+/g, " ").trim();
 }
 
-function plainText(markup: string): string {
+function plainText(markup: string, pictures: "" | "$1"): string {
   return markup
-    .replace(image, "$1")
+    .replace(image, pictures)
     .replace(link, "$1")
     .replace(autolink, "$1")
     .replace(tag, "")

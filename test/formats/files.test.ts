@@ -344,8 +344,8 @@ describe("text", () => {
     ["- item\n\n  ```\n  # no\n  ```\n\n# Yes", "Yes"],
     ["> # Quoted\n\nx", "Quoted"],
     ["# 2 * 3 * 4\n", "2 * 3 * 4"],
-    ["# C:\\\\dir \\# [a](b) &amp; ![i](j) **bold**\n", "C:\\dir # a & i bold"],
-    ["# [![badge](x)](y) Name {#id}\n", "badge Name"],
+    ["# C:\\\\dir \\# [a](b) &amp; ![i](j) **bold**\n", "C:\\dir # a & bold"],
+    ["# [![badge](x)](y) Name {#id}\n", "Name"],
     ["#hashtag\n\n# Real", "Real"],
     ["```\n# never closed", "a.md"],
   ])("in Markdown %j is called %j", async (content, title) => {

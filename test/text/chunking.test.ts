@@ -128,7 +128,9 @@ describe("chunks", () => {
     ["# Setup ##", "Setup"],
     ["# C#", "C#"],
     ["# [a link](https://example.com) to `code`", "a link to code"],
-    ["# <b>bold</b> ![image](x.png)", "bold image"],
+    ["# <b>bold</b> ![image](x.png)", "bold"],
+    ["# chalk [![Build Status](x.svg)](https://ci.example)", "chalk"],
+    ["# ![Freshet](logo.png)", "Freshet"],
     ["# a < b and c > d", "a < b and c > d"],
     ["# [[[ (", "[[[ ("],
   ])("the heading %j is shown as %j", (markup, shown) => {
