@@ -25,7 +25,7 @@ const sizes = { packagesMax: 60, entriesMin: 5, entriesMax: 15 } as const;
 /** Entries are weeks to years apart. The first is for every question, the second for what is new. */
 const settings = {
   mild: { field: "timestamp", half_life_s: 365 * 86_400, weight: 0.5 },
-  strong: { field: "timestamp", half_life_s: 90 * 86_400, weight: 1 },
+  strong: { field: "timestamp", half_life_s: 180 * 86_400, weight: 1 },
 } as const satisfies Readonly<Record<string, Recency>>;
 
 interface Asked {
@@ -53,7 +53,7 @@ export async function benchRecency(context: BenchContext): Promise<BenchResult> 
     return {
       settings: {
         texts: `${entries.length} entries of ${packages.length} Debian changelogs, 5-15 each`,
-        recency: "mild: half-life 365 days, weight 0.5; strong: 90 days, 1; on the entry's date",
+        recency: "mild: half-life 365 days, weight 0.5; strong: 180 days, 1; on the entry's date",
       },
       rows: [
         ...(await rowsOf(site, "recency.latest_hit_at_1", latest)),
