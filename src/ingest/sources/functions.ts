@@ -3,6 +3,7 @@
  * a lambda for each column would cost most of a mapping's time. Pure.
  */
 
+import { limits } from "../../contract/limits.ts";
 import { cutText } from "../../contract/well-formed.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -73,4 +74,29 @@ function cut(text: unknown, charsMax: unknown): string | undefined {
   return cutText(text, charsMax);
 }
 
-export const mapperFunctions = { lines, texts, scalars, unwrap, keyOf, columns, cut } as const;
+const titleCharsMax = limits.titleCharsMax;
+
+/**
+ * `$document(fields, row, options, titleColumn)`: these fields and the row's text, title and
+ * metadata, by the columns that the options name; without them all columns are the text and
+ * `titleColumn`, if there is one, the title. In one step, because each step of an expression costs
+ * as much as all of this.
+ */
+function document(fields: unknown, row: unknown, options: unknown, titleColumn?: unknown): Row {
+  const given = isRow(fields) ? fields : {};
+  const wanted = isRow(options) ? options : {};
+  const text = isRow(row) && wanted["text"] !== undefined ? texts(row, wanted["text"]) : lines(row);
+  const titled = isRow(row) ? row[String(wanted["title"] ?? titleColumn ?? "")] : undefined;
+  const added = wanted["metadata"] === undefined ? undefined : scalars(row, wanted["metadata"]);
+  const base = isRow(given["metadata"]) ? given["metadata"] : undefined;
+  return {
+    ...given,
+    ...(text === undefined ? {} : { text }),
+    ...(isEmpty(titled) ? {} : { title: cutText(textOf(titled), titleCharsMax) }),
+    ...(base === undefined && added === undefined ? {} : { metadata: { ...base, ...added } }),
+  };
+}
+
+export const mapperFunctions = {
+  ...{ lines, texts, scalars, unwrap, keyOf, columns, cut, document },
+} as const;

@@ -28,47 +28,36 @@ const rowOptions = {
  */
 const debezium = `(
   $c := $change(body, key, $options.id);
-  $op := $c.op;
   $in := $options.prefix ? $options.prefix : $c.from ? $c.from : $split(subject, ".")[-1];
-  $op = "upsert" ? ($c.key ? {
-      "id": $in & "/" & $c.key,
-      "text": $options.text ? $texts($c.row, $options.text) : $lines($c.row),
-      "title": $options.title ? $cut($string($lookup($c.row, $options.title)), 1000),
-      "timestamp": $c.at,
-      "metadata": $options.metadata
-        ? $merge([{"table": $c.table}, $scalars($c.row, $options.metadata)]) : {"table": $c.table}
-    } : $error("no key: name its columns with --set id=column"))
-  : $op = "delete" ? ($c.key ? {"op": "delete", "id": $in & "/" & $c.key}
+  $id := $c.key ? $in & "/" & $c.key;
+  $c.op = "upsert" ? ($id
+      ? $document({"id": $id, "timestamp": $c.at, "metadata": {"table": $c.table}}, $c.row, $options)
+      : $error("no key: name its columns with --set id=column"))
+  : $c.op = "delete" ? ($id ? {"op": "delete", "id": $id}
       : body ? $error("no key: name its columns with --set id=column")
       : {"op": "skip", "reason": "tombstone without a key"})
-  : {"op": "skip", "reason": $op}
+  : {"op": "skip", "reason": $c.op}
 )`;
 
 /** Any key and value: Kafka topics with tombstones, and buckets of NATS. */
 const kafka = `(
   $value := $unwrap(body);
   $operation := $lookup(headers, "kv-operation");
-  $own := $unwrap(key);
+  $own := $keyOf($unwrap(key));
   $bucket := $contains(subject, /^\\$KV\\./);
   $tokens := $split(subject, ".");
   $token := $bucket ? $join($tokens[[2..100]], ".");
   $named := $options.id and $type($value) = "object" ? $keyOf($columns($value, $options.id));
-  $rowKey := $named ? $named : $keyOf($own) ? $keyOf($own) : $token ? $token
+  $rowKey := $named ? $named : $own ? $own : $token ? $token
     : $type($value) = "object" ? $keyOf($value.id);
   $topic := $lookup(headers, "kafka_topic");
   $prefix := $options.prefix ? $options.prefix : $topic ? $topic
     : $bucket ? $tokens[1] : $tokens[-1];
-  $gone := $value = null or $operation in ["DEL", "PURGE"];
+  $gone := $value = null or $operation = "DEL" or $operation = "PURGE";
   $not($exists($rowKey)) ? ($gone ? {"op": "skip", "reason": "tombstone without a key"}
     : $error("no key: name its header with --key-header, or its columns with --set id=column"))
   : $gone ? {"op": "delete", "id": $prefix & "/" & $rowKey}
-  : {
-      "id": $prefix & "/" & $rowKey,
-      "text": $options.text and $type($value) = "object" ? $texts($value, $options.text) : $lines($value),
-      "title": $options.title and $type($value) = "object" ? $cut($string($lookup($value, $options.title)), 1000),
-      "timestamp": publishedAt,
-      "metadata": $type($value) = "object" and $options.metadata ? $scalars($value, $options.metadata)
-    }
+  : $document({"id": $prefix & "/" & $rowKey, "timestamp": publishedAt}, $value, $options)
 )`;
 
 /**
@@ -82,15 +71,7 @@ const cloudevents = `$cloudEvents(headers, body).(
   $id := ($options.prefix ? $options.prefix : source) & "/" & $about;
   deletes ? {"op": "delete", "id": $id}
   : $not($exists(data)) ? {"op": "skip", "reason": "no data"}
-  : {
-      "id": $id,
-      "text": $row and $options.text ? $texts(data, $options.text) : $lines(data),
-      "title": $row ? $cut($lookup(data, $options.title ? $options.title : "title"), 1000),
-      "timestamp": time,
-      "source": source,
-      "metadata": $row and $options.metadata
-        ? $merge([{"type": type}, $scalars(data, $options.metadata)]) : {"type": type}
-    }
+  : $document({"id": $id, "timestamp": time, "source": source, "metadata": {"type": type}}, data, $options, "title")
 )`;
 
 /**
