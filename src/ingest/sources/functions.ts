@@ -74,25 +74,23 @@ function cut(text: unknown, charsMax: unknown): string | undefined {
   return cutText(text, charsMax);
 }
 
-const titleCharsMax = limits.titleCharsMax;
-
 /**
- * `$document(fields, row, options, titleColumn)`: these fields and the row's text, title and
- * metadata, by the columns that the options name; without them all columns are the text and
- * `titleColumn`, if there is one, the title. In one step, because each step of an expression costs
- * as much as all of this.
+ * `$document(fields, row, options)`: these fields and the row's text, title and metadata, by the
+ * columns that the options name; without them all columns are the text, and the title is that of
+ * the fields. In one step, because each step of an expression costs as much as all of this.
  */
-function document(fields: unknown, row: unknown, options: unknown, titleColumn?: unknown): Row {
-  const given = isRow(fields) ? fields : {};
+function document(fields: unknown, row: unknown, options: unknown): Row {
+  const { title, ...given } = isRow(fields) ? fields : {};
   const wanted = isRow(options) ? options : {};
   const text = isRow(row) && wanted["text"] !== undefined ? texts(row, wanted["text"]) : lines(row);
-  const titled = isRow(row) ? row[String(wanted["title"] ?? titleColumn ?? "")] : undefined;
+  const column = wanted["title"];
+  const titled = isRow(row) ? (column === undefined ? title : row[String(column)]) : undefined;
   const added = wanted["metadata"] === undefined ? undefined : scalars(row, wanted["metadata"]);
   const base = isRow(given["metadata"]) ? given["metadata"] : undefined;
   return {
     ...given,
     ...(text === undefined ? {} : { text }),
-    ...(isEmpty(titled) ? {} : { title: cutText(textOf(titled), titleCharsMax) }),
+    ...(isEmpty(titled) ? {} : { title: cutText(textOf(titled), limits.titleCharsMax) }),
     ...(base === undefined && added === undefined ? {} : { metadata: { ...base, ...added } }),
   };
 }

@@ -71,7 +71,7 @@ const cloudevents = `$cloudEvents(headers, body).(
   $id := ($options.prefix ? $options.prefix : source) & "/" & $about;
   deletes ? {"op": "delete", "id": $id}
   : $not($exists(data)) ? {"op": "skip", "reason": "no data"}
-  : $document({"id": $id, "timestamp": time, "source": source, "metadata": {"type": type}}, data, $options, "title")
+  : $document({"id": $id, "timestamp": time, "source": source, "title": data.title, "metadata": {"type": type}}, data, $options)
 )`;
 
 /**
