@@ -14,7 +14,7 @@
 import type { ChildProcess } from "node:child_process";
 import { FreshetError } from "../../contract/errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import { waitRunningAtMost } from "../../runtime/sleep-running.ts";
+import { ReplyProcess } from "../isolation/reply-process.ts";
 import type { ConversionReply } from "./conversion-protocol.ts";
 import type { ConversionRequest, ConvertedPart } from "./convert.ts";
 
@@ -28,6 +28,8 @@ export interface ConversionOptions {
     readonly attemptsMax: number;
   };
 }
+
+type Child = ReplyProcess<ConversionRequest, ConversionReply>;
 
 export class Conversion {
   readonly #options: ConversionOptions;
@@ -53,12 +55,13 @@ export class Conversion {
     const { deadlineMs, attemptsMax } = this.#options.limits;
     for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
       const child = await this.#ready();
-      const heard = await child.ask(request, deadlineMs);
+      child.send(request);
+      const heard = await child.next(deadlineMs);
       if (heard === "silent") {
         await child.kill();
         return [{ skipped: "slow" }];
       }
-      if (heard !== "ended" && heard.kind === "converted") return heard.parts;
+      if (typeof heard !== "string" && heard.kind === "converted") return heard.parts;
     }
     return [{ skipped: "broken" }];
   }
@@ -66,70 +69,15 @@ export class Conversion {
   async #ready(): Promise<Child> {
     if (this.#child?.alive === true) return this.#child;
     const { fork, clock, limits } = this.#options;
-    const child = new Child(fork(), clock);
-    this.#child = child;
-    const first = await child.next(limits.readyMs);
-    if (first !== "silent" && first !== "ended" && first.kind === "ready") return child;
-    await child.kill();
-    throw new FreshetError("internal", "the process that converts files does not start");
-  }
-}
-
-type Heard = ConversionReply | "silent" | "ended";
-
-class Child {
-  readonly #process: ChildProcess;
-  readonly #clock: Clock;
-  readonly #heard: ConversionReply[] = [];
-  readonly #gone = Promise.withResolvers<void>();
-  #ended = false;
-  #wake: () => void = () => {};
-
-  constructor(process: ChildProcess, clock: Clock) {
-    this.#process = process;
-    this.#clock = clock;
+    const process = fork();
     // Waiting for a reply keeps this process up; a child without work does not.
     process.unref();
     process.channel?.unref();
-    process.on("message", (reply) => {
-      this.#heard.push(reply as ConversionReply);
-      this.#wake();
-    });
-    const end = (): void => {
-      this.#ended = true;
-      this.#wake();
-      this.#gone.resolve();
-    };
-    process.once("exit", end);
-    // A process that cannot even be started has no exit.
-    process.once("error", () => {
-      if (process.pid === undefined) end();
-    });
-  }
-
-  get alive(): boolean {
-    return !this.#ended;
-  }
-
-  async kill(): Promise<void> {
-    if (this.#ended) return;
-    this.#process.ref();
-    this.#process.kill("SIGKILL");
-    await this.#gone.promise;
-  }
-
-  ask(request: ConversionRequest, withinMs: number): Promise<Heard> {
-    // A channel that is broken is a child that ends: the next reply says so.
-    this.#process.send(request, () => {});
-    return this.next(withinMs);
-  }
-
-  async next(withinMs: number): Promise<Heard> {
-    if (this.#heard.length === 0 && !this.#ended) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
-      await waitRunningAtMost(this.#clock, withinMs, { promise });
-    }
-    return this.#heard.shift() ?? (this.#ended ? "ended" : "silent");
+    const child: Child = new ReplyProcess(process, clock);
+    this.#child = child;
+    const first = await child.next(limits.readyMs);
+    if (typeof first !== "string" && first.kind === "ready") return child;
+    await child.kill();
+    throw new FreshetError("internal", "the process that converts files does not start");
   }
 }

@@ -24,9 +24,9 @@ import type { Logger } from "../../observe/port.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { FairShares } from "../../runtime/fair-shares.ts";
-import { waitRunningAtMost } from "../../runtime/sleep-running.ts";
 import type { Isolation } from "./port.ts";
 import { errorOfReply, type IsolatedReply, type IsolatedRequest } from "./protocol.ts";
+import { ReplyProcess } from "./reply-process.ts";
 
 export interface ChildIsolationOptions {
   /** Starts a process that speaks the protocol over its IPC channel. */
@@ -47,6 +47,8 @@ export interface ChildIsolationOptions {
 export function createChildIsolation(options: ChildIsolationOptions): Isolation {
   return new ChildIsolation(options);
 }
+
+type IsolatedChild = ReplyProcess<IsolatedRequest, IsolatedReply>;
 
 /** How one document fared in one child. */
 type Attempt =
@@ -108,13 +110,14 @@ class ChildIsolation implements Isolation {
   async #attempt(request: IsolatedRequest, ended: AbortSignal): Promise<Attempt> {
     if (ended.aborted) throw new FreshetError("cancelled");
     const child = await this.#ready(ended);
-    return child.run(request, ended);
+    const { silenceMs } = this.#options.limits;
+    return attemptIn(child, request, { silenceMs, signal: ended });
   }
 
   async #ready(ended: AbortSignal): Promise<IsolatedChild> {
     if (this.#child?.alive === true) return this.#child;
     const { fork, clock, limits } = this.#options;
-    const child = new IsolatedChild(fork(), clock, limits.silenceMs);
+    const child: IsolatedChild = new ReplyProcess(fork(), clock);
     this.#child = child;
     const first = await child.next(limits.readyMs, ended);
     if (first === "aborted") throw await this.#given(child, new FreshetError("cancelled"));
@@ -139,87 +142,33 @@ class ChildIsolation implements Isolation {
   }
 }
 
-type Heard = IsolatedReply | "silent" | "ended" | "aborted";
-
-class IsolatedChild {
-  readonly #process: ChildProcess;
-  readonly #clock: Clock;
-  readonly #silenceMs: number;
-  readonly #heard: IsolatedReply[] = [];
-  readonly #gone: Promise<void>;
-  #ended = false;
-  #wake: () => void = () => {};
-
-  constructor(process: ChildProcess, clock: Clock, silenceMs: number) {
-    this.#process = process;
-    this.#clock = clock;
-    this.#silenceMs = silenceMs;
-    process.on("message", (reply) => {
-      this.#heard.push(reply as IsolatedReply);
-      this.#wake();
-    });
-    this.#gone = new Promise((resolve) => {
-      const end = (): void => {
-        this.#ended = true;
-        this.#wake();
-        resolve();
-      };
-      process.once("exit", end);
-      // A process that cannot even be started has no exit.
-      process.once("error", () => {
-        if (process.pid === undefined) end();
-      });
-    });
-  }
-
-  get alive(): boolean {
-    return !this.#ended;
-  }
-
-  async kill(): Promise<void> {
-    if (this.#ended) return;
-    this.#process.kill("SIGKILL");
-    await this.#gone;
-  }
-
-  async run(request: IsolatedRequest, signal: AbortSignal): Promise<Attempt> {
-    let documentId: DocumentId | null = null;
-    // A channel that is broken is a child that ends: the next reply says so.
-    this.#process.send(request, () => {});
-    for (;;) {
-      const heard = await this.next(this.#silenceMs, signal);
-      if (heard === "aborted") {
-        await this.kill();
-        throw new FreshetError("cancelled");
-      }
-      if (heard === "silent") await this.kill();
-      if (heard === "silent" || heard === "ended") return { kind: "ended", documentId };
-      switch (heard.kind) {
-        case "named":
-          documentId = heard.documentId;
-          break;
-        case "outcome":
-          return heard;
-        case "failed":
-          throw errorOfReply(heard);
-        case "ready":
-        case "progress":
-          break;
-      }
+/** Of one document, and what is heard of it until its end. */
+async function attemptIn(
+  child: IsolatedChild,
+  request: IsolatedRequest,
+  { silenceMs, signal }: { readonly silenceMs: number; readonly signal: AbortSignal },
+): Promise<Attempt> {
+  let documentId: DocumentId | null = null;
+  child.send(request);
+  for (;;) {
+    const heard = await child.next(silenceMs, signal);
+    if (heard === "aborted") {
+      await child.kill();
+      throw new FreshetError("cancelled");
     }
-  }
-
-  /** The next thing that it says, or that it does not. */
-  async next(withinMs: number, signal: AbortSignal): Promise<Heard> {
-    if (this.#heard.length === 0 && !this.#ended && !signal.aborted) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
-      await waitRunningAtMost(this.#clock, withinMs, { promise, signal });
+    if (heard === "silent") await child.kill();
+    if (heard === "silent" || heard === "ended") return { kind: "ended", documentId };
+    switch (heard.kind) {
+      case "named":
+        documentId = heard.documentId;
+        break;
+      case "outcome":
+        return heard;
+      case "failed":
+        throw errorOfReply(heard);
+      case "ready":
+      case "progress":
+        break;
     }
-    const reply = this.#heard.shift();
-    if (reply !== undefined) return reply;
-    if (this.#ended) return "ended";
-    if (signal.aborted) return "aborted";
-    return "silent";
   }
 }

@@ -13,7 +13,6 @@
  *   PL3  a thread that does not start blames no document: `embedding_unavailable`.
  */
 
-import { Worker } from "node:worker_threads";
 import { errorFromBody, FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
@@ -29,6 +28,7 @@ import {
   type PrepareWorkerSettings,
   unpackPrepared,
 } from "./protocol.ts";
+import { ReplyThread, type ThreadEnded } from "./reply-thread.ts";
 
 export interface PreparingThreadOptions {
   readonly workerUrl: URL;
@@ -42,10 +42,9 @@ export interface PreparingThreadOptions {
   readonly onPrepared: (ms: number) => void;
 }
 
-/** What a thread says next, or what becomes of it instead. */
-type Heard = PrepareReply | { readonly kind: "ended"; readonly cause: unknown };
+type Thread = ReplyThread<PrepareRequest, PrepareReply>;
 
-type Result = Exclude<Heard, { readonly kind: "ready" | "named" }>;
+type Result = Exclude<PrepareReply | ThreadEnded, { readonly kind: "ready" | "named" }>;
 
 export class PreparingThread {
   readonly #options: PreparingThreadOptions;
@@ -67,7 +66,7 @@ export class PreparingThread {
     const copy = new Uint8Array(payload);
     const { redactionKeyOf, clock, deadlineMs, onPrepared } = this.#options;
     const redactionKey = redactionKeyOf(tenant);
-    thread.send({ payload: copy, documentTextBytesMax, redactionKey });
+    thread.send({ payload: copy, documentTextBytesMax, redactionKey }, [copy.buffer]);
     const promise = resultOf(thread, named);
     const result = await waitRunningAtMost(clock, deadlineMs, { promise });
     if (result === late) throw await this.#lost("preparing the document takes too long");
@@ -96,7 +95,8 @@ export class PreparingThread {
   async #started(): Promise<Thread> {
     if (this.#thread !== undefined && !this.#thread.hasEnded) return this.#thread;
     const { workerUrl, settings, clock, readyMs } = this.#options;
-    const thread = new Thread(workerUrl, settings);
+    const heapMiBMax = limits.prepareHeapMiBMax;
+    const thread: Thread = new ReplyThread(workerUrl, { workerData: settings, heapMiBMax });
     this.#thread = thread;
     const heard = await waitRunningAtMost(clock, readyMs, { promise: thread.next() });
     if (heard !== late && heard.kind === "ready") return thread;
@@ -113,53 +113,5 @@ async function resultOf(thread: Thread, named: PrepareJob["named"]): Promise<Res
     const heard = await thread.next();
     if (heard.kind === "named") named(heard.documentId);
     else if (heard.kind !== "ready") return heard;
-  }
-}
-
-/** A worker thread as a conversation. */
-class Thread {
-  readonly #worker: Worker;
-  readonly #heard: Heard[] = [];
-  #wake: () => void = () => {};
-  hasEnded = false;
-
-  constructor(url: URL, settings: PrepareWorkerSettings) {
-    const resourceLimits = { maxOldGenerationSizeMb: limits.prepareHeapMiBMax };
-    this.#worker = new Worker(url, { workerData: settings, resourceLimits });
-    let cause: unknown;
-    this.#worker.on("message", (reply: PrepareReply) => this.#hear(reply));
-    this.#worker.on("error", (error) => {
-      cause = error;
-    });
-    this.#worker.on("exit", () => {
-      this.hasEnded = true;
-      this.#hear({ kind: "ended", cause });
-    });
-    // It does not keep a process alive that has nothing else to do.
-    this.#worker.unref();
-  }
-
-  send(request: PrepareRequest & { readonly payload: Uint8Array<ArrayBuffer> }): void {
-    this.#worker.postMessage(request, [request.payload.buffer]);
-  }
-
-  /** One caller at a time. Resolves for certain once the thread has ended. */
-  async next(): Promise<Heard> {
-    for (;;) {
-      const heard = this.#heard.shift();
-      if (heard !== undefined) return heard;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  async end(): Promise<void> {
-    await this.#worker.terminate();
-  }
-
-  #hear(heard: Heard): void {
-    this.#heard.push(heard);
-    this.#wake();
   }
 }

@@ -9,13 +9,13 @@
  *        that does not compile is told at the first call.
  */
 
-import { Worker } from "node:worker_threads";
 import { errorFromBody, FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Mapped } from "../../contract/source.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { late, waitAtMost } from "../../runtime/deadline.ts";
 import { waitRunningAtMost } from "../../runtime/sleep-running.ts";
+import { ReplyThread } from "../preparation/reply-thread.ts";
 import type { ExpressionSettings } from "./expression.ts";
 import type { MapReply, MapSettings } from "./mapper-protocol.ts";
 import type { Mapper, RawEvent } from "./port.ts";
@@ -33,8 +33,6 @@ const looks = 4;
 export function createMapper(options: MapperOptions): Mapper {
   return new ThreadMapper(options);
 }
-
-type Heard = MapReply | { readonly kind: "ended" };
 
 class ThreadMapper implements Mapper {
   readonly #options: MapperOptions;
@@ -100,7 +98,7 @@ class ThreadMapper implements Mapper {
   /** What the thread made of the events, or what is said of the one that it is at. */
   async #run(thread: MapThread, events: readonly RawEvent[]): Promise<Ran> {
     const { clock, deadlineMs = limits.mapDeadlineMs } = this.#options;
-    thread.send(events);
+    thread.map(events);
     const reply = thread.next();
     for (let at = -1, same = 0; ; ) {
       const heard = await waitRunningAtMost(clock, deadlineMs / looks, { promise: reply });
@@ -137,56 +135,23 @@ const failed = (message: string): Extract<Mapped, { kind: "failed" }> => ({
   message,
 });
 
-class MapThread {
-  readonly #worker: Worker;
+/** One that also tells which event it is at, without being asked. */
+class MapThread extends ReplyThread<{ readonly events: readonly RawEvent[] }, MapReply> {
   readonly #at: Int32Array;
-  readonly #heard: Heard[] = [];
-  #wake: () => void = () => {};
-  hasEnded = false;
 
   constructor(settings: Omit<MapSettings, "progress">) {
     const progress = new SharedArrayBuffer(4);
+    const workerData: MapSettings = { ...settings, progress };
+    super(workerUrl, { workerData, heapMiBMax: limits.mapHeapMiBMax });
     this.#at = new Int32Array(progress);
-    this.#worker = new Worker(workerUrl, {
-      workerData: { ...settings, progress } satisfies MapSettings,
-      resourceLimits: { maxOldGenerationSizeMb: limits.mapHeapMiBMax },
-    });
-    this.#worker.on("message", (reply: MapReply) => this.#hear(reply));
-    this.#worker.on("error", () => {});
-    this.#worker.on("exit", () => {
-      this.hasEnded = true;
-      this.#hear({ kind: "ended" });
-    });
-    // It does not keep a process alive that has nothing else to do.
-    this.#worker.unref();
   }
 
-  /** The event that it is at. */
   get at(): number {
     return Atomics.load(this.#at, 0);
   }
 
-  send(events: readonly RawEvent[]): void {
+  map(events: readonly RawEvent[]): void {
     Atomics.store(this.#at, 0, 0);
-    this.#worker.postMessage({ events });
-  }
-
-  async next(): Promise<Heard> {
-    for (;;) {
-      const heard = this.#heard.shift();
-      if (heard !== undefined) return heard;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  async end(): Promise<void> {
-    await this.#worker.terminate();
-  }
-
-  #hear(heard: Heard): void {
-    this.#heard.push(heard);
-    this.#wake();
+    this.send({ events });
   }
 }
