@@ -26,6 +26,7 @@ import type { Logger } from "../observe/port.ts";
 import { questionRedactor } from "../text/redact-fields.ts";
 import { createRedactor } from "../text/redaction.ts";
 import type { RedactionKeys } from "../text/redaction-keys.ts";
+import { type OpenedCredentials, openCredentials } from "./credentials.ts";
 import { claimModel, type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
 import {
   connectCold,
@@ -59,6 +60,7 @@ export async function startEngine(
   const stack = new Stack();
   warnOfSmallMemory(base.logger);
   try {
+    const access = openCredentials(base);
     stack.push("main watch", await watchMain(limits.mainStallMs), (end) => end());
     const shape = readModelShape(config);
     // Beside the connections: reading the model takes as long as they do.
@@ -87,7 +89,7 @@ export async function startEngine(
       "actors",
       startActors(base, {
         ...{ log, cold, merges, embedding, isolation },
-        ...{ preparation, keys, model, sources },
+        ...{ preparation, keys, model, sources, access },
       }),
       (part) => part.stop(),
     );
@@ -96,6 +98,7 @@ export async function startEngine(
     const services = health.states;
     const surfaces = await startSurfaces(base, {
       ...{ topology, log, cold, trust, services, stack, sources },
+      credentials: access.credentials,
     });
     const stopped = Promise.withResolvers<void>();
     log.connection.closed().then((failure) => {
@@ -173,6 +176,7 @@ interface Parts {
   readonly keys: RedactionKeys;
   readonly model: LanguageModel | undefined;
   readonly sources: Sources;
+  readonly access: OpenedCredentials;
 }
 
 function openPreparation(
@@ -231,10 +235,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
       graceMs: config.merge.graceMs,
       embedBatch: batchSize,
       tenantWeights: config.tenantWeights,
-      tenants: {
-        max: config.tenantsMax,
-        named: config.http.apiKeys.size > 0 ? new Set(config.http.apiKeys.values()) : undefined,
-      },
+      tenants: { max: config.tenantsMax, named: parts.access.named },
     },
   });
 }

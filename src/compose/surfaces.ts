@@ -6,6 +6,7 @@ import { limits } from "../contract/limits.ts";
 import type { EngineStatus } from "../contract/service.ts";
 import type { ColdWalk } from "../engine/listing.ts";
 import { createLocalService, createService } from "../engine/service.ts";
+import type { Credentials } from "../gateway/auth.ts";
 import { createHandler } from "../gateway/handler.ts";
 import { type HttpServer, startHttp } from "../gateway/http.ts";
 import { type NatsService, startNatsService } from "../gateway/nats-service.ts";
@@ -24,10 +25,11 @@ export async function startSurfaces(
     readonly services: () => EngineStatus["services"];
     readonly stack: Stack;
     readonly sources: Sources;
+    readonly credentials: Credentials;
   },
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
-  const { topology, log, cold, trust, services, stack, sources } = parts;
+  const { topology, log, cold, trust, services, stack, sources, credentials } = parts;
   const local = createLocalService({ topology, trust, log, cold });
   const peers = connectPeers(log.connection);
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);
@@ -48,7 +50,10 @@ export async function startSurfaces(
   );
   const http = stack.push(
     "HTTP",
-    await startHttp({ handler, webhooks, log: logger, metrics, version, ...config.http }),
+    await startHttp({
+      ...{ handler, webhooks, log: logger, metrics, version, credentials },
+      ...config.http,
+    }),
     (part) => part.close(),
   );
   return { http, nats };

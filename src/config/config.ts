@@ -27,6 +27,18 @@ export interface Config {
     readonly port: number;
     /** Key → its tenant. Empty means that no key is asked for: loopback only. */
     readonly apiKeys: ReadonlyMap<string, TenantId>;
+    /** File of keys with roles; undefined: there is none. */
+    readonly keyStore: string | undefined;
+    /** Whose tokens are taken; undefined: nobody's. */
+    readonly oidc:
+      | {
+          readonly issuer: string;
+          readonly audience: string;
+          readonly jwksUrl: string | undefined;
+          readonly tenantClaim: string;
+          readonly rolesClaim: string;
+        }
+      | undefined;
     /** Opens what names tenants; undefined: nothing does where keys are configured. */
     readonly operatorToken: string | undefined;
     /** Names of this deployment that the Host header may have. */
@@ -123,15 +135,21 @@ function read(env: Environment, complaints: (values: Values) => readonly string[
   if (values.FRESHET_LLM_URL !== undefined && values.FRESHET_LLM_MODEL === undefined) {
     lines.push("FRESHET_LLM_MODEL: name the model that FRESHET_LLM_URL should run");
   }
+  if (values.FRESHET_OIDC_ISSUER !== undefined && values.FRESHET_OIDC_AUDIENCE === undefined) {
+    lines.push("FRESHET_OIDC_AUDIENCE: name the audience, or tokens for other services count here");
+  }
   if (lines.length > 0) throw new ConfigError(lines);
   return assemble(values);
 }
 
 function complaintsOfServing(values: Values): readonly string[] {
-  const keys = values.FRESHET_API_KEYS?.size ?? 0;
-  if (keys > 0 || isLoopback(values.FRESHET_HTTP_HOST ?? "")) return [];
+  const asks =
+    (values.FRESHET_API_KEYS?.size ?? 0) > 0 ||
+    values.FRESHET_KEY_STORE !== undefined ||
+    values.FRESHET_OIDC_ISSUER !== undefined;
+  if (asks || isLoopback(values.FRESHET_HTTP_HOST ?? "")) return [];
   return [
-    "FRESHET_API_KEYS: set key=tenant pairs, or listen on loopback: FRESHET_HTTP_HOST is reachable from outside",
+    "FRESHET_HTTP_HOST is reachable from outside: set FRESHET_KEY_STORE, FRESHET_OIDC_ISSUER or FRESHET_API_KEYS, or listen on loopback",
   ];
 }
 
@@ -180,6 +198,8 @@ function assemble(values: Values): Config {
       host: present("FRESHET_HTTP_HOST"),
       port: present("FRESHET_HTTP_PORT"),
       apiKeys: values.FRESHET_API_KEYS ?? new Map(),
+      keyStore: values.FRESHET_KEY_STORE,
+      oidc: assembleOidc(values),
       operatorToken: values.FRESHET_OPERATOR_TOKEN,
       hosts: values.FRESHET_HTTP_HOSTS ?? [],
     },
@@ -218,6 +238,19 @@ function assemble(values: Values): Config {
  */
 function defaultNode(port: number): string {
   return `${hostname()}-${port === 0 ? process.pid : port}`;
+}
+
+function assembleOidc(values: Values): Config["http"]["oidc"] {
+  const { FRESHET_OIDC_ISSUER: issuer, FRESHET_OIDC_AUDIENCE: audience } = values;
+  if (issuer === undefined || audience === undefined) return undefined;
+  const present = presentIn(values);
+  return {
+    issuer,
+    audience,
+    jwksUrl: values.FRESHET_OIDC_JWKS_URL,
+    tenantClaim: present("FRESHET_OIDC_TENANT_CLAIM"),
+    rolesClaim: present("FRESHET_OIDC_ROLES_CLAIM"),
+  };
 }
 
 function assembleEmbedding(values: Values): Config["embedding"] {

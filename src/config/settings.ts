@@ -68,6 +68,32 @@ export const settings = {
     apiKeys,
     "`key=tenant` pairs with commas between; without any, HTTP listens on loopback only and trusts `x-tenant`",
   ),
+  FRESHET_KEY_STORE: setting(
+    undefined,
+    text,
+    "file of API keys with roles and expiry, which `freshet key` writes and engines read again when it changes; beside `FRESHET_API_KEYS`",
+  ),
+  FRESHET_OIDC_ISSUER: setting(
+    undefined,
+    url("http", "https"),
+    "issuer of tokens (OpenID Connect) that are taken in place of API keys",
+  ),
+  FRESHET_OIDC_AUDIENCE: setting(
+    undefined,
+    text,
+    "audience that a token must be meant for; needed with `FRESHET_OIDC_ISSUER`",
+  ),
+  FRESHET_OIDC_JWKS_URL: setting(
+    undefined,
+    url("http", "https"),
+    "where the issuer's signing keys are; unset means that its discovery document says",
+  ),
+  FRESHET_OIDC_TENANT_CLAIM: setting("tenant", text, "claim of a token that names the tenant"),
+  FRESHET_OIDC_ROLES_CLAIM: setting(
+    "roles",
+    text,
+    "claim with the roles: a list, or a text with spaces between",
+  ),
   FRESHET_OPERATOR_TOKEN: setting(
     undefined,
     bearerToken,

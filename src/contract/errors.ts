@@ -39,6 +39,7 @@ export const errorTable = {
   },
   unauthorized: { status: 401, retryable: false, summary: "no valid API key was given" },
   wrong_tenant: { status: 403, retryable: false, summary: "the API key belongs to another tenant" },
+  forbidden: { status: 403, retryable: false, summary: "the API key has not the role for this" },
   not_found: { status: 404, retryable: false, summary: "there is no such route or document" },
   no_results: {
     status: 404,
@@ -111,6 +112,11 @@ export const errorTable = {
     status: 422,
     retryable: false,
     summary: "Weaviate takes no such object; its document has a dead letter",
+  },
+  identity_unavailable: {
+    status: 503,
+    retryable: true,
+    summary: "the identity provider does not answer, so that tokens cannot be checked",
   },
   temporal_unavailable: { status: 503, retryable: true, summary: "Temporal does not answer" },
   model_unavailable: {

@@ -1,45 +1,103 @@
 /**
- * Who is asking. With keys configured the tenant comes from the key and from nothing else; without,
- * only loopback is served and the tenant is what the caller says. Operators have a token of their
- * own.
+ * Who is asking. With keys or tokens configured the tenant comes from them and from nothing else;
+ * without, only loopback is served and the tenant is what the caller says. Operators have a token
+ * of their own.
  */
 
-import { createHash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { isIP } from "node:net";
+import {
+  apiKeyIdOf,
+  digestOf,
+  everyRole,
+  type Identity,
+  mayAs,
+  type Role,
+} from "../contract/api-key.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { type TenantId, tenantId } from "../contract/ids.ts";
+import type { Metrics } from "../observe/port.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { KeyStore } from "./key-store.ts";
+import type { VerifyToken } from "./tokens.ts";
 
-export type Authenticate = (headers: IncomingHttpHeaders) => TenantId;
+/** @throws FreshetError unauthorized, wrong_tenant, invalid_tenant, identity_unavailable */
+export type Authenticate = (headers: IncomingHttpHeaders) => Promise<Identity>;
 /** Returns when the request is allowed. @throws FreshetError unauthorized */
 export type Check = (headers: IncomingHttpHeaders) => void;
+
+/** Each of what is configured opens the door. */
+export interface Credentials {
+  /** Key to its tenant, for every role. */
+  readonly apiKeys: ReadonlyMap<string, TenantId>;
+  readonly keyStore?: Pick<KeyStore, "identityOf"> | undefined;
+  readonly verifyToken?: VerifyToken | undefined;
+}
 
 const defaultTenant = "demo";
 const bearer = /^Bearer +([\x21-\x7e]+)$/i;
 /** A name, or an address, with or without a port. */
 const loopbackHost = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
+/** Three parts in base64url. A key of `FRESHET_API_KEYS` that looks so is found before. */
+const looksLikeToken = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
-/** @returns a function that throws FreshetError unauthorized, wrong_tenant or invalid_tenant */
-export function authentication(apiKeys: ReadonlyMap<string, TenantId>): Authenticate {
-  if (apiKeys.size === 0) return withoutKeys;
-  const keys = [...apiKeys].map(([key, tenant]) => ({ digest: digestOf(key), tenant }));
-  return (headers) => {
+/** Whether callers must say who they are. */
+export function asksForKeys({ apiKeys, keyStore, verifyToken }: Credentials): boolean {
+  return apiKeys.size > 0 || keyStore !== undefined || verifyToken !== undefined;
+}
+
+export function authentication(
+  credentials: Credentials,
+  use: { readonly metrics: Pick<Metrics, "set">; readonly clock: Clock },
+): Authenticate {
+  if (!asksForKeys(credentials)) return async (headers) => withoutKeys(headers);
+  const identify = identification(credentials, use);
+  return async (headers) => {
     const given = bearerOf(headers);
-    if (given === undefined) throw new FreshetError("unauthorized");
+    const identity = given === undefined ? undefined : await identify(given);
+    if (identity === undefined) throw new FreshetError("unauthorized");
+    const wanted = headers["x-tenant"];
+    if (wanted !== undefined && wanted !== identity.tenant) throw new FreshetError("wrong_tenant");
+    return identity;
+  };
+}
+
+function identification(
+  { apiKeys, keyStore, verifyToken }: Credentials,
+  { metrics, clock }: { readonly metrics: Pick<Metrics, "set">; readonly clock: Clock },
+): (given: string) => Promise<Identity | undefined> {
+  const keys = [...apiKeys].map(([key, tenant]) => ({ digest: digestOf(key), tenant }));
+  return async (given) => {
+    if (keyStore !== undefined && apiKeyIdOf(given) !== undefined) {
+      const found = keyStore.identityOf(given);
+      if (found === undefined) return undefined;
+      metrics.set("api_key_used_timestamp_seconds", clock.nowMs() / 1000, { key: found.keyId });
+      return found;
+    }
     const digest = digestOf(given);
     // Every key is compared, each in constant time: time tells neither how many there are nor which
     // fits.
     const [match] = keys.filter((key) => timingSafeEqual(key.digest, digest));
-    if (match === undefined) throw new FreshetError("unauthorized");
-    const wanted = headers["x-tenant"];
-    if (wanted !== undefined && wanted !== match.tenant) throw new FreshetError("wrong_tenant");
-    return match.tenant;
+    if (match !== undefined) return { tenant: match.tenant, roles: everyRole };
+    return looksLikeToken.test(given) ? verifyToken?.(given) : undefined;
   };
 }
 
-function withoutKeys(headers: IncomingHttpHeaders): TenantId {
+function withoutKeys(headers: IncomingHttpHeaders): Identity {
   const wanted = headers["x-tenant"];
-  return tenantId(Array.isArray(wanted) ? wanted.join() : (wanted ?? defaultTenant));
+  const tenant = tenantId(Array.isArray(wanted) ? wanted.join() : (wanted ?? defaultTenant));
+  return { tenant, roles: everyRole };
+}
+
+/** @throws FreshetError forbidden */
+export function checkRole(identity: Identity, role: Role): void {
+  if (mayAs(identity, role)) return;
+  const own = [...identity.roles].join(" and ") || "none";
+  throw new FreshetError(
+    "forbidden",
+    `this takes a key with the role ${role}; this one has ${own}`,
+  );
 }
 
 /**
@@ -90,8 +148,4 @@ export function operatorCheck(options: {
 
 function bearerOf({ authorization }: IncomingHttpHeaders): string | undefined {
   return bearer.exec(authorization ?? "")?.[1];
-}
-
-function digestOf(key: string): Buffer {
-  return createHash("sha256").update(key).digest();
 }

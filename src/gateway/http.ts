@@ -15,18 +15,17 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { FreshetError } from "../contract/errors.ts";
-import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Webhooks } from "../contract/source.ts";
-import type { Logger } from "../observe/port.ts";
+import type { Logger, Metrics } from "../observe/port.ts";
 import { systemClock } from "../runtime/clock.ts";
-import { authentication, hostCheck, operatorCheck } from "./auth.ts";
+import { asksForKeys, authentication, type Credentials, hostCheck, operatorCheck } from "./auth.ts";
 import { readOutRefusedBodies } from "./bodies.ts";
 import type { Handler } from "./handler.ts";
 import { parseJson } from "./json.ts";
 import { explainListenError } from "./listen-error.ts";
 import { fromFramework, problemOf, problemType, retryAfterSeconds } from "./problem.ts";
-import { addRoutes } from "./routes.ts";
+import { addRoutes, type RouteOptions } from "./routes.ts";
 
 /** The bounds of a connection; tests shorten them. */
 const defaultBounds = {
@@ -45,13 +44,13 @@ export type HttpBounds = Readonly<Record<keyof typeof defaultBounds, number>>;
 export interface HttpOptions {
   readonly handler: Handler;
   readonly webhooks?: Webhooks | undefined;
-  readonly apiKeys: ReadonlyMap<string, TenantId>;
+  readonly credentials: Credentials;
   /** For what only operators may see; undefined means that there is none. */
   readonly operatorToken?: string | undefined;
   /** Names that the Host header may have, beside loopback and addresses. */
   readonly hosts?: readonly string[] | undefined;
   readonly log: Logger;
-  readonly metrics: { metricsText(): Promise<string>; readonly contentType: string };
+  readonly metrics: RouteOptions["metrics"] & Pick<Metrics, "set">;
   readonly version: string;
   readonly bounds?: Partial<HttpBounds> | undefined;
 }
@@ -109,10 +108,13 @@ export function createHttpApp(options: HttpOptions): FastifyInstance {
     );
   });
   readOutRefusedBodies(app, bounds);
-  const keys = options.apiKeys.size > 0;
+  const keys = asksForKeys(options.credentials);
   addRoutes(app, {
     ...options,
-    authenticate: authentication(options.apiKeys),
+    authenticate: authentication(options.credentials, {
+      metrics: options.metrics,
+      clock: systemClock,
+    }),
     checkHost: hostCheck({ keys, hosts: options.hosts ?? [] }),
     checkOperator: operatorCheck({ keys, token: options.operatorToken }),
     keys,

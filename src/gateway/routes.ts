@@ -13,6 +13,7 @@ import { askRoute } from "./ask-route.ts";
 import type { Authenticate, Check } from "./auth.ts";
 import { hasBody } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
+import { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
 import { publishLines } from "./ndjson.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -50,15 +51,9 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
 }
 
 function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
-  const { handler, authenticate } = options;
-  const tenantOf = (request: FastifyRequest): TenantId => authenticate(request.headers);
-  // Before the body is read: a stranger's two megabytes are not worth parsing.
-  const onRequest = async (request: FastifyRequest) => {
-    // With keys a page under a foreign name gets nowhere: it does not have one.
-    if (!options.keys) options.checkHost(request.headers);
-    tenantOf(request);
-    refuseEncodedBody(request);
-  };
+  const { handler } = options;
+  const gate = new Gate(options);
+  const tenantOf = (request: FastifyRequest): TenantId => gate.tenantOf(request);
   const bodies = new PublishBodies();
   addWebhookRoute(app, { ...options, webhooks: options.webhooks, bodies });
   const admit = async (request: FastifyRequest, reply: FastifyReply) =>
@@ -66,12 +61,15 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
 
   app.post(
     "/answer",
-    { onRequest: [onRequest, wantsJson], bodyLimit: limits.questionBytesMax },
+    { onRequest: [gate.admits("query"), wantsJson], bodyLimit: limits.questionBytesMax },
     (request, reply) => askRoute({ ...options, request, reply, tenant: tenantOf(request) }),
   );
   app.post(
     "/v1/documents",
-    { onRequest: [onRequest, wantsDocuments, admit], bodyLimit: limits.httpDocumentBytesMax },
+    {
+      onRequest: [gate.admits("ingest"), wantsDocuments, admit],
+      bodyLimit: limits.httpDocumentBytesMax,
+    },
     async (request, reply) => {
       const tenant = tenantOf(request);
       const idempotencyKey = idempotencyKeyOf(request);
@@ -89,7 +87,7 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
       return { seq };
     },
   );
-  const deleting = { onRequest: [onRequest, forgetTypeOfNoBody] };
+  const deleting = { onRequest: [gate.admits("ingest"), forgetTypeOfNoBody] };
   app.delete<DocumentRoute>("/v1/documents/:id", deleting, async (request, reply) => {
     const body = { op: "delete", id: request.params.id };
     const idempotencyKey = idempotencyKeyOf(request);
@@ -99,13 +97,13 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   });
   app.get<{ Querystring: { after?: unknown; limit?: unknown } }>(
     "/v1/documents",
-    { onRequest },
+    { onRequest: gate.admits() },
     async (request) => handler.documents(tenantOf(request), request.query),
   );
-  app.get<DocumentRoute>("/v1/documents/:id", { onRequest }, async (request) =>
+  app.get<DocumentRoute>("/v1/documents/:id", { onRequest: gate.admits() }, async (request) =>
     handler.document(tenantOf(request), request.params.id),
   );
-  app.get("/v1/status", { onRequest }, async (request) => {
+  app.get("/v1/status", { onRequest: gate.admits() }, async (request) => {
     const status = handler.status();
     if (!options.keys) return status;
     const own = tenantOf(request);
@@ -174,14 +172,6 @@ async function wantsDocuments(request: FastifyRequest): Promise<void> {
  */
 async function forgetTypeOfNoBody({ raw }: FastifyRequest): Promise<void> {
   if (!hasBody(raw)) delete raw.headers["content-type"];
-}
-
-/** A compressed body may be a bomb, and no client needs one yet. */
-function refuseEncodedBody(request: FastifyRequest): void {
-  const encoding = request.headers["content-encoding"];
-  if (encoding !== undefined && encoding !== "identity") {
-    throw new FreshetError("unsupported_media_type", "send the body without content-encoding");
-  }
 }
 
 function idempotencyKeyOf(request: FastifyRequest): string | undefined {

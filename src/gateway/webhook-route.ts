@@ -8,7 +8,7 @@ import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { isSourceName, type Webhooks } from "../contract/source.ts";
-import type { Authenticate, Check } from "./auth.ts";
+import { type Authenticate, type Check, checkRole } from "./auth.ts";
 import type { PublishBodies } from "./publish-bodies.ts";
 
 export interface WebhookRouteOptions {
@@ -51,7 +51,7 @@ export function addWebhookRoute(app: FastifyInstance, options: WebhookRouteOptio
           name: request.params.name,
           headers: headersOf(request),
           body: Buffer.isBuffer(request.body) ? request.body : new Uint8Array(),
-          caller: callerOf(request, authenticate),
+          caller: await callerOf(request, authenticate),
         });
         reply.code(202);
         return receipt;
@@ -67,9 +67,14 @@ async function tenantOf(webhooks: Webhooks | undefined, name: string): Promise<T
 }
 
 /** A signature may stand in place of a key, so that a missing or wrong one says nothing yet. */
-function callerOf(request: FastifyRequest, authenticate: Authenticate): TenantId | undefined {
+async function callerOf(
+  request: FastifyRequest,
+  authenticate: Authenticate,
+): Promise<TenantId | undefined> {
   try {
-    return authenticate(request.headers);
+    const identity = await authenticate(request.headers);
+    checkRole(identity, "ingest");
+    return identity.tenant;
   } catch {
     return undefined;
   }

@@ -142,6 +142,10 @@ export const gauges: Instruments<GaugeLabels> = {
     help: "live documents that the last scrub found in neither the cold shard nor the log",
     labels: ["tenant"],
   },
+  api_key_used_timestamp_seconds: {
+    help: "last use of a key of the key store at this node, unix time",
+    labels: ["key"],
+  },
   source_lag_events: {
     help: "events of a change stream that are stored and not dealt with",
     labels: ["source"],

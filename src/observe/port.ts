@@ -84,6 +84,8 @@ export interface GaugeLabels {
   /** 1 for the current phase. */
   readonly merge_phase: "tenant" | "phase";
   readonly scrub_lost_documents: "tenant";
+  /** Unix time of a key's last use at this node; keys of the key store, by id. */
+  readonly api_key_used_timestamp_seconds: "key";
   /** Events that are stored and not dealt with. */
   readonly source_lag_events: "source";
 }

@@ -54,13 +54,27 @@ describe("configuration", () => {
   it("refuses to listen beyond loopback without keys, and does with them", () => {
     for (const host of ["0.0.0.0", "::", "10.0.0.1", "127.evil.example", "1270.0.0.1"]) {
       expect(complaints({ FRESHET_HTTP_HOST: host })).toEqual([
-        expect.stringMatching(/^FRESHET_API_KEYS: set key=tenant pairs/),
+        expect.stringMatching(
+          /^FRESHET_HTTP_HOST is reachable from outside: set FRESHET_KEY_STORE/,
+        ),
       ]);
-      expect(complaints({ FRESHET_HTTP_HOST: host, FRESHET_API_KEYS: `${key}=acme` })).toEqual([]);
+      for (const opens of [
+        { FRESHET_API_KEYS: `${key}=acme` },
+        { FRESHET_KEY_STORE: "keys.json" },
+        { FRESHET_OIDC_ISSUER: "https://issuer.example", FRESHET_OIDC_AUDIENCE: "freshet" },
+      ]) {
+        expect(complaints({ FRESHET_HTTP_HOST: host, ...opens })).toEqual([]);
+      }
     }
     for (const host of ["127.0.0.1", "127.1.2.3", "::1", "localhost"]) {
       expect(complaints({ FRESHET_HTTP_HOST: host })).toEqual([]);
     }
+  });
+
+  it("takes no issuer without the audience that its tokens must be meant for", () => {
+    expect(complaints({ FRESHET_OIDC_ISSUER: "https://issuer.example" })).toEqual([
+      expect.stringMatching(/^FRESHET_OIDC_AUDIENCE: /),
+    ]);
   });
 
   it("reads keys with their tenants", () => {

@@ -6,6 +6,7 @@ import { expect } from "vitest";
 import { z } from "zod";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Webhooks } from "../../src/contract/source.ts";
+import type { Credentials } from "../../src/gateway/auth.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import {
   createHttpApp,
@@ -25,6 +26,7 @@ export const keyOfGlobex = "key-of-globex-0123456789";
 interface FixtureOptions {
   readonly webhooks?: Webhooks;
   readonly keys?: boolean | undefined;
+  readonly credentials?: Omit<Credentials, "apiKeys"> | undefined;
   readonly questionsInFlightMax?: number | undefined;
   readonly bounds?: Partial<HttpBounds> | undefined;
   readonly operatorToken?: string | undefined;
@@ -35,6 +37,7 @@ export interface Fixture {
   readonly service: FakeService;
   readonly lines: string[];
   readonly app: FastifyInstance;
+  readonly metrics: { metricsText(): Promise<string> };
   listen(): Promise<HttpServer>;
   close(): Promise<void>;
 }
@@ -49,14 +52,17 @@ export function fixture(options: FixtureOptions = {}): Fixture {
   const { questionsInFlightMax } = options;
   const http = {
     handler: createHandler({ service, log, clock: systemClock, questionsInFlightMax }),
-    apiKeys: new Map<string, TenantId>(
-      options.keys === true
-        ? [
-            [keyOfAcme, "acme" as TenantId],
-            [keyOfGlobex, "globex" as TenantId],
-          ]
-        : [],
-    ),
+    credentials: {
+      ...options.credentials,
+      apiKeys: new Map<string, TenantId>(
+        options.keys === true
+          ? [
+              [keyOfAcme, "acme" as TenantId],
+              [keyOfGlobex, "globex" as TenantId],
+            ]
+          : [],
+      ),
+    },
     log,
     metrics,
     version: "0.0.1",
@@ -72,6 +78,7 @@ export function fixture(options: FixtureOptions = {}): Fixture {
     service,
     lines,
     app,
+    metrics,
     async listen() {
       const server = await startHttp({ ...http, host: "127.0.0.1", port: 0 });
       servers.push(server);

@@ -49,6 +49,17 @@ export const surfaceLimits = {
   /** Questions and documents nest five deep at most; deeper input is an attack on recursion. */
   jsonDepthMax: 32,
   idempotencyKeyCharsMax: 256,
+  /** Keys of a key store: two for each tenant of the largest installation. */
+  apiKeysMax: 20_000,
+  /** Of a key store that is read: 400 bytes a key, and more than twice that for notes. */
+  keyStoreBytesMax: 20 * MiB,
+  /** A change of the key store holds after at most so long: one `stat` in between costs nothing. */
+  keyStoreCheckMs: 2 * secondMs,
+  /** Tokens of an identity provider: its clock and ours may differ by so much. */
+  tokenClockSkewMs: 30 * secondMs,
+  /** Signing keys of an identity provider are asked for again after so long, and if one is new. */
+  tokenKeysCacheMs: 60 * minuteMs,
+  tokenKeysMs: 5 * secondMs,
   /** Documents of a page of a listing. */
   documentPageDefault: 100,
   documentPageMax: 1_000,

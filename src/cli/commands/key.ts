@@ -1,0 +1,213 @@
+/** `freshet key`: API keys of the key store, made, listed, rotated and revoked. */
+
+import { randomBytes } from "node:crypto";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import {
+  type ApiKey,
+  hasKeyExpired,
+  makeApiKey,
+  type Role,
+  roles,
+} from "../../contract/api-key.ts";
+import type { TenantId } from "../../contract/ids.ts";
+import { dayMs, hourMs, minuteMs } from "../../contract/limits/units.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import { CliError, usageError } from "../exit.ts";
+import { changeKeyStore, readKeyStore } from "../key-store.ts";
+import { tenantValue } from "../options.ts";
+import { printable, table } from "../print.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface KeyOptions {
+  readonly store?: string | undefined;
+  readonly json?: true | undefined;
+}
+
+interface CreateOptions extends KeyOptions {
+  readonly tenant: TenantId;
+  readonly role: readonly Role[];
+  readonly expiresIn?: number | undefined;
+  readonly note?: string | undefined;
+}
+
+interface RotateOptions extends KeyOptions {
+  readonly overlap: number;
+}
+
+export function addKey(program: Command, terminal: Terminal): void {
+  const key = program
+    .command("key")
+    .description("API keys with roles and expiry, in the file of FRESHET_KEY_STORE");
+  addCreate(key, terminal);
+  withStore(key.command("list").description("every key, without its secret"), [
+    "freshet key list",
+    "freshet key list --json",
+  ]).action((options: KeyOptions) => list(options, terminal));
+  withStore(
+    key.command("rotate").description("a second key with the same rights; the old one ends"),
+    ["freshet key rotate 5f0c2a9b77e1 --overlap 2d"],
+  )
+    .argument("<id>", "of the old key")
+    .addOption(
+      new Option("--overlap <time>", "how long both keys work")
+        .argParser(durationMs)
+        .default(dayMs, "1d"),
+    )
+    .action((id: string, options: RotateOptions) => rotate(id, options, terminal));
+  withStore(key.command("revoke").description("the key opens nothing any more"), [
+    "freshet key revoke 5f0c2a9b77e1",
+  ])
+    .argument("<id>", "of the key")
+    .action((id: string, options: KeyOptions) => revoke(id, options, terminal));
+}
+
+function addCreate(key: Command, terminal: Terminal): void {
+  withStore(key.command("create").description("make a key; it is shown once"), [
+    "freshet key create --tenant acme --role query --expires-in 90d",
+    "freshet key create --tenant acme --role ingest --role query --note 'nightly import'",
+  ])
+    .addOption(
+      new Option("-t, --tenant <tenant>", "whose documents")
+        .argParser(tenantValue)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option("-r, --role <role>", `${roles.join(", ")}; several with several options`)
+        .argParser(roleValues)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option("--expires-in <time>", "such as 90d, 12h; none: never").argParser(durationMs),
+    )
+    .option("--note <text>", "what it is for")
+    .action((options: CreateOptions) => create(options, terminal));
+}
+
+function withStore(command: Command, examples: readonly string[]): Command {
+  return command
+    .option("--store <file>", "the key store, in place of FRESHET_KEY_STORE")
+    .option("--json", "print JSON for programs")
+    .addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);
+}
+
+function roleValues(value: string, before: readonly Role[] = []): readonly Role[] {
+  const role = roles.find((name) => name === value);
+  if (role === undefined) throw new InvalidArgumentError(`one of ${roles.join(", ")}`);
+  return [...new Set([...before, role])];
+}
+
+const unitMs: Readonly<Record<string, number>> = { m: minuteMs, h: hourMs, d: dayMs };
+
+function durationMs(value: string): number {
+  const [, count, unit = ""] = /^(\d{1,5})([mhd])$/.exec(value) ?? [];
+  const ms = Number(count) * (unitMs[unit] ?? 0);
+  if (ms > 0) return ms;
+  throw new InvalidArgumentError("a time such as 30m, 12h or 90d");
+}
+
+function storeOf({ store }: KeyOptions, { env }: Terminal): string {
+  const path = store ?? env["FRESHET_KEY_STORE"];
+  if (path === undefined || path === "") {
+    throw usageError("name the key store: --store <file>, or FRESHET_KEY_STORE");
+  }
+  return path;
+}
+
+function create(options: CreateOptions, terminal: Terminal): void {
+  const { tenant, role, expiresIn, note } = options;
+  const made = makeApiKey(
+    {
+      tenant,
+      roles: [...role],
+      created_at: stampIn(0),
+      ...(expiresIn === undefined ? {} : { expires_at: stampIn(expiresIn) }),
+      ...(note === undefined ? {} : { note }),
+    },
+    randomBytes,
+  );
+  changeKeyStore(storeOf(options, terminal), ({ keys }) => ({
+    format: 1,
+    keys: [...keys, made.entry],
+  }));
+  show(made, options, terminal);
+}
+
+function rotate(id: string, options: RotateOptions, terminal: Terminal): void {
+  const path = storeOf(options, terminal);
+  let made: ReturnType<typeof makeApiKey> | undefined;
+  changeKeyStore(path, ({ keys }) => {
+    const { sha256: _, id: __, created_at: ___, expires_at: ____, ...grant } = found(keys, id);
+    const old = found(keys, id);
+    // The new one lives as long as the old one would have from its making.
+    const livesMs =
+      old.expires_at === undefined
+        ? undefined
+        : Date.parse(old.expires_at) - Date.parse(old.created_at);
+    const lasts = livesMs === undefined ? {} : { expires_at: stampIn(livesMs) };
+    made = makeApiKey({ ...grant, created_at: stampIn(0), ...lasts }, randomBytes);
+    const ends = stampIn(options.overlap);
+    const ended = keys.map((key) =>
+      key.id === id && (key.expires_at === undefined || key.expires_at > ends)
+        ? { ...key, expires_at: ends }
+        : key,
+    );
+    return { format: 1, keys: [...ended, made.entry] };
+  });
+  if (made !== undefined) show(made, options, terminal);
+}
+
+function revoke(id: string, options: KeyOptions, terminal: Terminal): void {
+  changeKeyStore(storeOf(options, terminal), ({ keys }) => {
+    found(keys, id);
+    return { format: 1, keys: keys.filter((key) => key.id !== id) };
+  });
+  terminal.out(options.json === true ? `${JSON.stringify({ revoked: id })}\n` : `revoked ${id}\n`);
+}
+
+function list(options: KeyOptions, terminal: Terminal): void {
+  const { keys } = readKeyStore(storeOf(options, terminal));
+  if (options.json === true) {
+    const shown = keys.map(({ sha256: _, ...key }) => key);
+    return terminal.out(`${JSON.stringify({ keys: shown })}\n`);
+  }
+  const nowMs = systemClock.nowMs();
+  const lines =
+    keys.length === 0 ? ["no keys yet: freshet key create"] : table(keys.map(rowOf(nowMs)));
+  terminal.out(`${lines.map(printable).join("\n")}\n`);
+}
+
+const rowOf =
+  (nowMs: number) =>
+  (key: ApiKey): Readonly<Record<string, string>> => ({
+    id: key.id,
+    tenant: key.tenant,
+    roles: key.roles.join(","),
+    created: key.created_at.slice(0, 10),
+    expires: hasKeyExpired(key, nowMs) ? "expired" : (key.expires_at ?? "never"),
+    note: key.note ?? "",
+  });
+
+/** @throws CliError */
+function found(keys: readonly ApiKey[], id: string): ApiKey {
+  const key = keys.find((one) => one.id === id);
+  if (key === undefined) throw new CliError(`no key ${id}: freshet key list shows them`);
+  return key;
+}
+
+/** The key alone on standard output, so that a script can take it; what it is, beside it. */
+function show(
+  { key, entry }: ReturnType<typeof makeApiKey>,
+  { json }: KeyOptions,
+  terminal: Terminal,
+): void {
+  const { sha256: _, ...shown } = entry;
+  if (json === true) return terminal.out(`${JSON.stringify({ key, ...shown })}\n`);
+  terminal.out(`${key}\n`);
+  const until = entry.expires_at === undefined ? "" : `, until ${entry.expires_at}`;
+  const does = entry.roles.join(" and ");
+  terminal.note(`key ${entry.id} of ${entry.tenant}, ${does}${until}; it is not shown again\n`);
+}
+
+function stampIn(ms: number): string {
+  return new Date(systemClock.nowMs() + ms).toISOString();
+}

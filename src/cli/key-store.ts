@@ -1,0 +1,64 @@
+/**
+ * Changes of the key store by the command line. A reader never sees half a file: it is written
+ * beside and moved into its place; two writers exclude each other by a lock file.
+ */
+
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { type KeyStoreFile, keyStoreSchema } from "../contract/api-key.ts";
+import { CliError } from "./exit.ts";
+
+const empty: KeyStoreFile = { format: 1, keys: [] };
+
+/** @throws CliError when the file is no key store */
+export function readKeyStore(path: string): KeyStoreFile {
+  if (!existsSync(path)) return empty;
+  const parsed = keyStoreSchema.safeParse(jsonOf(path));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new CliError(`${path} is no key store: ${issue?.path.join(".")}: ${issue?.message}`);
+}
+
+function jsonOf(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new CliError(`${path} cannot be read as JSON`, { cause });
+  }
+}
+
+/** @throws CliError when another command is changing it, or it cannot be written */
+export function changeKeyStore(path: string, change: (file: KeyStoreFile) => KeyStoreFile): void {
+  const lock = `${path}.lock`;
+  const held = lockOf(lock);
+  try {
+    const next = change(readKeyStore(path));
+    const checked = keyStoreSchema.safeParse(next);
+    if (!checked.success) throw new CliError(`not written: ${checked.error.issues[0]?.message}`);
+    const beside = `${path}.new`;
+    writeFileSync(beside, `${JSON.stringify(next, null, 2)}\n`, { mode: 0o600 });
+    renameSync(beside, path);
+  } finally {
+    closeSync(held);
+    rmSync(lock, { force: true });
+  }
+}
+
+function lockOf(lock: string): number {
+  try {
+    return openSync(lock, "wx", 0o600);
+  } catch (cause) {
+    const isHeld = (cause as NodeJS.ErrnoException).code === "EEXIST";
+    const message = isHeld
+      ? `another command changes the key store; if none runs, remove ${lock}`
+      : `the key store cannot be written: ${(cause as Error).message}`;
+    throw new CliError(message, { cause });
+  }
+}

@@ -1,0 +1,51 @@
+/** Who comes in, before the body is read: a stranger's two megabytes are not worth parsing. */
+
+import type { FastifyRequest } from "fastify";
+import type { Identity, Role } from "../contract/api-key.ts";
+import { FreshetError } from "../contract/errors.ts";
+import type { TenantId } from "../contract/ids.ts";
+import { type Authenticate, type Check, checkRole } from "./auth.ts";
+
+export interface GateOptions {
+  readonly authenticate: Authenticate;
+  readonly checkHost: Check;
+  /** Whether callers must say who they are. */
+  readonly keys: boolean;
+}
+
+export class Gate {
+  readonly #options: GateOptions;
+  readonly #admitted = new WeakMap<FastifyRequest, Identity>();
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+  }
+
+  /** A hook for routes that take this role, or any. */
+  admits(role?: Role): (request: FastifyRequest) => Promise<void> {
+    const { authenticate, checkHost, keys } = this.#options;
+    return async (request) => {
+      // With keys a page under a foreign name gets nowhere: it does not have one.
+      if (!keys) checkHost(request.headers);
+      const identity = await authenticate(request.headers);
+      if (role !== undefined) checkRole(identity, role);
+      this.#admitted.set(request, identity);
+      refuseEncodedBody(request);
+    };
+  }
+
+  /** Of a request that was let in. @throws FreshetError unauthorized */
+  tenantOf(request: FastifyRequest): TenantId {
+    const identity = this.#admitted.get(request);
+    if (identity === undefined) throw new FreshetError("unauthorized");
+    return identity.tenant;
+  }
+}
+
+/** A compressed body may be a bomb, and no client needs one yet. */
+function refuseEncodedBody(request: FastifyRequest): void {
+  const encoding = request.headers["content-encoding"];
+  if (encoding !== undefined && encoding !== "identity") {
+    throw new FreshetError("unsupported_media_type", "send the body without content-encoding");
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * The key store: a file of API keys that `freshet key` writes and engines read.
+ *
+ * Owns: the last good content of the file. Never: writes it, or forgets it because a new content is
+ * broken.
+ *
+ *   KS1  what was added or revoked counts after at most `keyStoreCheckMs`, without a restart; what
+ *        has expired counts no more at once;
+ *   KS2  a file that cannot be read or makes no sense changes nothing; the log says so once.
+ */
+
+import { readFileSync, type Stats, statSync } from "node:fs";
+import {
+  type ApiKey,
+  apiKeyIdOf,
+  hasKeyExpired,
+  type Identity,
+  isKeyOf,
+  keyStoreSchema,
+} from "../contract/api-key.ts";
+import type { TenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import type { Logger } from "../observe/port.ts";
+import type { Clock } from "../runtime/clock.ts";
+
+export interface KeyStoreOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What the file says, by what it is asked for. */
+interface Content {
+  readonly keys: ReadonlyMap<string, ApiKey>;
+  readonly tenants: ReadonlySet<TenantId>;
+}
+
+export class KeyStore {
+  readonly #options: KeyStoreOptions;
+  #content: Content;
+  /** Of the file at the last look; a stamp of a broken one is remembered, too. */
+  #stamp: string;
+  #lookedAtMs: number;
+
+  private constructor(options: KeyStoreOptions) {
+    this.#options = options;
+    this.#stamp = stampOf(statSync(options.path));
+    this.#content = read(options.path);
+    this.#lookedAtMs = options.clock.monotonicMs();
+  }
+
+  /** @throws Error with one line that names the file and what is wrong with it */
+  static open(options: KeyStoreOptions): KeyStore {
+    try {
+      return new KeyStore(options);
+    } catch (thrown) {
+      throw new Error(`FRESHET_KEY_STORE: ${reasonOf(thrown)}`, { cause: thrown });
+    }
+  }
+
+  /** Undefined: no such key, or its time is over. */
+  identityOf(key: string): (Identity & { readonly keyId: string }) | undefined {
+    const id = apiKeyIdOf(key);
+    if (id === undefined) return undefined;
+    const found = this.#current().keys.get(id);
+    if (found === undefined || !isKeyOf(key, found)) return undefined;
+    if (hasKeyExpired(found, this.#options.clock.nowMs())) return undefined;
+    return { tenant: found.tenant, roles: new Set(found.roles), keyId: id };
+  }
+
+  /** Whether a key names the tenant, expired or not: what is stored is served. */
+  has(tenant: TenantId): boolean {
+    return this.#current().tenants.has(tenant);
+  }
+
+  /** KS1, KS2. */
+  #current(): Content {
+    const { path, clock, logger } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - this.#lookedAtMs < limits.keyStoreCheckMs) return this.#content;
+    this.#lookedAtMs = nowMs;
+    try {
+      const stamp = stampOf(statSync(path));
+      if (stamp === this.#stamp) return this.#content;
+      this.#stamp = stamp;
+      this.#content = read(path);
+      logger.info({ keys: this.#content.keys.size }, "the key store was read again");
+    } catch (thrown) {
+      const gone = "gone";
+      const isNews = (thrown as NodeJS.ErrnoException).code === undefined || this.#stamp !== gone;
+      if ((thrown as NodeJS.ErrnoException).code !== undefined) this.#stamp = gone;
+      if (isNews) logger.error({ reason: reasonOf(thrown) }, "the key store cannot be read");
+    }
+    return this.#content;
+  }
+}
+
+/** A new file in its place has another inode, also within one tick of the file system's clock. */
+function stampOf({ mtimeMs, size, ino }: Stats): string {
+  return `${mtimeMs} ${size} ${ino}`;
+}
+
+function read(path: string): Content {
+  const bytes = readFileSync(path);
+  if (bytes.length > limits.keyStoreBytesMax) throw new Error("the file is too large");
+  const parsed = keyStoreSchema.safeParse(JSON.parse(bytes.toString("utf8")));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new Error(`${issue?.path.join(".") ?? ""}: ${issue?.message ?? "no key store"}`);
+  }
+  const { keys } = parsed.data;
+  return {
+    keys: new Map(keys.map((key) => [key.id, key])),
+    tenants: new Set(keys.map(({ tenant }) => tenant)),
+  };
+}
+
+/** A parser's message quotes the text, and with it a digest: only the place is said. */
+function reasonOf(thrown: unknown): string {
+  if (thrown instanceof SyntaxError) return "the file is not JSON";
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,118 @@
+/**
+ * Tokens of an identity provider (OpenID Connect): JWTs whose claims name the tenant and the roles.
+ *
+ *   OT1  only asymmetric signatures count, and only of the configured issuer for the configured
+ *        audience: a token that another service was meant to have opens nothing here;
+ *   OT2  an outage of the provider is told as such, and never makes a token good or bad.
+ */
+
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
+import { z } from "zod";
+import { type Identity, type Role, roles } from "../contract/api-key.ts";
+import { FreshetError } from "../contract/errors.ts";
+import { isTenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+
+export interface TokenOptions {
+  readonly issuer: string;
+  readonly audience: string;
+  /** Undefined: where the issuer's discovery document says. */
+  readonly jwksUrl?: string | undefined;
+  readonly tenantClaim: string;
+  readonly rolesClaim: string;
+}
+
+/** @throws FreshetError unauthorized, identity_unavailable */
+export type VerifyToken = (token: string) => Promise<Identity>;
+
+/** No shared secrets: who can check such a signature can also make one. */
+const algorithms = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "EdDSA",
+];
+
+export function tokenVerifier(options: TokenOptions): VerifyToken {
+  const { issuer, audience } = options;
+  let keys: Promise<JWTVerifyGetKey> | undefined;
+  return async (token) => {
+    keys ??= signingKeys(options);
+    try {
+      const { payload } = await jwtVerify(token, await keys, {
+        ...{ issuer, audience, algorithms },
+        clockTolerance: limits.tokenClockSkewMs / 1_000,
+        requiredClaims: ["exp"],
+      });
+      return identityOf(payload, options);
+    } catch (thrown) {
+      if (thrown instanceof FreshetError) {
+        // The next token asks again.
+        if (thrown.code === "identity_unavailable") keys = undefined;
+        throw thrown;
+      }
+      throw refusalOf(thrown);
+    }
+  };
+}
+
+const discovery = z.object({ issuer: z.string(), jwks_uri: z.url() });
+
+async function signingKeys({ issuer, jwksUrl }: TokenOptions): Promise<JWTVerifyGetKey> {
+  const url = jwksUrl ?? (await discoveredUrl(issuer));
+  return createRemoteJWKSet(new URL(url), {
+    cacheMaxAge: limits.tokenKeysCacheMs,
+    timeoutDuration: limits.tokenKeysMs,
+  });
+}
+
+async function discoveredUrl(issuer: string): Promise<string> {
+  const place = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
+  try {
+    const response = await fetch(place, {
+      redirect: "error",
+      signal: AbortSignal.timeout(limits.tokenKeysMs),
+    });
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    const found = discovery.parse(await response.json());
+    if (found.issuer !== issuer) throw new Error(`it is of another issuer, ${found.issuer}`);
+    return found.jwks_uri;
+  } catch (cause) {
+    throw new FreshetError("identity_unavailable", undefined, { cause });
+  }
+}
+
+/** @throws FreshetError unauthorized */
+function identityOf(payload: JWTPayload, options: TokenOptions): Identity {
+  const tenant = payload[options.tenantClaim];
+  if (typeof tenant !== "string" || !isTenantId(tenant)) {
+    throw new FreshetError("unauthorized", `the token names no tenant in ${options.tenantClaim}`);
+  }
+  return { tenant, roles: rolesOf(payload[options.rolesClaim]) };
+}
+
+/** A list, or one text with spaces between, as `scope` is. Unknown roles are skipped. */
+function rolesOf(claim: unknown): ReadonlySet<Role> {
+  const listed = Array.isArray(claim) ? claim : String(claim ?? "").split(" ");
+  return new Set(roles.filter((role) => listed.includes(role)));
+}
+
+/** Failures of the token are its own; of everything else the provider's (OT2). */
+function refusalOf(thrown: unknown): FreshetError {
+  const isOfProvider =
+    !(thrown instanceof errors.JOSEError) ||
+    thrown instanceof errors.JWKSTimeout ||
+    thrown instanceof errors.JWKSInvalid ||
+    thrown.code === "ERR_JOSE_GENERIC";
+  if (isOfProvider) {
+    return new FreshetError("identity_unavailable", undefined, { cause: thrown });
+  }
+  const expired = thrown instanceof errors.JWTExpired;
+  const message = expired ? "the token has expired" : undefined;
+  return new FreshetError("unauthorized", message, { cause: thrown });
+}

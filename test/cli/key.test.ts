@@ -1,0 +1,103 @@
+/** `freshet key` on a real file, and the store that an engine makes of it. */
+
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { runCli } from "../../src/cli/program.ts";
+import { KeyStore } from "../../src/gateway/key-store.ts";
+import { silentLogger } from "../../src/observe/port.ts";
+import { createManualClock } from "../support/manual-clock.ts";
+
+let directory: string;
+let path: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "freshet-key-"));
+  path = join(directory, "keys.json");
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+async function run(...args: readonly string[]) {
+  let [out, err] = ["", ""];
+  const terminal = {
+    out: (text: string) => {
+      out += text;
+    },
+    note: (text: string) => {
+      err += text;
+    },
+    env: { FRESHET_KEY_STORE: path },
+    stdin: (async function* () {})(),
+    terminal: false,
+    signal: new AbortController().signal,
+  };
+  const code = await runCli(["key", ...args], terminal, "1.2.3");
+  return { code, out, err };
+}
+
+const json = async (...args: readonly string[]) => JSON.parse((await run(...args, "--json")).out);
+const opened = (nowMs = Date.now()) =>
+  KeyStore.open({ path, clock: createManualClock(nowMs), logger: silentLogger });
+
+describe("freshet key", () => {
+  it("creates a key that an engine knows, and keeps no secret in a file that only its owner reads", async () => {
+    const { out, err, code } = await run("create", "--tenant", "acme", "--role", "query");
+    const key = out.trim();
+    expect(code).toBe(0);
+    expect(err).toMatch(/^key [0-9a-f]{12} of acme, query; it is not shown again\n$/);
+    expect(opened().identityOf(key)).toMatchObject({ tenant: "acme", roles: new Set(["query"]) });
+    expect(readFileSync(path, "utf8")).not.toContain(key);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  it("lists keys without what could open anything", async () => {
+    const { key, id } = await json("create", "--tenant", "acme", "--role", "admin", "--note", "me");
+    const { out } = await run("list");
+    expect(out).toContain(id);
+    expect(out).toContain("me");
+    const listed = JSON.stringify(await json("list"));
+    for (const secret of [key, "sha256"]) expect(out + listed).not.toContain(secret);
+  });
+
+  it("rotates: both keys work for a while, then the new one alone, with the same rights and life", async () => {
+    const args = ["--tenant", "acme", "--role", "ingest", "--role", "query", "--expires-in", "90d"];
+    const old = await json("create", ...args);
+    const next = await json("rotate", old.id, "--overlap", "2d");
+    const dayMs = 86_400_000;
+    const nowMs = Date.now();
+    const works = (atMs: number) =>
+      [old, next].map(({ key }) => opened(atMs).identityOf(key) !== undefined);
+    expect(works(nowMs)).toEqual([true, true]);
+    expect(works(nowMs + 3 * dayMs)).toEqual([false, true]);
+    expect(works(nowMs + 91 * dayMs)).toEqual([false, false]);
+    expect(next).toMatchObject({ tenant: "acme", roles: ["ingest", "query"] });
+  });
+
+  it("revokes at once", async () => {
+    const { key, id } = await json("create", "--tenant", "acme", "--role", "query");
+    expect(await json("revoke", id)).toEqual({ revoked: id });
+    expect(opened().identityOf(key)).toBeUndefined();
+  });
+
+  it.each([
+    [["create", "--tenant", "a.b", "--role", "query"], 2, /1-64 letters/],
+    [["create", "--tenant", "acme", "--role", "root"], 2, /ingest, query, admin/],
+    [["create", "--tenant", "acme"], 2, /--role/],
+    [["create", "--tenant", "acme", "--role", "query", "--expires-in", "soon"], 2, /90d/],
+    [["revoke", "nothing"], 1, /freshet key list/],
+    [["rotate", "nothing"], 1, /freshet key list/],
+  ])("explains %j", async (args, code, reason) => {
+    const ended = await run(...args);
+    expect([ended.code, ended.out]).toEqual([code, ""]);
+    expect(ended.err).toMatch(reason);
+  });
+
+  it("leaves a file alone that is no key store, or that another command changes", async () => {
+    writeFileSync(path, "{}");
+    const create = ["create", "--tenant", "acme", "--role", "query"];
+    expect((await run(...create)).err).toMatch(/is no key store/);
+    expect(readFileSync(path, "utf8")).toBe("{}");
+    writeFileSync(`${path}.lock`, "");
+    expect((await run(...create)).err).toMatch(/another command/);
+  });
+});
