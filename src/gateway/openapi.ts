@@ -16,6 +16,7 @@ import {
   engineStatusSchema,
 } from "../contract/service-schemas.ts";
 import { webhookReceiptSchema } from "../contract/source.ts";
+import { openAiOperations, openAiSchemas } from "./openai/description.ts";
 import { problemType } from "./problem.ts";
 import { lineResultsSchema, problemSchema, publishedSchema, readinessSchema } from "./schemas.ts";
 
@@ -73,6 +74,9 @@ const components = {
   WebhookReceipt: jsonSchema(webhookReceiptSchema, "output"),
   Readiness: jsonSchema(readinessSchema, "output"),
   Problem: jsonSchema(problemSchema, "output"),
+  ChatRequest: jsonSchema(openAiSchemas.input.ChatRequest, "input"),
+  StoreSearch: jsonSchema(openAiSchemas.input.StoreSearch, "input"),
+  OpenAiError: jsonSchema(openAiSchemas.output.OpenAiError, "output"),
 };
 
 const ref = (name: keyof typeof components) => ({ $ref: `#/components/schemas/${name}` });
@@ -105,6 +109,8 @@ const anywhere: readonly ErrorCode[] = [
   "invalid_tenant",
   "unauthorized",
   "wrong_tenant",
+  "forbidden",
+  "identity_unavailable",
   "request_timeout",
   "document_too_large",
   "unsupported_media_type",
@@ -115,6 +121,17 @@ const anywhere: readonly ErrorCode[] = [
   "not_ready",
   "log_unavailable",
   "log_identity",
+];
+const whenAsking: readonly ErrorCode[] = [
+  ...anywhere,
+  "invalid_json",
+  "no_results",
+  "wrong_incarnation",
+  "embedding_unavailable",
+  "embedding_failed",
+  "model_unavailable",
+  "not_visible_yet",
+  "deadline_exceeded",
 ];
 /** What the routes of operators may answer. */
 const atOperators: readonly ErrorCode[] = [
@@ -157,17 +174,7 @@ const answerPath = {
           "text/event-stream": { schema: { type: "string" } },
         },
       },
-      ...problems(
-        ...anywhere,
-        "invalid_json",
-        "no_results",
-        "wrong_incarnation",
-        "embedding_unavailable",
-        "embedding_failed",
-        "model_unavailable",
-        "not_visible_yet",
-        "deadline_exceeded",
-      ),
+      ...problems(...whenAsking),
     },
   },
 };
@@ -314,6 +321,7 @@ export function openApiDocument(options: { version: string; keys: boolean }): Js
       "/v1/documents": documentsPath,
       "/v1/documents/{id}": documentPath,
       "/v1/sources/{name}/events": webhookOperation,
+      ...openAiOperations({ tenantHeader }, { asking: whenAsking, reading: anywhere }),
       ...operatorPaths,
     },
     components: {

@@ -16,6 +16,7 @@ import { abortWhenCallerLeaves } from "./caller.ts";
 import { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
 import { publishLines } from "./ndjson.ts";
+import { addOpenAiRoutes, openAiPaths } from "./openai/routes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type BodyBounds, boundedBody, PublishBodies } from "./publish-bodies.ts";
 import { readinessOf } from "./readiness.ts";
@@ -55,6 +56,7 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   const gate = new Gate(options);
   const tenantOf = (request: FastifyRequest): TenantId => gate.tenantOf(request);
   const bodies = new PublishBodies();
+  addOpenAiRoutes(app, { ...options, gate });
   addWebhookRoute(app, { ...options, webhooks: options.webhooks, bodies });
   const admit = async (request: FastifyRequest, reply: FastifyReply) =>
     bodies.admit(tenantOf(request), request, reply);
@@ -137,6 +139,10 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   "/v1/documents/:id": ["GET", "HEAD", "DELETE"],
   [webhookPath]: ["POST"],
   "/v1/status": ["GET", "HEAD"],
+  [openAiPaths.chat]: ["POST"],
+  [openAiPaths.storeSearch]: ["POST"],
+  [openAiPaths.models]: ["GET", "HEAD"],
+  [openAiPaths.model]: ["GET", "HEAD"],
   "/healthz": ["GET", "HEAD"],
   "/readyz": ["GET", "HEAD"],
   "/metrics": ["GET", "HEAD"],

@@ -126,12 +126,16 @@ export class FakeService implements Service {
     return [...(this.#tenants.get(tenant)?.values() ?? [])]
       .flatMap(({ operation, seq }) =>
         operation.op === "upsert" && operation.text.includes(question.query)
-          ? [{ id: operation.id, version: seq, text: operation.text }]
+          ? [{ ...describedBy(operation), id: operation.id, version: seq, text: operation.text }]
           : [],
       )
       .slice(0, question.top_k)
       .map((found) => ({ ...found, chunk: 0, score: 1, shard: "hot" as const }));
   }
+}
+
+function describedBy({ title, source }: Extract<Operation, { op: "upsert" }>) {
+  return { ...(title === undefined ? {} : { title }), ...(source === undefined ? {} : { source }) };
 }
 
 function aborted(signal: AbortSignal, waits: boolean): Promise<void> {

@@ -48,6 +48,9 @@ export const surfaceLimits = {
   sseHeartbeatMs: 10 * secondMs,
   /** Questions and documents nest five deep at most; deeper input is an attack on recursion. */
   jsonDepthMax: 32,
+  /** A chat request brings its whole conversation; what is asked is its last message. */
+  chatBytesMax: 1 * MiB,
+  chatMessagesMax: 1_000,
   idempotencyKeyCharsMax: 256,
   /** Keys of a key store: two for each tenant of the largest installation. */
   apiKeysMax: 20_000,

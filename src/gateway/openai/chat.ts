@@ -1,0 +1,199 @@
+/**
+ * Chat completions in OpenAI's form, as values: a request becomes a question, an answer becomes a
+ * completion or the chunks of a stream.
+ *
+ *   OC1  an annotation names a source that the text cites, where its marker first stands, by a URL
+ *        that no other source of the reply has;
+ *   OC2  the pieces of a stream, joined, are the text of the completion.
+ */
+
+import { z } from "zod";
+import { FreshetError } from "../../contract/errors.ts";
+import { limits } from "../../contract/limits.ts";
+import { type Answer, questionSchema, type Source } from "../../contract/query.ts";
+
+export const modelName = "freshet";
+
+const textPart = z.looseObject({ type: z.enum(["text", "input_text"]), text: z.string() });
+
+const messageSchema = z.looseObject({
+  role: z.string(),
+  content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]).nullish(),
+});
+
+/** What only Freshet knows; clients send it beside OpenAI's own fields (`extra_body`). */
+const ownSchema = questionSchema.pick({
+  top_k: true,
+  filter: true,
+  recency: true,
+  min_seq: true,
+  wait_ms: true,
+  deadline_ms: true,
+});
+
+/** Fields that are not here are taken and have no effect, as sampling parameters. */
+export const chatSchema = z.looseObject({
+  model: z.string().optional(),
+  messages: z.array(messageSchema).min(1).max(limits.chatMessagesMax),
+  max_tokens: z.int().min(1).nullish(),
+  max_completion_tokens: z.int().min(1).nullish(),
+  stream: z.boolean().nullish(),
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+  freshet: ownSchema.partial().optional(),
+});
+export type ChatRequest = z.infer<typeof chatSchema>;
+
+/** @throws FreshetError invalid_request, which names the first field that is wrong */
+export function parseChat(body: unknown): ChatRequest {
+  const parsed = chatSchema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const place = issue?.path.join(".") ?? "";
+  throw new FreshetError("invalid_request", `${place || "request"}: ${issue?.message}`);
+}
+
+/**
+ * The body of a question, unchecked: the newest message of a user is what is asked.
+ * @throws FreshetError invalid_request
+ */
+export function questionOf(body: unknown, request: ChatRequest): Record<string, unknown> {
+  const asked = request.messages.findLast(({ role }) => role === "user");
+  if (asked === undefined) {
+    throw new FreshetError("invalid_request", "messages: none of them has the role user");
+  }
+  const tokens = request.max_completion_tokens ?? request.max_tokens ?? undefined;
+  // As it came: what the schema of a question says of a wrong value names the value.
+  const own = (body as { freshet?: Record<string, unknown> }).freshet ?? {};
+  return {
+    ...own,
+    query: textOf(asked),
+    ...(tokens === undefined ? {} : { max_tokens: Math.min(tokens, limits.maxTokensMax) }),
+  };
+}
+
+/** @throws FreshetError invalid_request */
+function textOf({ content }: z.infer<typeof messageSchema>): string {
+  if (typeof content === "string") return content;
+  const parts = (content ?? []).map((part) => {
+    const parsed = textPart.safeParse(part);
+    if (parsed.success) return parsed.data.text;
+    throw new FreshetError(
+      "invalid_request",
+      `messages: a part of the type ${part.type}; send text`,
+    );
+  });
+  return parts.join("\n");
+}
+
+// --- replies -----------------------------------------------------------------------------------
+
+/** What all parts of one reply share. */
+export interface ReplyHead {
+  readonly id: string;
+  /** Unix seconds. */
+  readonly created: number;
+  /** Of this API, without a slash at its end. */
+  readonly baseUrl: string;
+}
+
+/** What a completion is made of: an answer, or that nothing matches. */
+export type Completed = Pick<Answer, "answer" | "sources"> & {
+  readonly coverage: Answer["coverage"] | undefined;
+  readonly visible_seq: number | undefined;
+};
+
+/** `no_results` is told as an answer: clients take a 404 for a model that does not exist. */
+export const nothingMatches: Completed = {
+  answer: "Nothing in the documents matches this question.",
+  sources: [],
+  coverage: undefined,
+  visible_seq: undefined,
+};
+
+const envelope = ({ id, created }: ReplyHead, object: string) => ({
+  ...{ id, object, created },
+  model: modelName,
+});
+
+export function completionOf(head: ReplyHead, query: string, completed: Completed): object {
+  const { answer: content } = completed;
+  const annotations = annotationsOf(completed, head.baseUrl);
+  const message = { role: "assistant", content, refusal: null, annotations };
+  return {
+    ...envelope(head, "chat.completion"),
+    choices: [{ index: 0, message, logprobs: null, finish_reason: "stop" }],
+    usage: usageOf(query, completed),
+    freshet: ownFieldsOf(completed),
+  };
+}
+
+export const chunks = {
+  begin: (head: ReplyHead) => chunkOf(head, { role: "assistant", content: "" }),
+  text: (head: ReplyHead, content: string) => chunkOf(head, { content }),
+  /** Undefined when nothing is cited. */
+  annotations(head: ReplyHead, completed: Completed): object | undefined {
+    const annotations = annotationsOf(completed, head.baseUrl);
+    return annotations.length === 0 ? undefined : chunkOf(head, { annotations });
+  },
+  end: (head: ReplyHead, completed: Completed) => ({
+    ...chunkOf(head, {}, "stop"),
+    freshet: ownFieldsOf(completed),
+  }),
+  usage: (head: ReplyHead, query: string, completed: Completed) => ({
+    ...envelope(head, "chat.completion.chunk"),
+    choices: [],
+    usage: usageOf(query, completed),
+  }),
+};
+
+function chunkOf(head: ReplyHead, delta: object, finish_reason: "stop" | null = null) {
+  return {
+    ...envelope(head, "chat.completion.chunk"),
+    choices: [{ index: 0, delta, logprobs: null, finish_reason }],
+  };
+}
+
+function ownFieldsOf({ sources, coverage, visible_seq }: Completed): object {
+  return { sources, coverage, visible_seq };
+}
+
+/**
+ * An estimate of four characters a token: the model's own count is not known here, and is none for
+ * an extractive answer.
+ */
+function usageOf(query: string, { answer, sources }: Completed): object {
+  const estimate = (chars: number): number => Math.ceil(chars / 4);
+  const read = sources.reduce((sum, { text }) => sum + text.length, query.length);
+  const [prompt_tokens, completion_tokens] = [estimate(read), estimate(answer.length)];
+  return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
+}
+
+const marker = /\[(\d{1,3})\]/g;
+
+/** OC1, in the order of the sources. */
+function annotationsOf({ answer, sources }: Completed, baseUrl: string): readonly object[] {
+  const places = new Map<number, { readonly start_index: number; readonly end_index: number }>();
+  for (const { 0: text, 1: digits, index } of answer.matchAll(marker)) {
+    const at = Number(digits) - 1;
+    if (!places.has(at)) places.set(at, { start_index: index, end_index: index + text.length });
+  }
+  const urls = urlsOf(sources, baseUrl);
+  return sources.flatMap((source, index) => {
+    const place = places.get(index);
+    if (place === undefined) return [];
+    const [url, title] = [urls[index], source.title ?? source.source ?? source.id];
+    return [{ type: "url_citation", url_citation: { ...place, url, title } }];
+  });
+}
+
+/** A document's own address where it has one and no other source of this reply has it. */
+function urlsOf(sources: readonly Source[], baseUrl: string): readonly string[] {
+  const taken = new Set<string>();
+  return sources.map(({ id, version, chunk, source }) => {
+    const own = source !== undefined && /^https?:\/\//i.test(source) ? source : undefined;
+    const here = `${baseUrl}/v1/documents/${encodeURIComponent(id)}?version=${version}#chunk-${chunk}`;
+    const url = own === undefined || taken.has(own) ? here : own;
+    taken.add(url);
+    return url;
+  });
+}

@@ -1,0 +1,166 @@
+/**
+ * The routes that clients of OpenAI's API call: the same handler, identity and bounds as
+ * everywhere; only the form differs, also that of errors.
+ */
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { FreshetError } from "../../contract/errors.ts";
+import { limits } from "../../contract/limits.ts";
+import type { Answer } from "../../contract/query.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { abortWhenCallerLeaves } from "../caller.ts";
+import type { Gate } from "../gate.ts";
+import type { Handler } from "../handler.ts";
+import { fromFramework, retryAfterSeconds } from "../problem.ts";
+import { SseResponse } from "../sse-response.ts";
+import {
+  type ChatRequest,
+  type Completed,
+  chunks,
+  completionOf,
+  modelName,
+  nothingMatches,
+  parseChat,
+  questionOf,
+  type ReplyHead,
+} from "./chat.ts";
+import { openAiErrorOf } from "./errors.ts";
+import { parseStoreSearch, storePageOf, storeQuestionOf } from "./vector-store.ts";
+
+export interface OpenAiRouteOptions {
+  readonly handler: Handler;
+  readonly gate: Gate;
+  readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
+  readonly clock: Clock;
+}
+
+interface StoreRoute {
+  Params: { id: string };
+}
+
+export const openAiPaths = {
+  chat: "/v1/chat/completions",
+  models: "/v1/models",
+  model: "/v1/models/:id",
+  storeSearch: "/v1/vector_stores/:id/search",
+} as const;
+
+export function addOpenAiRoutes(app: FastifyInstance, options: OpenAiRouteOptions): void {
+  const { handler, gate, clock } = options;
+  void app.register(async (scope) => {
+    scope.setErrorHandler((thrown, _request, reply) => {
+      const error = handler.explain(fromFramework(thrown));
+      const seconds = retryAfterSeconds(error);
+      if (seconds !== undefined) reply.header("retry-after", String(seconds));
+      if (error.code === "unauthorized") reply.header("www-authenticate", "Bearer");
+      return reply.code(error.status).send(openAiErrorOf(error));
+    });
+    const asking = { onRequest: gate.admits("query"), bodyLimit: limits.chatBytesMax };
+    scope.post(openAiPaths.chat, asking, (request, reply) => chat(options, request, reply));
+    scope.post<StoreRoute>(openAiPaths.storeSearch, asking, async (request, reply) => {
+      const tenant = gate.tenantOf(request);
+      if (request.params.id !== tenant) {
+        throw new FreshetError("not_found", `the only vector store of this tenant is ${tenant}`);
+      }
+      const search = parseStoreSearch(request.body);
+      const { signal } = abortWhenCallerLeaves(reply.raw);
+      const question = { tenant, body: storeQuestionOf(search), signal };
+      return storePageOf(search, await orNothing(handler.answer(question)));
+    });
+    const model = {
+      ...{ id: modelName, object: "model", owned_by: "freshet" },
+      created: Math.floor(clock.nowMs() / 1_000),
+    };
+    const reading = { onRequest: gate.admits() };
+    scope.get(openAiPaths.models, reading, async () => ({ object: "list", data: [model] }));
+    scope.get<StoreRoute>(openAiPaths.model, reading, async ({ params }) => {
+      if (params.id === modelName) return model;
+      throw new FreshetError("not_found", `there is one model: ${modelName}`);
+    });
+  });
+}
+
+async function chat(
+  options: OpenAiRouteOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const { handler, gate, clock } = options;
+  const asked = parseChat(request.body);
+  const body = questionOf(request.body, asked);
+  const query = String(body["query"]);
+  const caller = abortWhenCallerLeaves(reply.raw);
+  const question = { tenant: gate.tenantOf(request), body, signal: caller.signal };
+  const head: ReplyHead = {
+    id: `chatcmpl-${request.id}`,
+    created: Math.floor(clock.nowMs() / 1_000),
+    baseUrl: `${request.protocol}://${request.host}`,
+  };
+  if (asked.stream !== true) {
+    return completionOf(head, query, await orNothing(handler.answer(question)));
+  }
+  const stream = new SseResponse({
+    ...options.sse,
+    response: reply.raw,
+    headers: { "x-request-id": request.id },
+    onCut: () => caller.abort(),
+  });
+  const send = (value: object): void => stream.write(`data: ${JSON.stringify(value)}\n\n`);
+  let begun = false;
+  const onText = (text: string): void => {
+    if (!begun) send(chunks.begin(head));
+    begun = true;
+    send(chunks.text(head, text));
+  };
+  try {
+    const completed = await orNothing(
+      handler.answer({
+        ...question,
+        onEvent: (event) => {
+          if (event.type === "delta") onText(event.text);
+        },
+      }),
+    );
+    if (!begun) onText(completed.answer);
+    sendEnd({ send, head, asked, query }, completed);
+    stream.write("data: [DONE]\n\n");
+    stream.end();
+  } catch (thrown) {
+    if (!stream.begun) {
+      stream.abandon();
+      throw thrown;
+    }
+    send(openAiErrorOf(handler.explain(thrown)));
+    stream.end();
+  }
+  return reply.hijack();
+}
+
+function sendEnd(
+  {
+    send,
+    head,
+    asked,
+    query,
+  }: {
+    readonly send: (value: object) => void;
+    readonly head: ReplyHead;
+    readonly asked: ChatRequest;
+    readonly query: string;
+  },
+  completed: Completed,
+): void {
+  const annotations = chunks.annotations(head, completed);
+  if (annotations !== undefined) send(annotations);
+  send(chunks.end(head, completed));
+  if (asked.stream_options?.include_usage === true) send(chunks.usage(head, query, completed));
+}
+
+async function orNothing(answering: Promise<Answer>): Promise<Completed> {
+  try {
+    return await answering;
+  } catch (thrown) {
+    if (thrown instanceof FreshetError && thrown.code === "no_results") return nothingMatches;
+    throw thrown;
+  }
+}
