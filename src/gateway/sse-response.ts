@@ -4,9 +4,9 @@
  * Owns the response once it has begun. Never buffers more than a bound for a reader that does not
  * read: such a reader is cut, and the caller's signal aborts the work.
  *
- * SR1  nothing is sent before the first event or heartbeat, so an early error keeps its HTTP
+ * SER1  nothing is sent before the first event or heartbeat, so an early error keeps its HTTP
  *       status.
- * SR2  after `end` nothing follows.
+ * SER2  after `end` nothing follows.
  */
 
 import type { ServerResponse } from "node:http";
