@@ -10,10 +10,11 @@
  *       looks.
  */
 
-import type { Candidate } from "../contract/candidate.ts";
+import type { Candidate, LexicalMatch } from "../contract/candidate.ts";
 import type { DocumentId, Position } from "../contract/ids.ts";
 import { dotProduct } from "../contract/vector.ts";
-import { indexedText } from "../text/chunk-terms.ts";
+import { indexedText, lexicalMatch } from "../text/chunk-terms.ts";
+import { queryTerms } from "../text/lexical.ts";
 import { checkVector } from "./check-vector.ts";
 import { FilterIndex } from "./filter-index.ts";
 import { Graphs, type GraphsOptions } from "./graphs.ts";
@@ -82,13 +83,14 @@ class IndexedHotShard implements HotShard {
     const blocks = [...this.#graphs.blocks, ...this.#tail.blocks];
     const dense = nearestRows(simd, blocks, { vector, limit, picked, scanBelow });
     const lexical = createTopK<Row>(limit);
-    this.#lexical.search(text, accepts, lexical);
+    const queried = queryTerms(text);
+    this.#lexical.search(queried, accepts, lexical);
     const found = new Set([...dense.map(({ row }) => row), ...lexical.items()]);
     // Measured as cold measures it, not as SIMD adds up: they differ by a last bit, and with it
     // would what stands first.
     return [...found].map((row) => {
       const own = row.block.vectorOf(row, this.#options.dimensions);
-      return candidate(row, dotProduct(own, vector));
+      return candidate(row, dotProduct(own, vector), lexicalMatch(queried, row));
     });
   }
 
@@ -168,8 +170,8 @@ function createEntry(document: HotDocument, rows: readonly Row[]): Entry {
   return { documentId, version, position, info, rows, bytes, alive: true, matched: 0 };
 }
 
-function candidate(row: Row, cosine: number): Candidate {
+function candidate(row: Row, cosine: number, lexical: LexicalMatch): Candidate {
   const { documentId, version, info } = row.entry;
   const { chunk, text, heading, range } = row;
-  return { shard: "hot", documentId, version, chunk, text, heading, range, info, cosine };
+  return { shard: "hot", documentId, version, chunk, text, heading, range, info, cosine, lexical };
 }

@@ -89,10 +89,10 @@ export class LexicalIndex {
   }
 
   /** Offers every live row that holds a term of the question and that `accepts`, with its BM25. */
-  search(question: string, accepts: (row: Row) => boolean, best: TopK<Row>): void {
+  search(queried: readonly string[], accepts: (row: Row) => boolean, best: TopK<Row>): void {
     this.#searches += 1;
     const found: Row[] = [];
-    for (const term of new Set(terms(question))) {
+    for (const term of queried) {
       const rows = this.#lists.get(term);
       if (rows !== undefined) this.#accumulate(rows, found);
     }

@@ -4,6 +4,7 @@ import { LexicalIndex } from "../../src/hot/lexical-index.ts";
 import type { Row } from "../../src/hot/rows.ts";
 import { createTopK } from "../../src/hot/top-k.ts";
 import { countTerms, unpackTerms } from "../../src/text/chunk-terms.ts";
+import { queryTerms } from "../../src/text/lexical.ts";
 
 const rowOf = (chunk: number): Row => ({ chunk, indexed: null }) as unknown as Row;
 const textOf = (at: number): string =>
@@ -11,7 +12,7 @@ const textOf = (at: number): string =>
 
 function find(index: LexicalIndex, question: string): number[] {
   const best = createTopK<Row>(1_000);
-  index.search(question, () => true, best);
+  index.search(queryTerms(question), () => true, best);
   return best
     .items()
     .map(({ chunk }) => chunk)
