@@ -62,6 +62,24 @@ export interface CorpusStats {
  * left. Linear in the text.
  */
 export function terms(text: string): string[] {
+  const { kept, stopped } = cut(text);
+  return kept.length > 0 ? kept : stopped;
+}
+
+/** What the title of a document brings to the terms of each of its chunks. */
+export interface TitleTerms {
+  readonly counts: ReadonlyMap<string, number>;
+  readonly length: number;
+  /** These count only beside nothing else, and then all of them do. */
+  readonly hasStopWords: boolean;
+}
+
+export function titleTerms(title: string | undefined): TitleTerms {
+  const { kept, stopped } = cut(title ?? "");
+  return { counts: termCounts(kept), length: kept.length, hasStopWords: stopped.length > 0 };
+}
+
+function cut(text: string): { readonly kept: string[]; readonly stopped: string[] } {
   const kept: string[] = [];
   const stopped: string[] = [];
   for (const compound of compoundsOf(text)) {
@@ -70,7 +88,7 @@ export function terms(text: string): string[] {
     for (const word of known.kept) kept.push(word);
     for (const word of known.stopped) stopped.push(word);
   }
-  return kept.length > 0 ? kept : stopped;
+  return { kept, stopped };
 }
 
 /**
