@@ -10,7 +10,8 @@ import { hasExpired } from "../contract/expiry.ts";
 import { matchesFilter } from "../contract/filter.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { dotProduct } from "../contract/vector.ts";
-import { bm25, type CorpusStats, termCounts } from "../text/lexical.ts";
+import { lexicalMatch } from "../text/chunk-terms.ts";
+import { bm25, type CorpusStats, queryTerms, termCounts } from "../text/lexical.ts";
 import { checkObjects, checkQuery, throwRefused } from "./checks.ts";
 import type {
   ColdEntry,
@@ -327,7 +328,13 @@ function bothLists(
     .filter((each) => each.score > 0)
     .toSorted((left, right) => right.score - left.score);
   const found = new Set([...dense.slice(0, limit), ...lexical.slice(0, limit)]);
-  return [...found].map(({ object, cosine }) => candidate(object, cosine));
+  const queried = queryTerms(query.text);
+  return [...found].map(({ object, cosine }) => {
+    const { documentId, version, chunk, text, heading, range, info } = object;
+    const lexical = lexicalMatch(queried, object);
+    const shown = { documentId, version, chunk, text, heading, range, info };
+    return { shard: "cold", ...shown, cosine, lexical };
+  });
 }
 
 /** With the statistics of all that is stored, filtered or not, as Weaviate has them. */
@@ -352,10 +359,4 @@ function scorer(
     if (!list.some((term) => wanted.has(term))) return 0;
     return bm25({ queryTerms, counts: termCounts(list), length: list.length, stats });
   };
-}
-
-function candidate(object: ColdObject, cosineOfObject: number): Candidate {
-  const { documentId, version, chunk, text, heading, range, info } = object;
-  const found = { documentId, version, chunk, text, heading, range, info };
-  return { shard: "cold", ...found, cosine: cosineOfObject };
 }

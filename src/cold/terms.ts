@@ -5,7 +5,7 @@
  */
 
 import { indexedText } from "../text/chunk-terms.ts";
-import { terms } from "../text/lexical.ts";
+import { queryTerms, terms } from "../text/lexical.ts";
 import type { ColdObject } from "./port.ts";
 
 export function objectTerms({
@@ -18,5 +18,5 @@ export function objectTerms({
 
 /** Each once: a term that a question repeats does not count twice. Empty when it has none. */
 export function questionTerms(question: string): string {
-  return [...new Set(terms(question))].join(" ").toWellFormed();
+  return queryTerms(question).join(" ").toWellFormed();
 }

@@ -5,6 +5,7 @@ import { FreshetError } from "../contract/errors.ts";
 import type { DocumentId, Version } from "../contract/ids.ts";
 import type { DocumentInfo, TextRange } from "../contract/record.ts";
 import { dotProduct } from "../contract/vector.ts";
+import { lexicalMatch } from "../text/chunk-terms.ts";
 import { termsVersion } from "../text/lexical.ts";
 import type { ColdEntry, ColdObject } from "./port.ts";
 import { objectTerms } from "./terms.ts";
@@ -110,8 +111,14 @@ export interface FoundObject {
   readonly vectors: Readonly<Record<string, unknown>>;
 }
 
+/** What a hit is measured against. */
+export interface Asked {
+  readonly vector: Float32Array;
+  readonly queryTerms: readonly string[];
+}
+
 /** @throws FreshetError cold_unavailable when the object is not one that `storedObject` made */
-export function candidateOf(found: FoundObject, vector: Float32Array): Candidate {
+export function candidateOf(found: FoundObject, { vector, queryTerms }: Asked): Candidate {
   const { documentId, version, chunk, text, heading, range, info } = found.properties;
   const own = found.vectors[vectorName];
   if (
@@ -124,18 +131,22 @@ export function candidateOf(found: FoundObject, vector: Float32Array): Candidate
   ) {
     throw new FreshetError("cold_unavailable", "weaviate returned an object that is incomplete");
   }
+  // Weaviate gives absent text as null or as an empty string, and an empty heading says nothing.
+  const shown = {
+    text,
+    heading: typeof heading === "string" && heading !== "" ? heading : undefined,
+  };
   return {
     shard: "cold",
     documentId: documentId as DocumentId,
     version: version as Version,
     chunk,
-    text,
-    // Weaviate gives absent text as null or as an empty string, and an empty heading says nothing.
-    heading: typeof heading === "string" && heading !== "" ? heading : undefined,
+    ...shown,
     ...(isRange(range) ? { range } : {}),
     info: infoIn(info),
     // Computed here, from the stored vector: exact, and the same measure as in the hot shard.
     cosine: dotProduct(own as number[], vector),
+    lexical: lexicalMatch(queryTerms, shown),
   };
 }
 
@@ -146,7 +157,10 @@ export function candidateOf(found: FoundObject, vector: Float32Array): Candidate
 export function objectOf(found: FoundObject & { readonly uuid: string }): ColdObject {
   const own = found.vectors[vectorName];
   const vector = Float32Array.from(Array.isArray(own) ? (own as number[]) : []);
-  const { documentId, version, chunk, text, heading, range, info } = candidateOf(found, vector);
+  const { documentId, version, chunk, text, heading, range, info } = candidateOf(found, {
+    vector,
+    queryTerms: [],
+  });
   const { id, chunkCount } = entryOf(found);
   return { id, documentId, version, chunk, chunkCount, text, heading, range, info, vector };
 }

@@ -9,10 +9,12 @@ import { Filters } from "weaviate-client";
 import type { Candidate } from "../contract/candidate.ts";
 import { matchesFilter } from "../contract/filter.ts";
 import { limits } from "../contract/limits.ts";
+import { queryTerms } from "../text/lexical.ts";
 import type { ColdQuery } from "./port.ts";
 import { questionTerms } from "./terms.ts";
 import { type NativeClause, type NativeLeaf, nativeFilter } from "./weaviate-filter.ts";
 import {
+  type Asked,
   type ChunkProperties,
   candidateOf,
   candidateProperties,
@@ -45,10 +47,10 @@ export async function searchBothWays(
   if (clause === "none") return [];
   const terms = questionTerms(query.text);
   const request = { query, exact, filters: filtersOf(chunks, clause, query.aliveAtMs) };
-  const { vector } = query;
+  const asked = { vector: query.vector, queryTerms: queryTerms(query.text) };
   const lists = await Promise.all([
-    bestOf(byVector(chunks, query, signal), request),
-    terms === "" ? [] : bestOf(byTerms(chunks, { terms, vector }, signal), request),
+    bestOf(byVector(chunks, asked, signal), request),
+    terms === "" ? [] : bestOf(byTerms(chunks, { ...asked, terms }, signal), request),
   ]);
   const found = new Map<string, Candidate>();
   for (const hit of lists.flat()) {
@@ -104,24 +106,24 @@ function optionsOf({ limit, filters }: ListOptions) {
   };
 }
 
-function byVector(chunks: ChunkCollection, { vector }: ColdQuery, abortSignal: AbortSignal): List {
-  const near = Array.from(vector);
+function byVector(chunks: ChunkCollection, asked: Asked, abortSignal: AbortSignal): List {
+  const near = Array.from(asked.vector);
   return async (options) => {
     const request = { ...optionsOf(options), targetVector: vectorName };
     const reply = await chunks.query.nearVector(near, request, { abortSignal });
-    return reply.objects.map((object) => candidateOf(object, vector));
+    return reply.objects.map((object) => candidateOf(object, asked));
   };
 }
 
 function byTerms(
   chunks: ChunkCollection,
-  { terms, vector }: { readonly terms: string; readonly vector: Float32Array },
+  asked: Asked & { readonly terms: string },
   abortSignal: AbortSignal,
 ): List {
   return async (options) => {
     const request = { ...optionsOf(options), queryProperties: ["terms" as const] };
-    const reply = await chunks.query.bm25(terms, request, { abortSignal });
-    return reply.objects.map((object) => candidateOf(object, vector));
+    const reply = await chunks.query.bm25(asked.terms, request, { abortSignal });
+    return reply.objects.map((object) => candidateOf(object, asked));
   };
 }
 

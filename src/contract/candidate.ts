@@ -6,6 +6,14 @@
 import type { DocumentId, Version } from "./ids.ts";
 import type { DocumentInfo, TextRange } from "./record.ts";
 
+/** What the words of a question say of a chunk, as its shard knows it. */
+export interface LexicalMatch {
+  /** How often the chunk's heading and text hold each term of the question (`queryTerms`). */
+  readonly frequencies: readonly number[];
+  /** Terms of heading and text, repetitions included. */
+  readonly length: number;
+}
+
 export interface Candidate {
   readonly shard: "hot" | "cold";
   readonly documentId: DocumentId;
@@ -19,4 +27,6 @@ export interface Candidate {
   readonly info: DocumentInfo;
   /** Cosine with the question's vector, -1…1; the same measure in both shards. */
   readonly cosine: number;
+  /** For the question that was asked: it says nothing about another one. */
+  readonly lexical: LexicalMatch;
 }

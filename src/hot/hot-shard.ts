@@ -10,10 +10,12 @@
  *       looks.
  */
 
-import type { Candidate } from "../contract/candidate.ts";
+import type { Candidate, LexicalMatch } from "../contract/candidate.ts";
 import type { DocumentId, Position } from "../contract/ids.ts";
+import type { ChunkTerms } from "../contract/record.ts";
 import { dotProduct } from "../contract/vector.ts";
-import { indexedText } from "../text/chunk-terms.ts";
+import { countTerms, indexedText, unpackTerms } from "../text/chunk-terms.ts";
+import { queryTerms, titleTerms } from "../text/lexical.ts";
 import { checkVector } from "./check-vector.ts";
 import { FilterIndex } from "./filter-index.ts";
 import { Graphs, type GraphsOptions } from "./graphs.ts";
@@ -82,13 +84,15 @@ class IndexedHotShard implements HotShard {
     const blocks = [...this.#graphs.blocks, ...this.#tail.blocks];
     const dense = nearestRows(simd, blocks, { vector, limit, picked, scanBelow });
     const lexical = createTopK<Row>(limit);
-    this.#lexical.search(text, accepts, lexical);
-    const found = new Set([...dense.map(({ row }) => row), ...lexical.items()]);
+    const queried = queryTerms(text);
+    this.#lexical.search(queried, accepts, lexical);
+    const found = [...new Set([...dense.map(({ row }) => row), ...lexical.items()])];
+    const matches = this.#lexical.matches(queried, found);
     // Measured as cold measures it, not as SIMD adds up: they differ by a last bit, and with it
     // would what stands first.
-    return [...found].map((row) => {
+    return found.map((row, index) => {
       const own = row.block.vectorOf(row, this.#options.dimensions);
-      return candidate(row, dotProduct(own, vector));
+      return candidate(row, dotProduct(own, vector), matches[index] as LexicalMatch);
     });
   }
 
@@ -126,14 +130,16 @@ class IndexedHotShard implements HotShard {
   #insert(document: HotDocument): void {
     const rows: Row[] = [];
     const entry = createEntry(document, rows);
+    const title = titleTerms(document.info.title);
     for (const [chunk, { text, heading, range, vector, terms }] of document.chunks.entries()) {
+      const place = undefined;
       const row = this.#tail.append(
-        ({ block, index }) => ({ entry, chunk, text, heading, range, block, index, indexed: null }),
+        ({ block, index }) => ({ entry, chunk, text, heading, range, block, index, place }),
         vector,
       );
       rows.push(row);
-      if (terms !== undefined) this.#lexical.addCounted(row, terms);
-      else this.#lexical.add(row, indexedText(document.info.title, { heading, text }));
+      const counted = terms ?? countedHere(indexedText(document.info.title, { heading, text }));
+      this.#lexical.add(row, counted, title);
     }
     this.#entries.set(document.documentId, entry);
     this.#filters.add(entry);
@@ -157,6 +163,10 @@ class IndexedHotShard implements HotShard {
   }
 }
 
+function countedHere(text: string): ChunkTerms {
+  return unpackTerms(countTerms([text]))[0] as ChunkTerms;
+}
+
 function createEntry(document: HotDocument, rows: readonly Row[]): Entry {
   const { documentId, version, position, info, chunks } = document;
   const chars = chunks.reduce(
@@ -168,8 +178,8 @@ function createEntry(document: HotDocument, rows: readonly Row[]): Entry {
   return { documentId, version, position, info, rows, bytes, alive: true, matched: 0 };
 }
 
-function candidate(row: Row, cosine: number): Candidate {
+function candidate(row: Row, cosine: number, lexical: LexicalMatch): Candidate {
   const { documentId, version, info } = row.entry;
   const { chunk, text, heading, range } = row;
-  return { shard: "hot", documentId, version, chunk, text, heading, range, info, cosine };
+  return { shard: "hot", documentId, version, chunk, text, heading, range, info, cosine, lexical };
 }

@@ -2,189 +2,254 @@
  * Inverted index of a hot shard's chunks, scored by BM25. Inserting costs what the chunk's own
  * terms cost, removing costs nearly nothing.
  *
- * Owns, for each term, the rows that hold it: each as often as it holds it, side by side. A row
- * that is taken out stays in its lists until they are swept; how many hold a term is counted when
- * it is asked for.
+ * Owns which terms each row holds. A row that is taken out stays in its lists until they are swept;
+ * how many hold a term is counted where some might have gone.
  *
  *   LI1  a search sees no row that was taken out, and scores as if none had ever been there;
- *   LI2  every insert and removal sweeps a few lists in turn, so what is dead is bounded by one
- *       round.
+ *   LI2  every insert and removal sweeps a few lists in turn, so what is dead is bounded by two
+ *       rounds;
+ *   LI3  `matches` says what reading heading and text would say: a title finds a row and counts for
+ *       nothing in it.
  */
 
+import type { LexicalMatch } from "../contract/candidate.ts";
 import type { ChunkTerms } from "../contract/record.ts";
-import { bm25Constants, termCounts, terms } from "../text/lexical.ts";
+import { shownText } from "../text/chunk-terms.ts";
+import { bm25Constants, type TitleTerms, termCounts, terms } from "../text/lexical.ts";
+import { stopWords } from "../text/stop-words.ts";
+import { Postings } from "./postings.ts";
 import type { Row } from "./rows.ts";
 import type { TopK } from "./top-k.ts";
 
 const { k1, b } = bm25Constants;
 
-/**
- * What V8 takes: a reference per occurrence; a list's term, array and map entry; a row's record.
- */
-const occurrenceBytes = 8;
-const listBytes = 110;
-const rowBytes = 64;
+/** What a row takes beside its postings: a reference, and two lengths. */
+const rowBytes = 16;
 
 /**
  * Lists looked at per insert or removal: about 2 us. Thirty thousand terms are through after 2,000
  * of them.
  */
 const listsPerSweep = 16;
+const rowsAtFirst = 32;
+
 /**
- * V8 gives an array that grows room for 17 elements and more: for most terms all of it would stay
- *    empty.
+ * Notes of the search in work, for all shards of the process: one runs at a time. A row's note
+ * counts only where its tag is that of the search.
  */
-const exactMax = 16;
-/** Shorter strings are copied anyway; a longer one cut from a text keeps the whole text alive. */
-const sliceMin = 13;
+const notes = { tag: 0, tags: new Uint32Array(0), numbers: new Float64Array(0) };
+
+function beginNotes(rows: number): number {
+  if (notes.tags.length < rows) {
+    notes.tags = new Uint32Array(2 * rows);
+    notes.numbers = new Float64Array(2 * rows);
+  }
+  notes.tag += 1;
+  if (notes.tag > 0xffff_ffff) {
+    notes.tags.fill(0);
+    notes.tag = 1;
+  }
+  return notes.tag;
+}
 
 export class LexicalIndex {
-  readonly #lists = new Map<string, Row[]>();
-  #unswept = this.#lists.entries();
-  #rows = 0;
+  readonly #postings = new Postings();
+  /** By place; undefined where none is, or none any more. */
+  #rows: (Row | undefined)[] = [];
+  /** Terms of each row; and those of its heading and text alone. */
+  #lengths = new Uint32Array(0);
+  #shownLengths = new Uint32Array(0);
+  /**
+   * Heading and text of what has only stop words there, which count where nothing else does: a
+   * title's words are in the way.
+   */
+  readonly #apart = new Map<number, ReadonlyMap<string, number>>();
+  #count = 0;
   #totalLength = 0;
-  #occurrences = 0;
-  /** Occurrences of rows that were taken out, still in lists. */
-  #dead = 0;
-  #searches = 0;
+  /** Places to use again; those whose rows went in this round of sweeping, and in the one before. */
+  #free: number[] = [];
+  #gone: number[] = [];
+  #goneBefore: number[] = [];
+  readonly #isLive = (place: number): boolean => this.#rows[place] !== undefined;
 
-  /** `text` is all that the row shall be found by. */
-  add(row: Row, text: string): void {
-    const list = terms(text);
-    for (const [term, count] of termCounts(list)) this.#list(term, { row, count });
-    this.#added(row, list.length);
-  }
-
-  /** The same for a text whose terms are counted already. */
-  addCounted(row: Row, { vocabulary, counts, length }: ChunkTerms): void {
+  add(row: Row, { vocabulary, counts, length }: ChunkTerms, title: TitleTerms): void {
+    const place = this.#seat(row);
     for (let at = 0; at < counts.length; at += 2) {
       const term = vocabulary[counts[at] as number] as string;
-      this.#list(term, { row, count: counts[at + 1] as number });
+      const count = counts[at + 1] as number;
+      this.#postings.add(term, { row: place, count, inTitle: title.counts.get(term) ?? 0 });
     }
-    this.#added(row, length);
-  }
-
-  #list(term: string, occurrence: { readonly row: Row; readonly count: number }): void {
-    const rows = this.#lists.get(term);
-    const next = withRow(rows ?? [], occurrence);
-    if (next !== rows) this.#lists.set(rows === undefined ? flat(term) : term, next);
-  }
-
-  #added(row: Row, length: number): void {
-    row.indexed = { length, search: 0, score: 0 };
-    this.#rows += 1;
+    this.#lengths[place] = length;
+    this.#shownLengths[place] = length - title.length;
+    if (isApart({ vocabulary, counts, length }, title)) this.#setApart(place, row);
     this.#totalLength += length;
-    this.#occurrences += length;
     this.#sweep();
   }
 
   remove(row: Row): void {
-    if (row.indexed === null) return;
-    this.#rows -= 1;
-    this.#totalLength -= row.indexed.length;
-    this.#dead += row.indexed.length;
-    row.indexed = null;
-    if (this.#rows === 0) this.clear();
+    const { place } = row;
+    if (place === undefined) return;
+    row.place = undefined;
+    this.#rows[place] = undefined;
+    this.#apart.delete(place);
+    this.#count -= 1;
+    this.#totalLength -= this.#lengths[place] as number;
+    this.#gone.push(place);
+    if (this.#count === 0) this.clear();
     else this.#sweep();
   }
 
   /** Offers every live row that holds a term of the question and that `accepts`, with its BM25. */
-  search(question: string, accepts: (row: Row) => boolean, best: TopK<Row>): void {
-    this.#searches += 1;
-    const found: Row[] = [];
-    for (const term of new Set(terms(question))) {
-      const rows = this.#lists.get(term);
-      if (rows !== undefined) this.#accumulate(rows, found);
+  search(queried: readonly string[], accepts: (row: Row) => boolean, best: TopK<Row>): void {
+    const tag = beginNotes(this.#rows.length);
+    const found: number[] = [];
+    for (const term of queried) {
+      const number = this.#postings.numberOf(term);
+      if (number !== undefined) this.#accumulate(number, tag, found);
     }
-    for (const row of found) {
-      if (accepts(row)) best.offer(row.indexed?.score ?? 0, row);
+    for (const place of found) {
+      const row = this.#rows[place] as Row;
+      if (accepts(row)) best.offer(notes.numbers[place] as number, row);
     }
+  }
+
+  /** How often each row holds each term of the question, its title apart. */
+  matches(queried: readonly string[], rows: readonly Row[]): LexicalMatch[] {
+    const tag = beginNotes(this.#rows.length);
+    const matches = rows.map(({ place = 0 }, index) => {
+      notes.tags[place] = tag;
+      notes.numbers[place] = index;
+      const frequencies = new Array<number>(queried.length).fill(0);
+      return { frequencies, length: this.#shownLengths[place] as number };
+    });
+    for (const [at, term] of queried.entries()) {
+      const number = this.#postings.numberOf(term);
+      if (number === undefined) continue;
+      const { tags, numbers } = notes;
+      const cursor = this.#postings.read(number);
+      while (cursor.next()) {
+        if (tags[cursor.row] !== tag) continue;
+        const match = matches[numbers[cursor.row] as number] as { frequencies: number[] };
+        match.frequencies[at] = cursor.count - cursor.inTitle;
+      }
+    }
+    if (this.#apart.size > 0) this.#readApart(queried, rows, matches);
+    return matches;
   }
 
   bytes(): number {
-    const lists = this.#lists.size * listBytes;
-    return this.#occurrences * occurrenceBytes + lists + this.#rows * rowBytes;
+    if (this.#count === 0) return 0;
+    return this.#postings.bytes + this.#rows.length * rowBytes;
   }
 
   clear(): void {
-    this.#lists.clear();
-    this.#rows = 0;
+    this.#postings.clear();
+    this.#rows = [];
+    this.#lengths = new Uint32Array(0);
+    this.#shownLengths = new Uint32Array(0);
+    this.#apart.clear();
+    this.#count = 0;
     this.#totalLength = 0;
-    this.#occurrences = 0;
-    this.#dead = 0;
+    this.#free = [];
+    this.#gone = [];
+    this.#goneBefore = [];
   }
 
-  /** Takes the dead out of the next few lists. */
-  #sweep(): void {
-    for (let count = 0; count < listsPerSweep && this.#dead > 0; count += 1) {
-      const { done, value } = this.#unswept.next();
-      if (done === true) {
-        this.#unswept = this.#lists.entries();
-        return;
-      }
-      const [term, rows] = value;
-      if (!rows.some(isDead)) continue;
-      const live = rows.filter((row) => !isDead(row));
-      this.#occurrences -= rows.length - live.length;
-      this.#dead -= rows.length - live.length;
-      if (live.length === 0) this.#lists.delete(term);
-      else this.#lists.set(term, live);
+  #seat(row: Row): number {
+    const place = this.#free.pop() ?? this.#rows.length;
+    if (place >= this.#lengths.length) {
+      const rows = Math.max(rowsAtFirst, Math.ceil(place * 1.25));
+      this.#lengths = grown(this.#lengths, rows);
+      this.#shownLengths = grown(this.#shownLengths, rows);
     }
+    this.#rows[place] = row;
+    row.place = place;
+    this.#count += 1;
+    return place;
+  }
+
+  #setApart(place: number, row: Row): void {
+    const list = terms(shownText(row));
+    this.#apart.set(place, termCounts(list));
+    this.#shownLengths[place] = list.length;
+  }
+
+  #readApart(
+    queried: readonly string[],
+    rows: readonly Row[],
+    matches: readonly { readonly frequencies: number[] }[],
+  ): void {
+    for (const [index, { place }] of rows.entries()) {
+      const counts = place === undefined ? undefined : this.#apart.get(place);
+      if (counts === undefined) continue;
+      const frequencies = matches[index]?.frequencies ?? [];
+      for (const [at, term] of queried.entries()) frequencies[at] = counts.get(term) ?? 0;
+    }
+  }
+
+  /**
+   * Takes the dead out of the next few lists. What went before a round began is in no list when it
+   * ends, and its place can be used again.
+   */
+  #sweep(): void {
+    if (this.#gone.length === 0 && this.#goneBefore.length === 0) return;
+    if (!this.#postings.sweep(listsPerSweep, this.#isLive)) return;
+    for (const place of this.#goneBefore) this.#free.push(place);
+    this.#goneBefore = this.#gone;
+    this.#gone = [];
+  }
+
+  /** Rows that hold the term. */
+  #holding(number: number): number {
+    if (this.#gone.length === 0 && this.#goneBefore.length === 0)
+      return this.#postings.count(number);
+    const cursor = this.#postings.read(number);
+    let count = 0;
+    while (cursor.next()) if (this.#rows[cursor.row] !== undefined) count += 1;
+    return count;
   }
 
   /**
    * Adds the term's share to the score of each row that holds it; collects rows met for the first
    * time.
    */
-  #accumulate(rows: readonly Row[], found: Row[]): void {
-    const holding = countLive(rows);
-    const rarity = Math.log(1 + (this.#rows - holding + 0.5) / (holding + 0.5));
-    const averageLength = this.#totalLength / this.#rows;
-    for (let index = 0; index < rows.length; ) {
-      const row = rows[index] as Row;
-      const first = index;
-      do index += 1;
-      while (rows[index] === row);
-      const entry = row.indexed;
-      if (entry === null) continue;
-      const count = index - first;
-      const share = count + k1 * (1 - b + (b * entry.length) / averageLength);
+  #accumulate(number: number, tag: number, found: number[]): void {
+    const holding = this.#holding(number);
+    const rarity = Math.log(1 + (this.#count - holding + 0.5) / (holding + 0.5));
+    const averageLength = this.#totalLength / this.#count;
+    const { tags, numbers } = notes;
+    const cursor = this.#postings.read(number);
+    while (cursor.next()) {
+      const { row: place, count } = cursor;
+      if (this.#rows[place] === undefined) continue;
+      const share = count + k1 * (1 - b + (b * (this.#lengths[place] as number)) / averageLength);
       const score = (rarity * (count * (k1 + 1))) / share;
-      if (entry.search === this.#searches) {
-        entry.score += score;
+      if (tags[place] === tag) {
+        numbers[place] = (numbers[place] as number) + score;
       } else {
-        entry.search = this.#searches;
-        entry.score = score;
-        found.push(row);
+        tags[place] = tag;
+        numbers[place] = score;
+        found.push(place);
       }
     }
   }
 }
 
-function isDead({ indexed }: Row): boolean {
-  return indexed === null;
-}
-
-/** Different live rows of a list. */
-function countLive(rows: readonly Row[]): number {
-  let count = 0;
-  let last: Row | undefined;
-  for (const row of rows) {
-    if (row !== last && row.indexed !== null) count += 1;
-    last = row;
+/**
+ * Whether heading and text might have only stop words: then they are not what is left of all terms
+ * without the title's.
+ */
+function isApart({ vocabulary, counts, length }: ChunkTerms, title: TitleTerms): boolean {
+  if (title.length > 0) return length === title.length;
+  if (!title.hasStopWords) return false;
+  for (let at = 0; at < counts.length; at += 2) {
+    if (!stopWords.has(vocabulary[counts[at] as number] as string)) return false;
   }
-  return count;
+  return true;
 }
 
-/** A short list is made anew, a long one grows in place. */
-function withRow(rows: Row[], { row, count }: { row: Row; count: number }): Row[] {
-  if (rows.length + count <= exactMax) {
-    return rows.concat(count === 1 ? row : new Array<Row>(count).fill(row));
-  }
-  for (let times = 0; times < count; times += 1) rows.push(row);
-  return rows;
-}
-
-function flat(term: string): string {
-  return term.length < sliceMin ? term : Buffer.from(term).toString();
+function grown(from: Uint32Array, length: number): Uint32Array<ArrayBuffer> {
+  const to = new Uint32Array(length);
+  to.set(from);
+  return to;
 }

@@ -27,17 +27,6 @@ export interface Row extends Placed<Row> {
   readonly text: string;
   readonly heading: string | undefined;
   readonly range: TextRange | undefined;
-  /** What the inverted index knows of it; null once it is taken out. */
-  indexed: Indexed | null;
-}
-
-/**
- * What the inverted index keeps of a row: its number of terms, and room for its score in a running
- * search.
- */
-export interface Indexed {
-  readonly length: number;
-  /** The search that `score` belongs to. */
-  search: number;
-  score: number;
+  /** Where the inverted index has it; undefined where it does not. */
+  place: number | undefined;
 }

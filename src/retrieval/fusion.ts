@@ -11,7 +11,7 @@
 
 import type { Candidate } from "../contract/candidate.ts";
 import type { DocumentId, Version } from "../contract/ids.ts";
-import { bm25, bm25Max, type CorpusStats, termCounts, terms } from "../text/lexical.ts";
+import { bm25Max, bm25Of, queryTerms, termWeights } from "../text/lexical.ts";
 import { type RecencyAt, recencyFactor } from "./recency.ts";
 
 export interface Fused {
@@ -44,15 +44,13 @@ export function fuse(options: {
 }): Fused[] {
   // Hot first: of a chunk that both shards have, the reply names the one that is sure to be
   // current.
-  const queryTerms = [...new Set(terms(options.question))];
-  const pool = newestOnce([...options.hot, ...options.cold]).map(withTerms);
+  const pool = newestOnce([...options.hot, ...options.cold]).map(pooled);
   const nearest = pool.toSorted(compareNearness).slice(0, options.perList);
-  const words = wordScorer(queryTerms, nearest);
+  const words = wordScorer(queryTerms(options.question), nearest);
   const near = nearness(nearest);
   const fused = pool
-    .map((pooled) => {
-      const { candidate } = pooled;
-      const relevance = alpha * near(pooled.cosine) + (1 - alpha) * words(pooled);
+    .map(({ candidate, cosine }) => {
+      const relevance = alpha * near(cosine) + (1 - alpha) * words(candidate);
       // Below 0 lies what only words found, and few: age cannot take from nothing.
       const isAged = options.recency !== undefined && relevance > 0;
       const factor = isAged ? recencyFactor(candidate.info, options.recency) : 1;
@@ -87,17 +85,12 @@ interface Pooled {
   readonly exact: number;
   /** In steps: as it is scored. */
   readonly cosine: number;
-  readonly counts: ReadonlyMap<string, number>;
-  /** Number of terms. */
-  readonly length: number;
 }
 
-function withTerms(candidate: Candidate): Pooled {
-  const { heading, text, cosine } = candidate;
-  const list = terms(heading === undefined ? text : `${heading}\n${text}`);
+function pooled(candidate: Candidate): Pooled {
+  const { cosine } = candidate;
   const exact = Number.isFinite(cosine) ? cosine : -1;
-  const stepped = Math.round(exact / cosineStep) * cosineStep;
-  return { candidate, exact, cosine: stepped, counts: termCounts(list), length: list.length };
+  return { candidate, exact, cosine: Math.round(exact / cosineStep) * cosineStep };
 }
 
 /**
@@ -106,20 +99,24 @@ function withTerms(candidate: Candidate): Pooled {
  * in it, depend on where the lists of words were cut, and that on what else is in a shard (F2).
  */
 function wordScorer(
-  queryTerms: readonly string[],
+  queried: readonly string[],
   nearest: readonly Pooled[],
-): (pooled: Pooled) => number {
-  const frequency = new Map(
-    queryTerms.map((term) => [term, nearest.filter(({ counts }) => counts.has(term)).length]),
+): (candidate: Candidate) => number {
+  const holding = new Map(
+    queried.map((term, index) => [
+      term,
+      nearest.filter(({ candidate }) => (candidate.lexical.frequencies[index] ?? 0) > 0).length,
+    ]),
   );
-  const stats: CorpusStats = {
+  const lengths = nearest.reduce((sum, { candidate }) => sum + candidate.lexical.length, 0);
+  const weights = termWeights(queried, {
     documents: nearest.length,
-    averageLength: nearest.reduce((sum, { length }) => sum + length, 0) / (nearest.length || 1),
-    documentFrequency: (term) => frequency.get(term) ?? 0,
-  };
-  const full = bm25Max(queryTerms, stats);
+    averageLength: lengths / (nearest.length || 1),
+    documentFrequency: (term) => holding.get(term) ?? 0,
+  });
+  const full = bm25Max(weights);
   if (full === 0) return () => 0;
-  return ({ counts, length }) => bm25({ queryTerms, counts, length, stats }) / full;
+  return ({ lexical }) => bm25Of(lexical, weights) / full;
 }
 
 /**

@@ -3,6 +3,7 @@
  * nothing.
  */
 
+import type { LexicalMatch } from "../contract/candidate.ts";
 import type { ChunkTerms } from "../contract/record.ts";
 import { termCounts, terms } from "./lexical.ts";
 
@@ -25,6 +26,27 @@ export function indexedText(
   { heading, text }: { readonly heading?: string | undefined; readonly text: string },
 ): string {
   return [title, heading, text].filter(Boolean).join("\n");
+}
+
+/** What a reader is shown of a chunk: what fusion counts, wherever the chunk lies. */
+export function shownText({
+  heading,
+  text,
+}: {
+  readonly heading?: string | undefined;
+  readonly text: string;
+}): string {
+  return heading === undefined ? text : `${heading}\n${text}`;
+}
+
+/** Of a chunk whose terms nothing has kept: it is cut into them here. */
+export function lexicalMatch(
+  queried: readonly string[],
+  chunk: { readonly heading?: string | undefined; readonly text: string },
+): LexicalMatch {
+  const list = terms(shownText(chunk));
+  const counts = termCounts(list);
+  return { frequencies: queried.map((term) => counts.get(term) ?? 0), length: list.length };
 }
 
 export function countTerms(texts: readonly string[]): PackedTerms {

@@ -4,6 +4,7 @@
  */
 
 import { stemmer } from "stemmer";
+import type { LexicalMatch } from "../contract/candidate.ts";
 import { limits } from "../contract/limits.ts";
 import { stopWords } from "./stop-words.ts";
 import { foldForTerms } from "./term-folding.ts";
@@ -61,6 +62,24 @@ export interface CorpusStats {
  * left. Linear in the text.
  */
 export function terms(text: string): string[] {
+  const { kept, stopped } = cut(text);
+  return kept.length > 0 ? kept : stopped;
+}
+
+/** What the title of a document brings to the terms of each of its chunks. */
+export interface TitleTerms {
+  readonly counts: ReadonlyMap<string, number>;
+  readonly length: number;
+  /** These count only beside nothing else, and then all of them do. */
+  readonly hasStopWords: boolean;
+}
+
+export function titleTerms(title: string | undefined): TitleTerms {
+  const { kept, stopped } = cut(title ?? "");
+  return { counts: termCounts(kept), length: kept.length, hasStopWords: stopped.length > 0 };
+}
+
+function cut(text: string): { readonly kept: string[]; readonly stopped: string[] } {
   const kept: string[] = [];
   const stopped: string[] = [];
   for (const compound of compoundsOf(text)) {
@@ -69,7 +88,15 @@ export function terms(text: string): string[] {
     for (const word of known.kept) kept.push(word);
     for (const word of known.stopped) stopped.push(word);
   }
-  return kept.length > 0 ? kept : stopped;
+  return { kept, stopped };
+}
+
+/**
+ * The different terms of a question, in the order in which they first occur: what shards and fusion
+ * count by.
+ */
+export function queryTerms(question: string): string[] {
+  return [...new Set(terms(question))];
 }
 
 function compoundsOf(text: string): readonly string[] {
@@ -129,21 +156,44 @@ export function bm25(options: {
   readonly stats: CorpusStats;
 }): number {
   const { counts, length, stats } = options;
-  const relativeLength = stats.averageLength > 0 ? length / stats.averageLength : 1;
+  const queried = [...new Set(options.queryTerms)];
+  const frequencies = queried.map((term) => counts.get(term) ?? 0);
+  return bm25Of({ frequencies, length }, termWeights(queried, stats));
+}
+
+/** What a question's terms weigh in a corpus: the same for each of its chunks. */
+export interface TermWeights {
+  /** Of each term, in the order of the question's. */
+  readonly rarities: readonly number[];
+  /** Mean number of terms of a chunk. */
+  readonly averageLength: number;
+}
+
+export function termWeights(queried: readonly string[], stats: CorpusStats): TermWeights {
+  const rarities = queried.map((term) => inverseFrequency(stats, term));
+  return { rarities, averageLength: stats.averageLength };
+}
+
+/** `bm25` of a chunk of which it is known how often it holds each term of the question. */
+export function bm25Of(
+  { frequencies, length }: LexicalMatch,
+  { rarities, averageLength }: TermWeights,
+): number {
+  const relativeLength = averageLength > 0 ? length / averageLength : 1;
   let score = 0;
-  for (const term of new Set(options.queryTerms)) {
-    const count = counts.get(term);
-    if (count === undefined) continue;
+  for (let index = 0; index < frequencies.length; index += 1) {
+    const count = frequencies[index] as number;
+    if (count === 0) continue;
     const saturation = (count * (k1 + 1)) / (count + k1 * (1 - b + b * relativeLength));
-    score += inverseFrequency(stats, term) * saturation;
+    score += (rarities[index] as number) * saturation;
   }
   return score;
 }
 
 /** What no chunk reaches, however often it holds every term. */
-export function bm25Max(queryTerms: Iterable<string>, stats: CorpusStats): number {
+export function bm25Max({ rarities }: TermWeights): number {
   let score = 0;
-  for (const term of new Set(queryTerms)) score += inverseFrequency(stats, term) * (k1 + 1);
+  for (const rarity of rarities) score += rarity * (k1 + 1);
   return score;
 }
 

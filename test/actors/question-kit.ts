@@ -220,6 +220,7 @@ export function coldHit(id: string, version: number, chunk = 0): Candidate {
     text: `text of ${id}`,
     info: {},
     cosine: 0.5,
+    lexical: { frequencies: [], length: 0 },
   };
 }
 

@@ -113,5 +113,6 @@ export function coldHit(id: string, version: number): Candidate {
     text: `text of ${id}`,
     info: {},
     cosine: 1,
+    lexical: { frequencies: [], length: 0 },
   };
 }

@@ -5,7 +5,8 @@ import type { DocumentId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { splitByLength } from "../../src/embedding/batching.ts";
 import { fuse } from "../../src/retrieval/fusion.ts";
-import { bm25, type CorpusStats, termCounts, terms } from "../../src/text/lexical.ts";
+import { lexicalMatch } from "../../src/text/chunk-terms.ts";
+import { bm25, type CorpusStats, queryTerms, termCounts, terms } from "../../src/text/lexical.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { type Collection, collectionFolders, readCollection } from "./beir.ts";
@@ -182,6 +183,8 @@ function fusedRanking(
   const limit = limits.candidatesPerShard;
   const matched = best(lexical, limit).filter((index) => (lexical?.[index] ?? 0) > 0);
   const pool = new Set([...best(dense, limit), ...matched]);
+  const question = queries[query]?.text ?? "";
+  const queried = queryTerms(question);
   const hot = [...pool].map(
     (index): Candidate => ({
       shard: "hot",
@@ -191,9 +194,9 @@ function fusedRanking(
       text: documents[index]?.text ?? "",
       info: {},
       cosine: dense?.[index] ?? -1,
+      lexical: lexicalMatch(queried, { text: documents[index]?.text ?? "" }),
     }),
   );
-  const question = queries[query]?.text ?? "";
   const perList = limits.candidatesPerShard;
   return fuse({ question, hot, cold: [], limit: k, perList }).map(
     ({ candidate }) => candidate.documentId,

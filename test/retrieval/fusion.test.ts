@@ -2,11 +2,17 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { type Fused, fuse } from "../../src/retrieval/fusion.ts";
-import { candidate } from "../answer/candidates.ts";
+import { askedFor, candidate } from "../answer/candidates.ts";
 
 const ids = (fused: readonly Fused[]) => fused.map(({ candidate: found }) => found.documentId);
 const all = (hot: readonly Candidate[], cold: readonly Candidate[] = [], question = "watermark") =>
-  fuse({ question, hot, cold, limit: 50, perList: 64 });
+  fuse({
+    question,
+    hot: hot.map((found) => askedFor(question, found)),
+    cold: cold.map((found) => askedFor(question, found)),
+    limit: 50,
+    perList: 64,
+  });
 
 /** Identity and score, without the shard. */
 const ranking = (fused: readonly Fused[]) =>
@@ -51,10 +57,12 @@ describe("fusion", () => {
   test("F1, F3: no chunk twice, scores in 0…1 and falling, the limit kept", () => {
     fc.assert(
       fc.property(pool, fc.nat(10), (candidates, limit) => {
+        const question = "watermark merge";
+        const asked = candidates.map((found) => askedFor(question, found));
         const fused = fuse({
-          question: "watermark merge",
-          hot: candidates,
-          cold: candidates,
+          question,
+          hot: asked,
+          cold: asked,
           limit,
           perList: 64,
         });

@@ -78,12 +78,17 @@ export const scripts: Readonly<Record<string, Script>> = {
   },
 };
 
+export interface Asked {
+  readonly text: string;
+  readonly vector: Float32Array;
+}
+
 export interface Corpus {
   readonly tenant: TenantId;
   readonly documents: readonly HotDocument[];
   /** Documents that stay in hot when the others are merged. */
   readonly unmerged: ReadonlySet<DocumentId>;
-  question(): { readonly text: string; readonly vector: Float32Array };
+  question(): Asked;
 }
 
 export function corpusOf(
@@ -150,11 +155,15 @@ export function objectsOf(tenant: TenantId, documents: readonly HotDocument[]): 
 }
 
 export interface Placements {
+  /** What the shards find: all hot, half merged, all merged. */
+  find(question: Asked): Promise<readonly Found[]>;
   /** Rankings of one question: all hot, half merged, all merged. */
-  rank(question: {
-    readonly text: string;
-    readonly vector: Float32Array;
-  }): Promise<readonly (readonly string[])[]>;
+  rank(question: Asked): Promise<readonly (readonly string[])[]>;
+}
+
+interface Found {
+  readonly hot: readonly Candidate[];
+  readonly cold: readonly Candidate[];
 }
 
 /** Puts the corpus into two tenants of `cold` (all, and the merged half) and into two hot shards. */
@@ -180,21 +189,26 @@ export async function place(
   for (const document of documents) all.upsert(document);
   for (const document of documents) if (unmerged.has(document.documentId)) rest.upsert(document);
   const limit = limits.candidatesPerShard;
+  const find = async ({ text, vector }: Asked): Promise<readonly Found[]> => {
+    const [inCold, inHalf] = await Promise.all([
+      cold.search({ tenant, text, vector, limit }),
+      cold.search({ tenant: half, text, vector, limit }),
+    ]);
+    return [
+      { hot: all.search({ text, vector, limit }), cold: [] },
+      { hot: rest.search({ text, vector, limit }), cold: inHalf },
+      { hot: [], cold: inCold },
+    ];
+  };
   return {
-    async rank({ text, vector }) {
-      const fused = (hot: readonly Candidate[], found: readonly Candidate[]): readonly string[] =>
-        fuse({ question: text, hot, cold: found, limit: 10, perList: limit }).map(
+    find,
+    async rank(question) {
+      const found = await find(question);
+      return found.map((shards) =>
+        fuse({ ...shards, question: question.text, limit: 10, perList: limit }).map(
           ({ candidate: { documentId, chunk }, score }) => `${documentId}#${chunk} ${score}`,
-        );
-      const [inCold, inHalf] = await Promise.all([
-        cold.search({ tenant, text, vector, limit }),
-        cold.search({ tenant: half, text, vector, limit }),
-      ]);
-      return [
-        fused(all.search({ text, vector, limit }), []),
-        fused(rest.search({ text, vector, limit }), inHalf),
-        fused([], inCold),
-      ];
+        ),
+      );
     },
   };
 }
