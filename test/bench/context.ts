@@ -1,6 +1,7 @@
 /** What every bench gets. */
 
 import type { Environment } from "../../ops/setup/cache.ts";
+import type { QueryOptions } from "./query-options.ts";
 import type { BenchResult } from "./report.ts";
 
 export interface BenchContext {
@@ -13,6 +14,8 @@ export interface BenchContext {
   readonly root: string;
   /** A line about what happens now; not part of the result. */
   readonly say: (line: string) => void;
+  /** What the bench `query` was asked for; the others read nothing of it. */
+  readonly query: QueryOptions;
 }
 
 export type Bench = (context: BenchContext) => Promise<BenchResult>;

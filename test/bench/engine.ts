@@ -76,7 +76,7 @@ export async function startBenchEngine(context: BenchContext): Promise<BenchEngi
     freshet = await startFreshet({ servers, model, dataDir, env: engineEnv, onDeath });
     const addresses = resolveAddresses({}, freshet.env);
     const connection = await connectLog(addresses);
-    const feed = await createFeed(connection);
+    const feed = await createFeed(connection.log, tenant);
     const { httpUrl } = freshet;
     return {
       graphFile: model.graph,
@@ -103,7 +103,11 @@ export async function startBenchEngine(context: BenchContext): Promise<BenchEngi
   }
 }
 
-async function createFeed({ log }: PublisherConnection) {
+/** Publishes, and hears what became of it. */
+export async function createFeed(
+  log: Pick<PublisherConnection["log"], "docs" | "events">,
+  tenant: TenantId,
+) {
   const waiting = new Map<string, (status: string) => void>();
   const unsubscribe = await log.events.subscribe(tenant, ({ id, status }) => {
     if (id === null) return;

@@ -8,7 +8,7 @@ import type { BenchEngine } from "./engine.ts";
 const underWayMax = 320;
 
 export interface Publishing {
-  readonly target: BenchEngine;
+  readonly target: Pick<BenchEngine, "publish">;
   /** The text of the n-th document of this run of the publisher. */
   readonly textOf: (index: number) => string;
   /** Ids start with it; not used twice. */
@@ -28,9 +28,9 @@ export async function publishAll(options: Publishing & { readonly count: number 
 
 /** Keeps the engine full until the signal; resolves when everything that was published is visible. */
 export async function saturate(
-  options: Publishing & { readonly signal: AbortSignal },
+  options: Publishing & { readonly signal: AbortSignal; readonly lanes?: number },
 ): Promise<number> {
-  const { target, textOf, prefix, signal } = options;
+  const { target, textOf, prefix, signal, lanes = underWayMax } = options;
   let next = 0;
   const lane = async (): Promise<void> => {
     while (!signal.aborted) {
@@ -39,7 +39,7 @@ export async function saturate(
       await target.publish({ id: `${prefix}-${index}`, text: textOf(index) });
     }
   };
-  await Promise.all(Array.from({ length: underWayMax }, lane));
+  await Promise.all(Array.from({ length: lanes }, lane));
   return next;
 }
 

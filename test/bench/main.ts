@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { Argument, Command, CommanderError } from "commander";
 import type { Bench } from "./context.ts";
 import { describeMachine, describeVersions } from "./machine.ts";
+import { addQueryOptions, type QueryOptions } from "./query-options.ts";
 import { reportJson, reportText } from "./report.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -28,6 +29,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   placement: async () => (await import("./placement.ts")).benchPlacement,
   redaction: async () => (await import("./redaction.ts")).benchRedaction,
   quality: async () => (await import("./quality.ts")).benchQuality,
+  query: async () => (await import("./query.ts")).benchQuery,
 };
 
 const about = `Measures one part of Freshet against its reference, both in this run and taking turns.
@@ -47,26 +49,29 @@ const about = `Measures one part of Freshet against its reference, both in this 
   placement  questions whose ranking a merge changes, in many scripts; with Weaviate where it is configured
   redaction  what redaction finds of generated values in ten locales, what it takes from documents that hold
              none, and its time against embedding; --dataset adds a collection
+  query      questions over NATS and HTTP, from memory and from cold, against the raw embedding lane and
+             index and Weaviate alone; the options --chunks ... --profile are its own
   quality    nDCG@10 of dense (fp32, int8), BM25 and fused ranking; needs --dataset
 
 A ratio is the row's value over its reference, in the direction of the row's name. A target applies to the
 ratio, and to the value where there is no reference. A missed target is marked and is no failure.
 Exit codes: 0 measured, 1 could not measure, 2 usage, 130 interrupted.`;
 
-interface Options {
+interface Options extends QueryOptions {
   readonly json?: string;
   readonly dataset?: string;
 }
 
 function program(): Command {
-  return new Command("npm run bench --")
+  const command = new Command("npm run bench --")
     .description(about)
     .addArgument(new Argument("<bench>", "what to measure").choices(Object.keys(benches)))
     .option("--json <file>", "write the result as JSON too")
     .option(
       "--dataset <folder>",
       "texts from a collection in BEIR form (corpus.jsonl, queries.jsonl, qrels/test.tsv), or a folder of such; default: Markdown of the installed packages",
-    )
+    );
+  return addQueryOptions(command)
     .allowExcessArguments(false)
     .exitOverride((error) => {
       // Commander's own code for bad usage is 1; ours is 2. Help is no error.
@@ -88,7 +93,7 @@ async function run(name: string, options: Options): Promise<void> {
   try {
     const dataset = options.dataset === undefined ? undefined : resolve(options.dataset);
     const say = (line: string): void => void process.stderr.write(`[bench] ${line}\n`);
-    const result = await bench({ env: process.env, scratch, dataset, root, say });
+    const result = await bench({ env: process.env, scratch, dataset, root, say, query: options });
     const report = { bench: name, machine, versions: describeVersions(root), ...result };
     process.stdout.write(reportText(report));
     if (options.json !== undefined) writeFileSync(options.json, reportJson(report));

@@ -24,16 +24,30 @@ const readyTimeoutMs = 120_000;
 const graceS = 30;
 const partitions = 8;
 
+export interface SiteOptions {
+  /** Settings of the engine and the worker beside those of every site. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** How soon hot drops what is merged; the engine's defaults without. */
+  readonly merges?: { readonly confirmMs: number; readonly graceMs: number };
+}
+
 export interface RecoverySite {
   readonly modelDir: string;
+  readonly graphFile: string;
+  readonly httpUrl: string;
+  readonly natsUrl: string;
   readonly log: NatsLog;
   readonly merges: MergeClient;
   readonly weaviate: WeaviateAddress;
-  /** Resolves as soon as the process runs; it is asked for its status while it recovers. */
-  startEngine(): Promise<void>;
+  /**
+   * Resolves as soon as the process runs; it is asked for its status while it recovers.
+   * @param flags of Node, such as `--inspect`
+   */
+  startEngine(flags?: readonly string[]): Promise<void>;
   /** kill -9; without an engine nothing. */
   killEngine(): Promise<void>;
   startWorker(): Promise<void>;
+  stopWorker(): Promise<void>;
   /** Undefined while the engine does not answer. */
   status(): Promise<EngineStatus | undefined>;
   /** Texts of documents that this life of the engine has embedded. */
@@ -41,7 +55,10 @@ export interface RecoverySite {
   stop(): Promise<void>;
 }
 
-export async function openRecoverySite(context: BenchContext): Promise<RecoverySite> {
+export async function openRecoverySite(
+  context: BenchContext,
+  options: SiteOptions = {},
+): Promise<RecoverySite> {
   const { scratch, say } = context;
   const env = Object.fromEntries(
     Object.entries(context.env).filter(([name]) => !/^FRESHET_[A-Z_]*PORT$/.test(name)),
@@ -67,8 +84,10 @@ export async function openRecoverySite(context: BenchContext): Promise<RecoveryS
   const { nats, temporal, weaviate } = servers;
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  const graphFile = env["FRESHET_MODEL_GRAPH"] ?? embedding.graph;
   const processEnv = {
     ...env,
+    ...options.env,
     FRESHET_DATA_DIR: dataDir,
     FRESHET_NATS_URL: nats.url,
     FRESHET_TEMPORAL_ADDRESS: temporal.address,
@@ -77,7 +96,7 @@ export async function openRecoverySite(context: BenchContext): Promise<RecoveryS
     FRESHET_WEAVIATE_GRPC: weaviate.grpc,
     FRESHET_WEAVIATE_API_KEY: weaviate.apiKey,
     FRESHET_MODEL_DIR: embedding.modelDir,
-    FRESHET_MODEL_GRAPH: env["FRESHET_MODEL_GRAPH"] ?? embedding.graph,
+    FRESHET_MODEL_GRAPH: graphFile,
     FRESHET_EMBED_THREADS: String(ingestThreads),
     FRESHET_HTTP_PORT: String(port),
     FRESHET_LOG_FORMAT: "json",
@@ -85,20 +104,26 @@ export async function openRecoverySite(context: BenchContext): Promise<RecoveryS
     FRESHET_MERGE_SIZE_CHUNKS: "10000000",
     FRESHET_MERGE_AGE_MS: "600000000",
   };
-  const start = (name: string, isReady: () => Promise<boolean>): Promise<RunningServer> =>
+  const start = (
+    name: string,
+    isReady: () => Promise<boolean>,
+    flags: readonly string[] = [],
+  ): Promise<RunningServer> =>
     startServer({
       ...{ name, env: processEnv, logFile: logPath(dataDir, name), readyTimeoutMs, graceS },
-      ...{ program: process.execPath, parameters: [entry, name], cwd: context.root, isReady },
+      ...{ program: process.execPath, parameters: [...flags, entry, name] },
+      ...{ cwd: context.root, isReady },
     });
   const shared = { clock: systemClock, logger: silentLogger };
   const log = await connectNatsLog({ ...shared, servers: nats.url, partitions, name: "bench" });
-  const merges = connectTemporal({ ...shared, ...temporal });
+  const merges = connectTemporal({ ...shared, ...temporal, ...options.merges });
   let engine: RunningServer | undefined;
   let worker: RunningServer | undefined;
   return {
-    ...{ modelDir: embedding.modelDir, log, merges, weaviate },
-    async startEngine() {
-      engine = await start("engine", () => Promise.resolve(true));
+    ...{ modelDir: embedding.modelDir, graphFile, httpUrl: url, natsUrl: nats.url },
+    ...{ log, merges, weaviate },
+    async startEngine(flags) {
+      engine = await start("engine", () => Promise.resolve(true), flags);
     },
     async killEngine() {
       await engine?.kill();
@@ -109,6 +134,10 @@ export async function openRecoverySite(context: BenchContext): Promise<RecoveryS
       worker = await start("merge-worker", async () =>
         readFileSync(file, "utf8").includes("merge worker polls"),
       );
+    },
+    async stopWorker() {
+      await worker?.stop();
+      worker = undefined;
     },
     async status() {
       try {
