@@ -141,7 +141,7 @@ function keyOf({ text, filter, question, epoch }: SearchAsked, revision: number)
 /** JSON has no sets, and no bound that is open. */
 export function filterKey(filter: Filter | undefined): string {
   return JSON.stringify(filter ?? null, (_name, value: unknown) => {
-    if (value instanceof Set) return [...value];
+    if (value instanceof Set) return [...(value as ReadonlySet<unknown>)];
     return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
   });
 }

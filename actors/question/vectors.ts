@@ -50,7 +50,7 @@ export class QuestionVectors {
     this.#kept = new ByteCache(options.kept);
   }
 
-  /** @throws FreshetError overloaded, embedding_failed, embedding_unavailable, cancelled, internal */
+  /** @throws FreshetError overloaded, cancelled, internal, and what the embedder fails with */
   async of(asked: Asked, { mayKeep }: { readonly mayKeep: boolean }): Promise<Float32Array> {
     const { tenant, text, signal } = asked;
     if (!mayKeep || !this.#options.isOn) {

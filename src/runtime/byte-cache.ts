@@ -68,7 +68,11 @@ export class ByteCache<Value> {
   }
 
   /** @param options.bytes of the value; those of the key are counted here */
-  set(owner: string, key: string, options: { readonly value: Value; readonly bytes: number }): void {
+  set(
+    owner: string,
+    key: string,
+    options: { readonly value: Value; readonly bytes: number },
+  ): void {
     const { keptMs, now, bytesMax, ownerBytesMax } = this.#options;
     const bytes = options.bytes + 2 * key.length + overheadBytes;
     this.delete(owner, key);

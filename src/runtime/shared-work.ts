@@ -1,6 +1,6 @@
 /**
- * One piece of work that several callers wait for. Each may leave; the work is told to end only when
- * the last of them has left.
+ * One piece of work that several callers wait for. Each may leave; the work is told to end only
+ * when the last of them has left.
  */
 
 import { raceAbort } from "./race-abort.ts";

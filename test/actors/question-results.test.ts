@@ -6,6 +6,7 @@ import { filterKey } from "../../actors/question/results.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
 import type { FilterInput } from "../../src/contract/filter-schema.ts";
+import type { Position } from "../../src/contract/ids.ts";
 import { codeOf } from "../support/promises.ts";
 import { axis, deletion, quiet, reject, until, upsert } from "./kit.ts";
 import { coldHit, keptMs, marked, namesOf, startQuestions } from "./question-kit.ts";
@@ -101,7 +102,7 @@ it("QR2, I12: a search without cold is answered and not kept", async () => {
 
 it("QR3: now and then a question looks for the marker, whatever is kept; its loss ends that", async () => {
   let seen = 1;
-  const { load, ask, clock, markerReads } = startQuestions({
+  const { load, ask, clock, markerReads, searches } = startQuestions({
     search: async () => [coldHit("a", 1)],
     marker: async () => marked(seen),
   });
@@ -115,6 +116,21 @@ it("QR3: now and then a question looks for the marker, whatever is kept; its los
   expect(lost).toMatchObject({ coverage: { cold: "stale" }, cache: { search: "miss" } });
   await quiet();
   expect((await ask(search).promise).coverage.cold).toBe("stale");
+  // What was kept before the loss is not shown once the marker is back.
+  seen = 1;
+  await ask(search).promise;
+  await quiet();
+  expect(searches.length).toBe(4);
+  expect(await keptOf(ask(search))).toBe("hit");
+});
+
+it("QR3: a marker that is lost ends what was found before, also for a question that need not look", async () => {
+  const { load, ask, tell } = startQuestions({ search: async () => [coldHit("a", 1)] });
+  load(1, [["a", 1]]);
+  await ask(search).promise;
+  const watermark = 1 as Position;
+  tell({ type: "marker", watermark, seen: false }, { type: "marker", watermark, seen: true });
+  expect(await keptOf(ask(search))).toBe("miss");
 });
 
 it("QR4: ranks that depend on the time of the question are made for each", async () => {

@@ -114,7 +114,7 @@ class World {
 it("V7: whenever two searches differ, their revisions differ, or a candidate has expired (I4, I5)", () => {
   let sameRevision = 0;
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 40, size: "max" }), (steps) => {
       const world = new World();
       const seen = new Map<number, ReturnType<World["look"]>>();
       for (const next of steps) {

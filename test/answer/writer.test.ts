@@ -41,7 +41,15 @@ async function write(
   const onText = (text: string): void => void heard.push(text);
   const { budgetMs = 60_000 } = options;
   const tenant = "acme" as TenantId;
-  const asked = { tenant, mayKeep: true, question, sources: known, maxTokens: 50, signal, budgetMs };
+  const asked = {
+    tenant,
+    mayKeep: true,
+    question,
+    sources: known,
+    maxTokens: 50,
+    signal,
+    budgetMs,
+  };
   const written = await writer.write({ ...asked, onText });
   expect(heard.join("")).toBe(written.answer); // AW2, on every path
   return written;
