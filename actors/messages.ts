@@ -51,6 +51,11 @@ export interface Snapshot {
   readonly coldExists: boolean;
   /** The marker of this watermark was found in cold; undefined when it is time to look. */
   readonly markerSeen: boolean | undefined;
+  /**
+   * Changes with everything that could change what a search answers. No two lives of the views of a
+   * node have one in common; those of two nodes differ in their epoch.
+   */
+  readonly revision: number;
 }
 
 export type SearchOutcome =
@@ -61,6 +66,8 @@ export type SearchOutcome =
       readonly cold: readonly Candidate[];
       readonly visible: Version;
       readonly hotMs: number;
+      /** As in a snapshot: of the step that searched. */
+      readonly revision: number;
     }
   /** Hot has dropped past the watermark that the question began with: search cold again. */
   | { readonly kind: "dropped"; readonly snapshot: Snapshot };

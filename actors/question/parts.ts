@@ -112,6 +112,14 @@ export class Stopwatch {
   }
 }
 
+/** When the first of the candidates expires: from then on the ranks of the others may differ. */
+export function firstExpiryMs(candidates: readonly Candidate[]): number {
+  return candidates.reduce(
+    (first, { info }) => Math.min(first, info.expiresAtMs ?? Infinity),
+    Infinity,
+  );
+}
+
 export function sourceOf(candidate: Candidate, score: number): Source {
   const { documentId: id, version, chunk, text, heading, info, shard } = candidate;
   const { title, source, language, acl, metadata } = info;
@@ -155,10 +163,19 @@ export function notVisible(minSeq: number, visible: number): FreshetError {
   return new FreshetError("not_visible_yet", undefined, { details });
 }
 
+const leavesNothingOut: Readonly<Record<Coverage["cold"], boolean>> = {
+  ...{ complete: true, empty: true },
+  ...{ timeout: false, unavailable: false, stale: false },
+};
+
+/** Everything that is visible was searched. */
+export function isWhole(coverage: Coverage["cold"]): boolean {
+  return leavesNothingOut[coverage];
+}
+
 /** I12: nothing found in half of the data is not "nothing matches": the caller should ask again. */
 export function nothingFound(coverage: Coverage["cold"]): FreshetError {
-  const isWhole = coverage === "complete" || coverage === "empty";
-  const code = isWhole ? "no_results" : "cold_unavailable";
+  const code = isWhole(coverage) ? "no_results" : "cold_unavailable";
   return new FreshetError(code, undefined, { details: { coverage } });
 }
 

@@ -3,11 +3,12 @@
  * from words to a cited answer.
  *
  * Owns: one question while it lasts.
- * Never: keeps anything between questions, or answers without a proof of its lease.
+ * Never: answers without a proof of its lease, whatever is kept of earlier questions.
  * Receives: question.
  * Sends: a text to the embedder (query lane); snapshot, search, marker to the tenant view.
  * Parts: lookup.ts (the tenant and its snapshot), search.ts (cold and hot), pieces.ts (a streamed
- * answer on its way out).
+ * answer on its way out); vectors.ts and results.ts, which the whole pool shares, keep what equal
+ * questions need not do again.
  *
  *   Q1  cold is searched first; then, in one step at the tenant view, cold hits are masked by the
  *       heads and hot is searched: a document that moves or changes in between is seen once, in its
@@ -28,23 +29,18 @@ import type { Filter } from "../../src/contract/filter.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
 import type { AskRequest } from "../../src/contract/service.ts";
-import { meanDirection } from "../../src/contract/vector.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
 import { fuse } from "../../src/retrieval/fusion.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { Deadline } from "../../src/runtime/deadline.ts";
-import type { Mailbox } from "../../src/runtime/mailbox.ts";
-import { raceAbort } from "../../src/runtime/race-abort.ts";
-import { ask } from "../../src/runtime/reply.ts";
-import { piecesOf } from "../../src/text/pieces.ts";
-import type { Tokenizer } from "../../src/text/port.ts";
 import type { FieldRedactor } from "../../src/text/redact-fields.ts";
-import type { Directory, Proofs } from "../directory/directory.ts";
-import type { EmbedderMessage, QuestionMessage } from "../messages.ts";
+import type { Directory, Proofs, TenantEntry } from "../directory/directory.ts";
+import type { QuestionMessage, Snapshot } from "../messages.ts";
 import { TenantLookup } from "./lookup.ts";
 import {
+  firstExpiryMs,
   nothingFound,
   type QuestionLimits,
   redactedQuestion,
@@ -53,16 +49,17 @@ import {
   tellsOfTenant,
 } from "./parts.ts";
 import { ProvedPieces } from "./pieces.ts";
-import { type Found, QuestionSearch } from "./search.ts";
+import type { Retrieved, SearchKept, SearchResults } from "./results.ts";
+import { QuestionSearch } from "./search.ts";
+import type { QuestionVectors } from "./vectors.ts";
 
 export interface QuestionOptions {
   readonly directory: Directory;
   readonly proofs: Proofs;
   readonly log: Pick<Log, "docs">;
   readonly cold: ColdShard;
-  readonly embedder: Pick<Mailbox<EmbedderMessage>, "tryPut">;
-  readonly tokenizer: Tokenizer;
-  readonly modelTokensMax: number;
+  readonly vectors: Pick<QuestionVectors, "of">;
+  readonly results: Pick<SearchResults, "of">;
   /** Begins the redaction of one question of the tenant: its texts share what that may cost. */
   readonly redactorOf: (tenant: TenantId) => FieldRedactor;
   readonly writer: AnswerWriter;
@@ -115,6 +112,13 @@ async function answer(
   }
 }
 
+interface Query {
+  /** Redacted, as are the texts of the filter. */
+  readonly text: string;
+  readonly filter: Filter | undefined;
+  readonly vector: Float32Array;
+}
+
 /** One question from beginning to end, read top to bottom. */
 class QuestionRun {
   readonly #options: QuestionOptions;
@@ -143,50 +147,83 @@ class QuestionRun {
   }
 
   async #answer(): Promise<Answer> {
-    const { question, tenant, onEvent } = this.#request;
-    const { metrics } = this.#options;
+    const { question, tenant, onEvent, signal } = this.#request;
+    const { limits, redactorOf, vectors } = this.#options;
     const redacted = await redactedQuestion(question, {
-      redactor: this.#options.redactorOf(tenant),
-      sliceChars: this.#options.limits.redactionSliceChars,
+      redactor: redactorOf(tenant),
+      sliceChars: limits.redactionSliceChars,
       turn: () => this.#clock.turn(),
     });
     const { text } = redacted;
     this.#checkLease();
-    const vector = await this.#stages.time("embed", () => this.#embed(text));
-    const { found, coverage } = await this.#search({ ...redacted, vector });
+    const mayKeep = question.cache !== false;
+    const vector = await this.#stages.time("embed", () =>
+      vectors.of({ tenant, text, signal }, { mayKeep }),
+    );
+    const { retrieved, kept } = await this.#retrieve({ ...redacted, vector });
+    this.#checkLease();
+    const { sources, coverage, visible } = retrieved;
+    if (sources.length === 0) throw nothingFound(coverage);
+    const searched: Coverage = { hot: "complete", cold: coverage, llm: "none" };
+    const isSearch = question.mode === "search";
+    if (isSearch || onEvent !== undefined) await this.#prove();
+    onEvent?.({ type: "retrieval", sources, coverage: searched });
+    const written = isSearch
+      ? { answer: "", llm: "none", kept: "none" as const }
+      : await this.#stages.time("llm", () => this.#write(text, sources));
+    const { answer, llm } = written;
+    return {
+      answer,
+      sources: [...sources],
+      coverage: { ...searched, llm },
+      visible_seq: visible,
+      timings: this.#stages.timings(),
+      cache: { search: kept, answer: written.kept ?? "none" },
+    };
+  }
 
+  async #retrieve(
+    query: Query,
+  ): Promise<{ readonly retrieved: Retrieved; readonly kept: SearchKept }> {
+    const { tenant, question, signal } = this.#request;
+    const entry = await this.#lookup.find();
+    const { epoch } = entry;
+    const snapshot = await this.#lookup.snapshot(entry);
+    const asked = { ...query, tenant, question, epoch, snapshot, signal };
+    return this.#options.results.of(asked, (shared) =>
+      this.#search(query, { entry, snapshot, signal: shared }),
+    );
+  }
+
+  /** @param at its signal may be another than the question's: equal questions share a search */
+  async #search(
+    query: Query,
+    at: {
+      readonly entry: TenantEntry;
+      readonly snapshot: Snapshot;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<Retrieved> {
+    const { limits, metrics } = this.#options;
+    const { tenant, question } = this.#request;
+    const { entry, snapshot, signal } = at;
+    const searched = { ...query, tenant, entry, topK: question.top_k, signal };
+    const parts = { clock: this.#clock, stages: this.#stages };
+    const search = new QuestionSearch(this.#options, searched, parts);
+    const { found, coverage } = await search.run(snapshot);
+    const { hot, cold, visible, revision } = found;
     const fused = await this.#stages.time("fuse", () =>
       fuse({
-        ...{ question: text, hot: found.hot, cold: found.cold, limit: question.top_k },
-        perList: this.#options.limits.candidatesPerShard,
+        ...{ question: query.text, hot, cold, limit: question.top_k },
+        perList: limits.candidatesPerShard,
         recency: question.recency && { recency: question.recency, nowMs: this.#clock.nowMs() },
       }),
     );
     metrics.observe("fusion_seconds", this.#stages.ms.fuse / 1000);
     metrics.observe("hot_search_seconds", found.hotMs / 1000);
-    this.#checkLease();
-    if (fused.length === 0) throw nothingFound(coverage);
     const sources = fused.map(({ candidate, score }) => sourceOf(candidate, score));
-    const searched: Coverage = { hot: "complete", cold: coverage, llm: "none" };
-    const isSearch = question.mode === "search";
-    if (isSearch || onEvent !== undefined) await this.#prove();
-    onEvent?.({ type: "retrieval", sources, coverage: searched });
-    if (isSearch) return this.#reply({ answer: "", sources, coverage: searched }, found);
-    const { answer, llm } = await this.#stages.time("llm", () => this.#write(text, sources));
-    return this.#reply({ answer, sources, coverage: { ...searched, llm } }, found);
-  }
-
-  async #search(query: {
-    readonly text: string;
-    readonly filter: Filter | undefined;
-    readonly vector: Float32Array;
-  }): Promise<{ readonly found: Found; readonly coverage: Coverage["cold"] }> {
-    const { tenant, question, signal } = this.#request;
-    const entry = await this.#lookup.find();
-    const snapshot = await this.#lookup.snapshot(entry);
-    const searched = { ...query, tenant, entry, topK: question.top_k, signal };
-    const parts = { clock: this.#clock, stages: this.#stages };
-    return new QuestionSearch(this.#options, searched, parts).run(snapshot);
+    const expiresAtMs = Math.min(firstExpiryMs(hot), firstExpiryMs(cold));
+    return { sources, coverage, visible, revision, expiresAtMs };
   }
 
   /** Resolves with what the whole answer consists of, proved to the last word. */
@@ -202,6 +239,8 @@ class QuestionRun {
     });
     const written = await writer
       .write({
+        tenant,
+        mayKeep: question.cache !== false,
         question: text,
         sources,
         maxTokens: question.max_tokens,
@@ -220,10 +259,6 @@ class QuestionRun {
     return written;
   }
 
-  #reply(said: Pick<Answer, "answer" | "sources" | "coverage">, { visible }: Found): Answer {
-    return { ...said, visible_seq: visible, timings: this.#stages.timings() };
-  }
-
   #checkLease(): void {
     this.#lookup.checkLease();
   }
@@ -236,23 +271,5 @@ class QuestionRun {
     const { directory, proofs } = this.#options;
     const { partition } = directory.partitionOf(this.#request.tenant);
     return proofs.prove({ partition, epoch: this.#lookup.epoch }, this.#request.signal);
-  }
-
-  /** Of a text that is longer than the model takes, all pieces count alike: nothing is cut off. */
-  async #embed(text: string): Promise<Float32Array> {
-    const { tokenizer, modelTokensMax, embedder } = this.#options;
-    const { tenant, signal } = this.#request;
-    const inputs = piecesOf(text, tokenizer, modelTokensMax).map((piece) => ({
-      text: piece,
-      tokens: tokenizer.encode(piece, modelTokensMax),
-    }));
-    const asked = ask<readonly Float32Array[], EmbedderMessage>({
-      message: (reply) => ({ type: "embed", tenant, inputs, signal, reply }),
-      send: (message) => embedder.tryPut(message),
-      refused: () => new FreshetError("overloaded"),
-    });
-    const [vector, ...others] = await raceAbort(asked, signal);
-    if (vector === undefined) throw new FreshetError("internal", "a question has no vector");
-    return meanDirection([vector, ...others]);
   }
 }

@@ -34,6 +34,8 @@ export interface ViewDataOptions {
   readonly heads: Heads;
   /** How long a marker that was found in cold is believed to be there. */
   readonly markerEveryMs: number;
+  /** Revisions of this node's views: each call another one. */
+  readonly nextRevision: () => number;
 }
 
 export class ViewData {
@@ -55,8 +57,12 @@ export class ViewData {
   #dropped: Position;
   /** What hot is to drop; above `dropped` while the fold has not come so far. */
   #dropWanted: Position;
+  readonly #nextRevision: () => number;
+  /** V7. */
+  #searchRevision: number;
 
-  constructor({ tenant, hot, stored, heads, markerEveryMs }: ViewDataOptions) {
+  constructor(options: ViewDataOptions) {
+    const { tenant, hot, stored, heads, markerEveryMs, nextRevision } = options;
     this.#tenant = tenant;
     this.#hot = hot;
     this.#heads = heads;
@@ -69,6 +75,13 @@ export class ViewData {
     this.#dropped = this.#folded;
     this.#dropWanted = this.#folded;
     this.#visible = this.#manifest.version;
+    this.#nextRevision = nextRevision;
+    this.#searchRevision = nextRevision();
+  }
+
+  /** V7. */
+  get searchRevision(): number {
+    return this.#searchRevision;
   }
 
   get visible(): Version {
@@ -104,6 +117,7 @@ export class ViewData {
         this.#applyToHeads(record.kind, record);
         this.#hot.delete(record.documentId);
         this.#expiries.delete(record.documentId);
+        this.#changed();
         break;
       case "reject":
       case "duplicate":
@@ -124,6 +138,7 @@ export class ViewData {
     this.#revision = revision;
     this.#marker = new MarkerBelief(this.#markerEveryMs);
     this.#unmerged.removeThrough(manifest.to);
+    this.#changed();
     return true;
   }
 
@@ -144,6 +159,7 @@ export class ViewData {
     if (through > this.#folded) return false;
     this.#dropped = through;
     this.#hot.dropThrough(through);
+    this.#changed();
     return true;
   }
 
@@ -153,16 +169,23 @@ export class ViewData {
   mark(watermark: Position, seen: boolean, nowMs: number): boolean {
     if (watermark !== this.#manifest.to) return true;
     if (seen) this.#marker.found(nowMs);
-    else this.#marker.missing();
+    else {
+      this.#marker.missing();
+      // What was found before may have come from cold as it was before the loss.
+      this.#changed();
+    }
     return seen;
   }
 
-  snapshot(nowMs: number): Snapshot {
+  /** @param at by the wall clock, which expiry goes by, and by the one that does not step */
+  snapshot(at: { readonly nowMs: number; readonly monotonicMs: number }): Snapshot {
+    this.#expire(at.nowMs);
     return {
       visible: this.#visible,
       watermark: this.#manifest.to,
       coldExists: this.#manifest.to > 0,
-      markerSeen: this.#marker.seen(nowMs),
+      markerSeen: this.#marker.seen(at.monotonicMs),
+      revision: this.#searchRevision,
     };
   }
 
@@ -241,12 +264,18 @@ export class ViewData {
     for (const { documentId, version } of this.#expiries.take(nowMs)) {
       this.#hot.delete(documentId);
       this.#applyToHeads("delete", { documentId, version });
+      this.#changed();
     }
+  }
+
+  #changed(): void {
+    this.#searchRevision = this.#nextRevision();
   }
 
   #insert({ documentId, version, position, body }: UpsertRecord & Placed): void {
     this.#expiries.set({ documentId, version, expiresAtMs: body.info.expiresAtMs });
     this.#hot.upsert({ documentId, version, position, info: body.info, chunks: body.chunks });
+    this.#changed();
   }
 
   #applyToHeads(

@@ -21,7 +21,10 @@
  *   V5  a new life holds nothing: it asks for a reload, and until then snapshots wait and searches
  *       fail as `not_ready`;
  *   V6  what has expired by the clock of the step that answers is not in the answer (I4): it leaves
- *       heads and hot in that step, and a cold hit of it does not count.
+ *       heads and hot in that step, and a cold hit of it does not count;
+ *   V7  the revision changes in the step in which anything changes that a search's answer depends
+ *       on, and no two lives of this node's views have one in common: what was found under it is
+ *       what would be found now, but for documents of cold that have expired since.
  *
  *   | state    | load    | replay | ready   | apply | snapshot      | search, document, list |
  *   | unloaded | loading | -      | -       | -     | waits         | not_ready              |
@@ -45,6 +48,7 @@ import type {
   MergeTriggerMessage,
   ReloadMessage,
   SearchRequest,
+  Snapshot,
   SnapshotRequest,
   TenantViewMessage,
 } from "../messages.ts";
@@ -63,6 +67,8 @@ export interface TenantViewOptions {
   readonly events: EventSink;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
   readonly metrics: Metrics;
+  /** V7: another number at each call, for all views of the node. */
+  readonly nextRevision: () => number;
   /** Loads this view; a later life, which begins with nothing, asks it to (V5). */
   readonly writer: Pick<Mailbox<ReloadMessage>, "put">;
   /** Where others see this view's status. */
@@ -159,8 +165,9 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
 
   #load(stored: StoredManifest | null, heads: Heads): void {
     this.#loaded()?.close();
-    const { tenant, markerEveryMs, createHot } = this.#options;
-    const data = new ViewData({ tenant, hot: createHot(), stored, heads, markerEveryMs });
+    const { tenant, markerEveryMs, createHot, nextRevision } = this.#options;
+    const parts = { hot: createHot(), markerEveryMs, nextRevision };
+    const data = new ViewData({ tenant, stored, heads, ...parts });
     this.#state = { kind: "loading", data };
     this.#publishStatus(data);
     if (this.#newestManifest !== undefined) this.#adopt(this.#newestManifest);
@@ -227,7 +234,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     const data = this.#answerable();
     const { clock, signal } = this.#context;
     if (data !== undefined && data.visible >= (request.minVersion ?? 0)) {
-      return request.reply.resolve(data.snapshot(clock.monotonicMs()));
+      return request.reply.resolve(this.#snapshotOf(data));
     }
     this.#waiters.add(request);
     this.#context.task(async () => {
@@ -247,10 +254,14 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
 
   #serveWaiters(data: ViewData): void {
     if (this.#waiters.isEmpty) return;
-    const nowMs = this.#context.clock.monotonicMs();
     for (const { reply } of this.#waiters.takeServed(data.visible)) {
-      reply.resolve(data.snapshot(nowMs));
+      reply.resolve(this.#snapshotOf(data));
     }
+  }
+
+  #snapshotOf(data: ViewData): Snapshot {
+    const { clock } = this.#context;
+    return data.snapshot({ nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() });
   }
 
   #search(request: SearchRequest): void {
@@ -259,11 +270,12 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     const { clock } = this.#context;
     const begun = clock.monotonicMs();
     if (data.hasDroppedPast(request.watermark)) {
-      return request.reply.resolve({ kind: "dropped", snapshot: data.snapshot(begun) });
+      return request.reply.resolve({ kind: "dropped", snapshot: this.#snapshotOf(data) });
     }
     const { hot, cold } = data.search(request, clock.nowMs());
     const hotMs = clock.monotonicMs() - begun;
-    request.reply.resolve({ kind: "found", hot, cold, visible: data.visible, hotMs });
+    const { visible, searchRevision: revision } = data;
+    request.reply.resolve({ kind: "found", hot, cold, visible, hotMs, revision });
   }
 
   #document({ documentId, reply }: DocumentRequest): void {

@@ -54,6 +54,8 @@ export interface TopologyOptions {
     readonly graceMs: number;
     /** What suits the device that computes the vectors; a CPU by default. */
     readonly embedBatch?: BatchSize | undefined;
+    /** Vectors and search results; true by default. */
+    readonly keepsForEqualQuestions?: boolean | undefined;
     /** Shares of the embedder while tenants wait for it, above zero; a tenant without one has 1. */
     readonly tenantWeights?: ReadonlyMap<TenantId, number> | undefined;
     /** Which tenants without records are admitted; by default all, up to `limits.tenantsMax`. */

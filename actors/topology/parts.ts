@@ -42,6 +42,15 @@ export function recordBytes(message: TenantViewMessage): number {
   return chunks.reduce((sum, bytes) => sum + bytes, 0);
 }
 
+/** Another number at each call: a state of a view is told from every other of its node (V7). */
+export function revisions(): () => number {
+  let last = 0;
+  return () => {
+    last += 1;
+    return last;
+  };
+}
+
 /** `tenant/acme` counts as `tenant`: a metric label must not grow with the tenants. */
 export function kindOf(actor: string): string {
   return actor.split("/", 1)[0] ?? actor;

@@ -8,7 +8,9 @@ import type { ActorRef, ActorSystem } from "../../src/runtime/system.ts";
 import type { Directory, Proofs } from "../directory/directory.ts";
 import { inShares } from "../embedder/shares.ts";
 import type { EmbedderMessage, QuestionMessage } from "../messages.ts";
-import { questionActor } from "../question/question.ts";
+import { type QuestionOptions, questionActor } from "../question/question.ts";
+import { SearchResults } from "../question/results.ts";
+import { QuestionVectors, type QuestionVectorsOptions } from "../question/vectors.ts";
 import type { TopologyOptions } from "./options.ts";
 
 interface QuestionParts {
@@ -26,6 +28,7 @@ export function spawnQuestions(
   // tenant's question comes.
   const { inFlightMax, queryItemsMax } = options.settings.embedBatch ?? batchSizeOf("cpu");
   const atOnce = inFlightMax * queryItemsMax;
+  const embedder = inShares(parts.queryEmbedder, new FairShares({ total: atOnce }));
   return system.spawnPool<QuestionMessage>(limits.questionsInFlightMax, {
     name: "question",
     capacity: limits.queryMailboxMax,
@@ -34,9 +37,7 @@ export function spawnQuestions(
       proofs: parts.proofs,
       log: options.log,
       cold: options.cold,
-      embedder: inShares(parts.queryEmbedder, new FairShares({ total: atOnce })),
-      tokenizer: options.tokenizer,
-      modelTokensMax: options.embedder.model.maxTokens,
+      ...sharedByQuestions(options, embedder),
       redactorOf: options.redactorOf,
       writer: options.writer,
       limits: {
@@ -53,4 +54,29 @@ export function spawnQuestions(
       logger: options.logger,
     }),
   });
+}
+
+/** What the whole pool keeps for equal questions. */
+function sharedByQuestions(
+  { clock, metrics, tokenizer, embedder: { model }, settings }: TopologyOptions,
+  embedder: QuestionVectorsOptions["embedder"],
+): Pick<QuestionOptions, "vectors" | "results"> {
+  const isOn = settings.keepsForEqualQuestions !== false;
+  const now = (): number => clock.monotonicMs();
+  const vectors = {
+    bytesMax: limits.questionVectorBytesMax,
+    ownerBytesMax: limits.questionVectorBytesPerTenantMax,
+    keptMs: limits.questionVectorKeptMs,
+    now,
+  };
+  const results = {
+    bytesMax: limits.questionResultBytesMax,
+    ownerBytesMax: limits.questionResultBytesPerTenantMax,
+    keptMs: limits.questionKeptMs,
+    now,
+  };
+  return {
+    vectors: new QuestionVectors({ embedder, tokenizer, model, kept: vectors, metrics, isOn }),
+    results: new SearchResults({ clock, kept: results, metrics, isOn }),
+  };
 }

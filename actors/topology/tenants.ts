@@ -33,6 +33,7 @@ export interface TenantWiring {
   readonly ingest: Pick<Mailbox<EmbedderMessage>, "put">;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
   readonly hot: HotMemory;
+  readonly nextRevision: () => number;
   readonly recoveries: FairShares;
   readonly bytes: NodeBytes;
 }
@@ -75,6 +76,7 @@ export function spawnTenant(
       events: log.events,
       mergeTrigger,
       metrics,
+      nextRevision: wiring.nextRevision,
       writer: writerMailbox,
       entry,
     }),

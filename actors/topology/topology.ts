@@ -21,7 +21,7 @@ import { type QuestionTurns, questionTurns } from "../question/turns.ts";
 import { spawnEmbedder } from "./embedders.ts";
 import type { TopologyOptions } from "./options.ts";
 import { spawnMembership, spawnPartition } from "./partitions.ts";
-import { backoff, checkWeights, kindOf, questionShares } from "./parts.ts";
+import { backoff, checkWeights, kindOf, questionShares, revisions } from "./parts.ts";
 import { spawnQuestions } from "./questions.ts";
 import { spawnSources } from "./sources.ts";
 
@@ -57,6 +57,7 @@ export function startTopology(options: TopologyOptions): Topology {
     ingest: inShares(ingestEmbedder, new FairShares({ total: limits.embedQueueTextsMax })),
     mergeTrigger: spawnMergeTrigger(system, options),
     hot,
+    nextRevision: revisions(),
     recoveries: new FairShares({ total: limits.recoveriesInFlightMax }),
     catalogue: new TenantCatalogue(settings.tenants ?? { max: limits.tenantsMax }, log.chunks),
     bytes: nodeBytes(),

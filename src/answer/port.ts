@@ -3,7 +3,8 @@
  * there is none.
  */
 
-import type { Source } from "../contract/query.ts";
+import type { TenantId } from "../contract/ids.ts";
+import type { Answer, Source } from "../contract/query.ts";
 
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
@@ -30,6 +31,9 @@ export interface LanguageModel {
 }
 
 export interface WriteRequest {
+  readonly tenant: TenantId;
+  /** False: written anew, and kept for no other question. */
+  readonly mayKeep: boolean;
   /** Redacted. */
   readonly question: string;
   /** In the order of their numbers: `[1]` is the first. At least one. */
@@ -47,6 +51,8 @@ export interface Written {
   readonly answer: string;
   /** Who wrote it: the model's name, or `extractive`. */
   readonly llm: string;
+  /** Absent where nothing is kept. */
+  readonly kept?: NonNullable<Answer["cache"]>["answer"] | undefined;
 }
 
 /** Question and sources to a cited answer. Every marker in it names a source that exists. */

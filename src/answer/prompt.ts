@@ -68,6 +68,23 @@ export function buildPrompt(options: {
   };
 }
 
+/**
+ * All that a prompt is made of, but for its time and its fence: what an answer depends on. Of each
+ * source the whole text, since sources are cut to a room that they share.
+ */
+export function promptContent({
+  question,
+  sources,
+}: {
+  readonly question: string;
+  readonly sources: readonly Source[];
+}): string {
+  return JSON.stringify([
+    question,
+    ...sources.map((source) => [dateOf(source), source.title ?? null, source.text]),
+  ]);
+}
+
 interface Asked {
   readonly question: string;
   readonly nowMs: number;

@@ -8,8 +8,9 @@ import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { startTopology, type Topology } from "../../actors/topology/topology.ts";
 import { createOpenAiModel } from "../answer/openai.ts";
-import type { LanguageModel } from "../answer/port.ts";
+import type { AnswerWriter, LanguageModel } from "../answer/port.ts";
 import { createAnswerWriter } from "../answer/writer.ts";
+import { createKeptAnswers } from "../answer/writer-cache.ts";
 import type { ColdShard } from "../cold/port.ts";
 import type { Config } from "../config/config.ts";
 import { limits } from "../contract/limits.ts";
@@ -204,6 +205,25 @@ function openPreparation(
   });
 }
 
+function createWriter(
+  { config, clock, logger, metrics }: Foundation,
+  model: LanguageModel | undefined,
+): AnswerWriter {
+  const fence = (): string => randomUUID();
+  const writer = createAnswerWriter({ model, clock, logger, metrics, fence });
+  if (model === undefined || !config.answerCache) return writer;
+  return createKeptAnswers({
+    ...{ writer, clock, metrics },
+    model: model.name,
+    kept: {
+      bytesMax: limits.questionAnswerBytesMax,
+      ownerBytesMax: limits.questionAnswerBytesPerTenantMax,
+      keptMs: limits.questionKeptMs,
+      now: () => clock.monotonicMs(),
+    },
+  });
+}
+
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
   const { log, cold, merges, isolation, model, preparation, keys, sources } = parts;
@@ -212,7 +232,6 @@ function startActors(base: Foundation, parts: Parts): Topology {
     directory: join(tmpdir(), `freshet-${identity}`),
     logger,
   });
-  const fence = (): string => randomUUID();
   return startTopology({
     node: identity,
     name: config.node,
@@ -224,7 +243,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     tokenizer,
     preparation,
     redactorOf: (tenant) => questionRedactor(createRedactor(keys.of(tenant))),
-    writer: createAnswerWriter({ model, clock, logger, metrics, fence }),
+    writer: createWriter(base, model),
     merges,
     sources,
     clock,
@@ -234,6 +253,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
       mergeSizeChunks: config.merge.sizeChunks,
       graceMs: config.merge.graceMs,
       embedBatch: batchSize,
+      keepsForEqualQuestions: config.answerCache,
       tenantWeights: config.tenantWeights,
       tenants: { max: config.tenantsMax, named: parts.access.named },
     },

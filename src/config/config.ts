@@ -50,6 +50,8 @@ export interface Config {
   readonly languageModel:
     | { readonly url: string; readonly model: string; readonly apiKey: string | undefined }
     | undefined;
+  /** Equal questions share what they find, and the answer. */
+  readonly answerCache: boolean;
   /** Reads files that have no text of their own; undefined: nothing does. */
   readonly parser: { readonly url: string; readonly apiKey: string | undefined } | undefined;
   readonly embedding: {
@@ -208,6 +210,7 @@ function assemble(values: Values): Config {
       languageUrl === undefined || languageName === undefined
         ? undefined
         : { url: languageUrl, model: languageName, apiKey: values.FRESHET_LLM_API_KEY },
+    answerCache: present("FRESHET_ANSWER_CACHE") === "on",
     parser:
       values.FRESHET_PARSER_URL === undefined
         ? undefined

@@ -112,6 +112,11 @@ export const settings = {
   ),
   FRESHET_LLM_MODEL: setting(undefined, text, "model name sent to `FRESHET_LLM_URL`"),
   FRESHET_LLM_API_KEY: setting(undefined, text, "bearer token for `FRESHET_LLM_URL`"),
+  FRESHET_ANSWER_CACHE: setting(
+    "on",
+    oneOf(["on", "off"]),
+    "whether equal questions share vectors, search results and answers: on or off",
+  ),
   FRESHET_PARSER_URL: setting(
     undefined,
     url("http", "https"),

@@ -40,6 +40,11 @@ export const questionSchema = z.strictObject({
   wait_ms: z.int().min(0).max(limits.waitMsMax).default(5_000),
   deadline_ms: z.int().min(1).max(limits.deadlineMsMax).default(limits.deadlineMsDefault),
   stream: z.boolean().default(false),
+  /**
+   * False: searched and written anew, and kept for no other question. Without a default, so that a
+   * node of an older release is asked in words that it knows.
+   */
+  cache: z.boolean().optional(),
 });
 
 export type Question = z.infer<typeof questionSchema>;
@@ -92,12 +97,24 @@ export const timingsSchema = z.object({
 /** Milliseconds per stage. */
 export type Timings = z.infer<typeof timingsSchema>;
 
+/**
+ * What was taken from an equal question: `hit` when it was, `miss` when it was made for this one,
+ * `off` where nothing is kept or asked for.
+ */
+export const cacheSchema = z.object({
+  search: z.enum(["hit", "miss", "off"]),
+  /** `none`: there was nothing to keep, as in a search, or without a language model. */
+  answer: z.enum(["hit", "miss", "off", "none"]),
+});
+
 export const answerSchema = z.object({
   answer: z.string(),
   sources: z.array(sourceSchema),
   coverage: coverageSchema,
   /** Every operation of the tenant up to this DOCS sequence was covered. */
   visible_seq: z.int(),
+  /** Absent from a node of an older release. */
+  cache: cacheSchema.optional(),
   timings: timingsSchema,
 });
 

@@ -32,6 +32,10 @@ const powersOfTwo = (from: number, to: number) =>
 export const counters: Instruments<CounterLabels> = {
   operations_total: { help: "operations by what became of them", labels: ["tenant", "outcome"] },
   questions_total: { help: "questions by outcome", labels: ["tenant", "outcome"] },
+  question_cache_total: {
+    help: "questions by whether what they need was kept of an equal one, or shared with it",
+    labels: ["cache", "outcome"],
+  },
   embed_failures_total: { help: "embed batches that failed", labels: ["lane"] },
   language_model_errors_total: { help: "failed language model requests", labels: ["model"] },
   actor_restarts_total: { help: "actors started again after a crash", labels: ["actor"] },
@@ -120,6 +124,7 @@ export const histograms: Instruments<HistogramLabels> = {
 };
 
 export const gauges: Instruments<GaugeLabels> = {
+  question_cache_bytes: { help: "bytes that are kept for equal questions", labels: ["cache"] },
   ingest_lag_operations: { help: "operations known but not applied", labels: ["tenant"] },
   queue_depth: { help: "messages that wait in a queue", labels: ["queue"] },
   hot_documents: { help: "documents in the hot shard", labels: ["tenant"] },

@@ -10,6 +10,11 @@ export interface CounterLabels {
   readonly operations_total: "tenant" | "outcome";
   /** outcome: answered, or an error code */
   readonly questions_total: "tenant" | "outcome";
+  /**
+   * What questions share. cache: vectors, searches, answers; outcome: hit, shared (with an equal
+   * question in flight), miss, off
+   */
+  readonly question_cache_total: "cache" | "outcome";
   readonly embed_failures_total: "lane";
   readonly language_model_errors_total: "model";
   readonly actor_restarts_total: "actor";
@@ -60,6 +65,7 @@ export interface HistogramLabels {
 }
 
 export interface GaugeLabels {
+  readonly question_cache_bytes: "cache";
   /** Operations taken in but not applied. */
   readonly ingest_lag_operations: "tenant";
   readonly queue_depth: "queue";

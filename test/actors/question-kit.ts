@@ -21,7 +21,10 @@ import type {
 } from "../../actors/messages.ts";
 import { LeaseProofs } from "../../actors/partition/lease-proofs.ts";
 import { questionActor } from "../../actors/question/question.ts";
+import { SearchResults } from "../../actors/question/results.ts";
+import { QuestionVectors } from "../../actors/question/vectors.ts";
 import { tenantViewActor } from "../../actors/tenant-view/view.ts";
+import { revisions } from "../../actors/topology/parts.ts";
 import type { WriteRequest, Written } from "../../src/answer/port.ts";
 import type { ColdMarker, ColdQuery, ColdShard } from "../../src/cold/port.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
@@ -36,6 +39,7 @@ import type { LeaseStore } from "../../src/log/lease-port.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
+import type { ActorRef } from "../../src/runtime/system.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { acme, answered, axis, createSystem, dimensions } from "./kit.ts";
@@ -44,6 +48,7 @@ export const graceMs = 100;
 export const coldSearchMs = 500;
 export const candidatesPerShard = 4;
 export const pieceEveryMs = 10;
+export const keptMs = 60_000;
 
 type Search = (query: ColdQuery, call: number) => Promise<readonly Candidate[]>;
 
@@ -57,6 +62,8 @@ export interface QuestionSetUp {
   readonly served?: boolean;
   /** What the log says about the lease; by default that it is this node's until `takeOver`. */
   readonly epochOf?: LeaseStore["epochOf"];
+  /** Questions that are answered at once; by default one. */
+  readonly actors?: number;
 }
 
 const epoch = 1 as Epoch;
@@ -104,6 +111,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
     behaviour: tenantViewActor({
       tenant: acme,
       createHot: () => createExactHotShardFactory()({ dimensions }),
+      nextRevision: revisions(),
       ...{ graceMs, markerEveryMs: 10_000, mergeSizeChunks: 1_000, metrics: silentMetrics },
       events: { publish: () => {} },
       mergeTrigger,
@@ -122,13 +130,21 @@ export function startQuestions(options: QuestionSetUp = {}) {
       return options.marker?.() ?? Promise.resolve(marked(Number.MAX_SAFE_INTEGER));
     },
   } as Partial<ColdShard> as ColdShard;
-  const actor = system.spawn<QuestionMessage>({
+  const kept = {
+    ...{ bytesMax: 1_000_000, ownerBytesMax: 100_000, keptMs },
+    now: () => clock.monotonicMs(),
+  };
+  const pool = system.spawnPool<QuestionMessage>(options.actors ?? 1, {
     name: "question",
     capacity: 10,
     behaviour: questionActor({
-      ...{ directory, proofs, log, cold, embedder, metrics: silentMetrics, logger },
-      tokenizer: createMemoryTokenizer(),
-      modelTokensMax: 64,
+      ...{ directory, proofs, log, cold, metrics: silentMetrics, logger },
+      vectors: new QuestionVectors({
+        ...{ embedder, kept, metrics: silentMetrics, isOn: true },
+        tokenizer: createMemoryTokenizer(),
+        model: { fingerprint: "model", maxTokens: 64 },
+      }),
+      results: new SearchResults({ clock, kept, metrics: silentMetrics, isOn: true }),
       redactorOf: () => ({
         line: (text) => text.replaceAll("secret", "[redacted]"),
         name: (name) => name,
@@ -153,6 +169,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
       },
     }),
   });
+  const actor = pool[0] as ActorRef<QuestionMessage>;
   const tell = (...messages: readonly TenantViewMessage[]) => {
     for (const message of messages) mailbox.tryPut(message);
   };

@@ -9,6 +9,7 @@ import type {
   TenantViewMessage,
 } from "../../actors/messages.ts";
 import { tenantViewActor } from "../../actors/tenant-view/view.ts";
+import { revisions } from "../../actors/topology/parts.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
@@ -39,6 +40,7 @@ export function setUp() {
       createHot: () => createExactHotShardFactory()({ dimensions }),
       graceMs,
       markerEveryMs,
+      nextRevision: revisions(),
       mergeSizeChunks: 3,
       events: { publish: (_tenant, event) => events.push(event) },
       mergeTrigger,

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Completion, LanguageModel } from "../../src/answer/port.ts";
 import { brokenOff, createAnswerWriter } from "../../src/answer/writer.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
 import { type Metrics, silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { sources } from "./sources.ts";
@@ -39,7 +40,16 @@ async function write(
   const heard: string[] = [];
   const onText = (text: string): void => void heard.push(text);
   const { budgetMs = 60_000 } = options;
-  const asked = { question, sources: known, maxTokens: 50, signal, budgetMs };
+  const tenant = "acme" as TenantId;
+  const asked = {
+    tenant,
+    mayKeep: true,
+    question,
+    sources: known,
+    maxTokens: 50,
+    signal,
+    budgetMs,
+  };
   const written = await writer.write({ ...asked, onText });
   expect(heard.join("")).toBe(written.answer); // AW2, on every path
   return written;

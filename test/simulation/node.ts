@@ -5,6 +5,7 @@
 import { recoveringStatus } from "../../actors/directory/directory.ts";
 import type { SearchOutcome, Snapshot, TenantViewMessage } from "../../actors/messages.ts";
 import { tenantViewActor } from "../../actors/tenant-view/view.ts";
+import { revisions } from "../../actors/topology/parts.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { Epoch, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
@@ -81,6 +82,7 @@ export class Node {
     this.#view = startActor<TenantViewMessage>(
       tenantViewActor({
         tenant: acme,
+        nextRevision: revisions(),
         createHot: () => createHot({ dimensions }),
         graceMs,
         mergeSizeChunks: everything,

@@ -7,6 +7,7 @@
 import { startTopology, type Topology } from "../../actors/topology/topology.ts";
 import type { LanguageModel } from "../../src/answer/port.ts";
 import { createAnswerWriter } from "../../src/answer/writer.ts";
+import { createKeptAnswers } from "../../src/answer/writer-cache.ts";
 import { createMemoryCold, type MemoryCold } from "../../src/cold/memory.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
@@ -21,7 +22,7 @@ import { createPreparer } from "../../src/ingest/preparer.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import { createMemoryMerges } from "../../src/merges/memory.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
-import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { type Metrics, silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { questionRedactor } from "../../src/text/redact-fields.ts";
@@ -45,6 +46,7 @@ export interface MemoryEngineOptions {
   readonly tenantWeights?: ReadonlyMap<TenantId, number> | undefined;
   /** Without one, answers are cited sentences. */
   readonly model?: LanguageModel | undefined;
+  readonly metrics?: Metrics | undefined;
 }
 
 export interface MemoryEngine {
@@ -69,7 +71,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
   const { clock = systemClock, graceMs = 20, partitions = 4 } = options;
   const log = createMemoryLog({ clock, partitions });
   const cold = createMemoryCold();
-  const reports = { logger: silentLogger, metrics: silentMetrics };
+  const reports = { logger: silentLogger, metrics: options.metrics ?? silentMetrics };
   const merges = createMemoryMerges({ log, cold, clock, graceMs, ...reports });
   const embedded: string[] = [];
   const embedder = listening(createMemoryEmbedder(), embedded);
@@ -82,6 +84,14 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
   });
   const { documentTextBytesMax } = log;
   const isolation = inProcessIsolation({ prepare, embedder, documentTextBytesMax });
+  const { model } = options;
+  const plain = createAnswerWriter({ ...{ model, clock }, ...reports, fence });
+  const now = (): number => clock.monotonicMs();
+  const kept = { bytesMax: 4_000_000, ownerBytesMax: 1_000_000, keptMs: 300_000, now };
+  const writer =
+    model === undefined
+      ? plain
+      : createKeptAnswers({ ...{ writer: plain, kept, clock }, ...reports, model: model.name });
   let nodes = 0;
   const startNode = () => {
     nodes += 1;
@@ -101,7 +111,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
       },
       createHot: createExactHotShardFactory(),
       redactorOf: () => questionRedactor(testRedactor),
-      writer: createAnswerWriter({ ...{ model: options.model, clock }, ...reports, fence }),
+      writer,
       settings: {
         mergeSizeChunks: options.mergeSizeChunks ?? Number.MAX_SAFE_INTEGER,
         graceMs,

@@ -84,6 +84,10 @@ const engineParts = {
   // Bodies; of lines in flight the bytes, what they were parsed to, and the payload.
   http: httpBodyBytesMax + 3 * httpBodyBytesMax,
   questions: 2 * questionLimits.questionsInFlightMax * questionLimits.questionBytesMax,
+  keptOfQuestions:
+    questionLimits.questionVectorBytesMax +
+    questionLimits.questionResultBytesMax +
+    questionLimits.questionAnswerBytesMax,
 };
 const engineBytes = Object.values(engineParts).reduce((sum, bytes) => sum + bytes, 0);
 

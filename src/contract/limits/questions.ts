@@ -1,7 +1,7 @@
 /** Questions: what one may ask for, how long it may take, and what the model gets of it. */
 
 import { atMost, below, type Relations } from "./relation.ts";
-import { KiB, secondMs } from "./units.ts";
+import { KiB, MiB, minuteMs, secondMs } from "./units.ts";
 
 export const questionLimits = {
   // --- what may be asked ---------------------------------------------------------------------
@@ -70,6 +70,28 @@ export const questionLimits = {
   modelEventCharsMax: 256 * KiB,
   /** An OpenAI-compatible endpoint's error body that is read for the message. */
   modelErrorBytesMax: 4 * KiB,
+
+  // --- what equal questions share ------------------------------------------------------------
+  /**
+   * How long a result or an answer is kept. Neither can be older than what it rests on, so this
+   * bounds only what nobody tells a tenant's view: a cold shard that was restored, the time of day
+   * in an answer.
+   */
+  questionKeptMs: 5 * minuteMs,
+  /** A vector never changes: it is kept for as long as its question is likely to come again. */
+  questionVectorKeptMs: 60 * minuteMs,
+  /**
+   * Of a node, and of one tenant a quarter: four that fill theirs leave the others what they use
+   * (src/runtime/byte-cache.ts). Some 4,500 vectors of 384 dimensions with their questions.
+   */
+  questionVectorBytesMax: 8 * MiB,
+  questionVectorBytesPerTenantMax: 2 * MiB,
+  /** Some 3,000 results of five passages; one of fifty takes 150 KiB. */
+  questionResultBytesMax: 32 * MiB,
+  questionResultBytesPerTenantMax: 8 * MiB,
+  /** Some 2,000 answers of 200 tokens. */
+  questionAnswerBytesMax: 8 * MiB,
+  questionAnswerBytesPerTenantMax: 2 * MiB,
 } as const;
 
 const { waitMsMax, deadlineMsDefault, deadlineMsMax } = questionLimits;
@@ -86,6 +108,12 @@ export const questionRelations: Relations = {
   ],
   "each shard finds more candidates than an answer may ask for": [
     atMost(questionLimits.topKMax, questionLimits.candidatesPerShard),
+  ],
+  "the largest result and the longest answer are kept, and are a part of their tenant's share": [
+    // Texts of 256 tokens at ten characters, two bytes each, with what describes them.
+    below(4 * questionLimits.topKMax * 8 * KiB, questionLimits.questionResultBytesPerTenantMax),
+    below(8 * questionLimits.answerCharsMax, questionLimits.questionAnswerBytesPerTenantMax),
+    atMost(questionLimits.questionKeptMs, questionLimits.questionVectorKeptMs),
   ],
   "a question at its limits, every character escaped, is within the bound of its bytes": [
     below(questionLimits.questionCharsMax * 6 + 64 * KiB, questionLimits.questionBytesMax),

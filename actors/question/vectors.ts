@@ -1,0 +1,98 @@
+/**
+ * Vectors of questions: asked from the embedder once, and kept for the same words of the same
+ * tenant. Each tenant has its own, because how fast an answer comes would tell one tenant what
+ * another has asked (I9).
+ *
+ *   QV1  a vector is a function of model and text, so a kept one is as good as a new one;
+ *   QV2  equal texts that are embedded at the moment are embedded once; a caller that leaves does
+ *        not end it for the others;
+ *   QV3  only redacted text is kept (I10).
+ */
+
+import { FreshetError } from "../../src/contract/errors.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
+import { meanDirection } from "../../src/contract/vector.ts";
+import type { EmbeddingModel } from "../../src/embedding/port.ts";
+import type { Metrics } from "../../src/observe/port.ts";
+import { ByteCache, type ByteCacheOptions } from "../../src/runtime/byte-cache.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
+import { raceAbort } from "../../src/runtime/race-abort.ts";
+import { ask } from "../../src/runtime/reply.ts";
+import { SharedWorks } from "../../src/runtime/shared-work.ts";
+import { piecesOf } from "../../src/text/pieces.ts";
+import type { Tokenizer } from "../../src/text/port.ts";
+import type { EmbedderMessage } from "../messages.ts";
+
+export interface QuestionVectorsOptions {
+  readonly embedder: Pick<Mailbox<EmbedderMessage>, "tryPut">;
+  readonly tokenizer: Tokenizer;
+  readonly model: Pick<EmbeddingModel, "fingerprint" | "maxTokens">;
+  readonly kept: ByteCacheOptions;
+  readonly metrics: Metrics;
+  /** False: every question is embedded. */
+  readonly isOn: boolean;
+}
+
+interface Asked {
+  readonly tenant: TenantId;
+  /** Redacted. */
+  readonly text: string;
+  readonly signal: AbortSignal;
+}
+
+export class QuestionVectors {
+  readonly #options: QuestionVectorsOptions;
+  readonly #kept: ByteCache<Float32Array>;
+  readonly #underWay = new SharedWorks<Float32Array>();
+
+  constructor(options: QuestionVectorsOptions) {
+    this.#options = options;
+    this.#kept = new ByteCache(options.kept);
+  }
+
+  /** @throws FreshetError overloaded, cancelled, internal, and what the embedder fails with */
+  async of(asked: Asked, { mayKeep }: { readonly mayKeep: boolean }): Promise<Float32Array> {
+    const { tenant, text, signal } = asked;
+    if (!mayKeep || !this.#options.isOn) {
+      this.#count("off");
+      return this.#embed(asked);
+    }
+    const key = `${this.#options.model.fingerprint}\n${text}`;
+    const known = this.#kept.get(tenant, key);
+    if (known !== undefined) {
+      this.#count("hit");
+      return known;
+    }
+    const begin = async (both: AbortSignal): Promise<Float32Array> => {
+      // A copy: it may be a part of its batch's buffer.
+      const vector = (await this.#embed({ tenant, text, signal: both })).slice();
+      this.#kept.set(tenant, key, { value: vector, bytes: vector.byteLength });
+      this.#options.metrics.set("question_cache_bytes", this.#kept.bytes, { cache: "vectors" });
+      return vector;
+    };
+    const work = await this.#underWay.do(`${tenant}\n${key}`, begin, signal);
+    this.#count(work.isShared ? "shared" : "miss");
+    return work.value;
+  }
+
+  #count(outcome: string): void {
+    this.#options.metrics.count("question_cache_total", { cache: "vectors", outcome });
+  }
+
+  /** Of a text that is longer than the model takes, all pieces count alike: nothing is cut off. */
+  async #embed({ tenant, text, signal }: Asked): Promise<Float32Array> {
+    const { tokenizer, model, embedder } = this.#options;
+    const inputs = piecesOf(text, tokenizer, model.maxTokens).map((piece) => ({
+      text: piece,
+      tokens: tokenizer.encode(piece, model.maxTokens),
+    }));
+    const asked = ask<readonly Float32Array[], EmbedderMessage>({
+      message: (reply) => ({ type: "embed", tenant, inputs, signal, reply }),
+      send: (message) => embedder.tryPut(message),
+      refused: () => new FreshetError("overloaded"),
+    });
+    const [vector, ...others] = await raceAbort(asked, signal);
+    if (vector === undefined) throw new FreshetError("internal", "a question has no vector");
+    return meanDirection([vector, ...others]);
+  }
+}
