@@ -4,7 +4,6 @@
  */
 
 import { Client, Connection } from "@temporalio/client";
-import { inject } from "vitest";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { mergeWorkflowId } from "../../src/contract/merge.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
@@ -12,6 +11,7 @@ import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import { type MergeWorker, startMergeWorker } from "../../src/merges/temporal/worker.ts";
 import type { World } from "../activities/world.ts";
 import { compiledDirectory } from "../support/environment.ts";
+import { serversOfFile } from "../support/side-by-side.ts";
 
 interface TemporalServer {
   readonly address: string;
@@ -19,7 +19,7 @@ interface TemporalServer {
 }
 
 export function server(): TemporalServer {
-  const { address, namespace } = inject("servers").temporal;
+  const { address, namespace } = serversOfFile().temporal;
   return { address, namespace };
 }
 
