@@ -2,83 +2,121 @@
  * Three projects, told apart by file suffix: `unit` needs nothing but Node; `model` needs the real
  * weights that ops/setup fetched; `integration` needs the real servers that its suffix names, which
  * test/support/servers.ts starts once for the whole run.
+ *
+ * Files of all three run side by side, mixed: those of `integration` mostly wait, the others
+ * compute.
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { filesAtOnce } from "../../test/support/files-at-once.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const integrationFiles = ["test/**/*.{nats,weaviate,temporal,servers}.test.ts"];
 const modelFiles = ["test/**/*.model.test.ts"];
 
-/** Longest first, so that no worker is left alone with a long file at the end. */
-const longest = [
-  "test/simulation/core.test.ts",
-  "test/cli/cli.test.ts",
-  "test/simulation/planted.test.ts",
-  "test/gateway/publish-bodies.test.ts",
-  "test/gateway/http-socket.test.ts",
-  "test/architecture/lint.test.ts",
-];
+/** The files that take longest, so that no worker is left alone with one at the end. */
+const longest = {
+  computing: [
+    "test/embedding/onnx.model.test.ts",
+    "test/simulation/core.test.ts",
+    "test/cli/cli.test.ts",
+    "test/architecture/lint.test.ts",
+    "test/hot/hnsw.test.ts",
+    "test/model/compile.model.test.ts",
+    "test/actors/engine-history.test.ts",
+    "test/simulation/planted.test.ts",
+    "test/gateway/publish-bodies.test.ts",
+    "test/gateway/http-socket.test.ts",
+    "test/retrieval/placement.test.ts",
+    "test/architecture/layers.test.ts",
+    "test/ingest/isolation/child-process.test.ts",
+    "test/ingest/preparation/pool.test.ts",
+  ],
+  waiting: [
+    "test/chaos/merge-steps.servers.test.ts",
+    "test/chaos/chaos.servers.test.ts",
+    "test/failures/poison.servers.test.ts",
+    "test/failures/two-nodes.servers.test.ts",
+    "test/failures/start.servers.test.ts",
+    "test/failures/crash.servers.test.ts",
+    "test/merges/handles.temporal.test.ts",
+    "test/log/identity.nats.test.ts",
+    "test/log/replaced.nats.test.ts",
+    "test/log/cluster.nats.test.ts",
+    "test/merges/merge.temporal.test.ts",
+    "test/failures/outages.servers.test.ts",
+    "test/examples/examples.servers.test.ts",
+    "test/cold/cold.weaviate.test.ts",
+    "test/failures/identity.servers.test.ts",
+    "test/retrieval/placement.weaviate.test.ts",
+    "test/failures/process.servers.test.ts",
+    "test/failures/flood.servers.test.ts",
+    "test/ingest/sources/sources.nats.test.ts",
+    "test/cold/crash.servers.test.ts",
+  ],
+} as const;
 
-class LongestFirst extends BaseSequencer {
+/** Longest first, and evenly mixed. */
+class LongestMixed extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification): number => {
-      const at = longest.findIndex((file) => moduleId.endsWith(file));
-      return at === -1 ? longest.length : at;
-    };
-    return (await super.sort(files)).toSorted((left, right) => rank(left) - rank(right));
+    const sorted = await super.sort(files);
+    const isWaiting = ({ project }: TestSpecification) => project.name === "integration";
+    const places = new Map<TestSpecification, number>();
+    for (const [names, kind] of [
+      [longest.waiting, sorted.filter(isWaiting)],
+      [longest.computing, sorted.filter((file) => !isWaiting(file))],
+    ] as const) {
+      const rank = ({ moduleId }: TestSpecification): number => {
+        const at = names.findIndex((name) => moduleId.endsWith(name));
+        return at === -1 ? names.length : at;
+      };
+      const ranked = kind.toSorted((left, right) => rank(left) - rank(right));
+      for (const [index, file] of ranked.entries()) places.set(file, index / ranked.length);
+    }
+    const placeOf = (file: TestSpecification): number => places.get(file) ?? 1;
+    return sorted.toSorted((left, right) => placeOf(left) - placeOf(right));
   }
 }
 
-/** More than there are cores, because several files wait for real time. */
-const side = { pool: "forks", maxWorkers: 3, sequence: { groupOrder: 0 } } as const;
+const side = { pool: "forks", maxWorkers: filesAtOnce } as const;
+const computing = { testTimeout: 120_000, hookTimeout: 120_000 } as const;
 
 export default defineConfig({
   root: repository,
   test: {
-    pool: "forks",
-    maxWorkers: side.maxWorkers,
+    ...side,
     passWithNoTests: false,
     allowOnly: false,
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: LongestMixed },
     projects: [
       {
         root: repository,
         test: {
-          ...side,
+          ...{ ...side, ...computing },
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: [...integrationFiles, ...modelFiles],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+        },
+      },
+      {
+        root: repository,
+        test: {
+          ...{ ...side, ...computing },
+          name: "model",
+          include: modelFiles,
+          exclude: integrationFiles,
         },
       },
       {
         root: repository,
         test: {
           ...side,
-          name: "model",
-          include: modelFiles,
-          exclude: integrationFiles,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
-      {
-        root: repository,
-        test: {
           name: "integration",
           include: integrationFiles,
           globalSetup: ["test/support/servers.ts"],
-          pool: "forks",
-          // One file at a time: merge workers of two sites would take each other's work from the
-          // Temporal server that they share, and refuse it (another deployment's).
-          maxWorkers: 1,
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
-          testTimeout: 180_000,
-          hookTimeout: 240_000,
+          testTimeout: 240_000,
+          hookTimeout: 300_000,
         },
       },
     ],

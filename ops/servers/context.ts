@@ -8,6 +8,8 @@ export interface ServerContext {
   readonly env: Environment;
   /** Ports of the last run by name; the ports of this run are written into it. */
   readonly ports: Record<string, number>;
+  /** Of Temporal, beside the configured one: tests that run side by side have one each. */
+  readonly namespaces?: readonly string[] | undefined;
 }
 
 /** How often a server is started anew on other ports when another process was quicker. */

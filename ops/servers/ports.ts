@@ -1,4 +1,5 @@
 /** Loopback ports: those configured, else those of the last run, else free ones. */
+import { randomInt } from "node:crypto";
 import { createServer, type Server } from "node:net";
 import { SetupError } from "../setup/setup-error.ts";
 
@@ -58,9 +59,19 @@ export async function choosePorts(
   }
 }
 
+/**
+ * Below the ports that systems give to outgoing connections: one of those could take the port of a
+ * server that is about to start, or to start again.
+ */
+const quietPorts = { from: 10_000, below: 32_000 };
+const quietPortTriesMax = 100;
+
 /** One free loopback port, for a test that starts a single server. */
 export async function freePort(): Promise<number> {
-  const server = await hold(0);
+  let server: Server | undefined;
+  for (let tries = 0; server === undefined && tries < quietPortTriesMax; tries += 1) {
+    server = await hold(randomInt(quietPorts.from, quietPorts.below));
+  }
   if (server === undefined) throw new SetupError("no free loopback port on this machine");
   const port = portOf(server);
   await release(server);

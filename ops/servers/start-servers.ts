@@ -29,6 +29,8 @@ export interface StartServersOptions {
   readonly want: { readonly llm: boolean };
   /** What ensureTools returned; without it the missing ones are installed first. */
   readonly tools?: Tools | undefined;
+  /** More namespaces of a Temporal that is started here. */
+  readonly namespaces?: readonly string[] | undefined;
   /** A server ended that was not stopped; `message` has the last lines of its log. */
   readonly onDeath?: ((end: ServerEnd) => void) | undefined;
 }
@@ -60,7 +62,7 @@ export async function startServers(options: StartServersOptions): Promise<Server
   requireFreeSpace(dataDir, dataSpaceBytes, "FRESHET_DATA_DIR");
   const tools = options.tools ?? (await installMissing(options));
   const lock = await acquireRunLock(dataDir);
-  const context = { dataDir, env, ports: lock.ports };
+  const context = { dataDir, env, ports: lock.ports, namespaces: options.namespaces };
   const run: Run = { options, context, tools, lock, running: [] };
   try {
     // Side by side: most of each start is waiting.

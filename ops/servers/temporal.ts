@@ -37,7 +37,7 @@ export interface TemporalPorts {
 /** The command line, each option with its reason. Pure. */
 export function temporalParameters(
   ports: TemporalPorts,
-  files: { readonly database: string; readonly namespace: string },
+  files: { readonly database: string; readonly namespaces: readonly string[] },
 ): string[] {
   return [
     ...["server", "start-dev"],
@@ -50,7 +50,7 @@ export function temporalParameters(
     ...["--port", String(ports.port), "--ui-port", String(ports.uiPort)],
     // Both would be random otherwise; chosen here, they cannot collide with the other servers.
     ...["--http-port", String(ports.httpPort), "--metrics-port", String(ports.metricsPort)],
-    ...["--namespace", files.namespace],
+    ...files.namespaces.flatMap((namespace) => ["--namespace", namespace]),
     ...searchAttributes.flatMap((attribute) => ["--search-attribute", attribute]),
     // The UI must work without the internet, and asks for no news.
     "--ui-disable-news-fetch",
@@ -71,6 +71,7 @@ export async function startTemporal(
   const directory = join(context.dataDir, "temporal");
   mkdirSync(directory, { recursive: true });
   const namespace = namespaceFrom(context.env);
+  const namespaces = [namespace, ...(context.namespaces ?? [])];
   return startOnPorts(context, requests, async (ports) => {
     const address = `127.0.0.1:${ports("temporal")}`;
     const uiUrl = `http://127.0.0.1:${ports("temporalUi")}`;
@@ -84,7 +85,7 @@ export async function startTemporal(
           httpPort: ports("temporalHttp"),
           metricsPort: ports("temporalMetrics"),
         },
-        { database: join(directory, "temporal.db"), namespace },
+        { database: join(directory, "temporal.db"), namespaces },
       ),
       env: plainEnvironment(context.env),
       logFile: logPath(context.dataDir, "temporal"),

@@ -1,5 +1,7 @@
 /** The merge worker: the composition root of the process that merges the log into Weaviate. */
 
+import { homedir } from "node:os";
+import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { startMergeWorker } from "../merges/temporal/worker.ts";
 import { readModelShape } from "./embedding.ts";
@@ -31,6 +33,7 @@ export async function startMerges(
       confirmMs: merge.confirmMs,
       ageMs: merge.ageMs,
       replayWindowMs: config.replayWindowMs,
+      bundleDir: join(config.cacheDir ?? join(homedir(), ".cache", "freshet"), "compiled"),
       deployment: log.deployment,
       log,
       cold,

@@ -2,7 +2,7 @@
  * The same merges over the real log and the real cold shard: what the memory ports may have
  * flattered.
  */
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { MergePorts } from "../../activities/context.ts";
 import { createMergeActivities } from "../../activities/steps.ts";
 import { objectId } from "../../src/cold/object-id.ts";
@@ -14,6 +14,7 @@ import type { Log } from "../../src/log/port.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { TenantScrub } from "../../workflows/tenant-scrub.ts";
+import { serversOfFile } from "../support/side-by-side.ts";
 import { runMerge } from "./run-merge.ts";
 import { RecordWriter, writeSequel, writeStory } from "./world.ts";
 
@@ -23,7 +24,7 @@ let ports: MergePorts;
 const tenant = `merge-${process.pid.toString(36)}-${Date.now().toString(36)}` as TenantId;
 
 beforeAll(async () => {
-  const { nats, weaviate } = inject("servers");
+  const { nats, weaviate } = serversOfFile();
   const shared = { clock: systemClock, logger: silentLogger };
   log = await connectNatsLog({ ...shared, servers: nats.url, partitions: 8, name: "merge-test" });
   cold = connectWeaviate({ ...shared, ...weaviate, dimensions: 8 });

@@ -1,15 +1,16 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, inject, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
 import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import { partitionOf, tenantId } from "../../src/contract/ids.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { serversOfFile } from "../support/side-by-side.ts";
 
-const servers = inject("servers").nats.url;
+const servers = serversOfFile().nats.url;
 const partitions = 8;
 let folder: string;
 let tenant: TenantId;

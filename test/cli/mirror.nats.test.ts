@@ -11,14 +11,15 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, expect, inject, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { parseOperation } from "../../src/contract/document.ts";
 import { type TenantId, tenantId, type Version } from "../../src/contract/ids.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { serversOfFile } from "../support/side-by-side.ts";
 
-const servers = inject("servers").nats.url;
+const servers = serversOfFile().nats.url;
 const partitions = 8;
 const main = join(import.meta.dirname, "../../src/cli/main.ts");
 /** More of both take minutes: `MIRROR_FILES=10000 MIRROR_KILLS=30`. */

@@ -1,5 +1,5 @@
 import { connect, type NatsConnection } from "nats";
-import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { connectPeers, type PeerServer, servePeers } from "../../src/cluster/nats-peers.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
@@ -7,6 +7,7 @@ import { type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
 import type { Peers } from "../../src/contract/service.ts";
 import { FakeService } from "../gateway/fake-service.ts";
 import { countingMetrics } from "../support/counting-metrics.ts";
+import { serversOfFile } from "../support/side-by-side.ts";
 
 const demo = "demo" as TenantId;
 const node = `host.with.dots-${process.pid}`;
@@ -20,7 +21,7 @@ let peers: Peers;
 let metrics: ReturnType<typeof countingMetrics>;
 
 beforeEach(async () => {
-  const servers = inject("servers").nats.url;
+  const servers = serversOfFile().nats.url;
   [asking, owning] = await Promise.all([connect({ servers }), connect({ servers })]);
   owner = new FakeService();
   const payload = new TextEncoder().encode(JSON.stringify({ id: "a", text: "rivers rise" }));

@@ -1,8 +1,8 @@
 /** Where the Weaviate of this test run is. */
 
-import { inject } from "vitest";
 import type { ServerAddresses } from "../support/servers.ts";
+import { serversOfFile } from "../support/side-by-side.ts";
 
 export function weaviateAddress(): ServerAddresses["weaviate"] {
-  return inject("servers").weaviate;
+  return serversOfFile().weaviate;
 }

@@ -16,11 +16,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeRunFile } from "../../src/cli/run-file.ts";
 import { type Environment, openSite, type Site } from "../support/engine-process.ts";
 import { inheritedEnvironment } from "../support/environment.ts";
 import { eventually } from "../support/promises.ts";
+import { serversOfFile } from "../support/side-by-side.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const examples = join(root, "ops/examples");
@@ -42,7 +43,7 @@ beforeAll(async () => {
   const [engine] = await Promise.all([site.startEngine(), site.startMergeWorker()]);
   place = mkdtempSync(join(tmpdir(), "freshet-tour-"));
   for (const name of ["ops", "actors"]) symlinkSync(join(root, name), join(place, name));
-  const { temporal } = inject("servers");
+  const { temporal } = serversOfFile();
   const urls = { http: engine.url, nats: site.nats.url };
   const dataDir = join(place, ".freshet");
   writeRunFile(dataDir, { urls, temporal });

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../../ops/servers/ports.ts";
 import type { Version } from "../../src/contract/ids.ts";
 import type { Answer } from "../../src/contract/query.ts";
@@ -14,6 +14,7 @@ import {
 import { type Client, httpClient, refusal } from "../support/http-service.ts";
 import { eventually } from "../support/promises.ts";
 import { expectOneLine, type Run, runRole } from "../support/run-freshet.ts";
+import { serversOfFile } from "../support/side-by-side.ts";
 
 /** The stories of this file go on from test to test, as an outage does: down, back, down again. */
 const tenant = freshTenant("outage");
@@ -26,7 +27,7 @@ let temporal: Gate;
 let withoutNats: readonly Run[];
 
 beforeAll(async () => {
-  const servers = inject("servers");
+  const servers = serversOfFile();
   const gates = await Promise.all(
     [new URL(servers.weaviate.url).host, servers.weaviate.grpc, servers.temporal.address].map(
       gateTo,

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JobReport } from "../../ops/main-job/report.ts";
 import { isGroupAlive } from "../../ops/servers/supervise.ts";
 import { mergeWorkflowId } from "../../src/contract/merge.ts";
@@ -9,6 +9,7 @@ import { delta, type Endpoint, startEndpoint, stream } from "../answer/misbehavi
 import { gateTo } from "../cold/gate.ts";
 import { type Environment, openSite, type Site } from "../support/engine-process.ts";
 import { type Run, runStart } from "../support/run-freshet.ts";
+import { serversOfFile } from "../support/side-by-side.ts";
 
 let site: Site;
 let model: Endpoint;
@@ -163,7 +164,7 @@ describe("ops/start", () => {
   });
 
   it("interrupted in a merge that can not go on, because Temporal is away, does not wait for it", async () => {
-    const gate = await gateTo(inject("servers").temporal.address);
+    const gate = await gateTo(serversOfFile().temporal.address);
     await gate.open();
     const dataDir = join(folder, "stuck");
     const run = runStart(["--corpus", corpus], {

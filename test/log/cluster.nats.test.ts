@@ -289,9 +289,11 @@ describe("a cluster that is small", () => {
       "DOCS",
       "HEADS",
     ]);
-    // Each fits; their sum may not, because the servers look at what others reserved some seconds
-    // ago.
-    for (const { bytesMax } of usage) expect(bytesMax).toBeLessThanOrEqual(storeBytesMax);
+    const sizes = new Map(usage.map(({ stream, bytesMax }) => [stream, bytesMax]));
+    const sum = [...sizes.values()].reduce((bytes, more) => bytes + more, 0);
+    expect(sum).toBeLessThanOrEqual(storeBytesMax);
+    expect(sum).toBeGreaterThan(storeBytesMax / 4);
+    expect(sizes.get("CHUNKS")).toBe(2 * (sizes.get("DOCS") ?? 0));
     await Promise.all(logs.map((log) => log.close()));
   }, 60_000);
 

@@ -4,13 +4,14 @@
  */
 
 import { Client, Connection } from "@temporalio/client";
-import { inject } from "vitest";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { mergeWorkflowId } from "../../src/contract/merge.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import { type MergeWorker, startMergeWorker } from "../../src/merges/temporal/worker.ts";
 import type { World } from "../activities/world.ts";
+import { compiledDirectory } from "../support/environment.ts";
+import { serversOfFile } from "../support/side-by-side.ts";
 
 interface TemporalServer {
   readonly address: string;
@@ -18,7 +19,7 @@ interface TemporalServer {
 }
 
 export function server(): TemporalServer {
-  const { address, namespace } = inject("servers").temporal;
+  const { address, namespace } = serversOfFile().temporal;
   return { address, namespace };
 }
 
@@ -43,7 +44,9 @@ export interface Deployment {
 export function deploy(world: World, ageMs?: number, replayWindowMs?: number): Deployment {
   const { clock, logger, metrics, log, cold } = world.ports;
   const taskQueue = freshName("merge-test");
-  const temporal = { ...server(), clock, logger, taskQueue, graceMs: 0, settleMs: 0, confirmMs: 0 };
+  const noWaits = { graceMs: 0, settleMs: 0, confirmMs: 0 };
+  const temporal = { ...server(), clock, logger, taskQueue, ...noWaits };
+  const bundleDir = compiledDirectory();
   const client = connectTemporal(temporal);
   let worker: MergeWorker | null = null;
   let running: Promise<void> = Promise.resolve();
@@ -58,7 +61,10 @@ export function deploy(world: World, ageMs?: number, replayWindowMs?: number): D
     stopWorker,
     async startWorker() {
       await stopWorker();
-      worker = await startMergeWorker({ ...temporal, log, cold, metrics, ageMs, replayWindowMs });
+      worker = await startMergeWorker({
+        ...{ ...temporal, log, cold, metrics },
+        ...{ ageMs, replayWindowMs, bundleDir },
+      });
       running = worker.run();
       await worker.ready;
       return worker;

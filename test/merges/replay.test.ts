@@ -6,15 +6,10 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { historyFromJSON } from "@temporalio/common/lib/proto-utils.js";
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  Runtime,
-  Worker,
-  type WorkflowBundle,
-} from "@temporalio/worker";
+import { DefaultLogger, Runtime, Worker } from "@temporalio/worker";
 import { beforeAll, describe, expect, it } from "vitest";
-import { workflowsPath } from "../../src/merges/temporal/worker.ts";
+import { workflowBundle } from "../../src/merges/temporal/bundle.ts";
+import { compiledDirectory } from "../support/environment.ts";
 
 const directory = new URL("./histories/", import.meta.url);
 const files = readdirSync(directory).filter((name) => name.endsWith(".json"));
@@ -25,12 +20,12 @@ interface JsonEvent {
 }
 
 describe("the merge workflow replays", () => {
-  let workflowBundle: WorkflowBundle;
+  let bundle: { readonly code: string };
 
   beforeAll(async () => {
     const logger = new DefaultLogger("ERROR");
     Runtime.install({ logger });
-    workflowBundle = await bundleWorkflowCode({ workflowsPath, logger });
+    bundle = await workflowBundle({ logger, directory: compiledDirectory() });
   });
 
   it("at least a full merge, an outage, a stopped worker and a scrub", () => {
@@ -43,7 +38,11 @@ describe("the merge workflow replays", () => {
 
   it.each(files)("%s", async (file) => {
     const history = JSON.parse(readFileSync(new URL(file, directory), "utf8")) as unknown;
-    await Worker.runReplayHistory({ workflowBundle }, historyFromJSON(history), "merge/replay");
+    await Worker.runReplayHistory(
+      { workflowBundle: bundle },
+      historyFromJSON(history),
+      "merge/replay",
+    );
   });
 
   it("and notices when the story differs from the history", async () => {
@@ -53,7 +52,7 @@ describe("the merge workflow replays", () => {
     if (first?.activityTaskScheduledEventAttributes === undefined) throw new Error("no activity");
     first.activityTaskScheduledEventAttributes.activityType.name = "commitMerge";
     await expect(
-      Worker.runReplayHistory({ workflowBundle }, historyFromJSON(history), "merge/replay"),
+      Worker.runReplayHistory({ workflowBundle: bundle }, historyFromJSON(history), "merge/replay"),
     ).rejects.toThrow(/Nondeterminism|determinism/i);
   });
 });

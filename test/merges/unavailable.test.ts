@@ -7,6 +7,7 @@ import { startMergeWorker } from "../../src/merges/temporal/worker.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { acme, createWorld } from "../activities/world.ts";
+import { compiledDirectory } from "../support/environment.ts";
 
 /** A port that nobody listens on. */
 async function closedPort(): Promise<number> {
@@ -41,7 +42,10 @@ describe("without Temporal", () => {
     const logger = { ...silentLogger, warn: (_: unknown, message: string) => lines.push(message) };
     const { log, cold, ports } = createWorld();
     const { metrics } = ports;
-    const worker = await startMergeWorker({ ...(await options()), logger, log, cold, metrics });
+    const worker = await startMergeWorker({
+      ...{ ...(await options()), logger, log, cold, metrics },
+      bundleDir: compiledDirectory(),
+    });
     const running = worker.run();
     while (!lines.some((line) => line.includes("trying again"))) await systemClock.sleep(20);
     await worker.shutdown();

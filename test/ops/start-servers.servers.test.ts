@@ -3,11 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "nats";
-import { afterEach, describe, expect, inject, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { startServers } from "../../ops/servers/start-servers.ts";
 import { isGroupAlive } from "../../ops/servers/supervise.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
 import { startPrivateNats } from "../support/private-nats.ts";
+import { serversOfFile } from "../support/side-by-side.ts";
 
 const folders: string[] = [];
 const newFolder = () => {
@@ -22,7 +23,7 @@ afterEach(() => {
 
 /** Weaviate and Temporal of the test run are used, so that a test starts NATS only. */
 function environment(): Record<string, string | undefined> {
-  const { temporal, weaviate } = inject("servers");
+  const { temporal, weaviate } = serversOfFile();
   return {
     ...process.env,
     FRESHET_TEMPORAL_ADDRESS: temporal.address,

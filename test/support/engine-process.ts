@@ -9,7 +9,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { inject } from "vitest";
 import { freePort } from "../../ops/servers/ports.ts";
 import { logPath, type RunningServer, startServer } from "../../ops/servers/supervise.ts";
 import { type ColdShard } from "../../src/cold/port.ts";
@@ -23,6 +22,7 @@ import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { inheritedEnvironment } from "./environment.ts";
 import { type PrivateNats, startPrivateNats } from "./private-nats.ts";
+import { serversOfFile } from "./side-by-side.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -87,7 +87,7 @@ export async function openSite(settings: Environment = {}): Promise<Site> {
   const shared = { clock: systemClock, logger: silentLogger };
   const env = { ...siteEnvironment(nats), ...settings };
   const log = await connectNatsLog({ ...shared, servers: nats.url, partitions: 8, name: "test" });
-  const { weaviate, temporal } = inject("servers");
+  const { weaviate, temporal } = serversOfFile();
   const { deployment } = log;
   const cold = connectWeaviate({ ...shared, ...weaviate, deployment, dimensions });
   const merges = connectTemporal({
@@ -115,7 +115,7 @@ export async function openSite(settings: Environment = {}): Promise<Site> {
 }
 
 function siteEnvironment(nats: PrivateNats): Environment {
-  const { temporal, weaviate } = inject("servers");
+  const { temporal, weaviate } = serversOfFile();
   return {
     ...inheritedEnvironment(),
     FRESHET_NATS_URL: nats.url,

@@ -1,51 +1,101 @@
 /**
  * Real servers for the integration tests: started once per test run, on ports and data of their
  * own (so beside a running ops/start), stopped at its end. Tests read the addresses with
- * `inject("servers")`. With FRESHET_NATS_URL and the like, servers that run already are used.
+ * `serversOfFile()` of side-by-side.ts. With FRESHET_NATS_URL and the like, servers that run already are
+ * used.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Connection } from "@temporalio/client";
 import type { TestProject } from "vitest/node";
 import { startServers } from "../../ops/servers/start-servers.ts";
+import { isTemporalReady } from "../../ops/servers/temporal.ts";
 import { lineProgress } from "../../ops/setup/progress.ts";
+import { filesAtOnce } from "./files-at-once.ts";
+import { startPrivateNats } from "./private-nats.ts";
 
+interface NatsPlace {
+  readonly url: string;
+  readonly monitorUrl: string;
+}
+
+interface TemporalPlace {
+  readonly address: string;
+  readonly namespace: string;
+  readonly uiUrl: string;
+}
+
+interface WeaviatePlace {
+  readonly url: string;
+  readonly grpc: string;
+  readonly apiKey?: string | undefined;
+}
+
+/** As one file sees them. */
 export interface ServerAddresses {
-  readonly nats: { readonly url: string; readonly monitorUrl: string };
-  readonly temporal: {
-    readonly address: string;
-    readonly namespace: string;
-    readonly uiUrl: string;
-  };
-  readonly weaviate: {
-    readonly url: string;
-    readonly grpc: string;
-    readonly apiKey?: string | undefined;
-  };
+  readonly nats: NatsPlace;
+  readonly temporal: TemporalPlace;
+  readonly weaviate: WeaviatePlace;
 }
 
 declare module "vitest" {
   interface ProvidedContext {
-    servers: ServerAddresses;
+    servers: {
+      readonly nats: readonly NatsPlace[];
+      readonly temporal: TemporalPlace & { readonly namespaces: readonly string[] };
+      readonly weaviate: WeaviatePlace;
+    };
   }
 }
 
 export default async function startForTests(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = mkdtempSync(join(tmpdir(), "freshet-test-"));
   const write = (line: string) => process.stderr.write(line);
-  const servers = await startServers({
-    dataDir,
-    env: withoutFixedPorts(process.env),
-    progress: lineProgress(write, () => performance.now()),
-    want: { llm: false },
-    onDeath: (end) => write(`${end.message}\n`),
+  const places = Array.from({ length: filesAtOnce }, (_, index) => index + 1);
+  const namespaces = places.map((place) => `side-by-side-${place}`);
+  const [shared, ...more] = await Promise.all([
+    startServers({
+      dataDir,
+      env: withoutFixedPorts(process.env),
+      progress: lineProgress(write, () => performance.now()),
+      want: { llm: false },
+      namespaces,
+      onDeath: (end) => write(`${end.message}\n`),
+    }),
+    ...places.slice(1).map(() => startPrivateNats()),
+  ]);
+  const { nats, temporal, weaviate } = shared;
+  await Promise.all(namespaces.map((namespace) => ensureNamespace(temporal.address, namespace)));
+  const own = more.map(({ url, monitorUrl }) => ({ url, monitorUrl }));
+  project.provide("servers", {
+    nats: [nats, ...own],
+    temporal: { ...temporal, namespaces },
+    weaviate,
   });
-  const { nats, temporal, weaviate } = servers;
-  project.provide("servers", { nats, temporal, weaviate });
   return async () => {
-    await servers.stop();
+    await Promise.all([shared.stop(), ...more.map((server) => server[Symbol.asyncDispose]())]);
     rmSync(dataDir, { recursive: true, force: true });
   };
+}
+
+const alreadyThere = 6;
+const lookEveryMs = 200;
+
+/** A Temporal that was not started here lacks them. */
+async function ensureNamespace(address: string, namespace: string): Promise<void> {
+  const isReady = () => isTemporalReady(address, namespace).catch(() => false);
+  if (await isReady()) return;
+  const connection = await Connection.connect({ address });
+  const workflowExecutionRetentionPeriod = { seconds: 86_400 as unknown as Long };
+  await connection.workflowService
+    .registerNamespace({ namespace, workflowExecutionRetentionPeriod })
+    .catch((thrown: { code?: number }) => {
+      if (thrown.code !== alreadyThere) throw thrown;
+    });
+  await connection.close();
+  while (!(await isReady())) await sleep(lookEveryMs);
 }
 
 /** Ports that a person fixed belong to the main job, which may be running. */

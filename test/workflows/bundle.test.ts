@@ -1,6 +1,6 @@
 import { bundleWorkflowCode } from "@temporalio/worker";
 import { describe, expect, it } from "vitest";
-import { workflowsPath } from "../../src/merges/temporal/worker.ts";
+import { workflowsPath } from "../../src/merges/temporal/bundle.ts";
 
 describe("the workflows", () => {
   it("bundle without anything that a replay could see differently", async () => {

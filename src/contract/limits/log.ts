@@ -20,6 +20,11 @@ export const logLimits = {
   /** A server with less disk gets streams of half the size, and half again, but not below this. */
   streamBytesMin: 16 * MiB,
   /**
+   * Servers of a cluster tell each other what their streams reserve at least every 10 s. What a new
+   * log was refused for longer than this is really taken.
+   */
+  roomKnownMs: 12 * secondMs,
+  /**
    * Messages that a manifest's subject keeps: so many minus one foreign messages in a row may be
    * stored after a manifest before it is lost.
    */
@@ -101,6 +106,9 @@ export const logRelations: Relations = {
     atMost(logLimits.streamBytesMin, chunksBytesMax),
     atMost(logLimits.streamBytesMin, logLimits.headsBytesMax),
     atMost(logLimits.streamBytesMin, logLimits.manifestsBytesMax),
+  ],
+  "a new log that finds its room taken still has time to make do with less": [
+    atMost(logLimits.roomKnownMs * 2, logLimits.natsConnectMs),
   ],
   "a stop waits for an append whose answer is late": [
     below(logLimits.publishAckMs, runtimeLimits.stopMs),

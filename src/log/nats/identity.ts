@@ -21,11 +21,10 @@ import { identitySubject } from "../wire/subjects.ts";
 import type { NatsContext } from "./connection.ts";
 import { newestReadable } from "./newest.ts";
 import { publishIfLastUntilKnown } from "./publish.ts";
+import { createFirstStream, createStream } from "./room.ts";
 import {
   alignStream,
-  createStream,
   incarnationIn,
-  missingStream,
   otherIncarnation,
   refusedLog,
   type StreamRole,
@@ -62,6 +61,12 @@ export interface Deployment {
   readonly leaseMs: number;
 }
 
+/** One attempt at opening a log. */
+export interface Opening extends Deployment {
+  /** Whether it has waited long enough for the room that was planned (room.ts, RO2). */
+  readonly mayShrink: boolean;
+}
+
 interface StoredIdentity {
   readonly identity: LogIdentity;
   readonly revision: number;
@@ -88,10 +93,7 @@ export function newIncarnation(nowMs: number): number {
  * @throws FreshetError log_identity, log_unavailable, overloaded (no room for a stream), not_ready
  * (no log, and none may be created)
  */
-export async function ensureLog(
-  context: NatsContext,
-  deployment: Deployment,
-): Promise<LogIdentity> {
+export async function ensureLog(context: NatsContext, deployment: Opening): Promise<LogIdentity> {
   const stored = present(await readIdentity(context)) ?? (await beginLog(context, deployment));
   checkPartitions(stored.identity.partitions, deployment.partitions);
   const isReady = stored.identity.state === "ready";
@@ -146,7 +148,7 @@ async function beginLog(context: NatsContext, deployment: Deployment): Promise<S
   }
   const nowMs = context.clock.nowMs();
   const incarnation = newIncarnation(nowMs);
-  await createStream(context, "manifests", { ...deployment, incarnation });
+  await createFirstStream(context, { ...deployment, incarnation });
   const created = (await streamInfo(context, "manifests"))?.created ?? "";
   const identity: LogIdentity = {
     format: 1,
@@ -162,13 +164,13 @@ async function beginLog(context: NatsContext, deployment: Deployment): Promise<S
 async function complete(
   context: NatsContext,
   { identity, revision }: StoredIdentity,
-  deployment: Deployment,
+  opening: Opening,
 ): Promise<StoredIdentity> {
-  const shape = { ...deployment, incarnation: identity.incarnation };
-  await createStream(context, "leases", { ...shape, incarnation: identity.leases });
-  // From small to large: on a small disk the largest makes do with what is left.
+  const shape = { ...opening, incarnation: identity.incarnation };
+  await createStream(context, { ...shape, role: "leases", incarnation: identity.leases });
+  // From small to large: where others took room meanwhile, the largest makes do with what is left.
   for (const role of ["deadLetters", "heads", "docs", "chunks"] as const) {
-    await createStream(context, role, shape);
+    await createStream(context, { ...shape, role });
   }
   await checkStreams(context, identity);
   return writeIdentity(context, { ...identity, state: "ready" }, revision);
@@ -217,15 +219,20 @@ async function checkHarmless(context: NatsContext): Promise<void> {
 
 async function recreate(context: NatsContext, role: StreamRole, shape: StreamShape): Promise<void> {
   context.logger.error({ stream: streamNames[role] }, "a stream was missing and is created again");
-  await createStream(context, role, shape);
+  await createStream(context, { ...shape, role, mayShrink: true });
 }
 
-/** DOCS, CHUNKS and HEADS are those of the identity. @throws FreshetError log_identity */
+/**
+ * DOCS, CHUNKS and HEADS are those of the identity.
+ * @throws FreshetError log_identity, log_unavailable (a cluster took back one that it just made)
+ */
 async function checkStreams(context: NatsContext, identity: LogIdentity): Promise<void> {
   for (const role of ["docs", "chunks", "heads"] as const) {
+    const name = streamNames[role];
     const info = await streamInfo(context, role);
-    if (info === null) throw missingStream(streamNames[role]);
-    if (incarnationIn(info) !== identity.incarnation) throw otherIncarnation(streamNames[role]);
+    // Nothing was ever stored in it: to create it again loses nothing (NI1).
+    if (info === null) throw new FreshetError("log_unavailable", `stream ${name} is not there yet`);
+    if (incarnationIn(info) !== identity.incarnation) throw otherIncarnation(name);
   }
 }
 

@@ -86,9 +86,11 @@ async function openWithin(
   deployment: Deployment,
   deadline: Deadline,
 ): Promise<Opened> {
+  const startedMs = context.clock.monotonicMs();
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const identity = await ensureLog(context, deployment);
+      const mayShrink = context.clock.monotonicMs() - startedMs >= limits.roomKnownMs;
+      const identity = await ensureLog(context, { ...deployment, mayShrink });
       const integrity = await LogIntegrity.open(context, deployment, identity);
       await integrity.check();
       return { identity, integrity };

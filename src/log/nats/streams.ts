@@ -1,4 +1,4 @@
-/** The streams of the log: their definitions and their creation. */
+/** The streams of the log: their definitions, and what an existing one lacks. */
 
 import {
   DiscardPolicy,
@@ -149,7 +149,7 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
 
 /** With `subjects`: also which of those hold messages. @throws FreshetError log_unavailable */
 export async function streamInfo(
-  context: NatsContext,
+  context: Pick<NatsContext, "jsm">,
   role: StreamRole,
   subjects?: string,
 ): Promise<StreamInfo | null> {
@@ -177,48 +177,6 @@ export async function subjectsOf(
   } catch (thrown) {
     throw logError(thrown);
   }
-}
-
-/**
- * Creates a stream; another node that did the same a moment ago is no error. The server reserves
- * `max_bytes` at once, so on a small disk the size is halved until it fits; then it gives half of
- * that back, because what just fits may be all the space there is, and other streams follow.
- * @throws FreshetError log_unavailable, overloaded (no room even for the smallest)
- */
-export async function createStream(
-  context: NatsContext,
-  role: StreamRole,
-  shape: StreamShape,
-): Promise<void> {
-  const config = streamConfig(role, shape);
-  for (let bytes = config.max_bytes ?? limits.streamBytesMin; ; bytes = Math.floor(bytes / 2)) {
-    try {
-      await context.jsm.streams.add({ ...config, max_bytes: bytes });
-      if (bytes !== config.max_bytes) await leaveRoom(context, config, bytes);
-      return;
-    } catch (thrown) {
-      if (apiCode(thrown) === jetStream.streamNameInUse) return;
-      const error = logError(thrown);
-      if (error.code !== "overloaded") throw error;
-      // The server checks the space before the name: another node's stream may have filled it.
-      if ((await streamInfo(context, role)) !== null) return;
-      if (bytes / 2 >= limits.streamBytesMin) continue;
-      if (apiCode(thrown) !== jetStream.noSuitablePeers) throw error;
-      // Servers of a cluster learn of freed space some seconds late: a start tries again until
-      // then.
-      throw new FreshetError("log_unavailable", error.message, { cause: thrown });
-    }
-  }
-}
-
-async function leaveRoom(
-  { jsm, logger }: NatsContext,
-  { name, max_bytes: wanted }: Partial<StreamConfig> & { readonly name: string },
-  fitted: number,
-): Promise<void> {
-  const bytes = Math.max(limits.streamBytesMin, Math.floor(fitted / 2));
-  await jsm.streams.update(name, { max_bytes: bytes });
-  logger.warn({ stream: name, bytes, wanted }, "the server has less room for a stream than wanted");
 }
 
 /**

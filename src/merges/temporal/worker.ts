@@ -10,15 +10,12 @@
  *        elsewhere.
  */
 
-import { fileURLToPath } from "node:url";
 import {
-  bundleWorkflowCode,
   DefaultLogger,
   makeTelemetryFilterString,
   NativeConnection,
   Runtime,
   Worker,
-  type WorkflowBundle,
 } from "@temporalio/worker";
 import type { MergePorts } from "../../../activities/context.ts";
 import { FreshetError } from "../../contract/errors.ts";
@@ -28,9 +25,8 @@ import type { Logger, Metrics } from "../../observe/port.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { MergeClient } from "../port.ts";
 import { createTemporalActivities } from "./activities.ts";
+import { workflowBundle } from "./bundle.ts";
 import { connectTemporal, type TemporalOptions } from "./client.ts";
-
-export const workflowsPath = fileURLToPath(new URL("../../../workflows/index.ts", import.meta.url));
 
 export interface MergeWorkerOptions extends TemporalOptions {
   readonly logger: Logger;
@@ -41,6 +37,8 @@ export interface MergeWorkerOptions extends TemporalOptions {
   readonly ageMs?: number | undefined;
   /** How long the log keeps what is no longer needed; `limits.replayWindowMs` by default. */
   readonly replayWindowMs?: number | undefined;
+  /** Where the bundled workflows are kept for the next start. */
+  readonly bundleDir?: string | undefined;
 }
 
 export interface MergeWorker {
@@ -61,23 +59,21 @@ const reconnects = {
 /** Prepares the worker; nothing is connected before `run`. */
 export async function startMergeWorker(options: MergeWorkerOptions): Promise<MergeWorker> {
   installRuntime(options.logger);
-  const workflowBundle = await bundleWorkflowCode({
-    workflowsPath,
-    logger: temporalLogger(options.logger),
-  });
-  return new RunningMergeWorker(options, workflowBundle);
+  const logger = temporalLogger(options.logger);
+  const bundle = await workflowBundle({ logger, directory: options.bundleDir });
+  return new RunningMergeWorker(options, bundle);
 }
 
 class RunningMergeWorker implements MergeWorker {
   readonly #options: MergeWorkerOptions;
-  readonly #bundle: WorkflowBundle;
+  readonly #bundle: { readonly code: string };
   readonly #client: MergeClient;
   readonly #stop = new AbortController();
   readonly #polling = Promise.withResolvers<void>();
   #worker: Worker | null = null;
   #run: Promise<void> | null = null;
 
-  constructor(options: MergeWorkerOptions, bundle: WorkflowBundle) {
+  constructor(options: MergeWorkerOptions, bundle: { readonly code: string }) {
     this.#options = options;
     this.#bundle = bundle;
     this.#client = connectTemporal(options);
