@@ -38,6 +38,7 @@ import { Deadline } from "../../src/runtime/deadline.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { ask } from "../../src/runtime/reply.ts";
+import type { QuestionNamesLane } from "../../src/text/names.ts";
 import { piecesOf } from "../../src/text/pieces.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
 import type { FieldRedactor } from "../../src/text/redact-fields.ts";
@@ -65,6 +66,8 @@ export interface QuestionOptions {
   readonly modelTokensMax: number;
   /** Begins the redaction of one question of the tenant: its texts share what that may cost. */
   readonly redactorOf: (tenant: TenantId) => FieldRedactor;
+  /** Behind it; undefined where that lane is off. */
+  readonly names?: QuestionNamesLane | undefined;
   readonly writer: AnswerWriter;
   readonly limits: QuestionLimits;
   readonly metrics: Metrics;
@@ -143,12 +146,13 @@ class QuestionRun {
   }
 
   async #answer(): Promise<Answer> {
-    const { question, tenant, onEvent } = this.#request;
-    const { metrics } = this.#options;
+    const { question, tenant, onEvent, signal } = this.#request;
+    const { metrics, names } = this.#options;
     const redacted = await redactedQuestion(question, {
       redactor: this.#options.redactorOf(tenant),
       sliceChars: this.#options.limits.redactionSliceChars,
       turn: () => this.#clock.turn(),
+      names: names && ((texts) => names.redact(tenant, texts, signal)),
     });
     const { text } = redacted;
     this.#checkLease();

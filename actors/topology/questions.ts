@@ -38,6 +38,7 @@ export function spawnQuestions(
       tokenizer: options.tokenizer,
       modelTokensMax: options.embedder.model.maxTokens,
       redactorOf: options.redactorOf,
+      names: options.questionNames,
       writer: options.writer,
       limits: {
         candidatesPerShard: limits.candidatesPerShard,
