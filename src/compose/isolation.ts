@@ -21,7 +21,7 @@ import {
   requestOf,
 } from "../ingest/isolation/protocol.ts";
 import { processOperation } from "../ingest/pipeline.ts";
-import { openNames, preparersOf } from "../ingest/preparation/names.ts";
+import { namesOfFiles, preparersOf } from "../ingest/preparation/names.ts";
 import type { Preparer } from "../ingest/preparer.ts";
 import type { Log } from "../log/port.ts";
 import { type Logger, silentLogger } from "../observe/port.ts";
@@ -82,10 +82,9 @@ export async function runIsolated(
   const shape = readModelShape(config);
   const opened = await openEmbedding({ config, clock: systemClock, logger: silentLogger }, shape);
   const embedder = embedderSeam(opened.embedder);
-  const names = namesFiles(config);
   const preparerOf = preparersOf(
     { tokenizer: opened.tokenizer, ids: config.documentIds },
-    names === undefined ? undefined : await openNames(names),
+    await namesOfFiles(namesFiles(config)),
   );
   const parts = { ...opened, embedder, preparerOf };
   await embedProbe(parts);

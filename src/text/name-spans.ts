@@ -34,8 +34,13 @@ export interface NameFind extends Span {
 }
 
 /** What may stand between two words of one name, and of one address. */
-const betweenNames = /^(?: |\.? ?|[-'’.]| ?[-'’] ?)$/u;
-const betweenLines = /^[ \t]{0,2}(?:[,.;/#:-]{0,2}[ \t]{0,2}\n?[ \t]{0,4})$/u;
+const betweenNames = /^(?: ?| ?[-'’] ?)$/u;
+/** Behind an initial; behind a word a full stop ends a sentence. */
+const behindInitial = /^\.[ -]?$/u;
+const initialCharsMax = 2;
+const separator = "[ \\t]{0,2}[,.;/#:-]{0,2}[ \\t]{0,2}\\n?[ \\t]{0,4}";
+/** A code of a state or country between two parts counts, also where the model does not know it. */
+const betweenLines = new RegExp(`^(?:${separator}|${separator}\\p{Lu}{2,3}${separator})$`, "u");
 const twoLetters = /\p{L}.*\p{L}/su;
 
 /**
@@ -49,9 +54,8 @@ export function findsOf(text: string, words: readonly TaggedWord[]): readonly Na
 }
 
 function runs(text: string, words: readonly TaggedWord[], kind: NameKind): readonly NameFind[] {
-  const between = kind === "NAME" ? betweenNames : betweenLines;
   const finds: NameFind[] = [];
-  let run: { start: number; end: number; seen: Set<Part> } | undefined;
+  let run: { start: number; end: number; lastStart: number; seen: Set<Part> } | undefined;
   const close = (): void => {
     if (run !== undefined && isWhole(text, run, kind))
       finds.push({ kind, start: run.start, end: run.end });
@@ -59,16 +63,26 @@ function runs(text: string, words: readonly TaggedWord[], kind: NameKind): reado
   };
   for (const { start, end, part } of words) {
     if (part === undefined || (part === "name") !== (kind === "NAME")) continue;
-    if (run === undefined || !between.test(text.slice(run.end, start))) {
+    if (run === undefined || !isBetween(text.slice(run.end, start), run, kind)) {
       close();
-      run = { start, end, seen: new Set([part]) };
+      run = { start, end, lastStart: start, seen: new Set([part]) };
     } else {
       run.end = end;
+      run.lastStart = start;
       run.seen.add(part);
     }
   }
   close();
   return finds;
+}
+
+function isBetween(
+  gap: string,
+  { lastStart, end }: { readonly lastStart: number; readonly end: number },
+  kind: NameKind,
+): boolean {
+  if (kind === "ADDRESS") return betweenLines.test(gap);
+  return betweenNames.test(gap) || (end - lastStart <= initialCharsMax && behindInitial.test(gap));
 }
 
 interface Run extends Span {

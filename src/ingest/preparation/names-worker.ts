@@ -9,8 +9,8 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { errorBody, toFreshetError } from "../../contract/errors.ts";
 import type { ClassifierFiles } from "../../embedding/onnx-classifier.ts";
-import { openNames } from "./names.ts";
 import type { NamesReply, NamesRequest } from "./names-thread.ts";
+import { openNames } from "./open-names.ts";
 
 const namesOf = await openNames(workerData as ClassifierFiles);
 const port = parentPort;

@@ -1,13 +1,8 @@
-/** The lane of names inside a thread or a process that prepares: its model, and whose key it uses. */
+/** With whose key, and with which lanes, the documents of a tenant are prepared. */
 
-import {
-  type ClassifierFiles,
-  openTokenClassifier,
-  type TokenClassifier,
-} from "../../embedding/onnx-classifier.ts";
-import { createNameRedactor, type NameRedactor } from "../../text/names.ts";
+import type { ClassifierFiles } from "../../embedding/onnx-classifier.ts";
+import type { NameRedactor } from "../../text/names.ts";
 import { createRedactor } from "../../text/redaction.ts";
-import { loadTokenizer } from "../../text/tokenizer.ts";
 import {
   createPreparer,
   createPreparerWithNames,
@@ -17,11 +12,14 @@ import {
 
 export type NamesOf = (redactionKey: Uint8Array) => NameRedactor;
 
-/** @throws FreshetError embedding_unavailable, internal (its tokenizer cannot be used) */
-export async function openNames(files: ClassifierFiles): Promise<NamesOf> {
-  const { labels, classify }: TokenClassifier = await openTokenClassifier(files);
-  const tokenizer = await loadTokenizer(files.modelDir);
-  return (redactionKey) => createNameRedactor({ tokenizer, labels, classify }, redactionKey);
+/** Undefined where that lane is off. @throws what `openNames` throws */
+export async function namesOfFiles(
+  files: ClassifierFiles | undefined,
+): Promise<NamesOf | undefined> {
+  if (files === undefined) return undefined;
+  // It brings onnxruntime: a thread without this lane starts without it.
+  const { openNames } = await import("./open-names.ts");
+  return openNames(files);
 }
 
 /** A preparer for the tenant that a key belongs to. */

@@ -12,7 +12,7 @@ import { limits } from "../../contract/limits.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { yieldBy } from "../../runtime/priority.ts";
 import { loadTokenizer } from "../../text/tokenizer.ts";
-import { openNames, preparersOf } from "./names.ts";
+import { namesOfFiles, preparersOf } from "./names.ts";
 import type { PrepareWorkerSettings } from "./protocol.ts";
 import { answerRequests } from "./thread-program.ts";
 
@@ -20,8 +20,4 @@ const { modelDir, ids, names } = workerData as PrepareWorkerSettings;
 yieldBy(limits.prepareNiceness);
 const tokenizer = await loadTokenizer(modelDir);
 if (parentPort === null) throw new Error("this file is a thread of an engine");
-answerRequests(
-  parentPort,
-  preparersOf({ tokenizer, ids }, names === undefined ? undefined : await openNames(names)),
-  systemClock,
-);
+answerRequests(parentPort, preparersOf({ tokenizer, ids }, await namesOfFiles(names)), systemClock);
