@@ -7,7 +7,8 @@ import type { Answer, Coverage, Question, Source } from "../../src/contract/quer
 import type { Scalar } from "../../src/contract/scalar.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { ask, type Reply } from "../../src/runtime/reply.ts";
-import type { FieldRedactor } from "../../src/text/redact-fields.ts";
+import type { NameRedactor, NamesText } from "../../src/text/names.ts";
+import { type FieldRedactor, labelOf } from "../../src/text/redact-fields.ts";
 import type { TenantEntry } from "../directory/directory.ts";
 import type { TenantViewMessage } from "../messages.ts";
 
@@ -35,11 +36,13 @@ export async function redactedQuestion(
     readonly redactor: FieldRedactor;
     readonly sliceChars: number;
     readonly turn: () => Promise<void>;
+    /** Behind the recognisers, where that lane is on. */
+    readonly names?: NameRedactor["redact"] | undefined;
   },
 ): Promise<{ readonly text: string; readonly filter: Filter | undefined }> {
   const filter = input && normalFilter(input);
   const { redactor, sliceChars, turn } = work;
-  const redacted = new Map<string, Scalar>();
+  const redacted = new Map<string, RedactedValue>();
   const keyOf = (field: string, value: Scalar): string => `${typeof value} ${field}\0${value}`;
   let slice = 0;
   const others = async (chars: number): Promise<void> => {
@@ -53,17 +56,50 @@ export async function redactedQuestion(
   const text = redactor.line(query);
   for (const { field, value } of filterValues(filter)) {
     await others(field.length + String(value).length);
-    redacted.set(keyOf(field, value), redactedValue(redactor, field, value));
+    const own = { field, value: redactedValue(redactor, field, value) };
+    redacted.set(keyOf(field, value), own);
   }
   return {
-    text,
+    text: work.names === undefined ? text : await withoutNames(text, redacted, work.names),
     filter:
       filter &&
       mapFilter(filter, {
         field: (field) => redactedField(redactor, field),
-        value: (field, value) => redacted.get(keyOf(field, value)) ?? value,
+        value: (field, value) => redacted.get(keyOf(field, value))?.value ?? value,
       }),
   };
+}
+
+interface RedactedValue {
+  readonly field: string;
+  value: Scalar;
+}
+
+/** Changes the values in place. @returns the question */
+async function withoutNames(
+  question: string,
+  values: ReadonlyMap<string, RedactedValue>,
+  names: NameRedactor["redact"],
+): Promise<string> {
+  const asked: NamesText[] = [{ text: question, charsBefore: question.length }];
+  const fields: RedactedValue[] = [];
+  for (const each of values.values()) {
+    const label = namesLabel(each.field);
+    if (label === undefined || typeof each.value !== "string") continue;
+    asked.push({ text: each.value, charsBefore: each.value.length, label });
+    fields.push(each);
+  }
+  const [text, ...others] = await names(asked);
+  if (text === undefined || others.length !== fields.length)
+    throw new FreshetError("internal", "a text was not looked at");
+  for (const [index, field] of fields.entries()) field.value = others[index] as string;
+  return text;
+}
+
+/** As documents are asked about; other fields than these are not changed there. */
+function namesLabel(field: string): string | undefined {
+  if (field.startsWith(metadataPrefix)) return labelOf(field.slice(metadataPrefix.length));
+  return field === "title" || field === "source" ? "" : undefined;
 }
 
 const metadataPrefix = "metadata.";

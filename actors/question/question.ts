@@ -35,6 +35,7 @@ import { fuse } from "../../src/retrieval/fusion.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { Deadline } from "../../src/runtime/deadline.ts";
+import type { QuestionNamesLane } from "../../src/text/names.ts";
 import type { FieldRedactor } from "../../src/text/redact-fields.ts";
 import type { Directory, Proofs, TenantEntry } from "../directory/directory.ts";
 import type { QuestionMessage, Snapshot } from "../messages.ts";
@@ -62,6 +63,8 @@ export interface QuestionOptions {
   readonly results: Pick<SearchResults, "of">;
   /** Begins the redaction of one question of the tenant: its texts share what that may cost. */
   readonly redactorOf: (tenant: TenantId) => FieldRedactor;
+  /** Behind it; undefined where that lane is off. */
+  readonly names?: QuestionNamesLane | undefined;
   readonly writer: AnswerWriter;
   readonly limits: QuestionLimits;
   readonly metrics: Metrics;
@@ -148,11 +151,12 @@ class QuestionRun {
 
   async #answer(): Promise<Answer> {
     const { question, tenant, onEvent, signal } = this.#request;
-    const { limits, redactorOf, vectors } = this.#options;
+    const { limits, redactorOf, vectors, names } = this.#options;
     const redacted = await redactedQuestion(question, {
       redactor: redactorOf(tenant),
       sliceChars: limits.redactionSliceChars,
       turn: () => this.#clock.turn(),
+      names: names && ((texts) => names.redact(tenant, texts, signal)),
     });
     const { text } = redacted;
     this.#checkLease();

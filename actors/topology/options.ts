@@ -19,6 +19,7 @@ import type { Log } from "../../src/log/port.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
 import type { Logger, Metrics } from "../../src/observe/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
+import type { QuestionNamesLane } from "../../src/text/names.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
 import type { FieldRedactor } from "../../src/text/redact-fields.ts";
 
@@ -36,6 +37,8 @@ export interface TopologyOptions {
   readonly preparation: Pick<Preparation, "prepare">;
   /** Begins the redaction of one question of the tenant. */
   readonly redactorOf: (tenant: TenantId) => FieldRedactor;
+  /** The lane of names, of questions; undefined where it is off. */
+  readonly questionNames?: QuestionNamesLane | undefined;
   readonly writer: AnswerWriter;
   readonly merges: Pick<MergeClient, "due">;
   /** Change streams of others; undefined where none are read. */

@@ -39,6 +39,7 @@ export function spawnQuestions(
       cold: options.cold,
       ...sharedByQuestions(options, embedder),
       redactorOf: options.redactorOf,
+      names: options.questionNames,
       writer: options.writer,
       limits: {
         candidatesPerShard: limits.candidatesPerShard,

@@ -35,6 +35,9 @@ function watchForInterruption(): Interruption {
   return { signal: controller.signal, died: interrupt, reason: () => reason };
 }
 
+const wantsNames = (env: NodeJS.ProcessEnv): boolean =>
+  env["FRESHET_REDACT_NAMES"] === "model" && (env["FRESHET_NAMES_MODEL_DIR"] ?? "") === "";
+
 async function run(options: JobOptions, interruption: Interruption): Promise<void> {
   const { env } = process;
   const dataDir = dataFolder(env);
@@ -45,7 +48,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
   const tools = await ensureTools({
     env,
     progress,
-    want: { ...missingServers(env, { llm: true }), embedding: true },
+    want: { ...missingServers(env, { llm: true }), embedding: true, names: wantsNames(env) },
   });
   if (tools.embedding === undefined) throw new SetupError("the embedding model is missing");
   interruption.signal.throwIfAborted();
@@ -57,7 +60,15 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     interruption.signal.throwIfAborted();
     const { nodes } = options;
     say(`starting ${nodes === 1 ? "the engine" : `${nodes} engines`} and the merge worker`);
-    freshet = await startFreshet({ servers, model: tools.embedding, dataDir, env, nodes, onDeath });
+    freshet = await startFreshet({
+      servers,
+      model: tools.embedding,
+      names: tools.names,
+      dataDir,
+      env,
+      nodes,
+      onDeath,
+    });
     const urls = {
       http: freshet.httpUrl,
       nats: servers.nats.url,

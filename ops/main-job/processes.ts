@@ -6,7 +6,7 @@ import { choosePorts, portInUse } from "../servers/ports.ts";
 import type { Servers } from "../servers/start-servers.ts";
 import { logPath, type RunningServer, type ServerEnd, startServer } from "../servers/supervise.ts";
 import type { Environment } from "../setup/cache.ts";
-import type { EmbeddingModelFiles } from "../setup/ensure-tools.ts";
+import type { EmbeddingModelFiles, NamesModelFiles } from "../setup/ensure-tools.ts";
 
 const entry = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -33,6 +33,8 @@ export interface FreshetProcesses {
 export interface ProcessesOptions {
   readonly servers: Servers;
   readonly model: EmbeddingModelFiles;
+  /** Undefined unless that lane is on. */
+  readonly names?: NamesModelFiles | undefined;
   readonly dataDir: string;
   readonly env: Environment;
   /** Engines to start; 1 unless told otherwise. */
@@ -122,7 +124,7 @@ async function httpPorts(env: Environment, nodes: number): Promise<readonly numb
 const confirmMs = 5_000;
 
 function engineEnvironment(options: ProcessesOptions, port: number): Record<string, string> {
-  const { servers, model, dataDir, env } = options;
+  const { servers, model, names, dataDir, env } = options;
   const { nats, temporal, weaviate, llm } = servers;
   const kept = Object.entries(env).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value] as const],
@@ -140,6 +142,7 @@ function engineEnvironment(options: ProcessesOptions, port: number): Record<stri
     FRESHET_WEAVIATE_GRPC: weaviate.grpc,
     ...(weaviate.apiKey === undefined ? {} : { FRESHET_WEAVIATE_API_KEY: weaviate.apiKey }),
     ...modelEnvironment(model, env),
+    ...(names === undefined ? {} : { FRESHET_NAMES_MODEL_DIR: names.modelDir }),
     FRESHET_HTTP_PORT: String(port),
     FRESHET_LOG_FORMAT: "json",
     ...(llm === undefined ? {} : { FRESHET_LLM_URL: llm.url, FRESHET_LLM_MODEL: llm.model }),

@@ -1,5 +1,6 @@
 /**
- * The fused graph of a BERT sentence encoder: ids and mask in, one unit vector per row out.
+ * The fused graph of a BERT encoder: ids and mask in, out one unit vector per row, or, of a token
+ * classifier, the values of all labels for each token.
  *
  * Fused operators (com.microsoft) replace the dozens of small ones of an export, and pooling and
  * normalisation are inside, so [batch, hidden] crosses to JavaScript and not [batch, sequence,
@@ -16,7 +17,7 @@
  */
 
 import type { EncoderConfig } from "./encoder-config.ts";
-import type { EncoderLayer, EncoderWeights, LayerNorm } from "./encoder-weights.ts";
+import type { EncoderLayer, EncoderWeights, LayerNorm, Linear } from "./encoder-weights.ts";
 import { type ElementType, GraphBuilder } from "./graph-builder.ts";
 import { dataType, type Graph, type OperatorSet } from "./onnx-proto.ts";
 import { contrib, type Operators } from "./operators.ts";
@@ -29,6 +30,7 @@ export const operatorSets: readonly OperatorSet[] = [
 const inputIds = "input_ids";
 const attentionMask = "attention_mask";
 const embedding = "embedding";
+const logits = "logits";
 
 interface Context {
   readonly graph: GraphBuilder;
@@ -48,16 +50,31 @@ export function bertGraph(
   for (const layer of weights.layers) {
     hidden = encoderLayer(context, layer, { states: hidden, lengths: tokens.lengths });
   }
-  graph.rename(toUnitLength(graph, pool(context, hidden)), embedding);
   const dims = ["batch", "sequence"];
-  return graph.build(
-    "bert_sentence_encoder",
-    [
-      { name: inputIds, type: dataType.int32, dims },
-      { name: attentionMask, type: dataType.int32, dims },
-    ],
-    [{ name: embedding, type: dataType.float, dims: ["batch", config.hidden] }],
-  );
+  const inputs = [
+    { name: inputIds, type: dataType.int32, dims },
+    { name: attentionMask, type: dataType.int32, dims },
+  ];
+  if (weights.labels !== undefined) {
+    graph.rename(classify(context, hidden, weights.labels), logits);
+    const output = [...dims, weights.labels.outputs];
+    return graph.build("bert_token_classifier", inputs, [
+      { name: logits, type: dataType.float, dims: output },
+    ]);
+  }
+  graph.rename(toUnitLength(graph, pool(context, hidden)), embedding);
+  return graph.build("bert_sentence_encoder", inputs, [
+    { name: embedding, type: dataType.float, dims: ["batch", config.hidden] },
+  ]);
+}
+
+/** In float32 in every variant: a few labels of each token cost nothing beside a layer. */
+function classify(context: Context, hidden: string, { inputs, outputs, weight, bias }: Linear) {
+  const { graph } = context;
+  const states = toFloat(context, hidden);
+  const labels = graph.constant("labels", [inputs, outputs], weight);
+  const values = graph.node({ op: "MatMul", inputs: [states, labels] });
+  return graph.node({ op: "Add", inputs: [values, graph.constant("bias", [outputs], bias)] });
 }
 
 interface Tokens {

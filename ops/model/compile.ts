@@ -1,9 +1,10 @@
 /**
- * From a sentence encoder's published weights to our own fused ONNX graph. No Python, no export
+ * From an encoder's published weights to our own fused ONNX graph. No Python, no export
  * tool.
  */
 
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Precision } from "../../src/embedding/precision.ts";
@@ -13,10 +14,11 @@ import { type Pooling, readEncoderConfig } from "./encoder-config.ts";
 import { readEncoderWeights } from "./encoder-weights.ts";
 import { encodeModel, type Graph } from "./onnx-proto.ts";
 import { operatorsOf } from "./operators.ts";
-import { readSafetensors } from "./safetensors.ts";
+import { readQuantizedOnnx } from "./quantized-onnx.ts";
+import { readSafetensors, type WeightFile } from "./safetensors.ts";
 
 export interface CompileRequest {
-  /** Holds `model.safetensors` and `config.json`. */
+  /** Holds `config.json` and `model.safetensors`, or else `model_q4.onnx`. */
   readonly modelDir: string;
   readonly outFile: string;
   readonly variant: Precision;
@@ -26,7 +28,7 @@ export interface CompileRequest {
 
 export interface CompiledModel {
   readonly layers: number;
-  /** Of each vector. */
+  /** Of each vector, or how many labels each token gets a value for. */
   readonly dimensions: number;
   readonly pooling: Pooling;
   /** Nodes per operator, by operator name in alphabetical order. */
@@ -43,18 +45,27 @@ export interface CompiledModel {
  */
 export async function compileModel(request: CompileRequest): Promise<CompiledModel> {
   const config = await readEncoderConfig(request.modelDir, request.pooling);
-  const file = await readSafetensors(join(request.modelDir, "model.safetensors"));
+  const file = await readWeights(request.modelDir);
   const graph = bertGraph(config, readEncoderWeights(file, config), operatorsOf[request.variant]);
   const bytes = encodeModel(graph, operatorSets);
   await writeWhole(request.outFile, bytes);
   return {
     layers: config.layers,
-    dimensions: config.hidden,
+    dimensions: config.labels ?? config.hidden,
     pooling: config.pooling,
     opCounts: countOperators(graph),
     bytes: bytes.byteLength,
     sha256: createHash("sha256").update(bytes).digest("hex"),
   };
+}
+
+/** A q4 graph is read where nothing better was published: only what it holds is needed. */
+function readWeights(modelDir: string): Promise<WeightFile> {
+  const quantized = join(modelDir, "model_q4.onnx");
+  const exact = join(modelDir, "model.safetensors");
+  return existsSync(quantized) && !existsSync(exact)
+    ? readQuantizedOnnx(quantized)
+    : readSafetensors(exact);
 }
 
 function countOperators(graph: Graph): Record<string, number> {

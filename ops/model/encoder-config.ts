@@ -19,6 +19,8 @@ export interface EncoderConfig {
   readonly tokenTypes: number;
   readonly layerNormEpsilon: number;
   readonly pooling: Pooling;
+  /** How many labels a token classifier tells apart; undefined for a sentence encoder. */
+  readonly labels: number | undefined;
 }
 
 /**
@@ -58,11 +60,22 @@ export async function readEncoderConfig(
     tokenTypes: size("type_vocab_size"),
     layerNormEpsilon: epsilon,
     pooling: pooling ?? (await declaredPooling(modelDir)) ?? "mean",
+    labels: labelCount(config, path),
   };
   if (result.hidden % result.heads !== 0) {
     throw new CompileError(`${path}: hidden_size is no multiple of num_attention_heads`);
   }
   return result;
+}
+
+function labelCount(config: Readonly<Record<string, unknown>>, path: string): number | undefined {
+  const architectures = config["architectures"];
+  if (!Array.isArray(architectures) || !architectures.includes("BertForTokenClassification"))
+    return undefined;
+  const labels = config["id2label"];
+  const count = typeof labels === "object" && labels !== null ? Object.keys(labels).length : 0;
+  if (count > 0) return count;
+  throw new CompileError(`${path}: a token classifier without id2label`);
 }
 
 async function declaredPooling(modelDir: string): Promise<Pooling | undefined> {

@@ -3,7 +3,7 @@
  */
 
 import type { EncoderConfig } from "./encoder-config.ts";
-import type { Safetensors } from "./safetensors.ts";
+import type { WeightFile } from "./safetensors.ts";
 
 /** y = x * weight + bias, with `weight` of `inputs` rows and `outputs` columns. */
 export interface Linear {
@@ -36,13 +36,15 @@ export interface EncoderWeights {
   readonly positions: Float32Array;
   readonly embeddingNorm: LayerNorm;
   readonly layers: readonly EncoderLayer[];
+  /** From a token's last state to a value for each label; undefined in a sentence encoder. */
+  readonly labels: Linear | undefined;
 }
 
-export function readEncoderWeights(file: Safetensors, config: EncoderConfig): EncoderWeights {
+export function readEncoderWeights(file: WeightFile, config: EncoderConfig): EncoderWeights {
   // A checkpoint saved from a model with a head keeps the encoder under "bert.".
   const prefix = file.has("bert.embeddings.word_embeddings.weight") ? "bert." : "";
   const source: Source = { file, prefix };
-  const { hidden, positions, tokenTypes, vocabulary } = config;
+  const { hidden, positions, tokenTypes, vocabulary, labels } = config;
   return {
     words: read(source, "embeddings.word_embeddings.weight", [vocabulary, hidden]),
     positions: addRow(
@@ -52,11 +54,15 @@ export function readEncoderWeights(file: Safetensors, config: EncoderConfig): En
     ),
     embeddingNorm: readNorm(source, "embeddings.LayerNorm", hidden),
     layers: Array.from({ length: config.layers }, (_, index) => readLayer(source, index, config)),
+    labels:
+      labels === undefined
+        ? undefined
+        : readLinear({ file, prefix: "" }, "classifier", { inputs: hidden, outputs: labels }),
   };
 }
 
 interface Source {
-  readonly file: Safetensors;
+  readonly file: WeightFile;
   readonly prefix: string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The part of ONNX's file format that our graphs use, written by protobufjs.
+ * The part of ONNX's file format that our graphs use, written and read by protobufjs.
  *
  * Field numbers are those of onnx/onnx.proto3 (IR version 8); a field that no graph of ours sets is
  * left out, which protobuf allows: an absent field and one at its default are the same thing on the
@@ -22,6 +22,8 @@ message AttributeProto {
 message TensorProto {
   repeated int64 dims = 1;
   int32 data_type = 2;
+  repeated float float_data = 4;
+  repeated int32 int32_data = 5;
   string name = 8;
   bytes raw_data = 9;
 }
@@ -123,14 +125,75 @@ export interface OperatorSet {
  * The bytes of a model file. The same graph gives the same bytes: no time, no host, no random name.
  */
 export function encodeModel(graph: Graph, operatorSets: readonly OperatorSet[]): Uint8Array {
-  const type = protobuf.parse(schema, { keepCase: true }).root.lookupType("onnx.ModelProto");
   const message = {
     ir_version: 8,
     producer_name: "freshet",
     graph: graphMessage(graph),
     opset_import: operatorSets,
   };
-  return type.encode(message).finish();
+  return modelType().encode(message).finish();
+}
+
+/** Of a model that somebody else wrote: what a reader of weights needs. */
+export interface ReadGraph {
+  readonly nodes: readonly ReadNode[];
+  readonly tensors: readonly ReadTensor[];
+}
+
+export interface ReadNode {
+  readonly op: string;
+  readonly name: string;
+  readonly inputs: readonly string[];
+  readonly ints: ReadonlyMap<string, number>;
+}
+
+export interface ReadTensor {
+  readonly name: string;
+  readonly type: number;
+  /** Little-endian; small tensors may come as numbers instead. */
+  readonly bytes: Uint8Array;
+  readonly numbers: readonly number[];
+}
+
+/** @throws Error for what is no protobuf of a model */
+export function decodeModel(bytes: Uint8Array): ReadGraph {
+  const { graph } = modelType().decode(bytes) as unknown as DecodedModel;
+  return {
+    nodes: graph.node.map(({ op_type, name, input, attribute }) => ({
+      op: op_type,
+      name,
+      inputs: input,
+      ints: new Map(attribute.map((each) => [each.name, Number(each.i)])),
+    })),
+    tensors: graph.initializer.map(({ name, data_type, raw_data, float_data, int32_data }) => ({
+      name,
+      type: data_type,
+      bytes: raw_data,
+      numbers: float_data.length > 0 ? float_data : int32_data,
+    })),
+  };
+}
+
+interface DecodedModel {
+  readonly graph: {
+    readonly node: readonly {
+      readonly op_type: string;
+      readonly name: string;
+      readonly input: readonly string[];
+      readonly attribute: readonly { readonly name: string; readonly i: unknown }[];
+    }[];
+    readonly initializer: readonly {
+      readonly name: string;
+      readonly data_type: number;
+      readonly raw_data: Uint8Array;
+      readonly float_data: readonly number[];
+      readonly int32_data: readonly number[];
+    }[];
+  };
+}
+
+function modelType(): protobuf.Type {
+  return protobuf.parse(schema, { keepCase: true }).root.lookupType("onnx.ModelProto");
 }
 
 function graphMessage(graph: Graph): object {

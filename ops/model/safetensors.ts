@@ -13,7 +13,8 @@ export interface Matrix {
   readonly values: Float32Array;
 }
 
-export interface Safetensors {
+/** The weights of a model, whatever format they are kept in. */
+export interface WeightFile {
   has(name: string): boolean;
   /**
    * @throws CompileError when the tensor is missing, has another shape, or is of no floating-point
@@ -49,7 +50,7 @@ function widenBfloat16(bytes: ArrayBuffer): Float32Array {
 const lengthBytes = 8;
 const headerBytesMax = 64 * 1024 * 1024;
 
-export async function readSafetensors(path: string): Promise<Safetensors> {
+export async function readSafetensors(path: string): Promise<WeightFile> {
   const file = await readModelFile(path);
   if (file.byteLength < lengthBytes) {
     throw new CompileError(`${path} is not a safetensors file: too short`);

@@ -21,6 +21,8 @@ export interface WantedTools {
   readonly weaviate: boolean;
   readonly embedding: boolean;
   readonly llm: boolean;
+  /** The model of names and addresses, for redaction; most installations have that lane off. */
+  readonly names?: boolean | undefined;
 }
 
 /** Absolute paths; undefined = not wanted (or, for the language model, not to be had). */
@@ -30,6 +32,7 @@ export interface Tools {
   readonly weaviate?: string | undefined;
   readonly embedding?: EmbeddingModelFiles | undefined;
   readonly llm?: LlmFiles | undefined;
+  readonly names?: NamesModelFiles | undefined;
 }
 
 export interface EmbeddingModelFiles {
@@ -37,6 +40,12 @@ export interface EmbeddingModelFiles {
   readonly modelDir: string;
   readonly tokenizer: string;
   /** In the precision that this machine runs best, or that its user asks for. */
+  readonly graph: string;
+}
+
+export interface NamesModelFiles {
+  /** Holds the published model with its licence, tokenizer.json and config.json. */
+  readonly modelDir: string;
   readonly graph: string;
 }
 
@@ -73,6 +82,7 @@ export async function ensureTools({ env, progress, want }: EnsureToolsOptions): 
     weaviate: want.weaviate ? await ensureWeaviate(context) : undefined,
     embedding: want.embedding ? await ensureEmbedding(context) : undefined,
     llm: want.llm ? await ensureLlm(context) : undefined,
+    names: want.names === true ? await ensureNames(context) : undefined,
   };
 }
 
@@ -83,8 +93,21 @@ async function ensureEmbedding(context: SetupContext): Promise<EmbeddingModelFil
   const folder = join(context.cache, "models", pin.name);
   const request = { step: "embedding-model", pin, folder, size: "84 MB" };
   const modelDir = await ensureModel(context, request);
-  const graph = await ensureModelGraph(context, modelDir, precision);
+  const graph = await ensureModelGraph(context, { modelDir, pin, variant: precision });
   return { modelDir, tokenizer: join(modelDir, "tokenizer.json"), graph };
+}
+
+/**
+ * In float32 on every machine: what one engine takes for a name another must take for one, too, and
+ * int8 differs from one kind of CPU to another.
+ */
+async function ensureNames(context: SetupContext): Promise<NamesModelFiles> {
+  const pin = context.pins.models.names;
+  const folder = join(context.cache, "models", pin.name);
+  const request = { step: "names-model", pin, folder, size: "12 MB" };
+  const modelDir = await ensureModel(context, request);
+  const graph = await ensureModelGraph(context, { modelDir, pin, variant: "fp32" });
+  return { modelDir, graph };
 }
 
 async function ensureLlm(context: SetupContext): Promise<LlmFiles | undefined> {

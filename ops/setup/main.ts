@@ -15,7 +15,7 @@ try {
   await ensureTools({
     env: process.env,
     progress,
-    want: { nats: true, temporal: true, weaviate: true, embedding: true, llm: true },
+    want: { nats: true, temporal: true, weaviate: true, embedding: true, llm: true, names: true },
   });
 } catch (thrown) {
   if (!(thrown instanceof SetupError)) throw thrown;

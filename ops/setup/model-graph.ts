@@ -1,5 +1,5 @@
 /**
- * The embedding graph: compiled by ops/model from the weights, once per precision, compiler and
+ * A model's graph: compiled by ops/model from the weights, once per precision, compiler and
  * weights. Its file name carries the precision and the hash of the others, so a changed compiler
  * can never meet an old graph, and machines of different kinds can share a cache.
  */
@@ -11,26 +11,28 @@ import type { Precision } from "../../src/embedding/precision.ts";
 import { isIntactBuild, publishBuild } from "./built-file.ts";
 import { withTemporaryFolder } from "./cache.ts";
 import { exclusively, type SetupContext } from "./context.ts";
+import type { ModelPin } from "./versions.ts";
 
-const step = "embedding graph";
+const step = "model graph";
 const compilerFolder = fileURLToPath(new URL("../model/", import.meta.url));
 
 interface GraphRequest {
   /** Holds the weights and gets the graph. */
   readonly modelDir: string;
+  readonly pin: ModelPin;
   readonly variant: Precision;
 }
 
-/** @returns the path of the graph of this variant for the weights in `modelDir`. */
+/** @returns the path of the graph of this variant for the weights. */
 export async function ensureModelGraph(
   context: SetupContext,
-  modelDir: string,
-  variant: Precision,
+  request: GraphRequest,
 ): Promise<string> {
-  const final = join(modelDir, `${filePrefix(variant)}${graphKey(context)}.onnx`);
+  const { modelDir, pin, variant } = request;
+  const final = join(modelDir, `${filePrefix(variant)}${graphKey(pin)}.onnx`);
   if (await isIntactBuild(final)) return final;
-  return exclusively(context, "embedding-graph", async () => {
-    if (!(await isIntactBuild(final))) await compile(context, { modelDir, variant }, final);
+  return exclusively(context, `graph-of-${pin.name}`, async () => {
+    if (!(await isIntactBuild(final))) await compile(context, request, final);
     return final;
   });
 }
@@ -39,12 +41,12 @@ const filePrefix = (variant: Precision): string => `graph-${variant}-`;
 
 async function compile(
   context: SetupContext,
-  { modelDir, variant }: GraphRequest,
+  { modelDir, pin, variant }: GraphRequest,
   final: string,
 ): Promise<void> {
   // Loaded only when needed: the compiler brings protobufjs, which a cached start can do without.
   const { compileModel } = await import("../model/compile.ts");
-  context.progress.start(step, `compiling the weights into a fused ${variant} graph`);
+  context.progress.start(step, `compiling ${pin.name} into a fused ${variant} graph`);
   await withTemporaryFolder(context.cache, async (folder) => {
     const outFile = join(folder, "graph.onnx");
     await compileModel({ modelDir, outFile, variant });
@@ -60,7 +62,10 @@ async function compile(
  */
 const graphsKept = 3;
 
-function removeOlderGraphs({ modelDir, variant }: GraphRequest, current: string): void {
+function removeOlderGraphs(
+  { modelDir, variant }: Omit<GraphRequest, "pin">,
+  current: string,
+): void {
   const older = readdirSync(modelDir)
     .filter((name) => name.startsWith(filePrefix(variant)) && name.endsWith(".onnx"))
     .map((name) => join(modelDir, name))
@@ -71,7 +76,7 @@ function removeOlderGraphs({ modelDir, variant }: GraphRequest, current: string)
   }
 }
 
-function graphKey(context: SetupContext): string {
+function graphKey(pin: ModelPin): string {
   const hash = createHash("sha256");
   for (const name of readdirSync(compilerFolder).sort()) {
     if (!name.endsWith(".ts")) continue;
@@ -80,6 +85,6 @@ function graphKey(context: SetupContext): string {
       .update(readFileSync(join(compilerFolder, name)))
       .update("\0");
   }
-  for (const file of context.pins.models.embedding.files) hash.update(file.sha256);
+  for (const file of pin.files) hash.update(file.sha256);
   return hash.digest("hex").slice(0, 16);
 }

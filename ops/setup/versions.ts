@@ -31,7 +31,7 @@ const pinsFile = z.object({
     /** Go's own checksum of the module, which a binary built from it carries. */
     moduleSum: z.string().startsWith("h1:"),
   }),
-  models: z.object({ embedding: model, llm: model }),
+  models: z.object({ embedding: model, llm: model, names: model }),
 });
 
 export type WheelPin = z.infer<typeof wheel>;

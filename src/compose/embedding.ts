@@ -14,7 +14,7 @@ import { checkSameModel, probeText } from "../embedding/model-probe.ts";
 import { type ModelShape, modelShapeOf } from "../embedding/model-shape.ts";
 import { createOnnxEmbedder } from "../embedding/onnx.ts";
 import type { Embedder } from "../embedding/port.ts";
-import { choosePrecision, cpuFlagsOf } from "../embedding/precision.ts";
+import { choosePrecision, cpuFlagsOf, type Precision } from "../embedding/precision.ts";
 import { createRemoteEmbedder } from "../embedding/remote.ts";
 import type { Log } from "../log/port.ts";
 import type { Logger } from "../observe/port.ts";
@@ -122,17 +122,19 @@ export function graphFile(config: Config): string {
   if (graph !== undefined) return graph;
   const cpuFlags = cpuFlagsOf(readText("/proc/cpuinfo") ?? "");
   const precision = choosePrecision({ wanted, provider, cpuFlags });
-  const dir = modelDir(config);
+  const wayOut = "run ops/start once, or set FRESHET_MODEL_GRAPH or FRESHET_EMBED_PRECISION";
+  return newestGraph(modelDir(config), precision, wayOut);
+}
+
+/** @throws FreshetError embedding_unavailable when there is none */
+export function newestGraph(dir: string, precision: Precision, wayOut: string): string {
   const prefix = `graph-${precision}-`;
   const graphs = filesOf(dir).filter((name) => name.startsWith(prefix) && name.endsWith(".onnx"));
   // An older compiler's graph may lie beside that of this one.
   const age = (name: string): number => statSync(join(dir, name)).mtimeMs;
   const newest = graphs.toSorted((left, right) => age(right) - age(left))[0];
   if (newest !== undefined) return join(dir, newest);
-  throw new FreshetError(
-    "embedding_unavailable",
-    `no ${precision} graph in ${dir}: run ops/start once, or set FRESHET_MODEL_GRAPH or FRESHET_EMBED_PRECISION`,
-  );
+  throw new FreshetError("embedding_unavailable", `no ${precision} graph in ${dir}: ${wayOut}`);
 }
 
 function filesOf(dir: string): string[] {

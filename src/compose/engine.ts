@@ -18,12 +18,13 @@ import { startHealthChecks } from "../engine/health.ts";
 import { watchMain } from "../engine/stall-watch.ts";
 import { createHotShardFactory } from "../hot/hnsw.ts";
 import type { Isolation } from "../ingest/isolation/port.ts";
+import { preparersOf } from "../ingest/preparation/names.ts";
 import { createPreparationPool } from "../ingest/preparation/pool.ts";
 import type { Preparation } from "../ingest/preparation/port.ts";
-import { createPreparer } from "../ingest/preparer.ts";
 import type { MergeClient } from "../merges/port.ts";
 import { connectTemporal } from "../merges/temporal/client.ts";
 import type { Logger } from "../observe/port.ts";
+import type { QuestionNamesLane } from "../text/names.ts";
 import { questionRedactor } from "../text/redact-fields.ts";
 import { createRedactor } from "../text/redaction.ts";
 import type { RedactionKeys } from "../text/redaction-keys.ts";
@@ -39,6 +40,7 @@ import {
   type Seams,
 } from "./foundation.ts";
 import { openIsolation } from "./isolation.ts";
+import { namesFiles, openQuestionNames } from "./names.ts";
 import { openRedaction } from "./redaction.ts";
 import { openSources, type Sources } from "./sources.ts";
 import { Stack } from "./stack.ts";
@@ -85,12 +87,17 @@ export async function startEngine(
     const preparation = stack.push("preparation", openPreparation(base, embedding, keys), (part) =>
       part.close(),
     );
+    const names = openQuestionNames(base, keys);
+    if (names !== undefined) {
+      stack.push("model of names", names, (part) => part.close());
+      await names.start();
+    }
     const sources = openSources(base, log);
     const topology = stack.push(
       "actors",
       startActors(base, {
         ...{ log, cold, merges, embedding, isolation },
-        ...{ preparation, keys, model, sources, access },
+        ...{ preparation, keys, model, sources, access, names },
       }),
       (part) => part.stop(),
     );
@@ -175,6 +182,7 @@ interface Parts {
   readonly isolation: Isolation;
   readonly preparation: Preparation;
   readonly keys: RedactionKeys;
+  readonly names: QuestionNamesLane | undefined;
   readonly model: LanguageModel | undefined;
   readonly sources: Sources;
   readonly access: OpenedCredentials;
@@ -186,20 +194,22 @@ function openPreparation(
   keys: RedactionKeys,
 ): Preparation {
   const ids = config.documentIds;
+  const names = namesFiles(config);
+  const preparerOf = preparersOf({ tokenizer, ids }, undefined);
   return createPreparationPool({
-    settings: { modelDir, ids },
+    settings: { modelDir, ids, names },
     clock,
     logger,
     metrics,
     workerUrl: new URL("../ingest/preparation/prepare-worker.ts", import.meta.url),
-    preparerOf: (tenant) =>
-      createPreparer({ tokenizer, redactor: createRedactor(keys.of(tenant)), ids }),
+    preparerOf: (tenant) => preparerOf(keys.of(tenant)),
     redactionKeyOf: (tenant) => keys.of(tenant),
     limits: {
       threadsMax: limits.prepareThreadsMax,
-      inlineBytesMax: limits.prepareInlineBytesMax,
+      // The model of names is in the threads alone.
+      inlineBytesMax: names === undefined ? limits.prepareInlineBytesMax : 0,
       waitingPerTenantMax: limits.prepareWaitingPerTenantMax,
-      deadlineMs: limits.prepareDeadlineMs,
+      deadlineMs: names === undefined ? limits.prepareDeadlineMs : limits.prepareNamesDeadlineMs,
       readyMs: limits.prepareReadyMs,
     },
   });
@@ -226,7 +236,7 @@ function createWriter(
 
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, isolation, model, preparation, keys, sources } = parts;
+  const { log, cold, merges, isolation, model, preparation, keys, sources, names } = parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
@@ -243,6 +253,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     tokenizer,
     preparation,
     redactorOf: (tenant) => questionRedactor(createRedactor(keys.of(tenant))),
+    questionNames: names,
     writer: createWriter(base, model),
     merges,
     sources,

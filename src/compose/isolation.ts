@@ -21,13 +21,14 @@ import {
   requestOf,
 } from "../ingest/isolation/protocol.ts";
 import { processOperation } from "../ingest/pipeline.ts";
-import { createPreparer, type IdPolicy } from "../ingest/preparer.ts";
+import { namesOfFiles, preparersOf } from "../ingest/preparation/names.ts";
+import type { Preparer } from "../ingest/preparer.ts";
 import type { Log } from "../log/port.ts";
 import { type Logger, silentLogger } from "../observe/port.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
-import { createRedactor } from "../text/redaction.ts";
 import type { RedactionKeys } from "../text/redaction-keys.ts";
 import { type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
+import { namesFiles } from "./names.ts";
 import { isolatedRole } from "./roles.ts";
 
 interface IsolationContext {
@@ -81,7 +82,11 @@ export async function runIsolated(
   const shape = readModelShape(config);
   const opened = await openEmbedding({ config, clock: systemClock, logger: silentLogger }, shape);
   const embedder = embedderSeam(opened.embedder);
-  const parts = { ...opened, embedder, ids: config.documentIds };
+  const preparerOf = preparersOf(
+    { tokenizer: opened.tokenizer, ids: config.documentIds },
+    await namesOfFiles(namesFiles(config)),
+  );
+  const parts = { ...opened, embedder, preparerOf };
   await embedProbe(parts);
   process.on("message", (message) => {
     const request = requestOf(message);
@@ -91,7 +96,7 @@ export async function runIsolated(
 }
 
 interface IsolatedParts extends EmbeddingParts {
-  readonly ids: IdPolicy;
+  readonly preparerOf: (redactionKey: Uint8Array) => Preparer;
 }
 
 async function answer(
@@ -99,11 +104,10 @@ async function answer(
   { payload, documentTextBytesMax, redactionKey }: IsolatedRequest,
   say: (reply: IsolatedReply) => void,
 ): Promise<void> {
-  const { tokenizer, ids } = parts;
   try {
     const outcome = await processOperation(payload, {
       documentTextBytesMax,
-      prepare: createPreparer({ tokenizer, redactor: createRedactor(redactionKey), ids }),
+      prepare: parts.preparerOf(redactionKey),
       embed: (inputs) => embedInParts(parts, inputs, () => say({ kind: "progress" })),
       named: (documentId) => say({ kind: "named", documentId }),
     });

@@ -90,6 +90,8 @@ export interface Config {
   readonly replayWindowMs: number;
   /** Secret of redaction, the same on all nodes; undefined means one that the log keeps. */
   readonly redactionKey: string | undefined;
+  /** The lane of names; undefined where it is off. */
+  readonly names: { readonly modelDir: string | undefined } | undefined;
   readonly documentIds: Value<"FRESHET_DOCUMENT_IDS">;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
@@ -230,6 +232,10 @@ function assemble(values: Values): Config {
     },
     replayWindowMs: present("FRESHET_REPLAY_WINDOW_MS"),
     redactionKey: values.FRESHET_REDACTION_KEY,
+    names:
+      present("FRESHET_REDACT_NAMES") === "off"
+        ? undefined
+        : { modelDir: values.FRESHET_NAMES_MODEL_DIR },
     documentIds: present("FRESHET_DOCUMENT_IDS"),
     log: { level: present("FRESHET_LOG_LEVEL"), format: present("FRESHET_LOG_FORMAT") },
   };

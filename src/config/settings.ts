@@ -227,6 +227,16 @@ export const settings = {
     text.min(32).meta({ expected: "at least 32 characters" }),
     "secret under which values are redacted, the same on all nodes and for as long as the log lives; unset means one that the first engine makes and the log keeps",
   ),
+  FRESHET_REDACT_NAMES: setting(
+    "off",
+    oneOf(["off", "model"]),
+    "`model`: names of people and postal addresses are replaced as well, by a model that costs more than embedding and misses some; `off`: they stay. The same on all nodes",
+  ),
+  FRESHET_NAMES_MODEL_DIR: setting(
+    undefined,
+    text,
+    "folder of the model of names; unset means what `ops/start` put into the cache",
+  ),
   FRESHET_DOCUMENT_IDS: setting(
     "keep",
     oneOf(["keep", "refuse"]),

@@ -19,7 +19,7 @@ export async function processOperation(
   payload: Uint8Array,
   { embed, ...steps }: PrepareSteps & { readonly embed: Embed },
 ): Promise<Outcome> {
-  return embedPrepared(preparePayload(payload, steps), embed);
+  return embedPrepared(await preparePayload(payload, steps), embed);
 }
 
 /** @throws whatever embedding throws */

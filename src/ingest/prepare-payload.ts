@@ -26,7 +26,7 @@ export interface PrepareSteps {
 }
 
 /** A bad document is an outcome. @throws whatever the preparer throws */
-export function preparePayload(payload: Uint8Array, steps: PrepareSteps): Prepared {
+export async function preparePayload(payload: Uint8Array, steps: PrepareSteps): Promise<Prepared> {
   const parsed = parseOperation(payload, steps.documentTextBytesMax);
   if (!parsed.ok) {
     const { code: reason, message } = parsed.error;
@@ -37,7 +37,7 @@ export function preparePayload(payload: Uint8Array, steps: PrepareSteps): Prepar
   const documentId = operation.id;
   steps.named(documentId);
   if (operation.op === "delete") return { kind: "delete", documentId };
-  const document = steps.prepare(operation);
+  const document = await steps.prepare(operation);
   if (document.refusal !== undefined) {
     // Its record must not name it either.
     const message = document.refusal;

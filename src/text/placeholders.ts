@@ -5,17 +5,18 @@
 
 import { limits } from "../contract/limits.ts";
 import { keyedDigest } from "./digest.ts";
+import { type NameKind, nameKinds } from "./name-spans.ts";
 import { type Kind, kinds, type Span } from "./recognisers/recogniser.ts";
 
 const digestChars = 10;
 const firstLetters = "abcdef";
-const form = `\\[(?:${kinds.join("|")})(?::[a-f][0-9a-f]{${digestChars - 1}})?\\]`;
+const form = `\\[(?:${[...kinds, ...nameKinds].join("|")})(?::[a-f][0-9a-f]{${digestChars - 1}})?\\]`;
 const pattern = new RegExp(form, "g");
 /** A text that is nothing but a placeholder. */
 export const onePlaceholder = new RegExp(`^${form}$`);
 
 export interface Replaced extends Span {
-  readonly kind: Kind;
+  readonly kind: Kind | NameKind;
   /** The value in the one spelling that all its spellings have. */
   readonly normal: string;
 }
@@ -30,10 +31,12 @@ export class Placeholders {
   readonly #known = new Map<string, string>();
   #growthLeft: number;
 
-  constructor(key: Uint8Array, chars: number) {
+  /** @param grownChars by so much the text has grown already, or become shorter */
+  constructor(key: Uint8Array, chars: number, grownChars = 0) {
     this.#key = key;
     const { redactionGrowthCharsMin, redactionGrowthShare } = limits;
-    this.#growthLeft = redactionGrowthCharsMin + Math.floor(chars * redactionGrowthShare);
+    this.#growthLeft =
+      redactionGrowthCharsMin + Math.floor(chars * redactionGrowthShare) - grownChars;
   }
 
   of({ kind, normal, start, end }: Replaced): string {
@@ -43,7 +46,7 @@ export class Placeholders {
     return `[${kind}:${this.#digest(kind, normal)}]`;
   }
 
-  #digest(kind: Kind, normal: string): string {
+  #digest(kind: Kind | NameKind, normal: string): string {
     const name = `${kind}\0${normal}`;
     const known = this.#known.get(name);
     if (known !== undefined) return known;

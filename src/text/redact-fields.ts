@@ -44,7 +44,7 @@ export function fieldRedactor(redactor: Redactor, effort: Effort): FieldRedactor
 }
 
 /** `phoneNumber`, `phone_number` and `phone.number` are words: "phone number: ". */
-function labelOf(name: string): string {
+export function labelOf(name: string): string {
   return `${name.replace(wordBreaks, " ").trim()}: `;
 }
 

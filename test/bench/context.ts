@@ -10,6 +10,10 @@ export interface BenchContext {
   readonly scratch: string;
   /** A collection in BEIR form, or a folder of such; undefined means texts of the installed packages. */
   readonly dataset: string | undefined;
+  /** Real mail, one message a file, that is in no repository; undefined skips its rows. */
+  readonly mail: string | undefined;
+  /** How many files a bench of files begins with; each has its own default. */
+  readonly files: number | undefined;
   /** The repository. */
   readonly root: string;
   /** A line about what happens now; not part of the result. */

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Argument, Command, CommanderError } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { Bench } from "./context.ts";
 import { describeMachine, describeVersions } from "./machine.ts";
 import { addQueryOptions, type QueryOptions } from "./query-options.ts";
@@ -38,7 +38,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
   hot        the hot shard, against hnswlib-node: search, recall, writes, filters, memory
   text       preparing documents: the worst of thousands of texts made to cost, against prose
   formats    10,000 files with damage, of every kind: none may stay without a document or a reason
-  mirror     a folder of 10,000 files, changed at random, its mirror killed: the log against the folder
+  mirror     a folder of files, changed at random, its mirror killed: the log against the folder; 2,000 of them,
+             or as many as --files says
   pipeline   documents from JetStream to visible, against embedding alone; starts servers and an engine
   freshness  publish to visible, idle and under load, and questions beside a full ingest; starts the same
   fairness   a tenant's questions beside another's flood of them, against its own idle ones; starts the same
@@ -48,7 +49,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
   mapper     events of change streams to operations in a mapper's thread, against parsing their JSON
   placement  questions whose ranking a merge changes, in many scripts; with Weaviate where it is configured
   redaction  what redaction finds of generated values in ten locales, what it takes from documents that hold
-             none, and its time against embedding; --dataset adds a collection
+             none, and its time against embedding; the same of the model of names; --dataset adds a
+             collection, --mail real mail
   query      questions over NATS and HTTP, from memory and from cold, against the raw embedding lane and
              index and Weaviate alone; the options --chunks ... --profile are its own
   quality    nDCG@10 of dense (fp32, int8), BM25 and fused ranking; needs --dataset
@@ -60,6 +62,8 @@ Exit codes: 0 measured, 1 could not measure, 2 usage, 130 interrupted.`;
 interface Options extends QueryOptions {
   readonly json?: string;
   readonly dataset?: string;
+  readonly mail?: string;
+  readonly files?: number;
 }
 
 function program(): Command {
@@ -70,6 +74,16 @@ function program(): Command {
     .option(
       "--dataset <folder>",
       "texts from a collection in BEIR form (corpus.jsonl, queries.jsonl, qrels/test.tsv), or a folder of such; default: Markdown of the installed packages",
+    )
+    .option("--mail <folder>", "redaction: mail of one's own, one message a file")
+    .addOption(
+      new Option("--files <count>", "mirror: how many files the folder begins with").argParser(
+        (value) => {
+          const count = Number(value);
+          if (Number.isSafeInteger(count) && count > 0) return count;
+          throw new InvalidArgumentError("It is no whole number above zero.");
+        },
+      ),
     );
   return addQueryOptions(command)
     .allowExcessArguments(false)
@@ -93,7 +107,12 @@ async function run(name: string, options: Options): Promise<void> {
   try {
     const dataset = options.dataset === undefined ? undefined : resolve(options.dataset);
     const say = (line: string): void => void process.stderr.write(`[bench] ${line}\n`);
-    const result = await bench({ env: process.env, scratch, dataset, root, say, query: options });
+    const { files, mail: mailFolder } = options;
+    const mail = mailFolder === undefined ? undefined : resolve(mailFolder);
+    const result = await bench({
+      ...{ env: process.env, scratch, dataset, mail, files, root, say },
+      query: options,
+    });
     const report = { bench: name, machine, versions: describeVersions(root), ...result };
     process.stdout.write(reportText(report));
     if (options.json !== undefined) writeFileSync(options.json, reportJson(report));

@@ -1,5 +1,5 @@
 /**
- * A folder of 10,000 files with edits, moves and deletions at random, and its mirror killed in the
+ * A folder of files with edits, moves and deletions at random, and its mirror killed in the
  * middle of each round: what of the log differs from the folder in the end, and what a pass costs.
  * The log is in memory, with an owner behind it that embeds nothing: the command line is measured.
  */
@@ -16,14 +16,17 @@ import { LogEngine } from "../support/log-engine.ts";
 import type { BenchContext } from "./context.ts";
 import { type BenchResult, measured } from "./report.ts";
 
-const filesAtStart = 10_000;
+const filesByDefault = 2_000;
 const rounds = 10;
-const changesPerRound = 1_000;
+/** Of the files, in each round. */
+const shareChanged = 0.1;
 const seed = 20_261_129;
 const tenant = tenantId("mirror");
 const prefix = "wiki/";
 
 export async function benchMirror(context: BenchContext): Promise<BenchResult> {
+  const filesAtStart = context.files ?? filesByDefault;
+  const changesPerRound = Math.ceil(filesAtStart * shareChanged);
   const site = new Site(context.scratch);
   for (let n = 0; n < filesAtStart; n += 1) site.put(`${n % 97}/${n}.txt`, `text ${n}`);
   await site.engine.publish({ id: "neighbour", text: "stays" });
@@ -33,7 +36,7 @@ export async function benchMirror(context: BenchContext): Promise<BenchResult> {
   let killed = 0;
   for (let round = 1; round <= rounds; round += 1) {
     site.change(changesPerRound);
-    if (await site.mirrorKilled()) killed += 1;
+    if (await site.mirrorKilled(changesPerRound)) killed += 1;
     if (round % 4 === 0) await site.engine.merge();
     context.say(`round ${round}: ${site.files.size} files`);
   }
@@ -107,8 +110,8 @@ class Site {
   }
 
   /** Somewhere in the middle; what is on disk at that moment is what is left. */
-  async mirrorKilled(): Promise<boolean> {
-    let left = this.#below(changesPerRound);
+  async mirrorKilled(changes: number): Promise<boolean> {
+    let left = this.#below(changes);
     let isKilled = false;
     const copy = `${this.#journal}.copy`;
     const isStored = this.#below(2) === 0;

@@ -3,7 +3,11 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { compileModel } from "../../ops/model/compile.ts";
-import { type EmbeddingModelFiles, ensureTools } from "../../ops/setup/ensure-tools.ts";
+import {
+  type EmbeddingModelFiles,
+  ensureTools,
+  type NamesModelFiles,
+} from "../../ops/setup/ensure-tools.ts";
 import { lineProgress } from "../../ops/setup/progress.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { Precision } from "../../src/embedding/precision.ts";
@@ -33,6 +37,17 @@ export async function embeddingModel({ env }: BenchContext): Promise<EmbeddingMo
   const { embedding } = await ensureTools({ env, progress, want });
   if (embedding === undefined) throw new Error("the embedding model is missing");
   return embedding;
+}
+
+export async function namesModel({ env }: BenchContext): Promise<NamesModelFiles> {
+  const others = { nats: false, temporal: false, weaviate: false, embedding: false, llm: false };
+  const progress = lineProgress(
+    (line) => process.stderr.write(line),
+    () => performance.now(),
+  );
+  const { names } = await ensureTools({ env, progress, want: { ...others, names: true } });
+  if (names === undefined) throw new Error("the model of names is missing");
+  return names;
 }
 
 /** Compiled anew, so that what is measured is what this checkout's compiler makes. */

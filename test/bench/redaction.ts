@@ -1,10 +1,12 @@
 /**
  * Redaction: what it finds of generated values, what it takes from documents that hold none, and
- * what it costs beside embedding the same documents.
+ * what it costs beside embedding the same documents. Real mail where its folder is given: whether
+ * an address is left that a plain pattern finds.
  */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { NameRedactor } from "../../src/text/names.ts";
 import { kinds } from "../../src/text/recognisers/recogniser.ts";
 import { redact } from "../../src/text/redaction.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
@@ -14,6 +16,8 @@ import type { BenchContext } from "./context.ts";
 import { compileGraph, embeddingModel, modelShape } from "./models.ts";
 import { isRight, type Taken } from "./pii/judge.ts";
 import { type Planted, plantedTexts } from "./pii/texts.ts";
+import { mailRows } from "./redaction-mail.ts";
+import { namesRows, openNamesLane } from "./redaction-names.ts";
 import { openRaw } from "./reference/raw-loop.ts";
 import { type BenchResult, measured, type Row } from "./report.ts";
 import { median } from "./stats.ts";
@@ -24,6 +28,8 @@ const seed = 20_261_129;
 const costDocuments = 40;
 const costRounds = 5;
 const markdownBytesMax = 400_000;
+/** The model of names takes a tenth of a second for each thousand. */
+const namesMarkdownChars = 4_000;
 
 export async function benchRedaction(context: BenchContext): Promise<BenchResult> {
   const planted = plantedTexts(plantedPerKind, seed);
@@ -36,6 +42,7 @@ export async function benchRedaction(context: BenchContext): Promise<BenchResult
           name: basename(folder),
           texts: readCollection(folder).documents.map(({ text }) => text),
         }));
+  const names = await openNamesLane(context);
   return {
     settings: {
       recall: `${planted.length} generated texts of ten locales; found means: the value, all of it and nothing else, became a placeholder`,
@@ -46,7 +53,12 @@ export async function benchRedaction(context: BenchContext): Promise<BenchResult
       ...[{ name: "markdown", texts: markdown }, ...collections].map((each) =>
         falseRow(each, context),
       ),
-      await costRow(context),
+      ...(context.mail === undefined ? [] : await mailRows(context.mail)),
+      ...(await namesRows(context, names, [
+        { name: "markdown", texts: markdown.filter(({ length }) => length <= namesMarkdownChars) },
+        ...collections,
+      ])),
+      ...(await costRows(context, names)),
     ],
   };
 }
@@ -132,8 +144,8 @@ function takenFrom(text: string): readonly Taken[] {
   return taken;
 }
 
-/** CPU time of both on the same documents, one thread each. */
-async function costRow(context: BenchContext): Promise<Row> {
+/** CPU time of all three on the same documents, one thread each. */
+async function costRows(context: BenchContext, names: NameRedactor): Promise<readonly Row[]> {
   const { modelDir } = await embeddingModel(context);
   const tokenizer = await loadTokenizer(modelDir);
   const documents = (await loadDocuments(context)).slice(0, costDocuments);
@@ -146,28 +158,34 @@ async function costRow(context: BenchContext): Promise<Row> {
   const raw = await openRaw({ graphFile, threads: 1, spinning: "as ours" });
   const ours: number[] = [];
   const theirs: number[] = [];
+  const lane: number[] = [];
   for (let round = 0; round <= costRounds; round += 1) {
     const redacting = cpuMs(() => {
       for (const text of windows) redact(text, { key: testKey });
     });
-    const begun = process.cpuUsage();
-    for (const one of tokens) await raw.run([one]);
-    const { user, system } = process.cpuUsage(begun);
-    // The first round warms both up.
+    const embedding = await cpuMsOf(() => each(tokens, (one) => raw.run([one])));
+    // The first round warms them up.
     if (round === 0) continue;
     ours.push(redacting);
-    theirs.push((user + system) / 1_000);
+    theirs.push(embedding);
+    lane.push(
+      await cpuMsOf(() =>
+        each(windows, (text) => names.redact([{ text, charsBefore: text.length }])),
+      ),
+    );
   }
   await raw.close();
-  return measured({
-    name: "redaction.vs_embedding",
-    unit: "ms of CPU",
-    value: median(ours),
-    against: median(theirs),
-    p50: median(ours),
-    p99: Math.max(...ours),
-    n: ours.length,
-  });
+  const row = (name: string, values: readonly number[]): Row =>
+    measured({
+      name,
+      unit: "ms of CPU",
+      value: median(values),
+      against: median(theirs),
+      p50: median(values),
+      p99: Math.max(...values),
+      n: values.length,
+    });
+  return [row("redaction.vs_embedding", ours), row("redaction.names.vs_embedding", lane)];
 }
 
 /** Of English prose; a text is cut there so that both sides see about the same of it. */
@@ -176,6 +194,20 @@ const charsPerToken = 4;
 function cpuMs(work: () => void): number {
   const begun = process.cpuUsage();
   work();
+  const { user, system } = process.cpuUsage(begun);
+  return (user + system) / 1_000;
+}
+
+async function each<Item>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<unknown>,
+): Promise<void> {
+  for (const item of items) await work(item);
+}
+
+async function cpuMsOf(work: () => Promise<void>): Promise<number> {
+  const begun = process.cpuUsage();
+  await work();
   const { user, system } = process.cpuUsage(begun);
   return (user + system) / 1_000;
 }

@@ -43,6 +43,7 @@ const targets: Readonly<Record<string, Target>> = {
   "redaction.recall": atLeast(0.97),
   "redaction.false_per_100.": atMost(0.5),
   "redaction.vs_embedding": atMost(0.03),
+  "redaction.mail_addresses_left": atMost(0),
   "quality.int8_vs_fp32": atLeast(0.99),
 };
 

@@ -109,18 +109,19 @@ describe("ids that hold personal data", () => {
       named: () => {},
     });
 
-  test("are kept by default, because they name the document", () => {
-    expect(prepared("jane@example.com", "keep")).toMatchObject({ documentId: "jane@example.com" });
+  test("are kept by default, because they name the document", async () => {
+    const documentId = "jane@example.com";
+    expect(await prepared(documentId, "keep")).toMatchObject({ documentId });
   });
 
-  test("are refused where that is configured, and the refusal does not name them", () => {
-    expect(prepared("cards/4111 1111 1111 1111", "refuse")).toEqual({
+  test("are refused where that is configured, and the refusal does not name them", async () => {
+    expect(await prepared("cards/4111 1111 1111 1111", "refuse")).toEqual({
       kind: "reject",
       documentId: null,
       reason: "invalid_document",
       message: "id: holds personal data (CARD)",
     });
-    expect(prepared("guides/1.128.1.0.md", "refuse")).toMatchObject({ kind: "prepared" });
+    expect(await prepared("guides/1.128.1.0.md", "refuse")).toMatchObject({ kind: "prepared" });
   });
 });
 

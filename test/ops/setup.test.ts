@@ -199,16 +199,17 @@ describe("the embedding graph", () => {
     pins: readPins(),
     platform: pinsForPlatform(readPins(), "linux-x64"),
   };
+  const pin = context.pins.models.embedding;
   const graphs = () => readdirSync(folder).filter((name) => name.endsWith(".onnx"));
 
   test("is compiled once for each precision, and is whole and named after it", async () => {
     await writeTinyEncoder(folder);
     const here = { ...context, cache: join(folder, "cache") };
     for (const variant of ["fp32", "int8", "fp16"] as const) {
-      const made = await ensureModelGraph(here, folder, variant);
+      const made = await ensureModelGraph(here, { modelDir: folder, pin, variant });
       expect(made).toMatch(new RegExp(`/graph-${variant}-[0-9a-f]{16}\\.onnx$`));
       const { mtimeNs } = statSync(made, { bigint: true });
-      expect(await ensureModelGraph(here, folder, variant)).toBe(made);
+      expect(await ensureModelGraph(here, { modelDir: folder, pin, variant })).toBe(made);
       expect(statSync(made, { bigint: true }).mtimeNs).toBe(mtimeNs);
     }
     expect(graphs()).toHaveLength(3);
@@ -223,7 +224,7 @@ describe("the embedding graph", () => {
       }
     }
     const here = { ...context, cache: join(folder, "cache") };
-    const made = await ensureModelGraph(here, folder, "int8");
+    const made = await ensureModelGraph(here, { modelDir: folder, pin, variant: "int8" });
     const left = ["graph-int8-a.onnx", "graph-int8-b.onnx", basename(made)].sort();
     expect(graphs().filter((name) => name.startsWith("graph-int8-"))).toEqual(left);
     expect(graphs().filter((name) => name.startsWith("graph-fp32-"))).toHaveLength(4);

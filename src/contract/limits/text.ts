@@ -30,6 +30,12 @@ export const textLimits = {
   redactionGrowthShare: 1 / 8,
   /** Keys of tenants that are kept derived: 32 bytes each. */
   redactionKeysKeptMax: 10_000,
+  /**
+   * Tokens of a text that the model of names sees at once, and how many neighbours share: what it
+   * was tuned on are some 110, and each overlap is computed twice.
+   */
+  namesWindowTokens: 192,
+  namesOverlapTokens: 32,
   /** Words whose terms are remembered for lexical scoring, about 5 MB. */
   lexicalMemoryWordsMax: 30_000,
   /** Chunks of a replayed record whose terms are counted in one go: 3 ms. */
@@ -49,6 +55,12 @@ export const textLimits = {
   prepareNiceness: 10,
   /** The largest document takes a tenth of a second; on a busy machine ten times that. */
   prepareDeadlineMs: 10 * secondMs,
+  /** With the model of names it takes 30 s, 0.1 s for each KiB, and as much on a busy machine. */
+  prepareNamesDeadlineMs: 2 * minuteMs,
+  /** A question waits so long for the model of names: a tenth of a second for each KiB, and others. */
+  questionNamesDeadlineMs: 10 * secondMs,
+  /** Questions that wait for the model of names: more would not come to their turn in that time. */
+  questionNamesWaitingMax: 64,
   /** A thread loads the tokenizer first. */
   prepareReadyMs: minuteMs,
   /**

@@ -19,7 +19,7 @@ export function inlinePreparation(options: {
       await clock.turn();
       const begunMs = clock.monotonicMs();
       const prepare = preparerOf(job.tenant);
-      const prepared = preparePayload(payload, { ...job, prepare });
+      const prepared = await preparePayload(payload, { ...job, prepare });
       metrics.observe("ingest_prepare_seconds", (clock.monotonicMs() - begunMs) / 1000);
       return prepared;
     },

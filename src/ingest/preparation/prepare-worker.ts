@@ -2,7 +2,7 @@
  * The thread that prepares documents: parsing, redaction, chunking, tokens and terms of a large one
  * take longer than the main thread may be away.
  *
- * Owns: a tokenizer with its cache. Never: keeps anything of a document. Receives:
+ * Owns: a tokenizer with its cache, and the model of names where that lane is on. Never: keeps anything of a document. Receives:
  * `PrepareRequest`, one at a time. Sends: `ready` once, then `named` (unless the document has no
  * id) and `prepared` or `failed` for each request.
  */
@@ -11,18 +11,13 @@ import { parentPort, workerData } from "node:worker_threads";
 import { limits } from "../../contract/limits.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { yieldBy } from "../../runtime/priority.ts";
-import { createRedactor } from "../../text/redaction.ts";
 import { loadTokenizer } from "../../text/tokenizer.ts";
-import { createPreparer } from "../preparer.ts";
+import { namesOfFiles, preparersOf } from "./names.ts";
 import type { PrepareWorkerSettings } from "./protocol.ts";
 import { answerRequests } from "./thread-program.ts";
 
-const { modelDir, ids } = workerData as PrepareWorkerSettings;
+const { modelDir, ids, names } = workerData as PrepareWorkerSettings;
 yieldBy(limits.prepareNiceness);
 const tokenizer = await loadTokenizer(modelDir);
 if (parentPort === null) throw new Error("this file is a thread of an engine");
-answerRequests(
-  parentPort,
-  (redactionKey) => createPreparer({ tokenizer, redactor: createRedactor(redactionKey), ids }),
-  systemClock,
-);
+answerRequests(parentPort, preparersOf({ tokenizer, ids }, await namesOfFiles(names)), systemClock);

@@ -3,6 +3,7 @@
 import type { ErrorBody } from "../../contract/errors.ts";
 import type { DocumentId } from "../../contract/ids.ts";
 import type { DocumentInfo } from "../../contract/record.ts";
+import type { ClassifierFiles } from "../../embedding/onnx-classifier.ts";
 import { countTerms, indexedText, unpackTerms } from "../../text/chunk-terms.ts";
 import type { Chunk } from "../../text/chunking.ts";
 import type { Prepared } from "../prepare-payload.ts";
@@ -12,6 +13,8 @@ export interface PrepareWorkerSettings {
   /** Where the model's tokenizer lies. */
   readonly modelDir: string;
   readonly ids: IdPolicy;
+  /** The model of names; undefined where that lane is off. */
+  readonly names?: ClassifierFiles | undefined;
 }
 
 /** One at a time: the next follows the last reply. */

@@ -16,18 +16,19 @@ export function answerRequests(
 ): void {
   const say = (reply: PrepareReply, transfer: readonly ArrayBuffer[] = []): void =>
     port.postMessage(reply, [...transfer]);
-  port.on("message", ({ payload, documentTextBytesMax, redactionKey }: PrepareRequest) => {
+  const answer = async ({ payload, documentTextBytesMax, redactionKey }: PrepareRequest) => {
     const begunMs = clock.monotonicMs();
     const named = (documentId: Extract<PrepareReply, { kind: "named" }>["documentId"]): void =>
       say({ kind: "named", documentId });
     try {
       const prepare = preparerOf(redactionKey);
-      const prepared = preparePayload(payload, { documentTextBytesMax, prepare, named });
+      const prepared = await preparePayload(payload, { documentTextBytesMax, prepare, named });
       const { packed, transfer } = packPrepared(prepared);
       say({ kind: "prepared", prepared: packed, ms: clock.monotonicMs() - begunMs }, transfer);
     } catch (thrown) {
       say({ kind: "failed", error: errorBody(toFreshetError(thrown)) });
     }
-  });
+  };
+  port.on("message", (request: PrepareRequest) => void answer(request));
   say({ kind: "ready" });
 }

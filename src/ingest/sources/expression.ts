@@ -16,6 +16,9 @@ import { change } from "./change.ts";
 import { cloudEvents } from "./cloud-events.ts";
 import { mapperFunctions } from "./functions.ts";
 import { mappedOf } from "./operations.ts";
+import { changed, keyed } from "./row-documents.ts";
+
+const functions = { ...mapperFunctions, change, changed, keyed, cloudEvents };
 
 export interface CompiledExpression {
   /** Never throws: an event that cannot be mapped is data. */
@@ -32,7 +35,7 @@ export interface ExpressionSettings {
 export function compileExpression(settings: ExpressionSettings): CompiledExpression {
   const { expression: text, options, documentTextBytesMax } = settings;
   const expression = parsed(text);
-  for (const [name, value] of Object.entries({ ...mapperFunctions, change, cloudEvents })) {
+  for (const [name, value] of Object.entries(functions)) {
     expression.assign(name, value);
   }
   for (const name of ["random", "shuffle"]) expression.registerFunction(name, unrepeatable);

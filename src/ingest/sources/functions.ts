@@ -16,7 +16,8 @@ const namesIn = (list: unknown): readonly string[] =>
     ? list.split(",").flatMap((name) => (name.trim() === "" ? [] : [name.trim()]))
     : [];
 
-const isEmpty = (value: unknown): boolean => value === undefined || value === null || value === "";
+export const isEmpty = (value: unknown): boolean =>
+  value === undefined || value === null || value === "";
 
 /** A value as a reader sees it; objects as JSON. */
 function textOf(value: unknown): string {
@@ -79,7 +80,7 @@ function cut(text: unknown, charsMax: unknown): string | undefined {
  * columns that the options name; without them all columns are the text, and the title is that of
  * the fields. In one step, because each step of an expression costs as much as all of this.
  */
-function document(fields: unknown, row: unknown, options: unknown): Row {
+export function document(fields: unknown, row: unknown, options: unknown): Row {
   const { title, ...given } = isRow(fields) ? fields : {};
   const wanted = isRow(options) ? options : {};
   const text = isRow(row) && wanted["text"] !== undefined ? texts(row, wanted["text"]) : lines(row);

@@ -26,39 +26,10 @@ const rowOptions = {
  * ExtractNewRecordState. Created, updated and read rows are upserts; `d`, a flattened `__deleted`
  * and a tombstone are deletes; truncates and other messages are left out.
  */
-const debezium = `(
-  $c := $change(body, key, $options.id);
-  $in := $options.prefix ? $options.prefix : $c.from ? $c.from : $split(subject, ".")[-1];
-  $id := $c.key ? $in & "/" & $c.key;
-  $c.op = "upsert" ? ($id
-      ? $document({"id": $id, "timestamp": $c.at, "metadata": {"table": $c.table}}, $c.row, $options)
-      : $error("no key: name its columns with --set id=column"))
-  : $c.op = "delete" ? ($id ? {"op": "delete", "id": $id}
-      : body ? $error("no key: name its columns with --set id=column")
-      : {"op": "skip", "reason": "tombstone without a key"})
-  : {"op": "skip", "reason": $c.op}
-)`;
+const debezium = "$changed($, $options)";
 
 /** Any key and value: Kafka topics with tombstones, and buckets of NATS. */
-const kafka = `(
-  $value := $unwrap(body);
-  $operation := $lookup(headers, "kv-operation");
-  $own := $keyOf($unwrap(key));
-  $bucket := $contains(subject, /^\\$KV\\./);
-  $tokens := $split(subject, ".");
-  $token := $bucket ? $join($tokens[[2..100]], ".");
-  $named := $options.id and $type($value) = "object" ? $keyOf($columns($value, $options.id));
-  $rowKey := $named ? $named : $own ? $own : $token ? $token
-    : $type($value) = "object" ? $keyOf($value.id);
-  $topic := $lookup(headers, "kafka_topic");
-  $prefix := $options.prefix ? $options.prefix : $topic ? $topic
-    : $bucket ? $tokens[1] : $tokens[-1];
-  $gone := $value = null or $operation = "DEL" or $operation = "PURGE";
-  $not($exists($rowKey)) ? ($gone ? {"op": "skip", "reason": "tombstone without a key"}
-    : $error("no key: name its header with --key-header, or its columns with --set id=column"))
-  : $gone ? {"op": "delete", "id": $prefix & "/" & $rowKey}
-  : $document({"id": $prefix & "/" & $rowKey, "timestamp": publishedAt}, $value, $options)
-)`;
+const kafka = "$keyed($, $options)";
 
 /**
  * CloudEvents, structured, batched, or binary in the headers of HTTP, NATS and Kafka. An event

@@ -139,18 +139,16 @@ export class MemoryChunks implements ChunksLog {
   async *#range(range: ChunksRange): AsyncGenerator<Stored> {
     const chain = this.#options.createChain?.(range) ?? new ChainCheck(range);
     if (!chain.complete) {
-      range.onCount?.(
-        this.#records(range.tenant).filter(({ place }) => place.position > range.after).length,
-      );
+      const items = this.#stream.of(range.tenant);
+      const behind = items.slice(this.#stream.indexAfter(range.tenant, range.after));
+      range.onCount?.(behind.filter(({ isRecord }) => isRecord).length);
     }
     let late = this.#recordsLate;
     this.#recordsLate = 0;
     while (!chain.complete) {
       await this.#options.availability.pass();
       range.signal?.throwIfAborted();
-      const next = this.#records(range.tenant)
-        .filter(({ place }) => place.position > chain.last)
-        .at(late);
+      const next = this.#nextRecord(range.tenant, chain.last, late);
       late = 0;
       if (next === undefined) throw chain.broken();
       chain.accept(next.place);
@@ -186,9 +184,27 @@ export class MemoryChunks implements ChunksLog {
     });
   }
 
+  /** Looks at what it passes and no further: a range is read record by record. */
+  #nextRecord(tenant: TenantId, last: Position, passed: number): Stored | undefined {
+    const items = this.#stream.of(tenant);
+    let left = passed;
+    for (let at = this.#stream.indexAfter(tenant, last); at < items.length; at += 1) {
+      const stored = items[at] as Stored;
+      if (!stored.isRecord) this.#quarantine(stored, "foreign");
+      else if (left === 0) return stored;
+      else left -= 1;
+    }
+    return undefined;
+  }
+
   #last(tenant: TenantId): RecordHeader | null {
-    const last = this.#records(tenant).at(-1);
-    return last === undefined ? null : this.#headerOf(last);
+    const items = this.#stream.of(tenant);
+    for (let at = items.length - 1; at >= 0; at -= 1) {
+      const stored = items[at] as Stored;
+      if (stored.isRecord) return this.#headerOf(stored);
+      this.#quarantine(stored, "foreign");
+    }
+    return null;
   }
 
   #headerOf(stored: Stored): RecordHeader {

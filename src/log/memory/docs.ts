@@ -73,9 +73,8 @@ export class MemoryDocs implements DocsLog {
 
   async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
     await this.#options.availability.pass();
-    const waiting = this.#stream
-      .of(options.tenant)
-      .filter(({ version }) => version > options.after);
+    const { tenant, after } = options;
+    const waiting = this.#stream.of(tenant).slice(this.#stream.indexAfter(tenant, after));
     options.onCount?.(waiting.length);
     return firstBytes(waiting.slice(0, options.max), options.bytesMax);
   }
@@ -102,7 +101,8 @@ export class MemoryDocs implements DocsLog {
 
   async nextVersion({ tenant, after }: Parameters<DocsLog["nextVersion"]>[0]): Promise<Version> {
     await this.#options.availability.pass();
-    return this.#stream.of(tenant).find(({ version }) => version > after)?.version ?? noVersion;
+    const next = this.#stream.of(tenant)[this.#stream.indexAfter(tenant, after)];
+    return next?.version ?? noVersion;
   }
 
   async lastSequence(): Promise<Version> {

@@ -34,8 +34,9 @@ export class TenantStream<Sequence extends Version | Position, Item> {
   lastSeq: Sequence;
   readonly #options: TenantStreamOptions;
   #stored: Stored<Sequence, Item>[] = [];
-  /** The same by tenant. */
+  /** The same by tenant, and their sequences beside them. */
   readonly #items = new Map<string, Item[]>();
+  readonly #seqs = new Map<string, Sequence[]>();
 
   constructor(options: TenantStreamOptions, base: Sequence) {
     this.#options = options;
@@ -48,9 +49,8 @@ export class TenantStream<Sequence extends Version | Position, Item> {
     const atMs = this.#options.clock.nowMs();
     const item = itemOf(this.lastSeq, atMs);
     this.#stored.push({ tenant, seq: this.lastSeq, atMs, item });
-    const items = this.#items.get(tenant);
-    if (items === undefined) this.#items.set(tenant, [item]);
-    else items.push(item);
+    listIn(this.#items, tenant).push(item);
+    listIn(this.#seqs, tenant).push(this.lastSeq);
     return item;
   }
 
@@ -61,6 +61,19 @@ export class TenantStream<Sequence extends Version | Position, Item> {
 
   of(tenant: string): readonly Item[] {
     return this.#items.get(tenant) ?? [];
+  }
+
+  /** Where in `of(tenant)` the first one behind a sequence is: readers go through it one by one. */
+  indexAfter(tenant: string, seq: Sequence): number {
+    const seqs = this.#seqs.get(tenant) ?? [];
+    let low = 0;
+    let high = seqs.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((seqs[middle] as Sequence) <= seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   firstFrom(partition: Partition, from: Sequence): Item | undefined {
@@ -87,9 +100,13 @@ export class TenantStream<Sequence extends Version | Position, Item> {
     this.#options.availability.checkIdentity();
     const before = this.#stored.length;
     this.#stored = this.#stored.filter((stored) => stored.tenant !== tenant || stored.seq >= below);
-    const items = this.#stored.filter((stored) => stored.tenant === tenant).map(({ item }) => item);
-    if (items.length > 0) this.#items.set(tenant, items);
-    else this.#items.delete(tenant);
+    const left = this.#stored.filter((stored) => stored.tenant === tenant);
+    this.#items.delete(tenant);
+    this.#seqs.delete(tenant);
+    for (const { item, seq } of left) {
+      listIn(this.#items, tenant).push(item);
+      listIn(this.#seqs, tenant).push(seq);
+    }
     return before - this.#stored.length;
   }
 
@@ -98,4 +115,12 @@ export class TenantStream<Sequence extends Version | Position, Item> {
     if (isWildcard(tenant)) return unplacedPartition;
     return partitionOf(tenant as TenantId, this.#options.partitions);
   }
+}
+
+function listIn<Value>(lists: Map<string, Value[]>, key: string): Value[] {
+  const known = lists.get(key);
+  if (known !== undefined) return known;
+  const list: Value[] = [];
+  lists.set(key, list);
+  return list;
 }

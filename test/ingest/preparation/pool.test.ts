@@ -78,7 +78,7 @@ const withoutTerms = (prepared: Prepared): unknown =>
 describe("documents that are prepared in threads", () => {
   it("become what they become on the main thread, and their ids are known first", async () => {
     const payload = payloadOf(long.join(" "));
-    const here = preparePayload(payload, { documentTextBytesMax, prepare, named: () => {} });
+    const here = await preparePayload(payload, { documentTextBytesMax, prepare, named: () => {} });
     const asked = ask(openPool(), long.join(" "));
     expect(withoutTerms(await asked)).toEqual(withoutTerms(here));
     expect(asked.named).toEqual(["d"]);
@@ -157,9 +157,9 @@ describe("documents that are prepared in threads", () => {
     await expect(ask(pool, "Some text.")).rejects.toMatchObject({ code: "cancelled" });
   });
 
-  it("cross threads as a few arrays and come out whole", () => {
+  it("cross threads as a few arrays and come out whole", async () => {
     const payload = payloadOf(long.join("\n\n# A heading\n\n"));
-    const here = preparePayload(payload, { documentTextBytesMax, prepare, named: () => {} });
+    const here = await preparePayload(payload, { documentTextBytesMax, prepare, named: () => {} });
     const { packed, transfer } = packPrepared(here);
     const sent = structuredClone(packed, { transfer: [...transfer] });
     expect(transfer.every(({ byteLength }) => byteLength === 0)).toBe(true);
