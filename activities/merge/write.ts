@@ -19,6 +19,7 @@ import { limits } from "../../src/contract/limits.ts";
 import { tooManyRefused } from "../../src/contract/merge.ts";
 import type { WriteRequest, WriteResult } from "../../src/contract/merge-steps.ts";
 import type { PlacedRecord, UpsertRecord } from "../../src/contract/record.ts";
+import { onGrid } from "../../src/contract/vector.ts";
 import { forEachAtMost } from "../../src/runtime/for-each.ts";
 import type { MergePorts } from "../context.ts";
 import { chunksOf, type LiveUpsert, liveUpserts, readHeaders } from "./range.ts";
@@ -113,7 +114,8 @@ export function objectsOfRecord(record: UpsertRecord & PlacedRecord): readonly C
     heading,
     range,
     info: body.info,
-    vector,
+    // As the hot shard holds it: what moves between the shards keeps its score.
+    vector: onGrid(vector),
   }));
 }
 

@@ -53,6 +53,25 @@ export function dotProduct(left: ArrayLike<number>, right: ArrayLike<number>): n
   return a + b + (c + d);
 }
 
+/** The largest number of a grid, in its steps. */
+const gridMax = 2_039;
+/** Added and taken off again, a number is rounded to a whole one, halves to the even one. */
+const roundingShift = 1.5 * 2 ** 52;
+
+/**
+ * The vector as the indexes hold it: its numbers rounded to 12 bits, in steps of a power of two, the
+ * smallest of which its largest number has no more than `gridMax`. That is far finer than what a
+ * model's numbers mean, and says the same of a chunk in both shards (ops/decisions/0037-*.md).
+ * Rounding twice changes nothing.
+ */
+export function onGrid(vector: Float32Array): Float32Array {
+  let most = 0;
+  for (const value of vector) most = Math.max(most, Math.abs(value));
+  let step = 2 ** (Math.floor(Math.log2(most)) - 10);
+  if (most / step > gridMax) step *= 2;
+  return vector.map((value) => (value / step + roundingShift - roundingShift) * step);
+}
+
 /** The cosine of two vectors of any length but 0; NaN for that. */
 export function cosine(left: ArrayLike<number>, right: ArrayLike<number>): number {
   const squaredNorms = dotProduct(left, left) * dotProduct(right, right);

@@ -1,6 +1,6 @@
 /**
- * A block of rows in the arena: their f32 vectors, their codes, and two bits each, of which live
- * and of which a filtered search picked. Blocks without a graph are scanned, the others are walked.
+ * A block of rows in the arena: their vectors in 12 bits a number, eight of them its code, and two
+ * bits a row, of which live and of which a filtered search picked. Blocks without a graph are scanned, the others are walked.
  *
  * Owns its space in the arena from creation to its last `release`.
  *   HB1  a place is written once and never used again, so a builder thread reads what it was told
@@ -9,7 +9,7 @@
  *      build that reads it.
  */
 
-import { codeBytes, type RowAddresses, type VectorMemory, vectorBytes, widthOf } from "./simd.ts";
+import { codeBytes, lowBytes, type RowAddresses, type VectorMemory, widthOf } from "./simd.ts";
 
 /** Rows come in words of the bit masks. */
 const wordRows = 32;
@@ -50,13 +50,13 @@ export class Block<Row extends Placed<Row>> {
     this.#memory = memory;
     this.#width = widthOf(dimensions);
     this.capacity = Math.ceil(rows / wordRows) * wordRows;
-    const vectors = this.capacity * vectorBytes(this.#width);
+    const lows = this.capacity * lowBytes(this.#width);
     const codes = this.capacity * codeBytes(this.#width);
     const mask = this.capacity / 8;
-    this.bytes = vectors + codes + 2 * mask;
-    const vectorsAt = memory.arena.allocate(this.bytes);
-    this.addresses = { vectorsAt, codesAt: vectorsAt + vectors };
-    this.liveAt = vectorsAt + vectors + codes;
+    this.bytes = codes + lows + 2 * mask;
+    const codesAt = memory.arena.allocate(this.bytes);
+    this.addresses = { codesAt, lowsAt: codesAt + codes };
+    this.liveAt = codesAt + codes + lows;
     this.pickedAt = this.liveAt + mask;
     this.rows = new Array<Row | undefined>(rows);
     memory.arena.u32.fill(0, this.liveAt / 4, (this.pickedAt + mask) / 4);
@@ -82,12 +82,7 @@ export class Block<Row extends Placed<Row>> {
   /** Puts the row that is made for the next place, and its vector, which was checked, there. */
   append(rowAt: (place: Placed<Row>) => Row, vector: Float32Array): Row {
     const index = this.#used;
-    const at = this.vectorAt(index) / 4;
-    const { arena, simd } = this.#memory;
-    arena.f32.set(vector, at);
-    arena.f32.fill(0, at + vector.length, at + this.#width);
-    const codeAt = this.addresses.codesAt + index * codeBytes(this.#width);
-    simd.encode(this.vectorAt(index), codeAt, this.#width);
+    this.#memory.simd.pack(vector, this.placeOf(index));
     this.#used = index + 1;
     const row = rowAt({ block: this, index });
     this.#seat(row, index);
@@ -109,14 +104,13 @@ export class Block<Row extends Placed<Row>> {
     u32[word] = (u32[word] as number) & ~(1 << (row.index & 31));
   }
 
-  vectorAt(index: number): number {
-    return this.addresses.vectorsAt + index * vectorBytes(this.#width);
-  }
-
-  /** A view of a row's numbers; not to be kept over an allocation. */
-  vectorOf(row: Row, dimensions: number): Float32Array {
-    const at = this.vectorAt(row.index) / 4;
-    return this.#memory.arena.f32.subarray(at, at + dimensions);
+  /** Where the vector of a row is. */
+  placeOf(index: number): RowAddresses {
+    const { codesAt, lowsAt } = this.addresses;
+    return {
+      codesAt: codesAt + index * codeBytes(this.#width),
+      lowsAt: lowsAt + index * lowBytes(this.#width),
+    };
   }
 
   /** Starts picking rows for a filtered search. */
@@ -152,7 +146,7 @@ export class Block<Row extends Placed<Row>> {
     this.#holders -= 1;
     if (this.#holders > 0) return;
     this.dropGraph();
-    this.#memory.arena.free(this.addresses.vectorsAt, this.bytes);
+    this.#memory.arena.free(this.addresses.codesAt, this.bytes);
   }
 
   #seat(row: Row, index: number): void {

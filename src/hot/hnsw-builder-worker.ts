@@ -5,7 +5,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import hnswlib from "hnswlib-node";
 import { yieldBy } from "../runtime/priority.ts";
-import { copyRows } from "./graph-links.ts";
+import { copyRows, numbersOf } from "./graph-links.ts";
 import { readLinks } from "./hnsw-file.ts";
 import {
   type BuildReply,
@@ -13,7 +13,6 @@ import {
   buildBreadth,
   linksPerVector,
 } from "./hnsw-protocol.ts";
-import { vectorBytes, widthOf } from "./simd.ts";
 
 /** Below embedding (src/embedding/onnx.ts), which lets questions and the log go first. */
 const builderNiceness = 15;
@@ -22,14 +21,12 @@ function build(request: BuildRequest): BuildReply {
   const { memory, dimensions, places, target, file } = request;
   copyRows(request);
   const size = places.length;
-  const numbers = new Float32Array(memory.buffer);
   // hnswlib ends the process on a bad argument: it gets plain arrays of numbers that passed
   // `checkVector`.
   const index = new hnswlib.HierarchicalNSW("ip", dimensions);
   index.initIndex(size, linksPerVector, buildBreadth);
   for (let row = 0; row < size; row += 1) {
-    const at = (target.vectorsAt + row * vectorBytes(widthOf(dimensions))) / 4;
-    index.addPoint(Array.from(numbers.subarray(at, at + dimensions)), row);
+    index.addPoint(numbersOf(memory, target, { row, dimensions }), row);
   }
   index.writeIndexSync(file);
   return { ok: true, links: readLinks({ file, size, dimensions }) };

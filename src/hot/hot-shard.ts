@@ -13,9 +13,9 @@
 import type { Candidate, LexicalMatch } from "../contract/candidate.ts";
 import type { DocumentId, Position } from "../contract/ids.ts";
 import type { ChunkTerms } from "../contract/record.ts";
-import { dotProduct } from "../contract/vector.ts";
 import { countTerms, indexedText, unpackTerms } from "../text/chunk-terms.ts";
 import { queryTerms, titleTerms } from "../text/lexical.ts";
+import type { Placed } from "./block.ts";
 import { checkVector } from "./check-vector.ts";
 import { FilterIndex } from "./filter-index.ts";
 import { Graphs, type GraphsOptions } from "./graphs.ts";
@@ -26,10 +26,12 @@ import type { Entry, Row } from "./rows.ts";
 import { Tail } from "./tail.ts";
 import { createTopK } from "./top-k.ts";
 
-/** Strings are counted as two bytes a character, objects as V8 lays them out on 64 bits. */
-const charBytes = 2;
-const entryBytes = 300;
-const rowBytes = 200;
+/** Objects as V8 lays them out on 64 bits, with what refers to them; measured. */
+const entryBytes = 240;
+const rowBytes = 130;
+const stringHeadBytes = 20;
+const wideCharPattern = /[^\0-\xff]/;
+const noRange = [-1, -1] as const;
 
 export function createHotShard(options: GraphsOptions): HotShard {
   return new IndexedHotShard(options);
@@ -91,8 +93,8 @@ class IndexedHotShard implements HotShard {
     // Measured as cold measures it, not as SIMD adds up: they differ by a last bit, and with it
     // would what stands first.
     return found.map((row, index) => {
-      const own = row.block.vectorOf(row, this.#options.dimensions);
-      return candidate(row, dotProduct(own, vector), matches[index] as LexicalMatch);
+      const cosine = simd.precise(row.block.placeOf(row.index), this.#options.dimensions);
+      return candidate(row, cosine, matches[index] as LexicalMatch);
     });
   }
 
@@ -128,17 +130,20 @@ class IndexedHotShard implements HotShard {
   }
 
   #insert(document: HotDocument): void {
-    const rows: Row[] = [];
+    const { info, chunks } = document;
+    // Of exactly this length: an array that grows keeps room for more.
+    const rows = new Array<Row>(chunks.length);
     const entry = createEntry(document, rows);
-    const title = titleTerms(document.info.title);
-    for (const [chunk, { text, heading, range, vector, terms }] of document.chunks.entries()) {
-      const place = undefined;
-      const row = this.#tail.append(
-        ({ block, index }) => ({ entry, chunk, text, heading, range, block, index, place }),
-        vector,
-      );
-      rows.push(row);
-      const counted = terms ?? countedHere(indexedText(document.info.title, { heading, text }));
+    const title = titleTerms(info.title);
+    let heading: string | undefined;
+    for (const [chunk, { text, range, vector, terms, ...own }] of chunks.entries()) {
+      // A heading is the same for many chunks in turn, and each came with a copy.
+      if (own.heading !== heading) heading = own.heading;
+      const [start, end] = range ?? noRange;
+      const said = { entry, chunk, text, heading, start, end };
+      const row = this.#tail.append((at) => rowOf(said, at), vector);
+      rows[chunk] = row;
+      const counted = terms ?? countedHere(indexedText(info.title, { heading, text }));
       this.#lexical.add(row, counted, title);
     }
     this.#entries.set(document.documentId, entry);
@@ -167,19 +172,35 @@ function countedHere(text: string): ChunkTerms {
   return unpackTerms(countTerms([text]))[0] as ChunkTerms;
 }
 
+/** Rows are all made here, with their fields in one order: so V8 keeps one layout for them. */
+function rowOf(
+  { entry, chunk, text, heading, start, end }: Omit<Row, "block" | "index" | "place">,
+  { block, index }: Placed<Row>,
+): Row {
+  return { entry, chunk, text, heading, start, end, block, index, place: undefined };
+}
+
 function createEntry(document: HotDocument, rows: readonly Row[]): Entry {
   const { documentId, version, position, info, chunks } = document;
-  const chars = chunks.reduce(
-    (sum, { text, heading }) => sum + text.length + (heading ?? "").length,
-    0,
-  );
-  const infoChars = documentId.length + JSON.stringify(info).length;
-  const bytes = (chars + infoChars) * charBytes + entryBytes + chunks.length * rowBytes;
+  let bytes = entryBytes + stringBytes(documentId) + stringBytes(JSON.stringify(info));
+  let before: string | undefined;
+  for (const { text, heading } of chunks) {
+    bytes += rowBytes + stringBytes(text);
+    if (heading !== undefined && heading !== before) bytes += stringBytes(heading);
+    before = heading;
+  }
   return { documentId, version, position, info, rows, bytes, alive: true, matched: 0 };
+}
+
+/** V8 takes one byte for each character where all are of Latin-1, else two. */
+function stringBytes(text: string): number {
+  return stringHeadBytes + (wideCharPattern.test(text) ? 2 : 1) * text.length;
 }
 
 function candidate(row: Row, cosine: number, lexical: LexicalMatch): Candidate {
   const { documentId, version, info } = row.entry;
-  const { chunk, text, heading, range } = row;
-  return { shard: "hot", documentId, version, chunk, text, heading, range, info, cosine, lexical };
+  const { chunk, text, heading, start, end } = row;
+  const range = start < 0 ? undefined : ([start, end] as const);
+  const shown = { chunk, text, heading, range, info };
+  return { shard: "hot", documentId, version, ...shown, cosine, lexical };
 }

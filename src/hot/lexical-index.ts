@@ -218,11 +218,13 @@ export class LexicalIndex {
     const rarity = Math.log(1 + (this.#count - holding + 0.5) / (holding + 0.5));
     const averageLength = this.#totalLength / this.#count;
     const { tags, numbers } = notes;
+    const rows = this.#rows;
+    const lengths = this.#lengths;
     const cursor = this.#postings.read(number);
     while (cursor.next()) {
       const { row: place, count } = cursor;
-      if (this.#rows[place] === undefined) continue;
-      const share = count + k1 * (1 - b + (b * (this.#lengths[place] as number)) / averageLength);
+      if (rows[place] === undefined) continue;
+      const share = count + k1 * (1 - b + (b * (lengths[place] as number)) / averageLength);
       const score = (rarity * (count * (k1 + 1))) / share;
       if (tags[place] === tag) {
         numbers[place] = (numbers[place] as number) + score;

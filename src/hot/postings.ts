@@ -9,6 +9,7 @@
  * Owns the numbers of terms and their bytes. Never knows which rows live: its owner says.
  */
 
+import { unsliced } from "../text/lexical.ts";
 import { PostingPool } from "./posting-pool.ts";
 
 export interface Posting {
@@ -24,8 +25,6 @@ const titled = 2;
 const postingBytesMax = 15;
 /** What a term costs beside its bytes: its entry and its string in V8's map, and the columns here. */
 const termBytes = 96;
-/** Shorter strings are copied anyway; a longer one cut from a text keeps the whole text alive. */
-const sliceMin = 13;
 const termsAtFirst = 64;
 
 /** Reads one list from its start; the fields are those of the posting that `next` came to. */
@@ -156,7 +155,7 @@ export class Postings {
     if (number >= this.#place.length) {
       this.#resize(Math.max(termsAtFirst, Math.ceil(number * 1.25)));
     }
-    this.#numbers.set(term.length < sliceMin ? term : Buffer.from(term).toString(), number);
+    this.#numbers.set(unsliced(term), number);
     this.#size[number] = 0;
     this.#place[number] = this.#pool.take(0);
     this.#used[number] = 0;

@@ -1,7 +1,7 @@
 /** What the parts of a hot shard share: one entry per document, one row per chunk. */
 
 import type { DocumentId, Position, Version } from "../contract/ids.ts";
-import type { DocumentInfo, TextRange } from "../contract/record.ts";
+import type { DocumentInfo } from "../contract/record.ts";
 import type { Block, Placed } from "./block.ts";
 
 export interface Entry {
@@ -26,7 +26,9 @@ export interface Row extends Placed<Row> {
   readonly chunk: number;
   readonly text: string;
   readonly heading: string | undefined;
-  readonly range: TextRange | undefined;
+  /** Where the text lies in its document, from and up to; -1 where that was not recorded. */
+  readonly start: number;
+  readonly end: number;
   /** Where the inverted index has it; undefined where it does not. */
   place: number | undefined;
 }

@@ -11,21 +11,22 @@ import { simdCode } from "./simd-code.ts";
 
 /** What simd/simd.as.ts exports; addresses and sizes in bytes. */
 interface Exports {
-  encode(vector: number, code: number, width: number): void;
+  encode(vector: number, code: number, lows: number, width: number): void;
+  decode(code: number, lows: number, width: number, to: number): void;
+  precise(numbers: number, dimensions: number): number;
   begin(vector: number, code: number, width: number, heap: number, limit: number): void;
   end(): number;
-  product(vector: number): number;
-  scan(vectors: number, codes: number, mask: number, rows: number, base: number): void;
+  scan(lows: number, codes: number, mask: number, rows: number, base: number): void;
   room(tags: number, candidates: number, found: number): void;
   search(graph: number, mask: number, breadth: number, base: number): void;
 }
 
 /** Rows as the SIMD code sees them: addresses in the arena. */
 export interface RowAddresses {
-  /** f32 numbers, `vectorBytes(width)` a row. */
-  readonly vectorsAt: number;
-  /** int8 codes, `codeBytes(width)` a row. */
+  /** The upper eight bits of each number, behind what is needed to read them: `codeBytes` a row. */
   readonly codesAt: number;
+  /** The other four: `lowBytes` a row. */
+  readonly lowsAt: number;
 }
 
 export interface Scan extends RowAddresses {
@@ -68,12 +69,16 @@ export function widthOf(dimensions: number): number {
   return Math.ceil(dimensions / widthStep) * widthStep;
 }
 
-export function vectorBytes(width: number): number {
+function vectorBytes(width: number): number {
   return width * Float32Array.BYTES_PER_ELEMENT;
 }
 
 export function codeBytes(width: number): number {
   return width + codeHeadBytes;
+}
+
+export function lowBytes(width: number): number {
+  return width / 2;
 }
 
 /** An arena with the SIMD code that works on it. */
@@ -94,6 +99,7 @@ export class Simd {
   readonly #arena: Arena;
   readonly #exports: Exports;
   #question = nowhere;
+  #numbers = nowhere;
   #heap = nowhere;
   #room = nowhere;
   #roomRows = 0;
@@ -107,12 +113,25 @@ export class Simd {
 
   /** Scratch space, kept between questions. */
   get bytes(): number {
-    return this.#question.bytes + this.#heap.bytes + this.#room.bytes;
+    return this.#question.bytes + this.#numbers.bytes + this.#heap.bytes + this.#room.bytes;
   }
 
-  /** Derives the code of a row from its f32 numbers, which are finite and not all zero. */
-  encode(vectorAt: number, codeAt: number, width: number): void {
-    this.#exports.encode(vectorAt, codeAt, width);
+  /** Packs a vector, which is finite and not all zero, into the place of a row. */
+  pack(vector: Float32Array, { codesAt, lowsAt }: RowAddresses): void {
+    const width = widthOf(vector.length);
+    const numbersAt = this.#numbersAt(vector, width);
+    this.#exports.encode(numbersAt, codesAt, lowsAt, width);
+  }
+
+  /** The numbers of a packed row: what `onGrid` makes of those that were packed. */
+  unpack({ codesAt, lowsAt }: RowAddresses, dimensions: number): Float32Array {
+    const numbersAt = this.#unpacked({ codesAt, lowsAt }, dimensions);
+    return this.#arena.f32.slice(numbersAt / 4, numbersAt / 4 + dimensions);
+  }
+
+  /** The product of a row and the question, as `dotProduct` says it to the last bit. */
+  precise(row: RowAddresses, dimensions: number): number {
+    return this.#exports.precise(this.#unpacked(row, dimensions), dimensions);
   }
 
   begin({ vector, limit }: Question): void {
@@ -126,14 +145,9 @@ export class Simd {
     this.#exports.begin(address, codeAt, width, this.#heap.address, limit);
   }
 
-  /** The f32 product of a row and the question. */
-  dot(vectorAt: number): number {
-    return this.#exports.product(vectorAt);
-  }
-
   /** Exact: every row of the mask is looked at. */
-  scan({ vectorsAt, codesAt, maskAt, rows, base }: Scan): void {
-    this.#exports.scan(vectorsAt, codesAt, maskAt, rows, base);
+  scan({ lowsAt, codesAt, maskAt, rows, base }: Scan): void {
+    this.#exports.scan(lowsAt, codesAt, maskAt, rows, base);
   }
 
   /** About the best rows of the mask, by way of a graph. */
@@ -166,6 +180,22 @@ export class Simd {
     // What an earlier owner left here would look like rows that the walk has met.
     this.#arena.u32.fill(0, tags / 4, (tags + tagBytes) / 4);
     this.#exports.room(tags, candidates, found);
+  }
+
+  /** Where f32 numbers of one row are for a moment. */
+  #numbersAt(vector: Float32Array, width: number): number {
+    this.#numbers = this.#grown(this.#numbers, vectorBytes(width));
+    const at = this.#numbers.address / 4;
+    this.#arena.f32.set(vector, at);
+    this.#arena.f32.fill(0, at + vector.length, at + width);
+    return this.#numbers.address;
+  }
+
+  #unpacked({ codesAt, lowsAt }: RowAddresses, dimensions: number): number {
+    const width = widthOf(dimensions);
+    this.#numbers = this.#grown(this.#numbers, vectorBytes(width));
+    this.#exports.decode(codesAt, lowsAt, width, this.#numbers.address);
+    return this.#numbers.address;
   }
 
   #grown(space: Space, bytes: number): Space {

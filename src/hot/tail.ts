@@ -82,9 +82,10 @@ export class Tail {
     this.#blocks = [];
     for (const block of old) {
       for (const row of block.rows) {
-        // A copy: the append may grow the arena, and a view would go stale.
-        if (row !== undefined)
-          this.append(() => row, block.vectorOf(row, this.#dimensions).slice());
+        if (row === undefined) continue;
+        // Nothing is lost: what was packed once is on the grid.
+        const place = block.placeOf(row.index);
+        this.append(() => row, this.#memory.simd.unpack(place, this.#dimensions));
       }
       block.release();
     }

@@ -122,9 +122,27 @@ function remembered(compound: string): CompoundTerms {
   const known = memory.get(compound);
   if (known !== undefined) return known;
   if (memory.size >= limits.lexicalMemoryWordsMax) memory.clear();
-  const made = compoundTerms(compound);
-  if (compound.length <= termCharsMax) memory.set(compound, made);
+  const own = unsliced(compound);
+  const made = compoundTerms(own);
+  if (own.length <= termCharsMax) {
+    memory.set(own, { kept: exact(made.kept), stopped: exact(made.stopped) });
+  }
   return made;
+}
+
+const none: readonly string[] = [];
+
+/** Without the room that V8 gives an array that grew: for a word it would be nine tenths of it. */
+function exact(words: readonly string[]): readonly string[] {
+  return words.length === 0 ? none : words.slice();
+}
+
+/** Shorter strings are copied anyway; a longer one cut from a text keeps the whole text alive. */
+const sliceMin = 13;
+
+/** The same string in memory of its own. */
+export function unsliced(text: string): string {
+  return text.length < sliceMin ? text : Buffer.from(text).toString();
 }
 
 function compoundTerms(compound: string): CompoundTerms {

@@ -11,7 +11,7 @@ import { createHotShardFactory } from "../../src/hot/hnsw.ts";
 import { createHnswBuilder } from "../../src/hot/hnsw-builder.ts";
 import { readLinks } from "../../src/hot/hnsw-file.ts";
 import type { HotShard } from "../../src/hot/port.ts";
-import { createVectorMemory, vectorBytes, widthOf } from "../../src/hot/simd.ts";
+import { codeBytes, createVectorMemory, lowBytes, widthOf } from "../../src/hot/simd.ts";
 import { silentLogger } from "../../src/observe/port.ts";
 import { clustered, hotDocument, random } from "./documents.ts";
 
@@ -205,14 +205,16 @@ describe("builds", () => {
     const { arena, simd } = createVectorMemory();
     const width = widthOf(dimensions);
     const addresses = () => ({
-      vectorsAt: arena.allocate(100_000),
+      lowsAt: arena.allocate(100_000),
       codesAt: arena.allocate(100_000),
     });
     const source = addresses();
     for (const [row, vector] of vectors.slice(0, 20).entries()) {
-      const at = source.vectorsAt + row * vectorBytes(width);
-      arena.f32.set(vector, at / 4);
-      simd.encode(at, source.codesAt + row * (width + 16), width);
+      const { codesAt, lowsAt } = source;
+      simd.pack(vector, {
+        codesAt: codesAt + row * codeBytes(width),
+        lowsAt: lowsAt + row * lowBytes(width),
+      });
     }
     const input = {
       memory: arena.memory,

@@ -36,7 +36,7 @@ describe("one document", () => {
       { shard: "hot", documentId: "a", version: 7, chunk: 0, text: "one", info },
       { shard: "hot", documentId: "a", version: 7, chunk: 1, text: "two", info },
     ]);
-    expect(hits[0]?.cosine).toBeCloseTo(Math.SQRT1_2, 6);
+    expect(hits[0]?.cosine).toBeCloseTo(Math.SQRT1_2, 3);
     expect(hits[1]?.cosine).toBeCloseTo(0, 6);
   });
 

@@ -3,7 +3,7 @@
 import { expect } from "vitest";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { matchesFilter } from "../../src/contract/filter.ts";
-import { dotProduct } from "../../src/contract/vector.ts";
+import { dotProduct, onGrid } from "../../src/contract/vector.ts";
 import type { HotDocument, HotQuery } from "../../src/hot/port.ts";
 import { bm25, termCounts, terms } from "../../src/text/lexical.ts";
 
@@ -63,7 +63,7 @@ function expectedChunks(oracle: Oracle, query: HotQuery): readonly Expected[] {
     const length = lists[at]?.length ?? 0;
     return {
       key: keyOf({ ...document, chunk: index }),
-      cosine: dotProduct(chunk.vector, query.vector),
+      cosine: dotProduct(onGrid(chunk.vector), query.vector),
       lexical: bm25({ queryTerms, counts: own, length, stats }),
     };
   });

@@ -1,14 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { dotProduct } from "../../src/contract/vector.ts";
-import { placeLinks } from "../../src/hot/graph-links.ts";
-import {
-  codeBytes,
-  createVectorMemory,
-  type RowAddresses,
-  vectorBytes,
-  widthOf,
-} from "../../src/hot/simd.ts";
+import { dotProduct, onGrid } from "../../src/contract/vector.ts";
+import { numbersOf, placeLinks } from "../../src/hot/graph-links.ts";
+import { codeBytes, createVectorMemory, lowBytes, widthOf } from "../../src/hot/simd.ts";
 import { clustered, unit } from "./documents.ts";
 import { everyLink } from "./links.ts";
 
@@ -18,25 +12,26 @@ const { arena, simd } = memory;
 /** Rows in the arena, all of them live unless `accepts` says otherwise. */
 function place(vectors: readonly Float32Array[], accepts: (index: number) => boolean = () => true) {
   const width = widthOf(vectors[0]?.length ?? 1);
-  const vectorsAt = arena.allocate(vectors.length * vectorBytes(width));
+  const lowsAt = arena.allocate(vectors.length * lowBytes(width));
   const codesAt = arena.allocate(vectors.length * codeBytes(width));
   const words = Math.ceil(vectors.length / 32);
   const maskAt = arena.allocate(words * 4);
   arena.u32.fill(0, maskAt / 4, maskAt / 4 + words);
-  arena.f32.fill(0, vectorsAt / 4, vectorsAt / 4 + vectors.length * width);
   for (const [index, vector] of vectors.entries()) {
-    arena.f32.set(vector, (vectorsAt + index * vectorBytes(width)) / 4);
-    simd.encode(vectorsAt + index * vectorBytes(width), codesAt + index * codeBytes(width), width);
+    simd.pack(vector, {
+      codesAt: codesAt + index * codeBytes(width),
+      lowsAt: lowsAt + index * lowBytes(width),
+    });
     const word = maskAt / 4 + (index >> 5);
     if (accepts(index)) arena.u32[word] = (arena.u32[word] ?? 0) | (1 << (index & 31));
   }
-  const addresses: RowAddresses = { vectorsAt, codesAt };
+  const addresses = { lowsAt, codesAt };
   return { addresses, maskAt, rows: vectors.length };
 }
 
 function best(vectors: readonly Float32Array[], vector: Float32Array, limit: number): number[] {
   return vectors
-    .map((own) => dotProduct(own, vector))
+    .map((own) => dotProduct(onGrid(own), vector))
     .toSorted((left, right) => right - left)
     .slice(0, limit);
 }
@@ -61,6 +56,25 @@ const vectorOf = (dimensions: number) =>
       return unit(...lopsided.map((value) => value + 1e-3));
     });
 
+describe("a packed row", () => {
+  test.each([2, 3, 31, 64, 100, 384])(
+    "of %i dimensions has the numbers of the grid, and the product of `dotProduct`, to the last bit",
+    (dimensions) => {
+      fc.assert(
+        fc.property(vectorOf(dimensions), vectorOf(dimensions), (own, question) => {
+          const { addresses } = place([own]);
+          const expected = onGrid(own);
+          expect(simd.unpack(addresses, dimensions)).toEqual(expected);
+          expect(numbersOf(arena.memory, addresses, { row: 0, dimensions })).toEqual([...expected]);
+          simd.begin({ vector: question, limit: 1 });
+          expect(simd.precise(addresses, dimensions)).toBe(dotProduct(expected, question));
+        }),
+        { numRuns: 60 },
+      );
+    },
+  );
+});
+
 describe("SD1, SD2: a scan", () => {
   test.each([3, 64, 100])("of %i dimensions finds the exact best of any rows", (dimensions) => {
     fc.assert(
@@ -78,7 +92,10 @@ describe("SD1, SD2: a scan", () => {
           for (const [index, { id, score }] of found.entries()) {
             expect(score).toBeCloseTo(wanted[index] ?? Number.NaN, 5);
             // The score is that of the row it is said to be of.
-            expect(score).toBeCloseTo(dotProduct(vectors[id - 1_000] ?? unit(1), vector), 5);
+            expect(score).toBeCloseTo(
+              dotProduct(onGrid(vectors[id - 1_000] ?? unit(1)), vector),
+              5,
+            );
           }
         },
       ),

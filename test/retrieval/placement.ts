@@ -8,6 +8,7 @@ import type { ColdObject, ColdShard } from "../../src/cold/port.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { onGrid } from "../../src/contract/vector.ts";
 import type { HotDocument, HotShard } from "../../src/hot/port.ts";
 import { fuse } from "../../src/retrieval/fusion.ts";
 import { random, unit } from "../hot/documents.ts";
@@ -149,7 +150,7 @@ export function objectsOf(tenant: TenantId, documents: readonly HotDocument[]): 
   return documents.flatMap(({ documentId, version, info, chunks }) =>
     chunks.map(({ text, heading, vector }, chunk) => ({
       ...{ id: objectId({ tenant, documentId, version, chunk }), documentId, version, chunk },
-      ...{ chunkCount: chunks.length, text, heading, info, vector },
+      ...{ chunkCount: chunks.length, text, heading, info, vector: onGrid(vector) },
     })),
   );
 }

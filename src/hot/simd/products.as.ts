@@ -1,18 +1,23 @@
 /**
  * Vectors, their codes, and the two products of a row and the question.
  *
- * A code is round(x / scale) with scale = max|x| / 127, a question's is round(x / scale) + 64 with
- * scale = max|x| / 63, since the instruction multiplies signed by 7-bit unsigned. The shift adds 64
- * times the sum of a row's codes to each product, which is taken off again (`bias`). By Cauchy and
- * Schwarz the f32 product is at most the codes' product + |row - its code| |question| + |code|
- * |question - its code|.
+ * A row's numbers are k x step, where step is a power of two and k has 12 bits (`onGrid` of
+ * contract/vector.ts: shards hold nothing else). Its code holds the upper eight bits of each k, one
+ * byte, and its lows the other four: k = 16 x code + low - 8. Codes alone are the row to within
+ * half of 16 x step. A question's code is round(x / scale) + 64 with scale = max|x| / 63, since the
+ * instruction multiplies signed by 7-bit unsigned. The shift adds 64 times the sum of a row's codes
+ * to each product, which is taken off again (`bias`). By Cauchy and Schwarz the f32 product is at
+ * most the codes' product + |row - its code| |question| + |code| |question - its code|.
  */
 
 /**
- * A code begins with what is needed to read it: scale f32, bias i32, slack f32 (|row - its code|),
- * 4 bytes unused; its numbers follow, in the same cache lines.
+ * A code begins with what is needed to read it: scale f32 (16 x step), bias i32, slack f32
+ * (|row - its code|), step f32; its numbers follow, in the same cache lines.
  */
 const headBytes: usize = 16;
+/** The largest k, and the largest power of two that is no larger. */
+const numberMax: f32 = 2039;
+const numberMaxExponent: i32 = 10;
 const questionShift: f32 = 64;
 /** Unit vectors may be longer than 1 by the rounding of a quantized model; f32 sums round too. */
 const normMax: f32 = 1.01;
@@ -25,8 +30,10 @@ let questionScale: f32 = 0;
 let questionSlack: f32 = 0;
 /** Numbers of a vector: a multiple of 64, padded with zeros. */
 let width: usize = 0;
-export let vectorBytes: usize = 0;
+/** Of f32 numbers, as a question has them. */
+let vectorBytes: usize = 0;
 export let codeBytes: usize = 0;
+export let lowBytes: usize = 0;
 
 function sumOfLanes(lanes: v128): f32 {
   return (
@@ -36,25 +43,116 @@ function sumOfLanes(lanes: v128): f32 {
   );
 }
 
+// Numbers of a row, as `take` and its halves find them.
+let lowHalf: v128 = i32x4.splat(0);
+let highHalf: v128 = i32x4.splat(0);
+
+/** The k of 16 numbers as i16, from their codes and the low bits as bytes. */
+function take(code: v128, low: v128): void {
+  const off = i8x16.sub(low, i8x16.splat(8));
+  lowHalf = i16x8.add(i16x8.shl(i16x8.extend_low_i8x16_s(code), 4), i16x8.extend_low_i8x16_s(off));
+  highHalf = i16x8.add(
+    i16x8.shl(i16x8.extend_high_i8x16_s(code), 4),
+    i16x8.extend_high_i8x16_s(off),
+  );
+}
+
+/** The first four of eight i16 as f32, and the last four. */
+function firstFour(numbers: v128): v128 {
+  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(numbers));
+}
+
+function lastFour(numbers: v128): v128 {
+  return f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(numbers));
+}
+
 /**
  * The f32 dot product with the question. Four accumulators: one alone would wait for each addition.
  */
-export function dot(vector: usize): f32 {
+export function dot(row: usize, lows: usize): f32 {
   let a = f32x4.splat(0);
   let b = a;
   let c = a;
   let d = a;
-  const end = question + vectorBytes;
+  const end = lows + lowBytes;
+  let code = row + headBytes;
   let at = question;
-  while (at < end) {
-    a = f32x4.relaxed_madd(v128.load(vector, 0), v128.load(at, 0), a);
-    b = f32x4.relaxed_madd(v128.load(vector, 16), v128.load(at, 16), b);
-    c = f32x4.relaxed_madd(v128.load(vector, 32), v128.load(at, 32), c);
-    d = f32x4.relaxed_madd(v128.load(vector, 48), v128.load(at, 48), d);
-    vector += 64;
-    at += 64;
+  while (lows < end) {
+    const low = v128.load(lows);
+    take(v128.load(code), v128.and(low, i8x16.splat(15)));
+    a = f32x4.relaxed_madd(firstFour(lowHalf), v128.load(at, 0), a);
+    b = f32x4.relaxed_madd(lastFour(lowHalf), v128.load(at, 16), b);
+    c = f32x4.relaxed_madd(firstFour(highHalf), v128.load(at, 32), c);
+    d = f32x4.relaxed_madd(lastFour(highHalf), v128.load(at, 48), d);
+    take(v128.load(code, 16), i8x16.shr_u(low, 4));
+    a = f32x4.relaxed_madd(firstFour(lowHalf), v128.load(at, 64), a);
+    b = f32x4.relaxed_madd(lastFour(lowHalf), v128.load(at, 80), b);
+    c = f32x4.relaxed_madd(firstFour(highHalf), v128.load(at, 96), c);
+    d = f32x4.relaxed_madd(lastFour(highHalf), v128.load(at, 112), d);
+    lows += 16;
+    code += 32;
+    at += 128;
   }
-  return sumOfLanes(f32x4.add(f32x4.add(a, b), f32x4.add(c, d)));
+  return load<f32>(row, 12) * sumOfLanes(f32x4.add(f32x4.add(a, b), f32x4.add(c, d)));
+}
+
+/** Writes a row's f32 numbers, which are exact. */
+export function unpack(row: usize, lows: usize, numbers: u32, to: usize): void {
+  setWidth(numbers);
+  const step = f32x4.splat(load<f32>(row, 12));
+  const end = lows + lowBytes;
+  let code = row + headBytes;
+  while (lows < end) {
+    const low = v128.load(lows);
+    take(v128.load(code), v128.and(low, i8x16.splat(15)));
+    writeTaken(to, step);
+    take(v128.load(code, 16), i8x16.shr_u(low, 4));
+    writeTaken(to + 64, step);
+    lows += 16;
+    code += 32;
+    to += 128;
+  }
+}
+
+function writeTaken(to: usize, step: v128): void {
+  v128.store(to, f32x4.mul(firstFour(lowHalf), step), 0);
+  v128.store(to, f32x4.mul(lastFour(lowHalf), step), 16);
+  v128.store(to, f32x4.mul(firstFour(highHalf), step), 32);
+  v128.store(to, f32x4.mul(lastFour(highHalf), step), 48);
+}
+
+/**
+ * The f64 dot product of the question and f32 numbers, added up in the order of `dotProduct` of
+ * contract/vector.ts, so that both say the same to the last bit.
+ */
+export function preciseDot(numbers: usize, dimensions: u32): f64 {
+  let left = f64x2.splat(0);
+  let right = left;
+  const end = numbers + ((<usize>(dimensions & ~3)) << 2);
+  let at = question;
+  while (numbers < end) {
+    const own = v128.load(numbers);
+    const asked = v128.load(at);
+    left = f64x2.add(left, f64x2.mul(f64x2.promote_low_f32x4(own), f64x2.promote_low_f32x4(asked)));
+    right = f64x2.add(right, f64x2.mul(promoteLast(own), promoteLast(asked)));
+    numbers += 16;
+    at += 16;
+  }
+  let first = f64x2.extract_lane(left, 0);
+  for (let rest = dimensions & 3; rest > 0; rest -= 1) {
+    first += <f64>load<f32>(numbers) * <f64>load<f32>(at);
+    numbers += 4;
+    at += 4;
+  }
+  return (
+    first +
+    f64x2.extract_lane(left, 1) +
+    (f64x2.extract_lane(right, 0) + f64x2.extract_lane(right, 1))
+  );
+}
+
+function promoteLast(numbers: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<i32>(numbers, numbers, 2, 3, 2, 3));
 }
 
 /** The dot product by codes. */
@@ -169,25 +267,40 @@ function setWidth(numbers: u32): void {
   width = numbers;
   vectorBytes = width << 2;
   codeBytes = width + headBytes;
+  lowBytes = width >> 1;
 }
 
-/** Writes a row's code; its f32 numbers are there, and not all are zero. */
-export function writeCode(vector: usize, code: usize, numbers: u32): void {
+/** The largest power of two of which no number of the vector is more than `numberMax`. */
+function stepOf(most: f32): f32 {
+  const bits = reinterpret<u32>(most);
+  const fraction = reinterpret<f32>((bits & 0x7fffff) | 0x3f800000);
+  const isOver = fraction * <f32>(1 << numberMaxExponent) > numberMax;
+  const exponent = <i32>(bits >> 23) - numberMaxExponent + (isOver ? 1 : 0);
+  return reinterpret<f32>((<u32>exponent) << 23);
+}
+
+/** Writes a row's code and lows; its f32 numbers are at `vector`, and not all are zero. */
+export function writeCode(vector: usize, code: usize, lows: usize, numbers: u32): void {
   setWidth(numbers);
-  const scale = largestMagnitude(vector) / 127;
+  const step = stepOf(largestMagnitude(vector));
   let sum: i32 = 0;
   let error: f32 = 0;
+  memory.fill(lows, 0, lowBytes);
   for (let index: usize = 0; index < width; index += 1) {
-    const value = load<f32>(vector + (index << 2));
-    const rounded = nearest(value / scale);
-    const off = value - rounded * scale;
-    store<i8>(code + headBytes + index, <i8>rounded);
-    sum += <i32>rounded;
+    const shifted = <i32>nearest(load<f32>(vector + (index << 2)) / step) + 8;
+    const high = shifted >> 4;
+    const low = shifted & 15;
+    store<i8>(code + headBytes + index, <i8>high);
+    const at = lows + ((index >> 5) << 4) + (index & 15);
+    store<u8>(at, load<u8>(at) | <u8>(low << ((index & 16) >> 2)));
+    sum += high;
+    const off = <f32>(low - 8);
     error += off * off;
   }
-  store<f32>(code, scale);
+  store<f32>(code, 16 * step);
   store<i32>(code, sum * <i32>questionShift, 4);
-  store<f32>(code, sqrt(error), 8);
+  store<f32>(code, step * sqrt(error), 8);
+  store<f32>(code, step, 12);
 }
 
 /** Makes a vector the question; its code goes to `code`. */

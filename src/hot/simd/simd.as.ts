@@ -3,8 +3,8 @@
  * and used through simd.ts only. 128-bit SIMD, because a scan in plain JavaScript is about ten
  * times slower.
  *
- * Every vector is there twice: as f32, and as one int8 code per number, a quarter of the size.
- * Codes decide where to look, f32 decides what a score is:
+ * Every number of a vector has 12 bits: eight are its code, and four are its low bits, which lie
+ * apart. Codes decide where to look, all bits decide what a score is:
  *
  *   SD1  a score that leaves the SIMD code is the f32 dot product;
  *   SD2  `scan` is exact: a row is passed over only where its code proves that it cannot be among
@@ -26,8 +26,10 @@ import {
   codeBytes,
   dot,
   likelyCeiling,
+  lowBytes,
+  preciseDot,
   productOf,
-  vectorBytes,
+  unpack,
   writeCode,
 } from "./products.as";
 
@@ -56,14 +58,19 @@ export function begin(vector: usize, code: usize, numbers: u32, heap: usize, lim
   bestMax = limit;
 }
 
-/** Writes a row's code; its f32 numbers are there, and not all are zero. */
-export function encode(vector: usize, code: usize, numbers: u32): void {
-  writeCode(vector, code, numbers);
+/** Writes a row's code and low bits; its f32 numbers are at `vector`, and not all are zero. */
+export function encode(vector: usize, code: usize, lows: usize, numbers: u32): void {
+  writeCode(vector, code, lows, numbers);
 }
 
-/** The f32 product of a row and the question. */
-export function product(vector: usize): f32 {
-  return dot(vector);
+/** Writes a row's f32 numbers to `to`. */
+export function decode(code: usize, lows: usize, numbers: u32, to: usize): void {
+  unpack(code, lows, numbers, to);
+}
+
+/** The f64 product of the question and a row of f32 numbers at `numbers`. */
+export function precise(numbers: usize, dimensions: u32): f64 {
+  return preciseDot(numbers, dimensions);
 }
 
 /** How many pairs (score f32, id u32) the heap holds, in no order. */
@@ -72,18 +79,18 @@ export function end(): u32 {
 }
 
 /** Offers a row, whose f32 product is computed only where it may be as high as `most`. */
-function offer(most: f32, vector: usize, id: u32): void {
+function offer(most: f32, code: usize, low: usize, id: u32): void {
   if (bestCount < bestMax) {
-    pushLeast(best, bestCount, dot(vector), id);
+    pushLeast(best, bestCount, dot(code, low), id);
     bestCount += 1;
   } else if (most > load<f32>(best)) {
-    const score = dot(vector);
+    const score = dot(code, low);
     if (score > load<f32>(best)) replaceLeast(best, bestCount, score, id);
   }
 }
 
 /** Offers each of `rows` rows whose mask bit is set; the id of row i is `base` + i. */
-export function scan(vectors: usize, codes: usize, mask: usize, rows: u32, base: u32): void {
+export function scan(lows: usize, codes: usize, mask: usize, rows: u32, base: u32): void {
   for (let first: u32 = 0; first < rows; first += 4) {
     let bits = <u32>(load<u8>(mask + <usize>(first >> 3)) >> <u8>(first & 4)) & 15;
     if (bits === 0) continue;
@@ -97,7 +104,7 @@ export function scan(vectors: usize, codes: usize, mask: usize, rows: u32, base:
       const row = first + index;
       const code = codes + <usize>row * codeBytes;
       const product = isAlone ? approximate(code) : productOf(index);
-      offer(ceiling(product, code), vectors + <usize>row * vectorBytes, base + row);
+      offer(ceiling(product, code), code, lows + <usize>row * lowBytes, base + row);
     }
   }
 }
@@ -113,12 +120,12 @@ export function room(tagsAt: usize, candidatesAt: usize, foundAt: usize): void {
 
 /**
  * Offers about the best rows of a graph whose mask bit is set. `graph` points to u32 numbers:
- * vectors, codes, base links (count and ids per row), words of a row's base links, offsets of the
- * upper links (bytes, per row), upper links (count and ids per level above 0), words of a level's
+ * low bits, codes, base links (count and ids per row), where each row's base links begin (in words),
+ * offsets of the upper links (bytes, per row), upper links (count and ids per level above 0), words of a level's
  * links, entry row, entry's level. `breadth` is ef: how many finds the walk keeps.
  */
 export function search(graph: usize, mask: usize, breadth: u32, base: u32): void {
-  const vectors = <usize>load<u32>(graph);
+  const lows = <usize>load<u32>(graph);
   const codes = <usize>load<u32>(graph, 4);
   epoch += 1;
   const count = walk(graph, mask, breadth, descend(graph, codes));
@@ -126,8 +133,8 @@ export function search(graph: usize, mask: usize, breadth: u32, base: u32): void
   for (let index: u32 = 0; index < count; index += 1) {
     const find = found + ((<usize>index) << 3);
     const row = load<u32>(find, 4);
-    const most = likelyCeiling(load<f32>(find), codes + <usize>row * codeBytes);
-    offer(most, vectors + <usize>row * vectorBytes, base + row);
+    const code = codes + <usize>row * codeBytes;
+    offer(likelyCeiling(load<f32>(find), code), code, lows + <usize>row * lowBytes, base + row);
   }
 }
 
@@ -179,7 +186,7 @@ function descend(graph: usize, codes: usize): u32 {
 function walk(graph: usize, mask: usize, breadth: u32, start: u32): u32 {
   const codes = <usize>load<u32>(graph, 4);
   const links = <usize>load<u32>(graph, 8);
-  const linkBytes = (<usize>load<u32>(graph, 12)) << 2;
+  const begins = <usize>load<u32>(graph, 12);
   const first = approximate(codes + <usize>start * codeBytes);
   let finds: u32 = 0;
   let waiting: u32 = 1;
@@ -191,7 +198,8 @@ function walk(graph: usize, mask: usize, breadth: u32, start: u32): u32 {
   }
   while (waiting > 0) {
     if (finds === breadth && load<f32>(candidates) < load<f32>(found)) break;
-    const list = links + <usize>load<u32>(candidates, 4) * linkBytes;
+    const begin = begins + ((<usize>load<u32>(candidates, 4)) << 2);
+    const list = links + ((<usize>load<u32>(begin)) << 2);
     waiting -= 1;
     dropMost(candidates, waiting);
     const length = load<u32>(list);
