@@ -52,8 +52,8 @@ export interface Snapshot {
   /** The marker of this watermark was found in cold; undefined when it is time to look. */
   readonly markerSeen: boolean | undefined;
   /**
-   * Changes with everything that could change what a search answers. No two lives of the views of a
-   * node have one in common; those of two nodes differ in their epoch.
+   * Changes with everything that could change what a search answers, and grows. No two lives of the
+   * views of a node have one in common, so also not two owners in one process.
    */
   readonly revision: number;
 }

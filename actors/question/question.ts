@@ -191,9 +191,8 @@ class QuestionRun {
   ): Promise<{ readonly retrieved: Retrieved; readonly kept: SearchKept }> {
     const { tenant, question, signal } = this.#request;
     const entry = await this.#lookup.find();
-    const { epoch } = entry;
     const snapshot = await this.#lookup.snapshot(entry);
-    const asked = { ...query, tenant, question, epoch, snapshot, signal };
+    const asked = { ...query, tenant, question, snapshot, signal };
     return this.#options.results.of(asked, (shared) =>
       this.#search(query, { entry, snapshot, signal: shared }),
     );

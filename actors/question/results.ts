@@ -3,12 +3,12 @@
  * that could change it, and one search for equal questions that are asked at once.
  *
  * A question comes here with the snapshot of its tenant's view, taken after its `min_seq` was
- * visible. The key holds the snapshot's revision, which changes with everything that could change a
- * search's answer; so what is found under it is what a search would find now. The proof of the
- * lease is not here: each question makes its own (I6).
+ * visible. A result counts only under the snapshot's revision, which changes with everything that
+ * could change a search's answer; so it is what a search would find now. The proof of the lease is
+ * not here: each question makes its own (I6).
  *
- *   QR1  a result counts only for the tenure and revision at which its search masked and searched
- *        (I4, I5), and until the first of the candidates it was ranked among expires;
+ *   QR1  a result counts only at the revision at which its search masked and searched (I4, I5),
+ *        and until the first of the candidates it was ranked among expires;
  *   QR2  a search that left anything out (`coverage`) is not kept: the next one may find it (I12);
  *   QR3  a question whose turn it is to look for the marker in cold searches: with kept results
  *        alone nobody would notice that cold has lost documents;
@@ -18,7 +18,7 @@
  */
 
 import type { Filter } from "../../src/contract/filter.ts";
-import type { Epoch, TenantId, Version } from "../../src/contract/ids.ts";
+import type { TenantId, Version } from "../../src/contract/ids.ts";
 import type { Answer, Coverage, Question, Source } from "../../src/contract/query.ts";
 import type { Metrics } from "../../src/observe/port.ts";
 import { ByteCache, type ByteCacheOptions } from "../../src/runtime/byte-cache.ts";
@@ -45,8 +45,6 @@ export interface SearchAsked {
   readonly text: string;
   readonly filter: Filter | undefined;
   readonly question: Pick<Question, "top_k" | "recency" | "cache">;
-  /** Of the tenure whose view answers. */
-  readonly epoch: Epoch;
   readonly snapshot: Snapshot;
   /** Aborts when the question is over. */
   readonly signal: AbortSignal;
@@ -97,10 +95,14 @@ export class SearchResults {
       this.#count("miss");
       return { retrieved: await searchAndKeep(signal), kept: "miss" }; // QR3
     }
-    const key = keyOf(asked, snapshot.revision);
+    const { revision } = snapshot;
+    const key = keyOf(asked);
     const known = this.#kept.get(asked.tenant, key);
-    if (known !== undefined && this.#isFresh(known)) return this.#hit("hit", known, snapshot);
-    const work = await this.#underWay.do(`${asked.tenant}\n${key}`, searchAndKeep, signal);
+    if (known?.revision === revision && this.#isFresh(known)) {
+      return this.#hit("hit", known, snapshot);
+    }
+    const place = `${asked.tenant} ${revision} ${key}`;
+    const work = await this.#underWay.do(place, searchAndKeep, signal);
     if (!work.isShared) {
       this.#count("miss");
       return { retrieved: work.value, kept: "miss" };
@@ -123,7 +125,10 @@ export class SearchResults {
 
   #keep(asked: SearchAsked, retrieved: Retrieved): void {
     if (!isWhole(retrieved.coverage) || !this.#isFresh(retrieved)) return;
-    const key = keyOf(asked, retrieved.revision);
+    const key = keyOf(asked);
+    // Revisions of a node grow: what another question has kept meanwhile may be newer.
+    const known = this.#kept.get(asked.tenant, key);
+    if (known !== undefined && known.revision > retrieved.revision) return;
     this.#kept.set(asked.tenant, key, { value: retrieved, bytes: bytesOf(retrieved.sources) });
     this.#options.metrics.set("question_cache_bytes", this.#kept.bytes, { cache: "searches" });
   }
@@ -133,9 +138,12 @@ export class SearchResults {
   }
 }
 
-/** QR1. The mode plays no part: the sources of an answer are those of a search. */
-function keyOf({ text, filter, question, epoch }: SearchAsked, revision: number): string {
-  return `${epoch} ${revision} ${question.top_k} ${filterKey(filter)}\n${text}`;
+/**
+ * Without the revision: of each question the newest result is kept and no older one. The mode plays
+ * no part: the sources of an answer are those of a search.
+ */
+function keyOf({ text, filter, question }: SearchAsked): string {
+  return `${question.top_k} ${filterKey(filter)}\n${text}`;
 }
 
 /** JSON has no sets, and no bound that is open. */

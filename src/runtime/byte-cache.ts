@@ -76,6 +76,7 @@ export class ByteCache<Value> {
     const { keptMs, now, bytesMax, ownerBytesMax } = this.#options;
     const bytes = options.bytes + 2 * key.length + overheadBytes;
     this.delete(owner, key);
+    this.#sweep();
     if (bytes > Math.min(ownerBytesMax, bytesMax)) return;
     this.#makeRoom(owner, bytes);
     const entry = { owner, key, value: options.value, bytes, untilMs: now() + keptMs };
@@ -90,6 +91,15 @@ export class ByteCache<Value> {
   delete(owner: string, key: string): void {
     const entry = this.#owners.get(owner)?.entries.get(key);
     if (entry !== undefined) this.#remove(entry);
+  }
+
+  /** What nobody asks for any more; by the order of last use, so some may be left for later. */
+  #sweep(): void {
+    const nowMs = this.#options.now();
+    for (const entry of this.#all) {
+      if (nowMs < entry.untilMs) return;
+      this.#remove(entry);
+    }
   }
 
   #makeRoom(owner: string, bytes: number): void {

@@ -49,6 +49,14 @@ it("BC3: an entry counts until its time is over, and its bytes are free then", (
   expect(cache.bytes).toBe(0);
 });
 
+it("BC3: what is over makes room, whether it is asked for or not", () => {
+  const { cache, put, pass } = setUp();
+  for (const key of "abc") put("acme", key);
+  pass(1_000);
+  put("globex", "a");
+  expect(cache.bytes).toBe(overhead + 100);
+});
+
 it("BC1: whatever comes, the bounds hold, and what is given out was put last under its key", () => {
   const owner = fc.constantFrom("acme", "globex", "initech");
   const key = fc.constantFrom(..."abcdef");
