@@ -21,8 +21,8 @@ function run(
   args: readonly string[],
   options: { env?: Record<string, string>; kill?: RegExp } = {},
 ) {
-  const { PATH = "" } = process.env;
-  const env = { PATH, FRESHET_DATA_DIR: folder, ...options.env };
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  const env = { PATH, NODE_COMPILE_CACHE, FRESHET_DATA_DIR: folder, ...options.env };
   const child = spawn(process.execPath, [main, ...args], { env });
   child.stdin.end();
   return new Promise<Ended>((resolve) => {

@@ -83,7 +83,8 @@ describe("an embedder with two lanes", () => {
   it("answers queries while ingest batches are queued, each with its own vectors", async () => {
     const embedder = await create();
     const order: string[] = [];
-    const long = Array.from({ length: 48 }, () => sampleInputs.at(-1) as EmbedInput);
+    // Three batches, of which two wait.
+    const long = Array.from({ length: 24 }, () => sampleInputs.at(-1) as EmbedInput);
     const ingest = embedder.embed(long, { lane: "ingest" }).then((vectors) => {
       order.push("ingest");
       return vectors;
