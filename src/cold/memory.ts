@@ -20,6 +20,7 @@ import type {
   ColdQuery,
   ColdShard,
   ExpiredEntry,
+  ExpiredPage,
 } from "./port.ts";
 import { objectTerms, questionTerms } from "./terms.ts";
 
@@ -179,11 +180,11 @@ class ColdInMemory implements MemoryCold {
 
   async expired(
     tenant: TenantId,
-    { atMs, limit }: { readonly atMs: number; readonly limit: number },
+    { atMs, limit, id: only }: ExpiredPage,
   ): Promise<readonly ExpiredEntry[]> {
     await this.#enter("expired");
     return this.objects(tenant)
-      .filter(({ info }) => hasExpired(info, atMs))
+      .filter(({ id, info }) => (only === undefined || id === only) && hasExpired(info, atMs))
       .slice(0, limit)
       .map(({ id, documentId, version }) => ({ id, documentId, version }));
   }

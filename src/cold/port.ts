@@ -44,6 +44,13 @@ export interface ColdEntry
   readonly hasOldTerms?: true;
 }
 
+/** What is asked of those that have expired. */
+export interface ExpiredPage {
+  readonly atMs: number;
+  readonly limit: number;
+  readonly id?: string | undefined;
+}
+
 /** An object of a document that has expired. */
 export type ExpiredEntry = Pick<ColdObject, "id" | "documentId" | "version">;
 
@@ -113,12 +120,9 @@ export interface ColdShard {
   ): Promise<readonly ColdEntry[]>;
   /**
    * At most `limit` objects of documents whose time was over at `atMs` (unix milliseconds), in no
-   * order. Fewer are all.
+   * order. Fewer are all. With `id` that object alone, if it is one of them.
    */
-  expired(
-    tenant: TenantId,
-    page: { readonly atMs: number; readonly limit: number },
-  ): Promise<readonly ExpiredEntry[]>;
+  expired(tenant: TenantId, page: ExpiredPage): Promise<readonly ExpiredEntry[]>;
   /**
    * Gives these objects the terms of today, from what they hold themselves; absent ids are passed
    * over. May come late and twice.

@@ -1,6 +1,7 @@
 /** Reading stored objects back, whole or in part, without a search. */
 
-import type { ColdObject, ExpiredEntry } from "./port.ts";
+import { Filters } from "weaviate-client";
+import type { ColdObject, ExpiredEntry, ExpiredPage } from "./port.ts";
 import { entryOf, objectOf } from "./weaviate-object.ts";
 import type { ChunkCollection } from "./weaviate-search.ts";
 
@@ -24,12 +25,13 @@ export async function storedObjects(
 /** @throws an error of the vendor */
 export async function expiredPage(
   chunks: ChunkCollection,
-  { atMs, limit }: { readonly atMs: number; readonly limit: number },
+  { atMs, limit, id }: ExpiredPage,
   abortSignal: AbortSignal,
 ): Promise<readonly ExpiredEntry[]> {
+  const isOver = chunks.filter.byProperty("expiresAt").lessOrEqual(atMs);
   const reply = await chunks.query.fetchObjects(
     {
-      filters: chunks.filter.byProperty("expiresAt").lessOrEqual(atMs),
+      filters: id === undefined ? isOver : Filters.and(isOver, chunks.filter.byId().equal(id)),
       limit,
       returnProperties: ["documentId", "version"],
     },

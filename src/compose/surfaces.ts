@@ -2,10 +2,12 @@
 
 import type { Topology } from "../../actors/topology/topology.ts";
 import { connectPeers, servePeers } from "../cluster/nats-peers.ts";
+import { documentHasExpired } from "../cold/document-expiry.ts";
+import type { ColdShard } from "../cold/port.ts";
 import { limits } from "../contract/limits.ts";
 import type { EngineStatus } from "../contract/service.ts";
 import type { ColdWalk } from "../engine/listing.ts";
-import { createLocalService, createService } from "../engine/service.ts";
+import { type ColdExpiry, createLocalService, createService } from "../engine/service.ts";
 import type { Credentials } from "../gateway/auth.ts";
 import { createHandler } from "../gateway/handler.ts";
 import { type HttpServer, startHttp } from "../gateway/http.ts";
@@ -20,7 +22,7 @@ export async function startSurfaces(
   parts: {
     readonly topology: Topology;
     readonly log: NatsLog;
-    readonly cold: ColdWalk;
+    readonly cold: ColdShard;
     readonly trust: LogIdentityMonitor;
     readonly services: () => EngineStatus["services"];
     readonly stack: Stack;
@@ -30,7 +32,7 @@ export async function startSurfaces(
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
   const { topology, log, cold, trust, services, stack, sources, credentials } = parts;
-  const local = createLocalService({ topology, trust, log, cold });
+  const local = createLocalService({ topology, trust, log, cold: coldOf(cold), clock });
   const peers = connectPeers(log.connection);
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);
   const { connection } = log;
@@ -57,4 +59,12 @@ export async function startSurfaces(
     (part) => part.close(),
   );
   return { http, nats };
+}
+
+/** What the engine asks cold beside searches. */
+function coldOf(cold: ColdShard): ColdWalk & ColdExpiry {
+  return {
+    walk: (tenant, page) => cold.walk(tenant, page),
+    hasExpired: (document, atMs) => documentHasExpired(cold, document, atMs),
+  };
 }

@@ -39,6 +39,18 @@ export interface ServiceOptions {
   readonly services: () => EngineStatus["services"];
 }
 
+interface ColdDocument {
+  readonly tenant: TenantId;
+  readonly documentId: DocumentId;
+  readonly version: Version;
+}
+
+/** What only cold knows of a document that was merged before this owner began. */
+export interface ColdExpiry {
+  /** @throws FreshetError cold_unavailable */
+  hasExpired(document: ColdDocument, atMs: number): Promise<boolean>;
+}
+
 /** What this node answers by itself: `not_ready` for tenants of others. */
 export type LocalService = Pick<Service, "ask" | "document" | "documents">;
 
@@ -47,9 +59,13 @@ export function createLocalService({
   trust,
   log,
   cold,
-}: Pick<ServiceOptions, "topology" | "trust" | "log"> & {
-  readonly cold: ColdWalk;
+  clock,
+}: Pick<ServiceOptions, "topology" | "trust" | "log" | "clock"> & {
+  readonly cold: ColdWalk & ColdExpiry;
 }): LocalService {
+  const isGone = async (tenant: TenantId, documentId: DocumentId, version: Version) =>
+    (await isRefused(log, tenant, version)) ||
+    (await isOver(cold, { tenant, documentId, version }, clock.nowMs()));
   return {
     ask: async (request) => {
       await trust.pass();
@@ -62,7 +78,7 @@ export function createLocalService({
       await trust.pass();
       const view = await askDocument(topology, tenant, id);
       const { version, shard, visible: visible_seq } = view;
-      if (version === undefined || (shard === "cold" && (await isRefused(log, tenant, version)))) {
+      if (version === undefined || (shard === "cold" && (await isGone(tenant, id, version)))) {
         return { id, status: "absent", visible_seq };
       }
       return { id, status: "visible", seq: version, shard };
@@ -86,6 +102,19 @@ async function isRefused(
   version: Version,
 ): Promise<boolean> {
   return (await deadLetters.get(tenant, version))?.reason === "cold_refused";
+}
+
+/**
+ * Heads know no expiry, and after a restart their owner does not either: cold has it with each
+ * object. While cold is away the heads are believed; no question shows what is in cold then.
+ */
+async function isOver(cold: ColdExpiry, document: ColdDocument, atMs: number): Promise<boolean> {
+  try {
+    return await cold.hasExpired(document, atMs);
+  } catch (thrown) {
+    if (toFreshetError(thrown).code === "cold_unavailable") return false;
+    throw thrown;
+  }
 }
 
 /** The same for every tenant: any node takes any request and asks the tenant's owner. */

@@ -256,6 +256,10 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
       expect(found.toSorted(byId)).toEqual(wanted.toSorted(byId));
       expect(await expired(-6)).toEqual([]);
       expect(await expired(5_000, 2)).toHaveLength(2);
+      const [past, , later] = objects as readonly ColdObject[];
+      const one = { atMs: 1_000, limit: 10 };
+      expect(await cold.expired(tenant, { ...one, id: past?.id })).toHaveLength(1);
+      expect(await cold.expired(tenant, { ...one, id: later?.id })).toEqual([]);
       expect(await cold.expired(freshTenant("nobody"), { atMs: 1, limit: 1 })).toEqual([]);
     });
 

@@ -8,6 +8,7 @@ import { startTopology, type Topology } from "../../actors/topology/topology.ts"
 import type { LanguageModel } from "../../src/answer/port.ts";
 import { createAnswerWriter } from "../../src/answer/writer.ts";
 import { createKeptAnswers } from "../../src/answer/writer-cache.ts";
+import { documentHasExpired } from "../../src/cold/document-expiry.ts";
 import { createMemoryCold, type MemoryCold } from "../../src/cold/memory.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
@@ -119,7 +120,12 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
       },
     });
     const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;
-    const local = createLocalService({ topology, trust: alwaysTrusted, log, cold });
+    const coldOf = {
+      walk: cold.walk.bind(cold),
+      hasExpired: (document: Parameters<typeof documentHasExpired>[1], atMs: number) =>
+        documentHasExpired(cold, document, atMs),
+    };
+    const local = createLocalService({ topology, trust: alwaysTrusted, log, cold: coldOf, clock });
     const service = createService(
       { node, clock, topology, log, trust: alwaysTrusted, peers: alone, services: () => services },
       local,
