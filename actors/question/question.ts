@@ -99,7 +99,7 @@ async function answer(
   request: AskRequest,
 ): Promise<Answer> {
   const { question, tenant, signal: left } = request;
-  const deadline = new Deadline(clock, question.deadline_ms, AbortSignal.any([left, stopped]));
+  const deadline = new Deadline(clock, question.deadline_ms, left, stopped);
   const { signal } = deadline;
   try {
     return await new QuestionRun(options, { ...request, signal }, clock).run();
@@ -242,10 +242,15 @@ class QuestionRun {
   async #embed(text: string): Promise<Float32Array> {
     const { tokenizer, modelTokensMax, embedder } = this.#options;
     const { tenant, signal } = this.#request;
-    const inputs = piecesOf(text, tokenizer, modelTokensMax).map((piece) => ({
-      text: piece,
-      tokens: tokenizer.encode(piece, modelTokensMax),
-    }));
+    const whole = { text, tokens: tokenizer.encode(text, modelTokensMax) };
+    // Shorter than what the model takes, it was not cut: there is nothing to take apart.
+    const inputs =
+      whole.tokens.length < modelTokensMax
+        ? [whole]
+        : piecesOf(text, tokenizer, modelTokensMax).map((piece) => ({
+            text: piece,
+            tokens: tokenizer.encode(piece, modelTokensMax),
+          }));
     const asked = ask<readonly Float32Array[], EmbedderMessage>({
       message: (reply) => ({ type: "embed", tenant, inputs, signal, reply }),
       send: (message) => embedder.tryPut(message),

@@ -92,7 +92,7 @@ function halfRow(half: readonly Asked[], cold: readonly Asked[]): Row {
 
 export function rateRows(
   state: StateName,
-  { nats, httpOne, httpWide }: Rates,
+  { nats, httpOne, httpWide, cpuMs }: Rates,
   rawPerSecond: readonly number[],
 ): readonly Row[] {
   const rows: Row[] = [];
@@ -113,6 +113,12 @@ export function rateRows(
       );
     }
   }
+  const answered = [...nats.values()].flat().reduce((sum, { ms }) => sum + ms.length, 0);
+  const cpu = { name: `query.${state}.engine_cpu_ms`, unit: "ms", value: cpuMs, n: answered };
+  rows.push({
+    ...measured({ ...cpu, p50: null, p99: null }),
+    note: "CPU time of the engine a question, all threads, embedding included",
+  });
   rows.push(latencyRow(`query.${state}.http_p50_ms`, httpOne));
   const wide = { name: `query.${state}.http_max_qps`, unit: "/s", value: perSecond(httpWide) };
   rows.push({
