@@ -17,7 +17,7 @@ export function raceAbort<Value>(work: Promise<Value>, signal: AbortSignal): Pro
         settled();
         resolve(value);
       },
-      (thrown: unknown) => {
+      (thrown: Error) => {
         settled();
         reject(thrown);
       },

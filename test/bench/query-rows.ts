@@ -3,6 +3,7 @@
 import { type Asked, perSecond, refusalsOf, stagesOf, together } from "./query-load.ts";
 import type { StateName } from "./query-options.ts";
 import type { Latencies, Rates, UnderIngest } from "./query-sides.ts";
+import { foreignCoverage } from "./query-site.ts";
 import { measured, type Row } from "./report.ts";
 import { median, percentile } from "./stats.ts";
 
@@ -39,7 +40,9 @@ export function latencyRows(
   const rows: Row[] = [];
   for (const [state, asked] of rounds) {
     const all = together(asked);
-    rows.push(latencyRow(`query.${state}.p50_ms`, all));
+    const row = latencyRow(`query.${state}.p50_ms`, all);
+    const strange = foreignCoverage({ state }, all.cold);
+    rows.push(strange === undefined ? row : { ...row, ...notes(row.note, strange) });
     if (state === "hot" || state === "resident") {
       rows.push(latencyRow(`query.${state}.p50_vs_raw`, all, rawMs));
     }
