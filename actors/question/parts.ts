@@ -156,21 +156,30 @@ export function firstExpiryMs(candidates: readonly Candidate[]): number {
   );
 }
 
+type Writable<Value> = { -readonly [Field in keyof Value]: Value[Field] };
+
 export function sourceOf(candidate: Candidate, score: number): Source {
-  const { documentId: id, version, chunk, text, heading, info, shard } = candidate;
-  const { title, source, language, acl, metadata } = info;
-  const described = {
-    ...{ heading, title, source, language, metadata },
-    timestamp: rfc3339(info.timestamp),
-    published_at: rfc3339(info.publishedAtMs),
-    expires_at: rfc3339(info.expiresAtMs),
-    acl: acl && [...acl],
-  };
-  // An absent field is left out of the reply, not sent as null.
-  const present = Object.fromEntries(
-    Object.entries(described).filter(([, value]) => value !== undefined),
-  ) as Partial<Source>;
-  return { id, version, chunk, score, text, ...present, shard };
+  const { documentId: id, version, chunk, text, shard, info } = candidate;
+  const source: Writable<Source> = { id, version, chunk, score, text, shard };
+  put(source, "heading", candidate.heading);
+  put(source, "title", info.title);
+  put(source, "source", info.source);
+  put(source, "language", info.language);
+  put(source, "metadata", info.metadata);
+  put(source, "timestamp", rfc3339(info.timestamp));
+  put(source, "published_at", rfc3339(info.publishedAtMs));
+  put(source, "expires_at", rfc3339(info.expiresAtMs));
+  if (info.acl !== undefined) source.acl = [...info.acl];
+  return source;
+}
+
+/** An absent field is left out of the reply, not sent as null. */
+function put<Field extends keyof Source>(
+  source: Writable<Source>,
+  field: Field,
+  value: Source[Field] | undefined,
+): void {
+  if (value !== undefined) source[field] = value;
 }
 
 function rfc3339(atMs: number | undefined): string | undefined {

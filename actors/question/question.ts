@@ -99,7 +99,7 @@ async function answer(
   request: AskRequest,
 ): Promise<Answer> {
   const { question, tenant, signal: left } = request;
-  const deadline = new Deadline(clock, question.deadline_ms, AbortSignal.any([left, stopped]));
+  const deadline = new Deadline(clock, question.deadline_ms, left, stopped);
   const { signal } = deadline;
   try {
     return await new QuestionRun(options, { ...request, signal }, clock).run();

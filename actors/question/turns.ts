@@ -9,7 +9,7 @@
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { Deadline } from "../../src/runtime/deadline.ts";
-import type { FairShares } from "../../src/runtime/fair-shares.ts";
+import type { FairShares, Share } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import type { QuestionMessage } from "../messages.ts";
 
@@ -30,12 +30,23 @@ export function questionTurns(turns: Turns): QuestionTurns {
   };
 }
 
-async function inTurn({ pool, shares, clock }: Turns, message: QuestionMessage): Promise<void> {
-  const { tenant, question, reply, signal } = message;
-  const begunMs = clock.monotonicMs();
+/** As `FairShares.take`, for as long as the question may wait. */
+async function itsTurn(
+  { shares, clock }: Pick<Turns, "shares" | "clock">,
+  { tenant, question, signal }: QuestionMessage,
+): Promise<Share | "refused" | undefined> {
   const deadline = new Deadline(clock, question.deadline_ms, signal);
   const share = await shares.take(tenant, { signal: deadline.signal });
   deadline.clear();
+  return share;
+}
+
+async function inTurn({ pool, shares, clock }: Turns, message: QuestionMessage): Promise<void> {
+  const { tenant, question, reply, signal } = message;
+  const begunMs = clock.monotonicMs();
+  // Mostly there is room: a deadline for no wait would be a timer for nothing.
+  const atOnce = signal.aborted ? undefined : shares.tryTake(tenant);
+  const share = atOnce ?? (await itsTurn({ shares, clock }, message));
   if (share === "refused") return reply.reject(new FreshetError("overloaded"));
   if (share === undefined) {
     return reply.reject(new FreshetError(signal.aborted ? "cancelled" : "deadline_exceeded"));

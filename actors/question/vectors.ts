@@ -82,10 +82,15 @@ export class QuestionVectors {
   /** Of a text that is longer than the model takes, all pieces count alike: nothing is cut off. */
   async #embed({ tenant, text, signal }: Asked): Promise<Float32Array> {
     const { tokenizer, model, embedder } = this.#options;
-    const inputs = piecesOf(text, tokenizer, model.maxTokens).map((piece) => ({
-      text: piece,
-      tokens: tokenizer.encode(piece, model.maxTokens),
-    }));
+    const whole = { text, tokens: tokenizer.encode(text, model.maxTokens) };
+    // Shorter than what the model takes, it was not cut: there is nothing to take apart.
+    const inputs =
+      whole.tokens.length < model.maxTokens
+        ? [whole]
+        : piecesOf(text, tokenizer, model.maxTokens).map((piece) => ({
+            text: piece,
+            tokens: tokenizer.encode(piece, model.maxTokens),
+          }));
     const asked = ask<readonly Float32Array[], EmbedderMessage>({
       message: (reply) => ({ type: "embed", tenant, inputs, signal, reply }),
       send: (message) => embedder.tryPut(message),

@@ -9,8 +9,18 @@ import { FreshetError } from "../contract/errors.ts";
 export function raceAbort<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   return new Promise((resolve, reject) => {
     const aborted = (): void => reject(new FreshetError("cancelled"));
+    const settled = (): void => signal.removeEventListener("abort", aborted);
     if (signal.aborted) aborted();
-    signal.addEventListener("abort", aborted, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", aborted));
+    else signal.addEventListener("abort", aborted, { once: true });
+    work.then(
+      (value) => {
+        settled();
+        resolve(value);
+      },
+      (thrown: Error) => {
+        settled();
+        reject(thrown);
+      },
+    );
   });
 }

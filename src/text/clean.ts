@@ -57,7 +57,11 @@ export function cleanText(text: string): string {
     .replace(blankLinesPattern, "\n\n");
 }
 
+/** Visible ASCII with single blanks between: nothing of all that is in it. */
+const plainLinePattern = /^[!-~]+(?: [!-~]+)*$/;
+
 /** The same for a title or a value: one line. */
 export function cleanLine(text: string): string {
+  if (plainLinePattern.test(text)) return text;
   return cleanText(text).replaceAll("\n", " ").trim();
 }

@@ -24,6 +24,9 @@ describe("the bench command", () => {
       "quality",
       "--json",
       "--dataset",
+      "query",
+      "--chunks",
+      "--profile",
     ]) {
       expect(stdout).toContain(name);
     }
@@ -33,6 +36,8 @@ describe("the bench command", () => {
     expect(bench("speed").status).toBe(2);
     expect(bench().status).toBe(2);
     expect(bench("hot", "--fast").status).toBe(2);
+    expect(bench("query", "--states", "warm").status).toBe(2);
+    expect(bench("query", "--chunks", "many").status).toBe(2);
   });
 
   it("writes the report as JSON too, with a row that could not be measured marked and no failure", () => {

@@ -3,6 +3,7 @@
 import { type Asked, perSecond, refusalsOf, stagesOf, together } from "./query-load.ts";
 import type { StateName } from "./query-options.ts";
 import type { Latencies, Rates, UnderIngest } from "./query-sides.ts";
+import { foreignCoverage } from "./query-site.ts";
 import { measured, type Row } from "./report.ts";
 import { median, percentile } from "./stats.ts";
 
@@ -39,7 +40,9 @@ export function latencyRows(
   const rows: Row[] = [];
   for (const [state, asked] of rounds) {
     const all = together(asked);
-    rows.push(latencyRow(`query.${state}.p50_ms`, all));
+    const row = latencyRow(`query.${state}.p50_ms`, all);
+    const strange = foreignCoverage({ state }, all.cold);
+    rows.push(strange === undefined ? row : { ...row, ...notes(row.note, strange) });
     if (state === "hot" || state === "resident") {
       rows.push(latencyRow(`query.${state}.p50_vs_raw`, all, rawMs));
     }
@@ -92,7 +95,7 @@ function halfRow(half: readonly Asked[], cold: readonly Asked[]): Row {
 
 export function rateRows(
   state: StateName,
-  { nats, httpOne, httpWide }: Rates,
+  { nats, httpOne, httpWide, cpuMs }: Rates,
   rawPerSecond: readonly number[],
 ): readonly Row[] {
   const rows: Row[] = [];
@@ -113,6 +116,12 @@ export function rateRows(
       );
     }
   }
+  const answered = [...nats.values()].flat().reduce((sum, { ms }) => sum + ms.length, 0);
+  const cpu = { name: `query.${state}.engine_cpu_ms`, unit: "ms", value: cpuMs, n: answered };
+  rows.push({
+    ...measured({ ...cpu, p50: null, p99: null }),
+    note: "CPU time of the engine a question, all threads, embedding included",
+  });
   rows.push(latencyRow(`query.${state}.http_p50_ms`, httpOne));
   const wide = { name: `query.${state}.http_max_qps`, unit: "/s", value: perSecond(httpWide) };
   rows.push({

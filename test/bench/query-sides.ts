@@ -8,7 +8,14 @@ import { createFeed } from "./engine.ts";
 import { interleave, type Side } from "./interleave.ts";
 import { saturate } from "./load.ts";
 import type { Asker, Askers } from "./query-ask.ts";
-import { type Asked, type AskNext, closedLoop, openLoop, repeating } from "./query-load.ts";
+import {
+  type Asked,
+  type AskNext,
+  closedLoop,
+  openLoop,
+  repeating,
+  together,
+} from "./query-load.ts";
 import type { RawLane, WeaviateAlone } from "./query-reference.ts";
 import type { QuerySite, QueryTenant } from "./query-site.ts";
 
@@ -101,6 +108,8 @@ export interface Rates {
   readonly nats: ReadonlyMap<number, readonly Asked[]>;
   readonly httpOne: Asked;
   readonly httpWide: Asked;
+  /** Of all threads of the engine, a question of the closed loops over NATS. */
+  readonly cpuMs: number;
 }
 
 /** Closed loops, wide and over HTTP; those of 16 take turns with the raw lane where they lead. */
@@ -109,14 +118,18 @@ export async function measureRates(
   tenant: QueryTenant,
   rawPerSecond?: number[],
 ): Promise<Rates> {
-  const { context, askers, raw, next } = run;
+  const { context, site, askers, raw, next } = run;
   const { seconds } = context.query;
   const nats = new Map<number, Asked[]>();
   const over = (asker: Asker, inFlight: number): Promise<Asked> =>
     closedLoop(asking(run, asker, tenant), { inFlight, seconds });
-  for (const inFlight of widths) nats.set(inFlight, [await over(askers.nats, inFlight)]);
+  const begunS = await cpuSeconds(site.site.httpUrl);
+  const ours: Asked[] = [];
+  for (const inFlight of widths) {
+    if (inFlight === 16 && rawPerSecond !== undefined) continue;
+    nats.set(inFlight, [await over(askers.nats, inFlight)]);
+  }
   if (rawPerSecond !== undefined) {
-    const ours: Asked[] = [];
     const rates: number[] = [];
     await interleave({
       ours: async () => void ours.push(await over(askers.nats, 16)),
@@ -129,11 +142,21 @@ export async function measureRates(
     rawPerSecond.push(...rates.slice(warmUpRounds));
     nats.set(16, ours.slice(warmUpRounds));
   }
+  const usedS = (await cpuSeconds(site.site.httpUrl)) - begunS;
+  const asked = [...[...nats.values()].flat(), ...ours.slice(0, warmUpRounds)];
   return {
     nats,
     httpOne: await over(askers.http, 1),
     httpWide: await over(askers.http, 16),
+    cpuMs: (usedS * 1_000) / together(asked).ms.length,
   };
+}
+
+async function cpuSeconds(httpUrl: string): Promise<number> {
+  const text = await (await fetch(`${httpUrl}/metrics`)).text();
+  const seconds = /^freshet_process_cpu_seconds_total (\S+)/m.exec(text)?.[1];
+  if (seconds === undefined) throw new Error("the engine tells no CPU time");
+  return Number(seconds);
 }
 
 export interface UnderIngest {

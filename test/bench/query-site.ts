@@ -6,10 +6,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Position, type TenantId, tenantId } from "../../src/contract/ids.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
-import type { Coverage } from "../../src/contract/query.ts";
+import { coverageSchema } from "../../src/contract/query.ts";
 import type { UpsertRecord } from "../../src/contract/record.ts";
 import { readRecords } from "../support/records.ts";
 import type { BenchContext } from "./context.ts";
+import type { Reply } from "./query-ask.ts";
 import { mixedRecords } from "./query-corpus.ts";
 import type { StateName } from "./query-options.ts";
 import { fillChunks } from "./recovery-records.ts";
@@ -20,17 +21,22 @@ const sampleTenant = tenantId("sample");
 const sampleDocuments = 80;
 const pollMs = 50;
 const readyWithinMs = 180_000;
+const residentWithinMs = 60_000;
 /** Nothing is lost here between a merge and its second look: hot may drop what is merged at once. */
 const merges = { confirmMs: 1_000, graceMs: 100 };
 
+/** The life in which cold is asked; an engine that keeps no merged rows anyway reads nothing of it. */
+export const keepingNothing = { FRESHET_HOT_KEPT_BYTES: "0" };
+
 /** What a reply says of cold when the tenant is in the state. */
-export const coverageOf: Readonly<Record<StateName, string>> = {
-  hot: "empty" satisfies Coverage["cold"],
-  half: "complete" satisfies Coverage["cold"],
-  cold: "complete" satisfies Coverage["cold"],
-  // An engine that keeps no merged rows in memory never says so: then there are no such rows.
-  resident: "resident",
+const coverageOf: Readonly<Record<StateName, string>> = {
+  ...{ hot: "empty", half: "complete", cold: "complete", resident: "resident" },
 };
+
+/** Whether this engine has the state at all. */
+export function exists(state: StateName): boolean {
+  return coverageSchema.shape.cold.options.some((name) => `${name}` === coverageOf[state]);
+}
 
 /** Share of a tenant's chunks that is merged; a resident tenant is one whose rows were merged. */
 const mergedShare: Readonly<Record<StateName, number>> = {
@@ -79,7 +85,7 @@ export async function openQuerySite(
   try {
     const sample = await makeSample({ context, site, documents });
     const tenants = await fillTenants({ context, site, documents }, sample);
-    await site.startEngine(flags);
+    await site.startEngine({ flags, env: keepingNothing });
     await untilReady(site);
     const texts = sample.flatMap(({ body }) => body.chunks.map(({ text }) => text));
     return { site, tenants, texts };
@@ -87,6 +93,42 @@ export async function openQuerySite(
     await site.stop();
     throw thrown;
   }
+}
+
+/**
+ * Another life of the engine, which keeps merged rows in memory. Resolves with the tenant as one that
+ * is resident; undefined when it does not become that in time.
+ */
+export async function restartResident(
+  { site }: QuerySite,
+  options: {
+    readonly flags: readonly string[];
+    readonly merged: QueryTenant;
+    readonly ask: (tenant: QueryTenant) => Promise<Reply>;
+  },
+): Promise<QueryTenant | undefined> {
+  const { flags, merged, ask } = options;
+  await site.killEngine();
+  await site.startEngine({ flags });
+  await untilReady(site);
+  const resident: QueryTenant = { ...merged, state: "resident" };
+  const endMs = performance.now() + residentWithinMs;
+  while (performance.now() < endMs) {
+    const reply = await ask(resident);
+    if ("cold" in reply && `${reply.cold}` === coverageOf.resident) return resident;
+    await sleep(pollMs);
+  }
+  return undefined;
+}
+
+/** What the replies say of cold besides what they should: nothing when the state was what it was taken for. */
+export function foreignCoverage(
+  { state }: Pick<QueryTenant, "state">,
+  cold: ReadonlyMap<string, number>,
+): string | undefined {
+  const others = [...cold].filter(([name]) => name !== coverageOf[state]);
+  if (others.length === 0) return undefined;
+  return `cold was ${others.map(([name, count]) => `${name} ${count} times`).join(", ")}`;
 }
 
 async function makeSample({ context, site, documents }: Filling): Promise<readonly UpsertRecord[]> {

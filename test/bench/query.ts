@@ -5,13 +5,11 @@
  */
 
 import { freePort } from "../../ops/servers/ports.ts";
-import { coverageSchema } from "../../src/contract/query.ts";
 import type { BenchContext } from "./context.ts";
 import { ingestThreads, queryThreads } from "./models.ts";
 import { openAskers } from "./query-ask.ts";
 import { type Asked, closedLoop } from "./query-load.ts";
 import { startMockModel } from "./query-model.ts";
-import type { StateName } from "./query-options.ts";
 import { profileText, profileWhile, writeProfile } from "./query-profile.ts";
 import { distinctQuestions } from "./query-questions.ts";
 import { openRawLane, openWeaviateAlone } from "./query-reference.ts";
@@ -25,7 +23,13 @@ import {
   measureRates,
   type Run,
 } from "./query-sides.ts";
-import { openQuerySite, type QuerySite, type QueryTenant } from "./query-site.ts";
+import {
+  exists,
+  openQuerySite,
+  type QuerySite,
+  type QueryTenant,
+  restartResident,
+} from "./query-site.ts";
 import { type BenchResult, type Row, skipped } from "./report.ts";
 import { loadDocuments } from "./texts.ts";
 
@@ -43,7 +47,7 @@ export async function benchQuery(context: BenchContext): Promise<BenchResult> {
   try {
     site = await openQuerySite(context, { documents, modelUrl: model?.url, flags });
     const next = distinctQuestions(documents);
-    const rows = await measure({ context, site, next, inspectPort });
+    const rows = await measure({ context, site, next, inspectPort, flags });
     return { settings: settingsOf(context, site), rows };
   } finally {
     await site?.site.stop();
@@ -53,24 +57,53 @@ export async function benchQuery(context: BenchContext): Promise<BenchResult> {
 
 interface Measuring extends Pick<Run, "context" | "site" | "next"> {
   readonly inspectPort: number | undefined;
+  readonly flags: readonly string[];
 }
 
-async function measure({ context, site, next, inspectPort }: Measuring): Promise<readonly Row[]> {
-  const askers = await openAskers(site.site);
+async function measure(measuring: Measuring): Promise<readonly Row[]> {
+  const { context, site, next, inspectPort } = measuring;
   const main = mainTenants(site.tenants);
   const merged = main.find(({ state }) => state === "cold");
   const [lead] = main;
   if (lead === undefined) throw new Error("there is no state to measure");
   context.say("the references");
+  const askers = await openAskers(site.site);
   const raw = await openRawLane(site.site, lead.tenant);
   const weaviate = merged && (await openWeaviateAlone(site.site, merged.tenant));
   const run: Run = { context, site, askers, next, raw, weaviate };
+  const wantsResident = merged !== undefined && context.query.states.includes("resident");
   try {
     if (inspectPort !== undefined) await profile(run, lead, inspectPort);
-    return [...(await mainRows(run, main)), ...(await otherRows(run, main)), ...absentRows(run)];
+    const rows = [...(await mainRows(run, main)), ...(await otherRows(run, main))];
+    if (wantsResident && exists("resident")) {
+      return [...rows, ...(await residentRows(run, merged, measuring))];
+    }
+    const why = "this engine keeps no merged rows in memory";
+    const absent = wantsResident ? absentRows(context, why) : [];
+    return [...rows, ...(await leadRows(run, lead)), ...absent];
   } finally {
     await Promise.all([askers.close(), raw.close(), weaviate?.close()]);
   }
+}
+
+/** In a life of its own: the one before kept nothing, so that cold was asked. */
+async function residentRows(
+  run: Run,
+  merged: QueryTenant,
+  { flags, inspectPort }: Pick<Measuring, "flags" | "inspectPort">,
+): Promise<readonly Row[]> {
+  const { context, site, askers } = run;
+  context.say("resident: another life of the engine");
+  const ask = (tenant: QueryTenant) => asking(run, askers.nats, tenant)();
+  const resident = await restartResident(site, { flags, merged, ask });
+  if (resident === undefined) return absentRows(context, "no tenant became resident in time");
+  if (inspectPort !== undefined) await profile(run, resident, inspectPort);
+  // Weaviate was measured beside cold.
+  const rows = await mainRows({ ...run, weaviate: undefined }, [resident]);
+  return [
+    ...rows.filter(({ name }) => !name.startsWith("query.raw.")),
+    ...(await leadRows(run, resident)),
+  ];
 }
 
 function mainTenants(tenants: readonly QueryTenant[]): readonly QueryTenant[] {
@@ -95,14 +128,19 @@ async function mainRows(run: Run, main: readonly QueryTenant[]): Promise<readonl
     if (options.modelMs === 0) continue;
     rows.push(modelRow(state, await measureModel(run, tenant), options.modelMs));
   }
-  if (lead === undefined) return rows;
+  return rows;
+}
+
+/** What is measured of the state alone that answers fastest. */
+async function leadRows(run: Run, lead: QueryTenant): Promise<readonly Row[]> {
+  const { say, query: options } = run.context;
+  const rows: Row[] = [];
   if (options.openSeconds > 0) {
     say(`open loop: ${options.rate}/s for ${options.openSeconds} s`);
     rows.push(openRow(lead.state, await measureOpen(run, lead), options));
   }
   say("under full ingest");
-  rows.push(ingestRow(lead.state, await measureIngest(run, lead)));
-  return rows;
+  return [...rows, ingestRow(lead.state, await measureIngest(run, lead))];
 }
 
 async function otherRows(run: Run, main: readonly QueryTenant[]): Promise<readonly Row[]> {
@@ -121,18 +159,11 @@ async function otherRows(run: Run, main: readonly QueryTenant[]): Promise<readon
 }
 
 /** So that a report says why a row with a target has no figure. */
-function absentRows({ context, site }: Run): readonly Row[] {
-  const { states, rate } = context.query;
-  const isThere = (state: StateName): boolean =>
-    site.tenants.some((tenant) => tenant.state === state);
-  if (!states.includes("resident") || isThere("resident")) return [];
-  const why = coverageSchema.shape.cold.options.some((name) => `${name}` === "resident")
-    ? "no tenant became resident"
-    : "this engine keeps no merged rows in memory";
+function absentRows({ query }: BenchContext, why: string): readonly Row[] {
   return [
     skipped("query.resident.p50_ms", "ms", why),
     skipped("query.resident.max_qps", "/s", why),
-    skipped(`query.resident.open_${rate}_p999_ms`, "ms", why),
+    skipped(`query.resident.open_${query.rate}_p999_ms`, "ms", why),
   ];
 }
 
@@ -144,6 +175,7 @@ async function profile(run: Run, tenant: QueryTenant, port: number): Promise<voi
   const taken = await profileWhile(port, async () => {
     asked = await closedLoop(ask, { inFlight: 16, seconds: profiledSeconds });
   });
+  // Of two lives the later one is kept.
   writeProfile(context.query.profile ?? "query.cpuprofile", taken);
   context.say(`profile: ${tenant.state}, 16 in flight, ${asked?.ms.length ?? 0} questions`);
   for (const line of profileText(taken)) context.say(line);

@@ -31,6 +31,13 @@ export interface SiteOptions {
   readonly merges?: { readonly confirmMs: number; readonly graceMs: number };
 }
 
+/** What one life of the engine has beside the others. */
+export interface EngineLife {
+  /** Of Node, such as `--inspect`. */
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 export interface RecoverySite {
   readonly modelDir: string;
   readonly graphFile: string;
@@ -41,9 +48,8 @@ export interface RecoverySite {
   readonly weaviate: WeaviateAddress;
   /**
    * Resolves as soon as the process runs; it is asked for its status while it recovers.
-   * @param flags of Node, such as `--inspect`
    */
-  startEngine(flags?: readonly string[]): Promise<void>;
+  startEngine(life?: EngineLife): Promise<void>;
   /** kill -9; without an engine nothing. */
   killEngine(): Promise<void>;
   startWorker(): Promise<void>;
@@ -107,10 +113,16 @@ export async function openRecoverySite(
   const start = (
     name: string,
     isReady: () => Promise<boolean>,
-    flags: readonly string[] = [],
+    { flags = [], env: ofLife = {} }: EngineLife = {},
   ): Promise<RunningServer> =>
     startServer({
-      ...{ name, env: processEnv, logFile: logPath(dataDir, name), readyTimeoutMs, graceS },
+      ...{
+        name,
+        env: { ...processEnv, ...ofLife },
+        logFile: logPath(dataDir, name),
+        readyTimeoutMs,
+        graceS,
+      },
       ...{ program: process.execPath, parameters: [...flags, entry, name] },
       ...{ cwd: context.root, isReady },
     });
@@ -122,8 +134,8 @@ export async function openRecoverySite(
   return {
     ...{ modelDir: embedding.modelDir, graphFile, httpUrl: url, natsUrl: nats.url },
     ...{ log, merges, weaviate },
-    async startEngine(flags) {
-      engine = await start("engine", () => Promise.resolve(true), flags);
+    async startEngine(life) {
+      engine = await start("engine", () => Promise.resolve(true), life);
     },
     async killEngine() {
       await engine?.kill();

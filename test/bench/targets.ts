@@ -45,6 +45,14 @@ const targets: Readonly<Record<string, Target>> = {
   "redaction.vs_embedding": atMost(0.03),
   "redaction.mail_addresses_left": atMost(0),
   "quality.int8_vs_fp32": atLeast(0.99),
+  "query.resident.p50_ms": atMost(4),
+  "query.resident.max_qps": atLeast(400),
+  "query.resident.max_qps_vs_raw": atLeast(0.6),
+  "query.resident.open_500_p999_ms": atMost(250),
+  // Its reference is what may be: 1.3 times Weaviate's own time and 3 ms.
+  "query.cold.over_weaviate": atMost(1),
+  "query.half.p99_vs_cold": atMost(1.2),
+  "query.under_ingest_p99_vs_idle": atMost(3),
 };
 
 export type Verdict = "met" | "missed" | "skipped" | "no target";

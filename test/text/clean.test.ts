@@ -58,6 +58,15 @@ describe("cleaning", () => {
     expect(cleanLine(" A \n title\u200b ")).toBe("A  title");
   });
 
+  test("a line is what the text is, with blanks for line ends and none at its ends", () => {
+    const ascii = fc.string({ unit: fc.constantFrom(..."ab .:-_~!\t\n\r\x7f\0") });
+    fc.assert(
+      fc.property(fc.oneof(ascii, fc.string({ unit: "binary" })), (text) => {
+        expect(cleanLine(text)).toBe(cleanText(text).replaceAll("\n", " ").trim());
+      }),
+    );
+  });
+
   test("a lone surrogate becomes the replacement character", () => {
     expect(cleanText("a\ud800b")).toBe("a\ufffdb");
   });

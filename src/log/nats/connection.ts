@@ -123,6 +123,8 @@ function connectionOptions(access: NatsAccess): ConnectionOptions {
     reconnectTimeWait: 250,
     pingInterval: limits.natsPingMs,
     maxPingOut: 2,
+    // Two stack traces a request, made before anything has gone wrong; our errors say what failed.
+    noAsyncTraces: true,
     ...(user === undefined ? {} : { user }),
     ...(pass === undefined ? {} : { pass }),
     ...(token === undefined ? {} : { token }),

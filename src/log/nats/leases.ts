@@ -41,6 +41,13 @@ interface Held {
   readonly stale: boolean;
 }
 
+/** What a read of an entry found; a message without a holder is foreign. */
+interface Look {
+  readonly message: StoredMsg | null;
+  readonly holder: Held["holder"] | null;
+  readonly stale: boolean;
+}
+
 /** What stands in a lease's place. */
 interface Entry {
   /** Null when the lease is free. */
@@ -173,10 +180,9 @@ export class NatsLeases implements LeaseStore {
   }
 
   async #entry(partition: Partition): Promise<Entry> {
-    const { message, stale } = await this.#read(leaseSubject(partition));
+    const { message, holder, stale } = await this.#read(leaseSubject(partition));
     if (message === null) return { held: null, revision: 0 };
     const { seq: revision, subject } = message;
-    const holder = holderIn(message);
     if (holder !== null) return { held: { holder, revision, stale }, revision };
     const stream = streamNames.leases;
     this.#context.quarantine.add({ stream, seq: revision, subject, why: "foreign" });
@@ -184,17 +190,16 @@ export class NatsLeases implements LeaseStore {
   }
 
   /** Every look at an entry is one of the watch's. */
-  async #read(
-    subject: string,
-  ): Promise<{ readonly message: StoredMsg | null; readonly stale: boolean }> {
+  async #read(subject: string): Promise<Look> {
     const { clock } = this.#context;
     const sentMs = clock.monotonicMs();
     const message = await newestMessage(this.#context, streamNames.leases, subject);
-    if (message !== null && holderIn(message) === null) this.#foreign.add(subject);
+    const holder = message === null ? null : holderIn(message);
+    if (message !== null && holder === null) this.#foreign.add(subject);
     else this.#foreign.delete(subject);
-    if (message === null) return { message, stale: false };
+    if (message === null) return { message, holder, stale: false };
     const times = { sentMs, answeredMs: clock.monotonicMs() };
-    return { message, stale: this.#watch.see(subject, message.seq, times) };
+    return { message, holder, stale: this.#watch.see(subject, message.seq, times) };
   }
 
   /**
