@@ -9,7 +9,10 @@ import type { IncomingHttpHeaders } from "node:http";
 import { isIP } from "node:net";
 import { FreshetError } from "../contract/errors.ts";
 import { type TenantId, tenantId } from "../contract/ids.ts";
+import type { Secret } from "../contract/links.ts";
 
+/** Key → its tenant, as it is now. */
+export type CurrentKeys = () => ReadonlyMap<string, TenantId>;
 export type Authenticate = (headers: IncomingHttpHeaders) => TenantId;
 /** Returns when the request is allowed. @throws FreshetError unauthorized */
 export type Check = (headers: IncomingHttpHeaders) => void;
@@ -20,10 +23,11 @@ const bearer = /^Bearer +([\x21-\x7e]+)$/i;
 const loopbackHost = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
 
 /** @returns a function that throws FreshetError unauthorized, wrong_tenant or invalid_tenant */
-export function authentication(apiKeys: ReadonlyMap<string, TenantId>): Authenticate {
-  if (apiKeys.size === 0) return withoutKeys;
-  const keys = [...apiKeys].map(([key, tenant]) => ({ digest: digestOf(key), tenant }));
+export function authentication(apiKeys: CurrentKeys | undefined): Authenticate {
+  if (apiKeys === undefined) return withoutKeys;
+  const current = digestsOf(apiKeys);
   return (headers) => {
+    const keys = current();
     const given = bearerOf(headers);
     if (given === undefined) throw new FreshetError("unauthorized");
     const digest = digestOf(given);
@@ -34,6 +38,19 @@ export function authentication(apiKeys: ReadonlyMap<string, TenantId>): Authenti
     const wanted = headers["x-tenant"];
     if (wanted !== undefined && wanted !== match.tenant) throw new FreshetError("wrong_tenant");
     return match.tenant;
+  };
+}
+
+/** Keys may come and go with their file; they are digested once for each of its versions. */
+function digestsOf(apiKeys: CurrentKeys) {
+  let seen: ReadonlyMap<string, TenantId> | undefined;
+  let keys: readonly { readonly digest: Buffer; readonly tenant: TenantId }[] = [];
+  return () => {
+    const now = apiKeys();
+    if (now === seen) return keys;
+    seen = now;
+    keys = [...now].map(([key, tenant]) => ({ digest: digestOf(key), tenant }));
+    return keys;
   };
 }
 
@@ -72,7 +89,7 @@ export function hostCheck(options: {
  */
 export function operatorCheck(options: {
   readonly keys: boolean;
-  readonly token: string | undefined;
+  readonly token: Secret | undefined;
 }): Check {
   const { keys, token } = options;
   if (token === undefined) {
@@ -80,10 +97,9 @@ export function operatorCheck(options: {
       if (keys) throw new FreshetError("unauthorized", "set FRESHET_OPERATOR_TOKEN and send it");
     };
   }
-  const digest = digestOf(token);
   return (headers) => {
     const given = bearerOf(headers);
-    if (given !== undefined && timingSafeEqual(digestOf(given), digest)) return;
+    if (given !== undefined && timingSafeEqual(digestOf(given), digestOf(token()))) return;
     throw new FreshetError("unauthorized", "send the operator token as a bearer token");
   };
 }

@@ -15,7 +15,7 @@ import type { Log } from "./port.ts";
 
 export interface TenantBounds {
   /** The tenants that keys name; undefined while no keys are configured. */
-  readonly named?: ReadonlySet<TenantId> | undefined;
+  readonly named?: Pick<ReadonlySet<TenantId>, "has"> | undefined;
   readonly max: number;
 }
 

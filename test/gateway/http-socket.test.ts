@@ -307,7 +307,7 @@ describe("the listening address", () => {
     const service = new FakeService();
     const metrics = { metricsText: async () => "", contentType: "text/plain" };
     const handler = createHandler({ service, log: silentLogger, clock: systemClock });
-    const options = { handler, apiKeys: new Map(), log: silentLogger, metrics, version: "0.0.1" };
+    const options = { handler, apiKeys: undefined, log: silentLogger, metrics, version: "0.0.1" };
     await expect(startHttp({ ...options, host: "127.0.0.1", port })).rejects.toThrow(
       new RegExp(`^port ${port} on 127\\.0\\.0\\.1 is in use: .*FRESHET_HTTP_PORT[^\n]*$`),
     );
