@@ -62,7 +62,7 @@ export const vendors = [
   {
     name: "undici",
     packages: "undici",
-    from: "^src/(answer/openai|embedding/remote|cold/weaviate|cli/)",
+    from: "^src/(answer/openai|embedding/remote|cold/weaviate|cli/|ingest/formats/remote-parser)",
   },
   { name: "fastify", packages: "(fastify|@fastify/[^/]+)", from: "^src/gateway/" },
   { name: "jose", packages: "jose", from: "^src/gateway/tokens" },
@@ -88,7 +88,7 @@ export const vendors = [
   { name: "protobufjs", packages: "protobufjs", from: "^ops/model/" },
   {
     name: "temporal-server-side",
-    packages: "@temporalio/(worker|client|nexus|core-bridge)",
+    packages: "@temporalio/(worker|client|envconfig|nexus|core-bridge)",
     from: "^src/merges/temporal/",
   },
   { name: "temporal-workflow", packages: "@temporalio/workflow", from: "^workflows/" },

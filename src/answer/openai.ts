@@ -10,12 +10,15 @@
  *   OA3  time, answer and error bodies are bounded; a stream that ends too early is a failure.
  */
 
-import { Agent, type Dispatcher } from "undici";
+import { Agent, buildConnector, type Dispatcher } from "undici";
 import { type ErrorDetails, FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import type { Secret, TlsFiles } from "../contract/links.ts";
 import { cutText } from "../contract/well-formed.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline, waitAtMost } from "../runtime/deadline.ts";
+import { explainTls } from "../runtime/tls-fault.ts";
+import { readTlsFiles } from "../runtime/tls-files.ts";
 import type { Completion, LanguageModel } from "./port.ts";
 import { createEventParser } from "./sse.ts";
 
@@ -23,7 +26,8 @@ export interface OpenAiOptions {
   /** With or without `/v1` at its end. */
   readonly baseUrl: string;
   readonly model: string;
-  readonly apiKey?: string | undefined;
+  readonly apiKey?: Secret | undefined;
+  readonly tls?: TlsFiles | undefined;
   readonly clock: Clock;
   /** What `coverage.llm` says; the model's name by default. */
   readonly name?: string | undefined;
@@ -32,7 +36,7 @@ export interface OpenAiOptions {
 export function createOpenAiModel(options: OpenAiOptions): LanguageModel {
   const agent = new Agent({
     connections: limits.questionsInFlightMax,
-    connectTimeout: limits.modelConnectMs,
+    ...connecting(options),
     headersTimeout: limits.modelRequestMs,
     bodyTimeout: limits.modelRequestMs,
   });
@@ -41,6 +45,16 @@ export function createOpenAiModel(options: OpenAiOptions): LanguageModel {
     complete: (completion) => new Call(options, agent, completion).run(),
     ping: () => ping(options, agent),
     close: () => agent.destroy(),
+  };
+}
+
+/** With files of its own each new connection reads them, so that they may be replaced. */
+function connecting({ tls }: OpenAiOptions): Agent.Options {
+  if (tls === undefined) return { connectTimeout: limits.modelConnectMs };
+  const timeout = limits.modelConnectMs;
+  return {
+    connect: (options, callback) =>
+      buildConnector({ ...readTlsFiles(tls), timeout })(options, callback),
   };
 }
 
@@ -57,7 +71,7 @@ async function ping(options: OpenAiOptions, agent: Agent): Promise<void> {
     await reply.body.dump();
     if (reply.statusCode >= 500) throw unavailable({ status: reply.statusCode });
   } catch (thrown) {
-    throw thrown instanceof FreshetError ? thrown : unavailable({ reason: reasonOf(thrown) });
+    throw thrown instanceof FreshetError ? thrown : failed(options, thrown);
   }
 }
 
@@ -67,7 +81,7 @@ function endpoint({ baseUrl }: OpenAiOptions, route: string): URL {
 }
 
 function authorization({ apiKey }: OpenAiOptions): Readonly<Record<string, string>> {
-  return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+  return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey()}` };
 }
 
 /** One request, from first byte to answer. */
@@ -99,7 +113,7 @@ class Call {
     } catch (thrown) {
       if (caller.aborted) throw new FreshetError("cancelled");
       if (deadline.isOver) throw unavailable({ reason: "timeout" });
-      throw thrown instanceof FreshetError ? thrown : unavailable({ reason: reasonOf(thrown) });
+      throw thrown instanceof FreshetError ? thrown : failed(this.#options, thrown);
     } finally {
       this.#ended.abort();
     }
@@ -250,4 +264,12 @@ function reasonOf(thrown: unknown): string {
 
 function unavailable(details: ErrorDetails): FreshetError {
   return new FreshetError("model_unavailable", undefined, { details });
+}
+
+/** A mistake of TLS says what to set; it holds no text of anybody (OA1). */
+function failed({ baseUrl, tls }: OpenAiOptions, thrown: unknown): FreshetError {
+  const where = `the model endpoint at ${new URL(baseUrl).origin}`;
+  const message = explainTls(thrown, { where, tls, settings: "FRESHET_LLM_TLS" });
+  const details = { reason: reasonOf(thrown) };
+  return new FreshetError("model_unavailable", message, { details });
 }

@@ -4,6 +4,7 @@
  */
 
 import { ConfigError, readClientConfig } from "../config/config.ts";
+import type { Links } from "../config/links.ts";
 import { usageError } from "./exit.ts";
 import { dataFolder, type RunFile, readRunFile } from "./run-file.ts";
 
@@ -20,9 +21,11 @@ export interface Addresses {
   readonly temporalUi: string | undefined;
   readonly partitions: number;
   readonly dataDir: string;
-  readonly apiKey: string | undefined;
+  /** How the addresses are reached: credentials and TLS. */
+  readonly links?: Pick<Links, "nats" | "temporal"> | undefined;
+  readonly api?: Links["api"] | undefined;
   /** Reads files that have no text of their own. */
-  readonly parser?: { readonly url: string; readonly apiKey: string | undefined } | undefined;
+  readonly parser?: Links["parser"];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -62,13 +65,14 @@ export function resolveAddresses(
     temporalUi: temporal.uiUrl ?? runFile?.urls.temporal_ui,
     partitions: choose(["FRESHET_PARTITIONS"], partitions, runFile?.partitions),
     dataDir: dataFolder(env),
-    apiKey: config.apiKey,
+    links: { nats, temporal },
+    api: config.api,
     parser: config.parser,
   };
 }
 
-function httpAddress({ host, port }: { readonly host: string; readonly port: number }): string {
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+function httpAddress({ host, port, tls }: Links["http"]): string {
+  return `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 function readOrUsage(env: Environment) {

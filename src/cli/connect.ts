@@ -40,6 +40,7 @@ async function openLog(addresses: Addresses) {
   const { connectNatsLog } = await import("../log/nats/log.ts");
   try {
     return await connectNatsLog({
+      ...addresses.links?.nats,
       servers: addresses.nats,
       name: "freshet-cli",
       connectMs: limits.cliConnectMs,
@@ -50,9 +51,9 @@ async function openLog(addresses: Addresses) {
     });
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "log_unavailable") {
-      throw new CliError(`no NATS answers at ${addresses.nats}: start it with ./ops/start`, {
-        cause,
-      });
+      const isAway = cause.message.endsWith("does not answer");
+      const away = `no NATS answers at ${addresses.nats}: start it with ./ops/start`;
+      throw new CliError(isAway ? away : cause.message, { cause });
     }
     if (cause instanceof Error && "code" in cause && cause.code === "not_ready") {
       throw new CliError(`${cause.message} (${addresses.nats}; ./ops/start starts one)`, { cause });
@@ -95,6 +96,7 @@ export async function connectMerges(
 ): Promise<MergeClient> {
   const { connectTemporal } = await import("../merges/temporal/client.ts");
   const client = connectTemporal({
+    ...addresses.links?.temporal,
     ...addresses.temporal,
     ...settings,
     clock: systemClock,
@@ -105,6 +107,9 @@ export async function connectMerges(
   } catch (cause) {
     await client.close();
     const { address } = addresses.temporal;
+    if (cause instanceof Error && cause.message.startsWith("temporal at")) {
+      throw new CliError(cause.message, { cause });
+    }
     throw new CliError(`no Temporal answers at ${address}: start it with ./ops/start`, { cause });
   }
 }

@@ -3,11 +3,13 @@
  * do.
  */
 
+import { Agent, buildConnector, fetch as fetchFrom } from "undici";
 import { z } from "zod";
-import { isLoopback } from "../config/config.ts";
+import { isLoopback } from "../config/links.ts";
 import { errorFromBody, FreshetError } from "../contract/errors.ts";
 import type { DocumentId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import type { TlsFiles } from "../contract/links.ts";
 import {
   type Answer,
   type AnswerEvent,
@@ -21,6 +23,9 @@ import {
   documentStateSchema,
   engineStatusSchema,
 } from "../contract/service-schemas.ts";
+import { explainTls, type Link } from "../runtime/tls-fault.ts";
+import { readTlsFiles } from "../runtime/tls-files.ts";
+import { probeTls } from "../runtime/tls-probe.ts";
 import type { Addresses } from "./addresses.ts";
 import { readEvents } from "./event-reader.ts";
 import { CliError, usageError } from "./exit.ts";
@@ -41,13 +46,15 @@ export interface Engine {
 
 export function connectEngine(addresses: Addresses, tenant: string): Engine {
   const headers: Record<string, string> = { "x-tenant": tenant };
-  if (addresses.apiKey !== undefined) {
+  const { key, tls } = addresses.api ?? { key: undefined, tls: undefined };
+  if (key !== undefined) {
     refuseOpenWire(addresses.http);
-    headers["authorization"] = `Bearer ${addresses.apiKey}`;
+    headers["authorization"] = `Bearer ${key()}`;
   }
+  const fetchOver = tls === undefined ? fetch : fetchWith(tls);
   const send = async (path: string, init: RequestInit): Promise<Response> => {
-    const response = await reach(addresses.http, () =>
-      fetch(addresses.http + path, { ...init, headers: { ...headers, ...init.headers } }),
+    const response = await reach({ url: addresses.http, tls }, () =>
+      fetchOver(addresses.http + path, { ...init, headers: { ...headers, ...init.headers } }),
     );
     if (!response.ok) throw await problemOf(response);
     return response;
@@ -64,7 +71,9 @@ export function connectEngine(addresses: Addresses, tenant: string): Engine {
       answerSchema.parse(await (await post(question, signal)).json()),
     async askStreamed(question, { signal, onEvent }) {
       const { body } = await post({ ...question, stream: true }, signal);
-      return reach(addresses.http, () => readAnswer(body ?? new ReadableStream(), onEvent));
+      return reach({ url: addresses.http, tls }, () =>
+        readAnswer(body ?? new ReadableStream(), onEvent),
+      );
     },
     async *documents(signal) {
       let after = "";
@@ -94,6 +103,31 @@ function refuseOpenWire(address: string): void {
   throw usageError(
     `the API key is sent to https:// addresses and to this machine only, not to ${address}`,
   );
+}
+
+/** What fetch does not say: who wants TLS, or a certificate, cuts without a word that it passes on. */
+async function askWhy(url: string, link: Link): Promise<string | undefined> {
+  const { protocol, hostname, port } = new URL(url);
+  const isSecure = protocol === "https:";
+  const none = { ...link, caFile: undefined, certFile: undefined, keyFile: undefined };
+  const why = await probeTls({
+    ...link,
+    tls: isSecure ? (link.tls ?? none) : undefined,
+    host: hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(port) || (isSecure ? 443 : 80),
+    timeoutMs: limits.tlsProbeMs,
+  });
+  if (why === undefined || isSecure) return why;
+  return `${link.where} asks for TLS: use https:// in its address`;
+}
+
+/** Node's own fetch takes no certificates. */
+function fetchWith(tls: TlsFiles): typeof fetch {
+  const dispatcher = new Agent({
+    connect: (options, callback) => buildConnector(readTlsFiles(tls))(options, callback),
+  });
+  return (async (url: string, init: object) =>
+    await fetchFrom(url, { ...init, dispatcher })) as unknown as typeof fetch;
 }
 
 const retrievalSchema = z.object({ sources: z.array(sourceSchema), coverage: coverageSchema });
@@ -130,12 +164,20 @@ async function problemOf(response: Response): Promise<Error> {
   );
 }
 
-async function reach<T>(url: string, work: () => Promise<T>): Promise<T> {
+interface Reached {
+  readonly url: string;
+  readonly tls: TlsFiles | undefined;
+}
+
+async function reach<T>({ url, tls }: Reached, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
     // fetch says only that it failed; a refused connection means that nothing runs there.
     if (!(cause instanceof TypeError)) throw cause;
+    const link = { where: `the engine at ${url}`, tls, settings: "FRESHET_API_TLS" };
+    const why = explainTls(cause, link) ?? (await askWhy(url, link));
+    if (why !== undefined) throw new CliError(why, { cause });
     throw new CliError(`no engine answers at ${url}: start it with ./ops/start`, { cause });
   }
 }

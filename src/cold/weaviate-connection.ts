@@ -15,18 +15,23 @@ import type { WeaviateClient } from "weaviate-client";
 import weaviate from "weaviate-client";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import type { Secret, TlsFiles } from "../contract/links.ts";
 import type { Logger } from "../observe/port.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
 import { raceAbort } from "../runtime/race-abort.ts";
+import { explainWeaviate, trustFor } from "./weaviate-tls.ts";
 
 export interface WeaviateAddress {
   /** Base URL of the REST interface. */
   readonly url: string;
   /** `host:port` of the gRPC interface; `https:` in `url` means TLS here too. */
   readonly grpc: string;
-  readonly apiKey?: string | undefined;
+  readonly apiKey?: string | Secret | undefined;
+  /** Instead of a key: the client logs in where the server's OIDC provider is. */
+  readonly oidc?: { readonly secret: Secret; readonly scopes: readonly string[] } | undefined;
+  readonly tls?: TlsFiles | undefined;
 }
 
 export interface ConnectionOptions extends WeaviateAddress {
@@ -169,7 +174,12 @@ export class Connection {
     if (this.#state.is === "closed") return;
     const { url, clock, logger } = this.#options;
     // Once per outage, not once per attempt.
-    if (failures === 0) logger.warn({ error, url }, "weaviate does not answer");
+    if (failures === 0) {
+      logger.warn({ error, url }, "weaviate does not answer");
+      void explainWeaviate(this.#options, error).then((why) => {
+        if (why !== undefined) logger.error({ url }, why);
+      });
+    }
     const retryAtMs = clock.monotonicMs() + backoffMs(reconnects, failures);
     this.#state = { is: "down", retryAtMs, failures: failures + 1 };
   }
@@ -218,23 +228,39 @@ export class Connection {
 }
 
 /** The vendor's client as it is: nothing is asked of the server yet. */
-export function openClient({ url, grpc, apiKey }: WeaviateAddress): Promise<WeaviateClient> {
+export function openClient(address: WeaviateAddress): Promise<WeaviateClient> {
+  const { url, grpc } = address;
   const rest = new URL(url);
   const secure = rest.protocol === "https:";
   const channel = new URL(`${rest.protocol}//${grpc}`);
   const port = (from: URL): number => Number(from.port) || (secure ? 443 : 80);
-  return weaviate.connectToCustom({
-    httpHost: rest.hostname,
-    httpPort: port(rest),
-    httpSecure: secure,
-    ...(rest.pathname === "/" ? {} : { httpPath: rest.pathname.replace(/\/$/, "") }),
-    grpcHost: channel.hostname,
-    grpcPort: port(channel),
-    grpcSecure: secure,
-    ...(apiKey === undefined ? {} : { authCredentials: new weaviate.ApiKey(apiKey) }),
-    // The vendor's checks print to the console when they fail; `ready` asks the same without.
-    skipInitChecks: true,
-  });
+  const open = () =>
+    weaviate.connectToCustom({
+      httpHost: rest.hostname,
+      httpPort: port(rest),
+      httpSecure: secure,
+      ...(rest.pathname === "/" ? {} : { httpPath: rest.pathname.replace(/\/$/, "") }),
+      grpcHost: channel.hostname,
+      grpcPort: port(channel),
+      grpcSecure: secure,
+      ...credentials(address),
+      // The vendor's checks print to the console when they fail; `ready` asks the same without.
+      skipInitChecks: true,
+    });
+  return trustFor(address, open);
+}
+
+function credentials({ apiKey, oidc }: WeaviateAddress) {
+  if (oidc !== undefined) {
+    const { secret, scopes } = oidc;
+    const clientSecret = secret();
+    return {
+      authCredentials: new weaviate.AuthClientCredentials({ clientSecret, scopes: [...scopes] }),
+    };
+  }
+  if (apiKey === undefined) return {};
+  const key = typeof apiKey === "string" ? apiKey : apiKey();
+  return { authCredentials: new weaviate.ApiKey(key) };
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Credentials } from "../gateway/auth.ts";
 import { KeyStore } from "../gateway/key-store.ts";
 import { tokenVerifier } from "../gateway/tokens.ts";
 import type { Foundation } from "./foundation.ts";
+import { namedTenants } from "./keys.ts";
 
 export interface OpenedCredentials {
   readonly credentials: Credentials;
@@ -18,9 +19,9 @@ export function openCredentials({ config, clock, logger }: Foundation): OpenedCr
   const keyStore = path === undefined ? undefined : KeyStore.open({ path, clock, logger });
   const verifyToken = oidc && tokenVerifier(oidc);
   const credentials = { apiKeys, keyStore, verifyToken };
-  const isOpen = verifyToken !== undefined || (apiKeys.size === 0 && keyStore === undefined);
+  const isOpen = verifyToken !== undefined || (apiKeys === undefined && keyStore === undefined);
   if (isOpen) return { credentials, named: undefined };
-  const ofKeys = new Set(apiKeys.values());
-  const has = (tenant: TenantId) => ofKeys.has(tenant) || keyStore?.has(tenant) === true;
+  const ofKeys = namedTenants(config);
+  const has = (tenant: TenantId) => ofKeys?.has(tenant) === true || keyStore?.has(tenant) === true;
   return { credentials, named: { has } };
 }

@@ -75,8 +75,8 @@ export async function openEmbedding(
 function openEmbedder({ config, clock, logger }: EmbeddingContext, model: ModelShape) {
   const { remote, provider, threads } = config.embedding;
   if (remote !== undefined) {
-    const { url, model: requestModel, apiKey } = remote;
-    return createRemoteEmbedder({ url, model, requestModel, apiKey, clock, random: Math.random });
+    const { model: requestModel, ...link } = remote;
+    return createRemoteEmbedder({ ...link, model, requestModel, clock, random: Math.random });
   }
   return createOnnxEmbedder({
     graphFile: graphFile(config),

@@ -77,7 +77,7 @@ export async function startEngine(
     await claimModel(log, embedding);
     const model = createLanguageModel(base);
     if (model !== undefined) stack.push("language model", model, (part) => part.close());
-    const keys = await openRedaction(config, log);
+    const keys = await openRedaction({ redactionKey: config.redactionKey?.() }, log);
     const entry = seams.isolated ?? new URL("../main.ts", import.meta.url);
     const isolation = stack.push(
       "isolation",
@@ -163,15 +163,14 @@ function connectMerges(
   { config, clock, logger }: Foundation,
   { deployment }: NatsLog,
 ): MergeClient {
-  const { address, namespace } = config.temporal;
   const { graceMs, confirmMs } = config.merge;
-  return connectTemporal({ address, namespace, deployment, graceMs, confirmMs, clock, logger });
+  return connectTemporal({ ...config.temporal, deployment, graceMs, confirmMs, clock, logger });
 }
 
 function createLanguageModel({ config, clock }: Foundation): LanguageModel | undefined {
   if (config.languageModel === undefined) return undefined;
-  const { url, model, apiKey } = config.languageModel;
-  return createOpenAiModel({ baseUrl: url, model, apiKey, clock });
+  const { url, ...link } = config.languageModel;
+  return createOpenAiModel({ baseUrl: url, ...link, clock });
 }
 
 interface Parts {

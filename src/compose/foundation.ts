@@ -74,8 +74,8 @@ export async function connectLog(
 ): Promise<{ readonly log: NatsLog; readonly trust: LogIdentityMonitor }> {
   const { config, clock, logger, metrics } = base;
   const log = await connectNatsLog({
+    ...config.nats,
     servers: config.nats.url,
-    replicas: config.nats.replicas,
     partitions: config.partitions,
     name: `freshet-${role}-${config.node}`,
     clock,

@@ -27,8 +27,7 @@ export async function startMerges(
     const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
     const { temporal, merge } = config;
     const worker = await startMergeWorker({
-      address: temporal.address,
-      namespace: temporal.namespace,
+      ...temporal,
       graceMs: merge.graceMs,
       confirmMs: merge.confirmMs,
       ageMs: merge.ageMs,

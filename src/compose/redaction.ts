@@ -1,7 +1,6 @@
 /** The part of the composition root that knows under which secret a deployment redacts. */
 
 import { randomBytes } from "node:crypto";
-import type { Config } from "../config/config.ts";
 import { FreshetError } from "../contract/errors.ts";
 import type { RedactionSecret } from "../contract/redaction-secret.ts";
 import type { Log } from "../log/port.ts";
@@ -16,7 +15,7 @@ const secretBytes = 32;
  * log_unavailable
  */
 export async function openRedaction(
-  { redactionKey }: Pick<Config, "redactionKey">,
+  { redactionKey }: { readonly redactionKey: string | undefined },
   log: Pick<Log, "claimRedaction">,
 ): Promise<RedactionKeys> {
   const configured =

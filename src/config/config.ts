@@ -5,55 +5,26 @@
  */
 
 import { hostname } from "node:os";
-import type { z } from "zod";
 import type { TenantId } from "../contract/ids.ts";
-import { type Setting, type SettingName, settings } from "./settings.ts";
+import type { Secret, TlsFiles } from "../contract/links.ts";
+import {
+  assembleLinks,
+  complaintsOfLinks,
+  complaintsOfServing,
+  isSecret,
+  type Links,
+  presentIn,
+  secretIn,
+  tlsIn,
+  type Value,
+  type Values,
+} from "./links.ts";
+import type { Setting } from "./schemas.ts";
+import { settings } from "./settings.ts";
 
-export interface Config {
-  readonly nats: { readonly url: string; readonly replicas: number };
-  readonly temporal: {
-    readonly address: string;
-    readonly namespace: string;
-    readonly uiUrl: string | undefined;
-  };
-  readonly weaviate: {
-    readonly url: string;
-    readonly grpc: string;
-    readonly apiKey: string | undefined;
-  };
-  readonly http: {
-    readonly host: string;
-    /** 0 lets the system choose. */
-    readonly port: number;
-    /** Key → its tenant. Empty means that no key is asked for: loopback only. */
-    readonly apiKeys: ReadonlyMap<string, TenantId>;
-    /** File of keys with roles; undefined: there is none. */
-    readonly keyStore: string | undefined;
-    /** Whose tokens are taken; undefined: nobody's. */
-    readonly oidc:
-      | {
-          readonly issuer: string;
-          readonly audience: string;
-          readonly jwksUrl: string | undefined;
-          readonly tenantClaim: string;
-          readonly rolesClaim: string;
-        }
-      | undefined;
-    /** Opens what names tenants; undefined: nothing does where keys are configured. */
-    readonly operatorToken: string | undefined;
-    /** Names of this deployment that the Host header may have. */
-    readonly hosts: readonly string[];
-  };
-  /** What the command line sends. */
-  readonly apiKey: string | undefined;
-  /** An OpenAI-compatible endpoint; undefined means the local model, or extractive answers. */
-  readonly languageModel:
-    | { readonly url: string; readonly model: string; readonly apiKey: string | undefined }
-    | undefined;
+export interface Config extends Links {
   /** Equal questions share what they find, and the answer. */
   readonly answerCache: boolean;
-  /** Reads files that have no text of their own; undefined: nothing does. */
-  readonly parser: { readonly url: string; readonly apiKey: string | undefined } | undefined;
   readonly embedding: {
     /** The model's folder and graph; undefined means what `ops/start` put into the cache. */
     readonly modelDir: string | undefined;
@@ -67,7 +38,8 @@ export interface Config {
       | {
           readonly url: string;
           readonly model: string | undefined;
-          readonly apiKey: string | undefined;
+          readonly apiKey: Secret | undefined;
+          readonly tls: TlsFiles | undefined;
         }
       | undefined;
     /** Of a vector; undefined means what the model's `config.json` says. */
@@ -89,7 +61,7 @@ export interface Config {
   };
   readonly replayWindowMs: number;
   /** Secret of redaction, the same on all nodes; undefined means one that the log keeps. */
-  readonly redactionKey: string | undefined;
+  readonly redactionKey: Secret | undefined;
   /** The lane of names; undefined where it is off. */
   readonly names: { readonly modelDir: string | undefined } | undefined;
   readonly documentIds: Value<"FRESHET_DOCUMENT_IDS">;
@@ -99,10 +71,6 @@ export interface Config {
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 export type LogFormat = "auto" | "json" | "line";
 
-type Value<Name extends SettingName> = z.output<(typeof settings)[Name]["schema"]>;
-type Values = {
-  readonly [Name in SettingName]: Value<Name> | undefined;
-};
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The configuration is unusable; every line names one variable, and what it should be. */
@@ -135,7 +103,7 @@ export function readClientConfig(env: Environment): Config {
 
 function read(env: Environment, complaints: (values: Values) => readonly string[]): Config {
   const { values, lines } = readValues(env);
-  lines.push(...complaints(values));
+  lines.push(...complaintsOfLinks(values), ...complaints(values));
   if (values.FRESHET_LLM_URL !== undefined && values.FRESHET_LLM_MODEL === undefined) {
     lines.push("FRESHET_LLM_MODEL: name the model that FRESHET_LLM_URL should run");
   }
@@ -144,17 +112,6 @@ function read(env: Environment, complaints: (values: Values) => readonly string[
   }
   if (lines.length > 0) throw new ConfigError(lines);
   return assemble(values);
-}
-
-function complaintsOfServing(values: Values): readonly string[] {
-  const asks =
-    (values.FRESHET_API_KEYS?.size ?? 0) > 0 ||
-    values.FRESHET_KEY_STORE !== undefined ||
-    values.FRESHET_OIDC_ISSUER !== undefined;
-  if (asks || isLoopback(values.FRESHET_HTTP_HOST ?? "")) return [];
-  return [
-    "FRESHET_HTTP_HOST is reachable from outside: set FRESHET_KEY_STORE, FRESHET_OIDC_ISSUER or FRESHET_API_KEYS, or listen on loopback",
-  ];
 }
 
 function readValues(env: Environment): { values: Values; lines: string[] } {
@@ -173,50 +130,16 @@ function readValues(env: Environment): { values: Values; lines: string[] } {
 
 function complaint(name: string, raw: string, schema: Setting["schema"]): string {
   const expected = String(schema.meta()?.["expected"] ?? "another value");
-  const secret = /KEY|TOKEN/.test(name);
-  return `${name}: expected ${expected}${secret ? "" : `, got ${JSON.stringify(raw.slice(0, 80))}`}`;
-}
-
-/** A value with a fallback is there: `readValues` filled it or complained. */
-function presentIn(values: Values) {
-  return <Name extends SettingName>(name: Name) => values[name] as Exclude<Values[Name], undefined>;
+  const mayBeSecret = isSecret(name) || raw.includes("@");
+  const got = mayBeSecret ? "" : `, got ${JSON.stringify(raw.slice(0, 80))}`;
+  return `${name}: expected ${expected}${got}`;
 }
 
 function assemble(values: Values): Config {
   const present = presentIn(values);
-  const languageUrl = values.FRESHET_LLM_URL;
-  const languageName = values.FRESHET_LLM_MODEL;
   return {
-    nats: { url: present("FRESHET_NATS_URL"), replicas: present("FRESHET_STREAM_REPLICAS") },
-    temporal: {
-      address: present("FRESHET_TEMPORAL_ADDRESS"),
-      namespace: present("FRESHET_TEMPORAL_NAMESPACE"),
-      uiUrl: values.FRESHET_TEMPORAL_UI_URL,
-    },
-    weaviate: {
-      url: present("FRESHET_WEAVIATE_URL"),
-      grpc: present("FRESHET_WEAVIATE_GRPC"),
-      apiKey: values.FRESHET_WEAVIATE_API_KEY,
-    },
-    http: {
-      host: present("FRESHET_HTTP_HOST"),
-      port: present("FRESHET_HTTP_PORT"),
-      apiKeys: values.FRESHET_API_KEYS ?? new Map(),
-      keyStore: values.FRESHET_KEY_STORE,
-      oidc: assembleOidc(values),
-      operatorToken: values.FRESHET_OPERATOR_TOKEN,
-      hosts: values.FRESHET_HTTP_HOSTS ?? [],
-    },
-    apiKey: values.FRESHET_API_KEY,
-    languageModel:
-      languageUrl === undefined || languageName === undefined
-        ? undefined
-        : { url: languageUrl, model: languageName, apiKey: values.FRESHET_LLM_API_KEY },
+    ...assembleLinks(values),
     answerCache: present("FRESHET_ANSWER_CACHE") === "on",
-    parser:
-      values.FRESHET_PARSER_URL === undefined
-        ? undefined
-        : { url: values.FRESHET_PARSER_URL, apiKey: values.FRESHET_PARSER_API_KEY },
     embedding: assembleEmbedding(values),
     tenantWeights: values.FRESHET_TENANT_WEIGHTS ?? new Map(),
     tenantsMax: present("FRESHET_TENANTS_MAX"),
@@ -231,7 +154,7 @@ function assemble(values: Values): Config {
       confirmMs: present("FRESHET_MERGE_CONFIRM_MS"),
     },
     replayWindowMs: present("FRESHET_REPLAY_WINDOW_MS"),
-    redactionKey: values.FRESHET_REDACTION_KEY,
+    redactionKey: secretIn(values, "FRESHET_REDACTION_KEY"),
     names:
       present("FRESHET_REDACT_NAMES") === "off"
         ? undefined
@@ -249,19 +172,6 @@ function defaultNode(port: number): string {
   return `${hostname()}-${port === 0 ? process.pid : port}`;
 }
 
-function assembleOidc(values: Values): Config["http"]["oidc"] {
-  const { FRESHET_OIDC_ISSUER: issuer, FRESHET_OIDC_AUDIENCE: audience } = values;
-  if (issuer === undefined || audience === undefined) return undefined;
-  const present = presentIn(values);
-  return {
-    issuer,
-    audience,
-    jwksUrl: values.FRESHET_OIDC_JWKS_URL,
-    tenantClaim: present("FRESHET_OIDC_TENANT_CLAIM"),
-    rolesClaim: present("FRESHET_OIDC_ROLES_CLAIM"),
-  };
-}
-
 function assembleEmbedding(values: Values): Config["embedding"] {
   const present = presentIn(values);
   const remoteUrl = values.FRESHET_EMBED_URL;
@@ -277,12 +187,9 @@ function assembleEmbedding(values: Values): Config["embedding"] {
         : {
             url: remoteUrl,
             model: values.FRESHET_EMBED_MODEL,
-            apiKey: values.FRESHET_EMBED_API_KEY,
+            apiKey: secretIn(values, "FRESHET_EMBED_API_KEY"),
+            tls: tlsIn(values, "FRESHET_EMBED_TLS"),
           },
     dimensions: values.FRESHET_EMBED_DIMENSIONS,
   };
-}
-
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -3,6 +3,21 @@
 import { z } from "zod";
 import { isTenantId, type TenantId } from "../contract/ids.ts";
 
+export interface Setting {
+  /** What holds when the variable is unset or empty; undefined when nothing does. */
+  readonly fallback: string | undefined;
+  readonly what: string;
+  readonly schema: z.ZodType<unknown, string>;
+}
+
+export function setting<Schema extends z.ZodType<unknown, string>>(
+  fallback: string | undefined,
+  schema: Schema,
+  what: string,
+) {
+  return { fallback, schema, what };
+}
+
 export const whole = (min: number, max: number) =>
   z
     .string()
@@ -17,6 +32,16 @@ export const url = (...schemes: readonly string[]) =>
     .refine((value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)))
     .refine((value) => value.split(",").every((part) => URL.canParse(part)))
     .meta({ expected: `a URL that starts with ${schemes.map((s) => `${s}://`).join(" or ")}` });
+
+/** NATS ignores what a URL says of users, so a password in it would not be used at all. */
+export const natsUrls = url("nats", "tls")
+  .refine((value) =>
+    value.split(",").every((part) => !URL.canParse(part) || new URL(part).username === ""),
+  )
+  .meta({
+    expected:
+      "URLs that start with nats:// or tls://, without a user (FRESHET_NATS_USER and FRESHET_NATS_PASSWORD_FILE name one)",
+  });
 
 export const hostPort = z
   .string()

@@ -1,128 +1,42 @@
 /** Each variable of the environment: what it means, what holds without it, and what it may be. */
 
-import type { z } from "zod";
 import { dayMs, hourMs, minuteMs } from "../contract/limits/units.ts";
 import { limits } from "../contract/limits.ts";
 import {
-  apiKeys,
-  bearerToken,
-  hostNames,
-  hostPort,
-  oneOf,
-  replicaCount,
-  tenantWeights,
-  text,
-  url,
-  whole,
-} from "./schemas.ts";
-
-export interface Setting {
-  /** What holds when the variable is unset or empty; undefined when nothing does. */
-  readonly fallback: string | undefined;
-  readonly what: string;
-  readonly schema: z.ZodType<unknown, string>;
-}
-
-function setting<Schema extends z.ZodType<unknown, string>>(
-  fallback: string | undefined,
-  schema: Schema,
-  what: string,
-) {
-  return { fallback, schema, what };
-}
+  embedderLinkSettings,
+  httpKeySettings,
+  identitySettings,
+  modelSettings,
+  natsSettings,
+  temporalSettings,
+  weaviateSettings,
+} from "./link-settings.ts";
+import { hostNames, oneOf, type Setting, setting, tenantWeights, text, whole } from "./schemas.ts";
 
 /** One row each of the table in ops/guides/configuration.md: name, default, what it does. */
 export const settings = {
-  FRESHET_NATS_URL: setting(
-    "nats://127.0.0.1:4222",
-    url("nats", "tls", "ws", "wss"),
-    "NATS server with JetStream; several with commas between",
-  ),
-  FRESHET_STREAM_REPLICAS: setting(
-    "1",
-    replicaCount,
-    "copies of each stream on a NATS cluster: 1, 3 or 5; more than an existing log has are added, fewer take none away",
-  ),
-  FRESHET_TEMPORAL_ADDRESS: setting("127.0.0.1:7233", hostPort, "Temporal frontend"),
-  FRESHET_TEMPORAL_NAMESPACE: setting("default", text, "Temporal namespace of the merge workflows"),
-  FRESHET_TEMPORAL_UI_URL: setting(
-    undefined,
-    url("http", "https"),
-    "Temporal UI, for links to workflows",
-  ),
-  FRESHET_WEAVIATE_URL: setting(
-    "http://127.0.0.1:8080",
-    url("http", "https"),
-    "Weaviate, the cold shard",
-  ),
-  FRESHET_WEAVIATE_GRPC: setting("127.0.0.1:50051", hostPort, "Weaviate's gRPC endpoint"),
-  FRESHET_WEAVIATE_API_KEY: setting(undefined, text, "Weaviate's API key, where it asks for one"),
+  ...natsSettings,
+  ...temporalSettings,
+  ...weaviateSettings,
   FRESHET_HTTP_HOST: setting("127.0.0.1", text, "address that the HTTP API listens on"),
   FRESHET_HTTP_PORT: setting(
     "8787",
     whole(0, 65_535),
     "port of the HTTP API; 0 lets the system choose",
   ),
-  FRESHET_API_KEYS: setting(
-    undefined,
-    apiKeys,
-    "`key=tenant` pairs with commas between; without any, HTTP listens on loopback only and trusts `x-tenant`",
-  ),
-  FRESHET_KEY_STORE: setting(
-    undefined,
-    text,
-    "file of API keys with roles and expiry, which `freshet key` writes and engines read again when it changes; beside `FRESHET_API_KEYS`",
-  ),
-  FRESHET_OIDC_ISSUER: setting(
-    undefined,
-    url("http", "https"),
-    "issuer of tokens (OpenID Connect) that are taken in place of API keys",
-  ),
-  FRESHET_OIDC_AUDIENCE: setting(
-    undefined,
-    text,
-    "audience that a token must be meant for; needed with `FRESHET_OIDC_ISSUER`",
-  ),
-  FRESHET_OIDC_JWKS_URL: setting(
-    undefined,
-    url("http", "https"),
-    "where the issuer's signing keys are; unset means that its discovery document says",
-  ),
-  FRESHET_OIDC_TENANT_CLAIM: setting("tenant", text, "claim of a token that names the tenant"),
-  FRESHET_OIDC_ROLES_CLAIM: setting(
-    "roles",
-    text,
-    "claim with the roles: a list, or a text with spaces between",
-  ),
-  FRESHET_OPERATOR_TOKEN: setting(
-    undefined,
-    bearerToken,
-    "bearer token for `/metrics`, which names tenants; with API keys and without it nobody may read them",
-  ),
   FRESHET_HTTP_HOSTS: setting(
     undefined,
     hostNames,
     "host names under which operators reach the HTTP API, with commas between; loopback and addresses always work",
   ),
-  FRESHET_API_KEY: setting(undefined, text, "key that the command line sends to the HTTP API"),
-  FRESHET_LLM_URL: setting(
-    undefined,
-    url("http", "https"),
-    "OpenAI-compatible endpoint, such as `http://127.0.0.1:11434/v1`; unset: the local model with `ops/start`, else extractive",
-  ),
-  FRESHET_LLM_MODEL: setting(undefined, text, "model name sent to `FRESHET_LLM_URL`"),
-  FRESHET_LLM_API_KEY: setting(undefined, text, "bearer token for `FRESHET_LLM_URL`"),
+  ...httpKeySettings,
+  ...identitySettings,
+  ...modelSettings,
   FRESHET_ANSWER_CACHE: setting(
     "on",
     oneOf(["on", "off"]),
     "whether equal questions share vectors, search results and answers: on or off",
   ),
-  FRESHET_PARSER_URL: setting(
-    undefined,
-    url("http", "https"),
-    "docling-serve, which reads PDF files without a text layer for `freshet ingest`; unset: they are skipped as `scan`",
-  ),
-  FRESHET_PARSER_API_KEY: setting(undefined, text, "key for `FRESHET_PARSER_URL`"),
   FRESHET_MODEL_DIR: setting(
     undefined,
     text,
@@ -143,17 +57,7 @@ export const settings = {
     oneOf(["auto", "fp32", "int8", "fp16"]),
     "arithmetic of the graph: fp32, int8, fp16, or auto: fp16 on a GPU, int8 on a CPU with VNNI, else fp32",
   ),
-  FRESHET_EMBED_URL: setting(
-    undefined,
-    url("http", "https"),
-    "endpoint that embeds instead of this process: base URL of an OpenAI-compatible API, such as `http://127.0.0.1:8080/v1`, or a `/embed` route of text-embeddings-inference",
-  ),
-  FRESHET_EMBED_MODEL: setting(
-    undefined,
-    text,
-    "model name sent to `FRESHET_EMBED_URL`, where it serves several",
-  ),
-  FRESHET_EMBED_API_KEY: setting(undefined, bearerToken, "bearer token for `FRESHET_EMBED_URL`"),
+  ...embedderLinkSettings,
   FRESHET_EMBED_DIMENSIONS: setting(
     undefined,
     whole(1, 16_384),
@@ -226,6 +130,11 @@ export const settings = {
     undefined,
     text.min(32).meta({ expected: "at least 32 characters" }),
     "secret under which values are redacted, the same on all nodes and for as long as the log lives; unset means one that the first engine makes and the log keeps",
+  ),
+  FRESHET_REDACTION_KEY_FILE: setting(
+    undefined,
+    text,
+    "file with `FRESHET_REDACTION_KEY`; read once, at the start",
   ),
   FRESHET_REDACT_NAMES: setting(
     "off",

@@ -13,12 +13,14 @@
  *        rest.
  */
 
-import { Pool } from "undici";
+import { buildConnector, Pool } from "undici";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import type { Secret, TlsFiles } from "../contract/links.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { waitAtMost } from "../runtime/deadline.ts";
 import { Semaphore } from "../runtime/semaphore.ts";
+import { readTlsFiles } from "../runtime/tls-files.ts";
 import { checkNotAborted } from "./checks.ts";
 import { errorOf, type Failure, retryPauseMs } from "./remote-failure.ts";
 import { post } from "./remote-request.ts";
@@ -29,11 +31,22 @@ export interface RemoteLaneOptions {
   /** What the endpoint calls its model; undefined where it serves one. */
   readonly model: string | undefined;
   readonly dimensions: number;
-  readonly apiKey: string | undefined;
+  readonly apiKey: Secret | undefined;
+  readonly tls: TlsFiles | undefined;
   readonly inFlightMax: number;
   readonly clock: Clock;
   /** From 0 to 1. */
   readonly random: () => number;
+}
+
+/** With files of its own each new connection reads them, so that they may be replaced. */
+function connecting(tls: TlsFiles | undefined): Pool.Options {
+  const timeout = limits.embedRemoteConnectMs;
+  if (tls === undefined) return { connectTimeout: timeout };
+  return {
+    connect: (options, callback) =>
+      buildConnector({ ...readTlsFiles(tls), timeout })(options, callback),
+  };
 }
 
 const closed = (): FreshetError =>
@@ -54,7 +67,7 @@ export class RemoteLane {
     });
     this.#pool = new Pool(options.endpoint.origin, {
       connections: options.inFlightMax,
-      connectTimeout: limits.embedRemoteConnectMs,
+      ...connecting(options.tls),
       // A request has one time-out as a whole, by our own clock.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -90,9 +103,10 @@ export class RemoteLane {
   }
 
   async #attempt(texts: readonly string[], signal: AbortSignal | undefined): Promise<Reply> {
-    const { endpoint, model, apiKey, dimensions, clock } = this.#options;
+    const { endpoint, model, apiKey, dimensions, clock, tls } = this.#options;
     const body = requestBody(endpoint, texts, model);
-    const answer = await post(this.#pool, { path: endpoint.path, body, apiKey, signal }, clock);
+    const request = { path: endpoint.path, body, apiKey: apiKey?.(), signal, tls };
+    const answer = await post(this.#pool, request, clock);
     if (answer.kind !== "body") return answer;
     return readReply(endpoint, answer.text, { count: texts.length, dimensions });
   }

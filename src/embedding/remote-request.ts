@@ -6,9 +6,11 @@
 import type { Dispatcher } from "undici";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import type { TlsFiles } from "../contract/links.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
-import { type Failure, failureOfStatus } from "./remote-failure.ts";
+import { explainTls } from "../runtime/tls-fault.ts";
+import { type Failure, failureOfStatus, misconfigured } from "./remote-failure.ts";
 import { unusable } from "./remote-wire.ts";
 
 export interface RemoteRequest {
@@ -16,6 +18,7 @@ export interface RemoteRequest {
   readonly body: string;
   readonly apiKey: string | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly tls: TlsFiles | undefined;
 }
 
 type Answer = { readonly kind: "body"; readonly text: string } | Failure;
@@ -33,6 +36,9 @@ export async function post(
   } catch (thrown) {
     if (caller?.aborted === true) throw new FreshetError("cancelled");
     if (deadline.isOver) return { kind: "unanswered", reason: "timeout" };
+    const link = { where: "", tls: request.tls, settings: "FRESHET_EMBED_TLS" };
+    const why = explainTls(thrown, link)?.trim();
+    if (why !== undefined) return misconfigured(why);
     return { kind: "down", reason: reasonOf(thrown), retryAfterMs: undefined };
   } finally {
     deadline.clear();

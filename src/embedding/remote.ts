@@ -14,6 +14,7 @@
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import type { Secret, TlsFiles } from "../contract/links.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { checkInputs, checkNotAborted, checkVector } from "./checks.ts";
 import { probeText } from "./model-probe.ts";
@@ -30,7 +31,8 @@ export interface RemoteEmbedderOptions {
   /** Sent as `model`; undefined where the endpoint serves one. */
   readonly requestModel?: string | undefined;
   /** Sent as bearer token. */
-  readonly apiKey?: string | undefined;
+  readonly apiKey?: Secret | undefined;
+  readonly tls?: TlsFiles | undefined;
   readonly clock: Clock;
   /** From 0 to 1: spreads the retries of many engines. */
   readonly random: () => number;
@@ -74,13 +76,14 @@ function createLane(
   endpoint: Endpoint,
   options: RemoteEmbedderOptions,
 ): RemoteLane {
-  const { requestModel, apiKey, clock, random } = options;
+  const { requestModel, apiKey, tls, clock, random } = options;
   const { dimensions } = options.model;
   return new RemoteLane({
     endpoint,
     model: requestModel,
     dimensions,
     apiKey,
+    tls,
     inFlightMax,
     clock,
     random,

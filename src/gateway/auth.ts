@@ -17,11 +17,14 @@ import {
 } from "../contract/api-key.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { type TenantId, tenantId } from "../contract/ids.ts";
+import type { Secret } from "../contract/links.ts";
 import type { Metrics } from "../observe/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { KeyStore } from "./key-store.ts";
 import type { VerifyToken } from "./tokens.ts";
 
+/** Key → its tenant, as it is now. */
+export type CurrentKeys = () => ReadonlyMap<string, TenantId>;
 /** @throws FreshetError unauthorized, wrong_tenant, invalid_tenant, identity_unavailable */
 export type Authenticate = (headers: IncomingHttpHeaders) => Promise<Identity>;
 /** Returns when the request is allowed. @throws FreshetError unauthorized */
@@ -30,7 +33,7 @@ export type Check = (headers: IncomingHttpHeaders) => void;
 /** Each of what is configured opens the door. */
 export interface Credentials {
   /** Key to its tenant, for every role. */
-  readonly apiKeys: ReadonlyMap<string, TenantId>;
+  readonly apiKeys?: CurrentKeys | undefined;
   readonly keyStore?: Pick<KeyStore, "identityOf"> | undefined;
   readonly verifyToken?: VerifyToken | undefined;
 }
@@ -44,7 +47,7 @@ const looksLikeToken = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** Whether callers must say who they are. */
 export function asksForKeys({ apiKeys, keyStore, verifyToken }: Credentials): boolean {
-  return apiKeys.size > 0 || keyStore !== undefined || verifyToken !== undefined;
+  return apiKeys !== undefined || keyStore !== undefined || verifyToken !== undefined;
 }
 
 export function authentication(
@@ -67,7 +70,7 @@ function identification(
   { apiKeys, keyStore, verifyToken }: Credentials,
   { metrics, clock }: { readonly metrics: Pick<Metrics, "set">; readonly clock: Clock },
 ): (given: string) => Promise<Identity | undefined> {
-  const keys = [...apiKeys].map(([key, tenant]) => ({ digest: digestOf(key), tenant }));
+  const current = digestsOf(apiKeys ?? (() => new Map()));
   return async (given) => {
     if (keyStore !== undefined && apiKeyIdOf(given) !== undefined) {
       const found = keyStore.identityOf(given);
@@ -78,9 +81,22 @@ function identification(
     const digest = digestOf(given);
     // Every key is compared, each in constant time: time tells neither how many there are nor which
     // fits.
-    const [match] = keys.filter((key) => timingSafeEqual(key.digest, digest));
+    const [match] = current().filter((key) => timingSafeEqual(key.digest, digest));
     if (match !== undefined) return { tenant: match.tenant, roles: everyRole };
     return looksLikeToken.test(given) ? verifyToken?.(given) : undefined;
+  };
+}
+
+/** Keys may come and go with their file; they are digested once for each of its versions. */
+function digestsOf(apiKeys: CurrentKeys) {
+  let seen: ReadonlyMap<string, TenantId> | undefined;
+  let keys: readonly { readonly digest: Buffer; readonly tenant: TenantId }[] = [];
+  return () => {
+    const now = apiKeys();
+    if (now === seen) return keys;
+    seen = now;
+    keys = [...now].map(([key, tenant]) => ({ digest: digestOf(key), tenant }));
+    return keys;
   };
 }
 
@@ -130,7 +146,7 @@ export function hostCheck(options: {
  */
 export function operatorCheck(options: {
   readonly keys: boolean;
-  readonly token: string | undefined;
+  readonly token: Secret | undefined;
 }): Check {
   const { keys, token } = options;
   if (token === undefined) {
@@ -138,10 +154,9 @@ export function operatorCheck(options: {
       if (keys) throw new FreshetError("unauthorized", "set FRESHET_OPERATOR_TOKEN and send it");
     };
   }
-  const digest = digestOf(token);
   return (headers) => {
     const given = bearerOf(headers);
-    if (given !== undefined && timingSafeEqual(digestOf(given), digest)) return;
+    if (given !== undefined && timingSafeEqual(digestOf(given), digestOf(token()))) return;
     throw new FreshetError("unauthorized", "send the operator token as a bearer token");
   };
 }

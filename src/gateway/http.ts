@@ -16,6 +16,7 @@ import type { Socket } from "node:net";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import type { Secret } from "../contract/links.ts";
 import type { Webhooks } from "../contract/source.ts";
 import type { Logger, Metrics } from "../observe/port.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -24,6 +25,7 @@ import { readOutRefusedBodies } from "./bodies.ts";
 import type { Handler } from "./handler.ts";
 import { parseJson } from "./json.ts";
 import { explainListenError } from "./listen-error.ts";
+import { type ListenerTls, listenerOptions, watchCertificate } from "./listener-tls.ts";
 import { fromFramework, problemOf, problemType, retryAfterSeconds } from "./problem.ts";
 import { addRoutes, type RouteOptions } from "./routes.ts";
 
@@ -46,7 +48,9 @@ export interface HttpOptions {
   readonly webhooks?: Webhooks | undefined;
   readonly credentials: Credentials;
   /** For what only operators may see; undefined means that there is none. */
-  readonly operatorToken?: string | undefined;
+  readonly operatorToken?: Secret | undefined;
+  /** Undefined: plain text. */
+  readonly tls?: ListenerTls | undefined;
   /** Names that the Host header may have, beside loopback and addresses. */
   readonly hosts?: readonly string[] | undefined;
   readonly log: Logger;
@@ -66,11 +70,16 @@ export interface HttpServer {
 export async function startHttp(
   options: HttpOptions & { readonly host: string; readonly port: number },
 ): Promise<HttpServer> {
-  const { host, port } = options;
+  const { host, port, tls, log } = options;
   const app = createHttpApp(options);
   try {
     const url = await app.listen({ host, port });
-    return { url, close: () => closeWithin(app, limits.stopMs) };
+    const endWatch = tls === undefined ? () => {} : watchCertificate(app.server, { tls, log });
+    const close = (): Promise<void> => {
+      endWatch();
+      return closeWithin(app, limits.stopMs);
+    };
+    return { url, close };
   } catch (error) {
     await app.close();
     throw explainListenError(error, host, port);
@@ -89,7 +98,7 @@ async function closeWithin(app: FastifyInstance, ms: number): Promise<void> {
 /** The app without a socket: tests inject requests into it. */
 export function createHttpApp(options: HttpOptions): FastifyInstance {
   const bounds: HttpBounds = { ...defaultBounds, ...options.bounds };
-  const app = newServer(bounds);
+  const app = newServer(bounds, options.tls);
   const refuse = refusal(options.handler);
   readBodies(app);
   limitBodyTime(app, bounds.bodyMs);
@@ -125,7 +134,12 @@ export function createHttpApp(options: HttpOptions): FastifyInstance {
   return app;
 }
 
-function newServer(bounds: HttpBounds): FastifyInstance {
+function newServer(bounds: HttpBounds, tls: ListenerTls | undefined): FastifyInstance {
+  const server = {
+    headersTimeout: bounds.headersMs,
+    maxHeaderSize: limits.httpHeaderBytesMax,
+    connectionsCheckingInterval: Math.min(1_000, bounds.headersMs),
+  };
   const app = fastify({
     logger: false,
     genReqId: requestIdOf,
@@ -138,11 +152,7 @@ function newServer(bounds: HttpBounds): FastifyInstance {
     forceCloseConnections: "idle",
     return503OnClosing: true,
     routerOptions: { maxParamLength: 3 * 512, ignoreTrailingSlash: false },
-    http: {
-      headersTimeout: bounds.headersMs,
-      maxHeaderSize: limits.httpHeaderBytesMax,
-      connectionsCheckingInterval: Math.min(1_000, bounds.headersMs),
-    },
+    ...(tls === undefined ? { http: server } : { https: { ...server, ...listenerOptions(tls) } }),
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (thrown, request, reply) => {
       reply.header("x-request-id", request.id);

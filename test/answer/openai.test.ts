@@ -19,7 +19,7 @@ afterEach(async () => {
   await endpoint.close();
 });
 
-function create(options: { baseUrl?: string; apiKey?: string; clock?: Clock } = {}): LanguageModel {
+function create(options: { baseUrl?: string; apiKey?: () => string; clock?: Clock } = {}): LanguageModel {
   return createOpenAiModel({
     baseUrl: endpoint.url,
     model: "tiny",
@@ -71,7 +71,7 @@ describe("OpenAI-compatible model", () => {
       )(request, response);
     };
     await model.close();
-    model = create({ baseUrl: `${endpoint.url}/v1/`, apiKey: "k" });
+    model = create({ baseUrl: `${endpoint.url}/v1/`, apiKey: () => "k" });
     const texts: string[] = [];
     expect(await complete((text) => texts.push(text))).toBe("Hello world");
     expect(texts).toEqual(["Hello", " world"]);

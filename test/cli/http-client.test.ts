@@ -9,7 +9,7 @@ const addresses = (http: string, apiKey: string | undefined): Addresses => ({
   temporalUi: undefined,
   partitions: 8,
   dataDir: "",
-  apiKey,
+  api: { key: apiKey === undefined ? undefined : () => apiKey, tls: undefined },
 });
 
 describe("the command line's API key", () => {

@@ -90,7 +90,7 @@ export function remoteKit(): RemoteKit {
         model,
         clock: systemClock,
         random: () => 0.5,
-        apiKey,
+        apiKey: () => apiKey,
         ...options,
       });
       opened.push(embedder);

@@ -62,7 +62,7 @@ const success = (text: string) => ({
 
 test("a PDF without a text layer is read by the remote parser, and one with text is not", async () => {
   const { url, heard } = await docling(success("# Invoice 12\n\nPaid in May."));
-  const reader = openFileReader({ parser: { url: `${url}/`, apiKey: "secret" } });
+  const reader = openFileReader({ parser: { url: `${url}/`, apiKey: () => "secret" } });
   try {
     const { documents } = await readNamed(reader, "scan.pdf", await scan());
     expect(documents).toMatchObject([

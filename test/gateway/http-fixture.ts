@@ -54,20 +54,13 @@ export function fixture(options: FixtureOptions = {}): Fixture {
     handler: createHandler({ service, log, clock: systemClock, questionsInFlightMax }),
     credentials: {
       ...options.credentials,
-      apiKeys: new Map<string, TenantId>(
-        options.keys === true
-          ? [
-              [keyOfAcme, "acme" as TenantId],
-              [keyOfGlobex, "globex" as TenantId],
-            ]
-          : [],
-      ),
+      apiKeys: options.keys === true ? () => keysOfFixture : undefined,
     },
     log,
     metrics,
     version: "0.0.1",
     bounds: options.bounds,
-    operatorToken: options.operatorToken,
+    operatorToken: tokenOf(options),
     webhooks: options.webhooks,
     hosts: options.hosts,
   };
@@ -90,6 +83,15 @@ export function fixture(options: FixtureOptions = {}): Fixture {
       expect([...undocumented], "statuses that the OpenAPI document does not name").toEqual([]);
     },
   };
+}
+
+const keysOfFixture: ReadonlyMap<string, TenantId> = new Map([
+  [keyOfAcme, "acme" as TenantId],
+  [keyOfGlobex, "globex" as TenantId],
+]);
+
+function tokenOf({ operatorToken }: FixtureOptions): (() => string) | undefined {
+  return operatorToken === undefined ? undefined : () => operatorToken;
 }
 
 /** Every reply of an injected request is compared with what the OpenAPI document says can come. */

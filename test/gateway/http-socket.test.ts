@@ -307,8 +307,7 @@ describe("the listening address", () => {
     const service = new FakeService();
     const metrics = { metricsText: async () => "", contentType: "text/plain", set: () => {} };
     const handler = createHandler({ service, log: silentLogger, clock: systemClock });
-    const credentials = { apiKeys: new Map() };
-    const options = { handler, credentials, log: silentLogger, metrics, version: "0.0.1" };
+    const options = { handler, credentials: {}, log: silentLogger, metrics, version: "0.0.1" };
     await expect(startHttp({ ...options, host: "127.0.0.1", port })).rejects.toThrow(
       new RegExp(`^port ${port} on 127\\.0\\.0\\.1 is in use: .*FRESHET_HTTP_PORT[^\n]*$`),
     );

@@ -28,7 +28,6 @@ export function httpClient(url: string): Client {
         temporalUi: undefined,
         partitions: 0,
         dataDir: "",
-        apiKey: undefined,
       },
       tenant,
     );

@@ -42,7 +42,9 @@ async function ingest(
 ): Promise<void> {
   checkIngest(paths, flags);
   const addresses = resolveAddresses(flags, terminal.env);
-  const reader = openFileReader({ parser: addresses.parser });
+  const warn = (line: string) => terminal.note(`${line}\n`);
+  const parser = addresses.parser === undefined ? undefined : { ...addresses.parser, warn };
+  const reader = openFileReader({ parser });
   const source = { paths, flags, terminal, reader };
   // What is not there is said before anything is connected.
   const first = await openCorpus(source);

@@ -8,6 +8,13 @@ import { atMost, below, type Relations } from "./relation.ts";
 import { KiB, MiB, minuteMs, secondMs } from "./units.ts";
 
 export const surfaceLimits = {
+  // --- Links ---------------------------------------------------------------------------------
+  /** A secret's file is looked at no more often, and a certificate's no less often. */
+  secretLookEveryMs: 1 * secondMs,
+  certificateLookEveryMs: 5 * secondMs,
+  /** One handshake that finds out why a connection over gRPC fails. */
+  tlsProbeMs: 2 * secondMs,
+
   // --- HTTP ----------------------------------------------------------------------------------
   /** Sockets of one node; beyond it the system refuses new ones. */
   httpConnectionsMax: 1_024,

@@ -14,7 +14,7 @@ import { decodeText } from "./decode.ts";
 import { documentMetadata } from "./document-metadata.ts";
 import { jsonParts, ndjsonParts } from "./json.ts";
 import type { CorpusFile, FileKind, FileReader, Part } from "./port.ts";
-import { createDoclingParser } from "./remote-parser.ts";
+import { createDoclingParser, type RemoteParserOptions } from "./remote-parser.ts";
 import { splitText } from "./split.ts";
 
 /** Kinds that our own code reads in time linear in the file: they need no process. */
@@ -23,7 +23,7 @@ const readHere: ReadonlySet<FileKind> = new Set(["markdown", "text", "asciidoc",
 export interface FileReaderOptions {
   readonly clock?: Clock | undefined;
   /** Reads what has no text layer. */
-  readonly parser?: { readonly url: string; readonly apiKey?: string | undefined } | undefined;
+  readonly parser?: RemoteParserOptions | undefined;
   /** Bytes of text of one document; a longer file becomes several. */
   readonly documentTextBytesMax?: number | undefined;
 }

@@ -2,8 +2,12 @@
  * A parser on another machine, for files without text: docling-serve's API. It answers Markdown.
  */
 
+import { Agent, buildConnector, FormData, fetch } from "undici";
 import { z } from "zod";
 import { limits } from "../../contract/limits.ts";
+import type { Secret, TlsFiles } from "../../contract/links.ts";
+import { explainTls } from "../../runtime/tls-fault.ts";
+import { readTlsFiles } from "../../runtime/tls-files.ts";
 import { firstHeading } from "../../text/markdown.ts";
 import type { ConvertedPart } from "./convert.ts";
 import type { CorpusFile } from "./port.ts";
@@ -18,21 +22,30 @@ const replySchema = z.object({
   document: z.object({ md_content: z.string().nullish(), text_content: z.string().nullish() }),
 });
 
-export function createDoclingParser(options: {
+export interface RemoteParserOptions {
   readonly url: string;
-  readonly apiKey?: string | undefined;
+  readonly apiKey?: Secret | undefined;
+  readonly tls?: TlsFiles | undefined;
   readonly timeoutMs?: number | undefined;
-}): RemoteParser {
-  const { url, apiKey, timeoutMs = limits.remoteParserMs } = options;
+  /** Hears once why no file can be read: a mistake of TLS, with what to set. */
+  readonly warn?: ((line: string) => void) | undefined;
+}
+
+export function createDoclingParser(options: RemoteParserOptions): RemoteParser {
+  const { url, apiKey, tls, timeoutMs = limits.remoteParserMs } = options;
+  const agent = tls === undefined ? undefined : agentOf(tls);
+  let { warn } = options;
+  const where = `the parser at ${new URL(url).origin}`;
   const endpoint = `${url.replace(/\/+$/, "")}/v1/convert/file`;
   return {
     async parse(file, bytes) {
       try {
         const reply = await fetch(endpoint, {
           method: "POST",
-          headers: apiKey === undefined ? {} : { "X-Api-Key": apiKey },
+          headers: apiKey === undefined ? {} : { "X-Api-Key": apiKey() },
           body: formOf(file, bytes),
           signal: AbortSignal.timeout(timeoutMs),
+          ...(agent === undefined ? {} : { dispatcher: agent }),
         });
         if (!reply.ok) return [{ skipped: "parser" }];
         const { status, document } = replySchema.parse(JSON.parse(await boundedText(reply)));
@@ -40,11 +53,21 @@ export function createDoclingParser(options: {
         // `partial_success` has what could be read.
         if (!status.endsWith("success")) return [{ skipped: "parser" }];
         return text.trim() === "" ? [{ skipped: "empty" }] : [{ title: firstHeading(text), text }];
-      } catch {
+      } catch (thrown) {
+        const why = explainTls(thrown, { where, tls, settings: "FRESHET_PARSER_TLS" });
+        if (why !== undefined) warn?.(why);
+        if (why !== undefined) warn = undefined;
         return [{ skipped: "parser" }];
       }
     },
   };
+}
+
+/** Each new connection reads the files, so that they may be replaced. */
+function agentOf(tls: TlsFiles): Agent {
+  return new Agent({
+    connect: (options, callback) => buildConnector(readTlsFiles(tls))(options, callback),
+  });
 }
 
 function formOf({ id }: CorpusFile, bytes: Uint8Array): FormData {
@@ -58,7 +81,9 @@ function formOf({ id }: CorpusFile, bytes: Uint8Array): FormData {
 }
 
 /** @throws Error when the answer is longer than a book */
-async function boundedText(reply: Response): Promise<string> {
+async function boundedText(reply: {
+  readonly body: AsyncIterable<unknown> | null;
+}): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of reply.body ?? []) {

@@ -10,11 +10,9 @@
  *        time-out.
  */
 
-import { readFileSync } from "node:fs";
 import {
-  type ConnectionOptions,
   connect,
-  credsAuthenticator,
+  ErrorCode,
   type JetStreamClient,
   type JetStreamManager,
   type MsgHdrs,
@@ -30,20 +28,9 @@ import type { Logger, Metrics } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { Deadline } from "../../runtime/deadline.ts";
 import { Quarantine } from "../quarantine.ts";
+import { connectionOptions, explainAccess, type NatsAccess, shownServers } from "./access.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
 import { openingPauseMs } from "./pauses.ts";
-
-export interface NatsAccess {
-  /** One URL or several, separated by commas. */
-  readonly servers: string;
-  readonly name?: string | undefined;
-  readonly user?: string | undefined;
-  readonly pass?: string | undefined;
-  readonly token?: string | undefined;
-  /** Path of a credentials file (JWT and seed). */
-  readonly creds?: string | undefined;
-  readonly connectMs?: number | undefined;
-}
 
 /** What the parts of the adapter share. */
 export interface NatsContext {
@@ -88,20 +75,14 @@ export async function openConnection(
 }
 
 async function firstConnection(access: NatsAccess, clock: Clock): Promise<NatsConnection> {
-  const options = connectionOptions(access);
   const deadline = new Deadline(clock, access.connectMs ?? limits.natsConnectMs);
   try {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await connect(options);
+        return await connect(readOptions(access));
       } catch (cause) {
-        const refused =
-          cause instanceof NatsError && (cause.isAuthError() || cause.isPermissionError());
-        if (refused || deadline.isOver) {
-          const why = refused ? "refuses the credentials" : "does not answer";
-          const message = `nats at ${shown(access.servers)} ${why}`;
-          throw new FreshetError("log_unavailable", message, { cause });
-        }
+        const why = refusalOf(access, cause, deadline.isOver);
+        if (why !== undefined) throw new FreshetError("log_unavailable", why, { cause });
       }
       await clock.sleep(openingPauseMs(attempt), deadline.signal);
     }
@@ -110,31 +91,26 @@ async function firstConnection(access: NatsAccess, clock: Clock): Promise<NatsCo
   }
 }
 
-function connectionOptions(access: NatsAccess): ConnectionOptions {
-  const { user, pass, token, creds } = access;
-  return {
-    servers: access.servers.split(",").map((server) => server.trim()),
-    name: access.name ?? "freshet",
-    timeout: limits.publishAckMs,
-    // The first connection is bounded by our own loop; after it the client never gives up.
-    waitOnFirstConnect: false,
-    reconnect: true,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-    pingInterval: limits.natsPingMs,
-    maxPingOut: 2,
-    // Two stack traces a request, made before anything has gone wrong; our errors say what failed.
-    noAsyncTraces: true,
-    ...(user === undefined ? {} : { user }),
-    ...(pass === undefined ? {} : { pass }),
-    ...(token === undefined ? {} : { token }),
-    ...(creds === undefined ? {} : { authenticator: credsAuthenticator(readFileSync(creds)) }),
-  };
+/** @throws FreshetError log_unavailable: a file of the configuration cannot be read */
+function readOptions(access: NatsAccess): ReturnType<typeof connectionOptions> {
+  try {
+    return connectionOptions(access);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new FreshetError("log_unavailable", message, { cause });
+  }
 }
 
-/** Passwords in a URL do not belong into a message. */
-function shown(servers: string): string {
-  return servers.replaceAll(/\/\/[^@/,]*@/g, "//");
+/** What ends the attempts; undefined while another one may succeed. */
+function refusalOf(access: NatsAccess, cause: unknown, isLate: boolean): string | undefined {
+  if (cause instanceof FreshetError) return cause.message;
+  const where = `nats at ${shownServers(access.servers)}`;
+  if (cause instanceof NatsError && (cause.isAuthError() || cause.isPermissionError())) {
+    return `${where} refuses the credentials`;
+  }
+  const explained = explainAccess(access, cause);
+  if (explained !== undefined) return explained;
+  return isLate ? `${where} does not answer` : undefined;
 }
 
 async function followStatus(
@@ -144,10 +120,24 @@ async function followStatus(
 ): Promise<void> {
   for await (const status of connection.status()) {
     if (status.type === "disconnect") logger.warn({}, "nats connection lost, reconnecting");
+    if (status.type === "error" && isRefusal(status.data)) {
+      logger.error({ code: status.data }, "nats refuses the credentials, or they have expired");
+    }
     if (status.type !== "reconnect") continue;
     logger.info({}, "nats connection restored");
     for (const listener of [...listeners]) listener();
   }
+}
+
+const refusals: ReadonlySet<unknown> = new Set([
+  ErrorCode.AuthorizationViolation,
+  ErrorCode.AuthenticationExpired,
+  ErrorCode.AuthenticationTimeout,
+  ErrorCode.AccountExpired,
+]);
+
+function isRefusal(code: unknown): boolean {
+  return refusals.has(code);
 }
 
 /**

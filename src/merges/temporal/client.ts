@@ -37,12 +37,10 @@ import { type Logger, silentLogger } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
 import type { MergeClient } from "../port.ts";
+import { accessVersion, explainTemporal, resolveAccess, type TemporalAccess } from "./access.ts";
 import { fromFailure } from "./failures.ts";
 
-export interface TemporalOptions {
-  /** host:port of Temporal's frontend. */
-  readonly address: string;
-  readonly namespace: string;
+export interface TemporalOptions extends TemporalAccess {
   readonly clock: Clock;
   readonly logger?: Logger | undefined;
   /** How long merged chunks stay hot; `limits.mergeGraceMs` by default. */
@@ -71,21 +69,54 @@ export function connectTemporal(options: TemporalOptions): MergeClient {
 class TemporalMergeClient implements MergeClient {
   readonly #options: TemporalOptions;
   readonly #logger: Logger;
-  readonly #connection: Connection;
-  readonly #client: Client;
+  #namespace: string;
+  #connection: Connection;
+  #client: Client;
+  #version: string;
+  #lookAgainAtMs: number;
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
 
   constructor(options: TemporalOptions) {
-    const { address, namespace } = options;
     this.#options = options;
     this.#logger = options.logger ?? silentLogger;
-    this.#connection = Connection.lazy({
+    this.#version = accessVersion(options);
+    this.#lookAgainAtMs = options.clock.monotonicMs() + limits.certificateLookEveryMs;
+    ({
+      connection: this.#connection,
+      client: this.#client,
+      namespace: this.#namespace,
+    } = this.#open());
+  }
+
+  /** Connects when it is first used. */
+  #open() {
+    const { address, namespace, tls, apiKey } = resolveAccess(this.#options);
+    const connection = Connection.lazy({
       address,
       connectTimeout: limits.temporalRequestMs,
       interceptors: [makeGrpcRetryInterceptor(retriesUntil(this.#closing.signal))],
+      ...(tls === undefined ? {} : { tls }),
+      ...(apiKey === undefined ? {} : { apiKey }),
     });
-    this.#client = new Client({ connection: this.#connection, namespace });
+    return { connection, client: new Client({ connection, namespace }), namespace };
+  }
+
+  /** A connection keeps the certificates that it was made with: others need another one. */
+  #renew(): void {
+    const { clock } = this.#options;
+    if (clock.monotonicMs() < this.#lookAgainAtMs) return;
+    this.#lookAgainAtMs = clock.monotonicMs() + limits.certificateLookEveryMs;
+    const version = accessVersion(this.#options);
+    if (version === "" || version === this.#version) return;
+    this.#version = version;
+    const old = this.#connection;
+    const ended = Promise.allSettled(this.#running);
+    const opened = this.#open();
+    this.#connection = opened.connection;
+    this.#client = opened.client;
+    this.#logger.info({}, "the certificates for Temporal have changed: connecting anew");
+    void ended.then(() => old.close()).catch(() => {});
   }
 
   due(tenant: TenantId, reason: MergeReason): Promise<void> {
@@ -199,15 +230,21 @@ class TemporalMergeClient implements MergeClient {
 
   workflowUrl(tenant: TenantId, uiUrl: string): string {
     const id = encodeURIComponent(mergeWorkflowId(tenant));
-    const namespace = encodeURIComponent(this.#options.namespace);
+    const namespace = encodeURIComponent(this.#namespace);
     return `${uiUrl.replace(/\/+$/, "")}/namespaces/${namespace}/workflows/${id}`;
   }
 
-  ping(): Promise<void> {
-    return this.#call(limits.temporalRequestMs, async () => {
-      const { namespace } = this.#options;
-      await this.#connection.workflowService.describeNamespace({ namespace });
-    });
+  async ping(): Promise<void> {
+    try {
+      await this.#call(limits.temporalRequestMs, async () => {
+        const namespace = this.#namespace;
+        await this.#connection.workflowService.describeNamespace({ namespace });
+      });
+    } catch (cause) {
+      const why = await explainTemporal(this.#options);
+      if (why === undefined) throw cause;
+      throw new FreshetError("temporal_unavailable", why, { cause });
+    }
   }
 
   /** Requests end first: a retry on a closed channel would throw where it cannot be caught. */
@@ -269,11 +306,11 @@ class TemporalMergeClient implements MergeClient {
 
   async #call<Result>(timeoutMs: number, run: () => Promise<Result>): Promise<Result> {
     try {
+      this.#renew();
       const deadline = this.#options.clock.nowMs() + timeoutMs;
       const { signal } = this.#closing;
-      const call = this.#connection.withAbortSignal(signal, () =>
-        this.#connection.withDeadline(deadline, run),
-      );
+      const connection = this.#connection;
+      const call = connection.withAbortSignal(signal, () => connection.withDeadline(deadline, run));
       this.#running.add(call);
       return await call.finally(() => this.#running.delete(call));
     } catch (thrown) {

@@ -24,6 +24,7 @@ import { mergeNames, mergeSearchAttributes } from "../../contract/merge.ts";
 import type { Logger, Metrics } from "../../observe/port.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { MergeClient } from "../port.ts";
+import { accessVersion, explainTemporal, resolveAccess } from "./access.ts";
 import { createTemporalActivities } from "./activities.ts";
 import { workflowBundle } from "./bundle.ts";
 import { connectTemporal, type TemporalOptions } from "./client.ts";
@@ -101,12 +102,13 @@ class RunningMergeWorker implements MergeWorker {
     while (!this.#stop.signal.aborted) {
       const startedMs = clock.monotonicMs();
       const failure = await this.#serve().then(() => undefined, nameOf);
+      const why = failure === undefined ? undefined : await explainTemporal(this.#options);
       // A connection that held for long is not what its successor has to be patient for.
       if (clock.monotonicMs() - startedMs > limits.mergeRetryMaxMs) failures = 0;
       const retryMs = backoffMs(reconnects, failures);
       failures += 1;
       if (failure !== undefined) {
-        const reported = { name: failure, retryMs };
+        const reported = { name: failure, retryMs, ...(why === undefined ? {} : { why }) };
         logger.warn(reported, "the merge worker has no Temporal; trying again");
       }
       await clock.sleep(retryMs, this.#stop.signal);
@@ -115,24 +117,52 @@ class RunningMergeWorker implements MergeWorker {
 
   /** One connection's life. */
   async #serve(): Promise<void> {
-    const { address, namespace } = this.#options;
-    const connection = await NativeConnection.connect({ address });
+    const { address, namespace, tls, apiKey } = resolveAccess(this.#options);
+    const connection = await NativeConnection.connect({
+      address,
+      ...(tls === undefined ? {} : { tls }),
+      ...(apiKey === undefined ? {} : { apiKey: apiKey() }),
+    });
+    const endWatch = this.#watchAccess(connection, apiKey);
     try {
       await ensureSearchAttributes(connection, namespace);
       await this.#client.ensureSchedule();
-      this.#worker = await this.#createWorker(connection);
+      this.#worker = await this.#createWorker(connection, namespace);
       // Shut down while it was being made: `shutdown` found no worker to stop.
       if (this.#stop.signal.aborted) return;
       this.#polling.resolve();
       await this.#worker.run();
     } finally {
+      endWatch();
       this.#worker = null;
       await connection.close();
     }
   }
 
-  #createWorker(connection: NativeConnection): Promise<Worker> {
-    const { namespace, log, cold, clock, logger, metrics, taskQueue } = this.#options;
+  /**
+   * A new key goes to the connection; new certificates need a new one, so that the worker stops and
+   * `run` starts the next. Returns the function that ends it.
+   */
+  #watchAccess(connection: NativeConnection, apiKey: (() => string) | undefined): () => void {
+    const version = accessVersion(this.#options);
+    let sent = apiKey?.();
+    const timer = setInterval(() => {
+      const key = apiKey?.();
+      if (key !== undefined && key !== sent) {
+        sent = key;
+        void connection.setApiKey(key).catch(() => {});
+      }
+      const now = accessVersion(this.#options);
+      if (now === "" || now === version || this.#worker?.getState() !== "RUNNING") return;
+      this.#options.logger.info({}, "the certificates for Temporal have changed: connecting anew");
+      this.#worker.shutdown();
+    }, limits.certificateLookEveryMs);
+    timer.unref();
+    return () => clearInterval(timer);
+  }
+
+  #createWorker(connection: NativeConnection, namespace: string): Promise<Worker> {
+    const { log, cold, clock, logger, metrics, taskQueue } = this.#options;
     const { ageMs = limits.mergeAgeMs, replayWindowMs = limits.replayWindowMs } = this.#options;
     return Worker.create({
       connection,

@@ -1,0 +1,100 @@
+/**
+ * TLS of the two interfaces of Weaviate. Its client has no setting for a CA or a certificate: REST
+ * goes through Node's fetch, gRPC through credentials that it makes without any.
+ *
+ *   WT1  for REST the process's fetch uses the link's files for Weaviate's origin, and for no other;
+ *   WT2  for gRPC the CA is the process's default only while the channel is made, which is one
+ *        synchronous step: no other connection ever trusts it, and the channel trusts nothing else;
+ *   WT3  files are read for each new connection and client, so that they may be replaced.
+ */
+
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
+import {
+  Agent,
+  buildConnector,
+  Dispatcher,
+  getGlobalDispatcher,
+  setGlobalDispatcher,
+} from "undici";
+import { limits } from "../contract/limits.ts";
+import type { TlsFiles } from "../contract/links.ts";
+import { explainTls } from "../runtime/tls-fault.ts";
+import { readTlsFiles } from "../runtime/tls-files.ts";
+import { probeTls } from "../runtime/tls-probe.ts";
+
+interface Address {
+  readonly url: string;
+  readonly grpc: string;
+  readonly tls?: TlsFiles | undefined;
+}
+
+/** Runs `open`, which makes the vendor's client. @throws Error what reading the files throws */
+export function trustFor<Client>({ url, tls }: Address, open: () => Client): Client {
+  if (tls === undefined) return open();
+  routeThrough(new URL(url).origin, tls);
+  const { ca } = readTlsFiles(tls);
+  if (ca === undefined) return open();
+  const before = getCACertificates("default");
+  setDefaultCACertificates([ca.toString("utf8")]);
+  try {
+    return open();
+  } finally {
+    setDefaultCACertificates(before);
+  }
+}
+
+const routes = new Map<string, Dispatcher>();
+
+/** Once an origin: the dispatcher asks for the files itself, for each connection. */
+function routeThrough(origin: string, tls: TlsFiles): void {
+  const key = JSON.stringify([origin, tls]);
+  if (routes.has(key)) return;
+  const agent = new Agent({
+    connect: (options, callback) => buildConnector(readTlsFiles(tls))(options, callback),
+  });
+  routes.set(key, agent);
+  setGlobalDispatcher(new OriginRoute(origin, agent, getGlobalDispatcher()));
+}
+
+class OriginRoute extends Dispatcher {
+  readonly #origin: string;
+  readonly #own: Dispatcher;
+  readonly #others: Dispatcher;
+
+  constructor(origin: string, own: Dispatcher, others: Dispatcher) {
+    super();
+    this.#origin = origin;
+    this.#own = own;
+    this.#others = others;
+  }
+
+  override dispatch(...request: Parameters<Dispatcher["dispatch"]>): boolean {
+    const [{ origin = "" }] = request;
+    const isOwn = URL.canParse(String(origin)) && new URL(origin).origin === this.#origin;
+    return (isOwn ? this.#own : this.#others).dispatch(...request);
+  }
+}
+
+/** What TLS has against REST or gRPC, as one sentence. Never throws. */
+export async function explainWeaviate(
+  { url, grpc, tls }: Address,
+  error: unknown,
+): Promise<string | undefined> {
+  const settings = "FRESHET_WEAVIATE_TLS";
+  const rest = explainTls(error, { where: `weaviate at ${url}`, tls, settings });
+  if (rest !== undefined) return rest;
+  const { protocol, hostname, port } = new URL(url);
+  const isSecure = protocol === "https:";
+  const own = tls ?? { settings, caFile: undefined, certFile: undefined, keyFile: undefined };
+  const shared = { settings, tls: isSecure ? own : undefined, timeoutMs: limits.tlsProbeMs };
+  const channel = new URL(`${protocol}//${grpc}`);
+  const of = ({ hostname: name, port: number }: URL) => ({
+    host: name.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(number) || (isSecure ? 443 : 80),
+  });
+  const where = `weaviate at ${url}`;
+  return (
+    (await probeTls({ ...shared, where, ...of(new URL(`${protocol}//${hostname}:${port}`)) })) ??
+    (await probeTls({ ...shared, where: `weaviate's gRPC at ${grpc}`, alpn: "h2", ...of(channel) }))
+  );
+}

@@ -1,0 +1,254 @@
+/** The settings of each link to another server, and of this one's: addresses, TLS, secrets. */
+
+import {
+  apiKeys,
+  bearerToken,
+  hostPort,
+  natsUrls,
+  oneOf,
+  replicaCount,
+  setting,
+  text,
+  url,
+} from "./schemas.ts";
+
+const onOff = oneOf(["on", "off"]);
+const file = text;
+
+const secretFile = (name: string) =>
+  setting(undefined, file, `file with \`${name}\`; read again when it changes`);
+
+export const natsSettings = {
+  FRESHET_NATS_URL: setting(
+    "nats://127.0.0.1:4222",
+    natsUrls,
+    "NATS server with JetStream; several with commas between; `tls://` refuses one without TLS",
+  ),
+  FRESHET_NATS_CREDS_FILE: setting(
+    undefined,
+    file,
+    "credentials file of NATS (JWT and seed); read again at each reconnect",
+  ),
+  FRESHET_NATS_NKEY_SEED: setting(
+    undefined,
+    text.regex(/^SU[A-Z2-7]{56}$/).meta({ expected: "an nkey seed of a user (SU...)" }),
+    "nkey seed of a NATS user",
+  ),
+  FRESHET_NATS_NKEY_SEED_FILE: secretFile("FRESHET_NATS_NKEY_SEED"),
+  FRESHET_NATS_USER: setting(undefined, text, "NATS user, with `FRESHET_NATS_PASSWORD`"),
+  FRESHET_NATS_PASSWORD: setting(undefined, text, "password of `FRESHET_NATS_USER`"),
+  FRESHET_NATS_PASSWORD_FILE: secretFile("FRESHET_NATS_PASSWORD"),
+  FRESHET_NATS_TOKEN: setting(undefined, text, "token of a NATS server that asks for one"),
+  FRESHET_NATS_TOKEN_FILE: secretFile("FRESHET_NATS_TOKEN"),
+  FRESHET_NATS_TLS_CA_FILE: setting(
+    undefined,
+    file,
+    "CA of NATS' certificate, PEM; unset means one that Node trusts. Any `FRESHET_NATS_TLS_*` makes TLS a must",
+  ),
+  FRESHET_NATS_TLS_CERT_FILE: setting(undefined, file, "client certificate for NATS, PEM"),
+  FRESHET_NATS_TLS_KEY_FILE: setting(undefined, file, "its key, PEM"),
+  FRESHET_NATS_TLS_SERVER_NAME: setting(
+    undefined,
+    text,
+    "name in NATS' certificate; unset means any of the hosts in `FRESHET_NATS_URL`, also for servers that gossip adds",
+  ),
+  FRESHET_NATS_TLS_FIRST: setting(
+    "off",
+    onOff,
+    "on: TLS before the first word, as a server with `handshake_first` wants it",
+  ),
+  FRESHET_NATS_GOSSIP: setting(
+    "on",
+    onOff,
+    "on: also connect to servers of the cluster that NATS names; off: only to those of `FRESHET_NATS_URL`",
+  ),
+  FRESHET_STREAM_REPLICAS: setting(
+    "1",
+    replicaCount,
+    "copies of each stream on a NATS cluster: 1, 3 or 5; more than an existing log has are added, fewer take none away",
+  ),
+} as const;
+
+export const temporalSettings = {
+  FRESHET_TEMPORAL_ADDRESS: setting("127.0.0.1:7233", hostPort, "Temporal frontend"),
+  FRESHET_TEMPORAL_NAMESPACE: setting("default", text, "Temporal namespace of the merge workflows"),
+  FRESHET_TEMPORAL_UI_URL: setting(
+    undefined,
+    url("http", "https"),
+    "Temporal UI, for links to workflows",
+  ),
+  FRESHET_TEMPORAL_CONFIG_FILE: setting(
+    undefined,
+    file,
+    "`temporal.toml` of Temporal's own tools; its profile then says address, namespace, TLS and API key",
+  ),
+  FRESHET_TEMPORAL_PROFILE: setting("default", text, "profile in `FRESHET_TEMPORAL_CONFIG_FILE`"),
+  FRESHET_TEMPORAL_API_KEY: setting(undefined, bearerToken, "API key of Temporal; implies TLS"),
+  FRESHET_TEMPORAL_API_KEY_FILE: secretFile("FRESHET_TEMPORAL_API_KEY"),
+  FRESHET_TEMPORAL_TLS: setting(
+    undefined,
+    onOff,
+    "on or off; unset means on with an API key or any `FRESHET_TEMPORAL_TLS_*`",
+  ),
+  FRESHET_TEMPORAL_TLS_CA_FILE: setting(
+    undefined,
+    file,
+    "CA of Temporal's certificate, PEM; unset means one that Node trusts",
+  ),
+  FRESHET_TEMPORAL_TLS_CERT_FILE: setting(undefined, file, "client certificate for Temporal, PEM"),
+  FRESHET_TEMPORAL_TLS_KEY_FILE: setting(undefined, file, "its key, PEM"),
+  FRESHET_TEMPORAL_TLS_SERVER_NAME: setting(
+    undefined,
+    text,
+    "name in Temporal's certificate; unset means the host of `FRESHET_TEMPORAL_ADDRESS`",
+  ),
+} as const;
+
+export const weaviateSettings = {
+  FRESHET_WEAVIATE_URL: setting(
+    "http://127.0.0.1:8080",
+    url("http", "https"),
+    "Weaviate, the cold shard; `https://` means TLS for gRPC too",
+  ),
+  FRESHET_WEAVIATE_GRPC: setting("127.0.0.1:50051", hostPort, "Weaviate's gRPC endpoint"),
+  FRESHET_WEAVIATE_API_KEY: setting(undefined, text, "Weaviate's API key, where it asks for one"),
+  FRESHET_WEAVIATE_API_KEY_FILE: secretFile("FRESHET_WEAVIATE_API_KEY"),
+  FRESHET_WEAVIATE_OIDC_SECRET: setting(
+    undefined,
+    text,
+    "client secret for Weaviate's OIDC provider, instead of an API key",
+  ),
+  FRESHET_WEAVIATE_OIDC_SECRET_FILE: secretFile("FRESHET_WEAVIATE_OIDC_SECRET"),
+  FRESHET_WEAVIATE_OIDC_SCOPES: setting(
+    undefined,
+    text,
+    "scopes to ask it for, with blanks between",
+  ),
+  FRESHET_WEAVIATE_TLS_CA_FILE: setting(
+    undefined,
+    file,
+    "CA of Weaviate's certificates, PEM, for REST and gRPC; unset means one that Node trusts",
+  ),
+  FRESHET_WEAVIATE_TLS_CERT_FILE: setting(
+    undefined,
+    file,
+    "client certificate for Weaviate's REST interface, PEM; its gRPC asks for none",
+  ),
+  FRESHET_WEAVIATE_TLS_KEY_FILE: setting(undefined, file, "its key, PEM"),
+} as const;
+
+export const httpKeySettings = {
+  FRESHET_API_KEYS: setting(
+    undefined,
+    apiKeys,
+    "`key=tenant` pairs with commas between; without any, HTTP listens on loopback only and trusts `x-tenant`",
+  ),
+  FRESHET_API_KEYS_FILE: secretFile("FRESHET_API_KEYS"),
+  FRESHET_OPERATOR_TOKEN: setting(
+    undefined,
+    bearerToken,
+    "bearer token for `/metrics`, which names tenants; with API keys and without it nobody may read them",
+  ),
+  FRESHET_OPERATOR_TOKEN_FILE: secretFile("FRESHET_OPERATOR_TOKEN"),
+  FRESHET_HTTP_TLS_CERT_FILE: setting(
+    undefined,
+    file,
+    "certificate of the HTTP API, PEM, with those between it and its CA; a new one is used without a restart",
+  ),
+  FRESHET_HTTP_TLS_KEY_FILE: setting(undefined, file, "its key, PEM"),
+  FRESHET_HTTP_TLS_CLIENT_CA_FILE: setting(
+    undefined,
+    file,
+    "CA of the certificates that clients of the HTTP API must show, PEM; unset means that none is asked for",
+  ),
+  FRESHET_HTTP_PLAIN_TEXT: setting(
+    "loopback",
+    oneOf(["loopback", "anywhere"]),
+    "`loopback`: off loopback HTTP wants a certificate; `anywhere`: it also listens without, behind a proxy that does the TLS",
+  ),
+  FRESHET_API_KEY: setting(undefined, text, "key that the command line sends to the HTTP API"),
+  FRESHET_API_KEY_FILE: secretFile("FRESHET_API_KEY"),
+  FRESHET_API_TLS_CA_FILE: setting(
+    undefined,
+    file,
+    "CA of the HTTP API's certificate, PEM, for the command line; unset means one that Node trusts",
+  ),
+  FRESHET_API_TLS_CERT_FILE: setting(
+    undefined,
+    file,
+    "client certificate of the command line, PEM",
+  ),
+  FRESHET_API_TLS_KEY_FILE: setting(undefined, file, "its key, PEM"),
+} as const;
+
+/** Who may call the HTTP API, beside plain keys. */
+export const identitySettings = {
+  FRESHET_KEY_STORE: setting(
+    undefined,
+    text,
+    "file of API keys with roles and expiry, which `freshet key` writes and engines read again when it changes; beside `FRESHET_API_KEYS`",
+  ),
+  FRESHET_OIDC_ISSUER: setting(
+    undefined,
+    url("http", "https"),
+    "issuer of tokens (OpenID Connect) that are taken in place of API keys",
+  ),
+  FRESHET_OIDC_AUDIENCE: setting(
+    undefined,
+    text,
+    "audience that a token must be meant for; needed with `FRESHET_OIDC_ISSUER`",
+  ),
+  FRESHET_OIDC_JWKS_URL: setting(
+    undefined,
+    url("http", "https"),
+    "where the issuer's signing keys are; unset means that its discovery document says",
+  ),
+  FRESHET_OIDC_TENANT_CLAIM: setting("tenant", text, "claim of a token that names the tenant"),
+  FRESHET_OIDC_ROLES_CLAIM: setting(
+    "roles",
+    text,
+    "claim with the roles: a list, or a text with spaces between",
+  ),
+};
+
+export const modelSettings = {
+  FRESHET_LLM_URL: setting(
+    undefined,
+    url("http", "https"),
+    "OpenAI-compatible endpoint, such as `http://127.0.0.1:11434/v1`; unset: the local model with `ops/start`, else extractive",
+  ),
+  FRESHET_LLM_MODEL: setting(undefined, text, "model name sent to `FRESHET_LLM_URL`"),
+  FRESHET_LLM_API_KEY: setting(undefined, text, "bearer token for `FRESHET_LLM_URL`"),
+  FRESHET_LLM_API_KEY_FILE: secretFile("FRESHET_LLM_API_KEY"),
+  FRESHET_LLM_TLS_CA_FILE: setting(undefined, file, "CA of its certificate, PEM"),
+  FRESHET_LLM_TLS_CERT_FILE: setting(undefined, file, "client certificate for it, PEM"),
+  FRESHET_LLM_TLS_KEY_FILE: setting(undefined, file, "its key, PEM"),
+  FRESHET_PARSER_URL: setting(
+    undefined,
+    url("http", "https"),
+    "docling-serve, which reads PDF files without a text layer for `freshet ingest`; unset: they are skipped as `scan`",
+  ),
+  FRESHET_PARSER_API_KEY: setting(undefined, text, "key for `FRESHET_PARSER_URL`"),
+  FRESHET_PARSER_API_KEY_FILE: secretFile("FRESHET_PARSER_API_KEY"),
+  FRESHET_PARSER_TLS_CA_FILE: setting(undefined, file, "CA of its certificate, PEM"),
+  FRESHET_PARSER_TLS_CERT_FILE: setting(undefined, file, "client certificate for it, PEM"),
+  FRESHET_PARSER_TLS_KEY_FILE: setting(undefined, file, "its key, PEM"),
+} as const;
+
+export const embedderLinkSettings = {
+  FRESHET_EMBED_URL: setting(
+    undefined,
+    url("http", "https"),
+    "endpoint that embeds instead of this process: base URL of an OpenAI-compatible API, such as `http://127.0.0.1:8080/v1`, or a `/embed` route of text-embeddings-inference",
+  ),
+  FRESHET_EMBED_MODEL: setting(
+    undefined,
+    text,
+    "model name sent to `FRESHET_EMBED_URL`, where it serves several",
+  ),
+  FRESHET_EMBED_API_KEY: setting(undefined, bearerToken, "bearer token for `FRESHET_EMBED_URL`"),
+  FRESHET_EMBED_API_KEY_FILE: secretFile("FRESHET_EMBED_API_KEY"),
+  FRESHET_EMBED_TLS_CA_FILE: setting(undefined, file, "CA of its certificate, PEM"),
+  FRESHET_EMBED_TLS_CERT_FILE: setting(undefined, file, "client certificate for it, PEM"),
+  FRESHET_EMBED_TLS_KEY_FILE: setting(undefined, file, "its key, PEM"),
+} as const;

@@ -1,0 +1,393 @@
+/** The links to other servers, as one value each: address, TLS and secrets. */
+
+import { readFileSync } from "node:fs";
+import type { z } from "zod";
+import type { TenantId } from "../contract/ids.ts";
+import type { Secret, TlsFiles } from "../contract/links.ts";
+import { secretFromFile } from "./secrets.ts";
+import { type SettingName, settings } from "./settings.ts";
+
+export interface Links {
+  readonly nats: NatsLink;
+  readonly temporal: TemporalLink;
+  readonly weaviate: WeaviateLink;
+  readonly http: {
+    readonly host: string;
+    /** 0 lets the system choose. */
+    readonly port: number;
+    /** Key → its tenant, as it is now; undefined means that no key is asked for: loopback only. */
+    readonly apiKeys: (() => ReadonlyMap<string, TenantId>) | undefined;
+    /** File of keys with roles; undefined: there is none. */
+    readonly keyStore: string | undefined;
+    /** Whose tokens are taken; undefined: nobody's. */
+    readonly oidc: Issuer | undefined;
+    /** Opens what names tenants; undefined: nothing does where keys are configured. */
+    readonly operatorToken: Secret | undefined;
+    /** Names of this deployment that the Host header may have. */
+    readonly hosts: readonly string[];
+    /** Undefined: plain text. */
+    readonly tls: ListenerTls | undefined;
+  };
+  /** What the command line shows to the HTTP API, and trusts. */
+  readonly api: { readonly key: Secret | undefined; readonly tls: TlsFiles | undefined };
+  /** An OpenAI-compatible endpoint; undefined means the local model, or extractive answers. */
+  readonly languageModel: (Endpoint & { readonly model: string }) | undefined;
+  /** Reads files that have no text of their own; undefined: nothing does. */
+  readonly parser: Endpoint | undefined;
+}
+
+export interface NatsLink {
+  readonly url: string;
+  readonly replicas: number;
+  readonly user: string | undefined;
+  readonly password: Secret | undefined;
+  readonly token: Secret | undefined;
+  readonly nkeySeed: Secret | undefined;
+  readonly credsFile: string | undefined;
+  /** Undefined: TLS where the server has it. */
+  readonly tls: TlsFiles | undefined;
+  readonly tlsFirst: boolean;
+  /** Also connect to servers that the cluster names. */
+  readonly gossip: boolean;
+}
+
+export interface TemporalLink {
+  readonly address: string;
+  readonly namespace: string;
+  readonly uiUrl: string | undefined;
+  readonly apiKey: Secret | undefined;
+  /** Undefined: plain text. */
+  readonly tls: TlsFiles | undefined;
+  /** Of a configuration file of Temporal's own, which then says all of the above. */
+  readonly profile: { readonly name: string; readonly file: string } | undefined;
+}
+
+export interface WeaviateLink {
+  readonly url: string;
+  readonly grpc: string;
+  readonly apiKey: Secret | undefined;
+  readonly oidc: { readonly secret: Secret; readonly scopes: readonly string[] } | undefined;
+  readonly tls: TlsFiles | undefined;
+}
+
+/** An identity provider, and the claims of its tokens that say what Freshet asks. */
+export interface Issuer {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly jwksUrl: string | undefined;
+  readonly tenantClaim: string;
+  readonly rolesClaim: string;
+}
+
+export interface ListenerTls {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly clientCaFile: string | undefined;
+}
+
+export interface Endpoint {
+  readonly url: string;
+  readonly apiKey: Secret | undefined;
+  readonly tls: TlsFiles | undefined;
+}
+
+export type Value<Name extends SettingName> = z.output<(typeof settings)[Name]["schema"]>;
+export type Values = {
+  readonly [Name in SettingName]: Value<Name> | undefined;
+};
+
+type SecretName = {
+  [Name in SettingName]: `${Name}_FILE` extends SettingName ? Name : never;
+}[SettingName];
+type TlsName = {
+  [Name in SettingName]: Name extends `${infer Link}_CA_FILE` ? Link : never;
+}[SettingName];
+
+export const secretNames = (Object.keys(settings) as SettingName[]).filter(
+  (name): name is SecretName => `${name}_FILE` in settings,
+);
+const tlsNames = (Object.keys(settings) as SettingName[]).flatMap((name) =>
+  name.endsWith("_TLS_CA_FILE") ? [name.replace(/_CA_FILE$/, "") as TlsName] : [],
+);
+
+export function isSecret(name: string): boolean {
+  return secretNames.some((secret) => secret === name);
+}
+
+/** A value with a fallback is there: `readValues` filled it or complained. */
+export function presentIn(values: Values) {
+  return <Name extends SettingName>(name: Name) => values[name] as Exclude<Values[Name], undefined>;
+}
+
+/** From the variable or its file; undefined when neither is set. */
+export function secretIn<Name extends SecretName>(
+  values: Values,
+  name: Name,
+): (() => Value<Name>) | undefined {
+  const given = values[name] as Value<Name> | undefined;
+  if (given !== undefined) return () => given;
+  const file = values[`${name}_FILE` as SettingName] as string | undefined;
+  if (file === undefined) return undefined;
+  const schema = settings[name].schema as unknown as z.ZodType<Value<Name>, string>;
+  return secretFromFile({ name, schema, file });
+}
+
+/** Undefined when none of the link's TLS settings is set. */
+export function tlsIn(values: Values, link: TlsName): TlsFiles | undefined {
+  const value = (part: string) => values[`${link}_${part}` as SettingName] as string | undefined;
+  const tls = {
+    settings: link,
+    caFile: value("CA_FILE"),
+    certFile: value("CERT_FILE"),
+    keyFile: value("KEY_FILE"),
+    serverName: value("SERVER_NAME"),
+  };
+  const { settings: _, ...files } = tls;
+  return Object.values(files).some((file) => file !== undefined) ? tls : undefined;
+}
+
+/** TLS with nothing but what Node knows by itself. */
+const publicTls = (link: string): TlsFiles => ({
+  settings: link,
+  caFile: undefined,
+  certFile: undefined,
+  keyFile: undefined,
+});
+
+export function assembleLinks(values: Values): Links {
+  const present = presentIn(values);
+  const { FRESHET_LLM_URL: languageUrl, FRESHET_LLM_MODEL: model } = values;
+  const parserUrl = values.FRESHET_PARSER_URL;
+  return {
+    nats: assembleNats(values),
+    temporal: assembleTemporal(values),
+    weaviate: assembleWeaviate(values),
+    http: {
+      host: present("FRESHET_HTTP_HOST"),
+      port: present("FRESHET_HTTP_PORT"),
+      apiKeys: secretIn(values, "FRESHET_API_KEYS"),
+      keyStore: values.FRESHET_KEY_STORE,
+      oidc: assembleIssuer(values),
+      operatorToken: secretIn(values, "FRESHET_OPERATOR_TOKEN"),
+      hosts: values.FRESHET_HTTP_HOSTS ?? [],
+      tls: assembleListenerTls(values),
+    },
+    api: { key: secretIn(values, "FRESHET_API_KEY"), tls: tlsIn(values, "FRESHET_API_TLS") },
+    languageModel:
+      languageUrl === undefined || model === undefined
+        ? undefined
+        : {
+            url: languageUrl,
+            model,
+            apiKey: secretIn(values, "FRESHET_LLM_API_KEY"),
+            tls: tlsIn(values, "FRESHET_LLM_TLS"),
+          },
+    parser:
+      parserUrl === undefined
+        ? undefined
+        : {
+            url: parserUrl,
+            apiKey: secretIn(values, "FRESHET_PARSER_API_KEY"),
+            tls: tlsIn(values, "FRESHET_PARSER_TLS"),
+          },
+  };
+}
+
+function assembleIssuer(values: Values): Issuer | undefined {
+  const { FRESHET_OIDC_ISSUER: issuer, FRESHET_OIDC_AUDIENCE: audience } = values;
+  if (issuer === undefined || audience === undefined) return undefined;
+  const present = presentIn(values);
+  return {
+    issuer,
+    audience,
+    jwksUrl: values.FRESHET_OIDC_JWKS_URL,
+    tenantClaim: present("FRESHET_OIDC_TENANT_CLAIM"),
+    rolesClaim: present("FRESHET_OIDC_ROLES_CLAIM"),
+  };
+}
+
+function assembleNats(values: Values): NatsLink {
+  const present = presentIn(values);
+  const url = values.FRESHET_NATS_URL ?? "";
+  const tlsFirst = values.FRESHET_NATS_TLS_FIRST === "on";
+  // The client takes a server without TLS for `tls://` too, unless it is told that TLS is a must.
+  const needsTls = tlsFirst || url.split(",").some((part) => part.trim().startsWith("tls://"));
+  return {
+    url,
+    replicas: present("FRESHET_STREAM_REPLICAS"),
+    user: values.FRESHET_NATS_USER,
+    password: secretIn(values, "FRESHET_NATS_PASSWORD"),
+    token: secretIn(values, "FRESHET_NATS_TOKEN"),
+    nkeySeed: secretIn(values, "FRESHET_NATS_NKEY_SEED"),
+    credsFile: values.FRESHET_NATS_CREDS_FILE,
+    tls:
+      tlsIn(values, "FRESHET_NATS_TLS") ?? (needsTls ? publicTls("FRESHET_NATS_TLS") : undefined),
+    tlsFirst,
+    gossip: values.FRESHET_NATS_GOSSIP !== "off",
+  };
+}
+
+function assembleTemporal(values: Values): TemporalLink {
+  const present = presentIn(values);
+  const apiKey = secretIn(values, "FRESHET_TEMPORAL_API_KEY");
+  const wanted = values.FRESHET_TEMPORAL_TLS;
+  const given = tlsIn(values, "FRESHET_TEMPORAL_TLS");
+  const implied = wanted === "on" || apiKey !== undefined;
+  const tls = given ?? (implied ? publicTls("FRESHET_TEMPORAL_TLS") : undefined);
+  return {
+    address: present("FRESHET_TEMPORAL_ADDRESS"),
+    namespace: present("FRESHET_TEMPORAL_NAMESPACE"),
+    uiUrl: values.FRESHET_TEMPORAL_UI_URL,
+    apiKey,
+    tls: wanted === "off" ? undefined : tls,
+    profile:
+      values.FRESHET_TEMPORAL_CONFIG_FILE === undefined
+        ? undefined
+        : {
+            name: present("FRESHET_TEMPORAL_PROFILE"),
+            file: values.FRESHET_TEMPORAL_CONFIG_FILE,
+          },
+  };
+}
+
+function assembleWeaviate(values: Values): WeaviateLink {
+  const present = presentIn(values);
+  const secret = secretIn(values, "FRESHET_WEAVIATE_OIDC_SECRET");
+  const scopes = (values.FRESHET_WEAVIATE_OIDC_SCOPES ?? "").split(/\s+/).filter(Boolean);
+  return {
+    url: present("FRESHET_WEAVIATE_URL"),
+    grpc: present("FRESHET_WEAVIATE_GRPC"),
+    apiKey: secretIn(values, "FRESHET_WEAVIATE_API_KEY"),
+    oidc: secret === undefined ? undefined : { secret, scopes },
+    tls: tlsIn(values, "FRESHET_WEAVIATE_TLS"),
+  };
+}
+
+function assembleListenerTls(values: Values): ListenerTls | undefined {
+  const certFile = values.FRESHET_HTTP_TLS_CERT_FILE;
+  const keyFile = values.FRESHET_HTTP_TLS_KEY_FILE;
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  return { certFile, keyFile, clientCaFile: values.FRESHET_HTTP_TLS_CLIENT_CA_FILE };
+}
+
+/** What makes no sense together, whoever connects. */
+export function complaintsOfLinks(values: Values): readonly string[] {
+  const lines: string[] = [];
+  for (const name of secretNames) {
+    const file = `${name}_FILE` as SettingName;
+    if (values[name] !== undefined && values[file] !== undefined) {
+      lines.push(`${file}: ${name} is set as well, set one of them`);
+    }
+  }
+  for (const link of [...tlsNames, "FRESHET_HTTP_TLS"]) {
+    const [cert, key] = [`${link}_CERT_FILE`, `${link}_KEY_FILE`] as [SettingName, SettingName];
+    if ((values[cert] === undefined) !== (values[key] === undefined)) {
+      const [missing, given] = values[cert] === undefined ? [cert, key] : [key, cert];
+      lines.push(`${missing}: set it too, ${given} is of no use alone`);
+    }
+  }
+  return [...lines, ...complaintsOfNats(values), ...complaintsOfSchemes(values)];
+}
+
+function complaintsOfNats(values: Values): readonly string[] {
+  const lines: string[] = [];
+  const { nkeySeed, token, credsFile, password, user } = assembleNats(values);
+  const ways = [
+    ...(credsFile === undefined ? [] : ["FRESHET_NATS_CREDS_FILE"]),
+    ...(nkeySeed === undefined ? [] : ["FRESHET_NATS_NKEY_SEED"]),
+    ...(token === undefined ? [] : ["FRESHET_NATS_TOKEN"]),
+    ...(user === undefined ? [] : ["FRESHET_NATS_USER"]),
+  ];
+  const [first, second] = ways;
+  if (second !== undefined) lines.push(`${second}: ${first} is set as well, set one of them`);
+  if (password !== undefined && user === undefined) {
+    lines.push("FRESHET_NATS_USER: set it too, FRESHET_NATS_PASSWORD is of no use alone");
+  }
+  if (user !== undefined && password === undefined) {
+    lines.push("FRESHET_NATS_PASSWORD_FILE: set it too, FRESHET_NATS_USER is of no use alone");
+  }
+  return lines;
+}
+
+/** TLS settings beside an address that says plain text: one of the two is a mistake. */
+function complaintsOfSchemes(values: Values): readonly string[] {
+  const lines: string[] = [];
+  for (const [link, address] of [
+    ["FRESHET_WEAVIATE", values.FRESHET_WEAVIATE_URL],
+    ["FRESHET_LLM", values.FRESHET_LLM_URL],
+    ["FRESHET_EMBED", values.FRESHET_EMBED_URL],
+    ["FRESHET_PARSER", values.FRESHET_PARSER_URL],
+  ] as const) {
+    if (tlsIn(values, `${link}_TLS`) === undefined || address?.startsWith("http://") !== true) {
+      continue;
+    }
+    lines.push(`${link}_URL: ${link}_TLS_* is set, so it should start with https://`);
+  }
+  const { apiKey, oidc } = assembleWeaviate(values);
+  if (apiKey !== undefined && oidc !== undefined) {
+    lines.push("FRESHET_WEAVIATE_OIDC_SECRET: FRESHET_WEAVIATE_API_KEY is set as well, set one");
+  }
+  const temporal = assembleTemporal(values);
+  if (temporal.profile !== undefined && (temporal.apiKey ?? temporal.tls) !== undefined) {
+    lines.push(
+      "FRESHET_TEMPORAL_CONFIG_FILE: FRESHET_TEMPORAL_API_KEY or _TLS is set as well, the file says both",
+    );
+  }
+  if (temporal.apiKey !== undefined && temporal.tls === undefined) {
+    lines.push("FRESHET_TEMPORAL_TLS: set it to on, an API key is not sent in plain text");
+  }
+  return lines;
+}
+
+/** What an engine refuses before it listens, and secrets that it could not use. */
+export function complaintsOfServing(values: Values): readonly string[] {
+  const lines: string[] = [];
+  for (const name of secretNames) {
+    try {
+      secretIn(values, name)?.();
+    } catch (thrown) {
+      lines.push(thrown instanceof Error ? thrown.message : String(thrown));
+    }
+  }
+  lines.push(...complaintsOfFiles(values));
+  if (isLoopback(values.FRESHET_HTTP_HOST ?? "")) return lines;
+  const ways = [
+    secretIn(values, "FRESHET_API_KEYS"),
+    values.FRESHET_KEY_STORE,
+    values.FRESHET_OIDC_ISSUER,
+  ];
+  if (ways.every((way) => way === undefined)) {
+    lines.push(
+      "FRESHET_HTTP_HOST is reachable from outside: set FRESHET_KEY_STORE, FRESHET_OIDC_ISSUER or FRESHET_API_KEYS, or listen on loopback",
+    );
+  }
+  const isPlain = assembleListenerTls(values) === undefined;
+  if (isPlain && values.FRESHET_HTTP_PLAIN_TEXT !== "anywhere") {
+    lines.push(
+      "FRESHET_HTTP_TLS_CERT_FILE: set it and FRESHET_HTTP_TLS_KEY_FILE, FRESHET_HTTP_HOST is reachable from outside and keys would travel in plain text; behind a proxy that does the TLS set FRESHET_HTTP_PLAIN_TEXT=anywhere",
+    );
+  }
+  return lines;
+}
+
+/** Certificates and keys that are not there; what they hold is judged where they are used. */
+function complaintsOfFiles(values: Values): readonly string[] {
+  const names = Object.keys(settings) as SettingName[];
+  return names
+    .filter((name) => /_TLS_.*_FILE$|_CREDS_FILE$|_CONFIG_FILE$/.test(name))
+    .flatMap((name) => {
+      const file = values[name];
+      if (typeof file !== "string") return [];
+      try {
+        readFileSync(file);
+        return [];
+      } catch (thrown) {
+        const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+        return [`${name}: cannot read ${file} (${code})`];
+      }
+    });
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}

@@ -1,0 +1,154 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { ConfigError, readClientConfig, readConfig } from "../../src/config/config.ts";
+import { secretFromFile } from "../../src/config/secrets.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "freshet-secrets-"));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+let files = 0;
+function fileWith(text: string): string {
+  files += 1;
+  const file = join(directory, `secret-${files}`);
+  writeFileSync(file, text);
+  return file;
+}
+
+function complaints(env: Readonly<Record<string, string>>): readonly string[] {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.lines;
+    throw error;
+  }
+  return [];
+}
+
+describe("a secret in a file", () => {
+  it("is read without the line end that editors add", () => {
+    const config = readConfig({ FRESHET_WEAVIATE_API_KEY_FILE: fileWith("the-key\n") });
+    expect(config.weaviate.apiKey?.()).toBe("the-key");
+  });
+
+  it("is read again when it has changed, and kept while it is broken (CS1, CS2)", () => {
+    const file = fileWith("first");
+    let nowMs = 0;
+    const schema = z.string().regex(/^[a-z]+$/);
+    const secret = secretFromFile({ name: "X", schema, file, nowMs: () => nowMs });
+    expect(secret()).toBe("first");
+    writeFileSync(file, "second");
+    expect(secret()).toBe("first");
+    nowMs += 1_000;
+    expect(secret()).toBe("second");
+    writeFileSync(file, "NOT ALLOWED");
+    nowMs += 1_000;
+    expect(secret()).toBe("second");
+    rmSync(file);
+    nowMs += 1_000;
+    expect(secret()).toBe("second");
+    writeFileSync(file, "third");
+    nowMs += 1_000;
+    expect(secret()).toBe("third");
+  });
+
+  it("of API keys brings new tenants without a restart", async () => {
+    const file = fileWith("0123456789abcdef=acme");
+    const { apiKeys } = readConfig({ FRESHET_API_KEYS_FILE: file }).http;
+    expect([...(apiKeys?.().values() ?? [])]).toEqual(["acme"]);
+    writeFileSync(file, "0123456789abcdef=acme,fedcba9876543210=globex");
+    await expect
+      .poll(() => [...(apiKeys?.().values() ?? [])], { timeout: 5_000 })
+      .toEqual(["acme", "globex"]);
+  });
+
+  it("that cannot be read ends an engine's start with its name, and never with its content", () => {
+    expect(complaints({ FRESHET_LLM_API_KEY_FILE: "/nowhere/key" })).toEqual([
+      "FRESHET_LLM_API_KEY_FILE: cannot read /nowhere/key (ENOENT)",
+    ]);
+    const [line] = complaints({ FRESHET_OPERATOR_TOKEN_FILE: fileWith("two words") });
+    expect(line).toMatch(/^FRESHET_OPERATOR_TOKEN_FILE: .* should hold/);
+    expect(line).not.toContain("words");
+  });
+
+  it("that the command line does not need may be unreadable to it", () => {
+    const config = readClientConfig({ FRESHET_REDACTION_KEY_FILE: "/nowhere/key" });
+    expect(() => config.redactionKey?.()).toThrow(/^FRESHET_REDACTION_KEY_FILE: cannot read/);
+  });
+});
+
+describe("links that make no sense", () => {
+  const cert = () => fileWith("pem");
+
+  it.each<[string, () => Readonly<Record<string, string>>]>([
+    [
+      "FRESHET_NATS_TOKEN_FILE: FRESHET_NATS_TOKEN is set as well",
+      () => ({ FRESHET_NATS_TOKEN: "t", FRESHET_NATS_TOKEN_FILE: cert() }),
+    ],
+    ["FRESHET_NATS_TLS_KEY_FILE: set it too", () => ({ FRESHET_NATS_TLS_CERT_FILE: cert() })],
+    ["FRESHET_HTTP_TLS_CERT_FILE: set it too", () => ({ FRESHET_HTTP_TLS_KEY_FILE: cert() })],
+    [
+      "FRESHET_NATS_TOKEN: FRESHET_NATS_CREDS_FILE is set as well",
+      () => ({ FRESHET_NATS_CREDS_FILE: cert(), FRESHET_NATS_TOKEN: "t" }),
+    ],
+    ["FRESHET_NATS_USER: set it too", () => ({ FRESHET_NATS_PASSWORD: "p" })],
+    ["FRESHET_NATS_PASSWORD_FILE: set it too", () => ({ FRESHET_NATS_USER: "u" })],
+    [
+      "FRESHET_WEAVIATE_URL: FRESHET_WEAVIATE_TLS_* is set",
+      () => ({ FRESHET_WEAVIATE_TLS_CA_FILE: cert() }),
+    ],
+    [
+      "FRESHET_TEMPORAL_TLS: set it to on",
+      () => ({ FRESHET_TEMPORAL_API_KEY: "k", FRESHET_TEMPORAL_TLS: "off" }),
+    ],
+    [
+      "FRESHET_NATS_TLS_CA_FILE: cannot read /nowhere/ca.pem (ENOENT)",
+      () => ({ FRESHET_NATS_TLS_CA_FILE: "/nowhere/ca.pem" }),
+    ],
+  ])("are refused by name: %s", (sentence, env) => {
+    expect(complaints(env())).toEqual([expect.stringContaining(sentence)]);
+  });
+
+  it("hold a password in a URL, which is never repeated", () => {
+    const [line] = complaints({ FRESHET_NATS_URL: "nats://me:hunter2@nats.example:4222" });
+    expect(line).toMatch(/^FRESHET_NATS_URL: .*FRESHET_NATS_USER/);
+    expect(line).not.toContain("hunter2");
+  });
+});
+
+describe("TLS of a link", () => {
+  it("is a must for tls:// and with any TLS setting, and not asked for otherwise", () => {
+    const tlsOf = (env: Readonly<Record<string, string>>) => readConfig(env).nats.tls;
+    expect(tlsOf({})).toBeUndefined();
+    expect(tlsOf({ FRESHET_NATS_URL: "tls://nats.example" })).toBeDefined();
+    expect(tlsOf({ FRESHET_NATS_TLS_FIRST: "on" })).toBeDefined();
+    expect(tlsOf({ FRESHET_NATS_TLS_SERVER_NAME: "nats" })?.serverName).toBe("nats");
+  });
+
+  it("is on for Temporal with a key, and what its switch says otherwise", () => {
+    const tlsOf = (env: Readonly<Record<string, string>>) => readConfig(env).temporal.tls;
+    expect(tlsOf({})).toBeUndefined();
+    expect(tlsOf({ FRESHET_TEMPORAL_API_KEY: "k" })).toBeDefined();
+    expect(tlsOf({ FRESHET_TEMPORAL_TLS: "on" })).toBeDefined();
+    const caFile = fileWith("pem");
+    expect(tlsOf({ FRESHET_TEMPORAL_TLS_CA_FILE: caFile })?.caFile).toBe(caFile);
+  });
+
+  it("is a must for HTTP off loopback, unless a proxy does it", () => {
+    const open = {
+      FRESHET_HTTP_HOST: "0.0.0.0",
+      FRESHET_API_KEYS: "0123456789abcdef=acme",
+    };
+    expect(complaints(open)).toEqual([
+      expect.stringMatching(/^FRESHET_HTTP_TLS_CERT_FILE: .*FRESHET_HTTP_PLAIN_TEXT=anywhere$/),
+    ]);
+    expect(complaints({ ...open, FRESHET_HTTP_PLAIN_TEXT: "anywhere" })).toEqual([]);
+    const pair = {
+      FRESHET_HTTP_TLS_CERT_FILE: fileWith("pem"),
+      FRESHET_HTTP_TLS_KEY_FILE: fileWith("pem"),
+    };
+    expect(complaints({ ...open, ...pair })).toEqual([]);
+  });
+});

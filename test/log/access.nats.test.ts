@@ -1,0 +1,249 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect, nkeys } from "nats";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { plainEnvironment } from "../../ops/servers/context.ts";
+import { freePort } from "../../ops/servers/ports.ts";
+import { type RunningServer, startServer } from "../../ops/servers/supervise.ts";
+import type { TlsFiles } from "../../src/contract/links.ts";
+import { connectionOptions, type NatsAccess } from "../../src/log/nats/access.ts";
+import { openConnection } from "../../src/log/nats/connection.ts";
+import { silentMetrics } from "../../src/observe/port.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { natsProgram } from "../support/private-nats.ts";
+import { openTlsKit, type PairFiles, type TlsKit } from "../support/tls-kit.ts";
+
+let kit: TlsKit;
+let program: string;
+const closing: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  kit = await openTlsKit();
+  program = await natsProgram();
+});
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+afterAll(() => kit.close());
+
+interface Started {
+  readonly port: number;
+  readonly configFile: string;
+  readonly process: RunningServer;
+}
+
+/** A nats-server with lines of configuration of a test's own. */
+async function server(lines: string, fixedPort?: number): Promise<Started> {
+  const directory = mkdtempSync(join(tmpdir(), "freshet-access-"));
+  const port = fixedPort ?? (await freePort());
+  const configFile = join(directory, "nats.conf");
+  writeFileSync(
+    configFile,
+    `listen: "127.0.0.1:${port}"\njetstream { store_dir: ${JSON.stringify(directory)} }\n${lines}\n`,
+  );
+  const process_ = await startServer({
+    name: "nats-server",
+    program,
+    parameters: ["--config", configFile],
+    env: plainEnvironment(process.env),
+    logFile: join(directory, "log"),
+    cwd: directory,
+    readyTimeoutMs: 10_000,
+    graceS: 5,
+    isReady: () => answers(port),
+  });
+  closing.push(async () => {
+    await process_.stop();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return { port, configFile, process: process_ };
+}
+
+async function answers(port: number): Promise<boolean> {
+  const { connect: dial } = await import("node:net");
+  return await new Promise((resolve) => {
+    const socket = dial(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
+}
+
+const logged: string[] = [];
+const write = (_fields: object, message: string) => void logged.push(message);
+const logger = { debug: write, info: write, warn: write, error: write };
+
+async function open(access: Partial<NatsAccess> & { servers: string }) {
+  const context = await openConnection(
+    { connectMs: 5_000, ...access },
+    { clock: systemClock, logger, metrics: silentMetrics },
+  );
+  closing.push(() => context.connection.close());
+  await context.jsm.getAccountInfo();
+  return context;
+}
+
+const tlsBlock = ({ certFile, keyFile }: PairFiles, more = "") =>
+  `tls { cert_file: "${certFile}", key_file: "${keyFile}", ca_file: "${kit.caFile}", ${more} }`;
+const files = (more?: Partial<TlsFiles>) => kit.files("FRESHET_NATS_TLS", more);
+const refused = (why: RegExp) =>
+  expect.objectContaining({ code: "log_unavailable", message: expect.stringMatching(why) });
+
+describe("TLS to NATS", () => {
+  it("works with its CA, for a name and for an address that the certificate has (NA2)", async () => {
+    const { port } = await server(tlsBlock(kit.good));
+    await open({ servers: `tls://localhost:${port}`, tls: files() });
+    await open({ servers: `tls://127.0.0.1:${port}`, tls: files() });
+  });
+
+  it("works with a client certificate, and before the first word", async () => {
+    const { certFile, keyFile } = kit.client;
+    const { port } = await server(tlsBlock(kit.good, "verify: true, handshake_first: true"));
+    const tls = files({ certFile, keyFile });
+    await open({ servers: `tls://localhost:${port}`, tls, tlsFirst: true });
+  });
+
+  it.each(["localhost", "127.0.0.1"])(
+    "refuses what is wrong with a sentence that says what to do: %s",
+    async (host) => {
+      const good = await server(tlsBlock(kit.good));
+      const at = ({ port }: Started) => `tls://${host}:${port}`;
+      const unknown = refused(/unknown CA: .*FRESHET_NATS_TLS_CA_FILE/);
+      await expect(open({ servers: at(good) })).rejects.toEqual(unknown);
+      const otherCa = files({ caFile: kit.otherCaFile });
+      await expect(open({ servers: at(good), tls: otherCa })).rejects.toEqual(unknown);
+
+      const elsewhere = await server(tlsBlock(kit.wrongName));
+      await expect(open({ servers: at(elsewhere), tls: files() })).rejects.toEqual(
+        refused(/other names \(DNS:elsewhere\.example\).*FRESHET_NATS_TLS_SERVER_NAME/),
+      );
+      const named = files({ serverName: "elsewhere.example" });
+      await open({ servers: at(elsewhere), tls: named });
+
+      const expired = await server(tlsBlock(kit.expired));
+      await expect(open({ servers: at(expired), tls: files() })).rejects.toEqual(
+        refused(/has expired: renew it/),
+      );
+
+      const mutual = await server(tlsBlock(kit.good, "verify: true"));
+      await expect(open({ servers: at(mutual), tls: files() })).rejects.toEqual(
+        refused(/wants a client certificate: set FRESHET_NATS_TLS_CERT_FILE/),
+      );
+      const { certFile, keyFile } = kit.strangeClient;
+      const strange = files({ certFile, keyFile });
+      await expect(open({ servers: at(mutual), tls: strange })).rejects.toEqual(
+        refused(/client certificate/),
+      );
+    },
+  );
+
+  it("refuses a server without TLS, which the client by itself would take (NA2)", async () => {
+    const { port } = await server("");
+    await expect(open({ servers: `tls://localhost:${port}`, tls: files() })).rejects.toEqual(
+      refused(/speaks plain text: turn TLS on there/),
+    );
+  });
+
+  it("names a file that is not there", async () => {
+    const tls = files({ caFile: "/nowhere/ca.pem" });
+    await expect(open({ servers: "tls://localhost:1", tls })).rejects.toEqual(
+      refused(/^FRESHET_NATS_TLS_CA_FILE: cannot read \/nowhere\/ca\.pem \(ENOENT\)$/),
+    );
+  });
+});
+
+describe("who Freshet is to NATS", () => {
+  it("is a user with a password, or whoever holds a token", async () => {
+    const user = await server(`authorization { user: engine, password: "right" }`);
+    const servers = `nats://127.0.0.1:${user.port}`;
+    await open({ servers, user: "engine", password: () => "right" });
+    const refusal = refused(/refuses the credentials/);
+    await expect(open({ servers, user: "engine", password: () => "wrong" })).rejects.toEqual(
+      refusal,
+    );
+    await expect(open({ servers })).rejects.toEqual(refusal);
+    const token = await server(`authorization { token: "right" }`);
+    await open({ servers: `nats://127.0.0.1:${token.port}`, token: () => "right" });
+  });
+
+  it("is an nkey, also from a credentials file's shape only when it is one", async () => {
+    const pair = nkeys.createUser();
+    const seed = new TextDecoder().decode(pair.getSeed());
+    const { port } = await server(`authorization { users: [ { nkey: ${pair.getPublicKey()} } ] }`);
+    await open({ servers: `nats://127.0.0.1:${port}`, nkeySeed: () => seed });
+    const noCreds = join(kit.directory, "no.creds");
+    writeFileSync(noCreds, seed);
+    await expect(open({ servers: `nats://127.0.0.1:${port}`, credsFile: noCreds })).rejects.toEqual(
+      refused(/^FRESHET_NATS_CREDS_FILE: .* is no credentials file/),
+    );
+  });
+
+  it("may change while it runs: a refused password is asked for again until it fits (NA1, NA3)", async () => {
+    const first = await server(`authorization { user: engine, password: "first" }`);
+    let password = "first";
+    const servers = `nats://127.0.0.1:${first.port}`;
+    const { connection } = await open({ servers, user: "engine", password: () => password });
+    await first.process.stop();
+    await server(`authorization { user: engine, password: "second" }`, first.port);
+    await expect
+      .poll(() => logged, { timeout: 10_000 })
+      .toContain("nats refuses the credentials, or they have expired");
+    await systemClock.sleep(1_000);
+    expect(connection.isClosed()).toBe(false);
+    password = "second";
+    await expect
+      .poll(
+        () =>
+          connection.rtt().then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 10_000 },
+      )
+      .toBe(true);
+  });
+
+  it("stays what it was while its credentials file is being replaced", () => {
+    const file = join(kit.directory, "engine.creds");
+    const creds = (seed: string) =>
+      `-----BEGIN NATS USER JWT-----\neyJ\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`;
+    const seedOf = () => new TextDecoder().decode(nkeys.createUser().getSeed());
+    writeFileSync(file, creds(seedOf()));
+    const { authenticator } = connectionOptions({ servers: "nats://a", credsFile: file });
+    if (typeof authenticator !== "function") throw new Error("there is one authenticator");
+    const before = authenticator("nonce");
+    writeFileSync(file, "half a fi");
+    expect(authenticator("nonce")).toEqual(before);
+    writeFileSync(file, creds(seedOf()));
+    expect(authenticator("nonce")).not.toEqual(before);
+  });
+});
+
+describe("servers that the cluster names", () => {
+  it("are taken by default, and left alone when that is off", async () => {
+    const [clusterA, clusterB] = [await freePort(), await freePort()];
+    const cluster = (name: string, own: number, other: number) =>
+      `server_name: ${name}\ncluster { name: c, listen: "127.0.0.1:${own}", routes: ["nats-route://127.0.0.1:${other}"] }`;
+    const [a, b] = [await freePort(), await freePort()];
+    const start = (lines: string, port: number) => server(lines.replace("jetstream", ""), port);
+    const one = start(`${cluster("a", clusterA, clusterB)}\n`, a);
+    const two = start(`${cluster("b", clusterB, clusterA)}\n`, b);
+    await Promise.all([one, two]);
+    const updates = async (gossip: boolean) => {
+      const servers = `nats://127.0.0.1:${a}`;
+      const connection = await connect(connectionOptions({ servers, gossip }));
+      closing.push(() => connection.close());
+      const { servers: known } = (connection as unknown as { protocol: Known }).protocol;
+      return () => known.getServers().length;
+    };
+    const withGossip = await updates(true);
+    await expect.poll(withGossip, { timeout: 10_000 }).toBe(2);
+    expect((await updates(false))()).toBe(1);
+  });
+});
+
+interface Known {
+  readonly servers: { getServers(): readonly unknown[] };
+}
