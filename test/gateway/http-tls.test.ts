@@ -30,7 +30,7 @@ async function listening(tls: ListenerTls | undefined): Promise<HttpServer> {
     handler: createHandler({ service: new FakeService(), log: silentLogger, clock: systemClock }),
     apiKeys: undefined,
     log: silentLogger,
-    metrics: { metricsText: async () => "", contentType: "text/plain" },
+    metrics: { metricsText: async () => "", contentType: "text/plain", set: () => {} },
     version: "0.0.1",
     host: "127.0.0.1",
     port: 0,
