@@ -59,10 +59,10 @@ const gridMax = 2_039;
 const roundingShift = 1.5 * 2 ** 52;
 
 /**
- * The vector as the indexes hold it: its numbers rounded to 12 bits, in steps of a power of two, the
- * smallest of which its largest number has no more than `gridMax`. That is far finer than what a
- * model's numbers mean, and says the same of a chunk in both shards (ops/decisions/0037-*.md).
- * Rounding twice changes nothing.
+ * The vector as the indexes hold it: its numbers rounded to 12 bits, in steps of a power of two,
+ * the smallest of which its largest number has no more than `gridMax`. That is far finer than what
+ * a model's numbers mean, and says the same of a chunk in both shards
+ * (ops/decisions/0037-counted-once-and-packed.md). Rounding twice changes nothing.
  */
 export function onGrid(vector: Float32Array): Float32Array {
   let most = 0;

@@ -1,6 +1,7 @@
 /**
  * A block of rows in the arena: their vectors in 12 bits a number, eight of them its code, and two
- * bits a row, of which live and of which a filtered search picked. Blocks without a graph are scanned, the others are walked.
+ * bits a row, of which live and of which a filtered search picked. Blocks without a graph are
+ * scanned, the others are walked.
  *
  * Owns its space in the arena from creation to its last `release`.
  *   HB1  a place is written once and never used again, so a builder thread reads what it was told

@@ -30,7 +30,7 @@ export function placeLinks(arena: Arena, links: GraphLinks, rows: RowAddresses):
   return { address, bytes };
 }
 
-/** The base links, each row's right behind those of the row before: most rows have fewer than fit. */
+/** Each row's base links right behind those of the row before: most rows have fewer than fit. */
 function withoutGaps({ base, baseWords, size }: GraphLinks) {
   const begins = new Uint32Array(size);
   let words = 0;

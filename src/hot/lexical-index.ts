@@ -66,7 +66,7 @@ export class LexicalIndex {
   readonly #apart = new Map<number, ReadonlyMap<string, number>>();
   #count = 0;
   #totalLength = 0;
-  /** Places to use again; those whose rows went in this round of sweeping, and in the one before. */
+  /** Places to use again; those whose rows went in this round of sweeping, and in the last. */
   #free: number[] = [];
   #gone: number[] = [];
   #goneBefore: number[] = [];

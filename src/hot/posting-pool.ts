@@ -5,14 +5,17 @@
  *
  * Owns: which bytes are taken. Never: what they mean.
  *
- *   PP1  extents do not overlap, and each is in one page whole;
- *   PP2  what is given back is handed out again to what asks for the same size.
+ *   PX1  extents do not overlap, and each is in one page whole;
+ *   PX2  what is given back is handed out again, whole or in parts, before a page is added.
  */
 
 /** An extent's place: its page's number times `pageSpan`, and where in the page it begins. */
 const pageSpan = 65_536;
 /** The first page is small, because most tenants are; each next one doubles up to the largest. */
 const firstPageBytes = 1_024;
+/** Extents up to here share pages, larger ones have a page each, which ends with them. */
+const sharedMax = pageSpan / 2;
+const noBytes = new Uint8Array(0);
 
 /** Rising by a third to a half: a list leaves about a sixth of its extent empty. */
 const sizes = sizesUpTo(2 ** 30);
@@ -27,6 +30,8 @@ export class PostingPool {
   readonly #pages: Uint8Array[] = [];
   /** Places given back, by size. */
   readonly #free: number[][] = sizes.map(() => []);
+  /** Numbers of pages that ended. */
+  readonly #unused: number[] = [];
   #bytes = 0;
   /** Where the page that is filled has room. */
   #next = 0;
@@ -55,11 +60,14 @@ export class PostingPool {
 
   /** The place of an extent, whose bytes are left over from its last use. */
   take(size: number): number {
-    return this.#free[size]?.pop() ?? this.#carve(sizes[size] as number);
+    const bytes = this.bytesOf(size);
+    if (bytes > sharedMax) return this.#addPage(bytes);
+    return this.#free[size]?.pop() ?? this.#split(size) ?? this.#carve(bytes);
   }
 
   give(place: number, size: number): void {
-    this.#free[size]?.push(place);
+    if (this.bytesOf(size) <= sharedMax) this.#free[size]?.push(place);
+    else this.#dropPage(place);
   }
 
   page(place: number): Uint8Array {
@@ -79,17 +87,45 @@ export class PostingPool {
 
   clear(): void {
     this.#pages.length = 0;
+    this.#unused.length = 0;
     for (const places of this.#free) places.length = 0;
     this.#bytes = 0;
     this.#next = 0;
     this.#end = 0;
   }
 
+  /** The front of a larger free extent; what is left of it is free in parts. */
+  #split(size: number): number | undefined {
+    for (let larger = size + 1; this.bytesOf(larger) <= sharedMax; larger += 1) {
+      const place = this.#free[larger]?.pop();
+      if (place === undefined) continue;
+      this.#freeParts(place + this.bytesOf(size), this.bytesOf(larger) - this.bytesOf(size));
+      return place;
+    }
+    return undefined;
+  }
+
+  #freeParts(start: number, bytes: number): void {
+    let [place, rest] = [start, bytes];
+    while (rest > 0) {
+      const size = this.#largestWithin(rest);
+      this.#free[size]?.push(place);
+      place += this.bytesOf(size);
+      rest -= this.bytesOf(size);
+    }
+  }
+
+  /** All sizes are multiples of the smallest, so nothing stays over. */
+  #largestWithin(bytes: number): number {
+    const size = this.sizeFor(bytes);
+    return this.bytesOf(size) > bytes ? size - 1 : size;
+  }
+
   #carve(bytes: number): number {
-    if (bytes > pageSpan / 2) return this.#addPage(bytes);
     if (this.#next + bytes > this.#end) {
-      const span = Math.min(pageSpan, firstPageBytes * 2 ** Math.min(this.#pages.length, 6));
-      const page = Math.max(span, bytes);
+      this.#freeParts(this.#next, this.#end - this.#next);
+      const doubled = firstPageBytes * 2 ** Math.min(this.#pages.length, 6);
+      const page = Math.max(doubled, bytes);
       this.#next = this.#addPage(page);
       this.#end = this.#next + page;
     }
@@ -98,8 +134,16 @@ export class PostingPool {
   }
 
   #addPage(bytes: number): number {
-    this.#pages.push(new Uint8Array(bytes));
+    const number = this.#unused.pop() ?? this.#pages.length;
+    this.#pages[number] = new Uint8Array(bytes);
     this.#bytes += bytes;
-    return (this.#pages.length - 1) * pageSpan;
+    return number * pageSpan;
+  }
+
+  #dropPage(place: number): void {
+    const number = place / pageSpan;
+    this.#bytes -= this.page(place).length;
+    this.#pages[number] = noBytes;
+    this.#unused.push(number);
   }
 }

@@ -23,7 +23,7 @@ const moreThanOnce = 1;
 const titled = 2;
 /** A posting never takes more: a row, a count, a count in the title. */
 const postingBytesMax = 15;
-/** What a term costs beside its bytes: its entry and its string in V8's map, and the columns here. */
+/** What a term costs beside its bytes: entry and string in V8's map, and the columns here. */
 const termBytes = 96;
 const termsAtFirst = 64;
 

@@ -10,7 +10,7 @@
  */
 
 import type { Candidate } from "../contract/candidate.ts";
-import type { DocumentId, Version } from "../contract/ids.ts";
+import type { DocumentId } from "../contract/ids.ts";
 import { bm25Max, bm25Of, queryTerms, termWeights } from "../text/lexical.ts";
 import { type RecencyAt, recencyFactor } from "./recency.ts";
 
@@ -63,21 +63,23 @@ export function fuse(options: {
   return fused.map(({ candidate, score }) => ({ candidate, score: inUnits(score) }));
 }
 
-/** F1. */
+/** F1. What comes first stays. */
 function newestOnce(candidates: readonly Candidate[]): Candidate[] {
-  const newest = new Map<DocumentId, Version>();
-  for (const { documentId, version } of candidates) {
-    if (version > (newest.get(documentId) ?? -1)) newest.set(documentId, version);
-  }
-  const chunks = new Map<DocumentId, Map<number, Candidate>>();
+  const documents = new Map<DocumentId, Candidate[]>();
   for (const candidate of candidates) {
-    const { documentId, version, chunk } = candidate;
-    if (version !== newest.get(documentId)) continue;
-    const known = chunks.get(documentId) ?? new Map<number, Candidate>();
-    if (!known.has(chunk)) known.set(chunk, candidate);
-    chunks.set(documentId, known);
+    const known = documents.get(candidate.documentId);
+    const version = known?.[0]?.version;
+    if (known === undefined || version === undefined || candidate.version > version) {
+      documents.set(candidate.documentId, [candidate]);
+    } else if (candidate.version === version && !hasChunk(known, candidate.chunk)) {
+      known.push(candidate);
+    }
   }
-  return [...chunks.values()].flatMap((known) => [...known.values()]);
+  return [...documents.values()].flat();
+}
+
+function hasChunk(known: readonly Candidate[], chunk: number): boolean {
+  return known.some((candidate) => candidate.chunk === chunk);
 }
 
 interface Pooled {
@@ -102,12 +104,7 @@ function wordScorer(
   queried: readonly string[],
   nearest: readonly Pooled[],
 ): (candidate: Candidate) => number {
-  const holding = new Map(
-    queried.map((term, index) => [
-      term,
-      nearest.filter(({ candidate }) => (candidate.lexical.frequencies[index] ?? 0) > 0).length,
-    ]),
-  );
+  const holding = new Map(queried.map((term, index) => [term, countHolding(nearest, index)]));
   const lengths = nearest.reduce((sum, { candidate }) => sum + candidate.lexical.length, 0);
   const weights = termWeights(queried, {
     documents: nearest.length,
@@ -117,6 +114,15 @@ function wordScorer(
   const full = bm25Max(weights);
   if (full === 0) return () => 0;
   return ({ lexical }) => bm25Of(lexical, weights) / full;
+}
+
+/** Chunks that hold the term of this number. */
+function countHolding(nearest: readonly Pooled[], index: number): number {
+  let count = 0;
+  for (const { candidate } of nearest) {
+    if ((candidate.lexical.frequencies[index] ?? 0) > 0) count += 1;
+  }
+  return count;
 }
 
 /**

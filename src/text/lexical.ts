@@ -134,7 +134,7 @@ const none: readonly string[] = [];
 
 /** Without the room that V8 gives an array that grew: for a word it would be nine tenths of it. */
 function exact(words: readonly string[]): readonly string[] {
-  return words.length === 0 ? none : words.slice();
+  return words.length === 0 ? none : Array.of(...words);
 }
 
 /** Shorter strings are copied anyway; a longer one cut from a text keeps the whole text alive. */

@@ -95,6 +95,6 @@ export async function bytesRow(
   const row = { name: "hot.bytes_vs_raw", unit: "bytes", value, against: raw, n: vectors };
   return {
     ...measured({ ...row, p50: value, p99: value }),
-    note: `heap ${mib(held)}, arena ${mib(allocated)} (grown to ${mib(grown)} by the build, which copies its rows; the rest is free for others); the shard accounts ${mib(said)}; resident set grew by ${mib(rss)}; raw text ${mib(textBytes)}`,
+    note: `${Math.floor((2 ** 30 * vectors) / value)} chunks per GiB with their text, ${Math.round((value - textBytes) / vectors)} bytes each beyond it; heap ${mib(held)}, arena ${mib(allocated)} (grown to ${mib(grown)} by the build, which copies its rows; the rest is free for others); the shard accounts ${mib(said)}; resident set grew by ${mib(rss)}; raw text ${mib(textBytes)}`,
   };
 }

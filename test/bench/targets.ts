@@ -31,7 +31,7 @@ const targets: Readonly<Record<string, Target>> = {
   "hot.filtered_recall.": atLeast(0.98),
   "hot.filtered_vs_unfiltered.": atMost(2),
   "hot.idle_tenant_bytes": atMost(100_000),
-  "hot.bytes_vs_raw": atMost(2.2),
+  "hot.bytes_vs_raw": atMost(1.6),
   "heads.bytes_per_entry.": atMost(40),
   "merge.heads_bytes_per_change.": atMost(200),
   "recovery.ready_s": atMost(5),

@@ -42,7 +42,7 @@ describe("the ranking is that of fusion by reading", () => {
     }
   });
 
-  test("the title finds a chunk and counts for nothing in it", () => {
+  test("LI3: the title finds a chunk and counts for nothing in it", () => {
     const shard = createHot({ dimensions: 2 });
     const shown = [
       // Stop words count where nothing else is left of heading and text, whatever the title says.

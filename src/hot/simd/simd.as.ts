@@ -120,9 +120,9 @@ export function room(tagsAt: usize, candidatesAt: usize, foundAt: usize): void {
 
 /**
  * Offers about the best rows of a graph whose mask bit is set. `graph` points to u32 numbers:
- * low bits, codes, base links (count and ids per row), where each row's base links begin (in words),
- * offsets of the upper links (bytes, per row), upper links (count and ids per level above 0), words of a level's
- * links, entry row, entry's level. `breadth` is ef: how many finds the walk keeps.
+ * low bits, codes, base links (count and ids per row), where each row's begin (in words), offsets
+ * of the upper links (bytes, per row), upper links (count and ids per level above 0), words of a
+ * level's links, entry row, entry's level. `breadth` is ef: how many finds the walk keeps.
  */
 export function search(graph: usize, mask: usize, breadth: u32, base: u32): void {
   const lows = <usize>load<u32>(graph);
