@@ -9,7 +9,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
-import { filesAtOnce } from "../../test/support/files-at-once.ts";
+import { filesAtOnce } from "./files-at-once.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const integrationFiles = ["test/**/*.{nats,weaviate,temporal,servers}.test.ts"];
