@@ -1,7 +1,7 @@
 /**
- * Three projects, told apart by file suffix: `unit` needs nothing but Node; `model` needs the real
- * weights that ops/setup fetched; `integration` needs the real servers that its suffix names, which
- * test/support/servers.ts starts once for the whole run.
+ * Projects, told apart by file suffix: `unit` and `unit-alone` need nothing but Node; `model` needs
+ * the real weights that ops/setup fetched; `integration` needs the real servers that its suffix
+ * names, which test/support/servers.ts starts once for the whole run.
  *
  * Files of all three run side by side, mixed: those of `integration` mostly wait, the others
  * compute.
@@ -9,11 +9,20 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
-import { filesAtOnce } from "../../test/support/files-at-once.ts";
+import { filesAtOnce } from "./files-at-once.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const integrationFiles = ["test/**/*.{nats,weaviate,temporal,servers}.test.ts"];
 const modelFiles = ["test/**/*.model.test.ts"];
+/**
+ * Unit tests in processes of their own: they run Temporal's native runtime, of which a process has
+ * one, or watch what a process does, holds and leaves behind. The others share processes, which
+ * halves what they compute: most of it was the loading of code.
+ */
+const aloneFiles = [
+  "test/{actors,architecture,engine,hot,merges,paths,simulation,workflows}/**/*.test.ts",
+  "test/ingest/{isolation,preparation}/**/*.test.ts",
+];
 
 /** The files that take longest, so that no worker is left alone with one at the end. */
 const longest = {
@@ -57,26 +66,39 @@ const longest = {
   ],
 } as const;
 
-/** Longest first, and evenly mixed. */
+/**
+ * Longest first. Those that wait and those that compute are evenly mixed; those that share
+ * processes come last and in a row, because a process ends when the next file needs one of its own.
+ */
 class LongestMixed extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const isWaiting = ({ project }: TestSpecification) => project.name === "integration";
     const places = new Map<TestSpecification, number>();
-    for (const [names, kind] of [
-      [longest.waiting, sorted.filter(isWaiting)],
-      [longest.computing, sorted.filter((file) => !isWaiting(file))],
-    ] as const) {
-      const rank = ({ moduleId }: TestSpecification): number => {
-        const at = names.findIndex((name) => moduleId.endsWith(name));
-        return at === -1 ? names.length : at;
-      };
-      const ranked = kind.toSorted((left, right) => rank(left) - rank(right));
-      for (const [index, file] of ranked.entries()) places.set(file, index / ranked.length);
+    const lists: Record<"waiting" | "computing" | "sharing", TestSpecification[]> = {
+      waiting: [],
+      computing: [],
+      sharing: [],
+    };
+    for (const file of sorted) {
+      const { name, config } = file.project;
+      const kind = name === "integration" ? "waiting" : config.isolate ? "computing" : "sharing";
+      lists[kind].push(file);
+    }
+    for (const [kind, list] of Object.entries(lists)) {
+      const ranked = list.toSorted((left, right) => rankOf(left) - rankOf(right));
+      const from = kind === "sharing" ? 1 : 0;
+      for (const [index, file] of ranked.entries()) places.set(file, from + index / ranked.length);
     }
     const placeOf = (file: TestSpecification): number => places.get(file) ?? 1;
     return sorted.toSorted((left, right) => placeOf(left) - placeOf(right));
   }
+}
+
+const names: readonly string[] = [...longest.waiting, ...longest.computing];
+
+function rankOf({ moduleId }: TestSpecification): number {
+  const at = names.findIndex((name) => moduleId.endsWith(name));
+  return at === -1 ? names.length : at;
 }
 
 const side = { pool: "forks", maxWorkers: filesAtOnce } as const;
@@ -95,7 +117,17 @@ export default defineConfig({
         test: {
           ...{ ...side, ...computing },
           name: "unit",
+          isolate: false,
           include: ["test/**/*.test.ts"],
+          exclude: [...integrationFiles, ...modelFiles, ...aloneFiles],
+        },
+      },
+      {
+        root: repository,
+        test: {
+          ...{ ...side, ...computing },
+          name: "unit-alone",
+          include: aloneFiles,
           exclude: [...integrationFiles, ...modelFiles],
         },
       },

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { findArticle } from "../../src/ingest/formats/html/article.ts";
 import { readPage } from "../../src/ingest/formats/html/page.ts";
+import { cpuMs } from "../support/cpu-time.ts";
 
 const page = (html: string) => readPage(html, findArticle);
 const textOf = async (html: string) => (await page(html)).text;
@@ -207,9 +208,9 @@ describe("broken pages", () => {
       "<table><tr><td colspan=999999999 rowspan=999999999>The market sells cheese.<td>x</table>",
     ],
   ])("%s cost little, and the text is there", async (_name, html) => {
-    const began = performance.now();
+    const began = cpuMs();
     expect(await textOf(`<title>Old page</title>${html}`)).toContain("The market sells cheese.");
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(cpuMs() - began).toBeLessThan(10_000);
   });
 
   test("a title survives where the tree does not", async () => {

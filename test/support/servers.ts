@@ -10,10 +10,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Connection } from "@temporalio/client";
 import type { TestProject } from "vitest/node";
+import { filesAtOnce } from "../../ops/lint/files-at-once.ts";
 import { startServers } from "../../ops/servers/start-servers.ts";
 import { isTemporalReady } from "../../ops/servers/temporal.ts";
 import { lineProgress } from "../../ops/setup/progress.ts";
-import { filesAtOnce } from "./files-at-once.ts";
 import { startPrivateNats } from "./private-nats.ts";
 
 interface NatsPlace {

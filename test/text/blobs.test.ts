@@ -4,6 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { withoutBlobs } from "../../src/text/blobs.ts";
+import { cpuMs } from "../support/cpu-time.ts";
 
 const picture = (bytes: number) => randomBytes(bytes).toString("base64");
 const wrapped = (text: string, width: number) =>
@@ -103,8 +104,8 @@ describe("blobs in a text", () => {
     ";{}",
   ])("256 KiB of %j are gone through once", (piece) => {
     const text = piece.repeat(262_144 / piece.length);
-    const began = performance.now();
+    const began = cpuMs();
     withoutBlobs(text);
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(cpuMs() - began).toBeLessThan(5_000);
   });
 });
