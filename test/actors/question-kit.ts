@@ -37,6 +37,7 @@ import { createMemoryLog } from "../../src/log/memory/log.ts";
 import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
+import type { QuestionNamesLane } from "../../src/text/names.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { acme, answered, axis, createSystem, dimensions } from "./kit.ts";
 
@@ -57,6 +58,8 @@ export interface QuestionSetUp {
   readonly served?: boolean;
   /** What the log says about the lease; by default that it is this node's until `takeOver`. */
   readonly epochOf?: LeaseStore["epochOf"];
+  /** The lane of names; off by default. */
+  readonly names?: QuestionNamesLane;
 }
 
 const epoch = 1 as Epoch;
@@ -134,6 +137,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
         name: (name) => name,
         value: (_, value) => value,
       }),
+      names: options.names,
       writer: {
         write: (request) => {
           writes.push(request);
