@@ -21,14 +21,14 @@ import {
   requestOf,
 } from "../ingest/isolation/protocol.ts";
 import { processOperation } from "../ingest/pipeline.ts";
-import { namesOfFiles, preparersOf } from "../ingest/preparation/names.ts";
+import { preparersOf } from "../ingest/preparation/names.ts";
 import type { Preparer } from "../ingest/preparer.ts";
 import type { Log } from "../log/port.ts";
 import { type Logger, silentLogger } from "../observe/port.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import type { RedactionKeys } from "../text/redaction-keys.ts";
 import { type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
-import { namesFiles } from "./names.ts";
+import { openNames } from "./names.ts";
 import { isolatedRole } from "./roles.ts";
 
 interface IsolationContext {
@@ -84,7 +84,7 @@ export async function runIsolated(
   const embedder = embedderSeam(opened.embedder);
   const preparerOf = preparersOf(
     { tokenizer: opened.tokenizer, ids: config.documentIds },
-    await namesOfFiles(namesFiles(config)),
+    await openNames(config),
   );
   const parts = { ...opened, embedder, preparerOf };
   await embedProbe(parts);

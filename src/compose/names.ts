@@ -4,9 +4,11 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { limits } from "../contract/limits.ts";
-import type { ClassifierFiles } from "../embedding/onnx-classifier.ts";
+import type { ClassifierFiles } from "../embedding/port.ts";
+import { type NamesOf, namesBy } from "../ingest/preparation/names.ts";
 import { QuestionNames } from "../ingest/preparation/names-thread.ts";
 import type { RedactionKeys } from "../text/redaction-keys.ts";
+import { loadTokenizer } from "../text/tokenizer.ts";
 import { newestGraph } from "./embedding.ts";
 import type { Foundation } from "./foundation.ts";
 
@@ -21,6 +23,15 @@ export function namesFiles({ names, cacheDir }: Config): ClassifierFiles | undef
   const wayOut =
     "run ops/start once with FRESHET_REDACT_NAMES=model, or set FRESHET_NAMES_MODEL_DIR";
   return { modelDir, graphFile: newestGraph(modelDir, "fp32", wayOut) };
+}
+
+/** In this process; undefined where the lane is off. @throws FreshetError embedding_unavailable */
+export async function openNames(config: Config): Promise<NamesOf | undefined> {
+  const files = namesFiles(config);
+  if (files === undefined) return undefined;
+  // It brings onnxruntime, which no process without this lane needs on its main thread.
+  const { openTokenClassifier } = await import("../embedding/onnx-classifier.ts");
+  return namesBy(await openTokenClassifier(files), await loadTokenizer(files.modelDir));
 }
 
 /** Undefined where the lane is off. */

@@ -13,20 +13,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { z } from "zod";
 import { FreshetError } from "../contract/errors.ts";
 import { sessionOptions } from "./onnx-provider.ts";
-
-export interface TokenClassifier {
-  /** In the order of a token's values. */
-  readonly labels: readonly string[];
-  /** One row of values after another. @throws FreshetError embedding_failed */
-  classify(tokens: Int32Array): Promise<Float32Array>;
-}
-
-export interface ClassifierFiles {
-  /** Holds `config.json` and `tokenizer.json`. */
-  readonly modelDir: string;
-  /** A graph made by `ops/model`. */
-  readonly graphFile: string;
-}
+import type { ClassifierFiles, TokenClassifier } from "./port.ts";
 
 const configSchema = z.object({ id2label: z.record(z.string().regex(/^\d+$/), z.string()) });
 

@@ -46,3 +46,18 @@ export interface Embedder {
   /** Rejects what waits, lets what runs finish, and resolves once nothing is left running. */
   close(): Promise<void>;
 }
+
+/** Says what each token of a text is. */
+export interface TokenClassifier {
+  /** In the order of a token's values. */
+  readonly labels: readonly string[];
+  /** A value of every label, one token's after another's. @throws FreshetError embedding_failed */
+  readonly classify: (tokens: Int32Array) => Promise<Float32Array>;
+}
+
+export interface ClassifierFiles {
+  /** Holds `config.json` and `tokenizer.json`. */
+  readonly modelDir: string;
+  /** A graph made by `ops/model`. */
+  readonly graphFile: string;
+}

@@ -2,13 +2,13 @@
  * The lane of names and postal addresses: what a token classifier takes for one is replaced, behind
  * all recognisers. Opt-in: it costs more than embedding, and it misses some.
  *
- *   NL1  the same texts under the same key give the same, on any machine: windows depend on a text
+ *   NX1  the same texts under the same key give the same, on any machine: windows depend on a text
  *        alone, and each is one run of the model;
- *   NL2  every word is looked at, with words on both sides of it where there are any;
- *   NL3  a field is decided by itself and its key alone, so that a filter decides as the document
+ *   NX2  every word is looked at, with words on both sides of it where there are any;
+ *   NX3  a field is decided by itself and its key alone, so that a filter decides as the document
  *        did; in the text a full name that was found anywhere in the document goes everywhere;
- *   NL4  placeholders stay as they are;
- *   NL5  what the model cannot look at is not passed on: the error is thrown.
+ *   NX4  placeholders stay as they are;
+ *   NX5  what the model cannot look at is not passed on: the error is thrown.
  */
 
 import type { TenantId } from "../contract/ids.ts";

@@ -41,6 +41,7 @@ import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import type { ActorRef } from "../../src/runtime/system.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
+import type { QuestionNamesLane } from "../../src/text/names.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { acme, answered, axis, createSystem, dimensions } from "./kit.ts";
 
@@ -64,6 +65,8 @@ export interface QuestionSetUp {
   readonly epochOf?: LeaseStore["epochOf"];
   /** Questions that are answered at once; by default one. */
   readonly actors?: number;
+  /** The lane of names; off by default. */
+  readonly names?: QuestionNamesLane;
 }
 
 const epoch = 1 as Epoch;
@@ -150,6 +153,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
         name: (name) => name,
         value: (_, value) => value,
       }),
+      names: options.names,
       writer: {
         write: (request) => {
           writes.push(request);

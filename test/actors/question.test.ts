@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
+import type { QuestionNamesLane } from "../../src/text/names.ts";
 import { codeOf } from "../support/promises.ts";
 import { axis, deletion, quiet, until, upsert } from "./kit.ts";
 import {
@@ -240,6 +241,23 @@ it("I10: embedder, cold shard and model see the redacted question only", async (
   await ask({ query: "what is the secret text" }).promise;
   const seen = [embeds[0]?.inputs[0]?.text, searches[0]?.text, writes[0]?.question];
   expect(seen).toEqual(Array(3).fill("what is the [redacted] text"));
+});
+
+it("I10: a question whose names cannot be looked for is refused before anything sees it", async () => {
+  const names: QuestionNamesLane = {
+    redact: (_tenant, texts) =>
+      texts[0]?.text.includes("Jane") === true
+        ? Promise.reject(new FreshetError("embedding_unavailable"))
+        : Promise.resolve(texts.map(({ text }) => text.replaceAll("Wei", "[NAME]"))),
+  };
+  const { load, apply, ask, embeds, searches, writes } = startQuestions({ names });
+  load(5);
+  apply(upsert({ id: "a", position: 6 }));
+  expect(await codeOf(ask({ query: "who is Jane" }).promise)).toBe("embedding_unavailable");
+  expect([embeds, searches, writes]).toEqual([[], [], []]);
+  await ask({ query: "who is Wei" }).promise;
+  const seen = [embeds[0]?.inputs[0]?.text, searches[0]?.text, writes[0]?.question];
+  expect(seen).toEqual(Array(3).fill("who is [NAME]"));
 });
 
 it("streams the sources first, then the words in order", async () => {

@@ -31,7 +31,7 @@ export async function mailRows(folder: string): Promise<readonly Row[]> {
       const parts = await readNamed(reader, "message.eml", readFileSync(path));
       if (parts.documents.length === 0) unread += 1;
       for (const { title, text, metadata } of parts.documents) {
-        const values = Object.values((metadata ?? {}) as object)
+        const values = Object.values(metadata ?? {})
           .flat()
           .map(String);
         const whole = cleanText([String(title ?? ""), String(text), ...values].join("\n"));

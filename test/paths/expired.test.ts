@@ -20,9 +20,13 @@ it("a merged document whose time is over is absent also after a restart, before 
     await publish("brief", new Date(clock.nowMs() + 3_600_000).toISOString());
     await publish("lasting");
     expect(await engine.merges.force(tenant)).toMatchObject({ kind: "merged", upserts: 2 });
+    const waits = { timeout: 20_000 };
+    // Once it is confirmed the next owner replays nothing of it.
+    const hotDocuments = () =>
+      engine.service.status().tenants.find((each) => each.tenant === tenant)?.hot.documents;
+    await expect.poll(hotDocuments, waits).toBe(0);
     await engine.restart();
     const visible = { status: "visible", shard: "cold" };
-    const waits = { timeout: 20_000 };
     await expect.poll(() => stateOf("brief").catch(() => undefined), waits).toMatchObject(visible);
     aheadMs = 3_600_001;
     expect(await stateOf("brief")).toMatchObject({ id: "brief", status: "absent" });

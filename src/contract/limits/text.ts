@@ -57,7 +57,7 @@ export const textLimits = {
   prepareDeadlineMs: 10 * secondMs,
   /** With the model of names it takes 30 s, 0.1 s for each KiB, and as much on a busy machine. */
   prepareNamesDeadlineMs: 2 * minuteMs,
-  /** A question waits so long for the model of names: a tenth of a second for each KiB, and others. */
+  /** So long the model of names may take for one question: a tenth of a second for each KiB. */
   questionNamesDeadlineMs: 10 * secondMs,
   /** Questions that wait for the model of names: more would not come to their turn in that time. */
   questionNamesWaitingMax: 64,

@@ -11,7 +11,7 @@
 import { type ErrorBody, errorFromBody, FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import type { ClassifierFiles } from "../../embedding/onnx-classifier.ts";
+import type { ClassifierFiles } from "../../embedding/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { late } from "../../runtime/deadline.ts";
 import { FairShares } from "../../runtime/fair-shares.ts";

@@ -8,11 +8,14 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { errorBody, toFreshetError } from "../../contract/errors.ts";
-import type { ClassifierFiles } from "../../embedding/onnx-classifier.ts";
+import { openTokenClassifier } from "../../embedding/onnx-classifier.ts";
+import type { ClassifierFiles } from "../../embedding/port.ts";
+import { loadTokenizer } from "../../text/tokenizer.ts";
+import { namesBy } from "./names.ts";
 import type { NamesReply, NamesRequest } from "./names-thread.ts";
-import { openNames } from "./open-names.ts";
 
-const namesOf = await openNames(workerData as ClassifierFiles);
+const files = workerData as ClassifierFiles;
+const namesOf = namesBy(await openTokenClassifier(files), await loadTokenizer(files.modelDir));
 const port = parentPort;
 if (port === null) throw new Error("this file is a thread of an engine");
 

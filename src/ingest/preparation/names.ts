@@ -1,7 +1,8 @@
 /** With whose key, and with which lanes, the documents of a tenant are prepared. */
 
-import type { ClassifierFiles } from "../../embedding/onnx-classifier.ts";
-import type { NameRedactor } from "../../text/names.ts";
+import type { TokenClassifier } from "../../embedding/port.ts";
+import { createNameRedactor, type NameRedactor } from "../../text/names.ts";
+import type { Tokenizer } from "../../text/port.ts";
 import { createRedactor } from "../../text/redaction.ts";
 import {
   createPreparer,
@@ -12,14 +13,10 @@ import {
 
 export type NamesOf = (redactionKey: Uint8Array) => NameRedactor;
 
-/** Undefined where that lane is off. @throws what `openNames` throws */
-export async function namesOfFiles(
-  files: ClassifierFiles | undefined,
-): Promise<NamesOf | undefined> {
-  if (files === undefined) return undefined;
-  // It brings onnxruntime: a thread without this lane starts without it.
-  const { openNames } = await import("./open-names.ts");
-  return openNames(files);
+/** @param tokenizer the classifier's own */
+export function namesBy(classifier: TokenClassifier, tokenizer: Tokenizer): NamesOf {
+  const { labels, classify } = classifier;
+  return (redactionKey) => createNameRedactor({ tokenizer, labels, classify }, redactionKey);
 }
 
 /** A preparer for the tenant that a key belongs to. */

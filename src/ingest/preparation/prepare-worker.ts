@@ -2,17 +2,18 @@
  * The thread that prepares documents: parsing, redaction, chunking, tokens and terms of a large one
  * take longer than the main thread may be away.
  *
- * Owns: a tokenizer with its cache, and the model of names where that lane is on. Never: keeps anything of a document. Receives:
- * `PrepareRequest`, one at a time. Sends: `ready` once, then `named` (unless the document has no
- * id) and `prepared` or `failed` for each request.
+ * Owns: a tokenizer with its cache, and the model of names where that lane is on. Never: keeps
+ * anything of a document. Receives: `PrepareRequest`, one at a time. Sends: `ready` once, then
+ * `named` (unless the document has no id) and `prepared` or `failed` for each request.
  */
 
 import { parentPort, workerData } from "node:worker_threads";
 import { limits } from "../../contract/limits.ts";
+import type { ClassifierFiles } from "../../embedding/port.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { yieldBy } from "../../runtime/priority.ts";
 import { loadTokenizer } from "../../text/tokenizer.ts";
-import { namesOfFiles, preparersOf } from "./names.ts";
+import { type NamesOf, namesBy, preparersOf } from "./names.ts";
 import type { PrepareWorkerSettings } from "./protocol.ts";
 import { answerRequests } from "./thread-program.ts";
 
@@ -20,4 +21,11 @@ const { modelDir, ids, names } = workerData as PrepareWorkerSettings;
 yieldBy(limits.prepareNiceness);
 const tokenizer = await loadTokenizer(modelDir);
 if (parentPort === null) throw new Error("this file is a thread of an engine");
-answerRequests(parentPort, preparersOf({ tokenizer, ids }, await namesOfFiles(names)), systemClock);
+const namesOf = names === undefined ? undefined : await openNames(names);
+answerRequests(parentPort, preparersOf({ tokenizer, ids }, namesOf), systemClock);
+
+/** It brings onnxruntime: a thread without this lane starts without it. */
+async function openNames(files: ClassifierFiles): Promise<NamesOf> {
+  const { openTokenClassifier } = await import("../../embedding/onnx-classifier.ts");
+  return namesBy(await openTokenClassifier(files), await loadTokenizer(files.modelDir));
+}

@@ -3,7 +3,7 @@
 import type { ErrorBody } from "../../contract/errors.ts";
 import type { DocumentId } from "../../contract/ids.ts";
 import type { DocumentInfo } from "../../contract/record.ts";
-import type { ClassifierFiles } from "../../embedding/onnx-classifier.ts";
+import type { ClassifierFiles } from "../../embedding/port.ts";
 import { countTerms, indexedText, unpackTerms } from "../../text/chunk-terms.ts";
 import type { Chunk } from "../../text/chunking.ts";
 import type { Prepared } from "../prepare-payload.ts";
