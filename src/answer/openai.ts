@@ -19,6 +19,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { Deadline, waitAtMost } from "../runtime/deadline.ts";
 import { explainTls } from "../runtime/tls-fault.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
+import { explainUrl } from "../runtime/tls-probe.ts";
 import type { Completion, LanguageModel } from "./port.ts";
 import { createEventParser } from "./sse.ts";
 
@@ -71,7 +72,12 @@ async function ping(options: OpenAiOptions, agent: Agent): Promise<void> {
     await reply.body.dump();
     if (reply.statusCode >= 500) throw unavailable({ status: reply.statusCode });
   } catch (thrown) {
-    throw thrown instanceof FreshetError ? thrown : failed(options, thrown);
+    if (thrown instanceof FreshetError) throw thrown;
+    const { baseUrl: url, tls } = options;
+    const link = { ...linkOf(options), tls, url, timeoutMs: limits.tlsProbeMs };
+    const why = await explainUrl(thrown, link);
+    if (why === undefined) throw failed(options, thrown);
+    throw new FreshetError("model_unavailable", why, { details: { reason: reasonOf(thrown) } });
   }
 }
 
@@ -267,9 +273,12 @@ function unavailable(details: ErrorDetails): FreshetError {
 }
 
 /** A mistake of TLS says what to set; it holds no text of anybody (OA1). */
-function failed({ baseUrl, tls }: OpenAiOptions, thrown: unknown): FreshetError {
-  const where = `the model endpoint at ${new URL(baseUrl).origin}`;
-  const message = explainTls(thrown, { where, tls, settings: "FRESHET_LLM_TLS" });
+function failed(options: OpenAiOptions, thrown: unknown): FreshetError {
+  const message = explainTls(thrown, { ...linkOf(options), tls: options.tls });
   const details = { reason: reasonOf(thrown) };
   return new FreshetError("model_unavailable", message, { details });
+}
+
+function linkOf({ baseUrl }: OpenAiOptions) {
+  return { where: `the model endpoint at ${new URL(baseUrl).origin}`, settings: "FRESHET_LLM_TLS" };
 }

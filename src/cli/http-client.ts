@@ -23,9 +23,8 @@ import {
   documentStateSchema,
   engineStatusSchema,
 } from "../contract/service-schemas.ts";
-import { explainTls, type Link } from "../runtime/tls-fault.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
-import { probeTls } from "../runtime/tls-probe.ts";
+import { explainUrl } from "../runtime/tls-probe.ts";
 import type { Addresses } from "./addresses.ts";
 import { readEvents } from "./event-reader.ts";
 import { CliError, usageError } from "./exit.ts";
@@ -105,22 +104,6 @@ function refuseOpenWire(address: string): void {
   );
 }
 
-/** What fetch does not say: who wants TLS, or a certificate, cuts without a word that it passes on. */
-async function askWhy(url: string, link: Link): Promise<string | undefined> {
-  const { protocol, hostname, port } = new URL(url);
-  const isSecure = protocol === "https:";
-  const none = { ...link, caFile: undefined, certFile: undefined, keyFile: undefined };
-  const why = await probeTls({
-    ...link,
-    tls: isSecure ? (link.tls ?? none) : undefined,
-    host: hostname.replace(/^\[(.*)\]$/, "$1"),
-    port: Number(port) || (isSecure ? 443 : 80),
-    timeoutMs: limits.tlsProbeMs,
-  });
-  if (why === undefined || isSecure) return why;
-  return `${link.where} asks for TLS: use https:// in its address`;
-}
-
 /** Node's own fetch takes no certificates. */
 function fetchWith(tls: TlsFiles): typeof fetch {
   const dispatcher = new Agent({
@@ -176,8 +159,9 @@ async function reach<T>({ url, tls }: Reached, work: () => Promise<T>): Promise<
     // fetch says only that it failed; a refused connection means that nothing runs there.
     if (!(cause instanceof TypeError)) throw cause;
     const link = { where: `the engine at ${url}`, tls, settings: "FRESHET_API_TLS" };
-    const why = explainTls(cause, link) ?? (await askWhy(url, link));
-    if (why !== undefined) throw new CliError(why, { cause });
+    const why = await explainUrl(cause, { ...link, url, timeoutMs: limits.tlsProbeMs });
+    const isPlain = url.startsWith("http:");
+    if (why !== undefined) throw new CliError(isPlain ? `${why} (https://)` : why, { cause });
     throw new CliError(`no engine answers at ${url}: start it with ./ops/start`, { cause });
   }
 }

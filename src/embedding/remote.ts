@@ -16,6 +16,7 @@ import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { explainUrl } from "../runtime/tls-probe.ts";
 import { checkInputs, checkNotAborted, checkVector } from "./checks.ts";
 import { probeText } from "./model-probe.ts";
 import type { Embedder, EmbeddingModel, EmbedInput, EmbedOptions, Lane } from "./port.ts";
@@ -62,6 +63,8 @@ export async function createRemoteEmbedder(options: RemoteEmbedderOptions): Prom
   } catch (thrown) {
     await close();
     const { code, message, details } = toFreshetError(thrown);
+    const why = await explainEnd(options, message);
+    if (why !== undefined) throw new FreshetError(code, why, { details });
     throw new FreshetError(code, `${endpoint.origin}: ${message}`, { details });
   }
   return {
@@ -69,6 +72,17 @@ export async function createRemoteEmbedder(options: RemoteEmbedderOptions): Prom
     embed: (batch, embedOptions) => embed({ lanes, model, batch, options: embedOptions }),
     close,
   };
+}
+
+/** A server that wants a client certificate cuts the connection, which the client passes on as that. */
+async function explainEnd(
+  { url, tls }: RemoteEmbedderOptions,
+  message: string,
+): Promise<string | undefined> {
+  if (!message.includes("UND_ERR_SOCKET")) return undefined;
+  const where = `the embedding endpoint at ${endpointOf(url).origin}`;
+  const link = { where, tls, settings: "FRESHET_EMBED_TLS" };
+  return await explainUrl(undefined, { ...link, url, timeoutMs: limits.tlsProbeMs });
 }
 
 function createLane(

@@ -92,3 +92,25 @@ function isAlert(failure: Error & { code?: string }): boolean {
 function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/**
+ * For a client over fetch: by its error, and where that says no more than that the socket closed,
+ * by a handshake.
+ */
+export async function explainUrl(
+  error: unknown,
+  { url, timeoutMs, ...link }: Link & { readonly url: string; readonly timeoutMs: number },
+): Promise<string | undefined> {
+  const known = explainTls(error, link);
+  if (known !== undefined) return known;
+  const { protocol, hostname, port } = new URL(url);
+  const isSecure = protocol === "https:";
+  const none = { ...link, caFile: undefined, certFile: undefined, keyFile: undefined };
+  return await probeTls({
+    ...link,
+    tls: isSecure ? (link.tls ?? none) : undefined,
+    host: hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(port) || (isSecure ? 443 : 80),
+    timeoutMs,
+  });
+}

@@ -60,6 +60,7 @@ const links: readonly [string, string, Ask][] = [
         clock: systemClock,
       });
       try {
+        await model.ping();
         const { signal } = new AbortController();
         return await model.complete({ messages: [], maxTokens: 1, signal });
       } finally {

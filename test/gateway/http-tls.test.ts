@@ -73,7 +73,10 @@ describe("the HTTP API over TLS", () => {
     const unknown = /unknown CA: .*FRESHET_API_TLS_CA_FILE/;
     await told(ask(good.url, undefined), unknown);
     await told(ask(good.url, files({ caFile: kit.otherCaFile })), unknown);
-    await told(ask(good.url.replace("https:", "http:"), undefined), /asks for TLS: use https:/);
+    await told(
+      ask(good.url.replace("https:", "http:"), undefined),
+      /asks for TLS: turn it on here \(https:/,
+    );
     const elsewhere = await listening(shows(kit.wrongName));
     await told(ask(elsewhere.url, files()), /other names \(DNS:elsewhere\.example\)/);
     const expired = await listening(shows(kit.expired));

@@ -6,8 +6,8 @@ import { Agent, buildConnector, FormData, fetch } from "undici";
 import { z } from "zod";
 import { limits } from "../../contract/limits.ts";
 import type { Secret, TlsFiles } from "../../contract/links.ts";
-import { explainTls } from "../../runtime/tls-fault.ts";
 import { readTlsFiles } from "../../runtime/tls-files.ts";
+import { explainUrl } from "../../runtime/tls-probe.ts";
 import { firstHeading } from "../../text/markdown.ts";
 import type { ConvertedPart } from "./convert.ts";
 import type { CorpusFile } from "./port.ts";
@@ -54,9 +54,11 @@ export function createDoclingParser(options: RemoteParserOptions): RemoteParser 
         if (!status.endsWith("success")) return [{ skipped: "parser" }];
         return text.trim() === "" ? [{ skipped: "empty" }] : [{ title: firstHeading(text), text }];
       } catch (thrown) {
-        const why = explainTls(thrown, { where, tls, settings: "FRESHET_PARSER_TLS" });
+        if (warn === undefined) return [{ skipped: "parser" }];
+        const link = { where, tls, settings: "FRESHET_PARSER_TLS" };
+        const why = await explainUrl(thrown, { ...link, url, timeoutMs: limits.tlsProbeMs });
         if (why !== undefined) warn?.(why);
-        if (why !== undefined) warn = undefined;
+        warn = undefined;
         return [{ skipped: "parser" }];
       }
     },
