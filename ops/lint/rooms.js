@@ -85,7 +85,7 @@ export const vendors = [
   { name: "libphonenumber", packages: "libphonenumber-js", from: "^src/text/" },
   { name: "jsonata", packages: "jsonata", from: "^src/ingest/sources/" },
   { name: "stemmer", packages: "stemmer", from: "^src/text/" },
-  { name: "protobufjs", packages: "protobufjs", from: "^ops/model/" },
+  { name: "protobufjs", packages: "protobufjs", from: "^(ops/model/|src/cold/weaviate-wire)" },
   {
     name: "temporal-server-side",
     packages: "@temporalio/(worker|client|envconfig|nexus|core-bridge)",

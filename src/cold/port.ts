@@ -40,7 +40,10 @@ export interface ColdObject {
 /** What a walk tells of an object. */
 export interface ColdEntry
   extends Pick<ColdObject, "id" | "documentId" | "version" | "chunk" | "chunkCount"> {
-  /** Its terms were made by another Freshet, or never: words find it only after `renewTerms`. */
+  /**
+   * It was stored by another Freshet: words find it, or find it as fast as others, only after
+   * `renewTerms`.
+   */
   readonly hasOldTerms?: true;
 }
 
@@ -124,8 +127,8 @@ export interface ColdShard {
    */
   expired(tenant: TenantId, page: ExpiredPage): Promise<readonly ExpiredEntry[]>;
   /**
-   * Gives these objects the terms of today, from what they hold themselves; absent ids are passed
-   * over. May come late and twice.
+   * Gives these objects the terms and the form of today, from what they hold themselves; absent
+   * ids are passed over. May come late and twice.
    */
   renewTerms(tenant: TenantId, ids: readonly string[]): Promise<void>;
   /**

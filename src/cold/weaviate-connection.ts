@@ -1,8 +1,8 @@
 /**
  * A connection to Weaviate that may be down. Nothing here throws before it is used.
  *
- * Owns the vendor's client. Never retries an operation: it says `cold_unavailable`, and its caller
- * knows whether to ask again.
+ * Owns the vendor's client and the channel for searches. Never retries an operation: it says
+ * `cold_unavailable`, and its caller knows whether to ask again.
  *
  *   WC1  while Weaviate is down a caller is refused at once, except the one that probes it after a
  *        pause;
@@ -21,6 +21,7 @@ import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
 import { raceAbort } from "../runtime/race-abort.ts";
+import { SearchChannel } from "./weaviate-channel.ts";
 import { explainWeaviate, trustFor } from "./weaviate-tls.ts";
 
 export interface WeaviateAddress {
@@ -58,9 +59,14 @@ export class RequestRefusedError extends Error {
   override readonly name = "RequestRefusedError";
 }
 
+interface Connected {
+  readonly client: WeaviateClient;
+  readonly channel: SearchChannel;
+}
+
 type State =
   | { readonly is: "closed" }
-  | { readonly is: "connected"; readonly client: WeaviateClient }
+  | ({ readonly is: "connected" } & Connected)
   /** `failures` counts the attempts to connect since the outage began. */
   | { readonly is: "down"; readonly retryAtMs: number; readonly failures: number };
 
@@ -72,12 +78,12 @@ const reconnects = {
   backoffMaxMs: limits.coldReconnectMaxMs,
 };
 
-type Work<T> = (client: WeaviateClient, signal: AbortSignal) => Promise<T>;
+type Work<T> = (client: WeaviateClient, signal: AbortSignal, channel: SearchChannel) => Promise<T>;
 
 export class Connection {
   readonly #options: ConnectionOptions;
   #state: State = downAtOnce;
-  #connecting: Promise<WeaviateClient> | null = null;
+  #connecting: Promise<Connected> | null = null;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -91,10 +97,11 @@ export class Connection {
   async run<T>(work: Work<T>, signal?: AbortSignal): Promise<T> {
     if (hasGone(signal)) throw new FreshetError("cancelled");
     const ms = limits.coldRequestMs;
-    const client = await this.#bounded({ ms, caller: signal }, () => this.#connected());
+    const connected = await this.#bounded({ ms, caller: signal }, () => this.#connected());
+    const { client, channel } = connected;
     try {
       return await this.#bounded({ ms, caller: signal }, (ended) =>
-        Promise.race([work(client, ended), this.#outage(ended)]),
+        Promise.race([work(client, ended, channel), this.#outage(ended)]),
       );
     } catch (error) {
       if (hasGone(signal)) throw new FreshetError("cancelled");
@@ -110,16 +117,16 @@ export class Connection {
   }
 
   close(): void {
-    if (this.#state.is === "connected") this.#state.client.close().catch(() => {});
+    if (this.#state.is === "connected") end(this.#state);
     this.#state = { is: "closed" };
   }
 
-  async #connected(): Promise<WeaviateClient> {
+  async #connected(): Promise<Connected> {
     switch (this.#state.is) {
       case "closed":
         throw new FreshetError("cold_unavailable", "the cold shard is closed");
       case "connected":
-        return this.#state.client;
+        return this.#state;
       case "down":
         if (
           this.#connecting === null &&
@@ -134,7 +141,7 @@ export class Connection {
     }
   }
 
-  async #connect(failures: number): Promise<WeaviateClient> {
+  async #connect(failures: number): Promise<Connected> {
     const { url, logger } = this.#options;
     let client: WeaviateClient | null = null;
     try {
@@ -151,9 +158,10 @@ export class Connection {
       client.close().catch(() => {});
       throw new FreshetError("cold_unavailable", "the cold shard is closed");
     }
-    this.#state = { is: "connected", client };
+    const connected: Connected = { client, channel: openChannel(this.#options, client) };
+    this.#state = { is: "connected", ...connected };
     logger.info({ url }, "weaviate is connected");
-    return client;
+    return connected;
   }
 
   /**
@@ -189,8 +197,8 @@ export class Connection {
     if (this.#state.is !== "connected" || this.#state.client !== client) return;
     const { url, logger } = this.#options;
     logger.warn({ error, url }, "the connection to weaviate broke");
+    end(this.#state);
     this.#state = downAtOnce;
-    client.close().catch(() => {});
   }
 
   /**
@@ -199,7 +207,7 @@ export class Connection {
   async #outage(ended: AbortSignal): Promise<never> {
     for (;;) {
       await this.#options.clock.sleep(limits.coldProbeEveryMs, ended);
-      if (ended.aborted) throw new NoAnswerError("the operation has ended");
+      if (ended.aborted) throw new NoAnswerError(hasEnded);
       await this.probe();
     }
   }
@@ -222,7 +230,8 @@ export class Connection {
       throw deadline.isOver ? new NoAnswerError(`no answer within ${ms} ms`) : error;
     } finally {
       deadline.clear();
-      ended.abort();
+      // A reason of our own: the default is made with a stack for each operation.
+      ended.abort(hasEnded);
     }
   }
 }
@@ -263,6 +272,23 @@ function credentials({ apiKey, oidc }: WeaviateAddress) {
   return { authCredentials: new weaviate.ApiKey(key) };
 }
 
+function openChannel(address: WeaviateAddress, client: WeaviateClient): SearchChannel {
+  const { url, grpc, apiKey, oidc, tls } = address;
+  const isOpen = apiKey === undefined && oidc === undefined;
+  // The vendor's client has the token, and gets a new one when it ends.
+  const bearer = async () => (await client.getConnectionDetails()).bearerToken;
+  return new SearchChannel({
+    url: `${new URL(url).protocol}//${grpc}`,
+    tls,
+    ...(isOpen ? {} : { bearer }),
+  });
+}
+
+function end({ client, channel }: Connected): void {
+  client.close().catch(() => {});
+  channel.close();
+}
+
 /**
  * Asked directly: the vendor's `isReady` starts a second request without waiting for it, whose
  * failure ends the process as an unhandled rejection.
@@ -276,6 +302,8 @@ async function checkReady(url: string, signal: AbortSignal): Promise<void> {
 function hasGone(caller: AbortSignal | undefined): boolean {
   return caller?.aborted === true;
 }
+
+const hasEnded = "the operation has ended";
 
 /** Weaviate did not answer, or not in time. */
 export class NoAnswerError extends Error {

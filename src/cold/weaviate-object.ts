@@ -6,10 +6,10 @@ import type { DocumentId, Version } from "../contract/ids.ts";
 import type { DocumentInfo, TextRange } from "../contract/record.ts";
 import { dotProduct } from "../contract/vector.ts";
 import { lexicalMatch } from "../text/chunk-terms.ts";
-import { termsVersion } from "../text/lexical.ts";
 import type { ColdEntry, ColdObject } from "./port.ts";
-import { objectTerms } from "./terms.ts";
 import { facetsOf } from "./weaviate-filter.ts";
+import { packObject, type Shown, storedVersion, unpackRecord } from "./weaviate-record.ts";
+import type { WireHit } from "./weaviate-wire.ts";
 
 /**
  * As stored; optional ones are left out, never null. An alias: an interface would lack the index
@@ -20,31 +20,20 @@ export type ChunkProperties = {
   version: number;
   chunk: number;
   chunkCount: number;
-  text: string;
-  heading?: string;
-  title?: string;
   facets: string[];
   timestamp?: number;
   publishedAt?: number;
   expiresAt?: number;
   language?: string;
   acl?: string[];
-  range?: number[];
   terms: string;
+  /** `storedVersion`. */
   termsVersion: number;
-  info: string;
+  record: string;
 };
 
-/** What a search has to bring back; title, times, labels and facets are all in `info`. */
-export const candidateProperties = [
-  "documentId",
-  "version",
-  "chunk",
-  "text",
-  "heading",
-  "range",
-  "info",
-] as const;
+/** What a search has to bring back: what is shown, and what it is found by. */
+export const candidateProperties = ["record", "terms"] as const;
 
 /** The name that Weaviate gives to the only vector of an object. */
 export const vectorName = "default";
@@ -57,32 +46,23 @@ interface StoredObject {
 
 /**
  * Every text but the id is repaired: what reaches the server is well-formed, also of records that
- * an earlier Freshet wrote. (JSON escapes what is not, so `info` comes back as it was.) An id
- * cannot be repaired, it is what names the document.
+ * an earlier Freshet wrote. An id cannot be repaired, it is what names the document.
  */
 export function storedObject(object: ColdObject): StoredObject {
-  const { documentId, version, chunk, chunkCount, text, heading, range, info } = object;
-  const { title, timestamp, publishedAtMs, expiresAtMs, language, acl } = info;
+  const { documentId, version, chunk, chunkCount, info } = object;
+  const { timestamp, publishedAtMs, expiresAtMs, language, acl } = info;
   return {
     id: object.id,
     properties: {
-      documentId,
-      version,
-      chunk,
-      chunkCount,
-      text: text.toWellFormed(),
-      ...(heading === undefined ? {} : { heading: heading.toWellFormed() }),
-      ...(title === undefined ? {} : { title: title.toWellFormed() }),
+      ...{ documentId, version, chunk, chunkCount },
       ...(timestamp === undefined ? {} : { timestamp }),
       ...(publishedAtMs === undefined ? {} : { publishedAt: publishedAtMs }),
       ...(expiresAtMs === undefined ? {} : { expiresAt: expiresAtMs }),
       ...(language === undefined ? {} : { language }),
       ...(acl === undefined ? {} : { acl: [...acl] }),
-      ...(range === undefined ? {} : { range: [...range] }),
-      terms: objectTerms(object),
-      termsVersion,
+      ...packObject(object),
+      termsVersion: storedVersion,
       facets: [...facetsOf(info)],
-      info: JSON.stringify(info),
     },
     vectors: Array.from(object.vector),
   };
@@ -102,10 +82,11 @@ export function entryOf(found: {
     // Written before the property existed: its document is taken for incomplete until it is written
     // anew.
     chunkCount: typeof chunkCount === "number" ? chunkCount : 0,
-    ...(made === termsVersion ? {} : { hasOldTerms: true }),
+    ...(made === storedVersion ? {} : { hasOldTerms: true }),
   };
 }
 
+/** As the vendor's client returns it. */
 export interface FoundObject {
   readonly properties: Readonly<Record<string, unknown>>;
   readonly vectors: Readonly<Record<string, unknown>>;
@@ -117,52 +98,95 @@ export interface Asked {
   readonly queryTerms: readonly string[];
 }
 
-/** @throws FreshetError cold_unavailable when the object is not one that `storedObject` made */
-export function candidateOf(found: FoundObject, { vector, queryTerms }: Asked): Candidate {
-  const { documentId, version, chunk, text, heading, range, info } = found.properties;
+/** Undefined of what an earlier Freshet stored: then `candidateOfObject` makes it of all of it. */
+export function candidateOf(hit: WireHit, asked: Asked): Candidate | undefined {
+  const { record, terms } = hit.properties;
+  if (typeof record !== "string") return undefined;
+  const { shown, shownTerms } = unpackRecord(record);
+  if (hit.vectorBytes.length === 0 || typeof terms !== "string") throw incomplete();
+  const lexical =
+    shownTerms === undefined
+      ? lexicalMatch(asked.queryTerms, shown)
+      : {
+          frequencies: asked.queryTerms.map((term) => occurrences(term, terms, shownTerms.from)),
+          length: shownTerms.count,
+        };
+  // Computed here, from the stored vector: exact, and the same measure as in the hot shard.
+  const cosine = dotProduct(floatsIn(hit.vectorBytes), asked.vector);
+  return { shard: "cold", ...shown, cosine, lexical };
+}
+
+/** Of a vector after the other: a search brings a hundred. */
+let scratch = new Float32Array(0);
+
+/** Good until the next call. Copied, since they seldom lie on a multiple of four. */
+function floatsIn(bytes: Uint8Array): Float32Array {
+  const length = bytes.length / Float32Array.BYTES_PER_ELEMENT;
+  if (!Number.isInteger(length)) throw incomplete();
+  if (scratch.length !== length) scratch = new Float32Array(length);
+  new Uint8Array(scratch.buffer).set(bytes);
+  return scratch;
+}
+
+const blank = 32;
+
+/** How often a word stands between blanks in a text of words, from there on. */
+function occurrences(word: string, words: string, from: number): number {
+  let count = 0;
+  for (let at = words.indexOf(word, from); at >= 0; at = words.indexOf(word, at + word.length)) {
+    const end = at + word.length;
+    const begins = at === from || words.charCodeAt(at - 1) === blank;
+    if (begins && (end === words.length || words.charCodeAt(end) === blank)) count += 1;
+  }
+  return count;
+}
+
+export function candidateOfObject(object: ColdObject, asked: Asked): Candidate {
+  const { documentId, version, chunk, text, heading, range, info, vector } = object;
+  const shown: Shown = { documentId, version, chunk, text, heading, range, info };
+  const lexical = lexicalMatch(asked.queryTerms, shown);
+  return { shard: "cold", ...shown, cosine: dotProduct(vector, asked.vector), lexical };
+}
+
+/**
+ * A stored object as it was written, by this Freshet or an earlier one.
+ * @throws FreshetError cold_unavailable when no Freshet wrote it
+ */
+export function objectOf(found: FoundObject & { readonly uuid: string }): ColdObject {
   const own = found.vectors[vectorName];
+  if (!Array.isArray(own)) throw incomplete();
+  const { record } = found.properties;
+  const isPacked = typeof record === "string" && record !== "";
+  const shown = isPacked ? unpackRecord(record).shown : shownApart(found.properties);
+  const { id, chunkCount } = entryOf(found);
+  return { id, chunkCount, ...shown, vector: Float32Array.from(own as number[]) };
+}
+
+/** As objects were stored before they were packed: each part in a property of its own. */
+function shownApart(properties: FoundObject["properties"]): Shown {
+  const { documentId, version, chunk, text, heading, range, info } = properties;
   if (
     typeof documentId !== "string" ||
     typeof version !== "number" ||
     typeof chunk !== "number" ||
     typeof text !== "string" ||
-    typeof info !== "string" ||
-    !Array.isArray(own)
+    typeof info !== "string"
   ) {
-    throw new FreshetError("cold_unavailable", "weaviate returned an object that is incomplete");
+    throw incomplete();
   }
-  // Weaviate gives absent text as null or as an empty string, and an empty heading says nothing.
-  const shown = {
-    text,
-    heading: typeof heading === "string" && heading !== "" ? heading : undefined,
-  };
   return {
-    shard: "cold",
     documentId: documentId as DocumentId,
     version: version as Version,
-    chunk,
-    ...shown,
+    ...{ chunk, text },
+    // Weaviate gives absent text as null or as an empty string, and an empty heading says nothing.
+    heading: typeof heading === "string" && heading !== "" ? heading : undefined,
     ...(isRange(range) ? { range } : {}),
     info: infoIn(info),
-    // Computed here, from the stored vector: exact, and the same measure as in the hot shard.
-    cosine: dotProduct(own as number[], vector),
-    lexical: lexicalMatch(queryTerms, shown),
   };
 }
 
-/**
- * A stored object as it was written.
- * @throws FreshetError cold_unavailable
- */
-export function objectOf(found: FoundObject & { readonly uuid: string }): ColdObject {
-  const own = found.vectors[vectorName];
-  const vector = Float32Array.from(Array.isArray(own) ? (own as number[]) : []);
-  const { documentId, version, chunk, text, heading, range, info } = candidateOf(found, {
-    vector,
-    queryTerms: [],
-  });
-  const { id, chunkCount } = entryOf(found);
-  return { id, documentId, version, chunk, chunkCount, text, heading, range, info, vector };
+function incomplete(): FreshetError {
+  return new FreshetError("cold_unavailable", "weaviate returned an object that is incomplete");
 }
 
 function isRange(range: unknown): range is TextRange {

@@ -4,23 +4,25 @@
  * in that depends on scores that the hot shard does not have, and a merge would change answers.
  */
 
-import type { Collection, FilterValue, WeaviateClient } from "weaviate-client";
-import { Filters } from "weaviate-client";
+import type { Collection, WeaviateClient } from "weaviate-client";
 import type { Candidate } from "../contract/candidate.ts";
 import { matchesFilter } from "../contract/filter.ts";
 import { limits } from "../contract/limits.ts";
 import { queryTerms } from "../text/lexical.ts";
-import type { ColdQuery } from "./port.ts";
+import type { ColdObject, ColdQuery } from "./port.ts";
 import { questionTerms } from "./terms.ts";
+import type { SearchChannel } from "./weaviate-channel.ts";
 import { type NativeClause, type NativeLeaf, nativeFilter } from "./weaviate-filter.ts";
 import {
   type Asked,
   type ChunkProperties,
   candidateOf,
+  candidateOfObject,
   candidateProperties,
   vectorName,
 } from "./weaviate-object.ts";
 import { collectionsOf } from "./weaviate-schema.ts";
+import type { WireFilter, WireHit, WireSearch } from "./weaviate-wire.ts";
 
 /**
  * How much more is fetched when too few hits passed the part of a filter that Weaviate cannot
@@ -36,53 +38,81 @@ export function chunksOf(client: WeaviateClient, tenant: string): ChunkCollectio
   return client.collections.use<string, ChunkProperties>(chunks).withTenant(tenant);
 }
 
-/** The best `query.limit` chunks by vector and the best by words, each once. */
-export async function searchBothWays(
-  chunks: ChunkCollection,
-  query: ColdQuery,
-  signal: AbortSignal,
-): Promise<readonly Candidate[]> {
-  const native = nativeFilter(query.filter);
-  const { clause, exact } = native;
-  if (clause === "none") return [];
-  const terms = questionTerms(query.text);
-  const request = { query, exact, filters: filtersOf(chunks, clause, query.aliveAtMs) };
-  const asked = { vector: query.vector, queryTerms: queryTerms(query.text) };
-  const lists = await Promise.all([
-    bestOf(byVector(chunks, asked, signal), request),
-    terms === "" ? [] : bestOf(byTerms(chunks, { ...asked, terms }, signal), request),
-  ]);
-  const found = new Map<string, Candidate>();
-  for (const hit of lists.flat()) {
-    const { documentId, version, chunk } = hit;
-    found.set(JSON.stringify([documentId, version, chunk]), hit);
-  }
-  return [...found.values()];
+/** Where a search is sent, and until when. */
+export interface SearchedThrough {
+  readonly client: WeaviateClient;
+  readonly channel: SearchChannel;
+  readonly signal: AbortSignal;
+  /** All that is stored of these objects. */
+  readonly stored: (ids: readonly string[]) => Promise<readonly ColdObject[]>;
 }
 
-interface ListOptions {
-  readonly limit: number;
-  readonly filters: FilterValue | undefined;
+/** The best `query.limit` chunks by vector and the best by words, each once. */
+export async function searchBothWays(
+  through: SearchedThrough,
+  query: ColdQuery,
+): Promise<readonly Candidate[]> {
+  const { clause, exact } = nativeFilter(query.filter);
+  if (clause === "none") return [];
+  const { tenant, text, vector } = query;
+  const common = {
+    ...{ collection: collectionsOf(through.client).chunks, tenant },
+    ...{ properties: candidateProperties, vectors: [vectorName] },
+    filter: filterOf(clause, query.aliveAtMs),
+  };
+  const candidates = candidatesFor(query, through.stored);
+  const listBy =
+    (by: WireSearch["by"]): List =>
+    async (limit) =>
+      candidates(await through.channel.search({ ...common, by, limit }, through.signal));
+  const words = questionTerms(text);
+  const lists = await Promise.all([
+    bestOf(listBy({ vector, target: vectorName }), { query, exact }),
+    words === "" ? [] : bestOf(listBy({ words, property: "terms" }), { query, exact }),
+  ]);
+  return [...new Set(lists.flat())];
+}
+
+/** Hits to candidates: what both lists find is read once. */
+function candidatesFor(
+  { text, vector }: ColdQuery,
+  stored: SearchedThrough["stored"],
+): (hits: readonly WireHit[]) => Promise<readonly Candidate[]> {
+  const asked: Asked = { vector, queryTerms: queryTerms(text) };
+  const known = new Map<string, Candidate>();
+  return async (hits) => {
+    const old: string[] = [];
+    for (const hit of hits) {
+      if (known.has(hit.id)) continue;
+      const candidate = candidateOf(hit, asked);
+      if (candidate === undefined) old.push(hit.id);
+      else known.set(hit.id, candidate);
+    }
+    // Until a scrub has written them anew, they cost a second request.
+    for (let at = 0; at < old.length; at += limits.coldIdsPerRequestMax) {
+      const objects = await stored(old.slice(at, at + limits.coldIdsPerRequestMax));
+      for (const object of objects) {
+        if (!known.has(object.id)) known.set(object.id, candidateOfObject(object, asked));
+      }
+    }
+    return hits.flatMap(({ id }) => known.get(id) ?? []);
+  };
 }
 
 /** Best first. */
-type List = (options: ListOptions) => Promise<readonly Candidate[]>;
+type List = (limit: number) => Promise<readonly Candidate[]>;
 
 interface ListRequest {
   readonly query: ColdQuery;
   readonly exact: boolean;
-  readonly filters: FilterValue | undefined;
 }
 
 /** One request, unless a metadata range has to be checked here. */
-async function bestOf(
-  list: List,
-  { query, exact, filters }: ListRequest,
-): Promise<readonly Candidate[]> {
+async function bestOf(list: List, { query, exact }: ListRequest): Promise<readonly Candidate[]> {
   const fetchMax = Math.max(query.limit, limits.coldOverFetchMax);
   let fetch = exact ? query.limit : Math.min(query.limit * growth, fetchMax);
   for (;;) {
-    const found = await list({ limit: fetch, filters });
+    const found = await list(fetch);
     const hits = found.filter((hit) =>
       matchesFilter({ id: hit.documentId, ...hit.info }, query.filter),
     );
@@ -96,74 +126,34 @@ async function bestOf(
   }
 }
 
-/** What both requests say beside what they search for. */
-function optionsOf({ limit, filters }: ListOptions) {
-  return {
-    limit,
-    includeVector: true,
-    returnProperties: [...candidateProperties],
-    ...(filters === undefined ? {} : { filters }),
-  };
-}
-
-function byVector(chunks: ChunkCollection, asked: Asked, abortSignal: AbortSignal): List {
-  const near = Array.from(asked.vector);
-  return async (options) => {
-    const request = { ...optionsOf(options), targetVector: vectorName };
-    const reply = await chunks.query.nearVector(near, request, { abortSignal });
-    return reply.objects.map((object) => candidateOf(object, asked));
-  };
-}
-
-function byTerms(
-  chunks: ChunkCollection,
-  asked: Asked & { readonly terms: string },
-  abortSignal: AbortSignal,
-): List {
-  return async (options) => {
-    const request = { ...optionsOf(options), queryProperties: ["terms" as const] };
-    const reply = await chunks.query.bm25(asked.terms, request, { abortSignal });
-    return reply.objects.map((object) => candidateOf(object, asked));
-  };
-}
-
 /**
  * Also where an object has no such property, as nothing that does not expire has: what is not below
  * is above, or nowhere.
  */
-function alive(chunks: ChunkCollection, atMs: number): FilterValue {
-  return Filters.not(chunks.filter.byProperty("expiresAt").lessOrEqual(atMs));
+function alive(atMs: number): WireFilter {
+  const hasExpired = { operator: "lte", property: "expiresAt", value: atMs } as const;
+  return { operator: "not", filters: [hasExpired] };
 }
 
-function filtersOf(
-  chunks: ChunkCollection,
+function filterOf(
   clause: NativeClause | undefined,
   aliveAtMs: number | undefined,
-): FilterValue | undefined {
-  const parts = clause === undefined ? [] : [vendorFilter(chunks, clause)];
-  if (aliveAtMs !== undefined) parts.push(alive(chunks, aliveAtMs));
-  return parts.length <= 1 ? parts[0] : Filters.and(...parts);
+): WireFilter | undefined {
+  const filters = clause === undefined ? [] : [wireFilter(clause)];
+  if (aliveAtMs !== undefined) filters.push(alive(aliveAtMs));
+  return filters.length <= 1 ? filters[0] : { operator: "and", filters };
 }
 
-function vendorFilter(chunks: ChunkCollection, clause: NativeClause): FilterValue {
-  if ("and" in clause) return Filters.and(...clause.and.map((each) => vendorFilter(chunks, each)));
-  if ("or" in clause) return Filters.or(...clause.or.map((each) => vendorFilter(chunks, each)));
-  if ("not" in clause) return Filters.not(vendorLeaf(chunks, clause.not));
-  return vendorLeaf(chunks, clause);
+function wireFilter(clause: NativeClause): WireFilter {
+  if ("and" in clause) return { operator: "and", filters: clause.and.map(wireFilter) };
+  if ("or" in clause) return { operator: "or", filters: clause.or.map(wireFilter) };
+  if ("not" in clause) return { operator: "not", filters: [wireLeaf(clause.not)] };
+  return wireLeaf(clause);
 }
 
-function vendorLeaf(chunks: ChunkCollection, leaf: NativeLeaf): FilterValue {
-  const property = chunks.filter.byProperty(leaf.property);
-  if ("anyOf" in leaf) return property.containsAny([...leaf.anyOf]);
-  if ("beginsWith" in leaf) return property.like(`${leaf.beginsWith}*`);
-  switch (leaf.bound) {
-    case "gt":
-      return property.greaterThan(leaf.value);
-    case "gte":
-      return property.greaterOrEqual(leaf.value);
-    case "lt":
-      return property.lessThan(leaf.value);
-    case "lte":
-      return property.lessOrEqual(leaf.value);
-  }
+function wireLeaf(leaf: NativeLeaf): WireFilter {
+  const { property } = leaf;
+  if ("anyOf" in leaf) return { operator: "containsAny", property, value: leaf.anyOf };
+  if ("beginsWith" in leaf) return { operator: "like", property, value: `${leaf.beginsWith}*` };
+  return { operator: leaf.bound, property, value: leaf.value };
 }

@@ -72,10 +72,11 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
       return await tenants.reading(query.tenant, {
         whenUnknown: [],
         work: () =>
-          connection.run(
-            (client, signal) => searchBothWays(chunksOf(client, query.tenant), query, signal),
-            query.signal,
-          ),
+          connection.run((client, signal, channel) => {
+            const chunks = chunksOf(client, query.tenant);
+            const stored = (ids: readonly string[]) => storedObjects(chunks, ids, signal);
+            return searchBothWays({ client, channel, signal, stored }, query);
+          }, query.signal),
       });
     },
     ping: () => connection.run(() => connection.probe()),

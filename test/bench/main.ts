@@ -16,6 +16,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   embed: async () => (await import("./embed.ts")).benchEmbed,
   hot: async () => (await import("./hot.ts")).benchHot,
+  "cold-search": async () => (await import("./cold-search.ts")).benchColdSearch,
   text: async () => (await import("./text.ts")).benchText,
   formats: async () => (await import("./formats.ts")).benchFormats,
   mirror: async () => (await import("./mirror.ts")).benchMirror,
@@ -36,6 +37,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
 
   embed      the embedding worker and the graphs, against plain onnxruntime loops
   hot        the hot shard, against hnswlib-node: search, recall, writes, filters, memory
+  cold-search  a search of the cold shard, against Weaviate's client asked for ids and distances alone,
+             filters against none; starts Weaviate where FRESHET_WEAVIATE_URL names none
   text       preparing documents: the worst of thousands of texts made to cost, against prose
   formats    10,000 files with damage, of every kind: none may stay without a document or a reason
   mirror     a folder of files, changed at random, its mirror killed: the log against the folder; 2,000 of them,

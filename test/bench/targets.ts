@@ -32,6 +32,7 @@ const targets: Readonly<Record<string, Target>> = {
   "hot.filtered_vs_unfiltered.": atMost(2),
   "hot.idle_tenant_bytes": atMost(100_000),
   "hot.bytes_vs_raw": atMost(1.6),
+  "cold.over_weaviate.": atMost(1.3),
   "heads.bytes_per_entry.": atMost(40),
   "merge.heads_bytes_per_change.": atMost(200),
   "recovery.ready_s": atMost(5),

@@ -6,6 +6,8 @@ import type { Candidate } from "../../src/contract/candidate.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
 import type { FilterInput } from "../../src/contract/filter-schema.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
+import { lexicalMatch } from "../../src/text/chunk-terms.ts";
+import { queryTerms } from "../../src/text/lexical.ts";
 import type { ObjectOptions } from "./objects.ts";
 
 /** The shard under test, opened by the time a test runs, and what tests of it share. */
@@ -88,6 +90,25 @@ export function describeColdSearch({ cold, filled, search, found }: ColdBench): 
     };
     expect(await byWord(1)).toEqual(["twice"]);
     expect(await byWord(2)).toEqual(["once", "twice"]);
+  });
+
+  test("C5: a hit says how often its heading and text hold each term of the question, as reading says", async () => {
+    const shown: readonly ObjectOptions[] = [
+      { id: "title", text: "none of it", info: { title: "Quokka quokka" } },
+      { id: "both", text: "quokka, Quokkas", heading: "The quokka", info: { title: "Quokka" } },
+      { id: "stop-words", text: "of the", heading: "the", info: { title: "Quokka" } },
+      { id: "signs", text: "…", info: { title: "the" } },
+      { id: "lines", text: 'a "quokka"\nweevil\\n\tquokka', heading: "l'accord – weevil" },
+    ];
+    const { tenant } = await filled("lexical", shown);
+    for (const text of ["weevil quokka", "the title of", "accords", "?"]) {
+      const hits = await search(tenant, { text, limit: 10 });
+      expect(hits.length).toBe(shown.length);
+      for (const { heading, text: read, lexical, documentId } of hits) {
+        const wanted = lexicalMatch(queryTerms(text), { heading, text: read });
+        expect(lexical, `${text} in ${documentId}`).toEqual(wanted);
+      }
+    }
   });
 
   test("a search leaves out what has expired when it is told the time, and only then", async () => {

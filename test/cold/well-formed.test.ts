@@ -7,6 +7,7 @@ import { Reader, Writer } from "protobufjs";
 import { expect, test } from "vitest";
 import { nativeFilter } from "../../src/cold/weaviate-filter.ts";
 import { storedObject } from "../../src/cold/weaviate-object.ts";
+import { unpackRecord } from "../../src/cold/weaviate-record.ts";
 import { parseOperation } from "../../src/contract/document.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
 import type { DocumentId } from "../../src/contract/ids.ts";
@@ -99,7 +100,7 @@ test("a record that an earlier Freshet wrote with such a key is repaired, and it
   const info = { metadata: { "label \ud83c": "red" } };
   const stored = storedObject(coldObject(freshTenant("old"), { id: "cut", info }));
   for (const each of textsOf(stored)) expect(wireText(each)).toBe(each);
-  expect(JSON.parse(stored.properties.info)).toEqual(info);
+  expect(unpackRecord(stored.properties.record).shown.info).toEqual(info);
 });
 
 test("an id is what names a document, so it is not repaired", () => {

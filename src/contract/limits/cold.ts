@@ -1,6 +1,6 @@
 /** The cold shard: requests to Weaviate, its outages, and what it refuses. */
 
-import { secondMs } from "./units.ts";
+import { KiB, MiB, secondMs } from "./units.ts";
 
 export const coldLimits = {
   /** Ids of one delete or read-back request: below Weaviate's QUERY_MAXIMUM_RESULTS of 10,000. */
@@ -24,6 +24,11 @@ export const coldLimits = {
   coldMarkerEveryMs: 10 * secondMs,
   /** Hits fetched at most when a filter cannot be told to Weaviate whole and is checked here. */
   coldOverFetchMax: 4_096,
+  /** One reply of a search: what Weaviate's own client takes. Most have a few hundred KiB. */
+  coldReplyBytesMax: 100 * MiB,
+  /** What Weaviate may send of one reply, and of all together, before it hears that it was read. */
+  coldReplyWindowBytes: 1024 * KiB,
+  coldChannelWindowBytes: 32 * MiB,
   /** Objects of a document looked at for stale versions; Weaviate's QUERY_MAXIMUM_RESULTS. */
   coldDocumentObjectsMax: 10_000,
   /** Tenants that are remembered as existing in Weaviate; above it the memory starts anew. */
