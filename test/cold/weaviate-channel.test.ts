@@ -31,7 +31,7 @@ beforeEach(async () => {
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("not a TCP server");
   url = `http://127.0.0.1:${address.port}`;
-  channel = new SearchChannel({ url, apiKey: "secret" });
+  channel = new SearchChannel({ url, bearer: async () => "Bearer secret" });
 });
 
 afterEach(async () => {
