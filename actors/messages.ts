@@ -7,6 +7,7 @@ import type { OwnershipView } from "../src/cluster/ownership.ts";
 import type { Candidate } from "../src/contract/candidate.ts";
 import type { Filter } from "../src/contract/filter.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
+import type { Manifest } from "../src/contract/manifest.ts";
 import type { Answer } from "../src/contract/query.ts";
 import type { PlacedRecord } from "../src/contract/record.ts";
 import type { AskRequest } from "../src/contract/service.ts";
@@ -49,6 +50,8 @@ export interface Snapshot {
   readonly watermark: Position;
   /** False until the first merge: there is nothing to search in cold. */
   readonly coldExists: boolean;
+  /** Every live document is in memory: cold need not be asked. */
+  readonly isResident: boolean;
   /** The marker of this watermark was found in cold; undefined when it is time to look. */
   readonly markerSeen: boolean | undefined;
 }
@@ -62,7 +65,10 @@ export type SearchOutcome =
       readonly visible: Version;
       readonly hotMs: number;
     }
-  /** Hot has dropped past the watermark that the question began with: search cold again. */
+  /**
+   * Hot has dropped past the watermark that the question began with, or holds not all any more:
+   * search cold again.
+   */
   | { readonly kind: "dropped"; readonly snapshot: Snapshot };
 
 /** To a tenant view: the one place that knows the tenant's heads. */
@@ -74,12 +80,28 @@ export type TenantViewMessage =
   | { readonly type: "ready"; readonly visible: Version }
   | { readonly type: "apply"; readonly record: PlacedRecord; readonly publishedAtMs: number }
   | { readonly type: "manifest"; readonly stored: StoredManifest }
-  | { readonly type: "drop"; readonly watermark: Position }
+  | DropMessage
   | { readonly type: "marker"; readonly watermark: Position; readonly seen: boolean }
   | SnapshotRequest
   | SearchRequest
   | DocumentRequest
   | ListRequest;
+
+/** The grace period of a confirmed merge is over. */
+export interface DropMessage {
+  readonly type: "drop";
+  readonly watermark: Position;
+  /**
+   * The heads of a manifest at or above it: what they name may be kept. Undefined where they could
+   * not be read, or nothing is kept.
+   */
+  readonly merged?: MergedHeads | undefined;
+}
+
+export interface MergedHeads {
+  readonly manifest: Manifest;
+  readonly heads: Heads;
+}
 
 export interface SnapshotRequest extends Asks<Snapshot> {
   readonly type: "snapshot";
@@ -92,6 +114,8 @@ export interface SnapshotRequest extends Asks<Snapshot> {
 export interface SearchRequest extends Asks<SearchOutcome> {
   readonly type: "search";
   readonly watermark: Position;
+  /** Cold was not asked: without every live document in memory the answer would have a gap. */
+  readonly mustBeResident: boolean;
   readonly coldHits: readonly Candidate[];
   readonly vector: Float32Array;
   readonly text: string;

@@ -3,7 +3,13 @@
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { type ErrorCode, FreshetError } from "../../src/contract/errors.ts";
 import { type Filter, filterValues, mapFilter, normalFilter } from "../../src/contract/filter.ts";
-import type { Answer, Coverage, Question, Source } from "../../src/contract/query.ts";
+import {
+  type Answer,
+  type Coverage,
+  isWhole,
+  type Question,
+  type Source,
+} from "../../src/contract/query.ts";
 import type { Scalar } from "../../src/contract/scalar.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { ask, type Reply } from "../../src/runtime/reply.ts";
@@ -157,8 +163,7 @@ export function notVisible(minSeq: number, visible: number): FreshetError {
 
 /** I12: nothing found in half of the data is not "nothing matches": the caller should ask again. */
 export function nothingFound(coverage: Coverage["cold"]): FreshetError {
-  const isWhole = coverage === "complete" || coverage === "empty";
-  const code = isWhole ? "no_results" : "cold_unavailable";
+  const code = isWhole(coverage) ? "no_results" : "cold_unavailable";
   return new FreshetError(code, undefined, { details: { coverage } });
 }
 

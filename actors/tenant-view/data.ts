@@ -16,9 +16,11 @@ import type { StoredManifest } from "../../src/log/port.ts";
 import type { ViewStatus } from "../directory/directory.ts";
 import type {
   DocumentView,
+  DropMessage,
   ListedDocument,
   ListRequest,
   ListView,
+  MergedHeads,
   SearchRequest,
   Snapshot,
 } from "../messages.ts";
@@ -34,13 +36,18 @@ export interface ViewDataOptions {
   readonly heads: Heads;
   /** How long a marker that was found in cold is believed to be there. */
   readonly markerEveryMs: number;
+  /** False: what cold has for good is dropped instead of kept. */
+  readonly keeps: boolean;
 }
+
+type Release = Omit<DropMessage, "type">;
 
 export class ViewData {
   readonly #tenant: TenantId;
   readonly #hot: HotShard;
   readonly #heads: Heads;
   readonly #markerEveryMs: number;
+  readonly #keeps: boolean;
   readonly #unmerged = new Unmerged();
   readonly #expiries = new Expiries();
   #manifest: Manifest;
@@ -52,27 +59,44 @@ export class ViewData {
   readonly #headsTo: Position;
   /** Heads and hot have folded up to here; a replayed record at or below it is skipped. */
   #folded: Position;
+  #evictions = 0;
   #dropped: Position;
-  /** What hot is to drop; above `dropped` while the fold has not come so far. */
-  #dropWanted: Position;
+  /** What hot need not hold any more: it lies in cold for good. At least `dropped`. */
+  #released: Position;
+  /** What is to be released; above `released` while the fold has not come so far. */
+  #releaseWanted: Position;
+  #postponed: Release | undefined;
 
-  constructor({ tenant, hot, stored, heads, markerEveryMs }: ViewDataOptions) {
+  constructor({ tenant, hot, stored, heads, markerEveryMs, keeps }: ViewDataOptions) {
     this.#tenant = tenant;
     this.#hot = hot;
     this.#heads = heads;
     this.#markerEveryMs = markerEveryMs;
+    this.#keeps = keeps;
     this.#marker = new MarkerBelief(markerEveryMs);
     this.#manifest = stored?.manifest ?? emptyManifest;
     this.#revision = stored?.revision ?? 0;
     this.#headsTo = this.#manifest.to;
     this.#folded = confirmedTo(this.#manifest);
     this.#dropped = this.#folded;
-    this.#dropWanted = this.#folded;
+    this.#released = this.#folded;
+    this.#releaseWanted = this.#folded;
+    this.#hot.keepThrough(this.#released);
     this.#visible = this.#manifest.version;
   }
 
   get visible(): Version {
     return this.#visible;
+  }
+
+  /** The adopted one. */
+  get manifest(): Manifest {
+    return this.#manifest;
+  }
+
+  /** Live documents. */
+  get documents(): number {
+    return this.#heads.size;
   }
 
   get unmergedChunks(): number {
@@ -85,7 +109,7 @@ export class ViewData {
   }
 
   /**
-   * V2: one record into heads, hot shard and `visible`. True when hot has dropped something, too.
+   * V2: one record into heads, hot shard and `visible`. True when that has released something, too.
    */
   fold(record: PlacedRecord, atMs: number): boolean {
     if (record.position <= this.#folded) return false;
@@ -114,7 +138,7 @@ export class ViewData {
       const chunks = record.kind === "upsert" ? record.chunkCount : 0;
       this.#unmerged.add({ position: record.position, chunks, atMs });
     }
-    return this.#dropWanted > this.#dropped && this.drop(this.#dropWanted);
+    return this.#postponed !== undefined && this.release(this.#postponed);
   }
 
   /** False when it is no newer manifest than the adopted one. */
@@ -127,24 +151,76 @@ export class ViewData {
     return true;
   }
 
-  /** What the adopted manifest lets hot drop after the grace period; undefined when nothing. */
-  get droppable(): Position | undefined {
+  /** What the adopted manifest releases after the grace period; undefined when nothing. */
+  get releasable(): Position | undefined {
     const confirmed = confirmedTo(this.#manifest);
-    return confirmed > this.#dropWanted ? confirmed : undefined;
+    return confirmed > this.#releaseWanted ? confirmed : undefined;
   }
 
-  /** V3. True when hot has dropped something. @throws FreshetError internal above the watermark */
-  drop(through: Position): boolean {
-    if (through > this.#manifest.to) {
+  /**
+   * V3. True when something is released. Without `merged` it is dropped, with it kept as far as the
+   * merge's heads name it. @throws FreshetError internal above the watermark
+   */
+  release({ watermark, merged }: Release): boolean {
+    if (watermark > this.#manifest.to) {
       throw new FreshetError("internal", "hot was told to drop above the watermark");
     }
-    if (through <= this.#dropped) return false;
-    this.#dropWanted = through;
+    if (watermark <= this.#released) return false;
+    this.#releaseWanted = watermark;
+    this.#postponed = { watermark, merged };
     // A merge can be ahead of what is applied here: until then the heads name what hot holds (I5).
-    if (through > this.#folded) return false;
-    this.#dropped = through;
-    this.#hot.dropThrough(through);
+    if (Math.max(watermark, merged?.manifest.to ?? 0) > this.#folded) return false;
+    this.#postponed = undefined;
+    this.#released = watermark;
+    this.#hot.keepThrough(watermark);
+    if (merged === undefined || !this.#keeps) this.evict();
+    else this.agree(merged);
     return true;
+  }
+
+  /**
+   * Takes out what a merge has not taken over: cold refused it for good, or it has expired. Nothing
+   * of it lies in cold, and the next life would not have it (I7).
+   */
+  agree({ manifest, heads }: MergedHeads): void {
+    if (manifest.to > this.#folded) return;
+    const gone = new Set(this.#heads.missingIn(heads, manifest.version));
+    if (gone.size === 0) return;
+    for (const fingerprint of gone) {
+      const version = this.#heads.get(fingerprint) as Version;
+      this.#heads.apply({ kind: "delete", version, fingerprint });
+    }
+    for (const { documentId, position } of [...this.#hot.held()]) {
+      if (!gone.has(this.#fingerprint(documentId))) continue;
+      this.#hot.delete(documentId);
+      this.#expiries.delete(documentId);
+      // V4: for a search that began before, hot has dropped something.
+      this.#dropped = Math.max(this.#dropped, position) as Position;
+    }
+  }
+
+  /** V7. Drops all that is kept. False when nothing was. */
+  evict(): boolean {
+    if (this.#dropped === this.#released && this.#hot.stats().kept.documents === 0) return false;
+    // What was loaded lies at or below `dropped`: it was dropped before, or never here.
+    this.#dropped = this.#released;
+    this.#hot.dropThrough(this.#released);
+    this.#evictions += 1;
+    return true;
+  }
+
+  /** Moves on with each eviction: what is loaded in several steps may have been dropped between. */
+  get evictions(): number {
+    return this.#evictions;
+  }
+
+  /**
+   * V7: every live document is in hot, in its newest version. Counting is enough: hot holds only
+   * what the heads name (V2), each document once, and both know a document by its id. Where nothing
+   * is kept cold is always asked.
+   */
+  get isResident(): boolean {
+    return this.#keeps && this.#hot.size === this.#heads.size;
   }
 
   /**
@@ -162,6 +238,7 @@ export class ViewData {
       visible: this.#visible,
       watermark: this.#manifest.to,
       coldExists: this.#manifest.to > 0,
+      isResident: this.isResident,
       markerSeen: this.#marker.seen(nowMs),
     };
   }
@@ -172,9 +249,10 @@ export class ViewData {
   }
 
   /**
-   * V1, V2, V6: searches hot and masks cold hits in one step. A merged chunk that hot keeps until
-   * its merge is confirmed comes from cold where cold found it, so that a reply names where it lies
-   * for good; hot's copy counts where cold lacks it.
+   * V1, V2, V6: searches hot and masks cold hits in one step. A merged chunk that hot holds, until
+   * its merge is confirmed and as long as it is kept, comes from cold where cold found it; hot's
+   * copy counts where cold lacks it or was not asked. Either way the reply names where the chunk
+   * lies for good, which is cold: what memory happens to keep changes no label.
    */
   search(
     { vector, text, limit, filter, coldHits }: SearchRequest,
@@ -191,7 +269,10 @@ export class ViewData {
     const found = new Set(cold.map(placeOf));
     const hot = this.#hot
       .search({ vector, text, limit, filter })
-      .filter((hit) => hit.version > this.#manifest.version || !found.has(placeOf(hit)));
+      .flatMap((hit) => {
+        if (hit.version > this.#manifest.version) return [hit];
+        return found.has(placeOf(hit)) ? [] : [{ ...hit, shard: "cold" as const }];
+      });
     return { hot, cold };
   }
 
@@ -214,10 +295,17 @@ export class ViewData {
   }
 
   status(): Omit<ViewStatus, "state"> {
+    const { kept, ...all } = this.#hot.stats();
     return {
       visible: this.#visible,
       documents: this.#heads.size,
-      hot: this.#hot.stats(),
+      hot: {
+        documents: all.documents - kept.documents,
+        chunks: all.chunks - kept.chunks,
+        bytes: all.bytes - kept.bytes,
+      },
+      kept,
+      isResident: this.isResident,
       headsBytes: this.#heads.bytes,
       watermark: this.#manifest.to,
       unmergedChunks: this.#unmerged.chunks,

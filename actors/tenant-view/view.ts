@@ -3,7 +3,8 @@
  * together and takes one message at a time, so that a question is masked and searched in one step
  * between two operations.
  *
- * Owns: the tenant's heads, its hot shard, the manifest it has adopted.
+ * Owns: the tenant's heads, its hot shard, the manifest it has adopted; what of that is kept goes
+ * when the node needs its room (`entry.kept`).
  * Never: writes to the log, waits for anything inside `receive`, or answers before the tail is
  * loaded.
  * Receives: load, replay, ready, apply (from its tenant writer); manifest (from the manifest
@@ -15,13 +16,16 @@
  *   V1  a cold hit counts only if its version equals its head (I4, I5);
  *   V2  heads, hot shard and `visible` change together, in one `receive`;
  *   V3  hot never drops above what is confirmed to be in cold (`confirmedTo`, at most the adopted
- *       watermark), and only after the grace period;
+ *       watermark), and only after the grace period: until then it is not kept but needed;
  *   V4  a search whose watermark is below what hot has dropped is refused as `dropped`, never
  *       answered with a gap;
  *   V5  a new life holds nothing: it asks for a reload, and until then snapshots wait and searches
  *       fail as `not_ready`;
  *   V6  what has expired by the clock of the step that answers is not in the answer (I4): it leaves
- *       heads and hot in that step, and a cold hit of it does not count.
+ *       heads and hot in that step, and a cold hit of it does not count;
+ *   V7  the tenant is resident while every live document is in hot, in its newest version. What is
+ *       kept is dropped as a whole, in one step between two messages, and a search that relies on
+ *       it and comes later is refused as V4 does (I4, I5, I12).
  *
  *   | state    | load    | replay | ready   | apply | snapshot      | search, document, list |
  *   | unloaded | loading | -      | -       | -     | waits         | not_ready              |
@@ -31,17 +35,21 @@
 
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
 import type { Heads } from "../../src/heads/heads.ts";
+import { readHeads } from "../../src/heads/read-heads.ts";
 import type { HotShard } from "../../src/hot/port.ts";
-import type { EventSink, StoredManifest } from "../../src/log/port.ts";
+import type { EventSink, ManifestStore, StoredManifest } from "../../src/log/port.ts";
 import type { Metrics } from "../../src/observe/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { recoveringStatus, type TenantEntry, type ViewStatus } from "../directory/directory.ts";
 import type {
   DocumentRequest,
+  DropMessage,
   ListRequest,
+  MergedHeads,
   MergeTriggerMessage,
   ReloadMessage,
   SearchRequest,
@@ -65,8 +73,11 @@ export interface TenantViewOptions {
   readonly metrics: Metrics;
   /** Loads this view; a later life, which begins with nothing, asks it to (V5). */
   readonly writer: Pick<Mailbox<ReloadMessage>, "put">;
-  /** Where others see this view's status. */
-  readonly entry: Pick<TenantEntry, "status">;
+  /** What cold has for good stays in memory while there is room. */
+  readonly keeps: boolean;
+  readonly manifests: Pick<ManifestStore, "getPiece">;
+  /** Where others see this view's status, and take what it keeps. */
+  readonly entry: Pick<TenantEntry, "status" | "kept">;
 }
 
 type ViewState =
@@ -106,12 +117,14 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
 
   start(): void {
     this.#options.entry.status = recoveringStatus;
+    this.#options.entry.kept.heldBy(() => this.#evict());
     if (this.#life > 1) this.#context.task(() => this.#requestLoad());
   }
 
   stop(): void {
     for (const { reply } of this.#waiters.takeAll()) reply.reject(new FreshetError("not_ready"));
     this.#loaded()?.close();
+    this.#options.entry.kept.heldByNone();
     this.#options.entry.status = recoveringStatus;
   }
 
@@ -128,7 +141,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
       case "manifest":
         return this.#adopt(message.stored);
       case "drop":
-        return this.#drop(message.watermark);
+        return this.#drop(message);
       case "marker":
         return this.#mark(message.watermark, message.seen);
       case "snapshot":
@@ -159,8 +172,8 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
 
   #load(stored: StoredManifest | null, heads: Heads): void {
     this.#loaded()?.close();
-    const { tenant, markerEveryMs, createHot } = this.#options;
-    const data = new ViewData({ tenant, hot: createHot(), stored, heads, markerEveryMs });
+    const { tenant, markerEveryMs, keeps, createHot } = this.#options;
+    const data = new ViewData({ tenant, hot: createHot(), stored, heads, markerEveryMs, keeps });
     this.#state = { kind: "loading", data };
     this.#publishStatus(data);
     if (this.#newestManifest !== undefined) this.#adopt(this.#newestManifest);
@@ -199,18 +212,45 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     const data = this.#loaded();
     if (data === undefined || !data.adopt(stored)) return;
     this.#publishStatus(data);
-    const watermark = data.droppable;
+    const watermark = data.releasable;
     if (watermark === undefined) return;
     const { clock, signal, self } = this.#context;
     this.#context.task(async () => {
       await clock.sleep(this.#options.graceMs, signal);
-      if (!signal.aborted) await self.put({ type: "drop", watermark }, signal);
+      const merged = signal.aborted ? undefined : await this.#mergedHeads(data);
+      if (!signal.aborted) await self.put({ type: "drop", watermark, merged }, signal);
     });
   }
 
-  #drop(watermark: Position): void {
+  /** Undefined where nothing is to be kept: what is released then is dropped, as it may be. */
+  async #mergedHeads(data: ViewData): Promise<MergedHeads | undefined> {
+    const { keeps, tenant, manifests } = this.#options;
+    const { manifest } = data;
+    if (!keeps || data.documents > limits.hotKeptDocumentsMax) return undefined;
+    try {
+      return { manifest, heads: await readHeads(manifests, tenant, manifest.pieces) };
+    } catch {
+      // The log is away, or a later merge has swept these pieces.
+      return undefined;
+    }
+  }
+
+  #drop(message: DropMessage): void {
     const data = this.#loaded();
-    if (data?.drop(watermark)) this.#publishStatus(data);
+    if (data?.release(message)) this.#publishStatus(data);
+  }
+
+  /** V7. Called by the node, between two messages. */
+  #evict(): void {
+    try {
+      const data = this.#loaded();
+      if (!data?.evict()) return;
+      this.#options.metrics.count("evictions_total", { tenant: this.#options.tenant });
+      this.#publishStatus(data);
+    } catch (thrown) {
+      // A failure of this view, not of who needs the room.
+      this.#context.task(() => Promise.reject(thrown));
+    }
   }
 
   /**
@@ -226,6 +266,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
   #snapshot(request: SnapshotRequest): void {
     const data = this.#answerable();
     const { clock, signal } = this.#context;
+    this.#options.entry.kept.askedAtMs = clock.monotonicMs();
     if (data !== undefined && data.visible >= (request.minVersion ?? 0)) {
       return request.reply.resolve(data.snapshot(clock.monotonicMs()));
     }
@@ -258,7 +299,8 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     if (data === undefined) return request.reply.reject(new FreshetError("not_ready"));
     const { clock } = this.#context;
     const begun = clock.monotonicMs();
-    if (data.hasDroppedPast(request.watermark)) {
+    const hasGap = request.mustBeResident && !data.isResident;
+    if (hasGap || data.hasDroppedPast(request.watermark)) {
       return request.reply.resolve({ kind: "dropped", snapshot: data.snapshot(begun) });
     }
     const { hot, cold } = data.search(request, clock.nowMs());
@@ -308,6 +350,9 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     metrics.set("hot_documents", status.hot.documents, { tenant });
     metrics.set("hot_chunks", status.hot.chunks, { tenant });
     metrics.set("hot_bytes", status.hot.bytes, { tenant });
+    metrics.set("kept_chunks", status.kept.chunks, { tenant });
+    metrics.set("kept_bytes", status.kept.bytes, { tenant });
+    metrics.set("resident", status.state === "ready" && status.isResident ? 1 : 0, { tenant });
     metrics.set("heads_bytes", status.headsBytes, { tenant });
     metrics.set("unmerged_chunks", status.unmergedChunks, { tenant });
     const oldestS = (status.oldestUnmergedAtMs ?? 0) / 1000;

@@ -11,6 +11,7 @@ import type { ActorSystem } from "../../src/runtime/system.ts";
 import { type NodeBytes, TenantBytes } from "../directory/bytes.ts";
 import { noProgress, recoveringStatus, type TenantEntry } from "../directory/directory.ts";
 import type { HotMemory } from "../directory/hot-memory.ts";
+import { KeptRows } from "../directory/kept-rows.ts";
 import { TenantRoute } from "../directory/route.ts";
 import type {
   EmbedderMessage,
@@ -57,7 +58,8 @@ export function spawnTenant(
   const route = new TenantRoute(writerMailbox, bytes);
   const progress = noProgress();
   const status = recoveringStatus;
-  const entry: TenantEntry = { tenant, epoch, view: viewMailbox, route, progress, status };
+  const kept = new KeptRows();
+  const entry: TenantEntry = { tenant, epoch, view: viewMailbox, route, progress, kept, status };
   const { log, metrics, logger, embedder, settings, preparation, isolation } = options;
   // A partition of many tenants may fail with all of them at once: a full mailbox is waited for.
   const onEscalate = (): void => void partition.put({ type: "tenant-failed", tenant });
@@ -70,6 +72,8 @@ export function spawnTenant(
       tenant,
       createHot: () => options.createHot({ dimensions: embedder.model.dimensions }),
       graceMs: settings.graceMs,
+      keeps: settings.keptBytesMax !== 0,
+      manifests: log.manifests,
       markerEveryMs: limits.coldMarkerEveryMs,
       mergeSizeChunks: settings.mergeSizeChunks,
       events: log.events,

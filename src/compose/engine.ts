@@ -229,6 +229,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     settings: {
       mergeSizeChunks: config.merge.sizeChunks,
       graceMs: config.merge.graceMs,
+      keptBytesMax: config.hotKeptBytes,
       embedBatch: batchSize,
       tenantWeights: config.tenantWeights,
       tenants: {

@@ -32,6 +32,11 @@ const powersOfTwo = (from: number, to: number) =>
 export const counters: Instruments<CounterLabels> = {
   operations_total: { help: "operations by what became of them", labels: ["tenant", "outcome"] },
   questions_total: { help: "questions by outcome", labels: ["tenant", "outcome"] },
+  searches_total: { help: "searches by what cold covered of them", labels: ["cold"] },
+  evictions_total: {
+    help: "times that a tenant's kept chunks were dropped for the room that they take",
+    labels: ["tenant"],
+  },
   embed_failures_total: { help: "embed batches that failed", labels: ["lane"] },
   language_model_errors_total: { help: "failed language model requests", labels: ["model"] },
   actor_restarts_total: { help: "actors started again after a crash", labels: ["actor"] },
@@ -125,6 +130,9 @@ export const gauges: Instruments<GaugeLabels> = {
   hot_documents: { help: "documents in the hot shard", labels: ["tenant"] },
   hot_chunks: { help: "chunks in the hot shard", labels: ["tenant"] },
   hot_bytes: { help: "memory of the hot shard", labels: ["tenant"] },
+  kept_chunks: { help: "merged chunks that memory keeps while there is room", labels: ["tenant"] },
+  kept_bytes: { help: "memory that is kept while there is room", labels: ["tenant"] },
+  resident: { help: "1 while every live document is in memory", labels: ["tenant"] },
   heads_bytes: { help: "memory of the heads, one entry a live document", labels: ["tenant"] },
   unmerged_chunks: { help: "chunks that are not in cold yet", labels: ["tenant"] },
   oldest_unmerged_timestamp_seconds: {

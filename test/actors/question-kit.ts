@@ -4,6 +4,7 @@
  */
 
 import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
+import { KeptRows } from "../../actors/directory/kept-rows.ts";
 import {
   Directory,
   noProgress,
@@ -55,6 +56,8 @@ export interface QuestionSetUp {
   readonly embeds?: boolean;
   /** The tenant is in the directory from the start. */
   readonly served?: boolean;
+  /** Memory keeps what is merged. */
+  readonly keeps?: boolean;
   /** What the log says about the lease; by default that it is this node's until `takeOver`. */
   readonly epochOf?: LeaseStore["epochOf"];
 }
@@ -97,6 +100,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
     view: mailbox,
     route: new TenantRoute(writer, new TenantBytes(acme, nodeBytes(), 1_000)),
     progress: noProgress(),
+    kept: new KeptRows(),
     status: recoveringStatus,
   };
   const view = system.spawnAt(mailbox, {
@@ -104,6 +108,8 @@ export function startQuestions(options: QuestionSetUp = {}) {
     behaviour: tenantViewActor({
       tenant: acme,
       createHot: () => createExactHotShardFactory()({ dimensions }),
+      keeps: options.keeps ?? false,
+      manifests: log.manifests,
       ...{ graceMs, markerEveryMs: 10_000, mergeSizeChunks: 1_000, metrics: silentMetrics },
       events: { publish: () => {} },
       mergeTrigger,

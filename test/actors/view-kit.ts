@@ -1,6 +1,7 @@
 /** A tenant view between mailboxes that the test plays, and what it is loaded with. */
 
 import { recoveringStatus, type ViewStatus } from "../../actors/directory/directory.ts";
+import { KeptRows } from "../../actors/directory/kept-rows.ts";
 import type {
   MergeTriggerMessage,
   ReloadMessage,
@@ -27,7 +28,9 @@ export const graceMs = 100;
 export const markerEveryMs = 1_000;
 
 /** A tenant view between mailboxes that the test plays. */
-export function setUp() {
+export function setUp({ keeps = false }: { readonly keeps?: boolean } = {}) {
+  const kept = new KeptRows();
+  const pieces = new Map<string, Uint8Array>();
   const clock = createManualClock();
   const statuses: ViewStatus[] = [];
   const events: DocumentEvent[] = [];
@@ -44,7 +47,15 @@ export function setUp() {
       mergeTrigger,
       metrics: silentMetrics,
       writer: reloads,
+      keeps,
+      manifests: {
+        getPiece: (_tenant, digest) => {
+          const bytes = pieces.get(digest);
+          return bytes === undefined ? Promise.reject(new Error("away")) : Promise.resolve(bytes);
+        },
+      },
       entry: {
+        kept,
         get status() {
           return statuses.at(-1) ?? recoveringStatus;
         },
@@ -68,10 +79,15 @@ export function setUp() {
     send({ type: "snapshot", minVersion: wanted, waitMs, signal, reply });
     return promise;
   };
-  const search = (watermark: number, coldHits: readonly Candidate[] = [], at = 0) => {
+  const search = (
+    watermark: number,
+    coldHits: readonly Candidate[] = [],
+    { at = 0, mustBeResident = false } = {},
+  ) => {
     const { reply, promise } = answered<SearchOutcome>();
     const query = { vector: axis(at), text: "text", limit: 10, filter: undefined };
-    send({ type: "search", watermark: watermark as Position, coldHits, ...query, reply });
+    const asked = { watermark: watermark as Position, mustBeResident, coldHits };
+    send({ type: "search", ...asked, ...query, reply });
     return promise;
   };
   const found = async (watermark: number, coldHits: readonly Candidate[] = []) => {
@@ -83,6 +99,7 @@ export function setUp() {
     send({ type: "load", stored, heads }, { type: "ready", visible: visible as Version });
   return {
     ...{ clock, statuses, events, mergeTrigger, send, apply, view, search, found, becomeReady },
+    ...{ kept, pieces },
     ...started,
     loadRequests: () => reloads.depth,
   };

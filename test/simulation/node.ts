@@ -3,10 +3,15 @@
  */
 
 import { recoveringStatus } from "../../actors/directory/directory.ts";
-import type { SearchOutcome, Snapshot, TenantViewMessage } from "../../actors/messages.ts";
+import { KeptRows } from "../../actors/directory/kept-rows.ts";
+import type {
+  SearchOutcome,
+  SearchRequest,
+  Snapshot,
+  TenantViewMessage,
+} from "../../actors/messages.ts";
 import { tenantViewActor } from "../../actors/tenant-view/view.ts";
-import type { Candidate } from "../../src/contract/candidate.ts";
-import type { Epoch, Position, Version } from "../../src/contract/ids.ts";
+import type { Epoch, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
@@ -20,6 +25,7 @@ import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { acme, answered, axis, dimensions, startActor } from "../actors/kit.ts";
 import { recoveringTenant } from "../actors/writer-kit.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
+import type { Plant } from "./plant.ts";
 import { slottedLog } from "./ports.ts";
 import { type Faults, Slot } from "./slot.ts";
 
@@ -63,15 +69,16 @@ export class Node {
   readonly slot: Slot;
   readonly #tenant: ReturnType<typeof recoveringTenant>;
   readonly #view: ReturnType<typeof startActor<TenantViewMessage>>;
-  readonly #entry = { status: recoveringStatus };
+  readonly #entry = { status: recoveringStatus, kept: new KeptRows() };
 
   constructor(options: {
     readonly epoch: Epoch;
     readonly log: MemoryLog;
     readonly clock: ManualClock;
     readonly faults: Faults;
+    readonly plant: Plant;
   }) {
-    const { epoch, log, clock, faults } = options;
+    const { epoch, log, clock, faults, plant } = options;
     hotShards ??= createExactHotShardFactory();
     const createHot = hotShards;
     this.epoch = epoch;
@@ -81,7 +88,9 @@ export class Node {
     this.#view = startActor<TenantViewMessage>(
       tenantViewActor({
         tenant: acme,
-        createHot: () => createHot({ dimensions }),
+        createHot: () => plant.hot(createHot({ dimensions })),
+        keeps: true,
+        manifests: slotted.manifests,
         graceMs,
         mergeSizeChunks: everything,
         markerEveryMs: everything,
@@ -98,6 +107,11 @@ export class Node {
 
   get hotDocuments(): number {
     return this.#entry.status.hot.documents;
+  }
+
+  /** The node needs the room of what it keeps. */
+  evict(): void {
+    this.#entry.kept.evict();
   }
 
   /** A newer owner has written; this one has seen it. */
@@ -121,10 +135,12 @@ export class Node {
     return promise;
   }
 
-  search(watermark: Position, coldHits: readonly Candidate[]): Promise<SearchOutcome> {
+  search(
+    asked: Pick<SearchRequest, "watermark" | "mustBeResident" | "coldHits">,
+  ): Promise<SearchOutcome> {
     const { reply, promise } = answered<SearchOutcome>();
     const query = { vector: axis(0), text: "common", limit: everything, filter: undefined };
-    this.#view.actor.mailbox.tryPut({ type: "search", watermark, coldHits, ...query, reply });
+    this.#view.actor.mailbox.tryPut({ type: "search", ...asked, ...query, reply });
     return promise;
   }
 

@@ -142,6 +142,8 @@ export class World {
         return this.#losses.snapshot();
       case "restore":
         return this.#losses.restore(this.#merger, this.#questions.open);
+      case "evict":
+        return (command.of === "owner" ? this.#owner : this.#old.at(-1))?.evict();
       case "ask":
         return this.#ask(command.of, command.fresh);
     }
@@ -159,7 +161,8 @@ export class World {
       if (lease === null) hooks.stepServerClock(hourMs);
       else {
         const { epoch } = lease;
-        return new Node({ epoch, log: this.#log, clock: this.#clock, faults: this.#faults });
+        const [log, clock, faults, plant] = [this.#log, this.#clock, this.#faults, this.#plant];
+        return new Node({ epoch, log, clock, faults, plant });
       }
     }
   }
@@ -349,8 +352,11 @@ export class World {
     await this.#tellManifest();
     await this.#clock.advance(graceMs);
     await this.#clock.advance(graceMs);
+    await this.#work();
     expect(this.#owner.hotDocuments, "hot after its merge").toBe(0);
     this.#losses.resurrect();
+    await this.#mustSee();
+    this.#owner.evict();
     await this.#mustSee();
     await this.#takeOver({ kills: true, by: "other" });
     await this.#work();

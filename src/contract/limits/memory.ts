@@ -47,6 +47,16 @@ export const memoryLimits = {
   /** The part that only tenants below their share of it may use: a quarter, a few large tenants. */
   hotReserveBytes: 512 * MiB,
   /**
+   * What tenants keep after a merge fills what is left of the node's bound. Where a publisher needs
+   * it so much is freed at once, so that not every record drops another tenant.
+   */
+  hotEvictBytesMin: 32 * MiB,
+  /**
+   * Of a tenant with more documents nothing is kept: it would not fit its bound, and comparing its
+   * heads with those of a merge would hold up others for more than 20 ms.
+   */
+  hotKeptDocumentsMax: 131_072,
+  /**
    * Largest tenants of a full node that are merged for room: as many as a worker merges at once.
    */
   pressureTenantsMax: 4,
@@ -109,6 +119,7 @@ export const memoryRelations: Relations = {
   "a tenant's hot memory holds the vectors of a full merge, and a node's those of several": [
     below(mergeLimits.mergeChunksMax * vectorBytes, hotBytesPerTenantMax),
     atMost(hotBytesPerTenantMax * 2, hotBytesPerNodeMax),
+    below(memoryLimits.hotEvictBytesMin * 8, hotBytesPerTenantMax),
   ],
   "a share of hot memory is part of a reserve that leaves a tenant alone its whole bound": [
     atMost(memoryLimits.hotReserveBytes + 2 * hotBytesPerTenantMax, hotBytesPerNodeMax),
