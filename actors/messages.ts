@@ -13,6 +13,7 @@ import type { PlacedRecord } from "../src/contract/record.ts";
 import type { AskRequest } from "../src/contract/service.ts";
 import type { EmbedInput } from "../src/embedding/port.ts";
 import type { Heads } from "../src/heads/heads.ts";
+import type { HotDocument } from "../src/hot/port.ts";
 import type { NodeStart } from "../src/log/lease-port.ts";
 import type { StoredManifest } from "../src/log/port.ts";
 import type { Asks } from "../src/runtime/reply.ts";
@@ -81,6 +82,7 @@ export type TenantViewMessage =
   | { readonly type: "apply"; readonly record: PlacedRecord; readonly publishedAtMs: number }
   | { readonly type: "manifest"; readonly stored: StoredManifest }
   | DropMessage
+  | LoadedMessage
   | { readonly type: "marker"; readonly watermark: Position; readonly seen: boolean }
   | SnapshotRequest
   | SearchRequest
@@ -96,6 +98,21 @@ export interface DropMessage {
    * not be read, or nothing is kept.
    */
   readonly merged?: MergedHeads | undefined;
+}
+
+/** A page of documents that cold has, to be kept again (residency.ts). */
+export interface LoadedMessage extends Asks<LoadedPage> {
+  readonly type: "loaded";
+  /** What was loaded for: a view that was loaded anew since takes nothing of it. */
+  readonly into: object;
+  readonly documents: readonly HotDocument[];
+  readonly merged?: MergedHeads | undefined;
+}
+
+export interface LoadedPage {
+  readonly isResident: boolean;
+  /** Evictions so far. */
+  readonly evictions: number;
 }
 
 export interface MergedHeads {

@@ -4,14 +4,14 @@
  */
 
 import type { Candidate } from "../../src/contract/candidate.ts";
-import { FreshetError } from "../../src/contract/errors.ts";
+import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import { hasExpired } from "../../src/contract/expiry.ts";
 import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { confirmedTo, emptyManifest, type Manifest } from "../../src/contract/manifest.ts";
 import type { Placed, PlacedRecord, UpsertRecord } from "../../src/contract/record.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import type { Heads } from "../../src/heads/heads.ts";
-import type { HotShard } from "../../src/hot/port.ts";
+import type { HotDocument, HotShard } from "../../src/hot/port.ts";
 import type { StoredManifest } from "../../src/log/port.ts";
 import type { ViewStatus } from "../directory/directory.ts";
 import type {
@@ -209,6 +209,32 @@ export class ViewData {
     return true;
   }
 
+  /** Up to here everything lies in cold for good. */
+  get released(): Position {
+    return this.#released;
+  }
+
+  /** Live documents that are not in hot. */
+  get missing(): number {
+    return this.#heads.size - this.#hot.size;
+  }
+
+  /** Whether the heads name this version and hot lacks it: it lies in cold, and in no newer one. */
+  wants({ documentId, version }: ListedDocument): boolean {
+    if (this.#hot.has(documentId)) return false;
+    return this.#heads.get(this.#fingerprint(documentId)) === version;
+  }
+
+  /** Documents that cold has, as far as they are still wanted; each was dropped before. */
+  takeBack(documents: readonly HotDocument[]): void {
+    for (const document of documents) {
+      if (!this.wants(document)) continue;
+      const { documentId, version, info } = document;
+      if (!this.#tryUpsert(document)) continue;
+      this.#expiries.set({ documentId, version, expiresAtMs: info.expiresAtMs });
+    }
+  }
+
   /** Moves on with each eviction: what is loaded in several steps may have been dropped between. */
   get evictions(): number {
     return this.#evictions;
@@ -267,12 +293,10 @@ export class ViewData {
         !hasExpired(info, nowMs) && this.#heads.get(this.#fingerprint(documentId)) === version,
     );
     const found = new Set(cold.map(placeOf));
-    const hot = this.#hot
-      .search({ vector, text, limit, filter })
-      .flatMap((hit) => {
-        if (hit.version > this.#manifest.version) return [hit];
-        return found.has(placeOf(hit)) ? [] : [{ ...hit, shard: "cold" as const }];
-      });
+    const hot = this.#hot.search({ vector, text, limit, filter }).flatMap((hit) => {
+      if (hit.version > this.#manifest.version) return [hit];
+      return found.has(placeOf(hit)) ? [] : [{ ...hit, shard: "cold" as const }];
+    });
     return { hot, cold };
   }
 
@@ -335,6 +359,17 @@ export class ViewData {
   #insert({ documentId, version, position, body }: UpsertRecord & Placed): void {
     this.#expiries.set({ documentId, version, expiresAtMs: body.info.expiresAtMs });
     this.#hot.upsert({ documentId, version, position, info: body.info, chunks: body.chunks });
+  }
+
+  /** False where hot refuses it: what cold holds may be malformed, and is then left there. */
+  #tryUpsert(document: HotDocument): boolean {
+    try {
+      this.#hot.upsert(document);
+      return true;
+    } catch (thrown) {
+      if (toFreshetError(thrown).code === "internal") return false;
+      throw thrown;
+    }
   }
 
   #applyToHeads(

@@ -9,7 +9,7 @@
  * loaded.
  * Receives: load, replay, ready, apply (from its tenant writer); manifest (from the manifest
  * watcher); snapshot, search, document, list, marker (from questions and surfaces); drop (from
- * itself, a grace period after a manifest).
+ * itself, a grace period after a manifest); loaded (from its own background work, residency.ts).
  * Sends: reload, to its tenant writer; events of applied operations; merge requests, when much is
  * unmerged or cold has lost its marker.
  *
@@ -40,7 +40,7 @@ import type { PlacedRecord } from "../../src/contract/record.ts";
 import type { Heads } from "../../src/heads/heads.ts";
 import { readHeads } from "../../src/heads/read-heads.ts";
 import type { HotShard } from "../../src/hot/port.ts";
-import type { EventSink, ManifestStore, StoredManifest } from "../../src/log/port.ts";
+import type { EventSink, StoredManifest } from "../../src/log/port.ts";
 import type { Metrics } from "../../src/observe/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
@@ -49,15 +49,18 @@ import type {
   DocumentRequest,
   DropMessage,
   ListRequest,
+  LoadedMessage,
   MergedHeads,
   MergeTriggerMessage,
   ReloadMessage,
   SearchRequest,
+  Snapshot,
   SnapshotRequest,
   TenantViewMessage,
 } from "../messages.ts";
 import { ViewData } from "./data.ts";
 import { eventOf } from "./events.ts";
+import { type Keeping, Residency } from "./residency.ts";
 import { SnapshotWaiters } from "./waiters.ts";
 
 export interface TenantViewOptions {
@@ -73,9 +76,8 @@ export interface TenantViewOptions {
   readonly metrics: Metrics;
   /** Loads this view; a later life, which begins with nothing, asks it to (V5). */
   readonly writer: Pick<Mailbox<ReloadMessage>, "put">;
-  /** What cold has for good stays in memory while there is room. */
-  readonly keeps: boolean;
-  readonly manifests: Pick<ManifestStore, "getPiece">;
+  /** By which what cold has for good stays in memory while there is room; absent, it is dropped. */
+  readonly keeping?: Keeping | undefined;
   /** Where others see this view's status, and take what it keeps. */
   readonly entry: Pick<TenantEntry, "status" | "kept">;
 }
@@ -108,11 +110,14 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
    */
   #newestManifest: StoredManifest | undefined;
   readonly #waiters = new SnapshotWaiters();
+  readonly #residency: Residency | undefined;
 
   constructor(options: TenantViewOptions, context: ActorContext<TenantViewMessage>, life: number) {
     this.#options = options;
     this.#context = context;
     this.#life = life;
+    const { keeping } = options;
+    this.#residency = keeping && new Residency({ ...options, ...keeping }, context);
   }
 
   start(): void {
@@ -142,6 +147,8 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
         return this.#adopt(message.stored);
       case "drop":
         return this.#drop(message);
+      case "loaded":
+        return this.#takeBack(message);
       case "marker":
         return this.#mark(message.watermark, message.seen);
       case "snapshot":
@@ -172,7 +179,8 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
 
   #load(stored: StoredManifest | null, heads: Heads): void {
     this.#loaded()?.close();
-    const { tenant, markerEveryMs, keeps, createHot } = this.#options;
+    const { tenant, markerEveryMs, keeping, createHot } = this.#options;
+    const keeps = keeping !== undefined;
     const data = new ViewData({ tenant, hot: createHot(), stored, heads, markerEveryMs, keeps });
     this.#state = { kind: "loading", data };
     this.#publishStatus(data);
@@ -224,11 +232,11 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
 
   /** Undefined where nothing is to be kept: what is released then is dropped, as it may be. */
   async #mergedHeads(data: ViewData): Promise<MergedHeads | undefined> {
-    const { keeps, tenant, manifests } = this.#options;
+    const { keeping, tenant } = this.#options;
     const { manifest } = data;
-    if (!keeps || data.documents > limits.hotKeptDocumentsMax) return undefined;
+    if (keeping === undefined || data.documents > limits.hotKeptDocumentsMax) return undefined;
     try {
-      return { manifest, heads: await readHeads(manifests, tenant, manifest.pieces) };
+      return { manifest, heads: await readHeads(keeping.manifests, tenant, manifest.pieces) };
     } catch {
       // The log is away, or a later merge has swept these pieces.
       return undefined;
@@ -238,6 +246,18 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
   #drop(message: DropMessage): void {
     const data = this.#loaded();
     if (data?.release(message)) this.#publishStatus(data);
+  }
+
+  #takeBack({ into, documents, merged, reply }: LoadedMessage): void {
+    const data = this.#answerable();
+    if (data === undefined || data !== into) {
+      return reply.resolve({ isResident: false, evictions: Number.NaN });
+    }
+    if (merged !== undefined) data.agree(merged);
+    data.takeBack(documents);
+    const { isResident, evictions } = data;
+    this.#publishStatus(data);
+    reply.resolve({ isResident, evictions });
   }
 
   /** V7. Called by the node, between two messages. */
@@ -268,7 +288,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     const { clock, signal } = this.#context;
     this.#options.entry.kept.askedAtMs = clock.monotonicMs();
     if (data !== undefined && data.visible >= (request.minVersion ?? 0)) {
-      return request.reply.resolve(data.snapshot(clock.monotonicMs()));
+      return request.reply.resolve(this.#snapshotOf(data));
     }
     this.#waiters.add(request);
     this.#context.task(async () => {
@@ -288,10 +308,17 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
 
   #serveWaiters(data: ViewData): void {
     if (this.#waiters.isEmpty) return;
-    const nowMs = this.#context.clock.monotonicMs();
     for (const { reply } of this.#waiters.takeServed(data.visible)) {
-      reply.resolve(data.snapshot(nowMs));
+      reply.resolve(this.#snapshotOf(data));
     }
+  }
+
+  #snapshotOf(data: ViewData): Snapshot {
+    const snapshot = data.snapshot(this.#context.clock.monotonicMs());
+    if (!snapshot.coldExists) return snapshot;
+    if (!snapshot.isResident) this.#residency?.wanted(data);
+    else if (snapshot.markerSeen === undefined) this.#residency?.lookAtMarker(data);
+    return snapshot;
   }
 
   #search(request: SearchRequest): void {

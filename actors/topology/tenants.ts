@@ -10,7 +10,7 @@ import { BoundedMailbox, type Mailbox } from "../../src/runtime/mailbox.ts";
 import type { ActorSystem } from "../../src/runtime/system.ts";
 import { type NodeBytes, TenantBytes } from "../directory/bytes.ts";
 import { noProgress, recoveringStatus, type TenantEntry } from "../directory/directory.ts";
-import type { HotMemory } from "../directory/hot-memory.ts";
+import type { HotMemory, KeptMemory } from "../directory/hot-memory.ts";
 import { KeptRows } from "../directory/kept-rows.ts";
 import { TenantRoute } from "../directory/route.ts";
 import type {
@@ -22,10 +22,20 @@ import type {
   TenantWriterMessage,
 } from "../messages.ts";
 import type { TenantHandle } from "../partition/tenants.ts";
+import type { Keeping } from "../tenant-view/residency.ts";
 import { tenantViewActor } from "../tenant-view/view.ts";
 import { tenantWriterActor } from "../tenant-writer/writer.ts";
 import type { TopologyOptions } from "./options.ts";
 import { recordBytes, tenantLimits } from "./parts.ts";
+
+/** Undefined where nothing is kept. */
+function keepingOf({ options, hot, loads, recoveries }: TenantWiring): Keeping | undefined {
+  const { log, cold, settings } = options;
+  if (settings.keptBytesMax === 0) return undefined;
+  const { chunks, manifests } = log;
+  const isRecovering = (): boolean => recoveries.held > 0;
+  return { chunks, manifests, cold, memory: hot, loads, isRecovering };
+}
 
 /** What all tenants of a node share. */
 export interface TenantWiring {
@@ -33,7 +43,9 @@ export interface TenantWiring {
   readonly options: TopologyOptions;
   readonly ingest: Pick<Mailbox<EmbedderMessage>, "put">;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
-  readonly hot: HotMemory;
+  readonly hot: HotMemory & KeptMemory;
+  /** Tenants that are loaded again. */
+  readonly loads: FairShares;
   readonly recoveries: FairShares;
   readonly bytes: NodeBytes;
 }
@@ -72,8 +84,7 @@ export function spawnTenant(
       tenant,
       createHot: () => options.createHot({ dimensions: embedder.model.dimensions }),
       graceMs: settings.graceMs,
-      keeps: settings.keptBytesMax !== 0,
-      manifests: log.manifests,
+      keeping: keepingOf(wiring),
       markerEveryMs: limits.coldMarkerEveryMs,
       mergeSizeChunks: settings.mergeSizeChunks,
       events: log.events,

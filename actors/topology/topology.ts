@@ -57,6 +57,7 @@ export function startTopology(options: TopologyOptions): Topology {
     ingest: inShares(ingestEmbedder, new FairShares({ total: limits.embedQueueTextsMax })),
     mergeTrigger: spawnMergeTrigger(system, options),
     hot,
+    loads: new FairShares({ total: limits.loadsInFlightMax }),
     recoveries: new FairShares({ total: limits.recoveriesInFlightMax }),
     catalogue: new TenantCatalogue(settings.tenants ?? { max: limits.tenantsMax }, log.chunks),
     bytes: nodeBytes(),

@@ -37,6 +37,10 @@ export const counters: Instruments<CounterLabels> = {
     help: "times that a tenant's kept chunks were dropped for the room that they take",
     labels: ["tenant"],
   },
+  loads_total: {
+    help: "loads of tenants that were asked and not whole in memory",
+    labels: ["outcome"],
+  },
   embed_failures_total: { help: "embed batches that failed", labels: ["lane"] },
   language_model_errors_total: { help: "failed language model requests", labels: ["model"] },
   actor_restarts_total: { help: "actors started again after a crash", labels: ["actor"] },

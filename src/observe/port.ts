@@ -14,6 +14,8 @@ export interface CounterLabels {
   readonly searches_total: "cold";
   /** Tenants whose kept rows were dropped for the room that they take. */
   readonly evictions_total: "tenant";
+  /** Tenants that were loaded again. outcome: resident, incomplete, no_room, failed */
+  readonly loads_total: "outcome";
   readonly embed_failures_total: "lane";
   readonly language_model_errors_total: "model";
   readonly actor_restarts_total: "actor";

@@ -4,13 +4,13 @@
  */
 
 import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
-import { KeptRows } from "../../actors/directory/kept-rows.ts";
 import {
   Directory,
   noProgress,
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory/directory.ts";
+import { KeptRows } from "../../actors/directory/kept-rows.ts";
 import { TenantRoute } from "../../actors/directory/route.ts";
 import type {
   EmbedderMessage,
@@ -56,8 +56,6 @@ export interface QuestionSetUp {
   readonly embeds?: boolean;
   /** The tenant is in the directory from the start. */
   readonly served?: boolean;
-  /** Memory keeps what is merged. */
-  readonly keeps?: boolean;
   /** What the log says about the lease; by default that it is this node's until `takeOver`. */
   readonly epochOf?: LeaseStore["epochOf"];
 }
@@ -108,8 +106,6 @@ export function startQuestions(options: QuestionSetUp = {}) {
     behaviour: tenantViewActor({
       tenant: acme,
       createHot: () => createExactHotShardFactory()({ dimensions }),
-      keeps: options.keeps ?? false,
-      manifests: log.manifests,
       ...{ graceMs, markerEveryMs: 10_000, mergeSizeChunks: 1_000, metrics: silentMetrics },
       events: { publish: () => {} },
       mergeTrigger,

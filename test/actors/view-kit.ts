@@ -10,6 +10,7 @@ import type {
   TenantViewMessage,
 } from "../../actors/messages.ts";
 import { tenantViewActor } from "../../actors/tenant-view/view.ts";
+import { createMemoryCold } from "../../src/cold/memory.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
@@ -18,8 +19,10 @@ import type { PlacedRecord } from "../../src/contract/record.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import { Heads } from "../../src/heads/heads.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
+import { createMemoryLog } from "../../src/log/memory/log.ts";
 import type { StoredManifest } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";
+import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { acme, answered, axis, dimensions, startActor } from "./kit.ts";
@@ -30,8 +33,10 @@ export const markerEveryMs = 1_000;
 /** A tenant view between mailboxes that the test plays. */
 export function setUp({ keeps = false }: { readonly keeps?: boolean } = {}) {
   const kept = new KeptRows();
-  const pieces = new Map<string, Uint8Array>();
+  const cold = createMemoryCold();
+  const room = { isThere: true, isRecovering: false };
   const clock = createManualClock();
+  const log = createMemoryLog({ clock, partitions: 1 });
   const statuses: ViewStatus[] = [];
   const events: DocumentEvent[] = [];
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(10);
@@ -47,13 +52,15 @@ export function setUp({ keeps = false }: { readonly keeps?: boolean } = {}) {
       mergeTrigger,
       metrics: silentMetrics,
       writer: reloads,
-      keeps,
-      manifests: {
-        getPiece: (_tenant, digest) => {
-          const bytes = pieces.get(digest);
-          return bytes === undefined ? Promise.reject(new Error("away")) : Promise.resolve(bytes);
-        },
-      },
+      keeping: keeps
+        ? {
+            ...log,
+            cold,
+            memory: { makeRoom: () => room.isThere },
+            loads: new FairShares({ total: 1 }),
+            isRecovering: () => room.isRecovering,
+          }
+        : undefined,
       entry: {
         kept,
         get status() {
@@ -99,7 +106,7 @@ export function setUp({ keeps = false }: { readonly keeps?: boolean } = {}) {
     send({ type: "load", stored, heads }, { type: "ready", visible: visible as Version });
   return {
     ...{ clock, statuses, events, mergeTrigger, send, apply, view, search, found, becomeReady },
-    ...{ kept, pieces },
+    ...{ kept, log, cold, room },
     ...started,
     loadRequests: () => reloads.depth,
   };

@@ -88,7 +88,10 @@ const command = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: is("restore") }) },
   {
     weight: 2,
-    arbitrary: fc.record({ do: is("evict"), of: fc.constantFrom("owner" as const, "old" as const) }),
+    arbitrary: fc.record({
+      do: is("evict"),
+      of: fc.constantFrom("owner" as const, "old" as const),
+    }),
   },
   { weight: 3, arbitrary: fc.record({ do: is("ask"), of: is("owner"), fresh: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: is("ask"), of: is("old"), fresh: fc.constant(false) }) },

@@ -11,6 +11,7 @@ import type {
   TenantViewMessage,
 } from "../../actors/messages.ts";
 import { tenantViewActor } from "../../actors/tenant-view/view.ts";
+import type { MemoryCold } from "../../src/cold/memory.ts";
 import type { Epoch, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
@@ -21,12 +22,13 @@ import type { Preparer } from "../../src/ingest/preparer.ts";
 import type { MemoryLog } from "../../src/log/memory/log.ts";
 import type { StoredManifest, StoredOperation } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";
+import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { acme, answered, axis, dimensions, startActor } from "../actors/kit.ts";
 import { recoveringTenant } from "../actors/writer-kit.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
 import type { Plant } from "./plant.ts";
-import { slottedLog } from "./ports.ts";
+import { slottedCold, slottedLog } from "./ports.ts";
 import { type Faults, Slot } from "./slot.ts";
 
 export const graceMs = 100;
@@ -74,11 +76,12 @@ export class Node {
   constructor(options: {
     readonly epoch: Epoch;
     readonly log: MemoryLog;
+    readonly cold: MemoryCold;
     readonly clock: ManualClock;
     readonly faults: Faults;
     readonly plant: Plant;
   }) {
-    const { epoch, log, clock, faults, plant } = options;
+    const { epoch, log, cold, clock, faults, plant } = options;
     hotShards ??= createExactHotShardFactory();
     const createHot = hotShards;
     this.epoch = epoch;
@@ -89,8 +92,13 @@ export class Node {
       tenantViewActor({
         tenant: acme,
         createHot: () => plant.hot(createHot({ dimensions })),
-        keeps: true,
-        manifests: slotted.manifests,
+        keeping: {
+          ...slotted,
+          cold: slottedCold(cold, this.slot),
+          memory: { makeRoom: () => true },
+          loads: new FairShares({ total: 1 }),
+          isRecovering: () => false,
+        },
         graceMs,
         mergeSizeChunks: everything,
         markerEveryMs: everything,
@@ -107,6 +115,10 @@ export class Node {
 
   get hotDocuments(): number {
     return this.#entry.status.hot.documents;
+  }
+
+  get isResident(): boolean {
+    return this.#entry.status.isResident;
   }
 
   /** The node needs the room of what it keeps. */

@@ -7,7 +7,8 @@
  *   SW1  what the servers hold is checked after every command, every answer against the oracle at
  *        its version;
  *   SW2  `settle` ends all faults; then everything published must be there, once, in hot, in cold
- *        and after a rebuild.
+ *        and after a rebuild;
+ *   SW3  a tenant that was asked is resident then, unless cold was set back.
  */
 
 import { expect } from "vitest";
@@ -162,7 +163,7 @@ export class World {
       else {
         const { epoch } = lease;
         const [log, clock, faults, plant] = [this.#log, this.#clock, this.#faults, this.#plant];
-        return new Node({ epoch, log, clock, faults, plant });
+        return new Node({ epoch, log, cold: this.#cold, clock, faults, plant });
       }
     }
   }
@@ -361,6 +362,11 @@ export class World {
     await this.#takeOver({ kills: true, by: "other" });
     await this.#work();
     await this.#mustSee();
+    // The question has brought it back into memory, as far as log and cold hold it.
+    await this.#work();
+    await this.#mustSee();
+    if (this.#losses.restored) return;
+    expect(this.#owner.isResident, "SW3: asked, then resident").toBe(true);
   }
 
   async #finish(work: Work): Promise<void> {

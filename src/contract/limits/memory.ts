@@ -8,7 +8,7 @@ import { atMost, below, type Relations } from "./relation.ts";
 import { runtimeLimits } from "./runtime.ts";
 import { surfaceLimits } from "./surfaces.ts";
 import { vectorBytes } from "./text.ts";
-import { GiB, MiB, minuteMs } from "./units.ts";
+import { GiB, MiB, minuteMs, secondMs } from "./units.ts";
 
 export const memoryLimits = {
   // --- between the log and a record ----------------------------------------------------------
@@ -56,6 +56,17 @@ export const memoryLimits = {
    * heads with those of a merge would hold up others for more than 20 ms.
    */
   hotKeptDocumentsMax: 131_072,
+  /** Tenants of a node that are loaded again at once: more would take the core from questions. */
+  loadsInFlightMax: 2,
+  /** Objects of one read of cold with texts and vectors, about half a megabyte. */
+  loadPageObjects: 128,
+  /** Chunks that a view takes in at once: some milliseconds, then others have their turn. */
+  loadPageChunks: 32,
+  /** Where CHUNKS holds more records for a missing document than this, cold is read instead. */
+  loadRecordsPerDocumentMax: 4,
+  /** After a load that did not make its tenant resident. */
+  loadPauseMinMs: secondMs,
+  loadPauseMaxMs: 10 * minuteMs,
   /**
    * Largest tenants of a full node that are merged for room: as many as a worker merges at once.
    */
