@@ -56,7 +56,8 @@ export interface HotMemoryBounds extends HotBounds {
 }
 
 export function boundsOf(keptBytesMax: number = limits.hotBytesPerNodeMax): HotMemoryBounds {
-  return { ...bounds, keptBytesMax, evictBytesMin: limits.hotEvictBytesMin };
+  const evictBytesMin = Math.min(limits.hotEvictBytesMin, keptBytesMax / 16);
+  return { ...bounds, keptBytesMax, evictBytesMin };
 }
 
 export class NodeHotMemory implements HotMemory, KeptMemory {

@@ -33,7 +33,7 @@
  *   | ready    | loading | folds  | -       | folds | when visible  | answers                |
  */
 
-import { FreshetError } from "../../src/contract/errors.ts";
+import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
@@ -269,7 +269,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
       this.#publishStatus(data);
     } catch (thrown) {
       // A failure of this view, not of who needs the room.
-      this.#context.task(() => Promise.reject(thrown));
+      this.#context.task(() => Promise.reject(toFreshetError(thrown)));
     }
   }
 

@@ -27,6 +27,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   mapper: async () => (await import("./mapper.ts")).benchMapper,
   placement: async () => (await import("./placement.ts")).benchPlacement,
   redaction: async () => (await import("./redaction.ts")).benchRedaction,
+  residency: async () => (await import("./residency.ts")).benchResidency,
   quality: async () => (await import("./quality.ts")).benchQuality,
 };
 
@@ -47,6 +48,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
   placement  questions whose ranking a merge changes, in many scripts; with Weaviate where it is configured
   redaction  what redaction finds of generated values in ten locales, what it takes from documents that hold
              none, and its time against embedding; --dataset adds a collection
+  residency  memory as a cache of 50 tenants with room for 20: replies against a twin that holds everything,
+             hits against an ideal LRU
   quality    nDCG@10 of dense (fp32, int8), BM25 and fused ranking; needs --dataset
 
 A ratio is the row's value over its reference, in the direction of the row's name. A target applies to the

@@ -43,6 +43,8 @@ const targets: Readonly<Record<string, Target>> = {
   "redaction.recall": atLeast(0.97),
   "redaction.false_per_100.": atMost(0.5),
   "redaction.vs_embedding": atMost(0.03),
+  "residency.different_answers": atMost(0),
+  "residency.hits_vs_ideal_lru": atLeast(0.95),
   "quality.int8_vs_fp32": atLeast(0.99),
 };
 

@@ -61,14 +61,9 @@ export class World {
 
   constructor(plant: Plant = noPlant) {
     this.#plant = plant;
-    const { createChain } = plant;
     // Nothing renews here: only the server's clock ends a lease, or a later start of the same node.
-    const log = createMemoryLog({
-      clock: this.#clock,
-      partitions: 1,
-      leaseMs: hourMs,
-      createChain,
-    });
+    const server = { clock: this.#clock, partitions: 1, leaseMs: hourMs };
+    const log = createMemoryLog({ ...server, createChain: plant.createChain });
     this.#checks = new Checks(log, this.#cold, this.#oracle);
     this.#log = plant.log(log);
     this.#merger = this.#startMerger();
@@ -162,8 +157,8 @@ export class World {
       if (lease === null) hooks.stepServerClock(hourMs);
       else {
         const { epoch } = lease;
-        const [log, clock, faults, plant] = [this.#log, this.#clock, this.#faults, this.#plant];
-        return new Node({ epoch, log, cold: this.#cold, clock, faults, plant });
+        const [log, cold, clock] = [this.#log, this.#cold, this.#clock];
+        return new Node({ epoch, log, cold, clock, faults: this.#faults, plant: this.#plant });
       }
     }
   }
@@ -360,13 +355,13 @@ export class World {
     this.#owner.evict();
     await this.#mustSee();
     await this.#takeOver({ kills: true, by: "other" });
-    await this.#work();
-    await this.#mustSee();
-    // The question has brought it back into memory, as far as log and cold hold it.
-    await this.#work();
-    await this.#mustSee();
-    if (this.#losses.restored) return;
-    expect(this.#owner.isResident, "SW3: asked, then resident").toBe(true);
+    // The first question brings it back into memory, as far as log and cold hold it.
+    for (let ask = 0; ask < 2; ask += 1) {
+      await this.#work();
+      await this.#mustSee();
+    }
+    const { isResident } = this.#owner;
+    expect(isResident || this.#losses.restored, "SW3: asked, then resident").toBe(true);
   }
 
   async #finish(work: Work): Promise<void> {
