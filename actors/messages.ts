@@ -7,11 +7,13 @@ import type { OwnershipView } from "../src/cluster/ownership.ts";
 import type { Candidate } from "../src/contract/candidate.ts";
 import type { Filter } from "../src/contract/filter.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
+import type { Manifest } from "../src/contract/manifest.ts";
 import type { Answer } from "../src/contract/query.ts";
 import type { PlacedRecord } from "../src/contract/record.ts";
 import type { AskRequest } from "../src/contract/service.ts";
 import type { EmbedInput } from "../src/embedding/port.ts";
 import type { Heads } from "../src/heads/heads.ts";
+import type { HotDocument } from "../src/hot/port.ts";
 import type { NodeStart } from "../src/log/lease-port.ts";
 import type { StoredManifest } from "../src/log/port.ts";
 import type { Asks } from "../src/runtime/reply.ts";
@@ -49,6 +51,8 @@ export interface Snapshot {
   readonly watermark: Position;
   /** False until the first merge: there is nothing to search in cold. */
   readonly coldExists: boolean;
+  /** Every live document is in memory: cold need not be asked. */
+  readonly isResident: boolean;
   /** The marker of this watermark was found in cold; undefined when it is time to look. */
   readonly markerSeen: boolean | undefined;
   /**
@@ -69,7 +73,10 @@ export type SearchOutcome =
       /** As in a snapshot: of the step that searched. */
       readonly revision: number;
     }
-  /** Hot has dropped past the watermark that the question began with: search cold again. */
+  /**
+   * Hot has dropped past the watermark that the question began with, or holds not all any more:
+   * search cold again.
+   */
   | { readonly kind: "dropped"; readonly snapshot: Snapshot };
 
 /** To a tenant view: the one place that knows the tenant's heads. */
@@ -81,12 +88,44 @@ export type TenantViewMessage =
   | { readonly type: "ready"; readonly visible: Version }
   | { readonly type: "apply"; readonly record: PlacedRecord; readonly publishedAtMs: number }
   | { readonly type: "manifest"; readonly stored: StoredManifest }
-  | { readonly type: "drop"; readonly watermark: Position }
+  | DropMessage
+  | LoadedMessage
   | { readonly type: "marker"; readonly watermark: Position; readonly seen: boolean }
   | SnapshotRequest
   | SearchRequest
   | DocumentRequest
   | ListRequest;
+
+/** The grace period of a confirmed merge is over. */
+export interface DropMessage {
+  readonly type: "drop";
+  readonly watermark: Position;
+  /**
+   * The heads of a manifest at or above it: what they name may be kept. Undefined where they could
+   * not be read, or nothing is kept.
+   */
+  readonly merged?: MergedHeads | undefined;
+}
+
+/** A page of documents that cold has, to be kept again (residency.ts). */
+export interface LoadedMessage extends Asks<LoadedPage> {
+  readonly type: "loaded";
+  /** What was loaded for: a view that was loaded anew since takes nothing of it. */
+  readonly into: object;
+  readonly documents: readonly HotDocument[];
+  readonly merged?: MergedHeads | undefined;
+}
+
+export interface LoadedPage {
+  readonly isResident: boolean;
+  /** Evictions so far. */
+  readonly evictions: number;
+}
+
+export interface MergedHeads {
+  readonly manifest: Manifest;
+  readonly heads: Heads;
+}
 
 export interface SnapshotRequest extends Asks<Snapshot> {
   readonly type: "snapshot";
@@ -99,6 +138,8 @@ export interface SnapshotRequest extends Asks<Snapshot> {
 export interface SearchRequest extends Asks<SearchOutcome> {
   readonly type: "search";
   readonly watermark: Position;
+  /** Cold was not asked: without every live document in memory the answer would have a gap. */
+  readonly mustBeResident: boolean;
   readonly coldHits: readonly Candidate[];
   readonly vector: Float32Array;
   readonly text: string;

@@ -13,10 +13,12 @@ import {
   type TenantId,
   type Version,
 } from "../../src/contract/ids.ts";
-import type { HotStats } from "../../src/hot/port.ts";
+import type { KeptUse } from "../../src/hot/kept.ts";
+import type { HotAmount } from "../../src/hot/port.ts";
 import type { HotTotals, HotUse } from "../../src/hot/shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import type { TenantViewMessage } from "../messages.ts";
+import type { KeptRows } from "./kept-rows.ts";
 import type { TenantRoute } from "./route.ts";
 
 /** How far a tenant's recovery has come; written by the tenant writer. */
@@ -35,7 +37,11 @@ export interface ViewStatus {
   readonly state: "recovering" | "ready";
   readonly visible: Version;
   readonly documents: number;
-  readonly hot: HotStats;
+  /** What memory has to hold: it is not in cold yet, or not for good. */
+  readonly hot: HotAmount;
+  /** What cold has for good and memory keeps while there is room. */
+  readonly kept: HotAmount;
+  readonly isResident: boolean;
   /** Memory of the tenant's heads: no merge frees it, so it counts beside what hot holds. */
   readonly headsBytes: number;
   readonly watermark: number;
@@ -52,6 +58,8 @@ export interface TenantEntry {
   readonly view: Mailbox<TenantViewMessage>;
   readonly route: TenantRoute;
   readonly progress: TenantProgress;
+  /** What the view keeps while there is room: the node takes it. */
+  readonly kept: KeptRows;
   /** Written by the tenant view only. */
   status: ViewStatus;
 }
@@ -92,13 +100,15 @@ export const recoveringStatus: ViewStatus = {
   visible: 0 as Version,
   documents: 0,
   hot: { documents: 0, chunks: 0, bytes: 0 },
+  kept: { documents: 0, chunks: 0, bytes: 0 },
+  isResident: false,
   headsBytes: 0,
   watermark: 0,
   unmergedChunks: 0,
   oldestUnmergedAtMs: undefined,
 };
 
-/** Bytes that a tenant holds on this node. */
+/** Bytes that a tenant has to hold on this node: what it keeps beside them counts for nothing. */
 export function memoryOf({ hot, headsBytes }: ViewStatus): number {
   return hot.bytes + headsBytes;
 }
@@ -152,15 +162,29 @@ export class Directory {
     }));
   }
 
-  /** Memory of all hot shards and heads of this node, and how many tenants hold any. */
-  hotTotals(): HotTotals {
+  /**
+   * Memory of all hot shards and heads of this node, how many tenants hold any, and what is kept
+   * beside it.
+   */
+  hotTotals(): HotTotals & { readonly keptBytes: number } {
     let bytes = 0;
+    let keptBytes = 0;
     let tenants = 0;
     for (const { status } of this.tenants()) {
       const held = memoryOf(status);
       bytes += held;
+      keptBytes += status.kept.bytes;
       if (held > 0) tenants += 1;
     }
-    return { bytes, tenants };
+    return { bytes, tenants, keptBytes };
+  }
+
+  /** What every tenant of this node keeps while there is room. */
+  keptUses(): readonly KeptUse[] {
+    return [...this.tenants()].map(({ tenant, status, kept }) => ({
+      tenant,
+      bytes: status.kept.bytes,
+      askedAtMs: kept.askedAtMs,
+    }));
   }
 }

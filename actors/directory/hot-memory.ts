@@ -1,10 +1,16 @@
 /**
- * The node's hot memory as its actors ask for it: the decisions of `src/hot/shares.ts` over what
- * the directory knows.
+ * The node's hot memory as its actors ask for it: the decisions of `src/hot/shares.ts` and
+ * `src/hot/kept.ts` over what the directory knows.
+ *
+ *   HM1  what tenants keep counts against no publisher: it is dropped, in the same step, before
+ *        anybody is refused or asked to merge for room;
+ *   HM2  what is held and what is kept are within the node's bound together, by the record that
+ *        crosses it, and so is each tenant.
  */
 
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { leastRecentlyAsked, roomFor } from "../../src/hot/kept.ts";
 import { askForRoom, type HotBounds, mayGrow, type Pressure } from "../../src/hot/shares.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { type Directory, memoryOf } from "./directory.ts";
@@ -32,20 +38,76 @@ export interface HotMemory {
   tenantsToMerge(waiting: TenantId): readonly TenantId[];
 }
 
-export class NodeHotMemory implements HotMemory {
+/** Memory for what is merged, as tenants that are asked want more of it. */
+export interface KeptMemory {
+  /**
+   * True when this tenant may keep so many bytes more: tenants that were asked for less recently
+   * have made room (HK2). False when they do not keep so much, or it would be above its own bound.
+   */
+  makeRoom(tenant: TenantId, bytes: number): boolean;
+}
+
+/** The bounds of a node; tests take smaller ones. */
+export interface HotMemoryBounds extends HotBounds {
+  /** Of all that is kept; 0 where nothing is. */
+  readonly keptBytesMax: number;
+  /** Where the bound is met so much is freed at once. */
+  readonly evictBytesMin: number;
+}
+
+export function boundsOf(keptBytesMax: number = limits.hotBytesPerNodeMax): HotMemoryBounds {
+  const evictBytesMin = Math.min(limits.hotEvictBytesMin, keptBytesMax / 16);
+  return { ...bounds, keptBytesMax, evictBytesMin };
+}
+
+export class NodeHotMemory implements HotMemory, KeptMemory {
   readonly #directory: Directory;
   readonly #clock: Clock;
+  readonly #bounds: HotMemoryBounds;
   #asked: Pressure["asked"] = new Map();
 
-  constructor(directory: Directory, clock: Clock) {
+  constructor(directory: Directory, clock: Clock, bounds = boundsOf()) {
     this.#directory = directory;
     this.#clock = clock;
+    this.#bounds = bounds;
   }
 
   isFull(tenant: TenantId): boolean {
+    this.#reclaim(tenant);
     const status = this.#directory.tenant(tenant)?.status;
     const bytes = status === undefined ? 0 : memoryOf(status);
-    return !mayGrow(bytes, this.#directory.hotTotals(), bounds);
+    return !mayGrow(bytes, this.#directory.hotTotals(), this.#bounds);
+  }
+
+  makeRoom(tenant: TenantId, bytes: number): boolean {
+    const { nodeBytesMax, tenantBytesMax, keptBytesMax } = this.#bounds;
+    const status = this.#directory.tenant(tenant)?.status;
+    if (status === undefined) return false;
+    if (memoryOf(status) + status.kept.bytes + bytes > tenantBytesMax) return false;
+    const totals = this.#directory.hotTotals();
+    const over = Math.max(
+      totals.bytes + totals.keptBytes + bytes - nodeBytesMax,
+      totals.keptBytes + bytes - keptBytesMax,
+    );
+    const evicted = roomFor(tenant, this.#directory.keptUses(), over);
+    for (const other of evicted ?? []) this.#directory.tenant(other)?.kept.evict();
+    return evicted !== undefined;
+  }
+
+  /** HM1, HM2. */
+  #reclaim(tenant: TenantId): void {
+    const { nodeBytesMax, tenantBytesMax, keptBytesMax, evictBytesMin } = this.#bounds;
+    const own = this.#directory.tenant(tenant);
+    if (own !== undefined && own.status.kept.bytes > 0) {
+      if (memoryOf(own.status) + own.status.kept.bytes >= tenantBytesMax) own.kept.evict();
+    }
+    const { bytes, keptBytes } = this.#directory.hotTotals();
+    const over = Math.max(bytes + keptBytes - nodeBytesMax, keptBytes - keptBytesMax);
+    if (keptBytes === 0 || over < 0) return;
+    const uses = this.#directory.keptUses();
+    for (const other of leastRecentlyAsked(uses, over + evictBytesMin)) {
+      this.#directory.tenant(other)?.kept.evict();
+    }
   }
 
   tenantsToMerge(waiting: TenantId): readonly TenantId[] {

@@ -3,7 +3,13 @@
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { type ErrorCode, FreshetError } from "../../src/contract/errors.ts";
 import { type Filter, filterValues, mapFilter, normalFilter } from "../../src/contract/filter.ts";
-import type { Answer, Coverage, Question, Source } from "../../src/contract/query.ts";
+import {
+  type Answer,
+  type Coverage,
+  isWhole,
+  type Question,
+  type Source,
+} from "../../src/contract/query.ts";
 import type { Scalar } from "../../src/contract/scalar.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { ask, type Reply } from "../../src/runtime/reply.ts";

@@ -76,7 +76,7 @@ export class QuestionSearch {
       const aliveAtMs = refills === 0 ? undefined : this.#clock.nowMs();
       const asked = { limit, aliveAtMs };
       const cold = await this.#stages.time("cold", () => this.#searchCold(snapshot, asked));
-      const outcome = await this.#maskAndSearchHot(snapshot, cold.hits);
+      const outcome = await this.#maskAndSearchHot(snapshot, cold);
       if (outcome.kind === "dropped") {
         restarts += 1;
         if (restarts > limits.coldRestartsMax) throw new FreshetError("overloaded");
@@ -87,6 +87,7 @@ export class QuestionSearch {
       const hidden = cold.hits.length - outcome.cold.length;
       const isShort = hidden > 0 && cold.hits.length >= limit && outcome.cold.length < topK;
       if (!isShort || refills >= limits.coldRefillRoundsMax) {
+        this.#options.metrics.count("searches_total", { cold: cold.coverage });
         return { found: outcome, coverage: cold.coverage };
       }
       refills += 1; // Q3
@@ -97,13 +98,14 @@ export class QuestionSearch {
   /** Q1: one step at the tenant view. */
   #maskAndSearchHot(
     { watermark }: Snapshot,
-    coldHits: readonly Candidate[],
+    { hits: coldHits, coverage }: ColdResult,
   ): Promise<SearchOutcome> {
     const { entry, vector, text, filter, signal } = this.#searched;
     const limit = this.#options.limits.candidatesPerShard;
     return askView<SearchOutcome>(entry, signal, (reply) => ({
       type: "search",
       watermark,
+      mustBeResident: coverage === "resident",
       coldHits,
       vector,
       text,
@@ -122,6 +124,7 @@ export class QuestionSearch {
     asked: Pick<ColdQuery, "limit" | "aliveAtMs">,
   ): Promise<ColdResult> {
     if (!snapshot.coldExists) return { hits: [], coverage: "empty" };
+    if (snapshot.isResident) return { hits: [], coverage: "resident" };
     const { cold, limits, metrics } = this.#options;
     const { tenant, vector, text, filter, signal } = this.#searched;
     const budget = new Deadline(this.#clock, limits.coldSearchMs, signal);

@@ -4,25 +4,28 @@
  */
 
 import type { Candidate } from "../../src/contract/candidate.ts";
-import { FreshetError } from "../../src/contract/errors.ts";
+import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import { hasExpired } from "../../src/contract/expiry.ts";
 import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { confirmedTo, emptyManifest, type Manifest } from "../../src/contract/manifest.ts";
 import type { Placed, PlacedRecord, UpsertRecord } from "../../src/contract/record.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import type { Heads } from "../../src/heads/heads.ts";
-import type { HotShard } from "../../src/hot/port.ts";
+import type { HotDocument, HotShard } from "../../src/hot/port.ts";
 import type { StoredManifest } from "../../src/log/port.ts";
 import type { ViewStatus } from "../directory/directory.ts";
 import type {
   DocumentView,
+  DropMessage,
   ListedDocument,
   ListRequest,
   ListView,
+  MergedHeads,
   SearchRequest,
   Snapshot,
 } from "../messages.ts";
 import { Expiries } from "./expiries.ts";
+import { beside, withoutKept } from "./held.ts";
 import { MarkerBelief } from "./marker.ts";
 import { Unmerged } from "./unmerged.ts";
 
@@ -36,13 +39,18 @@ export interface ViewDataOptions {
   readonly markerEveryMs: number;
   /** Revisions of this node's views: each call another one. */
   readonly nextRevision: () => number;
+  /** False: what cold has for good is dropped instead of kept. */
+  readonly keeps: boolean;
 }
+
+type Release = Omit<DropMessage, "type">;
 
 export class ViewData {
   readonly #tenant: TenantId;
   readonly #hot: HotShard;
   readonly #heads: Heads;
   readonly #markerEveryMs: number;
+  readonly #keeps: boolean;
   readonly #unmerged = new Unmerged();
   readonly #expiries = new Expiries();
   #manifest: Manifest;
@@ -54,26 +62,33 @@ export class ViewData {
   readonly #headsTo: Position;
   /** Heads and hot have folded up to here; a replayed record at or below it is skipped. */
   #folded: Position;
+  #evictions = 0;
   #dropped: Position;
-  /** What hot is to drop; above `dropped` while the fold has not come so far. */
-  #dropWanted: Position;
+  /** What hot need not hold any more: it lies in cold for good. At least `dropped`. */
+  #released: Position;
+  /** What is to be released; above `released` while the fold has not come so far. */
+  #releaseWanted: Position;
+  #postponed: Release | undefined;
   readonly #nextRevision: () => number;
   /** V7. */
   #searchRevision: number;
 
   constructor(options: ViewDataOptions) {
-    const { tenant, hot, stored, heads, markerEveryMs, nextRevision } = options;
+    const { tenant, hot, stored, heads, markerEveryMs, keeps, nextRevision } = options;
     this.#tenant = tenant;
     this.#hot = hot;
     this.#heads = heads;
     this.#markerEveryMs = markerEveryMs;
+    this.#keeps = keeps;
     this.#marker = new MarkerBelief(markerEveryMs);
     this.#manifest = stored?.manifest ?? emptyManifest;
     this.#revision = stored?.revision ?? 0;
     this.#headsTo = this.#manifest.to;
     this.#folded = confirmedTo(this.#manifest);
     this.#dropped = this.#folded;
-    this.#dropWanted = this.#folded;
+    this.#released = this.#folded;
+    this.#releaseWanted = this.#folded;
+    this.#hot.keepThrough(this.#released);
     this.#visible = this.#manifest.version;
     this.#nextRevision = nextRevision;
     this.#searchRevision = nextRevision();
@@ -88,6 +103,16 @@ export class ViewData {
     return this.#visible;
   }
 
+  /** The adopted one. */
+  get manifest(): Manifest {
+    return this.#manifest;
+  }
+
+  /** Live documents. */
+  get documents(): number {
+    return this.#heads.size;
+  }
+
   get unmergedChunks(): number {
     return this.#unmerged.chunks;
   }
@@ -98,7 +123,7 @@ export class ViewData {
   }
 
   /**
-   * V2: one record into heads, hot shard and `visible`. True when hot has dropped something, too.
+   * V2: one record into heads, hot shard and `visible`. True when that has released something, too.
    */
   fold(record: PlacedRecord, atMs: number): boolean {
     if (record.position <= this.#folded) return false;
@@ -128,7 +153,7 @@ export class ViewData {
       const chunks = record.kind === "upsert" ? record.chunkCount : 0;
       this.#unmerged.add({ position: record.position, chunks, atMs });
     }
-    return this.#dropWanted > this.#dropped && this.drop(this.#dropWanted);
+    return this.#postponed !== undefined && this.release(this.#postponed);
   }
 
   /** False when it is no newer manifest than the adopted one. */
@@ -142,25 +167,105 @@ export class ViewData {
     return true;
   }
 
-  /** What the adopted manifest lets hot drop after the grace period; undefined when nothing. */
-  get droppable(): Position | undefined {
+  /** What the adopted manifest releases after the grace period; undefined when nothing. */
+  get releasable(): Position | undefined {
     const confirmed = confirmedTo(this.#manifest);
-    return confirmed > this.#dropWanted ? confirmed : undefined;
+    return confirmed > this.#releaseWanted ? confirmed : undefined;
   }
 
-  /** V3. True when hot has dropped something. @throws FreshetError internal above the watermark */
-  drop(through: Position): boolean {
-    if (through > this.#manifest.to) {
+  /**
+   * V3. True when something is released. Without `merged` it is dropped, with it kept as far as the
+   * merge's heads name it. @throws FreshetError internal above the watermark
+   */
+  release({ watermark, merged }: Release): boolean {
+    if (watermark > this.#manifest.to) {
       throw new FreshetError("internal", "hot was told to drop above the watermark");
     }
-    if (through <= this.#dropped) return false;
-    this.#dropWanted = through;
+    if (watermark <= this.#released) return false;
+    this.#releaseWanted = watermark;
+    this.#postponed = { watermark, merged };
     // A merge can be ahead of what is applied here: until then the heads name what hot holds (I5).
-    if (through > this.#folded) return false;
-    this.#dropped = through;
-    this.#hot.dropThrough(through);
+    if (Math.max(watermark, merged?.manifest.to ?? 0) > this.#folded) return false;
+    this.#postponed = undefined;
+    this.#released = watermark;
+    this.#hot.keepThrough(watermark);
+    if (merged === undefined || !this.#keeps) this.evict();
+    else this.agree(merged);
+    return true;
+  }
+
+  /**
+   * Takes out what a merge has not taken over: cold refused it for good, or it has expired. Nothing
+   * of it lies in cold, and the next life would not have it (I7).
+   */
+  agree({ manifest, heads }: MergedHeads): void {
+    if (manifest.to > this.#folded) return;
+    const gone = new Set(this.#heads.missingIn(heads, manifest.version));
+    if (gone.size === 0) return;
+    for (const fingerprint of gone) {
+      const version = this.#heads.get(fingerprint) as Version;
+      this.#heads.apply({ kind: "delete", version, fingerprint });
+    }
+    for (const { documentId, position } of [...this.#hot.held()]) {
+      if (!gone.has(this.#fingerprint(documentId))) continue;
+      this.#hot.delete(documentId);
+      this.#expiries.delete(documentId);
+      // V4: for a search that began before, hot has dropped something.
+      this.#dropped = Math.max(this.#dropped, position) as Position;
+    }
+    this.#changed();
+  }
+
+  /** V8. Drops all that is kept. False when nothing was. */
+  evict(): boolean {
+    if (this.#dropped === this.#released && this.#hot.stats().kept.documents === 0) return false;
+    // What was loaded lies at or below `dropped`: it was dropped before, or never here.
+    this.#dropped = this.#released;
+    this.#hot.dropThrough(this.#released);
+    this.#evictions += 1;
     this.#changed();
     return true;
+  }
+
+  /** Up to here everything lies in cold for good. */
+  get released(): Position {
+    return this.#released;
+  }
+
+  /** Live documents that are not in hot. */
+  get missing(): number {
+    return this.#heads.size - this.#hot.size;
+  }
+
+  /** Whether the heads name this version and hot lacks it: it lies in cold, and in no newer one. */
+  wants({ documentId, version }: ListedDocument): boolean {
+    if (this.#hot.has(documentId)) return false;
+    return this.#heads.get(this.#fingerprint(documentId)) === version;
+  }
+
+  /** Documents that cold has, as far as they are still wanted; each was dropped before. */
+  takeBack(documents: readonly HotDocument[]): void {
+    for (const document of documents) {
+      if (!this.wants(document)) continue;
+      const { documentId, version, info } = document;
+      if (!this.#tryUpsert(document)) continue;
+      this.#expiries.set({ documentId, version, expiresAtMs: info.expiresAtMs });
+      this.#changed();
+    }
+  }
+
+  /** Moves on with each eviction: what is loaded in several steps may have been dropped between. */
+  get evictions(): number {
+    return this.#evictions;
+  }
+
+  /**
+   * V8: every live document is in hot, in its newest version. Counting is enough: hot holds only
+   * what the heads name (V2), each document once, and both know a document by its id. Where nothing
+   * is kept cold is always asked.
+   */
+  get isResident(): boolean {
+    return this.#keeps && this.#hot.size === this.#heads.size;
   }
 
   /**
@@ -184,6 +289,7 @@ export class ViewData {
       visible: this.#visible,
       watermark: this.#manifest.to,
       coldExists: this.#manifest.to > 0,
+      isResident: this.isResident,
       markerSeen: this.#marker.seen(at.monotonicMs),
       revision: this.#searchRevision,
     };
@@ -195,9 +301,10 @@ export class ViewData {
   }
 
   /**
-   * V1, V2, V6: searches hot and masks cold hits in one step. A merged chunk that hot keeps until
-   * its merge is confirmed comes from cold where cold found it, so that a reply names where it lies
-   * for good; hot's copy counts where cold lacks it.
+   * V1, V2, V6: searches hot and masks cold hits in one step. A merged chunk that hot holds, until
+   * its merge is confirmed and as long as it is kept, comes from cold where cold found it; hot's
+   * copy counts where cold lacks it or was not asked. Either way the reply names where the chunk
+   * lies for good, which is cold: what memory happens to keep changes no label.
    */
   search(
     { vector, text, limit, filter, coldHits }: SearchRequest,
@@ -211,11 +318,8 @@ export class ViewData {
       ({ documentId, version, info }) =>
         !hasExpired(info, nowMs) && this.#heads.get(this.#fingerprint(documentId)) === version,
     );
-    const found = new Set(cold.map(placeOf));
-    const hot = this.#hot
-      .search({ vector, text, limit, filter })
-      .filter((hit) => hit.version > this.#manifest.version || !found.has(placeOf(hit)));
-    return { hot, cold };
+    const hits = this.#hot.search({ vector, text, limit, filter });
+    return { hot: beside(cold, hits, this.#manifest.version), cold };
   }
 
   document(documentId: DocumentId, nowMs: number): DocumentView {
@@ -240,7 +344,8 @@ export class ViewData {
     return {
       visible: this.#visible,
       documents: this.#heads.size,
-      hot: this.#hot.stats(),
+      ...withoutKept(this.#hot.stats()),
+      isResident: this.isResident,
       headsBytes: this.#heads.bytes,
       watermark: this.#manifest.to,
       unmergedChunks: this.#unmerged.chunks,
@@ -278,6 +383,17 @@ export class ViewData {
     this.#changed();
   }
 
+  /** False where hot refuses it: what cold holds may be malformed, and is then left there. */
+  #tryUpsert(document: HotDocument): boolean {
+    try {
+      this.#hot.upsert(document);
+      return true;
+    } catch (thrown) {
+      if (toFreshetError(thrown).code === "internal") return false;
+      throw thrown;
+    }
+  }
+
   #applyToHeads(
     kind: "upsert" | "delete",
     { documentId, version }: { readonly documentId: DocumentId; readonly version: Version },
@@ -288,9 +404,4 @@ export class ViewData {
   #fingerprint(documentId: DocumentId) {
     return fingerprintOf(this.#tenant, documentId);
   }
-}
-
-/** Ids hold no control characters. */
-function placeOf({ documentId, version, chunk }: Candidate): string {
-  return `${documentId}\n${version}\n${chunk}`;
 }

@@ -3,19 +3,20 @@
  * together and takes one message at a time, so that a question is masked and searched in one step
  * between two operations.
  *
- * Owns: the tenant's heads, its hot shard, the manifest it has adopted.
+ * Owns: the tenant's heads, its hot shard, the manifest it has adopted; what of that is kept goes
+ * when the node needs its room (`entry.kept`).
  * Never: writes to the log, waits for anything inside `receive`, or answers before the tail is
  * loaded.
  * Receives: load, replay, ready, apply (from its tenant writer); manifest (from the manifest
  * watcher); snapshot, search, document, list, marker (from questions and surfaces); drop (from
- * itself, a grace period after a manifest).
+ * itself, a grace period after a manifest); loaded (from its own background work, residency.ts).
  * Sends: reload, to its tenant writer; events of applied operations; merge requests, when much is
  * unmerged or cold has lost its marker.
  *
  *   V1  a cold hit counts only if its version equals its head (I4, I5);
  *   V2  heads, hot shard and `visible` change together, in one `receive`;
  *   V3  hot never drops above what is confirmed to be in cold (`confirmedTo`, at most the adopted
- *       watermark), and only after the grace period;
+ *       watermark), and only after the grace period: until then it is not kept but needed;
  *   V4  a search whose watermark is below what hot has dropped is refused as `dropped`, never
  *       answered with a gap;
  *   V5  a new life holds nothing: it asks for a reload, and until then snapshots wait and searches
@@ -24,7 +25,10 @@
  *       heads and hot in that step, and a cold hit of it does not count;
  *   V7  the revision changes in the step in which anything changes that a search's answer depends
  *       on, and no two lives of this node's views have one in common: what was found under it is
- *       what would be found now, but for documents of cold that have expired since.
+ *       what would be found now, but for documents of cold that have expired since;
+ *   V8  the tenant is resident while every live document is in hot, in its newest version. What is
+ *       kept is dropped as a whole, in one step between two messages, and a search that relies on
+ *       it and comes later is refused as V4 does (I4, I5, I12).
  *
  *   | state    | load    | replay | ready   | apply | snapshot      | search, document, list |
  *   | unloaded | loading | -      | -       | -     | waits         | not_ready              |
@@ -32,10 +36,12 @@
  *   | ready    | loading | folds  | -       | folds | when visible  | answers                |
  */
 
-import { FreshetError } from "../../src/contract/errors.ts";
+import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
 import type { Heads } from "../../src/heads/heads.ts";
+import { readHeads } from "../../src/heads/read-heads.ts";
 import type { HotShard } from "../../src/hot/port.ts";
 import type { EventSink, StoredManifest } from "../../src/log/port.ts";
 import type { Metrics } from "../../src/observe/port.ts";
@@ -44,7 +50,10 @@ import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { recoveringStatus, type TenantEntry, type ViewStatus } from "../directory/directory.ts";
 import type {
   DocumentRequest,
+  DropMessage,
   ListRequest,
+  LoadedMessage,
+  MergedHeads,
   MergeTriggerMessage,
   ReloadMessage,
   SearchRequest,
@@ -54,6 +63,7 @@ import type {
 } from "../messages.ts";
 import { ViewData } from "./data.ts";
 import { eventOf } from "./events.ts";
+import { type Keeping, Residency } from "./residency.ts";
 import { SnapshotWaiters } from "./waiters.ts";
 
 export interface TenantViewOptions {
@@ -71,8 +81,10 @@ export interface TenantViewOptions {
   readonly nextRevision: () => number;
   /** Loads this view; a later life, which begins with nothing, asks it to (V5). */
   readonly writer: Pick<Mailbox<ReloadMessage>, "put">;
-  /** Where others see this view's status. */
-  readonly entry: Pick<TenantEntry, "status">;
+  /** By which what cold has for good stays in memory while there is room; absent, it is dropped. */
+  readonly keeping?: Keeping | undefined;
+  /** Where others see this view's status, and take what it keeps. */
+  readonly entry: Pick<TenantEntry, "status" | "kept">;
 }
 
 type ViewState =
@@ -103,21 +115,26 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
    */
   #newestManifest: StoredManifest | undefined;
   readonly #waiters = new SnapshotWaiters();
+  readonly #residency: Residency | undefined;
 
   constructor(options: TenantViewOptions, context: ActorContext<TenantViewMessage>, life: number) {
     this.#options = options;
     this.#context = context;
     this.#life = life;
+    const { keeping } = options;
+    this.#residency = keeping && new Residency({ ...options, ...keeping }, context);
   }
 
   start(): void {
     this.#options.entry.status = recoveringStatus;
+    this.#options.entry.kept.heldBy(() => this.#evict());
     if (this.#life > 1) this.#context.task(() => this.#requestLoad());
   }
 
   stop(): void {
     for (const { reply } of this.#waiters.takeAll()) reply.reject(new FreshetError("not_ready"));
     this.#loaded()?.close();
+    this.#options.entry.kept.heldByNone();
     this.#options.entry.status = recoveringStatus;
   }
 
@@ -134,7 +151,9 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
       case "manifest":
         return this.#adopt(message.stored);
       case "drop":
-        return this.#drop(message.watermark);
+        return this.#drop(message);
+      case "loaded":
+        return this.#takeBack(message);
       case "marker":
         return this.#mark(message.watermark, message.seen);
       case "snapshot":
@@ -165,9 +184,10 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
 
   #load(stored: StoredManifest | null, heads: Heads): void {
     this.#loaded()?.close();
-    const { tenant, markerEveryMs, createHot, nextRevision } = this.#options;
+    const { tenant, markerEveryMs, keeping, createHot, nextRevision } = this.#options;
     const parts = { hot: createHot(), markerEveryMs, nextRevision };
-    const data = new ViewData({ tenant, stored, heads, ...parts });
+    const keeps = keeping !== undefined;
+    const data = new ViewData({ tenant, stored, heads, keeps, ...parts });
     this.#state = { kind: "loading", data };
     this.#publishStatus(data);
     if (this.#newestManifest !== undefined) this.#adopt(this.#newestManifest);
@@ -206,18 +226,57 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     const data = this.#loaded();
     if (data === undefined || !data.adopt(stored)) return;
     this.#publishStatus(data);
-    const watermark = data.droppable;
+    const watermark = data.releasable;
     if (watermark === undefined) return;
     const { clock, signal, self } = this.#context;
     this.#context.task(async () => {
       await clock.sleep(this.#options.graceMs, signal);
-      if (!signal.aborted) await self.put({ type: "drop", watermark }, signal);
+      const merged = signal.aborted ? undefined : await this.#mergedHeads(data);
+      if (!signal.aborted) await self.put({ type: "drop", watermark, merged }, signal);
     });
   }
 
-  #drop(watermark: Position): void {
+  /** Undefined where nothing is to be kept: what is released then is dropped, as it may be. */
+  async #mergedHeads(data: ViewData): Promise<MergedHeads | undefined> {
+    const { keeping, tenant } = this.#options;
+    const { manifest } = data;
+    if (keeping === undefined || data.documents > limits.hotKeptDocumentsMax) return undefined;
+    try {
+      return { manifest, heads: await readHeads(keeping.manifests, tenant, manifest.pieces) };
+    } catch {
+      // The log is away, or a later merge has swept these pieces.
+      return undefined;
+    }
+  }
+
+  #drop(message: DropMessage): void {
     const data = this.#loaded();
-    if (data?.drop(watermark)) this.#publishStatus(data);
+    if (data?.release(message)) this.#publishStatus(data);
+  }
+
+  #takeBack({ into, documents, merged, reply }: LoadedMessage): void {
+    const data = this.#answerable();
+    if (data === undefined || data !== into) {
+      return reply.resolve({ isResident: false, evictions: Number.NaN });
+    }
+    if (merged !== undefined) data.agree(merged);
+    data.takeBack(documents);
+    const { isResident, evictions } = data;
+    this.#publishStatus(data);
+    reply.resolve({ isResident, evictions });
+  }
+
+  /** V8. Called by the node, between two messages. */
+  #evict(): void {
+    try {
+      const data = this.#loaded();
+      if (!data?.evict()) return;
+      this.#options.metrics.count("evictions_total", { tenant: this.#options.tenant });
+      this.#publishStatus(data);
+    } catch (thrown) {
+      // A failure of this view, not of who needs the room.
+      this.#context.task(() => Promise.reject(toFreshetError(thrown)));
+    }
   }
 
   /**
@@ -233,6 +292,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
   #snapshot(request: SnapshotRequest): void {
     const data = this.#answerable();
     const { clock, signal } = this.#context;
+    this.#options.entry.kept.askedAtMs = clock.monotonicMs();
     if (data !== undefined && data.visible >= (request.minVersion ?? 0)) {
       return request.reply.resolve(this.#snapshotOf(data));
     }
@@ -261,7 +321,12 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
 
   #snapshotOf(data: ViewData): Snapshot {
     const { clock } = this.#context;
-    return data.snapshot({ nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() });
+    const at = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    const snapshot = data.snapshot(at);
+    if (!snapshot.coldExists) return snapshot;
+    if (!snapshot.isResident) this.#residency?.wanted(data);
+    else if (snapshot.markerSeen === undefined) this.#residency?.lookAtMarker(data);
+    return snapshot;
   }
 
   #search(request: SearchRequest): void {
@@ -269,7 +334,8 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     if (data === undefined) return request.reply.reject(new FreshetError("not_ready"));
     const { clock } = this.#context;
     const begun = clock.monotonicMs();
-    if (data.hasDroppedPast(request.watermark)) {
+    const hasGap = request.mustBeResident && !data.isResident;
+    if (hasGap || data.hasDroppedPast(request.watermark)) {
       return request.reply.resolve({ kind: "dropped", snapshot: this.#snapshotOf(data) });
     }
     const { hot, cold } = data.search(request, clock.nowMs());
@@ -320,6 +386,9 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     metrics.set("hot_documents", status.hot.documents, { tenant });
     metrics.set("hot_chunks", status.hot.chunks, { tenant });
     metrics.set("hot_bytes", status.hot.bytes, { tenant });
+    metrics.set("kept_chunks", status.kept.chunks, { tenant });
+    metrics.set("kept_bytes", status.kept.bytes, { tenant });
+    metrics.set("resident", status.state === "ready" && status.isResident ? 1 : 0, { tenant });
     metrics.set("heads_bytes", status.headsBytes, { tenant });
     metrics.set("unmerged_chunks", status.unmergedChunks, { tenant });
     const oldestS = (status.oldestUnmergedAtMs ?? 0) / 1000;

@@ -55,6 +55,8 @@ export interface TopologyOptions {
   readonly settings: {
     readonly mergeSizeChunks: number;
     readonly graceMs: number;
+    /** Hot memory for what is merged: by default all that publishers leave; 0 keeps none. */
+    readonly keptBytesMax?: number | undefined;
     /** What suits the device that computes the vectors; a CPU by default. */
     readonly embedBatch?: BatchSize | undefined;
     /** Vectors and search results; true by default. */

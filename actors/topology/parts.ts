@@ -2,6 +2,7 @@
 
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import type { RecordChunk } from "../../src/contract/record.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { TenantViewMessage } from "../messages.ts";
 import type { TenantLimits } from "../tenant-writer/writer.ts";
@@ -35,11 +36,14 @@ export function checkWeights(weights: ReadonlyMap<TenantId, number> = new Map())
 
 /** What a message to a tenant view holds: nearly all of it is the record that it brings. */
 export function recordBytes(message: TenantViewMessage): number {
+  if (message.type === "loaded") return bytesOf(message.documents.flatMap(({ chunks }) => chunks));
   if (message.type !== "replay" && message.type !== "apply") return 0;
   const { record } = message;
-  if (record.kind !== "upsert") return 0;
-  const chunks = record.body.chunks.map(({ text, vector }) => 2 * text.length + vector.byteLength);
-  return chunks.reduce((sum, bytes) => sum + bytes, 0);
+  return record.kind === "upsert" ? bytesOf(record.body.chunks) : 0;
+}
+
+function bytesOf(chunks: readonly RecordChunk[]): number {
+  return chunks.reduce((sum, { text, vector }) => sum + 2 * text.length + vector.byteLength, 0);
 }
 
 /** Another number at each call: a state of a view is told from every other of its node (V7). */

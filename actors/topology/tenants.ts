@@ -10,7 +10,8 @@ import { BoundedMailbox, type Mailbox } from "../../src/runtime/mailbox.ts";
 import type { ActorSystem } from "../../src/runtime/system.ts";
 import { type NodeBytes, TenantBytes } from "../directory/bytes.ts";
 import { noProgress, recoveringStatus, type TenantEntry } from "../directory/directory.ts";
-import type { HotMemory } from "../directory/hot-memory.ts";
+import type { HotMemory, KeptMemory } from "../directory/hot-memory.ts";
+import { KeptRows } from "../directory/kept-rows.ts";
 import { TenantRoute } from "../directory/route.ts";
 import type {
   EmbedderMessage,
@@ -21,10 +22,20 @@ import type {
   TenantWriterMessage,
 } from "../messages.ts";
 import type { TenantHandle } from "../partition/tenants.ts";
+import type { Keeping } from "../tenant-view/residency.ts";
 import { tenantViewActor } from "../tenant-view/view.ts";
 import { tenantWriterActor } from "../tenant-writer/writer.ts";
 import type { TopologyOptions } from "./options.ts";
 import { recordBytes, tenantLimits } from "./parts.ts";
+
+/** Undefined where nothing is kept. */
+function keepingOf({ options, hot, loads, recoveries }: TenantWiring): Keeping | undefined {
+  const { log, cold, settings } = options;
+  if (settings.keptBytesMax === 0) return undefined;
+  const { chunks, manifests } = log;
+  const isRecovering = (): boolean => recoveries.held > 0;
+  return { chunks, manifests, cold, memory: hot, loads, isRecovering };
+}
 
 /** What all tenants of a node share. */
 export interface TenantWiring {
@@ -32,7 +43,9 @@ export interface TenantWiring {
   readonly options: TopologyOptions;
   readonly ingest: Pick<Mailbox<EmbedderMessage>, "put">;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
-  readonly hot: HotMemory;
+  readonly hot: HotMemory & KeptMemory;
+  /** Tenants that are loaded again. */
+  readonly loads: FairShares;
   readonly nextRevision: () => number;
   readonly recoveries: FairShares;
   readonly bytes: NodeBytes;
@@ -58,7 +71,8 @@ export function spawnTenant(
   const route = new TenantRoute(writerMailbox, bytes);
   const progress = noProgress();
   const status = recoveringStatus;
-  const entry: TenantEntry = { tenant, epoch, view: viewMailbox, route, progress, status };
+  const kept = new KeptRows();
+  const entry: TenantEntry = { tenant, epoch, view: viewMailbox, route, progress, kept, status };
   const { log, metrics, logger, embedder, settings, preparation, isolation } = options;
   // A partition of many tenants may fail with all of them at once: a full mailbox is waited for.
   const onEscalate = (): void => void partition.put({ type: "tenant-failed", tenant });
@@ -71,6 +85,7 @@ export function spawnTenant(
       tenant,
       createHot: () => options.createHot({ dimensions: embedder.model.dimensions }),
       graceMs: settings.graceMs,
+      keeping: keepingOf(wiring),
       markerEveryMs: limits.coldMarkerEveryMs,
       mergeSizeChunks: settings.mergeSizeChunks,
       events: log.events,

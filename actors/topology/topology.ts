@@ -11,7 +11,7 @@ import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { ActorSystem } from "../../src/runtime/system.ts";
 import { nodeBytes } from "../directory/bytes.ts";
 import { Directory, type Proofs } from "../directory/directory.ts";
-import { NodeHotMemory } from "../directory/hot-memory.ts";
+import { boundsOf, NodeHotMemory } from "../directory/hot-memory.ts";
 import { inShares } from "../embedder/shares.ts";
 import { manifestWatcherActor } from "../manifest-watcher.ts";
 import { mergeTriggerActor } from "../merge-trigger.ts";
@@ -49,7 +49,7 @@ export function startTopology(options: TopologyOptions): Topology {
   const directory = new Directory(log.partitions);
   const ingestEmbedder = spawnEmbedder(system, options, "ingest");
   const queryEmbedder = spawnEmbedder(system, options, "query");
-  const hot = new NodeHotMemory(directory, clock);
+  const hot = new NodeHotMemory(directory, clock, boundsOf(settings.keptBytesMax));
   const wiring = {
     system,
     options,
@@ -58,6 +58,7 @@ export function startTopology(options: TopologyOptions): Topology {
     mergeTrigger: spawnMergeTrigger(system, options),
     hot,
     nextRevision: revisions(),
+    loads: new FairShares({ total: limits.loadsInFlightMax }),
     recoveries: new FairShares({ total: limits.recoveriesInFlightMax }),
     catalogue: new TenantCatalogue(settings.tenants ?? { max: limits.tenantsMax }, log.chunks),
     bytes: nodeBytes(),

@@ -77,6 +77,7 @@ export function createMemoryCold(): MemoryCold {
     staleIds: (tenant, document) => cold.staleIds(tenant, document),
     deleteIds: (tenant, ids) => cold.deleteIds(tenant, ids),
     walk: (tenant, page) => cold.walk(tenant, page),
+    stored: (tenant, ids) => cold.stored(tenant, ids),
     expired: (tenant, page) => cold.expired(tenant, page),
     renewTerms: (tenant, ids) => cold.renewTerms(tenant, ids),
     search: (query) => cold.search(query),
@@ -176,6 +177,15 @@ class ColdInMemory implements MemoryCold {
         ...{ id, documentId, version, chunk, chunkCount },
         ...(terms?.has(id) === true ? {} : { hasOldTerms: true }),
       }));
+  }
+
+  async stored(tenant: TenantId, ids: readonly string[]): Promise<readonly ColdObject[]> {
+    await this.#enter("stored");
+    const objects = this.#tenants.get(tenant)?.objects;
+    return [...new Set(ids)].flatMap((id) => {
+      const object = objects?.get(id);
+      return object === undefined ? [] : [structuredClone(object)];
+    });
   }
 
   async expired(

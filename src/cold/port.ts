@@ -122,6 +122,11 @@ export interface ColdShard {
     page: { readonly after: string | null; readonly limit: number },
   ): Promise<readonly ColdEntry[]>;
   /**
+   * The stored objects with these ids, with texts and vectors, as they were written; absent ones are
+   * passed over. At most `limits.loadPageObjects` a call.
+   */
+  stored(tenant: TenantId, ids: readonly string[]): Promise<readonly ColdObject[]>;
+  /**
    * At most `limit` objects of documents whose time was over at `atMs` (unix milliseconds), in no
    * order. Fewer are all. With `id` that object alone, if it is one of them.
    */

@@ -89,7 +89,15 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
 
 type ObjectMethods = Pick<
   ColdShard,
-  "upsert" | "rewrite" | "versions" | "staleIds" | "deleteIds" | "walk" | "expired" | "renewTerms"
+  | "upsert"
+  | "rewrite"
+  | "versions"
+  | "staleIds"
+  | "deleteIds"
+  | "walk"
+  | "stored"
+  | "expired"
+  | "renewTerms"
 >;
 
 function objectMethods(parts: Parts): ObjectMethods {
@@ -143,6 +151,7 @@ function objectMethods(parts: Parts): ObjectMethods {
         work: () =>
           connection.run((client, signal) => expiredPage(chunksOf(client, tenant), page, signal)),
       }),
+    stored: (tenant, ids) => readStored(parts, tenant, ids),
     renewTerms: async (tenant, ids) => {
       for (const page of pagesOf(ids, limits.mergePageObjects)) {
         const stored = await readStored(parts, tenant, page);

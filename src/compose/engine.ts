@@ -262,6 +262,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     settings: {
       mergeSizeChunks: config.merge.sizeChunks,
       graceMs: config.merge.graceMs,
+      keptBytesMax: config.hotKeptBytes,
       embedBatch: batchSize,
       keepsForEqualQuestions: config.answerCache,
       tenantWeights: config.tenantWeights,

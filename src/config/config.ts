@@ -59,6 +59,8 @@ export interface Config extends Links {
     readonly graceMs: number;
     readonly confirmMs: number;
   };
+  /** Of hot memory, for what is merged; 0 keeps none. */
+  readonly hotKeptBytes: number;
   readonly replayWindowMs: number;
   /** Secret of redaction, the same on all nodes; undefined means one that the log keeps. */
   readonly redactionKey: Secret | undefined;
@@ -153,6 +155,7 @@ function assemble(values: Values): Config {
       graceMs: present("FRESHET_MERGE_GRACE_MS"),
       confirmMs: present("FRESHET_MERGE_CONFIRM_MS"),
     },
+    hotKeptBytes: present("FRESHET_HOT_KEPT_BYTES"),
     replayWindowMs: present("FRESHET_REPLAY_WINDOW_MS"),
     redactionKey: secretIn(values, "FRESHET_REDACTION_KEY"),
     names:

@@ -121,6 +121,11 @@ export const settings = {
     whole(0, hourMs),
     "from a merge to the second look at what it wrote, until which it stays hot",
   ),
+  FRESHET_HOT_KEPT_BYTES: setting(
+    String(limits.hotBytesPerNodeMax),
+    whole(0, limits.hotBytesPerNodeMax),
+    "memory of a node for chunks that are merged, within what publishers leave of its hot memory: tenants that fit are answered without Weaviate; 0 keeps none",
+  ),
   FRESHET_REPLAY_WINDOW_MS: setting(
     String(limits.replayWindowMs),
     whole(2 * limits.duplicateWindowMs, 365 * dayMs),

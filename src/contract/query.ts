@@ -77,13 +77,23 @@ export type Source = z.infer<typeof sourceSchema>;
 export const coverageSchema = z.object({
   /** `complete`: everything visible was searched. */
   hot: z.enum(["complete"]),
-  /** `empty`: nothing is merged yet; `timeout`, `unavailable`, `stale`: why it is not covered. */
-  cold: z.enum(["complete", "empty", "timeout", "unavailable", "stale"]),
+  /**
+   * `empty`: nothing is merged yet; `resident`: memory holds all, cold was not asked; `timeout`,
+   * `unavailable`, `stale`: why it is not covered.
+   */
+  cold: z.enum(["complete", "empty", "resident", "timeout", "unavailable", "stale"]),
   /** The model that wrote the answer; `extractive` when none answered, `none` for a search. */
   llm: z.string(),
 });
 
 export type Coverage = z.infer<typeof coverageSchema>;
+
+const wholeCoverages: ReadonlySet<Coverage["cold"]> = new Set(["complete", "empty", "resident"]);
+
+/** I12: whether the reply rests on everything that is visible. */
+export function isWhole(cold: Coverage["cold"]): boolean {
+  return wholeCoverages.has(cold);
+}
 
 export const timingsSchema = z.object({
   embed: z.number(),

@@ -93,6 +93,16 @@ export class Heads implements Iterable<HeadsEntry> {
     return new Heads([], this.#table.copy());
   }
 
+  /** Documents up to a version that `others` do not have in any version. */
+  missingIn(others: Heads, upTo: Version): readonly Fingerprint[] {
+    const missing: Fingerprint[] = [];
+    for (const { words, value } of this.#table.unordered()) {
+      if (versionIn(value) > upTo || others.#table.get(words) !== undefined) continue;
+      missing.push(fingerprintIn(words));
+    }
+    return missing;
+  }
+
   /** In fingerprint order. */
   *[Symbol.iterator](): Iterator<HeadsEntry> {
     for (const { words, value } of this.#table.entries()) {

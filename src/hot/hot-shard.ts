@@ -11,7 +11,7 @@
  */
 
 import type { Candidate, LexicalMatch } from "../contract/candidate.ts";
-import type { DocumentId, Position } from "../contract/ids.ts";
+import { type DocumentId, noPosition, type Position } from "../contract/ids.ts";
 import type { ChunkTerms } from "../contract/record.ts";
 import { countTerms, indexedText, unpackTerms } from "../text/chunk-terms.ts";
 import { queryTerms, titleTerms } from "../text/lexical.ts";
@@ -40,12 +40,16 @@ export function createHotShard(options: GraphsOptions): HotShard {
 class IndexedHotShard implements HotShard {
   readonly #options: GraphsOptions;
   readonly #entries = new Map<DocumentId, Entry>();
+  /** Those that are not kept only, in log order. */
+  readonly #unmerged = new Map<DocumentId, Entry>();
   readonly #tail: Tail;
   readonly #lexical = new LexicalIndex();
   readonly #filters = new FilterIndex();
   readonly #graphs: Graphs;
   #rowCount = 0;
   #textBytes = 0;
+  #keptThrough = noPosition;
+  readonly #kept = { documents: 0, chunks: 0, bytes: 0 };
 
   constructor(options: GraphsOptions) {
     this.#options = options;
@@ -66,6 +70,14 @@ class IndexedHotShard implements HotShard {
   delete(documentId: DocumentId): void {
     const known = this.#entries.get(documentId);
     if (known !== undefined) this.#remove(known);
+  }
+
+  keepThrough(watermark: Position): void {
+    if (watermark <= this.#keptThrough) return;
+    this.#keptThrough = watermark;
+    for (const entry of this.#unmerged.values()) {
+      if (entry.position <= watermark) this.#keep(entry);
+    }
   }
 
   dropThrough(watermark: Position): void {
@@ -101,12 +113,24 @@ class IndexedHotShard implements HotShard {
   /** Documents come in log order, and one that is replaced goes to the end of the entries. */
   documents({ after, limit }: Parameters<HotShard["documents"]>[0]): readonly Entry[] {
     const page: Entry[] = [];
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#unmerged.values()) {
       if (entry.position <= after) continue;
       page.push(entry);
       if (page.length === limit) break;
     }
     return page;
+  }
+
+  has(documentId: DocumentId): boolean {
+    return this.#entries.has(documentId);
+  }
+
+  held(): Iterable<Entry> {
+    return this.#entries.values();
+  }
+
+  get size(): number {
+    return this.#entries.size;
   }
 
   stats(): HotStats {
@@ -116,6 +140,13 @@ class IndexedHotShard implements HotShard {
       documents: this.#entries.size,
       chunks: this.#rowCount,
       bytes: this.#textBytes + indexBytes,
+      kept: {
+        ...this.#kept,
+        // Rows share blocks, graphs and postings: each counts for its part of them.
+        bytes: Math.round(
+          this.#kept.bytes + indexBytes * (this.#kept.chunks / (this.#rowCount || 1)),
+        ),
+      },
     };
   }
 
@@ -123,10 +154,12 @@ class IndexedHotShard implements HotShard {
     this.#graphs.clear();
     this.#tail.clear();
     this.#entries.clear();
+    this.#unmerged.clear();
     this.#lexical.clear();
     this.#filters.clear();
     this.#rowCount = 0;
     this.#textBytes = 0;
+    Object.assign(this.#kept, { documents: 0, chunks: 0, bytes: 0 });
   }
 
   #insert(document: HotDocument): void {
@@ -150,10 +183,26 @@ class IndexedHotShard implements HotShard {
     this.#filters.add(entry);
     this.#rowCount += rows.length;
     this.#textBytes += entry.bytes;
+    this.#unmerged.set(entry.documentId, entry);
+    if (entry.position <= this.#keptThrough) this.#keep(entry);
+  }
+
+  #keep(entry: Entry): void {
+    entry.kept = true;
+    this.#unmerged.delete(entry.documentId);
+    this.#countKept(entry, 1);
+  }
+
+  #countKept({ rows, bytes }: Entry, by: 1 | -1): void {
+    this.#kept.documents += by;
+    this.#kept.chunks += by * rows.length;
+    this.#kept.bytes += by * bytes;
   }
 
   #remove(entry: Entry): void {
     this.#entries.delete(entry.documentId);
+    if (entry.kept) this.#countKept(entry, -1);
+    else this.#unmerged.delete(entry.documentId);
     entry.alive = false;
     this.#filters.remove(entry);
     for (const row of entry.rows) {
@@ -189,7 +238,7 @@ function createEntry(document: HotDocument, rows: readonly Row[]): Entry {
     if (heading !== undefined && heading !== before) bytes += stringBytes(heading);
     before = heading;
   }
-  return { documentId, version, position, info, rows, bytes, alive: true, matched: 0 };
+  return { documentId, version, position, info, rows, bytes, kept: false, alive: true, matched: 0 };
 }
 
 /** V8 takes one byte for each character where all are of Latin-1, else two. */

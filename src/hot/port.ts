@@ -1,7 +1,8 @@
 /**
- * The hot shard of one tenant: the documents whose CHUNKS records are not merged yet, searchable in
- * memory. A function of the log (I7): dropping it loses nothing. Every method is synchronous,
- * because the owner masks cold hits and searches hot in one step (ARCHITECTURE.md, Query).
+ * The hot shard of one tenant: the documents whose CHUNKS records are not merged yet, and of those
+ * that are, what is kept while there is room. Searchable in memory. A function of the log (I7):
+ * dropping it loses nothing. Every method is synchronous, because the owner masks cold hits and
+ * searches hot in one step (ARCHITECTURE.md, Query).
  */
 
 import type { Candidate } from "../contract/candidate.ts";
@@ -12,7 +13,10 @@ import type { DocumentInfo, RecordChunk } from "../contract/record.ts";
 export interface HotDocument {
   readonly documentId: DocumentId;
   readonly version: Version;
-  /** Position of its record in CHUNKS: `dropThrough` compares it with the watermark. */
+  /**
+   * Position of its record in CHUNKS: `dropThrough` compares it with the watermark. `noPosition`
+   * stands for one that is not known: of a document that cold has and that is only kept.
+   */
   readonly position: Position;
   readonly info: DocumentInfo;
   readonly chunks: readonly RecordChunk[];
@@ -28,11 +32,16 @@ export interface HotQuery {
   readonly filter?: Filter | undefined;
 }
 
-export interface HotStats {
+export interface HotAmount {
   readonly documents: number;
   readonly chunks: number;
   /** Vectors, texts and index structures, estimated. */
   readonly bytes: number;
+}
+
+export interface HotStats extends HotAmount {
+  /** Of that, what cold has for good and memory keeps only to answer faster. */
+  readonly kept: HotAmount;
 }
 
 /**
@@ -49,15 +58,25 @@ export interface HotShard {
    */
   upsert(document: HotDocument): void;
   delete(documentId: DocumentId): void;
+  /**
+   * Documents whose position is at or below the watermark are kept from here on: cold has them, and
+   * they are counted apart. It never goes back.
+   */
+  keepThrough(watermark: Position): void;
   /** Forgets documents whose position is at or below the watermark: cold has them. */
   dropThrough(watermark: Position): void;
   /** Union of the best dense and the best lexical chunks, each with its cosine; unordered. */
   search(query: HotQuery): readonly Candidate[];
-  /** At most `limit` documents after a position, in log order: a page of what is held. */
+  /** At most `limit` documents after a position, in log order, of those that are not kept only. */
   documents(page: {
     readonly after: Position;
     readonly limit: number;
   }): readonly Pick<HotDocument, "documentId" | "version" | "position">[];
+  has(documentId: DocumentId): boolean;
+  /** All that is held, in no order. */
+  held(): Iterable<Pick<HotDocument, "documentId" | "version" | "position">>;
+  /** Documents held, kept ones among them. */
+  readonly size: number;
   stats(): HotStats;
   /** Frees native memory and ends background builds. */
   close(): void;

@@ -12,6 +12,8 @@ export interface Entry {
   readonly rows: readonly Row[];
   /** Estimate of texts and bookkeeping, without vectors and postings. */
   readonly bytes: number;
+  /** Cold has it for good: it is held only to answer faster. */
+  kept: boolean;
   /** False as soon as the document is replaced, deleted or dropped; every search looks. */
   alive: boolean;
   /** The last filtered search that it matched. */

@@ -14,6 +14,11 @@ import type { VectorMemory } from "./simd.ts";
 /** The first block is small, because most tenants are; each next one doubles up to the largest. */
 const firstBlockRows = 32;
 const blockRowsMax = 1_024;
+/**
+ * Blocks together that are worth rewriting when they are mostly dead. Few: a tenant that is dropped
+ * and loaded again and again would else hold a block of its largest size for its few other rows.
+ */
+const compactAboveRows = 4 * firstBlockRows;
 
 export class Tail {
   readonly #memory: VectorMemory;
@@ -61,7 +66,7 @@ export class Tail {
       return;
     }
     const capacity = this.#blocks.reduce((sum, { rows }) => sum + rows.length, 0);
-    if (capacity > 2 * blockRowsMax && this.count * 4 < capacity) this.#compact();
+    if (capacity > compactAboveRows && this.count * 4 < capacity) this.#compact();
   }
 
   clear(): void {

@@ -36,6 +36,15 @@ export const counters: Instruments<CounterLabels> = {
     help: "questions by whether what they need was kept of an equal one, or shared with it",
     labels: ["cache", "outcome"],
   },
+  searches_total: { help: "searches by what cold covered of them", labels: ["cold"] },
+  evictions_total: {
+    help: "times that a tenant's kept chunks were dropped for the room that they take",
+    labels: ["tenant"],
+  },
+  loads_total: {
+    help: "loads of tenants that were asked and not whole in memory",
+    labels: ["outcome"],
+  },
   embed_failures_total: { help: "embed batches that failed", labels: ["lane"] },
   language_model_errors_total: { help: "failed language model requests", labels: ["model"] },
   actor_restarts_total: { help: "actors started again after a crash", labels: ["actor"] },
@@ -130,6 +139,9 @@ export const gauges: Instruments<GaugeLabels> = {
   hot_documents: { help: "documents in the hot shard", labels: ["tenant"] },
   hot_chunks: { help: "chunks in the hot shard", labels: ["tenant"] },
   hot_bytes: { help: "memory of the hot shard", labels: ["tenant"] },
+  kept_chunks: { help: "merged chunks that memory keeps while there is room", labels: ["tenant"] },
+  kept_bytes: { help: "memory that is kept while there is room", labels: ["tenant"] },
+  resident: { help: "1 while every live document is in memory", labels: ["tenant"] },
   heads_bytes: { help: "memory of the heads, one entry a live document", labels: ["tenant"] },
   unmerged_chunks: { help: "chunks that are not in cold yet", labels: ["tenant"] },
   oldest_unmerged_timestamp_seconds: {

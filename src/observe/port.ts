@@ -15,6 +15,12 @@ export interface CounterLabels {
    * question in flight), miss, off
    */
   readonly question_cache_total: "cache" | "outcome";
+  /** cold: complete, empty, resident, timeout, unavailable, stale */
+  readonly searches_total: "cold";
+  /** Tenants whose kept rows were dropped for the room that they take. */
+  readonly evictions_total: "tenant";
+  /** Tenants that were loaded again. outcome: resident, incomplete, no_room, failed */
+  readonly loads_total: "outcome";
   readonly embed_failures_total: "lane";
   readonly language_model_errors_total: "model";
   readonly actor_restarts_total: "actor";
@@ -72,6 +78,11 @@ export interface GaugeLabels {
   readonly hot_documents: "tenant";
   readonly hot_chunks: "tenant";
   readonly hot_bytes: "tenant";
+  /** What cold has for good and memory keeps while there is room. */
+  readonly kept_chunks: "tenant";
+  readonly kept_bytes: "tenant";
+  /** 1 while every live document is in memory: cold is not asked. */
+  readonly resident: "tenant";
   readonly heads_bytes: "tenant";
   readonly unmerged_chunks: "tenant";
   /**

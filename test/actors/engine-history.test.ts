@@ -13,7 +13,7 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { Position, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
-import { parseQuestion, type Source } from "../../src/contract/query.ts";
+import { type Coverage, isWhole, parseQuestion, type Source } from "../../src/contract/query.ts";
 import { createManualClock, type ManualClock, settle } from "../support/manual-clock.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
 
@@ -39,6 +39,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("cold back" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("cold resurrects" as const) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("ask" as const), tenant }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("evict" as const), tenant }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("turns" as const), turns }) },
 );
 
@@ -108,6 +109,8 @@ class History {
         return this.#resurrect();
       case "ask":
         return this.#check(next.tenant);
+      case "evict":
+        return this.#engine.topology.directory.tenant(next.tenant as TenantId)?.kept.evict();
       case "turns":
         return this.#turns(next.turns);
     }
@@ -173,7 +176,7 @@ class History {
       .map(({ id: docId, version, text }) => `${docId}@${version} ${text}`)
       .sort();
     expect(new Set(seen).size).toBe(seen.length);
-    const covered = coverage === undefined || coverage === "complete" || coverage === "empty";
+    const covered = coverage === undefined || isWhole(coverage as Coverage["cold"]);
     if (covered) expect(seen).toEqual(expected.sort());
     else expect(expected).toEqual(expect.arrayContaining(seen));
   }

@@ -4,6 +4,7 @@
  */
 
 import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
+import { KeptRows } from "../../actors/directory/kept-rows.ts";
 import {
   noProgress,
   type PartitionEntry,
@@ -84,7 +85,7 @@ export function setUp(options: SetUp = {}) {
     route.caughtUp(0 as Version);
     const view = new BoundedMailbox<TenantViewMessage>(1);
     const tenantEntry: TenantEntry = {
-      ...{ tenant, epoch, view, route, progress: noProgress(), status: recoveringStatus },
+      ...{ tenant, epoch, view, route, progress: noProgress(), kept: new KeptRows(), status: recoveringStatus },
     };
     const fake = { tenant, epoch, entry: tenantEntry, mailbox, stopped: false };
     spawned.push(fake);

@@ -10,6 +10,7 @@ import {
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory/directory.ts";
+import { KeptRows } from "../../actors/directory/kept-rows.ts";
 import { TenantRoute } from "../../actors/directory/route.ts";
 import type {
   EmbedderMessage,
@@ -107,6 +108,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
     view: mailbox,
     route: new TenantRoute(writer, new TenantBytes(acme, nodeBytes(), 1_000)),
     progress: noProgress(),
+    kept: new KeptRows(),
     status: recoveringStatus,
   };
   const view = system.spawnAt(mailbox, {

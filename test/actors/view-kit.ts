@@ -1,6 +1,7 @@
 /** A tenant view between mailboxes that the test plays, and what it is loaded with. */
 
 import { recoveringStatus, type ViewStatus } from "../../actors/directory/directory.ts";
+import { KeptRows } from "../../actors/directory/kept-rows.ts";
 import type {
   MergeTriggerMessage,
   ReloadMessage,
@@ -10,6 +11,7 @@ import type {
 } from "../../actors/messages.ts";
 import { tenantViewActor } from "../../actors/tenant-view/view.ts";
 import { revisions } from "../../actors/topology/parts.ts";
+import { createMemoryCold } from "../../src/cold/memory.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
@@ -18,8 +20,10 @@ import type { PlacedRecord } from "../../src/contract/record.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import { Heads } from "../../src/heads/heads.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
+import { createMemoryLog } from "../../src/log/memory/log.ts";
 import type { StoredManifest } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";
+import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { acme, answered, axis, dimensions, startActor } from "./kit.ts";
@@ -28,8 +32,12 @@ export const graceMs = 100;
 export const markerEveryMs = 1_000;
 
 /** A tenant view between mailboxes that the test plays. */
-export function setUp() {
+export function setUp({ keeps = false }: { readonly keeps?: boolean } = {}) {
+  const kept = new KeptRows();
+  const cold = createMemoryCold();
+  const room = { isThere: true, isRecovering: false };
   const clock = createManualClock();
+  const log = createMemoryLog({ clock, partitions: 1 });
   const statuses: ViewStatus[] = [];
   const events: DocumentEvent[] = [];
   const mergeTrigger = new BoundedMailbox<MergeTriggerMessage>(10);
@@ -46,7 +54,17 @@ export function setUp() {
       mergeTrigger,
       metrics: silentMetrics,
       writer: reloads,
+      keeping: keeps
+        ? {
+            ...log,
+            cold,
+            memory: { makeRoom: () => room.isThere },
+            loads: new FairShares({ total: 1 }),
+            isRecovering: () => room.isRecovering,
+          }
+        : undefined,
       entry: {
+        kept,
         get status() {
           return statuses.at(-1) ?? recoveringStatus;
         },
@@ -70,10 +88,15 @@ export function setUp() {
     send({ type: "snapshot", minVersion: wanted, waitMs, signal, reply });
     return promise;
   };
-  const search = (watermark: number, coldHits: readonly Candidate[] = [], at = 0) => {
+  const search = (
+    watermark: number,
+    coldHits: readonly Candidate[] = [],
+    { at = 0, mustBeResident = false } = {},
+  ) => {
     const { reply, promise } = answered<SearchOutcome>();
     const query = { vector: axis(at), text: "text", limit: 10, filter: undefined };
-    send({ type: "search", watermark: watermark as Position, coldHits, ...query, reply });
+    const asked = { watermark: watermark as Position, mustBeResident, coldHits };
+    send({ type: "search", ...asked, ...query, reply });
     return promise;
   };
   const found = async (watermark: number, coldHits: readonly Candidate[] = []) => {
@@ -85,6 +108,7 @@ export function setUp() {
     send({ type: "load", stored, heads }, { type: "ready", visible: visible as Version });
   return {
     ...{ clock, statuses, events, mergeTrigger, send, apply, view, search, found, becomeReady },
+    ...{ kept, log, cold, room },
     ...started,
     loadRequests: () => reloads.depth,
   };

@@ -29,6 +29,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   mapper: async () => (await import("./mapper.ts")).benchMapper,
   placement: async () => (await import("./placement.ts")).benchPlacement,
   redaction: async () => (await import("./redaction.ts")).benchRedaction,
+  residency: async () => (await import("./residency.ts")).benchResidency,
   quality: async () => (await import("./quality.ts")).benchQuality,
   query: async () => (await import("./query.ts")).benchQuery,
 };
@@ -54,6 +55,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
   redaction  what redaction finds of generated values in ten locales, what it takes from documents that hold
              none, and its time against embedding; the same of the model of names; --dataset adds a
              collection, --mail real mail
+  residency  memory as a cache of 50 tenants with room for 20: replies against a twin that holds everything,
+             hits against an ideal LRU
   query      questions over NATS and HTTP, from memory and from cold, against the raw embedding lane and
              index and Weaviate alone; the options --chunks ... --profile are its own
   quality    nDCG@10 of dense (fp32, int8), BM25 and fused ranking; needs --dataset

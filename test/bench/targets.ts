@@ -45,6 +45,8 @@ const targets: Readonly<Record<string, Target>> = {
   "redaction.false_per_100.": atMost(0.5),
   "redaction.vs_embedding": atMost(0.03),
   "redaction.mail_addresses_left": atMost(0),
+  "residency.different_answers": atMost(0),
+  "residency.hits_vs_ideal_lru": atLeast(0.95),
   "quality.int8_vs_fp32": atLeast(0.99),
   "query.resident.p50_ms": atMost(4),
   "query.resident.max_qps": atLeast(400),

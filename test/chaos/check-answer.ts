@@ -1,6 +1,6 @@
 /** Pure: whether a reply says what the oracle says (I3, I4, I5, I6, I8, I12). */
 
-import type { Coverage } from "../../src/contract/query.ts";
+import { type Coverage, isWhole } from "../../src/contract/query.ts";
 import { documentsOf } from "./operations.ts";
 import type { TenantOracle } from "./oracle.ts";
 
@@ -91,7 +91,7 @@ function checkSources(
     if (chunks.has(chunk)) wrong.push(`${id}@${version}#${chunk} is there twice`);
     seen.set(id, chunks.add(chunk));
   }
-  if (cold !== "complete" && cold !== "empty") return wrong;
+  if (!isWhole(cold)) return wrong;
   for (const [id, version] of live) {
     const [there, count] = [seen.get(id)?.size ?? 0, chunksOf(version)];
     if (there < (count ?? 1)) {

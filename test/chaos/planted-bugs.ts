@@ -264,6 +264,24 @@ export const plantedBugs: readonly PlantedBug[] = [
     shows: ["answer"],
   },
   {
+    name: "resident one document early",
+    patches: [
+      {
+        file: "actors/tenant-view/data.ts",
+        find: "return this.#keeps && this.#hot.size === this.#heads.size;",
+        replace: "return this.#keeps && this.#hot.size >= this.#heads.size - 1;",
+      },
+    ],
+    // After each start a question loads its tenant again, and others come before the last document is there.
+    faults: every(
+      8_000,
+      60_000,
+      { kind: "kill", target: "engine-1", lastsMs: 500 },
+      { kind: "kill", target: "engine-2", lastsMs: 500 },
+    ),
+    shows: ["answer"],
+  },
+  {
     name: "watermark without heads",
     patches: [
       {

@@ -268,6 +268,8 @@ export class ChaosSite {
       FRESHET_MERGE_AGE_MS: "20000",
       FRESHET_MERGE_GRACE_MS: "1000",
       FRESHET_MERGE_CONFIRM_MS: String(confirmMs),
+      // One keeps nothing, so that cold is asked all the time; one keeps some tenants, and others not.
+      FRESHET_HOT_KEPT_BYTES: target === "engine-1" ? "0" : String(4 * 2 ** 20),
       FRESHET_LOG_FORMAT: "json",
     };
     const logFile = logPath(directory, target);

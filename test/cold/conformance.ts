@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ColdEntry, ColdObject, ColdQuery, ColdShard } from "../../src/cold/port.ts";
 import { type Position, position, type TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { dotProduct } from "../../src/contract/vector.ts";
 import { describeColdSearch } from "./conformance-search.ts";
 import {
   coldObject,
@@ -190,6 +191,24 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
         ...{ code: "cold_refused", ids: bad.map(({ id }) => id) },
       });
       expect(await search(tenant)).toEqual([]);
+    });
+
+    test("stored objects come back as they were written, absent ones are passed over", async () => {
+      const { tenant, objects } = await filled("stored", [
+        { id: "a", text: "wind and rain", heading: "Weather" },
+        { id: "b", info: { title: "Boats", metadata: { kind: "sail" } } },
+      ]);
+      const ids = objects.map(({ id }) => id);
+      const absent = coldObject(tenant, { id: "c" }).id;
+      const found = await cold.stored(tenant, [...ids, absent]);
+      expect(found.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
+      for (const object of objects) {
+        const read = found.find(({ id }) => id === object.id);
+        const { vector: own, ...rest } = object;
+        expect(read).toMatchObject(rest);
+        expect(dotProduct(read?.vector ?? [], own)).toBeCloseTo(1, 5);
+      }
+      expect(await cold.stored(freshTenant("nobody"), ids)).toEqual([]);
     });
 
     test("a walk gives every object once, page by page, in order of ids, and what it can be told by", async () => {

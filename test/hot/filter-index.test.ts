@@ -11,7 +11,7 @@ import { documents, filterInputs } from "../support/filters.ts";
 function entryOf(id: number, info: DocumentInfo): Entry {
   const place = { version: 1 as Version, position: 1 as Position };
   const documentId = `d${id}` as DocumentId;
-  return { documentId, ...place, info, rows: [], bytes: 0, alive: true, matched: 0 };
+  return { documentId, ...place, info, rows: [], bytes: 0, kept: false, alive: true, matched: 0 };
 }
 
 /** What the shard keeps of a document, its id aside. */

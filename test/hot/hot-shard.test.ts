@@ -309,7 +309,7 @@ describe("graphs", () => {
     shard.close();
     expect(manual.waiting()).toBe(0);
     expect(shard.search(query())).toEqual([]);
-    expect(shard.stats()).toEqual({ documents: 0, chunks: 0, bytes: 0 });
+    expect(shard.stats()).toMatchObject({ documents: 0, chunks: 0, bytes: 0 });
   });
 
   test("memory is freed when documents leave", () => {

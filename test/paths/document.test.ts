@@ -4,7 +4,7 @@ import { startMemoryEngine } from "../support/memory-engine.ts";
 import { tellDocumentStory } from "./stories.ts";
 
 it("a document: published, redacted, embedded, visible, merged, superseded, deleted", async () => {
-  const engine = startMemoryEngine();
+  const engine = startMemoryEngine({ keptBytesMax: 0 });
   try {
     await tellDocumentStory(engine, "story" as TenantId);
   } finally {

@@ -7,7 +7,7 @@ import { tellQuestionStory } from "./stories.ts";
 const tenant = "story" as TenantId;
 
 it("a question: redacted, embedded, searched in hot and cold, fused, answered in cited sentences", async () => {
-  const engine = startMemoryEngine();
+  const engine = startMemoryEngine({ keptBytesMax: 0 });
   try {
     await tellQuestionStory(engine, tenant);
   } finally {
@@ -32,7 +32,7 @@ it("the same question through a language model: it reads only redacted text, and
     ping: async () => {},
     close: async () => {},
   };
-  const engine = startMemoryEngine({ model });
+  const engine = startMemoryEngine({ model, keptBytesMax: 0 });
   try {
     await tellQuestionStory(engine, tenant);
   } finally {

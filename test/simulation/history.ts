@@ -86,6 +86,13 @@ const command = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: is("resurrect") }) },
   { weight: 1, arbitrary: fc.record({ do: is("snapshot") }) },
   { weight: 1, arbitrary: fc.record({ do: is("restore") }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: is("evict"),
+      of: fc.constantFrom("owner" as const, "old" as const),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ do: is("ask"), of: is("owner"), fresh: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: is("ask"), of: is("old"), fresh: fc.constant(false) }) },
 );
@@ -188,19 +195,22 @@ const lossyMerge: fc.Arbitrary<Command[]> = fc
   ]);
 
 /**
- * Cold loses what is merged before the second look at it, while an owner hears of the merge and
- * questions come.
+ * Cold loses what is merged before the second look at it, while an owner hears of the merge, its
+ * memory is needed and questions come.
  */
 const lossBeforeConfirm: fc.Arbitrary<Command[]> = fc
   .record({
     before: fc.array(command, { maxLength: 4 }),
     loses: lose,
     ms,
+    evicts: fc.boolean(),
     after: fc.array(command, { maxLength: 8 }),
   })
-  .map(({ before, loses, ms: passes, after }) => [
+  .map(({ before, loses, ms: passes, evicts, after }) => [
     ...[...before, write, work, wholeMerge, { do: "tell manifest" } as const, loses],
-    ...[{ do: "pass time", ms: passes } as const, { do: "ask", of: "owner", fresh: true } as const],
+    { do: "pass time", ms: passes } as const,
+    ...(evicts ? [work, { do: "evict", of: "owner" } as const] : []),
+    ...[{ do: "ask", of: "owner", fresh: true } as const],
     ...[{ do: "run", who: "reader", calls: 40, ends: "ok" } as const, ...after],
   ]);
 
@@ -275,8 +285,36 @@ const owedLetters: fc.Arbitrary<Command[]> = fc
     ...[{ do: "reject", id: "a" } as const, work, disturbed, wholeMerge, ...after],
   ]);
 
+/**
+ * What is merged for good is kept, and its room is needed at some step of a question that relies on
+ * it.
+ */
+const keptRows: fc.Arbitrary<Command[]> = fc
+  .record({
+    before: fc.array(command, { maxLength: 4 }),
+    more: fc.array(command, { maxLength: 3 }),
+    reached: fc.integer({ min: 0, max: 3 }),
+    between: fc.array(command, { maxLength: 3 }),
+    after: fc.array(command, { maxLength: 8 }),
+  })
+  .map(({ before, more, reached, between, after }) => [
+    ...[...before, write, work, wholeMerge, wholeConfirm, { do: "tell manifest" } as const],
+    ...[{ do: "pass time", ms: 120 } as const, ...more, work],
+    ...[{ do: "ask", of: "owner", fresh: true } as const],
+    { do: "run", who: "reader", calls: reached, ends: "ok" } as const,
+    ...[{ do: "evict", of: "owner" } as const, ...between],
+    ...[{ do: "run", who: "reader", calls: 40, ends: "ok" } as const, ...after],
+  ]);
+
 /** Each is one place where a fault would show. */
-const directed = fc.oneof(lossBeforeConfirm, shortRange, lossyRepair, oldOwner, owedLetters);
+const directed = fc.oneof(
+  lossBeforeConfirm,
+  shortRange,
+  lossyRepair,
+  oldOwner,
+  owedLetters,
+  keptRows,
+);
 
 export const histories: fc.Arbitrary<Command[]> = fc.oneof(
   { weight: 2, arbitrary: free },

@@ -3,9 +3,16 @@
  */
 
 import { recoveringStatus } from "../../actors/directory/directory.ts";
-import type { SearchOutcome, Snapshot, TenantViewMessage } from "../../actors/messages.ts";
+import { KeptRows } from "../../actors/directory/kept-rows.ts";
+import type {
+  SearchOutcome,
+  SearchRequest,
+  Snapshot,
+  TenantViewMessage,
+} from "../../actors/messages.ts";
 import { tenantViewActor } from "../../actors/tenant-view/view.ts";
 import { revisions } from "../../actors/topology/parts.ts";
+import type { MemoryCold } from "../../src/cold/memory.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { Epoch, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
@@ -17,11 +24,13 @@ import type { Preparer } from "../../src/ingest/preparer.ts";
 import type { MemoryLog } from "../../src/log/memory/log.ts";
 import type { StoredManifest, StoredOperation } from "../../src/log/port.ts";
 import { silentMetrics } from "../../src/observe/port.ts";
+import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { acme, answered, axis, dimensions, startActor } from "../actors/kit.ts";
 import { recoveringTenant } from "../actors/writer-kit.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
-import { slottedLog } from "./ports.ts";
+import type { Plant } from "./plant.ts";
+import { slottedCold, slottedLog } from "./ports.ts";
 import { type Faults, Slot } from "./slot.ts";
 
 export const graceMs = 100;
@@ -64,15 +73,17 @@ export class Node {
   readonly slot: Slot;
   readonly #tenant: ReturnType<typeof recoveringTenant>;
   readonly #view: ReturnType<typeof startActor<TenantViewMessage>>;
-  readonly #entry = { status: recoveringStatus };
+  readonly #entry = { status: recoveringStatus, kept: new KeptRows() };
 
   constructor(options: {
     readonly epoch: Epoch;
     readonly log: MemoryLog;
+    readonly cold: MemoryCold;
     readonly clock: ManualClock;
     readonly faults: Faults;
+    readonly plant: Plant;
   }) {
-    const { epoch, log, clock, faults } = options;
+    const { epoch, log, cold, clock, faults, plant } = options;
     hotShards ??= createExactHotShardFactory();
     const createHot = hotShards;
     this.epoch = epoch;
@@ -83,7 +94,14 @@ export class Node {
       tenantViewActor({
         tenant: acme,
         nextRevision: revisions(),
-        createHot: () => createHot({ dimensions }),
+        createHot: () => plant.hot(createHot({ dimensions })),
+        keeping: {
+          ...slotted,
+          cold: slottedCold(cold, this.slot),
+          memory: { makeRoom: () => true },
+          loads: new FairShares({ total: 1 }),
+          isRecovering: () => false,
+        },
         graceMs,
         mergeSizeChunks: everything,
         markerEveryMs: everything,
@@ -100,6 +118,15 @@ export class Node {
 
   get hotDocuments(): number {
     return this.#entry.status.hot.documents;
+  }
+
+  get isResident(): boolean {
+    return this.#entry.status.isResident;
+  }
+
+  /** The node needs the room of what it keeps. */
+  evict(): void {
+    this.#entry.kept.evict();
   }
 
   /** A newer owner has written; this one has seen it. */
@@ -123,10 +150,12 @@ export class Node {
     return promise;
   }
 
-  search(watermark: Position, coldHits: readonly Candidate[]): Promise<SearchOutcome> {
+  search(
+    asked: Pick<SearchRequest, "watermark" | "mustBeResident" | "coldHits">,
+  ): Promise<SearchOutcome> {
     const { reply, promise } = answered<SearchOutcome>();
     const query = { vector: axis(0), text: "common", limit: everything, filter: undefined };
-    this.#view.actor.mailbox.tryPut({ type: "search", watermark, coldHits, ...query, reply });
+    this.#view.actor.mailbox.tryPut({ type: "search", ...asked, ...query, reply });
     return promise;
   }
 

@@ -5,6 +5,7 @@
 
 import type { MergePorts } from "../../activities/context.ts";
 import type { MergeActivities } from "../../src/contract/merge-steps.ts";
+import type { HotShard } from "../../src/hot/port.ts";
 import type { ChainCheck } from "../../src/log/chain.ts";
 import type { MemoryLog } from "../../src/log/memory/log.ts";
 import type { ChunksRange, StoredManifest } from "../../src/log/port.ts";
@@ -13,8 +14,11 @@ export interface Plant {
   readonly log: (log: MemoryLog) => MemoryLog;
   readonly createChain: ((range: ChunksRange) => ChainCheck) | undefined;
   readonly activities: (activities: MergeActivities, ports: MergePorts) => MergeActivities;
+  readonly hot: (shard: HotShard) => HotShard;
   /** What an owner that hears of a manifest takes it for. */
   readonly told: (stored: StoredManifest) => StoredManifest;
+  /** Whether a search that was begun without cold is refused when the tenant is not resident. */
+  readonly checksResident: boolean;
   /** Whether readers drop cold hits that the heads do not name. */
   readonly masks: boolean;
   /**
@@ -29,7 +33,9 @@ export const noPlant: Plant = {
   log: (log) => log,
   createChain: undefined,
   activities: (activities) => activities,
+  hot: (shard) => shard,
   told: (stored) => stored,
+  checksResident: true,
   masks: true,
   proves: true,
 };

@@ -65,6 +65,17 @@ export const plants: Readonly<Record<string, Partial<Plant>>> = {
       revision,
     }),
   },
+  "a tenant that is resident one document early": {
+    hot: (shard) =>
+      new Proxy(shard, {
+        get(object, key) {
+          const own: unknown = Reflect.get(object, key, object);
+          if (key === "size") return object.size + 1;
+          return typeof own === "function" ? own.bind(object) : own;
+        },
+      }),
+  },
+  "an owner that relies on what it does not keep any more": { checksResident: false },
   "a reader that believes cold": { masks: false },
   // Its clock stood still, or the server's was set forward, so its lease seems to hold.
   "an owner that believes its lease": { proves: false },

@@ -156,6 +156,7 @@ export function slottedCold(cold: MemoryCold, slot: Slot): ColdShard {
         () => cold.rewrite(tenant, objects),
         () => cold.rewrite(tenant, objects.slice(0, objects.length >> 1)),
       ),
+    stored: (tenant, ids) => call("stored", () => cold.stored(tenant, ids)),
     walk: (tenant, page) => call("walk", () => cold.walk(tenant, page)),
     versions: (tenant, ids) => call("versions", () => cold.versions(tenant, ids)),
     staleIds: (tenant, document) => call("staleIds", () => cold.staleIds(tenant, document)),

@@ -63,11 +63,14 @@ export class Questions {
     const slot = this.#slot;
     const minVersion = fresh ? oracle.last : 0;
     this.#open = true;
-    const { masks } = plant;
+    const { masks, checksResident } = plant;
     const asked = { minVersion, floor: this.#seen, epoch: checks.epoch };
     const { leases } = slottedLog(log, slot);
     const prove = () => proveLease(node, { leases, clock, plant });
-    askNode(node, { cold: slottedCold(cold, slot), minVersion, masks, prove })
+    const pause = () =>
+      slot.call({ name: "pause", code: "internal", perform: () => Promise.resolve() });
+    const asking = { minVersion, masks, checksResident, prove, pause };
+    askNode(node, { cold: slottedCold(cold, slot), ...asking })
       .then(
         (seen) => {
           if (seen !== undefined && this.#slot === slot) this.#judge(node, seen, asked);

@@ -45,16 +45,23 @@ export async function askNode(
     readonly minVersion: number;
     /** False plants a reader that believes cold. */
     readonly masks: boolean;
+    readonly checksResident: boolean;
+    /** While a question is between the snapshot and the search. */
+    readonly pause: () => Promise<void>;
     /** That the node is the owner, after it has searched. */
     readonly prove: () => Promise<void>;
   },
 ): Promise<Seen | undefined> {
   let view = await node.view(options.minVersion);
   for (let restart = 0; restart <= limits.coldRestartsMax; restart += 1) {
-    const { hits, covered } = view.coldExists
-      ? await askCold(options.cold, view.watermark)
-      : { hits: [], covered: true };
-    const outcome = await node.search(view.watermark, hits);
+    const isEnough = !view.coldExists || view.isResident;
+    const { hits, covered } = isEnough
+      ? { hits: [], covered: true }
+      : await askCold(options.cold, view.watermark);
+    // Its room may be needed between the two: what was resident is not any more.
+    if (view.coldExists && view.isResident) await options.pause();
+    const mustBeResident = options.checksResident && view.isResident;
+    const outcome = await node.search({ ...view, mustBeResident, coldHits: hits });
     if (outcome.kind === "dropped") {
       view = outcome.snapshot;
       continue;

@@ -7,7 +7,8 @@
  *   SW1  what the servers hold is checked after every command, every answer against the oracle at
  *        its version;
  *   SW2  `settle` ends all faults; then everything published must be there, once, in hot, in cold
- *        and after a rebuild.
+ *        and after a rebuild;
+ *   SW3  a tenant that was asked is resident then, unless cold was set back.
  */
 
 import { expect } from "vitest";
@@ -60,14 +61,9 @@ export class World {
 
   constructor(plant: Plant = noPlant) {
     this.#plant = plant;
-    const { createChain } = plant;
     // Nothing renews here: only the server's clock ends a lease, or a later start of the same node.
-    const log = createMemoryLog({
-      clock: this.#clock,
-      partitions: 1,
-      leaseMs: hourMs,
-      createChain,
-    });
+    const server = { clock: this.#clock, partitions: 1, leaseMs: hourMs };
+    const log = createMemoryLog({ ...server, createChain: plant.createChain });
     this.#checks = new Checks(log, this.#cold, this.#oracle);
     this.#log = plant.log(log);
     this.#merger = this.#startMerger();
@@ -142,6 +138,8 @@ export class World {
         return this.#losses.snapshot();
       case "restore":
         return this.#losses.restore(this.#merger, this.#questions.open);
+      case "evict":
+        return (command.of === "owner" ? this.#owner : this.#old.at(-1))?.evict();
       case "ask":
         return this.#ask(command.of, command.fresh);
     }
@@ -159,7 +157,8 @@ export class World {
       if (lease === null) hooks.stepServerClock(hourMs);
       else {
         const { epoch } = lease;
-        return new Node({ epoch, log: this.#log, clock: this.#clock, faults: this.#faults });
+        const [log, cold, clock] = [this.#log, this.#cold, this.#clock];
+        return new Node({ epoch, log, cold, clock, faults: this.#faults, plant: this.#plant });
       }
     }
   }
@@ -349,12 +348,20 @@ export class World {
     await this.#tellManifest();
     await this.#clock.advance(graceMs);
     await this.#clock.advance(graceMs);
+    await this.#work();
     expect(this.#owner.hotDocuments, "hot after its merge").toBe(0);
     this.#losses.resurrect();
     await this.#mustSee();
-    await this.#takeOver({ kills: true, by: "other" });
-    await this.#work();
+    this.#owner.evict();
     await this.#mustSee();
+    await this.#takeOver({ kills: true, by: "other" });
+    // The first question brings it back into memory, as far as log and cold hold it.
+    for (let ask = 0; ask < 2; ask += 1) {
+      await this.#work();
+      await this.#mustSee();
+    }
+    const { isResident } = this.#owner;
+    expect(isResident || this.#losses.restored, "SW3: asked, then resident").toBe(true);
   }
 
   async #finish(work: Work): Promise<void> {

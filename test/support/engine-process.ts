@@ -127,6 +127,8 @@ function siteEnvironment(nats: PrivateNats): Environment {
     FRESHET_DATA_DIR: join(nats.directory, "data"),
     FRESHET_MERGE_GRACE_MS: String(graceMs),
     FRESHET_MERGE_CONFIRM_MS: String(graceMs),
+    // Stories about cold see it asked; those about what is kept set this themselves.
+    FRESHET_HOT_KEPT_BYTES: "0",
     FRESHET_EMBED_THREADS: "1",
     FRESHET_LOG_FORMAT: "json",
   };

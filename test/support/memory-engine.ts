@@ -44,6 +44,8 @@ export interface MemoryEngineOptions {
   readonly partitions?: number | undefined;
   readonly graceMs?: number | undefined;
   readonly mergeSizeChunks?: number | undefined;
+  /** 0: what is merged is dropped, so that questions ask cold. */
+  readonly keptBytesMax?: number | undefined;
   readonly tenantWeights?: ReadonlyMap<TenantId, number> | undefined;
   /** Without one, answers are cited sentences. */
   readonly model?: LanguageModel | undefined;
@@ -116,6 +118,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
       settings: {
         mergeSizeChunks: options.mergeSizeChunks ?? Number.MAX_SAFE_INTEGER,
         graceMs,
+        keptBytesMax: options.keptBytesMax,
         tenantWeights: options.tenantWeights,
       },
     });

@@ -8,7 +8,7 @@ import { atMost, below, type Relations } from "./relation.ts";
 import { runtimeLimits } from "./runtime.ts";
 import { surfaceLimits } from "./surfaces.ts";
 import { vectorBytes } from "./text.ts";
-import { GiB, MiB, minuteMs } from "./units.ts";
+import { GiB, MiB, minuteMs, secondMs } from "./units.ts";
 
 export const memoryLimits = {
   // --- between the log and a record ----------------------------------------------------------
@@ -46,6 +46,27 @@ export const memoryLimits = {
   hotBytesPerTenantMax: 512 * MiB,
   /** The part that only tenants below their share of it may use: a quarter, a few large tenants. */
   hotReserveBytes: 512 * MiB,
+  /**
+   * What tenants keep after a merge fills what is left of the node's bound. Where a publisher needs
+   * it so much is freed at once, so that not every record drops another tenant.
+   */
+  hotEvictBytesMin: 32 * MiB,
+  /**
+   * Of a tenant with more documents nothing is kept: it would not fit its bound, and comparing its
+   * heads with those of a merge would hold up others for more than 20 ms.
+   */
+  hotKeptDocumentsMax: 131_072,
+  /** Tenants of a node that are loaded again at once: more would take the core from questions. */
+  loadsInFlightMax: 2,
+  /** Objects of one read of cold with texts and vectors, about half a megabyte. */
+  loadPageObjects: 128,
+  /** Chunks that a view takes in at once: some milliseconds, then others have their turn. */
+  loadPageChunks: 32,
+  /** Where CHUNKS holds more records for a missing document than this, cold is read instead. */
+  loadRecordsPerDocumentMax: 4,
+  /** After a load that did not make its tenant resident. */
+  loadPauseMinMs: secondMs,
+  loadPauseMaxMs: 10 * minuteMs,
   /**
    * Largest tenants of a full node that are merged for room: as many as a worker merges at once.
    */
@@ -113,6 +134,7 @@ export const memoryRelations: Relations = {
   "a tenant's hot memory holds the vectors of a full merge, and a node's those of several": [
     below(mergeLimits.mergeChunksMax * vectorBytes, hotBytesPerTenantMax),
     atMost(hotBytesPerTenantMax * 2, hotBytesPerNodeMax),
+    below(memoryLimits.hotEvictBytesMin * 8, hotBytesPerTenantMax),
   ],
   "a share of hot memory is part of a reserve that leaves a tenant alone its whole bound": [
     atMost(memoryLimits.hotReserveBytes + 2 * hotBytesPerTenantMax, hotBytesPerNodeMax),

@@ -1,0 +1,39 @@
+/** What hot holds, told apart: what lies in cold for good, and what does not. Pure. */
+
+import type { Candidate } from "../../src/contract/candidate.ts";
+import type { Version } from "../../src/contract/ids.ts";
+import type { HotStats } from "../../src/hot/port.ts";
+
+/**
+ * Hits of hot that stand beside those of cold: what is merged (up to the version `mergedTo`) lies in
+ * cold for good and is named so, and counts once where cold has found it as well.
+ */
+export function beside(
+  cold: readonly Candidate[],
+  hot: readonly Candidate[],
+  mergedTo: Version,
+): readonly Candidate[] {
+  const found = new Set(cold.map(placeOf));
+  return hot.flatMap((hit) => {
+    if (hit.version > mergedTo) return [hit];
+    return found.has(placeOf(hit)) ? [] : [{ ...hit, shard: "cold" as const }];
+  });
+}
+
+/** Ids hold no control characters. */
+function placeOf({ documentId, version, chunk }: Candidate): string {
+  return `${documentId}\n${version}\n${chunk}`;
+}
+
+/** Only what is not kept counts as hot: the rest may go at any time. */
+export function withoutKept({ kept, ...all }: HotStats): {
+  readonly hot: Omit<HotStats, "kept">;
+  readonly kept: HotStats["kept"];
+} {
+  const hot = {
+    documents: all.documents - kept.documents,
+    chunks: all.chunks - kept.chunks,
+    bytes: all.bytes - kept.bytes,
+  };
+  return { hot, kept };
+}
