@@ -6,8 +6,8 @@
 import { once } from "node:events";
 import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
-import type { TlsFiles } from "../contract/links.ts";
 import { explainTls, type Link } from "./tls-fault.ts";
+import type { TlsFiles } from "./tls-files.ts";
 import { readTlsFiles } from "./tls-files.ts";
 
 export interface Probe extends Link {
