@@ -3,12 +3,11 @@
  * goes through Node's fetch, gRPC through credentials that it makes without any.
  *
  *   WT1  for REST the process's fetch uses the link's files for Weaviate's origin, and for no other;
- *   WT2  for gRPC the CA is the process's default only while the channel is made, which is one
- *        synchronous step: no other connection ever trusts it, and the channel trusts nothing else;
- *   WT3  files are read for each new connection and client, so that they may be replaced.
+ *   WT2  gRPC trusts the CA that `GRPC_DEFAULT_SSL_ROOTS_FILE_PATH` named when the process began, which
+ *        `src/main.ts` sets to this link's: the client makes its credentials without asking for any;
+ *   WT3  for REST files are read for each new connection, so that they may be replaced.
  */
 
-import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import {
   Agent,
   buildConnector,
@@ -32,15 +31,7 @@ interface Address {
 export function trustFor<Client>({ url, tls }: Address, open: () => Client): Client {
   if (tls === undefined) return open();
   routeThrough(new URL(url).origin, tls);
-  const { ca } = readTlsFiles(tls);
-  if (ca === undefined) return open();
-  const before = getCACertificates("default");
-  setDefaultCACertificates([ca.toString("utf8")]);
-  try {
-    return open();
-  } finally {
-    setDefaultCACertificates(before);
-  }
+  return open();
 }
 
 const routes = new Map<string, Dispatcher>();

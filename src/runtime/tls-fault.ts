@@ -3,7 +3,7 @@
  * OpenSSL and of the libraries above it say neither which link it was nor which setting helps.
  */
 
-import type { TlsFiles } from "../contract/links.ts";
+import type { TlsFiles } from "./tls-files.ts";
 
 export interface Link {
   /** The other side, such as `nats at tls://nats.example:4222`. */

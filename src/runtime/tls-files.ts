@@ -1,7 +1,15 @@
 /** Certificates and keys from files, read when they are needed: what was replaced is found. */
 
 import { readFileSync } from "node:fs";
-import type { TlsFiles } from "../contract/links.ts";
+
+/** As `TlsFiles` of the contract, which this room does not know. */
+export interface TlsFiles {
+  readonly settings: string;
+  readonly caFile: string | undefined;
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly serverName?: string | undefined;
+}
 
 export interface TlsMaterial {
   ca?: Buffer;

@@ -3,10 +3,11 @@
  * "failed to connect before the deadline"; a handshake of our own, with the same files, says which.
  */
 
-import { isIP } from "node:net";
+import { once } from "node:events";
+import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
-import type { TlsFiles } from "../contract/links.ts";
 import { explainTls, type Link } from "./tls-fault.ts";
+import type { TlsFiles } from "./tls-files.ts";
 import { readTlsFiles } from "./tls-files.ts";
 
 export interface Probe extends Link {
@@ -15,6 +16,8 @@ export interface Probe extends Link {
   /** Such as `h2`, where the server insists on it. */
   readonly alpn?: string | undefined;
   readonly timeoutMs: number;
+  /** The server says something in plain text before TLS begins, as NATS does. */
+  readonly greets?: boolean | undefined;
 }
 
 /** The sentence, or undefined when nothing is wrong that TLS could know. Never throws. */
@@ -51,11 +54,23 @@ const endedBehind = new Error("the connection ended behind the handshake");
 /** Says nothing about TLS: there is no server. */
 const noAnswer = new Error("no answer");
 
+/** Behind the server's greeting, where it has one. */
+async function dial({ host, port, greets = false, timeoutMs }: Probe): Promise<Socket | undefined> {
+  if (!greets) return undefined;
+  const socket = connectPlain({ host, port });
+  socket.setTimeout(timeoutMs, () => socket.destroy(noAnswer));
+  await once(socket, "data");
+  socket.setTimeout(0);
+  return socket;
+}
+
 /** How a handshake failed; undefined when it did not. */
-function handshake(probe: Probe, options: ConnectionOptions): Promise<Error | undefined> {
+async function handshake(probe: Probe, options: ConnectionOptions): Promise<Error | undefined> {
   const { host, port, alpn, timeoutMs, tls } = probe;
   const name = tls?.serverName ?? host;
-  return new Promise((resolve) => {
+  const dialled = await dial(probe).catch(() => noAnswer);
+  if (dialled instanceof Error) return dialled;
+  return await new Promise((resolve) => {
     const finish = (failure: Error | undefined): void => {
       clearTimeout(timer);
       socket.destroy();
@@ -67,6 +82,7 @@ function handshake(probe: Probe, options: ConnectionOptions): Promise<Error | un
       host,
       port,
       ...options,
+      ...(dialled === undefined ? {} : { socket: dialled }),
       ...(isIP(name) === 0 ? { servername: name } : {}),
       ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
     });

@@ -27,6 +27,7 @@ import { limits } from "../../contract/limits.ts";
 import type { Secret, TlsFiles } from "../../contract/links.ts";
 import { explainTls } from "../../runtime/tls-fault.ts";
 import { readTlsFiles } from "../../runtime/tls-files.ts";
+import { probeTls } from "../../runtime/tls-probe.ts";
 
 /** At most one of the ways to show who we are. */
 export interface NatsAccess {
@@ -181,6 +182,24 @@ export function explainAccess(access: NatsAccess, cause: unknown): string | unde
     return `${where} speaks plain text: turn TLS on there, or unset FRESHET_NATS_TLS_* and use nats://`;
   }
   return undefined;
+}
+
+/**
+ * The client waits in vain where a server refuses it behind the handshake, for the lack of a
+ * certificate: a handshake of our own is told why.
+ */
+export async function explainSilence(access: NatsAccess): Promise<string | undefined> {
+  const { tls, tlsFirst = false, servers } = access;
+  const [first = ""] = serversOf(access);
+  const { hostname, port } = new URL(first.includes("://") ? first : `nats://${first}`);
+  if (tls === undefined) return undefined;
+  return await probeTls({
+    ...{ tls, settings: "FRESHET_NATS_TLS", where: `nats at ${shownServers(servers)}` },
+    host: hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(port) || 4222,
+    greets: !tlsFirst,
+    timeoutMs: limits.tlsProbeMs,
+  });
 }
 
 /** The client's word for an option that the server does not offer: TLS is the only one we ask for. */

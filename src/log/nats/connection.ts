@@ -28,7 +28,13 @@ import type { Logger, Metrics } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { Deadline } from "../../runtime/deadline.ts";
 import { Quarantine } from "../quarantine.ts";
-import { connectionOptions, explainAccess, type NatsAccess, shownServers } from "./access.ts";
+import {
+  connectionOptions,
+  explainAccess,
+  explainSilence,
+  type NatsAccess,
+  shownServers,
+} from "./access.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
 import { openingPauseMs } from "./pauses.ts";
 
@@ -81,7 +87,8 @@ async function firstConnection(access: NatsAccess, clock: Clock): Promise<NatsCo
       try {
         return await connect(readOptions(access));
       } catch (cause) {
-        const why = refusalOf(access, cause, deadline.isOver);
+        const why =
+          (await refusalBehindTls(access, cause)) ?? refusalOf(access, cause, deadline.isOver);
         if (why !== undefined) throw new FreshetError("log_unavailable", why, { cause });
       }
       await clock.sleep(openingPauseMs(attempt), deadline.signal);
@@ -99,6 +106,11 @@ function readOptions(access: NatsAccess): ReturnType<typeof connectionOptions> {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new FreshetError("log_unavailable", message, { cause });
   }
+}
+
+async function refusalBehindTls(access: NatsAccess, cause: unknown): Promise<string | undefined> {
+  const isSilent = cause instanceof NatsError && cause.code === ErrorCode.Timeout;
+  return isSilent ? await explainSilence(access) : undefined;
 }
 
 /** What ends the attempts; undefined while another one may succeed. */

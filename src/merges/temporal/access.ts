@@ -9,6 +9,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { rootCertificates } from "node:tls";
 import { loadClientConnectConfig } from "@temporalio/envconfig";
 import { limits } from "../../contract/limits.ts";
 import type { Secret, TlsFiles } from "../../contract/links.ts";
@@ -68,7 +69,10 @@ function fromProfile(
 
 function tlsOf(files: TlsFiles | undefined): Tls {
   if (files === undefined) return false;
-  const { ca, cert, key } = readTlsFiles(files);
+  const { cert, key, ...own } = readTlsFiles(files);
+  // Weaviate's CA may be gRPC's default in this process (`src/main.ts`), and is not Temporal's.
+  const isForeign = process.env["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] !== undefined;
+  const ca = own.ca ?? (isForeign ? Buffer.from(rootCertificates.join("\n")) : undefined);
   return {
     ...(files.serverName === undefined ? {} : { serverNameOverride: files.serverName }),
     ...(ca === undefined ? {} : { serverRootCACertificate: ca }),
