@@ -214,16 +214,6 @@ export function notVisible(minSeq: number, visible: number): FreshetError {
   return new FreshetError("not_visible_yet", undefined, { details });
 }
 
-const leavesNothingOut: Readonly<Record<Coverage["cold"], boolean>> = {
-  ...{ complete: true, empty: true },
-  ...{ timeout: false, unavailable: false, stale: false },
-};
-
-/** Everything that is visible was searched. */
-export function isWhole(coverage: Coverage["cold"]): boolean {
-  return leavesNothingOut[coverage];
-}
-
 /** I12: nothing found in half of the data is not "nothing matches": the caller should ask again. */
 export function nothingFound(coverage: Coverage["cold"]): FreshetError {
   const code = isWhole(coverage) ? "no_results" : "cold_unavailable";

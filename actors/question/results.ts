@@ -19,13 +19,18 @@
 
 import type { Filter } from "../../src/contract/filter.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
-import type { Answer, Coverage, Question, Source } from "../../src/contract/query.ts";
+import {
+  type Answer,
+  type Coverage,
+  isWhole,
+  type Question,
+  type Source,
+} from "../../src/contract/query.ts";
 import type { Metrics } from "../../src/observe/port.ts";
 import { ByteCache, type ByteCacheOptions } from "../../src/runtime/byte-cache.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { SharedWorks } from "../../src/runtime/shared-work.ts";
 import type { Snapshot } from "../messages.ts";
-import { isWhole } from "./parts.ts";
 
 /** What one search found. */
 export interface Retrieved {
@@ -91,7 +96,8 @@ export class SearchResults {
       this.#keep(asked, retrieved);
       return retrieved;
     };
-    if (snapshot.coldExists && snapshot.markerSeen === undefined) {
+    const looks = snapshot.coldExists && !snapshot.isResident && snapshot.markerSeen === undefined;
+    if (looks) {
       this.#count("miss");
       return { retrieved: await searchAndKeep(signal), kept: "miss" }; // QR3
     }

@@ -6,12 +6,12 @@
  * Never: decides what is live (the view does, in the step that takes a page in), or keeps a
  * question, a publisher or a recovery waiting.
  *
- *   RE1  a document is taken in only while the heads name that version and hot has none of it, so
+ *   VR1  a document is taken in only while the heads name that version and hot has none of it, so
  *        what changed meanwhile, and what cold should not hold any more, changes nothing (I3-I5);
- *   RE2  a document is taken in whole, all its chunks in one step;
- *   RE3  room comes from tenants that were asked for less recently, page by page; without it the load
- *        ends and what it brought is dropped;
- *   RE4  one load for a tenant, `loads` for the node, none while tenants recover, and after a load
+ *   VR2  a document is taken in whole, all its chunks in one step;
+ *   VR3  room comes from tenants that were asked for less recently, page by page; without it the
+ *        load ends and what it brought is dropped;
+ *   VR4  one load for a tenant, `loads` for the node, none while tenants recover, and after a load
  *        that did not do it a pause that doubles.
  */
 
@@ -269,7 +269,7 @@ class Load {
   }
 }
 
-/** RE2. Undefined where cold does not hold it whole. */
+/** VR2. Undefined where cold does not hold it whole. */
 function wholeDocument(known: Known, parts: readonly ColdObject[]): HotDocument | undefined {
   const { documentId, version, chunkCount } = known;
   const sorted = parts.toSorted((one, other) => one.chunk - other.chunk);

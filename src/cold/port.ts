@@ -122,8 +122,8 @@ export interface ColdShard {
     page: { readonly after: string | null; readonly limit: number },
   ): Promise<readonly ColdEntry[]>;
   /**
-   * The stored objects with these ids, with texts and vectors, as they were written; absent ones are
-   * passed over. At most `limits.loadPageObjects` a call.
+   * The stored objects with these ids, with texts and vectors, as they were written; absent ones
+   * are passed over. At most `limits.loadPageObjects` a call.
    */
   stored(tenant: TenantId, ids: readonly string[]): Promise<readonly ColdObject[]>;
   /**

@@ -183,7 +183,10 @@ class Segment {
     for (let slot = 0; slot < this.#values.length; slot += 1) {
       const value = this.#values[slot] as number;
       if (value === 0) continue;
-      yield { words: this.#words.subarray(slot * fingerprintWords, (slot + 1) * fingerprintWords), value };
+      yield {
+        words: this.#words.subarray(slot * fingerprintWords, (slot + 1) * fingerprintWords),
+        value,
+      };
     }
   }
 

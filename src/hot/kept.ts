@@ -16,10 +16,7 @@ export interface KeptUse {
 }
 
 /** HK1: the tenants whose kept rows are at least `bytes` together, or all. */
-export function leastRecentlyAsked(
-  uses: readonly KeptUse[],
-  bytes: number,
-): readonly TenantId[] {
+export function leastRecentlyAsked(uses: readonly KeptUse[], bytes: number): readonly TenantId[] {
   const evicted: TenantId[] = [];
   let freed = 0;
   for (const use of uses
@@ -33,8 +30,8 @@ export function leastRecentlyAsked(
 }
 
 /**
- * HK2: the tenants that make room of `bytes` for one that would keep more; undefined when those that
- * were asked for before it do not keep so much.
+ * HK2: the tenants that make room of `bytes` for one that would keep more; undefined when those
+ * that were asked for before it do not keep so much.
  */
 export function roomFor(
   tenant: TenantId,
@@ -42,7 +39,8 @@ export function roomFor(
   bytes: number,
 ): readonly TenantId[] | undefined {
   if (bytes <= 0) return [];
-  const askedAtMs = uses.find((use) => use.tenant === tenant)?.askedAtMs ?? Number.NEGATIVE_INFINITY;
+  const askedAtMs =
+    uses.find((use) => use.tenant === tenant)?.askedAtMs ?? Number.NEGATIVE_INFINITY;
   const older = uses.filter((use) => use.tenant !== tenant && use.askedAtMs < askedAtMs);
   const sum = older.reduce((all, use) => all + use.bytes, 0);
   return sum < bytes ? undefined : leastRecentlyAsked(older, bytes);

@@ -140,7 +140,10 @@ export const gauges: Instruments<GaugeLabels> = {
   hot_chunks: { help: "chunks in the hot shard", labels: ["tenant"] },
   hot_bytes: { help: "memory of the hot shard", labels: ["tenant"] },
   kept_chunks: { help: "merged chunks that memory keeps while there is room", labels: ["tenant"] },
-  kept_bytes: { help: "memory that is kept while there is room", labels: ["tenant"] },
+  kept_bytes: {
+    help: "memory that is kept while there is room, which `hot_bytes` is without",
+    labels: ["tenant"],
+  },
   resident: { help: "1 while every live document is in memory", labels: ["tenant"] },
   heads_bytes: { help: "memory of the heads, one entry a live document", labels: ["tenant"] },
   unmerged_chunks: { help: "chunks that are not in cold yet", labels: ["tenant"] },

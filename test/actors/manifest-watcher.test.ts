@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
-import { KeptRows } from "../../actors/directory/kept-rows.ts";
 import { Directory, noProgress, recoveringStatus } from "../../actors/directory/directory.ts";
+import { KeptRows } from "../../actors/directory/kept-rows.ts";
 import { TenantRoute } from "../../actors/directory/route.ts";
 import { manifestWatcherActor } from "../../actors/manifest-watcher.ts";
 import type { TenantViewMessage, TenantWriterMessage } from "../../actors/messages.ts";
@@ -24,7 +24,15 @@ function setUp(wrap: (manifests: ManifestStore) => Pick<ManifestStore, "watch"> 
     const bytes = new TenantBytes(tenant, nodeBytes(), 1_000);
     const route = new TenantRoute(mailbox, bytes);
     const epoch = 1 as Epoch;
-    const entry = { tenant, epoch, view, route, progress: noProgress(), kept: new KeptRows(), status: recoveringStatus };
+    const entry = {
+      tenant,
+      epoch,
+      view,
+      route,
+      progress: noProgress(),
+      kept: new KeptRows(),
+      status: recoveringStatus,
+    };
     directory.partitionOf(tenant).tenants.set(tenant, entry);
     return view;
   };

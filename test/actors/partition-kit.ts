@@ -4,13 +4,13 @@
  */
 
 import { nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
-import { KeptRows } from "../../actors/directory/kept-rows.ts";
 import {
   noProgress,
   type PartitionEntry,
   recoveringStatus,
   type TenantEntry,
 } from "../../actors/directory/directory.ts";
+import { KeptRows } from "../../actors/directory/kept-rows.ts";
 import { TenantRoute } from "../../actors/directory/route.ts";
 import { membershipActor } from "../../actors/membership.ts";
 import type {
@@ -85,7 +85,15 @@ export function setUp(options: SetUp = {}) {
     route.caughtUp(0 as Version);
     const view = new BoundedMailbox<TenantViewMessage>(1);
     const tenantEntry: TenantEntry = {
-      ...{ tenant, epoch, view, route, progress: noProgress(), kept: new KeptRows(), status: recoveringStatus },
+      ...{
+        tenant,
+        epoch,
+        view,
+        route,
+        progress: noProgress(),
+        kept: new KeptRows(),
+        status: recoveringStatus,
+      },
     };
     const fake = { tenant, epoch, entry: tenantEntry, mailbox, stopped: false };
     spawned.push(fake);

@@ -138,7 +138,7 @@ async function started(heads: Entries, objects: readonly ColdObject[]) {
   return kit;
 }
 
-it("RE1: a tenant that is asked comes back from cold: what the heads name, whole, and nothing else", async () => {
+it("VR1: a tenant that is asked comes back from cold: what the heads name, whole, and nothing else", async () => {
   const kit = await started(
     [
       ["a", 1],
@@ -153,7 +153,7 @@ it("RE1: a tenant that is asked comes back from cold: what the heads name, whole
   expect(kit.statuses.at(-1)).toMatchObject({ kept: { documents: 2 }, hot: { documents: 0 } });
 });
 
-it("RE1: what changes while it is loaded keeps its newest version", async () => {
+it("VR1: what changes while it is loaded keeps its newest version", async () => {
   const kit = await started(
     [
       ["a", 1],
@@ -168,7 +168,7 @@ it("RE1: what changes while it is loaded keeps its newest version", async () => 
   expect((await kit.found(2)).hot).toEqual(["a@3"]);
 });
 
-it("RE2: a document of which cold holds a part is left there, and the tenant does not count as resident", async () => {
+it("VR2: a document of which cold holds a part is left there, and the tenant does not count as resident", async () => {
   const kit = await started(
     [
       ["a", 1],
@@ -182,7 +182,7 @@ it("RE2: a document of which cold holds a part is left there, and the tenant doe
   expect((await kit.found(2, [coldHit("b", 2)])).cold).toEqual(["b@2"]);
 });
 
-it("RE3: without room nothing stays loaded", async () => {
+it("VR3: without room nothing stays loaded", async () => {
   const kit = await started([["a", 1]], [object("a", 1)]);
   kit.room.isThere = false;
   await kit.view();
@@ -190,7 +190,7 @@ it("RE3: without room nothing stays loaded", async () => {
   expect(kit.statuses.at(-1)).toMatchObject({ kept: { documents: 0 }, isResident: false });
 });
 
-it("RE4: a load waits for recoveries, and one that failed is tried again after a pause", async () => {
+it("VR4: a load waits for recoveries, and one that failed is tried again after a pause", async () => {
   const kit = await started([["a", 1]], [object("a", 1)]);
   kit.room.isRecovering = true;
   await kit.view();

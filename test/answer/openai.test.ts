@@ -19,7 +19,9 @@ afterEach(async () => {
   await endpoint.close();
 });
 
-function create(options: { baseUrl?: string; apiKey?: () => string; clock?: Clock } = {}): LanguageModel {
+function create(
+  options: { baseUrl?: string; apiKey?: () => string; clock?: Clock } = {},
+): LanguageModel {
   return createOpenAiModel({
     baseUrl: endpoint.url,
     model: "tiny",

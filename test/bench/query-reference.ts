@@ -58,7 +58,7 @@ export interface WeaviateAlone {
 }
 
 /** The vendor's client; of each object only what a source shows. */
-const properties = ["documentId" as const, "version" as const, "chunk" as const, "text" as const];
+const properties = ["documentId" as const, "version" as const, "chunk" as const, "record" as const];
 
 export async function openWeaviateAlone(
   site: RecoverySite,

@@ -28,7 +28,7 @@ afterAll(() => kit.close());
 async function listening(tls: ListenerTls | undefined): Promise<HttpServer> {
   const server = await startHttp({
     handler: createHandler({ service: new FakeService(), log: silentLogger, clock: systemClock }),
-    apiKeys: undefined,
+    credentials: {},
     log: silentLogger,
     metrics: { metricsText: async () => "", contentType: "text/plain", set: () => {} },
     version: "0.0.1",

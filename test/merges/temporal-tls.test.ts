@@ -27,7 +27,7 @@ async function frontend(pair: PairFiles, mutual = false) {
     seen.push(request.headers.authorization);
     request.resume();
     reply.writeHead(200, { "content-type": "application/grpc" });
-    
+
     reply.addTrailers({ "grpc-status": "0" });
     reply.write(Buffer.alloc(5));
     reply.end();

@@ -13,8 +13,7 @@ import type {
 import { tenantViewActor } from "../../actors/tenant-view/view.ts";
 import { revisions } from "../../actors/topology/parts.ts";
 import type { MemoryCold } from "../../src/cold/memory.ts";
-import type { Candidate } from "../../src/contract/candidate.ts";
-import type { Epoch, Position, Version } from "../../src/contract/ids.ts";
+import type { Epoch, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
