@@ -4,7 +4,7 @@
  */
 
 import type { Candidate } from "../../src/contract/candidate.ts";
-import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
 import { hasExpired } from "../../src/contract/expiry.ts";
 import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { confirmedTo, emptyManifest, type Manifest } from "../../src/contract/manifest.ts";
@@ -25,7 +25,7 @@ import type {
   Snapshot,
 } from "../messages.ts";
 import { Expiries } from "./expiries.ts";
-import { beside, withoutKept } from "./held.ts";
+import { beside, tryHold, withoutKept } from "./held.ts";
 import { MarkerBelief } from "./marker.ts";
 import { Unmerged } from "./unmerged.ts";
 
@@ -238,9 +238,8 @@ export class ViewData {
   }
 
   /** Whether the heads name this version and hot lacks it: it lies in cold, and in no newer one. */
-  wants({ documentId, version }: ListedDocument): boolean {
-    if (this.#hot.has(documentId)) return false;
-    return this.#heads.get(this.#fingerprint(documentId)) === version;
+  wants(document: ListedDocument): boolean {
+    return !this.#hot.has(document.documentId) && this.#isHead(document);
   }
 
   /** Documents that cold has, as far as they are still wanted; each was dropped before. */
@@ -248,7 +247,7 @@ export class ViewData {
     for (const document of documents) {
       if (!this.wants(document)) continue;
       const { documentId, version, info } = document;
-      if (!this.#tryUpsert(document)) continue;
+      if (!tryHold(this.#hot, document)) continue;
       this.#expiries.set({ documentId, version, expiresAtMs: info.expiresAtMs });
       this.#changed();
     }
@@ -314,10 +313,7 @@ export class ViewData {
     readonly cold: readonly Candidate[];
   } {
     this.#expire(nowMs);
-    const cold = coldHits.filter(
-      ({ documentId, version, info }) =>
-        !hasExpired(info, nowMs) && this.#heads.get(this.#fingerprint(documentId)) === version,
-    );
+    const cold = coldHits.filter((hit) => !hasExpired(hit.info, nowMs) && this.#isHead(hit));
     const hits = this.#hot.search({ vector, text, limit, filter });
     return { hot: beside(cold, hits, this.#manifest.version), cold };
   }
@@ -330,12 +326,10 @@ export class ViewData {
   }
 
   list({ hotAfter: after, limit, cold }: Omit<ListRequest, "reply" | "type">): ListView {
-    const isNewest = ({ documentId, version }: ListedDocument): boolean =>
-      this.#heads.get(this.#fingerprint(documentId)) === version;
     const hot = after === undefined ? [] : this.#hot.documents({ after, limit });
     return {
       hot: hot.map(({ documentId, version, position }) => ({ documentId, version, position })),
-      cold: cold.filter(isNewest),
+      cold: cold.filter((listed) => this.#isHead(listed)),
       coldExists: this.#manifest.to > 0,
     };
   }
@@ -360,8 +354,7 @@ export class ViewData {
   /** A record that is merged but not yet confirmed: hot holds what of it is live, beside cold. */
   #keepUnconfirmed(record: PlacedRecord): void {
     if (record.kind !== "upsert") return;
-    if (this.#heads.get(this.#fingerprint(record.documentId)) !== record.version) return;
-    this.#insert(record);
+    if (this.#isHead(record)) this.#insert(record);
   }
 
   /** V6. As a delete would: a later record of the document is newer than what is forgotten here. */
@@ -383,22 +376,15 @@ export class ViewData {
     this.#changed();
   }
 
-  /** False where hot refuses it: what cold holds may be malformed, and is then left there. */
-  #tryUpsert(document: HotDocument): boolean {
-    try {
-      this.#hot.upsert(document);
-      return true;
-    } catch (thrown) {
-      if (toFreshetError(thrown).code === "internal") return false;
-      throw thrown;
-    }
-  }
-
   #applyToHeads(
     kind: "upsert" | "delete",
     { documentId, version }: { readonly documentId: DocumentId; readonly version: Version },
   ): void {
     this.#heads.apply({ kind, version, fingerprint: this.#fingerprint(documentId) });
+  }
+
+  #isHead({ documentId, version }: Pick<ListedDocument, "documentId" | "version">): boolean {
+    return this.#heads.get(this.#fingerprint(documentId)) === version;
   }
 
   #fingerprint(documentId: DocumentId) {

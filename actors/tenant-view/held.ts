@@ -1,8 +1,9 @@
-/** What hot holds, told apart: what lies in cold for good, and what does not. Pure. */
+/** What hot holds, told apart: what lies in cold for good, and what does not. */
 
 import type { Candidate } from "../../src/contract/candidate.ts";
+import { toFreshetError } from "../../src/contract/errors.ts";
 import type { Version } from "../../src/contract/ids.ts";
-import type { HotStats } from "../../src/hot/port.ts";
+import type { HotDocument, HotShard, HotStats } from "../../src/hot/port.ts";
 
 /**
  * Hits of hot that stand beside those of cold: what is merged (up to the version `mergedTo`) lies in
@@ -36,4 +37,15 @@ export function withoutKept({ kept, ...all }: HotStats): {
     bytes: all.bytes - kept.bytes,
   };
   return { hot, kept };
+}
+
+/** False where hot refuses it: what cold holds may be malformed, and is then left there. */
+export function tryHold(hot: HotShard, document: HotDocument): boolean {
+  try {
+    hot.upsert(document);
+    return true;
+  } catch (thrown) {
+    if (toFreshetError(thrown).code === "internal") return false;
+    throw thrown;
+  }
 }

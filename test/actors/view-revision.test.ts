@@ -73,7 +73,7 @@ class World {
         this.#view.adopt(manifest(this.#merged, this.#manifestRevision));
         return;
       case "drop":
-        this.#view.drop(this.#merged as Position);
+        this.#view.release({ watermark: this.#merged as Position, merged: undefined });
         return;
       case "marker":
         this.#view.mark(this.#merged as Position, next.seen, this.nowMs);
@@ -90,7 +90,10 @@ class World {
     const at = { nowMs: this.nowMs, monotonicMs: this.nowMs };
     const { revision } = this.#view.snapshot(at);
     const query = { text: "text", limit: 10, filter: undefined, coldHits };
-    const asked = { type: "search", watermark: 0 as Position, ...answered<never>() } as const;
+    const asked = {
+      ...{ type: "search", watermark: 0 as Position, mustBeResident: false },
+      ...answered<never>(),
+    } as const;
     const found = [0, 1, 2].map((index) =>
       this.#view.search({ ...asked, ...query, vector: axis(index) }, this.nowMs),
     );
@@ -105,6 +108,7 @@ class World {
     const heads = headsOf(["from before", 1], ["for ever", 1], ["a", 1], ["b", 2]);
     return new ViewData({
       ...{ tenant: acme, stored, markerEveryMs: 20, nextRevision: this.#nextRevision },
+      keeps: true,
       hot: createExactHotShardFactory()({ dimensions }),
       heads: stored === null ? new Heads() : heads,
     });
