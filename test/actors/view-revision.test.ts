@@ -91,9 +91,9 @@ class World {
     const { revision } = this.#view.snapshot(at);
     const query = { text: "text", limit: 10, filter: undefined, coldHits };
     const asked = {
-      ...{ type: "search", watermark: 0 as Position, mustBeResident: false },
+      ...({ type: "search", watermark: 0 as Position, mustBeResident: false } as const),
       ...answered<never>(),
-    } as const;
+    };
     const found = [0, 1, 2].map((index) =>
       this.#view.search({ ...asked, ...query, vector: axis(index) }, this.nowMs),
     );
