@@ -4,6 +4,7 @@
  * neither to an index of vectors nor to one of words.
  */
 
+import type { DocumentId } from "../../src/contract/ids.ts";
 import type { RecordChunk, UpsertRecord } from "../../src/contract/record.ts";
 import { random } from "../hot/documents.ts";
 
@@ -25,7 +26,9 @@ export function mixedRecords(
     const parts = record.body.chunks.map((chunk) => mixed(chunk, any(), next));
     const kept = parts.slice(0, chunks - count);
     const body = { ...record.body, chunks: kept };
-    made.push({ ...record, chunkCount: kept.length, body });
+    // Of its own: what is filled in later must not replace what was filled in first.
+    const documentId = `${record.documentId}-${seed}` as DocumentId;
+    made.push({ ...record, documentId, chunkCount: kept.length, body });
     count += kept.length;
   }
   return made;
