@@ -6,8 +6,8 @@ import type { Version } from "../../src/contract/ids.ts";
 import type { HotDocument, HotShard, HotStats } from "../../src/hot/port.ts";
 
 /**
- * Hits of hot that stand beside those of cold: what is merged (up to the version `mergedTo`) lies in
- * cold for good and is named so, and counts once where cold has found it as well.
+ * Hits of hot that stand beside those of cold: what is merged (up to the version `mergedTo`) lies
+ * in cold for good and is named so, and counts once where cold has found it as well.
  */
 export function beside(
   cold: readonly Candidate[],

@@ -2,9 +2,10 @@
  * TLS of the two interfaces of Weaviate. Its client has no setting for a CA or a certificate: REST
  * goes through Node's fetch, gRPC through credentials that it makes without any.
  *
- *   WT1  for REST the process's fetch uses the link's files for Weaviate's origin, and for no other;
- *   WT2  gRPC trusts the CA that `GRPC_DEFAULT_SSL_ROOTS_FILE_PATH` named when the process began, which
- *        `src/main.ts` sets to this link's: the client makes its credentials without asking for any;
+ *   WT1  for REST the process's fetch uses the link's files for Weaviate's origin, and no other;
+ *   WT2  gRPC of the vendor's client trusts the CA that `GRPC_DEFAULT_SSL_ROOTS_FILE_PATH` named
+ *        when the process began, which `src/main.ts` sets to this link's: it makes its credentials
+ *        without asking for any;
  *   WT3  for REST files are read for each new connection, so that they may be replaced.
  */
 

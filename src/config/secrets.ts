@@ -4,8 +4,8 @@
  *
  * Owns: what it read last. Never: puts a secret, or what a file holds, into a message.
  *
- *   CS1  a file that is half written, refused or gone leaves the value that was read last;
- *   CS2  it is looked at most once in `limits.secretLookEveryMs`, however often it is asked for.
+ *   KF1  a file that is half written, refused or gone leaves the value that was read last;
+ *   KF2  it is looked at most once in `limits.secretLookEveryMs`, however often it is asked for.
  */
 
 import { readFileSync, statSync } from "node:fs";

@@ -74,7 +74,7 @@ export async function createRemoteEmbedder(options: RemoteEmbedderOptions): Prom
   };
 }
 
-/** A server that wants a client certificate cuts the connection, which the client passes on as that. */
+/** A server that wants a client certificate cuts the connection; nothing else is passed on. */
 async function explainEnd(
   { url, tls }: RemoteEmbedderOptions,
   message: string,

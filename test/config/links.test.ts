@@ -33,7 +33,7 @@ describe("a secret in a file", () => {
     expect(config.weaviate.apiKey?.()).toBe("the-key");
   });
 
-  it("is read again when it has changed, and kept while it is broken (CS1, CS2)", () => {
+  it("is read again when it has changed, and kept while it is broken (KF1, KF2)", () => {
     const file = fileWith("first");
     let nowMs = 0;
     const schema = z.string().regex(/^[a-z]+$/);

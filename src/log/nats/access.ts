@@ -2,11 +2,11 @@
  * How Freshet shows who it is to NATS and how it knows that it is NATS: the only place that makes
  * options of the client from configuration, for engine, merge worker and command line alike.
  *
- *   NA1  what stands in files is read for each attempt to connect, so that what was rotated is used
+ *   NK1  what stands in files is read for each attempt to connect, so that what was rotated is used
  *        without a restart;
- *   NA2  with TLS configured a server without it is refused; a certificate must be for a name that
+ *   NK2  with TLS configured a server without it is refused; a certificate must be for a name that
  *        an operator wrote, also that of a server which the cluster named by its address;
- *   NA3  refused credentials end a first connection at once and a later one never: they may be
+ *   NK3  refused credentials end a first connection at once and a later one never: they may be
  *        renewed.
  */
 
@@ -202,7 +202,7 @@ export async function explainSilence(access: NatsAccess): Promise<string | undef
   });
 }
 
-/** The client's word for an option that the server does not offer: TLS is the only one we ask for. */
+/** The client's word for an option that the server lacks: TLS is the only one we ask for. */
 function isPlainText(cause: unknown): boolean {
   return cause instanceof NatsError && cause.code === ErrorCode.ServerOptionNotAvailable;
 }
