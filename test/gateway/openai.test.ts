@@ -60,7 +60,7 @@ function chunksOf(payload: string): {
 }
 
 describe("POST /v1/chat/completions", () => {
-  it("answers the newest message of a user, with what it cites as annotations (OA1)", async () => {
+  it("answers the newest message of a user, with what it cites as annotations (OJ1)", async () => {
     await publish({ id: "a", text: "rivers are long", title: "Rivers" });
     await publish({ id: "b", text: "rivers are wet", source: "https://example.com/b" });
     current.service.deltas = ["Wet [2], ", "long [1], and wet [2]."];
@@ -105,7 +105,7 @@ describe("POST /v1/chat/completions", () => {
     expect(new Set(urls).size).toBe(3);
   });
 
-  it("streams the same text, then annotations, end, usage and [DONE] (OA2)", async () => {
+  it("streams the same text, then annotations, end, usage and [DONE] (OJ2)", async () => {
     await publish({ id: "a", text: "rivers" });
     current.service.deltas = ["It ", "flows [1]."];
     const options = { stream: true, stream_options: { include_usage: true } };

@@ -92,7 +92,7 @@ const refused = (why: RegExp) =>
   expect.objectContaining({ code: "log_unavailable", message: expect.stringMatching(why) });
 
 describe("TLS to NATS", () => {
-  it("works with its CA, for a name and for an address that the certificate has (NK2)", async () => {
+  it("works with its CA, for a name and for an address that the certificate has (NY2)", async () => {
     const { port } = await server(tlsBlock(kit.good));
     await open({ servers: `tls://localhost:${port}`, tls: files() });
     await open({ servers: `tls://127.0.0.1:${port}`, tls: files() });
@@ -139,7 +139,7 @@ describe("TLS to NATS", () => {
     },
   );
 
-  it("refuses a server without TLS, which the client by itself would take (NK2)", async () => {
+  it("refuses a server without TLS, which the client by itself would take (NY2)", async () => {
     const { port } = await server("");
     await expect(open({ servers: `tls://localhost:${port}`, tls: files() })).rejects.toEqual(
       refused(/speaks plain text: turn TLS on there/),
@@ -180,7 +180,7 @@ describe("who Freshet is to NATS", () => {
     );
   });
 
-  it("may change while it runs: a refused password is asked for again until it fits (NK1, NK3)", async () => {
+  it("may change while it runs: a refused password is asked for again until it fits (NY1, NY3)", async () => {
     const first = await server(`authorization { user: engine, password: "first" }`);
     let password = "first";
     const servers = `nats://127.0.0.1:${first.port}`;

@@ -2,9 +2,9 @@
  * Chat completions in OpenAI's form, as values: a request becomes a question, an answer becomes a
  * completion or the chunks of a stream.
  *
- *   OA1  an annotation names a source that the text cites, where its marker first stands, by a URL
+ *   OJ1  an annotation names a source that the text cites, where its marker first stands, by a URL
  *        that no other source of the reply has;
- *   OA2  the pieces of a stream, joined, are the text of the completion.
+ *   OJ2  the pieces of a stream, joined, are the text of the completion.
  */
 
 import { z } from "zod";
@@ -170,7 +170,7 @@ function usageOf(query: string, { answer, sources }: Completed): object {
 
 const marker = /\[(\d{1,3})\]/g;
 
-/** OA1, in the order of the sources. */
+/** OJ1, in the order of the sources. */
 function annotationsOf({ answer, sources }: Completed, baseUrl: string): readonly object[] {
   const places = new Map<number, { readonly start_index: number; readonly end_index: number }>();
   for (const { 0: text, 1: digits, index } of answer.matchAll(marker)) {

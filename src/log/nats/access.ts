@@ -2,11 +2,11 @@
  * How Freshet shows who it is to NATS and how it knows that it is NATS: the only place that makes
  * options of the client from configuration, for engine, merge worker and command line alike.
  *
- *   NK1  what stands in files is read for each attempt to connect, so that what was rotated is used
+ *   NY1  what stands in files is read for each attempt to connect, so that what was rotated is used
  *        without a restart;
- *   NK2  with TLS configured a server without it is refused; a certificate must be for a name that
+ *   NY2  with TLS configured a server without it is refused; a certificate must be for a name that
  *        an operator wrote, also that of a server which the cluster named by its address;
- *   NK3  refused credentials end a first connection at once and a later one never: they may be
+ *   NY3  refused credentials end a first connection at once and a later one never: they may be
  *        renewed.
  */
 
