@@ -69,10 +69,9 @@ export function spawnTenant(
   const writerMailbox = new BoundedMailbox<TenantWriterMessage>(limits.tenantQueueMax);
   const bytes = new TenantBytes(tenant, wiring.bytes, options.log.documentTextBytesMax);
   const route = new TenantRoute(writerMailbox, bytes);
-  const progress = noProgress();
-  const status = recoveringStatus;
-  const kept = new KeptRows();
-  const entry: TenantEntry = { tenant, epoch, view: viewMailbox, route, progress, kept, status };
+  const [progress, kept] = [noProgress(), new KeptRows()];
+  const own = { view: viewMailbox, route, progress, kept, status: recoveringStatus };
+  const entry: TenantEntry = { tenant, epoch, ...own };
   const { log, metrics, logger, embedder, settings, preparation, isolation } = options;
   // A partition of many tenants may fail with all of them at once: a full mailbox is waited for.
   const onEscalate = (): void => void partition.put({ type: "tenant-failed", tenant });

@@ -43,7 +43,7 @@ export function validFor(days: number = developmentDays, nowMs: number = Date.no
 }
 
 function newKeys(): Promise<KeyPair> {
-  cryptoProvider.set(webcrypto as unknown as typeof globalThis.crypto);
+  cryptoProvider.set(webcrypto);
   return webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
 }
 

@@ -87,11 +87,7 @@ export async function startEngine(
     const preparation = stack.push("preparation", openPreparation(base, embedding, keys), (part) =>
       part.close(),
     );
-    const names = openQuestionNames(base, keys);
-    if (names !== undefined) {
-      stack.push("model of names", names, (part) => part.close());
-      await names.start();
-    }
+    const names = await startNames(base, keys, stack);
     const sources = openSources(base, log);
     const topology = stack.push(
       "actors",
@@ -124,6 +120,18 @@ export async function startEngine(
     await stack.unwind(base.logger).catch(() => {});
     throw thrown;
   }
+}
+
+async function startNames(
+  base: Foundation,
+  keys: RedactionKeys,
+  stack: Stack,
+): Promise<QuestionNamesLane | undefined> {
+  const names = openQuestionNames(base, keys);
+  if (names === undefined) return undefined;
+  stack.push("model of names", names, (part) => part.close());
+  await names.start();
+  return names;
 }
 
 /** Also one that is still being opened when a connection fails. */

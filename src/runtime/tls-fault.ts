@@ -110,7 +110,7 @@ function* chainOf(error: unknown): Iterable<Named> {
     if (typeof next !== "object" || next === null) continue;
     const { code, message, cause, chainedError, errors, cert } = next as Record<string, unknown>;
     yield { code: typeof code === "string" ? code : codeIn(message), names: namesIn(cert) };
-    waiting.push(cause, chainedError, ...(Array.isArray(errors) ? errors : []));
+    waiting.push(cause, chainedError, ...(Array.isArray(errors) ? (errors as unknown[]) : []));
   }
 }
 

@@ -72,7 +72,6 @@ async function handshake(probe: Probe, options: ConnectionOptions): Promise<Erro
   if (dialled instanceof Error) return dialled;
   return await new Promise((resolve) => {
     const finish = (failure: Error | undefined): void => {
-      clearTimeout(timer);
       socket.destroy();
       resolve(failure);
     };
@@ -88,7 +87,7 @@ async function handshake(probe: Probe, options: ConnectionOptions): Promise<Erro
     });
     // With TLS 1.3 a missing client certificate is refused behind the handshake: a server that
     // is content says something of its own first, or nothing for a while.
-    const timer = setTimeout(() => finish(isSecure ? undefined : noAnswer), timeoutMs);
+    socket.setTimeout(timeoutMs, () => finish(isSecure ? undefined : noAnswer));
     socket.on("secureConnect", () => {
       isSecure = true;
     });

@@ -127,7 +127,7 @@ describe("with an engine", () => {
     const { code, out } = await run(["ask", "rivers", "--url", url]);
     expect(code).toBe(0);
     expect(out).toMatch(
-      /^They rise\]0;x \[1\]\.\n\n\[1\] a \(hot, 1\.00\)\n\nhot complete, cold empty/,
+      /^They rise\]0;x \[1\]\.\n\n\[1\] Rivers — docs\/a\.md \(hot, 1\.00\)\n\nhot complete, cold empty/,
     );
     // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not reach the terminal
     expect(out).not.toMatch(/[\u001b\u0007]/);
@@ -167,7 +167,7 @@ describe("with an engine", () => {
   it("search asks for passages and shows their text", async () => {
     const { code, out } = await run(["search", "rivers", "--url", url]);
     expect(code).toBe(0);
-    expect(out).toContain("[1] a (hot, 1.00)\n    rivers rise");
+    expect(out).toContain("[1] Rivers — docs/a.md (hot, 1.00)\n    rivers rise");
     expect(engine.service.asked).toMatchObject([{ question: { mode: "search" } }]);
   });
 
