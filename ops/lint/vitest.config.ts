@@ -3,8 +3,8 @@
  * the real weights that ops/setup fetched; `integration` needs the real servers that its suffix
  * names, which test/support/servers.ts starts once for the whole run.
  *
- * Files of all three run side by side, mixed: those of `integration` mostly wait, the others
- * compute.
+ * Files of these run side by side, mixed: those of `integration` mostly wait, the others compute.
+ * Those of `integration-heavy` come last, one at a time.
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
@@ -14,6 +14,8 @@ import { filesAtOnce } from "./files-at-once.ts";
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const integrationFiles = ["test/**/*.{nats,weaviate,temporal,servers}.test.ts"];
 const modelFiles = ["test/**/*.model.test.ts"];
+/** They load the machine by themselves, and what they prove needs a part of it: after all others. */
+const heavyFiles = ["test/chaos/chaos.servers.test.ts"];
 /**
  * Unit tests in processes of their own: they run Temporal's native runtime, of which a process has
  * one, or watch what a process does, holds and leaves behind. The others share processes, which
@@ -44,7 +46,6 @@ const longest = {
   ],
   waiting: [
     "test/chaos/merge-steps.servers.test.ts",
-    "test/chaos/chaos.servers.test.ts",
     "test/failures/poison.servers.test.ts",
     "test/failures/two-nodes.servers.test.ts",
     "test/failures/start.servers.test.ts",
@@ -146,9 +147,20 @@ export default defineConfig({
           ...side,
           name: "integration",
           include: integrationFiles,
+          exclude: heavyFiles,
           globalSetup: ["test/support/servers.ts"],
           testTimeout: 240_000,
           hookTimeout: 300_000,
+        },
+      },
+      {
+        root: repository,
+        test: {
+          name: "integration-heavy",
+          include: heavyFiles,
+          pool: "forks",
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

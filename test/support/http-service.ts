@@ -31,8 +31,10 @@ export function httpClient(url: string): Client {
       },
       tenant,
     );
+  // What is asked again is searched again: these tests watch how. Kept results have tests of their
+  // own.
   const question: Client["question"] = (tenant, body) =>
-    engine(tenant).ask(body, new AbortController().signal);
+    engine(tenant).ask({ cache: false, ...body }, new AbortController().signal);
   return {
     documentTextBytesMax: limits.documentTextBytesMax,
     ask: ({ tenant, question: asked, signal, onEvent }) =>
