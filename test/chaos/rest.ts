@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TenantId } from "../../src/contract/ids.ts";
+import { isWhole } from "../../src/contract/query.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
 import type { History } from "./history.ts";
@@ -67,7 +68,7 @@ async function sweep(options: RestOptions, tenant: TenantId): Promise<boolean> {
       const reply = await askOnce(reading, { tenant, bucket, minSeq });
       if (reply.kind === "failed") return false;
       const { result } = reply.observation;
-      return result.kind === "nothing" || result.cold === "complete" || result.cold === "empty";
+      return result.kind === "nothing" || isWhole(result.cold);
     });
     if (!whole) return false;
   }
