@@ -14,8 +14,8 @@ import { filesAtOnce } from "./files-at-once.ts";
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const integrationFiles = ["test/**/*.{nats,weaviate,temporal,servers}.test.ts"];
 const modelFiles = ["test/**/*.model.test.ts"];
-/** They load the machine by themselves, and what they prove needs a part of it: after all others. */
-const heavyFiles = ["test/chaos/chaos.servers.test.ts"];
+/** They load the machine, and need a part of it for what they prove: after all others. */
+const heavyFiles = ["test/chaos/chaos.servers.test.ts", "test/failures/poison.servers.test.ts"];
 /**
  * Unit tests in processes of their own: they run Temporal's native runtime, of which a process has
  * one, or watch what a process does, holds and leaves behind. The others share processes, which
@@ -46,7 +46,6 @@ const longest = {
   ],
   waiting: [
     "test/chaos/merge-steps.servers.test.ts",
-    "test/failures/poison.servers.test.ts",
     "test/failures/two-nodes.servers.test.ts",
     "test/failures/start.servers.test.ts",
     "test/failures/crash.servers.test.ts",
@@ -158,8 +157,11 @@ export default defineConfig({
         test: {
           name: "integration-heavy",
           include: heavyFiles,
+          globalSetup: ["test/support/servers.ts"],
           pool: "forks",
           maxWorkers: 1,
+          testTimeout: 240_000,
+          hookTimeout: 300_000,
           sequence: { groupOrder: 1 },
         },
       },
