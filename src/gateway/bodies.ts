@@ -7,7 +7,8 @@
  */
 
 import type { IncomingMessage } from "node:http";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { FreshetError } from "../contract/errors.ts";
 
 export interface RefusedBodyBounds {
   readonly refusedBodyMs: number;
@@ -57,4 +58,11 @@ function readOut(
     clearTimeout(timer);
     raw.off("data", count);
   });
+}
+
+/** A compressed body may be a bomb, and no client needs one yet. @throws FreshetError */
+export function refuseEncodedBody({ headers }: Pick<FastifyRequest, "headers">): void {
+  const encoding = headers["content-encoding"];
+  if (encoding === undefined || encoding === "identity") return;
+  throw new FreshetError("unsupported_media_type", "send the body without content-encoding");
 }

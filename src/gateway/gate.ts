@@ -5,6 +5,7 @@ import type { Identity, Role } from "../contract/api-key.ts";
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { type Authenticate, type Check, checkRole } from "./auth.ts";
+import { refuseEncodedBody } from "./bodies.ts";
 
 export interface GateOptions {
   readonly authenticate: Authenticate;
@@ -39,13 +40,5 @@ export class Gate {
     const identity = this.#admitted.get(request);
     if (identity === undefined) throw new FreshetError("unauthorized");
     return identity.tenant;
-  }
-}
-
-/** A compressed body may be a bomb, and no client needs one yet. */
-function refuseEncodedBody(request: FastifyRequest): void {
-  const encoding = request.headers["content-encoding"];
-  if (encoding !== undefined && encoding !== "identity") {
-    throw new FreshetError("unsupported_media_type", "send the body without content-encoding");
   }
 }

@@ -26,7 +26,7 @@ import type { Handler } from "./handler.ts";
 import { parseJson } from "./json.ts";
 import { explainListenError } from "./listen-error.ts";
 import { type ListenerTls, listenerOptions, watchCertificate } from "./listener-tls.ts";
-import { fromFramework, problemOf, problemType, retryAfterSeconds } from "./problem.ts";
+import { errorHeaders, fromFramework, problemOf, problemType } from "./problem.ts";
 import { addRoutes, type RouteOptions } from "./routes.ts";
 
 /** The bounds of a connection; tests shorten them. */
@@ -210,11 +210,9 @@ function refusal(handler: Handler) {
 }
 
 function sendProblem(error: FreshetError, reply: FastifyReply): FastifyReply {
-  const seconds = retryAfterSeconds(error);
-  if (seconds !== undefined) reply.header("retry-after", String(seconds));
-  if (error.code === "unauthorized") reply.header("www-authenticate", "Bearer");
   return reply
     .code(error.status)
+    .headers(errorHeaders(error))
     .type(problemType)
     .send(JSON.stringify(problemOf(error)));
 }

@@ -5,7 +5,7 @@
 
 import { z } from "zod";
 import { operationSchema } from "../contract/document.ts";
-import { type ErrorCode, errorTable } from "../contract/errors.ts";
+import type { ErrorCode } from "../contract/errors.ts";
 import { filterSchema, filterShape } from "../contract/filter-schema.ts";
 import { documentIdBytesMax } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -16,6 +16,7 @@ import {
   engineStatusSchema,
 } from "../contract/service-schemas.ts";
 import { webhookReceiptSchema } from "../contract/source.ts";
+import { errorResponses } from "./error-responses.ts";
 import { openAiOperations, openAiSchemas } from "./openai/description.ts";
 import { problemType } from "./problem.ts";
 import { lineResultsSchema, problemSchema, publishedSchema, readinessSchema } from "./schemas.ts";
@@ -89,19 +90,8 @@ const text = (description: string) => ({
   content: { "text/plain": { schema: { type: "string" } } },
 });
 
-/** One response for each status, naming the codes that come with it. */
-function problems(...codes: readonly ErrorCode[]): Json {
-  const byStatus = Map.groupBy(codes, (code) => String(errorTable[code].status));
-  return Object.fromEntries(
-    [...byStatus].map(([status, sharing]) => [
-      status,
-      {
-        description: sharing.map((code) => `${code}: ${errorTable[code].summary}`).join("; "),
-        content: { [problemType]: { schema: ref("Problem") } },
-      },
-    ]),
-  );
-}
+const problems = (...codes: readonly ErrorCode[]): Json =>
+  errorResponses(codes, { [problemType]: { schema: ref("Problem") } });
 
 /** What every route of a tenant may answer. */
 const anywhere: readonly ErrorCode[] = [

@@ -32,8 +32,17 @@ export function problemOf(error: FreshetError): Problem {
   };
 }
 
+/** What tells a client what to do next, in whatever form the error itself is told. */
+export function errorHeaders(error: FreshetError): Readonly<Record<string, string>> {
+  const seconds = retryAfterSeconds(error);
+  return {
+    ...(seconds === undefined ? {} : { "retry-after": String(seconds) }),
+    ...(error.code === "unauthorized" ? { "www-authenticate": "Bearer" } : {}),
+  };
+}
+
 /** Whole seconds for `Retry-After`, or undefined when waiting would not help. */
-export function retryAfterSeconds(error: FreshetError): number | undefined {
+function retryAfterSeconds(error: FreshetError): number | undefined {
   if (error.status !== 429 && error.status !== 503) return undefined;
   if (!error.retryable) return undefined;
   return Math.ceil(limits.retryAfterMs / 1000);

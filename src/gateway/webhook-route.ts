@@ -9,6 +9,7 @@ import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { isSourceName, type Webhooks } from "../contract/source.ts";
 import { type Authenticate, type Check, checkRole } from "./auth.ts";
+import { refuseEncodedBody } from "./bodies.ts";
 import type { PublishBodies } from "./publish-bodies.ts";
 
 export interface WebhookRouteOptions {
@@ -41,7 +42,7 @@ export function addWebhookRoute(app: FastifyInstance, options: WebhookRouteOptio
         bodyLimit: limits.sourceEventBytesMax,
         onRequest: async (request, reply) => {
           if (!options.keys) options.checkHost(request.headers);
-          refuseEncoded(request);
+          refuseEncodedBody(request);
           bodies.admit(await tenantOf(webhooks, request.params.name), request, reply);
         },
       },
@@ -89,9 +90,3 @@ function headersOf({ headers }: FastifyRequest): Readonly<Record<string, string>
 
 /** No mapper sees what opens a door. */
 const secret = new Set(["authorization", "cookie", "proxy-authorization"]);
-
-function refuseEncoded({ headers }: FastifyRequest): void {
-  const encoding = headers["content-encoding"];
-  if (encoding === undefined || encoding === "identity") return;
-  throw new FreshetError("unsupported_media_type", "send the body without content-encoding");
-}

@@ -1,6 +1,7 @@
 /** The routes for clients of OpenAI's API, as the OpenAPI document describes them. */
 
-import { type ErrorCode, errorTable } from "../../contract/errors.ts";
+import type { ErrorCode } from "../../contract/errors.ts";
+import { errorResponses } from "../error-responses.ts";
 import { chatSchema, modelName } from "./chat.ts";
 import { openAiErrorSchema } from "./errors.ts";
 import { storeSearchSchema } from "./vector-store.ts";
@@ -16,18 +17,8 @@ export const openAiSchemas = {
 const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
 const json = (schema: Json): Json => ({ "application/json": { schema } });
 
-function refusals(codes: readonly ErrorCode[]): Json {
-  const byStatus = Map.groupBy(codes, (code) => String(errorTable[code].status));
-  return Object.fromEntries(
-    [...byStatus].map(([status, sharing]) => [
-      status,
-      {
-        description: sharing.map((code) => `${code}: ${errorTable[code].summary}`).join("; "),
-        content: json(ref("OpenAiError")),
-      },
-    ]),
-  );
-}
+const refusals = (codes: readonly ErrorCode[]): Json =>
+  errorResponses(codes, json(ref("OpenAiError")));
 
 /**
  * @param asking codes that a question may end with

@@ -11,7 +11,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import { abortWhenCallerLeaves } from "../caller.ts";
 import type { Gate } from "../gate.ts";
 import type { Handler } from "../handler.ts";
-import { fromFramework, retryAfterSeconds } from "../problem.ts";
+import { errorHeaders, fromFramework } from "../problem.ts";
 import { SseResponse } from "../sse-response.ts";
 import {
   type ChatRequest,
@@ -50,10 +50,7 @@ export function addOpenAiRoutes(app: FastifyInstance, options: OpenAiRouteOption
   void app.register(async (scope) => {
     scope.setErrorHandler((thrown, _request, reply) => {
       const error = handler.explain(fromFramework(thrown));
-      const seconds = retryAfterSeconds(error);
-      if (seconds !== undefined) reply.header("retry-after", String(seconds));
-      if (error.code === "unauthorized") reply.header("www-authenticate", "Bearer");
-      return reply.code(error.status).send(openAiErrorOf(error));
+      return reply.code(error.status).headers(errorHeaders(error)).send(openAiErrorOf(error));
     });
     const asking = { onRequest: gate.admits("query"), bodyLimit: limits.chatBytesMax };
     scope.post(openAiPaths.chat, asking, (request, reply) => chat(options, request, reply));
