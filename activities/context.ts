@@ -1,8 +1,8 @@
 /** What every activity needs of the place it runs in: Temporal, this process, or a test. */
 
 import type { ColdShard } from "../src/cold/port.ts";
+import type { Logger, Metrics } from "../src/contract/observation.ts";
 import type { Log } from "../src/log/port.ts";
-import type { Logger, Metrics } from "../src/observe/port.ts";
 import type { Clock } from "../src/runtime/clock.ts";
 
 /** Objects done, of those to do. */

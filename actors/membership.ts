@@ -16,8 +16,8 @@
 
 import { Members } from "../src/cluster/ownership.ts";
 import { toFreshetError } from "../src/contract/errors.ts";
+import type { Logger } from "../src/contract/observation.ts";
 import type { LeaseStore, NodeStart } from "../src/log/lease-port.ts";
-import type { Logger } from "../src/observe/port.ts";
 import type { ActorContext, Behaviour } from "../src/runtime/actor.ts";
 import type { Mailbox } from "../src/runtime/mailbox.ts";
 import { raceAbort } from "../src/runtime/race-abort.ts";

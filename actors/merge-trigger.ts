@@ -14,8 +14,8 @@
 
 import { toFreshetError } from "../src/contract/errors.ts";
 import type { TenantId } from "../src/contract/ids.ts";
+import type { Logger } from "../src/contract/observation.ts";
 import type { MergeClient } from "../src/merges/port.ts";
-import type { Logger } from "../src/observe/port.ts";
 import type { ActorContext, Behaviour } from "../src/runtime/actor.ts";
 import type { MergeTriggerMessage } from "./messages.ts";
 

@@ -23,6 +23,7 @@
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
+import type { Metrics } from "../../src/contract/observation.ts";
 import {
   type BatchLimits,
   batchShape,
@@ -33,7 +34,6 @@ import { learn, serviceMs, unmeasured } from "../../src/embedding/cost-model.ts"
 import { failsAlone, isLost, isUnexplained } from "../../src/embedding/failures.ts";
 import { noTurns } from "../../src/embedding/fair-queue.ts";
 import type { Embedder, EmbedInput, Lane } from "../../src/embedding/port.ts";
-import type { Metrics } from "../../src/observe/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { EmbedderMessage } from "../messages.ts";

@@ -30,9 +30,9 @@
 import { type OwnershipView, PartitionClaim } from "../../src/cluster/ownership.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Partition, TenantId, Version } from "../../src/contract/ids.ts";
+import type { Metrics } from "../../src/contract/observation.ts";
 import type { Lease, NodeStart } from "../../src/log/lease-port.ts";
 import type { Log } from "../../src/log/port.ts";
-import type { Metrics } from "../../src/observe/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { PartitionState } from "../directory/directory.ts";
 import type { PartitionMessage } from "../messages.ts";

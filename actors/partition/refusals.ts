@@ -8,9 +8,9 @@
 
 import { toFreshetError } from "../../src/contract/errors.ts";
 import { isTenantId, type Partition, type TenantId, type Version } from "../../src/contract/ids.ts";
+import type { Logger } from "../../src/contract/observation.ts";
 import type { Admission, TenantCatalogue } from "../../src/log/catalogue.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
-import type { Logger } from "../../src/observe/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { readBytesMax } from "../directory/bytes.ts";
 

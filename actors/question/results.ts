@@ -19,6 +19,7 @@
 
 import type { Filter } from "../../src/contract/filter.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
+import type { Metrics } from "../../src/contract/observation.ts";
 import {
   type Answer,
   type Coverage,
@@ -26,7 +27,6 @@ import {
   type Question,
   type Source,
 } from "../../src/contract/query.ts";
-import type { Metrics } from "../../src/observe/port.ts";
 import { ByteCache, type ByteCacheOptions } from "../../src/runtime/byte-cache.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { SharedWorks } from "../../src/runtime/shared-work.ts";

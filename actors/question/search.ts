@@ -6,8 +6,8 @@
 import type { ColdQuery, ColdShard } from "../../src/cold/port.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
+import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Coverage } from "../../src/contract/query.ts";
-import type { Logger, Metrics } from "../../src/observe/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { Deadline } from "../../src/runtime/deadline.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";

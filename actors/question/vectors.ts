@@ -11,9 +11,9 @@
 
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
+import type { Metrics } from "../../src/contract/observation.ts";
 import { meanDirection } from "../../src/contract/vector.ts";
 import type { EmbeddingModel } from "../../src/embedding/port.ts";
-import type { Metrics } from "../../src/observe/port.ts";
 import { ByteCache, type ByteCacheOptions } from "../../src/runtime/byte-cache.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";

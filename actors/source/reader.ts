@@ -15,6 +15,7 @@
 import { type FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Mapped, SourceState } from "../../src/contract/source.ts";
 import type {
   Mapper,
@@ -25,7 +26,6 @@ import type {
   StreamSource,
 } from "../../src/ingest/sources/port.ts";
 import type { DocsLog, Log } from "../../src/log/port.ts";
-import type { Logger, Metrics } from "../../src/observe/port.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { type Outgoing, publishInOrder } from "./publisher.ts";

@@ -1,6 +1,7 @@
 /** What a source has done so far: counted in memory, stored now and then, told as metrics. */
 
 import { limits } from "../../src/contract/limits.ts";
+import type { Metrics } from "../../src/contract/observation.ts";
 import {
   type Mapped,
   noCounts,
@@ -8,7 +9,6 @@ import {
   type SourceState,
 } from "../../src/contract/source.ts";
 import type { SourceStore, StreamSource } from "../../src/ingest/sources/port.ts";
-import type { Metrics } from "../../src/observe/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 
 export interface TallyOptions {

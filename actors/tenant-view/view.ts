@@ -39,12 +39,12 @@
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import type { Metrics } from "../../src/contract/observation.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
 import type { Heads } from "../../src/heads/heads.ts";
 import { readHeads } from "../../src/heads/read-heads.ts";
 import type { HotShard } from "../../src/hot/port.ts";
 import type { EventSink, StoredManifest } from "../../src/log/port.ts";
-import type { Metrics } from "../../src/observe/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { recoveringStatus, type TenantEntry, type ViewStatus } from "../directory/directory.ts";

@@ -8,11 +8,11 @@
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Position, Version } from "../../src/contract/ids.ts";
+import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import { failedOutcome, type Outcome } from "../../src/contract/outcome.ts";
 import type { ChunkRecord, PlacedRecord } from "../../src/contract/record.ts";
 import { deadLetterOf } from "../../src/log/dead-letter.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
-import type { Logger, Metrics } from "../../src/observe/port.ts";
 import type { BoundedMailbox, Mailbox } from "../../src/runtime/mailbox.ts";
 import type { HotMemory } from "../directory/hot-memory.ts";
 import type { MergeTriggerMessage, TenantViewMessage, TenantWriterMessage } from "../messages.ts";

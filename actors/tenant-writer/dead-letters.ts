@@ -15,10 +15,10 @@
 
 import { toFreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
+import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import { isTakenLater } from "../../src/log/dead-letter.ts";
 import type { DeadLetter } from "../../src/log/dead-letter-port.ts";
 import type { Log } from "../../src/log/port.ts";
-import type { Logger, Metrics } from "../../src/observe/port.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import type { WriterLife } from "./life.ts";

@@ -14,10 +14,10 @@
 
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, TenantId, Version } from "../../src/contract/ids.ts";
+import type { Logger } from "../../src/contract/observation.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import { IdWindow } from "../../src/log/id-window.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
-import type { Logger } from "../../src/observe/port.ts";
 import { equalBytes } from "../../src/runtime/bytes.ts";
 import type { Share } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";

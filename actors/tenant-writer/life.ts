@@ -2,7 +2,7 @@
 
 import { toFreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, TenantId } from "../../src/contract/ids.ts";
-import type { Logger, Metrics } from "../../src/observe/port.ts";
+import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";

@@ -6,6 +6,7 @@
 import { parseOperation } from "../../src/contract/document.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
+import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import { failedOutcome, type Outcome } from "../../src/contract/outcome.ts";
 import { isLost } from "../../src/embedding/failures.ts";
 import type { EmbedInput } from "../../src/embedding/port.ts";
@@ -13,7 +14,6 @@ import type { Isolation } from "../../src/ingest/isolation/port.ts";
 import { embedPrepared } from "../../src/ingest/pipeline.ts";
 import type { Preparation } from "../../src/ingest/preparation/port.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
-import type { Logger, Metrics } from "../../src/observe/port.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";

@@ -3,6 +3,7 @@
 import type { AnswerWriter } from "../../src/answer/port.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
+import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { BatchSize } from "../../src/embedding/batch-size.ts";
 import type { Embedder } from "../../src/embedding/port.ts";
 import type { HotShardFactory } from "../../src/hot/port.ts";
@@ -17,7 +18,6 @@ import type {
 import type { TenantBounds } from "../../src/log/catalogue.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
-import type { Logger, Metrics } from "../../src/observe/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import type { QuestionNamesLane } from "../../src/text/names.ts";
 import type { Tokenizer } from "../../src/text/port.ts";

@@ -182,7 +182,6 @@ const temporal = [
         "^src/(config|compose|engine|main)",
         "^(actors|workflows)/",
       ],
-      pathNot: "^src/observe/port\\.ts$",
     },
   },
   {

@@ -15,7 +15,7 @@
 
 import { digestOf } from "../contract/digest.ts";
 import { FreshetError } from "../contract/errors.ts";
-import type { Metrics } from "../observe/port.ts";
+import type { Metrics } from "../contract/observation.ts";
 import { ByteCache, type ByteCacheOptions } from "../runtime/byte-cache.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { SharedWork } from "../runtime/shared-work.ts";

@@ -9,7 +9,7 @@
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
-import type { Logger, Metrics } from "../observe/port.ts";
+import type { Logger, Metrics } from "../contract/observation.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
 import { createCitationFilter } from "./citations.ts";

@@ -24,6 +24,7 @@ import { errorBody, errorFromBody, FreshetError, toFreshetError } from "../contr
 import { type DocumentId, tenantId } from "../contract/ids.ts";
 import { isInbox } from "../contract/inbox.ts";
 import { limits } from "../contract/limits.ts";
+import type { Metrics } from "../contract/observation.ts";
 import { type Answer, type AnswerEvent, parseQuestion, type Question } from "../contract/query.ts";
 import type {
   AskRequest,
@@ -33,7 +34,6 @@ import type {
   Peers,
   Service,
 } from "../contract/service.ts";
-import type { Metrics } from "../observe/port.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { Deadline, late, waitAtMost } from "../runtime/deadline.ts";
 import { Askers } from "./nats-askers.ts";

@@ -8,6 +8,7 @@ import type { ColdShard } from "../cold/port.ts";
 import { connectWeaviate } from "../cold/weaviate.ts";
 import type { Config } from "../config/config.ts";
 import { limits } from "../contract/limits.ts";
+import type { Logger } from "../contract/observation.ts";
 import type { ModelShape } from "../embedding/model-shape.ts";
 import type { Embedder } from "../embedding/port.ts";
 import { guardedLog } from "../log/guard/guarded-log.ts";
@@ -15,7 +16,6 @@ import { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
 import { connectNatsLog } from "../log/nats/log.ts";
 import { createLogger } from "../observe/logs.ts";
 import { createMetrics, type PromMetrics } from "../observe/metrics.ts";
-import type { Logger } from "../observe/port.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import type { Stack } from "./stack.ts";
 

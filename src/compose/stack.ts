@@ -1,4 +1,4 @@
-import type { Logger } from "../observe/port.ts";
+import type { Logger } from "../contract/observation.ts";
 
 /** What was started, to be stopped in the reverse order, also when a later start fails. */
 export class Stack {

@@ -18,7 +18,7 @@ import {
 import { FreshetError } from "../contract/errors.ts";
 import { type TenantId, tenantId } from "../contract/ids.ts";
 import type { Secret } from "../contract/links.ts";
-import type { Metrics } from "../observe/port.ts";
+import type { Metrics } from "../contract/observation.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { KeyStore } from "./key-store.ts";
 import type { VerifyToken } from "./tokens.ts";

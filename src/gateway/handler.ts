@@ -12,6 +12,7 @@ import { type ErrorBody, errorBody, FreshetError, toFreshetError } from "../cont
 import type { PublishResult } from "../contract/events.ts";
 import { type DocumentId, isDocumentId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import type { Logger } from "../contract/observation.ts";
 import { type Answer, parseQuestion } from "../contract/query.ts";
 import type {
   AskRequest,
@@ -21,7 +22,6 @@ import type {
   EngineStatus,
   Service,
 } from "../contract/service.ts";
-import type { Logger } from "../observe/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { FairShares } from "../runtime/fair-shares.ts";
 import { checkKey, IdempotencyKeys } from "./idempotency.ts";

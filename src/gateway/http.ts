@@ -17,8 +17,8 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret } from "../contract/links.ts";
+import type { Logger, Metrics } from "../contract/observation.ts";
 import type { Webhooks } from "../contract/source.ts";
-import type { Logger, Metrics } from "../observe/port.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { asksForKeys, authentication, type Credentials, hostCheck, operatorCheck } from "./auth.ts";
 import { readOutRefusedBodies } from "./bodies.ts";

@@ -20,7 +20,7 @@ import {
 } from "../contract/api-key.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import type { Logger } from "../observe/port.ts";
+import type { Logger } from "../contract/observation.ts";
 import type { Clock } from "../runtime/clock.ts";
 
 export interface KeyStoreOptions {

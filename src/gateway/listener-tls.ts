@@ -11,7 +11,7 @@ import { readFileSync } from "node:fs";
 import type { Server } from "node:net";
 import { createSecureContext, type Server as TlsServer } from "node:tls";
 import { limits } from "../contract/limits.ts";
-import type { Logger } from "../observe/port.ts";
+import type { Logger } from "../contract/observation.ts";
 
 export interface ListenerTls {
   readonly certFile: string;

@@ -8,7 +8,7 @@
 
 import type { Msg, NatsConnection, Subscription, SubscriptionOptions } from "nats";
 import { isInbox } from "../contract/inbox.ts";
-import type { Metrics } from "../observe/port.ts";
+import type { Metrics } from "../contract/observation.ts";
 
 export interface ReplyOptions {
   readonly surface: "service" | "peer";

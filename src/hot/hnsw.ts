@@ -1,7 +1,7 @@
 /** Hot shards with HNSW graphs for big tenants; the graphs are built in threads of this process. */
 
 import { limits } from "../contract/limits.ts";
-import type { Logger } from "../observe/port.ts";
+import type { Logger } from "../contract/observation.ts";
 import { createHnswBuilder } from "./hnsw-builder.ts";
 import { createHotShard } from "./hot-shard.ts";
 import type { HotShardFactory } from "./port.ts";

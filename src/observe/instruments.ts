@@ -3,7 +3,7 @@
  * missing.
  */
 
-import type { CounterLabels, GaugeLabels, HistogramLabels } from "./port.ts";
+import type { CounterLabels, GaugeLabels, HistogramLabels } from "../contract/observation.ts";
 
 export interface Instrument<Label extends string = string> {
   readonly help: string;

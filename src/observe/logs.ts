@@ -5,7 +5,7 @@
  */
 
 import { pino } from "pino";
-import type { Logger } from "./port.ts";
+import type { Logger } from "../contract/observation.ts";
 
 export interface LogOptions {
   readonly level: "debug" | "info" | "warn" | "error" | "silent";

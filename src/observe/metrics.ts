@@ -7,8 +7,8 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { limits } from "../contract/limits.ts";
+import type { CounterName, GaugeName, HistogramName, Metrics } from "../contract/observation.ts";
 import { counters, gauges, histograms, type Instrument } from "./instruments.ts";
-import type { CounterName, GaugeName, HistogramName, Metrics } from "./port.ts";
 
 const prefix = "freshet_";
 

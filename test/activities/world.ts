@@ -3,10 +3,10 @@
 import type { MergePorts } from "../../activities/context.ts";
 import { createMemoryCold, type MemoryCold } from "../../src/cold/memory.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
+import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import type { ChunkRecord, DocumentInfo, RecordBody } from "../../src/contract/record.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import type { Log } from "../../src/log/port.ts";
-import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 
 export const acme = "acme" as TenantId;

@@ -4,9 +4,9 @@ import { type EmbedderOptions, embedderActor } from "../../actors/embedder/embed
 import type { EmbedderMessage } from "../../actors/messages.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
+import { silentMetrics } from "../../src/contract/observation.ts";
 import type { BatchLimits } from "../../src/embedding/batching.ts";
 import type { Embedder, EmbedInput } from "../../src/embedding/port.ts";
-import { silentMetrics } from "../../src/observe/port.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
 import { answered, axis, startActor } from "./kit.ts";
 

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { mergeTriggerActor } from "../../actors/merge-trigger.ts";
 import type { MergeTriggerMessage } from "../../actors/messages.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
-import { silentLogger } from "../../src/observe/port.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { acme, globex, quiet, startActor } from "./kit.ts";
 

@@ -22,10 +22,10 @@ import { type PartitionOptions, partitionActor } from "../../actors/partition/pa
 import type { TenantHandle } from "../../actors/partition/tenants.ts";
 import { preferredNode } from "../../src/cluster/ownership.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
+import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { type TenantBounds, TenantCatalogue } from "../../src/log/catalogue.ts";
 import type { LeaseStore } from "../../src/log/lease-port.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
-import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { startActor } from "./kit.ts";

@@ -8,8 +8,8 @@ import type { LanguageModel } from "../../src/answer/port.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { type Metrics, silentMetrics } from "../../src/contract/observation.ts";
 import { type Answer, parseQuestion } from "../../src/contract/query.ts";
-import { type Metrics, silentMetrics } from "../../src/observe/port.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
 
 const acme = "acme" as TenantId;

@@ -3,12 +3,12 @@
 import { type ReaderOptions, readSource } from "../../actors/source/reader.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
+import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { MemorySourceStore, MemorySourceStreams } from "../../src/ingest/memory-sources.ts";
 import { eventOf } from "../../src/ingest/sources/event.ts";
 import { compileExpression } from "../../src/ingest/sources/expression.ts";
 import type { StreamSource } from "../../src/ingest/sources/port.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
-import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { documentTextBytesMax } from "../ingest/sources/kit.ts";
 

@@ -14,6 +14,7 @@ import type {
 } from "../../actors/messages.ts";
 import { tenantWriterActor } from "../../actors/tenant-writer/writer.ts";
 import type { Epoch } from "../../src/contract/ids.ts";
+import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
@@ -23,7 +24,6 @@ import type { Preparation } from "../../src/ingest/preparation/port.ts";
 import type { Preparer } from "../../src/ingest/preparer.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
-import { silentLogger, silentMetrics } from "../../src/observe/port.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";

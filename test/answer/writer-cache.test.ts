@@ -4,7 +4,7 @@ import { declined } from "../../src/answer/prompt.ts";
 import { createKeptAnswers } from "../../src/answer/writer-cache.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { silentMetrics } from "../../src/observe/port.ts";
+import { silentMetrics } from "../../src/contract/observation.ts";
 import { codeOf } from "../support/promises.ts";
 import { sources } from "./sources.ts";
 

@@ -3,7 +3,7 @@ import type { Completion, LanguageModel } from "../../src/answer/port.ts";
 import { brokenOff, createAnswerWriter } from "../../src/answer/writer.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { type Metrics, silentLogger, silentMetrics } from "../../src/observe/port.ts";
+import { type Metrics, silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { sources } from "./sources.ts";
 

@@ -15,7 +15,7 @@ import { normalFilter } from "../../src/contract/filter.ts";
 import type { FilterInput } from "../../src/contract/filter-schema.ts";
 import { type DocumentId, type TenantId, tenantId, type Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { silentLogger } from "../../src/observe/port.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { queryTerms } from "../../src/text/lexical.ts";
 import type { BenchContext } from "./context.ts";

@@ -9,11 +9,11 @@ import { logPath, type RunningServer, startServer } from "../../ops/servers/supe
 import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { lineProgress } from "../../ops/setup/progress.ts";
 import type { WeaviateAddress } from "../../src/cold/weaviate-connection.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import type { EngineStatus } from "../../src/contract/service.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";
-import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { embeddedTexts } from "../support/http-service.ts";
 import type { BenchContext } from "./context.ts";

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
 import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import { partitionOf, tenantId } from "../../src/contract/ids.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
-import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { serversOfFile } from "../support/side-by-side.ts";
 

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { KeyStore } from "../../src/gateway/key-store.ts";
-import { silentLogger } from "../../src/observe/port.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 
 let directory: string;

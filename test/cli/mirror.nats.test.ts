@@ -14,8 +14,8 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { parseOperation } from "../../src/contract/document.ts";
 import { type TenantId, tenantId, type Version } from "../../src/contract/ids.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
-import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { serversOfFile } from "../support/side-by-side.ts";
 

@@ -3,7 +3,7 @@ import type { ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { silentLogger } from "../../src/observe/port.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { describeColdShard } from "./conformance.ts";
 import { createGate, type Gate } from "./gate.ts";

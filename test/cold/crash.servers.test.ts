@@ -14,7 +14,7 @@ import { storedObject } from "../../src/cold/weaviate-object.ts";
 import { chunksOf } from "../../src/cold/weaviate-search.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { silentLogger } from "../../src/observe/port.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { coldObject, dimensions } from "./objects.ts";
 

@@ -7,7 +7,7 @@ import type { ColdObject, ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
 import type { FilterInput } from "../../src/contract/filter-schema.ts";
-import { silentLogger } from "../../src/observe/port.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { documents, filterInputs, passesInput } from "../support/filters.ts";
 import { coldObject, dimensions, direction, freshTenant } from "./objects.ts";

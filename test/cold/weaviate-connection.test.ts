@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Connection } from "../../src/cold/weaviate-connection.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { silentLogger } from "../../src/observe/port.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 
 /**

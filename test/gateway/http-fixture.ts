@@ -5,6 +5,7 @@ import type { FastifyInstance } from "fastify";
 import { expect } from "vitest";
 import { z } from "zod";
 import type { TenantId } from "../../src/contract/ids.ts";
+import type { Logger } from "../../src/contract/observation.ts";
 import type { Webhooks } from "../../src/contract/source.ts";
 import type { Credentials } from "../../src/gateway/auth.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
@@ -16,7 +17,6 @@ import {
 } from "../../src/gateway/http.ts";
 import { openApiDocument } from "../../src/gateway/openapi.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
-import type { Logger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { FakeService } from "./fake-service.ts";
 

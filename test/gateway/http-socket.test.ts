@@ -1,8 +1,8 @@
 import { request as httpRequest } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import { startHttp } from "../../src/gateway/http.ts";
-import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { FakeService } from "./fake-service.ts";
 import { type Fixture, fixture, rawSocket } from "./http-fixture.ts";

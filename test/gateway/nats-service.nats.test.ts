@@ -1,9 +1,9 @@
 import { connect, createInbox, headers, type Msg, type NatsConnection } from "nats";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import { type NatsService, startNatsService } from "../../src/gateway/nats-service.ts";
-import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { countingMetrics } from "../support/counting-metrics.ts";
 import { serversOfFile } from "../support/side-by-side.ts";

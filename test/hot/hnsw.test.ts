@@ -6,13 +6,13 @@ import hnswlib from "hnswlib-node";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { normalFilter } from "../../src/contract/filter.ts";
 import type { DocumentId, Position } from "../../src/contract/ids.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { dotProduct } from "../../src/contract/vector.ts";
 import { createHotShardFactory } from "../../src/hot/hnsw.ts";
 import { createHnswBuilder } from "../../src/hot/hnsw-builder.ts";
 import { readLinks } from "../../src/hot/hnsw-file.ts";
 import type { HotShard } from "../../src/hot/port.ts";
 import { codeBytes, createVectorMemory, lowBytes, widthOf } from "../../src/hot/simd.ts";
-import { silentLogger } from "../../src/observe/port.ts";
 import { clustered, hotDocument, random } from "./documents.ts";
 
 const dimensions = 32;

@@ -8,6 +8,7 @@ import { NatsError, type StreamConfig, type StreamInfo } from "nats";
 import { describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import {
   createFirstStream,
   createStream,
@@ -16,7 +17,6 @@ import {
   plannedLogBytes,
 } from "../../src/log/nats/room.ts";
 import { streamNames, streamRoles } from "../../src/log/nats/streams.ts";
-import { silentLogger } from "../../src/observe/port.ts";
 
 const shape = { partitions: 8, replicas: 3, leaseMs: 9_000, incarnation: 3 };
 const attemptsMax = 100;

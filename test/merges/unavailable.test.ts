@@ -1,10 +1,10 @@
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import { fromFailure, toApplicationFailure } from "../../src/merges/temporal/failures.ts";
 import { startMergeWorker } from "../../src/merges/temporal/worker.ts";
-import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { acme, createWorld } from "../activities/world.ts";
 import { compiledDirectory } from "../support/environment.ts";

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
-import { silentLogger } from "../../src/observe/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { freshTenant } from "../cold/objects.ts";
 import { weaviateAddress } from "../cold/weaviate-address.ts";

@@ -1,6 +1,6 @@
 /** Metrics that a test can look at: what was counted, over all labels. */
 
-import type { CounterName, Metrics } from "../../src/observe/port.ts";
+import type { CounterName, Metrics } from "../../src/contract/observation.ts";
 
 export interface CountingMetrics extends Metrics {
   counted(name: CounterName): number;

@@ -19,8 +19,8 @@
 import type { ChildProcess } from "node:child_process";
 import { FreshetError } from "../../contract/errors.ts";
 import type { DocumentId, TenantId } from "../../contract/ids.ts";
+import type { Logger } from "../../contract/observation.ts";
 import { failedOutcome, type Outcome } from "../../contract/outcome.ts";
-import type { Logger } from "../../observe/port.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { FairShares } from "../../runtime/fair-shares.ts";

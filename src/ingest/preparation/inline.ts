@@ -1,7 +1,7 @@
 /** Preparation on the calling thread: for small documents, and in tests. */
 
 import type { TenantId } from "../../contract/ids.ts";
-import type { Metrics } from "../../observe/port.ts";
+import type { Metrics } from "../../contract/observation.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { preparePayload } from "../prepare-payload.ts";
 import type { Preparer } from "../preparer.ts";

@@ -12,8 +12,8 @@
 
 import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
+import type { Logger, Metrics } from "../../contract/observation.ts";
 import { isLost } from "../../embedding/failures.ts";
-import type { Logger, Metrics } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { raceAbort } from "../../runtime/race-abort.ts";
 import type { Prepared } from "../prepare-payload.ts";

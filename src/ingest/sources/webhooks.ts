@@ -15,6 +15,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
+import type { Metrics } from "../../contract/observation.ts";
 import type { Service } from "../../contract/service.ts";
 import type {
   Mapped,
@@ -23,7 +24,6 @@ import type {
   WebhookRequest,
   Webhooks,
 } from "../../contract/source.ts";
-import type { Metrics } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Mapper, SourceStore } from "./port.ts";
 import { deliveryOf, isSignedByGitHub, isSignedByStandard } from "./signature.ts";

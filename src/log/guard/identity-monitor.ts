@@ -16,7 +16,7 @@
  */
 
 import { FreshetError, toFreshetError } from "../../contract/errors.ts";
-import type { Logger, Metrics } from "../../observe/port.ts";
+import type { Logger, Metrics } from "../../contract/observation.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../port.ts";
 

@@ -24,7 +24,7 @@ import {
 } from "nats";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
-import type { Logger, Metrics } from "../../observe/port.ts";
+import type { Logger, Metrics } from "../../contract/observation.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { Deadline } from "../../runtime/deadline.ts";
 import { Quarantine } from "../quarantine.ts";

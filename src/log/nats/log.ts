@@ -9,7 +9,12 @@
 import type { NatsConnection } from "nats";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
-import { type Logger, type Metrics, silentLogger, silentMetrics } from "../../observe/port.ts";
+import {
+  type Logger,
+  type Metrics,
+  silentLogger,
+  silentMetrics,
+} from "../../contract/observation.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { Deadline } from "../../runtime/deadline.ts";
 import type { EventSink, Log } from "../port.ts";

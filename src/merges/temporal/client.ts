@@ -32,8 +32,8 @@ import {
   mergeNames,
   mergeWorkflowId,
 } from "../../contract/merge.ts";
+import { type Logger, silentLogger } from "../../contract/observation.ts";
 import type { ScrubOutcome } from "../../contract/scrub.ts";
-import { type Logger, silentLogger } from "../../observe/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
 import type { MergeClient } from "../port.ts";

@@ -21,7 +21,7 @@ import type { MergePorts } from "../../../activities/context.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import { mergeNames, mergeSearchAttributes } from "../../contract/merge.ts";
-import type { Logger, Metrics } from "../../observe/port.ts";
+import type { Logger, Metrics } from "../../contract/observation.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { MergeClient } from "../port.ts";
 import { accessVersion, explainTemporal, resolveAccess } from "./access.ts";

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type TenantId, tenantId } from "../../../src/contract/ids.ts";
+import { silentLogger, silentMetrics } from "../../../src/contract/observation.ts";
 import { isLost } from "../../../src/embedding/failures.ts";
 import { createPreparationPool } from "../../../src/ingest/preparation/pool.ts";
 import type { Preparation } from "../../../src/ingest/preparation/port.ts";
 import { packPrepared, unpackPrepared } from "../../../src/ingest/preparation/protocol.ts";
 import { type Prepared, preparePayload } from "../../../src/ingest/prepare-payload.ts";
 import { createPreparer } from "../../../src/ingest/preparer.ts";
-import { silentLogger, silentMetrics } from "../../../src/observe/port.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { createMemoryTokenizer } from "../../../src/text/memory.ts";
 import { testKey, testRedactor } from "../../support/redactor.ts";

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { FreshetError } from "../../../src/contract/errors.ts";
 import { type Partition, tenantId, type Version } from "../../../src/contract/ids.ts";
+import { type Metrics, silentLogger, silentMetrics } from "../../../src/contract/observation.ts";
 import { guardedLog } from "../../../src/log/guard/guarded-log.ts";
 import { LogIdentityMonitor } from "../../../src/log/guard/identity-monitor.ts";
 import { createMemoryLog } from "../../../src/log/memory/log.ts";
-import { type Metrics, silentLogger, silentMetrics } from "../../../src/observe/port.ts";
 import { createManualClock } from "../../support/manual-clock.ts";
 
 const demo = tenantId("demo");
