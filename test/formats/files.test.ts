@@ -330,6 +330,16 @@ describe("text", () => {
         .join("\n")}\n---\n# T\n\nx`,
       { title: "T" },
     ],
+    [
+      "lines that are no YAML, for a second colon",
+      "---\ntitle: Notes: how to swim\nowner: Ann\ntags: [a, b\n---\n\n# Other\n",
+      { title: "Notes: how to swim", text: "# Other\n", metadata: { owner: "Ann" } },
+    ],
+    [
+      "prose between two rules, which is text",
+      "---\nSee here: it is: prose. And more,\nwithout a field\n\n---\n\n# Heading\n",
+      { title: "Heading" },
+    ],
   ])("with front matter of %s", async (_name, content, document) => {
     expect((await read("a.md", content)).documents).toMatchObject([document]);
   });

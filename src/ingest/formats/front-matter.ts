@@ -13,8 +13,15 @@ export interface FrontMatter {
 
 const rules: Readonly<Record<string, (text: string) => unknown>> = {
   // Aliases may multiply what they name; dates stay as they are written.
-  "---": (text): unknown =>
-    parseYaml(text, { maxAliasCount: 20, schema: "core", logLevel: "error" }),
+  "---": (text): unknown => {
+    try {
+      return parseYaml(text, { maxAliasCount: 20, schema: "core", logLevel: "error" });
+    } catch (thrown) {
+      const fields = plainLinesOf(text);
+      if (fields === undefined) throw thrown;
+      return fields;
+    }
+  },
   "+++": (text) => parseToml(text),
 };
 
@@ -39,6 +46,24 @@ function jsonMatterOf(text: string, head: string): FrontMatter | undefined {
   if (end === null) return undefined;
   const fields = fieldsOf(() => JSON.parse(head.slice(0, end.index + 1)));
   return fields === undefined ? undefined : { fields, body: text.slice(end.index + end[0].length) };
+}
+
+const yamlLine = /^(?:[\w.-]+(?: [\w.-]+)*:(?:[ \t].*)?|[ \t].*|-[ \t].*|#.*|)$/;
+const plainField = /^([\w.-]+):[ \t]+([^\s"'[\]{}|>&*!%@`#].*)$/;
+
+/**
+ * People write `title: Notes: how to swim`, which is no YAML: the second colon would begin a map.
+ * Such a block is read line by line; what needs YAML to be understood is left out. Undefined for
+ * two rules with prose between them.
+ */
+function plainLinesOf(text: string): Readonly<Record<string, string>> | undefined {
+  const lines = text.split(/\r?\n/).map((line) => line.trimEnd());
+  if (!lines.every((line) => yamlLine.test(line))) return undefined;
+  const found = lines.flatMap((line) => {
+    const [, name, value] = plainField.exec(line) ?? [];
+    return name === undefined || value === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(found);
 }
 
 /** What can not be read is text, and stays where it is. */
