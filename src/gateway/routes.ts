@@ -13,6 +13,7 @@ import { askRoute } from "./ask-route.ts";
 import type { Authenticate, Check } from "./auth.ts";
 import { hasBody } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
+import { eventsRoute } from "./events-route.ts";
 import { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
 import { publishLines } from "./ndjson.ts";
@@ -102,6 +103,12 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
     { onRequest: gate.admits() },
     async (request) => handler.documents(tenantOf(request), request.query),
   );
+  app.get<{ Querystring: { from_seq?: unknown } }>(
+    "/v1/events",
+    // The head of a stream without end would never come to an end.
+    { onRequest: gate.admits("query"), exposeHeadRoute: false },
+    (request, reply) => eventsRoute({ ...options, request, reply, tenant: tenantOf(request) }),
+  );
   app.get<DocumentRoute>("/v1/documents/:id", { onRequest: gate.admits() }, async (request) =>
     handler.document(tenantOf(request), request.params.id),
   );
@@ -137,6 +144,7 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   "/answer": ["POST"],
   "/v1/documents": ["GET", "HEAD", "POST"],
   "/v1/documents/:id": ["GET", "HEAD", "DELETE"],
+  "/v1/events": ["GET"],
   [webhookPath]: ["POST"],
   "/v1/status": ["GET", "HEAD"],
   [openAiPaths.chat]: ["POST"],
