@@ -6,6 +6,7 @@ import { addDlq } from "./commands/dlq.ts";
 import { addEvents } from "./commands/events.ts";
 import { addIngest } from "./commands/ingest.ts";
 import { addKey } from "./commands/key.ts";
+import { addMcp } from "./commands/mcp.ts";
 import { addMerge } from "./commands/merge.ts";
 import { addSource } from "./commands/source.ts";
 import { addStatus } from "./commands/status.ts";
@@ -51,6 +52,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     addSearch,
     addStatus,
     addEvents,
+    addMcp,
     addMerge,
     addDlq,
     addSource,

@@ -107,13 +107,10 @@ export class FakeService implements Service {
     if (this.failsAtOnce && this.failure !== undefined) throw this.failure;
     yield [];
     if (this.failure !== undefined) throw this.failure;
-    for (;;) {
-      yield this.stored.filter(({ seq }) => seq > after);
-      after = this.#seq as Version;
-      await this.hold;
-      if (this.hold === undefined) return;
-      signal.throwIfAborted();
-    }
+    const stays = this.hold !== undefined;
+    await this.hold;
+    yield this.stored.filter(({ seq }) => seq > after);
+    if (stays) await aborted(signal, true);
   }
 
   async lastVersion(): Promise<Version> {
