@@ -74,7 +74,7 @@ export interface TenantViewOptions {
   readonly markerEveryMs: number;
   /** Unmerged chunks at which a merge is asked for. */
   readonly mergeSizeChunks: number;
-  readonly events: EventSink;
+  readonly events: Pick<EventSink, "publish">;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
   readonly metrics: Metrics;
   /** V7: another number at each call, for all views of the node. */

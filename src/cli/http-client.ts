@@ -3,10 +3,12 @@
  * do.
  */
 
+import { setTimeout } from "node:timers/promises";
 import { Agent, buildConnector, fetch as fetchFrom } from "undici";
 import { z } from "zod";
 import { isLoopback } from "../config/links.ts";
 import { errorFromBody, FreshetError } from "../contract/errors.ts";
+import type { StoredEvent } from "../contract/events.ts";
 import type { DocumentId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { TlsFiles } from "../contract/links.ts";
@@ -22,6 +24,7 @@ import {
   documentPageSchema,
   documentStateSchema,
   engineStatusSchema,
+  storedEventSchema,
 } from "../contract/service-schemas.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import { explainUrl } from "../runtime/tls-probe.ts";
@@ -37,6 +40,11 @@ export interface Engine {
     options: { readonly signal: AbortSignal; readonly onEvent: (event: AnswerEvent) => void },
   ): Promise<Answer>;
   status(signal: AbortSignal): Promise<EngineStatus>;
+  /** From operation `from` on, or from now; opened again whenever the stream ends. */
+  events(options: {
+    readonly from: number | undefined;
+    readonly signal: AbortSignal;
+  }): AsyncIterable<StoredEvent>;
   /** Every document of the tenant; what changes meanwhile may be missed, or come twice. */
   documents(signal: AbortSignal): AsyncIterable<DocumentId>;
   /** Whether a question can find the document. */
@@ -86,6 +94,7 @@ export function connectEngine(addresses: Addresses, tenant: string): Engine {
         after = `&after=${encodeURIComponent(next)}`;
       }
     },
+    events: (options) => followEvents(send, options),
     isVisible: async (id, signal) => {
       const response = await send(`/v1/documents/${encodeURIComponent(id)}`, { signal });
       return documentStateSchema.parse(await response.json()).status === "visible";
@@ -93,6 +102,37 @@ export function connectEngine(addresses: Addresses, tenant: string): Engine {
     status: async (signal) =>
       engineStatusSchema.parse(await (await send("/v1/status", { signal })).json()),
   };
+}
+
+type Send = (path: string, init: RequestInit) => Promise<Response>;
+
+async function* followEvents(
+  send: Send,
+  { from, signal }: Parameters<Engine["events"]>[0],
+): AsyncGenerator<StoredEvent> {
+  let path = from === undefined ? "/v1/events" : `/v1/events?from_seq=${from}`;
+  const headers: Record<string, string> = {};
+  let hasBegun = false;
+  for (let failures = 0; ; ) {
+    try {
+      const { body } = await send(path, { headers, signal });
+      hasBegun = true;
+      for await (const { event, data } of readEvents(body ?? new ReadableStream())) {
+        if (event === "failed") break;
+        const stored = storedEventSchema.parse(data);
+        yield stored;
+        failures = 0;
+        path = "/v1/events";
+        headers["last-event-id"] = String(stored.seq);
+      }
+    } catch (thrown) {
+      // Where there is no engine, a person hears of it at once.
+      if (signal.aborted || !hasBegun || failures >= limits.eventsRetriesMax) throw thrown;
+      if (thrown instanceof FreshetError && !thrown.retryable) throw thrown;
+    }
+    failures += 1;
+    await setTimeout(limits.retryAfterMs, undefined, { signal });
+  }
 }
 
 /** A key that goes over the network in clear belongs to everybody on the way. */

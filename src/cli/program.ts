@@ -3,8 +3,10 @@
 import { Command, CommanderError } from "commander";
 import { addAsk, addSearch } from "./commands/ask.ts";
 import { addDlq } from "./commands/dlq.ts";
+import { addEvents } from "./commands/events.ts";
 import { addIngest } from "./commands/ingest.ts";
 import { addKey } from "./commands/key.ts";
+import { addMcp } from "./commands/mcp.ts";
 import { addMerge } from "./commands/merge.ts";
 import { addSource } from "./commands/source.ts";
 import { addStatus } from "./commands/status.ts";
@@ -44,7 +46,18 @@ function createProgram(terminal: Terminal, version: string): Command {
       "after",
       "\nExit codes: 0 done, 1 failed, 2 usage, 130 interrupted.\nAddresses: options, then FRESHET_* variables, then .freshet/run.json, then the defaults.",
     );
-  const commands = [addIngest, addAsk, addSearch, addStatus, addMerge, addDlq, addSource, addKey];
+  const commands = [
+    addIngest,
+    addAsk,
+    addSearch,
+    addStatus,
+    addEvents,
+    addMcp,
+    addMerge,
+    addDlq,
+    addSource,
+    addKey,
+  ];
   for (const add of commands) add(program, terminal);
   return program;
 }

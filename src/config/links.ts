@@ -25,6 +25,7 @@ export interface Links {
     readonly operatorToken: Secret | undefined;
     /** Names of this deployment that the Host header may have. */
     readonly hosts: readonly string[];
+    readonly mcpWrites: boolean;
     /** Undefined: plain text. */
     readonly tls: ListenerTls | undefined;
   };
@@ -170,6 +171,7 @@ export function assembleLinks(values: Values): Links {
       oidc: assembleIssuer(values),
       operatorToken: secretIn(values, "FRESHET_OPERATOR_TOKEN"),
       hosts: values.FRESHET_HTTP_HOSTS ?? [],
+      mcpWrites: values.FRESHET_MCP_WRITES === "on",
       tls: assembleListenerTls(values),
     },
     api: { key: secretIn(values, "FRESHET_API_KEY"), tls: tlsIn(values, "FRESHET_API_TLS") },

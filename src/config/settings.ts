@@ -29,6 +29,11 @@ export const settings = {
     hostNames,
     "host names under which operators reach the HTTP API, with commas between; loopback and addresses always work",
   ),
+  FRESHET_MCP_WRITES: setting(
+    "off",
+    oneOf(["on", "off"]),
+    "whether agents over `/mcp` are offered the tools `publish` and `delete`, where their key has the role: on or off",
+  ),
   ...httpKeySettings,
   ...identitySettings,
   ...modelSettings,

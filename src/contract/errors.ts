@@ -46,6 +46,11 @@ export const errorTable = {
     retryable: false,
     summary: "nothing matches; the model was not asked",
   },
+  events_expired: {
+    status: 410,
+    retryable: false,
+    summary: "the log does not hold the events after this one any more; details say what it holds",
+  },
   method_not_allowed: {
     status: 405,
     retryable: false,

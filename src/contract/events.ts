@@ -16,6 +16,20 @@ export interface PublishResult {
  */
 export type DocumentStatus = "visible" | "deleted" | "superseded" | "rejected";
 
+/** Of the durable stream (`GET /v1/events`): what the log says became of an operation. */
+export interface StoredEvent {
+  /** Null when the payload was too broken to hold one, and of a repetition. */
+  readonly id: string | null;
+  /** DOCS sequence of the operation; it grows from event to event. */
+  readonly seq: number;
+  readonly status: DocumentStatus;
+  /** Set for `rejected`. */
+  readonly reason?: ErrorCode | undefined;
+  readonly message?: string | undefined;
+  /** When it was decided, by the log's clock, RFC 3339. */
+  readonly at: string;
+}
+
 export interface DocumentEvent {
   /** The document's id; null when the payload was too broken to hold one, and of a repetition. */
   readonly id: string | null;

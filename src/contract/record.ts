@@ -78,6 +78,7 @@ export interface RecordHeader extends Placed {
   readonly documentId: DocumentId | null;
   /** Of a reject. */
   readonly reason?: ErrorCode | undefined;
+  readonly message?: string | undefined;
   readonly chunkCount: number;
   /** Of an upsert whose document expires, unix milliseconds. */
   readonly expiresAtMs?: number | undefined;

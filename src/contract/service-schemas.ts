@@ -4,6 +4,8 @@
  */
 
 import { z } from "zod";
+import { type ErrorCode, errorTable } from "./errors.ts";
+import type { StoredEvent } from "./events.ts";
 import type { QuarantinedRecord } from "./quarantine.ts";
 import type { DocumentPage, DocumentState, EngineStatus } from "./service.ts";
 
@@ -21,6 +23,15 @@ export const documentPageSchema = z.object({
   documents: z.array(z.object({ id: z.string(), seq: z.int(), shard: z.enum(["hot", "cold"]) })),
   next: z.string().nullable(),
 }) satisfies z.ZodType<DocumentPage>;
+
+export const storedEventSchema = z.object({
+  id: z.string().nullable(),
+  seq: z.int(),
+  status: z.enum(["visible", "deleted", "superseded", "rejected"]),
+  reason: z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]).optional(),
+  message: z.string().optional(),
+  at: z.string(),
+}) satisfies z.ZodType<StoredEvent>;
 
 const serviceState = z.enum(["up", "down", "none"]);
 

@@ -1,6 +1,6 @@
 /** What every surface (NATS, HTTP, MCP, the console) may ask of the engine. */
 
-import type { PublishResult } from "./events.ts";
+import type { PublishResult, StoredEvent } from "./events.ts";
 import type { DocumentId, TenantId, Version } from "./ids.ts";
 import type { QuarantinedRecord } from "./quarantine.ts";
 import type { Answer, AnswerEvent, Question } from "./query.ts";
@@ -92,6 +92,15 @@ export interface Service {
    * the last in one version is listed; what changes meanwhile may be missed, or come twice.
    */
   documents(tenant: TenantId, page: DocumentPageRequest): Promise<DocumentPage>;
+  /**
+   * What became of the tenant's operations after `after`, in their order, without end until the
+   * signal aborts; undefined: from now on. The first page comes at once, and may be empty.
+   * @throws FreshetError events_expired, and what a log that is away throws
+   */
+  events(
+    tenant: TenantId,
+    options: { readonly after: Version | undefined; readonly signal: AbortSignal },
+  ): AsyncIterable<readonly StoredEvent[]>;
   /** Bytes that the log's `max_payload` leaves for a document's text. */
   readonly documentTextBytesMax: number;
   status(): EngineStatus;

@@ -23,6 +23,7 @@ import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
 import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/reply.ts";
+import { eventsAfter } from "./events.ts";
 import { type AskView, type ColdWalk, listDocuments } from "./listing.ts";
 
 /** While the log is refused nothing is answered, not even from memory: another log built it. */
@@ -119,8 +120,8 @@ async function isOver(cold: ColdExpiry, document: ColdDocument, atMs: number): P
 
 /** The same for every tenant: any node takes any request and asks the tenant's owner. */
 export function createService(options: ServiceOptions, local: LocalService): Service {
-  const { log, topology, peers, trust } = options;
-  return {
+  const { log, topology, peers, trust, clock } = options;
+  const service: Service = {
     documentTextBytesMax: log.documentTextBytesMax,
     ask: async (request) => {
       await trust.pass();
@@ -145,9 +146,16 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
       if (topology.isOwner(tenant)) return local.documents(tenant, page);
       return peers.documents(await ownerOf(options, tenant), tenant, page);
     },
+    events: (tenant, { after, signal }) => {
+      const { chunks, events: notices } = log;
+      const stateOf = (of: TenantId, id: DocumentId) => service.document(of, id);
+      const view = { chunks, notices, stateOf, clock };
+      return eventsAfter(view, { tenant, after, signal });
+    },
     lastVersion: (tenant) => log.docs.lastVersion(tenant),
     status: () => statusOf(options),
   };
+  return service;
 }
 
 /** Another node's name. @throws FreshetError not_ready while no node serves the tenant yet */

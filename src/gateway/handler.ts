@@ -9,8 +9,15 @@
 
 import { checkOperation } from "../contract/document.ts";
 import { type ErrorBody, errorBody, FreshetError, toFreshetError } from "../contract/errors.ts";
-import type { PublishResult } from "../contract/events.ts";
-import { type DocumentId, isDocumentId, type TenantId } from "../contract/ids.ts";
+import type { PublishResult, StoredEvent } from "../contract/events.ts";
+import {
+  type DocumentId,
+  isDocumentId,
+  lastBefore,
+  type TenantId,
+  type Version,
+  version,
+} from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
 import { type Answer, parseQuestion } from "../contract/query.ts";
@@ -36,6 +43,13 @@ export interface PublishRequest {
   readonly idempotencyKey?: string | undefined;
 }
 
+export interface EventsRequest {
+  /** The newest event that the caller has. */
+  readonly after?: unknown;
+  /** The first one that it wants. */
+  readonly from?: unknown;
+}
+
 export interface Handler {
   /** @throws FreshetError */
   answer(request: UncheckedAsk): Promise<Answer>;
@@ -47,6 +61,14 @@ export interface Handler {
     tenant: TenantId,
     page: { readonly after?: unknown; readonly limit?: unknown },
   ): Promise<DocumentPage>;
+  /**
+   * Pages of events, until the signal aborts. `after` and `from` as they came, unchecked: at most
+   * one of them.
+   */
+  events(
+    tenant: TenantId,
+    request: EventsRequest & { readonly signal: AbortSignal },
+  ): AsyncIterable<readonly StoredEvent[]>;
   status(): EngineStatus;
   /** The error as a caller may see it; an unexpected one is logged and loses its message. */
   explain(thrown: unknown): FreshetError;
@@ -112,6 +134,7 @@ export function createHandler(options: HandlerOptions): Handler {
         share.release();
       }
     },
+    events: eventsOf(service),
     status: () => service.status(),
     explain(thrown) {
       const error = toFreshetError(thrown);
@@ -120,6 +143,37 @@ export function createHandler(options: HandlerOptions): Handler {
       return new FreshetError("internal");
     },
   };
+}
+
+function eventsOf(service: Service): Handler["events"] {
+  const streams = new FairShares({ total: limits.eventStreamsMax });
+  return async function* events(tenant, { signal, ...request }) {
+    const after = startOf(request);
+    const share = streams.tryTake(tenant);
+    if (share === undefined) throw new FreshetError("overloaded", "too many event streams");
+    try {
+      yield* service.events(tenant, { after, signal });
+    } finally {
+      share.release();
+    }
+  };
+}
+
+/**
+ * The last version that is not wanted; undefined for "from now on".
+ * @throws FreshetError invalid_request
+ */
+function startOf({ after, from }: EventsRequest): Version | undefined {
+  if (after !== undefined) return version(sequenceOf(after, "Last-Event-ID"));
+  if (from === undefined) return undefined;
+  return lastBefore(version(sequenceOf(from, "from_seq")));
+}
+
+/** @throws FreshetError invalid_request */
+function sequenceOf(value: unknown, name: string): number {
+  const number = typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : -1;
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw new FreshetError("invalid_request", `${name}: the seq of an event or a receipt`);
 }
 
 /** @throws FreshetError invalid_request */

@@ -53,6 +53,8 @@ export interface HttpOptions {
   readonly tls?: ListenerTls | undefined;
   /** Names that the Host header may have, beside loopback and addresses. */
   readonly hosts?: readonly string[] | undefined;
+  /** Whether agents may be offered tools that change documents; no by default. */
+  readonly mcpWrites?: boolean | undefined;
   readonly log: Logger;
   readonly metrics: RouteOptions["metrics"] & Pick<Metrics, "set">;
   readonly version: string;
@@ -127,6 +129,7 @@ export function createHttpApp(options: HttpOptions): FastifyInstance {
     checkHost: hostCheck({ keys, hosts: options.hosts ?? [] }),
     checkOperator: operatorCheck({ keys, token: options.operatorToken }),
     keys,
+    mcpWrites: options.mcpWrites ?? false,
     sse: { bufferBytesMax: bounds.sseBufferBytesMax, heartbeatMs: bounds.sseHeartbeatMs },
     body: { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, rateMs: bounds.bodyRateMs },
     clock: systemClock,

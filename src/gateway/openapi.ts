@@ -14,6 +14,7 @@ import {
   documentPageSchema,
   documentStateSchema,
   engineStatusSchema,
+  storedEventSchema,
 } from "../contract/service-schemas.ts";
 import { webhookReceiptSchema } from "../contract/source.ts";
 import { errorResponses } from "./error-responses.ts";
@@ -72,6 +73,7 @@ const components = {
   DocumentState: jsonSchema(documentStateSchema, "output"),
   DocumentPage: jsonSchema(documentPageSchema, "output"),
   EngineStatus: jsonSchema(engineStatusSchema, "output"),
+  Event: jsonSchema(storedEventSchema, "output"),
   WebhookReceipt: jsonSchema(webhookReceiptSchema, "output"),
   Readiness: jsonSchema(readinessSchema, "output"),
   Problem: jsonSchema(problemSchema, "output"),
@@ -243,6 +245,33 @@ const documentPath = {
   },
 };
 
+const eventsPath = {
+  get: {
+    operationId: "events",
+    summary: "What became of each operation, without end",
+    description:
+      "Server-sent events: `id` is the operation's seq, `data` an Event. An event leaves after questions see what it says. A stream that ends with an event `failed` is to be opened again.",
+    parameters: [
+      tenantHeader,
+      {
+        ...{ name: "from_seq", in: "query", schema: { type: "integer", minimum: 0 } },
+        description: "the first operation that is wanted; without it and `Last-Event-ID`: from now",
+      },
+      {
+        ...{ name: "last-event-id", in: "header", schema: { type: "integer", minimum: 0 } },
+        description: "the seq of the newest event that the caller has; counts before from_seq",
+      },
+    ],
+    responses: {
+      200: {
+        description: "the stream; each `data` is an Event",
+        content: { "text/event-stream": { schema: ref("Event") } },
+      },
+      ...problems(...anywhere, "events_expired"),
+    },
+  },
+};
+
 const webhookOperation = {
   post: {
     operationId: "sourceEvent",
@@ -310,6 +339,7 @@ export function openApiDocument(options: { version: string; keys: boolean }): Js
       "/answer": answerPath,
       "/v1/documents": documentsPath,
       "/v1/documents/{id}": documentPath,
+      "/v1/events": eventsPath,
       "/v1/sources/{name}/events": webhookOperation,
       ...openAiOperations({ tenantHeader }, { asking: whenAsking, reading: anywhere }),
       ...operatorPaths,

@@ -13,8 +13,10 @@ import { askRoute } from "./ask-route.ts";
 import type { Authenticate, Check } from "./auth.ts";
 import { hasBody } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
+import { eventsRoute } from "./events-route.ts";
 import { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
+import { addMcpRoute, mcpPath } from "./mcp/routes.ts";
 import { publishLines } from "./ndjson.ts";
 import { addOpenAiRoutes, openAiPaths } from "./openai/routes.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -32,6 +34,7 @@ export interface RouteOptions {
   /** Whether API keys are configured: then no caller sees another tenant. */
   readonly keys: boolean;
   readonly version: string;
+  readonly mcpWrites: boolean;
   readonly metrics: { metricsText(): Promise<string>; readonly contentType: string };
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
   readonly body: BodyBounds;
@@ -57,6 +60,7 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   const tenantOf = (request: FastifyRequest): TenantId => gate.tenantOf(request);
   const bodies = new PublishBodies();
   addOpenAiRoutes(app, { ...options, gate });
+  addMcpRoute(app, { ...options, gate });
   addWebhookRoute(app, { ...options, webhooks: options.webhooks, bodies });
   const admit = async (request: FastifyRequest, reply: FastifyReply) =>
     bodies.admit(tenantOf(request), request, reply);
@@ -102,6 +106,12 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
     { onRequest: gate.admits() },
     async (request) => handler.documents(tenantOf(request), request.query),
   );
+  app.get<{ Querystring: { from_seq?: unknown } }>(
+    "/v1/events",
+    // The head of a stream without end would never come to an end.
+    { onRequest: gate.admits("query"), exposeHeadRoute: false },
+    (request, reply) => eventsRoute({ ...options, request, reply, tenant: tenantOf(request) }),
+  );
   app.get<DocumentRoute>("/v1/documents/:id", { onRequest: gate.admits() }, async (request) =>
     handler.document(tenantOf(request), request.params.id),
   );
@@ -137,6 +147,8 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   "/answer": ["POST"],
   "/v1/documents": ["GET", "HEAD", "POST"],
   "/v1/documents/:id": ["GET", "HEAD", "DELETE"],
+  "/v1/events": ["GET"],
+  [mcpPath]: ["GET", "POST", "DELETE"],
   [webhookPath]: ["POST"],
   "/v1/status": ["GET", "HEAD"],
   [openAiPaths.chat]: ["POST"],

@@ -160,10 +160,10 @@ export interface ChunksLog {
    */
   last(tenant: TenantId): Promise<RecordHeader | null>;
   /**
-   * The tenant's oldest record that is still held: what is older was purged, so a range may begin
-   * at its `previous`.
+   * The tenant's oldest record that is still held, at `from` or later: a range may begin at its
+   * `previous`. Of the first one, what is older was purged.
    */
-  first(tenant: TenantId): Promise<RecordHeader | null>;
+  first(tenant: TenantId, from?: Position): Promise<RecordHeader | null>;
   /**
    * The records in (`after`, `to`], in order, an unbroken chain that begins right after `after`.
    * `to` must be a position of the tenant. @throws FreshetError broken_chain
@@ -257,6 +257,11 @@ export interface StreamUsage {
 /** Best-effort notices to all who listen (core NATS). */
 export interface EventSink {
   publish(tenant: TenantId, event: DocumentEvent): void;
+  /**
+   * Calls `onEvent` for the tenant's notices, of whichever node; some may be lost. Returns what
+   * ends it.
+   */
+  listen(tenant: TenantId, onEvent: (seq: number) => void): () => void;
 }
 
 export interface Log {

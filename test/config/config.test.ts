@@ -20,7 +20,7 @@ describe("configuration", () => {
   it("is complete without any variable", () => {
     const config = readConfig({});
     expect(config.nats.url).toBe("nats://127.0.0.1:4222");
-    expect(config.http).toEqual({ host: "127.0.0.1", port: 8787, hosts: [] });
+    expect(config.http).toEqual({ host: "127.0.0.1", port: 8787, hosts: [], mcpWrites: false });
     expect(config.partitions).toBe(8);
     expect(config.languageModel).toBeUndefined();
     expect(config.node).toMatch(/-8787$/);

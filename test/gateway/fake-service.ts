@@ -5,6 +5,7 @@
 
 import { type Operation, operationSchema } from "../../src/contract/document.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
+import type { StoredEvent } from "../../src/contract/events.ts";
 import type { Version } from "../../src/contract/ids.ts";
 import type { Answer, AnswerEvent, Question, Source } from "../../src/contract/query.ts";
 import type {
@@ -35,6 +36,8 @@ export class FakeService implements Service {
   hold: Promise<void> | undefined;
   /** Deltas that a streamed answer sends. */
   deltas: readonly string[] = ["It ", "was."];
+  failsAtOnce = false;
+  stored: readonly StoredEvent[] = [];
   publishing = 0;
   publishingMost = 0;
   #seq = 0;
@@ -95,6 +98,19 @@ export class FakeService implements Service {
       .slice(from, from + limit)
       .map(([id, { seq }]) => ({ id, seq, shard: "hot" as const }));
     return { documents, next: from + limit < all.length ? `${from + limit}` : null };
+  }
+
+  async *events(
+    _tenant: string,
+    { after = this.#seq as Version, signal }: Parameters<Service["events"]>[1],
+  ): AsyncGenerator<readonly StoredEvent[]> {
+    if (this.failsAtOnce && this.failure !== undefined) throw this.failure;
+    yield [];
+    if (this.failure !== undefined) throw this.failure;
+    const stays = this.hold !== undefined;
+    await this.hold;
+    yield this.stored.filter(({ seq }) => seq > after);
+    if (stays) await aborted(signal, true);
   }
 
   async lastVersion(): Promise<Version> {

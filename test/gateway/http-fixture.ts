@@ -26,6 +26,7 @@ export const keyOfGlobex = "key-of-globex-0123456789";
 interface FixtureOptions {
   readonly webhooks?: Webhooks;
   readonly keys?: boolean | undefined;
+  readonly mcpWrites?: boolean | undefined;
   readonly credentials?: Omit<Credentials, "apiKeys"> | undefined;
   readonly questionsInFlightMax?: number | undefined;
   readonly bounds?: Partial<HttpBounds> | undefined;
@@ -63,6 +64,7 @@ export function fixture(options: FixtureOptions = {}): Fixture {
     operatorToken: tokenOf(options),
     webhooks: options.webhooks,
     hosts: options.hosts,
+    mcpWrites: options.mcpWrites,
   };
   const app = createHttpApp(http);
   const undocumented = watchStatuses(app);

@@ -39,6 +39,7 @@ export function describeChunks(opened: Opened): void {
       const headers = await collect(other.chunks.headers({ tenant, after: zero, to }));
       expect(headers.map(({ kind }) => kind)).toEqual(records.map(({ kind }) => kind));
       expect(headers[1]).toMatchObject({ documentId: " größe/%2F:1 ", chunkCount: 2 });
+      expect(headers[4]).toMatchObject({ reason: "invalid_json", message: "bäd\n" });
       expect(headers[1]?.bytes).toBeGreaterThan(headers[0]?.bytes ?? 0);
       expect(headers.every(({ atMs }) => atMs > 0)).toBe(true);
       expect(await log.chunks.last(tenant)).toEqual(headers.at(-1));
@@ -154,8 +155,13 @@ export function describeChunks(opened: Opened): void {
       const records = [fence(origin), removal(origin, "a"), removal(origin, "b")];
       const [one = zero, two = zero, three = zero] = await appendAll(log.chunks, records);
       expect(await other.chunks.first(tenant)).toMatchObject({ position: one, previous: 0 });
+      expect(await other.chunks.first(tenant, two)).toMatchObject({ position: two });
+      const between = (one + 1) as Position;
+      expect(await other.chunks.first(tenant, between)).toMatchObject({ position: two });
+      expect(await other.chunks.first(tenant, (three + 1) as Position)).toBeNull();
       await log.chunks.purge({ tenant, below: three });
       expect(await other.chunks.first(tenant)).toMatchObject({ position: three, previous: two });
+      expect(await other.chunks.first(tenant, one)).toMatchObject({ position: three });
     });
 
     it("keeps the newest record of a tenant in every purge, so that the fence stands", async () => {

@@ -53,8 +53,24 @@ export const surfaceLimits = {
   /** A reader of a streamed answer that leaves so much unread is cut. */
   sseBufferBytesMax: 1 * MiB,
   sseHeartbeatMs: 10 * secondMs,
+  /** Readers of event streams of one node; one tenant alone has half of them. */
+  eventStreamsMax: 256,
+  /** Records that a page of events is made of: headers, without bodies. */
+  eventsPageMax: 256,
+  /** Times in a row that the command line opens a stream of events which ends at once. */
+  eventsRetriesMax: 30,
+  /** A notice that was lost delays an event by so long. */
+  eventsPollMs: 2 * secondMs,
   /** Questions and documents nest five deep at most; deeper input is an attack on recursion. */
   jsonDepthMax: 32,
+  /** Of a message of the Model Context Protocol: a document that an agent publishes, and its frame. */
+  mcpBytesMax: 2 * MiB,
+  /** Values in the arguments of one tool call: a filter's, or a document's metadata. */
+  mcpToolElementsMax: 4_096,
+  /** Tenants whose protocol handlers are kept though nobody listens; each is a few kilobytes. */
+  mcpTenantsMax: 256,
+  /** Streams of one tenant's changes, all of its agents together. */
+  mcpSubscriptionsMax: 64,
   /** A chat request brings its whole conversation; what is asked is its last message. */
   chatBytesMax: 1 * MiB,
   chatMessagesMax: 1_000,

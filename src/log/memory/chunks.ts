@@ -83,9 +83,9 @@ export class MemoryChunks implements ChunksLog {
     return this.#last(tenant);
   }
 
-  async first(tenant: TenantId): Promise<RecordHeader | null> {
+  async first(tenant: TenantId, from = noPosition): Promise<RecordHeader | null> {
     await this.#options.availability.pass();
-    const first = this.#records(tenant)[0];
+    const first = this.#records(tenant).find(({ place }) => place.position >= from);
     return first === undefined ? null : this.#headerOf(first);
   }
 

@@ -214,6 +214,13 @@ function memoryEvents(): Pick<MemoryLogHooks, "published" | "onEvent"> & {
         published.push({ tenant, event });
         for (const listener of listeners) listener({ tenant, event });
       },
+      listen(tenant, onEvent) {
+        const listener = (heard: PublishedEvent): void => {
+          if (heard.tenant === tenant) onEvent(heard.event.seq);
+        };
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
     },
   };
 }

@@ -14,6 +14,7 @@ import { FreshetError } from "../../contract/errors.ts";
 import {
   earliestOf,
   isTenantId,
+  noPosition,
   type Partition,
   type Position,
   position,
@@ -85,8 +86,8 @@ export class NatsChunks implements ChunksLog {
     return (await this.#newest(tenant)).value;
   }
 
-  first(tenant: TenantId): Promise<RecordHeader | null> {
-    return oldestReadable(this.#context, this.#headersOf(tenant));
+  first(tenant: TenantId, from: Position = noPosition): Promise<RecordHeader | null> {
+    return oldestReadable(this.#context, this.#headersOf(tenant), from);
   }
 
   async *read(range: ChunksRange): AsyncGenerator<PlacedRecord> {

@@ -163,5 +163,24 @@ function eventSink(context: NatsContext): EventSink {
         context.logger.debug({ reason }, "an event was not sent");
       }
     },
+    listen(tenant, onEvent) {
+      const subscription = context.connection.subscribe(eventsSubject(tenant), {
+        callback: (error, message) => {
+          if (error === null) onEvent(seqIn(message.data));
+        },
+      });
+      return () => subscription.unsubscribe();
+    },
   };
+}
+
+/** 0 for what no engine sent: such a message wakes a listener, and does no more. */
+function seqIn(data: Uint8Array): number {
+  try {
+    const event: unknown = JSON.parse(new TextDecoder().decode(data));
+    if (typeof event !== "object" || event === null || !("seq" in event)) return 0;
+    return typeof event.seq === "number" ? event.seq : 0;
+  } catch {
+    return 0;
+  }
 }

@@ -49,14 +49,16 @@ export async function newestReadable<Value>(
 }
 
 /**
- * The oldest message of a subject that is still held and means something; null when there is none.
+ * The oldest message of a subject, at a sequence or later, that is still held and means something;
+ * null when there is none.
  */
 export async function oldestReadable<Value>(
   context: NatsContext,
   request: SubjectRequest<Value>,
+  at: number,
 ): Promise<Value | null> {
   const { stream, subject } = request;
-  for (let from = 1; ; ) {
+  for (let from = Math.max(at, 1); ; ) {
     const oldest = await oldestMessage(context, { stream, subject, from });
     if (oldest === null) return null;
     const value = readOrQuarantine(context, request, messageOf(oldest));

@@ -11,7 +11,13 @@ import {
   type Version,
   version,
 } from "../../contract/ids.ts";
-import type { ChunkRecord, Placed, PlacedRecord, RecordHeader } from "../../contract/record.ts";
+import type {
+  ChunkRecord,
+  Placed,
+  PlacedRecord,
+  RecordHeader,
+  RejectRecord,
+} from "../../contract/record.ts";
 import { decodeBody } from "../../contract/record-body.ts";
 
 /** Where and when a record was stored. */
@@ -111,7 +117,7 @@ export function headerFromWire(read: ReadHeader, place: Place): RecordHeader {
   return {
     ...place,
     kind,
-    ...(kind === "reject" ? { reason: reasonOf(read(names.reason)) } : {}),
+    ...(kind === "reject" ? rejectionIn(read) : {}),
     version: version(integerOf(read(names.version))),
     epoch: epoch(integerOf(read(names.epoch))),
     documentId: document === undefined ? null : (decodeURIComponent(document) as DocumentId),
@@ -148,15 +154,18 @@ export function recordFromWire(read: ReadHeader, place: Place, body: Uint8Array)
       };
     case "delete":
       return { ...common, kind, documentId: present(documentId) };
-    case "reject": {
-      const message = decodeURIComponent(read(names.message) ?? "");
-      return { ...common, kind, documentId, reason: reasonOf(read(names.reason)), message };
-    }
+    case "reject":
+      return { ...common, kind, documentId, ...rejectionIn(read) };
     case "duplicate":
       return { ...common, kind, of: version(integerOf(read(names.repeats))) };
     case "fence":
       return { ...common, kind };
   }
+}
+
+function rejectionIn(read: ReadHeader): Pick<RejectRecord, "reason" | "message"> {
+  const message = decodeURIComponent(read(names.message) ?? "");
+  return { reason: reasonOf(read(names.reason)), message };
 }
 
 function kindOf(read: ReadHeader): ChunkRecord["kind"] {

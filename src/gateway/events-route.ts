@@ -1,0 +1,51 @@
+/**
+ * GET /v1/events: what became of each operation, as server-sent events whose id is its sequence. A
+ * reader that comes back with `Last-Event-ID` misses nothing and sees nothing twice.
+ */
+
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { errorBody } from "../contract/errors.ts";
+import type { TenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { abortWhenCallerLeaves } from "./caller.ts";
+import type { Handler } from "./handler.ts";
+import { SseResponse } from "./sse-response.ts";
+
+interface EventsRoute {
+  readonly handler: Handler;
+  readonly request: FastifyRequest<{ Querystring: { from_seq?: unknown } }>;
+  readonly reply: FastifyReply;
+  readonly tenant: TenantId;
+  readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
+}
+
+export async function eventsRoute(route: EventsRoute): Promise<unknown> {
+  const { handler, request, reply, tenant } = route;
+  const caller = abortWhenCallerLeaves(reply.raw);
+  const stream = new SseResponse({
+    ...route.sse,
+    response: reply.raw,
+    headers: { "x-request-id": request.id },
+    onCut: () => caller.abort(),
+  });
+  const after = request.headers["last-event-id"];
+  const from = after === undefined ? request.query.from_seq : undefined;
+  try {
+    for await (const page of handler.events(tenant, { after, from, signal: caller.signal })) {
+      if (!stream.begun) stream.write(`retry: ${limits.retryAfterMs}\n\n`);
+      for (const event of page) {
+        stream.write(`id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`);
+      }
+    }
+  } catch (thrown) {
+    if (!stream.begun) {
+      stream.abandon();
+      throw thrown;
+    }
+    // Not `error`: a browser's EventSource has its own event of that name.
+    const body = errorBody(handler.explain(thrown));
+    stream.write(`event: failed\ndata: ${JSON.stringify(body)}\n\n`);
+  }
+  stream.end();
+  return reply.hijack();
+}

@@ -1,0 +1,129 @@
+/**
+ * The Model Context Protocol at `/mcp`, both eras: that of 2026-07-28, without sessions, and clients
+ * of 2025, each request by itself. The same handler, identity and bounds as on every other route.
+ *
+ * Owns a protocol handler for each tenant that is listened to, and few others.
+ *
+ *   MR1  what a caller hears and reads is its own tenant's: handlers and their buses are a tenant's;
+ *   MR2  a page of a browser under a foreign name is refused, whatever its Host says.
+ */
+
+import { Readable } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
+import { createMcpHandler, type McpHttpHandler } from "@modelcontextprotocol/server";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { mayAs } from "../../contract/api-key.ts";
+import { FreshetError } from "../../contract/errors.ts";
+import type { TenantId } from "../../contract/ids.ts";
+import { limits } from "../../contract/limits.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Check } from "../auth.ts";
+import { abortWhenCallerLeaves } from "../caller.ts";
+import type { Gate } from "../gate.ts";
+import type { Handler } from "../handler.ts";
+import { TenantEventBus } from "./event-bus.ts";
+import { createMcpServer } from "./server.ts";
+
+export interface McpRouteOptions {
+  readonly handler: Handler;
+  readonly gate: Gate;
+  readonly checkHost: Check;
+  readonly clock: Clock;
+  readonly version: string;
+  /** Whether agents are offered `publish` and `delete`, where their key allows it. */
+  readonly mcpWrites: boolean;
+  readonly sse: { readonly heartbeatMs: number };
+}
+
+export const mcpPath = "/mcp";
+
+interface Served {
+  readonly bus: TenantEventBus;
+  readonly protocol: McpHttpHandler;
+}
+
+export function addMcpRoute(app: FastifyInstance, options: McpRouteOptions): void {
+  const { gate, checkHost } = options;
+  const served = new Map<TenantId, Served>();
+  const servedOf = (tenant: TenantId): Served => {
+    const made = served.get(tenant) ?? serve(options, tenant);
+    // Last asked, last to go; who is listened to stays.
+    served.delete(tenant);
+    served.set(tenant, made);
+    for (const [other, { bus, protocol }] of served) {
+      if (served.size <= limits.mcpTenantsMax) break;
+      if (bus.isHeard || other === tenant) continue;
+      served.delete(other);
+      void protocol.close();
+    }
+    return made;
+  };
+  app.addHook("onClose", async () => {
+    await Promise.all([...served.values()].map(({ protocol }) => protocol.close()));
+  });
+  app.route({
+    method: ["POST", "GET", "DELETE"],
+    url: mcpPath,
+    exposeHeadRoute: false,
+    bodyLimit: limits.mcpBytesMax,
+    onRequest: [gate.admits("query"), originCheck(checkHost)],
+    handler: async (request, reply) => {
+      const { tenant, roles } = gate.identityOf(request);
+      const { protocol } = servedOf(tenant);
+      const scopes = mayAs({ roles }, "ingest") ? ["ingest"] : [];
+      const caller = abortWhenCallerLeaves(reply.raw);
+      const response = await protocol.fetch(webRequestOf(request, caller.signal), {
+        authInfo: { token: "", clientId: tenant, scopes },
+        ...(request.body === undefined ? {} : { parsedBody: request.body }),
+      });
+      return send(reply, response);
+    },
+  });
+}
+
+function serve(options: McpRouteOptions, tenant: TenantId): Served {
+  const { handler, clock, version, mcpWrites, sse } = options;
+  const bus = new TenantEventBus({ handler, clock, tenant });
+  const protocol = createMcpHandler(
+    ({ authInfo }) => {
+      const mayWrite = mcpWrites && authInfo?.scopes.includes("ingest") === true;
+      return createMcpServer({ handler, tenant, mayWrite, version });
+    },
+    {
+      bus,
+      maxSubscriptions: limits.mcpSubscriptionsMax,
+      keepAliveMs: sse.heartbeatMs,
+      maxRequestBodySize: limits.mcpBytesMax,
+    },
+  );
+  return { bus, protocol };
+}
+
+/** MR2. Programs send no Origin; browsers cannot leave it out. */
+function originCheck(checkHost: Check) {
+  return async ({ headers }: FastifyRequest): Promise<void> => {
+    const { origin } = headers;
+    if (origin === undefined) return;
+    const host = URL.canParse(origin) ? new URL(origin).host : "null";
+    try {
+      checkHost({ host });
+    } catch (cause) {
+      throw new FreshetError("forbidden", "this Origin is not one of this engine", { cause });
+    }
+  };
+}
+
+function webRequestOf({ raw, method }: FastifyRequest, signal: AbortSignal): Request {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(raw.headers)) {
+    // The key has done its work at the gate.
+    if (value === undefined || name === "authorization") continue;
+    headers.set(name, [value].flat().join(", "));
+  }
+  return new Request(`http://127.0.0.1${mcpPath}`, { method, headers, signal });
+}
+
+function send(reply: FastifyReply, { status, headers, body }: Response): FastifyReply {
+  reply.code(status).headers(Object.fromEntries(headers));
+  return reply.send(body === null ? undefined : Readable.fromWeb(body as ReadableStream));
+}

@@ -1,0 +1,66 @@
+/** One MCP server for one caller: its tenant's tools, and its documents as resources. */
+
+import {
+  McpServer,
+  ProtocolError,
+  ProtocolErrorCode,
+  ResourceTemplate,
+} from "@modelcontextprotocol/server";
+import type { TenantId } from "../../contract/ids.ts";
+import { limits } from "../../contract/limits.ts";
+import type { Handler } from "../handler.ts";
+import { documentIn, documentUri, fetchDocument } from "./documents.ts";
+import { addTools } from "./tools.ts";
+
+export interface McpServerOptions {
+  readonly handler: Handler;
+  readonly tenant: TenantId;
+  readonly mayWrite: boolean;
+  readonly version: string;
+}
+
+const instructions =
+  "Documents that change all the time. Ask with search or answer; cite by title and url. " +
+  "A document that was read can be listened to: its resource says when it has changed.";
+
+export function createMcpServer(options: McpServerOptions): McpServer {
+  const { handler, tenant, version } = options;
+  const server = new McpServer(
+    { name: "freshet", title: "Freshet", version },
+    {
+      instructions,
+      capabilities: { tools: {}, resources: { subscribe: true } },
+      maxToolInputElements: limits.mcpToolElementsMax,
+    },
+  );
+  addTools(server, options);
+  const documents = new ResourceTemplate(`${documentUri(tenant, "")}{id}`, {
+    list: async ({ mcpReq: { signal } }) => {
+      signal.throwIfAborted();
+      const page = await handler.documents(tenant, { limit: String(limits.documentPageDefault) });
+      return {
+        resources: page.documents.map(({ id }) => ({ uri: documentUri(tenant, id), name: id })),
+      };
+    },
+  });
+  server.registerResource(
+    "document",
+    documents,
+    {
+      title: "Document",
+      description: "a live document of this tenant, as text",
+      mimeType: "text/markdown",
+      // It may change in the next second, and it is the caller's own.
+      cacheHint: { ttlMs: 0, cacheScope: "private" },
+    },
+    async (uri, _variables, { mcpReq: { signal } }) => {
+      const id = documentIn(uri.href, tenant);
+      if (id === undefined) {
+        throw new ProtocolError(ProtocolErrorCode.InvalidParams, "no document of this tenant");
+      }
+      const { text } = await fetchDocument({ handler, tenant, id, signal });
+      return { contents: [{ uri: uri.href, mimeType: "text/markdown", text }] };
+    },
+  );
+  return server;
+}

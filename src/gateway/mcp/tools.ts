@@ -1,0 +1,156 @@
+/**
+ * What agents may do: `search`, `fetch` and `answer` read, `publish` and `delete` change and are
+ * there only where an operator allows them and the key may. `search` and `fetch` have the names and
+ * replies that deep-research clients look for.
+ *
+ * MT1  a tool never takes a tenant: it is the credential's;
+ * MT2  a refusal is a result with `isError`, whose text is the error body of every surface.
+ */
+
+import type { CallToolResult, McpServer } from "@modelcontextprotocol/server";
+import { z } from "zod";
+import { FreshetError } from "../../contract/errors.ts";
+import type { TenantId } from "../../contract/ids.ts";
+import { limits } from "../../contract/limits.ts";
+import type { Source } from "../../contract/query.ts";
+import { explainAsBody, type Handler } from "../handler.ts";
+import { fetchDocument, urlOf } from "./documents.ts";
+
+export interface ToolsOptions {
+  readonly handler: Handler;
+  readonly tenant: TenantId;
+  /** Whether `publish` and `delete` are offered. */
+  readonly mayWrite: boolean;
+}
+
+const asked = {
+  query: z.string().min(1).max(limits.questionCharsMax).describe("what to look for, in words"),
+  top_k: z.int().min(1).max(limits.topKMax).optional().describe("passages at most; 5 by default"),
+  filter: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('such as {"metadata.team": "ops", "timestamp": {"gte": "2026-01-01T00:00:00Z"}}'),
+  min_seq: z.int().min(0).optional().describe("the seq of a publish that must be seen"),
+};
+const searched = z.object(asked);
+const answered = z.object({
+  ...asked,
+  max_tokens: z.int().min(1).max(limits.maxTokensMax).optional(),
+});
+const named = z.object({ id: z.string().min(1).describe("the id of a document") });
+const published = z.object({
+  id: z.string().min(1),
+  text: z.string().min(1).describe("plain text or Markdown; replaces the document"),
+  title: z.string().optional(),
+  source: z.string().optional().describe("where it comes from, such as a URL"),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+});
+
+const reading = { readOnlyHint: true, openWorldHint: false } as const;
+const writing = {
+  readOnlyHint: false,
+  destructiveHint: true,
+  idempotentHint: true,
+  openWorldHint: false,
+} as const;
+
+export function addTools(server: McpServer, options: ToolsOptions): void {
+  addReadingTools(server, options);
+  if (options.mayWrite) addWritingTools(server, options);
+}
+
+function addReadingTools(server: McpServer, { handler, tenant }: ToolsOptions): void {
+  const call = callsOf(handler);
+  server.registerTool(
+    "search",
+    {
+      title: "Search",
+      description: "Passages of the documents, the best first, also of what changed a second ago",
+      inputSchema: searched,
+      annotations: reading,
+    },
+    (input, { mcpReq: { signal } }) =>
+      call(async () => {
+        const body = { ...input, mode: "search" };
+        const reply = await handler.answer({ tenant, body, signal }).catch(nothing);
+        const results = reply.sources.map((source) => resultOf(tenant, source));
+        return { results, visible_seq: reply.visible_seq, coverage: reply.coverage };
+      }),
+  );
+  server.registerTool(
+    "fetch",
+    {
+      title: "Fetch a document",
+      description: "The text of one document as it is now, with its version and metadata",
+      inputSchema: named,
+      annotations: reading,
+    },
+    ({ id }, { mcpReq: { signal } }) =>
+      call(async () => ({ ...(await fetchDocument({ handler, tenant, id, signal })) })),
+  );
+  server.registerTool(
+    "answer",
+    {
+      title: "Answer",
+      description: "An answer from the documents; [n] in it names the n-th of its sources",
+      inputSchema: answered,
+      annotations: reading,
+    },
+    (body, { mcpReq: { signal } }) =>
+      call(async () => {
+        const reply = await handler.answer({ tenant, body, signal });
+        const sources = reply.sources.map((source) => resultOf(tenant, source));
+        const { answer, visible_seq, coverage } = reply;
+        return { answer, sources, visible_seq, coverage };
+      }),
+  );
+}
+
+function addWritingTools(server: McpServer, { handler, tenant }: ToolsOptions): void {
+  const call = callsOf(handler);
+  server.registerTool(
+    "publish",
+    {
+      title: "Publish a document",
+      description: "Stores a document, or replaces it; ask with min_seq to see it at once",
+      inputSchema: published,
+      annotations: writing,
+    },
+    (body) => call(async () => ({ ...(await handler.publish({ tenant, body })) })),
+  );
+  server.registerTool(
+    "delete",
+    {
+      title: "Delete a document",
+      description: "Takes a document out of all answers",
+      inputSchema: named,
+      annotations: writing,
+    },
+    ({ id }) =>
+      call(async () => ({ ...(await handler.publish({ tenant, body: { op: "delete", id } })) })),
+  );
+}
+
+/** MT2. Text for models that read nothing else, and the same as data. */
+function callsOf(handler: Handler) {
+  return async (work: () => Promise<Record<string, unknown>>): Promise<CallToolResult> => {
+    try {
+      const structuredContent = await work();
+      return { content: [textOf(structuredContent)], structuredContent };
+    } catch (thrown) {
+      return { content: [textOf(explainAsBody(handler, thrown))], isError: true };
+    }
+  };
+}
+
+const textOf = (value: unknown) => ({ type: "text" as const, text: JSON.stringify(value) });
+
+/** That nothing matches is a result of a search, and no failure of the tool. */
+function nothing(thrown: unknown) {
+  if (!(thrown instanceof FreshetError) || thrown.code !== "no_results") throw thrown;
+  return { sources: [], visible_seq: undefined, coverage: undefined };
+}
+
+function resultOf(tenant: TenantId, source: Source): Record<string, unknown> {
+  return { ...source, title: source.title ?? source.id, url: urlOf(tenant, source) };
+}
