@@ -4,6 +4,7 @@ import type { FastifyRequest } from "fastify";
 import type { Identity, Role } from "../contract/api-key.ts";
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
+import type { Reader } from "../contract/service.ts";
 import { type Authenticate, type Check, checkRole } from "./auth.ts";
 import { refuseEncodedBody } from "./bodies.ts";
 
@@ -36,9 +37,20 @@ export class Gate {
   }
 
   /** Of a request that was let in. @throws FreshetError unauthorized */
-  tenantOf(request: FastifyRequest): TenantId {
+  identityOf(request: FastifyRequest): Identity {
     const identity = this.#admitted.get(request);
     if (identity === undefined) throw new FreshetError("unauthorized");
-    return identity.tenant;
+    return identity;
+  }
+
+  /** @throws FreshetError unauthorized */
+  tenantOf(request: FastifyRequest): TenantId {
+    return this.identityOf(request).tenant;
+  }
+
+  /** Whose documents a request may see: from its credential alone. @throws FreshetError unauthorized */
+  readerOf(request: FastifyRequest): Reader {
+    const { tenant, groups } = this.identityOf(request);
+    return { tenant, groups };
   }
 }

@@ -20,6 +20,7 @@ import type {
   DocumentPageRequest,
   DocumentState,
   EngineStatus,
+  Reader,
   Service,
 } from "../contract/service.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -41,10 +42,10 @@ export interface Handler {
   answer(request: UncheckedAsk): Promise<Answer>;
   /** @throws FreshetError */
   publish(request: PublishRequest): Promise<PublishResult & { readonly id: DocumentId }>;
-  document(tenant: TenantId, id: string): Promise<DocumentState>;
+  document(reader: Reader, id: string): Promise<DocumentState>;
   /** `limit` as it came, unchecked. */
   documents(
-    tenant: TenantId,
+    reader: Reader,
     page: { readonly after?: unknown; readonly limit?: unknown },
   ): Promise<DocumentPage>;
   status(): EngineStatus;
@@ -101,13 +102,13 @@ export function createHandler(options: HandlerOptions): Handler {
   return {
     answer,
     publish,
-    document: async (tenant, id) => service.document(tenant, documentIdOf(id)),
-    async documents(tenant, page) {
+    document: async (reader, id) => service.document(reader, documentIdOf(id)),
+    async documents(reader, page) {
       const request = pageOf(page);
-      const share = listings.tryTake(tenant);
+      const share = listings.tryTake(reader.tenant);
       if (share === undefined) throw new FreshetError("overloaded", "too many listings at once");
       try {
-        return await service.documents(tenant, request);
+        return await service.documents(reader, request);
       } finally {
         share.release();
       }

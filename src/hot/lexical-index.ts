@@ -5,7 +5,8 @@
  * Owns which terms each row holds. A row that is taken out stays in its lists until they are swept;
  * how many hold a term is counted where some might have gone.
  *
- *   LI1  a search sees no row that was taken out, and scores as if none had ever been there;
+ *   LI1  a search sees no row that was taken out or is not in its corpus, and scores as if none had
+ *        ever been there;
  *   LI2  every insert and removal sweeps a few lists in turn, so what is dead is bounded by two
  *       rounds;
  *   LI3  `matches` says what reading heading and text would say: a title finds a row and counts for
@@ -22,6 +23,15 @@ import type { Row } from "./rows.ts";
 import type { TopK } from "./top-k.ts";
 
 const { k1, b } = bm25Constants;
+
+/** The rows that there are for a search: what is in none of them counts in no statistics. */
+export interface Corpus {
+  readonly rows: number;
+  /** Of all of them, repetitions included. */
+  readonly terms: number;
+  /** Undefined: every row that lives. */
+  readonly holds: ((row: Row) => boolean) | undefined;
+}
 
 /** What a row takes beside its postings: a reference, and two lengths. */
 const rowBytes = 16;
@@ -99,13 +109,21 @@ export class LexicalIndex {
     else this.#sweep();
   }
 
-  /** Offers every live row that holds a term of the question and that `accepts`, with its BM25. */
-  search(queried: readonly string[], accepts: (row: Row) => boolean, best: TopK<Row>): void {
+  /**
+   * Offers every live row that holds a term of the question and that `accepts`, with its BM25.
+   * @param corpus what there is; undefined: all rows
+   */
+  search(
+    queried: readonly string[],
+    { accepts, corpus }: { readonly accepts: (row: Row) => boolean; readonly corpus?: Corpus },
+    best: TopK<Row>,
+  ): void {
     const tag = beginNotes(this.#rows.length);
     const found: number[] = [];
+    const all = corpus ?? { rows: this.#count, terms: this.#totalLength, holds: undefined };
     for (const term of queried) {
       const number = this.#postings.numberOf(term);
-      if (number !== undefined) this.#accumulate(number, tag, found);
+      if (number !== undefined) this.#accumulate(number, all, { tag, found });
     }
     for (const place of found) {
       const row = this.#rows[place] as Row;
@@ -199,13 +217,16 @@ export class LexicalIndex {
     this.#gone = [];
   }
 
-  /** Rows that hold the term. */
-  #holding(number: number): number {
-    if (this.#gone.length === 0 && this.#goneBefore.length === 0)
-      return this.#postings.count(number);
+  /** Rows of the corpus that hold the term. */
+  #holding(number: number, { holds }: Corpus): number {
+    const isExact = this.#gone.length === 0 && this.#goneBefore.length === 0;
+    if (isExact && holds === undefined) return this.#postings.count(number);
     const cursor = this.#postings.read(number);
     let count = 0;
-    while (cursor.next()) if (this.#rows[cursor.row] !== undefined) count += 1;
+    while (cursor.next()) {
+      const row = this.#rows[cursor.row];
+      if (row !== undefined && (holds === undefined || holds(row))) count += 1;
+    }
     return count;
   }
 
@@ -213,17 +234,23 @@ export class LexicalIndex {
    * Adds the term's share to the score of each row that holds it; collects rows met for the first
    * time.
    */
-  #accumulate(number: number, tag: number, found: number[]): void {
-    const holding = this.#holding(number);
-    const rarity = Math.log(1 + (this.#count - holding + 0.5) / (holding + 0.5));
-    const averageLength = this.#totalLength / this.#count;
+  #accumulate(
+    number: number,
+    corpus: Corpus,
+    { tag, found }: { readonly tag: number; readonly found: number[] },
+  ): void {
+    const holding = this.#holding(number, corpus);
+    if (holding === 0) return;
+    const rarity = Math.log(1 + (corpus.rows - holding + 0.5) / (holding + 0.5));
+    const averageLength = corpus.terms / corpus.rows;
     const { tags, numbers } = notes;
     const rows = this.#rows;
     const lengths = this.#lengths;
     const cursor = this.#postings.read(number);
     while (cursor.next()) {
       const { row: place, count } = cursor;
-      if (rows[place] === undefined) continue;
+      const row = rows[place];
+      if (row === undefined || corpus.holds?.(row) === false) continue;
       const share = count + k1 * (1 - b + (b * (lengths[place] as number)) / averageLength);
       const score = (rarity * (count * (k1 + 1))) / share;
       if (tags[place] === tag) {

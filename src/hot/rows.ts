@@ -2,6 +2,7 @@
 
 import type { DocumentId, Position, Version } from "../contract/ids.ts";
 import type { DocumentInfo } from "../contract/record.ts";
+import type { LabelSet } from "./access-index.ts";
 import type { Block, Placed } from "./block.ts";
 
 export interface Entry {
@@ -10,6 +11,10 @@ export interface Entry {
   readonly position: Position;
   readonly info: DocumentInfo;
   readonly rows: readonly Row[];
+  /** Of all documents with the same labels. */
+  readonly labels: LabelSet;
+  /** Terms of all rows, repetitions included. */
+  readonly terms: number;
   /** Estimate of texts and bookkeeping, without vectors and postings. */
   readonly bytes: number;
   /** Cold has it for good: it is held only to answer faster. */

@@ -59,6 +59,30 @@ describe("freshet key", () => {
     for (const secret of [key, "sha256"]) expect(out + listed).not.toContain(secret);
   });
 
+  it("creates keys that see by their groups, and rotation keeps them", async () => {
+    const args = ["create", "--tenant", "acme", "--role", "query"];
+    const grouped = await json(...args, "--group", "sales", "-g", "team:ops", "-g", "sales");
+    const none = await json(...args, "--no-groups");
+    const all = await json(...args);
+    const next = await json("rotate", grouped.id);
+    const seen = [grouped, none, all, next].map(({ key }) => opened().identityOf(key)?.groups);
+    expect(seen).toEqual([["sales", "team:ops"], [], undefined, ["sales", "team:ops"]]);
+    const { out } = await run("list");
+    expect(out).toContain("sales,team:ops");
+    const { err } = await run(...args, "--group", "a");
+    expect(err).toContain("groups: a");
+  });
+
+  it.each([
+    [["--group", " a"], /blanks/],
+    [["--group", ""], /label|small/],
+    [["--group", "a", "--no-groups"], /one of them/],
+  ])("refuses %j and says why", async (groups, why) => {
+    const { code, err } = await run("create", "-t", "acme", "-r", "query", ...groups);
+    expect(code).toBe(2);
+    expect(err).toMatch(why);
+  });
+
   it("rotates: both keys work for a while, then the new one alone, with the same rights and life", async () => {
     const args = ["--tenant", "acme", "--role", "ingest", "--role", "query", "--expires-in", "90d"];
     const old = await json("create", ...args);

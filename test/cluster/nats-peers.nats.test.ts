@@ -74,12 +74,12 @@ describe("peers", () => {
   });
 
   it("a document's state is asked of the owner", async () => {
-    const state = await peers.document(node, demo, "a" as DocumentId);
+    const state = await peers.document(node, { tenant: demo }, "a" as DocumentId);
     expect(state).toMatchObject({ id: "a", status: "visible" });
   });
 
   it("a page of documents is asked of the owner", async () => {
-    expect(await peers.documents(node, demo, { limit: 5 })).toEqual({
+    expect(await peers.documents(node, { tenant: demo }, { limit: 5 })).toEqual({
       documents: [{ id: "a", seq: 1, shard: "hot" }],
       next: null,
     });

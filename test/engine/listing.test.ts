@@ -24,7 +24,7 @@ async function publish(...operations: readonly object[]): Promise<number> {
 async function list(limit: number, between: () => Promise<unknown> = async () => {}) {
   const listed: string[] = [];
   for (let after: string | undefined; ; ) {
-    const page = await engine.service.documents(demo, { after, limit });
+    const page = await engine.service.documents({ tenant: demo }, { after, limit });
     expect(page.documents.length).toBeLessThanOrEqual(limit);
     listed.push(...page.documents.map(({ id, shard }) => `${id} ${shard}`));
     if (page.next === null) return listed.sort();
@@ -50,7 +50,7 @@ async function merged(): Promise<void> {
 describe("a listing of documents", () => {
   it("of a tenant that has none is empty", async () => {
     await expect
-      .poll(() => engine.service.documents(demo, { limit: 3 }).catch(() => undefined))
+      .poll(() => engine.service.documents({ tenant: demo }, { limit: 3 }).catch(() => undefined))
       .toEqual({ documents: [], next: null });
   });
 
@@ -83,7 +83,7 @@ describe("a listing of documents", () => {
     "refuses a cursor that is none: %s",
     async (after) => {
       await publish({ id: "a", text });
-      const refused = engine.service.documents(demo, { after, limit: 1 });
+      const refused = engine.service.documents({ tenant: demo }, { after, limit: 1 });
       await expect(refused).rejects.toMatchObject({ code: "invalid_request" });
     },
   );
