@@ -3,8 +3,8 @@
  * does.
  *
  * Owns its subscription, not the connection. Receives `freshet.peer.<node>.ask.<tenant>` and
- * `freshet.peer.<node>.document(s).<tenant>`, with groups `freshet.peer.<node>.restricted.<tenant>`,
- * and of a question that it has
+ * `freshet.peer.<node>.document(s).<tenant>`, with groups
+ * `freshet.peer.<node>.restricted.<tenant>`, and of a question that it has
  * `freshet.peer.<node>.beat.<id>` and `freshet.peer.<node>.cancel.<id>`; sends the same to other
  * nodes. The id is the last token of the reply subject.
  *

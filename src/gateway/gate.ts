@@ -48,7 +48,10 @@ export class Gate {
     return this.identityOf(request).tenant;
   }
 
-  /** Whose documents a request may see: from its credential alone. @throws FreshetError unauthorized */
+  /**
+   * Whose documents a request may see, by its credential alone.
+   * @throws FreshetError unauthorized
+   */
   readerOf(request: FastifyRequest): Reader {
     const { tenant, groups } = this.identityOf(request);
     return { tenant, groups };

@@ -10,21 +10,7 @@
  */
 
 import { type Access, admits } from "../contract/access.ts";
-import type { RowBlock } from "./rows.ts";
-
-/** The documents with the same labels. */
-export interface LabelSet {
-  readonly key: string;
-  /** Undefined: they have none. */
-  readonly labels: readonly string[] | undefined;
-  documents: number;
-  rows: number;
-  /** Terms of all rows, repetitions included. */
-  terms: number;
-  /** A bit for each reader that is kept: whether its verdict is there, and what it is. */
-  judged: number;
-  admitted: number;
-}
+import type { LabelSet, RowBlock } from "./rows.ts";
 
 /** What a document adds to its set. */
 export interface Labelled {

@@ -2,8 +2,21 @@
 
 import type { DocumentId, Position, Version } from "../contract/ids.ts";
 import type { DocumentInfo } from "../contract/record.ts";
-import type { LabelSet } from "./access-index.ts";
 import type { Block, Placed } from "./block.ts";
+
+/** The documents with the same labels. */
+export interface LabelSet {
+  readonly key: string;
+  /** Undefined: they have none. */
+  readonly labels: readonly string[] | undefined;
+  documents: number;
+  rows: number;
+  /** Terms of all rows, repetitions included. */
+  terms: number;
+  /** A bit for each reader that is kept: whether its verdict is there, and what it is. */
+  judged: number;
+  admitted: number;
+}
 
 export interface Entry {
   readonly documentId: DocumentId;

@@ -66,7 +66,7 @@ export const surfaceLimits = {
    * (`httpHeaderBytesMax`) unless their names are a few letters.
    */
   accessGroupsMax: 1_000,
-  /** Of a key store that is read: 400 bytes a key, and more than twice that for notes and groups. */
+  /** Of a key store that is read: 400 bytes a key, and more than twice that for notes, groups. */
   keyStoreBytesMax: 20 * MiB,
   /** A change of the key store holds after at most so long: one `stat` in between costs nothing. */
   keyStoreCheckMs: 2 * secondMs,
