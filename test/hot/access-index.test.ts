@@ -53,6 +53,30 @@ describe("verdicts of labels", () => {
   });
 });
 
+describe("a list of words", () => {
+  test("does not tell how common a word is among what is hidden (H5, HA2)", () => {
+    const foundBeside = (hidden: number): readonly string[] => {
+      const shard = createExactHotShardFactory()({ dimensions: 2 });
+      let version = 0;
+      const add = (id: string, text: string, at: number, acl: readonly string[]) => {
+        version += 1;
+        const vectors = [unit(1, at)];
+        shard.upsert(hotDocument({ id, version, info: { acl }, vectors, texts: [text] }));
+      };
+      // The rarer of both words counts more; hidden documents would turn that round.
+      for (let n = 0; n < 3; n += 1) add(`rare${n}`, `zebra number${n}`, 5 + n, ["own"]);
+      for (let n = 0; n < 6; n += 1) add(`usual${n}`, `horse number${n}`, 10 + n, ["own"]);
+      for (let n = 0; n < hidden; n += 1) add(`hidden${n}`, "zebra", 20, ["other"]);
+      const query = { vector: unit(1, 0), text: "zebra horse", limit: 3 };
+      const found = shard.search({ ...query, access: accessOf(["own"], "allow") });
+      shard.close();
+      return found.map(({ documentId }) => documentId).toSorted();
+    };
+    expect(foundBeside(0)).toEqual(["rare0", "rare1", "rare2"]);
+    expect(foundBeside(50)).toEqual(["rare0", "rare1", "rare2"]);
+  });
+});
+
 describe("a page of documents", () => {
   test("is as full for a reader as if the others were not held (H5)", () => {
     const shard = createExactHotShardFactory()({ dimensions: 2 });
