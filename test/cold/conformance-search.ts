@@ -2,13 +2,14 @@
 
 import { expect, test } from "vitest";
 import type { ColdObject, ColdQuery, ColdShard } from "../../src/cold/port.ts";
-import { type AclDefault, accessOf } from "../../src/contract/access.ts";
+import { type AclDefault, accessOf, admits } from "../../src/contract/access.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
 import type { FilterInput } from "../../src/contract/filter-schema.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { lexicalMatch } from "../../src/text/chunk-terms.ts";
 import { queryTerms } from "../../src/text/lexical.ts";
+import { random } from "../hot/documents.ts";
 import { coldObject, freshTenant, type ObjectOptions } from "./objects.ts";
 
 /** The shard under test, opened by the time a test runs, and what tests of it share. */
@@ -257,6 +258,31 @@ export function describeColdSearch({ cold, filled, search, found }: ColdBench): 
     );
     const ids = await found(tenant, { access, limit: 100 });
     expect(ids).toEqual(Array.from({ length: 50 }, (_, n) => `d${n}`).toSorted());
+  });
+
+  test("C6: random groups find what an oracle reads from random labels, with and without a filter", async () => {
+    const dice = random(3);
+    const below = (count: number): number => Math.floor(dice() * count);
+    const some = (most: number): string[] => [
+      ...new Set(Array.from({ length: below(most + 1) }, () => `group ${below(12)}`)),
+    ];
+    const documents = Array.from({ length: 60 }, (_, n) => ({
+      id: `d${n}`,
+      text: n % 2 === 0 ? "a quokka" : "a weevil",
+      info: { metadata: { third: n % 3 }, ...(below(4) === 0 ? {} : { acl: some(3) }) },
+    }));
+    const { tenant } = await filled("random", documents);
+    for (let n = 0; n < 60; n += 1) {
+      const access = accessOf(some(6), below(2) === 0 ? "allow" : "deny");
+      const third = below(2) === 0 ? below(3) : undefined;
+      const filter = third === undefined ? undefined : normalFilter({ "metadata.third": third });
+      const due = documents
+        .filter(({ info }) => admits(access, info.acl))
+        .filter(({ info }) => third === undefined || info.metadata.third === third)
+        .map(({ id }) => id);
+      const ids = await found(tenant, { access, filter, text: "quokka", limit: 60 });
+      expect(ids).toEqual(due.toSorted());
+    }
   });
 
   test("labels are told as they were written, an empty list apart from none", async () => {
