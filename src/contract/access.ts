@@ -30,6 +30,20 @@ export function accessOf(
   aclDefault: AclDefault,
 ): Access | undefined {
   if (groups === undefined) return undefined;
+  const known = made.get(groups);
+  if (known?.aclDefault === aclDefault) return known.access;
+  const access = madeOf(groups, aclDefault);
+  made.set(groups, { aclDefault, access });
+  return access;
+}
+
+/** A key of the store has the same list in each of its requests. */
+const made = new WeakMap<
+  readonly string[],
+  { readonly aclDefault: AclDefault; readonly access: Access }
+>();
+
+function madeOf(groups: readonly string[], aclDefault: AclDefault): Access {
   const own = [...new Set(groups)].filter((group) => isAclLabel(group)).sort();
   const written = JSON.stringify([aclDefault, own]);
   return {

@@ -49,6 +49,9 @@ const rowsAtFirst = 32;
  */
 const notes = { tag: 0, tags: new Uint32Array(0), numbers: new Float64Array(0) };
 
+/** The rows of a corpus that hold the term in work, and how often; used anew for each. */
+const held = { places: new Uint32Array(0), counts: new Uint32Array(0) };
+
 function beginNotes(rows: number): number {
   if (notes.tags.length < rows) {
     notes.tags = new Uint32Array(2 * rows);
@@ -217,15 +220,32 @@ export class LexicalIndex {
     this.#gone = [];
   }
 
-  /** Rows of the corpus that hold the term. */
-  #holding(number: number, { holds }: Corpus): number {
-    const isExact = this.#gone.length === 0 && this.#goneBefore.length === 0;
-    if (isExact && holds === undefined) return this.#postings.count(number);
+  /** Rows that hold the term. */
+  #holding(number: number): number {
+    if (this.#gone.length === 0 && this.#goneBefore.length === 0)
+      return this.#postings.count(number);
     const cursor = this.#postings.read(number);
+    let count = 0;
+    while (cursor.next()) if (this.#rows[cursor.row] !== undefined) count += 1;
+    return count;
+  }
+
+  /** The same of a corpus, and which they are: its list is read and its rows are asked once. */
+  #collect(number: number, holds: (row: Row) => boolean): number {
+    const cursor = this.#postings.read(number);
+    const most = this.#postings.count(number);
+    if (held.places.length < most) {
+      held.places = new Uint32Array(2 * most);
+      held.counts = new Uint32Array(2 * most);
+    }
+    const { places, counts } = held;
     let count = 0;
     while (cursor.next()) {
       const row = this.#rows[cursor.row];
-      if (row !== undefined && (holds === undefined || holds(row))) count += 1;
+      if (row === undefined || !holds(row)) continue;
+      places[count] = cursor.row;
+      counts[count] = cursor.count;
+      count += 1;
     }
     return count;
   }
@@ -239,18 +259,14 @@ export class LexicalIndex {
     corpus: Corpus,
     { tag, found }: { readonly tag: number; readonly found: number[] },
   ): void {
-    const holding = this.#holding(number, corpus);
-    if (holding === 0) return;
+    const { holds } = corpus;
+    const holding = holds === undefined ? this.#holding(number) : this.#collect(number, holds);
     const rarity = Math.log(1 + (corpus.rows - holding + 0.5) / (holding + 0.5));
     const averageLength = corpus.terms / corpus.rows;
     const { tags, numbers } = notes;
     const rows = this.#rows;
     const lengths = this.#lengths;
-    const cursor = this.#postings.read(number);
-    while (cursor.next()) {
-      const { row: place, count } = cursor;
-      const row = rows[place];
-      if (row === undefined || corpus.holds?.(row) === false) continue;
+    const add = (place: number, count: number): void => {
       const share = count + k1 * (1 - b + (b * (lengths[place] as number)) / averageLength);
       const score = (rarity * (count * (k1 + 1))) / share;
       if (tags[place] === tag) {
@@ -260,7 +276,14 @@ export class LexicalIndex {
         numbers[place] = score;
         found.push(place);
       }
+    };
+    if (holds !== undefined) {
+      const { places, counts } = held;
+      for (let at = 0; at < holding; at += 1) add(places[at] as number, counts[at] as number);
+      return;
     }
+    const cursor = this.#postings.read(number);
+    while (cursor.next()) if (rows[cursor.row] !== undefined) add(cursor.row, cursor.count);
   }
 }
 
