@@ -4,12 +4,13 @@
  */
 
 import type { OwnershipView } from "../src/cluster/ownership.ts";
+import type { Access } from "../src/contract/access.ts";
 import type { Candidate } from "../src/contract/candidate.ts";
 import type { Filter } from "../src/contract/filter.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
 import type { Manifest } from "../src/contract/manifest.ts";
 import type { Answer } from "../src/contract/query.ts";
-import type { PlacedRecord } from "../src/contract/record.ts";
+import type { DocumentInfo, PlacedRecord } from "../src/contract/record.ts";
 import type { AskRequest } from "../src/contract/service.ts";
 import type { EmbedInput } from "../src/embedding/port.ts";
 import type { Heads } from "../src/heads/heads.ts";
@@ -145,11 +146,17 @@ export interface SearchRequest extends Asks<SearchOutcome> {
   readonly text: string;
   readonly limit: number;
   readonly filter: Filter | undefined;
+  /** Of the reader; undefined: it sees everything. */
+  readonly access: Access | undefined;
 }
 
 export interface DocumentView {
   /** Undefined when the document is not live. */
   readonly version: Version | undefined;
+  /** Of a document in memory; undefined where cold alone can tell its labels. */
+  readonly info: DocumentInfo | undefined;
+  /** Whether cold may hold documents that memory lacks. */
+  readonly isInCold: boolean;
   readonly visible: Version;
   readonly shard: "hot" | "cold";
 }
@@ -165,6 +172,8 @@ export interface ListRequest extends Asks<ListView> {
   /** A page of what is in memory: at most `limit` after this position; undefined for none. */
   readonly hotAfter: Position | undefined;
   readonly limit: number;
+  /** Of the reader: what it does not admit takes no place in the page of memory. */
+  readonly access: Access | undefined;
   /** A page of what cold holds: those that are the newest version come back. */
   readonly cold: readonly ListedDocument[];
 }
@@ -181,9 +190,10 @@ export interface ListView {
   readonly coldExists: boolean;
 }
 
-/** To the question pool. */
-export interface QuestionMessage extends AskRequest, Asks<Answer> {
+/** To the question pool. The groups of the request have become a clause. */
+export interface QuestionMessage extends Omit<AskRequest, "groups">, Asks<Answer> {
   readonly type: "question";
+  readonly access: Access | undefined;
 }
 
 /** To a partition: which nodes share the partitions now, and which partitions are held. */

@@ -21,11 +21,15 @@ export interface LookupOptions {
 
 export class TenantLookup {
   readonly #options: LookupOptions;
-  readonly #request: AskRequest;
+  readonly #request: Pick<AskRequest, "tenant" | "question" | "signal">;
   readonly #clock: Clock;
   #epoch = 0 as Epoch;
 
-  constructor(options: LookupOptions, request: AskRequest, clock: Clock) {
+  constructor(
+    options: LookupOptions,
+    request: Pick<AskRequest, "tenant" | "question" | "signal">,
+    clock: Clock,
+  ) {
     this.#options = options;
     this.#request = request;
     this.#clock = clock;

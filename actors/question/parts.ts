@@ -1,5 +1,6 @@
 /** Small parts of a question: its limits, redaction, stopwatch, and the shapes of its reply. */
 
+import { type Access, shownLabels } from "../../src/contract/access.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { type ErrorCode, FreshetError } from "../../src/contract/errors.ts";
 import { type Filter, filterValues, mapFilter, normalFilter } from "../../src/contract/filter.ts";
@@ -164,7 +165,8 @@ export function firstExpiryMs(candidates: readonly Candidate[]): number {
 
 type Writable<Value> = { -readonly [Field in keyof Value]: Value[Field] };
 
-export function sourceOf(candidate: Candidate, score: number): Source {
+/** @param access of the reader, who is not told for whom else a document is */
+export function sourceOf(candidate: Candidate, score: number, access: Access | undefined): Source {
   const { documentId: id, version, chunk, text, shard, info } = candidate;
   const source: Writable<Source> = { id, version, chunk, score, text, shard };
   put(source, "heading", candidate.heading);
@@ -175,7 +177,7 @@ export function sourceOf(candidate: Candidate, score: number): Source {
   put(source, "timestamp", rfc3339(info.timestamp));
   put(source, "published_at", rfc3339(info.publishedAtMs));
   put(source, "expires_at", rfc3339(info.expiresAtMs));
-  if (info.acl !== undefined) source.acl = [...info.acl];
+  if (info.acl !== undefined) source.acl = [...shownLabels(access, info.acl)];
   return source;
 }
 

@@ -19,7 +19,9 @@
  *       proof, asked for after it was found, that this node still was the owner (I6); a log that
  *       does not answer proves nothing;
  *   Q5  the reply says what was covered; cold being away costs its share, never the answer (I12);
- *   Q6  a broken invariant is logged and fails the question as `internal`: it is no outage.
+ *   Q6  a broken invariant is logged and fails the question as `internal`: it is no outage;
+ *   Q7  what the groups of the asker do not admit is kept out inside both shards, in every search,
+ *       and out of all that is kept for equal questions.
  */
 
 import type { AnswerWriter, Written } from "../../src/answer/port.ts";
@@ -29,7 +31,6 @@ import type { Filter } from "../../src/contract/filter.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
-import type { AskRequest } from "../../src/contract/service.ts";
 import type { Log } from "../../src/log/port.ts";
 import { fuse } from "../../src/retrieval/fusion.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
@@ -96,7 +97,7 @@ export function questionActor(
 async function answer(
   options: QuestionOptions,
   { clock, signal: stopped }: ActorContext<QuestionMessage>,
-  request: AskRequest,
+  request: Asked,
 ): Promise<Answer> {
   const { question, tenant, signal: left } = request;
   const deadline = new Deadline(clock, question.deadline_ms, left, stopped);
@@ -115,6 +116,9 @@ async function answer(
   }
 }
 
+/** A question and whose it is. */
+type Asked = Omit<QuestionMessage, "type" | "reply">;
+
 interface Query {
   /** Redacted, as are the texts of the filter. */
   readonly text: string;
@@ -125,13 +129,13 @@ interface Query {
 /** One question from beginning to end, read top to bottom. */
 class QuestionRun {
   readonly #options: QuestionOptions;
-  readonly #request: AskRequest;
+  readonly #request: Asked;
   readonly #clock: Clock;
   readonly #stages: Stopwatch;
   readonly #lookup: TenantLookup;
 
   /** @param request with the signal that also aborts at the question's deadline */
-  constructor(options: QuestionOptions, request: AskRequest, clock: Clock) {
+  constructor(options: QuestionOptions, request: Asked, clock: Clock) {
     this.#options = options;
     this.#request = request;
     this.#clock = clock;
@@ -150,7 +154,7 @@ class QuestionRun {
   }
 
   async #answer(): Promise<Answer> {
-    const { question, tenant, onEvent, signal } = this.#request;
+    const { question, tenant, access, onEvent, signal } = this.#request;
     const { limits, redactorOf, vectors, names } = this.#options;
     const redacted = await redactedQuestion(question, {
       redactor: redactorOf(tenant),
@@ -162,7 +166,7 @@ class QuestionRun {
     this.#checkLease();
     const mayKeep = question.cache !== false;
     const vector = await this.#stages.time("embed", () =>
-      vectors.of({ tenant, text, signal }, { mayKeep }),
+      vectors.of({ tenant, text, access, signal }, { mayKeep }),
     );
     const { retrieved, kept } = await this.#retrieve({ ...redacted, vector });
     this.#checkLease();
@@ -189,10 +193,10 @@ class QuestionRun {
   async #retrieve(
     query: Query,
   ): Promise<{ readonly retrieved: Retrieved; readonly kept: SearchKept }> {
-    const { tenant, question, signal } = this.#request;
+    const { tenant, question, access, signal } = this.#request;
     const entry = await this.#lookup.find();
     const snapshot = await this.#lookup.snapshot(entry);
-    const asked = { ...query, tenant, question, snapshot, signal };
+    const asked = { ...query, tenant, question, access, snapshot, signal };
     return this.#options.results.of(asked, (shared) =>
       this.#search(query, { entry, snapshot, signal: shared }),
     );
@@ -208,9 +212,9 @@ class QuestionRun {
     },
   ): Promise<Retrieved> {
     const { limits, metrics } = this.#options;
-    const { tenant, question } = this.#request;
+    const { tenant, question, access } = this.#request;
     const { entry, snapshot, signal } = at;
-    const searched = { ...query, tenant, entry, topK: question.top_k, signal };
+    const searched = { ...query, tenant, entry, access, topK: question.top_k, signal };
     const parts = { clock: this.#clock, stages: this.#stages };
     const search = new QuestionSearch(this.#options, searched, parts);
     const { found, coverage } = await search.run(snapshot);
@@ -224,14 +228,14 @@ class QuestionRun {
     );
     metrics.observe("fusion_seconds", this.#stages.ms.fuse / 1000);
     metrics.observe("hot_search_seconds", found.hotMs / 1000);
-    const sources = fused.map(({ candidate, score }) => sourceOf(candidate, score));
+    const sources = fused.map(({ candidate, score }) => sourceOf(candidate, score, access));
     const expiresAtMs = Math.min(firstExpiryMs(hot), firstExpiryMs(cold));
     return { sources, coverage, visible, revision, expiresAtMs };
   }
 
   /** Resolves with what the whole answer consists of, proved to the last word. */
   async #write(text: string, sources: readonly Source[]): Promise<Written> {
-    const { question, tenant, onEvent, signal } = this.#request;
+    const { question, tenant, access, onEvent, signal } = this.#request;
     const { writer, limits } = this.#options;
     const pieces = new ProvedPieces({
       prove: () => this.#prove(),
@@ -243,6 +247,7 @@ class QuestionRun {
     const written = await writer
       .write({
         tenant,
+        reader: access?.key,
         mayKeep: question.cache !== false,
         question: text,
         sources,

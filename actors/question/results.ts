@@ -14,9 +14,12 @@
  *        alone nobody would notice that cold has lost documents;
  *   QR4  ranks that depend on the time of the question (`recency`) are not kept;
  *   QR5  a caller that leaves does not end the search for the others;
- *   QR6  kept apart by tenant: neither its bytes nor its timing are another's (I9).
+ *   QR6  kept apart by tenant: neither its bytes nor its timing are another's (I9);
+ *   QR7  and by the clause of the reader's groups: what one was shown is no other's, nor whether
+ *        it was asked at all.
  */
 
+import type { Access } from "../../src/contract/access.ts";
 import type { Filter } from "../../src/contract/filter.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
 import type { Metrics } from "../../src/contract/observation.ts";
@@ -49,6 +52,8 @@ export interface SearchAsked {
   /** Redacted, as are the texts of the filter. */
   readonly text: string;
   readonly filter: Filter | undefined;
+  /** Of the reader (QR7). */
+  readonly access: Access | undefined;
   readonly question: Pick<Question, "top_k" | "recency" | "cache">;
   readonly snapshot: Snapshot;
   /** Aborts when the question is over. */
@@ -148,8 +153,8 @@ export class SearchResults {
  * Without the revision: of each question the newest result is kept and no older one. The mode plays
  * no part: the sources of an answer are those of a search.
  */
-function keyOf({ text, filter, question }: SearchAsked): string {
-  return `${question.top_k} ${filterKey(filter)}\n${text}`;
+function keyOf({ text, filter, access, question }: SearchAsked): string {
+  return `${question.top_k} ${access?.key ?? "all"} ${filterKey(filter)}\n${text}`;
 }
 
 /** JSON has no sets, and no bound that is open. */

@@ -4,6 +4,7 @@
  */
 
 import type { ColdQuery, ColdShard } from "../../src/cold/port.ts";
+import type { Access } from "../../src/contract/access.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
@@ -28,6 +29,8 @@ export interface SearchOptions {
 /** What is searched for, and until when. */
 export interface Searched extends Pick<ColdQuery, "tenant" | "vector" | "text" | "filter"> {
   readonly entry: TenantEntry;
+  /** Of the reader: both shards apply it inside. Undefined: it sees everything. */
+  readonly access: Access | undefined;
   /** Live hits that the question wants. */
   readonly topK: number;
   /** Aborts when the question is over. */
@@ -100,7 +103,7 @@ export class QuestionSearch {
     { watermark }: Snapshot,
     { hits: coldHits, coverage }: ColdResult,
   ): Promise<SearchOutcome> {
-    const { entry, vector, text, filter, signal } = this.#searched;
+    const { entry, vector, text, filter, access, signal } = this.#searched;
     const limit = this.#options.limits.candidatesPerShard;
     return askView<SearchOutcome>(entry, signal, (reply) => ({
       type: "search",
@@ -111,6 +114,7 @@ export class QuestionSearch {
       text,
       limit,
       filter,
+      access,
       reply,
     }));
   }
@@ -126,11 +130,11 @@ export class QuestionSearch {
     if (!snapshot.coldExists) return { hits: [], coverage: "empty" };
     if (snapshot.isResident) return { hits: [], coverage: "resident" };
     const { cold, limits, metrics } = this.#options;
-    const { tenant, vector, text, filter, signal } = this.#searched;
+    const { tenant, vector, text, filter, access, signal } = this.#searched;
     const budget = new Deadline(this.#clock, limits.coldSearchMs, signal);
     const begun = this.#clock.monotonicMs();
     try {
-      const query = { tenant, vector, text, filter, ...asked, signal: budget.signal };
+      const query = { tenant, vector, text, filter, access, ...asked, signal: budget.signal };
       const [hits, isCurrent] = await raceAbort(
         Promise.all([cold.search(query), this.#markerIsCurrent(snapshot)]),
         budget.signal,

@@ -1,7 +1,7 @@
 /**
  * Vectors of questions: asked from the embedder once, and kept for the same words of the same
- * tenant. Each tenant has its own, because how fast an answer comes would tell one tenant what
- * another has asked (I9).
+ * tenant and of the same groups. Each has its own, because how fast an answer comes would tell one
+ * what another has asked (I9).
  *
  *   QV1  a vector is a function of model and text, so a kept one is as good as a new one;
  *   QV2  equal texts that are embedded at the moment are embedded once; a caller that leaves does
@@ -9,6 +9,7 @@
  *   QV3  only redacted text is kept (I10).
  */
 
+import type { Access } from "../../src/contract/access.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Metrics } from "../../src/contract/observation.ts";
@@ -37,6 +38,8 @@ interface Asked {
   readonly tenant: TenantId;
   /** Redacted. */
   readonly text: string;
+  /** Of the reader. */
+  readonly access: Access | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -52,12 +55,12 @@ export class QuestionVectors {
 
   /** @throws FreshetError overloaded, cancelled, internal, and what the embedder fails with */
   async of(asked: Asked, { mayKeep }: { readonly mayKeep: boolean }): Promise<Float32Array> {
-    const { tenant, text, signal } = asked;
+    const { tenant, text, access, signal } = asked;
     if (!mayKeep || !this.#options.isOn) {
       this.#count("off");
       return this.#embed(asked);
     }
-    const key = `${this.#options.model.fingerprint}\n${text}`;
+    const key = `${this.#options.model.fingerprint}\n${access?.key ?? "all"}\n${text}`;
     const known = this.#kept.get(tenant, key);
     if (known !== undefined) {
       this.#count("hit");
@@ -65,7 +68,7 @@ export class QuestionVectors {
     }
     const begin = async (both: AbortSignal): Promise<Float32Array> => {
       // A copy: it may be a part of its batch's buffer.
-      const vector = (await this.#embed({ tenant, text, signal: both })).slice();
+      const vector = (await this.#embed({ ...asked, signal: both })).slice();
       this.#kept.set(tenant, key, { value: vector, bytes: vector.byteLength });
       this.#options.metrics.set("question_cache_bytes", this.#kept.bytes, { cache: "vectors" });
       return vector;

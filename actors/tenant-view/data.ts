@@ -306,7 +306,7 @@ export class ViewData {
    * lies for good, which is cold: what memory happens to keep changes no label.
    */
   search(
-    { vector, text, limit, filter, coldHits }: SearchRequest,
+    { vector, text, limit, filter, access, coldHits }: SearchRequest,
     nowMs: number,
   ): {
     readonly hot: readonly Candidate[];
@@ -314,7 +314,7 @@ export class ViewData {
   } {
     this.#expire(nowMs);
     const cold = coldHits.filter((hit) => !hasExpired(hit.info, nowMs) && this.#isHead(hit));
-    const hits = this.#hot.search({ vector, text, limit, filter });
+    const hits = this.#hot.search({ vector, text, limit, filter, access });
     return { hot: beside(cold, hits, this.#manifest.version), cold };
   }
 
@@ -322,11 +322,13 @@ export class ViewData {
     this.#expire(nowMs);
     const version = this.#heads.get(this.#fingerprint(documentId));
     const shard = (version ?? 0) > this.#manifest.version ? "hot" : "cold";
-    return { version, visible: this.#visible, shard };
+    const isInCold = this.#manifest.to > 0 && !this.isResident;
+    const info = version === undefined ? undefined : this.#hot.infoOf(documentId);
+    return { version, visible: this.#visible, shard, info, isInCold };
   }
 
-  list({ hotAfter: after, limit, cold }: Omit<ListRequest, "reply" | "type">): ListView {
-    const hot = after === undefined ? [] : this.#hot.documents({ after, limit });
+  list({ hotAfter: after, limit, access, cold }: Omit<ListRequest, "reply" | "type">): ListView {
+    const hot = after === undefined ? [] : this.#hot.documents({ after, limit, access });
     return {
       hot: hot.map(({ documentId, version, position }) => ({ documentId, version, position })),
       cold: cold.filter((listed) => this.#isHead(listed)),

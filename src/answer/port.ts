@@ -32,6 +32,8 @@ export interface LanguageModel {
 
 export interface WriteRequest {
   readonly tenant: TenantId;
+  /** Names the clause of the asker's groups; undefined: it sees everything of its tenant. */
+  readonly reader?: string | undefined;
   /** False: written anew, and kept for no other question. */
   readonly mayKeep: boolean;
   /** Redacted. */

@@ -4,8 +4,8 @@
  * answer whose sources have changed since is not found here.
  *
  *   WK1  the key is what the prompt is made of (the question, sources with their dates, in order),
- *        the model and the length asked for, within one tenant; not the time of the question, so an
- *        answer says what "today" is as of up to `keptMs` ago;
+ *        the model, the length asked for and the clause of the asker's groups, within one tenant;
+ *        not the time of the question, so an answer says what "today" is as of up to `keptMs` ago;
  *   WK2  kept is what the model wrote to its end: no refusal, and nothing that was broken off;
  *   WK3  a kept answer is said in the pieces in which it was written: streamed and whole are the
  *        same (AW2);
@@ -102,7 +102,8 @@ class KeptAnswers {
 
   /** WK1. */
   #keyOf(request: WriteRequest): string {
-    const asked = `${this.#options.model}\n${request.maxTokens}\n${promptContent(request)}`;
+    const { maxTokens, reader = "all" } = request;
+    const asked = `${this.#options.model}\n${maxTokens} ${reader}\n${promptContent(request)}`;
     return digestOf(Buffer.from(asked));
   }
 

@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { type KeyStoreFile, keyStoreSchema } from "../contract/api-key.ts";
+import { limits } from "../contract/limits.ts";
 import { CliError } from "./exit.ts";
 
 const empty: KeyStoreFile = { format: 1, keys: [] };
@@ -42,8 +43,12 @@ export function changeKeyStore(path: string, change: (file: KeyStoreFile) => Key
     const next = change(readKeyStore(path));
     const checked = keyStoreSchema.safeParse(next);
     if (!checked.success) throw new CliError(`not written: ${checked.error.issues[0]?.message}`);
+    const text = `${JSON.stringify(next, null, 2)}\n`;
+    if (Buffer.byteLength(text) > limits.keyStoreBytesMax) {
+      throw new CliError(`not written: engines read at most ${limits.keyStoreBytesMax} bytes`);
+    }
     const beside = `${path}.new`;
-    writeFileSync(beside, `${JSON.stringify(next, null, 2)}\n`, { mode: 0o600 });
+    writeFileSync(beside, text, { mode: 0o600 });
     renameSync(beside, path);
   } finally {
     closeSync(held);

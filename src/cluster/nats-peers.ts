@@ -3,7 +3,8 @@
  * does.
  *
  * Owns its subscription, not the connection. Receives `freshet.peer.<node>.ask.<tenant>` and
- * `freshet.peer.<node>.document(s).<tenant>`, and of a question that it has
+ * `freshet.peer.<node>.document(s).<tenant>`, with groups
+ * `freshet.peer.<node>.restricted.<tenant>`, and of a question that it has
  * `freshet.peer.<node>.beat.<id>` and `freshet.peer.<node>.cancel.<id>`; sends the same to other
  * nodes. The id is the last token of the reply subject.
  *
@@ -16,7 +17,9 @@
  *        answer;
  *   PE5  only inboxes are answered: another reply subject could be a subject of the log;
  *   PE6  a question ends at its owner when its asker goes: at once when the asker cancels it, or
- *        when its beats stop.
+ *        when its beats stop;
+ *   PE7  the groups of a credential travel with the request, in a form that a node of an earlier
+ *        release refuses: it would answer as if there were none.
  */
 
 import { createInbox, headers, type Msg, type NatsConnection } from "nats";
@@ -32,6 +35,7 @@ import type {
   DocumentPageRequest,
   DocumentState,
   Peers,
+  Reader,
   Service,
 } from "../contract/service.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
@@ -50,31 +54,42 @@ const subjectOf = (node: string, verb: string, tenant: string): string =>
 export function connectPeers(connection: NatsConnection, clock = systemClock): Peers {
   const asking = { connection, clock };
   return {
-    ask: (node, { tenant, question, signal, onEvent }) => {
-      const body = encode({ question, stream: onEvent !== undefined, beats: true });
-      const subject = subjectOf(node, "ask", tenant);
+    ask: (node, { tenant, groups, question, signal, onEvent }) => {
+      const body = { question, stream: onEvent !== undefined, beats: true };
       const waitMs = question.deadline_ms + limits.peerMarginMs;
       const inbox = createInbox();
       const work = {
         beat: subjectOf(node, "beat", idOf(inbox)),
         cancel: subjectOf(node, "cancel", idOf(inbox)),
       };
-      return exchange<Answer>(asking, { subject, body, waitMs, inbox, work, signal, onEvent });
+      const addressed = addressedTo(node, { verb: "ask", reader: { tenant, groups } }, body);
+      return exchange<Answer>(asking, { ...addressed, waitMs, inbox, work, signal, onEvent });
     },
-    document: (node, tenant, id) => {
-      const subject = subjectOf(node, "document", tenant);
-      const body = encode({ id });
+    document: (node, reader, id) => {
+      const addressed = addressedTo(node, { verb: "document", reader }, { id });
       const waitMs = limits.peerMarginMs;
-      return exchange<DocumentState>(asking, { subject, body, waitMs, inbox: createInbox() });
+      return exchange<DocumentState>(asking, { ...addressed, waitMs, inbox: createInbox() });
     },
-    documents: (node, tenant, page) => {
-      const subject = subjectOf(node, "documents", tenant);
+    documents: (node, reader, page) => {
+      const addressed = addressedTo(node, { verb: "documents", reader }, page);
       const waitMs = limits.coldRequestMs + limits.peerMarginMs;
-      return exchange<DocumentPage>(asking, {
-        ...{ subject, body: encode(page), waitMs, inbox: createInbox() },
-      });
+      return exchange<DocumentPage>(asking, { ...addressed, waitMs, inbox: createInbox() });
     },
   };
+}
+
+type Verb = "ask" | "document" | "documents";
+
+/** PE7: what comes with groups has a verb of its own, and the request inside. */
+function addressedTo(
+  node: string,
+  { verb, reader }: { readonly verb: Verb; readonly reader: Reader },
+  body: unknown,
+): Pick<Exchange, "subject" | "body"> {
+  const { tenant, groups } = reader;
+  if (groups === undefined) return { subject: subjectOf(node, verb, tenant), body: encode(body) };
+  const restricted: RestrictedByPeer = { groups, verb, request: body };
+  return { subject: subjectOf(node, "restricted", tenant), body: encode(restricted) };
 }
 
 interface Exchange {
@@ -206,24 +221,22 @@ async function serve(
     named.set(eventHeader, event);
     message.respond(encode(value), { headers: named });
   };
-  const [verb, name] = verbOf(message);
   const asker = askers.take(idOf(message.reply ?? ""));
   try {
-    const tenant = tenantId(name);
+    const { verb, reader, body } = requestOf(message);
     if (verb === "document") {
-      const { id } = bodyOf<{ readonly id: DocumentId }>(message);
-      return respond("done", await local.document(tenant, id));
+      const { id } = body as { readonly id: DocumentId };
+      return respond("done", await local.document(reader, id));
     }
     if (verb === "documents") {
-      const page = bodyOf<DocumentPageRequest>(message);
-      return respond("done", await local.documents(tenant, page));
+      return respond("done", await local.documents(reader, body as DocumentPageRequest));
     }
-    const asked = bodyOf<AskedByPeer>(message);
+    const asked = body as AskedByPeer;
     if (asked.beats === true) asker.expectBeats();
     const onEvent = (event: AnswerEvent): void => respond(event.type, event);
     const question = parseQuestion(asked.question);
     const signal = AbortSignal.any([stopping, asker.gone]);
-    const asking = { tenant, question, signal, ...(asked.stream ? { onEvent } : {}) };
+    const asking = { ...reader, question, signal, ...(asked.stream ? { onEvent } : {}) };
     respond("done", await local.ask(asking));
   } catch (thrown) {
     // An asker that fell silent but is alive may ask again; it has not cancelled anything.
@@ -241,10 +254,35 @@ interface AskedByPeer {
   readonly beats?: boolean;
 }
 
+/** PE7. */
+interface RestrictedByPeer {
+  readonly groups: readonly string[];
+  readonly verb: Verb;
+  readonly request: unknown;
+}
+
+interface PeerRequest {
+  readonly verb: string;
+  readonly reader: Reader;
+  readonly body: unknown;
+}
+
+/** @throws FreshetError invalid_json, invalid_tenant, invalid_request */
+function requestOf(message: Msg): PeerRequest {
+  const [verb, name] = verbOf(message);
+  const tenant = tenantId(name);
+  const body = bodyOf(message);
+  if (verb !== "restricted") return { verb, reader: { tenant }, body };
+  const { groups, verb: own, request } = body as Partial<RestrictedByPeer>;
+  // Without them the request would see everything.
+  if (!Array.isArray(groups) || own === undefined) throw new FreshetError("invalid_request");
+  return { verb: own, reader: { tenant, groups }, body: request ?? {} };
+}
+
 /** What a peer of this release sent. @throws FreshetError invalid_json */
-function bodyOf<Body>(message: Msg): Body {
+function bodyOf(message: Msg): unknown {
   try {
-    return message.json<Body>();
+    return message.json();
   } catch (cause) {
     throw new FreshetError("invalid_json", undefined, { cause });
   }

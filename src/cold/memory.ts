@@ -4,6 +4,7 @@
  * objects that are stored and not found, and deleted objects that come back.
  */
 
+import { admits } from "../contract/access.ts";
 import type { Candidate } from "../contract/candidate.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { hasExpired } from "../contract/expiry.ts";
@@ -78,6 +79,7 @@ export function createMemoryCold(): MemoryCold {
     deleteIds: (tenant, ids) => cold.deleteIds(tenant, ids),
     walk: (tenant, page) => cold.walk(tenant, page),
     stored: (tenant, ids) => cold.stored(tenant, ids),
+    labels: (tenant, ids) => cold.labels(tenant, ids),
     expired: (tenant, page) => cold.expired(tenant, page),
     renewTerms: (tenant, ids) => cold.renewTerms(tenant, ids),
     search: (query) => cold.search(query),
@@ -186,6 +188,20 @@ class ColdInMemory implements MemoryCold {
       const object = objects?.get(id);
       return object === undefined ? [] : [structuredClone(object)];
     });
+  }
+
+  async labels(
+    tenant: TenantId,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly string[] | undefined>> {
+    await this.#enter("labels");
+    const objects = this.#tenants.get(tenant)?.objects;
+    const found = new Map<string, readonly string[] | undefined>();
+    for (const id of ids) {
+      const object = objects?.get(id);
+      if (object !== undefined) found.set(id, object.info.acl);
+    }
+    return found;
   }
 
   async expired(
@@ -321,11 +337,12 @@ function bothLists(
   terms: TermsById,
   query: ColdQuery,
 ): readonly Candidate[] {
-  const { filter, limit, aliveAtMs } = query;
+  const { filter, access, limit, aliveAtMs } = query;
   const score = scorer(objects, terms, wordsIn(questionTerms(query.text)));
   const matching = objects
     .filter(
       ({ documentId, info }) =>
+        admits(access, info.acl) &&
         matchesFilter({ id: documentId, ...info }, filter) &&
         (aliveAtMs === undefined || !hasExpired(info, aliveAtMs)),
     )

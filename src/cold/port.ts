@@ -11,9 +11,12 @@
  *   C4  an object that the vendor refuses for good is named by its id, apart from an outage, and
  *       its neighbours are written;
  *   C5  a chunk is found by the terms that `terms` makes of its title, heading and text, as in the
- *       hot shard, and by no tokenisation of the vendor: a merge changes no answer.
+ *       hot shard, and by no tokenisation of the vendor: a merge changes no answer;
+ *   C6  what a reader's clause does not admit takes no place in a list: both are as long as they
+ *       would be without it.
  */
 
+import type { Access } from "../contract/access.ts";
 import type { Candidate } from "../contract/candidate.ts";
 import type { Filter } from "../contract/filter.ts";
 import type { DocumentId, Position, TenantId, Version } from "../contract/ids.ts";
@@ -71,6 +74,8 @@ export interface ColdQuery {
    */
   readonly aliveAtMs?: number | undefined;
   readonly filter?: Filter | undefined;
+  /** Of the reader: what it does not admit is not there (C6). Undefined: all is. */
+  readonly access?: Access | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -126,6 +131,14 @@ export interface ColdShard {
    * are passed over. At most `limits.loadPageObjects` a call.
    */
   stored(tenant: TenantId, ids: readonly string[]): Promise<readonly ColdObject[]>;
+  /**
+   * Labels of the stored objects with these ids, undefined of one that has none; absent ids are not
+   * in it. At most `limits.coldIdsPerRequestMax` a call.
+   */
+  labels(
+    tenant: TenantId,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly string[] | undefined>>;
   /**
    * At most `limit` objects of documents whose time was over at `atMs` (unix milliseconds), in no
    * order. Fewer are all. With `id` that object alone, if it is one of them.

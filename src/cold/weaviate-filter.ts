@@ -9,12 +9,16 @@
  *        not exact is left out where it is negated.
  */
 
+import type { Access } from "../contract/access.ts";
 import type { Bounds, Filter, Filterable, Leaf } from "../contract/filter.ts";
 import { type Field, isMetadataField, isTimeField } from "../contract/filter-schema.ts";
 import type { Scalar } from "../contract/scalar.ts";
 
 /** Separates the parts of a facet; ids and keys may hold anything printable. */
 const separator = "\u001f";
+
+/** No facet of a field: none is named so. */
+const labelledFacet = ["acl", "has"].join(separator);
 
 const boundNames = ["gt", "gte", "lt", "lte"] as const;
 
@@ -23,7 +27,7 @@ type TimeProperty = "timestamp" | "publishedAt";
 const timeProperties = { timestamp: "timestamp", published_at: "publishedAt" } as const;
 
 export type NativeLeaf =
-  | { readonly property: "documentId" | "facets"; readonly anyOf: readonly string[] }
+  | { readonly property: "documentId" | "facets" | "acl"; readonly anyOf: readonly string[] }
   | { readonly property: "facets"; readonly beginsWith: string }
   | { readonly property: TimeProperty; readonly anyOf: readonly number[] }
   | {
@@ -50,14 +54,17 @@ const unsaid: NativeFilter = { clause: undefined, exact: false };
 const nothing: NativeFilter = { clause: "none", exact: true };
 
 /**
- * What an object is found by: `field, type, value` for every value, and `field, is a number` for
- * ranges.
+ * What an object is found by: `field, type, value` for every value, `field, is a number` for
+ * ranges, and whether it has labels: of an empty list Weaviate knows no more than of none.
  */
 export function facetsOf(
-  document: Omit<Filterable, "id" | "timestamp" | "publishedAtMs">,
+  document: Omit<Filterable, "id" | "timestamp" | "publishedAtMs"> & {
+    readonly acl?: readonly string[] | undefined;
+  },
 ): readonly string[] {
   const facets: string[] = [];
-  const { title, source, language } = document;
+  const { title, source, language, acl } = document;
+  if (acl !== undefined) facets.push(labelledFacet);
   if (title !== undefined) facets.push(facet("title", title));
   if (source !== undefined) facets.push(facet("source", source));
   if (language !== undefined) facets.push(facet("language", language));
@@ -68,6 +75,24 @@ export function facetsOf(
     if (values.some((each) => typeof each === "number")) facets.push(numberFacet(name));
   }
   return [...new Set(facets)];
+}
+
+/**
+ * What the groups of a reader admit. Objects of an earlier Freshet do not say that they have
+ * labels: they pass here, until a scrub has written them anew, and `admits` decides.
+ */
+export function nativeAccess(access: Access | undefined): NativeFilter {
+  if (access === undefined) return anything;
+  const groups = [...access.groups];
+  const own = groups.length === 0 ? nothing : leafOf({ property: "acl", anyOf: groups });
+  if (!access.seesUnlabelled) return own;
+  const isLabelled: NativeLeaf = { property: "facets", anyOf: [labelledFacet] };
+  return anyPart([own, turned(isLabelled)]);
+}
+
+/** Both hold. */
+export function nativeBoth(one: NativeFilter, other: NativeFilter): NativeFilter {
+  return joined([one, other]);
 }
 
 export function nativeFilter(filter: Filter | undefined): NativeFilter {

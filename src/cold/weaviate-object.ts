@@ -30,10 +30,15 @@ export type ChunkProperties = {
   /** `storedVersion`. */
   termsVersion: number;
   record: string;
+  /** Of objects that an earlier Freshet stored, in place of `record`. */
+  info?: string;
 };
 
 /** What a search has to bring back: what is shown, and what it is found by. */
 export const candidateProperties = ["record", "terms"] as const;
+
+/** What labels are read from: the property `acl` does not tell an empty list from none. */
+export const labelProperties = ["record", "info"] as const;
 
 /** The name that Weaviate gives to the only vector of an object. */
 export const vectorName = "default";
@@ -160,6 +165,13 @@ export function objectOf(found: FoundObject & { readonly uuid: string }): ColdOb
   const shown = isPacked ? unpackRecord(record).shown : shownApart(found.properties);
   const { id, chunkCount } = entryOf(found);
   return { id, chunkCount, ...shown, vector: Float32Array.from(own as number[]) };
+}
+
+/** Labels as they were written, of an object that came with `labelProperties`. */
+export function labelsOf(properties: FoundObject["properties"]): readonly string[] | undefined {
+  const { record, info } = properties;
+  if (typeof record === "string" && record !== "") return unpackRecord(record).shown.info.acl;
+  return typeof info === "string" ? infoIn(info).acl : undefined;
 }
 
 /** As objects were stored before they were packed: each part in a property of its own. */

@@ -19,7 +19,7 @@ import { objectTerms } from "./terms.ts";
  * Stored with every object: objects with another number are written anew by a scrub. The terms'
  * version and, in the last digit, that of this form.
  */
-export const storedVersion = termsVersion * 10 + 1;
+export const storedVersion = termsVersion * 10 + 2;
 
 /** What an object shows of itself. */
 export type Shown = Pick<
@@ -81,7 +81,8 @@ export function unpackRecord(record: string): StoredRecord {
   const [made, places, documentId, version, chunk, heading, range, info] = headIn(
     record.slice(0, Math.max(0, end)),
   );
-  const isCounted = made === storedVersion && places !== null;
+  // Forms 1 and 2 differ in what is stored beside the record.
+  const isCounted = Math.floor(made / 10) === termsVersion && places !== null;
   return {
     shownTerms: isCounted ? { from: places[0], count: places[1] } : undefined,
     shown: {

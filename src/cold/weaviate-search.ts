@@ -5,6 +5,7 @@
  */
 
 import type { Collection, WeaviateClient } from "weaviate-client";
+import { admits } from "../contract/access.ts";
 import type { Candidate } from "../contract/candidate.ts";
 import { matchesFilter } from "../contract/filter.ts";
 import { limits } from "../contract/limits.ts";
@@ -12,7 +13,13 @@ import { queryTerms } from "../text/lexical.ts";
 import type { ColdObject, ColdQuery } from "./port.ts";
 import { questionTerms } from "./terms.ts";
 import type { SearchChannel } from "./weaviate-channel.ts";
-import { type NativeClause, type NativeLeaf, nativeFilter } from "./weaviate-filter.ts";
+import {
+  type NativeClause,
+  type NativeLeaf,
+  nativeAccess,
+  nativeBoth,
+  nativeFilter,
+} from "./weaviate-filter.ts";
 import {
   type Asked,
   type ChunkProperties,
@@ -52,7 +59,8 @@ export async function searchBothWays(
   through: SearchedThrough,
   query: ColdQuery,
 ): Promise<readonly Candidate[]> {
-  const { clause, exact } = nativeFilter(query.filter);
+  // The mandatory part stands beside all that was asked for: neither can widen the other.
+  const { clause, exact } = nativeBoth(nativeAccess(query.access), nativeFilter(query.filter));
   if (clause === "none") return [];
   const { tenant, text, vector } = query;
   const common = {
@@ -113,8 +121,9 @@ async function bestOf(list: List, { query, exact }: ListRequest): Promise<readon
   let fetch = exact ? query.limit : Math.min(query.limit * growth, fetchMax);
   for (;;) {
     const found = await list(fetch);
-    const hits = found.filter((hit) =>
-      matchesFilter({ id: hit.documentId, ...hit.info }, query.filter),
+    const hits = found.filter(
+      ({ documentId, info }) =>
+        admits(query.access, info.acl) && matchesFilter({ id: documentId, ...info }, query.filter),
     );
     const exhausted = found.length < fetch || fetch >= fetchMax;
     // A native filter lets too much through only where Weaviate trims blanks: then, too, ask for

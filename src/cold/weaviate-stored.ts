@@ -2,7 +2,7 @@
 
 import { Filters } from "weaviate-client";
 import type { ColdObject, ExpiredEntry, ExpiredPage } from "./port.ts";
-import { entryOf, objectOf } from "./weaviate-object.ts";
+import { entryOf, labelProperties, labelsOf, objectOf } from "./weaviate-object.ts";
 import type { ChunkCollection } from "./weaviate-search.ts";
 
 /** The objects with these ids, as they were written; absent ones are passed over. */
@@ -20,6 +20,23 @@ export async function storedObjects(
     { abortSignal },
   );
   return reply.objects.map(objectOf);
+}
+
+/** Labels of the objects with these ids; absent ones are passed over. */
+export async function storedLabels(
+  chunks: ChunkCollection,
+  ids: readonly string[],
+  abortSignal: AbortSignal,
+): Promise<ReadonlyMap<string, readonly string[] | undefined>> {
+  const reply = await chunks.query.fetchObjects(
+    {
+      filters: chunks.filter.byId().containsAny([...ids]),
+      limit: ids.length,
+      returnProperties: [...labelProperties],
+    },
+    { abortSignal },
+  );
+  return new Map(reply.objects.map(({ uuid, properties }) => [uuid, labelsOf(properties)]));
 }
 
 /** @throws an error of the vendor */

@@ -31,7 +31,7 @@ import { entryOf } from "./weaviate-object.ts";
 import { changed, vectorsOf } from "./weaviate-rewrite.ts";
 import { claimCollections, collectionsOf, upgradeChunks } from "./weaviate-schema.ts";
 import { type ChunkCollection, chunksOf, searchBothWays } from "./weaviate-search.ts";
-import { expiredPage, storedObjects } from "./weaviate-stored.ts";
+import { expiredPage, storedLabels, storedObjects } from "./weaviate-stored.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
 import { type WriteParts, writePage } from "./weaviate-write.ts";
 
@@ -96,6 +96,7 @@ type ObjectMethods = Pick<
   | "deleteIds"
   | "walk"
   | "stored"
+  | "labels"
   | "expired"
   | "renewTerms"
 >;
@@ -152,6 +153,7 @@ function objectMethods(parts: Parts): ObjectMethods {
           connection.run((client, signal) => expiredPage(chunksOf(client, tenant), page, signal)),
       }),
     stored: (tenant, ids) => readStored(parts, tenant, ids),
+    labels: (tenant, ids) => readLabels(parts, tenant, ids),
     renewTerms: async (tenant, ids) => {
       for (const page of pagesOf(ids, limits.mergePageObjects)) {
         const stored = await readStored(parts, tenant, page);
@@ -177,6 +179,19 @@ function readStored(
     whenUnknown: [],
     work: () =>
       connection.run((client, signal) => storedObjects(chunksOf(client, tenant), ids, signal)),
+  });
+}
+
+async function readLabels(
+  { connection, tenants }: Parts,
+  tenant: TenantId,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, readonly string[] | undefined>> {
+  if (ids.length === 0) return new Map();
+  return tenants.reading<ReadonlyMap<string, readonly string[] | undefined>>(tenant, {
+    whenUnknown: new Map(),
+    work: () =>
+      connection.run((client, signal) => storedLabels(chunksOf(client, tenant), ids, signal)),
   });
 }
 

@@ -3,6 +3,7 @@
 import type { Topology } from "../../actors/topology/topology.ts";
 import { connectPeers, servePeers } from "../cluster/nats-peers.ts";
 import { documentHasExpired } from "../cold/document-expiry.ts";
+import { documentLabels } from "../cold/document-labels.ts";
 import type { ColdShard } from "../cold/port.ts";
 import { limits } from "../contract/limits.ts";
 import type { EngineStatus } from "../contract/service.ts";
@@ -32,7 +33,8 @@ export async function startSurfaces(
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
   const { topology, log, cold, trust, services, stack, sources, credentials } = parts;
-  const local = createLocalService({ topology, trust, log, cold: coldOf(cold), clock });
+  const { aclDefault } = config;
+  const local = createLocalService({ topology, trust, log, cold: coldOf(cold), clock, aclDefault });
   const peers = connectPeers(log.connection);
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);
   const { connection } = log;
@@ -65,6 +67,8 @@ export async function startSurfaces(
 function coldOf(cold: ColdShard): ColdWalk & ColdExpiry {
   return {
     walk: (tenant, page) => cold.walk(tenant, page),
+    labels: (tenant, ids) => cold.labels(tenant, ids),
+    labelsOf: (document) => documentLabels(cold, document),
     hasExpired: (document, atMs) => documentHasExpired(cold, document, atMs),
   };
 }

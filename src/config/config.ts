@@ -25,6 +25,8 @@ import { settings } from "./settings.ts";
 export interface Config extends Links {
   /** Equal questions share what they find, and the answer. */
   readonly answerCache: boolean;
+  /** What groups see of documents without labels. */
+  readonly aclDefault: Value<"FRESHET_ACL_DEFAULT">;
   readonly embedding: {
     /** The model's folder and graph; undefined means what `ops/start` put into the cache. */
     readonly modelDir: string | undefined;
@@ -142,6 +144,7 @@ function assemble(values: Values): Config {
   return {
     ...assembleLinks(values),
     answerCache: present("FRESHET_ANSWER_CACHE") === "on",
+    aclDefault: present("FRESHET_ACL_DEFAULT"),
     embedding: assembleEmbedding(values),
     tenantWeights: values.FRESHET_TENANT_WEIGHTS ?? new Map(),
     tenantsMax: present("FRESHET_TENANTS_MAX"),

@@ -209,6 +209,11 @@ export const identitySettings = {
     text,
     "claim with the roles: a list, or a text with spaces between",
   ),
+  FRESHET_OIDC_GROUPS_CLAIM: setting(
+    undefined,
+    text,
+    "claim with the groups, which see only documents whose `acl` names one of them: a list, or the text of one. Set, a token without it has no groups; unset means `groups`, and a token without it sees everything of its tenant",
+  ),
 };
 
 export const modelSettings = {

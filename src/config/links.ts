@@ -78,6 +78,8 @@ export interface Issuer {
   readonly jwksUrl: string | undefined;
   readonly tenantClaim: string;
   readonly rolesClaim: string;
+  /** Undefined: `groups`, where there are any. */
+  readonly groupsClaim: string | undefined;
 }
 
 export interface ListenerTls {
@@ -205,6 +207,7 @@ function assembleIssuer(values: Values): Issuer | undefined {
     jwksUrl: values.FRESHET_OIDC_JWKS_URL,
     tenantClaim: present("FRESHET_OIDC_TENANT_CLAIM"),
     rolesClaim: present("FRESHET_OIDC_ROLES_CLAIM"),
+    groupsClaim: values.FRESHET_OIDC_GROUPS_CLAIM,
   };
 }
 

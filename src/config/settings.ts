@@ -36,6 +36,11 @@ export const settings = {
   ),
   ...httpKeySettings,
   ...identitySettings,
+  FRESHET_ACL_DEFAULT: setting(
+    "allow",
+    oneOf(["allow", "deny"]),
+    "what a credential with groups sees of documents without `acl`: `allow`: all of them; `deny`: none. The same on all nodes",
+  ),
   ...modelSettings,
   FRESHET_ANSWER_CACHE: setting(
     "on",

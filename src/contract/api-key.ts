@@ -5,6 +5,7 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
+import { aclLabelSchema } from "./document.ts";
 import { isTenantId, type TenantId } from "./ids.ts";
 import { limits } from "./limits.ts";
 
@@ -16,6 +17,8 @@ export type Role = (typeof roles)[number];
 export interface Identity {
   readonly tenant: TenantId;
   readonly roles: ReadonlySet<Role>;
+  /** Documents with labels are seen only if one of these is among them. Undefined: all are. */
+  readonly groups?: readonly string[] | undefined;
 }
 
 export const everyRole: ReadonlySet<Role> = new Set(roles);
@@ -31,6 +34,8 @@ const apiKeySchema = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{12}$/),
   tenant: z.string().refine(isTenantId, "1-64 letters, digits, _ or -"),
   roles: z.array(z.enum(roles)).min(1),
+  /** Absent: it sees everything of its tenant; empty: only what has no labels. */
+  groups: z.array(aclLabelSchema).max(limits.accessGroupsMax).optional(),
   /** Of the whole key, in hex. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   created_at: time,

@@ -42,17 +42,26 @@ export const metadataSchema = z
  * kept as they are, so they are neither cleaned nor redacted. Blanks around one are refused, since
  * an index would trim them.
  */
-const aclLabel = z
+export const aclLabelSchema = z
   .string()
   .min(1)
   .max(limits.aclLabelCharsMax)
-  .refine((label) => isPlainName(label) && label.trim() === label, {
-    error: "a label has no control characters and no blanks around it",
-  });
+  .refine(isAclLabel, { error: "a label has no control characters and no blanks around it" });
 
-/** A set: sorted, each label once. An empty one is not the same as none. */
+/** The same for many at once. */
+export function isAclLabel(text: string): boolean {
+  const { length } = text;
+  return (
+    length > 0 && length <= limits.aclLabelCharsMax && isPlainName(text) && text.trim() === text
+  );
+}
+
+/**
+ * A set: sorted, each label once. An empty one is not the same as none: no group is let in, where
+ * none leaves it to the engine (access.ts).
+ */
 const aclSchema = z
-  .array(aclLabel)
+  .array(aclLabelSchema)
   .max(limits.aclLabelsMax)
   .transform((labels) => [...new Set(labels)].sort());
 

@@ -111,7 +111,7 @@ export interface DocumentInfo {
   readonly expiresAtMs?: number | undefined;
   /** BCP 47, canonical. */
   readonly language?: string | undefined;
-  /** Labels of who may read it, sorted: names, so not redacted. Enforced by nothing yet. */
+  /** Labels of who may read it (access.ts), sorted: names, so not redacted. */
   readonly acl?: readonly string[] | undefined;
   /** Of what was published (content-hash.ts), before redaction: for who wants to compare. */
   readonly contentHash?: string | undefined;

@@ -6,9 +6,15 @@ import type { QuarantinedRecord } from "./quarantine.ts";
 import type { Answer, AnswerEvent, Question } from "./query.ts";
 import type { TenantRecovery } from "./recovery.ts";
 
-/** A checked question with its caller: one shape from the gateway to the question actor. */
-export interface AskRequest {
+/** Who reads: a tenant's documents, as far as the groups of the credential go (access.ts). */
+export interface Reader {
   readonly tenant: TenantId;
+  /** Undefined: sees everything of its tenant. */
+  readonly groups?: readonly string[] | undefined;
+}
+
+/** A checked question with its caller: one shape from the gateway to the question actor. */
+export interface AskRequest extends Reader {
   readonly question: Question;
   /** Aborts when the caller has gone: work for it ends. */
   readonly signal: AbortSignal;
@@ -74,8 +80,8 @@ export interface EngineStatus {
 /** Other nodes, by the name in their leases. All reject with not_ready when the node is gone. */
 export interface Peers {
   ask(node: string, request: AskRequest): Promise<Answer>;
-  document(node: string, tenant: TenantId, id: DocumentId): Promise<DocumentState>;
-  documents(node: string, tenant: TenantId, page: DocumentPageRequest): Promise<DocumentPage>;
+  document(node: string, reader: Reader, id: DocumentId): Promise<DocumentState>;
+  documents(node: string, reader: Reader, page: DocumentPageRequest): Promise<DocumentPage>;
 }
 
 export interface Service {
@@ -86,12 +92,14 @@ export interface Service {
     tenant: TenantId,
     options: { readonly payload: Uint8Array; readonly messageId?: string | undefined },
   ): Promise<PublishResult>;
-  document(tenant: TenantId, id: DocumentId): Promise<DocumentState>;
+  /** A document that the reader may not see is told as one that is absent. */
+  document(reader: Reader, id: DocumentId): Promise<DocumentState>;
   /**
-   * The tenant's live documents, page by page, in no order. What is there from the first page to
-   * the last in one version is listed; what changes meanwhile may be missed, or come twice.
+   * The tenant's live documents that the reader may see, page by page, in no order. What is there
+   * from the first page to the last in one version is listed; what changes meanwhile may be missed,
+   * or come twice.
    */
-  documents(tenant: TenantId, page: DocumentPageRequest): Promise<DocumentPage>;
+  documents(reader: Reader, page: DocumentPageRequest): Promise<DocumentPage>;
   /**
    * What became of the tenant's operations after `after`, in their order, without end until the
    * signal aborts; undefined: from now on. The first page comes at once, and may be empty.

@@ -8,6 +8,7 @@ import type {
   TenantViewMessage,
 } from "../../actors/messages.ts";
 import type { Topology } from "../../actors/topology/topology.ts";
+import { type Access, type AclDefault, accessOf, admits } from "../contract/access.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -50,6 +51,10 @@ interface ColdDocument {
 export interface ColdExpiry {
   /** @throws FreshetError cold_unavailable */
   hasExpired(document: ColdDocument, atMs: number): Promise<boolean>;
+  /** Of its first chunk, where cold has that. @throws FreshetError cold_unavailable */
+  labelsOf(
+    document: ColdDocument,
+  ): Promise<{ readonly labels: readonly string[] | undefined } | undefined>;
 }
 
 /** What this node answers by itself: `not_ready` for tenants of others. */
@@ -61,37 +66,71 @@ export function createLocalService({
   log,
   cold,
   clock,
+  aclDefault = "allow",
 }: Pick<ServiceOptions, "topology" | "trust" | "log" | "clock"> & {
   readonly cold: ColdWalk & ColdExpiry;
+  /** What groups see of documents without labels. */
+  readonly aclDefault?: AclDefault | undefined;
 }): LocalService {
   const isGone = async (tenant: TenantId, documentId: DocumentId, version: Version) =>
     (await isRefused(log, tenant, version)) ||
     (await isOver(cold, { tenant, documentId, version }, clock.nowMs()));
   return {
-    ask: async (request) => {
+    ask: async ({ groups, ...request }) => {
       await trust.pass();
-      const answer = await askQuestion(topology, request);
+      const answer = await askQuestion(topology, request, accessOf(groups, aclDefault));
       // It was found on a log that was refused meanwhile.
       if (trust.refusal !== undefined) throw trust.refusal;
       return answer;
     },
-    document: async (tenant, id) => {
+    document: async ({ tenant, groups }, id) => {
       await trust.pass();
+      const access = accessOf(groups, aclDefault);
       const view = await askDocument(topology, tenant, id);
       const { version, shard, visible: visible_seq } = view;
-      if (version === undefined || (shard === "cold" && (await isGone(tenant, id, version)))) {
+      const isThere =
+        access === undefined
+          ? version !== undefined
+          : await isAdmitted({ cold, access, tenant, id }, view);
+      if (!isThere || version === undefined) return { id, status: "absent", visible_seq };
+      if (shard === "cold" && (await isGone(tenant, id, version))) {
         return { id, status: "absent", visible_seq };
       }
       return { id, status: "visible", seq: version, shard };
     },
-    documents: async (tenant, page) => {
+    documents: async ({ tenant, groups }, page) => {
       await trust.pass();
+      const access = accessOf(groups, aclDefault);
       const askView: AskView = (request) => askList(topology, tenant, request);
-      const listed = await listDocuments({ tenant, cold, askView }, page);
+      const listed = await listDocuments({ tenant, access, cold, askView }, page);
       if (trust.refusal !== undefined) throw trust.refusal;
       return listed;
     },
   };
+}
+
+interface AccessAsked {
+  readonly cold: ColdExpiry;
+  readonly access: Access;
+  readonly tenant: TenantId;
+  readonly id: DocumentId;
+}
+
+/**
+ * Whether the reader may see the document. One that is denied and one that is absent are told
+ * alike, and cost alike: cold is asked for either, also where memory knows, unless memory has all
+ * of the tenant. While cold is away neither is told.
+ */
+async function isAdmitted(
+  { cold, access, tenant, id: documentId }: AccessAsked,
+  { version, info, isInCold }: DocumentView,
+): Promise<boolean> {
+  if (info !== undefined && admits(access, info.acl)) return true;
+  if (!isInCold) return false;
+  const asked = { tenant, documentId, version: version ?? (0 as Version) };
+  const found = await cold.labelsOf(asked);
+  const isKnown = info === undefined && version !== undefined && found !== undefined;
+  return isKnown && admits(access, found.labels);
 }
 
 /**
@@ -136,19 +175,19 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
       if (topology.isHotFull(tenant)) throw new FreshetError("overloaded");
       return log.docs.publish({ tenant, payload, messageId });
     },
-    document: async (tenant, id) => {
+    document: async (reader, id) => {
       await trust.pass();
-      if (topology.isOwner(tenant)) return local.document(tenant, id);
-      return peers.document(await ownerOf(options, tenant), tenant, id);
+      if (topology.isOwner(reader.tenant)) return local.document(reader, id);
+      return peers.document(await ownerOf(options, reader.tenant), reader, id);
     },
-    documents: async (tenant, page) => {
+    documents: async (reader, page) => {
       await trust.pass();
-      if (topology.isOwner(tenant)) return local.documents(tenant, page);
-      return peers.documents(await ownerOf(options, tenant), tenant, page);
+      if (topology.isOwner(reader.tenant)) return local.documents(reader, page);
+      return peers.documents(await ownerOf(options, reader.tenant), reader, page);
     },
     events: (tenant, { after, signal }) => {
       const { chunks, events: notices } = log;
-      const stateOf = (of: TenantId, id: DocumentId) => service.document(of, id);
+      const stateOf = (of: TenantId, id: DocumentId) => service.document({ tenant: of }, id);
       const view = { chunks, notices, stateOf, clock };
       return eventsAfter(view, { tenant, after, signal });
     },
@@ -202,9 +241,13 @@ async function askUntilServed(
   }
 }
 
-function askQuestion({ questions }: Topology, request: AskRequest): Promise<Answer> {
+function askQuestion(
+  { questions }: Topology,
+  request: Omit<AskRequest, "groups">,
+  access: Access | undefined,
+): Promise<Answer> {
   return ask<Answer, QuestionMessage>({
-    message: (reply) => ({ type: "question", ...request, reply }),
+    message: (reply) => ({ type: "question", ...request, access, reply }),
     send: (message) => questions.tryPut(message),
     refused: () => new FreshetError("overloaded"),
   });
@@ -222,7 +265,8 @@ async function askDocument(
   // A tenant that its partition's owner does not know has no operations, so no documents either.
   if (entry === undefined) {
     await proofs.prove({ partition, epoch });
-    return { version: undefined, visible: 0 as Version, shard: "cold" };
+    const nothing = { version: undefined, info: undefined, isInCold: false } as const;
+    return { ...nothing, visible: 0 as Version, shard: "cold" };
   }
   const view = await ask<DocumentView, TenantViewMessage>({
     message: (reply) => ({ type: "document", documentId, reply }),

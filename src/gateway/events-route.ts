@@ -5,8 +5,8 @@
 
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { errorBody } from "../contract/errors.ts";
-import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import type { Reader } from "../contract/service.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import type { Handler } from "./handler.ts";
 import { SseResponse } from "./sse-response.ts";
@@ -15,12 +15,12 @@ interface EventsRoute {
   readonly handler: Handler;
   readonly request: FastifyRequest<{ Querystring: { from_seq?: unknown } }>;
   readonly reply: FastifyReply;
-  readonly tenant: TenantId;
+  readonly reader: Reader;
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
 }
 
 export async function eventsRoute(route: EventsRoute): Promise<unknown> {
-  const { handler, request, reply, tenant } = route;
+  const { handler, request, reply, reader } = route;
   const caller = abortWhenCallerLeaves(reply.raw);
   const stream = new SseResponse({
     ...route.sse,
@@ -31,7 +31,7 @@ export async function eventsRoute(route: EventsRoute): Promise<unknown> {
   const after = request.headers["last-event-id"];
   const from = after === undefined ? request.query.from_seq : undefined;
   try {
-    for await (const page of handler.events(tenant, { after, from, signal: caller.signal })) {
+    for await (const page of handler.events(reader, { after, from, signal: caller.signal })) {
       if (!stream.begun) stream.write(`retry: ${limits.retryAfterMs}\n\n`);
       for (const event of page) {
         stream.write(`id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`);

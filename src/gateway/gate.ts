@@ -4,6 +4,7 @@ import type { FastifyRequest } from "fastify";
 import type { Identity, Role } from "../contract/api-key.ts";
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
+import type { Reader } from "../contract/service.ts";
 import { type Authenticate, type Check, checkRole } from "./auth.ts";
 import { refuseEncodedBody } from "./bodies.ts";
 
@@ -45,5 +46,14 @@ export class Gate {
   /** @throws FreshetError unauthorized */
   tenantOf(request: FastifyRequest): TenantId {
     return this.identityOf(request).tenant;
+  }
+
+  /**
+   * Whose documents a request may see, by its credential alone.
+   * @throws FreshetError unauthorized
+   */
+  readerOf(request: FastifyRequest): Reader {
+    const { tenant, groups } = this.identityOf(request);
+    return { tenant, groups };
   }
 }

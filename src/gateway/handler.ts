@@ -27,6 +27,7 @@ import type {
   DocumentPageRequest,
   DocumentState,
   EngineStatus,
+  Reader,
   Service,
 } from "../contract/service.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -55,18 +56,18 @@ export interface Handler {
   answer(request: UncheckedAsk): Promise<Answer>;
   /** @throws FreshetError */
   publish(request: PublishRequest): Promise<PublishResult & { readonly id: DocumentId }>;
-  document(tenant: TenantId, id: string): Promise<DocumentState>;
+  document(reader: Reader, id: string): Promise<DocumentState>;
   /** `limit` as it came, unchecked. */
   documents(
-    tenant: TenantId,
+    reader: Reader,
     page: { readonly after?: unknown; readonly limit?: unknown },
   ): Promise<DocumentPage>;
   /**
    * Pages of events, until the signal aborts. `after` and `from` as they came, unchecked: at most
-   * one of them.
+   * one of them. Not for a reader with groups: events name every document of the tenant.
    */
   events(
-    tenant: TenantId,
+    reader: Reader,
     request: EventsRequest & { readonly signal: AbortSignal },
   ): AsyncIterable<readonly StoredEvent[]>;
   status(): EngineStatus;
@@ -123,13 +124,13 @@ export function createHandler(options: HandlerOptions): Handler {
   return {
     answer,
     publish,
-    document: async (tenant, id) => service.document(tenant, documentIdOf(id)),
-    async documents(tenant, page) {
+    document: async (reader, id) => service.document(reader, documentIdOf(id)),
+    async documents(reader, page) {
       const request = pageOf(page);
-      const share = listings.tryTake(tenant);
+      const share = listings.tryTake(reader.tenant);
       if (share === undefined) throw new FreshetError("overloaded", "too many listings at once");
       try {
-        return await service.documents(tenant, request);
+        return await service.documents(reader, request);
       } finally {
         share.release();
       }
@@ -147,7 +148,9 @@ export function createHandler(options: HandlerOptions): Handler {
 
 function eventsOf(service: Service): Handler["events"] {
   const streams = new FairShares({ total: limits.eventStreamsMax });
-  return async function* events(tenant, { signal, ...request }) {
+  return async function* events({ tenant, groups }, { signal, ...request }) {
+    if (groups !== undefined)
+      throw new FreshetError("forbidden", "events are for keys without groups");
     const after = startOf(request);
     const share = streams.tryTake(tenant);
     if (share === undefined) throw new FreshetError("overloaded", "too many event streams");

@@ -65,7 +65,9 @@ export class KeyStore {
     const found = this.#current().keys.get(id);
     if (found === undefined || !isKeyOf(key, found)) return undefined;
     if (hasKeyExpired(found, this.#options.clock.nowMs())) return undefined;
-    return { tenant: found.tenant, roles: new Set(found.roles), keyId: id };
+    const { tenant, roles, groups } = found;
+    const own = groups === undefined ? {} : { groups };
+    return { tenant, roles: new Set(roles), ...own, keyId: id };
   }
 
   /** Whether a key names the tenant, expired or not: what is stored is served. */

@@ -5,7 +5,8 @@
  * that any node answers and each question is answered once. Sends one reply; with `stream: true` it
  * sends messages with the header `Freshet-Event` (`retrieval`, `delta`…) before, and the whole
  * answer as `done`. Never trusts a tenant in a body: the subject says it, and the server's
- * permissions guard the subject.
+ * permissions guard the subject. A message names no credential, so it has no groups: who may ask
+ * here sees everything of the tenant.
  *
  * Never answers to anything but an inbox: what a requester chose as reply could be a subject of the
  * log.

@@ -68,7 +68,7 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   app.post(
     "/answer",
     { onRequest: [gate.admits("query"), wantsJson], bodyLimit: limits.questionBytesMax },
-    (request, reply) => askRoute({ ...options, request, reply, tenant: tenantOf(request) }),
+    (request, reply) => askRoute({ ...options, request, reply, reader: gate.readerOf(request) }),
   );
   app.post(
     "/v1/documents",
@@ -104,24 +104,27 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   app.get<{ Querystring: { after?: unknown; limit?: unknown } }>(
     "/v1/documents",
     { onRequest: gate.admits() },
-    async (request) => handler.documents(tenantOf(request), request.query),
+    async (request) => handler.documents(gate.readerOf(request), request.query),
   );
   app.get<{ Querystring: { from_seq?: unknown } }>(
     "/v1/events",
     // The head of a stream without end would never come to an end.
     { onRequest: gate.admits("query"), exposeHeadRoute: false },
-    (request, reply) => eventsRoute({ ...options, request, reply, tenant: tenantOf(request) }),
+    (request, reply) => eventsRoute({ ...options, request, reply, reader: gate.readerOf(request) }),
   );
   app.get<DocumentRoute>("/v1/documents/:id", { onRequest: gate.admits() }, async (request) =>
-    handler.document(tenantOf(request), request.params.id),
+    handler.document(gate.readerOf(request), request.params.id),
   );
   app.get("/v1/status", { onRequest: gate.admits() }, async (request) => {
     const status = handler.status();
     if (!options.keys) return status;
-    const own = tenantOf(request);
+    const own = gate.readerOf(request);
     // What lies in the log names other tenants.
     const { quarantined: _, ...shown } = status;
-    return { ...shown, tenants: status.tenants.filter(({ tenant }) => tenant === own) };
+    // The numbers of a tenant count documents that a credential with groups may not know of.
+    const mayCount = own.groups === undefined;
+    const tenants = status.tenants.filter(({ tenant }) => mayCount && tenant === own.tenant);
+    return { ...shown, tenants };
   });
 }
 

@@ -3,7 +3,9 @@
  *
  *   OT1  only asymmetric signatures count, and only of the configured issuer for the configured
  *        audience: a token that another service was meant to have opens nothing here;
- *   OT2  an outage of the provider is told as such, and never makes a token good or bad.
+ *   OT2  an outage of the provider is told as such, and never makes a token good or bad;
+ *   OT3  groups that cannot be read whole let nobody in: a token that lost some of them must not
+ *        see more for it.
  */
 
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
@@ -20,6 +22,8 @@ export interface TokenOptions {
   readonly jwksUrl?: string | undefined;
   readonly tenantClaim: string;
   readonly rolesClaim: string;
+  /** Undefined: `groups`, and a token without it sees everything of its tenant. */
+  readonly groupsClaim?: string | undefined;
 }
 
 /** @throws FreshetError unauthorized, identity_unavailable */
@@ -93,7 +97,42 @@ function identityOf(payload: JWTPayload, options: TokenOptions): Identity {
   if (typeof tenant !== "string" || !isTenantId(tenant)) {
     throw new FreshetError("unauthorized", `the token names no tenant in ${options.tenantClaim}`);
   }
-  return { tenant, roles: rolesOf(payload[options.rolesClaim]) };
+  const groups = groupsOf(payload, options.groupsClaim);
+  const roles = rolesOf(payload[options.rolesClaim]);
+  return { tenant, roles, ...(groups === undefined ? {} : { groups }) };
+}
+
+const groupsClaimDefault = "groups";
+
+/**
+ * A list, or one text, which is the name of one group: names may hold spaces.
+ * @throws FreshetError unauthorized (OT3)
+ */
+function groupsOf(payload: JWTPayload, name: string | undefined): readonly string[] | undefined {
+  const own = name ?? groupsClaimDefault;
+  const claim = payload[own];
+  if (claim === undefined || claim === null) {
+    if (isElsewhere(payload, own)) {
+      throw new FreshetError("unauthorized", `the token leaves out ${own}: it has too many`);
+    }
+    return name === undefined ? undefined : [];
+  }
+  const groups: readonly unknown[] = Array.isArray(claim) ? claim : [claim];
+  if (!groups.every((group) => typeof group === "string")) {
+    throw new FreshetError("unauthorized", `${own} in the token is no list of texts`);
+  }
+  if (groups.length > limits.accessGroupsMax) {
+    const most = `at most ${limits.accessGroupsMax} count`;
+    throw new FreshetError("unauthorized", `the token has ${groups.length} ${own}, ${most}`);
+  }
+  return groups;
+}
+
+/** Providers that have no room for a claim say so in others (OpenID Connect Core, 5.6.2). */
+function isElsewhere(payload: JWTPayload, claim: string): boolean {
+  const names = payload["_claim_names"];
+  const isNamed = typeof names === "object" && names !== null && Object.hasOwn(names, claim);
+  return isNamed || payload["hasgroups"] === true;
 }
 
 /** A list, or one text with spaces between, as `scope` is. Unknown roles are skipped. */

@@ -39,6 +39,7 @@ export class Block<Row extends Placed<Row>> {
   readonly rows: (Row | undefined)[];
   #used = 0;
   #live = 0;
+  #seated = 0;
   #holders = 1;
   #graph: BlockGraph | null = null;
   /** Rows that the filtered search in work picked. */
@@ -65,6 +66,11 @@ export class Block<Row extends Placed<Row>> {
 
   get live(): number {
     return this.#live;
+  }
+
+  /** How often a row was put into a place: what is known of the rows by place holds as long. */
+  get seated(): number {
+    return this.#seated;
   }
 
   get isFull(): boolean {
@@ -128,6 +134,19 @@ export class Block<Row extends Placed<Row>> {
     this.picked += 1;
   }
 
+  /** Picks the live rows among these, a bit each. */
+  pickAll(words: Uint32Array): void {
+    const { u32 } = this.#memory.arena;
+    const [live, to] = [this.liveAt / 4, this.pickedAt / 4];
+    let picked = 0;
+    for (let at = 0; at < words.length; at += 1) {
+      const both = (words[at] as number) & (u32[live + at] as number);
+      u32[to + at] = both;
+      picked += bitsOf(both);
+    }
+    this.picked = picked;
+  }
+
   setGraph(graph: BlockGraph): void {
     this.#graph = graph;
   }
@@ -155,8 +174,16 @@ export class Block<Row extends Placed<Row>> {
     row.index = index;
     this.rows[index] = row;
     this.#live += 1;
+    this.#seated += 1;
     const word = this.liveAt / 4 + (index >> 5);
     const { u32 } = this.#memory.arena;
     u32[word] = (u32[word] as number) | (1 << (index & 31));
   }
+}
+
+/** How many bits of a word are set. */
+function bitsOf(word: number): number {
+  let bits = word - ((word >>> 1) & 0x5555_5555);
+  bits = (bits & 0x3333_3333) + ((bits >>> 2) & 0x3333_3333);
+  return Math.imul((bits + (bits >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
 }

@@ -68,13 +68,17 @@ export class FilterIndex {
 
   /**
    * The live entries that match, each once, marked with `search`. `all` is asked when a field is
-   * new.
+   * new; what `admits` keeps out is not there.
    */
-  select(filter: Filter, all: () => Iterable<Entry>): Entry[] {
+  select(
+    filter: Filter,
+    all: () => Iterable<Entry>,
+    admits: (entry: Entry) => boolean = () => true,
+  ): Entry[] {
     this.#searches += 1;
     const matching: Entry[] = [];
     for (const entry of this.#plan(filter, all).offer()) {
-      if (!entry.alive || entry.matched === this.#searches) continue;
+      if (!entry.alive || entry.matched === this.#searches || !admits(entry)) continue;
       entry.matched = this.#searches;
       matching.push(entry);
     }

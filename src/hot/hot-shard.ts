@@ -10,11 +10,14 @@
  *       looks.
  */
 
+import { admits } from "../contract/access.ts";
 import type { Candidate, LexicalMatch } from "../contract/candidate.ts";
+import type { Filter } from "../contract/filter.ts";
 import { type DocumentId, noPosition, type Position } from "../contract/ids.ts";
-import type { ChunkTerms } from "../contract/record.ts";
+import type { ChunkTerms, DocumentInfo } from "../contract/record.ts";
 import { countTerms, indexedText, unpackTerms } from "../text/chunk-terms.ts";
 import { queryTerms, titleTerms } from "../text/lexical.ts";
+import { AccessIndex, type Admission, isAdmitted } from "./access-index.ts";
 import type { Placed } from "./block.ts";
 import { checkVector } from "./check-vector.ts";
 import { FilterIndex } from "./filter-index.ts";
@@ -45,6 +48,7 @@ class IndexedHotShard implements HotShard {
   readonly #tail: Tail;
   readonly #lexical = new LexicalIndex();
   readonly #filters = new FilterIndex();
+  readonly #access = new AccessIndex();
   readonly #graphs: Graphs;
   #rowCount = 0;
   #textBytes = 0;
@@ -86,20 +90,23 @@ class IndexedHotShard implements HotShard {
     }
   }
 
-  search({ vector, text, limit, filter }: HotQuery): readonly Candidate[] {
+  search({ vector, text, limit, filter, access }: HotQuery): readonly Candidate[] {
     checkVector(vector, this.#options.dimensions);
-    const picked =
-      filter === undefined ? undefined : this.#filters.select(filter, () => this.#entries.values());
+    const admission = access && this.#access.admission(access);
+    if (admission?.rows === 0) return [];
+    const picked = filter === undefined ? admission : this.#select(filter, admission);
     const search = this.#filters.search;
+    const holds = admission && (({ entry }: Row): boolean => isAdmitted(entry.labels, admission));
     const accepts = ({ entry }: Row): boolean =>
-      picked === undefined ? entry.alive : entry.matched === search;
+      filter === undefined ? entry.alive : entry.matched === search;
     const { simd } = this.#options.memory;
     const { scanBelow = scanBelowDefault } = this.#options;
     const blocks = [...this.#graphs.blocks, ...this.#tail.blocks];
     const dense = nearestRows(simd, blocks, { vector, limit, picked, scanBelow });
     const lexical = createTopK<Row>(limit);
     const queried = queryTerms(text);
-    this.#lexical.search(queried, accepts, lexical);
+    const corpus = admission && holds && { ...admission, holds };
+    this.#lexical.search(queried, corpus ? { accepts, corpus } : { accepts }, lexical);
     const found = [...new Set([...dense.map(({ row }) => row), ...lexical.items()])];
     const matches = this.#lexical.matches(queried, found);
     // Measured as cold measures it, not as SIMD adds up: they differ by a last bit, and with it
@@ -111,10 +118,10 @@ class IndexedHotShard implements HotShard {
   }
 
   /** Documents come in log order, and one that is replaced goes to the end of the entries. */
-  documents({ after, limit }: Parameters<HotShard["documents"]>[0]): readonly Entry[] {
+  documents({ after, limit, access }: Parameters<HotShard["documents"]>[0]): readonly Entry[] {
     const page: Entry[] = [];
     for (const entry of this.#unmerged.values()) {
-      if (entry.position <= after) continue;
+      if (entry.position <= after || !admits(access, entry.info.acl)) continue;
       page.push(entry);
       if (page.length === limit) break;
     }
@@ -123,6 +130,10 @@ class IndexedHotShard implements HotShard {
 
   has(documentId: DocumentId): boolean {
     return this.#entries.has(documentId);
+  }
+
+  infoOf(documentId: DocumentId): DocumentInfo | undefined {
+    return this.#entries.get(documentId)?.info;
   }
 
   held(): Iterable<Entry> {
@@ -134,8 +145,8 @@ class IndexedHotShard implements HotShard {
   }
 
   stats(): HotStats {
-    const indexBytes =
-      this.#tail.bytes + this.#graphs.bytes + this.#lexical.bytes() + this.#filters.bytes;
+    const named = this.#filters.bytes + this.#access.bytes;
+    const indexBytes = this.#tail.bytes + this.#graphs.bytes + this.#lexical.bytes() + named;
     return {
       documents: this.#entries.size,
       chunks: this.#rowCount,
@@ -157,27 +168,39 @@ class IndexedHotShard implements HotShard {
     this.#unmerged.clear();
     this.#lexical.clear();
     this.#filters.clear();
+    this.#access.clear();
     this.#rowCount = 0;
     this.#textBytes = 0;
     Object.assign(this.#kept, { documents: 0, chunks: 0, bytes: 0 });
+  }
+
+  /** Documents that a filter matches and the reader is let in to. */
+  #select(filter: Filter, admission: Admission | undefined): Entry[] {
+    const admits = admission && ((entry: Entry): boolean => isAdmitted(entry.labels, admission));
+    return this.#filters.select(filter, () => this.#entries.values(), admits);
   }
 
   #insert(document: HotDocument): void {
     const { info, chunks } = document;
     // Of exactly this length: an array that grows keeps room for more.
     const rows = new Array<Row>(chunks.length);
-    const entry = createEntry(document, rows);
+    const counts = chunks.map(
+      ({ text, heading, terms }) =>
+        terms ?? countedHere(indexedText(info.title, { heading, text })),
+    );
+    const terms = counts.reduce((sum, { length }) => sum + length, 0);
+    const labels = this.#access.take(info.acl, { rows: rows.length, terms });
+    const entry = createEntry(document, { rows, labels, terms });
     const title = titleTerms(info.title);
     let heading: string | undefined;
-    for (const [chunk, { text, range, vector, terms, ...own }] of chunks.entries()) {
+    for (const [chunk, { text, range, vector, ...own }] of chunks.entries()) {
       // A heading is the same for many chunks in turn, and each came with a copy.
       if (own.heading !== heading) heading = own.heading;
       const [start, end] = range ?? noRange;
       const said = { entry, chunk, text, heading, start, end };
       const row = this.#tail.append((at) => rowOf(said, at), vector);
       rows[chunk] = row;
-      const counted = terms ?? countedHere(indexedText(info.title, { heading, text }));
-      this.#lexical.add(row, counted, title);
+      this.#lexical.add(row, counts[chunk] as ChunkTerms, title);
     }
     this.#entries.set(document.documentId, entry);
     this.#filters.add(entry);
@@ -205,6 +228,7 @@ class IndexedHotShard implements HotShard {
     else this.#unmerged.delete(entry.documentId);
     entry.alive = false;
     this.#filters.remove(entry);
+    this.#access.give(entry.labels, { rows: entry.rows.length, terms: entry.terms });
     for (const row of entry.rows) {
       this.#lexical.remove(row);
       const { block } = row;
@@ -229,7 +253,7 @@ function rowOf(
   return { entry, chunk, text, heading, start, end, block, index, place: undefined };
 }
 
-function createEntry(document: HotDocument, rows: readonly Row[]): Entry {
+function createEntry(document: HotDocument, own: Pick<Entry, "rows" | "labels" | "terms">): Entry {
   const { documentId, version, position, info, chunks } = document;
   let bytes = entryBytes + stringBytes(documentId) + stringBytes(JSON.stringify(info));
   let before: string | undefined;
@@ -238,7 +262,8 @@ function createEntry(document: HotDocument, rows: readonly Row[]): Entry {
     if (heading !== undefined && heading !== before) bytes += stringBytes(heading);
     before = heading;
   }
-  return { documentId, version, position, info, rows, bytes, kept: false, alive: true, matched: 0 };
+  const named = { documentId, version, position, info, ...own };
+  return { ...named, bytes, kept: false, alive: true, matched: 0 };
 }
 
 /** V8 takes one byte for each character where all are of Latin-1, else two. */

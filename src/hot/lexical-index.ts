@@ -5,7 +5,8 @@
  * Owns which terms each row holds. A row that is taken out stays in its lists until they are swept;
  * how many hold a term is counted where some might have gone.
  *
- *   LI1  a search sees no row that was taken out, and scores as if none had ever been there;
+ *   LI1  a search sees no row that was taken out or is not in its corpus, and scores as if none had
+ *        ever been there;
  *   LI2  every insert and removal sweeps a few lists in turn, so what is dead is bounded by two
  *       rounds;
  *   LI3  `matches` says what reading heading and text would say: a title finds a row and counts for
@@ -23,6 +24,15 @@ import type { TopK } from "./top-k.ts";
 
 const { k1, b } = bm25Constants;
 
+/** The rows that there are for a search: what is in none of them counts in no statistics. */
+export interface Corpus {
+  readonly rows: number;
+  /** Of all of them, repetitions included. */
+  readonly terms: number;
+  /** Undefined: every row that lives. */
+  readonly holds: ((row: Row) => boolean) | undefined;
+}
+
 /** What a row takes beside its postings: a reference, and two lengths. */
 const rowBytes = 16;
 
@@ -38,6 +48,9 @@ const rowsAtFirst = 32;
  * counts only where its tag is that of the search.
  */
 const notes = { tag: 0, tags: new Uint32Array(0), numbers: new Float64Array(0) };
+
+/** The rows of a corpus that hold the term in work, and how often; used anew for each. */
+const held = { places: new Uint32Array(0), counts: new Uint32Array(0) };
 
 function beginNotes(rows: number): number {
   if (notes.tags.length < rows) {
@@ -99,13 +112,21 @@ export class LexicalIndex {
     else this.#sweep();
   }
 
-  /** Offers every live row that holds a term of the question and that `accepts`, with its BM25. */
-  search(queried: readonly string[], accepts: (row: Row) => boolean, best: TopK<Row>): void {
+  /**
+   * Offers every live row that holds a term of the question and that `accepts`, with its BM25.
+   * @param corpus what there is; undefined: all rows
+   */
+  search(
+    queried: readonly string[],
+    { accepts, corpus }: { readonly accepts: (row: Row) => boolean; readonly corpus?: Corpus },
+    best: TopK<Row>,
+  ): void {
     const tag = beginNotes(this.#rows.length);
     const found: number[] = [];
+    const all = corpus ?? { rows: this.#count, terms: this.#totalLength, holds: undefined };
     for (const term of queried) {
       const number = this.#postings.numberOf(term);
-      if (number !== undefined) this.#accumulate(number, tag, found);
+      if (number !== undefined) this.#accumulate(number, all, { tag, found });
     }
     for (const place of found) {
       const row = this.#rows[place] as Row;
@@ -209,21 +230,43 @@ export class LexicalIndex {
     return count;
   }
 
+  /** The same of a corpus, and which they are: its list is read and its rows are asked once. */
+  #collect(number: number, holds: (row: Row) => boolean): number {
+    const cursor = this.#postings.read(number);
+    const most = this.#postings.count(number);
+    if (held.places.length < most) {
+      held.places = new Uint32Array(2 * most);
+      held.counts = new Uint32Array(2 * most);
+    }
+    const { places, counts } = held;
+    let count = 0;
+    while (cursor.next()) {
+      const row = this.#rows[cursor.row];
+      if (row === undefined || !holds(row)) continue;
+      places[count] = cursor.row;
+      counts[count] = cursor.count;
+      count += 1;
+    }
+    return count;
+  }
+
   /**
    * Adds the term's share to the score of each row that holds it; collects rows met for the first
    * time.
    */
-  #accumulate(number: number, tag: number, found: number[]): void {
-    const holding = this.#holding(number);
-    const rarity = Math.log(1 + (this.#count - holding + 0.5) / (holding + 0.5));
-    const averageLength = this.#totalLength / this.#count;
+  #accumulate(
+    number: number,
+    corpus: Corpus,
+    { tag, found }: { readonly tag: number; readonly found: number[] },
+  ): void {
+    const { holds } = corpus;
+    const holding = holds === undefined ? this.#holding(number) : this.#collect(number, holds);
+    const rarity = Math.log(1 + (corpus.rows - holding + 0.5) / (holding + 0.5));
+    const averageLength = corpus.terms / corpus.rows;
     const { tags, numbers } = notes;
     const rows = this.#rows;
     const lengths = this.#lengths;
-    const cursor = this.#postings.read(number);
-    while (cursor.next()) {
-      const { row: place, count } = cursor;
-      if (rows[place] === undefined) continue;
+    const add = (place: number, count: number): void => {
       const share = count + k1 * (1 - b + (b * (lengths[place] as number)) / averageLength);
       const score = (rarity * (count * (k1 + 1))) / share;
       if (tags[place] === tag) {
@@ -233,7 +276,14 @@ export class LexicalIndex {
         numbers[place] = score;
         found.push(place);
       }
+    };
+    if (holds !== undefined) {
+      const { places, counts } = held;
+      for (let at = 0; at < holding; at += 1) add(places[at] as number, counts[at] as number);
+      return;
     }
+    const cursor = this.#postings.read(number);
+    while (cursor.next()) if (rows[cursor.row] !== undefined) add(cursor.row, cursor.count);
   }
 }
 

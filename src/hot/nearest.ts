@@ -4,6 +4,7 @@
  * more steps the fewer rows count. Both apply deletes and filters inside (H3).
  */
 
+import { type Admission, pickAdmitted } from "./access-index.ts";
 import type { Entry, Row, RowBlock } from "./rows.ts";
 import type { Question, Simd } from "./simd.ts";
 
@@ -18,8 +19,8 @@ const breadthSpare = 32;
 export const scanBelowDefault = 4_000;
 
 export interface NearestQuestion extends Question {
-  /** Documents that count; undefined: all. */
-  readonly picked?: readonly Entry[] | undefined;
+  /** Documents that count, or all that a reader is let in to; undefined: all. */
+  readonly picked?: readonly Entry[] | Admission | undefined;
   /** `scanBelowDefault`, unless a test wants walks through few rows. */
   readonly scanBelow: number;
 }
@@ -54,7 +55,11 @@ export function nearestRows(
   return rows;
 }
 
-function pickRows(blocks: readonly RowBlock[], picked: readonly Entry[]): void {
+function pickRows(blocks: readonly RowBlock[], picked: readonly Entry[] | Admission): void {
+  if ("bit" in picked) {
+    for (const block of blocks) pickAdmitted(block, picked);
+    return;
+  }
   for (const block of blocks) block.clearPicked();
   for (const { rows } of picked) {
     for (const { block, index } of rows) block.pick(index);

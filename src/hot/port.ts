@@ -5,6 +5,7 @@
  * searches hot in one step (ARCHITECTURE.md, Query).
  */
 
+import type { Access } from "../contract/access.ts";
 import type { Candidate } from "../contract/candidate.ts";
 import type { Filter } from "../contract/filter.ts";
 import type { DocumentId, Position, Version } from "../contract/ids.ts";
@@ -30,6 +31,8 @@ export interface HotQuery {
   /** Candidates wanted from each of the two lists, dense and lexical. */
   readonly limit: number;
   readonly filter?: Filter | undefined;
+  /** Of the reader: what it does not admit is not there (H5). Undefined: all is. */
+  readonly access?: Access | undefined;
 }
 
 export interface HotAmount {
@@ -49,7 +52,9 @@ export interface HotStats extends HotAmount {
  *   H2  a search right after `delete` does not find the document;
  *   H3  filters and deletes apply inside the search: a filtered search is as complete as an
  *       unfiltered one;
- *   H4  a malformed vector is refused before native code sees it.
+ *   H4  a malformed vector is refused before native code sees it;
+ *   H5  what a reader's clause does not admit changes nothing of what it is told: candidates,
+ *       their scores and pages are as if it were not held.
  */
 export interface HotShard {
   /**
@@ -71,8 +76,11 @@ export interface HotShard {
   documents(page: {
     readonly after: Position;
     readonly limit: number;
+    readonly access?: Access | undefined;
   }): readonly Pick<HotDocument, "documentId" | "version" | "position">[];
   has(documentId: DocumentId): boolean;
+  /** What is known of a document that is held. */
+  infoOf(documentId: DocumentId): DocumentInfo | undefined;
   /** All that is held, in no order. */
   held(): Iterable<Pick<HotDocument, "documentId" | "version" | "position">>;
   /** Documents held, kept ones among them. */

@@ -4,12 +4,30 @@ import type { DocumentId, Position, Version } from "../contract/ids.ts";
 import type { DocumentInfo } from "../contract/record.ts";
 import type { Block, Placed } from "./block.ts";
 
+/** The documents with the same labels. */
+export interface LabelSet {
+  readonly key: string;
+  /** Undefined: they have none. */
+  readonly labels: readonly string[] | undefined;
+  documents: number;
+  rows: number;
+  /** Terms of all rows, repetitions included. */
+  terms: number;
+  /** A bit for each reader that is kept: whether its verdict is there, and what it is. */
+  judged: number;
+  admitted: number;
+}
+
 export interface Entry {
   readonly documentId: DocumentId;
   readonly version: Version;
   readonly position: Position;
   readonly info: DocumentInfo;
   readonly rows: readonly Row[];
+  /** Of all documents with the same labels. */
+  readonly labels: LabelSet;
+  /** Terms of all rows, repetitions included. */
+  readonly terms: number;
   /** Estimate of texts and bookkeeping, without vectors and postings. */
   readonly bytes: number;
   /** Cold has it for good: it is held only to answer faster. */

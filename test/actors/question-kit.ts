@@ -28,6 +28,7 @@ import { tenantViewActor } from "../../actors/tenant-view/view.ts";
 import { revisions } from "../../actors/topology/parts.ts";
 import type { WriteRequest, Written } from "../../src/answer/port.ts";
 import type { ColdMarker, ColdQuery, ColdShard } from "../../src/cold/port.ts";
+import { accessOf } from "../../src/contract/access.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
@@ -198,14 +199,20 @@ export function startQuestions(options: QuestionSetUp = {}) {
       const stored = storedAt(to, revision);
       if (stored !== null) tell({ type: "manifest", stored });
     },
-    ask(body: object = {}, caller = new AbortController()) {
+    ask(
+      body: object = {},
+      caller = new AbortController(),
+      groups: readonly string[] | undefined = undefined,
+    ) {
       const { reply, promise, answers } = answered<Answer>();
       const events: AnswerEvent[] = [];
       const question = parseQuestion({ query: "text", ...body });
       const onEvent = (event: AnswerEvent): void => void events.push(event);
       const { signal } = caller;
       const tenant: TenantId = acme;
-      actor.mailbox.tryPut({ type: "question", tenant, question, signal, onEvent, reply });
+      const access = accessOf(groups, "allow");
+      const asked = { tenant, access, question, signal, onEvent, reply };
+      actor.mailbox.tryPut({ type: "question", ...asked });
       return { promise, answers, events, caller };
     },
   };

@@ -46,6 +46,31 @@ it("QR1: what is published, deleted or merged ends what was found before (I4, I5
   expect(await codeOf(ask(search).promise)).toBe("no_results");
 });
 
+it("QR7: readers with other groups share nothing, not even that it was asked; with the same they do", async () => {
+  const { load, apply, ask, embeds } = startQuestions();
+  load(0);
+  apply(upsert({ id: "a", position: 1 }));
+  const by = (groups?: readonly string[]) => ask(search, undefined, groups);
+  await by().promise;
+  expect(await keptOf(by())).toBe("hit");
+  expect(await keptOf(by(["x"]))).toBe("miss");
+  expect(await keptOf(by(["x", "y"]))).toBe("miss");
+  expect(embeds).toHaveLength(3);
+  expect(await keptOf(by(["y", "x", "x"]))).toBe("hit");
+  expect(await keptOf(by([]))).toBe("miss");
+  expect(embeds).toHaveLength(4);
+});
+
+it("QR7: a search under way is joined by readers with the same groups alone", async () => {
+  const { load, ask, searches } = startQuestions({ search: async () => [], actors: 3 });
+  load(1, [["a", 1]]);
+  await ask(search).promise.catch(() => {}); // Looks for the marker.
+  const asked = [["x"], ["x"], ["y"]].map((groups) => ask(search, undefined, groups).promise);
+  await Promise.allSettled(asked);
+  const clauses = searches.slice(1).map(({ access }) => [...(access?.groups ?? [])]);
+  expect(clauses.sort()).toEqual([["x"], ["y"]]);
+});
+
 it("an operation that changes no search leaves what was found, and its reply covers it", async () => {
   const { load, apply, ask } = startQuestions();
   load(0);

@@ -25,6 +25,7 @@ function pool(places: number) {
       turns.tryPut({
         type: "question",
         tenant,
+        access: undefined,
         question: parseQuestion(asked),
         signal: options.signal ?? new AbortController().signal,
         onEvent: undefined,

@@ -112,11 +112,11 @@ it("I6: without a valid lease neither questions nor document states are answered
   const seq = await publish(engine, tenant, "text");
   await engine.event(seq);
   const id = "one" as DocumentId;
-  expect(await engine.service.document(tenant, id)).toMatchObject({ status: "visible", seq });
+  expect(await engine.service.document({ tenant }, id)).toMatchObject({ status: "visible", seq });
   const partition = engine.topology.directory.partitionOf(tenant);
   partition.validUntilMs = clock.monotonicMs();
   expect(engine.topology.isOwner(tenant)).toBe(false);
-  expect(await codeOf(engine.service.document(tenant, id))).toBe("not_ready");
+  expect(await codeOf(engine.service.document({ tenant }, id))).toBe("not_ready");
   expect(await codeOf(ask(engine, tenant, seq, 0))).toBe("not_ready");
   // One that may wait is asked again until a node serves its tenant, or its time is over.
   const late = codeOf(ask(engine, tenant, seq, 200));

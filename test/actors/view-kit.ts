@@ -94,7 +94,13 @@ export function setUp({ keeps = false }: { readonly keeps?: boolean } = {}) {
     { at = 0, mustBeResident = false } = {},
   ) => {
     const { reply, promise } = answered<SearchOutcome>();
-    const query = { vector: axis(at), text: "text", limit: 10, filter: undefined };
+    const query = {
+      vector: axis(at),
+      text: "text",
+      limit: 10,
+      filter: undefined,
+      access: undefined,
+    };
     const asked = { watermark: watermark as Position, mustBeResident, coldHits };
     send({ type: "search", ...asked, ...query, reply });
     return promise;

@@ -89,7 +89,7 @@ class World {
   look() {
     const at = { nowMs: this.nowMs, monotonicMs: this.nowMs };
     const { revision } = this.#view.snapshot(at);
-    const query = { text: "text", limit: 10, filter: undefined, coldHits };
+    const query = { text: "text", limit: 10, filter: undefined, access: undefined, coldHits };
     const asked = {
       ...({ type: "search", watermark: 0 as Position, mustBeResident: false } as const),
       ...answered<never>(),

@@ -56,6 +56,15 @@ it("WK1, WK3: the same question over the same sources is answered once, in the s
   expect(calls).toHaveLength(1);
 });
 
+it("WK1: readers with other groups are answered anew, also over the same sources", async () => {
+  const { ask, calls } = setUp();
+  const readers = [undefined, "one", "other", "one", undefined];
+  const kept = [];
+  for (const reader of readers) kept.push((await ask({ reader }).written).kept);
+  expect(kept).toEqual(["miss", "miss", "miss", "hit", "hit"]);
+  expect(calls).toHaveLength(3);
+});
+
 it("WK1: sources that are another version of the same texts still hit; any other text does not", async () => {
   const { ask, calls } = setUp();
   await ask().written;

@@ -39,7 +39,7 @@ const minuteMs = 60_000;
 const chunksPerDocument = 4;
 const limit = limits.candidatesPerShard;
 
-interface Question {
+export interface Question {
   readonly vector: Float32Array;
   readonly text: string;
 }
@@ -84,7 +84,7 @@ export async function benchColdSearch(context: BenchContext): Promise<BenchResul
 }
 
 /** The server that the environment names, or one of this run's own. */
-async function weaviate({
+export async function weaviate({
   env,
   scratch,
 }: BenchContext): Promise<{ address: WeaviateAddress; stop: () => Promise<void> }> {
@@ -106,7 +106,7 @@ async function weaviate({
   return { address, stop: () => server.stop() };
 }
 
-async function chunkTexts(context: BenchContext): Promise<readonly string[]> {
+export async function chunkTexts(context: BenchContext): Promise<readonly string[]> {
   const documents = await loadDocuments(context);
   return documents.flatMap(({ text }) => {
     const count = Math.max(1, Math.floor(text.length / chunkChars));
@@ -116,13 +116,15 @@ async function chunkTexts(context: BenchContext): Promise<readonly string[]> {
   });
 }
 
-async function fill(into: {
+export async function fill(into: {
   readonly cold: ColdShard;
   readonly tenant: TenantId;
   readonly chunks: number;
   readonly texts: readonly string[];
+  /** Labels of a document; by default none has any. */
+  readonly labelsOf?: (document: number) => readonly string[] | undefined;
 }): Promise<readonly Question[]> {
-  const { cold, tenant, chunks, texts } = into;
+  const { cold, tenant, chunks, texts, labelsOf } = into;
   const set = makeVectors(chunks, questions);
   const textOf = (index: number): string => texts[index % texts.length] as string;
   const objects = set.base.map((vector, index): ColdObject => {
@@ -144,6 +146,7 @@ async function fill(into: {
       info: {
         ...{ title: `Document ${document}`, source: `https://example.org/${document}`, timestamp },
         metadata: { team: `team-${index % 10}`, n: index },
+        acl: labelsOf?.(document),
       },
       vector,
     };
@@ -260,7 +263,7 @@ async function filtered({ label, tenant, cold, asked }: Filled, chunks: number):
   return rows;
 }
 
-function latency(name: string, ms: readonly number[], against: readonly number[]): Row {
+export function latency(name: string, ms: readonly number[], against: readonly number[]): Row {
   const value = percentile(ms, 0.5);
   const p99 = percentile(ms, 0.99);
   const reference = percentile(against, 0.5);

@@ -24,6 +24,8 @@ export interface Filling {
   readonly vectors: readonly Float32Array[];
   readonly textOf: (index: number) => string;
   readonly scratch: string;
+  /** Labels of a document; by default none has any. */
+  readonly labelsOf?: (index: number) => readonly string[] | undefined;
 }
 
 /**
@@ -31,7 +33,12 @@ export interface Filling {
  * recovery or a compaction; the rest arrives behind it and stays in the tail. A shard that is too small
  * for a graph is all tail.
  */
-export async function fillShard({ vectors, textOf, scratch }: Filling): Promise<FilledShard> {
+export async function fillShard(filling: Filling): Promise<FilledShard> {
+  const { vectors, textOf, scratch, labelsOf } = filling;
+  const document = (index: number): HotDocument => {
+    const plain = documentAt(index, vectors, textOf);
+    return { ...plain, info: { ...plain.info, acl: labelsOf?.(index) } };
+  };
   const watched = watchBuilds(createHnswBuilder(join(scratch, "graphs")));
   const memory = createVectorMemory();
   const shard = createHotShard({
@@ -44,10 +51,10 @@ export async function fillShard({ vectors, textOf, scratch }: Filling): Promise<
     },
   });
   const first = vectors.length > limits.hotFlatMax ? vectors.length - tailRows : vectors.length;
-  for (let index = 0; index < first; index += 1) shard.upsert(documentAt(index, vectors, textOf));
+  for (let index = 0; index < first; index += 1) shard.upsert(document(index));
   await watched.settled();
   for (let index = first; index < vectors.length; index += 1) {
-    shard.upsert(documentAt(index, vectors, textOf));
+    shard.upsert(document(index));
   }
   return { shard, arena: memory.arena };
 }

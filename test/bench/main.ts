@@ -14,6 +14,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Loaded when asked for: one bench should not pay for the native code of another. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+  acl: async () => (await import("./acl.ts")).benchAcl,
   embed: async () => (await import("./embed.ts")).benchEmbed,
   hot: async () => (await import("./hot.ts")).benchHot,
   "cold-search": async () => (await import("./cold-search.ts")).benchColdSearch,
@@ -36,6 +37,8 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
 
 const about = `Measures one part of Freshet against its reference, both in this run and taking turns.
 
+  acl        searches of hot and cold for readers with up to 500 groups, against the same without labels;
+             starts Weaviate where FRESHET_WEAVIATE_URL names none
   embed      the embedding worker and the graphs, against plain onnxruntime loops
   hot        the hot shard, against hnswlib-node: search, recall, writes, filters, memory
   cold-search  a search of the cold shard, against Weaviate's client asked for ids and distances alone,

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
 import { KeyStore } from "../../src/gateway/key-store.ts";
 import { createManualClock } from "../support/manual-clock.ts";
@@ -57,6 +58,46 @@ describe("freshet key", () => {
     expect(out).toContain("me");
     const listed = JSON.stringify(await json("list"));
     for (const secret of [key, "sha256"]) expect(out + listed).not.toContain(secret);
+  });
+
+  it("creates keys that see by their groups, and rotation keeps them", async () => {
+    const args = ["create", "--tenant", "acme", "--role", "query"];
+    const grouped = await json(...args, "--group", "sales", "-g", "team:ops", "-g", "sales");
+    const none = await json(...args, "--no-groups");
+    const all = await json(...args);
+    const next = await json("rotate", grouped.id);
+    const seen = [grouped, none, all, next].map(({ key }) => opened().identityOf(key)?.groups);
+    expect(seen).toEqual([["sales", "team:ops"], [], undefined, ["sales", "team:ops"]]);
+    const { out } = await run("list");
+    expect(out).toContain("sales,team:ops");
+    const { err } = await run(...args, "--group", "a");
+    expect(err).toContain("groups: a");
+  });
+
+  it("writes no file that engines would not read for its size", async () => {
+    const group = (n: number) => `${n}`.padEnd(limits.aclLabelCharsMax, "x");
+    const groups = Array.from({ length: limits.accessGroupsMax }, (_, n) => group(n));
+    const key = {
+      ...{ id: "0".repeat(12), tenant: "acme", roles: ["query"], groups },
+      ...{ sha256: "0".repeat(64), created_at: new Date().toISOString() },
+    };
+    const keys = Array.from({ length: 160 }, (_, n) => ({ ...key, id: `${n}`.padStart(12, "0") }));
+    writeFileSync(path, JSON.stringify({ format: 1, keys }));
+    const before = statSync(path).ino;
+    const { code, err } = await run("create", "-t", "acme", "-r", "query");
+    expect(code).toBe(1);
+    expect(err).toMatch(/not written: engines read at most/);
+    expect(statSync(path).ino).toBe(before);
+  });
+
+  it.each([
+    [["--group", " a"], /blanks/],
+    [["--group", ""], /label|small/],
+    [["--group", "a", "--no-groups"], /one of them/],
+  ])("refuses %j and says why", async (groups, why) => {
+    const { code, err } = await run("create", "-t", "acme", "-r", "query", ...groups);
+    expect(code).toBe(2);
+    expect(err).toMatch(why);
   });
 
   it("rotates: both keys work for a while, then the new one alone, with the same rights and life", async () => {

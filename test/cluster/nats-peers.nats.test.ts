@@ -74,15 +74,48 @@ describe("peers", () => {
   });
 
   it("a document's state is asked of the owner", async () => {
-    const state = await peers.document(node, demo, "a" as DocumentId);
+    const state = await peers.document(node, { tenant: demo }, "a" as DocumentId);
     expect(state).toMatchObject({ id: "a", status: "visible" });
   });
 
   it("a page of documents is asked of the owner", async () => {
-    expect(await peers.documents(node, demo, { limit: 5 })).toEqual({
+    expect(await peers.documents(node, { tenant: demo }, { limit: 5 })).toEqual({
       documents: [{ id: "a", seq: 1, shard: "hot" }],
       next: null,
     });
+  });
+
+  it("PE7: the groups of a credential come with each request, and none where it has none", async () => {
+    const question = parseQuestion({ query: "rivers" });
+    const events: AnswerEvent["type"][] = [];
+    const onEvent = (event: AnswerEvent): void => void events.push(event.type);
+    for (const groups of [undefined, [], ["sales", "team ops"]]) {
+      const reader = { tenant: demo, groups };
+      await peers.ask(node, { ...reader, question, signal, onEvent });
+      await peers.document(node, reader, "a" as DocumentId);
+      expect((await peers.documents(node, reader, { limit: 5 })).documents).toHaveLength(1);
+      expect(owner.readers.splice(0)).toEqual(Array(3).fill(reader));
+      expect(events.splice(0)).toContain("delta");
+    }
+  });
+
+  it("PE7: a request that lost its groups is refused", async () => {
+    const token = Buffer.from(node, "utf8").toString("base64url");
+    const subject = `freshet.peer.${token}.restricted.demo`;
+    const request = { question: { query: "rivers" }, stream: false };
+    for (const body of [
+      { verb: "ask", request },
+      { groups: "sales", verb: "ask", request },
+    ]) {
+      const reply = await asking.request(subject, JSON.stringify(body), { timeout: 2_000 });
+      expect(reply.json()).toMatchObject({ error: { code: "invalid_request" } });
+    }
+    // As a node of an earlier release reads what comes with groups: as a question.
+    const restricted = { groups: ["sales"], verb: "ask", request };
+    const earlier = `freshet.peer.${token}.ask.demo`;
+    const reply = await asking.request(earlier, JSON.stringify(restricted), { timeout: 2_000 });
+    expect(reply.json()).toMatchObject({ error: { code: "invalid_request" } });
+    expect(owner.readers).toEqual([]);
   });
 
   it("PE2: a node that is gone is not_ready, at once", async () => {

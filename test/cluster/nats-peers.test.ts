@@ -58,7 +58,7 @@ it("PE4: the wait for a peer that falls silent in the middle of its answer is bo
 
 it("PE2: an unanswered look-up is not ready, and was not cancelled", async () => {
   const { connection } = silentAfter(undefined);
-  const asked = connectPeers(connection).document("node", demo, "a" as DocumentId);
+  const asked = connectPeers(connection).document("node", { tenant: demo }, "a" as DocumentId);
   const failed = expect(asked).rejects.toMatchObject({ code: "not_ready" });
   await vi.advanceTimersByTimeAsync(limits.peerMarginMs);
   await failed;

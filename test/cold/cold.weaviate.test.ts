@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import type { ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
+import { accessOf } from "../../src/contract/access.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
@@ -252,4 +253,41 @@ test("a collection of an earlier Freshet is read, and its objects are found by w
   expect(await ids()).toContain("a");
   const walked = await cold.walk(tenant, { after: null, limit: 10 });
   expect(walked.some(({ hasOldTerms }) => hasOldTerms === true)).toBe(false);
+});
+
+test("labelled objects that do not say so, of an earlier Freshet, are hidden all the same, before and after their renewal (C6)", async () => {
+  const cold = open(weaviateAddress());
+  closing.push(() => cold.close());
+  const tenant = freshTenant("unmarked");
+  await cold.ensureTenant(tenant);
+  const hidden = Array.from({ length: 20 }, (_, n) =>
+    coldObject(tenant, { id: `hidden${n}`, info: { acl: n % 2 === 0 ? ["other"] : [] } }),
+  );
+  const own = coldObject(tenant, { id: "own", info: { acl: ["own"] }, angle: 2 });
+  await cold.upsert(tenant, [...hidden, own, coldObject(tenant, { id: "open", angle: 2.5 })]);
+  const { url, apiKey = "" } = weaviateAddress();
+  for (const { id } of hidden) {
+    const reply = await fetch(`${url}/v1/objects/FreshetChunk/${id}`, {
+      method: "PATCH",
+      headers: { "content-type": "application/json", authorization: `Bearer ${apiKey}` },
+      body: JSON.stringify({
+        ...{ class: "FreshetChunk", id, tenant },
+        properties: { facets: [], termsVersion: 1 },
+      }),
+    });
+    expect(reply.ok, await reply.text()).toBe(true);
+  }
+  const access = accessOf(["own"], "allow");
+  const query = { tenant, vector: direction(0), text: "text", limit: 2, access };
+  const found = async () => new Set((await cold.search(query)).map(({ documentId }) => documentId));
+  expect(await found()).toEqual(new Set(["open", "own"]));
+  const old = (await cold.walk(tenant, { after: null, limit: 100 })).filter(
+    ({ hasOldTerms }) => hasOldTerms === true,
+  );
+  expect(old).toHaveLength(hidden.length);
+  await cold.renewTerms(
+    tenant,
+    old.map(({ id }) => id),
+  );
+  expect(await found()).toEqual(new Set(["open", "own"]));
 });

@@ -2,13 +2,15 @@
 
 import { expect, test } from "vitest";
 import type { ColdObject, ColdQuery, ColdShard } from "../../src/cold/port.ts";
+import { type AclDefault, accessOf, admits } from "../../src/contract/access.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
 import type { FilterInput } from "../../src/contract/filter-schema.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { lexicalMatch } from "../../src/text/chunk-terms.ts";
 import { queryTerms } from "../../src/text/lexical.ts";
-import type { ObjectOptions } from "./objects.ts";
+import { random } from "../hot/documents.ts";
+import { coldObject, freshTenant, type ObjectOptions } from "./objects.ts";
 
 /** The shard under test, opened by the time a test runs, and what tests of it share. */
 export interface ColdBench {
@@ -196,6 +198,99 @@ export function describeColdSearch({ cold, filled, search, found }: ColdBench): 
       const filter = normalFilter(wanted);
       expect(await found(tenant, { limit: 1, filter })).toEqual(["rare"]);
     }
+  });
+
+  const labelled: readonly ObjectOptions[] = [
+    { id: "open" },
+    { id: "nobody", info: { acl: [] } },
+    { id: "a", info: { acl: ["a"], metadata: { k: 1 } } },
+    { id: "ab", info: { acl: ["a", "b"] } },
+    { id: "case", info: { acl: ["A"] } },
+    { id: "words", info: { acl: ["a b", "team:ops/on call"], metadata: { k: 1 } } },
+  ];
+
+  test.each<[readonly string[], AclDefault, readonly string[]]>([
+    [[], "allow", ["open"]],
+    [[], "deny", []],
+    [["a"], "allow", ["a", "ab", "open"]],
+    [["a"], "deny", ["a", "ab"]],
+    [["b", "none"], "deny", ["ab"]],
+    [["A"], "deny", ["case"]],
+    [["a b"], "deny", ["words"]],
+    [["team:ops/on call", "b"], "allow", ["ab", "open", "words"]],
+    [["*", "?", "%"], "deny", []],
+  ])("C6: the groups %j, %s, find %j", async (groups, aclDefault, ids) => {
+    const { tenant } = await filled("labels", labelled);
+    const access = accessOf(groups, aclDefault);
+    expect(await found(tenant, { access })).toEqual(ids);
+    expect(await found(tenant, { access, text: "", aliveAtMs: 1 })).toEqual(ids);
+    const filter = normalFilter({ "metadata.k": 1 });
+    const both = ids.filter((id) => id === "a" || id === "words");
+    expect(await found(tenant, { access, filter })).toEqual(both);
+    expect(await found(tenant)).toHaveLength(labelled.length);
+  });
+
+  test("C6: what a reader may not see takes no place in a list", async () => {
+    const { tenant } = await filled("places", [
+      ...Array.from({ length: 60 }, (_, n) => ({
+        id: `hidden${n}`,
+        text: "quokka quokka",
+        info: { acl: n % 2 === 0 ? ["other"] : [] },
+      })),
+      ...Array.from({ length: 6 }, (_, n) => ({ id: `own${n}`, text: "a quokka", angle: 1 + n })),
+    ]);
+    const access = accessOf(["own"], "allow");
+    const hits = await search(tenant, { access, text: "quokka", limit: 5 });
+    expect(hits.length).toBeGreaterThanOrEqual(5);
+    expect(hits.filter(({ documentId }) => documentId.startsWith("hidden"))).toEqual([]);
+    const near = await search(tenant, { access, text: "none", limit: 3 });
+    expect(near.map(({ documentId }) => documentId).toSorted()).toEqual(["own0", "own4", "own5"]);
+  });
+
+  test("C6: of five hundred groups each counts, and no other label", async () => {
+    const { tenant } = await filled(
+      "many",
+      Array.from({ length: 100 }, (_, n) => ({ id: `d${n}`, info: { acl: [`g${n * 10}`] } })),
+    );
+    const access = accessOf(
+      Array.from({ length: 500 }, (_, n) => `g${n}`),
+      "allow",
+    );
+    const ids = await found(tenant, { access, limit: 100 });
+    expect(ids).toEqual(Array.from({ length: 50 }, (_, n) => `d${n}`).toSorted());
+  });
+
+  test("C6: random groups find what an oracle reads from random labels, with and without a filter", async () => {
+    const dice = random(3);
+    const below = (count: number): number => Math.floor(dice() * count);
+    const some = (most: number): string[] => [
+      ...new Set(Array.from({ length: below(most + 1) }, () => `group ${below(12)}`)),
+    ];
+    const documents = Array.from({ length: 60 }, (_, n) => ({
+      id: `d${n}`,
+      text: n % 2 === 0 ? "a quokka" : "a weevil",
+      info: { metadata: { third: n % 3 }, ...(below(4) === 0 ? {} : { acl: some(3) }) },
+    }));
+    const { tenant } = await filled("random", documents);
+    for (let n = 0; n < 60; n += 1) {
+      const access = accessOf(some(6), below(2) === 0 ? "allow" : "deny");
+      const third = below(2) === 0 ? below(3) : undefined;
+      const filter = third === undefined ? undefined : normalFilter({ "metadata.third": third });
+      const due = documents
+        .filter(({ info }) => admits(access, info.acl))
+        .filter(({ info }) => third === undefined || info.metadata.third === third)
+        .map(({ id }) => id);
+      const ids = await found(tenant, { access, filter, text: "quokka", limit: 60 });
+      expect(ids).toEqual(due.toSorted());
+    }
+  });
+
+  test("labels are told as they were written, an empty list apart from none", async () => {
+    const { tenant, objects } = await filled("told", labelled);
+    const ids = objects.map(({ id }) => id);
+    const told = await cold().labels(tenant, [...ids, coldObject(tenant, { id: "none" }).id]);
+    expect(told).toEqual(new Map(objects.map(({ id, info }) => [id, info.acl])));
+    expect(await cold().labels(freshTenant("nobody"), ids)).toEqual(new Map());
   });
 
   test("a deleted object is not searched any more", async () => {

@@ -3,21 +3,27 @@ import { describe, expect, test } from "vitest";
 import {
   facetsOf,
   type NativeClause,
+  type NativeFilter,
   type NativeLeaf,
+  nativeAccess,
+  nativeBoth,
   nativeFilter,
 } from "../../src/cold/weaviate-filter.ts";
+import { accessOf, aclDefaults, admits } from "../../src/contract/access.ts";
 import { type Filterable, matchesFilter, normalFilter } from "../../src/contract/filter.ts";
 import type { FilterInput, FilterTree } from "../../src/contract/filter-schema.ts";
 import { documents, filterInputs } from "../support/filters.ts";
 
 /** What Weaviate does with a clause: equality over trimmed text, ranges over numbers. */
-function accepts(document: Filterable, clause: NativeClause): boolean {
+type Stored = Filterable & { readonly acl?: readonly string[] };
+
+function accepts(document: Stored, clause: NativeClause): boolean {
   if ("and" in clause) return clause.and.every((each) => accepts(document, each));
   if ("or" in clause) return clause.or.some((each) => accepts(document, each));
   return "not" in clause ? !acceptsLeaf(document, clause.not) : acceptsLeaf(document, clause);
 }
 
-function acceptsLeaf(document: Filterable, leaf: NativeLeaf): boolean {
+function acceptsLeaf(document: Stored, leaf: NativeLeaf): boolean {
   const held = valuesOf(document, leaf.property);
   if ("anyOf" in leaf) {
     const wanted = leaf.anyOf.map((value) => trimmed(value));
@@ -37,7 +43,8 @@ function acceptsLeaf(document: Filterable, leaf: NativeLeaf): boolean {
   });
 }
 
-function valuesOf(document: Filterable, property: NativeLeaf["property"]) {
+function valuesOf(document: Stored, property: NativeLeaf["property"]) {
+  if (property === "acl") return document.acl ?? [];
   const { id, timestamp, publishedAtMs } = document;
   if (property === "documentId") return [trimmed(id)];
   if (property === "facets") return facetsOf(document).map((value) => trimmed(value));
@@ -52,6 +59,34 @@ const native = (document: Filterable, filter: FilterInput): boolean => {
   const { clause } = nativeFilter(normalFilter(filter));
   return clause !== "none" && (clause === undefined || accepts(document, clause));
 };
+
+describe("the native part of a reader's clause", () => {
+  const label = fc.constantFrom("a", "b", "team:ops");
+  const labels = fc.option(fc.uniqueArray(label), { nil: undefined });
+
+  test("lets through what the clause admits, and beside a filter nothing else", () => {
+    fc.assert(
+      fc.property(
+        fc.record({ groups: fc.array(label), aclDefault: fc.constantFrom(...aclDefaults) }),
+        labels,
+        documents,
+        filterInputs,
+        ({ groups, aclDefault }, acl, document, input) => {
+          const access = accessOf(groups, aclDefault);
+          const carried = acl === undefined ? document : { ...document, acl };
+          const own = nativeAccess(access);
+          const lets = ({ clause }: NativeFilter): boolean =>
+            clause !== "none" && (clause === undefined || accepts(carried, clause));
+          expect(own.exact).toBe(true);
+          expect(lets(own)).toBe(admits(access, acl));
+          const filter = nativeFilter(normalFilter(input));
+          expect(lets(nativeBoth(own, filter))).toBe(lets(own) && lets(filter));
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+});
 
 describe("the native part of a filter", () => {
   test("never hides a document that the filter matches (WF1, WF2)", () => {

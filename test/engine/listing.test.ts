@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { tenantId } from "../../src/contract/ids.ts";
+import { accessOf } from "../../src/contract/access.ts";
+import { type DocumentId, tenantId, type Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { type ListingParts, listDocuments } from "../../src/engine/listing.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
 
 const demo = tenantId("demo");
@@ -24,7 +27,7 @@ async function publish(...operations: readonly object[]): Promise<number> {
 async function list(limit: number, between: () => Promise<unknown> = async () => {}) {
   const listed: string[] = [];
   for (let after: string | undefined; ; ) {
-    const page = await engine.service.documents(demo, { after, limit });
+    const page = await engine.service.documents({ tenant: demo }, { after, limit });
     expect(page.documents.length).toBeLessThanOrEqual(limit);
     listed.push(...page.documents.map(({ id, shard }) => `${id} ${shard}`));
     if (page.next === null) return listed.sort();
@@ -50,7 +53,7 @@ async function merged(): Promise<void> {
 describe("a listing of documents", () => {
   it("of a tenant that has none is empty", async () => {
     await expect
-      .poll(() => engine.service.documents(demo, { limit: 3 }).catch(() => undefined))
+      .poll(() => engine.service.documents({ tenant: demo }, { limit: 3 }).catch(() => undefined))
       .toEqual({ documents: [], next: null });
   });
 
@@ -65,6 +68,76 @@ describe("a listing of documents", () => {
         ...some("hot", 4).map(({ id }) => `${id} hot`),
       ].sort(),
     );
+  });
+
+  it.each([1, 4, 100])(
+    "EL1: is as full for groups as if the others were not there, %d at once",
+    async (limit) => {
+      const labelled = (prefix: string) =>
+        some(prefix, 12).map((document, n) => ({
+          ...document,
+          acl: [n % 3 === 0 ? "own" : "other"],
+        }));
+      await publish(...labelled("cold"));
+      await merged();
+      await publish(...labelled("hot"));
+      const reader = { tenant: demo, groups: ["own"] };
+      const pages: string[][] = [];
+      let after: string | undefined;
+      do {
+        const page = await engine.service.documents(reader, { after, limit });
+        pages.push(page.documents.map(({ id }) => id));
+        after = page.next ?? undefined;
+        // No object of a hidden document: its id could be guessed from the document's.
+        const hidden = engine.cold.objects(demo).filter(({ info }) => info.acl?.[0] !== "own");
+        expect(hidden.map(({ id }) => `cold:${id}`)).not.toContain(after);
+      } while (after !== undefined);
+      const own = ["0", "3", "6", "9"];
+      expect(pages.flat().sort()).toEqual([
+        ...own.map((n) => `cold${n}`),
+        ...own.map((n) => `hot${n}`),
+      ]);
+      // Two parts, memory and cold; within each only the last page may be short.
+      const short = pages.filter((page) => page.length < limit);
+      expect(short.length).toBeLessThanOrEqual(2);
+    },
+  );
+
+  it("EL1: a page whose walk finds too little ends at a cursor that names nothing, and goes on", async () => {
+    const access = accessOf(["own"], "deny");
+    const objects = Array.from({ length: 60 }, (_, n) => ({
+      documentId: `d${n}` as DocumentId,
+      version: (n + 1) as Version,
+      chunk: 0,
+      id: `${(n * 1_000).toString(16).padStart(4, "0")}1234-0000-5000-8000-00000000000a`,
+      acl: [n === 55 ? "own" : "other"],
+    }));
+    const walks = { most: 0 };
+    const parts: ListingParts = {
+      ...{ tenant: demo, access },
+      askView: async ({ cold }) => ({ hot: [], cold, coldExists: true }),
+      cold: {
+        walk: async (_tenant, { after }) => {
+          walks.most += 1;
+          return objects.filter(({ id }) => id > (after ?? "")).slice(0, 2);
+        },
+        labels: async (_tenant, ids) =>
+          new Map(objects.filter(({ id }) => ids.includes(id)).map(({ id, acl }) => [id, acl])),
+      },
+    };
+    const found: string[] = [];
+    const cursors: string[] = [];
+    for (let next: string | null = "cold:"; next !== null; ) {
+      walks.most = 0;
+      const page = await listDocuments(parts, { after: next, limit: 10 });
+      expect(walks.most).toBeLessThanOrEqual(limits.documentPageWalksMax);
+      found.push(...page.documents.map(({ id }) => id));
+      next = page.next;
+      if (next !== null) cursors.push(next);
+    }
+    expect(found).toEqual(["d55"]);
+    expect(cursors.length).toBeGreaterThan(0);
+    for (const { id } of objects) expect(cursors).not.toContain(`cold:${id}`);
   });
 
   it("names each document that stays as it is, also when it is merged meanwhile", async () => {
@@ -83,7 +156,7 @@ describe("a listing of documents", () => {
     "refuses a cursor that is none: %s",
     async (after) => {
       await publish({ id: "a", text });
-      const refused = engine.service.documents(demo, { after, limit: 1 });
+      const refused = engine.service.documents({ tenant: demo }, { after, limit: 1 });
       await expect(refused).rejects.toMatchObject({ code: "invalid_request" });
     },
   );

@@ -76,7 +76,7 @@ async function untilReady(): Promise<void> {
 
 async function answersNothing(): Promise<void> {
   expect((await refusal(client.search(tenant, question))).code).toBe("log_identity");
-  expect((await refusal(client.document(tenant, documentId))).code).toBe("log_identity");
+  expect((await refusal(client.document({ tenant }, documentId))).code).toBe("log_identity");
   const reply = await fetch(`${engine.url}/v1/documents`, {
     method: "POST",
     headers: { "content-type": "application/json", "x-tenant": tenant },

@@ -33,7 +33,7 @@ it("a stream's events become documents, also those that came while the engine wa
   const client = httpClient(engine.url);
   const isVisible = (id: string) =>
     eventually(async () =>
-      expect((await client.document(tenant, id as DocumentId)).status).toBe("visible"),
+      expect((await client.document({ tenant }, id as DocumentId)).status).toBe("visible"),
     );
   await publish("first");
   await isVisible("first");

@@ -108,7 +108,7 @@ it("share the partitions as drawn, and answer for each other's tenants", async (
     for (const { client } of [a, b]) {
       const answer = await client.search(tenant, "where is the spare key", seq);
       expect(answer.sources).toMatchObject([{ id: "where", version: seq }]);
-      const state = await client.document(tenant, "where" as DocumentId);
+      const state = await client.document({ tenant }, "where" as DocumentId);
       expect(state).toMatchObject({ status: "visible", seq });
     }
   }
@@ -169,7 +169,9 @@ it("I6: when the server's clock steps forward and all leases are gone, whoever l
     if ("sources" in answer) {
       expect(answer.sources.find(({ id }) => id === "step")).toMatchObject({ version: after });
     } else expect(answer.code).toBe("not_ready");
-    const state = await b.client.document(ofB, "step" as DocumentId).catch(() => undefined);
+    const state = await b.client
+      .document({ tenant: ofB }, "step" as DocumentId)
+      .catch(() => undefined);
     if (state !== undefined) expect(state).toMatchObject({ status: "visible", seq: after });
   }
   await isShared();

@@ -106,6 +106,39 @@ describe("a key of the key store", () => {
     expect(one.service.asked.map(({ tenant }) => tenant)).toEqual(["acme"]);
   });
 
+  it.each<[string, readonly string[] | undefined]>([
+    ["none", undefined],
+    ["an empty list", []],
+    ["a list", ["sales", "team:ops"]],
+  ])("with %s of groups reads with these, whatever the request says (AC1)", async (_, groups) => {
+    const { key, entry } = made(groups === undefined ? {} : { groups: [...groups] });
+    write(entry);
+    const one = served();
+    const claimed = { "x-groups": "root", "x-freshet-groups": "root", groups: "root" };
+    for (const name of ["ask", "document", "documents"] as const) {
+      await codeOf(one, name, key, claimed);
+    }
+    expect(one.service.readers).toEqual(Array(3).fill({ tenant: "acme", groups }));
+    const payload = { query: "what is new?", groups: ["root"] };
+    const headers = { authorization: `Bearer ${key}` };
+    const reply = await one.app.inject({ method: "POST", url: "/answer", payload, headers });
+    expect(reply.json()).toMatchObject({ code: "invalid_request" });
+  });
+
+  it("with groups is told no numbers of its tenant, which count what it may not know of", async () => {
+    const [all, some] = [made(), made({ groups: [] })];
+    write(all.entry, some.entry);
+    const one = served();
+    await codeOf(one, "publish", all.key);
+    const tenantsFor = async (key: string) => {
+      const headers = { authorization: `Bearer ${key}` };
+      const reply = await one.app.inject({ method: "GET", url: "/v1/status", headers });
+      return reply.json<{ tenants: unknown[] }>().tenants;
+    };
+    expect(await tenantsFor(all.key)).toHaveLength(1);
+    expect(await tenantsFor(some.key)).toEqual([]);
+  });
+
   it("opens nothing when it was changed, cut or made up, all told alike", async () => {
     const { key, entry } = made();
     write(entry);
@@ -184,6 +217,11 @@ describe("a key store", () => {
       JSON.stringify({ format: 1, keys: [{ ...made().entry, roles: ["root"] }] }),
       /keys.0.roles.0/,
     ],
+    [
+      "with a group that can be no label",
+      JSON.stringify({ format: 1, keys: [{ ...made().entry, groups: [" a"] }] }),
+      /keys.0.groups.0/,
+    ],
     ["with an id twice", JSON.stringify({ format: 1, keys: Array(2).fill(made().entry) }), /twice/],
   ])("%s ends the start with one line that names the setting", (_, text, reason) => {
     if (text !== undefined) writeFileSync(path, text);
@@ -243,8 +281,9 @@ describe("a token", () => {
       .sign((change.by ?? pair).privateKey);
   }
 
-  function taking(): Fixture {
-    const settings = { issuer, audience, tenantClaim: "tenant", rolesClaim: "roles" };
+  function taking(groupsClaim?: string): Fixture {
+    const named = { tenantClaim: "tenant", rolesClaim: "roles", groupsClaim };
+    const settings = { issuer, audience, ...named };
     const one = fixture({ credentials: { verifyToken: tokenVerifier(settings) } });
     open.push(one);
     return one;
@@ -259,6 +298,33 @@ describe("a token", () => {
     expect(await codeOf(one, "publish", both)).toBe("ok");
     await codeOf(one, "ask", token);
     expect(one.service.asked.map(({ tenant }) => tenant)).toEqual(["acme"]);
+  });
+
+  it.each<[string, string | undefined, JWTPayload, readonly string[] | undefined]>([
+    ["a list", undefined, { groups: ["sales", "Domain Users"] }, ["sales", "Domain Users"]],
+    ["the text of one", undefined, { groups: "Domain Users" }, ["Domain Users"]],
+    ["an empty list", undefined, { groups: [] }, []],
+    ["none: it sees everything", undefined, {}, undefined],
+    ["none where a claim is set: it has none", "groups", {}, []],
+    ["a claim of another name", "team", { team: ["a"], groups: ["root"] }, ["a"]],
+  ])("has as groups %s", async (_, claim, more, groups) => {
+    const one = taking(claim);
+    await codeOf(one, "ask", await signed({ ...claims, ...more }));
+    expect(one.service.readers).toEqual([{ tenant: "acme", groups }]);
+  });
+
+  it.each<[string, JWTPayload]>([
+    ["are no texts", { groups: [{ name: "sales" }] }],
+    ["are an object", { groups: { sales: true } }],
+    ["are too many", { groups: Array.from({ length: limits.accessGroupsMax + 1 }, String) }],
+    ["are left out for their number", { _claim_names: { groups: "src1" } }],
+    ["are left out for their number, as another provider says it", { hasgroups: true }],
+  ])("whose groups %s opens nothing: it must not see more for it (OT3)", async (_, more) => {
+    const one = taking();
+    // Ours only where the token is not too long for the headers of a request.
+    const code = await codeOf(one, "ask", await signed({ ...claims, ...more }));
+    expect(code).toBe("unauthorized");
+    expect(one.service.readers).toEqual([]);
   });
 
   it("that is wrong in any way opens nothing", async () => {

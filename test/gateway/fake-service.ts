@@ -12,6 +12,7 @@ import type {
   AskRequest,
   DocumentPageRequest,
   EngineStatus,
+  Reader,
   Service,
 } from "../../src/contract/service.ts";
 
@@ -27,6 +28,8 @@ export class FakeService implements Service {
   readonly payloads: string[] = [];
   readonly messageIds: (string | undefined)[] = [];
   readonly asked: { readonly tenant: string; readonly question: Question }[] = [];
+  /** Of questions, look-ups and listings, in the order they came. */
+  readonly readers: Reader[] = [];
   /** Signals of questions, in the order they came. */
   readonly signals: AbortSignal[] = [];
   ready = true;
@@ -43,8 +46,9 @@ export class FakeService implements Service {
   #seq = 0;
   readonly #tenants = new Map<string, Map<string, Stored>>();
 
-  async ask({ tenant, question, ...options }: AskRequest): Promise<Answer> {
+  async ask({ tenant, groups, question, ...options }: AskRequest): Promise<Answer> {
     this.asked.push({ tenant, question });
+    this.readers.push({ tenant, groups });
     this.signals.push(options.signal);
     if (this.failure !== undefined) throw this.failure;
     const sources = this.#find(tenant, question);
@@ -85,13 +89,15 @@ export class FakeService implements Service {
     return { seq: this.#seq as Version };
   }
 
-  async document(tenant: string, id: string) {
+  async document({ tenant, groups }: Reader, id: string) {
+    this.readers.push({ tenant, groups });
     const stored = this.#tenants.get(tenant)?.get(id);
     if (stored === undefined) return { id, status: "absent", visible_seq: this.#seq } as const;
     return { id, status: "visible", seq: stored.seq, shard: "hot" } as const;
   }
 
-  async documents(tenant: string, { after = "0", limit }: DocumentPageRequest) {
+  async documents({ tenant, groups }: Reader, { after = "0", limit }: DocumentPageRequest) {
+    this.readers.push({ tenant, groups });
     const all = [...(this.#tenants.get(tenant) ?? [])];
     const from = Number(after);
     const documents = all

@@ -4,6 +4,7 @@ import { matchesFilter, normalFilter } from "../../src/contract/filter.ts";
 import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { DocumentInfo } from "../../src/contract/record.ts";
+import { AccessIndex } from "../../src/hot/access-index.ts";
 import { FilterIndex } from "../../src/hot/filter-index.ts";
 import type { Entry } from "../../src/hot/rows.ts";
 import { documents, filterInputs } from "../support/filters.ts";
@@ -11,7 +12,9 @@ import { documents, filterInputs } from "../support/filters.ts";
 function entryOf(id: number, info: DocumentInfo): Entry {
   const place = { version: 1 as Version, position: 1 as Position };
   const documentId = `d${id}` as DocumentId;
-  return { documentId, ...place, info, rows: [], bytes: 0, kept: false, alive: true, matched: 0 };
+  const labels = new AccessIndex().take(info.acl, { rows: 0, terms: 0 });
+  const counted = { rows: [], bytes: 0, labels, terms: 0 };
+  return { documentId, ...place, info, ...counted, kept: false, alive: true, matched: 0 };
 }
 
 /** What the shard keeps of a document, its id aside. */

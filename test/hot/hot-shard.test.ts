@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { accessOf, aclDefaults } from "../../src/contract/access.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
 import type { DocumentId, Position } from "../../src/contract/ids.ts";
 import type { GraphBuilder, GraphInput, GraphJob } from "../../src/hot/graph.ts";
@@ -161,6 +162,11 @@ const vectorArbitrary = fc
     fc.integer({ min: 1, max: 9 }),
   )
   .map((numbers) => unit(...numbers));
+const label = fc.constantFrom("a", "b", "c", "d");
+const labelsArbitrary = fc.option(fc.uniqueArray(label), { nil: undefined });
+const accessArbitrary = fc
+  .tuple(fc.option(fc.uniqueArray(label), { nil: undefined }), fc.constantFrom(...aclDefaults))
+  .map(([groups, aclDefault]) => accessOf(groups, aclDefault));
 const chunkArbitrary = fc.record({
   vector: vectorArbitrary,
   text: fc.array(wordArbitrary, { maxLength: 4 }).map((words) => words.join(" ")),
@@ -173,6 +179,7 @@ const stepArbitrary = fc.oneof(
       kind: fc.constant("upsert" as const),
       document: fc.nat(30),
       kindOf: fc.nat(3),
+      labels: labelsArbitrary,
       chunks: fc.array(chunkArbitrary, { maxLength: 3 }),
     }),
   },
@@ -190,6 +197,7 @@ const stepArbitrary = fc.oneof(
       text: fc.array(wordArbitrary, { maxLength: 2 }).map((words) => words.join(" ")),
       limit: fc.integer({ min: 1, max: 8 }),
       filter: fc.option(fc.nat(3), { nil: undefined }),
+      access: accessArbitrary,
     }),
   },
 );
@@ -199,66 +207,69 @@ describe("any sequence of operations", () => {
     ["without graphs", Number.POSITIVE_INFINITY, 0],
     ["with graphs of a few rows, walked, built late, folded and given up", 4, 0],
     ["with graphs whose rows are scanned", 4, Number.POSITIVE_INFINITY],
-  ])("%s answers as a scan of everything would (H1, H2, H3)", (_, flatMax, scanBelow) => {
-    fc.assert(
-      fc.property(fc.array(stepArbitrary, { maxLength: 120, size: "max" }), (steps) => {
-        const manual = manualBuilder();
-        const { builder } = manual;
-        const shard = createHotShard({ memory, dimensions, flatMax, scanBelow, builder });
-        const oracle = createOracle();
-        try {
-          steps.forEach((step, index) => {
-            const version = index + 1;
-            switch (step.kind) {
-              case "upsert": {
-                const document = hotDocument({
-                  id: `d${step.document}`,
-                  version,
-                  info: { metadata: { kind: step.kindOf } },
-                  vectors: step.chunks.map((chunk) => chunk.vector),
-                  texts: step.chunks.map((chunk) => chunk.text),
-                });
-                shard.upsert(document);
-                oracle.upsert(document);
-                break;
+  ])(
+    "%s answers as a scan of all that its reader may see would (H1, H2, H3, H5)",
+    (_, flatMax, scanBelow) => {
+      fc.assert(
+        fc.property(fc.array(stepArbitrary, { maxLength: 120, size: "max" }), (steps) => {
+          const manual = manualBuilder();
+          const { builder } = manual;
+          const shard = createHotShard({ memory, dimensions, flatMax, scanBelow, builder });
+          const oracle = createOracle();
+          try {
+            steps.forEach((step, index) => {
+              const version = index + 1;
+              switch (step.kind) {
+                case "upsert": {
+                  const document = hotDocument({
+                    id: `d${step.document}`,
+                    version,
+                    info: { metadata: { kind: step.kindOf }, acl: step.labels },
+                    vectors: step.chunks.map((chunk) => chunk.vector),
+                    texts: step.chunks.map((chunk) => chunk.text),
+                  });
+                  shard.upsert(document);
+                  oracle.upsert(document);
+                  break;
+                }
+                case "delete":
+                  shard.delete(id(`d${step.document}`));
+                  oracle.delete(`d${step.document}`);
+                  break;
+                case "drop": {
+                  const watermark = Math.floor((version * step.share) / 200);
+                  shard.dropThrough(watermark as Position);
+                  oracle.dropThrough(watermark);
+                  break;
+                }
+                case "build":
+                  if (step.fails) manual.fail();
+                  else manual.finish();
+                  break;
+                case "search": {
+                  const { vector, text, limit, access } = step;
+                  const filter =
+                    step.filter === undefined
+                      ? undefined
+                      : normalFilter({ "metadata.kind": step.filter });
+                  const asked: HotQuery = { vector, text, limit, filter, access };
+                  expectComplete(shard.search(asked), { oracle, query: asked });
+                  break;
+                }
               }
-              case "delete":
-                shard.delete(id(`d${step.document}`));
-                oracle.delete(`d${step.document}`);
-                break;
-              case "drop": {
-                const watermark = Math.floor((version * step.share) / 200);
-                shard.dropThrough(watermark as Position);
-                oracle.dropThrough(watermark);
-                break;
-              }
-              case "build":
-                if (step.fails) manual.fail();
-                else manual.finish();
-                break;
-              case "search": {
-                const { vector, text, limit } = step;
-                const filter =
-                  step.filter === undefined
-                    ? undefined
-                    : normalFilter({ "metadata.kind": step.filter });
-                const asked: HotQuery = { vector, text, limit, filter };
-                expectComplete(shard.search(asked), { oracle, query: asked });
-                break;
-              }
-            }
-          });
-          expect(shard.stats().documents).toBe(oracle.documents.size);
-        } finally {
-          shard.close();
-          manual.endCancelled();
-        }
-        // Nothing is left in the memory that shards share but the SIMD code's scratch space.
-        expect(memory.arena.bytes).toBe(memory.simd.bytes);
-      }),
-      { numRuns: 150 },
-    );
-  });
+            });
+            expect(shard.stats().documents).toBe(oracle.documents.size);
+          } finally {
+            shard.close();
+            manual.endCancelled();
+          }
+          // Nothing is left in the memory that shards share but the SIMD code's scratch space.
+          expect(memory.arena.bytes).toBe(memory.simd.bytes);
+        }),
+        { numRuns: 150 },
+      );
+    },
+  );
 });
 
 describe("graphs", () => {

@@ -16,7 +16,7 @@ function add(index: LexicalIndex, row: Row, text: string): void {
 
 function find(index: LexicalIndex, question: string): number[] {
   const best = createTopK<Row>(1_000);
-  index.search(queryTerms(question), () => true, best);
+  index.search(queryTerms(question), { accepts: () => true }, best);
   return best
     .items()
     .map(({ chunk }) => chunk)

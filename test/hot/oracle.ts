@@ -1,6 +1,10 @@
-/** The hot shard as a sentence: keep the newest of each document, look at every chunk, sort. */
+/**
+ * The hot shard as a sentence: keep the newest of each document, look at every chunk of those that
+ * the reader may see, sort.
+ */
 
 import { expect } from "vitest";
+import { admits } from "../../src/contract/access.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { matchesFilter } from "../../src/contract/filter.ts";
 import { dotProduct, onGrid } from "../../src/contract/vector.ts";
@@ -43,7 +47,8 @@ const keyOf = (hit: { documentId: string; version: number; chunk: number }): str
 
 /** Every chunk that the query may return, with both of its scores. */
 function expectedChunks(oracle: Oracle, query: HotQuery): readonly Expected[] {
-  const chunks = [...oracle.documents.values()].flatMap((document) =>
+  const seen = [...oracle.documents.values()].filter(({ info }) => admits(query.access, info.acl));
+  const chunks = seen.flatMap((document) =>
     document.chunks.map((chunk, index) => ({ document, chunk, index })),
   );
   const lists = chunks.map(({ document, chunk }) =>

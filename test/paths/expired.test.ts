@@ -9,7 +9,7 @@ it("a merged document whose time is over is absent also after a restart, before 
   let aheadMs = 0;
   const clock = { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs };
   const engine = startMemoryEngine({ clock });
-  const stateOf = (id: string) => engine.service.document(tenant, id as DocumentId);
+  const stateOf = (id: string) => engine.service.document({ tenant }, id as DocumentId);
   try {
     const publish = async (id: string, expiresAt?: string) => {
       const json = { id, text: "The lift opens at nine.", expires_at: expiresAt };

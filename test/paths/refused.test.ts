@@ -26,7 +26,7 @@ async function found({ service }: MemoryEngine): Promise<readonly string[]> {
 it("a document that cold refuses: visible while hot, rejected by the merge, gone and said to be gone, neighbours stay", async () => {
   const engine = startMemoryEngine();
   engine.cold.refuse(({ documentId }) => documentId === "cursed");
-  const statusOf = (id: string) => engine.service.document(tenant, id as DocumentId);
+  const statusOf = (id: string) => engine.service.document({ tenant }, id as DocumentId);
   try {
     await put(engine, "good", "The ski rental in Geilo opens at ten.");
     await put(engine, "cursed", "The ski rental in Hemsedal opens at nine.");

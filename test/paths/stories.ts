@@ -71,7 +71,7 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
   expect(normOf(chunk?.vector ?? new Float32Array())).toBeCloseTo(1, 3);
 
   // The hot shard answers from it; nothing was merged, so cold has nothing to say.
-  expect(await service.document(tenant, id)).toMatchObject({ status: "visible", shard: "hot" });
+  expect(await service.document({ tenant }, id)).toMatchObject({ status: "visible", shard: "hot" });
   const fromHot = await search(engine, tenant, question, first);
   expect(fromHot.coverage).toMatchObject({ hot: "complete", cold: "empty" });
   expect(namesOf(fromHot)).toEqual([`${id}@${first} hot`]);
@@ -119,7 +119,7 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
   const third = await publish(engine, tenant, { id, op: "delete" });
   expect(await engine.event(third)).toMatchObject({ id, status: "deleted" });
   expect(await codeOf(search(engine, tenant, question, third))).toBe("no_results");
-  expect(await service.document(tenant, id)).toMatchObject({ status: "absent" });
+  expect(await service.document({ tenant }, id)).toMatchObject({ status: "absent" });
   expect((await cold.versions(tenant, both)).size).toBe(1);
 
   // The last merge leaves no object of it behind, and no head.
@@ -131,7 +131,11 @@ export async function tellDocumentStory(engine: StoryEngine, tenant: TenantId): 
 
   // Nor is there a document of a tenant that was never used: the answer is the same.
   const unused = `${tenant}-unused` as TenantId;
-  expect(await service.document(unused, id)).toEqual({ id, status: "absent", visible_seq: 0 });
+  expect(await service.document({ tenant: unused }, id)).toEqual({
+    id,
+    status: "absent",
+    visible_seq: 0,
+  });
 
   // What could never become a document ends as a dead letter, and its publisher hears why.
   const broken = await log.docs.publish({ tenant, payload: new TextEncoder().encode("{oops") });

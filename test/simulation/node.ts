@@ -153,7 +153,13 @@ export class Node {
     asked: Pick<SearchRequest, "watermark" | "mustBeResident" | "coldHits">,
   ): Promise<SearchOutcome> {
     const { reply, promise } = answered<SearchOutcome>();
-    const query = { vector: axis(0), text: "common", limit: everything, filter: undefined };
+    const query = {
+      vector: axis(0),
+      text: "common",
+      limit: everything,
+      filter: undefined,
+      access: undefined,
+    };
     this.#view.actor.mailbox.tryPut({ type: "search", ...asked, ...query, reply });
     return promise;
   }

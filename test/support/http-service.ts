@@ -47,7 +47,7 @@ export function httpClient(url: string): Client {
         headers: { ...json, "x-tenant": tenant },
         body: new TextDecoder().decode(payload),
       })) as PublishResult,
-    document: async (tenant, id) =>
+    document: async ({ tenant }, id) =>
       (await send(`${url}/v1/documents/${encodeURIComponent(id)}`, {
         headers: { "x-tenant": tenant },
       })) as DocumentState,

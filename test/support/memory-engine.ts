@@ -9,7 +9,9 @@ import type { LanguageModel } from "../../src/answer/port.ts";
 import { createAnswerWriter } from "../../src/answer/writer.ts";
 import { createKeptAnswers } from "../../src/answer/writer-cache.ts";
 import { documentHasExpired } from "../../src/cold/document-expiry.ts";
+import { documentLabels } from "../../src/cold/document-labels.ts";
 import { createMemoryCold, type MemoryCold } from "../../src/cold/memory.ts";
+import type { AclDefault } from "../../src/contract/access.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
@@ -50,6 +52,7 @@ export interface MemoryEngineOptions {
   /** Without one, answers are cited sentences. */
   readonly model?: LanguageModel | undefined;
   readonly metrics?: Metrics | undefined;
+  readonly aclDefault?: AclDefault | undefined;
 }
 
 export interface MemoryEngine {
@@ -125,10 +128,14 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
     const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;
     const coldOf = {
       walk: cold.walk.bind(cold),
+      labels: cold.labels.bind(cold),
+      labelsOf: (document: Parameters<typeof documentLabels>[1]) => documentLabels(cold, document),
       hasExpired: (document: Parameters<typeof documentHasExpired>[1], atMs: number) =>
         documentHasExpired(cold, document, atMs),
     };
-    const local = createLocalService({ topology, trust: alwaysTrusted, log, cold: coldOf, clock });
+    const { aclDefault } = options;
+    const parts = { topology, trust: alwaysTrusted, log, cold: coldOf, clock };
+    const local = createLocalService({ ...parts, aclDefault });
     const service = createService(
       { node, clock, topology, log, trust: alwaysTrusted, peers: alone, services: () => services },
       local,

@@ -9,8 +9,10 @@ import {
   type Role,
   roles,
 } from "../../contract/api-key.ts";
+import { aclLabelSchema } from "../../contract/document.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { dayMs, hourMs, minuteMs } from "../../contract/limits/units.ts";
+import { limits } from "../../contract/limits.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { CliError, usageError } from "../exit.ts";
 import { changeKeyStore, readKeyStore } from "../key-store.ts";
@@ -26,6 +28,9 @@ interface KeyOptions {
 interface CreateOptions extends KeyOptions {
   readonly tenant: TenantId;
   readonly role: readonly Role[];
+  readonly group?: readonly string[] | undefined;
+  /** False: `--no-groups`. */
+  readonly groups: boolean;
   readonly expiresIn?: number | undefined;
   readonly note?: string | undefined;
 }
@@ -65,6 +70,7 @@ function addCreate(key: Command, terminal: Terminal): void {
   withStore(key.command("create").description("make a key; it is shown once"), [
     "freshet key create --tenant acme --role query --expires-in 90d",
     "freshet key create --tenant acme --role ingest --role query --note 'nightly import'",
+    "freshet key create --tenant acme --role query --group sales --group 'team:ops'",
   ])
     .addOption(
       new Option("-t, --tenant <tenant>", "whose documents")
@@ -76,6 +82,13 @@ function addCreate(key: Command, terminal: Terminal): void {
         .argParser(roleValues)
         .makeOptionMandatory(),
     )
+    .addOption(
+      new Option(
+        "-g, --group <label>",
+        "sees only documents whose acl names one of its groups; several with several options; none: sees all",
+      ).argParser(groupValues),
+    )
+    .option("--no-groups", "sees only documents that have no acl")
     .addOption(
       new Option("--expires-in <time>", "such as 90d, 12h; none: never").argParser(durationMs),
     )
@@ -94,6 +107,22 @@ function roleValues(value: string, before: readonly Role[] = []): readonly Role[
   const role = roles.find((name) => name === value);
   if (role === undefined) throw new InvalidArgumentError(`one of ${roles.join(", ")}`);
   return [...new Set([...before, role])];
+}
+
+function groupValues(value: string, before: readonly string[] = []): readonly string[] {
+  const parsed = aclLabelSchema.safeParse(value);
+  if (!parsed.success)
+    throw new InvalidArgumentError(parsed.error.issues[0]?.message ?? "no label");
+  const groups = [...new Set([...before, value])];
+  if (groups.length <= limits.accessGroupsMax) return groups;
+  throw new InvalidArgumentError(`at most ${limits.accessGroupsMax} groups`);
+}
+
+/** Undefined: the key sees everything of its tenant. */
+function groupsOf({ group, groups }: CreateOptions): readonly string[] | undefined {
+  if (groups) return group;
+  if (group !== undefined) throw usageError("--no-groups and --group: give one of them");
+  return [];
 }
 
 const unitMs: Readonly<Record<string, number>> = { m: minuteMs, h: hourMs, d: dayMs };
@@ -115,10 +144,12 @@ function storeOf({ store }: KeyOptions, { env }: Terminal): string {
 
 function create(options: CreateOptions, terminal: Terminal): void {
   const { tenant, role, expiresIn, note } = options;
+  const groups = groupsOf(options);
   const made = makeApiKey(
     {
       tenant,
       roles: [...role],
+      ...(groups === undefined ? {} : { groups: [...groups] }),
       created_at: stampIn(0),
       ...(expiresIn === undefined ? {} : { expires_at: stampIn(expiresIn) }),
       ...(note === undefined ? {} : { note }),
@@ -182,10 +213,18 @@ const rowOf =
     id: key.id,
     tenant: key.tenant,
     roles: key.roles.join(","),
+    groups: groupsText(key),
     created: key.created_at.slice(0, 10),
     expires: hasKeyExpired(key, nowMs) ? "expired" : (key.expires_at ?? "never"),
     note: key.note ?? "",
   });
+
+/** More than a few would push the other columns off the screen; `--json` has them all. */
+function groupsText({ groups }: ApiKey): string {
+  if (groups === undefined) return "all";
+  if (groups.length <= 3) return groups.join(",") || "none";
+  return `${groups.slice(0, 2).join(",")} +${groups.length - 2}`;
+}
 
 /** @throws CliError */
 function found(keys: readonly ApiKey[], id: string): ApiKey {
@@ -204,7 +243,8 @@ function show(
   if (json === true) return terminal.out(`${JSON.stringify({ key, ...shown })}\n`);
   terminal.out(`${key}\n`);
   const until = entry.expires_at === undefined ? "" : `, until ${entry.expires_at}`;
-  const does = entry.roles.join(" and ");
+  const sees = entry.groups === undefined ? "" : `, groups: ${groupsText(entry)}`;
+  const does = entry.roles.join(" and ") + sees;
   terminal.note(`key ${entry.id} of ${entry.tenant}, ${does}${until}; it is not shown again\n`);
 }
 

@@ -77,7 +77,12 @@ export const surfaceLimits = {
   idempotencyKeyCharsMax: 256,
   /** Keys of a key store: two for each tenant of the largest installation. */
   apiKeysMax: 20_000,
-  /** Of a key store that is read: 400 bytes a key, and more than twice that for notes. */
+  /**
+   * Groups of one credential. A token with more does not fit into the headers of a request
+   * (`httpHeaderBytesMax`) unless their names are a few letters.
+   */
+  accessGroupsMax: 1_000,
+  /** Of a key store that is read: 400 bytes a key, and more than twice that for notes, groups. */
   keyStoreBytesMax: 20 * MiB,
   /** A change of the key store holds after at most so long: one `stat` in between costs nothing. */
   keyStoreCheckMs: 2 * secondMs,
@@ -89,6 +94,11 @@ export const surfaceLimits = {
   /** Documents of a page of a listing. */
   documentPageDefault: 100,
   documentPageMax: 1_000,
+  /**
+   * Requests to cold for one page of what a credential with groups sees: a page is full unless so
+   * many times a thousand objects held too little for it. Twenty take half a second.
+   */
+  documentPageWalksMax: 20,
   /** Pages that a node makes at once: each reads a thousand objects of cold at worst. */
   listingsInFlightMax: 16,
   /** Of a cursor: the id of an object. */

@@ -59,7 +59,7 @@ export class TenantEventBus implements ServerEventBus {
     let after: string | undefined;
     while (!signal.aborted) {
       try {
-        for await (const page of handler.events(tenant, { after, signal })) {
+        for await (const page of handler.events({ tenant }, { after, signal })) {
           for (const { id, seq, status } of page) {
             after = String(seq);
             if (id === null || (status !== "visible" && status !== "deleted")) continue;

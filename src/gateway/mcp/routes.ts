@@ -4,7 +4,8 @@
  *
  * Owns a protocol handler for each tenant that is listened to, and few others.
  *
- *   MR1  what a caller hears and reads is its own tenant's: handlers and their buses are a tenant's;
+ *   MR1  what a caller hears and reads is its own tenant's: handlers and their buses are a tenant's.
+ *        One whose key has groups reads what they let it, and hears nothing: changes name documents;
  *   MR2  a page of a browser under a foreign name is refused, whatever its Host says.
  */
 
@@ -16,6 +17,7 @@ import { mayAs } from "../../contract/api-key.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
+import type { Reader } from "../../contract/service.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Check } from "../auth.ts";
 import { abortWhenCallerLeaves } from "../caller.ts";
@@ -68,12 +70,13 @@ export function addMcpRoute(app: FastifyInstance, options: McpRouteOptions): voi
     bodyLimit: limits.mcpBytesMax,
     onRequest: [gate.admits("query"), originCheck(checkHost)],
     handler: async (request, reply) => {
-      const { tenant, roles } = gate.identityOf(request);
-      const { protocol } = servedOf(tenant);
+      const { roles } = gate.identityOf(request);
+      const reader = gate.readerOf(request);
+      const { protocol } = servedOf(reader.tenant);
       const scopes = mayAs({ roles }, "ingest") ? ["ingest"] : [];
       const caller = abortWhenCallerLeaves(reply.raw);
       const response = await protocol.fetch(webRequestOf(request, caller.signal), {
-        authInfo: { token: "", clientId: tenant, scopes },
+        authInfo: { token: "", clientId: reader.tenant, scopes, extra: { groups: reader.groups } },
         ...(request.body === undefined ? {} : { parsedBody: request.body }),
       });
       return send(reply, response);
@@ -87,7 +90,10 @@ function serve(options: McpRouteOptions, tenant: TenantId): Served {
   const protocol = createMcpHandler(
     ({ authInfo }) => {
       const mayWrite = mcpWrites && authInfo?.scopes.includes("ingest") === true;
-      return createMcpServer({ handler, tenant, mayWrite, version });
+      // Made by the route below from the credential, never by the caller; nobody is not everybody.
+      const groups =
+        authInfo === undefined ? [] : (authInfo.extra as Pick<Reader, "groups">).groups;
+      return createMcpServer({ handler, reader: { tenant, groups }, mayWrite, version });
     },
     {
       bus,

@@ -6,15 +6,15 @@ import {
   ProtocolErrorCode,
   ResourceTemplate,
 } from "@modelcontextprotocol/server";
-import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
+import type { Reader } from "../../contract/service.ts";
 import type { Handler } from "../handler.ts";
 import { documentIn, documentUri, fetchDocument } from "./documents.ts";
 import { addTools } from "./tools.ts";
 
 export interface McpServerOptions {
   readonly handler: Handler;
-  readonly tenant: TenantId;
+  readonly reader: Reader;
   readonly mayWrite: boolean;
   readonly version: string;
 }
@@ -24,12 +24,13 @@ const instructions =
   "A document that was read can be listened to: its resource says when it has changed.";
 
 export function createMcpServer(options: McpServerOptions): McpServer {
-  const { handler, tenant, version } = options;
+  const { handler, reader, version } = options;
+  const { tenant } = reader;
   const server = new McpServer(
     { name: "freshet", title: "Freshet", version },
     {
       instructions,
-      capabilities: { tools: {}, resources: { subscribe: true } },
+      capabilities: { tools: {}, resources: { subscribe: reader.groups === undefined } },
       maxToolInputElements: limits.mcpToolElementsMax,
     },
   );
@@ -37,7 +38,7 @@ export function createMcpServer(options: McpServerOptions): McpServer {
   const documents = new ResourceTemplate(`${documentUri(tenant, "")}{id}`, {
     list: async ({ mcpReq: { signal } }) => {
       signal.throwIfAborted();
-      const page = await handler.documents(tenant, { limit: String(limits.documentPageDefault) });
+      const page = await handler.documents(reader, { limit: String(limits.documentPageDefault) });
       return {
         resources: page.documents.map(({ id }) => ({ uri: documentUri(tenant, id), name: id })),
       };
@@ -58,7 +59,7 @@ export function createMcpServer(options: McpServerOptions): McpServer {
       if (id === undefined) {
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, "no document of this tenant");
       }
-      const { text } = await fetchDocument({ handler, tenant, id, signal });
+      const { text } = await fetchDocument({ handler, reader, id, signal });
       return { contents: [{ uri: uri.href, mimeType: "text/markdown", text }] };
     },
   );

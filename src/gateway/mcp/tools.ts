@@ -13,12 +13,13 @@ import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Source } from "../../contract/query.ts";
+import type { Reader } from "../../contract/service.ts";
 import { explainAsBody, type Handler } from "../handler.ts";
 import { fetchDocument, urlOf } from "./documents.ts";
 
 export interface ToolsOptions {
   readonly handler: Handler;
-  readonly tenant: TenantId;
+  readonly reader: Reader;
   /** Whether `publish` and `delete` are offered. */
   readonly mayWrite: boolean;
 }
@@ -59,7 +60,7 @@ export function addTools(server: McpServer, options: ToolsOptions): void {
   if (options.mayWrite) addWritingTools(server, options);
 }
 
-function addReadingTools(server: McpServer, { handler, tenant }: ToolsOptions): void {
+function addReadingTools(server: McpServer, { handler, reader }: ToolsOptions): void {
   const call = callsOf(handler);
   server.registerTool(
     "search",
@@ -72,8 +73,8 @@ function addReadingTools(server: McpServer, { handler, tenant }: ToolsOptions): 
     (input, { mcpReq: { signal } }) =>
       call(async () => {
         const body = { ...input, mode: "search" };
-        const reply = await handler.answer({ tenant, body, signal }).catch(nothing);
-        const results = reply.sources.map((source) => resultOf(tenant, source));
+        const reply = await handler.answer({ ...reader, body, signal }).catch(nothing);
+        const results = reply.sources.map((source) => resultOf(reader.tenant, source));
         return { results, visible_seq: reply.visible_seq, coverage: reply.coverage };
       }),
   );
@@ -86,7 +87,7 @@ function addReadingTools(server: McpServer, { handler, tenant }: ToolsOptions): 
       annotations: reading,
     },
     ({ id }, { mcpReq: { signal } }) =>
-      call(async () => ({ ...(await fetchDocument({ handler, tenant, id, signal })) })),
+      call(async () => ({ ...(await fetchDocument({ handler, reader, id, signal })) })),
   );
   server.registerTool(
     "answer",
@@ -98,15 +99,15 @@ function addReadingTools(server: McpServer, { handler, tenant }: ToolsOptions): 
     },
     (body, { mcpReq: { signal } }) =>
       call(async () => {
-        const reply = await handler.answer({ tenant, body, signal });
-        const sources = reply.sources.map((source) => resultOf(tenant, source));
+        const reply = await handler.answer({ ...reader, body, signal });
+        const sources = reply.sources.map((source) => resultOf(reader.tenant, source));
         const { answer, visible_seq, coverage } = reply;
         return { answer, sources, visible_seq, coverage };
       }),
   );
 }
 
-function addWritingTools(server: McpServer, { handler, tenant }: ToolsOptions): void {
+function addWritingTools(server: McpServer, { handler, reader }: ToolsOptions): void {
   const call = callsOf(handler);
   server.registerTool(
     "publish",
@@ -116,7 +117,7 @@ function addWritingTools(server: McpServer, { handler, tenant }: ToolsOptions): 
       inputSchema: published,
       annotations: writing,
     },
-    (body) => call(async () => ({ ...(await handler.publish({ tenant, body })) })),
+    (body) => call(async () => ({ ...(await handler.publish({ tenant: reader.tenant, body })) })),
   );
   server.registerTool(
     "delete",
@@ -127,7 +128,9 @@ function addWritingTools(server: McpServer, { handler, tenant }: ToolsOptions): 
       annotations: writing,
     },
     ({ id }) =>
-      call(async () => ({ ...(await handler.publish({ tenant, body: { op: "delete", id } })) })),
+      call(async () => ({
+        ...(await handler.publish({ tenant: reader.tenant, body: { op: "delete", id } })),
+      })),
   );
 }
 
