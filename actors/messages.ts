@@ -4,7 +4,7 @@
  */
 
 import type { OwnershipView } from "../src/cluster/ownership.ts";
-import type { Candidate } from "../src/contract/candidate.ts";
+import type { Candidate, Wanted } from "../src/contract/candidate.ts";
 import type { Filter } from "../src/contract/filter.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
 import type { Manifest } from "../src/contract/manifest.ts";
@@ -145,6 +145,7 @@ export interface SearchRequest extends Asks<SearchOutcome> {
   readonly text: string;
   readonly limit: number;
   readonly filter: Filter | undefined;
+  readonly wanted?: Wanted | undefined;
 }
 
 export interface DocumentView {

@@ -4,8 +4,9 @@
  */
 
 import type { ColdQuery, ColdShard } from "../../src/cold/port.ts";
-import type { Candidate } from "../../src/contract/candidate.ts";
+import type { Candidate, Wanted } from "../../src/contract/candidate.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
+import { hasExpired } from "../../src/contract/expiry.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Coverage } from "../../src/contract/query.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
@@ -28,6 +29,7 @@ export interface SearchOptions {
 /** What is searched for, and until when. */
 export interface Searched extends Pick<ColdQuery, "tenant" | "vector" | "text" | "filter"> {
   readonly entry: TenantEntry;
+  readonly wanted?: Wanted | undefined;
   /** Live hits that the question wants. */
   readonly topK: number;
   /** Aborts when the question is over. */
@@ -35,6 +37,13 @@ export interface Searched extends Pick<ColdQuery, "tenant" | "vector" | "text" |
 }
 
 export type Found = Extract<SearchOutcome, { kind: "found" }>;
+
+/** What of cold's hits the heads hid in the last search, and how many searches there were. */
+export interface Hidden {
+  readonly superseded: number;
+  readonly expired: number;
+  readonly coldSearches: number;
+}
 
 /** What cold contributed to a question, and why not more. */
 interface ColdResult {
@@ -64,7 +73,11 @@ export class QuestionSearch {
    */
   async run(
     begun: Snapshot,
-  ): Promise<{ readonly found: Found; readonly coverage: Coverage["cold"] }> {
+  ): Promise<{
+    readonly found: Found;
+    readonly coverage: Coverage["cold"];
+    readonly hidden: Hidden;
+  }> {
     const { limits } = this.#options;
     const { topK } = this.#searched;
     let snapshot = begun;
@@ -88,11 +101,27 @@ export class QuestionSearch {
       const isShort = hidden > 0 && cold.hits.length >= limit && outcome.cold.length < topK;
       if (!isShort || refills >= limits.coldRefillRoundsMax) {
         this.#options.metrics.count("searches_total", { cold: cold.coverage });
-        return { found: outcome, coverage: cold.coverage };
+        const coldSearches = 1 + restarts + refills;
+        return {
+          found: outcome,
+          coverage: cold.coverage,
+          hidden: { ...this.#hiddenOf(cold.hits, outcome.cold), coldSearches },
+        };
       }
       refills += 1; // Q3
       limit *= 2;
     }
+  }
+
+  #hiddenOf(
+    hits: readonly Candidate[],
+    shown: readonly Candidate[],
+  ): Pick<Hidden, "superseded" | "expired"> {
+    const nowMs = this.#clock.nowMs();
+    const left = new Set(shown);
+    const hidden = hits.filter((hit) => !left.has(hit));
+    const expired = hidden.filter(({ info }) => hasExpired(info, nowMs)).length;
+    return { expired, superseded: hidden.length - expired };
   }
 
   /** Q1: one step at the tenant view. */
@@ -100,7 +129,7 @@ export class QuestionSearch {
     { watermark }: Snapshot,
     { hits: coldHits, coverage }: ColdResult,
   ): Promise<SearchOutcome> {
-    const { entry, vector, text, filter, signal } = this.#searched;
+    const { entry, vector, text, filter, wanted, signal } = this.#searched;
     const limit = this.#options.limits.candidatesPerShard;
     return askView<SearchOutcome>(entry, signal, (reply) => ({
       type: "search",
@@ -111,6 +140,7 @@ export class QuestionSearch {
       text,
       limit,
       filter,
+      wanted,
       reply,
     }));
   }
@@ -126,11 +156,11 @@ export class QuestionSearch {
     if (!snapshot.coldExists) return { hits: [], coverage: "empty" };
     if (snapshot.isResident) return { hits: [], coverage: "resident" };
     const { cold, limits, metrics } = this.#options;
-    const { tenant, vector, text, filter, signal } = this.#searched;
+    const { tenant, vector, text, filter, wanted, signal } = this.#searched;
     const budget = new Deadline(this.#clock, limits.coldSearchMs, signal);
     const begun = this.#clock.monotonicMs();
     try {
-      const query = { tenant, vector, text, filter, ...asked, signal: budget.signal };
+      const query = { tenant, vector, text, filter, wanted, ...asked, signal: budget.signal };
       const [hits, isCurrent] = await raceAbort(
         Promise.all([cold.search(query), this.#markerIsCurrent(snapshot)]),
         budget.signal,

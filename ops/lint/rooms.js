@@ -62,7 +62,7 @@ export const vendors = [
   {
     name: "undici",
     packages: "undici",
-    from: "^src/(answer/openai|embedding/remote|cold/weaviate|cli/|ingest/formats/remote-parser)",
+    from: "^src/(answer/openai|embedding/remote|retrieval/remote|cold/weaviate|cli/|ingest/formats/remote-parser)",
   },
   { name: "fastify", packages: "(fastify|@fastify/[^/]+)", from: "^src/gateway/" },
   { name: "jose", packages: "jose", from: "^src/gateway/tokens" },

@@ -5,6 +5,7 @@
 
 import type { TenantId } from "../contract/ids.ts";
 import type { Answer, Source } from "../contract/query.ts";
+import type { Explanation } from "../contract/ranking.ts";
 
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
@@ -53,7 +54,11 @@ export interface Written {
   readonly llm: string;
   /** Absent where nothing is kept. */
   readonly kept?: NonNullable<Answer["cache"]>["answer"] | undefined;
+  /** What the model was shown of the sources; absent where none was asked. */
+  readonly prompt?: PromptRead | undefined;
 }
+
+export type PromptRead = NonNullable<Explanation["prompt"]>;
 
 /** Question and sources to a cited answer. Every marker in it names a source that exists. */
 export interface AnswerWriter {

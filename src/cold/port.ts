@@ -14,7 +14,7 @@
  *       hot shard, and by no tokenisation of the vendor: a merge changes no answer.
  */
 
-import type { Candidate } from "../contract/candidate.ts";
+import type { Candidate, Wanted } from "../contract/candidate.ts";
 import type { Filter } from "../contract/filter.ts";
 import type { DocumentId, Position, TenantId, Version } from "../contract/ids.ts";
 import type { DocumentInfo, TextRange } from "../contract/record.ts";
@@ -71,6 +71,8 @@ export interface ColdQuery {
    */
   readonly aliveAtMs?: number | undefined;
   readonly filter?: Filter | undefined;
+  /** Siblings are not at hand here: see `stored`. */
+  readonly wanted?: Pick<Wanted, "vectors"> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

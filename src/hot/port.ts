@@ -5,7 +5,7 @@
  * searches hot in one step (ARCHITECTURE.md, Query).
  */
 
-import type { Candidate } from "../contract/candidate.ts";
+import type { Candidate, Wanted } from "../contract/candidate.ts";
 import type { Filter } from "../contract/filter.ts";
 import type { DocumentId, Position, Version } from "../contract/ids.ts";
 import type { DocumentInfo, RecordChunk } from "../contract/record.ts";
@@ -30,6 +30,7 @@ export interface HotQuery {
   /** Candidates wanted from each of the two lists, dense and lexical. */
   readonly limit: number;
   readonly filter?: Filter | undefined;
+  readonly wanted?: Wanted | undefined;
 }
 
 export interface HotAmount {
