@@ -260,6 +260,7 @@ class QuestionRun {
         question: text,
         sources,
         maxTokens: question.max_tokens,
+        explains: question.explain === true,
         budgetMs: Math.max(0, question.deadline_ms - this.#stages.elapsedMs() - limits.replyMs),
         signal: AbortSignal.any([signal, pieces.failed]),
         onText: onEvent && ((piece) => pieces.say(piece)),

@@ -101,7 +101,8 @@ export class QuestionSearch {
       const isShort = hidden > 0 && cold.hits.length >= limit && outcome.cold.length < topK;
       if (!isShort || refills >= limits.coldRefillRoundsMax) {
         this.#options.metrics.count("searches_total", { cold: cold.coverage });
-        const coldSearches = 1 + restarts + refills;
+        const isAsked = cold.coverage !== "empty" && cold.coverage !== "resident";
+        const coldSearches = isAsked ? 1 + restarts + refills : 0;
         return {
           found: outcome,
           coverage: cold.coverage,

@@ -40,6 +40,8 @@ export interface WriteRequest {
   /** In the order of their numbers: `[1]` is the first. At least one. */
   readonly sources: readonly Source[];
   readonly maxTokens: number;
+  /** Whether the reply is to say what the model read. */
+  readonly explains?: boolean | undefined;
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
   /** What the model may take. After it the answer is made without the model. */
@@ -54,7 +56,7 @@ export interface Written {
   readonly llm: string;
   /** Absent where nothing is kept. */
   readonly kept?: NonNullable<Answer["cache"]>["answer"] | undefined;
-  /** What the model was shown of the sources; absent where none was asked. */
+  /** With `explains`: what the model was shown; absent where none was asked. */
   readonly prompt?: PromptRead | undefined;
 }
 

@@ -21,8 +21,8 @@ export interface RelevanceSignals {
 /** Fitted for the cosines of all-MiniLM-L6-v2: those of another model lie elsewhere. */
 const weights = { constant: -9.82, cosine: 17.45, coverage: 7.34 } as const;
 
-/** The model for whose cosines it was fitted, as embedding models name themselves. */
-export const relevanceFittedFor = "all-MiniLM-L6-v2";
+/** The model for whose cosines it was fitted, as embedding models name themselves, in lower case. */
+export const relevanceFittedFor = "all-minilm-l6-v2";
 
 /**
  * Below it nothing is relevant. Where one in a hundred of the answerable questions of squad-a is
