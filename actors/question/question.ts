@@ -42,12 +42,12 @@ import { TenantLookup } from "./lookup.ts";
 import {
   declinesOf,
   firstExpiryMs,
+  mayShare,
   nothingFound,
   nothingRelevant,
+  promptOf,
   type QuestionLimits,
   redactedQuestion,
-  mayShare,
-  promptOf,
   Stopwatch,
   tellsOfTenant,
 } from "./parts.ts";
@@ -228,7 +228,14 @@ class QuestionRun {
     const { metrics } = this.#options;
     const { tenant, question } = this.#request;
     const { entry, snapshot, signal } = at;
-    const searched = { ...query, tenant, entry, topK: question.top_k, wanted: wantedBy(question), signal };
+    const searched = {
+      ...query,
+      tenant,
+      entry,
+      topK: question.top_k,
+      wanted: wantedBy(question),
+      signal,
+    };
     const parts = { clock: this.#clock, stages: this.#stages };
     const search = new QuestionSearch(this.#options, searched, parts);
     const { found, coverage, hidden } = await search.run(snapshot);

@@ -205,8 +205,7 @@ export class QuestionRanking {
       shown.map((candidate) => ({ ...candidate, place: placeOf(candidate) })),
       {
         ...{ around, charsMax: limits.promptCharsMax },
-        read: (place, chunk) =>
-          inMemory.get(place)?.get(chunk) ?? stored.get(`${place}\n${chunk}`),
+        read: (place, chunk) => inMemory.get(place)?.get(chunk) ?? stored.get(`${place}\n${chunk}`),
       },
     );
     return { of, coverage: isWhole ? "complete" : "partial" };
@@ -224,7 +223,9 @@ export class QuestionRanking {
     const budget = new Deadline(clock, own.coldSearchMs, signal);
     try {
       const objects = await raceAbort(cold.stored(tenant, asked), budget.signal);
-      const stored = objects.map((object) => [`${placeOf(object)}\n${object.chunk}`, object] as const);
+      const stored = objects.map(
+        (object) => [`${placeOf(object)}\n${object.chunk}`, object] as const,
+      );
       return { stored: new Map(stored), isWhole: true };
     } catch (thrown) {
       if (signal.aborted) throw thrown;

@@ -71,9 +71,7 @@ export class QuestionSearch {
   /**
    * @throws FreshetError overloaded (hot dropped again and again), not_ready, cancelled, internal
    */
-  async run(
-    begun: Snapshot,
-  ): Promise<{
+  async run(begun: Snapshot): Promise<{
     readonly found: Found;
     readonly coverage: Coverage["cold"];
     readonly hidden: Hidden;

@@ -43,7 +43,11 @@ export function createAnswerWriter(options: WriterOptions): AnswerWriter {
           : await writeWithModel({ ...options, model, request, answer });
       const llm = model === undefined || prompt === undefined ? "extractive" : model.name;
       if (llm === "extractive") writeExtractively(request, answer);
-      return { answer: answer.text, llm, ...(request.explains === true && prompt && { prompt }) } satisfies Written;
+      return {
+        answer: answer.text,
+        llm,
+        ...(request.explains === true && prompt && { prompt }),
+      } satisfies Written;
     },
   };
 }

@@ -29,7 +29,9 @@ export function explanationLines({ explain, relevance }: Answer): string[] {
     ...(relevance === undefined ? [] : [`relevance ${relevance.score.toFixed(3)}`]),
     ...(prompt === undefined
       ? []
-      : [`the model read ${prompt.sources} sources, ${prompt.chars} characters, ${prompt.cut} cut`]),
+      : [
+          `the model read ${prompt.sources} sources, ${prompt.chars} characters, ${prompt.cut} cut`,
+        ]),
     "",
   ];
 }

@@ -26,9 +26,7 @@ export function withRanking(command: Command): Command {
     )
     .option("--min-cosine <c>", "no passage whose cosine is below it, -1 to 1", between(-1, 1))
     .option("--diversity <d>", "0: no copies; above, up to 1: also no repetition", between(0, 1))
-    .addOption(
-      new Option("--context <what>", "what is read around a passage").choices(contexts),
-    )
+    .addOption(new Option("--context <what>", "what is read around a passage").choices(contexts))
     .option("--no-rerank", "do not ask the reranker, where the engine has one")
     .option("--decline", "refuse when nothing found is about the question")
     .option("--no-decline", "answer whatever was found")

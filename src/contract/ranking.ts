@@ -85,9 +85,7 @@ export const explanationSchema = z.object({
   rank_by: rankBySchema,
   weights: z.object({ nearness: z.number(), words: z.number() }),
   /** The question's terms, and how rare each is among the nearest passages. */
-  terms: z
-    .array(z.object({ term: z.string(), rarity: z.number() }))
-    .max(limits.explainedTermsMax),
+  terms: z.array(z.object({ term: z.string(), rarity: z.number() })).max(limits.explainedTermsMax),
   /** Candidates that each shard brought, and what of cold's the heads hid. */
   shards: z.object({
     hot: z.int(),

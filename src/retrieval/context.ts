@@ -23,7 +23,10 @@ export interface Context {
 
 /** Chunk numbers around each found passage that may become its context, nearest first. */
 export function neighboursOf(found: Passage, around: number): readonly number[] {
-  return Array.from({ length: around }, (_, step) => [found.chunk + 1 + step, found.chunk - 1 - step])
+  return Array.from({ length: around }, (_, step) => [
+    found.chunk + 1 + step,
+    found.chunk - 1 - step,
+  ])
     .flat()
     .filter((chunk) => chunk >= 0);
 }
@@ -71,8 +74,7 @@ function grown(
       const chunk = side === "after" ? found.chunk + step : found.chunk - step;
       const key = keyOf(found.place, chunk);
       const next = options.claimed.has(key) ? undefined : options.read(found.place, chunk);
-      const longer =
-        next && (side === "after" ? [...stretch, next] : [next, ...stretch]);
+      const longer = next && (side === "after" ? [...stretch, next] : [next, ...stretch]);
       if (longer === undefined || joined(longer).length - found.text.length > options.share) {
         open[side] = false; // CX3
         continue;
@@ -90,7 +92,9 @@ function joined(stretch: readonly Passage[]): string {
   let end: number | undefined;
   for (const { text: own, range } of stretch) {
     const repeated =
-      range === undefined || end === undefined ? 0 : Math.min(Math.max(0, end - range[0]), own.length);
+      range === undefined || end === undefined
+        ? 0
+        : Math.min(Math.max(0, end - range[0]), own.length);
     const isNext = repeated === 0 && text !== "";
     text += isNext ? `\n${own}` : own.slice(repeated);
     end = range?.[1];

@@ -27,8 +27,7 @@ export function explanationOf(explained: Explained): Omit<Explanation, "prompt">
   const { counts } = ranking;
   const fused = new Map(ranking.fused.map((each, index) => [each.candidate, { each, index }]));
   const places = ranking.places();
-  const beyond =
-    counts.pool - counts.unmatched - counts.belowMinCosine - folded - shown.length;
+  const beyond = counts.pool - counts.unmatched - counts.belowMinCosine - folded - shown.length;
   return {
     rank_by: explained.rankBy,
     weights: ranking.weights,

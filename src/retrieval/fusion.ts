@@ -161,8 +161,7 @@ function placesIn(
     .filter(({ signals }) => signals.bm25 > 0)
     .sort(
       (left, right) =>
-        right.signals.bm25 - left.signals.bm25 ||
-        compareIdentity(left.candidate, right.candidate),
+        right.signals.bm25 - left.signals.bm25 || compareIdentity(left.candidate, right.candidate),
     );
   const dense = new Map(byNearness.map(({ candidate }, index) => [candidate, index + 1]));
   const lexical = new Map(byWords.map(({ candidate }, index) => [candidate, index + 1]));

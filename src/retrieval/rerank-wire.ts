@@ -47,7 +47,8 @@ export function scoresOf(
     return { fault: "is not JSON" };
   }
   const parsed = replySchemas[shape].safeParse(value);
-  if (!parsed.success) return { fault: `has not the form that FRESHET_RERANK_SHAPE=${shape} names` };
+  if (!parsed.success)
+    return { fault: `has not the form that FRESHET_RERANK_SHAPE=${shape} names` };
   const scores = new Array<number | undefined>(texts);
   for (const [at, score] of parsed.data) {
     if (at >= texts) return { fault: "scores a text that was not sent" };

@@ -52,12 +52,19 @@ export function engineRows(collection: Collection, vectors: Vectors): readonly R
       }),
     );
   const modes = rankBySchema.options.map((rankBy) =>
-    row(`quality.engine_${rankBy}.${name}`, score((question) => search(all, question, { rankBy }).fused)),
+    row(
+      `quality.engine_${rankBy}.${name}`,
+      score((question) => search(all, question, { rankBy }).fused),
+    ),
   );
   const [hybrid = null] = modes.map(({ value }) => value);
   const diverse = diversities.map((diversity) => {
     const scores = score(
-      (question) => diversify(search(all, question, { limit: limits.diversityPoolMax }).fused, { diversity, limit: k }).fused,
+      (question) =>
+        diversify(search(all, question, { limit: limits.diversityPoolMax }).fused, {
+          diversity,
+          limit: k,
+        }).fused,
     );
     return { ...row(`quality.diversity_${diversity}.${name}`, scores, hybrid) };
   });

@@ -20,8 +20,8 @@ import {
   modelShape,
 } from "./models.ts";
 import { opCounts } from "./op-counts.ts";
-import { openRaw, type RawSession } from "./reference/raw-loop.ts";
 import { engineRows } from "./quality-engine.ts";
+import { openRaw, type RawSession } from "./reference/raw-loop.ts";
 import { type BenchResult, measured, type Row, skipped } from "./report.ts";
 import { mean, ndcg, percentile } from "./stats.ts";
 

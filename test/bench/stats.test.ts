@@ -97,7 +97,7 @@ describe("rocAuc", () => {
     const pairs = yes.flatMap((left) =>
       no.map((right) => (left > right ? 1 : left === right ? 0.5 : 0)),
     );
-    const expected = pairs.reduce((sum, each) => sum + each, 0) / pairs.length;
+    const expected = pairs.reduce<number>((sum, each) => sum + each, 0) / pairs.length;
     expect(rocAuc(yes, no)).toBeCloseTo(expected, 12);
   });
 });

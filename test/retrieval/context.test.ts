@@ -60,7 +60,11 @@ describe("the context of a passage", () => {
         expect(chars).toBeLessThanOrEqual(Math.max(charsMax, 10 * passages.length));
         const taken = new Set<string>();
         for (const [index, passage] of passages.entries()) {
-          const context = contexts[index] ?? { ...passage, first: passage.chunk, last: passage.chunk };
+          const context = contexts[index] ?? {
+            ...passage,
+            first: passage.chunk,
+            last: passage.chunk,
+          };
           expect(context.text).toContain(passage.text);
           for (let number = context.first; number <= context.last; number += 1) {
             expect(taken).not.toContain(`${passage.place}${number}`);

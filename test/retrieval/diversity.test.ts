@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { dotProduct } from "../../src/contract/vector.ts";
 import { diversify, duplicateCosine } from "../../src/retrieval/diversity.ts";
 import type { Fused } from "../../src/retrieval/fusion.ts";
 import { candidate } from "../answer/candidates.ts";
@@ -51,9 +52,11 @@ describe("diversity", () => {
       fc.integer({ min: -3, max: 3 }),
       fc.integer({ min: 1, max: 3 }),
     );
-    const list = fc.array(numbers, { maxLength: 20 }).map((vectors) =>
-      vectors.map((vector, index) => fused(`d${index % 7}`, 1 - index / 20, ...vector)),
-    );
+    const list = fc
+      .array(numbers, { maxLength: 20 })
+      .map((vectors) =>
+        vectors.map((vector, index) => fused(`d${index % 7}`, 1 - index / 20, ...vector)),
+      );
     fc.assert(
       fc.property(list, fc.double({ min: 0, max: 1, noNaN: true }), (passages, diversity) => {
         const kept = diversify(passages, { diversity, limit: passages.length });
@@ -62,10 +65,8 @@ describe("diversity", () => {
         expect(kept.fused[0]?.candidate).toBe(passages[0]?.candidate);
         for (const [index, { candidate: left }] of kept.fused.entries()) {
           for (const { candidate: right } of kept.fused.slice(index + 1)) {
-            const like = (left.vector ?? []).reduce(
-              (sum: number, value: number, at: number) => sum + value * (right.vector?.[at] ?? 0),
-              0,
-            );
+            const [one, two] = [left.vector ?? [], right.vector ?? []];
+            const like = dotProduct(one, two);
             expect(like).toBeLessThan(duplicateCosine + 1e-5);
           }
         }

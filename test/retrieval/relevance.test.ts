@@ -111,9 +111,9 @@ describe("relevance", () => {
     fc.assert(
       fc.property(unit, unit, unit, (cosine, coverage, more) => {
         const here = relevanceOf({ cosine, coverage });
-        expect(relevanceOf({ cosine: Math.min(1, cosine + more), coverage })).toBeGreaterThanOrEqual(
-          here,
-        );
+        expect(
+          relevanceOf({ cosine: Math.min(1, cosine + more), coverage }),
+        ).toBeGreaterThanOrEqual(here);
         expect(
           relevanceOf({ cosine, coverage: Math.min(1, coverage + more) }),
         ).toBeGreaterThanOrEqual(here);

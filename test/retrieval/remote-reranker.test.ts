@@ -42,7 +42,8 @@ const answers =
 const servers: Readonly<Record<RerankShape, Handler>> = {
   tei: (request, response) => {
     const body = JSON.parse(request.body) as { query: string; texts: string[] };
-    if (request.url !== "/rerank" || !Array.isArray(body.texts)) return answers({}, 422)(request, response);
+    if (request.url !== "/rerank" || !Array.isArray(body.texts))
+      return answers({}, 422)(request, response);
     const list = body.texts.map((text, index) => ({ index, score: text.length / 100 }));
     return answers(list.toReversed())(request, response);
   },
@@ -71,10 +72,13 @@ describe("a /rerank endpoint", () => {
     ["tei", "/rerank"],
     ["cohere", "/v1"],
     ["cohere", "/v1/rerank/"],
-  ] as const)("of the shape %s is asked at %s, and its scores come in the order of the texts", async (shape, path) => {
-    endpoint.handle = servers[shape];
-    expect(await rerank({ shape, path })).toEqual([0.13, 0.14, 0.13]);
-  });
+  ] as const)(
+    "of the shape %s is asked at %s, and its scores come in the order of the texts",
+    async (shape, path) => {
+      endpoint.handle = servers[shape];
+      expect(await rerank({ shape, path })).toEqual([0.13, 0.14, 0.13]);
+    },
+  );
 
   test("gets the key, and of a long passage its beginning alone", async () => {
     let seen = { authorization: "" as string | undefined, chars: 0 };
@@ -93,7 +97,11 @@ describe("a /rerank endpoint", () => {
     ["a text that was not sent", "tei", [0, 1, 3].map((index) => ({ index, score: 1 }))],
     ["NaN, which is no JSON", "tei", '[{"index":0,"score":NaN}]'],
     ["null in place of a score", "tei", [0, 1, 2].map((index) => ({ index, score: null }))],
-    ["a score that overflows", "tei", '[{"index":0,"score":1e999},{"index":1,"score":1},{"index":2,"score":1}]'],
+    [
+      "a score that overflows",
+      "tei",
+      '[{"index":0,"score":1e999},{"index":1,"score":1},{"index":2,"score":1}]',
+    ],
     ["a negative index", "tei", [{ index: -1, score: 1 }]],
     ["the other shape", "cohere", [0, 1, 2].map((index) => ({ index, score: 1 }))],
     ["half of a reply", "cohere", '{"results":[{"index":0,'],
@@ -107,11 +115,14 @@ describe("a /rerank endpoint", () => {
     expect(JSON.stringify([error.message, error.details])).not.toMatch(/passage|secret|key/);
   });
 
-  test.each([400, 401, 413, 429, 500, 503, 302])("RR1: a status of %i is a failure", async (status) => {
-    endpoint.handle = answers(`the passage was ${texts[0]}`, status);
-    const error = await failure(rerank());
-    expect([error.code, error.details]).toEqual(["model_unavailable", { status }]);
-  });
+  test.each([400, 401, 413, 429, 500, 503, 302])(
+    "RR1: a status of %i is a failure",
+    async (status) => {
+      endpoint.handle = answers(`the passage was ${texts[0]}`, status);
+      const error = await failure(rerank());
+      expect([error.code, error.details]).toEqual(["model_unavailable", { status }]);
+    },
+  );
 
   test("RR1: one that is not there, or hangs up, is a failure", async () => {
     endpoint.handle = (request) => request.socket.destroy();
