@@ -196,7 +196,7 @@ class QuestionRun {
     };
   }
 
-  /** @throws FreshetError no_results, cold_unavailable where part of the documents is not covered */
+  /** @throws FreshetError no_results, or cold_unavailable where what cold holds is not covered */
   #checkRelevance({ relevance, coverage }: Retrieved): void {
     const isRelevant = relevance.score >= relevance.threshold;
     if (isRelevant || !declinesOf(this.#request.question, this.#options.declines)) return;

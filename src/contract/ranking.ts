@@ -27,7 +27,7 @@ export const rankingFields = {
    * them are preferred as well, at 1 without regard to the question.
    */
   diversity: z.number().min(0).max(1).optional(),
-  /** What the model reads of a document: the found passage, its neighbours too, or all that fits. */
+  /** What the model reads of a document: the passage, its neighbours too, or all that fits. */
   context: z.enum(["chunk", "window", "document"]).optional(),
   /** False: a reranker that the engine has is not asked. */
   rerank: z.boolean().optional(),

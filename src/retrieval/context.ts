@@ -4,7 +4,7 @@
  *
  *   CX1  the found passage is whole in its context, and a chunk is in one context only, so that a
  *        prompt says nothing twice;
- *   CX2  contexts together have at most the room that is given, unless the passages alone have more;
+ *   CX2  contexts together keep to the room that is given, unless the passages alone need more;
  *   CX3  a context is one stretch of chunks: what is missing ends it.
  */
 

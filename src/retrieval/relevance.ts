@@ -21,7 +21,7 @@ export interface RelevanceSignals {
 /** Fitted for the cosines of all-MiniLM-L6-v2: those of another model lie elsewhere. */
 const weights = { constant: -9.82, cosine: 17.45, coverage: 7.34 } as const;
 
-/** The model for whose cosines it was fitted, as embedding models name themselves, in lower case. */
+/** The model for whose cosines it was fitted: the end of the name that it gives itself. */
 export const relevanceFittedFor = "all-minilm-l6-v2";
 
 /**

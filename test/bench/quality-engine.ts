@@ -1,11 +1,11 @@
 /**
- * Quality of the engine's own ranking, from the hot shard's candidates on: each mode, diversity, and
- * the decision that nothing is relevant.
+ * Quality of the engine's own ranking, from the hot shard's candidates on: each mode, diversity,
+ * and the decision that nothing is relevant.
  *
  * Three kinds of questions tell how good that decision is. Those that have an answer should not be
- * declined. Of the collection's unanswerable ones a passage on the subject is there, and does not say
- * it: in SQuAD 2.0 people wrote them to look answerable by that very passage. Of absent ones the
- * subject is not there: the same questions, without the documents that share the title of a
+ * declined. Of the collection's unanswerable ones a passage on the subject is there, and does not
+ * say it: in SQuAD 2.0 people wrote them to look answerable by that very passage. Of absent ones
+ * the subject is not there: the same questions, without the documents that share the title of a
  * relevant one.
  */
 
