@@ -116,19 +116,22 @@ export class QuestionRanking {
 
   #fuse(): Ranking {
     const { question, found, text } = this.#asked;
-    const { limits: own, clock } = this.#parts;
+    const { limits: own, clock, metrics } = this.#parts;
+    const begun = clock.monotonicMs();
     const limit = Math.max(
       question.top_k,
       this.#reranking === undefined ? 0 : limits.rerankCandidates,
       question.diversity === undefined ? 0 : limits.diversityPoolMax,
     );
-    return rank({
+    const ranking = rank({
       ...{ question: text, hot: found.hot, cold: found.cold, limit },
       perList: own.candidatesPerShard,
       recency: question.recency && { recency: question.recency, nowMs: clock.nowMs() },
       rankBy: question.rank_by,
       minCosine: question.min_cosine,
     });
+    metrics.observe("fusion_seconds", (clock.monotonicMs() - begun) / 1000);
+    return ranking;
   }
 
   /** QK1, QK2. */
