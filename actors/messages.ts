@@ -5,7 +5,7 @@
 
 import type { OwnershipView } from "../src/cluster/ownership.ts";
 import type { Access } from "../src/contract/access.ts";
-import type { Candidate } from "../src/contract/candidate.ts";
+import type { Candidate, Wanted } from "../src/contract/candidate.ts";
 import type { Filter } from "../src/contract/filter.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../src/contract/ids.ts";
 import type { Manifest } from "../src/contract/manifest.ts";
@@ -148,6 +148,7 @@ export interface SearchRequest extends Asks<SearchOutcome> {
   readonly filter: Filter | undefined;
   /** Of the reader; undefined: it sees everything. */
   readonly access: Access | undefined;
+  readonly wanted?: Wanted | undefined;
 }
 
 export interface DocumentView {

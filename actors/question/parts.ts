@@ -1,5 +1,6 @@
 /** Small parts of a question: its limits, redaction, stopwatch, and the shapes of its reply. */
 
+import type { Written } from "../../src/answer/port.ts";
 import { type Access, shownLabels } from "../../src/contract/access.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { type ErrorCode, FreshetError } from "../../src/contract/errors.ts";
@@ -11,6 +12,7 @@ import {
   type Question,
   type Source,
 } from "../../src/contract/query.ts";
+import type { Explanation, Relevance } from "../../src/contract/ranking.ts";
 import type { Scalar } from "../../src/contract/scalar.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { ask, type Reply } from "../../src/runtime/reply.ts";
@@ -220,6 +222,34 @@ export function notVisible(minSeq: number, visible: number): FreshetError {
 export function nothingFound(coverage: Coverage["cold"]): FreshetError {
   const code = isWhole(coverage) ? "no_results" : "cold_unavailable";
   return new FreshetError(code, undefined, { details: { coverage } });
+}
+
+/** As `nothingFound`: what is not covered may hold what is relevant. */
+export function nothingRelevant(
+  coverage: Coverage["cold"],
+  { score, threshold }: Relevance,
+): FreshetError {
+  if (!isWhole(coverage)) return nothingFound(coverage);
+  const details = { coverage, reason: "not_relevant", relevance: score, threshold };
+  return new FreshetError("no_results", undefined, { details });
+}
+
+/** A search shows what there is, with its relevance, unless it says that it wants none of it. */
+export function declinesOf(
+  { decline, mode }: Pick<Question, "decline" | "mode">,
+  byDefault: boolean | undefined,
+): boolean {
+  return decline ?? (mode === "answer" && byDefault === true);
+}
+
+/** A question that is explained is worked on by itself, or there would be nothing to tell. */
+export function mayShare({ cache, explain }: Pick<Question, "cache" | "explain">): boolean {
+  return cache !== false && explain !== true;
+}
+
+/** What `explain` says of the prompt; nothing where no model was asked. */
+export function promptOf({ prompt }: Written): Pick<Explanation, "prompt"> {
+  return prompt === undefined ? {} : { prompt };
 }
 
 const toldOfTenant = new Set<ErrorCode>(["no_results", "cold_unavailable", "not_visible_yet"]);

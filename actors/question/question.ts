@@ -32,7 +32,6 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
 import type { Log } from "../../src/log/port.ts";
-import { fuse } from "../../src/retrieval/fusion.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { Deadline } from "../../src/runtime/deadline.ts";
@@ -42,15 +41,19 @@ import type { Directory, Proofs, TenantEntry } from "../directory/directory.ts";
 import type { QuestionMessage, Snapshot } from "../messages.ts";
 import { TenantLookup } from "./lookup.ts";
 import {
+  declinesOf,
   firstExpiryMs,
+  mayShare,
   nothingFound,
+  nothingRelevant,
+  promptOf,
   type QuestionLimits,
   redactedQuestion,
   Stopwatch,
-  sourceOf,
   tellsOfTenant,
 } from "./parts.ts";
 import { ProvedPieces } from "./pieces.ts";
+import { QuestionRanking, type Reranking, wantedBy } from "./ranking.ts";
 import type { Retrieved, SearchKept, SearchResults } from "./results.ts";
 import { QuestionSearch } from "./search.ts";
 import type { QuestionVectors } from "./vectors.ts";
@@ -67,6 +70,10 @@ export interface QuestionOptions {
   /** Behind it; undefined where that lane is off. */
   readonly names?: QuestionNamesLane | undefined;
   readonly writer: AnswerWriter;
+  /** Undefined where none is set up. */
+  readonly reranking?: Reranking | undefined;
+  /** Answers to questions that nothing is relevant to are refused, unless the question says. */
+  readonly declines?: boolean | undefined;
   readonly limits: QuestionLimits;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -164,7 +171,7 @@ class QuestionRun {
     });
     const { text } = redacted;
     this.#checkLease();
-    const mayKeep = question.cache !== false;
+    const mayKeep = mayShare(question);
     const vector = await this.#stages.time("embed", () =>
       vectors.of({ tenant, text, access, signal }, { mayKeep }),
     );
@@ -172,12 +179,13 @@ class QuestionRun {
     this.#checkLease();
     const { sources, coverage, visible } = retrieved;
     if (sources.length === 0) throw nothingFound(coverage);
-    const searched: Coverage = { hot: "complete", cold: coverage, llm: "none" };
+    this.#checkRelevance(retrieved);
+    const searched: Coverage = { ...retrieved.also, hot: "complete", cold: coverage, llm: "none" };
     const isSearch = question.mode === "search";
     if (isSearch || onEvent !== undefined) await this.#prove();
     onEvent?.({ type: "retrieval", sources, coverage: searched });
     const written = isSearch
-      ? { answer: "", llm: "none", kept: "none" as const }
+      ? ({ answer: "", llm: "none", kept: "none" } satisfies Written)
       : await this.#stages.time("llm", () => this.#write(text, sources));
     const { answer, llm } = written;
     return {
@@ -187,7 +195,17 @@ class QuestionRun {
       visible_seq: visible,
       timings: this.#stages.timings(),
       cache: { search: kept, answer: written.kept ?? "none" },
+      relevance: retrieved.relevance,
+      ...(retrieved.explain && { explain: { ...retrieved.explain, ...promptOf(written) } }),
     };
+  }
+
+  /** @throws FreshetError no_results, or cold_unavailable where what cold holds is not covered */
+  #checkRelevance({ relevance, coverage }: Retrieved): void {
+    const isRelevant = relevance.score >= relevance.threshold;
+    if (isRelevant || !declinesOf(this.#request.question, this.#options.declines)) return;
+    this.#options.metrics.count("questions_declined_total");
+    throw nothingRelevant(coverage, relevance);
   }
 
   async #retrieve(
@@ -211,26 +229,26 @@ class QuestionRun {
       readonly signal: AbortSignal;
     },
   ): Promise<Retrieved> {
-    const { limits, metrics } = this.#options;
+    const { metrics } = this.#options;
     const { tenant, question, access } = this.#request;
     const { entry, snapshot, signal } = at;
-    const searched = { ...query, tenant, entry, access, topK: question.top_k, signal };
+    const searched = {
+      ...query,
+      ...{ tenant, entry, access, signal },
+      topK: question.top_k,
+      wanted: wantedBy(question),
+    };
     const parts = { clock: this.#clock, stages: this.#stages };
     const search = new QuestionSearch(this.#options, searched, parts);
-    const { found, coverage } = await search.run(snapshot);
+    const { found, coverage, hidden } = await search.run(snapshot);
     const { hot, cold, visible, revision } = found;
-    const fused = await this.#stages.time("fuse", () =>
-      fuse({
-        ...{ question: query.text, hot, cold, limit: question.top_k },
-        perList: limits.candidatesPerShard,
-        recency: question.recency && { recency: question.recency, nowMs: this.#clock.nowMs() },
-      }),
-    );
-    metrics.observe("fusion_seconds", this.#stages.ms.fuse / 1000);
+    const asked = { tenant, text: query.text, question, access, found, hidden, signal };
+    const ranking = new QuestionRanking({ ...this.#options, clock: this.#clock }, asked);
+    const ranked = await this.#stages.time("fuse", () => ranking.run());
+    const { sources, relevance, coverage: also, explain } = ranked;
     metrics.observe("hot_search_seconds", found.hotMs / 1000);
-    const sources = fused.map(({ candidate, score }) => sourceOf(candidate, score, access));
     const expiresAtMs = Math.min(firstExpiryMs(hot), firstExpiryMs(cold));
-    return { sources, coverage, visible, revision, expiresAtMs };
+    return { sources, coverage, visible, revision, expiresAtMs, relevance, also, explain };
   }
 
   /** Resolves with what the whole answer consists of, proved to the last word. */
@@ -248,10 +266,11 @@ class QuestionRun {
       .write({
         tenant,
         reader: access?.key,
-        mayKeep: question.cache !== false,
+        mayKeep: mayShare(question),
         question: text,
         sources,
         maxTokens: question.max_tokens,
+        explains: question.explain === true,
         budgetMs: Math.max(0, question.deadline_ms - this.#stages.elapsedMs() - limits.replyMs),
         signal: AbortSignal.any([signal, pieces.failed]),
         onText: onEvent && ((piece) => pieces.say(piece)),

@@ -30,10 +30,12 @@ import {
   type Question,
   type Source,
 } from "../../src/contract/query.ts";
+import type { Explanation, Relevance, rankingFields } from "../../src/contract/ranking.ts";
 import { ByteCache, type ByteCacheOptions } from "../../src/runtime/byte-cache.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { SharedWorks } from "../../src/runtime/shared-work.ts";
 import type { Snapshot } from "../messages.ts";
+import { mayShare } from "./parts.ts";
 
 /** What one search found. */
 export interface Retrieved {
@@ -44,6 +46,11 @@ export interface Retrieved {
   readonly revision: number;
   /** When the first of its candidates expires, unix milliseconds; Infinity when none does. */
   readonly expiresAtMs: number;
+  readonly relevance: Relevance;
+  /** What the ranking covered; absent parts were not asked for. */
+  readonly also: Pick<Coverage, "rerank" | "context">;
+  /** Only where the question asks for it, and then nothing is kept. */
+  readonly explain?: Omit<Explanation, "prompt"> | undefined;
 }
 
 /** A question as its search depends on it. */
@@ -54,7 +61,7 @@ export interface SearchAsked {
   readonly filter: Filter | undefined;
   /** Of the reader (QR7). */
   readonly access: Access | undefined;
-  readonly question: Pick<Question, "top_k" | "recency" | "cache">;
+  readonly question: Pick<Question, "top_k" | "recency" | "cache" | keyof typeof rankingFields>;
   readonly snapshot: Snapshot;
   /** Aborts when the question is over. */
   readonly signal: AbortSignal;
@@ -91,7 +98,7 @@ export class SearchResults {
     search: (signal: AbortSignal) => Promise<Retrieved>,
   ): Promise<Outcome> {
     const { question, snapshot, signal } = asked;
-    const isOff = !this.#options.isOn || question.cache === false;
+    const isOff = !this.#options.isOn || !mayShare(question);
     if (isOff || question.recency !== undefined) {
       this.#count("off");
       return { retrieved: await search(signal), kept: "off" };
@@ -135,7 +142,7 @@ export class SearchResults {
   }
 
   #keep(asked: SearchAsked, retrieved: Retrieved): void {
-    if (!isWhole(retrieved.coverage) || !this.#isFresh(retrieved)) return;
+    if (!coversAll(retrieved) || !this.#isFresh(retrieved)) return;
     const key = keyOf(asked);
     // Revisions of a node grow: what another question has kept meanwhile may be newer.
     const known = this.#kept.get(asked.tenant, key);
@@ -149,12 +156,20 @@ export class SearchResults {
   }
 }
 
+/** QR2 */
+function coversAll({ coverage, also: { rerank, context } }: Retrieved): boolean {
+  const isRanked = rerank === undefined || rerank === "complete";
+  return isWhole(coverage) && isRanked && context !== "partial";
+}
+
 /**
  * Without the revision: of each question the newest result is kept and no older one. The mode plays
- * no part: the sources of an answer are those of a search.
+ * no part: the sources of an answer are those of a search, and so is whether they are relevant.
  */
 function keyOf({ text, filter, access, question }: SearchAsked): string {
-  return `${question.top_k} ${access?.key ?? "all"} ${filterKey(filter)}\n${text}`;
+  const { top_k, rank_by, min_cosine, diversity, context, rerank } = question;
+  const ranked = JSON.stringify([top_k, rank_by, min_cosine, diversity, context, rerank]);
+  return `${ranked} ${access?.key ?? "all"} ${filterKey(filter)}\n${text}`;
 }
 
 /** JSON has no sets, and no bound that is open. */
@@ -170,9 +185,10 @@ const sourceBytes = 512;
 
 /** Two bytes a character, as V8 keeps all that is not Latin. */
 function bytesOf(sources: readonly Source[]): number {
-  return sources.reduce((sum, { text, heading, title, source, acl, metadata }) => {
+  return sources.reduce((sum, { text, heading, title, source, acl, metadata, context }) => {
+    const around = context?.text.length ?? 0;
     const short = (heading ?? "").length + (title ?? "").length + (source ?? "").length;
     const described = JSON.stringify({ acl, metadata }).length;
-    return sum + sourceBytes + 2 * (text.length + short + described);
+    return sum + sourceBytes + 2 * (text.length + around + short + described);
   }, 0);
 }

@@ -5,8 +5,9 @@
 
 import type { ColdQuery, ColdShard } from "../../src/cold/port.ts";
 import type { Access } from "../../src/contract/access.ts";
-import type { Candidate } from "../../src/contract/candidate.ts";
+import type { Candidate, Wanted } from "../../src/contract/candidate.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
+import { hasExpired } from "../../src/contract/expiry.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Coverage } from "../../src/contract/query.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
@@ -31,6 +32,7 @@ export interface Searched extends Pick<ColdQuery, "tenant" | "vector" | "text" |
   readonly entry: TenantEntry;
   /** Of the reader: both shards apply it inside. Undefined: it sees everything. */
   readonly access: Access | undefined;
+  readonly wanted?: Wanted | undefined;
   /** Live hits that the question wants. */
   readonly topK: number;
   /** Aborts when the question is over. */
@@ -38,6 +40,13 @@ export interface Searched extends Pick<ColdQuery, "tenant" | "vector" | "text" |
 }
 
 export type Found = Extract<SearchOutcome, { kind: "found" }>;
+
+/** What of cold's hits the heads hid in the last search, and how many searches there were. */
+export interface Hidden {
+  readonly superseded: number;
+  readonly expired: number;
+  readonly coldSearches: number;
+}
 
 /** What cold contributed to a question, and why not more. */
 interface ColdResult {
@@ -65,9 +74,11 @@ export class QuestionSearch {
   /**
    * @throws FreshetError overloaded (hot dropped again and again), not_ready, cancelled, internal
    */
-  async run(
-    begun: Snapshot,
-  ): Promise<{ readonly found: Found; readonly coverage: Coverage["cold"] }> {
+  async run(begun: Snapshot): Promise<{
+    readonly found: Found;
+    readonly coverage: Coverage["cold"];
+    readonly hidden: Hidden;
+  }> {
     const { limits } = this.#options;
     const { topK } = this.#searched;
     let snapshot = begun;
@@ -91,11 +102,28 @@ export class QuestionSearch {
       const isShort = hidden > 0 && cold.hits.length >= limit && outcome.cold.length < topK;
       if (!isShort || refills >= limits.coldRefillRoundsMax) {
         this.#options.metrics.count("searches_total", { cold: cold.coverage });
-        return { found: outcome, coverage: cold.coverage };
+        const isAsked = cold.coverage !== "empty" && cold.coverage !== "resident";
+        const coldSearches = isAsked ? 1 + restarts + refills : 0;
+        return {
+          found: outcome,
+          coverage: cold.coverage,
+          hidden: { ...this.#hiddenOf(cold.hits, outcome.cold), coldSearches },
+        };
       }
       refills += 1; // Q3
       limit *= 2;
     }
+  }
+
+  #hiddenOf(
+    hits: readonly Candidate[],
+    shown: readonly Candidate[],
+  ): Pick<Hidden, "superseded" | "expired"> {
+    const nowMs = this.#clock.nowMs();
+    const left = new Set(shown);
+    const hidden = hits.filter((hit) => !left.has(hit));
+    const expired = hidden.filter(({ info }) => hasExpired(info, nowMs)).length;
+    return { expired, superseded: hidden.length - expired };
   }
 
   /** Q1: one step at the tenant view. */
@@ -103,7 +131,7 @@ export class QuestionSearch {
     { watermark }: Snapshot,
     { hits: coldHits, coverage }: ColdResult,
   ): Promise<SearchOutcome> {
-    const { entry, vector, text, filter, access, signal } = this.#searched;
+    const { entry, vector, text, filter, access, wanted, signal } = this.#searched;
     const limit = this.#options.limits.candidatesPerShard;
     return askView<SearchOutcome>(entry, signal, (reply) => ({
       type: "search",
@@ -115,6 +143,7 @@ export class QuestionSearch {
       limit,
       filter,
       access,
+      wanted,
       reply,
     }));
   }
@@ -130,11 +159,12 @@ export class QuestionSearch {
     if (!snapshot.coldExists) return { hits: [], coverage: "empty" };
     if (snapshot.isResident) return { hits: [], coverage: "resident" };
     const { cold, limits, metrics } = this.#options;
-    const { tenant, vector, text, filter, access, signal } = this.#searched;
+    const { tenant, vector, text, filter, access, wanted, signal } = this.#searched;
     const budget = new Deadline(this.#clock, limits.coldSearchMs, signal);
     const begun = this.#clock.monotonicMs();
     try {
-      const query = { tenant, vector, text, filter, access, ...asked, signal: budget.signal };
+      const found = { tenant, vector, text, filter, access, wanted };
+      const query = { ...found, ...asked, signal: budget.signal };
       const [hits, isCurrent] = await raceAbort(
         Promise.all([cold.search(query), this.#markerIsCurrent(snapshot)]),
         budget.signal,

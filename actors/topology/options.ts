@@ -22,6 +22,7 @@ import type { Clock } from "../../src/runtime/clock.ts";
 import type { QuestionNamesLane } from "../../src/text/names.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
 import type { FieldRedactor } from "../../src/text/redact-fields.ts";
+import type { Reranking } from "../question/ranking.ts";
 
 export interface TopologyOptions {
   /** This process, as leases name it. */
@@ -40,6 +41,8 @@ export interface TopologyOptions {
   /** The lane of names, of questions; undefined where it is off. */
   readonly questionNames?: QuestionNamesLane | undefined;
   readonly writer: AnswerWriter;
+  /** A model that orders what was found; undefined where none is set up. */
+  readonly reranking?: Reranking | undefined;
   readonly merges: Pick<MergeClient, "due">;
   /** Change streams of others; undefined where none are read. */
   readonly sources?:
@@ -60,6 +63,8 @@ export interface TopologyOptions {
     /** What suits the device that computes the vectors; a CPU by default. */
     readonly embedBatch?: BatchSize | undefined;
     /** Vectors and search results; true by default. */
+    /** Answers to questions that nothing is relevant to are refused; false by default. */
+    readonly declines?: boolean | undefined;
     readonly keepsForEqualQuestions?: boolean | undefined;
     /** Shares of the embedder while tenants wait for it, above zero; a tenant without one has 1. */
     readonly tenantWeights?: ReadonlyMap<TenantId, number> | undefined;

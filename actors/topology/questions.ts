@@ -41,6 +41,8 @@ export function spawnQuestions(
       redactorOf: options.redactorOf,
       names: options.questionNames,
       writer: options.writer,
+      reranking: options.reranking,
+      declines: options.settings.declines,
       limits: {
         candidatesPerShard: limits.candidatesPerShard,
         coldSearchMs: limits.coldSearchMs,

@@ -62,7 +62,7 @@ export const vendors = [
   {
     name: "undici",
     packages: "undici",
-    from: "^src/(answer/openai|embedding/remote|cold/weaviate|cli/|ingest/formats/remote-parser)",
+    from: "^src/(answer/openai|embedding/remote|retrieval/remote|cold/weaviate|cli/|ingest/formats/remote-parser)",
   },
   { name: "fastify", packages: "(fastify|@fastify/[^/]+)", from: "^src/gateway/" },
   { name: "mcp", packages: "@modelcontextprotocol/[^/]+", from: "^src/(gateway/mcp/|cli/commands/mcp)" },

@@ -5,6 +5,7 @@
 
 import type { TenantId } from "../contract/ids.ts";
 import type { Answer, Source } from "../contract/query.ts";
+import type { Explanation } from "../contract/ranking.ts";
 
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
@@ -41,6 +42,8 @@ export interface WriteRequest {
   /** In the order of their numbers: `[1]` is the first. At least one. */
   readonly sources: readonly Source[];
   readonly maxTokens: number;
+  /** Whether the reply is to say what the model read. */
+  readonly explains?: boolean | undefined;
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
   /** What the model may take. After it the answer is made without the model. */
@@ -55,7 +58,11 @@ export interface Written {
   readonly llm: string;
   /** Absent where nothing is kept. */
   readonly kept?: NonNullable<Answer["cache"]>["answer"] | undefined;
+  /** With `explains`: what the model was shown; absent where none was asked. */
+  readonly prompt?: PromptRead | undefined;
 }
+
+export type PromptRead = NonNullable<Explanation["prompt"]>;
 
 /** Question and sources to a cited answer. Every marker in it names a source that exists. */
 export interface AnswerWriter {

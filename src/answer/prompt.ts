@@ -7,12 +7,14 @@
 import { limits } from "../contract/limits.ts";
 import type { Source } from "../contract/query.ts";
 import { cutText } from "../contract/well-formed.ts";
-import type { ChatMessage } from "./port.ts";
+import type { ChatMessage, PromptRead } from "./port.ts";
 
 export interface Prompt {
   readonly messages: readonly ChatMessage[];
   /** How many sources the model sees, from the first: only their numbers may be cited. */
   readonly shown: number;
+  /** Of the sources that it sees: texts, and how many of them were cut. */
+  readonly read: PromptRead;
 }
 
 /** What the model is told to say, and what `ensureCitations` therefore never adds a source to. */
@@ -65,6 +67,12 @@ export function buildPrompt(options: {
       { role: "user", content: userMessage(asked, blocks) },
     ],
     shown,
+    read: {
+      sources: shown,
+      chars: blocks.reduce((sum, block) => sum + block.length, 0),
+      cut: numbered.filter(({ text }, index) => text.length > (shares[index] ?? 0) - frameChars)
+        .length,
+    },
   };
 }
 
@@ -81,7 +89,7 @@ export function promptContent({
 }): string {
   return JSON.stringify([
     question,
-    ...sources.map((source) => [dateOf(source), source.title ?? null, source.text]),
+    ...sources.map((source) => [dateOf(source), source.title ?? null, bodyOf(source)]),
   ]);
 }
 
@@ -104,7 +112,14 @@ function dateOf({ timestamp, published_at }: Source): string {
   return published_at === undefined ? "" : ` (published ${published_at.slice(0, 10)})`;
 }
 
-function textOf({ title, text }: Source, fence: string): string {
+/** The passage, or the part of its document around it that the question asked for. */
+function bodyOf({ text, context }: Source): string {
+  return context?.text ?? text;
+}
+
+function textOf(source: Source, fence: string): string {
+  const { title } = source;
+  const text = bodyOf(source);
   return (title === undefined ? text : `${title}\n${text}`).replaceAll(fence, "");
 }
 

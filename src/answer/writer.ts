@@ -14,7 +14,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
 import { createCitationFilter } from "./citations.ts";
 import { extractiveAnswer, missingCitations } from "./cited-sentences.ts";
-import type { AnswerWriter, LanguageModel, WriteRequest, Written } from "./port.ts";
+import type { AnswerWriter, LanguageModel, PromptRead, WriteRequest, Written } from "./port.ts";
 import { buildPrompt, declined } from "./prompt.ts";
 import { createRepetitionGuard } from "./repetition.ts";
 
@@ -37,12 +37,17 @@ export function createAnswerWriter(options: WriterOptions): AnswerWriter {
       if (request.signal.aborted) throw new FreshetError("cancelled");
       const answer = new GrowingAnswer(request.onText);
       const { model } = options;
-      const llm =
-        model !== undefined && (await writeWithModel({ ...options, model, request, answer }))
-          ? model.name
-          : "extractive";
+      const prompt =
+        model === undefined
+          ? undefined
+          : await writeWithModel({ ...options, model, request, answer });
+      const llm = model === undefined || prompt === undefined ? "extractive" : model.name;
       if (llm === "extractive") writeExtractively(request, answer);
-      return { answer: answer.text, llm } satisfies Written;
+      return {
+        answer: answer.text,
+        llm,
+        ...(request.explains === true && prompt && { prompt }),
+      } satisfies Written;
     },
   };
 }
@@ -71,12 +76,12 @@ interface ModelRun extends WriterOptions {
   readonly answer: GrowingAnswer;
 }
 
-/** Whether the model wrote an answer. */
-async function writeWithModel(run: ModelRun): Promise<boolean> {
+/** What the model read when it wrote an answer; undefined when it failed. */
+async function writeWithModel(run: ModelRun): Promise<PromptRead | undefined> {
   const { model, request, answer, clock, metrics, logger } = run;
   const { question, sources, maxTokens, signal, budgetMs } = request;
   const nowMs = clock.nowMs();
-  const { messages, shown } = buildPrompt({ question, sources, fence: run.fence(), nowMs });
+  const { messages, shown, read } = buildPrompt({ question, sources, fence: run.fence(), nowMs });
   const filter = createCitationFilter({ shown });
   const guard = createRepetitionGuard();
   const enough = new AbortController();
@@ -105,14 +110,14 @@ async function writeWithModel(run: ModelRun): Promise<boolean> {
     metrics.observe("language_model_seconds", (clock.monotonicMs() - begun) / 1000, {
       model: model.name,
     });
-    return true;
+    return read;
   } catch (thrown) {
     if (signal.aborted) throw new FreshetError("cancelled");
     const { code, details } = toFreshetError(thrown);
     metrics.count("language_model_errors_total", { model: model.name });
     logger.warn({ code, ...details, model: model.name }, "the language model failed");
     // What the filter still holds stays unsaid: half a construct is what it waits for.
-    return false;
+    return undefined;
   } finally {
     heard.clear();
   }

@@ -361,7 +361,8 @@ function bothLists(
     const { documentId, version, chunk, text, heading, range, info } = object;
     const lexical = lexicalMatch(queried, object);
     const shown = { documentId, version, chunk, text, heading, range, info };
-    return { shard: "cold", ...shown, cosine, lexical };
+    const vector = query.wanted?.vectors === true ? object.vector : undefined;
+    return { shard: "cold", ...shown, cosine, lexical, ...(vector && { vector }) };
   });
 }
 

@@ -17,7 +17,7 @@
  */
 
 import type { Access } from "../contract/access.ts";
-import type { Candidate } from "../contract/candidate.ts";
+import type { Candidate, Wanted } from "../contract/candidate.ts";
 import type { Filter } from "../contract/filter.ts";
 import type { DocumentId, Position, TenantId, Version } from "../contract/ids.ts";
 import type { DocumentInfo, TextRange } from "../contract/record.ts";
@@ -76,6 +76,8 @@ export interface ColdQuery {
   readonly filter?: Filter | undefined;
   /** Of the reader: what it does not admit is not there (C6). Undefined: all is. */
   readonly access?: Access | undefined;
+  /** Siblings are not at hand here: see `stored`. */
+  readonly wanted?: Pick<Wanted, "vectors"> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

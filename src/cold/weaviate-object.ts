@@ -101,6 +101,7 @@ export interface FoundObject {
 export interface Asked {
   readonly vector: Float32Array;
   readonly queryTerms: readonly string[];
+  readonly withVectors?: boolean | undefined;
 }
 
 /** Undefined of what an earlier Freshet stored: then `candidateOfObject` makes it of all of it. */
@@ -117,8 +118,11 @@ export function candidateOf(hit: WireHit, asked: Asked): Candidate | undefined {
           length: shownTerms.count,
         };
   // Computed here, from the stored vector: exact, and the same measure as in the hot shard.
-  const cosine = dotProduct(floatsIn(hit.vectorBytes), asked.vector);
-  return { shard: "cold", ...shown, cosine, lexical };
+  const own = floatsIn(hit.vectorBytes);
+  const cosine = dotProduct(own, asked.vector);
+  const found = { ...shown, cosine, lexical };
+  if (asked.withVectors !== true) return { shard: "cold", ...found };
+  return { shard: "cold", ...found, vector: own.slice() };
 }
 
 /** Of a vector after the other: a search brings a hundred. */
@@ -150,7 +154,9 @@ export function candidateOfObject(object: ColdObject, asked: Asked): Candidate {
   const { documentId, version, chunk, text, heading, range, info, vector } = object;
   const shown: Shown = { documentId, version, chunk, text, heading, range, info };
   const lexical = lexicalMatch(asked.queryTerms, shown);
-  return { shard: "cold", ...shown, cosine: dotProduct(vector, asked.vector), lexical };
+  const cosine = dotProduct(vector, asked.vector);
+  const own = asked.withVectors === true ? { vector } : {};
+  return { shard: "cold", ...shown, cosine, lexical, ...own };
 }
 
 /**

@@ -83,10 +83,11 @@ export async function searchBothWays(
 
 /** Hits to candidates: what both lists find is read once. */
 function candidatesFor(
-  { text, vector }: ColdQuery,
+  { text, vector, wanted }: ColdQuery,
   stored: SearchedThrough["stored"],
 ): (hits: readonly WireHit[]) => Promise<readonly Candidate[]> {
-  const asked: Asked = { vector, queryTerms: queryTerms(text) };
+  const withVectors = wanted?.vectors === true;
+  const asked: Asked = { vector, queryTerms: queryTerms(text), withVectors };
   const known = new Map<string, Candidate>();
   return async (hits) => {
     const old: string[] = [];

@@ -6,6 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
+import type { Reranking } from "../../actors/question/ranking.ts";
 import { startTopology, type Topology } from "../../actors/topology/topology.ts";
 import { createOpenAiModel } from "../answer/openai.ts";
 import type { AnswerWriter, LanguageModel } from "../answer/port.ts";
@@ -24,6 +25,7 @@ import { createPreparationPool } from "../ingest/preparation/pool.ts";
 import type { Preparation } from "../ingest/preparation/port.ts";
 import type { MergeClient } from "../merges/port.ts";
 import { connectTemporal } from "../merges/temporal/client.ts";
+import { relevanceFittedFor } from "../retrieval/relevance.ts";
 import type { QuestionNamesLane } from "../text/names.ts";
 import { questionRedactor } from "../text/redact-fields.ts";
 import { createRedactor } from "../text/redaction.ts";
@@ -42,6 +44,7 @@ import {
 import { openIsolation } from "./isolation.ts";
 import { namesFiles, openQuestionNames } from "./names.ts";
 import { openRedaction } from "./redaction.ts";
+import { openReranking } from "./reranking.ts";
 import { openSources, type Sources } from "./sources.ts";
 import { Stack } from "./stack.ts";
 import { startSurfaces } from "./surfaces.ts";
@@ -77,6 +80,7 @@ export async function startEngine(
     await claimModel(log, embedding);
     const model = createLanguageModel(base);
     if (model !== undefined) stack.push("language model", model, (part) => part.close());
+    const reranking = openReranking(base, stack);
     const keys = await openRedaction({ redactionKey: config.redactionKey?.() }, log);
     const entry = seams.isolated ?? new URL("../main.ts", import.meta.url);
     const isolation = stack.push(
@@ -93,7 +97,7 @@ export async function startEngine(
       "actors",
       startActors(base, {
         ...{ log, cold, merges, embedding, isolation },
-        ...{ preparation, keys, model, sources, access, names },
+        ...{ preparation, keys, model, reranking, sources, access, names },
       }),
       (part) => part.stop(),
     );
@@ -191,6 +195,7 @@ interface Parts {
   readonly keys: RedactionKeys;
   readonly names: QuestionNamesLane | undefined;
   readonly model: LanguageModel | undefined;
+  readonly reranking: Reranking | undefined;
   readonly sources: Sources;
   readonly access: OpenedCredentials;
 }
@@ -241,6 +246,12 @@ function createWriter(
   });
 }
 
+/** What "nothing relevant" means is measured for one model's cosines. */
+function declinesIrrelevant({ declineIrrelevant }: Config, model: string): boolean {
+  if (declineIrrelevant === "auto") return model.toLowerCase().endsWith(relevanceFittedFor);
+  return declineIrrelevant === "on";
+}
+
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
   const { log, cold, merges, isolation, model, preparation, keys, sources, names } = parts;
@@ -262,6 +273,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     redactorOf: (tenant) => questionRedactor(createRedactor(keys.of(tenant))),
     questionNames: names,
     writer: createWriter(base, model),
+    reranking: parts.reranking,
     merges,
     sources,
     clock,
@@ -273,6 +285,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
       keptBytesMax: config.hotKeptBytes,
       embedBatch: batchSize,
       keepsForEqualQuestions: config.answerCache,
+      declines: declinesIrrelevant(config, embedder.model.name),
       tenantWeights: config.tenantWeights,
       tenants: { max: config.tenantsMax, named: parts.access.named },
     },

@@ -11,6 +11,7 @@ import {
   assembleLinks,
   complaintsOfLinks,
   complaintsOfServing,
+  type Endpoint,
   isSecret,
   type Links,
   presentIn,
@@ -27,6 +28,9 @@ export interface Config extends Links {
   readonly answerCache: boolean;
   /** What groups see of documents without labels. */
   readonly aclDefault: Value<"FRESHET_ACL_DEFAULT">;
+  /** Orders what a question found; undefined: nothing does. */
+  readonly reranker: RerankLink | undefined;
+  readonly declineIrrelevant: Value<"FRESHET_DECLINE_IRRELEVANT">;
   readonly embedding: {
     /** The model's folder and graph; undefined means what `ops/start` put into the cache. */
     readonly modelDir: string | undefined;
@@ -70,6 +74,12 @@ export interface Config extends Links {
   readonly names: { readonly modelDir: string | undefined } | undefined;
   readonly documentIds: Value<"FRESHET_DOCUMENT_IDS">;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+}
+
+export interface RerankLink extends Endpoint {
+  readonly shape: Value<"FRESHET_RERANK_SHAPE">;
+  readonly model: string | undefined;
+  readonly timeoutMs: number;
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
@@ -145,6 +155,8 @@ function assemble(values: Values): Config {
     ...assembleLinks(values),
     answerCache: present("FRESHET_ANSWER_CACHE") === "on",
     aclDefault: present("FRESHET_ACL_DEFAULT"),
+    reranker: assembleReranker(values),
+    declineIrrelevant: present("FRESHET_DECLINE_IRRELEVANT"),
     embedding: assembleEmbedding(values),
     tenantWeights: values.FRESHET_TENANT_WEIGHTS ?? new Map(),
     tenantsMax: present("FRESHET_TENANTS_MAX"),
@@ -176,6 +188,20 @@ function assemble(values: Values): Config {
  */
 function defaultNode(port: number): string {
   return `${hostname()}-${port === 0 ? process.pid : port}`;
+}
+
+function assembleReranker(values: Values): RerankLink | undefined {
+  const url = values.FRESHET_RERANK_URL;
+  if (url === undefined) return undefined;
+  const present = presentIn(values);
+  return {
+    url,
+    shape: present("FRESHET_RERANK_SHAPE"),
+    model: values.FRESHET_RERANK_MODEL,
+    timeoutMs: present("FRESHET_RERANK_TIMEOUT_MS"),
+    apiKey: secretIn(values, "FRESHET_RERANK_API_KEY"),
+    tls: tlsIn(values, "FRESHET_RERANK_TLS"),
+  };
 }
 
 function assembleEmbedding(values: Values): Config["embedding"] {

@@ -1,5 +1,6 @@
 /** The settings of each link to another server, and of this one's: addresses, TLS, secrets. */
 
+import { limits } from "../contract/limits.ts";
 import {
   apiKeys,
   bearerToken,
@@ -10,6 +11,7 @@ import {
   setting,
   text,
   url,
+  whole,
 } from "./schemas.ts";
 
 const onOff = oneOf(["on", "off"]);
@@ -228,6 +230,31 @@ export const modelSettings = {
   FRESHET_LLM_TLS_CA_FILE: setting(undefined, file, "CA of its certificate, PEM"),
   FRESHET_LLM_TLS_CERT_FILE: setting(undefined, file, "client certificate for it, PEM"),
   FRESHET_LLM_TLS_KEY_FILE: setting(undefined, file, "its key, PEM"),
+  FRESHET_RERANK_URL: setting(
+    undefined,
+    url("http", "https"),
+    "endpoint that orders what a question found: a `/rerank` route, or what it is under; unset: the fused order stands",
+  ),
+  FRESHET_RERANK_SHAPE: setting(
+    "cohere",
+    oneOf(["cohere", "tei"]),
+    "what `FRESHET_RERANK_URL` speaks: `cohere` (Cohere, Jina, vLLM, infinity, llama.cpp), or `tei` (text-embeddings-inference)",
+  ),
+  FRESHET_RERANK_MODEL: setting(
+    undefined,
+    text,
+    "model name sent to `FRESHET_RERANK_URL`, where it serves several",
+  ),
+  FRESHET_RERANK_TIMEOUT_MS: setting(
+    String(limits.rerankMs),
+    whole(10, limits.rerankMsMax),
+    "how long a question waits for it; then the fused order stands, and `coverage.rerank` says so",
+  ),
+  FRESHET_RERANK_API_KEY: setting(undefined, bearerToken, "bearer token for `FRESHET_RERANK_URL`"),
+  FRESHET_RERANK_API_KEY_FILE: secretFile("FRESHET_RERANK_API_KEY"),
+  FRESHET_RERANK_TLS_CA_FILE: setting(undefined, file, "CA of its certificate, PEM"),
+  FRESHET_RERANK_TLS_CERT_FILE: setting(undefined, file, "client certificate for it, PEM"),
+  FRESHET_RERANK_TLS_KEY_FILE: setting(undefined, file, "its key, PEM"),
   FRESHET_PARSER_URL: setting(
     undefined,
     url("http", "https"),

@@ -321,6 +321,7 @@ function complaintsOfSchemes(values: Values): readonly string[] {
     ["FRESHET_WEAVIATE", values.FRESHET_WEAVIATE_URL],
     ["FRESHET_LLM", values.FRESHET_LLM_URL],
     ["FRESHET_EMBED", values.FRESHET_EMBED_URL],
+    ["FRESHET_RERANK", values.FRESHET_RERANK_URL],
     ["FRESHET_PARSER", values.FRESHET_PARSER_URL],
   ] as const) {
     if (tlsIn(values, `${link}_TLS`) === undefined || address?.startsWith("http://") !== true) {

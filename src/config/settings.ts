@@ -47,6 +47,11 @@ export const settings = {
     oneOf(["on", "off"]),
     "whether equal questions share vectors, search results and answers: on or off",
   ),
+  FRESHET_DECLINE_IRRELEVANT: setting(
+    "auto",
+    oneOf(["auto", "on", "off"]),
+    "whether an answer is refused (`no_results`) when nothing that was found is about the question: on, off, or auto: on with the embedding model for which that is measured, all-MiniLM-L6-v2",
+  ),
   FRESHET_MODEL_DIR: setting(
     undefined,
     text,

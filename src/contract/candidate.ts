@@ -14,6 +14,21 @@ export interface LexicalMatch {
   readonly length: number;
 }
 
+/** A chunk of a document's version, as context of another one. */
+export interface Passage {
+  readonly chunk: number;
+  readonly text: string;
+  readonly range?: TextRange | undefined;
+}
+
+/** What a search brings beside what every question needs. */
+export interface Wanted {
+  /** The vectors of the candidates, to compare them with each other. */
+  readonly vectors?: boolean | undefined;
+  /** The other chunks of their documents, where the shard has them at hand. */
+  readonly siblings?: boolean | undefined;
+}
+
 export interface Candidate {
   readonly shard: "hot" | "cold";
   readonly documentId: DocumentId;
@@ -29,4 +44,11 @@ export interface Candidate {
   readonly cosine: number;
   /** For the question that was asked: it says nothing about another one. */
   readonly lexical: LexicalMatch;
+  /** Where it was wanted, of unit length. */
+  readonly vector?: Float32Array | undefined;
+  /**
+   * Where they were wanted and are at hand: all chunks of this version, so that they cannot be of
+   * another one than the one that was found.
+   */
+  readonly siblings?: (() => readonly Passage[]) | undefined;
 }

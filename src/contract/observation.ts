@@ -27,6 +27,8 @@ export interface CounterLabels {
   /** reason: fenced, behind */
   readonly appends_refused_total: "reason";
   readonly cold_errors_total: "operation";
+  readonly rerank_errors_total: "outcome";
+  readonly questions_declined_total: never;
   /** Documents that were suspected of ending their process, and processed where they cannot. */
   readonly documents_isolated_total: "tenant";
   /** Written again because the second look at a merge missed them. */
@@ -66,6 +68,7 @@ export interface HistogramLabels {
   readonly hot_search_seconds: never;
   readonly cold_search_seconds: never;
   readonly fusion_seconds: never;
+  readonly rerank_seconds: never;
   readonly language_model_seconds: "model";
   readonly question_seconds: "tenant";
 }

@@ -6,6 +6,7 @@ import { FreshetError } from "./errors.ts";
 import { filterNames, filterSchema } from "./filter-schema.ts";
 import { describeIssue, hasProtoKey } from "./issue.ts";
 import { limits } from "./limits.ts";
+import { explanationSchema, rankingFields, relevanceSchema, scoreFields } from "./ranking.ts";
 
 /**
  * How much newer documents come before older ones: a document's relevance is multiplied with
@@ -45,6 +46,7 @@ export const questionSchema = z.strictObject({
    * node of an older release is asked in words that it knows.
    */
   cache: z.boolean().optional(),
+  ...rankingFields,
 });
 
 export type Question = z.infer<typeof questionSchema>;
@@ -69,6 +71,7 @@ export const sourceSchema = z.object({
   acl: z.array(z.string()).optional(),
   metadata: metadataSchema.optional(),
   shard: z.enum(["hot", "cold"]),
+  ...scoreFields,
 });
 
 /** One numbered source: `[1]` in the answer is `sources[0]`. `score`: 0 to 1, within one reply. */
@@ -84,6 +87,10 @@ export const coverageSchema = z.object({
   cold: z.enum(["complete", "empty", "resident", "timeout", "unavailable", "stale"]),
   /** The model that wrote the answer; `extractive` when none answered, `none` for a search. */
   llm: z.string(),
+  /** Only where a reranker is set up and was to be asked; without it the fused order stands. */
+  rerank: z.enum(["complete", "timeout", "unavailable"]).optional(),
+  /** Only where `context` asks for more than the passage: whether all of that could be read. */
+  context: z.enum(["complete", "partial"]).optional(),
 });
 
 export type Coverage = z.infer<typeof coverageSchema>;
@@ -125,6 +132,10 @@ export const answerSchema = z.object({
   visible_seq: z.int(),
   /** Absent from a node of an older release. */
   cache: cacheSchema.optional(),
+  /** Absent from a node of an older release. */
+  relevance: relevanceSchema.optional(),
+  /** With `explain`. */
+  explain: explanationSchema.optional(),
   timings: timingsSchema,
 });
 

@@ -11,7 +11,7 @@
  */
 
 import { admits } from "../contract/access.ts";
-import type { Candidate, LexicalMatch } from "../contract/candidate.ts";
+import type { Candidate, LexicalMatch, Passage, Wanted } from "../contract/candidate.ts";
 import type { Filter } from "../contract/filter.ts";
 import { type DocumentId, noPosition, type Position } from "../contract/ids.ts";
 import type { ChunkTerms, DocumentInfo } from "../contract/record.ts";
@@ -90,7 +90,7 @@ class IndexedHotShard implements HotShard {
     }
   }
 
-  search({ vector, text, limit, filter, access }: HotQuery): readonly Candidate[] {
+  search({ vector, text, limit, filter, access, wanted = {} }: HotQuery): readonly Candidate[] {
     checkVector(vector, this.#options.dimensions);
     const admission = access && this.#access.admission(access);
     if (admission?.rows === 0) return [];
@@ -112,8 +112,12 @@ class IndexedHotShard implements HotShard {
     // Measured as cold measures it, not as SIMD adds up: they differ by a last bit, and with it
     // would what stands first.
     return found.map((row, index) => {
-      const cosine = simd.precise(row.block.placeOf(row.index), this.#options.dimensions);
-      return candidate(row, cosine, matches[index] as LexicalMatch);
+      const place = row.block.placeOf(row.index);
+      const { dimensions } = this.#options;
+      const cosine = simd.precise(place, dimensions);
+      const own = wanted.vectors === true ? simd.unpack(place, dimensions) : undefined;
+      const measured = { cosine, vector: own, lexical: matches[index] as LexicalMatch };
+      return candidate(row, measured, wanted);
     });
   }
 
@@ -271,10 +275,25 @@ function stringBytes(text: string): number {
   return stringHeadBytes + (wideCharPattern.test(text) ? 2 : 1) * text.length;
 }
 
-function candidate(row: Row, cosine: number, lexical: LexicalMatch): Candidate {
-  const { documentId, version, info } = row.entry;
-  const { chunk, text, heading, start, end } = row;
-  const range = start < 0 ? undefined : ([start, end] as const);
-  const shown = { chunk, text, heading, range, info };
-  return { shard: "hot", documentId, version, ...shown, cosine, lexical };
+function candidate(
+  row: Row,
+  { cosine, vector, lexical }: Pick<Candidate, "cosine" | "vector" | "lexical">,
+  wanted: Wanted,
+): Candidate {
+  const { documentId, version, info, rows } = row.entry;
+  const { chunk, text, heading } = row;
+  const shown = { chunk, text, heading, range: rangeOf(row), info };
+  const found = { documentId, version, ...shown, cosine, lexical };
+  if (vector === undefined && wanted.siblings !== true) return { shard: "hot", ...found };
+  // Texts of a version never change: they may be read after the step that found it.
+  const siblings = wanted.siblings === true ? () => rows.map(passageOf) : undefined;
+  return { shard: "hot", ...found, vector, siblings };
+}
+
+function passageOf(row: Row): Passage {
+  return { chunk: row.chunk, text: row.text, range: rangeOf(row) };
+}
+
+function rangeOf({ start, end }: Row): Passage["range"] {
+  return start < 0 ? undefined : [start, end];
 }

@@ -6,7 +6,7 @@
  */
 
 import type { Access } from "../contract/access.ts";
-import type { Candidate } from "../contract/candidate.ts";
+import type { Candidate, Wanted } from "../contract/candidate.ts";
 import type { Filter } from "../contract/filter.ts";
 import type { DocumentId, Position, Version } from "../contract/ids.ts";
 import type { DocumentInfo, RecordChunk } from "../contract/record.ts";
@@ -33,6 +33,7 @@ export interface HotQuery {
   readonly filter?: Filter | undefined;
   /** Of the reader: what it does not admit is not there (H5). Undefined: all is. */
   readonly access?: Access | undefined;
+  readonly wanted?: Wanted | undefined;
 }
 
 export interface HotAmount {

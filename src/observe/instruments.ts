@@ -50,6 +50,11 @@ export const counters: Instruments<CounterLabels> = {
   actor_restarts_total: { help: "actors started again after a crash", labels: ["actor"] },
   appends_refused_total: { help: "appends to CHUNKS that the fence refused", labels: ["reason"] },
   cold_errors_total: { help: "failed requests to the cold shard", labels: ["operation"] },
+  rerank_errors_total: { help: "questions that the reranker did not rank", labels: ["outcome"] },
+  questions_declined_total: {
+    help: "questions that nothing found was relevant to",
+    labels: [],
+  },
   documents_isolated_total: {
     help: "documents suspected of ending their process, processed in one of their own",
     labels: ["tenant"],
@@ -124,6 +129,7 @@ export const histograms: Instruments<HistogramLabels> = {
   hot_search_seconds: { help: "searching the hot shard", labels: [], buckets: fastSeconds },
   cold_search_seconds: { help: "searching the cold shard", labels: [], buckets: hopSeconds },
   fusion_seconds: { help: "fusing the candidates", labels: [], buckets: fastSeconds },
+  rerank_seconds: { help: "requests to the reranker", labels: [], buckets: hopSeconds },
   language_model_seconds: {
     help: "one answer of the language model",
     labels: ["model"],

@@ -1,6 +1,6 @@
 /**
  * Fusion of what both shards found into one ranking. Why relative scores, and why BM25 is computed
- * again here: ops/decisions/0010-fusion.md.
+ * again here: ops/decisions/0010-fusion.md; what a source's own scores mean: 0053.
  *
  *   F1  a chunk appears once, and only the newest version of a document;
  *   F2  order and scores depend on what the shards hold together: not on the order of candidates,
@@ -11,28 +11,35 @@
 
 import type { Candidate } from "../contract/candidate.ts";
 import type { DocumentId } from "../contract/ids.ts";
+import type { RankBy } from "../contract/ranking.ts";
 import { bm25Max, bm25Of, queryTerms, termWeights } from "../text/lexical.ts";
 import { type RecencyAt, recencyFactor } from "./recency.ts";
+import { type RelevanceSignals, relevanceSignals } from "./relevance.ts";
 
 export interface Fused {
   readonly candidate: Candidate;
   /** 0…1, comparable within one reply only. */
   readonly score: number;
+  /** Before it was scaled to the best of the list. */
+  readonly raw: number;
+  readonly signals: CandidateSignals;
 }
 
-/**
- * Weight of nearness; the rest is that of words, which seldom reach half of what a question could
- * have. Measured.
- */
-const alpha = 0.25;
+/** What a candidate is judged by. Of a chunk the same wherever it lies (F2). */
+export interface CandidateSignals {
+  /** With the question's vector, in steps: comparable between questions. */
+  readonly cosine: number;
+  /** With the statistics of the nearest chunks: comparable within one reply. */
+  readonly bm25: number;
+  /** The cosine from that of the last of the nearest, 0, to that of the first, 1. */
+  readonly near: number;
+  /** `bm25` as a share of what a chunk full of every term would have. */
+  readonly words: number;
+  /** What age left of both together; 1 without `recency`. */
+  readonly freshness: number;
+}
 
-/**
- * Cosines are compared as multiples of this. Both shards measure them alike, from vectors of which
- * cold may have stored one number with another last bit (weaviate-rewrite.ts).
- */
-const cosineStep = 2 ** -20;
-
-export function fuse(options: {
+export interface FuseOptions {
   readonly question: string;
   readonly hot: readonly Candidate[];
   readonly cold: readonly Candidate[];
@@ -41,28 +48,134 @@ export function fuse(options: {
   readonly perList: number;
   /** Absent: age plays no part. */
   readonly recency?: RecencyAt | undefined;
-}): Fused[] {
-  // Hot first: of a chunk that both shards have, the reply names the one that is sure to be
-  // current.
-  const pool = newestOnce([...options.hot, ...options.cold]).map(pooled);
-  const nearest = pool.toSorted(compareNearness).slice(0, options.perList);
-  const words = wordScorer(queryTerms(options.question), nearest);
-  const near = nearness(nearest);
-  const fused = pool
-    .map(({ candidate, cosine }) => {
-      const relevance = alpha * near(cosine) + (1 - alpha) * words(candidate);
-      // Below 0 lies what only words found, and few: age cannot take from nothing.
-      const isAged = options.recency !== undefined && relevance > 0;
-      const factor = isAged ? recencyFactor(candidate.info, options.recency) : 1;
-      return { candidate, score: relevance * factor };
-    })
-    .sort(compareFused)
-    .slice(0, options.limit);
-  const best = fused[0]?.score ?? 0;
-  const inUnits = (score: number): number => (best > 0 ? Math.max(0, score / best) : 1);
-  return fused.map(({ candidate, score }) => ({ candidate, score: inUnits(score) }));
+  /** By default both meaning and words. */
+  readonly rankBy?: RankBy | undefined;
+  /** Chunks below it are left out; what is left ranks as it would with them. */
+  readonly minCosine?: number | undefined;
 }
 
+export interface Ranking {
+  /** The best, at most as many as asked for. */
+  readonly fused: readonly Fused[];
+  /**
+   * Of the best by meaning and words, whatever the order is by and however old it is: whether
+   * anything is about the question at all (relevance.ts).
+   */
+  readonly relevance: RelevanceSignals;
+  readonly counts: RankingCounts;
+  /** The question's terms and what each weighs. */
+  readonly terms: readonly { readonly term: string; readonly rarity: number }[];
+  readonly weights: { readonly nearness: number; readonly words: number };
+  /** Places of candidates in each list, from 1; made when they are asked for. */
+  readonly places: () => (candidate: Candidate) => ListPlaces;
+}
+
+export interface ListPlaces {
+  readonly dense: number;
+  /** Undefined where no word matches. */
+  readonly lexical: number | undefined;
+}
+
+export interface RankingCounts {
+  /** Different chunks of newest versions. */
+  readonly pool: number;
+  /** Left out because a newer version of the document was found, or the chunk a second time. */
+  readonly repeated: number;
+  readonly belowMinCosine: number;
+  /** Without a word of the question, where only words count; or not among the nearest. */
+  readonly unmatched: number;
+}
+
+/**
+ * Weight of nearness; the rest is that of words, which seldom reach half of what a question could
+ * have. Measured.
+ */
+const nearnessWeights: Readonly<Record<RankBy, number>> = { hybrid: 0.25, dense: 1, lexical: 0 };
+
+/**
+ * Cosines are compared as multiples of this. Both shards measure them alike, from vectors of which
+ * cold may have stored one number with another last bit (weaviate-rewrite.ts).
+ */
+export const cosineStep = 2 ** -20;
+
+export function fuse(options: FuseOptions): readonly Fused[] {
+  return rank(options).fused;
+}
+
+export function rank(options: FuseOptions): Ranking {
+  const { rankBy = "hybrid", minCosine = -1, recency } = options;
+  // Hot first: of a chunk that both shards have, the reply names the one that is sure to be
+  // current.
+  const found = [...options.hot, ...options.cold];
+  const pool = newestOnce(found).map(pooled);
+  const byNearness = pool.toSorted(compareNearness);
+  const nearest = byNearness.slice(0, options.perList);
+  const queried = queryTerms(options.question);
+  const words = wordScorer(queried, nearest);
+  const near = nearness(nearest);
+  const alpha = nearnessWeights[rankBy];
+  const score = ({ candidate, cosine }: Pooled): Fused => {
+    const bm25 = words.bm25(candidate);
+    const share = words.full === 0 ? 0 : bm25 / words.full;
+    const relevance = alpha * near(cosine) + (1 - alpha) * share;
+    // Below 0 lies what only words found, and few: age cannot take from nothing.
+    const isAged = recency !== undefined && relevance > 0;
+    const freshness = isAged ? recencyFactor(candidate.info, recency) : 1;
+    const signals = { cosine, bm25, near: near(cosine), words: share, freshness };
+    const raw = relevance * freshness;
+    return { candidate, score: raw, raw, signals };
+  };
+  const scored = (rankBy === "dense" ? nearest : pool).map(score);
+  const matching = rankBy === "lexical" ? scored.filter(({ signals }) => signals.bm25 > 0) : scored;
+  const kept = matching.filter(({ signals }) => signals.cosine >= minCosine).sort(compareFused);
+  const best = bestOfBoth(kept);
+  return {
+    fused: inUnits(kept.slice(0, options.limit)),
+    relevance: relevanceSignals(best && { ...best, ...best.signals }, words.rarities),
+    counts: {
+      pool: pool.length,
+      repeated: found.length - pool.length,
+      belowMinCosine: matching.length - kept.length,
+      unmatched: pool.length - matching.length,
+    },
+    terms: queried.map((term, index) => ({ term, rarity: words.rarities[index] ?? 0 })),
+    weights: { nearness: alpha, words: 1 - alpha },
+    places: () => placesIn(byNearness, pool.map(score)),
+  };
+}
+
+function bestOfBoth(fused: readonly Fused[]): Fused | undefined {
+  const alpha = nearnessWeights.hybrid;
+  const worth = ({ signals }: Fused): number => alpha * signals.near + (1 - alpha) * signals.words;
+  return fused.reduce<Fused | undefined>(
+    (best, each) => (best === undefined || worth(each) > worth(best) ? each : best),
+    undefined,
+  );
+}
+
+function placesIn(
+  byNearness: readonly Pooled[],
+  scored: readonly Fused[],
+): (candidate: Candidate) => ListPlaces {
+  const byWords = scored
+    .filter(({ signals }) => signals.bm25 > 0)
+    .sort(
+      (left, right) =>
+        right.signals.bm25 - left.signals.bm25 || compareIdentity(left.candidate, right.candidate),
+    );
+  const dense = new Map(byNearness.map(({ candidate }, index) => [candidate, index + 1]));
+  const lexical = new Map(byWords.map(({ candidate }, index) => [candidate, index + 1]));
+  return (candidate) => ({ dense: dense.get(candidate) ?? 0, lexical: lexical.get(candidate) });
+}
+
+/** F3: the best has 1. */
+function inUnits(fused: readonly Fused[]): readonly Fused[] {
+  const best = fused[0]?.score ?? 0;
+  return fused.map((each) => ({
+    ...each,
+    score: best > 0 ? Math.max(0, each.score / best) : 1,
+  }));
+}
 /** F1. What comes first stays. */
 function newestOnce(candidates: readonly Candidate[]): Candidate[] {
   const documents = new Map<DocumentId, Candidate[]>();
@@ -82,7 +195,7 @@ function hasChunk(known: readonly Candidate[], chunk: number): boolean {
   return known.some((candidate) => candidate.chunk === chunk);
 }
 
-interface Pooled {
+export interface Pooled {
   readonly candidate: Candidate;
   readonly exact: number;
   /** In steps: as it is scored. */
@@ -95,15 +208,19 @@ function pooled(candidate: Candidate): Pooled {
   return { candidate, exact, cosine: Math.round(exact / cosineStep) * cosineStep };
 }
 
+interface WordScorer {
+  bm25(candidate: Candidate): number;
+  /** Of a chunk that is full of every term of the question. */
+  readonly full: number;
+  readonly rarities: readonly number[];
+}
+
 /**
- * BM25, as a share of what a chunk would have that is full of every term of the question. With the
- * statistics of the nearest chunks, wherever they are: those of the whole pool, and the best score
- * in it, depend on where the lists of words were cut, and that on what else is in a shard (F2).
+ * With the statistics of the nearest chunks, wherever they are: those of the whole pool, and the
+ * best score in it, depend on where the lists of words were cut, and that on what else is in a
+ * shard (F2).
  */
-function wordScorer(
-  queried: readonly string[],
-  nearest: readonly Pooled[],
-): (candidate: Candidate) => number {
+function wordScorer(queried: readonly string[], nearest: readonly Pooled[]): WordScorer {
   const holding = new Map(queried.map((term, index) => [term, countHolding(nearest, index)]));
   const lengths = nearest.reduce((sum, { candidate }) => sum + candidate.lexical.length, 0);
   const weights = termWeights(queried, {
@@ -111,9 +228,11 @@ function wordScorer(
     averageLength: lengths / (nearest.length || 1),
     documentFrequency: (term) => holding.get(term) ?? 0,
   });
-  const full = bm25Max(weights);
-  if (full === 0) return () => 0;
-  return ({ lexical }) => bm25Of(lexical, weights) / full;
+  return {
+    bm25: ({ lexical }) => bm25Of(lexical, weights),
+    full: bm25Max(weights),
+    rarities: weights.rarities,
+  };
 }
 
 /** Chunks that hold the term of this number. */

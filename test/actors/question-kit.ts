@@ -22,12 +22,13 @@ import type {
 } from "../../actors/messages.ts";
 import { LeaseProofs } from "../../actors/partition/lease-proofs.ts";
 import { questionActor } from "../../actors/question/question.ts";
+import type { Reranking } from "../../actors/question/ranking.ts";
 import { SearchResults } from "../../actors/question/results.ts";
 import { QuestionVectors } from "../../actors/question/vectors.ts";
 import { tenantViewActor } from "../../actors/tenant-view/view.ts";
 import { revisions } from "../../actors/topology/parts.ts";
 import type { WriteRequest, Written } from "../../src/answer/port.ts";
-import type { ColdMarker, ColdQuery, ColdShard } from "../../src/cold/port.ts";
+import type { ColdMarker, ColdObject, ColdQuery, ColdShard } from "../../src/cold/port.ts";
 import { accessOf } from "../../src/contract/access.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
@@ -69,6 +70,10 @@ export interface QuestionSetUp {
   readonly actors?: number;
   /** The lane of names; off by default. */
   readonly names?: QuestionNamesLane;
+  readonly reranking?: Reranking;
+  readonly declines?: boolean;
+  /** What cold says of its objects, by their ids. */
+  readonly stored?: (ids: readonly string[]) => Promise<readonly ColdObject[]>;
 }
 
 const epoch = 1 as Epoch;
@@ -131,6 +136,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
       searches.push(query);
       return options.search?.(query, searches.length) ?? Promise.resolve([]);
     },
+    stored: (_tenant, ids) => options.stored?.(ids) ?? Promise.resolve([]),
     readMarker: () => {
       markerReads += 1;
       return options.marker?.() ?? Promise.resolve(marked(Number.MAX_SAFE_INTEGER));
@@ -157,6 +163,8 @@ export function startQuestions(options: QuestionSetUp = {}) {
         value: (_, value) => value,
       }),
       names: options.names,
+      reranking: options.reranking,
+      declines: options.declines,
       writer: {
         write: (request) => {
           writes.push(request);

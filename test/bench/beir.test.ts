@@ -32,12 +32,13 @@ function writeCollection(path: string): void {
 describe("a collection in BEIR form", () => {
   it("has documents with their titles, and the queries that have an answer", () => {
     writeCollection(folder);
-    const { documents, queries } = readCollection(folder);
+    const { documents, queries, unanswerable } = readCollection(folder);
     expect(documents).toEqual([
-      { id: "d1", text: "Wings\nlift" },
+      { id: "d1", text: "Wings\nlift", title: "Wings" },
       { id: "d2", text: "drag" },
     ]);
     expect(queries).toEqual([{ text: "what lifts", gains: new Map([["d1", 3]]) }]);
+    expect(unanswerable).toEqual(["nothing answers this"]);
   });
 
   it("is found as the folder itself or inside it", () => {

@@ -11,9 +11,16 @@ export interface Judged {
 
 export interface Collection {
   readonly name: string;
-  readonly documents: readonly { readonly id: string; readonly text: string }[];
+  readonly documents: readonly {
+    readonly id: string;
+    /** Title and text. */
+    readonly text: string;
+    readonly title?: string;
+  }[];
   /** Only queries that have a relevant document: of the others no ranking is right. */
   readonly queries: readonly Judged[];
+  /** The others. */
+  readonly unanswerable: readonly string[];
 }
 
 /** The folder itself when it is a collection, else those in it. @throws Error when there is none */
@@ -31,14 +38,17 @@ export function readCollection(folder: string): Collection {
   const documents = readLines(join(folder, "corpus.jsonl")).map((line) => {
     const { _id: id, title, text } = JSON.parse(line) as Record<string, string>;
     const whole = title === undefined || title === "" ? text : `${title}\n${text ?? ""}`;
-    return { id: id ?? "", text: whole ?? "" };
+    return { id: id ?? "", text: whole ?? "", ...(title && { title }) };
   });
-  const queries = readLines(join(folder, "queries.jsonl")).flatMap((line): Judged[] => {
+  const queries: Judged[] = [];
+  const unanswerable: string[] = [];
+  for (const line of readLines(join(folder, "queries.jsonl"))) {
     const { _id: id = "", text = "" } = JSON.parse(line) as Record<string, string>;
     const own = gains.get(id);
-    return own === undefined ? [] : [{ text, gains: own }];
-  });
-  return { name: basename(folder), documents, queries };
+    if (own === undefined) unanswerable.push(text);
+    else queries.push({ text, gains: own });
+  }
+  return { name: basename(folder), documents, queries, unanswerable };
 }
 
 function readGains(file: string): Map<string, Map<string, number>> {

@@ -62,7 +62,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
              hits against an ideal LRU
   query      questions over NATS and HTTP, from memory and from cold, against the raw embedding lane and
              index and Weaviate alone; the options --chunks ... --profile are its own
-  quality    nDCG@10 of dense (fp32, int8), BM25 and fused ranking; needs --dataset
+  quality    nDCG@10 of dense (fp32, int8), BM25, fused ranking and each mode of the engine; which questions it
+             would decline, of those that have an answer and of those that have none; needs --dataset
 
 A ratio is the row's value over its reference, in the direction of the row's name. A target applies to the
 ratio, and to the value where there is no reference. A missed target is marked and is no failure.

@@ -20,6 +20,7 @@ import {
   modelShape,
 } from "./models.ts";
 import { opCounts } from "./op-counts.ts";
+import { engineRows } from "./quality-engine.ts";
 import { openRaw, type RawSession } from "./reference/raw-loop.ts";
 import { type BenchResult, measured, type Row, skipped } from "./report.ts";
 import { mean, ndcg, percentile } from "./stats.ts";
@@ -91,21 +92,24 @@ async function measureCollection(
 ): Promise<CollectionRows> {
   const { documents, queries, name } = collection;
   const { tokenizer, sessions } = parts;
-  const similarity = async (session: RawSession): Promise<Float32Array[]> => {
-    const base = await embedAll(
+  const embed = (session: RawSession, texts: readonly string[]) =>
+    embedAll(session, tokenizer, texts);
+  const vectors = async (session: RawSession) => ({
+    documents: await embed(
       session,
-      tokenizer,
       documents.map(({ text }) => text),
-    );
-    const asked = await embedAll(
+    ),
+    queries: await embed(
       session,
-      tokenizer,
       queries.map(({ text }) => text),
-    );
-    return asked.map((query) => Float32Array.from(base, (vector) => innerProduct(query, vector)));
-  };
-  const fp32 = await similarity(sessions.fp32);
-  const int8 = await similarity(sessions.int8);
+    ),
+  });
+  const similarity = ({ documents: base, queries: asked }: Awaited<ReturnType<typeof vectors>>) =>
+    asked.map((query) => Float32Array.from(base, (vector) => innerProduct(query, vector)));
+  const own = await vectors(sessions.int8);
+  const fp32 = similarity(await vectors(sessions.fp32));
+  const int8 = similarity(own);
+  const unanswerable = await embed(sessions.int8, collection.unanswerable);
   const lexical = lexicalScores(collection);
   const score = (rank: (query: number) => readonly string[]): number[] =>
     queries.map(({ gains }, query) => ndcg({ ranking: rank(query), gains, k }));
@@ -122,6 +126,7 @@ async function measureCollection(
       qualityRow(`quality.dense_int8.${name}`, scores.int8, scores.fp32),
       qualityRow(`quality.bm25.${name}`, words),
       qualityRow(`quality.fused.${name}`, fused, scores.int8),
+      ...engineRows(collection, { ...own, unanswerable }),
     ],
   };
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { median, ndcg, percentile, ratioOf, recall } from "./stats.ts";
+import { median, ndcg, percentile, ratioOf, recall, rocAuc } from "./stats.ts";
 
 const numbers = fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { minLength: 1 });
 
@@ -78,5 +78,26 @@ describe("a ratio", () => {
     expect(ratioOf(3, 2)).toBe(1.5);
     expect(ratioOf(3, null)).toBeNull();
     expect(ratioOf(3, 0)).toBeNull();
+  });
+});
+
+describe("rocAuc", () => {
+  it("is 1 where every yes is above every no, 0.5 where nothing tells them apart", () => {
+    expect(rocAuc([3, 4], [1, 2])).toBe(1);
+    expect(rocAuc([1, 2], [3, 4])).toBe(0);
+    expect(rocAuc([1, 1], [1, 1])).toBe(0.5);
+    expect(rocAuc([1, 3], [2, 2])).toBe(0.5);
+  });
+
+  it("counts pairs, ties by half", () => {
+    const [yes, no] = [
+      [0.1, 0.5, 0.5, 0.9],
+      [0.2, 0.5, 0.8],
+    ];
+    const pairs = yes.flatMap((left) =>
+      no.map((right) => (left > right ? 1 : left === right ? 0.5 : 0)),
+    );
+    const expected = pairs.reduce<number>((sum, each) => sum + each, 0) / pairs.length;
+    expect(rocAuc(yes, no)).toBeCloseTo(expected, 12);
   });
 });

@@ -44,6 +44,30 @@ export function ndcg(options: {
 }
 
 /** Ratio of medians, both from the same rounds; null where there is no reference. */
+/**
+ * Area under the ROC curve: how often a value of `yes` is above one of `no`, ties counting half.
+ * 0.5 is what a coin reaches.
+ */
+export function rocAuc(yes: readonly number[], no: readonly number[]): number {
+  const all = [
+    ...yes.map((value) => ({ value, isYes: true })),
+    ...no.map((value) => ({ value, isYes: false })),
+  ].sort((left, right) => left.value - right.value);
+  let below = 0;
+  let pairs = 0;
+  for (let from = 0; from < all.length; ) {
+    let to = from;
+    while (to < all.length && all[to]?.value === all[from]?.value) to += 1;
+    const tied = all.slice(from, to);
+    const yesHere = tied.filter(({ isYes }) => isYes).length;
+    const noHere = tied.length - yesHere;
+    pairs += yesHere * (below + noHere / 2);
+    below += noHere;
+    from = to;
+  }
+  return pairs / (yes.length * no.length);
+}
+
 export function ratioOf(value: number, against: number | null): number | null {
   return against === null || against === 0 ? null : value / against;
 }

@@ -39,6 +39,19 @@ export function describeColdSearch({ cold, filled, search, found }: ColdBench): 
     expect(hits.map((hit) => hit.documentId).toSorted()).toEqual(["d0", "d1", "d2"]);
   });
 
+  test("candidates bring their vectors where they are wanted, as they were stored, and only there", async () => {
+    const { tenant, objects } = await filled("vectors", [
+      { id: "a", angle: 0.3, text: "first" },
+      { id: "b", angle: 1.2, text: "second" },
+    ]);
+    const hits = await search(tenant, { wanted: { vectors: true } });
+    for (const { id, documentId, vector } of objects) {
+      const own = hits.find((hit) => hit.documentId === documentId)?.vector;
+      expect(Array.from(own ?? []), id).toEqual(Array.from(vector));
+    }
+    for (const hit of await search(tenant)) expect(hit.vector).toBeUndefined();
+  });
+
   test("search finds a chunk by a word of its text, title or heading that its vector hides", async () => {
     const far = { angle: Math.PI };
     const { tenant } = await filled("word", [

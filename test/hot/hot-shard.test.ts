@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { accessOf, aclDefaults } from "../../src/contract/access.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
 import type { DocumentId, Position } from "../../src/contract/ids.ts";
+import { onGrid } from "../../src/contract/vector.ts";
 import type { GraphBuilder, GraphInput, GraphJob } from "../../src/hot/graph.ts";
 import { copyRows } from "../../src/hot/graph-links.ts";
 import { createHotShard } from "../../src/hot/hot-shard.ts";
@@ -39,6 +40,23 @@ describe("one document", () => {
     ]);
     expect(hits[0]?.cosine).toBeCloseTo(Math.SQRT1_2, 3);
     expect(hits[1]?.cosine).toBeCloseTo(0, 6);
+  });
+
+  test("vectors and siblings come where they are wanted, and outlive the document", () => {
+    const shard = exact();
+    const vectors = [unit(1, 1, 0), unit(0, 1, 0)];
+    shard.upsert(hotDocument({ id: "a", version: 7, vectors, texts: ["one", "two"] }));
+    const wanted = { vectors: true, siblings: true };
+    const [hit] = shard.search(query({ limit: 1, wanted }));
+    const [plain] = shard.search(query({ limit: 1 }));
+    shard.upsert(hotDocument({ id: "a", version: 8, vectors: [unit(0, 0, 1)], texts: ["new"] }));
+    expect(Array.from(hit?.vector ?? [])).toEqual(Array.from(onGrid(unit(1, 1, 0))));
+    expect(hit?.siblings?.()).toMatchObject([
+      { chunk: 0, text: "one" },
+      { chunk: 1, text: "two" },
+    ]);
+    expect(plain?.vector).toBeUndefined();
+    expect(plain?.siblings).toBeUndefined();
   });
 
   test("H1: only its newest version is found, by vector and by word", () => {

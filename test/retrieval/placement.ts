@@ -8,9 +8,11 @@ import type { ColdObject, ColdShard } from "../../src/cold/port.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { rankBySchema } from "../../src/contract/ranking.ts";
 import { onGrid } from "../../src/contract/vector.ts";
 import type { HotDocument, HotShard } from "../../src/hot/port.ts";
-import { fuse } from "../../src/retrieval/fusion.ts";
+import { diversify } from "../../src/retrieval/diversity.ts";
+import { type Fused, rank } from "../../src/retrieval/fusion.ts";
 import { random, unit } from "../hot/documents.ts";
 
 export const dimensions = 24;
@@ -158,7 +160,10 @@ export function objectsOf(tenant: TenantId, documents: readonly HotDocument[]): 
 export interface Placements {
   /** What the shards find: all hot, half merged, all merged. */
   find(question: Asked): Promise<readonly Found[]>;
-  /** Rankings of one question: all hot, half merged, all merged. */
+  /**
+   * All rankings of one question, one after the other (each mode, and one with diversity), with
+   * their scores and how relevant the best is: all hot, half merged, all merged.
+   */
   rank(question: Asked): Promise<readonly (readonly string[])[]>;
 }
 
@@ -190,14 +195,15 @@ export async function place(
   for (const document of documents) all.upsert(document);
   for (const document of documents) if (unmerged.has(document.documentId)) rest.upsert(document);
   const limit = limits.candidatesPerShard;
+  const wanted = { vectors: true };
   const find = async ({ text, vector }: Asked): Promise<readonly Found[]> => {
     const [inCold, inHalf] = await Promise.all([
-      cold.search({ tenant, text, vector, limit }),
-      cold.search({ tenant: half, text, vector, limit }),
+      cold.search({ tenant, text, vector, limit, wanted }),
+      cold.search({ tenant: half, text, vector, limit, wanted }),
     ]);
     return [
-      { hot: all.search({ text, vector, limit }), cold: [] },
-      { hot: rest.search({ text, vector, limit }), cold: inHalf },
+      { hot: all.search({ text, vector, limit, wanted }), cold: [] },
+      { hot: rest.search({ text, vector, limit, wanted }), cold: inHalf },
       { hot: [], cold: inCold },
     ];
   };
@@ -205,11 +211,26 @@ export async function place(
     find,
     async rank(question) {
       const found = await find(question);
-      return found.map((shards) =>
-        fuse({ ...shards, question: question.text, limit: 10, perList: limit }).map(
-          ({ candidate: { documentId, chunk }, score }) => `${documentId}#${chunk} ${score}`,
-        ),
-      );
+      return found.map((shards) => {
+        const asked = { ...shards, question: question.text, perList: limit };
+        const { fused, relevance } = rank({ ...asked, limit });
+        const diverse = diversify(fused, { diversity: 0.4, limit: shown });
+        return [
+          `relevance ${relevance.cosine} ${relevance.coverage}`,
+          ...rankBySchema.options.flatMap((rankBy) => [
+            rankBy,
+            ...rank({ ...asked, rankBy, limit: shown }).fused.map(lineOf),
+          ]),
+          "diverse",
+          ...diverse.fused.map((each) => `${lineOf(each)} ${each.duplicates}`),
+        ];
+      });
     },
   };
+}
+
+const shown = 10;
+
+function lineOf({ candidate: { documentId, chunk }, score, signals }: Fused): string {
+  return `${documentId}#${chunk} ${score} ${signals.cosine} ${signals.bm25}`;
 }

@@ -12,10 +12,12 @@ import { addClause, type FilterFlag, filterJson } from "../filter-flags.ts";
 import { connectEngine } from "../http-client.ts";
 import { type CommonOptions, wholeNumber, withCommon, withEngine } from "../options.ts";
 import { printable, sourceLines, timingLine } from "../print.ts";
+import { explanationLines } from "../print-explanation.ts";
+import { type RankingFlags, rankingOf, withRanking } from "../ranking-flags.ts";
 import { type RecencyFlags, recencyOf, withRecency } from "../recency-flags.ts";
 import type { Terminal } from "../terminal.ts";
 
-interface AskOptions extends CommonOptions, RecencyFlags {
+interface AskOptions extends CommonOptions, RecencyFlags, RankingFlags {
   readonly url?: string | undefined;
   readonly topK?: number | undefined;
   readonly maxTokens?: number | undefined;
@@ -48,11 +50,12 @@ export function addSearch(program: Command, terminal: Terminal): void {
   questionOptions(command, [
     'freshet search "retry policy" --top-k 10',
     'freshet search "retry policy" --filter metadata.lang=en --json',
+    'freshet search "retry policy" --rank-by lexical --explain',
   ]).action(async (query: string, options: AskOptions) => search(query, options, terminal));
 }
 
 function questionOptions(command: Command, examples: readonly string[]): Command {
-  return withRecency(withEngine(withCommon(command, examples)))
+  return withRanking(withRecency(withEngine(withCommon(command, examples))))
     .option("-k, --top-k <n>", "sources at most", wholeNumber(1, limits.topKMax))
     .option("--filter <field=value>", "only documents that match; repeat for more", addClause)
     .option("--filter-json <json>", "the same as the API takes it, instead of --filter", filterJson)
@@ -81,6 +84,7 @@ function questionOf(query: string, options: AskOptions) {
     deadline_ms: options.deadlineMs,
     filter: options.filterJson ?? options.filter,
     recency: recencyOf(options),
+    ...rankingOf(options),
   };
 }
 
@@ -121,6 +125,7 @@ function footer(answer: Answer, withText: boolean): string {
   return [
     ...sourceLines(answer.sources, withText),
     "",
+    ...explanationLines(answer),
     `hot ${hot}, cold ${cold}, written by ${llm} · ${timingLine(answer.timings)}`,
     "",
   ].join("\n");

@@ -51,6 +51,28 @@ export const questionLimits = {
   /** How often a question that may wait looks for the owner of a tenant that changes hands. */
   ownerPollMs: 50,
 
+  // --- the ranking ---------------------------------------------------------------------------
+  /** Passages that a reranker is asked about: a cross-encoder takes 10 to 20 ms for each. */
+  rerankCandidates: 32,
+  /** Of a passage; chunks of 256 tokens have some 1,300. */
+  rerankTextCharsMax: 4_000,
+  /** A number and an index for each passage; some endpoints send the texts back as well. */
+  rerankReplyBytesMax: MiB,
+  /** A reranker that takes longer costs its order, never the answer. */
+  rerankMs: secondMs,
+  rerankMsMax: 30 * secondMs,
+  /** Candidates among which near-duplicates are looked for: each is compared with those kept. */
+  diversityPoolMax: 64,
+  /**
+   * Chunks on each side of a found one that `context: "document"` may bring: more than a prompt has
+   * room for.
+   */
+  contextChunksAroundMax: 8,
+  /** Chunks that cold is asked for at once, so that `context` stays one bounded read. */
+  contextColdChunksMax: 64,
+  /** Terms of a question that `explain` names. */
+  explainedTermsMax: 64,
+
   // --- the answer ----------------------------------------------------------------------------
   /** Context for the model: the local one has 2,048 tokens for prompt and answer together. */
   promptCharsMax: 5_000,
@@ -105,6 +127,14 @@ export const questionRelations: Relations = {
   "cold and the model have their share of the deadline": [
     below(questionLimits.coldSearchMs * (1 + questionLimits.coldRestartsMax), deadlineMsDefault),
     atMost(questionLimits.modelRequestMs, deadlineMsMax),
+  ],
+  "a reranker and its fallback fit into a question's deadline": [
+    below(questionLimits.rerankMs, questionLimits.deadlineMsDefault),
+    atMost(questionLimits.rerankMs, questionLimits.rerankMsMax),
+    below(questionLimits.rerankMsMax, deadlineMsMax),
+  ],
+  "what is compared for duplicates holds what a question may ask for": [
+    atMost(questionLimits.topKMax, questionLimits.diversityPoolMax),
   ],
   "each shard finds more candidates than an answer may ask for": [
     atMost(questionLimits.topKMax, questionLimits.candidatesPerShard),

@@ -29,6 +29,12 @@ const ownSchema = questionSchema.pick({
   min_seq: true,
   wait_ms: true,
   deadline_ms: true,
+  rank_by: true,
+  min_cosine: true,
+  decline: true,
+  diversity: true,
+  context: true,
+  rerank: true,
 });
 
 /** Fields that are not here are taken and have no effect, as sampling parameters. */

@@ -1,0 +1,142 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { rank } from "../../src/retrieval/fusion.ts";
+import { relevanceOf, relevanceThreshold } from "../../src/retrieval/relevance.ts";
+import { askedFor, candidate } from "../answer/candidates.ts";
+
+const question = "replay window of the merge";
+const pool = (...found: readonly Parameters<typeof candidate>[0][]) =>
+  found.map((fields) => askedFor(question, candidate(fields)));
+const ranked = (
+  candidates: ReturnType<typeof pool>,
+  options: Partial<Parameters<typeof rank>[0]> = {},
+) => rank({ question, hot: candidates, cold: [], limit: 10, perList: 64, ...options });
+const ids = ({ fused }: ReturnType<typeof rank>) =>
+  fused.map(({ candidate: { documentId } }) => documentId);
+
+const about = { id: "about", cosine: 0.6, text: "The merge keeps its replay window." };
+const words = { id: "words", cosine: 0.1, text: "A replay window, and again a replay window." };
+const near = { id: "near", cosine: 0.7, text: "How long old records can be read again." };
+const away = { id: "away", cosine: 0.05, text: "Cats sleep most of the day." };
+
+describe("what a source's scores mean", () => {
+  test("the cosine is the candidate's own, whatever else was found", () => {
+    const alone = ranked(pool(about)).fused[0]?.signals;
+    const beside = ranked(pool(words, about, near, away)).fused.find(
+      (each) => each.candidate.documentId === "about",
+    )?.signals;
+    expect(alone?.cosine).toBeCloseTo(0.6, 5);
+    expect(beside?.cosine).toBe(alone?.cosine);
+  });
+
+  test("BM25 is 0 without a word of the question and grows with rare ones", () => {
+    const bm25 = Object.fromEntries(
+      ranked(pool(about, words, near, away)).fused.map((each) => [
+        each.candidate.documentId,
+        each.signals.bm25,
+      ]),
+    );
+    expect(bm25["away"]).toBe(0);
+    expect(bm25["about"]).toBeGreaterThan(bm25["near"] ?? 0);
+  });
+
+  test("below min_cosine nothing stays, and what stays keeps its order and its parts", () => {
+    const all = pool(about, words, near, away);
+    const whole = ranked(all);
+    const cut = ranked(all, { minCosine: 0.3 });
+    expect(ids(cut)).toEqual(ids(whole).filter((id) => id === "about" || id === "near"));
+    expect(cut.counts.belowMinCosine).toBe(2);
+    const parts = (id: string, { fused }: typeof whole) =>
+      fused.find((each) => each.candidate.documentId === id)?.signals;
+    expect(parts("about", cut)).toEqual(parts("about", whole));
+    expect(ids(ranked(all, { minCosine: 0.9 }))).toEqual([]);
+  });
+});
+
+describe("rank_by", () => {
+  test("dense is the order of the cosines, lexical that of the words alone", () => {
+    const all = pool(about, words, near, away);
+    expect(ids(ranked(all, { rankBy: "dense" }))).toEqual(["near", "about", "words", "away"]);
+    const lexical = ranked(all, { rankBy: "lexical" });
+    expect(ids(lexical)).not.toContain("away");
+    expect(new Set(ids(lexical))).toEqual(new Set(["about", "words"]));
+    expect(lexical.counts.unmatched).toBe(2);
+  });
+
+  test("dense holds to the nearest, wherever the others came from", () => {
+    const all = pool(about, words, near, away);
+    expect(ids(ranked(all, { rankBy: "dense", perList: 2 }))).toEqual(["near", "about"]);
+  });
+
+  test("each mode's scores are in 0…1 and fall", () => {
+    const found = fc.uniqueArray(
+      fc.record({
+        id: fc.constantFrom("a", "b", "c", "d", "e"),
+        cosine: fc.double({ min: -1, max: 1, noNaN: true }),
+        text: fc.constantFrom("replay", "window merge", "cats", "the"),
+      }),
+      { selector: ({ id }) => id },
+    );
+    fc.assert(
+      fc.property(found, fc.constantFrom("hybrid", "dense", "lexical"), (fields, rankBy) => {
+        const { fused } = ranked(pool(...fields), { rankBy });
+        const scores = fused.map(({ score }) => score);
+        expect(scores).toEqual([...scores].sort((left, right) => right - left));
+        expect(scores.every((score) => score >= 0 && score <= 1)).toBe(true);
+      }),
+    );
+  });
+});
+
+describe("relevance", () => {
+  const relevance = (...fields: readonly Parameters<typeof candidate>[0][]) =>
+    relevanceOf(ranked(pool(...fields)).relevance);
+
+  test("what is about the question is far above the threshold, what is not far below", () => {
+    expect(relevance(about, away)).toBeGreaterThan(0.5);
+    expect(relevance(away)).toBeLessThan(relevanceThreshold / 2);
+  });
+
+  test("either signal alone is enough when it is strong", () => {
+    expect(relevance({ ...near, cosine: 0.75, text: "other words" })).toBeGreaterThan(0.5);
+    expect(relevance({ ...about, cosine: 0.2 }, away)).toBeGreaterThan(relevanceThreshold);
+  });
+
+  test("nothing found is nothing relevant", () => {
+    expect(relevance()).toBeLessThan(relevanceThreshold);
+  });
+
+  test("it grows with both signals, so a better passage never makes a reply less relevant", () => {
+    const unit = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(unit, unit, unit, (cosine, coverage, more) => {
+        const here = relevanceOf({ cosine, coverage });
+        expect(
+          relevanceOf({ cosine: Math.min(1, cosine + more), coverage }),
+        ).toBeGreaterThanOrEqual(here);
+        expect(
+          relevanceOf({ cosine, coverage: Math.min(1, coverage + more) }),
+        ).toBeGreaterThanOrEqual(here);
+      }),
+    );
+  });
+
+  test("it does not depend on rank_by, nor on how old the documents are", () => {
+    const all = pool(about, words, near, away);
+    const expected = ranked(all).relevance;
+    expect(ranked(all, { rankBy: "dense" }).relevance).toEqual(expected);
+    const recency = {
+      recency: { field: "timestamp", half_life_s: 1, weight: 1 },
+      nowMs: 1e12,
+    } as const;
+    expect(ranked(all, { recency }).relevance).toEqual(expected);
+  });
+
+  test("a question without a word is judged by its meaning alone", () => {
+    const found = [candidate({ cosine: 0.7 })];
+    const { relevance: signals } = rank({
+      ...{ question: "???", hot: found, cold: [], limit: 1, perList: 64 },
+    });
+    expect(signals.coverage).toBe(1);
+  });
+});
