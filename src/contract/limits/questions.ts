@@ -54,6 +54,12 @@ export const questionLimits = {
   // --- the answer ----------------------------------------------------------------------------
   /** Context for the model: the local one has 2,048 tokens for prompt and answer together. */
   promptCharsMax: 5_000,
+  /** Sentences of an answer without a model: who quotes everything answers nothing. */
+  extractiveSentencesMax: 3,
+  /** Of them together, unless the first alone is longer: a reader's glance. */
+  extractiveCharsMax: 600,
+  /** Longer "sentences" are tables and lists without a full stop. */
+  extractiveSentenceCharsMax: 700,
   /** Answer text kept of a model that does not stop. */
   answerCharsMax: 16_000,
   /** Kept of a question's deadline for what follows the model: checks and the reply. */
