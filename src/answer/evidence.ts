@@ -54,7 +54,7 @@ function sentencesOf(text: string): Place[] {
   const found: Place[] = [];
   let from = 0;
   const paragraph = (to: number): void => {
-    for (const { start, end } of wholeSentences(prose.slice(from, to))) {
+    for (const { start, end } of sentencesIn(prose.slice(from, to))) {
       const shown = shownOf(prose.slice(from + start, from + end));
       if (/[\p{L}\p{N}]/u.test(shown)) {
         found.push({ text: shown, start: from + start, end: from + end });
@@ -101,11 +101,22 @@ const abbreviation =
 /** A parenthesis that is still open after this is a slip of the pen. */
 const openCharsMax = 300;
 
-function wholeSentences(text: string): readonly { readonly start: number; readonly end: number }[] {
-  const starts = sentenceStarts(text);
+/** What is shorter than this the splitter leaves whole. */
+const shortChars = 64;
+
+function shortStarts(text: string): number[] {
+  const ends = text.matchAll(/[.!?]["')\]]*\s+(?=["'(]?[\p{Lu}\p{N}])/gu);
+  return [0, ...Array.from(ends, ({ 0: end, index }) => index + end.length)];
+}
+
+/** EV3: places of sentences, trimmed, none empty. */
+export function sentencesIn(
+  text: string,
+): readonly { readonly start: number; readonly end: number }[] {
+  const starts = text.length < shortChars ? shortStarts(text) : sentenceStarts(text);
   const found: { start: number; end: number }[] = [];
   let begun = 0;
-  for (const [index, start] of starts.entries()) {
+  for (const index of starts.keys()) {
     const end = starts[index + 1] ?? text.length;
     const piece = text.slice(begun, end);
     const isLast = index === starts.length - 1;

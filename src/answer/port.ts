@@ -30,6 +30,17 @@ export interface LanguageModel {
   close(): Promise<void>;
 }
 
+/** What the caller wishes for the form of the answer. */
+export interface AnswerForm {
+  /** Redacted. */
+  readonly instructions?: string | undefined;
+  /** BCP 47, canonical. */
+  readonly language?: string | undefined;
+  readonly maxSentences?: number | undefined;
+  /** True: sentences of the sources to the letter, and nothing else. */
+  readonly isQuoted?: boolean | undefined;
+}
+
 export interface WriteRequest {
   readonly tenant: TenantId;
   /** False: written anew, and kept for no other question. */
@@ -39,6 +50,8 @@ export interface WriteRequest {
   /** In the order of their numbers: `[1]` is the first. At least one. */
   readonly sources: readonly Source[];
   readonly maxTokens: number;
+  /** Absent: as the prompt says for all. */
+  readonly form?: AnswerForm | undefined;
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
   /** What the model may take. After it the answer is made without the model. */

@@ -12,10 +12,11 @@ import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { Logger, Metrics } from "../contract/observation.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
-import { createCitationFilter } from "./citations.ts";
+import { createCitationFilter, type TextGate } from "./citations.ts";
 import { extractiveAnswer, missingCitations } from "./cited-sentences.ts";
 import type { AnswerWriter, LanguageModel, WriteRequest, Written } from "./port.ts";
 import { buildPrompt, declined } from "./prompt.ts";
+import { createQuoteGate } from "./quotes.ts";
 import { createRepetitionGuard } from "./repetition.ts";
 
 export const brokenOff =
@@ -74,10 +75,12 @@ interface ModelRun extends WriterOptions {
 /** Whether the model wrote an answer. */
 async function writeWithModel(run: ModelRun): Promise<boolean> {
   const { model, request, answer, clock, metrics, logger } = run;
-  const { question, sources, maxTokens, signal, budgetMs } = request;
+  const { question, sources, maxTokens, form, signal, budgetMs } = request;
   const nowMs = clock.nowMs();
-  const { messages, shown } = buildPrompt({ question, sources, fence: run.fence(), nowMs });
-  const filter = createCitationFilter({ shown });
+  const { messages, shown } = buildPrompt({ question, sources, fence: run.fence(), nowMs, form });
+  const isQuoted = form?.isQuoted === true;
+  const checked = createCitationFilter({ shown });
+  const filter = isQuoted ? inTurn(checked, createQuoteGate(sources.slice(0, shown))) : checked;
   const guard = createRepetitionGuard();
   const enough = new AbortController();
   const heard = new Deadline(clock, budgetMs, AbortSignal.any([signal, enough.signal]));
@@ -100,7 +103,7 @@ async function writeWithModel(run: ModelRun): Promise<boolean> {
     if (whole.startsWith(streamed)) onText(whole.slice(streamed.length));
     answer.add(filter.push(guard.end()) + filter.end());
     if (answer.text === "") throw new FreshetError("model_unavailable", "the model said nothing");
-    const markers = missingCitations(answer.text, sources.slice(0, shown));
+    const markers = isQuoted ? "" : missingCitations(answer.text, sources.slice(0, shown));
     if (markers !== "") answer.add(` ${markers}`);
     metrics.observe("language_model_seconds", (clock.monotonicMs() - begun) / 1000, {
       model: model.name,
@@ -118,10 +121,20 @@ async function writeWithModel(run: ModelRun): Promise<boolean> {
   }
 }
 
-/** AW3. */
+/** What the first lets out goes through the second. */
+function inTurn(first: TextGate, second: TextGate): TextGate {
+  return {
+    push: (text) => second.push(first.push(text)),
+    end: () => second.push(first.end()) + second.end(),
+  };
+}
+
+/** AW3, AW4. */
 function writeExtractively(request: WriteRequest, answer: GrowingAnswer): void {
-  const { question, sources } = request;
-  const sentences = extractiveAnswer({ question, sources });
+  const { question, sources, form = {} } = request;
+  const { maxSentences: sentencesMax, isQuoted: isVerbatim = false } = form;
+  const sentences = extractiveAnswer({ question, sources, sentencesMax, isVerbatim });
+  if (isVerbatim) return answer.add(answer.text === "" ? sentences : ` ${sentences}`);
   const text = sentences === "" ? `${declined}.` : sentences;
   answer.add(answer.text === "" ? text : `\n\n${brokenOff}\n\n${text}`);
 }
