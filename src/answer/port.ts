@@ -4,7 +4,7 @@
  */
 
 import type { TenantId } from "../contract/ids.ts";
-import type { Answer, Source } from "../contract/query.ts";
+import type { Answer, Source, Turn } from "../contract/query.ts";
 
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
@@ -60,6 +60,17 @@ export interface WriteRequest {
   readonly onText?: ((text: string) => void) | undefined;
 }
 
+/** A question behind a conversation; both redacted. */
+export interface FollowUp {
+  readonly question: string;
+  /** Oldest first. */
+  readonly history: readonly Turn[];
+  /** Aborts when the caller has gone. */
+  readonly signal: AbortSignal;
+  /** What a model may take for it. */
+  readonly budgetMs: number;
+}
+
 export interface Written {
   readonly answer: string;
   /** Who wrote it: the model's name, or `extractive`. */
@@ -75,4 +86,9 @@ export interface AnswerWriter {
    * @throws FreshetError cancelled when the signal aborts
    */
   write(request: WriteRequest): Promise<Written>;
+  /**
+   * The question in words that can be searched for: itself, if it leans on nothing before it.
+   * @throws FreshetError cancelled when the signal aborts
+   */
+  standAlone(asked: FollowUp): Promise<string>;
 }

@@ -18,6 +18,7 @@ import type { AnswerWriter, LanguageModel, WriteRequest, Written } from "./port.
 import { buildPrompt, declined } from "./prompt.ts";
 import { createQuoteGate } from "./quotes.ts";
 import { createRepetitionGuard } from "./repetition.ts";
+import { standingAlone } from "./writer-follow-up.ts";
 
 export const brokenOff =
   "(The language model stopped here; what follows are sentences of the sources.)";
@@ -45,6 +46,7 @@ export function createAnswerWriter(options: WriterOptions): AnswerWriter {
       if (llm === "extractive") writeExtractively(request, answer);
       return { answer: answer.text, llm } satisfies Written;
     },
+    standAlone: (asked) => standingAlone(options, asked),
   };
 }
 

@@ -157,6 +157,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
       }),
       names: options.names,
       writer: {
+        standAlone: ({ question }) => Promise.resolve(question),
         write: (request) => {
           writes.push(request);
           return (
