@@ -5,13 +5,21 @@ import { basename, join } from "node:path";
 
 export interface Judged {
   readonly text: string;
+  /** Accepted answers, spans of a relevant document; empty where the collection has none. */
+  readonly answers: readonly string[];
   /** Document id to gain. */
   readonly gains: ReadonlyMap<string, number>;
 }
 
 export interface Collection {
   readonly name: string;
-  readonly documents: readonly { readonly id: string; readonly text: string }[];
+  readonly documents: readonly {
+    readonly id: string;
+    /** Title and body. */
+    readonly text: string;
+    readonly title: string | undefined;
+    readonly body: string;
+  }[];
   /** Only queries that have a relevant document: of the others no ranking is right. */
   readonly queries: readonly Judged[];
 }
@@ -31,14 +39,20 @@ export function readCollection(folder: string): Collection {
   const documents = readLines(join(folder, "corpus.jsonl")).map((line) => {
     const { _id: id, title, text } = JSON.parse(line) as Record<string, string>;
     const whole = title === undefined || title === "" ? text : `${title}\n${text ?? ""}`;
-    return { id: id ?? "", text: whole ?? "" };
+    return { id: id ?? "", text: whole ?? "", title, body: text ?? "" };
   });
   const queries = readLines(join(folder, "queries.jsonl")).flatMap((line): Judged[] => {
-    const { _id: id = "", text = "" } = JSON.parse(line) as Record<string, string>;
+    const { _id: id = "", text = "", metadata } = JSON.parse(line) as QueryLine;
     const own = gains.get(id);
-    return own === undefined ? [] : [{ text, gains: own }];
+    return own === undefined ? [] : [{ text, answers: metadata?.answers ?? [], gains: own }];
   });
   return { name: basename(folder), documents, queries };
+}
+
+interface QueryLine {
+  readonly _id?: string;
+  readonly text?: string;
+  readonly metadata?: { readonly answers?: readonly string[] };
 }
 
 function readGains(file: string): Map<string, Map<string, number>> {

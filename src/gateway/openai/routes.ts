@@ -84,7 +84,7 @@ async function chat(
 ): Promise<unknown> {
   const { handler, gate, clock } = options;
   const asked = parseChat(request.body);
-  const body = questionOf(request.body, asked);
+  const body = questionOf(asked);
   const query = String(body["query"]);
   const caller = abortWhenCallerLeaves(reply.raw);
   const question = { tenant: gate.tenantOf(request), body, signal: caller.signal };
