@@ -52,7 +52,9 @@ export function carriedOver({ question, history }: Leaning): string {
       if (![...carried.keys()].some((known) => known.includes(key))) carried.set(key, word);
     }
   };
-  for (const text of recentTexts(history)) {
+  for (const said of recentTexts(history)) {
+    // Markers and placeholders of redaction are no words of the talk.
+    const text = said.replace(/\[[^[\]]{0,60}\]/g, " ");
     const names = namesIn(text);
     carry(names.length > 0 || carried.size > 0 ? names : contentWords(text));
     if (carried.size >= limits.carriedTermsMax) break;
@@ -83,7 +85,7 @@ function recentTexts(history: readonly Turn[]): readonly string[] {
 const answerCharsMax = 300;
 
 function firstSentences(answer: string): string {
-  return cutText(answer.replace(/\[\d+\]/g, ""), answerCharsMax);
+  return cutText(answer, answerCharsMax);
 }
 
 const namePattern =

@@ -1,0 +1,12 @@
+import { mkdtempSync } from "node:fs";
+import { answerRows } from "./quality-answers.ts";
+import { readCollection } from "./beir.ts";
+import { compileGraph, embeddingModel } from "./models.ts";
+import { openRaw } from "./reference/raw-loop.ts";
+import { loadTokenizer } from "../../src/text/tokenizer.ts";
+const context: any = { env: process.env, scratch: mkdtempSync("/tmp/ans/s-"), say: console.error };
+const { modelDir } = await embeddingModel(context);
+const session = await openRaw({ threads: 2, spinning: "as ours", graphFile: await compileGraph(context, modelDir, "int8") });
+const rows = await answerRows(readCollection("/work/shared/data/squad-a"), { tokenizer: await loadTokenizer(modelDir), session });
+for (const r of rows) console.log(r.name, r.value, "p50", r.p50, "p99", r.p99, "n", r.n);
+await session.close();
