@@ -7,7 +7,7 @@
  *   VY3  what fails is named by its kind; no text is repeated.
  */
 
-import { z } from "zod";
+import type { z } from "zod";
 import { type Citation, originSchema } from "../contract/citation.ts";
 import { type Answer, answerSchema, type Source } from "../contract/query.ts";
 import type { TextRange } from "../contract/record.ts";

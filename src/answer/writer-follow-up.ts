@@ -8,14 +8,25 @@
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import type { Logger, Metrics } from "../contract/observation.ts";
 import type { Turn } from "../contract/query.ts";
 import { cutText } from "../contract/well-formed.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
 import { acceptRewrite, carriedOver, standsAlone } from "./follow-up.ts";
 import type { ChatMessage, FollowUp, LanguageModel } from "./port.ts";
-import type { WriterOptions } from "./writer.ts";
 
-export async function standingAlone(options: WriterOptions, asked: FollowUp): Promise<string> {
+export interface FollowUpOptions {
+  readonly logger: Pick<Logger, "warn">;
+  readonly metrics: Pick<Metrics, "count">;
+  /** Undefined: what was talked about is carried over. */
+  readonly model?: LanguageModel | undefined;
+  readonly clock: Clock;
+  /** A new unguessable word for each call. */
+  readonly fence: () => string;
+}
+
+export async function standingAlone(options: FollowUpOptions, asked: FollowUp): Promise<string> {
   if (standsAlone(asked)) return asked.question;
   const { model } = options;
   const rewritten = model && (await byModel({ ...options, model }, asked));
@@ -23,7 +34,7 @@ export async function standingAlone(options: WriterOptions, asked: FollowUp): Pr
 }
 
 async function byModel(
-  { model, clock, logger, metrics, fence }: WriterOptions & { readonly model: LanguageModel },
+  { model, clock, logger, metrics, fence }: FollowUpOptions & { readonly model: LanguageModel },
   asked: FollowUp,
 ): Promise<string | undefined> {
   const { signal } = asked;

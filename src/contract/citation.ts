@@ -33,4 +33,3 @@ export type Citation = z.infer<typeof citationSchema>;
 
 /** Whose documents, and of which log: a sequence means something only there. */
 export const originSchema = z.object({ tenant: z.string(), deployment: z.string() });
-export type Origin = z.infer<typeof originSchema>;

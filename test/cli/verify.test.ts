@@ -200,9 +200,9 @@ describe("freshet verify", () => {
 
   it.each(Object.entries(forgeries))("fails %s", async (_name, [kind, forge]) => {
     const forged = answers.slice(0, 100).map((reply) => {
-      const copy = structuredClone(reply) as Forged;
+      const copy = structuredClone<Forged>(reply);
       forge(copy, answers);
-      return copy as Verifiable;
+      return copy;
     });
     const found = await verdicts(forged);
     for (const verdict of found) expect(verdict.outcome).toBe("failed");
@@ -220,7 +220,7 @@ describe("freshet verify", () => {
     await engine.log.chunks.purge({ tenant: acme, below: last?.position as Position });
     const [found] = await verdicts([reply]);
     expect(found).toMatchObject({ outcome: "unverifiable" });
-    const forged = structuredClone(reply) as Forged;
+    const forged = structuredClone<Forged>(reply);
     forged.answer = forged.answer.replace(/\[\d\]/, "");
     expect(kindsOf((await verdicts([forged]))[0])).toContain("marker");
   });
