@@ -1,7 +1,7 @@
 /**
  * Questions that lean on the conversation before them: whether one does, and what it is with the
- * words that it leaves out. Pure, and English: a question in another language stands alone unless it
- * is very short.
+ * words that it leaves out. Pure, and English: a question in another language stands alone unless
+ * it is very short.
  *
  *   FU1  without history every question stands alone;
  *   FU2  what is carried over stood in the history; the question's own words stay as they are.
