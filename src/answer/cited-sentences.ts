@@ -2,11 +2,11 @@
  * Sentences of the sources as evidence: an answer without a model, and markers for a model that
  * cites nothing.
  *
- *   CS1  a sentence leaves whole, with its marker, and once; only one that alone is longer than any
+ *   ES1  a sentence leaves whole, with its marker, and once; only one that alone is longer than any
  *        sentence should be is cut, where nothing else is there to say;
- *   CS2  at most `sentencesMax` of them (`max_sentences` of the question may ask for fewer), and
+ *   ES2  at most `sentencesMax` of them (`max_sentences` of the question may ask for fewer), and
  *        after the best only such as are nearly as good: who quotes everything answers nothing;
- *   CS3  a sentence that begins with a word like "it" or "they" brings the one before it, where
+ *   ES3  a sentence that begins with a word like "it" or "they" brings the one before it, where
  *        there is room.
  */
 
@@ -71,8 +71,8 @@ export function extractiveAnswer(options: Extraction): string {
     const { text, number } = longest.sentence;
     return `${shorten(text)} [${number}]`;
   }
-  const chosen = choose(fitting, Math.min(options.sentencesMax ?? sentencesMax, sentencesMax));
-  return inOrder(withLead(chosen, all, options.sentencesMax ?? sentencesMax))
+  const countMax = Math.min(options.sentencesMax ?? sentencesMax, sentencesMax);
+  return inOrder(withLead(choose(fitting, countMax), all, countMax))
     .map((each) => `${isVerbatim ? spanOf(each, sources) : each.text} [${each.number}]`)
     .join(" ");
 }
@@ -134,7 +134,7 @@ function wordScores(question: string, all: readonly EvidenceSentence[]): number[
 
 const beginningOf = (term: string): string => term.slice(0, relatedChars);
 
-/** CS2. Overlapping chunks and copied passages hold the same sentence: it is quoted once. */
+/** ES2. Overlapping chunks and copied passages hold the same sentence: it is quoted once. */
 function choose(ranked: readonly Scored[], countMax: number): EvidenceSentence[] {
   const best = ranked[0]?.score ?? 0;
   const chosen: EvidenceSentence[] = [];
@@ -154,7 +154,7 @@ function choose(ranked: readonly Scored[], countMax: number): EvidenceSentence[]
 const leaning =
   /^(?:(?:but|and|however|also|then|yet|so),? )?(?:it|its|he|his|she|her|they|their|this|these|those|that|such|both|the (?:former|latter|same))\b/i;
 
-/** CS3, of the best one. */
+/** ES3, of the best one. */
 function withLead(
   chosen: readonly EvidenceSentence[],
   all: readonly EvidenceSentence[],

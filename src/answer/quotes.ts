@@ -1,10 +1,10 @@
 /**
  * Of a model's words only those that stand in a source, to the letter.
  *
- *   QT4  what leaves is whole sentences of sources, each with the marker of the source that it was
+ *   QO1  what leaves is whole sentences of sources, each with the marker of the source that it was
  *        found in, whatever the model said where it is from; all else stays, also what the model
  *        put together from pieces;
- *   QT5  streamed or whole, the same leaves.
+ *   QO2  streamed or whole, the same leaves.
  */
 
 import type { Source } from "../contract/query.ts";
@@ -59,7 +59,7 @@ interface Quoted {
 function wholeSentences(said: string, sources: readonly Source[]): Quoted | undefined {
   const words = said.replace(/^[\s"“”'‘’*•–-]+|[\s"“”'‘’*]+$/g, "").split(/\s+/);
   if (words.length < wordsMin) return undefined;
-  const escaped = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
+  const escaped = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
   const pattern = new RegExp(`(?<![\\p{L}\\p{N}])${escaped.join("\\s+")}(?![\\p{L}\\p{N}])`, "u");
   for (const [index, source] of sources.entries()) {
     const match = pattern.exec(source.text);

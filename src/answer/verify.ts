@@ -1,8 +1,8 @@
 /**
  * Whether a reply says the truth about its sources, by the log alone: no engine is asked.
  *
- *   VY1  it passes only if each source is in the log as it is shown, in this version, of this tenant
- *        and deployment, and its citations are those that its answer and its sources give;
+ *   VY1  it passes only if each source is in the log as it is shown, in this version, of this
+ *        tenant and deployment, and its citations are those that its answer and its sources give;
  *   VY2  what the log has let go of is neither true nor false;
  *   VY3  what fails is named by its kind; no text is repeated.
  */

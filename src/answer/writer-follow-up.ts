@@ -2,8 +2,8 @@
  * Makes a question stand alone: as it is where it does, else by one call of the model, and without
  * one, or where what it says is of no use, by carrying over what was talked about.
  *
- *   WF1  a question is never lost to this: a model that is late or fails costs its call;
- *   WF2  the conversation is data to the model, between fences of its own.
+ *   WU1  a question is never lost to this: a model that is late or fails costs its call;
+ *   WU2  the conversation is data to the model, between fences of its own.
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";

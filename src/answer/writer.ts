@@ -5,7 +5,9 @@
  *   AW2  what `onText` got, joined, is the answer: streamed and whole are the same;
  *   AW3  a model that fails costs its words, never the answer. Before its first word the sentences
  *       simply take its place. After it, they follow what the reader has seen already, after a line
- *       that says so, and `llm` is `extractive`: no reply claims a model that did not finish.
+ *       that says so, and `llm` is `extractive`: no reply claims a model that did not finish;
+ *   AW4  asked for quotes, an answer is sentences of the sources with their markers and nothing
+ *        else: empty where none can be quoted, and without the line of AW3.
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";

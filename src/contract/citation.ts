@@ -1,4 +1,4 @@
-/** Citations of an answer, to the letter: which words of which version each cited sentence rests on. */
+/** Citations of an answer: which words of which version each cited sentence rests on. */
 
 import { z } from "zod";
 

@@ -87,7 +87,7 @@ describe("what an extractive answer says", () => {
     ).toBe("The station on Mill Lane was opened on 4 May 1902. [1]");
   });
 
-  test("a sentence that begins with a pronoun brings the one before it (CS3)", () => {
+  test("a sentence that begins with a pronoun brings the one before it (ES3)", () => {
     const got = answer(
       "Who designed the harbour crane?",
       "Ada Finch joined the yard in spring. She designed the harbour crane. Lunch was at noon.",
@@ -97,7 +97,7 @@ describe("what an extractive answer says", () => {
     );
   });
 
-  test("never more sentences and characters than its bounds, whatever the sources (CS2)", () => {
+  test("never more sentences and characters than its bounds, whatever the sources (ES2)", () => {
     const word = fc.constantFrom(
       "crane",
       "harbour",

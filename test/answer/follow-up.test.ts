@@ -126,7 +126,7 @@ describe("a model's rewriting", () => {
     expect(seen[0]?.messages[1]?.content).toMatch(/^<<<f3nce\nuser: [^]*\nf3nce>>>\n\nQuestion: /);
   });
 
-  test("that fails, is late or is of no use costs its call, never the question (WF1)", async () => {
+  test("that fails, is late or is of no use costs its call, never the question (WU1)", async () => {
     const carried = carriedOver(leaning);
     expect(await standAlone(() => Promise.reject(new Error("down")))).toBe(carried);
     expect(await standAlone(async () => "I do not know what you mean by that, my friend.")).toBe(

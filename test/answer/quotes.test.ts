@@ -14,11 +14,12 @@ function quotes(...pieces: readonly string[]): string {
 }
 
 describe("quote gate", () => {
-  test("lets out sentences of the sources as they stand there, and nothing else (QT4)", () => {
+  test("lets out sentences of the sources as they stand there, and nothing else (QO1)", () => {
     expect(quotes("Sure! The pool on Mill Lane opens at 06:30. I hope that helps. [1]")).toBe(
       "The pool on Mill Lane\nopens at 06:30. [1]",
     );
     expect(quotes("The pool on Mill Lane opens at 07:30. [1]")).toBe("");
+    expect(quotes("A well-known (and/or old) pool* opens at 06:30? [1]")).toBe("");
   });
 
   test("names the source that holds the words, whatever the model cites", () => {
@@ -36,7 +37,7 @@ describe("quote gate", () => {
     expect(quotes("06:30.")).toBe("");
   });
 
-  test("however the text is split, the same leaves, and each sentence once (QT5)", () => {
+  test("however the text is split, the same leaves, and each sentence once (QO2)", () => {
     const text =
       "Well, see. The library has 2,048 books. [2] The pool on Mill Lane opens at 06:30 [1]. The library has 2,048 books.";
     const whole = quotes(text);

@@ -1,6 +1,6 @@
 /**
- * Answers without a model, over the engine's own chunks and fusion: whether an accepted answer stands
- * in them, how long they are, whether their citations hold, and follow-up questions without a model.
+ * Answers without a model, over the engine's own chunks and fusion: whether an accepted answer
+ * stands in them, how long they are, whether their citations hold, and follow-up questions.
  */
 
 import { extractiveAnswer } from "../../src/answer/cited-sentences.ts";

@@ -38,7 +38,7 @@ export const questionLimits = {
   answerSentencesMax: 20,
   /** Markers of an answer that are looked up; an honest one has a dozen. */
   citationsMax: 64,
-  /** A question in the form that stands alone: the model's, and what is carried over without one. */
+  /** A question that stands alone: the model's words, and what is carried over without one. */
   rewriteTokensMax: 96,
   rewriteMs: 5 * secondMs,
   carriedTermsMax: 8,

@@ -51,7 +51,7 @@ export const chatSchema = z.looseObject({
 });
 export type ChatRequest = Pick<z.infer<typeof chatSchema>, "stream" | "stream_options">;
 
-/** The values of `freshet` are checked once, as those of the question that they become a part of. */
+/** The values of `freshet` are checked once, with the question that they become a part of. */
 const envelopeSchema = chatSchema.extend({
   freshet: z.record(z.string(), z.unknown()).optional(),
 });
