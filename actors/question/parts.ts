@@ -38,16 +38,18 @@ export interface QuestionLimits {
   readonly pieceEveryMs: number;
 }
 
+export interface RedactionWork {
+  readonly redactor: FieldRedactor;
+  readonly sliceChars: number;
+  readonly turn: () => Promise<void>;
+  /** Behind the recognisers, where that lane is on. */
+  readonly names?: NameRedactor["redact"] | undefined;
+}
+
 /** I10: before anything else sees it. In slices, so that others have their turn in between. */
 export async function redactedQuestion(
   { query, filter: input }: Pick<Question, "query" | "filter">,
-  work: {
-    readonly redactor: FieldRedactor;
-    readonly sliceChars: number;
-    readonly turn: () => Promise<void>;
-    /** Behind the recognisers, where that lane is on. */
-    readonly names?: NameRedactor["redact"] | undefined;
-  },
+  work: RedactionWork,
 ): Promise<{ readonly text: string; readonly filter: Filter | undefined }> {
   const filter = input && normalFilter(input);
   const { redactor, sliceChars, turn } = work;
@@ -171,6 +173,8 @@ type Writable<Value> = { -readonly [Field in keyof Value]: Value[Field] };
 export function sourceOf(candidate: Candidate, score: number, access: Access | undefined): Source {
   const { documentId: id, version, chunk, text, shard, info } = candidate;
   const source: Writable<Source> = { id, version, chunk, score, text, shard };
+  put(source, "start", candidate.range?.[0]);
+  put(source, "end", candidate.range?.[1]);
   put(source, "heading", candidate.heading);
   put(source, "title", info.title);
   put(source, "source", info.source);

@@ -24,8 +24,10 @@
  *       and out of all that is kept for equal questions.
  */
 
-import type { AnswerWriter, Written } from "../../src/answer/port.ts";
+import type { AnswerForm, AnswerWriter, Written } from "../../src/answer/port.ts";
+import { citationsOf } from "../../src/answer/references.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
+import type { Citation } from "../../src/contract/citation.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Filter } from "../../src/contract/filter.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
@@ -35,10 +37,11 @@ import type { Log } from "../../src/log/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { Deadline } from "../../src/runtime/deadline.ts";
-import type { QuestionNamesLane } from "../../src/text/names.ts";
+import type { NamesText, QuestionNamesLane } from "../../src/text/names.ts";
 import type { FieldRedactor } from "../../src/text/redact-fields.ts";
 import type { Directory, Proofs, TenantEntry } from "../directory/directory.ts";
 import type { QuestionMessage, Snapshot } from "../messages.ts";
+import { type Conversation, redactedConversation } from "./conversation.ts";
 import { TenantLookup } from "./lookup.ts";
 import {
   declinesOf,
@@ -61,7 +64,7 @@ import type { QuestionVectors } from "./vectors.ts";
 export interface QuestionOptions {
   readonly directory: Directory;
   readonly proofs: Proofs;
-  readonly log: Pick<Log, "docs">;
+  readonly log: Pick<Log, "docs" | "deployment">;
   readonly cold: ColdShard;
   readonly vectors: Pick<QuestionVectors, "of">;
   readonly results: Pick<SearchResults, "of">;
@@ -162,20 +165,16 @@ class QuestionRun {
 
   async #answer(): Promise<Answer> {
     const { question, tenant, access, onEvent, signal } = this.#request;
-    const { limits, redactorOf, vectors, names } = this.#options;
-    const redacted = await redactedQuestion(question, {
-      redactor: redactorOf(tenant),
-      sliceChars: limits.redactionSliceChars,
-      turn: () => this.#clock.turn(),
-      names: names && ((texts) => names.redact(tenant, texts, signal)),
-    });
-    const { text } = redacted;
+    const { vectors } = this.#options;
+    const redacted = await this.#redact();
+    const { form } = redacted;
     this.#checkLease();
+    const text = await this.#standingAlone(redacted);
     const mayKeep = mayShare(question);
     const vector = await this.#stages.time("embed", () =>
       vectors.of({ tenant, text, access, signal }, { mayKeep }),
     );
-    const { retrieved, kept } = await this.#retrieve({ ...redacted, vector });
+    const { retrieved, kept } = await this.#retrieve({ text, filter: redacted.filter, vector });
     this.#checkLease();
     const { sources, coverage, visible } = retrieved;
     if (sources.length === 0) throw nothingFound(coverage);
@@ -186,11 +185,14 @@ class QuestionRun {
     onEvent?.({ type: "retrieval", sources, coverage: searched });
     const written = isSearch
       ? ({ answer: "", llm: "none", kept: "none" } satisfies Written)
-      : await this.#stages.time("llm", () => this.#write(text, sources));
+      : await this.#stages.time("llm", () => this.#write({ text, form }, sources));
     const { answer, llm } = written;
     return {
       answer,
       sources: [...sources],
+      ...(isSearch ? {} : { citations: this.#citations(answer, sources) }),
+      ...(text === redacted.text ? {} : { rewritten_query: text }),
+      origin: { tenant, deployment: this.#options.log.deployment },
       coverage: { ...searched, llm },
       visible_seq: visible,
       timings: this.#stages.timings(),
@@ -206,6 +208,39 @@ class QuestionRun {
     if (isRelevant || !declinesOf(this.#request.question, this.#options.declines)) return;
     this.#options.metrics.count("questions_declined_total");
     throw nothingRelevant(coverage, relevance);
+  }
+
+  async #redact(): Promise<Pick<Query, "text" | "filter"> & Conversation> {
+    const { question, tenant, signal } = this.#request;
+    const { limits, redactorOf, names } = this.#options;
+    const work = {
+      redactor: redactorOf(tenant),
+      sliceChars: limits.redactionSliceChars,
+      turn: () => this.#clock.turn(),
+      names: names && ((texts: readonly NamesText[]) => names.redact(tenant, texts, signal)),
+    };
+    const asked = await redactedQuestion(question, work);
+    return { ...asked, ...(await redactedConversation(question, work)) };
+  }
+
+  /** Everything after it, also what is kept for equal questions, goes by these words. */
+  #standingAlone({ text, history }: { readonly text: string } & Conversation): Promise<string> {
+    if (history.length === 0) return Promise.resolve(text);
+    const { question, signal } = this.#request;
+    const left = question.deadline_ms - this.#stages.elapsedMs() - this.#options.limits.replyMs;
+    // Searching and answering need the larger part.
+    const budgetMs = Math.max(0, left / 4);
+    return this.#stages.time("llm", () =>
+      this.#options.writer.standAlone({ question: text, history, signal, budgetMs }),
+    );
+  }
+
+  /** A function of the reply: `freshet verify` makes the same of it. */
+  #citations(text: string, sources: readonly Source[]): Citation[] {
+    const citations = citationsOf(text, sources);
+    for (const { support } of citations)
+      this.#options.metrics.count("citations_total", { support });
+    return citations;
   }
 
   async #retrieve(
@@ -252,7 +287,10 @@ class QuestionRun {
   }
 
   /** Resolves with what the whole answer consists of, proved to the last word. */
-  async #write(text: string, sources: readonly Source[]): Promise<Written> {
+  async #write(
+    { text, form }: { readonly text: string; readonly form: AnswerForm | undefined },
+    sources: readonly Source[],
+  ): Promise<Written> {
     const { question, tenant, access, onEvent, signal } = this.#request;
     const { writer, limits } = this.#options;
     const pieces = new ProvedPieces({
@@ -271,6 +309,7 @@ class QuestionRun {
         sources,
         maxTokens: question.max_tokens,
         explains: question.explain === true,
+        form,
         budgetMs: Math.max(0, question.deadline_ms - this.#stages.elapsedMs() - limits.replyMs),
         signal: AbortSignal.any([signal, pieces.failed]),
         onText: onEvent && ((piece) => pieces.say(piece)),

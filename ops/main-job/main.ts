@@ -45,10 +45,12 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     (line) => process.stderr.write(line),
     () => performance.now(),
   );
+  // What FRESHET_LLM_URL names is used either way.
+  const want = { llm: options.llm === "local" };
   const tools = await ensureTools({
     env,
     progress,
-    want: { ...missingServers(env, { llm: true }), embedding: true, names: wantsNames(env) },
+    want: { ...missingServers(env, want), embedding: true, names: wantsNames(env) },
   });
   if (tools.embedding === undefined) throw new SetupError("the embedding model is missing");
   interruption.signal.throwIfAborted();
@@ -56,7 +58,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
   let freshet: FreshetProcesses | undefined;
   try {
     const onDeath = interruption.died;
-    servers = await startServers({ dataDir, env, progress, want: { llm: true }, tools, onDeath });
+    servers = await startServers({ dataDir, env, progress, want, tools, onDeath });
     interruption.signal.throwIfAborted();
     const { nodes } = options;
     say(`starting ${nodes === 1 ? "the engine" : `${nodes} engines`} and the merge worker`);

@@ -1,7 +1,7 @@
 /** What `ops/start` can be told. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 
 export interface JobOptions {
   /** Ends after the answers instead of staying up. */
@@ -14,7 +14,14 @@ export interface JobOptions {
   readonly corpus: string | undefined;
   /** Engines that share the partitions. */
   readonly nodes: number;
+  /**
+   * Who writes answers where FRESHET_LLM_URL names no endpoint: sentences of the sources, at once,
+   * or the small model on this machine, after seconds.
+   */
+  readonly llm: (typeof writers)[number];
 }
+
+const writers = ["extractive", "local"] as const;
 
 /** A machine of eight cores; more engines than the log's partitions would idle. */
 const nodesMax = 8;
@@ -24,6 +31,9 @@ engine, a corpus into the tenant "demo", one merge, three questions. Then it sta
 
 With --nodes N, N engines named node-1 to node-N listen on FRESHET_HTTP_PORT (or 8787) and the next free ports; any of
 them takes any request.
+
+Answers are sentences of the sources, at once. --llm local lets a small model on this machine (SmolLM2-135M) write them:
+it takes seconds and is often wrong; it shows how a model is used. FRESHET_LLM_URL names a better one and wins.
 
 Servers that already run are used instead of own ones:
   FRESHET_NATS_URL, FRESHET_TEMPORAL_ADDRESS (FRESHET_TEMPORAL_NAMESPACE, FRESHET_TEMPORAL_UI_URL),
@@ -39,24 +49,30 @@ export function readJobOptions(argv: readonly string[], cwd: string): JobOptions
     .option("--report <file>", "write a JSON summary of the run")
     .option("--corpus <path>", "folder or file to ingest: .md, .txt, .html, .json, .ndjson")
     .option("--nodes <n>", `engines that share the partitions, 1-${nodesMax}`, nodeCount, 1)
+    .addOption(
+      new Option("--llm <writer>", "who writes answers without FRESHET_LLM_URL")
+        .choices(writers)
+        .default("extractive"),
+    )
     .allowExcessArguments(false)
     .exitOverride((error) => {
       // Commander's own code for bad usage is 1; ours is 2. Help is no error.
       throw Object.assign(error, { exitCode: error.exitCode === 0 ? 0 : 2 });
     })
     .parse(argv, { from: "user" });
-  const { once, report, corpus, nodes } = program.opts<{
+  const { once, report, corpus, nodes, llm } = program.opts<{
     once: boolean;
     report?: string;
     corpus?: string;
     nodes: number;
+    llm: JobOptions["llm"];
   }>();
   const absolute = (path: string | undefined) =>
     path === undefined ? undefined : resolve(cwd, path);
   if (corpus !== undefined && !existsSync(resolve(cwd, corpus))) {
     program.error(`error: --corpus: there is no ${corpus}`);
   }
-  return { once, report: absolute(report), corpus: absolute(corpus), nodes };
+  return { once, report: absolute(report), corpus: absolute(corpus), nodes, llm };
 }
 
 function nodeCount(text: string): number {

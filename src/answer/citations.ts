@@ -9,7 +9,7 @@
  *   CC3  everything else leaves as it was written.
  */
 
-export interface CitationFilter {
+export interface TextGate {
   /** The text that may leave now. */
   push(text: string): string;
   /** What was held back, once nothing more comes. */
@@ -39,7 +39,7 @@ interface Token {
 /** `undefined`: it takes more text to tell. */
 type Reader = (text: string, isLast: boolean) => Token | undefined;
 
-export function createCitationFilter(options: { readonly shown: number }): CitationFilter {
+export function createCitationFilter(options: { readonly shown: number }): TextGate {
   const read = createReader(options.shown);
   const joiner = new Joiner();
   let held = "";

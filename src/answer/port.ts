@@ -4,7 +4,7 @@
  */
 
 import type { TenantId } from "../contract/ids.ts";
-import type { Answer, Source } from "../contract/query.ts";
+import type { Answer, Source, Turn } from "../contract/query.ts";
 import type { Explanation } from "../contract/ranking.ts";
 
 export interface ChatMessage {
@@ -31,6 +31,17 @@ export interface LanguageModel {
   close(): Promise<void>;
 }
 
+/** What the caller wishes for the form of the answer. */
+export interface AnswerForm {
+  /** Redacted. */
+  readonly instructions?: string | undefined;
+  /** BCP 47, canonical. */
+  readonly language?: string | undefined;
+  readonly maxSentences?: number | undefined;
+  /** True: sentences of the sources to the letter, and nothing else. */
+  readonly isQuoted?: boolean | undefined;
+}
+
 export interface WriteRequest {
   readonly tenant: TenantId;
   /** Names the clause of the asker's groups; undefined: it sees everything of its tenant. */
@@ -44,12 +55,25 @@ export interface WriteRequest {
   readonly maxTokens: number;
   /** Whether the reply is to say what the model read. */
   readonly explains?: boolean | undefined;
+  /** Absent: as the prompt says for all. */
+  readonly form?: AnswerForm | undefined;
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
   /** What the model may take. After it the answer is made without the model. */
   readonly budgetMs: number;
   /** Checked text as it is ready; together the pieces are the answer. */
   readonly onText?: ((text: string) => void) | undefined;
+}
+
+/** A question behind a conversation; both redacted. */
+export interface FollowUp {
+  readonly question: string;
+  /** Oldest first. */
+  readonly history: readonly Turn[];
+  /** Aborts when the caller has gone. */
+  readonly signal: AbortSignal;
+  /** What a model may take for it. */
+  readonly budgetMs: number;
 }
 
 export interface Written {
@@ -71,4 +95,9 @@ export interface AnswerWriter {
    * @throws FreshetError cancelled when the signal aborts
    */
   write(request: WriteRequest): Promise<Written>;
+  /**
+   * The question in words that can be searched for: itself, if it leans on nothing before it.
+   * @throws FreshetError cancelled when the signal aborts
+   */
+  standAlone(asked: FollowUp): Promise<string>;
 }

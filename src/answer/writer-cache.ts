@@ -3,9 +3,10 @@
  * model for those that are asked at once. The sources come from a search of this question, so an
  * answer whose sources have changed since is not found here.
  *
- *   WK1  the key is what the prompt is made of (the question, sources with their dates, in order),
- *        the model, the length asked for and the clause of the asker's groups, within one tenant;
- *        not the time of the question, so an answer says what "today" is as of up to `keptMs` ago;
+ *   WK1  the key is what the prompt is made of (the question, the form asked for, sources with
+ *        their dates, in order), the model, the length asked for and the clause of the asker's
+ *        groups, within one tenant; not the time of the question, so an answer says what "today" is
+ *        as of up to `keptMs` ago;
  *   WK2  kept is what the model wrote to its end: no refusal, and nothing that was broken off;
  *   WK3  a kept answer is said in the pieces in which it was written: streamed and whole are the
  *        same (AW2);
@@ -37,7 +38,10 @@ interface KeptAnswer extends Pick<Written, "answer" | "llm"> {
 
 export function createKeptAnswers(options: KeptAnswersOptions): AnswerWriter {
   const kept = new KeptAnswers(options);
-  return { write: (request) => kept.write(request) };
+  return {
+    write: (request) => kept.write(request),
+    standAlone: (asked) => options.writer.standAlone(asked),
+  };
 }
 
 class KeptAnswers {

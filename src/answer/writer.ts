@@ -5,18 +5,22 @@
  *   AW2  what `onText` got, joined, is the answer: streamed and whole are the same;
  *   AW3  a model that fails costs its words, never the answer. Before its first word the sentences
  *       simply take its place. After it, they follow what the reader has seen already, after a line
- *       that says so, and `llm` is `extractive`: no reply claims a model that did not finish.
+ *       that says so, and `llm` is `extractive`: no reply claims a model that did not finish;
+ *   AW4  asked for quotes, an answer is sentences of the sources with their markers and nothing
+ *        else: empty where none can be quoted, and without the line of AW3.
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { Logger, Metrics } from "../contract/observation.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
-import { createCitationFilter } from "./citations.ts";
+import { createCitationFilter, type TextGate } from "./citations.ts";
 import { extractiveAnswer, missingCitations } from "./cited-sentences.ts";
 import type { AnswerWriter, LanguageModel, PromptRead, WriteRequest, Written } from "./port.ts";
 import { buildPrompt, declined } from "./prompt.ts";
+import { createQuoteGate } from "./quotes.ts";
 import { createRepetitionGuard } from "./repetition.ts";
+import { standingAlone } from "./writer-follow-up.ts";
 
 export const brokenOff =
   "(The language model stopped here; what follows are sentences of the sources.)";
@@ -49,6 +53,7 @@ export function createAnswerWriter(options: WriterOptions): AnswerWriter {
         ...(request.explains === true && prompt && { prompt }),
       } satisfies Written;
     },
+    standAlone: (asked) => standingAlone(options, asked),
   };
 }
 
@@ -79,10 +84,13 @@ interface ModelRun extends WriterOptions {
 /** What the model read when it wrote an answer; undefined when it failed. */
 async function writeWithModel(run: ModelRun): Promise<PromptRead | undefined> {
   const { model, request, answer, clock, metrics, logger } = run;
-  const { question, sources, maxTokens, signal, budgetMs } = request;
+  const { question, sources, maxTokens, form, signal, budgetMs } = request;
   const nowMs = clock.nowMs();
-  const { messages, shown, read } = buildPrompt({ question, sources, fence: run.fence(), nowMs });
-  const filter = createCitationFilter({ shown });
+  const asked = { question, sources, fence: run.fence(), nowMs, form };
+  const { messages, shown, read } = buildPrompt(asked);
+  const isQuoted = form?.isQuoted === true;
+  const checked = createCitationFilter({ shown });
+  const filter = isQuoted ? inTurn(checked, createQuoteGate(sources.slice(0, shown))) : checked;
   const guard = createRepetitionGuard();
   const enough = new AbortController();
   const heard = new Deadline(clock, budgetMs, AbortSignal.any([signal, enough.signal]));
@@ -105,7 +113,7 @@ async function writeWithModel(run: ModelRun): Promise<PromptRead | undefined> {
     if (whole.startsWith(streamed)) onText(whole.slice(streamed.length));
     answer.add(filter.push(guard.end()) + filter.end());
     if (answer.text === "") throw new FreshetError("model_unavailable", "the model said nothing");
-    const markers = missingCitations(answer.text, sources.slice(0, shown));
+    const markers = isQuoted ? "" : missingCitations(answer.text, sources.slice(0, shown));
     if (markers !== "") answer.add(` ${markers}`);
     metrics.observe("language_model_seconds", (clock.monotonicMs() - begun) / 1000, {
       model: model.name,
@@ -123,10 +131,20 @@ async function writeWithModel(run: ModelRun): Promise<PromptRead | undefined> {
   }
 }
 
-/** AW3. */
+/** What the first lets out goes through the second. */
+function inTurn(first: TextGate, second: TextGate): TextGate {
+  return {
+    push: (text) => second.push(first.push(text)),
+    end: () => second.push(first.end()) + second.end(),
+  };
+}
+
+/** AW3, AW4. */
 function writeExtractively(request: WriteRequest, answer: GrowingAnswer): void {
-  const { question, sources } = request;
-  const sentences = extractiveAnswer({ question, sources });
+  const { question, sources, form = {} } = request;
+  const { maxSentences: sentencesMax, isQuoted: isVerbatim = false } = form;
+  const sentences = extractiveAnswer({ question, sources, sentencesMax, isVerbatim });
+  if (isVerbatim) return answer.add(answer.text === "" ? sentences : ` ${sentences}`);
   const text = sentences === "" ? `${declined}.` : sentences;
   answer.add(answer.text === "" ? text : `\n\n${brokenOff}\n\n${text}`);
 }

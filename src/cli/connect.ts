@@ -16,7 +16,7 @@ import { eventFeed, type IngestLog } from "./ingest/feed.ts";
 export interface PublisherConnection {
   readonly log: IngestLog;
   /** For those who count what became of a tenant's documents. */
-  readonly chunks: Pick<ChunksLog, "first" | "last" | "headers">;
+  readonly chunks: Pick<ChunksLog, "first" | "last" | "headers" | "read">;
   /** For those who look at what was refused, and publish it again. */
   readonly docs: Pick<DocsLog, "publish" | "readTenant">;
   readonly deadLetters: Pick<DeadLetterLog, "list" | "get">;

@@ -10,6 +10,7 @@ import { addMcp } from "./commands/mcp.ts";
 import { addMerge } from "./commands/merge.ts";
 import { addSource } from "./commands/source.ts";
 import { addStatus } from "./commands/status.ts";
+import { addVerify } from "./commands/verify.ts";
 import { CliError, describeFailure, type ExitCode, exitCodes } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -57,6 +58,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     addDlq,
     addSource,
     addKey,
+    addVerify,
   ];
   for (const add of commands) add(program, terminal);
   return program;

@@ -222,7 +222,7 @@ export const modelSettings = {
   FRESHET_LLM_URL: setting(
     undefined,
     url("http", "https"),
-    "OpenAI-compatible endpoint, such as `http://127.0.0.1:11434/v1`; unset: the local model with `ops/start`, else extractive",
+    "OpenAI-compatible endpoint, such as `http://127.0.0.1:11434/v1`; unset: answers are sentences of the sources; `ops/start --llm local` runs a small model",
   ),
   FRESHET_LLM_MODEL: setting(undefined, text, "model name sent to `FRESHET_LLM_URL`"),
   FRESHET_LLM_API_KEY: setting(undefined, text, "bearer token for `FRESHET_LLM_URL`"),

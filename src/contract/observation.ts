@@ -15,6 +15,8 @@ export interface CounterLabels {
    * question in flight), miss, off
    */
   readonly question_cache_total: "cache" | "outcome";
+  /** Markers of cited sentences. support: supported, weak, unsupported */
+  readonly citations_total: "support";
   /** cold: complete, empty, resident, timeout, unavailable, stale */
   readonly searches_total: "cold";
   /** Tenants whose kept rows were dropped for the room that they take. */

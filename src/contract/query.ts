@@ -1,10 +1,12 @@
 /** Questions in, answers out: the wire format of `query.<tenant>` and `POST /answer`. */
 
 import { z } from "zod";
+import { citationSchema, originSchema } from "./citation.ts";
 import { metadataSchema } from "./document.ts";
 import { FreshetError } from "./errors.ts";
 import { filterNames, filterSchema } from "./filter-schema.ts";
 import { describeIssue, hasProtoKey } from "./issue.ts";
+import { canonicalLanguage } from "./language.ts";
 import { limits } from "./limits.ts";
 import { explanationSchema, rankingFields, relevanceSchema, scoreFields } from "./ranking.ts";
 
@@ -25,6 +27,26 @@ export const recencySchema = z.strictObject({
 });
 
 export type Recency = z.infer<typeof recencySchema>;
+
+const wellFormed = (value: string): boolean => value.isWellFormed();
+
+/** One message before the question, as the caller saw or said it. */
+export const turnSchema = z.strictObject({
+  role: z.enum(["user", "assistant"]),
+  content: z.string().max(limits.turnCharsMax).refine(wellFormed, { error: "is no Unicode text" }),
+});
+export type Turn = z.infer<typeof turnSchema>;
+
+const historySchema = z
+  .array(turnSchema)
+  .max(limits.historyTurnsMax)
+  .refine((turns) => charsOf(turns) <= limits.historyCharsMax, {
+    error: `holds more than ${limits.historyCharsMax} characters`,
+  });
+
+export function charsOf(turns: readonly Turn[]): number {
+  return turns.reduce((sum, { content }) => sum + content.length, 0);
+}
 
 export const questionSchema = z.strictObject({
   query: z
@@ -47,6 +69,23 @@ export const questionSchema = z.strictObject({
    */
   cache: z.boolean().optional(),
   ...rankingFields,
+  /** The conversation before this question, oldest first; without a default, as all that follow. */
+  history: historySchema.optional(),
+  /** Wishes for the answer's form. They stand beside the sources and change no rule about them. */
+  instructions: z
+    .string()
+    .max(limits.instructionsCharsMax)
+    .refine(wellFormed, { error: "is no Unicode text" })
+    .optional(),
+  /** BCP 47: of the answer. Sentences of the sources stay in theirs. */
+  language: z
+    .string()
+    .max(limits.languageCharsMax)
+    .refine((tag) => canonicalLanguage(tag) !== undefined, { error: "is no language tag" })
+    .optional(),
+  max_sentences: z.int().min(1).max(limits.answerSentencesMax).optional(),
+  /** True: nothing leaves but sentences of the sources, to the letter, and their markers. */
+  quote: z.boolean().optional(),
 });
 
 export type Question = z.infer<typeof questionSchema>;
@@ -57,6 +96,9 @@ export const sourceSchema = z.object({
   chunk: z.int(),
   score: z.number(),
   text: z.string(),
+  /** Where `text` lies in the version's cleaned text, UTF-16 units; absent where not recorded. */
+  start: z.int().optional(),
+  end: z.int().optional(),
   /** Headings above the passage, the outermost first. */
   heading: z.string().optional(),
   title: z.string().optional(),
@@ -127,6 +169,11 @@ export const cacheSchema = z.object({
 export const answerSchema = z.object({
   answer: z.string(),
   sources: z.array(sourceSchema),
+  /** One for each marker of each cited sentence, in their order; absent in a search. */
+  citations: z.array(citationSchema).optional(),
+  /** What was searched for and answered in place of a question that leaned on `history`. */
+  rewritten_query: z.string().optional(),
+  origin: originSchema.optional(),
   coverage: coverageSchema,
   /** Every operation of the tenant up to this DOCS sequence was covered. */
   visible_seq: z.int(),
@@ -158,6 +205,7 @@ export function parseQuestion(value: unknown): Question {
       names: [
         ...Object.keys(questionSchema.shape),
         ...Object.keys(recencySchema.shape),
+        ...Object.keys(turnSchema.shape),
         ...filterNames,
       ],
     };

@@ -36,6 +36,10 @@ export const counters: Instruments<CounterLabels> = {
     help: "questions by whether what they need was kept of an equal one, or shared with it",
     labels: ["cache", "outcome"],
   },
+  citations_total: {
+    help: "markers of cited sentences by whether their source says the same",
+    labels: ["support"],
+  },
   searches_total: { help: "searches by what cold covered of them", labels: ["cold"] },
   evictions_total: {
     help: "times that a tenant's kept chunks were dropped for the room that they take",

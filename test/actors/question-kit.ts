@@ -166,6 +166,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
       reranking: options.reranking,
       declines: options.declines,
       writer: {
+        standAlone: ({ question }) => Promise.resolve(question),
         write: (request) => {
           writes.push(request);
           return (

@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { extractiveAnswer, missingCitations } from "../../src/answer/cited-sentences.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { sources } from "./sources.ts";
 
 const answer = (question: string, ...texts: string[]) =>
@@ -49,8 +51,91 @@ describe("extractive answer", () => {
   });
 
   test("a sentence without end is shortened, no words give no answer", () => {
-    expect(answer("word", "word ".repeat(5_000)).length).toBeLessThan(410);
+    expect(answer("word", "word ".repeat(5_000)).length).toBeLessThan(
+      limits.extractiveSentenceCharsMax + 10,
+    );
     expect(answer("word", "!!! ---")).toBe("");
+  });
+});
+
+describe("what an extractive answer says", () => {
+  test("a sentence ends where its author ended it: not behind an abbreviation or an initial (EV3)", () => {
+    const got = answer(
+      "What was the height of the persecution?",
+      "The height of this persecution was the St. Bartholomew's Day massacre (c. 1572), says J. R. Smith. Bread was cheap.",
+    );
+    expect(got).toBe(
+      "The height of this persecution was the St. Bartholomew's Day massacre (c. 1572), says J. R. Smith. [1]",
+    );
+  });
+
+  test("a question for a date prefers the sentence that holds one", () => {
+    const got = answer(
+      "When was the station on Mill Lane opened?",
+      "The station on Mill Lane was opened by a mayor with a large hat. The station on Mill Lane was opened on 4 May 1902.",
+      "Trains are late.",
+    );
+    expect(got.indexOf("1902")).toBeGreaterThan(0);
+    expect(
+      extractiveAnswer({
+        question: "When was the station on Mill Lane opened?",
+        sources: sources(
+          "The station on Mill Lane was opened by a mayor with a large hat. The station on Mill Lane was opened on 4 May 1902.",
+        ),
+        sentencesMax: 1,
+      }),
+    ).toBe("The station on Mill Lane was opened on 4 May 1902. [1]");
+  });
+
+  test("a sentence that begins with a pronoun brings the one before it (ES3)", () => {
+    const got = answer(
+      "Who designed the harbour crane?",
+      "Ada Finch joined the yard in spring. She designed the harbour crane. Lunch was at noon.",
+    );
+    expect(got).toBe(
+      "Ada Finch joined the yard in spring. [1] She designed the harbour crane. [1]",
+    );
+  });
+
+  test("never more sentences and characters than its bounds, whatever the sources (ES2)", () => {
+    const word = fc.constantFrom(
+      "crane",
+      "harbour",
+      "It",
+      "1902",
+      "St.",
+      "the",
+      "[3]",
+      "(",
+      ")",
+      ". ",
+    );
+    const text = fc.array(word, { maxLength: 300 }).map((words) => words.join(" "));
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 1, maxLength: 4 }), (texts) => {
+        const got = answer("Who designed the harbour crane in 1902?", ...texts);
+        const quoted = got.match(/\[\d+\]/g) ?? [];
+        expect(quoted.length).toBeLessThanOrEqual(limits.extractiveSentencesMax);
+        for (const marker of quoted)
+          expect(Number(marker.slice(1, -1))).toBeLessThanOrEqual(texts.length);
+        const charsMax = limits.extractiveCharsMax + limits.extractiveSentenceCharsMax;
+        expect(got.length).toBeLessThanOrEqual(charsMax);
+      }),
+    );
+  });
+
+  test("asked to the letter, each sentence is a span of its source", () => {
+    const texts = [
+      "The crane stands in the\nharbour. See [the plan](http://evil.example) of the crane [2].",
+      "A crane is tall.",
+    ];
+    const got = extractiveAnswer({
+      question: "Where does the crane stand?",
+      sources: sources(...texts),
+      isVerbatim: true,
+    });
+    expect(got).toContain("The crane stands in the\nharbour. [1]");
+    expect(got).not.toContain("plan");
   });
 });
 

@@ -25,6 +25,7 @@ function setUp(write: Write = saying("It moves", " [2].")) {
   const now = (): number => nowMs;
   const writer = createKeptAnswers({
     writer: {
+      standAlone: ({ question }) => Promise.resolve(question),
       write: (request) => {
         calls.push(request);
         return write(request);

@@ -5,6 +5,8 @@ import { basename, join } from "node:path";
 
 export interface Judged {
   readonly text: string;
+  /** Accepted answers, spans of a relevant document; empty where the collection has none. */
+  readonly answers: readonly string[];
   /** Document id to gain. */
   readonly gains: ReadonlyMap<string, number>;
 }
@@ -13,9 +15,10 @@ export interface Collection {
   readonly name: string;
   readonly documents: readonly {
     readonly id: string;
-    /** Title and text. */
+    /** Title and body. */
     readonly text: string;
-    readonly title?: string;
+    readonly title: string | undefined;
+    readonly body: string;
   }[];
   /** Only queries that have a relevant document: of the others no ranking is right. */
   readonly queries: readonly Judged[];
@@ -38,17 +41,23 @@ export function readCollection(folder: string): Collection {
   const documents = readLines(join(folder, "corpus.jsonl")).map((line) => {
     const { _id: id, title, text } = JSON.parse(line) as Record<string, string>;
     const whole = title === undefined || title === "" ? text : `${title}\n${text ?? ""}`;
-    return { id: id ?? "", text: whole ?? "", ...(title && { title }) };
+    return { id: id ?? "", text: whole ?? "", title, body: text ?? "" };
   });
   const queries: Judged[] = [];
   const unanswerable: string[] = [];
   for (const line of readLines(join(folder, "queries.jsonl"))) {
-    const { _id: id = "", text = "" } = JSON.parse(line) as Record<string, string>;
+    const { _id: id = "", text = "", metadata } = JSON.parse(line) as QueryLine;
     const own = gains.get(id);
     if (own === undefined) unanswerable.push(text);
-    else queries.push({ text, gains: own });
+    else queries.push({ text, answers: metadata?.answers ?? [], gains: own });
   }
   return { name: basename(folder), documents, queries, unanswerable };
+}
+
+interface QueryLine {
+  readonly _id?: string;
+  readonly text?: string;
+  readonly metadata?: { readonly answers?: readonly string[] };
 }
 
 function readGains(file: string): Map<string, Map<string, number>> {

@@ -20,6 +20,7 @@ import {
   modelShape,
 } from "./models.ts";
 import { opCounts } from "./op-counts.ts";
+import { answerRows } from "./quality-answers.ts";
 import { engineRows } from "./quality-engine.ts";
 import { openRaw, type RawSession } from "./reference/raw-loop.ts";
 import { type BenchResult, measured, type Row, skipped } from "./report.ts";
@@ -55,7 +56,10 @@ export async function benchQuality(context: BenchContext): Promise<BenchResult> 
     context.say(
       `${collection.name}: ${collection.documents.length} documents, ${collection.queries.length} queries`,
     );
-    collections.push(await measureCollection(collection, { tokenizer, sessions }));
+    const { int8: session } = sessions;
+    const answers = await answerRows(collection, { tokenizer, session });
+    const measuredOf = await measureCollection(collection, { tokenizer, sessions });
+    collections.push({ ...measuredOf, rows: [...measuredOf.rows, ...answers] });
   }
   await sessions.fp32.close();
   await sessions.int8.close();
@@ -63,6 +67,9 @@ export async function benchQuality(context: BenchContext): Promise<BenchResult> 
     settings: {
       texts: `title and text, whole, at most ${modelShape.maxTokens} tokens; queries without a relevant document are left out`,
       measure: `nDCG@${k}, linear gains; bm25 over the whole collection; fused as the engine does, from the best ${limits.candidatesPerShard} of each list`,
+      answers: `without a model, from the five best chunks; at most ${limits.extractiveSentencesMax} sentences and ${limits.extractiveCharsMax} characters behind the first`,
+      "follow-ups":
+        "second questions about a paragraph whose shared name became a pronoun, behind the first question and its answer; carried over without a model",
       "ops fp32": await opCounts(files.fp32),
       "ops int8": await opCounts(files.int8),
     },

@@ -133,13 +133,20 @@ function blocksOf(heading: string): readonly string[] {
 /** What each block has to show, found by a part of it; the watch is apart, since it has no end. */
 const shows: readonly (readonly [part: string, shown: readonly RegExp[]])[] = [
   ["Pool hours", [/Stored in Stream: DOCS Sequence: \d+/]],
-  ["--timeout 60s", [/"id":"notice-1"[\s\S]*"id":"notice-1"/, /"coverage":\{"hot":"complete"/]],
+  [
+    "--timeout 60s",
+    [
+      /at 09:00 at weekends\. \[1\]/,
+      /"id":"notice-1"[\s\S]*"id":"notice-1"/,
+      /"coverage":\{"hot":"complete"/,
+    ],
+  ],
   ['"stream": true', [/event: retrieval/, /event: done/, /"llm":"none"/]],
   ['"op": "delete"', [/Stored in Stream: DOCS/, /"code":"no_results"/]],
   ["x-ndjson", [/\{"seq":\d+\}/, /"invalid_json"/, /"unknown_operation"/]],
   ['"oops"', [/"reason":"invalid_document"/, /oops/]],
   ["nats micro", [/"name":"freshet"/, /"subject":"query.\*"/, /"in_flight"/]],
-  ["ops/freshet ingest", [/visible/, /\[1\]/, /fusion/, /merge/]],
+  ["ops/freshet ingest", [/visible/, /\[1\]/, /^passed .*\d citations$/m, /fusion/, /merge/]],
   ["/healthz", [/^ok$/m, /"ready":true/, /freshet_operations_total/, /"openapi":"3.1.0"/]],
 ];
 

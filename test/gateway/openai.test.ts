@@ -162,10 +162,17 @@ describe("POST /v1/chat/completions", () => {
     [{}, /messages/],
     [{ messages: [] }, /messages/],
     [{ messages: [{ role: "system", content: "x" }] }, /role user/],
-    [asking([{ type: "image_url", image_url: { url: "data:," } }]), /image_url; send text/],
+    [
+      asking([{ type: "image_url", image_url: { url: "data:," } }]),
+      /a part that is no text; send text/,
+    ],
     [asking(""), /query is empty/],
     [asking("x".repeat(limits.questionCharsMax + 1)), /query/],
-    [asking("rivers", { freshet: { filter: { nosuch: 1 } } }), /nosuch/],
+    [asking("rivers", { freshet: { filter: { nosuch: 1 } } }), /^filter/],
+    [asking("rivers", { freshet: { nosuch: 1 } }), /^freshet: has a field/],
+    [asking("rivers", { freshet: { mode: "search" } }), /^freshet: has a field/],
+    [asking("rivers", { freshet: { max_sentences: "nosuch" } }), /^max_sentences/],
+    [{ messages: [{ role: "user", content: [{ nosuch: 1 }] }] }, /^messages/],
     ["text", /./],
   ])("explains %j in OpenAI's form", async (body, reason) => {
     const reply = await post("/v1/chat/completions", body);
@@ -177,6 +184,35 @@ describe("POST /v1/chat/completions", () => {
       param: null,
     });
     expect(error["message"]).toMatch(reason);
+    expect(error["message"]).not.toMatch(/nosuch|image_url/); // OJ3
+  });
+
+  it("takes the messages before the newest as its history, as far as they fit", async () => {
+    await publish({ id: "a", text: "rivers" });
+    const said = (role: string, content: unknown) => ({ role, content });
+    const long = "x".repeat(limits.turnCharsMax);
+    await chat({
+      messages: [
+        said("user", "the oldest"),
+        ...Array.from({ length: 10 }, () => said("assistant", `${long}more`)),
+        said("system", "Be brief."),
+        said("user", [{ type: "image_url" }, { type: "text", text: "rivers?" }]),
+        said("assistant", "They are long [1]."),
+        said("tool", "nothing"),
+        said("user", "and how long?"),
+      ],
+    });
+    const { history = [], query } = current.service.asked.at(-1)?.question ?? {};
+    expect(query).toBe("and how long?");
+    expect(history.slice(-2)).toEqual([
+      { role: "user", content: "rivers?" },
+      { role: "assistant", content: "They are long [1]." },
+    ]);
+    const chars = history.reduce((sum, { content }) => sum + content.length, 0);
+    expect(chars).toBeLessThanOrEqual(limits.historyCharsMax);
+    expect(history.map(({ role }) => role)).not.toContain("system");
+    await chat(asking("rivers"));
+    expect(current.service.asked.at(-1)?.question).not.toHaveProperty("history");
   });
 
   it("tells an error before the first word by its status, later in the stream", async () => {
@@ -247,6 +283,10 @@ describe("POST /v1/vector_stores/{id}/search", () => {
 
   it("has an empty page when nothing matches, or nothing is good enough", async () => {
     expect((await search({ query: "volcanoes" })).json()).toMatchObject({ data: [] });
-    expect((await search({ max_num_results: 0, query: "x" })).statusCode).toBe(400);
+    const refused = await search({ max_num_results: 0, query: "x" });
+    expect(refused.statusCode).toBe(400);
+    expect(refused.json().error.message).toMatch(/^max_num_results/);
+    const echo = await search({ query: "x", ranking_options: { score_threshold: "nosuch" } });
+    expect(echo.json().error.message).toMatch(/^ranking_options\.score_threshold: /);
   });
 });

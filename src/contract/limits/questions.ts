@@ -27,6 +27,22 @@ export const questionLimits = {
   deadlineMsDefault: 30 * secondMs,
   deadlineMsMax: 120 * secondMs,
 
+  // --- the conversation before it, and wishes for the answer -----------------------------------
+  /** Eight exchanges: what a question leans on lies in the last two or three. */
+  historyTurnsMax: 16,
+  /** An answer of `maxTokensMax` is longer; its end says the same. */
+  turnCharsMax: 4_000,
+  historyCharsMax: 16_000,
+  /** A paragraph. It takes the room of sources in the prompt. */
+  instructionsCharsMax: 1_000,
+  answerSentencesMax: 20,
+  /** Markers of an answer that are looked up; an honest one has a dozen. */
+  citationsMax: 64,
+  /** A question that stands alone: the model's words, and what is carried over without one. */
+  rewriteTokensMax: 96,
+  rewriteMs: 5 * secondMs,
+  carriedTermsMax: 8,
+
   // --- redaction -----------------------------------------------------------------------------
   /**
    * `redactionCandidatesMin` for all texts of a question together: a millisecond of main thread.
@@ -76,6 +92,12 @@ export const questionLimits = {
   // --- the answer ----------------------------------------------------------------------------
   /** Context for the model: the local one has 2,048 tokens for prompt and answer together. */
   promptCharsMax: 5_000,
+  /** Sentences of an answer without a model: who quotes everything answers nothing. */
+  extractiveSentencesMax: 3,
+  /** Of them together, unless the first alone is longer: a reader's glance. */
+  extractiveCharsMax: 600,
+  /** Longer "sentences" are tables and lists without a full stop. */
+  extractiveSentenceCharsMax: 700,
   /** Answer text kept of a model that does not stop. */
   answerCharsMax: 16_000,
   /** Kept of a question's deadline for what follows the model: checks and the reply. */
@@ -146,6 +168,13 @@ export const questionRelations: Relations = {
     atMost(questionLimits.questionKeptMs, questionLimits.questionVectorKeptMs),
   ],
   "a question at its limits, every character escaped, is within the bound of its bytes": [
-    below(questionLimits.questionCharsMax * 6 + 64 * KiB, questionLimits.questionBytesMax),
+    below(
+      6 *
+        (questionLimits.questionCharsMax +
+          questionLimits.historyCharsMax +
+          questionLimits.instructionsCharsMax) +
+        96 * KiB,
+      questionLimits.questionBytesMax,
+    ),
   ],
 };

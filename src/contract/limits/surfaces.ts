@@ -156,6 +156,8 @@ export const surfaceLimits = {
   ingestAtRestMs: 2 * secondMs,
   /** A server that does not answer the command line in this time is down. */
   cliConnectMs: 5 * secondMs,
+  /** Replies that one file of `freshet verify` may hold: some 10,000, parsed in memory. */
+  verifyFileBytesMax: 64 * MiB,
 
   // --- observability -------------------------------------------------------------------------
   /** Health checks of the services beside the engine: their spacing and their time-out. */

@@ -4,13 +4,16 @@
  *
  *   OJ1  an annotation names a source that the text cites, where its marker first stands, by a URL
  *        that no other source of the reply has;
- *   OJ2  the pieces of a stream, joined, are the text of the completion.
+ *   OJ2  the pieces of a stream, joined, are the text of the completion;
+ *   OJ3  nothing that the sender chose is repeated in a refusal (I10).
  */
 
 import { z } from "zod";
 import { FreshetError } from "../../contract/errors.ts";
+import { describeIssue } from "../../contract/issue.ts";
 import { limits } from "../../contract/limits.ts";
-import { type Answer, questionSchema, type Source } from "../../contract/query.ts";
+import { type Answer, questionSchema, type Source, type Turn } from "../../contract/query.ts";
+import { cutText } from "../../contract/well-formed.ts";
 
 export const modelName = "freshet";
 
@@ -35,7 +38,12 @@ const ownSchema = questionSchema.pick({
   diversity: true,
   context: true,
   rerank: true,
+  instructions: true,
+  language: true,
+  max_sentences: true,
+  quote: true,
 });
+type Own = keyof typeof ownSchema.shape;
 
 /** Fields that are not here are taken and have no effect, as sampling parameters. */
 export const chatSchema = z.looseObject({
@@ -47,46 +55,92 @@ export const chatSchema = z.looseObject({
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   freshet: ownSchema.partial().optional(),
 });
-export type ChatRequest = z.infer<typeof chatSchema>;
+export type ChatRequest = Pick<z.infer<typeof chatSchema>, "stream" | "stream_options">;
 
-/** @throws FreshetError invalid_request, which names the first field that is wrong */
-export function parseChat(body: unknown): ChatRequest {
-  const parsed = chatSchema.safeParse(body);
+/** The values of `freshet` are checked once, with the question that they become a part of. */
+const envelopeSchema = chatSchema.extend({
+  freshet: z.record(z.string(), z.unknown()).optional(),
+});
+const names = [
+  ...Object.keys(chatSchema.shape),
+  ...Object.keys(messageSchema.shape),
+  "include_usage",
+];
+
+/** @throws FreshetError invalid_request, which names the first field of ours that is wrong */
+export function parseChat(body: unknown): z.infer<typeof envelopeSchema> {
+  const parsed = envelopeSchema.safeParse(body);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const place = issue?.path.join(".") ?? "";
-  throw new FreshetError("invalid_request", `${place || "request"}: ${issue?.message}`);
+  throw new FreshetError(
+    "invalid_request",
+    describeIssue(parsed.error, { root: "request", names }),
+  );
 }
 
 /**
- * The body of a question, unchecked: the newest message of a user is what is asked.
+ * The body of a question, unchecked: the newest message of a user is what is asked, those before it
+ * are its history.
  * @throws FreshetError invalid_request
  */
-export function questionOf(body: unknown, request: ChatRequest): Record<string, unknown> {
-  const asked = request.messages.findLast(({ role }) => role === "user");
+export function questionOf({
+  messages,
+  max_completion_tokens,
+  max_tokens,
+  freshet = {},
+}: ReturnType<typeof parseChat>): Record<string, unknown> {
+  const at = messages.findLastIndex(({ role }) => role === "user");
+  const asked = messages[at];
   if (asked === undefined) {
     throw new FreshetError("invalid_request", "messages: none of them has the role user");
   }
-  const tokens = request.max_completion_tokens ?? request.max_tokens ?? undefined;
-  // As it came: what the schema of a question says of a wrong value names the value.
-  const own = (body as { freshet?: Record<string, unknown> }).freshet ?? {};
+  if (Object.keys(freshet).some((name) => ownSchema.shape[name as Own] === undefined)) {
+    throw new FreshetError("invalid_request", "freshet: has a field that is not known");
+  }
+  const tokens = max_completion_tokens ?? max_tokens ?? undefined;
+  const history = historyOf(messages.slice(0, at));
   return {
-    ...own,
+    ...freshet,
     query: textOf(asked),
     ...(tokens === undefined ? {} : { max_tokens: Math.min(tokens, limits.maxTokensMax) }),
+    ...(history.length === 0 ? {} : { history }),
   };
 }
 
+type Message = z.infer<typeof messageSchema>;
+
+/**
+ * A conversation grows without end, and clients send all of it: the newest turns that fit, cut to
+ * what a turn may hold. What is no text in them, or was said by others, is left out.
+ */
+function historyOf(messages: readonly Message[]): Turn[] {
+  const turns: Turn[] = [];
+  let chars = 0;
+  for (const { role, content } of messages.toReversed()) {
+    if (role !== "user" && role !== "assistant") continue;
+    const turn: Turn = {
+      role,
+      content: cutText(plainText(content).toWellFormed(), limits.turnCharsMax),
+    };
+    chars += turn.content.length;
+    if (turns.length >= limits.historyTurnsMax || chars > limits.historyCharsMax) break;
+    if (turn.content.trim() !== "") turns.unshift(turn);
+  }
+  return turns;
+}
+
+function plainText(content: Message["content"]): string {
+  if (typeof content === "string") return content;
+  const parts = (content ?? []).map((part) => textPart.safeParse(part));
+  return parts.flatMap(({ data }) => (data === undefined ? [] : [data.text])).join("\n");
+}
+
 /** @throws FreshetError invalid_request */
-function textOf({ content }: z.infer<typeof messageSchema>): string {
+function textOf({ content }: Message): string {
   if (typeof content === "string") return content;
   const parts = (content ?? []).map((part) => {
     const parsed = textPart.safeParse(part);
     if (parsed.success) return parsed.data.text;
-    throw new FreshetError(
-      "invalid_request",
-      `messages: a part of the type ${part.type}; send text`,
-    );
+    throw new FreshetError("invalid_request", "messages: a part that is no text; send text");
   });
   return parts.join("\n");
 }
@@ -103,7 +157,7 @@ export interface ReplyHead {
 }
 
 /** What a completion is made of: an answer, or that nothing matches. */
-export type Completed = Pick<Answer, "answer" | "sources"> & {
+export type Completed = Pick<Answer, "answer" | "sources" | "citations" | "rewritten_query"> & {
   readonly coverage: Answer["coverage"] | undefined;
   readonly visible_seq: number | undefined;
 };
@@ -159,8 +213,9 @@ function chunkOf(head: ReplyHead, delta: object, finish_reason: "stop" | null = 
   };
 }
 
-function ownFieldsOf({ sources, coverage, visible_seq }: Completed): object {
-  return { sources, coverage, visible_seq };
+function ownFieldsOf(completed: Completed): object {
+  const { sources, citations, rewritten_query, coverage, visible_seq } = completed;
+  return { sources, citations, rewritten_query, coverage, visible_seq };
 }
 
 /**

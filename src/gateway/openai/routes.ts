@@ -85,7 +85,7 @@ async function chat(
 ): Promise<unknown> {
   const { handler, gate, clock } = options;
   const asked = parseChat(request.body);
-  const body = questionOf(request.body, asked);
+  const body = questionOf(asked);
   const query = String(body["query"]);
   const caller = abortWhenCallerLeaves(reply.raw);
   const question = { ...gate.readerOf(request), body, signal: caller.signal };

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { FreshetError } from "../../contract/errors.ts";
+import { describeIssue } from "../../contract/issue.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Answer, Source } from "../../contract/query.ts";
 
@@ -16,12 +17,15 @@ export const storeSearchSchema = z.looseObject({
 });
 export type StoreSearch = z.infer<typeof storeSearchSchema>;
 
-/** @throws FreshetError invalid_request, which names the first field that is wrong */
+/** @throws FreshetError invalid_request, which names the first field of ours that is wrong */
 export function parseStoreSearch(body: unknown): StoreSearch {
   const parsed = storeSearchSchema.safeParse(body);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new FreshetError("invalid_request", `${issue?.path.join(".")}: ${issue?.message}`);
+  const names = [...Object.keys(storeSearchSchema.shape), "score_threshold"];
+  throw new FreshetError(
+    "invalid_request",
+    describeIssue(parsed.error, { root: "request", names }),
+  );
 }
 
 /** The body of a question, unchecked. */
