@@ -29,6 +29,7 @@ import type { Filter } from "../../src/contract/filter.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
+import type { Quotas } from "../../src/contract/quota.ts";
 import type { AskRequest } from "../../src/contract/service.ts";
 import type { Log } from "../../src/log/port.ts";
 import { fuse } from "../../src/retrieval/fusion.ts";
@@ -66,6 +67,7 @@ export interface QuestionOptions {
   /** Behind it; undefined where that lane is off. */
   readonly names?: QuestionNamesLane | undefined;
   readonly writer: AnswerWriter;
+  readonly quotas: Pick<Quotas, "mayUseModel" | "usedModel">;
   readonly limits: QuestionLimits;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -173,13 +175,13 @@ class QuestionRun {
     if (isSearch || onEvent !== undefined) await this.#prove();
     onEvent?.({ type: "retrieval", sources, coverage: searched });
     const written = isSearch
-      ? { answer: "", llm: "none", kept: "none" as const }
+      ? { answer: "", llm: "none", kept: "none" as const, limited: {} }
       : await this.#stages.time("llm", () => this.#write(text, sources));
-    const { answer, llm } = written;
+    const { answer, llm, limited } = written;
     return {
       answer,
       sources: [...sources],
-      coverage: { ...searched, llm },
+      coverage: { ...searched, llm, ...limited },
       visible_seq: visible,
       timings: this.#stages.timings(),
       cache: { search: kept, answer: written.kept ?? "none" },
@@ -230,9 +232,13 @@ class QuestionRun {
   }
 
   /** Resolves with what the whole answer consists of, proved to the last word. */
-  async #write(text: string, sources: readonly Source[]): Promise<Written> {
-    const { question, tenant, onEvent, signal } = this.#request;
-    const { writer, limits } = this.#options;
+  async #write(
+    text: string,
+    sources: readonly Source[],
+  ): Promise<Written & { readonly limited: Pick<Coverage, "llm_reason"> }> {
+    const { question, tenant, credential, onEvent, signal } = this.#request;
+    const { writer, limits, quotas } = this.#options;
+    const mayUseModel = await quotas.mayUseModel({ tenant, credential });
     const pieces = new ProvedPieces({
       prove: () => this.#prove(),
       emit: (piece) => onEvent?.({ type: "delta", text: piece }),
@@ -244,6 +250,7 @@ class QuestionRun {
       .write({
         tenant,
         mayKeep: question.cache !== false,
+        mayUseModel,
         question: text,
         sources,
         maxTokens: question.max_tokens,
@@ -257,9 +264,12 @@ class QuestionRun {
     if (signal.aborted) {
       throw new FreshetError("deadline_exceeded", undefined, { details: { tenant } });
     }
+    const { tokens = 0, llm } = written;
+    if (tokens > 0) quotas.usedModel({ tenant, credential }, tokens);
     await this.#prove();
     pieces.end();
-    return written;
+    const isLimited = !mayUseModel && llm === "extractive";
+    return { ...written, limited: isLimited ? { llm_reason: "quota_exceeded" } : {} };
   }
 
   #checkLease(): void {

@@ -41,6 +41,7 @@ export function spawnQuestions(
       redactorOf: options.redactorOf,
       names: options.questionNames,
       writer: options.writer,
+      quotas: options.quotas,
       limits: {
         candidatesPerShard: limits.candidatesPerShard,
         coldSearchMs: limits.coldSearchMs,

@@ -24,6 +24,7 @@ import type {
 import type { TenantHandle } from "../partition/tenants.ts";
 import type { Keeping } from "../tenant-view/residency.ts";
 import { tenantViewActor } from "../tenant-view/view.ts";
+import type { WriterQuotas } from "../tenant-writer/turn.ts";
 import { tenantWriterActor } from "../tenant-writer/writer.ts";
 import type { TopologyOptions } from "./options.ts";
 import { recordBytes, tenantLimits } from "./parts.ts";
@@ -49,6 +50,15 @@ export interface TenantWiring {
   readonly nextRevision: () => number;
   readonly recoveries: FairShares;
   readonly bytes: NodeBytes;
+  readonly refusalOfLogged: WriterQuotas["refusalOfLogged"];
+}
+
+function writerQuotas({ options: { quotas }, refusalOfLogged }: TenantWiring): WriterQuotas {
+  return {
+    takeIn: (tenant, operation) => quotas.takeIn(tenant, operation),
+    limitsPublishing: (user) => quotas.limitsPublishing(user),
+    refusalOfLogged,
+  };
 }
 
 interface TenantSpawn {
@@ -114,6 +124,7 @@ export function spawnTenant(
       recoveries: wiring.recoveries,
       hot: wiring.hot,
       limits: tenantLimits,
+      quotas: writerQuotas(wiring),
       metrics,
       logger,
     }),

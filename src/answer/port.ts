@@ -34,6 +34,8 @@ export interface WriteRequest {
   readonly tenant: TenantId;
   /** False: written anew, and kept for no other question. */
   readonly mayKeep: boolean;
+  /** False: the day's tokens are used up, and sentences of the sources stand in for the model. */
+  readonly mayUseModel?: boolean | undefined;
   /** Redacted. */
   readonly question: string;
   /** In the order of their numbers: `[1]` is the first. At least one. */
@@ -51,6 +53,8 @@ export interface Written {
   readonly answer: string;
   /** Who wrote it: the model's name, or `extractive`. */
   readonly llm: string;
+  /** Of the model, read and written for this answer: an estimate of four characters a token. */
+  readonly tokens?: number | undefined;
   /** Absent where nothing is kept. */
   readonly kept?: NonNullable<Answer["cache"]>["answer"] | undefined;
 }

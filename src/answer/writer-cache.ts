@@ -62,7 +62,11 @@ class KeptAnswers {
     if (known !== undefined) {
       this.#count("hit");
       for (const piece of known.pieces) onText?.(piece);
-      return { answer: known.answer, llm: known.llm, kept: "hit" };
+      return { answer: known.answer, llm: known.llm, tokens: 0, kept: "hit" };
+    }
+    if (request.mayUseModel === false) {
+      this.#count("off");
+      return { ...(await this.#options.writer.write(request)), kept: "off" };
     }
     const place = `${tenant}\n${key}`;
     const untilMs = this.#options.clock.monotonicMs() + request.budgetMs;
@@ -70,7 +74,9 @@ class KeptAnswers {
     const isShared = other?.mayJoin(untilMs) === true;
     this.#count(isShared ? "shared" : "miss");
     const writing = isShared ? other : this.#begin(request, { place, key, untilMs });
-    return { ...(await writing.hear(request)), kept: isShared ? "hit" : "miss" };
+    const written = await writing.hear(request);
+    // The caller that began it pays for all who joined.
+    return isShared ? { ...written, tokens: 0, kept: "hit" } : { ...written, kept: "miss" };
   }
 
   #begin(

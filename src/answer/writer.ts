@@ -21,6 +21,9 @@ import { createRepetitionGuard } from "./repetition.ts";
 export const brokenOff =
   "(The language model stopped here; what follows are sentences of the sources.)";
 
+/** Not every endpoint counts, and those that do count by tokens of their own. */
+const charsPerToken = 4;
+
 export interface WriterOptions {
   readonly logger: Pick<Logger, "warn">;
   readonly metrics: Pick<Metrics, "count" | "observe">;
@@ -37,12 +40,13 @@ export function createAnswerWriter(options: WriterOptions): AnswerWriter {
       if (request.signal.aborted) throw new FreshetError("cancelled");
       const answer = new GrowingAnswer(request.onText);
       const { model } = options;
-      const llm =
-        model !== undefined && (await writeWithModel({ ...options, model, request, answer }))
-          ? model.name
-          : "extractive";
+      const isAsked = model !== undefined && request.mayUseModel !== false;
+      const used = isAsked
+        ? await writeWithModel({ ...options, model, request, answer })
+        : undefined;
+      const llm = used?.isWritten === true ? used.by : "extractive";
       if (llm === "extractive") writeExtractively(request, answer);
-      return { answer: answer.text, llm } satisfies Written;
+      return { answer: answer.text, llm, tokens: used?.tokens ?? 0 } satisfies Written;
     },
   };
 }
@@ -71,8 +75,14 @@ interface ModelRun extends WriterOptions {
   readonly answer: GrowingAnswer;
 }
 
-/** Whether the model wrote an answer. */
-async function writeWithModel(run: ModelRun): Promise<boolean> {
+interface ModelUse {
+  /** Whether the model wrote an answer. */
+  readonly isWritten: boolean;
+  readonly by: string;
+  readonly tokens: number;
+}
+
+async function writeWithModel(run: ModelRun): Promise<ModelUse> {
   const { model, request, answer, clock, metrics, logger } = run;
   const { question, sources, maxTokens, signal, budgetMs } = request;
   const nowMs = clock.nowMs();
@@ -83,6 +93,12 @@ async function writeWithModel(run: ModelRun): Promise<boolean> {
   const heard = new Deadline(clock, budgetMs, AbortSignal.any([signal, enough.signal]));
   const begun = clock.monotonicMs();
   let streamed = "";
+  // A model that fails has read and written, too.
+  const used = (isWritten: boolean): ModelUse => {
+    const read = messages.reduce((sum, { content }) => sum + content.length, 0);
+    const tokens = Math.ceil((read + streamed.length) / charsPerToken);
+    return { isWritten, by: model.name, tokens };
+  };
   const onText = (text: string): void => {
     streamed += text;
     answer.add(filter.push(guard.push(text)));
@@ -105,14 +121,14 @@ async function writeWithModel(run: ModelRun): Promise<boolean> {
     metrics.observe("language_model_seconds", (clock.monotonicMs() - begun) / 1000, {
       model: model.name,
     });
-    return true;
+    return used(true);
   } catch (thrown) {
     if (signal.aborted) throw new FreshetError("cancelled");
     const { code, details } = toFreshetError(thrown);
     metrics.count("language_model_errors_total", { model: model.name });
     logger.warn({ code, ...details, model: model.name }, "the language model failed");
     // What the filter still holds stays unsaid: half a construct is what it waits for.
-    return false;
+    return used(false);
   } finally {
     heard.clear();
   }

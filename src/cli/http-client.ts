@@ -17,6 +17,7 @@ import {
   coverageSchema,
   sourceSchema,
 } from "../contract/query.ts";
+import { type TenantUsage, tenantUsageSchema } from "../contract/quota.ts";
 import type { EngineStatus } from "../contract/service.ts";
 import {
   documentPageSchema,
@@ -37,6 +38,7 @@ export interface Engine {
     options: { readonly signal: AbortSignal; readonly onEvent: (event: AnswerEvent) => void },
   ): Promise<Answer>;
   status(signal: AbortSignal): Promise<EngineStatus>;
+  usage(signal: AbortSignal): Promise<TenantUsage>;
   /** Every document of the tenant; what changes meanwhile may be missed, or come twice. */
   documents(signal: AbortSignal): AsyncIterable<DocumentId>;
   /** Whether a question can find the document. */
@@ -90,6 +92,8 @@ export function connectEngine(addresses: Addresses, tenant: string): Engine {
       const response = await send(`/v1/documents/${encodeURIComponent(id)}`, { signal });
       return documentStateSchema.parse(await response.json()).status === "visible";
     },
+    usage: async (signal) =>
+      tenantUsageSchema.parse(await (await send("/v1/usage", { signal })).json()),
     status: async (signal) =>
       engineStatusSchema.parse(await (await send("/v1/status", { signal })).json()),
   };

@@ -95,6 +95,7 @@ type ObjectMethods = Pick<
   | "staleIds"
   | "deleteIds"
   | "walk"
+  | "count"
   | "stored"
   | "expired"
   | "renewTerms"
@@ -159,6 +160,11 @@ function objectMethods(parts: Parts): ObjectMethods {
         if (stored.length > 0) await write(tenant, stored);
       }
     },
+    count: (tenant) =>
+      tenants.reading<number>(tenant, {
+        whenUnknown: 0,
+        work: () => connection.run((client) => chunksOf(client, tenant).length()),
+      }),
     walk: (tenant, page) =>
       tenants.reading<readonly ColdEntry[]>(tenant, {
         whenUnknown: [],

@@ -24,6 +24,7 @@ import { createPreparationPool } from "../ingest/preparation/pool.ts";
 import type { Preparation } from "../ingest/preparation/port.ts";
 import type { MergeClient } from "../merges/port.ts";
 import { connectTemporal } from "../merges/temporal/client.ts";
+import type { TenantQuotas } from "../tenants/quotas.ts";
 import type { QuestionNamesLane } from "../text/names.ts";
 import { questionRedactor } from "../text/redact-fields.ts";
 import { createRedactor } from "../text/redaction.ts";
@@ -41,6 +42,7 @@ import {
 } from "./foundation.ts";
 import { openIsolation } from "./isolation.ts";
 import { namesFiles, openQuestionNames } from "./names.ts";
+import { openQuotas } from "./quotas.ts";
 import { openRedaction } from "./redaction.ts";
 import { openSources, type Sources } from "./sources.ts";
 import { Stack } from "./stack.ts";
@@ -89,11 +91,12 @@ export async function startEngine(
     );
     const names = await startNames(base, keys, stack);
     const sources = openSources(base, log);
+    const quotas = stack.push("quotas", openQuotas(base, log.tokens), (part) => part.close());
     const topology = stack.push(
       "actors",
       startActors(base, {
         ...{ log, cold, merges, embedding, isolation },
-        ...{ preparation, keys, model, sources, access, names },
+        ...{ preparation, keys, model, sources, access, names, quotas },
       }),
       (part) => part.stop(),
     );
@@ -193,6 +196,7 @@ interface Parts {
   readonly model: LanguageModel | undefined;
   readonly sources: Sources;
   readonly access: OpenedCredentials;
+  readonly quotas: TenantQuotas;
 }
 
 function openPreparation(
@@ -243,7 +247,7 @@ function createWriter(
 
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, isolation, model, preparation, keys, sources, names } = parts;
+  const { log, cold, merges, isolation, model, preparation, keys, sources, names, quotas } = parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
@@ -264,6 +268,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     writer: createWriter(base, model),
     merges,
     sources,
+    quotas,
     clock,
     metrics,
     logger,

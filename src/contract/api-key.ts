@@ -16,6 +16,11 @@ export type Role = (typeof roles)[number];
 export interface Identity {
   readonly tenant: TenantId;
   readonly roles: ReadonlySet<Role>;
+  /**
+   * Names the credential without revealing it: the id of a key of the key store, `token:` and a
+   * digest, `env` for keys of the environment, `open` where none is asked for.
+   */
+  readonly credential: string;
 }
 
 export const everyRole: ReadonlySet<Role> = new Set(roles);

@@ -84,6 +84,8 @@ export const coverageSchema = z.object({
   cold: z.enum(["complete", "empty", "resident", "timeout", "unavailable", "stale"]),
   /** The model that wrote the answer; `extractive` when none answered, `none` for a search. */
   llm: z.string(),
+  /** Why no model was asked although there is one: the tenant's tokens of the day are used up. */
+  llm_reason: z.enum(["quota_exceeded"]).optional(),
 });
 
 export type Coverage = z.infer<typeof coverageSchema>;

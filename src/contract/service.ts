@@ -4,12 +4,15 @@ import type { PublishResult } from "./events.ts";
 import type { DocumentId, TenantId, Version } from "./ids.ts";
 import type { QuarantinedRecord } from "./quarantine.ts";
 import type { Answer, AnswerEvent, Question } from "./query.ts";
+import type { QuotaUser, TenantUsage } from "./quota.ts";
 import type { TenantRecovery } from "./recovery.ts";
 
 /** A checked question with its caller: one shape from the gateway to the question actor. */
 export interface AskRequest {
   readonly tenant: TenantId;
   readonly question: Question;
+  /** Of the caller, where the surface knows one: quotas count by it. */
+  readonly credential?: string | undefined;
   /** Aborts when the caller has gone: work for it ends. */
   readonly signal: AbortSignal;
   /** For streamed answers. */
@@ -76,16 +79,30 @@ export interface Peers {
   ask(node: string, request: AskRequest): Promise<Answer>;
   document(node: string, tenant: TenantId, id: DocumentId): Promise<DocumentState>;
   documents(node: string, tenant: TenantId, page: DocumentPageRequest): Promise<DocumentPage>;
+  /** As `Quotas.admitDocument`, at the tenant's owner. */
+  admit(node: string, user: QuotaUser, bytes: number): Promise<void>;
+  usage(node: string, tenant: TenantId): Promise<TenantUsage>;
+}
+
+export interface PublishOptions {
+  readonly payload: Uint8Array;
+  readonly messageId?: string | undefined;
+  /** As in `AskRequest`. */
+  readonly credential?: string | undefined;
+  /** A delete passes every quota. */
+  readonly isDelete?: boolean | undefined;
 }
 
 export interface Service {
   /** @throws FreshetError; codes in contract/errors.ts */
   ask(request: AskRequest): Promise<Answer>;
-  /** Publishes one checked operation: `payload` is what DOCS will hold. */
-  publish(
-    tenant: TenantId,
-    options: { readonly payload: Uint8Array; readonly messageId?: string | undefined },
-  ): Promise<PublishResult>;
+  /**
+   * Publishes one checked operation: `payload` is what DOCS will hold.
+   * @throws FreshetError quota_exceeded, and others
+   */
+  publish(tenant: TenantId, options: PublishOptions): Promise<PublishResult>;
+  /** What the tenant uses, and what its quotas leave. */
+  usage(tenant: TenantId): Promise<TenantUsage>;
   document(tenant: TenantId, id: DocumentId): Promise<DocumentState>;
   /**
    * The tenant's live documents, page by page, in no order. What is there from the first page to

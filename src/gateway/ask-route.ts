@@ -2,7 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Negotiator from "negotiator";
-import type { TenantId } from "../contract/ids.ts";
+import type { Identity } from "../contract/api-key.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import type { Handler } from "./handler.ts";
 import { EventStream } from "./sse.ts";
@@ -11,16 +11,17 @@ interface AskRoute {
   readonly handler: Handler;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  readonly tenant: TenantId;
+  readonly identity: Identity;
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
 }
 
 export async function askRoute(route: AskRoute): Promise<unknown> {
-  const { handler, request, reply, tenant } = route;
+  const { handler, request, reply, identity } = route;
+  const { tenant, credential } = identity;
   const caller = abortWhenCallerLeaves(reply.raw);
   const { signal } = caller;
   const { body } = request;
-  if (!wantsStream(request)) return handler.answer({ tenant, body, signal });
+  if (!wantsStream(request)) return handler.answer({ tenant, credential, body, signal });
 
   const stream = new EventStream({
     ...route.sse,
@@ -30,7 +31,7 @@ export async function askRoute(route: AskRoute): Promise<unknown> {
   });
   try {
     const onEvent = stream.send.bind(stream);
-    stream.finish(await handler.answer({ tenant, body, signal, onEvent }));
+    stream.finish(await handler.answer({ tenant, credential, body, signal, onEvent }));
   } catch (thrown) {
     if (!stream.begun) {
       stream.abandon();

@@ -36,9 +36,14 @@ export class Gate {
   }
 
   /** Of a request that was let in. @throws FreshetError unauthorized */
-  tenantOf(request: FastifyRequest): TenantId {
+  identityOf(request: FastifyRequest): Identity {
     const identity = this.#admitted.get(request);
     if (identity === undefined) throw new FreshetError("unauthorized");
-    return identity.tenant;
+    return identity;
+  }
+
+  /** As `identityOf`. */
+  tenantOf(request: FastifyRequest): TenantId {
+    return this.identityOf(request).tenant;
   }
 }

@@ -65,7 +65,8 @@ export class KeyStore {
     const found = this.#current().keys.get(id);
     if (found === undefined || !isKeyOf(key, found)) return undefined;
     if (hasKeyExpired(found, this.#options.clock.nowMs())) return undefined;
-    return { tenant: found.tenant, roles: new Set(found.roles), keyId: id };
+    const roles = new Set(found.roles);
+    return { tenant: found.tenant, roles, credential: id, keyId: id };
   }
 
   /** Whether a key names the tenant, expired or not: what is stored is served. */

@@ -10,6 +10,7 @@ import { filterSchema, filterShape } from "../contract/filter-schema.ts";
 import { documentIdBytesMax } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { answerSchema, questionSchema } from "../contract/query.ts";
+import { tenantUsageSchema } from "../contract/quota.ts";
 import {
   documentPageSchema,
   documentStateSchema,
@@ -72,6 +73,7 @@ const components = {
   DocumentState: jsonSchema(documentStateSchema, "output"),
   DocumentPage: jsonSchema(documentPageSchema, "output"),
   EngineStatus: jsonSchema(engineStatusSchema, "output"),
+  TenantUsage: jsonSchema(tenantUsageSchema, "output"),
   WebhookReceipt: jsonSchema(webhookReceiptSchema, "output"),
   Readiness: jsonSchema(readinessSchema, "output"),
   Problem: jsonSchema(problemSchema, "output"),
@@ -106,6 +108,7 @@ const anywhere: readonly ErrorCode[] = [
   "unsupported_media_type",
   "headers_too_large",
   "overloaded",
+  "quota_exceeded",
   "cancelled",
   "internal",
   "not_ready",
@@ -268,6 +271,14 @@ const operatorPaths = {
       operationId: "status",
       summary: "State of this node",
       responses: { 200: json("EngineStatus", "the state"), ...problems(...anywhere) },
+    },
+  },
+  "/v1/usage": {
+    get: {
+      operationId: "usage",
+      summary: "What the caller's tenant uses, and what its quotas leave",
+      parameters: [tenantHeader],
+      responses: { 200: json("TenantUsage", "its use now"), ...problems(...anywhere) },
     },
   },
   "/healthz": {

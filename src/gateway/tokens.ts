@@ -8,7 +8,7 @@
 
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { z } from "zod";
-import { type Identity, type Role, roles } from "../contract/api-key.ts";
+import { digestOf, type Identity, type Role, roles } from "../contract/api-key.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { isTenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -93,7 +93,14 @@ function identityOf(payload: JWTPayload, options: TokenOptions): Identity {
   if (typeof tenant !== "string" || !isTenantId(tenant)) {
     throw new FreshetError("unauthorized", `the token names no tenant in ${options.tenantClaim}`);
   }
-  return { tenant, roles: rolesOf(payload[options.rolesClaim]) };
+  return { tenant, roles: rolesOf(payload[options.rolesClaim]), credential: nameOf(payload) };
+}
+
+/** The same for each token of one subject, and no name of a person. */
+function nameOf({ iss, sub }: JWTPayload): string {
+  return `token:${digestOf(`${iss ?? ""}\n${sub ?? ""}`)
+    .toString("hex")
+    .slice(0, 12)}`;
 }
 
 /** A list, or one text with spaces between, as `scope` is. Unknown roles are skipped. */

@@ -33,6 +33,7 @@ import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/c
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { type Answer, type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
+import type { Quota } from "../../src/contract/quota.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import { Heads } from "../../src/heads/heads.ts";
@@ -44,6 +45,7 @@ import type { ActorRef } from "../../src/runtime/system.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import type { QuestionNamesLane } from "../../src/text/names.ts";
 import { createManualClock } from "../support/manual-clock.ts";
+import { quotasForAll } from "../support/quotas.ts";
 import { acme, answered, axis, createSystem, dimensions } from "./kit.ts";
 
 export const graceMs = 100;
@@ -68,6 +70,7 @@ export interface QuestionSetUp {
   readonly actors?: number;
   /** The lane of names; off by default. */
   readonly names?: QuestionNamesLane;
+  readonly quota?: Quota;
 }
 
 const epoch = 1 as Epoch;
@@ -156,6 +159,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
         value: (_, value) => value,
       }),
       names: options.names,
+      quotas: quotasForAll(() => options.quota ?? {}, { clock }),
       writer: {
         write: (request) => {
           writes.push(request);

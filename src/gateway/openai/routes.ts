@@ -55,13 +55,13 @@ export function addOpenAiRoutes(app: FastifyInstance, options: OpenAiRouteOption
     const asking = { onRequest: gate.admits("query"), bodyLimit: limits.chatBytesMax };
     scope.post(openAiPaths.chat, asking, (request, reply) => chat(options, request, reply));
     scope.post<StoreRoute>(openAiPaths.storeSearch, asking, async (request, reply) => {
-      const tenant = gate.tenantOf(request);
+      const { tenant, credential } = gate.identityOf(request);
       if (request.params.id !== tenant) {
         throw new FreshetError("not_found", `the only vector store of this tenant is ${tenant}`);
       }
       const search = parseStoreSearch(request.body);
       const { signal } = abortWhenCallerLeaves(reply.raw);
-      const question = { tenant, body: storeQuestionOf(search), signal };
+      const question = { tenant, credential, body: storeQuestionOf(search), signal };
       return storePageOf(search, await orNothing(handler.answer(question)));
     });
     const model = {
@@ -87,7 +87,8 @@ async function chat(
   const body = questionOf(request.body, asked);
   const query = String(body["query"]);
   const caller = abortWhenCallerLeaves(reply.raw);
-  const question = { tenant: gate.tenantOf(request), body, signal: caller.signal };
+  const { tenant, credential } = gate.identityOf(request);
+  const question = { tenant, credential, body, signal: caller.signal };
   const head: ReplyHead = {
     id: `chatcmpl-${request.id}`,
     created: Math.floor(clock.nowMs() / 1_000),
