@@ -213,7 +213,7 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
       expect(await cold.stored(freshTenant("nobody"), ids)).toEqual([]);
     });
 
-    test("a walk gives every object once, page by page, in order of ids, and what it can be told by", async () => {
+    test("a walk gives every object once, page by page, in order of ids, and what it can be told by; a count says how many", async () => {
       const { tenant, objects } = await filled(
         "walk",
         Array.from({ length: 25 }, (_, index) => ({
@@ -240,6 +240,9 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
       const byId = (left: ColdEntry, right: ColdEntry) => (left.id < right.id ? -1 : 1);
       expect(walked).toEqual(expected.toSorted(byId));
       expect(await cold.walk(neighbour, { after: null, limit: 10 })).toHaveLength(1);
+      expect(await cold.count(tenant)).toBe(25);
+      expect(await cold.count(neighbour)).toBe(1);
+      expect(await cold.count(freshTenant("nobody"))).toBe(0);
       expect(await cold.walk(freshTenant("nobody"), { after: null, limit: 10 })).toEqual([]);
     });
 
