@@ -251,6 +251,7 @@ class QuestionRun {
         tenant,
         mayKeep: question.cache !== false,
         mayUseModel,
+        onTokens: (tokens) => quotas.usedModel({ tenant, credential }, tokens),
         question: text,
         sources,
         maxTokens: question.max_tokens,
@@ -264,11 +265,9 @@ class QuestionRun {
     if (signal.aborted) {
       throw new FreshetError("deadline_exceeded", undefined, { details: { tenant } });
     }
-    const { tokens = 0, llm } = written;
-    if (tokens > 0) quotas.usedModel({ tenant, credential }, tokens);
     await this.#prove();
     pieces.end();
-    const isLimited = !mayUseModel && llm === "extractive";
+    const isLimited = !mayUseModel && written.llm === "extractive";
     return { ...written, limited: isLimited ? { llm_reason: "quota_exceeded" } : {} };
   }
 

@@ -45,6 +45,11 @@ export interface WriteRequest {
   readonly signal: AbortSignal;
   /** What the model may take. After it the answer is made without the model. */
   readonly budgetMs: number;
+  /**
+   * Told once for each call of the model, also one that failed: tokens read and written, at an
+   * estimate of four characters each. What was kept, or another caller began, costs none.
+   */
+  readonly onTokens?: ((tokens: number) => void) | undefined;
   /** Checked text as it is ready; together the pieces are the answer. */
   readonly onText?: ((text: string) => void) | undefined;
 }
@@ -53,8 +58,6 @@ export interface Written {
   readonly answer: string;
   /** Who wrote it: the model's name, or `extractive`. */
   readonly llm: string;
-  /** Of the model, read and written for this answer: an estimate of four characters a token. */
-  readonly tokens?: number | undefined;
   /** Absent where nothing is kept. */
   readonly kept?: NonNullable<Answer["cache"]>["answer"] | undefined;
 }

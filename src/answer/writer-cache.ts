@@ -62,7 +62,7 @@ class KeptAnswers {
     if (known !== undefined) {
       this.#count("hit");
       for (const piece of known.pieces) onText?.(piece);
-      return { answer: known.answer, llm: known.llm, tokens: 0, kept: "hit" };
+      return { answer: known.answer, llm: known.llm, kept: "hit" };
     }
     if (request.mayUseModel === false) {
       this.#count("off");
@@ -74,9 +74,7 @@ class KeptAnswers {
     const isShared = other?.mayJoin(untilMs) === true;
     this.#count(isShared ? "shared" : "miss");
     const writing = isShared ? other : this.#begin(request, { place, key, untilMs });
-    const written = await writing.hear(request);
-    // The caller that began it pays for all who joined.
-    return isShared ? { ...written, tokens: 0, kept: "hit" } : { ...written, kept: "miss" };
+    return { ...(await writing.hear(request)), kept: isShared ? "hit" : "miss" };
   }
 
   #begin(

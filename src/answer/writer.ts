@@ -41,12 +41,12 @@ export function createAnswerWriter(options: WriterOptions): AnswerWriter {
       const answer = new GrowingAnswer(request.onText);
       const { model } = options;
       const isAsked = model !== undefined && request.mayUseModel !== false;
-      const used = isAsked
-        ? await writeWithModel({ ...options, model, request, answer })
-        : undefined;
-      const llm = used?.isWritten === true ? used.by : "extractive";
+      const llm =
+        isAsked && (await writeWithModel({ ...options, model, request, answer }))
+          ? model.name
+          : "extractive";
       if (llm === "extractive") writeExtractively(request, answer);
-      return { answer: answer.text, llm, tokens: used?.tokens ?? 0 } satisfies Written;
+      return { answer: answer.text, llm } satisfies Written;
     },
   };
 }
@@ -75,14 +75,8 @@ interface ModelRun extends WriterOptions {
   readonly answer: GrowingAnswer;
 }
 
-interface ModelUse {
-  /** Whether the model wrote an answer. */
-  readonly isWritten: boolean;
-  readonly by: string;
-  readonly tokens: number;
-}
-
-async function writeWithModel(run: ModelRun): Promise<ModelUse> {
+/** Whether the model wrote an answer. */
+async function writeWithModel(run: ModelRun): Promise<boolean> {
   const { model, request, answer, clock, metrics, logger } = run;
   const { question, sources, maxTokens, signal, budgetMs } = request;
   const nowMs = clock.nowMs();
@@ -93,12 +87,6 @@ async function writeWithModel(run: ModelRun): Promise<ModelUse> {
   const heard = new Deadline(clock, budgetMs, AbortSignal.any([signal, enough.signal]));
   const begun = clock.monotonicMs();
   let streamed = "";
-  // A model that fails has read and written, too.
-  const used = (isWritten: boolean): ModelUse => {
-    const read = messages.reduce((sum, { content }) => sum + content.length, 0);
-    const tokens = Math.ceil((read + streamed.length) / charsPerToken);
-    return { isWritten, by: model.name, tokens };
-  };
   const onText = (text: string): void => {
     streamed += text;
     answer.add(filter.push(guard.push(text)));
@@ -121,15 +109,17 @@ async function writeWithModel(run: ModelRun): Promise<ModelUse> {
     metrics.observe("language_model_seconds", (clock.monotonicMs() - begun) / 1000, {
       model: model.name,
     });
-    return used(true);
+    return true;
   } catch (thrown) {
     if (signal.aborted) throw new FreshetError("cancelled");
     const { code, details } = toFreshetError(thrown);
     metrics.count("language_model_errors_total", { model: model.name });
     logger.warn({ code, ...details, model: model.name }, "the language model failed");
     // What the filter still holds stays unsaid: half a construct is what it waits for.
-    return used(false);
+    return false;
   } finally {
+    const read = messages.reduce((sum, { content }) => sum + content.length, 0);
+    request.onTokens?.(Math.ceil((read + streamed.length) / charsPerToken));
     heard.clear();
   }
 }
