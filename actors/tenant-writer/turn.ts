@@ -1,4 +1,4 @@
-/** When an operation that comes out of the log is processed: at once, or when its rate allows. */
+/** When an operation that comes out of the log is processed: at once, or as its rate allows. */
 
 import type { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
@@ -7,7 +7,7 @@ import type { Quotas } from "../../src/contract/quota.ts";
 import type { KeptOperation } from "../directory/bytes.ts";
 
 export interface WriterQuotas extends Pick<Quotas, "takeIn" | "limitsPublishing"> {
-  /** Why the tenant may not store another document, where no merge helps; undefined while it may. */
+  /** Why the tenant may not store more, where no merge helps; undefined while it may. */
   refusalOfLogged(tenant: TenantId): FreshetError | undefined;
 }
 

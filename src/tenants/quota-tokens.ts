@@ -3,9 +3,9 @@
  *
  * Owns: the counts of this node. Never: lets a log that is away refuse or hold up an answer.
  *
- *   QT1  counts only grow within a day, so the larger of two is the newer: what this node counted
+ *   QD1  counts only grow within a day, so the larger of two is the newer: what this node counted
  *        and what an earlier owner stored are joined by that;
- *   QT2  where a limit holds, counts are stored at most `usageStoreEveryMs` after they changed: an
+ *   QD2  where a limit holds, counts are stored at most `usageStoreEveryMs` after they changed: an
  *        owner that dies forgets no more.
  */
 
@@ -39,7 +39,7 @@ export class TokenCounts {
     this.#options = options;
   }
 
-  /** What was used today, earlier owners' use included (QT1). */
+  /** What was used today, earlier owners' use included (QD1). */
   async today({ tenant, credential }: QuotaUser): Promise<{ tenant: number; credential: number }> {
     await this.#join(tenant, this.#today(tenant));
     const counts = this.#today(tenant);
@@ -47,7 +47,7 @@ export class TokenCounts {
     return { tenant: counts.tenant, credential: own ?? 0 };
   }
 
-  /** @param isLimited QT2 */
+  /** @param isLimited QD2 */
   add({ tenant, credential }: QuotaUser, tokens: number, isLimited: boolean): void {
     const counts = this.#today(tenant);
     counts.tenant += tokens;
@@ -103,12 +103,12 @@ export class TokenCounts {
       const credentials = Object.fromEntries(counts.credentials);
       await journal?.put(tenant, { day: counts.day, tenant: counts.tenant, credentials });
     } catch {
-      // QT2 is a bound for an owner that dies while the log is there.
+      // QD2 is a bound for an owner that dies while the log is there.
     }
   }
 }
 
-/** QT1. */
+/** QD1. */
 function join(counts: Counts, stored: DayTokens): void {
   counts.tenant = Math.max(counts.tenant, stored.tenant);
   for (const [credential, tokens] of Object.entries(stored.credentials)) {

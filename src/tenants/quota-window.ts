@@ -1,4 +1,4 @@
-/** What came in the last minute, in slots that are used again: a sum costs no memory for its age. */
+/** What came in the last minute, in slots that are used again. */
 
 import { limits } from "../contract/limits.ts";
 

@@ -5,13 +5,13 @@
  * Owns: meters and counts, in bounded tables. Never: waits, except for a look into the journal of
  * tokens; knows a surface or a store.
  *
- *   QU1  an operation is charged once: over HTTP before it is stored, else when it comes out of the
+ *   QM1  an operation is charged once: over HTTP before it is stored, else when it comes out of the
  *        log. What HTTP has paid is the tenant's credit; which operation uses it makes no
  *        difference to the sum;
- *   QU2  what comes out of the log is never refused for its rate, since its publish was
+ *   QM2  what comes out of the log is never refused for its rate, since its publish was
  *        acknowledged (I1): it waits until it conforms, at most one operation ahead of the rate;
- *   QU3  a delete is neither charged nor refused, and waits for nothing;
- *   QU4  several quotas admit together or charge nothing.
+ *   QM3  a delete is neither charged nor refused, and waits for nothing;
+ *   QM4  several quotas admit together or charge nothing.
  */
 
 import type { FreshetError } from "../contract/errors.ts";
@@ -71,7 +71,7 @@ class TenantState {
   readonly documents = new Window();
   readonly bytes = new Window();
   readonly questions = new Window();
-  /** QU1: paid over HTTP, and not come out of the log yet. */
+  /** QM1: paid over HTTP, and not come out of the log yet. */
   credit = { documents: 0, bytes: 0, untilMs: Number.NEGATIVE_INFINITY };
 }
 
@@ -213,7 +213,7 @@ export class TenantQuotas implements Quotas {
     };
   }
 
-  /** QU4. */
+  /** QM4. */
   #admit(user: QuotaUser, amounts: Amounts): void {
     const nowMs = this.#options.clock.monotonicMs();
     const checks = this.#checksOf(user, amounts);
@@ -231,7 +231,7 @@ export class TenantQuotas implements Quotas {
     for (const check of checks) charge(check, nowMs);
   }
 
-  /** QU1: what of an operation is not paid for yet. */
+  /** QM1: what of an operation is not paid for yet. */
   #useCredit(state: TenantState, bytes: number, nowMs: number): Amounts {
     const credit = creditAt(state, nowMs);
     const paidBytes = Math.min(credit.bytes, bytes);

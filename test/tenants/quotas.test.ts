@@ -49,7 +49,7 @@ describe("questions", () => {
     quotas.admitQuestion({ tenant: acme });
   });
 
-  it("QU4: of a credential above its own quota charge the tenant nothing", () => {
+  it("QM4: of a credential above its own quota charge the tenant nothing", () => {
     const { quotas } = quotasOf(
       { questions_per_second: 3 },
       { ofCredential: { questions_per_second: 1 } },
@@ -77,7 +77,7 @@ describe("questions", () => {
 });
 
 describe("documents", () => {
-  it("QU1: that HTTP admitted are not charged again when they come out of the log", () => {
+  it("QM1: that HTTP admitted are not charged again when they come out of the log", () => {
     const { quotas } = quotasOf({ documents_per_second: 2, bytes_per_second: 1_000 });
     quotas.admitDocument({ tenant: acme }, 100);
     quotas.admitDocument({ tenant: acme }, 100);
@@ -87,7 +87,7 @@ describe("documents", () => {
     expect(quotas.takeIn(acme, upsert)).toBeCloseTo(500);
   });
 
-  it("QU3: deletes are neither charged nor delayed, however much is owed", () => {
+  it("QM3: deletes are neither charged nor delayed, however much is owed", () => {
     const { quotas } = quotasOf({ documents_per_second: 1, bytes_per_second: 10 });
     expect(quotas.takeIn(acme, upsert)).toBe(0);
     expect(quotas.takeIn(acme, upsert)).toBeGreaterThan(0);
@@ -97,7 +97,7 @@ describe("documents", () => {
     expect(quotas.takeIn(acme, upsert)).toBeCloseTo(2_000);
   });
 
-  it("QU1, QU2: by both ways together are no more than burst + rate x t, and none is lost", () => {
+  it("QM1, QM2: by both ways together are no more than burst + rate x t, and none is lost", () => {
     const step = fc.record({
       gapMs: fc.nat(700),
       way: fc.constantFrom("http" as const, "nats" as const),
@@ -195,7 +195,7 @@ describe("tokens of the model", () => {
     expect(await quotas.mayUseModel({ tenant: acme })).toBe(true);
   });
 
-  it("QT2: are known to the next owner, of the tenant and of each credential", async () => {
+  it("QD2: are known to the next owner, of the tenant and of each credential", async () => {
     const journal = new Journal();
     const quota = { model_tokens_per_day: 1_000 };
     const own = { ofCredential: { model_tokens_per_day: 300 }, journal };

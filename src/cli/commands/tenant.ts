@@ -1,4 +1,4 @@
-/** `freshet tenant`: what an operator does with tenants; each group of it has a file beside this. */
+/** `freshet tenant`: what an operator does with tenants; each group has a file beside this. */
 
 import type { Command } from "commander";
 import type { Terminal } from "../terminal.ts";
