@@ -79,9 +79,8 @@ export function spawnTenant(
   const writerMailbox = new BoundedMailbox<TenantWriterMessage>(limits.tenantQueueMax);
   const bytes = new TenantBytes(tenant, wiring.bytes, options.log.documentTextBytesMax);
   const route = new TenantRoute(writerMailbox, bytes);
-  const [progress, kept] = [noProgress(), new KeptRows()];
-  const own = { view: viewMailbox, route, progress, kept, status: recoveringStatus };
-  const entry: TenantEntry = { tenant, epoch, ...own };
+  const own = { view: viewMailbox, route, progress: noProgress(), kept: new KeptRows() };
+  const entry: TenantEntry = { tenant, epoch, ...own, status: recoveringStatus };
   const { log, metrics, logger, embedder, settings, preparation, isolation } = options;
   // A partition of many tenants may fail with all of them at once: a full mailbox is waited for.
   const onEscalate = (): void => void partition.put({ type: "tenant-failed", tenant });
@@ -120,7 +119,7 @@ export function spawnTenant(
       partition,
       mergeTrigger,
       route,
-      progress,
+      progress: own.progress,
       recoveries: wiring.recoveries,
       hot: wiring.hot,
       limits: tenantLimits,

@@ -130,8 +130,8 @@ function joinedAll(
 
 /** Field by field; `null` is unlimited. */
 function joined(common: QuotaEntry, entry: QuotaEntry): Quota {
-  const all = Object.entries({ ...common, ...entry });
-  return Object.fromEntries(all.filter(([, value]) => typeof value === "number")) as Quota;
+  const all: readonly (readonly [string, unknown])[] = Object.entries({ ...common, ...entry });
+  return Object.fromEntries(all.filter(([, value]) => typeof value === "number"));
 }
 
 function reasonOf(thrown: unknown): string {

@@ -146,6 +146,12 @@ it("slows what is published over NATS and loses none of it; deletes pass at once
     const payload = new TextEncoder().encode(JSON.stringify({ id: `${index}`, text: "rivers" }));
     seqs.push((await site.log.docs.publish({ tenant, payload })).seq);
   }
+  // The burst is through, and the owner has the next one in hand.
+  await site.event(seqs[4] ?? 0);
+  await eventually(async () => {
+    const told = await fetch(`${nodes[0]?.url}/v1/usage`, { headers: { "x-tenant": tenant } });
+    expect(await told.json()).toMatchObject({ left: { documents_per_second: 0 } });
+  });
   const late = await post(`${nodes[1]?.url}/v1/documents`, tenant, { id: "x", text: "rivers" });
   expect(late.status).toBe(429);
   const deleting = await fetch(`${nodes[1]?.url}/v1/documents/0`, {

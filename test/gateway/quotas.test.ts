@@ -52,7 +52,7 @@ describe("a quota that is used up", () => {
       headers: { "content-type": "application/x-ndjson" },
       payload: lines.map((line) => JSON.stringify(line)).join("\n"),
     });
-    const { results } = reply.json() as { results: { line: number; error: { code: string } }[] };
+    const { results } = reply.json<{ results: { line: number; error: { code: string } }[] }>();
     expect(results.length).toBeLessThan(200);
     expect(new Set(results.map(({ error }) => error.code))).toEqual(new Set(["quota_exceeded"]));
     expect(results.map(({ line }) => line)).toEqual(results.map((_, index) => index + 1));

@@ -97,12 +97,12 @@ describe("documents", () => {
     expect(quotas.takeIn(acme, upsert)).toBeCloseTo(2_000);
   });
 
-  it("QM1, QM2: by both ways together are no more than burst + rate x t, and none is lost", () => {
+  it("QM1, QM2: by both ways together are no more than burst + rate x t, and none is lost", async () => {
     const step = fc.record({
       gapMs: fc.nat(700),
       way: fc.constantFrom("http" as const, "nats" as const),
     });
-    fc.assert(
+    await fc.assert(
       fc.asyncProperty(
         fc.array(step, { minLength: 1, maxLength: 120 }),
         fc.integer({ min: 1, max: 20 }),
