@@ -108,6 +108,7 @@ export class NodeHotMemory implements HotMemory, KeptMemory {
       totals.bytes + totals.keptBytes + bytes - nodeBytesMax,
       totals.keptBytes + bytes - keptBytesMax,
     );
+    if (over <= 0) return true;
     const evicted = roomFor(tenant, this.#directory.keptUses(), over);
     for (const other of evicted ?? []) this.#directory.tenant(other)?.kept.evict();
     return evicted !== undefined;
