@@ -55,8 +55,8 @@ export async function floodRows(
   try {
     await quietRound(probe, "warm");
     for (let round = 0; round < rounds; round += 1) {
+      idle.push(await quietRound(probe, `idle-${round}`));
       for (const surface of surfaces) {
-        idle.push(await quietRound(probe, `idle-${surface}-${round}`));
         const before = await engineSums(bench);
         const flood = startFlood(flooding, surface);
         await sleep(500);
