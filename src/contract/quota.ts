@@ -102,6 +102,8 @@ export interface Quotas {
   limitsPublishing(user: QuotaUser): boolean;
   /** @throws FreshetError quota_exceeded; then nothing is charged */
   admitQuestion(user: QuotaUser): void;
+  /** An admitted question that found no owner and is asked again: it is charged once. */
+  takeBackQuestion(user: QuotaUser): void;
   /**
    * An upsert that comes over HTTP, before it is stored. What is admitted is not charged again when
    * it comes out of the log. @throws FreshetError quota_exceeded; then nothing is charged

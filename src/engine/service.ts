@@ -75,8 +75,14 @@ export function createLocalService({
     ask: async (request) => {
       await trust.pass();
       // Another node's tenant is not counted here: it is asked there (EU1).
-      if (topology.isOwner(request.tenant)) topology.quotas.admitQuestion(request);
-      const answer = await askQuestion(topology, request);
+      const isCounted = topology.isOwner(request.tenant);
+      if (isCounted) topology.quotas.admitQuestion(request);
+      const answer = await askQuestion(topology, request).catch((thrown: unknown) => {
+        if (isCounted && toFreshetError(thrown).code === "not_ready") {
+          topology.quotas.takeBackQuestion(request);
+        }
+        throw thrown;
+      });
       // It was found on a log that was refused meanwhile.
       if (trust.refusal !== undefined) throw trust.refusal;
       return answer;

@@ -40,10 +40,13 @@ export function waitMsOf(rate: Rate, meter: Meter, at: { amount: number; nowMs: 
   return waitMs <= epsilonMs ? 0 : waitMs;
 }
 
-/** The meter after the amount, whether it conforms now or is made to wait. */
+/**
+ * The meter after the amount, whether it conforms now or is made to wait; a negative one is given
+ * back.
+ */
 export function charged(rate: Rate, meter: Meter, at: { amount: number; nowMs: number }): Meter {
   const { perSecond, burst } = rate;
-  const units = owed(meter, at.nowMs) + Math.min(at.amount, burst);
+  const units = Math.max(0, owed(meter, at.nowMs) + Math.min(at.amount, burst));
   return { paidAtMs: at.nowMs + (units * 1000) / perSecond, perSecond };
 }
 

@@ -127,6 +127,14 @@ export class TenantQuotas implements Quotas {
     questions.add(1, this.#options.clock.monotonicMs());
   }
 
+  takeBackQuestion(user: QuotaUser): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const check of this.#checksOf(user, { questions_per_second: 1 })) {
+      charge({ ...check, amount: -check.amount }, nowMs);
+    }
+    this.#tenants.of(user.tenant).questions.add(-1, nowMs);
+  }
+
   admitDocument(user: QuotaUser, bytes: number): void {
     this.#admit(user, { documents_per_second: 1, bytes_per_second: bytes });
     const nowMs = this.#options.clock.monotonicMs();

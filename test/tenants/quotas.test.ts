@@ -68,6 +68,22 @@ describe("questions", () => {
     });
   });
 
+  it("that found no owner and are asked again are charged once", () => {
+    const { quotas } = quotasOf({ questions_per_second: 2 });
+    for (let again = 0; again < 10; again += 1) {
+      quotas.admitQuestion({ tenant: acme });
+      quotas.takeBackQuestion({ tenant: acme });
+    }
+    quotas.admitQuestion({ tenant: acme });
+    quotas.admitQuestion({ tenant: acme });
+    expect(refusalOf(() => quotas.admitQuestion({ tenant: acme }))).toBeDefined();
+    // Nothing is given back that was not taken.
+    const { quotas: idle } = quotasOf({ questions_per_second: 1 });
+    idle.takeBackQuestion({ tenant: acme });
+    idle.admitQuestion({ tenant: acme });
+    expect(refusalOf(() => idle.admitQuestion({ tenant: acme }))).toBeDefined();
+  });
+
   it("of one tenant take nothing from another", () => {
     const { quotas } = quotasOf({ questions_per_second: 1 });
     quotas.admitQuestion({ tenant: acme });
