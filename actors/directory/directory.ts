@@ -18,6 +18,7 @@ import type { HotAmount } from "../../src/hot/port.ts";
 import type { HotTotals, HotUse } from "../../src/hot/shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import type { TenantViewMessage } from "../messages.ts";
+import { CountedTenants } from "./counted-tenants.ts";
 import type { KeptRows } from "./kept-rows.ts";
 import type { TenantRoute } from "./route.ts";
 
@@ -116,18 +117,20 @@ export function memoryOf({ hot, headsBytes }: ViewStatus): number {
 export class Directory {
   readonly partitions: ReadonlyMap<Partition, PartitionEntry>;
   readonly #count: number;
+  readonly #totals = { bytes: 0, keptBytes: 0, tenants: 0 };
 
-  constructor(count: number) {
-    this.#count = count;
+  constructor(partitions: number) {
+    this.#count = partitions;
+    const count = this.#countMemory.bind(this);
     this.partitions = new Map(
-      Array.from({ length: count }, (_, index) => {
+      Array.from({ length: partitions }, (_, index) => {
         const partition = index as Partition;
         const entry: PartitionEntry = {
           partition,
           state: "joining",
           epoch: 0 as Epoch,
           validUntilMs: 0,
-          tenants: new Map(),
+          tenants: new CountedTenants(count),
         };
         return [partition, entry];
       }),
@@ -167,16 +170,16 @@ export class Directory {
    * beside it.
    */
   hotTotals(): HotTotals & { readonly keptBytes: number } {
-    let bytes = 0;
-    let keptBytes = 0;
-    let tenants = 0;
-    for (const { status } of this.tenants()) {
-      const held = memoryOf(status);
-      bytes += held;
-      keptBytes += status.kept.bytes;
-      if (held > 0) tenants += 1;
-    }
-    return { bytes, tenants, keptBytes };
+    return { ...this.#totals };
+  }
+
+  #countMemory(status: ViewStatus, sign: 1 | -1): void {
+    const totals = this.#totals;
+    const held = memoryOf(status);
+    if (held > 0) totals.tenants += sign;
+    totals.keptBytes += sign * status.kept.bytes;
+    // Sizes are estimates with fractions: what their sums lose ends with the last tenant.
+    totals.bytes = totals.tenants === 0 ? 0 : totals.bytes + sign * held;
   }
 
   /** What every tenant of this node keeps while there is room. */

@@ -5,7 +5,7 @@
  *   HM1  what tenants keep counts against no publisher: it is dropped, in the same step, before
  *        anybody is refused or asked to merge for room;
  *   HM2  what is held and what is kept are within the node's bound together, by the record that
- *        crosses it, and so is each tenant.
+ *        crosses it, and so is each tenant, within its quota where it has one.
  */
 
 import type { TenantId } from "../../src/contract/ids.ts";
@@ -31,9 +31,9 @@ const pressure = {
 export interface HotMemory {
   /**
    * True while there is no room for this tenant: its publishers are refused and its operations wait
-   * in DOCS (I11).
+   * in DOCS (I11). What passes its quota is refused by the bounds of the node alone.
    */
-  isFull(tenant: TenantId): boolean;
+  isFull(tenant: TenantId, of?: { readonly passesQuota: boolean }): boolean;
   /** The tenants whose merges would make room for the one that waits. */
   tenantsToMerge(waiting: TenantId): readonly TenantId[];
 }
@@ -55,6 +55,11 @@ export interface HotMemoryBounds extends HotBounds {
   readonly evictBytesMin: number;
 }
 
+interface HotMemoryOptions {
+  readonly bounds?: HotMemoryBounds;
+  readonly quotaOf?: (tenant: TenantId) => number;
+}
+
 export function boundsOf(keptBytesMax: number = limits.hotBytesPerNodeMax): HotMemoryBounds {
   const evictBytesMin = Math.min(limits.hotEvictBytesMin, keptBytesMax / 16);
   return { ...bounds, keptBytesMax, evictBytesMin };
@@ -64,23 +69,37 @@ export class NodeHotMemory implements HotMemory, KeptMemory {
   readonly #directory: Directory;
   readonly #clock: Clock;
   readonly #bounds: HotMemoryBounds;
+  readonly #quotaOf: (tenant: TenantId) => number;
   #asked: Pressure["asked"] = new Map();
 
-  constructor(directory: Directory, clock: Clock, bounds = boundsOf()) {
+  /** @param quotaOf bytes that a tenant may hold by its quota; without one, as many as any */
+  constructor(
+    directory: Directory,
+    clock: Clock,
+    { bounds = boundsOf(), quotaOf = () => Infinity }: HotMemoryOptions = {},
+  ) {
     this.#directory = directory;
     this.#clock = clock;
     this.#bounds = bounds;
+    this.#quotaOf = quotaOf;
   }
 
-  isFull(tenant: TenantId): boolean {
+  isFull(tenant: TenantId, { passesQuota } = { passesQuota: false }): boolean {
     this.#reclaim(tenant);
     const status = this.#directory.tenant(tenant)?.status;
     const bytes = status === undefined ? 0 : memoryOf(status);
-    return !mayGrow(bytes, this.#directory.hotTotals(), this.#bounds);
+    const own = passesQuota ? {} : { tenantBytesMax: this.#tenantBytesMax(tenant) };
+    return !mayGrow(bytes, this.#directory.hotTotals(), { ...this.#bounds, ...own });
+  }
+
+  /** HM2. */
+  #tenantBytesMax(tenant: TenantId): number {
+    return Math.min(this.#bounds.tenantBytesMax, this.#quotaOf(tenant));
   }
 
   makeRoom(tenant: TenantId, bytes: number): boolean {
-    const { nodeBytesMax, tenantBytesMax, keptBytesMax } = this.#bounds;
+    const { nodeBytesMax, keptBytesMax } = this.#bounds;
+    const tenantBytesMax = this.#tenantBytesMax(tenant);
     const status = this.#directory.tenant(tenant)?.status;
     if (status === undefined) return false;
     if (memoryOf(status) + status.kept.bytes + bytes > tenantBytesMax) return false;
@@ -89,6 +108,7 @@ export class NodeHotMemory implements HotMemory, KeptMemory {
       totals.bytes + totals.keptBytes + bytes - nodeBytesMax,
       totals.keptBytes + bytes - keptBytesMax,
     );
+    if (over <= 0) return true;
     const evicted = roomFor(tenant, this.#directory.keptUses(), over);
     for (const other of evicted ?? []) this.#directory.tenant(other)?.kept.evict();
     return evicted !== undefined;
@@ -96,7 +116,8 @@ export class NodeHotMemory implements HotMemory, KeptMemory {
 
   /** HM1, HM2. */
   #reclaim(tenant: TenantId): void {
-    const { nodeBytesMax, tenantBytesMax, keptBytesMax, evictBytesMin } = this.#bounds;
+    const { nodeBytesMax, keptBytesMax, evictBytesMin } = this.#bounds;
+    const tenantBytesMax = this.#tenantBytesMax(tenant);
     const own = this.#directory.tenant(tenant);
     if (own !== undefined && own.status.kept.bytes > 0) {
       if (memoryOf(own.status) + own.status.kept.bytes >= tenantBytesMax) own.kept.evict();

@@ -33,6 +33,7 @@ import type { Filter } from "../../src/contract/filter.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
+import type { Quotas } from "../../src/contract/quota.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
@@ -77,6 +78,7 @@ export interface QuestionOptions {
   readonly reranking?: Reranking | undefined;
   /** Answers to questions that nothing is relevant to are refused, unless the question says. */
   readonly declines?: boolean | undefined;
+  readonly quotas: Pick<Quotas, "mayUseModel" | "usedModel">;
   readonly limits: QuestionLimits;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -137,6 +139,9 @@ interface Query {
 }
 
 /** One question from beginning to end, read top to bottom. */
+/** What was written, and why no model was asked although there is one. */
+type Limited = Written & { readonly limited: Pick<Coverage, "llm_reason"> };
+
 class QuestionRun {
   readonly #options: QuestionOptions;
   readonly #request: Asked;
@@ -184,16 +189,16 @@ class QuestionRun {
     if (isSearch || onEvent !== undefined) await this.#prove();
     onEvent?.({ type: "retrieval", sources, coverage: searched });
     const written = isSearch
-      ? ({ answer: "", llm: "none", kept: "none" } satisfies Written)
+      ? ({ answer: "", llm: "none", kept: "none", limited: {} } satisfies Limited)
       : await this.#stages.time("llm", () => this.#write({ text, form }, sources));
-    const { answer, llm } = written;
+    const { answer, llm, limited } = written;
     return {
       answer,
       sources: [...sources],
       ...(isSearch ? {} : { citations: this.#citations(answer, sources) }),
       ...(text === redacted.text ? {} : { rewritten_query: text }),
       origin: { tenant, deployment: this.#options.log.deployment },
-      coverage: { ...searched, llm },
+      coverage: { ...searched, llm, ...limited },
       visible_seq: visible,
       timings: this.#stages.timings(),
       cache: { search: kept, answer: written.kept ?? "none" },
@@ -224,14 +229,21 @@ class QuestionRun {
   }
 
   /** Everything after it, also what is kept for equal questions, goes by these words. */
-  #standingAlone({ text, history }: { readonly text: string } & Conversation): Promise<string> {
-    if (history.length === 0) return Promise.resolve(text);
-    const { question, signal } = this.#request;
+  async #standingAlone({
+    text,
+    history,
+  }: { readonly text: string } & Conversation): Promise<string> {
+    if (history.length === 0) return text;
+    const { question, tenant, credential, signal } = this.#request;
+    const { writer, quotas } = this.#options;
+    const user = { tenant, credential };
+    const mayUseModel = await quotas.mayUseModel(user);
+    const onTokens = (tokens: number): void => quotas.usedModel(user, tokens);
     const left = question.deadline_ms - this.#stages.elapsedMs() - this.#options.limits.replyMs;
     // Searching and answering need the larger part.
     const budgetMs = Math.max(0, left / 4);
     return this.#stages.time("llm", () =>
-      this.#options.writer.standAlone({ question: text, history, signal, budgetMs }),
+      writer.standAlone({ question: text, history, signal, budgetMs, mayUseModel, onTokens }),
     );
   }
 
@@ -290,9 +302,10 @@ class QuestionRun {
   async #write(
     { text, form }: { readonly text: string; readonly form: AnswerForm | undefined },
     sources: readonly Source[],
-  ): Promise<Written> {
-    const { question, tenant, access, onEvent, signal } = this.#request;
-    const { writer, limits } = this.#options;
+  ): Promise<Limited> {
+    const { question, tenant, access, credential, onEvent, signal } = this.#request;
+    const { writer, limits, quotas } = this.#options;
+    const mayUseModel = await quotas.mayUseModel({ tenant, credential });
     const pieces = new ProvedPieces({
       prove: () => this.#prove(),
       emit: (piece) => onEvent?.({ type: "delta", text: piece }),
@@ -305,6 +318,8 @@ class QuestionRun {
         tenant,
         reader: access?.key,
         mayKeep: mayShare(question),
+        mayUseModel,
+        onTokens: (tokens) => quotas.usedModel({ tenant, credential }, tokens),
         question: text,
         sources,
         maxTokens: question.max_tokens,
@@ -322,7 +337,8 @@ class QuestionRun {
     }
     await this.#prove();
     pieces.end();
-    return written;
+    const isLimited = !mayUseModel && written.llm === "extractive";
+    return { ...written, limited: isLimited ? { llm_reason: "quota_exceeded" } : {} };
   }
 
   #checkLease(): void {

@@ -78,7 +78,7 @@ export class Committer {
     const outcome = await this.#unlessVoid(next.operation, judged);
     if (outcome === undefined) return false;
     const record = recordOf(this.#options, next.operation, outcome);
-    await this.#waitForRoom();
+    await this.#waitForRoom(record);
     const placed = await this.#appendWithFallback(record, next.operation);
     if (placed === undefined) return false;
     const publishedAtMs = next.operation.atMs;
@@ -179,11 +179,15 @@ export class Committer {
     }
   }
 
-  /** I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps the rest. */
-  async #waitForRoom(): Promise<void> {
+  /**
+   * I11: at the memory bound this tenant stalls until a merge makes room; DOCS keeps the rest. A
+   * quota holds no delete up (T10).
+   */
+  async #waitForRoom({ kind }: ChunkRecord): Promise<void> {
     const { tenant, hot, mergeTrigger, limits } = this.#options;
     const { clock, signal } = this.#parts.life;
-    while (hot.isFull(tenant) && !signal.aborted) {
+    const passesQuota = kind !== "upsert";
+    while (hot.isFull(tenant, { passesQuota }) && !signal.aborted) {
       for (const large of hot.tenantsToMerge(tenant)) {
         mergeTrigger.tryPut({ type: "pressure", tenant: large });
       }

@@ -27,6 +27,7 @@ import type { TenantRoute } from "../directory/route.ts";
 import type { WriterLife } from "./life.ts";
 import type { Fault, OperationProcessor } from "./operation.ts";
 import { attemptsOf, suspectsTo } from "./suspects.ts";
+import { type WriterQuotas, waitMsFor } from "./turn.ts";
 
 export interface IntakeOptions {
   readonly tenant: TenantId;
@@ -34,6 +35,7 @@ export interface IntakeOptions {
   readonly log: Log;
   readonly route: TenantRoute;
   readonly progress: TenantProgress;
+  readonly quotas: WriterQuotas;
   readonly limits: {
     readonly inFlightMax: number;
     readonly attemptsMax: number;
@@ -124,6 +126,7 @@ export class Intake {
   async #takeIn({ operation, share }: Admitted): Promise<void> {
     const { processor, inFlight, life } = this.#parts;
     const isNew = operation.version > this.#takenIn;
+    if (isNew) await this.#waitForRate(operation);
     const inHand = isNew
       ? await this.#options.route.bytes.inHand(operation, life.signal)
       : undefined;
@@ -145,6 +148,14 @@ export class Intake {
     const isIn = await inFlight.put({ operation, outcome, shares }, life.signal);
     if (!isIn) for (const taken of shares) taken.release();
     if (suspect) await settled;
+  }
+
+  /** T10. The queue behind it fills meanwhile, and the tenant leaves the shared reader (T4). */
+  async #waitForRate(operation: KeptOperation): Promise<void> {
+    const { quotas, tenant } = this.#options;
+    const { clock, signal } = this.#parts.life;
+    const waitMs = waitMsFor(quotas, tenant, operation);
+    if (waitMs > 0) await clock.sleep(waitMs, signal);
   }
 
   #repeatedBy({ version, atMs, messageId }: StoredOperation): Version | undefined {

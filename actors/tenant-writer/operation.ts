@@ -13,6 +13,7 @@ import type { EmbedInput } from "../../src/embedding/port.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
 import { embedPrepared } from "../../src/ingest/pipeline.ts";
 import type { Preparation } from "../../src/ingest/preparation/port.ts";
+import type { Prepared } from "../../src/ingest/prepare-payload.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
@@ -20,6 +21,7 @@ import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { type KeptOperation, tooLarge } from "../directory/bytes.ts";
 import type { EmbedderMessage } from "../messages.ts";
+import type { WriterQuotas } from "./turn.ts";
 
 export interface ProcessorOptions {
   readonly tenant: TenantId;
@@ -27,6 +29,7 @@ export interface ProcessorOptions {
   readonly preparation: Pick<Preparation, "prepare">;
   readonly embedder: Pick<Mailbox<EmbedderMessage>, "put">;
   readonly isolation: Pick<Isolation, "process">;
+  readonly quotas: WriterQuotas;
   readonly limits: {
     readonly attemptsMax: number;
     readonly backoff: { readonly backoffMinMs: number; readonly backoffMaxMs: number };
@@ -84,6 +87,8 @@ export class OperationProcessor {
     const job = { tenant, payload: operation.payload, documentTextBytesMax, named };
     try {
       const prepared = await this.#retrying(() => preparation.prepare(job, signal));
+      const refused = this.#refusalOf(prepared);
+      if (refused !== undefined) return refused;
       return await embedPrepared(prepared, (inputs) =>
         this.#retrying(() => this.#askForVectors(inputs)),
       );
@@ -91,6 +96,16 @@ export class OperationProcessor {
       if (!isLost(thrown) || this.#context.signal.aborted) throw thrown;
       return await this.#isolated(operation);
     }
+  }
+
+  /** T10. What it replaces counts as well: the tenant has to delete, or to get a larger quota. */
+  #refusalOf(prepared: Prepared): Outcome | undefined {
+    if (prepared.kind !== "prepared") return undefined;
+    const { quotas, tenant } = this.#options;
+    const over = quotas.refusalOfLogged(tenant);
+    if (over === undefined) return undefined;
+    const { documentId } = prepared;
+    return { kind: "reject", documentId, reason: over.code, message: over.message };
   }
 
   /** T7: in a process of its own. What comes back is the outcome, not a verdict. */

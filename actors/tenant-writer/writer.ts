@@ -25,7 +25,9 @@
  *       (I3);
  *   T9  a message id names one operation of the tenant within the duplicate window, whichever way
  *       it came: a repetition leaves a record that says so and changes nothing; other content under
- *       the id is rejected.
+ *       the id is rejected;
+ *   T10 what is above the tenant's rate waits for its turn; what its quota of chunks does not let
+ *       in is rejected before it is embedded; a delete passes both.
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";

@@ -4,6 +4,7 @@ import type { AnswerWriter } from "../../src/answer/port.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
+import type { Quotas } from "../../src/contract/quota.ts";
 import type { BatchSize } from "../../src/embedding/batch-size.ts";
 import type { Embedder } from "../../src/embedding/port.ts";
 import type { HotShardFactory } from "../../src/hot/port.ts";
@@ -52,6 +53,8 @@ export interface TopologyOptions {
         readonly createMapper: (source: StreamSource) => Mapper;
       }
     | undefined;
+  /** What tenants may use. */
+  readonly quotas: Quotas;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;

@@ -43,6 +43,7 @@ export function spawnQuestions(
       writer: options.writer,
       reranking: options.reranking,
       declines: options.settings.declines,
+      quotas: options.quotas,
       limits: {
         candidatesPerShard: limits.candidatesPerShard,
         coldSearchMs: limits.coldSearchMs,

@@ -24,6 +24,7 @@ import type {
 import type { TenantHandle } from "../partition/tenants.ts";
 import type { Keeping } from "../tenant-view/residency.ts";
 import { tenantViewActor } from "../tenant-view/view.ts";
+import type { WriterQuotas } from "../tenant-writer/turn.ts";
 import { tenantWriterActor } from "../tenant-writer/writer.ts";
 import type { TopologyOptions } from "./options.ts";
 import { recordBytes, tenantLimits } from "./parts.ts";
@@ -49,6 +50,15 @@ export interface TenantWiring {
   readonly nextRevision: () => number;
   readonly recoveries: FairShares;
   readonly bytes: NodeBytes;
+  readonly refusalOfLogged: WriterQuotas["refusalOfLogged"];
+}
+
+function writerQuotas({ options: { quotas }, refusalOfLogged }: TenantWiring): WriterQuotas {
+  return {
+    takeIn: (tenant, operation) => quotas.takeIn(tenant, operation),
+    limitsPublishing: (user) => quotas.limitsPublishing(user),
+    refusalOfLogged,
+  };
 }
 
 interface TenantSpawn {
@@ -69,9 +79,8 @@ export function spawnTenant(
   const writerMailbox = new BoundedMailbox<TenantWriterMessage>(limits.tenantQueueMax);
   const bytes = new TenantBytes(tenant, wiring.bytes, options.log.documentTextBytesMax);
   const route = new TenantRoute(writerMailbox, bytes);
-  const [progress, kept] = [noProgress(), new KeptRows()];
-  const own = { view: viewMailbox, route, progress, kept, status: recoveringStatus };
-  const entry: TenantEntry = { tenant, epoch, ...own };
+  const own = { view: viewMailbox, route, progress: noProgress(), kept: new KeptRows() };
+  const entry: TenantEntry = { tenant, epoch, ...own, status: recoveringStatus };
   const { log, metrics, logger, embedder, settings, preparation, isolation } = options;
   // A partition of many tenants may fail with all of them at once: a full mailbox is waited for.
   const onEscalate = (): void => void partition.put({ type: "tenant-failed", tenant });
@@ -110,10 +119,11 @@ export function spawnTenant(
       partition,
       mergeTrigger,
       route,
-      progress,
+      progress: own.progress,
       recoveries: wiring.recoveries,
       hot: wiring.hot,
       limits: tenantLimits,
+      quotas: writerQuotas(wiring),
       metrics,
       logger,
     }),

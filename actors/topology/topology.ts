@@ -6,18 +6,21 @@
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import type { HeldAmounts, Quotas } from "../../src/contract/quota.ts";
 import { TenantCatalogue } from "../../src/log/catalogue.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { ActorSystem } from "../../src/runtime/system.ts";
 import { nodeBytes } from "../directory/bytes.ts";
-import { Directory, type Proofs } from "../directory/directory.ts";
+import { Directory, memoryOf, type Proofs } from "../directory/directory.ts";
 import { boundsOf, NodeHotMemory } from "../directory/hot-memory.ts";
+import { StoredChunks } from "../directory/stored-chunks.ts";
 import { inShares } from "../embedder/shares.ts";
 import { manifestWatcherActor } from "../manifest-watcher.ts";
 import { mergeTriggerActor } from "../merge-trigger.ts";
 import type { MergeTriggerMessage } from "../messages.ts";
 import { createProofs } from "../partition/lease-proofs.ts";
 import { type QuestionTurns, questionTurns } from "../question/turns.ts";
+import type { WriterQuotas } from "../tenant-writer/turn.ts";
 import { spawnEmbedder } from "./embedders.ts";
 import type { TopologyOptions } from "./options.ts";
 import { spawnMembership, spawnPartition } from "./partitions.ts";
@@ -37,6 +40,11 @@ export interface Topology {
    */
   isOwner(tenant: TenantId): boolean;
   readonly proofs: Proofs;
+  readonly quotas: Quotas;
+  /** What the tenant holds here, as its quotas count it. */
+  held(tenant: TenantId): HeldAmounts;
+  /** Why the tenant may not store more; undefined while it may. */
+  refusalOfMore(tenant: TenantId): FreshetError | undefined;
   /** Questions in hand end first, then ingest; leases are given back last. */
   stop(): Promise<void>;
 }
@@ -49,7 +57,11 @@ export function startTopology(options: TopologyOptions): Topology {
   const directory = new Directory(log.partitions);
   const ingestEmbedder = spawnEmbedder(system, options, "ingest");
   const queryEmbedder = spawnEmbedder(system, options, "query");
-  const hot = new NodeHotMemory(directory, clock, boundsOf(settings.keptBytesMax));
+  const hot = new NodeHotMemory(directory, clock, {
+    bounds: boundsOf(settings.keptBytesMax),
+    quotaOf: (tenant) => options.quotas.quotaOf(tenant).hot_bytes ?? Infinity,
+  });
+  const amounts = tenantAmounts(options, directory);
   const wiring = {
     system,
     options,
@@ -62,6 +74,7 @@ export function startTopology(options: TopologyOptions): Topology {
     recoveries: new FairShares({ total: limits.recoveriesInFlightMax }),
     catalogue: new TenantCatalogue(settings.tenants ?? { max: limits.tenantsMax }, log.chunks),
     bytes: nodeBytes(),
+    refusalOfLogged: amounts.refusalOfLogged,
   };
   const partitions = [...directory.partitions.keys()].map((partition) =>
     spawnPartition(partition, wiring),
@@ -85,11 +98,40 @@ export function startTopology(options: TopologyOptions): Topology {
     system,
     isHotFull,
     isOwner,
+    quotas: options.quotas,
+    held: amounts.held,
+    refusalOfMore: amounts.refusalOfMore,
     stop: async () => {
       await Promise.all(questions.map((question) => question.stop()));
       await system.stop();
     },
   };
+}
+
+/** What a tenant holds, and whether that is all it may. */
+function tenantAmounts(
+  { cold, clock, quotas }: TopologyOptions,
+  directory: Directory,
+): Pick<Topology, "held" | "refusalOfMore"> & Pick<WriterQuotas, "refusalOfLogged"> {
+  const stored = new StoredChunks(cold, clock);
+  const held = (tenant: TenantId): HeldAmounts => {
+    const status = directory.tenant(tenant)?.status;
+    if (status === undefined) return { chunks: 0, hotBytes: 0 };
+    return { chunks: stored.of(tenant, status), hotBytes: memoryOf(status) };
+  };
+  const hasQuota = (tenant: TenantId): boolean => {
+    const { stored_chunks, hot_bytes } = quotas.quotaOf(tenant);
+    return stored_chunks !== undefined || hot_bytes !== undefined;
+  };
+  const refusalOfMore = (tenant: TenantId) =>
+    hasQuota(tenant) ? quotas.refusalOfMore(tenant, held(tenant)) : undefined;
+  // Memory above the quota is waited for, as long as a merge can free it: it frees no heads.
+  const refusalOfLogged = (tenant: TenantId) => {
+    if (!hasQuota(tenant)) return undefined;
+    const hotBytes = directory.tenant(tenant)?.status.headsBytes ?? 0;
+    return quotas.refusalOfMore(tenant, { ...held(tenant), hotBytes });
+  };
+  return { held, refusalOfMore, refusalOfLogged };
 }
 
 function createSystem({ clock, metrics, logger }: TopologyOptions): ActorSystem {

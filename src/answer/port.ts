@@ -48,6 +48,8 @@ export interface WriteRequest {
   readonly reader?: string | undefined;
   /** False: written anew, and kept for no other question. */
   readonly mayKeep: boolean;
+  /** False: the day's tokens are used up, and sentences of the sources stand in for the model. */
+  readonly mayUseModel?: boolean | undefined;
   /** Redacted. */
   readonly question: string;
   /** In the order of their numbers: `[1]` is the first. At least one. */
@@ -61,6 +63,11 @@ export interface WriteRequest {
   readonly signal: AbortSignal;
   /** What the model may take. After it the answer is made without the model. */
   readonly budgetMs: number;
+  /**
+   * Told once for each call of the model, also one that failed: tokens read and written, at an
+   * estimate of four characters each. What was kept, or another caller began, costs none.
+   */
+  readonly onTokens?: ((tokens: number) => void) | undefined;
   /** Checked text as it is ready; together the pieces are the answer. */
   readonly onText?: ((text: string) => void) | undefined;
 }
@@ -74,6 +81,10 @@ export interface FollowUp {
   readonly signal: AbortSignal;
   /** What a model may take for it. */
   readonly budgetMs: number;
+  /** False: no model is asked. */
+  readonly mayUseModel?: boolean | undefined;
+  /** Called with an estimate of what a call of the model took. */
+  readonly onTokens?: ((tokens: number) => void) | undefined;
 }
 
 export interface Written {

@@ -68,6 +68,10 @@ class KeptAnswers {
       for (const piece of known.pieces) onText?.(piece);
       return { answer: known.answer, llm: known.llm, kept: "hit" };
     }
+    if (request.mayUseModel === false) {
+      this.#count("off");
+      return { ...(await this.#options.writer.write(request)), kept: "off" };
+    }
     const place = `${tenant}\n${key}`;
     const untilMs = this.#options.clock.monotonicMs() + request.budgetMs;
     const other = this.#underWay.get(place);

@@ -16,6 +16,9 @@ import { Deadline } from "../runtime/deadline.ts";
 import { acceptRewrite, carriedOver, standsAlone } from "./follow-up.ts";
 import type { ChatMessage, FollowUp, LanguageModel } from "./port.ts";
 
+/** An estimate, in most languages too high: what a model counts is its own affair. */
+export const charsPerToken = 4;
+
 export interface FollowUpOptions {
   readonly logger: Pick<Logger, "warn">;
   readonly metrics: Pick<Metrics, "count">;
@@ -28,7 +31,7 @@ export interface FollowUpOptions {
 
 export async function standingAlone(options: FollowUpOptions, asked: FollowUp): Promise<string> {
   if (standsAlone(asked)) return asked.question;
-  const { model } = options;
+  const model = asked.mayUseModel === false ? undefined : options.model;
   const rewritten = model && (await byModel({ ...options, model }, asked));
   return rewritten ?? carriedOver(asked);
 }
@@ -43,6 +46,8 @@ async function byModel(
     const messages = promptOf(asked, fence());
     const maxTokens = limits.rewriteTokensMax;
     const said = await model.complete({ messages, maxTokens, signal: heard.signal });
+    const chars = messages.reduce((sum, { content }) => sum + content.length, said.length);
+    asked.onTokens?.(Math.ceil(chars / charsPerToken));
     return acceptRewrite(said, asked);
   } catch (thrown) {
     if (signal.aborted) throw new FreshetError("cancelled");

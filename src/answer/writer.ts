@@ -20,10 +20,12 @@ import type { AnswerWriter, LanguageModel, PromptRead, WriteRequest, Written } f
 import { buildPrompt, declined } from "./prompt.ts";
 import { createQuoteGate } from "./quotes.ts";
 import { createRepetitionGuard } from "./repetition.ts";
-import { standingAlone } from "./writer-follow-up.ts";
+import { charsPerToken, standingAlone } from "./writer-follow-up.ts";
 
 export const brokenOff =
   "(The language model stopped here; what follows are sentences of the sources.)";
+
+/** Not every endpoint counts, and those that do count by tokens of their own. */
 
 export interface WriterOptions {
   readonly logger: Pick<Logger, "warn">;
@@ -41,10 +43,10 @@ export function createAnswerWriter(options: WriterOptions): AnswerWriter {
       if (request.signal.aborted) throw new FreshetError("cancelled");
       const answer = new GrowingAnswer(request.onText);
       const { model } = options;
-      const prompt =
-        model === undefined
-          ? undefined
-          : await writeWithModel({ ...options, model, request, answer });
+      const isAsked = model !== undefined && request.mayUseModel !== false;
+      const prompt = isAsked
+        ? await writeWithModel({ ...options, model, request, answer })
+        : undefined;
       const llm = model === undefined || prompt === undefined ? "extractive" : model.name;
       if (llm === "extractive") writeExtractively(request, answer);
       return {
@@ -127,6 +129,8 @@ async function writeWithModel(run: ModelRun): Promise<PromptRead | undefined> {
     // What the filter still holds stays unsaid: half a construct is what it waits for.
     return undefined;
   } finally {
+    const read = messages.reduce((sum, { content }) => sum + content.length, 0);
+    request.onTokens?.(Math.ceil((read + streamed.length) / charsPerToken));
     heard.clear();
   }
 }

@@ -19,6 +19,7 @@ import {
   coverageSchema,
   sourceSchema,
 } from "../contract/query.ts";
+import { type TenantUsage, tenantUsageSchema } from "../contract/quota.ts";
 import type { EngineStatus } from "../contract/service.ts";
 import {
   documentPageSchema,
@@ -45,6 +46,7 @@ export interface Engine {
     readonly from: number | undefined;
     readonly signal: AbortSignal;
   }): AsyncIterable<StoredEvent>;
+  usage(signal: AbortSignal): Promise<TenantUsage>;
   /** Every document of the tenant; what changes meanwhile may be missed, or come twice. */
   documents(signal: AbortSignal): AsyncIterable<DocumentId>;
   /** Whether a question can find the document. */
@@ -99,6 +101,8 @@ export function connectEngine(addresses: Addresses, tenant: string): Engine {
       const response = await send(`/v1/documents/${encodeURIComponent(id)}`, { signal });
       return documentStateSchema.parse(await response.json()).status === "visible";
     },
+    usage: async (signal) =>
+      tenantUsageSchema.parse(await (await send("/v1/usage", { signal })).json()),
     status: async (signal) =>
       engineStatusSchema.parse(await (await send("/v1/status", { signal })).json()),
   };

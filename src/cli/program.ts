@@ -10,6 +10,7 @@ import { addMcp } from "./commands/mcp.ts";
 import { addMerge } from "./commands/merge.ts";
 import { addSource } from "./commands/source.ts";
 import { addStatus } from "./commands/status.ts";
+import { addTenant } from "./commands/tenant.ts";
 import { addVerify } from "./commands/verify.ts";
 import { CliError, describeFailure, type ExitCode, exitCodes } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
@@ -59,6 +60,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     addSource,
     addKey,
     addVerify,
+    addTenant,
   ];
   for (const add of commands) add(program, terminal);
   return program;

@@ -4,9 +4,9 @@
  *
  * Owns its subscription, not the connection. Receives `freshet.peer.<node>.ask.<tenant>` and
  * `freshet.peer.<node>.document(s).<tenant>`, with groups
- * `freshet.peer.<node>.restricted.<tenant>`, and of a question that it has
- * `freshet.peer.<node>.beat.<id>` and `freshet.peer.<node>.cancel.<id>`; sends the same to other
- * nodes. The id is the last token of the reply subject.
+ * `freshet.peer.<node>.restricted.<tenant>`, `admit` of a publish and `usage` likewise, and of a
+ * question that it has `freshet.peer.<node>.beat.<id>` and `freshet.peer.<node>.cancel.<id>`; sends
+ * the same to other nodes. The id is the last token of the reply subject.
  *
  *   PE1  a node answers a peer from what it owns itself, and never forwards again: no question can
  *        circle;
@@ -29,6 +29,7 @@ import { isInbox } from "../contract/inbox.ts";
 import { limits } from "../contract/limits.ts";
 import type { Metrics } from "../contract/observation.ts";
 import { type Answer, type AnswerEvent, parseQuestion, type Question } from "../contract/query.ts";
+import type { QuotaUser, TenantUsage } from "../contract/quota.ts";
 import type {
   AskRequest,
   DocumentPage,
@@ -54,8 +55,8 @@ const subjectOf = (node: string, verb: string, tenant: string): string =>
 export function connectPeers(connection: NatsConnection, clock = systemClock): Peers {
   const asking = { connection, clock };
   return {
-    ask: (node, { tenant, groups, question, signal, onEvent }) => {
-      const body = { question, stream: onEvent !== undefined, beats: true };
+    ask: (node, { tenant, groups, question, credential, signal, onEvent }) => {
+      const body = { question, credential, stream: onEvent !== undefined, beats: true };
       const waitMs = question.deadline_ms + limits.peerMarginMs;
       const inbox = createInbox();
       const work = {
@@ -74,6 +75,19 @@ export function connectPeers(connection: NatsConnection, clock = systemClock): P
       const addressed = addressedTo(node, { verb: "documents", reader }, page);
       const waitMs = limits.coldRequestMs + limits.peerMarginMs;
       return exchange<DocumentPage>(asking, { ...addressed, waitMs, inbox: createInbox() });
+    },
+    admit: async (node, { tenant, credential }, bytes) => {
+      const subject = subjectOf(node, "admit", tenant);
+      const body = encode({ credential, bytes } satisfies AdmittedByPeer);
+      const waitMs = limits.quotaAskMs;
+      await exchange<object>(asking, { subject, body, waitMs, inbox: createInbox() });
+    },
+    usage: (node, tenant) => {
+      const subject = subjectOf(node, "usage", tenant);
+      const waitMs = limits.peerMarginMs;
+      return exchange<TenantUsage>(asking, {
+        ...{ subject, body: encode({}), waitMs, inbox: createInbox() },
+      });
     },
   };
 }
@@ -157,11 +171,15 @@ function hasNoSubscriber(message: Msg): boolean {
   return message.data.length === 0 && message.headers?.code === 503;
 }
 
+interface AnsweredToPeers extends Pick<Service, "ask" | "document" | "documents" | "usage"> {
+  admit(user: QuotaUser, bytes: number): Promise<void>;
+}
+
 export interface PeerServerOptions {
   readonly connection: NatsConnection;
   readonly node: string;
   /** What this node answers by itself (PE1). */
-  readonly local: Pick<Service, "ask" | "document" | "documents">;
+  readonly local: AnsweredToPeers;
   readonly stopMs: number;
   readonly metrics: Metrics;
   readonly clock?: Clock | undefined;
@@ -231,12 +249,20 @@ async function serve(
     if (verb === "documents") {
       return respond("done", await local.documents(reader, body as DocumentPageRequest));
     }
+    if (verb === "admit") {
+      const { credential, bytes } = body as AdmittedByPeer;
+      await local.admit({ tenant: reader.tenant, credential }, bytes);
+      return respond("done", {});
+    }
+    if (verb === "usage") return respond("done", await local.usage(reader.tenant));
     const asked = body as AskedByPeer;
     if (asked.beats === true) asker.expectBeats();
     const onEvent = (event: AnswerEvent): void => respond(event.type, event);
     const question = parseQuestion(asked.question);
     const signal = AbortSignal.any([stopping, asker.gone]);
-    const asking = { ...reader, question, signal, ...(asked.stream ? { onEvent } : {}) };
+    const { credential } = asked;
+    const about = { ...reader, question, credential, signal };
+    const asking = { ...about, ...(asked.stream ? { onEvent } : {}) };
     respond("done", await local.ask(asking));
   } catch (thrown) {
     // An asker that fell silent but is alive may ask again; it has not cancelled anything.
@@ -247,8 +273,14 @@ async function serve(
   }
 }
 
+interface AdmittedByPeer {
+  readonly credential: string | undefined;
+  readonly bytes: number;
+}
+
 interface AskedByPeer {
   readonly question: Question;
+  readonly credential?: string | undefined;
   readonly stream: boolean;
   /** The asker beats while it waits; those of earlier versions do not. */
   readonly beats?: boolean;

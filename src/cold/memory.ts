@@ -78,6 +78,7 @@ export function createMemoryCold(): MemoryCold {
     staleIds: (tenant, document) => cold.staleIds(tenant, document),
     deleteIds: (tenant, ids) => cold.deleteIds(tenant, ids),
     walk: (tenant, page) => cold.walk(tenant, page),
+    count: (tenant) => cold.count(tenant),
     stored: (tenant, ids) => cold.stored(tenant, ids),
     labels: (tenant, ids) => cold.labels(tenant, ids),
     expired: (tenant, page) => cold.expired(tenant, page),
@@ -179,6 +180,11 @@ class ColdInMemory implements MemoryCold {
         ...{ id, documentId, version, chunk, chunkCount },
         ...(terms?.has(id) === true ? {} : { hasOldTerms: true }),
       }));
+  }
+
+  async count(tenant: TenantId): Promise<number> {
+    await this.#enter("count");
+    return this.objects(tenant).length;
   }
 
   async stored(tenant: TenantId, ids: readonly string[]): Promise<readonly ColdObject[]> {

@@ -128,6 +128,8 @@ export interface ColdShard {
     tenant: TenantId,
     page: { readonly after: string | null; readonly limit: number },
   ): Promise<readonly ColdEntry[]>;
+  /** How many objects are stored; those of versions that a merge has not cleaned yet count. */
+  count(tenant: TenantId): Promise<number>;
   /**
    * The stored objects with these ids, with texts and vectors, as they were written; absent ones
    * are passed over. At most `limits.loadPageObjects` a call.

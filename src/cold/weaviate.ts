@@ -95,6 +95,7 @@ type ObjectMethods = Pick<
   | "staleIds"
   | "deleteIds"
   | "walk"
+  | "count"
   | "stored"
   | "labels"
   | "expired"
@@ -161,6 +162,7 @@ function objectMethods(parts: Parts): ObjectMethods {
         if (stored.length > 0) await write(tenant, stored);
       }
     },
+    count: (tenant) => countObjects(parts, tenant),
     walk: (tenant, page) =>
       tenants.reading<readonly ColdEntry[]>(tenant, {
         whenUnknown: [],
@@ -168,6 +170,13 @@ function objectMethods(parts: Parts): ObjectMethods {
           connection.run((client, signal) => walkPage(chunksOf(client, tenant), page, signal)),
       }),
   };
+}
+
+function countObjects({ connection, tenants }: Parts, tenant: TenantId): Promise<number> {
+  return tenants.reading<number>(tenant, {
+    whenUnknown: 0,
+    work: () => connection.run((client) => chunksOf(client, tenant).length()),
+  });
 }
 
 function readStored(

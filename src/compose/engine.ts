@@ -26,6 +26,7 @@ import type { Preparation } from "../ingest/preparation/port.ts";
 import type { MergeClient } from "../merges/port.ts";
 import { connectTemporal } from "../merges/temporal/client.ts";
 import { relevanceFittedFor } from "../retrieval/relevance.ts";
+import type { TenantQuotas } from "../tenants/quotas.ts";
 import type { QuestionNamesLane } from "../text/names.ts";
 import { questionRedactor } from "../text/redact-fields.ts";
 import { createRedactor } from "../text/redaction.ts";
@@ -43,6 +44,7 @@ import {
 } from "./foundation.ts";
 import { openIsolation } from "./isolation.ts";
 import { namesFiles, openQuestionNames } from "./names.ts";
+import { openQuotas } from "./quotas.ts";
 import { openRedaction } from "./redaction.ts";
 import { openReranking } from "./reranking.ts";
 import { openSources, type Sources } from "./sources.ts";
@@ -93,11 +95,12 @@ export async function startEngine(
     );
     const names = await startNames(base, keys, stack);
     const sources = openSources(base, log);
+    const quotas = stack.push("quotas", openQuotas(base, log.tokens), (part) => part.close());
     const topology = stack.push(
       "actors",
       startActors(base, {
         ...{ log, cold, merges, embedding, isolation },
-        ...{ preparation, keys, model, reranking, sources, access, names },
+        ...{ preparation, keys, model, reranking, sources, access, names, quotas },
       }),
       (part) => part.stop(),
     );
@@ -198,6 +201,7 @@ interface Parts {
   readonly reranking: Reranking | undefined;
   readonly sources: Sources;
   readonly access: OpenedCredentials;
+  readonly quotas: TenantQuotas;
 }
 
 function openPreparation(
@@ -254,7 +258,7 @@ function declinesIrrelevant({ declineIrrelevant }: Config, model: string): boole
 
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, isolation, model, preparation, keys, sources, names } = parts;
+  const { log, cold, merges, isolation, model, preparation, keys, sources, names, quotas } = parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
@@ -276,6 +280,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     reranking: parts.reranking,
     merges,
     sources,
+    quotas,
     clock,
     metrics,
     logger,

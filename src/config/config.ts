@@ -55,6 +55,8 @@ export interface Config extends Links {
   readonly tenantWeights: ReadonlyMap<TenantId, number>;
   /** Without API keys, so many tenants come into being by publishing to them. */
   readonly tenantsMax: number;
+  /** What tenants and credentials may use; undefined where nothing is limited. */
+  readonly quotasFile: string | undefined;
   readonly partitions: number;
   readonly node: string;
   readonly cacheDir: string | undefined;
@@ -160,6 +162,7 @@ function assemble(values: Values): Config {
     embedding: assembleEmbedding(values),
     tenantWeights: values.FRESHET_TENANT_WEIGHTS ?? new Map(),
     tenantsMax: present("FRESHET_TENANTS_MAX"),
+    quotasFile: values.FRESHET_QUOTAS_FILE,
     partitions: present("FRESHET_PARTITIONS"),
     node: values.FRESHET_NODE ?? defaultNode(present("FRESHET_HTTP_PORT")),
     cacheDir: values.FRESHET_CACHE_DIR,

@@ -116,6 +116,11 @@ export const settings = {
     whole(1, 1_000_000),
     "tenants of the installation; what is published to more of them is refused. With `FRESHET_API_KEYS` the keys say which there are",
   ),
+  FRESHET_QUOTAS_FILE: setting(
+    undefined,
+    text,
+    "JSON file of quotas for tenants and credentials, the same on all nodes, read again when it changes ([quotas](quotas.md)); unset: nothing is limited",
+  ),
   FRESHET_MERGE_SIZE_CHUNKS: setting(
     String(limits.mergeSizeChunks),
     whole(1, 10_000_000),

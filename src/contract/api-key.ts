@@ -19,6 +19,11 @@ export interface Identity {
   readonly roles: ReadonlySet<Role>;
   /** Documents with labels are seen only if one of these is among them. Undefined: all are. */
   readonly groups?: readonly string[] | undefined;
+  /**
+   * Names the credential without revealing it: the id of a key of the key store, `token:` and a
+   * digest, `env` for keys of the environment, `open` where none is asked for.
+   */
+  readonly credential: string;
 }
 
 export const everyRole: ReadonlySet<Role> = new Set(roles);

@@ -93,6 +93,11 @@ export const errorTable = {
     retryable: true,
     summary: "a queue is full; retry after the given time",
   },
+  quota_exceeded: {
+    status: 429,
+    retryable: true,
+    summary: "a quota of the tenant or of its credential is used up; details say which, and when",
+  },
   internal: { status: 500, retryable: false, summary: "an invariant was broken; this is a bug" },
   not_ready: { status: 503, retryable: true, summary: "the tenant has no ready owner yet" },
   log_unavailable: { status: 503, retryable: true, summary: "NATS JetStream does not answer" },

@@ -15,6 +15,7 @@ import { memoryLimits, memoryRelations } from "./limits/memory.ts";
 import { mergeLimits, mergeRelations } from "./limits/merges.ts";
 import { publishingLimits, publishingRelations } from "./limits/publishing.ts";
 import { questionLimits, questionRelations } from "./limits/questions.ts";
+import { quotaLimits, quotaRelations } from "./limits/quotas.ts";
 import { runtimeLimits, runtimeRelations } from "./limits/runtime.ts";
 import { sourceLimits, sourceRelations } from "./limits/sources.ts";
 import { surfaceLimits, surfaceRelations } from "./limits/surfaces.ts";
@@ -36,6 +37,7 @@ export const limits = {
   ...mergeLimits,
   ...surfaceLimits,
   ...sourceLimits,
+  ...quotaLimits,
 } as const;
 
 /** What must hold between them, by room; test/contract/limits.test.ts checks it. */
@@ -54,4 +56,5 @@ export const limitRelations = {
   merges: mergeRelations,
   surfaces: surfaceRelations,
   sources: sourceRelations,
+  quotas: quotaRelations,
 } as const;

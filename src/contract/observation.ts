@@ -55,6 +55,14 @@ export interface CounterLabels {
   readonly source_events_total: "source" | "outcome";
   /** Operations that sources have published. */
   readonly source_operations_total: "source";
+  /** Payloads of operations that came out of the log. */
+  readonly operation_bytes_total: "tenant";
+  /** Tokens of the language model, read and written. */
+  readonly model_tokens_total: "tenant";
+  /** What a quota did not let through. quota: a name of the file of quotas */
+  readonly quota_refused_total: "tenant" | "quota";
+  /** Waits of operations from the log for their tenant's rate. */
+  readonly quota_delayed_seconds_total: "tenant";
 }
 
 export interface HistogramLabels {

@@ -133,6 +133,8 @@ export const coverageSchema = z.object({
   rerank: z.enum(["complete", "timeout", "unavailable"]).optional(),
   /** Only where `context` asks for more than the passage: whether all of that could be read. */
   context: z.enum(["complete", "partial"]).optional(),
+  /** Why no model was asked although there is one: the tenant's tokens of the day are used up. */
+  llm_reason: z.enum(["quota_exceeded"]).optional(),
 });
 
 export type Coverage = z.infer<typeof coverageSchema>;

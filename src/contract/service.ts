@@ -4,6 +4,7 @@ import type { PublishResult, StoredEvent } from "./events.ts";
 import type { DocumentId, TenantId, Version } from "./ids.ts";
 import type { QuarantinedRecord } from "./quarantine.ts";
 import type { Answer, AnswerEvent, Question } from "./query.ts";
+import type { QuotaUser, TenantUsage } from "./quota.ts";
 import type { TenantRecovery } from "./recovery.ts";
 
 /** Who reads: a tenant's documents, as far as the groups of the credential go (access.ts). */
@@ -13,8 +14,14 @@ export interface Reader {
   readonly groups?: readonly string[] | undefined;
 }
 
+/** Who asks. */
+export interface Asker extends Reader {
+  /** Of the caller, where the surface knows one: quotas count by it. */
+  readonly credential?: string | undefined;
+}
+
 /** A checked question with its caller: one shape from the gateway to the question actor. */
-export interface AskRequest extends Reader {
+export interface AskRequest extends Asker {
   readonly question: Question;
   /** Aborts when the caller has gone: work for it ends. */
   readonly signal: AbortSignal;
@@ -82,16 +89,30 @@ export interface Peers {
   ask(node: string, request: AskRequest): Promise<Answer>;
   document(node: string, reader: Reader, id: DocumentId): Promise<DocumentState>;
   documents(node: string, reader: Reader, page: DocumentPageRequest): Promise<DocumentPage>;
+  /** As `Quotas.admitDocument`, at the tenant's owner. */
+  admit(node: string, user: QuotaUser, bytes: number): Promise<void>;
+  usage(node: string, tenant: TenantId): Promise<TenantUsage>;
+}
+
+export interface PublishOptions {
+  readonly payload: Uint8Array;
+  readonly messageId?: string | undefined;
+  /** As in `AskRequest`. */
+  readonly credential?: string | undefined;
+  /** A delete passes every quota. */
+  readonly isDelete?: boolean | undefined;
 }
 
 export interface Service {
   /** @throws FreshetError; codes in contract/errors.ts */
   ask(request: AskRequest): Promise<Answer>;
-  /** Publishes one checked operation: `payload` is what DOCS will hold. */
-  publish(
-    tenant: TenantId,
-    options: { readonly payload: Uint8Array; readonly messageId?: string | undefined },
-  ): Promise<PublishResult>;
+  /**
+   * Publishes one checked operation: `payload` is what DOCS will hold.
+   * @throws FreshetError quota_exceeded, and others
+   */
+  publish(tenant: TenantId, options: PublishOptions): Promise<PublishResult>;
+  /** What the tenant uses, and what its quotas leave. */
+  usage(tenant: TenantId): Promise<TenantUsage>;
   /** A document that the reader may not see is told as one that is absent. */
   document(reader: Reader, id: DocumentId): Promise<DocumentState>;
   /**

@@ -13,6 +13,7 @@ import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Answer, AnswerEvent } from "../contract/query.ts";
+import type { QuotaUser } from "../contract/quota.ts";
 import type {
   AskRequest,
   EngineStatus,
@@ -26,6 +27,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/reply.ts";
 import { eventsAfter } from "./events.ts";
 import { type AskView, type ColdWalk, listDocuments } from "./listing.ts";
+import { admitAtOwner, admitHere, usageHere } from "./usage.ts";
 
 /** While the log is refused nothing is answered, not even from memory: another log built it. */
 export type Trust = Pick<LogIdentityMonitor, "pass" | "refusal">;
@@ -58,7 +60,10 @@ export interface ColdExpiry {
 }
 
 /** What this node answers by itself: `not_ready` for tenants of others. */
-export type LocalService = Pick<Service, "ask" | "document" | "documents">;
+export interface LocalService extends Pick<Service, "ask" | "document" | "documents" | "usage"> {
+  /** As `Quotas.admitDocument`. */
+  admit(user: QuotaUser, bytes: number): Promise<void>;
+}
 
 export function createLocalService({
   topology,
@@ -78,7 +83,16 @@ export function createLocalService({
   return {
     ask: async ({ groups, ...request }) => {
       await trust.pass();
-      const answer = await askQuestion(topology, request, accessOf(groups, aclDefault));
+      const access = accessOf(groups, aclDefault);
+      // Another node's tenant is not counted here: it is asked there (EU1).
+      const isCounted = topology.isOwner(request.tenant);
+      if (isCounted) topology.quotas.admitQuestion(request);
+      const answer = await askQuestion(topology, request, access).catch((thrown: unknown) => {
+        if (isCounted && toFreshetError(thrown).code === "not_ready") {
+          topology.quotas.takeBackQuestion(request);
+        }
+        throw thrown;
+      });
       // It was found on a log that was refused meanwhile.
       if (trust.refusal !== undefined) throw trust.refusal;
       return answer;
@@ -105,6 +119,14 @@ export function createLocalService({
       const listed = await listDocuments({ tenant, access, cold, askView }, page);
       if (trust.refusal !== undefined) throw trust.refusal;
       return listed;
+    },
+    admit: async (user, bytes) => {
+      await trust.pass();
+      admitHere(topology, user, bytes);
+    },
+    usage: async (tenant) => {
+      await trust.pass();
+      return usageHere(topology, tenant);
     },
   };
 }
@@ -169,8 +191,14 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
         return peers.ask(await ownerOf(options, current.tenant), current);
       });
     },
-    publish: async (tenant, { payload, messageId }) => {
+    publish: async (tenant, { payload, messageId, credential, isDelete }) => {
       await trust.pass();
+      if (isDelete !== true) {
+        const user = { tenant, credential };
+        const bytes = payload.byteLength;
+        const askOwner = async () => peers.admit(await ownerOf(options, tenant), user, bytes);
+        await admitAtOwner(topology, { user, bytes, askOwner });
+      }
       // I11: a full node refuses here, where the publisher still hears of it.
       if (topology.isHotFull(tenant)) throw new FreshetError("overloaded");
       return log.docs.publish({ tenant, payload, messageId });
@@ -190,6 +218,11 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
       const stateOf = (of: TenantId, id: DocumentId) => service.document({ tenant: of }, id);
       const view = { chunks, notices, stateOf, clock };
       return eventsAfter(view, { tenant, after, signal });
+    },
+    usage: async (tenant) => {
+      await trust.pass();
+      if (topology.isOwner(tenant)) return local.usage(tenant);
+      return peers.usage(await ownerOf(options, tenant), tenant);
     },
     lastVersion: (tenant) => log.docs.lastVersion(tenant),
     status: () => statusOf(options),

@@ -2,7 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Negotiator from "negotiator";
-import type { Reader } from "../contract/service.ts";
+import type { Asker } from "../contract/service.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import type { Handler } from "./handler.ts";
 import { EventStream } from "./sse.ts";
@@ -11,16 +11,16 @@ interface AskRoute {
   readonly handler: Handler;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  readonly reader: Reader;
+  readonly asker: Asker;
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
 }
 
 export async function askRoute(route: AskRoute): Promise<unknown> {
-  const { handler, request, reply, reader } = route;
+  const { handler, request, reply, asker } = route;
   const caller = abortWhenCallerLeaves(reply.raw);
   const { signal } = caller;
   const { body } = request;
-  if (!wantsStream(request)) return handler.answer({ ...reader, body, signal });
+  if (!wantsStream(request)) return handler.answer({ ...asker, body, signal });
 
   const stream = new EventStream({
     ...route.sse,
@@ -30,7 +30,7 @@ export async function askRoute(route: AskRoute): Promise<unknown> {
   });
   try {
     const onEvent = stream.send.bind(stream);
-    stream.finish(await handler.answer({ ...reader, body, signal, onEvent }));
+    stream.finish(await handler.answer({ ...asker, body, signal, onEvent }));
   } catch (thrown) {
     if (!stream.begun) {
       stream.abandon();

@@ -82,7 +82,7 @@ function identification(
     // Every key is compared, each in constant time: time tells neither how many there are nor which
     // fits.
     const [match] = current().filter((key) => timingSafeEqual(key.digest, digest));
-    if (match !== undefined) return { tenant: match.tenant, roles: everyRole };
+    if (match !== undefined) return { tenant: match.tenant, roles: everyRole, credential: "env" };
     return looksLikeToken.test(given) ? verifyToken?.(given) : undefined;
   };
 }
@@ -103,7 +103,7 @@ function digestsOf(apiKeys: CurrentKeys) {
 function withoutKeys(headers: IncomingHttpHeaders): Identity {
   const wanted = headers["x-tenant"];
   const tenant = tenantId(Array.isArray(wanted) ? wanted.join() : (wanted ?? defaultTenant));
-  return { tenant, roles: everyRole };
+  return { tenant, roles: everyRole, credential: "open" };
 }
 
 /** @throws FreshetError forbidden */

@@ -4,7 +4,7 @@ import type { FastifyRequest } from "fastify";
 import type { Identity, Role } from "../contract/api-key.ts";
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
-import type { Reader } from "../contract/service.ts";
+import type { Asker, Reader } from "../contract/service.ts";
 import { type Authenticate, type Check, checkRole } from "./auth.ts";
 import { refuseEncodedBody } from "./bodies.ts";
 
@@ -46,6 +46,12 @@ export class Gate {
   /** @throws FreshetError unauthorized */
   tenantOf(request: FastifyRequest): TenantId {
     return this.identityOf(request).tenant;
+  }
+
+  /** Who asks, by its credential alone. @throws FreshetError unauthorized */
+  askerOf(request: FastifyRequest): Asker {
+    const { tenant, groups, credential } = this.identityOf(request);
+    return { tenant, groups, credential };
   }
 
   /**

@@ -21,6 +21,7 @@ import {
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
 import { type Answer, parseQuestion } from "../contract/query.ts";
+import type { TenantUsage } from "../contract/quota.ts";
 import type {
   AskRequest,
   DocumentPage,
@@ -42,6 +43,8 @@ export interface PublishRequest {
   /** Parsed JSON, unchecked. */
   readonly body: unknown;
   readonly idempotencyKey?: string | undefined;
+  /** Of the caller: quotas count by it. */
+  readonly credential?: string | undefined;
 }
 
 export interface EventsRequest {
@@ -71,6 +74,7 @@ export interface Handler {
     request: EventsRequest & { readonly signal: AbortSignal },
   ): AsyncIterable<readonly StoredEvent[]>;
   status(): EngineStatus;
+  usage(tenant: TenantId): Promise<TenantUsage>;
   /** The error as a caller may see it; an unexpected one is logged and loses its message. */
   explain(thrown: unknown): FreshetError;
 }
@@ -103,20 +107,21 @@ export function createHandler(options: HandlerOptions): Handler {
     }
   }
 
-  async function publish({ tenant, body, idempotencyKey }: PublishRequest) {
+  async function publish({ tenant, body, idempotencyKey, credential }: PublishRequest) {
     if (idempotencyKey !== undefined) checkKey(idempotencyKey);
     const parsed = checkOperation(body, service.documentTextBytesMax);
     if (!parsed.ok) throw parsed.error;
     // DOCS holds what the publisher said, not what the schema made of it (a timestamp keeps its
     // form).
     const payload = encoder.encode(JSON.stringify(body));
-    const { id } = parsed.operation;
+    const { id, op } = parsed.operation;
     const keyed =
       idempotencyKey === undefined ? undefined : { tenant, key: idempotencyKey, payload };
     const before = keyed && keys.receiptOf(keyed);
     if (before !== undefined) return { id, seq: before };
     const messageId = idempotencyKey;
-    const { seq } = await service.publish(tenant, { payload, messageId });
+    const isDelete = op === "delete";
+    const { seq } = await service.publish(tenant, { payload, messageId, credential, isDelete });
     if (keyed !== undefined) keys.remember(keyed, seq);
     return { id, seq };
   }
@@ -137,6 +142,7 @@ export function createHandler(options: HandlerOptions): Handler {
     },
     events: eventsOf(service),
     status: () => service.status(),
+    usage: (tenant) => service.usage(tenant),
     explain(thrown) {
       const error = toFreshetError(thrown);
       if (error.code !== "internal") return error;

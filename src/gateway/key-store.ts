@@ -67,7 +67,7 @@ export class KeyStore {
     if (hasKeyExpired(found, this.#options.clock.nowMs())) return undefined;
     const { tenant, roles, groups } = found;
     const own = groups === undefined ? {} : { groups };
-    return { tenant, roles: new Set(roles), ...own, keyId: id };
+    return { tenant, roles: new Set(roles), ...own, credential: id, keyId: id };
   }
 
   /** Whether a key names the tenant, expired or not: what is stored is served. */

@@ -18,6 +18,8 @@ export type LineResult =
 
 export interface LinesRequest {
   readonly tenant: TenantId;
+  /** Of the caller: quotas count by it. */
+  readonly credential?: string | undefined;
   readonly source: AsyncIterable<Uint8Array>;
   /** The part of the node's memory that a line in flight takes. */
   readonly room: LineRoom;
@@ -73,7 +75,7 @@ interface LineJob {
 }
 
 async function publishLine({ handler, request, line, inFlight, add }: LineJob): Promise<void> {
-  const { tenant, idempotencyKey } = request;
+  const { tenant, idempotencyKey, credential } = request;
   const failed = (thrown: unknown) =>
     add({ line: line.line, error: explainAsBody(handler, thrown).error });
   let body: unknown;
@@ -88,7 +90,8 @@ async function publishLine({ handler, request, line, inFlight, add }: LineJob): 
   await inFlight.start(keyOf(body), async () => {
     try {
       const key = idempotencyKey === undefined ? undefined : `${idempotencyKey}/${line.line}`;
-      const { id, seq } = await handler.publish({ tenant, body, idempotencyKey: key });
+      const published = { tenant, body, idempotencyKey: key, credential };
+      const { id, seq } = await handler.publish(published);
       add({ line: line.line, id, seq });
     } catch (error) {
       failed(error);
@@ -110,10 +113,15 @@ function keyOf(body: unknown): string {
   return typeof body.id === "string" ? body.id : "";
 }
 
-/** The log refuses everything just now: the caller sends the remaining lines later. */
+/**
+ * The log, or a quota, refuses everything just now: the caller sends the remaining lines later. A
+ * delete among them waits with them, since an upsert that is sent again must not come after it.
+ */
 function stopsTheRest(result: LineResult): boolean {
-  return "error" in result && ["log_unavailable", "overloaded"].includes(result.error.code);
+  return "error" in result && passing.has(result.error.code);
 }
+
+const passing: ReadonlySet<string> = new Set(["log_unavailable", "overloaded", "quota_exceeded"]);
 
 function tooMany(max: number): FreshetError {
   return new FreshetError("document_too_large", `at most ${max} lines in a request`);

@@ -10,6 +10,7 @@ import { filterSchema, filterShape } from "../contract/filter-schema.ts";
 import { documentIdBytesMax } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { answerSchema, questionSchema } from "../contract/query.ts";
+import { tenantUsageSchema } from "../contract/quota.ts";
 import {
   documentPageSchema,
   documentStateSchema,
@@ -74,6 +75,7 @@ const components = {
   DocumentPage: jsonSchema(documentPageSchema, "output"),
   EngineStatus: jsonSchema(engineStatusSchema, "output"),
   Event: jsonSchema(storedEventSchema, "output"),
+  TenantUsage: jsonSchema(tenantUsageSchema, "output"),
   WebhookReceipt: jsonSchema(webhookReceiptSchema, "output"),
   Readiness: jsonSchema(readinessSchema, "output"),
   Problem: jsonSchema(problemSchema, "output"),
@@ -108,6 +110,7 @@ const anywhere: readonly ErrorCode[] = [
   "unsupported_media_type",
   "headers_too_large",
   "overloaded",
+  "quota_exceeded",
   "cancelled",
   "internal",
   "not_ready",
@@ -297,6 +300,14 @@ const operatorPaths = {
       operationId: "status",
       summary: "State of this node",
       responses: { 200: json("EngineStatus", "the state"), ...problems(...anywhere) },
+    },
+  },
+  "/v1/usage": {
+    get: {
+      operationId: "usage",
+      summary: "What the caller's tenant uses, and what its quotas leave",
+      parameters: [tenantHeader],
+      responses: { 200: json("TenantUsage", "its use now"), ...problems(...anywhere) },
     },
   },
   "/healthz": {

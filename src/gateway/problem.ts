@@ -45,7 +45,9 @@ export function errorHeaders(error: FreshetError): Readonly<Record<string, strin
 function retryAfterSeconds(error: FreshetError): number | undefined {
   if (error.status !== 429 && error.status !== 503) return undefined;
   if (!error.retryable) return undefined;
-  return Math.ceil(limits.retryAfterMs / 1000);
+  const told = error.code === "quota_exceeded" ? error.details?.["retry_after_ms"] : undefined;
+  const ms = typeof told === "number" ? told : limits.retryAfterMs;
+  return Math.max(1, Math.ceil(ms / 1000));
 }
 
 /** What the HTTP framework throws before a handler runs, in our words. */

@@ -68,7 +68,7 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   app.post(
     "/answer",
     { onRequest: [gate.admits("query"), wantsJson], bodyLimit: limits.questionBytesMax },
-    (request, reply) => askRoute({ ...options, request, reply, reader: gate.readerOf(request) }),
+    (request, reply) => askRoute({ ...options, request, reply, asker: gate.askerOf(request) }),
   );
   app.post(
     "/v1/documents",
@@ -77,7 +77,7 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
       bodyLimit: limits.httpDocumentBytesMax,
     },
     async (request, reply) => {
-      const tenant = tenantOf(request);
+      const { tenant, credential } = gate.identityOf(request);
       const idempotencyKey = idempotencyKeyOf(request);
       reply.code(202);
       if (ndjson.test(request.headers["content-type"] ?? "")) {
@@ -86,10 +86,11 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
         const source = boundedBody(body, options.body, options.clock);
         const room = bodies.lineRoom(tenant);
         const { signal } = abortWhenCallerLeaves(reply.raw);
-        const lines = { tenant, source, room, idempotencyKey, signal };
+        const lines = { tenant, credential, source, room, idempotencyKey, signal };
         return { results: await publishLines(handler, lines) };
       }
-      const { seq } = await handler.publish({ tenant, body: request.body, idempotencyKey });
+      const { body } = request;
+      const { seq } = await handler.publish({ tenant, credential, body, idempotencyKey });
       return { seq };
     },
   );
@@ -97,7 +98,8 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   app.delete<DocumentRoute>("/v1/documents/:id", deleting, async (request, reply) => {
     const body = { op: "delete", id: request.params.id };
     const idempotencyKey = idempotencyKeyOf(request);
-    const { seq } = await handler.publish({ tenant: tenantOf(request), body, idempotencyKey });
+    const { tenant, credential } = gate.identityOf(request);
+    const { seq } = await handler.publish({ tenant, credential, body, idempotencyKey });
     reply.code(202);
     return { seq };
   });
@@ -114,6 +116,9 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   );
   app.get<DocumentRoute>("/v1/documents/:id", { onRequest: gate.admits() }, async (request) =>
     handler.document(gate.readerOf(request), request.params.id),
+  );
+  app.get("/v1/usage", { onRequest: gate.admits("query") }, async (request) =>
+    handler.usage(tenantOf(request)),
   );
   app.get("/v1/status", { onRequest: gate.admits() }, async (request) => {
     const status = handler.status();
@@ -154,6 +159,7 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   [mcpPath]: ["GET", "POST", "DELETE"],
   [webhookPath]: ["POST"],
   "/v1/status": ["GET", "HEAD"],
+  "/v1/usage": ["GET", "HEAD"],
   [openAiPaths.chat]: ["POST"],
   [openAiPaths.storeSearch]: ["POST"],
   [openAiPaths.models]: ["GET", "HEAD"],

@@ -10,7 +10,7 @@
 
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { z } from "zod";
-import { type Identity, type Role, roles } from "../contract/api-key.ts";
+import { digestOf, type Identity, type Role, roles } from "../contract/api-key.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { isTenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -99,7 +99,8 @@ function identityOf(payload: JWTPayload, options: TokenOptions): Identity {
   }
   const groups = groupsOf(payload, options.groupsClaim);
   const roles = rolesOf(payload[options.rolesClaim]);
-  return { tenant, roles, ...(groups === undefined ? {} : { groups }) };
+  const credential = nameOf(payload);
+  return { tenant, roles, credential, ...(groups === undefined ? {} : { groups }) };
 }
 
 const groupsClaimDefault = "groups";
@@ -133,6 +134,13 @@ function isElsewhere(payload: JWTPayload, claim: string): boolean {
   const names = payload["_claim_names"];
   const isNamed = typeof names === "object" && names !== null && Object.hasOwn(names, claim);
   return isNamed || payload["hasgroups"] === true;
+}
+
+/** The same for each token of one subject, and no name of a person. */
+function nameOf({ iss, sub }: JWTPayload): string {
+  return `token:${digestOf(`${iss ?? ""}\n${sub ?? ""}`)
+    .toString("hex")
+    .slice(0, 12)}`;
 }
 
 /** A list, or one text with spaces between, as `scope` is. Unknown roles are skipped. */

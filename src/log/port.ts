@@ -25,6 +25,7 @@ import type { Partition, Position, TenantId, Version } from "../contract/ids.ts"
 import type { HeadsPiece, Manifest } from "../contract/manifest.ts";
 import type { ModelProbe } from "../contract/model-probe.ts";
 import type { QuarantinedRecord } from "../contract/quarantine.ts";
+import type { TokenJournal } from "../contract/quota.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record.ts";
 import type { RedactionSecret } from "../contract/redaction-secret.ts";
 import type { AttemptJournal, DeadLetterLog } from "./dead-letter-port.ts";
@@ -280,6 +281,7 @@ export interface Log {
   readonly leases: LeaseStore;
   readonly deadLetters: DeadLetterLog;
   readonly attempts: AttemptJournal;
+  readonly tokens: TokenJournal;
   readonly events: EventSink;
   /**
    * Refuses with log_identity when the streams are not the ones this deployment wrote (L5), or end

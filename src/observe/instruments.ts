@@ -100,6 +100,22 @@ export const counters: Instruments<CounterLabels> = {
     help: "operations that change streams brought to the log",
     labels: ["source"],
   },
+  operation_bytes_total: {
+    help: "bytes of operations that came out of the log",
+    labels: ["tenant"],
+  },
+  model_tokens_total: {
+    help: "tokens of the language model, read and written",
+    labels: ["tenant"],
+  },
+  quota_refused_total: {
+    help: "requests, documents and model answers that a quota did not let through",
+    labels: ["tenant", "quota"],
+  },
+  quota_delayed_seconds_total: {
+    help: "waits of operations from the log for the rate that their tenant may have",
+    labels: ["tenant"],
+  },
 };
 
 export const histograms: Instruments<HistogramLabels> = {

@@ -34,7 +34,9 @@ function nodeOf(
     });
     directory.partitionOf(entry.tenant).tenants.set(entry.tenant, entry);
   }
-  const memory = new NodeHotMemory(directory, createManualClock(), { ...bounds, ...changed });
+  const memory = new NodeHotMemory(directory, createManualClock(), {
+    bounds: { ...bounds, ...changed },
+  });
   return { memory, evicted, directory };
 }
 

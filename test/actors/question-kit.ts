@@ -35,6 +35,7 @@ import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/c
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { type Answer, type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
+import type { Quota } from "../../src/contract/quota.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import { Heads } from "../../src/heads/heads.ts";
@@ -46,6 +47,7 @@ import type { ActorRef } from "../../src/runtime/system.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import type { QuestionNamesLane } from "../../src/text/names.ts";
 import { createManualClock } from "../support/manual-clock.ts";
+import { quotasForAll } from "../support/quotas.ts";
 import { acme, answered, axis, createSystem, dimensions } from "./kit.ts";
 
 export const graceMs = 100;
@@ -74,6 +76,7 @@ export interface QuestionSetUp {
   readonly declines?: boolean;
   /** What cold says of its objects, by their ids. */
   readonly stored?: (ids: readonly string[]) => Promise<readonly ColdObject[]>;
+  readonly quota?: Quota;
 }
 
 const epoch = 1 as Epoch;
@@ -165,6 +168,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
       names: options.names,
       reranking: options.reranking,
       declines: options.declines,
+      quotas: quotasForAll(() => options.quota ?? {}, { clock }),
       writer: {
         standAlone: ({ question }) => Promise.resolve(question),
         write: (request) => {

@@ -13,9 +13,10 @@ import type {
   TenantWriterMessage,
 } from "../../actors/messages.ts";
 import { tenantWriterActor } from "../../actors/tenant-writer/writer.ts";
-import type { Epoch } from "../../src/contract/ids.ts";
+import type { Epoch, TenantId } from "../../src/contract/ids.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
+import type { Quota } from "../../src/contract/quota.ts";
 import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
 import { processOperation } from "../../src/ingest/pipeline.ts";
@@ -27,6 +28,7 @@ import type { StoredOperation } from "../../src/log/port.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
+import { quotasForAll } from "../support/quotas.ts";
 import { acme, axis, quiet, startActor, until } from "./kit.ts";
 
 export interface TenantSetUp {
@@ -44,6 +46,19 @@ export interface TenantSetUp {
   readonly prepare?: Preparer;
   readonly preparation?: Pick<Preparation, "prepare">;
   readonly bytes?: NodeBytes;
+  readonly quota?: Quota;
+  /** What the tenant holds, by which its quota of chunks is judged; read at each document. */
+  readonly heldChunks?: () => number;
+}
+
+function writerQuotas({ quota = {}, heldChunks = () => 0 }: TenantSetUp, clock: ManualClock) {
+  const quotas = quotasForAll(() => quota, { clock });
+  return {
+    takeIn: quotas.takeIn.bind(quotas),
+    limitsPublishing: quotas.limitsPublishing.bind(quotas),
+    refusalOfLogged: (tenant: TenantId) =>
+      quotas.refusalOfMore(tenant, { chunks: heldChunks(), hotBytes: 0 }),
+  };
 }
 
 /** `boom` cannot be prepared, `blank` has nothing to index; anything else is one chunk. */
@@ -96,6 +111,7 @@ export function recoveringTenant(options: TenantSetUp = {}) {
       progress,
       recoveries: new FairShares({ total: 1 }),
       hot: { isFull: () => hot.full, tenantsToMerge: () => [acme] },
+      quotas: writerQuotas(options, clock),
       partition: { put: async ({ epoch }) => fenced.push(epoch) > 0 },
       limits: {
         inFlightMax: options.inFlightMax ?? 64,

@@ -12,8 +12,10 @@ export interface BenchContext {
   readonly dataset: string | undefined;
   /** Real mail, one message a file, that is in no repository; undefined skips its rows. */
   readonly mail: string | undefined;
-  /** How many files a bench of files begins with; each has its own default. */
+  /** How many files, or tenants, a bench begins with; each has its own default. */
   readonly files: number | undefined;
+  /** What of the bench `tenants` is asked for; undefined means all of it. */
+  readonly parts?: readonly string[] | undefined;
   /** The repository. */
   readonly root: string;
   /** A line about what happens now; not part of the result. */

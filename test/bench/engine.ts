@@ -31,6 +31,8 @@ export interface BenchEngine {
   readonly graphFile: string;
   readonly modelDir: string;
   readonly engine: Engine;
+  readonly httpUrl: string;
+  readonly natsUrl: string;
   /** The engine as another tenant asks it. */
   engineOf(tenant: TenantId): Engine;
   /** As `publish`, for another tenant; resolves when the document is visible there. */
@@ -82,6 +84,8 @@ export async function startBenchEngine(context: BenchContext): Promise<BenchEngi
       graphFile: model.graph,
       modelDir: model.modelDir,
       engine: connectEngine(addresses, tenant),
+      httpUrl,
+      natsUrl: addresses.nats,
       engineOf: (other) => connectEngine(addresses, other),
       publishAs: async (other, { id, text }) => {
         const payload = new TextEncoder().encode(JSON.stringify({ id, text }));

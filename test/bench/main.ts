@@ -24,6 +24,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   pipeline: async () => (await import("./pipeline.ts")).benchPipeline,
   freshness: async () => (await import("./freshness.ts")).benchFreshness,
   fairness: async () => (await import("./fairness.ts")).benchFairness,
+  tenants: async () => (await import("./tenants.ts")).benchTenants,
   heads: async () => (await import("./heads.ts")).benchHeads,
   recovery: async () => (await import("./recovery.ts")).benchRecovery,
   recency: async () => (await import("./recency.ts")).benchRecency,
@@ -50,6 +51,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
   pipeline   documents from JetStream to visible, against embedding alone; starts servers and an engine
   freshness  publish to visible, idle and under load, and questions beside a full ingest; starts the same
   fairness   a tenant's questions beside another's flood of them, against its own idle ones; starts the same
+  tenants    floods of one tenant on each surface beside another, costs of a document and a question from 1
+             to 1,000 tenants, an idle engine with as many; starts the same; --files 100 stops at 100 tenants
   heads      memory of heads, and bytes of them that a merge writes for each change, 10k to 1M documents
   recovery   replay after kill -9 against ingest, and merges against bare writes; starts the same
   recency    "what is the latest on ...": hit@1 with recency against without, on dated changelogs
@@ -74,6 +77,7 @@ interface Options extends QueryOptions {
   readonly dataset?: string;
   readonly mail?: string;
   readonly files?: number;
+  readonly parts?: readonly string[];
 }
 
 function program(): Command {
@@ -87,14 +91,24 @@ function program(): Command {
     )
     .option("--mail <folder>", "redaction: mail of one's own, one message a file")
     .addOption(
-      new Option("--files <count>", "mirror: how many files the folder begins with").argParser(
-        (value) => {
-          const count = Number(value);
-          if (Number.isSafeInteger(count) && count > 0) return count;
-          throw new InvalidArgumentError("It is no whole number above zero.");
-        },
-      ),
+      new Option(
+        "--files <count>",
+        "mirror: how many files the folder begins with; tenants: how many",
+      ).argParser((value) => {
+        const count = Number(value);
+        if (Number.isSafeInteger(count) && count > 0) return count;
+        throw new InvalidArgumentError("It is no whole number above zero.");
+      }),
     );
+  command.option(
+    "--parts <list>",
+    "tenants: of floods, costs, idle; all of them are a quarter of an hour",
+    (value) => {
+      const parts = value.split(",").map((part) => part.trim());
+      if (parts.every((part) => ["floods", "costs", "idle"].includes(part))) return parts;
+      throw new InvalidArgumentError("It is a list of floods, costs and idle.");
+    },
+  );
   return addQueryOptions(command)
     .allowExcessArguments(false)
     .exitOverride((error) => {
@@ -117,10 +131,10 @@ async function run(name: string, options: Options): Promise<void> {
   try {
     const dataset = options.dataset === undefined ? undefined : resolve(options.dataset);
     const say = (line: string): void => void process.stderr.write(`[bench] ${line}\n`);
-    const { files, mail: mailFolder } = options;
+    const { files, parts, mail: mailFolder } = options;
     const mail = mailFolder === undefined ? undefined : resolve(mailFolder);
     const result = await bench({
-      ...{ env: process.env, scratch, dataset, mail, files, root, say },
+      ...{ env: process.env, scratch, dataset, mail, files, parts, root, say },
       query: options,
     });
     const report = { bench: name, machine, versions: describeVersions(root), ...result };

@@ -188,6 +188,17 @@ describe("with an engine", () => {
     expect(JSON.parse(json.out)).toMatchObject({ node: "n1", tenants: [{ tenant: "demo" }, {}] });
   });
 
+  it("tenant show tells what a tenant uses and what its quotas leave", async () => {
+    const { code, out } = await run(["tenant", "show", "acme", "--url", url]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^tenant acme: 1 documents, 1 chunks, 0\.0 MiB in memory\nlast minute: /);
+    expect(out).toMatch(/\nquota +limit +left\nquestions_per_second +10 +9\.5\n$/);
+    const json = await run(["tenant", "show", "acme", "--json", "--url", url]);
+    expect(JSON.parse(json.out)).toMatchObject({ tenant: "acme", quota: {}, left: {} });
+    const wrong = await run(["tenant", "show", "a b", "--url", url]);
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining("a tenant is 1-64")]);
+  });
+
   it("Ctrl-C exits 130 and leaves no work behind", async () => {
     engine.service.deltas = ["begun ", ...Array.from({ length: 1e9 / 1e3 }, () => "…")];
     const { code } = await run(["ask", "rivers", "--url", url], { kill: /begun/ });

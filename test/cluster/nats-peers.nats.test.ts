@@ -4,6 +4,7 @@ import { connectPeers, type PeerServer, servePeers } from "../../src/cluster/nat
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
+import { quotaExceeded } from "../../src/contract/quota.ts";
 import type { Peers } from "../../src/contract/service.ts";
 import { FakeService } from "../gateway/fake-service.ts";
 import { countingMetrics } from "../support/counting-metrics.ts";
@@ -52,6 +53,25 @@ describe("peers", () => {
     expect(events[0]).toBe("retrieval");
     expect(events).toContain("delta");
     expect(events).not.toContain("done");
+  });
+
+  it("a publish is admitted, or refused with the owner's quota and its time, in the name of its credential", async () => {
+    const user = { tenant: demo, credential: "0123456789ab" };
+    await peers.admit(node, user, 123);
+    expect(owner.admitted).toEqual([{ ...user, bytes: 123 }]);
+    owner.publishFailure = quotaExceeded({
+      ...{ quota: "bytes_per_second", of: "credential", limit: 9, retryAfterMs: 700 },
+    });
+    await expect(peers.admit(node, user, 123)).rejects.toMatchObject({
+      code: "quota_exceeded",
+      details: { quota: "bytes_per_second", of: "credential", retry_after_ms: 700 },
+    });
+    const gone = peers.admit("another-node", user, 1);
+    await expect(gone).rejects.toMatchObject({ code: "not_ready" });
+  });
+
+  it("what a tenant uses is told by its owner", async () => {
+    expect(await peers.usage(node, demo)).toMatchObject({ tenant: "demo", documents: 1 });
   });
 
   it("a typed error of the owner is the caller's error", async () => {

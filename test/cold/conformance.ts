@@ -213,7 +213,7 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
       expect(await cold.stored(freshTenant("nobody"), ids)).toEqual([]);
     });
 
-    test("a walk gives every object once, page by page, in order of ids, and what it can be told by", async () => {
+    test("a walk gives every object once, page by page, in order of ids, and what it can be told by; a count says how many", async () => {
       const { tenant, objects } = await filled(
         "walk",
         Array.from({ length: 25 }, (_, index) => ({
@@ -245,6 +245,9 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
       const rest = await cold.walk(tenant, { after: between, limit: 100 });
       expect(rest.map((entry) => entry.id)).toEqual(later);
       expect(await cold.walk(neighbour, { after: null, limit: 10 })).toHaveLength(1);
+      expect(await cold.count(tenant)).toBe(25);
+      expect(await cold.count(neighbour)).toBe(1);
+      expect(await cold.count(freshTenant("nobody"))).toBe(0);
       expect(await cold.walk(freshTenant("nobody"), { after: null, limit: 10 })).toEqual([]);
     });
 

@@ -8,10 +8,12 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { StoredEvent } from "../../src/contract/events.ts";
 import type { Version } from "../../src/contract/ids.ts";
 import type { Answer, AnswerEvent, Question, Source } from "../../src/contract/query.ts";
+import type { QuotaUser, TenantUsage } from "../../src/contract/quota.ts";
 import type {
   AskRequest,
   DocumentPageRequest,
   EngineStatus,
+  PublishOptions,
   Reader,
   Service,
 } from "../../src/contract/service.ts";
@@ -27,7 +29,14 @@ export class FakeService implements Service {
   readonly documentTextBytesMax = 1_000;
   readonly payloads: string[] = [];
   readonly messageIds: (string | undefined)[] = [];
-  readonly asked: { readonly tenant: string; readonly question: Question }[] = [];
+  readonly asked: {
+    readonly tenant: string;
+    readonly question: Question;
+    readonly credential?: string | undefined;
+  }[] = [];
+  /** What was said of each publish beside its payload. */
+  readonly publishers: Pick<PublishOptions, "credential" | "isDelete">[] = [];
+  readonly admitted: (QuotaUser & { readonly bytes: number })[] = [];
   /** Of questions, look-ups and listings, in the order they came. */
   readonly readers: Reader[] = [];
   /** Signals of questions, in the order they came. */
@@ -46,8 +55,8 @@ export class FakeService implements Service {
   #seq = 0;
   readonly #tenants = new Map<string, Map<string, Stored>>();
 
-  async ask({ tenant, groups, question, ...options }: AskRequest): Promise<Answer> {
-    this.asked.push({ tenant, question });
+  async ask({ tenant, groups, question, credential, ...options }: AskRequest): Promise<Answer> {
+    this.asked.push({ tenant, question, credential });
     this.readers.push({ tenant, groups });
     this.signals.push(options.signal);
     if (this.failure !== undefined) throw this.failure;
@@ -71,7 +80,9 @@ export class FakeService implements Service {
     };
   }
 
-  async publish(tenant: string, { payload, messageId }: Parameters<Service["publish"]>[1]) {
+  async publish(tenant: string, options: PublishOptions) {
+    const { payload, messageId, credential, isDelete } = options;
+    this.publishers.push({ credential, isDelete });
     this.publishing += 1;
     this.publishingMost = Math.max(this.publishingMost, this.publishing);
     await new Promise(setImmediate);
@@ -117,6 +128,22 @@ export class FakeService implements Service {
     await this.hold;
     yield this.stored.filter(({ seq }) => seq > after);
     if (stays) await aborted(signal, true);
+  }
+
+  async admit({ tenant, credential }: QuotaUser, bytes: number): Promise<void> {
+    this.admitted.push({ tenant, credential, bytes });
+    if (this.publishFailure !== undefined) throw this.publishFailure;
+  }
+
+  async usage(tenant: string): Promise<TenantUsage> {
+    const documents = this.#tenants.get(tenant)?.size ?? 0;
+    return {
+      ...{ tenant, documents, stored_chunks: documents, hot_bytes: 0, operations_behind: 0 },
+      last_minute: { documents, bytes: 0, questions: this.asked.length },
+      model_tokens_today: 0,
+      quota: { questions_per_second: 10 },
+      left: { questions_per_second: 9.5 },
+    };
   }
 
   async lastVersion(): Promise<Version> {

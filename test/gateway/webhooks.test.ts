@@ -31,6 +31,7 @@ interface Published {
   readonly tenant: TenantId;
   readonly body: unknown;
   readonly messageId: string | undefined;
+  readonly isDelete: boolean | undefined;
 }
 
 describe("POST /v1/sources/{name}/events", () => {
@@ -53,11 +54,11 @@ describe("POST /v1/sources/{name}/events", () => {
           ...{ clock: systemClock, deadlineMs: 60_000 },
         }),
       service: {
-        publish: async (of, { payload, messageId }) => {
+        publish: async (of, { payload, messageId, isDelete }) => {
           await Promise.resolve();
           if (refuses !== undefined) throw refuses;
           const body: unknown = JSON.parse(new TextDecoder().decode(payload));
-          published.push({ tenant: of, body, messageId });
+          published.push({ tenant: of, body, messageId, isDelete });
           return { seq: published.length as Version };
         },
       },
@@ -102,6 +103,14 @@ describe("POST /v1/sources/{name}/events", () => {
         body: { id: "a/b/issues/4", title: "Broken", text: "Broken\n\nIt fails." },
       },
     ]);
+  });
+
+  it("names a delete as one, so that it passes every quota", async () => {
+    const deleted = { ...(JSON.parse(issue) as object), action: "deleted" };
+    const body = JSON.stringify(deleted);
+    await post("repo", body, github(body));
+    await post("repo", issue, { ...github(issue), "x-github-delivery": "another" });
+    expect(published.map(({ isDelete }) => isDelete)).toEqual([true, false]);
   });
 
   it("takes the form that GitHub sends by default", async () => {

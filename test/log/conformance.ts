@@ -16,6 +16,7 @@ import { describeChunks } from "./conformance-chunks.ts";
 import { describeDocs } from "./conformance-docs.ts";
 import { describeForeign } from "./conformance-foreign.ts";
 import { describeStores } from "./conformance-stores.ts";
+import { describeTokens } from "./conformance-tokens.ts";
 import type { LogHarness, Opened } from "./harness.ts";
 
 let tenants = 0;
@@ -42,6 +43,7 @@ export function describeLog(name: string, open: () => Promise<LogHarness>): void
     describeDocs(opened);
     describeChunks(opened);
     describeStores(opened);
+    describeTokens(opened);
     describeForeign(opened);
 
     it("is whole", async () => {

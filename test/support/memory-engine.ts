@@ -16,6 +16,7 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { type Metrics, silentLogger, silentMetrics } from "../../src/contract/observation.ts";
+import type { Quota } from "../../src/contract/quota.ts";
 import type { Peers, Service } from "../../src/contract/service.ts";
 import { createMemoryEmbedder } from "../../src/embedding/memory.ts";
 import type { Embedder } from "../../src/embedding/port.ts";
@@ -30,6 +31,7 @@ import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { questionRedactor } from "../../src/text/redact-fields.ts";
 import { inProcessIsolation } from "./in-process-isolation.ts";
+import { quotasForAll } from "./quotas.ts";
 import { testRedactor } from "./redactor.ts";
 
 /** There is one node only: whoever else is asked for is gone. */
@@ -37,6 +39,8 @@ const alone: Peers = {
   ask: () => Promise.reject(new FreshetError("not_ready")),
   document: () => Promise.reject(new FreshetError("not_ready")),
   documents: () => Promise.reject(new FreshetError("not_ready")),
+  admit: () => Promise.reject(new FreshetError("not_ready")),
+  usage: () => Promise.reject(new FreshetError("not_ready")),
 };
 
 const alwaysTrusted = { pass: () => Promise.resolve(), refusal: undefined };
@@ -53,6 +57,8 @@ export interface MemoryEngineOptions {
   readonly model?: LanguageModel | undefined;
   readonly metrics?: Metrics | undefined;
   readonly aclDefault?: AclDefault | undefined;
+  /** Of every tenant; unlimited by default. */
+  readonly quota?: (() => Quota) | undefined;
 }
 
 export interface MemoryEngine {
@@ -114,6 +120,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
         merges,
         clock,
         ...reports,
+        quotas: quotasForAll(options.quota ?? (() => ({})), { clock, journal: log.tokens }),
       },
       createHot: createExactHotShardFactory(),
       redactorOf: () => questionRedactor(testRedactor),

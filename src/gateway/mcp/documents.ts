@@ -4,7 +4,7 @@ import { FreshetError } from "../../contract/errors.ts";
 import type { DocumentId, TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Source } from "../../contract/query.ts";
-import type { Reader } from "../../contract/service.ts";
+import type { Asker } from "../../contract/service.ts";
 import type { Handler } from "../handler.ts";
 
 export interface FetchedDocument {
@@ -20,7 +20,7 @@ export interface FetchedDocument {
 
 export interface DocumentRequest {
   readonly handler: Pick<Handler, "answer">;
-  readonly reader: Reader;
+  readonly asker: Asker;
   readonly id: string;
   readonly signal: AbortSignal;
 }
@@ -50,10 +50,10 @@ export function urlOf(tenant: TenantId, { id, source }: Pick<Source, "id" | "sou
  * their order only. @throws FreshetError not_found, and what a search throws
  */
 export async function fetchDocument(request: DocumentRequest): Promise<FetchedDocument> {
-  const { handler, reader, id, signal } = request;
+  const { handler, asker, id, signal } = request;
   const query = id.trim() === "" ? "document" : id.slice(0, limits.questionCharsMax);
   const body = { query, mode: "search", top_k: limits.topKMax, filter: { id } };
-  const { sources } = await handler.answer({ ...reader, body, signal }).catch(absent);
+  const { sources } = await handler.answer({ ...asker, body, signal }).catch(absent);
   const passages = [...sources].sort((a, b) => a.chunk - b.chunk);
   const [first] = passages;
   if (first === undefined) throw new FreshetError("not_found", "there is no such document");
@@ -63,7 +63,7 @@ export async function fetchDocument(request: DocumentRequest): Promise<FetchedDo
     id,
     title: title ?? id,
     text: passages.map(({ text }) => text).join("\n\n"),
-    url: urlOf(reader.tenant, first),
+    url: urlOf(asker.tenant, first),
     version,
     complete: passages.length < limits.topKMax,
     metadata: { ...metadata, ...JSON.parse(JSON.stringify(described)) },

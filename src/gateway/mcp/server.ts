@@ -7,14 +7,14 @@ import {
   ResourceTemplate,
 } from "@modelcontextprotocol/server";
 import { limits } from "../../contract/limits.ts";
-import type { Reader } from "../../contract/service.ts";
+import type { Asker } from "../../contract/service.ts";
 import type { Handler } from "../handler.ts";
 import { documentIn, documentUri, fetchDocument } from "./documents.ts";
 import { addTools } from "./tools.ts";
 
 export interface McpServerOptions {
   readonly handler: Handler;
-  readonly reader: Reader;
+  readonly asker: Asker;
   readonly mayWrite: boolean;
   readonly version: string;
 }
@@ -24,13 +24,13 @@ const instructions =
   "A document that was read can be listened to: its resource says when it has changed.";
 
 export function createMcpServer(options: McpServerOptions): McpServer {
-  const { handler, reader, version } = options;
-  const { tenant } = reader;
+  const { handler, asker, version } = options;
+  const { tenant } = asker;
   const server = new McpServer(
     { name: "freshet", title: "Freshet", version },
     {
       instructions,
-      capabilities: { tools: {}, resources: { subscribe: reader.groups === undefined } },
+      capabilities: { tools: {}, resources: { subscribe: asker.groups === undefined } },
       maxToolInputElements: limits.mcpToolElementsMax,
     },
   );
@@ -38,7 +38,7 @@ export function createMcpServer(options: McpServerOptions): McpServer {
   const documents = new ResourceTemplate(`${documentUri(tenant, "")}{id}`, {
     list: async ({ mcpReq: { signal } }) => {
       signal.throwIfAborted();
-      const page = await handler.documents(reader, { limit: String(limits.documentPageDefault) });
+      const page = await handler.documents(asker, { limit: String(limits.documentPageDefault) });
       return {
         resources: page.documents.map(({ id }) => ({ uri: documentUri(tenant, id), name: id })),
       };
@@ -59,7 +59,7 @@ export function createMcpServer(options: McpServerOptions): McpServer {
       if (id === undefined) {
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, "no document of this tenant");
       }
-      const { text } = await fetchDocument({ handler, reader, id, signal });
+      const { text } = await fetchDocument({ handler, asker, id, signal });
       return { contents: [{ uri: uri.href, mimeType: "text/markdown", text }] };
     },
   );

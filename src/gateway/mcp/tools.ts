@@ -13,13 +13,13 @@ import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Source } from "../../contract/query.ts";
-import type { Reader } from "../../contract/service.ts";
+import type { Asker } from "../../contract/service.ts";
 import { explainAsBody, type Handler } from "../handler.ts";
 import { fetchDocument, urlOf } from "./documents.ts";
 
 export interface ToolsOptions {
   readonly handler: Handler;
-  readonly reader: Reader;
+  readonly asker: Asker;
   /** Whether `publish` and `delete` are offered. */
   readonly mayWrite: boolean;
 }
@@ -60,7 +60,7 @@ export function addTools(server: McpServer, options: ToolsOptions): void {
   if (options.mayWrite) addWritingTools(server, options);
 }
 
-function addReadingTools(server: McpServer, { handler, reader }: ToolsOptions): void {
+function addReadingTools(server: McpServer, { handler, asker }: ToolsOptions): void {
   const call = callsOf(handler);
   server.registerTool(
     "search",
@@ -73,8 +73,8 @@ function addReadingTools(server: McpServer, { handler, reader }: ToolsOptions): 
     (input, { mcpReq: { signal } }) =>
       call(async () => {
         const body = { ...input, mode: "search" };
-        const reply = await handler.answer({ ...reader, body, signal }).catch(nothing);
-        const results = reply.sources.map((source) => resultOf(reader.tenant, source));
+        const reply = await handler.answer({ ...asker, body, signal }).catch(nothing);
+        const results = reply.sources.map((source) => resultOf(asker.tenant, source));
         return { results, visible_seq: reply.visible_seq, coverage: reply.coverage };
       }),
   );
@@ -87,7 +87,7 @@ function addReadingTools(server: McpServer, { handler, reader }: ToolsOptions): 
       annotations: reading,
     },
     ({ id }, { mcpReq: { signal } }) =>
-      call(async () => ({ ...(await fetchDocument({ handler, reader, id, signal })) })),
+      call(async () => ({ ...(await fetchDocument({ handler, asker, id, signal })) })),
   );
   server.registerTool(
     "answer",
@@ -99,15 +99,15 @@ function addReadingTools(server: McpServer, { handler, reader }: ToolsOptions): 
     },
     (body, { mcpReq: { signal } }) =>
       call(async () => {
-        const reply = await handler.answer({ ...reader, body, signal });
-        const sources = reply.sources.map((source) => resultOf(reader.tenant, source));
+        const reply = await handler.answer({ ...asker, body, signal });
+        const sources = reply.sources.map((source) => resultOf(asker.tenant, source));
         const { answer, visible_seq, coverage } = reply;
         return { answer, sources, visible_seq, coverage };
       }),
   );
 }
 
-function addWritingTools(server: McpServer, { handler, reader }: ToolsOptions): void {
+function addWritingTools(server: McpServer, { handler, asker }: ToolsOptions): void {
   const call = callsOf(handler);
   server.registerTool(
     "publish",
@@ -117,7 +117,10 @@ function addWritingTools(server: McpServer, { handler, reader }: ToolsOptions): 
       inputSchema: published,
       annotations: writing,
     },
-    (body) => call(async () => ({ ...(await handler.publish({ tenant: reader.tenant, body })) })),
+    (body) =>
+      call(async () => ({
+        ...(await handler.publish({ tenant: asker.tenant, credential: asker.credential, body })),
+      })),
   );
   server.registerTool(
     "delete",
@@ -129,7 +132,11 @@ function addWritingTools(server: McpServer, { handler, reader }: ToolsOptions): 
     },
     ({ id }) =>
       call(async () => ({
-        ...(await handler.publish({ tenant: reader.tenant, body: { op: "delete", id } })),
+        ...(await handler.publish({
+          tenant: asker.tenant,
+          credential: asker.credential,
+          body: { op: "delete", id },
+        })),
       })),
   );
 }

@@ -55,14 +55,14 @@ export function addOpenAiRoutes(app: FastifyInstance, options: OpenAiRouteOption
     const asking = { onRequest: gate.admits("query"), bodyLimit: limits.chatBytesMax };
     scope.post(openAiPaths.chat, asking, (request, reply) => chat(options, request, reply));
     scope.post<StoreRoute>(openAiPaths.storeSearch, asking, async (request, reply) => {
-      const reader = gate.readerOf(request);
-      const { tenant } = reader;
+      const asker = gate.askerOf(request);
+      const { tenant } = asker;
       if (request.params.id !== tenant) {
         throw new FreshetError("not_found", `the only vector store of this tenant is ${tenant}`);
       }
       const search = parseStoreSearch(request.body);
       const { signal } = abortWhenCallerLeaves(reply.raw);
-      const question = { ...reader, body: storeQuestionOf(search), signal };
+      const question = { ...asker, body: storeQuestionOf(search), signal };
       return storePageOf(search, await orNothing(handler.answer(question)));
     });
     const model = {
@@ -88,7 +88,7 @@ async function chat(
   const body = questionOf(asked);
   const query = String(body["query"]);
   const caller = abortWhenCallerLeaves(reply.raw);
-  const question = { ...gate.readerOf(request), body, signal: caller.signal };
+  const question = { ...gate.askerOf(request), body, signal: caller.signal };
   const head: ReplyHead = {
     id: `chatcmpl-${request.id}`,
     created: Math.floor(clock.nowMs() / 1_000),

@@ -119,6 +119,7 @@ class WebhookDoor implements RunningWebhooks {
       const { seq } = await service.publish(tenant, {
         payload: encoder.encode(payload),
         messageId,
+        isDelete: isDelete(payload),
       });
       published.push({ id, seq });
     }
@@ -214,4 +215,9 @@ const plain = /^[A-Za-z0-9_.:#/-]+$/;
 function tokenOf(delivery: string): string {
   const fits = delivery.length <= limits.webhookDeliveryCharsMax && plain.test(delivery);
   return fits ? delivery : createHash("sha256").update(delivery).digest("hex");
+}
+
+/** A delete passes every quota. @param payload as mapping made it */
+function isDelete(payload: string): boolean {
+  return (JSON.parse(payload) as { readonly op?: unknown }).op === "delete";
 }

@@ -16,7 +16,7 @@ export function guardedLog<Guarded extends Log>(
   log: Guarded,
   monitor: LogIdentityMonitor,
 ): Guarded {
-  const { docs, chunks, manifests, attempts, deadLetters } = log;
+  const { docs, chunks, manifests, attempts, tokens, deadLetters } = log;
   const checked = checkedBy(monitor);
   return {
     ...log,
@@ -35,6 +35,7 @@ export function guardedLog<Guarded extends Log>(
     }),
     leases: guardedLeases(log.leases, monitor),
     attempts: mapCalls(attempts, checked, {}),
+    tokens: mapCalls(tokens, checked, {}),
     deadLetters: mapCalls(deadLetters, checked, {}),
   };
 }

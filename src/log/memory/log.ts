@@ -32,6 +32,7 @@ import { MemoryDeadLetters } from "./dead-letters.ts";
 import { MemoryDocs } from "./docs.ts";
 import { MemoryLeases } from "./leases.ts";
 import { MemoryManifests } from "./manifests.ts";
+import { MemoryTokens } from "./tokens.ts";
 
 export interface PublishedEvent {
   readonly tenant: TenantId;
@@ -125,6 +126,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     leases,
     deadLetters,
     attempts: new MemoryAttempts(availability),
+    tokens: new MemoryTokens(availability),
     events,
     async checkIdentity() {
       await availability.pass();

@@ -31,6 +31,7 @@ import { type Deployment, deploymentOf, ensureLog } from "./identity.ts";
 import { LogIntegrity } from "./integrity.ts";
 import { NatsLeases } from "./leases.ts";
 import { openingPauseMs } from "./pauses.ts";
+import { NatsTokens } from "./tokens.ts";
 
 export interface NatsLogOptions extends NatsAccess {
   /** Of DOCS; fixed when the log is created. */
@@ -132,6 +133,7 @@ function assemble(
     leases: new NatsLeases(context, leaseMs),
     deadLetters: new NatsDeadLetters(context),
     attempts: new NatsAttempts(context),
+    tokens: new NatsTokens(context),
     events: eventSink(context),
     checkIdentity: () => integrity.check(),
     usage: () => integrity.usage(),

@@ -79,6 +79,7 @@ export const modelSubject = `${manifestSubjects}.model`;
 export const redactionSubject = `${manifestSubjects}.redaction`;
 export const attemptsSubject = (tenant: TenantId): string =>
   `${manifestSubjects}.attempts.${tenant}`;
+export const tokensSubject = (tenant: TenantId): string => `${manifestSubjects}.tokens.${tenant}`;
 export const owedSubject = (tenant: TenantId): string => `${manifestSubjects}.letters.${tenant}`;
 
 // --- leases -------------------------------------------------------------------------------------

@@ -1,0 +1,10 @@
+/** `freshet tenant`: what an operator does with tenants; each group has a file beside this. */
+
+import type { Command } from "commander";
+import type { Terminal } from "../terminal.ts";
+import { addTenantShow } from "./tenant-show.ts";
+
+export function addTenant(program: Command, terminal: Terminal): void {
+  const tenant = program.command("tenant").description("look at tenants");
+  addTenantShow(tenant, terminal);
+}

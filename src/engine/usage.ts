@@ -1,0 +1,69 @@
+/**
+ * Quotas at the service: which node decides about a publish, and what a tenant uses.
+ *
+ *   EU1  the tenant's owner decides, so that a quota holds over all nodes together;
+ *   EU2  a publish needs no owner (I1): while none answers the node that has the request decides by
+ *        its own meters, so that no more passes than the quota for each node.
+ */
+
+import type { Topology } from "../../actors/topology/topology.ts";
+import { FreshetError, toFreshetError } from "../contract/errors.ts";
+import type { TenantId } from "../contract/ids.ts";
+import type { QuotaUser, TenantUsage } from "../contract/quota.ts";
+
+type Metered = Pick<Topology, "isOwner" | "quotas" | "refusalOfMore" | "held" | "directory">;
+
+/** @throws FreshetError quota_exceeded; not_ready where another node owns the tenant */
+export function admitHere(topology: Metered, user: QuotaUser, bytes: number): void {
+  if (!topology.isOwner(user.tenant)) throw new FreshetError("not_ready");
+  const refused = topology.refusalOfMore(user.tenant);
+  if (refused !== undefined) throw refused;
+  topology.quotas.admitDocument(user, bytes);
+}
+
+/** EU1, EU2. @throws FreshetError quota_exceeded */
+export async function admitAtOwner(
+  topology: Metered,
+  admitted: {
+    readonly user: QuotaUser;
+    readonly bytes: number;
+    /** Asks the owner, which is another node. */
+    readonly askOwner: () => Promise<void>;
+  },
+): Promise<void> {
+  const { user, bytes, askOwner } = admitted;
+  if (!topology.quotas.limitsPublishing(user)) return;
+  if (topology.isOwner(user.tenant)) return admitHere(topology, user, bytes);
+  try {
+    await askOwner();
+  } catch (thrown) {
+    if (toFreshetError(thrown).code === "quota_exceeded") throw thrown;
+    topology.quotas.admitDocument(user, bytes);
+  }
+}
+
+/** @throws FreshetError not_ready where another node owns the tenant */
+export async function usageHere(topology: Metered, tenant: TenantId): Promise<TenantUsage> {
+  if (!topology.isOwner(tenant)) throw new FreshetError("not_ready");
+  const { quota, lastMinute, tokensToday, left } = await topology.quotas.useOf(tenant);
+  const entry = topology.directory.tenant(tenant);
+  const held = topology.held(tenant);
+  const { stored_chunks, hot_bytes } = quota;
+  const amounts = {
+    ...(stored_chunks === undefined
+      ? {}
+      : { stored_chunks: Math.max(0, stored_chunks - held.chunks) }),
+    ...(hot_bytes === undefined ? {} : { hot_bytes: Math.max(0, hot_bytes - held.hotBytes) }),
+  };
+  return {
+    tenant,
+    documents: entry?.status.documents ?? 0,
+    stored_chunks: held.chunks,
+    hot_bytes: Math.round(held.hotBytes),
+    operations_behind: entry?.progress.behind ?? 0,
+    last_minute: lastMinute,
+    model_tokens_today: tokensToday,
+    quota,
+    left: { ...left, ...amounts },
+  };
+}

@@ -1,0 +1,143 @@
+/**
+ * The file of `FRESHET_QUOTAS_FILE`, read again when it changes.
+ *
+ * Owns: the last good content. Never: writes it, or forgets it because a new content is broken.
+ *
+ *   QF1  a change holds after at most `quotasCheckMs`, without a restart;
+ *   QF2  a file that cannot be read or makes no sense changes nothing: the quotas of before hold,
+ *        and the log says once what is wrong and what to do.
+ */
+
+import { readFileSync, type Stats, statSync } from "node:fs";
+import type { TenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import type { Logger } from "../contract/observation.ts";
+import { type Quota, type QuotaEntry, quotasFileSchema } from "../contract/quota.ts";
+import type { Clock } from "../runtime/clock.ts";
+
+/** What may be used, as it is now. */
+export interface QuotaSource {
+  ofTenant(tenant: TenantId): Quota;
+  ofCredential(credential: string): Quota;
+}
+
+export const noQuotas: QuotaSource = { ofTenant: () => ({}), ofCredential: () => ({}) };
+
+export interface QuotaFileOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Entries joined with their defaults. */
+interface Content {
+  readonly fallback: Quota;
+  readonly tenants: ReadonlyMap<string, Quota>;
+  readonly credentialFallback: Quota;
+  readonly credentials: ReadonlyMap<string, Quota>;
+}
+
+export class QuotaFile implements QuotaSource {
+  readonly #options: QuotaFileOptions;
+  #content: Content;
+  /** Of the file at the last look; that of a broken one is remembered, too. */
+  #stamp: string;
+  #lookedAtMs: number;
+
+  private constructor(options: QuotaFileOptions) {
+    this.#options = options;
+    this.#stamp = stampOf(options.path);
+    this.#content = read(options.path);
+    this.#lookedAtMs = options.clock.monotonicMs();
+  }
+
+  /** @throws Error with one line that names the file, what is wrong with it, and what to do */
+  static open(options: QuotaFileOptions): QuotaFile {
+    try {
+      return new QuotaFile(options);
+    } catch (thrown) {
+      const says = `FRESHET_QUOTAS_FILE: ${options.path}: ${reasonOf(thrown)}`;
+      throw new Error(`${says}; see ops/guides/quotas.md`, { cause: thrown });
+    }
+  }
+
+  ofTenant(tenant: TenantId): Quota {
+    const { tenants, fallback } = this.#current();
+    return tenants.get(tenant) ?? fallback;
+  }
+
+  ofCredential(credential: string): Quota {
+    const { credentials, credentialFallback } = this.#current();
+    return credentials.get(credential) ?? credentialFallback;
+  }
+
+  /** QF1, QF2. */
+  #current(): Content {
+    const { path, clock, logger } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - this.#lookedAtMs < limits.quotasCheckMs) return this.#content;
+    this.#lookedAtMs = nowMs;
+    const stamp = stampOf(path);
+    if (stamp === this.#stamp) return this.#content;
+    this.#stamp = stamp;
+    try {
+      this.#content = read(path);
+      logger.info({ tenants: this.#content.tenants.size }, "the quotas were read again");
+    } catch (thrown) {
+      const says = "the quotas of before still hold: correct the file, it is read again then";
+      logger.error({ file: path, reason: reasonOf(thrown) }, says);
+    }
+    return this.#content;
+  }
+}
+
+/** A new file in its place has another inode, also within one tick of the file system's clock. */
+function stampOf(path: string): string {
+  try {
+    const { mtimeMs, size, ino }: Stats = statSync(path);
+    return `${mtimeMs} ${size} ${ino}`;
+  } catch {
+    return "gone";
+  }
+}
+
+function read(path: string): Content {
+  const bytes = readFileSync(path);
+  if (bytes.length > limits.quotasFileBytesMax) throw new Error("the file is too large");
+  const parsed = quotasFileSchema.safeParse(JSON.parse(bytes.toString("utf8")));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const place = issue?.path.map(String).join(".") ?? "";
+    const inner = issue?.code === "invalid_key" ? issue.issues[0] : issue;
+    throw new Error(`${place === "" ? "the file" : place}: ${inner?.message ?? "makes no sense"}`);
+  }
+  const { default: common = {}, tenants, credential_default, credentials } = parsed.data;
+  const own = credential_default ?? {};
+  return {
+    fallback: joined(common, {}),
+    tenants: joinedAll(common, tenants),
+    credentialFallback: joined(own, {}),
+    credentials: joinedAll(own, credentials),
+  };
+}
+
+function joinedAll(
+  common: QuotaEntry,
+  entries: Readonly<Record<string, QuotaEntry>> = {},
+): ReadonlyMap<string, Quota> {
+  return new Map(Object.entries(entries).map(([name, entry]) => [name, joined(common, entry)]));
+}
+
+/** Field by field; `null` is unlimited. */
+function joined(common: QuotaEntry, entry: QuotaEntry): Quota {
+  const all: readonly (readonly [string, unknown])[] = Object.entries({ ...common, ...entry });
+  return Object.fromEntries(all.filter(([, value]) => typeof value === "number"));
+}
+
+function reasonOf(thrown: unknown): string {
+  if (thrown instanceof SyntaxError) return "the file is not JSON";
+  const code = (thrown as NodeJS.ErrnoException).code;
+  if (code === "ENOENT") return "there is no such file";
+  if (code !== undefined) return `the file cannot be read (${code})`;
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
