@@ -11,6 +11,11 @@ import { collectionsOf, ensureCollections } from "./weaviate-schema.ts";
 
 export interface Tenants {
   ensure(tenant: TenantId): Promise<void>;
+  /** Removes it from both collections. */
+  erase(tenant: TenantId): Promise<void>;
+  exists(tenant: TenantId): Promise<boolean>;
+  /** Its shards leave Weaviate's memory. */
+  sleep(tenant: TenantId): Promise<void>;
   /** Runs a write; a tenant that was removed, or fell asleep, meanwhile is made once more. */
   writing<T>(tenant: TenantId, work: () => Promise<T>): Promise<T>;
   /** Runs a read; a tenant that does not exist is not made for it. */
@@ -49,8 +54,35 @@ export function createTenants(connection: Connection): Tenants {
     return await work();
   }
 
+  async function found(client: WeaviateClient, tenant: TenantId) {
+    const collections = collectionsOf(client);
+    const names: string[] = [];
+    for (const name of [collections.chunks, collections.markers]) {
+      if (!(await client.collections.exists(name))) continue;
+      if ((await client.collections.use(name).tenants.getByName(tenant)) !== null) names.push(name);
+    }
+    return names;
+  }
+
   return {
     ensure,
+    async erase(tenant) {
+      await connection.run(async (client) => {
+        for (const name of await found(client, tenant)) {
+          await client.collections.use(name).tenants.remove(tenant);
+        }
+      });
+      known.delete(tenant);
+    },
+    exists: (tenant) => connection.run(async (client) => (await found(client, tenant)).length > 0),
+    async sleep(tenant) {
+      await connection.run(async (client) => {
+        for (const name of await found(client, tenant)) {
+          await client.collections.use(name).tenants.deactivate(tenant);
+        }
+      });
+      known.delete(tenant);
+    },
     async writing(tenant, work) {
       await ensure(tenant);
       try {

@@ -18,6 +18,7 @@ import { questionLimits, questionRelations } from "./limits/questions.ts";
 import { runtimeLimits, runtimeRelations } from "./limits/runtime.ts";
 import { sourceLimits, sourceRelations } from "./limits/sources.ts";
 import { surfaceLimits, surfaceRelations } from "./limits/surfaces.ts";
+import { tenantLimits, tenantRelations } from "./limits/tenants.ts";
 import { textLimits, textRelations } from "./limits/text.ts";
 
 export const limits = {
@@ -36,6 +37,7 @@ export const limits = {
   ...mergeLimits,
   ...surfaceLimits,
   ...sourceLimits,
+  ...tenantLimits,
 } as const;
 
 /** What must hold between them, by room; test/contract/limits.test.ts checks it. */
@@ -54,4 +56,5 @@ export const limitRelations = {
   merges: mergeRelations,
   surfaces: surfaceRelations,
   sources: sourceRelations,
+  tenants: tenantRelations,
 } as const;

@@ -30,7 +30,9 @@ import { Availability } from "./availability.ts";
 import { MemoryChunks } from "./chunks.ts";
 import { MemoryDeadLetters } from "./dead-letters.ts";
 import { MemoryDocs } from "./docs.ts";
+import { memoryErasure } from "./erasure.ts";
 import { MemoryLeases } from "./leases.ts";
+import { MemoryLives } from "./lives.ts";
 import { MemoryManifests } from "./manifests.ts";
 
 export interface PublishedEvent {
@@ -114,6 +116,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     perTenantMax: options.lettersPerTenantMax,
   });
   const { events, ...heard } = memoryEvents();
+  const attempts = new MemoryAttempts(availability);
   const leases = new MemoryLeases({ clock, base, availability, leaseMs: options.leaseMs });
   return {
     partitions,
@@ -124,7 +127,9 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     manifests,
     leases,
     deadLetters,
-    attempts: new MemoryAttempts(availability),
+    attempts,
+    lives: new MemoryLives(availability),
+    erasure: memoryErasure({ availability, docs, chunks, manifests, deadLetters, attempts }),
     events,
     async checkIdentity() {
       await availability.pass();

@@ -27,9 +27,11 @@ import { claimModel, claimRedaction } from "./claims.ts";
 import { type NatsContext, openConnection } from "./connection.ts";
 import { NatsDeadLetters } from "./dead-letters.ts";
 import { NatsDocs } from "./docs.ts";
+import { NatsErasure } from "./erasure.ts";
 import { type Deployment, deploymentOf, ensureLog } from "./identity.ts";
 import { LogIntegrity } from "./integrity.ts";
 import { NatsLeases } from "./leases.ts";
+import { NatsLives } from "./lives.ts";
 import { openingPauseMs } from "./pauses.ts";
 
 export interface NatsLogOptions extends NatsAccess {
@@ -132,6 +134,11 @@ function assemble(
     leases: new NatsLeases(context, leaseMs),
     deadLetters: new NatsDeadLetters(context),
     attempts: new NatsAttempts(context),
+    lives: new NatsLives(context),
+    erasure: new NatsErasure({
+      ...{ context, partitions },
+      verified: [integrity.docs, integrity.chunks],
+    }),
     events: eventSink(context),
     checkIdentity: () => integrity.check(),
     usage: () => integrity.usage(),

@@ -79,6 +79,9 @@ export const modelSubject = `${manifestSubjects}.model`;
 export const redactionSubject = `${manifestSubjects}.redaction`;
 export const attemptsSubject = (tenant: TenantId): string =>
   `${manifestSubjects}.attempts.${tenant}`;
+const lifePrefix = `${manifestSubjects}.life.`;
+export const lifeSubject = (tenant: TenantId): string => `${lifePrefix}${tenant}`;
+export const livesFilter = `${lifePrefix}*`;
 export const owedSubject = (tenant: TenantId): string => `${manifestSubjects}.letters.${tenant}`;
 
 // --- leases -------------------------------------------------------------------------------------

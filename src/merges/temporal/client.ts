@@ -19,6 +19,12 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from "@temporalio/client";
 import type { mergeTenant } from "../../../workflows/merge.ts";
+import {
+  type EraseDocumentInput,
+  type EraseInput,
+  eraseNames,
+  eraseWorkflowId,
+} from "../../contract/erase.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
@@ -33,10 +39,11 @@ import {
   mergeWorkflowId,
 } from "../../contract/merge.ts";
 import { type Logger, silentLogger } from "../../contract/observation.ts";
+import type { SignedReceipt } from "../../contract/receipt.ts";
 import type { ScrubOutcome } from "../../contract/scrub.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
-import type { MergeClient } from "../port.ts";
+import type { EraseClient, MergeClient } from "../port.ts";
 import { accessVersion, explainTemporal, resolveAccess, type TemporalAccess } from "./access.ts";
 import { fromFailure } from "./failures.ts";
 
@@ -62,11 +69,11 @@ const racedCodes = new Set([5 /* NOT_FOUND */, 10 /* ABORTED */]);
 const racedAttemptsMax = 3;
 
 /** Never fails: the first use of the result connects. */
-export function connectTemporal(options: TemporalOptions): MergeClient {
+export function connectTemporal(options: TemporalOptions): MergeClient & EraseClient {
   return new TemporalMergeClient(options);
 }
 
-class TemporalMergeClient implements MergeClient {
+class TemporalMergeClient implements MergeClient, EraseClient {
   readonly #options: TemporalOptions;
   readonly #logger: Logger;
   #namespace: string;
@@ -176,6 +183,46 @@ class TemporalMergeClient implements MergeClient {
         throw thrown;
       }
     });
+  }
+
+  eraseTenant(tenant: TenantId): Promise<SignedReceipt> {
+    const { deployment, confirmMs: settleMs } = this.#options;
+    const input: EraseInput = {
+      tenant,
+      ...(deployment === undefined ? {} : { deployment }),
+      ...(settleMs === undefined ? {} : { settleMs }),
+    };
+    return this.#erase(eraseNames.workflow, eraseWorkflowId(tenant), input);
+  }
+
+  eraseDocument(
+    tenant: TenantId,
+    versions: Parameters<EraseClient["eraseDocument"]>[1],
+  ): Promise<SignedReceipt> {
+    const { deployment } = this.#options;
+    const input: EraseDocumentInput = {
+      ...{ tenant, ...versions },
+      ...(deployment === undefined ? {} : { deployment }),
+    };
+    const id = eraseWorkflowId(tenant, versions.version);
+    return this.#erase(eraseNames.documentWorkflow, id, input);
+  }
+
+  /** Joins the one that runs. The wait is the caller's to bound: an erase takes what it takes. */
+  async #erase(
+    type: string,
+    workflowId: string,
+    input: EraseInput | EraseDocumentInput,
+  ): Promise<SignedReceipt> {
+    const handle = await this.#call(limits.temporalRequestMs, () =>
+      this.#client.workflow.start(type, {
+        ...{ workflowId, taskQueue: this.#taskQueue, args: [input] },
+        workflowIdConflictPolicy: "USE_EXISTING",
+        workflowIdReusePolicy: "ALLOW_DUPLICATE",
+        staticSummary: `erase of tenant ${input.tenant}, or of a document of it`,
+      }),
+    );
+    return this.#call(limits.eraseActivityMs, async () => (await handle.result()) as SignedReceipt);
   }
 
   async ensureSchedule(): Promise<void> {
