@@ -62,4 +62,6 @@ export interface AnswerWriter {
    * @throws FreshetError cancelled when the signal aborts
    */
   write(request: WriteRequest): Promise<Written>;
+  /** Drops what is kept of a tenant; absent where nothing is kept. */
+  forget?(tenant: TenantId): void;
 }

@@ -37,7 +37,10 @@ interface KeptAnswer extends Pick<Written, "answer" | "llm"> {
 
 export function createKeptAnswers(options: KeptAnswersOptions): AnswerWriter {
   const kept = new KeptAnswers(options);
-  return { write: (request) => kept.write(request) };
+  return {
+    write: (request) => kept.write(request),
+    forget: (tenant) => kept.forget(tenant),
+  };
 }
 
 class KeptAnswers {
@@ -71,6 +74,10 @@ class KeptAnswers {
     this.#count(isShared ? "shared" : "miss");
     const writing = isShared ? other : this.#begin(request, { place, key, untilMs });
     return { ...(await writing.hear(request)), kept: isShared ? "hit" : "miss" };
+  }
+
+  forget(tenant: string): void {
+    this.#kept.forget(tenant);
   }
 
   #begin(

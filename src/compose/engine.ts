@@ -274,6 +274,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
       embedBatch: batchSize,
       keepsForEqualQuestions: config.answerCache,
       tenantWeights: config.tenantWeights,
+      tenantSleepMs: config.tenantSleepMs,
       tenants: { max: config.tenantsMax, named: parts.access.named },
     },
   });

@@ -5,6 +5,7 @@ import type { DocumentId, TenantId, Version } from "./ids.ts";
 import type { QuarantinedRecord } from "./quarantine.ts";
 import type { Answer, AnswerEvent, Question } from "./query.ts";
 import type { TenantRecovery } from "./recovery.ts";
+import type { LifeSummary } from "./tenant-life.ts";
 
 /** A checked question with its caller: one shape from the gateway to the question actor. */
 export interface AskRequest {
@@ -64,6 +65,8 @@ export interface EngineStatus {
     readonly joining: number;
   };
   readonly tenants: readonly TenantStatus[];
+  /** Tenants of the installation that are not served now; absent while there are none. */
+  readonly resting?: LifeSummary | undefined;
   /** The newest records that this node met in the log and skipped; absent while there are none. */
   readonly quarantined?: readonly QuarantinedRecord[] | undefined;
   readonly services: Readonly<

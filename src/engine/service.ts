@@ -69,6 +69,7 @@ export function createLocalService({
   return {
     ask: async (request) => {
       await trust.pass();
+      await begin(topology, request.tenant);
       const answer = await askQuestion(topology, request);
       // It was found on a log that was refused meanwhile.
       if (trust.refusal !== undefined) throw trust.refusal;
@@ -76,6 +77,7 @@ export function createLocalService({
     },
     document: async (tenant, id) => {
       await trust.pass();
+      await begin(topology, tenant);
       const view = await askDocument(topology, tenant, id);
       const { version, shard, visible: visible_seq } = view;
       if (version === undefined || (shard === "cold" && (await isGone(tenant, id, version)))) {
@@ -85,12 +87,22 @@ export function createLocalService({
     },
     documents: async (tenant, page) => {
       await trust.pass();
+      await begin(topology, tenant);
       const askView: AskView = (request) => askList(topology, tenant, request);
       const listed = await listDocuments({ tenant, cold, askView }, page);
       if (trust.refusal !== undefined) throw trust.refusal;
       return listed;
     },
   };
+}
+
+/** A tenant that sleeps wakes. @throws FreshetError tenant_erased, tenant_suspended, not_ready */
+async function begin(
+  { lives, isOwner, awake }: Pick<Topology, "lives" | "isOwner" | "awake">,
+  tenant: TenantId,
+): Promise<void> {
+  lives.check(tenant);
+  if (isOwner(tenant)) await awake(tenant);
 }
 
 /**
@@ -131,6 +143,8 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
     },
     publish: async (tenant, { payload, messageId }) => {
       await trust.pass();
+      await topology.lives.load();
+      topology.lives.check(tenant);
       // I11: a full node refuses here, where the publisher still hears of it.
       if (topology.isHotFull(tenant)) throw new FreshetError("overloaded");
       return log.docs.publish({ tenant, payload, messageId });
@@ -250,6 +264,7 @@ async function askList(
 function statusOf({ node, topology, services, trust, log }: ServiceOptions): EngineStatus {
   const quarantined = log.quarantined().slice(-limits.quarantineShownMax);
   const { directory } = topology;
+  const resting = topology.lives.summary();
   const partitions = [...directory.partitions.values()];
   const owned = partitions.filter(({ state }) => state === "serving");
   const joining = partitions.filter(({ state }) => state === "joining");
@@ -281,6 +296,7 @@ function statusOf({ node, topology, services, trust, log }: ServiceOptions): Eng
     ...(quarantined.length === 0 ? {} : { quarantined }),
     partitions: { total: partitions.length, owned: owned.length, joining: joining.length },
     tenants,
+    ...(resting === undefined ? {} : { resting }),
     services: services(),
   };
 }

@@ -11,6 +11,7 @@ import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import {
+  activeLife,
   checkServed,
   isErased,
   type LifeSummary,
@@ -46,6 +47,14 @@ export class TenantLives {
     const known = this.#lives.get(tenant);
     if (known !== undefined && known.revision >= revision) return false;
     this.#lives.set(tenant, { life, revision });
+    return true;
+  }
+
+  /** It is used again, whatever the record says still; false for one that did not sleep. */
+  woke(tenant: TenantId): boolean {
+    const known = this.#lives.get(tenant);
+    if (known?.life.state !== "asleep") return false;
+    this.#lives.set(tenant, { ...known, life: activeLife });
     return true;
   }
 
