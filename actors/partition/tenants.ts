@@ -123,7 +123,14 @@ export class TenureTenants {
   /** What the tenant is at has changed. */
   async heed(tenant: TenantId): Promise<void> {
     const { log } = this.#options;
-    if (isResting(this.#life(tenant))) return this.retire(tenant);
+    if (isResting(this.#life(tenant))) {
+      await this.retire(tenant);
+      const life = this.#life(tenant);
+      // An operator put it to sleep while something came.
+      const isBehind =
+        life?.state === "asleep" && (await log.docs.lastVersion(tenant)) > life.version;
+      return isBehind ? this.wake(tenant) : undefined;
+    }
     if (this.#handles.has(tenant)) return;
     const isKnown = (await this.#hasRecords(tenant)) || (await log.docs.lastVersion(tenant)) > 0;
     if (isKnown) await this.#startAgain(tenant);

@@ -6,8 +6,10 @@ import { addDlq } from "./commands/dlq.ts";
 import { addIngest } from "./commands/ingest.ts";
 import { addKey } from "./commands/key.ts";
 import { addMerge } from "./commands/merge.ts";
+import { addReceipt } from "./commands/receipt.ts";
 import { addSource } from "./commands/source.ts";
 import { addStatus } from "./commands/status.ts";
+import { addTenant } from "./commands/tenant.ts";
 import { CliError, describeFailure, type ExitCode, exitCodes } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -45,6 +47,6 @@ function createProgram(terminal: Terminal, version: string): Command {
       "\nExit codes: 0 done, 1 failed, 2 usage, 130 interrupted.\nAddresses: options, then FRESHET_* variables, then .freshet/run.json, then the defaults.",
     );
   const commands = [addIngest, addAsk, addSearch, addStatus, addMerge, addDlq, addSource, addKey];
-  for (const add of commands) add(program, terminal);
+  for (const add of [...commands, addTenant, addReceipt]) add(program, terminal);
   return program;
 }
