@@ -124,6 +124,7 @@ export class TenureTenants {
   async heed(tenant: TenantId): Promise<void> {
     const { log } = this.#options;
     if (isResting(this.#life(tenant))) {
+      if (!this.#handles.has(tenant) && !this.#ending.has(tenant)) return;
       await this.retire(tenant);
       const life = this.#life(tenant);
       // An operator put it to sleep while something came.
