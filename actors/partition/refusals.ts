@@ -9,7 +9,6 @@
 import { toFreshetError } from "../../src/contract/errors.ts";
 import { isTenantId, type Partition, type TenantId, type Version } from "../../src/contract/ids.ts";
 import type { Logger } from "../../src/contract/observation.ts";
-import { isErased } from "../../src/contract/tenant-life.ts";
 import type { Admission, TenantCatalogue } from "../../src/log/catalogue.ts";
 import type { TenantLives } from "../../src/log/lives.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
@@ -84,9 +83,13 @@ export class Refusals {
     const { log, partition, lives } = this.#options;
     const names = await log.docs.tenants(partition);
     for (const name of names.filter((token) => this.#parts.isRefused(token))) {
-      if (isTenantId(name) && isErased(lives.of(name))) {
+      const life = isTenantId(name) ? lives.of(name) : undefined;
+      // While it is being erased the erase itself removes them, and counts them before.
+      if (life?.state === "erasing") continue;
+      if (life?.state === "erased") {
         // Nothing of an erased tenant is kept, not even that something was refused.
-        await log.erasure.remove({ tenant: name, of: "operations", signal: this.#parts.ended });
+        const tenant = name as TenantId;
+        await log.erasure.remove({ tenant, of: "operations", signal: this.#parts.ended });
         continue;
       }
       await this.#refuseToken(name);

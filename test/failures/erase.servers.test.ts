@@ -96,12 +96,9 @@ it("a tenant: its owner lets go, every store is empty, and so are the servers' f
   expect((await ask(tenant)).sources.length).toBeGreaterThan(0);
   await sleep(4_000);
   const before = traces(word);
-  console.log("before", before);
   expect(Object.keys(before).some((file) => file.includes("CHUNKS"))).toBe(true);
   expect(Object.keys(before).some((file) => file.includes("weaviate"))).toBe(true);
-  const begunMs = performance.now();
   const signed = await site.merges.eraseTenant(tenant);
-  console.log("erased in", Math.round(performance.now() - begunMs), "ms", signed.receipt.found);
   expect(verifyReceipt(signed).kind).toBe("valid");
   expect(isNothing(signed.receipt.left)).toBe(true);
 
@@ -142,7 +139,6 @@ it("a document: every version of it is gone, and its tenant is served as before 
   expect(found.sources.length).toBeGreaterThan(0);
   expect(JSON.stringify(found)).not.toContain(word);
   const left = traces(word);
-  console.log("document", left);
   expect(Object.keys(left).filter((file) => !file.includes("weaviate"))).toEqual([]);
   await publish(tenant, { id, text: "A third keeps the lighthouse." });
   expect(JSON.stringify(await ask(tenant))).toContain("A third");
