@@ -78,7 +78,8 @@ async function documentOf(
 ): Promise<DocumentId | undefined> {
   const [found] = await log.docs.readTenant({ tenant, after: lastBefore(version), max: 1 });
   if (found?.version !== version) return undefined;
-  const { id }: { readonly id?: unknown } = JSON.parse(new TextDecoder().decode(found.payload));
+  const text = new TextDecoder().decode(found.payload);
+  const { id } = JSON.parse(text) as { readonly id?: unknown };
   return typeof id === "string" && isDocumentId(id) ? id : undefined;
 }
 

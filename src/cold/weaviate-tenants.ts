@@ -54,35 +54,9 @@ export function createTenants(connection: Connection): Tenants {
     return await work();
   }
 
-  async function found(client: WeaviateClient, tenant: TenantId) {
-    const collections = collectionsOf(client);
-    const names: string[] = [];
-    for (const name of [collections.chunks, collections.markers]) {
-      if (!(await client.collections.exists(name))) continue;
-      if ((await client.collections.use(name).tenants.getByName(tenant)) !== null) names.push(name);
-    }
-    return names;
-  }
-
   return {
     ensure,
-    async erase(tenant) {
-      await connection.run(async (client) => {
-        for (const name of await found(client, tenant)) {
-          await client.collections.use(name).tenants.remove(tenant);
-        }
-      });
-      known.delete(tenant);
-    },
-    exists: (tenant) => connection.run(async (client) => (await found(client, tenant)).length > 0),
-    async sleep(tenant) {
-      await connection.run(async (client) => {
-        for (const name of await found(client, tenant)) {
-          await client.collections.use(name).tenants.deactivate(tenant);
-        }
-      });
-      known.delete(tenant);
-    },
+    ...restOf(connection, (tenant) => known.delete(tenant)),
     async writing(tenant, work) {
       await ensure(tenant);
       try {
@@ -113,4 +87,39 @@ async function awake(client: WeaviateClient, collection: string, tenant: TenantI
   await tenants.create({ name: tenant });
   const found = await tenants.getByName(tenant);
   if (found?.activityStatus !== "ACTIVE") await tenants.activate(tenant);
+}
+
+/** @param forget what is known of the tenant does not hold any more */
+function restOf(
+  connection: Connection,
+  forget: (tenant: TenantId) => void,
+): Pick<Tenants, "erase" | "exists" | "sleep"> {
+  const inEach = async (
+    tenant: TenantId,
+    work: (client: WeaviateClient, collection: string) => Promise<unknown>,
+  ): Promise<void> => {
+    await connection.run(async (client) => {
+      for (const name of await holdingIt(client, tenant)) await work(client, name);
+    });
+    forget(tenant);
+  };
+  return {
+    erase: (tenant) =>
+      inEach(tenant, (client, name) => client.collections.use(name).tenants.remove(tenant)),
+    exists: (tenant) =>
+      connection.run(async (client) => (await holdingIt(client, tenant)).length > 0),
+    sleep: (tenant) =>
+      inEach(tenant, (client, name) => client.collections.use(name).tenants.deactivate(tenant)),
+  };
+}
+
+/** The collections that have the tenant. */
+async function holdingIt(client: WeaviateClient, tenant: TenantId): Promise<readonly string[]> {
+  const collections = collectionsOf(client);
+  const names: string[] = [];
+  for (const name of [collections.chunks, collections.markers]) {
+    if (!(await client.collections.exists(name))) continue;
+    if ((await client.collections.use(name).tenants.getByName(tenant)) !== null) names.push(name);
+  }
+  return names;
 }

@@ -195,7 +195,7 @@ export async function publishDelete(
   };
   const { seq: version } = await send(id);
   const { seq: through } = await send(eraseMarkerId);
-  return { version: version as Version, through: through as Version };
+  return { version, through };
 }
 
 interface Asked {

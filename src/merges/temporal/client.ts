@@ -19,12 +19,6 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from "@temporalio/client";
 import type { mergeTenant } from "../../../workflows/merge.ts";
-import {
-  type EraseDocumentInput,
-  type EraseInput,
-  eraseNames,
-  eraseWorkflowId,
-} from "../../contract/erase.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
@@ -45,6 +39,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
 import type { EraseClient, MergeClient } from "../port.ts";
 import { accessVersion, explainTemporal, resolveAccess, type TemporalAccess } from "./access.ts";
+import { documentErase, type EraseStart, tenantErase } from "./erase-start.ts";
 import { fromFailure } from "./failures.ts";
 
 export interface TemporalOptions extends TemporalAccess {
@@ -186,34 +181,18 @@ class TemporalMergeClient implements MergeClient, EraseClient {
   }
 
   eraseTenant(tenant: TenantId): Promise<SignedReceipt> {
-    const { deployment, confirmMs: settleMs } = this.#options;
-    const input: EraseInput = {
-      tenant,
-      ...(deployment === undefined ? {} : { deployment }),
-      ...(settleMs === undefined ? {} : { settleMs }),
-    };
-    return this.#erase(eraseNames.workflow, eraseWorkflowId(tenant), input);
+    return this.#erase(tenantErase(tenant, this.#options));
   }
 
   eraseDocument(
     tenant: TenantId,
     versions: Parameters<EraseClient["eraseDocument"]>[1],
   ): Promise<SignedReceipt> {
-    const { deployment } = this.#options;
-    const input: EraseDocumentInput = {
-      ...{ tenant, ...versions },
-      ...(deployment === undefined ? {} : { deployment }),
-    };
-    const id = eraseWorkflowId(tenant, versions.version);
-    return this.#erase(eraseNames.documentWorkflow, id, input);
+    return this.#erase(documentErase(tenant, versions, this.#options));
   }
 
   /** Joins the one that runs. The wait is the caller's to bound: an erase takes what it takes. */
-  async #erase(
-    type: string,
-    workflowId: string,
-    input: EraseInput | EraseDocumentInput,
-  ): Promise<SignedReceipt> {
+  async #erase({ type, workflowId, input }: EraseStart): Promise<SignedReceipt> {
     const handle = await this.#call(limits.temporalRequestMs, () =>
       this.#client.workflow.start(type, {
         ...{ workflowId, taskQueue: this.#taskQueue, args: [input] },
