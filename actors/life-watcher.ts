@@ -5,8 +5,8 @@
  * Owns: the watch on those records. Never: starts or ends a tenant (its partition does).
  * Receives: nothing. Sends: life, to the partition of the tenant.
  *
- *   LW1  a change is seen without a call to this node: the log is the only channel;
- *   LW2  what this node keeps for questions of a tenant is forgotten when its documents are erased.
+ *   LF1  a change is seen without a call to this node: the log is the only channel;
+ *   LF2  what this node keeps for questions of a tenant is forgotten when its documents are erased.
  */
 
 import { toFreshetError } from "../src/contract/errors.ts";

@@ -1,8 +1,9 @@
 /** Pure: what an erase does, in order; the same under Temporal and in memory. */
 
 import type { EraseActivities, EraseDocumentInput, EraseInput } from "../src/contract/erase.ts";
+import { isNothing } from "../src/contract/erase.ts";
 import { limits } from "../src/contract/limits.ts";
-import { type ErasureCounts, isNothing, type SignedReceipt } from "../src/contract/receipt.ts";
+import { type ErasureCounts, type SignedReceipt } from "../src/contract/receipt.ts";
 import { backoffMs } from "../src/runtime/backoff.ts";
 
 export type Sleep = (ms: number) => Promise<void>;

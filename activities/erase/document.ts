@@ -18,6 +18,7 @@ import type {
   EraseDocumentRequest,
   FinishDocumentRequest,
 } from "../../src/contract/erase.ts";
+import { isNothing, nothingLeft } from "../../src/contract/erase.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import {
   type DocumentId,
@@ -29,12 +30,7 @@ import {
 } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
-import {
-  type ErasureCounts,
-  isNothing,
-  nothingLeft,
-  type SignedReceipt,
-} from "../../src/contract/receipt.ts";
+import { type ErasureCounts, type SignedReceipt } from "../../src/contract/receipt.ts";
 import { checkServed } from "../../src/contract/tenant-life.ts";
 import { changeLife } from "../../src/log/lives.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
@@ -197,7 +193,8 @@ export async function finishDocument(
     below,
     not_covered: [
       ...notCovered,
-      "older pieces of heads, which hold a fingerprint of the id, until the next merge is cleaned up after",
+      "older pieces of heads, which hold a fingerprint of the id, until a merge is cleaned up after",
+      "segments and write-ahead logs of Weaviate, until it compacts them",
     ],
   });
 }

@@ -15,11 +15,11 @@ import type {
   EraseRequest,
   FinishEraseRequest,
 } from "../../src/contract/erase.ts";
+import { isNothing } from "../../src/contract/erase.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import { nextAfter, noPosition, type TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { ErasureCounts, SignedReceipt, SignReceipt } from "../../src/contract/receipt.ts";
-import { isNothing } from "../../src/contract/receipt.ts";
 import { isErased } from "../../src/contract/tenant-life.ts";
 import type { Erasable } from "../../src/log/erasure-port.ts";
 import { changeLife } from "../../src/log/lives.ts";
@@ -114,8 +114,10 @@ async function countsOf(
 /** Said in every receipt: an erase that claims more than it does is worse than none. */
 export const notCovered = [
   "backups and snapshots of NATS, Weaviate and Temporal that were made before",
-  "bytes that retention or a full history removed from the log earlier: nats-server frees them with their block",
-  "Temporal histories of merges, which hold the tenant's name, sequences and counts until their retention ends",
+  "bytes that retention or a full history removed from the log earlier: nats-server frees them " +
+    "with their block",
+  "Temporal histories, which hold the tenant's name, sequences and counts until their retention " +
+    "ends",
   "log lines and metrics, which hold the tenant's name",
   "memory of a node that is cut off, until it hears of the erase or ends; it can answer nothing",
 ];

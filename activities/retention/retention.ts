@@ -132,7 +132,7 @@ async function purgeOne(
     const below = await refusedBelow(ports, tenant, young);
     return { operations: await docs.purge({ tenant, below }), records: 0 };
   }
-  // RT6. What was published to it since is its partition's to remove; this is for one without owner.
+  // RT6. Its partition removes what was published since; this is for one without an owner.
   if (isErased(life)) {
     return { operations: await erasure.remove({ tenant: name, of: "operations" }), records: 0 };
   }

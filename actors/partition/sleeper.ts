@@ -4,11 +4,11 @@
  * Owns: since when each tenant is idle. Never: takes the actors of a tenant that has something
  * which only memory or the log holds.
  *
- *   SP1  a tenant sleeps when nobody has asked it or written to it for `afterMs`, and all of it is
+ *   ZZ1  a tenant sleeps when nobody has asked it or written to it for `afterMs`, and all of it is
  *        in cold for good and marked; otherwise a merge is asked for first;
- *   SP2  its actors end before it is looked whether something came meanwhile, and the record that
+ *   ZZ2  its actors end before it is looked whether something came meanwhile, and the record that
  *        it sleeps says up to where: what came later wakes it, here or at a later owner;
- *   SP3  a look puts a bounded number to sleep.
+ *   ZZ3  a look puts a bounded number to sleep.
  */
 
 import type { ColdShard } from "../../src/cold/port.ts";
@@ -71,7 +71,7 @@ export class Sleeper {
     }
   }
 
-  /** SP3. */
+  /** ZZ3. */
   async look(ended: AbortSignal): Promise<void> {
     const { entry, logger } = this.#options;
     const idle = [...entry.tenants.values()].filter((tenant) => this.#isIdle(tenant));
@@ -108,7 +108,7 @@ export class Sleeper {
     if (end === undefined) return;
     await this.#tenants.retire(tenant);
     const newest = await log.docs.lastVersion(tenant);
-    // SP2. A question or an operation may have started it again already.
+    // ZZ2. A question or an operation may have started it again already.
     if (newest > end.version) return this.#tenants.heed(tenant);
     if (this.#tenants.handleOf(tenant) !== undefined) return;
     const { life, revision } = await changeLife(log.lives, tenant, (now) =>
@@ -125,7 +125,7 @@ export class Sleeper {
     if (end.to > 0) await sleep.cold.sleepTenant(tenant);
   }
 
-  /** SP1. Up to where all is in cold for good; undefined while it is not. */
+  /** ZZ1. Up to where all is in cold for good; undefined while it is not. */
   async #mergedEnd(
     tenant: TenantId,
   ): Promise<{ readonly version: Version; readonly to: Position } | undefined> {

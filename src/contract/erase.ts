@@ -85,3 +85,16 @@ export interface EraseActivities {
   lookForDocument(request: EraseDocumentRequest): Promise<ErasureCounts>;
   finishDocument(request: FinishDocumentRequest): Promise<SignedReceipt>;
 }
+
+export const nothingLeft: ErasureCounts = {
+  operations: 0,
+  records: 0,
+  manifests: 0,
+  heads: 0,
+  letters: 0,
+  cold: 0,
+};
+
+export function isNothing(counts: ErasureCounts): boolean {
+  return Object.values(counts).every((left) => left === 0);
+}

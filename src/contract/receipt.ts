@@ -52,16 +52,3 @@ export type SignedReceipt = Readonly<z.output<typeof signedReceiptSchema>>;
 
 /** Signs with the key of the deployment. */
 export type SignReceipt = (body: ReceiptBody) => SignedReceipt;
-
-export const nothingLeft: ErasureCounts = {
-  operations: 0,
-  records: 0,
-  manifests: 0,
-  heads: 0,
-  letters: 0,
-  cold: 0,
-};
-
-export function isNothing(counts: ErasureCounts): boolean {
-  return Object.values(counts).every((left) => left === 0);
-}

@@ -2,7 +2,7 @@
 
 import type { TenantId, Version } from "../contract/ids.ts";
 
-/** Operations of DOCS, records of CHUNKS, heads pieces, dead letters, and what lies by manifests. */
+/** In DOCS, in CHUNKS, manifests and what lies beside them, heads pieces, dead letters. */
 export const erasable = ["operations", "records", "manifests", "heads", "letters"] as const;
 export type Erasable = (typeof erasable)[number];
 

@@ -16,7 +16,10 @@ export interface NamedLife extends StoredLife {
 export interface LifeStore {
   /** A tenant without a record is active. @throws FreshetError broken_chain (unreadable) */
   get(tenant: TenantId): Promise<StoredLife>;
-  /** Compare-and-set; false when another was stored meanwhile. @throws FreshetError log_unavailable */
+  /**
+   * Compare-and-set; false when another was stored meanwhile.
+   * @throws FreshetError log_unavailable
+   */
   put(tenant: TenantId, life: TenantLife, expectedRevision: number): Promise<boolean>;
   /** The newest record of each tenant that has one, up to now. */
   all(): AsyncIterable<NamedLife>;

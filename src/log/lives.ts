@@ -29,7 +29,10 @@ export class TenantLives {
     this.#store = store;
   }
 
-  /** LB1. Once; a failure is tried again by the next caller. @throws FreshetError log_unavailable */
+  /**
+   * LB1. Once; a failure is tried again by the next caller.
+   * @throws FreshetError log_unavailable
+   */
   load(): Promise<void> {
     this.#loading ??= this.#readAll().catch((thrown: unknown) => {
       this.#loading = undefined;

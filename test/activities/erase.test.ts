@@ -2,11 +2,11 @@
  * Erases, killed at every call that they make to log, cold and key, right before and right after
  * the call's effect, and continued with what is stored and what Temporal remembers.
  */
+
 import { describe, expect, it } from "vitest";
 import { createMergeActivities } from "../../activities/steps.ts";
-import { eraseMarkerId } from "../../src/contract/erase.ts";
+import { eraseMarkerId, isNothing, nothingLeft } from "../../src/contract/erase.ts";
 import type { DocumentId, Epoch, Position, Version } from "../../src/contract/ids.ts";
-import { isNothing, nothingLeft } from "../../src/contract/receipt.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
 import { isTombstone } from "../../src/log/tombstone.ts";
 import { verifyReceipt } from "../../src/tenants/receipt.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
-import { nothingLeft } from "../../src/contract/receipt.ts";
+import { nothingLeft } from "../../src/contract/erase.ts";
 import { testSigner } from "../support/signer.ts";
 
 async function run(...args: readonly string[]) {

@@ -2,15 +2,16 @@
  * Erases with real servers and a real engine that owns the tenant, down to the bytes in the
  * servers' files.
  */
+
 import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { publishDelete } from "../../src/cli/commands/tenant-life.ts";
+import { isNothing } from "../../src/contract/erase.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
-import { isNothing } from "../../src/contract/receipt.ts";
 import { verifyReceipt } from "../../src/tenants/receipt.ts";
 import {
   type FreshetProcess,

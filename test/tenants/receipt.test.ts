@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { nothingLeft } from "../../src/contract/erase.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { nothingLeft, type ReceiptBody } from "../../src/contract/receipt.ts";
+import { type ReceiptBody } from "../../src/contract/receipt.ts";
 import {
   canonicalJson,
   openReceiptKey,

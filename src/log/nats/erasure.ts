@@ -1,9 +1,9 @@
 /**
  * Erasing on JetStream.
  *
- *   ER1  a purge leaves the bytes in the stream's files for as long as the block lives; what is
+ *   NE1  a purge leaves the bytes in the stream's files for as long as the block lives; what is
  *        erased is overwritten first, message by message, and then gone for the server as well;
- *   ER2  a removal that was cut off and is repeated removes the rest.
+ *   NE2  a removal that was cut off and is repeated removes the rest.
  */
 
 import { type Partition, partitionOf, type TenantId } from "../../contract/ids.ts";
