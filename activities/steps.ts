@@ -4,6 +4,7 @@
  * and throw FreshetError; src/merges/temporal translates for Temporal.
  */
 
+import { FreshetError } from "../src/contract/errors.ts";
 import type { TenantId } from "../src/contract/ids.ts";
 import type { MergePhase } from "../src/contract/merge.ts";
 import {
@@ -14,6 +15,7 @@ import {
   type RequestOf,
   type ResultOf,
 } from "../src/contract/merge-steps.ts";
+import { isErased } from "../src/contract/tenant-life.ts";
 import { type MergePorts, silentOnceEnded } from "./context.ts";
 import { cleanSuperseded, sweepHeads } from "./merge/clean.ts";
 import { commitMerge } from "./merge/commit.ts";
@@ -49,10 +51,19 @@ const implementations: Implementations = {
 
 export function createMergeActivities(given: MergePorts): MergeActivities {
   const ports = silentOnceEnded(given);
-  return makeSteps((name) => (request) => {
+  return makeSteps(<Name extends MergeStepName>(name: Name) => async (request: RequestOf<Name>) => {
+    if (isErased((await ports.log.lives.get(request.tenant)).life)) {
+      if (isPlan(name)) return { kind: "nothing" } as ResultOf<Name>;
+      // It would write again what was removed; the next plan says that there is nothing.
+      throw new FreshetError("tenant_erased");
+    }
     showPhase(ports, request.tenant, mergeSteps[name].phase);
     return implementations[name](ports, request);
   });
+}
+
+function isPlan(name: MergeStepName): boolean {
+  return name === "planMerge" || name === "planScrub";
 }
 
 const phases = new Set(Object.values(mergeSteps).map(({ phase }) => phase));

@@ -9,6 +9,7 @@ import { type Partition, partitionOf, type TenantId } from "../src/contract/ids.
 import { limits } from "../src/contract/limits.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
 import type { Described, MergeReason } from "../src/contract/merge.ts";
+import { isErased, type TenantLife } from "../src/contract/tenant-life.ts";
 import type { MergePorts } from "./context.ts";
 
 export interface SweepResult {
@@ -52,7 +53,10 @@ export function createSweepActivities(options: SweepOptions): SweepActivities {
         },
       }),
     async requestScrubs({ slotAtMs } = {}) {
-      const tenants = await ports.log.manifests.tenants();
+      const lives = await livesOf(ports.log);
+      // A scrub would wake a tenant that sleeps; one that wakes is scrubbed in its next slot.
+      const all = await ports.log.manifests.tenants();
+      const tenants = all.filter((tenant) => !isAtRest(lives.get(tenant)));
       return eachTenant(ports, "scrub", {
         tenants: tenants.filter((tenant) => slotAtMs === undefined || isInSlot(tenant, slotAtMs)),
         async ask(tenant) {
@@ -64,10 +68,27 @@ export function createSweepActivities(options: SweepOptions): SweepActivities {
   };
 }
 
+/** Those that rest have nothing to merge: a tenant falls asleep only when all of it is. */
 async function* allTenants({ log }: MergePorts): AsyncGenerator<TenantId> {
+  const lives = await livesOf(log);
   for (let partition = 0; partition < log.partitions; partition += 1) {
-    yield* await log.chunks.tenants(partition as Partition);
+    for (const tenant of await log.chunks.tenants(partition as Partition)) {
+      if (!isAtRest(lives.get(tenant))) yield tenant;
+    }
   }
+}
+
+/** What every tenant is at that has a record of it: one read for all. */
+export async function livesOf({
+  lives,
+}: Pick<MergePorts["log"], "lives">): Promise<ReadonlyMap<TenantId, TenantLife>> {
+  const found = new Map<TenantId, TenantLife>();
+  for await (const { tenant, life } of lives.all()) found.set(tenant, life);
+  return found;
+}
+
+function isAtRest(life: TenantLife | undefined): boolean {
+  return life?.state === "asleep" || isErased(life);
 }
 
 /** A tenant that cannot be asked is passed over: the sweep would end at it every time. */

@@ -226,11 +226,25 @@ export interface TenantFailedMessage {
   readonly tenant: TenantId;
 }
 
+/** To a partition: what the tenant is at has changed. */
+export interface LifeMessage {
+  readonly type: "life";
+  readonly tenant: TenantId;
+}
+
+/** To a partition: somebody asks a tenant that has no actors; it may be asleep. */
+export interface WakeMessage extends Asks<void> {
+  readonly type: "wake";
+  readonly tenant: TenantId;
+}
+
 export type PartitionMessage =
   | OwnershipMessage
   | FencedMessage
   | LeaseLostMessage
-  | TenantFailedMessage;
+  | TenantFailedMessage
+  | LifeMessage
+  | WakeMessage;
 
 /** To the merge trigger. */
 export type MergeTriggerMessage =

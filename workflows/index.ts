@@ -2,5 +2,6 @@
  * What the worker bundles: every workflow that Temporal may start, under the name of its function.
  */
 
+export { eraseDocument, eraseTenant } from "./erase.ts";
 export { mergeTenant } from "./merge.ts";
 export { mergeSweep, retain, scrubSweep } from "./sweep.ts";

@@ -12,6 +12,8 @@
  *        record: they go up to the newest dead letter of it;
  *   RT4  dead letters go when what they tell of can no longer be sent again, and after RT3 has
  *        looked at them. Those still owed are written before;
+ *   RT6  a tenant that sleeps is not woken: its record says what cold had marked; of an erased one
+ *        nothing is kept;
  *   RT5  a tenant whose own state is broken keeps everything, and the others are still looked at.
  */
 
@@ -26,9 +28,10 @@ import {
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { Described } from "../../src/contract/merge.ts";
+import { isErased, type TenantLife } from "../../src/contract/tenant-life.ts";
 import { logNowMs, type MergePorts } from "../context.ts";
 import { payDeadLetters } from "../merge/dead-letters.ts";
-import { passingOver } from "../sweep.ts";
+import { livesOf, passingOver } from "../sweep.ts";
 import { type RetentionBounds, retentionBounds } from "./plan.ts";
 
 /** A tenant, or a token that is none, in the order of retention. */
@@ -74,6 +77,7 @@ export async function purgeOld(
     version: await log.docs.firstSince(sinceMs),
     position: await log.chunks.firstSince(sinceMs),
   };
+  const lives = await livesOf(log);
   const counts = { tenants: 0, operations: 0, records: 0, failed: 0 };
   const result = (next: RetentionCursor | null): RetentionResult => {
     const { failed, ...done } = counts;
@@ -81,8 +85,9 @@ export async function purgeOld(
   };
   for await (const cursor of cursorsAfter(ports, after)) {
     ports.signal()?.throwIfAborted();
+    const life = lives.get(cursor.name as TenantId);
     const purged = await passingOver(ports, { step: "retention", tenant: cursor.name }, () =>
-      purgeOne(ports, cursor.name, young),
+      purgeOne(ports, cursor.name, { young, life }),
     );
     counts.tenants += 1;
     if (purged === undefined) counts.failed += 1;
@@ -118,18 +123,22 @@ async function* cursorsAfter(
 async function purgeOne(
   ports: MergePorts,
   name: string,
-  young: Young,
+  { young, life }: { readonly young: Young; readonly life: TenantLife | undefined },
 ): Promise<{ readonly operations: number; readonly records: number }> {
-  const { docs, chunks } = ports.log;
+  const { docs, chunks, erasure } = ports.log;
   if (!isTenantId(name)) {
     // The token stands for itself here, as in DOCS.
     const tenant = name as TenantId;
     const below = await refusedBelow(ports, tenant, young);
     return { operations: await docs.purge({ tenant, below }), records: 0 };
   }
+  // RT6. Its partition removes what was published since; this is for one without an owner.
+  if (isErased(life)) {
+    return { operations: await erasure.remove({ tenant: name, of: "operations" }), records: 0 };
+  }
   // RT4: before CHUNKS loses the records that dead letters are written from.
   await payDeadLetters(ports, name);
-  const bounds = await boundsOf(ports, name, young);
+  const bounds = await boundsOf(ports, name, { young, life });
   if (bounds === null) {
     const below = await refusedBelow(ports, name, young);
     return { operations: await docs.purge({ tenant: name, below }), records: 0 };
@@ -143,16 +152,19 @@ async function purgeOne(
 async function boundsOf(
   { log, cold }: MergePorts,
   tenant: TenantId,
-  young: Young,
+  { young, life }: { readonly young: Young; readonly life: TenantLife | undefined },
 ): Promise<RetentionBounds | null> {
   const last = await log.chunks.last(tenant);
   if (last === null) return null;
   const manifest = (await log.manifests.get(tenant))?.manifest ?? emptyManifest;
-  const marker = await cold.readMarker(tenant).catch((thrown: unknown) => {
-    // While cold is away it proves nothing; operations do not wait for it.
-    if (thrown instanceof FreshetError && thrown.code === "cold_unavailable") return null;
-    throw thrown;
-  });
+  const marked = life?.state === "asleep" ? { to: life.to } : undefined;
+  const marker =
+    marked ??
+    (await cold.readMarker(tenant).catch((thrown: unknown) => {
+      // While cold is away it proves nothing; operations do not wait for it.
+      if (thrown instanceof FreshetError && thrown.code === "cold_unavailable") return null;
+      throw thrown;
+    }));
   return retentionBounds({
     cursor: last.version,
     confirmed: confirmedTo(manifest),

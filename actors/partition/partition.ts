@@ -5,7 +5,7 @@
  * Owns: the lease, the shared DOCS reader, and the tenant writers and views that it spawns.
  * Never: reads a document, or waits for a tenant while reading (T4).
  * Receives: ownership (from the membership); fenced, tenant-failed (from its tenants); lease-lost
- * (from questions).
+ * (from questions); life (from the life watcher); wake (from the service).
  * Sends: operation, to tenant writers.
  *
  *   P1  a lease that was not renewed in time by this node's monotonic clock ends the tenure. That
@@ -37,10 +37,11 @@ import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { PartitionState } from "../directory/directory.ts";
 import type { PartitionMessage } from "../messages.ts";
 import type { RefusalsOptions } from "./refusals.ts";
+import type { SleeperOptions } from "./sleeper.ts";
 import type { TenantsOptions } from "./tenants.ts";
 import { Tenure } from "./tenure.ts";
 
-export interface PartitionOptions extends TenantsOptions, RefusalsOptions {
+export interface PartitionOptions extends TenantsOptions, RefusalsOptions, SleeperOptions {
   readonly partition: Partition;
   /** This process, as its leases name it. */
   readonly node: string;
@@ -91,7 +92,10 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
 
   receive(message: PartitionMessage): void {
     if (message.type === "ownership") return this.#decide(message.view, message.start);
-    if (this.#holding.kind !== "serving") return;
+    if (this.#holding.kind !== "serving") {
+      if (message.type === "wake") message.reply.reject(new FreshetError("not_ready"));
+      return;
+    }
     const { tenure } = this.#holding;
     switch (message.type) {
       case "fenced":
@@ -102,6 +106,11 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
         return;
       case "tenant-failed":
         return this.#respawn(tenure, message.tenant);
+      case "life":
+        return this.#heed(tenure, message.tenant);
+      case "wake":
+        tenure.tenants.wake(message.tenant).then(message.reply.resolve, message.reply.reject);
+        return;
     }
   }
 
@@ -189,19 +198,20 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
   }
 
   /** P2: from before any tenant is asked, until the tenure ends. */
-  async #read({ tenants, refusals, ended }: Tenure): Promise<void> {
+  async #read({ tenants, refusals, sleeper, ended }: Tenure): Promise<void> {
     const { log, partition, entry, catalogue, metrics } = this.#options;
     const from = ((await log.docs.lastSequence()) + 1) as Version;
     await catalogue.look();
-    for (const tenant of await log.chunks.tenants(partition)) await tenants.startRecorded(tenant);
+    await tenants.startAll(partition);
     const names = await log.docs.tenants(partition);
-    if (names.filter((name) => tenants.admit(name) === undefined).length > 0) refusals.refuse();
+    if (names.filter((name) => tenants.isRefused(name)).length > 0) refusals.refuse();
     entry.state = "serving";
+    this.#context.task(() => sleeper.run(ended));
     metrics.set("partitions_owned", 1, { partition: String(partition) });
     for await (const operation of log.docs.read({ partition, from, signal: ended })) {
-      const handle = tenants.admit(operation.tenant);
-      if (handle === undefined) refusals.refuse();
-      else handle.entry.route.offer(operation);
+      const admitted = tenants.admit(operation.tenant);
+      if (admitted === "refused") refusals.refuse();
+      else if (admitted !== "waits") admitted.entry.route.offer(operation);
     }
   }
 
@@ -256,6 +266,18 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
     entry.validUntilMs = 0;
     logger.info({ partition, reason }, "tenure ended");
     return releasing;
+  }
+
+  #heed({ tenants, refusals }: Tenure, tenant: TenantId): void {
+    const { logger } = this.#options;
+    this.#context.task(async () => {
+      try {
+        await tenants.heed(tenant);
+      } catch (thrown) {
+        logger.warn({ tenant, code: toFreshetError(thrown).code }, "a tenant could not be started");
+      }
+      if (tenants.isRefused(tenant)) refusals.refuse();
+    });
   }
 
   #respawn({ tenants, ended }: Tenure, tenant: TenantId): void {

@@ -10,12 +10,14 @@ import { toFreshetError } from "../../src/contract/errors.ts";
 import { isTenantId, type Partition, type TenantId, type Version } from "../../src/contract/ids.ts";
 import type { Logger } from "../../src/contract/observation.ts";
 import type { Admission, TenantCatalogue } from "../../src/log/catalogue.ts";
+import type { TenantLives } from "../../src/log/lives.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { readBytesMax } from "../directory/bytes.ts";
 
 export interface RefusalsOptions {
-  readonly log: Pick<Log, "docs" | "deadLetters">;
+  readonly log: Pick<Log, "docs" | "deadLetters" | "erasure">;
+  readonly lives: TenantLives;
   readonly partition: Partition;
   readonly catalogue: TenantCatalogue;
   readonly pullMax: number;
@@ -29,8 +31,8 @@ export interface RefusalsParts {
   readonly task: (work: () => Promise<void>) => void;
   /** Aborts with the tenure. */
   readonly ended: AbortSignal;
-  /** Whether the token is a tenant that this tenure serves. */
-  readonly isServed: (name: string) => boolean;
+  /** Whether the token is none of a tenant that this tenure serves, now or later. */
+  readonly isRefused: (name: string) => boolean;
 }
 
 export class Refusals {
@@ -78,9 +80,18 @@ export class Refusals {
   }
 
   async #refuseAll(): Promise<void> {
-    const { log, partition } = this.#options;
+    const { log, partition, lives } = this.#options;
     const names = await log.docs.tenants(partition);
-    for (const name of names.filter((token) => !this.#parts.isServed(token))) {
+    for (const name of names.filter((token) => this.#parts.isRefused(token))) {
+      const life = isTenantId(name) ? lives.of(name) : undefined;
+      // While it is being erased the erase itself removes them, and counts them before.
+      if (life?.state === "erasing") continue;
+      if (life?.state === "erased") {
+        // Nothing of an erased tenant is kept, not even that something was refused.
+        const tenant = name as TenantId;
+        await log.erasure.remove({ tenant, of: "operations", signal: this.#parts.ended });
+        continue;
+      }
       await this.#refuseToken(name);
       await log.deadLetters.trim(name);
     }

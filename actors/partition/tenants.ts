@@ -1,13 +1,22 @@
 /**
  * The tenants of one tenure: started when they have records or are admitted, ended with it (P3,
- * P5).
+ * P5), or when they rest.
  *
  * Owns: the handles of their actors, and the partition's entries in the directory.
+ *
+ *   PT1  a tenant has one life at a time: one that ends is waited for before it starts again;
+ *   PT2  a tenant that rests (asleep, suspended, erased) has no actors. What is published to one
+ *        that sleeps or is suspended stays in DOCS, and it reads it there when it starts;
+ *   PT3  a tenant that sleeps is started only for an operation that it has not seen, or for a
+ *        question: a takeover reads one list of newest operations for all of them.
  */
 
 import { toFreshetError } from "../../src/contract/errors.ts";
-import { type Epoch, isTenantId, type TenantId } from "../../src/contract/ids.ts";
+import { type Epoch, isTenantId, type Partition, type TenantId } from "../../src/contract/ids.ts";
+import type { Logger, Metrics } from "../../src/contract/observation.ts";
+import { activeLife, isErased, type TenantLife } from "../../src/contract/tenant-life.ts";
 import type { TenantCatalogue } from "../../src/log/catalogue.ts";
+import { changeLife, type TenantLives } from "../../src/log/lives.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import type { PartitionEntry, TenantEntry } from "../directory/directory.ts";
@@ -20,36 +29,128 @@ export interface TenantHandle {
 }
 
 export interface TenantsOptions {
-  readonly log: Pick<Log, "chunks">;
+  readonly log: Pick<Log, "chunks" | "docs" | "lives">;
   readonly entry: PartitionEntry;
   readonly catalogue: TenantCatalogue;
+  readonly lives: TenantLives;
   readonly spawnTenant: (tenant: TenantId, epoch: Epoch) => TenantHandle;
   /** Pause before a tenant that failed is started again. */
   readonly respawnMs: number;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
 }
+
+/** `waits`: its operations are read from DOCS when it starts. */
+export type TenantAdmission = TenantHandle | "refused" | "waits";
 
 export class TenureTenants {
   readonly #options: TenantsOptions;
   readonly #epoch: Epoch;
   readonly #handles = new Map<TenantId, TenantHandle>();
+  /** PT1. */
+  readonly #ending = new Map<TenantId, Promise<void>>();
+  #isOver = false;
 
   constructor(options: TenantsOptions, epoch: Epoch) {
     this.#options = options;
     this.#epoch = epoch;
   }
 
-  /** Starts it, if it has records. A stray message under its name in CHUNKS makes no tenant. */
-  async startRecorded(tenant: TenantId): Promise<void> {
-    if (await this.#hasRecords(tenant)) this.#ensure(tenant);
+  /** Those that have records and do not rest; a stray message in CHUNKS makes no tenant. */
+  async startAll(partition: Partition): Promise<void> {
+    const { log, lives } = this.#options;
+    await lives.load();
+    let sleeps = false;
+    for (const tenant of await log.chunks.tenants(partition)) {
+      const life = lives.of(tenant);
+      if (life?.state === "asleep") sleeps = true;
+      else if (!isResting(life) && (await this.#hasRecords(tenant))) this.#ensure(tenant);
+    }
+    if (sleeps) await this.#wakeBehind(partition);
   }
 
-  /** P5. The tenant's actors, started if it is admitted; undefined when it is refused. */
-  admit(name: string): TenantHandle | undefined {
-    if (!isTenantId(name)) return undefined;
+  /** PT3. */
+  async #wakeBehind(partition: Partition): Promise<void> {
+    const { log, lives } = this.#options;
+    for await (const { tenant, version } of log.docs.newest(partition)) {
+      if (!isTenantId(tenant)) continue;
+      const life = lives.of(tenant);
+      if (life?.state === "asleep" && version > life.version) await this.wake(tenant);
+    }
+  }
+
+  /** P5. The tenant's actors, started if it is admitted. */
+  admit(name: string): TenantAdmission {
+    if (!isTenantId(name)) return "refused";
     const known = this.#handles.get(name);
     if (known !== undefined) return known;
-    const { kind } = this.#options.catalogue.admit(name);
-    return kind === "admitted" ? this.#ensure(name) : undefined;
+    const { lives, catalogue } = this.#options;
+    const life = lives.of(name);
+    if (isErased(life)) return "refused";
+    if (life?.state === "suspended") return "waits";
+    if (life?.state === "asleep" || this.#ending.has(name)) {
+      void this.wake(name);
+      return "waits";
+    }
+    return catalogue.admit(name).kind === "admitted" ? this.#ensure(name) : "refused";
+  }
+
+  /** Whether its operations end as dead letters; wakes nobody. */
+  isRefused(name: string): boolean {
+    const rests = isTenantId(name) && !isErased(this.#life(name)) && isResting(this.#life(name));
+    return !rests && this.admit(name) === "refused";
+  }
+
+  /** Resolves when it has actors, or has none to have. */
+  async wake(tenant: TenantId): Promise<void> {
+    const { lives, log, logger, metrics } = this.#options;
+    if (lives.woke(tenant)) {
+      metrics.count("tenants_woken_total");
+      // Only news for others: if it is lost, a later owner finds what was written since.
+      changeLife(log.lives, tenant, (life) =>
+        life.state === "asleep" ? activeLife : undefined,
+      ).then(
+        ({ life, revision }) => void lives.heard(tenant, life, revision),
+        (thrown: unknown) => {
+          const { code } = toFreshetError(thrown);
+          logger.warn({ tenant, code }, "that a tenant is awake could not be noted");
+        },
+      );
+    } else if (!this.#ending.has(tenant)) return;
+    await this.#startAgain(tenant);
+  }
+
+  /** What the tenant is at has changed. */
+  async heed(tenant: TenantId): Promise<void> {
+    const { log } = this.#options;
+    if (isResting(this.#life(tenant))) {
+      if (!this.#handles.has(tenant) && !this.#ending.has(tenant)) return;
+      await this.retire(tenant);
+      const life = this.#life(tenant);
+      // An operator put it to sleep while something came.
+      const isBehind =
+        life?.state === "asleep" && (await log.docs.lastVersion(tenant)) > life.version;
+      return isBehind ? this.wake(tenant) : undefined;
+    }
+    if (this.#handles.has(tenant)) return;
+    const isKnown = (await this.#hasRecords(tenant)) || (await log.docs.lastVersion(tenant)) > 0;
+    if (isKnown) await this.#startAgain(tenant);
+  }
+
+  handleOf(tenant: TenantId): TenantHandle | undefined {
+    return this.#handles.get(tenant);
+  }
+
+  /** PT2. Resolves when it does nothing any more. */
+  async retire(tenant: TenantId): Promise<void> {
+    const handle = this.#handles.get(tenant);
+    if (handle !== undefined) {
+      this.#handles.delete(tenant);
+      this.#options.entry.tenants.delete(tenant);
+      const ended = handle.stop().finally(() => this.#ending.delete(tenant));
+      this.#ending.set(tenant, ended);
+    }
+    await this.#ending.get(tenant);
   }
 
   /** Starts a tenant of which an actor failed for good again, after a pause. */
@@ -62,13 +163,25 @@ export class TenureTenants {
     if (ended.aborted || this.#handles.get(tenant) !== failed) return;
     this.#handles.delete(tenant);
     this.#options.entry.tenants.delete(tenant);
-    this.#ensure(tenant);
+    await this.#startAgain(tenant);
   }
 
   /** P3. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#handles.values()].map((handle) => handle.stop()));
+    this.#isOver = true;
+    const ends = [...this.#handles.values()].map((handle) => handle.stop());
+    await Promise.all([...ends, ...this.#ending.values()]);
     this.#options.entry.tenants.clear();
+  }
+
+  async #startAgain(tenant: TenantId): Promise<void> {
+    await this.#ending.get(tenant);
+    if (this.#isOver || isResting(this.#life(tenant))) return;
+    this.#ensure(tenant);
+  }
+
+  #life(tenant: TenantId): TenantLife | undefined {
+    return this.#options.lives.of(tenant);
   }
 
   #ensure(tenant: TenantId): TenantHandle {
@@ -91,4 +204,8 @@ export class TenureTenants {
       throw thrown;
     }
   }
+}
+
+function isResting(life: TenantLife | undefined): boolean {
+  return life !== undefined && life.state !== "active";
 }

@@ -6,6 +6,7 @@ import type { Lease } from "../../src/log/lease-port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 
 import { Refusals, type RefusalsOptions } from "./refusals.ts";
+import { Sleeper, type SleeperOptions } from "./sleeper.ts";
 import { type TenantsOptions, TenureTenants } from "./tenants.ts";
 
 /** The life of the partition actor that the tenure is part of. */
@@ -20,21 +21,23 @@ export class Tenure {
   lease: Lease;
   readonly tenants: TenureTenants;
   readonly refusals: Refusals;
+  readonly sleeper: Sleeper;
   /** Aborts when the tenure ends, or its actor does. */
   readonly ended: AbortSignal;
   readonly #end = new AbortController();
 
   constructor(
     lease: Lease,
-    options: TenantsOptions & RefusalsOptions,
+    options: TenantsOptions & RefusalsOptions & SleeperOptions,
     { clock, signal, task }: PartitionLife,
   ) {
     this.lease = lease;
     this.ended = AbortSignal.any([this.#end.signal, signal]);
     const { ended } = this;
     this.tenants = new TenureTenants(options, lease.epoch);
-    const isServed = (name: string): boolean => this.tenants.admit(name) !== undefined;
-    this.refusals = new Refusals(options, { clock, task, ended, isServed });
+    const isRefused = (name: string): boolean => this.tenants.isRefused(name);
+    this.refusals = new Refusals(options, { clock, task, ended, isRefused });
+    this.sleeper = new Sleeper(options, this.tenants, clock);
   }
 
   end(): void {

@@ -92,6 +92,11 @@ export class SearchResults {
     this.#kept = new ByteCache(options.kept);
   }
 
+  /** All that is kept of a tenant. */
+  forget(tenant: string): void {
+    this.#kept.forget(tenant);
+  }
+
   /** @param search finds it anew; its signal aborts when no question waits for it any more */
   async of(
     asked: SearchAsked,

@@ -78,6 +78,11 @@ export class QuestionVectors {
     return work.value;
   }
 
+  /** All that is kept of a tenant. */
+  forget(tenant: TenantId): void {
+    this.#kept.forget(tenant);
+  }
+
   #count(outcome: string): void {
     this.#options.metrics.count("question_cache_total", { cache: "vectors", outcome });
   }

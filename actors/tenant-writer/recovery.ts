@@ -11,6 +11,7 @@ import type { ChunkRecord, PlacedRecord, RecordChunk } from "../../src/contract/
 import { readHeads } from "../../src/heads/read-heads.ts";
 import { deadLetterOf } from "../../src/log/dead-letter.ts";
 import type { Log } from "../../src/log/port.ts";
+import { isTombstone } from "../../src/log/tombstone.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { countTerms, indexedText, unpackTerms } from "../../src/text/chunk-terms.ts";
@@ -86,6 +87,8 @@ async function fence(
   life: WriterLife,
 ): Promise<LogEnd | undefined> {
   const last = await log.chunks.last(tenant);
+  // Nothing follows a tombstone, whoever owns the tenant: its name is never used again.
+  if (isTombstone(last)) throw new FreshetError("tenant_erased");
   if (last !== null && last.epoch > epoch) return life.standDown(last.epoch);
   const version = last?.version ?? (0 as Version);
   if (last !== null && last.epoch === epoch) return { position: last.position, version };

@@ -71,6 +71,8 @@ export interface TopologyOptions {
     readonly keepsForEqualQuestions?: boolean | undefined;
     /** Shares of the embedder while tenants wait for it, above zero; a tenant without one has 1. */
     readonly tenantWeights?: ReadonlyMap<TenantId, number> | undefined;
+    /** An idle tenant sleeps after so long; never by default, and with 0. */
+    readonly tenantSleepMs?: number | undefined;
     /** Which tenants without records are admitted; by default all, up to `limits.tenantsMax`. */
     readonly tenants?: TenantBounds | undefined;
   };

@@ -3,6 +3,7 @@
 import type { Partition } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { TenantCatalogue } from "../../src/log/catalogue.ts";
+import type { TenantLives } from "../../src/log/lives.ts";
 import { BoundedMailbox, type Mailbox } from "../../src/runtime/mailbox.ts";
 import type { ActorSystem } from "../../src/runtime/system.ts";
 import type { Directory } from "../directory/directory.ts";
@@ -17,6 +18,7 @@ const renewEveryMs = limits.leaseMs / 3;
 export interface PartitionWiring extends TenantWiring {
   readonly directory: Directory;
   readonly catalogue: TenantCatalogue;
+  readonly lives: TenantLives;
 }
 
 export function spawnPartition(
@@ -35,6 +37,12 @@ export function spawnPartition(
       log,
       entry: directory.partition(partition),
       catalogue: wiring.catalogue,
+      lives: wiring.lives,
+      sleep: {
+        afterMs: options.settings.tenantSleepMs ?? 0,
+        cold: options.cold,
+        mergeTrigger: wiring.mergeTrigger,
+      },
       spawnTenant: (tenant, epoch) => spawnTenant(wiring, { tenant, epoch, partition: mailbox }),
       renewEveryMs,
       takeAnywayMs: limits.partitionTakeAnywayMs,

@@ -8,15 +8,21 @@ import type { ActorRef, ActorSystem } from "../../src/runtime/system.ts";
 import type { Directory, Proofs } from "../directory/directory.ts";
 import { inShares } from "../embedder/shares.ts";
 import type { EmbedderMessage, QuestionMessage } from "../messages.ts";
-import { type QuestionOptions, questionActor } from "../question/question.ts";
+import { questionActor } from "../question/question.ts";
 import { SearchResults } from "../question/results.ts";
-import { QuestionVectors, type QuestionVectorsOptions } from "../question/vectors.ts";
+import { QuestionVectors } from "../question/vectors.ts";
 import type { TopologyOptions } from "./options.ts";
 
 interface QuestionParts {
   readonly directory: Directory;
   readonly proofs: Proofs;
-  readonly queryEmbedder: Mailbox<EmbedderMessage>;
+  readonly kept: KeptForQuestions;
+}
+
+/** What the whole pool keeps for equal questions. */
+export interface KeptForQuestions {
+  readonly vectors: QuestionVectors;
+  readonly results: SearchResults;
 }
 
 export function spawnQuestions(
@@ -24,11 +30,6 @@ export function spawnQuestions(
   options: TopologyOptions,
   parts: QuestionParts,
 ): ActorRef<QuestionMessage>[] {
-  // As many as the backend gets at once: a flood has at most half of them in hand when another
-  // tenant's question comes.
-  const { inFlightMax, queryItemsMax } = options.settings.embedBatch ?? batchSizeOf("cpu");
-  const atOnce = inFlightMax * queryItemsMax;
-  const embedder = inShares(parts.queryEmbedder, new FairShares({ total: atOnce }));
   return system.spawnPool<QuestionMessage>(limits.questionsInFlightMax, {
     name: "question",
     capacity: limits.queryMailboxMax,
@@ -37,7 +38,7 @@ export function spawnQuestions(
       proofs: parts.proofs,
       log: options.log,
       cold: options.cold,
-      ...sharedByQuestions(options, embedder),
+      ...parts.kept,
       redactorOf: options.redactorOf,
       names: options.questionNames,
       writer: options.writer,
@@ -60,11 +61,15 @@ export function spawnQuestions(
   });
 }
 
-/** What the whole pool keeps for equal questions. */
-function sharedByQuestions(
+export function sharedByQuestions(
   { clock, metrics, tokenizer, embedder: { model }, settings }: TopologyOptions,
-  embedder: QuestionVectorsOptions["embedder"],
-): Pick<QuestionOptions, "vectors" | "results"> {
+  queryEmbedder: Mailbox<EmbedderMessage>,
+): KeptForQuestions {
+  // As many as the backend gets at once: a flood has at most half of them in hand when another
+  // tenant's question comes.
+  const { inFlightMax, queryItemsMax } = settings.embedBatch ?? batchSizeOf("cpu");
+  const atOnce = inFlightMax * queryItemsMax;
+  const embedder = inShares(queryEmbedder, new FairShares({ total: atOnce }));
   const isOn = settings.keepsForEqualQuestions !== false;
   const now = (): number => clock.monotonicMs();
   const vectors = {

@@ -8,16 +8,20 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { HeldAmounts, Quotas } from "../../src/contract/quota.ts";
 import { TenantCatalogue } from "../../src/log/catalogue.ts";
+import { TenantLives } from "../../src/log/lives.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
+import { ask } from "../../src/runtime/reply.ts";
 import { ActorSystem } from "../../src/runtime/system.ts";
 import { nodeBytes } from "../directory/bytes.ts";
 import { Directory, memoryOf, type Proofs } from "../directory/directory.ts";
 import { boundsOf, NodeHotMemory } from "../directory/hot-memory.ts";
 import { StoredChunks } from "../directory/stored-chunks.ts";
 import { inShares } from "../embedder/shares.ts";
+import { lifeWatcherActor } from "../life-watcher.ts";
 import { manifestWatcherActor } from "../manifest-watcher.ts";
 import { mergeTriggerActor } from "../merge-trigger.ts";
-import type { MergeTriggerMessage } from "../messages.ts";
+import type { MergeTriggerMessage, PartitionMessage } from "../messages.ts";
 import { createProofs } from "../partition/lease-proofs.ts";
 import { type QuestionTurns, questionTurns } from "../question/turns.ts";
 import type { WriterQuotas } from "../tenant-writer/turn.ts";
@@ -25,7 +29,7 @@ import { spawnEmbedder } from "./embedders.ts";
 import type { TopologyOptions } from "./options.ts";
 import { spawnMembership, spawnPartition } from "./partitions.ts";
 import { backoff, checkWeights, kindOf, questionShares, revisions } from "./parts.ts";
-import { spawnQuestions } from "./questions.ts";
+import { type KeptForQuestions, sharedByQuestions, spawnQuestions } from "./questions.ts";
 import { spawnSources } from "./sources.ts";
 
 export interface Topology {
@@ -45,6 +49,13 @@ export interface Topology {
   held(tenant: TenantId): HeldAmounts;
   /** Why the tenant may not store more; undefined while it may. */
   refusalOfMore(tenant: TenantId): FreshetError | undefined;
+  /** What each tenant of the installation is at, as far as this node has heard. */
+  readonly lives: TenantLives;
+  /**
+   * Starts a tenant that sleeps, where this node serves its partition. Resolves when it has actors.
+   * @throws FreshetError not_ready, overloaded
+   */
+  awake(tenant: TenantId): Promise<void>;
   /** Questions in hand end first, then ingest; leases are given back last. */
   stop(): Promise<void>;
 }
@@ -62,6 +73,7 @@ export function startTopology(options: TopologyOptions): Topology {
     quotaOf: (tenant) => options.quotas.quotaOf(tenant).hot_bytes ?? Infinity,
   });
   const amounts = tenantAmounts(options, directory);
+  const lives = new TenantLives(log.lives);
   const wiring = {
     system,
     options,
@@ -72,9 +84,13 @@ export function startTopology(options: TopologyOptions): Topology {
     nextRevision: revisions(),
     loads: new FairShares({ total: limits.loadsInFlightMax }),
     recoveries: new FairShares({ total: limits.recoveriesInFlightMax }),
-    catalogue: new TenantCatalogue(settings.tenants ?? { max: limits.tenantsMax }, log.chunks),
+    catalogue: new TenantCatalogue(settings.tenants ?? { max: limits.tenantsMax }, {
+      // A tombstone is no tenant.
+      tenantCount: async () => (await log.chunks.tenantCount()) - lives.erasedCount,
+    }),
     bytes: nodeBytes(),
     refusalOfLogged: amounts.refusalOfLogged,
+    lives,
   };
   const partitions = [...directory.partitions.keys()].map((partition) =>
     spawnPartition(partition, wiring),
@@ -82,7 +98,10 @@ export function startTopology(options: TopologyOptions): Topology {
   spawnMembership(system, options, partitions);
   const proofs = createProofs(options, partitions);
   spawnManifestWatcher(system, options, directory);
-  const questions = spawnQuestions(system, options, { directory, queryEmbedder, proofs });
+  const kept = sharedByQuestions(options, queryEmbedder);
+  const questions = spawnQuestions(system, options, { directory, proofs, kept });
+  const mailboxOf = (tenant: TenantId) => partitions[directory.partitionOf(tenant).partition];
+  spawnLifeWatcher(system, options, { lives, mailboxOf, kept });
   const [anyQuestion] = questions;
   if (anyQuestion === undefined) throw new RangeError("a node answers one question at least");
   const isHotFull = (tenant: TenantId): boolean => hot.isFull(tenant);
@@ -94,6 +113,15 @@ export function startTopology(options: TopologyOptions): Topology {
   return {
     directory,
     proofs,
+    lives,
+    async awake(tenant) {
+      if (directory.tenant(tenant) !== undefined) return;
+      await ask<void, PartitionMessage>({
+        message: (reply) => ({ type: "wake", tenant, reply }),
+        send: (message) => mailboxOf(tenant)?.tryPut(message) ?? false,
+        refused: () => new FreshetError("overloaded"),
+      });
+    },
     questions: questionTurns({ pool: anyQuestion.mailbox, shares: questionShares(), clock }),
     system,
     isHotFull,
@@ -156,6 +184,37 @@ function spawnMergeTrigger(system: ActorSystem, { merges, logger }: TopologyOpti
     behaviour: mergeTriggerActor({ merges, everyMs: limits.mergeRequestEveryMs, logger }),
   });
   return actor.mailbox;
+}
+
+function spawnLifeWatcher(
+  system: ActorSystem,
+  { log, logger, writer }: TopologyOptions,
+  {
+    lives,
+    mailboxOf,
+    kept,
+  }: {
+    readonly lives: TenantLives;
+    readonly mailboxOf: (tenant: TenantId) => Mailbox<PartitionMessage> | undefined;
+    readonly kept: KeptForQuestions;
+  },
+): void {
+  system.spawn<never>({
+    name: "life-watcher",
+    capacity: 1,
+    behaviour: lifeWatcherActor({
+      store: log.lives,
+      lives,
+      partitionOf: mailboxOf,
+      forget(tenant) {
+        kept.vectors.forget(tenant);
+        kept.results.forget(tenant);
+        writer.forget?.(tenant);
+      },
+      retryMs: limits.restartBackoffMinMs,
+      logger,
+    }),
+  });
 }
 
 function spawnManifestWatcher(

@@ -111,4 +111,6 @@ export interface AnswerWriter {
    * @throws FreshetError cancelled when the signal aborts
    */
   standAlone(asked: FollowUp): Promise<string>;
+  /** Drops what is kept of a tenant; absent where nothing is kept. */
+  forget?(tenant: TenantId): void;
 }

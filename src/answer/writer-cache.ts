@@ -41,6 +41,7 @@ export function createKeptAnswers(options: KeptAnswersOptions): AnswerWriter {
   return {
     write: (request) => kept.write(request),
     standAlone: (asked) => options.writer.standAlone(asked),
+    forget: (tenant) => kept.forget(tenant),
   };
 }
 
@@ -79,6 +80,10 @@ class KeptAnswers {
     this.#count(isShared ? "shared" : "miss");
     const writing = isShared ? other : this.#begin(request, { place, key, untilMs });
     return { ...(await writing.hear(request)), kept: isShared ? "hit" : "miss" };
+  }
+
+  forget(tenant: string): void {
+    this.#kept.forget(tenant);
   }
 
   #begin(

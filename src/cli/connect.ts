@@ -7,7 +7,7 @@ import { limits } from "../contract/limits.ts";
 import type { SourceStore, SourceStreams } from "../ingest/sources/port.ts";
 import type { DeadLetterLog } from "../log/dead-letter-port.ts";
 import type { ChunksLog, DocsLog, Log } from "../log/port.ts";
-import type { MergeClient } from "../merges/port.ts";
+import type { EraseClient, MergeClient } from "../merges/port.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Addresses } from "./addresses.ts";
 import { CliError } from "./exit.ts";
@@ -90,10 +90,30 @@ export async function connectSources(addresses: Addresses): Promise<SourcesConne
   };
 }
 
-export async function connectMerges(
+/** The log, for those who change what a tenant is at. @throws CliError as `connectLog` */
+export function connectTenants(addresses: Addresses): Promise<Log> {
+  return openLog(addresses);
+}
+
+/** @throws CliError when Temporal does not answer */
+export function connectEraser(
+  addresses: Addresses,
+  deployment: string,
+): Promise<EraseClient & Pick<MergeClient, "close">> {
+  return openTemporal(addresses, { deployment });
+}
+
+export function connectMerges(
   addresses: Addresses,
   settings: { readonly confirmMs?: number | undefined } = {},
 ): Promise<MergeClient> {
+  return openTemporal(addresses, settings);
+}
+
+async function openTemporal(
+  addresses: Addresses,
+  settings: { readonly confirmMs?: number | undefined; readonly deployment?: string | undefined },
+): Promise<MergeClient & EraseClient> {
   const { connectTemporal } = await import("../merges/temporal/client.ts");
   const client = connectTemporal({
     ...addresses.links?.temporal,

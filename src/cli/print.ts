@@ -51,7 +51,22 @@ export function statusLines(status: EngineStatus): readonly string[] {
     ...quarantined.map(quarantineLine),
     `services: ${states.join(", ")}`,
     ...(isWhole ? [] : [recoveryLine(recovery)]),
+    ...restingLines(status),
     ...(tenants.length === 0 ? ["no tenants yet"] : table(tenants.map(tenantRow))),
+  ];
+}
+
+/** Counts, and by name those that somebody may wait for. */
+function restingLines({ resting }: EngineStatus): readonly string[] {
+  if (resting === undefined) return [];
+  const { tenants, ...counts } = resting;
+  const states = Object.entries(counts).filter(([, count]) => count > 0);
+  const named = tenants.filter(({ state }) => state === "erasing" || state === "suspended");
+  return [
+    `resting: ${states.map(([state, count]) => `${count} ${state}`).join(", ")}`,
+    ...named.map(({ tenant, state, since }) => {
+      return `  ${tenant} is ${state} since ${new Date(since).toISOString()}`;
+    }),
   ];
 }
 

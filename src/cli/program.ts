@@ -8,6 +8,7 @@ import { addIngest } from "./commands/ingest.ts";
 import { addKey } from "./commands/key.ts";
 import { addMcp } from "./commands/mcp.ts";
 import { addMerge } from "./commands/merge.ts";
+import { addReceipt } from "./commands/receipt.ts";
 import { addSource } from "./commands/source.ts";
 import { addStatus } from "./commands/status.ts";
 import { addTenant } from "./commands/tenant.ts";
@@ -61,6 +62,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     addKey,
     addVerify,
     addTenant,
+    addReceipt,
   ];
   for (const add of commands) add(program, terminal);
   return program;

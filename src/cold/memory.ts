@@ -72,6 +72,9 @@ export function createMemoryCold(): MemoryCold {
   return {
     calls: cold.calls,
     ensureTenant: (tenant) => cold.ensureTenant(tenant),
+    eraseTenant: (tenant) => cold.eraseTenant(tenant),
+    hasTenant: (tenant) => cold.hasTenant(tenant),
+    sleepTenant: (tenant) => cold.sleepTenant(tenant),
     upsert: (tenant, objects) => cold.upsert(tenant, objects),
     rewrite: (tenant, objects) => cold.rewrite(tenant, objects),
     versions: (tenant, ids) => cold.versions(tenant, ids),
@@ -117,6 +120,21 @@ class ColdInMemory implements MemoryCold {
   async ensureTenant(tenant: TenantId): Promise<void> {
     await this.#enter("ensureTenant");
     this.#stateOf(tenant);
+  }
+
+  async eraseTenant(tenant: TenantId): Promise<void> {
+    await this.#enter("eraseTenant");
+    this.dropTenant(tenant);
+  }
+
+  async hasTenant(tenant: TenantId): Promise<boolean> {
+    await this.#enter("hasTenant");
+    return this.#tenants.has(tenant);
+  }
+
+  /** There is nothing to leave; the next call counts as its waking. */
+  async sleepTenant(_tenant: TenantId): Promise<void> {
+    await this.#enter("sleepTenant");
   }
 
   async upsert(tenant: TenantId, objects: readonly ColdObject[]): Promise<void> {

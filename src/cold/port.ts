@@ -158,6 +158,11 @@ export interface ColdShard {
    * An unknown tenant has none.
    */
   search(query: ColdQuery): Promise<readonly Candidate[]>;
+  /** Removes the tenant with all that it holds; nothing when there is none. May come twice. */
+  eraseTenant(tenant: TenantId): Promise<void>;
+  hasTenant(tenant: TenantId): Promise<boolean>;
+  /** Takes the tenant out of the vendor's memory; the next use of any other method wakes it. */
+  sleepTenant(tenant: TenantId): Promise<void>;
   writeMarker(tenant: TenantId, marker: ColdMarker): Promise<void>;
   readMarker(tenant: TenantId): Promise<ColdMarker | null>;
   /** Resolves when Weaviate answers. */

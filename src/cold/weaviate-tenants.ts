@@ -11,6 +11,11 @@ import { collectionsOf, ensureCollections } from "./weaviate-schema.ts";
 
 export interface Tenants {
   ensure(tenant: TenantId): Promise<void>;
+  /** Removes it from both collections. */
+  erase(tenant: TenantId): Promise<void>;
+  exists(tenant: TenantId): Promise<boolean>;
+  /** Its shards leave Weaviate's memory. */
+  sleep(tenant: TenantId): Promise<void>;
   /** Runs a write; a tenant that was removed, or fell asleep, meanwhile is made once more. */
   writing<T>(tenant: TenantId, work: () => Promise<T>): Promise<T>;
   /** Runs a read; a tenant that does not exist is not made for it. */
@@ -51,6 +56,7 @@ export function createTenants(connection: Connection): Tenants {
 
   return {
     ensure,
+    ...restOf(connection, (tenant) => known.delete(tenant)),
     async writing(tenant, work) {
       await ensure(tenant);
       try {
@@ -81,4 +87,39 @@ async function awake(client: WeaviateClient, collection: string, tenant: TenantI
   await tenants.create({ name: tenant });
   const found = await tenants.getByName(tenant);
   if (found?.activityStatus !== "ACTIVE") await tenants.activate(tenant);
+}
+
+/** @param forget what is known of the tenant does not hold any more */
+function restOf(
+  connection: Connection,
+  forget: (tenant: TenantId) => void,
+): Pick<Tenants, "erase" | "exists" | "sleep"> {
+  const inEach = async (
+    tenant: TenantId,
+    work: (client: WeaviateClient, collection: string) => Promise<unknown>,
+  ): Promise<void> => {
+    await connection.run(async (client) => {
+      for (const name of await holdingIt(client, tenant)) await work(client, name);
+    });
+    forget(tenant);
+  };
+  return {
+    erase: (tenant) =>
+      inEach(tenant, (client, name) => client.collections.use(name).tenants.remove(tenant)),
+    exists: (tenant) =>
+      connection.run(async (client) => (await holdingIt(client, tenant)).length > 0),
+    sleep: (tenant) =>
+      inEach(tenant, (client, name) => client.collections.use(name).tenants.deactivate(tenant)),
+  };
+}
+
+/** The collections that have the tenant. */
+async function holdingIt(client: WeaviateClient, tenant: TenantId): Promise<readonly string[]> {
+  const collections = collectionsOf(client);
+  const names: string[] = [];
+  for (const name of [collections.chunks, collections.markers]) {
+    if (!(await client.collections.exists(name))) continue;
+    if ((await client.collections.use(name).tenants.getByName(tenant)) !== null) names.push(name);
+  }
+  return names;
 }

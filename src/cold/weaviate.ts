@@ -65,6 +65,9 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
   const parts: Parts = { connection, tenants, dimensions, clock };
   const shard: ColdShard = {
     ensureTenant: (tenant) => tenants.ensure(tenant),
+    eraseTenant: (tenant) => tenants.erase(tenant),
+    hasTenant: (tenant) => tenants.exists(tenant),
+    sleepTenant: (tenant) => tenants.sleep(tenant),
     ...objectMethods(parts),
     ...markerMethods(parts),
     async search(query) {

@@ -292,6 +292,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
       keepsForEqualQuestions: config.answerCache,
       declines: declinesIrrelevant(config, embedder.model.name),
       tenantWeights: config.tenantWeights,
+      tenantSleepMs: config.tenantSleepMs,
       tenants: { max: config.tenantsMax, named: parts.access.named },
     },
   });

@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { startMergeWorker } from "../merges/temporal/worker.ts";
+import { openReceiptKey, receiptSigner } from "../tenants/receipt.ts";
 import { readModelShape } from "./embedding.ts";
 import { connectCold, connectLog, foundation, type Running, type Seams } from "./foundation.ts";
 import { Stack } from "./stack.ts";
@@ -34,6 +35,7 @@ export async function startMerges(
       replayWindowMs: config.replayWindowMs,
       bundleDir: join(config.cacheDir ?? join(homedir(), ".cache", "freshet"), "compiled"),
       deployment: log.deployment,
+      sign: receiptSigner(openReceiptKey(config.receiptKeyFile)),
       log,
       cold,
       clock: base.clock,

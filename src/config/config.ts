@@ -5,6 +5,7 @@
  */
 
 import { hostname } from "node:os";
+import { join } from "node:path";
 import type { TenantId } from "../contract/ids.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
 import {
@@ -61,6 +62,10 @@ export interface Config extends Links {
   readonly node: string;
   readonly cacheDir: string | undefined;
   readonly dataDir: string;
+  /** Of the Ed25519 key that signs receipts; made when it is not there. */
+  readonly receiptKeyFile: string;
+  /** A tenant that nobody uses for so long sleeps; 0: never. */
+  readonly tenantSleepMs: number;
   readonly merge: {
     readonly sizeChunks: number;
     readonly ageMs: number;
@@ -167,6 +172,9 @@ function assemble(values: Values): Config {
     node: values.FRESHET_NODE ?? defaultNode(present("FRESHET_HTTP_PORT")),
     cacheDir: values.FRESHET_CACHE_DIR,
     dataDir: present("FRESHET_DATA_DIR"),
+    receiptKeyFile:
+      values.FRESHET_RECEIPT_KEY_FILE ?? join(present("FRESHET_DATA_DIR"), "receipt-key.pem"),
+    tenantSleepMs: present("FRESHET_TENANT_SLEEP_MS"),
     merge: {
       sizeChunks: present("FRESHET_MERGE_SIZE_CHUNKS"),
       ageMs: present("FRESHET_MERGE_AGE_MS"),

@@ -121,6 +121,16 @@ export const settings = {
     text,
     "JSON file of quotas for tenants and credentials, the same on all nodes, read again when it changes ([quotas](quotas.md)); unset: nothing is limited",
   ),
+  FRESHET_TENANT_SLEEP_MS: setting(
+    String(limits.tenantSleepMs),
+    whole(0, 365 * dayMs),
+    "a tenant that nobody asks or writes to for so long, and whose documents are merged, gives up its memory until it is used again; 0: never",
+  ),
+  FRESHET_RECEIPT_KEY_FILE: setting(
+    undefined,
+    text,
+    "file of the Ed25519 key (PEM) with which merge workers sign receipts of erases, the same for all of them; unset means `receipt-key.pem` in the data folder, which the first one makes",
+  ),
   FRESHET_MERGE_SIZE_CHUNKS: setting(
     String(limits.mergeSizeChunks),
     whole(1, 10_000_000),

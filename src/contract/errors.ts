@@ -37,6 +37,16 @@ export const errorTable = {
     retryable: false,
     summary: "no API key names this tenant, or the installation has all the tenants it may have",
   },
+  tenant_suspended: {
+    status: 403,
+    retryable: false,
+    summary: "the tenant is suspended; its data is kept, and freshet tenant resume ends it",
+  },
+  tenant_erased: {
+    status: 410,
+    retryable: false,
+    summary: "the tenant was erased, and its name is never used again",
+  },
   unauthorized: { status: 401, retryable: false, summary: "no valid API key was given" },
   wrong_tenant: { status: 403, retryable: false, summary: "the API key belongs to another tenant" },
   forbidden: { status: 403, retryable: false, summary: "the API key has not the role for this" },

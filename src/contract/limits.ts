@@ -19,6 +19,7 @@ import { quotaLimits, quotaRelations } from "./limits/quotas.ts";
 import { runtimeLimits, runtimeRelations } from "./limits/runtime.ts";
 import { sourceLimits, sourceRelations } from "./limits/sources.ts";
 import { surfaceLimits, surfaceRelations } from "./limits/surfaces.ts";
+import { tenantLimits, tenantRelations } from "./limits/tenants.ts";
 import { textLimits, textRelations } from "./limits/text.ts";
 
 export const limits = {
@@ -38,6 +39,7 @@ export const limits = {
   ...surfaceLimits,
   ...sourceLimits,
   ...quotaLimits,
+  ...tenantLimits,
 } as const;
 
 /** What must hold between them, by room; test/contract/limits.test.ts checks it. */
@@ -57,4 +59,5 @@ export const limitRelations = {
   surfaces: surfaceRelations,
   sources: sourceRelations,
   quotas: quotaRelations,
+  tenants: tenantRelations,
 } as const;

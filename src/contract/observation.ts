@@ -26,6 +26,8 @@ export interface CounterLabels {
   readonly embed_failures_total: "lane";
   readonly language_model_errors_total: "model";
   readonly actor_restarts_total: "actor";
+  readonly tenants_slept_total: never;
+  readonly tenants_woken_total: never;
   /** reason: fenced, behind */
   readonly appends_refused_total: "reason";
   readonly cold_errors_total: "operation";

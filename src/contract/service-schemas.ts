@@ -6,8 +6,10 @@
 import { z } from "zod";
 import { type ErrorCode, errorTable } from "./errors.ts";
 import type { StoredEvent } from "./events.ts";
+import { isTenantId } from "./ids.ts";
 import type { QuarantinedRecord } from "./quarantine.ts";
 import type { DocumentPage, DocumentState, EngineStatus } from "./service.ts";
+import type { LifeSummary } from "./tenant-life.ts";
 
 export const documentStateSchema = z.union([
   z.object({
@@ -55,12 +57,27 @@ const quarantinedSchema = z.object({
   why: z.enum(["foreign", "unreadable"]),
 }) satisfies z.ZodType<QuarantinedRecord>;
 
+const lifeSummarySchema = z.object({
+  asleep: z.int(),
+  suspended: z.int(),
+  erasing: z.int(),
+  erased: z.int(),
+  tenants: z.array(
+    z.object({
+      tenant: z.string().refine(isTenantId),
+      state: z.enum(["asleep", "suspended", "erasing", "erased"]),
+      since: z.int(),
+    }),
+  ),
+}) satisfies z.ZodType<LifeSummary>;
+
 export const engineStatusSchema = z.object({
   node: z.string(),
   ready: z.boolean(),
   refusal: z.string().optional(),
   partitions: z.object({ total: z.int(), owned: z.int(), joining: z.int() }),
   tenants: z.array(tenantStatusSchema),
+  resting: lifeSummarySchema.optional(),
   quarantined: z.array(quarantinedSchema).optional(),
   services: z.object({
     log: serviceState,

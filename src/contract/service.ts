@@ -6,6 +6,7 @@ import type { QuarantinedRecord } from "./quarantine.ts";
 import type { Answer, AnswerEvent, Question } from "./query.ts";
 import type { QuotaUser, TenantUsage } from "./quota.ts";
 import type { TenantRecovery } from "./recovery.ts";
+import type { LifeSummary } from "./tenant-life.ts";
 
 /** Who reads: a tenant's documents, as far as the groups of the credential go (access.ts). */
 export interface Reader {
@@ -77,6 +78,8 @@ export interface EngineStatus {
     readonly joining: number;
   };
   readonly tenants: readonly TenantStatus[];
+  /** Tenants of the installation that are not served now; absent while there are none. */
+  readonly resting?: LifeSummary | undefined;
   /** The newest records that this node met in the log and skipped; absent while there are none. */
   readonly quarantined?: readonly QuarantinedRecord[] | undefined;
   readonly services: Readonly<

@@ -83,6 +83,7 @@ export function createLocalService({
   return {
     ask: async ({ groups, ...request }) => {
       await trust.pass();
+      await begin(topology, request.tenant);
       const access = accessOf(groups, aclDefault);
       // Another node's tenant is not counted here: it is asked there (EU1).
       const isCounted = topology.isOwner(request.tenant);
@@ -99,6 +100,7 @@ export function createLocalService({
     },
     document: async ({ tenant, groups }, id) => {
       await trust.pass();
+      await begin(topology, tenant);
       const access = accessOf(groups, aclDefault);
       const view = await askDocument(topology, tenant, id);
       const { version, shard, visible: visible_seq } = view;
@@ -114,6 +116,7 @@ export function createLocalService({
     },
     documents: async ({ tenant, groups }, page) => {
       await trust.pass();
+      await begin(topology, tenant);
       const access = accessOf(groups, aclDefault);
       const askView: AskView = (request) => askList(topology, tenant, request);
       const listed = await listDocuments({ tenant, access, cold, askView }, page);
@@ -155,6 +158,15 @@ async function isAdmitted(
   return isKnown && admits(access, found.labels);
 }
 
+/** A tenant that sleeps wakes. @throws FreshetError tenant_erased, tenant_suspended, not_ready */
+async function begin(
+  { lives, isOwner, awake }: Pick<Topology, "lives" | "isOwner" | "awake">,
+  tenant: TenantId,
+): Promise<void> {
+  lives.check(tenant);
+  if (isOwner(tenant)) await awake(tenant);
+}
+
 /**
  * A merge takes a document that cold refused out of the stored heads; an owner's own still name it.
  */
@@ -193,6 +205,8 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
     },
     publish: async (tenant, { payload, messageId, credential, isDelete }) => {
       await trust.pass();
+      await topology.lives.load();
+      topology.lives.check(tenant);
       if (isDelete !== true) {
         const user = { tenant, credential };
         const bytes = payload.byteLength;
@@ -335,6 +349,7 @@ async function askList(
 function statusOf({ node, topology, services, trust, log }: ServiceOptions): EngineStatus {
   const quarantined = log.quarantined().slice(-limits.quarantineShownMax);
   const { directory } = topology;
+  const resting = topology.lives.summary();
   const partitions = [...directory.partitions.values()];
   const owned = partitions.filter(({ state }) => state === "serving");
   const joining = partitions.filter(({ state }) => state === "joining");
@@ -366,6 +381,7 @@ function statusOf({ node, topology, services, trust, log }: ServiceOptions): Eng
     ...(quarantined.length === 0 ? {} : { quarantined }),
     partitions: { total: partitions.length, owned: owned.length, joining: joining.length },
     tenants,
+    ...(resting === undefined ? {} : { resting }),
     services: services(),
   };
 }

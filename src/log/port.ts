@@ -29,7 +29,9 @@ import type { TokenJournal } from "../contract/quota.ts";
 import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record.ts";
 import type { RedactionSecret } from "../contract/redaction-secret.ts";
 import type { AttemptJournal, DeadLetterLog } from "./dead-letter-port.ts";
+import type { Erasure } from "./erasure-port.ts";
 import type { LeaseStore } from "./lease-port.ts";
+import type { LifeStore } from "./life-port.ts";
 
 /** One message of DOCS, as a publisher sent it. */
 export interface StoredOperation {
@@ -127,6 +129,10 @@ export interface DocsLog {
   lastSequence(): Promise<Version>;
   /** Tenants (unchecked tokens) that have operations in the partition. */
   tenants(partition: Partition): Promise<readonly string[]>;
+  /** The newest operation of each of them, in one read. */
+  newest(
+    partition: Partition,
+  ): AsyncIterable<{ readonly tenant: string; readonly version: Version }>;
   /**
    * The first sequence, of any tenant, that was stored at `atMs` (unix milliseconds) or later; one
    * past the end for none (L8).
@@ -282,6 +288,8 @@ export interface Log {
   readonly deadLetters: DeadLetterLog;
   readonly attempts: AttemptJournal;
   readonly tokens: TokenJournal;
+  readonly lives: LifeStore;
+  readonly erasure: Erasure;
   readonly events: EventSink;
   /**
    * Refuses with log_identity when the streams are not the ones this deployment wrote (L5), or end

@@ -5,8 +5,10 @@
  */
 
 import type { MergePorts } from "../../activities/context.ts";
+import { createEraseActivities } from "../../activities/erase/erase.ts";
 import { createMergeActivities } from "../../activities/steps.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
+import { eraseDocumentStory, eraseTenantStory } from "../../workflows/erase-story.ts";
 import type { MergeRuntime } from "../../workflows/merge-runtime.ts";
 import { TenantMerges } from "../../workflows/tenant-merges.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
@@ -14,15 +16,18 @@ import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type MergeProgress, mergeWorkflowId } from "../contract/merge.ts";
 import type { MergeActivities } from "../contract/merge-steps.ts";
+import type { SignReceipt } from "../contract/receipt.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { late, waitAtMost } from "../runtime/deadline.ts";
-import type { MergeClient } from "./port.ts";
+import type { EraseClient, MergeClient } from "./port.ts";
 
 export interface MemoryMergesOptions extends Omit<MergePorts, "heartbeat" | "signal"> {
   readonly graceMs?: number | undefined;
   readonly settleMs?: number | undefined;
   readonly confirmMs?: number | undefined;
   readonly ageMs?: number | undefined;
+  /** Without one, receipts are not signed. */
+  readonly sign?: SignReceipt | undefined;
 }
 
 interface Entity {
@@ -30,11 +35,11 @@ interface Entity {
   readonly wake: () => void;
 }
 
-export function createMemoryMerges(options: MemoryMergesOptions): MergeClient {
+export function createMemoryMerges(options: MemoryMergesOptions): MergeClient & EraseClient {
   return new MemoryMergeClient(options);
 }
 
-class MemoryMergeClient implements MergeClient {
+class MemoryMergeClient implements MergeClient, EraseClient {
   readonly #options: MemoryMergesOptions;
   readonly #entities = new Map<TenantId, Entity>();
   readonly #last = new Map<TenantId, MergeProgress>();
@@ -86,6 +91,32 @@ class MemoryMergeClient implements MergeClient {
 
   async progress(tenant: TenantId) {
     return this.#entities.get(tenant)?.merges.progress() ?? this.#last.get(tenant) ?? null;
+  }
+
+  eraseTenant(tenant: TenantId) {
+    const { confirmMs } = this.#options;
+    const input = { tenant, settleMs: confirmMs };
+    return eraseTenantStory(this.#erase(), input, (ms) => this.#pause(ms));
+  }
+
+  eraseDocument(tenant: TenantId, versions: Parameters<EraseClient["eraseDocument"]>[1]) {
+    const input = { tenant, ...versions };
+    return eraseDocumentStory(this.#erase(), input, (ms) => this.#pause(ms));
+  }
+
+  #erase() {
+    return createEraseActivities({
+      ...this.#options,
+      sign: this.#options.sign ?? unsigned,
+      heartbeat: () => {},
+      signal: () => this.#closed.signal,
+      requestMerge: (tenant) => this.due(tenant),
+      cancelMerge: (tenant) => this.cancel(tenant),
+    });
+  }
+
+  #pause(ms: number): Promise<void> {
+    return this.#options.clock.sleep(ms, this.#closed.signal);
   }
 
   async ensureSchedule(): Promise<void> {
@@ -176,6 +207,11 @@ class MemoryMergeClient implements MergeClient {
     }
   }
 }
+
+const unsigned: SignReceipt = (receipt) => ({
+  receipt,
+  ...{ sha256: "", signature: "", public_key: "" },
+});
 
 /** Waiting as promises that every request and every state change looks at again. */
 class MemoryRuntime implements MergeRuntime {

@@ -1,7 +1,8 @@
 /** What the engine, the command line and the surfaces may ask of merges, however they are run. */
 
-import type { Position, TenantId } from "../contract/ids.ts";
+import type { Position, TenantId, Version } from "../contract/ids.ts";
 import type { MergeOutcome, MergePlan, MergeProgress, MergeReason } from "../contract/merge.ts";
+import type { SignedReceipt } from "../contract/receipt.ts";
 import type { ScrubOutcome } from "../contract/scrub.ts";
 
 /**
@@ -53,4 +54,24 @@ export interface MergeClient {
   /** Resolves when Temporal answers. */
   ping(): Promise<void>;
   close(): Promise<void>;
+}
+
+/**
+ * Erases, however they are run. Asked for again, an erase that is under way is waited for, and one
+ * that has ended answers with its receipt.
+ */
+export interface EraseClient {
+  /**
+   * Resolves when nothing of the tenant is left.
+   * @throws FreshetError temporal_unavailable; the erase continues
+   */
+  eraseTenant(tenant: TenantId): Promise<SignedReceipt>;
+  /**
+   * `version` is the delete of the document, `through` an operation that was published after it.
+   * @throws FreshetError not_found, tenant_erased, tenant_suspended, temporal_unavailable
+   */
+  eraseDocument(
+    tenant: TenantId,
+    versions: { readonly version: Version; readonly through: Version },
+  ): Promise<SignedReceipt>;
 }

@@ -51,6 +51,8 @@ export const counters: Instruments<CounterLabels> = {
   },
   embed_failures_total: { help: "embed batches that failed", labels: ["lane"] },
   language_model_errors_total: { help: "failed language model requests", labels: ["model"] },
+  tenants_slept_total: { help: "idle tenants that gave up their memory", labels: [] },
+  tenants_woken_total: { help: "tenants that slept and were started again", labels: [] },
   actor_restarts_total: { help: "actors started again after a crash", labels: ["actor"] },
   appends_refused_total: { help: "appends to CHUNKS that the fence refused", labels: ["reason"] },
   cold_errors_total: { help: "failed requests to the cold shard", labels: ["operation"] },

@@ -93,6 +93,11 @@ export class ByteCache<Value> {
     if (entry !== undefined) this.#remove(entry);
   }
 
+  /** All entries of an owner. */
+  forget(owner: string): void {
+    for (const entry of [...(this.#owners.get(owner)?.entries.values() ?? [])]) this.#remove(entry);
+  }
+
   /** What nobody asks for any more; by the order of last use, so some may be left for later. */
   #sweep(): void {
     const nowMs = this.#options.now();

@@ -13,7 +13,10 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { Position, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
+import type { Metrics } from "../../src/contract/observation.ts";
 import { type Coverage, isWhole, parseQuestion, type Source } from "../../src/contract/query.ts";
+import { changeLife } from "../../src/log/lives.ts";
+import { countingMetrics } from "../support/counting-metrics.ts";
 import { createManualClock, type ManualClock, settle } from "../support/manual-clock.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
 
@@ -43,7 +46,19 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("turns" as const), turns }) },
 );
 
-type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+/** What only tenants that may rest go through. */
+const restingStep = fc.oneof(
+  { weight: 5, arbitrary: step },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("idle" as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("suspend, resume" as const), tenant, turns }),
+  },
+);
+
+type Step = typeof restingStep extends fc.Arbitrary<infer Value> ? Value : never;
+
+const sleepMs = 2 * limits.mergeConfirmMs;
 
 interface Live {
   readonly version: number;
@@ -52,7 +67,7 @@ interface Live {
 
 class History {
   readonly #clock: ManualClock = createManualClock();
-  readonly #engine: MemoryEngine = startMemoryEngine({ clock: this.#clock, graceMs: 50 });
+  readonly #engine: MemoryEngine;
   readonly #oracle = new Map(tenants.map((name) => [name, new Map<string, Live>()]));
   /** Sequences of all operations. */
   readonly #published = new Map(tenants.map((name) => [name, [] as number[]]));
@@ -64,6 +79,10 @@ class History {
   /** Everything that ever was in cold, for the day it comes back. */
   readonly #everCold = new Map<string, Map<string, ColdObject>>();
   readonly #merging = new Set<Promise<unknown>>();
+
+  constructor(options: { readonly tenantSleepMs?: number; readonly metrics?: Metrics } = {}) {
+    this.#engine = startMemoryEngine({ clock: this.#clock, graceMs: 50, ...options });
+  }
 
   async run(steps: readonly Step[]): Promise<void> {
     try {
@@ -111,9 +130,30 @@ class History {
         return this.#check(next.tenant);
       case "evict":
         return this.#engine.topology.directory.tenant(next.tenant as TenantId)?.kept.evict();
+      case "idle":
+        await this.#turns(20);
+        // Longer than a message id counts.
+        this.#lastSent.clear();
+        return this.#clock.advance(2 * sleepMs);
+      case "suspend, resume":
+        return this.#suspend(next.tenant, next.turns);
       case "turns":
         return this.#turns(next.turns);
     }
+  }
+
+  /** What is published meanwhile waits in DOCS. */
+  async #suspend(name: (typeof tenants)[number], forTurns: number): Promise<void> {
+    const { lives } = this.#engine.log;
+    const owner = name as TenantId;
+    await changeLife(lives, owner, () => ({ state: "suspended", atMs: this.#clock.nowMs() }));
+    await this.#turns(forTurns);
+    const seq = await this.#publish(name, { id: "d4", text: `common late of ${name}` });
+    this.#oracle.get(name)?.set("d4", { version: seq, text: `common late of ${name}` });
+    await this.#turns(forTurns);
+    await changeLife(lives, owner, () => ({ state: "active" }));
+    // A node hears of it a moment later; until then it refuses.
+    await this.#turns(forTurns + 20);
   }
 
   async #publish(name: (typeof tenants)[number], body: unknown): Promise<number> {
@@ -295,4 +335,15 @@ it("any history: a question sees what the oracle says, in hot and cold together 
     ),
     { numRuns: 400 },
   );
+}, 240_000);
+
+it("any history: tenants that sleep, wake, are suspended and taken back see what never-slept ones do (I3, I4, I7)", async () => {
+  const metrics = countingMetrics();
+  const steps = fc.array(restingStep, { minLength: 3, maxLength: 25 });
+  await fc.assert(
+    fc.asyncProperty(steps, (some) => new History({ tenantSleepMs: sleepMs, metrics }).run(some)),
+    { numRuns: 100 },
+  );
+  expect(metrics.counted("tenants_slept_total")).toBeGreaterThan(20);
+  expect(metrics.counted("tenants_woken_total")).toBeGreaterThan(20);
 }, 240_000);

@@ -4,13 +4,16 @@ import { Directory } from "../../actors/directory/directory.ts";
 import { membershipActor } from "../../actors/membership.ts";
 import type { PartitionMessage } from "../../actors/messages.ts";
 import { partitionActor } from "../../actors/partition/partition.ts";
+import { createMemoryCold } from "../../src/cold/memory.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Partition } from "../../src/contract/ids.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { TenantCatalogue } from "../../src/log/catalogue.ts";
 import type { LeaseStore } from "../../src/log/lease-port.ts";
+import { TenantLives } from "../../src/log/lives.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
+import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { createSystem } from "./kit.ts";
 
@@ -131,6 +134,8 @@ function startNode(name: string, log: MemoryLog, time: Clock): Node {
         ...{ partition: entry.partition, node: identity, name, entry },
         log: { ...log, leases },
         catalogue: new TenantCatalogue({ max: 1 }, log.chunks),
+        lives: new TenantLives(log.lives),
+        sleep: { afterMs: 0, cold: createMemoryCold(), mergeTrigger: new BoundedMailbox(1) },
         spawnTenant: () => expect.fail("there are no tenants here"),
         ...{ renewEveryMs, takeAnywayMs, respawnMs: 1_000, pullMax: 10 },
         ...{ metrics: silentMetrics, logger: silentLogger },

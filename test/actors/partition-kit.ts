@@ -14,6 +14,7 @@ import { KeptRows } from "../../actors/directory/kept-rows.ts";
 import { TenantRoute } from "../../actors/directory/route.ts";
 import { membershipActor } from "../../actors/membership.ts";
 import type {
+  MergeTriggerMessage,
   PartitionMessage,
   TenantViewMessage,
   TenantWriterMessage,
@@ -21,10 +22,12 @@ import type {
 import { type PartitionOptions, partitionActor } from "../../actors/partition/partition.ts";
 import type { TenantHandle } from "../../actors/partition/tenants.ts";
 import { preferredNode } from "../../src/cluster/ownership.ts";
+import { createMemoryCold } from "../../src/cold/memory.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { type TenantBounds, TenantCatalogue } from "../../src/log/catalogue.ts";
 import type { LeaseStore } from "../../src/log/lease-port.ts";
+import { TenantLives } from "../../src/log/lives.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock } from "../support/manual-clock.ts";
@@ -64,6 +67,7 @@ export interface SetUp {
   readonly wrap?: (log: MemoryLog) => PartitionOptions["log"];
   readonly queueMax?: number;
   readonly tenants?: TenantBounds;
+  readonly sleepMs?: number;
   /** Resolves before a tenant has ended. */
   readonly stopping?: () => Promise<void>;
 }
@@ -106,7 +110,20 @@ export function setUp(options: SetUp = {}) {
   const start = () => {
     const seen = options.wrap?.(log) ?? log;
     const catalogue = new TenantCatalogue(options.tenants ?? { max: 1_000 }, seen.chunks);
-    const shared = { log: seen, catalogue, metrics: silentMetrics, logger: silentLogger };
+    const lives = new TenantLives(seen.lives);
+    const sleep = {
+      afterMs: options.sleepMs ?? 0,
+      cold: createMemoryCold(),
+      mergeTrigger: new BoundedMailbox<MergeTriggerMessage>(10),
+    };
+    const shared = {
+      log: seen,
+      catalogue,
+      lives,
+      sleep,
+      metrics: silentMetrics,
+      logger: silentLogger,
+    };
     const started = startActor<PartitionMessage>(
       partitionActor({
         ...{ partition, node: "me~1", name: me, entry, spawnTenant, ...shared },

@@ -141,6 +141,7 @@ it("P2: an operation that comes between the log's end and the tenants' recovery 
         lastVersion: (tenant) => log.docs.lastVersion(tenant),
         nextVersion: (above) => log.docs.nextVersion(above),
         tenants: (of) => log.docs.tenants(of),
+        newest: (of) => log.docs.newest(of),
         firstSince: (atMs) => log.docs.firstSince(atMs),
         purge: (below) => log.docs.purge(below),
         async lastSequence() {

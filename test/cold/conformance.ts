@@ -379,5 +379,22 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
       expect(await search(tenant)).toEqual([]);
       expect(await cold.readMarker(freshTenant("marker"))).toBeNull();
     });
+
+    test("a tenant is erased with all that it holds, sleeps, and wakes by being used", async () => {
+      const tenant = freshTenant("erased");
+      expect(await cold.hasTenant(tenant)).toBe(false);
+      await cold.eraseTenant(tenant);
+      const marker = { to: position(incarnation + 3), version: version(incarnation + 9) };
+      await cold.writeMarker(tenant, marker);
+      await cold.sleepTenant(tenant);
+      expect(await cold.hasTenant(tenant)).toBe(true);
+      expect(await cold.readMarker(tenant)).toEqual(marker);
+      await cold.sleepTenant(tenant);
+      await cold.eraseTenant(tenant);
+      expect(await cold.hasTenant(tenant)).toBe(false);
+      expect(await cold.readMarker(tenant)).toBeNull();
+      await cold.writeMarker(tenant, marker);
+      expect(await cold.readMarker(tenant)).toEqual(marker);
+    });
   });
 }

@@ -15,6 +15,7 @@ import {
 import { describeChunks } from "./conformance-chunks.ts";
 import { describeDocs } from "./conformance-docs.ts";
 import { describeForeign } from "./conformance-foreign.ts";
+import { describeLives } from "./conformance-lives.ts";
 import { describeStores } from "./conformance-stores.ts";
 import { describeTokens } from "./conformance-tokens.ts";
 import type { LogHarness, Opened } from "./harness.ts";
@@ -45,6 +46,7 @@ export function describeLog(name: string, open: () => Promise<LogHarness>): void
     describeStores(opened);
     describeTokens(opened);
     describeForeign(opened);
+    describeLives(opened);
 
     it("is whole", async () => {
       await expect(opened.harness.log.checkIdentity()).resolves.toBeUndefined();

@@ -12,6 +12,7 @@ import { type MergeWorker, startMergeWorker } from "../../src/merges/temporal/wo
 import type { World } from "../activities/world.ts";
 import { compiledDirectory } from "../support/environment.ts";
 import { serversOfFile } from "../support/side-by-side.ts";
+import { testSigner } from "../support/signer.ts";
 
 interface TemporalServer {
   readonly address: string;
@@ -62,6 +63,7 @@ export function deploy(world: World, ageMs?: number, replayWindowMs?: number): D
     async startWorker() {
       await stopWorker();
       worker = await startMergeWorker({
+        sign: testSigner,
         ...{ ...temporal, log, cold, metrics },
         ...{ ageMs, replayWindowMs, bundleDir },
       });

@@ -8,6 +8,7 @@ import { startMergeWorker } from "../../src/merges/temporal/worker.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { acme, createWorld } from "../activities/world.ts";
 import { compiledDirectory } from "../support/environment.ts";
+import { testSigner } from "../support/signer.ts";
 
 /** A port that nobody listens on. */
 async function closedPort(): Promise<number> {
@@ -43,6 +44,7 @@ describe("without Temporal", () => {
     const { log, cold, ports } = createWorld();
     const { metrics } = ports;
     const worker = await startMergeWorker({
+      sign: testSigner,
       ...{ ...(await options()), logger, log, cold, metrics },
       bundleDir: compiledDirectory(),
     });

@@ -17,7 +17,7 @@ import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
-import type { MergeClient } from "../../src/merges/port.ts";
+import type { EraseClient, MergeClient } from "../../src/merges/port.ts";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { inheritedEnvironment } from "./environment.ts";
@@ -57,7 +57,7 @@ export interface Site {
   /** Another client of the same log: what a publisher, an operator or a doubter sees. */
   readonly log: NatsLog;
   readonly cold: ColdShard;
-  readonly merges: MergeClient;
+  readonly merges: MergeClient & EraseClient;
   /** What a process of this site is started with. */
   readonly env: Environment;
   /** With a program other than `src/main.ts` that takes the same role. */

@@ -26,13 +26,14 @@ import { inlinePreparation } from "../../src/ingest/preparation/inline.ts";
 import { createPreparer } from "../../src/ingest/preparer.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import { createMemoryMerges } from "../../src/merges/memory.ts";
-import type { MergeClient } from "../../src/merges/port.ts";
+import type { EraseClient, MergeClient } from "../../src/merges/port.ts";
 import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { questionRedactor } from "../../src/text/redact-fields.ts";
 import { inProcessIsolation } from "./in-process-isolation.ts";
 import { quotasForAll } from "./quotas.ts";
 import { testRedactor } from "./redactor.ts";
+import { testSigner } from "./signer.ts";
 
 /** There is one node only: whoever else is asked for is gone. */
 const alone: Peers = {
@@ -59,13 +60,15 @@ export interface MemoryEngineOptions {
   readonly aclDefault?: AclDefault | undefined;
   /** Of every tenant; unlimited by default. */
   readonly quota?: (() => Quota) | undefined;
+  readonly tenantSleepMs?: number | undefined;
+  readonly confirmMs?: number | undefined;
 }
 
 export interface MemoryEngine {
   readonly clock: Clock;
   readonly log: MemoryLog;
   readonly cold: MemoryCold;
-  readonly merges: MergeClient;
+  readonly merges: MergeClient & EraseClient;
   readonly graceMs: number;
   /** Texts that came to the embedder, from documents and questions. */
   readonly embedded: readonly string[];
@@ -84,7 +87,10 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
   const log = createMemoryLog({ clock, partitions });
   const cold = createMemoryCold();
   const reports = { logger: silentLogger, metrics: options.metrics ?? silentMetrics };
-  const merges = createMemoryMerges({ log, cold, clock, graceMs, ...reports });
+  const merges = createMemoryMerges({
+    ...{ log, cold, clock, graceMs, ...reports, sign: testSigner },
+    ...(options.confirmMs === undefined ? {} : { confirmMs: options.confirmMs }),
+  });
   const embedded: string[] = [];
   const embedder = listening(createMemoryEmbedder(), embedded);
   const tokenizer = createMemoryTokenizer();
@@ -130,6 +136,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
         graceMs,
         keptBytesMax: options.keptBytesMax,
         tenantWeights: options.tenantWeights,
+        tenantSleepMs: options.tenantSleepMs,
       },
     });
     const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;

@@ -2,9 +2,13 @@
 
 import type { Command } from "commander";
 import type { Terminal } from "../terminal.ts";
+import { addTenantLife } from "./tenant-life.ts";
 import { addTenantShow } from "./tenant-show.ts";
 
 export function addTenant(program: Command, terminal: Terminal): void {
-  const tenant = program.command("tenant").description("look at tenants");
+  const tenant = program
+    .command("tenant")
+    .description("look at tenants, let them sleep, suspend and erase them");
   addTenantShow(tenant, terminal);
+  addTenantLife(tenant, terminal);
 }

@@ -17,7 +17,7 @@ import { mayAs } from "../../contract/api-key.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import type { Reader } from "../../contract/service.ts";
+import type { Asker } from "../../contract/service.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Check } from "../auth.ts";
 import { abortWhenCallerLeaves } from "../caller.ts";
@@ -71,12 +71,12 @@ export function addMcpRoute(app: FastifyInstance, options: McpRouteOptions): voi
     onRequest: [gate.admits("query"), originCheck(checkHost)],
     handler: async (request, reply) => {
       const { roles } = gate.identityOf(request);
-      const reader = gate.readerOf(request);
-      const { protocol } = servedOf(reader.tenant);
+      const { tenant, ...of } = gate.askerOf(request);
+      const { protocol } = servedOf(tenant);
       const scopes = mayAs({ roles }, "ingest") ? ["ingest"] : [];
       const caller = abortWhenCallerLeaves(reply.raw);
       const response = await protocol.fetch(webRequestOf(request, caller.signal), {
-        authInfo: { token: "", clientId: reader.tenant, scopes, extra: { groups: reader.groups } },
+        authInfo: { token: "", clientId: tenant, scopes, extra: of },
         ...(request.body === undefined ? {} : { parsedBody: request.body }),
       });
       return send(reply, response);
@@ -91,9 +91,9 @@ function serve(options: McpRouteOptions, tenant: TenantId): Served {
     ({ authInfo }) => {
       const mayWrite = mcpWrites && authInfo?.scopes.includes("ingest") === true;
       // Made by the route below from the credential, never by the caller; nobody is not everybody.
-      const groups =
-        authInfo === undefined ? [] : (authInfo.extra as Pick<Reader, "groups">).groups;
-      return createMcpServer({ handler, reader: { tenant, groups }, mayWrite, version });
+      const of =
+        authInfo === undefined ? { groups: [] } : (authInfo.extra as Omit<Asker, "tenant">);
+      return createMcpServer({ handler, asker: { ...of, tenant }, mayWrite, version });
     },
     {
       bus,

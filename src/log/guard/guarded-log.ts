@@ -16,7 +16,7 @@ export function guardedLog<Guarded extends Log>(
   log: Guarded,
   monitor: LogIdentityMonitor,
 ): Guarded {
-  const { docs, chunks, manifests, attempts, tokens, deadLetters } = log;
+  const { docs, chunks, manifests, attempts, tokens, deadLetters, lives, erasure } = log;
   const checked = checkedBy(monitor);
   return {
     ...log,
@@ -25,6 +25,7 @@ export function guardedLog<Guarded extends Log>(
       read: (options) =>
         endless(monitor, options.signal, (signal) => docs.read({ ...options, signal })),
       messageIds: (options) => whileTrusted(monitor, () => docs.messageIds(options)),
+      newest: (partition) => whileTrusted(monitor, () => docs.newest(partition)),
     }),
     chunks: mapCalls(chunks, checked, {
       read: (range) => whileTrusted(monitor, () => chunks.read(range)),
@@ -36,6 +37,11 @@ export function guardedLog<Guarded extends Log>(
     leases: guardedLeases(log.leases, monitor),
     attempts: mapCalls(attempts, checked, {}),
     tokens: mapCalls(tokens, checked, {}),
+    lives: mapCalls(lives, checked, {
+      all: () => whileTrusted(monitor, () => lives.all()),
+      watch: (signal) => endless(monitor, signal, (until) => lives.watch(until)),
+    }),
+    erasure: mapCalls(erasure, checked, {}),
     deadLetters: mapCalls(deadLetters, checked, {}),
   };
 }

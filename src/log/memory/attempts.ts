@@ -17,6 +17,12 @@ export class MemoryAttempts implements AttemptJournal {
     return this.#entries.get(tenant) ?? null;
   }
 
+  erase(tenant: TenantId, isRemoved: boolean): number {
+    const found = Number(this.#entries.has(tenant));
+    if (isRemoved) this.#entries.delete(tenant);
+    return found;
+  }
+
   async put(tenant: TenantId, attempts: Attempts): Promise<void> {
     await this.#availability.pass();
     this.#entries.set(tenant, { ...attempts });

@@ -136,6 +136,13 @@ export class MemoryChunks implements ChunksLog {
     return this.#stream.purgeBelow(tenant, earliestOf(below, newest));
   }
 
+  /** How many below a bound; removed for good with `isRemoved`. */
+  erase(tenant: TenantId, below: number, isRemoved: boolean): number {
+    const found = this.#stream.of(tenant).filter(({ place }) => place.position < below).length;
+    if (isRemoved) this.#stream.purgeBelow(tenant, below as Position);
+    return found;
+  }
+
   async *#range(range: ChunksRange): AsyncGenerator<Stored> {
     const chain = this.#options.createChain?.(range) ?? new ChainCheck(range);
     if (!chain.complete) {

@@ -104,6 +104,20 @@ export class MemoryDeadLetters implements DeadLetterLog {
     return true;
   }
 
+  /** How many letters; removed for good with `isRemoved`. */
+  erase(tenant: TenantId, version: Version | undefined, isRemoved: boolean): number {
+    const letters = this.#of(tenant);
+    const found = [...letters.keys()].filter((key) => version === undefined || key === version);
+    if (isRemoved) for (const key of found) letters.delete(key);
+    return found.length;
+  }
+
+  eraseOwed(tenant: TenantId, isRemoved: boolean): number {
+    const found = Number(this.#owed.has(tenant));
+    if (isRemoved) this.#owed.delete(tenant);
+    return found;
+  }
+
   #of(tenant: string): Map<Version, Written> {
     const letters = this.#written.get(tenant) ?? new Map<Version, Written>();
     this.#written.set(tenant, letters);

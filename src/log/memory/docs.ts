@@ -115,6 +115,21 @@ export class MemoryDocs implements DocsLog {
     return this.#stream.tenantsOf(partition);
   }
 
+  async *newest(partition: Partition): AsyncGenerator<{ tenant: string; version: Version }> {
+    await this.#options.availability.pass();
+    for (const tenant of this.#stream.tenantsOf(partition)) {
+      const newest = this.#stream.of(tenant).at(-1);
+      if (newest !== undefined) yield { tenant, version: newest.version };
+    }
+  }
+
+  /** How many below a bound; removed for good with `isRemoved`. */
+  erase(tenant: TenantId, below: number, isRemoved: boolean): number {
+    const found = this.#stream.of(tenant).filter(({ version }) => version < below).length;
+    if (isRemoved) this.#stream.purgeBelow(tenant, below as Version);
+    return found;
+  }
+
   async firstSince(atMs: number): Promise<Version> {
     await this.#options.availability.pass();
     return this.#stream.firstSince(atMs);

@@ -30,7 +30,9 @@ import { Availability } from "./availability.ts";
 import { MemoryChunks } from "./chunks.ts";
 import { MemoryDeadLetters } from "./dead-letters.ts";
 import { MemoryDocs } from "./docs.ts";
+import { memoryErasure } from "./erasure.ts";
 import { MemoryLeases } from "./leases.ts";
+import { MemoryLives } from "./lives.ts";
 import { MemoryManifests } from "./manifests.ts";
 import { MemoryTokens } from "./tokens.ts";
 
@@ -115,6 +117,8 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     perTenantMax: options.lettersPerTenantMax,
   });
   const { events, ...heard } = memoryEvents();
+  const attempts = new MemoryAttempts(availability);
+  const tokens = new MemoryTokens(availability);
   const leases = new MemoryLeases({ clock, base, availability, leaseMs: options.leaseMs });
   return {
     partitions,
@@ -125,8 +129,12 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     manifests,
     leases,
     deadLetters,
-    attempts: new MemoryAttempts(availability),
-    tokens: new MemoryTokens(availability),
+    attempts,
+    tokens,
+    lives: new MemoryLives(availability),
+    erasure: memoryErasure({
+      ...{ availability, docs, chunks, manifests, deadLetters, attempts, tokens },
+    }),
     events,
     async checkIdentity() {
       await availability.pass();

@@ -122,6 +122,20 @@ export class MemoryManifests implements ManifestStore {
     this.#availability.endRead(signal);
   }
 
+  /** How many manifests; removed for good with `isRemoved`. */
+  erase(tenant: TenantId, isRemoved: boolean): number {
+    const found = Number(this.#manifests.has(tenant)) + Number(this.#foreign.has(tenant));
+    if (isRemoved) this.#manifests.delete(tenant);
+    if (isRemoved) this.#foreign.delete(tenant);
+    return found;
+  }
+
+  erasePieces(tenant: TenantId, isRemoved: boolean): number {
+    const found = this.#pieces.get(tenant)?.size ?? 0;
+    if (isRemoved) this.#pieces.delete(tenant);
+    return found;
+  }
+
   reachBeyond(lastSeq: { readonly docs: number; readonly chunks: number }): boolean {
     return [...this.#manifests.values()].some(
       ({ manifest }) => manifest.to > lastSeq.chunks || manifest.version > lastSeq.docs,

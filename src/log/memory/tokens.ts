@@ -17,6 +17,12 @@ export class MemoryTokens implements TokenJournal {
     return this.#days.get(tenant) ?? null;
   }
 
+  erase(tenant: TenantId, isRemoved: boolean): number {
+    const found = Number(this.#days.has(tenant));
+    if (isRemoved) this.#days.delete(tenant);
+    return found;
+  }
+
   async put(tenant: TenantId, tokens: DayTokens): Promise<void> {
     await this.#availability.pass();
     this.#days.set(tenant, structuredClone(tokens));

@@ -179,6 +179,21 @@ export class NatsDocs implements DocsLog {
     return this.#stream.tokens(this.#filtersOf(partition));
   }
 
+  async *newest(partition: Partition): AsyncGenerator<{ tenant: string; version: Version }> {
+    await this.#stream.verified.state();
+    const filter = this.#stream.filterOf(partition);
+    const stream = this.#stream.name;
+    const end = await newestMessage(this.#context, stream, filter);
+    if (end === null) return;
+    const messages = pullMessages(this.#context, {
+      ...{ stream, filter, start: "newest-of-each", until: { through: end.seq } },
+      ...{ headersOnly: true, page: limits.pullMax },
+    });
+    for await (const { subject, seq } of messages) {
+      yield { tenant: tenantIn(subject), version: version(seq) };
+    }
+  }
+
   async firstSince(atMs: number): Promise<Version> {
     return version(await this.#stream.firstSince(atMs));
   }

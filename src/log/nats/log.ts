@@ -27,9 +27,11 @@ import { claimModel, claimRedaction } from "./claims.ts";
 import { type NatsContext, openConnection } from "./connection.ts";
 import { NatsDeadLetters } from "./dead-letters.ts";
 import { NatsDocs } from "./docs.ts";
+import { NatsErasure } from "./erasure.ts";
 import { type Deployment, deploymentOf, ensureLog } from "./identity.ts";
 import { LogIntegrity } from "./integrity.ts";
 import { NatsLeases } from "./leases.ts";
+import { NatsLives } from "./lives.ts";
 import { openingPauseMs } from "./pauses.ts";
 import { NatsTokens } from "./tokens.ts";
 
@@ -134,6 +136,11 @@ function assemble(
     deadLetters: new NatsDeadLetters(context),
     attempts: new NatsAttempts(context),
     tokens: new NatsTokens(context),
+    lives: new NatsLives(context),
+    erasure: new NatsErasure({
+      ...{ context, partitions },
+      verified: [integrity.docs, integrity.chunks],
+    }),
     events: eventSink(context),
     checkIdentity: () => integrity.check(),
     usage: () => integrity.usage(),

@@ -80,6 +80,9 @@ export const redactionSubject = `${manifestSubjects}.redaction`;
 export const attemptsSubject = (tenant: TenantId): string =>
   `${manifestSubjects}.attempts.${tenant}`;
 export const tokensSubject = (tenant: TenantId): string => `${manifestSubjects}.tokens.${tenant}`;
+const lifePrefix = `${manifestSubjects}.life.`;
+export const lifeSubject = (tenant: TenantId): string => `${lifePrefix}${tenant}`;
+export const livesFilter = `${lifePrefix}*`;
 export const owedSubject = (tenant: TenantId): string => `${manifestSubjects}.letters.${tenant}`;
 
 // --- leases -------------------------------------------------------------------------------------

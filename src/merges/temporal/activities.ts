@@ -5,6 +5,7 @@
 
 import { Context } from "@temporalio/activity";
 import type { ActivityProgress, MergePorts } from "../../../activities/context.ts";
+import { createEraseActivities } from "../../../activities/erase/erase.ts";
 import {
   purgeOld,
   type RetentionActivities,
@@ -12,9 +13,11 @@ import {
 } from "../../../activities/retention/retention.ts";
 import { createMergeActivities } from "../../../activities/steps.ts";
 import { createSweepActivities, type SweepActivities } from "../../../activities/sweep.ts";
+import type { EraseActivities } from "../../contract/erase.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { MergeActivities } from "../../contract/merge-steps.ts";
+import type { SignReceipt } from "../../contract/receipt.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { type Around, mapCalls } from "../../runtime/map-calls.ts";
 import type { MergeClient } from "../port.ts";
@@ -22,7 +25,8 @@ import { toApplicationFailure } from "./failures.ts";
 
 export interface TemporalActivitiesOptions {
   readonly ports: Omit<MergePorts, "heartbeat" | "signal">;
-  readonly client: Pick<MergeClient, "due" | "scrubDue">;
+  readonly client: Pick<MergeClient, "due" | "scrubDue" | "cancel">;
+  readonly sign: SignReceipt;
   readonly ageMs: number;
   readonly replayWindowMs: number;
 }
@@ -30,9 +34,13 @@ export interface TemporalActivitiesOptions {
 export function createTemporalActivities({
   ports: outer,
   client,
+  sign,
   ageMs,
   replayWindowMs,
-}: TemporalActivitiesOptions): MergeActivities & SweepActivities & RetentionActivities {
+}: TemporalActivitiesOptions): MergeActivities &
+  SweepActivities &
+  RetentionActivities &
+  EraseActivities {
   const lastProgress = new WeakMap<Context, ActivityProgress>();
   const ports: MergePorts = {
     ...outer,
@@ -46,6 +54,12 @@ export function createTemporalActivities({
   const requestMerge = client.due.bind(client);
   const requestScrub = client.scrubDue.bind(client);
   const activities = {
+    ...createEraseActivities({
+      ...ports,
+      sign,
+      requestMerge: (tenant) => client.due(tenant, "operator"),
+      cancelMerge: (tenant) => client.cancel(tenant),
+    }),
     ...createMergeActivities(ports),
     ...createSweepActivities({ ports, ageMs, requestMerge, requestScrub }),
     purgeOld: (request: RetentionRequest) => purgeOld(ports, request, replayWindowMs),

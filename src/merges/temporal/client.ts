@@ -33,11 +33,13 @@ import {
   mergeWorkflowId,
 } from "../../contract/merge.ts";
 import { type Logger, silentLogger } from "../../contract/observation.ts";
+import type { SignedReceipt } from "../../contract/receipt.ts";
 import type { ScrubOutcome } from "../../contract/scrub.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
-import type { MergeClient } from "../port.ts";
+import type { EraseClient, MergeClient } from "../port.ts";
 import { accessVersion, explainTemporal, resolveAccess, type TemporalAccess } from "./access.ts";
+import { documentErase, type EraseStart, tenantErase } from "./erase-start.ts";
 import { fromFailure } from "./failures.ts";
 
 export interface TemporalOptions extends TemporalAccess {
@@ -62,11 +64,11 @@ const racedCodes = new Set([5 /* NOT_FOUND */, 10 /* ABORTED */]);
 const racedAttemptsMax = 3;
 
 /** Never fails: the first use of the result connects. */
-export function connectTemporal(options: TemporalOptions): MergeClient {
+export function connectTemporal(options: TemporalOptions): MergeClient & EraseClient {
   return new TemporalMergeClient(options);
 }
 
-class TemporalMergeClient implements MergeClient {
+class TemporalMergeClient implements MergeClient, EraseClient {
   readonly #options: TemporalOptions;
   readonly #logger: Logger;
   #namespace: string;
@@ -176,6 +178,30 @@ class TemporalMergeClient implements MergeClient {
         throw thrown;
       }
     });
+  }
+
+  eraseTenant(tenant: TenantId): Promise<SignedReceipt> {
+    return this.#erase(tenantErase(tenant, this.#options));
+  }
+
+  eraseDocument(
+    tenant: TenantId,
+    versions: Parameters<EraseClient["eraseDocument"]>[1],
+  ): Promise<SignedReceipt> {
+    return this.#erase(documentErase(tenant, versions, this.#options));
+  }
+
+  /** Joins the one that runs. The wait is the caller's to bound: an erase takes what it takes. */
+  async #erase({ type, workflowId, input }: EraseStart): Promise<SignedReceipt> {
+    const handle = await this.#call(limits.temporalRequestMs, () =>
+      this.#client.workflow.start(type, {
+        ...{ workflowId, taskQueue: this.#taskQueue, args: [input] },
+        workflowIdConflictPolicy: "USE_EXISTING",
+        workflowIdReusePolicy: "ALLOW_DUPLICATE",
+        staticSummary: `erase of tenant ${input.tenant}, or of a document of it`,
+      }),
+    );
+    return this.#call(limits.eraseActivityMs, async () => (await handle.result()) as SignedReceipt);
   }
 
   async ensureSchedule(): Promise<void> {

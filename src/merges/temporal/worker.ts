@@ -22,6 +22,7 @@ import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import { mergeNames, mergeSearchAttributes } from "../../contract/merge.ts";
 import type { Logger, Metrics } from "../../contract/observation.ts";
+import type { SignReceipt } from "../../contract/receipt.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { MergeClient } from "../port.ts";
 import { accessVersion, explainTemporal, resolveAccess } from "./access.ts";
@@ -34,6 +35,8 @@ export interface MergeWorkerOptions extends TemporalOptions {
   readonly log: MergePorts["log"];
   readonly cold: MergePorts["cold"];
   readonly metrics: Metrics;
+  /** Signs the receipts of erases. */
+  readonly sign: SignReceipt;
   /** Age of the oldest unmerged record that makes a tenant due; `limits.mergeAgeMs` by default. */
   readonly ageMs?: number | undefined;
   /** How long the log keeps what is no longer needed; `limits.replayWindowMs` by default. */
@@ -162,7 +165,7 @@ class RunningMergeWorker implements MergeWorker {
   }
 
   #createWorker(connection: NativeConnection, namespace: string): Promise<Worker> {
-    const { log, cold, clock, logger, metrics, taskQueue } = this.#options;
+    const { log, cold, clock, logger, metrics, taskQueue, sign } = this.#options;
     const { ageMs = limits.mergeAgeMs, replayWindowMs = limits.replayWindowMs } = this.#options;
     return Worker.create({
       connection,
@@ -172,6 +175,7 @@ class RunningMergeWorker implements MergeWorker {
       activities: createTemporalActivities({
         ports: { log, cold, clock, logger, metrics },
         client: this.#client,
+        sign,
         ageMs,
         replayWindowMs,
       }),

@@ -1,0 +1,28 @@
+/** The activities of erases: functions of ports and one request, each idempotent. */
+
+import type { EraseActivities } from "../../src/contract/erase.ts";
+import { awaitConfirmed, finishDocument, lookForDocument, removeDocument } from "./document.ts";
+import {
+  beginErase,
+  type ErasePorts,
+  finishErase,
+  lookForTenant,
+  removeTenant,
+  sealTenant,
+  stopMerges,
+} from "./tenant.ts";
+
+export function createEraseActivities(ports: ErasePorts): EraseActivities {
+  return {
+    beginErase: (request) => beginErase(ports, request),
+    stopMerges: (request) => stopMerges(ports, request),
+    sealTenant: (request) => sealTenant(ports, request),
+    removeTenant: (request) => removeTenant(ports, request),
+    lookForTenant: (request) => lookForTenant(ports, request),
+    finishErase: (request) => finishErase(ports, request),
+    awaitConfirmed: (request) => awaitConfirmed(ports, request),
+    removeDocument: (request) => removeDocument(ports, request),
+    lookForDocument: (request) => lookForDocument(ports, request),
+    finishDocument: (request) => finishDocument(ports, request),
+  };
+}

@@ -1,0 +1,153 @@
+/**
+ * The steps of a tenant's erase. Each may be cut off anywhere and run again.
+ *
+ *   EA1  the name is refused before anything is removed, and the tombstone is written before the
+ *        log is: from then on no owner can append, not even one that has slept through all of it;
+ *   EA2  what is removed is counted before and looked for afterwards, by reading every store; the
+ *        receipt says what was found, and is made only when nothing is left;
+ *   EA3  there is one receipt: a repetition returns the one that is stored.
+ */
+
+import type {
+  EraseBegun,
+  EraseBounds,
+  EraseInput,
+  EraseRequest,
+  FinishEraseRequest,
+} from "../../src/contract/erase.ts";
+import { isNothing } from "../../src/contract/erase.ts";
+import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
+import { nextAfter, noPosition, type TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import type { ErasureCounts, SignedReceipt, SignReceipt } from "../../src/contract/receipt.ts";
+import { isErased } from "../../src/contract/tenant-life.ts";
+import type { Erasable } from "../../src/log/erasure-port.ts";
+import { changeLife } from "../../src/log/lives.ts";
+import { isTombstone, tombstoneOf } from "../../src/log/tombstone.ts";
+import type { MergePorts } from "../context.ts";
+
+export interface ErasePorts extends MergePorts {
+  readonly sign: SignReceipt;
+  readonly requestMerge: (tenant: TenantId) => Promise<void>;
+  readonly cancelMerge: (tenant: TenantId) => Promise<unknown>;
+}
+
+export async function beginErase(ports: ErasePorts, { tenant }: EraseInput): Promise<EraseBegun> {
+  const { log, clock } = ports;
+  const { life } = await changeLife(log.lives, tenant, (now) =>
+    isErased(now) ? undefined : { state: "erasing", atMs: clock.nowMs() },
+  );
+  const found = await countsOf(ports, tenant);
+  if (life.state === "erased") return { atMs: life.atMs, found, receipt: life.receipt };
+  if (life.state !== "erasing") throw new FreshetError("internal", "an erase did not begin");
+  return { atMs: life.atMs, found };
+}
+
+/** What it has in hand ends before its next step, and no other begins (`createMergeActivities`). */
+export async function stopMerges({ cancelMerge }: ErasePorts, { tenant }: EraseInput) {
+  await cancelMerge(tenant);
+}
+
+/** EA1. */
+export async function sealTenant(ports: ErasePorts, { tenant }: EraseInput): Promise<EraseBounds> {
+  const { log, clock } = ports;
+  for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt += 1) {
+    const last = await newestRecord(ports, tenant);
+    const outcome = isTombstone(last)
+      ? ({ kind: "appended", position: last?.position ?? noPosition } as const)
+      : await log.chunks.append(tombstoneOf(tenant, last), last?.position ?? noPosition);
+    if (outcome.kind === "appended") {
+      const newest = await log.docs.lastVersion(tenant);
+      return { chunks: outcome.position, docs: nextAfter(newest) };
+    }
+    // Its owner has not heard yet, and appends.
+    await clock.sleep(limits.erasePauseMinMs, ports.signal());
+  }
+  throw new FreshetError("log_unavailable", "the tenant's owner still appends");
+}
+
+/** A newest record that cannot be read would keep its tenant for ever: it goes with the others. */
+async function newestRecord({ log }: ErasePorts, tenant: TenantId) {
+  try {
+    return await log.chunks.last(tenant);
+  } catch (thrown) {
+    if (toFreshetError(thrown).code !== "broken_chain") throw thrown;
+    await log.erasure.remove({ tenant, of: "records" });
+    return null;
+  }
+}
+
+const whole = ["letters", "operations", "heads", "manifests"] as const satisfies Erasable[];
+
+export async function removeTenant(ports: ErasePorts, request: EraseRequest): Promise<void> {
+  const { tenant, below } = request;
+  const { log, cold } = ports;
+  const signal = ports.signal();
+  const onProgress = (done: number): void => ports.heartbeat({ done, total: done });
+  for (const of of whole) await log.erasure.remove({ tenant, of, signal, onProgress });
+  await log.erasure.remove({ tenant, of: "records", below: below.chunks, signal, onProgress });
+  await cold.eraseTenant(tenant);
+}
+
+/** EA2. What was published to the tenant since it was sealed is its partition's to remove. */
+export function lookForTenant(ports: ErasePorts, request: EraseRequest): Promise<ErasureCounts> {
+  return countsOf(ports, request.tenant, request.below);
+}
+
+async function countsOf(
+  { log, cold }: ErasePorts,
+  tenant: TenantId,
+  below?: EraseBounds,
+): Promise<ErasureCounts> {
+  const count = (of: Erasable, bound?: number): Promise<number> =>
+    log.erasure.count({ tenant, of, below: bound });
+  return {
+    operations: await count("operations", below?.docs),
+    records: await count("records", below?.chunks),
+    manifests: await count("manifests"),
+    heads: await count("heads"),
+    letters: await count("letters"),
+    cold: Number(await cold.hasTenant(tenant)),
+  };
+}
+
+/** Said in every receipt: an erase that claims more than it does is worse than none. */
+export const notCovered = [
+  "backups and snapshots of NATS, Weaviate and Temporal that were made before",
+  "bytes that retention or a full history removed from the log earlier: nats-server frees them " +
+    "with their block",
+  "Temporal histories, which hold the tenant's name, sequences and counts until their retention " +
+    "ends",
+  "log lines and metrics, which hold the tenant's name",
+  "memory of a node that is cut off, until it hears of the erase or ends; it can answer nothing",
+];
+
+/** EA3. */
+export async function finishErase(
+  ports: ErasePorts,
+  request: FinishEraseRequest,
+): Promise<SignedReceipt> {
+  const { tenant, below, begun } = request;
+  const { log, clock } = ports;
+  const left = await lookForTenant(ports, request);
+  if (!isNothing(left)) throw new FreshetError("log_unavailable", "something is still there");
+  const { life } = await changeLife(log.lives, tenant, (now) => {
+    if (now.state === "erased") return undefined;
+    const atMs = clock.nowMs();
+    const receipt = ports.sign({
+      format: 1,
+      kind: "tenant",
+      tenant,
+      deployment: log.deployment,
+      begun_at: new Date(begun.atMs).toISOString(),
+      ended_at: new Date(atMs).toISOString(),
+      found: begun.found,
+      left,
+      below,
+      not_covered: notCovered,
+    });
+    return { state: "erased", atMs, receipt };
+  });
+  if (life.state !== "erased") throw new FreshetError("internal", "an erase did not end");
+  return life.receipt;
+}

@@ -1,0 +1,34 @@
+/** How tenants sleep and are erased. */
+
+import { below, type Relations } from "./relation.ts";
+import { minuteMs, secondMs } from "./units.ts";
+
+export const tenantLimits = {
+  /** Messages that are overwritten at once: each is an fsync, and publishers share the disk. */
+  erasePageMax: 32,
+  /** Between two looks of an erase at what others still have to finish, first and longest. */
+  erasePauseMinMs: secondMs,
+  erasePauseMaxMs: minuteMs,
+  /** One attempt of a removal; a repetition removes the rest. */
+  eraseActivityMs: 60 * minuteMs,
+  /** A tenant that nobody asks or writes to for so long gives up its memory. */
+  tenantSleepMs: 30 * minuteMs,
+  /** How often a partition looks which of its tenants are idle, at most. */
+  sleepLookEveryMs: 30 * secondMs,
+  /** Tenants that a partition puts to sleep at one look: each costs some requests. */
+  sleepsPerLookMax: 64,
+  /** Resting tenants that a node's status names; it counts the others. */
+  restingShownMax: 100,
+} as const;
+
+const { erasePauseMinMs, erasePauseMaxMs, eraseActivityMs, sleepLookEveryMs } = tenantLimits;
+
+export const tenantRelations: Relations = {
+  "an erase pauses for less than one attempt may take": [
+    below(erasePauseMinMs, erasePauseMaxMs),
+    below(erasePauseMaxMs, eraseActivityMs),
+  ],
+  "idle tenants are looked for more often than they fall asleep": [
+    below(sleepLookEveryMs, tenantLimits.tenantSleepMs),
+  ],
+};

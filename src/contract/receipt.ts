@@ -1,0 +1,54 @@
+/** The receipt of an erase: what was there, that nothing is left, and who says so. */
+
+import { z } from "zod";
+import { isTenantId } from "./ids.ts";
+
+const count = z.int().min(0);
+
+/** Messages of the log's stores, and objects of cold. */
+const countsSchema = z.strictObject({
+  operations: count,
+  records: count,
+  manifests: count,
+  heads: count,
+  letters: count,
+  /** Objects of the document; of a whole tenant 1 for its shard, which goes as a whole. */
+  cold: count,
+});
+
+const bodySchema = z.strictObject({
+  format: z.literal(1),
+  kind: z.enum(["tenant", "document"]),
+  tenant: z.string().refine(isTenantId),
+  /** SHA-256 of the document's id, hexadecimal; the id itself is not kept. */
+  document_sha256: z.string().optional(),
+  deployment: z.string(),
+  /** ISO 8601, by the clock of the worker. */
+  begun_at: z.string(),
+  ended_at: z.string(),
+  /** What was there when the erase began. */
+  found: countsSchema,
+  /** What a second look found in the end; an erase ends only when all of it is 0. */
+  left: countsSchema,
+  /** Nothing of it is left below these sequences of the two streams. */
+  below: z.strictObject({ docs: count, chunks: count }),
+  /** What an erase does not reach. */
+  not_covered: z.array(z.string()),
+});
+
+export const signedReceiptSchema = z.strictObject({
+  receipt: bodySchema,
+  /** SHA-256 of the receipt in canonical JSON, hexadecimal. */
+  sha256: z.string(),
+  /** Ed25519 over the canonical JSON, base64url. */
+  signature: z.string(),
+  /** Public key, raw 32 bytes, base64url. */
+  public_key: z.string(),
+});
+
+export type ErasureCounts = Readonly<z.output<typeof countsSchema>>;
+export type ReceiptBody = Readonly<z.output<typeof bodySchema>>;
+export type SignedReceipt = Readonly<z.output<typeof signedReceiptSchema>>;
+
+/** Signs with the key of the deployment. */
+export type SignReceipt = (body: ReceiptBody) => SignedReceipt;

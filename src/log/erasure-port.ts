@@ -1,0 +1,28 @@
+/** Removal for good, of what other parts of the log never remove. */
+
+import type { TenantId, Version } from "../contract/ids.ts";
+
+/** In DOCS, in CHUNKS, manifests and what lies beside them, heads pieces, dead letters. */
+export const erasable = ["operations", "records", "manifests", "heads", "letters"] as const;
+export type Erasable = (typeof erasable)[number];
+
+export interface ErasureRequest {
+  readonly tenant: TenantId;
+  readonly of: Erasable;
+  /** Only sequences below it; of letters: the version of the only one. All when absent. */
+  readonly below?: number | undefined;
+  readonly version?: Version | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called now and then with how many are gone. */
+  readonly onProgress?: ((removed: number) => void) | undefined;
+}
+
+export interface Erasure {
+  /**
+   * Overwrites and removes; how many. Repeated after any end it removes the rest.
+   * @throws FreshetError log_identity, log_unavailable
+   */
+  remove(request: ErasureRequest): Promise<number>;
+  /** How many are there, as the leader says. */
+  count(request: ErasureRequest): Promise<number>;
+}

@@ -1,0 +1,53 @@
+/** Erasing in memory. */
+
+import type { Erasure, ErasureRequest } from "../erasure-port.ts";
+import type { MemoryAttempts } from "./attempts.ts";
+import type { Availability } from "./availability.ts";
+import type { MemoryChunks } from "./chunks.ts";
+import type { MemoryDeadLetters } from "./dead-letters.ts";
+import type { MemoryDocs } from "./docs.ts";
+import type { MemoryManifests } from "./manifests.ts";
+import type { MemoryTokens } from "./tokens.ts";
+
+interface Parts {
+  readonly availability: Availability;
+  readonly docs: MemoryDocs;
+  readonly chunks: MemoryChunks;
+  readonly manifests: MemoryManifests;
+  readonly deadLetters: MemoryDeadLetters;
+  readonly attempts: MemoryAttempts;
+  readonly tokens: MemoryTokens;
+}
+
+export function memoryErasure(parts: Parts): Erasure {
+  const run = async (request: ErasureRequest, isRemoved: boolean): Promise<number> => {
+    await parts.availability.pass();
+    if (isRemoved) parts.availability.checkIdentity();
+    return erase(parts, request, isRemoved);
+  };
+  return { remove: (request) => run(request, true), count: (request) => run(request, false) };
+}
+
+function erase(
+  { docs, chunks, manifests, deadLetters, attempts, tokens }: Parts,
+  { tenant, of, below = Number.MAX_SAFE_INTEGER, version }: ErasureRequest,
+  isRemoved: boolean,
+): number {
+  switch (of) {
+    case "operations":
+      return docs.erase(tenant, below, isRemoved);
+    case "records":
+      return chunks.erase(tenant, below, isRemoved);
+    case "heads":
+      return manifests.erasePieces(tenant, isRemoved);
+    case "letters":
+      return deadLetters.erase(tenant, version, isRemoved);
+    case "manifests":
+      return (
+        manifests.erase(tenant, isRemoved) +
+        deadLetters.eraseOwed(tenant, isRemoved) +
+        attempts.erase(tenant, isRemoved) +
+        tokens.erase(tenant, isRemoved)
+      );
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * Erases, killed at every call that they make to log, cold and key, right before and right after
+ * the call's effect, and continued with what is stored and what Temporal remembers.
+ */
+
+import { describe, expect, it } from "vitest";
+import { createMergeActivities } from "../../activities/steps.ts";
+import { eraseMarkerId, isNothing, nothingLeft } from "../../src/contract/erase.ts";
+import type { DocumentId, Epoch, Position, Version } from "../../src/contract/ids.ts";
+import type { ChunkRecord } from "../../src/contract/record.ts";
+import { isTombstone } from "../../src/log/tombstone.ts";
+import { verifyReceipt } from "../../src/tenants/receipt.ts";
+import { eraseDocumentStory, eraseTenantStory } from "../../workflows/erase-story.ts";
+import {
+  documentIds,
+  durable,
+  dyingPorts,
+  erasePorts,
+  filledWorld,
+  holdings,
+  Killed,
+  neighbour,
+  publish,
+} from "./erase-kit.ts";
+import { runMerge } from "./run-merge.ts";
+import { acme, type World } from "./world.ts";
+
+const noSleep = async (): Promise<void> => {};
+const input = { tenant: acme };
+
+function eraseTenant(world: World) {
+  return eraseTenantStory(durable()(erasePorts(world)), input, noSleep);
+}
+
+const gone = { ...nothingLeft, records: 1, cold: 0 };
+
+describe("an erase of a tenant", () => {
+  it("leaves nothing of it but its tombstone, and all of its neighbour", async () => {
+    const world = await filledWorld();
+    const before = await holdings(world, neighbour);
+    const found = await holdings(world, acme);
+    expect(Object.values(found).every((count) => count > 0)).toBe(true);
+    const signed = await eraseTenant(world);
+    expect(await holdings(world, acme)).toEqual(gone);
+    expect(isTombstone(await world.log.chunks.last(acme))).toBe(true);
+    expect(await holdings(world, neighbour)).toEqual(before);
+    expect(verifyReceipt(signed).kind).toBe("valid");
+    expect(signed.receipt.found).toEqual({ ...found, cold: 1 });
+    expect(isNothing(signed.receipt.left)).toBe(true);
+    await runMerge(world.ports, neighbour);
+  });
+
+  it("ends alike when it is killed at any call, before or after its effect (I1)", async () => {
+    const counted = await filledWorld();
+    const counting = dyingPorts(counted, 0, "before");
+    await eraseTenantStory(durable()(counting.ports), input, noSleep);
+    expect(counting.calls()).toBeGreaterThan(30);
+    const found = await filledWorld().then((world) => holdings(world, acme));
+    for (const moment of ["before", "after"] as const) {
+      for (let dieAt = 1; dieAt <= counting.calls(); dieAt += 1) {
+        const world = await filledWorld();
+        const steps = durable();
+        const dying = dyingPorts(world, dieAt, moment);
+        await eraseTenantStory(steps(dying.ports), input, noSleep).catch((error: unknown) => {
+          if (!(error instanceof Killed)) throw error;
+        });
+        const signed = await eraseTenantStory(steps(erasePorts(world)), input, noSleep);
+        const what = `${moment} call ${dieAt}`;
+        expect(await holdings(world, acme), what).toEqual(gone);
+        expect(signed.receipt.found, what).toEqual({ ...found, cold: 1 });
+        expect(verifyReceipt(signed).kind, what).toBe("valid");
+        const { life } = await world.log.lives.get(acme);
+        expect(life, what).toMatchObject({ state: "erased", receipt: signed });
+      }
+    }
+  });
+
+  it("has one receipt, however often it is asked for", async () => {
+    const world = await filledWorld();
+    const first = await eraseTenant(world);
+    expect(await eraseTenant(world)).toEqual(first);
+  });
+
+  it("lets no owner append again, not one that read the log before, nor one that begins (I6)", async () => {
+    const world = await filledWorld();
+    const last = await world.log.chunks.last(acme);
+    await eraseTenant(world);
+    const version = 99 as Version;
+    const late: ChunkRecord = {
+      kind: "delete",
+      tenant: acme,
+      version,
+      epoch: 1 as Epoch,
+      documentId: "alpha" as DocumentId,
+    };
+    const expected = [last?.position ?? (0 as Position), 0 as Position];
+    for (const position of expected) {
+      expect((await world.log.chunks.append(late, position)).kind).toBe("behind");
+    }
+    expect(await documentIds(world, acme)).toEqual([null]);
+  });
+
+  it("is not undone by a merge that was under way: it writes no more, and what it wrote goes", async () => {
+    const world = await filledWorld();
+    const merges = createMergeActivities(world.ports);
+    const plan = await merges.planMerge({ tenant: acme });
+    if (plan.kind !== "merge") throw new Error("nothing was planned");
+    const lateWrites = async (): Promise<void> => {
+      // An attempt that had passed every check, and whose request to Weaviate comes now.
+      const [object] = world.cold.objects(neighbour);
+      if (object !== undefined) world.cold.resurrect(acme, [object]);
+    };
+    await eraseTenantStory(durable()(erasePorts(world)), input, lateWrites);
+    expect(await holdings(world, acme)).toEqual(gone);
+    const { from, to } = plan;
+    const write = merges.writeRange({ tenant: acme, from, to, after: from });
+    await expect(write).rejects.toMatchObject({ code: "tenant_erased" });
+    expect(await merges.planMerge({ tenant: acme })).toEqual({ kind: "nothing" });
+  });
+
+  it("keeps the log's identity: nothing is taken for lost", async () => {
+    const world = await filledWorld();
+    await eraseTenant(world);
+    await world.log.checkIdentity();
+  });
+});
+
+/** Deletes alpha as the owner would, with the operation after it. */
+async function deleteAlpha(world: World) {
+  const { log } = world;
+  const version = await publish(world, "alpha", { op: "delete" });
+  const through = await publish(world, eraseMarkerId, { op: "delete" });
+  let last = (await log.chunks.last(acme))?.position ?? (0 as Position);
+  for (const [id, at] of [
+    ["alpha", version],
+    [eraseMarkerId, through],
+  ] as const) {
+    const record: ChunkRecord = {
+      kind: "delete",
+      tenant: acme,
+      version: at,
+      epoch: 1 as Epoch,
+      documentId: id as DocumentId,
+    };
+    const outcome = await log.chunks.append(record, last);
+    if (outcome.kind !== "appended") throw new Error(outcome.kind);
+    last = outcome.position;
+  }
+  return { tenant: acme, version, through };
+}
+
+async function traces(world: World) {
+  const { log, cold } = world;
+  const operations = await log.docs.readTenant({ tenant: acme, after: 0 as Version, max: 99 });
+  const texts = operations.map(({ payload }) => new TextDecoder().decode(payload));
+  return {
+    records: (await documentIds(world, acme)).filter((id) => id === "alpha").length,
+    operations: texts.filter((text) => text.includes("alpha")).length,
+    cold: cold.objects(acme).filter(({ documentId }) => documentId === "alpha").length,
+  };
+}
+
+describe("an erase of a document", () => {
+  it("leaves nothing of it in log and cold, and every other document of its tenant", async () => {
+    const world = await filledWorld();
+    const others = (await holdings(world, neighbour)) as object;
+    const request = await deleteAlpha(world);
+    const signed = await eraseDocumentStory(durable()(erasePorts(world)), request, noSleep);
+    expect(await traces(world)).toEqual({ records: 0, operations: 0, cold: 0 });
+    const live = new Set(world.cold.objects(acme).map(({ documentId }) => documentId));
+    expect([...live].sort()).toEqual(["beta", "epsilon", "unmerged"]);
+    expect(await holdings(world, neighbour)).toEqual(others);
+    expect(verifyReceipt(signed).kind).toBe("valid");
+    expect(JSON.stringify(signed)).not.toContain("alpha");
+  });
+
+  it("ends alike when it is killed at any call, and its tenant goes on (I1, I7)", async () => {
+    const counted = await filledWorld();
+    const asked = await deleteAlpha(counted);
+    const counting = dyingPorts(counted, 0, "before");
+    await eraseDocumentStory(durable()(counting.ports), asked, noSleep);
+    for (const moment of ["before", "after"] as const) {
+      for (let dieAt = 1; dieAt <= counting.calls(); dieAt += 1) {
+        const world = await filledWorld();
+        const request = await deleteAlpha(world);
+        const steps = durable();
+        const dying = dyingPorts(world, dieAt, moment);
+        await eraseDocumentStory(steps(dying.ports), request, noSleep).catch((error: unknown) => {
+          if (!(error instanceof Killed)) throw error;
+        });
+        const ports = erasePorts(world);
+        const signed = await eraseDocumentStory(steps(ports), request, noSleep);
+        const what = `${moment} call ${dieAt}`;
+        expect(await traces(world), what).toEqual({ records: 0, operations: 0, cold: 0 });
+        expect(isNothing(signed.receipt.left), what).toBe(true);
+        const end = await world.log.chunks.last(acme);
+        const next: ChunkRecord = {
+          kind: "delete",
+          tenant: acme,
+          version: (request.through + 1) as Version,
+          epoch: 1 as Epoch,
+          documentId: "beta" as DocumentId,
+        };
+        await world.log.chunks.append(next, end?.position ?? (0 as Position));
+        expect(await runMerge(world.ports), what).toMatchObject({ kind: "merged" });
+      }
+    }
+  });
+
+  it("keeps what was published anew under the same id", async () => {
+    const world = await filledWorld();
+    const request = await deleteAlpha(world);
+    const steps = durable()(erasePorts(world));
+    const begun = await steps.awaitConfirmed(request);
+    const object = world.cold.objects(neighbour).find(({ documentId }) => documentId === "alpha");
+    if (object === undefined) throw new Error("the neighbour has no alpha");
+    const version = (request.through + 5) as Version;
+    world.cold.resurrect(acme, [{ ...object, id: "0".repeat(36), version }]);
+    await steps.removeDocument({ ...request, below: begun.below });
+    expect((await traces(world)).cold).toBe(1);
+  });
+
+  it("of an operation that is not there says so", async () => {
+    const world = await filledWorld();
+    const request = { tenant: acme, version: 7 as Version, through: 8 as Version };
+    const erase = eraseDocumentStory(durable()(erasePorts(world)), request, noSleep);
+    await expect(erase).rejects.toMatchObject({ code: "not_found" });
+  });
+});

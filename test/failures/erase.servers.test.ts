@@ -1,0 +1,146 @@
+/**
+ * Erases with real servers and a real engine that owns the tenant, down to the bytes in the
+ * servers' files.
+ */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { publishDelete } from "../../src/cli/commands/tenant-life.ts";
+import { isNothing } from "../../src/contract/erase.ts";
+import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
+import { confirmedTo } from "../../src/contract/manifest.ts";
+import { verifyReceipt } from "../../src/tenants/receipt.ts";
+import {
+  type FreshetProcess,
+  freshTenant,
+  openSite,
+  type Site,
+} from "../support/engine-process.ts";
+import { type Client, httpClient } from "../support/http-service.ts";
+import { eventually } from "../support/promises.ts";
+
+const neighbour = freshTenant("beside");
+const question = "who keeps the lighthouse";
+let site: Site;
+let engine: FreshetProcess;
+let client: Client;
+
+beforeAll(async () => {
+  site = await openSite({ FRESHET_LOG_LEVEL: "debug" });
+  [engine] = await Promise.all([site.startEngine(), site.startMergeWorker()]);
+  client = httpClient(engine.url);
+  await fill(neighbour, "plainword");
+});
+
+afterAll(() => site.close());
+
+async function publish(tenant: TenantId, document: object): Promise<number> {
+  const payload = new TextEncoder().encode(JSON.stringify(document));
+  const { seq } = await site.log.docs.publish({ tenant, payload });
+  await site.event(seq);
+  return seq;
+}
+
+/** Documents that are merged for good, one that is replaced, one deleted, one refused, one hot. */
+async function fill(tenant: TenantId, word: string): Promise<void> {
+  const text = (of: string) => `The lighthouse of ${of} is kept by ${word} and nobody else.`;
+  for (const of of ["north", "south", "east"]) {
+    await publish(tenant, { id: `${word}-${of}`, title: `${word} notes`, text: text(of) });
+  }
+  await publish(tenant, { id: `${word}-east`, op: "delete" });
+  await publish(tenant, { id: `${word}-refused`, text: 7 });
+  await site.merges.force(tenant);
+  await eventually(async () => {
+    const stored = await site.log.manifests.get(tenant);
+    expect(stored && confirmedTo(stored.manifest)).toBe(stored?.manifest.to);
+  });
+  await publish(tenant, { id: `${word}-north`, text: text("the new north") });
+}
+
+/** Files below the folders that hold the word, and how often. */
+function traces(word: string): Readonly<Record<string, number>> {
+  const places = readdirSync(tmpdir()).filter((name) => name.startsWith("freshet-test-"));
+  const roots = [site.nats.directory, ...places.map((name) => join(tmpdir(), name))];
+  const found: Record<string, number> = {};
+  for (const root of roots) {
+    for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const file = join(entry.parentPath, entry.name);
+      const count = occurrences(file, word);
+      if (count > 0) found[file.slice(root.length - 8)] = count;
+    }
+  }
+  return found;
+}
+
+function occurrences(file: string, word: string): number {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch {
+    return 0; // It was removed meanwhile.
+  }
+  let count = 0;
+  for (let at = bytes.indexOf(word); at >= 0; at = bytes.indexOf(word, at + 1)) count += 1;
+  return count;
+}
+
+const ask = (tenant: TenantId, seq?: number) => client.search(tenant, question, seq);
+
+it("a tenant: its owner lets go, every store is empty, and so are the servers' files (I4, I9)", async () => {
+  const tenant = freshTenant("erased");
+  const word = `zq${Date.now().toString(36)}canary`;
+  await fill(tenant, word);
+  expect((await ask(tenant)).sources.length).toBeGreaterThan(0);
+  await sleep(4_000);
+  const before = traces(word);
+  expect(Object.keys(before).some((file) => file.includes("CHUNKS"))).toBe(true);
+  expect(Object.keys(before).some((file) => file.includes("weaviate"))).toBe(true);
+  const signed = await site.merges.eraseTenant(tenant);
+  expect(verifyReceipt(signed).kind).toBe("valid");
+  expect(isNothing(signed.receipt.left)).toBe(true);
+
+  const body = new TextEncoder().encode('{"id":"a","text":"b"}');
+  for (const asked of [() => ask(tenant), () => client.publish(tenant, { payload: body })]) {
+    await expect(asked()).rejects.toMatchObject({ code: "tenant_erased" });
+  }
+  // NATS takes what a publisher sends; nobody reads it, and it goes.
+  const payload = new TextEncoder().encode(`{"id":"late","text":"${word}"}`);
+  await site.log.docs.publish({ tenant, payload });
+  await eventually(async () => expect(await site.log.docs.lastVersion(tenant)).toBe(0));
+
+  await eventually(() => {
+    const left = traces(word);
+    expect(left).toEqual({});
+  });
+  await site.log.checkIdentity();
+  expect((await ask(neighbour)).sources.length).toBeGreaterThan(0);
+}, 120_000);
+
+it("after a restart the erased tenant is still refused, and its neighbour is served (I7)", async () => {
+  await engine.restart();
+  expect((await ask(neighbour)).sources.length).toBeGreaterThan(0);
+}, 60_000);
+
+it("a document: every version of it is gone, and its tenant is served as before (I4)", async () => {
+  const tenant = freshTenant("document");
+  const word = `zq${Date.now().toString(36)}single`;
+  await fill(tenant, "another");
+  const id = `${word}-id` as DocumentId;
+  await publish(tenant, { id, text: `The first ${word} keeps the lighthouse.` });
+  await site.merges.force(tenant);
+  await publish(tenant, { id, text: `The second ${word} keeps the lighthouse.` });
+  const versions = await publishDelete(site.log, tenant, id);
+  const signed = await site.merges.eraseDocument(tenant, versions);
+  expect(verifyReceipt(signed).kind).toBe("valid");
+  const found = await ask(tenant, versions.through);
+  expect(found.sources.length).toBeGreaterThan(0);
+  expect(JSON.stringify(found)).not.toContain(word);
+  const left = traces(word);
+  expect(Object.keys(left).filter((file) => !file.includes("weaviate"))).toEqual([]);
+  await publish(tenant, { id, text: "A third keeps the lighthouse." });
+  expect(JSON.stringify(await ask(tenant))).toContain("A third");
+}, 120_000);
