@@ -22,6 +22,8 @@ export async function startSurfaces(
   parts: {
     readonly topology: Topology;
     readonly log: NatsLog;
+    /** Answers go over it; the log's own connection where no other user is configured. */
+    readonly replies: NatsLog["connection"];
     readonly cold: ColdShard;
     readonly trust: LogIdentityMonitor;
     readonly services: () => EngineStatus["services"];
@@ -31,11 +33,10 @@ export async function startSurfaces(
   },
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
-  const { topology, log, cold, trust, services, stack, sources, credentials } = parts;
+  const { topology, log, replies: connection, cold, trust, services, stack, sources, credentials } = parts;
   const local = createLocalService({ topology, trust, log, cold: coldOf(cold), clock });
   const peers = connectPeers(log.connection);
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);
-  const { connection } = log;
   stack.push(
     "peers",
     await servePeers({ connection, node, local, stopMs: limits.stopMs, metrics }),

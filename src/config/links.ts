@@ -44,11 +44,18 @@ export interface NatsLink {
   readonly token: Secret | undefined;
   readonly nkeySeed: Secret | undefined;
   readonly credsFile: string | undefined;
+  /** Who answers, over a connection of its own; undefined: the same user as for all else. */
+  readonly replies: NatsReplyUser | undefined;
   /** Undefined: TLS where the server has it. */
   readonly tls: TlsFiles | undefined;
   readonly tlsFirst: boolean;
   /** Also connect to servers that the cluster names. */
   readonly gossip: boolean;
+}
+
+export interface NatsReplyUser {
+  readonly credsFile: string | undefined;
+  readonly nkeySeed: Secret | undefined;
 }
 
 export interface TemporalLink {
@@ -220,11 +227,18 @@ function assembleNats(values: Values): NatsLink {
     token: secretIn(values, "FRESHET_NATS_TOKEN"),
     nkeySeed: secretIn(values, "FRESHET_NATS_NKEY_SEED"),
     credsFile: values.FRESHET_NATS_CREDS_FILE,
+    replies: assembleReplies(values),
     tls:
       tlsIn(values, "FRESHET_NATS_TLS") ?? (needsTls ? publicTls("FRESHET_NATS_TLS") : undefined),
     tlsFirst,
     gossip: values.FRESHET_NATS_GOSSIP !== "off",
   };
+}
+
+function assembleReplies(values: Values): NatsReplyUser | undefined {
+  const credsFile = values.FRESHET_NATS_REPLY_CREDS_FILE;
+  const nkeySeed = secretIn(values, "FRESHET_NATS_REPLY_NKEY_SEED");
+  return credsFile === undefined && nkeySeed === undefined ? undefined : { credsFile, nkeySeed };
 }
 
 function assembleTemporal(values: Values): TemporalLink {
@@ -291,7 +305,7 @@ export function complaintsOfLinks(values: Values): readonly string[] {
 
 function complaintsOfNats(values: Values): readonly string[] {
   const lines: string[] = [];
-  const { nkeySeed, token, credsFile, password, user } = assembleNats(values);
+  const { nkeySeed, token, credsFile, password, user, replies } = assembleNats(values);
   const ways = [
     ...(credsFile === undefined ? [] : ["FRESHET_NATS_CREDS_FILE"]),
     ...(nkeySeed === undefined ? [] : ["FRESHET_NATS_NKEY_SEED"]),
@@ -300,6 +314,11 @@ function complaintsOfNats(values: Values): readonly string[] {
   ];
   const [first, second] = ways;
   if (second !== undefined) lines.push(`${second}: ${first} is set as well, set one of them`);
+  if (replies?.credsFile !== undefined && replies.nkeySeed !== undefined) {
+    lines.push(
+      "FRESHET_NATS_REPLY_NKEY_SEED: FRESHET_NATS_REPLY_CREDS_FILE is set as well, set one of them",
+    );
+  }
   if (password !== undefined && user === undefined) {
     lines.push("FRESHET_NATS_USER: set it too, FRESHET_NATS_PASSWORD is of no use alone");
   }
