@@ -8,6 +8,7 @@ import { addKey } from "./commands/key.ts";
 import { addMerge } from "./commands/merge.ts";
 import { addSource } from "./commands/source.ts";
 import { addStatus } from "./commands/status.ts";
+import { addTenant } from "./commands/tenant.ts";
 import { CliError, describeFailure, type ExitCode, exitCodes } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -44,7 +45,10 @@ function createProgram(terminal: Terminal, version: string): Command {
       "after",
       "\nExit codes: 0 done, 1 failed, 2 usage, 130 interrupted.\nAddresses: options, then FRESHET_* variables, then .freshet/run.json, then the defaults.",
     );
-  const commands = [addIngest, addAsk, addSearch, addStatus, addMerge, addDlq, addSource, addKey];
+  const commands = [
+    ...[addIngest, addAsk, addSearch, addStatus, addMerge, addDlq, addSource, addKey],
+    addTenant,
+  ];
   for (const add of commands) add(program, terminal);
   return program;
 }

@@ -33,7 +33,17 @@ export async function startSurfaces(
   },
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
-  const { topology, log, replies: connection, cold, trust, services, stack, sources, credentials } = parts;
+  const {
+    topology,
+    log,
+    replies: connection,
+    cold,
+    trust,
+    services,
+    stack,
+    sources,
+    credentials,
+  } = parts;
   const local = createLocalService({ topology, trust, log, cold: coldOf(cold), clock });
   const peers = connectPeers(log.connection);
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);

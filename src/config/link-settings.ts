@@ -192,8 +192,13 @@ export const httpKeySettings = {
   FRESHET_API_TLS_KEY_FILE: setting(undefined, file, "its key, PEM"),
 } as const;
 
-/** Who may call the HTTP API, beside plain keys. */
+/** Who may call the HTTP API, beside plain keys, and NATS. */
 export const identitySettings = {
+  FRESHET_TENANT_STORE: setting(
+    undefined,
+    text,
+    "folder of the accounts, users and seeds on NATS that `freshet tenant` makes; unset means `tenants` in `FRESHET_DATA_DIR`",
+  ),
   FRESHET_KEY_STORE: setting(
     undefined,
     text,

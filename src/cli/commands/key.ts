@@ -10,11 +10,11 @@ import {
   roles,
 } from "../../contract/api-key.ts";
 import type { TenantId } from "../../contract/ids.ts";
-import { dayMs, hourMs, minuteMs } from "../../contract/limits/units.ts";
+import { dayMs } from "../../contract/limits/units.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { CliError, usageError } from "../exit.ts";
 import { changeKeyStore, readKeyStore } from "../key-store.ts";
-import { tenantValue } from "../options.ts";
+import { durationMs, tenantValue } from "../options.ts";
 import { printable, table } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -94,15 +94,6 @@ function roleValues(value: string, before: readonly Role[] = []): readonly Role[
   const role = roles.find((name) => name === value);
   if (role === undefined) throw new InvalidArgumentError(`one of ${roles.join(", ")}`);
   return [...new Set([...before, role])];
-}
-
-const unitMs: Readonly<Record<string, number>> = { m: minuteMs, h: hourMs, d: dayMs };
-
-function durationMs(value: string): number {
-  const [, count, unit = ""] = /^(\d{1,5})([mhd])$/.exec(value) ?? [];
-  const ms = Number(count) * (unitMs[unit] ?? 0);
-  if (ms > 0) return ms;
-  throw new InvalidArgumentError("a time such as 30m, 12h or 90d");
 }
 
 function storeOf({ store }: KeyOptions, { env }: Terminal): string {
