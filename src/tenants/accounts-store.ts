@@ -127,17 +127,17 @@ export class AccountsFolder {
     }
   };
 
-  saveAccountJwt(account: string, jwt: string): void {
-    this.put(join(this.#folder, "jwt", `${account}.jwt`), jwt);
+  saveJwt(key: string, jwt: string): void {
+    this.put(join(this.#folder, "jwt", `${key}.jwt`), jwt);
   }
 
   /** Before what it says changes (TS2). */
-  forgetAccountJwt(account: string): void {
-    this.remove(join(this.#folder, "jwt", `${account}.jwt`));
+  forgetJwt(key: string): void {
+    this.remove(join(this.#folder, "jwt", `${key}.jwt`));
   }
 
-  savedAccountJwt(account: string): string | undefined {
-    const path = join(this.#folder, "jwt", `${account}.jwt`);
+  savedJwt(key: string): string | undefined {
+    const path = join(this.#folder, "jwt", `${key}.jwt`);
     return existsSync(path) ? readFileSync(path, "utf8") : undefined;
   }
 

@@ -116,7 +116,7 @@ export class TenantAccounts {
       const user = this.#keep(makeKey.user());
       const replies = this.#keep(makeKey.user());
       const next = withEngine(file, { user, replies, sourceStreams, at: this.#stamp() });
-      this.#folder.forgetAccountJwt(next.engine.account);
+      this.#folder.forgetJwt(next.engine.account);
       this.#folder.write(next);
       await this.#saveEngine(next);
       const jwt = await this.#signed(next.engine.account, engineJwt(next, this.#folder.seedOf));
@@ -187,7 +187,7 @@ export class TenantAccounts {
   ): Promise<Change> {
     const account = file.tenants.findLast((one) => one.tenant === tenant);
     if (account === undefined) throw new AccountsError(`no tenant ${tenant}`);
-    this.#folder.forgetAccountJwt(account.account);
+    this.#folder.forgetJwt(account.account);
     this.#folder.write(file);
     if (made !== undefined) await this.#saveTenant(account, made);
     const jwt = await this.#signed(account.account, tenantJwt(file, account, this.#folder.seedOf));
@@ -213,7 +213,7 @@ export class TenantAccounts {
 
   async #signed(account: string, signing: Promise<string>): Promise<string> {
     const jwt = await signing;
-    this.#folder.saveAccountJwt(account, jwt);
+    this.#folder.saveJwt(account, jwt);
     return jwt;
   }
 
@@ -230,12 +230,15 @@ export class TenantAccounts {
     const { system, engine, tenants } = file;
     const accounts = new Map<string, string>();
     const add = async (account: string, sign: () => Promise<string>): Promise<void> => {
-      const known = this.#folder.savedAccountJwt(account);
+      const known = this.#folder.savedJwt(account);
       accounts.set(account, known ?? (await this.#signed(account, sign())));
     };
     await add(system.account, () => systemJwt(file, seedOf));
     await add(engine.account, () => engineJwt(file, seedOf));
     for (const one of tenants) await add(one.account, () => tenantJwt(file, one, seedOf));
-    return { operator: await operatorJwt(file, seedOf), accounts };
+    const operator =
+      this.#folder.savedJwt(file.operator) ??
+      (await this.#signed(file.operator, operatorJwt(file, seedOf)));
+    return { operator, accounts };
   }
 }
