@@ -7,20 +7,10 @@
 import { hostname } from "node:os";
 import type { TenantId } from "../contract/ids.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
-import {
-  assembleLinks,
-  complaintsOfLinks,
-  complaintsOfServing,
-  isSecret,
-  type Links,
-  presentIn,
-  secretIn,
-  tlsIn,
-  type Value,
-  type Values,
-} from "./links.ts";
+import { assembleLinks, complaintsOfLinks, complaintsOfServing, type Links } from "./links.ts";
 import type { Setting } from "./schemas.ts";
 import { settings } from "./settings.ts";
+import { isSecret, presentIn, secretIn, tlsIn, type Value, type Values } from "./values.ts";
 
 export interface Config extends Links {
   /** Equal questions share what they find, and the answer. */

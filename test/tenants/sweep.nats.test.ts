@@ -227,6 +227,7 @@ describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) 
     }
     // The server sends them; no permission binds it. What they are is checked, not that they are.
     expect(elsewhere).toContain("CHUNKS chunks.3.victim");
+    expect(elsewhere).toContain("KV_freshet_leases $KV.freshet_leases.3");
     const jsm = await site.log.connection.jetstreamManager();
     const { data } = await jsm.streams.getMessage("CHUNKS", { last_by_subj: "chunks.3.victim" });
     expect(JSON.parse(new TextDecoder().decode(data))).toHaveProperty("stream", "DOCS");
