@@ -33,7 +33,7 @@ export interface NatsConfiguration {
   readonly maxPayloadBytes?: number | undefined;
   /** As on a smaller disk; by default the server takes three quarters of what is free. */
   readonly storeBytesMax?: number | undefined;
-  /** Lines that say who may connect, as `freshet tenant` writes them; by default anybody. */
+  /** Lines that say who may connect, as `freshet tenant` writes them; by default everyone. */
   readonly accounts?: string | undefined;
 }
 
@@ -44,7 +44,7 @@ export function natsConfiguration(configuration: NatsConfiguration): string {
   return `# Written by ops/servers/nats.ts at every start: edit that file, not this one.
 server_name: ${cluster?.name ?? "freshet"}
 # Loopback only: what travels here is not encrypted, and ${
-    accounts === "" ? "whoever connects is anybody" : "users are those below"
+    accounts === "" ? "there are no users" : "users are those below"
   }.
 listen: "127.0.0.1:${port}"
 # /healthz, /varz and /jsz for people and scrapers.
@@ -113,7 +113,7 @@ export interface NatsProcess extends Omit<NatsConfiguration, "storeDir"> {
   readonly directory: string;
   readonly logFile: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Who asks whether it is ready, where not anybody may. */
+  /** The user that asks whether it is ready, where the server has users. */
   readonly authenticator?: Authenticator | undefined;
 }
 

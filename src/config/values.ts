@@ -1,4 +1,4 @@
-/** Checked settings, and what several of them mean together: a secret or its file, TLS of a link. */
+/** Checked settings, and what several mean together: a secret or its file, TLS of a link. */
 
 import type { z } from "zod";
 import type { TlsFiles } from "../contract/links.ts";

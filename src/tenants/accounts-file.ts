@@ -2,9 +2,9 @@
  * Which accounts and users there are on NATS: the contents of `accounts.json`, and its changes as
  * values. No secret is in it; seeds and tokens lie beside it (accounts-store.ts). Pure.
  *
- *   TA1  a tenant has at most one account that lives, and its name is in no other;
- *   TA2  a user or an account that ended stays listed: only so the server learns that it ended;
- *   TA3  a tenant that comes back gets another account: what an old key signed opens nothing.
+ *   TN1  a tenant has at most one account that lives, and its name is in no other;
+ *   TN2  a user or an account that ended stays listed: only so the server learns that it ended;
+ *   TN3  a tenant that comes back gets another account: what an old key signed opens nothing.
  */
 
 import { z } from "zod";
@@ -71,7 +71,7 @@ export interface NewTenant {
   readonly user: AccountUser;
 }
 
-/** @throws AccountsError the tenant has an account (TA1) */
+/** @throws AccountsError the tenant has an account (TN1) */
 export function withTenant(file: AccountsFile, { user, ...made }: NewTenant): AccountsFile {
   const { tenant } = made;
   if (file.tenants.some((one) => one.tenant === tenant && one.ended_at === undefined)) {

@@ -1,11 +1,11 @@
 /**
  * Keys and signed tokens of operator, accounts and users, by NATS' own libraries.
  *
- * A bound that an account's token leaves out is zero, a list that a user's leaves out is everything:
- * here each is said. What a user may stands in its account, with the key that signs such users (a
- * scope): so it can be changed there, a token stays small (servers take 4 KiB of a connecting
- * client), and what the account's own key signs may nothing. The library stamps the time of
- * signing itself.
+ * A bound that an account's token leaves out is zero, and a list that a user's leaves out is
+ * everything: here each is said. What a user may do is part of its account, with the key that signs
+ * such users (a scope). So it can be changed there, a user's token stays small (servers take 4 KiB
+ * of a connecting client), and users that the account's own key signs may do nothing. The library
+ * stamps the time of signing itself.
  */
 
 import {
@@ -56,7 +56,7 @@ const unbounded = { subs: -1, data: -1, payload: -1, conn: -1, imports: -1, expo
 const noStreams = { mem_storage: 0, disk_storage: 0, streams: 0, consumer: 0 };
 const allStreams = { mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 };
 
-/** A user that somebody signs without permissions of its own may nothing. */
+/** For users of the account that no scope is for. */
 const nothing = { pub: { deny: [">"] }, sub: { deny: [">"] } };
 
 export async function operatorJwt({ operator, system }: AccountsFile, seeds: Seeds) {

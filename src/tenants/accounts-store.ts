@@ -4,9 +4,9 @@
  *
  * Owns the folder. Only its owner may look into it. One command changes it at a time.
  *
- *   TS1  a seed lies in the folder before `accounts.json` names its key, which is replaced in one
+ *   AF1  a seed lies in the folder before `accounts.json` names its key, which is replaced in one
  *        step: a command that is killed leaves what there was, or all that it made;
- *   TS2  tokens and configurations follow from `accounts.json` and the seeds; the next command
+ *   AF2  tokens and configurations follow from `accounts.json` and the seeds; the next command
  *        writes those anew that one which was cut short had not written.
  */
 
@@ -98,7 +98,7 @@ export class AccountsFolder {
   #prepare(lock: string): number {
     try {
       mkdirSync(this.#folder, { recursive: true, mode: ownerFolder });
-      // Also a folder that somebody made for it, with the rights of any folder.
+      // A folder that existed before has the rights of any folder.
       chmodSync(this.#folder, ownerFolder);
       for (const name of folders) {
         mkdirSync(join(this.#folder, name), { recursive: true, mode: ownerFolder });
@@ -131,7 +131,7 @@ export class AccountsFolder {
     this.put(join(this.#folder, "jwt", `${key}.jwt`), jwt);
   }
 
-  /** Before what it says changes (TS2). */
+  /** Before what it says changes (AF2). */
   forgetJwt(key: string): void {
     this.remove(join(this.#folder, "jwt", `${key}.jwt`));
   }

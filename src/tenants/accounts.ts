@@ -1,8 +1,8 @@
 /**
  * Tenants on NATS: their accounts, users and credentials, made, renewed and ended.
  *
- * Works on one folder (accounts-store.ts). Never talks to a server: what it returns says which
- * accounts changed, and a server is told by nats-claims.ts or by a reload.
+ * Works on one folder (accounts-store.ts). Never talks to a server: it returns the accounts that
+ * changed, and nats-claims.ts or a reload brings them to the server.
  */
 
 import type { TenantId } from "../contract/ids.ts";

@@ -3,7 +3,7 @@
  *
  * nats-server takes a list that is missing for "everything", so every user has all four: what is
  * allowed, publishing and subscribing, and what is denied besides. A deny repeats what the allow
- * list leaves out: it still stands when somebody adds to the allow list by hand.
+ * list leaves out: it still holds when the allow list was extended by hand.
  */
 
 import type { TenantId } from "../contract/ids.ts";
@@ -91,7 +91,7 @@ export const logStreams = [
 ] as const;
 const sourceStreams = ["KV_freshet_sources", "freshet_source_letters"] as const;
 
-/** What Freshet does to a stream: it makes, reads, shortens and purges it, and never deletes one. */
+/** What Freshet does to a stream: makes, reads, changes and purges it. It never deletes one. */
 const streamApi = (stream: string): readonly string[] => [
   `$JS.API.STREAM.INFO.${stream}`,
   `$JS.API.STREAM.CREATE.${stream}`,

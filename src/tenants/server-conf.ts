@@ -41,7 +41,7 @@ export function confOf(form: ConfForm, file: AccountsFile, signed: Signed): stri
 }
 
 const written = (what: string): string =>
-  `# Written by \`freshet tenant\`: ${what}\n# Include it in the server's configuration; edit it nowhere.\n`;
+  `# Written by \`freshet tenant\`: ${what}\n# Include it in the configuration of a server; do not edit it.\n`;
 
 const quoted = (value: string): string => JSON.stringify(value);
 const list = (values: readonly string[]): string => `[${values.map(quoted).join(", ")}]`;

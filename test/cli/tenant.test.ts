@@ -119,7 +119,7 @@ describe("freshet tenant", () => {
     }
   });
 
-  it("the engine's account and the system's have what they need, and nobody has more", async () => {
+  it("the engine's account has JetStream, the system's has none, and unscoped users may do nothing", async () => {
     withAcme();
     const { engine, system } = JSON.parse(readFileSync(join(store, "accounts.json"), "utf8"));
     const ofEngine = accountOf(engine.account).nats;

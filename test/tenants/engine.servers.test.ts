@@ -110,7 +110,7 @@ it("its documents are merged under the same user", async () => {
   });
 });
 
-it("a tenant that is created while all runs comes in at once, and sees nothing of the other", async () => {
+it("a tenant that is created while everything runs connects at once, and sees nothing of the other", async () => {
   await tenant("create", second, "--server", site.nats.url);
   const connection = await client(credsOf(second));
   const seq = await publish(connection, { id: "bakery", text: "The bakery opens at six." });
@@ -131,7 +131,7 @@ it("new credentials work at once and end the old ones, whose connection is cut",
   ]);
 });
 
-it("what was revoked is cut off and does not come in again; others go on", async () => {
+it("a revoked tenant is cut off and refused from then on; others keep working", async () => {
   const copy = readFileSync(credsOf(first));
   const before = await client(credsOf(first));
   const closed = before.closed();

@@ -82,7 +82,7 @@ describe("permissions on NATS", () => {
     }
   });
 
-  it("the engine may reach every stream of the log, delete none, and answer nobody", () => {
+  it("the engine may reach every stream of the log, delete none, and write no inbox", () => {
     expect([...logStreams].sort()).toEqual(Object.values(streamNames).sort());
     const engine = enginePermissions({ sourceStreams: ["orders"] });
     for (const stream of logStreams) {

@@ -62,7 +62,7 @@ async function startServer(form: Form, accounts: TenantAccounts, folder: string)
 }
 
 it.each(["operator-memory", "accounts", "one-account"] as const)(
-  "as %s: who was created comes in, who was revoked is cut off, others do not notice",
+  "as %s: a created tenant connects, a revoked one is cut off, others keep their connections",
   async (form) => {
     const folder = mkdtempSync(join(tmpdir(), "freshet-reload-"));
     closing.push(() => rmSync(folder, { recursive: true, force: true }));

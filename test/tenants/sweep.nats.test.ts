@@ -12,7 +12,7 @@ import { attacker, openTenantNats, type TenantNats, victim } from "./tenant-nats
 
 const peer = `freshet.peer.${Buffer.from("node").toString("base64url")}`;
 
-/** One subject of each kind, of the victim or of nobody but Freshet. */
+/** One subject of each kind, of the victim or of Freshet alone. */
 const foreign: readonly string[] = [
   ...["docs.victim", "docs.3.victim", "docs.*", "docs.>", "docs.nobody", "docs.victim.more"],
   ...["query.victim", "query.*", "query.nobody", "events.victim", "events.*", "events.nobody"],
@@ -236,7 +236,7 @@ describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) 
     }
   });
 
-  it("what answers may write inboxes, and nothing else, whatever its code does (B2)", async () => {
+  it("the user that answers may write inboxes and nothing else (B2)", async () => {
     const answering = await rawClient(site.nats.url, site.authenticators.replies);
     const allowed: string[] = [];
     for (const subject of foreign) {
@@ -246,7 +246,7 @@ describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) 
     answering.close();
   });
 
-  it("what writes the log answers nobody, and hears no tenant's questions", async () => {
+  it("the user of the log writes no inbox and hears no tenant's questions", async () => {
     const engine = await rawClient(site.nats.url, site.authenticators.engine);
     const said = [
       "SUB query.* freshet 1",
@@ -262,7 +262,7 @@ describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) 
     engine.close();
   });
 
-  it("whoever has no credentials does not come in", async () => {
+  it("a client without credentials is refused", async () => {
     await expect(connect({ servers: site.nats.url, reconnect: false })).rejects.toThrow();
     await expect(
       connect({ servers: site.nats.url, reconnect: false, user: "victim", pass: "" }),

@@ -110,7 +110,7 @@ function withStore(command: Command, says: string, examples: readonly string[]):
 function withServer(command: Command, says: string, examples: readonly string[]): Command {
   return withStore(command, says, examples).option(
     "--server <url>",
-    "a NATS server that is told at once; without it reload yours",
+    "a NATS server that takes the change at once; without it reload yours",
   );
 }
 
