@@ -1,7 +1,7 @@
 /** nats-server with JetStream: Freshet's log. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { connect } from "nats";
+import { type Authenticator, connect } from "nats";
 import { plainEnvironment, type ServerContext, startOnPorts } from "./context.ts";
 import { logPath, type RunningServer, startServer } from "./supervise.ts";
 
@@ -33,15 +33,19 @@ export interface NatsConfiguration {
   readonly maxPayloadBytes?: number | undefined;
   /** As on a smaller disk; by default the server takes three quarters of what is free. */
   readonly storeBytesMax?: number | undefined;
+  /** Lines that say who may connect, as `freshet tenant` writes them; by default everyone. */
+  readonly accounts?: string | undefined;
 }
 
 /** The configuration file, each setting with its reason. Pure. */
 export function natsConfiguration(configuration: NatsConfiguration): string {
-  const { port, monitorPort, storeDir, cluster, storeBytesMax } = configuration;
+  const { port, monitorPort, storeDir, cluster, storeBytesMax, accounts = "" } = configuration;
   const { maxPayloadBytes = 4_194_304 } = configuration;
   return `# Written by ops/servers/nats.ts at every start: edit that file, not this one.
 server_name: ${cluster?.name ?? "freshet"}
-# Loopback only: there are no users or passwords in this configuration.
+# Loopback only: what travels here is not encrypted, and ${
+    accounts === "" ? "there are no users" : "users are those below"
+  }.
 listen: "127.0.0.1:${port}"
 # /healthz, /varz and /jsz for people and scrapers.
 http: "127.0.0.1:${monitorPort}"
@@ -62,7 +66,7 @@ jetstream {
   # Freshet keeps no stream in memory; a small budget makes one made by mistake fail early.
   max_memory_store: 67108864
 ${storeBytesMax === undefined ? "" : `  max_file_store: ${storeBytesMax}\n`}}
-${cluster === undefined ? "" : clusterBlock(cluster)}`;
+${cluster === undefined ? "" : clusterBlock(cluster)}${accounts}`;
 }
 
 function clusterBlock({ port, others }: ClusterPlace): string {
@@ -109,6 +113,8 @@ export interface NatsProcess extends Omit<NatsConfiguration, "storeDir"> {
   readonly directory: string;
   readonly logFile: string;
   readonly env: Readonly<Record<string, string>>;
+  /** The user that asks whether it is ready, where the server has users. */
+  readonly authenticator?: Authenticator | undefined;
 }
 
 /** Starts one nats-server on given ports and data; tests restart theirs with it. */
@@ -127,17 +133,21 @@ export function startNatsAt(options: NatsProcess): Promise<RunningServer> {
     cwd: directory,
     readyTimeoutMs,
     graceS,
-    isReady: () => isJetStreamReady(`nats://127.0.0.1:${port}`),
+    isReady: () => isJetStreamReady(`nats://127.0.0.1:${port}`, options.authenticator),
   });
 }
 
 /** True when JetStream answers: a server that still recovers its streams accepts connections. */
-export async function isJetStreamReady(url: string): Promise<boolean> {
+export async function isJetStreamReady(
+  url: string,
+  authenticator?: Authenticator,
+): Promise<boolean> {
   const connection = await connect({
     servers: url,
     reconnect: false,
     timeout: checkTimeoutMs,
     name: "freshet-readiness",
+    ...(authenticator === undefined ? {} : { authenticator }),
   });
   try {
     const manager = await connection.jetstreamManager({ timeout: checkTimeoutMs });

@@ -4,11 +4,13 @@
  */
 
 import { limits } from "../contract/limits.ts";
+import { silentLogger, silentMetrics } from "../contract/observation.ts";
 import type { SourceStore, SourceStreams } from "../ingest/sources/port.ts";
 import type { DeadLetterLog } from "../log/dead-letter-port.ts";
 import type { ChunksLog, DocsLog, Log } from "../log/port.ts";
 import type { EraseClient, MergeClient } from "../merges/port.ts";
 import { systemClock } from "../runtime/clock.ts";
+import type { PushedAccount } from "../tenants/accounts.ts";
 import type { Addresses } from "./addresses.ts";
 import { CliError } from "./exit.ts";
 import { eventFeed, type IngestLog } from "./ingest/feed.ts";
@@ -103,7 +105,38 @@ export function connectEraser(
   return openTemporal(addresses, { deployment });
 }
 
-export function connectMerges(
+/** Running servers take accounts from whoever speaks for the system account. */
+export async function connectClaims(
+  addresses: Addresses,
+  credsFile: string,
+): Promise<{
+  readonly push: (accounts: readonly PushedAccount[]) => Promise<void>;
+  readonly close: () => Promise<void>;
+}> {
+  const [{ openConnection }, { pushAccounts }] = await Promise.all([
+    import("../log/nats/connection.ts"),
+    import("../tenants/nats-claims.ts"),
+  ]);
+  const {
+    user: _,
+    password: __,
+    token: ___,
+    nkeySeed: ____,
+    ...link
+  } = addresses.links?.nats ?? {};
+  const access = { ...link, credsFile, servers: addresses.nats, name: "freshet-cli" };
+  const connectMs = limits.cliConnectMs;
+  const { connection } = await openConnection(
+    { ...access, connectMs },
+    { clock: systemClock, logger: silentLogger, metrics: silentMetrics },
+  );
+  return {
+    push: (accounts) => pushAccounts(connection, accounts),
+    close: () => connection.close(),
+  };
+}
+
+export async function connectMerges(
   addresses: Addresses,
   settings: { readonly confirmMs?: number | undefined } = {},
 ): Promise<MergeClient> {

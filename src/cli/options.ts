@@ -2,6 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { isTenantId, type TenantId } from "../contract/ids.ts";
+import { dayMs, hourMs, minuteMs } from "../contract/limits/units.ts";
 
 export interface CommonOptions {
   readonly tenant: TenantId;
@@ -19,6 +20,15 @@ export function wholeNumber(min: number, max: number) {
     if (/^\d+$/.test(value) && number >= min && number <= max) return number;
     throw new InvalidArgumentError(`a whole number from ${min} to ${max}`);
   };
+}
+
+const unitMs: Readonly<Record<string, number>> = { m: minuteMs, h: hourMs, d: dayMs };
+
+export function durationMs(value: string): number {
+  const [, count, unit = ""] = /^(\d{1,5})([mhd])$/.exec(value) ?? [];
+  const ms = Number(count) * (unitMs[unit] ?? 0);
+  if (ms > 0) return ms;
+  throw new InvalidArgumentError("a time such as 30m, 12h or 90d");
 }
 
 export function withCommon(command: Command, examples: readonly string[]): Command {

@@ -39,6 +39,7 @@ import {
   type Foundation,
   foundation,
   type NatsLog,
+  openReplies,
   type Running,
   type Seams,
 } from "./foundation.ts";
@@ -75,6 +76,7 @@ export async function startEngine(
     const opening = stack.push("embedder", openEmbedding(base, shape), closeEmbedder);
     opening.catch(() => {}); // It is thrown where it is awaited.
     const { log, trust } = await connectLog(base, stack, "engine");
+    const replies = await openReplies(base, log, stack);
     const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
     const merges = stack.push("temporal", connectMerges(base, log), (part) => part.close());
     const opened = await opening;
@@ -104,11 +106,11 @@ export async function startEngine(
       }),
       (part) => part.stop(),
     );
-    const watched = { log, cold, merges, model };
+    const watched = { log, replies, cold, merges, model };
     const health = stack.push("health checks", watchServices(base, watched), (part) => part.stop());
     const services = health.states;
     const surfaces = await startSurfaces(base, {
-      ...{ topology, log, cold, trust, services, stack, sources },
+      ...{ topology, log, replies, cold, trust, services, stack, sources },
       credentials: access.credentials,
     });
     const stopped = Promise.withResolvers<void>();
@@ -147,15 +149,19 @@ async function closeEmbedder(opening: Promise<EmbeddingParts>): Promise<void> {
   await opened?.embedder.close();
 }
 
+interface Watched extends Pick<Parts, "log" | "cold" | "merges" | "model"> {
+  readonly replies: NatsLog["connection"];
+}
+
 function watchServices(
   { clock }: Foundation,
-  { log, cold, merges, model }: Pick<Parts, "log" | "cold" | "merges" | "model">,
+  { log, replies, cold, merges, model }: Watched,
 ): ReturnType<typeof startHealthChecks> {
   return startHealthChecks({
     clock,
     everyMs: limits.healthEveryMs,
     checks: {
-      log: () => log.connection.flush(),
+      log: async () => void (await Promise.all([log.connection.flush(), replies.flush()])),
       cold: () => cold.ping(),
       temporal: () => merges.ping(),
       model: model === undefined ? undefined : () => model.ping(),

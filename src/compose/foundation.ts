@@ -14,6 +14,7 @@ import type { Embedder } from "../embedding/port.ts";
 import { guardedLog } from "../log/guard/guarded-log.ts";
 import { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
 import { connectNatsLog } from "../log/nats/log.ts";
+import { connectReplies } from "../log/nats/replies.ts";
 import { createLogger } from "../observe/logs.ts";
 import { createMetrics, type PromMetrics } from "../observe/metrics.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
@@ -91,6 +92,19 @@ export async function connectLog(
     (part) => part.stop(),
   );
   return { log: guardedLog(seen, trust), trust };
+}
+
+/** Where requests of tenants and peers come in and are answered. */
+export async function openReplies(
+  { config, clock, logger, metrics }: Foundation,
+  { connection }: NatsLog,
+  stack: Stack,
+): Promise<NatsLog["connection"]> {
+  const { replies, url, ...link } = config.nats;
+  if (replies === undefined) return connection;
+  const access = { ...link, servers: url, name: `freshet-replies-${config.node}` };
+  const opened = await connectReplies(access, replies, { clock, logger, metrics });
+  return stack.push("replies", opened, (part) => part.drain());
 }
 
 export function connectCold(

@@ -23,6 +23,8 @@ export async function startSurfaces(
   parts: {
     readonly topology: Topology;
     readonly log: NatsLog;
+    /** Answers go over it; the log's own connection where no other user is configured. */
+    readonly replies: NatsLog["connection"];
     readonly cold: ColdShard;
     readonly trust: LogIdentityMonitor;
     readonly services: () => EngineStatus["services"];
@@ -36,8 +38,8 @@ export async function startSurfaces(
   const { aclDefault } = config;
   const local = createLocalService({ topology, trust, log, cold: coldOf(cold), clock, aclDefault });
   const peers = connectPeers(log.connection);
+  const connection = parts.replies;
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);
-  const { connection } = log;
   stack.push(
     "peers",
     await servePeers({ connection, node, local, stopMs: limits.stopMs, metrics }),

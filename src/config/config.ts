@@ -13,16 +13,11 @@ import {
   complaintsOfLinks,
   complaintsOfServing,
   type Endpoint,
-  isSecret,
   type Links,
-  presentIn,
-  secretIn,
-  tlsIn,
-  type Value,
-  type Values,
 } from "./links.ts";
 import type { Setting } from "./schemas.ts";
 import { settings } from "./settings.ts";
+import { isSecret, presentIn, secretIn, tlsIn, type Value, type Values } from "./values.ts";
 
 export interface Config extends Links {
   /** Equal questions share what they find, and the answer. */

@@ -42,6 +42,17 @@ export const natsSettings = {
   FRESHET_NATS_PASSWORD_FILE: secretFile("FRESHET_NATS_PASSWORD"),
   FRESHET_NATS_TOKEN: setting(undefined, text, "token of a NATS server that asks for one"),
   FRESHET_NATS_TOKEN_FILE: secretFile("FRESHET_NATS_TOKEN"),
+  FRESHET_NATS_REPLY_CREDS_FILE: setting(
+    undefined,
+    file,
+    "credentials file of a NATS user of its own for what an engine answers, which may write inboxes only; unset means the user of all else",
+  ),
+  FRESHET_NATS_REPLY_NKEY_SEED: setting(
+    undefined,
+    text.regex(/^SU[A-Z2-7]{56}$/).meta({ expected: "an nkey seed of a user (SU...)" }),
+    "nkey seed of that user, where it has no credentials file",
+  ),
+  FRESHET_NATS_REPLY_NKEY_SEED_FILE: secretFile("FRESHET_NATS_REPLY_NKEY_SEED"),
   FRESHET_NATS_TLS_CA_FILE: setting(
     undefined,
     file,
@@ -183,8 +194,13 @@ export const httpKeySettings = {
   FRESHET_API_TLS_KEY_FILE: setting(undefined, file, "its key, PEM"),
 } as const;
 
-/** Who may call the HTTP API, beside plain keys. */
+/** Who may call the HTTP API, beside plain keys, and NATS. */
 export const identitySettings = {
+  FRESHET_TENANT_STORE: setting(
+    undefined,
+    text,
+    "folder of the accounts, users and seeds on NATS that `freshet tenant` makes; unset means `tenants` in `FRESHET_DATA_DIR`",
+  ),
   FRESHET_KEY_STORE: setting(
     undefined,
     text,

@@ -1,11 +1,18 @@
 /** The links to other servers, as one value each: address, TLS and secrets. */
 
 import { readFileSync } from "node:fs";
-import type { z } from "zod";
 import type { TenantId } from "../contract/ids.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
-import { secretFromFile } from "./secrets.ts";
 import { type SettingName, settings } from "./settings.ts";
+import {
+  presentIn,
+  publicTls,
+  secretIn,
+  secretNames,
+  tlsIn,
+  tlsNames,
+  type Values,
+} from "./values.ts";
 
 export interface Links {
   readonly nats: NatsLink;
@@ -45,11 +52,18 @@ export interface NatsLink {
   readonly token: Secret | undefined;
   readonly nkeySeed: Secret | undefined;
   readonly credsFile: string | undefined;
+  /** Who answers, over a connection of its own; undefined: the same user as for all else. */
+  readonly replies: NatsReplyUser | undefined;
   /** Undefined: TLS where the server has it. */
   readonly tls: TlsFiles | undefined;
   readonly tlsFirst: boolean;
   /** Also connect to servers that the cluster names. */
   readonly gossip: boolean;
+}
+
+export interface NatsReplyUser {
+  readonly credsFile: string | undefined;
+  readonly nkeySeed: Secret | undefined;
 }
 
 export interface TemporalLink {
@@ -93,69 +107,6 @@ export interface Endpoint {
   readonly apiKey: Secret | undefined;
   readonly tls: TlsFiles | undefined;
 }
-
-export type Value<Name extends SettingName> = z.output<(typeof settings)[Name]["schema"]>;
-export type Values = {
-  readonly [Name in SettingName]: Value<Name> | undefined;
-};
-
-type SecretName = {
-  [Name in SettingName]: `${Name}_FILE` extends SettingName ? Name : never;
-}[SettingName];
-type TlsName = {
-  [Name in SettingName]: Name extends `${infer Link}_CA_FILE` ? Link : never;
-}[SettingName];
-
-export const secretNames = (Object.keys(settings) as SettingName[]).filter(
-  (name): name is SecretName => `${name}_FILE` in settings,
-);
-const tlsNames = (Object.keys(settings) as SettingName[]).flatMap((name) =>
-  name.endsWith("_TLS_CA_FILE") ? [name.replace(/_CA_FILE$/, "") as TlsName] : [],
-);
-
-export function isSecret(name: string): boolean {
-  return secretNames.some((secret) => secret === name);
-}
-
-/** A value with a fallback is there: `readValues` filled it or complained. */
-export function presentIn(values: Values) {
-  return <Name extends SettingName>(name: Name) => values[name] as Exclude<Values[Name], undefined>;
-}
-
-/** From the variable or its file; undefined when neither is set. */
-export function secretIn<Name extends SecretName>(
-  values: Values,
-  name: Name,
-): (() => Value<Name>) | undefined {
-  const given = values[name] as Value<Name> | undefined;
-  if (given !== undefined) return () => given;
-  const file = values[`${name}_FILE` as SettingName] as string | undefined;
-  if (file === undefined) return undefined;
-  const schema = settings[name].schema as unknown as z.ZodType<Value<Name>, string>;
-  return secretFromFile({ name, schema, file });
-}
-
-/** Undefined when none of the link's TLS settings is set. */
-export function tlsIn(values: Values, link: TlsName): TlsFiles | undefined {
-  const value = (part: string) => values[`${link}_${part}` as SettingName] as string | undefined;
-  const tls = {
-    settings: link,
-    caFile: value("CA_FILE"),
-    certFile: value("CERT_FILE"),
-    keyFile: value("KEY_FILE"),
-    serverName: value("SERVER_NAME"),
-  };
-  const { settings: _, ...files } = tls;
-  return Object.values(files).some((file) => file !== undefined) ? tls : undefined;
-}
-
-/** TLS with nothing but what Node knows by itself. */
-const publicTls = (link: string): TlsFiles => ({
-  settings: link,
-  caFile: undefined,
-  certFile: undefined,
-  keyFile: undefined,
-});
 
 export function assembleLinks(values: Values): Links {
   const present = presentIn(values);
@@ -225,11 +176,18 @@ function assembleNats(values: Values): NatsLink {
     token: secretIn(values, "FRESHET_NATS_TOKEN"),
     nkeySeed: secretIn(values, "FRESHET_NATS_NKEY_SEED"),
     credsFile: values.FRESHET_NATS_CREDS_FILE,
+    replies: assembleReplies(values),
     tls:
       tlsIn(values, "FRESHET_NATS_TLS") ?? (needsTls ? publicTls("FRESHET_NATS_TLS") : undefined),
     tlsFirst,
     gossip: values.FRESHET_NATS_GOSSIP !== "off",
   };
+}
+
+function assembleReplies(values: Values): NatsReplyUser | undefined {
+  const credsFile = values.FRESHET_NATS_REPLY_CREDS_FILE;
+  const nkeySeed = secretIn(values, "FRESHET_NATS_REPLY_NKEY_SEED");
+  return credsFile === undefined && nkeySeed === undefined ? undefined : { credsFile, nkeySeed };
 }
 
 function assembleTemporal(values: Values): TemporalLink {
@@ -296,7 +254,7 @@ export function complaintsOfLinks(values: Values): readonly string[] {
 
 function complaintsOfNats(values: Values): readonly string[] {
   const lines: string[] = [];
-  const { nkeySeed, token, credsFile, password, user } = assembleNats(values);
+  const { nkeySeed, token, credsFile, password, user, replies } = assembleNats(values);
   const ways = [
     ...(credsFile === undefined ? [] : ["FRESHET_NATS_CREDS_FILE"]),
     ...(nkeySeed === undefined ? [] : ["FRESHET_NATS_NKEY_SEED"]),
@@ -305,6 +263,11 @@ function complaintsOfNats(values: Values): readonly string[] {
   ];
   const [first, second] = ways;
   if (second !== undefined) lines.push(`${second}: ${first} is set as well, set one of them`);
+  if (replies?.credsFile !== undefined && replies.nkeySeed !== undefined) {
+    lines.push(
+      "FRESHET_NATS_REPLY_NKEY_SEED: FRESHET_NATS_REPLY_CREDS_FILE is set as well, set one of them",
+    );
+  }
   if (password !== undefined && user === undefined) {
     lines.push("FRESHET_NATS_USER: set it too, FRESHET_NATS_PASSWORD is of no use alone");
   }

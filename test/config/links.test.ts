@@ -27,6 +27,8 @@ function complaints(env: Readonly<Record<string, string>>): readonly string[] {
   return [];
 }
 
+const userSeed = `SU${"A".repeat(56)}`;
+
 describe("a secret in a file", () => {
   it("is read without the line end that editors add", () => {
     const config = readConfig({ FRESHET_WEAVIATE_API_KEY_FILE: fileWith("the-key\n") });
@@ -92,6 +94,14 @@ describe("links that make no sense", () => {
     [
       "FRESHET_NATS_TOKEN: FRESHET_NATS_CREDS_FILE is set as well",
       () => ({ FRESHET_NATS_CREDS_FILE: cert(), FRESHET_NATS_TOKEN: "t" }),
+    ],
+    [
+      "FRESHET_NATS_REPLY_NKEY_SEED: FRESHET_NATS_REPLY_CREDS_FILE is set as well",
+      () => ({ FRESHET_NATS_REPLY_CREDS_FILE: cert(), FRESHET_NATS_REPLY_NKEY_SEED: userSeed }),
+    ],
+    [
+      "FRESHET_NATS_REPLY_CREDS_FILE: cannot read",
+      () => ({ FRESHET_NATS_REPLY_CREDS_FILE: "/no" }),
     ],
     ["FRESHET_NATS_USER: set it too", () => ({ FRESHET_NATS_PASSWORD: "p" })],
     ["FRESHET_NATS_PASSWORD_FILE: set it too", () => ({ FRESHET_NATS_USER: "u" })],

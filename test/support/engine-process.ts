@@ -9,6 +9,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { credsAuthenticator } from "nats";
 import { freePort } from "../../ops/servers/ports.ts";
 import { logPath, type RunningServer, startServer } from "../../ops/servers/supervise.ts";
 import { type ColdShard } from "../../src/cold/port.ts";
@@ -82,11 +83,24 @@ export function freshTenant(label: string): TenantId {
   return `${label}-${process.pid.toString(36)}-${Date.now().toString(36)}-${tenants}` as TenantId;
 }
 
-export async function openSite(settings: Environment = {}): Promise<Site> {
-  const nats = await startPrivateNats();
+/** A NATS that asks who connects. */
+export interface SiteAccounts {
+  /** Lines of its configuration. */
+  readonly accounts: string;
+  /** Of the test's own client of the log. */
+  readonly credsFile: string;
+}
+
+export async function openSite(settings: Environment = {}, who?: SiteAccounts): Promise<Site> {
+  const nats = await startPrivateNats(
+    who && { ...who, authenticator: credsAuthenticator(readFileSync(who.credsFile)) },
+  );
   const shared = { clock: systemClock, logger: silentLogger };
   const env = { ...siteEnvironment(nats), ...settings };
-  const log = await connectNatsLog({ ...shared, servers: nats.url, partitions: 8, name: "test" });
+  const log = await connectNatsLog({
+    ...{ ...shared, servers: nats.url, partitions: 8, name: "test" },
+    credsFile: who?.credsFile,
+  });
   const { weaviate, temporal } = serversOfFile();
   const { deployment } = log;
   const cold = connectWeaviate({ ...shared, ...weaviate, deployment, dimensions });

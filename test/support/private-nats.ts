@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { plainEnvironment } from "../../ops/servers/context.ts";
-import { startNatsAt } from "../../ops/servers/nats.ts";
+import { type NatsProcess, startNatsAt } from "../../ops/servers/nats.ts";
 import { freePort } from "../../ops/servers/ports.ts";
 import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
@@ -25,7 +25,7 @@ export interface PrivateNats {
 
 /** Starts a nats-server with the shipped configuration on a free port and a folder of its own. */
 export async function startPrivateNats(
-  settings: { readonly maxPayloadBytes?: number | undefined } = {},
+  settings: Pick<NatsProcess, "maxPayloadBytes" | "accounts" | "authenticator"> = {},
 ): Promise<PrivateNats> {
   const directory = mkdtempSync(join(tmpdir(), "freshet-nats-"));
   const port = await freePort();

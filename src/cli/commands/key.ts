@@ -11,12 +11,12 @@ import {
 } from "../../contract/api-key.ts";
 import { aclLabelSchema } from "../../contract/document.ts";
 import type { TenantId } from "../../contract/ids.ts";
-import { dayMs, hourMs, minuteMs } from "../../contract/limits/units.ts";
+import { dayMs } from "../../contract/limits/units.ts";
 import { limits } from "../../contract/limits.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { CliError, usageError } from "../exit.ts";
 import { changeKeyStore, readKeyStore } from "../key-store.ts";
-import { tenantValue } from "../options.ts";
+import { durationMs, tenantValue } from "../options.ts";
 import { printable, table } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -123,15 +123,6 @@ function groupsOf({ group, groups }: CreateOptions): readonly string[] | undefin
   if (groups) return group;
   if (group !== undefined) throw usageError("--no-groups and --group: give one of them");
   return [];
-}
-
-const unitMs: Readonly<Record<string, number>> = { m: minuteMs, h: hourMs, d: dayMs };
-
-function durationMs(value: string): number {
-  const [, count, unit = ""] = /^(\d{1,5})([mhd])$/.exec(value) ?? [];
-  const ms = Number(count) * (unitMs[unit] ?? 0);
-  if (ms > 0) return ms;
-  throw new InvalidArgumentError("a time such as 30m, 12h or 90d");
 }
 
 function storeOf({ store }: KeyOptions, { env }: Terminal): string {

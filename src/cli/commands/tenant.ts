@@ -2,13 +2,15 @@
 
 import type { Command } from "commander";
 import type { Terminal } from "../terminal.ts";
+import { addTenantAccounts } from "./tenant-accounts.ts";
 import { addTenantLife } from "./tenant-life.ts";
 import { addTenantShow } from "./tenant-show.ts";
 
 export function addTenant(program: Command, terminal: Terminal): void {
   const tenant = program
     .command("tenant")
-    .description("look at tenants, let them sleep, suspend and erase them");
+    .description("who tenants are on NATS, what they use; sleep, suspend, erase");
+  addTenantAccounts(tenant, terminal);
   addTenantShow(tenant, terminal);
   addTenantLife(tenant, terminal);
 }

@@ -1,5 +1,6 @@
 /** What faces a caller or an operator: HTTP, the command line, health and metrics. */
 
+import { clusterLimits } from "./cluster.ts";
 import { coldLimits } from "./cold.ts";
 import { documentLimits } from "./documents.ts";
 import { publishingLimits } from "./publishing.ts";
@@ -159,6 +160,15 @@ export const surfaceLimits = {
   /** Replies that one file of `freshet verify` may hold: some 10,000, parsed in memory. */
   verifyFileBytesMax: 64 * MiB,
 
+  // --- accounts on NATS ----------------------------------------------------------------------
+  /** Of one tenant's account: far above what its programs have, far below what ends a server. */
+  natsTenantConnectionsMax: 256,
+  natsTenantSubscriptionsMax: 4_096,
+  /** An answer may cross accounts for so long after its question; the server's own is 2 minutes. */
+  natsAnswerMs: 150 * secondMs,
+  /** Servers answer a pushed account within milliseconds. */
+  natsPushMs: 5 * secondMs,
+
   // --- observability -------------------------------------------------------------------------
   /** Health checks of the services beside the engine: their spacing and their time-out. */
   healthEveryMs: 3 * secondMs,
@@ -196,6 +206,9 @@ export const surfaceRelations: Relations = {
   "a page of a listing is one request to cold": [
     atMost(surfaceLimits.documentPageDefault, surfaceLimits.documentPageMax),
     atMost(surfaceLimits.documentPageMax, coldIdsPerRequestMax),
+  ],
+  "an answer may cross accounts until its question is over": [
+    below(questionLimits.deadlineMsMax + clusterLimits.peerMarginMs, surfaceLimits.natsAnswerMs),
   ],
   "a pass of a watched folder waits for the end of a burst, and not for ever": [
     below(surfaceLimits.ingestWatchQuietMs, surfaceLimits.ingestWatchEveryMs),

@@ -40,6 +40,8 @@ export interface NatsAccess {
   readonly nkeySeed?: Secret | undefined;
   /** Path of a credentials file (JWT and seed). */
   readonly credsFile?: string | undefined;
+  /** What names that file, for messages; FRESHET_NATS_CREDS_FILE by default. */
+  readonly credsSetting?: string | undefined;
   /** Undefined: TLS where the server has it, with what Node trusts. */
   readonly tls?: TlsFiles | undefined;
   /** TLS before the server's first word. */
@@ -79,8 +81,8 @@ function serversOf({ servers }: NatsAccess): string[] {
 
 /** The client calls it for each connection. */
 function authenticatorOf(access: NatsAccess): Authenticator | undefined {
-  const { user, password, token, nkeySeed, credsFile } = access;
-  if (credsFile !== undefined) return credsAuthenticator(credsReader(credsFile));
+  const { user, password, token, nkeySeed, credsFile, credsSetting } = access;
+  if (credsFile !== undefined) return credsAuthenticator(credsReader(credsFile, credsSetting));
   if (nkeySeed !== undefined) {
     return nkeyAuthenticator(() => new TextEncoder().encode(nkeySeed()));
   }
@@ -95,11 +97,11 @@ const credsPattern = /-----BEGIN NATS USER JWT-----[\s\S]+-----BEGIN USER NKEY S
  * The last good content while the file is being replaced: an exception inside the client would
  * close the connection for good. @throws Error with one line when it was never readable
  */
-function credsReader(file: string): () => Uint8Array {
-  let last = readCreds(file);
+function credsReader(file: string, setting = "FRESHET_NATS_CREDS_FILE"): () => Uint8Array {
+  let last = readCreds(file, setting);
   return () => {
     try {
-      last = readCreds(file);
+      last = readCreds(file, setting);
     } catch {
       // Half written or gone: the server decides about the old ones.
     }
@@ -107,18 +109,18 @@ function credsReader(file: string): () => Uint8Array {
   };
 }
 
-function readCreds(file: string): Uint8Array {
-  const text = read(file);
+function readCreds(file: string, setting: string): Uint8Array {
+  const text = read(file, setting);
   if (credsPattern.test(text)) return new TextEncoder().encode(text);
-  throw new Error(`FRESHET_NATS_CREDS_FILE: ${file} is no credentials file of NATS (JWT and seed)`);
+  throw new Error(`${setting}: ${file} is no credentials file of NATS (JWT and seed)`);
 }
 
-function read(file: string): string {
+function read(file: string, setting: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unreadable";
-    throw new Error(`FRESHET_NATS_CREDS_FILE: cannot read ${file} (${code})`, { cause });
+    throw new Error(`${setting}: cannot read ${file} (${code})`, { cause });
   }
 }
 

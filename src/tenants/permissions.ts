@@ -1,0 +1,171 @@
+/**
+ * Who may publish and subscribe what on NATS. Pure.
+ *
+ * nats-server takes a list that is missing for "everything", so every user has all four: what is
+ * allowed, publishing and subscribing, and what is denied besides. A deny repeats what the allow
+ * list leaves out: it still holds when the allow list was extended by hand.
+ */
+
+import type { TenantId } from "../contract/ids.ts";
+import {
+  eventsSubject,
+  leaseSubjects,
+  manifestSubjects,
+  publishSubject,
+} from "../log/wire/subjects.ts";
+
+export interface SubjectList {
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+}
+
+export interface Permissions {
+  readonly publish: SubjectList;
+  readonly subscribe: SubjectList;
+}
+
+export const questionSubject = (tenant: TenantId): string => `query.${tenant}`;
+
+/** Where a tenant's client hears answers, when it shares an account with others. */
+export const inboxPrefix = (tenant: TenantId): string => `_INBOX.${tenant}`;
+
+/** How a tenant's own account calls what is its own: the server knows whose it is. */
+export const local = { docs: "docs", query: "query", events: "events" } as const;
+
+/** Streams, leases, peers, the server itself: nothing of it is any tenant's. */
+const neverATenants = [
+  "$JS.>",
+  "$KV.>",
+  "$O.>",
+  "$SRV.>",
+  "$SYS.>",
+  "$NRG.>",
+  "_R_.>",
+  "_GR_.>",
+  "chunks.>",
+  "heads.>",
+  "dlq.>",
+  "freshet.>",
+];
+
+/** In an account of its own. */
+export const accountPermissions: Permissions = {
+  publish: {
+    allow: [local.docs, local.query],
+    deny: [...neverATenants, "docs.>", "query.>", "events", "events.>", "_INBOX.>"],
+  },
+  subscribe: {
+    allow: [local.events, "_INBOX.>"],
+    deny: [...neverATenants, "docs", "docs.>", "query", "query.>", "events.>"],
+  },
+};
+
+/** With the whole subjects, in an account of its own: every inbox there is the tenant's. */
+export const staticPermissions = (tenant: TenantId): Permissions => wholeSubjects(tenant, "_INBOX");
+
+/** With the whole subjects, in one account for all. */
+export const tenantPermissions = (tenant: TenantId): Permissions =>
+  wholeSubjects(tenant, inboxPrefix(tenant));
+
+function wholeSubjects(tenant: TenantId, inbox: string): Permissions {
+  return {
+    publish: {
+      allow: [publishSubject(tenant), questionSubject(tenant)],
+      deny: [...neverATenants, "events.>", "_INBOX.>"],
+    },
+    subscribe: {
+      allow: [eventsSubject(tenant), `${inbox}.>`],
+      deny: [...neverATenants, "docs.>", "query.>"],
+    },
+  };
+}
+
+/** Streams of the log and of sources; test/tenants compares them with their owners. */
+export const logStreams = [
+  "KV_freshet_manifests",
+  "DOCS",
+  "CHUNKS",
+  "HEADS",
+  "KV_freshet_leases",
+  "DLQ",
+] as const;
+const sourceStreams = ["KV_freshet_sources", "freshet_source_letters"] as const;
+
+/** What Freshet does to a stream: makes, reads, changes and purges it. It never deletes one. */
+const streamApi = (stream: string): readonly string[] => [
+  `$JS.API.STREAM.INFO.${stream}`,
+  `$JS.API.STREAM.CREATE.${stream}`,
+  `$JS.API.STREAM.UPDATE.${stream}`,
+  `$JS.API.STREAM.PURGE.${stream}`,
+  `$JS.API.STREAM.MSG.GET.${stream}`,
+  `$JS.API.STREAM.MSG.DELETE.${stream}`,
+  ...consumerApi(stream),
+];
+
+const consumerApi = (stream: string): readonly string[] => [
+  `$JS.API.CONSUMER.CREATE.${stream}`,
+  `$JS.API.CONSUMER.CREATE.${stream}.>`,
+  `$JS.API.CONSUMER.INFO.${stream}.*`,
+  `$JS.API.CONSUMER.DELETE.${stream}.*`,
+  `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
+];
+
+/** A stream of others that a source reads under a durable name, with acks. */
+const readApi = (stream: string): readonly string[] => [
+  `$JS.API.STREAM.INFO.${stream}`,
+  `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.*`,
+  ...consumerApi(stream),
+  `$JS.ACK.${stream}.>`,
+  `$JS.ACK.*.*.${stream}.>`,
+];
+
+export interface EngineRights {
+  /** Streams of others that sources read. */
+  readonly sourceStreams: readonly string[];
+}
+
+/** Engines, merge workers and the command line: all but answering. */
+export function enginePermissions({ sourceStreams: others }: EngineRights): Permissions {
+  return {
+    publish: {
+      allow: [
+        "$JS.API.INFO",
+        ...[...logStreams, ...sourceStreams].flatMap(streamApi),
+        "$JS.API.DIRECT.GET.KV_freshet_sources",
+        "$JS.API.DIRECT.GET.KV_freshet_sources.>",
+        ...others.flatMap(readApi),
+        "$JS.FC.>",
+        "docs.*",
+        "chunks.*.*",
+        "heads.*.*",
+        "dlq.*.*",
+        "events.*",
+        "query.*",
+        "freshet.peer.>",
+        "freshet.source.letters.>",
+        `${manifestSubjects}.>`,
+        `${leaseSubjects}.>`,
+        "$KV.freshet_sources.>",
+      ],
+      deny: ["$SYS.>", "$O.>", "_INBOX.>", "_R_.>"],
+    },
+    subscribe: { allow: ["events.*", "_INBOX.>"], deny: ["$SYS.>"] },
+  };
+}
+
+/** What answers tenants and peers: requests in, inboxes out, and nothing else. */
+export const replyPermissions: Permissions = {
+  publish: {
+    // `_R_` is what the server makes of an inbox in another account.
+    allow: ["_INBOX.>", "_R_.>"],
+    deny: ["$JS.>", "$KV.>", "$SYS.>", "docs.>", "chunks.>", "heads.>", "dlq.>", "events.>"],
+  },
+  subscribe: { allow: ["query.*", "freshet.peer.>", "$SRV.>"], deny: ["$SYS.>"] },
+};
+
+/** In the system account: tells servers what accounts there are, and hears what they say to it. */
+export const claimsSubject = "$SYS.REQ.CLAIMS.UPDATE";
+export const pushPermissions: Permissions = {
+  publish: { allow: [claimsSubject], deny: ["$SYS.REQ.SERVER.>", "$SYS.REQ.ACCOUNT.>"] },
+  subscribe: { allow: ["_INBOX.>"], deny: ["$SYS.>"] },
+};
