@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { addAsk, addSearch } from "./commands/ask.ts";
+import { addAudit } from "./commands/audit.ts";
 import { addDlq } from "./commands/dlq.ts";
 import { addIngest } from "./commands/ingest.ts";
 import { addKey } from "./commands/key.ts";
@@ -44,7 +45,17 @@ function createProgram(terminal: Terminal, version: string): Command {
       "after",
       "\nExit codes: 0 done, 1 failed, 2 usage, 130 interrupted.\nAddresses: options, then FRESHET_* variables, then .freshet/run.json, then the defaults.",
     );
-  const commands = [addIngest, addAsk, addSearch, addStatus, addMerge, addDlq, addSource, addKey];
+  const commands = [
+    addIngest,
+    addAsk,
+    addSearch,
+    addStatus,
+    addMerge,
+    addDlq,
+    addSource,
+    addKey,
+    addAudit,
+  ];
   for (const add of commands) add(program, terminal);
   return program;
 }

@@ -16,6 +16,11 @@ export type Role = (typeof roles)[number];
 export interface Identity {
   readonly tenant: TenantId;
   readonly roles: ReadonlySet<Role>;
+  /**
+   * Names the credential without giving it away: a store key's id, `token:` and a digest of issuer
+   * and subject, `env` for keys of the environment, `open` where none is asked for.
+   */
+  readonly credential: string;
 }
 
 export const everyRole: ReadonlySet<Role> = new Set(roles);

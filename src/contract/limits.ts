@@ -4,6 +4,7 @@
  * algorithm stand with the algorithm. Read them from here: `limits.recordBytesMax`.
  */
 
+import { auditLimits, auditRelations } from "./limits/audit.ts";
 import { clusterLimits, clusterRelations } from "./limits/cluster.ts";
 import { coldLimits } from "./limits/cold.ts";
 import { documentLimits, documentRelations } from "./limits/documents.ts";
@@ -36,6 +37,7 @@ export const limits = {
   ...mergeLimits,
   ...surfaceLimits,
   ...sourceLimits,
+  ...auditLimits,
 } as const;
 
 /** What must hold between them, by room; test/contract/limits.test.ts checks it. */
@@ -54,4 +56,5 @@ export const limitRelations = {
   merges: mergeRelations,
   surfaces: surfaceRelations,
   sources: sourceRelations,
+  audit: auditRelations,
 } as const;

@@ -6,12 +6,14 @@ import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { type Authenticate, type Check, checkRole } from "./auth.ts";
 import { refuseEncodedBody } from "./bodies.ts";
+import type { RequestAudit } from "./request-audit.ts";
 
 export interface GateOptions {
   readonly authenticate: Authenticate;
   readonly checkHost: Check;
   /** Whether callers must say who they are. */
   readonly keys: boolean;
+  readonly audit: RequestAudit;
 }
 
 export class Gate {
@@ -24,21 +26,27 @@ export class Gate {
 
   /** A hook for routes that take this role, or any. */
   admits(role?: Role): (request: FastifyRequest) => Promise<void> {
-    const { authenticate, checkHost, keys } = this.#options;
+    const { authenticate, checkHost, keys, audit } = this.#options;
     return async (request) => {
       // With keys a page under a foreign name gets nowhere: it does not have one.
       if (!keys) checkHost(request.headers);
-      const identity = await authenticate(request.headers);
+      const identity = await authenticate(request.headers, (known) => audit.known(request, known));
       if (role !== undefined) checkRole(identity, role);
+      audit.known(request, identity);
       this.#admitted.set(request, identity);
       refuseEncodedBody(request);
     };
   }
 
   /** Of a request that was let in. @throws FreshetError unauthorized */
-  tenantOf(request: FastifyRequest): TenantId {
+  identityOf(request: FastifyRequest): Identity {
     const identity = this.#admitted.get(request);
     if (identity === undefined) throw new FreshetError("unauthorized");
-    return identity.tenant;
+    return identity;
+  }
+
+  /** @throws FreshetError unauthorized */
+  tenantOf(request: FastifyRequest): TenantId {
+    return this.identityOf(request).tenant;
   }
 }

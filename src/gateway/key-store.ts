@@ -59,13 +59,13 @@ export class KeyStore {
   }
 
   /** Undefined: no such key, or its time is over. */
-  identityOf(key: string): (Identity & { readonly keyId: string }) | undefined {
+  identityOf(key: string): Identity | undefined {
     const id = apiKeyIdOf(key);
     if (id === undefined) return undefined;
     const found = this.#current().keys.get(id);
     if (found === undefined || !isKeyOf(key, found)) return undefined;
     if (hasKeyExpired(found, this.#options.clock.nowMs())) return undefined;
-    return { tenant: found.tenant, roles: new Set(found.roles), keyId: id };
+    return { tenant: found.tenant, roles: new Set(found.roles), credential: id };
   }
 
   /** Whether a key names the tenant, expired or not: what is stored is served. */

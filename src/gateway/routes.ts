@@ -5,7 +5,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
 import { FreshetError } from "../contract/errors.ts";
-import type { TenantId } from "../contract/ids.ts";
+import { isDocumentId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Webhooks } from "../contract/source.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -15,11 +15,12 @@ import { hasBody } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
-import { publishLines } from "./ndjson.ts";
+import { type LineResult, publishLines } from "./ndjson.ts";
 import { addOpenAiRoutes, openAiPaths } from "./openai/routes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type BodyBounds, boundedBody, PublishBodies } from "./publish-bodies.ts";
 import { readinessOf } from "./readiness.ts";
+import type { RequestAudit } from "./request-audit.ts";
 import { addWebhookRoute, webhookPath } from "./webhook-route.ts";
 
 export interface RouteOptions {
@@ -36,6 +37,7 @@ export interface RouteOptions {
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
   readonly body: BodyBounds;
   readonly clock: Clock;
+  readonly audit: RequestAudit;
 }
 
 interface DocumentRoute {
@@ -52,7 +54,7 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
 }
 
 function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
-  const { handler } = options;
+  const { handler, audit } = options;
   const gate = new Gate(options);
   const tenantOf = (request: FastifyRequest): TenantId => gate.tenantOf(request);
   const bodies = new PublishBodies();
@@ -83,9 +85,13 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
         const room = bodies.lineRoom(tenant);
         const { signal } = abortWhenCallerLeaves(reply.raw);
         const lines = { tenant, source, room, idempotencyKey, signal };
-        return { results: await publishLines(handler, lines) };
+        const results = await publishLines(handler, lines);
+        audit.tells(request, countsOf(results));
+        return { results };
       }
-      const { seq } = await handler.publish({ tenant, body: request.body, idempotencyKey });
+      const { id, seq } = await handler.publish({ tenant, body: request.body, idempotencyKey });
+      const operation = isDelete(request.body) ? "delete" : "publish";
+      audit.tells(request, { document: id, operation });
       return { seq };
     },
   );
@@ -93,7 +99,8 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   app.delete<DocumentRoute>("/v1/documents/:id", deleting, async (request, reply) => {
     const body = { op: "delete", id: request.params.id };
     const idempotencyKey = idempotencyKeyOf(request);
-    const { seq } = await handler.publish({ tenant: tenantOf(request), body, idempotencyKey });
+    const { id, seq } = await handler.publish({ tenant: tenantOf(request), body, idempotencyKey });
+    audit.tells(request, { document: id });
     reply.code(202);
     return { seq };
   });
@@ -102,9 +109,11 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
     { onRequest: gate.admits() },
     async (request) => handler.documents(tenantOf(request), request.query),
   );
-  app.get<DocumentRoute>("/v1/documents/:id", { onRequest: gate.admits() }, async (request) =>
-    handler.document(tenantOf(request), request.params.id),
-  );
+  app.get<DocumentRoute>("/v1/documents/:id", { onRequest: gate.admits() }, async (request) => {
+    const { id } = request.params;
+    if (isDocumentId(id)) audit.tells(request, { document: id });
+    return handler.document(tenantOf(request), id);
+  });
   app.get("/v1/status", { onRequest: gate.admits() }, async (request) => {
     const status = handler.status();
     if (!options.keys) return status;
@@ -178,6 +187,16 @@ async function wantsDocuments(request: FastifyRequest): Promise<void> {
  */
 async function forgetTypeOfNoBody({ raw }: FastifyRequest): Promise<void> {
   if (!hasBody(raw)) delete raw.headers["content-type"];
+}
+
+function countsOf(results: readonly LineResult[]) {
+  const refused = results.filter((result) => "error" in result).length;
+  return { accepted: results.length - refused, refused };
+}
+
+/** Of a body that was published, so that it is an operation. */
+function isDelete(body: unknown): boolean {
+  return typeof body === "object" && body !== null && "op" in body && body.op === "delete";
 }
 
 function idempotencyKeyOf(request: FastifyRequest): string | undefined {

@@ -8,7 +8,7 @@
 
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { z } from "zod";
-import { type Identity, type Role, roles } from "../contract/api-key.ts";
+import { digestOf, type Identity, type Role, roles } from "../contract/api-key.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { isTenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -93,7 +93,9 @@ function identityOf(payload: JWTPayload, options: TokenOptions): Identity {
   if (typeof tenant !== "string" || !isTenantId(tenant)) {
     throw new FreshetError("unauthorized", `the token names no tenant in ${options.tenantClaim}`);
   }
-  return { tenant, roles: rolesOf(payload[options.rolesClaim]) };
+  const who = JSON.stringify([payload.iss, payload.sub ?? payload["client_id"] ?? null]);
+  const credential = `token:${digestOf(who).toString("hex").slice(0, 12)}`;
+  return { tenant, roles: rolesOf(payload[options.rolesClaim]), credential };
 }
 
 /** A list, or one text with spaces between, as `scope` is. Unknown roles are skipped. */
