@@ -1,8 +1,9 @@
 /** nats-server with JetStream: Freshet's log. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { connect } from "nats";
+import { type ConnectionOptions, connect } from "nats";
 import { plainEnvironment, type ServerContext, startOnPorts } from "./context.ts";
+import { natsUser, readSecret, type SecureFiles } from "./secure.ts";
 import { logPath, type RunningServer, startServer } from "./supervise.ts";
 
 export interface NatsAddress {
@@ -33,18 +34,20 @@ export interface NatsConfiguration {
   readonly maxPayloadBytes?: number | undefined;
   /** As on a smaller disk; by default the server takes three quarters of what is free. */
   readonly storeBytesMax?: number | undefined;
+  /** TLS, client certificates and a user; undefined: plain text, and anybody on this machine. */
+  readonly secure?: SecureFiles | undefined;
 }
 
 /** The configuration file, each setting with its reason. Pure. */
 export function natsConfiguration(configuration: NatsConfiguration): string {
-  const { port, monitorPort, storeDir, cluster, storeBytesMax } = configuration;
+  const { port, monitorPort, storeDir, cluster, storeBytesMax, secure } = configuration;
   const { maxPayloadBytes = 4_194_304 } = configuration;
   return `# Written by ops/servers/nats.ts at every start: edit that file, not this one.
 server_name: ${cluster?.name ?? "freshet"}
-# Loopback only: there are no users or passwords in this configuration.
+# Loopback only${secure === undefined ? ": there are no users or passwords in this configuration" : ""}.
 listen: "127.0.0.1:${port}"
 # /healthz, /varz and /jsz for people and scrapers.
-http: "127.0.0.1:${monitorPort}"
+${secure === undefined ? "http" : "https"}: "127.0.0.1:${monitorPort}"
 
 # The largest record Freshet makes (256 KiB of text, its chunks, their vectors) is about 2 MB;
 # twice that leaves room for metadata and headers. The default of 1 MiB would refuse it.
@@ -62,7 +65,23 @@ jetstream {
   # Freshet keeps no stream in memory; a small budget makes one made by mistake fail early.
   max_memory_store: 67108864
 ${storeBytesMax === undefined ? "" : `  max_file_store: ${storeBytesMax}\n`}}
-${cluster === undefined ? "" : clusterBlock(cluster)}`;
+${cluster === undefined ? "" : clusterBlock(cluster)}${secure === undefined ? "" : secureBlock(secure)}`;
+}
+
+function secureBlock(files: SecureFiles): string {
+  return `
+tls {
+  cert_file: ${JSON.stringify(files.serverCertFile)}
+  key_file: ${JSON.stringify(files.serverKeyFile)}
+  ca_file: ${JSON.stringify(files.caFile)}
+  # Who shows no certificate of this CA is refused before a word.
+  verify: true
+}
+authorization {
+  user: ${natsUser}
+  password: ${JSON.stringify(readSecret(files.natsPasswordFile))}
+}
+`;
 }
 
 function clusterBlock({ port, others }: ClusterPlace): string {
@@ -88,9 +107,10 @@ export async function startNats(
   ];
   return startOnPorts(context, requests, async (ports) => {
     const directory = join(context.dataDir, "nats");
+    const { secure } = context;
     const address = {
-      url: `nats://127.0.0.1:${ports("nats")}`,
-      monitorUrl: `http://127.0.0.1:${ports("natsMonitor")}`,
+      url: `${secure === undefined ? "nats" : "tls"}://127.0.0.1:${ports("nats")}`,
+      monitorUrl: `${secure === undefined ? "http" : "https"}://127.0.0.1:${ports("natsMonitor")}`,
     };
     const server = await startNatsAt({
       program,
@@ -99,6 +119,7 @@ export async function startNats(
       env: plainEnvironment(context.env),
       port: ports("nats"),
       monitorPort: ports("natsMonitor"),
+      secure,
     });
     return { server, address };
   });
@@ -117,7 +138,8 @@ export function startNatsAt(options: NatsProcess): Promise<RunningServer> {
   const configFile = join(directory, "nats.conf");
   mkdirSync(directory, { recursive: true });
   const storeDir = join(directory, "jetstream");
-  writeFileSync(configFile, natsConfiguration({ ...options, storeDir }));
+  // It may hold a password.
+  writeFileSync(configFile, natsConfiguration({ ...options, storeDir }), { mode: 0o600 });
   return startServer({
     name: "nats-server",
     program: options.program,
@@ -127,13 +149,25 @@ export function startNatsAt(options: NatsProcess): Promise<RunningServer> {
     cwd: directory,
     readyTimeoutMs,
     graceS,
-    isReady: () => isJetStreamReady(`nats://127.0.0.1:${port}`),
+    isReady: () => isJetStreamReady(`nats://127.0.0.1:${port}`, accessTo(options.secure)),
   });
 }
 
+function accessTo(files: SecureFiles | undefined): ConnectionOptions {
+  if (files === undefined) return {};
+  const tls = {
+    ...{ caFile: files.caFile, certFile: files.clientCertFile, keyFile: files.clientKeyFile },
+  };
+  return { tls, user: natsUser, pass: readSecret(files.natsPasswordFile) };
+}
+
 /** True when JetStream answers: a server that still recovers its streams accepts connections. */
-export async function isJetStreamReady(url: string): Promise<boolean> {
+export async function isJetStreamReady(
+  url: string,
+  access: ConnectionOptions = {},
+): Promise<boolean> {
   const connection = await connect({
+    ...access,
     servers: url,
     reconnect: false,
     timeout: checkTimeoutMs,

@@ -10,6 +10,7 @@ import { createHandler } from "../../src/gateway/handler.ts";
 import { parseJson } from "../../src/gateway/json.ts";
 import { publishLines } from "../../src/gateway/ndjson.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { FakeService } from "./fake-service.ts";
 import { type Fixture, fixture, rawSocket } from "./http-fixture.ts";
 
@@ -60,7 +61,7 @@ async function asLine(bytes: Buffer): Promise<Reply> {
     source: (async function* () {
       yield Buffer.concat([bytes, Buffer.from("\n")]);
     })(),
-    room: async () => ({ release: () => {} }),
+    room: async () => new FairShares({ total: 1 }).tryTake("demo"),
     signal: new AbortController().signal,
   });
   const [first] = results;
