@@ -86,6 +86,8 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
         FRESHET_NATS_URL: servers.nats.url,
         FRESHET_TEMPORAL_ADDRESS: address,
         FRESHET_TEMPORAL_NAMESPACE: namespace,
+        FRESHET_WEAVIATE_URL: servers.weaviate.url,
+        FRESHET_WEAVIATE_GRPC: servers.weaviate.grpc,
         FRESHET_DATA_DIR: dataDir,
       });
     }
