@@ -28,7 +28,7 @@ With --nodes N, N engines named node-1 to node-N listen on FRESHET_HTTP_PORT (or
 them takes any request.
 
 With --secure a CA, certificates, passwords and keys are made under FRESHET_DATA_DIR/secure, and NATS, Temporal,
-Weaviate and HTTP run with TLS and ask for them; source FRESHET_DATA_DIR/secure/environment.sh for freshet beside it.
+Weaviate and HTTP run with TLS and ask for them; source FRESHET_DATA_DIR/secure/environment for freshet beside it.
 
 Servers that already run are used instead of own ones:
   FRESHET_NATS_URL, FRESHET_TEMPORAL_ADDRESS (FRESHET_TEMPORAL_NAMESPACE, FRESHET_TEMPORAL_UI_URL),

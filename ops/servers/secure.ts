@@ -62,7 +62,7 @@ export async function openSecureFiles(dataDir: string): Promise<SecureFiles> {
     apiKeysFile: write("api-keys", `${readSecret(apiKeyFile)}=${tenant}`),
     operatorTokenFile: secret("operator-token"),
     auditKeyFile: secret("audit-key"),
-    environmentFile: join(directory, "environment.sh"),
+    environmentFile: join(directory, "environment"),
   };
 }
 

@@ -61,7 +61,7 @@ beforeAll(async () => {
   });
   await run.says(/running; Ctrl-C stops everything/);
   report = JSON.parse(readFileSync(file, "utf8"));
-  env = exportsIn(readFileSync(join(dataDir, "secure", "environment.sh"), "utf8"));
+  env = exportsIn(readFileSync(join(dataDir, "secure", "environment"), "utf8"));
 });
 
 afterAll(async () => {

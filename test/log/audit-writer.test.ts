@@ -86,7 +86,7 @@ describe("the writer of the audit trail", () => {
     expect(await checkOf(sealed, { key })).toMatchObject({ ok: true });
   });
 
-  it("records without waiting while the log is away, and says in the chain what had no room (AW1)", async () => {
+  it("records without waiting while the log is away, and says in the chain what had no room (AE1)", async () => {
     const log = new MemoryAuditLog();
     const { writer, metrics } = writerOn(log, { pendingMax: 10 });
     await clock.advance(limits.auditFlushMs);
@@ -105,7 +105,7 @@ describe("the writer of the audit trail", () => {
     );
   });
 
-  it("stores a block once whose acknowledgement was lost (AW2)", async () => {
+  it("stores a block once whose acknowledgement was lost (AE2)", async () => {
     const log = new MemoryAuditLog();
     const append = log.append.bind(log);
     let lose = true;
@@ -122,7 +122,7 @@ describe("the writer of the audit trail", () => {
     expect(await checkOf(log)).toMatchObject({ ok: true });
   });
 
-  it("continues the chain of the process before, and tells a stop from an end without one (AW3, AW4)", async () => {
+  it("continues the chain of the process before, and tells a stop from an end without one (AE3, AE4)", async () => {
     const log = new MemoryAuditLog();
     const { writer } = writerOn(log);
     await clock.advance(limits.auditFlushMs);
@@ -137,7 +137,7 @@ describe("the writer of the audit trail", () => {
     expect(report).toMatchObject({ ok: true, chains: [{ number: 4, cuts: 1 }] });
   });
 
-  it("writes one chain in turns with a process of the same name (AW3)", async () => {
+  it("writes one chain in turns with a process of the same name (AE3)", async () => {
     const log = new MemoryAuditLog();
     const pair = [writerOn(log).writer, writerOn(log).writer];
     for (let round = 0; round < 5; round += 1) {

@@ -67,7 +67,7 @@ describe("the audit trail on a server", () => {
     expect(await checkOf(log.audit)).toMatchObject({ ok: true });
   });
 
-  it("continues the chain of a process that was killed in the middle (AW3, I1)", async () => {
+  it("continues the chain of a process that was killed in the middle (AE3, I1)", async () => {
     const program = fileURLToPath(new URL("audit-writing.ts", import.meta.url));
     for (const name of ["first", "second"]) {
       const child = spawn(process.execPath, [program, server.url, name], { stdio: "pipe" });

@@ -58,6 +58,16 @@ export function describeAudit(name: string, open: () => Promise<AuditHarness>): 
       ]);
     });
 
+    it("takes one of several appends that expect the same end (AP1)", async () => {
+      const { audit } = harness;
+      const chain = "contested";
+      const { data } = nextOf(chain, await audit.tail(chain));
+      const appends = [1, 2, 3, 4].map(() => audit.append({ chain, data, expectedLast: 0 }));
+      const taken = (await Promise.all(appends)).filter((seq) => seq !== null);
+      expect(taken).toHaveLength(1);
+      expect(await messagesOf(chain)).toHaveLength(1);
+    });
+
     it("keeps chains apart, and reads all of them in the order of the stream (AP3)", async () => {
       const { audit } = harness;
       for (const chain of ["a", "b", "a"]) {

@@ -143,7 +143,12 @@ function headsIn(path: string): readonly AuditHead[] {
   }
 }
 
-function reportLines({ ok, chains, problems, moreProblems }: AuditReport): readonly string[] {
+export function reportLines({
+  ok,
+  chains,
+  problems,
+  moreProblems,
+}: AuditReport): readonly string[] {
   const found = problems.map(({ kind, chain, seq, message }) => {
     const where = chain === undefined ? `sequence ${seq}` : `${chain}, sequence ${seq}`;
     return `${kind}: ${where}: ${message}`;
@@ -164,7 +169,9 @@ function reportLines({ ok, chains, problems, moreProblems }: AuditReport): reado
 }
 
 async function list(options: ListOptions, terminal: Terminal): Promise<void> {
-  const { entries, more } = await withTrail(options, terminal, (trail) => found(trail, options));
+  const { entries, more } = await withTrail(options, terminal, (trail) =>
+    entriesOf(trail, options),
+  );
   if (options.json === true) {
     terminal.out(`${JSON.stringify({ entries, more })}\n`);
     return;
@@ -180,9 +187,9 @@ type Listed = AuditEntry & { readonly node: string };
  * The newest that fit, in bounded memory. What a block says is shown; whether it is true, verify
  * says.
  */
-async function found(
-  { audit, key }: Trail,
-  options: ListOptions,
+export async function entriesOf(
+  { audit, key }: Pick<Trail, "audit" | "key">,
+  options: Omit<ListOptions, "json" | "nats">,
 ): Promise<{ readonly entries: readonly Listed[]; readonly more: number }> {
   const fits = filterOf(options, key);
   let entries: Listed[] = [];

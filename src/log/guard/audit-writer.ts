@@ -5,13 +5,13 @@
  * Never: makes a caller of `record` wait, throws into it, or writes content.
  * Receives: events of the surfaces. Sends: blocks to the stream, one after the other.
  *
- *   AW1  what waits is bounded; what finds no room is counted, and the next block that is stored
+ *   AE1  what waits is bounded; what finds no room is counted, and the next block that is stored
  *        says how many there were;
- *   AW2  a block is sent again until it is stored, and stored once: after an unknown outcome the
+ *   AE2  a block is sent again until it is stored, and stored once: after an unknown outcome the
  *        end of the chain is looked at first;
- *   AW3  a process continues the chain that it finds. Two processes under one name write one
+ *   AE3  a process continues the chain that it finds. Two processes under one name write one
  *        chain, in turns;
- *   AW4  a chain begins each process with `start` and ends it with `stop`: a start without a stop
+ *   AE4  a chain begins each process with `start` and ends it with `stop`: a start without a stop
  *        before says that a second may be missing.
  */
 
@@ -127,12 +127,12 @@ export class AuditWriter implements AuditTrail {
     for (const [key] of taken) this.#pending.delete(key);
     const entries = taken.map(([, entry]) => entry);
     if (lost === 0) return entries;
-    // AW1. It stands first: what was lost came before what is recorded now that there is room.
+    // AE1. It stands first: what was lost came before what is recorded now that there is room.
     const at = this.#options.clock.nowMs();
     return [{ ...ofProcess("lost"), at, times: lost }, ...entries];
   }
 
-  /** AW2. False when the process ends before the log took it. */
+  /** AE2. False when the process ends before the log took it. */
   async #store(entries: readonly AuditEntry[]): Promise<boolean> {
     const { clock, logger } = this.#options;
     const { signal } = this.#stopping;

@@ -28,6 +28,10 @@ export class MemoryAuditLog implements AuditLog {
 
   async tail(chain: string): Promise<AuditTail> {
     this.#check();
+    return this.#tailOf(chain);
+  }
+
+  #tailOf(chain: string): AuditTail {
     const own = this.#messages.filter((message) => message.chain === chain);
     for (const { data, seq } of own.toReversed()) {
       const block = blockOf(data, chain);
@@ -38,8 +42,9 @@ export class MemoryAuditLog implements AuditLog {
 
   async append(block: Parameters<AuditLog["append"]>[0]): Promise<number | null> {
     const { chain, data, expectedLast } = block;
-    const { seq } = await this.tail(chain);
-    if (seq !== expectedLast) return null;
+    this.#check();
+    // In one step with the look at the tail (AP1).
+    if (this.#tailOf(chain).seq !== expectedLast) return null;
     this.#lastSeq += 1;
     this.#messages.push({ chain, data: data.slice(), seq: this.#lastSeq });
     this.#bytes += data.byteLength;
