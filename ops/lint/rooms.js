@@ -66,7 +66,11 @@ export const vendors = [
     from: "^src/(answer/openai|embedding/remote|retrieval/remote|cold/weaviate|cli/|ingest/formats/remote-parser)",
   },
   { name: "fastify", packages: "(fastify|@fastify/[^/]+)", from: "^src/gateway/" },
-  { name: "mcp", packages: "@modelcontextprotocol/[^/]+", from: "^src/(gateway/mcp/|cli/commands/mcp)" },
+  {
+    name: "mcp",
+    packages: "@modelcontextprotocol/[^/]+",
+    from: "^src/(gateway/mcp/|cli/commands/mcp)",
+  },
   { name: "jose", packages: "jose", from: "^src/gateway/tokens" },
   { name: "negotiator", packages: "negotiator", from: "^src/gateway/" },
   { name: "prom-client", packages: "prom-client", from: "^src/observe/" },

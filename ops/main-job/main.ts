@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
 import { dataFolder, writeRunFile } from "../../src/cli/run-file.ts";
+import { openSecureFiles, writeEnvironment } from "../servers/secure.ts";
 import { missingServers, type Servers, startServers } from "../servers/start-servers.ts";
 import type { ServerEnd } from "../servers/supervise.ts";
 import { ensureTools } from "../setup/ensure-tools.ts";
@@ -54,11 +55,12 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
   });
   if (tools.embedding === undefined) throw new SetupError("the embedding model is missing");
   interruption.signal.throwIfAborted();
+  const secure = options.secure ? await openSecureFiles(dataDir) : undefined;
   let servers: Servers | undefined;
   let freshet: FreshetProcesses | undefined;
   try {
     const onDeath = interruption.died;
-    servers = await startServers({ dataDir, env, progress, want, tools, onDeath });
+    servers = await startServers({ dataDir, env, progress, want, tools, onDeath, secure });
     interruption.signal.throwIfAborted();
     const { nodes } = options;
     say(`starting ${nodes === 1 ? "the engine" : `${nodes} engines`} and the merge worker`);
@@ -69,6 +71,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
       dataDir,
       env,
       nodes,
+      secure,
       onDeath,
     });
     const urls = {
@@ -78,6 +81,16 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     };
     const { address, namespace } = servers.temporal;
     writeRunFile(dataDir, { urls, temporal: { address, namespace } });
+    if (secure !== undefined) {
+      writeEnvironment(secure, {
+        FRESHET_NATS_URL: servers.nats.url,
+        FRESHET_TEMPORAL_ADDRESS: address,
+        FRESHET_TEMPORAL_NAMESPACE: namespace,
+        FRESHET_WEAVIATE_URL: servers.weaviate.url,
+        FRESHET_WEAVIATE_GRPC: servers.weaviate.grpc,
+        FRESHET_DATA_DIR: dataDir,
+      });
+    }
     const { signal } = interruption;
     const started = { env: freshet.env, nodes: freshet.nodes };
     const report = await runJob({ options, ...started, root, urls, signal, say });
@@ -90,6 +103,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     say(`metrics      ${urls.http}/metrics`);
     if (urls.temporal_ui !== "") say(`Temporal UI  ${urls.temporal_ui}`);
     say(`NATS         ${urls.nats}`);
+    if (secure !== undefined) say(`commands     source ${secure.environmentFile}`);
     if (options.once) return;
     say("");
     say("running; Ctrl-C stops everything");

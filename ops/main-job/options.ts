@@ -19,6 +19,8 @@ export interface JobOptions {
    * or the small model on this machine, after seconds.
    */
   readonly llm: (typeof writers)[number];
+  /** Every link with TLS and keys. */
+  readonly secure: boolean;
 }
 
 const writers = ["extractive", "local"] as const;
@@ -34,6 +36,8 @@ them takes any request.
 
 Answers are sentences of the sources, at once. --llm local lets a small model on this machine (SmolLM2-135M) write them:
 it takes seconds and is often wrong; it shows how a model is used. FRESHET_LLM_URL names a better one and wins.
+With --secure a CA, certificates, passwords and keys are made under FRESHET_DATA_DIR/secure, and NATS, Temporal,
+Weaviate and HTTP run with TLS and ask for them; source FRESHET_DATA_DIR/secure/environment for freshet beside it.
 
 Servers that already run are used instead of own ones:
   FRESHET_NATS_URL, FRESHET_TEMPORAL_ADDRESS (FRESHET_TEMPORAL_NAMESPACE, FRESHET_TEMPORAL_UI_URL),
@@ -54,25 +58,27 @@ export function readJobOptions(argv: readonly string[], cwd: string): JobOptions
         .choices(writers)
         .default("extractive"),
     )
+    .option("--secure", "TLS, passwords and keys on every link", false)
     .allowExcessArguments(false)
     .exitOverride((error) => {
       // Commander's own code for bad usage is 1; ours is 2. Help is no error.
       throw Object.assign(error, { exitCode: error.exitCode === 0 ? 0 : 2 });
     })
     .parse(argv, { from: "user" });
-  const { once, report, corpus, nodes, llm } = program.opts<{
+  const { once, report, corpus, nodes, llm, secure } = program.opts<{
     once: boolean;
     report?: string;
     corpus?: string;
     nodes: number;
     llm: JobOptions["llm"];
+    secure: boolean;
   }>();
   const absolute = (path: string | undefined) =>
     path === undefined ? undefined : resolve(cwd, path);
   if (corpus !== undefined && !existsSync(resolve(cwd, corpus))) {
     program.error(`error: --corpus: there is no ${corpus}`);
   }
-  return { once, report: absolute(report), corpus: absolute(corpus), nodes, llm };
+  return { once, report: absolute(report), corpus: absolute(corpus), nodes, llm, secure };
 }
 
 function nodeCount(text: string): number {

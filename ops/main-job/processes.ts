@@ -1,8 +1,9 @@
 /** The engines and the merge worker as child processes, wired to the servers of this run. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { request } from "undici";
+import { Agent, request } from "undici";
 import { choosePorts, portInUse } from "../servers/ports.ts";
+import { type SecureFiles, secureSettings } from "../servers/secure.ts";
 import type { Servers } from "../servers/start-servers.ts";
 import { logPath, type RunningServer, type ServerEnd, startServer } from "../servers/supervise.ts";
 import type { Environment } from "../setup/cache.ts";
@@ -39,6 +40,7 @@ export interface ProcessesOptions {
   readonly env: Environment;
   /** Engines to start; 1 unless told otherwise. */
   readonly nodes?: number | undefined;
+  readonly secure?: SecureFiles | undefined;
   readonly onDeath: (end: ServerEnd) => void;
 }
 
@@ -89,7 +91,7 @@ async function planNodes(options: ProcessesOptions): Promise<[Planned, ...Planne
     const name = given !== "" && nodes === 1 ? given : `${given === "" ? "node" : given}-${number}`;
     return {
       name,
-      httpUrl: `http://127.0.0.1:${port}`,
+      httpUrl: `${options.secure === undefined ? "http" : "https"}://127.0.0.1:${port}`,
       role: index === 0 ? "engine" : `engine-${number}`,
       env: { ...engineEnvironment(options, port), FRESHET_NODE: name },
     };
@@ -140,7 +142,10 @@ function engineEnvironment(options: ProcessesOptions, port: number): Record<stri
     FRESHET_TEMPORAL_UI_URL: temporal.uiUrl,
     FRESHET_WEAVIATE_URL: weaviate.url,
     FRESHET_WEAVIATE_GRPC: weaviate.grpc,
-    ...(weaviate.apiKey === undefined ? {} : { FRESHET_WEAVIATE_API_KEY: weaviate.apiKey }),
+    ...(weaviate.apiKey === undefined || options.secure !== undefined
+      ? {}
+      : { FRESHET_WEAVIATE_API_KEY: weaviate.apiKey }),
+    ...(options.secure === undefined ? {} : secureSettings(options.secure)),
     ...modelEnvironment(model, env),
     ...(names === undefined ? {} : { FRESHET_NAMES_MODEL_DIR: names.modelDir }),
     FRESHET_HTTP_PORT: String(port),
@@ -180,11 +185,20 @@ function startEngineProcess(
     env,
     isReady: async () => {
       if (!hasSaid()) return false;
-      const { statusCode, body } = await request(`${httpUrl}/readyz`);
-      await body.dump();
-      return statusCode === 200;
+      const dispatcher = trusting(options.secure);
+      try {
+        const { statusCode, body } = await request(`${httpUrl}/readyz`, { dispatcher });
+        await body.dump();
+        return statusCode === 200;
+      } finally {
+        await dispatcher.close();
+      }
     },
   });
+}
+
+function trusting(secure: SecureFiles | undefined): Agent {
+  return new Agent(secure === undefined ? {} : { connect: { ca: readFileSync(secure.caFile) } });
 }
 
 /** Ready when it says that it polls: nothing else in the process knows. */

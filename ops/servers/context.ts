@@ -1,5 +1,6 @@
 import type { Environment } from "../setup/cache.ts";
 import { choosePorts, isPortTaken, type PortRequest, portInUse } from "./ports.ts";
+import type { SecureFiles } from "./secure.ts";
 import { ServerStartError } from "./supervise.ts";
 
 /** What each server's file needs to start its server. */
@@ -10,6 +11,8 @@ export interface ServerContext {
   readonly ports: Record<string, number>;
   /** Of Temporal, beside the configured one: tests that run side by side have one each. */
   readonly namespaces?: readonly string[] | undefined;
+  /** With certificates and keys; undefined: plain text on loopback. */
+  readonly secure?: SecureFiles | undefined;
 }
 
 /** How often a server is started anew on other ports when another process was quicker. */

@@ -1,8 +1,9 @@
 /** nats-server with JetStream: Freshet's log. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Authenticator, connect } from "nats";
+import { type Authenticator, type ConnectionOptions, connect } from "nats";
 import { plainEnvironment, type ServerContext, startOnPorts } from "./context.ts";
+import { natsUser, readSecret, type SecureFiles } from "./secure.ts";
 import { logPath, type RunningServer, startServer } from "./supervise.ts";
 
 export interface NatsAddress {
@@ -35,20 +36,29 @@ export interface NatsConfiguration {
   readonly storeBytesMax?: number | undefined;
   /** Lines that say who may connect, as `freshet tenant` writes them; by default everyone. */
   readonly accounts?: string | undefined;
+  /** TLS, client certificates and a user; undefined: plain text, and anybody on this machine. */
+  readonly secure?: SecureFiles | undefined;
 }
 
 /** The configuration file, each setting with its reason. Pure. */
 export function natsConfiguration(configuration: NatsConfiguration): string {
-  const { port, monitorPort, storeDir, cluster, storeBytesMax, accounts = "" } = configuration;
+  const {
+    port,
+    monitorPort,
+    storeDir,
+    cluster,
+    storeBytesMax,
+    secure,
+    accounts = "",
+  } = configuration;
   const { maxPayloadBytes = 4_194_304 } = configuration;
+  const who = accounts === "" ? "there are no users or passwords" : "users are those below";
   return `# Written by ops/servers/nats.ts at every start: edit that file, not this one.
 server_name: ${cluster?.name ?? "freshet"}
-# Loopback only: what travels here is not encrypted, and ${
-    accounts === "" ? "there are no users" : "users are those below"
-  }.
+# Loopback only${secure === undefined ? `: nothing is encrypted, and ${who}` : ""}.
 listen: "127.0.0.1:${port}"
 # /healthz, /varz and /jsz for people and scrapers.
-http: "127.0.0.1:${monitorPort}"
+${secure === undefined ? "http" : "https"}: "127.0.0.1:${monitorPort}"
 
 # The largest record Freshet makes (256 KiB of text, its chunks, their vectors) is about 2 MB;
 # twice that leaves room for metadata and headers. The default of 1 MiB would refuse it.
@@ -66,7 +76,23 @@ jetstream {
   # Freshet keeps no stream in memory; a small budget makes one made by mistake fail early.
   max_memory_store: 67108864
 ${storeBytesMax === undefined ? "" : `  max_file_store: ${storeBytesMax}\n`}}
-${cluster === undefined ? "" : clusterBlock(cluster)}${accounts}`;
+${cluster === undefined ? "" : clusterBlock(cluster)}${secure === undefined ? "" : secureBlock(secure)}${accounts}`;
+}
+
+function secureBlock(files: SecureFiles): string {
+  return `
+tls {
+  cert_file: ${JSON.stringify(files.serverCertFile)}
+  key_file: ${JSON.stringify(files.serverKeyFile)}
+  ca_file: ${JSON.stringify(files.caFile)}
+  # Who shows no certificate of this CA is refused before a word.
+  verify: true
+}
+authorization {
+  user: ${natsUser}
+  password: ${JSON.stringify(readSecret(files.natsPasswordFile))}
+}
+`;
 }
 
 function clusterBlock({ port, others }: ClusterPlace): string {
@@ -92,9 +118,10 @@ export async function startNats(
   ];
   return startOnPorts(context, requests, async (ports) => {
     const directory = join(context.dataDir, "nats");
+    const { secure } = context;
     const address = {
-      url: `nats://127.0.0.1:${ports("nats")}`,
-      monitorUrl: `http://127.0.0.1:${ports("natsMonitor")}`,
+      url: `${secure === undefined ? "nats" : "tls"}://127.0.0.1:${ports("nats")}`,
+      monitorUrl: `${secure === undefined ? "http" : "https"}://127.0.0.1:${ports("natsMonitor")}`,
     };
     const server = await startNatsAt({
       program,
@@ -103,6 +130,7 @@ export async function startNats(
       env: plainEnvironment(context.env),
       port: ports("nats"),
       monitorPort: ports("natsMonitor"),
+      secure,
     });
     return { server, address };
   });
@@ -123,7 +151,8 @@ export function startNatsAt(options: NatsProcess): Promise<RunningServer> {
   const configFile = join(directory, "nats.conf");
   mkdirSync(directory, { recursive: true });
   const storeDir = join(directory, "jetstream");
-  writeFileSync(configFile, natsConfiguration({ ...options, storeDir }));
+  // It may hold a password.
+  writeFileSync(configFile, natsConfiguration({ ...options, storeDir }), { mode: 0o600 });
   return startServer({
     name: "nats-server",
     program: options.program,
@@ -133,21 +162,33 @@ export function startNatsAt(options: NatsProcess): Promise<RunningServer> {
     cwd: directory,
     readyTimeoutMs,
     graceS,
-    isReady: () => isJetStreamReady(`nats://127.0.0.1:${port}`, options.authenticator),
+    isReady: () => isJetStreamReady(`nats://127.0.0.1:${port}`, accessTo(options)),
   });
+}
+
+function accessTo({
+  secure: files,
+  authenticator,
+}: Pick<NatsProcess, "secure" | "authenticator">): ConnectionOptions {
+  if (authenticator !== undefined) return { authenticator };
+  if (files === undefined) return {};
+  const tls = {
+    ...{ caFile: files.caFile, certFile: files.clientCertFile, keyFile: files.clientKeyFile },
+  };
+  return { tls, user: natsUser, pass: readSecret(files.natsPasswordFile) };
 }
 
 /** True when JetStream answers: a server that still recovers its streams accepts connections. */
 export async function isJetStreamReady(
   url: string,
-  authenticator?: Authenticator,
+  access: ConnectionOptions = {},
 ): Promise<boolean> {
   const connection = await connect({
+    ...access,
     servers: url,
     reconnect: false,
     timeout: checkTimeoutMs,
     name: "freshet-readiness",
-    ...(authenticator === undefined ? {} : { authenticator }),
   });
   try {
     const manager = await connection.jetstreamManager({ timeout: checkTimeoutMs });

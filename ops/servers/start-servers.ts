@@ -17,8 +17,10 @@ import type { ServerContext } from "./context.ts";
 import { firstModel, type LlmAddress, startLlm } from "./llm.ts";
 import { isJetStreamReady, type NatsAddress, startNats } from "./nats.ts";
 import { acquireRunLock, type RunLock } from "./run-lock.ts";
+import { refuseForeignServers, type SecureFiles } from "./secure.ts";
 import type { RunningServer, ServerEnd } from "./supervise.ts";
 import { isTemporalReady, namespaceFrom, startTemporal, type TemporalAddress } from "./temporal.ts";
+import { startTlsFront, type TlsFront } from "./tls-front.ts";
 import { isWeaviateReady, startWeaviate, type WeaviateAddress } from "./weaviate.ts";
 
 export interface StartServersOptions {
@@ -31,6 +33,8 @@ export interface StartServersOptions {
   readonly tools?: Tools | undefined;
   /** More namespaces of a Temporal that is started here. */
   readonly namespaces?: readonly string[] | undefined;
+  /** Everything with certificates and keys; undefined: plain text on loopback. */
+  readonly secure?: SecureFiles | undefined;
   /** A server ended that was not stopped; `message` has the last lines of its log. */
   readonly onDeath?: ((end: ServerEnd) => void) | undefined;
 }
@@ -55,14 +59,17 @@ interface Run {
   readonly tools: Tools;
   readonly lock: RunLock;
   readonly running: RunningServer[];
+  /** In front of Temporal, where that must not be reached in plain text. */
+  front?: TlsFront | undefined;
 }
 
 export async function startServers(options: StartServersOptions): Promise<Servers> {
-  const { dataDir, env } = options;
+  const { dataDir, env, secure } = options;
+  if (secure !== undefined) refuseForeignServers(env);
   requireFreeSpace(dataDir, dataSpaceBytes, "FRESHET_DATA_DIR");
   const tools = options.tools ?? (await installMissing(options));
   const lock = await acquireRunLock(dataDir);
-  const context = { dataDir, env, ports: lock.ports, namespaces: options.namespaces };
+  const context = { dataDir, env, ports: lock.ports, namespaces: options.namespaces, secure };
   const run: Run = { options, context, tools, lock, running: [] };
   try {
     // Side by side: most of each start is waiting.
@@ -108,13 +115,22 @@ async function ensureNats(run: Run): Promise<NatsAddress> {
 async function ensureTemporal(run: Run): Promise<TemporalAddress> {
   const { env } = run.context;
   const address = given(env, "FRESHET_TEMPORAL_ADDRESS");
-  if (address === undefined)
-    return launch(run, { name: "temporal", program: run.tools.temporal, start: startTemporal });
+  if (address === undefined) return launchTemporal(run);
   const namespace = namespaceFrom(env);
   await requireAnswer("FRESHET_TEMPORAL_ADDRESS", `${address} (namespace ${namespace})`, () =>
     isTemporalReady(address, namespace),
   );
   return { address, namespace, uiUrl: given(env, "FRESHET_TEMPORAL_UI_URL") ?? "" };
+}
+
+/** The development server knows no TLS: what leaves this run's processes goes through a front. */
+async function launchTemporal(run: Run): Promise<TemporalAddress> {
+  const start = { name: "temporal", program: run.tools.temporal, start: startTemporal };
+  const plain = await launch(run, start);
+  const { secure } = run.context;
+  if (secure === undefined) return plain;
+  run.front = await startTlsFront(secure, { port: Number(plain.address.split(":").at(-1)) });
+  return { ...plain, address: run.front.address };
 }
 
 async function ensureWeaviateServer(run: Run): Promise<WeaviateAddress> {
@@ -198,6 +214,7 @@ async function requireAnswer(
 
 /** Stops in the order language model, Weaviate, Temporal, NATS: readers before the log. */
 async function stopAll(run: Run): Promise<void> {
+  await run.front?.close();
   const order = ["llm", "weaviate", "temporal", "nats-server"];
   const servers = [...run.running].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
   for (const server of servers) await server.stop();

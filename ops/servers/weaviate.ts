@@ -1,9 +1,11 @@
 /** Weaviate, one node: the cold shard. */
 import { randomBytes } from "node:crypto";
-import { mkdirSync, statfsSync } from "node:fs";
+import { mkdirSync, readFileSync, statfsSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { Agent, request } from "undici";
 import { plainEnvironment, type ServerContext, startOnPorts } from "./context.ts";
+import { readSecret, type SecureFiles } from "./secure.ts";
 import { logPath, type RunningServer, startServer } from "./supervise.ts";
 
 export interface WeaviateAddress {
@@ -12,6 +14,8 @@ export interface WeaviateAddress {
   readonly grpc: string;
   /** Undefined for a foreign server that asks for none. */
   readonly apiKey?: string | undefined;
+  /** Of its certificate; undefined: plain text, or one that Node trusts. */
+  readonly caFile?: string | undefined;
 }
 
 const readyTimeoutMs = 120_000;
@@ -36,6 +40,8 @@ export interface WeaviateSettings {
   readonly diskReadOnlyPercent: number;
   readonly clusterPassword: string;
   readonly apiKey: string;
+  /** Undefined: plain text. */
+  readonly secure?: SecureFiles | undefined;
 }
 
 /** The environment, each variable with its reason. Pure. */
@@ -66,6 +72,12 @@ export function weaviateEnvironment(settings: WeaviateSettings): Record<string, 
     CLUSTER_BASIC_AUTH_USERNAME: "freshet",
     CLUSTER_BASIC_AUTH_PASSWORD: settings.clusterPassword,
     GRPC_PORT: String(ports.grpcPort),
+    ...(settings.secure === undefined
+      ? {}
+      : {
+          GRPC_CERT_FILE: settings.secure.serverCertFile,
+          GRPC_KEY_FILE: settings.secure.serverKeyFile,
+        }),
     // Its profiler would listen on port 6060 of every interface.
     GO_PROFILING_DISABLE: "true",
 
@@ -134,23 +146,26 @@ export async function startWeaviate(
       raftPort: named("weaviateRaft"),
       raftRpcPort: named("weaviateRaftRpc"),
     };
+    const { secure } = context;
     const settings = {
       ports,
+      secure,
       dataPath,
       diskReadOnlyPercent: readOnlyPercent(disk.blocks * disk.bsize),
       clusterPassword: randomBytes(24).toString("hex"),
       // One that is configured stays the same over restarts.
-      apiKey: context.env["FRESHET_WEAVIATE_API_KEY"] || randomBytes(24).toString("hex"),
+      apiKey: apiKeyOf(context),
     };
     const address: WeaviateAddress = {
       apiKey: settings.apiKey,
-      url: `http://127.0.0.1:${ports.port}`,
+      url: `${secure === undefined ? "http" : "https"}://127.0.0.1:${ports.port}`,
       grpc: `127.0.0.1:${ports.grpcPort}`,
+      caFile: secure?.caFile,
     };
     const server = await startServer({
       name: "weaviate",
       program,
-      parameters: ["--scheme", "http", "--host", "127.0.0.1", "--port", String(ports.port)],
+      parameters: listenerParameters(ports.port, secure),
       env: { ...plainEnvironment(context.env), ...weaviateEnvironment(settings) },
       logFile: logPath(context.dataDir, "weaviate"),
       cwd: dataPath,
@@ -162,18 +177,42 @@ export async function startWeaviate(
   });
 }
 
+/** One that is configured, or was made for a secure run, stays the same over restarts. */
+function apiKeyOf({ env, secure }: ServerContext): string {
+  const configured = env["FRESHET_WEAVIATE_API_KEY"] ?? "";
+  if (configured !== "") return configured;
+  return secure === undefined
+    ? randomBytes(24).toString("hex")
+    : readSecret(secure.weaviateKeyFile);
+}
+
+function listenerParameters(port: number, secure: SecureFiles | undefined): string[] {
+  if (secure === undefined) {
+    return ["--scheme", "http", "--host", "127.0.0.1", "--port", String(port)];
+  }
+  return [
+    ...["--scheme", "https", "--tls-host", "127.0.0.1", "--tls-port", String(port)],
+    ...["--tls-certificate", secure.serverCertFile, "--tls-key", secure.serverKeyFile],
+  ];
+}
+
 /** True when the node says it is ready, its schema answers, and gRPC accepts connections. */
 export async function isWeaviateReady(address: WeaviateAddress): Promise<boolean> {
-  const { url, grpc, apiKey } = address;
+  const { url, grpc, apiKey, caFile } = address;
   const headers: Record<string, string> =
     apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
-  for (const path of ["/v1/.well-known/ready", "/v1/schema"]) {
-    const response = await fetch(`${url}${path}`, {
-      headers,
-      signal: AbortSignal.timeout(checkTimeoutMs),
-    });
-    await response.arrayBuffer();
-    if (!response.ok) return false;
+  const dispatcher = new Agent(
+    caFile === undefined ? {} : { connect: { ca: readFileSync(caFile) } },
+  );
+  try {
+    for (const path of ["/v1/.well-known/ready", "/v1/schema"]) {
+      const signal = AbortSignal.timeout(checkTimeoutMs);
+      const { statusCode, body } = await request(`${url}${path}`, { headers, signal, dispatcher });
+      await body.dump();
+      if (statusCode >= 300) return false;
+    }
+  } finally {
+    await dispatcher.close();
   }
   return acceptsConnections(grpc);
 }

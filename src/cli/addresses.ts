@@ -3,7 +3,7 @@
  * defaults.
  */
 
-import { ConfigError, readClientConfig } from "../config/config.ts";
+import { type Config, ConfigError, readClientConfig } from "../config/config.ts";
 import type { Links } from "../config/links.ts";
 import { usageError } from "./exit.ts";
 import { dataFolder, type RunFile, readRunFile } from "./run-file.ts";
@@ -24,6 +24,8 @@ export interface Addresses {
   /** How the addresses are reached: credentials and TLS. */
   readonly links?: Pick<Links, "nats" | "temporal"> | undefined;
   readonly api?: Links["api"] | undefined;
+  /** Whether, and under which key, commands that change something write it down. */
+  readonly audit?: Config["audit"] | undefined;
   /** Reads files that have no text of their own. */
   readonly parser?: Links["parser"];
 }
@@ -67,6 +69,7 @@ export function resolveAddresses(
     dataDir: dataFolder(env),
     links: { nats, temporal },
     api: config.api,
+    audit: config.audit,
     parser: config.parser,
   };
 }

@@ -3,9 +3,12 @@
  * when they are needed, because `freshet ask` should not wait for Temporal's client.
  */
 
+import { randomUUID } from "node:crypto";
+import type { AuditEvent } from "../contract/audit.ts";
 import { limits } from "../contract/limits.ts";
 import { silentLogger, silentMetrics } from "../contract/observation.ts";
 import type { SourceStore, SourceStreams } from "../ingest/sources/port.ts";
+import type { AuditLog } from "../log/audit-port.ts";
 import type { DeadLetterLog } from "../log/dead-letter-port.ts";
 import type { ChunksLog, DocsLog, Log } from "../log/port.ts";
 import type { EraseClient, MergeClient } from "../merges/port.ts";
@@ -22,6 +25,7 @@ export interface PublisherConnection {
   /** For those who look at what was refused, and publish it again. */
   readonly docs: Pick<DocsLog, "publish" | "readTenant">;
   readonly deadLetters: Pick<DeadLetterLog, "list" | "get">;
+  readonly audit: AuditLog;
   close(): Promise<void>;
 }
 
@@ -34,18 +38,19 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
     chunks: log.chunks,
     docs: log.docs,
     deadLetters: log.deadLetters,
+    audit: log.audit,
     close: () => log.close(),
   };
 }
 
-async function openLog(addresses: Addresses) {
+async function openLog(addresses: Addresses, connectMs: number = limits.cliConnectMs) {
   const { connectNatsLog } = await import("../log/nats/log.ts");
   try {
     return await connectNatsLog({
       ...addresses.links?.nats,
       servers: addresses.nats,
       name: "freshet-cli",
-      connectMs: limits.cliConnectMs,
+      connectMs,
       partitions: addresses.partitions,
       // A log is begun by an engine, with its partitions and its replicas, which stay for good.
       creates: false,
@@ -63,6 +68,39 @@ async function openLog(addresses: Addresses) {
     throw cause;
   }
 }
+
+/** For a command that needs the log for nothing but its audit trail. */
+export async function connectAudit(
+  addresses: Addresses,
+  connectMs?: number,
+): Promise<{ readonly audit: AuditLog; close(): Promise<void> }> {
+  const log = await openLog(addresses, connectMs);
+  return { audit: log.audit, close: () => log.close() };
+}
+
+/**
+ * One entry of a command, on the chain of the command line.
+ * @returns `none` where the installation has no trail; `missing`: it is not written
+ */
+export async function appendToAudit(
+  audit: AuditLog,
+  { event, key }: { readonly event: AuditEvent; readonly key: string | undefined },
+): Promise<"stored" | "none" | "missing"> {
+  if (!(await audit.ensure())) return "none";
+  const { newest } = await audit.tail(auditChain);
+  // A block without the key after one with it would look like a forgery.
+  if (newest?.block.sealed === true && key === undefined) return "missing";
+  const { AuditWriter } = await import("../log/guard/audit-writer.ts");
+  const reports = { logger: silentLogger, metrics: silentMetrics, clock: systemClock };
+  const writer = new AuditWriter({
+    ...{ log: audit, chain: auditChain, writer: randomUUID(), key, marksEnds: false },
+    ...reports,
+  });
+  writer.record(event);
+  return (await writer.close()) ? "stored" : "missing";
+}
+
+const auditChain = "cli";
 
 function partsOf({ docs, chunks, manifests, deployment, documentTextBytesMax }: Log) {
   return { docs, chunks, manifests, deployment, documentTextBytesMax };

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { addAsk, addSearch } from "./commands/ask.ts";
+import { addAudit } from "./commands/audit.ts";
 import { addDlq } from "./commands/dlq.ts";
 import { addEvents } from "./commands/events.ts";
 import { addIngest } from "./commands/ingest.ts";
@@ -63,6 +64,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     addVerify,
     addTenant,
     addReceipt,
+    addAudit,
   ];
   for (const add of commands) add(program, terminal);
   return program;

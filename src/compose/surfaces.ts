@@ -14,6 +14,7 @@ import { createHandler } from "../gateway/handler.ts";
 import { type HttpServer, startHttp } from "../gateway/http.ts";
 import { type NatsService, startNatsService } from "../gateway/nats-service.ts";
 import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
+import { openAudit } from "./audit.ts";
 import type { Foundation, NatsLog } from "./foundation.ts";
 import { openWebhooks, type Sources } from "./sources.ts";
 import type { Stack } from "./stack.ts";
@@ -45,10 +46,16 @@ export async function startSurfaces(
     await servePeers({ connection, node, local, stopMs: limits.stopMs, metrics }),
     (part) => part.close(),
   );
+  // Stopped after the surfaces: what they did last is written down, too.
+  const audit = stack.push("audit trail", openAudit(base, { log, credentials }), (part) =>
+    part.close(),
+  );
   const handler = createHandler({ service, log: logger, clock });
   const nats = stack.push(
     "NATS service",
-    await startNatsService({ connection, handler, version, stopMs: limits.stopMs, metrics }),
+    await startNatsService({
+      ...{ connection, handler, version, stopMs: limits.stopMs, metrics, audit },
+    }),
     (part) => part.close(),
   );
   const webhooks = stack.push("webhooks", openWebhooks(base, sources, service), (part) =>
@@ -57,7 +64,7 @@ export async function startSurfaces(
   const http = stack.push(
     "HTTP",
     await startHttp({
-      ...{ handler, webhooks, log: logger, metrics, version, credentials },
+      ...{ handler, webhooks, log: logger, metrics, version, credentials, audit },
       ...config.http,
     }),
     (part) => part.close(),

@@ -75,6 +75,11 @@ export interface Config extends Links {
   /** The lane of names; undefined where it is off. */
   readonly names: { readonly modelDir: string | undefined } | undefined;
   readonly documentIds: Value<"FRESHET_DOCUMENT_IDS">;
+  readonly audit: {
+    /** Undefined: written where callers need keys or tokens. */
+    readonly mode: Value<"FRESHET_AUDIT"> | undefined;
+    readonly key: Secret | undefined;
+  };
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
 
@@ -184,6 +189,7 @@ function assemble(values: Values): Config {
         ? undefined
         : { modelDir: values.FRESHET_NAMES_MODEL_DIR },
     documentIds: present("FRESHET_DOCUMENT_IDS"),
+    audit: { mode: values.FRESHET_AUDIT, key: secretIn(values, "FRESHET_AUDIT_KEY") },
     log: { level: present("FRESHET_LOG_LEVEL"), format: present("FRESHET_LOG_FORMAT") },
   };
 }

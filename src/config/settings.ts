@@ -42,6 +42,21 @@ export const settings = {
     "what a credential with groups sees of documents without `acl`: `allow`: all of them; `deny`: none. The same on all nodes",
   ),
   ...modelSettings,
+  FRESHET_AUDIT: setting(
+    undefined,
+    oneOf(["stream", "off"]),
+    "whether who did what is written down: `stream`, in the stream AUDIT, or `off`; unset means `stream` where callers need keys or tokens",
+  ),
+  FRESHET_AUDIT_KEY: setting(
+    undefined,
+    text.min(32).meta({ expected: "at least 32 characters" }),
+    "seals the audit trail and names documents in it; the same on all nodes and for `freshet audit`, at least 32 characters; unset means plain hashes",
+  ),
+  FRESHET_AUDIT_KEY_FILE: setting(
+    undefined,
+    text,
+    "file with `FRESHET_AUDIT_KEY`; read once, at the start",
+  ),
   FRESHET_ANSWER_CACHE: setting(
     "on",
     oneOf(["on", "off"]),

@@ -4,6 +4,7 @@
  * algorithm stand with the algorithm. Read them from here: `limits.recordBytesMax`.
  */
 
+import { auditLimits, auditRelations } from "./limits/audit.ts";
 import { clusterLimits, clusterRelations } from "./limits/cluster.ts";
 import { coldLimits } from "./limits/cold.ts";
 import { documentLimits, documentRelations } from "./limits/documents.ts";
@@ -40,6 +41,7 @@ export const limits = {
   ...sourceLimits,
   ...quotaLimits,
   ...tenantLimits,
+  ...auditLimits,
 } as const;
 
 /** What must hold between them, by room; test/contract/limits.test.ts checks it. */
@@ -60,4 +62,5 @@ export const limitRelations = {
   sources: sourceRelations,
   quotas: quotaRelations,
   tenants: tenantRelations,
+  audit: auditRelations,
 } as const;

@@ -53,6 +53,8 @@ export interface CounterLabels {
   readonly records_quarantined_total: "stream";
   /** surface: service, peer */
   readonly replies_refused_total: "surface";
+  /** Entries of the audit trail that had no room while the log was away; the trail says so, too. */
+  readonly audit_entries_lost_total: never;
   /** Events of change streams. outcome: mapped, skipped, failed */
   readonly source_events_total: "source" | "outcome";
   /** Operations that sources have published. */
@@ -118,6 +120,8 @@ export interface GaugeLabels {
   readonly scrub_lost_documents: "tenant";
   /** Unix time of a key's last use at this node; keys of the key store, by id. */
   readonly api_key_used_timestamp_seconds: "key";
+  /** Entries of the audit trail that are not stored yet. */
+  readonly audit_entries_pending: never;
   /** Events that are stored and not dealt with. */
   readonly source_lag_events: "source";
 }

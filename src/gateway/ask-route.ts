@@ -5,6 +5,7 @@ import Negotiator from "negotiator";
 import type { Asker } from "../contract/service.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import type { Handler } from "./handler.ts";
+import type { RequestAudit } from "./request-audit.ts";
 import { EventStream } from "./sse.ts";
 
 interface AskRoute {
@@ -12,6 +13,7 @@ interface AskRoute {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly asker: Asker;
+  readonly audit: RequestAudit;
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
 }
 
@@ -36,7 +38,9 @@ export async function askRoute(route: AskRoute): Promise<unknown> {
       stream.abandon();
       throw thrown;
     }
-    stream.fail(handler.explain(thrown));
+    const error = handler.explain(thrown);
+    route.audit.failed(request, error.code);
+    stream.fail(error);
   }
   return reply.hijack();
 }

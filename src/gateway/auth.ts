@@ -25,8 +25,14 @@ import type { VerifyToken } from "./tokens.ts";
 
 /** Key → its tenant, as it is now. */
 export type CurrentKeys = () => ReadonlyMap<string, TenantId>;
-/** @throws FreshetError unauthorized, wrong_tenant, invalid_tenant, identity_unavailable */
-export type Authenticate = (headers: IncomingHttpHeaders) => Promise<Identity>;
+/**
+ * @param known told as soon as the credential is, also when the request is refused after that
+ * @throws FreshetError unauthorized, wrong_tenant, invalid_tenant, identity_unavailable
+ */
+export type Authenticate = (
+  headers: IncomingHttpHeaders,
+  known?: (identity: Identity) => void,
+) => Promise<Identity>;
 /** Returns when the request is allowed. @throws FreshetError unauthorized */
 export type Check = (headers: IncomingHttpHeaders) => void;
 
@@ -56,10 +62,11 @@ export function authentication(
 ): Authenticate {
   if (!asksForKeys(credentials)) return async (headers) => withoutKeys(headers);
   const identify = identification(credentials, use);
-  return async (headers) => {
+  return async (headers, known) => {
     const given = bearerOf(headers);
     const identity = given === undefined ? undefined : await identify(given);
     if (identity === undefined) throw new FreshetError("unauthorized");
+    known?.(identity);
     const wanted = headers["x-tenant"];
     if (wanted !== undefined && wanted !== identity.tenant) throw new FreshetError("wrong_tenant");
     return identity;
@@ -75,16 +82,21 @@ function identification(
     if (keyStore !== undefined && apiKeyIdOf(given) !== undefined) {
       const found = keyStore.identityOf(given);
       if (found === undefined) return undefined;
-      metrics.set("api_key_used_timestamp_seconds", clock.nowMs() / 1000, { key: found.keyId });
+      const key = found.credential;
+      metrics.set("api_key_used_timestamp_seconds", clock.nowMs() / 1000, { key });
       return found;
     }
     const digest = digestOf(given);
     // Every key is compared, each in constant time: time tells neither how many there are nor which
     // fits.
     const [match] = current().filter((key) => timingSafeEqual(key.digest, digest));
-    if (match !== undefined) return { tenant: match.tenant, roles: everyRole, credential: "env" };
+    if (match !== undefined) return ofKey(match.tenant);
     return looksLikeToken.test(given) ? verifyToken?.(given) : undefined;
   };
+}
+
+function ofKey(tenant: TenantId): Identity {
+  return { tenant, roles: everyRole, credential: "env" };
 }
 
 /** Keys may come and go with their file; they are digested once for each of its versions. */

@@ -7,12 +7,14 @@ import type { TenantId } from "../contract/ids.ts";
 import type { Asker, Reader } from "../contract/service.ts";
 import { type Authenticate, type Check, checkRole } from "./auth.ts";
 import { refuseEncodedBody } from "./bodies.ts";
+import type { RequestAudit } from "./request-audit.ts";
 
 export interface GateOptions {
   readonly authenticate: Authenticate;
   readonly checkHost: Check;
   /** Whether callers must say who they are. */
   readonly keys: boolean;
+  readonly audit: RequestAudit;
 }
 
 export class Gate {
@@ -25,12 +27,13 @@ export class Gate {
 
   /** A hook for routes that take this role, or any. */
   admits(role?: Role): (request: FastifyRequest) => Promise<void> {
-    const { authenticate, checkHost, keys } = this.#options;
+    const { authenticate, checkHost, keys, audit } = this.#options;
     return async (request) => {
       // With keys a page under a foreign name gets nowhere: it does not have one.
       if (!keys) checkHost(request.headers);
-      const identity = await authenticate(request.headers);
+      const identity = await authenticate(request.headers, (known) => audit.known(request, known));
       if (role !== undefined) checkRole(identity, role);
+      audit.known(request, identity);
       this.#admitted.set(request, identity);
       refuseEncodedBody(request);
     };

@@ -14,6 +14,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { type AuditTrail, noAudit } from "../contract/audit.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret } from "../contract/links.ts";
@@ -27,6 +28,7 @@ import { parseJson } from "./json.ts";
 import { explainListenError } from "./listen-error.ts";
 import { type ListenerTls, listenerOptions, watchCertificate } from "./listener-tls.ts";
 import { errorHeaders, fromFramework, problemOf, problemType } from "./problem.ts";
+import { RequestAudit } from "./request-audit.ts";
 import { addRoutes, type RouteOptions } from "./routes.ts";
 
 /** The bounds of a connection; tests shorten them. */
@@ -58,6 +60,8 @@ export interface HttpOptions {
   readonly log: Logger;
   readonly metrics: RouteOptions["metrics"] & Pick<Metrics, "set">;
   readonly version: string;
+  /** Undefined: nobody writes down who did what. */
+  readonly audit?: AuditTrail | undefined;
   readonly bounds?: Partial<HttpBounds> | undefined;
 }
 
@@ -101,11 +105,13 @@ async function closeWithin(app: FastifyInstance, ms: number): Promise<void> {
 export function createHttpApp(options: HttpOptions): FastifyInstance {
   const bounds: HttpBounds = { ...defaultBounds, ...options.bounds };
   const app = newServer(bounds, options.tls);
-  const refuse = refusal(options.handler);
+  const audit = new RequestAudit(options.audit ?? noAudit);
+  const refuse = refusal(options.handler, audit);
   readBodies(app);
   limitBodyTime(app, bounds.bodyMs);
   app.setErrorHandler((thrown, _request, reply) => refuse(thrown, reply));
   app.setNotFoundHandler((_request, reply) => refuse(new FreshetError("not_found"), reply));
+  audit.watch(app);
   app.addHook("onSend", async (request, reply) => {
     reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");
   });
@@ -130,6 +136,7 @@ export function createHttpApp(options: HttpOptions): FastifyInstance {
     checkOperator: operatorCheck({ keys, token: options.operatorToken }),
     keys,
     mcpWrites: options.mcpWrites ?? false,
+    audit,
     sse: { bufferBytesMax: bounds.sseBufferBytesMax, heartbeatMs: bounds.sseHeartbeatMs },
     body: { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, rateMs: bounds.bodyRateMs },
     clock: systemClock,
@@ -207,9 +214,12 @@ function limitBodyTime(app: FastifyInstance, bodyMs: number): void {
   app.addHook("onResponse", stop);
 }
 
-function refusal(handler: Handler) {
-  return (thrown: unknown, reply: FastifyReply) =>
-    sendProblem(handler.explain(fromFramework(thrown)), reply);
+function refusal(handler: Handler, audit: RequestAudit) {
+  return (thrown: unknown, reply: FastifyReply) => {
+    const error = handler.explain(fromFramework(thrown));
+    audit.failed(reply.request, error.code);
+    return sendProblem(error, reply);
+  };
 }
 
 function sendProblem(error: FreshetError, reply: FastifyReply): FastifyReply {

@@ -59,7 +59,7 @@ export class KeyStore {
   }
 
   /** Undefined: no such key, or its time is over. */
-  identityOf(key: string): (Identity & { readonly keyId: string }) | undefined {
+  identityOf(key: string): Identity | undefined {
     const id = apiKeyIdOf(key);
     if (id === undefined) return undefined;
     const found = this.#current().keys.get(id);
@@ -67,7 +67,7 @@ export class KeyStore {
     if (hasKeyExpired(found, this.#options.clock.nowMs())) return undefined;
     const { tenant, roles, groups } = found;
     const own = groups === undefined ? {} : { groups };
-    return { tenant, roles: new Set(roles), ...own, credential: id, keyId: id };
+    return { tenant, roles: new Set(roles), ...own, credential: id };
   }
 
   /** Whether a key names the tenant, expired or not: what is stored is served. */

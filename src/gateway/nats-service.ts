@@ -16,8 +16,9 @@
  */
 
 import { headers, type NatsConnection, type ServiceMsg } from "nats";
-import { errorBody, FreshetError } from "../contract/errors.ts";
-import { tenantId } from "../contract/ids.ts";
+import { type AuditEvent, type AuditTrail, noAudit } from "../contract/audit.ts";
+import { type ErrorCode, errorBody, FreshetError } from "../contract/errors.ts";
+import { isTenantId, tenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Metrics } from "../contract/observation.ts";
 import { answerSchema, questionSchema } from "../contract/query.ts";
@@ -32,6 +33,8 @@ export interface NatsServiceOptions {
   readonly version: string;
   readonly stopMs: number;
   readonly metrics: Metrics;
+  /** Undefined: nobody writes down who asked. */
+  readonly audit?: AuditTrail | undefined;
 }
 
 export interface NatsService {
@@ -42,7 +45,7 @@ const queueGroup = "freshet";
 const eventHeader = "Freshet-Event";
 
 export async function startNatsService(options: NatsServiceOptions): Promise<NatsService> {
-  const { handler, version, stopMs, metrics } = options;
+  const { handler, version, stopMs, metrics, audit = noAudit } = options;
   const connection = answeringInboxes(options.connection, { surface: "service", metrics });
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
@@ -65,7 +68,8 @@ export async function startNatsService(options: NatsServiceOptions): Promise<Nat
       if (error !== null) return;
       const run = reply(handler, message, stopping.signal)
         .then((outcome) => {
-          outcomes[outcome] += 1;
+          outcomes[outcome === "ok" ? "answered" : "refused"] += 1;
+          audit.record(questionOver(message.subject, outcome));
         })
         .finally(() => running.delete(run));
       running.add(run);
@@ -83,12 +87,19 @@ export async function startNatsService(options: NatsServiceOptions): Promise<Nat
   };
 }
 
-/** Never rejects: what goes wrong is the reply. */
+/** The subject names the tenant; who may use it the server decides, and does not tell. */
+function questionOver(subject: string, outcome: "ok" | ErrorCode): AuditEvent {
+  const token = subject.slice("query.".length);
+  const tenant = isTenantId(token) ? token : undefined;
+  return { tenant, credential: "nats", surface: "nats", operation: "ask", outcome };
+}
+
+/** Never rejects: what goes wrong is the reply, and its code the result. */
 async function reply(
   handler: Handler,
   message: ServiceMsg,
   signal: AbortSignal,
-): Promise<"answered" | "refused"> {
+): Promise<"ok" | ErrorCode> {
   try {
     const tenant = tenantId(message.subject.slice("query.".length));
     if (message.data.byteLength > limits.questionBytesMax) {
@@ -100,11 +111,11 @@ async function reply(
       ? (event: { readonly type: string }) => respond(message, event.type, event)
       : undefined;
     respond(message, "done", await handler.answer({ tenant, body, signal, onEvent }));
-    return "answered";
+    return "ok";
   } catch (thrown) {
     const error = handler.explain(thrown);
     message.respondError(error.status, headerText(error.message), encode(errorBody(error)));
-    return "refused";
+    return error.code;
   }
 }
 

@@ -5,7 +5,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
 import { FreshetError } from "../contract/errors.ts";
-import type { TenantId } from "../contract/ids.ts";
+import { isDocumentId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Webhooks } from "../contract/source.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -17,11 +17,12 @@ import { eventsRoute } from "./events-route.ts";
 import { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
 import { addMcpRoute, mcpPath } from "./mcp/routes.ts";
-import { publishLines } from "./ndjson.ts";
+import { type LineResult, publishLines } from "./ndjson.ts";
 import { addOpenAiRoutes, openAiPaths } from "./openai/routes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type BodyBounds, boundedBody, PublishBodies } from "./publish-bodies.ts";
 import { readinessOf } from "./readiness.ts";
+import type { RequestAudit } from "./request-audit.ts";
 import { addWebhookRoute, webhookPath } from "./webhook-route.ts";
 
 export interface RouteOptions {
@@ -39,6 +40,7 @@ export interface RouteOptions {
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
   readonly body: BodyBounds;
   readonly clock: Clock;
+  readonly audit: RequestAudit;
 }
 
 interface DocumentRoute {
@@ -55,7 +57,7 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
 }
 
 function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
-  const { handler } = options;
+  const { handler, audit } = options;
   const gate = new Gate(options);
   const tenantOf = (request: FastifyRequest): TenantId => gate.tenantOf(request);
   const bodies = new PublishBodies();
@@ -87,10 +89,14 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
         const room = bodies.lineRoom(tenant);
         const { signal } = abortWhenCallerLeaves(reply.raw);
         const lines = { tenant, credential, source, room, idempotencyKey, signal };
-        return { results: await publishLines(handler, lines) };
+        const results = await publishLines(handler, lines);
+        audit.tells(request, countsOf(results));
+        return { results };
       }
       const { body } = request;
-      const { seq } = await handler.publish({ tenant, credential, body, idempotencyKey });
+      const { id, seq } = await handler.publish({ tenant, credential, body, idempotencyKey });
+      const operation = isDelete(body) ? "delete" : "publish";
+      audit.tells(request, { document: id, operation });
       return { seq };
     },
   );
@@ -99,7 +105,8 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
     const body = { op: "delete", id: request.params.id };
     const idempotencyKey = idempotencyKeyOf(request);
     const { tenant, credential } = gate.identityOf(request);
-    const { seq } = await handler.publish({ tenant, credential, body, idempotencyKey });
+    const { id, seq } = await handler.publish({ tenant, credential, body, idempotencyKey });
+    audit.tells(request, { document: id });
     reply.code(202);
     return { seq };
   });
@@ -114,9 +121,11 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
     { onRequest: gate.admits("query"), exposeHeadRoute: false },
     (request, reply) => eventsRoute({ ...options, request, reply, reader: gate.readerOf(request) }),
   );
-  app.get<DocumentRoute>("/v1/documents/:id", { onRequest: gate.admits() }, async (request) =>
-    handler.document(gate.readerOf(request), request.params.id),
-  );
+  app.get<DocumentRoute>("/v1/documents/:id", { onRequest: gate.admits() }, async (request) => {
+    const { id } = request.params;
+    if (isDocumentId(id)) audit.tells(request, { document: id });
+    return handler.document(gate.readerOf(request), id);
+  });
   app.get("/v1/usage", { onRequest: gate.admits("query") }, async (request) =>
     handler.usage(tenantOf(request)),
   );
@@ -199,6 +208,16 @@ async function wantsDocuments(request: FastifyRequest): Promise<void> {
  */
 async function forgetTypeOfNoBody({ raw }: FastifyRequest): Promise<void> {
   if (!hasBody(raw)) delete raw.headers["content-type"];
+}
+
+function countsOf(results: readonly LineResult[]) {
+  const refused = results.filter((result) => "error" in result).length;
+  return { accepted: results.length - refused, refused };
+}
+
+/** Of a body that was published, so that it is an operation. */
+function isDelete(body: unknown): boolean {
+  return typeof body === "object" && body !== null && "op" in body && body.op === "delete";
 }
 
 function idempotencyKeyOf(request: FastifyRequest): string | undefined {

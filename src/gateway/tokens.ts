@@ -137,10 +137,9 @@ function isElsewhere(payload: JWTPayload, claim: string): boolean {
 }
 
 /** The same for each token of one subject, and no name of a person. */
-function nameOf({ iss, sub }: JWTPayload): string {
-  return `token:${digestOf(`${iss ?? ""}\n${sub ?? ""}`)
-    .toString("hex")
-    .slice(0, 12)}`;
+function nameOf({ iss, sub, ...claims }: JWTPayload): string {
+  const who = JSON.stringify([iss, sub ?? claims["client_id"] ?? null]);
+  return `token:${digestOf(who).toString("hex").slice(0, 12)}`;
 }
 
 /** A list, or one text with spaces between, as `scope` is. Unknown roles are skipped. */

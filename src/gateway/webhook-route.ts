@@ -11,6 +11,7 @@ import { isSourceName, type Webhooks } from "../contract/source.ts";
 import { type Authenticate, type Check, checkRole } from "./auth.ts";
 import { refuseEncodedBody } from "./bodies.ts";
 import type { PublishBodies } from "./publish-bodies.ts";
+import type { RequestAudit } from "./request-audit.ts";
 
 export interface WebhookRouteOptions {
   readonly webhooks: Webhooks | undefined;
@@ -18,6 +19,7 @@ export interface WebhookRouteOptions {
   readonly checkHost: Check;
   readonly keys: boolean;
   readonly bodies: PublishBodies;
+  readonly audit: RequestAudit;
 }
 
 interface WebhookRoute {
@@ -27,7 +29,7 @@ interface WebhookRoute {
 export const webhookPath = "/v1/sources/:name/events";
 
 export function addWebhookRoute(app: FastifyInstance, options: WebhookRouteOptions): void {
-  const { webhooks, authenticate, bodies } = options;
+  const { webhooks, bodies } = options;
   // A scope of its own: all other routes take JSON only.
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -43,7 +45,9 @@ export function addWebhookRoute(app: FastifyInstance, options: WebhookRouteOptio
         onRequest: async (request, reply) => {
           if (!options.keys) options.checkHost(request.headers);
           refuseEncodedBody(request);
-          bodies.admit(await tenantOf(webhooks, request.params.name), request, reply);
+          const tenant = await tenantOf(webhooks, request.params.name);
+          options.audit.tells(request, { tenant });
+          bodies.admit(tenant, request, reply);
         },
       },
       async (request: FastifyRequest<WebhookRoute>, reply: FastifyReply) => {
@@ -52,7 +56,7 @@ export function addWebhookRoute(app: FastifyInstance, options: WebhookRouteOptio
           name: request.params.name,
           headers: headersOf(request),
           body: Buffer.isBuffer(request.body) ? request.body : new Uint8Array(),
-          caller: await callerOf(request, authenticate),
+          caller: await callerOf(request, options),
         });
         reply.code(202);
         return receipt;
@@ -70,10 +74,10 @@ async function tenantOf(webhooks: Webhooks | undefined, name: string): Promise<T
 /** A signature may stand in place of a key, so that a missing or wrong one says nothing yet. */
 async function callerOf(
   request: FastifyRequest,
-  authenticate: Authenticate,
+  { authenticate, audit }: Pick<WebhookRouteOptions, "authenticate" | "audit">,
 ): Promise<TenantId | undefined> {
   try {
-    const identity = await authenticate(request.headers);
+    const identity = await authenticate(request.headers, (known) => audit.known(request, known));
     checkRole(identity, "ingest");
     return identity.tenant;
   } catch {

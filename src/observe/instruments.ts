@@ -94,6 +94,10 @@ export const counters: Instruments<CounterLabels> = {
     help: "requests over NATS that were not worked on, because they have no inbox to answer to",
     labels: ["surface"],
   },
+  audit_entries_lost_total: {
+    help: "entries of the audit trail that had no room while the log was away",
+    labels: [],
+  },
   source_events_total: {
     help: "events of change streams by what became of them",
     labels: ["source", "outcome"],
@@ -193,6 +197,10 @@ export const gauges: Instruments<GaugeLabels> = {
   api_key_used_timestamp_seconds: {
     help: "last use of a key of the key store at this node, unix time",
     labels: ["key"],
+  },
+  audit_entries_pending: {
+    help: "entries of the audit trail that are not stored yet",
+    labels: [],
   },
   source_lag_events: {
     help: "events of a change stream that are stored and not dealt with",

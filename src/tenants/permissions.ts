@@ -45,6 +45,7 @@ const neverATenants = [
   "chunks.>",
   "heads.>",
   "dlq.>",
+  "audit.>",
   "freshet.>",
 ];
 
@@ -90,6 +91,7 @@ export const logStreams = [
   "DLQ",
 ] as const;
 const sourceStreams = ["KV_freshet_sources", "freshet_source_letters"] as const;
+const auditStream = "AUDIT";
 
 /** What Freshet does to a stream: makes, reads, changes and purges it. It never deletes one. */
 const streamApi = (stream: string): readonly string[] => [
@@ -130,7 +132,7 @@ export function enginePermissions({ sourceStreams: others }: EngineRights): Perm
     publish: {
       allow: [
         "$JS.API.INFO",
-        ...[...logStreams, ...sourceStreams].flatMap(streamApi),
+        ...[...logStreams, ...sourceStreams, auditStream].flatMap(streamApi),
         "$JS.API.DIRECT.GET.KV_freshet_sources",
         "$JS.API.DIRECT.GET.KV_freshet_sources.>",
         ...others.flatMap(readApi),
@@ -139,6 +141,7 @@ export function enginePermissions({ sourceStreams: others }: EngineRights): Perm
         "chunks.*.*",
         "heads.*.*",
         "dlq.*.*",
+        "audit.*",
         "events.*",
         "query.*",
         "freshet.peer.>",
@@ -158,7 +161,17 @@ export const replyPermissions: Permissions = {
   publish: {
     // `_R_` is what the server makes of an inbox in another account.
     allow: ["_INBOX.>", "_R_.>"],
-    deny: ["$JS.>", "$KV.>", "$SYS.>", "docs.>", "chunks.>", "heads.>", "dlq.>", "events.>"],
+    deny: [
+      "$JS.>",
+      "$KV.>",
+      "$SYS.>",
+      "docs.>",
+      "chunks.>",
+      "heads.>",
+      "dlq.>",
+      "audit.>",
+      "events.>",
+    ],
   },
   subscribe: { allow: ["query.*", "freshet.peer.>", "$SRV.>"], deny: ["$SYS.>"] },
 };

@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { expect } from "vitest";
 import { z } from "zod";
+import type { AuditTrail } from "../../src/contract/audit.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Logger } from "../../src/contract/observation.ts";
 import type { Webhooks } from "../../src/contract/source.ts";
@@ -32,6 +33,7 @@ interface FixtureOptions {
   readonly bounds?: Partial<HttpBounds> | undefined;
   readonly operatorToken?: string | undefined;
   readonly hosts?: readonly string[] | undefined;
+  readonly audit?: AuditTrail | undefined;
 }
 
 export interface Fixture {
@@ -65,6 +67,7 @@ export function fixture(options: FixtureOptions = {}): Fixture {
     webhooks: options.webhooks,
     hosts: options.hosts,
     mcpWrites: options.mcpWrites,
+    audit: options.audit,
   };
   const app = createHttpApp(http);
   const undocumented = watchStatuses(app);

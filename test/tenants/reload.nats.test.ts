@@ -53,7 +53,9 @@ async function startServer(form: Form, accounts: TenantAccounts, folder: string)
   });
   const url = `nats://127.0.0.1:${port}`;
   const engine = authenticator(form, join(accounts.paths.store, "creds/engine"));
-  await eventually(async () => void expect(await isJetStreamReady(url, engine)).toBe(true));
+  await eventually(
+    async () => void expect(await isJetStreamReady(url, { authenticator: engine })).toBe(true),
+  );
   const reload = () => {
     write();
     server.kill("SIGHUP");

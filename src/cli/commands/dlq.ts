@@ -6,6 +6,7 @@ import type { TenantId, Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { DeadLetter } from "../../log/dead-letter-port.ts";
 import { resolveAddresses } from "../addresses.ts";
+import { writeDown } from "../audit.ts";
 import { connectLog, type PublisherConnection } from "../connect.ts";
 import { pageOf, payloadOf } from "../dlq/letters.ts";
 import { type Replayed, replay } from "../dlq/replay.ts";
@@ -172,7 +173,13 @@ async function replayAll(
       named.length > 0
         ? { letters: await lettersOf(connection, tenant, named), next: undefined }
         : await pageOf(connection.deadLetters, { tenant, reason, max, after: 0 as Version });
-    return { results: await replay(connection, tenant, page.letters), next: page.next };
+    const results = await replay(connection, tenant, page.letters);
+    const accepted = results.filter(({ kind }) => kind === "published").length;
+    const counts = { accepted, refused: results.length - accepted };
+    const addresses = resolveAddresses(options, terminal.env);
+    const trail = { addresses, terminal, audit: connection.audit };
+    await writeDown({ operation: "dlq_replay", tenant, ...counts }, trail);
+    return { results, next: page.next };
   });
   if (json === true) terminal.out(`${JSON.stringify({ results })}\n`);
   else terminal.out(`${summaryLines(results).map(printable).join("\n")}\n`);

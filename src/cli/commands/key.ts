@@ -14,6 +14,8 @@ import type { TenantId } from "../../contract/ids.ts";
 import { dayMs } from "../../contract/limits/units.ts";
 import { limits } from "../../contract/limits.ts";
 import { systemClock } from "../../runtime/clock.ts";
+import { resolveAddresses } from "../addresses.ts";
+import { writeDown } from "../audit.ts";
 import { CliError, usageError } from "../exit.ts";
 import { changeKeyStore, readKeyStore } from "../key-store.ts";
 import { durationMs, tenantValue } from "../options.ts";
@@ -58,12 +60,12 @@ export function addKey(program: Command, terminal: Terminal): void {
         .argParser(durationMs)
         .default(dayMs, "1d"),
     )
-    .action((id: string, options: RotateOptions) => rotate(id, options, terminal));
+    .action(async (id: string, options: RotateOptions) => rotate(id, options, terminal));
   withStore(key.command("revoke").description("the key opens nothing any more"), [
     "freshet key revoke 5f0c2a9b77e1",
   ])
     .argument("<id>", "of the key")
-    .action((id: string, options: KeyOptions) => revoke(id, options, terminal));
+    .action(async (id: string, options: KeyOptions) => revoke(id, options, terminal));
 }
 
 function addCreate(key: Command, terminal: Terminal): void {
@@ -93,7 +95,7 @@ function addCreate(key: Command, terminal: Terminal): void {
       new Option("--expires-in <time>", "such as 90d, 12h; none: never").argParser(durationMs),
     )
     .option("--note <text>", "what it is for")
-    .action((options: CreateOptions) => create(options, terminal));
+    .action(async (options: CreateOptions) => create(options, terminal));
 }
 
 function withStore(command: Command, examples: readonly string[]): Command {
@@ -133,7 +135,7 @@ function storeOf({ store }: KeyOptions, { env }: Terminal): string {
   return path;
 }
 
-function create(options: CreateOptions, terminal: Terminal): void {
+async function create(options: CreateOptions, terminal: Terminal): Promise<void> {
   const { tenant, role, expiresIn, note } = options;
   const groups = groupsOf(options);
   const made = makeApiKey(
@@ -152,9 +154,10 @@ function create(options: CreateOptions, terminal: Terminal): void {
     keys: [...keys, made.entry],
   }));
   show(made, options, terminal);
+  await audited("key_create", tenant, terminal);
 }
 
-function rotate(id: string, options: RotateOptions, terminal: Terminal): void {
+async function rotate(id: string, options: RotateOptions, terminal: Terminal): Promise<void> {
   const path = storeOf(options, terminal);
   let made: ReturnType<typeof makeApiKey> | undefined;
   changeKeyStore(path, ({ keys }) => {
@@ -175,15 +178,33 @@ function rotate(id: string, options: RotateOptions, terminal: Terminal): void {
     );
     return { format: 1, keys: [...ended, made.entry] };
   });
-  if (made !== undefined) show(made, options, terminal);
+  if (made === undefined) return;
+  show(made, options, terminal);
+  await audited("key_rotate", made.entry.tenant, terminal);
 }
 
-function revoke(id: string, options: KeyOptions, terminal: Terminal): void {
+async function revoke(id: string, options: KeyOptions, terminal: Terminal): Promise<void> {
+  let tenant: TenantId | undefined;
   changeKeyStore(storeOf(options, terminal), ({ keys }) => {
-    found(keys, id);
+    tenant = found(keys, id).tenant;
     return { format: 1, keys: keys.filter((key) => key.id !== id) };
   });
   terminal.out(options.json === true ? `${JSON.stringify({ revoked: id })}\n` : `revoked ${id}\n`);
+  if (tenant !== undefined) await audited("key_revoke", tenant, terminal);
+}
+
+/** Keys are a matter of files: only where the trail is asked for NATS is looked for. */
+async function audited(
+  operation: "key_create" | "key_rotate" | "key_revoke",
+  tenant: TenantId,
+  terminal: Terminal,
+): Promise<void> {
+  const mode = terminal.env["FRESHET_AUDIT"]?.trim();
+  if (mode !== "stream") return;
+  await writeDown(
+    { operation, tenant },
+    { addresses: resolveAddresses({}, terminal.env), terminal },
+  );
 }
 
 function list(options: KeyOptions, terminal: Terminal): void {

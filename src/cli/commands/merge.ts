@@ -8,7 +8,8 @@ import type { TenantId } from "../../contract/ids.ts";
 import type { MergeOutcome, MergePlan, MergeProgress } from "../../contract/merge.ts";
 import type { ScrubOutcome, ScrubReport } from "../../contract/scrub.ts";
 import type { MergeClient } from "../../merges/port.ts";
-import { resolveAddresses } from "../addresses.ts";
+import { type Addresses, resolveAddresses } from "../addresses.ts";
+import { writeDown } from "../audit.ts";
 import { connectMerges } from "../connect.ts";
 import { CliError } from "../exit.ts";
 import { type CommonOptions, tenantValue, withCommon } from "../options.ts";
@@ -55,12 +56,39 @@ async function merge(tenant: TenantId, options: MergeOptions, terminal: Terminal
   const action = actions.find((name) => options[name] === true);
   try {
     const work = runMerge(client, tenant, action);
-    const { value, text } = await Promise.race([work, interrupted(terminal.signal)]);
+    const { value, text } = await written(work, { action, tenant, addresses, terminal });
     const url = addresses.temporalUi && client.workflowUrl(tenant, addresses.temporalUi);
     if (options.json === true) terminal.out(`${JSON.stringify(value)}\n`);
     else terminal.out(`${text}\n${url === undefined ? "" : `${url}\n`}`);
   } finally {
     await client.close();
+  }
+}
+
+/** Whoever steers a tenant's merges is written down, also when it fails; looking is no change. */
+async function written(
+  work: Promise<Told>,
+  {
+    action = "force",
+    tenant,
+    ...trail
+  }: {
+    readonly action: Action | "force" | undefined;
+    readonly tenant: TenantId;
+    readonly addresses: Addresses;
+    readonly terminal: Terminal;
+  },
+): Promise<Told> {
+  const told = Promise.race([work, interrupted(trail.terminal.signal)]);
+  if (action === "preview" || action === "progress") return told;
+  const operation = `merge_${action}` as const;
+  try {
+    const done = await told;
+    await writeDown({ operation, tenant }, trail);
+    return done;
+  } catch (thrown) {
+    await writeDown({ operation, tenant, outcome: "failed" }, trail);
+    throw thrown;
   }
 }
 

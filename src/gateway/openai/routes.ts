@@ -12,6 +12,7 @@ import { abortWhenCallerLeaves } from "../caller.ts";
 import type { Gate } from "../gate.ts";
 import type { Handler } from "../handler.ts";
 import { errorHeaders, fromFramework } from "../problem.ts";
+import type { RequestAudit } from "../request-audit.ts";
 import { SseResponse } from "../sse-response.ts";
 import {
   type ChatRequest,
@@ -30,6 +31,7 @@ import { parseStoreSearch, storePageOf, storeQuestionOf } from "./vector-store.t
 export interface OpenAiRouteOptions {
   readonly handler: Handler;
   readonly gate: Gate;
+  readonly audit: RequestAudit;
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
   readonly clock: Clock;
 }
@@ -48,8 +50,9 @@ export const openAiPaths = {
 export function addOpenAiRoutes(app: FastifyInstance, options: OpenAiRouteOptions): void {
   const { handler, gate, clock } = options;
   void app.register(async (scope) => {
-    scope.setErrorHandler((thrown, _request, reply) => {
+    scope.setErrorHandler((thrown, request, reply) => {
       const error = handler.explain(fromFramework(thrown));
+      options.audit.failed(request, error.code);
       return reply.code(error.status).headers(errorHeaders(error)).send(openAiErrorOf(error));
     });
     const asking = { onRequest: gate.admits("query"), bodyLimit: limits.chatBytesMax };
@@ -128,7 +131,9 @@ async function chat(
       stream.abandon();
       throw thrown;
     }
-    send(openAiErrorOf(handler.explain(thrown)));
+    const error = handler.explain(thrown);
+    options.audit.failed(request, error.code);
+    send(openAiErrorOf(error));
     stream.end();
   }
   return reply.hijack();

@@ -17,11 +17,13 @@ import {
 } from "../../contract/observation.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { Deadline } from "../../runtime/deadline.ts";
+import type { AuditLog } from "../audit-port.ts";
 import type { EventSink, Log } from "../port.ts";
 import type { LogIdentity } from "../wire/identity.ts";
 import { eventsSubject } from "../wire/subjects.ts";
 import type { NatsAccess } from "./access.ts";
 import { NatsAttempts } from "./attempts.ts";
+import { NatsAuditLog } from "./audit.ts";
 import { NatsChunks } from "./chunks.ts";
 import { claimModel, claimRedaction } from "./claims.ts";
 import { type NatsContext, openConnection } from "./connection.ts";
@@ -55,6 +57,8 @@ export type NatsLog = Log & {
    * it.
    */
   readonly onReconnect: (listener: () => void) => () => void;
+  /** No part of what documents rest on: it is there or not, whatever becomes of the log. */
+  readonly audit: AuditLog;
 };
 
 /**
@@ -117,11 +121,7 @@ function isPassing(thrown: unknown): boolean {
 function assemble(
   context: NatsContext,
   integrity: LogIntegrity,
-  {
-    partitions,
-    leaseMs,
-    identity,
-  }: { readonly partitions: number; readonly leaseMs: number; readonly identity: LogIdentity },
+  { partitions, leaseMs, identity, ...streams }: Deployment & { readonly identity: LogIdentity },
 ): NatsLog {
   return {
     connection: context.connection,
@@ -141,6 +141,7 @@ function assemble(
       ...{ context, partitions },
       verified: [integrity.docs, integrity.chunks],
     }),
+    audit: new NatsAuditLog(context, streams),
     events: eventSink(context),
     checkIdentity: () => integrity.check(),
     usage: () => integrity.usage(),

@@ -112,3 +112,21 @@ export function leasedPartitionIn(subject: string): Partition | undefined {
 
 /** Core NATS, stored nowhere. */
 export const eventsSubject = (tenant: TenantId): string => `events.${tenant}`;
+
+// --- audit --------------------------------------------------------------------------------------
+
+const auditRoot = "audit.";
+export const auditSubjects = `${auditRoot}>`;
+
+/** A node's name may hold what a subject's token may not. */
+export function auditSubject(chain: string): string {
+  if (isTenantId(chain)) return `${auditRoot}${chain}`;
+  return `${auditRoot}~${Buffer.from(chain, "utf8").toString("base64url")}`;
+}
+
+/** The chain that a subject belongs to; any other subject stands for one that is never right. */
+export function auditChainIn(subject: string): string {
+  const token = subject.slice(auditRoot.length);
+  if (!token.startsWith("~")) return token;
+  return Buffer.from(token.slice(1), "base64url").toString("utf8");
+}
