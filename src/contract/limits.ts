@@ -13,6 +13,7 @@ import { headsLimits, headsRelations } from "./limits/heads.ts";
 import { logLimits, logRelations } from "./limits/log.ts";
 import { memoryLimits, memoryRelations } from "./limits/memory.ts";
 import { mergeLimits, mergeRelations } from "./limits/merges.ts";
+import { observationLimits, observationRelations } from "./limits/observation.ts";
 import { publishingLimits, publishingRelations } from "./limits/publishing.ts";
 import { questionLimits, questionRelations } from "./limits/questions.ts";
 import { runtimeLimits, runtimeRelations } from "./limits/runtime.ts";
@@ -36,6 +37,7 @@ export const limits = {
   ...mergeLimits,
   ...surfaceLimits,
   ...sourceLimits,
+  ...observationLimits,
 } as const;
 
 /** What must hold between them, by room; test/contract/limits.test.ts checks it. */
@@ -54,4 +56,5 @@ export const limitRelations = {
   merges: mergeRelations,
   surfaces: surfaceRelations,
   sources: sourceRelations,
+  observation: observationRelations,
 } as const;
