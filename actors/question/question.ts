@@ -30,6 +30,7 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
 import type { AskRequest } from "../../src/contract/service.ts";
+import { noSpan, spanned } from "../../src/contract/tracing.ts";
 import type { Log } from "../../src/log/port.ts";
 import { fuse } from "../../src/retrieval/fusion.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
@@ -86,9 +87,10 @@ export function questionActor(
         outcome = error.code;
         reply.reject(error);
       }
-      const seconds = (context.clock.monotonicMs() - begun) / 1000;
+      const value = (context.clock.monotonicMs() - begun) / 1000;
+      const { traceId } = message.span ?? noSpan;
       options.metrics.count("questions_total", { tenant, outcome });
-      options.metrics.observe("question_seconds", seconds, { tenant });
+      options.metrics.observe("question_seconds", { value, traceId }, { tenant });
     },
   });
 }
@@ -135,7 +137,7 @@ class QuestionRun {
     this.#options = options;
     this.#request = request;
     this.#clock = clock;
-    this.#stages = new Stopwatch(() => clock.monotonicMs());
+    this.#stages = new Stopwatch(() => clock.monotonicMs(), request.span);
     const { directory, log, limits } = options;
     this.#lookup = new TenantLookup({ directory, log, pollMs: limits.pollMs }, request, clock);
   }
@@ -152,17 +154,23 @@ class QuestionRun {
   async #answer(): Promise<Answer> {
     const { question, tenant, onEvent, signal } = this.#request;
     const { limits, redactorOf, vectors, names } = this.#options;
-    const redacted = await redactedQuestion(question, {
-      redactor: redactorOf(tenant),
-      sliceChars: limits.redactionSliceChars,
-      turn: () => this.#clock.turn(),
-      names: names && ((texts) => names.redact(tenant, texts, signal)),
-    });
+    const { span } = this.#stages;
+    const redacted = await spanned(span.child("redact"), () =>
+      redactedQuestion(question, {
+        redactor: redactorOf(tenant),
+        sliceChars: limits.redactionSliceChars,
+        turn: () => this.#clock.turn(),
+        names: names && ((texts) => names.redact(tenant, texts, signal)),
+      }),
+    );
     const { text } = redacted;
     this.#checkLease();
     const mayKeep = question.cache !== false;
+    const embedding = span.child("embed");
     const vector = await this.#stages.time("embed", () =>
-      vectors.of({ tenant, text, signal }, { mayKeep }),
+      spanned(embedding, () =>
+        vectors.of({ tenant, text, signal, span: embedding }, { mayKeep }),
+      ),
     );
     const { retrieved, kept } = await this.#retrieve({ ...redacted, vector });
     this.#checkLease();
@@ -215,6 +223,7 @@ class QuestionRun {
     const search = new QuestionSearch(this.#options, searched, parts);
     const { found, coverage } = await search.run(snapshot);
     const { hot, cold, visible, revision } = found;
+    const fusing = this.#stages.span.child("fuse");
     const fused = await this.#stages.time("fuse", () =>
       fuse({
         ...{ question: query.text, hot, cold, limit: question.top_k },
@@ -222,6 +231,7 @@ class QuestionRun {
         recency: question.recency && { recency: question.recency, nowMs: this.#clock.nowMs() },
       }),
     );
+    fusing.end();
     metrics.observe("fusion_seconds", this.#stages.ms.fuse / 1000);
     metrics.observe("hot_search_seconds", found.hotMs / 1000);
     const sources = fused.map(({ candidate, score }) => sourceOf(candidate, score));
@@ -243,6 +253,7 @@ class QuestionRun {
     const written = await writer
       .write({
         tenant,
+        span: this.#stages.span,
         mayKeep: question.cache !== false,
         question: text,
         sources,

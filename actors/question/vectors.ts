@@ -12,6 +12,7 @@
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Metrics } from "../../src/contract/observation.ts";
+import type { Span } from "../../src/contract/tracing.ts";
 import { meanDirection } from "../../src/contract/vector.ts";
 import type { EmbeddingModel } from "../../src/embedding/port.ts";
 import { ByteCache, type ByteCacheOptions } from "../../src/runtime/byte-cache.ts";
@@ -38,6 +39,7 @@ interface Asked {
   /** Redacted. */
   readonly text: string;
   readonly signal: AbortSignal;
+  readonly span?: Span | undefined;
 }
 
 export class QuestionVectors {
@@ -52,7 +54,7 @@ export class QuestionVectors {
 
   /** @throws FreshetError overloaded, cancelled, internal, and what the embedder fails with */
   async of(asked: Asked, { mayKeep }: { readonly mayKeep: boolean }): Promise<Float32Array> {
-    const { tenant, text, signal } = asked;
+    const { tenant, text, signal, span } = asked;
     if (!mayKeep || !this.#options.isOn) {
       this.#count("off");
       return this.#embed(asked);
@@ -65,7 +67,7 @@ export class QuestionVectors {
     }
     const begin = async (both: AbortSignal): Promise<Float32Array> => {
       // A copy: it may be a part of its batch's buffer.
-      const vector = (await this.#embed({ tenant, text, signal: both })).slice();
+      const vector = (await this.#embed({ tenant, text, signal: both, span })).slice();
       this.#kept.set(tenant, key, { value: vector, bytes: vector.byteLength });
       this.#options.metrics.set("question_cache_bytes", this.#kept.bytes, { cache: "vectors" });
       return vector;
@@ -80,7 +82,7 @@ export class QuestionVectors {
   }
 
   /** Of a text that is longer than the model takes, all pieces count alike: nothing is cut off. */
-  async #embed({ tenant, text, signal }: Asked): Promise<Float32Array> {
+  async #embed({ tenant, text, signal, span }: Asked): Promise<Float32Array> {
     const { tokenizer, model, embedder } = this.#options;
     const whole = { text, tokens: tokenizer.encode(text, model.maxTokens) };
     // Shorter than what the model takes, it was not cut: there is nothing to take apart.
@@ -92,7 +94,7 @@ export class QuestionVectors {
             tokens: tokenizer.encode(piece, model.maxTokens),
           }));
     const asked = ask<readonly Float32Array[], EmbedderMessage>({
-      message: (reply) => ({ type: "embed", tenant, inputs, signal, reply }),
+      message: (reply) => ({ type: "embed", tenant, inputs, signal, reply, span }),
       send: (message) => embedder.tryPut(message),
       refused: () => new FreshetError("overloaded"),
     });

@@ -5,6 +5,7 @@
 
 import type { TenantId } from "../contract/ids.ts";
 import type { Answer, Source } from "../contract/query.ts";
+import type { Span } from "../contract/tracing.ts";
 
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
@@ -18,6 +19,16 @@ export interface Completion {
   readonly signal: AbortSignal;
   /** Called with each piece of text as it arrives. */
   readonly onText?: ((text: string) => void) | undefined;
+  /** Called at most once, where the endpoint counts tokens. */
+  readonly onUsage?: ((usage: TokenUsage) => void) | undefined;
+  /** The trace that the completion belongs to, for the endpoint. */
+  readonly traceparent?: string | undefined;
+}
+
+/** In the model's own tokens. */
+export interface TokenUsage {
+  readonly prompt: number;
+  readonly completion: number;
 }
 
 export interface LanguageModel {
@@ -45,6 +56,8 @@ export interface WriteRequest {
   readonly budgetMs: number;
   /** Checked text as it is ready; together the pieces are the answer. */
   readonly onText?: ((text: string) => void) | undefined;
+  /** Of the question. */
+  readonly span?: Span | undefined;
 }
 
 export interface Written {

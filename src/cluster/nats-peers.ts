@@ -19,7 +19,7 @@
  *        when its beats stop.
  */
 
-import { createInbox, headers, type Msg, type NatsConnection } from "nats";
+import { createInbox, headers, type Msg, type MsgHdrs, type NatsConnection } from "nats";
 import { errorBody, errorFromBody, FreshetError, toFreshetError } from "../contract/errors.ts";
 import { type DocumentId, tenantId } from "../contract/ids.ts";
 import { isInbox } from "../contract/inbox.ts";
@@ -34,6 +34,7 @@ import type {
   Peers,
   Service,
 } from "../contract/service.ts";
+import { noSpan, silentTracer, spanned, type Tracer, traceparentOf } from "../contract/tracing.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { Deadline, late, waitAtMost } from "../runtime/deadline.ts";
 import { Askers } from "./nats-askers.ts";
@@ -50,7 +51,7 @@ const subjectOf = (node: string, verb: string, tenant: string): string =>
 export function connectPeers(connection: NatsConnection, clock = systemClock): Peers {
   const asking = { connection, clock };
   return {
-    ask: (node, { tenant, question, signal, onEvent }) => {
+    ask: (node, { tenant, question, signal, onEvent, span: asker = noSpan }) => {
       const body = encode({ question, stream: onEvent !== undefined, beats: true });
       const subject = subjectOf(node, "ask", tenant);
       const waitMs = question.deadline_ms + limits.peerMarginMs;
@@ -59,7 +60,10 @@ export function connectPeers(connection: NatsConnection, clock = systemClock): P
         beat: subjectOf(node, "beat", idOf(inbox)),
         cancel: subjectOf(node, "cancel", idOf(inbox)),
       };
-      return exchange<Answer>(asking, { subject, body, waitMs, inbox, work, signal, onEvent });
+      const span = asker.child("ask peer");
+      const { traceparent } = span;
+      const request = { subject, body, waitMs, inbox, work, signal, onEvent, traceparent };
+      return spanned(span, () => exchange<Answer>(asking, request));
     },
     document: (node, tenant, id) => {
       const subject = subjectOf(node, "document", tenant);
@@ -86,6 +90,7 @@ interface Exchange {
   readonly work?: { readonly beat: string; readonly cancel: string };
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: AskRequest["onEvent"];
+  readonly traceparent?: string | undefined;
 }
 
 /** One request and its replies, the last of which is the result. */
@@ -93,7 +98,7 @@ async function exchange<Result>(
   { connection, clock }: { readonly connection: NatsConnection; readonly clock: Clock },
   options: Exchange,
 ): Promise<Result> {
-  const { subject, body, waitMs, inbox, work, signal, onEvent } = options;
+  const { subject, body, waitMs, inbox, work, signal, onEvent, traceparent } = options;
   if (signal?.aborted) throw new FreshetError("cancelled");
   const replies = connection.subscribe(inbox);
   // PE4: the client's own time-out on a subscription ends with the first message.
@@ -103,7 +108,8 @@ async function exchange<Result>(
   const beats = work && setInterval(() => tell(connection, work.beat), limits.peerBeatMs);
   let isOver = false;
   try {
-    connection.publish(subject, body, { reply: inbox });
+    const sent = traceparent === undefined ? {} : { headers: traced(traceparent) };
+    connection.publish(subject, body, { reply: inbox, ...sent });
     for await (const reply of replies) {
       isOver = hasNoSubscriber(reply);
       if (isOver) throw new FreshetError("not_ready");
@@ -125,6 +131,12 @@ async function exchange<Result>(
     replies.unsubscribe();
     if (work !== undefined && !isOver) tell(connection, work.cancel);
   }
+}
+
+function traced(traceparent: string): MsgHdrs {
+  const named = headers();
+  named.set("traceparent", traceparent);
+  return named;
 }
 
 /** Best effort: what does not arrive counts as a missing beat. */
@@ -149,6 +161,7 @@ export interface PeerServerOptions {
   readonly local: Pick<Service, "ask" | "document" | "documents">;
   readonly stopMs: number;
   readonly metrics: Metrics;
+  readonly tracer?: Tracer | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -197,7 +210,7 @@ function hear(askers: Askers, message: Msg): boolean {
 
 /** Never rejects: every failure is sent to the peer. */
 async function serve(
-  { local }: PeerServerOptions,
+  { local, tracer = silentTracer }: PeerServerOptions,
   message: Msg,
   { stopping, askers }: { readonly stopping: AbortSignal; readonly askers: Askers },
 ): Promise<void> {
@@ -223,8 +236,11 @@ async function serve(
     const onEvent = (event: AnswerEvent): void => respond(event.type, event);
     const question = parseQuestion(asked.question);
     const signal = AbortSignal.any([stopping, asker.gone]);
-    const asking = { tenant, question, signal, ...(asked.stream ? { onEvent } : {}) };
-    respond("done", await local.ask(asking));
+    const traceparent = traceparentOf(message.headers?.get("traceparent"));
+    // Who asks has begun the trace; without one it is not this node's to begin.
+    const span = traceparent === undefined ? noSpan : tracer.start("answer peer", { traceparent });
+    const asking = { tenant, question, signal, span, ...(asked.stream ? { onEvent } : {}) };
+    respond("done", await spanned(span, () => local.ask(asking)));
   } catch (thrown) {
     // An asker that fell silent but is alive may ask again; it has not cancelled anything.
     const error = asker.gone.aborted ? new FreshetError("not_ready") : toFreshetError(thrown);

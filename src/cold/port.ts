@@ -72,6 +72,8 @@ export interface ColdQuery {
   readonly aliveAtMs?: number | undefined;
   readonly filter?: Filter | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The trace that the search belongs to, for the vendor. */
+  readonly traceparent?: string | undefined;
 }
 
 /**

@@ -15,6 +15,7 @@ import type { ColdShard } from "../cold/port.ts";
 import type { Config } from "../config/config.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
+import type { Tracer } from "../contract/tracing.ts";
 import { startHealthChecks } from "../engine/health.ts";
 import { watchMain } from "../engine/stall-watch.ts";
 import { createHotShardFactory } from "../hot/hnsw.ts";
@@ -45,6 +46,7 @@ import { openRedaction } from "./redaction.ts";
 import { openSources, type Sources } from "./sources.ts";
 import { Stack } from "./stack.ts";
 import { startSurfaces } from "./surfaces.ts";
+import { openTracing } from "./tracing.ts";
 
 export interface Engine extends Running {
   readonly httpUrl: string;
@@ -63,6 +65,7 @@ export async function startEngine(
   const stack = new Stack();
   warnOfSmallMemory(base.logger);
   try {
+    const tracer = await openTracing(base, stack, "engine");
     const access = openCredentials(base);
     stack.push("main watch", await watchMain(limits.mainStallMs), (end) => end());
     const shape = readModelShape(config);
@@ -71,7 +74,9 @@ export async function startEngine(
     opening.catch(() => {}); // It is thrown where it is awaited.
     const { log, trust } = await connectLog(base, stack, "engine");
     const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
-    const merges = stack.push("temporal", connectMerges(base, log), (part) => part.close());
+    const merges = stack.push("temporal", connectMerges(base, log, tracer), (part) =>
+      part.close(),
+    );
     const opened = await opening;
     const embedding = { ...opened, embedder: seams.embedder?.(opened.embedder) ?? opened.embedder };
     await claimModel(log, embedding);
@@ -93,7 +98,7 @@ export async function startEngine(
       "actors",
       startActors(base, {
         ...{ log, cold, merges, embedding, isolation },
-        ...{ preparation, keys, model, sources, access, names },
+        ...{ preparation, keys, model, sources, access, names, tracer },
       }),
       (part) => part.stop(),
     );
@@ -101,7 +106,7 @@ export async function startEngine(
     const health = stack.push("health checks", watchServices(base, watched), (part) => part.stop());
     const services = health.states;
     const surfaces = await startSurfaces(base, {
-      ...{ topology, log, cold, trust, services, stack, sources },
+      ...{ topology, log, cold, trust, services, stack, sources, tracer },
       credentials: access.credentials,
     });
     const stopped = Promise.withResolvers<void>();
@@ -170,9 +175,11 @@ function warnOfSmallMemory(logger: Logger): void {
 function connectMerges(
   { config, clock, logger }: Foundation,
   { deployment }: NatsLog,
+  tracer: Tracer,
 ): MergeClient {
   const { graceMs, confirmMs } = config.merge;
-  return connectTemporal({ ...config.temporal, deployment, graceMs, confirmMs, clock, logger });
+  const own = { deployment, graceMs, confirmMs, clock, logger, tracer };
+  return connectTemporal({ ...config.temporal, ...own });
 }
 
 function createLanguageModel({ config, clock }: Foundation): LanguageModel | undefined {
@@ -193,6 +200,7 @@ interface Parts {
   readonly model: LanguageModel | undefined;
   readonly sources: Sources;
   readonly access: OpenedCredentials;
+  readonly tracer: Tracer;
 }
 
 function openPreparation(
@@ -243,7 +251,7 @@ function createWriter(
 
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, isolation, model, preparation, keys, sources, names } = parts;
+  const { log, cold, merges, isolation, model, preparation, keys, sources, names, tracer } = parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
@@ -266,6 +274,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     sources,
     clock,
     metrics,
+    tracer,
     logger,
     settings: {
       mergeSizeChunks: config.merge.sizeChunks,

@@ -7,6 +7,7 @@ import { startMergeWorker } from "../merges/temporal/worker.ts";
 import { readModelShape } from "./embedding.ts";
 import { connectCold, connectLog, foundation, type Running, type Seams } from "./foundation.ts";
 import { Stack } from "./stack.ts";
+import { openTracing } from "./tracing.ts";
 
 export interface MergeWorkerProcess extends Running {
   /** Resolves when it polls for the first time; Temporal may come up long after the worker. */
@@ -22,6 +23,7 @@ export async function startMerges(
   const base = foundation(config, version, seams);
   const stack = new Stack();
   try {
+    const tracer = await openTracing(base, stack, "merge-worker");
     const shape = readModelShape(config);
     const { log } = await connectLog(base, stack, "merge-worker");
     const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
@@ -39,6 +41,7 @@ export async function startMerges(
       clock: base.clock,
       logger: base.logger,
       metrics: base.metrics,
+      tracer,
     });
     const ended = worker.run();
     return {

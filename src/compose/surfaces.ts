@@ -6,6 +6,7 @@ import { documentHasExpired } from "../cold/document-expiry.ts";
 import type { ColdShard } from "../cold/port.ts";
 import { limits } from "../contract/limits.ts";
 import type { EngineStatus } from "../contract/service.ts";
+import type { Tracer } from "../contract/tracing.ts";
 import type { ColdWalk } from "../engine/listing.ts";
 import { type ColdExpiry, createLocalService, createService } from "../engine/service.ts";
 import type { Credentials } from "../gateway/auth.ts";
@@ -28,20 +29,21 @@ export async function startSurfaces(
     readonly stack: Stack;
     readonly sources: Sources;
     readonly credentials: Credentials;
+    readonly tracer: Tracer;
   },
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
-  const { topology, log, cold, trust, services, stack, sources, credentials } = parts;
+  const { topology, log, cold, trust, services, stack, sources, credentials, tracer } = parts;
   const local = createLocalService({ topology, trust, log, cold: coldOf(cold), clock });
   const peers = connectPeers(log.connection);
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);
   const { connection } = log;
   stack.push(
     "peers",
-    await servePeers({ connection, node, local, stopMs: limits.stopMs, metrics }),
+    await servePeers({ connection, node, local, stopMs: limits.stopMs, metrics, tracer }),
     (part) => part.close(),
   );
-  const handler = createHandler({ service, log: logger, clock });
+  const handler = createHandler({ service, log: logger, clock, tracer });
   const nats = stack.push(
     "NATS service",
     await startNatsService({ connection, handler, version, stopMs: limits.stopMs, metrics }),

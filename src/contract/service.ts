@@ -5,6 +5,7 @@ import type { DocumentId, TenantId, Version } from "./ids.ts";
 import type { QuarantinedRecord } from "./quarantine.ts";
 import type { Answer, AnswerEvent, Question } from "./query.ts";
 import type { TenantRecovery } from "./recovery.ts";
+import type { Span } from "./tracing.ts";
 
 /** A checked question with its caller: one shape from the gateway to the question actor. */
 export interface AskRequest {
@@ -14,6 +15,8 @@ export interface AskRequest {
   readonly signal: AbortSignal;
   /** For streamed answers. */
   readonly onEvent?: ((event: AnswerEvent) => void) | undefined;
+  /** What is traced of it. */
+  readonly span?: Span | undefined;
 }
 
 export type DocumentState =
@@ -84,7 +87,11 @@ export interface Service {
   /** Publishes one checked operation: `payload` is what DOCS will hold. */
   publish(
     tenant: TenantId,
-    options: { readonly payload: Uint8Array; readonly messageId?: string | undefined },
+    options: {
+      readonly payload: Uint8Array;
+      readonly messageId?: string | undefined;
+      readonly traceparent?: string | undefined;
+    },
   ): Promise<PublishResult>;
   document(tenant: TenantId, id: DocumentId): Promise<DocumentState>;
   /**

@@ -5,10 +5,11 @@
  * for many at once.
  */
 
+import { toFreshetError } from "./errors.ts";
+
 /** `error.type` and the outcome are error codes; `freshet.version` is a position in the log. */
 export interface SpanAttributes {
   readonly "freshet.tenant"?: string;
-  readonly "freshet.partition"?: number;
   readonly "freshet.version"?: number;
   readonly "freshet.outcome"?: string;
   readonly "freshet.lane"?: string;
@@ -17,11 +18,8 @@ export interface SpanAttributes {
   readonly "freshet.chunks"?: number;
   readonly "freshet.hits"?: number;
   readonly "freshet.sources"?: number;
-  readonly "freshet.hot_ms"?: number;
   readonly "freshet.coverage.cold"?: string;
-  readonly "freshet.cache"?: string;
   readonly "freshet.merge.step"?: string;
-  readonly "freshet.merge.reason"?: string;
   readonly "freshet.attempt"?: number;
   readonly "messaging.system"?: string;
   readonly "messaging.destination.name"?: string;
@@ -55,7 +53,6 @@ export const spanKinds = {
   "ask peer": "client",
   "answer peer": "server",
   redact: "internal",
-  retrieval: "internal",
   "search cold": "client",
   "search hot": "internal",
   fuse: "internal",
@@ -77,6 +74,21 @@ export interface Span {
   link(others: readonly Span[]): void;
   /** Once; a code of the error table when it failed. */
   end(errorCode?: string): void;
+}
+
+/** Runs the work of a span: ends it when the work ends, with the code of what it threw. */
+export async function spanned<Value>(
+  span: Span,
+  work: () => Promise<Value> | Value,
+): Promise<Value> {
+  try {
+    const value = await work();
+    span.end();
+    return value;
+  } catch (thrown) {
+    span.end(toFreshetError(thrown).code);
+    throw thrown;
+  }
 }
 
 export interface Tracer {

@@ -129,11 +129,11 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
         return peers.ask(await ownerOf(options, current.tenant), current);
       });
     },
-    publish: async (tenant, { payload, messageId }) => {
+    publish: async (tenant, message) => {
       await trust.pass();
       // I11: a full node refuses here, where the publisher still hears of it.
       if (topology.isHotFull(tenant)) throw new FreshetError("overloaded");
-      return log.docs.publish({ tenant, payload, messageId });
+      return log.docs.publish({ tenant, ...message });
     },
     document: async (tenant, id) => {
       await trust.pass();

@@ -20,7 +20,9 @@ export async function askRoute(route: AskRoute): Promise<unknown> {
   const caller = abortWhenCallerLeaves(reply.raw);
   const { signal } = caller;
   const { body } = request;
-  if (!wantsStream(request)) return handler.answer({ tenant, body, signal });
+  const { traceparent } = request.headers;
+  const asked = { tenant, body, signal, traceparent };
+  if (!wantsStream(request)) return handler.answer(asked);
 
   const stream = new EventStream({
     ...route.sse,
@@ -30,7 +32,7 @@ export async function askRoute(route: AskRoute): Promise<unknown> {
   });
   try {
     const onEvent = stream.send.bind(stream);
-    stream.finish(await handler.answer({ tenant, body, signal, onEvent }));
+    stream.finish(await handler.answer({ ...asked, onEvent }));
   } catch (thrown) {
     if (!stream.begun) {
       stream.abandon();

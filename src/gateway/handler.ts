@@ -22,18 +22,25 @@ import type {
   EngineStatus,
   Service,
 } from "../contract/service.ts";
+import { type Span, silentTracer, spanned, type Tracer, traceparentOf } from "../contract/tracing.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { FairShares } from "../runtime/fair-shares.ts";
 import { checkKey, IdempotencyKeys } from "./idempotency.ts";
 
 /** A question as it comes in; `body` is parsed JSON, unchecked. */
-export type UncheckedAsk = Omit<AskRequest, "question"> & { readonly body: unknown };
+export type UncheckedAsk = Omit<AskRequest, "question" | "span"> & {
+  readonly body: unknown;
+  /** The caller's trace, unchecked. */
+  readonly traceparent?: unknown;
+};
 
 export interface PublishRequest {
   readonly tenant: TenantId;
   /** Parsed JSON, unchecked. */
   readonly body: unknown;
   readonly idempotencyKey?: string | undefined;
+  /** The publisher's trace, unchecked. */
+  readonly traceparent?: unknown;
 }
 
 export interface Handler {
@@ -57,9 +64,16 @@ export interface HandlerOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly questionsInFlightMax?: number | undefined;
+  readonly tracer?: Tracer | undefined;
 }
 
 const encoder = new TextEncoder();
+
+const toDocs = (tenant: TenantId) => ({
+  "messaging.system": "nats",
+  "messaging.destination.name": "DOCS",
+  "freshet.tenant": tenant,
+});
 
 export function createHandler(options: HandlerOptions): Handler {
   const { service, log } = options;
@@ -69,18 +83,33 @@ export function createHandler(options: HandlerOptions): Handler {
   const questions = new FairShares({ total });
   const listings = new FairShares({ total: limits.listingsInFlightMax });
 
-  async function answer({ body, ...caller }: UncheckedAsk): Promise<Answer> {
-    const request = { ...caller, question: parseQuestion(body) };
+  const { tracer = silentTracer } = options;
+
+  async function answer({ traceparent, ...asked }: UncheckedAsk): Promise<Answer> {
+    const attributes = { "freshet.tenant": asked.tenant };
+    const span = tracer.start("question", { traceparent: traceparentOf(traceparent), attributes });
+    return spanned(span, () => answerIn(asked, span));
+  }
+
+  async function answerIn(asked: Omit<UncheckedAsk, "traceparent">, span: Span): Promise<Answer> {
+    const { body, ...caller } = asked;
+    const request = { ...caller, question: parseQuestion(body), span };
     const share = questions.tryTake(request.tenant);
     if (share === undefined) throw new FreshetError("overloaded", "too many questions at once");
     try {
-      return await service.ask(request);
+      const answered = await service.ask(request);
+      span.set({
+        "freshet.sources": answered.sources.length,
+        "freshet.coverage.cold": answered.coverage.cold,
+      });
+      return answered;
     } finally {
       share.release();
     }
   }
 
-  async function publish({ tenant, body, idempotencyKey }: PublishRequest) {
+  async function publish(request: PublishRequest) {
+    const { tenant, body, idempotencyKey } = request;
     if (idempotencyKey !== undefined) checkKey(idempotencyKey);
     const parsed = checkOperation(body, service.documentTextBytesMax);
     if (!parsed.ok) throw parsed.error;
@@ -93,7 +122,11 @@ export function createHandler(options: HandlerOptions): Handler {
     const before = keyed && keys.receiptOf(keyed);
     if (before !== undefined) return { id, seq: before };
     const messageId = idempotencyKey;
-    const { seq } = await service.publish(tenant, { payload, messageId });
+    const from = { traceparent: traceparentOf(request.traceparent), attributes: toDocs(tenant) };
+    const span = tracer.start("publish", from);
+    const { traceparent } = span;
+    const message = { payload, messageId, ...(traceparent === undefined ? {} : { traceparent }) };
+    const { seq } = await spanned(span, () => service.publish(tenant, message));
     if (keyed !== undefined) keys.remember(keyed, seq);
     return { id, seq };
   }

@@ -22,6 +22,14 @@ import { type BodyBounds, boundedBody, PublishBodies } from "./publish-bodies.ts
 import { readinessOf } from "./readiness.ts";
 import { addWebhookRoute, webhookPath } from "./webhook-route.ts";
 
+/** As a scraper asks for it. */
+export interface ShownMetrics {
+  metricsText(): Promise<string>;
+  readonly contentType: string;
+  /** With exemplars; undefined where there is no such form. */
+  readonly openMetrics?: () => Promise<{ readonly text: string; readonly contentType: string }>;
+}
+
 export interface RouteOptions {
   readonly handler: Handler;
   /** Undefined where no sources are. */
@@ -32,7 +40,7 @@ export interface RouteOptions {
   /** Whether API keys are configured: then no caller sees another tenant. */
   readonly keys: boolean;
   readonly version: string;
-  readonly metrics: { metricsText(): Promise<string>; readonly contentType: string };
+  readonly metrics: ShownMetrics;
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
   readonly body: BodyBounds;
   readonly clock: Clock;
@@ -82,10 +90,13 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
         const source = boundedBody(body, options.body, options.clock);
         const room = bodies.lineRoom(tenant);
         const { signal } = abortWhenCallerLeaves(reply.raw);
-        const lines = { tenant, source, room, idempotencyKey, signal };
+        const { traceparent } = request.headers;
+        const lines = { tenant, source, room, idempotencyKey, signal, traceparent };
         return { results: await publishLines(handler, lines) };
       }
-      const { seq } = await handler.publish({ tenant, body: request.body, idempotencyKey });
+      const { traceparent } = request.headers;
+      const { body } = request;
+      const { seq } = await handler.publish({ tenant, body, idempotencyKey, traceparent });
       return { seq };
     },
   );
@@ -93,7 +104,9 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   app.delete<DocumentRoute>("/v1/documents/:id", deleting, async (request, reply) => {
     const body = { op: "delete", id: request.params.id };
     const idempotencyKey = idempotencyKeyOf(request);
-    const { seq } = await handler.publish({ tenant: tenantOf(request), body, idempotencyKey });
+    const { traceparent } = request.headers;
+    const tenant = tenantOf(request);
+    const { seq } = await handler.publish({ tenant, body, idempotencyKey, traceparent });
     reply.code(202);
     return { seq };
   });
@@ -127,10 +140,20 @@ function addOperatorRoutes(app: FastifyInstance, options: RouteOptions): void {
   });
   app.get("/metrics", { onRequest }, async (request, reply) => {
     options.checkOperator(request.headers);
-    return reply.type(metrics.contentType).send(await metrics.metricsText());
+    const { text, contentType } = await metricsPage(metrics, request.headers.accept);
+    return reply.type(contentType).send(text);
   });
   const description = openApiDocument({ version, keys });
   app.get("/openapi.json", { onRequest }, async () => description);
+}
+
+export async function metricsPage(
+  metrics: ShownMetrics,
+  accept = "",
+): Promise<{ readonly text: string; readonly contentType: string }> {
+  const isOpen = accept.includes("application/openmetrics-text");
+  if (isOpen && metrics.openMetrics !== undefined) return metrics.openMetrics();
+  return { text: await metrics.metricsText(), contentType: metrics.contentType };
 }
 
 const ownMethods: Readonly<Record<string, readonly string[]>> = {

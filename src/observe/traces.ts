@@ -199,7 +199,6 @@ function isSampled(traceparent: string): boolean {
 /** Every name that the port has; the compiler insists on each. */
 const attributeNames: Readonly<Record<keyof SpanAttributes, true>> = {
   "freshet.tenant": true,
-  "freshet.partition": true,
   "freshet.version": true,
   "freshet.outcome": true,
   "freshet.lane": true,
@@ -208,11 +207,8 @@ const attributeNames: Readonly<Record<keyof SpanAttributes, true>> = {
   "freshet.chunks": true,
   "freshet.hits": true,
   "freshet.sources": true,
-  "freshet.hot_ms": true,
   "freshet.coverage.cold": true,
-  "freshet.cache": true,
   "freshet.merge.step": true,
-  "freshet.merge.reason": true,
   "freshet.attempt": true,
   "messaging.system": true,
   "messaging.destination.name": true,

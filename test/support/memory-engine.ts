@@ -15,6 +15,7 @@ import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { type Metrics, silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import type { Peers, Service } from "../../src/contract/service.ts";
+import type { Tracer } from "../../src/contract/tracing.ts";
 import { createMemoryEmbedder } from "../../src/embedding/memory.ts";
 import type { Embedder } from "../../src/embedding/port.ts";
 import { createLocalService, createService } from "../../src/engine/service.ts";
@@ -40,6 +41,7 @@ const alone: Peers = {
 const alwaysTrusted = { pass: () => Promise.resolve(), refusal: undefined };
 
 export interface MemoryEngineOptions {
+  readonly tracer?: Tracer | undefined;
   readonly clock?: Clock | undefined;
   readonly partitions?: number | undefined;
   readonly graceMs?: number | undefined;
@@ -111,6 +113,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
         merges,
         clock,
         ...reports,
+        tracer: options.tracer,
       },
       createHot: createExactHotShardFactory(),
       redactorOf: () => questionRedactor(testRedactor),

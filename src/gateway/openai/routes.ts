@@ -61,7 +61,8 @@ export function addOpenAiRoutes(app: FastifyInstance, options: OpenAiRouteOption
       }
       const search = parseStoreSearch(request.body);
       const { signal } = abortWhenCallerLeaves(reply.raw);
-      const question = { tenant, body: storeQuestionOf(search), signal };
+      const { traceparent } = request.headers;
+      const question = { tenant, body: storeQuestionOf(search), signal, traceparent };
       return storePageOf(search, await orNothing(handler.answer(question)));
     });
     const model = {
@@ -87,7 +88,9 @@ async function chat(
   const body = questionOf(request.body, asked);
   const query = String(body["query"]);
   const caller = abortWhenCallerLeaves(reply.raw);
-  const question = { tenant: gate.tenantOf(request), body, signal: caller.signal };
+  const { traceparent } = request.headers;
+  const tenant = gate.tenantOf(request);
+  const question = { tenant, body, signal: caller.signal, traceparent };
   const head: ReplyHead = {
     id: `chatcmpl-${request.id}`,
     created: Math.floor(clock.nowMs() / 1_000),
