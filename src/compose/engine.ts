@@ -13,6 +13,8 @@ import { createAnswerWriter } from "../answer/writer.ts";
 import { createKeptAnswers } from "../answer/writer-cache.ts";
 import type { ColdShard } from "../cold/port.ts";
 import type { Config } from "../config/config.ts";
+import { canaryTenants } from "../contract/canary.ts";
+import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
 import type { Tracer } from "../contract/tracing.ts";
@@ -23,12 +25,14 @@ import type { Isolation } from "../ingest/isolation/port.ts";
 import { preparersOf } from "../ingest/preparation/names.ts";
 import { createPreparationPool } from "../ingest/preparation/pool.ts";
 import type { Preparation } from "../ingest/preparation/port.ts";
+import type { TenantBounds } from "../log/catalogue.ts";
 import type { MergeClient } from "../merges/port.ts";
 import { connectTemporal } from "../merges/temporal/client.ts";
 import type { QuestionNamesLane } from "../text/names.ts";
 import { questionRedactor } from "../text/redact-fields.ts";
 import { createRedactor } from "../text/redaction.ts";
 import type { RedactionKeys } from "../text/redaction-keys.ts";
+import { watchCertificates } from "./certificates.ts";
 import { type OpenedCredentials, openCredentials } from "./credentials.ts";
 import { claimModel, type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
 import {
@@ -66,6 +70,7 @@ export async function startEngine(
   warnOfSmallMemory(base.logger);
   try {
     const tracer = await openTracing(base, stack, "engine");
+    watchCertificates(base, stack);
     const access = openCredentials(base);
     stack.push("main watch", await watchMain(limits.mainStallMs), (end) => end());
     const shape = readModelShape(config);
@@ -203,6 +208,17 @@ interface Parts {
   readonly tracer: Tracer;
 }
 
+/** The canary's tenants come beside those of the users. */
+function tenantBounds(
+  { canary, tenantsMax, partitions }: Config,
+  named: OpenedCredentials["named"],
+): TenantBounds {
+  if (!canary) return { max: tenantsMax, named };
+  const own = new Set(canaryTenants(partitions).values());
+  const has = (tenant: TenantId) => own.has(tenant) || named?.has(tenant) === true;
+  return { max: tenantsMax + own.size, named: named && { has } };
+}
+
 function openPreparation(
   { config, clock, logger, metrics }: Foundation,
   { tokenizer, modelDir }: EmbeddingParts,
@@ -283,7 +299,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
       embedBatch: batchSize,
       keepsForEqualQuestions: config.answerCache,
       tenantWeights: config.tenantWeights,
-      tenants: { max: config.tenantsMax, named: parts.access.named },
+      tenants: tenantBounds(config, parts.access.named),
     },
   });
 }

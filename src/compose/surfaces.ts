@@ -1,12 +1,15 @@
 /** What faces callers and other nodes: peers, the NATS service and HTTP, over one service. */
 
+import { randomUUID } from "node:crypto";
 import type { Topology } from "../../actors/topology/topology.ts";
 import { connectPeers, servePeers } from "../cluster/nats-peers.ts";
 import { documentHasExpired } from "../cold/document-expiry.ts";
 import type { ColdShard } from "../cold/port.ts";
+import { canaryTenants } from "../contract/canary.ts";
 import { limits } from "../contract/limits.ts";
 import type { EngineStatus } from "../contract/service.ts";
 import type { Tracer } from "../contract/tracing.ts";
+import { type Canary, type CanaryOptions, startCanary } from "../engine/canary.ts";
 import type { ColdWalk } from "../engine/listing.ts";
 import { type ColdExpiry, createLocalService, createService } from "../engine/service.ts";
 import type { Credentials } from "../gateway/auth.ts";
@@ -49,6 +52,10 @@ export async function startSurfaces(
     await startNatsService({ connection, handler, version, stopMs: limits.stopMs, metrics }),
     (part) => part.close(),
   );
+  if (config.canary) {
+    const canary = { service, tenants: canaryTenants(config.partitions), clock, metrics, logger };
+    stack.push("canary", openCanary(canary, topology), (part) => part.stop());
+  }
   const webhooks = stack.push("webhooks", openWebhooks(base, sources, service), (part) =>
     part.close(),
   );
@@ -61,6 +68,18 @@ export async function startSurfaces(
     (part) => part.close(),
   );
   return { http, nats };
+}
+
+function openCanary(
+  options: Omit<CanaryOptions, "stateOf" | "word">,
+  { directory }: Pick<Topology, "directory">,
+): Canary {
+  return startCanary({
+    ...options,
+    stateOf: (partition) => directory.partitions.get(partition)?.state ?? "waiting",
+    // Letters alone: digits could be what redaction looks for.
+    word: () => randomUUID().replaceAll(/[^a-f]/g, "") + randomUUID().replaceAll(/[^a-f]/g, ""),
+  });
 }
 
 /** What the engine asks cold beside searches. */

@@ -15,20 +15,13 @@ import { hasBody } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
+import { metricsPage, type ShownMetrics } from "./metrics-page.ts";
 import { publishLines } from "./ndjson.ts";
 import { addOpenAiRoutes, openAiPaths } from "./openai/routes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type BodyBounds, boundedBody, PublishBodies } from "./publish-bodies.ts";
 import { readinessOf } from "./readiness.ts";
 import { addWebhookRoute, webhookPath } from "./webhook-route.ts";
-
-/** As a scraper asks for it. */
-export interface ShownMetrics {
-  metricsText(): Promise<string>;
-  readonly contentType: string;
-  /** With exemplars; undefined where there is no such form. */
-  readonly openMetrics?: () => Promise<{ readonly text: string; readonly contentType: string }>;
-}
 
 export interface RouteOptions {
   readonly handler: Handler;
@@ -145,15 +138,6 @@ function addOperatorRoutes(app: FastifyInstance, options: RouteOptions): void {
   });
   const description = openApiDocument({ version, keys });
   app.get("/openapi.json", { onRequest }, async () => description);
-}
-
-export async function metricsPage(
-  metrics: ShownMetrics,
-  accept = "",
-): Promise<{ readonly text: string; readonly contentType: string }> {
-  const isOpen = accept.includes("application/openmetrics-text");
-  if (isOpen && metrics.openMetrics !== undefined) return metrics.openMetrics();
-  return { text: await metrics.metricsText(), contentType: metrics.contentType };
 }
 
 const ownMethods: Readonly<Record<string, readonly string[]>> = {

@@ -13,6 +13,7 @@ import {
   type OpenMetricsContentType,
   Registry,
 } from "prom-client";
+import { isNamedCanary } from "../contract/canary.ts";
 import { limits } from "../contract/limits.ts";
 import type {
   CounterName,
@@ -113,12 +114,16 @@ function build<Name extends string, Made>(
   return Object.fromEntries(made) as Record<Name, Made>;
 }
 
-/** A tenant keeps the label it got first, so a series never changes its meaning. */
+/**
+ * A tenant keeps the label it got first, so a series never changes its meaning. Those of the canary
+ * share one, so that objectives of users leave them out.
+ */
 function boundTenants(max: number): (labels: Labels) => Labels {
   const known = new Set<string>();
   return (labels) => {
     const tenant = labels["tenant"];
     if (tenant === undefined || known.has(tenant)) return labels;
+    if (isNamedCanary(tenant)) return { ...labels, tenant: "canary" };
     if (known.size >= max) return { ...labels, tenant: "other" };
     known.add(tenant);
     return labels;
