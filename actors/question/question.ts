@@ -168,9 +168,7 @@ class QuestionRun {
     const mayKeep = question.cache !== false;
     const embedding = span.child("embed");
     const vector = await this.#stages.time("embed", () =>
-      spanned(embedding, () =>
-        vectors.of({ tenant, text, signal, span: embedding }, { mayKeep }),
-      ),
+      spanned(embedding, () => vectors.of({ tenant, text, signal, span: embedding }, { mayKeep })),
     );
     const { retrieved, kept } = await this.#retrieve({ ...redacted, vector });
     this.#checkLease();

@@ -72,7 +72,7 @@ export function spawnTenant(
   const [progress, kept] = [noProgress(), new KeptRows()];
   const own = { view: viewMailbox, route, progress, kept, status: recoveringStatus };
   const entry: TenantEntry = { tenant, epoch, ...own };
-  const { log, metrics, logger, tracer, embedder, settings, preparation, isolation } = options;
+  const { log, metrics, logger, embedder, settings, preparation, isolation } = options;
   // A partition of many tenants may fail with all of them at once: a full mailbox is waited for.
   const onEscalate = (): void => void partition.put({ type: "tenant-failed", tenant });
   // The names of the two are metric labels (`kindOf`), and older than the words "view" and
@@ -116,7 +116,7 @@ export function spawnTenant(
       limits: tenantLimits,
       metrics,
       logger,
-      tracer,
+      tracer: options.tracer,
     }),
   });
   return {

@@ -111,7 +111,10 @@ const freshness: Board = {
           expr: quantile(0.95, `freshet_${stage}_seconds`),
           legend: stage,
         })),
-        { expr: quantile(0.95, "freshet_embed_seconds", { label: "lane" }), legend: "embed {{lane}}" },
+        {
+          expr: quantile(0.95, "freshet_embed_seconds", { label: "lane" }),
+          legend: "embed {{lane}}",
+        },
       ],
     },
     {
@@ -190,7 +193,10 @@ const questions: Board = {
       says: "To the first word, and whole.",
       unit: "s",
       queries: [
-        { expr: quantile(0.95, "freshet_language_model_first_token_seconds"), legend: "first word" },
+        {
+          expr: quantile(0.95, "freshet_language_model_first_token_seconds"),
+          legend: "first word",
+        },
         { expr: quantile(0.95, "freshet_language_model_seconds"), legend: "whole" },
       ],
     },
@@ -251,9 +257,7 @@ const merges: Board = {
       says: "How full. At one publishers are refused.",
       unit: "percentunit",
       bound: 0.8,
-      queries: [
-        by("max by (stream) (freshet_stream_bytes / freshet_stream_bytes_max)", "stream"),
-      ],
+      queries: [by("max by (stream) (freshet_stream_bytes / freshet_stream_bytes_max)", "stream")],
     },
     {
       title: "Lost, refused, repaired",
@@ -270,7 +274,10 @@ const merges: Board = {
       says: "Cores in use; an alert fires at 80 % of all.",
       unit: "short",
       queries: [
-        by('sum by (instance) (rate(process_cpu_seconds_total{job="weaviate"}[$__rate_interval]))', "instance"),
+        by(
+          'sum by (instance) (rate(process_cpu_seconds_total{job="weaviate"}[$__rate_interval]))',
+          "instance",
+        ),
       ],
     },
   ],
@@ -317,9 +324,7 @@ const nodes: Board = {
       title: "Certificates",
       says: "When they end.",
       unit: "dateTimeAsIso",
-      queries: [
-        by("min by (file) (freshet_certificate_expires_timestamp_seconds) * 1000", "file"),
-      ],
+      queries: [by("min by (file) (freshet_certificate_expires_timestamp_seconds) * 1000", "file")],
     },
   ],
 };

@@ -14,6 +14,8 @@ export interface JobOptions {
   readonly corpus: string | undefined;
   /** Engines that share the partitions. */
   readonly nodes: number;
+  /** Starts what is on PATH of Prometheus, Jaeger and Grafana. */
+  readonly observe: boolean;
 }
 
 /** A machine of eight cores; more engines than the log's partitions would idle. */
@@ -24,6 +26,9 @@ engine, a corpus into the tenant "demo", one merge, three questions. Then it sta
 
 With --nodes N, N engines named node-1 to node-N listen on FRESHET_HTTP_PORT (or 8787) and the next free ports; any of
 them takes any request.
+
+With --observe each engine also runs the canary (FRESHET_CANARY), the merge worker and Weaviate show their metrics,
+and Prometheus has the rules of ops/prometheus; what is not installed is left out.
 
 Servers that already run are used instead of own ones:
   FRESHET_NATS_URL, FRESHET_TEMPORAL_ADDRESS (FRESHET_TEMPORAL_NAMESPACE, FRESHET_TEMPORAL_UI_URL),
@@ -39,14 +44,16 @@ export function readJobOptions(argv: readonly string[], cwd: string): JobOptions
     .option("--report <file>", "write a JSON summary of the run")
     .option("--corpus <path>", "folder or file to ingest: .md, .txt, .html, .json, .ndjson")
     .option("--nodes <n>", `engines that share the partitions, 1-${nodesMax}`, nodeCount, 1)
+    .option("--observe", "start what is on PATH of prometheus, jaeger and grafana beside it", false)
     .allowExcessArguments(false)
     .exitOverride((error) => {
       // Commander's own code for bad usage is 1; ours is 2. Help is no error.
       throw Object.assign(error, { exitCode: error.exitCode === 0 ? 0 : 2 });
     })
     .parse(argv, { from: "user" });
-  const { once, report, corpus, nodes } = program.opts<{
+  const { once, observe, report, corpus, nodes } = program.opts<{
     once: boolean;
+    observe: boolean;
     report?: string;
     corpus?: string;
     nodes: number;
@@ -56,7 +63,7 @@ export function readJobOptions(argv: readonly string[], cwd: string): JobOptions
   if (corpus !== undefined && !existsSync(resolve(cwd, corpus))) {
     program.error(`error: --corpus: there is no ${corpus}`);
   }
-  return { once, report: absolute(report), corpus: absolute(corpus), nodes };
+  return { once, observe, report: absolute(report), corpus: absolute(corpus), nodes };
 }
 
 function nodeCount(text: string): number {

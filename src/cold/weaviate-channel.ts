@@ -98,10 +98,7 @@ export class SearchChannel {
     return session;
   }
 
-  #call(
-    { body, bearer, traceparent }: Call,
-    signal: AbortSignal,
-  ): Promise<Uint8Array> {
+  #call({ body, bearer, traceparent }: Call, signal: AbortSignal): Promise<Uint8Array> {
     signal.throwIfAborted();
     const { replyBytesMax = limits.coldReplyBytesMax } = this.#options;
     const stream = this.#connected().request({

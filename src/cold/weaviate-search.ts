@@ -63,12 +63,9 @@ export async function searchBothWays(
   const candidates = candidatesFor(query, through.stored);
   const listBy =
     (by: WireSearch["by"]): List =>
-    async (limit) =>
-      {
+    async (limit) => {
       const { channel, signal } = through;
-      return candidates(
-        await channel.search({ ...common, by, limit }, signal, query.traceparent),
-      );
+      return candidates(await channel.search({ ...common, by, limit }, signal, query.traceparent));
     };
   const words = questionTerms(text);
   const lists = await Promise.all([

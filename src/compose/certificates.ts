@@ -28,10 +28,9 @@ export function watchCertificates(
       await clock.sleep(limits.certificateExpiryEveryMs, ending.signal);
     }
   };
-  const looking = look();
-  stack.push("certificates", looking, async () => {
+  stack.push("certificates", look(), (looking) => {
     ending.abort();
-    await looking;
+    return looking;
   });
 }
 

@@ -79,9 +79,7 @@ export async function startEngine(
     opening.catch(() => {}); // It is thrown where it is awaited.
     const { log, trust } = await connectLog(base, stack, "engine");
     const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
-    const merges = stack.push("temporal", connectMerges(base, log, tracer), (part) =>
-      part.close(),
-    );
+    const merges = stack.push("temporal", connectMerges(base, log, tracer), (part) => part.close());
     const opened = await opening;
     const embedding = { ...opened, embedder: seams.embedder?.(opened.embedder) ?? opened.embedder };
     await claimModel(log, embedding);

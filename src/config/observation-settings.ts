@@ -38,7 +38,9 @@ export const observationSettings = {
   OTEL_TRACES_SAMPLER_ARG: setting("1", share, "share of the traces, 0 to 1, for a `traceidratio`"),
   OTEL_SERVICE_NAME: setting(
     undefined,
-    text.regex(/^[\w./:@~-]{1,128}$/).meta({ expected: "at most 128 letters, digits, _ . / : @ ~ -" }),
+    text
+      .regex(/^[\w./:@~-]{1,128}$/)
+      .meta({ expected: "at most 128 letters, digits, _ . / : @ ~ -" }),
     "name of the service in traces; unset means `freshet-engine` and `freshet-merge-worker`",
   ),
   FRESHET_CANARY: setting(

@@ -22,7 +22,13 @@ import type {
   EngineStatus,
   Service,
 } from "../contract/service.ts";
-import { type Span, silentTracer, spanned, type Tracer, traceparentOf } from "../contract/tracing.ts";
+import {
+  type Span,
+  silentTracer,
+  spanned,
+  type Tracer,
+  traceparentOf,
+} from "../contract/tracing.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { FairShares } from "../runtime/fair-shares.ts";
 import { checkKey, IdempotencyKeys } from "./idempotency.ts";
@@ -108,7 +114,36 @@ export function createHandler(options: HandlerOptions): Handler {
     }
   }
 
-  async function publish(request: PublishRequest) {
+  return {
+    answer,
+    publish: publishing(options, keys),
+    document: async (tenant, id) => service.document(tenant, documentIdOf(id)),
+    async documents(tenant, page) {
+      const request = pageOf(page);
+      const share = listings.tryTake(tenant);
+      if (share === undefined) throw new FreshetError("overloaded", "too many listings at once");
+      try {
+        return await service.documents(tenant, request);
+      } finally {
+        share.release();
+      }
+    },
+    status: () => service.status(),
+    explain(thrown) {
+      const error = toFreshetError(thrown);
+      if (error.code !== "internal") return error;
+      log.error({ error: thrown }, "a request failed unexpectedly");
+      return new FreshetError("internal");
+    },
+  };
+}
+
+/** Publishes a checked operation, and remembers what its key brought. */
+function publishing(
+  { service, tracer = silentTracer }: HandlerOptions,
+  keys: IdempotencyKeys,
+): Handler["publish"] {
+  return async (request) => {
     const { tenant, body, idempotencyKey } = request;
     if (idempotencyKey !== undefined) checkKey(idempotencyKey);
     const parsed = checkOperation(body, service.documentTextBytesMax);
@@ -129,29 +164,6 @@ export function createHandler(options: HandlerOptions): Handler {
     const { seq } = await spanned(span, () => service.publish(tenant, message));
     if (keyed !== undefined) keys.remember(keyed, seq);
     return { id, seq };
-  }
-
-  return {
-    answer,
-    publish,
-    document: async (tenant, id) => service.document(tenant, documentIdOf(id)),
-    async documents(tenant, page) {
-      const request = pageOf(page);
-      const share = listings.tryTake(tenant);
-      if (share === undefined) throw new FreshetError("overloaded", "too many listings at once");
-      try {
-        return await service.documents(tenant, request);
-      } finally {
-        share.release();
-      }
-    },
-    status: () => service.status(),
-    explain(thrown) {
-      const error = toFreshetError(thrown);
-      if (error.code !== "internal") return error;
-      log.error({ error: thrown }, "a request failed unexpectedly");
-      return new FreshetError("internal");
-    },
   };
 }
 

@@ -36,7 +36,8 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
   const show = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
       checkHost(request.headers);
-      if (request.url !== "/metrics" || request.method !== "GET") throw new FreshetError("not_found");
+      if (request.url !== "/metrics" || request.method !== "GET")
+        throw new FreshetError("not_found");
       checkOperator(request.headers);
       const { text, contentType } = await metricsPage(options.metrics, request.headers.accept);
       response.writeHead(200, { "content-type": contentType }).end(text);
@@ -58,7 +59,10 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
   );
   server.maxConnections = limits.metricsConnectionsMax;
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(explainListenError(error, host, port)));
+    server.once("error", (error) => {
+      const told = explainListenError(error, host, port);
+      reject(told instanceof Error ? told : error);
+    });
     server.listen(port, host, resolve);
   });
   return {

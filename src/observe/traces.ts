@@ -15,10 +15,10 @@
 import {
   type Attributes,
   type Context,
-  ROOT_CONTEXT,
   SpanKind as OtelKind,
   type Span as OtelSpan,
   type Tracer as OtelTracer,
+  ROOT_CONTEXT,
   SpanStatusCode,
   TraceFlags,
   trace,
@@ -34,8 +34,8 @@ import {
   type Sampler,
   TraceIdRatioBasedSampler,
 } from "@opentelemetry/sdk-trace-node";
-import type { TracingSettings } from "../contract/links.ts";
 import { limits } from "../contract/limits.ts";
+import type { TracingSettings } from "../contract/links.ts";
 import {
   noSpan,
   type Span,
@@ -121,7 +121,10 @@ const kinds: Readonly<Record<SpanKind, OtelKind>> = {
 function startedIn(
   tracer: OtelTracer,
   context: Context,
-  { name, attributes }: { readonly name: SpanName; readonly attributes?: SpanAttributes | undefined },
+  {
+    name,
+    attributes,
+  }: { readonly name: SpanName; readonly attributes?: SpanAttributes | undefined },
 ): Span {
   const options = { kind: kinds[spanKinds[name]], attributes: checked(attributes ?? {}) };
   const span = tracer.startSpan(name, options, context);

@@ -177,7 +177,8 @@ describe("configuration", () => {
   it("describes every setting in one table row", () => {
     const rows = settingsTable().split("\n").slice(2);
     expect(rows).toHaveLength(Object.keys(settings).length);
-    for (const row of rows) expect(row).toMatch(/^\| `(FRESHET|OTEL)_[A-Z_]+` \| (`.+`)? \| .+ \|$/);
+    for (const row of rows)
+      expect(row).toMatch(/^\| `(FRESHET|OTEL)_[A-Z_]+` \| (`.+`)? \| .+ \|$/);
   });
 
   it("is documented by the guide's table, word for word", () => {

@@ -53,7 +53,7 @@ function start(
     tenants: canaryTenants(partitions),
     stateOf: options.stateOf ?? (() => "serving"),
     ...{ clock: systemClock, metrics, logger: silentLogger },
-    word: () => `word${"abcdefghij"[(words += 1) % 10]}`,
+    word: () => `word${"abcdefghij"[((words += 1)) % 10]}`,
     everyMs: 40,
     waitMs: options.waitMs ?? 5_000,
   });
@@ -144,17 +144,20 @@ describe("the canary", () => {
 });
 
 describe("the canary's tenants", () => {
-  it.each([1, 2, 8, 1_024])("are one in each of %i partitions, the same for every node", (count) => {
-    const tenants = canaryTenants(count);
-    expect([...tenants.keys()].sort((a, b) => a - b)).toEqual(
-      Array.from({ length: count }, (_, index) => partition(index)),
-    );
-    for (const [place, tenant] of tenants) {
-      expect(partitionOf(tenant, count)).toBe(place);
-      expect(isNamedCanary(tenant)).toBe(true);
-    }
-    expect(canaryTenants(count)).toEqual(tenants);
-  });
+  it.each([1, 2, 8, 1_024])(
+    "are one in each of %i partitions, the same for every node",
+    (count) => {
+      const tenants = canaryTenants(count);
+      expect([...tenants.keys()].sort((a, b) => a - b)).toEqual(
+        Array.from({ length: count }, (_, index) => partition(index)),
+      );
+      for (const [place, tenant] of tenants) {
+        expect(partitionOf(tenant, count)).toBe(place);
+        expect(isNamedCanary(tenant)).toBe(true);
+      }
+      expect(canaryTenants(count)).toEqual(tenants);
+    },
+  );
 
   it("share one label, so that they are no users in a metric", async () => {
     const metrics = createMetrics();

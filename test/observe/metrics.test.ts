@@ -65,7 +65,9 @@ describe("metrics", () => {
     const exemplars = text.split("\n").filter((line) => line.includes(" # {"));
     expect(exemplars).toEqual([
       expect.stringMatching(
-        new RegExp(`^freshet_question_seconds_bucket\\{le="0.3",tenant="a"\\} 1 # \\{trace_id="${traceId}"\\} 0.29 `),
+        new RegExp(
+          `^freshet_question_seconds_bucket\\{le="0.3",tenant="a"\\} 1 # \\{trace_id="${traceId}"\\} 0.29 `,
+        ),
       ),
     ]);
     expect(text).toContain("# TYPE freshet_questions counter\n");

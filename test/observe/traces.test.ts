@@ -61,7 +61,7 @@ describe("traces over OTLP", () => {
     const words = ["a whole sentence", "über", "", "x".repeat(129), Number.NaN];
     for (const value of words) tracer.start("document").set({ "freshet.tenant": value as never });
     const leaking = { "freshet.question": "hunter2", "freshet.tenant": "acme" };
-    const span = tracer.start("document", { attributes: leaking as never });
+    const span = tracer.start("document", { attributes: leaking });
     span.set({ "freshet.outcome": "a whole sentence" });
     span.end();
     await tracer.close();
@@ -135,7 +135,12 @@ describe("the context of a trace", () => {
   it("is taken in the form that W3C gives it, and in no other", () => {
     expect(traceparentOf(sampled)).toBe(sampled);
     const zeros = "0".repeat(32);
-    for (const bad of [undefined, "", `01${sampled.slice(2)}`, `00-${zeros}-${"a".repeat(16)}-01`]) {
+    for (const bad of [
+      undefined,
+      "",
+      `01${sampled.slice(2)}`,
+      `00-${zeros}-${"a".repeat(16)}-01`,
+    ]) {
       expect(traceparentOf(bad)).toBeUndefined();
     }
     fc.assert(

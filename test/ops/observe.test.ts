@@ -45,13 +45,19 @@ async function ownNames(): Promise<ReadonlySet<string>> {
 }
 
 const metricPattern = /(?<![\w$"{])[a-z][a-z0-9_:]*(?=[{[)\s<>=/*-]|$)/g;
-const words = /\b(?:sum|max|min|by|rate|increase|and|or|vector|time|topk|bool|le|histogram_quantile)\b/;
+const words =
+  /\b(?:sum|max|min|by|rate|increase|and|or|vector|time|topk|bool|le|histogram_quantile)\b/;
 const labelLists = /by \([^)]*\)/g;
 const matchers = /\{[^}]*\}/g;
 
 function metricsIn(expr: string): readonly string[] {
-  const bare = expr.replaceAll(labelLists, "").replaceAll(matchers, "{}").replaceAll(/\[[^\]]*\]/g, "[]");
-  return [...bare.matchAll(metricPattern)].map(([name]) => name).filter((name) => !words.test(name));
+  const bare = expr
+    .replaceAll(labelLists, "")
+    .replaceAll(matchers, "{}")
+    .replaceAll(/\[[^\]]*\]/g, "[]");
+  return [...bare.matchAll(metricPattern)]
+    .map(([name]) => name)
+    .filter((name) => !words.test(name));
 }
 
 describe("rules and boards", () => {
@@ -60,7 +66,9 @@ describe("rules and boards", () => {
     const series = new Set(recorded.map(({ record }) => record));
     const asked = [
       ...[...recorded, ...alerts].map(({ expr }) => expr),
-      ...boards.flatMap(({ panels }) => panels.flatMap(({ queries }) => queries.map((q) => q.expr))),
+      ...boards.flatMap(({ panels }) =>
+        panels.flatMap(({ queries }) => queries.map((q) => q.expr)),
+      ),
     ];
     for (const expr of asked) {
       const names = metricsIn(expr);
@@ -82,8 +90,14 @@ describe("rules and boards", () => {
     const cases = tests.flatMap((each) => each.alert_rule_test);
     for (const { alert } of alerts) {
       const own = cases.filter(({ alertname }) => alertname === alert);
-      expect(own.some(({ exp_alerts }) => exp_alerts.length > 0), alert).toBe(true);
-      expect(own.some(({ exp_alerts }) => exp_alerts.length === 0), alert).toBe(true);
+      expect(
+        own.some(({ exp_alerts }) => exp_alerts.length > 0),
+        alert,
+      ).toBe(true);
+      expect(
+        own.some(({ exp_alerts }) => exp_alerts.length === 0),
+        alert,
+      ).toBe(true);
     }
   });
 

@@ -54,16 +54,18 @@ interface Export {
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const bodies: string[] = [];
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     const parts: Buffer[] = [];
-    for await (const part of request) parts.push(part as Buffer);
-    const body = Buffer.concat(parts).toString("utf8");
-    const isTraces = request.url === "/v1/traces" && request.method === "POST";
-    if (isTraces) {
-      bodies.push(body);
-      spans.push(...spansIn(JSON.parse(body) as Export));
-    }
-    response.writeHead(isTraces ? 200 : 404, { "content-type": "application/json" }).end("{}");
+    request.on("data", (part: Buffer) => parts.push(part));
+    request.on("end", () => {
+      const body = Buffer.concat(parts).toString("utf8");
+      const isTraces = request.url === "/v1/traces" && request.method === "POST";
+      if (isTraces) {
+        bodies.push(body);
+        spans.push(...spansIn(JSON.parse(body) as Export));
+      }
+      response.writeHead(isTraces ? 200 : 404, { "content-type": "application/json" }).end("{}");
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {

@@ -42,9 +42,7 @@ const shortestWindowMs = 5 * minuteMs;
 const own = observationLimits;
 
 export const observationRelations: Relations = {
-  "what is sent at once fits the queue": [
-    below(own.traceBatchSpansMax, own.traceQueueSpansMax),
-  ],
+  "what is sent at once fits the queue": [below(own.traceBatchSpansMax, own.traceQueueSpansMax)],
   "a burn rate rests on many canaries also in its shortest window": [
     atMost(own.canaryEveryMs * 12, shortestWindowMs),
   ],
