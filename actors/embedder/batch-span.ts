@@ -1,4 +1,4 @@
-/** A batch is made for requests of many traces: it belongs to the first, and links to the others. */
+/** A batch serves requests of many traces: it belongs to the first, and links to the others. */
 
 import { noSpan, type Span } from "../../src/contract/tracing.ts";
 import { batchShape } from "../../src/embedding/batching.ts";

@@ -1,4 +1,4 @@
-/** What an applied operation is told to: its publisher, the metrics, and its trace, which ends. */
+/** Who hears of an applied operation: its publisher, the metrics, and its trace, which ends. */
 
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Metrics } from "../../src/contract/observation.ts";

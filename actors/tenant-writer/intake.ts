@@ -151,7 +151,7 @@ export class Intake {
     if (suspect) await settled;
   }
 
-  /** The publisher's trace goes on here, also where another node has begun it. */
+  /** Continues the publisher's trace, also one that another node has begun. */
   #spanOf({ version, traceparent }: KeptOperation): Span {
     const { tracer, tenant } = this.#options;
     if (tracer === undefined) return noSpan;

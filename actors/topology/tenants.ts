@@ -114,9 +114,7 @@ export function spawnTenant(
       recoveries: wiring.recoveries,
       hot: wiring.hot,
       limits: tenantLimits,
-      metrics,
-      logger,
-      tracer: options.tracer,
+      ...{ metrics, logger, tracer: options.tracer },
     }),
   });
   return {

@@ -1,4 +1,4 @@
-/** `ops/node node ops/grafana/main.ts [folder]`: writes the boards as files that Grafana imports. */
+/** `ops/node node ops/grafana/main.ts [folder]`: writes the boards as Grafana imports them. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { boards } from "./boards.ts";

@@ -1,12 +1,12 @@
 /**
- * `ops/start --observe`: what is on PATH of Prometheus, Jaeger and Grafana, beside the other servers.
+ * `ops/start --observe`: what is on PATH of Prometheus, Jaeger and Grafana, beside the servers.
  *
  * Owns: their processes, on loopback, with data in the run's folder.
  *
- *   OB1  one that is not installed, or does not start, is said and left out: the run is the same
- *        without it;
- *   OB2  Jaeger comes before the engines, which send to it; Prometheus after them, because it is
- *        told where they are.
+ *   OB1  one that is not installed, or does not start, is reported and left out: the run is the
+ *        same without it;
+ *   OB2  Jaeger starts before the engines, which send to it; Prometheus after them, because its
+ *        configuration names them.
  */
 import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -91,7 +91,7 @@ async function optional(
 ): Promise<string | undefined> {
   const program = onPath(env, name);
   if (program === undefined) {
-    say(`--observe: there is no ${name} on PATH; going on without it`);
+    say(`--observe: there is no ${name} on PATH; continuing without it`);
     return undefined;
   }
   try {
@@ -164,7 +164,7 @@ async function startGrafana(run: Run, program: string, prometheus: string): Prom
     GF_SERVER_HTTP_PORT: String(port),
     GF_PATHS_DATA: folder,
     GF_PATHS_PROVISIONING: provisioning,
-    // On loopback, for whoever sits here; nothing can be written without the password.
+    // On loopback, for people at this machine; nothing can be written without the password.
     GF_AUTH_ANONYMOUS_ENABLED: "true",
     GF_ANALYTICS_REPORTING_ENABLED: "false",
     GF_ANALYTICS_CHECK_FOR_UPDATES: "false",

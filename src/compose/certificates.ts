@@ -28,7 +28,8 @@ export function watchCertificates(
       await clock.sleep(limits.certificateExpiryEveryMs, ending.signal);
     }
   };
-  stack.push("certificates", look(), (looking) => {
+  const looking = look();
+  void stack.push("certificates", looking, () => {
     ending.abort();
     return looking;
   });

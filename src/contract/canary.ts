@@ -1,6 +1,6 @@
 /**
  * The tenants of the canary: one in each partition, whose documents are Freshet's own. Every node
- * finds the same names, so whichever owns a partition continues where the one before it ended.
+ * finds the same names, so the next owner of a partition continues with the same document.
  */
 
 import { type Partition, partitionOf, type TenantId, tenantId } from "./ids.ts";
@@ -19,7 +19,7 @@ export function canaryTenants(partitions: number): ReadonlyMap<Partition, Tenant
 }
 
 /**
- * By its name alone, for labels: anybody may be called so. What a canary is spared (quotas) asks
- * `canaryTenants`.
+ * By its name alone, for labels: any tenant may have such a name. Exemptions (from quotas) must use
+ * `canaryTenants` instead.
  */
 export const isNamedCanary = (tenant: string): boolean => tenant.startsWith(prefix);

@@ -64,7 +64,7 @@ export const spanKinds = {
 export type SpanName = keyof typeof spanKinds;
 
 export interface Span {
-  /** W3C `traceparent` for whoever continues the trace; undefined where nothing is traced. */
+  /** W3C `traceparent` for the next process; undefined where nothing is traced. */
   readonly traceparent: string | undefined;
   /** Set where the trace is recorded: for exemplars. */
   readonly traceId: string | undefined;

@@ -1,14 +1,14 @@
 /**
  * The canary: a document in each partition of this node, published, found and deleted again and
- * again, by the ways that everybody's documents take. What it measures is the source of the
- * objective of freshness.
+ * again, by the service that HTTP uses. What it measures is the source of the objective of
+ * freshness.
  *
  * Owns: one document of each canary tenant. Never: looks at another tenant, or holds anything up.
  *
  *   KC1  one round a partition at a time, at most `canariesAtOnceMax` of a node; each step ends
  *        after `canaryWaitMs`, so a round is bounded;
- *   KC2  a partition is measured by the node that should serve it, also while it does not: nothing
- *        counted is no outage, so failures have to be counted by somebody;
+ *   KC2  a partition is measured by the node that should serve it, also while it does not: an outage
+ *        in which nothing is counted would look like no outage;
  *   KC3  each document is the same one in a new version: neither heads nor cold grow, and a round
  *        that broke off is cleaned up by the next;
  *   KC4  a stop ends what runs, and counts it as nothing.

@@ -26,8 +26,8 @@ export const observationLimits = {
   // --- Canary --------------------------------------------------------------------------------
   /**
    * From one document to the next of a partition: 20 in the shortest window of a rule. Each takes
-   * some 5 ms of a core and 3 kB of the log, which keeps it for the replay window: 140 MB a day with
-   * eight partitions.
+   * some 5 ms of a core and 3 kB of the log, which keeps it for the replay window: 140 MB a day
+   * with eight partitions.
    */
   canaryEveryMs: 15 * secondMs,
   /** A document that is not found, or not gone, after so long has failed. */

@@ -1,7 +1,6 @@
 /**
  * Traces through Temporal: requests carry their context in a header, `workflows/trace-headers.ts`
- * hands it on, and each attempt of a step is a span of it. A step that nobody's trace asked for
- * begins none.
+ * hands it on, and each attempt of a step is a span of it. Without the header a step has no span.
  */
 
 import type { WorkflowClientInterceptor } from "@temporalio/client";
