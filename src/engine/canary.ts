@@ -7,8 +7,8 @@
  *
  *   KC1  one round a partition at a time, at most `canariesAtOnceMax` of a node; each step ends
  *        after `canaryWaitMs`, so a round is bounded;
- *   KC2  a partition is measured by the node that should serve it, also while it does not: an outage
- *        in which nothing is counted would look like no outage;
+ *   KC2  a partition is measured by the node that should serve it, also while it does not: an
+ *        outage in which nothing is counted would look like no outage;
  *   KC3  each document is the same one in a new version: neither heads nor cold grow, and a round
  *        that broke off is cleaned up by the next;
  *   KC4  a stop ends what runs, and counts it as nothing.
