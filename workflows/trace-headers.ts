@@ -1,7 +1,7 @@
 /**
  * What a trace needs of a workflow: the context that came with its start, its latest signal or
- * update is passed to the activities that it schedules. It decides nothing and adds no command, so a
- * history without the header replays as before.
+ * update is passed to the activities that it schedules. It decides nothing and adds no command, so
+ * a history without the header replays as before.
  */
 
 import type { Headers, WorkflowInterceptorsFactory } from "@temporalio/workflow";
