@@ -12,6 +12,7 @@ import type { Manifest } from "../src/contract/manifest.ts";
 import type { Answer } from "../src/contract/query.ts";
 import type { DocumentInfo, PlacedRecord } from "../src/contract/record.ts";
 import type { AskRequest } from "../src/contract/service.ts";
+import type { Span } from "../src/contract/tracing.ts";
 import type { EmbedInput } from "../src/embedding/port.ts";
 import type { Heads } from "../src/heads/heads.ts";
 import type { HotDocument } from "../src/hot/port.ts";
@@ -28,6 +29,7 @@ export interface EmbedRequest extends Asks<readonly Float32Array[]> {
   readonly inputs: readonly EmbedInput[];
   /** Aborts when the caller has left: its texts are not embedded any more. */
   readonly signal: AbortSignal;
+  readonly span?: Span | undefined;
 }
 
 export type EmbedderMessage = EmbedRequest;
@@ -87,7 +89,7 @@ export type TenantViewMessage =
   | { readonly type: "replay"; readonly record: PlacedRecord }
   /** The tail is complete: from here on the view answers. */
   | { readonly type: "ready"; readonly visible: Version }
-  | { readonly type: "apply"; readonly record: PlacedRecord; readonly publishedAtMs: number }
+  | ApplyMessage
   | { readonly type: "manifest"; readonly stored: StoredManifest }
   | DropMessage
   | LoadedMessage
@@ -96,6 +98,15 @@ export type TenantViewMessage =
   | SearchRequest
   | DocumentRequest
   | ListRequest;
+
+/** A record that the log holds now: the view makes it visible. */
+export interface ApplyMessage {
+  readonly type: "apply";
+  readonly record: PlacedRecord;
+  readonly publishedAtMs: number;
+  /** Of the operation; the view ends it. */
+  readonly span?: Span | undefined;
+}
 
 /** The grace period of a confirmed merge is over. */
 export interface DropMessage {

@@ -88,7 +88,8 @@ export async function writeRecords(
       if (count >= objectsMax) return;
     }
   }
-  const target = { cold, tenant, rewrites: only !== undefined, onWritten };
+  const { clock, metrics } = ports;
+  const target = { cold, tenant, rewrites: only !== undefined, onWritten, clock, metrics };
   const { written, refused } = await writePages(target, objects());
   return { written, through, ...refusedOf(refused) };
 }
@@ -127,7 +128,7 @@ interface PlacedObject {
   readonly position: Position;
 }
 
-interface PageTarget {
+interface PageTarget extends Pick<MergePorts, "clock" | "metrics"> {
   readonly cold: ColdShard;
   readonly tenant: TenantId;
   /** The objects were missed by a read-back: they are written so that a search finds them. */
@@ -174,12 +175,14 @@ async function* pagesOf(
 
 /** The ids that are refused for good. */
 async function writePage(
-  { cold, tenant, rewrites }: PageTarget,
+  { cold, tenant, rewrites, clock, metrics }: PageTarget,
   page: readonly PlacedObject[],
 ): Promise<ReadonlySet<string>> {
   const objects = page.map(({ object }) => object);
+  const begunMs = clock.monotonicMs();
   try {
     await (rewrites ? cold.rewrite(tenant, objects) : cold.upsert(tenant, objects));
+    metrics.observe("cold_write_seconds", (clock.monotonicMs() - begunMs) / 1000);
     return new Set();
   } catch (error) {
     if (error instanceof RefusedObjectsError) return new Set(error.ids);

@@ -37,6 +37,7 @@ import type { Embedder, EmbedInput, Lane } from "../../src/embedding/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { EmbedderMessage } from "../messages.ts";
+import { batchSpan } from "./batch-span.ts";
 import { PendingRequest, type PendingText } from "./request.ts";
 
 export interface EmbedderOptions {
@@ -218,6 +219,7 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
     const { clock, signal } = this.#context;
     const { lane, embedder } = this.#options;
     const sentAtMs = clock.monotonicMs();
+    const span = batchSpan(batch, lane);
     try {
       const inputs = batch.map(({ input }) => input);
       const vectors = await embedder.embed(inputs, { lane, signal });
@@ -225,7 +227,11 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
         throw new FreshetError("internal", "a batch came back with another number of vectors");
       }
       this.#measure(batch, sentAtMs);
+      span.end();
       return vectors;
+    } catch (thrown) {
+      span.end(toFreshetError(thrown).code);
+      throw thrown;
     } finally {
       // Also after a failure: the backend is free for the next batch from here on.
       this.#previousReplyAtMs = clock.monotonicMs();

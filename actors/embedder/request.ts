@@ -1,6 +1,7 @@
 /** A request to the embedder until it is answered, and its texts as the batcher sees them. */
 
 import { FreshetError } from "../../src/contract/errors.ts";
+import { noSpan, type Span } from "../../src/contract/tracing.ts";
 import type { QueuedText } from "../../src/embedding/fair-queue.ts";
 import type { EmbedInput } from "../../src/embedding/port.ts";
 import type { EmbedRequest } from "../messages.ts";
@@ -15,6 +16,7 @@ export interface PendingText extends QueuedText {
 /** Answers its caller once: with all vectors, the first error, or `cancelled` when it leaves. */
 export class PendingRequest {
   readonly sinceMs: number;
+  readonly span: Span;
   readonly #message: EmbedRequest;
   readonly #vectors: Float32Array[];
   readonly #onSettled: (request: PendingRequest) => void;
@@ -29,6 +31,7 @@ export class PendingRequest {
   ) {
     this.#message = message;
     this.sinceMs = sinceMs;
+    this.span = message.span ?? noSpan;
     this.#onSettled = onSettled;
     this.#left = message.inputs.length;
     this.#vectors = new Array<Float32Array>(this.#left);

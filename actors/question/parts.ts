@@ -14,6 +14,7 @@ import {
 } from "../../src/contract/query.ts";
 import type { Explanation, Relevance } from "../../src/contract/ranking.ts";
 import type { Scalar } from "../../src/contract/scalar.ts";
+import { noSpan, type Span } from "../../src/contract/tracing.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { ask, type Reply } from "../../src/runtime/reply.ts";
 import type { NameRedactor, NamesText } from "../../src/text/names.ts";
@@ -129,11 +130,14 @@ function redactedValue(redactor: FieldRedactor, field: string, value: Scalar): S
 
 /** Stopwatch of a question: milliseconds by stage, each stage may run more than once. */
 export class Stopwatch {
+  readonly span: Span;
   readonly #now: () => number;
   readonly #begun: number;
   readonly ms = { embed: 0, hot: 0, cold: 0, fuse: 0, llm: 0 };
 
-  constructor(now: () => number) {
+  /** @param span of the question, whose children the stages are */
+  constructor(now: () => number, span: Span = noSpan) {
+    this.span = span;
     this.#now = now;
     this.#begun = now();
   }

@@ -34,6 +34,7 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
 import type { Quotas } from "../../src/contract/quota.ts";
+import { noSpan, spanned } from "../../src/contract/tracing.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
@@ -99,9 +100,10 @@ export function questionActor(
         outcome = error.code;
         reply.reject(error);
       }
-      const seconds = (context.clock.monotonicMs() - begun) / 1000;
+      const value = (context.clock.monotonicMs() - begun) / 1000;
+      const { traceId } = message.span ?? noSpan;
       options.metrics.count("questions_total", { tenant, outcome });
-      options.metrics.observe("question_seconds", seconds, { tenant });
+      options.metrics.observe("question_seconds", { value, traceId }, { tenant });
     },
   });
 }
@@ -154,7 +156,7 @@ class QuestionRun {
     this.#options = options;
     this.#request = request;
     this.#clock = clock;
-    this.#stages = new Stopwatch(() => clock.monotonicMs());
+    this.#stages = new Stopwatch(() => clock.monotonicMs(), request.span);
     const { directory, log, limits } = options;
     this.#lookup = new TenantLookup({ directory, log, pollMs: limits.pollMs }, request, clock);
   }
@@ -171,13 +173,16 @@ class QuestionRun {
   async #answer(): Promise<Answer> {
     const { question, tenant, access, onEvent, signal } = this.#request;
     const { vectors } = this.#options;
-    const redacted = await this.#redact();
+    const { span } = this.#stages;
+    const redacted = await spanned(span.child("redact"), () => this.#redact());
     const { form } = redacted;
     this.#checkLease();
     const text = await this.#standingAlone(redacted);
     const mayKeep = mayShare(question);
+    const embedding = span.child("embed");
+    const asked = { tenant, text, access, signal, span: embedding };
     const vector = await this.#stages.time("embed", () =>
-      vectors.of({ tenant, text, access, signal }, { mayKeep }),
+      spanned(embedding, () => vectors.of(asked, { mayKeep })),
     );
     const { retrieved, kept } = await this.#retrieve({ text, filter: redacted.filter, vector });
     this.#checkLease();
@@ -291,7 +296,9 @@ class QuestionRun {
     const { hot, cold, visible, revision } = found;
     const asked = { tenant, text: query.text, question, access, found, hidden, signal };
     const ranking = new QuestionRanking({ ...this.#options, clock: this.#clock }, asked);
-    const ranked = await this.#stages.time("fuse", () => ranking.run());
+    const ranked = await this.#stages.time("fuse", () =>
+      spanned(this.#stages.span.child("fuse"), () => ranking.run()),
+    );
     const { sources, relevance, coverage: also, explain } = ranked;
     metrics.observe("hot_search_seconds", found.hotMs / 1000);
     const expiresAtMs = Math.min(firstExpiryMs(hot), firstExpiryMs(cold));
@@ -316,6 +323,7 @@ class QuestionRun {
     const written = await writer
       .write({
         tenant,
+        span: this.#stages.span,
         reader: access?.key,
         mayKeep: mayShare(question),
         mayUseModel,

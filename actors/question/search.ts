@@ -10,6 +10,7 @@ import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import { hasExpired } from "../../src/contract/expiry.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Coverage } from "../../src/contract/query.ts";
+import { spanned } from "../../src/contract/tracing.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { Deadline } from "../../src/runtime/deadline.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
@@ -54,6 +55,8 @@ interface ColdResult {
   readonly coverage: Coverage["cold"];
 }
 
+const inCold = { "db.system.name": "weaviate", "db.operation.name": "search" };
+
 export class QuestionSearch {
   readonly #options: SearchOptions;
   readonly #searched: Searched;
@@ -90,7 +93,9 @@ export class QuestionSearch {
       const aliveAtMs = refills === 0 ? undefined : this.#clock.nowMs();
       const asked = { limit, aliveAtMs };
       const cold = await this.#stages.time("cold", () => this.#searchCold(snapshot, asked));
-      const outcome = await this.#maskAndSearchHot(snapshot, cold);
+      const outcome = await spanned(this.#stages.span.child("search hot"), () =>
+        this.#maskAndSearchHot(snapshot, cold),
+      );
       if (outcome.kind === "dropped") {
         restarts += 1;
         if (restarts > limits.coldRestartsMax) throw new FreshetError("overloaded");
@@ -160,19 +165,24 @@ export class QuestionSearch {
     if (snapshot.isResident) return { hits: [], coverage: "resident" };
     const { cold, limits, metrics } = this.#options;
     const { tenant, vector, text, filter, access, wanted, signal } = this.#searched;
+    const span = this.#stages.span.child("search cold", inCold);
     const budget = new Deadline(this.#clock, limits.coldSearchMs, signal);
     const begun = this.#clock.monotonicMs();
     try {
+      const { traceparent } = span;
       const found = { tenant, vector, text, filter, access, wanted };
-      const query = { ...found, ...asked, signal: budget.signal };
+      const query = { ...found, ...asked, signal: budget.signal, traceparent };
       const [hits, isCurrent] = await raceAbort(
         Promise.all([cold.search(query), this.#markerIsCurrent(snapshot)]),
         budget.signal,
       );
       metrics.observe("cold_search_seconds", (this.#clock.monotonicMs() - begun) / 1000);
+      span.set({ "freshet.hits": hits.length });
+      span.end();
       return { hits, coverage: isCurrent ? "complete" : "stale" };
     } catch (thrown) {
       metrics.count("cold_errors_total", { operation: "search" });
+      span.end(budget.isOver ? "cold_unavailable" : toFreshetError(thrown).code);
       if (budget.isOver) return { hits: [], coverage: "timeout" };
       this.#throwBug(thrown);
       return { hits: [], coverage: "unavailable" };

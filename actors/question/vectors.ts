@@ -13,6 +13,7 @@ import type { Access } from "../../src/contract/access.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Metrics } from "../../src/contract/observation.ts";
+import type { Span } from "../../src/contract/tracing.ts";
 import { meanDirection } from "../../src/contract/vector.ts";
 import type { EmbeddingModel } from "../../src/embedding/port.ts";
 import { ByteCache, type ByteCacheOptions } from "../../src/runtime/byte-cache.ts";
@@ -41,6 +42,7 @@ interface Asked {
   /** Of the reader. */
   readonly access: Access | undefined;
   readonly signal: AbortSignal;
+  readonly span?: Span | undefined;
 }
 
 export class QuestionVectors {
@@ -88,7 +90,7 @@ export class QuestionVectors {
   }
 
   /** Of a text that is longer than the model takes, all pieces count alike: nothing is cut off. */
-  async #embed({ tenant, text, signal }: Asked): Promise<Float32Array> {
+  async #embed({ tenant, text, signal, span }: Asked): Promise<Float32Array> {
     const { tokenizer, model, embedder } = this.#options;
     const whole = { text, tokens: tokenizer.encode(text, model.maxTokens) };
     // Shorter than what the model takes, it was not cut: there is nothing to take apart.
@@ -100,7 +102,7 @@ export class QuestionVectors {
             tokens: tokenizer.encode(piece, model.maxTokens),
           }));
     const asked = ask<readonly Float32Array[], EmbedderMessage>({
-      message: (reply) => ({ type: "embed", tenant, inputs, signal, reply }),
+      message: (reply) => ({ type: "embed", tenant, inputs, signal, reply, span }),
       send: (message) => embedder.tryPut(message),
       refused: () => new FreshetError("overloaded"),
     });

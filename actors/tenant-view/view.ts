@@ -49,6 +49,7 @@ import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { recoveringStatus, type TenantEntry, type ViewStatus } from "../directory/directory.ts";
 import type {
+  ApplyMessage,
   DocumentRequest,
   DropMessage,
   ListRequest,
@@ -61,8 +62,8 @@ import type {
   SnapshotRequest,
   TenantViewMessage,
 } from "../messages.ts";
+import { announce } from "./announce.ts";
 import { ViewData } from "./data.ts";
-import { eventOf } from "./events.ts";
 import { type Keeping, Residency } from "./residency.ts";
 import { SnapshotWaiters } from "./waiters.ts";
 
@@ -147,7 +148,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
       case "ready":
         return this.#becomeReady(message.visible);
       case "apply":
-        return this.#apply(message.record, message.publishedAtMs);
+        return this.#apply(message);
       case "manifest":
         return this.#adopt(message.stored);
       case "drop":
@@ -208,14 +209,16 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     this.#wantMerge(data);
   }
 
-  #apply(record: PlacedRecord, publishedAtMs: number): void {
+  #apply(message: ApplyMessage): void {
     if (this.#state.kind !== "ready") return;
     const { data } = this.#state;
     const { clock } = this.#context;
     const begun = clock.monotonicMs();
-    data.fold(record, clock.nowMs());
+    const applying = message.span?.child("apply");
+    data.fold(message.record, clock.nowMs());
+    applying?.end();
     this.#options.metrics.observe("hot_insert_seconds", (clock.monotonicMs() - begun) / 1000);
-    this.#announce(record, publishedAtMs);
+    announce(message, this.#options, clock.nowMs());
     this.#publishStatus(data);
     this.#serveWaiters(data);
     this.#wantMerge(data);
@@ -354,15 +357,6 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
     const data = this.#answerable();
     if (data === undefined) return reply.reject(new FreshetError("not_ready"));
     reply.resolve(data.list(page));
-  }
-
-  #announce(record: PlacedRecord, publishedAtMs: number): void {
-    const event = eventOf(record, { nowMs: this.#context.clock.nowMs(), publishedAtMs });
-    if (event === undefined) return;
-    const { tenant, metrics, events } = this.#options;
-    events.publish(tenant, event);
-    metrics.count("operations_total", { tenant, outcome: event.status });
-    if (event.status === "visible") metrics.observe("visible_seconds", event.ms / 1000, { tenant });
   }
 
   #wantMerge(data: ViewData): void {

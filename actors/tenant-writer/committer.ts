@@ -11,6 +11,7 @@ import type { Position, Version } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import { failedOutcome, type Outcome } from "../../src/contract/outcome.ts";
 import type { ChunkRecord, PlacedRecord } from "../../src/contract/record.ts";
+import { spanned } from "../../src/contract/tracing.ts";
 import { deadLetterOf } from "../../src/log/dead-letter.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
 import type { BoundedMailbox, Mailbox } from "../../src/runtime/mailbox.ts";
@@ -45,6 +46,8 @@ export interface CommitterParts {
   readonly position: Position;
 }
 
+const toChunks = { "messaging.system": "nats", "messaging.destination.name": "CHUNKS" };
+
 export class Committer {
   readonly #options: CommitterOptions;
   readonly #parts: CommitterParts;
@@ -73,19 +76,25 @@ export class Committer {
   async #commit(next: InFlight): Promise<boolean> {
     const { inFlight, self, deadLetters, life } = this.#parts;
     const { view, metrics, tenant } = this.#options;
-    const { version } = next.operation;
+    const { version, atMs } = next.operation;
+    metrics.set("oldest_waiting_timestamp_seconds", atMs / 1000, { tenant });
     const judged = this.#judged(version, await next.outcome);
     const outcome = await this.#unlessVoid(next.operation, judged);
     if (outcome === undefined) return false;
     const record = recordOf(this.#options, next.operation, outcome);
     await this.#waitForRoom(record);
-    const placed = await this.#appendWithFallback(record, next.operation);
+    const { span } = next;
+    const placed = await spanned(span.child("append", toChunks), () =>
+      this.#appendWithFallback(record, next.operation),
+    );
     if (placed === undefined) return false;
     const publishedAtMs = next.operation.atMs;
     if (placed.kind === "reject") deadLetters.add(deadLetterOf(placed, publishedAtMs));
-    await view.put({ type: "apply", record: placed, publishedAtMs }, life.signal);
+    await view.put({ type: "apply", record: placed, publishedAtMs, span }, life.signal);
     // Not a difference of versions: sequences of DOCS count every tenant's operations.
-    metrics.set("ingest_lag_operations", inFlight.depth + self.depth, { tenant });
+    const waiting = inFlight.depth + self.depth;
+    metrics.set("ingest_lag_operations", waiting, { tenant });
+    if (waiting === 0) metrics.set("oldest_waiting_timestamp_seconds", 0, { tenant });
     return true;
   }
 

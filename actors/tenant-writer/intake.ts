@@ -16,6 +16,7 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, TenantId, Version } from "../../src/contract/ids.ts";
 import type { Logger } from "../../src/contract/observation.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
+import { noSpan, type Span, type Tracer } from "../../src/contract/tracing.ts";
 import { IdWindow } from "../../src/log/id-window.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
 import { equalBytes } from "../../src/runtime/bytes.ts";
@@ -45,6 +46,7 @@ export interface IntakeOptions {
     readonly backoff: { readonly backoffMinMs: number };
   };
   readonly logger: Logger;
+  readonly tracer?: Tracer | undefined;
 }
 
 /** An operation between intake and committer. */
@@ -53,6 +55,7 @@ export interface InFlight {
   /** Given back when the record is applied (TB1). */
   readonly shares: readonly Share[];
   readonly outcome: Promise<Outcome | Fault>;
+  readonly span: Span;
 }
 
 export interface IntakeParts {
@@ -135,9 +138,10 @@ export class Intake {
     const suspect = operation.version <= (this.#suspectsTo ?? 0);
     // One whose payload is not kept cannot be compared: it is refused, as often as it comes.
     const repeated = tooLarge(operation) === undefined ? this.#repeatedBy(operation) : undefined;
+    const span = this.#spanOf(operation);
     const outcome =
       repeated === undefined
-        ? processor.process(operation, suspect)
+        ? processor.process(operation, { suspect, span })
         : this.#repetition(operation, repeated);
     // The committer awaits it later; an earlier failure must not count as unhandled meanwhile.
     const settled = outcome.then(
@@ -145,7 +149,7 @@ export class Intake {
       () => {},
     );
     const shares = [share, inHand];
-    const isIn = await inFlight.put({ operation, outcome, shares }, life.signal);
+    const isIn = await inFlight.put({ operation, outcome, shares, span }, life.signal);
     if (!isIn) for (const taken of shares) taken.release();
     if (suspect) await settled;
   }
@@ -156,6 +160,15 @@ export class Intake {
     const { clock, signal } = this.#parts.life;
     const waitMs = waitMsFor(quotas, tenant, operation);
     if (waitMs > 0) await clock.sleep(waitMs, signal);
+  }
+
+  /** Continues the publisher's trace, also one that another node has begun. */
+  #spanOf({ version, traceparent }: KeptOperation): Span {
+    const { tracer, tenant } = this.#options;
+    if (tracer === undefined) return noSpan;
+    const log = { "messaging.system": "nats", "messaging.destination.name": "DOCS" };
+    const attributes = { ...log, "freshet.tenant": tenant, "freshet.version": version };
+    return tracer.start("document", { traceparent, attributes });
   }
 
   #repeatedBy({ version, atMs, messageId }: StoredOperation): Version | undefined {

@@ -8,6 +8,7 @@ import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import { failedOutcome, type Outcome } from "../../src/contract/outcome.ts";
+import { noSpan, type Span, spanned } from "../../src/contract/tracing.ts";
 import { isLost } from "../../src/embedding/failures.ts";
 import type { EmbedInput } from "../../src/embedding/port.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
@@ -58,16 +59,20 @@ export class OperationProcessor {
   }
 
   /** Rejects only when this life ends meanwhile; anything else is an outcome or a fault. */
-  async process(operation: KeptOperation, suspect: boolean): Promise<Outcome | Fault> {
+  async process(
+    operation: KeptOperation,
+    { suspect, span = noSpan }: { readonly suspect: boolean; readonly span?: Span },
+  ): Promise<Outcome | Fault> {
     const { logger, tenant } = this.#options;
     const refused = tooLarge(operation);
     if (refused !== undefined) return refused;
     let documentId: DocumentId | null = null;
     try {
       if (suspect) return await this.#isolated(operation);
-      return await this.#here(operation, (id) => {
+      const named = (id: DocumentId): void => {
         documentId = id;
-      });
+      };
+      return await this.#here(operation, { named, span });
     } catch (thrown) {
       const error = toFreshetError(thrown);
       if (this.#context.signal.aborted) throw error;
@@ -80,18 +85,24 @@ export class OperationProcessor {
     }
   }
 
-  async #here(operation: StoredOperation, named: (id: DocumentId) => void): Promise<Outcome> {
+  async #here(
+    operation: StoredOperation,
+    { named, span }: { readonly named: (id: DocumentId) => void; readonly span: Span },
+  ): Promise<Outcome> {
     const { log, preparation, tenant } = this.#options;
     const { signal } = this.#context;
     const { documentTextBytesMax } = log;
     const job = { tenant, payload: operation.payload, documentTextBytesMax, named };
     try {
-      const prepared = await this.#retrying(() => preparation.prepare(job, signal));
+      const prepared = await spanned(span.child("prepare"), () =>
+        this.#retrying(() => preparation.prepare(job, signal)),
+      );
       const refused = this.#refusalOf(prepared);
       if (refused !== undefined) return refused;
-      return await embedPrepared(prepared, (inputs) =>
-        this.#retrying(() => this.#askForVectors(inputs)),
-      );
+      return await embedPrepared(prepared, (inputs) => {
+        const embed = span.child("embed", { "freshet.chunks": inputs.length });
+        return spanned(embed, () => this.#retrying(() => this.#askForVectors(inputs, embed)));
+      });
     } catch (thrown) {
       if (!isLost(thrown) || this.#context.signal.aborted) throw thrown;
       return await this.#isolated(operation);
@@ -141,12 +152,16 @@ export class OperationProcessor {
     }
   }
 
-  async #askForVectors(inputs: readonly EmbedInput[]): Promise<readonly Float32Array[]> {
+  async #askForVectors(
+    inputs: readonly EmbedInput[],
+    span: Span,
+  ): Promise<readonly Float32Array[]> {
     const { tenant, embedder } = this.#options;
     const { signal } = this.#context;
     const { promise, resolve, reject } = Promise.withResolvers<readonly Float32Array[]>();
     const reply = { resolve, reject };
-    const sent = await embedder.put({ type: "embed", tenant, inputs, signal, reply }, signal);
+    const request = { type: "embed", tenant, inputs, signal, reply, span } as const;
+    const sent = await embedder.put(request, signal);
     if (!sent) throw new FreshetError("embedding_unavailable");
     // An embedder that is down answers late: a life that ends does not wait for it.
     return raceAbort(promise, signal);

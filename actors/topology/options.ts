@@ -5,6 +5,7 @@ import type { ColdShard } from "../../src/cold/port.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Quotas } from "../../src/contract/quota.ts";
+import type { Tracer } from "../../src/contract/tracing.ts";
 import type { BatchSize } from "../../src/embedding/batch-size.ts";
 import type { Embedder } from "../../src/embedding/port.ts";
 import type { HotShardFactory } from "../../src/hot/port.ts";
@@ -57,6 +58,7 @@ export interface TopologyOptions {
   readonly quotas: Quotas;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly tracer?: Tracer | undefined;
   readonly logger: Logger;
   readonly settings: {
     readonly mergeSizeChunks: number;

@@ -124,8 +124,7 @@ export function spawnTenant(
       hot: wiring.hot,
       limits: tenantLimits,
       quotas: writerQuotas(wiring),
-      metrics,
-      logger,
+      ...{ metrics, logger, tracer: options.tracer },
     }),
   });
   return {

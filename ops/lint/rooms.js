@@ -74,6 +74,7 @@ export const vendors = [
   { name: "jose", packages: "jose", from: "^src/gateway/tokens" },
   { name: "negotiator", packages: "negotiator", from: "^src/gateway/" },
   { name: "prom-client", packages: "prom-client", from: "^src/observe/" },
+  { name: "opentelemetry", packages: "@opentelemetry/[^/]+", from: "^src/observe/traces" },
   { name: "pino", packages: "pino", from: "^src/observe/" },
   { name: "file-selection", packages: "(ignore|picomatch)", from: "^src/cli/" },
   { name: "commander", packages: "(commander|cli-progress)", from: "^src/cli/" },

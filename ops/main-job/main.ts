@@ -2,11 +2,12 @@
 import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
 import { dataFolder, writeRunFile } from "../../src/cli/run-file.ts";
+import { startObservation } from "../servers/observe.ts";
 import { openSecureFiles, writeEnvironment } from "../servers/secure.ts";
 import { missingServers, type Servers, startServers } from "../servers/start-servers.ts";
 import type { ServerEnd } from "../servers/supervise.ts";
 import { ensureTools } from "../setup/ensure-tools.ts";
-import { lineProgress } from "../setup/progress.ts";
+import { lineProgress, type Progress } from "../setup/progress.ts";
 import { SetupError } from "../setup/setup-error.ts";
 import { runJob } from "./job.ts";
 import { type JobOptions, readJobOptions } from "./options.ts";
@@ -39,23 +40,37 @@ function watchForInterruption(): Interruption {
 const wantsNames = (env: NodeJS.ProcessEnv): boolean =>
   env["FRESHET_REDACT_NAMES"] === "model" && (env["FRESHET_NAMES_MODEL_DIR"] ?? "") === "";
 
+async function setUp({
+  env,
+  progress,
+  want,
+}: {
+  readonly env: NodeJS.ProcessEnv;
+  readonly progress: Progress;
+  readonly want: { readonly llm: boolean };
+}) {
+  const needed = { ...missingServers(env, want), embedding: true, names: wantsNames(env) };
+  const tools = await ensureTools({ env, progress, want: needed });
+  const { embedding } = tools;
+  if (embedding === undefined) throw new SetupError("the embedding model is missing");
+  return { tools, embedding };
+}
+
 async function run(options: JobOptions, interruption: Interruption): Promise<void> {
-  const { env } = process;
-  const dataDir = dataFolder(env);
+  const dataDir = dataFolder(process.env);
   const progress = lineProgress(
     (line) => process.stderr.write(line),
     () => performance.now(),
   );
   // What FRESHET_LLM_URL names is used either way.
   const want = { llm: options.llm === "local" };
-  const tools = await ensureTools({
-    env,
-    progress,
-    want: { ...missingServers(env, want), embedding: true, names: wantsNames(env) },
-  });
-  if (tools.embedding === undefined) throw new SetupError("the embedding model is missing");
+  const { tools, embedding } = await setUp({ env: process.env, progress, want });
   interruption.signal.throwIfAborted();
   const secure = options.secure ? await openSecureFiles(dataDir) : undefined;
+  const observed = options.observe
+    ? await startObservation({ dataDir, env: process.env, say })
+    : undefined;
+  const env = observed?.env ?? process.env;
   let servers: Servers | undefined;
   let freshet: FreshetProcesses | undefined;
   try {
@@ -66,7 +81,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     say(`starting ${nodes === 1 ? "the engine" : `${nodes} engines`} and the merge worker`);
     freshet = await startFreshet({
       servers,
-      model: tools.embedding,
+      model: embedding,
       names: tools.names,
       dataDir,
       env,
@@ -74,6 +89,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
       secure,
       onDeath,
     });
+    await observed?.watch(freshet.nodes.map(({ httpUrl }) => httpUrl));
     const urls = {
       http: freshet.httpUrl,
       nats: servers.nats.url,
@@ -104,6 +120,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     if (urls.temporal_ui !== "") say(`Temporal UI  ${urls.temporal_ui}`);
     say(`NATS         ${urls.nats}`);
     if (secure !== undefined) say(`commands     source ${secure.environmentFile}`);
+    for (const [name, url] of observed?.shown ?? []) say(`${name.padEnd(12)} ${url}`);
     if (options.once) return;
     say("");
     say("running; Ctrl-C stops everything");
@@ -117,6 +134,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     if (freshet !== undefined || servers !== undefined) say("stopping");
     await freshet?.stop();
     await servers?.stop();
+    await observed?.stop();
   }
 }
 

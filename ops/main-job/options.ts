@@ -21,6 +21,8 @@ export interface JobOptions {
   readonly llm: (typeof writers)[number];
   /** Every link with TLS and keys. */
   readonly secure: boolean;
+  /** Starts what is on PATH of Prometheus, Jaeger and Grafana. */
+  readonly observe: boolean;
 }
 
 const writers = ["extractive", "local"] as const;
@@ -38,6 +40,8 @@ Answers are sentences of the sources, at once. --llm local lets a small model on
 it takes seconds and is often wrong; it shows how a model is used. FRESHET_LLM_URL names a better one and wins.
 With --secure a CA, certificates, passwords and keys are made under FRESHET_DATA_DIR/secure, and NATS, Temporal,
 Weaviate and HTTP run with TLS and ask for them; source FRESHET_DATA_DIR/secure/environment for freshet beside it.
+With --observe each engine also runs the canary (FRESHET_CANARY), the merge worker and Weaviate show their metrics,
+and Prometheus has the rules of ops/prometheus; what is not installed is left out.
 
 Servers that already run are used instead of own ones:
   FRESHET_NATS_URL, FRESHET_TEMPORAL_ADDRESS (FRESHET_TEMPORAL_NAMESPACE, FRESHET_TEMPORAL_UI_URL),
@@ -59,14 +63,16 @@ export function readJobOptions(argv: readonly string[], cwd: string): JobOptions
         .default("extractive"),
     )
     .option("--secure", "TLS, passwords and keys on every link", false)
+    .option("--observe", "start what is on PATH of prometheus, jaeger and grafana beside it", false)
     .allowExcessArguments(false)
     .exitOverride((error) => {
       // Commander's own code for bad usage is 1; ours is 2. Help is no error.
       throw Object.assign(error, { exitCode: error.exitCode === 0 ? 0 : 2 });
     })
     .parse(argv, { from: "user" });
-  const { once, report, corpus, nodes, llm, secure } = program.opts<{
+  const { once, observe, report, corpus, nodes, llm, secure } = program.opts<{
     once: boolean;
+    observe: boolean;
     report?: string;
     corpus?: string;
     nodes: number;
@@ -78,7 +84,7 @@ export function readJobOptions(argv: readonly string[], cwd: string): JobOptions
   if (corpus !== undefined && !existsSync(resolve(cwd, corpus))) {
     program.error(`error: --corpus: there is no ${corpus}`);
   }
-  return { once, report: absolute(report), corpus: absolute(corpus), nodes, llm, secure };
+  return { once, observe, report: absolute(report), corpus: absolute(corpus), nodes, llm, secure };
 }
 
 function nodeCount(text: string): number {

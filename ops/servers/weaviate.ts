@@ -42,6 +42,21 @@ export interface WeaviateSettings {
   readonly apiKey: string;
   /** Undefined: plain text. */
   readonly secure?: SecureFiles | undefined;
+  /** Where it shows its metrics; undefined: nowhere. */
+  readonly metricsPort?: string | undefined;
+}
+
+/**
+ * The listener of metrics binds every interface and cannot be told otherwise (1.35.2): it is opened
+ * only for those who ask for it, and names no collection and no tenant.
+ */
+function metricsEnvironment(port: string | undefined): Record<string, string> {
+  if (port === undefined) return {};
+  return {
+    PROMETHEUS_MONITORING_ENABLED: "true",
+    PROMETHEUS_MONITORING_PORT: port,
+    PROMETHEUS_MONITORING_GROUP: "true",
+  };
 }
 
 /** The environment, each variable with its reason. Pure. */
@@ -112,6 +127,7 @@ export function weaviateEnvironment(settings: WeaviateSettings): Record<string, 
     // Queries beyond this are refused at once rather than queued without bound.
     MAXIMUM_CONCURRENT_GET_REQUESTS: "64",
     LOG_LEVEL: "warning",
+    ...metricsEnvironment(settings.metricsPort),
   };
 }
 
@@ -155,6 +171,7 @@ export async function startWeaviate(
       clusterPassword: randomBytes(24).toString("hex"),
       // One that is configured stays the same over restarts.
       apiKey: apiKeyOf(context),
+      metricsPort: context.env["FRESHET_WEAVIATE_METRICS_PORT"] || undefined,
     };
     const address: WeaviateAddress = {
       apiKey: settings.apiKey,

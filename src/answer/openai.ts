@@ -1,13 +1,15 @@
 /**
  * Any OpenAI-compatible `/v1/chat/completions`.
  *
- * Owns: a keep-alive pool of connections to one endpoint. Never: retries (the writer has a fallback
- * that costs nothing), follows redirects, or lets a prompt into an error.
+ * Owns: a keep-alive pool of connections to one endpoint. Never: retries (but for OA4; the writer
+ * has a fallback that costs nothing), follows redirects, or lets a prompt into an error.
  *
  *   OA1  every failure is `model_unavailable`; its details hold the HTTP status or a reason, no
  *       text;
  *   OA2  an abort of the caller ends the upstream request, and is `cancelled`;
- *   OA3  time, answer and error bodies are bounded; a stream that ends too early is a failure.
+ *   OA3  time, answer and error bodies are bounded; a stream that ends too early is a failure;
+ *   OA4  an endpoint that refuses to count tokens is asked once more without that, and never again
+ *        with it.
  */
 
 import { Agent, buildConnector, type Dispatcher } from "undici";
@@ -20,7 +22,7 @@ import { Deadline, waitAtMost } from "../runtime/deadline.ts";
 import { explainTls } from "../runtime/tls-fault.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import { explainUrl } from "../runtime/tls-probe.ts";
-import type { Completion, LanguageModel } from "./port.ts";
+import type { Completion, LanguageModel, TokenUsage } from "./port.ts";
 import { createEventParser } from "./sse.ts";
 
 export interface OpenAiOptions {
@@ -41,9 +43,10 @@ export function createOpenAiModel(options: OpenAiOptions): LanguageModel {
     headersTimeout: limits.modelRequestMs,
     bodyTimeout: limits.modelRequestMs,
   });
+  const endpointKnown = { agent, countsTokens: true };
   return {
     name: options.name ?? options.model,
-    complete: (completion) => new Call(options, agent, completion).run(),
+    complete: (completion) => new Call(options, endpointKnown, completion).run(),
     ping: () => ping(options, agent),
     close: () => agent.destroy(),
   };
@@ -90,19 +93,27 @@ function authorization({ apiKey }: OpenAiOptions): Readonly<Record<string, strin
   return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey()}` };
 }
 
+/** What is shared by the requests to an endpoint. */
+interface Known {
+  readonly agent: Agent;
+  /** False from its first refusal on (OA4). */
+  countsTokens: boolean;
+}
+
 /** One request, from first byte to answer. */
 class Call {
   readonly #options: OpenAiOptions;
-  readonly #agent: Agent;
+  readonly #known: Known;
   readonly #completion: Completion;
   /** Ends what is left of the request. */
   readonly #ended = new AbortController();
   #answer = "";
   #isFinished = false;
+  #hasUsage = false;
 
-  constructor(options: OpenAiOptions, agent: Agent, completion: Completion) {
+  constructor(options: OpenAiOptions, known: Known, completion: Completion) {
     this.#options = options;
-    this.#agent = agent;
+    this.#known = known;
     this.#completion = completion;
   }
 
@@ -112,7 +123,7 @@ class Call {
     const until = AbortSignal.any([caller, this.#ended.signal]);
     const deadline = new Deadline(this.#options.clock, limits.modelRequestMs, until);
     try {
-      const response = await this.#request(deadline.signal);
+      const response = await this.#requestOf(deadline.signal);
       await this.#read(response);
       if (!this.#isFinished) throw unavailable({ reason: "broke off" });
       return this.#answer;
@@ -125,11 +136,20 @@ class Call {
     }
   }
 
-  #request(signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  async #requestOf(signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const counts = this.#completion.onUsage !== undefined && this.#known.countsTokens;
+    const response = await this.#request(signal, counts);
+    if (!counts || response.statusCode !== 400) return response;
+    this.#known.countsTokens = false; // OA4
+    await readAtMost(response.body, limits.modelErrorBytesMax);
+    return this.#request(signal, false);
+  }
+
+  #request(signal: AbortSignal, counts: boolean): Promise<Dispatcher.ResponseData> {
     const { model } = this.#options;
-    const { messages, maxTokens } = this.#completion;
+    const { messages, maxTokens, traceparent } = this.#completion;
     const url = endpoint(this.#options, "chat/completions");
-    return this.#agent.request({
+    return this.#known.agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method: "POST",
@@ -138,6 +158,7 @@ class Call {
         "content-type": "application/json",
         accept: "text/event-stream, application/json",
         ...authorization(this.#options),
+        ...(traceparent === undefined ? {} : { traceparent }),
       },
       body: JSON.stringify({
         model,
@@ -145,6 +166,7 @@ class Call {
         max_tokens: maxTokens,
         temperature: 0,
         stream: true,
+        ...(counts ? { stream_options: { include_usage: true } } : {}),
       }),
     });
   }
@@ -170,29 +192,46 @@ class Call {
       for (const payload of payloads) this.#takeEvent(payload);
       if (next.done === true) return;
     }
-    if (this.#answer.length < limits.answerCharsMax) await this.#drain(reader);
+    if (this.#answer.length < limits.answerCharsMax) await this.#drain(reader, parser);
   }
 
   /**
    * A body read to its end leaves the connection to the next question; one that does not end costs
    * it.
    */
-  async #drain(reader: AsyncIterator<Uint8Array>): Promise<void> {
+  async #drain(
+    reader: AsyncIterator<Uint8Array>,
+    parser: ReturnType<typeof createEventParser>,
+  ): Promise<void> {
     const toEnd = async (): Promise<void> => {
-      while ((await reader.next()).done !== true);
+      for (;;) {
+        const next = await reader.next();
+        if (next.done === true) return;
+        // The count of tokens comes after the last word.
+        for (const payload of parser.push(next.value)) this.#takeUsage(payload);
+      }
     };
     const drained = toEnd().catch(() => undefined);
     await waitAtMost(this.#options.clock, limits.modelDrainMs, drained);
   }
 
+  /** Never throws: the answer is whole without it. */
+  #takeUsage(payload: string): void {
+    const usage = usageIn(payload);
+    if (usage === undefined || this.#hasUsage) return;
+    this.#hasUsage = true;
+    this.#completion.onUsage?.(usage);
+  }
+
   #takeEvent(payload: string): void {
-    if (this.#isFinished) return;
+    if (this.#isFinished) return this.#takeUsage(payload);
     if (payload.trim() === "[DONE]") this.#isFinished = true;
     else this.#take(payload);
   }
 
   #take(payload: string): void {
     const chunk = parseChunk(payload);
+    if (payload.includes('"usage"')) this.#takeUsage(payload);
     if (chunk.isError) throw unavailable({ reason: "error in the stream", ...errorNames(payload) });
     const text = cutText(chunk.text, limits.answerCharsMax - this.#answer.length);
     this.#answer += text;
@@ -229,6 +268,21 @@ function parseChunk(payload: string): Chunk {
     isError: (field(json, "error") ?? null) !== null,
   };
 }
+
+/** Undefined where an event has none: most have `null`, or nothing. */
+function usageIn(payload: string): TokenUsage | undefined {
+  try {
+    const usage = field(JSON.parse(payload), "usage");
+    const prompt = field(usage, "prompt_tokens");
+    const completion = field(usage, "completion_tokens");
+    return isCount(prompt) && isCount(completion) ? { prompt, completion } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0;
 
 function field(value: unknown, name: string): unknown {
   if (typeof value !== "object" || value === null) return undefined;

@@ -6,6 +6,7 @@
 import type { TenantId } from "../contract/ids.ts";
 import type { Answer, Source, Turn } from "../contract/query.ts";
 import type { Explanation } from "../contract/ranking.ts";
+import type { Span } from "../contract/tracing.ts";
 
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
@@ -19,6 +20,16 @@ export interface Completion {
   readonly signal: AbortSignal;
   /** Called with each piece of text as it arrives. */
   readonly onText?: ((text: string) => void) | undefined;
+  /** Called at most once, where the endpoint counts tokens. */
+  readonly onUsage?: ((usage: TokenUsage) => void) | undefined;
+  /** The trace that the completion belongs to, for the endpoint. */
+  readonly traceparent?: string | undefined;
+}
+
+/** In the model's own tokens. */
+export interface TokenUsage {
+  readonly prompt: number;
+  readonly completion: number;
 }
 
 export interface LanguageModel {
@@ -70,6 +81,8 @@ export interface WriteRequest {
   readonly onTokens?: ((tokens: number) => void) | undefined;
   /** Checked text as it is ready; together the pieces are the answer. */
   readonly onText?: ((text: string) => void) | undefined;
+  /** Of the question. */
+  readonly span?: Span | undefined;
 }
 
 /** A question behind a conversation; both redacted. */

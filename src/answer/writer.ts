@@ -12,11 +12,19 @@
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { Logger, Metrics } from "../contract/observation.ts";
+import { noSpan } from "../contract/tracing.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
 import { createCitationFilter, type TextGate } from "./citations.ts";
 import { extractiveAnswer, missingCitations } from "./cited-sentences.ts";
-import type { AnswerWriter, LanguageModel, PromptRead, WriteRequest, Written } from "./port.ts";
+import type {
+  AnswerWriter,
+  LanguageModel,
+  PromptRead,
+  TokenUsage,
+  WriteRequest,
+  Written,
+} from "./port.ts";
 import { buildPrompt, declined } from "./prompt.ts";
 import { createQuoteGate } from "./quotes.ts";
 import { createRepetitionGuard } from "./repetition.ts";
@@ -97,15 +105,33 @@ async function writeWithModel(run: ModelRun): Promise<PromptRead | undefined> {
   const enough = new AbortController();
   const heard = new Deadline(clock, budgetMs, AbortSignal.any([signal, enough.signal]));
   const begun = clock.monotonicMs();
+  const labels = { model: model.name };
+  const span = (request.span ?? noSpan).child("chat", chatAttributes(model.name, maxTokens));
+  const onUsage = (usage: TokenUsage): void => {
+    metrics.count("language_model_tokens_total", { ...labels, kind: "prompt" }, usage.prompt);
+    const completion = { ...labels, kind: "completion" };
+    metrics.count("language_model_tokens_total", completion, usage.completion);
+    span.set({
+      "gen_ai.usage.input_tokens": usage.prompt,
+      "gen_ai.usage.output_tokens": usage.completion,
+    });
+  };
   let streamed = "";
   const onText = (text: string): void => {
+    if (streamed === "" && text !== "") {
+      const seconds = (clock.monotonicMs() - begun) / 1000;
+      metrics.observe("language_model_first_token_seconds", seconds, labels);
+    }
     streamed += text;
     answer.add(filter.push(guard.push(text)));
     if (guard.isLooping()) enough.abort();
   };
   try {
     const whole = await model
-      .complete({ messages, maxTokens, signal: heard.signal, onText })
+      .complete({
+        ...{ messages, maxTokens, signal: heard.signal, onText, onUsage },
+        traceparent: span.traceparent,
+      })
       .catch((thrown: unknown) => {
         // A loop was ended by us: what came before it is the answer.
         if (guard.isLooping() && !signal.aborted) return streamed;
@@ -117,11 +143,11 @@ async function writeWithModel(run: ModelRun): Promise<PromptRead | undefined> {
     if (answer.text === "") throw new FreshetError("model_unavailable", "the model said nothing");
     const markers = isQuoted ? "" : missingCitations(answer.text, sources.slice(0, shown));
     if (markers !== "") answer.add(` ${markers}`);
-    metrics.observe("language_model_seconds", (clock.monotonicMs() - begun) / 1000, {
-      model: model.name,
-    });
+    metrics.observe("language_model_seconds", (clock.monotonicMs() - begun) / 1000, labels);
+    span.end();
     return read;
   } catch (thrown) {
+    span.end(signal.aborted ? "cancelled" : toFreshetError(thrown).code);
     if (signal.aborted) throw new FreshetError("cancelled");
     const { code, details } = toFreshetError(thrown);
     metrics.count("language_model_errors_total", { model: model.name });
@@ -140,6 +166,16 @@ function inTurn(first: TextGate, second: TextGate): TextGate {
   return {
     push: (text) => second.push(first.push(text)),
     end: () => second.push(first.end()) + second.end(),
+  };
+}
+
+/** By OpenTelemetry's conventions for generative AI. */
+function chatAttributes(model: string, maxTokens: number) {
+  return {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": model,
+    "gen_ai.request.max_tokens": maxTokens,
   };
 }
 

@@ -22,7 +22,7 @@
  *        release refuses: it would answer as if there were none.
  */
 
-import { createInbox, headers, type Msg, type NatsConnection } from "nats";
+import { createInbox, headers, type Msg, type MsgHdrs, type NatsConnection } from "nats";
 import { errorBody, errorFromBody, FreshetError, toFreshetError } from "../contract/errors.ts";
 import { type DocumentId, tenantId } from "../contract/ids.ts";
 import { isInbox } from "../contract/inbox.ts";
@@ -39,6 +39,7 @@ import type {
   Reader,
   Service,
 } from "../contract/service.ts";
+import { noSpan, silentTracer, spanned, type Tracer, traceparentOf } from "../contract/tracing.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { Deadline, late, waitAtMost } from "../runtime/deadline.ts";
 import { Askers } from "./nats-askers.ts";
@@ -55,7 +56,10 @@ const subjectOf = (node: string, verb: string, tenant: string): string =>
 export function connectPeers(connection: NatsConnection, clock = systemClock): Peers {
   const asking = { connection, clock };
   return {
-    ask: (node, { tenant, groups, question, credential, signal, onEvent }) => {
+    ask: (
+      node,
+      { tenant, groups, question, credential, signal, onEvent, span: asker = noSpan },
+    ) => {
       const body = { question, credential, stream: onEvent !== undefined, beats: true };
       const waitMs = question.deadline_ms + limits.peerMarginMs;
       const inbox = createInbox();
@@ -64,7 +68,10 @@ export function connectPeers(connection: NatsConnection, clock = systemClock): P
         cancel: subjectOf(node, "cancel", idOf(inbox)),
       };
       const addressed = addressedTo(node, { verb: "ask", reader: { tenant, groups } }, body);
-      return exchange<Answer>(asking, { ...addressed, waitMs, inbox, work, signal, onEvent });
+      const span = asker.child("ask peer");
+      const { traceparent } = span;
+      const request = { ...addressed, waitMs, inbox, work, signal, onEvent, traceparent };
+      return spanned(span, () => exchange<Answer>(asking, request));
     },
     document: (node, reader, id) => {
       const addressed = addressedTo(node, { verb: "document", reader }, { id });
@@ -115,6 +122,7 @@ interface Exchange {
   readonly work?: { readonly beat: string; readonly cancel: string };
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: AskRequest["onEvent"];
+  readonly traceparent?: string | undefined;
 }
 
 /** One request and its replies, the last of which is the result. */
@@ -122,7 +130,7 @@ async function exchange<Result>(
   { connection, clock }: { readonly connection: NatsConnection; readonly clock: Clock },
   options: Exchange,
 ): Promise<Result> {
-  const { subject, body, waitMs, inbox, work, signal, onEvent } = options;
+  const { subject, body, waitMs, inbox, work, signal, onEvent, traceparent } = options;
   if (signal?.aborted) throw new FreshetError("cancelled");
   const replies = connection.subscribe(inbox);
   // PE4: the client's own time-out on a subscription ends with the first message.
@@ -132,7 +140,8 @@ async function exchange<Result>(
   const beats = work && setInterval(() => tell(connection, work.beat), limits.peerBeatMs);
   let isOver = false;
   try {
-    connection.publish(subject, body, { reply: inbox });
+    const sent = traceparent === undefined ? {} : { headers: traced(traceparent) };
+    connection.publish(subject, body, { reply: inbox, ...sent });
     for await (const reply of replies) {
       isOver = hasNoSubscriber(reply);
       if (isOver) throw new FreshetError("not_ready");
@@ -154,6 +163,12 @@ async function exchange<Result>(
     replies.unsubscribe();
     if (work !== undefined && !isOver) tell(connection, work.cancel);
   }
+}
+
+function traced(traceparent: string): MsgHdrs {
+  const named = headers();
+  named.set("traceparent", traceparent);
+  return named;
 }
 
 /** Best effort: what does not arrive counts as a missing beat. */
@@ -182,6 +197,7 @@ export interface PeerServerOptions {
   readonly local: AnsweredToPeers;
   readonly stopMs: number;
   readonly metrics: Metrics;
+  readonly tracer?: Tracer | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -230,7 +246,7 @@ function hear(askers: Askers, message: Msg): boolean {
 
 /** Never rejects: every failure is sent to the peer. */
 async function serve(
-  { local }: PeerServerOptions,
+  { local, tracer = silentTracer }: PeerServerOptions,
   message: Msg,
   { stopping, askers }: { readonly stopping: AbortSignal; readonly askers: Askers },
 ): Promise<void> {
@@ -261,9 +277,12 @@ async function serve(
     const question = parseQuestion(asked.question);
     const signal = AbortSignal.any([stopping, asker.gone]);
     const { credential } = asked;
-    const about = { ...reader, question, credential, signal };
+    const traceparent = traceparentOf(message.headers?.get("traceparent"));
+    // Who asks has begun the trace; without one it is not this node's to begin.
+    const span = traceparent === undefined ? noSpan : tracer.start("answer peer", { traceparent });
+    const about = { ...reader, question, credential, signal, span };
     const asking = { ...about, ...(asked.stream ? { onEvent } : {}) };
-    respond("done", await local.ask(asking));
+    respond("done", await spanned(span, () => local.ask(asking)));
   } catch (thrown) {
     // An asker that fell silent but is alive may ask again; it has not cancelled anything.
     const error = asker.gone.aborted ? new FreshetError("not_ready") : toFreshetError(thrown);

@@ -79,6 +79,8 @@ export interface ColdQuery {
   /** Siblings are not at hand here: see `stored`. */
   readonly wanted?: Pick<Wanted, "vectors"> | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The trace that the search belongs to, for the vendor. */
+  readonly traceparent?: string | undefined;
 }
 
 /**

@@ -39,6 +39,12 @@ const statusNames = [
   "UNAUTHENTICATED",
 ];
 
+interface Call {
+  readonly body: Uint8Array;
+  readonly bearer: string | undefined;
+  readonly traceparent: string | undefined;
+}
+
 export class SearchChannel {
   readonly #options: ChannelOptions;
   #session: ClientHttp2Session | null = null;
@@ -49,9 +55,14 @@ export class SearchChannel {
   }
 
   /** @throws Error in the vendor's words: a gRPC status and what the server said */
-  async search(search: WireSearch, signal: AbortSignal): Promise<readonly WireHit[]> {
+  async search(
+    search: WireSearch,
+    signal: AbortSignal,
+    traceparent?: string,
+  ): Promise<readonly WireHit[]> {
     const bearer = await this.#options.bearer?.();
-    return decodeHits(await this.#call({ body: framed(encodeSearch(search)), bearer }, signal));
+    const body = framed(encodeSearch(search));
+    return decodeHits(await this.#call({ body, bearer, traceparent }, signal));
   }
 
   /** What runs is cancelled. */
@@ -87,10 +98,7 @@ export class SearchChannel {
     return session;
   }
 
-  #call(
-    { body, bearer }: { readonly body: Uint8Array; readonly bearer: string | undefined },
-    signal: AbortSignal,
-  ): Promise<Uint8Array> {
+  #call({ body, bearer, traceparent }: Call, signal: AbortSignal): Promise<Uint8Array> {
     signal.throwIfAborted();
     const { replyBytesMax = limits.coldReplyBytesMax } = this.#options;
     const stream = this.#connected().request({
@@ -99,6 +107,7 @@ export class SearchChannel {
       "content-type": "application/grpc",
       te: "trailers",
       ...(bearer === undefined ? {} : { authorization: bearer }),
+      ...(traceparent === undefined ? {} : { traceparent }),
     });
     const cancel = (): void => stream.close(constants.NGHTTP2_CANCEL);
     signal.addEventListener("abort", cancel, { once: true });

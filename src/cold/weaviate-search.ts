@@ -71,8 +71,10 @@ export async function searchBothWays(
   const candidates = candidatesFor(query, through.stored);
   const listBy =
     (by: WireSearch["by"]): List =>
-    async (limit) =>
-      candidates(await through.channel.search({ ...common, by, limit }, through.signal));
+    async (limit) => {
+      const { channel, signal } = through;
+      return candidates(await channel.search({ ...common, by, limit }, signal, query.traceparent));
+    };
   const words = questionTerms(text);
   const lists = await Promise.all([
     bestOf(listBy({ vector, target: vectorName }), { query, exact }),

@@ -14,8 +14,11 @@ import { createAnswerWriter } from "../answer/writer.ts";
 import { createKeptAnswers } from "../answer/writer-cache.ts";
 import type { ColdShard } from "../cold/port.ts";
 import type { Config } from "../config/config.ts";
+import { canaryTenants } from "../contract/canary.ts";
+import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
+import type { Tracer } from "../contract/tracing.ts";
 import { startHealthChecks } from "../engine/health.ts";
 import { watchMain } from "../engine/stall-watch.ts";
 import { createHotShardFactory } from "../hot/hnsw.ts";
@@ -23,6 +26,7 @@ import type { Isolation } from "../ingest/isolation/port.ts";
 import { preparersOf } from "../ingest/preparation/names.ts";
 import { createPreparationPool } from "../ingest/preparation/pool.ts";
 import type { Preparation } from "../ingest/preparation/port.ts";
+import type { TenantBounds } from "../log/catalogue.ts";
 import type { MergeClient } from "../merges/port.ts";
 import { connectTemporal } from "../merges/temporal/client.ts";
 import { relevanceFittedFor } from "../retrieval/relevance.ts";
@@ -31,6 +35,7 @@ import type { QuestionNamesLane } from "../text/names.ts";
 import { questionRedactor } from "../text/redact-fields.ts";
 import { createRedactor } from "../text/redaction.ts";
 import type { RedactionKeys } from "../text/redaction-keys.ts";
+import { watchCertificates } from "./certificates.ts";
 import { type OpenedCredentials, openCredentials } from "./credentials.ts";
 import { claimModel, type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
 import {
@@ -51,6 +56,7 @@ import { openReranking } from "./reranking.ts";
 import { openSources, type Sources } from "./sources.ts";
 import { Stack } from "./stack.ts";
 import { startSurfaces } from "./surfaces.ts";
+import { openTracing } from "./tracing.ts";
 
 export interface Engine extends Running {
   readonly httpUrl: string;
@@ -69,6 +75,8 @@ export async function startEngine(
   const stack = new Stack();
   warnOfSmallMemory(base.logger);
   try {
+    const tracer = await openTracing(base, stack, "engine");
+    watchCertificates(base, stack);
     const access = openCredentials(base);
     stack.push("main watch", await watchMain(limits.mainStallMs), (end) => end());
     const shape = readModelShape(config);
@@ -78,7 +86,7 @@ export async function startEngine(
     const { log, trust } = await connectLog(base, stack, "engine");
     const replies = await openReplies(base, log, stack);
     const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
-    const merges = stack.push("temporal", connectMerges(base, log), (part) => part.close());
+    const merges = stack.push("temporal", connectMerges(base, log, tracer), (part) => part.close());
     const opened = await opening;
     const embedding = { ...opened, embedder: seams.embedder?.(opened.embedder) ?? opened.embedder };
     await claimModel(log, embedding);
@@ -102,7 +110,7 @@ export async function startEngine(
       "actors",
       startActors(base, {
         ...{ log, cold, merges, embedding, isolation },
-        ...{ preparation, keys, model, reranking, sources, access, names, quotas },
+        ...{ preparation, keys, model, reranking, sources, access, names, quotas, tracer },
       }),
       (part) => part.stop(),
     );
@@ -110,7 +118,7 @@ export async function startEngine(
     const health = stack.push("health checks", watchServices(base, watched), (part) => part.stop());
     const services = health.states;
     const surfaces = await startSurfaces(base, {
-      ...{ topology, log, replies, cold, trust, services, stack, sources },
+      ...{ topology, log, replies, cold, trust, services, stack, sources, tracer },
       credentials: access.credentials,
     });
     const stopped = Promise.withResolvers<void>();
@@ -183,9 +191,11 @@ function warnOfSmallMemory(logger: Logger): void {
 function connectMerges(
   { config, clock, logger }: Foundation,
   { deployment }: NatsLog,
+  tracer: Tracer,
 ): MergeClient {
   const { graceMs, confirmMs } = config.merge;
-  return connectTemporal({ ...config.temporal, deployment, graceMs, confirmMs, clock, logger });
+  const own = { deployment, graceMs, confirmMs, clock, logger, tracer };
+  return connectTemporal({ ...config.temporal, ...own });
 }
 
 function createLanguageModel({ config, clock }: Foundation): LanguageModel | undefined {
@@ -208,6 +218,18 @@ interface Parts {
   readonly sources: Sources;
   readonly access: OpenedCredentials;
   readonly quotas: TenantQuotas;
+  readonly tracer: Tracer;
+}
+
+/** The canary's tenants come beside those of the users. */
+function tenantBounds(
+  { canary, tenantsMax, partitions }: Config,
+  named: OpenedCredentials["named"],
+): TenantBounds {
+  if (!canary) return { max: tenantsMax, named };
+  const own = new Set(canaryTenants(partitions).values());
+  const has = (tenant: TenantId) => own.has(tenant) || named?.has(tenant) === true;
+  return { max: tenantsMax + own.size, named: named && { has } };
 }
 
 function openPreparation(
@@ -264,7 +286,8 @@ function declinesIrrelevant({ declineIrrelevant }: Config, model: string): boole
 
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, isolation, model, preparation, keys, sources, names, quotas } = parts;
+  const { log, cold, merges, isolation, model, preparation, keys, sources, names, quotas, tracer } =
+    parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
@@ -289,6 +312,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     quotas,
     clock,
     metrics,
+    tracer,
     logger,
     settings: {
       mergeSizeChunks: config.merge.sizeChunks,
@@ -299,7 +323,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
       declines: declinesIrrelevant(config, embedder.model.name),
       tenantWeights: config.tenantWeights,
       tenantSleepMs: config.tenantSleepMs,
-      tenants: { max: config.tenantsMax, named: parts.access.named },
+      tenants: tenantBounds(config, parts.access.named),
     },
   });
 }

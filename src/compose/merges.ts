@@ -3,15 +3,36 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
+import { startMetricsServer } from "../gateway/metrics-server.ts";
 import { startMergeWorker } from "../merges/temporal/worker.ts";
 import { openReceiptKey, receiptSigner } from "../tenants/receipt.ts";
+import { watchCertificates } from "./certificates.ts";
 import { readModelShape } from "./embedding.ts";
-import { connectCold, connectLog, foundation, type Running, type Seams } from "./foundation.ts";
+import {
+  connectCold,
+  connectLog,
+  type Foundation,
+  foundation,
+  type Running,
+  type Seams,
+} from "./foundation.ts";
 import { Stack } from "./stack.ts";
+import { openTracing } from "./tracing.ts";
 
 export interface MergeWorkerProcess extends Running {
   /** Resolves when it polls for the first time; Temporal may come up long after the worker. */
   readonly ready: Promise<void>;
+}
+
+/** Without a port the worker is seen by nobody but Temporal. */
+async function showMetrics({ config, metrics, logger }: Foundation, stack: Stack): Promise<void> {
+  const { mergeMetricsPort: port, http } = config;
+  if (port === undefined) return;
+  const keys = http.apiKeys !== undefined || http.keyStore !== undefined || http.oidc !== undefined;
+  const { host, hosts, operatorToken } = http;
+  const shown = await startMetricsServer({ host, port, hosts, operatorToken, keys, metrics });
+  stack.push("metrics", shown, (part) => part.close());
+  logger.info({ url: shown.url }, "metrics are shown");
 }
 
 /** Runs the activities and workflows of all tenants. Any number of them may run. */
@@ -23,9 +44,12 @@ export async function startMerges(
   const base = foundation(config, version, seams);
   const stack = new Stack();
   try {
+    const tracer = await openTracing(base, stack, "merge-worker");
     const shape = readModelShape(config);
     const { log } = await connectLog(base, stack, "merge-worker");
     const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
+    await showMetrics(base, stack);
+    watchCertificates(base, stack);
     const { temporal, merge } = config;
     const worker = await startMergeWorker({
       ...temporal,
@@ -41,6 +65,7 @@ export async function startMerges(
       clock: base.clock,
       logger: base.logger,
       metrics: base.metrics,
+      tracer,
     });
     const ended = worker.run();
     return {

@@ -1,12 +1,16 @@
 /** What faces callers and other nodes: peers, the NATS service and HTTP, over one service. */
 
+import { randomUUID } from "node:crypto";
 import type { Topology } from "../../actors/topology/topology.ts";
 import { connectPeers, servePeers } from "../cluster/nats-peers.ts";
 import { documentHasExpired } from "../cold/document-expiry.ts";
 import { documentLabels } from "../cold/document-labels.ts";
 import type { ColdShard } from "../cold/port.ts";
+import { canaryTenants } from "../contract/canary.ts";
 import { limits } from "../contract/limits.ts";
 import type { EngineStatus } from "../contract/service.ts";
+import type { Tracer } from "../contract/tracing.ts";
+import { type Canary, type CanaryOptions, startCanary } from "../engine/canary.ts";
 import type { ColdWalk } from "../engine/listing.ts";
 import { type ColdExpiry, createLocalService, createService } from "../engine/service.ts";
 import type { Credentials } from "../gateway/auth.ts";
@@ -32,10 +36,11 @@ export async function startSurfaces(
     readonly stack: Stack;
     readonly sources: Sources;
     readonly credentials: Credentials;
+    readonly tracer: Tracer;
   },
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
-  const { topology, log, cold, trust, services, stack, sources, credentials } = parts;
+  const { topology, log, cold, trust, services, stack, sources, credentials, tracer } = parts;
   const { aclDefault } = config;
   const local = createLocalService({ topology, trust, log, cold: coldOf(cold), clock, aclDefault });
   const peers = connectPeers(log.connection);
@@ -43,14 +48,14 @@ export async function startSurfaces(
   const service = createService({ node, clock, topology, log, trust, peers, services }, local);
   stack.push(
     "peers",
-    await servePeers({ connection, node, local, stopMs: limits.stopMs, metrics }),
+    await servePeers({ connection, node, local, stopMs: limits.stopMs, metrics, tracer }),
     (part) => part.close(),
   );
   // Stopped after the surfaces: what they did last is written down, too.
   const audit = stack.push("audit trail", openAudit(base, { log, credentials }), (part) =>
     part.close(),
   );
-  const handler = createHandler({ service, log: logger, clock });
+  const handler = createHandler({ service, log: logger, clock, tracer });
   const nats = stack.push(
     "NATS service",
     await startNatsService({
@@ -58,6 +63,10 @@ export async function startSurfaces(
     }),
     (part) => part.close(),
   );
+  if (config.canary) {
+    const canary = { service, tenants: canaryTenants(config.partitions), clock, metrics, logger };
+    stack.push("canary", openCanary(canary, topology), (part) => part.stop());
+  }
   const webhooks = stack.push("webhooks", openWebhooks(base, sources, service), (part) =>
     part.close(),
   );
@@ -70,6 +79,18 @@ export async function startSurfaces(
     (part) => part.close(),
   );
   return { http, nats };
+}
+
+function openCanary(
+  options: Omit<CanaryOptions, "stateOf" | "word">,
+  { directory }: Pick<Topology, "directory">,
+): Canary {
+  return startCanary({
+    ...options,
+    stateOf: (partition) => directory.partitions.get(partition)?.state ?? "waiting",
+    // Letters alone: digits could be what redaction looks for.
+    word: () => randomUUID().replaceAll(/[^a-f]/g, "") + randomUUID().replaceAll(/[^a-f]/g, ""),
+  });
 }
 
 /** What the engine asks cold beside searches. */

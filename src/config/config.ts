@@ -7,7 +7,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { TenantId } from "../contract/ids.ts";
-import type { Secret, TlsFiles } from "../contract/links.ts";
+import type { Secret, TlsFiles, TracingSettings } from "../contract/links.ts";
 import {
   assembleLinks,
   complaintsOfLinks,
@@ -81,6 +81,12 @@ export interface Config extends Links {
     readonly key: Secret | undefined;
   };
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+  /** Undefined: nothing is traced. */
+  readonly tracing: (TracingSettings & { readonly service: string | undefined }) | undefined;
+  /** Whether this node measures its partitions with documents of its own. */
+  readonly canary: boolean;
+  /** Where a merge worker shows its metrics; undefined: nowhere. */
+  readonly mergeMetricsPort: number | undefined;
 }
 
 export interface RerankLink extends Endpoint {
@@ -191,6 +197,24 @@ function assemble(values: Values): Config {
     documentIds: present("FRESHET_DOCUMENT_IDS"),
     audit: { mode: values.FRESHET_AUDIT, key: secretIn(values, "FRESHET_AUDIT_KEY") },
     log: { level: present("FRESHET_LOG_LEVEL"), format: present("FRESHET_LOG_FORMAT") },
+    tracing: assembleTracing(values),
+    canary: present("FRESHET_CANARY") === "on",
+    mergeMetricsPort: values.FRESHET_MERGE_METRICS_PORT,
+  };
+}
+
+function assembleTracing(values: Values): Config["tracing"] {
+  const present = presentIn(values);
+  const base = values.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const url =
+    values.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ??
+    (base === undefined ? undefined : `${base.replace(/\/+$/, "")}/v1/traces`);
+  if (url === undefined) return undefined;
+  return {
+    url,
+    sampler: present("OTEL_TRACES_SAMPLER"),
+    ratio: present("OTEL_TRACES_SAMPLER_ARG"),
+    service: values.OTEL_SERVICE_NAME,
   };
 }
 

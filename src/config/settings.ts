@@ -11,6 +11,7 @@ import {
   temporalSettings,
   weaviateSettings,
 } from "./link-settings.ts";
+import { observationSettings } from "./observation-settings.ts";
 import { hostNames, oneOf, type Setting, setting, tenantWeights, text, whole } from "./schemas.ts";
 
 /** One row each of the table in ops/guides/configuration.md: name, default, what it does. */
@@ -211,6 +212,7 @@ export const settings = {
     oneOf(["auto", "json", "line"]),
     "`json`, `line` (one readable line), or `auto`: lines on a terminal",
   ),
+  ...observationSettings,
 } as const satisfies Readonly<Record<string, Setting>>;
 
 export type SettingName = keyof typeof settings;

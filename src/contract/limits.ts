@@ -14,6 +14,7 @@ import { headsLimits, headsRelations } from "./limits/heads.ts";
 import { logLimits, logRelations } from "./limits/log.ts";
 import { memoryLimits, memoryRelations } from "./limits/memory.ts";
 import { mergeLimits, mergeRelations } from "./limits/merges.ts";
+import { observationLimits, observationRelations } from "./limits/observation.ts";
 import { publishingLimits, publishingRelations } from "./limits/publishing.ts";
 import { questionLimits, questionRelations } from "./limits/questions.ts";
 import { quotaLimits, quotaRelations } from "./limits/quotas.ts";
@@ -42,6 +43,7 @@ export const limits = {
   ...quotaLimits,
   ...tenantLimits,
   ...auditLimits,
+  ...observationLimits,
 } as const;
 
 /** What must hold between them, by room; test/contract/limits.test.ts checks it. */
@@ -63,4 +65,5 @@ export const limitRelations = {
   quotas: quotaRelations,
   tenants: tenantRelations,
   audit: auditRelations,
+  observation: observationRelations,
 } as const;

@@ -18,3 +18,13 @@ export interface TlsFiles {
   /** Name that the other side's certificate has, where it is not the one that is dialled. */
   readonly serverName?: string | undefined;
 }
+
+/** Where spans are sent, and which traces are. */
+export interface TracingSettings {
+  /** The whole URL of OTLP/HTTP, with its path. */
+  readonly url: string;
+  /** As in `OTEL_TRACES_SAMPLER`. */
+  readonly sampler: string;
+  /** Share of the traces that begin here, 0 to 1, where the sampler takes one. */
+  readonly ratio: number;
+}

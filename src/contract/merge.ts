@@ -8,6 +8,9 @@ import type { Position, TenantId, Version } from "./ids.ts";
 import type { HeadsPiece } from "./manifest.ts";
 import type { ScrubCarried, ScrubCounts, ScrubReport } from "./scrub.ts";
 
+/** Header of a workflow and of its steps: W3C `traceparent` of what asked for them. */
+export const traceHeader = "traceparent";
+
 /** Names that the worker, the client and an operator's command line share. */
 export const mergeNames = {
   taskQueue: "freshet-merge",

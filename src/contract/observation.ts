@@ -25,6 +25,8 @@ export interface CounterLabels {
   readonly loads_total: "outcome";
   readonly embed_failures_total: "lane";
   readonly language_model_errors_total: "model";
+  /** kind: prompt, completion; only where the endpoint counts them. */
+  readonly language_model_tokens_total: "model" | "kind";
   readonly actor_restarts_total: "actor";
   readonly tenants_slept_total: never;
   readonly tenants_woken_total: never;
@@ -57,6 +59,10 @@ export interface CounterLabels {
   readonly audit_entries_lost_total: never;
   /** Events of change streams. outcome: mapped, skipped, failed */
   readonly source_events_total: "source" | "outcome";
+  /** Documents of the canary, each once. outcome: found, failed */
+  readonly canary_documents_total: "partition" | "outcome";
+  /** step: publish, find, delete */
+  readonly canary_failures_total: "partition" | "step";
   /** Operations that sources have published. */
   readonly source_operations_total: "source";
   /** Payloads of operations that came out of the log. */
@@ -84,6 +90,12 @@ export interface HistogramLabels {
   readonly fusion_seconds: never;
   readonly rerank_seconds: never;
   readonly language_model_seconds: "model";
+  /** To the first word of an answer. */
+  readonly language_model_first_token_seconds: "model";
+  /** A page of a merge, written to cold. */
+  readonly cold_write_seconds: never;
+  /** From a publish of the canary to its first sight; a document a partition. */
+  readonly canary_visible_seconds: "partition";
   readonly question_seconds: "tenant";
 }
 
@@ -91,6 +103,11 @@ export interface GaugeLabels {
   readonly question_cache_bytes: "cache";
   /** Operations taken in but not applied. */
   readonly ingest_lag_operations: "tenant";
+  /**
+   * Unix time at which the operation was published that is to be applied next; 0 while none waits:
+   * an age would stand still where everything does.
+   */
+  readonly oldest_waiting_timestamp_seconds: "tenant";
   readonly queue_depth: "queue";
   readonly hot_documents: "tenant";
   readonly hot_chunks: "tenant";
@@ -112,6 +129,8 @@ export interface GaugeLabels {
   readonly partitions_owned: "partition";
   /** 1 while the log is not the one that was written. */
   readonly log_refused: never;
+  /** Unix time at which a certificate that this process reads ends. */
+  readonly certificate_expires_timestamp_seconds: "file";
   readonly stream_bytes: "stream";
   readonly stream_bytes_max: "stream";
   readonly merge_written_objects: "tenant";
@@ -130,6 +149,9 @@ export type CounterName = keyof CounterLabels;
 export type HistogramName = keyof HistogramLabels;
 export type GaugeName = keyof GaugeLabels;
 
+/** With the trace that it was measured in, where there is one: an exemplar of its bucket. */
+export type Measured = number | { readonly value: number; readonly traceId: string | undefined };
+
 type LabelsOf<Name extends string> = Readonly<Record<Name, string>>;
 
 export interface Metrics {
@@ -140,7 +162,7 @@ export interface Metrics {
   ): void;
   observe<Name extends HistogramName>(
     name: Name,
-    value: number,
+    value: Measured,
     labels?: LabelsOf<HistogramLabels[Name]>,
   ): void;
   set<Name extends GaugeName>(

@@ -7,6 +7,7 @@ import type { Answer, AnswerEvent, Question } from "./query.ts";
 import type { QuotaUser, TenantUsage } from "./quota.ts";
 import type { TenantRecovery } from "./recovery.ts";
 import type { LifeSummary } from "./tenant-life.ts";
+import type { Span } from "./tracing.ts";
 
 /** Who reads: a tenant's documents, as far as the groups of the credential go (access.ts). */
 export interface Reader {
@@ -28,6 +29,8 @@ export interface AskRequest extends Asker {
   readonly signal: AbortSignal;
   /** For streamed answers. */
   readonly onEvent?: ((event: AnswerEvent) => void) | undefined;
+  /** What is traced of it. */
+  readonly span?: Span | undefined;
 }
 
 export type DocumentState =
@@ -104,6 +107,8 @@ export interface PublishOptions {
   readonly credential?: string | undefined;
   /** A delete passes every quota. */
   readonly isDelete?: boolean | undefined;
+  /** The publisher's trace; kept with the operation. */
+  readonly traceparent?: string | undefined;
 }
 
 export interface Service {

@@ -203,7 +203,8 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
         return peers.ask(await ownerOf(options, current.tenant), current);
       });
     },
-    publish: async (tenant, { payload, messageId, credential, isDelete }) => {
+    publish: async (tenant, message) => {
+      const { payload, messageId, traceparent, credential, isDelete } = message;
       await trust.pass();
       await topology.lives.load();
       topology.lives.check(tenant);
@@ -215,7 +216,7 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
       }
       // I11: a full node refuses here, where the publisher still hears of it.
       if (topology.isHotFull(tenant)) throw new FreshetError("overloaded");
-      return log.docs.publish({ tenant, payload, messageId });
+      return log.docs.publish({ tenant, payload, messageId, traceparent });
     },
     document: async (reader, id) => {
       await trust.pass();

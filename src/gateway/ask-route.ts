@@ -22,7 +22,9 @@ export async function askRoute(route: AskRoute): Promise<unknown> {
   const caller = abortWhenCallerLeaves(reply.raw);
   const { signal } = caller;
   const { body } = request;
-  if (!wantsStream(request)) return handler.answer({ ...asker, body, signal });
+  const { traceparent } = request.headers;
+  const asked = { ...asker, body, signal, traceparent };
+  if (!wantsStream(request)) return handler.answer(asked);
 
   const stream = new EventStream({
     ...route.sse,
@@ -32,7 +34,7 @@ export async function askRoute(route: AskRoute): Promise<unknown> {
   });
   try {
     const onEvent = stream.send.bind(stream);
-    stream.finish(await handler.answer({ ...asker, body, signal, onEvent }));
+    stream.finish(await handler.answer({ ...asked, onEvent }));
   } catch (thrown) {
     if (!stream.begun) {
       stream.abandon();

@@ -31,12 +31,23 @@ import type {
   Reader,
   Service,
 } from "../contract/service.ts";
+import {
+  type Span,
+  silentTracer,
+  spanned,
+  type Tracer,
+  traceparentOf,
+} from "../contract/tracing.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { FairShares } from "../runtime/fair-shares.ts";
 import { checkKey, IdempotencyKeys } from "./idempotency.ts";
 
 /** A question as it comes in; `body` is parsed JSON, unchecked. */
-export type UncheckedAsk = Omit<AskRequest, "question"> & { readonly body: unknown };
+export type UncheckedAsk = Omit<AskRequest, "question" | "span"> & {
+  readonly body: unknown;
+  /** The caller's trace, unchecked. */
+  readonly traceparent?: unknown;
+};
 
 export interface PublishRequest {
   readonly tenant: TenantId;
@@ -45,6 +56,8 @@ export interface PublishRequest {
   readonly idempotencyKey?: string | undefined;
   /** Of the caller: quotas count by it. */
   readonly credential?: string | undefined;
+  /** The publisher's trace, unchecked. */
+  readonly traceparent?: unknown;
 }
 
 export interface EventsRequest {
@@ -84,9 +97,16 @@ export interface HandlerOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly questionsInFlightMax?: number | undefined;
+  readonly tracer?: Tracer | undefined;
 }
 
 const encoder = new TextEncoder();
+
+const toDocs = (tenant: TenantId) => ({
+  "messaging.system": "nats",
+  "messaging.destination.name": "DOCS",
+  "freshet.tenant": tenant,
+});
 
 export function createHandler(options: HandlerOptions): Handler {
   const { service, log } = options;
@@ -96,39 +116,34 @@ export function createHandler(options: HandlerOptions): Handler {
   const questions = new FairShares({ total });
   const listings = new FairShares({ total: limits.listingsInFlightMax });
 
-  async function answer({ body, ...caller }: UncheckedAsk): Promise<Answer> {
-    const request = { ...caller, question: parseQuestion(body) };
+  const { tracer = silentTracer } = options;
+
+  async function answer({ traceparent, ...asked }: UncheckedAsk): Promise<Answer> {
+    const attributes = { "freshet.tenant": asked.tenant };
+    const span = tracer.start("question", { traceparent: traceparentOf(traceparent), attributes });
+    return spanned(span, () => answerIn(asked, span));
+  }
+
+  async function answerIn(asked: Omit<UncheckedAsk, "traceparent">, span: Span): Promise<Answer> {
+    const { body, ...caller } = asked;
+    const request = { ...caller, question: parseQuestion(body), span };
     const share = questions.tryTake(request.tenant);
     if (share === undefined) throw new FreshetError("overloaded", "too many questions at once");
     try {
-      return await service.ask(request);
+      const answered = await service.ask(request);
+      span.set({
+        "freshet.sources": answered.sources.length,
+        "freshet.coverage.cold": answered.coverage.cold,
+      });
+      return answered;
     } finally {
       share.release();
     }
   }
 
-  async function publish({ tenant, body, idempotencyKey, credential }: PublishRequest) {
-    if (idempotencyKey !== undefined) checkKey(idempotencyKey);
-    const parsed = checkOperation(body, service.documentTextBytesMax);
-    if (!parsed.ok) throw parsed.error;
-    // DOCS holds what the publisher said, not what the schema made of it (a timestamp keeps its
-    // form).
-    const payload = encoder.encode(JSON.stringify(body));
-    const { id, op } = parsed.operation;
-    const keyed =
-      idempotencyKey === undefined ? undefined : { tenant, key: idempotencyKey, payload };
-    const before = keyed && keys.receiptOf(keyed);
-    if (before !== undefined) return { id, seq: before };
-    const messageId = idempotencyKey;
-    const isDelete = op === "delete";
-    const { seq } = await service.publish(tenant, { payload, messageId, credential, isDelete });
-    if (keyed !== undefined) keys.remember(keyed, seq);
-    return { id, seq };
-  }
-
   return {
     answer,
-    publish,
+    publish: publishing(options, keys),
     document: async (reader, id) => service.document(reader, documentIdOf(id)),
     async documents(reader, page) {
       const request = pageOf(page);
@@ -183,6 +198,37 @@ function sequenceOf(value: unknown, name: string): number {
   const number = typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : -1;
   if (Number.isSafeInteger(number) && number >= 0) return number;
   throw new FreshetError("invalid_request", `${name}: the seq of an event or a receipt`);
+}
+
+/** Publishes a checked operation, and remembers what its key brought. */
+function publishing(
+  { service, tracer = silentTracer }: HandlerOptions,
+  keys: IdempotencyKeys,
+): Handler["publish"] {
+  return async (request) => {
+    const { tenant, body, idempotencyKey, credential } = request;
+    if (idempotencyKey !== undefined) checkKey(idempotencyKey);
+    const parsed = checkOperation(body, service.documentTextBytesMax);
+    if (!parsed.ok) throw parsed.error;
+    // DOCS holds what the publisher said, not what the schema made of it (a timestamp keeps its
+    // form).
+    const payload = encoder.encode(JSON.stringify(body));
+    const { id, op } = parsed.operation;
+    const keyed =
+      idempotencyKey === undefined ? undefined : { tenant, key: idempotencyKey, payload };
+    const before = keyed && keys.receiptOf(keyed);
+    if (before !== undefined) return { id, seq: before };
+    const messageId = idempotencyKey;
+    const from = { traceparent: traceparentOf(request.traceparent), attributes: toDocs(tenant) };
+    const span = tracer.start("publish", from);
+    const { traceparent } = span;
+    const isDelete = op === "delete";
+    const traced = traceparent === undefined ? {} : { traceparent };
+    const message = { payload, messageId, credential, isDelete, ...traced };
+    const { seq } = await spanned(span, () => service.publish(tenant, message));
+    if (keyed !== undefined) keys.remember(keyed, seq);
+    return { id, seq };
+  };
 }
 
 /** @throws FreshetError invalid_request */

@@ -110,7 +110,9 @@ async function reply(
     const onEvent = wantsStream(body)
       ? (event: { readonly type: string }) => respond(message, event.type, event)
       : undefined;
-    respond(message, "done", await handler.answer({ tenant, body, signal, onEvent }));
+    const traceparent = message.headers?.get("traceparent");
+    const asked = { tenant, body, signal, onEvent, traceparent };
+    respond(message, "done", await handler.answer(asked));
     return "ok";
   } catch (thrown) {
     const error = handler.explain(thrown);

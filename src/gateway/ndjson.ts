@@ -25,6 +25,8 @@ export interface LinesRequest {
   readonly room: LineRoom;
   /** Line n is published with this key and n, so a repeated request repeats nothing. */
   readonly idempotencyKey?: string | undefined;
+  /** The publisher's trace, unchecked: each line has its own part of it. */
+  readonly traceparent?: unknown;
   /** Aborts when the caller has gone: what was not started is not started any more. */
   readonly signal: AbortSignal;
   readonly linesMax?: number | undefined;
@@ -75,7 +77,7 @@ interface LineJob {
 }
 
 async function publishLine({ handler, request, line, inFlight, add }: LineJob): Promise<void> {
-  const { tenant, idempotencyKey, credential } = request;
+  const { tenant, idempotencyKey, credential, traceparent } = request;
   const failed = (thrown: unknown) =>
     add({ line: line.line, error: explainAsBody(handler, thrown).error });
   let body: unknown;
@@ -90,7 +92,7 @@ async function publishLine({ handler, request, line, inFlight, add }: LineJob): 
   await inFlight.start(keyOf(body), async () => {
     try {
       const key = idempotencyKey === undefined ? undefined : `${idempotencyKey}/${line.line}`;
-      const published = { tenant, body, idempotencyKey: key, credential };
+      const published = { tenant, body, idempotencyKey: key, credential, traceparent };
       const { id, seq } = await handler.publish(published);
       add({ line: line.line, id, seq });
     } catch (error) {

@@ -17,6 +17,7 @@ import { eventsRoute } from "./events-route.ts";
 import { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
 import { addMcpRoute, mcpPath } from "./mcp/routes.ts";
+import { metricsPage, type ShownMetrics } from "./metrics-page.ts";
 import { type LineResult, publishLines } from "./ndjson.ts";
 import { addOpenAiRoutes, openAiPaths } from "./openai/routes.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -36,7 +37,7 @@ export interface RouteOptions {
   readonly keys: boolean;
   readonly version: string;
   readonly mcpWrites: boolean;
-  readonly metrics: { metricsText(): Promise<string>; readonly contentType: string };
+  readonly metrics: ShownMetrics;
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
   readonly body: BodyBounds;
   readonly clock: Clock;
@@ -88,13 +89,16 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
         const source = boundedBody(body, options.body, options.clock);
         const room = bodies.lineRoom(tenant);
         const { signal } = abortWhenCallerLeaves(reply.raw);
-        const lines = { tenant, credential, source, room, idempotencyKey, signal };
+        const { traceparent } = request.headers;
+        const lines = { traceparent, tenant, credential, source, room, idempotencyKey, signal };
         const results = await publishLines(handler, lines);
         audit.tells(request, countsOf(results));
         return { results };
       }
       const { body } = request;
-      const { id, seq } = await handler.publish({ tenant, credential, body, idempotencyKey });
+      const { traceparent } = request.headers;
+      const message = { tenant, credential, body, idempotencyKey, traceparent };
+      const { id, seq } = await handler.publish(message);
       const operation = isDelete(body) ? "delete" : "publish";
       audit.tells(request, { document: id, operation });
       return { seq };
@@ -104,8 +108,10 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   app.delete<DocumentRoute>("/v1/documents/:id", deleting, async (request, reply) => {
     const body = { op: "delete", id: request.params.id };
     const idempotencyKey = idempotencyKeyOf(request);
+    const { traceparent } = request.headers;
     const { tenant, credential } = gate.identityOf(request);
-    const { id, seq } = await handler.publish({ tenant, credential, body, idempotencyKey });
+    const message = { tenant, credential, body, idempotencyKey, traceparent };
+    const { id, seq } = await handler.publish(message);
     audit.tells(request, { document: id });
     reply.code(202);
     return { seq };
@@ -154,7 +160,8 @@ function addOperatorRoutes(app: FastifyInstance, options: RouteOptions): void {
   });
   app.get("/metrics", { onRequest }, async (request, reply) => {
     options.checkOperator(request.headers);
-    return reply.type(metrics.contentType).send(await metrics.metricsText());
+    const { text, contentType } = await metricsPage(metrics, request.headers.accept);
+    return reply.type(contentType).send(text);
   });
   const description = openApiDocument({ version, keys });
   app.get("/openapi.json", { onRequest }, async () => description);

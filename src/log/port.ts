@@ -48,6 +48,8 @@ export interface StoredOperation {
   readonly messageId?: string | undefined;
   /** Set for the replay of a dead letter. */
   readonly replay?: Replay | undefined;
+  /** The publisher's trace (W3C `traceparent`), which the operation's own continues. */
+  readonly traceparent?: string | undefined;
 }
 
 /** The message id of an operation, as far as it is needed to know a repetition. */
@@ -77,6 +79,7 @@ export interface DocsLog {
     readonly payload: Uint8Array;
     readonly messageId?: string | undefined;
     readonly replay?: Replay | undefined;
+    readonly traceparent?: string | undefined;
   }): Promise<PublishResult>;
   /**
    * Operations of a partition from `from` on (inclusive), in order and without end until the signal

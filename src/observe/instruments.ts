@@ -11,6 +11,8 @@ export interface Instrument<Label extends string = string> {
   readonly labels: readonly Label[];
   /** Histograms only: upper bounds. */
   readonly buckets?: readonly number[] | undefined;
+  /** Histograms only: a bucket names the trace of its latest measurement that has one. */
+  readonly hasExemplars?: true | undefined;
 }
 
 type Instruments<Labels> = { readonly [Name in keyof Labels]: Instrument<Labels[Name] & string> };
@@ -24,6 +26,13 @@ const fastSeconds = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
 const hopSeconds = [
   0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60,
 ];
+/** A question: alerts and objectives are about 300 ms, so it is a bound, with its neighbours. */
+const questionSeconds = [
+  0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1, 2, 5,
+  10, 30, 60,
+];
+/** The canary: one second is the objective of freshness. */
+const freshSeconds = [0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 5, 10, 30, 60];
 /** A language model: from a cached prompt to one that is cut off. */
 const slowSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60];
 const powersOfTwo = (from: number, to: number) =>
@@ -102,6 +111,18 @@ export const counters: Instruments<CounterLabels> = {
     help: "events of change streams by what became of them",
     labels: ["source", "outcome"],
   },
+  language_model_tokens_total: {
+    help: "tokens that language models counted",
+    labels: ["model", "kind"],
+  },
+  canary_documents_total: {
+    help: "documents of the canary by whether they were found in time",
+    labels: ["partition", "outcome"],
+  },
+  canary_failures_total: {
+    help: "steps of the canary that failed or took too long",
+    labels: ["partition", "step"],
+  },
   source_operations_total: {
     help: "operations that change streams brought to the log",
     labels: ["source"],
@@ -129,6 +150,7 @@ export const histograms: Instruments<HistogramLabels> = {
     help: "from the DOCS timestamp to visible",
     labels: ["tenant"],
     buckets: hopSeconds,
+    hasExemplars: true,
   },
   ingest_prepare_seconds: {
     help: "validating, redacting and chunking one document",
@@ -161,12 +183,40 @@ export const histograms: Instruments<HistogramLabels> = {
     labels: ["model"],
     buckets: slowSeconds,
   },
-  question_seconds: { help: "one question, whole", labels: ["tenant"], buckets: hopSeconds },
+  question_seconds: {
+    help: "one question, whole",
+    labels: ["tenant"],
+    buckets: questionSeconds,
+    hasExemplars: true,
+  },
+  language_model_first_token_seconds: {
+    help: "from the request to the first word of the language model",
+    labels: ["model"],
+    buckets: slowSeconds,
+  },
+  cold_write_seconds: {
+    help: "writing one page of a merge to the cold shard",
+    labels: [],
+    buckets: hopSeconds,
+  },
+  canary_visible_seconds: {
+    help: "from publishing a document of the canary to finding it",
+    labels: ["partition"],
+    buckets: freshSeconds,
+  },
 };
 
 export const gauges: Instruments<GaugeLabels> = {
   question_cache_bytes: { help: "bytes that are kept for equal questions", labels: ["cache"] },
   ingest_lag_operations: { help: "operations known but not applied", labels: ["tenant"] },
+  oldest_waiting_timestamp_seconds: {
+    help: "when the next operation to be applied was published, unix time; 0 for none",
+    labels: ["tenant"],
+  },
+  certificate_expires_timestamp_seconds: {
+    help: "when a certificate ends, unix time",
+    labels: ["file"],
+  },
   queue_depth: { help: "messages that wait in a queue", labels: ["queue"] },
   hot_documents: { help: "documents in the hot shard", labels: ["tenant"] },
   hot_chunks: { help: "chunks in the hot shard", labels: ["tenant"] },

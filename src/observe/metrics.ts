@@ -5,25 +5,49 @@
  */
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type OpenMetricsContentType,
+  Registry,
+} from "prom-client";
+import { isNamedCanary } from "../contract/canary.ts";
 import { limits } from "../contract/limits.ts";
-import type { CounterName, GaugeName, HistogramName, Metrics } from "../contract/observation.ts";
+import type {
+  CounterName,
+  GaugeName,
+  HistogramName,
+  Measured,
+  Metrics,
+} from "../contract/observation.ts";
 import { counters, gauges, histograms, type Instrument } from "./instruments.ts";
 
 const prefix = "freshet_";
 
 type Labels = Readonly<Record<string, string>>;
 
+export interface MetricsPage {
+  readonly text: string;
+  readonly contentType: string;
+}
+
 export interface PromMetrics extends Metrics {
   /** Prometheus text format. */
   metricsText(): Promise<string>;
   readonly contentType: string;
+  /** The same for scrapers that ask for OpenMetrics, with exemplars. */
+  openMetrics(): Promise<MetricsPage>;
   /** Stops the event-loop monitor. */
   close(): void;
 }
 
 export function createMetrics(options: { tenantLabelsMax?: number | undefined } = {}): PromMetrics {
   const registry = new Registry();
+  // prom-client has exemplars in a registry of this kind alone.
+  const open = new Registry<OpenMetricsContentType>();
+  open.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   collectDefaultMetrics({ register: registry, prefix });
   const eventLoop = watchEventLoop(registry);
   const bound = boundTenants(options.tenantLabelsMax ?? limits.tenantLabelsMax);
@@ -35,24 +59,51 @@ export function createMetrics(options: { tenantLabelsMax?: number | undefined } 
   });
   const counter = build(counters, (entry) => new Counter(common(entry)));
   const gauge = build(gauges, (entry) => new Gauge(common(entry)));
-  const histogram = build(
-    histograms,
-    (entry) => new Histogram({ ...common(entry), buckets: [...(entry[1].buckets ?? [])] }),
-  );
+  const histogram = build(histograms, (entry) => {
+    const { buckets = [], hasExemplars } = entry[1];
+    const options = { ...common(entry), buckets: [...buckets] };
+    if (hasExemplars === undefined) return new Histogram(options);
+    const made = new Histogram({ ...options, registers: [open], enableExemplars: true });
+    registry.registerMetric(made);
+    return made;
+  });
   return {
     count(name: CounterName, labels: Labels = {}, by = 1) {
       counter[name].inc(bound(labels), by);
     },
-    observe(name: HistogramName, value: number, labels: Labels = {}) {
-      histogram[name].observe(bound(labels), value);
+    observe(name: HistogramName, measured: Measured, labels: Labels = {}) {
+      const { value, traceId } =
+        typeof measured === "number" ? { value: measured, traceId: undefined } : measured;
+      if (!hasExemplars(name)) return histogram[name].observe(bound(labels), value);
+      const exemplar = traceId === undefined ? {} : { exemplarLabels: { trace_id: traceId } };
+      histogram[name].observe({ labels: bound(labels), value, ...exemplar });
     },
     set(name: GaugeName, value: number, labels: Labels = {}) {
       gauge[name].set(bound(labels), value);
     },
     metricsText: () => registry.metrics(),
     contentType: registry.contentType,
+    openMetrics: () => openMetrics(registry, open),
     close: () => eventLoop.disable(),
   };
+}
+
+const hasExemplars = (name: HistogramName): boolean =>
+  (histograms[name] as Instrument).hasExemplars === true;
+
+/** By hand: the registry's own form renames counters for good, also in the other form. */
+async function openMetrics(
+  registry: Registry,
+  open: Registry<OpenMetricsContentType>,
+): Promise<MetricsPage> {
+  const names = registry.getMetricsAsArray().map(({ name }) => name);
+  const texts = names.map(async (name) => {
+    if (open.getSingleMetric(name) !== undefined) return open.getSingleMetricAsString(name);
+    const text = await registry.getSingleMetricAsString(name);
+    return text.replaceAll(/^(# (?:HELP|TYPE) \S+?)_total /gm, "$1 ");
+  });
+  const text = `${(await Promise.all(texts)).join("\n")}\n# EOF\n`;
+  return { text, contentType: Registry.OPENMETRICS_CONTENT_TYPE };
 }
 
 function build<Name extends string, Made>(
@@ -63,12 +114,16 @@ function build<Name extends string, Made>(
   return Object.fromEntries(made) as Record<Name, Made>;
 }
 
-/** A tenant keeps the label it got first, so a series never changes its meaning. */
+/**
+ * A tenant keeps the label it got first, so a series never changes its meaning. Those of the canary
+ * share one, so that objectives of users leave them out.
+ */
 function boundTenants(max: number): (labels: Labels) => Labels {
   const known = new Set<string>();
   return (labels) => {
     const tenant = labels["tenant"];
     if (tenant === undefined || known.has(tenant)) return labels;
+    if (isNamedCanary(tenant)) return { ...labels, tenant: "canary" };
     if (known.size >= max) return { ...labels, tenant: "other" };
     known.add(tenant);
     return labels;

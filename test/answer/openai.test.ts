@@ -46,6 +46,43 @@ async function failure(work: Promise<string>): Promise<FreshetError> {
 }
 
 describe("OpenAI-compatible model", () => {
+  test("asks for the count of tokens, which comes after the last word, and passes its trace on", async () => {
+    const bodies: string[] = [];
+    const traces: unknown[] = [];
+    endpoint.handle = (request, response) => {
+      bodies.push(request.body);
+      traces.push(request.headers["traceparent"]);
+      const counted = { choices: [], usage: { prompt_tokens: 21, completion_tokens: 5 } };
+      const count = `data: ${JSON.stringify(counted)}\n\n`;
+      const words = [delta("words"), delta("", "stop"), count, "data: [DONE]\n\n"];
+      stream(...words)(request, response);
+    };
+    const usages: unknown[] = [];
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const { signal } = new AbortController();
+    const onUsage = (usage: unknown): void => void usages.push(usage);
+    const asked = { messages: [], maxTokens: 7, signal, onUsage, traceparent };
+    expect(await model.complete(asked)).toBe("words");
+    expect(JSON.parse(bodies[0] ?? "")).toMatchObject({ stream_options: { include_usage: true } });
+    expect(usages).toEqual([{ prompt: 21, completion: 5 }]);
+    expect(traces).toEqual([traceparent]);
+  });
+
+  test("asks an endpoint that cannot count tokens once more without, and never again (OA4)", async () => {
+    const asked: boolean[] = [];
+    endpoint.handle = (request, response) => {
+      const counts = request.body.includes("stream_options");
+      asked.push(counts);
+      if (counts) response.writeHead(400).end(JSON.stringify({ error: { code: "unknown_field" } }));
+      else stream(delta("words"), "data: [DONE]\n\n")(request, response);
+    };
+    const { signal } = new AbortController();
+    const completion = { messages: [], maxTokens: 7, signal, onUsage: () => {} };
+    expect(await model.complete(completion)).toBe("words");
+    expect(await model.complete(completion)).toBe("words");
+    expect(asked).toEqual([true, false, false]);
+  });
+
   test("is up when its endpoint answers anything but a failure of its own", async () => {
     const statuses: number[] = [];
     for (const status of [200, 404, 401, 503]) {

@@ -177,13 +177,14 @@ describe("configuration", () => {
   it("describes every setting in one table row", () => {
     const rows = settingsTable().split("\n").slice(2);
     expect(rows).toHaveLength(Object.keys(settings).length);
-    for (const row of rows) expect(row).toMatch(/^\| `FRESHET_[A-Z_]+` \| (`.+`)? \| .+ \|$/);
+    for (const row of rows)
+      expect(row).toMatch(/^\| `(FRESHET|OTEL)_[A-Z_]+` \| (`.+`)? \| .+ \|$/);
   });
 
   it("is documented by the guide's table, word for word", () => {
     const path = join(import.meta.dirname, "../../ops/guides/configuration.md");
     const guide = readFileSync(path, "utf8");
-    const rows = guide.split("\n").filter((line) => line.startsWith("| `FRESHET_"));
+    const rows = guide.split("\n").filter((line) => /^\| `(FRESHET|OTEL)_/.test(line));
     expect(rows).toEqual(settingsTable().split("\n").slice(2));
   });
 

@@ -45,6 +45,42 @@ describe("metrics", () => {
     );
   });
 
+  it("has a bound at 300 ms for questions, which alerts are about", async () => {
+    const made = metrics();
+    for (const seconds of [0.29, 0.31]) made.observe("question_seconds", seconds, { tenant: "a" });
+    expect(await made.metricsText()).toContain(
+      'freshet_question_seconds_bucket{le="0.3",tenant="a"} 1',
+    );
+  });
+
+  it("names the trace of a measurement in its bucket, for those who ask for OpenMetrics", async () => {
+    const made = metrics();
+    const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+    made.observe("question_seconds", { value: 0.29, traceId }, { tenant: "a" });
+    made.observe("question_seconds", { value: 0.6, traceId: undefined }, { tenant: "a" });
+    made.count("questions_total", { tenant: "a", outcome: "answered" });
+    const plain = await made.metricsText();
+    const { text, contentType } = await made.openMetrics();
+    expect(contentType).toMatch(/^application\/openmetrics-text/);
+    const exemplars = text.split("\n").filter((line) => line.includes(" # {"));
+    expect(exemplars).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          `^freshet_question_seconds_bucket\\{le="0.3",tenant="a"\\} 1 # \\{trace_id="${traceId}"\\} 0.29 `,
+        ),
+      ),
+    ]);
+    expect(text).toContain("# TYPE freshet_questions counter\n");
+    expect(text).toContain('freshet_questions_total{tenant="a",outcome="answered"} 1\n');
+    expect(text.endsWith("\n# EOF\n")).toBe(true);
+    expect(text).not.toMatch(/\n\n/);
+    // The other form is as it was.
+    expect(plain).toContain("# TYPE freshet_questions_total counter\n");
+    expect(plain).not.toContain("trace_id");
+    const families = (page: string) => page.match(/^# TYPE /gm)?.length;
+    expect(families(text)).toBe(families(plain));
+  });
+
   it("refuses a label that the metric does not have", () => {
     expect(() => metrics().count("embed_failures_total", { tenant: "a" } as never)).toThrow(
       /label/i,

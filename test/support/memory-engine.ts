@@ -18,6 +18,7 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import { type Metrics, silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import type { Quota } from "../../src/contract/quota.ts";
 import type { Peers, Service } from "../../src/contract/service.ts";
+import type { Tracer } from "../../src/contract/tracing.ts";
 import { createMemoryEmbedder } from "../../src/embedding/memory.ts";
 import type { Embedder } from "../../src/embedding/port.ts";
 import { createLocalService, createService } from "../../src/engine/service.ts";
@@ -47,6 +48,7 @@ const alone: Peers = {
 const alwaysTrusted = { pass: () => Promise.resolve(), refusal: undefined };
 
 export interface MemoryEngineOptions {
+  readonly tracer?: Tracer | undefined;
   readonly clock?: Clock | undefined;
   readonly partitions?: number | undefined;
   readonly graceMs?: number | undefined;
@@ -127,6 +129,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
         clock,
         ...reports,
         quotas: quotasForAll(options.quota ?? (() => ({})), { clock, journal: log.tokens }),
+        tracer: options.tracer,
       },
       createHot: createExactHotShardFactory(),
       redactorOf: () => questionRedactor(testRedactor),

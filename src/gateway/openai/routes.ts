@@ -65,7 +65,8 @@ export function addOpenAiRoutes(app: FastifyInstance, options: OpenAiRouteOption
       }
       const search = parseStoreSearch(request.body);
       const { signal } = abortWhenCallerLeaves(reply.raw);
-      const question = { ...asker, body: storeQuestionOf(search), signal };
+      const { traceparent } = request.headers;
+      const question = { ...asker, body: storeQuestionOf(search), signal, traceparent };
       return storePageOf(search, await orNothing(handler.answer(question)));
     });
     const model = {
@@ -91,7 +92,8 @@ async function chat(
   const body = questionOf(asked);
   const query = String(body["query"]);
   const caller = abortWhenCallerLeaves(reply.raw);
-  const question = { ...gate.askerOf(request), body, signal: caller.signal };
+  const { traceparent } = request.headers;
+  const question = { ...gate.askerOf(request), body, signal: caller.signal, traceparent };
   const head: ReplyHead = {
     id: `chatcmpl-${request.id}`,
     created: Math.floor(clock.nowMs() / 1_000),

@@ -11,12 +11,13 @@ import {
   version,
 } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
+import { traceparentOf } from "../../contract/tracing.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
 import { checkReadStart } from "../read-start.ts";
 import { TenantStream, type TenantStreamOptions } from "./tenant-stream.ts";
 
 /** What a message of DOCS says besides its document. */
-type Marks = Pick<StoredOperation, "messageId" | "replay">;
+type Marks = Pick<StoredOperation, "messageId" | "replay" | "traceparent">;
 
 export class MemoryDocs implements DocsLog {
   readonly #options: TenantStreamOptions;
@@ -40,12 +41,15 @@ export class MemoryDocs implements DocsLog {
     return { seq };
   }
 
-  store(tenant: string, payload: Uint8Array, { messageId, replay }: Marks = {}): StoredOperation {
+  store(tenant: string, payload: Uint8Array, marks: Marks = {}): StoredOperation {
+    const { messageId, replay } = marks;
+    const traceparent = traceparentOf(marks.traceparent);
     const operation = this.#stream.add(tenant, (version, atMs) => ({
       ...{ tenant, version, atMs },
       payload: payload.slice(),
       ...(messageId === undefined ? {} : { messageId }),
       ...(replay === undefined ? {} : { replay }),
+      ...(traceparent === undefined ? {} : { traceparent }),
     }));
     this.#options.availability.wake();
     return operation;

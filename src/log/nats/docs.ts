@@ -12,6 +12,7 @@ import {
   version,
 } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
+import { traceparentOf } from "../../contract/tracing.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
 import { checkReadStart } from "../read-start.ts";
 import { replayHeaders, replayIn } from "../wire/replay.ts";
@@ -62,11 +63,12 @@ export class NatsDocs implements DocsLog {
   }
 
   async #send(message: Parameters<DocsLog["publish"]>[0], idHeader: string): Promise<PubAck> {
-    const { tenant, payload, messageId, replay } = message;
+    const { tenant, payload, messageId, replay, traceparent } = message;
     const before = this.#stream.verified.highest;
     const headers = {
       ...(messageId === undefined ? {} : { [idHeader]: messageId }),
       ...(replay === undefined ? {} : replayHeaders(replay)),
+      ...(traceparent === undefined ? {} : { traceparent }),
     };
     try {
       const message = { subject: publishSubject(tenant), payload, headers };
@@ -212,8 +214,14 @@ export class NatsDocs implements DocsLog {
 
 function operationOf({ subject, seq, atMs, headers, data: payload }: Delivered): StoredOperation {
   const read = headerReader(headers);
-  const marks = { ...messageIdIn(read), ...replayIn(read) };
+  const marks = { ...messageIdIn(read), ...replayIn(read), ...traceIn(read) };
   return { tenant: tenantIn(subject), version: version(seq), atMs, payload, ...marks };
+}
+
+/** Publishers can write any header: what is no context of a trace begins none. */
+function traceIn(read: (name: string) => string | undefined): { readonly traceparent?: string } {
+  const traceparent = traceparentOf(read("traceparent"));
+  return traceparent === undefined ? {} : { traceparent };
 }
 
 function messageIdIn(read: (name: string) => string | undefined): { readonly messageId?: string } {

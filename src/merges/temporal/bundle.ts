@@ -15,6 +15,10 @@ import { fileURLToPath } from "node:url";
 import { bundleWorkflowCode, type Logger } from "@temporalio/worker";
 
 export const workflowsPath = fileURLToPath(new URL("../../../workflows/index.ts", import.meta.url));
+/** Workflow code that is no workflow: it only stands around them. */
+export const interceptorsPath = fileURLToPath(
+  new URL("../../../workflows/trace-headers.ts", import.meta.url),
+);
 const lockFile = fileURLToPath(new URL("../../../package-lock.json", import.meta.url));
 
 /** Two megabytes each: of some checkouts and branches that take turns. */
@@ -34,7 +38,13 @@ export interface BundleOptions {
 export async function workflowBundle(options: BundleOptions): Promise<{ readonly code: string }> {
   const { logger, directory, workflows = workflowsPath } = options;
   const make =
-    options.make ?? ((path: string) => bundleWorkflowCode({ workflowsPath: path, logger }));
+    options.make ??
+    ((path: string) =>
+      bundleWorkflowCode({
+        workflowsPath: path,
+        workflowInterceptorModules: [interceptorsPath],
+        logger,
+      }));
   const name = directory === undefined ? undefined : await nameOf(workflows).catch(() => undefined);
   if (directory === undefined || name === undefined) return make(workflows);
   const file = join(directory, name);
@@ -49,7 +59,9 @@ export async function workflowBundle(options: BundleOptions): Promise<{ readonly
 async function nameOf(workflows: string): Promise<string> {
   const digest = createHash("sha256").update(`${process.version}\0${workflows}\0`);
   digest.update(await readFile(lockFile));
-  for (const [path, text] of await reachable(workflows)) digest.update(`\0${path}\0${text}`);
+  for (const first of [workflows, interceptorsPath]) {
+    for (const [path, text] of await reachable(first)) digest.update(`\0${path}\0${text}`);
+  }
   return `${digest.digest("hex").slice(0, 32)}${suffix}`;
 }
 

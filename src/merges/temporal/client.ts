@@ -35,16 +35,19 @@ import {
 import { type Logger, silentLogger } from "../../contract/observation.ts";
 import type { SignedReceipt } from "../../contract/receipt.ts";
 import type { ScrubOutcome } from "../../contract/scrub.ts";
+import type { Tracer } from "../../contract/tracing.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
 import type { EraseClient, MergeClient } from "../port.ts";
 import { accessVersion, explainTemporal, resolveAccess, type TemporalAccess } from "./access.ts";
 import { documentErase, type EraseStart, tenantErase } from "./erase-start.ts";
 import { fromFailure } from "./failures.ts";
+import { tracedRequests } from "./tracing.ts";
 
 export interface TemporalOptions extends TemporalAccess {
   readonly clock: Clock;
   readonly logger?: Logger | undefined;
+  readonly tracer?: Tracer | undefined;
   /** How long merged chunks stay hot; `limits.mergeGraceMs` by default. */
   readonly graceMs?: number | undefined;
   /** From commit to the deletion of what it superseded; `limits.mergeSettleMs` by default. */
@@ -101,7 +104,9 @@ class TemporalMergeClient implements MergeClient, EraseClient {
       ...(tls === undefined ? {} : { tls }),
       ...(apiKey === undefined ? {} : { apiKey }),
     });
-    return { connection, client: new Client({ connection, namespace }), namespace };
+    const workflow = tracedRequests(this.#options.tracer);
+    const client = new Client({ connection, namespace, interceptors: { workflow } });
+    return { connection, client, namespace };
   }
 
   /** A connection keeps the certificates that it was made with: others need another one. */

@@ -29,6 +29,7 @@ import { accessVersion, explainTemporal, resolveAccess } from "./access.ts";
 import { createTemporalActivities } from "./activities.ts";
 import { workflowBundle } from "./bundle.ts";
 import { connectTemporal, type TemporalOptions } from "./client.ts";
+import { tracedSteps } from "./tracing.ts";
 
 export interface MergeWorkerOptions extends TemporalOptions {
   readonly logger: Logger;
@@ -181,6 +182,7 @@ class RunningMergeWorker implements MergeWorker {
       }),
       // Each merge keeps several pages of vectors in memory, and cold has to share its cores with
       // questions.
+      interceptors: { activity: tracedSteps(this.#options.tracer) },
       maxConcurrentActivityTaskExecutions: limits.mergesInFlightMax,
       maxHeartbeatThrottleInterval: limits.mergeHeartbeatEveryMs,
       shutdownGraceTime: limits.mergeShutdownMs,

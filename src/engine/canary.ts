@@ -1,0 +1,167 @@
+/**
+ * The canary: a document in each partition of this node, published, found and deleted again and
+ * again, by the service that HTTP uses. What it measures is the source of the objective of
+ * freshness.
+ *
+ * Owns: one document of each canary tenant. Never: looks at another tenant, or holds anything up.
+ *
+ *   KC1  one round a partition at a time, at most `canariesAtOnceMax` of a node; each step ends
+ *        after `canaryWaitMs`, so a round is bounded;
+ *   KC2  a partition is measured by the node that should serve it, also while it does not: an
+ *        outage in which nothing is counted would look like no outage;
+ *   KC3  each document is the same one in a new version: neither heads nor cold grow, and a round
+ *        that broke off is cleaned up by the next;
+ *   KC4  a stop ends what runs, and counts it as nothing.
+ */
+
+import type { PartitionState } from "../../actors/directory/directory.ts";
+import { FreshetError, toFreshetError } from "../contract/errors.ts";
+import type { Partition, TenantId, Version } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import type { Logger, Metrics } from "../contract/observation.ts";
+import { parseQuestion } from "../contract/query.ts";
+import type { Service } from "../contract/service.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { Deadline } from "../runtime/deadline.ts";
+import { raceAbort } from "../runtime/race-abort.ts";
+import { Semaphore } from "../runtime/semaphore.ts";
+
+export interface CanaryOptions {
+  readonly service: Pick<Service, "ask" | "publish">;
+  readonly tenants: ReadonlyMap<Partition, TenantId>;
+  readonly stateOf: (partition: Partition) => PartitionState;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** A word that no round before had. */
+  readonly word: () => string;
+  readonly everyMs?: number | undefined;
+  readonly waitMs?: number | undefined;
+}
+
+export interface Canary {
+  stop(): Promise<void>;
+}
+
+type Step = "publish" | "find" | "delete";
+
+export function startCanary(options: CanaryOptions): Canary {
+  const { tenants, clock, everyMs = limits.canaryEveryMs } = options;
+  const ending = new AbortController();
+  const total = limits.canariesAtOnceMax;
+  const atOnce = new Semaphore({ total, waitingMax: tenants.size });
+  const loops = [...tenants].map(async ([partition, tenant], index) => {
+    const round = new Rounds(options, { partition, tenant, signal: ending.signal });
+    // Spread over the time between two rounds.
+    await clock.sleep((everyMs * index) / tenants.size, ending.signal);
+    while (!ending.signal.aborted) {
+      const begunMs = clock.monotonicMs();
+      if (options.stateOf(partition) !== "waiting") {
+        await atOnce.run(() => round.once(), ending.signal).catch(() => {}); // Only by KC4.
+      }
+      const tookMs = clock.monotonicMs() - begunMs;
+      await clock.sleep(Math.max(everyMs - tookMs, everyMs / 10), ending.signal);
+    }
+  });
+  return {
+    stop: async () => {
+      ending.abort();
+      await Promise.all(loops);
+    },
+  };
+}
+
+interface Place {
+  readonly partition: Partition;
+  readonly tenant: TenantId;
+  readonly signal: AbortSignal;
+}
+
+const encoder = new TextEncoder();
+const id = "canary";
+
+class Rounds {
+  readonly #options: CanaryOptions;
+  readonly #place: Place;
+  readonly #labels: { readonly partition: string };
+  readonly #waitMs: number;
+  #failed: Step | undefined;
+
+  constructor(options: CanaryOptions, place: Place) {
+    this.#options = options;
+    this.#place = place;
+    this.#labels = { partition: String(place.partition) };
+    this.#waitMs = options.waitMs ?? limits.canaryWaitMs;
+  }
+
+  /** Never throws. */
+  async once(): Promise<void> {
+    const { clock, metrics, word } = this.#options;
+    const text = `The canary sings ${word()}.`;
+    const begunMs = clock.monotonicMs();
+    const published = await this.#step("publish", () => this.#publish({ op: "upsert", id, text }));
+    const seen =
+      published &&
+      (await this.#step("find", async (signal) => {
+        if (await this.#finds(text, published.seq, signal)) return true;
+        throw new FreshetError("no_results");
+      }));
+    const seconds = (clock.monotonicMs() - begunMs) / 1000;
+    if (this.#place.signal.aborted) return;
+    if (seen === true) metrics.observe("canary_visible_seconds", seconds, this.#labels);
+    const outcome = seen === true ? "found" : "failed";
+    metrics.count("canary_documents_total", { ...this.#labels, outcome });
+    await this.#step("delete", async (signal) => {
+      const { seq } = await this.#publish({ op: "delete", id });
+      if (!(await this.#finds(text, seq, signal))) return;
+      throw new FreshetError("internal", "a deleted document was found");
+    });
+  }
+
+  /** Undefined when it failed. */
+  async #step<Value>(
+    step: Step,
+    work: (signal: AbortSignal) => Promise<Value>,
+  ): Promise<Value | undefined> {
+    const { clock, metrics, logger } = this.#options;
+    const { partition, signal } = this.#place;
+    const deadline = new Deadline(clock, this.#waitMs, signal);
+    try {
+      const value = await raceAbort(work(deadline.signal), deadline.signal);
+      if (this.#failed === step) this.#failed = undefined;
+      return value;
+    } catch (thrown) {
+      if (signal.aborted) return undefined;
+      const code = deadline.isOver ? "deadline_exceeded" : toFreshetError(thrown).code;
+      metrics.count("canary_failures_total", { ...this.#labels, step });
+      // Once for each outage: the counter says how often.
+      if (this.#failed === undefined) {
+        logger.warn({ partition, step, code }, "the canary failed");
+        this.#failed = step;
+      }
+      return undefined;
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  #publish(operation: object): Promise<{ readonly seq: Version }> {
+    const payload = encoder.encode(JSON.stringify(operation));
+    return this.#options.service.publish(this.#place.tenant, { payload });
+  }
+
+  /** Whether a question that waits for the operation finds the document in that version. */
+  async #finds(text: string, seq: Version, signal: AbortSignal): Promise<boolean> {
+    const waitMs = Math.min(this.#waitMs, limits.waitMsMax);
+    const asked = { query: text, mode: "search", top_k: 1, cache: false, min_seq: seq };
+    const question = parseQuestion({ ...asked, wait_ms: waitMs, deadline_ms: waitMs });
+    const { tenant } = this.#place;
+    try {
+      const { sources } = await this.#options.service.ask({ tenant, question, signal });
+      return sources.some((source) => source.version === seq);
+    } catch (thrown) {
+      if (toFreshetError(thrown).code === "no_results") return false;
+      throw thrown;
+    }
+  }
+}
