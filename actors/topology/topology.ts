@@ -114,14 +114,7 @@ export function startTopology(options: TopologyOptions): Topology {
     directory,
     proofs,
     lives,
-    async awake(tenant) {
-      if (directory.tenant(tenant) !== undefined) return;
-      await ask<void, PartitionMessage>({
-        message: (reply) => ({ type: "wake", tenant, reply }),
-        send: (message) => mailboxOf(tenant)?.tryPut(message) ?? false,
-        refused: () => new FreshetError("overloaded"),
-      });
-    },
+    awake: (tenant) => awake(tenant, directory, mailboxOf(tenant)),
     questions: questionTurns({ pool: anyQuestion.mailbox, shares: questionShares(), clock }),
     system,
     isHotFull,
@@ -134,6 +127,19 @@ export function startTopology(options: TopologyOptions): Topology {
       await system.stop();
     },
   };
+}
+
+async function awake(
+  tenant: TenantId,
+  directory: Directory,
+  mailbox: Mailbox<PartitionMessage> | undefined,
+): Promise<void> {
+  if (directory.tenant(tenant) !== undefined) return;
+  await ask<void, PartitionMessage>({
+    message: (reply) => ({ type: "wake", tenant, reply }),
+    send: (message) => mailbox?.tryPut(message) ?? false,
+    refused: () => new FreshetError("overloaded"),
+  });
 }
 
 /** What a tenant holds, and whether that is all it may. */

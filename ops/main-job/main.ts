@@ -56,6 +56,23 @@ async function setUp({
   return { tools, embedding };
 }
 
+/** What a shell needs to reach the servers beside the links themselves. */
+const environmentOf = ({ nats, temporal, weaviate }: Servers, dataDir: string) => ({
+  FRESHET_NATS_URL: nats.url,
+  FRESHET_TEMPORAL_ADDRESS: temporal.address,
+  FRESHET_TEMPORAL_NAMESPACE: temporal.namespace,
+  FRESHET_WEAVIATE_URL: weaviate.url,
+  FRESHET_WEAVIATE_GRPC: weaviate.grpc,
+  FRESHET_DATA_DIR: dataDir,
+});
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
 async function run(options: JobOptions, interruption: Interruption): Promise<void> {
   const dataDir = dataFolder(process.env);
   const progress = lineProgress(
@@ -97,16 +114,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     };
     const { address, namespace } = servers.temporal;
     writeRunFile(dataDir, { urls, temporal: { address, namespace } });
-    if (secure !== undefined) {
-      writeEnvironment(secure, {
-        FRESHET_NATS_URL: servers.nats.url,
-        FRESHET_TEMPORAL_ADDRESS: address,
-        FRESHET_TEMPORAL_NAMESPACE: namespace,
-        FRESHET_WEAVIATE_URL: servers.weaviate.url,
-        FRESHET_WEAVIATE_GRPC: servers.weaviate.grpc,
-        FRESHET_DATA_DIR: dataDir,
-      });
-    }
+    if (secure !== undefined) writeEnvironment(secure, environmentOf(servers, dataDir));
     const { signal } = interruption;
     const started = { env: freshet.env, nodes: freshet.nodes };
     const report = await runJob({ options, ...started, root, urls, signal, say });
@@ -124,10 +132,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     if (options.once) return;
     say("");
     say("running; Ctrl-C stops everything");
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    await aborted(signal);
     const reason = interruption.reason();
     if (reason !== undefined && reason !== "interrupted") throw new SetupError(reason.message);
   } finally {

@@ -21,7 +21,8 @@ Checks the licences of package-lock.json, then prints a CycloneDX document.
   --help      this text
 `;
 
-const json = (name: string) => JSON.parse(readFileSync(`${repository}${name}`, "utf8"));
+const json = <Shape>(name: string): Shape =>
+  JSON.parse(readFileSync(`${repository}${name}`, "utf8")) as Shape;
 
 export function makeBom({ all }: { readonly all: boolean }): Bom {
   const parameters = ["sbom", "--sbom-format", "cyclonedx", "--package-lock-only"];
@@ -30,11 +31,15 @@ export function makeBom({ all }: { readonly all: boolean }): Bom {
     stdio: ["ignore", "pipe", "ignore"],
   });
   const made = bomSchema.parse(JSON.parse(printed));
-  return completeBom(all ? made : shippedOf(made), json("package.json"), readPins());
+  return completeBom(
+    all ? made : shippedOf(made),
+    json<Parameters<typeof completeBom>[1]>("package.json"),
+    readPins(),
+  );
 }
 
 export function lockedPackages(): LockedPackages {
-  return json("package-lock.json").packages;
+  return json<{ readonly packages: LockedPackages }>("package-lock.json").packages;
 }
 
 function main(): number {

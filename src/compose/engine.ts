@@ -121,10 +121,7 @@ export async function startEngine(
       ...{ topology, log, replies, cold, trust, services, stack, sources, tracer },
       credentials: access.credentials,
     });
-    const stopped = Promise.withResolvers<void>();
-    log.connection.closed().then((failure) => {
-      if (failure instanceof Error) stopped.reject(failure);
-    }, stopped.reject);
+    const stopped = untilLost(log);
     return {
       httpUrl: surfaces.http.url,
       ended: stopped.promise,
@@ -137,6 +134,15 @@ export async function startEngine(
     await stack.unwind(base.logger).catch(() => {});
     throw thrown;
   }
+}
+
+/** Rejects when the connection to the log is lost for good. */
+function untilLost({ connection }: Pick<NatsLog, "connection">): PromiseWithResolvers<void> {
+  const stopped = Promise.withResolvers<void>();
+  connection.closed().then((failure) => {
+    if (failure instanceof Error) stopped.reject(failure);
+  }, stopped.reject);
+  return stopped;
 }
 
 async function startNames(

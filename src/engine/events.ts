@@ -5,11 +5,11 @@
  * Owns one reader's cursor. Never writes, and never reads a body: headers say it all.
  * Receives the log and the tenant's state at its owner; sends pages of events, oldest first.
  *
- *   EV1  each operation after the cursor comes once, in the order of versions, whatever fails
+ *   EO1  each operation after the cursor comes once, in the order of versions, whatever fails
  *        between: records that were appended are decided, and an unbroken chain has no gap (L3);
- *   EV2  an event leaves after the tenant's owner answers with what it says, so a question that is
+ *   EO2  an event leaves after the tenant's owner answers with what it says, so a question that is
  *        asked then sees it;
- *   EV3  where the log does not hold all that came after the cursor, the reader gets
+ *   EO3  where the log does not hold all that came after the cursor, the reader gets
  *        events_expired instead of a stream with a hole.
  */
 
@@ -140,7 +140,7 @@ async function* pagesOf(
   yield { headers, end };
 }
 
-/** A reader that is slower than retention finds its chain broken: it has lost events (EV3). */
+/** A reader that is slower than retention finds its chain broken: it has lost events (EO3). */
 async function reasonOf(
   chunks: EventsOptions["chunks"],
   { tenant, after }: { readonly tenant: TenantId; readonly after: Position },
@@ -157,7 +157,7 @@ function expired(version: Version): FreshetError {
   });
 }
 
-/** EV2. A page's last document is enough: its owner applies in order. */
+/** EO2. A page's last document is enough: its owner applies in order. */
 async function untilShown(
   { stateOf, clock }: EventsOptions,
   { tenant, signal, headers }: Pick<EventsRequest, "tenant" | "signal"> & Pick<Page, "headers">,

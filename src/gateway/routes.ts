@@ -5,7 +5,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
 import { FreshetError } from "../contract/errors.ts";
-import { isDocumentId, type TenantId } from "../contract/ids.ts";
+import { isDocumentId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Webhooks } from "../contract/source.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -57,22 +57,28 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
   refuseOtherMethods(app);
 }
 
-function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
-  const { handler, audit } = options;
-  const gate = new Gate(options);
-  const tenantOf = (request: FastifyRequest): TenantId => gate.tenantOf(request);
-  const bodies = new PublishBodies();
-  addOpenAiRoutes(app, { ...options, gate });
-  addMcpRoute(app, { ...options, gate });
-  addWebhookRoute(app, { ...options, webhooks: options.webhooks, bodies });
-  const admit = async (request: FastifyRequest, reply: FastifyReply) =>
-    bodies.admit(tenantOf(request), request, reply);
+interface GatedOptions extends RouteOptions {
+  readonly gate: Gate;
+}
 
-  app.post(
-    "/answer",
-    { onRequest: [gate.admits("query"), wantsJson], bodyLimit: limits.questionBytesMax },
-    (request, reply) => askRoute({ ...options, request, reply, asker: gate.askerOf(request) }),
-  );
+function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
+  const gate = new Gate(options);
+  const bodies = new PublishBodies();
+  const gated = { ...options, gate };
+  addOpenAiRoutes(app, gated);
+  addMcpRoute(app, gated);
+  addWebhookRoute(app, { ...options, webhooks: options.webhooks, bodies });
+  addPublishRoutes(app, gated, bodies);
+  addReadRoutes(app, gated);
+}
+
+function addPublishRoutes(
+  app: FastifyInstance,
+  { handler, audit, gate, ...options }: GatedOptions,
+  bodies: PublishBodies,
+): void {
+  const admit = async (request: FastifyRequest, reply: FastifyReply) =>
+    bodies.admit(gate.tenantOf(request), request, reply);
   app.post(
     "/v1/documents",
     {
@@ -116,6 +122,15 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
     reply.code(202);
     return { seq };
   });
+}
+
+function addReadRoutes(app: FastifyInstance, options: GatedOptions): void {
+  const { handler, audit, gate } = options;
+  app.post(
+    "/answer",
+    { onRequest: [gate.admits("query"), wantsJson], bodyLimit: limits.questionBytesMax },
+    (request, reply) => askRoute({ ...options, request, reply, asker: gate.askerOf(request) }),
+  );
   app.get<{ Querystring: { after?: unknown; limit?: unknown } }>(
     "/v1/documents",
     { onRequest: gate.admits() },
@@ -133,7 +148,7 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
     return handler.document(gate.readerOf(request), id);
   });
   app.get("/v1/usage", { onRequest: gate.admits("query") }, async (request) =>
-    handler.usage(tenantOf(request)),
+    handler.usage(gate.tenantOf(request)),
   );
   app.get("/v1/status", { onRequest: gate.admits() }, async (request) => {
     const status = handler.status();

@@ -34,10 +34,10 @@ describe("a collection in BEIR form", () => {
     writeCollection(folder);
     const { documents, queries, unanswerable } = readCollection(folder);
     expect(documents).toEqual([
-      { id: "d1", text: "Wings\nlift", title: "Wings" },
-      { id: "d2", text: "drag" },
+      { id: "d1", text: "Wings\nlift", title: "Wings", body: "lift" },
+      { id: "d2", text: "drag", body: "drag" },
     ]);
-    expect(queries).toEqual([{ text: "what lifts", gains: new Map([["d1", 3]]) }]);
+    expect(queries).toEqual([{ text: "what lifts", answers: [], gains: new Map([["d1", 3]]) }]);
     expect(unanswerable).toEqual(["nothing answers this"]);
   });
 

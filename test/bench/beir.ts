@@ -41,7 +41,12 @@ export function readCollection(folder: string): Collection {
   const documents = readLines(join(folder, "corpus.jsonl")).map((line) => {
     const { _id: id, title, text } = JSON.parse(line) as Record<string, string>;
     const whole = title === undefined || title === "" ? text : `${title}\n${text ?? ""}`;
-    return { id: id ?? "", text: whole ?? "", title, body: text ?? "" };
+    return {
+      id: id ?? "",
+      text: whole ?? "",
+      title: title === "" ? undefined : title,
+      body: text ?? "",
+    };
   });
   const queries: Judged[] = [];
   const unanswerable: string[] = [];

@@ -78,7 +78,7 @@ const kinds = fc.array(fc.constantFrom<Kind>("upsert", "delete", "reject", "dupl
 });
 
 describe("the event stream", () => {
-  it("tells every operation once and in order, wherever its reader left off (EV1)", async () => {
+  it("tells every operation once and in order, wherever its reader left off (EO1)", async () => {
     await fc.assert(
       fc.asyncProperty(kinds, fc.array(fc.nat({ max: 7 })), async (drawn, leaves) => {
         const log = createMemoryLog();
@@ -166,7 +166,7 @@ describe("the event stream", () => {
     expect(clock.sleeping).toBe(0);
   });
 
-  it("waits until the owner shows what an event says, also while there is none (EV2)", async () => {
+  it("waits until the owner shows what an event says, also while there is none (EO2)", async () => {
     const log = createMemoryLog();
     await appendAll(log.chunks, recordsOf(["upsert", "upsert"]));
     const clock = createManualClock();
@@ -198,7 +198,7 @@ describe("the event stream", () => {
     expect(new Set(asked)).toEqual(new Set(["d2"]));
   });
 
-  it("refuses a place from which the log does not hold everything (EV3)", async () => {
+  it("refuses a place from which the log does not hold everything (EO3)", async () => {
     const log = createMemoryLog();
     const placed = await appendAll(log.chunks, recordsOf(["upsert", "upsert", "upsert", "delete"]));
     await log.chunks.purge({ tenant, below: placed[2] as Position });
@@ -209,7 +209,7 @@ describe("the event stream", () => {
     expect(await take({ log }, 2 as Version, 2)).toMatchObject([{ seq: 3 }, { seq: 4 }]);
   });
 
-  it("refuses a reader that was slower than retention, at its next page (EV3)", async () => {
+  it("refuses a reader that was slower than retention, at its next page (EO3)", async () => {
     const log = createMemoryLog();
     const first = await appendAll(log.chunks, recordsOf(["upsert"]));
     const { chunks, events: notices } = log;

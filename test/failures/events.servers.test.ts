@@ -66,7 +66,7 @@ async function readSome(
   return seen;
 }
 
-it("loses nothing and reorders nothing for a subscriber that is cut fifty times, while the engine is killed (EV1)", async () => {
+it("loses nothing and reorders nothing for a subscriber that is cut fifty times, while the engine is killed (EO1)", async () => {
   const tenant = freshTenant("events");
   const publishing = publishAll(tenant, 300);
   const seen: StoredEvent[] = [];
@@ -95,7 +95,7 @@ it("loses nothing and reorders nothing for a subscriber that is cut fifty times,
   );
 });
 
-it("sends an event only after a question sees what it says (EV2)", async () => {
+it("sends an event only after a question sees what it says (EO2)", async () => {
   const tenant = freshTenant("shown");
   const [first = 0] = await publishAll(tenant, 1);
   await eventually(async () => {

@@ -64,7 +64,7 @@ export const surfaceLimits = {
   eventsPollMs: 2 * secondMs,
   /** Questions and documents nest five deep at most; deeper input is an attack on recursion. */
   jsonDepthMax: 32,
-  /** Of a message of the Model Context Protocol: a document that an agent publishes, and its frame. */
+  /** Of an MCP message: a document that an agent publishes, and its frame. */
   mcpBytesMax: 2 * MiB,
   /** Values in the arguments of one tool call: a filter's, or a document's metadata. */
   mcpToolElementsMax: 4_096,

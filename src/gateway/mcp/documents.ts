@@ -1,4 +1,4 @@
-/** One document in the form that agents read: its passages put together, and a URI that names it. */
+/** One document in the form that agents read: its passages together, and a URI that names it. */
 
 import { FreshetError } from "../../contract/errors.ts";
 import type { DocumentId, TenantId } from "../../contract/ids.ts";
@@ -58,7 +58,7 @@ export async function fetchDocument(request: DocumentRequest): Promise<FetchedDo
   const [first] = passages;
   if (first === undefined) throw new FreshetError("not_found", "there is no such document");
   const { title, version, source, timestamp, published_at, language, metadata } = first;
-  const described = { source, timestamp, published_at, language, version };
+  const described = Object.entries({ source, timestamp, published_at, language, version });
   return {
     id,
     title: title ?? id,
@@ -66,7 +66,10 @@ export async function fetchDocument(request: DocumentRequest): Promise<FetchedDo
     url: urlOf(asker.tenant, first),
     version,
     complete: passages.length < limits.topKMax,
-    metadata: { ...metadata, ...JSON.parse(JSON.stringify(described)) },
+    metadata: {
+      ...metadata,
+      ...Object.fromEntries(described.filter(([, value]) => value !== undefined)),
+    },
   };
 }
 

@@ -5,8 +5,8 @@
  * Never carries an event of another tenant: each tenant has a bus of its own.
  * Receives the tenant's events, sends `resource_updated` with the document's URI.
  *
- *   MB1  a listener hears of each change after the reader began, also across a log that was away: it
- *        continues after the newest event that it has seen.
+ *   MN1  a listener hears of each change after the reader began, also across a log that was away:
+ *        it continues after the newest event that it has seen.
  */
 
 import type { ServerEvent, ServerEventBus } from "@modelcontextprotocol/server";

@@ -1,16 +1,15 @@
 /**
- * The Model Context Protocol at `/mcp`, both eras: that of 2026-07-28, without sessions, and clients
- * of 2025, each request by itself. The same handler, identity and bounds as on every other route.
+ * The Model Context Protocol at `/mcp`, both eras: that of 2026-07-28, without sessions, and
+ * clients of 2025, each request by itself. The same handler, identity and bounds as everywhere.
  *
  * Owns a protocol handler for each tenant that is listened to, and few others.
  *
- *   MR1  what a caller hears and reads is its own tenant's: handlers and their buses are a tenant's.
- *        One whose key has groups reads what they let it, and hears nothing: changes name documents;
- *   MR2  a page of a browser under a foreign name is refused, whatever its Host says.
+ *   MP1  what a caller hears and reads is its own tenant's: handlers and buses are a tenant's. One
+ *        whose key has groups reads what they let it, and hears nothing: changes name documents;
+ *   MP2  a page of a browser under a foreign name is refused, whatever its Host says.
  */
 
 import { Readable } from "node:stream";
-import type { ReadableStream } from "node:stream/web";
 import { createMcpHandler, type McpHttpHandler } from "@modelcontextprotocol/server";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { mayAs } from "../../contract/api-key.ts";
@@ -105,7 +104,7 @@ function serve(options: McpRouteOptions, tenant: TenantId): Served {
   return { bus, protocol };
 }
 
-/** MR2. Programs send no Origin; browsers cannot leave it out. */
+/** MP2. Programs send no Origin; browsers cannot leave it out. */
 function originCheck(checkHost: Check) {
   return async ({ headers }: FastifyRequest): Promise<void> => {
     const { origin } = headers;
@@ -131,5 +130,5 @@ function webRequestOf({ raw, method }: FastifyRequest, signal: AbortSignal): Req
 
 function send(reply: FastifyReply, { status, headers, body }: Response): FastifyReply {
   reply.code(status).headers(Object.fromEntries(headers));
-  return reply.send(body === null ? undefined : Readable.fromWeb(body as ReadableStream));
+  return reply.send(body === null ? undefined : Readable.fromWeb(body));
 }

@@ -3,8 +3,8 @@
  * there only where an operator allows them and the key may. `search` and `fetch` have the names and
  * replies that deep-research clients look for.
  *
- * MT1  a tool never takes a tenant: it is the credential's;
- * MT2  a refusal is a result with `isError`, whose text is the error body of every surface.
+ * MX1  a tool never takes a tenant: it is the credential's;
+ * MX2  a refusal is a result with `isError`, whose text is the error body of every surface.
  */
 
 import type { CallToolResult, McpServer } from "@modelcontextprotocol/server";
@@ -141,7 +141,7 @@ function addWritingTools(server: McpServer, { handler, asker }: ToolsOptions): v
   );
 }
 
-/** MT2. Text for models that read nothing else, and the same as data. */
+/** MX2. Text for models that read nothing else, and the same as data. */
 function callsOf(handler: Handler) {
   return async (work: () => Promise<Record<string, unknown>>): Promise<CallToolResult> => {
     try {

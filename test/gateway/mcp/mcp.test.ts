@@ -80,7 +80,7 @@ describe.each(eras)("an agent of the era %s", (era) => {
     expect(JSON.stringify(answer.content)).toContain("no_results");
   });
 
-  it("reads documents as resources, only those of its tenant (MR1)", async () => {
+  it("reads documents as resources, only those of its tenant (MP1)", async () => {
     const url = await start();
     const client = await connect(url, era);
     await put("a", "document a is here");
@@ -181,7 +181,7 @@ describe("/mcp", () => {
     expect(reply.payload).toContain('"name":"freshet"');
   });
 
-  it("refuses a page under a foreign name, and takes one of loopback (MR2)", async () => {
+  it("refuses a page under a foreign name, and takes one of loopback (MP2)", async () => {
     current = fixture();
     for (const origin of ["https://evil.example", "null", "not a url"]) {
       expect((await post({ origin })).statusCode, origin).toBe(403);
