@@ -30,9 +30,10 @@ function packageVersion(): string {
  */
 function configure(): Config {
   const config = readConfig(process.env);
-  // Read once, when gRPC is loaded: Weaviate's client has no setting for a CA of its channel.
+  // Read once, when gRPC is loaded: Weaviate's client has no setting for a CA of its channel. What
+  // the machine's environment names, such as a proxy's CA, is not Weaviate's.
   const caFile = config.weaviate.tls?.caFile;
-  if (caFile !== undefined) process.env["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] ??= caFile;
+  if (caFile !== undefined) process.env["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = caFile;
   enableCompileCache(join(config.cacheDir ?? join(homedir(), ".cache", "freshet"), "compiled"));
   return config;
 }

@@ -92,8 +92,6 @@ export function secureSettings(files: SecureFiles): Readonly<Record<string, stri
     FRESHET_NATS_PASSWORD_FILE: files.natsPasswordFile,
     ...asClient("FRESHET_TEMPORAL_TLS"),
     FRESHET_WEAVIATE_TLS_CA_FILE: files.caFile,
-    // The vendor's client takes no CA for its gRPC, which merges write and read back over.
-    NODE_EXTRA_CA_CERTS: files.caFile,
     FRESHET_WEAVIATE_API_KEY_FILE: files.weaviateKeyFile,
     FRESHET_HTTP_TLS_CERT_FILE: files.serverCertFile,
     FRESHET_HTTP_TLS_KEY_FILE: files.serverKeyFile,

@@ -5,7 +5,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Msg, type NatsConnection } from "nats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connectPeers } from "../../src/cluster/nats-peers.ts";
 import type { Version } from "../../src/contract/ids.ts";
+import { parseQuestion } from "../../src/contract/query.ts";
 import { tenantPermissions } from "../../src/tenants/permissions.ts";
 import { pub, type RawClient, rawClient } from "./raw-client.ts";
 import { attacker, openTenantNats, type TenantNats, victim } from "./tenant-nats.ts";
@@ -119,6 +121,14 @@ describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) 
     for await (const message of events) expect(message.json()).toEqual(event);
     expect(heard).toEqual([]);
     await me.close();
+  });
+
+  it("a node asks another one, which answers as the user for answers", async () => {
+    const peers = connectPeers(site.log.connection);
+    const { signal } = new AbortController();
+    const question = parseQuestion({ query: "rivers" });
+    const answer = await peers.ask("node", { tenant: attacker, question, signal });
+    expect(answer).toMatchObject({ answer: "It was." });
   });
 
   it("answers to a question come as a stream", async () => {
