@@ -116,7 +116,7 @@ async function toWeaviate(changed: Readonly<Record<string, string>>) {
   } catch (thrown) {
     return { failure: String(thrown), found: false, lines };
   } finally {
-    await connection.close();
+    connection.close();
   }
 }
 
