@@ -86,6 +86,11 @@ describe.each(["hot", "cold", "resident"] as const)("a document in %s", (placeme
       freshet: { filter: only(id) },
       ...more,
     });
+  const rpc = (method: string, params: object): InjectOptions => ({
+    ...post("/mcp", { jsonrpc: "2.0", id: 1, method, params }),
+    headers: { accept: "application/json, text/event-stream" },
+  });
+  const tool = (name: string, args: object) => rpc("tools/call", { name, arguments: args });
   const routes: Readonly<Record<string, (id: string) => InjectOptions>> = {
     "a look-up": (id) => ({ method: "GET", url: `/v1/documents/${id}` }),
     "a question": (id) => post("/answer", { query: "the harvest", filter: only(id) }),
@@ -96,6 +101,11 @@ describe.each(["hot", "cold", "resident"] as const)("a document in %s", (placeme
     "a streamed chat": (id) => chat(id, { stream: true }),
     "a search of the vector store": (id) =>
       post("/v1/vector_stores/acme/search", { query: "the harvest", filters: only(id) }),
+    "an agent's search": (id) => tool("search", { query: "the harvest", filter: only(id) }),
+    "an agent's fetch": (id) => tool("fetch", { id }),
+    "an agent's question": (id) => tool("answer", { query: "the harvest", filter: only(id) }),
+    "an agent that reads it": (id) =>
+      rpc("resources/read", { uri: `freshet://acme/documents/${id}` }),
     "a delete of what it may not see and of nothing": (id) => ({
       method: "DELETE",
       url: `/v1/documents/${id}-not`,
@@ -138,6 +148,25 @@ describe.each(["hot", "cold", "resident"] as const)("a document in %s", (placeme
     expect(await seenBy("none")).toEqual({ open: undefined });
     const state = await call("sales", { method: "GET", url: "/v1/documents/plan" });
     expect(state.json()).toMatchObject({ status: "visible" });
+  });
+
+  it("is found by an agent's tools for whom it is for", async () => {
+    const found = async (key: Key) => {
+      const { body } = await call(key, tool("search", { query: "the harvest", top_k: 9 }));
+      return ["open", "plan", "minutes", "nobody"].filter((id) => body.includes(`documents/${id}`));
+    };
+    expect(await found("all")).toEqual(["open", "plan", "minutes", "nobody"]);
+    expect(await found("sales")).toEqual(["open", "plan"]);
+    expect(await found("none")).toEqual(["open"]);
+    const { body } = await call("sales", rpc("resources/list", {}));
+    expect(body).not.toMatch(/minutes|nobody/);
+  });
+
+  it("is named by no event to a key with groups, which may not listen", async () => {
+    const events: InjectOptions = { method: "GET", url: "/v1/events?from_seq=0" };
+    const reply = await call("sales", events);
+    expect(reply.statusCode).toBe(403);
+    expect(reply.body).not.toMatch(/minutes|nobody/);
   });
 
   it("is listed for whom it is for", async () => {
