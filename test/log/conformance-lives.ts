@@ -75,6 +75,7 @@ export function describeLives(opened: Opened): void {
         await log.manifests.putPiece(name, new TextEncoder().encode(`piece of ${name}`));
         await log.manifests.commit(name, emptyManifest, 0);
         await log.attempts.put(name, { upTo: 1 as Version, lives: 1, epoch: 1 as Epoch });
+        await log.tokens.put(name, { day: 20_000, tenant: 7, credentials: {} });
       }
       const counts = async (name: typeof tenant) =>
         Promise.all(erasable.map((of) => log.erasure.count({ tenant: name, of })));
@@ -88,6 +89,8 @@ export function describeLives(opened: Opened): void {
       expect((await log.chunks.first(tenant))?.position).toBe(below);
       for (const of of erasable) await log.erasure.remove({ tenant, of });
       expect(await counts(tenant)).toEqual(erasable.map(() => 0));
+      expect(await log.tokens.get(tenant)).toBeNull();
+      expect(await log.tokens.get(beside)).not.toBeNull();
       expect(await counts(beside)).toEqual(before);
       expect(await log.erasure.remove({ tenant, of: "operations" })).toBe(0);
       await log.checkIdentity();
