@@ -24,22 +24,38 @@ export function wholeNumber(min: number, max: number) {
 
 const unitMs: Readonly<Record<string, number>> = { m: minuteMs, h: hourMs, d: dayMs };
 
-export function durationMs(value: string): number {
+/** Undefined for what is no time above zero. */
+export function durationIn(value: string): number | undefined {
   const [, count, unit = ""] = /^(\d{1,5})([mhd])$/.exec(value) ?? [];
   const ms = Number(count) * (unitMs[unit] ?? 0);
-  if (ms > 0) return ms;
+  return ms > 0 ? ms : undefined;
+}
+
+export function durationMs(value: string): number {
+  const ms = durationIn(value);
+  if (ms !== undefined) return ms;
   throw new InvalidArgumentError("a time such as 30m, 12h or 90d");
 }
 
-export function withCommon(command: Command, examples: readonly string[]): Command {
+/** The option `--json`, and examples below the help. */
+export function withJson(command: Command, examples: readonly string[]): Command {
   return command
-    .addOption(
-      new Option("-t, --tenant <tenant>", "whose documents")
-        .argParser(tenantValue)
-        .default("demo", "demo"),
-    )
     .option("--json", "print JSON for programs")
     .addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);
+}
+
+/** For what needs NATS and no engine. */
+export function withNats(command: Command, examples: readonly string[]): Command {
+  return withJson(command.option("--nats <url>", "address of NATS"), examples);
+}
+
+export function withCommon(command: Command, examples: readonly string[]): Command {
+  command.addOption(
+    new Option("-t, --tenant <tenant>", "whose documents")
+      .argParser(tenantValue)
+      .default("demo", "demo"),
+  );
+  return withJson(command, examples);
 }
 
 export function withEngine(command: Command): Command {

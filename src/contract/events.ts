@@ -1,6 +1,6 @@
 /**
- * What happens to a publish: the receipt, and the event (core NATS, `events.<tenant>`, at most
- * once).
+ * What happens to a publish: the receipt, and the event: a notice on core NATS (`events.<tenant>`,
+ * at most once), and one of the durable stream.
  */
 
 import type { ErrorCode } from "./errors.ts";
@@ -16,28 +16,26 @@ export interface PublishResult {
  */
 export type DocumentStatus = "visible" | "deleted" | "superseded" | "rejected";
 
-/** Of the durable stream (`GET /v1/events`): what the log says became of an operation. */
-export interface StoredEvent {
-  /** Null when the payload was too broken to hold one, and of a repetition. */
+/** What became of an operation. */
+interface OperationEvent {
+  /** The document's id; null when the payload was too broken to hold one, and of a repetition. */
   readonly id: string | null;
-  /** DOCS sequence of the operation; it grows from event to event. */
+  /** DOCS sequence of the operation. */
   readonly seq: number;
   readonly status: DocumentStatus;
   /** Set for `rejected`. */
   readonly reason?: ErrorCode | undefined;
   readonly message?: string | undefined;
+}
+
+/** Of the durable stream (`GET /v1/events`), as the log says it; `seq` grows event by event. */
+export interface StoredEvent extends OperationEvent {
   /** When it was decided, by the log's clock, RFC 3339. */
   readonly at: string;
 }
 
-export interface DocumentEvent {
-  /** The document's id; null when the payload was too broken to hold one, and of a repetition. */
-  readonly id: string | null;
-  readonly seq: number;
-  readonly status: DocumentStatus;
-  /** Set for `rejected`. */
-  readonly reason?: ErrorCode | undefined;
-  readonly message?: string | undefined;
+/** The notice on core NATS. */
+export interface DocumentEvent extends OperationEvent {
   /** From the DOCS timestamp to now. */
   readonly ms: number;
 }

@@ -6,7 +6,6 @@ import { z } from "zod";
 import type { AuditEntry } from "../../contract/audit.ts";
 import { documentDigest, openBlock } from "../../contract/audit-chain.ts";
 import { isDocumentId, type TenantId } from "../../contract/ids.ts";
-import { dayMs, hourMs, minuteMs } from "../../contract/limits/units.ts";
 import { limits } from "../../contract/limits.ts";
 import { AuditCheck, type AuditHead, type AuditReport } from "../../log/audit-check.ts";
 import type { AuditHoldings, AuditLog } from "../../log/audit-port.ts";
@@ -14,7 +13,7 @@ import { systemClock } from "../../runtime/clock.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { connectAudit } from "../connect.ts";
 import { CliError, usageError } from "../exit.ts";
-import { tenantValue, wholeNumber } from "../options.ts";
+import { durationIn, tenantValue, wholeNumber, withNats } from "../options.ts";
 import { printable, table } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -37,14 +36,14 @@ interface ListOptions extends AuditOptions {
 
 export function addAudit(program: Command, terminal: Terminal): void {
   const audit = program.command("audit").description("who did what, in a chain that shows changes");
-  withAudit(audit.command("verify").description("walk the trail: is anything edited or gone?"), [
+  withNats(audit.command("verify").description("walk the trail: is anything edited or gone?"), [
     "freshet audit verify",
     "freshet audit verify --json > heads.json",
     "freshet audit verify --heads heads.json",
   ])
     .option("--heads <file>", "what an earlier verify --json said: its blocks must still be there")
     .action(async (options: VerifyOptions) => verify(options, terminal));
-  withAudit(audit.command("list").description("what was done, the newest entries"), [
+  withNats(audit.command("list").description("what was done, the newest entries"), [
     "freshet audit list --tenant acme --since 2h",
     "freshet audit list --credential 5f0c2a9b77e1 --json",
     "freshet audit list --tenant acme --document manual-7",
@@ -62,19 +61,9 @@ export function addAudit(program: Command, terminal: Terminal): void {
     .action(async (options: ListOptions) => list(options, terminal));
 }
 
-function withAudit(command: Command, examples: readonly string[]): Command {
-  return command
-    .option("--nats <url>", "address of NATS")
-    .option("--json", "print JSON for programs")
-    .addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);
-}
-
-const unitMs: Readonly<Record<string, number>> = { m: minuteMs, h: hourMs, d: dayMs };
-
 function sinceMs(value: string): number {
-  const [, count, unit = ""] = /^(\d{1,5})([mhd])$/.exec(value) ?? [];
-  const agoMs = Number(count) * (unitMs[unit] ?? 0);
-  if (agoMs > 0) return systemClock.nowMs() - agoMs;
+  const agoMs = durationIn(value);
+  if (agoMs !== undefined) return systemClock.nowMs() - agoMs;
   const at = /^\d{4}-\d{2}-\d{2}/.test(value) ? Date.parse(value) : Number.NaN;
   if (Number.isFinite(at)) return at;
   throw new InvalidArgumentError("a time such as 2026-11-29T08:00:00Z, or 30m, 2h, 7d");

@@ -18,7 +18,7 @@ import { resolveAddresses } from "../addresses.ts";
 import { writeDown } from "../audit.ts";
 import { CliError, usageError } from "../exit.ts";
 import { changeKeyStore, readKeyStore } from "../key-store.ts";
-import { durationMs, tenantValue } from "../options.ts";
+import { durationMs, tenantValue, withJson } from "../options.ts";
 import { printable, table } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -99,10 +99,8 @@ function addCreate(key: Command, terminal: Terminal): void {
 }
 
 function withStore(command: Command, examples: readonly string[]): Command {
-  return command
-    .option("--store <file>", "the key store, in place of FRESHET_KEY_STORE")
-    .option("--json", "print JSON for programs")
-    .addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);
+  command.option("--store <file>", "the key store, in place of FRESHET_KEY_STORE");
+  return withJson(command, examples);
 }
 
 function roleValues(value: string, before: readonly Role[] = []): readonly Role[] {

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { verifyReceipt } from "../../tenants/receipt.ts";
 import { CliError, usageError } from "../exit.ts";
+import { withJson } from "../options.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface VerifyOptions {
@@ -17,14 +18,14 @@ export function addReceipt(program: Command, terminal: Terminal): void {
     "freshet receipt verify acme.json",
     "freshet receipt verify acme.json --key 7Jk1aE0m4vQmJqz0Zl0r6o7r0H4sQy3w2bq1o9d8c7E",
   ];
-  receipt
+  const command = receipt
     .command("verify")
     .description("check digest and signature; needs no server")
     .argument("<file>", "the receipt")
-    .option("--key <key>", "public key that has to have signed it; none: any key may have")
-    .option("--json", "print JSON for programs")
-    .addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`)
-    .action((file: string, options: VerifyOptions) => verify(file, options, terminal));
+    .option("--key <key>", "public key that has to have signed it; none: any key may have");
+  withJson(command, examples).action((file: string, options: VerifyOptions) =>
+    verify(file, options, terminal),
+  );
 }
 
 function verify(file: string, { key, json }: VerifyOptions, terminal: Terminal): void {

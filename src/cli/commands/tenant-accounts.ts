@@ -10,7 +10,7 @@ import { type ConfForm, confForms } from "../../tenants/server-conf.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { connectClaims } from "../connect.ts";
 import { CliError } from "../exit.ts";
-import { durationMs, tenantValue } from "../options.ts";
+import { durationMs, tenantValue, withJson } from "../options.ts";
 import { printable, table } from "../print.ts";
 import { dataFolder } from "../run-file.ts";
 import type { Terminal } from "../terminal.ts";
@@ -100,11 +100,10 @@ function addServing(tenant: Command, terminal: Terminal): void {
 }
 
 function withStore(command: Command, says: string, examples: readonly string[]): Command {
-  return command
+  command
     .description(says)
-    .option("--store <folder>", "seeds and accounts, in place of FRESHET_TENANT_STORE")
-    .option("--json", "print JSON for programs")
-    .addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);
+    .option("--store <folder>", "seeds and accounts, in place of FRESHET_TENANT_STORE");
+  return withJson(command, examples);
 }
 
 function withServer(command: Command, says: string, examples: readonly string[]): Command {

@@ -14,7 +14,7 @@ import { systemClock } from "../../runtime/clock.ts";
 import { type Addresses, resolveAddresses } from "../addresses.ts";
 import { connectEraser, connectTenants } from "../connect.ts";
 import { CliError, usageError } from "../exit.ts";
-import { tenantValue } from "../options.ts";
+import { tenantValue, withNats } from "../options.ts";
 import { printable } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -38,7 +38,7 @@ export function addTenantLife(tenant: Command, terminal: Terminal): void {
     what: string,
     run: (log: LifeLog, of: TenantId) => Promise<string>,
   ) =>
-    withLife(tenant.command(name).description(what), [`freshet tenant ${name} acme`])
+    withNats(tenant.command(name).description(what), [`freshet tenant ${name} acme`])
       .argument("<tenant>", "its name", tenantValue)
       .action(async (of: TenantId, options: LifeOptions) => {
         const state = await withLog(options, terminal, (log) => run(log, of));
@@ -66,15 +66,8 @@ export function addTenantLife(tenant: Command, terminal: Terminal): void {
     );
 }
 
-function withLife(command: Command, examples: readonly string[]): Command {
-  return command
-    .option("--nats <url>", "address of NATS")
-    .option("--json", "print JSON for programs")
-    .addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);
-}
-
 function withErase(command: Command, examples: readonly string[]): Command {
-  return withLife(command, examples)
+  return withNats(command, examples)
     .option("--temporal <host:port>", "address of Temporal")
     .option("--receipt <file>", "where the signed receipt goes; a file that is there is kept")
     .option("-y, --yes", "do not ask");
