@@ -177,10 +177,12 @@ function keyOf({ text, filter, access, question }: SearchAsked): string {
   return `${ranked} ${access?.key ?? "all"} ${filterKey(filter)}\n${text}`;
 }
 
-/** JSON has no sets, and no bound that is open. */
+/** JSON has no sets, whose order says nothing, and no bound that is open. */
 export function filterKey(filter: Filter | undefined): string {
   return JSON.stringify(filter ?? null, (_name, value: unknown) => {
-    if (value instanceof Set) return [...(value as ReadonlySet<unknown>)];
+    if (value instanceof Set) {
+      return [...(value as ReadonlySet<unknown>)].map((each) => JSON.stringify(each)).sort();
+    }
     return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
   });
 }

@@ -217,7 +217,10 @@ it("filters have one key only if they are one filter", () => {
       if (isSame) expect(a).toEqual(b);
       else expect(a).not.toEqual(b);
     }),
-    { numRuns: 2_000 },
+    {
+      numRuns: 2_000,
+      examples: [[{ "metadata.a": ["1", 0] }, { "metadata.a": [0, "1"] }]],
+    },
   );
 });
 
