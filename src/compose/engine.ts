@@ -118,7 +118,7 @@ export async function startEngine(
     const health = stack.push("health checks", watchServices(base, watched), (part) => part.stop());
     const services = health.states;
     const surfaces = await startSurfaces(base, {
-      ...{ topology, log, replies, cold, trust, services, stack, sources, tracer },
+      ...{ topology, log, replies, cold, merges, trust, services, stack, sources, tracer },
       credentials: access.credentials,
     });
     const stopped = untilLost(log);

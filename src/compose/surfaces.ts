@@ -18,8 +18,10 @@ import { createHandler } from "../gateway/handler.ts";
 import { type HttpServer, startHttp } from "../gateway/http.ts";
 import { type NatsService, startNatsService } from "../gateway/nats-service.ts";
 import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
+import type { MergeClient } from "../merges/port.ts";
 import { openAudit } from "./audit.ts";
 import type { Foundation, NatsLog } from "./foundation.ts";
+import { createOperations } from "./operations.ts";
 import { openWebhooks, type Sources } from "./sources.ts";
 import type { Stack } from "./stack.ts";
 
@@ -31,6 +33,7 @@ export async function startSurfaces(
     /** Answers go over it; the log's own connection where no other user is configured. */
     readonly replies: NatsLog["connection"];
     readonly cold: ColdShard;
+    readonly merges: MergeClient;
     readonly trust: LogIdentityMonitor;
     readonly services: () => EngineStatus["services"];
     readonly stack: Stack;
@@ -70,10 +73,12 @@ export async function startSurfaces(
   const webhooks = stack.push("webhooks", openWebhooks(base, sources, service), (part) =>
     part.close(),
   );
+  const uiUrl = config.temporal.uiUrl;
+  const operations = createOperations({ merges: parts.merges, log, uiUrl });
   const http = stack.push(
     "HTTP",
     await startHttp({
-      ...{ handler, webhooks, log: logger, metrics, version, credentials, audit },
+      ...{ handler, webhooks, operations, log: logger, metrics, version, credentials, audit },
       ...config.http,
     }),
     (part) => part.close(),

@@ -19,6 +19,7 @@ import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret } from "../contract/links.ts";
 import type { Logger, Metrics } from "../contract/observation.ts";
+import type { Operations } from "../contract/operations.ts";
 import type { Webhooks } from "../contract/source.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { asksForKeys, authentication, type Credentials, hostCheck, operatorCheck } from "./auth.ts";
@@ -48,6 +49,7 @@ export type HttpBounds = Readonly<Record<keyof typeof defaultBounds, number>>;
 export interface HttpOptions {
   readonly handler: Handler;
   readonly webhooks?: Webhooks | undefined;
+  readonly operations?: Operations | undefined;
   readonly credentials: Credentials;
   /** For what only operators may see; undefined means that there is none. */
   readonly operatorToken?: Secret | undefined;

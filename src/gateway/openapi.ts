@@ -20,6 +20,15 @@ import {
 import { webhookReceiptSchema } from "../contract/source.ts";
 import { errorResponses } from "./error-responses.ts";
 import { openAiOperations, openAiSchemas } from "./openai/description.ts";
+import { operationPaths } from "./operations/description.ts";
+import {
+  documentTextSchema,
+  letterPageSchema,
+  mergeRequestSchema,
+  mergeStateSchema,
+  replayRequestSchema,
+  replayResultsSchema,
+} from "./operations/schemas.ts";
 import { problemType } from "./problem.ts";
 import { lineResultsSchema, problemSchema, publishedSchema, readinessSchema } from "./schemas.ts";
 
@@ -76,6 +85,12 @@ const components = {
   EngineStatus: jsonSchema(engineStatusSchema, "output"),
   Event: jsonSchema(storedEventSchema, "output"),
   TenantUsage: jsonSchema(tenantUsageSchema, "output"),
+  DocumentText: jsonSchema(documentTextSchema, "output"),
+  MergeRequest: jsonSchema(mergeRequestSchema, "input"),
+  MergeState: jsonSchema(mergeStateSchema, "output"),
+  LetterPage: jsonSchema(letterPageSchema, "output"),
+  ReplayRequest: jsonSchema(replayRequestSchema, "input"),
+  ReplayResults: jsonSchema(replayResultsSchema, "output"),
   WebhookReceipt: jsonSchema(webhookReceiptSchema, "output"),
   Readiness: jsonSchema(readinessSchema, "output"),
   Problem: jsonSchema(problemSchema, "output"),
@@ -338,6 +353,8 @@ const operatorPaths = {
   },
 };
 
+const described = { tenantHeader, idParameter, json, problems, anywhere };
+
 export function openApiDocument(options: { version: string; keys: boolean }): Json {
   return {
     openapi: "3.1.0",
@@ -350,6 +367,7 @@ export function openApiDocument(options: { version: string; keys: boolean }): Js
       "/answer": answerPath,
       "/v1/documents": documentsPath,
       "/v1/documents/{id}": documentPath,
+      ...operationPaths({ ...described, asking: whenAsking }),
       "/v1/events": eventsPath,
       "/v1/sources/{name}/events": webhookOperation,
       ...openAiOperations({ tenantHeader }, { asking: whenAsking, reading: anywhere }),

@@ -7,12 +7,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import { FreshetError } from "../contract/errors.ts";
 import { isDocumentId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import type { Operations } from "../contract/operations.ts";
 import type { Webhooks } from "../contract/source.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { askRoute } from "./ask-route.ts";
 import type { Authenticate, Check } from "./auth.ts";
 import { hasBody } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
+import { addConsoleRoutes, consolePaths } from "./console/routes.ts";
+import { documentPassages } from "./document-text.ts";
 import { eventsRoute } from "./events-route.ts";
 import { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
@@ -21,6 +24,7 @@ import { metricsPage, type ShownMetrics } from "./metrics-page.ts";
 import { type LineResult, publishLines } from "./ndjson.ts";
 import { addOpenAiRoutes, openAiPaths } from "./openai/routes.ts";
 import { openApiDocument } from "./openapi.ts";
+import { addOperationRoutes, operationMethods } from "./operations/routes.ts";
 import { type BodyBounds, boundedBody, PublishBodies } from "./publish-bodies.ts";
 import { readinessOf } from "./readiness.ts";
 import type { RequestAudit } from "./request-audit.ts";
@@ -30,6 +34,8 @@ export interface RouteOptions {
   readonly handler: Handler;
   /** Undefined where no sources are. */
   readonly webhooks?: Webhooks | undefined;
+  /** Undefined where merges and dead letters are out of reach. */
+  readonly operations?: Operations | undefined;
   readonly authenticate: Authenticate;
   readonly checkHost: Check;
   readonly checkOperator: Check;
@@ -54,6 +60,7 @@ const jsonType = /^application\/json\b/i;
 export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
   addTenantRoutes(app, options);
   addOperatorRoutes(app, options);
+  addConsoleRoutes(app, options);
   refuseOtherMethods(app);
 }
 
@@ -70,6 +77,7 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   addWebhookRoute(app, { ...options, webhooks: options.webhooks, bodies });
   addPublishRoutes(app, gated, bodies);
   addReadRoutes(app, gated);
+  addOperationRoutes(app, gated);
 }
 
 function addPublishRoutes(
@@ -147,6 +155,16 @@ function addReadRoutes(app: FastifyInstance, options: GatedOptions): void {
     if (isDocumentId(id)) audit.tells(request, { document: id });
     return handler.document(gate.readerOf(request), id);
   });
+  app.get<DocumentRoute>(
+    "/v1/documents/:id/text",
+    { onRequest: gate.admits("query") },
+    async (request, reply) => {
+      const { id } = request.params;
+      if (isDocumentId(id)) audit.tells(request, { document: id });
+      const { signal } = abortWhenCallerLeaves(reply.raw);
+      return documentPassages({ handler, asker: gate.askerOf(request), id, signal });
+    },
+  );
   app.get("/v1/usage", { onRequest: gate.admits("query") }, async (request) =>
     handler.usage(gate.tenantOf(request)),
   );
@@ -186,7 +204,10 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   "/answer": ["POST"],
   "/v1/documents": ["GET", "HEAD", "POST"],
   "/v1/documents/:id": ["GET", "HEAD", "DELETE"],
+  "/v1/documents/:id/text": ["GET", "HEAD"],
   "/v1/events": ["GET"],
+  ...operationMethods,
+  ...consolePaths,
   [mcpPath]: ["GET", "POST", "DELETE"],
   [webhookPath]: ["POST"],
   "/v1/status": ["GET", "HEAD"],

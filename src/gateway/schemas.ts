@@ -9,7 +9,7 @@ import type { LineResult } from "./ndjson.ts";
 import type { Problem } from "./problem.ts";
 import type { Readiness } from "./readiness.ts";
 
-const errorCode = z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]);
+export const errorCode = z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]);
 const details = z.record(z.string(), z.unknown()).optional();
 
 export const problemSchema = z.object({

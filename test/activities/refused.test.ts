@@ -5,11 +5,11 @@
 import { describe, expect, it, vi } from "vitest";
 import { readScrubbed } from "../../activities/scrub/standing.ts";
 import { createMergeActivities } from "../../activities/steps.ts";
-import { replay } from "../../src/cli/dlq/replay.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, Epoch, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
+import { replay } from "../../src/log/dead-letter-replay.ts";
 import { mergeRound, type RoundActivities } from "../../workflows/merge-round.ts";
 import { TenantScrub } from "../../workflows/tenant-scrub.ts";
 import { hooks, runMerge, runRound, workflowId } from "./run-merge.ts";

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { pageOf, payloadOf } from "../../src/cli/dlq/letters.ts";
-import { replay } from "../../src/cli/dlq/replay.ts";
 import { runCli } from "../../src/cli/program.ts";
 import type { ErrorCode } from "../../src/contract/errors.ts";
 import type { DocumentId, Epoch, Position, Version } from "../../src/contract/ids.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
+import { pageOf, payloadOf } from "../../src/log/dead-letter-pages.ts";
+import { replay } from "../../src/log/dead-letter-replay.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import { acme } from "../actors/kit.ts";
 

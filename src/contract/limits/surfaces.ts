@@ -116,6 +116,8 @@ export const surfaceLimits = {
   ingestStallMs: 60 * secondMs,
   /** Dead letters of a page: what a person looks through, and what a program may ask for. */
   dlqListDefault: 50,
+  /** Dead letters of one request over HTTP, to look at or to publish again. */
+  dlqRequestMax: 200,
   dlqListMax: 10_000,
   /** How often an import that waits looks whether all has been dealt with. */
   ingestPollMs: 10,

@@ -3,10 +3,10 @@
  * about.
  */
 
-import type { ErrorCode } from "../../contract/errors.ts";
-import type { TenantId, Version } from "../../contract/ids.ts";
-import type { DeadLetter, DeadLetterLog } from "../../log/dead-letter-port.ts";
-import type { DocsLog } from "../../log/port.ts";
+import type { ErrorCode } from "../contract/errors.ts";
+import type { TenantId, Version } from "../contract/ids.ts";
+import type { DeadLetter, DeadLetterLog } from "./dead-letter-port.ts";
+import type { DocsLog } from "./port.ts";
 
 export interface Page {
   readonly letters: readonly DeadLetter[];

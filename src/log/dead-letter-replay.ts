@@ -8,12 +8,12 @@
  * DR2  repeating a replay has no second effect: by its message id, and after that by DR1.
  */
 
-import { toFreshetError } from "../../contract/errors.ts";
-import type { DocumentId, TenantId, Version } from "../../contract/ids.ts";
-import { isLaterOperation } from "../../contract/record.ts";
-import type { DeadLetter } from "../../log/dead-letter-port.ts";
-import type { ChunksLog, DocsLog } from "../../log/port.ts";
-import { payloadOf } from "./letters.ts";
+import { toFreshetError } from "../contract/errors.ts";
+import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
+import { isLaterOperation } from "../contract/record.ts";
+import { payloadOf } from "./dead-letter-pages.ts";
+import type { DeadLetter } from "./dead-letter-port.ts";
+import type { ChunksLog, DocsLog } from "./port.ts";
 
 export interface ReplayLog {
   readonly docs: Pick<DocsLog, "publish" | "readTenant">;

@@ -1,0 +1,125 @@
+/** Documents as they arrive: one to try, the listing, and what became of each operation. */
+
+import { call, events } from "./api.js";
+import { action, element, field, notice, table } from "./dom.js";
+
+const shownMax = 50;
+const againMs = 2_000;
+const rateMs = 10_000;
+
+/**
+ * @param {HTMLElement} view
+ * @param {AbortSignal} signal
+ */
+export function showDocuments(view, signal) {
+  const live = element("div");
+  const told = notice();
+  view.append(
+    publishForm(),
+    element("h3", {}, "Live"),
+    element("p", { class: "quiet" }, "What becomes of each operation, the newest first."),
+    told.place,
+    live,
+    listing(),
+  );
+  void follow(live, told, signal);
+}
+
+function publishForm() {
+  const id = /** @type {HTMLInputElement} */ (element("input", { name: "id", required: true }));
+  const text = /** @type {HTMLTextAreaElement} */ (
+    element("textarea", { name: "text", rows: 3, required: true })
+  );
+  const told = notice();
+  const form = element(
+    "form",
+    {},
+    field("Document id", id),
+    field("Text or Markdown", text),
+    element("div", { class: "row" }, element("button", { class: "main" }, "Publish")),
+    told.place,
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    call("/v1/documents", { id: id.value, text: text.value })
+      .then(({ seq }) => told.tell(`stored as seq ${seq}`))
+      .catch((thrown) => told.fail(thrown));
+  });
+  return element("details", {}, element("summary", {}, "Publish a document"), form);
+}
+
+/**
+ * Follows the stream, also over an engine that starts again.
+ * @param {HTMLElement} place
+ * @param {ReturnType<typeof notice>} told
+ * @param {AbortSignal} signal
+ */
+async function follow(place, told, signal) {
+  /** @type {any[]} */
+  const seen = [];
+  /** @type {number[]} */
+  let arrivals = [];
+  let after = 0;
+  while (!signal.aborted) {
+    try {
+      told.tell("listening");
+      const path = after === 0 ? "/v1/events" : `/v1/events?from_seq=${after + 1}`;
+      for await (const { event, data } of events(path, { signal })) {
+        if (event === "failed") break;
+        after = data.seq;
+        const nowMs = performance.now();
+        arrivals = [...arrivals.filter((atMs) => nowMs - atMs < rateMs), nowMs];
+        told.tell(`listening; ${(arrivals.length / (rateMs / 1_000)).toFixed(1)} operations/s`);
+        seen.unshift(data);
+        seen.length = Math.min(seen.length, shownMax);
+        place.replaceChildren(eventTable(seen));
+      }
+    } catch (thrown) {
+      if (signal.aborted) return;
+      told.fail(thrown);
+    }
+    await new Promise((resolve) => setTimeout(resolve, againMs));
+  }
+}
+
+/** @param {readonly any[]} seen */
+function eventTable(seen) {
+  return table(
+    "Operations",
+    ["Seq", "Document", "Status", "At", "Why"],
+    seen.map(({ seq, id, status, at, reason, message }) => [
+      String(seq),
+      id ?? "",
+      element("span", { class: status === "rejected" ? "bad" : "good" }, status),
+      new Date(at).toLocaleTimeString(),
+      reason === undefined ? "" : `${reason}: ${message ?? ""}`,
+    ]),
+  );
+}
+
+function listing() {
+  const told = notice();
+  const place = element("div");
+  /** @type {string | null} */
+  let next = null;
+  const more = action(
+    "List documents",
+    async () => {
+      const query = next === null ? "" : `&after=${encodeURIComponent(next)}`;
+      const page = await call(`/v1/documents?limit=50${query}`);
+      next = page.next;
+      more.textContent = next === null ? "List again" : "Next page";
+      const rows = page.documents.map((/** @type {any} */ { id, seq, shard }) => [
+        id,
+        String(seq),
+        shard,
+      ]);
+      place.replaceChildren(
+        table("Live documents, in no order", ["Document", "Seq", "Shard"], rows),
+      );
+      told.tell(`${rows.length} documents`);
+    },
+    told,
+  );
+  return element("section", {}, element("h3", {}, "All documents"), more, told.place, place);
+}

@@ -1,0 +1,92 @@
+/**
+ * What operators do over HTTP with the tenant of their credential. Replies name no other tenant and
+ * no text of a document.
+ */
+
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { z } from "zod";
+import { FreshetError } from "../../contract/errors.ts";
+import { type Version, version } from "../../contract/ids.ts";
+import { describeIssue } from "../../contract/issue.ts";
+import { limits } from "../../contract/limits.ts";
+import type { MergeAction, Operations } from "../../contract/operations.ts";
+import type { Gate } from "../gate.ts";
+import type { RequestAudit } from "../request-audit.ts";
+import { mergeRequestSchema, replayRequestSchema } from "./schemas.ts";
+
+export interface OperationRouteOptions {
+  readonly operations?: Operations | undefined;
+  readonly gate: Gate;
+  readonly audit: RequestAudit;
+}
+
+export const operationMethods = {
+  "/v1/merge": ["GET", "HEAD", "POST"],
+  "/v1/dead-letters": ["GET", "HEAD"],
+  "/v1/dead-letters/replay": ["POST"],
+} as const;
+
+interface LettersRoute {
+  Querystring: { readonly after?: unknown; readonly limit?: unknown };
+}
+
+export function addOperationRoutes(app: FastifyInstance, options: OperationRouteOptions): void {
+  const { gate, audit } = options;
+  const onRequest = gate.admits("admin");
+  const bodyLimit = limits.questionBytesMax;
+  const available = (): Operations => {
+    if (options.operations === undefined) throw new FreshetError("not_found");
+    return options.operations;
+  };
+  app.get("/v1/merge", { onRequest }, async (request) => available().merge(gate.tenantOf(request)));
+  app.post("/v1/merge", { onRequest, bodyLimit }, async (request) => {
+    const { action } = checked(mergeRequestSchema, request);
+    audit.tells(request, { operation: auditedAs[action] });
+    return available().steer(gate.tenantOf(request), action);
+  });
+  app.get<LettersRoute>("/v1/dead-letters", { onRequest }, async (request) => {
+    const { after = "0", limit = `${limits.dlqListDefault}` } = request.query;
+    const page = {
+      after: whole(after, "after", Number.MAX_SAFE_INTEGER) as Version,
+      max: whole(limit, "limit", limits.dlqRequestMax),
+    };
+    if (page.max === 0) throw new FreshetError("invalid_request", "limit: at least 1");
+    return available().letters(gate.tenantOf(request), page);
+  });
+  app.post("/v1/dead-letters/replay", { onRequest, bodyLimit }, async (request) => {
+    const { seqs } = checked(replayRequestSchema, request);
+    const results = await available().replay(gate.tenantOf(request), seqs.map(version));
+    const accepted = results.filter((result) => "as" in result).length;
+    audit.tells(request, { accepted, refused: results.length - accepted });
+    return { results };
+  });
+}
+
+/** A preview changes nothing: it is audited as a look. */
+const auditedAs = {
+  run: "merge_force",
+  preview: "status",
+  pause: "merge_pause",
+  resume: "merge_resume",
+  cancel: "merge_cancel",
+} as const satisfies Record<MergeAction, string>;
+
+/** @throws FreshetError invalid_request, which names the field */
+function checked<Schema extends z.ZodObject>(
+  schema: Schema,
+  { body }: FastifyRequest,
+): z.output<Schema> {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  const names = Object.keys(schema.shape);
+  const told = describeIssue(result.error, { root: "request", names });
+  throw new FreshetError("invalid_request", told);
+}
+
+function whole(value: unknown, name: string, max: number): number {
+  const number = typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : -1;
+  if (number < 0 || number > max) {
+    throw new FreshetError("invalid_request", `${name}: a whole number from 0 to ${max}`);
+  }
+  return number;
+}
