@@ -124,6 +124,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     for (const { name, http, partitions } of report.nodes.slice(nodes === 1 ? 1 : 0)) {
       say(`${name.padEnd(12)} ${http}   (${partitions.owned} of ${partitions.total} partitions)`);
     }
+    say(`console      ${urls.http}/`);
     say(`metrics      ${urls.http}/metrics`);
     if (urls.temporal_ui !== "") say(`Temporal UI  ${urls.temporal_ui}`);
     say(`NATS         ${urls.nats}`);

@@ -83,8 +83,9 @@ export class RequestAudit {
     const { routeOptions, method } = request;
     const named = audited[`${method === "HEAD" ? "GET" : method} ${routeOptions.url}`];
     if (named === undefined) return;
-    const [surface, operation] = named;
     const { identity, outcome, more } = this.#of(request);
+    const [surface, declared] = named;
+    const operation = more?.operation ?? declared;
     // A caller that left before the reply was whole has cancelled what was done for it.
     const end = outcome ?? (reply.raw.writableEnded ? "ok" : "cancelled");
     if (end === "ok" && refusalsOnly.has(operation)) return;

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createOperations } from "../../src/compose/operations.ts";
 import { makeApiKey } from "../../src/contract/api-key.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
@@ -54,6 +55,7 @@ describe.each(["hot", "cold", "resident"] as const)("a document in %s", (placeme
     const log = silentLogger;
     app = createHttpApp({
       handler: createHandler({ service: engine.service, log, clock: systemClock }),
+      operations: createOperations({ ...engine, uiUrl: undefined }),
       credentials: { keyStore: KeyStore.open({ path, clock: systemClock, logger: log }) },
       ...{ log, metrics, version: "0.0.1" },
     });
@@ -93,6 +95,7 @@ describe.each(["hot", "cold", "resident"] as const)("a document in %s", (placeme
   const tool = (name: string, args: object) => rpc("tools/call", { name, arguments: args });
   const routes: Readonly<Record<string, (id: string) => InjectOptions>> = {
     "a look-up": (id) => ({ method: "GET", url: `/v1/documents/${id}` }),
+    "its text": (id) => ({ method: "GET", url: `/v1/documents/${id}/text` }),
     "a question": (id) => post("/answer", { query: "the harvest", filter: only(id) }),
     "a search": (id) => post("/answer", { query: "the harvest", mode: "search", filter: only(id) }),
     "a streamed question": (id) =>
@@ -168,6 +171,11 @@ describe.each(["hot", "cold", "resident"] as const)("a document in %s", (placeme
     expect(reply.statusCode).toBe(403);
     expect(reply.body).not.toMatch(/minutes|nobody/);
   });
+
+  it.each(["/v1/merge", "/v1/dead-letters"])(
+    "is counted or named by no reply of %s to a key with groups",
+    async (url) => expect((await call("sales", { method: "GET", url })).statusCode).toBe(403),
+  );
 
   it("is listed for whom it is for", async () => {
     const listed = async (key: Key) => {

@@ -7,6 +7,7 @@ import { z } from "zod";
 import type { AuditTrail } from "../../src/contract/audit.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Logger } from "../../src/contract/observation.ts";
+import type { Operations } from "../../src/contract/operations.ts";
 import type { Webhooks } from "../../src/contract/source.ts";
 import type { Credentials } from "../../src/gateway/auth.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
@@ -26,6 +27,7 @@ export const keyOfGlobex = "key-of-globex-0123456789";
 
 interface FixtureOptions {
   readonly webhooks?: Webhooks;
+  readonly operations?: Operations | undefined;
   readonly keys?: boolean | undefined;
   readonly mcpWrites?: boolean | undefined;
   readonly credentials?: Omit<Credentials, "apiKeys"> | undefined;
@@ -65,6 +67,7 @@ export function fixture(options: FixtureOptions = {}): Fixture {
     bounds: options.bounds,
     operatorToken: tokenOf(options),
     webhooks: options.webhooks,
+    operations: options.operations,
     hosts: options.hosts,
     mcpWrites: options.mcpWrites,
     audit: options.audit,

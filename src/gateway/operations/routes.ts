@@ -6,7 +6,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { z } from "zod";
 import { FreshetError } from "../../contract/errors.ts";
-import { type Version, version } from "../../contract/ids.ts";
+import { type TenantId, type Version, version } from "../../contract/ids.ts";
 import { describeIssue } from "../../contract/issue.ts";
 import { limits } from "../../contract/limits.ts";
 import type { MergeAction, Operations } from "../../contract/operations.ts";
@@ -34,15 +34,23 @@ export function addOperationRoutes(app: FastifyInstance, options: OperationRoute
   const { gate, audit } = options;
   const onRequest = gate.admits("admin");
   const bodyLimit = limits.questionBytesMax;
+  const tenantOf = (request: FastifyRequest): TenantId => {
+    const { tenant, groups } = gate.identityOf(request);
+    // Both count or name documents that a credential with groups may not know of.
+    if (groups !== undefined) {
+      throw new FreshetError("forbidden", "merges and dead letters are for keys without groups");
+    }
+    return tenant;
+  };
   const available = (): Operations => {
     if (options.operations === undefined) throw new FreshetError("not_found");
     return options.operations;
   };
-  app.get("/v1/merge", { onRequest }, async (request) => available().merge(gate.tenantOf(request)));
+  app.get("/v1/merge", { onRequest }, async (request) => available().merge(tenantOf(request)));
   app.post("/v1/merge", { onRequest, bodyLimit }, async (request) => {
     const { action } = checked(mergeRequestSchema, request);
     audit.tells(request, { operation: auditedAs[action] });
-    return available().steer(gate.tenantOf(request), action);
+    return available().steer(tenantOf(request), action);
   });
   app.get<LettersRoute>("/v1/dead-letters", { onRequest }, async (request) => {
     const { after = "0", limit = `${limits.dlqListDefault}` } = request.query;
@@ -51,11 +59,11 @@ export function addOperationRoutes(app: FastifyInstance, options: OperationRoute
       max: whole(limit, "limit", limits.dlqRequestMax),
     };
     if (page.max === 0) throw new FreshetError("invalid_request", "limit: at least 1");
-    return available().letters(gate.tenantOf(request), page);
+    return available().letters(tenantOf(request), page);
   });
   app.post("/v1/dead-letters/replay", { onRequest, bodyLimit }, async (request) => {
     const { seqs } = checked(replayRequestSchema, request);
-    const results = await available().replay(gate.tenantOf(request), seqs.map(version));
+    const results = await available().replay(tenantOf(request), seqs.map(version));
     const accepted = results.filter((result) => "as" in result).length;
     audit.tells(request, { accepted, refused: results.length - accepted });
     return { results };

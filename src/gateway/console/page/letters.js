@@ -59,5 +59,9 @@ function letterTable(letters, chosen) {
     box.addEventListener("change", () => (box.checked ? chosen.add(seq) : chosen.delete(seq)));
     return [box, String(seq), id ?? "", reason, message, new Date(at).toLocaleString()];
   });
-  return table("Dead letters, oldest first", ["", "Seq", "Document", "Reason", "Why", "At"], rows);
+  return table(
+    "Dead letters, oldest first",
+    ["Choose", "Seq", "Document", "Reason", "Why", "At"],
+    rows,
+  );
 }
