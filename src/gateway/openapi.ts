@@ -95,6 +95,7 @@ const components = {
   Readiness: jsonSchema(readinessSchema, "output"),
   Problem: jsonSchema(problemSchema, "output"),
   ChatRequest: jsonSchema(openAiSchemas.input.ChatRequest, "input"),
+  ResponsesRequest: jsonSchema(openAiSchemas.input.ResponsesRequest, "input"),
   StoreSearch: jsonSchema(openAiSchemas.input.StoreSearch, "input"),
   OpenAiError: jsonSchema(openAiSchemas.output.OpenAiError, "output"),
 };

@@ -43,6 +43,7 @@ const audited: Readonly<Record<string, readonly [AuditSurface, AuditOperation]>>
   "GET /metrics": ["http", "metrics"],
   "POST /v1/sources/:name/events": ["webhook", "publish"],
   "POST /v1/chat/completions": ["openai", "ask"],
+  "POST /v1/responses": ["openai", "ask"],
   "POST /v1/vector_stores/:id/search": ["openai", "ask"],
   "GET /v1/models": ["openai", "models"],
   "GET /v1/models/:id": ["openai", "models"],

@@ -213,6 +213,7 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   "/v1/status": ["GET", "HEAD"],
   "/v1/usage": ["GET", "HEAD"],
   [openAiPaths.chat]: ["POST"],
+  [openAiPaths.responses]: ["POST"],
   [openAiPaths.storeSearch]: ["POST"],
   [openAiPaths.models]: ["GET", "HEAD"],
   [openAiPaths.model]: ["GET", "HEAD"],

@@ -75,7 +75,7 @@ describe("the OpenAPI document", () => {
         expect(app.hasRoute({ url, method: method.toUpperCase() })).toBe(true);
       }
     }
-    expect(Object.keys(document.paths)).toHaveLength(18);
+    expect(Object.keys(document.paths)).toHaveLength(19);
     await close();
   });
 

@@ -17,7 +17,10 @@ import { cutText } from "../../contract/well-formed.ts";
 
 export const modelName = "freshet";
 
-const textPart = z.looseObject({ type: z.enum(["text", "input_text"]), text: z.string() });
+const textPart = z.looseObject({
+  type: z.enum(["text", "input_text", "output_text"]),
+  text: z.string(),
+});
 
 const messageSchema = z.looseObject({
   role: z.string(),
@@ -25,7 +28,7 @@ const messageSchema = z.looseObject({
 });
 
 /** What only Freshet knows; clients send it beside OpenAI's own fields (`extra_body`). */
-const ownSchema = questionSchema.pick({
+export const ownSchema = questionSchema.pick({
   top_k: true,
   filter: true,
   recency: true,
@@ -163,7 +166,7 @@ export type Completed = Pick<Answer, "answer" | "sources" | "citations" | "rewri
 };
 
 /** `no_results` is told as an answer: clients take a 404 for a model that does not exist. */
-export const nothingMatches: Completed = {
+const nothingMatches: Completed = {
   answer: "Nothing in the documents matches this question.",
   sources: [],
   coverage: undefined,
@@ -174,6 +177,16 @@ const envelope = ({ id, created }: ReplyHead, object: string) => ({
   ...{ id, object, created },
   model: modelName,
 });
+
+/** @throws FreshetError what the question ends with, other than that nothing matches */
+export async function orNothing(answering: Promise<Answer>): Promise<Completed> {
+  try {
+    return await answering;
+  } catch (thrown) {
+    if (thrown instanceof FreshetError && thrown.code === "no_results") return nothingMatches;
+    throw thrown;
+  }
+}
 
 export function completionOf(head: ReplyHead, query: string, completed: Completed): object {
   const { answer: content } = completed;
@@ -213,7 +226,7 @@ function chunkOf(head: ReplyHead, delta: object, finish_reason: "stop" | null = 
   };
 }
 
-function ownFieldsOf(completed: Completed): object {
+export function ownFieldsOf(completed: Completed): object {
   const { sources, citations, rewritten_query, coverage, visible_seq } = completed;
   return { sources, citations, rewritten_query, coverage, visible_seq };
 }
@@ -222,7 +235,7 @@ function ownFieldsOf(completed: Completed): object {
  * An estimate of four characters a token: the model's own count is not known here, and is none for
  * an extractive answer.
  */
-function usageOf(query: string, { answer, sources }: Completed): object {
+export function usageOf(query: string, { answer, sources }: Completed) {
   const estimate = (chars: number): number => Math.ceil(chars / 4);
   const read = sources.reduce((sum, { text }) => sum + text.length, query.length);
   const [prompt_tokens, completion_tokens] = [estimate(read), estimate(answer.length)];
@@ -232,18 +245,39 @@ function usageOf(query: string, { answer, sources }: Completed): object {
 const marker = /\[(\d{1,3})\]/g;
 
 /** OJ1, in the order of the sources. */
-function annotationsOf({ answer, sources }: Completed, baseUrl: string): readonly object[] {
-  const places = new Map<number, { readonly start_index: number; readonly end_index: number }>();
+function annotationsOf(completed: Completed, baseUrl: string): readonly object[] {
+  return citedSources(completed, baseUrl).map(({ start, end, url, title }) => ({
+    type: "url_citation",
+    url_citation: { start_index: start, end_index: end, url, title },
+  }));
+}
+
+export interface CitedSource {
+  readonly source: Source;
+  /** Where its marker first stands in the answer, UTF-16 units, the end not in it. */
+  readonly start: number;
+  readonly end: number;
+  /** That no other source of the reply has. */
+  readonly url: string;
+  readonly title: string;
+}
+
+/** The sources that the text cites, in their own order. */
+export function citedSources(
+  { answer, sources }: Pick<Completed, "answer" | "sources">,
+  baseUrl: string,
+): readonly CitedSource[] {
+  const places = new Map<number, { readonly start: number; readonly end: number }>();
   for (const { 0: text, 1: digits, index } of answer.matchAll(marker)) {
     const at = Number(digits) - 1;
-    if (!places.has(at)) places.set(at, { start_index: index, end_index: index + text.length });
+    if (!places.has(at)) places.set(at, { start: index, end: index + text.length });
   }
   const urls = urlsOf(sources, baseUrl);
   return sources.flatMap((source, index) => {
     const place = places.get(index);
     if (place === undefined) return [];
-    const [url, title] = [urls[index], source.title ?? source.source ?? source.id];
-    return [{ type: "url_citation", url_citation: { ...place, url, title } }];
+    const title = source.title ?? source.source ?? source.id;
+    return [{ source, ...place, url: urls[index] ?? "", title }];
   });
 }
 

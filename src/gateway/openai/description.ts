@@ -4,13 +4,18 @@ import type { ErrorCode } from "../../contract/errors.ts";
 import { errorResponses } from "../error-responses.ts";
 import { chatSchema, modelName } from "./chat.ts";
 import { openAiErrorSchema } from "./errors.ts";
+import { responsesSchema } from "./responses.ts";
 import { storeSearchSchema } from "./vector-store.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
 /** Schemas by the names under which the paths refer to them, for requests and for replies. */
 export const openAiSchemas = {
-  input: { ChatRequest: chatSchema, StoreSearch: storeSearchSchema },
+  input: {
+    ChatRequest: chatSchema,
+    ResponsesRequest: responsesSchema,
+    StoreSearch: storeSearchSchema,
+  },
   output: { OpenAiError: openAiErrorSchema },
 };
 
@@ -31,6 +36,7 @@ export function openAiOperations(
   const parameters = [tenantHeader];
   const id = { name: "id", in: "path", required: true, schema: { type: "string" } };
   const completion = { type: "object", description: "a chat completion" };
+  const response = { type: "object", description: "a response" };
   const streamed = { "text/event-stream": { schema: { type: "string" } } };
   return {
     "/v1/chat/completions": {
@@ -43,6 +49,20 @@ export function openAiOperations(
         requestBody: { required: true, content: json(ref("ChatRequest")) },
         responses: {
           200: { description: "the answer", content: { ...json(completion), ...streamed } },
+          ...refusals(asking.filter((code) => code !== "no_results")),
+        },
+      },
+    },
+    "/v1/responses": {
+      post: {
+        operationId: "response",
+        summary: "Answers the newest message of a user, in the form of OpenAI's responses",
+        description:
+          "As chat completions, with the same `freshet`. Sources are cited as `url_citation` where they have an address of the web, else as `file_citation` with the document's id. Nothing is kept: `previous_response_id` is refused.",
+        parameters,
+        requestBody: { required: true, content: json(ref("ResponsesRequest")) },
+        responses: {
+          200: { description: "the response", content: { ...json(response), ...streamed } },
           ...refusals(asking.filter((code) => code !== "no_results")),
         },
       },

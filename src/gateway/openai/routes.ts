@@ -6,7 +6,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
-import type { Answer } from "../../contract/query.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { abortWhenCallerLeaves } from "../caller.ts";
 import type { Gate } from "../gate.ts";
@@ -20,12 +19,13 @@ import {
   chunks,
   completionOf,
   modelName,
-  nothingMatches,
+  orNothing,
   parseChat,
   questionOf,
   type ReplyHead,
 } from "./chat.ts";
 import { openAiErrorOf } from "./errors.ts";
+import { responses } from "./responses-route.ts";
 import { parseStoreSearch, storePageOf, storeQuestionOf } from "./vector-store.ts";
 
 export interface OpenAiRouteOptions {
@@ -42,6 +42,7 @@ interface StoreRoute {
 
 export const openAiPaths = {
   chat: "/v1/chat/completions",
+  responses: "/v1/responses",
   models: "/v1/models",
   model: "/v1/models/:id",
   storeSearch: "/v1/vector_stores/:id/search",
@@ -57,6 +58,9 @@ export function addOpenAiRoutes(app: FastifyInstance, options: OpenAiRouteOption
     });
     const asking = { onRequest: gate.admits("query"), bodyLimit: limits.chatBytesMax };
     scope.post(openAiPaths.chat, asking, (request, reply) => chat(options, request, reply));
+    scope.post(openAiPaths.responses, asking, (request, reply) =>
+      responses(options, request, reply),
+    );
     scope.post<StoreRoute>(openAiPaths.storeSearch, asking, async (request, reply) => {
       const asker = gate.askerOf(request);
       const { tenant } = asker;
@@ -159,13 +163,4 @@ function sendEnd(
   if (annotations !== undefined) send(annotations);
   send(chunks.end(head, completed));
   if (asked.stream_options?.include_usage === true) send(chunks.usage(head, query, completed));
-}
-
-async function orNothing(answering: Promise<Answer>): Promise<Completed> {
-  try {
-    return await answering;
-  } catch (thrown) {
-    if (thrown instanceof FreshetError && thrown.code === "no_results") return nothingMatches;
-    throw thrown;
-  }
 }
