@@ -49,9 +49,8 @@ async function opened(hash: string, options: BrowserContextOptions & { script?: 
 async function violationsOf(page: Page): Promise<readonly string[]> {
   await page.waitForLoadState("load");
   await page.locator("table, textarea, details").first().waitFor();
-  const found = (await page.evaluate(
-    "axe.run().then(({ violations }) => violations)",
-  )) as Violation[];
+  const run = "axe.run().then(({ violations }) => violations)";
+  const found = await page.evaluate<readonly Violation[]>(run);
   return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
 }
 

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { abortWhenCallerLeaves } from "../caller.ts";
 import { SseResponse } from "../sse-response.ts";
 import { orNothing, questionOf } from "./chat.ts";
+import type { OpenAiRouteOptions } from "./options.ts";
 import {
   chatOf,
   completedResponse,
@@ -15,7 +16,6 @@ import {
   type ResponseHead,
   textEvent,
 } from "./responses.ts";
-import type { OpenAiRouteOptions } from "./routes.ts";
 
 export async function responses(
   options: OpenAiRouteOptions,

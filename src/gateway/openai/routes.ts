@@ -6,12 +6,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
-import type { Clock } from "../../runtime/clock.ts";
 import { abortWhenCallerLeaves } from "../caller.ts";
-import type { Gate } from "../gate.ts";
-import type { Handler } from "../handler.ts";
 import { errorHeaders, fromFramework } from "../problem.ts";
-import type { RequestAudit } from "../request-audit.ts";
 import { SseResponse } from "../sse-response.ts";
 import {
   type ChatRequest,
@@ -25,16 +21,9 @@ import {
   type ReplyHead,
 } from "./chat.ts";
 import { openAiErrorOf } from "./errors.ts";
+import type { OpenAiRouteOptions } from "./options.ts";
 import { responses } from "./responses-route.ts";
 import { parseStoreSearch, storePageOf, storeQuestionOf } from "./vector-store.ts";
-
-export interface OpenAiRouteOptions {
-  readonly handler: Handler;
-  readonly gate: Gate;
-  readonly audit: RequestAudit;
-  readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
-  readonly clock: Clock;
-}
 
 interface StoreRoute {
   Params: { id: string };
