@@ -19,6 +19,7 @@ import {
 } from "../contract/service-schemas.ts";
 import { webhookReceiptSchema } from "../contract/source.ts";
 import { errorResponses } from "./error-responses.ts";
+import { describeFields } from "./field-descriptions.ts";
 import { openAiOperations, openAiSchemas } from "./openai/description.ts";
 import { operationPaths } from "./operations/description.ts";
 import {
@@ -375,7 +376,7 @@ export function openApiDocument(options: { version: string; keys: boolean }): Js
       ...operatorPaths,
     },
     components: {
-      schemas: withDefinitions(components),
+      schemas: describeFields(withDefinitions(components)),
       ...(options.keys ? { securitySchemes: { key: { type: "http", scheme: "bearer" } } } : {}),
     },
     ...(options.keys ? { security: [{ key: [] }] } : {}),

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { errorTable } from "../../src/contract/errors.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { questionSchema } from "../../src/contract/query.ts";
+import { describedNames } from "../../src/gateway/field-descriptions.ts";
 import { jsonSchema, openApiDocument } from "../../src/gateway/openapi.ts";
 import { problemSchema } from "../../src/gateway/schemas.ts";
 import { fixture } from "./http-fixture.ts";
@@ -89,4 +90,43 @@ describe("the OpenAPI document", () => {
     expect(reply.json()).toMatchObject({ openapi: "3.1.0", info: { version: "0.0.1" } });
     await close();
   });
+
+  it("says of every field what it means, and says nothing of fields that are not there", () => {
+    const { components } = openApiDocument({ version: "1.0.0", keys: true }) as {
+      components: { schemas: Record<string, Schema> };
+    };
+    const fields = Object.entries(components.schemas).flatMap(([name, schema]) =>
+      fieldsOf(schema, name),
+    );
+    const silent = fields.filter(({ schema }) => !("description" in schema || "$ref" in schema));
+    expect(silent.map(({ part, name }) => `${part}.${name}`)).toEqual([]);
+    const names = new Set(fields.flatMap(({ part, name }) => [name, `${part}.${name}`]));
+    expect(describedNames.filter((name) => !names.has(name))).toEqual([]);
+  });
 });
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
+  readonly additionalProperties?: Schema | boolean;
+  readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
+}
+
+interface NamedField {
+  readonly part: string;
+  readonly name: string;
+  readonly schema: Schema;
+}
+
+function fieldsOf(schema: Schema, part: string): readonly NamedField[] {
+  const { properties = {}, items, additionalProperties, anyOf = [], oneOf = [] } = schema;
+  const own = Object.entries(properties).flatMap(([name, field]) => [
+    { part, name, schema: field },
+    ...fieldsOf(field, name),
+  ]);
+  const inner = [items, additionalProperties, ...anyOf, ...oneOf].flatMap((each) =>
+    typeof each === "object" ? fieldsOf(each, part) : [],
+  );
+  return [...own, ...inner];
+}
