@@ -14,6 +14,7 @@ import type {
   EraseInput,
   EraseRequest,
   FinishEraseRequest,
+  TenantSources,
 } from "../../src/contract/erase.ts";
 import { isNothing } from "../../src/contract/erase.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
@@ -27,6 +28,8 @@ import { isTombstone, tombstoneOf } from "../../src/log/tombstone.ts";
 import type { MergePorts } from "../context.ts";
 
 export interface ErasePorts extends MergePorts {
+  /** Absent where there are no sources, as in memory. */
+  readonly sources?: TenantSources | undefined;
   readonly sign: SignReceipt;
   readonly requestMerge: (tenant: TenantId) => Promise<void>;
   readonly cancelMerge: (tenant: TenantId) => Promise<unknown>;
@@ -81,8 +84,10 @@ const whole = ["letters", "operations", "heads", "manifests"] as const satisfies
 
 export async function removeTenant(ports: ErasePorts, request: EraseRequest): Promise<void> {
   const { tenant, below } = request;
-  const { log, cold } = ports;
+  const { log, cold, sources } = ports;
   const signal = ports.signal();
+  // First: what they bring is refused already, and they name the tenant.
+  await sources?.eraseTenant(tenant);
   const onProgress = (done: number): void => ports.heartbeat({ done, total: done });
   for (const of of whole) await log.erasure.remove({ tenant, of, signal, onProgress });
   await log.erasure.remove({ tenant, of: "records", below: below.chunks, signal, onProgress });
@@ -95,7 +100,7 @@ export function lookForTenant(ports: ErasePorts, request: EraseRequest): Promise
 }
 
 async function countsOf(
-  { log, cold }: ErasePorts,
+  { log, cold, sources }: ErasePorts,
   tenant: TenantId,
   below?: EraseBounds,
 ): Promise<ErasureCounts> {
@@ -107,6 +112,7 @@ async function countsOf(
     manifests: await count("manifests"),
     heads: await count("heads"),
     letters: await count("letters"),
+    ...(sources === undefined ? {} : { sources: await sources.countOf(tenant) }),
     cold: Number(await cold.hasTenant(tenant)),
   };
 }

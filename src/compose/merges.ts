@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { startMetricsServer } from "../gateway/metrics-server.ts";
+import { NatsSourceStore } from "../ingest/nats-source-store.ts";
 import { startMergeWorker } from "../merges/temporal/worker.ts";
 import { openReceiptKey, receiptSigner } from "../tenants/receipt.ts";
 import { watchCertificates } from "./certificates.ts";
@@ -59,6 +60,10 @@ export async function startMerges(
       replayWindowMs: config.replayWindowMs,
       bundleDir: join(config.cacheDir ?? join(homedir(), ".cache", "freshet"), "compiled"),
       deployment: log.deployment,
+      sources: new NatsSourceStore({
+        connection: log.connection,
+        replicas: config.nats.replicas,
+      }),
       sign: receiptSigner(openReceiptKey(config.receiptKeyFile)),
       log,
       cold,

@@ -68,6 +68,17 @@ export interface FinishDocumentRequest extends EraseDocumentRequest {
   readonly begun: DocumentBegun;
 }
 
+/** What brings documents to a tenant: definitions, states and dead letters of its sources. */
+export interface TenantSources {
+  /**
+   * Removes all of them, also what sources left that were removed before. May be repeated.
+   * @throws FreshetError log_unavailable
+   */
+  eraseTenant(tenant: TenantId): Promise<void>;
+  /** How many definitions and dead letters are there. @throws FreshetError log_unavailable */
+  countOf(tenant: TenantId): Promise<number>;
+}
+
 export interface EraseActivities {
   /** Marks the tenant as being erased: nobody publishes, asks or merges from then on. */
   beginErase(request: EraseInput): Promise<EraseBegun>;

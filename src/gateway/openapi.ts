@@ -67,12 +67,15 @@ function filterDefinitions(): Json {
 }
 
 /** What a schema defines for itself becomes a component, which every schema may refer to. */
-function withDefinitions(schemas: Readonly<Record<string, Json>>): Json {
+function withDefinitions(schemas: Readonly<Record<string, Json>>): Readonly<Record<string, Json>> {
   const lifted = Object.values(schemas).map(({ $defs = {} }) => $defs as Json);
   const all = Object.assign({}, ...lifted, schemas) as Record<string, Json>;
   const plain = Object.entries(all).map(([name, { $defs: _, ...schema }]) => [name, schema]);
   const text = JSON.stringify(Object.fromEntries(plain));
-  return JSON.parse(text.replaceAll(`"${definitions}`, '"#/components/schemas/')) as Json;
+  return JSON.parse(text.replaceAll(`"${definitions}`, '"#/components/schemas/')) as Record<
+    string,
+    Json
+  >;
 }
 
 const components = {

@@ -4,6 +4,7 @@
  */
 
 import { FreshetError } from "../contract/errors.ts";
+import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type {
   SourceDefinition,
@@ -98,6 +99,20 @@ export class MemorySourceStore implements SourceStore {
       (letter) => letter.source === name && letter.generation === generation,
     );
     return own.reverse().slice(0, max);
+  }
+
+  async eraseTenant(tenant: TenantId): Promise<void> {
+    for (const definition of await this.list()) {
+      if (definition.tenant === tenant) await this.remove(definition.name);
+    }
+    for (const [key, letter] of this.#letters) {
+      if (letter.tenant === tenant) this.#letters.delete(key);
+    }
+  }
+
+  async countOf(tenant: TenantId): Promise<number> {
+    const all = [...(await this.list()), ...this.#letters.values()];
+    return all.filter((each) => each.tenant === tenant).length;
   }
 
   #tell(): void {

@@ -13,6 +13,7 @@ import {
 } from "nats";
 import type { z } from "zod";
 import { FreshetError } from "../contract/errors.ts";
+import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import {
   type SourceDefinition,
@@ -155,6 +156,44 @@ export class NatsSourceStore implements SourceStore {
       return newest.reverse();
     } catch (thrown) {
       throw sourceError(thrown);
+    }
+  }
+
+  async eraseTenant(tenant: TenantId): Promise<void> {
+    for (const { name } of await this.#definitionsOf(tenant)) await this.remove(name);
+    try {
+      const jsm = await this.#js.jetstreamManager();
+      for await (const { seq } of this.#lettersOf(tenant)) {
+        // Overwritten, not only unlinked.
+        await jsm.streams.deleteMessage(lettersStream, seq, true);
+      }
+    } catch (thrown) {
+      throw sourceError(thrown);
+    }
+  }
+
+  async countOf(tenant: TenantId): Promise<number> {
+    let count = (await this.#definitionsOf(tenant)).length;
+    try {
+      for await (const _letter of this.#lettersOf(tenant)) count += 1;
+      return count;
+    } catch (thrown) {
+      throw sourceError(thrown);
+    }
+  }
+
+  async #definitionsOf(tenant: TenantId): Promise<readonly SourceDefinition[]> {
+    return (await this.list()).filter((definition) => definition.tenant === tenant);
+  }
+
+  /** The stream's bound is the work's: letters name their tenant in their body alone. */
+  async *#lettersOf(tenant: TenantId): AsyncGenerator<{ readonly seq: number }> {
+    await this.#letterStream();
+    const consumer = await this.#js.consumers.get(lettersStream);
+    if ((await consumer.info()).num_pending === 0) return;
+    for await (const { data, seq, info } of await consumer.consume()) {
+      if (decode(sourceLetterSchema, data)?.tenant === tenant) yield { seq };
+      if (info.pending === 0) return;
     }
   }
 

@@ -37,14 +37,26 @@ export async function filledWorld(): Promise<World> {
     await world.log.attempts.put(tenant, { upTo: 3 as Version, lives: 1, epoch: 1 as never });
     const owed = { after: 1 as never, revision: 0 };
     await world.log.deadLetters.owe(tenant, owed);
+    await addSource(world, tenant);
   }
   return world;
+}
+
+/** A source of the tenant, and what its mapper refused. */
+async function addSource({ sources }: World, tenant: TenantId): Promise<void> {
+  const [name, generation] = [`of-${tenant}`, "00000001"];
+  const input = { kind: "webhook" } as const;
+  const definition = { name, generation, tenant, input, expression: "$", options: {} };
+  await sources.add({ ...definition, createdAtMs: 1 });
+  const letter = { source: name, generation, tenant, subject: "s", atMs: 1, sequence: 1 };
+  await sources.putLetter({ ...letter, message: "m" });
 }
 
 export function erasePorts(world: World): ErasePorts {
   return {
     ...world.ports,
     clock: { ...world.ports.clock, sleep: async () => {} },
+    sources: world.sources,
     sign: testSigner,
     requestMerge: async (tenant) => void (await runMerge(world.ports, tenant)),
     cancelMerge: async () => true,
@@ -78,7 +90,13 @@ export function dyingPorts(world: World, dieAt: number, moment: Moment) {
   }
   const ports = erasePorts(world);
   return {
-    ports: { ...ports, log: wrap(ports.log), cold: wrap(ports.cold), sign: wrap(ports.sign) },
+    ports: {
+      ...ports,
+      log: wrap(ports.log),
+      cold: wrap(ports.cold),
+      sources: wrap(world.sources),
+      sign: wrap(ports.sign),
+    },
     calls: () => calls,
   };
 }
@@ -107,7 +125,7 @@ export function durable(): (ports: ErasePorts) => EraseActivities {
 }
 
 /** Everything that the stores have of a tenant. */
-export async function holdings({ log, cold }: World, tenant: TenantId) {
+export async function holdings({ log, cold, sources }: World, tenant: TenantId) {
   const count = (of: Parameters<typeof log.erasure.count>[0]["of"]) =>
     log.erasure.count({ tenant, of });
   return {
@@ -116,6 +134,7 @@ export async function holdings({ log, cold }: World, tenant: TenantId) {
     manifests: await count("manifests"),
     heads: await count("heads"),
     letters: await count("letters"),
+    sources: await sources.countOf(tenant),
     cold: cold.objects(tenant).length,
   };
 }

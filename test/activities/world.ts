@@ -5,6 +5,7 @@ import { createMemoryCold, type MemoryCold } from "../../src/cold/memory.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import type { ChunkRecord, DocumentInfo, RecordBody } from "../../src/contract/record.ts";
+import { MemorySourceStore } from "../../src/ingest/memory-sources.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import type { Log } from "../../src/log/port.ts";
 import { type Clock, systemClock } from "../../src/runtime/clock.ts";
@@ -15,6 +16,7 @@ export interface World {
   readonly log: MemoryLog;
   readonly cold: MemoryCold;
   readonly ports: MergePorts;
+  readonly sources: MemorySourceStore;
   readonly writer: RecordWriter;
 }
 
@@ -34,7 +36,7 @@ export function createWorld(
     heartbeat: () => {},
     signal: () => undefined,
   };
-  return { log, cold, ports, writer: new RecordWriter(log) };
+  return { log, cold, ports, sources: new MemorySourceStore(), writer: new RecordWriter(log) };
 }
 
 /** Appends one tenant's records as its owner would: in order, fenced, versions rising. */

@@ -3,6 +3,7 @@
  * mapper. Adapters: `memory-sources.ts` and `nats-*.ts`, over one conformance suite.
  */
 
+import type { TenantSources } from "../../contract/erase.ts";
 import type {
   Mapped,
   SourceDefinition,
@@ -28,7 +29,7 @@ export interface RawEvent {
  *        lay between;
  *   SO3  what cannot be read as a definition is passed over, and harms no other.
  */
-export interface SourceStore {
+export interface SourceStore extends TenantSources {
   /** @throws FreshetError invalid_request (the name is taken), overloaded (too many) */
   add(definition: SourceDefinition): Promise<void>;
   get(name: string): Promise<SourceDefinition | null>;

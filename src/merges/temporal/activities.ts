@@ -13,7 +13,7 @@ import {
 } from "../../../activities/retention/retention.ts";
 import { createMergeActivities } from "../../../activities/steps.ts";
 import { createSweepActivities, type SweepActivities } from "../../../activities/sweep.ts";
-import type { EraseActivities } from "../../contract/erase.ts";
+import type { EraseActivities, TenantSources } from "../../contract/erase.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { MergeActivities } from "../../contract/merge-steps.ts";
@@ -27,6 +27,7 @@ export interface TemporalActivitiesOptions {
   readonly ports: Omit<MergePorts, "heartbeat" | "signal">;
   readonly client: Pick<MergeClient, "due" | "scrubDue" | "cancel">;
   readonly sign: SignReceipt;
+  readonly sources?: TenantSources | undefined;
   readonly ageMs: number;
   readonly replayWindowMs: number;
 }
@@ -35,6 +36,7 @@ export function createTemporalActivities({
   ports: outer,
   client,
   sign,
+  sources,
   ageMs,
   replayWindowMs,
 }: TemporalActivitiesOptions): MergeActivities &
@@ -57,6 +59,7 @@ export function createTemporalActivities({
     ...createEraseActivities({
       ...ports,
       sign,
+      sources,
       requestMerge: (tenant) => client.due(tenant, "operator"),
       cancelMerge: (tenant) => client.cancel(tenant),
     }),

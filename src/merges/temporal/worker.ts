@@ -18,6 +18,7 @@ import {
   Worker,
 } from "@temporalio/worker";
 import type { MergePorts } from "../../../activities/context.ts";
+import type { TenantSources } from "../../contract/erase.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import { mergeNames, mergeSearchAttributes } from "../../contract/merge.ts";
@@ -38,6 +39,8 @@ export interface MergeWorkerOptions extends TemporalOptions {
   readonly metrics: Metrics;
   /** Signs the receipts of erases. */
   readonly sign: SignReceipt;
+  /** What erases remove beside the log and cold. */
+  readonly sources?: TenantSources | undefined;
   /** Age of the oldest unmerged record that makes a tenant due; `limits.mergeAgeMs` by default. */
   readonly ageMs?: number | undefined;
   /** How long the log keeps what is no longer needed; `limits.replayWindowMs` by default. */
@@ -166,7 +169,7 @@ class RunningMergeWorker implements MergeWorker {
   }
 
   #createWorker(connection: NativeConnection, namespace: string): Promise<Worker> {
-    const { log, cold, clock, logger, metrics, taskQueue, sign } = this.#options;
+    const { log, cold, clock, logger, metrics, taskQueue, sign, sources } = this.#options;
     const { ageMs = limits.mergeAgeMs, replayWindowMs = limits.replayWindowMs } = this.#options;
     return Worker.create({
       connection,
@@ -177,6 +180,7 @@ class RunningMergeWorker implements MergeWorker {
         ports: { log, cold, clock, logger, metrics },
         client: this.#client,
         sign,
+        sources,
         ageMs,
         replayWindowMs,
       }),

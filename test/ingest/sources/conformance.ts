@@ -1,7 +1,7 @@
 /** What every adapter of sources does: the store, and the streams that are read. */
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { TenantId } from "../../../src/contract/ids.ts";
+import { type TenantId, tenantId } from "../../../src/contract/ids.ts";
 import { limits } from "../../../src/contract/limits.ts";
 import { noCounts, type SourceDefinition } from "../../../src/contract/source.ts";
 import type {
@@ -122,6 +122,26 @@ export function sourcesConformance(name: string, open: () => Promise<SourcesHarn
       expect(letters.map(({ message }) => message)).toEqual(["hook", "m4", "m3"]);
       expect(await store.letters(source, 1)).toHaveLength(1);
       expect(await store.letters(streamSource("one", "S"), 10)).toEqual([]);
+    });
+
+    it("erases what is of a tenant, also what removed sources left, and nothing of others", async () => {
+      const { store } = harness;
+      const [mine, old, other] = ["mine", "old", "other"].map((name) => streamSource(name, "S"));
+      if (mine === undefined || old === undefined || other === undefined) throw new Error();
+      const foreign = { ...other, tenant: tenantId("foreign") };
+      for (const source of [mine, old, foreign]) {
+        await store.add(source);
+        const { name, generation, tenant } = source;
+        const letter = { source: name, generation, tenant, subject: "s", atMs: 1, sequence: 1 };
+        await store.putLetter({ ...letter, message: "m" });
+      }
+      await store.remove("old");
+      expect(await store.countOf(mine.tenant)).toBe(3);
+      await store.eraseTenant(mine.tenant);
+      await store.eraseTenant(mine.tenant);
+      expect(await store.countOf(mine.tenant)).toBe(0);
+      expect(await store.get("mine")).toBeNull();
+      expect(await store.countOf(foreign.tenant)).toBe(2);
     });
 
     it("says which stream is not there", async () => {
