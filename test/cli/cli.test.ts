@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { runCli } from "../../src/cli/program.ts";
 import { writeRunFile } from "../../src/cli/run-file.ts";
 import { type Fixture, fixture } from "../gateway/http-fixture.ts";
 
@@ -43,6 +44,24 @@ function run(
   });
 }
 
+/** In this process: for much of what can be wrong with a command line, a start each costs too much. */
+async function runHere(args: readonly string[]): Promise<Ended> {
+  let [out, err] = ["", ""];
+  const terminal = {
+    out: (text: string) => {
+      out += text;
+    },
+    note: (text: string) => {
+      err += text;
+    },
+    env: { FRESHET_DATA_DIR: folder },
+    stdin: (async function* () {})(),
+    terminal: false,
+    signal: new AbortController().signal,
+  };
+  return { code: await runCli(args, terminal, "0.0.0"), out, err };
+}
+
 const nobody = "http://127.0.0.1:9";
 
 describe("usage", () => {
@@ -59,7 +78,7 @@ describe("usage", () => {
     [["--half-life", "30d", "--recency-field", "title"], "Allowed choices are"],
     [["--recency-weight", "0.5"], "need --half-life"],
   ])("of newer first that is wrong (%j) exits 2 and says what is right", async (args, message) => {
-    const { code, err } = await run(["search", "q", ...args]);
+    const { code, err } = await runHere(["search", "q", ...args]);
     expect(code).toBe(2);
     expect(err).toContain(message);
   });
