@@ -13,6 +13,7 @@ import { accessOf, aclDefaults, admits } from "../../src/contract/access.ts";
 import { type Filterable, matchesFilter, normalFilter } from "../../src/contract/filter.ts";
 import type { FilterInput, FilterTree } from "../../src/contract/filter-schema.ts";
 import { documents, filterInputs } from "../support/filters.ts";
+import { runs } from "../support/runs.ts";
 
 /** What Weaviate does with a clause: equality over trimmed text, ranges over numbers. */
 type Stored = Filterable & { readonly acl?: readonly string[] };
@@ -83,7 +84,7 @@ describe("the native part of a reader's clause", () => {
           expect(lets(nativeBoth(own, filter))).toBe(lets(own) && lets(filter));
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: runs(500) },
     );
   });
 });
@@ -97,7 +98,7 @@ describe("the native part of a filter", () => {
         matching += 1;
         expect(native(document, filter)).toBe(true);
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(1_000) },
     );
     expect(matching).toBeGreaterThan(500);
   });
@@ -111,7 +112,7 @@ describe("the native part of a filter", () => {
         exact += 1;
         expect(native(document, filter)).toBe(matchesFilter(document, normalFilter(filter)));
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(1_000) },
     );
     expect(exact).toBeGreaterThan(300);
   });

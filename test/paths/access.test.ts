@@ -1,5 +1,5 @@
 /**
- * Ten thousand random questions of readers with random groups, over documents with random labels
+ * Two thousand random questions of readers with random groups, over documents with random labels
  * in every placement, against an oracle that reads labels and filter by hand; and against an engine
  * that never had the hidden documents: they change no rank and no score.
  */
@@ -10,6 +10,7 @@ import { parseQuestion, type Source } from "../../src/contract/query.ts";
 import { random } from "../hot/documents.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
 import { eventually } from "../support/promises.ts";
+import { runs } from "../support/runs.ts";
 
 const acme = "acme" as TenantId;
 const labels = Array.from({ length: 12 }, (_, n) => `group ${n}`);
@@ -124,7 +125,7 @@ const shown = (sources: readonly Source[]) =>
 
 /** Few enough that every list of both shards holds them all. */
 const fewDocuments = 48;
-const questionsEach = 1_250;
+const questionsEach = runs(250);
 
 describe.each<AclDefault>(["allow", "deny"])(
   "with %s for documents without labels",

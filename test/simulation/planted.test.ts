@@ -1,6 +1,7 @@
 /**
  * The simulation must be able to fail: each of these faults is planted where real code stands, and
- * a history that shows it is found within the budget of the real run.
+ * a history that shows it is found within twice the budget of the real run: one that is not is a flaw of
+ * the simulation and no bad luck.
  */
 
 import fc from "fast-check";
