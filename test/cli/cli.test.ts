@@ -84,7 +84,7 @@ describe("usage", () => {
   });
 
   it("that is wrong exits 2 and says why on standard error", async () => {
-    const { code, out, err } = await run(["bogus"]);
+    const { code, out, err } = await runHere(["bogus"]);
     expect([code, out]).toEqual([2, ""]);
     expect(err).toContain("unknown command 'bogus'");
   });
@@ -114,7 +114,7 @@ describe("a server that is not there", () => {
   });
 
   it("is one JSON line for programs", async () => {
-    const { code, err } = await run(["status", "--json", "--url", nobody]);
+    const { code, err } = await runHere(["status", "--json", "--url", nobody]);
     expect(code).toBe(1);
     expect(JSON.parse(err)).toMatchObject({
       error: { message: expect.stringContaining("ops/start") },
@@ -153,7 +153,7 @@ describe("with an engine", () => {
   });
 
   it("ask --json prints the reply as it is", async () => {
-    const { code, out } = await run(["ask", "rivers", "--json", "--tenant", "acme", "--url", url]);
+    const { code, out } = await runHere(["ask", "rivers", "--json", "--tenant", "acme", "--url", url]);
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ answer: "It was.", sources: [{ id: "b" }] });
   });
@@ -169,7 +169,7 @@ describe("with an engine", () => {
       "--min-seq",
       "1",
     ];
-    await run(["ask", "rivers", ...options, "--max-tokens", "9", "--url", url]);
+    await runHere(["ask", "rivers", ...options, "--max-tokens", "9", "--url", url]);
     expect(engine.service.asked).toMatchObject([
       {
         question: {
@@ -184,7 +184,7 @@ describe("with an engine", () => {
   });
 
   it("search asks for passages and shows their text", async () => {
-    const { code, out } = await run(["search", "rivers", "--url", url]);
+    const { code, out } = await runHere(["search", "rivers", "--url", url]);
     expect(code).toBe(0);
     expect(out).toContain("[1] Rivers — docs/a.md (hot, 1.00)\n    rivers rise");
     expect(engine.service.asked).toMatchObject([{ question: { mode: "search" } }]);
@@ -203,7 +203,7 @@ describe("with an engine", () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^node n1: ready, 8 of 8 partitions\nservices: log up, .*\ntenant +state /);
     expect(out).toMatch(/\nacme +ready +1 /);
-    const json = await run(["status", "--json", "--url", url]);
+    const json = await runHere(["status", "--json", "--url", url]);
     expect(JSON.parse(json.out)).toMatchObject({ node: "n1", tenants: [{ tenant: "demo" }, {}] });
   });
 
@@ -212,9 +212,9 @@ describe("with an engine", () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^tenant acme: 1 documents, 1 chunks, 0\.0 MiB in memory\nlast minute: /);
     expect(out).toMatch(/\nquota +limit +left\nquestions_per_second +10 +9\.5\n$/);
-    const json = await run(["tenant", "show", "acme", "--json", "--url", url]);
+    const json = await runHere(["tenant", "show", "acme", "--json", "--url", url]);
     expect(JSON.parse(json.out)).toMatchObject({ tenant: "acme", quota: {}, left: {} });
-    const wrong = await run(["tenant", "show", "a b", "--url", url]);
+    const wrong = await runHere(["tenant", "show", "a b", "--url", url]);
     expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining("a tenant is 1-64")]);
   });
 

@@ -69,7 +69,7 @@ test("whatever the contract accepts of a document reaches the wire as the text t
     ),
     { numRuns: runs(400) },
   );
-  expect(accepted).toBeGreaterThan(100);
+  expect(accepted).toBeGreaterThan(runs(20));
 });
 
 test("whatever the contract accepts of a question and its filter does too", () => {
@@ -94,7 +94,7 @@ test("whatever the contract accepts of a question and its filter does too", () =
     }),
     { numRuns: runs(400) },
   );
-  expect(accepted).toBeGreaterThan(100);
+  expect(accepted).toBeGreaterThan(runs(20));
 });
 
 test("a record that an earlier Freshet wrote with such a key is repaired, and its info comes back as it was", () => {

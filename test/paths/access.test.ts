@@ -178,14 +178,14 @@ describe("what a reader may not see", () => {
       const dice = new Dice(11);
       const documents = documentsOf(dice, count);
       const engine = await placed(placement, documents, "allow");
-      for (let n = 0; n < 6; n += 1) {
+      for (let n = 0; n < runs(3); n += 1) {
         const reader = { groups: dice.some(labels, 6) };
         const twin = started({ keptBytesMax: 0 });
         await publish(
           twin,
           documents.filter((document) => sees(reader, document, "allow")),
         );
-        for (let asked = 0; asked < 60; asked += 1) {
+        for (let asked = 0; asked < runs(30); asked += 1) {
           const query = dice.some(words, 4).join(" ") || "anything";
           const body = { query, top_k: 1 + dice.below(50) };
           const own = shown(await ask(engine, reader, body));
