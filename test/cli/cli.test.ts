@@ -153,7 +153,15 @@ describe("with an engine", () => {
   });
 
   it("ask --json prints the reply as it is", async () => {
-    const { code, out } = await runHere(["ask", "rivers", "--json", "--tenant", "acme", "--url", url]);
+    const { code, out } = await runHere([
+      "ask",
+      "rivers",
+      "--json",
+      "--tenant",
+      "acme",
+      "--url",
+      url,
+    ]);
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ answer: "It was.", sources: [{ id: "b" }] });
   });
