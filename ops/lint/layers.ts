@@ -1,7 +1,7 @@
 /**
- * `npm run layers`: every layer rule, in every file of this repository. dependency-cruiser passes in
- * silence what it does not see (under a TypeScript that it does not know: everything), so the files
- * are counted too.
+ * `npm run layers`: every layer rule, in every file of this repository. dependency-cruiser passes
+ * in silence what it does not see (under a TypeScript that it does not know: everything), so the
+ * files are counted too.
  */
 
 import { globSync } from "node:fs";

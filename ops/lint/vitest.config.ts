@@ -32,8 +32,9 @@ const aloneFiles = [
   "test/workflows/bundle.test.ts",
 ];
 /** Properties that name no count, too, are tried as often as a person asks for (runs.ts). */
-const setupFiles =
-  process.env["FRESHET_TEST_RUNS"] === undefined ? [] : ["test/support/more-runs.ts"];
+const runsFactor = process.env["FRESHET_TEST_RUNS"];
+const setupFiles = runsFactor === undefined ? [] : ["test/support/more-runs.ts"];
+const testTimeout = 120_000 * Math.max(1, Number(runsFactor ?? 1));
 
 /** The files that take longest, so that no worker is left alone with one at the end. */
 const longest = {
@@ -111,7 +112,7 @@ function rankOf({ moduleId }: TestSpecification): number {
 }
 
 const side = { pool: "forks", maxWorkers: filesAtOnce, setupFiles } as const;
-const computing = { testTimeout: 120_000, hookTimeout: 120_000 } as const;
+const computing = { testTimeout, hookTimeout: 120_000 } as const;
 
 export default defineConfig({
   root: repository,

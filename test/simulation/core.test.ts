@@ -6,7 +6,7 @@
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { runs } from "../support/runs.ts";
+import { patienceMs, runs } from "../support/runs.ts";
 import { type Command, histories } from "./history.ts";
 import { World } from "./world.ts";
 
@@ -16,13 +16,17 @@ import { World } from "./world.ts";
  */
 const count = 800;
 
-it("any history: one record per operation, watermark and heads agree, and every answer is the oracle's (I1-I8)", async () => {
-  const property = fc.asyncProperty(histories, (history) => new World().run(history));
-  const found = await fc.check(property, { numRuns: runs(count) });
-  expect(
-    found.failed ? `${fc.defaultReportMessage(found)}\n${String(found.errorInstance)}` : "held",
-  ).toBe("held");
-}, 300_000);
+it(
+  "any history: one record per operation, watermark and heads agree, and every answer is the oracle's (I1-I8)",
+  async () => {
+    const property = fc.asyncProperty(histories, (history) => new World().run(history));
+    const found = await fc.check(property, { numRuns: runs(count) });
+    expect(
+      found.failed ? `${fc.defaultReportMessage(found)}\n${String(found.errorInstance)}` : "held",
+    ).toBe("held");
+  },
+  patienceMs(300_000),
+);
 
 it("a sweep of heads that wakes up inside a later merge takes no piece that this is about to name (I3)", async () => {
   const write: Command = { do: "upsert", id: "a", chunks: 1 };

@@ -17,6 +17,11 @@ export function runsFactor(env: Readonly<Record<string, string | undefined>>): n
 
 const factor = runsFactor(process.env);
 
+/** What a test that repeats may take: more, where more is asked of it. */
+export function patienceMs(ms: number): number {
+  return ms * Math.max(1, factor);
+}
+
 /** At least one. */
 export function runs(count: number): number {
   return Math.max(1, Math.round(count * factor));
