@@ -4,7 +4,7 @@
  * names, which test/support/servers.ts starts once for the whole run.
  *
  * Files of these run side by side, mixed: those of `integration` mostly wait, the others compute.
- * Those of `integration-heavy` come last, one at a time.
+ * Those of `integration-heavy` come last.
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
@@ -14,7 +14,10 @@ import { filesAtOnce } from "./files-at-once.ts";
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const integrationFiles = ["test/**/*.{nats,weaviate,temporal,servers}.test.ts"];
 const modelFiles = ["test/**/*.model.test.ts"];
-/** They load the machine, and need a part of it for what they prove: after all others. */
+/**
+ * They load the machine, and need a part of it for what they prove: after all others. Beside each
+ * other, since each of them waits half of its time, for processes that start and for leases.
+ */
 const heavyFiles = ["test/chaos/chaos.servers.test.ts", "test/failures/poison.servers.test.ts"];
 /**
  * Unit tests in processes of their own: they run Temporal's native runtime, of which a process has
@@ -22,9 +25,16 @@ const heavyFiles = ["test/chaos/chaos.servers.test.ts", "test/failures/poison.se
  * halves what they compute: most of it was the loading of code.
  */
 const aloneFiles = [
-  "test/{actors,architecture,engine,hot,merges,paths,simulation,workflows}/**/*.test.ts",
+  "test/{engine,merges}/**/*.test.ts",
   "test/ingest/{isolation,preparation}/**/*.test.ts",
+  "test/architecture/lint.test.ts",
+  "test/hot/hnsw.test.ts",
+  "test/workflows/bundle.test.ts",
 ];
+/** Properties that name no count, too, are tried as often as a person asks for (runs.ts). */
+const runsFactor = process.env["FRESHET_TEST_RUNS"];
+const setupFiles = runsFactor === undefined ? [] : ["test/support/more-runs.ts"];
+const testTimeout = 120_000 * Math.max(1, Number(runsFactor ?? 1));
 
 /** The files that take longest, so that no worker is left alone with one at the end. */
 const longest = {
@@ -101,8 +111,8 @@ function rankOf({ moduleId }: TestSpecification): number {
   return at === -1 ? names.length : at;
 }
 
-const side = { pool: "forks", maxWorkers: filesAtOnce } as const;
-const computing = { testTimeout: 120_000, hookTimeout: 120_000 } as const;
+const side = { pool: "forks", maxWorkers: filesAtOnce, setupFiles } as const;
+const computing = { testTimeout, hookTimeout: 120_000 } as const;
 
 export default defineConfig({
   root: repository,
@@ -159,7 +169,7 @@ export default defineConfig({
           include: heavyFiles,
           globalSetup: ["test/support/servers.ts"],
           pool: "forks",
-          maxWorkers: 1,
+          maxWorkers: heavyFiles.length,
           testTimeout: 240_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 1 },

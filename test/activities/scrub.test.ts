@@ -8,6 +8,7 @@ import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
 import type { ScrubOutcome } from "../../src/contract/scrub.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { TenantScrub } from "../../workflows/tenant-scrub.ts";
+import { runs } from "../support/runs.ts";
 import { runMerge, runRound } from "./run-merge.ts";
 import { acme, coldState, createWorld, type World, writeSequel, writeStory } from "./world.ts";
 
@@ -110,7 +111,7 @@ describe("a scrub", () => {
       expect(coldState(world.cold)).toEqual(before);
     };
     const stories = fc.array(operation, { minLength: 1, maxLength: 12 });
-    await fc.assert(fc.asyncProperty(stories, fates, restores), { numRuns: 60 });
+    await fc.assert(fc.asyncProperty(stories, fates, restores), { numRuns: runs(60) });
   });
 
   it("has nothing to do for a tenant that was never merged", async () => {

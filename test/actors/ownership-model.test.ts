@@ -15,6 +15,7 @@ import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { createManualClock } from "../support/manual-clock.ts";
+import { runs } from "../support/runs.ts";
 import { createSystem } from "./kit.ts";
 
 /**
@@ -254,7 +255,7 @@ it("I6, O3: never two nodes serve by valid leases, and when all faults are over 
         await world.close();
       }
     }),
-    { numRuns: 100 },
+    { numRuns: runs(40) },
   );
 });
 

@@ -8,6 +8,7 @@ import { normalFilter } from "../../src/contract/filter.ts";
 import type { FilterInput } from "../../src/contract/filter-schema.ts";
 import type { Position } from "../../src/contract/ids.ts";
 import { codeOf } from "../support/promises.ts";
+import { runs } from "../support/runs.ts";
 import { axis, deletion, quiet, reject, until, upsert } from "./kit.ts";
 import { coldHit, keptMs, marked, namesOf, startQuestions } from "./question-kit.ts";
 
@@ -218,7 +219,7 @@ it("filters have one key only if they are one filter", () => {
       else expect(a).not.toEqual(b);
     }),
     {
-      numRuns: 2_000,
+      numRuns: runs(2_000),
       examples: [[{ "metadata.a": ["1", 0] }, { "metadata.a": [0, "1"] }]],
     },
   );

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { eventually } from "../support/promises.ts";
+import { runs } from "../support/runs.ts";
 import { passing, sourceWorld } from "./source-kit.ts";
 
 type World = ReturnType<typeof sourceWorld>;
@@ -197,7 +198,7 @@ describe("the reader of a source", () => {
           expect(of([...operations])).toEqual(of(expected));
         }
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     );
   });
 });

@@ -9,6 +9,7 @@ import type { Version } from "../../src/contract/ids.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import { over } from "../simulation/ports.ts";
 import { createManualClock } from "../support/manual-clock.ts";
+import { runs } from "../support/runs.ts";
 import { acme } from "./kit.ts";
 import { committed, operations, publish, recoveringTenant } from "./writer-kit.ts";
 
@@ -78,7 +79,7 @@ it("whatever each read returns, every operation has its one record, in order (T1
       await tenant.system.stop();
     },
   );
-  await fc.assert(property, { numRuns: 300 });
+  await fc.assert(property, { numRuns: runs(300) });
   // Otherwise the property would hold without ever having been tried.
-  expect(holes).toBeGreaterThan(20);
+  expect(holes).toBeGreaterThan(runs(20));
 });

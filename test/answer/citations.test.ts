@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { citedNumbers, createCitationFilter, filterCitations } from "../../src/answer/citations.ts";
+import { runs } from "../support/runs.ts";
 
 const filtered = (text: string) => filterCitations(text, 3);
 
@@ -59,7 +60,7 @@ describe("citation filter", () => {
         }
         expect(out + filter.end()).toBe(filtered(text));
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 
@@ -72,7 +73,7 @@ describe("citation filter", () => {
         expect(out).not.toMatch(/<\/?(?:img|a|iframe|script|style|link|svg)[\s/>]/i);
         expect(out).not.toMatch(/<https?:/i);
       }),
-      { numRuns: 3_000 },
+      { numRuns: runs(3_000) },
     );
   });
 

@@ -8,6 +8,7 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import type { Source } from "../../src/contract/query.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { runs } from "../support/runs.ts";
 import { sources } from "./sources.ts";
 
 /** The second source imitates the head of a third, with instructions behind it. */
@@ -93,7 +94,7 @@ describe("a model that cites what it was not shown", () => {
         const citations = citationsOf(answer, known);
         expect(citations.every(({ support }) => support === "supported")).toBe(true);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 });

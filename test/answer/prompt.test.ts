@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { buildPrompt } from "../../src/answer/prompt.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { runs } from "../support/runs.ts";
 import { sources } from "./sources.ts";
 
 const nowMs = Date.UTC(2026, 10, 29, 8, 31);
@@ -94,7 +95,7 @@ describe("prompt", () => {
           expect(size).toBeLessThanOrEqual(limits.promptCharsMax);
         },
       ),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 });

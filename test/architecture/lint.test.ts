@@ -1,23 +1,34 @@
+import { existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { ESLint } from "eslint";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import { writeTree } from "./planted-tree.ts";
 import { repositoryRoot } from "./repository.ts";
-
-/**
- * Type-aware rules fall silent when the type checker does not see a file, and path rules when a
- * folder is renamed. So each is shown a planted fault, as the text of a file that does exist.
- */
-const eslint = new ESLint({
-  cwd: repositoryRoot,
-  overrideConfigFile: join(repositoryRoot, "ops/lint/eslint.config.js"),
-});
 
 const inPureFile = "src/contract/errors.ts";
 const inTest = "test/architecture/repository.ts";
 const inScript = "ops/lint/count-tests.ts";
 
+/**
+ * Type-aware rules fall silent when the type checker does not see a file, and path rules when a
+ * folder is renamed. So each is shown a planted fault, as the text of a file that does exist, under
+ * the project file and the rules of this repository. In a tree of just these files: the types of
+ * all others are what a look at the whole of it costs.
+ */
+const root = writeTree({
+  "tsconfig.json": readFileSync(join(repositoryRoot, "tsconfig.json"), "utf8"),
+  ...Object.fromEntries([inPureFile, inTest, inScript].map((path) => [path, "export {};\n"])),
+});
+symlinkSync(join(repositoryRoot, "node_modules"), join(root, "node_modules"));
+afterAll(() => rmSync(root, { recursive: true }));
+
+const eslint = new ESLint({
+  cwd: root,
+  overrideConfigFile: join(repositoryRoot, "ops/lint/eslint.config.js"),
+});
+
 async function rulesBrokenBy(path: string, text: string): Promise<string[]> {
-  const [result] = await eslint.lintText(text, { filePath: join(repositoryRoot, path) });
+  const [result] = await eslint.lintText(text, { filePath: join(root, path) });
   return (result?.messages ?? []).map((message) => message.ruleId ?? message.message);
 }
 
@@ -54,6 +65,10 @@ const faults: readonly [rule: string, path: string, text: string][] = [
 ];
 
 describe("the linter", () => {
+  it.each([inPureFile, inTest, inScript])("is shown faults of files that exist: %s", (path) => {
+    expect(existsSync(join(repositoryRoot, path))).toBe(true);
+  });
+
   it.each(faults)("finds a planted fault of %s in %s: %s", async (rule, path, text) => {
     expect(await rulesBrokenBy(path, text)).toContain(rule);
   });

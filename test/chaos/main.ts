@@ -29,6 +29,8 @@ interface Options {
   readonly tenants: number;
   readonly seed: number;
   readonly every: number;
+  readonly publishers: number;
+  readonly readers: number;
   readonly json?: string;
   readonly shrink: number;
   readonly only?: readonly number[];
@@ -68,6 +70,8 @@ function program(): Command {
     .option("--tenants <n>", "tenants", positive, 4)
     .option("--seed <s>", "the choices of publishers, readers and nemesis", positive, 1)
     .option("--every <s>", "mean seconds between two faults", positive, 1.7)
+    .option("--publishers <n>", "publishers, each five times a second", whole, 20)
+    .option("--readers <n>", "readers, each asking all the time", whole, 6)
     .option("--json <file>", "write the result as JSON too")
     .option("--shrink <n>", "after a violation, at most so many runs with fewer faults", whole, 0)
     .option("--only <n,n>", "only these faults of the seed's plan, by number", numbers)
@@ -86,6 +90,7 @@ function program(): Command {
 
 async function run(options: Options): Promise<void> {
   const { minutes, nodes, nats: natsServers, tenants, seed, every, json } = options;
+  const { publishers, readers } = options;
   const say = (line: string): void => void process.stderr.write(`[chaos] ${line}\n`);
   const progress = lineProgress(
     (line) => process.stderr.write(line),
@@ -95,7 +100,7 @@ async function run(options: Options): Promise<void> {
   const tools = await ensureTools({ env: process.env, progress, want });
   const directory = mkdtempSync(join(tmpdir(), "freshet-chaos-"));
   say(`seed ${seed}; files of this run: ${directory}`);
-  const load = { publishers: 20, publishEveryMs: 200, readers: 6 };
+  const load = { publishers, publishEveryMs: 200, readers };
   if (options.planted === true) {
     const control = options.control === true;
     const only = options.bug;
@@ -156,9 +161,10 @@ async function run(options: Options): Promise<void> {
 }
 
 function again(options: Options, only: readonly number[] | undefined): string {
-  const { minutes, nodes, nats, tenants, seed, every } = options;
+  const { minutes, nodes, nats, tenants, seed, every, publishers, readers } = options;
+  const load = `--publishers ${publishers} --readers ${readers}`;
   const picked = only === undefined ? "" : ` --only ${only.join(",")}`;
-  return `--minutes ${minutes} --nodes ${nodes} --nats ${nats} --tenants ${tenants} --seed ${seed} --every ${every}${picked}`;
+  return `--minutes ${minutes} --nodes ${nodes} --nats ${nats} --tenants ${tenants} --seed ${seed} --every ${every} ${load}${picked}`;
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));

@@ -34,6 +34,8 @@ export interface SiteOptions {
   /** Two by default. */
   readonly workers?: 1 | 2 | undefined;
   readonly repository?: string | undefined;
+  /** Settings of its processes that differ from those below. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
   /** A Freshet process ended by itself; it is started again a second later, as any supervisor would. */
   readonly onNodeEnd: (
     target: Target,
@@ -243,7 +245,7 @@ export class ChaosSite {
   }
 
   #addNode(target: Target, httpPort: number): void {
-    const { directory, repository } = this.#options;
+    const { directory, repository, env: settings } = this.#options;
     const portTo = (to: ServerName): readonly number[] =>
       this.proxies({ from: target, to }).map(({ port }) => port);
     const [weaviate, grpc] = portTo("weaviate");
@@ -271,6 +273,7 @@ export class ChaosSite {
       // One keeps nothing, so that cold is asked all the time; one keeps some tenants, and others not.
       FRESHET_HOT_KEPT_BYTES: target === "engine-1" ? "0" : String(4 * 2 ** 20),
       FRESHET_LOG_FORMAT: "json",
+      ...settings,
     };
     const logFile = logPath(directory, target);
     const role = isMergeWorker(target) ? "merge-worker" : "engine";

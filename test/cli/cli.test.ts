@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { runCli } from "../../src/cli/program.ts";
 import { writeRunFile } from "../../src/cli/run-file.ts";
 import { type Fixture, fixture } from "../gateway/http-fixture.ts";
 
@@ -43,6 +44,24 @@ function run(
   });
 }
 
+/** In this process: for much of what can be wrong with a command line, a start each costs too much. */
+async function runHere(args: readonly string[]): Promise<Ended> {
+  let [out, err] = ["", ""];
+  const terminal = {
+    out: (text: string) => {
+      out += text;
+    },
+    note: (text: string) => {
+      err += text;
+    },
+    env: { FRESHET_DATA_DIR: folder },
+    stdin: (async function* () {})(),
+    terminal: false,
+    signal: new AbortController().signal,
+  };
+  return { code: await runCli(args, terminal, "0.0.0"), out, err };
+}
+
 const nobody = "http://127.0.0.1:9";
 
 describe("usage", () => {
@@ -59,13 +78,13 @@ describe("usage", () => {
     [["--half-life", "30d", "--recency-field", "title"], "Allowed choices are"],
     [["--recency-weight", "0.5"], "need --half-life"],
   ])("of newer first that is wrong (%j) exits 2 and says what is right", async (args, message) => {
-    const { code, err } = await run(["search", "q", ...args]);
+    const { code, err } = await runHere(["search", "q", ...args]);
     expect(code).toBe(2);
     expect(err).toContain(message);
   });
 
   it("that is wrong exits 2 and says why on standard error", async () => {
-    const { code, out, err } = await run(["bogus"]);
+    const { code, out, err } = await runHere(["bogus"]);
     expect([code, out]).toEqual([2, ""]);
     expect(err).toContain("unknown command 'bogus'");
   });
@@ -95,7 +114,7 @@ describe("a server that is not there", () => {
   });
 
   it("is one JSON line for programs", async () => {
-    const { code, err } = await run(["status", "--json", "--url", nobody]);
+    const { code, err } = await runHere(["status", "--json", "--url", nobody]);
     expect(code).toBe(1);
     expect(JSON.parse(err)).toMatchObject({
       error: { message: expect.stringContaining("ops/start") },
@@ -134,7 +153,15 @@ describe("with an engine", () => {
   });
 
   it("ask --json prints the reply as it is", async () => {
-    const { code, out } = await run(["ask", "rivers", "--json", "--tenant", "acme", "--url", url]);
+    const { code, out } = await runHere([
+      "ask",
+      "rivers",
+      "--json",
+      "--tenant",
+      "acme",
+      "--url",
+      url,
+    ]);
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ answer: "It was.", sources: [{ id: "b" }] });
   });
@@ -150,7 +177,7 @@ describe("with an engine", () => {
       "--min-seq",
       "1",
     ];
-    await run(["ask", "rivers", ...options, "--max-tokens", "9", "--url", url]);
+    await runHere(["ask", "rivers", ...options, "--max-tokens", "9", "--url", url]);
     expect(engine.service.asked).toMatchObject([
       {
         question: {
@@ -165,7 +192,7 @@ describe("with an engine", () => {
   });
 
   it("search asks for passages and shows their text", async () => {
-    const { code, out } = await run(["search", "rivers", "--url", url]);
+    const { code, out } = await runHere(["search", "rivers", "--url", url]);
     expect(code).toBe(0);
     expect(out).toContain("[1] Rivers — docs/a.md (hot, 1.00)\n    rivers rise");
     expect(engine.service.asked).toMatchObject([{ question: { mode: "search" } }]);
@@ -184,7 +211,7 @@ describe("with an engine", () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^node n1: ready, 8 of 8 partitions\nservices: log up, .*\ntenant +state /);
     expect(out).toMatch(/\nacme +ready +1 /);
-    const json = await run(["status", "--json", "--url", url]);
+    const json = await runHere(["status", "--json", "--url", url]);
     expect(JSON.parse(json.out)).toMatchObject({ node: "n1", tenants: [{ tenant: "demo" }, {}] });
   });
 
@@ -193,9 +220,9 @@ describe("with an engine", () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^tenant acme: 1 documents, 1 chunks, 0\.0 MiB in memory\nlast minute: /);
     expect(out).toMatch(/\nquota +limit +left\nquestions_per_second +10 +9\.5\n$/);
-    const json = await run(["tenant", "show", "acme", "--json", "--url", url]);
+    const json = await runHere(["tenant", "show", "acme", "--json", "--url", url]);
     expect(JSON.parse(json.out)).toMatchObject({ tenant: "acme", quota: {}, left: {} });
-    const wrong = await run(["tenant", "show", "a b", "--url", url]);
+    const wrong = await runHere(["tenant", "show", "a b", "--url", url]);
     expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining("a tenant is 1-64")]);
   });
 

@@ -19,6 +19,7 @@ import { tenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { LogEngine } from "../support/log-engine.ts";
+import { runs } from "../support/runs.ts";
 
 const demo = tenantId("demo");
 let folder: string;
@@ -280,7 +281,7 @@ describe("a mirror that is killed at any moment", () => {
         const again = await mirror(options);
         expect([again.documents, again.deleted]).toEqual([0, 0]);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(30) },
     );
   }, 120_000);
 

@@ -13,6 +13,7 @@ import { accessOf, aclDefaults, admits } from "../../src/contract/access.ts";
 import { type Filterable, matchesFilter, normalFilter } from "../../src/contract/filter.ts";
 import type { FilterInput, FilterTree } from "../../src/contract/filter-schema.ts";
 import { documents, filterInputs } from "../support/filters.ts";
+import { runs } from "../support/runs.ts";
 
 /** What Weaviate does with a clause: equality over trimmed text, ranges over numbers. */
 type Stored = Filterable & { readonly acl?: readonly string[] };
@@ -83,7 +84,7 @@ describe("the native part of a reader's clause", () => {
           expect(lets(nativeBoth(own, filter))).toBe(lets(own) && lets(filter));
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 });
@@ -97,9 +98,9 @@ describe("the native part of a filter", () => {
         matching += 1;
         expect(native(document, filter)).toBe(true);
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
-    expect(matching).toBeGreaterThan(500);
+    expect(matching).toBeGreaterThan(runs(500));
   });
 
   test("that calls itself exact lets through only what matches, blanks aside", () => {
@@ -111,9 +112,9 @@ describe("the native part of a filter", () => {
         exact += 1;
         expect(native(document, filter)).toBe(matchesFilter(document, normalFilter(filter)));
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
-    expect(exact).toBeGreaterThan(300);
+    expect(exact).toBeGreaterThan(runs(300));
   });
 
   const told = (filter: FilterInput) => nativeFilter(normalFilter(filter)).clause;

@@ -6,6 +6,7 @@ import { packObject, unpackRecord } from "../../src/cold/weaviate-record.ts";
 import { dotProduct } from "../../src/contract/vector.ts";
 import { lexicalMatch } from "../../src/text/chunk-terms.ts";
 import { queryTerms } from "../../src/text/lexical.ts";
+import { runs } from "../support/runs.ts";
 import { coldObject, direction, freshTenant } from "./objects.ts";
 
 /** Words that share terms, stop words, compounds, and signs that end a line or quote. */
@@ -51,7 +52,7 @@ test("what is packed comes back as it was, an empty heading as none", () => {
       expect(rest).toEqual({ ...shown, heading: undefined });
       expect(heading ?? "").toBe(shown.heading ?? "");
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   );
 });
 
@@ -65,9 +66,9 @@ test("a hit says of the question's terms what reading its heading and text says"
       expect(found?.cosine).toBe(dotProduct(object.vector, direction(0.5)));
       if (unpackRecord(packObject(object).record).shownTerms !== undefined) counted += 1;
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
-  expect(counted).toBeGreaterThan(250);
+  expect(counted).toBeGreaterThan(runs(250));
 });
 
 test("terms of another version are not counted: the text is read", () => {

@@ -10,6 +10,7 @@ import {
   parseOperation,
 } from "../../src/contract/document.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { runs } from "../support/runs.ts";
 
 const textBytesMax = 1_000;
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -149,7 +150,7 @@ describe("refused with a code, never with a throw", () => {
       fc.property(field, fc.jsonValue(), (name, value) => {
         expect(() => parse(document({ [name]: value }))).not.toThrow();
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });
@@ -204,7 +205,7 @@ describe("accepted", () => {
         if (!parsed.ok || parsed.operation.op === "delete") return;
         expect(Number.isSafeInteger(parsed.operation.timestamp)).toBe(true);
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 

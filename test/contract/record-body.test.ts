@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { RecordBody } from "../../src/contract/record.ts";
 import { bodyFormat, decodeBody, encodeBody } from "../../src/contract/record-body.ts";
+import { runs } from "../support/runs.ts";
 
 const scalar = fc.oneof(
   fc.string({ unit: "binary" }),
@@ -183,7 +184,7 @@ describe("malformed bytes", () => {
           expect(thrown.code).toBe("internal");
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 

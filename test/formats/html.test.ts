@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { findArticle } from "../../src/ingest/formats/html/article.ts";
 import { readPage } from "../../src/ingest/formats/html/page.ts";
 import { cpuMs } from "../support/cpu-time.ts";
+import { runs } from "../support/runs.ts";
 
 const page = (html: string) => readPage(html, findArticle);
 const textOf = async (html: string) => (await page(html)).text;
@@ -228,7 +229,7 @@ describe("broken pages", () => {
       fc.asyncProperty(fc.array(piece, { maxLength: 40 }), async (pieces) => {
         expect(typeof (await textOf(pieces.join(" ")))).toBe("string");
       }),
-      { numRuns: 500 },
+      { numRuns: runs(250) },
     );
   });
 
@@ -250,7 +251,7 @@ describe("broken pages", () => {
         const words = (await textOf(html)).match(/word\d+/g) ?? [];
         expect(words.toSorted()).toEqual(names.map((_, n) => `word${n}`).toSorted());
       }),
-      { numRuns: 300 },
+      { numRuns: runs(150) },
     );
   });
 });

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { Arena } from "../../src/hot/arena.ts";
+import { runs } from "../support/runs.ts";
 
 interface Taken {
   readonly address: number;
@@ -45,7 +46,7 @@ test("AR1, AR2: allocations never overlap, and everything freed is one piece aga
         expect(arena.memory.buffer.byteLength).toBe(grown);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
 

@@ -8,6 +8,7 @@ import { AccessIndex } from "../../src/hot/access-index.ts";
 import { FilterIndex } from "../../src/hot/filter-index.ts";
 import type { Entry } from "../../src/hot/rows.ts";
 import { documents, filterInputs } from "../support/filters.ts";
+import { runs } from "../support/runs.ts";
 
 function entryOf(id: number, info: DocumentInfo): Entry {
   const place = { version: 1 as Version, position: 1 as Position };
@@ -66,7 +67,7 @@ describe("the filter index", () => {
           }
         }
       }),
-      { numRuns: 600 },
+      { numRuns: runs(120) },
     );
   });
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
 import hnswlib from "hnswlib-node";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { normalFilter } from "../../src/contract/filter.ts";
 import type { DocumentId, Position } from "../../src/contract/ids.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
@@ -77,15 +77,21 @@ describe("a tenant with more chunks than are scanned flat", () => {
   const vectors = clustered(3_000, { dimensions, clusters: 60, seed: 7 });
   const questions = clustered(40, { dimensions, clusters: 60, seed: 7 });
 
-  async function filled(): Promise<HotShard> {
-    const shard = openShard();
+  /** One for all of these tests: its graph is what they cost. The last one changes it. */
+  let folder: string;
+  let shard: HotShard;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "freshet-hot-"));
+    shard = openShard(folder);
     add(shard, vectors);
     await graphIsIn(shard, shard.stats().bytes);
-    return shard;
-  }
+  });
+  afterAll(() => {
+    shard.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   test("is searched through a graph that finds what an exact scan finds", async () => {
-    const shard = await filled();
     const recalls = questions.map((vector) =>
       recall(
         shard.search({ vector, text: "", limit: 10 }).map(numberOf),
@@ -94,11 +100,15 @@ describe("a tenant with more chunks than are scanned flat", () => {
     );
     expect(mean(recalls)).toBeGreaterThan(0.95);
     expect(warnings).toEqual([]);
-    shard.close();
+  });
+
+  test("leaves no file behind once the graph is in", async () => {
+    while (readdirSync(folder).length > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   });
 
   test("H3: a filtered search is as complete, for one in ten and for one in a hundred", async () => {
-    const shard = await filled();
     for (const [key, of] of [
       ["tenth", 10],
       ["hundredth", 100],
@@ -111,11 +121,9 @@ describe("a tenant with more chunks than are scanned flat", () => {
       });
       expect(mean(recalls)).toBeGreaterThan(0.95);
     }
-    shard.close();
   });
 
   test("under churn deleted documents stay away and the others are still found", async () => {
-    const shard = await filled();
     const next = random(11);
     const gone = new Set<number>();
     for (let step = 0; step < 1_200; step += 1) {
@@ -138,15 +146,6 @@ describe("a tenant with more chunks than are scanned flat", () => {
     }
     shard.dropThrough((vectors.length + 600) as Position);
     expect(shard.stats()).toMatchObject({ documents: 0, chunks: 0, bytes: 0 });
-    shard.close();
-  });
-
-  test("leaves no file behind once the graph is in", async () => {
-    const shard = await filled();
-    while (readdirSync(directory).length > 0) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    shard.close();
   });
 });
 

@@ -10,6 +10,7 @@ import { createHotShard } from "../../src/hot/hot-shard.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import type { HotQuery } from "../../src/hot/port.ts";
 import { createVectorMemory } from "../../src/hot/simd.ts";
+import { runs } from "../support/runs.ts";
 import { hotDocument, unit } from "./documents.ts";
 import { everyLink } from "./links.ts";
 import { createOracle, expectComplete } from "./oracle.ts";
@@ -284,7 +285,7 @@ describe("any sequence of operations", () => {
           // Nothing is left in the memory that shards share but the SIMD code's scratch space.
           expect(memory.arena.bytes).toBe(memory.simd.bytes);
         }),
-        { numRuns: 150 },
+        { numRuns: runs(40) },
       );
     },
   );

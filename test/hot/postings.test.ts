@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PostingPool } from "../../src/hot/posting-pool.ts";
 import { type Posting, Postings } from "../../src/hot/postings.ts";
+import { runs } from "../support/runs.ts";
 
 function listOf(postings: Postings, term: string): Posting[] {
   const number = postings.numberOf(term);
@@ -106,6 +107,6 @@ test("PX1, PX2: extents keep apart, and one that was given back is handed out ag
         expect(own.every((byte) => byte === mark % 256)).toBe(true);
       }
     }),
-    { numRuns: 50 },
+    { numRuns: runs(50) },
   );
 });

@@ -9,6 +9,7 @@ import {
   mayGrow,
   type Pressure,
 } from "../../src/hot/shares.ts";
+import { runs } from "../support/runs.ts";
 
 const bounds: HotBounds = { nodeBytesMax: 2_048, tenantBytesMax: 512, reserveBytes: 512 };
 const sum = (held: readonly number[]): number => held.reduce((all, bytes) => all + bytes, 0);
@@ -64,7 +65,7 @@ describe("who may grow", () => {
           expect(sum(held)).toBeLessThanOrEqual(bounds.nodeBytesMax);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 

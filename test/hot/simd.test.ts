@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { dotProduct, onGrid } from "../../src/contract/vector.ts";
 import { numbersOf, placeLinks } from "../../src/hot/graph-links.ts";
 import { codeBytes, createVectorMemory, lowBytes, widthOf } from "../../src/hot/simd.ts";
+import { runs } from "../support/runs.ts";
 import { clustered, unit } from "./documents.ts";
 import { everyLink } from "./links.ts";
 
@@ -69,7 +70,7 @@ describe("a packed row", () => {
           simd.begin({ vector: question, limit: 1 });
           expect(simd.precise(addresses, dimensions)).toBe(dotProduct(expected, question));
         }),
-        { numRuns: 60 },
+        { numRuns: runs(60) },
       );
     },
   );
@@ -99,7 +100,7 @@ describe("SD1, SD2: a scan", () => {
           }
         },
       ),
-      { numRuns: 80 },
+      { numRuns: runs(80) },
     );
   });
 
@@ -209,7 +210,7 @@ describe("SD3, SD4: a walk", () => {
             }
           },
         ),
-        { numRuns: 200 },
+        { numRuns: runs(200) },
       );
     },
   );

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Version } from "../../src/contract/ids.ts";
 import { IdWindow } from "../../src/log/id-window.ts";
+import { runs } from "../support/runs.ts";
 
 const windowMs = 100;
 const windowOf = (idsMax = 1_000) => new IdWindow({ windowMs, idsMax });
@@ -67,7 +68,7 @@ describe("the window of message ids", () => {
         const decided = operations.slice(from).map((operation) => later.take(operation));
         expect(decided.slice(begin - from)).toEqual(all.slice(begin));
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 });

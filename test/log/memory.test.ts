@@ -4,6 +4,7 @@ import type { DocumentEvent } from "../../src/contract/events.ts";
 import { type Position, tenantId } from "../../src/contract/ids.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
 import { createManualClock } from "../support/manual-clock.ts";
+import { runs } from "../support/runs.ts";
 import { describeLog } from "./conformance.ts";
 import { collect, removal } from "./records.ts";
 
@@ -114,7 +115,7 @@ describe("the chain of a tenant", () => {
           );
         }
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 });

@@ -17,6 +17,7 @@ import {
   plannedLogBytes,
 } from "../../src/log/nats/room.ts";
 import { streamNames, streamRoles } from "../../src/log/nats/streams.ts";
+import { runs } from "../support/runs.ts";
 
 const shape = { partitions: 8, replicas: 3, leaseMs: 9_000, incarnation: 3 };
 const attemptsMax = 100;
@@ -142,7 +143,7 @@ describe("streams of a new log", () => {
       expect(servers.reservedBytes).toBeLessThanOrEqual(bytes);
       expect(sizes(servers)).toEqual(planned(fitting(bytes)));
     });
-    await fc.assert(property, { numRuns: 300 });
+    await fc.assert(property, { numRuns: runs(300) });
   });
 
   it("fit also when the node that began the log ended at any call", async () => {
@@ -161,7 +162,7 @@ describe("streams of a new log", () => {
       await open(servers, atOnce);
       expect(sizes(servers)).toEqual(planned(fitting(bytes)));
     });
-    await fc.assert(property, { numRuns: 300 });
+    await fc.assert(property, { numRuns: runs(300) });
   });
 
   it("make do with less when others take the room that was planned (RO2)", async () => {

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { createSecureServer, type Http2SecureServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TlsFiles } from "../../src/contract/links.ts";
 import { connectTemporal, type TemporalOptions } from "../../src/merges/temporal/client.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
@@ -14,10 +14,10 @@ const closing: (() => unknown)[] = [];
 beforeAll(async () => {
   kit = await openTlsKit();
 });
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
+afterAll(async () => {
+  for (const close of closing.reverse()) await close();
+  kit.close();
 });
-afterAll(() => kit.close());
 
 /** As much of a frontend as a ping needs: it answers each call with an empty message. */
 async function frontend(pair: PairFiles, mutual = false) {
@@ -83,7 +83,10 @@ describe("TLS to Temporal", () => {
     );
   });
 
-  it.each<[string, () => Promise<Partial<TemporalOptions> & { address: string }>, RegExp]>([
+  // Side by side: a client tries again for some seconds before it says why it cannot.
+  it.concurrent.each<
+    [string, () => Promise<Partial<TemporalOptions> & { address: string }>, RegExp]
+  >([
     [
       "a CA that signed something else",
       async () => ({ ...(await frontend(kit.good)), tls: files({ caFile: kit.otherCaFile }) }),

@@ -131,7 +131,8 @@ describe("the front of Temporal", () => {
     expect(asked.length).toBeGreaterThan(0);
   });
 
-  it.each<[string, () => Parameters<typeof ping>[0], RegExp]>([
+  // Side by side: a client tries again for some seconds before it says why it cannot.
+  it.concurrent.each<[string, () => Parameters<typeof ping>[0], RegExp]>([
     ["another CA", () => ({ ...own(), caFile: kit.otherCaFile }), /unknown CA/],
     ["no client certificate", () => ({ caFile: files.caFile }), /FRESHET_TEMPORAL_TLS_CERT_FILE/],
     [

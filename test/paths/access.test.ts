@@ -1,5 +1,5 @@
 /**
- * Ten thousand random questions of readers with random groups, over documents with random labels
+ * Two thousand random questions of readers with random groups, over documents with random labels
  * in every placement, against an oracle that reads labels and filter by hand; and against an engine
  * that never had the hidden documents: they change no rank and no score.
  */
@@ -10,6 +10,7 @@ import { parseQuestion, type Source } from "../../src/contract/query.ts";
 import { random } from "../hot/documents.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
 import { eventually } from "../support/promises.ts";
+import { runs } from "../support/runs.ts";
 
 const acme = "acme" as TenantId;
 const labels = Array.from({ length: 12 }, (_, n) => `group ${n}`);
@@ -124,7 +125,7 @@ const shown = (sources: readonly Source[]) =>
 
 /** Few enough that every list of both shards holds them all. */
 const fewDocuments = 48;
-const questionsEach = 1_250;
+const questionsEach = runs(250);
 
 describe.each<AclDefault>(["allow", "deny"])(
   "with %s for documents without labels",
@@ -177,14 +178,14 @@ describe("what a reader may not see", () => {
       const dice = new Dice(11);
       const documents = documentsOf(dice, count);
       const engine = await placed(placement, documents, "allow");
-      for (let n = 0; n < 6; n += 1) {
+      for (let n = 0; n < runs(3); n += 1) {
         const reader = { groups: dice.some(labels, 6) };
         const twin = started({ keptBytesMax: 0 });
         await publish(
           twin,
           documents.filter((document) => sees(reader, document, "allow")),
         );
-        for (let asked = 0; asked < 60; asked += 1) {
+        for (let asked = 0; asked < runs(30); asked += 1) {
           const query = dice.some(words, 4).join(" ") || "anything";
           const body = { query, top_k: 1 + dice.below(50) };
           const own = shown(await ask(engine, reader, body));

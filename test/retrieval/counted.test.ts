@@ -9,11 +9,12 @@ import { fuse } from "../../src/retrieval/fusion.ts";
 import { lexicalMatch } from "../../src/text/chunk-terms.ts";
 import { queryTerms } from "../../src/text/lexical.ts";
 import { unit } from "../hot/documents.ts";
+import { runs } from "../support/runs.ts";
 import { corpusOf, dimensions, place, scripts } from "./placement.ts";
 import { referenceRanking } from "./reference-fusion.ts";
 
 const createHot = createExactHotShardFactory();
-const questions = 20;
+const questions = runs(8);
 
 describe("the ranking is that of fusion by reading", () => {
   test.each(Object.keys(scripts))("to the last bit, in %s", async (script) => {

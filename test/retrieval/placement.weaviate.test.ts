@@ -5,6 +5,7 @@ import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { freshTenant } from "../cold/objects.ts";
 import { weaviateAddress } from "../cold/weaviate-address.ts";
+import { runs } from "../support/runs.ts";
 import { corpusOf, dimensions, place, scripts } from "./placement.ts";
 
 const cold = connectWeaviate({
@@ -14,7 +15,7 @@ const cold = connectWeaviate({
 afterAll(() => cold.close());
 const createHot = createExactHotShardFactory();
 const hot = () => createHot({ dimensions });
-const questions = 40;
+const questions = runs(15);
 
 describe("F2, C5: what a merge moves into Weaviate keeps its rank and its score", () => {
   test.each(Object.keys(scripts))("in %s", async (script) => {

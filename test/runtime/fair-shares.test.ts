@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FairShares, type Share } from "../../src/runtime/fair-shares.ts";
+import { runs } from "../support/runs.ts";
 
 const never = new AbortController().signal;
 
@@ -177,7 +178,7 @@ describe("whatever keys do", () => {
         for (const share of held.splice(0)) share.release();
         expect([shares.held, shares.waiting]).toEqual([0, 0]);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import { settle } from "../support/manual-clock.ts";
+import { runs } from "../support/runs.ts";
 
 type Step =
   | { readonly kind: "try-put" | "put" | "take" | "close" | "settle" }
@@ -142,6 +143,6 @@ it("does what a plain queue with waiters on both ends does, in every interleavin
         expect(real.results).toEqual(model.results);
       },
     ),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });

@@ -1,23 +1,32 @@
 /**
- * The core under simulated faults: thousands of histories in which every call of every process is
+ * The core under simulated faults: hundreds of histories in which every call of every process is
  * answered, refused, lost, half done or done later, processes die at any step, zombies write, cold
  * forgets and resurrects.
  */
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { patienceMs, runs } from "../support/runs.ts";
 import { type Command, histories } from "./history.ts";
 import { World } from "./world.ts";
 
-const runs = 2_500;
+/**
+ * The rarest fault of planted.test.ts is found by 170 histories in the mean, most by a few: so many
+ * miss that one in a run of a hundred, and a night with FRESHET_TEST_RUNS misses none.
+ */
+const count = 800;
 
-it("any history: one record per operation, watermark and heads agree, and every answer is the oracle's (I1-I8)", async () => {
-  const property = fc.asyncProperty(histories, (history) => new World().run(history));
-  const found = await fc.check(property, { numRuns: runs });
-  expect(
-    found.failed ? `${fc.defaultReportMessage(found)}\n${String(found.errorInstance)}` : "held",
-  ).toBe("held");
-}, 300_000);
+it(
+  "any history: one record per operation, watermark and heads agree, and every answer is the oracle's (I1-I8)",
+  async () => {
+    const property = fc.asyncProperty(histories, (history) => new World().run(history));
+    const found = await fc.check(property, { numRuns: runs(count) });
+    expect(
+      found.failed ? `${fc.defaultReportMessage(found)}\n${String(found.errorInstance)}` : "held",
+    ).toBe("held");
+  },
+  patienceMs(300_000),
+);
 
 it("a sweep of heads that wakes up inside a later merge takes no piece that this is about to name (I3)", async () => {
   const write: Command = { do: "upsert", id: "a", chunks: 1 };

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Connection } from "@temporalio/client";
+import type { ProvidedContext } from "vitest";
 import type { TestProject } from "vitest/node";
 import { filesAtOnce } from "../../ops/lint/files-at-once.ts";
 import { startServers } from "../../ops/servers/start-servers.ts";
@@ -50,7 +51,32 @@ declare module "vitest" {
   }
 }
 
-export default async function startForTests(project: TestProject): Promise<() => Promise<void>> {
+type Provided = ProvidedContext["servers"];
+
+interface Started {
+  readonly servers: Promise<{ readonly provided: Provided; stop(): Promise<void> }>;
+  /** Projects that use them. */
+  users: number;
+}
+
+/** Each project loads this file anew; what is started for one serves the others of this process. */
+const here = globalThis as { [key: symbol]: Started | undefined };
+const key = Symbol.for("freshet.test.servers");
+
+export default async function serveProject(project: TestProject): Promise<() => Promise<void>> {
+  const started = (here[key] ??= { servers: startForTests(), users: 0 });
+  started.users += 1;
+  const { provided, stop } = await started.servers;
+  project.provide("servers", provided);
+  return async () => {
+    started.users -= 1;
+    if (started.users > 0) return;
+    here[key] = undefined;
+    await stop();
+  };
+}
+
+async function startForTests(): Promise<Awaited<Started["servers"]>> {
   const dataDir = mkdtempSync(join(tmpdir(), "freshet-test-"));
   const write = (line: string) => process.stderr.write(line);
   const places = Array.from({ length: filesAtOnce }, (_, index) => index + 1);
@@ -69,14 +95,12 @@ export default async function startForTests(project: TestProject): Promise<() =>
   const { nats, temporal, weaviate } = shared;
   await Promise.all(namespaces.map((namespace) => ensureNamespace(temporal.address, namespace)));
   const own = more.map(({ url, monitorUrl }) => ({ url, monitorUrl }));
-  project.provide("servers", {
-    nats: [nats, ...own],
-    temporal: { ...temporal, namespaces },
-    weaviate,
-  });
-  return async () => {
-    await Promise.all([shared.stop(), ...more.map((server) => server[Symbol.asyncDispose]())]);
-    rmSync(dataDir, { recursive: true, force: true });
+  return {
+    provided: { nats: [nats, ...own], temporal: { ...temporal, namespaces }, weaviate },
+    async stop() {
+      await Promise.all([shared.stop(), ...more.map((server) => server[Symbol.asyncDispose]())]);
+      rmSync(dataDir, { recursive: true, force: true });
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import { silentMetrics } from "../../src/contract/observation.ts";
 import type { DayTokens, Quota, TokenJournal } from "../../src/contract/quota.ts";
 import { TenantQuotas } from "../../src/tenants/quotas.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
+import { runs } from "../support/runs.ts";
 
 const acme = tenantId("acme");
 
@@ -160,7 +161,7 @@ describe("documents", () => {
           }
         },
       ),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 

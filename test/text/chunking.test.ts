@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { chunkText } from "../../src/text/chunking.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
+import { runs } from "../support/runs.ts";
 
 const tokenizer = createMemoryTokenizer();
 const chunk = (text: string, title?: string) => chunkText({ text, title, tokenizer });
@@ -54,7 +55,7 @@ describe("chunks", () => {
           expect(tokens).toEqual(tokenizer.encode(`${heading ?? ""} ${part}`, 100_000));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(60) },
     );
   });
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bm25, type CorpusStats, termCounts, terms } from "../../src/text/lexical.ts";
+import { runs } from "../support/runs.ts";
 
 describe("terms", () => {
   test("a word matches whatever its case, accents or ending", () => {
@@ -95,7 +96,7 @@ describe("terms", () => {
       fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
         expect(terms(text).filter((term) => /\s/u.test(term))).toEqual([]);
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -105,7 +106,7 @@ describe("terms", () => {
         const expected = terms(text.normalize("NFC"));
         expect(terms(text.normalize("NFD"))).toEqual(expected);
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -130,7 +131,7 @@ describe("terms", () => {
       fc.property(text, (ascii) => {
         expect(terms(`${ascii} zebra 猫`)).toEqual([...terms(`${ascii} zebra`), "猫"]);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(200) },
     );
   });
 

@@ -7,6 +7,7 @@ import { gfmTable } from "micromark-extension-gfm-table";
 import { describe, expect, test } from "vitest";
 import { firstHeading, parseBlocks } from "../../src/text/markdown.ts";
 import { cpuMs } from "../support/cpu-time.ts";
+import { runs } from "../support/runs.ts";
 
 /** Where headings and code are, by line: as micromark has it, and as we do. */
 interface Node {
@@ -131,7 +132,7 @@ describe("Markdown as blocks", () => {
       fc.property(document, (markdown) => {
         expect(found(markdown)).toEqual(expected(markdown));
       }),
-      { numRuns: 400 },
+      { numRuns: runs(120) },
     );
   });
 
@@ -182,7 +183,7 @@ describe("Markdown as blocks", () => {
           expect(markdown.slice(at).trim()).toBe("");
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: runs(500) },
     );
   });
 

@@ -5,6 +5,7 @@ import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { type Classify, createNameRedactor, windowsOf } from "../../src/text/names.ts";
 import { redact } from "../../src/text/redaction.ts";
 import { testKey } from "../support/redactor.ts";
+import { runs } from "../support/runs.ts";
 
 const labels = ["O", "B-GIVEN_NAME", "I-SURNAME", "B-BUILDING_NUMBER", "B-STREET_NAME", "B-CITY"];
 const tokenizer = createMemoryTokenizer();
@@ -123,7 +124,7 @@ describe("names and addresses", () => {
         const found = await nameless(text);
         expect(marks(found)).toBe(text.replace("Jane Doe", "[NAME]"));
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     );
   });
 });

@@ -11,6 +11,7 @@ import { Spent } from "../../src/text/recognisers/effort.ts";
 import { questionRedactor } from "../../src/text/redact-fields.ts";
 import { type RedactOptions, redact as redactUnder } from "../../src/text/redaction.ts";
 import { testKey, testRedactor, withoutDigests } from "../support/redactor.ts";
+import { runs } from "../support/runs.ts";
 import { adversarialText } from "./adversarial-texts.ts";
 
 const calls = vi.hoisted(() => ({ count: 0 }));
@@ -57,7 +58,7 @@ describe("redaction of a text that is made to cost", () => {
         expect(spent.visits).toBeLessThanOrEqual(visitsPerCharacterMax * chars);
         expect(redactUnder(once, { key: testKey }).text).toBe(once);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 

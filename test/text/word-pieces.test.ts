@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { PieceTree } from "../../src/text/word-pieces.ts";
+import { runs } from "../support/runs.ts";
 
 /** As it is defined: every length is tried, the longest first. */
 function byDefinition(word: string, pieces: ReadonlySet<string>): string[] | undefined {
@@ -32,7 +33,7 @@ test("a tree of letters finds the pieces that a search of every length finds", (
     fc.property(vocabulary, word, (pieces, text) => {
       expect(new PieceTree(pieces).split(text)).toEqual(byDefinition(text, new Set(pieces)));
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 

@@ -4,6 +4,7 @@ import { limits } from "../../../src/contract/limits.ts";
 import { compileExpression } from "../../../src/ingest/sources/expression.ts";
 import { createMapper } from "../../../src/ingest/sources/mapper-thread.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
+import { runs } from "../../support/runs.ts";
 import { documentTextBytesMax, mapperOf, operationsOf, rawEvent } from "./kit.ts";
 
 describe("an expression", () => {
@@ -93,7 +94,7 @@ describe("an expression", () => {
           expect(["operations", "skipped", "failed"]).toContain((await map({ body })).kind);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: runs(60) },
     );
   });
 });

@@ -1,0 +1,16 @@
+import { describe, expect, it } from "vitest";
+import { runsFactor } from "./runs.ts";
+
+describe("how often chance is tried", () => {
+  it("is what the tests say, or as many times as often as a person asks for", () => {
+    expect(runsFactor({})).toBe(1);
+    expect(runsFactor({ FRESHET_TEST_RUNS: "20" })).toBe(20);
+    expect(runsFactor({ FRESHET_TEST_RUNS: "0.5" })).toBe(0.5);
+  });
+
+  it.each(["", "0", "-1", "many", "1e9"])("is not %j", (text) => {
+    expect(() => runsFactor({ FRESHET_TEST_RUNS: text })).toThrow(
+      `FRESHET_TEST_RUNS: ${text} is not a number above 0, 1,000 at most`,
+    );
+  });
+});
