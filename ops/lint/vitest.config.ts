@@ -4,7 +4,7 @@
  * names, which test/support/servers.ts starts once for the whole run.
  *
  * Files of these run side by side, mixed: those of `integration` mostly wait, the others compute.
- * Those of `integration-heavy` come last.
+ * Those of `integration-heavy` come last, one at a time.
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
@@ -14,10 +14,7 @@ import { filesAtOnce } from "./files-at-once.ts";
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const integrationFiles = ["test/**/*.{nats,weaviate,temporal,servers}.test.ts"];
 const modelFiles = ["test/**/*.model.test.ts"];
-/**
- * They load the machine, and need a part of it for what they prove: after all others. Beside each
- * other, since each of them waits half of its time, for processes that start and for leases.
- */
+/** They load the machine, and need a part of it for what they prove: after all others. */
 const heavyFiles = ["test/chaos/chaos.servers.test.ts", "test/failures/poison.servers.test.ts"];
 /**
  * Unit tests in processes of their own: they run Temporal's native runtime, of which a process has
@@ -169,7 +166,7 @@ export default defineConfig({
           include: heavyFiles,
           globalSetup: ["test/support/servers.ts"],
           pool: "forks",
-          maxWorkers: heavyFiles.length,
+          maxWorkers: 1,
           testTimeout: 240_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 1 },
