@@ -19,8 +19,8 @@
  *       stop its tenant for ever;
  *   E7  texts that were in a batch when the backend was lost are not sent again: their requests
  *       fail as lost;
- *   E8  while several tenants are there, batches are so small that a text waits for others no longer
- *       than one batch may take (I9).
+ *   E8  while several tenants are there, batches are so small that a text waits for others no
+ *       longer than one batch may take (I9).
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";

@@ -33,7 +33,7 @@ function waitMs(company: Company, atMs: number): number {
       put("quiet");
       isThere = true;
     }
-    while (queue.filter(({ tenant }) => tenant === "flood").length < 200) put("flood");
+    while (queue.filter(({ tenant }) => tenant === "flood").length < 70) put("flood");
     const limits = limitsIn(company, batch, { ...backend, nowMs });
     while (
       inFlight.length < backend.batchesInFlightMax &&
@@ -57,7 +57,7 @@ function waitMs(company: Company, atMs: number): number {
 }
 
 const longestMs = (company: Company): number =>
-  Math.max(...Array.from({ length: 90 }, (_, at) => waitMs(company, 200 + at)));
+  Math.max(...Array.from({ length: 32 }, (_, at) => waitMs(company, 90 + 3 * at)));
 
 describe("a text that comes into another tenant's flood", () => {
   const together = joinedBy(joinedBy(noCompany, "flood", 0), "quiet", 0);
