@@ -35,7 +35,7 @@ async function serve(port: MessagePort, flooding: Flooding): Promise<void> {
     },
   });
   let flood: Flood | undefined;
-  port.on("message", async (surface: Surface | null) => {
+  const turn = async (surface: Surface | null): Promise<void> => {
     if (surface !== null) {
       // Events come at most once: what was not heard of is no backlog of this round.
       backlog.documents = 0;
@@ -45,7 +45,8 @@ async function serve(port: MessagePort, flooding: Flooding): Promise<void> {
       await Promise.all(flood?.loops ?? []);
     }
     port.postMessage((flood?.done ?? { passed: 0, refused: 0 }) satisfies FloodDone);
-  });
+  };
+  port.on("message", (surface: Surface | null) => void turn(surface));
 }
 
 interface Surroundings extends Flooding {
