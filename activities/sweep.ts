@@ -41,17 +41,30 @@ export interface SweepOptions {
 
 export function createSweepActivities(options: SweepOptions): SweepActivities {
   const { ports } = options;
+  const { clock } = ports;
+  // Tenants that cannot be due yet, whatever is written: they cost no read until then.
+  const quietUntilMs = new Map<TenantId, number>();
   return {
     /** At most `sweepTenantsMax` requests; those left out are still due at the next sweep. */
-    signalDueTenants: () =>
-      eachTenant(ports, "merge", {
+    signalDueTenants() {
+      const nowMs = clock.monotonicMs();
+      for (const [tenant, untilMs] of quietUntilMs) {
+        if (untilMs <= nowMs) quietUntilMs.delete(tenant);
+      }
+      return eachTenant(ports, "merge", {
         tenants: allTenants(ports),
         async ask(tenant) {
-          if (!(await isDue(ports, tenant, options.ageMs))) return false;
+          if (quietUntilMs.has(tenant)) return false;
+          const dueInMs = await dueIn(ports, tenant, options.ageMs);
+          if (dueInMs > 0) {
+            quietUntilMs.set(tenant, clock.monotonicMs() + dueInMs);
+            return false;
+          }
           await options.requestMerge(tenant, "age");
           return true;
         },
-      }),
+      });
+    },
     async requestScrubs({ slotAtMs } = {}) {
       const lives = await livesOf(ports.log);
       // A scrub would wake a tenant that sleeps; one that wakes is scrubbed in its next slot.
@@ -154,24 +167,26 @@ export function isInSlot(tenant: TenantId, atMs: number): boolean {
 }
 
 /**
- * Whether the tenant has an operation that waits unmerged for at least `ageMs`. A fence is none: it
- * repeats the version of the record before it, so the newest record tells a tail of fences.
+ * How long the tenant has no operation that waits unmerged for `ageMs`, whatever is written from
+ * now on; 0 or less when it has one. A fence is none: it repeats the version of the record before
+ * it, so the newest record tells a tail of fences.
  */
-export async function isDue(ports: MergePorts, tenant: TenantId, ageMs: number): Promise<boolean> {
+async function dueIn(ports: MergePorts, tenant: TenantId, ageMs: number): Promise<number> {
   const { log, clock } = ports;
   const last = await log.chunks.last(tenant);
   const stored = await log.manifests.get(tenant);
   const { to: after, version } = stored?.manifest ?? emptyManifest;
-  if (last === null || last.position <= after || last.version <= version) return false;
+  if (last === null || last.position <= after || last.version <= version) return ageMs;
   const range = { tenant, after, to: last.position, signal: ports.signal() };
   try {
     for await (const { kind, atMs } of log.chunks.headers(range)) {
-      if (kind !== "fence") return clock.nowMs() - atMs >= ageMs;
+      // No longer than a record of now: the two clocks may differ.
+      if (kind !== "fence") return Math.min(ageMs, atMs + ageMs - clock.nowMs());
     }
-    return false;
+    return ageMs;
   } catch (error) {
     // Its own merge says what is wrong.
-    if (error instanceof FreshetError && error.code === "broken_chain") return true;
+    if (error instanceof FreshetError && error.code === "broken_chain") return 0;
     throw error;
   }
 }

@@ -18,7 +18,9 @@
  *       fails `controlsMax` times in a row while the control passes is refused, so one text cannot
  *       stop its tenant for ever;
  *   E7  texts that were in a batch when the backend was lost are not sent again: their requests
- *       fail as lost.
+ *       fail as lost;
+ *   E8  while several tenants are there, batches are so small that a text waits for others no
+ *       longer than one batch may take (I9).
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
@@ -30,6 +32,7 @@ import {
   fillsBatch,
   selectBatch,
 } from "../../src/embedding/batching.ts";
+import { joinedBy, limitsIn, noCompany } from "../../src/embedding/company.ts";
 import { learn, serviceMs, unmeasured } from "../../src/embedding/cost-model.ts";
 import { failsAlone, isLost, isUnexplained } from "../../src/embedding/failures.ts";
 import { noTurns } from "../../src/embedding/fair-queue.ts";
@@ -84,6 +87,7 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
   readonly #pending = new Set<PendingRequest>();
   #turns = noTurns;
   #costs = unmeasured;
+  #company = noCompany;
   #inFlight = 0;
   /** Of those in flight: batches that the model refused, tried again text by text. */
   #refused = 0;
@@ -100,6 +104,7 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
     if (message.signal.aborted) return message.reply.reject(new FreshetError("cancelled"));
     if (message.inputs.length === 0) return message.reply.resolve([]);
     const nowMs = this.#context.clock.monotonicMs();
+    this.#company = joinedBy(this.#company, message.tenant, nowMs);
     const request = new PendingRequest(message, nowMs, () => this.#pending.delete(request));
     this.#pending.add(request);
     for (const text of request.texts(weightOf?.(message.tenant) ?? 1)) this.#queue.push(text);
@@ -118,7 +123,7 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
     const { clock, signal } = this.#context;
     while (this.#queue.length > 0 && this.#mayHandOver()) {
       if (signal.aborted) return; // `stop` fails what is left
-      const { batch, rest, turns } = selectBatch(this.#queue, this.#options.batch, {
+      const { batch, rest, turns } = selectBatch(this.#queue, this.#limits(), {
         turns: this.#turns,
         costs: this.#costs,
         nowMs: clock.monotonicMs(),
@@ -140,11 +145,17 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
   }
 
   #mayHandOver(): boolean {
-    const { batch, batchesAtOnceMax, batchesInFlightMax } = this.#options;
+    const { batchesAtOnceMax, batchesInFlightMax } = this.#options;
     if (this.#inFlight >= batchesInFlightMax) return false;
     // One that is tried again text by text leaves gaps, which others may use (E3).
     const atWork = this.#inFlight - this.#refused;
-    return atWork < batchesAtOnceMax || fillsBatch(this.#queue, batch, this.#costs);
+    return atWork < batchesAtOnceMax || fillsBatch(this.#queue, this.#limits(), this.#costs);
+  }
+
+  /** E8 */
+  #limits(): BatchLimits {
+    const nowMs = this.#context.clock.monotonicMs();
+    return limitsIn(this.#company, this.#options.batch, { ...this.#options, nowMs });
   }
 
   async #embed(batch: readonly PendingText[], tried: Tried): Promise<void> {

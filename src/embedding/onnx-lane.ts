@@ -25,7 +25,7 @@ import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { waitAtMost } from "../runtime/deadline.ts";
+import { settled, waitAtMost } from "../runtime/deadline.ts";
 import { sleepRunning } from "../runtime/sleep-running.ts";
 import { checkNotAborted } from "./checks.ts";
 import { lostError } from "./failures.ts";
@@ -129,6 +129,7 @@ export class OnnxLane {
       const worker = this.#worker();
       this.#state = { kind: "closing" };
       this.#closed.abort();
+      this.#watch?.abort(settled);
       for (const job of this.#waiting.splice(0)) job.settle(this.#unavailable());
       worker?.postMessage({ kind: "close" } satisfies WorkerRequest);
     }
@@ -206,7 +207,7 @@ export class OnnxLane {
     const inHand = [...this.#sent.values()];
     const waiting = this.#waiting.splice(0);
     this.#sent.clear();
-    this.#watch?.abort();
+    this.#watch?.abort(settled);
     const closing = this.#state.kind === "closing";
     if (!closing) {
       this.#state = { kind: "down" };
@@ -223,15 +224,14 @@ export class OnnxLane {
 
   /** Watches over the oldest batch of the thread, which is the one that it works on. */
   #watchNext(): void {
-    this.#watch?.abort();
+    this.#watch?.abort(settled);
     const state = this.#state;
     if (this.#sent.size === 0 || state.kind !== "ready") return;
     const watch = new AbortController();
     this.#watch = watch;
     const { clock, hangMs } = this.#options;
-    const over = AbortSignal.any([watch.signal, this.#closed.signal]);
-    void sleepRunning(clock, hangMs, over).then(() => {
-      if (!over.aborted) this.#giveUp(state.worker);
+    void sleepRunning(clock, hangMs, watch.signal).then(() => {
+      if (!watch.signal.aborted) this.#giveUp(state.worker);
     });
   }
 

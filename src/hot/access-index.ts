@@ -1,12 +1,15 @@
 /**
  * Which documents a reader's groups admit, without asking every document: those with the same
- * labels are judged once, and the verdict is kept for the readers that came last.
+ * labels are one set with a number, and a reader has a bit for each number. Verdicts are kept for
+ * the readers that came last.
  *
  * Owns the sets of labels, and of each how much its documents are. Never: holds a document.
  *
- *   HA1  a verdict is that of `admits`, whichever reader had its place before;
+ *   HA1  a verdict is that of `admits`, whichever reader or set had its place before;
  *   HA2  what is not admitted counts in nothing that a search reads: not in the statistics of words
- *        either, so an answer is what it would be if it were not there.
+ *        either, so an answer is what it would be if it were not there;
+ *   HA3  a reader that is not known costs what its groups have here, one that is known nothing: a
+ *        write tells the readers that are kept.
  */
 
 import { type Access, admits } from "../contract/access.ts";
@@ -20,8 +23,8 @@ export interface Labelled {
 
 /** What a reader is let in to, as long as the shard does not change. */
 export interface Admission {
-  /** Of the reader in `LabelSet.admitted`. */
-  readonly bit: number;
+  /** A bit for each set of labels, by its number: whether it is admitted. */
+  readonly sets: Uint32Array;
   /** All that it admits together. */
   readonly rows: number;
   readonly terms: number;
@@ -36,37 +39,37 @@ interface Mask {
 }
 
 interface Kept {
-  readonly bit: number;
+  readonly access: Access;
   readonly masks: WeakMap<RowBlock, Mask>;
-  /** Counts of the whole index when the verdicts and sums were made. */
-  sets: number;
-  changes: number;
+  sets: Uint32Array;
   rows: number;
   terms: number;
 }
 
-/** Bits of a number. */
+/** The set of a row that is not there: no set has this number, so no reader admits it. */
+export const noSet = 0;
+/** Readers whose verdicts are kept: each costs every write a little. */
 const readersMax = 32;
-/** A set, its key and its labels; measured on small ones. */
+const setsAtFirst = 64;
+/** A set, its key and its labels; and what a label of it adds: measured on small ones. */
 const setBytes = 200;
+const labelBytes = 24;
 
 export class AccessIndex {
   readonly #sets = new Map<string, LabelSet>();
+  /** By number; `noSet` is nothing's. */
+  #byNumber: (LabelSet | undefined)[] = [undefined];
+  #unused: number[] = [];
+  /** Numbers of the sets that have a label, in no order. */
+  readonly #having = new Map<string, number[]>();
   /** By the key of a reader's clause, least lately asked first. */
   readonly #kept = new Map<string, Kept>();
   #rows = 0;
-  #changes = 0;
-  /** Sets that were ever made. */
-  #made = 0;
+  #labels = 0;
 
   take(labels: readonly string[] | undefined, { rows, terms }: Labelled): LabelSet {
     const key = labels === undefined ? "" : JSON.stringify(labels);
-    let set = this.#sets.get(key);
-    if (set === undefined) {
-      set = { key, labels, documents: 0, rows: 0, terms: 0, judged: 0, admitted: 0 };
-      this.#sets.set(key, set);
-      this.#made += 1;
-    }
+    const set = this.#sets.get(key) ?? this.#make(key, labels);
     set.documents += 1;
     this.#count(set, rows, terms);
     return set;
@@ -75,92 +78,140 @@ export class AccessIndex {
   give(set: LabelSet, { rows, terms }: Labelled): void {
     set.documents -= 1;
     this.#count(set, -rows, -terms);
-    if (set.documents === 0) this.#sets.delete(set.key);
+    if (set.documents === 0) this.#drop(set);
   }
 
   /** Undefined when all that is here is admitted. */
   admission(access: Access): Admission | undefined {
-    const kept = this.#keptOf(access);
-    const { bit } = kept;
-    if (kept.sets !== this.#made) {
-      for (const set of this.#sets.values()) {
-        if ((set.judged & bit) !== 0) continue;
-        set.judged |= bit;
-        if (admits(access, set.labels)) set.admitted |= bit;
+    const known = this.#kept.get(access.key);
+    this.#kept.delete(access.key);
+    const kept = known ?? this.#judge(access);
+    this.#kept.set(access.key, kept);
+    if (this.#kept.size > readersMax) {
+      for (const oldest of this.#kept.keys()) {
+        this.#kept.delete(oldest);
+        break;
       }
-      kept.sets = this.#made;
-    }
-    if (kept.changes !== this.#changes) {
-      let [rows, terms] = [0, 0];
-      for (const set of this.#sets.values()) {
-        if ((set.admitted & bit) === 0) continue;
-        rows += set.rows;
-        terms += set.terms;
-      }
-      Object.assign(kept, { rows, terms, changes: this.#changes });
     }
     return kept.rows === this.#rows ? undefined : kept;
   }
 
   get bytes(): number {
-    const masks = (this.#kept.size * this.#rows) / 8;
-    return this.#sets.size * setBytes + masks;
+    const bits = (this.#kept.size * (this.#rows + this.#byNumber.length)) / 8;
+    return this.#sets.size * setBytes + this.#labels * labelBytes + bits;
   }
 
   clear(): void {
     this.#sets.clear();
+    this.#byNumber = [undefined];
+    this.#unused = [];
+    this.#having.clear();
     this.#kept.clear();
     this.#rows = 0;
-    this.#changes += 1;
+    this.#labels = 0;
   }
 
+  #make(key: string, labels: readonly string[] | undefined): LabelSet {
+    const number = this.#unused.pop() ?? this.#byNumber.length;
+    const own = [...new Set(labels)];
+    const places = own.map((label) => {
+      const having = this.#having.get(label) ?? [];
+      if (having.length === 0) this.#having.set(label, having);
+      return having.push(number) - 1;
+    });
+    const set = { key, number, labels: labels && own, places, documents: 0, rows: 0, terms: 0 };
+    this.#sets.set(key, set);
+    this.#byNumber[number] = set;
+    this.#labels += own.length;
+    for (const kept of this.#kept.values()) {
+      if (number >= 32 * kept.sets.length) kept.sets = grown(kept.sets);
+      if (admits(kept.access, set.labels)) setBit(kept.sets, number);
+    }
+    return set;
+  }
+
+  #drop(set: LabelSet): void {
+    const { key, number, labels = [], places } = set;
+    this.#sets.delete(key);
+    this.#byNumber[number] = undefined;
+    this.#unused.push(number);
+    this.#labels -= labels.length;
+    for (const [at, label] of labels.entries()) this.#leave(label, places[at] as number);
+    for (const { sets } of this.#kept.values()) clearBit(sets, number);
+  }
+
+  /** The last of those that have the label takes the place of the one that goes. */
+  #leave(label: string, place: number): void {
+    const having = this.#having.get(label) as number[];
+    const last = having.pop() as number;
+    if (having.length === 0) this.#having.delete(label);
+    if (place === having.length) return;
+    having[place] = last;
+    const { labels = [], places } = this.#byNumber[last] as LabelSet;
+    places[labels.indexOf(label)] = place;
+  }
+
+  /** HA3: every change tells those that it concerns, so no reader has to look for changes. */
   #count(set: LabelSet, rows: number, terms: number): void {
     set.rows += rows;
     set.terms += terms;
     this.#rows += rows;
-    this.#changes += 1;
+    for (const kept of this.#kept.values()) {
+      if (!hasBit(kept.sets, set.number)) continue;
+      kept.rows += rows;
+      kept.terms += terms;
+    }
   }
 
-  #keptOf({ key }: Access): Kept {
-    const known = this.#kept.get(key);
-    this.#kept.delete(key);
-    const kept = known ?? this.#begin();
-    this.#kept.set(key, kept);
+  /** HA3: asks for the labels that are here, not each set for its labels. */
+  #judge(access: Access): Kept {
+    const size = Math.max(setsAtFirst, this.#byNumber.length);
+    const sets = new Uint32Array(Math.ceil(size / 32));
+    const kept: Kept = { access, masks: new WeakMap(), sets, rows: 0, terms: 0 };
+    const admit = (number: number): void => {
+      if (hasBit(sets, number)) return;
+      setBit(sets, number);
+      const set = this.#byNumber[number] as LabelSet;
+      kept.rows += set.rows;
+      kept.terms += set.terms;
+    };
+    for (const group of access.groups) {
+      for (const number of this.#having.get(group) ?? []) admit(number);
+    }
+    const unlabelled = access.seesUnlabelled ? this.#sets.get("") : undefined;
+    if (unlabelled !== undefined) admit(unlabelled.number);
     return kept;
-  }
-
-  /** HA1: a bit that another reader had says nothing of this one. */
-  #begin(): Kept {
-    let bit = (1 << this.#kept.size) | 0;
-    const [oldest] = this.#kept;
-    if (oldest !== undefined && this.#kept.size >= readersMax) {
-      this.#kept.delete(oldest[0]);
-      bit = oldest[1].bit;
-    }
-    for (const set of this.#sets.values()) {
-      set.judged &= ~bit;
-      set.admitted &= ~bit;
-    }
-    return { bit, masks: new WeakMap(), sets: -1, changes: -1, rows: 0, terms: 0 };
   }
 }
 
-export function isAdmitted({ admitted }: LabelSet, { bit }: Admission): boolean {
-  return (admitted & bit) !== 0;
+export function isAdmitted({ number }: LabelSet, { sets }: Admission): boolean {
+  return hasBit(sets, number);
 }
 
 /** Picks the live rows of a block that are admitted, for the search in work. */
-export function pickAdmitted(block: RowBlock, admission: Admission): void {
-  const { masks } = admission;
+export function pickAdmitted(block: RowBlock, { masks, sets }: Admission): void {
   let mask = masks.get(block);
   if (mask?.seated !== block.seated) {
-    const words = new Uint32Array(block.capacity / 32);
-    for (const [index, row] of block.rows.entries()) {
-      if (row === undefined || !isAdmitted(row.entry.labels, admission)) continue;
-      words[index >> 5] = (words[index >> 5] as number) | (1 << (index & 31));
-    }
-    mask = { seated: block.seated, words };
+    mask = { seated: block.seated, words: block.rowsOf(sets) };
     masks.set(block, mask);
   }
   block.pickAll(mask.words);
+}
+
+function hasBit(bits: Uint32Array, at: number): boolean {
+  return ((bits[at >>> 5] as number) & (1 << (at & 31))) !== 0;
+}
+
+function setBit(bits: Uint32Array, at: number): void {
+  bits[at >>> 5] = (bits[at >>> 5] as number) | (1 << (at & 31));
+}
+
+function clearBit(bits: Uint32Array, at: number): void {
+  bits[at >>> 5] = (bits[at >>> 5] as number) & ~(1 << (at & 31));
+}
+
+function grown(from: Uint32Array): Uint32Array {
+  const to = new Uint32Array(2 * from.length);
+  to.set(from);
+  return to;
 }

@@ -1,7 +1,7 @@
 /**
- * A block of rows in the arena: their vectors in 12 bits a number, eight of them its code, and two
- * bits a row, of which live and of which a filtered search picked. Blocks without a graph are
- * scanned, the others are walked.
+ * A block of rows in the arena: their vectors in 12 bits a number, eight of them its code, two bits
+ * a row, of which live and of which a filtered search picked, and the number of its set of labels.
+ * Blocks without a graph are scanned, the others are walked.
  *
  * Owns its space in the arena from creation to its last `release`.
  *   HB1  a place is written once and never used again, so a builder thread reads what it was told
@@ -35,6 +35,7 @@ export class Block<Row extends Placed<Row>> {
   readonly addresses: RowAddresses;
   readonly liveAt: number;
   readonly pickedAt: number;
+  readonly #setsAt: number;
   /** Row of each place; undefined where none is, or none any more. */
   readonly rows: (Row | undefined)[];
   #used = 0;
@@ -55,13 +56,14 @@ export class Block<Row extends Placed<Row>> {
     const lows = this.capacity * lowBytes(this.#width);
     const codes = this.capacity * codeBytes(this.#width);
     const mask = this.capacity / 8;
-    this.bytes = codes + lows + 2 * mask;
+    this.bytes = codes + lows + 2 * mask + 4 * this.capacity;
     const codesAt = memory.arena.allocate(this.bytes);
     this.addresses = { codesAt, lowsAt: codesAt + codes };
     this.liveAt = codesAt + codes + lows;
     this.pickedAt = this.liveAt + mask;
+    this.#setsAt = this.pickedAt + mask;
     this.rows = new Array<Row | undefined>(rows);
-    memory.arena.u32.fill(0, this.liveAt / 4, (this.pickedAt + mask) / 4);
+    memory.arena.u32.fill(0, this.liveAt / 4, (codesAt + this.bytes) / 4);
   }
 
   get live(): number {
@@ -86,21 +88,25 @@ export class Block<Row extends Placed<Row>> {
     return this.#used;
   }
 
-  /** Puts the row that is made for the next place, and its vector, which was checked, there. */
-  append(rowAt: (place: Placed<Row>) => Row, vector: Float32Array): Row {
+  /**
+   * Puts the row that is made for the next place, and its vector, which was checked, there.
+   * @param set the number of its labels
+   */
+  append(rowAt: (place: Placed<Row>) => Row, vector: Float32Array, set: number): Row {
     const index = this.#used;
     this.#memory.simd.pack(vector, this.placeOf(index));
     this.#used = index + 1;
     const row = rowAt({ block: this, index });
-    this.#seat(row, index);
+    this.#seat(row, index, set);
     return row;
   }
 
   /** Takes a row over from where it is: a builder has written its vector and code to this place. */
   adopt(row: Row, index: number): void {
     this.#used = Math.max(this.#used, index + 1);
+    const set = row.block.setOf(row.index);
     row.block.remove(row);
-    this.#seat(row, index);
+    this.#seat(row, index, set);
   }
 
   remove(row: Row): void {
@@ -109,6 +115,24 @@ export class Block<Row extends Placed<Row>> {
     const word = this.liveAt / 4 + (row.index >> 5);
     const { u32 } = this.#memory.arena;
     u32[word] = (u32[word] as number) & ~(1 << (row.index & 31));
+  }
+
+  /** The number of a row's set of labels. */
+  setOf(index: number): number {
+    return this.#memory.arena.u32[this.#setsAt / 4 + index] as number;
+  }
+
+  /** A bit for each row whose set has one; those that have gone may be among them. */
+  rowsOf(sets: Uint32Array): Uint32Array {
+    const words = new Uint32Array(this.capacity / wordRows);
+    const { u32 } = this.#memory.arena;
+    const from = this.#setsAt / 4;
+    for (let index = 0; index < this.#used; index += 1) {
+      const set = u32[from + index] as number;
+      const bit = ((sets[set >>> 5] as number) >>> (set & 31)) & 1;
+      words[index >> 5] = (words[index >> 5] as number) | (bit << (index & 31));
+    }
+    return words;
   }
 
   /** Where the vector of a row is. */
@@ -169,7 +193,7 @@ export class Block<Row extends Placed<Row>> {
     this.#memory.arena.free(this.addresses.codesAt, this.bytes);
   }
 
-  #seat(row: Row, index: number): void {
+  #seat(row: Row, index: number, set: number): void {
     row.block = this;
     row.index = index;
     this.rows[index] = row;
@@ -178,6 +202,7 @@ export class Block<Row extends Placed<Row>> {
     const word = this.liveAt / 4 + (index >> 5);
     const { u32 } = this.#memory.arena;
     u32[word] = (u32[word] as number) | (1 << (index & 31));
+    u32[this.#setsAt / 4 + index] = set;
   }
 }
 

@@ -96,7 +96,6 @@ class IndexedHotShard implements HotShard {
     if (admission?.rows === 0) return [];
     const picked = filter === undefined ? admission : this.#select(filter, admission);
     const search = this.#filters.search;
-    const holds = admission && (({ entry }: Row): boolean => isAdmitted(entry.labels, admission));
     const accepts = ({ entry }: Row): boolean =>
       filter === undefined ? entry.alive : entry.matched === search;
     const { simd } = this.#options.memory;
@@ -105,8 +104,7 @@ class IndexedHotShard implements HotShard {
     const dense = nearestRows(simd, blocks, { vector, limit, picked, scanBelow });
     const lexical = createTopK<Row>(limit);
     const queried = queryTerms(text);
-    const corpus = admission && holds && { ...admission, holds };
-    this.#lexical.search(queried, corpus ? { accepts, corpus } : { accepts }, lexical);
+    this.#lexical.search(queried, { accepts, corpus: admission }, lexical);
     const found = [...new Set([...dense.map(({ row }) => row), ...lexical.items()])];
     const matches = this.#lexical.matches(queried, found);
     // Measured as cold measures it, not as SIMD adds up: they differ by a last bit, and with it
@@ -202,7 +200,7 @@ class IndexedHotShard implements HotShard {
       if (own.heading !== heading) heading = own.heading;
       const [start, end] = range ?? noRange;
       const said = { entry, chunk, text, heading, start, end };
-      const row = this.#tail.append((at) => rowOf(said, at), vector);
+      const row = this.#tail.append((at) => rowOf(said, at), vector, labels.number);
       rows[chunk] = row;
       this.#lexical.add(row, counts[chunk] as ChunkTerms, title);
     }

@@ -18,6 +18,7 @@ import type { ChunkTerms } from "../contract/record.ts";
 import { shownText } from "../text/chunk-terms.ts";
 import { bm25Constants, type TitleTerms, termCounts, terms } from "../text/lexical.ts";
 import { stopWords } from "../text/stop-words.ts";
+import { noSet } from "./access-index.ts";
 import { Postings } from "./postings.ts";
 import type { Row } from "./rows.ts";
 import type { TopK } from "./top-k.ts";
@@ -29,12 +30,12 @@ export interface Corpus {
   readonly rows: number;
   /** Of all of them, repetitions included. */
   readonly terms: number;
-  /** Undefined: every row that lives. */
-  readonly holds: ((row: Row) => boolean) | undefined;
+  /** A bit for each set of labels, by its number; undefined: every row that lives. */
+  readonly sets: Uint32Array | undefined;
 }
 
-/** What a row takes beside its postings: a reference, and two lengths. */
-const rowBytes = 16;
+/** What a row takes beside its postings: a reference, two lengths, the number of its labels. */
+const rowBytes = 20;
 
 /**
  * Lists looked at per insert or removal: about 2 us. Thirty thousand terms are through after 2,000
@@ -72,6 +73,8 @@ export class LexicalIndex {
   /** Terms of each row; and those of its heading and text alone. */
   #lengths = new Uint32Array(0);
   #shownLengths = new Uint32Array(0);
+  /** The number of each row's set of labels; `noSet` where no row is. */
+  #labels = new Uint32Array(0);
   /**
    * Heading and text of what has only stop words there, which count where nothing else does: a
    * title's words are in the way.
@@ -104,6 +107,7 @@ export class LexicalIndex {
     if (place === undefined) return;
     row.place = undefined;
     this.#rows[place] = undefined;
+    this.#labels[place] = noSet;
     this.#apart.delete(place);
     this.#count -= 1;
     this.#totalLength -= this.#lengths[place] as number;
@@ -118,12 +122,15 @@ export class LexicalIndex {
    */
   search(
     queried: readonly string[],
-    { accepts, corpus }: { readonly accepts: (row: Row) => boolean; readonly corpus?: Corpus },
+    {
+      accepts,
+      corpus,
+    }: { readonly accepts: (row: Row) => boolean; readonly corpus?: Corpus | undefined },
     best: TopK<Row>,
   ): void {
     const tag = beginNotes(this.#rows.length);
     const found: number[] = [];
-    const all = corpus ?? { rows: this.#count, terms: this.#totalLength, holds: undefined };
+    const all = corpus ?? { rows: this.#count, terms: this.#totalLength, sets: undefined };
     for (const term of queried) {
       const number = this.#postings.numberOf(term);
       if (number !== undefined) this.#accumulate(number, all, { tag, found });
@@ -168,6 +175,7 @@ export class LexicalIndex {
     this.#rows = [];
     this.#lengths = new Uint32Array(0);
     this.#shownLengths = new Uint32Array(0);
+    this.#labels = new Uint32Array(0);
     this.#apart.clear();
     this.#count = 0;
     this.#totalLength = 0;
@@ -182,8 +190,10 @@ export class LexicalIndex {
       const rows = Math.max(rowsAtFirst, Math.ceil(place * 1.25));
       this.#lengths = grown(this.#lengths, rows);
       this.#shownLengths = grown(this.#shownLengths, rows);
+      this.#labels = grown(this.#labels, rows);
     }
     this.#rows[place] = row;
+    this.#labels[place] = row.entry.labels.number;
     row.place = place;
     this.#count += 1;
     return place;
@@ -231,7 +241,7 @@ export class LexicalIndex {
   }
 
   /** The same of a corpus, and which they are: its list is read and its rows are asked once. */
-  #collect(number: number, holds: (row: Row) => boolean): number {
+  #collect(number: number, sets: Uint32Array): number {
     const cursor = this.#postings.read(number);
     const most = this.#postings.count(number);
     if (held.places.length < most) {
@@ -239,10 +249,11 @@ export class LexicalIndex {
       held.counts = new Uint32Array(2 * most);
     }
     const { places, counts } = held;
+    const labels = this.#labels;
     let count = 0;
     while (cursor.next()) {
-      const row = this.#rows[cursor.row];
-      if (row === undefined || !holds(row)) continue;
+      const set = labels[cursor.row] as number;
+      if ((((sets[set >>> 5] as number) >>> (set & 31)) & 1) === 0) continue;
       places[count] = cursor.row;
       counts[count] = cursor.count;
       count += 1;
@@ -259,8 +270,8 @@ export class LexicalIndex {
     corpus: Corpus,
     { tag, found }: { readonly tag: number; readonly found: number[] },
   ): void {
-    const { holds } = corpus;
-    const holding = holds === undefined ? this.#holding(number) : this.#collect(number, holds);
+    const { sets } = corpus;
+    const holding = sets === undefined ? this.#holding(number) : this.#collect(number, sets);
     const rarity = Math.log(1 + (corpus.rows - holding + 0.5) / (holding + 0.5));
     const averageLength = corpus.terms / corpus.rows;
     const { tags, numbers } = notes;
@@ -277,7 +288,7 @@ export class LexicalIndex {
         found.push(place);
       }
     };
-    if (holds !== undefined) {
+    if (sets !== undefined) {
       const { places, counts } = held;
       for (let at = 0; at < holding; at += 1) add(places[at] as number, counts[at] as number);
       return;

@@ -56,7 +56,7 @@ export function nearestRows(
 }
 
 function pickRows(blocks: readonly RowBlock[], picked: readonly Entry[] | Admission): void {
-  if ("bit" in picked) {
+  if ("masks" in picked) {
     for (const block of blocks) pickAdmitted(block, picked);
     return;
   }

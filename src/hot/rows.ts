@@ -7,15 +7,16 @@ import type { Block, Placed } from "./block.ts";
 /** The documents with the same labels. */
 export interface LabelSet {
   readonly key: string;
-  /** Undefined: they have none. */
+  /** Of no other set as long as this one has documents. */
+  readonly number: number;
+  /** Each once. Undefined: they have none. */
   readonly labels: readonly string[] | undefined;
+  /** Of each label, where this set is among those that have it. */
+  readonly places: number[];
   documents: number;
   rows: number;
   /** Terms of all rows, repetitions included. */
   terms: number;
-  /** A bit for each reader that is kept: whether its verdict is there, and what it is. */
-  judged: number;
-  admitted: number;
 }
 
 export interface Entry {

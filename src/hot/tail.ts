@@ -44,8 +44,8 @@ export class Tail {
   }
 
   /** @throws FreshetError overloaded when the arena is full */
-  append(rowAt: (place: Placed<Row>) => Row, vector: Float32Array): Row {
-    return this.#open().append(rowAt, vector);
+  append(rowAt: (place: Placed<Row>) => Row, vector: Float32Array, set: number): Row {
+    return this.#open().append(rowAt, vector, set);
   }
 
   rows(): Row[] {
@@ -90,7 +90,8 @@ export class Tail {
         if (row === undefined) continue;
         // Nothing is lost: what was packed once is on the grid.
         const place = block.placeOf(row.index);
-        this.append(() => row, this.#memory.simd.unpack(place, this.#dimensions));
+        const vector = this.#memory.simd.unpack(place, this.#dimensions);
+        this.append(() => row, vector, block.setOf(row.index));
       }
       block.release();
     }

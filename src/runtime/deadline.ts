@@ -6,10 +6,11 @@
 import type { Clock } from "./clock.ts";
 
 /**
- * The reason of aborts that only end a sleep: nothing reads it. Without one each abort makes an
- * exception with a stack, which was a tenth of what a question cost the main thread.
+ * The reason of aborts that only end a sleep, or come when all is over: nothing reads it. Without
+ * one each abort makes an exception with a stack, which was a tenth of what a question cost the
+ * main thread.
  */
-const settled: unique symbol = Symbol("settled");
+export const settled: unique symbol = Symbol("settled");
 
 /** What `waitAtMost` resolves with when the time is over first. */
 export const late: unique symbol = Symbol("late");

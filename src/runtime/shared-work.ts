@@ -3,6 +3,7 @@
  * when the last of them has left.
  */
 
+import { settled } from "./deadline.ts";
 import { raceAbort } from "./race-abort.ts";
 
 export class SharedWork<Value> {
@@ -11,11 +12,15 @@ export class SharedWork<Value> {
   readonly #work: Promise<Value>;
   readonly #abandoned = new AbortController();
   #callers = 0;
+  #isOver = false;
 
   /** @param begin starts the work; its signal aborts when nobody waits any more */
   constructor(begin: (signal: AbortSignal) => Promise<Value>) {
     this.#work = begin(this.#abandoned.signal);
-    const over = (): void => {}; // A failure is thrown where it is awaited.
+    // A failure is thrown where it is awaited.
+    const over = (): void => {
+      this.#isOver = true;
+    };
     this.ended = this.#work.then(over, over);
   }
 
@@ -31,7 +36,7 @@ export class SharedWork<Value> {
       return await raceAbort(this.#work, signal);
     } finally {
       this.#callers -= 1;
-      if (this.#callers === 0) this.#abandoned.abort();
+      if (this.#callers === 0) this.#abandoned.abort(this.#isOver ? settled : undefined);
     }
   }
 }

@@ -265,3 +265,30 @@ describe("the scrubs of a day", () => {
     expect(await sweepOf(world).sweep.requestScrubs()).toEqual({ tenants: 1, due: 1 });
   });
 });
+
+describe("tenants without news", () => {
+  it("cost no read of the log until something that is written now could be due", async () => {
+    const clock = createManualClock();
+    const world = createWorld({ clock });
+    const writer = new RecordWriter(world.log, acme);
+    await writeStory(writer);
+    await runMerge(world.ports, acme);
+    const { asked, sweep } = sweepOf(world);
+    expect(await sweep.signalDueTenants()).toEqual({ tenants: 1, due: 0 });
+    const last = vi.spyOn(world.log.chunks, "last");
+    await clock.advance(400);
+    await writer.upsert("young");
+    await clock.advance(500);
+    expect(await sweep.signalDueTenants()).toEqual({ tenants: 1, due: 0 });
+    expect(last).not.toHaveBeenCalled();
+    // Looked at again, it is known to the moment when its one record is due.
+    await clock.advance(100);
+    expect(await sweep.signalDueTenants()).toEqual({ tenants: 1, due: 0 });
+    await clock.advance(399);
+    expect(await sweep.signalDueTenants()).toEqual({ tenants: 1, due: 0 });
+    expect(last).toHaveBeenCalledTimes(1);
+    await clock.advance(1);
+    expect(await sweep.signalDueTenants()).toEqual({ tenants: 1, due: 1 });
+    expect(asked).toEqual([acme]);
+  });
+});

@@ -34,6 +34,8 @@ const targets: Readonly<Record<string, Target>> = {
   "tenants.flood_visible.": atMost(1),
   "tenants.flood_question.": atMost(1),
   "tenants.document_ms.": atMost(1.1),
+  "tenants.document_cpu_ms.": atMost(1.1),
+  "tenants.question_cpu_ms.": atMost(1.1),
   "tenants.question_p50_ms.": atMost(1.1),
   "tenants.idle_core_percent.": atMost(1),
   "hot.search_vs_hnswlib.": atMost(1.2),

@@ -11,6 +11,22 @@ export interface EngineSums {
   readonly batches: { readonly count: number; readonly seconds: number };
 }
 
+/**
+ * CPU milliseconds of the engine for some work, without those of the scrape that tells them: it is
+ * taken once more, and grows with what there is to tell.
+ */
+export async function cpuMsOf(
+  bench: Pick<BenchEngine, "httpUrl">,
+  work: () => Promise<void>,
+): Promise<number> {
+  const first = await engineSums(bench);
+  const before = await engineSums(bench);
+  await work();
+  const after = await engineSums(bench);
+  const scrape = before.cpuSeconds - first.cpuSeconds;
+  return Math.max(0, after.cpuSeconds - before.cpuSeconds - scrape) * 1_000;
+}
+
 export async function engineSums({ httpUrl }: Pick<BenchEngine, "httpUrl">): Promise<EngineSums> {
   const { body } = await request(`${httpUrl}/metrics`);
   const text = await body.text();

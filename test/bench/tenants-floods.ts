@@ -1,32 +1,28 @@
 /** What one tenant's flood on each surface does to another tenant's documents and questions. */
 
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, type NatsConnection } from "nats";
-import { request } from "undici";
-import { limits } from "../../src/contract/limits.ts";
+import { Worker } from "node:worker_threads";
 import type { BenchContext } from "./context.ts";
 import type { BenchEngine } from "./engine.ts";
 import { measured, type Row } from "./report.ts";
 import { median, percentile } from "./stats.ts";
 import { engineSums } from "./tenants-engine.ts";
+import { type FloodDone, type Flooding, type Surface, surfaces } from "./tenants-surfaces.ts";
 
-const surfaces = ["http_publish", "nats_publish", "http_question", "nats_question"] as const;
-type Surface = (typeof surfaces)[number];
-
-const floodTenant = "flood";
-/** Of each surface at once: as many as a node lets one tenant have, and more than it works on. */
-const floodsAtOnce = limits.questionsInFlightMax;
-/** A caller that heeds no refusal still has to read it. */
-const refusedPauseMs = 20;
-/** Documents of the flood that are stored and not visible: what a round leaves to be worked off. */
-const backlogMax = 400;
-
+/** Milliseconds of a flood before the quiet tenant is measured. */
+const beginsMs = 500;
 const quietWithinMs = 60_000;
 
 /** What the quiet tenant felt, milliseconds. */
 interface Felt {
   readonly visible: number[];
   readonly question: number[];
+}
+
+interface Pair {
+  readonly idle: Felt;
+  readonly felt: Felt;
 }
 
 export interface FloodOptions {
@@ -40,71 +36,68 @@ export async function floodRows(
   context: BenchContext,
   { bench, texts, rounds, samples }: FloodOptions,
 ): Promise<readonly Row[]> {
-  const nats = await connect({ servers: bench.natsUrl });
-  const backlog = { documents: 0 };
-  nats.subscribe(`events.${floodTenant}`, {
-    callback: () => {
-      backlog.documents -= 1;
-    },
-  });
-  const flooding = { bench, nats, texts, backlog };
+  const flood = new Flood({ httpUrl: bench.httpUrl, natsUrl: bench.natsUrl, texts });
   const probe = { bench, texts, samples };
-  const idle: Felt[] = [];
-  const flooded = new Map(surfaces.map((surface) => [surface, [] as Felt[]]));
+  const pairs = new Map(surfaces.map((surface) => [surface, [] as Pair[]]));
   const batches: number[] = [];
   try {
     await quietRound(probe, "warm");
     for (let round = 0; round < rounds; round += 1) {
-      idle.push(await quietRound(probe, `idle-${round}`));
-      for (const surface of surfaces) {
+      for (const at of surfaces.keys()) {
+        const surface = surfaces[(at + round) % surfaces.length] as Surface;
+        // Right before it: what else the machine does meets both.
+        const idle = await quietRound(probe, `idle-${surface}-${round}`);
         const before = await engineSums(bench);
-        const flood = startFlood(flooding, surface);
-        await sleep(500);
+        await flood.on(surface);
+        await sleep(beginsMs);
         const felt = await quietRound(probe, `${surface}-${round}`);
-        const done = await flood.stop();
-        flooded.get(surface)?.push(felt);
+        const done = await flood.on(null);
+        pairs.get(surface)?.push({ idle, felt });
         batches.push((await engineSums(bench)).batchMsSince(before));
-        const [visible, question] = [felt.visible, felt.question].map((ms) => percentile(ms, 0.99));
+        const p99 = (of: Felt): string =>
+          [of.visible, of.question].map((ms) => percentile(ms, 0.99).toFixed(0)).join(" and ");
         context.say(
-          `${surface} ${round}: visible p99 ${visible?.toFixed(0)} ms, question p99 ${question?.toFixed(0)} ms; the flood: ${done.passed} passed, ${done.refused} refused`,
+          `${surface} ${round}: visible and question p99 ${p99(felt)} ms, idle ${p99(idle)} ms; the flood: ${done.passed} passed, ${done.refused} refused`,
         );
-        await untilQuiet(flooding);
+        await untilQuiet(bench);
       }
     }
   } finally {
-    await nats.close();
+    await flood.close();
   }
   const batchMs = median(batches.filter((ms) => ms > 0));
   return surfaces.flatMap((surface) =>
     (["visible", "question"] as const).map((what) =>
-      rowOf({ surface, what, idle, felt: flooded.get(surface) ?? [], batchMs }),
+      rowOf({ surface, what, pairs: pairs.get(surface) ?? [], batchMs }),
     ),
   );
 }
 
-/** The reference is what may be: twice the idle p99 and one batch of the embedder. */
+/**
+ * The reference is what may be: twice the idle p99 and one batch of the embedder. The ratio is the
+ * median of the rounds', each against the idle one before it.
+ */
 function rowOf(of: {
   readonly surface: Surface;
   readonly what: keyof Felt;
-  readonly idle: readonly Felt[];
-  readonly felt: readonly Felt[];
+  readonly pairs: readonly Pair[];
   readonly batchMs: number;
 }): Row {
-  const { surface, what, idle, felt, batchMs } = of;
-  const p99s = (rounds: readonly Felt[]) => rounds.map((round) => percentile(round[what], 0.99));
-  const all = felt.flatMap((round) => round[what]);
-  const idleP99 = median(p99s(idle));
+  const { surface, what, pairs, batchMs } = of;
+  const p99 = (felt: Felt): number => percentile(felt[what], 0.99);
+  const all = pairs.flatMap(({ felt }) => felt[what]);
+  const idleP99 = median(pairs.map(({ idle }) => p99(idle)));
+  const against = 2 * idleP99 + batchMs;
+  const ratios = pairs.map(({ idle, felt }) => p99(felt) / (2 * p99(idle) + batchMs));
   return {
     ...measured({
       ...{ name: `tenants.flood_${what}.${surface}`, unit: "ms" },
-      ...{ value: median(p99s(felt)), against: 2 * idleP99 + batchMs },
+      ...{ value: median(ratios) * against, against },
       ...{ p50: percentile(all, 0.5), p99: percentile(all, 0.99), n: all.length },
     }),
-    note: `against 2 x ${idleP99.toFixed(1)} ms (idle p99) + ${batchMs.toFixed(1)} ms (a batch); p99 of each round ${p99s(
-      felt,
-    )
-      .map((ms) => ms.toFixed(0))
-      .join(", ")} ms`,
+    note: `against 2 x ${idleP99.toFixed(1)} ms (idle p99) + ${batchMs.toFixed(1)} ms (a batch); ratios of the rounds ${ratios
+      .map((ratio) => ratio.toFixed(2))
+      .join(", ")}`,
   };
 }
 
@@ -132,85 +125,31 @@ async function quietRound({ bench, texts, samples }: Probe, prefix: string): Pro
   return felt;
 }
 
-interface Flooding {
-  readonly bench: BenchEngine;
-  readonly nats: NatsConnection;
-  readonly texts: readonly string[];
-  readonly backlog: { documents: number };
-}
+/** In a thread of its own: a flood must not take the turns of the tenant that is measured. */
+class Flood {
+  readonly #worker: Worker;
 
-/** Closed loops of many, each again when it is answered or refused. */
-function startFlood(flooding: Flooding, surface: Surface) {
-  const over = new AbortController();
-  let sent = 0;
-  let passed = 0;
-  let refused = 0;
-  const loop = async (): Promise<void> => {
-    while (!over.signal.aborted) {
-      if (surface.endsWith("publish") && flooding.backlog.documents >= backlogMax) {
-        await sleep(refusedPauseMs);
-        continue;
-      }
-      sent += 1;
-      const isPassed = await sendOne(flooding, surface, { index: sent, signal: over.signal }).catch(
-        () => false,
-      );
-      if (isPassed && surface.endsWith("publish")) flooding.backlog.documents += 1;
-      if (isPassed) passed += 1;
-      else {
-        refused += 1;
-        await sleep(refusedPauseMs);
-      }
-    }
-  };
-  const loops = Array.from({ length: floodsAtOnce }, loop);
-  return {
-    async stop() {
-      over.abort();
-      await Promise.all(loops);
-      return { passed, refused };
-    },
-  };
-}
+  constructor(flooding: Flooding) {
+    this.#worker = new Worker(new URL("./tenants-flood-worker.ts", import.meta.url), {
+      workerData: flooding,
+    });
+  }
 
-async function sendOne(
-  { bench, nats, texts }: Flooding,
-  surface: Surface,
-  { index, signal }: { readonly index: number; readonly signal: AbortSignal },
-): Promise<boolean> {
-  const text = texts[index % texts.length] ?? "";
-  const document = { id: `flood-${index % 2_000}`, text };
-  const question = { query: `${index} ${text.slice(0, 60)}`, mode: "search" };
-  switch (surface) {
-    case "http_publish":
-    case "http_question": {
-      const isPublish = surface === "http_publish";
-      const { statusCode, body } = await request(
-        `${bench.httpUrl}${isPublish ? "/v1/documents" : "/answer"}`,
-        {
-          ...{ method: "POST", signal },
-          headers: { "content-type": "application/json", "x-tenant": floodTenant },
-          body: JSON.stringify(isPublish ? document : question),
-        },
-      );
-      await body.dump();
-      return statusCode < 300;
-    }
-    case "nats_publish":
-      await nats.jetstream().publish(`docs.${floodTenant}`, JSON.stringify(document));
-      return true;
-    case "nats_question": {
-      const timeout = 60_000;
-      const reply = await nats.request(`query.${floodTenant}`, JSON.stringify(question), {
-        timeout,
-      });
-      return reply.headers?.get("Nats-Service-Error-Code") === "";
-    }
+  /** Resolves when it has begun; with `null`, when it is over. */
+  async on(surface: Surface | null): Promise<FloodDone> {
+    const answered = once(this.#worker, "message");
+    this.#worker.postMessage(surface);
+    const [done] = (await answered) as [FloodDone];
+    return done;
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
   }
 }
 
 /** What the flood left in the log is worked off, so that the next round begins idle. */
-async function untilQuiet({ bench, backlog }: Flooding): Promise<void> {
+async function untilQuiet(bench: BenchEngine): Promise<void> {
   const endMs = performance.now() + quietWithinMs;
   while (performance.now() < endMs) {
     const before = await engineSums(bench);
@@ -218,6 +157,4 @@ async function untilQuiet({ bench, backlog }: Flooding): Promise<void> {
     const since = await engineSums(bench);
     if (since.cpuSeconds - before.cpuSeconds < 0.1) break;
   }
-  // Events come at most once: what was not heard of is no backlog of the next round.
-  backlog.documents = 0;
 }

@@ -12,19 +12,19 @@ import { type BenchEngine, startBenchEngine } from "./engine.ts";
 import { roundsMin } from "./interleave.ts";
 import { type BenchResult, measured, type Row } from "./report.ts";
 import { median, percentile } from "./stats.ts";
-import { engineSums } from "./tenants-engine.ts";
+import { cpuMsOf } from "./tenants-engine.ts";
 import { floodRows } from "./tenants-floods.ts";
 import { loadDocuments } from "./texts.ts";
 
 /** `--files 100` stops at a hundred tenants: a few minutes instead of a quarter of an hour. */
 const tenantsDefault = 1_000;
 /** Operations of one measurement; more than the largest number of tenants would be minutes. */
-const documentsPerSide = 100;
+const documentsPerSide = 200;
 const questionsPerSide = 100;
 const underWay = 64;
 /** Short, so that embedding does not hide what a tenant costs. */
 const textChars = 100;
-const idleSeconds = 6;
+const idleSeconds = 15;
 const floodSamples = 20;
 /** Coming into being is not what is measured. */
 const shortTexts = ["a first note of this tenant"];
@@ -58,7 +58,7 @@ export async function benchTenants(context: BenchContext): Promise<BenchResult> 
       settings: {
         floods:
           "closed loops of one tenant on one surface, 64 at once, each again when it is answered or refused",
-        quiet: `${floodSamples} documents and questions a round, one after the other; ${roundsMin} rounds, taking turns with idle ones`,
+        quiet: `${floodSamples} documents and questions a round, one after the other; ${roundsMin} rounds, each after an idle one`,
         costs: `${documentsPerSide} documents (${underWay} under way) and ${questionsPerSide} questions (one after the other, search only) a side and round, over so many of the ${most} tenants in turn; sides take turns`,
         alone: `before the other tenants were there: ${alone}`,
       },
@@ -142,19 +142,21 @@ interface Cost {
 }
 
 async function costOf(load: Load, tenants: readonly TenantId[]): Promise<Cost> {
-  const before = await engineSums(load.bench);
-  const begun = performance.now();
-  await publishTo(load, tenants, documentsPerSide);
-  const documentsMs = performance.now() - begun;
-  const between = await engineSums(load.bench);
-  const times = await askOf(load, tenants);
-  const after = await engineSums(load.bench);
-  const cpuMs = (from: typeof before, to: typeof before) => (to.cpuSeconds - from.cpuSeconds) * 1e3;
+  let documentsMs = 0;
+  const documentsCpuMs = await cpuMsOf(load.bench, async () => {
+    const begun = performance.now();
+    await publishTo(load, tenants, documentsPerSide);
+    documentsMs = performance.now() - begun;
+  });
+  let times: readonly number[] = [];
+  const questionsCpuMs = await cpuMsOf(load.bench, async () => {
+    times = await askOf(load, tenants);
+  });
   return {
     documentMs: documentsMs / documentsPerSide,
-    documentCpuMs: cpuMs(before, between) / documentsPerSide,
+    documentCpuMs: documentsCpuMs / documentsPerSide,
     questionMs: percentile(times, 0.5),
-    questionCpuMs: cpuMs(between, after) / questionsPerSide,
+    questionCpuMs: questionsCpuMs / questionsPerSide,
   };
 }
 
@@ -225,12 +227,9 @@ async function idleRows(
   await sleep(5_000);
   const shares: number[] = [];
   for (let round = 0; round < roundsMin; round += 1) {
-    const before = await engineSums(bench);
     const begun = performance.now();
-    await sleep(idleSeconds * 1_000);
-    const after = await engineSums(bench);
-    const seconds = (performance.now() - begun) / 1_000;
-    shares.push((100 * (after.cpuSeconds - before.cpuSeconds)) / seconds);
+    const cpuMs = await cpuMsOf(bench, () => sleep(idleSeconds * 1_000));
+    shares.push((100 * cpuMs) / (performance.now() - begun));
   }
   context.say(`idle: ${shares.map((share) => share.toFixed(2)).join(", ")} % of a core`);
   return [
@@ -240,7 +239,7 @@ async function idleRows(
         ...{ value: median(shares), p50: median(shares), p99: Math.max(...shares) },
         n: shares.length,
       }),
-      note: `${idleSeconds} s each, with the scrape that measures it`,
+      note: `${idleSeconds} s each, without the scrape that measures it`,
     },
   ];
 }

@@ -4,7 +4,7 @@ import { accessOf, admits } from "../../src/contract/access.ts";
 import type { DocumentId, Position } from "../../src/contract/ids.ts";
 import { AccessIndex, isAdmitted } from "../../src/hot/access-index.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
-import { hotDocument, unit } from "./documents.ts";
+import { hotDocument, random, unit } from "./documents.ts";
 
 const names = Array.from({ length: 8 }, (_, n) => `g${n}`);
 const some = fc.subarray(names);
@@ -50,6 +50,42 @@ describe("verdicts of labels", () => {
     expect(new Set(sets).size).toBe(3);
     for (const set of sets) index.give(set, one);
     expect(index.bytes).toBe(0);
+  });
+});
+
+describe("10,000 questions by more readers than are kept", () => {
+  test("leak nothing and lose nothing while documents and their labels come and go (HA1, HA3)", () => {
+    const next = random(7);
+    const below = (count: number): number => Math.floor(next() * count);
+    const label = (): string => `group:${below(20)}`;
+    const any = (most: number) => Array.from({ length: below(most + 1) }, label);
+    const readers = Array.from({ length: 50 }, () =>
+      accessOf(any(6), next() < 0.5 ? "allow" : "deny"),
+    );
+    const shard = createExactHotShardFactory()({ dimensions: 2 });
+    const live = new Map<string, readonly string[] | undefined>();
+    const wrong: object[] = [];
+    for (let step = 1; step <= 10_000; step += 1) {
+      const id = `d${below(20)}`;
+      const change = next();
+      if (change < 0.2) {
+        const acl = next() < 0.2 ? undefined : any(3);
+        const info = acl === undefined ? {} : { acl };
+        shard.upsert(hotDocument({ id, version: step, info, vectors: [unit(1, step % 9)] }));
+        live.set(id, acl);
+      } else if (change < 0.3) {
+        shard.delete(id as DocumentId);
+        live.delete(id);
+      }
+      const access = readers[below(readers.length)];
+      const text = step % 3 === 0 ? "chunk 0" : "";
+      const found = shard.search({ vector: unit(1, 2), text, limit: 20, access });
+      const seen = [...live].flatMap(([each, acl]) => (admits(access, acl) ? [each] : []));
+      const shown = found.map(({ documentId }) => `${documentId}`).sort();
+      if (shown.join() !== seen.sort().join()) wrong.push({ step, access, shown, seen });
+    }
+    expect(wrong).toEqual([]);
+    shard.close();
   });
 });
 

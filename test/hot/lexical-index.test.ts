@@ -6,7 +6,8 @@ import { createTopK } from "../../src/hot/top-k.ts";
 import { countTerms, unpackTerms } from "../../src/text/chunk-terms.ts";
 import { queryTerms, titleTerms } from "../../src/text/lexical.ts";
 
-const rowOf = (chunk: number): Row => ({ chunk, place: undefined }) as unknown as Row;
+const entry = { labels: { number: 1 } };
+const rowOf = (chunk: number): Row => ({ chunk, entry, place: undefined }) as unknown as Row;
 const textOf = (at: number): string =>
   `common words of text ${at}, its own word${at} and part${at % 7}`;
 

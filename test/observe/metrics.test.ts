@@ -101,4 +101,8 @@ describe("metrics", () => {
   it("carries the process defaults under the same prefix", async () => {
     expect(await metrics().metricsText()).toMatch(/^freshet_process_resident_memory_bytes \d+/m);
   });
+
+  it("looks at the event loop once: each look wakes a process that has nothing to do", async () => {
+    expect(await metrics().metricsText()).not.toContain("eventloop_lag");
+  });
 });

@@ -15,6 +15,11 @@ export const embeddingLimits = {
    * six times those.
    */
   embedBatchPredictedMsMax: 30,
+  /**
+   * So long after requests of two tenants batches are kept small for both: one that publishes every
+   * half a minute finds them so.
+   */
+  embedCompanyMs: minuteMs,
   /** How far the batcher looks for texts of like length: four batches of a GPU. */
   embedLookAheadMax: 512,
   /**
