@@ -6,6 +6,7 @@
 import type { AnswerForm } from "../../src/answer/port.ts";
 import { canonicalLanguage } from "../../src/contract/language.ts";
 import type { Question, Turn } from "../../src/contract/query.ts";
+import type { AnswerDefaults } from "../../src/contract/quota.ts";
 import type { NamesText } from "../../src/text/names.ts";
 import type { RedactionWork } from "./parts.ts";
 
@@ -15,17 +16,21 @@ export interface Conversation {
   readonly form: AnswerForm | undefined;
 }
 
+type Wishes = Pick<Question, "history" | "instructions" | "language" | "max_sentences" | "quote">;
+
+/** @param defaults of the tenant, where the question says nothing */
 export async function redactedConversation(
-  question: Pick<Question, "history" | "instructions" | "language" | "max_sentences" | "quote">,
+  question: Wishes,
+  defaults: AnswerDefaults,
   work: RedactionWork,
 ): Promise<Conversation> {
-  const { history = [], instructions } = question;
-  const given = [
-    ...history.map(({ content }) => content),
-    ...(instructions === undefined ? [] : [instructions]),
-  ];
-  const texts = given.length === 0 ? [] : await redactedTexts(given, work);
-  const form = formOf(question, texts[history.length]);
+  const { history = [], instructions = "" } = question;
+  const { instructions: house = "" } = defaults;
+  const given = [...history.map(({ content }) => content), instructions, house];
+  const isSilent = given.every((text) => text === "");
+  const texts = isSilent ? given : await redactedTexts(given, work);
+  const [own, ofHouse] = texts.slice(history.length);
+  const form = formOf({ ...defaults, ...question }, { instructions: own, house: ofHouse });
   return {
     history: history.map((turn, index) => ({ ...turn, content: texts[index] ?? "" })),
     form,
@@ -55,11 +60,13 @@ async function redactedTexts(
 }
 
 function formOf(
-  { language, max_sentences: maxSentences, quote }: Parameters<typeof redactedConversation>[0],
-  instructions: string | undefined,
+  { language, max_sentences: maxSentences, quote }: Wishes,
+  redacted: Pick<AnswerForm, "instructions" | "house">,
 ): AnswerForm | undefined {
+  const { instructions = "", house = "" } = redacted;
   const form = {
-    ...(instructions === undefined || instructions === "" ? {} : { instructions }),
+    ...(house === "" ? {} : { house }),
+    ...(instructions === "" ? {} : { instructions }),
     ...(language === undefined ? {} : { language: canonicalLanguage(language) }),
     ...(maxSentences === undefined ? {} : { maxSentences }),
     ...(quote === true ? { isQuoted: true } : {}),

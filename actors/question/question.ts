@@ -24,7 +24,7 @@
  *       and out of all that is kept for equal questions.
  */
 
-import type { AnswerForm, AnswerWriter, Written } from "../../src/answer/port.ts";
+import type { AnswerForm, AnswerWriter } from "../../src/answer/port.ts";
 import { citationsOf } from "../../src/answer/references.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
 import type { Citation } from "../../src/contract/citation.ts";
@@ -45,6 +45,7 @@ import type { Directory, Proofs, TenantEntry } from "../directory/directory.ts";
 import type { QuestionMessage, Snapshot } from "../messages.ts";
 import { type Conversation, redactedConversation } from "./conversation.ts";
 import { TenantLookup } from "./lookup.ts";
+import { modelFields, QuestionModels, type Told, toldOf } from "./model-turn.ts";
 import {
   declinesOf,
   firstExpiryMs,
@@ -79,7 +80,7 @@ export interface QuestionOptions {
   readonly reranking?: Reranking | undefined;
   /** Answers to questions that nothing is relevant to are refused, unless the question says. */
   readonly declines?: boolean | undefined;
-  readonly quotas: Pick<Quotas, "mayUseModel" | "usedModel">;
+  readonly quotas: Pick<Quotas, "admitModel" | "answersOf">;
   readonly limits: QuestionLimits;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -141,15 +142,13 @@ interface Query {
 }
 
 /** One question from beginning to end, read top to bottom. */
-/** What was written, and why no model was asked although there is one. */
-type Limited = Written & { readonly limited: Pick<Coverage, "llm_reason"> };
-
 class QuestionRun {
   readonly #options: QuestionOptions;
   readonly #request: Asked;
   readonly #clock: Clock;
   readonly #stages: Stopwatch;
   readonly #lookup: TenantLookup;
+  readonly #models: QuestionModels;
 
   /** @param request with the signal that also aborts at the question's deadline */
   constructor(options: QuestionOptions, request: Asked, clock: Clock) {
@@ -158,6 +157,7 @@ class QuestionRun {
     this.#clock = clock;
     this.#stages = new Stopwatch(() => clock.monotonicMs(), request.span);
     const { directory, log, limits } = options;
+    this.#models = new QuestionModels(options.quotas, request);
     this.#lookup = new TenantLookup({ directory, log, pollMs: limits.pollMs }, request, clock);
   }
 
@@ -167,6 +167,8 @@ class QuestionRun {
     } catch (thrown) {
       if (tellsOfTenant(thrown)) await this.#prove(); // Q4
       throw thrown;
+    } finally {
+      await this.#models.end();
     }
   }
 
@@ -194,7 +196,7 @@ class QuestionRun {
     if (isSearch || onEvent !== undefined) await this.#prove();
     onEvent?.({ type: "retrieval", sources, coverage: searched });
     const written = isSearch
-      ? ({ answer: "", llm: "none", kept: "none", limited: {} } satisfies Limited)
+      ? ({ answer: "", llm: "none", kept: "none", limited: {} } satisfies Told)
       : await this.#stages.time("llm", () => this.#write({ text, form }, sources));
     const { answer, llm, limited } = written;
     return {
@@ -209,6 +211,7 @@ class QuestionRun {
       cache: { search: kept, answer: written.kept ?? "none" },
       relevance: retrieved.relevance,
       ...(retrieved.explain && { explain: { ...retrieved.explain, ...promptOf(written) } }),
+      ...(isSearch ? {} : modelFields(written, this.#models.usage)),
     };
   }
 
@@ -230,7 +233,8 @@ class QuestionRun {
       names: names && ((texts: readonly NamesText[]) => names.redact(tenant, texts, signal)),
     };
     const asked = await redactedQuestion(question, work);
-    return { ...asked, ...(await redactedConversation(question, work)) };
+    const defaults = this.#options.quotas.answersOf(tenant);
+    return { ...asked, ...(await redactedConversation(question, defaults, work)) };
   }
 
   /** Everything after it, also what is kept for equal questions, goes by these words. */
@@ -239,16 +243,14 @@ class QuestionRun {
     history,
   }: { readonly text: string } & Conversation): Promise<string> {
     if (history.length === 0) return text;
-    const { question, tenant, credential, signal } = this.#request;
-    const { writer, quotas } = this.#options;
-    const user = { tenant, credential };
-    const mayUseModel = await quotas.mayUseModel(user);
-    const onTokens = (tokens: number): void => quotas.usedModel(user, tokens);
+    const { question, tenant, signal } = this.#request;
+    const { writer } = this.#options;
+    const turn = await this.#models.turn();
     const left = question.deadline_ms - this.#stages.elapsedMs() - this.#options.limits.replyMs;
     // Searching and answering need the larger part.
     const budgetMs = Math.max(0, left / 4);
     return this.#stages.time("llm", () =>
-      writer.standAlone({ question: text, history, signal, budgetMs, mayUseModel, onTokens }),
+      writer.standAlone({ tenant, question: text, history, signal, budgetMs, ...turn }),
     );
   }
 
@@ -309,10 +311,10 @@ class QuestionRun {
   async #write(
     { text, form }: { readonly text: string; readonly form: AnswerForm | undefined },
     sources: readonly Source[],
-  ): Promise<Limited> {
-    const { question, tenant, access, credential, onEvent, signal } = this.#request;
-    const { writer, limits, quotas } = this.#options;
-    const mayUseModel = await quotas.mayUseModel({ tenant, credential });
+  ): Promise<Told> {
+    const { question, tenant, access, onEvent, signal } = this.#request;
+    const { writer, limits, metrics } = this.#options;
+    const turn = await this.#models.turn();
     const pieces = new ProvedPieces({
       prove: () => this.#prove(),
       emit: (piece) => onEvent?.({ type: "delta", text: piece }),
@@ -326,8 +328,7 @@ class QuestionRun {
         span: this.#stages.span,
         reader: access?.key,
         mayKeep: mayShare(question),
-        mayUseModel,
-        onTokens: (tokens) => quotas.usedModel({ tenant, credential }, tokens),
+        ...turn,
         question: text,
         sources,
         maxTokens: question.max_tokens,
@@ -345,8 +346,11 @@ class QuestionRun {
     }
     await this.#prove();
     pieces.end();
-    const isLimited = !mayUseModel && written.llm === "extractive";
-    return { ...written, limited: isLimited ? { llm_reason: "quota_exceeded" } : {} };
+    const told = toldOf(written);
+    if (told.fallback !== undefined && told.kept !== "hit") {
+      metrics.count("language_model_fallbacks_total", { reason: told.fallback.reason });
+    }
+    return told;
   }
 
   #checkLease(): void {

@@ -213,9 +213,26 @@ const questions: Board = {
     },
     {
       title: "Language model: errors",
-      says: "Their questions are answered with sentences of the sources.",
+      says: "The next endpoint answers, in the end sentences of the sources.",
       unit: "percentunit",
       queries: [by("freshet:language_model_errors:ratio_5m", "model")],
+    },
+    {
+      title: "Cost of 1,000 questions",
+      says: "Of the last hour, in the currency of the prices that are set.",
+      unit: "short",
+      queries: [{ expr: "freshet:cost_per_1000_questions:1h", legend: "cost" }],
+    },
+    {
+      title: "Answers by another writer",
+      says: "That not the first model endpoint wrote, by why it did not.",
+      unit: "ops",
+      queries: [
+        {
+          expr: "sum by (reason) (rate(freshet_language_model_fallbacks_total[$__rate_interval]))",
+          legend: "{{reason}}",
+        },
+      ],
     },
   ],
 };

@@ -151,6 +151,9 @@ function engineEnvironment(options: ProcessesOptions, port: number): Record<stri
     FRESHET_HTTP_PORT: String(port),
     FRESHET_LOG_FORMAT: "json",
     ...(llm === undefined ? {} : { FRESHET_LLM_URL: llm.url, FRESHET_LLM_MODEL: llm.model }),
+    ...(llm?.contextTokens === undefined
+      ? {}
+      : { FRESHET_LLM_CONTEXT_TOKENS: String(llm.contextTokens) }),
   };
 }
 

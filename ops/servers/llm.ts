@@ -11,6 +11,8 @@ export interface LlmAddress {
   /** Base URL as OpenAI clients take it, ending in /v1. */
   readonly url: string;
   readonly model: string;
+  /** Undefined: it is somebody else's, and its window was set for it. */
+  readonly contextTokens?: number | undefined;
 }
 
 const serverFile = fileURLToPath(new URL("./llm-server.ts", import.meta.url));
@@ -49,7 +51,7 @@ export async function startLlm(
       graceS,
       isReady: () => isLlmReady(`${base}/v1`),
     });
-    return { server, address: { url: `${base}/v1`, model: files.model } };
+    return { server, address: { url: `${base}/v1`, model: files.model, contextTokens } };
   });
 }
 

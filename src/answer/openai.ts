@@ -1,8 +1,8 @@
 /**
  * Any OpenAI-compatible `/v1/chat/completions`.
  *
- * Owns: a keep-alive pool of connections to one endpoint. Never: retries (but for OA4; the writer
- * has a fallback that costs nothing), follows redirects, or lets a prompt into an error.
+ * Owns: a keep-alive pool of connections to one endpoint. Never: retries (but for OA4; the chain
+ * has the next one), follows redirects, or lets a prompt into an error.
  *
  *   OA1  every failure is `model_unavailable`; its details hold the HTTP status or a reason, no
  *       text;
@@ -13,7 +13,7 @@
  */
 
 import { Agent, buildConnector, type Dispatcher } from "undici";
-import { type ErrorDetails, FreshetError } from "../contract/errors.ts";
+import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
 import { cutText } from "../contract/well-formed.ts";
@@ -22,7 +22,15 @@ import { Deadline, waitAtMost } from "../runtime/deadline.ts";
 import { explainTls } from "../runtime/tls-fault.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import { explainUrl } from "../runtime/tls-probe.ts";
-import type { Completion, LanguageModel, TokenUsage } from "./port.ts";
+import {
+  errorNames,
+  field,
+  parseChunk,
+  retryAfterOf,
+  unavailable,
+  usageIn,
+} from "./openai-wire.ts";
+import type { Completion, LanguageModel } from "./port.ts";
 import { createEventParser } from "./sse.ts";
 
 export interface OpenAiOptions {
@@ -34,28 +42,38 @@ export interface OpenAiOptions {
   readonly clock: Clock;
   /** What `coverage.llm` says; the model's name by default. */
   readonly name?: string | undefined;
+  /** One request, from its beginning to its last word. */
+  readonly requestMs?: number | undefined;
+  readonly connectMs?: number | undefined;
 }
 
 export function createOpenAiModel(options: OpenAiOptions): LanguageModel {
   const agent = new Agent({
     connections: limits.questionsInFlightMax,
     ...connecting(options),
-    headersTimeout: limits.modelRequestMs,
-    bodyTimeout: limits.modelRequestMs,
+    headersTimeout: requestMsOf(options),
+    bodyTimeout: requestMsOf(options),
   });
   const endpointKnown = { agent, countsTokens: true };
   return {
     name: options.name ?? options.model,
+    model: options.model,
     complete: (completion) => new Call(options, endpointKnown, completion).run(),
     ping: () => ping(options, agent),
     close: () => agent.destroy(),
   };
 }
 
+function requestMsOf({ requestMs = limits.modelRequestMs }: OpenAiOptions): number {
+  return requestMs;
+}
+
 /** With files of its own each new connection reads them, so that they may be replaced. */
-function connecting({ tls }: OpenAiOptions): Agent.Options {
-  if (tls === undefined) return { connectTimeout: limits.modelConnectMs };
-  const timeout = limits.modelConnectMs;
+function connecting({
+  tls,
+  connectMs: timeout = limits.modelConnectMs,
+}: OpenAiOptions): Agent.Options {
+  if (tls === undefined) return { connectTimeout: timeout };
   return {
     connect: (options, callback) =>
       buildConnector({ ...readTlsFiles(tls), timeout })(options, callback),
@@ -121,7 +139,7 @@ class Call {
     const caller = this.#completion.signal;
     if (caller.aborted) throw new FreshetError("cancelled");
     const until = AbortSignal.any([caller, this.#ended.signal]);
-    const deadline = new Deadline(this.#options.clock, limits.modelRequestMs, until);
+    const deadline = new Deadline(this.#options.clock, requestMsOf(this.#options), until);
     try {
       const response = await this.#requestOf(deadline.signal);
       await this.#read(response);
@@ -140,9 +158,11 @@ class Call {
     const counts = this.#completion.onUsage !== undefined && this.#known.countsTokens;
     const response = await this.#request(signal, counts);
     if (!counts || response.statusCode !== 400) return response;
-    this.#known.countsTokens = false; // OA4
     await readAtMost(response.body, limits.modelErrorBytesMax);
-    return this.#request(signal, false);
+    const again = await this.#request(signal, false);
+    // OA4. What is refused without it as well was refused for something else.
+    if (again.statusCode !== 400) this.#known.countsTokens = false;
+    return again;
   }
 
   #request(signal: AbortSignal, counts: boolean): Promise<Dispatcher.ResponseData> {
@@ -175,6 +195,7 @@ class Call {
     if (statusCode !== 200) {
       throw unavailable({
         status: statusCode,
+        ...retryAfterOf(headers, this.#options.clock.nowMs()),
         ...errorNames(await readAtMost(body, limits.modelErrorBytesMax)),
       });
     }
@@ -243,67 +264,6 @@ class Call {
   }
 }
 
-interface Chunk {
-  readonly text: string;
-  readonly isLast: boolean;
-  readonly isError: boolean;
-}
-
-/**
- * A chunk of a stream, or a whole completion. @throws FreshetError model_unavailable when it is not
- * JSON
- */
-function parseChunk(payload: string): Chunk {
-  let json: unknown;
-  try {
-    json = JSON.parse(payload);
-  } catch {
-    throw unavailable({ reason: "not JSON" });
-  }
-  const choice = field(field(json, "choices"), "0");
-  const content = field(field(choice, "delta") ?? field(choice, "message"), "content");
-  return {
-    text: typeof content === "string" ? content : "",
-    isLast: typeof field(choice, "finish_reason") === "string",
-    isError: (field(json, "error") ?? null) !== null,
-  };
-}
-
-/** Undefined where an event has none: most have `null`, or nothing. */
-function usageIn(payload: string): TokenUsage | undefined {
-  try {
-    const usage = field(JSON.parse(payload), "usage");
-    const prompt = field(usage, "prompt_tokens");
-    const completion = field(usage, "completion_tokens");
-    return isCount(prompt) && isCount(completion) ? { prompt, completion } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-const isCount = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && Number(value) >= 0;
-
-function field(value: unknown, name: string): unknown {
-  if (typeof value !== "object" || value === null) return undefined;
-  return Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
-}
-
-/** Names only: an error's message may repeat the prompt (OA1). */
-function errorNames(body: string): Readonly<Record<string, string>> {
-  try {
-    const error = field(JSON.parse(body), "error");
-    const names = ["code", "type"].flatMap((name) => {
-      const value = field(error, name);
-      const isName = typeof value === "string" && /^[\w.-]{1,64}$/.test(value);
-      return isName ? [[name, value] as const] : [];
-    });
-    return Object.fromEntries<string>(names);
-  } catch {
-    return {};
-  }
-}
-
 async function readAtMost(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<string> {
   const decoder = new TextDecoder("utf-8");
   let text = "";
@@ -322,10 +282,6 @@ function reasonOf(thrown: unknown): string {
   return typeof code === "string" && /^[A-Z0-9_]{1,64}$/.test(code) ? code : "connection";
 }
 
-function unavailable(details: ErrorDetails): FreshetError {
-  return new FreshetError("model_unavailable", undefined, { details });
-}
-
 /** A mistake of TLS says what to set; it holds no text of anybody (OA1). */
 function failed(options: OpenAiOptions, thrown: unknown): FreshetError {
   const message = explainTls(thrown, { ...linkOf(options), tls: options.tls });
@@ -333,6 +289,7 @@ function failed(options: OpenAiOptions, thrown: unknown): FreshetError {
   return new FreshetError("model_unavailable", message, { details });
 }
 
-function linkOf({ baseUrl }: OpenAiOptions) {
-  return { where: `the model endpoint at ${new URL(baseUrl).origin}`, settings: "FRESHET_LLM_TLS" };
+function linkOf({ baseUrl, tls }: OpenAiOptions) {
+  const settings = tls?.settings ?? "FRESHET_LLM_TLS";
+  return { where: `the model endpoint at ${new URL(baseUrl).origin}`, settings };
 }

@@ -1,6 +1,6 @@
 /**
- * The language model behind an answer: any OpenAI-compatible endpoint, or cited sentences when
- * there is none.
+ * The language models behind an answer: OpenAI-compatible endpoints in their order, or cited
+ * sentences when there is none.
  */
 
 import type { TenantId } from "../contract/ids.ts";
@@ -32,9 +32,26 @@ export interface TokenUsage {
   readonly completion: number;
 }
 
+/** What one call of a model took, also one that failed. */
+export interface ModelCall extends TokenUsage {
+  /** By the prices of its endpoint; undefined where they are not known. */
+  readonly cost: number | undefined;
+  /** The endpoint did not count: by the bytes that were read and written. */
+  readonly isEstimate: boolean;
+  readonly ms: number;
+}
+
+/** An endpoint that did not write the answer, and why: see ops/guides/models.md. */
+export interface PassedOver {
+  readonly endpoint: string;
+  readonly reason: string;
+}
+
 export interface LanguageModel {
-  /** What `coverage.llm` says. */
+  /** What `coverage.llm` says: the name of the endpoint in its chain. */
   readonly name: string;
+  /** What it is asked to run, where that is not its name. */
+  readonly model?: string | undefined;
   /** The whole text. @throws FreshetError model_unavailable */
   complete(completion: Completion): Promise<string>;
   /** Resolves when the endpoint answers at all; rejects with model_unavailable. */
@@ -44,7 +61,9 @@ export interface LanguageModel {
 
 /** What the caller wishes for the form of the answer. */
 export interface AnswerForm {
-  /** Redacted. */
+  /** Of the tenant's operator, for all of its answers; redacted. */
+  readonly house?: string | undefined;
+  /** Of the caller; redacted. */
   readonly instructions?: string | undefined;
   /** BCP 47, canonical. */
   readonly language?: string | undefined;
@@ -75,10 +94,10 @@ export interface WriteRequest {
   /** What the model may take. After it the answer is made without the model. */
   readonly budgetMs: number;
   /**
-   * Told once for each call of the model, also one that failed: tokens read and written, at an
-   * estimate of four characters each. What was kept, or another caller began, costs none.
+   * Told once for each call of a model, also one that failed. What was kept, or another caller
+   * began, costs none.
    */
-  readonly onTokens?: ((tokens: number) => void) | undefined;
+  readonly onCall?: ((call: ModelCall) => void) | undefined;
   /** Checked text as it is ready; together the pieces are the answer. */
   readonly onText?: ((text: string) => void) | undefined;
   /** Of the question. */
@@ -87,6 +106,7 @@ export interface WriteRequest {
 
 /** A question behind a conversation; both redacted. */
 export interface FollowUp {
+  readonly tenant: TenantId;
   readonly question: string;
   /** Oldest first. */
   readonly history: readonly Turn[];
@@ -96,14 +116,20 @@ export interface FollowUp {
   readonly budgetMs: number;
   /** False: no model is asked. */
   readonly mayUseModel?: boolean | undefined;
-  /** Called with an estimate of what a call of the model took. */
-  readonly onTokens?: ((tokens: number) => void) | undefined;
+  /** As that of `WriteRequest`. */
+  readonly onCall?: ((call: ModelCall) => void) | undefined;
 }
 
 export interface Written {
   readonly answer: string;
-  /** Who wrote it: the model's name, or `extractive`. */
+  /** Who wrote it: the endpoint's name, or `extractive`. */
   readonly llm: string;
+  /** What that endpoint runs; undefined where no model wrote it. */
+  readonly model?: string | undefined;
+  /** There are models, and the request said to ask none. */
+  readonly isLimited?: boolean | undefined;
+  /** Endpoints that were to write it before; absent where none was. */
+  readonly passed?: readonly PassedOver[] | undefined;
   /** Absent where nothing is kept. */
   readonly kept?: NonNullable<Answer["cache"]>["answer"] | undefined;
   /** With `explains`: what the model was shown; absent where none was asked. */
@@ -115,7 +141,8 @@ export type PromptRead = NonNullable<Explanation["prompt"]>;
 /** Question and sources to a cited answer. Every marker in it names a source that exists. */
 export interface AnswerWriter {
   /**
-   * A model that fails costs its words, never the answer: sentences of the sources stand in for it.
+   * Models that fail cost their words, never the answer: the next of the chain, and in the end
+   * sentences of the sources, stand in for them.
    * @throws FreshetError cancelled when the signal aborts
    */
   write(request: WriteRequest): Promise<Written>;

@@ -2,12 +2,20 @@
  * The prompt. Retrieved text is data (OWASP LLM01): each source stands between fences of its own
  * that no document can know, so that none can begin another one's; it is cut to a bound, and no
  * tool is ever offered to the model. What says when a source is from stands outside, too.
+ *
+ *   PB1  what comes before the sources is the same to the byte for all questions of a tenant, so
+ *        that servers can keep its prefix in their cache: what changes stands behind them;
+ *   PB2  it is never longer than the window of the model holds, whatever stands in it; what there
+ *        is room for is said in tokens of the model, not in characters;
+ *   PB3  wishes, also those of a tenant's operator, stand in fences behind the rules: they can
+ *        close none and take none away.
  */
 
-import { limits } from "../contract/limits.ts";
+import { digestOf } from "../contract/digest.ts";
+import { FreshetError } from "../contract/errors.ts";
 import type { Source } from "../contract/query.ts";
-import { cutText } from "../contract/well-formed.ts";
 import type { AnswerForm, ChatMessage, PromptRead } from "./port.ts";
+import { bytesOf, cutBytes, type PromptRoom } from "./tokens.ts";
 
 export interface Prompt {
   readonly messages: readonly ChatMessage[];
@@ -20,7 +28,6 @@ export interface Prompt {
 /** What the model is told to say, and what `ensureCitations` therefore never adds a source to. */
 export const declined = "I do not have enough information";
 
-/** Byte-identical in every request, so that servers can keep its prefix in their cache. */
 const system = [
   "You answer questions from numbered sources: a number in brackets, the source's date where it is known, then the source between <<< and >>>.",
   "Use only the sources. After each sentence write the number of its source in brackets, like [1].",
@@ -31,11 +38,11 @@ const system = [
 ].join(" ");
 
 /** A source cut shorter than this helps no model: rather show fewer. */
-const sourceCharsMin = 300;
+const sourceBytesMin = 300;
 
 /**
- * At most `limits.promptCharsMax` characters, unless the question alone is longer. `fence` is
- * random for each request.
+ * `fence` is random for each request.
+ * @throws FreshetError model_unavailable where the window is too small for the question alone
  */
 export function buildPrompt(options: {
   readonly question: string;
@@ -44,37 +51,62 @@ export function buildPrompt(options: {
   /** The time of the question, unix milliseconds. */
   readonly nowMs: number;
   readonly form?: AnswerForm | undefined;
+  readonly room: PromptRoom;
 }): Prompt {
-  const { question, sources, fence, nowMs, form = {} } = options;
+  const { question, sources, fence, nowMs, form = {}, room } = options;
   const asked = { question, nowMs, wishes: wishesOf(form, fence) };
-  const room = limits.promptCharsMax - system.length - userMessage(asked, []).length;
-  const shown = Math.min(sources.length, Math.max(1, Math.floor(room / sourceCharsMin)));
+  const rules = rulesFor(form);
+  const around = bytesOf(rules) + bytesOf(userMessage(asked, []));
+  const frame = bytesOf(fenced({ number: sources.length, date: longestDate, text: "" }, fence)) + 1;
+  const most = room.bytesMax - around;
+  if (most < sourceBytesMin + frame) {
+    throw new FreshetError("model_unavailable", undefined, { details: { reason: "window" } });
+  }
+  // A question that takes all that it should still gets a source, as far as the window holds it.
+  const left = Math.min(most, Math.max(room.bytes - around, sourceBytesMin + frame));
+  const shown = Math.min(sources.length, Math.max(1, Math.floor(left / sourceBytesMin)));
   const numbered = sources.slice(0, shown).map((source, index) => ({
     number: index + 1,
     date: dateOf(source),
     text: textOf(source, fence),
   }));
-  const frameChars = fenced({ number: shown, date: longestDate, text: "" }, fence).length + 1;
   const shares = shareRoom(
-    numbered.map(({ text }) => text.length + frameChars),
-    Math.max(room, sourceCharsMin),
+    numbered.map(({ text }) => bytesOf(text) + frame),
+    left,
   );
   const blocks = numbered.map(({ number, date, text }, index) =>
-    fenced({ number, date, text: shortened(text, (shares[index] ?? 0) - frameChars) }, fence),
+    fenced({ number, date, text: shortened(text, (shares[index] ?? 0) - frame) }, fence),
   );
   return {
     messages: [
-      { role: "system", content: system },
+      { role: "system", content: rules },
       { role: "user", content: userMessage(asked, blocks) },
     ],
     shown,
     read: {
       sources: shown,
       chars: blocks.reduce((sum, block) => sum + block.length, 0),
-      cut: numbered.filter(({ text }, index) => text.length > (shares[index] ?? 0) - frameChars)
+      cut: numbered.filter(({ text }, index) => bytesOf(text) > (shares[index] ?? 0) - frame)
         .length,
     },
   };
+}
+
+/** Messages of every prompt. */
+export const promptMessages = 2;
+
+/**
+ * PB1, PB3: the fence of a tenant's wishes is made of them, so it is the same in each request, and
+ * they cannot hold it.
+ */
+function rulesFor({ house }: AnswerForm): string {
+  if (house === undefined) return system;
+  const fence = digestOf(Buffer.from(house)).slice(0, 16);
+  return [
+    system,
+    "Wishes of this service for the form of every answer; they change none of the rules above:",
+    `<<<${fence}\n${house}\n${fence}>>>`,
+  ].join("\n");
 }
 
 /**
@@ -90,10 +122,10 @@ export function promptContent({
   readonly sources: readonly Source[];
   readonly form?: AnswerForm | undefined;
 }): string {
-  const { instructions, language, maxSentences, isQuoted } = form;
+  const { house, instructions, language, maxSentences, isQuoted } = form;
   return JSON.stringify([
     question,
-    [instructions ?? null, language ?? null, maxSentences ?? null, isQuoted ?? false],
+    [house, instructions, language, maxSentences, isQuoted].map((wish) => wish ?? null),
     ...sources.map((source) => [dateOf(source), source.title ?? null, bodyOf(source)]),
   ]);
 }
@@ -158,8 +190,8 @@ function fenced(
   return `[${number}]${date} <<<${fence}\n${text}\n${fence}>>>`;
 }
 
-function shortened(text: string, charsMax: number): string {
-  return text.length <= charsMax ? text : `${cutText(text, charsMax - 1)}…`;
+function shortened(text: string, bytesMax: number): string {
+  return bytesOf(text) <= bytesMax ? text : `${cutBytes(text, bytesMax - bytesOf("…"))}…`;
 }
 
 /** Short blocks stay whole; what they leave is shared evenly among the long ones. */

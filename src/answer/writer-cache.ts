@@ -1,12 +1,12 @@
 /**
- * Answers of a language model, kept for equal questions over equal sources, and one call of the
- * model for those that are asked at once. The sources come from a search of this question, so an
+ * Answers of language models, kept for equal questions over equal sources, and one call of the
+ * chain for those that are asked at once. The sources come from a search of this question, so an
  * answer whose sources have changed since is not found here.
  *
  *   WK1  the key is what the prompt is made of (the question, the form asked for, sources with
- *        their dates, in order), the model, the length asked for and the clause of the asker's
- *        groups, within one tenant; not the time of the question, so an answer says what "today" is
- *        as of up to `keptMs` ago;
+ *        their dates, in order), the chain of models, the length asked for and the clause of the
+ *        asker's groups, within one tenant; not the time of the question, so an answer says what
+ *        "today" is as of up to `keptMs` ago;
  *   WK2  kept is what the model wrote to its end: no refusal, and nothing that was broken off;
  *   WK3  a kept answer is said in the pieces in which it was written: streamed and whole are the
  *        same (AW2);
@@ -25,14 +25,14 @@ import { declined, promptContent } from "./prompt.ts";
 
 export interface KeptAnswersOptions {
   readonly writer: AnswerWriter;
-  /** Its name: another one writes other answers. */
-  readonly model: string;
+  /** The name of the chain: another one writes other answers. */
+  readonly models: string;
   readonly kept: ByteCacheOptions;
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly metrics: Pick<Metrics, "count" | "set">;
 }
 
-interface KeptAnswer extends Pick<Written, "answer" | "llm"> {
+interface KeptAnswer extends Pick<Written, "answer" | "llm" | "model" | "passed"> {
   readonly pieces: readonly string[];
 }
 
@@ -67,7 +67,8 @@ class KeptAnswers {
     if (known !== undefined) {
       this.#count("hit");
       for (const piece of known.pieces) onText?.(piece);
-      return { answer: known.answer, llm: known.llm, kept: "hit" };
+      const { pieces: _, ...written } = known;
+      return { ...written, kept: "hit" };
     }
     if (request.mayUseModel === false) {
       this.#count("off");
@@ -106,17 +107,19 @@ class KeptAnswers {
   }
 
   /** WK2. */
-  #keep({ tenant }: WriteRequest, key: string, { answer, llm, pieces }: KeptAnswer): void {
-    if (llm !== this.#options.model || answer.includes(declined)) return;
+  #keep({ tenant }: WriteRequest, key: string, written: KeptAnswer): void {
+    const { answer, llm, model, passed, pieces } = written;
+    if (model === undefined || answer.includes(declined)) return;
     const bytes = 2 * 2 * answer.length + pieceBytes * pieces.length;
-    this.#kept.set(tenant, key, { value: { answer, llm, pieces }, bytes });
+    const value = { answer, llm, model, pieces, ...(passed && { passed }) };
+    this.#kept.set(tenant, key, { value, bytes });
     this.#options.metrics.set("question_cache_bytes", this.#kept.bytes, { cache: "answers" });
   }
 
   /** WK1. */
   #keyOf(request: WriteRequest): string {
     const { maxTokens, reader = "all" } = request;
-    const asked = `${this.#options.model}\n${maxTokens} ${reader}\n${promptContent(request)}`;
+    const asked = `${this.#options.models}\n${maxTokens} ${reader}\n${promptContent(request)}`;
     return digestOf(Buffer.from(asked));
   }
 

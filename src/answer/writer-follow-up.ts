@@ -6,58 +6,45 @@
  *   WU2  the conversation is data to the model, between fences of its own.
  */
 
-import { FreshetError, toFreshetError } from "../contract/errors.ts";
+import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { Logger, Metrics } from "../contract/observation.ts";
 import type { Turn } from "../contract/query.ts";
 import { cutText } from "../contract/well-formed.ts";
-import type { Clock } from "../runtime/clock.ts";
-import { Deadline } from "../runtime/deadline.ts";
 import { acceptRewrite, carriedOver, standsAlone } from "./follow-up.ts";
-import type { ChatMessage, FollowUp, LanguageModel } from "./port.ts";
-
-/** An estimate, in most languages too high: what a model counts is its own affair. */
-export const charsPerToken = 4;
+import type { ChatMessage, FollowUp } from "./port.ts";
+import { bytesOf } from "./tokens.ts";
+import type { ModelChain } from "./writer-chain.ts";
 
 export interface FollowUpOptions {
-  readonly logger: Pick<Logger, "warn">;
-  readonly metrics: Pick<Metrics, "count">;
   /** Undefined: what was talked about is carried over. */
-  readonly model?: LanguageModel | undefined;
-  readonly clock: Clock;
+  readonly models?: ModelChain | undefined;
   /** A new unguessable word for each call. */
   readonly fence: () => string;
 }
 
 export async function standingAlone(options: FollowUpOptions, asked: FollowUp): Promise<string> {
   if (standsAlone(asked)) return asked.question;
-  const model = asked.mayUseModel === false ? undefined : options.model;
-  const rewritten = model && (await byModel({ ...options, model }, asked));
+  const models = asked.mayUseModel === false ? undefined : options.models;
+  const rewritten = models && (await byModel(models, asked, options.fence()));
   return rewritten ?? carriedOver(asked);
 }
 
 async function byModel(
-  { model, clock, logger, metrics, fence }: FollowUpOptions & { readonly model: LanguageModel },
+  models: ModelChain,
   asked: FollowUp,
+  fence: string,
 ): Promise<string | undefined> {
-  const { signal } = asked;
-  const heard = new Deadline(clock, Math.min(asked.budgetMs, limits.rewriteMs), signal);
-  try {
-    const messages = promptOf(asked, fence());
-    const maxTokens = limits.rewriteTokensMax;
-    const said = await model.complete({ messages, maxTokens, signal: heard.signal });
-    const chars = messages.reduce((sum, { content }) => sum + content.length, said.length);
-    asked.onTokens?.(Math.ceil(chars / charsPerToken));
-    return acceptRewrite(said, asked);
-  } catch (thrown) {
-    if (signal.aborted) throw new FreshetError("cancelled");
-    const { code, details } = toFreshetError(thrown);
-    metrics.count("language_model_errors_total", { model: model.name });
-    logger.warn({ code, ...details, model: model.name }, "a follow-up question was not rewritten");
-    return undefined;
-  } finally {
-    heard.clear();
-  }
+  const budgetMs = Math.min(asked.budgetMs, limits.rewriteMs);
+  const asking = { ...asked, budgetMs, maxTokens: limits.rewriteTokensMax };
+  const { value } = await models.ask(asking, async ({ complete, room }) => {
+    const messages = promptOf(asked, fence);
+    const bytes = messages.reduce((sum, { content }) => sum + bytesOf(content), 0);
+    if (bytes > room(messages.length).bytesMax) {
+      throw new FreshetError("model_unavailable", undefined, { details: { reason: "window" } });
+    }
+    return complete(messages);
+  });
+  return value === undefined ? undefined : acceptRewrite(value, asked);
 }
 
 /** Byte-identical in every request, as that of answers. */

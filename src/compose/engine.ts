@@ -8,10 +8,10 @@ import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Reranking } from "../../actors/question/ranking.ts";
 import { startTopology, type Topology } from "../../actors/topology/topology.ts";
-import { createOpenAiModel } from "../answer/openai.ts";
-import type { AnswerWriter, LanguageModel } from "../answer/port.ts";
+import type { AnswerWriter } from "../answer/port.ts";
 import { createAnswerWriter } from "../answer/writer.ts";
 import { createKeptAnswers } from "../answer/writer-cache.ts";
+import type { ModelChain } from "../answer/writer-chain.ts";
 import type { ColdShard } from "../cold/port.ts";
 import type { Config } from "../config/config.ts";
 import { canaryTenants } from "../contract/canary.ts";
@@ -49,6 +49,7 @@ import {
   type Seams,
 } from "./foundation.ts";
 import { openIsolation } from "./isolation.ts";
+import { openModels } from "./models.ts";
 import { namesFiles, openQuestionNames } from "./names.ts";
 import { openQuotas } from "./quotas.ts";
 import { openRedaction } from "./redaction.ts";
@@ -90,8 +91,8 @@ export async function startEngine(
     const opened = await opening;
     const embedding = { ...opened, embedder: seams.embedder?.(opened.embedder) ?? opened.embedder };
     await claimModel(log, embedding);
-    const model = createLanguageModel(base);
-    if (model !== undefined) stack.push("language model", model, (part) => part.close());
+    const models = openModels(base);
+    if (models !== undefined) stack.push("language models", models, (part) => part.close());
     const reranking = openReranking(base, stack);
     const keys = await openRedaction({ redactionKey: config.redactionKey?.() }, log);
     const entry = seams.isolated ?? new URL("../main.ts", import.meta.url);
@@ -110,11 +111,11 @@ export async function startEngine(
       "actors",
       startActors(base, {
         ...{ log, cold, merges, embedding, isolation },
-        ...{ preparation, keys, model, reranking, sources, access, names, quotas, tracer },
+        ...{ preparation, keys, models, reranking, sources, access, names, quotas, tracer },
       }),
       (part) => part.stop(),
     );
-    const watched = { log, replies, cold, merges, model };
+    const watched = { log, replies, cold, merges, models };
     const health = stack.push("health checks", watchServices(base, watched), (part) => part.stop());
     const services = health.states;
     const surfaces = await startSurfaces(base, {
@@ -163,13 +164,13 @@ async function closeEmbedder(opening: Promise<EmbeddingParts>): Promise<void> {
   await opened?.embedder.close();
 }
 
-interface Watched extends Pick<Parts, "log" | "cold" | "merges" | "model"> {
+interface Watched extends Pick<Parts, "log" | "cold" | "merges" | "models"> {
   readonly replies: NatsLog["connection"];
 }
 
 function watchServices(
   { clock }: Foundation,
-  { log, replies, cold, merges, model }: Watched,
+  { log, replies, cold, merges, models }: Watched,
 ): ReturnType<typeof startHealthChecks> {
   return startHealthChecks({
     clock,
@@ -178,7 +179,7 @@ function watchServices(
       log: async () => void (await Promise.all([log.connection.flush(), replies.flush()])),
       cold: () => cold.ping(),
       temporal: () => merges.ping(),
-      model: model === undefined ? undefined : () => model.ping(),
+      model: models === undefined ? undefined : () => models.ping(),
     },
   });
 }
@@ -204,12 +205,6 @@ function connectMerges(
   return connectTemporal({ ...config.temporal, ...own });
 }
 
-function createLanguageModel({ config, clock }: Foundation): LanguageModel | undefined {
-  if (config.languageModel === undefined) return undefined;
-  const { url, ...link } = config.languageModel;
-  return createOpenAiModel({ baseUrl: url, ...link, clock });
-}
-
 interface Parts {
   readonly log: NatsLog;
   readonly cold: ColdShard;
@@ -219,7 +214,7 @@ interface Parts {
   readonly preparation: Preparation;
   readonly keys: RedactionKeys;
   readonly names: QuestionNamesLane | undefined;
-  readonly model: LanguageModel | undefined;
+  readonly models: ModelChain | undefined;
   readonly reranking: Reranking | undefined;
   readonly sources: Sources;
   readonly access: OpenedCredentials;
@@ -266,15 +261,15 @@ function openPreparation(
 }
 
 function createWriter(
-  { config, clock, logger, metrics }: Foundation,
-  model: LanguageModel | undefined,
+  { config, clock, metrics }: Foundation,
+  models: ModelChain | undefined,
 ): AnswerWriter {
   const fence = (): string => randomUUID();
-  const writer = createAnswerWriter({ model, clock, logger, metrics, fence });
-  if (model === undefined || !config.answerCache) return writer;
+  const writer = createAnswerWriter({ models, clock, fence });
+  if (models === undefined || !config.answerCache) return writer;
   return createKeptAnswers({
     ...{ writer, clock, metrics },
-    model: model.name,
+    models: models.name,
     kept: {
       bytesMax: limits.questionAnswerBytesMax,
       ownerBytesMax: limits.questionAnswerBytesPerTenantMax,
@@ -292,8 +287,19 @@ function declinesIrrelevant({ declineIrrelevant }: Config, model: string): boole
 
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
-  const { log, cold, merges, isolation, model, preparation, keys, sources, names, quotas, tracer } =
-    parts;
+  const {
+    log,
+    cold,
+    merges,
+    isolation,
+    models,
+    preparation,
+    keys,
+    sources,
+    names,
+    quotas,
+    tracer,
+  } = parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
   const createHot = createHotShardFactory({
     directory: join(tmpdir(), `freshet-${identity}`),
@@ -311,7 +317,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     preparation,
     redactorOf: (tenant) => questionRedactor(createRedactor(keys.of(tenant))),
     questionNames: names,
-    writer: createWriter(base, model),
+    writer: createWriter(base, models),
     reranking: parts.reranking,
     merges,
     sources,

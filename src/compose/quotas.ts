@@ -18,6 +18,7 @@ export function openQuotas(
   const source: QuotaSource = {
     ofTenant: (tenant) => (canaries.has(tenant) ? {} : file.ofTenant(tenant)),
     ofCredential: (credential) => file.ofCredential(credential),
+    answersOf: (tenant) => file.answersOf(tenant),
   };
   return new TenantQuotas({ source, clock, metrics, journal });
 }

@@ -15,11 +15,14 @@ import {
   type Endpoint,
   type Links,
 } from "./links.ts";
+import { type LanguageModelLink, languageModelsOf } from "./models.ts";
 import type { Setting } from "./schemas.ts";
 import { settings } from "./settings.ts";
 import { isSecret, presentIn, secretIn, tlsIn, type Value, type Values } from "./values.ts";
 
 export interface Config extends Links {
+  /** OpenAI-compatible endpoints in their order; none: answers are sentences of the sources. */
+  readonly languageModels: readonly LanguageModelLink[];
   /** Equal questions share what they find, and the answer. */
   readonly answerCache: boolean;
   /** What groups see of documents without labels. */
@@ -116,7 +119,7 @@ export class ConfigError extends Error {
  * @throws ConfigError with one line for each bad value; a line never repeats the value of a secret
  */
 export function readConfig(env: Environment): Config {
-  return read(env, complaintsOfServing);
+  return read(env, complaintsOfServing, true);
 }
 
 /**
@@ -125,11 +128,17 @@ export function readConfig(env: Environment): Config {
  * @throws ConfigError
  */
 export function readClientConfig(env: Environment): Config {
-  return read(env, () => []);
+  return read(env, () => [], false);
 }
 
-function read(env: Environment, complaints: (values: Values) => readonly string[]): Config {
+function read(
+  env: Environment,
+  complaints: (values: Values) => readonly string[],
+  isServing: boolean,
+): Config {
   const { values, lines } = readValues(env);
+  const models = languageModelsOf(values, isServing);
+  lines.push(...models.lines);
   lines.push(...complaintsOfLinks(values), ...complaints(values));
   if (values.FRESHET_LLM_URL !== undefined && values.FRESHET_LLM_MODEL === undefined) {
     lines.push("FRESHET_LLM_MODEL: name the model that FRESHET_LLM_URL should run");
@@ -138,7 +147,7 @@ function read(env: Environment, complaints: (values: Values) => readonly string[
     lines.push("FRESHET_OIDC_AUDIENCE: name the audience, or tokens for other services count here");
   }
   if (lines.length > 0) throw new ConfigError(lines);
-  return assemble(values);
+  return { ...assemble(values), languageModels: models.links };
 }
 
 function readValues(env: Environment): { values: Values; lines: string[] } {
@@ -162,7 +171,7 @@ function complaint(name: string, raw: string, schema: Setting["schema"]): string
   return `${name}: expected ${expected}${got}`;
 }
 
-function assemble(values: Values): Config {
+function assemble(values: Values): Omit<Config, "languageModels"> {
   const present = presentIn(values);
   return {
     ...assembleLinks(values),

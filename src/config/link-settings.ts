@@ -7,6 +7,7 @@ import {
   hostPort,
   natsUrls,
   oneOf,
+  price,
   replicaCount,
   setting,
   text,
@@ -246,6 +247,36 @@ export const modelSettings = {
   FRESHET_LLM_TLS_CA_FILE: setting(undefined, file, "CA of its certificate, PEM"),
   FRESHET_LLM_TLS_CERT_FILE: setting(undefined, file, "client certificate for it, PEM"),
   FRESHET_LLM_TLS_KEY_FILE: setting(undefined, file, "its key, PEM"),
+  FRESHET_LLM_FILE: setting(
+    undefined,
+    file,
+    "JSON file of endpoints that are asked, in their order, while those before them are away ([models](models.md)); read once, at the start",
+  ),
+  FRESHET_LLM_REQUEST_MS: setting(
+    String(limits.modelRequestMs),
+    whole(100, limits.modelRequestMs),
+    "how long one request to `FRESHET_LLM_URL` may take",
+  ),
+  FRESHET_LLM_FIRST_TOKEN_MS: setting(
+    undefined,
+    whole(10, limits.modelRequestMs),
+    `how long it may be silent; then the next endpoint is asked. Unset means ${limits.modelFirstTokenMs} where there is a next one, else \`FRESHET_LLM_REQUEST_MS\``,
+  ),
+  FRESHET_LLM_CONTEXT_TOKENS: setting(
+    String(limits.contextTokens),
+    whole(limits.contextTokensMin, limits.contextTokensMax),
+    "its context window, prompt and answer together; no prompt is longer, whatever stands in it",
+  ),
+  FRESHET_LLM_PROMPT_TOKENS: setting(
+    String(limits.promptTokens),
+    whole(1, limits.contextTokensMax),
+    "what a prompt should take of it, by its own count: more sources, and whole ones, cost more",
+  ),
+  FRESHET_LLM_PRICE: setting(
+    undefined,
+    price,
+    "its price for 1,000 tokens, read and written, such as `0.00015/0.0006`; unset: replies and metrics have no cost",
+  ),
   FRESHET_RERANK_URL: setting(
     undefined,
     url("http", "https"),

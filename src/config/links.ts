@@ -38,8 +38,6 @@ export interface Links {
   };
   /** What the command line shows to the HTTP API, and trusts. */
   readonly api: { readonly key: Secret | undefined; readonly tls: TlsFiles | undefined };
-  /** An OpenAI-compatible endpoint; undefined means the local model, or extractive answers. */
-  readonly languageModel: (Endpoint & { readonly model: string }) | undefined;
   /** Reads files that have no text of their own; undefined: nothing does. */
   readonly parser: Endpoint | undefined;
 }
@@ -110,7 +108,6 @@ export interface Endpoint {
 
 export function assembleLinks(values: Values): Links {
   const present = presentIn(values);
-  const { FRESHET_LLM_URL: languageUrl, FRESHET_LLM_MODEL: model } = values;
   const parserUrl = values.FRESHET_PARSER_URL;
   return {
     nats: assembleNats(values),
@@ -128,15 +125,6 @@ export function assembleLinks(values: Values): Links {
       tls: assembleListenerTls(values),
     },
     api: { key: secretIn(values, "FRESHET_API_KEY"), tls: tlsIn(values, "FRESHET_API_TLS") },
-    languageModel:
-      languageUrl === undefined || model === undefined
-        ? undefined
-        : {
-            url: languageUrl,
-            model,
-            apiKey: secretIn(values, "FRESHET_LLM_API_KEY"),
-            tls: tlsIn(values, "FRESHET_LLM_TLS"),
-          },
     parser:
       parserUrl === undefined
         ? undefined

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { isTenantId, type TenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
 
 export interface Setting {
   /** What holds when the variable is unset or empty; undefined when nothing does. */
@@ -97,6 +98,15 @@ export const bearerToken = z
   .string()
   .regex(/^[\x21-\x7e]{1,1000}$/)
   .meta({ expected: "at most 1000 printable characters without spaces" });
+
+/** `input/output`, for a thousand tokens each. */
+export const price = z
+  .string()
+  .regex(/^\d{1,4}(\.\d{1,9})?\/\d{1,4}(\.\d{1,9})?$/)
+  .transform((value) => value.split("/").map(Number))
+  .transform(([input = 0, output = 0]) => ({ input, output }))
+  .refine(({ input, output }) => Math.max(input, output) <= limits.priceMax)
+  .meta({ expected: "two prices for 1,000 tokens, such as 0.00015/0.0006" });
 
 /** `tenant=weight,tenant=weight`; no tenant is named twice. */
 export const tenantWeights = z

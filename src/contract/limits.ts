@@ -14,6 +14,7 @@ import { headsLimits, headsRelations } from "./limits/heads.ts";
 import { logLimits, logRelations } from "./limits/log.ts";
 import { memoryLimits, memoryRelations } from "./limits/memory.ts";
 import { mergeLimits, mergeRelations } from "./limits/merges.ts";
+import { modelLimits, modelRelations } from "./limits/models.ts";
 import { observationLimits, observationRelations } from "./limits/observation.ts";
 import { publishingLimits, publishingRelations } from "./limits/publishing.ts";
 import { questionLimits, questionRelations } from "./limits/questions.ts";
@@ -36,6 +37,7 @@ export const limits = {
   ...publishingLimits,
   ...clusterLimits,
   ...questionLimits,
+  ...modelLimits,
   ...coldLimits,
   ...mergeLimits,
   ...surfaceLimits,
@@ -59,6 +61,7 @@ export const limitRelations = {
   publishing: publishingRelations,
   cluster: clusterRelations,
   questions: questionRelations,
+  models: modelRelations,
   merges: mergeRelations,
   surfaces: surfaceRelations,
   sources: sourceRelations,

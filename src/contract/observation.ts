@@ -25,8 +25,12 @@ export interface CounterLabels {
   readonly loads_total: "outcome";
   readonly embed_failures_total: "lane";
   readonly language_model_errors_total: "model";
-  /** kind: prompt, completion; only where the endpoint counts them. */
+  /** kind: prompt, completion; estimates where the endpoint does not count them. */
   readonly language_model_tokens_total: "model" | "kind";
+  /** By the prices of the endpoints; only where they are set. */
+  readonly language_model_cost_total: "model" | "tenant";
+  /** Answers that not the first endpoint of the chain wrote. reason: as in `fallback` of a reply */
+  readonly language_model_fallbacks_total: "reason";
   readonly actor_restarts_total: "actor";
   readonly tenants_slept_total: never;
   readonly tenants_woken_total: never;
@@ -67,8 +71,10 @@ export interface CounterLabels {
   readonly source_operations_total: "source";
   /** Payloads of operations that came out of the log. */
   readonly operation_bytes_total: "tenant";
-  /** Tokens of the language model, read and written. */
+  /** Tokens of language models, read and written. */
   readonly model_tokens_total: "tenant";
+  /** For which language models worked. */
+  readonly model_seconds_total: "tenant";
   /** What a quota did not let through. quota: a name of the file of quotas */
   readonly quota_refused_total: "tenant" | "quota";
   /** Waits of operations from the log for their tenant's rate. */
@@ -101,6 +107,8 @@ export interface HistogramLabels {
 
 export interface GaugeLabels {
   readonly question_cache_bytes: "cache";
+  /** 0 while a model endpoint rests after failures. */
+  readonly language_model_up: "model";
   /** Operations taken in but not applied. */
   readonly ingest_lag_operations: "tenant";
   /**

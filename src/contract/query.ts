@@ -8,6 +8,7 @@ import { filterNames, filterSchema } from "./filter-schema.ts";
 import { describeIssue, hasProtoKey } from "./issue.ts";
 import { canonicalLanguage } from "./language.ts";
 import { limits } from "./limits.ts";
+import { fallbackSchema, usageSchema } from "./model-use.ts";
 import { explanationSchema, rankingFields, relevanceSchema, scoreFields } from "./ranking.ts";
 
 /**
@@ -185,6 +186,12 @@ export const answerSchema = z.object({
   relevance: relevanceSchema.optional(),
   /** With `explain`. */
   explain: explanationSchema.optional(),
+  /** What the endpoint in `coverage.llm` runs; absent where no model wrote the answer. */
+  model: z.string().optional(),
+  /** Only where it was not the first endpoint of the chain that wrote the answer. */
+  fallback: fallbackSchema.optional(),
+  /** Absent in a search, and from a node of an older release. */
+  usage: usageSchema.optional(),
   timings: timingsSchema,
 });
 

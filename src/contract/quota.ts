@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { FreshetError } from "./errors.ts";
 import { isTenantId, type TenantId } from "./ids.ts";
+import { canonicalLanguage } from "./language.ts";
 import { limits } from "./limits.ts";
 
 const perSecond = z.number().positive().max(1e9);
@@ -18,8 +19,12 @@ const rates = {
   /** Of their payloads, as DOCS holds them. */
   bytes_per_second: perSecond,
   questions_per_second: perSecond,
-  /** Of the language model, read and written, in a day of UTC. */
+  /** Of the language models, read and written, in a day of UTC. */
   model_tokens_per_day: amount,
+  /** For which language models work, in a day of UTC. */
+  model_seconds_per_day: amount,
+  /** Questions that language models work for at a time. */
+  model_questions_at_once: amount,
 };
 const amounts = {
   /** Chunks in memory and in cold. */
@@ -51,18 +56,43 @@ const tenantEntry = entryOf(quotaSchema);
 const credentialEntry = entryOf(credentialQuotaSchema);
 export type QuotaEntry = Readonly<z.infer<typeof tenantEntry>>;
 
+/** How answers of a tenant are to be written, where a question does not say otherwise. */
+export const answerDefaultsSchema = z
+  .strictObject({
+    /** Beside those of a question, which cannot take them away. */
+    instructions: z
+      .string()
+      .max(limits.instructionsCharsMax)
+      .refine((value) => value.isWellFormed(), { error: "is no Unicode text" }),
+    language: z
+      .string()
+      .max(limits.languageCharsMax)
+      .refine((tag) => canonicalLanguage(tag) !== undefined, { error: "is no language tag" }),
+    max_sentences: z.int().min(1).max(limits.answerSentencesMax),
+  })
+  .partial();
+export type AnswerDefaults = Readonly<z.infer<typeof answerDefaultsSchema>>;
+
+const tenantNames = z.string().refine(isTenantId, "a tenant is 1-64 letters, digits, _ or -");
+
 /** The file of `FRESHET_QUOTAS_FILE`, the same on all nodes. */
 export const quotasFileSchema = z.strictObject({
   format: z.literal(1),
   /** Of each tenant, field by field, unless its own entry says otherwise. */
   default: tenantEntry.optional(),
-  tenants: z
-    .record(z.string().refine(isTenantId, "a tenant is 1-64 letters, digits, _ or -"), tenantEntry)
-    .optional(),
+  tenants: z.record(tenantNames, tenantEntry).optional(),
   /** Of each credential within its tenant. */
   credential_default: credentialEntry.optional(),
   /** By id: that of a key of the key store, `env` for those of `FRESHET_API_KEYS`. */
   credentials: z.record(z.string().min(1).max(128), credentialEntry).optional(),
+  /** Not what a tenant may use, but how it is answered: its operator sets both. */
+  answers: z
+    .strictObject({
+      /** Of each tenant, field by field, unless its own entry says otherwise. */
+      default: answerDefaultsSchema.optional(),
+      tenants: z.record(tenantNames, answerDefaultsSchema).optional(),
+    })
+    .optional(),
 });
 
 /** Who uses something; a credential only where the surface knows one. */
@@ -119,10 +149,26 @@ export interface Quotas {
   ): number;
   /** Why the tenant may not store more; undefined while it may. */
   refusalOfMore(tenant: TenantId, held: HeldAmounts): FreshetError | undefined;
-  /** Whether the day's tokens leave something for an answer. Reads what earlier owners stored. */
-  mayUseModel(user: QuotaUser): Promise<boolean>;
-  usedModel(user: QuotaUser, tokens: number): void;
+  /**
+   * Asked once for each question that may need a model: undefined where its day's tokens or seconds
+   * are used up, or as many questions as may be are under way. Reads what earlier owners stored.
+   */
+  admitModel(user: QuotaUser): Promise<ModelTurn | undefined>;
+  answersOf(tenant: TenantId): AnswerDefaults;
   useOf(tenant: TenantId): Promise<TenantUse>;
+}
+
+/** A question's right to use language models. */
+export interface ModelTurn {
+  /** After each call of a model. */
+  used(call: ModelAmounts): void;
+  /** Once, when the question needs no model any more. */
+  end(): void;
+}
+
+export interface ModelAmounts {
+  readonly tokens: number;
+  readonly ms: number;
 }
 
 /** What the quotas know of a tenant's use. */
@@ -133,7 +179,7 @@ export interface TenantUse {
     readonly bytes: number;
     readonly questions: number;
   };
-  readonly tokensToday: number;
+  readonly modelToday: ModelAmounts;
   /** What may come at once now, of the rates that are limited. */
   readonly left: Partial<Record<QuotaName, number>>;
 }
@@ -153,6 +199,8 @@ export const tenantUsageSchema = z.object({
     questions: z.int(),
   }),
   model_tokens_today: z.int(),
+  /** Absent from a node of an older release. */
+  model_seconds_today: z.number().optional(),
   /** Only what is limited. */
   quota: quotaSchema,
   /** Of what is limited: what is left of it now. */
@@ -173,6 +221,9 @@ export interface DayTokens {
   readonly tenant: number;
   /** Of credentials that have a limit. */
   readonly credentials: Readonly<Record<string, number>>;
+  /** Milliseconds of models, in the same way; absent in what an older release stored. */
+  readonly tenant_ms?: number | undefined;
+  readonly credentials_ms?: Readonly<Record<string, number>> | undefined;
 }
 
 /** One entry a tenant; the last writer wins, so a writer first looks what is there. */

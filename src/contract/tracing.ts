@@ -21,6 +21,8 @@ export interface SpanAttributes {
   readonly "freshet.coverage.cold"?: string;
   readonly "freshet.merge.step"?: string;
   readonly "freshet.attempt"?: number;
+  /** A model's endpoint in its chain. */
+  readonly "freshet.endpoint"?: string;
   readonly "messaging.system"?: string;
   readonly "messaging.destination.name"?: string;
   readonly "db.system.name"?: string;

@@ -45,7 +45,7 @@ export async function admitAtOwner(
 /** @throws FreshetError not_ready where another node owns the tenant */
 export async function usageHere(topology: Metered, tenant: TenantId): Promise<TenantUsage> {
   if (!topology.isOwner(tenant)) throw new FreshetError("not_ready");
-  const { quota, lastMinute, tokensToday, left } = await topology.quotas.useOf(tenant);
+  const { quota, lastMinute, modelToday, left } = await topology.quotas.useOf(tenant);
   const entry = topology.directory.tenant(tenant);
   const held = topology.held(tenant);
   const { stored_chunks, hot_bytes } = quota;
@@ -62,7 +62,8 @@ export async function usageHere(topology: Metered, tenant: TenantId): Promise<Te
     hot_bytes: Math.round(held.hotBytes),
     operations_behind: entry?.progress.behind ?? 0,
     last_minute: lastMinute,
-    model_tokens_today: tokensToday,
+    model_tokens_today: modelToday.tokens,
+    model_seconds_today: modelToday.ms / 1000,
     quota,
     left: { ...left, ...amounts },
   };

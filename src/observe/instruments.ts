@@ -112,8 +112,16 @@ export const counters: Instruments<CounterLabels> = {
     labels: ["source", "outcome"],
   },
   language_model_tokens_total: {
-    help: "tokens that language models counted",
+    help: "tokens of language models; estimates where the endpoint does not count",
     labels: ["model", "kind"],
+  },
+  language_model_cost_total: {
+    help: "cost of language models by the prices that are set, in their currency",
+    labels: ["model", "tenant"],
+  },
+  language_model_fallbacks_total: {
+    help: "answers that not the first model endpoint wrote, by why it did not",
+    labels: ["reason"],
   },
   canary_documents_total: {
     help: "documents of the canary by whether they were found in time",
@@ -132,7 +140,11 @@ export const counters: Instruments<CounterLabels> = {
     labels: ["tenant"],
   },
   model_tokens_total: {
-    help: "tokens of the language model, read and written",
+    help: "tokens of language models, read and written",
+    labels: ["tenant"],
+  },
+  model_seconds_total: {
+    help: "seconds for which language models worked",
     labels: ["tenant"],
   },
   quota_refused_total: {
@@ -207,6 +219,7 @@ export const histograms: Instruments<HistogramLabels> = {
 };
 
 export const gauges: Instruments<GaugeLabels> = {
+  language_model_up: { help: "0 while a model endpoint rests after failures", labels: ["model"] },
   question_cache_bytes: { help: "bytes that are kept for equal questions", labels: ["cache"] },
   ingest_lag_operations: { help: "operations known but not applied", labels: ["tenant"] },
   oldest_waiting_timestamp_seconds: {

@@ -213,6 +213,7 @@ const attributeNames: Readonly<Record<keyof SpanAttributes, true>> = {
   "freshet.coverage.cold": true,
   "freshet.merge.step": true,
   "freshet.attempt": true,
+  "freshet.endpoint": true,
   "messaging.system": true,
   "messaging.destination.name": true,
   "db.system.name": true,

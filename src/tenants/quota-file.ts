@@ -12,16 +12,27 @@ import { readFileSync, type Stats, statSync } from "node:fs";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
-import { type Quota, type QuotaEntry, quotasFileSchema } from "../contract/quota.ts";
+import {
+  type AnswerDefaults,
+  type Quota,
+  type QuotaEntry,
+  quotasFileSchema,
+} from "../contract/quota.ts";
 import type { Clock } from "../runtime/clock.ts";
 
 /** What may be used, as it is now. */
 export interface QuotaSource {
   ofTenant(tenant: TenantId): Quota;
   ofCredential(credential: string): Quota;
+  /** How a tenant's answers are to be written. */
+  answersOf(tenant: TenantId): AnswerDefaults;
 }
 
-export const noQuotas: QuotaSource = { ofTenant: () => ({}), ofCredential: () => ({}) };
+export const noQuotas: QuotaSource = {
+  ofTenant: () => ({}),
+  ofCredential: () => ({}),
+  answersOf: () => ({}),
+};
 
 export interface QuotaFileOptions {
   readonly path: string;
@@ -35,6 +46,10 @@ interface Content {
   readonly tenants: ReadonlyMap<string, Quota>;
   readonly credentialFallback: Quota;
   readonly credentials: ReadonlyMap<string, Quota>;
+  readonly answers: {
+    readonly fallback: AnswerDefaults;
+    readonly tenants: ReadonlyMap<string, AnswerDefaults>;
+  };
 }
 
 export class QuotaFile implements QuotaSource {
@@ -69,6 +84,11 @@ export class QuotaFile implements QuotaSource {
   ofCredential(credential: string): Quota {
     const { credentials, credentialFallback } = this.#current();
     return credentials.get(credential) ?? credentialFallback;
+  }
+
+  answersOf(tenant: TenantId): AnswerDefaults {
+    const { tenants, fallback } = this.#current().answers;
+    return tenants.get(tenant) ?? fallback;
   }
 
   /** QF1, QF2. */
@@ -111,13 +131,20 @@ function read(path: string): Content {
     const inner = issue?.code === "invalid_key" ? issue.issues[0] : issue;
     throw new Error(`${place === "" ? "the file" : place}: ${inner?.message ?? "makes no sense"}`);
   }
-  const { default: common = {}, tenants, credential_default, credentials } = parsed.data;
+  const { default: common = {}, tenants, credential_default, credentials, answers } = parsed.data;
+  const { default: written = {}, tenants: writtenOf = {} } = answers ?? {};
   const own = credential_default ?? {};
   return {
     fallback: joined(common, {}),
     tenants: joinedAll(common, tenants),
     credentialFallback: joined(own, {}),
     credentials: joinedAll(own, credentials),
+    answers: {
+      fallback: written,
+      tenants: new Map(
+        Object.entries(writtenOf).map(([name, entry]) => [name, { ...written, ...entry }]),
+      ),
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Tokens of the language model in a day of UTC, of a tenant and of its credentials.
+ * Tokens and time of language models in a day of UTC, of a tenant and of its credentials.
  *
  * Owns: the counts of this node. Never: lets a log that is away refuse or hold up an answer.
  *
@@ -12,7 +12,7 @@
 import type { TenantId } from "../contract/ids.ts";
 import { dayMs } from "../contract/limits/units.ts";
 import { limits } from "../contract/limits.ts";
-import type { DayTokens, QuotaUser, TokenJournal } from "../contract/quota.ts";
+import type { DayTokens, ModelAmounts, QuotaUser, TokenJournal } from "../contract/quota.ts";
 import type { Clock } from "../runtime/clock.ts";
 
 export interface TokenCountsOptions {
@@ -21,10 +21,15 @@ export interface TokenCountsOptions {
   readonly journal: TokenJournal | undefined;
 }
 
+interface Today {
+  readonly tenant: ModelAmounts;
+  readonly credential: ModelAmounts;
+}
+
 interface Counts {
   day: number;
-  tenant: number;
-  readonly credentials: Map<string, number>;
+  tenant: ModelAmounts;
+  readonly credentials: Map<string, ModelAmounts>;
   readAtMs: number;
   /** A store that waits for its time. */
   storing: boolean;
@@ -40,21 +45,21 @@ export class TokenCounts {
   }
 
   /** What was used today, earlier owners' use included (QD1). */
-  async today({ tenant, credential }: QuotaUser): Promise<{ tenant: number; credential: number }> {
+  async today({ tenant, credential }: QuotaUser): Promise<Today> {
     await this.#join(tenant, this.#today(tenant));
     const counts = this.#today(tenant);
     const own = credential === undefined ? undefined : counts.credentials.get(credential);
-    return { tenant: counts.tenant, credential: own ?? 0 };
+    return { tenant: counts.tenant, credential: own ?? nothing };
   }
 
   /** @param isLimited QD2 */
-  add({ tenant, credential }: QuotaUser, tokens: number, isLimited: boolean): void {
+  add({ tenant, credential }: QuotaUser, used: ModelAmounts, isLimited: boolean): void {
     const counts = this.#today(tenant);
-    counts.tenant += tokens;
+    counts.tenant = sum(counts.tenant, used);
     const own = credential === undefined ? undefined : counts.credentials.get(credential);
     const isKnown = own !== undefined || counts.credentials.size < limits.tokenCredentialsMax;
     if (credential !== undefined && isKnown) {
-      counts.credentials.set(credential, (own ?? 0) + tokens);
+      counts.credentials.set(credential, sum(own ?? nothing, used));
     }
     if (isLimited) void this.#storeLater(tenant, counts);
   }
@@ -71,7 +76,7 @@ export class TokenCounts {
     const known = this.#tenants.get(tenant);
     if (known !== undefined && known.day >= day) return known;
     const readAtMs = Number.NEGATIVE_INFINITY;
-    const made = { day, tenant: 0, credentials: new Map(), readAtMs, storing: false };
+    const made = { day, tenant: nothing, credentials: new Map(), readAtMs, storing: false };
     this.#tenants.set(tenant, made);
     return made;
   }
@@ -100,8 +105,7 @@ export class TokenCounts {
     try {
       const stored = await journal?.get(tenant);
       if (stored?.day === counts.day) join(counts, stored);
-      const credentials = Object.fromEntries(counts.credentials);
-      await journal?.put(tenant, { day: counts.day, tenant: counts.tenant, credentials });
+      await journal?.put(tenant, storedOf(counts));
     } catch {
       // QD2 is a bound for an owner that dies while the log is there.
     }
@@ -110,9 +114,30 @@ export class TokenCounts {
 
 /** QD1. */
 function join(counts: Counts, stored: DayTokens): void {
-  counts.tenant = Math.max(counts.tenant, stored.tenant);
-  for (const [credential, tokens] of Object.entries(stored.credentials)) {
-    const own = counts.credentials.get(credential) ?? 0;
-    counts.credentials.set(credential, Math.max(own, tokens));
+  const { tenant: tokens, tenant_ms: ms = 0, credentials_ms: times = {} } = stored;
+  counts.tenant = larger(counts.tenant, { tokens, ms });
+  for (const [credential, own] of Object.entries(stored.credentials)) {
+    const known = counts.credentials.get(credential) ?? nothing;
+    const before = { tokens: own, ms: times[credential] ?? 0 };
+    counts.credentials.set(credential, larger(known, before));
   }
+}
+
+function storedOf({ day, tenant, credentials }: Counts): DayTokens {
+  const each = [...credentials];
+  return {
+    ...{ day, tenant: tenant.tokens, tenant_ms: tenant.ms },
+    credentials: Object.fromEntries(each.map(([name, { tokens }]) => [name, tokens])),
+    credentials_ms: Object.fromEntries(each.map(([name, { ms }]) => [name, ms])),
+  };
+}
+
+const nothing: ModelAmounts = { tokens: 0, ms: 0 };
+
+function sum(a: ModelAmounts, b: ModelAmounts): ModelAmounts {
+  return { tokens: a.tokens + Math.ceil(b.tokens), ms: a.ms + Math.ceil(b.ms) };
+}
+
+function larger(a: ModelAmounts, b: ModelAmounts): ModelAmounts {
+  return { tokens: Math.max(a.tokens, b.tokens), ms: Math.max(a.ms, b.ms) };
 }

@@ -19,7 +19,9 @@ import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Metrics } from "../contract/observation.ts";
 import {
+  type AnswerDefaults,
   type HeldAmounts,
+  type ModelTurn,
   type Quota,
   type QuotaName,
   type QuotaRefusal,
@@ -33,7 +35,7 @@ import {
 import type { Clock } from "../runtime/clock.ts";
 import { charged, leftOf, type Meter, newMeter, type Rate, rateOf, waitMsOf } from "./quota.ts";
 import type { QuotaSource } from "./quota-file.ts";
-import { TokenCounts } from "./quota-tokens.ts";
+import { ModelQuotas } from "./quota-models.ts";
 import { Window } from "./quota-window.ts";
 import { Recent } from "./recent.ts";
 
@@ -91,16 +93,16 @@ export class TenantQuotas implements Quotas {
     limits.quotaCredentialsMax,
     () => new Meters(),
   );
-  readonly #tokens: TokenCounts;
+  readonly #models: ModelQuotas;
 
   constructor(options: TenantQuotasOptions) {
     this.#options = options;
-    this.#tokens = new TokenCounts({ journal: undefined, ...options });
+    this.#models = new ModelQuotas({ journal: undefined, ...options });
   }
 
   /** Stores what is counted. */
   close(): Promise<void> {
-    return this.#tokens.close();
+    return this.#models.close();
   }
 
   quotaOf(tenant: TenantId): Quota {
@@ -180,35 +182,22 @@ export class TenantQuotas implements Quotas {
     return quotaExceeded({ quota, of: "tenant", limit, retryAfterMs: limits.quotaRoomRetryMs });
   }
 
-  async mayUseModel(user: QuotaUser): Promise<boolean> {
-    const { tenant, credential } = this.#tokenLimitsOf(user);
-    if (tenant === undefined && credential === undefined) return true;
-    const used = await this.#tokens.today(user);
-    const may = used.tenant < (tenant ?? Infinity) && used.credential < (credential ?? Infinity);
-    if (!may) {
-      const labels = { tenant: user.tenant, quota: "model_tokens_per_day" };
-      this.#options.metrics.count("quota_refused_total", labels);
-    }
-    return may;
+  admitModel(user: QuotaUser): Promise<ModelTurn | undefined> {
+    return this.#models.admit(user);
   }
 
-  usedModel(user: QuotaUser, tokens: number): void {
-    const { tenant, credential } = this.#tokenLimitsOf(user);
-    this.#options.metrics.count("model_tokens_total", { tenant: user.tenant }, tokens);
-    this.#tokens.add(user, tokens, tenant !== undefined || credential !== undefined);
+  answersOf(tenant: TenantId): AnswerDefaults {
+    return this.#options.source.answersOf(tenant);
   }
 
   async useOf(tenant: TenantId): Promise<TenantUse> {
     const nowMs = this.#options.clock.monotonicMs();
     const quota = this.quotaOf(tenant);
     const state = this.#tenants.of(tenant);
-    const today = await this.#tokens.today({ tenant });
+    const models = await this.#models.useOf(tenant);
     const rates = this.#checksOf({ tenant }, { ...burstMin }).map(
       ({ name, rate, meters }) => [name, leftOf(rate, meters.of(name), nowMs)] as const,
     );
-    const { model_tokens_per_day: perDay } = quota;
-    const tokens =
-      perDay === undefined ? {} : { model_tokens_per_day: Math.max(0, perDay - today.tenant) };
     return {
       quota,
       lastMinute: {
@@ -216,8 +205,8 @@ export class TenantQuotas implements Quotas {
         bytes: state.bytes.sum(nowMs),
         questions: state.questions.sum(nowMs),
       },
-      tokensToday: today.tenant,
-      left: { ...Object.fromEntries(rates), ...tokens },
+      modelToday: models.today,
+      left: { ...Object.fromEntries(rates), ...models.left },
     };
   }
 
@@ -264,15 +253,6 @@ export class TenantQuotas implements Quotas {
       meters: this.#credentials.of(`${tenant}/${credential}`),
     }));
     return [...own, ...ofCredential];
-  }
-
-  #tokenLimitsOf({ tenant, credential }: QuotaUser) {
-    const { source } = this.#options;
-    return {
-      tenant: source.ofTenant(tenant).model_tokens_per_day,
-      credential:
-        credential === undefined ? undefined : source.ofCredential(credential).model_tokens_per_day,
-    };
   }
 }
 

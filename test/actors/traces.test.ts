@@ -88,6 +88,7 @@ describe("traces", () => {
     ]);
     const chat = tracer.spans.find(({ name }) => name === "chat");
     expect(chat?.attributes).toEqual({
+      "freshet.endpoint": "tiny",
       "gen_ai.operation.name": "chat",
       "gen_ai.provider.name": "openai",
       "gen_ai.request.model": "tiny",

@@ -3,10 +3,11 @@ import { describe, expect, test } from "vitest";
 import { acceptRewrite, carriedOver, standsAlone } from "../../src/answer/follow-up.ts";
 import type { LanguageModel } from "../../src/answer/port.ts";
 import { createAnswerWriter } from "../../src/answer/writer.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import type { Turn } from "../../src/contract/query.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { chainOf, playedModel } from "./chain-kit.ts";
 
 const user = (content: string): Turn => ({ role: "user", content });
 const assistant = (content: string): Turn => ({ role: "assistant", content });
@@ -104,10 +105,10 @@ describe("a model's rewriting", () => {
 
   const standAlone = (complete: LanguageModel["complete"], asked = question) =>
     createAnswerWriter({
-      model: { name: "tiny", complete, ping: async () => {}, close: async () => {} },
-      ...{ clock: systemClock, logger: silentLogger, metrics: silentMetrics, fence: () => "f3nce" },
+      models: chainOf([playedModel("tiny", complete)]),
+      ...{ clock: systemClock, fence: () => "f3nce" },
     }).standAlone({
-      ...{ question: asked, history: talk, budgetMs: 50 },
+      ...{ tenant: "acme" as TenantId, question: asked, history: talk, budgetMs: 50 },
       signal: new AbortController().signal,
     });
 

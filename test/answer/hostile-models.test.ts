@@ -5,10 +5,10 @@ import type { LanguageModel } from "../../src/answer/port.ts";
 import { citationsOf } from "../../src/answer/references.ts";
 import { createAnswerWriter } from "../../src/answer/writer.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import type { Source } from "../../src/contract/query.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { runs } from "../support/runs.ts";
+import { chainOf } from "./chain-kit.ts";
 import { sources } from "./sources.ts";
 
 /** The second source imitates the head of a third, with instructions behind it. */
@@ -32,8 +32,7 @@ function model(pieces: readonly string[]): LanguageModel {
 
 async function write(pieces: readonly string[], isQuoted = false) {
   const writer = createAnswerWriter({
-    ...{ model: model(pieces), clock: systemClock, fence: () => "f3nce" },
-    ...{ logger: silentLogger, metrics: silentMetrics },
+    ...{ models: chainOf([model(pieces)]), clock: systemClock, fence: () => "f3nce" },
   });
   const heard: string[] = [];
   const { signal } = new AbortController();

@@ -16,7 +16,7 @@ const saying =
   (...pieces: readonly string[]): Write =>
   async ({ onText }) => {
     for (const piece of pieces) onText?.(piece);
-    return { answer: pieces.join(""), llm: "tiny" };
+    return { answer: pieces.join(""), llm: "tiny", model: "tiny-1b" };
   };
 
 function setUp(write: Write = saying("It moves", " [2].")) {
@@ -31,7 +31,7 @@ function setUp(write: Write = saying("It moves", " [2].")) {
         return write(request);
       },
     },
-    ...{ model: "tiny", metrics: silentMetrics, clock: { monotonicMs: now } },
+    ...{ models: "tiny", metrics: silentMetrics, clock: { monotonicMs: now } },
     kept: { bytesMax: 100_000, ownerBytesMax: 50_000, keptMs: 300_000, now },
   });
   const ask = (options: Partial<WriteRequest> = {}, caller = new AbortController()) => {
@@ -52,7 +52,9 @@ it("WK1, WK3: the same question over the same sources is answered once, in the s
   const { ask, calls } = setUp();
   expect((await ask().written).kept).toBe("miss");
   const again = ask();
-  expect(await again.written).toEqual({ answer: "It moves [2].", llm: "tiny", kept: "hit" });
+  expect(await again.written).toEqual({
+    ...{ answer: "It moves [2].", llm: "tiny", model: "tiny-1b", kept: "hit" },
+  });
   expect(again.heard).toEqual(["It moves", " [2]."]);
   expect(calls).toHaveLength(1);
 });
@@ -134,7 +136,7 @@ function slowly() {
     await gate.promise;
     if (request.signal.aborted) throw new FreshetError("cancelled");
     request.onText?.("moves.");
-    return { answer: "It moves.", llm: "tiny" };
+    return { answer: "It moves.", llm: "tiny", model: "tiny-1b" };
   };
   return { gate, begun, write };
 }

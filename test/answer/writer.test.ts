@@ -3,8 +3,9 @@ import type { Completion, LanguageModel } from "../../src/answer/port.ts";
 import { brokenOff, createAnswerWriter } from "../../src/answer/writer.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { type Metrics, silentLogger, silentMetrics } from "../../src/contract/observation.ts";
+import { type Metrics, silentMetrics } from "../../src/contract/observation.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { chainOf, playedModel } from "./chain-kit.ts";
 import { sources } from "./sources.ts";
 
 const known = sources(
@@ -13,9 +14,8 @@ const known = sources(
 );
 const question = "When does the watermark move?";
 
-function modelThat(complete: (completion: Completion) => Promise<string>): LanguageModel {
-  return { name: "tiny", complete, ping: async () => {}, close: async () => {} };
-}
+const modelThat = (complete: (completion: Completion) => Promise<string>): LanguageModel =>
+  playedModel("tiny", complete);
 
 /** A model that says these pieces, and fails in the end if told to. */
 const speaking = (pieces: readonly string[], fails = false): LanguageModel =>
@@ -31,10 +31,8 @@ async function write(
 ) {
   const { metrics = silentMetrics, signal = new AbortController().signal } = options;
   const writer = createAnswerWriter({
-    model,
+    models: model && chainOf([model], { metrics }),
     clock: systemClock,
-    logger: silentLogger,
-    metrics,
     fence: () => "f3nce",
   });
   const heard: string[] = [];
@@ -63,6 +61,7 @@ describe("answer writer", () => {
     expect(written).toEqual({
       answer: "The watermark moves after the read back [2].",
       llm: "tiny",
+      model: "tiny",
     });
   });
 
@@ -93,6 +92,7 @@ describe("answer writer", () => {
     expect(await write(loop)).toEqual({
       answer: "The watermark moves after the read back [2]. ",
       llm: "tiny",
+      model: "tiny",
     });
     expect(isEnded).toBe(true);
   });
@@ -105,12 +105,18 @@ describe("answer writer", () => {
   });
 
   test("AW3: a model that fails or says nothing is replaced, and the failure is counted", async () => {
-    const counted: unknown[] = [];
+    const counted: unknown[][] = [];
     const metrics: Metrics = { ...silentMetrics, count: (...args) => void counted.push(args) };
+    const passed = (reason: string) => [{ endpoint: "tiny", reason }];
     const expected = await write();
-    expect(await write(speaking([], true), { metrics })).toEqual(expected);
-    expect(await write(speaking([" \n"]), { metrics })).toEqual(expected);
-    expect(counted).toEqual(Array(2).fill(["language_model_errors_total", { model: "tiny" }]));
+    expect(await write(speaking([], true), { metrics })).toEqual({
+      ...{ ...expected, passed: passed("error") },
+    });
+    expect(await write(speaking([" \n"]), { metrics })).toEqual({
+      ...{ ...expected, passed: passed("empty") },
+    });
+    const errors = counted.filter(([name]) => name === "language_model_errors_total");
+    expect(errors).toEqual(Array(2).fill(["language_model_errors_total", { model: "tiny" }]));
   });
 
   test("AW3: a model that breaks off is completed by sentences, and the answer says so", async () => {
@@ -128,7 +134,10 @@ describe("answer writer", () => {
           signal.addEventListener("abort", () => reject(new FreshetError("cancelled")));
         }),
     );
-    expect(await write(slow, { budgetMs: 5 })).toEqual(await write());
+    expect(await write(slow, { budgetMs: 5 })).toEqual({
+      ...(await write()),
+      passed: [{ endpoint: "tiny", reason: "deadline" }],
+    });
   });
 
   test("a question whose caller has gone is cancelled, not answered", async () => {

@@ -177,7 +177,8 @@ describe("with an engine", () => {
       "--min-seq",
       "1",
     ];
-    await runHere(["ask", "rivers", ...options, "--max-tokens", "9", "--url", url]);
+    const form = ["--instructions", "Be formal.", "--language", "de", "--max-sentences", "2"];
+    await runHere(["ask", "rivers", ...options, "--max-tokens", "9", ...form, "--quote", "--url", url]);
     expect(engine.service.asked).toMatchObject([
       {
         question: {
@@ -185,6 +186,7 @@ describe("with an engine", () => {
           max_tokens: 9,
           min_seq: 1,
           filter: { "metadata.n": 7, title: "x" },
+          ...{ instructions: "Be formal.", language: "de", max_sentences: 2, quote: true },
           stream: true,
         },
       },

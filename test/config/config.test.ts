@@ -22,7 +22,7 @@ describe("configuration", () => {
     expect(config.nats.url).toBe("nats://127.0.0.1:4222");
     expect(config.http).toEqual({ host: "127.0.0.1", port: 8787, hosts: [], mcpWrites: false });
     expect(config.partitions).toBe(8);
-    expect(config.languageModel).toBeUndefined();
+    expect(config.languageModels).toEqual([]);
     expect(config.node).toMatch(/-8787$/);
   });
 
@@ -121,8 +121,8 @@ describe("configuration", () => {
     );
     expect(
       readConfig({ FRESHET_LLM_URL: "http://127.0.0.1:1/v1", FRESHET_LLM_MODEL: "m" })
-        .languageModel,
-    ).toEqual({ url: "http://127.0.0.1:1/v1", model: "m", apiKey: undefined });
+        .languageModels,
+    ).toMatchObject([{ url: "http://127.0.0.1:1/v1", name: "m", model: "m", apiKey: undefined }]);
   });
 
   it("embeds on the CPU in this process unless it is told otherwise", () => {

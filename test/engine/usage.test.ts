@@ -135,7 +135,11 @@ describe("an engine with quotas", () => {
       const again = await ask("where does the spare key hang");
       expect(again.coverage).toEqual(first.coverage);
       expect(calls).toBe(1);
-      expect((await engine.service.usage(acme)).left).toEqual({ model_tokens_per_day: 0 });
+      const { left, model_tokens_today: today } = await engine.service.usage(acme);
+      expect(left).toEqual({ model_tokens_per_day: 0 });
+      const { prompt_tokens = 0, completion_tokens = 0 } = first.usage ?? {};
+      expect(today).toBe(prompt_tokens + completion_tokens);
+      expect(again.usage).toEqual({ prompt_tokens: 0, completion_tokens: 0, cost: 0 });
     } finally {
       await engine.stop();
     }

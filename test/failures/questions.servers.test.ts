@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { incarnationSpan, type Version } from "../../src/contract/ids.ts";
 import type { Answer } from "../../src/contract/query.ts";
@@ -11,11 +14,25 @@ let site: Site;
 let url: string;
 let client: Client;
 let model: Endpoint;
+let spare: Endpoint;
+let folder: string;
 let asked = 0;
 
 beforeAll(async () => {
   model = await startEndpoint();
-  site = await openSite({ FRESHET_LLM_URL: `${model.url}/v1`, FRESHET_LLM_MODEL: "counted" });
+  spare = await startEndpoint();
+  spare.handle = (_request, response) => response.writeHead(503).end("{}");
+  folder = mkdtempSync(join(tmpdir(), "freshet-models-"));
+  const file = join(folder, "models.json");
+  const price = { input: 1, output: 1 };
+  const endpoints = [{ name: "spare", url: `${spare.url}/v1`, model: "spare-7b", price }];
+  writeFileSync(file, JSON.stringify({ format: 1, endpoints }));
+  site = await openSite({
+    FRESHET_LLM_URL: `${model.url}/v1`,
+    FRESHET_LLM_MODEL: "counted",
+    FRESHET_LLM_PRICE: "0.5/1",
+    FRESHET_LLM_FILE: file,
+  });
   const engine = await site.startEngine();
   url = engine.url;
   client = httpClient(url);
@@ -25,7 +42,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await site.close();
-  await model.close();
+  await Promise.all([model.close(), spare.close()]);
+  rmSync(folder, { recursive: true, force: true });
 });
 
 /** The model answers as told, and every question to it counts; health checks ask for `/v1/models`. */
@@ -66,6 +84,16 @@ describe("a language model that fails", () => {
     expect(answer.answer).toMatch(/pier nine.*\[1\]/);
   };
 
+  /** An endpoint that failed before may rest for a second or two. */
+  const writtenBy = async (name: string): Promise<Answer> => {
+    for (let attempt = 0; attempt < 40; attempt += 1) {
+      const answer = await client.question(tenant, question);
+      if (answer.coverage.llm === name) return answer;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+    throw new Error(`no answer by ${name}`);
+  };
+
   it("by refusing costs its words only: the answer is cited sentences, and says so (I12)", async () => {
     modelAnswers((_request, response) => response.writeHead(500).end("{}"));
     expectExtractive(await client.question(tenant, question));
@@ -82,7 +110,24 @@ describe("a language model that fails", () => {
     expectExtractive(await client.question(tenant, question));
     model = await startEndpoint(port);
     modelAnswers(fluent);
-    expect((await client.question(tenant, question)).coverage.llm).toBe("counted");
+    await writtenBy("counted");
+  });
+
+  it("is stood in for by the next of its chain, and the reply says by whom, why and at what cost", async () => {
+    modelAnswers((_request, response) =>
+      response.writeHead(429, { "retry-after": "60" }).end("{}"),
+    );
+    spare.handle = fluent;
+    const { answer, model: ran, fallback, usage } = await writtenBy("spare");
+    expect([answer, ran]).toEqual(["From pier nine [1].", "spare-7b"]);
+    expect(fallback?.passed[0]?.endpoint).toBe("counted");
+    expect(usage?.cost).toBeGreaterThan(0);
+    const before = asked;
+    expect((await client.question(tenant, question)).fallback?.reason).toBe("resting");
+    expect(asked).toBe(before);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toMatch(/^freshet_language_model_up\{model="counted"\} 0$/m);
+    expect(metrics).toMatch(/^freshet_language_model_cost_total\{model="spare",tenant=".*"\} /m);
   });
 });
 

@@ -215,6 +215,28 @@ describe("POST /v1/chat/completions", () => {
     expect(current.service.asked.at(-1)?.question).not.toHaveProperty("history");
   });
 
+  it("takes what systems and developers say as wishes for the answer, within their bound", async () => {
+    await publish({ id: "a", text: "rivers" });
+    const wishesOf = async (more: object, ...said: readonly (readonly [string, unknown])[]) => {
+      const messages = said.map(([role, content]) => ({ role, content }));
+      const { statusCode } = await chat({
+        messages: [...messages, { role: "user", content: "rivers" }],
+        ...more,
+      });
+      expect(statusCode).toBe(200);
+      return current.service.asked.at(-1)?.question.instructions;
+    };
+    const brief = [{ type: "text", text: "Be brief." }];
+    expect(await wishesOf({}, ["system", brief], ["developer", " In rhymes. "])).toBe(
+      "Be brief.\nIn rhymes.",
+    );
+    expect(await wishesOf({}, ["system", " "])).toBeUndefined();
+    const long = await wishesOf({}, ["system", "x".repeat(50_000)]);
+    expect(long).toHaveLength(limits.instructionsCharsMax);
+    const own = { freshet: { instructions: "Be formal." } };
+    expect(await wishesOf(own, ["system", "Be brief."])).toBe("Be formal.");
+  });
+
   it("tells an error before the first word by its status, later in the stream", async () => {
     current.service.failure = new FreshetError("overloaded");
     const early = await chat(asking("rivers", { stream: true }));

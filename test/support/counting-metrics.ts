@@ -1,17 +1,30 @@
-/** Metrics that a test can look at: what was counted, over all labels. */
+/** Metrics that a test can look at: what was counted, over all labels or under some. */
 
-import type { CounterName, Metrics } from "../../src/contract/observation.ts";
+import type { CounterName, GaugeName, Metrics } from "../../src/contract/observation.ts";
+
+type Labels = Readonly<Record<string, string>>;
 
 export interface CountingMetrics extends Metrics {
-  counted(name: CounterName): number;
+  counted(name: CounterName, labels?: Labels): number;
+  /** What a gauge was set to last. */
+  gauge(name: GaugeName, labels?: Labels): number | undefined;
 }
 
 export function countingMetrics(): CountingMetrics {
-  const counts = new Map<CounterName, number>();
+  const counts: { readonly name: CounterName; readonly labels: Labels; readonly by: number }[] = [];
+  const gauges: { readonly name: GaugeName; readonly labels: Labels; readonly value: number }[] =
+    [];
+  const has =
+    (name: string, wanted: Labels) =>
+    (entry: { readonly name: string; readonly labels: Labels }): boolean =>
+      entry.name === name &&
+      Object.entries(wanted).every(([label, value]) => entry.labels[label] === value);
   return {
-    count: (name, _labels, by = 1) => void counts.set(name, (counts.get(name) ?? 0) + by),
+    count: (name, labels = {} as never, by = 1) => void counts.push({ name, labels, by }),
     observe: () => {},
-    set: () => {},
-    counted: (name) => counts.get(name) ?? 0,
+    set: (name, value, labels = {} as never) => void gauges.push({ name, labels, value }),
+    counted: (name, labels = {}) =>
+      counts.filter(has(name, labels)).reduce((sum, { by }) => sum + by, 0),
+    gauge: (name, labels = {}) => gauges.findLast(has(name, labels))?.value,
   };
 }

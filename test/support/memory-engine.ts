@@ -16,7 +16,7 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { type Metrics, silentLogger, silentMetrics } from "../../src/contract/observation.ts";
-import type { Quota } from "../../src/contract/quota.ts";
+import type { AnswerDefaults, Quota } from "../../src/contract/quota.ts";
 import type { Peers, Service } from "../../src/contract/service.ts";
 import type { Tracer } from "../../src/contract/tracing.ts";
 import { createMemoryEmbedder } from "../../src/embedding/memory.ts";
@@ -31,6 +31,7 @@ import type { EraseClient, MergeClient } from "../../src/merges/port.ts";
 import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
 import { questionRedactor } from "../../src/text/redact-fields.ts";
+import { chainOf } from "../answer/chain-kit.ts";
 import { inProcessIsolation } from "./in-process-isolation.ts";
 import { quotasForAll } from "./quotas.ts";
 import { testRedactor } from "./redactor.ts";
@@ -62,6 +63,8 @@ export interface MemoryEngineOptions {
   readonly aclDefault?: AclDefault | undefined;
   /** Of every tenant; unlimited by default. */
   readonly quota?: (() => Quota) | undefined;
+  /** How answers of every tenant are written. */
+  readonly answers?: (() => AnswerDefaults) | undefined;
   readonly tenantSleepMs?: number | undefined;
   readonly confirmMs?: number | undefined;
 }
@@ -104,14 +107,14 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
   });
   const { documentTextBytesMax } = log;
   const isolation = inProcessIsolation({ prepare, embedder, documentTextBytesMax });
-  const { model } = options;
-  const plain = createAnswerWriter({ ...{ model, clock }, ...reports, fence });
+  const models = options.model && chainOf([options.model], { clock, ...reports });
+  const plain = createAnswerWriter({ models, clock, fence });
   const now = (): number => clock.monotonicMs();
   const kept = { bytesMax: 4_000_000, ownerBytesMax: 1_000_000, keptMs: 300_000, now };
   const writer =
-    model === undefined
+    models === undefined
       ? plain
-      : createKeptAnswers({ ...{ writer: plain, kept, clock }, ...reports, model: model.name });
+      : createKeptAnswers({ ...{ writer: plain, kept, clock }, ...reports, models: models.name });
   let nodes = 0;
   const startNode = () => {
     nodes += 1;
@@ -128,7 +131,9 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
         merges,
         clock,
         ...reports,
-        quotas: quotasForAll(options.quota ?? (() => ({})), { clock, journal: log.tokens }),
+        quotas: quotasForAll(options.quota ?? (() => ({})), {
+          ...{ clock, journal: log.tokens, metrics: reports.metrics, answers: options.answers },
+        }),
         tracer: options.tracer,
       },
       createHot: createExactHotShardFactory(),

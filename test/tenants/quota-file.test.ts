@@ -102,3 +102,31 @@ describe("the file of quotas", () => {
     expect(opened).toThrow(`FRESHET_QUOTAS_FILE: ${path}: there is no such file`);
   });
 });
+
+describe("how answers are written", () => {
+  it("is joined field by field as quotas are, and a change of it holds soon", async () => {
+    const answers = {
+      default: { language: "de", instructions: "Be formal." },
+      tenants: { acme: { max_sentences: 2, language: "fr" } },
+    };
+    write({ format: 1, answers });
+    const file = opened();
+    expect(file.answersOf(acme)).toEqual({
+      ...{ language: "fr", instructions: "Be formal.", max_sentences: 2 },
+    });
+    expect(file.answersOf(globex)).toEqual(answers.default);
+    write({ format: 1 });
+    await aCheckLater();
+    expect(file.answersOf(acme)).toEqual({});
+  });
+
+  it.each([
+    [{ default: { language: "no tag" } }, "answers.default.language: is no language tag"],
+    [{ tenants: { acme: { max_sentences: 0 } } }, "answers.tenants.acme.max_sentences"],
+    [{ tenants: { "a b": {} } }, "a tenant is 1-64 letters"],
+    [{ default: { instructions: "x".repeat(1_001) } }, "answers.default.instructions"],
+  ])("that makes no sense is refused with its place: %j", (answers, says) => {
+    write({ format: 1, answers });
+    expect(opened).toThrow(says);
+  });
+});

@@ -4,7 +4,14 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import { type TenantId, tenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { silentMetrics } from "../../src/contract/observation.ts";
-import type { DayTokens, Quota, TokenJournal } from "../../src/contract/quota.ts";
+import type {
+  DayTokens,
+  ModelAmounts,
+  Quota,
+  QuotaUser,
+  TokenJournal,
+} from "../../src/contract/quota.ts";
+import { noQuotas } from "../../src/tenants/quota-file.ts";
 import { TenantQuotas } from "../../src/tenants/quotas.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
 import { runs } from "../support/runs.ts";
@@ -20,7 +27,7 @@ function quotasOf(
   } = {},
 ) {
   const { ofCredential = {}, journal, clock = createManualClock() } = more;
-  const source = { ofTenant: () => quota, ofCredential: () => ofCredential };
+  const source = { ...noQuotas, ofTenant: () => quota, ofCredential: () => ofCredential };
   const quotas = new TenantQuotas({ source, clock, metrics: silentMetrics, journal });
   return { quotas, clock };
 }
@@ -188,6 +195,23 @@ describe("documents", () => {
   });
 });
 
+async function mayUseModel(quotas: TenantQuotas, user: QuotaUser): Promise<boolean> {
+  const turn = await quotas.admitModel(user);
+  turn?.end();
+  return turn !== undefined;
+}
+
+/** By a question that was admitted, so also where that was the last one. */
+async function useModel(
+  quotas: TenantQuotas,
+  user: QuotaUser,
+  { tokens = 0, ms = 0 }: Partial<ModelAmounts>,
+): Promise<void> {
+  const turn = await quotas.admitModel(user);
+  turn?.used({ tokens, ms });
+  turn?.end();
+}
+
 describe("tokens of the model", () => {
   class Journal implements TokenJournal {
     readonly stored = new Map<TenantId, DayTokens>();
@@ -204,12 +228,12 @@ describe("tokens of the model", () => {
 
   it("end with the day's quota and come again with the next day", async () => {
     const { quotas, clock } = quotasOf({ model_tokens_per_day: 1_000 });
-    expect(await quotas.mayUseModel({ tenant: acme })).toBe(true);
-    quotas.usedModel({ tenant: acme }, 1_000);
-    expect(await quotas.mayUseModel({ tenant: acme })).toBe(false);
+    expect(await mayUseModel(quotas, { tenant: acme })).toBe(true);
+    await useModel(quotas, { tenant: acme }, { tokens: 1_000 });
+    expect(await mayUseModel(quotas, { tenant: acme })).toBe(false);
     expect((await quotas.useOf(acme)).left).toEqual({ model_tokens_per_day: 0 });
     await clock.advance(86_400_000);
-    expect(await quotas.mayUseModel({ tenant: acme })).toBe(true);
+    expect(await mayUseModel(quotas, { tenant: acme })).toBe(true);
   });
 
   it("QD2: are known to the next owner, of the tenant and of each credential", async () => {
@@ -218,12 +242,12 @@ describe("tokens of the model", () => {
     const own = { ofCredential: { model_tokens_per_day: 300 }, journal };
     const { quotas, clock } = quotasOf(quota, own);
     const byKey = { tenant: acme, credential: "0123456789ab" };
-    quotas.usedModel(byKey, 400);
+    await useModel(quotas, byKey, { tokens: 400 });
     await clock.advance(limits.usageStoreEveryMs);
     const next = quotasOf(quota, { ...own, clock }).quotas;
-    expect(await next.mayUseModel(byKey)).toBe(false);
-    expect(await next.mayUseModel({ tenant: acme, credential: "another" })).toBe(true);
-    next.usedModel({ tenant: acme }, 700);
+    expect(await mayUseModel(next, byKey)).toBe(false);
+    expect(await mayUseModel(next, { tenant: acme, credential: "another" })).toBe(true);
+    await useModel(next, { tenant: acme }, { tokens: 700 });
     await next.close();
     expect(journal.stored.get(acme)?.tenant).toBe(1_100);
   });
@@ -232,10 +256,57 @@ describe("tokens of the model", () => {
     const journal = new Journal();
     journal.isAway = true;
     const { quotas, clock } = quotasOf({ model_tokens_per_day: 10 }, { journal });
-    expect(await quotas.mayUseModel({ tenant: acme })).toBe(true);
-    quotas.usedModel({ tenant: acme }, 10);
+    expect(await mayUseModel(quotas, { tenant: acme })).toBe(true);
+    await useModel(quotas, { tenant: acme }, { tokens: 10 });
     await clock.advance(limits.usageStoreEveryMs);
-    expect(await quotas.mayUseModel({ tenant: acme })).toBe(false);
+    expect(await mayUseModel(quotas, { tenant: acme })).toBe(false);
+  });
+});
+
+describe("time of the model", () => {
+  it("ends with the day's quota as tokens do, and the next owner knows it", async () => {
+    const days = new Map<TenantId, DayTokens>();
+    const journal: TokenJournal = {
+      get: async (tenant) => days.get(tenant) ?? null,
+      put: async (tenant, tokens) => void days.set(tenant, tokens),
+    };
+    const quota = { model_seconds_per_day: 60 };
+    const own = { ofCredential: { model_seconds_per_day: 5 }, journal };
+    const { quotas, clock } = quotasOf(quota, own);
+    const byKey = { tenant: acme, credential: "0123456789ab" };
+    await useModel(quotas, byKey, { ms: 4_999 });
+    expect(await mayUseModel(quotas, byKey)).toBe(true);
+    await useModel(quotas, byKey, { ms: 1 });
+    expect(await mayUseModel(quotas, byKey)).toBe(false);
+    expect((await quotas.useOf(acme)).left).toEqual({ model_seconds_per_day: 55 });
+    await clock.advance(limits.usageStoreEveryMs);
+    const next = quotasOf(quota, { ...own, clock }).quotas;
+    expect(await mayUseModel(next, byKey)).toBe(false);
+    await useModel(next, { tenant: acme }, { ms: 55_000 });
+    expect(await mayUseModel(next, { tenant: acme })).toBe(false);
+  });
+
+  it("QD1: an entry of an older release has no time in it, and counts for its tokens", async () => {
+    const day = Math.floor(createManualClock().nowMs() / 86_400_000);
+    const stored = { day, tenant: 10, credentials: {} };
+    const journal: TokenJournal = { get: async () => stored, put: async () => {} };
+    const { quotas } = quotasOf({ model_tokens_per_day: 10 }, { journal });
+    expect(await mayUseModel(quotas, { tenant: acme })).toBe(false);
+  });
+
+  it("QL1, QL2: so many questions at a time as may be, and a turn is given back once", async () => {
+    const { quotas } = quotasOf({ model_questions_at_once: 2 });
+    const user = { tenant: acme };
+    const [first, second] = [await quotas.admitModel(user), await quotas.admitModel(user)];
+    expect(await quotas.admitModel(user)).toBeUndefined();
+    expect((await quotas.useOf(acme)).left).toEqual({ model_questions_at_once: 0 });
+    expect(await quotas.admitModel({ tenant: tenantId("globex") })).toBeDefined();
+    first?.end();
+    first?.end();
+    expect(await quotas.admitModel(user)).toBeDefined();
+    expect(await quotas.admitModel(user)).toBeUndefined();
+    second?.end();
+    expect((await quotas.useOf(acme)).left).toEqual({ model_questions_at_once: 1 });
   });
 });
 

@@ -26,18 +26,29 @@ interface AskOptions extends CommonOptions, RecencyFlags, RankingFlags {
   readonly deadlineMs?: number | undefined;
   readonly filter?: FilterFlag | undefined;
   readonly filterJson?: FilterFlag | undefined;
+  readonly instructions?: string | undefined;
+  readonly language?: string | undefined;
+  readonly maxSentences?: number | undefined;
+  readonly quote?: boolean | undefined;
 }
+
+const sentencesMax = limits.answerSentencesMax;
 
 export function addAsk(program: Command, terminal: Terminal): void {
   const command = program
     .command("ask")
     .description("answer a question from the tenant's documents, with sources")
     .argument("<question>", "the question, in quotes")
-    .option("--max-tokens <n>", "length of the answer", wholeNumber(1, limits.maxTokensMax));
+    .option("--max-tokens <n>", "length of the answer", wholeNumber(1, limits.maxTokensMax))
+    .option("--max-sentences <n>", "the same in sentences", wholeNumber(1, sentencesMax))
+    .option("--language <tag>", "of the answer, such as de; sources stay in theirs")
+    .option("--instructions <text>", "wishes for its form; no rule about sources changes")
+    .option("--quote", "nothing but sentences of the sources, word for word");
   questionOptions(command, [
     'freshet ask "how do I configure retries?"',
     'freshet ask "what changed?" --tenant acme --top-k 8 --json',
     'freshet ask "who is on call?" --half-life 7d',
+    'freshet ask "what is a fence?" --language de --max-sentences 2',
     'freshet ask "is it there yet?" --min-seq 1099511627790',
   ]).action(async (question: string, options: AskOptions) => ask(question, options, terminal));
 }
@@ -84,6 +95,10 @@ function questionOf(query: string, options: AskOptions) {
     deadline_ms: options.deadlineMs,
     filter: options.filterJson ?? options.filter,
     recency: recencyOf(options),
+    instructions: options.instructions,
+    language: options.language,
+    max_sentences: options.maxSentences,
+    quote: options.quote,
     ...rankingOf(options),
   };
 }
@@ -126,7 +141,21 @@ function footer(answer: Answer, withText: boolean): string {
     ...sourceLines(answer.sources, withText),
     "",
     ...explanationLines(answer),
-    `hot ${hot}, cold ${cold}, written by ${llm} · ${timingLine(answer.timings)}`,
+    `hot ${hot}, cold ${cold}, written by ${printable(llm)} · ${timingLine(answer.timings)}`,
+    ...modelLines(answer),
     "",
   ].join("\n");
+}
+
+/** Nothing where no model was asked and none should have been. */
+function modelLines({ usage, fallback }: Answer): readonly string[] {
+  const passed = fallback?.passed.map(({ endpoint, reason }) => `${endpoint} (${reason})`);
+  const instead = passed?.length === 0 ? fallback?.reason : passed?.join(", ");
+  const { prompt_tokens: read = 0, completion_tokens: written = 0, cost } = usage ?? {};
+  return [
+    ...(instead === undefined ? [] : [printable(`instead of ${instead}`)]),
+    ...(read === 0
+      ? []
+      : [`${read} tokens read, ${written} written${cost === undefined ? "" : `, cost ${cost}`}`]),
+  ];
 }

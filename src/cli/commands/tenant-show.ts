@@ -42,10 +42,14 @@ export function usageLines(usage: TenantUsage): readonly string[] {
   return [
     `tenant ${usage.tenant}: ${usage.documents} documents, ${usage.stored_chunks} chunks, ${mebibytes(usage.hot_bytes)} in memory`,
     `last minute: ${minute.documents} operations, ${mebibytes(minute.bytes)}, ${minute.questions} questions`,
-    `today: ${usage.model_tokens_today} tokens of the model`,
+    `today: ${usage.model_tokens_today} tokens of language models${secondsOf(usage)}`,
     ...(behind === 0 ? [] : [`${behind} operations wait in the log`]),
     ...quotaLines(usage),
   ];
+}
+
+function secondsOf({ model_seconds_today: seconds }: TenantUsage): string {
+  return seconds === undefined ? "" : `, ${Math.round(seconds)} s of their time`;
 }
 
 function quotaLines({ quota, left }: TenantUsage): readonly string[] {

@@ -90,7 +90,7 @@ export const questionLimits = {
   explainedTermsMax: 64,
 
   // --- the answer ----------------------------------------------------------------------------
-  /** Context for the model: the local one has 2,048 tokens for prompt and answer together. */
+  /** What `context` may bring to the sources of one question together. */
   promptCharsMax: 5_000,
   /** Sentences of an answer without a model: who quotes everything answers nothing. */
   extractiveSentencesMax: 3,

@@ -37,6 +37,13 @@ const searched = z.object(asked);
 const answered = z.object({
   ...asked,
   max_tokens: z.int().min(1).max(limits.maxTokensMax).optional(),
+  instructions: z
+    .string()
+    .max(limits.instructionsCharsMax)
+    .optional()
+    .describe("wishes for the form of the answer; they change no rule about sources"),
+  language: z.string().max(limits.languageCharsMax).optional().describe("of the answer, BCP 47"),
+  max_sentences: z.int().min(1).max(limits.answerSentencesMax).optional(),
 });
 const named = z.object({ id: z.string().min(1).describe("the id of a document") });
 const published = z.object({
@@ -101,8 +108,8 @@ function addReadingTools(server: McpServer, { handler, asker }: ToolsOptions): v
       call(async () => {
         const reply = await handler.answer({ ...asker, body, signal });
         const sources = reply.sources.map((source) => resultOf(asker.tenant, source));
-        const { answer, visible_seq, coverage } = reply;
-        return { answer, sources, visible_seq, coverage };
+        const { answer, visible_seq, coverage, model, fallback, usage } = reply;
+        return { answer, sources, visible_seq, coverage, model, fallback, usage };
       }),
   );
 }

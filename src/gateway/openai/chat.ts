@@ -82,7 +82,8 @@ export function parseChat(body: unknown): z.infer<typeof envelopeSchema> {
 
 /**
  * The body of a question, unchecked: the newest message of a user is what is asked, those before it
- * are its history.
+ * are its history. What systems and developers say are wishes for the answer, as a question's own
+ * `instructions`: they change none of the rules.
  * @throws FreshetError invalid_request
  */
 export function questionOf({
@@ -101,7 +102,9 @@ export function questionOf({
   }
   const tokens = max_completion_tokens ?? max_tokens ?? undefined;
   const history = historyOf(messages.slice(0, at));
+  const instructions = wishesOf(messages);
   return {
+    ...(instructions === "" ? {} : { instructions }),
     ...freshet,
     query: textOf(asked),
     ...(tokens === undefined ? {} : { max_tokens: Math.min(tokens, limits.maxTokensMax) }),
@@ -129,6 +132,14 @@ function historyOf(messages: readonly Message[]): Turn[] {
     if (turn.content.trim() !== "") turns.unshift(turn);
   }
   return turns;
+}
+
+/** Clients send long ones unasked: what is beyond the bound is left out, no reason to refuse. */
+function wishesOf(messages: readonly Message[]): string {
+  const said = messages
+    .filter(({ role }) => role === "system" || role === "developer")
+    .map(({ content }) => plainText(content).toWellFormed().trim());
+  return cutText(said.filter(Boolean).join("\n"), limits.instructionsCharsMax);
 }
 
 function plainText(content: Message["content"]): string {
@@ -160,7 +171,10 @@ export interface ReplyHead {
 }
 
 /** What a completion is made of: an answer, or that nothing matches. */
-export type Completed = Pick<Answer, "answer" | "sources" | "citations" | "rewritten_query"> & {
+export type Completed = Pick<
+  Answer,
+  "answer" | "sources" | "citations" | "rewritten_query" | "model" | "fallback" | "usage"
+> & {
   readonly coverage: Answer["coverage"] | undefined;
   readonly visible_seq: number | undefined;
 };
@@ -228,14 +242,16 @@ function chunkOf(head: ReplyHead, delta: object, finish_reason: "stop" | null = 
 
 export function ownFieldsOf(completed: Completed): object {
   const { sources, citations, rewritten_query, coverage, visible_seq } = completed;
-  return { sources, citations, rewritten_query, coverage, visible_seq };
+  const { model, fallback, usage } = completed;
+  return { sources, citations, rewritten_query, coverage, visible_seq, model, fallback, usage };
 }
 
-/**
- * An estimate of four characters a token: the model's own count is not known here, and is none for
- * an extractive answer.
- */
-export function usageOf(query: string, { answer, sources }: Completed) {
+/** An estimate of four characters a token where no call of a model counted any. */
+export function usageOf(query: string, { answer, sources, usage }: Completed) {
+  if (usage !== undefined && usage.prompt_tokens > 0) {
+    const { prompt_tokens, completion_tokens } = usage;
+    return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
+  }
   const estimate = (chars: number): number => Math.ceil(chars / 4);
   const read = sources.reduce((sum, { text }) => sum + text.length, query.length);
   const [prompt_tokens, completion_tokens] = [estimate(read), estimate(answer.length)];

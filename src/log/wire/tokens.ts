@@ -1,4 +1,4 @@
-/** The tokens of a tenant's day as they are stored. Pure. */
+/** What models took of a tenant's day, tokens and time, as it is stored. Pure. */
 
 import { z } from "zod";
 import type { DayTokens } from "../../contract/quota.ts";
@@ -10,10 +10,13 @@ const tokensSchema = z.object({
   day: count,
   tenant: count,
   credentials: z.record(z.string(), count),
+  tenant_ms: count.optional(),
+  credentials_ms: z.record(z.string(), count).optional(),
 });
 
-export function encodeTokens({ day, tenant, credentials }: DayTokens): Uint8Array {
-  return encodeJson({ day, tenant, credentials });
+export function encodeTokens(tokens: DayTokens): Uint8Array {
+  const { day, tenant, credentials, tenant_ms, credentials_ms } = tokens;
+  return encodeJson({ day, tenant, credentials, tenant_ms, credentials_ms });
 }
 
 /** Undefined for a foreign message. */

@@ -61,7 +61,12 @@ describe.each(eras)("an agent of the era %s", (era) => {
     const { results } = found.structuredContent as { results: { id: string; url: string }[] };
     expect(results).toMatchObject([{ id: "a/b", title: "About a/b", text: "rivers are long" }]);
     expect(results[0]?.url).toBe("freshet://acme/documents/a%2Fb");
-    const answer = await client.callTool({ name: "answer", arguments: { query: "rivers" } });
+    const wishes = { instructions: "Be formal.", language: "de", max_sentences: 2 };
+    const answer = await client.callTool({
+      name: "answer",
+      arguments: { query: "rivers", ...wishes },
+    });
+    expect(current.service.asked.at(-1)?.question).toMatchObject(wishes);
     expect(answer.structuredContent).toMatchObject({
       answer: "It was.",
       sources: [{ id: "a/b" }],

@@ -1,0 +1,92 @@
+/** What an OpenAI-compatible endpoint says, as values: of an error names alone. */
+
+import { type ErrorDetails, FreshetError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
+import type { TokenUsage } from "./port.ts";
+
+export interface Chunk {
+  readonly text: string;
+  readonly isLast: boolean;
+  readonly isError: boolean;
+}
+
+/**
+ * A chunk of a stream, or a whole completion. @throws FreshetError model_unavailable when it is not
+ * JSON
+ */
+export function parseChunk(payload: string): Chunk {
+  let json: unknown;
+  try {
+    json = JSON.parse(payload);
+  } catch {
+    throw unavailable({ reason: "not JSON" });
+  }
+  const choice = field(field(json, "choices"), "0");
+  const content = field(field(choice, "delta") ?? field(choice, "message"), "content");
+  return {
+    text: typeof content === "string" ? content : "",
+    isLast: typeof field(choice, "finish_reason") === "string",
+    isError: (field(json, "error") ?? null) !== null,
+  };
+}
+
+/** Undefined where an event has none: most have `null`, or nothing. */
+export function usageIn(payload: string): TokenUsage | undefined {
+  try {
+    const usage = field(JSON.parse(payload), "usage");
+    const prompt = field(usage, "prompt_tokens");
+    const completion = field(usage, "completion_tokens");
+    return isCount(prompt) && isCount(completion) ? { prompt, completion } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= limits.usageTokensMax;
+
+export function field(value: unknown, name: string): unknown {
+  if (typeof value !== "object" || value === null) return undefined;
+  return Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+/** Names only: an error's message may repeat the prompt (OA1). */
+export function errorNames(body: string): Readonly<Record<string, string>> {
+  try {
+    const error = field(JSON.parse(body), "error");
+    const names = ["code", "type"].flatMap((name) => {
+      const value = field(error, name);
+      const isName = typeof value === "string" && /^[\w.-]{1,64}$/.test(value);
+      return isName ? [[name, value] as const] : [];
+    });
+    return Object.fromEntries<string>(names);
+  } catch {
+    return {};
+  }
+}
+
+export function unavailable(details: ErrorDetails): FreshetError {
+  return new FreshetError("model_unavailable", undefined, { details });
+}
+
+/**
+ * How long an endpoint asks to be left alone: `Retry-After` in seconds or as a date, or
+ * `retry-after-ms`, which some send beside it.
+ */
+export function retryAfterOf(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  nowMs: number,
+): { readonly retry_after_ms?: number } {
+  const ms = numberIn(headers["retry-after-ms"]);
+  if (ms !== undefined) return { retry_after_ms: ms };
+  const seconds = numberIn(headers["retry-after"]);
+  if (seconds !== undefined) return { retry_after_ms: seconds * 1000 };
+  const at = Date.parse(String(headers["retry-after"]));
+  return Number.isNaN(at) ? {} : { retry_after_ms: Math.max(0, at - nowMs) };
+}
+
+function numberIn(header: string | string[] | undefined): number | undefined {
+  return typeof header === "string" && /^\d{1,9}(?:\.\d{1,3})?$/.test(header)
+    ? Number(header)
+    : undefined;
+}
