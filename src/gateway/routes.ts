@@ -13,6 +13,7 @@ import { askRoute } from "./ask-route.ts";
 import type { Authenticate, Check } from "./auth.ts";
 import { hasBody } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
+import { addDifyRoute, retrievalPath } from "./dify/routes.ts";
 import { eventsRoute } from "./events-route.ts";
 import { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
@@ -67,6 +68,7 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   const gated = { ...options, gate };
   addOpenAiRoutes(app, gated);
   addMcpRoute(app, gated);
+  addDifyRoute(app, gated);
   addWebhookRoute(app, { ...options, webhooks: options.webhooks, bodies });
   addPublishRoutes(app, gated, bodies);
   addReadRoutes(app, gated);
@@ -189,6 +191,7 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   "/v1/events": ["GET"],
   [mcpPath]: ["GET", "POST", "DELETE"],
   [webhookPath]: ["POST"],
+  [retrievalPath]: ["POST"],
   "/v1/status": ["GET", "HEAD"],
   "/v1/usage": ["GET", "HEAD"],
   [openAiPaths.chat]: ["POST"],
