@@ -106,10 +106,7 @@ async function publishBatch(
 }
 
 /** A line that the engine did not come to is as its last word says: not now. */
-function resultsOf(
-  batch: readonly Line[],
-  results: readonly LineResult[],
-): readonly ManyResult[] {
+function resultsOf(batch: readonly Line[], results: readonly LineResult[]): readonly ManyResult[] {
   const byLine = new Map(results.map((result) => [result.line, result]));
   const last = results.findLast((result) => "error" in result);
   return batch.map(({ index }, at) => {

@@ -67,8 +67,9 @@ export function httpTransport(options: HttpOptions): Transport {
       return call<DocumentState>({ method: "GET", path }, sending);
     },
     documents: ({ after, limit }, sending) => {
-      const asked = Object.entries({ after, limit }).filter(([, value]) => value !== undefined);
-      const query = new URLSearchParams(asked.map(([name, value]) => [name, String(value)]));
+      const query = new URLSearchParams();
+      if (after !== undefined) query.set("after", after);
+      if (limit !== undefined) query.set("limit", String(limit));
       return call<DocumentPage>({ method: "GET", path: `/v1/documents?${query}` }, sending);
     },
     events: (after, sending) => events(options, after, sending),
@@ -163,10 +164,7 @@ async function* blocks(
   }
 }
 
-async function* heard(
-  chunks: AsyncIterable<Uint8Array>,
-  watch: Watch,
-): AsyncGenerator<Uint8Array> {
+async function* heard(chunks: AsyncIterable<Uint8Array>, watch: Watch): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
     watch.again();
     yield chunk;

@@ -5,7 +5,7 @@
 
 import { type ClientOptions, Freshet } from "./client.ts";
 import { type HttpOptions, httpTransport } from "./http.ts";
-import { type NatsOptions, natsTransport } from "./nats.ts";
+import { type NatsHeaders, type NatsOptions, natsTransport } from "./nats.ts";
 
 /** A client over HTTP. */
 export function overHttp(options: HttpOptions & ClientOptions): Freshet {
@@ -16,7 +16,9 @@ export function overHttp(options: HttpOptions & ClientOptions): Freshet {
  * A client over a NATS connection of yours. Without a tenant the connection's account is the
  * tenant's own, which names no tenant in its subjects.
  */
-export function overNats(options: NatsOptions & ClientOptions): Freshet {
+export function overNats<Headers extends NatsHeaders>(
+  options: NatsOptions<Headers> & ClientOptions,
+): Freshet {
   return new Freshet(natsTransport(options), options);
 }
 
@@ -33,6 +35,6 @@ export { Freshet } from "./client.ts";
 export { FreshetError, type FreshetErrorCode } from "./errors.ts";
 export type { HttpOptions } from "./http.ts";
 export type { NatsConnectionLike, NatsHeaders, NatsMessage, NatsOptions } from "./nats.ts";
-export type { Retries } from "./retry.ts";
+export type { Retries, Surroundings } from "./retry.ts";
 export type { Published, Settled } from "./settle.ts";
 export type * from "./types.ts";

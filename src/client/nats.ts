@@ -22,12 +22,12 @@ export interface NatsMessage {
   readonly headers?: NatsHeaders | undefined;
 }
 
-/** The part of a connection that is used. */
-export interface NatsConnectionLike {
+/** The part of a connection that is used; `Headers` are those of its library. */
+export interface NatsConnectionLike<Headers extends NatsHeaders = NatsHeaders> {
   publish(
     subject: string,
     data: Uint8Array,
-    options: { readonly reply?: string; readonly headers?: NatsHeaders },
+    options: { readonly reply?: string; readonly headers?: Headers },
   ): void;
   subscribe(
     subject: string,
@@ -36,10 +36,10 @@ export interface NatsConnectionLike {
   readonly info?: { readonly max_payload: number } | undefined;
 }
 
-export interface NatsOptions {
-  readonly connection: NatsConnectionLike;
+export interface NatsOptions<Headers extends NatsHeaders = NatsHeaders> {
+  readonly connection: NatsConnectionLike<Headers>;
   /** `headers` of the library that the connection comes from. */
-  readonly headers: () => NatsHeaders;
+  readonly headers: () => Headers;
   /** `_INBOX.<tenant>` where all tenants share an account. */
   readonly inboxPrefix?: string | undefined;
 }
@@ -65,7 +65,9 @@ const payloadDefault = 1024 * 1024;
 /** How long the engine keeps a request for events that have not come. */
 const listenMs = 20_000;
 
-export function natsTransport(options: NatsOptions): Transport {
+export function natsTransport<Headers extends NatsHeaders>(
+  options: NatsOptions<Headers>,
+): Transport {
   const call = async <Reply>(what: Call, sending: Sending): Promise<Reply> => {
     for await (const { event, value } of exchange(options, what, sending)) {
       if (event === "done") return value as Reply;
@@ -113,8 +115,8 @@ export function natsTransport(options: NatsOptions): Transport {
 }
 
 /** The pieces of one reply, the last one included. @throws FreshetError, the signal's reason */
-async function* exchange(
-  options: NatsOptions,
+async function* exchange<Headers extends NatsHeaders>(
+  options: NatsOptions<Headers>,
   call: Call,
   sending: Sending,
 ): AsyncGenerator<Piece> {
@@ -156,15 +158,18 @@ async function* exchange(
   }
 }
 
-interface Publish {
+interface Publish<Headers> {
   readonly subject: string;
   readonly data: Uint8Array;
   readonly reply?: string;
-  readonly headers?: NatsHeaders;
+  readonly headers?: Headers;
 }
 
 /** @throws FreshetError when the connection is closed, or the message above what it takes */
-function publish(connection: NatsConnectionLike, { subject, data, ...options }: Publish): void {
+function publish<Headers extends NatsHeaders>(
+  connection: NatsConnectionLike<Headers>,
+  { subject, data, ...options }: Publish<Headers>,
+): void {
   try {
     connection.publish(subject, data, options);
   } catch (cause) {

@@ -10,17 +10,17 @@ import { FreshetError } from "../contract/errors.ts";
 import { isDocumentId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type AnswerEvent, answerSchema, questionSchema } from "../contract/query.ts";
-import { type ApiEndpoint, apiRoot, everyQuestion } from "../contract/service-subjects.ts";
 import { documentPageSchema, engineStatusSchema } from "../contract/service-schemas.ts";
+import { type ApiEndpoint, apiRoot, everyQuestion } from "../contract/service-subjects.ts";
 import { documentOf, documentRequestSchema, documentSchema } from "./document-text.ts";
 import { eventPageOf, listenSchema, pageOfEventsSchema } from "./event-pages.ts";
 import type { Handler } from "./handler.ts";
 import { parseJson } from "./json.ts";
 import { publishLines } from "./ndjson.ts";
 import { jsonSchema } from "./openapi.ts";
+import { parsed } from "./parsed.ts";
 import type { PublishBodies } from "./publish-bodies.ts";
 import { lineResultsSchema, publishedSchema } from "./schemas.ts";
-import { parsed } from "./parsed.ts";
 
 /** A request as it came. */
 export interface NatsCall {

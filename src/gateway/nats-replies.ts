@@ -50,7 +50,9 @@ export function answeringInboxes(
     });
     if (onRefused === undefined) return subscription;
     // The library ends the whole service when one of its subscriptions has ended.
-    const closed = subscription.closed.then(() => (refused ? new Promise<void>(() => {}) : undefined));
+    const closed = subscription.closed.then(() =>
+      refused ? new Promise<void>(() => {}) : undefined,
+    );
     return Object.create(subscription, { closed: { value: closed } }) as Subscription;
   };
   return Object.create(connection, {

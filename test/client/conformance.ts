@@ -48,9 +48,8 @@ export function clientConforms(name: string, open: () => Promise<Way>): void {
     const { service } = way;
     const { publish, ask } = service;
     let left = times;
-    const first = <Parameters extends unknown[], Result>(
-      work: (...given: Parameters) => Promise<Result>,
-    ) =>
+    const first =
+      <Parameters extends unknown[], Result>(work: (...given: Parameters) => Promise<Result>) =>
       async (...given: Parameters): Promise<Result> => {
         if (left > 0) {
           left -= 1;
@@ -180,7 +179,10 @@ export function clientConforms(name: string, open: () => Promise<Way>): void {
     });
 
     it("asks and searches", async () => {
-      expect(await client.ask("rivers")).toMatchObject({ answer: "It was.", sources: [{ id: "a" }] });
+      expect(await client.ask("rivers")).toMatchObject({
+        answer: "It was.",
+        sources: [{ id: "a" }],
+      });
       expect(await client.search({ query: "rivers", top_k: 3 })).toMatchObject({
         sources: [{ id: "a" }],
       });
@@ -298,7 +300,10 @@ export function clientConforms(name: string, open: () => Promise<Way>): void {
     });
 
     it("waits until publishes are dealt with", async () => {
-      const published = [await client.publish(rivers), await client.publish({ ...rivers, id: "b" })];
+      const published = [
+        await client.publish(rivers),
+        await client.publish({ ...rivers, id: "b" }),
+      ];
       way.service.stored = [event(1, { id: "a" }), event(2, { id: "b", status: "superseded" })];
       expect(await client.waitUntilVisible(published)).toEqual([
         { id: "a", seq: 1, status: "visible" },

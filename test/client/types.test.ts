@@ -12,10 +12,10 @@ import type { operationSchema } from "../../src/contract/document.ts";
 import { type ErrorBody, type ErrorCode, errorTable } from "../../src/contract/errors.ts";
 import type { StoredEvent } from "../../src/contract/events.ts";
 import type { FilterInput } from "../../src/contract/filter-schema.ts";
-import type { Answer, Question, questionSchema } from "../../src/contract/query.ts";
+import type { Answer, questionSchema } from "../../src/contract/query.ts";
 import type { DocumentPage, DocumentState } from "../../src/contract/service.ts";
-import { openApiDocument } from "../../src/gateway/openapi.ts";
 import type { LineResult } from "../../src/gateway/ndjson.ts";
+import { openApiDocument } from "../../src/gateway/openapi.ts";
 
 /** Readonly all the way down, without brands; so that only fields and their types count. */
 type Plain<Value> = Value extends string
@@ -44,8 +44,9 @@ describe("the types of the client", () => {
     expectTypeOf<Plain<client.LineResult>>().toEqualTypeOf<Plain<LineResult>>();
     expectTypeOf<Plain<client.ErrorBody>>().toEqualTypeOf<Plain<ErrorBody["error"]>>();
     expectTypeOf<client.ErrorCode>().toEqualTypeOf<ErrorCode>();
-    expectTypeOf<client.Operation>().toExtend<z.input<typeof operationSchema>>();
-    expectTypeOf<Question["mode"]>().toEqualTypeOf<"answer" | "search">();
+    type Input = Plain<z.input<typeof operationSchema>>;
+    expectTypeOf<client.Operation>().toExtend<Input>();
+    expectTypeOf<Input>().toExtend<Plain<client.Operation>>();
   });
 
   const { interfaces, unions } = declared("src/client/types.ts");
@@ -113,7 +114,10 @@ interface Schema {
 function fieldsAt(schemas: Readonly<Record<string, unknown>>, path: string): string[] {
   const [root = "", ...rest] = path.split(".");
   const start = schemas[root] as Schema | undefined;
-  const found = rest.reduce<Schema | undefined>((at, name) => objectOf(at)?.properties?.[name], start);
+  const found = rest.reduce<Schema | undefined>(
+    (at, name) => objectOf(at)?.properties?.[name],
+    start,
+  );
   return Object.keys(objectOf(found)?.properties ?? {});
 }
 

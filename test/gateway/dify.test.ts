@@ -7,13 +7,6 @@ import { type Fixture, fixture, keyOfAcme } from "./http-fixture.ts";
 
 let site: Fixture;
 
-beforeEach(async () => {
-  site = fixture({ keys: true });
-  const payload = JSON.stringify({ id: "a", text: "rivers rise", title: "Rivers" });
-  await site.service.publish("acme", { payload: new TextEncoder().encode(payload) });
-});
-afterEach(() => site.close());
-
 const setting = { top_k: 2, score_threshold: 0.5 };
 const rivers = { knowledge_id: "acme", query: "rivers", retrieval_setting: setting };
 
@@ -23,6 +16,13 @@ function retrieve(body: object, authorization: string | undefined = `Bearer ${ke
 }
 
 describe("Dify's retrieval", () => {
+  beforeEach(async () => {
+    site = fixture({ keys: true });
+    const payload = JSON.stringify({ id: "a", text: "rivers rise", title: "Rivers" });
+    await site.service.publish("acme", { payload: new TextEncoder().encode(payload) });
+  });
+  afterEach(() => site.close());
+
   it("finds passages with a title, a score and metadata that is never null", async () => {
     const reply = await retrieve(rivers);
     expect(reply.statusCode).toBe(200);

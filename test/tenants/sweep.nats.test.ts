@@ -3,14 +3,14 @@
  * as the place where an answer goes. By hand, so that no library is in the way.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, type Msg, type NatsConnection } from "nats";
+import { connect, createInbox, headers, type Msg, type NatsConnection } from "nats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectPeers } from "../../src/cluster/nats-peers.ts";
 import type { Version } from "../../src/contract/ids.ts";
 import { parseQuestion } from "../../src/contract/query.ts";
 import { tenantPermissions } from "../../src/tenants/permissions.ts";
 import { pub, type RawClient, rawClient } from "./raw-client.ts";
-import { attacker, openTenantNats, type TenantNats, victim } from "./tenant-nats.ts";
+import { attacker, openTenantNats, type Root, type TenantNats, victim } from "./tenant-nats.ts";
 
 const peer = `freshet.peer.${Buffer.from("node").toString("base64url")}`;
 
@@ -18,6 +18,8 @@ const peer = `freshet.peer.${Buffer.from("node").toString("base64url")}`;
 const foreign: readonly string[] = [
   ...["docs.victim", "docs.3.victim", "docs.*", "docs.>", "docs.nobody", "docs.victim.more"],
   ...["query.victim", "query.*", "query.nobody", "events.victim", "events.*", "events.nobody"],
+  ...["api.victim.search", "api.victim.publish", "api.victim.cancel", "api.*.publish", "api.>"],
+  ...["api.victim.document.x", "api.victim", "freshet.gone.abc.1", "freshet.gone.>"],
   ...["chunks.3.victim", "chunks.0.attacker", "heads.victim.abc", "heads.attacker.abc"],
   ...["dlq.victim.5", "dlq.attacker.5", "freshet.source.letters.s.g.2"],
   ...["$KV.freshet_manifests.tenant.victim", "$KV.freshet_manifests.tenant.attacker"],
@@ -60,7 +62,7 @@ describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) 
   let hand: RawClient;
   let other: NatsConnection;
   const heard: Msg[] = [];
-  const mine = (root: "docs" | "query" | "events") => site.own(root, attacker);
+  const mine = (root: Root) => site.own(root, attacker);
 
   beforeAll(async () => {
     site = await openTenantNats(form);
@@ -144,6 +146,55 @@ describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) 
     expect(seen[0]).toBe("retrieval");
     expect(seen.at(-1)).toBe("done");
     await me.close();
+  });
+
+  it("every endpoint answers a tenant for itself alone", async () => {
+    const me = await site.connect(attacker);
+    const call = async (endpoint: string, body = "") =>
+      (await me.request(site.api(endpoint, attacker), body, { timeout: 5_000 })).json();
+    const published = { id: "mine", text: "seas are deep" };
+    expect(await call("publish", JSON.stringify(published))).toMatchObject({
+      seq: expect.any(Number) as number,
+    });
+    expect(await call("search", '{"query":"seas"}')).toMatchObject({ sources: [{ id: "mine" }] });
+    expect(await call("document", '{"id":"mine"}')).toMatchObject({ status: "visible" });
+    expect(await call("status")).toMatchObject({ tenants: [{ tenant: attacker }] });
+    expect(await call("listen")).toMatchObject({ events: [] });
+    expect(heard).toEqual([]);
+    await me.close();
+  });
+
+  it("a stream ends when its asker cancels it, or is gone, across accounts too", async () => {
+    const { service } = site;
+    let release = () => {};
+    service.hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    service.deltas = Array.from({ length: 50 }, (_, n) => `word ${n} `);
+    const begin = async (id: string) => {
+      const me = await site.connect(attacker);
+      const inbox = createInbox(form === "one-account" ? `_INBOX.${attacker}` : "_INBOX");
+      const pieces: Msg[] = [];
+      me.subscribe(inbox, { callback: (_, message) => void pieces.push(message) });
+      const named = headers();
+      named.set("Freshet-Request-Id", id);
+      const body = '{"query":"rivers","stream":true}';
+      me.publish(mine("query"), body, { reply: inbox, headers: named });
+      await expect.poll(() => pieces.length).toBe(1);
+      return me;
+    };
+    const cancelling = await begin("one");
+    const first = service.signals.at(-1);
+    cancelling.publish(site.api("cancel", attacker), "one");
+    await expect.poll(() => first?.aborted).toBe(true);
+    await cancelling.close();
+    const leaving = await begin("two");
+    const second = service.signals.at(-1);
+    await leaving.close();
+    release();
+    await expect.poll(() => second?.aborted).toBe(true);
+    service.hold = undefined;
+    service.deltas = ["It ", "was."];
   });
 
   it("publishing to anything else is refused, and leaves nothing anywhere", async () => {
@@ -259,6 +310,7 @@ describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) 
     const engine = await rawClient(site.nats.url, site.authenticators.engine);
     const said = [
       "SUB query.* freshet 1",
+      "SUB api.*.* freshet 4",
       "SUB docs.* 2",
       "SUB > 3",
       pub("_INBOX.abc"),
