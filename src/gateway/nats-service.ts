@@ -89,6 +89,7 @@ export async function startNatsService(options: NatsServiceOptions): Promise<Nat
       const cut = setTimeout(() => work.endAll(new FreshetError("not_ready")), stopMs);
       await Promise.allSettled(running);
       clearTimeout(cut);
+      work.close();
     },
   };
 }

@@ -10,7 +10,7 @@
  *        of a new inbox may come to another server of a cluster after the question.
  */
 
-import { type Msg, type NatsConnection, nuid } from "nats";
+import { type Msg, type NatsConnection, nuid, type Subscription } from "nats";
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { apiRoot, cancelToken, goneRoot } from "../contract/service-subjects.ts";
@@ -38,20 +38,27 @@ const noResponders = 503;
 export class NatsWork {
   readonly #prefix = `${goneRoot}.${nuid.next()}`;
   readonly #running = new Map<string, Running>();
+  readonly #heard: readonly Subscription[];
   #count = 0;
   #cancelled = 0;
 
   constructor(connection: NatsConnection) {
     // A refusal to subscribe (credentials older than this release) costs only what it is for.
-    const listen = (subject: string, heard: (message: Msg) => void): void => {
+    const listen = (subject: string, heard: (message: Msg) => void): Subscription =>
       connection.subscribe(subject, {
         callback: (error, message) => {
           if (error === null) heard(message);
         },
       });
-    };
-    listen(`${apiRoot}.*.${cancelToken}`, (message) => this.#cancel(message));
-    listen(`${this.#prefix}.*`, (message) => this.#missed(message));
+    this.#heard = [
+      listen(`${apiRoot}.*.${cancelToken}`, (message) => this.#cancel(message)),
+      listen(`${this.#prefix}.*`, (message) => this.#missed(message)),
+    ];
+  }
+
+  /** What still runs is not ended by it. */
+  close(): void {
+    for (const subscription of this.#heard) subscription.unsubscribe();
   }
 
   /** How many requests were ended because their asker said so, or had gone. */

@@ -22,6 +22,13 @@ export interface Way {
 }
 
 export function clientConforms(name: string, open: () => Promise<Way>): void {
+  describe(`a client over ${name}`, () => suite(open));
+}
+
+/** The machine may be busy. */
+const patient = { timeout: 20_000 };
+
+function suite(open: () => Promise<Way>): void {
   let way: Way;
   let client: Freshet;
   /** Pauses that were made, instead of waiting for them. */
@@ -66,7 +73,7 @@ export function clientConforms(name: string, open: () => Promise<Way>): void {
     ...{ id: `${seq}`, seq, status: "visible", at: "2026-01-01T00:00:00Z", ...more },
   });
 
-  describe(`a client over ${name}: publishing`, () => {
+  describe("publishing", () => {
     it("brings the receipt, and the tenant's questions see it from then on", async () => {
       expect(client.minSeq).toBeUndefined();
       expect(await client.publish(rivers)).toEqual({ id: "a", seq: 1 });
@@ -173,7 +180,7 @@ export function clientConforms(name: string, open: () => Promise<Way>): void {
     });
   });
 
-  describe(`a client over ${name}: asking`, () => {
+  describe("asking", () => {
     beforeEach(async () => {
       await client.publish(rivers);
     });
@@ -238,17 +245,17 @@ export function clientConforms(name: string, open: () => Promise<Way>): void {
         expect(piece.type).toBe("retrieval");
         break;
       }
-      await expect.poll(() => way.service.signals.at(-1)?.aborted).toBe(true);
+      await expect.poll(() => way.service.signals.at(-1)?.aborted, patient).toBe(true);
     });
 
     it("an aborted question rejects with the reason, and ends at the engine", async () => {
       way.service.hold = new Promise(() => {});
       const leaving = new AbortController();
       const asking = client.ask("rivers", { signal: leaving.signal });
-      await expect.poll(() => way.service.signals.length).toBe(1);
+      await expect.poll(() => way.service.signals.length, patient).toBe(1);
       leaving.abort(new Error("enough"));
       await expect(asking).rejects.toThrow("enough");
-      await expect.poll(() => way.service.signals.at(-1)?.aborted).toBe(true);
+      await expect.poll(() => way.service.signals.at(-1)?.aborted, patient).toBe(true);
     });
 
     it("lists documents page by page", async () => {
@@ -259,7 +266,7 @@ export function clientConforms(name: string, open: () => Promise<Way>): void {
     });
   });
 
-  describe(`a client over ${name}: events`, () => {
+  describe("events", () => {
     it("hears what came after a position, in order", async () => {
       way.service.stored = [1, 2, 3, 4].map((seq) => event(seq));
       const seen: number[] = [];
@@ -282,11 +289,10 @@ export function clientConforms(name: string, open: () => Promise<Way>): void {
         }
       })();
       while (next < 12) {
-        await expect.poll(() => pauses.length + seen.length).toBeGreaterThanOrEqual(0);
         next += 1;
         service.stored = [...service.stored, event(next)];
         if (next % 3 === 0) await way.cut();
-        await expect.poll(() => seen.at(-1), { timeout: 10_000 }).toBe(next);
+        await expect.poll(() => seen.at(-1), patient).toBe(next);
       }
       await listening;
       expect(seen).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
@@ -328,7 +334,7 @@ export function clientConforms(name: string, open: () => Promise<Way>): void {
     });
   });
 
-  it(`a request that is too large is refused over ${name}`, async () => {
+  it("a request that is too large is refused", async () => {
     const query = "x".repeat(limits.questionCharsMax + 1);
     await expect(client.ask(query)).rejects.toMatchObject({ code: "invalid_request" });
   });

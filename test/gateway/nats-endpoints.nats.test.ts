@@ -1,5 +1,12 @@
 /** What can be asked for over NATS beside questions, and how work for an asker who has gone ends. */
-import { connect, createInbox, headers, type Msg, type NatsConnection } from "nats";
+import {
+  connect,
+  createInbox,
+  headers,
+  type Msg,
+  type NatsConnection,
+  usernamePasswordAuthenticator,
+} from "nats";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { StoredEvent } from "../../src/contract/events.ts";
 import { limits } from "../../src/contract/limits.ts";
@@ -8,6 +15,7 @@ import { createHandler } from "../../src/gateway/handler.ts";
 import { type NatsService, startNatsService } from "../../src/gateway/nats-service.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { countingMetrics } from "../support/counting-metrics.ts";
+import { startPrivateNats } from "../support/private-nats.ts";
 import { serversOfFile } from "../support/side-by-side.ts";
 import { FakeService } from "./fake-service.ts";
 
@@ -34,6 +42,9 @@ afterEach(async () => {
   await micro.close();
   await Promise.all([client.close(), engine.close()]);
 });
+
+/** The machine may be busy. */
+const patient = { timeout: 20_000 };
 
 type Named = Readonly<Record<string, string>>;
 
@@ -179,7 +190,7 @@ describe("a stream whose asker goes", () => {
     const named = headers();
     named.set("Freshet-Request-Id", id);
     client.publish(`query.${tenant}`, question, { reply: inbox, headers: named });
-    await expect.poll(() => pieces.length).toBe(1);
+    await expect.poll(() => pieces.length, patient).toBe(1);
     return { pieces, heard };
   }
   const endOf = (pieces: readonly Msg[]) => pieces.at(-1)?.json<{ error?: { code: string } }>();
@@ -187,7 +198,7 @@ describe("a stream whose asker goes", () => {
   it("ends when the asker cancels it by the id that it gave", async () => {
     const { pieces } = await ask("demo", "request-1");
     client.publish("api.demo.cancel", "request-1");
-    await expect.poll(() => endOf(pieces)?.error?.code).toBe("cancelled");
+    await expect.poll(() => endOf(pieces)?.error?.code, patient).toBe("cancelled");
     expect(service.signals.at(-1)?.aborted).toBe(true);
   });
 
@@ -198,7 +209,7 @@ describe("a stream whose asker goes", () => {
     await client.flush();
     await call("status");
     release();
-    await expect.poll(() => pieces.at(-1)?.headers?.get("Freshet-Event")).toBe("done");
+    await expect.poll(() => pieces.at(-1)?.headers?.get("Freshet-Event"), patient).toBe("done");
     expect(pieces.map((piece) => piece.headers?.get("Freshet-Seq"))).toEqual(
       pieces.map((_, index) => `${index + 1}`),
     );
@@ -209,10 +220,49 @@ describe("a stream whose asker goes", () => {
     heard.unsubscribe();
     await client.flush();
     release();
-    await expect.poll(() => service.signals.at(-1)?.aborted).toBe(true);
+    await expect.poll(() => service.signals.at(-1)?.aborted, patient).toBe(true);
     await expect
-      .poll(() => audited.at(-1))
+      .poll(() => audited.at(-1), patient)
       .toMatchObject({ operation: "ask", outcome: "cancelled" });
     expect(pieces).toHaveLength(1);
   });
+});
+
+/** As `freshet tenant` wrote it before there was anything to ask for but questions. */
+const before = `authorization: { users: [
+  { user: admin, password: secret }
+  { user: replies, password: secret, permissions: {
+    publish: { allow: ["_INBOX.>"] }, subscribe: { allow: ["query.*", "freshet.peer.>", "$SRV.>"] }
+  } }
+] }`;
+
+it("a user of before answers questions as ever, and the log names what it may not (N3)", async () => {
+  const authenticator = usernamePasswordAuthenticator("admin", "secret");
+  const nats = await startPrivateNats({ accounts: before, authenticator });
+  const replies = usernamePasswordAuthenticator("replies", "secret");
+  const admin = await connect({ servers: nats.url, authenticator });
+  const answering = await connect({ servers: nats.url, authenticator: replies });
+  const refused: unknown[] = [];
+  const log = {
+    ...silentLogger,
+    warn: (fields: { readonly subject?: unknown }) => void refused.push(fields.subject),
+  };
+  const handler = createHandler({ service, log, clock: systemClock });
+  const reports = { log, metrics: countingMetrics() };
+  const old = await startNatsService({
+    ...{ connection: answering, handler, version: "1.2.3", stopMs: 100, ...reports },
+  });
+  const payload = new TextEncoder().encode(JSON.stringify({ id: "a", text: "rivers rise" }));
+  await service.publish("demo", { payload });
+  const reply = await admin.request("query.demo", '{"query":"rivers"}', { timeout: 10_000 });
+  expect(reply.json()).toMatchObject({ answer: "It was." });
+  await expect.poll(() => refused.length, patient).toBe(5);
+  expect([...refused].sort()).toEqual([
+    ...["api.*.document", "api.*.listen", "api.*.publish", "api.*.search", "api.*.status"],
+  ]);
+  const again = await admin.request("query.demo", '{"query":"rivers"}', { timeout: 10_000 });
+  expect(again.json()).toMatchObject({ answer: "It was." });
+  await old.close();
+  await Promise.all([admin.close(), answering.close()]);
+  await nats[Symbol.asyncDispose]();
 });

@@ -55,6 +55,9 @@ const wildcards = [
 /** In an account of its own a tenant may hear every inbox: all of them are its own. */
 const hearsOwnInboxes = /^_INBOX\./;
 
+/** The machine may be busy. */
+const patient = { timeout: 20_000 };
+
 const trace = (to: string) => `Nats-Trace-Dest: ${to}`;
 
 describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) => {
@@ -180,19 +183,19 @@ describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) 
       named.set("Freshet-Request-Id", id);
       const body = '{"query":"rivers","stream":true}';
       me.publish(mine("query"), body, { reply: inbox, headers: named });
-      await expect.poll(() => pieces.length).toBe(1);
+      await expect.poll(() => pieces.length, patient).toBe(1);
       return me;
     };
     const cancelling = await begin("one");
     const first = service.signals.at(-1);
     cancelling.publish(site.api("cancel", attacker), "one");
-    await expect.poll(() => first?.aborted).toBe(true);
+    await expect.poll(() => first?.aborted, patient).toBe(true);
     await cancelling.close();
     const leaving = await begin("two");
     const second = service.signals.at(-1);
     await leaving.close();
     release();
-    await expect.poll(() => second?.aborted).toBe(true);
+    await expect.poll(() => second?.aborted, patient).toBe(true);
     service.hold = undefined;
     service.deltas = ["It ", "was."];
   });

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type ErrorCode, FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
+import type { Answer } from "../../contract/query.ts";
 import { abortWhenCallerLeaves } from "../caller.ts";
 import { errorResponses } from "../error-responses.ts";
 import type { Gate } from "../gate.ts";
@@ -54,7 +55,7 @@ export function addDifyRoute(app: FastifyInstance, options: DifyRouteOptions): v
   });
 }
 
-function nothing(thrown: unknown): { readonly sources: readonly [] } {
+function nothing(thrown: unknown): Pick<Answer, "sources"> {
   if (thrown instanceof FreshetError && thrown.code === "no_results") return { sources: [] };
   throw thrown;
 }
