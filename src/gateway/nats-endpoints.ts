@@ -28,8 +28,8 @@ export interface NatsCall {
   readonly data: Uint8Array;
   header(name: string): string | undefined;
   readonly signal: AbortSignal;
-  /** For pieces before the end. */
-  readonly onEvent: (event: AnswerEvent) => void;
+  /** Makes the reply a stream: what is called with pieces before its end. */
+  readonly openStream: () => (event: AnswerEvent) => void;
   /** What the audit trail is told beside. */
   readonly tell: (more: Partial<AuditEvent>) => void;
 }
@@ -109,7 +109,7 @@ export function schemasOf({ request, response }: NatsEndpoint): Record<string, s
 
 function ask(handler: Handler, call: NatsCall, body: unknown): Promise<unknown> {
   const { tenant, signal } = call;
-  const onEvent = wantsStream(body) ? call.onEvent : undefined;
+  const onEvent = wantsStream(body) ? call.openStream() : undefined;
   const traceparent = call.header("traceparent");
   return handler.answer({ tenant, body, signal, onEvent, traceparent });
 }

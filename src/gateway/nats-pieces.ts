@@ -7,7 +7,8 @@
  *   NP1  each piece has the header `Freshet-Seq`, from 1 without a gap, and `Freshet-Event`, its
  *        kind; the last one is `done` or `error`, and there is exactly one of these;
  *   NP2  an error carries `Nats-Service-Error(-Code)` and the same JSON body as everywhere;
- *   NP3  a piece that finds nobody comes back to `onGone`: the server knows who listens.
+ *   NP3  a piece that finds nobody is told to `gone`: the server knows who listens;
+ *   NP4  a stream is closed by an empty message behind its end, which general tools wait for.
  */
 
 import { headers, type ServiceMsg } from "nats";
@@ -29,9 +30,15 @@ const encoder = new TextEncoder();
 export class Pieces {
   readonly #options: PiecesOptions;
   #seq = 0;
+  #isStream = false;
 
   constructor(options: PiecesOptions) {
     this.#options = options;
+  }
+
+  /** The asker wants pieces: from here on it is a stream, also if the next piece is an error. */
+  open(): void {
+    this.#isStream = true;
   }
 
   /** One more before the end. @throws FreshetError when the server takes none of this size */
@@ -42,6 +49,7 @@ export class Pieces {
   /** @throws FreshetError as `send`; then `fail` is still to be called */
   finish(value: unknown): void {
     this.#publish("done", this.#encoded(value));
+    this.#close();
   }
 
   fail(error: FreshetError): void {
@@ -51,6 +59,12 @@ export class Pieces {
     if (retryAfter !== undefined) named.set("Retry-After", retryAfter);
     const body = encoder.encode(JSON.stringify(errorBody(error)));
     message.respondError(error.status, headerText(error.message), body, { headers: named });
+    this.#close();
+  }
+
+  /** NP4. */
+  #close(): void {
+    if (this.#isStream) this.#options.message.respond();
   }
 
   #encoded(value: unknown): Uint8Array {

@@ -150,12 +150,15 @@ async function reply(to: ReplyTo): Promise<"ok" | ErrorCode> {
     const answer = await endpoint.answer(parts, {
       ...{ tenant: begun.tenant, data: message.data, signal: begun.signal, tell: to.tell },
       header: (name) => headerOf(message, name),
-      onEvent: (event) => {
-        try {
-          pieces.send(event.type, event);
-        } catch (thrown) {
-          begun.end(parts.handler.explain(thrown));
-        }
+      openStream: () => {
+        pieces.open();
+        return (event) => {
+          try {
+            pieces.send(event.type, event);
+          } catch (thrown) {
+            begun.end(parts.handler.explain(thrown));
+          }
+        };
       },
     });
     pieces.finish(answer);

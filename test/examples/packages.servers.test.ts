@@ -20,7 +20,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSite, type Site } from "../support/engine-process.ts";
 import { inheritedEnvironment } from "../support/environment.ts";
-import { langChainModules, toolMs } from "./tools.ts";
+import { langChainModules, natsProgram, toolMs } from "./tools.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const npm = join(dirname(process.execPath), "npm");
@@ -114,6 +114,32 @@ describe("the client's package", () => {
     expect(stdout).toMatch(/^example-14-lamp@\d+#0: The lamp of the lighthouse/);
   });
 });
+
+/** The real one, where it was installed; README's tour has a stand-in. */
+describe("the nats command line", () => {
+  it("publishes, asks, streams and counts", { timeout: toolMs }, async ({ skip }) => {
+    const nats = await natsProgram();
+    if (typeof nats !== "string") return skip(nats.missing);
+    const { stdout: text } = await say(nats, "req", "api.cli.publish", document, "--raw");
+    const { seq } = JSON.parse(text) as { seq: number };
+    const question = { query: "When is the market?", min_seq: seq, wait_ms: 30_000 };
+    const asked = await say(nats, "req", "query.cli", JSON.stringify(question), "--raw");
+    expect(JSON.parse(asked.stdout)).toMatchObject({ sources: [{ id: "cli-1" }] });
+    const body = JSON.stringify({ ...question, stream: true });
+    const streamed = await say(nats, "req", "query.cli", body, "--wait-for-empty", "--raw");
+    const pieces = streamed.stdout.trim().split("\n");
+    expect(JSON.parse(pieces[0] ?? "")).toMatchObject({ sources: [{ id: "cli-1" }] });
+    expect(JSON.parse(pieces.at(-1) ?? "")).toMatchObject({ visible_seq: seq });
+    const { stdout: info } = await say(nats, "micro", "info", "freshet", "--json");
+    expect(info).toContain('"api.*.listen"');
+    const { stdout: stats } = await say(nats, "micro", "stats", "freshet", "--json");
+    expect(stats).toMatch(/"num_requests": ?2/);
+  });
+});
+
+const document = '{"id":"cli-1","text":"The market is on Saturdays at nine."}';
+const say = (nats: string, ...parameters: readonly string[]) =>
+  run(nats, ["--server", site.nats.url, "--timeout", "60s", ...parameters], { env: { ...env } });
 
 const userProgram = `
 import { type Answer, Freshet, FreshetError, overHttp, overNats } from "@freshet/client";

@@ -79,6 +79,17 @@ export async function langChainModules(): Promise<string | { readonly missing: s
   return has ? modules : { missing: `${langChain} cannot be installed here` };
 }
 
+/** Looked for and never built: that takes minutes. */
+export async function natsProgram(): Promise<string | { readonly missing: string }> {
+  for (const program of [join(place(), "bin/nats"), "nats"]) {
+    if (await works(program, ["--version"])) return program;
+  }
+  const where = join(place(), "bin");
+  return {
+    missing: `the nats command line is not here: GOBIN=${where} go install github.com/nats-io/natscli/nats@latest`,
+  };
+}
+
 async function works(
   program: string,
   parameters: readonly string[],

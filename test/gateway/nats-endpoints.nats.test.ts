@@ -5,6 +5,7 @@ import {
   headers,
   type Msg,
   type NatsConnection,
+  RequestStrategy,
   usernamePasswordAuthenticator,
 } from "nats";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -193,13 +194,26 @@ describe("a stream whose asker goes", () => {
     await expect.poll(() => pieces.length, patient).toBe(1);
     return { pieces, heard };
   }
-  const endOf = (pieces: readonly Msg[]) => pieces.at(-1)?.json<{ error?: { code: string } }>();
+  const ended = (pieces: readonly Msg[]) => pieces.filter(({ data }) => data.byteLength > 0);
+  const endOf = (pieces: readonly Msg[]) =>
+    ended(pieces).at(-1)?.json<{ error?: { code: string } }>();
 
   it("ends when the asker cancels it by the id that it gave", async () => {
     const { pieces } = await ask("demo", "request-1");
     client.publish("api.demo.cancel", "request-1");
     await expect.poll(() => endOf(pieces)?.error?.code, patient).toBe("cancelled");
+    expect(pieces.at(-1)?.data.byteLength).toBe(0);
     expect(service.signals.at(-1)?.aborted).toBe(true);
+  });
+
+  it("is closed by an empty message also where it is refused", async () => {
+    const heard = { maxWait: 20_000, strategy: RequestStrategy.SentinelMsg } as const;
+    const seen: string[] = [];
+    const body = JSON.stringify({ query: "", stream: true });
+    for await (const message of await client.requestMany("query.demo", body, heard)) {
+      seen.push(message.headers?.get("Freshet-Event") ?? "");
+    }
+    expect(seen[0]).toBe("error");
   });
 
   it("is not ended by another tenant, nor by another id", async () => {
@@ -209,9 +223,11 @@ describe("a stream whose asker goes", () => {
     await client.flush();
     await call("status");
     release();
-    await expect.poll(() => pieces.at(-1)?.headers?.get("Freshet-Event"), patient).toBe("done");
-    expect(pieces.map((piece) => piece.headers?.get("Freshet-Seq"))).toEqual(
-      pieces.map((_, index) => `${index + 1}`),
+    await expect.poll(() => pieces.at(-1)?.data.byteLength, patient).toBe(0);
+    const all = ended(pieces);
+    expect(all.at(-1)?.headers?.get("Freshet-Event")).toBe("done");
+    expect(all.map((piece) => piece.headers?.get("Freshet-Seq"))).toEqual(
+      all.map((_, index) => `${index + 1}`),
     );
   });
 

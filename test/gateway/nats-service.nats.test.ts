@@ -108,17 +108,22 @@ describe("the micro service", () => {
 
   it("streams events under a header when asked to", async () => {
     const inbox = createInbox();
-    const replies = client.subscribe(inbox, { max: 4 });
+    const replies = client.subscribe(inbox, { max: 5 });
     const body = JSON.stringify({ query: "rivers", stream: true });
     client.publish("query.demo", body, { reply: inbox, headers: headers() });
     const events: string[] = [];
     for await (const reply of replies) {
+      if (reply.data.byteLength === 0) {
+        events.push("");
+        continue;
+      }
       const value = reply.json<{ text?: string; answer?: string }>();
       const named = (name: string) => reply.headers?.get(name);
       const text = value.text ?? value.answer ?? "";
       events.push(`${named("Freshet-Seq")} ${named("Freshet-Event")} ${text}`);
     }
-    expect(events).toEqual(["1 retrieval ", "2 delta It ", "3 delta was.", "4 done It was."]);
+    // The empty one closes it for tools that know no headers (NP4).
+    expect(events).toEqual(["1 retrieval ", "2 delta It ", "3 delta was.", "4 done It was.", ""]);
   });
 
   it("shares the questions among nodes: each is answered once", async () => {
