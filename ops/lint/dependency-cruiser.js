@@ -298,7 +298,8 @@ const trees = [
     name: "nothing-unresolved",
     comment:
       "the imported file or package does not exist: correct the path (it ends in .ts) or have the package added",
-    from: {},
+    // The one example that is run outside of the repository, with packages that are not in it.
+    from: { pathNot: "^ops/examples/14-langchain\\.js$" },
     to: { couldNotResolve: true },
   },
   {

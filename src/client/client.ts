@@ -91,7 +91,11 @@ export class Freshet {
   /** By tenant; shared by the clients that `forTenant` makes. */
   readonly #newest: Map<string, number>;
 
-  constructor(transport: Transport, options: ClientOptions = {}, newest = new Map()) {
+  constructor(
+    transport: Transport,
+    options: ClientOptions = {},
+    newest = new Map<string, number>(),
+  ) {
     this.#transport = transport;
     this.#options = options;
     this.#newest = newest;
