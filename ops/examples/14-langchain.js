@@ -1,5 +1,5 @@
 /**
- * A retriever for LangChain.js: passages of Freshet as its documents. It needs the packages
+ * A retriever for LangChain: passages of Freshet as its documents. It needs the packages
  * `@langchain/core` and `@freshet/client`.
  */
 import { overHttp } from "@freshet/client";

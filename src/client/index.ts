@@ -1,6 +1,6 @@
 /**
- * The door of the package: `import { overHttp } from "@freshet/client"`. It leans on nothing but the
- * platform: Node from 20 on, and for HTTP also browsers.
+ * The door of the package: `import { overHttp } from "@freshet/client"`. It leans on nothing but
+ * the platform: Node from 20 on, and for HTTP also browsers.
  */
 
 import { type ClientOptions, Freshet } from "./client.ts";

@@ -2,8 +2,8 @@
  * To the engine over NATS, by a connection of the user's: `nats` 2, `@nats-io/transport-node` 3 or
  * anything of their form. It is neither opened nor closed here.
  *
- *   CN1  each request has an inbox and an id of its own; leaving early sends a cancel with that id;
- *   CN2  a piece that is missing fails the reply (`protocol`): an answer is never short of words.
+ *   CP1  each request has an inbox and an id of its own; leaving early sends a cancel with that id;
+ *   CP2  a piece that is missing fails the reply (`protocol`): an answer is never short of words.
  */
 
 import { errorOf, FreshetError, unreachable } from "./errors.ts";
@@ -152,7 +152,7 @@ async function* exchange<Headers extends NatsHeaders>(
   } finally {
     signal?.removeEventListener("abort", onAbort);
     heard.unsubscribe();
-    // CN1. What nobody waits for any more is not worth an answer.
+    // CP1. What nobody waits for any more is not worth an answer.
     const cancel = subjectOf("cancel", sending.tenant);
     if (!isOver) publish(connection, { subject: cancel, data: encoder.encode(id) });
   }
@@ -183,7 +183,7 @@ function subjectOf(endpoint: string, tenant: string | undefined): string {
   return endpoint === "query" ? `query${own}` : `api${own}.${endpoint}`;
 }
 
-/** CN2. @throws FreshetError what the piece tells */
+/** CP2. @throws FreshetError what the piece tells */
 function pieceOf(message: NatsMessage, expected: number): Piece {
   const { headers, data } = message;
   if (headers?.code === noResponders && data.byteLength === 0) {

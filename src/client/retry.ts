@@ -20,7 +20,7 @@ export interface Retries {
 
 export const usualRetries: Retries = { attemptsMax: 4, pauseMinMs: 100, pauseMaxMs: 5_000 };
 
-/** They have used up the time that the caller gave: whether to wait again is the caller's choice. */
+/** They have used up the time that the caller gave: to wait again is the caller's choice. */
 const tookTheTime: ReadonlySet<string> = new Set(["not_visible_yet", "deadline_exceeded"]);
 
 export function isPassing(thrown: unknown): thrown is FreshetError {

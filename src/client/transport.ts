@@ -40,8 +40,8 @@ export interface Transport {
     sending: Sending,
   ): Promise<DocumentPage>;
   /**
-   * Events after a position, or from now on, until the way breaks. Each step says where to continue;
-   * the first one comes at once.
+   * Events after a position, or from now on, until the way breaks. Each step says where to
+   * continue.
    */
   events(after: number | undefined, sending: Sending): AsyncIterable<EventStep>;
 }

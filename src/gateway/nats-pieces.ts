@@ -4,11 +4,11 @@
  * Owns the numbering of a reply. Never publishes to anything but the inbox that asked, and nothing
  * after the end.
  *
- *   NP1  each piece has the header `Freshet-Seq`, from 1 without a gap, and `Freshet-Event`, its
+ *   NR1  each piece has the header `Freshet-Seq`, from 1 without a gap, and `Freshet-Event`, its
  *        kind; the last one is `done` or `error`, and there is exactly one of these;
- *   NP2  an error carries `Nats-Service-Error(-Code)` and the same JSON body as everywhere;
- *   NP3  a piece that finds nobody is told to `gone`: the server knows who listens;
- *   NP4  a stream is closed by an empty message behind its end, which general tools wait for.
+ *   NR2  an error carries `Nats-Service-Error(-Code)` and the same JSON body as everywhere;
+ *   NR3  a piece that finds nobody is told to `gone`: the server knows who listens;
+ *   NR4  a stream is closed by an empty message behind its end, which general tools wait for.
  */
 
 import { headers, type ServiceMsg } from "nats";
@@ -62,7 +62,7 @@ export class Pieces {
     this.#close();
   }
 
-  /** NP4. */
+  /** NR4. */
   #close(): void {
     if (this.#isStream) this.#options.message.respond();
   }

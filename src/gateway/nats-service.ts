@@ -1,12 +1,12 @@
 /**
- * The NATS micro service `freshet`: `nats req query.<tenant> '{"query": "…"}'`, and what else can be
- * asked for (nats-endpoints.ts).
+ * The NATS micro service `freshet`: `nats req query.<tenant> '{"query": "…"}'`, and what else can
+ * be asked for (nats-endpoints.ts).
  *
  * Owns its subscriptions, not the connection. Receives requests in a queue group, so that any node
  * answers and each is answered once, and cancels (nats-work.ts), which every node hears. Sends a
  * reply in pieces (nats-pieces.ts): one, `done`, unless the request asks for a stream. Never trusts
- * a tenant in a body: the subject says it, and the server's permissions guard the subject. A message
- * names no credential, so it has no groups: who may ask here sees everything of the tenant.
+ * a tenant in a body: the subject says it, and the server's permissions guard the subject. A
+ * message names no credential, so it has no groups: who may ask here sees everything of the tenant.
  *
  * Never answers to anything but an inbox: what a requester chose as reply could be a subject of the
  * log.

@@ -5,8 +5,8 @@
  * the id that the asker gave its request) and the server's word that a piece found nobody. Never
  * answers a cancel.
  *
- *   NW1  a tenant cancels its own requests only: the subject says whose they are;
- *   NW2  a request whose pieces found nobody twice has no asker any more. Once is not enough: word
+ *   NJ1  a tenant cancels its own requests only: the subject says whose they are;
+ *   NJ2  a request whose pieces found nobody twice has no asker any more. Once is not enough: word
  *        of a new inbox may come to another server of a cluster after the question.
  */
 
@@ -83,7 +83,7 @@ export class NatsWork {
     for (const { controller } of this.#running.values()) controller.abort(error);
   }
 
-  /** NW1. The id comes as a header, or as the text of the message. */
+  /** NJ1. The id comes as a header, or as the text of the message. */
   #cancel(message: Msg): void {
     const tenant = message.subject.split(".")[1] ?? "";
     const given = message.headers?.get("Freshet-Request-Id") ?? "";
@@ -91,7 +91,7 @@ export class NatsWork {
     for (const one of this.#running.values()) if (one.name === `${tenant}/${id}`) this.#end(one);
   }
 
-  /** NW2. */
+  /** NJ2. */
   #missed(message: Msg): void {
     const one = this.#running.get(message.subject);
     if (one === undefined || message.headers?.code !== noResponders) return;

@@ -49,7 +49,7 @@ describe("over NATS alone", () => {
     await expect(client.ask("q")).rejects.toMatchObject({ code: "unreachable", retryable: true });
   });
 
-  it("a piece that was lost fails the reply instead of shortening it (CN2)", async () => {
+  it("a piece that was lost fails the reply instead of shortening it (CP2)", async () => {
     const engine = await connect({ servers });
     engine.subscribe("query.demo", {
       callback: (_, message) => {

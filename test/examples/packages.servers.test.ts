@@ -1,6 +1,6 @@
 /**
- * The package `@freshet/client` as its users have it: made, installed into an empty folder without a
- * registry, compiled against by plain tsc, run by Node against an engine; and with LangChain.js.
+ * The package `@freshet/client` as its users have it: made, installed into an empty folder without
+ * a registry, compiled against by plain tsc, run by Node against an engine; and with LangChain.
  */
 import { execFile } from "node:child_process";
 import {
@@ -103,7 +103,7 @@ describe("the client's package", () => {
     expect(stdout).toBe("package-1 visible invalid_document\n");
   });
 
-  it("carries a retriever for LangChain.js", { timeout: 2 * toolMs }, async ({ skip }) => {
+  it("carries a retriever for LangChain", { timeout: 2 * toolMs }, async ({ skip }) => {
     const modules = await langChainModules();
     if (typeof modules !== "string") return skip(modules.missing);
     symlinkSync(join(modules, "@langchain"), join(folder, "node_modules/@langchain"));

@@ -66,7 +66,7 @@ async function goProgram(folder: string): Promise<Found> {
   return { program, parameters: [] };
 }
 
-/** The folder `node_modules` with LangChain.js in it. */
+/** The folder `node_modules` with LangChain in it. */
 export async function langChainModules(): Promise<string | { readonly missing: string }> {
   const folder = join(place(), "langchain-1.4.0");
   const modules = join(folder, "node_modules");

@@ -1,4 +1,4 @@
-/** What can be asked for over NATS beside questions, and how work for an asker who has gone ends. */
+/** What can be asked for over NATS beside questions, and how work ends when its asker has gone. */
 import {
   connect,
   createInbox,

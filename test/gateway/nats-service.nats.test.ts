@@ -122,7 +122,7 @@ describe("the micro service", () => {
       const text = value.text ?? value.answer ?? "";
       events.push(`${named("Freshet-Seq")} ${named("Freshet-Event")} ${text}`);
     }
-    // The empty one closes it for tools that know no headers (NP4).
+    // The empty one closes it for tools that know no headers (NR4).
     expect(events).toEqual(["1 retrieval ", "2 delta It ", "3 delta was.", "4 done It was.", ""]);
   });
 

@@ -1,6 +1,6 @@
 /**
- * Dify's external knowledge API: what it asks as a question of ours, and what was found in its form.
- * The documents of a tenant are one knowledge, of its name.
+ * Dify's external knowledge API: what it asks as a question of ours, and what was found in its
+ * form. The documents of a tenant are one knowledge, of its name.
  */
 
 import { z } from "zod";
