@@ -1,6 +1,7 @@
 /**
  * The TypeScript client: publish, ask at once (questions see what the client has published),
- * stream, and hear what became of it. `freshet/client` is `@freshet/client` outside of this repository.
+ * stream, and hear what became of it. `freshet/client` is `@freshet/client` outside of this
+ * repository.
  */
 import { FreshetError, overHttp } from "freshet/client";
 

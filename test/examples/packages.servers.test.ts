@@ -62,9 +62,12 @@ describe("the client's package", () => {
     const manifest = JSON.parse(readFileSync(join(own, "package.json"), "utf8")) as object;
     expect(manifest).not.toHaveProperty("dependencies");
     const built = readdirSync(join(own, "dist")).filter((name) => name.endsWith(".js"));
+    expect(built).toContain("index.js");
     for (const name of built) {
       const text = readFileSync(join(own, "dist", name), "utf8");
-      const imported = [...text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map(([, from]) => from);
+      const imported = [...text.matchAll(/^(?:import|export)[^;]* from "([^"]+)";/gm)].map(
+        ([, from]) => from,
+      );
       for (const from of imported) expect(from).toMatch(/^\.\/[a-z]+\.js$/);
     }
   });
@@ -127,7 +130,8 @@ describe("the nats command line", () => {
     expect(JSON.parse(asked.stdout)).toMatchObject({ sources: [{ id: "cli-1" }] });
     const body = JSON.stringify({ ...question, stream: true });
     const streamed = await say(nats, "req", "query.cli", body, "--wait-for-empty", "--raw");
-    const pieces = streamed.stdout.trim().split("\n");
+    // It shows the empty message at the end, too, in words of its own.
+    const pieces = streamed.stdout.split("\n").filter((line) => line.startsWith("{"));
     expect(JSON.parse(pieces[0] ?? "")).toMatchObject({ sources: [{ id: "cli-1" }] });
     expect(JSON.parse(pieces.at(-1) ?? "")).toMatchObject({ visible_seq: seq });
     const { stdout: info } = await say(nats, "micro", "info", "freshet", "--json");
