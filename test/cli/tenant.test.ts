@@ -235,7 +235,7 @@ describe("freshet tenant", () => {
     rmSync(join(store, "jwt", `${account}.jwt`));
     rmSync(join(store, "nats", "accounts.conf"));
     await run("create", "other");
-    expect(accountOf(account).nats.imports).toHaveLength(3);
+    expect(accountOf(account).nats.imports).toHaveLength(4);
     expect(conf("accounts")).toContain("docs.acme");
   });
 });
