@@ -62,7 +62,7 @@ export async function startSurfaces(
   const nats = stack.push(
     "NATS service",
     await startNatsService({
-      ...{ connection, handler, version, stopMs: limits.stopMs, metrics, audit },
+      ...{ connection, handler, version, stopMs: limits.stopMs, metrics, audit, log: logger },
     }),
     (part) => part.close(),
   );

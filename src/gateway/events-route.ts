@@ -28,11 +28,16 @@ export async function eventsRoute(route: EventsRoute): Promise<unknown> {
     headers: { "x-request-id": request.id },
     onCut: () => caller.abort(),
   });
-  const after = request.headers["last-event-id"];
-  const from = after === undefined ? request.query.from_seq : undefined;
+  const from = request.query.from_seq;
+  const given = request.headers["last-event-id"];
   try {
-    for await (const page of handler.events(reader, { after, from, signal: caller.signal })) {
-      if (!stream.begun) stream.write(`retry: ${limits.retryAfterMs}\n\n`);
+    // The position comes first, with no event: a reader that is cut before one misses nothing.
+    const now = given === undefined && from === undefined;
+    const after = now ? `${await handler.lastVersion(reader.tenant)}` : given;
+    const asked = { after, from: after === undefined ? from : undefined, signal: caller.signal };
+    for await (const page of handler.events(reader, asked)) {
+      const position = now ? `id: ${after}\n` : "";
+      if (!stream.begun) stream.write(`${position}retry: ${limits.retryAfterMs}\n\n`);
       for (const event of page) {
         stream.write(`id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`);
       }

@@ -86,6 +86,8 @@ export interface Handler {
     reader: Reader,
     request: EventsRequest & { readonly signal: AbortSignal },
   ): AsyncIterable<readonly StoredEvent[]>;
+  /** The newest operation that was stored: what comes after it is "from now on". */
+  lastVersion(tenant: TenantId): Promise<Version>;
   status(): EngineStatus;
   usage(tenant: TenantId): Promise<TenantUsage>;
   /** The error as a caller may see it; an unexpected one is logged and loses its message. */
@@ -156,6 +158,7 @@ export function createHandler(options: HandlerOptions): Handler {
       }
     },
     events: eventsOf(service),
+    lastVersion: (tenant) => service.lastVersion(tenant),
     status: () => service.status(),
     usage: (tenant) => service.usage(tenant),
     explain(thrown) {

@@ -13,6 +13,11 @@ import type { Metrics } from "../contract/observation.ts";
 export interface ReplyOptions {
   readonly surface: "service" | "peer";
   readonly metrics: Metrics;
+  /**
+   * Told of a subject to which the server refuses to subscribe. Where it is given, such a refusal
+   * ends nothing else: credentials may be older than what is subscribed to.
+   */
+  readonly onRefused?: ((subject: string) => void) | undefined;
 }
 
 /**
@@ -22,14 +27,20 @@ export interface ReplyOptions {
  */
 export function answeringInboxes(
   connection: NatsConnection,
-  { surface, metrics }: ReplyOptions,
+  { surface, metrics, onRefused }: ReplyOptions,
 ): NatsConnection {
   const subscribe = (subject: string, options: SubscriptionOptions = {}): Subscription => {
     const { callback } = options;
     if (callback === undefined) throw new TypeError("requests are taken by a callback");
-    return connection.subscribe(subject, {
+    let refused = false;
+    const subscription = connection.subscribe(subject, {
       ...options,
       callback: (error, message: Msg) => {
+        if (error !== null && onRefused !== undefined) {
+          refused = true;
+          onRefused(subject);
+          return;
+        }
         if (error === null && !isInbox(message.reply)) {
           metrics.count("replies_refused_total", { surface });
           return;
@@ -37,6 +48,12 @@ export function answeringInboxes(
         callback(error, message);
       },
     });
+    if (onRefused === undefined) return subscription;
+    // The library ends the whole service when one of its subscriptions has ended.
+    const closed = subscription.closed.then(() =>
+      refused ? new Promise<void>(() => {}) : undefined,
+    );
+    return Object.create(subscription, { closed: { value: closed } }) as Subscription;
   };
   return Object.create(connection, {
     subscribe: { value: subscribe },

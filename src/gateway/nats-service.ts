@@ -1,31 +1,35 @@
 /**
- * The NATS micro service `freshet`: `nats req query.<tenant> '{"query": "…"}'`.
+ * The NATS micro service `freshet`: `nats req query.<tenant> '{"query": "…"}'`, and what else can
+ * be asked for (nats-endpoints.ts).
  *
- * Owns its subscription, not the connection. Receives requests on `query.*` in a queue group, so
- * that any node answers and each question is answered once. Sends one reply; with `stream: true` it
- * sends messages with the header `Freshet-Event` (`retrieval`, `delta`…) before, and the whole
- * answer as `done`. Never trusts a tenant in a body: the subject says it, and the server's
- * permissions guard the subject. A message names no credential, so it has no groups: who may ask
- * here sees everything of the tenant.
+ * Owns its subscriptions, not the connection. Receives requests in a queue group, so that any node
+ * answers and each is answered once, and cancels (nats-work.ts), which every node hears. Sends a
+ * reply in pieces (nats-pieces.ts): one, `done`, unless the request asks for a stream. Never trusts
+ * a tenant in a body: the subject says it, and the server's permissions guard the subject. A
+ * message names no credential, so it has no groups: who may ask here sees everything of the tenant.
  *
  * Never answers to anything but an inbox: what a requester chose as reply could be a subject of the
  * log.
  *
  * N1  an error reply carries `Nats-Service-Error(-Code)` and the same JSON body as everywhere.
- * N2  a stop takes no new question and waits for those it has.
+ * N2  a stop takes no new request and waits for those it has.
+ * N3  a subject that the server does not let this user answer costs only what is asked there.
  */
 
-import { headers, type NatsConnection, type ServiceMsg } from "nats";
+import type { Endpoint, NatsConnection, ServiceMsg } from "nats";
 import { type AuditEvent, type AuditTrail, noAudit } from "../contract/audit.ts";
-import { type ErrorCode, errorBody, FreshetError } from "../contract/errors.ts";
+import { type ErrorCode, FreshetError } from "../contract/errors.ts";
 import { isTenantId, tenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import type { Metrics } from "../contract/observation.ts";
-import { answerSchema, questionSchema } from "../contract/query.ts";
+import { type Logger, type Metrics, silentLogger } from "../contract/observation.ts";
+import { type Clock, systemClock } from "../runtime/clock.ts";
 import type { Handler } from "./handler.ts";
-import { parseJson } from "./json.ts";
+import { type NatsEndpoint, natsEndpoints, schemasOf } from "./nats-endpoints.ts";
+import { Pieces } from "./nats-pieces.ts";
 import { answeringInboxes } from "./nats-replies.ts";
-import { jsonSchema } from "./openapi.ts";
+import { EndpointStats } from "./nats-stats.ts";
+import { NatsWork } from "./nats-work.ts";
+import { PublishBodies } from "./publish-bodies.ts";
 
 export interface NatsServiceOptions {
   readonly connection: NatsConnection;
@@ -33,6 +37,8 @@ export interface NatsServiceOptions {
   readonly version: string;
   readonly stopMs: number;
   readonly metrics: Metrics;
+  readonly log?: Logger | undefined;
+  readonly clock?: Clock | undefined;
   /** Undefined: nobody writes down who asked. */
   readonly audit?: AuditTrail | undefined;
 }
@@ -42,99 +48,152 @@ export interface NatsService {
 }
 
 const queueGroup = "freshet";
-const eventHeader = "Freshet-Event";
 
 export async function startNatsService(options: NatsServiceOptions): Promise<NatsService> {
-  const { handler, version, stopMs, metrics, audit = noAudit } = options;
-  const connection = answeringInboxes(options.connection, { surface: "service", metrics });
-  const stopping = new AbortController();
+  const { version, stopMs, metrics, log = silentLogger } = options;
+  const onRefused = (subject: string): void =>
+    log.warn(
+      { subject },
+      "the server does not let this user answer there: renew it with freshet tenant engine",
+    );
+  const connection = answeringInboxes(options.connection, {
+    ...{ surface: "service", metrics, onRefused },
+  });
+  const work = new NatsWork(options.connection);
   const running = new Set<Promise<void>>();
-  const outcomes = { answered: 0, refused: 0 };
+  const stats = new Map(natsEndpoints.map(({ name }) => [name as string, new EndpointStats()]));
   const service = await connection.services.add({
     name: "freshet",
     version,
     description: "answers with sources over documents that arrived a moment ago",
     queue: queueGroup,
-    // The library counts a handler as done when it returns; these counts are those of the answers.
-    statsHandler: async () => ({ ...outcomes, in_flight: running.size }),
+    statsHandler: async (endpoint) => show(endpoint, stats, work),
   });
-  service.addEndpoint("query", {
-    subject: "query.*",
-    metadata: {
-      request_schema: JSON.stringify(jsonSchema(questionSchema, "input")),
-      response_schema: JSON.stringify(jsonSchema(answerSchema, "output")),
-    },
-    handler: (error, message) => {
-      if (error !== null) return;
-      const run = reply(handler, message, stopping.signal)
-        .then((outcome) => {
-          outcomes[outcome === "ok" ? "answered" : "refused"] += 1;
-          audit.record(questionOver(message.subject, outcome));
-        })
-        .finally(() => running.delete(run));
-      running.add(run);
-    },
-  });
+  const replier = repliesOf(options, work, stats);
+  for (const endpoint of natsEndpoints) {
+    service.addEndpoint(endpoint.name, {
+      subject: endpoint.subject,
+      metadata: schemasOf(endpoint),
+      handler: (error, message) => {
+        if (error !== null) return;
+        const run = replier(endpoint, message).finally(() => running.delete(run));
+        running.add(run);
+      },
+    });
+  }
   // Once this returns, a request from anywhere finds the service.
   await connection.flush();
   return {
     async close() {
       await service.stop();
-      const cut = setTimeout(() => stopping.abort(new FreshetError("not_ready")), stopMs);
+      const cut = setTimeout(() => work.endAll(new FreshetError("not_ready")), stopMs);
       await Promise.allSettled(running);
       clearTimeout(cut);
+      work.close();
     },
   };
 }
 
-/** The subject names the tenant; who may use it the server decides, and does not tell. */
-function questionOver(subject: string, outcome: "ok" | ErrorCode): AuditEvent {
-  const token = subject.slice("query.".length);
-  const tenant = isTenantId(token) ? token : undefined;
-  return { tenant, credential: "nats", surface: "nats", operation: "ask", outcome };
+/** The library gives the endpoint with its own numbers, and reads them again after this. */
+function show(
+  endpoint: Endpoint,
+  all: ReadonlyMap<string, EndpointStats>,
+  work: NatsWork,
+): object | null {
+  const { name, stats: shown } = endpoint as Endpoint & { name: string; stats: object };
+  const stats = all.get(name);
+  if (stats === undefined) return null;
+  Object.assign(shown, stats.shown());
+  return { in_flight: stats.inFlight, cancelled: work.cancelled };
 }
 
-/** Never rejects: what goes wrong is the reply, and its code the result. */
-async function reply(
-  handler: Handler,
-  message: ServiceMsg,
-  signal: AbortSignal,
-): Promise<"ok" | ErrorCode> {
+/** Never rejects: what goes wrong is the reply, and its code the outcome. */
+function repliesOf(
+  { handler, connection, clock = systemClock, audit = noAudit }: NatsServiceOptions,
+  work: NatsWork,
+  stats: ReadonlyMap<string, EndpointStats>,
+) {
+  const parts = { handler, bodies: new PublishBodies() };
+  return async (endpoint: NatsEndpoint, message: ServiceMsg): Promise<void> => {
+    const counted = stats.get(endpoint.name);
+    const begunMs = clock.monotonicMs();
+    counted?.begin();
+    let more: Partial<AuditEvent> = {};
+    const tell = (said: Partial<AuditEvent>): void => void (more = said);
+    const bytesMax = connection.info?.max_payload ?? limits.docsMessageBytesMax;
+    const outcome = await reply({ ...{ endpoint, message, parts, work, bytesMax }, tell });
+    counted?.end(outcome, clock.monotonicMs() - begunMs);
+    if (endpoint.operation === "status" && outcome === "ok") return;
+    audit.record({ ...eventOf(endpoint, message.subject, outcome), ...more });
+  };
+}
+
+interface ReplyTo {
+  readonly endpoint: NatsEndpoint;
+  readonly message: ServiceMsg;
+  readonly parts: { readonly handler: Handler; readonly bodies: PublishBodies };
+  readonly work: NatsWork;
+  readonly bytesMax: number;
+  readonly tell: (more: Partial<AuditEvent>) => void;
+}
+
+async function reply(to: ReplyTo): Promise<"ok" | ErrorCode> {
+  const { endpoint, message, parts, work, bytesMax } = to;
+  const begun = begin(message, work);
+  const pieces = new Pieces({ message, bytesMax, gone: begun?.gone });
   try {
-    const tenant = tenantId(message.subject.slice("query.".length));
-    if (message.data.byteLength > limits.questionBytesMax) {
-      const says = `a question has at most ${limits.questionBytesMax} bytes`;
+    if (begun === undefined) throw new FreshetError("invalid_tenant");
+    if (message.data.byteLength > endpoint.bytesMax) {
+      const says = `a request here has at most ${endpoint.bytesMax} bytes`;
       throw new FreshetError("document_too_large", says);
     }
-    const body = parseJson(message.data);
-    const onEvent = wantsStream(body)
-      ? (event: { readonly type: string }) => respond(message, event.type, event)
-      : undefined;
-    const traceparent = message.headers?.get("traceparent");
-    const asked = { tenant, body, signal, onEvent, traceparent };
-    respond(message, "done", await handler.answer(asked));
+    const answer = await endpoint.answer(parts, {
+      ...{ tenant: begun.tenant, data: message.data, signal: begun.signal, tell: to.tell },
+      header: (name) => headerOf(message, name),
+      openStream: () => {
+        pieces.open();
+        return (event) => {
+          try {
+            pieces.send(event.type, event);
+          } catch (thrown) {
+            begun.end(parts.handler.explain(thrown));
+          }
+        };
+      },
+    });
+    pieces.finish(answer);
     return "ok";
   } catch (thrown) {
-    const error = handler.explain(thrown);
-    message.respondError(error.status, headerText(error.message), encode(errorBody(error)));
+    const error = parts.handler.explain(thrown);
+    pieces.fail(error);
     return error.code;
+  } finally {
+    begun?.done();
   }
 }
 
-function respond(message: ServiceMsg, event: string, value: unknown): void {
-  const named = headers();
-  named.set(eventHeader, event);
-  message.respond(encode(value), { headers: named });
+function begin(message: ServiceMsg, work: NatsWork) {
+  const token = tokenOf(message.subject);
+  if (!isTenantId(token)) return undefined;
+  const tenant = tenantId(token);
+  return { tenant, ...work.begin(tenant, headerOf(message, "Freshet-Request-Id")) };
 }
 
-function wantsStream(body: unknown): boolean {
-  return typeof body === "object" && body !== null && "stream" in body && body.stream === true;
+/** A header that is not there is an empty text for the library. */
+function headerOf({ headers }: ServiceMsg, name: string): string | undefined {
+  const value = headers?.get(name) ?? "";
+  return value === "" ? undefined : value;
 }
 
-const encoder = new TextEncoder();
-const encode = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value));
+const tokenOf = (subject: string): string => subject.split(".")[1] ?? "";
 
-/** A header value is one line of plain text. */
-function headerText(message: string): string {
-  return message.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 200);
+/** The subject names the tenant; who may use it the server decides, and does not tell. */
+function eventOf(
+  { operation }: NatsEndpoint,
+  subject: string,
+  outcome: "ok" | ErrorCode,
+): AuditEvent {
+  const token = tokenOf(subject);
+  const tenant = isTenantId(token) ? token : undefined;
+  return { tenant, credential: "nats", surface: "nats", operation, outcome };
 }

@@ -18,6 +18,7 @@ import {
   storedEventSchema,
 } from "../contract/service-schemas.ts";
 import { webhookReceiptSchema } from "../contract/source.ts";
+import { difyOperation, difySchemas } from "./dify/routes.ts";
 import { errorResponses } from "./error-responses.ts";
 import { describeFields } from "./field-descriptions.ts";
 import { openAiOperations, openAiSchemas } from "./openai/description.ts";
@@ -102,6 +103,9 @@ const components = {
   ResponsesRequest: jsonSchema(openAiSchemas.input.ResponsesRequest, "input"),
   StoreSearch: jsonSchema(openAiSchemas.input.StoreSearch, "input"),
   OpenAiError: jsonSchema(openAiSchemas.output.OpenAiError, "output"),
+  DifyRetrieval: jsonSchema(difySchemas.input.DifyRetrieval, "input"),
+  DifyRecords: jsonSchema(difySchemas.output.DifyRecords, "output"),
+  DifyError: jsonSchema(difySchemas.output.DifyError, "output"),
 };
 
 const ref = (name: keyof typeof components) => ({ $ref: `#/components/schemas/${name}` });
@@ -273,7 +277,7 @@ const eventsPath = {
     operationId: "events",
     summary: "What became of each operation, without end",
     description:
-      "Server-sent events: `id` is the operation's seq, `data` an Event. An event leaves after questions see what it says. A stream that ends with an event `failed` is to be opened again.",
+      "Server-sent events: `id` is the operation's seq, `data` an Event; a stream from now on begins with an `id` alone, its position. An event leaves after questions see what it says. A stream that ends with an event `failed` is to be opened again.",
     parameters: [
       tenantHeader,
       {
@@ -376,6 +380,7 @@ export function openApiDocument(options: { version: string; keys: boolean }): Js
       "/v1/events": eventsPath,
       "/v1/sources/{name}/events": webhookOperation,
       ...openAiOperations({ tenantHeader }, { asking: whenAsking, reading: anywhere }),
+      ...difyOperation(tenantHeader, whenAsking),
       ...operatorPaths,
     },
     components: {

@@ -28,16 +28,21 @@ export class PublishBodies {
 
   /** BO1: from before the body is read until the reply is out. @throws FreshetError overloaded */
   admit(tenant: TenantId, request: FastifyRequest, reply: FastifyReply): void {
+    reply.raw.once("close", this.hold(tenant, heldBytes(request)));
+  }
+
+  /** A body of so many bytes, until what is returned is called. @throws FreshetError overloaded */
+  hold(tenant: TenantId, amount: number): () => void {
     const place = this.#places.tryTake(tenant);
-    const bytes = place && this.#bytes.tryTake(tenant, heldBytes(request));
+    const bytes = place && this.#bytes.tryTake(tenant, Math.max(1, amount));
     if (bytes === undefined) {
       place?.release();
       throw new FreshetError("overloaded", "too many publishes at once");
     }
-    reply.raw.once("close", () => {
+    return () => {
       place?.release();
       bytes.release();
-    });
+    };
   }
 
   /** BO2. */

@@ -42,6 +42,7 @@ const audited: Readonly<Record<string, readonly [AuditSurface, AuditOperation]>>
   "GET /v1/status": ["http", "status"],
   "GET /metrics": ["http", "metrics"],
   "POST /v1/sources/:name/events": ["webhook", "publish"],
+  "POST /retrieval": ["http", "ask"],
   "POST /v1/chat/completions": ["openai", "ask"],
   "POST /v1/responses": ["openai", "ask"],
   "POST /v1/vector_stores/:id/search": ["openai", "ask"],

@@ -16,6 +16,7 @@ import { hasBody } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import { addConsoleRoutes, consolePaths } from "./console/routes.ts";
 import { documentPassages } from "./document-text.ts";
+import { addDifyRoute, retrievalPath } from "./dify/routes.ts";
 import { eventsRoute } from "./events-route.ts";
 import { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
@@ -74,6 +75,7 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   const gated = { ...options, gate };
   addOpenAiRoutes(app, gated);
   addMcpRoute(app, gated);
+  addDifyRoute(app, gated);
   addWebhookRoute(app, { ...options, webhooks: options.webhooks, bodies });
   addPublishRoutes(app, gated, bodies);
   addReadRoutes(app, gated);
@@ -210,6 +212,7 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   ...consolePaths,
   [mcpPath]: ["GET", "POST", "DELETE"],
   [webhookPath]: ["POST"],
+  [retrievalPath]: ["POST"],
   "/v1/status": ["GET", "HEAD"],
   "/v1/usage": ["GET", "HEAD"],
   [openAiPaths.chat]: ["POST"],

@@ -18,6 +18,12 @@ import {
 } from "@nats-io/jwt";
 import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from "@nats-io/nkeys";
 import { limits } from "../contract/limits.ts";
+import {
+  apiSubjects,
+  everyApiSubject,
+  everyQuestion,
+  questionSubject,
+} from "../contract/service-subjects.ts";
 import { eventsSubject, publishSubject } from "../log/wire/subjects.ts";
 import type { AccountsFile, AccountUser, TenantAccount } from "./accounts-file.ts";
 import {
@@ -26,7 +32,6 @@ import {
   local,
   type Permissions,
   pushPermissions,
-  questionSubject,
   replyPermissions,
 } from "./permissions.ts";
 
@@ -87,9 +92,12 @@ export async function systemJwt({ operator, system }: AccountsFile, seeds: Seeds
   return await encodeAccount("SYS", pairOf(seeds, system.account), account, { signer });
 }
 
-/** The account that owns the log, and offers three subjects of a tenant to whom it signs them. */
+/** The account that owns the log, and offers subjects of a tenant to whom it signs them. */
 export async function engineJwt({ operator, engine }: AccountsFile, seeds: Seeds) {
-  const response_threshold = limits.natsAnswerMs * 1e6;
+  const answers = {
+    ...{ type: "service" as const, token_req: true, response_type: "Stream" as const },
+    response_threshold: limits.natsAnswerMs * 1e6,
+  };
   const account = {
     limits: { ...unbounded, ...allStreams, leaf: 0, wildcards: true, disallow_bearer: true },
     default_permissions: nothing,
@@ -102,10 +110,8 @@ export async function engineJwt({ operator, engine }: AccountsFile, seeds: Seeds
         ...{ name: "docs", subject: "docs.*", type: "service" as const, token_req: true },
         response_type: "Singleton" as const,
       },
-      {
-        ...{ name: "query", subject: "query.*", type: "service" as const, token_req: true },
-        ...{ response_type: "Stream" as const, response_threshold },
-      },
+      { name: "query", subject: everyQuestion, ...answers },
+      { name: "api", subject: everyApiSubject, ...answers },
       { name: "events", subject: "events.*", type: "stream" as const, token_req: true },
     ],
     revocations: revocationsOf(engine.ended),
@@ -122,7 +128,7 @@ export async function tenantJwt(
   const isOver = ended_at !== undefined;
   const imports = isOver ? [] : await importsOf({ tenant, key, engine: engine.account, seeds });
   const bounds = {
-    ...{ ...unbounded, ...noStreams, leaf: 0, exports: 0, imports: 3, wildcards: true },
+    ...{ ...unbounded, ...noStreams, leaf: 0, exports: 0, imports: 4, wildcards: true },
     ...{ disallow_bearer: true, subs: limits.natsTenantSubscriptionsMax },
     conn: isOver ? 0 : limits.natsTenantConnectionsMax,
   };
@@ -146,6 +152,7 @@ async function importsOf({ tenant, key, engine, seeds }: ImportsOf) {
   const wanted = [
     { name: local.docs, subject: publishSubject(tenant), type: "service" },
     { name: local.query, subject: questionSubject(tenant), type: "service" },
+    { name: local.api, subject: apiSubjects(tenant), type: "service" },
     { name: local.events, subject: eventsSubject(tenant), type: "stream" },
   ] as const;
   return await Promise.all(

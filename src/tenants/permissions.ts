@@ -8,6 +8,15 @@
 
 import type { TenantId } from "../contract/ids.ts";
 import {
+  apiRoot,
+  apiSubjects,
+  everyApiSubject,
+  everyQuestion,
+  goneRoot,
+  questionRoot,
+  questionSubject,
+} from "../contract/service-subjects.ts";
+import {
   eventsSubject,
   leaseSubjects,
   manifestSubjects,
@@ -24,13 +33,14 @@ export interface Permissions {
   readonly subscribe: SubjectList;
 }
 
-export const questionSubject = (tenant: TenantId): string => `query.${tenant}`;
-
 /** Where a tenant's client hears answers, when it shares an account with others. */
 export const inboxPrefix = (tenant: TenantId): string => `_INBOX.${tenant}`;
 
 /** How a tenant's own account calls what is its own: the server knows whose it is. */
-export const local = { docs: "docs", query: "query", events: "events" } as const;
+export const local = {
+  ...{ docs: "docs", query: questionRoot, events: "events" },
+  api: `${apiRoot}.*`,
+} as const;
 
 /** Streams, leases, peers, the server itself: nothing of it is any tenant's. */
 const neverATenants = [
@@ -52,12 +62,15 @@ const neverATenants = [
 /** In an account of its own. */
 export const accountPermissions: Permissions = {
   publish: {
-    allow: [local.docs, local.query],
-    deny: [...neverATenants, "docs.>", "query.>", "events", "events.>", "_INBOX.>"],
+    allow: [local.docs, local.query, local.api],
+    deny: [
+      ...[...neverATenants, "docs.>", "query.>", "api", "api.*.>", "events", "events.>"],
+      "_INBOX.>",
+    ],
   },
   subscribe: {
     allow: [local.events, "_INBOX.>"],
-    deny: [...neverATenants, "docs", "docs.>", "query", "query.>", "events.>"],
+    deny: [...neverATenants, "docs", "docs.>", "query", "query.>", "api", "api.>", "events.>"],
   },
 };
 
@@ -71,12 +84,12 @@ export const tenantPermissions = (tenant: TenantId): Permissions =>
 function wholeSubjects(tenant: TenantId, inbox: string): Permissions {
   return {
     publish: {
-      allow: [publishSubject(tenant), questionSubject(tenant)],
+      allow: [publishSubject(tenant), questionSubject(tenant), apiSubjects(tenant)],
       deny: [...neverATenants, "events.>", "_INBOX.>"],
     },
     subscribe: {
       allow: [eventsSubject(tenant), `${inbox}.>`],
-      deny: [...neverATenants, "docs.>", "query.>"],
+      deny: [...neverATenants, "docs.>", "query.>", "api.>"],
     },
   };
 }
@@ -143,7 +156,8 @@ export function enginePermissions({ sourceStreams: others }: EngineRights): Perm
         "dlq.*.*",
         "audit.*",
         "events.*",
-        "query.*",
+        everyQuestion,
+        everyApiSubject,
         "freshet.peer.>",
         "freshet.source.letters.>",
         `${manifestSubjects}.>`,
@@ -173,7 +187,10 @@ export const replyPermissions: Permissions = {
       "events.>",
     ],
   },
-  subscribe: { allow: ["query.*", "freshet.peer.>", "$SRV.>"], deny: ["$SYS.>"] },
+  subscribe: {
+    allow: [everyQuestion, everyApiSubject, `${goneRoot}.>`, "freshet.peer.>", "$SRV.>"],
+    deny: ["$SYS.>"],
+  },
 };
 
 /** In the system account: tells servers what accounts there are, and hears what they say to it. */

@@ -7,12 +7,12 @@
 
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import { apiSubjects, questionSubject } from "../contract/service-subjects.ts";
 import { eventsSubject, publishSubject } from "../log/wire/subjects.ts";
 import { type AccountsFile, livingUsers, type TenantAccount } from "./accounts-file.ts";
 import {
   enginePermissions,
   type Permissions,
-  questionSubject,
   replyPermissions,
   staticPermissions,
   tenantPermissions,
@@ -115,6 +115,7 @@ function exportsOf(tenant: TenantId): readonly string[] {
   return [
     `      { service: ${quoted(publishSubject(tenant))}, ${to} }\n`,
     `      { service: ${quoted(questionSubject(tenant))}, ${answers}, ${to} }\n`,
+    `      { service: ${quoted(apiSubjects(tenant))}, ${answers}, ${to} }\n`,
     `      { stream: ${quoted(eventsSubject(tenant))}, ${to} }\n`,
   ];
 }
@@ -127,6 +128,7 @@ function tenantBlock(account: TenantAccount): string {
     imports: [
       { service: ${from(publishSubject(tenant))} }
       { service: ${from(questionSubject(tenant))} }
+      { service: ${from(apiSubjects(tenant))} }
       { stream: ${from(eventsSubject(tenant))} }
     ]
     users: [\n${usersOf(account, staticPermissions(tenant))}    ]

@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ChatMessage } from "../../src/answer/port.ts";
 import { buildPrompt } from "../../src/answer/prompt.ts";
-import { limits } from "../../src/contract/limits.ts";
 import { runs } from "../support/runs.ts";
 import { bytesOf } from "../../src/answer/tokens.ts";
 import { sources } from "./sources.ts";

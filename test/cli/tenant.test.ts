@@ -75,7 +75,7 @@ function filesBelow(folder: string): readonly string[] {
 }
 
 describe("freshet tenant", () => {
-  it("creates an account whose three subjects are the tenant's, and says where its credentials are", async () => {
+  it("creates an account whose subjects are the tenant's, and says where its credentials are", async () => {
     const { out, err, code } = await run("create", "acme");
     expect(code).toBe(0);
     expect(out).toBe(`${join(store, "tenants", "acme.creds")}\n`);
@@ -85,6 +85,7 @@ describe("freshet tenant", () => {
     expect(nats.imports?.map(({ local_subject, subject }) => [local_subject, subject])).toEqual([
       ["docs", "docs.acme"],
       ["query", "query.acme"],
+      ["api.*", "api.acme.*"],
       ["events", "events.acme"],
     ]);
     expect(nats.limits).toMatchObject({ disk_storage: 0, streams: 0, leaf: 0, conn: 256 });
@@ -234,7 +235,7 @@ describe("freshet tenant", () => {
     rmSync(join(store, "jwt", `${account}.jwt`));
     rmSync(join(store, "nats", "accounts.conf"));
     await run("create", "other");
-    expect(accountOf(account).nats.imports).toHaveLength(3);
+    expect(accountOf(account).nats.imports).toHaveLength(4);
     expect(conf("accounts")).toContain("docs.acme");
   });
 });

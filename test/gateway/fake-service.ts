@@ -171,10 +171,14 @@ export class FakeService implements Service {
     };
   }
 
+  /** A filter for one id finds it whatever is asked; other filters are not looked at. */
   #find(tenant: string, question: Question): Source[] {
+    const wanted = (question.filter as { readonly id?: unknown } | undefined)?.id;
+    const fits = ({ id, text }: { readonly id: string; readonly text: string }): boolean =>
+      wanted === undefined ? text.includes(question.query) : id === wanted;
     return [...(this.#tenants.get(tenant)?.values() ?? [])]
       .flatMap(({ operation, seq }) =>
-        operation.op === "upsert" && operation.text.includes(question.query)
+        operation.op === "upsert" && fits(operation)
           ? [{ ...describedBy(operation), id: operation.id, version: seq, text: operation.text }]
           : [],
       )

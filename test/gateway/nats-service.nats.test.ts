@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { connect, createInbox, headers, type Msg, type NatsConnection } from "nats";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
@@ -44,6 +45,12 @@ const ask = (tenant: string, body: unknown) =>
   client.request(`query.${tenant}`, typeof body === "string" ? body : JSON.stringify(body), {
     timeout: 5_000,
   });
+async function statsOf(endpoint: string) {
+  for await (const one of await client.services.client().stats("freshet")) {
+    return one.endpoints?.find(({ name }) => name === endpoint);
+  }
+  return undefined;
+}
 const codeOf = (reply: Msg) => reply.headers?.get("Nats-Service-Error-Code");
 
 describe("the micro service", () => {
@@ -101,15 +108,22 @@ describe("the micro service", () => {
 
   it("streams events under a header when asked to", async () => {
     const inbox = createInbox();
-    const replies = client.subscribe(inbox, { max: 4 });
+    const replies = client.subscribe(inbox, { max: 5 });
     const body = JSON.stringify({ query: "rivers", stream: true });
     client.publish("query.demo", body, { reply: inbox, headers: headers() });
     const events: string[] = [];
     for await (const reply of replies) {
+      if (reply.data.byteLength === 0) {
+        events.push("");
+        continue;
+      }
       const value = reply.json<{ text?: string; answer?: string }>();
-      events.push(`${reply.headers?.get("Freshet-Event")} ${value.text ?? value.answer ?? ""}`);
+      const named = (name: string) => reply.headers?.get(name);
+      const text = value.text ?? value.answer ?? "";
+      events.push(`${named("Freshet-Seq")} ${named("Freshet-Event")} ${text}`);
     }
-    expect(events).toEqual(["retrieval ", "delta It ", "delta was.", "done It was."]);
+    // The empty one closes it for tools that know no headers (NR4).
+    expect(events).toEqual(["1 retrieval ", "2 delta It ", "3 delta was.", "4 done It was.", ""]);
   });
 
   it("shares the questions among nodes: each is answered once", async () => {
@@ -124,19 +138,38 @@ describe("the micro service", () => {
   it("is found by name, with version and schemas", async () => {
     const found = [];
     for await (const info of await client.services.client().info("freshet")) found.push(info);
-    expect(found).toMatchObject([
-      { name: "freshet", version: "1.2.3", endpoints: [{ subject: "query.*" }] },
-    ]);
+    const endpoints = [
+      ...[{ subject: "query.*" }, { subject: "api.*.search" }, { subject: "api.*.publish" }],
+      ...[{ subject: "api.*.document" }, { subject: "api.*.status" }, { subject: "api.*.listen" }],
+    ];
+    expect(found).toMatchObject([{ name: "freshet", version: "1.2.3", endpoints }]);
     const { request_schema } = found[0]?.endpoints[0]?.metadata ?? {};
     expect(JSON.parse(request_schema ?? "")).toMatchObject({ required: ["query"] });
+    for (const { metadata } of found[0]?.endpoints ?? []) {
+      for (const name of ["request_schema", "response_schema"]) {
+        expect(JSON.parse(metadata?.[name] ?? "")).toBeTypeOf("object");
+      }
+    }
   });
 
-  it("counts answers and refusals", async () => {
-    await ask("demo", { query: "rivers" });
+  it("counts replies, errors among them, and the time until the last piece", async () => {
+    let release = () => {};
+    service.hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    const first = ask("demo", { query: "rivers" });
+    await expect.poll(() => service.asked.length).toBe(1);
+    expect(await statsOf("query")).toMatchObject({ num_requests: 0, data: { in_flight: 1 } });
+    await sleep(30);
+    release();
+    await first;
     await ask("demo", "{");
-    const stats = [];
-    for await (const one of await client.services.client().stats("freshet")) stats.push(one);
-    expect(stats[0]?.endpoints?.[0]?.data).toMatchObject({ answered: 1, refused: 1 });
+    const counted = await statsOf("query");
+    expect(counted).toMatchObject({ num_requests: 2, num_errors: 1, last_error: "invalid_json" });
+    // Nanoseconds. The library alone would count until its handler returns: next to nothing.
+    expect(counted?.processing_time).toBeGreaterThan(25e6);
+    expect(counted?.average_processing_time).toBe(Math.round((counted?.processing_time ?? 0) / 2));
+    expect(await statsOf("search")).toMatchObject({ num_requests: 0, num_errors: 0 });
   });
 
   it("tells those it cannot finish when it stops", async () => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isTenantId, type TenantId } from "../../src/contract/ids.ts";
+import { apiEndpoints } from "../../src/contract/service-subjects.ts";
 import { streamNames } from "../../src/log/nats/streams.ts";
 import {
   accountPermissions,
@@ -47,10 +48,11 @@ describe("permissions on NATS", () => {
     }
   });
 
-  it("a tenant may do its four things, and none of them for any other tenant", () => {
-    const four = (tenant: TenantId): readonly (readonly [Way, string])[] => [
+  it("a tenant may do its own things, and none of them for any other tenant", () => {
+    const own = (tenant: TenantId): readonly (readonly [Way, string])[] => [
       ["publish", `docs.${tenant}`],
       ["publish", `query.${tenant}`],
+      ...[...apiEndpoints, "cancel"].map((one) => ["publish", `api.${tenant}.${one}`] as const),
       ["subscribe", `events.${tenant}`],
       ["subscribe", `_INBOX.${tenant}.abc.1`],
     ];
@@ -58,8 +60,8 @@ describe("permissions on NATS", () => {
       fc.property(tenants, tenants, (mine, other) => {
         fc.pre(mine !== other);
         const permissions = tenantPermissions(mine);
-        for (const [way, subject] of four(mine)) expect(may(permissions, way, subject)).toBe(true);
-        for (const [way, subject] of four(other)) {
+        for (const [way, subject] of own(mine)) expect(may(permissions, way, subject)).toBe(true);
+        for (const [way, subject] of own(other)) {
           expect(may(permissions, way, subject)).toBe(false);
         }
       }),
@@ -93,14 +95,17 @@ describe("permissions on NATS", () => {
     expect(may(engine, "publish", "$JS.API.STREAM.PURGE.orders")).toBe(false);
     expect(may(engine, "publish", "$JS.API.STREAM.INFO.others")).toBe(false);
     expect(may(engine, "publish", "_INBOX.abc.1")).toBe(false);
-    expect(may(engine, "subscribe", "query.acme")).toBe(false);
+    for (const subject of ["query.acme", "api.acme.publish", "freshet.gone.x.1"]) {
+      expect(may(engine, "subscribe", subject)).toBe(false);
+    }
   });
 
   it("what answers may write inboxes only", () => {
     for (const subject of ["_INBOX.abc.1", "_INBOX.acme.abc.1", "_R_.abc.def"]) {
       expect(may(replyPermissions, "publish", subject)).toBe(true);
     }
-    for (const subject of ["chunks.0.b", "events.b", "docs.b", "$KV.freshet_leases.0", "query.b"]) {
+    const others = ["query.b", "api.b.publish", "freshet.gone.x.1"];
+    for (const subject of ["chunks.0.b", "events.b", "docs.b", "$KV.freshet_leases.0", ...others]) {
       expect(may(replyPermissions, "publish", subject)).toBe(false);
     }
   });

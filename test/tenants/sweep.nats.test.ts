@@ -3,14 +3,14 @@
  * as the place where an answer goes. By hand, so that no library is in the way.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, type Msg, type NatsConnection } from "nats";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connect, createInbox, headers, type Msg, type NatsConnection } from "nats";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { connectPeers } from "../../src/cluster/nats-peers.ts";
 import type { Version } from "../../src/contract/ids.ts";
 import { parseQuestion } from "../../src/contract/query.ts";
 import { tenantPermissions } from "../../src/tenants/permissions.ts";
 import { pub, type RawClient, rawClient } from "./raw-client.ts";
-import { attacker, openTenantNats, type TenantNats, victim } from "./tenant-nats.ts";
+import { attacker, openTenantNats, type Root, type TenantNats, victim } from "./tenant-nats.ts";
 
 const peer = `freshet.peer.${Buffer.from("node").toString("base64url")}`;
 
@@ -18,6 +18,8 @@ const peer = `freshet.peer.${Buffer.from("node").toString("base64url")}`;
 const foreign: readonly string[] = [
   ...["docs.victim", "docs.3.victim", "docs.*", "docs.>", "docs.nobody", "docs.victim.more"],
   ...["query.victim", "query.*", "query.nobody", "events.victim", "events.*", "events.nobody"],
+  ...["api.victim.search", "api.victim.publish", "api.victim.cancel", "api.*.publish", "api.>"],
+  ...["api.victim.document.x", "api.victim", "freshet.gone.abc.1", "freshet.gone.>"],
   ...["chunks.3.victim", "chunks.0.attacker", "heads.victim.abc", "heads.attacker.abc"],
   ...["dlq.victim.5", "dlq.attacker.5", "freshet.source.letters.s.g.2"],
   ...["$KV.freshet_manifests.tenant.victim", "$KV.freshet_manifests.tenant.attacker"],
@@ -53,6 +55,9 @@ const wildcards = [
 /** In an account of its own a tenant may hear every inbox: all of them are its own. */
 const hearsOwnInboxes = /^_INBOX\./;
 
+/** The machine may be busy. */
+const patient = { timeout: 20_000 };
+
 const trace = (to: string) => `Nats-Trace-Dest: ${to}`;
 
 describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) => {
@@ -60,7 +65,7 @@ describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) 
   let hand: RawClient;
   let other: NatsConnection;
   const heard: Msg[] = [];
-  const mine = (root: "docs" | "query" | "events") => site.own(root, attacker);
+  const mine = (root: Root) => site.own(root, attacker);
 
   beforeAll(async () => {
     site = await openTenantNats(form);
@@ -146,6 +151,70 @@ describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) 
     await me.close();
   });
 
+  it("every endpoint answers a tenant for itself alone", async () => {
+    const me = await site.connect(attacker);
+    const call = async (endpoint: string, body = "") =>
+      (await me.request(site.api(endpoint, attacker), body, { timeout: 5_000 })).json();
+    const published = { id: "mine", text: "seas are deep" };
+    expect(await call("publish", JSON.stringify(published))).toMatchObject({
+      seq: expect.any(Number) as number,
+    });
+    expect(await call("search", '{"query":"seas"}')).toMatchObject({ sources: [{ id: "mine" }] });
+    expect(await call("document", '{"id":"mine"}')).toMatchObject({ status: "visible" });
+    expect(await call("status")).toMatchObject({ tenants: [{ tenant: attacker }] });
+    expect(await call("listen")).toMatchObject({ events: [] });
+    expect(heard).toEqual([]);
+    await me.close();
+  });
+
+  describe("a stream", () => {
+    let release: () => void;
+    beforeEach(() => {
+      site.service.hold = new Promise((resolve) => {
+        release = resolve;
+      });
+      // Long enough that the server knows of the end before the words have run out.
+      site.service.deltas = Array.from({ length: 50_000 }, (_, n) => `word ${n} `);
+    });
+    afterEach(() => {
+      release();
+      site.service.hold = undefined;
+      site.service.deltas = ["It ", "was."];
+    });
+
+    async function begin(id: string): Promise<NatsConnection> {
+      const me = await site.connect(attacker);
+      const inbox = createInbox(form === "one-account" ? `_INBOX.${attacker}` : "_INBOX");
+      const pieces: Msg[] = [];
+      me.subscribe(inbox, { callback: (_, message) => void pieces.push(message) });
+      const named = headers();
+      named.set("Freshet-Request-Id", id);
+      const body = '{"query":"rivers","stream":true}';
+      me.publish(mine("query"), body, { reply: inbox, headers: named });
+      await expect.poll(() => pieces.length, patient).toBe(1);
+      return me;
+    }
+
+    it("ends when its asker cancels it, across accounts too", async () => {
+      const me = await begin("one");
+      const work = site.service.signals.at(-1);
+      me.publish(site.api("cancel", attacker), "one");
+      await expect.poll(() => work?.aborted, patient).toBe(true);
+      await me.close();
+    });
+
+    // Between accounts the server does not say that nobody listens any more.
+    if (form === "one-account") {
+      it("ends when its asker is gone", async () => {
+        const me = await begin("two");
+        const work = site.service.signals.at(-1);
+        await me.close();
+        release();
+        await expect.poll(() => work?.aborted, patient).toBe(true);
+      });
+    }
+  });
+
   it("publishing to anything else is refused, and leaves nothing anywhere", async () => {
     const allowed: string[] = [];
     const found = await traces(async () => {
@@ -157,7 +226,9 @@ describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) 
         }
       }
     });
-    expect(allowed).toEqual([]);
+    // In an account of its own whatever follows `api.` is the tenant's, and nobody answers these.
+    const isOwn = (subject: string) => form === "operator" && /^api\.[^.]+$/.test(subject);
+    expect(allowed.filter((subject) => !isOwn(subject))).toEqual([]);
     expect(found).toEqual({ changed: [], gone: [] });
     expect(heard).toEqual([]);
     expect(site.service.asked).toEqual([]);
@@ -259,6 +330,7 @@ describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) 
     const engine = await rawClient(site.nats.url, site.authenticators.engine);
     const said = [
       "SUB query.* freshet 1",
+      "SUB api.*.* freshet 4",
       "SUB docs.* 2",
       "SUB > 3",
       pub("_INBOX.abc"),

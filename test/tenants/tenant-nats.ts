@@ -31,6 +31,8 @@ import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
 export const victim = "victim" as TenantId;
 export const attacker = "attacker" as TenantId;
 
+export type Root = "docs" | "query" | "events";
+
 export interface TenantNats {
   readonly form: ConfForm;
   readonly accounts: TenantAccounts;
@@ -38,7 +40,9 @@ export interface TenantNats {
   readonly log: NatsLog;
   readonly service: FakeService;
   /** How a tenant calls a subject of its own. */
-  own(root: "docs" | "query" | "events", tenant: TenantId): string;
+  own(root: Root, tenant: TenantId): string;
+  /** The same for what can be asked for beside questions. */
+  api(endpoint: string, tenant: TenantId): string;
   connect(tenant: TenantId): Promise<NatsConnection>;
   /** Of Freshet's own users. */
   readonly authenticators: { readonly engine: Authenticator; readonly replies: Authenticator };
@@ -72,6 +76,7 @@ export async function openTenantNats(form: ConfForm): Promise<TenantNats> {
   return {
     ...{ form, accounts, nats, log, service },
     own: (root, tenant) => (isOperator(form) ? root : `${root}.${tenant}`),
+    api: (endpoint, tenant) => (isOperator(form) ? `api.${endpoint}` : `api.${tenant}.${endpoint}`),
     authenticators: {
       engine: authenticator(user("creds/engine")),
       replies: authenticator(user("creds/replies")),

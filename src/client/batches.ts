@@ -1,0 +1,127 @@
+/**
+ * Many operations as batches of lines, in their order.
+ *
+ *   CB1  a batch is sent again under its own key until each line is stored or refused for good; the
+ *        key and the line make each line's id, so what was stored before is not stored twice;
+ *   CB2  a batch is sent only when the one before it is over: a later operation on a document never
+ *        overtakes an earlier one.
+ */
+
+import { FreshetError } from "./errors.ts";
+import { pause, type RetryOptions, withRetries } from "./retry.ts";
+import type { ErrorBody, LineResult, Operation } from "./types.ts";
+
+/** One of many: stored, or why not. `index` counts from 0. */
+export type ManyResult =
+  | { readonly index: number; readonly id: string; readonly seq: number }
+  | { readonly index: number; readonly error: FreshetError };
+
+export interface BatchOptions extends RetryOptions {
+  readonly bytesMax: number;
+  readonly linesMax: number;
+  readonly key: string;
+  send(lines: string, key: string): Promise<{ readonly results: readonly LineResult[] }>;
+}
+
+interface Line {
+  readonly index: number;
+  readonly text: string;
+}
+
+const encoder = new TextEncoder();
+
+export type Many<Item> = Iterable<Item> | AsyncIterable<Item>;
+
+export async function* linesOfOperations(operations: Many<Operation>): AsyncGenerator<Line> {
+  let index = 0;
+  for await (const operation of operations) {
+    yield { index, text: JSON.stringify(operation) };
+    index += 1;
+  }
+}
+
+/** Lines of NDJSON; empty ones count, and are not sent. */
+export async function* linesOfText(text: string | Many<string>): AsyncGenerator<Line> {
+  let index = 0;
+  let rest = "";
+  for await (const piece of typeof text === "string" ? [text] : text) {
+    const lines = (rest + piece).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (line.trim() !== "") yield { index, text: line.replace(/\r$/, "") };
+      index += 1;
+    }
+  }
+  if (rest.trim() !== "") yield { index, text: rest };
+}
+
+export async function publishBatches(
+  lines: AsyncIterable<Line>,
+  options: BatchOptions,
+): Promise<readonly ManyResult[]> {
+  const results: ManyResult[] = [];
+  let batch: Line[] = [];
+  let bytes = 0;
+  let number = 0;
+  const flush = async (): Promise<void> => {
+    if (batch.length === 0) return;
+    number += 1;
+    results.push(...(await publishBatch(batch, number, options)));
+    batch = [];
+    bytes = 0;
+  };
+  for await (const line of lines) {
+    const length = encoder.encode(line.text).byteLength + 1;
+    const isFull = bytes + length > options.bytesMax || batch.length >= options.linesMax;
+    if (isFull) await flush();
+    batch.push(line);
+    bytes += length;
+  }
+  await flush();
+  return results;
+}
+
+/** CB1. */
+async function publishBatch(
+  batch: readonly Line[],
+  number: number,
+  options: BatchOptions,
+): Promise<readonly ManyResult[]> {
+  const text = batch.map((line) => line.text).join("\n");
+  const key = `${options.key}/${number}`;
+  let stored = 0;
+  for (let made = 1; ; made += 1) {
+    const { results } = await withRetries(() => options.send(text, key), options);
+    const found = resultsOf(batch, results);
+    const open = found.filter((one) => "error" in one && one.error.retryable);
+    const [first] = open;
+    if (first === undefined || !("error" in first)) return found;
+    // Attempts that bring nothing are counted: a quota lets some lines through each time.
+    const now = found.length - open.length;
+    if (now > stored) made = 1;
+    stored = Math.max(stored, now);
+    if (made >= options.retries.attemptsMax) return found;
+    await pause(made, first.error.retryAfterMs, options);
+  }
+}
+
+/** A line that the engine did not come to is as its last word says: not now. */
+function resultsOf(batch: readonly Line[], results: readonly LineResult[]): readonly ManyResult[] {
+  const byLine = new Map(results.map((result) => [result.line, result]));
+  const last = results.findLast((result) => "error" in result);
+  return batch.map(({ index }, at) => {
+    const result = byLine.get(at + 1) ?? last;
+    if (result !== undefined && "seq" in result) {
+      return { index, id: result.id, seq: result.seq };
+    }
+    return { index, error: errorOfLine(result?.error) };
+  });
+}
+
+function errorOfLine(told: ErrorBody | undefined): FreshetError {
+  if (told === undefined) return new FreshetError("protocol", "the reply leaves a line out");
+  const { code, message, retryable, details } = told;
+  const wait = details?.["retry_after_ms"];
+  const retryAfterMs = typeof wait === "number" ? wait : undefined;
+  return new FreshetError(code, message, { retryable, details, retryAfterMs });
+}

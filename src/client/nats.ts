@@ -1,0 +1,235 @@
+/**
+ * To the engine over NATS, by a connection of the user's: `nats` 2, `@nats-io/transport-node` 3 or
+ * anything of their form. It is neither opened nor closed here.
+ *
+ *   CP1  each request has an inbox and an id of its own; leaving early sends a cancel with that id;
+ *   CP2  a piece that is missing fails the reply (`protocol`): an answer is never short of words.
+ */
+
+import { errorOf, FreshetError, unreachable } from "./errors.ts";
+import type { EventStep, Sending, Transport } from "./transport.ts";
+import type { Answer, AnswerPiece, DocumentEvent } from "./types.ts";
+
+export interface NatsHeaders {
+  get(name: string): string;
+  set(name: string, value: string): void;
+  /** 503 where the server found nobody who answers. */
+  readonly code?: number | undefined;
+}
+
+export interface NatsMessage {
+  readonly data: Uint8Array;
+  readonly headers?: NatsHeaders | undefined;
+}
+
+/** The part of a connection that is used; `Headers` are those of its library. */
+export interface NatsConnectionLike<Headers extends NatsHeaders = NatsHeaders> {
+  publish(
+    subject: string,
+    data: Uint8Array,
+    options: { readonly reply?: string; readonly headers?: Headers },
+  ): void;
+  subscribe(
+    subject: string,
+    options: { readonly callback: (error: Error | null, message: NatsMessage) => void },
+  ): { unsubscribe(): void };
+  readonly info?: { readonly max_payload: number } | undefined;
+}
+
+export interface NatsOptions<Headers extends NatsHeaders = NatsHeaders> {
+  readonly connection: NatsConnectionLike<Headers>;
+  /** `headers` of the library that the connection comes from. */
+  readonly headers: () => Headers;
+  /** `_INBOX.<tenant>` where all tenants share an account. */
+  readonly inboxPrefix?: string | undefined;
+}
+
+interface Call {
+  /** `query`, or what follows `api.<tenant>.`. */
+  readonly endpoint: string;
+  readonly data: Uint8Array;
+  readonly named?: Readonly<Record<string, string>>;
+}
+
+interface Piece {
+  readonly event: string;
+  readonly value: unknown;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const noResponders = 503;
+/** Of a request's headers and subjects, beside its body. */
+const headRoomBytes = 4 * 1024;
+const payloadDefault = 1024 * 1024;
+/** How long the engine keeps a request for events that have not come. */
+const listenMs = 20_000;
+
+export function natsTransport<Headers extends NatsHeaders>(
+  options: NatsOptions<Headers>,
+): Transport {
+  const call = async <Reply>(what: Call, sending: Sending): Promise<Reply> => {
+    for await (const { event, value } of exchange(options, what, sending)) {
+      if (event === "done") return value as Reply;
+    }
+    throw unreachable("the reply ended before it was complete");
+  };
+  const asJson = (endpoint: string, body: unknown, named = {}): Call => ({
+    ...{ endpoint, data: encoder.encode(JSON.stringify(body)), named },
+  });
+  return {
+    get batchBytesMax() {
+      return (options.connection.info?.max_payload ?? payloadDefault) - headRoomBytes;
+    },
+    ask: ({ mode, ...question }, sending) =>
+      call<Answer>(asJson(mode === "search" ? "search" : "query", question), sending),
+    async *stream(question, sending) {
+      const asked = asJson("query", { ...question, stream: true });
+      for await (const { event, value } of exchange(options, asked, sending)) {
+        if (event !== "done") yield { ...(value as object), type: event } as AnswerPiece;
+        else yield { type: "done", answer: value as Answer };
+      }
+    },
+    publish: (operation, key, sending) =>
+      call(asJson("publish", operation, { "Nats-Msg-Id": key }), sending),
+    publishLines: (lines, key, sending) => {
+      const named = { "Nats-Msg-Id": key, "Content-Type": "application/x-ndjson" };
+      return call({ endpoint: "publish", data: encoder.encode(lines), named }, sending);
+    },
+    document: (id, sending) => call(asJson("document", { id }), sending),
+    documents: (page, sending) => call(asJson("document", page), sending),
+    async *events(after, sending) {
+      let position = after;
+      for (;;) {
+        const asked = position === undefined ? {} : { after: position, wait_ms: listenMs };
+        const within = { ...sending, timeoutMs: sending.timeoutMs + listenMs };
+        const step: EventStep = await call<{ events: DocumentEvent[]; after: number }>(
+          asJson("listen", asked),
+          within,
+        );
+        position = step.after;
+        yield step;
+      }
+    },
+  };
+}
+
+/** The pieces of one reply, the last one included. @throws FreshetError, the signal's reason */
+async function* exchange<Headers extends NatsHeaders>(
+  options: NatsOptions<Headers>,
+  call: Call,
+  sending: Sending,
+): AsyncGenerator<Piece> {
+  const { connection } = options;
+  const { signal, timeoutMs } = sending;
+  signal?.throwIfAborted();
+  const id = crypto.randomUUID();
+  const inbox = `${options.inboxPrefix ?? "_INBOX"}.${id}`;
+  const queue = new Queue<NatsMessage>();
+  const heard = connection.subscribe(inbox, {
+    callback: (error, message) => {
+      if (error === null) queue.push(message);
+      else queue.fail(unreachable("the inbox was refused", error));
+    },
+  });
+  const onAbort = (): void => queue.fail(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  let isOver = false;
+  try {
+    const head = options.headers();
+    head.set("Freshet-Request-Id", id);
+    for (const [name, value] of Object.entries(call.named ?? {})) head.set(name, value);
+    const subject = subjectOf(call.endpoint, sending.tenant);
+    publish(connection, { subject, data: call.data, reply: inbox, headers: head });
+    for (let expected = 1; !isOver; expected += 1) {
+      const piece = pieceOf(await queue.next(timeoutMs), expected);
+      isOver = piece.event === "done";
+      yield piece;
+    }
+  } catch (thrown) {
+    isOver = thrown instanceof FreshetError && thrown.code !== "unreachable";
+    throw thrown;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    heard.unsubscribe();
+    // CP1. What nobody waits for any more is not worth an answer.
+    const cancel = subjectOf("cancel", sending.tenant);
+    if (!isOver) publish(connection, { subject: cancel, data: encoder.encode(id) });
+  }
+}
+
+interface Publish<Headers> {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly reply?: string;
+  readonly headers?: Headers;
+}
+
+/** @throws FreshetError when the connection is closed, or the message above what it takes */
+function publish<Headers extends NatsHeaders>(
+  connection: NatsConnectionLike<Headers>,
+  { subject, data, ...options }: Publish<Headers>,
+): void {
+  try {
+    connection.publish(subject, data, options);
+  } catch (cause) {
+    throw unreachable("the connection takes no message", cause);
+  }
+}
+
+/** Questions have a root of their own; in its own account a tenant's name is left out. */
+function subjectOf(endpoint: string, tenant: string | undefined): string {
+  const own = tenant === undefined ? "" : `.${tenant}`;
+  return endpoint === "query" ? `query${own}` : `api${own}.${endpoint}`;
+}
+
+/** CP2. @throws FreshetError what the piece tells */
+function pieceOf(message: NatsMessage, expected: number): Piece {
+  const { headers, data } = message;
+  if (headers?.code === noResponders && data.byteLength === 0) {
+    throw unreachable("no engine answers on this NATS");
+  }
+  const value: unknown = data.byteLength === 0 ? undefined : JSON.parse(decoder.decode(data));
+  const code = headers?.get("Nats-Service-Error-Code") ?? "";
+  if (code !== "") {
+    throw errorOf(value, { status: Number(code), retryAfter: headers?.get("Retry-After") });
+  }
+  const seq = headers?.get("Freshet-Seq") ?? "";
+  if (seq !== String(expected)) {
+    throw new FreshetError("protocol", "a piece of the reply was lost", { retryable: true });
+  }
+  return { event: headers?.get("Freshet-Event") ?? "", value };
+}
+
+/** What came and was not taken yet. */
+class Queue<Item> {
+  readonly #items: Item[] = [];
+  #failure: { readonly thrown: unknown } | undefined;
+  #wake: () => void = () => undefined;
+
+  push(item: Item): void {
+    this.#items.push(item);
+    this.#wake();
+  }
+
+  fail(thrown: unknown): void {
+    this.#failure ??= { thrown };
+    this.#wake();
+  }
+
+  async next(timeoutMs: number): Promise<Item> {
+    if (this.#items.length === 0 && this.#failure === undefined) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    if (this.#failure !== undefined) throw this.#failure.thrown;
+    const item = this.#items.shift();
+    if (item === undefined) throw unreachable(`nothing was heard for ${timeoutMs} ms`);
+    return item;
+  }
+}

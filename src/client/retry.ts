@@ -1,0 +1,74 @@
+/**
+ * When an attempt is made again: after failures that pass by themselves, and only requests whose
+ * repetition changes nothing.
+ */
+
+import { FreshetError } from "./errors.ts";
+
+/** What passes in the world outside; tests give their own. */
+export interface Surroundings {
+  sleep(ms: number, signal: AbortSignal | undefined): Promise<void>;
+  /** 0 to 1. */
+  random(): number;
+}
+
+export interface Retries {
+  readonly attemptsMax: number;
+  readonly pauseMinMs: number;
+  readonly pauseMaxMs: number;
+}
+
+export const usualRetries: Retries = { attemptsMax: 4, pauseMinMs: 100, pauseMaxMs: 5_000 };
+
+/** They have used up the time that the caller gave: to wait again is the caller's choice. */
+const tookTheTime: ReadonlySet<string> = new Set(["not_visible_yet", "deadline_exceeded"]);
+
+export function isPassing(thrown: unknown): thrown is FreshetError {
+  return thrown instanceof FreshetError && thrown.retryable && !tookTheTime.has(thrown.code);
+}
+
+export interface RetryOptions {
+  readonly retries: Retries;
+  readonly surroundings: Surroundings;
+  readonly signal: AbortSignal | undefined;
+}
+
+export async function withRetries<Result>(
+  attempt: () => Promise<Result>,
+  options: RetryOptions,
+): Promise<Result> {
+  for (let made = 1; ; made += 1) {
+    try {
+      return await attempt();
+    } catch (thrown) {
+      if (made >= options.retries.attemptsMax || !isPassing(thrown)) throw thrown;
+      await pause(made, thrown.retryAfterMs, options);
+    }
+  }
+}
+
+/** What the engine says, else twice as long each time; never the same for many clients at once. */
+export async function pause(
+  made: number,
+  retryAfterMs: number | undefined,
+  { retries, surroundings, signal }: RetryOptions,
+): Promise<void> {
+  const grown = Math.min(retries.pauseMinMs * 2 ** (made - 1), retries.pauseMaxMs);
+  const ms = (retryAfterMs ?? grown) * (1 + surroundings.random() / 2);
+  await surroundings.sleep(ms, signal);
+  signal?.throwIfAborted();
+}
+
+export const ordinarySurroundings: Surroundings = {
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(done, ms);
+      signal?.addEventListener("abort", done, { once: true });
+      function done(): void {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", done);
+        resolve();
+      }
+    }),
+  random: () => Math.random(),
+};
