@@ -31,6 +31,7 @@ export function batchSizeOf(backend: EmbedProvider | "remote"): BatchSize {
       };
     case "cuda":
     case "tensorrt":
+    case "webgpu":
       return {
         paddedTokensMax: limits.embedGpuBatchPaddedTokensMax,
         itemsMax: limits.embedGpuBatchItemsMax,

@@ -22,6 +22,7 @@ const sessionProviders = {
     { name: "tensorrt", deviceId: 0 },
     { name: "cuda", deviceId: 0 },
   ],
+  webgpu: ["webgpu"],
 } as const satisfies Record<EmbedProvider, readonly InferenceSession.ExecutionProviderConfig[]>;
 
 /**
