@@ -13,9 +13,9 @@ import { CompileError, systemReason } from "./compile-error.ts";
 import { type Pooling, readEncoderConfig } from "./encoder-config.ts";
 import { readEncoderWeights } from "./encoder-weights.ts";
 import { encodeModel, type Graph } from "./onnx-proto.ts";
-import { operatorsOf } from "./variants.ts";
 import { readQuantizedOnnx } from "./quantized-onnx.ts";
 import { readSafetensors, type WeightFile } from "./safetensors.ts";
+import { operatorsOf } from "./variants.ts";
 
 export interface CompileRequest {
   /** Holds `config.json` and `model.safetensors`, or else `model_q4.onnx`. */

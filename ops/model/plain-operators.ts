@@ -17,10 +17,7 @@ const maskedScore = -10_000;
 export const plain: Pick<Operators, "embed" | "attention"> = { embed, attention };
 
 /** `padding` is [batch, 1, 1, sequence], float32: what is added to the scores. */
-function embed(
-  graph: GraphBuilder,
-  { ids, mask, weights, config }: EmbedRequest,
-): EmbeddedTokens {
+function embed(graph: GraphBuilder, { ids, mask, weights, config }: EmbedRequest): EmbeddedTokens {
   const { hidden, positions, vocabulary } = config;
   const words = graph.constant("words", [vocabulary, hidden], weights.words);
   const places = graph.constant("positions", [positions, hidden], weights.positions);

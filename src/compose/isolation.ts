@@ -13,7 +13,7 @@ import { probeText } from "../embedding/model-probe.ts";
 import type { Embedder, EmbedInput } from "../embedding/port.ts";
 import { timeoutFactor } from "../embedding/timeout-factor.ts";
 import { createChildIsolation } from "../ingest/isolation/child-process.ts";
-import { endWithParent } from "../ingest/isolation/end-with-parent.ts";
+import { endWithParent } from "../runtime/end-with-parent.ts";
 import type { Isolation } from "../ingest/isolation/port.ts";
 import {
   failedReply,

@@ -17,7 +17,12 @@ export type EmbedProvider = "cpu" | "cuda" | "tensorrt" | "webgpu";
 export type GraphVariant = Precision | "plain-fp32" | "plain-fp16";
 
 /** In the order in which a person should read them. */
-export const embedProviders = ["cpu", "cuda", "tensorrt", "webgpu"] as const satisfies EmbedProvider[];
+export const embedProviders = [
+  "cpu",
+  "cuda",
+  "tensorrt",
+  "webgpu",
+] as const satisfies EmbedProvider[];
 
 export interface PrecisionRequest {
   /** A precision by name is what its user gets, fast here or not. */

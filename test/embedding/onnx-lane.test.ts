@@ -16,7 +16,8 @@ afterEach(async () => {
 async function openLane(hangMs = 60_000) {
   const hopeless: number[] = [];
   const lane = new OnnxLane({
-    lane: "ingest",
+    lanes: ["ingest"],
+    place: { kind: "thread" },
     settings: { graphFile: "", provider: "cpu", dimensions: 1, threads: 1, niceness: 0 },
     workerUrl: new URL("./fixtures/plain-worker.ts", import.meta.url),
     clock: systemClock,
@@ -26,7 +27,7 @@ async function openLane(hangMs = 60_000) {
   lanes.push(lane);
   await lane.start();
   const run = async (id: number) => [
-    ...(await lane.run(packBatch([Int32Array.of(id)]), undefined)),
+    ...(await lane.run(packBatch([Int32Array.of(id)]), { lane: "ingest" })),
   ];
   /** As the embedder actor does: again while the thread starts. */
   const runPatiently = async (id: number): Promise<number[]> => {
