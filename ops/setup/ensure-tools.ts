@@ -9,7 +9,7 @@ import type { SetupContext } from "./context.ts";
 import { ensureLlama } from "./llama.ts";
 import { ensureModelGraph } from "./model-graph.ts";
 import { ensureModel } from "./models.ts";
-import { precisionFor } from "./precision.ts";
+import { graphsFor } from "./precision.ts";
 import type { Progress } from "./progress.ts";
 import { currentPlatform, pinsForPlatform, readPins } from "./versions.ts";
 import { ensureWeaviate } from "./weaviate-build.ts";
@@ -88,12 +88,13 @@ export async function ensureTools({ env, progress, want }: EnsureToolsOptions): 
 
 async function ensureEmbedding(context: SetupContext): Promise<EmbeddingModelFiles> {
   // First: a wrong setting is said before a download, not after it.
-  const precision = precisionFor(context.env);
+  const [variant, ...others] = graphsFor(context.env);
   const pin = context.pins.models.embedding;
   const folder = join(context.cache, "models", pin.name);
   const request = { step: "embedding-model", pin, folder, size: "84 MB" };
   const modelDir = await ensureModel(context, request);
-  const graph = await ensureModelGraph(context, { modelDir, pin, variant: precision });
+  const graph = await ensureModelGraph(context, { modelDir, pin, variant });
+  for (const other of others) await ensureModelGraph(context, { modelDir, pin, variant: other });
   return { modelDir, tokenizer: join(modelDir, "tokenizer.json"), graph };
 }
 

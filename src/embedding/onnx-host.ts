@@ -24,9 +24,15 @@ export interface WorkerHost {
 }
 
 /** Where a worker lives. */
-export type WorkerPlace =
-  | { readonly kind: "thread" }
-  | { readonly kind: "process"; readonly env: Readonly<Record<string, string | undefined>> };
+export type WorkerPlace = { readonly kind: "thread" } | ProcessPlace;
+
+export interface ProcessPlace {
+  readonly kind: "process";
+  /** Added to the engine's. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where the system's loader looks for libraries first. */
+  readonly libraryFolders: readonly string[];
+}
 
 export interface WorkerStart {
   readonly workerUrl: URL;
@@ -36,7 +42,7 @@ export interface WorkerStart {
 
 export function startWorker(start: WorkerStart): WorkerHost {
   const { place } = start;
-  return place.kind === "thread" ? startThread(start) : startProcess(start, place.env);
+  return place.kind === "thread" ? startThread(start) : startProcess(start, place);
 }
 
 function startThread({ workerUrl, settings }: WorkerStart): WorkerHost {
@@ -59,13 +65,10 @@ function startThread({ workerUrl, settings }: WorkerStart): WorkerHost {
 /** Of what a process says on its standard error: enough for the line that names the fault. */
 const lastWordsCharsMax = 2_000;
 
-function startProcess(
-  { workerUrl, settings }: WorkerStart,
-  env: Readonly<Record<string, string | undefined>>,
-): WorkerHost {
+function startProcess({ workerUrl, settings }: WorkerStart, place: ProcessPlace): WorkerHost {
   const child = fork(fileURLToPath(workerUrl), [JSON.stringify(settings)], {
     serialization: "advanced",
-    env: { ...process.env, ...env },
+    env: environmentOf(place),
     execArgv: [],
     // Drivers print warnings: they are kept for the message about its end, and for nothing else.
     stdio: ["ignore", "ignore", "pipe", "ipc"],
@@ -88,6 +91,16 @@ function startProcess(
       onceEnded(child, (how) => heard(cause ?? new Error(`${how}${lastOf(lastWords)}`))),
     giveUp: () => void child.kill("SIGKILL"),
   };
+}
+
+/** The loader reads its path when a process starts, and never again. */
+function environmentOf({ env, libraryFolders }: ProcessPlace): NodeJS.ProcessEnv {
+  const inherited = { ...process.env, ...env };
+  if (libraryFolders.length === 0) return inherited;
+  const path = [...libraryFolders, inherited["LD_LIBRARY_PATH"] ?? ""].filter(
+    (each) => each !== "",
+  );
+  return { ...inherited, LD_LIBRARY_PATH: path.join(":") };
 }
 
 function onceEnded(child: ChildProcess, heard: (how: string) => void): void {

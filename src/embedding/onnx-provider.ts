@@ -89,12 +89,15 @@ const needs: Readonly<Record<Exclude<EmbedProvider, "cpu">, string>> = {
     "the driver's package: nvidia-vulkan-icd, or mesa-vulkan-drivers 25 or newer)",
 };
 
+/** Where in the runtime's source it was found, and by which condition. */
+const sourceOfFailure = /^\S+\.cc:\d+ .*? was false\. /;
+
 /** One line about a session that could not be made, and what to do where that is known. */
 export function explainSessionFailure(provider: EmbedProvider, thrown: unknown): string {
-  const reason = (thrown instanceof Error ? thrown.message : String(thrown)).replaceAll(
-    /\s+/g,
-    " ",
-  );
+  const reason = (thrown instanceof Error ? thrown.message : String(thrown))
+    .replaceAll(/\s+/g, " ")
+    .replace(sourceOfFailure, "")
+    .trim();
   if (provider === "cpu" || !providerFailure.test(reason)) return reason;
   return (
     `FRESHET_EMBED_PROVIDER is ${provider}, which cannot be used here (${reason}): ` +

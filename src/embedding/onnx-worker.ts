@@ -30,6 +30,10 @@ import { openWorkerPort } from "./onnx-worker-port.ts";
 type EmbedRequest = Extract<WorkerRequest, { kind: "embed" }>;
 type Session = Onnxruntime.InferenceSession;
 
+/** The ids of a short text in any vocabulary of BERT. */
+const firstTokens = Int32Array.of(101, 2_000, 2_001, 2_002, 102);
+const unitLengthSlack = 0.01;
+
 const port = openWorkerPort();
 yieldBy(port.settings.niceness);
 
@@ -73,10 +77,6 @@ async function createSession({ graphFile, provider, threads }: WorkerSettings): 
     throw new Error(explainSessionFailure(provider, cause), { cause });
   }
 }
-
-/** The ids of a short text in any vocabulary of BERT. */
-const firstTokens = Int32Array.of(101, 2_000, 2_001, 2_002, 102);
-const unitLengthSlack = 0.01;
 
 /** A device that cannot run the graph says so at its first batch, and not before. */
 async function checkDevice(opened: Session, { provider }: WorkerSettings): Promise<void> {

@@ -58,8 +58,10 @@ export interface OnnxEmbedderOptions {
 export interface DeviceRuntime {
   /** Main file of a copy of onnxruntime's npm package; unset means our own. */
   readonly runtimeModule?: string | undefined;
+  /** Searched for libraries before all others. */
+  readonly libraryFolders?: readonly string[] | undefined;
   /** Added to the engine's environment. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface OnnxEmbedder extends Embedder {
@@ -122,7 +124,7 @@ function createWorker(
   options: OnnxEmbedderOptions,
 ): OnnxLane {
   const { graphFile, provider = "cpu", model, device = {} } = options;
-  const { runtimeModule, env = {} } = device;
+  const { runtimeModule, env = {}, libraryFolders = [] } = device;
   return new OnnxLane({
     lanes,
     settings: {
@@ -133,7 +135,7 @@ function createWorker(
       niceness,
       ...(runtimeModule === undefined ? {} : { runtimeModule }),
     },
-    place: provider === "cpu" ? { kind: "thread" } : { kind: "process", env },
+    place: provider === "cpu" ? { kind: "thread" } : { kind: "process", env, libraryFolders },
     workerUrl: options.workerUrl ?? new URL("./onnx-worker.ts", import.meta.url),
     clock: options.clock,
     logger: options.logger,

@@ -186,7 +186,7 @@ describe("the precision of the embedding graph", () => {
       "FRESHET_EMBED_PRECISION is fp8; it can be auto, fp32, int8, fp16",
     );
     expect(() => precisionFor({ FRESHET_EMBED_PROVIDER: "rocm" }, withVnni)).toThrow(
-      "FRESHET_EMBED_PROVIDER is rocm; it can be cpu, cuda, tensorrt",
+      "FRESHET_EMBED_PROVIDER is rocm; it can be cpu, cuda, tensorrt, webgpu",
     );
   });
 });
