@@ -6,7 +6,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { DeviceRuntime } from "./onnx.ts";
 import type { EmbedProvider } from "./precision.ts";
 
@@ -40,9 +40,13 @@ export function deviceRuntime(
   return existsSync(runtimeModule) ? { runtimeModule, libraryFolders: [libraries] } : undefined;
 }
 
-/** Of a package that we have: its folder, as Node finds it. */
+/** Of a package that we have: where Node looks for it, since not each tells its `package.json`. */
 export function packageFolder(name: string): string {
-  return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+  const places = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  const folders = places.map((place) => join(place, name));
+  const found = folders.find((folder) => existsSync(join(folder, "package.json")));
+  if (found === undefined) throw new Error(`there is no npm package ${name}: run npm ci`);
+  return found;
 }
 
 export function onnxruntimeVersion(): string {
