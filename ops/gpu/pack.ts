@@ -40,7 +40,7 @@ export async function packKit(folder: string): Promise<string> {
     }
     await mkdir(folder, { recursive: true });
     const archive = join(folder, "kit.tar.xz");
-    const env = { ...process.env, XZ_OPT: "-6 -T0" };
+    const env = { ...process.env, XZ_OPT: "-3 -T0" };
     const { code, output } = await runCommand("tar", ["-cJf", archive, "-C", staging, "."], {
       env,
     });

@@ -79,7 +79,7 @@ const providerFailure =
 /** What a provider takes from its machine. */
 const needs: Readonly<Record<Exclude<EmbedProvider, "cpu">, string>> = {
   cuda:
-    "an NVIDIA GPU with a driver for CUDA 13, and onnxruntime's CUDA libraries " +
+    "an NVIDIA GPU with a driver for CUDA 13 (libcuda.so.1), and onnxruntime's CUDA libraries " +
     "(ops/node node ops/setup/main.ts --gpu)",
   tensorrt:
     "an NVIDIA GPU with TensorRT 10, CUDA and cuDNN 9, and onnxruntime's libraries for both " +
@@ -89,14 +89,15 @@ const needs: Readonly<Record<Exclude<EmbedProvider, "cpu">, string>> = {
     "the driver's package: nvidia-vulkan-icd, or mesa-vulkan-drivers 25 or newer)",
 };
 
-/** Where in the runtime's source it was found, and by which condition. */
-const sourceOfFailure = /^\S+\.cc:\d+ .*? was false\. /;
+/** Where in the runtime's source it was found: before what is said of it, and after. */
+const sourceOfFailure =
+  /^\S+\.cc:\d+ (?:.*? was false\. |.*?(?=(?:CUDA|CUDNN|CUBLAS) failure ))| ?; ?GPU=.*$/g;
 
 /** One line about a session that could not be made, and what to do where that is known. */
 export function explainSessionFailure(provider: EmbedProvider, thrown: unknown): string {
   const reason = (thrown instanceof Error ? thrown.message : String(thrown))
     .replaceAll(/\s+/g, " ")
-    .replace(sourceOfFailure, "")
+    .replaceAll(sourceOfFailure, "")
     .trim();
   if (provider === "cpu" || !providerFailure.test(reason)) return reason;
   return (
