@@ -16,6 +16,7 @@
 import { pathToFileURL } from "node:url";
 import type * as Onnxruntime from "onnxruntime-node";
 import { yieldBy } from "../runtime/priority.ts";
+import { openWorkerPort } from "./onnx-channel.ts";
 import {
   type PackedBatch,
   packBatch,
@@ -25,7 +26,6 @@ import {
 } from "./onnx-protocol.ts";
 import { explainSessionFailure, sessionOptions, unknownProvider } from "./onnx-provider.ts";
 import { WorkerTurns } from "./onnx-turns.ts";
-import { openWorkerPort } from "./onnx-worker-port.ts";
 
 type EmbedRequest = Extract<WorkerRequest, { kind: "embed" }>;
 type Session = Onnxruntime.InferenceSession;

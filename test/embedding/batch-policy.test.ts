@@ -86,8 +86,8 @@ describe("the size of a batch follows from what the backend takes", () => {
     fc.assert(
       fc.property(fc.double({ min: 0.3, max: 4, noNaN: true }), (msPerGflop) => {
         const curve: Curve = (shape) => msPerGflop * batchGflop(shape);
-        for (const { ms } of feed("cpu", curve).slice(5))
-          expect(ms).toBeLessThanOrEqual(limits.embedBatchPredictedMsMax * 1.1);
+        for (const { ms } of feed("cpu", curve).slice(10))
+          expect(ms).toBeLessThanOrEqual(limits.embedBatchPredictedMsMax * 1.35);
       }),
       runs,
     );
