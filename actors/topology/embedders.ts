@@ -16,7 +16,7 @@ export function spawnEmbedder(
   { embedder, tokenizer, metrics, settings }: TopologyOptions,
   lane: Lane,
 ): Mailbox<EmbedderMessage> {
-  const { paddedTokensMax, itemsMax, queryItemsMax, parallelMax, inFlightMax } =
+  const { paddedTokensMax, itemsMax, seeksOverhead, queryItemsMax, parallelMax, inFlightMax } =
     settings.embedBatch ?? batchSizeOf("cpu");
   const actor = system.spawn<EmbedderMessage>({
     name: `embedder/${lane}`,
@@ -26,6 +26,7 @@ export function spawnEmbedder(
       lane,
       batch: {
         paddedTokensMax,
+        seeksOverhead,
         itemsMax: lane === "query" ? queryItemsMax : itemsMax,
         predictedMsMax: limits.embedBatchPredictedMsMax,
         lookAheadMax: limits.embedLookAheadMax,

@@ -5,8 +5,8 @@
  * Fused operators (com.microsoft) replace the dozens of small ones of an export, and pooling and
  * normalisation are inside, so [batch, hidden] crosses to JavaScript and not [batch, sequence,
  * hidden]. Ids and mask are int32, which the fused operators want and which JavaScript fills
- * without BigInt. A row's padding follows its tokens: attention gets the length of each row, as the
- * fastest kernels on a GPU want it.
+ * without BigInt. A row's padding follows its tokens: fused attention gets the length of each row, as
+ * the fastest kernels of CUDA want it, and plain attention (plain-operators.ts) a bias.
  *
  * Layers compute in the element type of the variant. What comes before and after them is float32 in
  * every variant, and so is the embedding:
@@ -20,7 +20,7 @@ import type { EncoderConfig } from "./encoder-config.ts";
 import type { EncoderLayer, EncoderWeights, LayerNorm, Linear } from "./encoder-weights.ts";
 import { type ElementType, GraphBuilder } from "./graph-builder.ts";
 import { dataType, type Graph, type OperatorSet } from "./onnx-proto.ts";
-import { contrib, type Operators } from "./operators.ts";
+import { contrib, type EmbeddedTokens, type Operators } from "./operators.ts";
 
 export const operatorSets: readonly OperatorSet[] = [
   { domain: "", version: 17 },
@@ -45,10 +45,10 @@ export function bertGraph(
 ): Graph {
   const graph = new GraphBuilder(operators.element);
   const context: Context = { graph, config, operators };
-  const tokens = embedTokens(context, weights);
+  const tokens = operators.embed(graph, { ids: inputIds, mask: attentionMask, weights, config });
   let hidden = fromFloat(context, tokens.states);
   for (const layer of weights.layers) {
-    hidden = encoderLayer(context, layer, { states: hidden, lengths: tokens.lengths });
+    hidden = encoderLayer(context, layer, { ...tokens, states: hidden });
   }
   const dims = ["batch", "sequence"];
   const inputs = [
@@ -77,41 +77,15 @@ function classify(context: Context, hidden: string, { inputs, outputs, weight, b
   return graph.node({ op: "Add", inputs: [values, graph.constant("bias", [outputs], bias)] });
 }
 
-interface Tokens {
-  /** [batch, sequence, hidden]. */
-  readonly states: string;
-  /** [batch], int32. */
-  readonly lengths: string;
-}
-
-function embedTokens({ graph, config }: Context, weights: EncoderWeights): Tokens {
-  const { hidden, positions, vocabulary } = config;
-  const inputs = [
-    inputIds,
-    "", // no token types: type 0 is part of the position embeddings
-    graph.constant("words", [vocabulary, hidden], weights.words),
-    graph.constant("positions", [positions, hidden], weights.positions),
-    "",
-    graph.constant("gamma", [hidden], weights.embeddingNorm.gamma),
-    graph.constant("beta", [hidden], weights.embeddingNorm.beta),
-    attentionMask,
-  ];
-  const outputs = graph.nodeWithOutputs({
-    op: "EmbedLayerNormalization",
-    domain: contrib,
-    inputs,
-    outputs: 2,
-    attributes: { epsilon: { float: config.layerNormEpsilon } },
-  });
-  const [states, lengths] = outputs as [string, string];
-  return { states, lengths };
-}
-
-function encoderLayer(context: Context, layer: EncoderLayer, { states, lengths }: Tokens): string {
+function encoderLayer(
+  context: Context,
+  layer: EncoderLayer,
+  { states, padding }: EmbeddedTokens,
+): string {
   const { graph, config, operators } = context;
   const attention = operators.attention(graph, {
     input: states,
-    lengths,
+    padding,
     weights: layer.queryKeyValue,
     heads: config.heads,
   });

@@ -7,21 +7,21 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Precision } from "../../src/embedding/precision.ts";
+import type { GraphVariant } from "../../src/embedding/precision.ts";
 import { bertGraph, operatorSets } from "./bert-graph.ts";
 import { CompileError, systemReason } from "./compile-error.ts";
 import { type Pooling, readEncoderConfig } from "./encoder-config.ts";
 import { readEncoderWeights } from "./encoder-weights.ts";
 import { encodeModel, type Graph } from "./onnx-proto.ts";
-import { operatorsOf } from "./operators.ts";
 import { readQuantizedOnnx } from "./quantized-onnx.ts";
 import { readSafetensors, type WeightFile } from "./safetensors.ts";
+import { operatorsOf } from "./variants.ts";
 
 export interface CompileRequest {
   /** Holds `config.json` and `model.safetensors`, or else `model_q4.onnx`. */
   readonly modelDir: string;
   readonly outFile: string;
-  readonly variant: Precision;
+  readonly variant: GraphVariant;
   /** Default: what the model declares, else the mean. */
   readonly pooling?: Pooling | undefined;
 }

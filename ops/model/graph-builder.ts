@@ -78,6 +78,13 @@ export class GraphBuilder {
     return names;
   }
 
+  /** The value in the element type of the layers; `value` itself where that is float32. */
+  inElementType(value: string): string {
+    if (this.#element === "float") return value;
+    const to = dataType[this.#element];
+    return this.node({ op: "Cast", inputs: [value], attributes: { to: { int: to } } });
+  }
+
   /** Gives a value the name that the graph's users know it by. */
   rename(value: string, name: string): void {
     const index = this.#nodes.findIndex((node) => node.outputs.includes(value));

@@ -3,16 +3,16 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import type { Precision } from "../../src/embedding/precision.ts";
+import type { GraphVariant } from "../../src/embedding/precision.ts";
 import type { Pooling } from "./encoder-config.ts";
-import { operatorsOf } from "./operators.ts";
+import { operatorsOf } from "./variants.ts";
 
 export interface ModelOptions {
   /** Absolute path of a folder that exists. */
   readonly modelDir: string;
   /** Absolute path. */
   readonly outFile: string;
-  readonly variant: Precision;
+  readonly variant: GraphVariant;
   readonly pooling: Pooling | undefined;
   readonly json: boolean;
 }
@@ -23,6 +23,7 @@ token ids and mask in, one unit vector per row out. The same input gives the sam
   fp32   for any CPU; the reference
   int8   for CPUs with VNNI: weights and products in int8
   fp16   for GPUs
+  plain-fp32, plain-fp16   for WebGPU, which lacks the fused operators of attention
 
 Exit codes: 0 done, 1 failed, 2 usage`;
 
@@ -38,7 +39,7 @@ export function readModelOptions(argv: readonly string[], cwd: string): ModelOpt
     )
     .requiredOption("--out <file>", "where the graph is written")
     .addOption(
-      new Option("--variant <name>", "precision of the arithmetic")
+      new Option("--variant <name>", "precision of the arithmetic, and which operators")
         .choices(Object.keys(operatorsOf))
         .default("fp32"),
     )
@@ -58,7 +59,7 @@ export function readModelOptions(argv: readonly string[], cwd: string): ModelOpt
   const { modelDir, out, variant, pooling, json } = program.opts<{
     modelDir: string;
     out: string;
-    variant: Precision;
+    variant: GraphVariant;
     pooling?: Pooling;
     json: boolean;
   }>();

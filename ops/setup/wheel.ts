@@ -8,6 +8,14 @@ import type { WheelPin } from "./versions.ts";
 
 /** Ten minutes: 93 MB at 1.5 Mbit/s, the slowest line on which a set-up is still of use. */
 const downloadTimeoutMs = 600_000;
+/** An hour, for half a gigabyte. */
+const largeDownloadTimeoutMs = 3_600_000;
+
+export interface UnpackOptions {
+  readonly env: Environment;
+  /** Hundreds of megabytes: it gets an hour. */
+  readonly isLarge?: boolean | undefined;
+}
 
 /**
  * Unpacks a pinned wheel into `folder/wheel`. pip compares the wheel's sha256 before it unpacks
@@ -17,8 +25,9 @@ const downloadTimeoutMs = 600_000;
 export async function unpackWheel(
   pin: WheelPin,
   folder: string,
-  env: Environment,
+  { env, isLarge = false }: UnpackOptions,
 ): Promise<string> {
+  const timeoutMs = isLarge ? largeDownloadTimeoutMs : downloadTimeoutMs;
   const python = await findPip(env);
   const requirements = join(folder, `${pin.package}.txt`);
   const target = join(folder, "wheel");
@@ -27,9 +36,10 @@ export async function unpackWheel(
     ...["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"],
     ...["--no-deps", "--no-compile", "--only-binary", ":all:", "--require-hashes"],
     ...["--target", target, "-r", requirements],
+    ...builtFor(pin),
   ];
   // PIP_USER: Debian's pip defaults to --user, which contradicts --target.
-  const options = { env: { ...env, PIP_USER: "0" }, timeoutMs: downloadTimeoutMs };
+  const options = { env: { ...env, PIP_USER: "0" }, timeoutMs };
   const { code, output } = await runCommand(python, parameters, options);
   if (code !== 0) {
     throw new SetupError(
@@ -38,6 +48,16 @@ export async function unpackWheel(
     );
   }
   return target;
+}
+
+/** pip takes a wheel for another Python than its own when it is told which. */
+function builtFor({ target }: WheelPin): string[] {
+  if (target === undefined) return [];
+  const { python, abi, platform } = target;
+  return [
+    ...["--implementation", "cp", "--python-version", python],
+    ...["--abi", abi, "--platform", platform],
+  ];
 }
 
 async function findPip(env: Environment): Promise<string> {

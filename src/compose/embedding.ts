@@ -9,13 +9,20 @@ import { basename, join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { Logger } from "../contract/observation.ts";
+import type { Logger, Metrics } from "../contract/observation.ts";
 import { type BatchSize, batchSizeOf } from "../embedding/batch-size.ts";
 import { checkSameModel, probeText } from "../embedding/model-probe.ts";
 import { type ModelShape, modelShapeOf } from "../embedding/model-shape.ts";
 import { createOnnxEmbedder } from "../embedding/onnx.ts";
+import { deviceRuntime } from "../embedding/onnx-cuda.ts";
 import type { Embedder } from "../embedding/port.ts";
-import { choosePrecision, cpuFlagsOf, type Precision } from "../embedding/precision.ts";
+import {
+  choosePrecision,
+  cpuFlagsOf,
+  type EmbedProvider,
+  type GraphVariant,
+  graphVariantOf,
+} from "../embedding/precision.ts";
 import { createRemoteEmbedder } from "../embedding/remote.ts";
 import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -37,6 +44,7 @@ interface EmbeddingContext {
   readonly config: Config;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics?: Metrics | undefined;
 }
 
 /**
@@ -60,32 +68,55 @@ export async function openEmbedding(
   context: EmbeddingContext,
   shape: ModelShape,
 ): Promise<EmbeddingParts> {
-  const { remote, provider } = context.config.embedding;
   // Also for an endpoint: chunks are cut by tokens, before anything is embedded.
   const dir = modelDir(context.config);
   const tokenizer = await loadTokenizer(dir);
-  return {
-    embedder: await openEmbedder(context, shape),
-    tokenizer,
-    modelDir: dir,
-    batchSize: batchSizeOf(remote === undefined ? provider : "remote"),
-  };
+  const { embedder, backend } = await openEmbedder(context, shape);
+  return { embedder, tokenizer, modelDir: dir, batchSize: batchSizeOf(backend) };
 }
 
-function openEmbedder({ config, clock, logger }: EmbeddingContext, model: ModelShape) {
-  const { remote, provider, threads } = config.embedding;
+interface OpenedEmbedder {
+  readonly embedder: Embedder;
+  readonly backend: EmbedProvider | "remote";
+}
+
+async function openEmbedder(context: EmbeddingContext, model: ModelShape): Promise<OpenedEmbedder> {
+  const { config, clock, logger, metrics } = context;
+  const { remote, provider, fallback } = config.embedding;
   if (remote !== undefined) {
     const { model: requestModel, ...link } = remote;
-    return createRemoteEmbedder({ ...link, model, requestModel, clock, random: Math.random });
+    const options = { ...link, model, requestModel, clock, random: Math.random };
+    return { embedder: await createRemoteEmbedder(options), backend: "remote" };
   }
+  try {
+    const embedder = await openGraph(context, model, provider);
+    metrics?.set("embed_fallback", 0);
+    return { embedder, backend: provider };
+  } catch (thrown) {
+    const mayStandIn = fallback === "cpu" && provider !== "cpu";
+    if (!mayStandIn || !(thrown instanceof FreshetError)) throw thrown;
+    const embedder = await openGraph(context, model, "cpu");
+    metrics?.set("embed_fallback", 1);
+    logger.warn({ provider, error: thrown.message }, "the CPU embeds in its place");
+    return { embedder, backend: "cpu" };
+  }
+}
+
+function openGraph(
+  { config, clock, logger }: EmbeddingContext,
+  model: ModelShape,
+  provider: EmbedProvider,
+): Promise<Embedder> {
+  const { threads } = config.embedding;
   return createOnnxEmbedder({
-    graphFile: graphFile(config),
+    graphFile: graphFile(config, provider),
     provider,
     model,
     clock,
     logger,
     ingestThreads: threads ?? Math.min(limits.embedThreadsMax, availableParallelism()),
     queryThreads: 1,
+    device: deviceRuntime(provider, cacheDir(config)),
   });
 }
 
@@ -111,30 +142,48 @@ export async function claimModel(
   checkSameModel(stored, stored.text === own.text ? own : await probe(stored.text));
 }
 
-function modelDir({ embedding, cacheDir }: Config): string {
-  const cache = cacheDir ?? join(homedir(), ".cache", "freshet");
-  return embedding.modelDir ?? join(cache, "models", defaultModel);
+function cacheDir(config: Config): string {
+  return config.cacheDir ?? join(homedir(), ".cache", "freshet");
 }
 
-/** @throws FreshetError embedding_unavailable when nothing compiled is in the model's folder */
-export function graphFile(config: Config): string {
-  const { graph, provider, precision: wanted } = config.embedding;
+function modelDir(config: Config): string {
+  return config.embedding.modelDir ?? join(cacheDir(config), "models", defaultModel);
+}
+
+/**
+ * @param provider that of the configuration, or what stands in for it: then in the precision that
+ * is best there, since the configured one was meant for the other
+ * @throws FreshetError embedding_unavailable when nothing compiled is in the model's folder
+ */
+export function graphFile(
+  config: Config,
+  provider: EmbedProvider = config.embedding.provider,
+): string {
+  const { graph, precision, provider: configured } = config.embedding;
   if (graph !== undefined) return graph;
   const cpuFlags = cpuFlagsOf(readText("/proc/cpuinfo") ?? "");
-  const precision = choosePrecision({ wanted, provider, cpuFlags });
-  const wayOut = "run ops/start once, or set FRESHET_MODEL_GRAPH or FRESHET_EMBED_PRECISION";
-  return newestGraph(modelDir(config), precision, wayOut);
+  const wanted = provider === configured ? precision : "auto";
+  const chosen = choosePrecision({ wanted, provider, cpuFlags });
+  const variant = graphVariantOf(chosen, provider);
+  if (variant !== undefined) {
+    const wayOut = "run ops/start once, or set FRESHET_MODEL_GRAPH or FRESHET_EMBED_PRECISION";
+    return newestGraph(modelDir(config), variant, wayOut);
+  }
+  throw new FreshetError(
+    "embedding_unavailable",
+    `${provider} runs no ${chosen} graph: set FRESHET_EMBED_PRECISION to fp16 or fp32`,
+  );
 }
 
 /** @throws FreshetError embedding_unavailable when there is none */
-export function newestGraph(dir: string, precision: Precision, wayOut: string): string {
-  const prefix = `graph-${precision}-`;
+export function newestGraph(dir: string, variant: GraphVariant, wayOut: string): string {
+  const prefix = `graph-${variant}-`;
   const graphs = filesOf(dir).filter((name) => name.startsWith(prefix) && name.endsWith(".onnx"));
   // An older compiler's graph may lie beside that of this one.
   const age = (name: string): number => statSync(join(dir, name)).mtimeMs;
   const newest = graphs.toSorted((left, right) => age(right) - age(left))[0];
   if (newest !== undefined) return join(dir, newest);
-  throw new FreshetError("embedding_unavailable", `no ${precision} graph in ${dir}: ${wayOut}`);
+  throw new FreshetError("embedding_unavailable", `no ${variant} graph in ${dir}: ${wayOut}`);
 }
 
 function filesOf(dir: string): string[] {

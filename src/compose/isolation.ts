@@ -13,7 +13,6 @@ import { probeText } from "../embedding/model-probe.ts";
 import type { Embedder, EmbedInput } from "../embedding/port.ts";
 import { timeoutFactor } from "../embedding/timeout-factor.ts";
 import { createChildIsolation } from "../ingest/isolation/child-process.ts";
-import { endWithParent } from "../ingest/isolation/end-with-parent.ts";
 import type { Isolation } from "../ingest/isolation/port.ts";
 import {
   failedReply,
@@ -26,6 +25,7 @@ import { preparersOf } from "../ingest/preparation/names.ts";
 import type { Preparer } from "../ingest/preparer.ts";
 import type { Log } from "../log/port.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
+import { endWithParent } from "../runtime/end-with-parent.ts";
 import type { RedactionKeys } from "../text/redaction-keys.ts";
 import { type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
 import { openNames } from "./names.ts";

@@ -35,6 +35,7 @@ export interface Config extends Links {
     readonly modelDir: string | undefined;
     readonly graph: string | undefined;
     readonly provider: Value<"FRESHET_EMBED_PROVIDER">;
+    readonly fallback: Value<"FRESHET_EMBED_FALLBACK">;
     readonly precision: Value<"FRESHET_EMBED_PRECISION">;
     /** Threads of the embedding worker; undefined lets it choose from the cores. */
     readonly threads: number | undefined;
@@ -256,6 +257,7 @@ function assembleEmbedding(values: Values): Config["embedding"] {
     modelDir: values.FRESHET_MODEL_DIR,
     graph: values.FRESHET_MODEL_GRAPH,
     provider: present("FRESHET_EMBED_PROVIDER"),
+    fallback: present("FRESHET_EMBED_FALLBACK"),
     precision: present("FRESHET_EMBED_PRECISION"),
     threads: values.FRESHET_EMBED_THREADS,
     remote:

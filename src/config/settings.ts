@@ -80,8 +80,13 @@ export const settings = {
   ),
   FRESHET_EMBED_PROVIDER: setting(
     "cpu",
-    oneOf(["cpu", "cuda", "tensorrt"]),
-    "what runs the graph: cpu, cuda or tensorrt; one that is not there ends the start",
+    oneOf(["cpu", "cuda", "tensorrt", "webgpu"]),
+    "what runs the graph: cpu, cuda, tensorrt or webgpu; one that is not there ends the start",
+  ),
+  FRESHET_EMBED_FALLBACK: setting(
+    "none",
+    oneOf(["none", "cpu"]),
+    "what embeds where `FRESHET_EMBED_PROVIDER` cannot be used at the start: none, which ends it, or cpu, which is logged and shown by `freshet_embed_fallback`",
   ),
   FRESHET_EMBED_PRECISION: setting(
     "auto",

@@ -116,6 +116,8 @@ export interface GaugeLabels {
    * an age would stand still where everything does.
    */
   readonly oldest_waiting_timestamp_seconds: "tenant";
+  /** 1 while the CPU embeds in place of the configured provider. */
+  readonly embed_fallback: never;
   readonly queue_depth: "queue";
   readonly hot_documents: "tenant";
   readonly hot_chunks: "tenant";

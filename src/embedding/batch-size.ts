@@ -4,7 +4,8 @@ import { limits } from "../contract/limits.ts";
 import type { BatchLimits } from "./batching.ts";
 import type { EmbedProvider } from "./precision.ts";
 
-export interface BatchSize extends Pick<BatchLimits, "paddedTokensMax" | "itemsMax"> {
+export interface BatchSize
+  extends Pick<BatchLimits, "paddedTokensMax" | "itemsMax" | "seeksOverhead"> {
   /** The same for questions. */
   readonly queryItemsMax: number;
   /** Batches that the backend works on at once. */
@@ -31,7 +32,9 @@ export function batchSizeOf(backend: EmbedProvider | "remote"): BatchSize {
       };
     case "cuda":
     case "tensorrt":
+    case "webgpu":
       return {
+        seeksOverhead: true,
         paddedTokensMax: limits.embedGpuBatchPaddedTokensMax,
         itemsMax: limits.embedGpuBatchItemsMax,
         queryItemsMax: limits.embedGpuBatchItemsMax,
@@ -41,6 +44,7 @@ export function batchSizeOf(backend: EmbedProvider | "remote"): BatchSize {
     case "remote":
       // A batch is one request. The endpoint pads as it likes, so only the count matters here.
       return {
+        seeksOverhead: true,
         paddedTokensMax: limits.embedGpuBatchPaddedTokensMax,
         itemsMax: limits.embedRemoteInputsMax,
         queryItemsMax: limits.embedRemoteInputsMax,

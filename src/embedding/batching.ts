@@ -10,7 +10,7 @@
  * turn it is, is decided in fair-queue.ts.
  */
 
-import { type BatchShape, type CostModel, workMs } from "./cost-model.ts";
+import { type BatchShape, type CostModel, isWorthTrying, workMs } from "./cost-model.ts";
 import {
   inTurn,
   lineUp,
@@ -30,6 +30,11 @@ export interface BatchLimits {
    * that too, and no batch is small enough to save it.
    */
   readonly predictedMsMax: number;
+  /**
+   * Of a device or an endpoint, where a batch of one may take as long as one of many: the texts may
+   * take as long as the overhead, and a size is tried that tells both apart. Default false.
+   */
+  readonly seeksOverhead?: boolean | undefined;
   /** Texts, first by turn, that are considered. */
   readonly lookAheadMax: number;
   /**
@@ -193,7 +198,7 @@ export function fillsBatch(
     const isFull =
       index + 1 >= limits.itemsMax ||
       tokens >= limits.paddedTokensMax ||
-      ms >= limits.predictedMsMax;
+      ms >= workBudgetMs(limits, costs);
     if (isFull) return true;
   }
   return false;
@@ -203,6 +208,15 @@ function fits(shape: BatchShape, limits: BatchLimits, costs: CostModel): boolean
   return (
     shape.rows <= limits.itemsMax &&
     paddedTokens(shape) <= limits.paddedTokensMax &&
-    workMs(costs, shape) <= limits.predictedMsMax
+    (workMs(costs, shape) <= workBudgetMs(limits, costs) ||
+      (limits.seeksOverhead === true && isWorthTrying(costs, shape)))
   );
+}
+
+/**
+ * A batch with less work than overhead wastes more than half of the backend's time, and one with as
+ * much takes no more than twice as long as a batch of one.
+ */
+function workBudgetMs({ predictedMsMax, seeksOverhead }: BatchLimits, costs: CostModel): number {
+  return seeksOverhead === true ? Math.max(predictedMsMax, costs.overheadMs) : predictedMsMax;
 }

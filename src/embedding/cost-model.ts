@@ -105,6 +105,19 @@ export function learn(model: CostModel, shape: BatchShape, measuredMs: number): 
   return { ...line, msPerGflop: Math.min(rate, model.msPerGflop * rateStepMax) };
 }
 
+/** Relative variance of the work in batches, below which they count as of one size. */
+const oneSizeVariance = 0.01;
+const tryFactor = 2;
+
+/**
+ * While batches were of one size, nobody knows what of their time is overhead. Then one of up to
+ * twice the size is worth its time; it tells, and for some twenty batches none is tried again.
+ */
+export function isWorthTrying({ means }: CostModel, shape: BatchShape): boolean {
+  const variance = means.gflopSquared / means.gflop ** 2 - 1;
+  return variance < oneSizeVariance && batchGflop(shape) <= tryFactor * means.gflop;
+}
+
 function sampleOf(shape: BatchShape, ms: number): Means {
   const gflop = batchGflop(shape);
   return { gflop, ms, gflopSquared: gflop * gflop, gflopMs: gflop * ms };

@@ -1,26 +1,28 @@
 /**
- * One lane: a worker thread with its queue, kept alive.
+ * One worker, a thread or a process, with its queues, kept alive. It serves one lane, or both where
+ * a device takes one session only.
  *
- * Owns: the thread, the batches that wait for it and those that it works on, its restarts.
+ * Owns: the worker, the batches that wait for it and those that it works on, its restarts.
  * Never does: batching, validation of vectors.
- * Receives: `run` and `close`. Sends: `WorkerRequest` to the thread.
+ * Receives: `run` and `close`. Sends: `WorkerRequest` to the worker.
  *
  * OL1  Every `run` settles: with vectors, or with one of the port's errors.
- * OL2  When the thread ends unasked, what it had in hand is lost (`failures.ts`): it may be the
- *    reason. What waited rejects with `embedding_unavailable`, and the thread is started again
+ * OL2  When the worker ends unasked, what it had in hand is lost (`failures.ts`): it may be the
+ *    reason. What waited rejects with `embedding_unavailable`, and the worker is started again
  *    after a pause that doubles up to a bound and falls back when a start works.
- * OL3  A caller that aborts is answered at once; a batch that the thread has not got yet is never
+ * OL3  A caller that aborts is answered at once; a batch that the worker has not got yet is never
  *    sent.
- * OL4  The thread is asked to end, never terminated: that can crash native code that is running.
+ * OL4  A thread is asked to end, never terminated: that can crash native code that is running.
  *    For the same reason a process must await `close` before `process.exit`: seen with
  *    onnxruntime-node 1.30, an exit while a batch runs aborts the process (SIGABRT, code 134);
  *    while idle it does no harm.
- * OL5  A thread that has not answered for `hangMs` is given up, as if it had ended, and asked to
- *    end should it ever come back. It keeps its core until then; with `hungMax` such threads only a
- *    new process helps: `onHopeless`.
+ * OL5  A worker that has not answered for `hangMs` is given up, as if it had ended. A process is
+ *    killed; a thread is asked to end should it ever come back, and keeps its core until then. With
+ *    `embedHungThreadsMax` that have not ended only a new engine helps: `onHopeless`.
+ * OL6  Each lane has room of its own at the worker, so a question is there, and first, while ingest
+ *    fills its own.
  */
 
-import { Worker } from "node:worker_threads";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { backoffMs } from "../runtime/backoff.ts";
@@ -29,34 +31,35 @@ import { settled, waitAtMost } from "../runtime/deadline.ts";
 import { sleepRunning } from "../runtime/sleep-running.ts";
 import { checkNotAborted } from "./checks.ts";
 import { lostError } from "./failures.ts";
-import type { PackedBatch, WorkerReply, WorkerRequest, WorkerSettings } from "./onnx-protocol.ts";
-import type { Lane } from "./port.ts";
+import { type HeardReply, startWorker, type WorkerHost, type WorkerStart } from "./onnx-host.ts";
+import type { PackedBatch } from "./onnx-protocol.ts";
+import type { EmbedOptions, Lane } from "./port.ts";
 
 export interface LaneLogger {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-export interface LaneOptions {
-  readonly lane: Lane;
-  readonly settings: WorkerSettings;
-  readonly workerUrl: URL;
+export interface LaneOptions extends WorkerStart {
+  /** Which lanes it serves. */
+  readonly lanes: readonly Lane[];
   readonly clock: Clock;
   readonly logger?: LaneLogger | undefined;
-  /** The longest that the thread may work on one batch. */
+  /** The longest that the worker may work on one batch. */
   readonly hangMs: number;
-  /** Called when threads hang that only the process's end can end. */
+  /** Called when workers hang that only the engine's end can end. */
   readonly onHopeless: () => void;
 }
 
 interface Job {
   readonly id: number;
+  readonly lane: Lane;
   readonly batch: PackedBatch;
   settle(result: Float32Array | FreshetError): void;
 }
 
 type State =
-  | { readonly kind: "starting"; readonly worker: Worker }
-  | { readonly kind: "ready"; readonly worker: Worker }
+  | { readonly kind: "starting"; readonly worker: WorkerHost }
+  | { readonly kind: "ready"; readonly worker: WorkerHost }
   | { readonly kind: "down" }
   | { readonly kind: "closing" };
 
@@ -65,20 +68,21 @@ const restartPauses = {
   backoffMaxMs: limits.restartBackoffMaxMs,
 };
 
-const givenUp = new WeakSet<Worker>();
+const givenUp = new WeakSet<WorkerHost>();
 
 export class OnnxLane {
   readonly #options: LaneOptions;
-  readonly #waiting: Job[] = [];
+  /** Questions first: `#sendNext` takes them in this order. */
+  readonly #waiting: Readonly<Record<Lane, Job[]>> = { query: [], ingest: [] };
   readonly #sent = new Map<number, Job>();
   readonly #closed = new AbortController();
   #state: State = { kind: "down" };
   #ended: Promise<void> = Promise.resolve();
   #nextId = 1;
   #failures = 0;
-  /** Threads that were given up and have not ended. */
+  /** Workers that were given up and have not ended. */
   #hung = 0;
-  /** Ends the watch over the batch that the thread works on. */
+  /** Ends the watch over the batch that the worker is at. */
   #watch: AbortController | undefined;
 
   constructor(options: LaneOptions) {
@@ -86,29 +90,30 @@ export class OnnxLane {
   }
 
   /**
-   * Starts the first thread; throws `embedding_unavailable` with the cause when it cannot start.
+   * Starts the first worker; throws `embedding_unavailable` with the cause when it cannot start.
    */
   async start(): Promise<void> {
     const failure = await this.#startWorker();
     if (failure === undefined) return;
     this.#state = { kind: "closing" };
-    const message = `the embedding worker does not start: ${reasonOf(failure)}`;
+    const message = `the embedding worker does not start: ${failure.message}`;
     throw new FreshetError("embedding_unavailable", message, {
-      details: { lane: this.#options.lane },
+      details: { lane: this.#name },
       cause: failure,
     });
   }
 
   /** Vectors of the batch's rows, one after the other. */
-  run(batch: PackedBatch, signal: AbortSignal | undefined): Promise<Float32Array> {
+  run(batch: PackedBatch, { lane, signal }: EmbedOptions): Promise<Float32Array> {
     checkNotAborted(signal);
     if (this.#state.kind !== "ready") throw this.#unavailable();
-    if (this.#waiting.length >= limits.embedPendingBatchesMax) {
+    if (this.#waiting[lane].length >= limits.embedPendingBatchesMax) {
       throw new FreshetError("overloaded", "the embedding queue is full");
     }
     return new Promise((resolve, reject) => {
       const job: Job = {
         id: this.#nextId++,
+        lane,
         batch,
         settle: (result) => {
           signal?.removeEventListener("abort", abort);
@@ -118,7 +123,7 @@ export class OnnxLane {
       };
       const abort = (): void => this.#abandon(job);
       signal?.addEventListener("abort", abort, { once: true });
-      this.#waiting.push(job);
+      this.#waiting[lane].push(job);
       this.#sendNext();
     });
   }
@@ -130,42 +135,44 @@ export class OnnxLane {
       this.#state = { kind: "closing" };
       this.#closed.abort();
       this.#watch?.abort(settled);
-      for (const job of this.#waiting.splice(0)) job.settle(this.#unavailable());
-      worker?.postMessage({ kind: "close" } satisfies WorkerRequest);
+      for (const job of this.#takeWaiting()) job.settle(this.#unavailable());
+      worker?.post({ kind: "close" });
     }
-    // A thread that hangs in native code must not hang the shutdown; the process's end ends it.
+    // A worker that hangs in native code must not hang the shutdown; the engine's end ends it.
     await waitAtMost(this.#options.clock, limits.stopMs, this.#ended);
   }
 
-  #worker(): Worker | undefined {
+  get #name(): string {
+    return this.#options.lanes.join(" and ");
+  }
+
+  #takeWaiting(): Job[] {
+    return Object.values(this.#waiting).flatMap((jobs) => jobs.splice(0));
+  }
+
+  #worker(): WorkerHost | undefined {
     return this.#state.kind === "starting" || this.#state.kind === "ready"
       ? this.#state.worker
       : undefined;
   }
 
-  /** Resolves with undefined once the thread is ready, or with the reason why it ended before. */
-  #startWorker(): Promise<unknown> {
-    const { settings, workerUrl } = this.#options;
-    const worker = new Worker(workerUrl, { workerData: settings });
+  /** Resolves with undefined once the worker is ready, or with the reason why it ended before. */
+  #startWorker(): Promise<Error | undefined> {
+    const worker = startWorker(this.#options);
     this.#state = { kind: "starting", worker };
-    let cause: unknown;
     let endedResolve: () => void = () => undefined;
     this.#ended = new Promise((resolve) => {
       endedResolve = resolve;
     });
     return new Promise((resolve) => {
-      worker.on("message", (reply: WorkerReply) => {
+      worker.onReply((reply) => {
         if (this.#worker() !== worker && this.#state.kind !== "closing") return;
         if (reply.kind === "ready") {
           this.#onReady(worker);
           resolve(undefined);
         } else this.#onResult(reply);
       });
-      worker.on("error", (error) => {
-        cause = error;
-      });
-      worker.on("exit", (code) => {
-        const reason = cause ?? new Error(`the embedding worker ended with code ${code}`);
+      worker.onEnd((reason) => {
         if (givenUp.has(worker)) {
           this.#hung -= 1;
           return;
@@ -179,13 +186,13 @@ export class OnnxLane {
     });
   }
 
-  #onReady(worker: Worker): void {
+  #onReady(worker: WorkerHost): void {
     if (this.#state.kind !== "starting") return;
     this.#state = { kind: "ready", worker };
     this.#sendNext();
   }
 
-  #onResult(reply: Exclude<WorkerReply, { kind: "ready" }>): void {
+  #onResult(reply: Exclude<HeardReply, { kind: "ready" }>): void {
     const job = this.#sent.get(reply.id);
     this.#sent.delete(reply.id);
     this.#watchNext();
@@ -203,9 +210,9 @@ export class OnnxLane {
     this.#sendNext();
   }
 
-  #onExit(reason: unknown): void {
+  #onExit(reason: Error): void {
     const inHand = [...this.#sent.values()];
-    const waiting = this.#waiting.splice(0);
+    const waiting = this.#takeWaiting();
     this.#sent.clear();
     this.#watch?.abort(settled);
     const closing = this.#state.kind === "closing";
@@ -213,7 +220,7 @@ export class OnnxLane {
       this.#state = { kind: "down" };
       const pending = inHand.length + waiting.length;
       this.#options.logger?.warn(
-        { lane: this.#options.lane, error: String(reason), pending },
+        { lane: this.#name, error: String(reason), pending },
         "embedding worker ended",
       );
     }
@@ -222,7 +229,7 @@ export class OnnxLane {
     for (const job of waiting) job.settle(this.#unavailable(reason));
   }
 
-  /** Watches over the oldest batch of the thread, which is the one that it works on. */
+  /** Watches over the worker while it has batches: from one reply to the next. */
   #watchNext(): void {
     this.#watch?.abort(settled);
     const state = this.#state;
@@ -235,11 +242,10 @@ export class OnnxLane {
     });
   }
 
-  #giveUp(worker: Worker): void {
+  #giveUp(worker: WorkerHost): void {
     givenUp.add(worker);
     this.#hung += 1;
-    worker.postMessage({ kind: "close" } satisfies WorkerRequest);
-    worker.unref();
+    worker.giveUp();
     this.#ended = Promise.resolve();
     this.#onExit(new Error("the embedding worker hangs"));
     if (this.#hung >= limits.embedHungThreadsMax) this.#options.onHopeless();
@@ -257,19 +263,26 @@ export class OnnxLane {
   }
 
   #sendNext(): void {
-    while (this.#state.kind === "ready" && this.#sent.size < limits.embedSentBatchesMax) {
-      const job = this.#waiting.shift();
-      if (job === undefined) return;
-      this.#sent.set(job.id, job);
-      if (this.#sent.size === 1) this.#watchNext();
-      const request: WorkerRequest = { kind: "embed", id: job.id, ...job.batch };
-      this.#state.worker.postMessage(request, [job.batch.buffer]);
+    for (const lane of ["query", "ingest"] as const) {
+      while (this.#state.kind === "ready" && this.#sentOf(lane) < limits.embedSentBatchesMax) {
+        const job = this.#waiting[lane].shift();
+        if (job === undefined) break;
+        this.#sent.set(job.id, job);
+        if (this.#sent.size === 1) this.#watchNext();
+        const { buffer } = job.batch;
+        this.#state.worker.post({ kind: "embed", id: job.id, lane, ...job.batch }, [buffer]);
+      }
     }
   }
 
+  #sentOf(lane: Lane): number {
+    return [...this.#sent.values()].filter((job) => job.lane === lane).length;
+  }
+
   #abandon(job: Job): void {
-    const index = this.#waiting.indexOf(job);
-    if (index >= 0) this.#waiting.splice(index, 1);
+    const waiting = this.#waiting[job.lane];
+    const index = waiting.indexOf(job);
+    if (index >= 0) waiting.splice(index, 1);
     job.settle(new FreshetError("cancelled"));
   }
 
@@ -278,11 +291,7 @@ export class OnnxLane {
     return new FreshetError(
       "embedding_unavailable",
       closing ? "the embedder is closed" : "the embedder is restarting",
-      { details: { lane: this.#options.lane }, cause },
+      { details: { lane: this.#name }, cause },
     );
   }
-}
-
-function reasonOf(failure: unknown): string {
-  return failure instanceof Error ? failure.message : String(failure);
 }

@@ -1,12 +1,13 @@
 /**
  * What crosses between the main thread and an embedding worker: one message per batch each way, its
- * numbers in one transferred buffer. Pure; both sides import it.
+ * numbers in one buffer. Pure; both sides import it.
  */
 
 import { padTokensTo } from "./batching.ts";
+import type { Lane } from "./port.ts";
 import type { EmbedProvider } from "./precision.ts";
 
-/** Given as `workerData`; the session's settings cannot change while it lives. */
+/** Given at the start; the session's settings cannot change while it lives. */
 export interface WorkerSettings {
   readonly graphFile: string;
   readonly provider: EmbedProvider;
@@ -16,12 +17,15 @@ export interface WorkerSettings {
    * Added to the thread's own: a lane of bulk work lets everything else on the machine go first.
    */
   readonly niceness: number;
+  /** A copy of onnxruntime's npm package to load instead of our own: one with CUDA beside it. */
+  readonly runtimeModule?: string | undefined;
 }
 
 export type WorkerRequest =
   | {
       readonly kind: "embed";
       readonly id: number;
+      readonly lane: Lane;
       readonly rows: number;
       readonly columns: number;
       /** int32 ids, rows x columns, then the mask in the same shape. */
@@ -31,6 +35,8 @@ export type WorkerRequest =
 
 export type WorkerReply =
   | { readonly kind: "ready" }
+  /** By a process, instead of `ready`: it ends. A thread ends with its error. */
+  | { readonly kind: "unusable"; readonly message: string }
   | { readonly kind: "embedded"; readonly id: number; readonly vectors: Float32Array<ArrayBuffer> }
   | { readonly kind: "failed"; readonly id: number; readonly message: string };
 

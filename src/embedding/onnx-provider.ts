@@ -2,10 +2,10 @@
  * How a graph is run by each execution provider of onnxruntime, and what to do when one is not
  * there. Pure.
  *
- * The npm package of onnxruntime holds the CPU provider. Its install script fetches the other two
- * (Linux x64, CUDA 12), and they need NVIDIA's own libraries from the system. The binding passes
- * `deviceId` on and nothing else, so TensorRT builds its engines anew at each start: its cache can
- * not be switched on from here.
+ * The npm package of onnxruntime holds the CPU provider and, on Linux x64, WebGPU, which takes a
+ * Vulkan loader and driver from the system. CUDA is set up beside a copy of the package (`ops/setup`).
+ * The binding passes `deviceId` on and nothing else, so TensorRT builds its engines anew at each
+ * start: its cache can not be switched on from here.
  */
 
 import type { InferenceSession } from "onnxruntime-node";
@@ -22,6 +22,7 @@ const sessionProviders = {
     { name: "tensorrt", deviceId: 0 },
     { name: "cuda", deviceId: 0 },
   ],
+  webgpu: ["webgpu"],
 } as const satisfies Record<EmbedProvider, readonly InferenceSession.ExecutionProviderConfig[]>;
 
 /**
@@ -73,19 +74,34 @@ export function unknownProvider(
  * there.
  */
 const providerFailure =
-  /AppendExecutionProvider|CUDA|CUDNN|CUBLAS|TensorRT|Failed to load shared library/;
+  /AppendExecutionProvider|CUDA|CUDNN|CUBLAS|TensorRT|Failed to load shared library|WebGPU|Vulkan|adapter/i;
+
+/** What a provider takes from its machine. */
+const needs: Readonly<Record<Exclude<EmbedProvider, "cpu">, string>> = {
+  cuda:
+    "an NVIDIA GPU with a driver for CUDA 13 (libcuda.so.1), and onnxruntime's CUDA libraries " +
+    "(ops/node node ops/setup/main.ts --gpu)",
+  tensorrt:
+    "an NVIDIA GPU with TensorRT 10, CUDA and cuDNN 9, and onnxruntime's libraries for both " +
+    "(ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node)",
+  webgpu:
+    "a Vulkan loader and a Vulkan 1.3 driver of the GPU (Debian: apt-get install libvulkan1, and " +
+    "the driver's package: nvidia-vulkan-icd, or mesa-vulkan-drivers 25 or newer)",
+};
+
+/** Where in the runtime's source it was found: before what is said of it, and after. */
+const sourceOfFailure =
+  /^\S+\.cc:\d+ (?:.*? was false\. |.*?(?=(?:CUDA|CUDNN|CUBLAS) failure ))| ?; ?GPU=.*$/g;
 
 /** One line about a session that could not be made, and what to do where that is known. */
 export function explainSessionFailure(provider: EmbedProvider, thrown: unknown): string {
-  const reason = (thrown instanceof Error ? thrown.message : String(thrown)).replaceAll(
-    /\s+/g,
-    " ",
-  );
+  const reason = (thrown instanceof Error ? thrown.message : String(thrown))
+    .replaceAll(/\s+/g, " ")
+    .replaceAll(sourceOfFailure, "")
+    .trim();
   if (provider === "cpu" || !providerFailure.test(reason)) return reason;
-  const what = provider === "cuda" ? "CUDA 12 and cuDNN 9" : "TensorRT 10, CUDA 12 and cuDNN 9";
   return (
     `FRESHET_EMBED_PROVIDER is ${provider}, which cannot be used here (${reason}): ` +
-    `it takes an NVIDIA GPU with ${what}, and onnxruntime's CUDA libraries ` +
-    "(ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node); or set FRESHET_EMBED_PROVIDER=cpu"
+    `it takes ${needs[provider]}; or set FRESHET_EMBED_PROVIDER=cpu`
   );
 }

@@ -1,10 +1,16 @@
 /**
- * The embedder that runs our compiled graph with onnxruntime, one worker thread per lane.
+ * The embedder that runs our compiled graph with onnxruntime: on a CPU in one worker thread per
+ * lane, on any other device in one process for both.
  *
- * Owns: the two lanes. Never does: batching across callers (that is the embedder actor's),
+ * Two threads that run WebGPU at once crash the process (onnxruntime issue 32561), a second session
+ * would hold the model twice on any GPU, and a process finds CUDA's libraries by an environment of
+ * its own. A driver that crashes ends that process and not the engine.
+ *
+ * Owns: the workers. Never does: batching across callers (that is the embedder actor's),
  * tokenization.
  *
- * OX1  a query never waits for an ingest batch: the lanes share no thread and no queue.
+ * OX1  On a CPU a query never waits for an ingest batch: the lanes share no thread and no queue. On
+ *    another device it waits for the batch that runs, and for no other.
  * OX2  What comes out has passed `checkVector`, so no bad value reaches native index code.
  * OX3  A call larger than one batch is split by length, and its results come back in the caller's
  *    order.
@@ -38,6 +44,8 @@ export interface OnnxEmbedderOptions {
   readonly logger?: LaneLogger | undefined;
   /** The worker's entry; tests pass one that dies on demand. */
   readonly workerUrl?: URL | undefined;
+  /** For a worker that is a process: where the libraries of its device are. */
+  readonly device?: DeviceRuntime | undefined;
   /** The longest that a thread may work on one batch; by provider unless given. */
   readonly hangMs?: number | undefined;
   /**
@@ -45,6 +53,15 @@ export interface OnnxEmbedderOptions {
    * killed.
    */
   readonly onHopeless?: (() => void) | undefined;
+}
+
+export interface DeviceRuntime {
+  /** Main file of a copy of onnxruntime's npm package; unset means our own. */
+  readonly runtimeModule?: string | undefined;
+  /** Searched for libraries before all others. */
+  readonly libraryFolders?: readonly string[] | undefined;
+  /** Added to the engine's environment. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface OnnxEmbedder extends Embedder {
@@ -61,42 +78,64 @@ export async function createOnnxEmbedder(options: OnnxEmbedderOptions): Promise<
   const fingerprint = await fileFingerprint(options.graphFile);
   const model: EmbeddingModel = { ...options.model, fingerprint };
   const batchSize = batchSizeOf(options.provider ?? "cpu");
-  const lanes: Readonly<Record<Lane, OnnxLane>> = {
-    ingest: createLane("ingest", options.ingestThreads, options),
-    query: createLane("query", options.queryThreads, options),
+  const lanes = createLanes(options);
+  const workers = [...new Set(Object.values(lanes))];
+  const closeAll = async (): Promise<void> => {
+    await Promise.all(workers.map((worker) => worker.close()));
   };
-  const starts = await Promise.allSettled([lanes.ingest.start(), lanes.query.start()]);
+  const starts = await Promise.allSettled(workers.map((worker) => worker.start()));
   const failed = starts.find((start) => start.status === "rejected");
   if (failed !== undefined) {
-    await Promise.all([lanes.ingest.close(), lanes.query.close()]);
+    await closeAll();
     throw failed.reason;
   }
   return {
     model,
     embed: (batch, embedOptions) =>
       embed({ lanes, model, batchSize, batch, options: embedOptions }),
-    close: async () => {
-      await Promise.all([lanes.ingest.close(), lanes.query.close()]);
-    },
+    close: closeAll,
   };
 }
 
-/**
- * Ingest is bulk: on two cores a question, the log and the main thread must not wait for its batch.
- */
-const niceness: Readonly<Record<Lane, number>> = { ingest: 10, query: 0 };
+function createLanes(options: OnnxEmbedderOptions): Readonly<Record<Lane, OnnxLane>> {
+  const { provider = "cpu", ingestThreads, queryThreads } = options;
+  if (provider !== "cpu") {
+    const both = createWorker({ lanes: ["query", "ingest"], threads: 1, niceness: 0 }, options);
+    return { ingest: both, query: both };
+  }
+  return {
+    ingest: createWorker({ lanes: ["ingest"], threads: ingestThreads, niceness: 10 }, options),
+    query: createWorker({ lanes: ["query"], threads: queryThreads, niceness: 0 }, options),
+  };
+}
 
-function createLane(lane: Lane, threads: number, options: OnnxEmbedderOptions): OnnxLane {
-  const { graphFile, provider = "cpu", model } = options;
+interface WorkerShare {
+  readonly lanes: readonly Lane[];
+  readonly threads: number;
+  /**
+   * Ingest is bulk: on two cores a question, the log and the main thread must not wait for its
+   * batch.
+   */
+  readonly niceness: number;
+}
+
+function createWorker(
+  { lanes, threads, niceness }: WorkerShare,
+  options: OnnxEmbedderOptions,
+): OnnxLane {
+  const { graphFile, provider = "cpu", model, device = {} } = options;
+  const { runtimeModule, env = {}, libraryFolders = [] } = device;
   return new OnnxLane({
-    lane,
+    lanes,
     settings: {
       graphFile,
       provider,
       threads,
       dimensions: model.dimensions,
-      niceness: niceness[lane],
+      niceness,
+      ...(runtimeModule === undefined ? {} : { runtimeModule }),
     },
+    place: provider === "cpu" ? { kind: "thread" } : { kind: "process", env, libraryFolders },
     workerUrl: options.workerUrl ?? new URL("./onnx-worker.ts", import.meta.url),
     clock: options.clock,
     logger: options.logger,
@@ -129,7 +168,7 @@ async function embed(request: EmbedRequest): Promise<Float32Array[]> {
   // them.
   for (const indexes of splitByLength(lengths, batchSize)) {
     const packed = packBatch(indexes.map((index) => tokens[index] as Int32Array));
-    const flat = await lanes[options.lane].run(packed, options.signal);
+    const flat = await lanes[options.lane].run(packed, options);
     for (const [row, index] of indexes.entries()) {
       const vector = flat.subarray(row * model.dimensions, (row + 1) * model.dimensions);
       checkVector(vector, model.dimensions);

@@ -11,7 +11,18 @@
 export type Precision = "fp32" | "int8" | "fp16";
 
 /** What runs the graph: onnxruntime's execution provider. */
-export type EmbedProvider = "cpu" | "cuda" | "tensorrt";
+export type EmbedProvider = "cpu" | "cuda" | "tensorrt" | "webgpu";
+
+/** A precision, and whether attention is one fused operator, or plain products and a softmax. */
+export type GraphVariant = Precision | "plain-fp32" | "plain-fp16";
+
+/** In the order in which a person should read them. */
+export const embedProviders = [
+  "cpu",
+  "cuda",
+  "tensorrt",
+  "webgpu",
+] as const satisfies EmbedProvider[];
 
 export interface PrecisionRequest {
   /** A precision by name is what its user gets, fast here or not. */
@@ -29,10 +40,24 @@ export function choosePrecision({ wanted, provider, cpuFlags }: PrecisionRequest
   switch (provider) {
     case "cuda":
     case "tensorrt":
+    case "webgpu":
       return "fp16";
     case "cpu":
       return vnniFlags.some((flag) => cpuFlags.has(flag)) ? "int8" : "fp32";
   }
+}
+
+/**
+ * WebGPU has no kernel for the fused attention that is told the lengths of rows: six detours over
+ * the CPU in each run. Nor has it one for products in int8.
+ * @returns undefined where the provider has no graph of the precision
+ */
+export function graphVariantOf(
+  precision: Precision,
+  provider: EmbedProvider,
+): GraphVariant | undefined {
+  if (provider !== "webgpu") return precision;
+  return precision === "int8" ? undefined : `plain-${precision}`;
 }
 
 /** The flags of the first processor in the text of `/proc/cpuinfo`; none when it lists none. */

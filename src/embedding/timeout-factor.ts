@@ -4,5 +4,13 @@ import { limits } from "../contract/limits.ts";
 import type { EmbedProvider } from "./precision.ts";
 
 export function timeoutFactor(provider: EmbedProvider): number {
-  return provider === "tensorrt" ? limits.embedTensorRtTimeoutFactor : 1;
+  switch (provider) {
+    case "tensorrt":
+      return limits.embedTensorRtTimeoutFactor;
+    case "webgpu":
+      return limits.embedWebGpuTimeoutFactor;
+    case "cpu":
+    case "cuda":
+      return 1;
+  }
 }

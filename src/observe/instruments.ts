@@ -230,6 +230,10 @@ export const gauges: Instruments<GaugeLabels> = {
     help: "when a certificate ends, unix time",
     labels: ["file"],
   },
+  embed_fallback: {
+    help: "1 while the CPU embeds in place of the configured provider",
+    labels: [],
+  },
   queue_depth: { help: "messages that wait in a queue", labels: ["queue"] },
   hot_documents: { help: "documents in the hot shard", labels: ["tenant"] },
   hot_chunks: { help: "chunks in the hot shard", labels: ["tenant"] },

@@ -63,6 +63,18 @@ describe("the graph that is run", () => {
     expect(graphFile(config({ ...gpu, FRESHET_EMBED_PRECISION: "fp32" }))).toBe(full);
   });
 
+  it("has plain attention for WebGPU, and is the CPU's own where that stands in", () => {
+    const [plain] = [graph("graph-plain-fp16-a.onnx", 9), graph("graph-fp16-a.onnx", 0)];
+    const gpu = { FRESHET_EMBED_PROVIDER: "webgpu" };
+    expect(graphFile(config(gpu))).toBe(plain);
+    expect(() => graphFile(config({ ...gpu, FRESHET_EMBED_PRECISION: "int8" }))).toThrow(
+      "webgpu runs no int8 graph: set FRESHET_EMBED_PRECISION to fp16 or fp32",
+    );
+    const own = [graph("graph-fp32-a.onnx", 0), graph("graph-int8-a.onnx", 0)];
+    const standIn = config({ ...gpu, FRESHET_EMBED_PRECISION: "fp16" });
+    expect(own).toContain(graphFile(standIn, "cpu"));
+  });
+
   it("is the one that is named, whatever lies in the folder", () => {
     graph("graph-fp32-a.onnx", 0);
     expect(graphFile(config({ FRESHET_MODEL_GRAPH: "/else/where.onnx" }))).toBe("/else/where.onnx");

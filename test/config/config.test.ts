@@ -132,6 +132,7 @@ describe("configuration", () => {
       threads: undefined,
       remote: undefined,
       provider: "cpu",
+      fallback: "none",
       precision: "auto",
       dimensions: undefined,
     });

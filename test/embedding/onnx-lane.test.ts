@@ -13,10 +13,13 @@ afterEach(async () => {
   for (const lane of lanes.splice(0)) await lane.close();
 });
 
-async function openLane(hangMs = 60_000) {
+type Place = "thread" | "process";
+
+async function openLane(hangMs = 60_000, place: Place = "thread") {
   const hopeless: number[] = [];
   const lane = new OnnxLane({
-    lane: "ingest",
+    lanes: ["ingest"],
+    place: place === "thread" ? { kind: place } : { kind: place, env: {}, libraryFolders: [] },
     settings: { graphFile: "", provider: "cpu", dimensions: 1, threads: 1, niceness: 0 },
     workerUrl: new URL("./fixtures/plain-worker.ts", import.meta.url),
     clock: systemClock,
@@ -26,7 +29,7 @@ async function openLane(hangMs = 60_000) {
   lanes.push(lane);
   await lane.start();
   const run = async (id: number) => [
-    ...(await lane.run(packBatch([Int32Array.of(id)]), undefined)),
+    ...(await lane.run(packBatch([Int32Array.of(id)]), { lane: "ingest" })),
   ];
   /** As the embedder actor does: again while the thread starts. */
   const runPatiently = async (id: number): Promise<number[]> => {
@@ -43,20 +46,25 @@ async function openLane(hangMs = 60_000) {
   return { run, runPatiently, hopeless };
 }
 
-it("loses what the thread had in hand when it ended; what waited is unavailable, and the thread comes back", async () => {
-  const { run, runPatiently } = await openLane();
-  expect(await run(5)).toEqual([5]);
-  const [deadly, next, waiting] = await Promise.allSettled([run(deadlyId), run(6), run(7)]);
-  for (const result of [deadly, next]) {
-    expect(result).toMatchObject({ status: "rejected" });
-    expect(isLost(result?.status === "rejected" ? result.reason : undefined)).toBe(true);
-  }
-  expect(waiting).toMatchObject({ reason: { code: "embedding_unavailable" } });
-  expect(await runPatiently(8)).toEqual([8]);
-});
+const places = ["thread", "process"] as const;
 
-it("gives up a thread that hangs, and others go on with a new one", async () => {
-  const { run, runPatiently, hopeless } = await openLane(500);
+it.each(places)(
+  "loses what a %s had in hand when it ended; what waited is unavailable, and it comes back",
+  async (place) => {
+    const { run, runPatiently } = await openLane(60_000, place);
+    expect(await run(5)).toEqual([5]);
+    const [deadly, next, waiting] = await Promise.allSettled([run(deadlyId), run(6), run(7)]);
+    for (const result of [deadly, next]) {
+      expect(result).toMatchObject({ status: "rejected" });
+      expect(isLost(result?.status === "rejected" ? result.reason : undefined)).toBe(true);
+    }
+    expect(waiting).toMatchObject({ reason: { code: "embedding_unavailable" } });
+    expect(await runPatiently(8)).toEqual([8]);
+  },
+);
+
+it.each(places)("gives up a %s that hangs, and others go on with a new one", async (place) => {
+  const { run, runPatiently, hopeless } = await openLane(500, place);
   await expect(run(hangingId)).rejects.toSatisfy(isLost);
   expect(await runPatiently(8)).toEqual([8]);
   expect(hopeless).toEqual([]);

@@ -6,8 +6,9 @@ import {
   sessionOptions,
   unknownProvider,
 } from "../../src/embedding/onnx-provider.ts";
+import type { EmbedProvider } from "../../src/embedding/precision.ts";
 
-const names = (provider: "cpu" | "cuda" | "tensorrt") =>
+const names = (provider: EmbedProvider) =>
   sessionOptions(provider, 4).executionProviders?.map((entry) =>
     typeof entry === "string" ? entry : entry.name,
   );
@@ -17,6 +18,7 @@ describe("an execution provider", () => {
     expect(names("cpu")).toEqual(["cpu"]);
     expect(names("cuda")).toEqual(["cuda"]);
     expect(names("tensorrt")).toEqual(["tensorrt", "cuda"]);
+    expect(names("webgpu")).toEqual(["webgpu"]);
   });
 
   it("takes the configured threads on a CPU, and one to feed a GPU", () => {
@@ -44,6 +46,23 @@ describe("an execution provider", () => {
     expect(line).not.toContain("\n");
   });
 
+  it("is explained by what failed, and not by where in the runtime's source", () => {
+    const adapter =
+      "/onnxruntime_src/a/webgpu_context.cc:136 a::Initialize(const b&)::<lambda()> " +
+      "result.status == c::Success was false. Failed to get a WebGPU adapter: No supported adapters ";
+    const webgpu = explainSessionFailure("webgpu", new Error(adapter));
+    expect(webgpu).toContain(
+      "here (Failed to get a WebGPU adapter: No supported adapters): it takes",
+    );
+    expect(webgpu).toContain("libvulkan1");
+    const call =
+      "/onnxruntime_src/b/cuda_call.cc:154 void d::CudaCall(int) [with E = f] CUDA failure 35: " +
+      "CUDA driver version is insufficient for CUDA runtime version ; GPU=-1 ; hostname=vm ; line=352";
+    expect(explainSessionFailure("cuda", new Error(call))).toContain(
+      "here (CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version): it takes",
+    );
+  });
+
   it("is not blamed for a graph that cannot be read", () => {
     const message = "Load model from /a/b.onnx failed:Protobuf parsing failed.";
     expect(explainSessionFailure("cuda", new Error(message))).toBe(message);
@@ -57,6 +76,7 @@ describe("an embed batch", () => {
     expect(gpu.paddedTokensMax).toBeGreaterThan(cpu.paddedTokensMax);
     expect(gpu.itemsMax).toBeGreaterThan(cpu.itemsMax);
     expect(batchSizeOf("tensorrt")).toEqual(gpu);
+    expect(batchSizeOf("webgpu")).toEqual(gpu);
     expect(remote.itemsMax).toBe(limits.embedRemoteInputsMax);
     expect(remote.inFlightMax).toBe(limits.embedRemoteIngestInFlightMax);
   });

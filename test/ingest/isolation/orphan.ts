@@ -4,7 +4,7 @@
  */
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { endWithParent } from "../../../src/ingest/isolation/end-with-parent.ts";
+import { endWithParent } from "../../../src/runtime/end-with-parent.ts";
 
 if (process.argv[2] === "parent") {
   const child = fork(fileURLToPath(import.meta.url), ["child"], { stdio: "ignore" });

@@ -1,5 +1,5 @@
 /**
- * Ends an isolated process when its engine is gone, even by `kill -9`: the main thread may compute
+ * Ends a process when the one that started it is gone, even by `kill -9`: the main thread may compute
  * for ever and cannot do it.
  *
  * Owns: a timer.
