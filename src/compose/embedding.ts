@@ -9,14 +9,16 @@ import { basename, join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { Logger } from "../contract/observation.ts";
+import { type Logger, type Metrics, silentMetrics } from "../contract/observation.ts";
 import { type BatchSize, batchSizeOf } from "../embedding/batch-size.ts";
 import { checkSameModel, probeText } from "../embedding/model-probe.ts";
 import { type ModelShape, modelShapeOf } from "../embedding/model-shape.ts";
 import { createOnnxEmbedder } from "../embedding/onnx.ts";
 import type { Embedder } from "../embedding/port.ts";
 import { choosePrecision, cpuFlagsOf, type Precision } from "../embedding/precision.ts";
-import { createRemoteEmbedder } from "../embedding/remote.ts";
+import { createNatsEmbedder, createRemoteEmbedder } from "../embedding/remote.ts";
+import { type Discovery, discoverOnNats } from "../embedding/remote-nats.ts";
+import { openConnection } from "../log/nats/connection.ts";
 import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Tokenizer } from "../text/port.ts";
@@ -37,6 +39,7 @@ interface EmbeddingContext {
   readonly config: Config;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics?: Metrics | undefined;
 }
 
 /**
@@ -68,15 +71,26 @@ export async function openEmbedding(
     embedder: await openEmbedder(context, shape),
     tokenizer,
     modelDir: dir,
-    batchSize: batchSizeOf(remote === undefined ? provider : "remote"),
+    batchSize: batchSizeOf(remote === undefined ? provider : "remote", serversOf(remote)),
   };
 }
 
-function openEmbedder({ config, clock, logger }: EmbeddingContext, model: ModelShape) {
+function serversOf(remote: Config["embedding"]["remote"]): number {
+  if (remote?.url !== undefined) return remote.url.split(",").length;
+  return remote === undefined ? 1 : limits.embedNatsServersExpected;
+}
+
+async function openEmbedder(context: EmbeddingContext, model: ModelShape): Promise<Embedder> {
+  const { config, clock, logger, metrics = silentMetrics } = context;
   const { remote, provider, threads } = config.embedding;
-  if (remote !== undefined) {
-    const { model: requestModel, ...link } = remote;
-    return createRemoteEmbedder({ ...link, model, requestModel, clock, random: Math.random });
+  const shared = { model, clock, logger, metrics, random: Math.random };
+  if (remote?.url !== undefined) {
+    const { model: requestModel, url, apiKey, tls } = remote;
+    return createRemoteEmbedder({ ...shared, url, apiKey, tls, requestModel });
+  }
+  if (remote?.subject !== undefined) {
+    const discovery = await findServers({ ...context, metrics }, remote, model);
+    return createNatsEmbedder({ ...shared, discovery });
   }
   return createOnnxEmbedder({
     graphFile: graphFile(config),
@@ -87,6 +101,22 @@ function openEmbedder({ config, clock, logger }: EmbeddingContext, model: ModelS
     ingestThreads: threads ?? Math.min(limits.embedThreadsMax, availableParallelism()),
     queryThreads: 1,
   });
+}
+
+/** Over a connection of its own, which no flood of records delays. */
+async function findServers(
+  { config, clock, logger, metrics }: EmbeddingContext & { readonly metrics: Metrics },
+  {
+    subject = "",
+    model,
+  }: { readonly subject?: string | undefined; readonly model?: string | undefined },
+  { dimensions }: ModelShape,
+): Promise<Discovery> {
+  const { url: servers, replies: _, replicas: __, ...link } = config.nats;
+  const access = { ...link, servers, name: `freshet-embed-client-${config.node}` };
+  const { connection } = await openConnection(access, { clock, logger, metrics });
+  const close = () => connection.close();
+  return discoverOnNats({ connection, subject, model, dimensions, clock, close });
 }
 
 /**

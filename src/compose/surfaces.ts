@@ -17,6 +17,7 @@ import type { Credentials } from "../gateway/auth.ts";
 import { createHandler } from "../gateway/handler.ts";
 import { type HttpServer, startHttp } from "../gateway/http.ts";
 import { type NatsService, startNatsService } from "../gateway/nats-service.ts";
+import { createEmbeddingsHandler } from "../gateway/openai/embeddings.ts";
 import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
 import { openAudit } from "./audit.ts";
 import type { Foundation, NatsLog } from "./foundation.ts";
@@ -67,13 +68,14 @@ export async function startSurfaces(
     const canary = { service, tenants: canaryTenants(config.partitions), clock, metrics, logger };
     stack.push("canary", openCanary(canary, topology), (part) => part.stop());
   }
+  const embeddings = createEmbeddingsHandler(topology.embeddings);
   const webhooks = stack.push("webhooks", openWebhooks(base, sources, service), (part) =>
     part.close(),
   );
   const http = stack.push(
     "HTTP",
     await startHttp({
-      ...{ handler, webhooks, log: logger, metrics, version, credentials, audit },
+      ...{ handler, embeddings, webhooks, log: logger, metrics, version, credentials, audit },
       ...config.http,
     }),
     (part) => part.close(),

@@ -100,6 +100,8 @@ export interface HistogramLabels {
 }
 
 export interface GaugeLabels {
+  /** Servers that embed for this node. state: serving, away, stranger (computes another model) */
+  readonly embed_servers: "state";
   readonly question_cache_bytes: "cache";
   /** Operations taken in but not applied. */
   readonly ingest_lag_operations: "tenant";

@@ -81,6 +81,8 @@ const components = {
   Problem: jsonSchema(problemSchema, "output"),
   ChatRequest: jsonSchema(openAiSchemas.input.ChatRequest, "input"),
   StoreSearch: jsonSchema(openAiSchemas.input.StoreSearch, "input"),
+  EmbeddingsRequest: jsonSchema(openAiSchemas.input.EmbeddingsRequest, "input"),
+  EmbeddingsReply: jsonSchema(openAiSchemas.output.EmbeddingsReply, "output"),
   OpenAiError: jsonSchema(openAiSchemas.output.OpenAiError, "output"),
 };
 

@@ -1,8 +1,10 @@
 /** The routes for clients of OpenAI's API, as the OpenAPI document describes them. */
 
+import { embeddingsRequestSchema } from "../../contract/embeddings.ts";
 import type { ErrorCode } from "../../contract/errors.ts";
 import { errorResponses } from "../error-responses.ts";
 import { chatSchema, modelName } from "./chat.ts";
+import { embeddingsReplySchema } from "./embeddings.ts";
 import { openAiErrorSchema } from "./errors.ts";
 import { storeSearchSchema } from "./vector-store.ts";
 
@@ -10,8 +12,12 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** Schemas by the names under which the paths refer to them, for requests and for replies. */
 export const openAiSchemas = {
-  input: { ChatRequest: chatSchema, StoreSearch: storeSearchSchema },
-  output: { OpenAiError: openAiErrorSchema },
+  input: {
+    ChatRequest: chatSchema,
+    StoreSearch: storeSearchSchema,
+    EmbeddingsRequest: embeddingsRequestSchema,
+  },
+  output: { OpenAiError: openAiErrorSchema, EmbeddingsReply: embeddingsReplySchema },
 };
 
 const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
@@ -44,6 +50,24 @@ export function openAiOperations(
         responses: {
           200: { description: "the answer", content: { ...json(completion), ...streamed } },
           ...refusals(asking.filter((code) => code !== "no_results")),
+        },
+      },
+    },
+    "/v1/embeddings": {
+      post: {
+        operationId: "embeddings",
+        summary: "Vectors of texts, in the form of OpenAI's embeddings",
+        description:
+          "The vectors that documents (`input_type` `document`, the default) or questions (`query`) of the tenant get, of unit length. Texts are redacted first, as documents and questions are. A text that the model does not take whole is refused unless `truncate` is true.",
+        parameters,
+        requestBody: { required: true, content: json(ref("EmbeddingsRequest")) },
+        responses: {
+          200: { description: "the vectors", content: json(ref("EmbeddingsReply")) },
+          ...refusals([
+            ...reading,
+            ...(["not_found", "invalid_json", "model_mismatch", "tenant_suspended"] as const),
+            ...(["tenant_erased", "embedding_unavailable", "embedding_failed"] as const),
+          ]),
         },
       },
     },
