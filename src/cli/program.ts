@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { addAsk, addSearch } from "./commands/ask.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addDlq } from "./commands/dlq.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addEmbedServer } from "./commands/embed-server.ts";
 import { addEvents } from "./commands/events.ts";
 import { addIngest } from "./commands/ingest.ts";
@@ -14,6 +15,7 @@ import { addReceipt } from "./commands/receipt.ts";
 import { addSource } from "./commands/source.ts";
 import { addStatus } from "./commands/status.ts";
 import { addTenant } from "./commands/tenant.ts";
+import { addTop } from "./commands/top.ts";
 import { addVerify } from "./commands/verify.ts";
 import { CliError, describeFailure, type ExitCode, exitCodes, Stopped } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
@@ -68,7 +70,9 @@ function createProgram(terminal: Terminal, version: string): Command {
     addReceipt,
     addAudit,
     addEmbedServer,
+    addTop,
   ];
   for (const add of commands) add(program, terminal);
+  addDoctor(program, terminal, version);
   return program;
 }

@@ -169,6 +169,10 @@ export const surfaceLimits = {
   ingestAtRestMs: 2 * secondMs,
   /** A server that does not answer the command line in this time is down. */
   cliConnectMs: 5 * secondMs,
+  /** What `freshet top` reads of a page of metrics: that of a node with all its tenant labels. */
+  topPageCharsMax: 16 * MiB,
+  /** How long `freshet top` waits for a page. */
+  topAnswerMs: 5 * secondMs,
   /** Replies that one file of `freshet verify` may hold: some 10,000, parsed in memory. */
   verifyFileBytesMax: 64 * MiB,
 
