@@ -23,6 +23,8 @@ export interface LinkRequest extends AskedTexts {
 export interface ServerLink {
   /** For people; without what a URL says of passwords. */
   readonly name: string;
+  /** After so much silence of a server that has work it is asked whether it lives. */
+  readonly silentMs: number;
   /** Bounded in time and size, never repeated here. @throws FreshetError cancelled */
   send(request: LinkRequest, signal: AbortSignal | undefined): Promise<Reply>;
   /** Whether its process answers at all, busy or not. False when the signal aborts first. */
@@ -53,6 +55,8 @@ export function httpLink(options: HttpLinkOptions): ServerLink {
   let looking: Pool | undefined;
   return {
     name: endpoint.origin,
+    // A process that ends closes its sockets: only one that hangs has to be asked.
+    silentMs: limits.embedPoolSilentMs,
     async send({ fingerprint, ...asked }, signal) {
       const body = requestBody(endpoint, asked, { model, fingerprint });
       const request = { path: endpoint.path, body, apiKey: apiKey?.(), signal, tls };

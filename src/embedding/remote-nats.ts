@@ -108,6 +108,8 @@ function natsLink(options: NatsDiscoveryOptions, id: string): ServerLink {
   const { connection, subject } = options;
   return {
     name: nameOf(options, id),
+    // Nothing tells of its end before it is asked, and asking costs nothing.
+    silentMs: limits.embedPoolLookMs,
     send: (request, signal) => send(options, { id, request, signal }),
     async isAlive(signal) {
       const asked = connection.request(`${subject}.alive.${id}`, undefined, {

@@ -9,8 +9,8 @@
  *        made of it; one that names another model in a reply loses its place, and the reply does
  *        not count;
  *   PL2  a server that breaks off, or says nothing while it has work and does not say that it
- *        lives, loses its work within `embedPoolSilentMs` and what a look takes: its requests end
- *        as down;
+ *        lives, loses its work within its link's `silentMs` and what a look takes: its requests
+ *        end as down;
  *   PL3  one that is away is asked again, at most `embedPoolRetryMaxMs` apart, for as long as the
  *        pool is there;
  *   PL4  a pool of one fixed server is never without it: it is asked, whatever happened before.
@@ -225,7 +225,7 @@ export class ServerPool {
       if (nowMs >= state.retryAtMs) this.#admit(server, await this.#probe(server));
       return;
     }
-    if (server.requests > 0 && nowMs - server.heardAtMs >= limits.embedPoolSilentMs) {
+    if (server.requests > 0 && nowMs - server.heardAtMs >= server.link.silentMs) {
       const limit = new Deadline(clock, limits.embedPoolAliveMs, this.#ending.signal);
       const isAlive = await server.link.isAlive(limit.signal);
       limit.clear();

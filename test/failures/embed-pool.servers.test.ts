@@ -20,8 +20,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  for (const server of servers) expect(await server.stop()).toBe(0);
   await site.close();
-  for (const server of servers) await server.stop();
 });
 
 const documents = 240;
