@@ -44,7 +44,11 @@ export function judgeNats(
   const clock = facts.clockOffsetMs;
   return [
     version,
-    judgeShare("JetStream storage", storedBytes, storedBytesMax, "raise max_file_store of NATS"),
+    judgeShare(
+      "JetStream storage",
+      { bytes: storedBytes, max: storedBytesMax },
+      "raise max_file_store of NATS",
+    ),
     ...judgeStreams(facts.streams, wanted),
     ...(clock === undefined ? [] : [judgeClock("clock of NATS", clock)]),
   ];
@@ -81,11 +85,15 @@ function judgeStream(
     return warn(what, found, "start an engine with that setting, on a cluster of as many servers");
   }
   const mend = "see ops/runbooks/disk-full.md: merges and retention make room, or raise max_bytes";
-  return judgeShare(what, stream.bytes, stream.bytesMax, mend);
+  return judgeShare(what, { bytes: stream.bytes, max: stream.bytesMax }, mend);
 }
 
 /** @param max below zero: unlimited */
-function judgeShare(what: string, bytes: number, max: number, mend: string): Finding {
+function judgeShare(
+  what: string,
+  { bytes, max }: { readonly bytes: number; readonly max: number },
+  mend: string,
+): Finding {
   if (max <= 0) return ok(what, `${mib(bytes)} MiB, no limit`);
   const found = `${mib(bytes)} of ${mib(max)} MiB`;
   if (bytes >= max * fullShare.fail) return fail(what, found, mend);

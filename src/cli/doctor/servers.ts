@@ -3,6 +3,7 @@
 import { createServer } from "node:net";
 import { z } from "zod";
 import type { Config } from "../../config/config.ts";
+import type { NatsFacts, TemporalFacts } from "../../contract/inspection.ts";
 import type { TlsFiles } from "../../contract/links.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import type { Addresses } from "../addresses.ts";
@@ -11,12 +12,8 @@ import { type Finding, fail, ok, warn } from "./finding.ts";
 import { judgeClock, judgeNats, judgeTemporal, judgeVersion, versionsMin } from "./judge.ts";
 
 export interface Inspectors {
-  readonly nats: (
-    addresses: Addresses,
-  ) => ReturnType<typeof import("../../log/nats/inspect.ts").inspectNats>;
-  readonly temporal: (
-    addresses: Addresses,
-  ) => ReturnType<typeof import("../../merges/temporal/inspect.ts").inspectTemporal>;
+  readonly nats: (addresses: Addresses) => Promise<NatsFacts>;
+  readonly temporal: (addresses: Addresses) => Promise<TemporalFacts>;
 }
 
 export interface Asked {
