@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { silentMetrics } from "../../src/contract/observation.ts";
+import { probeText } from "../../src/embedding/model-probe.ts";
 import { createRemoteEmbedder } from "../../src/embedding/remote.ts";
 import {
   afterFailure,
@@ -47,11 +48,15 @@ async function pool(count = 2, ...handlers: readonly Handler[]) {
   return { endpoints, embedder, states };
 }
 
-/** Notes the texts, then does as it is told. */
+/** Notes the texts that are no probes, then does as it is told. Says that it lives when asked. */
 function noting(endpoint: Counted, handler: Handler): Handler {
   return (request, response) => {
+    if (request.url === "/healthz") {
+      response.end("ok\n");
+      return;
+    }
     const { input: texts = [] } = JSON.parse(request.body) as { input?: string[] };
-    endpoint.texts.push(...texts);
+    endpoint.texts.push(...texts.filter((text) => text !== probeText));
     handler(request, response);
   };
 }
@@ -77,6 +82,7 @@ describe("a pool", () => {
     const [slow, quick] = endpoints as [Counted, Counted];
     const held: (() => void)[] = [];
     slow.handle = noting(slow, (request, response) => {
+      if (request.body.includes(probeText)) return embedding()(request, response);
       held.push(() => embedding()(request, response));
     });
     quick.handle = noting(quick, embedding());
@@ -150,7 +156,7 @@ describe("a server with another model", () => {
     for (let at = 0; at < 3; at += 1) expect(await ask(embedder)).toEqual(straight);
     await eventually(() => expect(states.get("stranger")).toBe(1));
     for (let at = 0; at < 3; at += 1) expect(await ask(embedder)).toEqual(straight);
-    expect(changed.texts.every((text) => text.startsWith("On Tuesday"))).toBe(true);
+    expect(changed.texts).toEqual([]);
   });
 
   it("is found out by the first reply that names another fingerprint, which does not count", async () => {
