@@ -5,15 +5,15 @@
  * server have work that has not been seen to compute the pool's model.
  * Receives: `choose` and `send` from the lanes, servers that come and go. Sends: requests, probes.
  *
- *   PL1  a server gets work only after it made of a known sentence what the pool's first server
+ *   EP1  a server gets work only after it made of a known sentence what the pool's first server
  *        made of it; one that names another model in a reply loses its place, and the reply does
  *        not count;
- *   PL2  a server that breaks off, or says nothing while it has work and does not say that it
+ *   EP2  a server that breaks off, or says nothing while it has work and does not say that it
  *        lives, loses its work within its link's `silentMs` and what a look takes: its requests
  *        end as down;
- *   PL3  one that is away is asked again, at most `embedPoolRetryMaxMs` apart, for as long as the
+ *   EP3  one that is away is asked again, at most `embedPoolRetryMaxMs` apart, for as long as the
  *        pool is there;
- *   PL4  a pool of one fixed server is never without it: it is asked, whatever happened before.
+ *   EP4  a pool of one fixed server is never without it: it is asked, whatever happened before.
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
@@ -39,7 +39,7 @@ export interface PoolOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, "set" | "count">;
-  /** One that is fixed: PL4. */
+  /** One that is fixed: EP4. */
   readonly isAlone: boolean;
 }
 
@@ -145,7 +145,7 @@ export class ServerPool {
       return await this.#judged(server, reply);
     } catch (thrown) {
       if (signal?.aborted === true || toFreshetError(thrown).code !== "cancelled") throw thrown;
-      // PL2: the server was cut off, not the caller.
+      // EP2: the server was cut off, not the caller.
       return down("does not answer");
     } finally {
       server.requests -= 1;
@@ -185,7 +185,7 @@ export class ServerPool {
     await Promise.all([...this.#servers].map(({ link }) => link.close()));
   }
 
-  /** PL1, and what a failure says of the server. */
+  /** EP1, and what a failure says of the server. */
   async #judged(server: PoolServer, reply: Reply): Promise<Reply> {
     if (reply.kind === "vectors") {
       if (isSame((server.computedBy ??= reply.computedBy), reply.computedBy)) return reply;
@@ -254,7 +254,7 @@ export class ServerPool {
     }
   }
 
-  /** PL1. @returns why it is not admitted */
+  /** EP1. @returns why it is not admitted */
   #admit(server: PoolServer, reply: Reply): string | undefined {
     const { logger } = this.#options;
     if (reply.kind !== "vectors") {

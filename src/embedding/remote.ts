@@ -1,6 +1,6 @@
 /**
- * The embedder that asks servers: any OpenAI-compatible `/embeddings`, text-embeddings-inference, or
- * embed servers of Freshet, over HTTP or NATS. So one pool on GPU hosts serves many engines.
+ * The embedder that asks servers: any OpenAI-compatible `/embeddings`, text-embeddings-inference,
+ * or embed servers of Freshet, over HTTP or NATS. So one pool on GPU hosts serves many engines.
  *
  * Owns: the two lanes and the pool of servers. Never does: batching across callers (that is the
  * embedder actor's), tokenization.
@@ -53,8 +53,8 @@ type Lanes = Readonly<Record<Lane, RemoteLane>>;
 
 /**
  * Asks each server once, so that a wrong address, key, model or number of dimensions ends the start
- * and not the first document. So does an endpoint that is down: whether it serves the right model is
- * not known yet. Of several, one that is there is enough, and those that are must agree.
+ * and not the first document. So does an endpoint that is down: whether it serves the right model
+ * is not known yet. Of several, one that is there is enough, and those that are must agree.
  * @throws FreshetError embedding_unavailable, overloaded or embedding_failed, with one line that
  * says what to do
  */

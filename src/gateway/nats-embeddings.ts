@@ -8,9 +8,9 @@
  *   `.at.<id>`    as `.ask`, to this server alone; engines spread their work by themselves;
  *   `.alive.<id>` answered at once. When this process has gone NATS itself says so.
  *
- *   NE1  an error reply carries `Nats-Service-Error(-Code)` and the JSON body of errors;
- *   NE2  only inboxes are answered;
- *   NE3  a stop takes no new request and waits for those it has, `stopMs` at most.
+ *   NV1  an error reply carries `Nats-Service-Error(-Code)` and the JSON body of errors;
+ *   NV2  only inboxes are answered;
+ *   NV3  a stop takes no new request and waits for those it has, `stopMs` at most.
  */
 
 import { headers, type Msg, type NatsConnection, type Subscription } from "nats";

@@ -1,4 +1,4 @@
-/** `freshet embed-server`: vectors for engines and for clients of OpenAI's API, until it is stopped. */
+/** `freshet embed-server`: vectors for engines and clients of OpenAI's API, until it is stopped. */
 
 import { type Command, InvalidArgumentError } from "commander";
 import { type Config, ConfigError, readConfig } from "../../config/config.ts";

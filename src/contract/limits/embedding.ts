@@ -98,7 +98,10 @@ export const embeddingLimits = {
   embedDiscoverMs: 500,
   /** So many servers on NATS are kept busy; how many there are is not known before. */
   embedNatsServersExpected: 4,
-  /** Of one request over NATS, whose messages are at most a megabyte unless it is told otherwise. */
+  /**
+   * Of one request over NATS, whose messages are at most a megabyte unless it is
+   * told otherwise.
+   */
   embedNatsBodyBytesMax: 512 * KiB,
 } as const;
 
