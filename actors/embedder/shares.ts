@@ -9,11 +9,10 @@ import type { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import type { EmbedderMessage } from "../messages.ts";
 
+export type SharedLane = Pick<Mailbox<EmbedderMessage>, "put" | "tryPut">;
+
 /** A request for more than half of the shares counts as half: it must find room beside others. */
-export function inShares(
-  embedder: Mailbox<EmbedderMessage>,
-  shares: FairShares,
-): Pick<Mailbox<EmbedderMessage>, "put" | "tryPut"> {
+export function inShares(embedder: Mailbox<EmbedderMessage>, shares: FairShares): SharedLane {
   const shared = {
     async put(message: EmbedderMessage, signal = message.signal): Promise<boolean> {
       const amount = Math.max(1, Math.min(message.inputs.length, shares.total / 2));

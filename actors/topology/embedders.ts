@@ -11,9 +11,14 @@ import type { EmbedderMessage } from "../messages.ts";
 import type { TopologyOptions } from "./options.ts";
 import { backoff } from "./parts.ts";
 
+export interface EmbedderParts
+  extends Pick<TopologyOptions, "embedder" | "tokenizer" | "metrics" | "clock"> {
+  readonly settings: Pick<TopologyOptions["settings"], "embedBatch" | "tenantWeights">;
+}
+
 export function spawnEmbedder(
   system: ActorSystem,
-  { embedder, tokenizer, metrics, settings }: TopologyOptions,
+  { embedder, tokenizer, metrics, settings }: EmbedderParts,
   lane: Lane,
 ): Mailbox<EmbedderMessage> {
   const { paddedTokensMax, itemsMax, seeksOverhead, queryItemsMax, parallelMax, inFlightMax } =

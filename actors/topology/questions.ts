@@ -6,7 +6,7 @@ import { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import type { ActorRef, ActorSystem } from "../../src/runtime/system.ts";
 import type { Directory, Proofs } from "../directory/directory.ts";
-import { inShares } from "../embedder/shares.ts";
+import { inShares, type SharedLane } from "../embedder/shares.ts";
 import type { EmbedderMessage, QuestionMessage } from "../messages.ts";
 import { questionActor } from "../question/question.ts";
 import { SearchResults } from "../question/results.ts";
@@ -61,15 +61,22 @@ export function spawnQuestions(
   });
 }
 
+/**
+ * As many as the backend gets at once: a flood has at most half of them in hand when another
+ * tenant's question comes.
+ */
+export function queryLane(
+  { embedBatch }: Pick<TopologyOptions["settings"], "embedBatch">,
+  queryEmbedder: Mailbox<EmbedderMessage>,
+): SharedLane {
+  const { inFlightMax, queryItemsMax } = embedBatch ?? batchSizeOf("cpu");
+  return inShares(queryEmbedder, new FairShares({ total: inFlightMax * queryItemsMax }));
+}
+
 export function sharedByQuestions(
   { clock, metrics, tokenizer, embedder: { model }, settings }: TopologyOptions,
-  queryEmbedder: Mailbox<EmbedderMessage>,
+  embedder: SharedLane,
 ): KeptForQuestions {
-  // As many as the backend gets at once: a flood has at most half of them in hand when another
-  // tenant's question comes.
-  const { inFlightMax, queryItemsMax } = settings.embedBatch ?? batchSizeOf("cpu");
-  const atOnce = inFlightMax * queryItemsMax;
-  const embedder = inShares(queryEmbedder, new FairShares({ total: atOnce }));
   const isOn = settings.keepsForEqualQuestions !== false;
   const now = (): number => clock.monotonicMs();
   const vectors = {

@@ -3,6 +3,7 @@
  * to. README.md draws it. Nothing else spawns an actor.
  */
 
+import type { Embeddings } from "../../src/contract/embeddings.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
@@ -12,7 +13,7 @@ import { TenantLives } from "../../src/log/lives.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { ask } from "../../src/runtime/reply.ts";
-import { ActorSystem } from "../../src/runtime/system.ts";
+import type { ActorSystem } from "../../src/runtime/system.ts";
 import { nodeBytes } from "../directory/bytes.ts";
 import { Directory, memoryOf, type Proofs } from "../directory/directory.ts";
 import { boundsOf, NodeHotMemory } from "../directory/hot-memory.ts";
@@ -26,13 +27,22 @@ import { createProofs } from "../partition/lease-proofs.ts";
 import { type QuestionTurns, questionTurns } from "../question/turns.ts";
 import type { WriterQuotas } from "../tenant-writer/turn.ts";
 import { spawnEmbedder } from "./embedders.ts";
+import { tenantEmbeddings } from "./embeddings.ts";
 import type { TopologyOptions } from "./options.ts";
 import { spawnMembership, spawnPartition } from "./partitions.ts";
-import { backoff, checkWeights, kindOf, questionShares, revisions } from "./parts.ts";
-import { type KeptForQuestions, sharedByQuestions, spawnQuestions } from "./questions.ts";
+import { checkWeights, questionShares, revisions } from "./parts.ts";
+import {
+  type KeptForQuestions,
+  queryLane,
+  sharedByQuestions,
+  spawnQuestions,
+} from "./questions.ts";
 import { spawnSources } from "./sources.ts";
+import { createSystem } from "./system.ts";
 
 export interface Topology {
+  /** Vectors alone, by the lanes that questions and documents use. */
+  readonly embeddings: Embeddings;
   readonly directory: Directory;
   readonly questions: QuestionTurns;
   readonly system: ActorSystem;
@@ -68,6 +78,7 @@ export function startTopology(options: TopologyOptions): Topology {
   const directory = new Directory(log.partitions);
   const ingestEmbedder = spawnEmbedder(system, options, "ingest");
   const queryEmbedder = spawnEmbedder(system, options, "query");
+  const ingest = inShares(ingestEmbedder, new FairShares({ total: limits.embedQueueTextsMax }));
   const hot = new NodeHotMemory(directory, clock, {
     bounds: boundsOf(settings.keptBytesMax),
     quotaOf: (tenant) => options.quotas.quotaOf(tenant).hot_bytes ?? Infinity,
@@ -78,7 +89,7 @@ export function startTopology(options: TopologyOptions): Topology {
     system,
     options,
     directory,
-    ingest: inShares(ingestEmbedder, new FairShares({ total: limits.embedQueueTextsMax })),
+    ingest,
     mergeTrigger: spawnMergeTrigger(system, options),
     hot,
     nextRevision: revisions(),
@@ -98,7 +109,8 @@ export function startTopology(options: TopologyOptions): Topology {
   spawnMembership(system, options, partitions);
   const proofs = createProofs(options, partitions);
   spawnManifestWatcher(system, options, directory);
-  const kept = sharedByQuestions(options, queryEmbedder);
+  const query = queryLane(settings, queryEmbedder);
+  const kept = sharedByQuestions(options, query);
   const questions = spawnQuestions(system, options, { directory, proofs, kept });
   const mailboxOf = (tenant: TenantId) => partitions[directory.partitionOf(tenant).partition];
   spawnLifeWatcher(system, options, { lives, mailboxOf, kept });
@@ -111,6 +123,7 @@ export function startTopology(options: TopologyOptions): Topology {
   };
   spawnSources(system, options, { directory, isOwner, isHotFull });
   return {
+    embeddings: tenantEmbeddings(options, { lives, query, document: ingest }),
     directory,
     proofs,
     lives,
@@ -166,21 +179,6 @@ function tenantAmounts(
     return quotas.refusalOfMore(tenant, { ...held(tenant), hotBytes });
   };
   return { held, refusalOfMore, refusalOfLogged };
-}
-
-function createSystem({ clock, metrics, logger }: TopologyOptions): ActorSystem {
-  return new ActorSystem({
-    clock,
-    restart: { ...backoff, restartsMax: limits.restartsMax, windowMs: limits.restartWindowMs },
-    stopMs: limits.stopMs,
-    unanswered: () => new FreshetError("not_ready"),
-    onRestart: (actor, failure) => {
-      metrics.count("actor_restarts_total", { actor: kindOf(actor) });
-      logger.error({ actor, err: failure }, "an actor failed and starts again");
-    },
-    onEscalate: (actor, failure) =>
-      logger.error({ actor, err: failure }, "an actor failed for good"),
-  });
 }
 
 function spawnMergeTrigger(system: ActorSystem, { merges, logger }: TopologyOptions) {

@@ -50,7 +50,11 @@ export const productTree = "^(src|actors|workflows|activities)/";
  * allowed, because set-up scripts and tests drive the real servers.
  */
 export const vendors = [
-  { name: "nats", packages: "nats", from: "^src/(log|gateway|cluster|ingest|tenants)/nats" },
+  {
+    name: "nats",
+    packages: "nats",
+    from: "^src/((log|gateway|cluster|ingest|tenants)/nats|embedding/remote-nats)",
+  },
   { name: "nats-jwt", packages: "@nats-io/(jwt|nkeys)", from: "^src/tenants/accounts-jwt" },
   { name: "weaviate", packages: "weaviate-client", from: "^src/cold/weaviate" },
   { name: "hnswlib", packages: "hnswlib-node", from: "^src/hot/hnsw" },

@@ -15,6 +15,7 @@ import type { EraseClient, MergeClient } from "../merges/port.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { PushedAccount } from "../tenants/accounts.ts";
 import type { Addresses } from "./addresses.ts";
+import type { Inspectors } from "./doctor/servers.ts";
 import { CliError } from "./exit.ts";
 import { eventFeed, type IngestLog } from "./ingest/feed.ts";
 
@@ -203,4 +204,19 @@ async function openTemporal(
     }
     throw new CliError(`no Temporal answers at ${address}: start it with ./ops/start`, { cause });
   }
+}
+
+/** What servers say of themselves, for `freshet doctor`. */
+export function inspectors(timeoutMs: number): Inspectors {
+  return {
+    nats: async ({ nats: servers, links, partitions }) => {
+      const { inspectNats } = await import("../log/nats/inspect.ts");
+      const named = { name: "freshet-doctor", connectMs: timeoutMs, clock: systemClock };
+      return inspectNats({ ...links?.nats, servers, partitions, ...named });
+    },
+    temporal: async ({ temporal, links }) => {
+      const { inspectTemporal } = await import("../merges/temporal/inspect.ts");
+      return inspectTemporal({ ...links?.temporal, ...temporal }, timeoutMs);
+    },
+  };
 }

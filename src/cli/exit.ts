@@ -16,6 +16,11 @@ export class CliError extends Error {
   }
 }
 
+/** The end of what runs until it is stopped: that it was stopped is no failure. */
+export class Stopped extends Error {
+  override readonly name = "Stopped";
+}
+
 export function usageError(message: string): CliError {
   return new CliError(message, { exitCode: exitCodes.usage });
 }

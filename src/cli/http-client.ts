@@ -140,12 +140,29 @@ async function* followEvents(
 }
 
 /** A key that goes over the network in clear belongs to everybody on the way. */
-function refuseOpenWire(address: string): void {
+export function refuseOpenWire(address: string): void {
   const { protocol, hostname } = new URL(address);
   if (protocol === "https:" || isLoopback(hostname.replace(/^\[(.*)\]$/, "$1"))) return;
   throw usageError(
     `the API key is sent to https:// addresses and to this machine only, not to ${address}`,
   );
+}
+
+/** One GET of any server; it says nothing of what went wrong but what the client throws. */
+export function askUrl(
+  url: string,
+  {
+    tls,
+    headers,
+    signal,
+  }: {
+    readonly tls: TlsFiles | undefined;
+    readonly headers: Record<string, string>;
+    readonly signal: AbortSignal;
+  },
+): Promise<Response> {
+  const fetchOver = tls === undefined ? fetch : fetchWith(tls);
+  return fetchOver(url, { headers, signal });
 }
 
 /** Node's own fetch takes no certificates. */

@@ -30,6 +30,10 @@ process.exitCode = await runCli(
     env: process.env,
     stdin: process.stdin,
     terminal: process.stderr.isTTY,
+    screen: () => {
+      const { isTTY, columns, rows } = process.stdout;
+      return isTTY ? { columns, rows } : undefined;
+    },
     signal: interrupt.signal,
   },
   manifest.version,

@@ -4,6 +4,8 @@ import { Command, CommanderError } from "commander";
 import { addAsk, addSearch } from "./commands/ask.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addDlq } from "./commands/dlq.ts";
+import { addDoctor } from "./commands/doctor.ts";
+import { addEmbedServer } from "./commands/embed-server.ts";
 import { addEvents } from "./commands/events.ts";
 import { addIngest } from "./commands/ingest.ts";
 import { addKey } from "./commands/key.ts";
@@ -13,8 +15,9 @@ import { addReceipt } from "./commands/receipt.ts";
 import { addSource } from "./commands/source.ts";
 import { addStatus } from "./commands/status.ts";
 import { addTenant } from "./commands/tenant.ts";
+import { addTop } from "./commands/top.ts";
 import { addVerify } from "./commands/verify.ts";
-import { CliError, describeFailure, type ExitCode, exitCodes } from "./exit.ts";
+import { CliError, describeFailure, type ExitCode, exitCodes, Stopped } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Runs one command line (without node and script). Never throws: every end has an exit code. */
@@ -27,6 +30,7 @@ export async function runCli(
     await createProgram(terminal, version).parseAsync([...args], { from: "user" });
     return terminal.signal.aborted ? exitCodes.interrupted : exitCodes.done;
   } catch (thrown) {
+    if (thrown instanceof Stopped) return exitCodes.done;
     if (terminal.signal.aborted) return exitCodes.interrupted;
     // Commander has already said what was wrong with the usage, or shown the help.
     if (thrown instanceof CommanderError)
@@ -65,7 +69,10 @@ function createProgram(terminal: Terminal, version: string): Command {
     addTenant,
     addReceipt,
     addAudit,
+    addEmbedServer,
+    addTop,
   ];
   for (const add of commands) add(program, terminal);
+  addDoctor(program, terminal, version);
   return program;
 }

@@ -8,6 +8,10 @@ export interface Terminal {
   readonly stdin: AsyncIterable<Uint8Array | string>;
   /** Whether progress may be drawn. */
   readonly terminal: boolean;
+  /** The size of what results are shown on; undefined where that is no terminal. */
+  readonly screen?:
+    | (() => { readonly columns: number; readonly rows: number } | undefined)
+    | undefined;
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
 }

@@ -14,7 +14,11 @@ export interface OpenedCredentials {
 }
 
 /** @throws Error with one line when the key store cannot be read */
-export function openCredentials({ config, clock, logger }: Foundation): OpenedCredentials {
+export function openCredentials({
+  config,
+  clock,
+  logger,
+}: Pick<Foundation, "config" | "clock" | "logger">): OpenedCredentials {
   const { apiKeys, keyStore: path, oidc } = config.http;
   const keyStore = path === undefined ? undefined : KeyStore.open({ path, clock, logger });
   const verifyToken = oidc && tokenVerifier(oidc);

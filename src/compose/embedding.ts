@@ -9,7 +9,7 @@ import { basename, join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { Logger, Metrics } from "../contract/observation.ts";
+import { type Logger, type Metrics, silentMetrics } from "../contract/observation.ts";
 import { type BatchSize, batchSizeOf } from "../embedding/batch-size.ts";
 import { checkSameModel, probeText } from "../embedding/model-probe.ts";
 import { type ModelShape, modelShapeOf } from "../embedding/model-shape.ts";
@@ -72,7 +72,13 @@ export async function openEmbedding(
   const dir = modelDir(context.config);
   const tokenizer = await loadTokenizer(dir);
   const { embedder, backend } = await openEmbedder(context, shape);
-  return { embedder, tokenizer, modelDir: dir, batchSize: batchSizeOf(backend) };
+  const batchSize = batchSizeOf(backend, serversOf(context.config.embedding));
+  return { embedder, tokenizer, modelDir: dir, batchSize };
+}
+
+function serversOf({ remote }: Config["embedding"]): number {
+  if (remote?.url !== undefined) return remote.url.split(",").length;
+  return remote === undefined ? 1 : limits.embedNatsServersExpected;
 }
 
 interface OpenedEmbedder {
@@ -81,22 +87,27 @@ interface OpenedEmbedder {
 }
 
 async function openEmbedder(context: EmbeddingContext, model: ModelShape): Promise<OpenedEmbedder> {
-  const { config, clock, logger, metrics } = context;
+  const { config, clock, logger, metrics = silentMetrics } = context;
   const { remote, provider, fallback } = config.embedding;
-  if (remote !== undefined) {
-    const { model: requestModel, ...link } = remote;
-    const options = { ...link, model, requestModel, clock, random: Math.random };
+  const shared = { model, clock, logger, metrics, random: Math.random };
+  if (remote?.url !== undefined) {
+    const { model: requestModel, url, apiKey, tls } = remote;
+    const options = { ...shared, url, apiKey, tls, requestModel };
     return { embedder: await createRemoteEmbedder(options), backend: "remote" };
+  }
+  if (remote?.subject !== undefined) {
+    const discovery = await findServers({ ...context, metrics }, remote, model);
+    return { embedder: await createNatsEmbedder({ ...shared, discovery }), backend: "remote" };
   }
   try {
     const embedder = await openGraph(context, model, provider);
-    metrics?.set("embed_fallback", 0);
+    metrics.set("embed_fallback", 0);
     return { embedder, backend: provider };
   } catch (thrown) {
     const mayStandIn = fallback === "cpu" && provider !== "cpu";
     if (!mayStandIn || !(thrown instanceof FreshetError)) throw thrown;
     const embedder = await openGraph(context, model, "cpu");
-    metrics?.set("embed_fallback", 1);
+    metrics.set("embed_fallback", 1);
     logger.warn({ provider, error: thrown.message }, "the CPU embeds in its place");
     return { embedder, backend: "cpu" };
   }
@@ -118,6 +129,22 @@ function openGraph(
     queryThreads: 1,
     device: deviceRuntime(provider, cacheDir(config)),
   });
+}
+
+/** Over a connection of its own, which no flood of records delays. */
+async function findServers(
+  { config, clock, logger, metrics }: EmbeddingContext & { readonly metrics: Metrics },
+  {
+    subject = "",
+    model,
+  }: { readonly subject?: string | undefined; readonly model?: string | undefined },
+  { dimensions }: ModelShape,
+): Promise<Discovery> {
+  const { url: servers, replies: _, replicas: __, ...link } = config.nats;
+  const access = { ...link, servers, name: `freshet-embed-client-${config.node}` };
+  const { connection } = await openConnection(access, { clock, logger, metrics });
+  const close = () => connection.close();
+  return discoverOnNats({ connection, subject, model, dimensions, clock, close });
 }
 
 /**

@@ -17,6 +17,7 @@ import type { Credentials } from "../gateway/auth.ts";
 import { createHandler } from "../gateway/handler.ts";
 import { type HttpServer, startHttp } from "../gateway/http.ts";
 import { type NatsService, startNatsService } from "../gateway/nats-service.ts";
+import { createEmbeddingsHandler } from "../gateway/openai/embeddings.ts";
 import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
 import type { MergeClient } from "../merges/port.ts";
 import { openAudit } from "./audit.ts";
@@ -70,6 +71,7 @@ export async function startSurfaces(
     const canary = { service, tenants: canaryTenants(config.partitions), clock, metrics, logger };
     stack.push("canary", openCanary(canary, topology), (part) => part.stop());
   }
+  const embeddings = createEmbeddingsHandler(topology.embeddings);
   const webhooks = stack.push("webhooks", openWebhooks(base, sources, service), (part) =>
     part.close(),
   );
@@ -78,7 +80,8 @@ export async function startSurfaces(
   const http = stack.push(
     "HTTP",
     await startHttp({
-      ...{ handler, webhooks, operations, log: logger, metrics, version, credentials, audit },
+      ...{ handler, embeddings, webhooks, operations, log: logger, metrics, version },
+      ...{ credentials, audit },
       ...config.http,
     }),
     (part) => part.close(),

@@ -39,10 +39,13 @@ export interface Config extends Links {
     readonly precision: Value<"FRESHET_EMBED_PRECISION">;
     /** Threads of the embedding worker; undefined lets it choose from the cores. */
     readonly threads: number | undefined;
-    /** An endpoint that embeds; undefined means a graph in this process. */
+    /** Endpoints that embed; undefined means a graph in this process. One of the two is there. */
     readonly remote:
       | {
-          readonly url: string;
+          /** With commas between. */
+          readonly url: string | undefined;
+          /** Of NATS. */
+          readonly subject: string | undefined;
           readonly model: string | undefined;
           readonly apiKey: Secret | undefined;
           readonly tls: TlsFiles | undefined;
@@ -51,6 +54,8 @@ export interface Config extends Links {
     /** Of a vector; undefined means what the model's `config.json` says. */
     readonly dimensions: number | undefined;
   };
+  /** Of `freshet embed-server`. */
+  readonly embedServer: { readonly port: number; readonly subject: string | undefined };
   /** Shares of the embedder; a tenant that is not named has the weight 1. */
   readonly tenantWeights: ReadonlyMap<TenantId, number>;
   /** Without API keys, so many tenants come into being by publishing to them. */
@@ -181,6 +186,10 @@ function assemble(values: Values): Omit<Config, "languageModels"> {
     reranker: assembleReranker(values),
     declineIrrelevant: present("FRESHET_DECLINE_IRRELEVANT"),
     embedding: assembleEmbedding(values),
+    embedServer: {
+      port: present("FRESHET_EMBED_SERVER_PORT"),
+      subject: values.FRESHET_EMBED_SERVER_SUBJECT,
+    },
     tenantWeights: values.FRESHET_TENANT_WEIGHTS ?? new Map(),
     tenantsMax: present("FRESHET_TENANTS_MAX"),
     quotasFile: values.FRESHET_QUOTAS_FILE,
@@ -252,7 +261,7 @@ function assembleReranker(values: Values): RerankLink | undefined {
 
 function assembleEmbedding(values: Values): Config["embedding"] {
   const present = presentIn(values);
-  const remoteUrl = values.FRESHET_EMBED_URL;
+  const [url, subject] = [values.FRESHET_EMBED_URL, values.FRESHET_EMBED_SUBJECT];
   return {
     modelDir: values.FRESHET_MODEL_DIR,
     graph: values.FRESHET_MODEL_GRAPH,
@@ -261,10 +270,11 @@ function assembleEmbedding(values: Values): Config["embedding"] {
     precision: present("FRESHET_EMBED_PRECISION"),
     threads: values.FRESHET_EMBED_THREADS,
     remote:
-      remoteUrl === undefined
+      url === undefined && subject === undefined
         ? undefined
         : {
-            url: remoteUrl,
+            url,
+            subject,
             model: values.FRESHET_EMBED_MODEL,
             apiKey: secretIn(values, "FRESHET_EMBED_API_KEY"),
             tls: tlsIn(values, "FRESHET_EMBED_TLS"),

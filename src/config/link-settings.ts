@@ -12,9 +12,14 @@ import {
   setting,
   text,
   url,
+  urls,
   whole,
 } from "./schemas.ts";
 
+const subject = text
+  .regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/)
+  .max(128)
+  .meta({ expected: "a subject of NATS without wildcards, such as freshet.embed.minilm" });
 const onOff = oneOf(["on", "off"]);
 const file = text;
 
@@ -317,8 +322,23 @@ export const modelSettings = {
 export const embedderLinkSettings = {
   FRESHET_EMBED_URL: setting(
     undefined,
-    url("http", "https"),
-    "endpoint that embeds instead of this process: base URL of an OpenAI-compatible API, such as `http://127.0.0.1:8080/v1`, or a `/embed` route of text-embeddings-inference",
+    urls("http", "https"),
+    "endpoint that embeds instead of this process: base URL of an OpenAI-compatible API, such as `http://127.0.0.1:8788/v1` of `freshet embed-server`, or a `/embed` route of text-embeddings-inference; several of one model with commas between share the work",
+  ),
+  FRESHET_EMBED_SUBJECT: setting(
+    undefined,
+    subject,
+    "subject of NATS below which embed servers answer, instead of `FRESHET_EMBED_URL`",
+  ),
+  FRESHET_EMBED_SERVER_PORT: setting(
+    "8788",
+    whole(0, 65_535),
+    "port on `FRESHET_HTTP_HOST` that `freshet embed-server` listens on; 0 lets the system choose",
+  ),
+  FRESHET_EMBED_SERVER_SUBJECT: setting(
+    undefined,
+    subject,
+    "subject of NATS below which `freshet embed-server` also answers; unset: HTTP alone",
   ),
   FRESHET_EMBED_MODEL: setting(
     undefined,

@@ -275,10 +275,12 @@ function complaintsOfSchemes(values: Values): readonly string[] {
     ["FRESHET_RERANK", values.FRESHET_RERANK_URL],
     ["FRESHET_PARSER", values.FRESHET_PARSER_URL],
   ] as const) {
-    if (tlsIn(values, `${link}_TLS`) === undefined || address?.startsWith("http://") !== true) {
-      continue;
-    }
+    const isPlain = address?.split(",").some((part) => part.startsWith("http://")) === true;
+    if (tlsIn(values, `${link}_TLS`) === undefined || !isPlain) continue;
     lines.push(`${link}_URL: ${link}_TLS_* is set, so it should start with https://`);
+  }
+  if (values.FRESHET_EMBED_SUBJECT !== undefined && values.FRESHET_EMBED_URL !== undefined) {
+    lines.push("FRESHET_EMBED_SUBJECT: FRESHET_EMBED_URL is set as well, set one of them");
   }
   const { apiKey, oidc } = assembleWeaviate(values);
   if (apiKey !== undefined && oidc !== undefined) {

@@ -34,6 +34,22 @@ export const url = (...schemes: readonly string[]) =>
     .refine((value) => value.split(",").every((part) => URL.canParse(part)))
     .meta({ expected: `a URL that starts with ${schemes.map((s) => `${s}://`).join(" or ")}` });
 
+/** Several with commas between, each with a scheme. */
+export const urls = (...schemes: readonly string[]) =>
+  z
+    .string()
+    .transform((value) => value.split(",").map((part) => part.trim()))
+    .refine((parts) =>
+      parts.every(
+        (part) => URL.canParse(part) && schemes.some((scheme) => part.startsWith(`${scheme}://`)),
+      ),
+    )
+    .refine((parts) => new Set(parts).size === parts.length)
+    .transform((parts) => parts.join(","))
+    .meta({
+      expected: `URLs that start with ${schemes.map((s) => `${s}://`).join(" or ")}, with commas between, each once`,
+    });
+
 /** NATS ignores what a URL says of users, so a password in it would not be used at all. */
 export const natsUrls = url("nats", "tls")
   .refine((value) =>

@@ -106,6 +106,8 @@ export interface HistogramLabels {
 }
 
 export interface GaugeLabels {
+  /** Servers that embed for this node. state: serving, away, stranger (computes another model) */
+  readonly embed_servers: "state";
   readonly question_cache_bytes: "cache";
   /** 0 while a model endpoint rests after failures. */
   readonly language_model_up: "model";

@@ -17,7 +17,8 @@ export interface BatchSize
   readonly inFlightMax: number;
 }
 
-export function batchSizeOf(backend: EmbedProvider | "remote"): BatchSize {
+/** @param servers of a remote backend, which share the work */
+export function batchSizeOf(backend: EmbedProvider | "remote", servers = 1): BatchSize {
   switch (backend) {
     case "cpu":
       return {
@@ -48,8 +49,8 @@ export function batchSizeOf(backend: EmbedProvider | "remote"): BatchSize {
         paddedTokensMax: limits.embedGpuBatchPaddedTokensMax,
         itemsMax: limits.embedRemoteInputsMax,
         queryItemsMax: limits.embedRemoteInputsMax,
-        parallelMax: limits.embedRemoteIngestInFlightMax,
-        inFlightMax: limits.embedRemoteIngestInFlightMax,
+        parallelMax: limits.embedRemoteIngestInFlightMax * servers,
+        inFlightMax: limits.embedRemoteIngestInFlightMax * servers,
       };
   }
 }

@@ -1,52 +1,39 @@
 /**
- * One lane to an embedding endpoint, with connections of its own.
+ * One lane to the servers of a pool.
  *
- * Owns: its pool, the requests that run and those that wait for one of them to end, their retries.
- * Never does: splitting, following redirects, or letting a text or the key into an error.
- * Receives: `run` and `close`. Sends: HTTP requests.
+ * Owns: the requests that run and those that wait for one of them to end, their retries. Never
+ * does: splitting, or letting a text or the key into an error.
+ * Receives: `run` and `close`. Sends: requests, through the pool.
  *
  *   RL1  at most `inFlightMax` requests run; more wait in order, and past a bound they are refused
  *        as overloaded;
- *   RL2  every `run` settles: attempts, pauses and each request's time are bounded;
+ *   RL2  every `run` settles: attempts, pauses and each request's time are bounded, and with
+ *        several servers all of them together;
  *   RL3  a caller that aborts is answered at once, and its request is ended;
- *   RL4  `close` rejects what waits or pauses, lets what runs finish within `stopMs`, and ends the
- *        rest.
+ *   RL4  `close` rejects what waits or pauses, and lets what runs finish within `stopMs`;
+ *   RL5  what a server fails is asked of another one at once, where there is one. What may be the
+ *        texts' doing is asked of one other only.
  */
 
-import { buildConnector, Pool } from "undici";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { Secret, TlsFiles } from "../contract/links.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { waitAtMost } from "../runtime/deadline.ts";
+import { Deadline, waitAtMost } from "../runtime/deadline.ts";
 import { Semaphore } from "../runtime/semaphore.ts";
-import { readTlsFiles } from "../runtime/tls-files.ts";
 import { checkNotAborted } from "./checks.ts";
+import type { Lane } from "./port.ts";
 import { errorOf, type Failure, retryPauseMs } from "./remote-failure.ts";
-import { post } from "./remote-request.ts";
-import { type Endpoint, type Reply, readReply, requestBody } from "./remote-wire.ts";
+import type { PoolServer, ServerPool } from "./remote-pool.ts";
 
 export interface RemoteLaneOptions {
-  readonly endpoint: Endpoint;
-  /** What the endpoint calls its model; undefined where it serves one. */
-  readonly model: string | undefined;
-  readonly dimensions: number;
-  readonly apiKey: Secret | undefined;
-  readonly tls: TlsFiles | undefined;
+  readonly lane: Lane;
+  readonly pool: ServerPool;
   readonly inFlightMax: number;
+  /** Of all attempts together; undefined where one server's own bounds are enough. */
+  readonly runMs: number | undefined;
   readonly clock: Clock;
   /** From 0 to 1. */
   readonly random: () => number;
-}
-
-/** With files of its own each new connection reads them, so that they may be replaced. */
-function connecting(tls: TlsFiles | undefined): Pool.Options {
-  const timeout = limits.embedRemoteConnectMs;
-  if (tls === undefined) return { connectTimeout: timeout };
-  return {
-    connect: (options, callback) =>
-      buildConnector({ ...readTlsFiles(tls), timeout })(options, callback),
-  };
 }
 
 const closed = (): FreshetError =>
@@ -54,7 +41,6 @@ const closed = (): FreshetError =>
 
 export class RemoteLane {
   readonly #options: RemoteLaneOptions;
-  readonly #pool: Pool;
   readonly #requests: Semaphore;
   readonly #closing = new AbortController();
   #ended: Promise<void> | undefined;
@@ -65,21 +51,14 @@ export class RemoteLane {
       total: options.inFlightMax,
       waitingMax: limits.embedPendingBatchesMax,
     });
-    this.#pool = new Pool(options.endpoint.origin, {
-      connections: options.inFlightMax,
-      ...connecting(options.tls),
-      // A request has one time-out as a whole, by our own clock.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
   }
 
   /** Unit vectors of the texts of one request, in their order. */
   async run(texts: readonly string[], signal: AbortSignal | undefined): Promise<Float32Array[]> {
-    return await this.#requests.run(() => this.#attempts(texts, signal), signal);
+    return await this.#requests.run(() => this.#bounded(texts, signal), signal);
   }
 
-  /** May be called again; resolves once nothing is left running. */
+  /** May be called again; resolves once nothing is left running, or `stopMs` are over. */
   close(): Promise<void> {
     this.#ended ??= this.#close();
     return this.#ended;
@@ -88,27 +67,50 @@ export class RemoteLane {
   async #close(): Promise<void> {
     this.#closing.abort();
     await waitAtMost(this.#options.clock, limits.stopMs, this.#requests.close(closed()));
-    await this.#pool.destroy();
+  }
+
+  async #bounded(
+    texts: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array[]> {
+    const { runMs, clock } = this.#options;
+    if (runMs === undefined) return this.#attempts(texts, signal);
+    const deadline = new Deadline(clock, runMs, signal);
+    try {
+      return await this.#attempts(texts, deadline.signal);
+    } catch (thrown) {
+      if (deadline.isOver) throw errorOf({ kind: "unanswered", reason: "timeout" });
+      throw thrown;
+    } finally {
+      deadline.clear();
+    }
   }
 
   async #attempts(
     texts: readonly string[],
     signal: AbortSignal | undefined,
   ): Promise<Float32Array[]> {
-    for (let failures = 0; ; failures += 1) {
-      const reply = await this.#attempt(texts, signal);
+    const { pool, lane } = this.#options;
+    const tried = new Set<PoolServer>();
+    for (let failures = 0; ; ) {
+      const server = pool.choose(lane, tried);
+      const reply =
+        server === undefined ? pool.nobody() : await pool.send(server, { texts, lane }, signal);
       if (reply.kind === "vectors") return reply.vectors;
+      if (server !== undefined && this.#mayAskAnother(reply, tried.add(server))) continue;
       await this.#pauseOrThrow(reply, failures, signal);
+      failures += 1;
+      tried.clear();
     }
   }
 
-  async #attempt(texts: readonly string[], signal: AbortSignal | undefined): Promise<Reply> {
-    const { endpoint, model, apiKey, dimensions, clock, tls } = this.#options;
-    const body = requestBody(endpoint, texts, model);
-    const request = { path: endpoint.path, body, apiKey: apiKey?.(), signal, tls };
-    const answer = await post(this.#pool, request, clock);
-    if (answer.kind !== "body") return answer;
-    return readReply(endpoint, answer.text, { count: texts.length, dimensions });
+  /** RL5. */
+  #mayAskAnother(failure: Failure, tried: ReadonlySet<PoolServer>): boolean {
+    if (this.#closing.signal.aborted) return false;
+    const isOfTexts =
+      failure.kind === "refused" || failure.kind === "broken" || failure.kind === "unanswered";
+    if (isOfTexts && tried.size > 1) return false;
+    return this.#options.pool.choose(this.#options.lane, tried) !== undefined;
   }
 
   async #pauseOrThrow(

@@ -6,6 +6,7 @@
  */
 
 import { limits } from "../contract/limits.ts";
+import type { Lane } from "./port.ts";
 import { type Failure, misconfigured } from "./remote-failure.ts";
 
 export interface Endpoint {
@@ -14,7 +15,20 @@ export interface Endpoint {
   readonly shape: "openai" | "tei";
 }
 
-export type Reply = { readonly kind: "vectors"; readonly vectors: Float32Array[] } | Failure;
+export type Reply = VectorsReply | Failure;
+
+export interface VectorsReply {
+  readonly kind: "vectors";
+  readonly vectors: Float32Array[];
+  /** What computed them, as far as the server says. */
+  readonly computedBy: ComputedBy;
+}
+
+/** An embed server of Freshet names the fingerprint of its model; others name what they call it. */
+export interface ComputedBy {
+  readonly fingerprint: string | undefined;
+  readonly model: string | undefined;
+}
 
 /** The base URL of an OpenAI-compatible API, or the URL of one of the two routes itself. */
 export function endpointOf(url: string): Endpoint {
@@ -25,28 +39,48 @@ export function endpointOf(url: string): Endpoint {
   return { origin, path: route + search, shape: "openai" };
 }
 
-/** @param model the name that the endpoint knows it by, where it serves several */
+export interface AskedTexts {
+  readonly texts: readonly string[];
+  readonly lane: Lane;
+}
+
+/**
+ * @param asked `model`: the name that the endpoint knows it by, where it serves several;
+ * `fingerprint`: of an embed server of Freshet, once it has said it; others may refuse words that
+ * they do not know
+ */
 export function requestBody(
-  { shape }: Endpoint,
-  texts: readonly string[],
-  model: string | undefined,
+  { shape }: Pick<Endpoint, "shape">,
+  { texts, lane }: AskedTexts,
+  asked: { readonly model: string | undefined; readonly fingerprint?: string | undefined },
 ): string {
   if (shape === "tei") return JSON.stringify({ inputs: texts, normalize: true });
+  const { model, fingerprint } = asked;
+  const own =
+    fingerprint === undefined
+      ? {}
+      : { fingerprint, truncate: true, input_type: lane === "query" ? "query" : "document" };
   // Base64 is a third of the bytes and needs no parsing of numbers; a server that cannot ignores
   // the wish.
-  return JSON.stringify({ model, input: texts, encoding_format: "base64" });
+  return JSON.stringify({ model, input: texts, encoding_format: "base64", ...own });
+}
+
+/** The base URLs or routes of a list with commas between. */
+export function endpointsOf(urls: string): readonly Endpoint[] {
+  return urls.split(",").map((url) => endpointOf(url.trim()));
 }
 
 /** Consecutive texts that fit into one request each, in their order; never an empty one. */
-export function splitTexts(texts: readonly string[]): string[][] {
+export function splitTexts(
+  texts: readonly string[],
+  bytesMax: number = limits.embedRemoteBodyBytesMax,
+): string[][] {
   const requests: string[][] = [];
   let current: string[] = [];
   let bytes = 0;
   for (const text of texts) {
     const size = Buffer.byteLength(JSON.stringify(text));
-    const fits =
-      current.length < limits.embedRemoteInputsMax &&
-      bytes + size <= limits.embedRemoteBodyBytesMax;
+    const fits = current.length < limits.embedRemoteInputsMax && bytes + size <= bytesMax;
     if (requests.length === 0 || !fits) {
       current = [];
       bytes = 0;
@@ -60,7 +94,7 @@ export function splitTexts(texts: readonly string[]): string[][] {
 
 /** Unit vectors in the order of the texts, or what is wrong with the reply. */
 export function readReply(
-  { shape }: Endpoint,
+  { shape }: Pick<Endpoint, "shape">,
   body: string,
   expected: { readonly count: number; readonly dimensions: number },
 ): Reply {
@@ -86,7 +120,16 @@ export function readReply(
     if (!normalize(vector)) return { kind: "broken" };
     vectors.push(vector);
   }
-  return { kind: "vectors", vectors };
+  const computedBy = {
+    fingerprint: textIn(field(json, "freshet"), "fingerprint"),
+    model: textIn(json, "model"),
+  };
+  return { kind: "vectors", vectors, computedBy };
+}
+
+function textIn(value: unknown, name: string): string | undefined {
+  const found = field(value, name);
+  return typeof found === "string" ? found : undefined;
 }
 
 export function unusable(what: string): Failure {

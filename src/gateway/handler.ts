@@ -161,12 +161,17 @@ export function createHandler(options: HandlerOptions): Handler {
     lastVersion: (tenant) => service.lastVersion(tenant),
     status: () => service.status(),
     usage: (tenant) => service.usage(tenant),
-    explain(thrown) {
-      const error = toFreshetError(thrown);
-      if (error.code !== "internal") return error;
-      log.error({ error: thrown }, "a request failed unexpectedly");
-      return new FreshetError("internal");
-    },
+    explain: explaining(log),
+  };
+}
+
+/** The error as a caller may see it; an unexpected one is logged and loses its message. */
+export function explaining(log: Logger): Handler["explain"] {
+  return (thrown) => {
+    const error = toFreshetError(thrown);
+    if (error.code !== "internal") return error;
+    log.error({ error: thrown }, "a request failed unexpectedly");
+    return new FreshetError("internal");
   };
 }
 

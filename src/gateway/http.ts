@@ -48,6 +48,7 @@ export type HttpBounds = Readonly<Record<keyof typeof defaultBounds, number>>;
 
 export interface HttpOptions {
   readonly handler: Handler;
+  readonly embeddings?: RouteOptions["embeddings"];
   readonly webhooks?: Webhooks | undefined;
   readonly operations?: Operations | undefined;
   readonly credentials: Credentials;
@@ -78,8 +79,15 @@ export interface HttpServer {
 export async function startHttp(
   options: HttpOptions & { readonly host: string; readonly port: number },
 ): Promise<HttpServer> {
+  return listenOn(createHttpApp(options), options);
+}
+
+/** @throws Error as `startHttp` */
+export async function listenOn(
+  app: FastifyInstance,
+  options: Pick<HttpOptions, "tls" | "log"> & { readonly host: string; readonly port: number },
+): Promise<HttpServer> {
   const { host, port, tls, log } = options;
-  const app = createHttpApp(options);
   try {
     const url = await app.listen({ host, port });
     const endWatch = tls === undefined ? () => {} : watchCertificate(app.server, { tls, log });
@@ -105,10 +113,47 @@ async function closeWithin(app: FastifyInstance, ms: number): Promise<void> {
 
 /** The app without a socket: tests inject requests into it. */
 export function createHttpApp(options: HttpOptions): FastifyInstance {
+  const { app, audit, bounds } = createBareApp({ ...options, explain: options.handler.explain });
+  addRoutes(app, {
+    ...options,
+    ...checksOf(options),
+    mcpWrites: options.mcpWrites ?? false,
+    audit,
+    sse: { bufferBytesMax: bounds.sseBufferBytesMax, heartbeatMs: bounds.sseHeartbeatMs },
+    body: { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, rateMs: bounds.bodyRateMs },
+    clock: systemClock,
+  });
+  return app;
+}
+
+/** Who may come in, by what is configured. */
+export function checksOf(
+  options: Pick<HttpOptions, "credentials" | "metrics" | "hosts" | "operatorToken">,
+): Pick<RouteOptions, "authenticate" | "checkHost" | "checkOperator" | "keys"> {
+  const { credentials, metrics } = options;
+  const keys = asksForKeys(credentials);
+  return {
+    authenticate: authentication(credentials, { metrics, clock: systemClock }),
+    checkHost: hostCheck({ keys, hosts: options.hosts ?? [] }),
+    checkOperator: operatorCheck({ keys, token: options.operatorToken }),
+    keys,
+  };
+}
+
+export interface BareOptions extends Pick<HttpOptions, "tls" | "log" | "audit" | "bounds"> {
+  readonly explain: Handler["explain"];
+}
+
+/** Every bound of a connection, and no route. */
+export function createBareApp(options: BareOptions): {
+  readonly app: FastifyInstance;
+  readonly audit: RequestAudit;
+  readonly bounds: HttpBounds;
+} {
   const bounds: HttpBounds = { ...defaultBounds, ...options.bounds };
   const app = newServer(bounds, options.tls);
   const audit = new RequestAudit(options.audit ?? noAudit);
-  const refuse = refusal(options.handler, audit);
+  const refuse = refusal(options, audit);
   readBodies(app);
   limitBodyTime(app, bounds.bodyMs);
   app.setErrorHandler((thrown, _request, reply) => refuse(thrown, reply));
@@ -127,23 +172,7 @@ export function createHttpApp(options: HttpOptions): FastifyInstance {
     );
   });
   readOutRefusedBodies(app, bounds);
-  const keys = asksForKeys(options.credentials);
-  addRoutes(app, {
-    ...options,
-    authenticate: authentication(options.credentials, {
-      metrics: options.metrics,
-      clock: systemClock,
-    }),
-    checkHost: hostCheck({ keys, hosts: options.hosts ?? [] }),
-    checkOperator: operatorCheck({ keys, token: options.operatorToken }),
-    keys,
-    mcpWrites: options.mcpWrites ?? false,
-    audit,
-    sse: { bufferBytesMax: bounds.sseBufferBytesMax, heartbeatMs: bounds.sseHeartbeatMs },
-    body: { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, rateMs: bounds.bodyRateMs },
-    clock: systemClock,
-  });
-  return app;
+  return { app, audit, bounds };
 }
 
 function newServer(bounds: HttpBounds, tls: ListenerTls | undefined): FastifyInstance {
@@ -216,9 +245,9 @@ function limitBodyTime(app: FastifyInstance, bodyMs: number): void {
   app.addHook("onResponse", stop);
 }
 
-function refusal(handler: Handler, audit: RequestAudit) {
+function refusal({ explain }: Pick<Handler, "explain">, audit: RequestAudit) {
   return (thrown: unknown, reply: FastifyReply) => {
-    const error = handler.explain(fromFramework(thrown));
+    const error = explain(fromFramework(thrown));
     audit.failed(reply.request, error.code);
     return sendProblem(error, reply);
   };

@@ -102,6 +102,8 @@ const components = {
   ChatRequest: jsonSchema(openAiSchemas.input.ChatRequest, "input"),
   ResponsesRequest: jsonSchema(openAiSchemas.input.ResponsesRequest, "input"),
   StoreSearch: jsonSchema(openAiSchemas.input.StoreSearch, "input"),
+  EmbeddingsRequest: jsonSchema(openAiSchemas.input.EmbeddingsRequest, "input"),
+  EmbeddingsReply: jsonSchema(openAiSchemas.output.EmbeddingsReply, "output"),
   OpenAiError: jsonSchema(openAiSchemas.output.OpenAiError, "output"),
   DifyRetrieval: jsonSchema(difySchemas.input.DifyRetrieval, "input"),
   DifyRecords: jsonSchema(difySchemas.output.DifyRecords, "output"),

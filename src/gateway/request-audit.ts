@@ -46,6 +46,7 @@ const audited: Readonly<Record<string, readonly [AuditSurface, AuditOperation]>>
   "POST /v1/chat/completions": ["openai", "ask"],
   "POST /v1/responses": ["openai", "ask"],
   "POST /v1/vector_stores/:id/search": ["openai", "ask"],
+  "POST /v1/embeddings": ["openai", "ask"],
   "GET /v1/models": ["openai", "models"],
   "GET /v1/models/:id": ["openai", "models"],
 };

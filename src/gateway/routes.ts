@@ -23,6 +23,7 @@ import type { Handler } from "./handler.ts";
 import { addMcpRoute, mcpPath } from "./mcp/routes.ts";
 import { metricsPage, type ShownMetrics } from "./metrics-page.ts";
 import { type LineResult, publishLines } from "./ndjson.ts";
+import type { EmbeddingsHandler } from "./openai/embeddings.ts";
 import { addOpenAiRoutes, openAiPaths } from "./openai/routes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { addOperationRoutes, operationMethods } from "./operations/routes.ts";
@@ -33,6 +34,8 @@ import { addWebhookRoute, webhookPath } from "./webhook-route.ts";
 
 export interface RouteOptions {
   readonly handler: Handler;
+  /** Undefined where nobody asks for vectors alone. */
+  readonly embeddings?: EmbeddingsHandler | undefined;
   /** Undefined where no sources are. */
   readonly webhooks?: Webhooks | undefined;
   /** Undefined where merges and dead letters are out of reach. */
@@ -218,6 +221,7 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   [openAiPaths.chat]: ["POST"],
   [openAiPaths.responses]: ["POST"],
   [openAiPaths.storeSearch]: ["POST"],
+  [openAiPaths.embeddings]: ["POST"],
   [openAiPaths.models]: ["GET", "HEAD"],
   [openAiPaths.model]: ["GET", "HEAD"],
   "/healthz": ["GET", "HEAD"],

@@ -220,6 +220,7 @@ export const histograms: Instruments<HistogramLabels> = {
 
 export const gauges: Instruments<GaugeLabels> = {
   language_model_up: { help: "0 while a model endpoint rests after failures", labels: ["model"] },
+  embed_servers: { help: "servers that embed for this node, by state", labels: ["state"] },
   question_cache_bytes: { help: "bytes that are kept for equal questions", labels: ["cache"] },
   ingest_lag_operations: { help: "operations known but not applied", labels: ["tenant"] },
   oldest_waiting_timestamp_seconds: {

@@ -5,6 +5,7 @@ import type { FastifyInstance } from "fastify";
 import { expect } from "vitest";
 import { z } from "zod";
 import type { AuditTrail } from "../../src/contract/audit.ts";
+import type { Embeddings } from "../../src/contract/embeddings.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Logger } from "../../src/contract/observation.ts";
 import type { Operations } from "../../src/contract/operations.ts";
@@ -17,6 +18,7 @@ import {
   type HttpServer,
   startHttp,
 } from "../../src/gateway/http.ts";
+import { createEmbeddingsHandler } from "../../src/gateway/openai/embeddings.ts";
 import { openApiDocument } from "../../src/gateway/openapi.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
@@ -24,6 +26,16 @@ import { FakeService } from "./fake-service.ts";
 
 export const keyOfAcme = "key-of-acme-0123456789";
 export const keyOfGlobex = "key-of-globex-0123456789";
+
+/** Makes the same of every text. */
+const fixedEmbeddings: Embeddings = {
+  model: { name: "fixed", fingerprint: "fixed-1", dimensions: 2, maxTokens: 8 },
+  redacts: true,
+  embed: async ({ texts }) => ({
+    vectors: texts.map(() => Float32Array.of(1, 0)),
+    tokens: texts.length,
+  }),
+};
 
 interface FixtureOptions {
   readonly webhooks?: Webhooks;
@@ -57,6 +69,7 @@ export function fixture(options: FixtureOptions = {}): Fixture {
   const { questionsInFlightMax } = options;
   const http = {
     handler: createHandler({ service, log, clock: systemClock, questionsInFlightMax }),
+    embeddings: createEmbeddingsHandler(fixedEmbeddings),
     credentials: {
       ...options.credentials,
       apiKeys: options.keys === true ? () => keysOfFixture : undefined,

@@ -26,6 +26,11 @@ export function runRole(role: string, env: Environment): Run {
   return run(process.execPath, ["src/main.ts", role], env);
 }
 
+/** `freshet …`, without what `ops/freshet` sets up before. */
+export function runCommand(parameters: readonly string[], env: Environment): Run {
+  return run(process.execPath, ["src/cli/main.ts", ...parameters], env);
+}
+
 /** `ops/start …` */
 export function runStart(parameters: readonly string[], env: Environment): Run {
   return run("ops/start", parameters, env);

@@ -81,6 +81,38 @@ export const embeddingLimits = {
   /** Requests at once: four keep a GPU host busy, whose own queue orders those of all engines. */
   embedRemoteIngestInFlightMax: 4,
   embedRemoteQueryInFlightMax: 16,
+  /** Servers of one pool: a slip of configuration, or a subject that many answer, stays bounded. */
+  embedPoolServersMax: 64,
+  /** How often the pool looks at each of its servers. */
+  embedPoolLookMs: 500,
+  /**
+   * A server that has requests and has said nothing for so long is asked whether it lives, and has
+   * `embedPoolAliveMs` to say so: with the look before, its work is elsewhere within five seconds.
+   */
+  embedPoolSilentMs: 2 * secondMs,
+  embedPoolAliveMs: 2 * secondMs,
+  /** A server that was away is tried again between these; the longest is what a restart costs. */
+  embedPoolRetryMinMs: 250,
+  embedPoolRetryMaxMs: 2 * secondMs,
+  /** One look at what a server computes, before it gets work. */
+  embedPoolProbeMs: 5 * secondMs,
+  /**
+   * A server that does not name the model's fingerprint in each reply could have been replaced by
+   * another one: so often it is asked again what it computes.
+   */
+  embedPoolReprobeMs: 10 * secondMs,
+  /** All attempts of one request together, at all servers. */
+  embedPoolRunMs: 40 * secondMs,
+  /** How often servers are looked for on NATS, and how long they have to say who they are. */
+  embedDiscoverEveryMs: 2 * secondMs,
+  embedDiscoverMs: 500,
+  /** So many servers on NATS are kept busy; how many there are is not known before. */
+  embedNatsServersExpected: 4,
+  /**
+   * Of one request over NATS, whose messages are at most a megabyte unless it is
+   * told otherwise.
+   */
+  embedNatsBodyBytesMax: 512 * KiB,
 } as const;
 
 const {
@@ -113,6 +145,26 @@ export const embeddingRelations: Relations = {
     below(attemptsMs + pausesMs, embedRequestMs),
     atMost(embeddingLimits.embedRemoteRetryMaxMs, embedRemoteRetryAfterMaxMs),
     below(embeddingLimits.embedRemoteConnectMs, embedRemoteRequestMs),
+  ],
+  "a server that hangs loses its work within five seconds": [
+    atMost(
+      embeddingLimits.embedPoolSilentMs +
+        embeddingLimits.embedPoolLookMs +
+        embeddingLimits.embedPoolAliveMs,
+      5 * secondMs,
+    ),
+    atMost(embeddingLimits.embedPoolRetryMinMs, embeddingLimits.embedPoolRetryMaxMs),
+  ],
+  "all attempts at a pool end before its texts are given up": [
+    below(embeddingLimits.embedPoolRunMs, embedRequestMs),
+    below(embedRemoteRequestMs, embeddingLimits.embedPoolRunMs),
+    below(embeddingLimits.embedPoolProbeMs, embedRemoteRequestMs),
+  ],
+  "servers have said who they are before they are asked again": [
+    below(embeddingLimits.embedDiscoverMs, embeddingLimits.embedDiscoverEveryMs),
+  ],
+  "a request over NATS is smaller than one over HTTP": [
+    atMost(embeddingLimits.embedNatsBodyBytesMax, embeddingLimits.embedRemoteBodyBytesMax),
   ],
   "a remote reply has room for vectors that are ten times as wide": [
     below(embedRemoteInputsMax * 3_840 * bytesPerDecimal, embeddingLimits.embedRemoteReplyBytesMax),

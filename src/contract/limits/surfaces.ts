@@ -75,6 +75,18 @@ export const surfaceLimits = {
   /** A chat request brings its whole conversation; what is asked is its last message. */
   chatBytesMax: 1 * MiB,
   chatMessagesMax: 1_000,
+  /** Texts of one request for vectors: what clients of OpenAI's API send at most. */
+  embeddingsInputsMax: 2_048,
+  /** As many texts of two hundred tokens, as JSON. */
+  embeddingsBytesMax: 2 * MiB,
+  /** Requests for vectors at once: a body and its vectors are some ten megabytes. */
+  embeddingsInFlightMax: 64,
+  /** One caller alone, an engine for instance, gets four fifths of them. */
+  embeddingsTimesFree: 4,
+  /** Texts are made ready on the main thread, so much at a stretch: a millisecond or two. */
+  embeddingsSliceChars: 8 * 1_024,
+  /** Of one text: a model reads some two thousand characters of it. */
+  embeddingsTextCharsMax: 32 * 1_024,
   idempotencyKeyCharsMax: 256,
   /** Keys of a key store: two for each tenant of the largest installation. */
   apiKeysMax: 20_000,
@@ -159,6 +171,10 @@ export const surfaceLimits = {
   ingestAtRestMs: 2 * secondMs,
   /** A server that does not answer the command line in this time is down. */
   cliConnectMs: 5 * secondMs,
+  /** What `freshet top` reads of a page of metrics: that of a node with all its tenant labels. */
+  topPageCharsMax: 16 * MiB,
+  /** How long `freshet top` waits for a page. */
+  topAnswerMs: 5 * secondMs,
   /** Replies that one file of `freshet verify` may hold: some 10,000, parsed in memory. */
   verifyFileBytesMax: 64 * MiB,
 

@@ -1,8 +1,10 @@
 /** The routes for clients of OpenAI's API, as the OpenAPI document describes them. */
 
+import { embeddingsRequestSchema } from "../../contract/embeddings.ts";
 import type { ErrorCode } from "../../contract/errors.ts";
 import { errorResponses } from "../error-responses.ts";
 import { chatSchema, modelName } from "./chat.ts";
+import { embeddingsReplySchema } from "./embeddings.ts";
 import { openAiErrorSchema } from "./errors.ts";
 import { responsesSchema } from "./responses.ts";
 import { storeSearchSchema } from "./vector-store.ts";
@@ -15,8 +17,9 @@ export const openAiSchemas = {
     ChatRequest: chatSchema,
     ResponsesRequest: responsesSchema,
     StoreSearch: storeSearchSchema,
+    EmbeddingsRequest: embeddingsRequestSchema,
   },
-  output: { OpenAiError: openAiErrorSchema },
+  output: { OpenAiError: openAiErrorSchema, EmbeddingsReply: embeddingsReplySchema },
 };
 
 const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
@@ -24,6 +27,25 @@ const json = (schema: Json): Json => ({ "application/json": { schema } });
 
 const refusals = (codes: readonly ErrorCode[]): Json =>
   errorResponses(codes, json(ref("OpenAiError")));
+
+function embeddingsOperation(parameters: readonly Json[], reading: readonly ErrorCode[]): Json {
+  return {
+    operationId: "embeddings",
+    summary: "Vectors of texts, in the form of OpenAI's embeddings",
+    description:
+      "The vectors that documents (`input_type` `document`, the default) or questions (`query`) of the tenant get, of unit length. Texts are redacted first, as documents and questions are. A text that the model does not take whole is refused unless `truncate` is true.",
+    parameters,
+    requestBody: { required: true, content: json(ref("EmbeddingsRequest")) },
+    responses: {
+      200: { description: "the vectors", content: json(ref("EmbeddingsReply")) },
+      ...refusals([
+        ...reading,
+        ...(["not_found", "invalid_json", "model_mismatch", "tenant_suspended"] as const),
+        ...(["tenant_erased", "embedding_unavailable", "embedding_failed"] as const),
+      ]),
+    },
+  };
+}
 
 /**
  * @param asking codes that a question may end with
@@ -67,6 +89,7 @@ export function openAiOperations(
         },
       },
     },
+    "/v1/embeddings": { post: embeddingsOperation(parameters, reading) },
     "/v1/models": {
       get: {
         operationId: "models",

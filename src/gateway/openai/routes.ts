@@ -20,6 +20,7 @@ import {
   questionOf,
   type ReplyHead,
 } from "./chat.ts";
+import type { EmbeddingsHandler } from "./embeddings.ts";
 import { openAiErrorOf } from "./errors.ts";
 import type { OpenAiRouteOptions } from "./options.ts";
 import { responses } from "./responses-route.ts";
@@ -35,16 +36,13 @@ export const openAiPaths = {
   models: "/v1/models",
   model: "/v1/models/:id",
   storeSearch: "/v1/vector_stores/:id/search",
+  embeddings: "/v1/embeddings",
 } as const;
 
 export function addOpenAiRoutes(app: FastifyInstance, options: OpenAiRouteOptions): void {
   const { handler, gate, clock } = options;
   void app.register(async (scope) => {
-    scope.setErrorHandler((thrown, request, reply) => {
-      const error = handler.explain(fromFramework(thrown));
-      options.audit.failed(request, error.code);
-      return reply.code(error.status).headers(errorHeaders(error)).send(openAiErrorOf(error));
-    });
+    tellAsOpenAi(scope, options);
     const asking = { onRequest: gate.admits("query"), bodyLimit: limits.chatBytesMax };
     scope.post(openAiPaths.chat, asking, (request, reply) => chat(options, request, reply));
     scope.post(openAiPaths.responses, asking, (request, reply) =>
@@ -62,6 +60,9 @@ export function addOpenAiRoutes(app: FastifyInstance, options: OpenAiRouteOption
       const question = { ...asker, body: storeQuestionOf(search), signal, traceparent };
       return storePageOf(search, await orNothing(handler.answer(question)));
     });
+    if (options.embeddings !== undefined) {
+      addEmbeddingsRoute(scope, { gate, embeddings: options.embeddings });
+    }
     const model = {
       ...{ id: modelName, object: "model", owned_by: "freshet" },
       created: Math.floor(clock.nowMs() / 1_000),
@@ -72,6 +73,31 @@ export function addOpenAiRoutes(app: FastifyInstance, options: OpenAiRouteOption
       if (params.id === modelName) return model;
       throw new FreshetError("not_found", `there is one model: ${modelName}`);
     });
+  });
+}
+
+/** Errors of the scope's routes. */
+export function tellAsOpenAi(
+  scope: FastifyInstance,
+  { handler, audit }: { readonly handler: Pick<Handler, "explain">; readonly audit: RequestAudit },
+): void {
+  scope.setErrorHandler((thrown, request, reply) => {
+    const error = handler.explain(fromFramework(thrown));
+    audit.failed(request, error.code);
+    return reply.code(error.status).headers(errorHeaders(error)).send(openAiErrorOf(error));
+  });
+}
+
+/** Also of a server that has no other route of a tenant. */
+export function addEmbeddingsRoute(
+  app: FastifyInstance,
+  { gate, embeddings }: { readonly gate: Gate; readonly embeddings: EmbeddingsHandler },
+): void {
+  const asking = { onRequest: gate.admits("query"), bodyLimit: limits.embeddingsBytesMax };
+  app.post(openAiPaths.embeddings, asking, async (request, reply) => {
+    const { tenant, credential } = gate.identityOf(request);
+    const { signal } = abortWhenCallerLeaves(reply.raw);
+    return embeddings.embed({ tenant, credential, body: request.body, signal });
   });
 }
 

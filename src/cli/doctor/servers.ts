@@ -1,0 +1,220 @@
+/** Servers, each asked once and for a bounded time. What does not answer is a finding. */
+
+import { createServer } from "node:net";
+import { z } from "zod";
+import type { Config } from "../../config/config.ts";
+import type { NatsFacts, TemporalFacts } from "../../contract/inspection.ts";
+import type { TlsFiles } from "../../contract/links.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import type { Addresses } from "../addresses.ts";
+import { askUrl } from "../http-client.ts";
+import { type Finding, fail, ok, warn } from "./finding.ts";
+import { judgeClock, judgeNats, judgeTemporal, judgeVersion, versionsMin } from "./judge.ts";
+
+export interface Inspectors {
+  readonly nats: (addresses: Addresses) => Promise<NatsFacts>;
+  readonly temporal: (addresses: Addresses) => Promise<TemporalFacts>;
+}
+
+export interface Asked {
+  readonly config: Config;
+  readonly addresses: Addresses;
+  readonly timeoutMs: number;
+}
+
+export async function checkNats(
+  { config, addresses }: Asked,
+  inspect: Inspectors["nats"],
+): Promise<readonly Finding[]> {
+  try {
+    const facts = await inspect(addresses);
+    return judgeNats(facts, { partitions: addresses.partitions, replicas: config.nats.replicas });
+  } catch (thrown) {
+    const mend = "ops/start starts one; else correct FRESHET_NATS_URL and its credentials";
+    return [fail("NATS", lineOf(thrown), mend)];
+  }
+}
+
+export async function checkTemporal(
+  { addresses }: Asked,
+  inspect: Inspectors["temporal"],
+): Promise<readonly Finding[]> {
+  try {
+    return judgeTemporal(await inspect(addresses));
+  } catch (thrown) {
+    const mend =
+      "ops/start starts one; else correct FRESHET_TEMPORAL_ADDRESS (without it nothing is merged)";
+    const { address } = addresses.temporal;
+    return [fail("Temporal", `${address} does not answer: ${lineOf(thrown)}`, mend)];
+  }
+}
+
+const metaSchema = z.looseObject({ version: z.string() });
+
+export async function checkWeaviate({ config, timeoutMs }: Asked): Promise<readonly Finding[]> {
+  const { url, apiKey, tls } = config.weaviate;
+  const what = "Weaviate";
+  const mend = "ops/start starts one; else correct FRESHET_WEAVIATE_URL (only memory answers now)";
+  const ready = await ask(`${url}/v1/.well-known/ready`, { tls, timeoutMs });
+  if ("failed" in ready)
+    return [fail(what, `${hostOf(url)} does not answer: ${ready.failed}`, mend)];
+  if (!ready.ok) return [fail(what, `is not ready (${ready.status})`, "look at its log")];
+  const meta = await ask(`${url}/v1/meta`, { tls, timeoutMs, key: apiKey });
+  if ("failed" in meta) return [fail(what, meta.failed, mend)];
+  if (meta.status === 401 || meta.status === 403) {
+    return [fail(what, `refuses the key (${meta.status})`, "correct FRESHET_WEAVIATE_API_KEY")];
+  }
+  const parsed = metaSchema.safeParse(meta.json);
+  const version = parsed.success ? parsed.data.version : "unknown";
+  return [judgeVersion(what, version, versionsMin.weaviate), ...clockOf("clock of Weaviate", meta)];
+}
+
+const readySchema = z.looseObject({ ready: z.boolean(), missing: z.array(z.string()) });
+
+export async function checkEngine({ addresses, timeoutMs }: Asked): Promise<readonly Finding[]> {
+  const what = "engine";
+  const { http } = addresses;
+  const answer = await ask(`${http}/readyz`, { tls: addresses.api?.tls, timeoutMs });
+  if ("failed" in answer) {
+    const { hostname, port } = new URL(http);
+    const at = Number(port === "" ? 80 : port);
+    if (await isFree(hostname, at)) {
+      return [warn(what, `none runs at ${http}; the port is free`, "ops/start")];
+    }
+    const mend = `stop what listens on port ${at}, or set FRESHET_HTTP_PORT`;
+    return [fail(what, `port ${at} is taken by something that does not answer`, mend)];
+  }
+  const parsed = readySchema.safeParse(answer.json);
+  if (!parsed.success) {
+    const mend = "another program has the port: stop it, or set FRESHET_HTTP_PORT";
+    return [fail(what, `what answers at ${http} is no engine (status ${answer.status})`, mend)];
+  }
+  const { ready, missing } = parsed.data;
+  const clock = clockOf("clock of the engine", answer);
+  if (ready && missing.length === 0) return [ok(what, `${http} is ready`), ...clock];
+  const says = missing.join("; ") || "is starting";
+  const mend = "freshet status says more";
+  return [ready ? warn(what, `ready, but: ${says}`, mend) : fail(what, says, mend), ...clock];
+}
+
+const modelsSchema = z.looseObject({
+  data: z.array(
+    z.looseObject({
+      id: z.string(),
+      freshet: z.looseObject({ fingerprint: z.string(), dimensions: z.number() }).optional(),
+    }),
+  ),
+});
+
+/** Of a pool every server has to compute the same. */
+export async function checkEmbedServers({ config, timeoutMs }: Asked): Promise<readonly Finding[]> {
+  const { remote } = config.embedding;
+  if (remote?.url === undefined) return [];
+  const { tls, apiKey: key } = remote;
+  const prints = new Set<string>();
+  const findings = await Promise.all(
+    remote.url.split(",").map(async (url): Promise<Finding> => {
+      const what = `embedding server ${hostOf(url)}`;
+      const mend = "start it (freshet embed-server), or correct FRESHET_EMBED_URL";
+      const base = url.replace(/\/(embeddings|embed)?\/*$/, "");
+      const answer = await ask(`${base}/models`, { tls, timeoutMs, key });
+      if ("failed" in answer) return fail(what, `does not answer: ${answer.failed}`, mend);
+      if (answer.status === 401 || answer.status === 403) {
+        return fail(what, `refuses the key (${answer.status})`, "correct FRESHET_EMBED_API_KEY");
+      }
+      const parsed = modelsSchema.safeParse(answer.json);
+      const own = parsed.success ? parsed.data.data.find((one) => one.freshet) : undefined;
+      if (own?.freshet === undefined) return ok(what, `answers (${answer.status})`);
+      prints.add(own.freshet.fingerprint);
+      return ok(
+        what,
+        `${own.id}, ${own.freshet.dimensions} dimensions, ${own.freshet.fingerprint}`,
+      );
+    }),
+  );
+  if (prints.size < 2) return findings;
+  const mend = "run the same model and precision on all of them, or engines refuse some";
+  return [...findings, warn("embedding servers", "compute with several graphs", mend)];
+}
+
+export async function checkLanguageModel({
+  config,
+  timeoutMs,
+}: Asked): Promise<readonly Finding[]> {
+  const { languageModel } = config;
+  const what = "language model";
+  if (languageModel === undefined) {
+    return [ok(what, "none: answers are sentences of the sources")];
+  }
+  const { url, apiKey: key, tls, model } = languageModel;
+  const answer = await ask(`${url.replace(/\/+$/, "")}/models`, { tls, timeoutMs, key });
+  const mend = "correct FRESHET_LLM_URL; until it answers, answers are sentences of the sources";
+  if ("failed" in answer)
+    return [warn(what, `${hostOf(url)} does not answer: ${answer.failed}`, mend)];
+  if (answer.status === 401 || answer.status === 403) {
+    return [fail(what, `refuses the key (${answer.status})`, "correct FRESHET_LLM_API_KEY")];
+  }
+  return [ok(what, `${model} at ${hostOf(url)}`)];
+}
+
+interface Answered {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly json: unknown;
+  /** The server's clock less ours; undefined where it does not say. */
+  readonly offsetMs: number | undefined;
+}
+
+async function ask(
+  url: string,
+  options: {
+    readonly tls: TlsFiles | undefined;
+    readonly timeoutMs: number;
+    readonly key?: (() => string) | undefined;
+  },
+): Promise<Answered | { readonly failed: string }> {
+  const { tls, timeoutMs, key } = options;
+  try {
+    const askedAtMs = systemClock.nowMs();
+    const headers: Record<string, string> =
+      key === undefined ? {} : { authorization: `Bearer ${key()}` };
+    const signal = AbortSignal.timeout(timeoutMs);
+    const response = await askUrl(url, { tls, headers, signal });
+    const halfMs = (askedAtMs + systemClock.nowMs()) / 2;
+    // A header of whole seconds: half of one is the best guess.
+    const atMs = Date.parse(response.headers.get("date") ?? "") + 500;
+    const offsetMs = Number.isNaN(atMs) ? undefined : atMs - halfMs;
+    const json: unknown = await response.json().catch(() => undefined);
+    return { ok: response.ok, status: response.status, json, offsetMs };
+  } catch (thrown) {
+    return { failed: lineOf(thrown) };
+  }
+}
+
+/** A header of whole seconds tells no more than a second. */
+function clockOf(what: string, { offsetMs }: Answered): readonly Finding[] {
+  if (offsetMs === undefined) return [];
+  return [judgeClock(what, Math.abs(offsetMs) <= 1_000 ? 0 : offsetMs)];
+}
+
+/** Without what a URL says of users and passwords. */
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : "the address";
+}
+
+/** The reason of a failed connection; never a URL, which may hold a password. */
+function lineOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return "no reason";
+  const { cause } = thrown;
+  if (thrown.name === "TimeoutError") return "no answer in time";
+  const inner = cause instanceof Error && "code" in cause ? String(cause.code) : undefined;
+  return inner ?? thrown.message.split("\n")[0]?.slice(0, 200) ?? "no reason";
+}
+
+function isFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
+}

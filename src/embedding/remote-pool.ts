@@ -1,0 +1,338 @@
+/**
+ * The servers of one name: which of them serve, what is at each, and what each computes.
+ *
+ * Owns: the servers' states and links, a watch on each of them. Never: repeats a request, or lets a
+ * server have work that has not been seen to compute the pool's model.
+ * Receives: `choose` and `send` from the lanes, servers that come and go. Sends: requests, probes.
+ *
+ *   EP1  a server gets work only after it made of a known sentence what the pool's first server
+ *        made of it; one that names another model in a reply loses its place, and the reply does
+ *        not count;
+ *   EP2  a server that breaks off, or says nothing while it has work and does not say that it
+ *        lives, loses its work within its link's `silentMs` and what a look takes: its requests
+ *        end as down;
+ *   EP3  one that is away is asked again, at most `embedPoolRetryMaxMs` apart, for as long as the
+ *        pool is there;
+ *   EP4  a pool of one fixed server is never without it: it is asked, whatever happened before.
+ */
+
+import { FreshetError, toFreshetError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
+import type { Logger, Metrics } from "../contract/observation.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { Deadline } from "../runtime/deadline.ts";
+import { probeText } from "./model-probe.ts";
+import type { Lane } from "./port.ts";
+import { type Failure, misconfigured } from "./remote-failure.ts";
+import type { ServerLink } from "./remote-link.ts";
+import type { AskedTexts, ComputedBy, Reply, VectorsReply } from "./remote-wire.ts";
+import {
+  afterFailure,
+  type Candidate,
+  leastLoaded,
+  type ServerState,
+  strangeness,
+  unknownServer,
+} from "./server-state.ts";
+
+export interface PoolOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, "set" | "count">;
+  /** One that is fixed: EP4. */
+  readonly isAlone: boolean;
+}
+
+/** One of the pool. */
+export class PoolServer {
+  readonly link: ServerLink;
+  state: ServerState;
+  readonly outstanding: Record<Lane, number> = { ingest: 0, query: 0 };
+  turn = 0;
+  requests = 0;
+  heardAtMs = 0;
+  probedAtMs = 0;
+  computedBy: ComputedBy | undefined;
+  /** Aborts when it leaves: its requests end, and are made again elsewhere. */
+  cut = new AbortController();
+  isGone = false;
+
+  constructor(link: ServerLink, state: ServerState) {
+    this.link = link;
+    this.state = state;
+  }
+
+  in(lane: Lane): Candidate & { readonly server: PoolServer } {
+    const { state, turn, outstanding } = this;
+    return { server: this, state, turn, outstanding: outstanding[lane] };
+  }
+}
+
+export class ServerPool {
+  readonly #options: PoolOptions;
+  readonly #servers = new Set<PoolServer>();
+  readonly #ending = new AbortController();
+  readonly #watches = new Set<Promise<void>>();
+  /** What the first server made of the probe. */
+  #reference: Float32Array | undefined;
+  #turns = 0;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  get servers(): ReadonlySet<PoolServer> {
+    return this.#servers;
+  }
+
+  add(link: ServerLink): PoolServer {
+    const { isAlone } = this.#options;
+    const server = new PoolServer(link, isAlone ? { kind: "serving" } : unknownServer);
+    this.#servers.add(server);
+    return server;
+  }
+
+  /** From now on its state is looked at, until it is removed. */
+  watch(server: PoolServer): void {
+    const watch = this.#watch(server).finally(() => this.#watches.delete(watch));
+    this.#watches.add(watch);
+  }
+
+  async remove(server: PoolServer): Promise<void> {
+    server.isGone = true;
+    this.#servers.delete(server);
+    server.cut.abort();
+    this.#count();
+    await server.link.close();
+  }
+
+  /** The one with the least outstanding work that was not tried yet; undefined: there is none. */
+  choose(lane: Lane, tried: ReadonlySet<PoolServer>): PoolServer | undefined {
+    const candidates = [...this.#servers].filter((server) => !tried.has(server));
+    const chosen = leastLoaded(
+      candidates.map((server) => server.in(lane)),
+      new Set(),
+    )?.server;
+    if (chosen !== undefined) chosen.turn = this.#turns += 1;
+    return chosen;
+  }
+
+  /** What a request fails with while no server serves. */
+  nobody(): Failure {
+    const whys = [...this.#servers].flatMap(({ link, state }) =>
+      state.kind === "serving" ? [] : [`${link.name} ${state.why}`],
+    );
+    const reason = whys.length === 0 ? "there is no server" : whys.slice(0, 4).join("; ");
+    return { kind: "down", reason, retryAfterMs: undefined };
+  }
+
+  /** @throws FreshetError cancelled when the caller has gone */
+  async send(
+    server: PoolServer,
+    asked: AskedTexts,
+    signal: AbortSignal | undefined,
+  ): Promise<Reply> {
+    const { clock, isAlone } = this.#options;
+    const bytes = asked.texts.reduce((sum, text) => sum + text.length, 0);
+    if (server.requests === 0) server.heardAtMs = clock.monotonicMs();
+    server.requests += 1;
+    server.outstanding[asked.lane] += bytes;
+    try {
+      const { fingerprint } = server.computedBy ?? {};
+      const both = isAlone ? signal : anyOf(server.cut.signal, signal);
+      const reply = await server.link.send({ ...asked, fingerprint }, both);
+      server.heardAtMs = clock.monotonicMs();
+      return await this.#judged(server, reply);
+    } catch (thrown) {
+      if (signal?.aborted === true || toFreshetError(thrown).code !== "cancelled") throw thrown;
+      // EP2: the server was cut off, not the caller.
+      return down("does not answer");
+    } finally {
+      server.requests -= 1;
+      server.outstanding[asked.lane] -= bytes;
+    }
+  }
+
+  /**
+   * Asks all servers what they compute, before there is any work.
+   * @throws FreshetError embedding_unavailable: none answers, or they do not compute the same
+   */
+  async open(): Promise<void> {
+    const servers = [...this.#servers];
+    const replies = await Promise.all(servers.map((server) => this.#probe(server)));
+    for (const [index, server] of servers.entries()) {
+      const reply = replies[index] as Reply;
+      const why = this.#admit(server, reply);
+      if (server.state.kind !== "stranger") continue;
+      const first = servers.find(({ state }) => state.kind === "serving");
+      const says = `${server.link.name} ${why}, against ${first?.link.name ?? "the first"}: servers of one pool run the same model`;
+      throw new FreshetError("embedding_unavailable", says);
+    }
+    this.#count();
+    if (servers.some(({ state }) => state.kind === "serving")) return;
+    const { reason } = this.nobody() as { readonly reason: string };
+    throw new FreshetError("embedding_unavailable", `no embedding server serves: ${reason}`);
+  }
+
+  /** The model of the pool, from what its only server has made of the probe. */
+  refersTo(vector: Float32Array): void {
+    this.#reference = vector;
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort();
+    await Promise.all(this.#watches);
+    await Promise.all([...this.#servers].map(({ link }) => link.close()));
+  }
+
+  /** EP1, and what a failure says of the server. */
+  async #judged(server: PoolServer, reply: Reply): Promise<Reply> {
+    if (reply.kind === "vectors") {
+      if (isSame((server.computedBy ??= reply.computedBy), reply.computedBy)) return reply;
+      return this.#afterChange(server);
+    }
+    const { isAlone } = this.#options;
+    if (isAlone || (reply.kind !== "down" && reply.kind !== "misconfigured")) return reply;
+    this.#leave(server, reply.kind === "down" ? reply.reason : reply.what);
+    return reply;
+  }
+
+  /** It was started again with another model, or with another precision of the same. */
+  async #afterChange(server: PoolServer): Promise<Reply> {
+    if (!this.#options.isAlone) {
+      this.#leave(server, "computes with another model than before");
+      return down("computes with another model than before");
+    }
+    const why = this.#admit(server, await this.#probe(server));
+    server.state = { kind: "serving" };
+    return why === undefined ? down("was started again") : misconfigured(why);
+  }
+
+  async #watch(server: PoolServer): Promise<void> {
+    const { clock } = this.#options;
+    const { signal } = this.#ending;
+    while (!signal.aborted && !server.isGone) {
+      await clock.sleep(limits.embedPoolLookMs, signal);
+      if (!signal.aborted && !server.isGone) await this.#look(server);
+    }
+  }
+
+  async #look(server: PoolServer): Promise<void> {
+    const { clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const { state } = server;
+    if (state.kind !== "serving") {
+      if (nowMs >= state.retryAtMs) this.#admit(server, await this.#probe(server));
+      return;
+    }
+    if (server.requests > 0 && nowMs - server.heardAtMs >= server.link.silentMs) {
+      const limit = new Deadline(clock, limits.embedPoolAliveMs, this.#ending.signal);
+      const isAlive = await server.link.isAlive(limit.signal);
+      limit.clear();
+      if (isAlive) server.heardAtMs = clock.monotonicMs();
+      else if (!this.#ending.signal.aborted) this.#leave(server, "does not answer");
+      return;
+    }
+    const mayHaveChanged = server.computedBy?.fingerprint === undefined;
+    if (!mayHaveChanged || nowMs - server.probedAtMs < limits.embedPoolReprobeMs) return;
+    const reply = await this.#probe(server);
+    // One that is only too busy to say is no stranger.
+    if (reply.kind === "vectors") this.#admit(server, reply);
+  }
+
+  async #probe(server: PoolServer): Promise<Reply> {
+    const { clock } = this.#options;
+    const limit = new Deadline(clock, limits.embedPoolProbeMs, this.#ending.signal);
+    server.probedAtMs = clock.monotonicMs();
+    try {
+      const request = { texts: [probeText], lane: "query", fingerprint: undefined } as const;
+      return await server.link.send(request, limit.signal);
+    } catch {
+      return down("does not answer");
+    } finally {
+      limit.clear();
+    }
+  }
+
+  /** EP1. @returns why it is not admitted */
+  #admit(server: PoolServer, reply: Reply): string | undefined {
+    const { logger } = this.#options;
+    if (reply.kind !== "vectors") {
+      const why = reasonOf(reply);
+      this.#leave(server, why);
+      return why;
+    }
+    const why = this.#strangenessOf(reply);
+    if (why !== undefined) {
+      this.#leave(server, why, true);
+      return why;
+    }
+    if (server.state.kind !== "serving") {
+      const { fingerprint } = reply.computedBy;
+      logger.info({ server: server.link.name, fingerprint }, "an embedding server serves");
+    }
+    server.computedBy = reply.computedBy;
+    server.state = { kind: "serving" };
+    server.cut = new AbortController();
+    this.#count();
+    return undefined;
+  }
+
+  #strangenessOf({ vectors: [vector] }: VectorsReply): string | undefined {
+    if (vector === undefined) return "sends no vector";
+    this.#reference ??= vector.slice();
+    return strangeness(this.#reference, vector);
+  }
+
+  #leave(server: PoolServer, why: string, isStranger = false): void {
+    const { clock, logger } = this.#options;
+    const before = server.state;
+    server.state = afterFailure(before, { why, isStranger, nowMs: clock.monotonicMs() });
+    server.cut.abort();
+    // Said once, not at each attempt to have it back.
+    if (before.kind !== server.state.kind && !this.#ending.signal.aborted) {
+      const message = isStranger
+        ? "an embedding server computes another model and gets no work"
+        : "an embedding server is away, its work goes to others";
+      logger.warn({ server: server.link.name, why }, message);
+    }
+    this.#count();
+  }
+
+  #count(): void {
+    const counts = { serving: 0, away: 0, stranger: 0 };
+    for (const { state } of this.#servers) counts[state.kind] += 1;
+    for (const [state, count] of Object.entries(counts)) {
+      this.#options.metrics.set("embed_servers", count, { state });
+    }
+  }
+}
+
+function down(reason: string): Failure {
+  return { kind: "down", reason, retryAfterMs: undefined };
+}
+
+function anyOf(first: AbortSignal, second: AbortSignal | undefined): AbortSignal {
+  return second === undefined ? first : AbortSignal.any([first, second]);
+}
+
+function isSame(left: ComputedBy, right: ComputedBy): boolean {
+  return left.fingerprint === right.fingerprint && left.model === right.model;
+}
+
+/** Without what it says of the texts: the probe is ours. */
+function reasonOf(failure: Failure): string {
+  switch (failure.kind) {
+    case "refused":
+      return `refuses a plain sentence (${failure.status})`;
+    case "broken":
+      return "makes a vector that is not finite, or zero";
+    case "misconfigured":
+      return failure.what;
+    case "busy":
+      return "is overloaded (429)";
+    case "down":
+    case "unanswered":
+      return `does not answer (${failure.reason})`;
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * Which server of a pool gets the next texts, and what its failures and answers make of it. Pure.
+ */
+
+import { limits } from "../contract/limits.ts";
+import { cosine } from "../contract/vector.ts";
+import { sameModelCosineMin } from "./model-probe.ts";
+
+export type ServerState =
+  /** What it computes is known to be the pool's model. */
+  | { readonly kind: "serving" }
+  /** Gets no work until it was asked, from `retryAtMs` on, what it computes. */
+  | {
+      readonly kind: "away";
+      readonly why: string;
+      readonly failures: number;
+      readonly retryAtMs: number;
+    }
+  /** It answers, and computes something else. Asked again like one that is away. */
+  | {
+      readonly kind: "stranger";
+      readonly why: string;
+      readonly failures: number;
+      readonly retryAtMs: number;
+    };
+
+/** One of a pool whose model is not known yet. */
+export const unknownServer: ServerState = {
+  kind: "away",
+  why: "was not asked yet",
+  failures: 0,
+  retryAtMs: Number.NEGATIVE_INFINITY,
+};
+
+export interface Candidate {
+  readonly state: ServerState;
+  /** Bytes of the texts that are at it, of one lane. */
+  readonly outstanding: number;
+  /** When it was chosen last; among equals the one that has waited longest is next. */
+  readonly turn: number;
+}
+
+/** The one with the least outstanding work; undefined while none serves. */
+export function leastLoaded<One extends Candidate>(
+  servers: Iterable<One>,
+  tried: ReadonlySet<One>,
+): One | undefined {
+  let best: One | undefined;
+  for (const server of servers) {
+    if (server.state.kind !== "serving" || tried.has(server)) continue;
+    if (best === undefined || isBefore(server, best)) best = server;
+  }
+  return best;
+}
+
+function isBefore(left: Candidate, right: Candidate): boolean {
+  if (left.outstanding !== right.outstanding) return left.outstanding < right.outstanding;
+  return left.turn < right.turn;
+}
+
+/** @param failed why it gets no more work, and whether it is there but computes something else */
+export function afterFailure(
+  state: ServerState,
+  failed: { readonly why: string; readonly isStranger: boolean; readonly nowMs: number },
+): ServerState {
+  const { why, isStranger, nowMs } = failed;
+  const failures = state.kind === "serving" ? 0 : state.failures;
+  const pauseMs = Math.min(
+    limits.embedPoolRetryMaxMs,
+    limits.embedPoolRetryMinMs * 2 ** Math.min(failures, 16),
+  );
+  const retryAtMs = nowMs + pauseMs;
+  return { kind: isStranger ? "stranger" : "away", why, failures: failures + 1, retryAtMs };
+}
+
+/** What a server makes of the probe, against the pool's own. Undefined: the same model. */
+export function strangeness(pool: Float32Array, own: Float32Array): string | undefined {
+  if (own.length !== pool.length) {
+    return `makes vectors of ${own.length} dimensions instead of ${pool.length}`;
+  }
+  const similarity = cosine(pool, own);
+  // Written so that NaN is refused too.
+  if (similarity >= sameModelCosineMin) return undefined;
+  return `computes another model: cosine ${similarity.toFixed(3)} on the same sentence`;
+}

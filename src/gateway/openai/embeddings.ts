@@ -1,0 +1,127 @@
+/**
+ * Vectors in the form of OpenAI's API: one handler behind HTTP and NATS, on an engine and on an
+ * embed server.
+ *
+ *   OE1  the model that computed them is in every reply (`freshet`), so that a caller can tell a
+ *        server with another one;
+ *   OE2  no tenant takes all of the requests in flight.
+ */
+
+import { z } from "zod";
+import {
+  type ComputingModel,
+  type Embeddings,
+  type EmbeddingsRequest,
+  parseEmbeddingsRequest,
+} from "../../contract/embeddings.ts";
+import { FreshetError } from "../../contract/errors.ts";
+import type { TenantId } from "../../contract/ids.ts";
+import { limits } from "../../contract/limits.ts";
+import { FairShares } from "../../runtime/fair-shares.ts";
+
+export interface UncheckedEmbeddings {
+  readonly tenant: TenantId;
+  readonly credential?: string | undefined;
+  /** Parsed JSON, unchecked. */
+  readonly body: unknown;
+  readonly signal: AbortSignal;
+}
+
+export interface EmbeddingsHandler {
+  readonly model: ComputingModel;
+  /** @throws FreshetError */
+  embed(request: UncheckedEmbeddings): Promise<EmbeddingsReply>;
+}
+
+const count = z.int();
+
+export const embeddingsReplySchema = z.object({
+  object: z.literal("list"),
+  model: z.string(),
+  data: z.array(
+    z.object({
+      object: z.literal("embedding"),
+      index: count,
+      /** Numbers, or base64 of float32 in little-endian order. */
+      embedding: z.union([z.array(z.number()), z.string()]),
+    }),
+  ),
+  /** Tokens that the model read. */
+  usage: z.object({ prompt_tokens: count, total_tokens: count }),
+  freshet: z.object({
+    /** What computed the vectors, down to the precision. */
+    fingerprint: z.string(),
+    dimensions: count,
+    /** Of a text, with its two marks. */
+    max_tokens: count,
+    /** Whether the texts went through the redaction of their tenant. */
+    redacted: z.boolean(),
+  }),
+});
+export type EmbeddingsReply = z.infer<typeof embeddingsReplySchema>;
+
+export function createEmbeddingsHandler(embeddings: Embeddings): EmbeddingsHandler {
+  const { model, redacts } = embeddings;
+  const inFlight = new FairShares({
+    total: limits.embeddingsInFlightMax,
+    timesFree: limits.embeddingsTimesFree,
+  });
+  return {
+    model,
+    async embed({ body, ...caller }) {
+      const request = parseEmbeddingsRequest(body);
+      checkModel(request, model);
+      const share = inFlight.tryTake(caller.tenant);
+      if (share === undefined) {
+        throw new FreshetError("overloaded", "too many requests for vectors at once");
+      }
+      try {
+        const { truncate, input_type: as } = request;
+        const texts = [request.input].flat();
+        const embedded = await embeddings.embed({ ...caller, texts, as, truncate });
+        return {
+          object: "list",
+          model: model.name,
+          data: embedded.vectors.map((vector, index) => ({
+            object: "embedding",
+            index,
+            embedding: request.encoding_format === "base64" ? base64Of(vector) : [...vector],
+          })),
+          usage: { prompt_tokens: embedded.tokens, total_tokens: embedded.tokens },
+          freshet: { ...describeModel(model), redacted: redacts },
+        };
+      } finally {
+        share.release();
+      }
+    },
+  };
+}
+
+export function describeModel({ fingerprint, dimensions, maxTokens }: ComputingModel) {
+  return { fingerprint, dimensions, max_tokens: maxTokens };
+}
+
+/** @throws FreshetError not_found, invalid_request, model_mismatch */
+function checkModel(request: EmbeddingsRequest, model: ComputingModel): void {
+  const { name, dimensions, fingerprint } = model;
+  // A name with the folder of its publisher, as model hubs have it, is the same model.
+  const wanted = request.model?.split("/").at(-1) ?? name;
+  if (wanted !== name.split("/").at(-1)) {
+    throw new FreshetError("not_found", `there is one embedding model here: ${name}`);
+  }
+  if (request.dimensions !== undefined && request.dimensions !== null) {
+    if (request.dimensions !== dimensions) {
+      const says = `dimensions: ${name} makes vectors of ${dimensions}, and no others`;
+      throw new FreshetError("invalid_request", says);
+    }
+  }
+  if ((request.fingerprint ?? fingerprint) !== fingerprint) {
+    throw new FreshetError("model_mismatch", "vectors of another model are computed here", {
+      details: { fingerprint },
+    });
+  }
+}
+
+function base64Of(vector: Float32Array): string {
+  return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString("base64");
+}

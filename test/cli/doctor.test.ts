@@ -1,0 +1,155 @@
+/** What the doctor makes of facts; its run against real servers is in doctor.servers.test.ts. */
+
+import { createHash } from "node:crypto";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { checkFolders, checkKeys, checkModel, checkSecrets } from "../../src/cli/doctor/files.ts";
+import { fail, findingLines, ok, warn, worst } from "../../src/cli/doctor/finding.ts";
+import {
+  isAtLeast,
+  judgeClock,
+  judgeDisk,
+  judgeNats,
+  judgeTemporal,
+} from "../../src/cli/doctor/judge.ts";
+import { readClientConfig } from "../../src/config/config.ts";
+import type { StreamFacts } from "../../src/contract/inspection.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "freshet-doctor-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const stream: StreamFacts = {
+  ...{ name: "DOCS", isThere: true, bytes: 10, bytesMax: 100, replicas: 1, partitions: 8 },
+  differs: [],
+};
+const wanted = { partitions: 8, replicas: 1 };
+const natsWith = (...streams: StreamFacts[]) =>
+  judgeNats(
+    {
+      version: "2.15.1",
+      jetStream: { storedBytes: 1, storedBytesMax: -1 },
+      streams,
+      clockOffsetMs: 3,
+    },
+    wanted,
+  );
+
+describe("a version", () => {
+  it.each([
+    ["2.15.1", "2.15.0", true],
+    ["2.9.30", "2.15.0", false],
+    ["v24.12.0", "24.12.0", true],
+    ["1.35.0-rc.1", "1.35.0", true],
+    ["unknown", "1.0.0", false],
+  ])("%s against %s", (own, least, is) => expect(isAtLeast(own, least)).toBe(is));
+});
+
+describe("NATS", () => {
+  it("is well with streams as Freshet makes them", () => {
+    expect(worst(natsWith(stream))).toBe("ok");
+  });
+
+  const wrongs: readonly [string, Partial<StreamFacts>, string][] = [
+    ["is missing beside others", { isThere: false }, "fail"],
+    ["is nearly full", { bytes: 96 }, "fail"],
+    ["fills up", { bytes: 85 }, "warn"],
+    ["has other partitions", { partitions: 16 }, "fail"],
+    ["drops what is old", { differs: ['discard is "old" instead of "new"'] }, "fail"],
+  ];
+  it.each(wrongs)("with a stream that %s is %s", (_name, wrong, level) => {
+    const findings = natsWith({ ...stream, name: "CHUNKS" }, { ...stream, ...wrong });
+    expect(worst(findings)).toBe(level);
+    expect(findings.find((one) => one.level === level)?.mend).toBeTruthy();
+  });
+
+  it("without JetStream, or without a log yet, says what to do", () => {
+    const nothing = { version: "2.15.1", streams: [], clockOffsetMs: undefined };
+    expect(worst(judgeNats({ ...nothing, jetStream: undefined }, wanted))).toBe("fail");
+    expect(worst(natsWith({ ...stream, isThere: false }))).toBe("warn");
+  });
+});
+
+describe("Temporal", () => {
+  const facts = { version: "1.29.1", namespace: "default", hasNamespace: true };
+  it("wants its namespace, and a worker that polls", () => {
+    const two = { workflows: 1, activities: 1 };
+    expect(worst(judgeTemporal({ ...facts, pollers: two }))).toBe("ok");
+    expect(worst(judgeTemporal({ ...facts, pollers: { ...two, activities: 0 } }))).toBe("warn");
+    expect(worst(judgeTemporal({ ...facts, hasNamespace: false, pollers: two }))).toBe("fail");
+  });
+});
+
+describe("this machine", () => {
+  it("has a clock and a disk that are judged by size", () => {
+    expect([3, -600, 9_000].map((ms) => judgeClock("clock", ms).level)).toEqual([
+      "ok",
+      "warn",
+      "fail",
+    ]);
+    const gib = 1024 ** 3;
+    expect([50, 2, 0.1].map((free) => judgeDisk("disk", free * gib, 100 * gib).level)).toEqual([
+      "ok",
+      "warn",
+      "fail",
+    ]);
+  });
+
+  it("keeps its data folder and its secrets to itself, and says how to", async () => {
+    chmodSync(folder, 0o755);
+    const open = await checkFolders(folder, folder);
+    expect(open[0]).toMatchObject({ level: "fail", mend: `chmod 700 ${folder}` });
+    chmodSync(folder, 0o700);
+    expect((await checkFolders(folder, folder))[0]).toMatchObject({ level: "ok" });
+    const secret = join(folder, "receipt-key.pem");
+    writeFileSync(secret, "x", { mode: 0o644 });
+    const config = readClientConfig({});
+    expect(await checkSecrets(config, folder)).toMatchObject([{ mend: `chmod 600 ${secret}` }]);
+    chmodSync(secret, 0o600);
+    expect(await checkSecrets(config, folder)).toMatchObject([{ level: "ok" }]);
+  });
+
+  it("has a model whose files are those that were installed", async () => {
+    const config = readClientConfig({ FRESHET_MODEL_DIR: folder });
+    expect(await checkModel(config)).toMatchObject([{ level: "fail" }]);
+    for (const name of ["config.json", "tokenizer.json", "graph-fp32-1.onnx"]) {
+      writeFileSync(join(folder, name), name);
+      const sha256 = createHash("sha256").update(name).digest("hex");
+      writeFileSync(join(folder, `${name}.stamp`), JSON.stringify({ sha256, bytes: 1 }));
+    }
+    expect(await checkModel(config)).toMatchObject([{ level: "ok" }]);
+    writeFileSync(join(folder, "graph-fp32-1.onnx"), "bent");
+    const [bent] = await checkModel(config);
+    expect(bent).toMatchObject({
+      level: "fail",
+      found: expect.stringContaining("graph-fp32-1.onnx"),
+    });
+  });
+
+  it("has keys that nobody needs on loopback, and a token beside keys", async () => {
+    expect(await checkKeys(readClientConfig({}), 0)).toMatchObject([{ level: "ok" }]);
+    const env = { FRESHET_API_KEYS: "a-secret-key-0123456789=acme" };
+    const findings = await checkKeys(readClientConfig(env), 0);
+    expect(worst(findings)).toBe("warn");
+    expect(JSON.stringify(findings)).not.toContain("a-secret-key");
+    const none = readClientConfig({ FRESHET_KEY_STORE: join(folder, "none.json") });
+    expect(worst(await checkKeys(none, 0))).toBe("fail");
+  });
+});
+
+it("prints a line for each finding, below it what to do, and counts them", () => {
+  const lines = findingLines([
+    ok("a", "well"),
+    warn("bb", "so so", "look"),
+    fail("c", "bad", "mend"),
+  ]);
+  expect(lines).toEqual([
+    "ok    a   well",
+    "warn  bb  so so",
+    "          → look",
+    "fail  c   bad",
+    "          → mend",
+    "1 ok, 1 warnings, 1 failures",
+  ]);
+});

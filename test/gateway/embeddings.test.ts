@@ -1,0 +1,147 @@
+/** `/v1/embeddings` and the other routes of an embed server, over injected requests. */
+
+import type { FastifyInstance } from "fastify";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Embeddings, TextsToEmbed } from "../../src/contract/embeddings.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
+import type { Credentials } from "../../src/gateway/auth.ts";
+import { createEmbedApp } from "../../src/gateway/embed-server.ts";
+import {
+  createEmbeddingsHandler,
+  embeddingsReplySchema,
+} from "../../src/gateway/openai/embeddings.ts";
+
+const model = { name: "tiny", fingerprint: "f-1", dimensions: 2, maxTokens: 8 };
+const asked: TextsToEmbed[] = [];
+let held: Promise<void> | undefined;
+const embeddings: Embeddings = {
+  model,
+  redacts: false,
+  async embed(request) {
+    asked.push(request);
+    await held;
+    const vectors = request.texts.map((_, index) => Float32Array.of(index === 0 ? 1 : 0.6, 0.8));
+    return { vectors, tokens: 3 * request.texts.length };
+  },
+};
+const metrics = {
+  set: () => {},
+  metricsText: async () => "freshet_embed_seconds 1\n",
+  contentType: "text/plain",
+};
+const apps: FastifyInstance[] = [];
+
+function open(credentials: Credentials = {}): FastifyInstance {
+  const handler = createEmbeddingsHandler(embeddings);
+  const app = createEmbedApp({ credentials, embeddings: handler, metrics, log: silentLogger });
+  apps.push(app);
+  return app;
+}
+
+let app: FastifyInstance;
+beforeEach(() => {
+  asked.length = 0;
+  held = undefined;
+  app = open();
+});
+afterEach(async () => {
+  for (const one of apps.splice(0)) await one.close();
+});
+
+const post = (body: unknown, headers: Record<string, string> = {}, at = app) =>
+  at.inject({
+    method: "POST",
+    url: "/v1/embeddings",
+    headers: { "content-type": "application/json", ...headers },
+    payload: JSON.stringify(body),
+  });
+
+describe("a request for vectors", () => {
+  it("is answered in OpenAI's form, with the model that computed them", async () => {
+    const reply = await post({ input: "a text", model: "sentence-transformers/tiny" });
+    expect(reply.statusCode).toBe(200);
+    const parsed = embeddingsReplySchema.parse(reply.json());
+    expect(parsed).toMatchObject({
+      object: "list",
+      model: "tiny",
+      data: [{ object: "embedding", index: 0 }],
+      usage: { prompt_tokens: 3, total_tokens: 3 },
+      freshet: { fingerprint: "f-1", dimensions: 2, max_tokens: 8, redacted: false },
+    });
+    expect(asked[0]).toMatchObject({ tenant: "demo", as: "document", truncate: false });
+  });
+
+  it("gets base64 of the same floats, and the lane that it names", async () => {
+    const body = { input: ["one", "two"], encoding_format: "base64", input_type: "query" };
+    const reply = embeddingsReplySchema.parse((await post(body)).json());
+    const bytes = Uint8Array.from(Buffer.from(String(reply.data[1]?.embedding), "base64"));
+    expect([...new Float32Array(bytes.buffer)]).toEqual([...Float32Array.of(0.6, 0.8)]);
+    expect(asked[0]).toMatchObject({ texts: ["one", "two"], as: "query" });
+  });
+
+  const refused: readonly [string, object, number, RegExp][] = [
+    ["no text", { input: [] }, 400, /input/],
+    ["an empty text", { input: [""] }, 400, /input/],
+    ["ids of tokens", { input: [[1, 2, 3]] }, 400, /texts, not ids of tokens/],
+    [
+      "too many texts",
+      { input: Array(limits.embeddingsInputsMax + 1).fill("x") },
+      400,
+      /at most 2048/,
+    ],
+    ["another model", { input: "x", model: "huge" }, 404, /one embedding model here: tiny/],
+    ["another width", { input: "x", dimensions: 256 }, 400, /vectors of 2, and no others/],
+    ["another fingerprint", { input: "x", fingerprint: "f-2" }, 503, /another model/],
+    ["a lane that is none", { input: "x", input_type: "passage" }, 400, /input_type/],
+  ];
+  it.each(refused)(
+    "with %s is refused in OpenAI's form of errors",
+    async (_n, body, status, says) => {
+      const reply = await post(body);
+      expect(reply.statusCode).toBe(status);
+      expect(reply.json()).toMatchObject({ error: { message: expect.stringMatching(says) } });
+      expect(asked).toEqual([]);
+    },
+  );
+
+  it("finds room beside a tenant that takes all it can", async () => {
+    const free = Promise.withResolvers<void>();
+    held = free.promise;
+    const flood = Array.from({ length: 2 * limits.embeddingsInFlightMax }, () =>
+      post({ input: "x" }, { "x-tenant": "acme" }),
+    );
+    const refusals = Promise.race(flood);
+    expect((await refusals).statusCode).toBe(429);
+    const other = post({ input: "x" }, { "x-tenant": "globex" });
+    while (!asked.some(({ tenant }) => tenant === "globex")) await new Promise(setImmediate);
+    free.resolve();
+    expect((await other).statusCode).toBe(200);
+    await Promise.all(flood);
+  });
+
+  it("takes a key where keys are, and says whose it is by the key alone", async () => {
+    const key = "a-key-of-acme-0123456789";
+    const keyed = open({ apiKeys: () => new Map([[key, "acme" as TenantId]]) });
+    expect((await post({ input: "x" }, {}, keyed)).statusCode).toBe(401);
+    expect((await post({ input: "x" }, { authorization: `Bearer ${key}` }, keyed)).statusCode).toBe(
+      200,
+    );
+    expect(asked[0]?.tenant).toBe("acme");
+    expect((await keyed.inject("/metrics")).statusCode).toBe(401);
+  });
+});
+
+describe("an embed server", () => {
+  it("lives, shows its model and its metrics, and has nothing else", async () => {
+    expect((await app.inject("/healthz")).body).toBe("ok\n");
+    expect((await app.inject("/v1/models")).json()).toMatchObject({
+      data: [{ id: "tiny", freshet: { fingerprint: "f-1", dimensions: 2, max_tokens: 8 } }],
+    });
+    expect((await app.inject("/metrics")).body).toContain("embed_seconds");
+    expect((await app.inject("/v1/documents")).statusCode).toBe(404);
+    const foreign = await app.inject({ url: "/healthz", headers: { host: "evil.example" } });
+    expect(foreign.statusCode).toBe(401);
+  });
+});
