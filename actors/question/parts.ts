@@ -260,7 +260,12 @@ export function promptOf({ prompt }: Written): Pick<Explanation, "prompt"> {
   return prompt === undefined ? {} : { prompt };
 }
 
-const toldOfTenant = new Set<ErrorCode>(["no_results", "cold_unavailable", "not_visible_yet"]);
+const toldOfTenant = new Set<ErrorCode>([
+  "no_results",
+  "cold_unavailable",
+  "not_visible_yet",
+  "too_stale",
+]);
 
 /**
  * Errors that say something about a tenant's documents are answers: only its owner may give them

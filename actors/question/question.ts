@@ -66,7 +66,7 @@ import type { QuestionVectors } from "./vectors.ts";
 export interface QuestionOptions {
   readonly directory: Directory;
   readonly proofs: Proofs;
-  readonly log: Pick<Log, "docs" | "deployment">;
+  readonly log: Pick<Log, "docs" | "nowMs" | "deployment">;
   readonly cold: ColdShard;
   readonly vectors: Pick<QuestionVectors, "of">;
   readonly results: Pick<SearchResults, "of">;

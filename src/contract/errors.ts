@@ -149,6 +149,12 @@ export const errorTable = {
     retryable: true,
     summary: "min_seq is not visible within wait_ms; details say how far behind",
   },
+  too_stale: {
+    status: 504,
+    retryable: true,
+    summary:
+      "an operation older than max_staleness_ms is not visible within wait_ms; details tell the lag",
+  },
   deadline_exceeded: {
     status: 504,
     retryable: true,

@@ -86,6 +86,11 @@ export const questionSchema = z.strictObject({
   max_sentences: z.int().min(1).max(limits.answerSentencesMax).optional(),
   /** True: nothing leaves but sentences of the sources, to the letter, and their markers. */
   quote: z.boolean().optional(),
+  /**
+   * The reply holds every operation that was acknowledged longer ago than this when the question
+   * came, or it is refused with `too_stale`; it waits for them up to `wait_ms`.
+   */
+  max_staleness_ms: z.int().min(0).max(limits.stalenessMsMax).optional(),
 });
 
 export type Question = z.infer<typeof questionSchema>;

@@ -38,6 +38,7 @@ const excused = new Set([
   "not_ready",
   "overloaded",
   "not_visible_yet",
+  "too_stale",
   "deadline_exceeded",
   "log_unavailable",
   "cold_unavailable",

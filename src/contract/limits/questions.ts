@@ -1,7 +1,7 @@
 /** Questions: what one may ask for, how long it may take, and what the model gets of it. */
 
 import { atMost, below, type Relations } from "./relation.ts";
-import { KiB, MiB, minuteMs, secondMs } from "./units.ts";
+import { dayMs, KiB, MiB, minuteMs, secondMs } from "./units.ts";
 
 export const questionLimits = {
   // --- what may be asked ---------------------------------------------------------------------
@@ -24,6 +24,8 @@ export const questionLimits = {
   recencyHalfLifeSecondsMax: 1_000 * 366 * 24 * 3_600,
   /** The longest a question may wait for `min_seq`. */
   waitMsMax: 30 * secondMs,
+  /** `max_staleness_ms`: what may be older than a day asks for nothing. */
+  stalenessMsMax: dayMs,
   deadlineMsDefault: 30 * secondMs,
   deadlineMsMax: 120 * secondMs,
 
