@@ -77,7 +77,7 @@ async function newestRecord({ log }: ErasePorts, tenant: TenantId) {
   }
 }
 
-const whole = ["letters", "operations", "heads", "manifests"] as const satisfies Erasable[];
+const whole: readonly Erasable[] = ["letters", "feedback", "operations", "heads", "manifests"];
 
 export async function removeTenant(ports: ErasePorts, request: EraseRequest): Promise<void> {
   const { tenant, below } = request;
@@ -107,6 +107,7 @@ async function countsOf(
     manifests: await count("manifests"),
     heads: await count("heads"),
     letters: await count("letters"),
+    feedback: await count("feedback"),
     cold: Number(await cold.hasTenant(tenant)),
   };
 }

@@ -6,16 +6,19 @@
 import { FreshetError } from "../../src/contract/errors.ts";
 import { type Epoch, incarnationOf, type Version } from "../../src/contract/ids.ts";
 import type { AskRequest } from "../../src/contract/service.ts";
+import { parseTime } from "../../src/contract/time.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import type { Directory, TenantEntry } from "../directory/directory.ts";
 import type { Snapshot } from "../messages.ts";
+import type { AsOfSearches } from "./as-of.ts";
 import { Freshness, type MissingOperation } from "./freshness.ts";
 import { askView, notVisible } from "./parts.ts";
 
 export interface LookupOptions {
   readonly directory: Directory;
   readonly log: Pick<Log, "docs" | "nowMs">;
+  readonly asOf: Pick<AsOfSearches, "at">;
   /** How often a tenant that does not exist yet is looked for while `min_seq` waits. */
   readonly pollMs: number;
 }
@@ -25,6 +28,7 @@ export class TenantLookup {
   readonly #request: Pick<AskRequest, "tenant" | "question" | "signal">;
   readonly #clock: Clock;
   #epoch = 0 as Epoch;
+  #asOf: Version | undefined;
 
   constructor(
     options: LookupOptions,
@@ -39,6 +43,11 @@ export class TenantLookup {
   /** Of the tenure in which the tenant was looked for; 0 before that. */
   get epoch(): Epoch {
     return this.#epoch;
+  }
+
+  /** The sequence that the question's `as_of` names, once the tenant was found. */
+  get asOf(): Version | undefined {
+    return this.#asOf;
   }
 
   /**
@@ -59,7 +68,9 @@ export class TenantLookup {
     const { directory, pollMs, log } = this.#options;
     const { tenant, question, signal } = this.#request;
     const untilMs = this.#clock.monotonicMs() + question.wait_ms;
-    const minSeq = question.min_seq ?? 0;
+    this.#epoch = directory.partitionOf(tenant).epoch;
+    this.#asOf = await this.#asOfSeq();
+    const minSeq = Math.max(question.min_seq ?? 0, this.#asOf ?? 0);
     await this.#checkIncarnation(minSeq);
     for (;;) {
       const entry = directory.tenant(tenant);
@@ -126,13 +137,20 @@ export class TenantLookup {
   async #minVersion(entry: TenantEntry): Promise<Version> {
     const { question, tenant } = this.#request;
     const { docs } = this.#options.log;
-    const minVersion = (question.min_seq ?? 0) as Version;
+    const minVersion = Math.max(question.min_seq ?? 0, this.#asOf ?? 0) as Version;
     if (minVersion <= entry.status.visible) return minVersion;
     const [lastOfTenant, lastOfAll] = await Promise.all([
       docs.lastVersion(tenant),
       docs.lastSequence(),
     ]);
     return minVersion <= lastOfAll ? (Math.min(minVersion, lastOfTenant) as Version) : minVersion;
+  }
+
+  /** @throws FreshetError outside_window, log_unavailable */
+  async #asOfSeq(): Promise<Version | undefined> {
+    const { as_of: asOf } = this.#request.question;
+    if (typeof asOf !== "string") return asOf as Version | undefined;
+    return this.#options.asOf.at(parseTime(asOf) ?? 0);
   }
 
   async #checkIncarnation(minSeq: number): Promise<void> {

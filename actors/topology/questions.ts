@@ -8,6 +8,7 @@ import type { ActorRef, ActorSystem } from "../../src/runtime/system.ts";
 import type { Directory, Proofs } from "../directory/directory.ts";
 import { inShares } from "../embedder/shares.ts";
 import type { EmbedderMessage, QuestionMessage } from "../messages.ts";
+import { AsOfSearches } from "../question/as-of.ts";
 import { questionActor } from "../question/question.ts";
 import { SearchResults } from "../question/results.ts";
 import { QuestionVectors } from "../question/vectors.ts";
@@ -23,6 +24,7 @@ interface QuestionParts {
 export interface KeptForQuestions {
   readonly vectors: QuestionVectors;
   readonly results: SearchResults;
+  readonly asOf: AsOfSearches;
 }
 
 export function spawnQuestions(
@@ -62,14 +64,15 @@ export function spawnQuestions(
 }
 
 export function sharedByQuestions(
-  { clock, metrics, tokenizer, embedder: { model }, settings }: TopologyOptions,
+  { log, createHot, clock, metrics, tokenizer, embedder, settings }: TopologyOptions,
   queryEmbedder: Mailbox<EmbedderMessage>,
 ): KeptForQuestions {
   // As many as the backend gets at once: a flood has at most half of them in hand when another
   // tenant's question comes.
   const { inFlightMax, queryItemsMax } = settings.embedBatch ?? batchSizeOf("cpu");
   const atOnce = inFlightMax * queryItemsMax;
-  const embedder = inShares(queryEmbedder, new FairShares({ total: atOnce }));
+  const inTurns = inShares(queryEmbedder, new FairShares({ total: atOnce }));
+  const { model } = embedder;
   const isOn = settings.keepsForEqualQuestions !== false;
   const now = (): number => clock.monotonicMs();
   const vectors = {
@@ -85,7 +88,12 @@ export function sharedByQuestions(
     now,
   };
   return {
-    vectors: new QuestionVectors({ embedder, tokenizer, model, kept: vectors, metrics, isOn }),
+    asOf: new AsOfSearches({
+      ...{ log, clock },
+      createHot: () => createHot({ dimensions: model.dimensions, exact: true }),
+      replayWindowMs: settings.replayWindowMs ?? limits.replayWindowMs,
+    }),
+    vectors: new QuestionVectors({ embedder: inTurns, tokenizer, model, kept: vectors, metrics, isOn }),
     results: new SearchResults({ clock, kept: results, metrics, isOn }),
   };
 }

@@ -3,8 +3,10 @@
 import { Command, CommanderError } from "commander";
 import { addAsk, addSearch } from "./commands/ask.ts";
 import { addAudit } from "./commands/audit.ts";
+import { addBlame } from "./commands/blame.ts";
 import { addDlq } from "./commands/dlq.ts";
 import { addEvents } from "./commands/events.ts";
+import { addFeedback } from "./commands/feedback.ts";
 import { addIngest } from "./commands/ingest.ts";
 import { addKey } from "./commands/key.ts";
 import { addMcp } from "./commands/mcp.ts";
@@ -14,6 +16,7 @@ import { addSource } from "./commands/source.ts";
 import { addStatus } from "./commands/status.ts";
 import { addTenant } from "./commands/tenant.ts";
 import { addVerify } from "./commands/verify.ts";
+import { addWatch } from "./commands/watch.ts";
 import { CliError, describeFailure, type ExitCode, exitCodes } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -56,6 +59,8 @@ function createProgram(terminal: Terminal, version: string): Command {
     addSearch,
     addStatus,
     addEvents,
+    addBlame,
+    addWatch,
     addMcp,
     addMerge,
     addDlq,
@@ -65,6 +70,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     addTenant,
     addReceipt,
     addAudit,
+    addFeedback,
   ];
   for (const add of commands) add(program, terminal);
   return program;

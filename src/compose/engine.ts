@@ -120,6 +120,7 @@ export async function startEngine(
     const surfaces = await startSurfaces(base, {
       ...{ topology, log, replies, cold, trust, services, stack, sources, tracer },
       credentials: access.credentials,
+      redact: textRedaction(keys, names),
     });
     const stopped = untilLost(log);
     return {
@@ -329,6 +330,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
       declines: declinesIrrelevant(config, embedder.model.name),
       tenantWeights: config.tenantWeights,
       tenantSleepMs: config.tenantSleepMs,
+      replayWindowMs: config.replayWindowMs,
       tenants: tenantBounds(config, parts.access.named),
     },
   });

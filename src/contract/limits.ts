@@ -9,6 +9,7 @@ import { clusterLimits, clusterRelations } from "./limits/cluster.ts";
 import { coldLimits } from "./limits/cold.ts";
 import { documentLimits, documentRelations } from "./limits/documents.ts";
 import { embeddingLimits, embeddingRelations } from "./limits/embedding.ts";
+import { feedbackLimits, feedbackRelations } from "./limits/feedback.ts";
 import { formatLimits, formatRelations } from "./limits/formats.ts";
 import { headsLimits, headsRelations } from "./limits/heads.ts";
 import { logLimits, logRelations } from "./limits/log.ts";
@@ -36,6 +37,7 @@ export const limits = {
   ...publishingLimits,
   ...clusterLimits,
   ...questionLimits,
+  ...feedbackLimits,
   ...coldLimits,
   ...mergeLimits,
   ...surfaceLimits,
@@ -59,6 +61,7 @@ export const limitRelations = {
   publishing: publishingRelations,
   cluster: clusterRelations,
   questions: questionRelations,
+  feedback: feedbackRelations,
   merges: mergeRelations,
   surfaces: surfaceRelations,
   sources: sourceRelations,

@@ -12,6 +12,8 @@ const countsSchema = z.strictObject({
   manifests: count,
   heads: count,
   letters: count,
+  /** Absent in receipts from before there was any. */
+  feedback: count.optional(),
   /** Objects of the document; of a whole tenant 1 for its shard, which goes as a whole. */
   cold: count,
 });

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { operationSchema } from "../contract/document.ts";
 import type { ErrorCode } from "../contract/errors.ts";
 import { filterSchema, filterShape } from "../contract/filter-schema.ts";
+import { feedbackPageSchema, feedbackReceiptSchema, feedbackSchema } from "../contract/feedback.ts";
 import { documentIdBytesMax } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { answerSchema, questionSchema } from "../contract/query.ts";
@@ -81,6 +82,9 @@ const components = {
   Problem: jsonSchema(problemSchema, "output"),
   ChatRequest: jsonSchema(openAiSchemas.input.ChatRequest, "input"),
   StoreSearch: jsonSchema(openAiSchemas.input.StoreSearch, "input"),
+  Feedback: jsonSchema(feedbackSchema, "input"),
+  FeedbackPage: jsonSchema(feedbackPageSchema, "output"),
+  FeedbackReceipt: jsonSchema(feedbackReceiptSchema, "output"),
   OpenAiError: jsonSchema(openAiSchemas.output.OpenAiError, "output"),
 };
 
@@ -126,6 +130,9 @@ const whenAsking: readonly ErrorCode[] = [
   "embedding_failed",
   "model_unavailable",
   "not_visible_yet",
+  "too_stale",
+  "outside_window",
+  "history_too_large",
   "deadline_exceeded",
 ];
 /** What the routes of operators may answer. */
@@ -275,6 +282,41 @@ const eventsPath = {
   },
 };
 
+const feedbackPath = {
+  post: {
+    operationId: "giveFeedback",
+    summary: "What somebody thinks of an answer and of its sources",
+    parameters: [tenantHeader],
+    requestBody: {
+      required: true,
+      content: { "application/json": { schema: ref("Feedback") } },
+    },
+    responses: {
+      202: json("FeedbackReceipt", "stored, its texts redacted"),
+      ...problems(...anywhere, "invalid_json"),
+    },
+  },
+  get: {
+    operationId: "listFeedback",
+    summary: "The tenant's feedback, oldest first",
+    parameters: [
+      tenantHeader,
+      {
+        ...{ name: "after", in: "query", schema: { type: "integer", minimum: 0 } },
+        description: "`next` of the page before; the first page has none",
+      },
+      {
+        ...{ name: "limit", in: "query" },
+        schema: {
+          ...{ type: "integer", minimum: 1, maximum: limits.feedbackPageMax },
+          default: limits.feedbackPageDefault,
+        },
+      },
+    ],
+    responses: { 200: json("FeedbackPage", "a page"), ...problems(...anywhere) },
+  },
+};
+
 const webhookOperation = {
   post: {
     operationId: "sourceEvent",
@@ -351,6 +393,7 @@ export function openApiDocument(options: { version: string; keys: boolean }): Js
       "/v1/documents": documentsPath,
       "/v1/documents/{id}": documentPath,
       "/v1/events": eventsPath,
+      "/v1/feedback": feedbackPath,
       "/v1/sources/{name}/events": webhookOperation,
       ...openAiOperations({ tenantHeader }, { asking: whenAsking, reading: anywhere }),
       ...operatorPaths,

@@ -33,6 +33,8 @@ const audited: Readonly<Record<string, readonly [AuditSurface, AuditOperation]>>
   "GET /v1/documents/:id": ["http", "read"],
   "GET /v1/events": ["http", "listen"],
   "GET /v1/usage": ["http", "usage"],
+  "POST /v1/feedback": ["http", "feedback"],
+  "GET /v1/feedback": ["http", "feedback"],
   "POST /mcp": ["mcp", "call"],
   "GET /v1/status": ["http", "status"],
   "GET /metrics": ["http", "metrics"],

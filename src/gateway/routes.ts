@@ -14,6 +14,7 @@ import type { Authenticate, Check } from "./auth.ts";
 import { hasBody } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import { eventsRoute } from "./events-route.ts";
+import { addFeedbackRoutes } from "./feedback-routes.ts";
 import { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
 import { addMcpRoute, mcpPath } from "./mcp/routes.ts";
@@ -70,6 +71,7 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   addWebhookRoute(app, { ...options, webhooks: options.webhooks, bodies });
   addPublishRoutes(app, gated, bodies);
   addReadRoutes(app, gated);
+  addFeedbackRoutes(app, { feedback: options.handler.feedback, gate, wantsJson });
 }
 
 function addPublishRoutes(
@@ -187,6 +189,7 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   "/v1/documents": ["GET", "HEAD", "POST"],
   "/v1/documents/:id": ["GET", "HEAD", "DELETE"],
   "/v1/events": ["GET"],
+  "/v1/feedback": ["GET", "HEAD", "POST"],
   [mcpPath]: ["GET", "POST", "DELETE"],
   [webhookPath]: ["POST"],
   "/v1/status": ["GET", "HEAD"],

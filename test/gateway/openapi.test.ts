@@ -75,7 +75,7 @@ describe("the OpenAPI document", () => {
         expect(app.hasRoute({ url, method: method.toUpperCase() })).toBe(true);
       }
     }
-    expect(Object.keys(document.paths)).toHaveLength(14);
+    expect(Object.keys(document.paths)).toHaveLength(15);
     await close();
   });
 

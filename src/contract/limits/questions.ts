@@ -69,6 +69,17 @@ export const questionLimits = {
   /** How often a question that may wait looks for the owner of a tenant that changes hands. */
   ownerPollMs: 50,
 
+  // --- tenants as they were ------------------------------------------------------------------
+  /** Vectors, texts and index of one: some 16,000 chunks. */
+  asOfViewBytesMax: 64 * MiB,
+  /** Operations that one is made of, and remembers of what came later: 160 bytes each. */
+  asOfRecordsMax: 100_000,
+  /** Of a node; two of a tenant, so that who compares two moments makes neither anew. */
+  asOfViewsMax: 3,
+  asOfViewsPerTenantMax: 2,
+  /** Operations between which `freshet blame` looks: eleven halvings, fourteen searches in all. */
+  blameOperationsMax: 2_048,
+
   // --- the ranking ---------------------------------------------------------------------------
   /** Passages that a reranker is asked about: a cross-encoder takes 10 to 20 ms for each. */
   rerankCandidates: 32,
@@ -151,6 +162,9 @@ export const questionRelations: Relations = {
   "cold and the model have their share of the deadline": [
     below(questionLimits.coldSearchMs * (1 + questionLimits.coldRestartsMax), deadlineMsDefault),
     atMost(questionLimits.modelRequestMs, deadlineMsMax),
+  ],
+  "one tenant's history leaves a view to another": [
+    below(questionLimits.asOfViewsPerTenantMax, questionLimits.asOfViewsMax),
   ],
   "a reranker and its fallback fit into a question's deadline": [
     below(questionLimits.rerankMs, questionLimits.deadlineMsDefault),

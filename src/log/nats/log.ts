@@ -24,6 +24,7 @@ import { eventsSubject } from "../wire/subjects.ts";
 import type { NatsAccess } from "./access.ts";
 import { NatsAttempts } from "./attempts.ts";
 import { NatsAuditLog } from "./audit.ts";
+import { NatsFeedback } from "./feedback.ts";
 import { NatsChunks } from "./chunks.ts";
 import { claimModel, claimRedaction } from "./claims.ts";
 import { type NatsContext, openConnection } from "./connection.ts";
@@ -141,6 +142,7 @@ function assemble(
       ...{ context, partitions },
       verified: [integrity.docs, integrity.chunks],
     }),
+    feedback: new NatsFeedback(context, streams),
     audit: new NatsAuditLog(context, streams),
     events: eventSink(context),
     checkIdentity: () => integrity.check(),

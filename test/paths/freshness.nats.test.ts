@@ -1,0 +1,110 @@
+/** `max_staleness_ms` and `min_seq` over a real log, against publishers in processes of their own. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { TenantId } from "../../src/contract/ids.ts";
+import { parseQuestion } from "../../src/contract/query.ts";
+import type { NatsLog } from "../../src/log/nats/log.ts";
+import { connectTo } from "../log/nats-harness.ts";
+import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
+import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
+import { codeOf, eventually } from "../support/promises.ts";
+
+const program = fileURLToPath(new URL("../support/run-publisher.ts", import.meta.url));
+const readsWanted = 10_000;
+const readersAtOnce = 8;
+const bounds = [0, 5, 50, 1_000] as const;
+/** What a question lives with while its tenant changes hands. */
+const passing = new Set(["too_stale", "not_visible_yet", "not_ready", "overloaded", "no_results"]);
+
+let server: PrivateNats;
+let log: NatsLog;
+let engine: MemoryEngine;
+const publishers: ChildProcess[] = [];
+
+beforeAll(async () => {
+  server = await startPrivateNats();
+  log = await connectTo(server);
+  engine = startMemoryEngine({ log });
+});
+afterAll(async () => {
+  for (const publisher of publishers) publisher.kill("SIGKILL");
+  await engine.stop();
+  await server[Symbol.asyncDispose]();
+});
+
+interface Acked {
+  readonly seq: number;
+  readonly atMs: number;
+}
+
+function startPublisher(tenant: TenantId, everyMs: number): Acked[] {
+  const acked: Acked[] = [];
+  const publisher = spawn(process.execPath, [program, server.url, tenant, String(everyMs)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  publishers.push(publisher);
+  if (publisher.stdout === null) throw new Error("a publisher has no output");
+  createInterface(publisher.stdout).on("line", (line) => {
+    const [seq, atMs] = line.split(" ").map(Number) as [number, number];
+    acked.push({ seq, atMs });
+  });
+  return acked;
+}
+
+/** The newest operation that was acknowledged before a time. */
+function owedAt(acked: readonly Acked[], atMs: number): number {
+  return acked.findLast((one) => one.atMs < atMs)?.seq ?? 0;
+}
+
+it("answers 10,000 questions beside two publishers, and none lacks what it may not lack (I8)", async () => {
+  const tenants = ["left", "right"].map((name) => {
+    const tenant = name as TenantId;
+    return { tenant, acked: startPublisher(tenant, 6) };
+  });
+  await eventually(() => expect(tenants.every(({ acked }) => acked.length > 5)).toBe(true));
+  const violations: string[] = [];
+  const refused: string[] = [];
+  let [reads, turns, restarts] = [0, 0, 0];
+  const { signal } = new AbortController();
+  const readOne = async (turn: number): Promise<void> => {
+    const { tenant, acked } = tenants[turn % 2] as (typeof tenants)[number];
+    const maxStalenessMs = bounds[(turn >> 1) % bounds.length] as number;
+    const minSeq = turn % 5 === 0 ? (acked.at(-1)?.seq ?? 0) : 0;
+    const question = parseQuestion({
+      query: "Which crane lifts stones?",
+      ...{ mode: "search", wait_ms: 8_000, max_staleness_ms: maxStalenessMs },
+      ...(minSeq === 0 ? {} : { min_seq: minSeq }),
+    });
+    const sentMs = Date.now();
+    const asked = engine.service.ask({ tenant, question, signal });
+    const code = await codeOf(asked);
+    if (code !== "none") {
+      refused.push(code);
+      await sleep(20);
+      return;
+    }
+    const { visible_seq: visible } = await asked;
+    reads += 1;
+    const owed = Math.max(owedAt(acked, sentMs - maxStalenessMs), minSeq);
+    if (visible < owed) violations.push(`${maxStalenessMs} ms: ${visible} lacks ${owed}`);
+  };
+  const reader = async (): Promise<void> => {
+    while (reads < readsWanted) {
+      turns += 1;
+      await readOne(turns);
+      if (reads > ((restarts + 1) * readsWanted) / 3 && restarts < 2) {
+        restarts += 1;
+        await engine.restart();
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: readersAtOnce }, reader));
+  expect(violations).toEqual([]);
+  expect(refused.filter((code) => !passing.has(code))).toEqual([]);
+  // Publishers were at work all the time.
+  expect(Math.min(...tenants.map(({ acked }) => acked.length))).toBeGreaterThan(100);
+}, 300_000);
