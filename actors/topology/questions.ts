@@ -93,7 +93,14 @@ export function sharedByQuestions(
       createHot: () => createHot({ dimensions: model.dimensions, exact: true }),
       replayWindowMs: settings.replayWindowMs ?? limits.replayWindowMs,
     }),
-    vectors: new QuestionVectors({ embedder: inTurns, tokenizer, model, kept: vectors, metrics, isOn }),
+    vectors: new QuestionVectors({
+      embedder: inTurns,
+      tokenizer,
+      model,
+      kept: vectors,
+      metrics,
+      isOn,
+    }),
     results: new SearchResults({ clock, kept: results, metrics, isOn }),
   };
 }

@@ -61,6 +61,20 @@ export const questionSchema = z.strictObject({
   mode: z.enum(["answer", "search"]).default("answer"),
   /** Read-your-writes: the `seq` of a publish that this question must see (I8). */
   min_seq: z.int().min(0).optional(),
+  /**
+   * The reply holds every operation that was acknowledged longer ago than this when the question
+   * came, or it is refused with `too_stale`; it waits for them up to `wait_ms`.
+   */
+  max_staleness_ms: z.int().min(0).max(limits.stalenessMsMax).optional(),
+  /**
+   * Documents and versions as they were after this operation, or at this time (RFC 3339). What was
+   * erased, has expired, or is denied to the reader since is not shown.
+   */
+  as_of: z
+    .union([z.int().min(1), z.string().refine((text) => parseTime(text) !== undefined)], {
+      error: "is neither a seq nor a time (RFC 3339)",
+    })
+    .optional(),
   wait_ms: z.int().min(0).max(limits.waitMsMax).default(5_000),
   deadline_ms: z.int().min(1).max(limits.deadlineMsMax).default(limits.deadlineMsDefault),
   stream: z.boolean().default(false),
@@ -87,20 +101,6 @@ export const questionSchema = z.strictObject({
   max_sentences: z.int().min(1).max(limits.answerSentencesMax).optional(),
   /** True: nothing leaves but sentences of the sources, to the letter, and their markers. */
   quote: z.boolean().optional(),
-  /**
-   * The reply holds every operation that was acknowledged longer ago than this when the question
-   * came, or it is refused with `too_stale`; it waits for them up to `wait_ms`.
-   */
-  max_staleness_ms: z.int().min(0).max(limits.stalenessMsMax).optional(),
-  /**
-   * Documents and versions as they were after this operation, or at this time (RFC 3339). What was
-   * erased, has expired, or is denied to the reader since is not shown.
-   */
-  as_of: z
-    .union([z.int().min(1), z.string().refine((text) => parseTime(text) !== undefined)], {
-      error: "is neither a seq nor a time (RFC 3339)",
-    })
-    .optional(),
 });
 
 export type Question = z.infer<typeof questionSchema>;

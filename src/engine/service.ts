@@ -26,7 +26,7 @@ import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/reply.ts";
 import { eventsAfter } from "./events.ts";
-import { type FeedbackParts, feedbackAfter, storeFeedback } from "./feedback.ts";
+import { type FeedbackParts, feedbackOf } from "./feedback.ts";
 import { type AskView, type ColdWalk, listDocuments } from "./listing.ts";
 import { admitAtOwner, admitHere, usageHere } from "./usage.ts";
 
@@ -241,18 +241,7 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
       if (topology.isOwner(tenant)) return local.usage(tenant);
       return peers.usage(await ownerOf(options, tenant), tenant);
     },
-    feedback: async (tenant, said) => {
-      await trust.pass();
-      await topology.lives.load();
-      topology.lives.check(tenant);
-      return storeFeedback({ feedback: log.feedback, redact: options.redact }, tenant, said);
-    },
-    feedbackAfter: async (tenant, page) => {
-      await trust.pass();
-      await topology.lives.load();
-      topology.lives.check(tenant);
-      return feedbackAfter({ feedback: log.feedback }, tenant, page);
-    },
+    ...feedbackOf({ ...options, lives: topology.lives }),
     lastVersion: (tenant) => log.docs.lastVersion(tenant),
     status: () => statusOf(options),
   };

@@ -7,7 +7,6 @@ import { z } from "zod";
 import { operationSchema } from "../contract/document.ts";
 import type { ErrorCode } from "../contract/errors.ts";
 import { filterSchema, filterShape } from "../contract/filter-schema.ts";
-import { feedbackPageSchema, feedbackReceiptSchema, feedbackSchema } from "../contract/feedback.ts";
 import { documentIdBytesMax } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { answerSchema, questionSchema } from "../contract/query.ts";
@@ -20,6 +19,7 @@ import {
 } from "../contract/service-schemas.ts";
 import { webhookReceiptSchema } from "../contract/source.ts";
 import { errorResponses } from "./error-responses.ts";
+import { feedbackPath, feedbackSchemas } from "./feedback-description.ts";
 import { openAiOperations, openAiSchemas } from "./openai/description.ts";
 import { problemType } from "./problem.ts";
 import { lineResultsSchema, problemSchema, publishedSchema, readinessSchema } from "./schemas.ts";
@@ -82,9 +82,9 @@ const components = {
   Problem: jsonSchema(problemSchema, "output"),
   ChatRequest: jsonSchema(openAiSchemas.input.ChatRequest, "input"),
   StoreSearch: jsonSchema(openAiSchemas.input.StoreSearch, "input"),
-  Feedback: jsonSchema(feedbackSchema, "input"),
-  FeedbackPage: jsonSchema(feedbackPageSchema, "output"),
-  FeedbackReceipt: jsonSchema(feedbackReceiptSchema, "output"),
+  Feedback: jsonSchema(feedbackSchemas.Feedback, "input"),
+  FeedbackPage: jsonSchema(feedbackSchemas.FeedbackPage, "output"),
+  FeedbackReceipt: jsonSchema(feedbackSchemas.FeedbackReceipt, "output"),
   OpenAiError: jsonSchema(openAiSchemas.output.OpenAiError, "output"),
 };
 
@@ -282,41 +282,6 @@ const eventsPath = {
   },
 };
 
-const feedbackPath = {
-  post: {
-    operationId: "giveFeedback",
-    summary: "What somebody thinks of an answer and of its sources",
-    parameters: [tenantHeader],
-    requestBody: {
-      required: true,
-      content: { "application/json": { schema: ref("Feedback") } },
-    },
-    responses: {
-      202: json("FeedbackReceipt", "stored, its texts redacted"),
-      ...problems(...anywhere, "invalid_json"),
-    },
-  },
-  get: {
-    operationId: "listFeedback",
-    summary: "The tenant's feedback, oldest first",
-    parameters: [
-      tenantHeader,
-      {
-        ...{ name: "after", in: "query", schema: { type: "integer", minimum: 0 } },
-        description: "`next` of the page before; the first page has none",
-      },
-      {
-        ...{ name: "limit", in: "query" },
-        schema: {
-          ...{ type: "integer", minimum: 1, maximum: limits.feedbackPageMax },
-          default: limits.feedbackPageDefault,
-        },
-      },
-    ],
-    responses: { 200: json("FeedbackPage", "a page"), ...problems(...anywhere) },
-  },
-};
-
 const webhookOperation = {
   post: {
     operationId: "sourceEvent",
@@ -393,7 +358,10 @@ export function openApiDocument(options: { version: string; keys: boolean }): Js
       "/v1/documents": documentsPath,
       "/v1/documents/{id}": documentPath,
       "/v1/events": eventsPath,
-      "/v1/feedback": feedbackPath,
+      "/v1/feedback": feedbackPath({
+        tenantHeader,
+        problems: (...more) => problems(...anywhere, ...more),
+      }),
       "/v1/sources/{name}/events": webhookOperation,
       ...openAiOperations({ tenantHeader }, { asking: whenAsking, reading: anywhere }),
       ...operatorPaths,

@@ -37,7 +37,11 @@ const say = (said: object) => engine.service.feedback(tenant, parseFeedback(said
 
 beforeAll(async () => {
   engine = startMemoryEngine();
-  const texts = { lift: "The lift opens at nine.", crane: "The crane is green.", ferry: "It sails." };
+  const texts = {
+    lift: "The lift opens at nine.",
+    crane: "The crane is green.",
+    ferry: "It sails.",
+  };
   for (const [id, text] of Object.entries(texts)) {
     const payload = new TextEncoder().encode(JSON.stringify({ id, text }));
     const { seq } = await engine.service.publish(tenant, { payload });
@@ -88,13 +92,17 @@ describe("feedback", () => {
     }
     const [oldest] = await engine.log.feedback.read({ tenant: flood, after: 0, max: 1 });
     expect(oldest?.seq).toBeGreaterThan(first);
-    expect((await engine.service.feedbackAfter(tenant, { after: 0, limit: 9 })).feedback).toHaveLength(4);
+    expect(
+      (await engine.service.feedbackAfter(tenant, { after: 0, limit: 9 })).feedback,
+    ).toHaveLength(4);
   });
 
   it("is erased with its tenant", async () => {
     await engine.log.erasure.remove({ tenant, of: "feedback" });
     expect(await engine.log.erasure.count({ tenant, of: "feedback" })).toBe(0);
-    expect((await engine.service.feedbackAfter(tenant, { after: 0, limit: 9 })).feedback).toEqual([]);
+    expect((await engine.service.feedbackAfter(tenant, { after: 0, limit: 9 })).feedback).toEqual(
+      [],
+    );
   });
 
   it.each([

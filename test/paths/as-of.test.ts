@@ -54,7 +54,11 @@ describe("a hundred operations, two merges and a restart later", () => {
     for (const seq of [late, early, late]) {
       expect(await digests({ as_of: seq })).toEqual(then.get(seq));
       const answer = await history.ask("crane", { as_of: seq });
-      expect(answer).toMatchObject({ as_of: seq, visible_seq: seq, coverage: { cold: "resident" } });
+      expect(answer).toMatchObject({
+        as_of: seq,
+        visible_seq: seq,
+        coverage: { cold: "resident" },
+      });
     }
   });
 
@@ -99,7 +103,11 @@ describe("what beats it", () => {
   };
 
   it("labels: an older version is not shown to whom a later one denies it (QZ3)", async () => {
-    const open = await publish({ id: "plan", text: "The lift opens at nine.", acl: ["all", "ops"] });
+    const open = await publish({
+      id: "plan",
+      text: "The lift opens at nine.",
+      acl: ["all", "ops"],
+    });
     const closed = await publish({ id: "plan", text: "The lift is shut.", acl: ["ops"] });
     expect(await find(open)).toEqual([`plan@${open}`]);
     expect(await find(open, ["all"])).toEqual([]);

@@ -57,7 +57,9 @@ export class HistoryEngine {
   /** What a question finds: which versions, in which order. */
   async digest(query: string, more: object = {}): Promise<string> {
     const answer = await this.ask(query, more);
-    return (answer?.sources ?? []).map(({ id, version, chunk }) => `${id}@${version}#${chunk}`).join(" ");
+    return (answer?.sources ?? [])
+      .map(({ id, version, chunk }) => `${id}@${version}#${chunk}`)
+      .join(" ");
   }
 
   stop(): Promise<void> {

@@ -66,7 +66,9 @@ async function run(
     return;
   }
   if (isCut) {
-    terminal.note(`only the newest ${operations.length} operations were looked at: --to goes back\n`);
+    terminal.note(
+      `only the newest ${operations.length} operations were looked at: --to goes back\n`,
+    );
   }
   terminal.out(`${printable(linesOf(blamed, operations.length, searches).join("\n"))}\n`);
 }

@@ -66,7 +66,6 @@ function gainOf(relevance: number): number {
   return relevance > 0 ? 1 : 0;
 }
 
-
 /** The passages of a document that were found, in its order. */
 function documentsOf(
   sources: readonly Source[],
