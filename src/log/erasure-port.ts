@@ -2,7 +2,7 @@
 
 import type { TenantId, Version } from "../contract/ids.ts";
 
-/** In DOCS, in CHUNKS, manifests and what lies beside them, heads pieces, dead letters, feedback. */
+/** DOCS, CHUNKS, manifests and what lies beside them, heads pieces, dead letters, feedback. */
 export const erasable = [
   "operations",
   "records",

@@ -7,11 +7,12 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { parseQuestion } from "../../src/contract/query.ts";
-import type { NatsLog } from "../../src/log/nats/log.ts";
 import { connectTo } from "../log/nats-harness.ts";
-import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
+import { HistoryEngine } from "../support/history-engine.ts";
+import { startMemoryEngine } from "../support/memory-engine.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
 import { codeOf, eventually } from "../support/promises.ts";
+import { equalDigests, equalToLive, tellAsOfStory } from "./as-of-story.ts";
 
 const program = fileURLToPath(new URL("../support/run-publisher.ts", import.meta.url));
 const readsWanted = 10_000;
@@ -23,20 +24,23 @@ const bounds = [0, 5, 50, 1_000] as const;
 const passing = new Set(["too_stale", "not_visible_yet", "not_ready", "overloaded", "no_results"]);
 
 let server: PrivateNats;
-let log: NatsLog;
-let engine: MemoryEngine;
 const publishers: ChildProcess[] = [];
 
 beforeAll(async () => {
   server = await startPrivateNats();
-  log = await connectTo(server);
-  engine = startMemoryEngine({ log });
 });
 afterAll(async () => {
   for (const publisher of publishers) publisher.kill("SIGKILL");
-  await engine.stop();
   await server[Symbol.asyncDispose]();
 });
+
+it("1,000 questions as of 100 operations find the same after two merges and a restart (QZ1)", async () => {
+  const log = await connectTo(server);
+  const history = new HistoryEngine(5, { log, graceMs: 0, confirmMs: 0 });
+  const story = await tellAsOfStory(history, { operations: 100, questions: 10 });
+  expect([await equalDigests(story), equalToLive(story)]).toEqual([1_000, 1_000]);
+  await history.stop();
+}, 300_000);
 
 interface Acked {
   readonly seq: number;
@@ -57,6 +61,12 @@ function startPublisher(tenant: TenantId, everyMs: number): Acked[] {
   return acked;
 }
 
+function countsOf(codes: readonly string[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const code of codes) counts[code] = (counts[code] ?? 0) + 1;
+  return counts;
+}
+
 /** The newest operation that was acknowledged before a time. */
 function owedAt(acked: readonly Acked[], atMs: number): number {
   return acked.findLast((one) => one.atMs < atMs)?.seq ?? 0;
@@ -65,9 +75,10 @@ function owedAt(acked: readonly Acked[], atMs: number): number {
 it("answers questions, ten thousand where there is time, beside two publishers, and none lacks what it may not lack (I8)", async () => {
   const tenants = ["left", "right"].map((name) => {
     const tenant = name as TenantId;
-    return { tenant, acked: startPublisher(tenant, 6) };
+    return { tenant, acked: startPublisher(tenant, 80) };
   });
   await eventually(() => expect(tenants.every(({ acked }) => acked.length > 5)).toBe(true));
+  const engine = startMemoryEngine({ log: await connectTo(server) });
   const violations: string[] = [];
   const refused: string[] = [];
   let [reads, turns, restarts] = [0, 0, 0];
@@ -107,7 +118,10 @@ it("answers questions, ten thousand where there is time, beside two publishers, 
     }
   };
   await Promise.all(Array.from({ length: readersAtOnce }, reader));
-  process.stderr.write(`${reads} reads, ${restarts} restarts, ${refused.length} refused\n`);
+  await engine.stop();
+  process.stderr.write(
+    `${reads} reads, ${restarts} restarts, refused ${JSON.stringify(countsOf(refused))}\n`,
+  );
   expect(reads).toBeGreaterThan(200);
   expect(violations).toEqual([]);
   expect(refused.filter((code) => !passing.has(code))).toEqual([]);

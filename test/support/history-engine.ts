@@ -21,9 +21,11 @@ export class HistoryEngine {
   readonly engine: MemoryEngine;
   readonly seqs: number[] = [];
   readonly #next: () => number;
+  readonly #hearsEvents: boolean;
 
   constructor(seed: number, options: Parameters<typeof startMemoryEngine>[0] = {}) {
     this.engine = startMemoryEngine(options);
+    this.#hearsEvents = options.log === undefined;
     this.#next = random(seed);
   }
 
@@ -33,7 +35,8 @@ export class HistoryEngine {
     const isDelete = "op" in operation;
     const asked = { payload, isDelete };
     const { seq } = await this.engine.service.publish(historyTenant, asked);
-    await this.engine.event(seq);
+    if (this.#hearsEvents) await this.engine.event(seq);
+    else await this.ask("seen", { min_seq: seq, wait_ms: 30_000 });
     this.seqs.push(seq);
     return seq;
   }

@@ -40,7 +40,7 @@ export function addFeedback(program: Command, terminal: Terminal): void {
       options.json === true
         ? `${JSON.stringify(said)}\n`
         : `${questions} questions, ${documents} documents in ${options.beir}; ` +
-            `${missing} judged documents are found by no question\n`,
+            `${missing} judged documents are there no more\n`,
     );
   });
 }
@@ -59,8 +59,15 @@ export async function exportFeedback(
   const judgements = judgementsOf(all);
   if (judgements.size === 0) throw new CliError("there is no feedback of this tenant yet");
   const found = new Map<string, readonly Source[]>();
-  for (const query of judgements.keys()) {
-    found.set(query, await sourcesOf(engine, query, signal));
+  for (const [query, judged] of judgements) {
+    const sources = [...(await sourcesOf(engine, { query }, signal))];
+    const known = new Set(sources.map(({ id }) => id));
+    for (const id of judged.keys()) {
+      // A ranking that missed it is what the collection is to show.
+      if (known.has(id)) continue;
+      sources.push(...(await sourcesOf(engine, { query, filter: { id }, decline: false }, signal)));
+    }
+    found.set(query, sources);
     if (terminal.terminal) terminal.note(`\r${found.size} of ${judgements.size} questions`);
   }
   if (terminal.terminal) terminal.note("\n");
@@ -72,11 +79,11 @@ export async function exportFeedback(
 
 async function sourcesOf(
   engine: Pick<Engine, "ask">,
-  query: string,
+  question: { readonly query: string; readonly filter?: object; readonly decline?: boolean },
   signal: AbortSignal,
 ): Promise<readonly Source[]> {
   try {
-    const asked = { query, mode: "search", top_k: limits.feedbackExportTopK };
+    const asked = { ...question, mode: "search", top_k: limits.feedbackExportTopK };
     return (await engine.ask(asked, signal)).sources;
   } catch (thrown) {
     if (thrown instanceof FreshetError && thrown.code === "no_results") return [];

@@ -9,7 +9,7 @@ export interface CollectionFiles {
   readonly queries: readonly string[];
   /** Tab separated, with a line that names the columns. */
   readonly qrels: readonly string[];
-  /** Judged documents that no question found, so that their text is not known. */
+  /** Judged documents that are not there any more, so that their text is not known. */
   readonly missing: number;
 }
 
