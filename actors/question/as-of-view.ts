@@ -21,7 +21,6 @@ import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";
 import type { HotQuery, HotShard } from "../../src/hot/port.ts";
 import type { ChunksLog } from "../../src/log/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
-import { Expiries } from "../tenant-view/expiries.ts";
 
 export interface AsOfViewOptions {
   readonly tenant: TenantId;
@@ -41,6 +40,12 @@ interface Later {
   readonly expiresAtMs: number | undefined;
 }
 
+/** Of one document; what lies before `from` is passed. */
+interface LaterOfOne {
+  all: Later[];
+  from: number;
+}
+
 export interface AsOfQuery extends HotQuery {
   /** Hits that the question wants, of those that the reader may see. */
   readonly topK: number;
@@ -48,14 +53,16 @@ export interface AsOfQuery extends HotQuery {
 
 /** Records that are looked at before others have their turn. */
 const recordsPerTurn = 32;
+const headersPerTurn = 2_048;
 
 export class AsOfView {
   readonly #options: AsOfViewOptions;
-  readonly #expiries = new Expiries();
+  /** When documents of the shard are over, by their own version or a later one. */
+  readonly #overAtMs = new Map<DocumentId, number>();
   /** After `#to`, in log order; the first `#passed` of them lie behind. */
   #later: Later[] = [];
   #passed = 0;
-  readonly #laterOf = new Map<DocumentId, Later[]>();
+  readonly #laterOf = new Map<DocumentId, LaterOfOne>();
   readonly #labels = new Map<Version, readonly string[] | undefined>();
   #asOf = 0 as Version;
   #to: Position;
@@ -107,7 +114,12 @@ export class AsOfView {
   /** QZ2, QZ3. In one step, after `moveTo`. */
   search({ topK, ...query }: AsOfQuery): readonly Candidate[] {
     const { hot, clock } = this.#options;
-    for (const { documentId } of this.#expiries.take(clock.nowMs())) hot.delete(documentId);
+    const nowMs = clock.nowMs();
+    for (const [documentId, overAtMs] of this.#overAtMs) {
+      if (overAtMs > nowMs) continue;
+      hot.delete(documentId);
+      this.#overAtMs.delete(documentId);
+    }
     const { access } = query;
     for (let { limit } = query, round = 0; ; limit *= 2, round += 1) {
       const found = hot.search({ ...query, limit });
@@ -122,14 +134,15 @@ export class AsOfView {
     this.#later = [];
     this.#laterOf.clear();
     this.#labels.clear();
+    this.#overAtMs.clear();
   }
 
   #isDenied(documentId: DocumentId, access: Access | undefined): boolean {
     if (access === undefined) return false;
-    const later = this.#laterOf.get(documentId) ?? [];
-    return later.some(({ kind, version }) => {
-      return kind === "upsert" && !admits(access, this.#labels.get(version));
-    });
+    for (const { kind, version } of this.#laterThan(documentId)) {
+      if (kind === "upsert" && !admits(access, this.#labels.get(version))) return true;
+    }
+    return false;
   }
 
   /** Headers up to `last`: what happened, without the texts. */
@@ -142,10 +155,12 @@ export class AsOfView {
       const later = { kind, documentId, position, version, expiresAtMs };
       this.#later.push(later);
       const known = this.#laterOf.get(documentId);
-      if (known === undefined) this.#laterOf.set(documentId, [later]);
-      else known.push(later);
-      this.#expireWith(later);
+      if (known === undefined) this.#laterOf.set(documentId, { all: [later], from: 0 });
+      else known.all.push(later);
+      // A later version says when its document is over; an older one is not shown after that.
+      this.#expire(documentId, expiresAtMs);
     }
+    signal.throwIfAborted();
     this.#seen = last;
   }
 
@@ -163,7 +178,8 @@ export class AsOfView {
       if (next.kind === "upsert") live.set(next.documentId, next.version);
       else live.delete(next.documentId);
       hot.delete(next.documentId);
-      this.#expiries.delete(next.documentId);
+      this.#overAtMs.delete(next.documentId);
+      if (this.#passed % headersPerTurn === 0) await clock.turn();
     }
     this.#tidy();
     if (live.size > 0) {
@@ -178,6 +194,7 @@ export class AsOfView {
         }
       }
     }
+    signal.throwIfAborted();
     if (hot.stats().bytes > limits.asOfViewBytesMax) throw tooLarge();
     this.#to = to;
     this.#labelled = Math.max(this.#labelled, to) as Position;
@@ -192,30 +209,35 @@ export class AsOfView {
   }: Extract<PlacedRecord, { readonly kind: "upsert" }>): void {
     const { info, chunks } = body;
     this.#options.hot.upsert({ documentId, version, position, info, chunks });
-    let { expiresAtMs } = info;
-    for (const later of this.#laterOf.get(documentId) ?? []) {
-      expiresAtMs = earlier(expiresAtMs, later.expiresAtMs);
+    this.#expire(documentId, info.expiresAtMs);
+    for (const { expiresAtMs } of this.#laterThan(documentId)) {
+      this.#expire(documentId, expiresAtMs);
     }
-    this.#expiries.set({ documentId, version, expiresAtMs });
   }
 
-  /** A later version says when its document is over; an older one is not shown after that. */
-  #expireWith({ documentId, expiresAtMs: over }: Later): void {
-    const info = this.#options.hot.infoOf(documentId);
-    if (over === undefined || info === undefined) return;
-    let { expiresAtMs } = info;
-    for (const later of this.#laterOf.get(documentId) ?? []) {
-      expiresAtMs = earlier(expiresAtMs, later.expiresAtMs);
-    }
-    this.#expiries.set({ documentId, version: this.#asOf, expiresAtMs });
+  /** The earliest counts. */
+  #expire(documentId: DocumentId, expiresAtMs: number | undefined): void {
+    if (expiresAtMs === undefined || !this.#options.hot.has(documentId)) return;
+    const known = this.#overAtMs.get(documentId) ?? Number.POSITIVE_INFINITY;
+    this.#overAtMs.set(documentId, Math.min(known, expiresAtMs));
   }
 
-  /** It is no later operation any more. */
+  *#laterThan(documentId: DocumentId): Generator<Later> {
+    const own = this.#laterOf.get(documentId);
+    for (let at = own?.from ?? 0; at < (own?.all.length ?? 0); at += 1) yield own?.all[at] as Later;
+  }
+
+  /** It is no later operation any more: the first of its document that was left. */
   #pass({ documentId, version }: Later): void {
-    const left = (this.#laterOf.get(documentId) ?? []).filter((one) => one.version > version);
-    if (left.length === 0) this.#laterOf.delete(documentId);
-    else this.#laterOf.set(documentId, left);
+    const own = this.#laterOf.get(documentId);
     this.#labels.delete(version);
+    if (own === undefined) return;
+    own.from += 1;
+    if (own.from >= own.all.length) this.#laterOf.delete(documentId);
+    else if (own.from > own.all.length / 2) {
+      own.all = own.all.slice(own.from);
+      own.from = 0;
+    }
   }
 
   #tidy(): void {
@@ -232,13 +254,9 @@ export class AsOfView {
     for await (const record of chunks.read({ tenant, after, to, signal })) {
       if (record.kind === "upsert") this.#labels.set(record.version, record.body.info.acl);
     }
+    signal.throwIfAborted();
     this.#labelled = to;
   }
-}
-
-function earlier(one: number | undefined, other: number | undefined): number | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  return Math.min(one, other);
 }
 
 function tooLarge(): FreshetError {

@@ -51,7 +51,7 @@ import {
 import { openIsolation } from "./isolation.ts";
 import { namesFiles, openQuestionNames } from "./names.ts";
 import { openQuotas } from "./quotas.ts";
-import { openRedaction } from "./redaction.ts";
+import { openRedaction, textRedaction } from "./redaction.ts";
 import { openReranking } from "./reranking.ts";
 import { openSources, type Sources } from "./sources.ts";
 import { Stack } from "./stack.ts";
