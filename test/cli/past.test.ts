@@ -58,7 +58,8 @@ async function run(
     ...{ env: {}, terminal: false, signal: stop.signal },
     stdin: (async function* () {})(),
   };
-  const whole = [...args, "--url", http.url, "--tenant", historyTenant];
+  const tenant = args.includes("--tenant") ? [] : ["--tenant", historyTenant];
+  const whole = [...args, "--url", http.url, ...tenant];
   return { code: await runCli(whole, terminal, "0.0.1"), out, err };
 }
 
@@ -95,6 +96,13 @@ describe("freshet watch", () => {
     const rest = await run([...watch, "--from", String(told.seq)], (out) => out.includes("\n"));
     expect(JSON.parse(rest.out)).toMatchObject({ seq: history.seqs.at(-2), id: "old" });
   });
+});
+
+it("a tenant without operations has nothing to watch or to blame", async () => {
+  for (const command of ["watch", "blame"]) {
+    const { code, err } = await run([command, query, "--tenant", "nobody"]);
+    expect([code, err]).toEqual([1, expect.stringContaining("no operations yet")]);
+  }
 });
 
 describe("--as-of and --max-staleness-ms", () => {

@@ -3,6 +3,7 @@
 import { setTimeout } from "node:timers/promises";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
+import { CliError } from "../exit.ts";
 import type { Engine } from "../http-client.ts";
 import { type Hits, hitsOf } from "./hits.ts";
 
@@ -23,8 +24,11 @@ export async function hitsNow(
     const { sources, visible_seq: seq } = await engine.ask(asked, signal);
     return { hits: hitsOf(sources), seq };
   } catch (thrown) {
-    const seq = seqOfNothing(thrown);
-    if (seq === undefined) throw thrown;
+    if (!(thrown instanceof FreshetError) || thrown.code !== "no_results") throw thrown;
+    const seq = thrown.details?.["visible_seq"];
+    if (typeof seq !== "number") {
+      throw new CliError("the tenant has no operations yet: publish a document first");
+    }
     return { hits: [], seq };
   }
 }
@@ -46,10 +50,4 @@ export async function hitsAsOf(
     }
     await setTimeout(limits.retryAfterMs, undefined, { signal });
   }
-}
-
-function seqOfNothing(thrown: unknown): number | undefined {
-  if (!(thrown instanceof FreshetError) || thrown.code !== "no_results") return undefined;
-  const seq = thrown.details?.["visible_seq"];
-  return typeof seq === "number" ? seq : undefined;
 }
