@@ -83,8 +83,9 @@ export class TenantLookup {
       const version = await log.docs.lastVersion(tenant);
       if (version === 0) throw new FreshetError("no_results");
       if (this.#clock.monotonicMs() >= untilMs) {
-        if (minSeq > 0) throw notVisible(minSeq, 0);
-        throw (await this.#freshness())?.tooStale({ version });
+        if (maxStalenessMs === undefined) throw notVisible(minSeq, 0);
+        const freshness = await Freshness.of(log, { tenant, maxStalenessMs });
+        throw freshness.tooStale({ version });
       }
       await this.#clock.sleep(pollMs, signal);
       if (signal.aborted) throw new FreshetError("cancelled");

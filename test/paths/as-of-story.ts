@@ -1,7 +1,7 @@
 /** What was found after each operation, asked again after merges and a restart. */
 
 import { expect } from "vitest";
-import { HistoryEngine, historyTenant, queries } from "../support/history-engine.ts";
+import { type HistoryEngine, historyTenant, queries } from "../support/history-engine.ts";
 import { eventually } from "../support/promises.ts";
 
 export interface AsOfStory {

@@ -108,7 +108,7 @@ async function operationsOf(
   } catch (thrown) {
     const oldest = oldestOf(thrown);
     if (range.from !== undefined || oldest === undefined) throw thrown;
-    return operationsOf(engine, { from: oldest - 1, to }, signal);
+    return await operationsOf(engine, { from: oldest - 1, to }, signal);
   } finally {
     enough.abort();
   }
