@@ -194,6 +194,8 @@ export async function finishDocument(
     not_covered: [
       ...notCovered,
       "older pieces of heads, which hold a fingerprint of the id, until a merge is cleaned up after",
+      "feedback, which may name the document or quote it: it is kept for 180 days, or until its " +
+        "tenant is erased",
       "segments and write-ahead logs of Weaviate, until it compacts them",
     ],
   });

@@ -80,7 +80,7 @@ async function newestRecord({ log }: ErasePorts, tenant: TenantId) {
   }
 }
 
-const whole = ["letters", "operations", "heads", "manifests"] as const satisfies Erasable[];
+const whole: readonly Erasable[] = ["letters", "feedback", "operations", "heads", "manifests"];
 
 export async function removeTenant(ports: ErasePorts, request: EraseRequest): Promise<void> {
   const { tenant, below } = request;
@@ -113,6 +113,7 @@ async function countsOf(
     heads: await count("heads"),
     letters: await count("letters"),
     ...(sources === undefined ? {} : { sources: await sources.countOf(tenant) }),
+    feedback: await count("feedback"),
     cold: Number(await cold.hasTenant(tenant)),
   };
 }

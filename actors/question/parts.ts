@@ -227,18 +227,21 @@ export function notVisible(minSeq: number, visible: number): FreshetError {
 }
 
 /** I12: nothing found in half of the data is not "nothing matches": the caller should ask again. */
-export function nothingFound(coverage: Coverage["cold"]): FreshetError {
+export function nothingFound(coverage: Coverage["cold"], visible: number): FreshetError {
   const code = isWhole(coverage) ? "no_results" : "cold_unavailable";
-  return new FreshetError(code, undefined, { details: { coverage } });
+  const details = { coverage, visible_seq: visible };
+  return new FreshetError(code, undefined, { details });
 }
 
 /** As `nothingFound`: what is not covered may hold what is relevant. */
 export function nothingRelevant(
   coverage: Coverage["cold"],
+  visible: number,
   { score, threshold }: Relevance,
 ): FreshetError {
-  if (!isWhole(coverage)) return nothingFound(coverage);
-  const details = { coverage, reason: "not_relevant", relevance: score, threshold };
+  if (!isWhole(coverage)) return nothingFound(coverage, visible);
+  const told = { reason: "not_relevant", relevance: score, threshold };
+  const details = { coverage, visible_seq: visible, ...told };
   return new FreshetError("no_results", undefined, { details });
 }
 
@@ -260,7 +263,14 @@ export function promptOf({ prompt }: Written): Pick<Explanation, "prompt"> {
   return prompt === undefined ? {} : { prompt };
 }
 
-const toldOfTenant = new Set<ErrorCode>(["no_results", "cold_unavailable", "not_visible_yet"]);
+const toldOfTenant = new Set<ErrorCode>([
+  "no_results",
+  "cold_unavailable",
+  "not_visible_yet",
+  "too_stale",
+  "outside_window",
+  "history_too_large",
+]);
 
 /**
  * Errors that say something about a tenant's documents are answers: only its owner may give them

@@ -30,7 +30,7 @@ import type { ColdShard } from "../../src/cold/port.ts";
 import type { Citation } from "../../src/contract/citation.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Filter } from "../../src/contract/filter.ts";
-import type { TenantId } from "../../src/contract/ids.ts";
+import type { TenantId, Version } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
 import type { Quotas } from "../../src/contract/quota.ts";
@@ -43,6 +43,7 @@ import type { NamesText, QuestionNamesLane } from "../../src/text/names.ts";
 import type { FieldRedactor } from "../../src/text/redact-fields.ts";
 import type { Directory, Proofs, TenantEntry } from "../directory/directory.ts";
 import type { QuestionMessage, Snapshot } from "../messages.ts";
+import type { AsOfSearches } from "./as-of.ts";
 import { type Conversation, redactedConversation } from "./conversation.ts";
 import { TenantLookup } from "./lookup.ts";
 import { modelFields, QuestionModels, type Told, toldOf } from "./model-turn.ts";
@@ -61,16 +62,17 @@ import {
 import { ProvedPieces } from "./pieces.ts";
 import { QuestionRanking, type Reranking, wantedBy } from "./ranking.ts";
 import type { Retrieved, SearchKept, SearchResults } from "./results.ts";
-import { QuestionSearch } from "./search.ts";
+import { type Found, type Hidden, QuestionSearch } from "./search.ts";
 import type { QuestionVectors } from "./vectors.ts";
 
 export interface QuestionOptions {
   readonly directory: Directory;
   readonly proofs: Proofs;
-  readonly log: Pick<Log, "docs" | "deployment">;
+  readonly log: Pick<Log, "docs" | "nowMs" | "deployment">;
   readonly cold: ColdShard;
   readonly vectors: Pick<QuestionVectors, "of">;
   readonly results: Pick<SearchResults, "of">;
+  readonly asOf: Pick<AsOfSearches, "at" | "search">;
   /** Begins the redaction of one question of the tenant: its texts share what that may cost. */
   readonly redactorOf: (tenant: TenantId) => FieldRedactor;
   /** Behind it; undefined where that lane is off. */
@@ -158,7 +160,8 @@ class QuestionRun {
     this.#stages = new Stopwatch(() => clock.monotonicMs(), request.span);
     const { directory, log, limits } = options;
     this.#models = new QuestionModels(options.quotas, request);
-    this.#lookup = new TenantLookup({ directory, log, pollMs: limits.pollMs }, request, clock);
+    const found = { directory, log, asOf: options.asOf, pollMs: limits.pollMs };
+    this.#lookup = new TenantLookup(found, request, clock);
   }
 
   async run(): Promise<Answer> {
@@ -189,7 +192,7 @@ class QuestionRun {
     const { retrieved, kept } = await this.#retrieve({ text, filter: redacted.filter, vector });
     this.#checkLease();
     const { sources, coverage, visible } = retrieved;
-    if (sources.length === 0) throw nothingFound(coverage);
+    if (sources.length === 0) throw nothingFound(coverage, visible);
     this.#checkRelevance(retrieved);
     const searched: Coverage = { ...retrieved.also, hot: "complete", cold: coverage, llm: "none" };
     const isSearch = question.mode === "search";
@@ -207,6 +210,7 @@ class QuestionRun {
       origin: { tenant, deployment: this.#options.log.deployment },
       coverage: { ...searched, llm, ...limited },
       visible_seq: visible,
+      ...(question.as_of === undefined ? {} : { as_of: visible }),
       timings: this.#stages.timings(),
       cache: { search: kept, answer: written.kept ?? "none" },
       relevance: retrieved.relevance,
@@ -216,11 +220,11 @@ class QuestionRun {
   }
 
   /** @throws FreshetError no_results, or cold_unavailable where what cold holds is not covered */
-  #checkRelevance({ relevance, coverage }: Retrieved): void {
+  #checkRelevance({ relevance, coverage, visible }: Retrieved): void {
     const isRelevant = relevance.score >= relevance.threshold;
     if (isRelevant || !declinesOf(this.#request.question, this.#options.declines)) return;
     this.#options.metrics.count("questions_declined_total");
-    throw nothingRelevant(coverage, relevance);
+    throw nothingRelevant(coverage, visible, relevance);
   }
 
   async #redact(): Promise<Pick<Query, "text" | "filter"> & Conversation> {
@@ -268,6 +272,8 @@ class QuestionRun {
     const { tenant, question, access, signal } = this.#request;
     const entry = await this.#lookup.find();
     const snapshot = await this.#lookup.snapshot(entry);
+    const { asOf } = this.#lookup;
+    if (asOf !== undefined) return { retrieved: await this.#searchAsOf(query, asOf), kept: "off" };
     const asked = { ...query, tenant, question, access, snapshot, signal };
     return this.#options.results.of(asked, (shared) =>
       this.#search(query, { entry, snapshot, signal: shared }),
@@ -295,6 +301,36 @@ class QuestionRun {
     const parts = { clock: this.#clock, stages: this.#stages };
     const search = new QuestionSearch(this.#options, searched, parts);
     const { found, coverage, hidden } = await search.run(snapshot);
+    metrics.observe("hot_search_seconds", found.hotMs / 1000);
+    return this.#ranked({ query, found, coverage, hidden, signal });
+  }
+
+  /** From memory and CHUNKS alone: nothing of it lies in cold any more, or not only that. */
+  async #searchAsOf({ text, vector, filter }: Query, asOf: Version): Promise<Retrieved> {
+    const { tenant, question, access, signal } = this.#request;
+    const limit = this.#options.limits.candidatesPerShard;
+    const wanted = wantedBy(question);
+    const query = { vector, text, limit, filter, access, wanted, topK: question.top_k };
+    const begunMs = this.#clock.monotonicMs();
+    const hot = await this.#stages.time("hot", () =>
+      this.#options.asOf.search({ tenant, asOf, query, signal }),
+    );
+    const hotMs = this.#clock.monotonicMs() - begunMs;
+    const found: Found = { kind: "found", hot, cold: [], visible: asOf, hotMs, revision: 0 };
+    const hidden = { superseded: 0, expired: 0, coldSearches: 0 };
+    const asked = { text, vector, filter };
+    return this.#ranked({ query: asked, found, coverage: "resident", hidden, signal });
+  }
+
+  async #ranked(at: {
+    readonly query: Query;
+    readonly found: Found;
+    readonly coverage: Coverage["cold"];
+    readonly hidden: Hidden;
+    readonly signal: AbortSignal;
+  }): Promise<Retrieved> {
+    const { tenant, question, access } = this.#request;
+    const { query, found, coverage, hidden, signal } = at;
     const { hot, cold, visible, revision } = found;
     const asked = { tenant, text: query.text, question, access, found, hidden, signal };
     const ranking = new QuestionRanking({ ...this.#options, clock: this.#clock }, asked);
@@ -302,7 +338,6 @@ class QuestionRun {
       spanned(this.#stages.span.child("fuse"), () => ranking.run()),
     );
     const { sources, relevance, coverage: also, explain } = ranked;
-    metrics.observe("hot_search_seconds", found.hotMs / 1000);
     const expiresAtMs = Math.min(firstExpiryMs(hot), firstExpiryMs(cold));
     return { sources, coverage, visible, revision, expiresAtMs, relevance, also, explain };
   }

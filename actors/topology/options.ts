@@ -73,6 +73,8 @@ export interface TopologyOptions {
     readonly keepsForEqualQuestions?: boolean | undefined;
     /** Shares of the embedder while tenants wait for it, above zero; a tenant without one has 1. */
     readonly tenantWeights?: ReadonlyMap<TenantId, number> | undefined;
+    /** How long the log keeps what is processed and merged; `limits.replayWindowMs` by default. */
+    readonly replayWindowMs?: number | undefined;
     /** An idle tenant sleeps after so long; never by default, and with 0. */
     readonly tenantSleepMs?: number | undefined;
     /** Which tenants without records are admitted; by default all, up to `limits.tenantsMax`. */

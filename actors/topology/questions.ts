@@ -8,6 +8,7 @@ import type { ActorRef, ActorSystem } from "../../src/runtime/system.ts";
 import type { Directory, Proofs } from "../directory/directory.ts";
 import { inShares, type SharedLane } from "../embedder/shares.ts";
 import type { EmbedderMessage, QuestionMessage } from "../messages.ts";
+import { AsOfSearches } from "../question/as-of.ts";
 import { questionActor } from "../question/question.ts";
 import { SearchResults } from "../question/results.ts";
 import { QuestionVectors } from "../question/vectors.ts";
@@ -23,6 +24,7 @@ interface QuestionParts {
 export interface KeptForQuestions {
   readonly vectors: QuestionVectors;
   readonly results: SearchResults;
+  readonly asOf: AsOfSearches;
 }
 
 export function spawnQuestions(
@@ -74,9 +76,11 @@ export function queryLane(
 }
 
 export function sharedByQuestions(
-  { clock, metrics, tokenizer, embedder: { model }, settings }: TopologyOptions,
+  options: TopologyOptions,
   embedder: SharedLane,
 ): KeptForQuestions {
+  const { log, createHot, clock, metrics, tokenizer, settings } = options;
+  const { model } = options.embedder;
   const isOn = settings.keepsForEqualQuestions !== false;
   const now = (): number => clock.monotonicMs();
   const vectors = {
@@ -92,7 +96,19 @@ export function sharedByQuestions(
     now,
   };
   return {
-    vectors: new QuestionVectors({ embedder, tokenizer, model, kept: vectors, metrics, isOn }),
+    asOf: new AsOfSearches({
+      ...{ log, clock },
+      createHot: () => createHot({ dimensions: model.dimensions, exact: true }),
+      replayWindowMs: settings.replayWindowMs ?? limits.replayWindowMs,
+    }),
+    vectors: new QuestionVectors({
+      embedder,
+      tokenizer,
+      model,
+      kept: vectors,
+      metrics,
+      isOn,
+    }),
     results: new SearchResults({ clock, kept: results, metrics, isOn }),
   };
 }

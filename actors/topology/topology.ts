@@ -137,6 +137,7 @@ export function startTopology(options: TopologyOptions): Topology {
     refusalOfMore: amounts.refusalOfMore,
     stop: async () => {
       await Promise.all(questions.map((question) => question.stop()));
+      kept.asOf.close();
       await system.stop();
     },
   };
@@ -213,6 +214,7 @@ function spawnLifeWatcher(
       forget(tenant) {
         kept.vectors.forget(tenant);
         kept.results.forget(tenant);
+        kept.asOf.forget(tenant);
         writer.forget?.(tenant);
       },
       retryMs: limits.restartBackoffMinMs,

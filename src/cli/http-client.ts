@@ -9,6 +9,7 @@ import { z } from "zod";
 import { isLoopback } from "../config/links.ts";
 import { errorFromBody, FreshetError } from "../contract/errors.ts";
 import type { StoredEvent } from "../contract/events.ts";
+import { feedbackPageSchema, type StoredFeedback } from "../contract/feedback.ts";
 import type { DocumentId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { TlsFiles } from "../contract/links.ts";
@@ -47,6 +48,8 @@ export interface Engine {
     readonly signal: AbortSignal;
   }): AsyncIterable<StoredEvent>;
   usage(signal: AbortSignal): Promise<TenantUsage>;
+  /** All of it, oldest first. */
+  feedback(signal: AbortSignal): AsyncIterable<StoredFeedback>;
   /** Every document of the tenant; what changes meanwhile may be missed, or come twice. */
   documents(signal: AbortSignal): AsyncIterable<DocumentId>;
   /** Whether a question can find the document. */
@@ -94,6 +97,14 @@ export function connectEngine(addresses: Addresses, tenant: string): Engine {
         for (const { id } of documents) yield id as DocumentId;
         if (next === null) return;
         after = `&after=${encodeURIComponent(next)}`;
+      }
+    },
+    async *feedback(signal) {
+      for (let after: number | null = 0; after !== null; ) {
+        const path = `/v1/feedback?limit=${limits.feedbackPageMax}&after=${after}`;
+        const page = feedbackPageSchema.parse(await (await send(path, { signal })).json());
+        yield* page.feedback;
+        after = page.next;
       }
     },
     events: (options) => followEvents(send, options),

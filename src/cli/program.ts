@@ -3,10 +3,12 @@
 import { Command, CommanderError } from "commander";
 import { addAsk, addSearch } from "./commands/ask.ts";
 import { addAudit } from "./commands/audit.ts";
+import { addBlame } from "./commands/blame.ts";
 import { addDlq } from "./commands/dlq.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEmbedServer } from "./commands/embed-server.ts";
 import { addEvents } from "./commands/events.ts";
+import { addFeedback } from "./commands/feedback.ts";
 import { addIngest } from "./commands/ingest.ts";
 import { addKey } from "./commands/key.ts";
 import { addMcp } from "./commands/mcp.ts";
@@ -17,6 +19,7 @@ import { addStatus } from "./commands/status.ts";
 import { addTenant } from "./commands/tenant.ts";
 import { addTop } from "./commands/top.ts";
 import { addVerify } from "./commands/verify.ts";
+import { addWatch } from "./commands/watch.ts";
 import { CliError, describeFailure, type ExitCode, exitCodes, Stopped } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -60,6 +63,8 @@ function createProgram(terminal: Terminal, version: string): Command {
     addSearch,
     addStatus,
     addEvents,
+    addBlame,
+    addWatch,
     addMcp,
     addMerge,
     addDlq,
@@ -71,6 +76,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     addAudit,
     addEmbedServer,
     addTop,
+    addFeedback,
   ];
   for (const add of commands) add(program, terminal);
   addDoctor(program, terminal, version);

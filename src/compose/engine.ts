@@ -52,7 +52,7 @@ import { openIsolation } from "./isolation.ts";
 import { openModels } from "./models.ts";
 import { namesFiles, openQuestionNames } from "./names.ts";
 import { openQuotas } from "./quotas.ts";
-import { openRedaction } from "./redaction.ts";
+import { openRedaction, textRedaction } from "./redaction.ts";
 import { openReranking } from "./reranking.ts";
 import { openSources, type Sources } from "./sources.ts";
 import { Stack } from "./stack.ts";
@@ -121,6 +121,7 @@ export async function startEngine(
     const surfaces = await startSurfaces(base, {
       ...{ topology, log, replies, cold, merges, trust, services, stack, sources, tracer },
       credentials: access.credentials,
+      redact: textRedaction(keys, names),
     });
     const stopped = untilLost(log);
     return {
@@ -335,6 +336,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
       declines: declinesIrrelevant(config, embedder.model.name),
       tenantWeights: config.tenantWeights,
       tenantSleepMs: config.tenantSleepMs,
+      replayWindowMs: config.replayWindowMs,
       tenants: tenantBounds(config, parts.access.named),
     },
   });

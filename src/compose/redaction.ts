@@ -2,8 +2,13 @@
 
 import { randomBytes } from "node:crypto";
 import { FreshetError } from "../contract/errors.ts";
+import type { TenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
 import type { RedactionSecret } from "../contract/redaction-secret.ts";
 import type { Log } from "../log/port.ts";
+import type { QuestionNamesLane } from "../text/names.ts";
+import { questionRedactor } from "../text/redact-fields.ts";
+import { createRedactor } from "../text/redaction.ts";
 import { type RedactionKeys, redactionKeys, secretCheck } from "../text/redaction-keys.ts";
 
 const secretBytes = 32;
@@ -40,4 +45,14 @@ export async function openRedaction(
 
 function otherSecret(what: string): FreshetError {
   return new FreshetError("log_identity", `${what}; under another, filters would find nothing`);
+}
+
+/** Of texts that are no question and no document, as those are redacted. */
+export function textRedaction(keys: RedactionKeys, names: QuestionNamesLane | undefined) {
+  return async (tenant: TenantId, texts: readonly string[]): Promise<readonly string[]> => {
+    const redactor = questionRedactor(createRedactor(keys.of(tenant)));
+    const lines = texts.map((text) => ({ text: redactor.line(text), charsBefore: text.length }));
+    if (names === undefined) return lines.map(({ text }) => text);
+    return names.redact(tenant, lines, AbortSignal.timeout(limits.deadlineMsDefault));
+  };
 }

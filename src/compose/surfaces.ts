@@ -12,7 +12,12 @@ import type { EngineStatus } from "../contract/service.ts";
 import type { Tracer } from "../contract/tracing.ts";
 import { type Canary, type CanaryOptions, startCanary } from "../engine/canary.ts";
 import type { ColdWalk } from "../engine/listing.ts";
-import { type ColdExpiry, createLocalService, createService } from "../engine/service.ts";
+import {
+  type ColdExpiry,
+  createLocalService,
+  createService,
+  type ServiceOptions,
+} from "../engine/service.ts";
 import type { Credentials } from "../gateway/auth.ts";
 import { createHandler } from "../gateway/handler.ts";
 import { type HttpServer, startHttp } from "../gateway/http.ts";
@@ -41,6 +46,7 @@ export async function startSurfaces(
     readonly sources: Sources;
     readonly credentials: Credentials;
     readonly tracer: Tracer;
+    readonly redact: ServiceOptions["redact"];
   },
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
@@ -49,7 +55,9 @@ export async function startSurfaces(
   const local = createLocalService({ topology, trust, log, cold: coldOf(cold), clock, aclDefault });
   const peers = connectPeers(log.connection);
   const connection = parts.replies;
-  const service = createService({ node, clock, topology, log, trust, peers, services }, local);
+  const { redact } = parts;
+  const served = { node, clock, topology, log, trust, peers, services, redact };
+  const service = createService(served, local);
   stack.push(
     "peers",
     await servePeers({ connection, node, local, stopMs: limits.stopMs, metrics, tracer }),

@@ -23,6 +23,7 @@ const operations = [
     "listen",
     "usage",
     "call",
+    "feedback",
   ],
   ...["key_create", "key_rotate", "key_revoke", "dlq_replay"],
   ...["merge_force", "merge_pause", "merge_resume", "merge_cancel", "merge_scrub"],

@@ -149,6 +149,22 @@ export const errorTable = {
     retryable: true,
     summary: "min_seq is not visible within wait_ms; details say how far behind",
   },
+  outside_window: {
+    status: 410,
+    retryable: false,
+    summary: "the log does not hold what as_of asks for any more; details say what it holds",
+  },
+  history_too_large: {
+    status: 422,
+    retryable: false,
+    summary: "the tenant's history is too large to be searched as of a moment",
+  },
+  too_stale: {
+    status: 504,
+    retryable: true,
+    summary:
+      "an operation older than max_staleness_ms is not visible within wait_ms; details tell the lag",
+  },
   deadline_exceeded: {
     status: 504,
     retryable: true,

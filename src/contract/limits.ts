@@ -9,6 +9,7 @@ import { clusterLimits, clusterRelations } from "./limits/cluster.ts";
 import { coldLimits } from "./limits/cold.ts";
 import { documentLimits, documentRelations } from "./limits/documents.ts";
 import { embeddingLimits, embeddingRelations } from "./limits/embedding.ts";
+import { feedbackLimits, feedbackRelations } from "./limits/feedback.ts";
 import { formatLimits, formatRelations } from "./limits/formats.ts";
 import { headsLimits, headsRelations } from "./limits/heads.ts";
 import { logLimits, logRelations } from "./limits/log.ts";
@@ -38,6 +39,7 @@ export const limits = {
   ...clusterLimits,
   ...questionLimits,
   ...modelLimits,
+  ...feedbackLimits,
   ...coldLimits,
   ...mergeLimits,
   ...surfaceLimits,
@@ -62,6 +64,7 @@ export const limitRelations = {
   cluster: clusterRelations,
   questions: questionRelations,
   models: modelRelations,
+  feedback: feedbackRelations,
   merges: mergeRelations,
   surfaces: surfaceRelations,
   sources: sourceRelations,

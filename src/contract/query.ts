@@ -10,6 +10,7 @@ import { canonicalLanguage } from "./language.ts";
 import { limits } from "./limits.ts";
 import { fallbackSchema, usageSchema } from "./model-use.ts";
 import { explanationSchema, rankingFields, relevanceSchema, scoreFields } from "./ranking.ts";
+import { parseTime } from "./time.ts";
 
 /**
  * How much newer documents come before older ones: a document's relevance is multiplied with
@@ -61,6 +62,20 @@ export const questionSchema = z.strictObject({
   mode: z.enum(["answer", "search"]).default("answer"),
   /** Read-your-writes: the `seq` of a publish that this question must see (I8). */
   min_seq: z.int().min(0).optional(),
+  /**
+   * The reply holds every operation that was acknowledged longer ago than this when the question
+   * came, or it is refused with `too_stale`; it waits for them up to `wait_ms`.
+   */
+  max_staleness_ms: z.int().min(0).max(limits.stalenessMsMax).optional(),
+  /**
+   * Documents and versions as they were after this operation, or at this time (RFC 3339). What was
+   * erased, has expired, or is denied to the reader since is not shown.
+   */
+  as_of: z
+    .union([z.int().min(1), z.string().refine((text) => parseTime(text) !== undefined)], {
+      error: "is neither a seq nor a time (RFC 3339)",
+    })
+    .optional(),
   wait_ms: z.int().min(0).max(limits.waitMsMax).default(5_000),
   deadline_ms: z.int().min(1).max(limits.deadlineMsMax).default(limits.deadlineMsDefault),
   stream: z.boolean().default(false),
@@ -180,6 +195,8 @@ export const answerSchema = z.object({
   coverage: coverageSchema,
   /** Every operation of the tenant up to this DOCS sequence was covered. */
   visible_seq: z.int(),
+  /** The operation that `as_of` names: what came later is not in it. */
+  as_of: z.int().optional(),
   /** Absent from a node of an older release. */
   cache: cacheSchema.optional(),
   /** Absent from a node of an older release. */

@@ -1,6 +1,7 @@
 /** What every surface (NATS, HTTP, MCP, the console) may ask of the engine. */
 
 import type { PublishResult, StoredEvent } from "./events.ts";
+import type { Feedback, FeedbackPage } from "./feedback.ts";
 import type { DocumentId, TenantId, Version } from "./ids.ts";
 import type { QuarantinedRecord } from "./quarantine.ts";
 import type { Answer, AnswerEvent, Question } from "./query.ts";
@@ -138,6 +139,13 @@ export interface Service {
     tenant: TenantId,
     options: { readonly after: Version | undefined; readonly signal: AbortSignal },
   ): AsyncIterable<readonly StoredEvent[]>;
+  /** Stores what somebody thinks of an answer, redacted. @throws FreshetError; see errors.ts */
+  feedback(tenant: TenantId, said: Feedback): Promise<{ readonly seq: number }>;
+  /** Page by page, oldest first. */
+  feedbackAfter(
+    tenant: TenantId,
+    page: { readonly after: number; readonly limit: number },
+  ): Promise<FeedbackPage>;
   /** Bytes that the log's `max_payload` leaves for a document's text. */
   readonly documentTextBytesMax: number;
   status(): EngineStatus;

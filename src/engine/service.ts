@@ -26,6 +26,7 @@ import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/reply.ts";
 import { eventsAfter } from "./events.ts";
+import { type FeedbackParts, feedbackOf } from "./feedback.ts";
 import { type AskView, type ColdWalk, listDocuments } from "./listing.ts";
 import { admitAtOwner, admitHere, usageHere } from "./usage.ts";
 
@@ -39,6 +40,7 @@ export interface ServiceOptions {
   readonly log: Log;
   readonly trust: Trust;
   readonly peers: Peers;
+  readonly redact: FeedbackParts["redact"];
   /** Latest results of the background health checks. */
   readonly services: () => EngineStatus["services"];
 }
@@ -239,6 +241,7 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
       if (topology.isOwner(tenant)) return local.usage(tenant);
       return peers.usage(await ownerOf(options, tenant), tenant);
     },
+    ...feedbackOf({ ...options, lives: topology.lives }),
     lastVersion: (tenant) => log.docs.lastVersion(tenant),
     status: () => statusOf(options),
   };

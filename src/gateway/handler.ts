@@ -40,6 +40,7 @@ import {
 } from "../contract/tracing.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { FairShares } from "../runtime/fair-shares.ts";
+import { createFeedbackHandler, type FeedbackHandler } from "./feedback-routes.ts";
 import { checkKey, IdempotencyKeys } from "./idempotency.ts";
 
 /** A question as it comes in; `body` is parsed JSON, unchecked. */
@@ -90,6 +91,7 @@ export interface Handler {
   lastVersion(tenant: TenantId): Promise<Version>;
   status(): EngineStatus;
   usage(tenant: TenantId): Promise<TenantUsage>;
+  readonly feedback: FeedbackHandler;
   /** The error as a caller may see it; an unexpected one is logged and loses its message. */
   explain(thrown: unknown): FreshetError;
 }
@@ -161,6 +163,7 @@ export function createHandler(options: HandlerOptions): Handler {
     lastVersion: (tenant) => service.lastVersion(tenant),
     status: () => service.status(),
     usage: (tenant) => service.usage(tenant),
+    feedback: createFeedbackHandler(service),
     explain: explaining(log),
   };
 }

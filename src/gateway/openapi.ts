@@ -20,6 +20,7 @@ import {
 import { webhookReceiptSchema } from "../contract/source.ts";
 import { difyOperation, difySchemas } from "./dify/routes.ts";
 import { errorResponses } from "./error-responses.ts";
+import { feedbackPath, feedbackSchemas } from "./feedback-description.ts";
 import { describeFields } from "./field-descriptions.ts";
 import { openAiOperations, openAiSchemas } from "./openai/description.ts";
 import { operationPaths } from "./operations/description.ts";
@@ -104,6 +105,9 @@ const components = {
   StoreSearch: jsonSchema(openAiSchemas.input.StoreSearch, "input"),
   EmbeddingsRequest: jsonSchema(openAiSchemas.input.EmbeddingsRequest, "input"),
   EmbeddingsReply: jsonSchema(openAiSchemas.output.EmbeddingsReply, "output"),
+  Feedback: jsonSchema(feedbackSchemas.Feedback, "input"),
+  FeedbackPage: jsonSchema(feedbackSchemas.FeedbackPage, "output"),
+  FeedbackReceipt: jsonSchema(feedbackSchemas.FeedbackReceipt, "output"),
   OpenAiError: jsonSchema(openAiSchemas.output.OpenAiError, "output"),
   DifyRetrieval: jsonSchema(difySchemas.input.DifyRetrieval, "input"),
   DifyRecords: jsonSchema(difySchemas.output.DifyRecords, "output"),
@@ -152,6 +156,9 @@ const whenAsking: readonly ErrorCode[] = [
   "embedding_failed",
   "model_unavailable",
   "not_visible_yet",
+  "too_stale",
+  "outside_window",
+  "history_too_large",
   "deadline_exceeded",
 ];
 /** What the routes of operators may answer. */
@@ -380,6 +387,10 @@ export function openApiDocument(options: { version: string; keys: boolean }): Js
       "/v1/documents/{id}": documentPath,
       ...operationPaths({ ...described, asking: whenAsking }),
       "/v1/events": eventsPath,
+      "/v1/feedback": feedbackPath({
+        tenantHeader,
+        problems: (...more) => problems(...anywhere, ...more),
+      }),
       "/v1/sources/{name}/events": webhookOperation,
       ...openAiOperations({ tenantHeader }, { asking: whenAsking, reading: anywhere }),
       ...difyOperation(tenantHeader, whenAsking),

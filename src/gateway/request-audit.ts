@@ -38,6 +38,8 @@ const audited: Readonly<Record<string, readonly [AuditSurface, AuditOperation]>>
   "GET /v1/dead-letters": ["http", "list"],
   "POST /v1/dead-letters/replay": ["http", "dlq_replay"],
   "GET /v1/usage": ["http", "usage"],
+  "POST /v1/feedback": ["http", "feedback"],
+  "GET /v1/feedback": ["http", "feedback"],
   "POST /mcp": ["mcp", "call"],
   "GET /v1/status": ["http", "status"],
   "GET /metrics": ["http", "metrics"],

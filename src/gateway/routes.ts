@@ -15,9 +15,10 @@ import type { Authenticate, Check } from "./auth.ts";
 import { hasBody } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import { addConsoleRoutes, consolePaths } from "./console/routes.ts";
-import { documentPassages } from "./document-text.ts";
 import { addDifyRoute, retrievalPath } from "./dify/routes.ts";
+import { documentPassages } from "./document-text.ts";
 import { eventsRoute } from "./events-route.ts";
+import { addFeedbackRoutes } from "./feedback-routes.ts";
 import { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
 import { addMcpRoute, mcpPath } from "./mcp/routes.ts";
@@ -83,6 +84,7 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   addPublishRoutes(app, gated, bodies);
   addReadRoutes(app, gated);
   addOperationRoutes(app, gated);
+  addFeedbackRoutes(app, { feedback: options.handler.feedback, gate, wantsJson });
 }
 
 function addPublishRoutes(
@@ -213,6 +215,7 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   "/v1/events": ["GET"],
   ...operationMethods,
   ...consolePaths,
+  "/v1/feedback": ["GET", "HEAD", "POST"],
   [mcpPath]: ["GET", "POST", "DELETE"],
   [webhookPath]: ["POST"],
   [retrievalPath]: ["POST"],

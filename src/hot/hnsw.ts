@@ -25,11 +25,11 @@ export function createHotShardFactory(options: HotShardFactoryOptions): HotShard
   const builder = createHnswBuilder(options.directory);
   const flatMax = options.flatMax ?? limits.hotFlatMax;
   const memory = createVectorMemory();
-  return ({ dimensions }) =>
+  return ({ dimensions, exact = false }) =>
     createHotShard({
       memory,
       dimensions,
-      flatMax,
+      flatMax: exact ? Number.POSITIVE_INFINITY : flatMax,
       scanBelow: options.scanBelow,
       builder,
       onBuildFailed(error) {

@@ -91,4 +91,8 @@ export interface HotShard {
   close(): void;
 }
 
-export type HotShardFactory = (options: { readonly dimensions: number }) => HotShard;
+export type HotShardFactory = (options: {
+  readonly dimensions: number;
+  /** True: no graphs, so that what is found never depends on when they were built. */
+  readonly exact?: boolean | undefined;
+}) => HotShard;

@@ -2,8 +2,15 @@
 
 import type { TenantId, Version } from "../contract/ids.ts";
 
-/** In DOCS, in CHUNKS, manifests and what lies beside them, heads pieces, dead letters. */
-export const erasable = ["operations", "records", "manifests", "heads", "letters"] as const;
+/** DOCS, CHUNKS, manifests and what lies beside them, heads pieces, dead letters, feedback. */
+export const erasable = [
+  "operations",
+  "records",
+  "manifests",
+  "heads",
+  "letters",
+  "feedback",
+] as const;
 export type Erasable = (typeof erasable)[number];
 
 export interface ErasureRequest {

@@ -30,6 +30,7 @@ import type { ChunkRecord, PlacedRecord, RecordHeader } from "../contract/record
 import type { RedactionSecret } from "../contract/redaction-secret.ts";
 import type { AttemptJournal, DeadLetterLog } from "./dead-letter-port.ts";
 import type { Erasure } from "./erasure-port.ts";
+import type { FeedbackLog } from "./feedback-port.ts";
 import type { LeaseStore } from "./lease-port.ts";
 import type { LifeStore } from "./life-port.ts";
 
@@ -293,6 +294,7 @@ export interface Log {
   readonly tokens: TokenJournal;
   readonly lives: LifeStore;
   readonly erasure: Erasure;
+  readonly feedback: FeedbackLog;
   readonly events: EventSink;
   /**
    * Refuses with log_identity when the streams are not the ones this deployment wrote (L5), or end

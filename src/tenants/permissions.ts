@@ -105,6 +105,7 @@ export const logStreams = [
 ] as const;
 const sourceStreams = ["KV_freshet_sources", "freshet_source_letters"] as const;
 const auditStream = "AUDIT";
+const feedbackStream = "FEEDBACK";
 
 /** What Freshet does to a stream: makes, reads, changes and purges it. It never deletes one. */
 const streamApi = (stream: string): readonly string[] => [
@@ -145,7 +146,7 @@ export function enginePermissions({ sourceStreams: others }: EngineRights): Perm
     publish: {
       allow: [
         "$JS.API.INFO",
-        ...[...logStreams, ...sourceStreams, auditStream].flatMap(streamApi),
+        ...[...logStreams, ...sourceStreams, auditStream, feedbackStream].flatMap(streamApi),
         "$JS.API.DIRECT.GET.KV_freshet_sources",
         "$JS.API.DIRECT.GET.KV_freshet_sources.>",
         ...others.flatMap(readApi),
@@ -159,6 +160,7 @@ export function enginePermissions({ sourceStreams: others }: EngineRights): Perm
         everyQuestion,
         everyApiSubject,
         "freshet.peer.>",
+        "freshet.feedback.*",
         "freshet.source.letters.>",
         `${manifestSubjects}.>`,
         `${leaseSubjects}.>`,

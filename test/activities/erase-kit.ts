@@ -25,7 +25,7 @@ export const publish = async (
   { tenant = acme, op }: { readonly tenant?: TenantId; readonly op?: "delete" } = {},
 ): Promise<Version> => (await log.docs.publish({ tenant, payload: payloadOf(id, op) })).seq;
 
-/** Two tenants with operations, records, letters, manifests, heads, attempts and cold objects. */
+/** Two tenants with operations, records, letters, feedback, manifests, heads, attempts, cold objects. */
 export async function filledWorld(): Promise<World> {
   const world = createWorld();
   for (const tenant of [acme, neighbour]) {
@@ -34,6 +34,7 @@ export async function filledWorld(): Promise<World> {
     await writeStory(writer);
     await runMerge(world.ports, tenant);
     await writer.upsert("unmerged");
+    await world.log.feedback.append(tenant, new TextEncoder().encode("{}"));
     await world.log.attempts.put(tenant, { upTo: 3 as Version, lives: 1, epoch: 1 as never });
     const owed = { after: 1 as never, revision: 0 };
     await world.log.deadLetters.owe(tenant, owed);
@@ -135,6 +136,7 @@ export async function holdings({ log, cold, sources }: World, tenant: TenantId) 
     heads: await count("heads"),
     letters: await count("letters"),
     sources: await sources.countOf(tenant),
+    feedback: await count("feedback"),
     cold: cold.objects(tenant).length,
   };
 }

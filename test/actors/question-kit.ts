@@ -21,6 +21,7 @@ import type {
   TenantWriterMessage,
 } from "../../actors/messages.ts";
 import { LeaseProofs } from "../../actors/partition/lease-proofs.ts";
+import { AsOfSearches } from "../../actors/question/as-of.ts";
 import { questionActor } from "../../actors/question/question.ts";
 import type { Reranking } from "../../actors/question/ranking.ts";
 import { SearchResults } from "../../actors/question/results.ts";
@@ -158,6 +159,10 @@ export function startQuestions(options: QuestionSetUp = {}) {
         ...{ embedder, kept, metrics: silentMetrics, isOn: true },
         tokenizer: createMemoryTokenizer(),
         model: { fingerprint: "model", maxTokens: 64 },
+      }),
+      asOf: new AsOfSearches({
+        ...{ log, clock, replayWindowMs: 3_600_000 },
+        createHot: () => createExactHotShardFactory()({ dimensions }),
       }),
       results: new SearchResults({ clock, kept, metrics: silentMetrics, isOn: true }),
       redactorOf: () => ({

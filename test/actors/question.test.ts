@@ -190,7 +190,7 @@ it("finds nothing: a typed error that says what was covered, and the model is no
   load(5);
   await expect(ask().promise).rejects.toMatchObject({
     code: "no_results",
-    details: { coverage: "complete" },
+    details: { coverage: "complete", visible_seq: expect.any(Number) },
   });
   expect(writes).toEqual([]);
 });
@@ -203,7 +203,7 @@ it("I12: nothing found while cold is away is not a final no: the error can be tr
   await expect(ask().promise).rejects.toMatchObject({
     code: "cold_unavailable",
     retryable: true,
-    details: { coverage: "unavailable" },
+    details: { coverage: "unavailable", visible_seq: expect.any(Number) },
   });
   expect(writes).toEqual([]);
 });

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ChatMessage } from "../../src/answer/port.ts";
 import { buildPrompt } from "../../src/answer/prompt.ts";
-import { runs } from "../support/runs.ts";
 import { bytesOf } from "../../src/answer/tokens.ts";
+import { runs } from "../support/runs.ts";
 import { sources } from "./sources.ts";
 
 const room = { bytes: 5_000, bytesMax: 8_000 };

@@ -38,6 +38,7 @@ const excused = new Set([
   "not_ready",
   "overloaded",
   "not_visible_yet",
+  "too_stale",
   "deadline_exceeded",
   "log_unavailable",
   "cold_unavailable",
@@ -51,12 +52,15 @@ export interface Asked {
   readonly tenant: TenantId;
   readonly bucket: string;
   readonly minSeq: number;
+  /** Asked for by `max_staleness_ms: 0`, without saying it. */
+  readonly withoutToken?: boolean;
 }
 
 export function chooseQuestion({ random, tenants, lastAcked }: ReaderOptions): Asked {
   const tenant = random.pick(tenants);
   const minSeq = random.chance(0.3) ? lastAcked(tenant) : 0;
-  return { tenant, bucket: bucketName(random.int(0, bucketsPerTenant - 1)), minSeq };
+  const bucket = bucketName(random.int(0, bucketsPerTenant - 1));
+  return { tenant, bucket, minSeq, withoutToken: random.chance(0.5) };
 }
 
 /** One question and what became of it; a reply that is no excuse goes into the history. */
@@ -96,7 +100,7 @@ export async function askOnce(options: ReaderOptions, asked: Asked): Promise<Rep
 
 async function request(
   url: string,
-  { tenant, bucket, minSeq }: Asked,
+  { tenant, bucket, minSeq, withoutToken = false }: Asked,
   query: string,
 ): Promise<Answer | { readonly code: string }> {
   try {
@@ -109,7 +113,8 @@ async function request(
         top_k: topK,
         filter: { "metadata.bucket": bucket },
         deadline_ms: deadlineMs,
-        ...(minSeq === 0 ? {} : { min_seq: minSeq, wait_ms: waitMs }),
+        ...(minSeq === 0 ? {} : { wait_ms: waitMs }),
+        ...(minSeq === 0 ? {} : withoutToken ? { max_staleness_ms: 0 } : { min_seq: minSeq }),
       }),
       signal: AbortSignal.timeout(requestMs),
     });

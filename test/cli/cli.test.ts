@@ -178,7 +178,17 @@ describe("with an engine", () => {
       "1",
     ];
     const form = ["--instructions", "Be formal.", "--language", "de", "--max-sentences", "2"];
-    await runHere(["ask", "rivers", ...options, "--max-tokens", "9", ...form, "--quote", "--url", url]);
+    await runHere([
+      "ask",
+      "rivers",
+      ...options,
+      "--max-tokens",
+      "9",
+      ...form,
+      "--quote",
+      "--url",
+      url,
+    ]);
     expect(engine.service.asked).toMatchObject([
       {
         question: {

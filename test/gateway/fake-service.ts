@@ -6,7 +6,8 @@
 import { type Operation, operationSchema } from "../../src/contract/document.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { StoredEvent } from "../../src/contract/events.ts";
-import type { Version } from "../../src/contract/ids.ts";
+import type { Feedback, StoredFeedback } from "../../src/contract/feedback.ts";
+import type { TenantId, Version } from "../../src/contract/ids.ts";
 import type { Answer, AnswerEvent, Question, Source } from "../../src/contract/query.ts";
 import type { QuotaUser, TenantUsage } from "../../src/contract/quota.ts";
 import type {
@@ -50,6 +51,7 @@ export class FakeService implements Service {
   deltas: readonly string[] = ["It ", "was."];
   failsAtOnce = false;
   stored: readonly StoredEvent[] = [];
+  readonly said: StoredFeedback[] = [];
   publishing = 0;
   publishingMost = 0;
   #seq = 0;
@@ -98,6 +100,17 @@ export class FakeService implements Service {
     if (operation.op === "delete") documents.delete(operation.id);
     else documents.set(operation.id, { operation, seq: this.#seq });
     return { seq: this.#seq as Version };
+  }
+
+  async feedback(tenant: TenantId, said: Feedback) {
+    this.said.push({ ...said, seq: this.said.length + 1, at: "2026-11-29T00:00:00.000Z" });
+    this.readers.push({ tenant });
+    return { seq: this.said.length };
+  }
+
+  async feedbackAfter(_: TenantId, { after, limit }: { after: number; limit: number }) {
+    const page = this.said.filter(({ seq }) => seq > after).slice(0, limit);
+    return { feedback: page, next: page.length < limit ? null : (page.at(-1)?.seq ?? null) };
   }
 
   async document({ tenant, groups }: Reader, id: string) {

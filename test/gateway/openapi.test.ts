@@ -76,7 +76,7 @@ describe("the OpenAPI document", () => {
         expect(app.hasRoute({ url, method: method.toUpperCase() })).toBe(true);
       }
     }
-    expect(Object.keys(document.paths)).toHaveLength(21);
+    expect(Object.keys(document.paths)).toHaveLength(22);
     await close();
   });
 

@@ -75,6 +75,7 @@ export function describeLives(opened: Opened): void {
         await log.manifests.putPiece(name, new TextEncoder().encode(`piece of ${name}`));
         await log.manifests.commit(name, emptyManifest, 0);
         await log.attempts.put(name, { upTo: 1 as Version, lives: 1, epoch: 1 as Epoch });
+        await log.feedback.append(name, new Uint8Array([123, 125]));
         await log.tokens.put(name, { day: 20_000, tenant: 7, credentials: {} });
       }
       const counts = async (name: typeof tenant) =>

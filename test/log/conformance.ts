@@ -14,6 +14,7 @@ import {
 } from "../../src/contract/ids.ts";
 import { describeChunks } from "./conformance-chunks.ts";
 import { describeDocs } from "./conformance-docs.ts";
+import { describeFeedback } from "./conformance-feedback.ts";
 import { describeForeign } from "./conformance-foreign.ts";
 import { describeLives } from "./conformance-lives.ts";
 import { describeStores } from "./conformance-stores.ts";
@@ -45,6 +46,7 @@ export function describeLog(name: string, open: () => Promise<LogHarness>): void
     describeChunks(opened);
     describeStores(opened);
     describeTokens(opened);
+    describeFeedback(opened);
     describeForeign(opened);
     describeLives(opened);
 

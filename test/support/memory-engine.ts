@@ -26,6 +26,7 @@ import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import { inlinePreparation } from "../../src/ingest/preparation/inline.ts";
 import { createPreparer } from "../../src/ingest/preparer.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
+import type { Log } from "../../src/log/port.ts";
 import { createMemoryMerges } from "../../src/merges/memory.ts";
 import type { EraseClient, MergeClient } from "../../src/merges/port.ts";
 import { type Clock, systemClock } from "../../src/runtime/clock.ts";
@@ -67,6 +68,8 @@ export interface MemoryEngineOptions {
   readonly answers?: (() => AnswerDefaults) | undefined;
   readonly tenantSleepMs?: number | undefined;
   readonly confirmMs?: number | undefined;
+  /** Another one than that in memory; `event` hears nothing of it. */
+  readonly log?: Log | undefined;
 }
 
 export interface MemoryEngine {
@@ -89,7 +92,7 @@ export interface MemoryEngine {
 
 export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
   const { clock = systemClock, graceMs = 20, partitions = 4 } = options;
-  const log = createMemoryLog({ clock, partitions });
+  const log = (options.log ?? createMemoryLog({ clock, partitions })) as MemoryLog;
   const cold = createMemoryCold();
   const reports = { logger: silentLogger, metrics: options.metrics ?? silentMetrics };
   const merges = createMemoryMerges({
@@ -159,7 +162,11 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
     const parts = { topology, trust: alwaysTrusted, log, cold: coldOf, clock };
     const local = createLocalService({ ...parts, aclDefault });
     const service = createService(
-      { node, clock, topology, log, trust: alwaysTrusted, peers: alone, services: () => services },
+      {
+        ...{ node, clock, topology, log, trust: alwaysTrusted, peers: alone },
+        services: () => services,
+        redact: async (_, texts) => texts.map((text) => questionRedactor(testRedactor).line(text)),
+      },
       local,
     );
     return { topology, service };

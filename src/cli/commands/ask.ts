@@ -3,9 +3,10 @@
  * sources.
  */
 
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { limits } from "../../contract/limits.ts";
 import type { Answer } from "../../contract/query.ts";
+import { parseTime } from "../../contract/time.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { usageError } from "../exit.ts";
 import { addClause, type FilterFlag, filterJson } from "../filter-flags.ts";
@@ -23,6 +24,8 @@ interface AskOptions extends CommonOptions, RecencyFlags, RankingFlags {
   readonly maxTokens?: number | undefined;
   readonly minSeq?: number | undefined;
   readonly waitMs?: number | undefined;
+  readonly maxStalenessMs?: number | undefined;
+  readonly asOf?: number | string | undefined;
   readonly deadlineMs?: number | undefined;
   readonly filter?: FilterFlag | undefined;
   readonly filterJson?: FilterFlag | undefined;
@@ -62,6 +65,7 @@ export function addSearch(program: Command, terminal: Terminal): void {
     'freshet search "retry policy" --top-k 10',
     'freshet search "retry policy" --filter metadata.lang=en --json',
     'freshet search "retry policy" --rank-by lexical --explain',
+    'freshet search "retry policy" --as-of 2026-11-28T18:00:00Z',
   ]).action(async (query: string, options: AskOptions) => search(query, options, terminal));
 }
 
@@ -71,7 +75,9 @@ function questionOptions(command: Command, examples: readonly string[]): Command
     .option("--filter <field=value>", "only documents that match; repeat for more", addClause)
     .option("--filter-json <json>", "the same as the API takes it, instead of --filter", filterJson)
     .option("--min-seq <seq>", "wait for this write", wholeNumber(0, Number.MAX_SAFE_INTEGER))
-    .option("--wait-ms <ms>", "how long to wait for it", wholeNumber(0, limits.waitMsMax))
+    .option("--max-staleness-ms <ms>", "miss nothing older", wholeNumber(0, limits.stalenessMsMax))
+    .option("--wait-ms <ms>", "how long to wait for either", wholeNumber(0, limits.waitMsMax))
+    .option("--as-of <seq|time>", "documents as they were after an operation, or then", momentIn)
     .option("--deadline-ms <ms>", "give up after this time", wholeNumber(1, limits.deadlineMsMax))
     .addHelpText("after", filterHelp);
 }
@@ -80,6 +86,12 @@ const filterHelp = `
 Filters: field=value takes the value as it is written, so that 01234 and 1.10 stay
 codes; for metadata it also finds the number 7 or true under 7 or true. A type, a
 list or a range is said in JSON: --filter 'metadata.year:={"gte": 2020}'.`;
+
+function momentIn(value: string): number | string {
+  if (/^[1-9]\d{0,15}$/.test(value) && Number.isSafeInteger(Number(value))) return Number(value);
+  if (parseTime(value) !== undefined) return value;
+  throw new InvalidArgumentError("the seq of an operation, or a time such as 2026-11-29T08:00:00Z");
+}
 
 /** @throws CliError usage */
 function questionOf(query: string, options: AskOptions) {
@@ -92,6 +104,8 @@ function questionOf(query: string, options: AskOptions) {
     max_tokens: options.maxTokens,
     min_seq: options.minSeq,
     wait_ms: options.waitMs,
+    max_staleness_ms: options.maxStalenessMs,
+    as_of: options.asOf,
     deadline_ms: options.deadlineMs,
     filter: options.filterJson ?? options.filter,
     recency: recencyOf(options),

@@ -36,7 +36,7 @@ export const memoryLimits = {
    * arenas of both lanes and V8 (622 were measured), and the sum of all pools of bytes. Asserted
    * below and held under a flood by test/failures/flood.servers.test.ts.
    */
-  engineBytesMax: 1_792 * MiB,
+  engineBytesMax: 2_032 * MiB,
 
   // --- hot shard -----------------------------------------------------------------------------
   /** Below this many chunks an exact scan beats walking a graph. */
@@ -109,6 +109,7 @@ const engineParts = {
     questionLimits.questionVectorBytesMax +
     questionLimits.questionResultBytesMax +
     questionLimits.questionAnswerBytesMax,
+  asOf: questionLimits.asOfViewsMax * (questionLimits.asOfViewBytesMax + 16 * MiB),
 };
 const engineBytes = Object.values(engineParts).reduce((sum, bytes) => sum + bytes, 0);
 

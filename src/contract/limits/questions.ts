@@ -1,7 +1,7 @@
 /** Questions: what one may ask for, how long it may take, and what the model gets of it. */
 
 import { atMost, below, type Relations } from "./relation.ts";
-import { KiB, MiB, minuteMs, secondMs } from "./units.ts";
+import { dayMs, KiB, MiB, minuteMs, secondMs } from "./units.ts";
 
 export const questionLimits = {
   // --- what may be asked ---------------------------------------------------------------------
@@ -24,6 +24,8 @@ export const questionLimits = {
   recencyHalfLifeSecondsMax: 1_000 * 366 * 24 * 3_600,
   /** The longest a question may wait for `min_seq`. */
   waitMsMax: 30 * secondMs,
+  /** `max_staleness_ms`: what may be older than a day asks for nothing. */
+  stalenessMsMax: dayMs,
   deadlineMsDefault: 30 * secondMs,
   deadlineMsMax: 120 * secondMs,
 
@@ -66,6 +68,17 @@ export const questionLimits = {
   tenantPollMs: 20,
   /** How often a question that may wait looks for the owner of a tenant that changes hands. */
   ownerPollMs: 50,
+
+  // --- tenants as they were ------------------------------------------------------------------
+  /** Vectors, texts and index of one: some 16,000 chunks. */
+  asOfViewBytesMax: 64 * MiB,
+  /** Operations that one is made of, and remembers of what came later: 160 bytes each. */
+  asOfRecordsMax: 100_000,
+  /** Of a node; two of a tenant, so that who compares two moments makes neither anew. */
+  asOfViewsMax: 3,
+  asOfViewsPerTenantMax: 2,
+  /** Operations between which `freshet blame` looks: eleven halvings, fourteen searches in all. */
+  blameOperationsMax: 2_048,
 
   // --- the ranking ---------------------------------------------------------------------------
   /** Passages that a reranker is asked about: a cross-encoder takes 10 to 20 ms for each. */
@@ -149,6 +162,9 @@ export const questionRelations: Relations = {
   "cold and the model have their share of the deadline": [
     below(questionLimits.coldSearchMs * (1 + questionLimits.coldRestartsMax), deadlineMsDefault),
     atMost(questionLimits.modelRequestMs, deadlineMsMax),
+  ],
+  "one tenant's history leaves a view to another": [
+    below(questionLimits.asOfViewsPerTenantMax, questionLimits.asOfViewsMax),
   ],
   "a reranker and its fallback fit into a question's deadline": [
     below(questionLimits.rerankMs, questionLimits.deadlineMsDefault),

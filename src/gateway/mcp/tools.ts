@@ -32,6 +32,12 @@ const asked = {
     .optional()
     .describe('such as {"metadata.team": "ops", "timestamp": {"gte": "2026-01-01T00:00:00Z"}}'),
   min_seq: z.int().min(0).optional().describe("the seq of a publish that must be seen"),
+  max_staleness_ms: z
+    .int()
+    .min(0)
+    .max(limits.stalenessMsMax)
+    .optional()
+    .describe("nothing that was acknowledged longer ago than this is missing"),
 };
 const searched = z.object(asked);
 const answered = z.object({

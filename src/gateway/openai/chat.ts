@@ -34,6 +34,8 @@ export const ownSchema = questionSchema.pick({
   recency: true,
   min_seq: true,
   wait_ms: true,
+  max_staleness_ms: true,
+  as_of: true,
   deadline_ms: true,
   rank_by: true,
   min_cosine: true,

@@ -66,7 +66,7 @@ export function openAiOperations(
         operationId: "chatCompletion",
         summary: "Answers the newest message of a user, in the form of OpenAI's chat completions",
         description:
-          "Cited sources are annotations (`url_citation`); messages before the newest are its history; `freshet` in the request takes `top_k`, `filter`, `recency`, `min_seq`, `wait_ms`, `deadline_ms`, `rank_by`, `min_cosine`, `decline`, `diversity`, `context`, `rerank`, `instructions`, `language`, `max_sentences` and `quote`, in the reply it holds sources, citations, `rewritten_query` and coverage. When nothing matches, the answer says so, with status 200. Messages of the roles `system` and `developer` are taken as `instructions`, cut to their bound. Token counts are those of the model, or estimates where it does not count or none was asked.",
+          "Cited sources are annotations (`url_citation`); messages before the newest are its history; `freshet` in the request takes `top_k`, `filter`, `recency`, `min_seq`, `wait_ms`, `max_staleness_ms`, `as_of`, `deadline_ms`, `rank_by`, `min_cosine`, `decline`, `diversity`, `context`, `rerank`, `instructions`, `language`, `max_sentences` and `quote`, in the reply it holds sources, citations, `rewritten_query` and coverage. When nothing matches, the answer says so, with status 200. Messages of the roles `system` and `developer` are taken as `instructions`, cut to their bound. Token counts are those of the model, or estimates where it does not count or none was asked.",
         parameters,
         requestBody: { required: true, content: json(ref("ChatRequest")) },
         responses: {

@@ -16,7 +16,7 @@ export function guardedLog<Guarded extends Log>(
   log: Guarded,
   monitor: LogIdentityMonitor,
 ): Guarded {
-  const { docs, chunks, manifests, attempts, tokens, deadLetters, lives, erasure } = log;
+  const { docs, chunks, manifests, attempts, tokens, deadLetters, lives, erasure, feedback } = log;
   const checked = checkedBy(monitor);
   return {
     ...log,
@@ -41,6 +41,7 @@ export function guardedLog<Guarded extends Log>(
       all: () => whileTrusted(monitor, () => lives.all()),
       watch: (signal) => endless(monitor, signal, (until) => lives.watch(until)),
     }),
+    feedback: mapCalls(feedback, checked, {}),
     erasure: mapCalls(erasure, checked, {}),
     deadLetters: mapCalls(deadLetters, checked, {}),
   };

@@ -6,6 +6,7 @@ import type { Availability } from "./availability.ts";
 import type { MemoryChunks } from "./chunks.ts";
 import type { MemoryDeadLetters } from "./dead-letters.ts";
 import type { MemoryDocs } from "./docs.ts";
+import type { MemoryFeedback } from "./feedback.ts";
 import type { MemoryManifests } from "./manifests.ts";
 import type { MemoryTokens } from "./tokens.ts";
 
@@ -17,6 +18,7 @@ interface Parts {
   readonly deadLetters: MemoryDeadLetters;
   readonly attempts: MemoryAttempts;
   readonly tokens: MemoryTokens;
+  readonly feedback: MemoryFeedback;
 }
 
 export function memoryErasure(parts: Parts): Erasure {
@@ -29,7 +31,7 @@ export function memoryErasure(parts: Parts): Erasure {
 }
 
 function erase(
-  { docs, chunks, manifests, deadLetters, attempts, tokens }: Parts,
+  { docs, chunks, manifests, deadLetters, attempts, tokens, feedback }: Parts,
   { tenant, of, below = Number.MAX_SAFE_INTEGER, version }: ErasureRequest,
   isRemoved: boolean,
 ): number {
@@ -42,6 +44,8 @@ function erase(
       return manifests.erasePieces(tenant, isRemoved);
     case "letters":
       return deadLetters.erase(tenant, version, isRemoved);
+    case "feedback":
+      return feedback.erase(tenant, isRemoved);
     case "manifests":
       return (
         manifests.erase(tenant, isRemoved) +

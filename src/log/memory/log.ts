@@ -31,6 +31,7 @@ import { MemoryChunks } from "./chunks.ts";
 import { MemoryDeadLetters } from "./dead-letters.ts";
 import { MemoryDocs } from "./docs.ts";
 import { memoryErasure } from "./erasure.ts";
+import { MemoryFeedback } from "./feedback.ts";
 import { MemoryLeases } from "./leases.ts";
 import { MemoryLives } from "./lives.ts";
 import { MemoryManifests } from "./manifests.ts";
@@ -119,6 +120,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const { events, ...heard } = memoryEvents();
   const attempts = new MemoryAttempts(availability);
   const tokens = new MemoryTokens(availability);
+  const feedback = new MemoryFeedback(availability, clock);
   const leases = new MemoryLeases({ clock, base, availability, leaseMs: options.leaseMs });
   return {
     partitions,
@@ -131,9 +133,10 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     deadLetters,
     attempts,
     tokens,
+    feedback,
     lives: new MemoryLives(availability),
     erasure: memoryErasure({
-      ...{ availability, docs, chunks, manifests, deadLetters, attempts, tokens },
+      ...{ availability, docs, chunks, manifests, deadLetters, attempts, tokens, feedback },
     }),
     events,
     async checkIdentity() {

@@ -13,6 +13,7 @@ import {
   attemptsSubject,
   deadLetterSubject,
   deadLettersFilter,
+  feedbackSubject,
   manifestSubject,
   owedSubject,
   piecesFilter,
@@ -22,11 +23,11 @@ import {
 import { type NatsContext, newestMessage } from "./connection.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
 import { pullMessages } from "./pull.ts";
-import { type StreamRole, streamInfo, streamNames } from "./streams.ts";
+import { nameOf, type StreamRole, streamInfo } from "./streams.ts";
 import type { VerifiedStream } from "./verified-stream.ts";
 
 interface Where {
-  readonly role: StreamRole;
+  readonly role: StreamRole | "feedback";
   readonly subjects: readonly string[];
 }
 
@@ -53,7 +54,7 @@ export class NatsErasure implements Erasure {
       removed += await this.#removeSubject(role, subject, request);
       request.onProgress?.(removed);
     }
-    context.logger.debug({ stream: streamNames[role], removed }, "messages were erased");
+    context.logger.debug({ stream: nameOf(role), removed }, "messages were erased");
     return removed;
   }
 
@@ -71,12 +72,12 @@ export class NatsErasure implements Erasure {
     return found;
   }
 
-  async #removeSubject(role: StreamRole, subject: string, request: ErasureRequest) {
+  async #removeSubject(role: StreamRole | "feedback", subject: string, request: ErasureRequest) {
     const { onProgress } = request;
     let removed = 0;
     let page: number[] = [];
     const flush = async (): Promise<void> => {
-      await Promise.all(page.map((seq) => this.#overwrite(streamNames[role], seq)));
+      await Promise.all(page.map((seq) => this.#overwrite(nameOf(role), seq)));
       removed += page.length;
       page = [];
       onProgress?.(removed);
@@ -91,12 +92,12 @@ export class NatsErasure implements Erasure {
 
   /** In order, below the bound. */
   async *#sequences(
-    role: StreamRole,
+    role: StreamRole | "feedback",
     subject: string,
     { below = Number.POSITIVE_INFINITY, signal }: ErasureRequest,
   ): AsyncGenerator<number> {
     const { context } = this.#options;
-    const stream = streamNames[role];
+    const stream = nameOf(role);
     if ((await streamInfo(context, role)) === null) return;
     const newest = await newestMessage(context, stream, subject);
     if (newest === null) return;
@@ -140,6 +141,7 @@ const places: Readonly<Record<Erasable, (tenant: TenantId, at: Partition) => Whe
   records: (tenant, at) => ({ role: "chunks", subjects: [tenantSubject("chunks", at, tenant)] }),
   heads: (tenant) => ({ role: "heads", subjects: [piecesFilter(tenant)] }),
   letters: (tenant) => ({ role: "deadLetters", subjects: [deadLettersFilter(tenant)] }),
+  feedback: (tenant) => ({ role: "feedback", subjects: [feedbackSubject(tenant)] }),
   manifests: (tenant) => ({
     role: "manifests",
     subjects: [

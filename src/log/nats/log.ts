@@ -30,6 +30,7 @@ import { type NatsContext, openConnection } from "./connection.ts";
 import { NatsDeadLetters } from "./dead-letters.ts";
 import { NatsDocs } from "./docs.ts";
 import { NatsErasure } from "./erasure.ts";
+import { NatsFeedback } from "./feedback.ts";
 import { type Deployment, deploymentOf, ensureLog } from "./identity.ts";
 import { LogIntegrity } from "./integrity.ts";
 import { NatsLeases } from "./leases.ts";
@@ -141,6 +142,7 @@ function assemble(
       ...{ context, partitions },
       verified: [integrity.docs, integrity.chunks],
     }),
+    feedback: new NatsFeedback(context, streams),
     audit: new NatsAuditLog(context, streams),
     events: eventSink(context),
     checkIdentity: () => integrity.check(),

@@ -27,6 +27,9 @@ export const streamNames = {
   deadLetters: "DLQ",
 } as const satisfies Record<StreamRole, string>;
 
+/** No part of the log's identity. */
+export const feedbackStream = "FEEDBACK";
+
 export const streamRoles = [
   "manifests",
   "docs",
@@ -147,15 +150,19 @@ export function streamConfig(role: StreamRole, shape: StreamShape): Config {
   }
 }
 
+export function nameOf(role: StreamRole | "feedback"): string {
+  return role === "feedback" ? feedbackStream : streamNames[role];
+}
+
 /** With `subjects`: also which of those hold messages. @throws FreshetError log_unavailable */
 export async function streamInfo(
   context: Pick<NatsContext, "jsm">,
-  role: StreamRole,
+  role: StreamRole | "feedback",
   subjects?: string,
 ): Promise<StreamInfo | null> {
   const wanted = subjects === undefined ? undefined : { subjects_filter: subjects };
   try {
-    return await context.jsm.streams.info(streamNames[role], wanted);
+    return await context.jsm.streams.info(nameOf(role), wanted);
   } catch (thrown) {
     if (apiCode(thrown) === jetStream.streamNotFound) return null;
     throw logError(thrown);

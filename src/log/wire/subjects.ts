@@ -130,3 +130,9 @@ export function auditChainIn(subject: string): string {
   if (!token.startsWith("~")) return token;
   return Buffer.from(token.slice(1), "base64url").toString("utf8");
 }
+
+// --- feedback -----------------------------------------------------------------------------------
+
+const feedbackRoot = "freshet.feedback.";
+export const feedbackSubjects = `${feedbackRoot}*`;
+export const feedbackSubject = (tenant: TenantId): string => `${feedbackRoot}${tenant}`;
