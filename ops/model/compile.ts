@@ -28,7 +28,7 @@ export interface CompileRequest {
 
 export interface CompiledModel {
   readonly layers: number;
-  /** Of each vector, or how many labels each token gets a value for. */
+  /** Of each vector, or how many labels each token, or words each text, gets a value for. */
   readonly dimensions: number;
   readonly pooling: Pooling;
   /** Nodes per operator, by operator name in alphabetical order. */
@@ -51,7 +51,7 @@ export async function compileModel(request: CompileRequest): Promise<CompiledMod
   await writeWhole(request.outFile, bytes);
   return {
     layers: config.layers,
-    dimensions: config.labels ?? config.hidden,
+    dimensions: config.labels ?? (config.makesTerms ? config.vocabulary : config.hidden),
     pooling: config.pooling,
     opCounts: countOperators(graph),
     bytes: bytes.byteLength,

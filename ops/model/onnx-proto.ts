@@ -75,7 +75,9 @@ message ModelProto {
 `;
 
 /** TensorProto.DataType. */
-export const dataType = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7, float16: 10 } as const;
+export const dataType = {
+  ...{ float: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 },
+} as const;
 export type DataType = (typeof dataType)[keyof typeof dataType];
 
 /** AttributeProto.AttributeType. */
