@@ -1,6 +1,7 @@
 /** The wiring of the question pool: equal actors on one mailbox. */
 
 import { limits } from "../../src/contract/limits.ts";
+import type { SparseVector } from "../../src/contract/sparse.ts";
 import { batchSizeOf } from "../../src/embedding/batch-size.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
@@ -64,12 +65,14 @@ export function spawnQuestions(
 export function sharedByQuestions(
   { clock, metrics, tokenizer, embedder: { model }, settings }: TopologyOptions,
   queryEmbedder: Mailbox<EmbedderMessage>,
+  querySparse?: Mailbox<EmbedderMessage<SparseVector>>,
 ): KeptForQuestions {
   // As many as the backend gets at once: a flood has at most half of them in hand when another
   // tenant's question comes.
   const { inFlightMax, queryItemsMax } = settings.embedBatch ?? batchSizeOf("cpu");
   const atOnce = inFlightMax * queryItemsMax;
   const embedder = inShares(queryEmbedder, new FairShares({ total: atOnce }));
+  const sparse = querySparse && inShares(querySparse, new FairShares({ total: atOnce }));
   const isOn = settings.keepsForEqualQuestions !== false;
   const now = (): number => clock.monotonicMs();
   const vectors = {
@@ -85,7 +88,9 @@ export function sharedByQuestions(
     now,
   };
   return {
-    vectors: new QuestionVectors({ embedder, tokenizer, model, kept: vectors, metrics, isOn }),
+    vectors: new QuestionVectors({
+      ...{ embedder, sparse, tokenizer, model, kept: vectors, metrics, isOn },
+    }),
     results: new SearchResults({ clock, kept: results, metrics, isOn }),
   };
 }

@@ -25,7 +25,7 @@ import type { MergeTriggerMessage, PartitionMessage } from "../messages.ts";
 import { createProofs } from "../partition/lease-proofs.ts";
 import { type QuestionTurns, questionTurns } from "../question/turns.ts";
 import type { WriterQuotas } from "../tenant-writer/turn.ts";
-import { spawnEmbedder } from "./embedders.ts";
+import { spawnEmbedder, spawnSparse } from "./embedders.ts";
 import type { TopologyOptions } from "./options.ts";
 import { spawnMembership, spawnPartition } from "./partitions.ts";
 import { backoff, checkWeights, kindOf, questionShares, revisions } from "./parts.ts";
@@ -68,6 +68,8 @@ export function startTopology(options: TopologyOptions): Topology {
   const directory = new Directory(log.partitions);
   const ingestEmbedder = spawnEmbedder(system, options, "ingest");
   const queryEmbedder = spawnEmbedder(system, options, "query");
+  const ingestSparse = spawnSparse(system, options, "ingest");
+  const querySparse = spawnSparse(system, options, "query");
   const hot = new NodeHotMemory(directory, clock, {
     bounds: boundsOf(settings.keptBytesMax),
     quotaOf: (tenant) => options.quotas.quotaOf(tenant).hot_bytes ?? Infinity,
@@ -79,6 +81,8 @@ export function startTopology(options: TopologyOptions): Topology {
     options,
     directory,
     ingest: inShares(ingestEmbedder, new FairShares({ total: limits.embedQueueTextsMax })),
+    sparse:
+      ingestSparse && inShares(ingestSparse, new FairShares({ total: limits.embedQueueTextsMax })),
     mergeTrigger: spawnMergeTrigger(system, options),
     hot,
     nextRevision: revisions(),
@@ -98,7 +102,7 @@ export function startTopology(options: TopologyOptions): Topology {
   spawnMembership(system, options, partitions);
   const proofs = createProofs(options, partitions);
   spawnManifestWatcher(system, options, directory);
-  const kept = sharedByQuestions(options, queryEmbedder);
+  const kept = sharedByQuestions(options, queryEmbedder, querySparse);
   const questions = spawnQuestions(system, options, { directory, proofs, kept });
   const mailboxOf = (tenant: TenantId) => partitions[directory.partitionOf(tenant).partition];
   spawnLifeWatcher(system, options, { lives, mailboxOf, kept });

@@ -12,13 +12,14 @@ import { bertGraph, operatorSets } from "./bert-graph.ts";
 import { CompileError, systemReason } from "./compile-error.ts";
 import { type Pooling, readEncoderConfig } from "./encoder-config.ts";
 import { readEncoderWeights } from "./encoder-weights.ts";
+import { readExportedOnnx } from "./exported-onnx.ts";
 import { encodeModel, type Graph } from "./onnx-proto.ts";
 import { operatorsOf } from "./operators.ts";
 import { readQuantizedOnnx } from "./quantized-onnx.ts";
 import { readSafetensors, type WeightFile } from "./safetensors.ts";
 
 export interface CompileRequest {
-  /** Holds `config.json` and `model.safetensors`, or else `model_q4.onnx`. */
+  /** Holds `config.json` and `model.safetensors`, or else `model.onnx`, or `model_q4.onnx`. */
   readonly modelDir: string;
   readonly outFile: string;
   readonly variant: Precision;
@@ -59,10 +60,12 @@ export async function compileModel(request: CompileRequest): Promise<CompiledMod
   };
 }
 
-/** A q4 graph is read where nothing better was published: only what it holds is needed. */
+/** A graph is read where nothing better was published: only what it holds is needed. */
 function readWeights(modelDir: string): Promise<WeightFile> {
-  const quantized = join(modelDir, "model_q4.onnx");
-  const exact = join(modelDir, "model.safetensors");
+  const [exact, exported, quantized] = ["model.safetensors", "model.onnx", "model_q4.onnx"].map(
+    (name) => join(modelDir, name),
+  ) as [string, string, string];
+  if (!existsSync(exact) && existsSync(exported)) return readExportedOnnx(exported);
   return existsSync(quantized) && !existsSync(exact)
     ? readQuantizedOnnx(quantized)
     : readSafetensors(exact);

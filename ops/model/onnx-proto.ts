@@ -94,6 +94,8 @@ export interface Tensor {
 }
 
 export interface GraphNode {
+  /** Default: of operator and place. */
+  readonly name?: string | undefined;
   readonly op: string;
   /** Empty for ONNX itself. */
   readonly domain: string;
@@ -215,7 +217,7 @@ function graphMessage(graph: Graph): object {
 
 function nodeMessage(node: GraphNode, index: number): object {
   return {
-    name: `${node.op}_${index}`,
+    name: node.name ?? `${node.op}_${index}`,
     op_type: node.op,
     domain: node.domain,
     input: node.inputs,

@@ -9,13 +9,16 @@ import { basename, join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import type { Prefixes } from "../contract/model-probe.ts";
 import type { Logger } from "../contract/observation.ts";
 import { type BatchSize, batchSizeOf } from "../embedding/batch-size.ts";
 import { checkSameModel, probeText } from "../embedding/model-probe.ts";
+import { prefixesIn } from "../embedding/model-recipe.ts";
 import { type ModelShape, modelShapeOf } from "../embedding/model-shape.ts";
 import { createOnnxEmbedder } from "../embedding/onnx.ts";
 import type { Embedder } from "../embedding/port.ts";
 import { choosePrecision, cpuFlagsOf, type Precision } from "../embedding/precision.ts";
+import { prefixed, prefixTokens } from "../embedding/prefixed.ts";
 import { createRemoteEmbedder } from "../embedding/remote.ts";
 import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -28,10 +31,15 @@ const defaultModel = "all-MiniLM-L6-v2";
 export interface EmbeddingParts {
   readonly embedder: Embedder;
   readonly tokenizer: Tokenizer;
+  /** What the embedder puts before texts. */
+  readonly prefixes: Prefixes;
   /** Where the tokenizer was loaded from. */
   readonly modelDir: string;
   readonly batchSize: BatchSize;
 }
+
+type ClaimingParts = Pick<EmbeddingParts, "embedder" | "tokenizer"> &
+  Partial<Pick<EmbeddingParts, "prefixes">>;
 
 interface EmbeddingContext {
   readonly config: Config;
@@ -64,16 +72,20 @@ export async function openEmbedding(
   // Also for an endpoint: chunks are cut by tokens, before anything is embedded.
   const dir = modelDir(context.config);
   const tokenizer = await loadTokenizer(dir);
+  const prefixes = prefixesIn(readText(join(dir, "freshet.json")), dir);
+  const before = { prefixes, tokenizer };
+  const taken = { ...shape, maxTokens: shape.maxTokens + prefixTokens(before) };
   return {
-    embedder: await openEmbedder(context, shape),
+    embedder: prefixed(await openEmbedder(context, taken), before),
     tokenizer,
+    prefixes,
     modelDir: dir,
     batchSize: batchSizeOf(remote === undefined ? provider : "remote"),
   };
 }
 
 function openEmbedder({ config, clock, logger }: EmbeddingContext, model: ModelShape) {
-  const { remote, provider, threads } = config.embedding;
+  const { remote, provider } = config.embedding;
   if (remote !== undefined) {
     const { model: requestModel, ...link } = remote;
     return createRemoteEmbedder({ ...link, model, requestModel, clock, random: Math.random });
@@ -84,9 +96,14 @@ function openEmbedder({ config, clock, logger }: EmbeddingContext, model: ModelS
     model,
     clock,
     logger,
-    ingestThreads: threads ?? Math.min(limits.embedThreadsMax, availableParallelism()),
+    ingestThreads: ingestThreads(config),
     queryThreads: 1,
   });
+}
+
+/** Of one run of bulk work on the CPU. */
+export function ingestThreads({ embedding: { threads } }: Config): number {
+  return threads ?? Math.min(limits.embedThreadsMax, availableParallelism());
 }
 
 /**
@@ -96,14 +113,15 @@ function openEmbedder({ config, clock, logger }: EmbeddingContext, model: ModelS
  */
 export async function claimModel(
   log: Pick<Log, "claimModel">,
-  { embedder, tokenizer }: Pick<EmbeddingParts, "embedder" | "tokenizer">,
+  { embedder, tokenizer, prefixes }: ClaimingParts,
 ): Promise<void> {
   const { name, maxTokens } = embedder.model;
   const probe = async (text: string) => {
     const input = { text, tokens: tokenizer.encode(text, maxTokens) };
     const [vector] = await embedder.embed([input], { lane: "query" });
     if (vector === undefined) throw new FreshetError("internal", "a text came without a vector");
-    return { text, vector, name };
+    const hasAny = prefixes !== undefined && prefixes.query + prefixes.passage !== "";
+    return { text, vector, name, ...(hasAny ? { prefixes } : {}) };
   };
   const own = await probe(probeText);
   const stored = await log.claimModel(own);
@@ -111,9 +129,13 @@ export async function claimModel(
   checkSameModel(stored, stored.text === own.text ? own : await probe(stored.text));
 }
 
-function modelDir({ embedding, cacheDir }: Config): string {
-  const cache = cacheDir ?? join(homedir(), ".cache", "freshet");
-  return embedding.modelDir ?? join(cache, "models", defaultModel);
+function modelDir(config: Config): string {
+  return config.embedding.modelDir ?? join(modelsDir(config), defaultModel);
+}
+
+/** Where the set-up puts models. */
+export function modelsDir({ cacheDir }: Config): string {
+  return join(cacheDir ?? join(homedir(), ".cache", "freshet"), "models");
 }
 
 /** @throws FreshetError embedding_unavailable when nothing compiled is in the model's folder */

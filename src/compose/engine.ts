@@ -19,6 +19,7 @@ import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
 import type { Tracer } from "../contract/tracing.ts";
+import type { SparseEncoder } from "../embedding/onnx-sparse.ts";
 import { startHealthChecks } from "../engine/health.ts";
 import { watchMain } from "../engine/stall-watch.ts";
 import { createHotShardFactory } from "../hot/hnsw.ts";
@@ -54,6 +55,7 @@ import { openQuotas } from "./quotas.ts";
 import { openRedaction } from "./redaction.ts";
 import { openReranking } from "./reranking.ts";
 import { openSources, type Sources } from "./sources.ts";
+import { openSparse } from "./sparse.ts";
 import { Stack } from "./stack.ts";
 import { startSurfaces } from "./surfaces.ts";
 import { openTracing } from "./tracing.ts";
@@ -90,6 +92,8 @@ export async function startEngine(
     const opened = await opening;
     const embedding = { ...opened, embedder: seams.embedder?.(opened.embedder) ?? opened.embedder };
     await claimModel(log, embedding);
+    const sparse = await openSparse(base, embedding);
+    if (sparse !== undefined) stack.push("sparse encoder", sparse, (part) => part.close());
     const model = createLanguageModel(base);
     if (model !== undefined) stack.push("language model", model, (part) => part.close());
     const reranking = openReranking(base, stack);
@@ -109,7 +113,7 @@ export async function startEngine(
     const topology = stack.push(
       "actors",
       startActors(base, {
-        ...{ log, cold, merges, embedding, isolation },
+        ...{ log, cold, merges, embedding, sparse, isolation },
         ...{ preparation, keys, model, reranking, sources, access, names, quotas, tracer },
       }),
       (part) => part.stop(),
@@ -215,6 +219,7 @@ interface Parts {
   readonly cold: ColdShard;
   readonly merges: MergeClient;
   readonly embedding: EmbeddingParts;
+  readonly sparse: SparseEncoder | undefined;
   readonly isolation: Isolation;
   readonly preparation: Preparation;
   readonly keys: RedactionKeys;
@@ -305,6 +310,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     log,
     cold,
     embedder,
+    sparse: parts.sparse,
     isolation,
     createHot,
     tokenizer,

@@ -27,6 +27,8 @@ export interface Config extends Links {
   /** Orders what a question found; undefined: nothing does. */
   readonly reranker: RerankLink | undefined;
   readonly declineIrrelevant: Value<"FRESHET_DECLINE_IRRELEVANT">;
+  /** The model of the learned-sparse signal. */
+  readonly sparse: Value<"FRESHET_SPARSE">;
   readonly embedding: {
     /** The model's folder and graph; undefined means what `ops/start` put into the cache. */
     readonly modelDir: string | undefined;
@@ -170,6 +172,7 @@ function assemble(values: Values): Config {
     aclDefault: present("FRESHET_ACL_DEFAULT"),
     reranker: assembleReranker(values),
     declineIrrelevant: present("FRESHET_DECLINE_IRRELEVANT"),
+    sparse: present("FRESHET_SPARSE"),
     embedding: assembleEmbedding(values),
     tenantWeights: values.FRESHET_TENANT_WEIGHTS ?? new Map(),
     tenantsMax: present("FRESHET_TENANTS_MAX"),

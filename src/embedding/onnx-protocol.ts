@@ -16,6 +16,8 @@ export interface WorkerSettings {
    * Added to the thread's own: a lane of bulk work lets everything else on the machine go first.
    */
   readonly niceness: number;
+  /** Of a graph that weighs words: the reply holds at most so many of a text (sparse-rows.ts). */
+  readonly sparseTermsMax?: number | undefined;
 }
 
 export type WorkerRequest =

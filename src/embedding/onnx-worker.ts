@@ -21,6 +21,7 @@ import {
   type WorkerSettings,
 } from "./onnx-protocol.ts";
 import { explainSessionFailure, sessionOptions, unknownProvider } from "./onnx-provider.ts";
+import { packSparseRows } from "./sparse-rows.ts";
 
 type EmbedRequest = Extract<WorkerRequest, { kind: "embed" }>;
 
@@ -73,7 +74,11 @@ async function embed(request: EmbedRequest): Promise<void> {
     const data = outputs["embedding"]?.data;
     if (!(data instanceof Float32Array)) throw new Error("the graph returned no float32 embedding");
     // Copied, because the runtime owns its own buffer and it is not ours to transfer.
-    const vectors = new Float32Array(data);
+    const { sparseTermsMax } = settings;
+    const vectors =
+      sparseTermsMax === undefined
+        ? new Float32Array(data)
+        : packSparseRows(data, { rows, termsMax: sparseTermsMax });
     reply({ kind: "embedded", id, vectors }, [vectors.buffer]);
   } catch (error) {
     reply({ kind: "failed", id, message: error instanceof Error ? error.message : String(error) });
