@@ -39,10 +39,10 @@ export interface Encoder<Vector> {
   readonly model: EmbeddingModel;
 
   /**
-   * Vectors (dense ones finite and of unit length), one per input and in the order of the inputs. A batch succeeds
-   * or fails as a whole. Errors (FreshetError): `embedding_failed` when the model refuses the
-   * batch, `embedding_unavailable` while it restarts or after `close`, `overloaded` when the lane's
-   * queue is full, `cancelled` on abort.
+   * Vectors (dense ones finite and of unit length), one per input and in the order of the inputs.
+   * A batch succeeds or fails as a whole. Errors (FreshetError): `embedding_failed` when the model
+   * refuses the batch, `embedding_unavailable` while it restarts or after `close`, `overloaded`
+   * when the lane's queue is full, `cancelled` on abort.
    */
   embed(batch: readonly EmbedInput[], options: EmbedOptions): Promise<Vector[]>;
 
