@@ -23,9 +23,9 @@ export interface EncoderFiles {
 /** @throws SetupError for a model that is not pinned, or that cannot be fetched */
 export async function ensureEncoder(context: SetupContext, name: string): Promise<EncoderFiles> {
   const variant = precisionFor(context.env);
-  const pin = context.pins.models.encoders[name];
+  const pin = context.pins.encoders[name];
   if (pin === undefined) {
-    const known = Object.keys(context.pins.models.encoders).join(", ");
+    const known = Object.keys(context.pins.encoders).join(", ");
     throw new SetupError(`there is no model ${name}; the set-up knows ${known}`);
   }
   const modelDir = join(context.cache, "models", name);

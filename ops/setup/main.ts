@@ -18,7 +18,8 @@ const all = { nats: true, temporal: true, weaviate: true, embedding: true, llm: 
 const nothing = { nats: false, temporal: false, weaviate: false, embedding: false, llm: false };
 
 try {
-  const { embedding, encoders } = readPins().models;
+  const { models, encoders } = readPins();
+  const { embedding } = models;
   const known = [embedding.name, ...Object.keys(encoders)];
   const { sparse, model } = readSetupOptions(process.argv.slice(2), known);
   const isDefault = model === embedding.name;

@@ -48,12 +48,13 @@ const pinsFile = z.object({
     /** Go's own checksum of the module, which a binary built from it carries. */
     moduleSum: z.string().startsWith("h1:"),
   }),
+  /** Embedding models beside the default one, by their names. */
+  encoders: z.record(z.string(), encoder),
   models: z.object({
     embedding: model,
     llm: model,
     names: model,
     sparse: model,
-    encoders: z.record(z.string(), encoder),
   }),
 });
 

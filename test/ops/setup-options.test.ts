@@ -23,7 +23,7 @@ describe("the set-up's options", () => {
 
 describe("the pinned encoders", () => {
   it("say all that the compiler and the engine have to know", () => {
-    const { encoders } = readPins().models;
+    const { encoders } = readPins();
     expect(Object.keys(encoders)).toEqual(["bge-small-en-v1.5", "e5-small-v2"]);
     for (const { files, config } of Object.values(encoders)) {
       expect(files.map(({ as }) => as)).toEqual(["model.onnx", "tokenizer.json"]);
