@@ -92,8 +92,7 @@ export async function startEngine(
     const opened = await opening;
     const embedding = { ...opened, embedder: seams.embedder?.(opened.embedder) ?? opened.embedder };
     await claimModel(log, embedding);
-    const sparse = await openSparse(base, embedding);
-    if (sparse !== undefined) stack.push("sparse encoder", sparse, (part) => part.close());
+    const sparse = await startSparse(base, embedding, stack);
     const model = createLanguageModel(base);
     if (model !== undefined) stack.push("language model", model, (part) => part.close());
     const reranking = openReranking(base, stack);
@@ -159,6 +158,16 @@ async function startNames(
   stack.push("model of names", names, (part) => part.close());
   await names.start();
   return names;
+}
+
+async function startSparse(
+  base: Foundation,
+  embedding: EmbeddingParts,
+  stack: Stack,
+): Promise<SparseEncoder | undefined> {
+  const sparse = await openSparse(base, embedding);
+  if (sparse !== undefined) stack.push("sparse encoder", sparse, (part) => part.close());
+  return sparse;
 }
 
 /** Also one that is still being opened when a connection fails. */
